@@ -1,0 +1,237 @@
+import { z } from "zod";
+
+/**
+ * The one contract between the program that deploys the redirector and the redirector itself: the type of its configuration,
+ * its validation, and the names by which the two meet. Knows nothing of either side.
+ */
+
+/** Environment variable that holds the configuration as JSON text. */
+export const configVariable = "REDIRECTOR_CONFIG";
+
+/** Environment variable that names a file holding the configuration; read when {@link configVariable} is not set. */
+export const configFileVariable = "REDIRECTOR_CONFIG_FILE";
+
+/**
+ * Request header by which the load balancer tells where the client is: `<latitude>,<longitude>` in degrees, empty when it does not know.
+ * The value of Google's load balancer variable `{client_city_lat_long}`.
+ */
+export const locationHeader = "X-Client-Latlong";
+
+const maxTextLength = 256 * 1024;
+
+const cloud = z.enum(["gcp", "aws", "azure"]);
+
+const name = z
+  .string()
+  .regex(
+    /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/,
+    "must be 1-63 lower-case letters, digits, '.' and '-', as it names a thing in logs",
+  );
+
+const position = {
+  latitude: z.number().min(-90).max(90),
+  longitude: z.number().min(-180).max(180),
+};
+
+/** An address that requests are sent to: absolute, nothing in it that could change the meaning of what is appended. */
+const baseUrl = z.string().superRefine((text, context) => {
+  const problem = baseUrlProblem(text);
+  if (problem) context.addIssue({ code: "custom", message: problem });
+});
+
+const pageUrl = z.string().superRefine((text, context) => {
+  const url = parseUrl(text);
+  if (url?.href === text && url.username === "" && url.password === "") return;
+  context.addIssue({ code: "custom", message: "must be an absolute http(s) URL, written as a browser would write it" });
+});
+
+const region = z.strictObject({
+  /** Name of the region as its cloud has it, e.g. `us-central1`. */
+  name,
+  ...position,
+});
+
+const imageMirror = z.strictObject({
+  /** Unique among all mirrors; the label in logs and metrics. */
+  name,
+  /** Registry API base with the repository path, without a slash at the end: `https://us-central1-docker.pkg.dev/v2/p/images`. */
+  url: baseUrl,
+  cloud,
+  region: name,
+  ...position,
+  /** Distances are divided by it: 2 draws clients from twice as far. 0 drains the mirror: used only when no other one is healthy. */
+  weight: z.number().min(0).max(100).default(1),
+});
+
+const fileMirror = z.strictObject({
+  name,
+  /** Public address of the bucket, without a slash at the end: `https://storage.googleapis.com/bucket`. */
+  url: baseUrl,
+  cloud,
+  region: name,
+  ...position,
+  weight: z.number().min(0).max(100).default(1),
+  /** The bucket also holds image layers, under `containers/images/<digest>`. */
+  layers: z.boolean().default(false),
+});
+
+const schema = z
+  .strictObject({
+    /** Host name that clients use, e.g. `artifacts.example.dev`. */
+    host: z.string().min(1).max(253),
+    /** Where this instance serves: stands in for a client's location when nothing is known of it. */
+    region,
+    /**
+     * How many addresses at the right end of X-Forwarded-For our own proxies wrote after the client's. Google's external load
+     * balancer appends `<client>,<load balancer>`: 1.
+     */
+    trustedHops: z.int().min(0).max(16).default(1),
+    /** Canonical mirror first. */
+    imageMirrors: z.array(imageMirror).max(256).default([]),
+    /** Canonical mirror first. */
+    fileMirrors: z.array(fileMirror).max(256).default([]),
+    /** Where the clouds' regions are; a client in one of them is taken to be there, whatever its header says. */
+    cloudRegions: z
+      .array(z.strictObject({ cloud, name, ...position }))
+      .max(1024)
+      .default([]),
+    /**
+     * Who gets image layers from the buckets that hold them (`layers: true`): only clients inside that cloud, or every client
+     * that is not inside GCP (which reads the registry for nothing).
+     */
+    layerClients: z.enum(["same-cloud", "outside-gcp"]).default("same-cloud"),
+    health: z
+      .strictObject({
+        /** Time between two probes of a healthy mirror; each wait is varied by a fifth. */
+        intervalSeconds: z.number().min(0.05).max(3600).default(10),
+        /** Time between two probes of a mirror whose last answer differs from what it is taken to be. */
+        recheckSeconds: z.number().min(0.05).max(3600).default(1),
+        timeoutSeconds: z.number().min(0.05).max(60).default(2),
+        /** Failures in a row that make a healthy mirror unhealthy. */
+        unhealthyAfter: z.int().min(1).max(100).default(3),
+        /** Successes in a row that make an unhealthy mirror healthy. */
+        healthyAfter: z.int().min(1).max(100).default(2),
+        /** Probes under way at the same time. */
+        concurrency: z.int().min(1).max(256).default(8),
+      })
+      .prefault({}),
+    /** Knowledge of which layers a bucket holds. */
+    existence: z
+      .strictObject({
+        entries: z.int().min(1).max(1_000_000).default(50_000),
+        presentSeconds: z.number().min(0).max(86_400).default(3600),
+        absentSeconds: z.number().min(0).max(86_400).default(60),
+        /** How long a pull may wait for the answer before it is sent to the registry. */
+        timeoutSeconds: z.number().min(0.01).max(10).default(0.8),
+        /** Questions under way at the same time; beyond that the pull is sent to the registry. */
+        concurrency: z.int().min(1).max(4096).default(128),
+      })
+      .prefault({}),
+    log: z
+      .strictObject({
+        /** Share of the requests that are logged, 0 to 1. Errors of the redirector itself are always logged. */
+        sample: z.number().min(0).max(1).default(1),
+        /** What is logged of the client's address: nothing, its network (/24, /48), or all of it. */
+        clientAddress: z.enum(["none", "network", "full"]).default("network"),
+      })
+      .prefault({}),
+    pages: z
+      .strictObject({
+        /** Where `/` leads; without it there is no such page. */
+        home: pageUrl.optional(),
+        /** Where `/privacy` leads. */
+        privacy: pageUrl.optional(),
+      })
+      .prefault({}),
+    /** Port of the metrics, not to be open to the public; 0: any free one. Without it none are served. */
+    metricsPort: z.int().min(0).max(65535).optional(),
+    limits: z
+      .strictObject({
+        /** Longest request target (path and query) in bytes. */
+        targetBytes: z.int().min(256).max(16_384).default(4096),
+        /** Time from SIGTERM to the end at most. Cloud Run kills after 10 s. */
+        drainSeconds: z.number().min(0).max(3600).default(8),
+      })
+      .prefault({}),
+  })
+  .superRefine((config, context) => {
+    if (config.imageMirrors.length + config.fileMirrors.length === 0) {
+      context.addIssue({ code: "custom", path: [], message: "needs at least one of imageMirrors and fileMirrors" });
+    }
+    const seen = new Set<string>();
+    for (const list of ["imageMirrors", "fileMirrors"] as const) {
+      config[list].forEach((mirror, index) => {
+        if (seen.has(mirror.name)) {
+          context.addIssue({
+            code: "custom",
+            path: [list, index, "name"],
+            message: `"${mirror.name}" is used twice; mirror names must be unique`,
+          });
+        }
+        seen.add(mirror.name);
+      });
+    }
+  });
+
+/** The configuration as the redirector uses it: validated, every default filled in. */
+export type RedirectorConfig = z.output<typeof schema>;
+
+/** The configuration as one writes it: what has a default may be left out. */
+export type RedirectorConfigInput = z.input<typeof schema>;
+
+/** An image mirror as the redirector uses it. */
+export type ImageMirror = RedirectorConfig["imageMirrors"][number];
+
+/** A file mirror as the redirector uses it. */
+export type FileMirror = RedirectorConfig["fileMirrors"][number];
+
+/**
+ * Reads the JSON text of a configuration. Returns the configuration with its defaults, or every error found, each naming the
+ * place in the value (`imageMirrors[1].url`), what stands there and what should. Never throws.
+ */
+export function parseConfig(text: string): { config: RedirectorConfig } | { errors: string[] } {
+  if (text.length > maxTextLength) {
+    return { errors: [`the configuration is ${text.length} characters long; at most ${maxTextLength} are read`] };
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return { errors: [`the configuration is not JSON: ${error instanceof Error ? error.message : String(error)}`] };
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return { config: result.data };
+  return { errors: result.error.issues.map((issue) => describe(issue, value)) };
+}
+
+function describe(issue: z.core.$ZodIssue, root: unknown): string {
+  const place = issue.path.reduce<string>(
+    (text, key) => (typeof key === "number" ? `${text}[${key}]` : text === "" ? String(key) : `${text}.${String(key)}`),
+    "",
+  );
+  const found = issue.path.reduce<unknown>(
+    (value, key) =>
+      typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined,
+    root,
+  );
+  const shown =
+    typeof found === "object" && found !== null ? "" : ` (it is ${JSON.stringify(found)?.slice(0, 100) ?? "missing"})`;
+  return `${place === "" ? "the configuration" : place}: ${issue.message}${shown}`;
+}
+
+function baseUrlProblem(text: string): string | undefined {
+  const url = parseUrl(text);
+  if (!url) return "must be an absolute http(s) URL";
+  if (url.username !== "" || url.password !== "") return "must not hold a user name or password";
+  if (url.search !== "" || url.hash !== "" || text.includes("?") || text.includes("#"))
+    return "must not have a query or fragment";
+  if (text.endsWith("/")) return "must not end with a slash";
+  const written = url.pathname === "/" ? `${url.href}`.slice(0, -1) : url.href;
+  if (written !== text) return `must be written as ${written}`;
+  return undefined;
+}
+
+function parseUrl(text: string): URL | undefined {
+  const url = URL.parse(text);
+  return url && (url.protocol === "https:" || url.protocol === "http:") ? url : undefined;
+}
