@@ -1,0 +1,131 @@
+/**
+ * Programs built once from a pinned Go module and cached outside node_modules, so that `npm ci` does not lose them.
+ * The cache's key is the module's own pins: another version is another folder, and an interrupted build leaves nothing behind.
+ */
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+/** One Go module whose programs are wanted. */
+export interface GoModule {
+  /** Folder of go.mod and go.sum. */
+  readonly folder: string;
+  /** Program name -> Go package that builds it. */
+  readonly programs: Readonly<Record<string, string>>;
+  /** Linker flags, e.g. to stamp a version. */
+  readonly ldflags?: string;
+}
+
+/** Says what is going on, one short line at a time. */
+export type Say = (line: string) => void;
+
+/** Where everything that is built or downloaded once is kept: $ARTIFACTS_CACHE, else the XDG cache folder. */
+export function cacheDir(): string {
+  const { ARTIFACTS_CACHE, XDG_CACHE_HOME } = process.env;
+  if (ARTIFACTS_CACHE) return ARTIFACTS_CACHE;
+  return join(XDG_CACHE_HOME || join(homedir(), ".cache"), "artifacts");
+}
+
+/** Where a module's programs are or will be; the folder's name is a digest of all that decides their bytes. */
+export async function programsFolder(module: GoModule): Promise<string> {
+  const hash = createHash("sha256");
+  for (const file of ["go.mod", "go.sum"]) hash.update(await readFile(join(module.folder, file)));
+  hash.update(JSON.stringify([module.ldflags ?? "", buildFlags, process.platform, process.arch]));
+  return join(cacheDir(), `go-${hash.digest("hex").slice(0, 16)}`);
+}
+
+/**
+ * Builds those of the named programs that are not in the cache yet.
+ * @returns the folder that holds them.
+ * @throws Error with one clear sentence: Go is missing, the module proxy cannot be reached, or the compiler's own last lines.
+ */
+export async function ensurePrograms(module: GoModule, names: readonly string[], say: Say): Promise<string> {
+  const folder = await programsFolder(module);
+  const missing = names.filter((name) => !existsSync(join(folder, name)));
+  if (missing.length === 0) return folder;
+
+  await requireGo(missing);
+  const started = Date.now();
+  say(`Building ${missing.join(", ")} from ${module.folder}/go.mod (once; kept in ${folder})`);
+  await download(module);
+  await mkdir(folder, { recursive: true });
+  const scratch = await mkdtemp(join(folder, ".building-"));
+  try {
+    await compile(module, missing, scratch, say);
+    for (const name of missing) await rename(join(scratch, name), join(folder, name));
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+  say(`Built in ${Math.round((Date.now() - started) / 1000)} s`);
+  return folder;
+}
+
+/** No cgo and no local paths: the same bytes wherever it is built. */
+const buildFlags = ["-trimpath"];
+const goEnvironment = { ...process.env, CGO_ENABLED: "0", GOWORK: "off", GOFLAGS: "-mod=readonly" };
+
+async function requireGo(wanted: readonly string[]): Promise<void> {
+  const version = await run("go", ["version"], process.cwd()).catch(() => undefined);
+  const found = version?.output.match(/go(\d+)\.(\d+)/);
+  const enough = found && (Number(found[1]) > 1 || Number(found[2]) >= 25);
+  if (enough) return;
+  const have = found ? `Go ${found[1]}.${found[2]} is too old` : "Go is not installed";
+  throw new Error(
+    `${have}, and ${wanted.join(", ")} must be built once. Install Go 1.25 or newer (https://go.dev/doc/install) and run this again.`,
+  );
+}
+
+async function download(module: GoModule): Promise<void> {
+  const result = await run("go", ["mod", "download"], module.folder);
+  if (result.code === 0) return;
+  throw new Error(
+    `The Go modules of ${module.folder} could not be downloaded: check the network or GOPROXY.\n${tail(result.output)}`,
+  );
+}
+
+async function compile(module: GoModule, names: readonly string[], folder: string, say: Say): Promise<void> {
+  const packages = names.map((name) => {
+    const path = module.programs[name];
+    if (path === undefined) throw new Error(`${name} is not a program of ${module.folder}`);
+    return path;
+  });
+  const list = await run("go", ["list", "-deps", ...packages], module.folder);
+  const total = list.output.split("\n").length;
+  let compiled = 0;
+  let last = Date.now();
+  const args = ["build", "-v", ...buildFlags, "-ldflags", `-s -w ${module.ldflags ?? ""}`, "-o", `${folder}/`];
+  const result = await run("go", [...args, ...packages], module.folder, () => {
+    compiled++;
+    if (Date.now() - last < 5000) return;
+    last = Date.now();
+    say(`  compiled ${compiled} of up to ${total} packages`);
+  });
+  if (result.code !== 0) throw new Error(`go build failed in ${module.folder}:\n${tail(result.output)}`);
+}
+
+function tail(output: string): string {
+  return output.trim().split("\n").slice(-5).join("\n");
+}
+
+function run(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+  onLine?: () => void,
+): Promise<{ code: number | null; output: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd, env: goEnvironment, stdio: ["ignore", "pipe", "pipe"] });
+    let output = "";
+    const take = (chunk: Buffer): void => {
+      output += chunk;
+      if (onLine) for (const byte of chunk) if (byte === 0x0a) onLine();
+    };
+    child.stdout.on("data", take);
+    child.stderr.on("data", take);
+    child.once("error", reject);
+    child.once("close", (code) => resolve({ code, output }));
+  });
+}
