@@ -1,0 +1,150 @@
+/**
+ * The stack `local`: the unchanged program, run by the real CLI, with a state, a PULUMI_HOME and a copy of the stack's config
+ * in the rehearsal's own folder. Nothing outside that folder is written.
+ */
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { delimiter, dirname, join, relative } from "node:path";
+import { parseDocument } from "yaml";
+import { projectRoot, type Rehearsal } from "./rehearsal-folder.ts";
+import { ensureEngine, languageHostEnvironment } from "./tools.ts";
+
+/** A command's end. */
+export interface Ended {
+  readonly code: number;
+  /** stdout and stderr together, in order of arrival. */
+  readonly output: string;
+}
+
+/** The commands of the CLI that read the stack's config, and so take --config-file. */
+const readsConfig = new Set([
+  "preview",
+  "pre",
+  "up",
+  "update",
+  "refresh",
+  "destroy",
+  "down",
+  "import",
+  "config",
+  "watch",
+]);
+
+/** Runs the CLI on the stack `local`. */
+export class Stack {
+  readonly folder: string;
+  readonly #rehearsal: Rehearsal;
+
+  /** @param folder the rehearsal's own, absolute. */
+  constructor(folder: string, rehearsal: Rehearsal) {
+    this.folder = folder;
+    this.#rehearsal = rehearsal;
+  }
+
+  /** Where the engine keeps its plugins and credentials for this rehearsal. */
+  get home(): string {
+    return join(this.folder, "pulumi-home");
+  }
+
+  get #configFile(): string {
+    return join(this.folder, "Pulumi.local.yaml");
+  }
+
+  /**
+   * Writes the stack's config: Pulumi.local.yaml with the addresses of this rehearsal, and a manifests folder.
+   * @param manifests absolute, or relative to the project's root.
+   */
+  async configure(manifests: string): Promise<void> {
+    const document = parseDocument(await readFile(join(projectRoot, "Pulumi.local.yaml"), "utf8"));
+    const set = (key: string, value: unknown): void => document.setIn(["config", key], document.createNode(value));
+    set("gcp:storageCustomEndpoint", this.#rehearsal.gcsEndpoint);
+    set("aws:endpoints", [{ s3: this.#rehearsal.s3Endpoint }]);
+    set("artifacts:manifests", manifests);
+    await writeFile(this.#configFile, document.toString());
+  }
+
+  /** Creates the stack when the rehearsal's state has none yet. */
+  async ensure(): Promise<void> {
+    await mkdir(join(this.folder, "state"), { recursive: true });
+    if (existsSync(join(this.folder, "state/.pulumi/stacks/artifacts/local.json"))) return;
+    const ended = await this.run(["stack", "init", "local", "--no-select"], { quiet: true });
+    if (ended.code !== 0) throw new Error(`pulumi stack init failed:\n${ended.output}`);
+  }
+
+  /**
+   * Runs one command of the CLI to its end.
+   * @param args without --stack and --config-file: they are added where the command takes them.
+   */
+  async run(args: readonly string[], options: { quiet?: boolean; interactive?: boolean } = {}): Promise<Ended> {
+    const engine = await ensureEngine(() => {});
+    const child = spawn(engine.path, this.#arguments(args, options.interactive ?? false), {
+      cwd: projectRoot,
+      env: this.environment(),
+      stdio: options.interactive ? "inherit" : ["ignore", "pipe", "pipe"],
+      // Not in the terminal's process group: a ^C is passed on by whoever called, so that a copy stops cleanly, once.
+      detached: !options.interactive,
+    });
+    running.add(child);
+    let output = "";
+    const take = (chunk: Buffer): void => {
+      output += chunk;
+      if (!options.quiet) process.stdout.write(chunk);
+    };
+    child.stdout?.on("data", take);
+    child.stderr?.on("data", take);
+    return new Promise((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (code, signal) => {
+        running.delete(child);
+        resolve({ code: code ?? (signal === "SIGINT" ? 130 : 143), output });
+      });
+    });
+  }
+
+  /** The environment of every command. */
+  environment(): NodeJS.ProcessEnv {
+    const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("PULUMI_"));
+    const { awsCredentials } = this.#rehearsal;
+    return {
+      ...Object.fromEntries(inherited),
+      ...languageHostEnvironment(),
+      PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter), // plugins are started as `node`
+      PULUMI_BACKEND_URL: `file://${join(this.folder, "state")}`,
+      PULUMI_HOME: this.home,
+      PULUMI_CONFIG_PASSPHRASE: "", // the rehearsal has no secrets; the CLI wants one to be set
+      PULUMI_SKIP_UPDATE_CHECK: "true",
+      PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK: "true",
+      // Node's own cache of compiled modules: the program and its plugins start at every command.
+      NODE_COMPILE_CACHE: join(this.folder, "compile-cache"),
+      ARTIFACTS_CLOUD: this.#rehearsal.control,
+      AWS_ACCESS_KEY_ID: awsCredentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: awsCredentials.secretAccessKey,
+    };
+  }
+
+  #arguments(args: readonly string[], interactive: boolean): string[] {
+    const command = args.find((argument) => !argument.startsWith("-")) ?? "";
+    const extra: string[] = [];
+    const has = (flag: string): boolean =>
+      args.some((argument) => argument === flag || argument.startsWith(`${flag}=`));
+    const stackless = new Set(["", "version", "help", "about", "plugin", "whoami", "login", "logout", "completion"]);
+    const initialises = command === "stack" && args.includes("init");
+    if (!stackless.has(command) && !initialises && !has("--stack") && !has("-s")) extra.push("--stack", "local");
+    if (readsConfig.has(command) && !has("--config-file")) {
+      extra.push("--config-file", relative(projectRoot, this.#configFile));
+    }
+    if (!interactive && !has("--non-interactive")) extra.push("--non-interactive");
+    return [...args, ...extra];
+  }
+}
+
+/** Commands under way: a ^C of the rehearsal is passed on to them. */
+const running = new Set<ReturnType<typeof spawn>>();
+
+/** Passes a signal on to every command under way; resolves when all have ended. */
+export async function interruptCommands(signal: "SIGINT" | "SIGTERM"): Promise<void> {
+  const ends = [...running].map((child) => new Promise((resolve) => child.once("close", resolve)));
+  for (const child of running) child.kill(signal);
+  await Promise.all(ends);
+}
