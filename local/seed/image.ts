@@ -1,0 +1,70 @@
+/** Images and indexes as the OCI image spec has them. */
+import { type Content, type Descriptor, descriptor, jsonContent, type Platform } from "./content.ts";
+import { type Layer, madeAt } from "./layer.ts";
+
+/** An image of one platform: its manifest, and the blobs that the manifest names. */
+export interface Image {
+  readonly platform: Platform;
+  readonly manifest: Content;
+  readonly config: Content;
+  readonly layers: readonly Layer[];
+}
+
+/** How the program in an image is run (OCI image spec, config.md, `config`). */
+export interface RunConfig {
+  readonly entrypoint: readonly string[];
+  /** Without it the command is run by root in `/`. */
+  readonly user?: string;
+  readonly workingDir?: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** The media types of the OCI image spec that the demo uses. */
+export const mediaTypes = {
+  manifest: "application/vnd.oci.image.manifest.v1+json",
+  index: "application/vnd.oci.image.index.v1+json",
+  config: "application/vnd.oci.image.config.v1+json",
+  empty: "application/vnd.oci.empty.v1+json",
+} as const;
+
+const path = "PATH=/usr/local/bin:/usr/bin:/bin";
+
+/** Makes the image of one platform from its layers, bottom first. */
+export function makeImage(platform: Platform, layers: readonly Layer[], run: RunConfig): Image {
+  const created = madeAt.toISOString();
+  const config = jsonContent(mediaTypes.config, {
+    created,
+    architecture: platform.architecture,
+    os: platform.os,
+    config: {
+      ...(run.user === undefined ? {} : { User: run.user }),
+      Env: [path],
+      Entrypoint: run.entrypoint,
+      ...(run.workingDir === undefined ? {} : { WorkingDir: run.workingDir }),
+      Labels: run.labels,
+    },
+    rootfs: { type: "layers", diff_ids: layers.map((layer) => layer.diffId) },
+    history: [
+      ...layers.map(({ history }) => ({ created, created_by: history })),
+      { created, created_by: `ENTRYPOINT ${JSON.stringify(run.entrypoint)}`, empty_layer: true },
+    ],
+  });
+  const manifest = jsonContent(mediaTypes.manifest, {
+    schemaVersion: 2,
+    mediaType: mediaTypes.manifest,
+    config: descriptor(config),
+    layers: layers.map(descriptor),
+    annotations: { "org.opencontainers.image.created": created, ...run.labels },
+  });
+  return { platform, manifest, config, layers };
+}
+
+/** Makes the index that gives each client the image of its platform. */
+export function makeIndex(images: readonly Image[], annotations: Readonly<Record<string, string>>): Content {
+  return jsonContent(mediaTypes.index, {
+    schemaVersion: 2,
+    mediaType: mediaTypes.index,
+    manifests: images.map(({ manifest, platform }): Descriptor => ({ ...descriptor(manifest), platform })),
+    annotations: { "org.opencontainers.image.created": madeAt.toISOString(), ...annotations },
+  });
+}
