@@ -1,52 +1,11 @@
 /** What the two demo projects publish: real artifacts, bit for bit the same on every machine. */
-import type { Content } from "./content.ts";
+import type { DemoProject } from "./demo-project.ts";
 import { makeDotslash } from "./dotslash.ts";
 import { makeSemver } from "./semver.ts";
 
 /** All demo projects. */
 export interface DemoArtifacts {
   readonly projects: readonly DemoProject[];
-}
-
-/** What one project's people pushed to their staging area. */
-export interface DemoProject {
-  readonly name: string;
-  readonly images: readonly DemoImage[];
-  readonly files: readonly DemoFile[];
-}
-
-/** One image repository. */
-export interface DemoImage {
-  readonly name: string;
-  readonly blobs: readonly Content[];
-  /** In the order to push them: what is named comes before what names it. */
-  readonly manifests: readonly DemoManifest[];
-  /** The images that clients are to pull. Only those marked are in the committed manifest. */
-  readonly releases: readonly {
-    readonly digest: string;
-    readonly tags: readonly string[];
-    readonly promoted: boolean;
-  }[];
-}
-
-/** An OCI manifest or index and its tags. */
-export interface DemoManifest {
-  readonly content: Content;
-  readonly tags: readonly string[];
-  /** Set for a referrer: the digest that it is about, and what it is. */
-  readonly refersTo?: { readonly subject: string; readonly artifactType: string };
-}
-
-/** One release file. */
-export interface DemoFile {
-  /** Path below the project's prefix. */
-  readonly path: string;
-  readonly bytes: Uint8Array;
-  /** 64 hex digits. */
-  readonly sha256: string;
-  readonly contentType: string;
-  /** Whether the committed manifest has it. */
-  readonly promoted: boolean;
 }
 
 /** Makes all of it from packages that package-lock.json pins; nothing is fetched. Throws when they are not installed. */

@@ -1,7 +1,8 @@
 /** Demo project `dotslash`: a program for many platforms, as an image and as release files. */
-import type { DemoFile, DemoImage, DemoProject } from "./artifacts.ts";
+
 import { baseLayer } from "./base-layer.ts";
 import { type Platform, sha256 } from "./content.ts";
+import type { DemoFile, DemoImage, DemoProject } from "./demo-project.ts";
 import { makeImage, makeIndex } from "./image.ts";
 import { makeLayer } from "./layer.ts";
 import { type PinnedPackage, packageFile, readPackage } from "./packages.ts";

@@ -1,6 +1,7 @@
 /** Demo project `semver`: one plain image, signed, with a bill of materials. */
-import type { DemoProject } from "./artifacts.ts";
+
 import { baseLayer } from "./base-layer.ts";
+import type { DemoProject } from "./demo-project.ts";
 import { makeImage } from "./image.ts";
 import { makeLayer } from "./layer.ts";
 import { readPackage } from "./packages.ts";

@@ -1,0 +1,9 @@
+/** What a push did. */
+export interface Pushed {
+  /** How many images' tags and files there are in all. */
+  readonly items: number;
+  /** How many of these were not there before. */
+  readonly pushed: number;
+  /** What was sent, in bytes. */
+  readonly bytes: number;
+}
