@@ -1,0 +1,133 @@
+import { Bucket as S3Bucket } from "@pulumi/aws/s3/bucket.js";
+import { BucketOwnershipControls } from "@pulumi/aws/s3/bucketOwnershipControls.js";
+import { BucketPolicy } from "@pulumi/aws/s3/bucketPolicy.js";
+import { BucketPublicAccessBlock } from "@pulumi/aws/s3/bucketPublicAccessBlock.js";
+import { BucketVersioning } from "@pulumi/aws/s3/bucketVersioning.js";
+import { Bucket as GcsBucket } from "@pulumi/gcp/storage/bucket.js";
+import { BucketIAMBinding } from "@pulumi/gcp/storage/bucketIAMBinding.js";
+import * as pulumi from "@pulumi/pulumi";
+import { bucketLocation } from "./bucket-location.ts";
+import type { Region } from "./geography.ts";
+
+export interface FileMirrorArgs {
+  /** Google Cloud project of a mirror there. */
+  readonly project: string;
+  /** Begins the bucket's name. */
+  readonly organization: string;
+  /** Its cloud decides: Cloud Storage or S3. */
+  readonly region: Region;
+  /** The only ones who write in Cloud Storage: IAM principals. In S3 only the account's own roles can. */
+  readonly writers: readonly pulumi.Input<string>[];
+  readonly protection: boolean;
+}
+
+/**
+ * One region's production files: a bucket that everybody reads object by object, without a listing for the public, and only the promotion
+ * writes. Those in AWS also hold the layers of the images, for clients inside AWS.
+ */
+export class FileMirror extends pulumi.ComponentResource {
+  public readonly region: Region;
+  public readonly bucket: pulumi.Output<string>;
+
+  constructor(name: string, args: FileMirrorArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("artifacts:mirror:FileMirror", name, args, opts);
+    this.region = args.region;
+    this.bucket = args.region.cloud === "gcp" ? this.addGcsBucket(name, args) : this.addS3Bucket(name, args);
+    this.registerOutputs({ bucket: this.bucket });
+  }
+
+  private addGcsBucket(name: string, args: FileMirrorArgs): pulumi.Output<string> {
+    const bucket = new GcsBucket(
+      name,
+      {
+        project: args.project,
+        name: `${args.organization}-artifacts-${args.region.name}`,
+        location: bucketLocation(args.region.name),
+        labels: { purpose: "production" },
+        uniformBucketLevelAccess: true,
+        publicAccessPrevention: "inherited",
+        versioning: { enabled: true },
+        softDeletePolicy: { retentionDurationSeconds: recoverableDays * 86_400 },
+        lifecycleRules: [
+          {
+            action: { type: "Delete" },
+            condition: { daysSinceNoncurrentTime: recoverableDays, withState: "ARCHIVED" },
+          },
+        ],
+        cors: [{ origins: ["*"], methods: ["GET", "HEAD"], responseHeaders: ["*"], maxAgeSeconds: 3600 }],
+        forceDestroy: !args.protection,
+        deletionPolicy: args.protection ? "PREVENT" : "DELETE",
+      },
+      { parent: this, protect: args.protection },
+    );
+    // The object viewer's role would also list the bucket.
+    new BucketIAMBinding(
+      `${name}-reader`,
+      { bucket: bucket.name, role: "roles/storage.legacyObjectReader", members: ["allUsers"] },
+      { parent: this },
+    );
+    new BucketIAMBinding(
+      `${name}-writer`,
+      { bucket: bucket.name, role: "roles/storage.objectUser", members: [...args.writers] },
+      { parent: this },
+    );
+    return bucket.name;
+  }
+
+  private addS3Bucket(name: string, args: FileMirrorArgs): pulumi.Output<string> {
+    const region = args.region.name;
+    const bucket = new S3Bucket(
+      name,
+      {
+        region,
+        bucket: `${args.organization}-artifacts-${region}`,
+        tags: { purpose: "production" },
+        forceDestroy: !args.protection,
+      },
+      { parent: this, protect: args.protection },
+    );
+    new BucketOwnershipControls(
+      `${name}-ownership`,
+      { region, bucket: bucket.bucket, rule: { objectOwnership: "BucketOwnerEnforced" } },
+      { parent: this },
+    );
+    new BucketVersioning(
+      `${name}-versioning`,
+      { region, bucket: bucket.bucket, versioningConfiguration: { status: "Enabled" } },
+      { parent: this },
+    );
+    const access = new BucketPublicAccessBlock(
+      `${name}-access`,
+      {
+        region,
+        bucket: bucket.bucket,
+        blockPublicAcls: true,
+        ignorePublicAcls: true,
+        blockPublicPolicy: false,
+        restrictPublicBuckets: false,
+      },
+      { parent: this },
+    );
+    // AWS refuses a public policy while the default block of a new bucket is in place.
+    new BucketPolicy(
+      `${name}-policy`,
+      {
+        region,
+        bucket: bucket.bucket,
+        policy: bucket.arn.apply((arn) =>
+          JSON.stringify({
+            Version: "2012-10-17",
+            Statement: [
+              { Sid: "PublicRead", Effect: "Allow", Principal: "*", Action: "s3:GetObject", Resource: `${arn}/*` },
+            ],
+          }),
+        ),
+      },
+      { parent: this, dependsOn: access },
+    );
+    return bucket.bucket;
+  }
+}
+
+/** How long a removed or replaced file can be brought back. */
+const recoverableDays = 30;

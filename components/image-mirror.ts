@@ -1,0 +1,53 @@
+import { Repository } from "@pulumi/gcp/artifactregistry/repository.js";
+import { RepositoryIamBinding } from "@pulumi/gcp/artifactregistry/repositoryIamBinding.js";
+import * as pulumi from "@pulumi/pulumi";
+import type { Region } from "./geography.ts";
+
+export interface ImageMirrorArgs {
+  readonly project: string;
+  readonly region: Region;
+  /** The only ones who write: IAM principals. */
+  readonly writers: readonly pulumi.Input<string>[];
+  readonly protection: boolean;
+}
+
+/** One region's production images: an Artifact Registry repository that everybody reads and only the promotion writes. */
+export class ImageMirror extends pulumi.ComponentResource {
+  public readonly region: Region;
+  /** `<region>-docker.pkg.dev/<project>/<repository>`, without a scheme. */
+  public readonly repository: pulumi.Output<string>;
+
+  constructor(name: string, args: ImageMirrorArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("artifacts:mirror:ImageMirror", name, args, opts);
+    this.region = args.region;
+    const repository = new Repository(
+      name,
+      {
+        project: args.project,
+        location: args.region.name,
+        repositoryId: "images",
+        description: "Production images; written by promotion only",
+        format: "DOCKER",
+        mode: "STANDARD_REPOSITORY",
+        labels: { purpose: "production" },
+        vulnerabilityScanningConfig: { enablementConfig: "DISABLED" },
+        deletionPolicy: args.protection ? "PREVENT" : "DELETE",
+      },
+      { parent: this, protect: args.protection },
+    );
+    this.repository = repository.registryUri;
+    const place = { project: repository.project, location: repository.location, repository: repository.name };
+    new RepositoryIamBinding(
+      `${name}-reader`,
+      { ...place, role: "roles/artifactregistry.reader", members: ["allUsers"] },
+      { parent: this },
+    );
+    // Removing a tag or an image needs more than the writer's role.
+    new RepositoryIamBinding(
+      `${name}-writer`,
+      { ...place, role: "roles/artifactregistry.repoAdmin", members: [...args.writers] },
+      { parent: this },
+    );
+    this.registerOutputs({ repository: this.repository });
+  }
+}

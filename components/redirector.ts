@@ -1,0 +1,290 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { Service } from "@pulumi/gcp/cloudrunv2/service.js";
+import { BackendService } from "@pulumi/gcp/compute/backendService.js";
+import { GlobalForwardingRule } from "@pulumi/gcp/compute/globalForwardingRule.js";
+import { RegionNetworkEndpointGroup } from "@pulumi/gcp/compute/regionNetworkEndpointGroup.js";
+import { SSLPolicy } from "@pulumi/gcp/compute/sslpolicy.js";
+import { TargetHttpProxy } from "@pulumi/gcp/compute/targetHttpProxy.js";
+import { TargetHttpsProxy } from "@pulumi/gcp/compute/targetHttpsProxy.js";
+import { URLMap } from "@pulumi/gcp/compute/urlmap.js";
+import { Account } from "@pulumi/gcp/serviceaccount/account.js";
+import { Bucket } from "@pulumi/gcp/storage/bucket.js";
+import { BucketObject } from "@pulumi/gcp/storage/bucketObject.js";
+import * as pulumi from "@pulumi/pulumi";
+import { configVariable, locationHeader, type RedirectorConfigInput } from "../redirector/config.ts";
+import { bucketLocation } from "./bucket-location.ts";
+import type { Addresses } from "./domain.ts";
+import type { FileMirror } from "./file-mirror.ts";
+import { type Region, regions } from "./geography.ts";
+import type { ImageMirror } from "./image-mirror.ts";
+import { bucketUrl, registryUrl } from "./mirror-urls.ts";
+import type { StorageSettings } from "./promotion/request.ts";
+
+export interface RedirectorArgs {
+  readonly project: string;
+  /** Begins the bucket's name. */
+  readonly organization: string;
+  /** The name that clients use. */
+  readonly host: string;
+  /** The built redirector: path of a zip that holds one executable, `redirector`. */
+  readonly archive: string;
+  /** Where it runs. */
+  readonly regions: readonly [Region, ...Region[]];
+  /** Canonical mirror first. */
+  readonly imageMirrors: readonly ImageMirror[];
+  /** Canonical mirror first. */
+  readonly fileMirrors: readonly FileMirror[];
+  readonly storage: StorageSettings;
+  /** In each region. */
+  readonly instances: { readonly min: number; readonly max: number };
+  readonly addresses: Addresses;
+  /** Id of the certificate map. */
+  readonly certificateMap: pulumi.Input<string>;
+}
+
+/**
+ * The service behind the host: the redirector on Cloud Run in every region, behind one global load balancer that sends a client to the
+ * nearest region that answers.
+ */
+export class Redirector extends pulumi.ComponentResource {
+  constructor(name: string, args: RedirectorArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("artifacts:redirector:Redirector", name, args, opts);
+    const services = this.addServices(name, args);
+    this.addLoadBalancer(name, args, services);
+    this.registerOutputs({});
+  }
+
+  private addServices(name: string, args: RedirectorArgs): readonly Service[] {
+    const { project } = args;
+    const source = this.addSource(name, args);
+    // It only answers requests: an account without any right, in place of the default one, which may edit the project.
+    const account = new Account(
+      name,
+      {
+        project,
+        accountId: "redirector",
+        displayName: "Redirector",
+        description: "Runs the redirector; has no rights",
+      },
+      { parent: this },
+    );
+    const mirrors = mirrorsConfig(args);
+    return args.regions.map(
+      (region) =>
+        new Service(
+          `${name}-${region.name}`,
+          {
+            project,
+            location: region.name,
+            name: `redirector-${region.name}`,
+            ingress: "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
+            invokerIamDisabled: true,
+            defaultUriDisabled: true,
+            deletionProtection: false,
+            scaling: { minInstanceCount: args.instances.min },
+            template: {
+              serviceAccount: account.email,
+              maxInstanceRequestConcurrency: 500,
+              timeout: "10s",
+              scaling: { maxInstanceCount: args.instances.max },
+              containers: [
+                {
+                  // Started from a zip on a base image that Google keeps patched: there is no image of our own to build.
+                  image: "scratch",
+                  baseImageUri: `${region.name}-docker.pkg.dev/serverless-runtimes/google-24/runtimes/osonly24`,
+                  commands: ["./redirector"],
+                  sourceCode: {
+                    cloudStorageSource: {
+                      bucket: source.bucket,
+                      object: source.name,
+                      generation: source.generation.apply(String),
+                    },
+                  },
+                  envs: [
+                    {
+                      name: configVariable,
+                      value: mirrors.apply((config) => JSON.stringify(regionConfig(args.host, region, config))),
+                    },
+                  ],
+                  ports: { containerPort: 8080 },
+                  resources: { limits: { cpu: "1", memory: "512Mi" }, cpuIdle: false, startupCpuBoost: true },
+                  startupProbe: { httpGet: { path: "/healthz" }, periodSeconds: 1, failureThreshold: 30 },
+                },
+              ],
+            },
+            traffics: [{ type: "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", percent: 100 }],
+          },
+          { parent: this },
+        ),
+    );
+  }
+
+  /** The built redirector in a bucket, under a name that tells its content: a new build is a new object. */
+  private addSource(name: string, args: RedirectorArgs): BucketObject {
+    const bucket = new Bucket(
+      `${name}-source`,
+      {
+        project: args.project,
+        name: `${args.organization}-redirector`,
+        location: bucketLocation(args.regions[0].name),
+        labels: { purpose: "redirector" },
+        uniformBucketLevelAccess: true,
+        publicAccessPrevention: "enforced",
+        // The builds of earlier revisions, for a rollback.
+        versioning: { enabled: true },
+        lifecycleRules: [
+          { action: { type: "Delete" }, condition: { daysSinceNoncurrentTime: 90, withState: "ARCHIVED" } },
+        ],
+        forceDestroy: true,
+      },
+      { parent: this },
+    );
+    const digest = createHash("sha256").update(readFileSync(args.archive)).digest("hex").slice(0, 16);
+    return new BucketObject(
+      `${name}-archive`,
+      {
+        bucket: bucket.name,
+        name: `redirector-${digest}.zip`,
+        source: new pulumi.asset.FileAsset(args.archive),
+        contentType: "application/zip",
+      },
+      { parent: this },
+    );
+  }
+
+  private addLoadBalancer(name: string, args: RedirectorArgs, services: readonly Service[]): void {
+    const { project } = args;
+    const groups = services.map(
+      (service, index) =>
+        new RegionNetworkEndpointGroup(
+          `${name}-${args.regions[index]!.name}`,
+          {
+            project,
+            region: args.regions[index]!.name,
+            name: `redirector-${args.regions[index]!.name}`,
+            networkEndpointType: "SERVERLESS",
+            cloudRun: { service: service.name },
+          },
+          { parent: this },
+        ),
+    );
+    const backend = new BackendService(
+      name,
+      {
+        project,
+        name: "redirector",
+        loadBalancingScheme: "EXTERNAL_MANAGED",
+        protocol: "HTTPS",
+        backends: groups.map((group) => ({ group: group.id })),
+        customRequestHeaders: [`${locationHeader}: {client_city_lat_long}`],
+        logConfig: { enable: true, sampleRate: 0.01 },
+        // Serverless backends have no health checks: a region that fails in a row is left out for a while.
+        outlierDetection: {
+          consecutiveErrors: 5,
+          interval: { seconds: 1 },
+          baseEjectionTime: { seconds: 30 },
+          maxEjectionPercent: 50,
+        },
+      },
+      { parent: this },
+    );
+    const urls = new URLMap(
+      name,
+      {
+        project,
+        name: "redirector",
+        defaultService: backend.id,
+        hostRules: [{ hosts: [args.host], pathMatcher: "all" }],
+        pathMatchers: [{ name: "all", defaultService: backend.id }],
+      },
+      { parent: this },
+    );
+    const toHttps = new URLMap(
+      `${name}-to-https`,
+      {
+        project,
+        name: "redirector-to-https",
+        defaultUrlRedirect: {
+          httpsRedirect: true,
+          redirectResponseCode: "MOVED_PERMANENTLY_DEFAULT",
+          stripQuery: false,
+        },
+      },
+      { parent: this },
+    );
+    const tls = new SSLPolicy(
+      name,
+      { project, name: "redirector", profile: "MODERN", minTlsVersion: "TLS_1_2" },
+      { parent: this },
+    );
+    const https = new TargetHttpsProxy(
+      name,
+      {
+        project,
+        name: "redirector",
+        urlMap: urls.id,
+        certificateMap: pulumi.interpolate`//certificatemanager.googleapis.com/${args.certificateMap}`,
+        sslPolicy: tls.id,
+        quicOverride: "ENABLE",
+        tlsEarlyData: "DISABLED",
+      },
+      { parent: this },
+    );
+    const http = new TargetHttpProxy(
+      name,
+      { project, name: "redirector-to-https", urlMap: toHttps.id },
+      { parent: this },
+    );
+    for (const [version, address] of Object.entries(args.addresses)) {
+      for (const [scheme, port, target] of [
+        ["https", "443", https.id],
+        ["http", "80", http.id],
+      ] as const) {
+        const rule = `redirector-${scheme}-${version}`;
+        new GlobalForwardingRule(
+          `${name}-${scheme}-${version}`,
+          { project, name: rule, loadBalancingScheme: "EXTERNAL_MANAGED", ipAddress: address, portRange: port, target },
+          { parent: this },
+        );
+      }
+    }
+  }
+}
+
+type Mirrors = Required<Pick<RedirectorConfigInput, "imageMirrors" | "fileMirrors">>;
+
+/** The mirrors as the redirector's config has them, canonical first. */
+function mirrorsConfig(args: RedirectorArgs): pulumi.Output<Mirrors> {
+  const place = ({ cloud, name, latitude, longitude }: Region) => ({ cloud, region: name, latitude, longitude });
+  return pulumi
+    .all([
+      pulumi.all(args.imageMirrors.map((mirror) => mirror.repository)),
+      pulumi.all(args.fileMirrors.map((mirror) => mirror.bucket)),
+    ])
+    .apply(([repositories, buckets]) => ({
+      imageMirrors: args.imageMirrors.map(({ region }, index) => ({
+        name: `images-${region.name}`,
+        url: registryUrl(repositories[index]!),
+        ...place(region),
+      })),
+      fileMirrors: args.fileMirrors.map(({ region }, index) => ({
+        name: `files-${region.cloud}-${region.name}`,
+        url: bucketUrl(buckets[index]!, region, args.storage),
+        ...place(region),
+        layers: region.cloud === "aws",
+      })),
+    }));
+}
+
+/** What the redirector of one region is told. */
+function regionConfig(host: string, region: Region, mirrors: Mirrors): RedirectorConfigInput {
+  return {
+    host,
+    region: { name: region.name, latitude: region.latitude, longitude: region.longitude },
+    // Google's load balancer appends `<client>,<its own address>` to X-Forwarded-For.
+    trustedHops: 1,
+    ...mirrors,
+    cloudRegions: regions.map(({ cloud, name, latitude, longitude }) => ({ cloud, name, latitude, longitude })),
+  };
+}

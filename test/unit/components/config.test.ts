@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { parse } from "yaml";
+import { parseStackConfig } from "../../../components/config.ts";
+
+const root = new URL("../../../", import.meta.url);
+
+/** A stack's config with nothing in it but what it must have. */
+const least = {
+  "artifacts:organization": "demo",
+  "artifacts:repository": "example/artifacts",
+  "artifacts:domain": "example.org",
+  "artifacts:zoneId": "0123456789abcdef0123456789abcdef",
+  "artifacts:gcpRegions": ["us-central1", "europe-west1"],
+  "gcp:project": "demo-project",
+};
+
+function accepted(values: Record<string, unknown>) {
+  const parsed = parseStackConfig(values);
+  if ("errors" in parsed) assert.fail(parsed.errors.join("\n"));
+  return parsed.config;
+}
+
+function refused(values: Record<string, unknown>): readonly string[] {
+  const parsed = parseStackConfig(values);
+  assert.ok("errors" in parsed, "the config should be refused");
+  return parsed.errors;
+}
+
+test("the least config gets every default", () => {
+  const config = accepted(least);
+  assert.equal(config.host, "artifacts.example.org");
+  assert.deepEqual(
+    config.gcpRegions.map((region) => region.name),
+    ["us-central1", "europe-west1"],
+  );
+  assert.deepEqual(config.awsRegions, []);
+  assert.equal(config.protection, true);
+  assert.equal(config.alertEmail, undefined);
+  assert.deepEqual(config.storage, {});
+});
+
+test("the engine's form of the values, all text, means the same", () => {
+  const values = { ...least, "artifacts:protection": false, "artifacts:maxInstances": 7 };
+  const asText = Object.entries(values).map(([key, value]) => [
+    key,
+    typeof value === "string" ? value : JSON.stringify(value),
+  ]);
+  assert.deepEqual(accepted(Object.fromEntries(asText)), accepted(values));
+});
+
+test("the storage settings are those of the providers", () => {
+  const { storage } = accepted({
+    ...least,
+    "gcp:storageCustomEndpoint": "http://127.0.0.1:5514/storage/v1/",
+    "aws:endpoints": '[{"sts":"http://127.0.0.1:1"},{"s3":"http://127.0.0.1:5515"}]',
+    "aws:s3UsePathStyle": "true",
+  });
+  assert.deepEqual(storage, {
+    gcsEndpoint: "http://127.0.0.1:5514/storage/v1/",
+    s3Endpoint: "http://127.0.0.1:5515",
+    s3UsePathStyle: true,
+  });
+});
+
+test("everything that is missing is named at once", () => {
+  assert.deepEqual(
+    refused({}).map((line) => line.slice(0, line.indexOf(":", 10))),
+    [
+      "artifacts:organization",
+      "artifacts:repository",
+      "artifacts:domain",
+      "artifacts:zoneId",
+      "artifacts:gcpRegions",
+      "gcp:project",
+    ],
+  );
+});
+
+for (const [what, change, error] of [
+  [
+    "a misspelt key",
+    { "artifacts:gcpRegion": [] },
+    'artifacts:gcpRegion: is not a setting; did you mean "artifacts:gcpRegions"?',
+  ],
+  [
+    "a misspelt region",
+    { "artifacts:gcpRegions": ["us-central1", "us-esat1"] },
+    'artifacts:gcpRegions[1]: "us-esat1" is not a region of Google Cloud; did you mean "us-east1"?',
+  ],
+  [
+    "a region of the other cloud",
+    { "artifacts:awsRegions": ["us-east1"], "aws:region": "us-east-1" },
+    'artifacts:awsRegions[0]: "us-east1" is not a region of AWS; did you mean "us-east-1"?',
+  ],
+  [
+    "a region listed twice",
+    { "artifacts:gcpRegions": ["us-east1", "us-east1"] },
+    'artifacts:gcpRegions[1]: "us-east1" is listed twice',
+  ],
+  [
+    "no region",
+    { "artifacts:gcpRegions": [] },
+    "artifacts:gcpRegions: [] needs at least one region, which then holds the canonical mirrors",
+  ],
+  [
+    "AWS regions without a region of the provider",
+    { "artifacts:awsRegions": ["us-east-1"] },
+    "aws:region: is missing: it must be set when artifacts:awsRegions lists any: the provider starts there",
+  ],
+  [
+    "more instances at least than at most",
+    { "artifacts:minInstances": 21 },
+    "artifacts:minInstances: 21 must not exceed maxInstances",
+  ],
+  [
+    "a word for a number",
+    { "artifacts:maxInstances": "many" },
+    'artifacts:maxInstances: "many" must be a whole number from 1 to 1000',
+  ],
+  ["a word for a truth", { "artifacts:protection": "no" }, 'artifacts:protection: "no" must be true or false'],
+  [
+    "an endpoint without scheme",
+    { "gcp:storageCustomEndpoint": "127.0.0.1:80" },
+    'gcp:storageCustomEndpoint: "127.0.0.1:80" must be an http or https address',
+  ],
+  [
+    "a staging location that does not exist",
+    { "artifacts:stagingLocation": "eu" },
+    'artifacts:stagingLocation: "eu" must be one of us, europe, asia or a region of Google Cloud',
+  ],
+  [
+    "an organization that no bucket could begin with",
+    { "artifacts:organization": "a--b" },
+    'artifacts:organization: "a--b" must be 2 to 20 lower-case letters, digits and single dashes, beginning with a letter, as bucket names begin with it',
+  ],
+] as const) {
+  test(`${what} is refused`, () => assert.deepEqual(refused({ ...least, ...change }), [error]));
+}
+
+test("Pulumi.yaml declares the same settings with the same defaults", () => {
+  const { config } = parse(readFileSync(new URL("Pulumi.yaml", root), "utf8")) as {
+    config: Record<string, { default?: unknown }>;
+  };
+  const required = Object.keys(config).filter((key) => config[key]?.default === undefined);
+  assert.deepEqual(
+    required.sort(),
+    Object.keys(least)
+      .filter((key) => key.startsWith("artifacts:"))
+      .map((key) => key.slice("artifacts:".length))
+      .sort(),
+  );
+  const defaults = Object.entries(config).flatMap(([key, declared]) =>
+    declared.default === undefined ? [] : [[`artifacts:${key}`, declared.default]],
+  );
+  assert.deepEqual(accepted({ ...least, ...Object.fromEntries(defaults) }), accepted(least));
+  assert.deepEqual(refused({ ...least, "artifacts:unheardOf": "" }).length, 1); // so every declared key is one that the parser knows
+});
+
+test("the stack of the rehearsal is valid", () => {
+  const { config } = parse(readFileSync(new URL("Pulumi.local.yaml", root), "utf8")) as {
+    config: Record<string, unknown>;
+  };
+  assert.equal(accepted(config).protection, false);
+});
