@@ -1,0 +1,218 @@
+import { z } from "zod";
+import {
+  digestFault,
+  digestPattern,
+  fileFault,
+  filePattern,
+  groupPattern,
+  imageFault,
+  imagePattern,
+  repositoryPattern,
+  sha256Fault,
+  sha256Pattern,
+  tagFault,
+  tagGlobPattern,
+  tagPattern,
+} from "./names.ts";
+import { quoted } from "./problem.ts";
+
+// The one definition of the three files: the reader validates with it, schema.ts derives the editors' JSON Schemas from it. Its input is the YAML with
+// every scalar as the text of its source (null for an empty one), so numbers and booleans are codecs from text; its
+// output is what the JSON Schemas describe. Rules that span several places are in the readers.
+
+const list = "a list, one `- ` line for each";
+
+/** Text of a pattern; `fault` says what is wrong with one that does not match. */
+function text(name: string, pattern: RegExp, fault: (text: string) => string) {
+  return z
+    .string({ error: ({ input }) => mustBe(name, "text", input) })
+    .regex(pattern, { error: ({ input }) => fault(String(input)) });
+}
+
+function mustBe(name: string, what: string, input: unknown): string {
+  if (input === undefined) return `${name} is missing: add it`;
+  if (input === null) return `${name} is empty: it must be ${what}`;
+  const got = Array.isArray(input) ? "a list" : typeof input === "object" ? "a map" : quoted(String(input));
+  return `${name} must be ${what}, not ${got}`;
+}
+
+function listOf<Item extends z.ZodType>(name: string, item: Item, what = list) {
+  return z.array(item, { error: ({ input }) => mustBe(name, what, input) });
+}
+
+function mapOf<Shape extends z.ZodRawShape>(name: string, shape: Shape, what = "a map of keys and values") {
+  // For unknown keys the message is the known ones: validate.ts names each unknown key where it stands and what it may mean.
+  const known = Object.keys(shape).join(", ");
+  return z.strictObject(shape, {
+    error: (issue) => (issue.code === "unrecognized_keys" ? known : mustBe(name, what, issue.input)),
+  });
+}
+
+function flag(name: string) {
+  const error = ({ input }: { input?: unknown }) => mustBe(name, "true or false", input);
+  return z.codec(z.string({ error }).regex(/^(true|false)$/, { error }), z.boolean(), {
+    decode: (value) => value === "true",
+    encode: String,
+  });
+}
+
+function number(name: string, what: string, minimum: number, maximum: number, whole: boolean) {
+  const error = ({ input }: { input?: unknown }) => mustBe(name, what, input);
+  const bounded = z.number({ error }).min(minimum, { error }).max(maximum, { error });
+  return z.codec(
+    z.string({ error }).regex(whole ? /^[0-9]{1,9}$/ : /^[0-9]{1,9}(\.[0-9]{1,9})?$/, { error }),
+    whole ? bounded.int({ error }) : bounded,
+    {
+      decode: Number,
+      encode: String,
+    },
+  );
+}
+
+const tags = listOf(
+  "the tags of a digest",
+  text("a tag", tagPattern, tagFault),
+  'a list: write ["v1.0.0"], or [] for a digest without a tag',
+).meta({
+  description:
+    'The tags of this digest: ["v1.0.0"], or [] for none. Quote them, so that no reader takes 1.10 for a number.',
+});
+
+const image = mapOf("an image", {
+  name: text("name", imagePattern, imageFault).meta({
+    description: "The image's repository in the project's staging area, e.g. controller or e2e/agnhost",
+  }),
+  dmap: z
+    .record(text("a digest", digestPattern, digestFault), tags, {
+      error: (issue) =>
+        issue.code === "invalid_type"
+          ? mustBe("dmap", 'a map of digests and their tags: "sha256:…": ["v1.0.0"]', issue.input)
+          : undefined,
+    })
+    .meta({ description: "What of the image is in production: digest and its tags, one digest a line" }),
+});
+
+const images = listOf("images", image);
+
+/** `images.yaml` and `images/*.yaml`: a list of images, the thin spelling of k8s.io. */
+export const imagesFormat = images.meta({ title: "images.yaml: the images of a project that are in production" });
+
+/** The plain spelling of k8s.io: `registries` beside `images`. The registries are not obeyed, so the reader warns of them. */
+export const plainImagesFormat = mapOf("the manifest", {
+  registries: listOf(
+    "registries",
+    mapOf("a registry", {
+      name: z.string({ error: ({ input }) => mustBe("name", "text", input) }),
+      src: flag("src").optional(),
+      "service-account": z.string({ error: ({ input }) => mustBe("service-account", "text", input) }).optional(),
+      token: z.string({ error: ({ input }) => mustBe("token", "text", input) }).optional(),
+    }),
+  )
+    .optional()
+    .meta({ description: "As in k8s.io; not obeyed: where images go is in project.yaml and the stack's config" }),
+  images,
+});
+
+/** Both spellings of `images.yaml`. */
+export const imagesFileFormat = z
+  .union([imagesFormat, plainImagesFormat])
+  .meta({ title: "images.yaml: the images of a project that are in production" });
+
+/** `files.yaml` and `files/*.yaml`: the files of a project, as filepromoter manifests have them. */
+export const filesFormat = mapOf("the manifest", {
+  filestores: listOf(
+    "filestores",
+    mapOf("a filestore", {
+      base: z.string({ error: ({ input }) => mustBe("base", "text", input) }),
+      src: flag("src").optional(),
+      "service-account": z.string({ error: ({ input }) => mustBe("service-account", "text", input) }).optional(),
+      token: z.string({ error: ({ input }) => mustBe("token", "text", input) }).optional(),
+    }),
+  )
+    .optional()
+    .meta({ description: "As in k8s.io; not obeyed: where files go is in project.yaml and the stack's config" }),
+  files: listOf(
+    "files",
+    mapOf("a file", {
+      name: text("name", filePattern, fileFault).meta({
+        description: "The file's path in the project's staging bucket, e.g. v1.0.0/linux/amd64/tool",
+      }),
+      sha256: text("sha256", sha256Pattern, sha256Fault).meta({
+        description: "The sha256 of its content: 64 lower-case hex digits",
+      }),
+    }),
+  ).meta({ description: "The files that are in production" }),
+}).meta({ title: "files.yaml: the files of a project that are in production" });
+
+const prefixFault = (what: string) => (value: string) =>
+  `${what} ${quoted(value)} is not a path: lower-case letters and digits, joined by one . _ / , __ or dashes; "" for the root`;
+const prefixPattern = new RegExp(`${imagePattern.source}|^$`);
+
+/** `project.yaml`: who owns the project and what it gets. */
+export const projectFormat = mapOf("project.yaml", {
+  description: text(
+    "description",
+    /^(?=.*\S)[^\p{C}\p{Zl}\p{Zp}]{1,500}$/u,
+    () => "description must be one line of 1 to 500 characters",
+  ).meta({
+    description: "What the project is, for people",
+  }),
+  owners: mapOf("owners", {
+    group: text(
+      "group",
+      groupPattern,
+      (value) => `group ${quoted(value)} is not a mail address: write the address of the group that owns the project`,
+    ).meta({
+      description: "Mail address of the group whose members may push to the project's staging area",
+    }),
+    repositories: listOf(
+      "repositories",
+      text(
+        "a repository",
+        repositoryPattern,
+        (value) => `repository ${quoted(value)} is not a GitHub repository: write owner/name`,
+      ),
+      "a list of owner/name",
+    )
+      .optional()
+      .meta({
+        description:
+          "GitHub repositories (owner/name) whose workflows may push to the staging area, by OIDC, without keys",
+      }),
+  }).meta({ description: "Who may push to the project's staging area" }),
+  contact: text(
+    "contact",
+    /^(?=.*\S)[^\p{C}\p{Zl}\p{Zp}]{1,200}$/u,
+    () => "contact must be one line of 1 to 200 characters",
+  )
+    .optional()
+    .meta({ description: "Where to ask about the project: a channel, an address, a URL" }),
+  staging: mapOf("staging", {
+    images: flag("images").optional().meta({ description: "A registry repository for its images (default false)" }),
+    files: flag("files").optional().meta({ description: "A bucket for its files (default false)" }),
+    retentionDays: number("retentionDays", "a whole number of days from 1 to 3650", 1, 3650, true)
+      .optional()
+      .meta({ description: "Days after which what lies in staging expires (default 90); what is in production stays" }),
+  }).meta({ description: "Which staging areas the project gets" }),
+  imagePrefix: text("imagePrefix", prefixPattern, prefixFault("imagePrefix"))
+    .optional()
+    .meta({ description: 'Where its images appear: <prefix>/<image> (default the project\'s name; "" for the root)' }),
+  filePrefix: text("filePrefix", prefixPattern, prefixFault("filePrefix")).optional().meta({
+    description: 'Where its files appear: binaries/<prefix>/<path> (default the project\'s name; "" for the root)',
+  }),
+  mutableTags: listOf(
+    "mutableTags",
+    text(
+      "a pattern",
+      tagGlobPattern,
+      (value) =>
+        `pattern ${quoted(value)} is not a pattern of tags: a tag in which * stands for any characters, e.g. "v*-dev"`,
+    ),
+    'a list of patterns: ["latest"]',
+  )
+    .optional()
+    .meta({ description: "Tags that may move to another digest, * standing for any characters (default none)" }),
+  removalShare: number("removalShare", "a share from 0 to 1, e.g. 0.5", 0, 1, false)
+    .optional()
+    .meta({ description: "The share of what the project has in production that one run may remove (default 0.5)" }),
+}).meta({ title: "project.yaml: a project, its owners and its staging area" });

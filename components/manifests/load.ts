@@ -1,0 +1,95 @@
+import type { Dirent } from "node:fs";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join, relative, resolve, sep } from "node:path";
+import { inReadingOrder, type Problem, quoted } from "./problem.ts";
+import { type Loaded, manifestKind, readManifests } from "./read.ts";
+
+/** Nearly three times the largest manifest of k8s.io. */
+const maximalFileSize = 4 * 1024 * 1024;
+const maximalFiles = 20_000;
+
+/**
+ * Reads all manifests below a folder, within limits of size and number, following no symbolic link. Names that start with a dot and the files README.md and OWNERS beside the
+ * projects' folders or OWNERS in them are left alone. Throws only if the folder itself cannot be read.
+ */
+export async function loadManifests(root: string): Promise<Loaded> {
+  const folder = shownPath(root);
+  const problems: Problem[] = [];
+  const fault = (path: string, message: string) =>
+    problems.push({ severity: "error", file: `${folder}/${path}`, line: 1, column: 1, message });
+  const paths = await pathsBelow(root, fault);
+  const texts = new Map<string, string>();
+  if (paths.length > maximalFiles) fault("", `${paths.length} files: ${maximalFiles} at most`);
+  else
+    for (const path of paths) {
+      const text = await textOf(root, path, fault);
+      if (text !== undefined) texts.set(path, text);
+    }
+  const loaded = readManifests(texts, folder);
+  const unread = new Set(problems.map(({ file }) => file.slice(folder.length + 1).split("/")[0]));
+  return {
+    projects: loaded.projects.filter(({ name }) => !unread.has(name)),
+    problems: [...problems, ...loaded.problems].sort(inReadingOrder),
+  };
+}
+
+/** Paths of the files below a root, with `/`, two folders deep at most; faults for what is no regular file. */
+async function pathsBelow(root: string, fault: (path: string, message: string) => void): Promise<string[]> {
+  const paths: string[] = [];
+  const visit = async (folder: string, depth: number): Promise<void> => {
+    const entries = await readdir(join(root, folder), { withFileTypes: true });
+    for (const entry of entries.sort(byName)) {
+      const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
+      if (
+        entry.name.startsWith(".") ||
+        (entry.name === "OWNERS" && depth < 2) ||
+        (entry.name === "README.md" && depth === 0)
+      )
+        continue;
+      if (entry.isFile()) paths.push(path);
+      else if (!entry.isDirectory())
+        fault(path, `${quoted(entry.name)} is not a regular file: manifests are read without following links`);
+      else if (depth < 2) await visit(path, depth + 1);
+      else
+        fault(
+          path,
+          `folder ${quoted(entry.name)} is too deep: a project has images/*.yaml and files/*.yaml, no folders below`,
+        );
+    }
+  };
+  await visit("", 0);
+  return paths;
+}
+
+async function textOf(
+  root: string,
+  path: string,
+  fault: (path: string, message: string) => void,
+): Promise<string | undefined> {
+  // Not read at all: its name alone is the problem, which readManifests finds.
+  if (manifestKind(path.slice(path.indexOf("/") + 1)) === undefined) return "";
+  const file = join(root, path);
+  const { size } = await stat(file);
+  if (size > maximalFileSize) {
+    fault(path, `${size} bytes: ${maximalFileSize} at most; split it into files in a folder images/ or files/`);
+    return undefined;
+  }
+  const bytes = await readFile(file);
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    fault(path, "not UTF-8 text: save it as UTF-8");
+    return undefined;
+  }
+}
+
+/** A folder's path as the user sees it from where the command runs. */
+function shownPath(root: string): string {
+  const path = relative(process.cwd(), resolve(root));
+  return (path === "" ? "." : path.startsWith("..") ? resolve(root) : path).split(sep).join("/");
+}
+
+function byName(a: Dirent, b: Dirent): number {
+  return a.name < b.name ? -1 : 1;
+}

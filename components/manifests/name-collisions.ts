@@ -1,0 +1,83 @@
+import { below } from "./claims.ts";
+import { type Problem, printable, quoted } from "./problem.ts";
+import type { ReadFile } from "./read-files.ts";
+import type { ReadImage } from "./read-images.ts";
+import type { Source } from "./source.ts";
+import type { ScalarNode } from "./yaml/tree.ts";
+
+/** Problems between the images of one project: a name that stands twice, in one file or two; a path that gets too long. */
+export function imageNameProblems(images: readonly ReadImage[], prefix: string): Problem[] {
+  const problems: Problem[] = [];
+  const first = new Map<string, Named>();
+  for (const image of images) {
+    const other = first.get(image.name.text);
+    if (other === undefined) first.set(image.name.text, image);
+    else problems.push(...twice(`image ${quoted(image.name.text)}`, other, image, "put its digests under one name"));
+    const path = below(prefix, image.name.text);
+    if (path.length > 200 && image.name.text.length <= 200)
+      problems.push(at(image, `image ${quoted(path)} has ${path.length} characters with its prefix: 200 at most`));
+  }
+  return problems;
+}
+
+/**
+ * Problems between the files of one project: a name that stands twice, names that differ only in case (a client's file system may hold one of them only), a
+ * name that is another's folder, a path that gets too long.
+ */
+export function fileNameProblems(files: readonly ReadFile[], prefix: string): Problem[] {
+  const problems: Problem[] = [];
+  const first = new Map<string, Named>();
+  for (const file of files) {
+    const name = file.name.text;
+    const folded = name.toLowerCase();
+    const other = first.get(folded);
+    if (other === undefined) first.set(folded, file);
+    else if (other.name.text === name) problems.push(...twice(`file ${quoted(name)}`, other, file, "keep one"));
+    else
+      problems.push(
+        at(
+          file,
+          `file ${quoted(name)} differs from ${quoted(other.name.text)} (${place(other)}) only in case: rename one`,
+        ),
+      );
+    const path = `binaries/${below(prefix, name)}`;
+    if (path.length > 1024 && name.length <= 512)
+      problems.push(at(file, `file ${quoted(path)} has ${path.length} characters with its prefix: 1024 at most`));
+  }
+  for (const file of files) {
+    const name = file.name.text.toLowerCase();
+    for (let slash = name.indexOf("/"); slash !== -1; slash = name.indexOf("/", slash + 1)) {
+      const folder = first.get(name.slice(0, slash));
+      if (folder === undefined) continue;
+      problems.push(
+        at(
+          file,
+          `file ${quoted(file.name.text)} is inside of ${quoted(folder.name.text)} (${place(folder)}), which is a file: rename one`,
+        ),
+      );
+      break;
+    }
+  }
+  return problems;
+}
+
+interface Named {
+  readonly source: Source;
+  readonly name: ScalarNode;
+}
+
+function at({ source, name }: Named, message: string): Problem {
+  return source.problem("error", name.start, message);
+}
+
+function place({ source, name }: Named): string {
+  const { file, line } = source.position(name.start);
+  return `${printable(file)}:${line}`;
+}
+
+function twice(what: string, first: Named, second: Named, todo: string): Problem[] {
+  return [
+    at(first, `${what} stands here and again in ${place(second)}: ${todo}`),
+    at(second, `${what} stands already in ${place(first)}: ${todo}`),
+  ];
+}

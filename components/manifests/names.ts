@@ -1,0 +1,94 @@
+import { quoted } from "./problem.ts";
+
+/**
+ * A project's name: lower-case words joined by `-`. It becomes the folder, the id of the staging repository (Artifact Registry: a letter first, at
+ * most 63), part of a bucket's name (63) and of a service account's id (30, of which 6 are left for a prefix).
+ */
+export const projectPattern = /^(?=.{1,24}$)[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
+
+/** A repository name (OCI distribution spec 1.1, "Pulling manifests"), 200 at most: clients refuse 255 with the host's name. */
+export const imagePattern =
+  /^(?=.{1,200}$)[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
+
+/** A tag (OCI distribution spec 1.1, "Pulling manifests"). */
+export const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
+
+/** A pattern of tags: a tag in which `*` stands for any run of characters. */
+export const tagGlobPattern = /^[A-Za-z0-9_*][A-Za-z0-9._*-]{0,127}$/;
+
+/** A digest (OCI image spec 1.1, "Digests"); of the registered algorithms only sha256 is served by every registry. */
+export const digestPattern = /^sha256:[0-9a-f]{64}$/;
+
+/** A file's sha256 as filepromoter manifests have it: the hex digits alone. */
+export const sha256Pattern = /^[0-9a-f]{64}$/;
+
+/**
+ * A file's path: segments of characters that mean nothing in URLs, shells and object stores; none is `.` or `..`; 255 a segment (file systems),
+ * 512 in all (GCS and S3 allow 1024 bytes with the prefix).
+ */
+export const filePattern =
+  /^(?=.{1,512}$)(?!\.{1,2}(?:\/|$))[A-Za-z0-9._+~@=,-]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._+~@=,-]{1,255})*$/;
+
+/** A group's mail address. */
+export const groupPattern =
+  /^[A-Za-z0-9](?:[A-Za-z0-9._+-]{0,62}[A-Za-z0-9])?@(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+$/;
+
+/** A GitHub repository as `owner/name`. */
+export const repositoryPattern = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,37}[A-Za-z0-9])?\/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$/;
+
+/** Tags by which cosign and registries without the referrers API attach to a digest (OCI distribution spec 1.1, "Referrers Tag Schema"). */
+export const attachedTagPattern = /^sha256-[0-9a-f]{64}(?:\.|$)/;
+
+/** Says why a text is no digest and what to write. */
+export function digestFault(text: string): string {
+  const hex = text.replace(/^sha256:/i, "");
+  if (/^sha(384|512):/i.test(text))
+    return `${quoted(text)} is not a sha256 digest: registries serve images by "sha256:" and 64 hex digits`;
+  if (!/^sha256:/i.test(text)) return `${quoted(text)} is not a digest: write "sha256:" and 64 lower-case hex digits`;
+  return hexFault(text, hex, "digest");
+}
+
+/** Says why a text is no sha256 of a file and what to write. */
+export function sha256Fault(text: string): string {
+  if (/^sha256:/.test(text)) return `${quoted(text)}: files have the 64 hex digits alone: leave out "sha256:"`;
+  return hexFault(text, text, "sha256");
+}
+
+function hexFault(text: string, hex: string, what: string): string {
+  if (digestPattern.test(`sha256:${hex.toLowerCase()}`))
+    return `${what} ${quoted(text)} has upper-case letters: write it in lower case`;
+  if (/^[0-9a-fA-F]*$/.test(hex))
+    return `${what} ${quoted(text)} has ${hex.length} hex digits instead of 64: copy it again`;
+  return `${what} ${quoted(text)} holds something else than the digits 0-9a-f: copy it again`;
+}
+
+/** Says why a text is no image name. */
+export function imageFault(text: string): string {
+  const rule = "lower-case letters and digits, joined by one . _ / , __ or dashes";
+  if (text === "") return `an image needs a name: ${rule}`;
+  if (text.length > 200) return `image name ${quoted(text)} has ${text.length} characters: 200 at most`;
+  return `image name ${quoted(text)} is not a repository name: ${rule}${imagePattern.test(text.toLowerCase()) ? `; write ${quoted(text.toLowerCase())}` : ""}`;
+}
+
+/** Says why a text is no tag. */
+export function tagFault(text: string): string {
+  if (text === "") return "a tag is empty: remove it; a digest without a tag has the list []";
+  if (text.length > 128) return `tag ${quoted(text)} has ${text.length} characters: 128 at most`;
+  return `tag ${quoted(text)} is not a tag: letters, digits, _ . - and not . or - first`;
+}
+
+/** Says why a text is no file path. */
+export function fileFault(text: string): string {
+  if (text === "") return "a file needs a name: its path below the project's";
+  if (text.length > 512) return `file name ${quoted(text)} has ${text.length} characters: 512 at most`;
+  if (text.startsWith("/"))
+    return `file name ${quoted(text)} starts with a slash: write it relative to the project's folder`;
+  const segments = text.split("/");
+  if (segments.includes("..") || segments.includes("."))
+    return `file name ${quoted(text)} has a segment . or ..: write the path it means`;
+  if (segments.includes("")) return `file name ${quoted(text)} has an empty segment: remove the doubled or last slash`;
+  if (segments.some((segment) => segment.length > 255))
+    return `file name ${quoted(text)} has a segment of more than 255 characters`;
+  const odd = [...text].find((character) => !/[A-Za-z0-9._+~@=,/-]/.test(character)) ?? "";
+  return `file name ${quoted(text)} has the character ${quoted(odd)}: letters, digits and . _ + ~ @ = , - are allowed`;
+}

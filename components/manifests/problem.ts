@@ -1,0 +1,36 @@
+/** One thing to mend in the manifests. */
+export interface Problem {
+  /** An error stops the program; a warning does not. */
+  readonly severity: "error" | "warning";
+  /** The file's path as the user can open it from where the command runs. */
+  readonly file: string;
+  /** 1-based. */
+  readonly line: number;
+  /** 1-based, in UTF-16 units, as editors and GitHub's annotations count. */
+  readonly column: number;
+  /** What is wrong and what to do, on one line; text from the manifest is in it only as `quoted` makes it. */
+  readonly message: string;
+}
+
+/** `file:line:column: message`, the form that editors and terminals make clickable; warnings say so. */
+export function problemLine(problem: Problem): string {
+  return `${printable(problem.file)}:${problem.line}:${problem.column}: ${problem.severity === "warning" ? "warning: " : ""}${problem.message}`;
+}
+
+/** Orders problems as one reads: by file, line, column. */
+export function inReadingOrder(a: Problem, b: Problem): number {
+  return a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1;
+}
+
+/**
+ * Text of an untrusted manifest made fit for a message: in double quotes, control characters, quotes and what steers terminals or
+ * bidirectional text escaped, cut off after 100 characters.
+ */
+export function quoted(text: string): string {
+  return `"${printable(text.length > 100 ? `${text.slice(0, 100)}…` : text).replaceAll('"', '\\"')}"`;
+}
+
+/** A path or text with everything unprintable escaped as \u{hex}. */
+export function printable(text: string): string {
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+}

@@ -1,0 +1,34 @@
+/** One project as its folder `manifests/<name>/` declares it. */
+export interface Project {
+  readonly name: string;
+  readonly description: string;
+  readonly contact?: string;
+  /** Group: the mail address of who owns the project. Repositories: GitHub `owner/name` whose CI may push to staging. */
+  readonly owners: { readonly group: string; readonly repositories: readonly string[] };
+  /** Which staging areas it gets, and after how many days what lies in them expires. */
+  readonly staging: { readonly images: boolean; readonly files: boolean; readonly retentionDays: number };
+  /** Where its images appear: `<prefix>/<image>`; "" is the root. */
+  readonly imagePrefix: string;
+  /** Where its files appear: `binaries/<prefix>/<path>`. */
+  readonly filePrefix: string;
+  /** Tags that may move, `*` standing for any run of characters. */
+  readonly mutableTags: readonly string[];
+  /** The share (0 to 1) of what the project has in production that one run may remove. */
+  readonly removalShare: number;
+  /** Sorted by name; digests as they stand in the file. */
+  readonly images: readonly Image[];
+  /** Sorted by name. */
+  readonly files: readonly File[];
+}
+
+/** An image and the digests of it that are wanted in production; a digest without tags is wanted all the same. */
+export interface Image {
+  readonly name: string;
+  readonly digests: readonly { readonly digest: string; readonly tags: readonly string[] }[];
+}
+
+/** A file wanted in production; sha256 is its 64 hex digits. */
+export interface File {
+  readonly name: string;
+  readonly sha256: string;
+}

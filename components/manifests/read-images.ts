@@ -1,0 +1,116 @@
+import { imagesFormat, plainImagesFormat } from "./formats.ts";
+import { attachedTagPattern } from "./names.ts";
+import { type Problem, quoted } from "./problem.ts";
+import { otherReading } from "./scalars.ts";
+import type { Source } from "./source.ts";
+import { validate } from "./validate.ts";
+import { entryAt, isNull, isTrue, type Node, type ScalarNode, valueAt } from "./yaml/tree.ts";
+
+/** An image with the nodes of the file that it was read from. */
+export interface ReadImage {
+  readonly source: Source;
+  readonly name: ScalarNode;
+  readonly digests: readonly { readonly digest: ScalarNode; readonly tags: readonly ScalarNode[] }[];
+}
+
+/** The images of one file, as far as they can be read; adds what is wrong inside this file to `problems`. */
+export function readImages(root: Node | undefined, source: Source, problems: Problem[]): ReadImage[] {
+  // Nothing is wanted, which is what an emptied file says; the removal share guards against doing it by mistake.
+  if (root === undefined || isNull(root)) return [];
+  const plain = root.kind === "map";
+  validate(plain ? plainImagesFormat : imagesFormat, root, source, problems);
+  if (plain) problems.push(...registryProblems(root, source));
+  const list = plain ? valueAt(root, "images") : root;
+  const images = list?.kind === "list" ? list.items.flatMap((item) => readImage(item, source)) : [];
+  for (const image of images) problems.push(...imageProblems(image));
+  return images;
+}
+
+function readImage(node: Node, source: Source): ReadImage[] {
+  const [name, dmap] = [valueAt(node, "name"), valueAt(node, "dmap")];
+  if (name?.kind !== "scalar") return [];
+  const entries = dmap?.kind === "map" ? dmap.entries : undefined;
+  return [
+    {
+      source,
+      name,
+      digests: (entries ?? []).map(({ key, value }) => ({
+        digest: key,
+        tags: value.kind === "list" ? value.items.filter((tag) => tag.kind === "scalar") : [],
+      })),
+    },
+  ];
+}
+
+function imageProblems({ source, name, digests }: ReadImage): Problem[] {
+  const problems: Problem[] = [];
+  const add = (severity: Problem["severity"], node: ScalarNode, message: string) =>
+    problems.push(source.problem(severity, node.start, `image ${quoted(name.text)}: ${message}`));
+  const unquoted = (node: ScalarNode, what: string) => {
+    const other = otherReading(node);
+    if (other !== undefined)
+      add(
+        "warning",
+        node,
+        `${what} ${node.text} is the text ${quoted(node.text)} here, but other readers of YAML take it for ${other}: quote it`,
+      );
+  };
+  unquoted(name, "name");
+  const holders = new Map<string, { digest: ScalarNode; tag: ScalarNode }>();
+  const folded = new Map<string, ScalarNode>();
+  for (const { digest, tags } of digests) {
+    for (const tag of tags) {
+      unquoted(tag, "tag");
+      const held = holders.get(tag.text);
+      if (held === undefined) {
+        holders.set(tag.text, { digest, tag });
+        if (attachedTagPattern.test(tag.text))
+          add(
+            "warning",
+            tag,
+            `tag ${quoted(tag.text)} belongs to a signature or attestation: these travel with their digest, remove it`,
+          );
+        const lower = tag.text.toLowerCase();
+        const alike = folded.get(lower);
+        if (alike === undefined) folded.set(lower, tag);
+        else
+          add(
+            "warning",
+            tag,
+            `tag ${quoted(tag.text)} differs from ${quoted(alike.text)} (line ${source.position(alike.start).line}) only in case`,
+          );
+      } else if (held.digest.text === digest.text)
+        add("error", tag, `tag ${quoted(tag.text)} stands twice at ${digest.text.slice(0, 19)}…: keep one`);
+      else {
+        const [there, here] = [source.position(held.tag.start).line, source.position(tag.start).line];
+        const what = `tag ${quoted(tag.text)} is on two digests, in lines ${there} and ${here}: keep it on one`;
+        add("error", held.tag, what);
+        add("error", tag, what);
+      }
+    }
+  }
+  return problems;
+}
+
+function registryProblems(root: Node, source: Source): Problem[] {
+  const registries = entryAt(root, "registries");
+  if (registries === undefined) return [];
+  const from =
+    registries.value.kind === "list" ? registries.value.items.filter((item) => isTrue(valueAt(item, "src"))) : [];
+  const second = from[1];
+  if (second !== undefined)
+    return [
+      source.problem(
+        "error",
+        second.start,
+        "a second registry says src: true: a project has one staging area; remove the registries",
+      ),
+    ];
+  return [
+    source.problem(
+      "warning",
+      registries.key.start,
+      "registries are not obeyed: images come from the project's own staging area and go to the mirrors of the stack's config, below imagePrefix of project.yaml: remove them",
+    ),
+  ];
+}

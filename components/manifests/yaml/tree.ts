@@ -1,0 +1,62 @@
+/** A scalar as the source spells it: `1.10` stays `1.10`. `plain` says that it stood there without quotes. */
+export interface ScalarNode {
+  readonly kind: "scalar";
+  readonly text: string;
+  readonly plain: boolean;
+  /** Offset of its first character (the quote, if quoted) in the text, in UTF-16 units. */
+  readonly start: number;
+}
+
+/** A sequence. */
+export interface ListNode {
+  readonly kind: "list";
+  readonly items: readonly Node[];
+  readonly start: number;
+}
+
+/** A mapping, entries in source order; a key that stands twice is here twice. */
+export interface MapNode {
+  readonly kind: "map";
+  readonly entries: readonly Entry[];
+  readonly start: number;
+}
+
+/** One `key: value` of a mapping. */
+export interface Entry {
+  readonly key: ScalarNode;
+  readonly value: Node;
+}
+
+/** What a manifest's YAML may hold, and nothing else: no anchors, aliases, tags or complex keys. */
+export type Node = ScalarNode | ListNode | MapNode;
+
+/** What a text turned out to be: a tree (undefined for a text that holds nothing), or what is wrong with it. */
+export type Parsed =
+  | { readonly ok: true; readonly root: Node | undefined }
+  | { readonly ok: false; readonly faults: readonly Fault[] };
+
+/** One thing wrong with a text, at an offset in UTF-16 units. */
+export interface Fault {
+  readonly start: number;
+  readonly message: string;
+}
+
+/** The entry of a key in a map (the first, should it stand twice); undefined in anything else. */
+export function entryAt(node: Node, key: PropertyKey): Entry | undefined {
+  return node.kind === "map" ? node.entries.find((entry) => entry.key.text === key) : undefined;
+}
+
+/** The value of a key in a map. */
+export function valueAt(node: Node, key: PropertyKey): Node | undefined {
+  return entryAt(node, key)?.value;
+}
+
+/** Whether YAML's core schema (1.2.2, section 10.3.2) reads a node as null. */
+export function isNull(node: Node): boolean {
+  return node.kind === "scalar" && node.plain && /^(?:|~|null|Null|NULL)$/.test(node.text);
+}
+
+/** Whether a node is the scalar `true`. */
+export function isTrue(node: Node | undefined): boolean {
+  return node?.kind === "scalar" && node.text === "true";
+}
