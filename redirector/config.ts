@@ -148,7 +148,7 @@ const schema = z
     limits: z
       .strictObject({
         /** Longest request target (path and query) in bytes. */
-        targetBytes: z.int().min(256).max(16_384).default(4096),
+        targetBytes: z.int().min(256).max(16_384).default(12_288),
         /** Time from SIGTERM to the end at most. Cloud Run kills after 10 s. */
         drainSeconds: z.number().min(0).max(3600).default(8),
       })

@@ -1,0 +1,156 @@
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { type Zippable, zipSync } from "fflate";
+
+/**
+ * Builds the redirector into the zip that Cloud Run starts: `npm run build`, or `node redirector/build.ts [--target=T] [--out=FILE]`.
+ * The same sources, versions and address ranges give the same bytes, so that no change is no deployment. Nothing is done
+ * if none of them changed since the last build.
+ */
+
+const folder = import.meta.dirname;
+const root = path.dirname(folder);
+const rangesFile = path.join(folder, "cloud-ranges", "data", "cloud-ranges.bin");
+
+/** What a build made, or found already made. */
+export interface Built {
+  readonly zip: string;
+  /** Of the zip, hexadecimal. */
+  readonly sha256: string;
+  /** Whether the last build was still right. */
+  readonly reused: boolean;
+  /** Whether the table of cloud address ranges is inside. */
+  readonly hasRanges: boolean;
+}
+
+/** How to build; what is left out is as for `npm run build`. */
+export interface BuildOptions {
+  /** A target of `bun build --compile`, e.g. `bun-linux-x64`: what Cloud Run runs. Default: this machine. */
+  readonly target?: string;
+  /** Default: `redirector/dist/redirector.zip`. */
+  readonly out?: string;
+  /** The table of cloud address ranges to pack. Default: the one `npm run ranges` made, if it did. */
+  readonly ranges?: string;
+}
+
+/** The target of `bun build --compile` that makes an executable for this machine. */
+export function hostTarget(): string {
+  return `bun-${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
+}
+
+/** Builds the zip, unless it is there and right. Throws an error that says what went wrong in the compiler's words. */
+export async function buildRedirector(options: BuildOptions = {}): Promise<Built> {
+  const target = options.target ?? hostTarget();
+  const zip = path.resolve(options.out ?? path.join(folder, "dist", "redirector.zip"));
+  const rangesPath = options.ranges ?? rangesFile;
+  const ranges = existsSync(rangesPath) ? await readFile(rangesPath) : undefined;
+  const inputs = await hashInputs(target, ranges);
+  const record = `${zip}.inputs.json`;
+  const hasRanges = ranges !== undefined;
+
+  const last = await readRecord(record);
+  if (last?.inputs === inputs && existsSync(zip) && sha256(await readFile(zip)) === last.sha256) {
+    return { zip, sha256: last.sha256, reused: true, hasRanges };
+  }
+  await mkdir(path.dirname(zip), { recursive: true });
+  const work = await mkdtemp(`${zip}.`);
+  try {
+    const executable = await compile(work, target);
+    const entries: Zippable = { redirector: [executable, zipEntry(0o755)] };
+    if (ranges) entries["cloud-ranges.bin"] = [ranges, zipEntry(0o644)];
+    const bytes = zipSync(entries);
+    await writeFile(path.join(work, "zip"), bytes);
+    await rename(path.join(work, "zip"), zip);
+    const digest = sha256(bytes);
+    await writeFile(record, `${JSON.stringify({ inputs, target, sha256: digest })}\n`);
+    return { zip, sha256: digest, reused: false, hasRanges };
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+async function compile(work: string, target: string): Promise<Uint8Array> {
+  const outfile = path.join(work, "redirector");
+  const options = ["--compile", "--minify", "--bytecode", "--format=esm", "--production"];
+  // Bun carries the runtime of the machine it runs on; for any other it fetches one of its own version.
+  if (target !== hostTarget()) options.push(`--target=${target}`);
+  await run(bunExecutable(), ["build", ...options, path.join(folder, "main.ts"), "--outfile", outfile]);
+  return readFile(existsSync(outfile) ? outfile : `${outfile}.exe`);
+}
+
+function bunExecutable(): string {
+  return path.join(root, "node_modules", ".bin", "bun");
+}
+
+async function run(command: string, args: readonly string[]): Promise<void> {
+  const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  const code = await new Promise<number | null>((resolve, reject) =>
+    child.once("error", reject).once("close", resolve),
+  );
+  if (code !== 0) throw new Error(`bun ${args[0]} ended with ${code}:\n${output.trim()}`);
+}
+
+/** Of everything that the zip's bytes depend on. */
+async function hashInputs(target: string, ranges: Uint8Array | undefined): Promise<string> {
+  const hash = createHash("sha256");
+  const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(".ts")).sort();
+  for (const name of names) {
+    if (name.startsWith(`dist${path.sep}`)) continue;
+    hash.update(`${name}\0${sha256(await readFile(path.join(folder, name)))}\0`);
+  }
+  for (const dependency of ["bun", "fflate", "zod"]) {
+    const text = await readFile(path.join(root, "node_modules", dependency, "package.json"), "utf8");
+    hash.update(`${dependency} ${(JSON.parse(text) as { version: string }).version}\0`);
+  }
+  return hash.update(`${target}\0${ranges ? sha256(ranges) : "no ranges"}`).digest("hex");
+}
+
+async function readRecord(file: string): Promise<{ inputs: string; sha256: string } | undefined> {
+  if (!existsSync(file)) return undefined;
+  try {
+    const value: unknown = JSON.parse(await readFile(file, "utf8"));
+    if (typeof value !== "object" || value === null) return undefined;
+    const { inputs, sha256: digest } = value as Record<string, unknown>;
+    return typeof inputs === "string" && typeof digest === "string" ? { inputs, sha256: digest } : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined; // half written: build again
+    throw error;
+  }
+}
+
+/** A fixed time (local, as zip has it: fflate writes local fields) and Unix modes, so that the bytes depend on nothing else. */
+function zipEntry(mode: number): { level: 6; mtime: Date; os: 3; attrs: number } {
+  return { level: 6, mtime: new Date(1980, 0, 1), os: 3, attrs: (0o100000 | mode) << 16 };
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const options: { target?: string; out?: string } = {};
+  for (const arg of args) {
+    const [, name, value] = /^--(target|out)=(.+)$/.exec(arg) ?? [];
+    if (value === undefined)
+      throw new Error(`unknown argument ${arg}; known are --target=bun-linux-x64 and --out=FILE`);
+    if (name === "target") options.target = value;
+    else options.out = value;
+  }
+  const built = await buildRedirector(options);
+  const ranges = built.hasRanges ? "" : " WITHOUT cloud address ranges (make them with `npm run ranges`)";
+  console.log(
+    `${path.relative(process.cwd(), built.zip)} sha256:${built.sha256}${built.reused ? " (unchanged)" : ""}${ranges}`,
+  );
+}
+
+if (process.argv[1] === import.meta.filename) {
+  main(process.argv.slice(2)).catch((error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  });
+}

@@ -1,0 +1,172 @@
+import type { Answer, IncomingRequest } from "../request.ts";
+import { Connection, type ConnectionSettings, type Wire } from "./connection.ts";
+
+/**
+ * Carries HTTP/1.1 over Bun's sockets. Bun's own HTTP server gives a request's URL only after resolving it (`..`, `%2e%2e`, `\`),
+ * and its node:http takes half as much CPU again.
+ */
+
+/** A server that listens. */
+export interface Server {
+  readonly port: number;
+  /** Connections that are open now. */
+  connections(): number;
+  /**
+   * Stops accepting, lets each connection finish what it is at, and closes those that are idle for a second. Resolves when all
+   * are closed, or after `limitMs` with the rest closed by force.
+   */
+  drain(limitMs: number): Promise<void>;
+}
+
+/** How to serve. */
+export interface ServerSettings {
+  readonly hostname: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly handle: (request: IncomingRequest) => Answer | Promise<Answer>;
+  readonly fault: (error: unknown) => void;
+}
+
+const longestHead = 16 * 1024;
+const mostConnections = 10_000;
+const headSeconds = 10;
+/** Longer than the 600 s that Google's load balancers keep a connection, so that it is they who close. */
+const idleSeconds = 620;
+const sweepMs = 1000;
+
+/** Starts to listen. Throws if it cannot, e.g. because the port is taken. */
+export function serve({ hostname, port, handle, fault }: ServerSettings): Server {
+  const open = new Set<Socket>();
+  let draining = false;
+  let date = new Date().toUTCString();
+
+  const settings: ConnectionSettings = { handle, fault, longestHead, draining: () => draining, date: () => date };
+
+  const listener = Bun.listen<Held>({
+    hostname,
+    port,
+    socket: {
+      open(socket) {
+        socket.data = new Held(socket, settings);
+        if (open.size >= mostConnections) socket.terminate();
+        else open.add(socket);
+      },
+      data(socket, bytes) {
+        socket.data.receive(bytes);
+      },
+      drain(socket) {
+        socket.data.flush();
+      },
+      end(socket) {
+        socket.end();
+      },
+      close(socket) {
+        socket.data.connection.closed();
+        open.delete(socket);
+      },
+      error(socket, error) {
+        socket.data.connection.closed();
+        fault(error);
+      },
+    },
+  });
+
+  const sweeper = setInterval(() => {
+    const now = Date.now();
+    date = new Date(now).toUTCString();
+    for (const socket of open) {
+      const { connection, active } = socket.data;
+      const limit = connection.busy || connection.reading ? headSeconds : draining ? 1 : idleSeconds;
+      if (now - active >= limit * 1000) socket.terminate();
+    }
+  }, sweepMs);
+  sweeper.unref();
+
+  return {
+    port: listener.port,
+    connections: () => open.size,
+    async drain(limitMs) {
+      draining = true;
+      listener.stop(false);
+      const end = Date.now() + limitMs;
+      while (open.size > 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
+      for (const socket of open) socket.terminate();
+      clearInterval(sweeper);
+    },
+  };
+}
+
+/** A socket's connection, and what is still to be sent on it. */
+class Held implements Wire {
+  readonly connection: Connection;
+  readonly #socket: Socket;
+  /** When bytes last came or went, in milliseconds since the epoch. */
+  active: number;
+  #unsent: Uint8Array | undefined = undefined;
+  #ending = false;
+
+  constructor(socket: Socket, settings: ConnectionSettings) {
+    this.#socket = socket;
+    this.active = Date.now();
+    this.connection = new Connection(settings, this, socket.remoteAddress);
+  }
+
+  receive(bytes: Buffer): void {
+    // A head that trickles in does not count as activity, so that it is cut off in time.
+    if (!this.connection.reading) this.active = Date.now();
+    this.connection.receive(bytes.toString("latin1"));
+  }
+
+  send(text: string): boolean {
+    const written = this.#unsent === undefined ? Math.max(0, this.#socket.write(text)) : 0;
+    if (written === text.length && this.#unsent === undefined) return true;
+    const rest = Buffer.from(text.slice(written), "latin1");
+    this.#unsent = this.#unsent === undefined ? rest : Buffer.concat([this.#unsent, rest]);
+    return false;
+  }
+
+  end(): void {
+    this.#ending = true;
+    if (this.#unsent === undefined) this.#socket.end();
+  }
+
+  flush(): void {
+    if (this.#unsent === undefined) return;
+    this.active = Date.now();
+    const written = Math.max(0, this.#socket.write(this.#unsent));
+    if (written < this.#unsent.length) {
+      this.#unsent = this.#unsent.subarray(written);
+      return;
+    }
+    this.#unsent = undefined;
+    if (this.#ending) this.#socket.end();
+    else this.connection.sent();
+  }
+}
+
+type Socket = BunSocket<Held>;
+
+/** The part of Bun's TCP interface that is used here (bun.sh/docs/runtime/networking/tcp); Node's types do not have it. */
+interface BunSocket<Data> {
+  data: Data;
+  readonly remoteAddress: string;
+  /** Returns how many bytes were taken; -1 if the socket is closed. */
+  write(data: string | Uint8Array): number;
+  end(): void;
+  terminate(): void;
+}
+
+declare const Bun: {
+  listen<Data>(options: {
+    hostname: string;
+    port: number;
+    socket: {
+      open(socket: BunSocket<Data>): void;
+      data(socket: BunSocket<Data>, bytes: Buffer): void;
+      drain(socket: BunSocket<Data>): void;
+      end(socket: BunSocket<Data>): void;
+      close(socket: BunSocket<Data>): void;
+      error(socket: BunSocket<Data>, error: Error): void;
+    };
+  }): { readonly port: number; stop(closeActive: boolean): void };
+};

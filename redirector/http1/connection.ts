@@ -1,0 +1,177 @@
+import { internalError } from "../answer.ts";
+import type { Answer, HeaderSet, IncomingRequest } from "../request.ts";
+import { readHead } from "./head.ts";
+
+/** What a connection needs of the runtime that carries it. */
+export interface Wire {
+  /** Sends all of it, now or when the other end is ready to take it; latin1, one byte per character. Returns whether it all went out. */
+  send(text: string): boolean;
+  /** Ends the connection once everything is sent. */
+  end(): void;
+}
+
+/** What all connections of a server share. */
+export interface ConnectionSettings {
+  readonly handle: (request: IncomingRequest) => Answer | Promise<Answer>;
+  /** Longest accepted request head in bytes. */
+  readonly longestHead: number;
+  /** Whether the server is going away: each answer is then the last of its connection. */
+  readonly draining: () => boolean;
+  /** Value of the Date header. */
+  readonly date: () => string;
+  /** Told of a fault in `handle`, which is answered with a 500. */
+  readonly fault: (error: unknown) => void;
+}
+
+/** Bytes that may wait while an earlier request of the same connection is being answered. */
+const longestBacklog = 64 * 1024;
+
+/**
+ * The server's side of one HTTP/1.1 connection: bytes in, answers out, one request at a time and in order. Knows no runtime.
+ * A request with a body is answered without reading the body, and the connection ends there.
+ */
+export class Connection {
+  readonly #settings: ConnectionSettings;
+  readonly #wire: Wire;
+  readonly #peer: string | undefined;
+  #input = "";
+  #answering = false;
+  #blocked = false;
+  #ended = false;
+  /** Whether part of a request has arrived. */
+  get reading(): boolean {
+    return this.#input !== "";
+  }
+  /** Whether an answer is being worked on or sent. */
+  get busy(): boolean {
+    return this.#answering || this.#blocked;
+  }
+
+  constructor(settings: ConnectionSettings, wire: Wire, peer: string | undefined) {
+    this.#settings = settings;
+    this.#wire = wire;
+    this.#peer = peer;
+  }
+
+  /** Takes in bytes as latin1 text. */
+  receive(text: string): void {
+    if (this.#ended) return;
+    this.#input = this.#input === "" ? text : this.#input + text;
+    if (!this.busy) this.#work();
+    else if (this.#input.length > longestBacklog) this.#end();
+  }
+
+  /** Told when everything sent so far has gone out. */
+  sent(): void {
+    if (!this.#blocked) return;
+    this.#blocked = false;
+    if (!this.busy) this.#work();
+  }
+
+  /** Told when the other end is gone. */
+  closed(): void {
+    this.#ended = true;
+    this.#input = "";
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#input = "";
+    this.#wire.end();
+  }
+
+  #work(): void {
+    const { handle, longestHead, fault } = this.#settings;
+    let output = "";
+    let from = 0;
+    let last = false;
+    while (!last && !this.#ended) {
+      if (from >= this.#input.length) break;
+      const head = readHead(this.#input, from, longestHead, this.#peer);
+      if (head === undefined) break;
+      if ("reason" in head) {
+        output += this.#write(badRequest(head.status, head.reason), false, true);
+        last = true;
+        break;
+      }
+      from = head.end;
+      const close = !head.keepAlive || head.hasBody || this.#settings.draining();
+      let answer: Answer | Promise<Answer>;
+      try {
+        answer = handle(head);
+      } catch (error) {
+        fault(error);
+        answer = internalError;
+      }
+      if (answer instanceof Promise) {
+        this.#answering = true;
+        answer
+          .catch((error: unknown) => {
+            fault(error);
+            return internalError;
+          })
+          .then((late) => {
+            this.#answering = false;
+            if (this.#ended) return;
+            const closing = close || this.#settings.draining();
+            this.#send(this.#write(late, head.method === "HEAD", closing), closing);
+            if (!this.busy && !this.#ended) this.#work();
+          })
+          .catch(fault);
+        break;
+      }
+      output += this.#write(answer, head.method === "HEAD", close);
+      last = close;
+    }
+    this.#input = from >= this.#input.length ? "" : this.#input.slice(from);
+    if (output !== "") this.#send(output, last);
+  }
+
+  #send(text: string, last: boolean): void {
+    if (!this.#wire.send(text)) this.#blocked = true;
+    if (last) this.#end();
+  }
+
+  #write(answer: Answer, bodiless: boolean, close: boolean): string {
+    const body = answer.body ?? "";
+    const text = `${preamble(answer.status, answer.headers)}Date: ${this.#settings.date()}\r\nContent-Length: ${body.length}\r\n`;
+    const location = answer.location === undefined ? "" : `Location: ${answer.location}\r\n`;
+    return `${text}${location}${close ? "Connection: close\r\n\r\n" : "\r\n"}${bodiless ? "" : body}`;
+  }
+}
+
+const reasons: Readonly<Record<number, string>> = {
+  200: "OK",
+  304: "Not Modified",
+  307: "Temporary Redirect",
+  400: "Bad Request",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  414: "URI Too Long",
+  431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
+  503: "Service Unavailable",
+  505: "HTTP Version Not Supported",
+};
+
+/** Status line and shared headers, prepared once: sets are constants, so this does not grow. */
+const preambles = new Map<HeaderSet, Map<number, string>>();
+
+function preamble(status: number, headers: HeaderSet): string {
+  const known = preambles.get(headers)?.get(status);
+  if (known !== undefined) return known;
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  const text = `HTTP/1.1 ${status} ${reasons[status] ?? "Unknown"}\r\n${lines}`;
+  const ofSet = preambles.get(headers) ?? new Map<number, string>();
+  preambles.set(headers, ofSet.set(status, text));
+  return text;
+}
+
+const plainText: HeaderSet = [
+  ["Content-Type", "text/plain; charset=utf-8"],
+  ["Cache-Control", "no-store"],
+];
+
+function badRequest(status: number, reason: string): Answer {
+  return { status, headers: plainText, body: `${reason}\n` };
+}

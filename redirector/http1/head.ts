@@ -1,0 +1,209 @@
+import type { HeaderName, IncomingRequest } from "../request.ts";
+
+/**
+ * Reads the head of an HTTP/1.1 request (RFC 9112 sections 2 to 6), strictly: what the RFC lets a server repair is refused, as
+ * two readers that repair differently are how requests get smuggled.
+ */
+
+/** A request head, and what it says about the bytes around it. */
+export interface RequestHead extends IncomingRequest {
+  /** Position after the head. */
+  readonly end: number;
+  /** Whether the connection may be used again. */
+  readonly keepAlive: boolean;
+  /** Whether a body follows, of which nothing is read. */
+  readonly hasBody: boolean;
+}
+
+/** A head that is refused. */
+export interface BadHead {
+  readonly status: 400 | 431 | 505;
+  readonly reason: string;
+}
+
+/**
+ * Reads the head that starts at `from` in `text`, one character per byte (latin1). Undefined while it is incomplete. A head of
+ * more than `longest` bytes is refused with 431.
+ */
+export function readHead(
+  text: string,
+  from: number,
+  longest: number,
+  peer: string | undefined,
+): RequestHead | BadHead | undefined {
+  // RFC 9112 section 2.2: empty lines before a request line are to be ignored.
+  let start = from;
+  while (text.charCodeAt(start) === cr && text.charCodeAt(start + 1) === lf) start += 2;
+  const end = text.indexOf("\r\n\r\n", start);
+  if ((end === -1 ? text.length : end) - from > longest)
+    return { status: 431, reason: "the request's head is too long" };
+  if (end === -1) return undefined;
+
+  const lineEnd = text.indexOf("\r\n", start);
+  const firstSpace = text.indexOf(" ", start);
+  const lastSpace = lineEnd - 9;
+  if (firstSpace === -1 || firstSpace >= lastSpace || text.charCodeAt(lastSpace) !== space) return badRequestLine;
+  if (!text.startsWith("HTTP/", lastSpace + 1)) return badRequestLine;
+  if (!text.startsWith("1.", lastSpace + 6)) return { status: 505, reason: "only HTTP/1.1 and HTTP/1.0 are spoken" };
+  const minor = text.charCodeAt(lastSpace + 8) - zero;
+  if (minor !== 0 && minor !== 1) return badRequestLine;
+  if (firstSpace === start || !all(text, start, firstSpace, tokenBit)) return badRequestLine;
+  if (!all(text, firstSpace + 1, lastSpace, targetBit)) return badRequestLine;
+
+  const request = new Request1(
+    text.slice(start, firstSpace),
+    text.slice(firstSpace + 1, lastSpace),
+    peer,
+    end + 4,
+    minor === 1,
+  );
+  let hosts = 0;
+  let lengths: string | undefined;
+  let coded = false;
+  for (let line = lineEnd + 2; line < end + 2; ) {
+    const next = text.indexOf("\r\n", line);
+    const colon = text.indexOf(":", line);
+    if (colon <= line || colon >= next || !all(text, line, colon, tokenBit)) return badHeader;
+    let first = colon + 1;
+    let last = next;
+    while (first < last && isBlank(text.charCodeAt(first))) first++;
+    while (last > first && isBlank(text.charCodeAt(last - 1))) last--;
+    if (!all(text, first, last, valueBit)) return badHeader;
+    // Only names of these lengths matter; the others need not be made.
+    switch (colon - line) {
+      case 4:
+        if (is(text, line, "host")) hosts++;
+        break;
+      case 6:
+        if (is(text, line, "accept")) request.accept = joined(request.accept, text.slice(first, last));
+        break;
+      case 10:
+        if (is(text, line, "user-agent")) request.userAgent = joined(request.userAgent, text.slice(first, last));
+        else if (is(text, line, "connection")) request.connection(text.slice(first, last).toLowerCase());
+        break;
+      case 11:
+        if (is(text, line, "traceparent")) request.traceparent = joined(request.traceparent, text.slice(first, last));
+        break;
+      case 14:
+        if (is(text, line, "content-length")) {
+          const length = text.slice(first, last);
+          if (!/^\d{1,15}$/.test(length) || (lengths !== undefined && lengths !== length)) return badHeader;
+          lengths = length;
+        }
+        break;
+      case 15:
+        if (is(text, line, "x-forwarded-for"))
+          request.forwardedFor = joined(request.forwardedFor, text.slice(first, last));
+        break;
+      case 16:
+        if (is(text, line, "x-client-latlong")) request.latlong = joined(request.latlong, text.slice(first, last));
+        break;
+      case 17:
+        if (is(text, line, "transfer-encoding")) coded = true;
+        break;
+      case 21:
+        if (is(text, line, "x-cloud-trace-context"))
+          request.cloudTrace = joined(request.cloudTrace, text.slice(first, last));
+        break;
+    }
+    line = next + 2;
+  }
+  // RFC 9112 section 3.2: exactly one Host in HTTP/1.1. Section 6.1: both lengths at once is an attack or a fault.
+  if (hosts > 1 || (hosts === 0 && minor === 1)) return { status: 400, reason: "needs exactly one Host header" };
+  if (coded && lengths !== undefined) return { status: 400, reason: "has both Content-Length and Transfer-Encoding" };
+  request.hasBody = coded || (lengths !== undefined && Number(lengths) > 0);
+  return request;
+}
+
+class Request1 implements RequestHead {
+  readonly method: string;
+  readonly target: string;
+  readonly peer: string | undefined;
+  readonly end: number;
+  keepAlive: boolean;
+  hasBody = false;
+  accept: string | undefined = undefined;
+  cloudTrace: string | undefined = undefined;
+  forwardedFor: string | undefined = undefined;
+  latlong: string | undefined = undefined;
+  traceparent: string | undefined = undefined;
+  userAgent: string | undefined = undefined;
+
+  constructor(method: string, target: string, peer: string | undefined, end: number, keepAlive: boolean) {
+    this.method = method;
+    this.target = target;
+    this.peer = peer;
+    this.end = end;
+    this.keepAlive = keepAlive;
+  }
+
+  /** Takes in the value of a Connection header: HTTP/1.1 stays open unless told, HTTP/1.0 is closed whatever it asks for. */
+  connection(value: string): void {
+    if (value.split(",").some((option) => option.trim() === "close")) this.keepAlive = false;
+  }
+
+  header(name: HeaderName): string | undefined {
+    switch (name) {
+      case "accept":
+        return this.accept;
+      case "traceparent":
+        return this.traceparent;
+      case "user-agent":
+        return this.userAgent;
+      case "x-client-latlong":
+        return this.latlong;
+      case "x-cloud-trace-context":
+        return this.cloudTrace;
+      case "x-forwarded-for":
+        return this.forwardedFor;
+    }
+  }
+}
+
+const badRequestLine: BadHead = { status: 400, reason: "not a request line of HTTP/1.1" };
+const badHeader: BadHead = { status: 400, reason: "a header is not one" };
+
+const cr = 13;
+const lf = 10;
+const space = 32;
+const tab = 9;
+const zero = 48;
+
+const tokenBit = 1;
+const targetBit = 2;
+const valueBit = 4;
+/** What each byte may be part of: a token (RFC 9110 section 5.6.2), a target (visible ASCII), a header's value (section 5.5). */
+const classes = Uint8Array.from({ length: 256 }, (_, code) => {
+  const visible = code > 0x20 && code < 0x7f;
+  const token = /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(code));
+  return (
+    (token ? tokenBit : 0) |
+    (visible ? targetBit : 0) |
+    (visible || code === space || code === tab || code >= 0x80 ? valueBit : 0)
+  );
+});
+
+function all(text: string, from: number, to: number, bit: number): boolean {
+  for (let i = from; i < to; i++) {
+    if (((classes[text.charCodeAt(i)] ?? 0) & bit) === 0) return false;
+  }
+  return true;
+}
+
+/** Whether the characters from `at` are this lower-case name, in any case. Lengths are compared already. */
+function is(text: string, at: number, name: string): boolean {
+  for (let i = 0; i < name.length; i++) {
+    const code = text.charCodeAt(at + i);
+    const lower = code >= 65 && code <= 90 ? code + 32 : code;
+    if (lower !== name.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
+function isBlank(code: number): boolean {
+  return code === space || code === tab;
+}
+
+function joined(before: string | undefined, value: string): string {
+  return before === undefined ? value : `${before}, ${value}`;
+}

@@ -1,0 +1,50 @@
+import type { Client } from "./client.ts";
+import { angleBetween, type Place, placeAt } from "./place.ts";
+
+/** What the choice needs to know of a mirror, as it stands in the configuration. */
+export interface MirrorSite {
+  readonly name: string;
+  readonly url: string;
+  readonly cloud: string;
+  readonly latitude: number;
+  readonly longitude: number;
+  readonly weight: number;
+}
+
+/** A mirror that can be chosen. `healthy` is what the probes last found; they write it, the choice reads it. */
+export interface Mirror<Site extends MirrorSite = MirrorSite> {
+  readonly site: Site;
+  readonly place: Place;
+  healthy: boolean;
+}
+
+/** The mirror as it starts: taken to be healthy until probes say otherwise. */
+export function mirrorOf<Site extends MirrorSite>(site: Site): Mirror<Site> {
+  return { site, place: placeAt(site.latitude, site.longitude), healthy: true };
+}
+
+/**
+ * Chooses among mirrors, the canonical one first: a healthy one in the client's own cloud if there is any, else any healthy one,
+ * and of those the nearest to the client by great-circle distance divided by weight; the earlier one if two are equally near.
+ * As that orders all mirrors, taking one away sends each of its clients to the same second choice, and so on. A weight of 0
+ * makes a mirror a last resort. With no healthy mirror at all the canonical one is returned: a try is better than a refusal.
+ * Undefined only for an empty list.
+ */
+export function chooseMirror<M extends Mirror>(mirrors: readonly M[], client: Client): M | undefined {
+  let best: M | undefined;
+  let bestCost = Number.POSITIVE_INFINITY;
+  let bestRank = 0;
+  for (const mirror of mirrors) {
+    if (!mirror.healthy) continue;
+    const rank = mirror.site.weight === 0 ? 1 : mirror.site.cloud === client.cloud ? 3 : 2;
+    if (rank < bestRank) continue;
+    const angle = angleBetween(mirror.place, client.place);
+    const cost = mirror.site.weight === 0 ? angle : angle / mirror.site.weight;
+    if (rank > bestRank || cost < bestCost) {
+      best = mirror;
+      bestCost = cost;
+      bestRank = rank;
+    }
+  }
+  return best ?? mirrors[0];
+}
