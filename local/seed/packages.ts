@@ -1,9 +1,8 @@
 /** Real files to publish, from packages that package-lock.json pins: the same bytes on every machine. */
 import { readdir, readFile } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
-import { fileURLToPath } from "node:url";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
+const projectRoot = join(import.meta.dirname, "../..");
 
 /** A package as the lockfile pins it. */
 export interface PinnedPackage {
@@ -24,7 +23,7 @@ interface Lockfile {
  * Reads an installed package: the named files, or all of it.
  * Throws when what is installed is not what the lockfile pins, saying how to mend it.
  */
-export async function readPackage(name: string, paths?: readonly string[]): Promise<PinnedPackage> {
+export async function readPackage(name: string, paths?: readonly string[], root = projectRoot): Promise<PinnedPackage> {
   const folder = join(root, "node_modules", name);
   const lock = JSON.parse(await readFile(join(root, "package-lock.json"), "utf8")) as Lockfile;
   const pin = lock.packages[`node_modules/${name}`];

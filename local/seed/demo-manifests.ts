@@ -1,0 +1,43 @@
+/** What the committed manifests of the demo projects have to say, from the artifacts themselves. */
+import type { DemoArtifacts } from "./artifacts.ts";
+import type { DemoProject } from "./demo-project.ts";
+
+const head = [
+  "# Made by `node local/seed/write-manifests.ts`: the true digests of what local/seed makes from the packages in package-lock.json.",
+  "# An adopter replaces the demo projects by their own.",
+];
+
+/** The text of each `images.yaml` and `files.yaml` by its path below the manifests' folder; `project.yaml` is written by hand. */
+export function demoManifests({ projects }: DemoArtifacts): ReadonlyMap<string, string> {
+  const texts = new Map<string, string>();
+  for (const project of projects) {
+    if (project.images.length > 0) texts.set(`${project.name}/images.yaml`, imagesText(project));
+    if (project.files.length > 0) texts.set(`${project.name}/files.yaml`, filesText(project));
+  }
+  return texts;
+}
+
+/** The line of one release in `images.yaml`. */
+export function releaseLine(digest: string, tags: readonly string[]): string {
+  return `    "${digest}": [${tags.map((tag) => `"${tag}"`).join(", ")}]`;
+}
+
+/** The lines of one file in `files.yaml`. */
+export function fileEntry(path: string, sha256: string): readonly [string, string] {
+  return [`  - name: ${path}`, `    sha256: ${sha256}`];
+}
+
+function imagesText({ images }: DemoProject): string {
+  const lines = images.flatMap(({ name, releases }) => [
+    `- name: ${name}`,
+    "  dmap:",
+    ...releases.filter(({ promoted }) => promoted).map(({ digest, tags }) => releaseLine(digest, tags)),
+  ]);
+  return `${[...head, ...lines].join("\n")}\n`;
+}
+
+function filesText({ files }: DemoProject): string {
+  const sorted = files.filter(({ promoted }) => promoted).sort((a, b) => (a.path < b.path ? -1 : 1));
+  const lines = sorted.flatMap(({ path, sha256 }) => fileEntry(path, sha256));
+  return `${[...head, "files:", ...lines].join("\n")}\n`;
+}

@@ -1,0 +1,16 @@
+/**
+ * `node local/seed/write-manifests.ts`: writes the demo projects' manifests anew, after package-lock.json pins other versions of the
+ * packages that the artifacts are made from.
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { makeArtifacts } from "./artifacts.ts";
+import { demoManifests } from "./demo-manifests.ts";
+
+const folder = join(import.meta.dirname, "../../manifests");
+for (const [path, text] of demoManifests(await makeArtifacts())) {
+  const file = join(folder, path);
+  const before = await readFile(file, "utf8").catch(() => undefined);
+  if (before !== text) await writeFile(file, text);
+  console.log(`${before === text ? "unchanged" : "written  "} manifests/${path}`);
+}
