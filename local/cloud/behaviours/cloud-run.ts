@@ -1,0 +1,292 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync } from "node:fs";
+import { rename, rm } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import { join } from "node:path";
+import { endToEndHeaders, forward } from "../forward.ts";
+import type { Resource, Values } from "../inventory.ts";
+import { accepts } from "../ports.ts";
+import { type Child, logTail } from "../processes.ts";
+import { listen } from "../servers.ts";
+import { object, objects, text, texts } from "../values.ts";
+import { unzip } from "../zip.ts";
+import type { Behaviour, CloudParts } from "./behaviour.ts";
+import { download } from "./gcs.ts";
+
+/** The type token of a Cloud Run service. */
+export const serviceType = "gcp:cloudrunv2/service:Service";
+
+interface Revision {
+  readonly name: string;
+  readonly port: number;
+  child: Child;
+  stopping: boolean;
+}
+
+/**
+ * `gcp:cloudrunv2/service:Service` deployed from a zip (`sourceCode.cloudStorageSource`): the zip is fetched from the emulated bucket,
+ * unpacked, and its command is run with the resource's environment and Cloud Run's (container runtime contract: PORT, K_SERVICE, ...).
+ * A new revision serves only after its startup probe succeeded; until then, and when it fails, the one before serves. Base images are
+ * not used: there are no containers here.
+ */
+export class CloudRun {
+  readonly #parts: CloudParts;
+  readonly #revisions = new Map<string, Revision>();
+  readonly #fronts = new Map<string, Server>();
+  readonly #unpacking = new Map<string, Promise<void>>();
+
+  constructor(parts: CloudParts) {
+    this.#parts = parts;
+  }
+
+  get behaviour(): Behaviour {
+    return {
+      create: (resource) => this.#deploy(resource, 1),
+      update: (resource, before) => this.#deploy(resource, Number(before.computed["generation"] ?? 1) + 1),
+      delete: (resource) => this.#delete(resource),
+      resume: async (resource) => {
+        await this.#deploy(resource, Number(resource.computed["generation"] ?? 1));
+      },
+    };
+  }
+
+  /** The port of the revision that serves, undefined if none runs. */
+  port(id: string): number | undefined {
+    return this.#revisions.get(id)?.port;
+  }
+
+  /** Closes the services' own addresses; their processes are stopped by {@link Processes}. */
+  async close(): Promise<void> {
+    for (const revision of this.#revisions.values()) revision.stopping = true;
+    await Promise.all([...this.#fronts.keys()].map((id) => this.#closeFront(id)));
+  }
+
+  async #deploy(resource: Resource, generation: number): Promise<Values> {
+    const { inputs, config, id } = resource;
+    const name = text(inputs, "name");
+    const location = text(inputs, "location");
+    const container = onlyContainer(inputs);
+    const dir = await this.#unpack(container);
+    const revisionName = `${name}-${String(generation).padStart(5, "0")}`;
+    const port = await this.#parts.ports.take(
+      `Cloud Run ${location} ${name} ${generation % 2 === 0 ? "even" : "odd"} revisions`,
+    );
+    const command = [...texts(container["commands"]), ...texts(container["args"])];
+    const [file, ...args] = command;
+    if (file === undefined) throw new Error(`Cloud Run service ${name}: the zip needs commands to start.`);
+    const start = (): Promise<Child> =>
+      this.#parts.processes.start({
+        purpose: `Cloud Run ${location} ${revisionName}`,
+        file: existsSync(join(dir, file)) ? join(dir, file) : file,
+        args,
+        cwd: dir,
+        env: {
+          PATH: process.env["PATH"] ?? "",
+          HOME: dir,
+          ...environment(container),
+          PORT: String(port),
+          K_SERVICE: name,
+          K_REVISION: revisionName,
+          K_CONFIGURATION: name,
+        },
+      });
+    const revision: Revision = { name: revisionName, port, child: await start(), stopping: false };
+    try {
+      await started(revision.child, port, object(container["startupProbe"]));
+    } catch (error) {
+      revision.stopping = true;
+      await this.#parts.processes.stop(revision.child);
+      throw new Error(
+        `Error waiting to create Service: Error code 9, message: Revision '${revisionName}' is not ready and cannot serve traffic. ` +
+          `${(error as Error).message}`,
+      );
+    }
+    this.#keepRunning(revision, start);
+    const before = this.#revisions.get(id);
+    this.#revisions.set(id, revision);
+    if (before !== undefined) {
+      before.stopping = true;
+      await this.#parts.processes.stop(before.child);
+    }
+    const uri = await this.#openFront(resource, location, name);
+    const project = text(inputs, "project", config);
+    const full = `projects/${project}/locations/${location}/services/${name}/revisions/${revisionName}`;
+    return {
+      uri,
+      urls: uri === "" ? [] : [uri],
+      generation: String(generation),
+      observedGeneration: String(generation),
+      latestCreatedRevision: full,
+      latestReadyRevision: full,
+      reconciling: false,
+    };
+  }
+
+  async #delete({ id, inputs }: Resource): Promise<void> {
+    if (inputs["deletionProtection"] !== false) {
+      throw new Error(
+        `cannot destroy service ${text(inputs, "name")} without setting deletionProtection=false and running \`pulumi up\``,
+      );
+    }
+    await this.#closeFront(id);
+    const revision = this.#revisions.get(id);
+    if (revision === undefined) return;
+    this.#revisions.delete(id);
+    revision.stopping = true;
+    await this.#parts.processes.stop(revision.child);
+  }
+
+  /** Unpacked once per content: two regions share the tree, and a restart finds it. */
+  async #unpack(container: Values): Promise<string> {
+    const source = object(object(container["sourceCode"])["cloudStorageSource"]);
+    const zip = await download(this.#parts.servers.gcs, text(source, "bucket"), text(source, "object"));
+    const dir = join(this.#parts.dir, "packages", createHash("sha256").update(zip).digest("hex").slice(0, 32));
+    const unpacked = this.#unpacking.get(dir) ?? unpackTo(zip, dir);
+    this.#unpacking.set(dir, unpacked);
+    try {
+      await unpacked;
+    } finally {
+      this.#unpacking.delete(dir);
+    }
+    return dir;
+  }
+
+  /** Cloud Run starts an instance again that ends by itself. */
+  #keepRunning(revision: Revision, start: () => Promise<Child>): void {
+    const watch = async (): Promise<void> => {
+      for (let pause = 200; ; pause = Math.min(pause * 2, 10_000)) {
+        await revision.child.ended;
+        await new Promise((resolve) => setTimeout(resolve, pause).unref());
+        if (revision.stopping) return;
+        revision.child = await start();
+      }
+    };
+    watch().catch((error: unknown) => {
+      process.stderr.write(
+        `Cloud Run revision ${revision.name} cannot be started again: ${(error as Error).message}\n`,
+      );
+    });
+  }
+
+  /** The service's own address. It is refused where the program closed it (`ingress`, `defaultUriDisabled`). */
+  async #openFront(resource: Resource, location: string, name: string): Promise<string> {
+    const { id, inputs } = resource;
+    if (inputs["defaultUriDisabled"] === true) {
+      await this.#closeFront(id);
+      return "";
+    }
+    const closed = inputs["ingress"] !== undefined && inputs["ingress"] !== "INGRESS_TRAFFIC_ALL";
+    const purpose = `Cloud Run ${location} ${name}`;
+    await this.#closeFront(id);
+    const port = await this.#parts.ports.take(purpose);
+    const server = createServer((request, response) => {
+      const to = this.port(id);
+      if (closed || to === undefined) {
+        response.writeHead(closed ? 404 : 503, { "content-type": "text/plain" });
+        response.end(
+          closed ? `${name} takes requests from the load balancer only (ingress)\n` : `${name} does not run\n`,
+        );
+        return;
+      }
+      const headers = endToEndHeaders(request.rawHeaders).filter(([key]) => key.toLowerCase() !== "x-forwarded-for");
+      const forwarded = [request.headers["x-forwarded-for"], request.socket.remoteAddress]
+        .flat()
+        .filter(Boolean)
+        .join(",");
+      headers.push(["X-Forwarded-For", forwarded], ["X-Forwarded-Proto", "https"]);
+      forward(request, response, { port: to, headers }).catch(() => {
+        if (!response.headersSent) response.writeHead(503);
+        response.end();
+      });
+    });
+    await listen(server, port);
+    this.#fronts.set(id, server);
+    return `http://127.0.0.1:${port}`;
+  }
+
+  async #closeFront(id: string): Promise<void> {
+    const server = this.#fronts.get(id);
+    if (server === undefined) return;
+    this.#fronts.delete(id);
+    const closed = new Promise((resolve) => server.close(resolve));
+    server.closeAllConnections();
+    await closed;
+  }
+}
+
+function onlyContainer(inputs: Values): Values {
+  const containers = objects(object(inputs["template"])["containers"]);
+  const [container] = containers;
+  if (container === undefined || containers.length > 1) {
+    throw new Error(`A Cloud Run service here has exactly one container, this one has ${containers.length}.`);
+  }
+  if (Object.keys(object(object(container["sourceCode"])["cloudStorageSource"])).length === 0) {
+    throw new Error(
+      `The emulated Cloud Run runs zips (sourceCode.cloudStorageSource) only, not the image ${String(container["image"])}.`,
+    );
+  }
+  return container;
+}
+
+function environment(container: Values): Record<string, string> {
+  const variables: Record<string, string> = {};
+  for (const variable of objects(container["envs"])) {
+    const name = String(variable["name"]);
+    if (variable["valueSource"] !== undefined)
+      throw new Error(`Variable ${name}: the emulated cloud keeps no secrets (valueSource).`);
+    variables[name] = String(variable["value"] ?? "");
+  }
+  return variables;
+}
+
+async function unpackTo(zip: Buffer, dir: string): Promise<void> {
+  if (existsSync(dir)) return;
+  const part = `${dir}.part`;
+  await rm(part, { recursive: true, force: true });
+  mkdirSync(part, { recursive: true });
+  await unzip(zip, part);
+  await rename(part, dir);
+}
+
+/**
+ * The startup probe: `httpGet`, else TCP, which is also Cloud Run's default. The time it may take is Cloud Run's (initial delay + period x
+ * threshold); it is asked more often than there, since one waits for it here.
+ */
+async function started(child: Child, port: number, probe: Values): Promise<void> {
+  const seconds = (name: string, otherwise: number): number => Number(probe[name] ?? otherwise);
+  const allowed =
+    Object.keys(probe).length === 0
+      ? 240
+      : seconds("initialDelaySeconds", 0) + seconds("periodSeconds", 10) * seconds("failureThreshold", 3);
+  const deadline = Date.now() + allowed * 1000;
+  const httpGet = object(probe["httpGet"]);
+  const path = typeof httpGet["path"] === "string" ? httpGet["path"] : "/";
+  let end: string | undefined;
+  void child.ended.then((how) => {
+    end = how;
+  });
+  for (;;) {
+    if (end !== undefined)
+      throw new Error(`The container ${end}. Its log (${child.logFile}) ends with:\n${logTail(child.logFile)}`);
+    if ((await accepts(port)) && (probe["httpGet"] === undefined || (await answersWell(port, path)))) return;
+    if (Date.now() > deadline) {
+      throw new Error(
+        `The container did not pass its startup probe on PORT=${port} within ${allowed} s. Its log (${child.logFile}) ends with:\n${logTail(child.logFile)}`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+async function answersWell(port: number, path: string): Promise<boolean> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+      redirect: "manual",
+      signal: AbortSignal.timeout(2000),
+    });
+    await response.arrayBuffer();
+    return response.status >= 200 && response.status < 400;
+  } catch {
+    return false; // not yet, or never: the deadline decides
+  }
+}

@@ -1,0 +1,133 @@
+import type * as S3 from "@aws-sdk/client-s3";
+import type { Inventory } from "../inventory.ts";
+import { object, text } from "../values.ts";
+import { type Behaviour, type CloudParts, Conflict } from "./behaviour.ts";
+
+const bucketType = "aws:s3/bucket:Bucket";
+
+/** The region of an S3 bucket in the inventory. Bucket names are global, so there is at most one. */
+export function bucketRegion(inventory: Inventory, name: string): string | undefined {
+  const found = inventory.find(bucketType, name);
+  return found && text(found.inputs, "region", found.config);
+}
+
+/** `aws:s3/bucket:Bucket`: a bucket of the S3 server of its region. */
+export function s3Bucket(parts: CloudParts): Behaviour {
+  return {
+    async create({ inputs, config }) {
+      const region = text(inputs, "region", config);
+      const name = text(inputs, "bucket");
+      await withClient(parts, region, async (sdk, client) => {
+        await client.send(new sdk.CreateBucketCommand({ Bucket: name })).catch((error: Error) => {
+          // Made before the program ran. The inventory decides what exists.
+          if (error.name !== "BucketAlreadyOwnedByYou" && error.name !== "BucketAlreadyExists") throw error;
+        });
+      });
+      return {};
+    },
+    async delete({ inputs, config }) {
+      const name = text(inputs, "bucket");
+      await withClient(parts, text(inputs, "region", config), async (sdk, client) => {
+        for (;;) {
+          const list = await client.send(new sdk.ListObjectVersionsCommand({ Bucket: name }));
+          const found = [...(list.Versions ?? []), ...(list.DeleteMarkers ?? [])];
+          if (found.length === 0) break;
+          if (inputs["forceDestroy"] !== true) {
+            throw new Conflict(
+              `deleting S3 Bucket (${name}): operation error S3: DeleteBucket, https response error StatusCode: 409, ` +
+                "api error BucketNotEmpty: The bucket you tried to delete is not empty",
+            );
+          }
+          const Objects = found.map(({ Key, VersionId }) => ({ Key, VersionId }));
+          await client.send(new sdk.DeleteObjectsCommand({ Bucket: name, Delete: { Objects, Quiet: true } }));
+        }
+        await client.send(new sdk.DeleteBucketCommand({ Bucket: name }));
+      });
+    },
+  };
+}
+
+/** `aws:s3/bucketPolicy:BucketPolicy`: the policy is enforced by the S3 server. */
+export function s3BucketPolicy(parts: CloudParts): Behaviour {
+  return setting(parts, {
+    apply: (sdk, client, bucket, inputs) => {
+      const policy = enforceable(inputs["policy"]);
+      return policy === undefined
+        ? client.send(new sdk.DeleteBucketPolicyCommand({ Bucket: bucket }))
+        : client.send(new sdk.PutBucketPolicyCommand({ Bucket: bucket, Policy: policy }));
+    },
+    remove: (sdk, client, bucket) => client.send(new sdk.DeleteBucketPolicyCommand({ Bucket: bucket })),
+  });
+}
+
+/** `aws:s3/bucketVersioning:BucketVersioning`. */
+export function s3BucketVersioning(parts: CloudParts): Behaviour {
+  const put = (sdk: typeof S3, client: S3.S3Client, bucket: string, status: unknown): Promise<unknown> =>
+    client.send(
+      new sdk.PutBucketVersioningCommand({
+        Bucket: bucket,
+        VersioningConfiguration: { Status: status === "Enabled" ? "Enabled" : "Suspended" },
+      }),
+    );
+  return setting(parts, {
+    apply: (sdk, client, bucket, inputs) =>
+      put(sdk, client, bucket, object(inputs["versioningConfiguration"])["status"]),
+    remove: (sdk, client, bucket) => put(sdk, client, bucket, "Suspended"),
+  });
+}
+
+type Apply = (sdk: typeof S3, client: S3.S3Client, bucket: string, inputs: Record<string, unknown>) => Promise<unknown>;
+
+function setting(parts: CloudParts, how: { apply: Apply; remove: Apply }): Behaviour {
+  const run = async (
+    what: Apply,
+    { inputs, config }: { inputs: Record<string, unknown>; config: Record<string, unknown> },
+  ): Promise<Record<string, unknown>> => {
+    const bucket = text(inputs, "bucket");
+    const region = bucketRegion(parts.inventory, bucket);
+    if (region === undefined)
+      throw new Error(`api error NoSuchBucket: The specified bucket does not exist (${bucket})`);
+    const wanted = text(inputs, "region", config);
+    if (region !== wanted) {
+      throw new Error(`api error PermanentRedirect: bucket ${bucket} is in ${region}, the request went to ${wanted}`);
+    }
+    await withClient(parts, region, (sdk, client) => what(sdk, client, bucket, inputs));
+    return {};
+  };
+  return {
+    create: (resource) => run(how.apply, resource),
+    update: (resource) => run(how.apply, resource),
+    async delete(resource) {
+      await run(how.remove, resource);
+    },
+  };
+}
+
+/** The S3 client is loaded when the first S3 resource comes: a start without one is quicker. */
+async function withClient<T>(
+  { servers }: CloudParts,
+  region: string,
+  use: (sdk: typeof S3, client: S3.S3Client) => Promise<T>,
+): Promise<T> {
+  const sdk = await import("@aws-sdk/client-s3");
+  const endpoint = `http://127.0.0.1:${await servers.gateway(region)}`;
+  const client = new sdk.S3Client({ endpoint, region, forcePathStyle: true, credentials: servers.s3Credentials });
+  try {
+    return await use(sdk, client);
+  } finally {
+    client.destroy();
+  }
+}
+
+/**
+ * The S3 server knows its own users only, not the ARNs of IAM: statements for roles and accounts are left out (the rehearsal's credentials
+ * are the account's owner anyway). What everyone may do is enforced.
+ */
+function enforceable(policy: unknown): string | undefined {
+  const document = typeof policy === "string" ? (JSON.parse(policy) as Record<string, unknown>) : object(policy);
+  const statements = [document["Statement"]].flat().filter((statement) => {
+    const principal = object(statement)["Principal"];
+    return principal === "*" || [object(principal)["AWS"]].flat().includes("*");
+  });
+  return statements.length === 0 ? undefined : JSON.stringify({ ...document, Statement: statements });
+}

@@ -1,0 +1,170 @@
+import { mkdirSync } from "node:fs";
+import type { Server } from "node:http";
+import { join, resolve } from "node:path";
+import { toolPath } from "../tools/tools.ts";
+import { repository } from "./behaviours/artifact-registry.ts";
+import type { Behaviour, CloudParts } from "./behaviours/behaviour.ts";
+import { CloudRun, serviceType } from "./behaviours/cloud-run.ts";
+import { bucket, bucketObject } from "./behaviours/gcs.ts";
+import { bucketRegion, s3Bucket, s3BucketPolicy, s3BucketVersioning } from "./behaviours/s3.ts";
+import { controlServer } from "./control.ts";
+import { Inventory } from "./inventory.ts";
+import { forwardingRuleType, globalAddress, LoadBalancers } from "./load-balancer.ts";
+import { type PortBlock, Ports } from "./ports.ts";
+import { Processes, type RecordedProcess } from "./processes.ts";
+import { listen, Servers } from "./servers.ts";
+
+/** How an emulated cloud is started. */
+export interface CloudOptions {
+  /** Where everything is kept: inventory, data, logs, pids. Made if absent. */
+  readonly dir: string;
+  /** Loopback ports for all of it; the control API gets the first. */
+  readonly ports: PortBlock;
+  /** Locations whose registry is needed before the program makes a repository there. Others start when they are needed. */
+  readonly registries?: readonly string[];
+  /** AWS regions, likewise. */
+  readonly s3Regions?: readonly string[];
+}
+
+/** A running emulated cloud. */
+export interface Cloud {
+  /** e.g. `http://127.0.0.1:5400`: what the provider plugins need as `ARTIFACTS_CLOUD`. */
+  readonly control: string;
+  /** Cloud Storage and S3 (path style, all regions); the registries' ports by location, as they were at the start. */
+  readonly endpoints: {
+    readonly gcs: string;
+    readonly s3: string;
+    readonly registries: Readonly<Record<string, number>>;
+  };
+  /** For processes that talk to the cloud: the control API and the credentials of the emulated AWS account. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Processes of a killed predecessor that were stopped. */
+  readonly leftovers: readonly RecordedProcess[];
+  /** Resources that could not be brought back, one sentence each: the next `pulumi up` has to repair them. */
+  readonly problems: readonly string[];
+  /** The port of a location's registry, started if needed. */
+  registry(location: string): Promise<number>;
+  /** Stops every process and listener. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the emulated cloud, with what the directory holds from before.
+ * Throws, with nothing left running, if another one runs on the directory, a port is in use, or a server does not start.
+ */
+export async function startCloud(options: CloudOptions): Promise<Cloud> {
+  const dir = resolve(options.dir);
+  mkdirSync(dir, { recursive: true });
+  const processes = new Processes(dir);
+  const leftovers = await processes.takeOver();
+  let running: Running | undefined;
+  try {
+    running = await open(dir, options, processes);
+    return { ...(await running.start(options)), leftovers };
+  } catch (error) {
+    await running?.close();
+    await processes.stopAll();
+    throw error;
+  }
+}
+
+interface Running {
+  start(options: CloudOptions): Promise<Omit<Cloud, "leftovers">>;
+  close(): Promise<void>;
+}
+
+async function open(dir: string, options: CloudOptions, processes: Processes): Promise<Running> {
+  const inventory = Inventory.open(join(dir, "inventory.json"));
+  const ports = new Ports(options.ports, inventory.allocation);
+  const [olareg, fakeGcsServer, versitygw] = await Promise.all([
+    toolPath("olareg"),
+    toolPath("fake-gcs-server"),
+    toolPath("versitygw"),
+  ]);
+  const servers = new Servers({ dir, ports, processes, tools: { olareg, fakeGcsServer, versitygw } });
+  const parts: CloudParts = { dir, inventory, ports, processes, servers };
+  const cloudRun = new CloudRun(parts);
+  const loadBalancers = new LoadBalancers(parts, (id) => cloudRun.port(id));
+  const behaviours: Readonly<Record<string, Behaviour>> = {
+    "gcp:artifactregistry/repository:Repository": repository(parts),
+    "gcp:storage/bucket:Bucket": bucket(parts),
+    "gcp:storage/bucketObject:BucketObject": bucketObject(parts),
+    "gcp:compute/globalAddress:GlobalAddress": globalAddress(parts),
+    [forwardingRuleType]: loadBalancers.behaviour,
+    [serviceType]: cloudRun.behaviour,
+    "aws:s3/bucket:Bucket": s3Bucket(parts),
+    "aws:s3/bucketPolicy:BucketPolicy": s3BucketPolicy(parts),
+    "aws:s3/bucketVersioning:BucketVersioning": s3BucketVersioning(parts),
+  };
+  const control = controlServer({
+    inventory,
+    behaviours,
+    addresses: () => loadBalancers.addresses(),
+    status: async () => ({ gcs: servers.gcs, s3: servers.s3, registries: await servers.registries() }),
+  });
+  const close = async (): Promise<void> => {
+    await Promise.all([closeServer(control), loadBalancers.close(), cloudRun.close(), servers.close()]);
+    inventory.save();
+    await processes.stopAll();
+  };
+  return {
+    close,
+    async start({ registries = [], s3Regions = [] }) {
+      const controlPort = await ports.take("control API of the emulated cloud");
+      const before = (prefix: string): string[] =>
+        Object.keys(ports.allocation).flatMap((purpose) =>
+          purpose.startsWith(prefix) ? [purpose.slice(prefix.length)] : [],
+        );
+      const locations = new Set([...registries, ...before("image registry ")]);
+      const regions = new Set([...s3Regions, ...before("S3 ")]);
+      await all([
+        listen(control, controlPort),
+        servers.start((name) => bucketRegion(inventory, name)),
+        ...[...locations].map((location) => servers.registry(location)),
+        ...[...regions].map((region) => servers.gateway(region)),
+      ]);
+      const problems = await resume(inventory, behaviours);
+      inventory.save();
+      const address = `http://127.0.0.1:${controlPort}`;
+      return {
+        control: address,
+        endpoints: { gcs: servers.gcs, s3: servers.s3, registries: await servers.registries() },
+        environment: {
+          ARTIFACTS_CLOUD: address,
+          AWS_ACCESS_KEY_ID: servers.s3Credentials.accessKeyId,
+          AWS_SECRET_ACCESS_KEY: servers.s3Credentials.secretAccessKey,
+        },
+        problems,
+        registry: (location) => servers.registry(location),
+        stop: close,
+      };
+    },
+  };
+}
+
+async function resume(inventory: Inventory, behaviours: Readonly<Record<string, Behaviour>>): Promise<string[]> {
+  const problems = await Promise.all(
+    inventory.list().map(async (resource) => {
+      try {
+        await behaviours[resource.type]?.resume?.(resource);
+        return [];
+      } catch (error) {
+        return [`${resource.type} ${resource.id} could not be started again: ${(error as Error).message}`];
+      }
+    }),
+  );
+  return problems.flat();
+}
+
+/** Like Promise.all, but waits for all before it fails: what was started can then be stopped. */
+async function all(work: readonly Promise<unknown>[]): Promise<void> {
+  const failed = (await Promise.allSettled(work)).find((one) => one.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+}
+
+async function closeServer(server: Server): Promise<void> {
+  if (!server.listening) return;
+  const closed = new Promise((done) => server.close(done));
+  server.closeAllConnections();
+  await closed;
+}

@@ -1,0 +1,166 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { type Behaviour, Conflict } from "./behaviours/behaviour.ts";
+import { dnsRecords, resolve } from "./dns.ts";
+import type { Inventory, Resource } from "./inventory.ts";
+import type { Address } from "./load-balancer.ts";
+
+/** What the control API serves. */
+export interface Controlled {
+  readonly inventory: Inventory;
+  readonly behaviours: Readonly<Record<string, Behaviour>>;
+  addresses(): Address[];
+  status(): Promise<unknown>;
+}
+
+/** An answer that is not success. */
+class Refusal extends Error {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/**
+ * The control API, JSON over HTTP on loopback:
+ *
+ * - `POST /v1/resources` `{type, id, inputs, computed, config, adopt?}` -> 201 the resource; 409 if it exists (unless `adopt`: then it is updated)
+ * - `GET /v1/resources?type=&id=` -> the resource or 404; without `id` a list
+ * - `PUT /v1/resources` `{type, id, inputs, computed, config}` -> the resource
+ * - `DELETE /v1/resources?type=&id=` -> 204, also if it is absent; 409 where the cloud refuses
+ * - `GET /v1/load-balancers`, `GET /v1/dns`, `GET /v1/resolve?host=&port=`, `GET /v1/status`
+ *
+ * Errors are `{error: "<the cloud's words>"}`.
+ */
+export function controlServer(cloud: Controlled): Server {
+  const busy = new Set<string>();
+  return createServer((request, response) => {
+    answer(cloud, busy, request).then(
+      ({ status, body }) => reply(response, status, body),
+      (error: unknown) => {
+        const status = error instanceof Refusal ? error.status : error instanceof Conflict ? 409 : 500;
+        reply(response, status, { error: (error as Error).message });
+      },
+    );
+  });
+}
+
+async function answer(
+  cloud: Controlled,
+  busy: Set<string>,
+  request: IncomingMessage,
+): Promise<{ status: number; body?: unknown }> {
+  const url = new URL(request.url ?? "/", "http://control");
+  const query = (name: string): string => url.searchParams.get(name) ?? "";
+  const at = `${request.method} ${url.pathname}`;
+  switch (at) {
+    case "POST /v1/resources": {
+      const { adopt, ...wanted } = (await json(request)) as Resource & { adopt?: boolean };
+      return exclusively(busy, wanted, async () => {
+        const before = cloud.inventory.find(wanted.type, wanted.id);
+        if (before !== undefined && adopt !== true) {
+          throw new Refusal(409, `googleapi: Error 409: Resource '${wanted.id}' already exists, alreadyExists`);
+        }
+        const behaviour = cloud.behaviours[wanted.type];
+        const found =
+          before === undefined ? await behaviour?.create?.(wanted) : await behaviour?.update?.(wanted, before);
+        const made = { ...wanted, computed: { ...wanted.computed, ...before?.computed, ...found } };
+        cloud.inventory.put(made);
+        return { status: 201, body: made };
+      });
+    }
+    case "PUT /v1/resources": {
+      const wanted = (await json(request)) as Resource;
+      return exclusively(busy, wanted, async () => {
+        const before = cloud.inventory.find(wanted.type, wanted.id);
+        if (before === undefined)
+          throw new Refusal(404, `googleapi: Error 404: Resource '${wanted.id}' was not found, notFound`);
+        const found = await cloud.behaviours[wanted.type]?.update?.(wanted, before);
+        const made = { ...wanted, computed: { ...before.computed, ...wanted.computed, ...found } };
+        cloud.inventory.put(made);
+        return { status: 200, body: made };
+      });
+    }
+    case "GET /v1/resources": {
+      if (!url.searchParams.has("id")) {
+        return { status: 200, body: cloud.inventory.list(url.searchParams.get("type") ?? undefined) };
+      }
+      const found = cloud.inventory.find(query("type"), query("id"));
+      return found === undefined ? { status: 404, body: { error: "not found" } } : { status: 200, body: found };
+    }
+    case "DELETE /v1/resources": {
+      const name = { type: query("type"), id: query("id") };
+      return exclusively(busy, name, async () => {
+        const found = cloud.inventory.find(name.type, name.id);
+        if (found === undefined) return { status: 204 };
+        refuseProtected(found);
+        if (found.inputs["deletionPolicy"] !== "ABANDON") {
+          await cloud.behaviours[name.type]?.delete?.(found);
+          cloud.inventory.remove(name.type, name.id);
+        }
+        return { status: 204 };
+      });
+    }
+    case "GET /v1/load-balancers":
+      return { status: 200, body: cloud.addresses() };
+    case "GET /v1/dns":
+      return { status: 200, body: dnsRecords(cloud.inventory) };
+    case "GET /v1/resolve": {
+      try {
+        const port = Number(query("port") || 443);
+        return { status: 200, body: resolve(dnsRecords(cloud.inventory), cloud.addresses(), query("host"), port) };
+      } catch (error) {
+        throw new Refusal(404, (error as Error).message);
+      }
+    }
+    case "GET /v1/status":
+      return { status: 200, body: await cloud.status() };
+    default:
+      throw new Refusal(404, `The control API has no ${at}`);
+  }
+}
+
+/** The gcp provider refuses by itself, before it asks the cloud. */
+function refuseProtected({ id, inputs }: Resource): void {
+  if (inputs["deletionPolicy"] === "PREVENT") {
+    throw new Conflict(
+      `cannot destroy resource ${id} with deletionPolicy set to PREVENT: change it and run \`pulumi up\` first`,
+    );
+  }
+}
+
+/** Two operations on one resource at once: the second is refused, as the clouds do. */
+async function exclusively<T>(
+  busy: Set<string>,
+  name: { type: string; id: string },
+  work: () => Promise<T>,
+): Promise<T> {
+  const key = `${name.type} ${name.id}`;
+  if (busy.has(key)) {
+    throw new Refusal(409, `googleapi: Error 409: Operation on resource '${name.id}' is already in progress, conflict`);
+  }
+  busy.add(key);
+  try {
+    return await work();
+  } finally {
+    busy.delete(key);
+  }
+}
+
+async function json(request: IncomingMessage): Promise<unknown> {
+  const parts: Buffer[] = [];
+  for await (const part of request) parts.push(part as Buffer);
+  const value: unknown = JSON.parse(Buffer.concat(parts).toString("utf8"));
+  const { type, id, inputs, computed, config } = (value ?? {}) as Partial<Resource>;
+  if (typeof type !== "string" || typeof id !== "string" || id === "")
+    throw new Refusal(400, "type and id are required");
+  if (inputs === undefined || computed === undefined || config === undefined) {
+    throw new Refusal(400, `${type} ${id}: inputs, computed and config are required`);
+  }
+  return value;
+}
+
+function reply(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { "content-type": "application/json" });
+  response.end(body === undefined ? undefined : JSON.stringify(body));
+}

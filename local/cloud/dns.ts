@@ -1,0 +1,44 @@
+import type { Inventory } from "./inventory.ts";
+import type { Address } from "./load-balancer.ts";
+
+/** A record of the emulated DNS (Cloudflare). */
+export interface DnsRecord {
+  readonly name: string;
+  readonly type: string;
+  readonly content: string;
+}
+
+const recordType = "cloudflare:index/dnsRecord:DnsRecord";
+
+/** All DNS records. */
+export function dnsRecords(inventory: Inventory): DnsRecord[] {
+  return inventory.list(recordType).map(({ inputs }) => ({
+    name: String(inputs["name"]).toLowerCase(),
+    type: String(inputs["type"]),
+    content: String(inputs["content"] ?? ""),
+  }));
+}
+
+/**
+ * What a client of the emulated internet finds at `host:port`: A and AAAA records (over CNAMEs), then the load balancer with that address.
+ * Throws an error that names what is missing.
+ */
+export function resolve(
+  records: readonly DnsRecord[],
+  addresses: readonly Address[],
+  host: string,
+  port: number,
+): Address {
+  let name = host.toLowerCase();
+  for (let hops = 0; hops < 8; hops++) {
+    const alias = records.find((record) => record.type === "CNAME" && record.name === name);
+    if (alias === undefined) break;
+    name = alias.content.toLowerCase();
+  }
+  const found = records.filter((record) => record.name === name && (record.type === "A" || record.type === "AAAA"));
+  if (found.length === 0) throw new Error(`DNS: no A or AAAA record for ${name}`);
+  const contents = found.map((record) => record.content);
+  const at = addresses.find(({ address, addressPort }) => contents.includes(address) && addressPort === port);
+  if (at === undefined) throw new Error(`Nothing listens on port ${port} of ${contents.join(", ")} (${host})`);
+  return at;
+}

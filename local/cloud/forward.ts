@@ -1,0 +1,69 @@
+import { Agent, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse, request as send } from "node:http";
+import { pipeline } from "node:stream/promises";
+
+/** Connections to the servers behind the fronts are kept: most requests are small. */
+const agent = new Agent({ keepAlive: true, maxSockets: 256 });
+
+/** Headers that belong to one connection, not to the message (RFC 9110 section 7.6.1), and `Expect`, which we answer ourselves. */
+const hopByHop = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "expect",
+]);
+
+/** The header pairs of a message in order and with repetitions, without those of the connection. */
+export function endToEndHeaders(raw: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const [name, value] = [raw[i]!, raw[i + 1]!];
+    if (!hopByHop.has(name.toLowerCase())) pairs.push([name, value]);
+  }
+  return pairs;
+}
+
+/** Thrown when nothing answered: the response is untouched, so another server can be tried. */
+export class Unreachable extends Error {}
+
+/**
+ * Sends a request on to a loopback port and streams the answer back.
+ * @throws {Unreachable} if the server could not be reached and no byte of the request's body was used up.
+ */
+export async function forward(
+  request: IncomingMessage,
+  response: ServerResponse,
+  to: { readonly port: number; readonly headers: readonly (readonly [string, string])[] },
+): Promise<void> {
+  const headers: OutgoingHttpHeaders = {};
+  for (const [name, value] of to.headers) {
+    const lower = name.toLowerCase();
+    const before = headers[lower];
+    headers[lower] = before === undefined ? value : [...(Array.isArray(before) ? before : [String(before)]), value];
+  }
+  if (request.headers["transfer-encoding"] !== undefined) headers["transfer-encoding"] = "chunked";
+  const outgoing = send({
+    host: "127.0.0.1",
+    port: to.port,
+    method: request.method,
+    path: request.url,
+    headers,
+    agent,
+  });
+  const hasBody = request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined;
+  const answered = new Promise<IncomingMessage>((resolve, reject) => {
+    outgoing.once("response", resolve);
+    outgoing.once("error", (error) => reject(hasBody ? error : new Unreachable(error.message, { cause: error })));
+  });
+  response.once("close", () => {
+    if (!response.writableEnded) outgoing.destroy(); // the client went away
+  });
+  if (hasBody) request.pipe(outgoing);
+  else outgoing.end();
+  const answer = await answered;
+  response.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEndHeaders(answer.rawHeaders).flat());
+  await pipeline(answer, response);
+}

@@ -1,0 +1,79 @@
+import { readFileSync } from "node:fs";
+import { writeJson } from "./json-file.ts";
+import type { Allocation } from "./ports.ts";
+
+/** The settings of a resource or of a provider: JSON values. */
+export type Values = Record<string, unknown>;
+
+/** One emulated resource. */
+export interface Resource {
+  /** Pulumi's type token, e.g. `gcp:storage/bucket:Bucket`. */
+  readonly type: string;
+  /** The cloud's own id, unique within the type. */
+  readonly id: string;
+  /** What was asked for. */
+  readonly inputs: Values;
+  /** What the cloud added: addresses, numbers, times. */
+  readonly computed: Values;
+  /** The provider's settings it was made with (project, region). */
+  readonly config: Values;
+}
+
+/** All that exists in the emulated cloud, kept in one JSON file. */
+export class Inventory {
+  readonly #file: string;
+  readonly #resources: Map<string, Resource>;
+  /** Purpose -> port, see {@link Ports}. */
+  readonly allocation: Allocation;
+
+  constructor(file: string, resources: readonly Resource[], allocation: Allocation) {
+    this.#file = file;
+    this.#resources = new Map(resources.map((resource) => [key(resource.type, resource.id), resource]));
+    this.allocation = allocation;
+  }
+
+  /** Reads the file, or starts empty. Throws when it is damaged. */
+  static open(file: string): Inventory {
+    let text: string;
+    try {
+      text = readFileSync(file, "utf8");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return new Inventory(file, [], {});
+      throw error;
+    }
+    try {
+      const stored = JSON.parse(text) as { resources: Resource[]; ports: Allocation };
+      return new Inventory(file, stored.resources, stored.ports);
+    } catch (error) {
+      throw new Error(`${file} is damaged (${(error as Error).message}): run \`npm run clean\` to start afresh.`);
+    }
+  }
+
+  find(type: string, id: string): Resource | undefined {
+    return this.#resources.get(key(type, id));
+  }
+
+  /** All resources of a type, or all. */
+  list(type?: string): Resource[] {
+    const all = [...this.#resources.values()];
+    return type === undefined ? all : all.filter((resource) => resource.type === type);
+  }
+
+  put(resource: Resource): void {
+    this.#resources.set(key(resource.type, resource.id), resource);
+    this.save();
+  }
+
+  remove(type: string, id: string): void {
+    if (this.#resources.delete(key(type, id))) this.save();
+  }
+
+  /** Also keeps the ports, which change in place. */
+  save(): void {
+    writeJson(this.#file, { resources: this.list(), ports: this.allocation });
+  }
+}
+
+function key(type: string, id: string): string {
+  return `${type} ${id}`;
+}

@@ -1,0 +1,134 @@
+import { spawn } from "node:child_process";
+import { createWriteStream, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { writeJson } from "./json-file.ts";
+import { isAlive, type ProcessIdentity, startTime, stopProcesses } from "./process-identity.ts";
+
+/** A child process as the pid file remembers it. */
+export interface RecordedProcess extends ProcessIdentity {
+  /** What it is for, as the user reads it. */
+  readonly purpose: string;
+}
+
+/** What to start. */
+export interface Command {
+  /** What it is for, e.g. `image registry us-central1`: names its log file and its errors. */
+  readonly purpose: string;
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly cwd?: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** A running child process. */
+export interface Child extends RecordedProcess {
+  /** Where its stdout and stderr go. */
+  readonly logFile: string;
+  /** Settles when it has ended, with a text that says how. */
+  readonly ended: Promise<string>;
+}
+
+/** Milliseconds between TERM and KILL. */
+const grace = 5000;
+
+/**
+ * The child processes of the emulated cloud. Each is recorded in `pids.json` before anything else happens with it, so that after a
+ * kill -9 of this process the next start finds and stops what was left running.
+ */
+export class Processes {
+  readonly #dir: string;
+  readonly #children = new Map<number, Child>();
+  #owner: RecordedProcess | undefined;
+
+  /** @param dir where `pids.json` and `logs/` are kept. */
+  constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  /**
+   * Stops what a killed predecessor left running and takes over the directory.
+   * Throws when the predecessor is alive: two clouds must not share a directory.
+   * @returns the leftovers that were stopped.
+   */
+  async takeOver(): Promise<RecordedProcess[]> {
+    const recorded = readPids(join(this.#dir, "pids.json"));
+    const { owner } = recorded;
+    if (owner !== undefined && owner.pid !== process.pid && isAlive(owner)) {
+      throw new Error(
+        `A rehearsal already runs on ${this.#dir} (process ${owner.pid}): stop it first, or use another directory.`,
+      );
+    }
+    const leftovers = recorded.children.filter(isAlive);
+    await stopProcesses(leftovers, grace);
+    this.#owner = { pid: process.pid, startTime: startTime(process.pid) ?? "", purpose: "rehearsal" };
+    this.#record();
+    return leftovers;
+  }
+
+  /** Starts a child in its own process group, its output in `logs/<purpose>.log`. Throws if it cannot be started. */
+  async start(command: Command): Promise<Child> {
+    const logs = join(this.#dir, "logs");
+    mkdirSync(logs, { recursive: true });
+    const logFile = join(logs, `${command.purpose.replaceAll(/[^A-Za-z0-9.-]+/g, "-")}.log`);
+    const log = createWriteStream(logFile);
+    await new Promise<void>((resolve, reject) => log.once("open", () => resolve()).once("error", reject));
+    const child = spawn(command.file, command.args, {
+      cwd: command.cwd,
+      env: command.env,
+      detached: true,
+      stdio: ["ignore", log, log],
+    });
+    const ended = new Promise<string>((resolve) => {
+      child.once("error", (error) => resolve(`could not be started: ${error.message}`));
+      child.once("exit", (code, signal) =>
+        resolve(signal === null ? `ended with exit code ${code}` : `ended by ${signal}`),
+      );
+    });
+    log.close();
+    const { pid } = child;
+    if (pid === undefined) throw new Error(`The ${command.purpose} ${await ended} (${command.file}).`);
+    const running: Child = { pid, startTime: startTime(pid) ?? "", purpose: command.purpose, logFile, ended };
+    this.#children.set(pid, running);
+    this.#record();
+    void ended.then(() => {
+      this.#children.delete(pid);
+      this.#record();
+    });
+    return running;
+  }
+
+  /** Stops one child: TERM, KILL after the grace period. */
+  async stop(child: Child): Promise<void> {
+    await stopProcesses([child], grace);
+    await child.ended;
+  }
+
+  /** Stops all children and gives the directory up. */
+  async stopAll(): Promise<void> {
+    const children = [...this.#children.values()];
+    await stopProcesses(children, grace);
+    await Promise.all(children.map((child) => child.ended));
+    this.#owner = undefined;
+    rmSync(join(this.#dir, "pids.json"), { force: true });
+  }
+
+  #record(): void {
+    if (this.#owner === undefined) return;
+    const children = [...this.#children.values()].map(({ pid, startTime, purpose }) => ({ pid, startTime, purpose }));
+    writeJson(join(this.#dir, "pids.json"), { owner: this.#owner, children });
+  }
+}
+
+/** The last lines of a log file, for an error message. */
+export function logTail(file: string, lines = 15): string {
+  return readFileSync(file, "utf8").trimEnd().split("\n").slice(-lines).join("\n");
+}
+
+function readPids(file: string): { owner?: RecordedProcess; children: RecordedProcess[] } {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as { owner?: RecordedProcess; children: RecordedProcess[] };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return { children: [] };
+    throw new Error(`${file} cannot be read (${(error as Error).message}): delete it.`);
+  }
+}

@@ -1,0 +1,55 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { endToEndHeaders, forward } from "./forward.ts";
+
+/** What the front must know of the cloud behind it. */
+export interface S3Regions {
+  /** The region of a bucket, undefined if there is none of that name. */
+  bucketRegion(bucket: string): string | undefined;
+  /** The port of the S3 server of a region. */
+  gateway(region: string): Promise<number>;
+}
+
+/**
+ * One S3 endpoint for all regions, path style. A signed request goes to the region it was signed for, an anonymous one to its bucket's.
+ * A bucket of another region than the signature's is refused with S3's own words (AuthorizationHeaderMalformed).
+ */
+export function s3Front(regions: S3Regions): RequestListener {
+  return (request, response) => {
+    route(regions, request, response).catch((error: unknown) => {
+      if (response.headersSent) response.destroy();
+      else refuse(response, 503, "ServiceUnavailable", (error as Error).message);
+    });
+  };
+}
+
+async function route(regions: S3Regions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = new URL(request.url ?? "/", "http://s3");
+  const bucket = decodeURIComponent(url.pathname.split("/")[1] ?? "");
+  const home = bucket === "" ? undefined : regions.bucketRegion(bucket);
+  const signed = signedRegion(request.headers.authorization ?? url.searchParams.get("X-Amz-Credential") ?? "");
+  if (signed === undefined && home === undefined) {
+    refuse(response, 404, "NoSuchBucket", "The specified bucket does not exist");
+    return;
+  }
+  if (signed !== undefined && home !== undefined && signed !== home) {
+    response.setHeader("x-amz-bucket-region", home);
+    const message = `The authorization header is malformed; the region '${signed}' is wrong; expecting '${home}'`;
+    refuse(response, 400, "AuthorizationHeaderMalformed", message);
+    return;
+  }
+  const port = await regions.gateway(signed ?? home!);
+  await forward(request, response, { port, headers: endToEndHeaders(request.rawHeaders) });
+}
+
+/** The region in a Signature Version 4 credential scope `<key>/<date>/<region>/s3/aws4_request`. */
+function signedRegion(text: string): string | undefined {
+  return /(?:^|Credential=)[^/,\s]+\/\d{8}\/([a-z0-9-]+)\/s3\/aws4_request/.exec(text)?.[1];
+}
+
+function refuse(response: ServerResponse, status: number, code: string, message: string): void {
+  const escaped = message.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+  response.writeHead(status, { "content-type": "application/xml" });
+  response.end(
+    `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>${escaped}</Message></Error>`,
+  );
+}

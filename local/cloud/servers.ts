@@ -1,0 +1,249 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { join } from "node:path";
+import { writeJson } from "./json-file.ts";
+import { accepts, type Ports } from "./ports.ts";
+import { type Child, logTail, type Processes } from "./processes.ts";
+import { s3Front } from "./s3-front.ts";
+
+/** The executables of the servers, as paths. */
+export interface ServerTools {
+  readonly olareg: string;
+  readonly fakeGcsServer: string;
+  readonly versitygw: string;
+}
+
+/** Credentials of the emulated AWS account. Made at random for each directory. */
+export interface S3Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/**
+ * The data planes of the emulated cloud, servers that others wrote: one olareg per location of Artifact Registry, one fake-gcs-server for
+ * Cloud Storage, and one versitygw per AWS region behind one front, because a versitygw accepts signatures of one region only.
+ */
+export class Servers {
+  readonly #dir: string;
+  readonly #ports: Ports;
+  readonly #processes: Processes;
+  readonly #tools: ServerTools;
+  readonly #registries = new Map<string, Promise<{ port: number; child: Child }>>();
+  readonly #gateways = new Map<string, Promise<number>>();
+  readonly s3Credentials: S3Credentials;
+  #gcsPort = 0;
+  #s3Port = 0;
+  #front: Server | undefined;
+
+  constructor(options: { dir: string; ports: Ports; processes: Processes; tools: ServerTools }) {
+    this.#dir = options.dir;
+    this.#ports = options.ports;
+    this.#processes = options.processes;
+    this.#tools = options.tools;
+    this.s3Credentials = credentials(join(options.dir, "s3-credentials.json"));
+  }
+
+  /** Starts what does not depend on a location: Cloud Storage and the front of S3. */
+  async start(bucketRegion: (bucket: string) => string | undefined): Promise<void> {
+    await Promise.all([this.#startGcs(), this.#startS3Front(bucketRegion)]);
+  }
+
+  /** e.g. `http://127.0.0.1:5401`; the JSON API is below `/storage/v1/`, public objects are at `/<bucket>/<object>`. */
+  get gcs(): string {
+    return `http://127.0.0.1:${this.#gcsPort}`;
+  }
+
+  /** e.g. `http://127.0.0.1:5402`, path style, every region. */
+  get s3(): string {
+    return `http://127.0.0.1:${this.#s3Port}`;
+  }
+
+  /** The port of the registry of a location, which is started if it does not run yet. */
+  async registry(location: string): Promise<number> {
+    return (await this.#registry(location)).port;
+  }
+
+  /** Ports of the registries that run, by location. */
+  async registries(): Promise<Record<string, number>> {
+    const running = await Promise.all(
+      [...this.#registries].map(async ([name, one]) => [name, (await one).port] as const),
+    );
+    return Object.fromEntries(running);
+  }
+
+  /** Removes a repository with all its images. olareg keeps indexes in memory, so the registry is started anew. */
+  async dropRepository(location: string, path: string): Promise<void> {
+    const data = join(this.#dir, "registries", location, path);
+    if (!existsSync(data)) return;
+    const running = this.#registry(location);
+    const anew = running.then(async ({ child }) => {
+      await this.#processes.stop(child);
+      rmSync(data, { recursive: true, force: true });
+      return this.#startRegistry(location);
+    });
+    this.#registries.set(location, anew); // at once: who asks now, or drops another repository, waits for it
+    await anew;
+  }
+
+  /** The port of the S3 server of an AWS region, which is started if it does not run yet. */
+  gateway(region: string): Promise<number> {
+    return remember(this.#gateways, region, () => this.#startGateway(region));
+  }
+
+  /** Closes what runs in this process; the children are stopped by {@link Processes}. */
+  async close(): Promise<void> {
+    const front = this.#front;
+    if (front === undefined) return;
+    front.closeAllConnections();
+    await new Promise((resolve) => front.close(resolve));
+  }
+
+  #registry(location: string): Promise<{ port: number; child: Child }> {
+    return remember(this.#registries, location, () => this.#startRegistry(location));
+  }
+
+  async #startRegistry(location: string): Promise<{ port: number; child: Child }> {
+    const purpose = `image registry ${location}`;
+    const port = await this.#ports.take(purpose);
+    const dir = join(this.#dir, "registries", location);
+    mkdirSync(dir, { recursive: true });
+    const child = await this.#processes.start({
+      purpose,
+      file: this.#tools.olareg,
+      args: [
+        "serve",
+        "--addr",
+        "127.0.0.1",
+        "--port",
+        `${port}`,
+        "--dir",
+        dir,
+        "--api-delete",
+        "--api-blob-delete",
+      ].concat(
+        "--gc-frequency",
+        "24h", // untagged images are kept: production names images by digest
+      ),
+      env: {},
+    });
+    await ready(`http://127.0.0.1:${port}/v2/`, child);
+    return { port, child };
+  }
+
+  async #startGcs(): Promise<void> {
+    const purpose = "Cloud Storage";
+    const port = await this.#ports.take(purpose);
+    const root = join(this.#dir, "gcs");
+    mkdirSync(root, { recursive: true });
+    const child = await this.#processes.start({
+      purpose,
+      file: this.#tools.fakeGcsServer,
+      args: ["-scheme", "http", "-host", "127.0.0.1", "-port", `${port}`, "-public-host", `127.0.0.1:${port}`].concat(
+        ["-external-url", `http://127.0.0.1:${port}`, "-backend", "filesystem", "-filesystem-root", root],
+        ["-log-level", "warn"],
+      ),
+      env: {},
+    });
+    await ready(`http://127.0.0.1:${port}/_internal/healthcheck`, child);
+    this.#gcsPort = port;
+  }
+
+  async #startS3Front(bucketRegion: (bucket: string) => string | undefined): Promise<void> {
+    const port = await this.#ports.take("S3");
+    const server = createServer(s3Front({ bucketRegion, gateway: (region) => this.gateway(region) }));
+    server.requestTimeout = 0; // a large upload may take long
+    await listen(server, port);
+    this.#s3Port = port;
+    this.#front = server;
+  }
+
+  async #startGateway(region: string): Promise<number> {
+    const purpose = `S3 ${region}`;
+    const port = await this.#ports.take(purpose);
+    const root = join(this.#dir, "s3", region);
+    for (const name of ["data", "versions"]) mkdirSync(join(root, name), { recursive: true });
+    const start = (posix: string[]): Promise<Child> =>
+      this.#processes.start({
+        purpose,
+        file: this.#tools.versitygw,
+        args: [
+          "--port",
+          `127.0.0.1:${port}`,
+          "--region",
+          region,
+          "--health",
+          "/healthz",
+          "--quiet",
+          "--keep-alive",
+        ].concat(["posix", "--versioning-dir", join(root, "versions")], [...posix, join(root, "data")]),
+        env: {
+          ROOT_ACCESS_KEY_ID: this.s3Credentials.accessKeyId,
+          ROOT_SECRET_ACCESS_KEY: this.s3Credentials.secretAccessKey,
+        },
+      });
+    const url = `http://127.0.0.1:${port}/healthz`;
+    const child = await start([]);
+    try {
+      await ready(url, child);
+    } catch (error) {
+      if (!/xattr|extended attribute/i.test(logTail(child.logFile))) throw error;
+      const sidecar = join(root, "sidecar"); // this file system has no extended attributes
+      mkdirSync(sidecar, { recursive: true });
+      await ready(url, await start(["--sidecar", sidecar]));
+    }
+    return port;
+  }
+}
+
+/**
+ * Waits until a server answers a GET with 200.
+ * @throws if it ends before, or is silent for 20 seconds; the message holds the end of its log.
+ */
+export async function ready(url: string, child: Child): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  let end: string | undefined;
+  void child.ended.then((how) => {
+    end = how;
+  });
+  const port = Number(new URL(url).port);
+  for (;;) {
+    if (end !== undefined) throw new Error(`The ${child.purpose} ${end}.\n${logTail(child.logFile)}`);
+    if (await accepts(port)) {
+      const response = await fetch(url);
+      await response.arrayBuffer();
+      if (response.ok) return;
+    }
+    if (Date.now() > deadline)
+      throw new Error(`The ${child.purpose} does not answer at ${url}.\n${logTail(child.logFile)}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** Listens on a loopback port. */
+export function listen(server: Server, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", () => resolve());
+  });
+}
+
+/** The value for a key, made once; a failed attempt is forgotten. */
+function remember<T>(known: Map<string, Promise<T>>, name: string, make: () => Promise<T>): Promise<T> {
+  const before = known.get(name);
+  if (before !== undefined) return before;
+  const made = make();
+  known.set(name, made);
+  made.catch(() => known.delete(name));
+  return made;
+}
+
+function credentials(file: string): S3Credentials {
+  if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8")) as S3Credentials;
+  const made = {
+    accessKeyId: `REHEARSAL${randomBytes(6).toString("hex").toUpperCase()}`,
+    secretAccessKey: randomBytes(24).toString("base64url"),
+  };
+  writeJson(file, made, 0o600);
+  return made;
+}

@@ -1,0 +1,59 @@
+import type { Kind } from "./kind.ts";
+
+/** The types of Cloudflare that need more than the generic rules. */
+const cloudflareKinds: Readonly<Record<string, Kind>> = {
+  "index/dnsRecord:DnsRecord": {
+    // Its real id is a number of Cloudflare's. What makes a record unique there is this (error 81058).
+    id: ({ inputs, id, seed }) =>
+      id ||
+      hex(
+        `${String(inputs["zoneId"])} ${String(inputs["type"])} ${String(inputs["name"])} ${String(inputs["content"] ?? seed)}`,
+      ),
+    replaces: ["zoneId", "type", "name"],
+    named: null,
+    outputs: () => ({ meta: "{}", proxiable: false, proxied: false }),
+    exists: () =>
+      'failed to make http request: POST dns_records: 400 Bad Request {"code":81058,"message":"An identical record already exists."}',
+  },
+  "index/zone:Zone": {
+    id: ({ inputs, id }) => id || hex(`zone ${String(inputs["name"])}`),
+    replaces: ["account", "name"],
+    named: null,
+    outputs: () => ({
+      status: "active",
+      type: "full",
+      nameServers: ["ada.ns.cloudflare.com", "bob.ns.cloudflare.com"],
+    }),
+    exists: ({ inputs }) =>
+      `failed to make http request: POST zones: 400 Bad Request {"code":1061,"message":"${String(inputs["name"])} already exists"}`,
+  },
+  "index/zoneDnssec:ZoneDnssec": { id: "{zoneId}", named: null, adopts: true },
+  "index/zoneSetting:ZoneSetting": { id: "{zoneId}/{settingId}", named: null, adopts: true },
+};
+
+/** The kind of a type of Cloudflare. */
+export function cloudflareKind(token: string): Kind {
+  const known = cloudflareKinds[token.slice("cloudflare:".length)];
+  if (known !== undefined) return known;
+  return {
+    id: ({ inputs, id, seed }) => {
+      if (id !== "") return id;
+      const parent = inputs["zoneId"] ?? inputs["accountId"];
+      const own = inputs["name"] ?? inputs["scriptName"];
+      return own === undefined ? seed.slice(0, 32) : hex(`${token} ${String(parent)} ${String(own)}`);
+    },
+    replaces: ["zoneId", "accountId", "scriptName"],
+    named: null,
+  };
+}
+
+/** 32 hex digits, the form of Cloudflare's ids; the same for the same text (FNV-1a, four times). */
+function hex(text: string): string {
+  return [0, 1, 2, 3]
+    .map((round) => {
+      let hash = 0x811c9dc5 ^ round;
+      for (const character of text) hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193) >>> 0;
+      return hash.toString(16).padStart(8, "0");
+    })
+    .join("");
+}

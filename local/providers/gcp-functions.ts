@@ -1,0 +1,51 @@
+import { projectNumber } from "./gcp-kinds.ts";
+import type { ProviderFunction } from "./provider.ts";
+
+/** The functions of the gcp provider that programs here may call. */
+export const gcpFunctions: Readonly<Record<string, ProviderFunction>> = {
+  "gcp:organizations/getIAMPolicy:getIAMPolicy": (args) => {
+    const policy = {
+      bindings: args["bindings"] ?? [],
+      ...(args["auditConfigs"] ? { auditConfigs: args["auditConfigs"] } : {}),
+    };
+    return { ...args, id: "policy", policyData: JSON.stringify(policy) };
+  },
+  "gcp:organizations/getProject:getProject": (args, config) => {
+    const project = String(args["projectId"] ?? config["project"] ?? "");
+    if (project === "") throw new Error("getProject: the provider has no project (gcp:project)");
+    return {
+      ...args,
+      id: `projects/${project}`,
+      projectId: project,
+      name: project,
+      number: projectNumber,
+      billingAccount: "",
+      folderId: "",
+      orgId: "",
+      labels: {},
+      effectiveLabels: {},
+      pulumiLabels: {},
+      tags: {},
+      autoCreateNetwork: true,
+      deletionPolicy: "PREVENT",
+    };
+  },
+  "gcp:organizations/getClientConfig:getClientConfig": (_args, config) => ({
+    id: `projects/${String(config["project"] ?? "")}`,
+    project: config["project"] ?? "",
+    region: config["region"] ?? "",
+    zone: config["zone"] ?? "",
+    accessToken: "",
+    defaultLabels: config["defaultLabels"] ?? {},
+  }),
+  "gcp:storage/getProjectServiceAccount:getProjectServiceAccount": (args, config) => {
+    const email = `service-${projectNumber}@gs-project-accounts.iam.gserviceaccount.com`;
+    return {
+      ...args,
+      id: email,
+      emailAddress: email,
+      member: `serviceAccount:${email}`,
+      project: args["project"] ?? config["project"] ?? "",
+    };
+  },
+};

@@ -1,0 +1,103 @@
+import { type Properties, unknown } from "../../components/plugin-protocol.ts";
+import type { Resource, Values } from "../cloud/inventory.ts";
+import { idOf, type Kind, type Subject } from "./kind.ts";
+import type { DeclaredOutput, Schema } from "./schema.ts";
+
+/** What the plugin keeps in a resource's computed values beside the outputs. Keys with `__` are never shown. */
+export const memory = { seed: "__seed", created: "__created", updated: "__updated" };
+
+/**
+ * All outputs of an existing resource: what was asked for, what the cloud added, and a stand-in for every other declared output. An output that
+ * were missing would be unknown in every preview, and everything that reads it would change for ever.
+ * The same resource always gives the same outputs: `refresh` compares them.
+ */
+export function outputsOf(resource: Resource, kind: Kind, schema: Schema | undefined): Properties {
+  const { inputs, computed, config, id } = resource;
+  const subject: Subject = { inputs, config, id, seed: String(computed[memory.seed] ?? "") };
+  const special = kind.outputs?.(subject) ?? {};
+  const outputs: Properties = {};
+  for (const [name, declared] of schema?.outputs ?? []) {
+    outputs[name] = computed[name] ?? inputs[name] ?? special[name] ?? standIn(name, declared, resource);
+  }
+  return { ...special, ...computed, ...outputs, ...given(inputs) };
+}
+
+/** The outputs of a resource that a preview would make: what only the cloud can know is unknown. */
+export function plannedOutputs(inputs: Properties, config: Values, kind: Kind, schema: Schema | undefined): Properties {
+  const outputs: Properties = {};
+  for (const [name, declared] of schema?.outputs ?? []) {
+    const foreseen = foreseeable.has(name)
+      ? standIn(name, declared, { type: "", id: "", inputs, computed: {}, config })
+      : undefined;
+    outputs[name] = foreseen ?? (declared.optional && !kind.volatile?.includes(name) ? null : unknown);
+  }
+  return { ...outputs, ...given(inputs) };
+}
+
+/** The outputs of an update in a preview: as they are, but for what changes with every update. */
+export function plannedUpdate(resource: Resource, kind: Kind, schema: Schema | undefined): Properties {
+  const { inputs, computed, config, id } = resource;
+  const special = kind.outputs?.({ inputs, config, id, seed: String(computed[memory.seed] ?? "") }) ?? {};
+  const kept = Object.entries(computed).filter(([name]) => !(name in special) && !foreseeable.has(name));
+  const changing = Object.fromEntries((kind.volatile ?? []).map((name) => [name, unknown]));
+  return { ...outputsOf({ ...resource, computed: Object.fromEntries(kept) }, kind, schema), ...changing };
+}
+
+/** The id of a new resource. Throws when one of its parts is missing. */
+export function newId(kind: Kind, subject: Omit<Subject, "id">): string {
+  const id = idOf(kind, { ...subject, id: "" });
+  if (id === undefined || id === "") throw new Error("The resource's identity is not known.");
+  return id;
+}
+
+/** Outputs that the real providers foresee from their own settings. */
+const foreseeable = new Set(["project", "region", "deletionPolicy", "effectiveLabels", "pulumiLabels", "tagsAll"]);
+
+/** By the output's name where the clouds agree on its meaning, else an empty value of its type. */
+function standIn(name: string, declared: DeclaredOutput, { inputs, computed, config }: Resource): unknown {
+  const seed = String(computed[memory.seed] ?? "");
+  const labels = { ...record(config["defaultLabels"]), ...record(inputs["labels"] ?? inputs["userLabels"]) };
+  switch (name) {
+    case "project":
+    case "region":
+    case "zone":
+      return config[name] ?? "";
+    case "deletionPolicy":
+      return "DELETE";
+    case "pulumiLabels":
+      return labels;
+    case "effectiveLabels":
+      return { ...labels, "goog-pulumi-provisioned": "true" };
+    case "tagsAll":
+      return { ...record(record(config["defaultTags"])["tags"]), ...record(inputs["tags"]) };
+    case "createTime":
+    case "creationTimestamp":
+    case "timeCreated":
+    case "createDate":
+    case "createdOn":
+      return computed[memory.created];
+    case "updateTime":
+    case "updated":
+    case "modifiedOn":
+    case "commentModifiedOn":
+      return computed[memory.updated];
+    case "etag":
+    case "fingerprint":
+    case "labelFingerprint":
+      return Buffer.from(seed.slice(0, 16), "hex").toString("base64");
+    case "uid":
+      return seed.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, "$1-$2-$3-$4-$5");
+    default:
+      return declared.optional ? null : empty[declared.kind];
+  }
+}
+
+const empty = { text: "", number: 0, boolean: false, list: [], object: {} } as const;
+
+function given(inputs: Properties): Properties {
+  return Object.fromEntries(Object.entries(inputs).filter(([name]) => name !== "__defaults"));
+}
+
+function record(value: unknown): Record<string, unknown> {
+  return value !== null && typeof value === "object" ? (value as Record<string, unknown>) : {};
+}

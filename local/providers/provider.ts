@@ -1,0 +1,155 @@
+import { randomBytes } from "node:crypto";
+import {
+  AlreadyExists,
+  compareInputs,
+  type Diff,
+  type Properties,
+  type ResourceProvider,
+  unknown,
+} from "../../components/plugin-protocol.ts";
+import type { Values } from "../cloud/inventory.ts";
+import { forComparison } from "./assets.ts";
+import { CloudClient, CloudError } from "./cloud-client.ts";
+import { identity, idOf, type Kind, type Subject } from "./kind.ts";
+import { memory, newId, outputsOf, plannedOutputs, plannedUpdate } from "./outputs.ts";
+import { schemaOf, sdkVersion } from "./schema.ts";
+
+/** A function of a provider: arguments and the provider's settings to the result. */
+export type ProviderFunction = (args: Properties, config: Values) => Properties;
+
+/** What distinguishes one emulated provider from another. */
+export interface Emulation {
+  /** `gcp`, `aws`, `cloudflare`. */
+  readonly name: string;
+  readonly kind: (token: string) => Kind;
+  /** Functions by token, e.g. `aws:iam/getPolicyDocument:getPolicyDocument`. */
+  readonly functions: Readonly<Record<string, ProviderFunction>>;
+}
+
+/**
+ * An emulated provider: what the real one does between the engine and the cloud, over the inventory of the emulated cloud. Generic for
+ * every type of the SDK; `emulation` says what is special.
+ * @param address the control API of the emulated cloud.
+ */
+export function emulatedProvider(emulation: Emulation, address: string): ResourceProvider {
+  const cloud = new CloudClient(address);
+  let config: Values = {};
+  return {
+    name: emulation.name,
+    version: sdkVersion(emulation.name),
+
+    configure(settings) {
+      config = { ...settingsOf(settings), __folder: process.cwd() };
+    },
+
+    check({ type, name, olds, news }) {
+      const kind = emulation.kind(type);
+      const schema = schemaOf(type);
+      const inputs = kind.normalise?.(news) ?? news;
+      const named = kind.named === undefined ? optionalName(schema) : kind.named;
+      const complete =
+        named === null || named === undefined || isGiven(inputs[named])
+          ? inputs
+          : { ...inputs, [named]: automaticName(name, named, olds), __defaults: [named] };
+      const missing = [...(schema?.required ?? []), ...(kind.required ?? [])].filter(
+        (property, at, all) =>
+          all.indexOf(property) === at && !isGiven(complete[property]) && !isGiven(config[property]),
+      );
+      return {
+        inputs: complete,
+        failures: missing.map((property) => `${type}: Missing required property '${property}'`),
+      };
+    },
+
+    diff({ type, id, oldInputs, news }): Diff {
+      const kind = emulation.kind(type);
+      const [before, after] = [oldInputs, news].map((inputs) => forComparison({ ...inputs, __defaults: null }));
+      const changed = compareInputs(before ?? {}, after ?? {});
+      const fixed = [...identity(kind), ...(kind.replaces ?? [])];
+      const replaces = changed.filter((name) =>
+        kind.updatable ? !kind.updatable.includes(name) : fixed.includes(name),
+      );
+      const subject: Subject = { inputs: news, config, id: "", seed: "" };
+      return { changed, replaces, deleteBeforeReplace: replaces.length > 0 && idOf(kind, subject) === id };
+    },
+
+    async create({ type, inputs, preview }) {
+      const kind = emulation.kind(type);
+      const schema = schemaOf(type);
+      if (preview) return { id: "", outputs: plannedOutputs(inputs, config, kind, schema) };
+      const seed = randomBytes(32).toString("hex");
+      const id = newId(kind, { inputs, config, seed });
+      const now = new Date().toISOString();
+      const computed = { [memory.seed]: seed, [memory.created]: now, [memory.updated]: now };
+      try {
+        const made = await cloud.create({ type, id, inputs, computed, config }, kind.adopts ?? false);
+        return { id, outputs: outputsOf(made, kind, schema) };
+      } catch (error) {
+        if (!(error instanceof CloudError) || error.status !== 409) throw error;
+        throw new AlreadyExists(kind.exists?.({ inputs, config, id, seed }) ?? error.message);
+      }
+    },
+
+    async update({ type, id, olds, oldInputs, inputs, preview }) {
+      const kind = emulation.kind(type);
+      const schema = schemaOf(type);
+      if (preview) {
+        const computed = Object.fromEntries(Object.entries(olds).filter(([name]) => !(name in oldInputs)));
+        return { outputs: plannedUpdate({ type, id, inputs, computed, config }, kind, schema) };
+      }
+      const computed = { [memory.updated]: new Date().toISOString() };
+      const made = await cloud.update({ type, id, inputs, computed, config });
+      return { outputs: outputsOf(made, kind, schema) };
+    },
+
+    async read({ type, id }) {
+      const found = await cloud.find(type, id);
+      return found && { id, inputs: found.inputs, outputs: outputsOf(found, emulation.kind(type), schemaOf(type)) };
+    },
+
+    async delete({ type, id }) {
+      await cloud.delete(type, id);
+    },
+
+    async invoke(token, args) {
+      const known = emulation.functions[token];
+      if (known === undefined) {
+        throw new Error(
+          `The emulated ${emulation.name} provider does not know the function ${token}: add it to local/providers/${emulation.name}.ts.`,
+        );
+      }
+      return known(args, config);
+    },
+  };
+}
+
+/** The settings that outputs and ids depend on. Credentials are not among them: nothing here needs any. */
+const settings = ["project", "region", "zone", "defaultLabels", "defaultTags"];
+
+/** The engine passes every setting that is not a text as JSON. */
+function settingsOf(config: Properties): Values {
+  return Object.fromEntries(
+    settings
+      .filter((name) => isGiven(config[name]))
+      .map((name) => {
+        const value = config[name];
+        return [name, typeof value === "string" && /^[{[]/.test(value) ? (JSON.parse(value) as unknown) : value];
+      }),
+  );
+}
+
+/** The bridged providers name a resource by themselves if its `name` is optional. */
+function optionalName(schema: ReturnType<typeof schemaOf>): string | undefined {
+  if (schema === undefined || !schema.inputs.has("name") || schema.required.includes("name")) return undefined;
+  return schema.outputs.get("name")?.optional === false ? "name" : undefined;
+}
+
+/** The logical name and seven random digits, kept once given. */
+function automaticName(logicalName: string, property: string, olds: Properties): unknown {
+  const kept = (olds["__defaults"] as string[] | undefined)?.includes(property) ? olds[property] : undefined;
+  return kept ?? `${logicalName.toLowerCase()}-${randomBytes(4).toString("hex").slice(0, 7)}`;
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null && (value === unknown || value !== "");
+}
