@@ -1,6 +1,6 @@
 /** Pushes one image to a registry over the OCI distribution API (distribution-spec, "Push"). */
 import { type Dispatcher, request } from "undici";
-import { type Content, descriptor, jsonContent } from "./content.ts";
+import { type Content, type Descriptor, descriptor, jsonContent } from "./content.ts";
 import type { DemoImage, DemoManifest } from "./demo-project.ts";
 import { mediaTypes } from "./image.ts";
 import type { Pushed } from "./pushed.ts";
@@ -90,11 +90,22 @@ async function pushManifest(
   // A registry without the referrers API does not answer with OCI-Subject: then the pusher keeps an index of the referrers
   // at a tag made of the subject's digest (distribution-spec, "Referrers Tag Schema").
   if (refersTo && put.headers["oci-subject"] === undefined) {
-    const entry = { ...descriptor(content), artifactType: refersTo.artifactType };
-    const index = { schemaVersion: 2, mediaType: mediaTypes.index, manifests: [entry] };
-    const list = { content: jsonContent(mediaTypes.index, index), tags: [] };
-    await pushManifest(dispatcher, to, refersTo.subject.replace(":", "-"), list);
+    const tag = refersTo.subject.replace(":", "-");
+    const others = (await referrersAt(dispatcher, to, tag)).filter(({ digest }) => digest !== content.digest);
+    const manifests = [...others, { ...descriptor(content), artifactType: refersTo.artifactType }];
+    const index = jsonContent(mediaTypes.index, { schemaVersion: 2, mediaType: mediaTypes.index, manifests });
+    await pushManifest(dispatcher, to, tag, { content: index, tags: [] });
   }
+}
+
+/** The entries of an index of referrers; none where there is no such tag. */
+async function referrersAt(dispatcher: Dispatcher, to: Repository, tag: string): Promise<readonly Descriptor[]> {
+  const url = `${to.url}/manifests/${tag}`;
+  const { statusCode, body } = await request(url, { dispatcher, headers: { accept: mediaTypes.index } });
+  const text = await body.text();
+  if (statusCode === 404) return [];
+  if (statusCode !== 200) throw new Error(`GET ${url}: ${statusCode} ${text.slice(0, 500)}`.trimEnd());
+  return (JSON.parse(text) as { manifests: readonly Descriptor[] }).manifests;
 }
 
 async function expectStatus(response: Dispatcher.ResponseData, wanted: number, doing: string): Promise<void> {

@@ -54,14 +54,16 @@ export async function startSeedServers(): Promise<SeedServers> {
   return { registry: `127.0.0.1:${registryPort}`, gcs, folder, stop };
 }
 
-async function end(child: ChildProcess): Promise<void> {
+/** Stops a process; resolves when it has ended. */
+export async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise((resolve) => child.once("exit", resolve));
   child.kill("SIGTERM");
   await ended;
 }
 
-async function answers(url: string): Promise<void> {
+/** Waits until a URL answers with 2xx. Throws after 20 seconds. */
+export async function answers(url: string): Promise<void> {
   const deadline = Date.now() + 20_000;
   for (;;) {
     const response = await fetch(url).catch(() => undefined);
@@ -72,7 +74,8 @@ async function answers(url: string): Promise<void> {
   }
 }
 
-function freePort(): Promise<number> {
+/** A loopback port that nothing listens on. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);
