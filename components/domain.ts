@@ -31,7 +31,7 @@ export class Domain extends pulumi.ComponentResource {
   public readonly certificateMap: pulumi.Output<string>;
 
   constructor(name: string, args: DomainArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("artifacts:domain:Domain", name, args, opts);
+    super("artifacts:domain:Domain", name, {}, opts);
     const { project } = args;
     const address = (ipVersion: "IPV4" | "IPV6"): pulumi.Output<string> => {
       const physical = `artifacts-${ipVersion.toLowerCase()}`;
@@ -85,7 +85,7 @@ export class Domain extends pulumi.ComponentResource {
     );
     // A proxy with an empty map would answer without a certificate: whoever uses the map waits for its entry.
     this.certificateMap = pulumi.all([map.id, entry.id]).apply(([id]) => id);
-    this.registerOutputs({ addresses: this.addresses, certificateMap: this.certificateMap });
+    this.registerOutputs({});
   }
 }
 
@@ -98,7 +98,7 @@ export interface DomainRecordsArgs {
 /** The switch: the name points at the addresses. To be made when they answer. */
 export class DomainRecords extends pulumi.ComponentResource {
   constructor(name: string, args: DomainRecordsArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("artifacts:domain:DomainRecords", name, args, opts);
+    super("artifacts:domain:DomainRecords", name, {}, opts);
     for (const [type, content] of [
       ["A", args.addresses.ipv4],
       ["AAAA", args.addresses.ipv6],

@@ -26,14 +26,12 @@ export interface FileMirrorArgs {
  * writes. Those in AWS also hold the layers of the images, for clients inside AWS.
  */
 export class FileMirror extends pulumi.ComponentResource {
-  public readonly region: Region;
   public readonly bucket: pulumi.Output<string>;
 
   constructor(name: string, args: FileMirrorArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("artifacts:mirror:FileMirror", name, args, opts);
-    this.region = args.region;
+    super("artifacts:mirror:FileMirror", name, {}, opts);
     this.bucket = args.region.cloud === "gcp" ? this.addGcsBucket(name, args) : this.addS3Bucket(name, args);
-    this.registerOutputs({ bucket: this.bucket });
+    this.registerOutputs({});
   }
 
   private addGcsBucket(name: string, args: FileMirrorArgs): pulumi.Output<string> {

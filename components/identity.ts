@@ -22,7 +22,7 @@ export class Identities extends pulumi.ComponentResource {
   readonly #pool: WorkloadIdentityPool;
 
   constructor(name: string, args: IdentitiesArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("artifacts:identity:Identities", name, args, opts);
+    super("artifacts:identity:Identities", name, {}, opts);
     const { project } = args;
     this.#pool = new WorkloadIdentityPool(
       `${name}-github`,
@@ -49,7 +49,7 @@ export class Identities extends pulumi.ComponentResource {
       this.subject(`repo:${args.repository}:environment:production`),
     ]);
     this.preview = this.addAccount(name, project, "preview", [this.ofRepository(args.repository)]);
-    this.registerOutputs({ deploy: this.deploy, preview: this.preview });
+    this.registerOutputs({});
   }
 
   /** The IAM principals that stand for every workflow of a GitHub repository (`owner/name`). */

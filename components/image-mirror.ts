@@ -13,13 +13,11 @@ export interface ImageMirrorArgs {
 
 /** One region's production images: an Artifact Registry repository that everybody reads and only the promotion writes. */
 export class ImageMirror extends pulumi.ComponentResource {
-  public readonly region: Region;
   /** `<region>-docker.pkg.dev/<project>/<repository>`, without a scheme. */
   public readonly repository: pulumi.Output<string>;
 
   constructor(name: string, args: ImageMirrorArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("artifacts:mirror:ImageMirror", name, args, opts);
-    this.region = args.region;
+    super("artifacts:mirror:ImageMirror", name, {}, opts);
     const repository = new Repository(
       name,
       {
@@ -48,6 +46,6 @@ export class ImageMirror extends pulumi.ComponentResource {
       { ...place, role: "roles/artifactregistry.repoAdmin", members: [...args.writers] },
       { parent: this },
     );
-    this.registerOutputs({ repository: this.repository });
+    this.registerOutputs({});
   }
 }

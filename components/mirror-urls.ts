@@ -18,7 +18,7 @@ export function registryUrl(repository: string): string {
  * Public address of a bucket, without a slash at the end, at the endpoint that the cloud's provider is told to use. S3's own is the
  * dual-stack one: it answers on IPv6 too.
  */
-export function bucketUrl(bucket: string, region: Region, storage: StorageSettings): string {
+export function bucketUrl(bucket: string, region: Pick<Region, "cloud" | "name">, storage: StorageSettings): string {
   if (region.cloud === "gcp") {
     const origin =
       storage.gcsEndpoint === undefined ? "https://storage.googleapis.com" : new URL(storage.gcsEndpoint).origin;

@@ -14,7 +14,7 @@ export interface MonitoringArgs {
 /** Whether the service answers, as seen from outside, and who is told when it does not. */
 export class Monitoring extends pulumi.ComponentResource {
   constructor(name: string, args: MonitoringArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("artifacts:monitoring:Monitoring", name, args, opts);
+    super("artifacts:monitoring:Monitoring", name, {}, opts);
     const { project } = args;
     const channels =
       args.email === undefined

@@ -15,10 +15,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { configVariable, locationHeader, type RedirectorConfigInput } from "../redirector/config.ts";
 import { bucketLocation } from "./bucket-location.ts";
 import type { Addresses } from "./domain.ts";
-import type { FileMirror } from "./file-mirror.ts";
-import { type Region, regions } from "./geography.ts";
-import type { ImageMirror } from "./image-mirror.ts";
+import { type Cloud, findRegion, type Region, regions } from "./geography.ts";
 import { bucketUrl, registryUrl } from "./mirror-urls.ts";
+import type { MirrorAddresses } from "./mirrors.ts";
 import type { StorageSettings } from "./promotion/request.ts";
 
 export interface RedirectorArgs {
@@ -31,10 +30,7 @@ export interface RedirectorArgs {
   readonly archive: string;
   /** Where it runs. */
   readonly regions: readonly [Region, ...Region[]];
-  /** Canonical mirror first. */
-  readonly imageMirrors: readonly ImageMirror[];
-  /** Canonical mirror first. */
-  readonly fileMirrors: readonly FileMirror[];
+  readonly mirrors: pulumi.Input<MirrorAddresses>;
   readonly storage: StorageSettings;
   /** In each region. */
   readonly instances: { readonly min: number; readonly max: number };
@@ -49,7 +45,7 @@ export interface RedirectorArgs {
  */
 export class Redirector extends pulumi.ComponentResource {
   constructor(name: string, args: RedirectorArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("artifacts:redirector:Redirector", name, args, opts);
+    super("artifacts:redirector:Redirector", name, {}, opts);
     const services = this.addServices(name, args);
     this.addLoadBalancer(name, args, services);
     this.registerOutputs({});
@@ -69,7 +65,7 @@ export class Redirector extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    const mirrors = mirrorsConfig(args);
+    const mirrors = pulumi.output(args.mirrors).apply((addresses) => mirrorsConfig(addresses, args.storage));
     return args.regions.map(
       (region) =>
         new Service(
@@ -254,27 +250,30 @@ export class Redirector extends pulumi.ComponentResource {
 
 type Mirrors = Required<Pick<RedirectorConfigInput, "imageMirrors" | "fileMirrors">>;
 
-/** The mirrors as the redirector's config has them, canonical first. */
-function mirrorsConfig(args: RedirectorArgs): pulumi.Output<Mirrors> {
-  const place = ({ cloud, name, latitude, longitude }: Region) => ({ cloud, region: name, latitude, longitude });
-  return pulumi
-    .all([
-      pulumi.all(args.imageMirrors.map((mirror) => mirror.repository)),
-      pulumi.all(args.fileMirrors.map((mirror) => mirror.bucket)),
-    ])
-    .apply(([repositories, buckets]) => ({
-      imageMirrors: args.imageMirrors.map(({ region }, index) => ({
-        name: `images-${region.name}`,
-        url: registryUrl(repositories[index]!),
-        ...place(region),
-      })),
-      fileMirrors: args.fileMirrors.map(({ region }, index) => ({
-        name: `files-${region.cloud}-${region.name}`,
-        url: bucketUrl(buckets[index]!, region, args.storage),
-        ...place(region),
-        layers: region.cloud === "aws",
-      })),
-    }));
+/** The mirrors as the redirector's config has them. */
+function mirrorsConfig(addresses: MirrorAddresses, storage: StorageSettings): Mirrors {
+  return {
+    imageMirrors: addresses.images.map(({ name, repository, region }) => ({
+      name,
+      url: registryUrl(repository),
+      ...place("gcp", region),
+    })),
+    fileMirrors: addresses.files.map(({ name, kind, bucket, region }) => {
+      const cloud = kind === "gcs" ? "gcp" : "aws";
+      return {
+        name,
+        url: bucketUrl(bucket, { cloud, name: region }, storage),
+        ...place(cloud, region),
+        layers: kind === "s3",
+      };
+    }),
+  };
+}
+
+function place(cloud: Cloud, name: string) {
+  const region = findRegion(cloud, name);
+  if (region === undefined) throw new Error(`components/geography.ts does not know the region ${name}`);
+  return { cloud, region: name, latitude: region.latitude, longitude: region.longitude };
 }
 
 /** What the redirector of one region is told. */

@@ -37,11 +37,11 @@ export class StagingArea extends pulumi.ComponentResource {
   public readonly bucket: pulumi.Output<string>;
 
   constructor(name: string, args: StagingAreaArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("artifacts:staging:StagingArea", name, args, opts);
+    super("artifacts:staging:StagingArea", name, {}, opts);
     const writers = [`group:${args.group}`, ...args.ci];
     this.repository = args.images ? this.addRepository(name, args, writers) : pulumi.output("");
     this.bucket = args.files ? this.addBucket(name, args, writers) : pulumi.output("");
-    this.registerOutputs({ repository: this.repository, bucket: this.bucket });
+    this.registerOutputs({});
   }
 
   private addRepository(
