@@ -3,10 +3,11 @@
  * in the rehearsal's own folder. Nothing outside that folder is written.
  */
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { existsSync, writeFileSync } from "node:fs";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join, relative } from "node:path";
 import { parseDocument } from "yaml";
+import { type ProcessIdentity, startTime, stopProcesses } from "../cloud/process-identity.ts";
 import { projectRoot, type Rehearsal } from "./rehearsal-folder.ts";
 import { ensureEngine, languageHostEnvironment } from "./tools.ts";
 
@@ -47,6 +48,11 @@ export class Stack {
     return join(this.folder, "pulumi-home");
   }
 
+  /** The CLI that runs, for the start after a kill -9. */
+  get #pidFile(): string {
+    return join(this.folder, "cli.json");
+  }
+
   get #configFile(): string {
     return join(this.folder, "Pulumi.local.yaml");
   }
@@ -72,6 +78,13 @@ export class Stack {
     if (ended.code !== 0) throw new Error(`pulumi stack init failed:\n${ended.output}`);
   }
 
+  /** Stops a CLI that outlived its killed rehearsal, and takes away the lock it held. */
+  async unlock(): Promise<void> {
+    const left = await readFile(this.#pidFile, "utf8").catch(() => undefined);
+    if (left !== undefined) await stopProcesses([JSON.parse(left) as ProcessIdentity], 5000);
+    await rm(join(this.folder, "state/.pulumi/locks"), { recursive: true, force: true });
+  }
+
   /**
    * Runs one command of the CLI to its end.
    * @param args without --stack and --config-file: they are added where the command takes them.
@@ -86,6 +99,11 @@ export class Stack {
       detached: !options.interactive,
     });
     running.add(child);
+    const { pid } = child;
+    if (pid !== undefined && !options.interactive) {
+      const identity: ProcessIdentity = { pid, startTime: startTime(pid) ?? "" };
+      writeFileSync(this.#pidFile, JSON.stringify(identity));
+    }
     let output = "";
     const take = (chunk: Buffer): void => {
       output += chunk;

@@ -1,0 +1,86 @@
+/** What a client of the published artifacts does and sees: pulls, downloads, checks, runs; each with where it came from. */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { listReferrers, verifySignature } from "./client/attachments.ts";
+import { curlFile } from "./client/curl.ts";
+import { downloadFile } from "./client/download-file.ts";
+import { follow, way } from "./client/follow.ts";
+import { containerPlatform, pullImage } from "./client/pull-image.ts";
+import { regctlCopy } from "./client/regctl.ts";
+import { runProgram } from "./client/run-program.ts";
+import { say } from "./screen.ts";
+import { demoPublicKey } from "./seed/signature.ts";
+
+/** The published system as its clients meet it. */
+export interface Site {
+  /** The load balancer, e.g. `http://127.0.0.1:5520`. */
+  readonly base: string;
+  /** `host:port` -> what it stands for, for the reader. */
+  readonly names: ReadonlyMap<string, string>;
+  /** Scratch folder. */
+  readonly folder: string;
+}
+
+/** Where on Earth a client may be: the header only the emulated load balancer knows. */
+const places = { "New York": "40.71,-74.01", Berlin: "52.52,13.40" };
+
+/** Pulls an image from two places on Earth and runs its program. */
+export async function visitImage(site: Site, reference: string, args: readonly string[]): Promise<void> {
+  for (const [place, position] of Object.entries(places)) {
+    const folder = join(site.folder, place.replace(" ", "-"));
+    const headers = { "x-rehearsal-client": position };
+    const image = await pullImage(site.base, reference, containerPlatform(), folder, { headers });
+    say(`a client in ${place} pulled ${reference}@${image.digest}`);
+    for (const part of image.parts) {
+      say(`  ${part.kind.padEnd(8)} ${part.digest.slice(0, 19)}  ${size(part.size)}  ${way(part.hops, site.names)}`);
+    }
+    if (place !== Object.keys(places)[0]) continue;
+    const ran = await runProgram(image, args, folder);
+    say(ran.ran ? `  its program, run here with ${args.join(" ")}: ${ran.output}` : `  not run here: ${ran.why}`);
+  }
+}
+
+/** Copies an image with regctl, with everything that is attached to it, and verifies its signature. */
+export async function visitSigned(site: Site, repository: string, tag: string): Promise<void> {
+  const folder = join(site.folder, "regctl");
+  await mkdir(folder, { recursive: true });
+  const copy = await regctlCopy(site.base, `${repository}:${tag}`, folder);
+  const hosts = copy.hosts.map((host) => site.names.get(host) ?? host).join(", ");
+  say(`regctl copied ${repository}:${tag}@${copy.digest} from ${hosts}`);
+  say(
+    `  with ${copy.tags.filter((one) => one.startsWith("sha256-")).length} signature tag(s): ${copy.tags.join(", ")}`,
+  );
+  const signature = await verifySignature(site.base, repository, copy.digest, demoPublicKey());
+  say(`  signature ${signature.tag.slice(0, 20)}... holds (demo key), from ${way(signature.hops, site.names)}`);
+  const { referrers } = await listReferrers(site.base, repository, copy.digest);
+  for (const referrer of referrers) say(`  referrer ${referrer.artifactType} ${referrer.digest.slice(0, 19)}`);
+}
+
+/** Downloads a release file with its checksum file: ours step by step, then curl. */
+export async function visitFile(site: Site, path: string, sha256: string): Promise<void> {
+  const folder = join(site.folder, "files");
+  await mkdir(folder, { recursive: true });
+  const url = `${site.base}/binaries/${path}`;
+  const file = await downloadFile(url, folder);
+  if (file.sha256 !== sha256) throw new Error(`${url}: its sha256 is ${file.sha256}, the manifest says ${sha256}`);
+  say(`downloaded ${path}  ${size(file.size)}  sha256 as in the manifest  ${way(file.hops, site.names)}`);
+  const curl = await curlFile(url, folder);
+  if (curl.ran)
+    say(`curl --location: ${size(curl.size)}, sha256 as in the .sha256 file, from ${new URL(curl.from).host}`);
+  else say(`curl was not tried: ${curl.why}`);
+}
+
+/** True when a registry answers 200 for an image's manifest, followed to its end; false when it is 404 there. */
+export async function holds(base: string, repository: string, reference: string): Promise<boolean> {
+  const accept = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json";
+  const { status, body } = await follow("GET", `${base}/v2/${repository}/manifests/${reference}`, { accept });
+  await body.dump();
+  if (status !== 200 && status !== 404) throw new Error(`${base} answers ${status} for ${repository}:${reference}`);
+  return status === 200;
+}
+
+function size(bytes: number): string {
+  const text =
+    bytes < 10_000 ? `${bytes} B` : bytes < 1e6 ? `${(bytes / 1e3).toFixed(0)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+  return text.padStart(7);
+}
