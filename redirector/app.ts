@@ -1,7 +1,10 @@
+import { accessFields } from "./access-log.ts";
 import { answerTo } from "./answer.ts";
-import { type CloudRanges, callerOf } from "./client.ts";
+import { type Caller, type CloudRanges, callerOf } from "./client.ts";
 import type { RedirectorConfig } from "./config.ts";
 import { type Decision, decide, type Mirrors } from "./decide.ts";
+import type { Log } from "./log.ts";
+import type { RequestMetrics } from "./metrics.ts";
 import { mirrorOf } from "./mirrors.ts";
 import type { Answer, IncomingRequest } from "./request.ts";
 import { route } from "./route.ts";
@@ -9,50 +12,66 @@ import { route } from "./route.ts";
 /** One instance of the redirector, not yet listening anywhere. */
 export interface App {
   readonly mirrors: Mirrors;
-  /** Answers a request. Never throws. */
+  /** Answers a request: at once, unless a bucket has to be asked. */
   handle(request: IncomingRequest): Answer | Promise<Answer>;
 }
 
-/** What the app finds out through the outside world. */
-export interface Outside {
+/** What the app needs of the world around it. */
+export interface Surroundings {
   readonly ranges: CloudRanges;
-  /** Whether the bucket holds the layer at this URL. */
-  holds(url: string): boolean | Promise<boolean>;
+  /** Whether a bucket holds an object, by the mirror's name and the object's URL. */
+  holds(mirror: string, url: string): boolean | Promise<boolean>;
+  readonly metrics: RequestMetrics;
+  readonly log: Log;
+  /** Why this instance should get no new requests, if so. */
+  readonly leaving: () => string | undefined;
 }
 
+type Final = Exclude<Decision, { kind: "check" }>;
+
 /** Puts the parts together. */
-export function createApp(config: RedirectorConfig, outside: Outside): App {
+export function createApp(config: RedirectorConfig, surroundings: Surroundings): App {
+  const { ranges, holds, metrics, log, leaving } = surroundings;
   const files = config.fileMirrors.map(mirrorOf);
   const mirrors: Mirrors = {
     images: config.imageMirrors.map(mirrorOf),
     files,
     layers: files.filter((mirror) => mirror.site.layers),
   };
-  const callerFrom = callerOf(config, outside.ranges);
+  const callerFrom = callerOf(config, ranges);
+  const longest = config.limits.targetBytes;
+  const { sample } = config.log;
 
   function notReady(): string | undefined {
-    const all = [...mirrors.images, ...mirrors.files];
-    return all.some((mirror) => mirror.healthy) ? undefined : "no mirror is healthy";
+    const anyHealthy = [...mirrors.images, ...mirrors.files].some((mirror) => mirror.healthy);
+    return leaving() ?? (anyHealthy ? undefined : "no mirror is healthy");
   }
 
-  function finish(decision: Exclude<Decision, { kind: "check" }>): Answer {
-    return answerTo(decision, decision.kind === "plain" && decision.page === "readyz" ? notReady() : undefined);
+  function finish(request: IncomingRequest, caller: Caller, decision: Final, started: number): Answer {
+    const answer = answerTo(decision, decision.kind === "plain" && decision.page === "readyz" ? notReady() : undefined);
+    const what = decision.kind === "redirect" ? decision.what : decision.kind === "plain" ? decision.page : "refused";
+    const mirror = decision.kind === "redirect" ? decision.mirror : undefined;
+    const name = mirror?.site.name ?? "";
+    const milliseconds = performance.now() - started;
+    if (mirror && !mirror.healthy) metrics.unhealthyRedirects++;
+    metrics.count(what, name, answer.status, caller.client.cloud, milliseconds);
+    if (sample > 0 && (sample === 1 || Math.random() < sample)) {
+      const access = { request, ...caller, route: what, mirror: name, status: answer.status, milliseconds };
+      log.entry("INFO", `${answer.status} ${what}${name && ` ${name}`}`, accessFields(access, config));
+    }
+    return answer;
   }
 
   return {
     mirrors,
     handle(request) {
-      const { client } = callerFrom(request);
-      const decision = decide(
-        route(request.method, request.target, config.limits.targetBytes),
-        client,
-        mirrors,
-        config,
-      );
-      if (decision.kind !== "check") return finish(decision);
-      const held = outside.holds(decision.url);
-      if (typeof held === "boolean") return finish(held ? decision.present : decision.absent);
-      return held.then((present) => finish(present ? decision.present : decision.absent));
+      const started = performance.now();
+      const caller = callerFrom(request);
+      const decision = decide(route(request.method, request.target, longest), caller.client, mirrors, config);
+      if (decision.kind !== "check") return finish(request, caller, decision, started);
+      const held = holds(decision.bucket, decision.present.location);
+      if (typeof held === "boolean") return finish(request, caller, held ? decision.present : decision.absent, started);
+      return held.then((present) => finish(request, caller, present ? decision.present : decision.absent, started));
     },
   };
 }

@@ -59,6 +59,14 @@ const imageMirror = z.strictObject({
   cloud,
   region: name,
   ...position,
+  /**
+   * Path after `url` that a healthy mirror answers with less than 400, e.g. `/demo/hello/manifests/latest`. Without it any
+   * answer below 500 to its root will do.
+   */
+  probePath: z
+    .string()
+    .regex(/^\/[\x21-\x7e]*$/, "must start with a slash and hold only visible characters")
+    .optional(),
   /** Distances are divided by it: 2 draws clients from twice as far. 0 drains the mirror: used only when no other one is healthy. */
   weight: z.number().min(0).max(100).default(1),
 });
@@ -70,6 +78,11 @@ const fileMirror = z.strictObject({
   cloud,
   region: name,
   ...position,
+  /** As of an image mirror. */
+  probePath: z
+    .string()
+    .regex(/^\/[\x21-\x7e]*$/, "must start with a slash and hold only visible characters")
+    .optional(),
   weight: z.number().min(0).max(100).default(1),
   /** The bucket also holds image layers, under `containers/images/<digest>`. */
   layers: z.boolean().default(false),
@@ -118,7 +131,7 @@ const schema = z
     /** Knowledge of which layers a bucket holds. */
     existence: z
       .strictObject({
-        entries: z.int().min(1).max(1_000_000).default(50_000),
+        entries: z.int().min(1).max(1_000_000).default(20_000),
         presentSeconds: z.number().min(0).max(86_400).default(3600),
         absentSeconds: z.number().min(0).max(86_400).default(60),
         /** How long a pull may wait for the answer before it is sent to the registry. */
@@ -133,6 +146,8 @@ const schema = z
         sample: z.number().min(0).max(1).default(1),
         /** What is logged of the client's address: nothing, its network (/24, /48), or all of it. */
         clientAddress: z.enum(["none", "network", "full"]).default("network"),
+        /** Google Cloud project whose Cloud Trace the requests' trace ids belong to. Without it they are logged as they are. */
+        traceProject: z.string().min(1).max(64).optional(),
       })
       .prefault({}),
     pages: z

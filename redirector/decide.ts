@@ -18,8 +18,8 @@ export interface Redirect {
 /** Find out whether a bucket holds a layer, and do the one or the other. */
 export interface Check {
   readonly kind: "check";
-  /** Address of the layer in the bucket. */
-  readonly url: string;
+  /** Name of the mirror to ask; the layer's address is where `present` leads. */
+  readonly bucket: string;
   readonly present: Redirect;
   readonly absent: Redirect;
 }
@@ -86,11 +86,11 @@ function decideBlob(route: BlobRoute, client: Client, mirrors: Mirrors, config: 
   const bucket = chooseMirror(mirrors.layers, client);
   if (!bucket?.healthy) return fromRegistry;
   if (config.layerClients === "same-cloud" && bucket.site.cloud !== client.cloud) return fromRegistry;
-  const url = `${bucket.site.url}/containers/images/${route.digest}`;
+  const location = `${bucket.site.url}/containers/images/${route.digest}`;
   return {
     kind: "check",
-    url,
-    present: { kind: "redirect", what: "blob", mirror: bucket, location: url },
+    bucket: bucket.site.name,
+    present: { kind: "redirect", what: "blob", mirror: bucket, location },
     absent: fromRegistry,
   };
 }

@@ -1,46 +1,158 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
 import { createApp } from "./app.ts";
-import type { CloudRanges } from "./client.ts";
+import { emptyTable, type LoadedTable, loadTable } from "./cloud-ranges/table.ts";
 import { configFileVariable, configVariable, parseConfig, type RedirectorConfig } from "./config.ts";
-import { serve } from "./http1/bun-server.ts";
+import { Existence, headObject } from "./existence.ts";
+import { probeMirror, startProber } from "./health.ts";
+import { type Server, serve } from "./http1/bun-server.ts";
+import { logTo } from "./log.ts";
+import { RequestMetrics } from "./metrics.ts";
+import { metricsAnswer } from "./metrics-page.ts";
 
-/** The redirector as it runs in production, on Bun. Listens on PORT (Cloud Run's container contract), 8080 without it. */
+/**
+ * The redirector as it runs in production, on Bun. Listens on PORT (Cloud Run's container contract; 8080 without it). The table of
+ * cloud addresses lies beside the executable, or where CLOUD_RANGES says. Ends with 78 if its configuration is wrong, with 0 after
+ * SIGTERM when all requests are answered.
+ */
 
 const misconfigured = 78; // EX_CONFIG of sysexits.h
+const cannotListen = 69; // EX_UNAVAILABLE
 
+const log = logTo(1);
 const config = configured();
-const ranges: CloudRanges = { regions: [], lookup: () => -1 };
-const app = createApp(config, { ranges, holds: () => false });
-const server = serve({
-  hostname: "0.0.0.0",
-  port: portNumber(),
-  handle: app.handle,
-  fault: (error) => console.error(error),
-});
-console.log(`listening on ${server.port}`);
+const port = portNumber();
+const ranges = loadedRanges();
+const metrics = new RequestMetrics();
+const existence = new Existence(config.existence, headObject);
+let leaving: string | undefined;
 
-process.on("SIGTERM", () => {
-  server.drain(config.limits.drainSeconds * 1000).then(
-    () => process.exit(0),
-    () => process.exit(1),
-  );
+const app = createApp(config, {
+  ranges,
+  holds: (mirror, url) => existence.holds(mirror, url),
+  metrics,
+  log,
+  leaving: () => leaving,
 });
+
+const server = listen(port);
+const prober = startProber([...app.mirrors.images, ...app.mirrors.files], config.health, {
+  probe: probeMirror,
+  turned: (mirror) =>
+    log.entry(
+      mirror.healthy ? "NOTICE" : "WARNING",
+      `mirror ${mirror.site.name} is ${mirror.healthy ? "healthy again" : "unhealthy"}`,
+    ),
+});
+const metricsServer = listenForMetrics();
+
+log.entry("NOTICE", "started", {
+  port: server.port,
+  metricsPort: metricsServer?.port,
+  region: config.region.name,
+  mirrors: prober.probed.map(({ mirror }) => mirror.site.name),
+  cloudRanges: ranges.intervals,
+});
+process.once("SIGTERM", leave);
+process.once("SIGINT", leave);
+
+function leave(): void {
+  leaving = "shutting down";
+  prober.stop();
+  server
+    .drain(config.limits.drainSeconds * 1000)
+    .then(async () => {
+      log.entry("NOTICE", "ended");
+      await Promise.race([log.flush(), new Promise((resolve) => setTimeout(resolve, 500))]);
+      process.exit(0);
+    })
+    .catch((error: unknown) => {
+      console.error(error);
+      process.exit(1);
+    });
+}
+
+function listen(on: number): Server {
+  try {
+    return serve({ hostname: "0.0.0.0", port: on, handle: app.handle, fault });
+  } catch (error) {
+    return stop(cannotListen, [
+      `cannot listen on port ${on}: ${error instanceof Error ? error.message : String(error)}`,
+    ]);
+  }
+}
+
+/** The metrics are for the operator, on a port of their own; without them pulls go on. */
+function listenForMetrics(): Server | undefined {
+  if (config.metricsPort === undefined) return undefined;
+  try {
+    return serve({ hostname: "0.0.0.0", port: config.metricsPort, handle: metricsPage, fault });
+  } catch (error) {
+    log.entry("ERROR", `no metrics: cannot listen on port ${config.metricsPort}: ${String(error)}`);
+    return undefined;
+  }
+}
+
+function metricsPage({ method, target }: { method: string; target: string }): ReturnType<typeof metricsAnswer> {
+  return metricsAnswer(method, target, metrics, {
+    prober,
+    existence,
+    rangeIntervals: ranges.intervals,
+    connections: server.connections(),
+    droppedLogLines: log.dropped,
+    residentBytes: process.memoryUsage.rss(),
+    uptimeSeconds: process.uptime(),
+  });
+}
+
+function fault(error: unknown): void {
+  metrics.faults++;
+  log.entry("ERROR", `fault: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+}
 
 function configured(): RedirectorConfig {
   const file = process.env[configFileVariable];
-  const text = process.env[configVariable] ?? (file === undefined ? undefined : readFileSync(file, "utf8"));
-  if (text === undefined) return stop([`neither ${configVariable} nor ${configFileVariable} is set`]);
+  let text = process.env[configVariable];
+  if (text === undefined) {
+    if (file === undefined) return stop(misconfigured, [`neither ${configVariable} nor ${configFileVariable} is set`]);
+    try {
+      text = readFileSync(file, "utf8");
+    } catch (error) {
+      return stop(misconfigured, [`${configFileVariable}: ${error instanceof Error ? error.message : String(error)}`]);
+    }
+  }
   const result = parseConfig(text);
-  return "errors" in result ? stop(result.errors) : result.config;
+  return "errors" in result ? stop(misconfigured, result.errors) : result.config;
 }
 
 function portNumber(): number {
   const text = process.env["PORT"] ?? "8080";
-  const port = Number(text);
-  return /^\d+$/.test(text) && port <= 65535 ? port : stop([`PORT is ${JSON.stringify(text)}, which is not a port`]);
+  const number = Number(text);
+  return /^\d+$/.test(text) && number <= 65535
+    ? number
+    : stop(misconfigured, [`PORT is ${JSON.stringify(text)}, which is not a port`]);
 }
 
-function stop(errors: readonly string[]): never {
+/** A table that is missing or broken keeps nobody from pulling: the choice is then by location alone. */
+function loadedRanges(): LoadedTable {
+  const file = process.env["CLOUD_RANGES"] ?? path.join(path.dirname(process.execPath), "cloud-ranges.bin");
+  if (!existsSync(file)) {
+    log.entry("WARNING", "there is no table of cloud addresses: mirrors are chosen by location alone", { file });
+    return emptyTable;
+  }
+  try {
+    return loadTable(readFileSync(file));
+  } catch (error) {
+    log.entry(
+      "ERROR",
+      `the table of cloud addresses ${error instanceof Error ? error.message : String(error)}: it is not used`,
+      { file },
+    );
+    return emptyTable;
+  }
+}
+
+function stop(code: number, errors: readonly string[]): never {
   for (const error of errors) console.error(`redirector: ${error}`);
-  process.exit(misconfigured);
+  process.exit(code);
 }

@@ -9,6 +9,7 @@ export interface MirrorSite {
   readonly latitude: number;
   readonly longitude: number;
   readonly weight: number;
+  readonly probePath?: string | undefined;
 }
 
 /** A mirror that can be chosen. `healthy` is what the probes last found; they write it, the choice reads it. */

@@ -1,0 +1,207 @@
+import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { flatten } from "./flatten.ts";
+import type { Prefix } from "./prefix.ts";
+import { readAws, readAzure, readGcp } from "./sources.ts";
+import { loadTable, storeTable } from "./table.ts";
+
+/**
+ * Makes the table of the clouds' addresses from what the clouds publish: `npm run ranges`, or
+ * `node redirector/cloud-ranges/build.ts [--from=DIR] [--out=FILE] [--without=azure] [--accept-shrinkage]`.
+ * The same publications give the same bytes.
+ */
+
+type Cloud = Prefix["cloud"];
+
+/** Where the clouds publish their addresses. Microsoft's file has a new name each week, which its page tells. */
+export const publicSources: Readonly<Record<Cloud, string>> = {
+  aws: "https://ip-ranges.amazonaws.com/ip-ranges.json",
+  gcp: "https://www.gstatic.com/ipranges/cloud.json",
+  azure: "https://www.microsoft.com/en-us/download/details.aspx?id=56519",
+};
+
+/** Less than this many blocks is not what a cloud has: about half of what each published in July 2026. */
+export const fewestPrefixes: Readonly<Record<Cloud, number>> = { aws: 5000, gcp: 500, azure: 7500 };
+
+/** A cloud does not give back more than this share of its addresses' blocks between two builds. */
+const largestShrinkage = 0.2;
+
+const readers: Readonly<Record<Cloud, (text: string) => Prefix[]>> = { aws: readAws, gcp: readGcp, azure: readAzure };
+const fileNames: Readonly<Record<Cloud, RegExp>> = {
+  aws: /^(aws-)?ip-ranges\.json$/,
+  gcp: /^(gcp-)?cloud\.json$/,
+  azure: /^(ServiceTags_Public_\d{8}|azure-prefixes-by-region)\.json$/,
+};
+
+/** What a table was made of: how many distinct blocks each cloud has. */
+export type Counts = Partial<Record<Cloud, number>>;
+
+/** A table as it is to be written. */
+export interface BuiltTable {
+  readonly bytes: Uint8Array;
+  readonly counts: Counts;
+  readonly warnings: readonly string[];
+}
+
+/** Makes the table of publications given as text. Throws if one is not what it should be. */
+export function buildTable(texts: Partial<Record<Cloud, string>>): BuiltTable {
+  const counts: Counts = {};
+  const prefixes: Prefix[] = [];
+  for (const cloud of ["aws", "gcp", "azure"] as const) {
+    const text = texts[cloud];
+    if (text === undefined) continue;
+    const own = readers[cloud](text);
+    counts[cloud] = new Set(own.map((prefix) => `${prefix.family} ${prefix.start}/${prefix.length}`)).size;
+    prefixes.push(...own);
+  }
+  const { table, conflicts } = flatten(prefixes);
+  const bytes = storeTable(table);
+  loadTable(bytes); // what the redirector could not read is not to be written
+  return {
+    bytes,
+    counts,
+    warnings: conflicts.map(
+      ({ kept, dropped }) =>
+        `block ${kept.start}/${kept.length} is published as ${kept.cloud} ${kept.region} and ${dropped.cloud} ${dropped.region}: taken to be the first`,
+    ),
+  };
+}
+
+/** Why these counts cannot be right, against the least that a cloud has and against the last table's, if there is one. */
+export function implausible(counts: Counts, last: Counts | undefined): string[] {
+  return (Object.keys(counts) as Cloud[]).flatMap((cloud) => {
+    const count = counts[cloud] ?? 0;
+    const before = last?.[cloud] ?? 0;
+    if (count < fewestPrefixes[cloud])
+      return [`${cloud} publishes ${count} blocks; fewer than ${fewestPrefixes[cloud]} cannot be all`];
+    if (count < before * (1 - largestShrinkage))
+      return [`${cloud} publishes ${count} blocks, but had ${before} in the last table`];
+    return [];
+  });
+}
+
+/** Reads the publications from files in a folder: by the names that the clouds give them, the newest of Microsoft's. */
+export async function readFolder(folder: string, clouds: readonly Cloud[]): Promise<Partial<Record<Cloud, string>>> {
+  const names = (await readdir(folder)).sort();
+  const texts: Partial<Record<Cloud, string>> = {};
+  for (const cloud of clouds) {
+    const name = names.findLast((each) => fileNames[cloud].test(each));
+    if (name === undefined)
+      throw new Error(`${folder} holds no file named like ${fileNames[cloud].source} with the addresses of ${cloud}`);
+    texts[cloud] = await readFile(path.join(folder, name), "utf8");
+  }
+  return texts;
+}
+
+/** Fetches the publications. Throws, naming the address, if one cannot be had. */
+export async function fetchSources(
+  clouds: readonly Cloud[],
+  sources: Readonly<Record<Cloud, string>> = publicSources,
+): Promise<Partial<Record<Cloud, string>>> {
+  const texts = await Promise.all(
+    clouds.map(async (cloud) => {
+      const text = await get(sources[cloud]);
+      if (cloud !== "azure") return [cloud, text] as const;
+      const link = /https?:\/\/[^"'\s<>]+\/ServiceTags_Public_\d{8}\.json/.exec(text)?.[0];
+      if (link === undefined)
+        throw new Error(
+          `${sources.azure} has no link to ServiceTags_Public_<date>.json (--without=azure does without)`,
+        );
+      return [cloud, await get(link)] as const;
+    }),
+  );
+  return Object.fromEntries(texts);
+}
+
+const attempts = 3;
+const timeoutMs = 30_000;
+const longestText = 64 * 1024 * 1024;
+
+async function get(url: string): Promise<string> {
+  let last: unknown;
+  for (let attempt = 1; attempt <= attempts; attempt++) {
+    try {
+      const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
+      if (response.ok) {
+        const text = await response.text();
+        if (text.length > longestText) throw new Error(`is longer than ${longestText} characters`);
+        return text;
+      }
+      last = new Error(`answers ${response.status}`);
+      await response.body?.cancel();
+      if (response.status < 500 && response.status !== 429) break;
+    } catch (error) {
+      last = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    }
+    if (attempt < attempts) await new Promise((resolve) => setTimeout(resolve, 1000 * attempt));
+  }
+  throw new Error(`${url}: ${last instanceof Error ? last.message : String(last)}`);
+}
+
+interface Options {
+  from: string | undefined;
+  out: string;
+  without: Cloud[];
+  acceptShrinkage: boolean;
+}
+
+function readOptions(args: readonly string[]): Options {
+  const options: Options = {
+    from: undefined,
+    out: path.join(import.meta.dirname, "data", "cloud-ranges.bin"),
+    without: [],
+    acceptShrinkage: false,
+  };
+  const rest = [...args];
+  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
+    const [, name, inline] = /^--(from|out|without)(?:=(.+))?$/.exec(arg) ?? [];
+    const value = name === undefined ? undefined : (inline ?? rest.shift());
+    if (arg === "--accept-shrinkage") options.acceptShrinkage = true;
+    else if (name === "from" && value !== undefined) options.from = value;
+    else if (name === "out" && value !== undefined) options.out = value;
+    else if (name === "without" && (value === "aws" || value === "gcp" || value === "azure"))
+      options.without.push(value);
+    else
+      throw new Error(
+        `unknown argument ${arg}; known are --from DIR, --out FILE, --without aws|gcp|azure, --accept-shrinkage`,
+      );
+  }
+  return options;
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const { from, out, without, acceptShrinkage } = readOptions(args);
+  const clouds = (["aws", "gcp", "azure"] as const).filter((cloud) => !without.includes(cloud));
+  const texts = from === undefined ? await fetchSources(clouds) : await readFolder(from, clouds);
+  const { bytes, counts, warnings } = buildTable(texts);
+  for (const warning of warnings) console.warn(`warning: ${warning}`);
+
+  const record = `${out}.json`;
+  const problems = implausible(counts, await readCounts(record));
+  if (problems.length > 0 && !acceptShrinkage) {
+    throw new Error(`${problems.join("\n")}\nnothing written; if it is so, run again with --accept-shrinkage`);
+  }
+  await mkdir(path.dirname(out), { recursive: true });
+  await writeFile(`${out}.new`, bytes);
+  await rename(`${out}.new`, out);
+  await writeFile(record, `${JSON.stringify(counts)}\n`);
+  const all = Object.entries(counts).map(([cloud, count]) => `${cloud} ${count}`);
+  console.log(`${path.relative(process.cwd(), out)}: ${all.join(", ")} blocks, ${bytes.length} bytes`);
+}
+
+/** How many blocks the last table was made of; nothing if there is none, or no record that can be read. */
+async function readCounts(file: string): Promise<Counts | undefined> {
+  try {
+    return JSON.parse(await readFile(file, "utf8")) as Counts;
+  } catch (error) {
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+if (process.argv[1] === import.meta.filename) {
+  main(process.argv.slice(2)).catch((error: unknown) => {
+    console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+  });
+}

@@ -1,0 +1,204 @@
+import type { CloudRanges, CloudRegion } from "../client.ts";
+import { readAddress } from "./address.ts";
+
+/**
+ * The table of the clouds' addresses as it is stored and searched: the address space of each family cut into intervals, each of
+ * one region or of none, sorted by their first address. As nested blocks are cut out when the table is made (flatten.ts), the
+ * interval of an address is its longest matching prefix. Little-endian:
+ *
+ *     "cloud ranges 1\n\0"   16 bytes
+ *     u32 n, n bytes         JSON {"regions": [{"cloud", "region"}...]}, padded with spaces to a multiple of 4
+ *     u32 n4                 IPv4: n4 first addresses (u32), n4 regions (u16, 65535: none), padded to 4
+ *     u32 n6                 IPv6: n6 first addresses (4 x u32, most significant first), n6 regions (u16), padded to 4
+ */
+
+const magic = "cloud ranges 1\n\0";
+const nowhere = 0xffff;
+
+/** Intervals of one family: `starts` has one word per interval for IPv4, four for IPv6; the first interval starts at 0. */
+export interface Intervals {
+  readonly starts: Uint32Array;
+  /** Index of the region, or 65535. */
+  readonly regions: Uint16Array;
+}
+
+/** A table to be stored. */
+export interface Table {
+  readonly regions: readonly CloudRegion[];
+  readonly v4: Intervals;
+  readonly v6: Intervals;
+}
+
+/** A table to be searched. */
+export interface LoadedTable extends CloudRanges {
+  /** Intervals of both families. */
+  readonly intervals: number;
+  /** What the table takes in memory. */
+  readonly bytes: number;
+}
+
+/** A table that knows no cloud. */
+export const emptyTable: LoadedTable = { regions: [], intervals: 0, bytes: 0, lookup: () => -1 };
+
+/** The stored form of a table. The same table gives the same bytes. */
+export function storeTable({ regions, v4, v6 }: Table): Uint8Array {
+  const json = JSON.stringify({ regions: regions.map(({ cloud, region }) => ({ cloud, region })) });
+  const padded = Buffer.from(json + " ".repeat((4 - (Buffer.byteLength(json) % 4)) % 4));
+  return Buffer.concat([
+    Buffer.from(magic, "latin1"),
+    word(padded.length),
+    padded,
+    storeIntervals(v4),
+    storeIntervals(v6),
+  ]);
+}
+
+/** Reads a stored table. Throws an error if the bytes are not one. */
+export function loadTable(stored: Uint8Array): LoadedTable {
+  const bytes = new Uint8Array(stored); // from here on aligned to 4
+  const reader = new Reader(bytes);
+  if (Buffer.from(bytes.buffer, 0, Math.min(16, bytes.length)).toString("latin1") !== magic)
+    throw new Error("is not a table of cloud ranges");
+  reader.skip(16);
+  const json: unknown = JSON.parse(reader.text(reader.word()));
+  const regions = (json as { regions?: unknown } | null)?.regions;
+  if (!Array.isArray(regions) || !regions.every(isRegion)) throw new Error("has no list of regions");
+  const starts4 = reader.words(1);
+  const v4 = { starts: starts4, regions: reader.halves(starts4.length) };
+  const starts6 = reader.words(4);
+  const v6 = { starts: starts6, regions: reader.halves(starts6.length / 4) };
+  for (const family of [v4, v6]) {
+    for (const index of family.regions) {
+      if (index !== nowhere && index >= regions.length) throw new Error("names a region that it does not have");
+    }
+  }
+  return searchable({ regions, v4, v6 });
+}
+
+/** Makes a table searchable. Throws if an interval list does not begin at the first address. */
+export function searchable({ regions, v4, v6 }: Table): LoadedTable {
+  if (v4.starts[0] !== 0 || v6.starts.subarray(0, 4).some((part) => part !== 0) || v6.starts.length < 4) {
+    throw new Error("does not begin at the first address");
+  }
+  const index = firstByHalf(v4.starts);
+  const words = new Uint32Array(4);
+  return {
+    regions,
+    intervals: v4.regions.length + v6.regions.length,
+    bytes: [v4.starts, v4.regions, v6.starts, v6.regions, index].reduce((sum, array) => sum + array.byteLength, 0),
+    lookup(address) {
+      const family = readAddress(address, words);
+      if (family === 0) return -1;
+      const found = family === 4 ? search4(v4, index, words[0]!) : search6(v6, words);
+      return found === nowhere ? -1 : found;
+    },
+  };
+}
+
+/** For each upper half of an IPv4 address the interval that holds its first address; one more for the end. */
+function firstByHalf(starts: Uint32Array): Uint32Array {
+  const index = new Uint32Array(0x10001);
+  let interval = 0;
+  for (let half = 0; half <= 0xffff; half++) {
+    while (interval + 1 < starts.length && starts[interval + 1]! <= half * 0x10000) interval++;
+    index[half] = interval;
+  }
+  index[0x10000] = starts.length - 1;
+  return index;
+}
+
+function search4({ starts, regions }: Intervals, index: Uint32Array, address: number): number {
+  const half = address >>> 16;
+  let low = index[half]!;
+  let high = index[half + 1]!;
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1;
+    if (starts[middle]! <= address) low = middle;
+    else high = middle - 1;
+  }
+  return regions[low]!;
+}
+
+function search6({ starts, regions }: Intervals, words: Uint32Array): number {
+  const a = words[0]!;
+  const b = words[1]!;
+  const c = words[2]!;
+  const d = words[3]!;
+  let low = 0;
+  let high = regions.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1;
+    const at = middle * 4;
+    const first = starts[at]!;
+    let starting = first < a;
+    if (first === a) {
+      const second = starts[at + 1]!;
+      starting = second < b;
+      if (second === b) {
+        const third = starts[at + 2]!;
+        starting = third < c || (third === c && starts[at + 3]! <= d);
+      }
+    }
+    if (starting) low = middle;
+    else high = middle - 1;
+  }
+  return regions[low]!;
+}
+
+function storeIntervals({ starts, regions }: Intervals): Uint8Array {
+  const halves = Buffer.alloc(Math.ceil(regions.length / 2) * 4);
+  for (const [i, region] of regions.entries()) halves.writeUInt16LE(region, i * 2);
+  const wide = Buffer.alloc(starts.length * 4);
+  for (const [i, start] of starts.entries()) wide.writeUInt32LE(start, i * 4);
+  return Buffer.concat([word(regions.length), wide, halves]);
+}
+
+function word(value: number): Uint8Array {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}
+
+function isRegion(value: unknown): value is CloudRegion {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    typeof (value as Partial<CloudRegion>).cloud === "string" &&
+    typeof (value as Partial<CloudRegion>).region === "string"
+  );
+}
+
+/** Reads the stored form front to back; views instead of copies, as every machine that runs this is little-endian. */
+class Reader {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  skip(count: number): number {
+    const from = this.#at;
+    if (from + count > this.#bytes.length) throw new Error("is cut short");
+    this.#at = from + count;
+    return from;
+  }
+
+  word(): number {
+    return new DataView(this.#bytes.buffer).getUint32(this.skip(4), true);
+  }
+
+  text(count: number): string {
+    return Buffer.from(this.#bytes.buffer, this.skip(count), count).toString("utf8");
+  }
+
+  /** A counted list of groups of words. */
+  words(group: number): Uint32Array {
+    const count = this.word() * group;
+    return new Uint32Array(this.#bytes.buffer, this.skip(count * 4), count);
+  }
+
+  halves(count: number): Uint16Array {
+    return new Uint16Array(this.#bytes.buffer, this.skip(Math.ceil(count / 2) * 4), count);
+  }
+}
