@@ -1,18 +1,17 @@
 import { mkdirSync } from "node:fs";
-import type { Server } from "node:http";
 import { join, resolve } from "node:path";
 import { toolPath } from "../tools/tools.ts";
 import { repository } from "./behaviours/artifact-registry.ts";
 import type { Behaviour, CloudParts } from "./behaviours/behaviour.ts";
 import { CloudRun, serviceType } from "./behaviours/cloud-run.ts";
 import { bucket, bucketObject } from "./behaviours/gcs.ts";
-import { bucketRegion, s3Bucket, s3BucketPolicy, s3BucketVersioning } from "./behaviours/s3.ts";
+import { s3Bucket, s3BucketPolicy, s3BucketVersioning } from "./behaviours/s3.ts";
 import { controlServer } from "./control.ts";
 import { Inventory } from "./inventory.ts";
 import { forwardingRuleType, globalAddress, LoadBalancers } from "./load-balancer.ts";
 import { type PortBlock, Ports } from "./ports.ts";
 import { Processes, type RecordedProcess } from "./processes.ts";
-import { listen, Servers } from "./servers.ts";
+import { closeServer, listen, Servers } from "./servers.ts";
 
 /** How an emulated cloud is started. */
 export interface CloudOptions {
@@ -119,7 +118,7 @@ async function open(dir: string, options: CloudOptions, processes: Processes): P
       const regions = new Set([...s3Regions, ...before("S3 ")]);
       await all([
         listen(control, controlPort),
-        servers.start((name) => bucketRegion(inventory, name)),
+        servers.start(inventory),
         ...[...locations].map((location) => servers.registry(location)),
         ...[...regions].map((region) => servers.gateway(region)),
       ]);
@@ -160,11 +159,4 @@ async function resume(inventory: Inventory, behaviours: Readonly<Record<string, 
 async function all(work: readonly Promise<unknown>[]): Promise<void> {
   const failed = (await Promise.allSettled(work)).find((one) => one.status === "rejected");
   if (failed !== undefined) throw failed.reason;
-}
-
-async function closeServer(server: Server): Promise<void> {
-  if (!server.listening) return;
-  const closed = new Promise((done) => server.close(done));
-  server.closeAllConnections();
-  await closed;
 }

@@ -3,6 +3,7 @@ import { type Behaviour, Conflict } from "./behaviours/behaviour.ts";
 import { dnsRecords, resolve } from "./dns.ts";
 import type { Inventory, Resource } from "./inventory.ts";
 import type { Address } from "./load-balancer.ts";
+import { inUse, missingReference, type Refused } from "./references.ts";
 
 /** What the control API serves. */
 export interface Controlled {
@@ -27,7 +28,8 @@ class Refusal extends Error {
  * - `POST /v1/resources` `{type, id, inputs, computed, config, adopt?}` -> 201 the resource; 409 if it exists (unless `adopt`: then it is updated)
  * - `GET /v1/resources?type=&id=` -> the resource or 404; without `id` a list
  * - `PUT /v1/resources` `{type, id, inputs, computed, config}` -> the resource
- * - `DELETE /v1/resources?type=&id=` -> 204, also if it is absent; 409 where the cloud refuses
+ * - `DELETE /v1/resources?type=&id=` -> 204, also if it is absent; 409 where the cloud refuses. With `&lose=true` it is lost with all that is
+ *   in it, as in a disaster: nothing is asked
  * - `GET /v1/load-balancers`, `GET /v1/dns`, `GET /v1/resolve?host=&port=`, `GET /v1/status`
  *
  * Errors are `{error: "<the cloud's words>"}`.
@@ -61,6 +63,7 @@ async function answer(
         if (before !== undefined && adopt !== true) {
           throw new Refusal(409, `googleapi: Error 409: Resource '${wanted.id}' already exists, alreadyExists`);
         }
+        refuse(missingReference(cloud.inventory, wanted));
         const behaviour = cloud.behaviours[wanted.type];
         const found =
           before === undefined ? await behaviour?.create?.(wanted) : await behaviour?.update?.(wanted, before);
@@ -75,6 +78,7 @@ async function answer(
         const before = cloud.inventory.find(wanted.type, wanted.id);
         if (before === undefined)
           throw new Refusal(404, `googleapi: Error 404: Resource '${wanted.id}' was not found, notFound`);
+        refuse(missingReference(cloud.inventory, wanted));
         const found = await cloud.behaviours[wanted.type]?.update?.(wanted, before);
         const made = { ...wanted, computed: { ...before.computed, ...wanted.computed, ...found } };
         cloud.inventory.put(made);
@@ -93,11 +97,14 @@ async function answer(
       return exclusively(busy, name, async () => {
         const found = cloud.inventory.find(name.type, name.id);
         if (found === undefined) return { status: 204 };
-        refuseProtected(found);
-        if (found.inputs["deletionPolicy"] !== "ABANDON") {
-          await cloud.behaviours[name.type]?.delete?.(found);
-          cloud.inventory.remove(name.type, name.id);
+        const lost = url.searchParams.get("lose") === "true";
+        if (!lost) {
+          refuseProtected(found);
+          if (found.inputs["deletionPolicy"] === "ABANDON") return { status: 204 };
+          refuse(inUse(cloud.inventory, found));
         }
+        await cloud.behaviours[name.type]?.delete?.(lost ? unprotected(found) : found);
+        cloud.inventory.remove(name.type, name.id);
         return { status: 204 };
       });
     }
@@ -118,6 +125,15 @@ async function answer(
     default:
       throw new Refusal(404, `The control API has no ${at}`);
   }
+}
+
+/** What is lost in a disaster, with all that is in it, is not asked whether it may be deleted. */
+function unprotected(resource: Resource): Resource {
+  return { ...resource, inputs: { ...resource.inputs, forceDestroy: true, deletionProtection: false } };
+}
+
+function refuse(error: Refused | undefined): void {
+  if (error !== undefined) throw new Refusal(error.status, error.message);
 }
 
 /** The gcp provider refuses by itself, before it asks the cloud. */

@@ -1,4 +1,11 @@
-import { Agent, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse, request as send } from "node:http";
+import {
+  Agent,
+  type ClientRequest,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type ServerResponse,
+  request as send,
+} from "node:http";
 import { pipeline } from "node:stream/promises";
 
 /** Connections to the servers behind the fronts are kept: most requests are small. */
@@ -45,25 +52,26 @@ export async function forward(
     headers[lower] = before === undefined ? value : [...(Array.isArray(before) ? before : [String(before)]), value];
   }
   if (request.headers["transfer-encoding"] !== undefined) headers["transfer-encoding"] = "chunked";
-  const outgoing = send({
-    host: "127.0.0.1",
-    port: to.port,
-    method: request.method,
-    path: request.url,
-    headers,
-    agent,
-  });
   const hasBody = request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined;
-  const answered = new Promise<IncomingMessage>((resolve, reject) => {
-    outgoing.once("response", resolve);
-    outgoing.once("error", (error) => reject(hasBody ? error : new Unreachable(error.message, { cause: error })));
-  });
+  const { method, url: path } = request;
+  let outgoing: ClientRequest | undefined;
+  const attempt = (): Promise<IncomingMessage> =>
+    new Promise((resolve, reject) => {
+      // A body cannot be sent twice, so it gets a connection that cannot turn out to be closed.
+      const sent = send({ host: "127.0.0.1", port: to.port, method, path, headers, agent: hasBody ? false : agent });
+      outgoing = sent;
+      sent.once("response", resolve);
+      sent.once("error", (error: NodeJS.ErrnoException) => {
+        if (sent.reusedSocket && error.code === "ECONNRESET" && !hasBody) attempt().then(resolve, reject);
+        else reject(hasBody ? error : new Unreachable(error.message, { cause: error }));
+      });
+      if (hasBody) request.pipe(sent);
+      else sent.end();
+    });
   response.once("close", () => {
-    if (!response.writableEnded) outgoing.destroy(); // the client went away
+    if (!response.writableEnded) outgoing?.destroy(); // the client went away
   });
-  if (hasBody) request.pipe(outgoing);
-  else outgoing.end();
-  const answer = await answered;
+  const answer = await attempt();
   response.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEndHeaders(answer.rawHeaders).flat());
   await pipeline(answer, response);
 }

@@ -1,10 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { isIP } from "node:net";
 import type { Behaviour, CloudParts } from "./behaviours/behaviour.ts";
+import { certificateProblem } from "./certificates.ts";
+import { dnsRecords } from "./dns.ts";
 import { endToEndHeaders, forward, Unreachable } from "./forward.ts";
 import type { Resource, Values } from "./inventory.ts";
 import { byDistance, type Place } from "./regions.ts";
 import { MissingLink, type RegionalService, route, targetProxy } from "./route.ts";
-import { listen } from "./servers.ts";
+import { closeServer, listen } from "./servers.ts";
 import { texts } from "./values.ts";
 
 /** The type token of a global forwarding rule. */
@@ -46,11 +49,23 @@ export class LoadBalancers {
   get behaviour(): Behaviour {
     return {
       create: async (rule) => {
+        const address = rule.inputs["ipAddress"] ?? freeAddress(this.#parts, rule.inputs["ipVersion"]);
+        const { name, port } = describe(rule);
+        const rival = this.addresses().find((other) => other.address === address && other.addressPort === port);
+        if (rival !== undefined) {
+          const message = `Specified IP address is in-use and would result in a conflict (${name} and ${rival.name}).`;
+          throw new Error(
+            `googleapi: Error 400: Invalid value for field 'resource.IPAddress': '${String(address)}'. ${message}`,
+          );
+        }
         await this.#open(rule);
-        return { ipAddress: rule.inputs["ipAddress"] ?? freeAddress(this.#parts, rule.inputs["ipVersion"]) };
+        return { ipAddress: address };
       },
       resume: (rule) => this.#open(rule),
-      delete: (rule) => this.#close(rule.id),
+      delete: async (rule) => {
+        await this.#close(rule.id);
+        this.#parts.ports.release(purposeOf(rule));
+      },
     };
   }
 
@@ -78,7 +93,7 @@ export class LoadBalancers {
   }
 
   async #open(rule: Resource): Promise<void> {
-    const port = await this.#parts.ports.take(`load balancer ${rule.inputs["name"]}`);
+    const port = await this.#parts.ports.take(purposeOf(rule));
     const server = createServer((request, response) => {
       // The rule as it is now: its target may have been changed since.
       const current = this.#parts.inventory.find(forwardingRuleType, rule.id) ?? rule;
@@ -96,15 +111,17 @@ export class LoadBalancers {
     const listener = this.#listeners.get(id);
     if (listener === undefined) return;
     this.#listeners.delete(id);
-    const closed = new Promise((resolve) => listener.server.close(resolve));
-    listener.server.closeAllConnections();
-    await closed;
+    await closeServer(listener.server);
   }
 
   async #serve(rule: Resource, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { https } = targetProxy(this.#parts.inventory, rule);
+    const { inventory } = this.#parts;
+    const { proxy, https } = targetProxy(inventory, rule);
     const host = (request.headers.host ?? "").replace(/:\d+$/, "").toLowerCase();
-    const way = route(this.#parts.inventory, rule, { host, target: request.url ?? "/" });
+    // Who comes by a loopback address has no name to ask a certificate for.
+    const failure = https && isIP(host) === 0 && certificateProblem(inventory, dnsRecords(inventory), proxy, host);
+    if (failure) throw new MissingLink(503, `no TLS connection: ${failure}`);
+    const way = route(inventory, rule, { host, target: request.url ?? "/" });
     if (way.kind === "redirect") {
       response.writeHead(way.status, { location: way.location, "content-length": 0 });
       response.end();
@@ -119,6 +136,7 @@ export class LoadBalancers {
     const nearestFirst = regions.flatMap((region) => way.services.filter((service) => service.region === region));
     const unreachable: string[] = [];
     for (const service of nearestFirst) {
+      this.#refuseUninvited(service);
       const port = this.#servicePort(service.id);
       if (port === undefined) {
         unreachable.push(this.#whyNot(service));
@@ -133,6 +151,30 @@ export class LoadBalancers {
       }
     }
     throw new MissingLink(503, unreachable.join("; "));
+  }
+
+  /** Cloud Run serves a load balancer only if the service takes its requests and lets everyone, or nobody in particular, invoke it. */
+  #refuseUninvited({ id }: RegionalService): void {
+    const { inventory } = this.#parts;
+    const inputs = inventory.find("gcp:cloudrunv2/service:Service", id)?.inputs;
+    if (inputs === undefined) return; // the reason is told by #whyNot
+    if (inputs["ingress"] === "INGRESS_TRAFFIC_INTERNAL_ONLY") {
+      throw new MissingLink(404, `Cloud Run service ${id} takes internal requests only (ingress)`);
+    }
+    const invoker = `${id}/roles/run.invoker`;
+    const granted = inventory
+      .list()
+      .some(
+        (grant) =>
+          grant.id.startsWith(invoker) &&
+          [grant.inputs["member"], ...texts(grant.inputs["members"])].includes("allUsers"),
+      );
+    if (inputs["invokerIamDisabled"] !== true && !granted) {
+      throw new MissingLink(
+        403,
+        `Cloud Run service ${id}: nobody let allUsers invoke it (roles/run.invoker or invokerIamDisabled)`,
+      );
+    }
   }
 
   #whyNot({ id }: RegionalService): string {
@@ -164,6 +206,10 @@ function freeAddress({ inventory }: CloudParts, version: unknown): string {
     if (!used.has(address)) return address;
   }
   throw new Error("googleapi: Error 403: Quota 'GLOBAL_ADDRESSES' exceeded.");
+}
+
+function purposeOf(rule: Resource): string {
+  return `load balancer ${String(rule.inputs["name"])}`;
 }
 
 function describe(rule: Resource): { name: string; address: string; port: number } {

@@ -1,11 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import { createServer, type RequestListener, type Server } from "node:http";
 import { join } from "node:path";
+import { gcsFront } from "./gcs-front.ts";
+import type { Inventory } from "./inventory.ts";
 import { writeJson } from "./json-file.ts";
 import { accepts, type Ports } from "./ports.ts";
 import { type Child, logTail, type Processes } from "./processes.ts";
-import { s3Front } from "./s3-front.ts";
+import { bucketRegion, s3Front } from "./s3-front.ts";
 
 /** The executables of the servers, as paths. */
 export interface ServerTools {
@@ -34,7 +36,7 @@ export class Servers {
   readonly s3Credentials: S3Credentials;
   #gcsPort = 0;
   #s3Port = 0;
-  #front: Server | undefined;
+  readonly #fronts: Server[] = [];
 
   constructor(options: { dir: string; ports: Ports; processes: Processes; tools: ServerTools }) {
     this.#dir = options.dir;
@@ -45,8 +47,8 @@ export class Servers {
   }
 
   /** Starts what does not depend on a location: Cloud Storage and the front of S3. */
-  async start(bucketRegion: (bucket: string) => string | undefined): Promise<void> {
-    await Promise.all([this.#startGcs(), this.#startS3Front(bucketRegion)]);
+  async start(inventory: Inventory): Promise<void> {
+    await Promise.all([this.#startGcs(inventory), this.#startS3Front(inventory)]);
   }
 
   /** e.g. `http://127.0.0.1:5401`; the JSON API is below `/storage/v1/`, public objects are at `/<bucket>/<object>`. */
@@ -93,10 +95,7 @@ export class Servers {
 
   /** Closes what runs in this process; the children are stopped by {@link Processes}. */
   async close(): Promise<void> {
-    const front = this.#front;
-    if (front === undefined) return;
-    front.closeAllConnections();
-    await new Promise((resolve) => front.close(resolve));
+    await Promise.all(this.#fronts.map(closeServer));
   }
 
   #registry(location: string): Promise<{ port: number; child: Child }> {
@@ -131,31 +130,43 @@ export class Servers {
     return { port, child };
   }
 
-  async #startGcs(): Promise<void> {
-    const purpose = "Cloud Storage";
-    const port = await this.#ports.take(purpose);
+  async #startGcs(inventory: Inventory): Promise<void> {
+    const [front, port] = await Promise.all([
+      this.#ports.take("Cloud Storage"),
+      this.#ports.take("server of Cloud Storage"),
+    ]);
     const root = join(this.#dir, "gcs");
     mkdirSync(root, { recursive: true });
     const child = await this.#processes.start({
-      purpose,
+      purpose: "Cloud Storage",
       file: this.#tools.fakeGcsServer,
-      args: ["-scheme", "http", "-host", "127.0.0.1", "-port", `${port}`, "-public-host", `127.0.0.1:${port}`].concat(
-        ["-external-url", `http://127.0.0.1:${port}`, "-backend", "filesystem", "-filesystem-root", root],
+      // Public objects are recognised by the Host header: it is the front's.
+      args: ["-scheme", "http", "-host", "127.0.0.1", "-port", `${port}`, "-public-host", `127.0.0.1:${front}`].concat(
+        ["-external-url", `http://127.0.0.1:${front}`, "-backend", "filesystem", "-filesystem-root", root],
         ["-log-level", "warn"],
       ),
       env: {},
     });
     await ready(`http://127.0.0.1:${port}/_internal/healthcheck`, child);
-    this.#gcsPort = port;
+    await this.#listen(gcsFront(inventory, port), front);
+    this.#gcsPort = front;
   }
 
-  async #startS3Front(bucketRegion: (bucket: string) => string | undefined): Promise<void> {
-    const port = await this.#ports.take("S3");
-    const server = createServer(s3Front({ bucketRegion, gateway: (region) => this.gateway(region) }));
+  async #listen(listener: RequestListener, port: number): Promise<void> {
+    const server = createServer(listener);
     server.requestTimeout = 0; // a large upload may take long
     await listen(server, port);
+    this.#fronts.push(server);
+  }
+
+  async #startS3Front(inventory: Inventory): Promise<void> {
+    const port = await this.#ports.take("S3");
+    const regions = {
+      bucketRegion: (name: string) => bucketRegion(inventory, name),
+      gateway: (region: string) => this.gateway(region),
+    };
+    await this.#listen(s3Front(regions), port);
     this.#s3Port = port;
-    this.#front = server;
   }
 
   async #startGateway(region: string): Promise<number> {
@@ -226,6 +237,14 @@ export function listen(server: Server, port: number): Promise<void> {
     server.once("error", reject);
     server.listen(port, "127.0.0.1", () => resolve());
   });
+}
+
+/** Stops listening and drops the connections. */
+export async function closeServer(server: Server): Promise<void> {
+  if (!server.listening) return;
+  const closed = new Promise((done) => server.close(done));
+  server.closeAllConnections();
+  await closed;
 }
 
 /** The value for a key, made once; a failed attempt is forgotten. */

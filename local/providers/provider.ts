@@ -80,7 +80,8 @@ export function emulatedProvider(emulation: Emulation, address: string): Resourc
       const seed = randomBytes(32).toString("hex");
       const id = newId(kind, { inputs, config, seed });
       const now = new Date().toISOString();
-      const computed = { [memory.seed]: seed, [memory.created]: now, [memory.updated]: now };
+      const drawn = { [memory.seed]: seed, [memory.created]: now, [memory.updated]: now };
+      const computed = { ...kind.outputs?.({ inputs, config, id, seed }), ...drawn };
       try {
         const made = await cloud.create({ type, id, inputs, computed, config }, kind.adopts ?? false);
         return { id, outputs: outputsOf(made, kind, schema) };
@@ -97,7 +98,8 @@ export function emulatedProvider(emulation: Emulation, address: string): Resourc
         const computed = Object.fromEntries(Object.entries(olds).filter(([name]) => !(name in oldInputs)));
         return { outputs: plannedUpdate({ type, id, inputs, computed, config }, kind, schema) };
       }
-      const computed = { [memory.updated]: new Date().toISOString() };
+      const seed = String(olds[memory.seed] ?? "");
+      const computed = { ...kind.outputs?.({ inputs, config, id, seed }), [memory.updated]: new Date().toISOString() };
       const made = await cloud.update({ type, id, inputs, computed, config });
       return { outputs: outputsOf(made, kind, schema) };
     },

@@ -7,7 +7,7 @@ import { endToEndHeaders, forward } from "../forward.ts";
 import type { Resource, Values } from "../inventory.ts";
 import { accepts } from "../ports.ts";
 import { type Child, logTail } from "../processes.ts";
-import { listen } from "../servers.ts";
+import { closeServer, listen } from "../servers.ts";
 import { object, objects, text, texts } from "../values.ts";
 import { unzip } from "../zip.ts";
 import type { Behaviour, CloudParts } from "./behaviour.ts";
@@ -68,9 +68,8 @@ export class CloudRun {
     const container = onlyContainer(inputs);
     const dir = await this.#unpack(container);
     const revisionName = `${name}-${String(generation).padStart(5, "0")}`;
-    const port = await this.#parts.ports.take(
-      `Cloud Run ${location} ${name} ${generation % 2 === 0 ? "even" : "odd"} revisions`,
-    );
+    const [even, odd] = purposes(location, name);
+    const port = await this.#parts.ports.take(generation % 2 === 0 ? even : odd);
     const command = [...texts(container["commands"]), ...texts(container["args"])];
     const [file, ...args] = command;
     if (file === undefined) throw new Error(`Cloud Run service ${name}: the zip needs commands to start.`);
@@ -90,17 +89,7 @@ export class CloudRun {
           K_CONFIGURATION: name,
         },
       });
-    const revision: Revision = { name: revisionName, port, child: await start(), stopping: false };
-    try {
-      await started(revision.child, port, object(container["startupProbe"]));
-    } catch (error) {
-      revision.stopping = true;
-      await this.#parts.processes.stop(revision.child);
-      throw new Error(
-        `Error waiting to create Service: Error code 9, message: Revision '${revisionName}' is not ready and cannot serve traffic. ` +
-          `${(error as Error).message}`,
-      );
-    }
+    const revision = await this.#startRevision(revisionName, port, start, object(container["startupProbe"]));
     this.#keepRunning(revision, start);
     const before = this.#revisions.get(id);
     this.#revisions.set(id, revision);
@@ -122,6 +111,22 @@ export class CloudRun {
     };
   }
 
+  /** Throws in Cloud Run's words, with the end of the log, if it does not start. */
+  async #startRevision(name: string, port: number, start: () => Promise<Child>, probe: Values): Promise<Revision> {
+    let child: Child | undefined;
+    try {
+      child = await start();
+      await started(child, port, probe);
+      return { name, port, child, stopping: false };
+    } catch (error) {
+      if (child !== undefined) await this.#parts.processes.stop(child);
+      throw new Error(
+        "Error waiting to create Service: Error code 9, message: " +
+          `Revision '${name}' is not ready and cannot serve traffic. ${(error as Error).message}`,
+      );
+    }
+  }
+
   async #delete({ id, inputs }: Resource): Promise<void> {
     if (inputs["deletionProtection"] !== false) {
       throw new Error(
@@ -134,6 +139,7 @@ export class CloudRun {
     this.#revisions.delete(id);
     revision.stopping = true;
     await this.#parts.processes.stop(revision.child);
+    for (const purpose of purposes(text(inputs, "location"), text(inputs, "name"))) this.#parts.ports.release(purpose);
   }
 
   /** Unpacked once per content: two regions share the tree, and a restart finds it. */
@@ -176,7 +182,7 @@ export class CloudRun {
       return "";
     }
     const closed = inputs["ingress"] !== undefined && inputs["ingress"] !== "INGRESS_TRAFFIC_ALL";
-    const purpose = `Cloud Run ${location} ${name}`;
+    const [, , purpose] = purposes(location, name);
     await this.#closeFront(id);
     const port = await this.#parts.ports.take(purpose);
     const server = createServer((request, response) => {
@@ -208,10 +214,14 @@ export class CloudRun {
     const server = this.#fronts.get(id);
     if (server === undefined) return;
     this.#fronts.delete(id);
-    const closed = new Promise((resolve) => server.close(resolve));
-    server.closeAllConnections();
-    await closed;
+    await closeServer(server);
   }
+}
+
+/** What a service needs ports for: its revisions in turn, since two run while one replaces the other, and its own address. */
+function purposes(location: string, name: string): [even: string, odd: string, front: string] {
+  const service = `Cloud Run service ${name} in ${location}`;
+  return [`${service}, even revisions`, `${service}, odd revisions`, service];
 }
 
 function onlyContainer(inputs: Values): Values {

@@ -1,15 +1,7 @@
 import type * as S3 from "@aws-sdk/client-s3";
-import type { Inventory } from "../inventory.ts";
+import { bucketRegion } from "../s3-front.ts";
 import { object, text } from "../values.ts";
 import { type Behaviour, type CloudParts, Conflict } from "./behaviour.ts";
-
-const bucketType = "aws:s3/bucket:Bucket";
-
-/** The region of an S3 bucket in the inventory. Bucket names are global, so there is at most one. */
-export function bucketRegion(inventory: Inventory, name: string): string | undefined {
-  const found = inventory.find(bucketType, name);
-  return found && text(found.inputs, "region", found.config);
-}
 
 /** `aws:s3/bucket:Bucket`: a bucket of the S3 server of its region. */
 export function s3Bucket(parts: CloudParts): Behaviour {
@@ -52,6 +44,12 @@ export function s3BucketPolicy(parts: CloudParts): Behaviour {
   return setting(parts, {
     apply: (sdk, client, bucket, inputs) => {
       const policy = enforceable(inputs["policy"]);
+      if (policy !== undefined && publicPolicyBlocked(parts, bucket)) {
+        throw new Error(
+          `putting S3 Bucket (${bucket}) Policy: operation error S3: PutBucketPolicy, https response error StatusCode: 403, ` +
+            "api error AccessDenied: public policies are blocked by the BlockPublicPolicy block public access setting.",
+        );
+      }
       return policy === undefined
         ? client.send(new sdk.DeleteBucketPolicyCommand({ Bucket: bucket }))
         : client.send(new sdk.PutBucketPolicyCommand({ Bucket: bucket, Policy: policy }));
@@ -101,6 +99,12 @@ function setting(parts: CloudParts, how: { apply: Apply; remove: Apply }): Behav
       await run(how.remove, resource);
     },
   };
+}
+
+/** A new bucket refuses public policies until its public access block says otherwise (S3, "Blocking public access", since April 2023). */
+function publicPolicyBlocked({ inventory }: CloudParts, bucket: string): boolean {
+  const access = inventory.find("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock", bucket);
+  return access === undefined || access.inputs["blockPublicPolicy"] === true;
 }
 
 /** The S3 client is loaded when the first S3 resource comes: a start without one is quicker. */

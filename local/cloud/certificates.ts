@@ -1,0 +1,73 @@
+import type { DnsRecord } from "./dns.ts";
+import type { Inventory, Resource } from "./inventory.ts";
+import { object, objects, texts } from "./values.ts";
+
+/**
+ * Why a TLS handshake for a host would fail at a target HTTPS proxy, undefined if a certificate covers it. A managed certificate counts as
+ * issued when its proof is in the DNS, so a program that forgot the record fails.
+ */
+export function certificateProblem(
+  inventory: Inventory,
+  records: readonly DnsRecord[],
+  proxy: Resource,
+  host: string,
+): string | undefined {
+  const name = `target proxy ${String(proxy.inputs["name"])}`;
+  const classic = texts(proxy.inputs["sslCertificates"]).map((id) => byId(inventory, id));
+  const fromMap = certificatesOfMap(inventory, proxy.inputs["certificateMap"], host);
+  const certificates = [...classic, ...fromMap].filter((certificate) => certificate !== undefined);
+  if (certificates.length === 0) return `${name} has no certificate for ${host}`;
+  const covering = certificates.filter((certificate) => domains(certificate).some((domain) => covers(domain, host)));
+  if (covering.length === 0) return `none of the certificates of ${name} covers ${host}`;
+  const problems = covering.map((certificate) => unproven(inventory, records, certificate));
+  return problems.includes(undefined) ? undefined : problems[0];
+}
+
+/** The entry for the host itself, else for its parent with a wildcard, else the primary one (Certificate Manager, "certificate selection"). */
+function certificatesOfMap(inventory: Inventory, reference: unknown, host: string): (Resource | undefined)[] {
+  if (typeof reference !== "string") return [];
+  const map = reference.slice(Math.max(reference.indexOf("projects/"), 0));
+  const entries = inventory
+    .list("gcp:certificatemanager/certificateMapEntry:CertificateMapEntry")
+    .filter(({ id }) => id.startsWith(`${map}/`));
+  const entry =
+    entries.find(({ inputs }) => inputs["hostname"] === host) ??
+    entries.find(({ inputs }) => covers(String(inputs["hostname"] ?? ""), host)) ??
+    entries.find(({ inputs }) => inputs["matcher"] === "PRIMARY");
+  return texts(entry?.inputs["certificates"]).map((id) => byId(inventory, id));
+}
+
+function domains({ inputs, computed }: Resource): string[] {
+  const managed = texts(object(inputs["managed"])["domains"]);
+  return managed.length > 0 ? managed : texts(computed["sanDnsnames"] ?? computed["subjectAlternativeNames"]);
+}
+
+function unproven(inventory: Inventory, records: readonly DnsRecord[], certificate: Resource): string | undefined {
+  for (const id of texts(object(certificate.inputs["managed"])["dnsAuthorizations"])) {
+    const authorization = byId(inventory, id);
+    if (authorization === undefined) return `certificate ${certificate.id}: its DNS authorization ${id} does not exist`;
+    for (const wanted of objects(authorization.computed["dnsResourceRecords"])) {
+      const [name, data] = [bare(String(wanted["name"])), bare(String(wanted["data"]))];
+      const found = records.some(
+        (record) => record.type === wanted["type"] && bare(record.name) === name && bare(record.content) === data,
+      );
+      if (!found)
+        return `certificate ${certificate.id} is not issued: DNS has no ${String(wanted["type"])} ${name} -> ${data}`;
+    }
+  }
+  return undefined;
+}
+
+function covers(domain: string, host: string): boolean {
+  return domain === host || (domain.startsWith("*.") && domain.slice(1) === host.slice(host.indexOf(".")));
+}
+
+/** Names are equal with and without the final dot, in any case (RFC 1034 section 3.1). */
+function bare(name: string): string {
+  return name.toLowerCase().replace(/\.$/, "");
+}
+
+function byId(inventory: Inventory, reference: string): Resource | undefined {
+  const id = reference.slice(Math.max(reference.indexOf("projects/"), 0));
+  return inventory.list().find((resource) => resource.id === id);
+}

@@ -1,0 +1,73 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { endToEndHeaders, forward } from "./forward.ts";
+import type { Inventory } from "./inventory.ts";
+import { texts } from "./values.ts";
+
+/** Roles that let their members read objects, and whether they let them list a bucket too (cloud.google.com/storage/docs/access-control/iam-roles). */
+const readers: Readonly<Record<string, { readonly lists: boolean }>> = {
+  "roles/storage.legacyObjectReader": { lists: false },
+  "roles/storage.objectViewer": { lists: true },
+  "roles/storage.objectUser": { lists: true },
+  "roles/storage.objectAdmin": { lists: true },
+  "roles/storage.admin": { lists: true },
+};
+
+/**
+ * The front of Cloud Storage. The server behind it knows no permissions: here the public addresses (`/<bucket>/<object>`, the XML API) of a
+ * bucket answer only if the program gave allUsers the right to read. The JSON API stands for callers with rights: it is passed through.
+ */
+export function gcsFront(inventory: Inventory, port: number): RequestListener {
+  return (request, response) => {
+    const refusal = publicRefusal(inventory, request);
+    if (refusal !== undefined) {
+      refuse(response, refusal);
+      return;
+    }
+    forward(request, response, { port, headers: endToEndHeaders(request.rawHeaders) }).catch((error: unknown) => {
+      if (response.headersSent) response.destroy();
+      else refuse(response, { status: 503, code: "ServiceUnavailable", message: (error as Error).message });
+    });
+  };
+}
+
+interface Refusal {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Why the public may not have it; undefined if it may, or if the request is not to a public address. */
+function publicRefusal(inventory: Inventory, request: IncomingMessage): Refusal | undefined {
+  const path = (request.url ?? "/").split("?")[0] ?? "/";
+  const [, first = "", ...rest] = path.split("/");
+  if (interfaces.has(first)) return undefined;
+  const bucket = decodeURIComponent(first);
+  const found = inventory.find("gcp:storage/bucket:Bucket", bucket);
+  if (found === undefined)
+    return { status: 404, code: "NoSuchBucket", message: "The specified bucket does not exist." };
+  const right = rest.join("/") === "" ? "storage.objects.list" : "storage.objects.get";
+  const granted = inventory.list().some(({ type, inputs }) => {
+    const role = readers[String(inputs["role"])];
+    if (!type.startsWith("gcp:storage/bucketIAM") || role === undefined) return false;
+    if (String(inputs["bucket"]).replace(/^b\//, "") !== bucket) return false;
+    if (right === "storage.objects.list" && !role.lists) return false;
+    return [inputs["member"], ...texts(inputs["members"])].includes("allUsers");
+  });
+  const reads = request.method === "GET" || request.method === "HEAD";
+  if (granted && reads && found.inputs["publicAccessPrevention"] !== "enforced") return undefined;
+  const needed = reads ? right : "storage.objects.create";
+  const message = `Anonymous caller does not have ${needed} access to the Google Cloud Storage bucket ${bucket}.`;
+  return { status: 403, code: "AccessDenied", message };
+}
+
+/** First parts of paths that are not buckets. */
+const interfaces = new Set(["storage", "upload", "download", "batch", "resumable", "_internal"]);
+
+function refuse(response: ServerResponse, { status, code, message }: Refusal): void {
+  const body = `<?xml version='1.0' encoding='UTF-8'?><Error><Code>${code}</Code><Message>${message}</Message></Error>`;
+  response.writeHead(status, {
+    "content-type": "application/xml; charset=UTF-8",
+    "content-length": Buffer.byteLength(body),
+  });
+  response.end(body);
+}

@@ -1,0 +1,124 @@
+import type { Inventory, Resource } from "./inventory.ts";
+import { texts } from "./values.ts";
+
+/** What the cloud answers when a resource names another one that is not there, or is still named by another one. */
+export interface Refused {
+  /** HTTP status. */
+  readonly status: number;
+  readonly message: string;
+}
+
+/**
+ * The first thing that a resource names and that does not exist. The clouds refuse such a resource, so a program that forgot a link, or to
+ * wait for one, fails here as it would there.
+ */
+export function missingReference(inventory: Inventory, resource: Resource): Refused | undefined {
+  for (const { type, id, error } of parents(resource)) {
+    if (inventory.find(type, id) === undefined) return error;
+  }
+  const ids = new Set(inventory.list().map((one) => one.id));
+  const dangling = [...namesOf(resource)].find((id) => !ids.has(id));
+  if (dangling !== undefined) return notFound(`The resource '${dangling}' was not found, notFound`);
+  const accounts = new Set(inventory.list(accountType).map((one) => one.id.slice(one.id.lastIndexOf("/") + 1)));
+  const stranger = members(resource).find((email) => !accounts.has(email));
+  return stranger === undefined
+    ? undefined
+    : { status: 400, message: `googleapi: Error 400: Service account ${stranger} does not exist., badRequest` };
+}
+
+/** Why a resource cannot be deleted: another one still names it. */
+export function inUse(inventory: Inventory, resource: Resource): Refused | undefined {
+  if (!chained(resource.type)) return undefined;
+  const user = inventory.list().find((other) => other.id !== resource.id && namesOf(other).has(resource.id));
+  if (user === undefined) return undefined;
+  const message = `The resource '${resource.id}' is already being used by '${user.id}', resourceInUseByAnotherResource`;
+  return { status: 400, message: `googleapi: Error 400: ${message}` };
+}
+
+const accountType = "gcp:serviceaccount/account:Account";
+
+/** Types whose resources name each other by id or self link: the parts of a load balancer and their certificates. */
+function chained(type: string): boolean {
+  return type.startsWith("gcp:compute/") || type.startsWith("gcp:certificatemanager/");
+}
+
+/** Collections of which nothing exists unless the program made it (a project has a default network from the start, for example). */
+const collections =
+  /^projects\/[^/]+\/(?:global|regions\/[^/]+|locations\/[^/]+)\/(?:backendServices|backendBuckets|networkEndpointGroups|urlMaps|targetHttpProxies|targetHttpsProxies|sslCertificates|sslPolicies|securityPolicies|certificates|certificateMaps|dnsAuthorizations)\/[^/]+$/;
+
+function namesOf(resource: Resource): Set<string> {
+  if (!chained(resource.type)) return new Set();
+  const found = new Set<string>();
+  const search = (value: unknown): void => {
+    if (typeof value === "string") {
+      const id = value.slice(Math.max(value.indexOf("projects/"), 0));
+      if (collections.test(id)) found.add(id);
+    } else if (value !== null && typeof value === "object") Object.values(value).forEach(search);
+  };
+  search(resource.inputs);
+  if (resource.type === "gcp:certificatemanager/certificateMapEntry:CertificateMapEntry") {
+    found.add(resource.id.slice(0, resource.id.indexOf("/certificateMapEntries/"))); // it names its map without the path
+  }
+  return found;
+}
+
+interface Parent {
+  readonly type: string;
+  readonly id: string;
+  readonly error: Refused;
+}
+
+/** Things that belong to another thing, which they name by its short name. */
+function parents({ type, inputs, config }: Resource): Parent[] {
+  const input = (name: string): string => String(inputs[name] ?? config[name] ?? "");
+  const gcp = (parentType: string, id: string): Parent[] => [
+    { type: `gcp:${parentType}`, id, error: notFound(`The resource '${id}' was not found, notFound`) },
+  ];
+  if (/^gcp:storage\/(bucketIAM|bucketObject|managedFolder)/.test(type)) {
+    return gcp("storage/bucket:Bucket", input("bucket").replace(/^b\//, ""));
+  }
+  if (type.startsWith("gcp:artifactregistry/repositoryIam")) {
+    const repository = input("repository");
+    const id = repository.includes("/")
+      ? repository
+      : `projects/${input("project")}/locations/${input("location")}/repositories/${repository}`;
+    return gcp("artifactregistry/repository:Repository", id);
+  }
+  if (type.startsWith("gcp:cloudrunv2/serviceIam")) {
+    const name = input("name");
+    const id = name.includes("/")
+      ? name
+      : `projects/${input("project")}/locations/${input("location")}/services/${name}`;
+    return gcp("cloudrunv2/service:Service", id);
+  }
+  if (type.startsWith("gcp:serviceaccount/iAM"))
+    return gcp("serviceaccount/account:Account", input("serviceAccountId"));
+  if (type === "gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider") {
+    const pool = input("workloadIdentityPoolId");
+    const id = `projects/${input("project")}/locations/global/workloadIdentityPools/${pool}`;
+    return gcp("iam/workloadIdentityPool:WorkloadIdentityPool", id);
+  }
+  if (/^aws:s3\/bucket[A-Z]/.test(type) && inputs["bucket"] !== undefined) {
+    const message = `api error NoSuchBucket: The specified bucket does not exist (${input("bucket")})`;
+    return [{ type: "aws:s3/bucket:Bucket", id: input("bucket"), error: { status: 404, message } }];
+  }
+  if (/^aws:iam\/rolePolicy/.test(type)) {
+    const message = `api error NoSuchEntity: The role with name ${input("role")} cannot be found.`;
+    return [{ type: "aws:iam/role:Role", id: input("role"), error: { status: 404, message } }];
+  }
+  return [];
+}
+
+/** Addresses of this project's service accounts that get rights. Google refuses a grant to an account that is not there. */
+function members({ inputs, config, type }: Resource): string[] {
+  if (!type.startsWith("gcp:")) return [];
+  const ending = `@${String(config["project"] ?? "")}.iam.gserviceaccount.com`;
+  return [inputs["member"], ...texts(inputs["members"])]
+    .filter((member) => typeof member === "string")
+    .flatMap((member) => /^(?:deleted:)?serviceAccount:(.+)$/.exec(member)?.[1] ?? [])
+    .filter((email) => email.endsWith(ending));
+}
+
+function notFound(message: string): Refused {
+  return { status: 404, message: `googleapi: Error 404: ${message}` };
+}
