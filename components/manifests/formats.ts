@@ -31,7 +31,7 @@ function text(name: string, pattern: RegExp, fault: (text: string) => string) {
 
 function mustBe(name: string, what: string, input: unknown): string {
   if (input === undefined) return `${name} is missing: add it`;
-  if (input === null) return `${name} is empty: it must be ${what}`;
+  if (input === null) return `${name} is empty or null: it must be ${what}`;
   const got = Array.isArray(input) ? "a list" : typeof input === "object" ? "a map" : quoted(String(input));
   return `${name} must be ${what}, not ${got}`;
 }
@@ -69,21 +69,23 @@ function number(name: string, what: string, minimum: number, maximum: number, wh
   );
 }
 
-const tags = listOf(
-  "the tags of a digest",
-  text("a tag", tagPattern, tagFault),
-  'a list: write ["v1.0.0"], or [] for a digest without a tag',
-).meta({
-  description:
-    'The tags of this digest: ["v1.0.0"], or [] for none. Quote them, so that no reader takes 1.10 for a number.',
-});
+/** The tags of one digest. */
+export const tagsFormat = z
+  .array(text("a tag", tagPattern, tagFault), {
+    error: ({ input }) =>
+      `tags must be a list: write ${typeof input === "string" ? `[${quoted(input)}]` : '["v1.0.0"], or [] for a digest without a tag'}`,
+  })
+  .meta({
+    description:
+      'The tags of this digest: ["v1.0.0"], or [] for none. Quote them, so that no reader takes 1.10 for a number.',
+  });
 
 const image = mapOf("an image", {
   name: text("name", imagePattern, imageFault).meta({
     description: "The image's repository in the project's staging area, e.g. controller or e2e/agnhost",
   }),
   dmap: z
-    .record(text("a digest", digestPattern, digestFault), tags, {
+    .record(text("a digest", digestPattern, digestFault), tagsFormat, {
       error: (issue) =>
         issue.code === "invalid_type"
           ? mustBe("dmap", 'a map of digests and their tags: "sha256:…": ["v1.0.0"]', issue.input)

@@ -14,19 +14,26 @@ const maximalFiles = 20_000;
  */
 export async function loadManifests(root: string): Promise<Loaded> {
   const folder = shownPath(root);
+  const shown = (path: string) => (folder === "" ? path : `${folder}/${path}`);
+  const unread = new Set<string>();
   const problems: Problem[] = [];
-  const fault = (path: string, message: string) =>
-    problems.push({ severity: "error", file: `${folder}/${path}`, line: 1, column: 1, message });
+  const fault = (path: string, message: string) => {
+    unread.add(path.split("/")[0] ?? "");
+    problems.push({ severity: "error", file: shown(path), line: 1, column: 1, message });
+  };
   const paths = await pathsBelow(root, fault);
   const texts = new Map<string, string>();
+  const broken: string[] = [];
   if (paths.length > maximalFiles) fault("", `${paths.length} files: ${maximalFiles} at most`);
   else
     for (const path of paths) {
       const text = await textOf(root, path, fault);
+      // Of a project without its readable project.yaml nothing can be said.
+      if (text === undefined && path.endsWith("/project.yaml")) broken.push(path.slice(0, -"project.yaml".length));
       if (text !== undefined) texts.set(path, text);
     }
+  for (const path of texts.keys()) if (broken.some((project) => path.startsWith(project))) texts.delete(path);
   const loaded = readManifests(texts, folder);
-  const unread = new Set(problems.map(({ file }) => file.slice(folder.length + 1).split("/")[0]));
   return {
     projects: loaded.projects.filter(({ name }) => !unread.has(name)),
     problems: [...problems, ...loaded.problems].sort(inReadingOrder),
@@ -84,10 +91,10 @@ async function textOf(
   }
 }
 
-/** A folder's path as the user sees it from where the command runs. */
+/** A folder's path as the user can open what is in it from where the command runs; "" for that very place. */
 function shownPath(root: string): string {
   const path = relative(process.cwd(), resolve(root));
-  return (path === "" ? "." : path.startsWith("..") ? resolve(root) : path).split(sep).join("/");
+  return (path.startsWith("..") ? resolve(root) : path).split(sep).join("/");
 }
 
 function byName(a: Dirent, b: Dirent): number {

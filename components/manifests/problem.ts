@@ -17,9 +17,13 @@ export function problemLine(problem: Problem): string {
   return `${printable(problem.file)}:${problem.line}:${problem.column}: ${problem.severity === "warning" ? "warning: " : ""}${problem.message}`;
 }
 
-/** Orders problems as one reads: by file, line, column. */
+/** Orders problems as one reads: by file, line, column; then by message, so that the order is always the same. */
 export function inReadingOrder(a: Problem, b: Problem): number {
-  return a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1;
+  return compare(a.file, b.file) || a.line - b.line || a.column - b.column || compare(a.message, b.message);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /**

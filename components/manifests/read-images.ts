@@ -1,5 +1,5 @@
-import { imagesFormat, plainImagesFormat } from "./formats.ts";
-import { attachedTagPattern } from "./names.ts";
+import { imagesFormat, plainImagesFormat, tagsFormat } from "./formats.ts";
+import { attachedTagPattern, digestPattern } from "./names.ts";
 import { type Problem, quoted } from "./problem.ts";
 import { otherReading } from "./scalars.ts";
 import type { Source } from "./source.ts";
@@ -21,20 +21,28 @@ export function readImages(root: Node | undefined, source: Source, problems: Pro
   validate(plain ? plainImagesFormat : imagesFormat, root, source, problems);
   if (plain) problems.push(...registryProblems(root, source));
   const list = plain ? valueAt(root, "images") : root;
-  const images = list?.kind === "list" ? list.items.flatMap((item) => readImage(item, source)) : [];
+  const images = list?.kind === "list" ? list.items.flatMap((item) => readImage(item, source, problems)) : [];
   for (const image of images) problems.push(...imageProblems(image));
   return images;
 }
 
-function readImage(node: Node, source: Source): ReadImage[] {
+function readImage(node: Node, source: Source, problems: Problem[]): ReadImage[] {
   const [name, dmap] = [valueAt(node, "name"), valueAt(node, "dmap")];
   if (name?.kind !== "scalar") return [];
-  const entries = dmap?.kind === "map" ? dmap.entries : undefined;
+  const entries = dmap?.kind === "map" ? dmap.entries : [];
+  for (const { key, value } of entries) {
+    // zod looks no further once a map's key is wrong; its tags are to be mended in the same go.
+    if (!digestPattern.test(key.text)) validate(tagsFormat, value, source, problems, name.text);
+  }
+  if (dmap?.kind === "map" && entries.length === 0)
+    problems.push(
+      source.problem("error", dmap.start, `image ${quoted(name.text)}: no digest in dmap: add one or remove the image`),
+    );
   return [
     {
       source,
       name,
-      digests: (entries ?? []).map(({ key, value }) => ({
+      digests: entries.map(({ key, value }) => ({
         digest: key,
         tags: value.kind === "list" ? value.items.filter((tag) => tag.kind === "scalar") : [],
       })),

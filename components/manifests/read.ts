@@ -4,7 +4,7 @@ import { fileNameProblems, imageNameProblems } from "./name-collisions.ts";
 import { projectPattern } from "./names.ts";
 import { nearest } from "./nearest.ts";
 import { recordOrigin } from "./positions.ts";
-import { inReadingOrder, type Problem, printable, quoted } from "./problem.ts";
+import { inReadingOrder, type Problem, printable, problemLine, quoted } from "./problem.ts";
 import type { Project } from "./project.ts";
 import { type ReadFile, readFiles } from "./read-files.ts";
 import { type ReadImage, readImages } from "./read-images.ts";
@@ -57,7 +57,10 @@ export function readManifests(files: ReadonlyMap<string, string>, folder = ""): 
   const claims = claimProblems(claimants);
   const broken = new Set(claims.map(({ file }) => file));
   problems.push(...claims);
-  return { projects: projects.filter(({ name }) => !claimedTwice(name)), problems: problems.sort(inReadingOrder) };
+  return {
+    projects: projects.filter(({ name }) => !claimedTwice(name)),
+    problems: withoutRepeats(problems.sort(inReadingOrder)),
+  };
 
   function claimedTwice(name: string): boolean {
     return [...(folders.get(name)?.values() ?? [])].some(({ file }) => broken.has(file));
@@ -105,6 +108,15 @@ export function readManifests(files: ReadonlyMap<string, string>, folder = ""): 
           ),
         );
     }
+    // Google refuses such bucket names (Cloud Storage, "Bucket names").
+    if (settings?.staging.files && declaration !== undefined && /g[o0][o0]gle/.test(name))
+      own.push(
+        declaration.problem(
+          "error",
+          0,
+          `project name ${quoted(name)} holds "google", which no bucket's name may: rename the folder or set staging.files to false`,
+        ),
+      );
     const imagePrefix = settings?.imagePrefix ?? name;
     const filePrefix = settings?.filePrefix ?? name;
     own.push(...imageNameProblems(images, imagePrefix), ...fileNameProblems(wanted, filePrefix));
@@ -155,6 +167,13 @@ export function readManifests(files: ReadonlyMap<string, string>, folder = ""): 
     recordOrigin(project, images, wanted);
     projects.push(project);
   }
+}
+
+/** A fault found in two ways is one fault. */
+function withoutRepeats(problems: readonly Problem[]): Problem[] {
+  return problems.filter(
+    (problem, index) => index === 0 || problemLine(problem) !== problemLine(problems[index - 1] ?? problem),
+  );
 }
 
 function byName(a: { readonly name: string }, b: { readonly name: string }): number {

@@ -2,21 +2,25 @@ import type { z } from "zod";
 import { nearest } from "./nearest.ts";
 import { type Problem, quoted } from "./problem.ts";
 import type { Source } from "./source.ts";
-import { type Entry, entryAt, isNull, type Node, type ScalarNode } from "./yaml/tree.ts";
+import { type Entry, isNull, type Node, type ScalarNode } from "./yaml/tree.ts";
 
 /**
  * Validates a tree by a format of formats.ts and returns its value, or adds a problem for every fault, each where it stands, and returns undefined. A
- * key that stands twice is a fault too, named with both lines.
+ * key that stands twice is a fault too, named with both lines. `image` is the name of the image that the tree belongs to, if any.
  */
 export function validate<Format extends z.ZodType>(
   format: Format,
   root: Node,
   source: Source,
   problems: Problem[],
+  image?: string,
 ): z.output<Format> | undefined {
   const before = problems.length;
   const result = format.safeParse(plainValue(root, source, problems));
-  if (!result.success) for (const issue of result.error.issues) problems.push(...problemsOf(issue, root, source));
+  if (!result.success) {
+    const find = finder(root, image);
+    for (const issue of result.error.issues) problems.push(...problemsOf(issue, find(issue.path), source));
+  }
   return result.success && problems.length === before ? result.data : undefined;
 }
 
@@ -47,41 +51,60 @@ function plainValue(node: Node, source: Source, problems: Problem[]): unknown {
   return map;
 }
 
-function problemsOf(issue: z.core.$ZodIssue, root: Node, source: Source): Problem[] {
-  const { node, entry, image } = walk(root, issue.path);
+function problemsOf(issue: z.core.$ZodIssue, place: Place, source: Source): Problem[] {
+  const { node, entry, image } = place;
   const problem = (start: number, message: string) =>
     source.problem("error", start, image === undefined ? message : `image ${quoted(image)}: ${message}`);
-  if (issue.code === "unrecognized_keys")
-    return issue.keys.map((key) =>
-      problem(entryAt(node, key)?.key.start ?? node.start, unknownKey(key, node, issue.message.split(", "))),
-    );
+  if (issue.code === "unrecognized_keys") {
+    const entries = entriesOf(node);
+    const known = issue.message.split(", ");
+    return issue.keys.map((key) => problem(entries.get(key)?.key.start ?? node.start, unknownKey(key, entries, known)));
+  }
   if (issue.code === "invalid_key")
     return issue.issues.map(({ message }) => problem(entry?.key.start ?? node.start, message));
   return [problem(node.start, issue.message)];
 }
 
-function unknownKey(key: string, node: Node, known: readonly string[]): string {
+function unknownKey(key: string, entries: ReadonlyMap<string, Entry>, known: readonly string[]): string {
   if (key === "<<") return "merge keys (<<) are not read: write the keys out";
-  const absent = known.filter((candidate) => entryAt(node, candidate) === undefined);
+  const absent = known.filter((candidate) => !entries.has(candidate));
   const meant = nearest(key, absent) ?? nearest(key, known);
   return `unknown key ${quoted(key)}: ${meant === undefined ? `known here: ${known.join(", ")}` : `did you mean ${meant}?`}`;
 }
 
-/** The node at a path, or the deepest one on the way to it (that of a missing key is its map), its entry, and the image it belongs to. */
-function walk(
-  root: Node,
-  path: readonly PropertyKey[],
-): { node: Node; entry: Entry | undefined; image: string | undefined } {
-  let node = root;
-  let entry: Entry | undefined;
-  let image: string | undefined;
-  for (const step of path) {
-    const child: Entry | undefined = entryAt(node, step);
-    const next: Node | undefined = node.kind === "list" ? node.items[Number(step)] : child?.value;
-    if (next === undefined) break;
-    [node, entry] = [next, child];
-    const name: Node | undefined = entryAt(node, "dmap") === undefined ? undefined : entryAt(node, "name")?.value;
-    if (name?.kind === "scalar") image = name.text;
-  }
-  return { node, entry, image };
+interface Place {
+  readonly node: Node;
+  readonly entry: Entry | undefined;
+  /** Name of the image that it belongs to. */
+  readonly image: string | undefined;
+}
+
+/** Finds the node at a path, or the deepest one on the way to it (that of a missing key is its map), in time that does not grow with the maps. */
+function finder(root: Node, within: string | undefined): (path: readonly PropertyKey[]) => Place {
+  const indexes = new Map<Node, ReadonlyMap<string, Entry>>();
+  const entriesAt = (node: Node): ReadonlyMap<string, Entry> => {
+    const entries = indexes.get(node) ?? entriesOf(node);
+    indexes.set(node, entries);
+    return entries;
+  };
+  return (path) => {
+    let place: Place = { node: root, entry: undefined, image: within };
+    for (const step of path) {
+      const entry = entriesAt(place.node).get(String(step));
+      const node = place.node.kind === "list" ? place.node.items[Number(step)] : entry?.value;
+      if (node === undefined) break;
+      // What is wrong with the name itself is said of the name.
+      const name = entriesAt(node).has("dmap") ? entriesAt(node).get("name")?.value : undefined;
+      place = { node, entry, image: step === "name" ? undefined : name?.kind === "scalar" ? name.text : place.image };
+    }
+    return place;
+  };
+}
+
+/** The entries of a map by key (the first, should one stand twice); none for other nodes. */
+function entriesOf(node: Node): ReadonlyMap<string, Entry> {
+  const entries = new Map<string, Entry>();
+  if (node.kind === "map")
+    for (const entry of node.entries) if (!entries.has(entry.key.text)) entries.set(entry.key.text, entry);
+  return entries;
 }

@@ -1,4 +1,5 @@
 import { Composer, type CST, isAlias, isCollection, isMap, isPair, isScalar, isSeq, Parser } from "yaml";
+import { printable } from "../problem.ts";
 import type { Entry, Fault, Node, Parsed, ScalarNode } from "./tree.ts";
 
 /** Deeper than any manifest goes (list, map, dmap, tags), far above where recursion would hurt. */
@@ -28,11 +29,12 @@ export function parseFull(text: string): Parsed {
   const faults: Fault[] = [];
   let root: Node | undefined;
   for (const document of composer.compose(tokens, true, text.length)) {
+    // The package's messages quote the text.
     for (const { pos, message } of document.errors)
-      faults.push({ start: Math.max(0, pos[0]), message: `not YAML: ${message}` });
+      faults.push({ start: Math.max(0, pos[0]), message: `not YAML: ${printable(message.slice(0, 200))}` });
     if (faults.length === 0) root = nodeOf(document.contents, faults);
   }
-  return faults.length === 0 ? { ok: true, root } : { ok: false, faults: shortened(faults) };
+  return faults.length === 0 ? { ok: true, root } : { ok: false, faults: shortened(faults, text) };
 }
 
 function secondDocument(start: number): Fault {
@@ -125,12 +127,13 @@ function startOf(node: { range?: readonly [number, number, number] | null | unde
   return node.range?.[0] ?? 0;
 }
 
-function shortened(faults: readonly Fault[]): Fault[] {
-  const kept = faults.slice(0, maximalFaults);
-  const last = kept.at(-1);
-  if (last === undefined || faults.length === kept.length) return kept;
-  return [
-    ...kept.slice(0, -1),
-    { start: last.start, message: `${last.message} (and ${faults.length - kept.length} more faults after it)` },
-  ];
+/** The first faults, one a line: what follows on the same line mostly comes of the first. */
+function shortened(faults: readonly Fault[], text: string): Fault[] {
+  const kept: Fault[] = [];
+  for (const fault of faults.toSorted((one, other) => one.start - other.start)) {
+    const last = kept.at(-1);
+    if (last === undefined || text.slice(last.start, fault.start).includes("\n")) kept.push(fault);
+    if (kept.length === maximalFaults) break;
+  }
+  return kept;
 }

@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { problemLine } from "../../../components/manifests/problem.ts";
+import type { Project } from "../../../components/manifests/project.ts";
+import { readManifests } from "../../../components/manifests/read.ts";
+
+function read(text: string, name = "p"): { project: Project | undefined; problems: string[] } {
+  const { projects, problems } = readManifests(new Map([[`${name}/project.yaml`, text]]));
+  return { project: projects[0], problems: problems.map(problemLine) };
+}
+
+test("the least that a project says, and what it gets by default", () => {
+  assert.deepEqual(read("description: A tool\nowners:\n  group: tool@example.org\nstaging:\n  images: true\n"), {
+    problems: [],
+    project: {
+      name: "p",
+      description: "A tool",
+      owners: { group: "tool@example.org", repositories: [] },
+      staging: { images: true, files: false, retentionDays: 90 },
+      imagePrefix: "p",
+      filePrefix: "p",
+      mutableTags: [],
+      removalShare: 0.5,
+      images: [],
+      files: [],
+    },
+  });
+});
+
+test("everything that a project can say", () => {
+  const { project, problems } = read(`
+description: "A: tool"
+contact: "#tool in the chat"
+owners:
+  group: tool@example.org
+  repositories: [example/tool, Example/.github]
+staging: {images: true, files: true, retentionDays: 30}
+imagePrefix: ""
+filePrefix: tools/tool
+mutableTags: ["latest", "v*-dev", "*"]
+removalShare: 0.25
+`);
+  assert.deepEqual(problems, []);
+  assert.deepEqual(project, {
+    name: "p",
+    description: "A: tool",
+    contact: "#tool in the chat",
+    owners: { group: "tool@example.org", repositories: ["example/tool", "Example/.github"] },
+    staging: { images: true, files: true, retentionDays: 30 },
+    imagePrefix: "",
+    filePrefix: "tools/tool",
+    mutableTags: ["latest", "v*-dev", "*"],
+    removalShare: 0.25,
+    images: [],
+    files: [],
+  });
+});
+
+test("everything wrong at once, each at its place", () => {
+  const { project, problems } = read(`description: ""
+contact:
+owner:
+  group: x
+owners:
+  group: tool
+  repository: [a/b]
+  repositories: [tool, a/.., "a/b/c"]
+staging:
+  image: true
+  files: yes
+  retentionDays: 0
+imagePrefix: /tool
+filePrefix: ../x
+mutableTags: latest
+removalShare: 50%
+`);
+  assert.equal(project, undefined);
+  assert.deepEqual(problems, [
+    "p/project.yaml:1:14: description must be one line of 1 to 500 characters",
+    "p/project.yaml:2:9: contact is empty or null: it must be text",
+    'p/project.yaml:3:1: unknown key "owner": did you mean owners?',
+    'p/project.yaml:6:10: group "tool" is not a mail address: write the address of the group that owns the project',
+    'p/project.yaml:7:3: unknown key "repository": did you mean repositories?',
+    'p/project.yaml:8:18: repository "tool" is not a GitHub repository: write owner/name',
+    'p/project.yaml:8:24: repository "a/.." is not a GitHub repository: write owner/name',
+    'p/project.yaml:8:30: repository "a/b/c" is not a GitHub repository: write owner/name',
+    'p/project.yaml:10:3: unknown key "image": did you mean images?',
+    'p/project.yaml:11:10: files must be true or false, not "yes"',
+    'p/project.yaml:12:18: retentionDays must be a whole number of days from 1 to 3650, not "0"',
+    'p/project.yaml:13:14: imagePrefix "/tool" is not a path: lower-case letters and digits, joined by one . _ / , __ or dashes; "" for the root',
+    'p/project.yaml:14:13: filePrefix "../x" is not a path: lower-case letters and digits, joined by one . _ / , __ or dashes; "" for the root',
+    'p/project.yaml:15:14: mutableTags must be a list of patterns: ["latest"], not "latest"',
+    'p/project.yaml:16:15: removalShare must be a share from 0 to 1, e.g. 0.5, not "50%"',
+  ]);
+});
+
+test("an empty project.yaml, none at all, and names that no project can have", () => {
+  assert.deepEqual(read("").problems, [
+    "p/project.yaml:1:1: description is missing: add it",
+    "p/project.yaml:1:1: owners is missing: add it",
+    "p/project.yaml:1:1: staging is missing: add it",
+  ]);
+  assert.deepEqual(readManifests(new Map([["p/images.yaml", ""]])).problems.map(problemLine), [
+    'p/images.yaml:1:1: project "p" has no project.yaml: write one by npm run new -- p --owners <group>',
+  ]);
+  const valid = "description: x\nowners: {group: g@example.org}\nstaging: {files: true}\n";
+  for (const name of ["P", "1p", "p_q", "p-", "-p", "p--q", "x".repeat(25)])
+    assert.deepEqual(read(valid, name).problems, [
+      `${name}/project.yaml:1:1: project name "${name}" (the folder's) must be at most 24 lower-case letters and digits in words joined by -, a letter first`,
+    ]);
+  for (const name of ["p", "p1-q2", "x".repeat(24)]) assert.deepEqual(read(valid, name).problems, []);
+  assert.match(read(valid, "go-google").problems[0] ?? "", /no bucket's name may/);
+});
+
+test("removal shares and days at their limits", () => {
+  const of = (share: string, days: string) =>
+    read(
+      `description: x\nowners: {group: g@example.org}\nstaging: {images: true, retentionDays: ${days}}\nremovalShare: ${share}\n`,
+    );
+  assert.equal(of("0", "1").project?.removalShare, 0);
+  assert.equal(of("1", "3650").project?.removalShare, 1);
+  for (const [share, days] of [
+    ["1.01", "1"],
+    ["-0", "1"],
+    ["1e-1", "1"],
+    ["0", "3651"],
+    ["0", "1.5"],
+    ["0", "0x10"],
+  ] as const)
+    assert.equal(of(share, days).problems.length, 1, `${share} ${days}`);
+});
