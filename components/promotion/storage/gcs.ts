@@ -1,0 +1,498 @@
+/**
+ * Google Cloud Storage by its JSON API (https://cloud.google.com/storage/docs/json_api).
+ *
+ * Not the official client: it cannot stop a request when a run is cancelled, does not obey Retry-After, and cannot hold back the end of
+ * an upload until the content is verified. Credentials are the official library's, Application Default Credentials.
+ */
+import { isIP } from "node:net";
+import { Agent, type Dispatcher, request } from "undici";
+import {
+  type Bucket,
+  BucketAbsent,
+  type Chunk,
+  type Content,
+  ObjectChanged,
+  ObjectExists,
+  type ObjectHeaders,
+  type StoreClient,
+  type Stored,
+  type Upload,
+  UploadLost,
+} from "./bucket.ts";
+import { Passing, Patience, parseRetryAfter, retrying } from "./retry.ts";
+
+/**
+ * A client of the store at this endpoint (as in `gcp:storageCustomEndpoint`), or of the real one.
+ * An endpoint on a loopback address is asked without credentials: no real store is there.
+ */
+export function connectGcs(endpoint: string | undefined): StoreClient {
+  const url = new URL(endpoint ?? "https://storage.googleapis.com");
+  const client = new GcsClient(url.origin, isLoopback(url.hostname) ? noCredentials : googleCredentials());
+  return { bucket: (name) => new GcsBucket(client, name), close: () => client.close() };
+}
+
+/** Metadata keys that we record with every object. */
+const recorded = { sha256: "artifacts-sha256", crc32c: "artifacts-crc32c", project: "artifacts-project" } as const;
+
+/** The parts of an object resource that we ask for. */
+const objectFields = "name,size,generation,crc32c,contentEncoding,metadata";
+
+interface ObjectResource {
+  readonly name: string;
+  readonly size?: string;
+  readonly generation?: string;
+  readonly crc32c?: string;
+  readonly contentEncoding?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+class GcsBucket implements Bucket {
+  readonly url: string;
+  readonly #client: GcsClient;
+  readonly #name: string;
+
+  constructor(client: GcsClient, name: string) {
+    this.#client = client;
+    this.#name = name;
+    this.url = `gs://${name}`;
+  }
+
+  async stat(key: string, signal: AbortSignal): Promise<Stored | undefined> {
+    const response = await this.#client.json({
+      what: `${this.url}/${key}`,
+      path: this.#objectPath(key),
+      query: { fields: objectFields },
+      accept: [200, 404],
+      signal,
+    });
+    return response.status === 404 ? undefined : stored(response.body as ObjectResource);
+  }
+
+  async *list(prefix: string, signal: AbortSignal): AsyncGenerator<Stored> {
+    let pageToken: string | undefined;
+    do {
+      const response = await this.#client.json({
+        what: `${this.url}/${prefix}*`,
+        path: `/storage/v1/b/${encodeURIComponent(this.#name)}/o`,
+        query: {
+          prefix,
+          maxResults: "1000",
+          fields: `nextPageToken,items(${objectFields})`,
+          ...(pageToken === undefined ? {} : { pageToken }),
+        },
+        accept: [200, 404],
+        signal,
+      });
+      if (response.status === 404) throw new BucketAbsent(`${this.url} does not exist`);
+      const page = response.body as { items?: ObjectResource[]; nextPageToken?: string };
+      for (const object of page.items ?? []) yield stored(object);
+      pageToken = page.nextPageToken;
+    } while (pageToken !== undefined && pageToken !== "");
+  }
+
+  async read(object: Stored, from: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    return await this.#client.stream({
+      what: `${this.url}/${object.key}`,
+      path: this.#objectPath(object.key),
+      query: { alt: "media", generation: object.version },
+      // Else an object with Content-Encoding gzip arrives decompressed: other bytes than those that are stored and hashed.
+      headers: { "accept-encoding": "gzip", ...(from > 0 ? { range: `bytes=${from}-` } : {}) },
+      expect: from > 0 ? 206 : 200,
+      signal,
+    });
+  }
+
+  async create(key: string, content: Content, headers: ObjectHeaders, signal: AbortSignal): Promise<Upload> {
+    const path = `/upload/storage/v1/b/${encodeURIComponent(this.#name)}/o`;
+    return new GcsUpload({ client: this.#client, bucket: this, path, key, content, headers, signal });
+  }
+
+  async remove(object: Stored, signal: AbortSignal): Promise<void> {
+    const response = await this.#client.json({
+      what: `${this.url}/${object.key}`,
+      method: "DELETE",
+      path: this.#objectPath(object.key),
+      query: { ifGenerationMatch: object.version },
+      accept: [200, 204, 404, 412],
+      signal,
+    });
+    if (response.status === 412)
+      throw new ObjectChanged(`${this.url}/${object.key} has changed since it was looked at`);
+  }
+
+  #objectPath(key: string): string {
+    return `/storage/v1/b/${encodeURIComponent(this.#name)}/o/${encodeURIComponent(key)}`;
+  }
+}
+
+/**
+ * Objects of one chunk go up in one request; larger ones by a resumable upload
+ * (https://cloud.google.com/storage/docs/performing-resumable-uploads), whose last chunk makes the object visible.
+ */
+class GcsUpload implements Upload {
+  readonly #to: GcsUploadTarget;
+  readonly #what: string;
+  #session: string | undefined;
+
+  constructor(to: GcsUploadTarget) {
+    this.#to = to;
+    this.#what = `${to.bucket.url}/${to.key}`;
+  }
+
+  async write(chunk: Chunk): Promise<void> {
+    this.#session ??= await this.#begin();
+    await this.#send(this.#session, chunk.bytes, chunk.offset);
+  }
+
+  async finish(last: Chunk): Promise<void> {
+    if (this.#session === undefined && last.offset === 0) await this.#sendWhole(last);
+    else await this.#send(this.#session ?? (await this.#begin()), last.bytes, last.offset);
+  }
+
+  async abort(): Promise<void> {
+    const session = this.#session;
+    if (session === undefined) return;
+    this.#session = undefined;
+    // 499 = cancelled, as documented. A session that stays behind is invisible and expires after a week.
+    await this.#to.client
+      .json({ what: this.#what, method: "DELETE", url: session, accept: "any", signal: AbortSignal.timeout(5_000) })
+      .catch((error: unknown) => error);
+  }
+
+  /** The object's resource. The store refuses content whose CRC32C differs from the one named here. */
+  #resource(crc32c: string | undefined): string {
+    const { key, headers, content } = this.#to;
+    return JSON.stringify({
+      name: key,
+      contentType: headers.contentType,
+      cacheControl: headers.cacheControl,
+      ...(crc32c === undefined ? {} : { crc32c }),
+      metadata: {
+        [recorded.sha256]: content.sha256,
+        ...(crc32c === undefined ? {} : { [recorded.crc32c]: crc32c }),
+        ...(headers.project === undefined ? {} : { [recorded.project]: headers.project }),
+      },
+    });
+  }
+
+  async #sendWhole(chunk: Chunk): Promise<void> {
+    const { client, path, headers, signal } = this.#to;
+    const boundary = "artifacts-7c1d2b7e5f0a4c8d";
+    const response = await client.json({
+      what: this.#what,
+      method: "POST",
+      path,
+      query: { uploadType: "multipart", ifGenerationMatch: "0", fields: objectFields },
+      headers: { "content-type": `multipart/related; boundary=${boundary}` },
+      body: Buffer.concat([
+        Buffer.from(
+          `--${boundary}\r\ncontent-type: application/json; charset=UTF-8\r\n\r\n${this.#resource(chunk.crc32c)}\r\n` +
+            `--${boundary}\r\ncontent-type: ${headers.contentType}\r\n\r\n`,
+        ),
+        chunk.bytes,
+        Buffer.from(`\r\n--${boundary}--\r\n`),
+      ]),
+      accept: [200, 412],
+      signal,
+    });
+    await this.#settle(response);
+  }
+
+  async #begin(): Promise<string> {
+    const { client, path, key, headers, content, signal } = this.#to;
+    const response = await client.json({
+      what: this.#what,
+      method: "POST",
+      path,
+      query: { uploadType: "resumable", ifGenerationMatch: "0", name: key, fields: objectFields },
+      headers: {
+        "content-type": "application/json; charset=UTF-8",
+        "x-upload-content-type": headers.contentType,
+        "x-upload-content-length": String(content.size),
+      },
+      body: Buffer.from(this.#resource(content.crc32c)),
+      accept: [200, 412],
+      signal,
+    });
+    if (response.status === 412) throw new ObjectExists(`${this.#what} exists`);
+    const location = response.headers["location"];
+    if (typeof location !== "string") throw new Error(`${this.#what}: the store gave no address for the upload`);
+    return client.resolve(location);
+  }
+
+  /** Sends bytes to the session; after a failure first asks how many have arrived, and sends only the others. */
+  async #send(session: string, bytes: Uint8Array, offset: number): Promise<void> {
+    const { client, content, signal } = this.#to;
+    const end = offset + bytes.length;
+    let sent = 0;
+    await retrying(client.patience, signal, async () => {
+      while (true) {
+        const rest = bytes.subarray(sent);
+        const range = rest.length === 0 ? "*" : `${offset + sent}-${end - 1}`;
+        const response = await client
+          .once({
+            what: this.#what,
+            method: "PUT",
+            url: session,
+            headers: { "content-range": `bytes ${range}/${content.size}` },
+            body: rest,
+            accept: [200, 201, 308, 404, 410, 412],
+            signal,
+          })
+          .catch(async (error: unknown) => {
+            if (error instanceof Passing) sent = await this.#arrived(session, offset, bytes.length, sent);
+            throw error;
+          });
+        if (response.status === 308) {
+          sent = arrivedOf(response) - offset;
+          if (sent < 0) throw new UploadLost(`${this.#what}: the store has lost part of the upload`);
+          if (sent >= bytes.length && end < content.size) return;
+          continue;
+        }
+        if (response.status === 404 || response.status === 410) {
+          throw new UploadLost(`${this.#what}: the store has forgotten the upload`);
+        }
+        await this.#settle(response);
+        return;
+      }
+    });
+  }
+
+  /** How many bytes of this chunk the store has. If it cannot say either, what is known stays. */
+  async #arrived(session: string, offset: number, length: number, known: number): Promise<number> {
+    const { client, content, signal } = this.#to;
+    const status = await client
+      .once({
+        what: this.#what,
+        method: "PUT",
+        url: session,
+        headers: { "content-range": `bytes */${content.size}` },
+        body: Buffer.alloc(0),
+        accept: [308],
+        signal,
+      })
+      .catch((error: unknown) => error);
+    if (!isReply(status)) return known;
+    return Math.min(Math.max(arrivedOf(status) - offset, 0), length);
+  }
+
+  /** The store's last word. 412 can also be the echo of our own success whose answer was lost. */
+  async #settle(reply: Reply): Promise<void> {
+    this.#session = undefined;
+    if (reply.status === 412) throw new ObjectExists(`${this.#what} exists`);
+    const made = stored(reply.body as ObjectResource);
+    if (made.size === this.#to.content.size && made.sha256 === this.#to.content.sha256) return;
+    if (made.size === this.#to.content.size && made.sha256 === undefined) return;
+    // The store says that it took something else than what was sent to it: it must not stay.
+    await this.#to.bucket.remove(made, this.#to.signal);
+    throw new Passing(`${this.#what}: the store kept ${made.size} bytes instead of ${this.#to.content.size}`);
+  }
+}
+
+interface GcsUploadTarget {
+  readonly client: GcsClient;
+  readonly bucket: GcsBucket;
+  readonly path: string;
+  readonly key: string;
+  readonly content: Content;
+  readonly headers: ObjectHeaders;
+  readonly signal: AbortSignal;
+}
+
+function stored(object: ObjectResource): Stored {
+  const metadata = object.metadata ?? {};
+  const sha256 = metadata[recorded.sha256];
+  const project = metadata[recorded.project];
+  // Metadata can be changed apart from the content: it counts only with the checksum of the content that it was written with.
+  const proven = sha256 !== undefined && object.crc32c !== undefined && metadata[recorded.crc32c] === object.crc32c;
+  return {
+    key: object.name,
+    size: Number(object.size ?? 0),
+    version: object.generation ?? "",
+    ...(object.crc32c === undefined ? {} : { crc32c: object.crc32c }),
+    ...(proven ? { sha256 } : {}),
+    ...(project === undefined ? {} : { project }),
+    ...(object.contentEncoding === undefined || object.contentEncoding === ""
+      ? {}
+      : { encoding: object.contentEncoding }),
+  };
+}
+
+/** How many bytes from the start a 308 says have arrived: `Range: bytes=0-<last>`, absent = none. */
+function arrivedOf(reply: Reply): number {
+  const range = reply.headers["range"];
+  const last = typeof range === "string" ? /^bytes=0-(\d+)$/.exec(range)?.[1] : undefined;
+  return last === undefined ? 0 : Number(last) + 1;
+}
+
+interface Ask {
+  /** For messages: what this is about. */
+  readonly what: string;
+  readonly method?: "GET" | "POST" | "PUT" | "DELETE";
+  readonly path?: string;
+  /** Instead of `path`: a whole URL, e.g. of an upload session. */
+  readonly url?: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+  readonly accept: readonly number[] | "any";
+  readonly signal: AbortSignal;
+}
+
+interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Parsed JSON, undefined if the answer has none. */
+  readonly body: unknown;
+}
+
+function isReply(value: unknown): value is Reply {
+  return typeof value === "object" && value !== null && "status" in value && "headers" in value;
+}
+
+/** Gives an `Authorization` header value; `fresh` = the last one was refused. */
+type Credentials = (fresh: boolean) => Promise<string | undefined>;
+
+const noCredentials: Credentials = async () => undefined;
+
+/** HTTP to one GCS endpoint: connections, credentials, patience, and errors in the store's words. */
+class GcsClient {
+  readonly patience = new Patience();
+  readonly #origin: string;
+  readonly #credentials: Credentials;
+  readonly #agent = new Agent({
+    connections: 64,
+    connect: { timeout: 15_000 },
+    headersTimeout: 120_000,
+    bodyTimeout: 60_000, // between two pieces of a body
+  });
+
+  constructor(origin: string, credentials: Credentials) {
+    this.#origin = origin;
+    this.#credentials = credentials;
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+
+  /** An upload session's address, absolute. */
+  resolve(location: string): string {
+    return new URL(location, this.#origin).href;
+  }
+
+  /** Asks until there is an answer that counts. */
+  async json(ask: Ask): Promise<Reply> {
+    return await retrying(this.patience, ask.signal, () => this.once(ask));
+  }
+
+  /** Asks once. Throws {@link Passing} for what may pass. */
+  async once(ask: Ask): Promise<Reply> {
+    const response = await this.#send(ask);
+    const text = await this.#passing(ask, () => response.body.text());
+    const reply: Reply = { status: response.statusCode, headers: response.headers, body: parseJson(text) };
+    if (ask.accept === "any" || ask.accept.includes(reply.status)) return reply;
+    throw refusal(ask.what, reply, text);
+  }
+
+  /** Opens a download. What breaks later throws {@link Passing} from the iteration. */
+  async stream(ask: Omit<Ask, "accept"> & { expect: number }): Promise<AsyncIterable<Uint8Array>> {
+    return await retrying(this.patience, ask.signal, async () => {
+      const response = await this.#send(ask);
+      if (response.statusCode === ask.expect) return this.#pieces(ask, response.body);
+      const text = await this.#passing(ask, () => response.body.text());
+      throw refusal(ask.what, { status: response.statusCode, headers: response.headers, body: parseJson(text) }, text);
+    });
+  }
+
+  async *#pieces(ask: Pick<Ask, "what" | "signal">, body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    try {
+      yield* body;
+    } catch (error) {
+      ask.signal.throwIfAborted();
+      throw new Passing(`${ask.what}: ${causeOf(error)}`, { cause: error });
+    }
+  }
+
+  async #send(ask: Omit<Ask, "accept">): Promise<Dispatcher.ResponseData> {
+    const url = new URL(ask.url ?? `${this.#origin}${ask.path ?? "/"}`);
+    for (const [name, value] of Object.entries(ask.query ?? {})) url.searchParams.set(name, value);
+    for (const fresh of [false, true]) {
+      const authorization = await this.#credentials(fresh);
+      const response = await this.#passing(ask, () =>
+        request(url, {
+          dispatcher: this.#agent,
+          method: ask.method ?? "GET",
+          headers: { ...ask.headers, ...(authorization === undefined ? {} : { authorization }) },
+          body: ask.body ?? null,
+          signal: ask.signal,
+        }),
+      );
+      // A token may expire between two requests: once more with a new one.
+      if (response.statusCode !== 401 || fresh || authorization === undefined) return response;
+      await response.body.dump();
+    }
+    throw new Error("unreachable: the second answer is returned whatever it is");
+  }
+
+  async #passing<T>(ask: Pick<Ask, "what" | "signal">, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      ask.signal.throwIfAborted();
+      throw new Passing(`${ask.what}: ${causeOf(error)}`, { cause: error });
+    }
+  }
+}
+
+/** 408, 429 and 5xx may pass (https://cloud.google.com/storage/docs/retry-strategy). */
+function refusal(what: string, reply: Reply, text: string): Error {
+  const said =
+    (reply.body as { error?: { message?: string } } | undefined)?.error?.message ?? text.slice(0, 300).trim();
+  const message = `${what}: HTTP ${reply.status}${said === "" ? "" : ` ${said}`}`;
+  if (reply.status !== 408 && reply.status !== 429 && reply.status < 500) return new Error(message);
+  const retryAfter = reply.headers["retry-after"];
+  return new Passing(message, {
+    retryAfterMs: parseRetryAfter(typeof retryAfter === "string" ? retryAfter : undefined),
+  });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return text === "" ? undefined : JSON.parse(text);
+  } catch {
+    return undefined; // an error page of something in between: its text goes into the message
+  }
+}
+
+function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = (error as NodeJS.ErrnoException).code;
+  const inner = error instanceof AggregateError && error.message === "" ? String(error.errors[0]) : error.message;
+  return code === undefined || inner.includes(code) ? inner : `${inner} (${code})`;
+}
+
+function isLoopback(host: string): boolean {
+  const bare = host.replace(/^\[|\]$/g, "");
+  return bare === "localhost" || bare === "::1" || (isIP(bare) === 4 && bare.startsWith("127."));
+}
+
+/** Application Default Credentials, loaded at the first request. */
+function googleCredentials(): Credentials {
+  let auth: Promise<import("google-auth-library").GoogleAuth> | undefined;
+  return async (fresh) => {
+    if (auth === undefined || fresh) {
+      auth = import("google-auth-library").then(
+        ({ GoogleAuth }) => new GoogleAuth({ scopes: "https://www.googleapis.com/auth/devstorage.read_write" }),
+      );
+    }
+    try {
+      return `Bearer ${await (await auth).getAccessToken()}`;
+    } catch (error) {
+      auth = undefined;
+      throw new Error(`no Google credentials (gcloud auth application-default login): ${causeOf(error)}`, {
+        cause: error,
+      });
+    }
+  };
+}

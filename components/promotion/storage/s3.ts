@@ -1,0 +1,457 @@
+/**
+ * Amazon S3 by the official SDK (https://docs.aws.amazon.com/AmazonS3/latest/API). Credentials: the SDK's default chain.
+ *
+ * The SDK's own retries are off: they wait at most five seconds longer than their own pause, whatever Retry-After says.
+ */
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  type HeadObjectCommandOutput,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  ListPartsCommand,
+  PutObjectCommand,
+  S3Client,
+  type S3ClientConfig,
+  UploadPartCommand,
+} from "@aws-sdk/client-s3";
+import {
+  type Bucket,
+  BucketAbsent,
+  type Chunk,
+  type Content,
+  ObjectChanged,
+  ObjectExists,
+  type ObjectHeaders,
+  StorageAnswer,
+  type StoreClient,
+  type Stored,
+  type Upload,
+  UploadLost,
+} from "./bucket.ts";
+import { Passing, Patience, parseRetryAfter, retrying } from "./retry.ts";
+
+/** A client of one region of S3, or of the store at this endpoint (as in `aws:endpoints`). */
+export function connectS3(to: { region: string; endpoint: string | undefined; pathStyle: boolean }): StoreClient {
+  const config: S3ClientConfig = {
+    region: to.region,
+    forcePathStyle: to.pathStyle,
+    maxAttempts: 1,
+    // Each write names the checksum that we want the store to verify and keep; no second one beside it.
+    requestChecksumCalculation: "WHEN_REQUIRED",
+    responseChecksumValidation: "WHEN_REQUIRED",
+    requestHandler: {
+      connectionTimeout: 15_000,
+      socketTimeout: 60_000, // without a byte in either direction
+      httpAgent: { keepAlive: true, maxSockets: 64 },
+      httpsAgent: { keepAlive: true, maxSockets: 64 },
+    },
+    ...(to.endpoint === undefined ? {} : { endpoint: to.endpoint }),
+  };
+  const connection: Connection = { client: new S3Client(config), patience: new Patience() };
+  return {
+    bucket: (name) => new S3Bucket(connection, name),
+    close: async () => connection.client.destroy(),
+  };
+}
+
+/** Metadata keys that we record with every object; S3 spells them `x-amz-meta-...`. */
+const recorded = { sha256: "artifacts-sha256", crc32c: "artifacts-crc32c", project: "artifacts-project" } as const;
+
+interface Connection {
+  readonly client: S3Client;
+  readonly patience: Patience;
+}
+
+class S3Bucket implements Bucket {
+  readonly url: string;
+  readonly #connection: Connection;
+  readonly #name: string;
+
+  constructor(connection: Connection, name: string) {
+    this.#connection = connection;
+    this.#name = name;
+    this.url = `s3://${name}`;
+  }
+
+  async stat(key: string, signal: AbortSignal): Promise<Stored | undefined> {
+    const command = new HeadObjectCommand({ Bucket: this.#name, Key: key, ChecksumMode: "ENABLED" });
+    const head = await asking(this.#connection, `${this.url}/${key}`, signal, async ({ client }, abortSignal) => {
+      try {
+        return await client.send(command, { abortSignal });
+      } catch (error) {
+        if (statusOf(error) === 404) return undefined;
+        throw error;
+      }
+    });
+    return head === undefined ? undefined : stored(key, head);
+  }
+
+  async *list(prefix: string, signal: AbortSignal): AsyncGenerator<Stored> {
+    let token: string | undefined;
+    do {
+      const command = new ListObjectsV2Command({ Bucket: this.#name, Prefix: prefix, ContinuationToken: token });
+      const page = await asking(this.#connection, `${this.url}/${prefix}*`, signal, async ({ client }, abortSignal) => {
+        try {
+          return await client.send(command, { abortSignal });
+        } catch (error) {
+          if (statusOf(error) === 404) throw new BucketAbsent(`${this.url} does not exist`);
+          throw error;
+        }
+      });
+      for (const object of page.Contents ?? []) {
+        yield { key: object.Key ?? "", size: object.Size ?? 0, version: object.ETag ?? "" };
+      }
+      token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+    } while (token !== undefined);
+  }
+
+  async read(object: Stored, from: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    const what = `${this.url}/${object.key}`;
+    const response = await asking(this.#connection, what, signal, ({ client }, abortSignal) =>
+      client.send(
+        new GetObjectCommand({
+          Bucket: this.#name,
+          Key: object.key,
+          IfMatch: object.version,
+          Range: from > 0 ? `bytes=${from}-` : undefined,
+        }),
+        { abortSignal },
+      ),
+    );
+    if (response.Body === undefined) throw new Error(`${what}: the answer has no body`);
+    return pieces(what, response.Body as AsyncIterable<Uint8Array>, signal);
+  }
+
+  async create(key: string, content: Content, headers: ObjectHeaders, signal: AbortSignal): Promise<Upload> {
+    const target = { connection: this.#connection, bucket: this, name: this.#name, key, content, headers, signal };
+    return new S3Upload(target);
+  }
+
+  async remove(object: Stored, signal: AbortSignal): Promise<void> {
+    const what = `${this.url}/${object.key}`;
+    const command = new DeleteObjectCommand({ Bucket: this.#name, Key: object.key, IfMatch: object.version });
+    await asking(this.#connection, what, signal, async ({ client }, abortSignal) => {
+      try {
+        await client.send(command, { abortSignal });
+      } catch (error) {
+        if (statusOf(error) === 404) return;
+        if (statusOf(error) === 412) throw new ObjectChanged(`${what} has changed since it was looked at`);
+        throw error;
+      }
+    });
+  }
+}
+
+/**
+ * Objects of one chunk go up in one request, with the SHA-256 that the store then verifies and keeps. S3 keeps no SHA-256 of a whole
+ * multipart object, so larger ones are verified and kept by CRC32C ("Checking object integrity in Amazon S3": full object checksums).
+ */
+class S3Upload implements Upload {
+  readonly #to: S3UploadTarget;
+  readonly #what: string;
+  readonly #parts: { PartNumber: number; ETag: string; ChecksumCRC32C: string }[] = [];
+  #id: string | undefined;
+  /** Parts that an earlier, interrupted run left behind, by number. */
+  #left: ReadonlyMap<number, LeftPart> = new Map();
+
+  constructor(to: S3UploadTarget) {
+    this.#to = to;
+    this.#what = `${to.bucket.url}/${to.key}`;
+  }
+
+  async write(chunk: Chunk): Promise<void> {
+    this.#id ??= (await this.#resume()) ?? (await this.#begin());
+    const number = this.#parts.length + 1;
+    const left = this.#left.get(number);
+    const etag =
+      left?.size === chunk.bytes.length && left.crc32c === chunk.crc32c
+        ? left.etag
+        : await this.#sendPart(this.#id, number, chunk);
+    this.#parts.push({ PartNumber: number, ETag: etag, ChecksumCRC32C: chunk.crc32c });
+  }
+
+  async finish(last: Chunk): Promise<void> {
+    if (last.offset === 0) return await this.#sendWhole(last);
+    if (last.bytes.length > 0) await this.write(last);
+    if (this.#id === undefined) throw new Error("unreachable: an upload with an offset has begun");
+    await this.#complete(this.#id);
+  }
+
+  async abort(): Promise<void> {
+    const id = this.#id;
+    if (id === undefined) return;
+    this.#id = undefined;
+    const { connection, name, key } = this.#to;
+    const command = new AbortMultipartUploadCommand({ Bucket: name, Key: key, UploadId: id });
+    // What stays behind is invisible, and the bucket's lifecycle rule for incomplete uploads removes it.
+    await connection.client.send(command, { abortSignal: AbortSignal.timeout(5_000) }).catch((error: unknown) => error);
+  }
+
+  #metadata(crc32c: string | undefined): Record<string, string> {
+    const { content, headers } = this.#to;
+    return {
+      [recorded.sha256]: content.sha256,
+      ...(crc32c === undefined ? {} : { [recorded.crc32c]: crc32c }),
+      ...(headers.project === undefined ? {} : { [recorded.project]: headers.project }),
+    };
+  }
+
+  async #sendWhole(chunk: Chunk): Promise<void> {
+    const { name, key, headers, content } = this.#to;
+    const command = new PutObjectCommand({
+      Bucket: name,
+      Key: key,
+      Body: chunk.bytes,
+      ChecksumSHA256: Buffer.from(content.sha256, "hex").toString("base64"),
+      IfNoneMatch: "*",
+      ContentType: headers.contentType,
+      CacheControl: headers.cacheControl,
+      Metadata: this.#metadata(chunk.crc32c),
+    });
+    await this.#asking(async (client, abortSignal) => {
+      try {
+        await client.send(command, { abortSignal });
+      } catch (error) {
+        throw this.#refusedWrite(error);
+      }
+    });
+  }
+
+  async #begin(): Promise<string> {
+    const { name, key, headers, content } = this.#to;
+    const command = new CreateMultipartUploadCommand({
+      Bucket: name,
+      Key: key,
+      ChecksumAlgorithm: "CRC32C",
+      ChecksumType: "FULL_OBJECT",
+      ContentType: headers.contentType,
+      CacheControl: headers.cacheControl,
+      Metadata: this.#metadata(content.crc32c),
+    });
+    const { UploadId } = await this.#asking((client, abortSignal) => client.send(command, { abortSignal }));
+    if (UploadId === undefined) throw new Error(`${this.#what}: the store gave no id for the upload`);
+    return UploadId;
+  }
+
+  /** An upload of this key that an interrupted run left behind. Only parts with an equal checksum are used of it. */
+  async #resume(): Promise<string | undefined> {
+    const { name, key } = this.#to;
+    const list = new ListMultipartUploadsCommand({ Bucket: name, Prefix: key });
+    try {
+      const { Uploads } = await this.#asking((client, abortSignal) => client.send(list, { abortSignal }));
+      const found = Uploads?.findLast((upload) => upload.Key === key && upload.ChecksumAlgorithm === "CRC32C");
+      if (found?.UploadId === undefined) return undefined;
+      const left = new Map<number, LeftPart>();
+      let marker: string | undefined;
+      do {
+        const parts = new ListPartsCommand({
+          Bucket: name,
+          Key: key,
+          UploadId: found.UploadId,
+          PartNumberMarker: marker,
+        });
+        const page = await this.#asking((client, abortSignal) => client.send(parts, { abortSignal }));
+        for (const part of page.Parts ?? []) {
+          if (part.PartNumber === undefined || part.ETag === undefined) continue;
+          left.set(part.PartNumber, { size: part.Size, crc32c: part.ChecksumCRC32C, etag: part.ETag });
+        }
+        marker = page.IsTruncated === true ? page.NextPartNumberMarker : undefined;
+      } while (marker !== undefined);
+      this.#left = left;
+      return found.UploadId;
+    } catch (error) {
+      this.#to.signal.throwIfAborted();
+      // Resuming saves time only; who may write but not list uploads begins again.
+      if (error instanceof Passing) throw error;
+      return undefined;
+    }
+  }
+
+  async #sendPart(id: string, number: number, chunk: Chunk): Promise<string> {
+    const { name, key } = this.#to;
+    const command = new UploadPartCommand({
+      Bucket: name,
+      Key: key,
+      UploadId: id,
+      PartNumber: number,
+      Body: chunk.bytes,
+      ChecksumCRC32C: chunk.crc32c,
+    });
+    const { ETag } = await this.#asking(async (client, abortSignal) => {
+      try {
+        return await client.send(command, { abortSignal });
+      } catch (error) {
+        throw this.#refusedWrite(error);
+      }
+    });
+    if (ETag === undefined) throw new Error(`${this.#what}: the store gave no ETag for part ${number}`);
+    return ETag;
+  }
+
+  async #complete(id: string): Promise<void> {
+    const { bucket, name, key, content, signal } = this.#to;
+    const command = new CompleteMultipartUploadCommand({
+      Bucket: name,
+      Key: key,
+      UploadId: id,
+      MultipartUpload: { Parts: this.#parts },
+      ChecksumType: "FULL_OBJECT",
+      ChecksumCRC32C: content.crc32c,
+      MpuObjectSize: content.size,
+      IfNoneMatch: "*",
+    });
+    try {
+      await this.#asking(async (client, abortSignal) => {
+        try {
+          await client.send(command, { abortSignal });
+        } catch (error) {
+          throw this.#refusedWrite(error);
+        }
+      });
+    } catch (error) {
+      // The answer to our own first attempt may have been lost: then the upload is gone because the object is there.
+      if (!(error instanceof UploadLost)) throw error;
+      const made = await bucket.stat(key, signal);
+      if (made?.size !== content.size || (content.crc32c !== undefined && made.sha256 !== content.sha256)) throw error;
+    }
+    this.#id = undefined;
+  }
+
+  #refusedWrite(error: unknown): unknown {
+    const status = statusOf(error);
+    if (status === 412) return new ObjectExists(`${this.#what} exists`);
+    if (status === 404 && nameOf(error) === "NoSuchUpload") {
+      return new UploadLost(`${this.#what}: the store has forgotten the upload`);
+    }
+    // ConditionalRequestConflict: somebody writes the same key at this moment.
+    if (status === 409) return new Passing(messageOf(this.#what, error), { cause: error });
+    return error;
+  }
+
+  async #asking<T>(send: (client: S3Client, abortSignal: AbortSignal) => Promise<T>): Promise<T> {
+    const { connection, signal } = this.#to;
+    return await asking(connection, this.#what, signal, ({ client }, abortSignal) => send(client, abortSignal));
+  }
+}
+
+interface S3UploadTarget {
+  readonly connection: Connection;
+  readonly bucket: S3Bucket;
+  readonly name: string;
+  readonly key: string;
+  readonly content: Content;
+  readonly headers: ObjectHeaders;
+  readonly signal: AbortSignal;
+}
+
+interface LeftPart {
+  readonly size: number | undefined;
+  readonly crc32c: string | undefined;
+  readonly etag: string;
+}
+
+function stored(key: string, head: HeadObjectCommandOutput): Stored {
+  const metadata = head.Metadata ?? {};
+  // A composite checksum ("...-3") is one of the parts' checksums and says nothing of the whole.
+  const whole = head.ChecksumType !== "COMPOSITE";
+  const crc32c = whole ? head.ChecksumCRC32C : undefined;
+  const noted = metadata[recorded.sha256];
+  const proven =
+    whole && head.ChecksumSHA256 !== undefined
+      ? Buffer.from(head.ChecksumSHA256, "base64").toString("hex")
+      : crc32c !== undefined && metadata[recorded.crc32c] === crc32c
+        ? noted
+        : undefined;
+  const project = metadata[recorded.project];
+  const encoding = head.ContentEncoding;
+  return {
+    key,
+    size: head.ContentLength ?? 0,
+    version: head.ETag ?? "",
+    ...(crc32c === undefined ? {} : { crc32c }),
+    ...(proven === undefined ? {} : { sha256: proven }),
+    ...(project === undefined ? {} : { project }),
+    ...(encoding === undefined || encoding === "" ? {} : { encoding }),
+  };
+}
+
+/** Sends until there is an answer that counts; what the SDK throws becomes an error that names the object. */
+async function asking<T>(
+  connection: Connection,
+  what: string,
+  signal: AbortSignal,
+  send: (connection: Connection, abortSignal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  return await retrying(connection.patience, signal, async () => {
+    try {
+      return await send(connection, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw explained(what, error);
+    }
+  });
+}
+
+/** What a store says once the request has been answered or lost; passing failures become {@link Passing}. */
+function explained(what: string, error: unknown): unknown {
+  if (error instanceof StorageAnswer || error instanceof Passing) return error;
+  const message = messageOf(what, error);
+  const status = statusOf(error);
+  if (status !== undefined && status >= 300) {
+    // "Error responses" of the S3 API; 429 is what stores with its interface say for SlowDown.
+    if (status !== 408 && status !== 429 && status < 500) return new Error(message, { cause: error });
+    return new Passing(message, { cause: error, retryAfterMs: parseRetryAfter(headersOf(error)["retry-after"]) });
+  }
+  if (nameOf(error) === "CredentialsProviderError") {
+    return new Error(`${what}: no AWS credentials (${error instanceof Error ? error.message : error})`, {
+      cause: error,
+    });
+  }
+  return new Passing(message, { cause: error });
+}
+
+async function* pieces(what: string, body: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new Passing(messageOf(what, error), { cause: error });
+  }
+}
+
+/** The parts of the SDK's errors that we read; any of them may be missing. */
+interface SdkError {
+  readonly name?: string;
+  readonly message?: string;
+  readonly code?: string;
+  readonly $metadata?: { readonly httpStatusCode?: number };
+  readonly $response?: { readonly headers?: Readonly<Record<string, string>> };
+}
+
+function sdkError(error: unknown): SdkError {
+  return typeof error === "object" && error !== null ? (error as SdkError) : {};
+}
+
+function statusOf(error: unknown): number | undefined {
+  return sdkError(error).$metadata?.httpStatusCode;
+}
+
+function nameOf(error: unknown): string | undefined {
+  return sdkError(error).name;
+}
+
+function headersOf(error: unknown): Readonly<Record<string, string>> {
+  return sdkError(error).$response?.headers ?? {};
+}
+
+function messageOf(what: string, error: unknown): string {
+  const { name, message, code } = sdkError(error);
+  const status = statusOf(error);
+  const said = [name === "Error" ? code : name, message].filter((part) => part !== undefined && part !== "").join(": ");
+  return `${what}: ${status === undefined ? "" : `HTTP ${status} `}${said}`;
+}
