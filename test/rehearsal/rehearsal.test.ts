@@ -1,0 +1,265 @@
+/** The whole system, end to end, as a user meets it: `npm start`, the CLI beside it, mistakes, kill -9, Ctrl-C. */
+import assert from "node:assert/strict";
+import { execFile, execFileSync } from "node:child_process";
+import { readFile, stat } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { promisify } from "node:util";
+import { ControlApi } from "../../local/control-api.ts";
+import { makeArtifacts } from "../../local/seed/artifacts.ts";
+import { mistakes } from "../../local/seed/broken-manifests.ts";
+import { copyManifests } from "../../local/seed/scratch-manifests.ts";
+import { readRehearsal } from "../../local/tools/rehearsal-folder.ts";
+import { Stack } from "../../local/tools/stack.ts";
+import { peerPath } from "../tools/tools.ts";
+import { Place, type Run } from "./rehearsal.ts";
+
+const root = join(import.meta.dirname, "../..");
+const host = "artifacts.example.org";
+
+describe("npm start", { timeout: 15 * 60_000 }, () => {
+  let place: Place;
+  let rehearsal: Run;
+  let before_: string;
+
+  before(async () => {
+    before_ = gitStatus();
+    place = await Place.make();
+    rehearsal = place.start();
+    await rehearsal.says("Running. Ctrl-C ends it.");
+  });
+  after(async () => {
+    rehearsal.child.kill("SIGTERM");
+    await rehearsal.ended;
+    await place.remove();
+  });
+
+  /** The stack of the running rehearsal, on manifests of the test's choice. */
+  const stackOn = async (manifests: string): Promise<Stack> => {
+    const running = await readRehearsal(place.folder);
+    assert.ok(running, "the rehearsal runs");
+    const stack = new Stack(place.folder, running);
+    await stack.configure(manifests);
+    return stack;
+  };
+
+  it("promotes exactly what the committed manifests say, to every mirror", async () => {
+    const running = (await readRehearsal(place.folder))!;
+    const registries = await productionRegistries(running.control);
+    assert.deepEqual(Object.keys(registries).sort(), ["europe-west1", "us-central1"]);
+    for (const project of (await makeArtifacts()).projects) {
+      for (const image of project.images) {
+        const wanted = image.releases.filter((one) => one.promoted);
+        const others = image.releases.filter((one) => !one.promoted);
+        for (const port of Object.values(registries)) {
+          const repository = `127.0.0.1:${port}/rehearsal-artifacts/images/${project.name}/${image.name}`;
+          const tags = (await crane("ls", repository)).trim().split("\n");
+          for (const release of wanted) {
+            for (const tag of release.tags) {
+              assert.equal((await crane("digest", `${repository}:${tag}`)).trim(), release.digest);
+            }
+            assert.ok(tags.includes(`${release.digest.replace(":", "-")}.sig`), "its signature came with it");
+          }
+          for (const release of others) {
+            for (const tag of release.tags) assert.ok(!tags.includes(tag), `${tag} was reverted`);
+            await assert.rejects(crane("digest", `${repository}@${release.digest}`), /MANIFEST_UNKNOWN|404/);
+          }
+        }
+      }
+    }
+  });
+
+  it("showed exactly the one added digest in the preview of the change, and pulled it", () => {
+    const added = rehearsal.output.split("\n").filter((line) => /^\s+\+ \S+:\S+ sha256:[0-9a-f]{64}$/.test(line));
+    assert.equal(new Set(added.map((line) => line.trim())).size, 1, added.join("\n"));
+    assert.match(rehearsal.output, /gone from registry us-central1/);
+    assert.match(rehearsal.output, /gone from registry europe-west1/);
+  });
+
+  it("ran the program of the pulled image, and said what came from where", () => {
+    assert.match(rehearsal.output, /its program, run here with --version: \S*DotSlash \d/i);
+    assert.match(rehearsal.output, /layer {4}sha256:\w{12} .* redirector -> registry us-central1/);
+    assert.match(rehearsal.output, /layer {4}sha256:\w{12} .* redirector -> registry europe-west1/);
+    assert.match(rehearsal.output, /regctl copied semver\/semver/);
+    assert.match(rehearsal.output, /sha256 as in the manifest {2}redirector -> GCS/);
+  });
+
+  it("prints no warning of the engine", () => {
+    assert.doesNotMatch(rehearsal.output, /warning:/);
+  });
+
+  it("npm run pulumi -- preview: nothing to do, and a new process sees the same", async () => {
+    const run = place.pulumi("preview", "--expect-no-changes", "--non-interactive", "--color", "never");
+    assert.equal(await run.ended, 0, run.output);
+    const output = place.pulumi("stack", "output", "url");
+    assert.equal(await output.ended, 0, output.output);
+    assert.equal(output.output.trim(), `https://${host}`);
+  });
+
+  it("refresh finds no drift in what it made", async () => {
+    const run = place.pulumi(
+      "refresh",
+      "--preview-only",
+      "--expect-no-changes",
+      "--non-interactive",
+      "--color",
+      "never",
+    );
+    assert.equal(await run.ended, 0, run.output);
+  });
+
+  for (const mistake of mistakes) {
+    it(`refuses ${mistake.name}: one clear error, nothing promoted`, async () => {
+      const scratch = join(place.folder, "mistake");
+      await copyManifests(join(root, "manifests"), scratch);
+      const change = await mistake.make(scratch);
+      const stack = await stackOn(scratch);
+      try {
+        const inventory = await mirrors();
+        const command = mistake.found === "up" ? ["up", "--yes", "--skip-preview"] : ["preview"];
+        const ended = await stack.run(command, { quiet: true });
+        assert.notEqual(ended.code, 0, ended.output);
+        for (const name of mistake.names) assert.ok(ended.output.includes(name), `${name} in:\n${ended.output}`);
+        if (mistake.found === "reading") {
+          assert.match(ended.output, new RegExp(`${change.file.split("/").at(-1)}:\\d+:\\d+: `), ended.output);
+        }
+        assert.doesNotMatch(ended.output, /\n\s+at .+:\d+:\d+\)?/, "no stack trace");
+        assert.deepEqual(await mirrors(), inventory, "no mirror changed");
+      } finally {
+        await stack.configure("manifests");
+        // What a failed `up` left half done, the next one finishes.
+        if (mistake.found === "up") {
+          const again = await stack.run(["up", "--yes", "--skip-preview"], { quiet: true });
+          assert.equal(again.code, 0, again.output);
+        }
+      }
+    });
+  }
+
+  /** Every tag of every production repository, as an independent client sees it. */
+  const mirrors = async (): Promise<Record<string, string[]>> => {
+    const running = (await readRehearsal(place.folder))!;
+    const found: Record<string, string[]> = {};
+    for (const [region, port] of Object.entries(await productionRegistries(running.control))) {
+      for (const name of ["dotslash/dotslash", "semver/semver"]) {
+        const repository = `127.0.0.1:${port}/rehearsal-artifacts/images/${name}`;
+        found[`${region} ${name}`] = (await crane("ls", repository)).trim().split("\n").sort();
+      }
+    }
+    return found;
+  };
+
+  it("a second one in the same folder, or on the same ports, is refused with one sentence", async () => {
+    const same = place.start(["--once"]);
+    assert.equal(await same.ended, 1);
+    assert.match(same.output, /error: A rehearsal already runs .*process \d+/);
+
+    const other = await Place.make();
+    const blocker = createServer();
+    await new Promise<void>((resolve) => blocker.listen(other.ports, "127.0.0.1", resolve));
+    const refused = other.start(["--once"]);
+    assert.equal(await refused.ended, 1);
+    assert.match(refused.output, new RegExp(`error: Port ${other.ports} on 127.0.0.1.* is used by another program`));
+    await new Promise((resolve) => blocker.close(resolve));
+    await other.remove();
+  });
+
+  it("npm run clean refuses while it runs", async () => {
+    const clean = place.clean();
+    assert.equal(await clean.ended, 1);
+    assert.match(clean.output, /a rehearsal runs/);
+  });
+
+  it("works again after kill -9, and leaves no process behind", async () => {
+    const started = await pids(place);
+    rehearsal.child.kill("SIGKILL");
+    await rehearsal.ended;
+    assert.ok(started.filter(alive).length > 0, "a kill -9 leaves the servers");
+    rehearsal = place.start();
+    await rehearsal.says("Running. Ctrl-C ends it.");
+    assert.match(rehearsal.output, /stopped a leftover of a killed rehearsal/);
+    assert.deepEqual(started.filter(alive), []);
+  });
+
+  it("Ctrl-C ends it and every process it started; clean removes the rest; the checkout is untouched", async () => {
+    const started = await pids(place);
+    rehearsal.child.kill("SIGINT");
+    assert.equal(await rehearsal.ended, 0, rehearsal.output);
+    assert.deepEqual(started.filter(alive), []);
+    const pulumi = place.pulumi("preview");
+    assert.equal(await pulumi.ended, 1);
+    assert.match(pulumi.output, /no rehearsal runs/);
+    assert.equal(await place.clean().ended, 0);
+    await assert.rejects(stat(place.folder));
+    assert.equal(gitStatus(), before_);
+  });
+});
+
+describe("a machine that lacks something", () => {
+  it("without Go and without built programs: says what to install", async () => {
+    const place = await Place.make();
+    const run = place.start(["--once"], { PATH: "/nonexistent", ARTIFACTS_CACHE: place.folder, ARTIFACTS_TOOLS: "" });
+    assert.equal(await run.ended, 1);
+    assert.match(run.output, /error: Go is not installed, and .*pulumi.* must be built once\. Install Go 1\.25/);
+    await place.remove();
+  });
+
+  it("without a network for the Go modules: says so", async () => {
+    const place = await Place.make();
+    const run = place.start(["--once"], {
+      ARTIFACTS_CACHE: place.folder,
+      ARTIFACTS_TOOLS: "",
+      GOPROXY: "off",
+      GOFLAGS: "-modcacherw",
+      GOMODCACHE: join(place.folder, "modules"),
+    });
+    assert.equal(await run.ended, 1);
+    assert.match(run.output, /error: The Go modules of .* could not be downloaded: check the network or GOPROXY/);
+    await place.remove();
+  });
+
+  it("a wrong option: the usage", async () => {
+    const place = await Place.make();
+    const run = place.start(["--twice"]);
+    assert.equal(await run.ended, 2);
+    assert.match(run.output, /usage: npm start/);
+    await place.remove();
+  });
+});
+
+async function crane(...args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(await peerPath("crane"), args);
+  return stdout;
+}
+
+/** Region -> port of its registry, without the staging location. */
+async function productionRegistries(control: string): Promise<Record<string, number>> {
+  const names = await new ControlApi(control).names();
+  return Object.fromEntries(
+    [...names].flatMap(([address, name]) => {
+      const region = name.match(/^registry (.+)/)?.[1];
+      return region && region !== "us" ? [[region, Number(address.split(":")[1])]] : [];
+    }),
+  );
+}
+
+async function pids(place: Place): Promise<number[]> {
+  const recorded = JSON.parse(await readFile(join(place.folder, "cloud/pids.json"), "utf8")) as {
+    children: { pid: number }[];
+  };
+  return recorded.children.map(({ pid }) => pid);
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function gitStatus(): string {
+  return execFileSync("git", ["status", "--porcelain"], { cwd: root, encoding: "utf8" });
+}
