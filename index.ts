@@ -1,0 +1,122 @@
+/** The program: what is published, where, by whom, and how clients come to it. Reads as the table of contents of the system. */
+import { existsSync } from "node:fs";
+import * as pulumi from "@pulumi/pulumi";
+import { parseStackConfig, type StackConfig } from "./components/config.ts";
+import { Domain, DomainRecords } from "./components/domain.ts";
+import { Identities } from "./components/identity.ts";
+import { fileLines, fileSummary, imageLines, imageSummary } from "./components/manifests/lines.ts";
+import { loadManifests } from "./components/manifests/load.ts";
+import type { Project } from "./components/manifests/project.ts";
+import { Mirrors } from "./components/mirrors.ts";
+import { Monitoring } from "./components/monitoring.ts";
+import { PromotedFiles } from "./components/promotion/promoted-files.ts";
+import { PromotedImages } from "./components/promotion/promoted-images.ts";
+import { Redirector } from "./components/redirector.ts";
+import { StagingArea, stagingBucketName } from "./components/staging-area.ts";
+
+const config = readConfig();
+const projects = await readProjects(config);
+
+/** Who may deploy and who may preview, from GitHub. */
+const identities = new Identities("identities", config);
+
+/** Where production is served from, the canonical mirrors first. */
+const mirrors = new Mirrors("mirrors", { ...config, writers: [identities.deploy] });
+const { images: imageMirrors, files: fileMirrors } = mirrors.addresses;
+
+/** For each project: where it pushes, and what of it is in production. */
+for (const project of projects) {
+  const staging = new StagingArea(project.name, {
+    ...config,
+    ...project.staging,
+    location: config.stagingLocation,
+    description: project.description,
+    group: project.owners.group,
+    ci: project.owners.repositories.map((repository) => identities.ofRepository(repository)),
+    readers: [identities.deploy, identities.preview],
+  });
+  if (project.images.length > 0) {
+    new PromotedImages(
+      project.name,
+      {
+        project: project.name,
+        images: imageLines(project),
+        summary: imageSummary(project),
+        prefix: project.imagePrefix,
+        staging: staging.repository,
+        mirrors: imageMirrors.apply((all) => all.map(({ name, repository }) => ({ name, repository }))),
+        layerMirrors: fileMirrors.apply((all) =>
+          all.filter(({ kind }) => kind === "s3").map(({ name, bucket, region }) => ({ name, bucket, region })),
+        ),
+        mutableTags: [...project.mutableTags],
+        removalShare: project.removalShare,
+        storage: config.storage,
+      },
+      // Not only the staging area's address: the grants that let it be read.
+      { dependsOn: staging, protect: config.protection },
+    );
+  }
+  if (project.files.length > 0) {
+    new PromotedFiles(
+      project.name,
+      {
+        project: project.name,
+        files: fileLines(project),
+        summary: fileSummary(project),
+        prefix: project.filePrefix,
+        staging: staging.bucket,
+        mirrors: fileMirrors,
+        removalShare: project.removalShare,
+        storage: config.storage,
+      },
+      { dependsOn: staging, protect: config.protection },
+    );
+  }
+}
+
+/** How clients come to it: the name, the service behind it, then the switch. */
+const domain = new Domain("domain", config);
+const redirector = new Redirector("redirector", {
+  ...config,
+  regions: config.gcpRegions,
+  mirrors: mirrors.addresses,
+  addresses: domain.addresses,
+  certificateMap: domain.certificateMap,
+});
+new DomainRecords("records", { ...config, addresses: domain.addresses }, { dependsOn: redirector });
+
+/** Whether it answers. */
+new Monitoring("monitoring", { project: config.project, host: config.host, email: config.alertEmail });
+
+export const url = `https://${config.host}`;
+
+/** The stack's config, or every error in it, before anything is registered. */
+function readConfig(): StackConfig {
+  const parsed = parseStackConfig(pulumi.runtime.allConfig());
+  if ("errors" in parsed) {
+    const lines = parsed.errors.map((error) => `  ${error}`);
+    throw new pulumi.RunError(`The config of stack ${pulumi.getStack()} can't be used:\n${lines.join("\n")}`);
+  }
+  if (!existsSync(parsed.config.archive)) {
+    throw new pulumi.RunError(`${parsed.config.archive} is missing, the redirector to deploy: run "npm run build"`);
+  }
+  return parsed.config;
+}
+
+/** The projects of the manifests, or every error in them, before anything is registered. */
+async function readProjects({ manifests, organization }: StackConfig): Promise<readonly Project[]> {
+  const { projects, problems } = await loadManifests(manifests);
+  const lines = { error: [] as string[], warning: [] as string[] };
+  for (const { severity, file, line, column, message } of problems) {
+    lines[severity].push(`${file}:${line}:${column}: ${message}`);
+  }
+  for (const { name } of projects) {
+    const bucket = stagingBucketName(organization, name);
+    if (bucket.length > 63) {
+      lines.error.push(`${manifests}/${name}: bucket name ${bucket} is longer than 63: shorten the project's name`);
+    }
+  }
+  for (const warning of lines.warning) void pulumi.log.warn(warning);
+  if (lines.error.length > 0) throw new pulumi.RunError(`The manifests have errors:\n${lines.error.join("\n")}`);
+  return projects;
+}

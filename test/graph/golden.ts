@@ -1,0 +1,63 @@
+/** The whole program as one page that a reviewer reads: each component, in it each resource, with what is said of it. */
+import { readFile, writeFile } from "node:fs/promises";
+import { Document, isCollection, isMap, isScalar, visit } from "yaml";
+import type { Declared } from "./program.ts";
+
+/**
+ * What a golden file holds and what it should: the page. With UPDATE_GOLDEN set in the environment the file is written first, so that
+ * the change is reviewed in its diff.
+ */
+export async function compareWithGolden(file: URL, text: string): Promise<{ golden: string; text: string }> {
+  if (process.env["UPDATE_GOLDEN"]) await writeFile(file, text);
+  return { golden: await readFile(file, "utf8"), text };
+}
+
+/** The page, as YAML: `Component name` -> `Type name` -> inputs. JSON texts are shown as what they say. */
+export function page(resources: readonly Declared[]): string {
+  const components = new Map<string, Map<string, unknown>>();
+  const types = new Map(
+    resources.flatMap(({ type, name, component }) => (component ? [[name, lastPart(type)] as const] : [])),
+  );
+  for (const { type, name, inputs, path, protect, component } of resources) {
+    if (component) continue;
+    const owner = path.at(-1);
+    const group = owner === undefined ? "Stack" : `${types.get(owner)} ${owner}`;
+    const shown = { ...(protect && { PROTECTED: true }), ...(spoken(inputs) as object) };
+    components.set(
+      group,
+      (components.get(group) ?? new Map()).set(`${type.split(":")[0]} ${lastPart(type)} ${name}`, shown),
+    );
+  }
+  const document = new Document(new Map([...components].sort(([a], [b]) => (a < b ? -1 : 1))));
+  visit(document, {
+    Collection: (_, collection, ancestors) => {
+      const depth = ancestors.filter(isCollection).length;
+      const small = collection.items.length <= 8 && JSON.stringify(collection).length < 160;
+      if (depth >= 3 && small) collection.flow = true;
+    },
+    Pair: (_, pair, ancestors) => {
+      if (isScalar(pair.key) && isMap(pair.value) && ancestors.filter(isCollection).length === 1)
+        pair.key.spaceBefore = true;
+    },
+  });
+  document.commentBefore =
+    " The whole program as test/graph/program.test.ts declares it, for review; UPDATE_GOLDEN=1 writes it anew.";
+  return document.toString({ lineWidth: 180, flowCollectionPadding: false });
+}
+
+function lastPart(type: string): string {
+  return type.slice(type.lastIndexOf(":") + 1);
+}
+
+/** JSON texts as what they say; a long list of regions as how long it is. */
+function spoken(value: unknown): unknown {
+  if (typeof value === "string" && /^[[{]"/.test(value)) return spoken(JSON.parse(value));
+  if (Array.isArray(value)) return value.map(spoken);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [
+      key,
+      key === "cloudRegions" ? `${(item as unknown[]).length} regions` : spoken(item),
+    ]),
+  );
+}

@@ -1,0 +1,156 @@
+/** Runs the whole program, `index.ts`, without engine, credentials or cloud: under mocks that record what it declares. */
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+
+/** A resource as the program declares it. */
+export interface Declared {
+  /** `gcp:storage/bucket:Bucket`. */
+  readonly type: string;
+  readonly name: string;
+  readonly inputs: Readonly<Record<string, unknown>>;
+  /** Names of the components that it belongs to, the outermost first. */
+  readonly path: readonly string[];
+  readonly protect: boolean;
+  readonly component: boolean;
+  /** Logical names of what it waits for by `dependsOn`. */
+  readonly after: readonly string[];
+}
+
+let run = 0;
+
+/**
+ * What the program declares for a stack's config (by full keys) and manifests (texts by path), sorted by type and name.
+ * Throws what the program throws.
+ */
+export async function declare(
+  config: Readonly<Record<string, unknown>>,
+  manifests: Readonly<Record<string, string>>,
+): Promise<readonly Declared[]> {
+  const folder = await mkdtemp(join(tmpdir(), "artifacts-graph-"));
+  try {
+    for (const [path, text] of Object.entries(manifests)) {
+      const file = join(folder, "manifests", path);
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(file, text);
+    }
+    const archive = join(folder, "redirector.zip");
+    await writeFile(archive, "stands for the built redirector");
+    return await record({
+      ...config,
+      "artifacts:manifests": join(folder, "manifests"),
+      "artifacts:redirectorArchive": archive,
+    });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+async function record(config: Readonly<Record<string, unknown>>): Promise<readonly Declared[]> {
+  const inputs = new Map<string, Readonly<Record<string, unknown>>>();
+  const options = new Map<string, Omit<Declared, "type" | "name" | "inputs">>();
+  await pulumi.runtime.setMocks(
+    {
+      newResource: ({ type, name, inputs: given, custom }) => {
+        inputs.set(key(type, name), given);
+        return custom ? { id: `${name}-id`, state: { ...given, ...computed(type, given) } } : { id: "", state: given };
+      },
+      call: ({ token }) => {
+        throw new Error(`the program asks the cloud: ${token}`);
+      },
+    },
+    "artifacts",
+    "test",
+    false,
+  );
+  pulumi.runtime.setAllConfig(
+    Object.fromEntries(
+      Object.entries(config).map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]),
+    ),
+  );
+  let failure: unknown;
+  await pulumi.runtime.runInPulumiStack(async () => {
+    pulumi.runtime.registerStackTransformation(({ type, name, opts, resource }) => {
+      const parent = opts.parent && seen.get(opts.parent);
+      const path = parent ? [...parent.path, parent.name] : [];
+      seen.set(resource, { name, path });
+      options.set(key(type, name), {
+        path,
+        protect: opts.protect ?? false,
+        component: resource instanceof pulumi.ComponentResource,
+        after: names(opts.dependsOn),
+      });
+      return undefined;
+    });
+    // Each run evaluates the program anew. Thrown inside, an error would also be a rejection that nobody handles.
+    await import(`../../index.ts?run=${run++}`).catch((error: unknown) => {
+      failure = error;
+    });
+  });
+  await pulumi.runtime.disconnect();
+  if (failure !== undefined) throw failure;
+  return [...inputs]
+    .flatMap(([typeAndName, given]) => {
+      const [type, name] = typeAndName.split(" ") as [string, string];
+      const rest = options.get(typeAndName);
+      return rest === undefined ? [] : [{ type, name, inputs: given, ...rest }]; // all but the stack itself
+    })
+    .sort((a, b) => (key(a.type, a.name) < key(b.type, b.name) ? -1 : 1));
+}
+
+function key(type: string, name: string): string {
+  return `${type} ${name}`;
+}
+
+/** What a transformation saw of a resource that others refer to; the stack itself is not in it. */
+const seen = new WeakMap<pulumi.Resource, { readonly name: string; readonly path: readonly string[] }>();
+
+function names(dependsOn: pulumi.ResourceOptions["dependsOn"]): string[] {
+  if (dependsOn === undefined) return [];
+  const list: readonly unknown[] = Array.isArray(dependsOn) ? dependsOn : [dependsOn];
+  return list.map((item) => {
+    if (!pulumi.Resource.isInstance(item)) throw new Error("dependsOn holds a promise or an output: give the resource");
+    return seen.get(item)?.name ?? "?";
+  });
+}
+
+/** What the cloud adds to a resource, as far as the program reads it. */
+function computed(type: string, inputs: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const text = (name: string): string => String(inputs[name]);
+  switch (type) {
+    case "gcp:artifactregistry/repository:Repository":
+      return {
+        name: text("repositoryId"),
+        registryUri: `${text("location")}-docker.pkg.dev/${text("project")}/${text("repositoryId")}`,
+      };
+    case "gcp:serviceaccount/account:Account": {
+      const email = `${text("accountId")}@${text("project")}.iam.gserviceaccount.com`;
+      return { email, member: `serviceAccount:${email}`, name: `projects/${text("project")}/serviceAccounts/${email}` };
+    }
+    case "gcp:iam/workloadIdentityPool:WorkloadIdentityPool":
+      return { name: `projects/1234/locations/global/workloadIdentityPools/${text("workloadIdentityPoolId")}` };
+    case "gcp:certificatemanager/dnsAuthorization:DnsAuthorization":
+      return {
+        dnsResourceRecords: [
+          {
+            name: `_acme-challenge.${text("domain")}.`,
+            type: "CNAME",
+            data: "proof.authorize.certificatemanager.goog.",
+          },
+        ],
+      };
+    case "gcp:compute/globalAddress:GlobalAddress":
+      return { address: text("ipVersion") === "IPV4" ? "192.0.2.1" : "2001:db8::1" };
+    case "gcp:storage/bucketObject:BucketObject":
+      return { generation: 1 };
+    case "gcp:monitoring/uptimeCheckConfig:UptimeCheckConfig":
+      return { uptimeCheckId: `check of ${text("displayName")}` };
+    case "gcp:monitoring/notificationChannel:NotificationChannel":
+      return { name: `projects/${text("project")}/notificationChannels/1` };
+    case "aws:s3/bucket:Bucket":
+      return { arn: `arn:aws:s3:::${text("bucket")}` };
+    default:
+      return {};
+  }
+}
