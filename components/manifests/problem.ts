@@ -14,7 +14,9 @@ export interface Problem {
 
 /** `file:line:column: message`, the form that editors and terminals make clickable; warnings say so. */
 export function problemLine(problem: Problem): string {
-  return `${printable(problem.file)}:${problem.line}:${problem.column}: ${problem.severity === "warning" ? "warning: " : ""}${problem.message}`;
+  // At the start of a line GitHub's log reads `::` as a command.
+  const file = printable(problem.file).replace(/^::/, "\\u{3a}:");
+  return `${file}:${problem.line}:${problem.column}: ${problem.severity === "warning" ? "warning: " : ""}${problem.message}`;
 }
 
 /** Orders problems as one reads: by file, line, column; then by message, so that the order is always the same. */
@@ -34,7 +36,10 @@ export function quoted(text: string): string {
   return `"${printable(text.length > 100 ? `${text.slice(0, 100)}…` : text).replaceAll('"', '\\"')}"`;
 }
 
-/** A path or text with everything unprintable escaped as \u{hex}. */
+/** A path or text with everything unprintable escaped as \u{hex}, and `##[` too, which GitHub's log reads as a command wherever it stands (actions/runner, ActionCommand.cs). */
 export function printable(text: string): string {
-  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+  return text.replace(
+    /[\p{C}\p{Zl}\p{Zp}]|#(?=#\[)/gu,
+    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  );
 }
