@@ -83,7 +83,7 @@ async function open(dir: string, options: CloudOptions, processes: Processes): P
   const servers = new Servers({ dir, ports, processes, tools: { olareg, fakeGcsServer, versitygw } });
   const parts: CloudParts = { dir, inventory, ports, processes, servers };
   const cloudRun = new CloudRun(parts);
-  const loadBalancers = new LoadBalancers(parts, (id) => cloudRun.port(id));
+  const loadBalancers = new LoadBalancers(parts, cloudRun);
   const behaviours: Readonly<Record<string, Behaviour>> = {
     "gcp:artifactregistry/repository:Repository": repository(parts),
     "gcp:storage/bucket:Bucket": bucket(parts),

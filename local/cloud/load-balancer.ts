@@ -1,9 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isIP } from "node:net";
 import type { Behaviour, CloudParts } from "./behaviours/behaviour.ts";
+import { type CloudRun, serviceType } from "./behaviours/cloud-run.ts";
 import { certificateProblem } from "./certificates.ts";
 import { dnsRecords } from "./dns.ts";
-import { endToEndHeaders, forward, Unreachable } from "./forward.ts";
+import { endToEndHeaders, Unreachable } from "./forward.ts";
 import type { Resource, Values } from "./inventory.ts";
 import { byDistance, type Place } from "./regions.ts";
 import { MissingLink, type RegionalService, route, targetProxy } from "./route.ts";
@@ -37,13 +38,12 @@ export interface Address {
  */
 export class LoadBalancers {
   readonly #parts: CloudParts;
-  readonly #servicePort: (id: string) => number | undefined;
+  readonly #services: Pick<CloudRun, "serve">;
   readonly #listeners = new Map<string, { server: Server; port: number }>();
 
-  /** @param servicePort the port of a Cloud Run service by its id. */
-  constructor(parts: CloudParts, servicePort: (id: string) => number | undefined) {
+  constructor(parts: CloudParts, services: Pick<CloudRun, "serve">) {
     this.#parts = parts;
-    this.#servicePort = servicePort;
+    this.#services = services;
   }
 
   get behaviour(): Behaviour {
@@ -137,17 +137,12 @@ export class LoadBalancers {
     const unreachable: string[] = [];
     for (const service of nearestFirst) {
       this.#refuseUninvited(service);
-      const port = this.#servicePort(service.id);
-      if (port === undefined) {
-        unreachable.push(this.#whyNot(service));
-        continue;
-      }
       try {
-        await forward(request, response, { port, headers });
+        await this.#services.serve(service.id, request, response, headers);
         return;
       } catch (error) {
         if (!(error instanceof Unreachable)) throw error;
-        unreachable.push(`Cloud Run service ${service.id} does not answer (${error.message})`);
+        unreachable.push(this.#whyNot(service, error));
       }
     }
     throw new MissingLink(503, unreachable.join("; "));
@@ -156,7 +151,7 @@ export class LoadBalancers {
   /** Cloud Run serves a load balancer only if the service takes its requests and lets everyone, or nobody in particular, invoke it. */
   #refuseUninvited({ id }: RegionalService): void {
     const { inventory } = this.#parts;
-    const inputs = inventory.find("gcp:cloudrunv2/service:Service", id)?.inputs;
+    const inputs = inventory.find(serviceType, id)?.inputs;
     if (inputs === undefined) return; // the reason is told by #whyNot
     if (inputs["ingress"] === "INGRESS_TRAFFIC_INTERNAL_ONLY") {
       throw new MissingLink(404, `Cloud Run service ${id} takes internal requests only (ingress)`);
@@ -177,9 +172,9 @@ export class LoadBalancers {
     }
   }
 
-  #whyNot({ id }: RegionalService): string {
-    const exists = this.#parts.inventory.find("gcp:cloudrunv2/service:Service", id) !== undefined;
-    return `Cloud Run service ${id} ${exists ? "does not run" : "does not exist"}`;
+  #whyNot({ id }: RegionalService, { message }: Error): string {
+    const exists = this.#parts.inventory.find(serviceType, id) !== undefined;
+    return `Cloud Run service ${id} ${exists ? `does not answer: ${message}` : "does not exist"}`;
   }
 }
 

@@ -42,6 +42,13 @@ export class Ports {
     return port;
   }
 
+  /** The port that a purpose has. Throws if it has none. */
+  known(purpose: string): number {
+    const port = this.#allocation[purpose];
+    if (port === undefined) throw new Error(`The ${purpose} has no port.`);
+    return port;
+  }
+
   #next(): number | undefined {
     const taken = new Set(Object.values(this.#allocation));
     const { base, size } = this.#block;

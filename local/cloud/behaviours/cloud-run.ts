@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { join } from "node:path";
-import { endToEndHeaders, forward } from "../forward.ts";
+import { endToEndHeaders, forward, Unreachable } from "../forward.ts";
 import type { Resource, Values } from "../inventory.ts";
 import { accepts } from "../ports.ts";
 import { type Child, logTail } from "../processes.ts";
@@ -21,7 +21,12 @@ interface Revision {
   readonly port: number;
   child: Child;
   stopping: boolean;
+  /** Under way. */
+  requests: number;
 }
+
+/** How long a replaced revision may finish its requests, milliseconds: what Cloud Run gives a container between SIGTERM and SIGKILL. */
+const drainTime = 10_000;
 
 /**
  * `gcp:cloudrunv2/service:Service` deployed from a zip (`sourceCode.cloudStorageSource`): the zip is fetched from the emulated bucket,
@@ -50,9 +55,24 @@ export class CloudRun {
     };
   }
 
-  /** The port of the revision that serves, undefined if none runs. */
-  port(id: string): number | undefined {
-    return this.#revisions.get(id)?.port;
+  /**
+   * Has the service's serving revision answer a request.
+   * @throws {Unreachable} if none runs or it does not answer; the response is then untouched.
+   */
+  async serve(
+    id: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+    headers: readonly (readonly [string, string])[],
+  ): Promise<void> {
+    const revision = this.#revisions.get(id);
+    if (revision === undefined) throw new Unreachable("it does not run");
+    revision.requests++;
+    try {
+      await forward(request, response, { port: revision.port, headers });
+    } finally {
+      revision.requests--;
+    }
   }
 
   /** Closes the services' own addresses; their processes are stopped by {@link Processes}. */
@@ -93,10 +113,7 @@ export class CloudRun {
     this.#keepRunning(revision, start);
     const before = this.#revisions.get(id);
     this.#revisions.set(id, revision);
-    if (before !== undefined) {
-      before.stopping = true;
-      await this.#parts.processes.stop(before.child);
-    }
+    if (before !== undefined) await this.#retire(before);
     const uri = await this.#openFront(resource, location, name);
     const project = text(inputs, "project", config);
     const full = `projects/${project}/locations/${location}/services/${name}/revisions/${revisionName}`;
@@ -117,7 +134,7 @@ export class CloudRun {
     try {
       child = await start();
       await started(child, port, probe);
-      return { name, port, child, stopping: false };
+      return { name, port, child, stopping: false, requests: 0 };
     } catch (error) {
       if (child !== undefined) await this.#parts.processes.stop(child);
       throw new Error(
@@ -137,9 +154,16 @@ export class CloudRun {
     const revision = this.#revisions.get(id);
     if (revision === undefined) return;
     this.#revisions.delete(id);
-    revision.stopping = true;
-    await this.#parts.processes.stop(revision.child);
+    await this.#retire(revision);
     for (const purpose of purposes(text(inputs, "location"), text(inputs, "name"))) this.#parts.ports.release(purpose);
+  }
+
+  /** Lets it finish what it is doing, then stops it. */
+  async #retire(revision: Revision): Promise<void> {
+    revision.stopping = true;
+    const deadline = Date.now() + drainTime;
+    while (revision.requests > 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 10));
+    await this.#parts.processes.stop(revision.child);
   }
 
   /** Unpacked once per content: two regions share the tree, and a restart finds it. */
@@ -174,40 +198,45 @@ export class CloudRun {
     });
   }
 
-  /** The service's own address. It is refused where the program closed it (`ingress`, `defaultUriDisabled`). */
+  /** The service's own address, empty if the program wants none. */
   async #openFront(resource: Resource, location: string, name: string): Promise<string> {
     const { id, inputs } = resource;
     if (inputs["defaultUriDisabled"] === true) {
       await this.#closeFront(id);
       return "";
     }
-    const closed = inputs["ingress"] !== undefined && inputs["ingress"] !== "INGRESS_TRAFFIC_ALL";
     const [, , purpose] = purposes(location, name);
-    await this.#closeFront(id);
-    const port = await this.#parts.ports.take(purpose);
-    const server = createServer((request, response) => {
-      const to = this.port(id);
-      if (closed || to === undefined) {
-        response.writeHead(closed ? 404 : 503, { "content-type": "text/plain" });
-        response.end(
-          closed ? `${name} takes requests from the load balancer only (ingress)\n` : `${name} does not run\n`,
-        );
-        return;
-      }
-      const headers = endToEndHeaders(request.rawHeaders).filter(([key]) => key.toLowerCase() !== "x-forwarded-for");
-      const forwarded = [request.headers["x-forwarded-for"], request.socket.remoteAddress]
-        .flat()
-        .filter(Boolean)
-        .join(",");
-      headers.push(["X-Forwarded-For", forwarded], ["X-Forwarded-Proto", "https"]);
-      forward(request, response, { port: to, headers }).catch(() => {
-        if (!response.headersSent) response.writeHead(503);
-        response.end();
+    const port = this.#fronts.has(id) ? this.#parts.ports.known(purpose) : await this.#parts.ports.take(purpose);
+    if (!this.#fronts.has(id)) {
+      const server = createServer((request, response) => {
+        this.#answer(id, request, response).catch(() => response.destroy());
       });
-    });
-    await listen(server, port);
-    this.#fronts.set(id, server);
+      await listen(server, port);
+      this.#fronts.set(id, server);
+    }
     return `http://127.0.0.1:${port}`;
+  }
+
+  async #answer(id: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const ingress = this.#parts.inventory.find(serviceType, id)?.inputs["ingress"];
+    if (ingress !== undefined && ingress !== "INGRESS_TRAFFIC_ALL") {
+      response.writeHead(404, { "content-type": "text/plain" });
+      response.end("This service takes requests from the load balancer only (ingress).\n");
+      return;
+    }
+    const headers = endToEndHeaders(request.rawHeaders).filter(([key]) => key.toLowerCase() !== "x-forwarded-for");
+    const forwarded = [request.headers["x-forwarded-for"], request.socket.remoteAddress]
+      .flat()
+      .filter(Boolean)
+      .join(",");
+    headers.push(["X-Forwarded-For", forwarded], ["X-Forwarded-Proto", "https"]);
+    try {
+      await this.serve(id, request, response, headers);
+    } catch (error) {
+      if (response.headersSent) throw error;
+      response.writeHead(503, { "content-type": "text/plain" });
+      response.end(`${(error as Error).message}\n`);
+    }
   }
 
   async #closeFront(id: string): Promise<void> {
