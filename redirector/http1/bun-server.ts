@@ -32,7 +32,9 @@ const mostConnections = 10_000;
 const headSeconds = 10;
 /** Longer than the 600 s that Google's load balancers keep a connection, so that it is they who close. */
 const idleSeconds = 620;
+const lingerSeconds = 2;
 const sweepMs = 1000;
+const disconnects: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "ETIMEDOUT", "ECONNABORTED"]);
 
 /** Starts to listen. Throws if it cannot, e.g. because the port is taken. */
 export function serve({ hostname, port, handle, fault }: ServerSettings): Server {
@@ -66,7 +68,8 @@ export function serve({ hostname, port, handle, fault }: ServerSettings): Server
       },
       error(socket, error) {
         socket.data.connection.closed();
-        fault(error);
+        // A client that goes away is no fault of ours.
+        if (!disconnects.has((error as NodeJS.ErrnoException).code ?? "")) fault(error);
       },
     },
   });
@@ -75,9 +78,7 @@ export function serve({ hostname, port, handle, fault }: ServerSettings): Server
     const now = Date.now();
     date = new Date(now).toUTCString();
     for (const socket of open) {
-      const { connection, active } = socket.data;
-      const limit = connection.busy || connection.reading ? headSeconds : draining ? 1 : idleSeconds;
-      if (now - active >= limit * 1000) socket.terminate();
+      if (now - socket.data.active >= socket.data.patience(draining) * 1000) socket.terminate();
     }
   }, sweepMs);
   sweeper.unref();
@@ -103,7 +104,7 @@ class Held implements Wire {
   /** When bytes last came or went, in milliseconds since the epoch. */
   active: number;
   #unsent: Uint8Array | undefined = undefined;
-  #ending = false;
+  #ending: "no" | "once sent" | "lingering" = "no";
 
   constructor(socket: Socket, settings: ConnectionSettings) {
     this.#socket = socket;
@@ -111,7 +112,15 @@ class Held implements Wire {
     this.connection = new Connection(settings, this, socket.remoteAddress);
   }
 
+  /** How many seconds it may go on without anything happening. */
+  patience(draining: boolean): number {
+    if (this.#ending === "lingering") return lingerSeconds;
+    if (this.connection.busy || this.connection.reading) return headSeconds;
+    return draining ? 1 : idleSeconds;
+  }
+
   receive(bytes: Buffer): void {
+    if (this.#ending !== "no") return;
     // A head that trickles in does not count as activity, so that it is cut off in time.
     if (!this.connection.reading) this.active = Date.now();
     this.connection.receive(bytes.toString("latin1"));
@@ -125,9 +134,9 @@ class Held implements Wire {
     return false;
   }
 
-  end(): void {
-    this.#ending = true;
-    if (this.#unsent === undefined) this.#socket.end();
+  end(linger: boolean): void {
+    this.#ending = linger ? "lingering" : "once sent";
+    if (this.#unsent === undefined) this.#close();
   }
 
   flush(): void {
@@ -139,8 +148,13 @@ class Held implements Wire {
       return;
     }
     this.#unsent = undefined;
-    if (this.#ending) this.#socket.end();
-    else this.connection.sent();
+    if (this.#ending === "no") this.connection.sent();
+    else this.#close();
+  }
+
+  #close(): void {
+    if (this.#ending === "lingering") this.#socket.shutdown();
+    else this.#socket.end();
   }
 }
 
@@ -153,6 +167,8 @@ interface BunSocket<Data> {
   /** Returns how many bytes were taken; -1 if the socket is closed. */
   write(data: string | Uint8Array): number;
   end(): void;
+  /** Closes for writing only. */
+  shutdown(): void;
   terminate(): void;
 }
 

@@ -6,8 +6,11 @@ import { readHead } from "./head.ts";
 export interface Wire {
   /** Sends all of it, now or when the other end is ready to take it; latin1, one byte per character. Returns whether it all went out. */
   send(text: string): boolean;
-  /** Ends the connection once everything is sent. */
-  end(): void;
+  /**
+   * Ends the connection once everything is sent. `linger`: the other end may still be sending, which is to be read and dropped for a
+   * moment, as closing at once would be a reset that takes the answer with it (RFC 9112 section 9.6).
+   */
+  end(linger: boolean): void;
 }
 
 /** What all connections of a server share. */
@@ -58,7 +61,7 @@ export class Connection {
     if (this.#ended) return;
     this.#input = this.#input === "" ? text : this.#input + text;
     if (!this.busy) this.#work();
-    else if (this.#input.length > longestBacklog) this.#end();
+    else if (this.#input.length > longestBacklog) this.#end(true);
   }
 
   /** Told when everything sent so far has gone out. */
@@ -74,10 +77,10 @@ export class Connection {
     this.#input = "";
   }
 
-  #end(): void {
+  #end(linger: boolean): void {
     this.#ended = true;
     this.#input = "";
-    this.#wire.end();
+    this.#wire.end(linger);
   }
 
   #work(): void {
@@ -85,6 +88,7 @@ export class Connection {
     let output = "";
     let from = 0;
     let last = false;
+    let linger = false;
     while (!last && !this.#ended) {
       if (from >= this.#input.length) break;
       const head = readHead(this.#input, from, longestHead, this.#peer);
@@ -92,6 +96,7 @@ export class Connection {
       if ("reason" in head) {
         output += this.#write(badRequest(head.status, head.reason), false, true);
         last = true;
+        linger = true;
         break;
       }
       from = head.end;
@@ -114,7 +119,7 @@ export class Connection {
             this.#answering = false;
             if (this.#ended) return;
             const closing = close || this.#settings.draining();
-            this.#send(this.#write(late, head.method === "HEAD", closing), closing);
+            this.#send(this.#write(late, head.method === "HEAD", closing), closing, head.hasBody);
             if (!this.busy && !this.#ended) this.#work();
           })
           .catch(fault);
@@ -122,14 +127,15 @@ export class Connection {
       }
       output += this.#write(answer, head.method === "HEAD", close);
       last = close;
+      linger = head.hasBody;
     }
     this.#input = from >= this.#input.length ? "" : this.#input.slice(from);
-    if (output !== "") this.#send(output, last);
+    if (output !== "") this.#send(output, last, linger);
   }
 
-  #send(text: string, last: boolean): void {
+  #send(text: string, last: boolean, linger: boolean): void {
     if (!this.#wire.send(text)) this.#blocked = true;
-    if (last) this.#end();
+    if (last) this.#end(linger);
   }
 
   #write(answer: Answer, bodiless: boolean, close: boolean): string {

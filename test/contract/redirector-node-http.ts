@@ -1,0 +1,28 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Answer, IncomingRequest } from "../../redirector/request.ts";
+
+/** Carries the redirector's core over Node's own http: the proof that the core knows no runtime. */
+export function nodeServer(handle: (request: IncomingRequest) => Answer | Promise<Answer>): Server {
+  return createServer((incoming, outgoing) => {
+    Promise.resolve(handle(requestOf(incoming)))
+      .then((answer) => send(answer, outgoing))
+      .catch((error: unknown) => outgoing.destroy(error instanceof Error ? error : new Error(String(error))));
+  });
+}
+
+function requestOf(incoming: IncomingMessage): IncomingRequest {
+  return {
+    method: incoming.method ?? "",
+    target: incoming.url ?? "",
+    peer: incoming.socket.remoteAddress,
+    header: (name) => incoming.headersDistinct[name]?.join(", "),
+  };
+}
+
+function send({ status, headers, location, body = "" }: Answer, outgoing: ServerResponse): void {
+  for (const [name, value] of headers) outgoing.setHeader(name, value);
+  if (location !== undefined) outgoing.setHeader("Location", location);
+  outgoing.setHeader("Content-Length", Buffer.byteLength(body));
+  outgoing.writeHead(status);
+  outgoing.end(body);
+}
