@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { createServer } from "node:net";
+import { test } from "node:test";
+import { type Allocation, isFree, Ports } from "../../../local/cloud/ports.ts";
+
+test("each purpose gets a port of its own and keeps it", async () => {
+  const base = await freeBase();
+  const allocation: Allocation = {};
+  const ports = new Ports({ base, size: 3 }, allocation);
+  const taken = await Promise.all(["a", "b"].map((purpose) => ports.take(purpose)));
+  assert.deepEqual(taken, [base, base + 1], "also when taken at the same time");
+  assert.equal(await new Ports({ base, size: 3 }, allocation).take("b"), base + 1, "and after a restart");
+  ports.release("a");
+  assert.equal(await ports.take("c"), base);
+  assert.equal(await ports.take("d"), base + 2);
+  await assert.rejects(ports.take("e"), /No port left for the e in/);
+  assert.throws(() => ports.known("e"), /The e has no port/);
+});
+
+test("a port outside of the block is given up: the user moved the block", async () => {
+  const base = await freeBase();
+  assert.equal(await new Ports({ base, size: 2 }, { a: 9 }).take("a"), base);
+});
+
+test("another program's port is named with its purpose", async () => {
+  const base = await freeBase();
+  const rival = createServer();
+  await new Promise<void>((resolve) => rival.listen(base, "127.0.0.1", resolve));
+  try {
+    const ports = new Ports({ base, size: 2 }, {});
+    await assert.rejects(
+      ports.take("registry us"),
+      new RegExp(`^Error: Port ${base} on 127.0.0.1, wanted for the registry us, is used`),
+    );
+  } finally {
+    rival.close();
+  }
+});
+
+/** A port that is free with the two after it, as the system finds one. */
+async function freeBase(): Promise<number> {
+  for (;;) {
+    const probe = createServer();
+    await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
+    const { port } = probe.address() as { port: number };
+    await new Promise((resolve) => probe.close(resolve));
+    if (port < 65_000 && (await isFree(port + 1)) && (await isFree(port + 2))) return port;
+  }
+}
