@@ -1,12 +1,15 @@
 import type { Dirent } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join, relative, resolve, sep } from "node:path";
+import pLimit from "p-limit";
 import { inReadingOrder, type Problem, quoted } from "./problem.ts";
 import { type Loaded, manifestKind, readManifests } from "./read.ts";
 
 /** Nearly three times the largest manifest of k8s.io. */
 const maximalFileSize = 4 * 1024 * 1024;
 const maximalFiles = 20_000;
+/** Files that are open at a time. */
+const limited = pLimit(32);
 
 /**
  * Reads all manifests below a folder, within limits of size and number, following no symbolic link. Names that start with a dot and the files README.md and OWNERS beside the
@@ -25,13 +28,14 @@ export async function loadManifests(root: string): Promise<Loaded> {
   const texts = new Map<string, string>();
   const broken: string[] = [];
   if (paths.length > maximalFiles) fault("", `${paths.length} files: ${maximalFiles} at most`);
-  else
-    for (const path of paths) {
-      const text = await textOf(root, path, fault);
-      // Of a project without its readable project.yaml nothing can be said.
-      if (text === undefined && path.endsWith("/project.yaml")) broken.push(path.slice(0, -"project.yaml".length));
+  else {
+    const read = await limited.map(paths, async (path) => [path, await textOf(root, path, fault)] as const);
+    for (const [path, text] of read) {
       if (text !== undefined) texts.set(path, text);
+      // Of a project without its readable project.yaml nothing can be said.
+      else if (path.endsWith("/project.yaml")) broken.push(path.slice(0, -"project.yaml".length));
     }
+  }
   for (const path of texts.keys()) if (broken.some((project) => path.startsWith(project))) texts.delete(path);
   const loaded = readManifests(texts, folder);
   return {
@@ -42,30 +46,29 @@ export async function loadManifests(root: string): Promise<Loaded> {
 
 /** Paths of the files below a root, with `/`, two folders deep at most; faults for what is no regular file. */
 async function pathsBelow(root: string, fault: (path: string, message: string) => void): Promise<string[]> {
-  const paths: string[] = [];
-  const visit = async (folder: string, depth: number): Promise<void> => {
-    const entries = await readdir(join(root, folder), { withFileTypes: true });
-    for (const entry of entries.sort(byName)) {
-      const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
-      if (
-        entry.name.startsWith(".") ||
-        (entry.name === "OWNERS" && depth < 2) ||
-        (entry.name === "README.md" && depth === 0)
-      )
-        continue;
-      if (entry.isFile()) paths.push(path);
-      else if (!entry.isDirectory())
-        fault(path, `${quoted(entry.name)} is not a regular file: manifests are read without following links`);
-      else if (depth < 2) await visit(path, depth + 1);
-      else
-        fault(
-          path,
-          `folder ${quoted(entry.name)} is too deep: a project has images/*.yaml and files/*.yaml, no folders below`,
-        );
-    }
+  const below = async (folder: string, depth: number): Promise<string[]> => {
+    const entries = (await readdir(join(root, folder), { withFileTypes: true })).filter(
+      (entry) => !leftAlone(entry.name, depth),
+    );
+    const found = await Promise.all(
+      entries.sort(byName).map(async (entry) => {
+        const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
+        if (entry.isFile()) return [path];
+        if (entry.isDirectory() && depth < 2) return below(path, depth + 1);
+        const what = quoted(entry.name);
+        if (entry.isDirectory())
+          fault(path, `folder ${what} is too deep: a project has images/*.yaml and files/*.yaml, no folders below`);
+        else fault(path, `${what} is not a regular file: manifests are read without following links`);
+        return [];
+      }),
+    );
+    return found.flat();
   };
-  await visit("", 0);
-  return paths;
+  return below("", 0);
+}
+
+function leftAlone(name: string, depth: number): boolean {
+  return name.startsWith(".") || (name === "OWNERS" && depth < 2) || (name === "README.md" && depth === 0);
 }
 
 async function textOf(

@@ -1,4 +1,4 @@
-import { Composer, type CST, isAlias, isCollection, isMap, isPair, isScalar, isSeq, Parser } from "yaml";
+import { Composer, type CST, type Document, isAlias, isCollection, isMap, isPair, isScalar, isSeq, Parser } from "yaml";
 import { printable } from "../problem.ts";
 import type { Entry, Fault, Node, Parsed, ScalarNode } from "./tree.ts";
 
@@ -25,16 +25,27 @@ export function parseFull(text: string): Parsed {
     if (deep !== undefined) return { ok: false, faults: [deep] };
     tokens.push(token);
   }
-  const composer = new Composer({ schema: "failsafe", uniqueKeys: false, prettyErrors: false, logLevel: "silent" });
   const faults: Fault[] = [];
   let root: Node | undefined;
-  for (const document of composer.compose(tokens, true, text.length)) {
+  for (const document of composed(tokens, text.length)) {
     // The package's messages quote the text.
     for (const { pos, message } of document.errors)
       faults.push({ start: Math.max(0, pos[0]), message: `not YAML: ${printable(message.slice(0, 200))}` });
     if (faults.length === 0) root = nodeOf(document.contents, faults);
   }
   return faults.length === 0 ? { ok: true, root } : { ok: false, faults: shortened(faults, text) };
+}
+
+/** The documents of some tokens. Their faults are Error objects, of which broken text makes one a character: their stacks, most of the time taken, are left out. */
+function composed(tokens: readonly CST.Token[], length: number): Document.Parsed[] {
+  const composer = new Composer({ schema: "failsafe", uniqueKeys: false, prettyErrors: false, logLevel: "silent" });
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return [...composer.compose(tokens, true, length)];
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 function secondDocument(start: number): Fault {
