@@ -13,7 +13,8 @@ export interface StackConfig {
   readonly project: string;
   /** The name that clients use: `artifacts.<domain>`. */
   readonly host: string;
-  readonly domain: string;
+  /** One more name for the same, if any, in the same zone. */
+  readonly vanityHost: string | undefined;
   /** Cloudflare's id of the zone that holds the domain. */
   readonly zoneId: string;
   /** Folder of the manifests, relative to the program. */
@@ -25,10 +26,28 @@ export interface StackConfig {
   readonly awsRegions: readonly Region[];
   /** Where staging areas are: a multi-region (`us`, `europe`, `asia`) or a region of Google Cloud. */
   readonly stagingLocation: string;
+  /** Whether the cleanup of staging only says what it would remove. */
+  readonly cleanupDryRun: boolean;
+  /** Whether the images of the canonical mirror are scanned for known vulnerabilities; each new digest is paid for. */
+  readonly vulnerabilityScanning: boolean;
+  /** Whether reads of the file mirrors in Google Cloud are logged, to a bucket of their own. */
+  readonly accessLogs: boolean;
+  /** Whether the zone is signed. False: the program leaves that to others. */
+  readonly dnssec: boolean;
+  /** Names of regions that are about to be taken off: their mirrors get no clients and lose their protection. */
+  readonly retiring: ReadonlySet<string>;
+  /** Where the stack's state is, to grant the identities what they need there; undefined: granted elsewhere. */
+  readonly state: { readonly bucket: string; readonly key: string } | undefined;
+  /** The AWS account, the provider's own setting `aws:allowedAccountIds`; undefined without regions of AWS. */
+  readonly awsAccount: string | undefined;
   /** Whether what holds artifacts is protected from removal. Without it a `pulumi destroy` removes every artifact. */
   readonly protection: boolean;
-  /** Instances of the redirector in each region. */
-  readonly instances: { readonly min: number; readonly max: number };
+  /** Instances of the redirector in each region; `minIn` by region where it is not `min`. */
+  readonly instances: {
+    readonly min: number;
+    readonly max: number;
+    readonly minIn: Readonly<Record<string, number>>;
+  };
   /** Who is told of an alert; none = nobody. */
   readonly alertEmail: string | undefined;
   /** Where the storage services answer, as the providers are told by `gcp:storageCustomEndpoint`, `aws:endpoints`, `aws:s3UsePathStyle`. */
@@ -69,68 +88,119 @@ const regionsOf = (cloud: Cloud) =>
     }),
   );
 
+const domainName = /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/;
+
 const stagingLocations = ["us", "europe", "asia"];
 
-const schema = z
-  .object({
-    artifacts: z.strictObject({
-      organization: text(
-        /^[a-z]([a-z0-9]|-(?!-)){0,18}[a-z0-9]$/,
-        "must be 2 to 20 lower-case letters, digits and single dashes, beginning with a letter, as bucket names begin with it",
-      ),
-      repository: text(/^[\w.-]+\/[\w.-]+$/, "must be the GitHub repository of this program: owner/name"),
-      domain: text(
-        /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/,
-        'must be a domain name in lower case, such as "example.org"; clients then use artifacts.example.org',
-      ).max(230),
-      zoneId: text(/^[0-9a-f]{32}$/, "must be the id of the zone at Cloudflare: 32 hexadecimal digits"),
-      manifests: z.string().min(1, "must be the folder of the manifests").default("manifests"),
-      redirectorArchive: z
-        .string()
-        .min(1, "must be the path of the built redirector")
-        .default("redirector/dist/redirector.zip"),
-      gcpRegions: regionsOf("gcp").refine((list) => list.length > 0, {
-        error: "needs at least one region, which then holds the canonical mirrors",
-        when: ({ issues }) => issues.length === 0,
+/** Every setting by package and key. */
+const settings = {
+  artifacts: {
+    organization: text(
+      /^[a-z]([a-z0-9]|-(?!-)){0,18}[a-z0-9]$/,
+      "must be 2 to 20 lower-case letters, digits and single dashes, beginning with a letter, as bucket names begin with it",
+    ),
+    repository: text(/^[\w.-]+\/[\w.-]+$/, "must be the GitHub repository of this program: owner/name"),
+    domain: text(
+      domainName,
+      'must be a domain name in lower case, such as "example.org"; clients then use artifacts.example.org',
+    ).max(230),
+    zoneId: text(/^[0-9a-f]{32}$/, "must be the id of the zone at Cloudflare: 32 hexadecimal digits"),
+    manifests: z.string().min(1, "must be the folder of the manifests").default("manifests"),
+    redirectorArchive: z
+      .string()
+      .min(1, "must be the path of the built redirector")
+      .default("redirector/dist/redirector.zip"),
+    gcpRegions: regionsOf("gcp").refine((list) => list.length > 0, {
+      error: "needs at least one region, which then holds the canonical mirrors",
+      when: ({ issues }) => issues.length === 0,
+    }),
+    awsRegions: regionsOf("aws").default([]),
+    stagingLocation: z
+      .string()
+      .default("us")
+      .refine((name) => stagingLocations.includes(name) || findRegion("gcp", name), {
+        error: `must be one of ${stagingLocations.join(", ")} or a region of Google Cloud`,
       }),
-      awsRegions: regionsOf("aws").default([]),
-      stagingLocation: z
-        .string()
-        .default("us")
-        .refine((name) => stagingLocations.includes(name) || findRegion("gcp", name), {
-          error: `must be one of ${stagingLocations.join(", ")} or a region of Google Cloud`,
-        }),
-      protection: boolean.default(true),
-      minInstances: integer(0, 1000).default(0),
-      maxInstances: integer(1, 1000).default(20),
-      alertEmail: optionalText(/^[^\s@]+@[^\s@]+$/, "must be an e-mail address").prefault(""),
-    }),
-    gcp: z.object({
-      project: text(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, "must be the id of a Google Cloud project"),
-      storageCustomEndpoint: endpoint.optional(),
-    }),
-    aws: z.object({
-      region: z.string().optional(),
-      endpoints: z.array(z.object({ s3: endpoint.optional() })).optional(),
-      s3UsePathStyle: boolean.optional(),
-    }),
-  })
-  .superRefine(({ artifacts, aws }, context) => {
-    if (artifacts.minInstances > artifacts.maxInstances) {
-      context.addIssue({
-        code: "custom",
-        path: ["artifacts", "minInstances"],
-        message: "must not exceed maxInstances",
-      });
+    protection: boolean.default(true),
+    retiringRegions: z.array(z.string(), "must be a list of region names").default([]),
+    cleanupDryRun: boolean.default(false),
+    vulnerabilityScanning: boolean.default(false),
+    accessLogs: boolean.default(false),
+    dnssec: boolean.default(false),
+    vanityHost: optionalText(domainName, "must be a host name in lower case").prefault(""),
+    stateBucket: optionalText(/^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$/, "must be the name of a bucket").prefault(""),
+    stateKey: optionalText(
+      /^projects\/[^/]+\/locations\/[^/]+\/keyRings\/[^/]+\/cryptoKeys\/[^/]+$/,
+      "must be the full name of a key: projects/<project>/locations/<location>/keyRings/<ring>/cryptoKeys/<key>",
+    ).prefault(""),
+    minInstances: integer(0, 1000).default(0),
+    minInstancesByRegion: z
+      .record(z.string(), integer(0, 1000), "must be a map of region names to numbers")
+      .default({}),
+    maxInstances: integer(1, 1000).default(20),
+    alertEmail: optionalText(/^[^\s@]+@[^\s@]+$/, "must be an e-mail address").prefault(""),
+  },
+  gcp: {
+    project: text(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, "must be the id of a Google Cloud project"),
+    storageCustomEndpoint: endpoint.optional(),
+  },
+  aws: {
+    region: z.string().optional(),
+    allowedAccountIds: z
+      .array(text(/^\d{12}$/, "must be the id of an AWS account: 12 digits"), "must be a list of AWS account ids")
+      .optional(),
+    endpoints: z.array(z.object({ s3: endpoint.optional() })).optional(),
+    s3UsePathStyle: boolean.optional(),
+  },
+};
+
+type Settings = {
+  readonly [Package in keyof typeof settings]: {
+    readonly [Key in keyof (typeof settings)[Package]]: z.output<(typeof settings)[Package][Key] & z.ZodType>;
+  };
+};
+
+/** The settings that are right in themselves; the others are missing. */
+type SomeSettings = { readonly [Package in keyof Settings]: Partial<Settings[Package]> };
+
+/** What is wrong between settings. Looks only at those that are right in themselves. */
+function conflicts({ artifacts, aws }: SomeSettings): string[] {
+  const faults: string[] = [];
+  const { gcpRegions, awsRegions = [], minInstances = 0, maxInstances, domain, vanityHost } = artifacts;
+  if (maxInstances !== undefined && minInstances > maxInstances) {
+    faults.push(`artifacts:minInstances: ${minInstances} must not exceed maxInstances, ${maxInstances}`);
+  }
+  if (gcpRegions !== undefined) {
+    const served = gcpRegions.map((region) => region.name);
+    for (const [name, min] of Object.entries(artifacts.minInstancesByRegion ?? {})) {
+      if (!served.includes(name)) faults.push(`artifacts:minInstancesByRegion: ${unlisted(name, served)}`);
+      if (maxInstances !== undefined && min > maxInstances) {
+        faults.push(`artifacts:minInstancesByRegion.${name}: ${min} must not exceed maxInstances, ${maxInstances}`);
+      }
     }
-    if (artifacts.awsRegions.length > 0 && aws.region === undefined) {
-      context.addIssue({
-        code: "custom",
-        path: ["aws", "region"],
-        message: "must be set when artifacts:awsRegions lists any: the provider starts there",
-      });
+    const listed = [...served, ...awsRegions.map((region) => region.name)];
+    for (const name of artifacts.retiringRegions ?? []) {
+      if (!listed.includes(name)) faults.push(`artifacts:retiringRegions: ${unlisted(name, listed)}`);
     }
-  });
+  }
+  if (domain !== undefined && vanityHost !== undefined && !vanityHost.endsWith(`.${domain}`)) {
+    faults.push(
+      `artifacts:vanityHost: "${vanityHost}" must end with ".${domain}": its records are put into the same zone`,
+    );
+  }
+  if ((artifacts.stateBucket === undefined) !== (artifacts.stateKey === undefined)) {
+    faults.push("artifacts:stateBucket, artifacts:stateKey: must be set together, or neither");
+  }
+  if (awsRegions.length > 0 && aws.region === undefined) {
+    faults.push("aws:region: must be set when artifacts:awsRegions lists any: the provider starts there");
+  }
+  if (awsRegions.length > 0 && aws.allowedAccountIds?.length !== 1) {
+    faults.push(
+      "aws:allowedAccountIds: must name one account when artifacts:awsRegions lists any: the provider then changes no other",
+    );
+  }
+  return faults;
+}
 
 /**
  * Reads the configuration of a stack from its values by full key (`artifacts:domain`, `gcp:project`), as the engine hands them over
@@ -140,14 +210,29 @@ const schema = z
 export function parseStackConfig(
   values: Readonly<Record<string, unknown>>,
 ): { readonly config: StackConfig } | { readonly errors: readonly string[] } {
-  const input: Record<string, Record<string, unknown>> = { artifacts: {}, gcp: {}, aws: {} };
-  for (const [key, value] of Object.entries(values)) {
-    const [namespace, name] = key.split(":", 2) as [string, string | undefined];
-    if (name !== undefined && Object.hasOwn(input, namespace)) input[namespace]![name] = decode(value);
+  const input: Record<keyof Settings, Record<string, unknown>> = { artifacts: {}, gcp: {}, aws: {} };
+  for (const [fullKey, value] of Object.entries(values)) {
+    const [namespace, key] = fullKey.split(":", 2) as [string, string | undefined];
+    if (key !== undefined && Object.hasOwn(input, namespace)) input[namespace as keyof Settings][key] = decode(value);
   }
-  const result = schema.safeParse(input);
-  if (!result.success) return { errors: result.error.issues.flatMap((issue) => describe(issue, input)) };
-  const { artifacts, gcp, aws } = result.data;
+  const found: Record<string, Record<string, unknown>> = { artifacts: {}, gcp: {}, aws: {} };
+  const errors: string[] = [];
+  for (const [namespace, fields] of Object.entries(settings)) {
+    const given = input[namespace as keyof Settings];
+    for (const [key, field] of Object.entries(fields)) {
+      const result = (field as z.ZodType).safeParse(given[key]);
+      if (result.success) found[namespace]![key] = result.data;
+      else errors.push(...result.error.issues.map((issue) => describe(`${namespace}:${key}`, issue, given[key])));
+    }
+  }
+  for (const key of Object.keys(input.artifacts)) {
+    if (Object.hasOwn(settings.artifacts, key)) continue;
+    const meant = nearest(key, Object.keys(settings.artifacts));
+    errors.push(`artifacts:${key}: is not a setting${meant ? `; did you mean "artifacts:${meant}"?` : ""}`);
+  }
+  errors.push(...conflicts(found as unknown as SomeSettings));
+  if (errors.length > 0) return { errors };
+  const { artifacts, gcp, aws } = found as unknown as Settings; // every field was parsed
   const s3 = aws.endpoints?.find((endpoints) => endpoints.s3 !== undefined)?.s3;
   return {
     config: {
@@ -155,15 +240,29 @@ export function parseStackConfig(
       repository: artifacts.repository,
       project: gcp.project,
       host: `artifacts.${artifacts.domain}`,
-      domain: artifacts.domain,
+      vanityHost: artifacts.vanityHost,
       zoneId: artifacts.zoneId,
       manifests: artifacts.manifests,
       archive: artifacts.redirectorArchive,
       gcpRegions: artifacts.gcpRegions as readonly Region[] as StackConfig["gcpRegions"], // at least one: the schema refuses none
       awsRegions: artifacts.awsRegions,
       stagingLocation: artifacts.stagingLocation,
+      cleanupDryRun: artifacts.cleanupDryRun,
+      vulnerabilityScanning: artifacts.vulnerabilityScanning,
+      accessLogs: artifacts.accessLogs,
+      dnssec: artifacts.dnssec,
+      retiring: new Set(artifacts.retiringRegions),
+      state:
+        artifacts.stateBucket !== undefined && artifacts.stateKey !== undefined
+          ? { bucket: artifacts.stateBucket, key: artifacts.stateKey }
+          : undefined,
+      awsAccount: aws.allowedAccountIds?.[0],
       protection: artifacts.protection,
-      instances: { min: artifacts.minInstances, max: artifacts.maxInstances },
+      instances: {
+        min: artifacts.minInstances,
+        max: artifacts.maxInstances,
+        minIn: artifacts.minInstancesByRegion,
+      },
       alertEmail: artifacts.alertEmail,
       storage: {
         ...(gcp.storageCustomEndpoint !== undefined && { gcsEndpoint: gcp.storageCustomEndpoint }),
@@ -184,6 +283,11 @@ function decode(value: unknown): unknown {
   }
 }
 
+function unlisted(name: string, listed: readonly string[]): string {
+  const meant = nearest(name, listed);
+  return `${JSON.stringify(name)} is not among this stack's regions${meant ? `; did you mean "${meant}"?` : ""}`;
+}
+
 function unknownRegion(cloud: Cloud, name: string): string {
   const known = regions.filter((region) => region.cloud === cloud).map((region) => region.name);
   const meant = nearest(name, known);
@@ -191,19 +295,12 @@ function unknownRegion(cloud: Cloud, name: string): string {
   return `is not a region of ${owner}${meant ? `; did you mean "${meant}"?` : ` that components/geography.ts knows`}`;
 }
 
-function describe(issue: z.core.$ZodIssue, input: unknown): string[] {
-  const [namespace, name, ...rest] = issue.path;
-  if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => {
-      const meant = nearest(key, Object.keys(schema.shape.artifacts.shape));
-      return `${String(namespace)}:${key}: is not a setting${meant ? `; did you mean "${String(namespace)}:${meant}"?` : ""}`;
-    });
-  }
+function describe(key: string, issue: z.core.$ZodIssue, value: unknown): string {
   const found = issue.path.reduce<unknown>(
-    (value, key) => (typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined),
-    input,
+    (at, step) => (typeof at === "object" && at !== null ? Reflect.get(at, step) : undefined),
+    value,
   );
-  const place = rest.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("");
+  const place = issue.path.map((step) => (typeof step === "number" ? `[${step}]` : `.${String(step)}`)).join("");
   const shown = found === undefined ? "is missing: it" : JSON.stringify(found)?.slice(0, 100);
-  return [`${String(namespace)}:${String(name)}${place}: ${shown} ${issue.message}`];
+  return `${key}${place}: ${shown} ${issue.message}`;
 }

@@ -13,6 +13,7 @@ const config = {
   "artifacts:alertEmail": "oncall@example.org",
   "gcp:project": "demo-project",
   "aws:region": "us-east-1",
+  "aws:allowedAccountIds": ["123456789012"],
 };
 
 const hex = (digit: string): string => digit.repeat(64);

@@ -64,6 +64,14 @@ test("the storage settings are those of the providers", () => {
   });
 });
 
+test("what is wrong between settings is told with what is wrong in one", () => {
+  const errors = refused({ ...least, "artifacts:domain": undefined, "artifacts:minInstances": 30 });
+  assert.deepEqual(
+    errors.map((line) => line.slice(0, line.indexOf(":", 10))),
+    ["artifacts:domain", "artifacts:minInstances"],
+  );
+});
+
 test("everything that is missing is named at once", () => {
   assert.deepEqual(
     refused({}).map((line) => line.slice(0, line.indexOf(":", 10))),
@@ -91,7 +99,7 @@ for (const [what, change, error] of [
   ],
   [
     "a region of the other cloud",
-    { "artifacts:awsRegions": ["us-east1"], "aws:region": "us-east-1" },
+    { "artifacts:awsRegions": ["us-east1"] },
     'artifacts:awsRegions[0]: "us-east1" is not a region of AWS; did you mean "us-east-1"?',
   ],
   [
@@ -106,13 +114,38 @@ for (const [what, change, error] of [
   ],
   [
     "AWS regions without a region of the provider",
-    { "artifacts:awsRegions": ["us-east-1"] },
-    "aws:region: is missing: it must be set when artifacts:awsRegions lists any: the provider starts there",
+    { "artifacts:awsRegions": ["us-east-1"], "aws:allowedAccountIds": ["123456789012"] },
+    "aws:region: must be set when artifacts:awsRegions lists any: the provider starts there",
   ],
   [
     "more instances at least than at most",
     { "artifacts:minInstances": 21 },
-    "artifacts:minInstances: 21 must not exceed maxInstances",
+    "artifacts:minInstances: 21 must not exceed maxInstances, 20",
+  ],
+  [
+    "AWS regions without the account",
+    { "artifacts:awsRegions": ["us-east-1"], "aws:region": "us-east-1" },
+    "aws:allowedAccountIds: must name one account when artifacts:awsRegions lists any: the provider then changes no other",
+  ],
+  [
+    "instances for a region that is not served",
+    { "artifacts:minInstancesByRegion": { "us-east1": 1 } },
+    'artifacts:minInstancesByRegion: "us-east1" is not among this stack\'s regions',
+  ],
+  [
+    "a retiring region that is not listed",
+    { "artifacts:retiringRegions": ["europe-west2"] },
+    'artifacts:retiringRegions: "europe-west2" is not among this stack\'s regions; did you mean "europe-west1"?',
+  ],
+  [
+    "a vanity host elsewhere",
+    { "artifacts:vanityHost": "registry.example.com" },
+    'artifacts:vanityHost: "registry.example.com" must end with ".example.org": its records are put into the same zone',
+  ],
+  [
+    "a state bucket without its key",
+    { "artifacts:stateBucket": "demo-state" },
+    "artifacts:stateBucket, artifacts:stateKey: must be set together, or neither",
   ],
   [
     "a word for a number",
