@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Address } from "./address.ts";
 import { type Behaviour, Conflict } from "./behaviours/behaviour.ts";
 import { dnsRecords, resolve } from "./dns.ts";
 import type { Inventory, Resource } from "./inventory.ts";
-import type { Address } from "./load-balancer.ts";
 import { inUse, missingReference, type Refused } from "./references.ts";
 
 /** What the control API serves. */

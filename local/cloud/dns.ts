@@ -1,5 +1,5 @@
+import type { Address } from "./address.ts";
 import type { Inventory } from "./inventory.ts";
-import type { Address } from "./load-balancer.ts";
 
 /** A record of the emulated DNS (Cloudflare). */
 export interface DnsRecord {

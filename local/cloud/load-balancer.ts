@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isIP } from "node:net";
+import type { Address } from "./address.ts";
 import type { Behaviour, CloudParts } from "./behaviours/behaviour.ts";
 import { type CloudRun, serviceType } from "./behaviours/cloud-run.ts";
 import { certificateProblem } from "./certificates.ts";
@@ -19,18 +20,6 @@ export const clientHeader = "x-rehearsal-client";
 
 /** Where a client without {@link clientHeader} is: Council Bluffs, beside us-central1. */
 const defaultPlace: Place = { latitude: 41.26, longitude: -95.86 };
-
-/** One address of a load balancer, and the loopback port that stands for it. */
-export interface Address {
-  readonly name: string;
-  /** The address in the emulated internet, as DNS records name it. */
-  readonly address: string;
-  /** The port clients use in the real cloud, e.g. 443. */
-  readonly addressPort: number;
-  readonly https: boolean;
-  /** The loopback port. Clear text, also where the real one ends TLS. */
-  readonly port: number;
-}
 
 /**
  * The global external load balancers: one loopback port per global forwarding rule. What a request meets behind it is looked up in the

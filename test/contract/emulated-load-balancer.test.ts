@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { request } from "node:http";
 import { after, before, test } from "node:test";
+import type { Address } from "../../local/cloud/address.ts";
 import type { Values } from "../../local/cloud/inventory.ts";
-import type { Address } from "../../local/cloud/load-balancer.ts";
 import { echoZip, make, serviceId, serviceInputs, type TestCloud, testCloud, upload } from "./emulated-cloud.ts";
 
 const serviceType = "gcp:cloudrunv2/service:Service";

@@ -1,0 +1,89 @@
+/** A whole program on the real engine and the emulated cloud: what is there stays as it is until the program changes. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cp, mkdir, symlink, writeFile } from "node:fs/promises";
+import { delimiter, dirname, join } from "node:path";
+import { after, before, test } from "node:test";
+import type { Address } from "../../local/cloud/address.ts";
+import type { Resource } from "../../local/cloud/inventory.ts";
+import { installProviders } from "../../local/providers/install.ts";
+import { languageHostEnvironment, toolPath } from "../../local/tools/tools.ts";
+import { echoZip, type TestCloud, testCloud } from "./emulated-cloud.ts";
+
+let t: TestCloud;
+let program: string;
+let environment: NodeJS.ProcessEnv;
+let engine: string;
+
+before(async () => {
+  [t, engine] = await Promise.all([testCloud(), toolPath("pulumi")]);
+  program = join(t.dir, "program");
+  await cp(join(import.meta.dirname, "emulated-program"), program, { recursive: true });
+  await symlink(join(import.meta.dirname, "../../node_modules"), join(program, "node_modules"));
+  await writeFile(join(program, "package.json"), '{"type":"module"}');
+  await writeFile(join(program, "service.zip"), echoZip("1"));
+  const settings = { "gcp:project": "demo", "aws:region": "us-east-1", "emulated:greeting": "hello" };
+  await writeFile(join(program, "Pulumi.local.yaml"), JSON.stringify({ config: settings }));
+  await mkdir(join(t.dir, "state"));
+  environment = {
+    ...process.env,
+    ...languageHostEnvironment(),
+    ...t.cloud.environment,
+    PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter),
+    PULUMI_HOME: join(t.dir, "home"),
+    PULUMI_BACKEND_URL: `file://${join(t.dir, "state")}`,
+    PULUMI_CONFIG_PASSPHRASE: "",
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    PULUMI_SKIP_CHECKPOINTS: "true",
+  };
+  installProviders(join(t.dir, "home"));
+  await pulumi("stack", "init", "local");
+});
+after(() => t.end());
+
+/** Runs the CLI; fails the test if it fails. */
+async function pulumi(...args: string[]): Promise<string> {
+  const options = args[0] === "stack" ? [] : ["--suppress-progress", "--stack", "local"];
+  const child = spawn(engine, [...args, "--non-interactive", "--color", "never", ...options], {
+    cwd: program,
+    env: environment,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk: Buffer) => {
+      output += chunk;
+    });
+  }
+  const [code] = await once(child, "close");
+  assert.equal(code, 0, `pulumi ${args.join(" ")}\n${output}`);
+  return output;
+}
+
+test("what was made is what is there: no warning, and the next preview and refresh find nothing to do", async () => {
+  const output = await pulumi("up", "--yes", "--skip-preview");
+  assert.match(output, /\+ \d+ created/);
+  assert.doesNotMatch(output, /warning/i);
+  await pulumi("preview", "--expect-no-changes", "--diff");
+  await pulumi("refresh", "--preview-only", "--expect-no-changes");
+});
+
+test("the name leads to the service", async () => {
+  const resolved = await fetch(`${t.cloud.control}/v1/resolve?host=artifacts.example.org`);
+  const { port } = (await resolved.json()) as Address;
+  const answer = (await (await fetch(`http://127.0.0.1:${port}/`)).json()) as { env: { REGION: string } };
+  assert.equal(answer.env.REGION, "hello");
+});
+
+test("a change of the program changes what it should, and only that", async () => {
+  const output = await pulumi("up", "--yes", "--skip-preview", "--config", "emulated:greeting=good day");
+  assert.match(output, /~ 2 updated\n +\d+ unchanged/);
+  await pulumi("preview", "--expect-no-changes");
+});
+
+test("everything can be taken away again", async () => {
+  await pulumi("destroy", "--yes", "--skip-preview");
+  const left = (await (await fetch(`${t.cloud.control}/v1/resources`)).json()) as Resource[];
+  assert.deepEqual(left, []);
+});
