@@ -23,6 +23,8 @@ export interface CloudOptions {
   readonly registries?: readonly string[];
   /** AWS regions, likewise. */
   readonly s3Regions?: readonly string[];
+  /** Gives the start up: what was started is stopped, and the start throws. Without effect afterwards. */
+  readonly signal?: AbortSignal;
 }
 
 /** A running emulated cloud. */
@@ -59,11 +61,25 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   let running: Running | undefined;
   try {
     running = await open(dir, options, processes);
-    return { ...(await running.start(options)), leftovers };
+    return { ...(await unlessAborted(options.signal, running.start(options))), leftovers };
   } catch (error) {
     await running?.close();
     await processes.stopAll();
     throw error;
+  }
+}
+
+async function unlessAborted<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
+  if (signal === undefined) return work;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([promise, work]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+    work.catch(() => {}); // after an abort it fails because its servers are gone
   }
 }
 
@@ -103,8 +119,7 @@ async function open(dir: string, options: CloudOptions, processes: Processes): P
   });
   const close = async (): Promise<void> => {
     await Promise.all([closeServer(control), loadBalancers.close(), cloudRun.close(), servers.close()]);
-    inventory.save();
-    await processes.stopAll();
+    await Promise.all([inventory.save(), processes.stopAll()]);
   };
   return {
     close,
@@ -123,7 +138,7 @@ async function open(dir: string, options: CloudOptions, processes: Processes): P
         ...[...regions].map((region) => servers.gateway(region)),
       ]);
       const problems = await resume(inventory, behaviours);
-      inventory.save();
+      await inventory.save();
       const address = `http://127.0.0.1:${controlPort}`;
       return {
         control: address,

@@ -37,6 +37,10 @@ class Refusal extends Error {
 export function controlServer(cloud: Controlled): Server {
   const busy = new Set<string>();
   return createServer((request, response) => {
+    if (fromBrowserPage(request)) {
+      reply(response, 403, { error: "The control API takes no requests from web pages" });
+      return;
+    }
     answer(cloud, busy, request).then(
       ({ status, body }) => reply(response, status, body),
       (error: unknown) => {
@@ -45,6 +49,15 @@ export function controlServer(cloud: Controlled): Server {
       },
     );
   });
+}
+
+/**
+ * A page of any site can have a browser send requests to a loopback port, and this API starts programs. A browser names the page's origin,
+ * and a name that a foreign DNS points at loopback is in the Host header.
+ */
+function fromBrowserPage({ headers }: IncomingMessage): boolean {
+  const named = !/^(127\.0\.0\.1|localhost)(:\d+)?$/.test(headers.host ?? "");
+  return named || headers.origin !== undefined || /^(cross|same)-site$/.test(String(headers["sec-fetch-site"] ?? ""));
 }
 
 async function answer(
@@ -68,7 +81,7 @@ async function answer(
         const found =
           before === undefined ? await behaviour?.create?.(wanted) : await behaviour?.update?.(wanted, before);
         const made = { ...wanted, computed: { ...wanted.computed, ...before?.computed, ...found } };
-        cloud.inventory.put(made);
+        await cloud.inventory.put(made);
         return { status: 201, body: made };
       });
     }
@@ -81,7 +94,7 @@ async function answer(
         refuse(missingReference(cloud.inventory, wanted));
         const found = await cloud.behaviours[wanted.type]?.update?.(wanted, before);
         const made = { ...wanted, computed: { ...before.computed, ...wanted.computed, ...found } };
-        cloud.inventory.put(made);
+        await cloud.inventory.put(made);
         return { status: 200, body: made };
       });
     }
@@ -104,7 +117,7 @@ async function answer(
           refuse(inUse(cloud.inventory, found));
         }
         await cloud.behaviours[name.type]?.delete?.(lost ? unprotected(found) : found);
-        cloud.inventory.remove(name.type, name.id);
+        await cloud.inventory.remove(name.type, name.id);
         return { status: 204 };
       });
     }

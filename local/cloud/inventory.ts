@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { writeJson } from "./json-file.ts";
+import { JsonFile } from "./json-file.ts";
 import type { Allocation } from "./ports.ts";
 
 /** The settings of a resource or of a provider: JSON values. */
@@ -21,13 +21,13 @@ export interface Resource {
 
 /** All that exists in the emulated cloud, kept in one JSON file. */
 export class Inventory {
-  readonly #file: string;
+  readonly #file: JsonFile;
   readonly #resources: Map<string, Resource>;
   /** Purpose -> port, see {@link Ports}. */
   readonly allocation: Allocation;
 
   constructor(file: string, resources: readonly Resource[], allocation: Allocation) {
-    this.#file = file;
+    this.#file = new JsonFile(file, () => ({ resources: this.list(), ports: this.allocation }));
     this.#resources = new Map(resources.map((resource) => [key(resource.type, resource.id), resource]));
     this.allocation = allocation;
   }
@@ -59,18 +59,20 @@ export class Inventory {
     return type === undefined ? all : all.filter((resource) => resource.type === type);
   }
 
-  put(resource: Resource): void {
+  /** Resolves when it is on disk; it is in the inventory at once. */
+  async put(resource: Resource): Promise<void> {
     this.#resources.set(key(resource.type, resource.id), resource);
-    this.save();
+    await this.save();
   }
 
-  remove(type: string, id: string): void {
-    if (this.#resources.delete(key(type, id))) this.save();
+  /** Resolves when it is gone from the disk; it is gone from the inventory at once. */
+  async remove(type: string, id: string): Promise<void> {
+    if (this.#resources.delete(key(type, id))) await this.save();
   }
 
   /** Also keeps the ports, which change in place. */
-  save(): void {
-    writeJson(this.#file, { resources: this.list(), ports: this.allocation });
+  save(): Promise<void> {
+    return this.#file.save();
   }
 }
 

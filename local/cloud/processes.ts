@@ -39,6 +39,7 @@ export class Processes {
   readonly #dir: string;
   readonly #children = new Map<number, Child>();
   #owner: RecordedProcess | undefined;
+  #stopping = false;
 
   /** @param dir where `pids.json` and `logs/` are kept. */
   constructor(dir: string) {
@@ -72,6 +73,7 @@ export class Processes {
     const logFile = join(logs, `${command.purpose.replaceAll(/[^A-Za-z0-9.-]+/g, "-")}.log`);
     const log = createWriteStream(logFile);
     await new Promise<void>((resolve, reject) => log.once("open", () => resolve()).once("error", reject));
+    if (this.#stopping) throw new Error(`The ${command.purpose} is not started: the cloud is being stopped.`);
     const child = spawn(command.file, command.args, {
       cwd: command.cwd,
       env: command.env,
@@ -105,6 +107,7 @@ export class Processes {
 
   /** Stops all children and gives the directory up. */
   async stopAll(): Promise<void> {
+    this.#stopping = true;
     const children = [...this.#children.values()];
     await stopProcesses(children, grace);
     await Promise.all(children.map((child) => child.ended));

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -267,6 +267,28 @@ test("a port in use is one error that names it, and nothing is left running", as
     rival.close();
     await rm(dir, { recursive: true });
   }
+});
+
+test("a start that is given up leaves nothing running", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "emulated-cloud-aborted-"));
+  const abort = new AbortController();
+  const started = startCloud({ dir, ports: await freeBlock(20), registries: ["us"], signal: abort.signal });
+  const refused = assert.rejects(started, /enough/);
+  while (!existsSync(join(dir, "logs"))) await new Promise((resolve) => setTimeout(resolve, 2));
+  abort.abort(new Error("enough"));
+  await refused;
+  assert.equal(existsSync(join(dir, "pids.json")), false);
+  await rm(dir, { recursive: true });
+});
+
+test("the control API takes no orders from web pages", async () => {
+  const url = `${test1.cloud.control}/v1/resources`;
+  assert.equal((await fetch(url)).status, 200);
+  assert.equal((await fetch(url, { headers: { origin: "https://evil.example" } })).status, 403);
+  const rebound = request(url, { headers: { host: "evil.example" } }).end();
+  const [response] = (await once(rebound, "response")) as [IncomingMessage];
+  response.resume();
+  assert.equal(response.statusCode, 403);
 });
 
 const digestOfHello = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
