@@ -1,0 +1,180 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { Connection, type ConnectionSettings } from "../../../redirector/http1/connection.ts";
+import { readHead } from "../../../redirector/http1/head.ts";
+import type { Answer, IncomingRequest } from "../../../redirector/request.ts";
+
+const headers = [["Content-Type", "text/plain"]] as const;
+
+test("a head is read: names in any case, values trimmed, repeated lines joined", () => {
+  const text =
+    "\r\nGET /a?b HTTP/1.1\r\nhost: x\r\nX-FORWARDED-FOR:1\r\nx-forwarded-for: \t2 \r\nUser-Agent: \r\nX-Client-Latlong: 1,2\r\nAccept: a/b\r\n\r\nrest";
+  const head = readHead(text, 0, 1000, "peer");
+  assert.ok(head && "method" in head);
+  assert.deepEqual(
+    [head.method, head.target, head.peer, head.keepAlive, head.hasBody],
+    ["GET", "/a?b", "peer", true, false],
+  );
+  assert.equal(head.header("x-forwarded-for"), "1, 2");
+  assert.equal(head.header("user-agent"), "");
+  assert.equal(head.header("x-client-latlong"), "1,2");
+  assert.equal(head.header("accept"), "a/b");
+  assert.equal(head.header("traceparent"), undefined);
+  assert.equal(text.slice(head.end), "rest");
+});
+
+test("who closes: HTTP/1.0, or whoever is asked to", () => {
+  const keepAlive = (text: string): boolean | undefined => {
+    const head = readHead(text, 0, 1000, undefined);
+    return head && "method" in head ? head.keepAlive : undefined;
+  };
+  assert.equal(keepAlive("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), true);
+  assert.equal(keepAlive("GET / HTTP/1.1\r\nHost: x\r\nConnection: Keep-Alive, Close\r\n\r\n"), false);
+  assert.equal(keepAlive("GET / HTTP/1.0\r\n\r\n"), false);
+  assert.equal(keepAlive("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"), false);
+});
+
+test("any bytes: no crash, and either refused, incomplete, or a request within what was sent", () => {
+  const piece = fc.constantFrom(
+    "GET ",
+    "HEAD ",
+    "/",
+    "/v2/",
+    " HTTP/1.1",
+    " HTTP/1.0",
+    "\r\n",
+    "\n",
+    "\r",
+    "Host: x",
+    ":",
+    " ",
+    "\t",
+    "Content-Length: 5",
+    "Transfer-Encoding: chunked",
+    "Connection: close",
+    "\0",
+    "\u00ff",
+    "%2e",
+    "a",
+  );
+  fc.assert(
+    fc.property(fc.array(fc.oneof(piece, fc.string({ unit: "binary", maxLength: 3 })), { maxLength: 30 }), (pieces) => {
+      const text = Buffer.from(pieces.join(""), "latin1").toString("latin1");
+      const head = readHead(text, 0, 200, undefined);
+      if (head === undefined) return;
+      if ("reason" in head) assert.ok([400, 431, 505].includes(head.status));
+      else {
+        assert.ok(head.end <= text.length);
+        assert.ok(text.slice(0, head.end).endsWith("\r\n\r\n"));
+        assert.match(head.target, /^[\x21-\x7e]+$/);
+        assert.match(head.method, /^[!-~]+$/);
+      }
+    }),
+    { numRuns: 5000 },
+  );
+});
+
+test("however the bytes are cut, the answers are the same", async () => {
+  const requests = [
+    "GET /sync HTTP/1.1\r\nHost: x\r\n\r\n",
+    "HEAD /sync HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET /later HTTP/1.1\r\nHost: x\r\nA: b\r\n\r\n",
+    "GET /sync HTTP/1.1\r\nHost: x\r\nX-Client-Latlong: 1,2\r\n\r\n",
+    "GET /throws HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET /rejects HTTP/1.1\r\nHost: x\r\n\r\n",
+    "POST /sync HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
+  ];
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.constantFrom(...requests), { maxLength: 5 }),
+      fc.array(fc.nat(400), { maxLength: 8 }),
+      async (sent, cuts) => {
+        const text = sent.join("");
+        const whole = await talk([text]);
+        const points = [...new Set([0, ...cuts.filter((cut) => cut < text.length), text.length])].sort((a, b) => a - b);
+        const parts = points.slice(1).map((end, index) => text.slice(points[index], end));
+        assert.deepEqual(await talk(parts), whole);
+        const body = sent.findIndex((each) => each.startsWith("POST"));
+        assert.equal(whole.output.split("HTTP/1.1 ").length - 1, body === -1 ? sent.length : body + 1);
+        assert.equal(whole.ended, body !== -1);
+      },
+    ),
+  );
+});
+
+test("while the other end does not read, nothing more is answered; then all of it", async () => {
+  const wire = new RecordingWire();
+  wire.ready = false;
+  const connection = new Connection(settings(), wire, undefined);
+  const request = "GET /sync HTTP/1.1\r\nHost: x\r\n\r\n";
+  connection.receive(request);
+  connection.receive(request + request);
+  assert.equal(count(wire.output), 1);
+  wire.ready = true;
+  connection.sent();
+  assert.equal(count(wire.output), 3);
+});
+
+test("who sends on and on without reading is cut off", () => {
+  const wire = new RecordingWire();
+  wire.ready = false;
+  const connection = new Connection(settings(), wire, undefined);
+  const request = "GET /sync HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000);
+  for (let i = 0; i < 4; i++) connection.receive(request);
+  assert.equal(wire.ended, "lingering");
+});
+
+test("a server that goes away says so with each answer", () => {
+  const wire = new RecordingWire();
+  const connection = new Connection({ ...settings(), draining: () => true }, wire, undefined);
+  connection.receive("GET /sync HTTP/1.1\r\nHost: x\r\n\r\nGET /sync HTTP/1.1\r\nHost: x\r\n\r\n");
+  assert.match(wire.output, /\r\nConnection: close\r\n\r\nhello$/);
+  assert.equal(count(wire.output), 1);
+  assert.equal(wire.ended, "once sent");
+});
+
+class RecordingWire {
+  output = "";
+  ready = true;
+  ended: "no" | "once sent" | "lingering" = "no";
+
+  send(text: string): boolean {
+    this.output += text;
+    return this.ready;
+  }
+
+  end(linger: boolean): void {
+    this.ended = linger ? "lingering" : "once sent";
+  }
+}
+
+function settings(): ConnectionSettings {
+  return { handle, longestHead: 1000, draining: () => false, date: () => "now", fault: () => undefined };
+}
+
+function handle({ target }: IncomingRequest): Answer | Promise<Answer> {
+  const answer: Answer = { status: 200, headers, body: "hello" };
+  switch (target) {
+    case "/later":
+      return new Promise((resolve) => setImmediate(() => resolve(answer)));
+    case "/throws":
+      throw new Error("meant");
+    case "/rejects":
+      return Promise.reject(new Error("meant"));
+    default:
+      return answer;
+  }
+}
+
+async function talk(parts: readonly string[]): Promise<{ output: string; ended: boolean }> {
+  const wire = new RecordingWire();
+  const connection = new Connection(settings(), wire, undefined);
+  for (const part of parts) connection.receive(part);
+  while (connection.busy) await new Promise((resolve) => setImmediate(resolve));
+  return { output: wire.output, ended: wire.ended !== "no" };
+}
+
+function count(output: string): number {
+  return output.split("HTTP/1.1 ").length - 1;
+}
