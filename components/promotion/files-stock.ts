@@ -1,0 +1,64 @@
+import { type Files, fileLine, joinLines, parseFileLines } from "./files-plan.ts";
+import { MirrorFiles, openBucket } from "./mirror-files.ts";
+import type { Context, FilesRequest, Stock } from "./request.ts";
+
+/** `StockRun` of request.ts for files: what every mirror really holds. Reads content only where a store cannot prove its digest. */
+export async function takeStockOfFiles(request: FilesRequest, context: Context): Promise<Stock> {
+  const wanted = parseFileLines(request.files);
+  const lines = new Set([...wanted].map(([path, sha256]) => fileLine(path, sha256)));
+  const incomplete: Record<string, string> = {};
+  const failures: string[] = [];
+  const progress = request.mirrors.map(({ name }) => ({ name, done: 0, total: 0, failed: 0, bytes: 0 }));
+  await Promise.all(
+    request.mirrors.map(async (mirror, index) => {
+      const files = new MirrorFiles(mirror.name, openBucket(request.storage, mirror), request.prefix, context.signal);
+      try {
+        const held = await contents(files, request.project, (done, total) => {
+          progress[index] = { name: mirror.name, done, total, failed: 0, bytes: 0 };
+          const sum = (of: "done" | "total"): number => progress.reduce((all, one) => all + one[of], 0);
+          context.report({ done: sum("done"), total: sum("total"), failed: 0, bytes: 0, mirrors: progress });
+        });
+        const missing = [...wanted].filter(([path, sha256]) => held.get(path) !== sha256).map(asLine);
+        const extra = [...held].filter(([path, sha256]) => wanted.get(path) !== sha256).map(asLine);
+        for (const line of missing) lines.delete(line);
+        for (const line of extra) lines.add(line);
+        if (missing.length + extra.length > 0) {
+          incomplete[mirror.name] = joinLines([
+            ...missing.map((line) => `+ ${line}`),
+            ...extra.map((line) => `- ${line}`),
+          ]);
+        }
+      } catch (error) {
+        context.signal.throwIfAborted();
+        const cause = error instanceof Error ? error.message : String(error);
+        failures.push(`project ${request.project}, mirror ${mirror.name}: cannot be read: ${cause}`);
+      }
+    }),
+  );
+  return { text: joinLines(lines), incomplete, failures };
+}
+
+function asLine([path, sha256]: readonly [string, string]): string {
+  return fileLine(path, sha256);
+}
+
+/** Hex digests of all that the project has in one mirror, by path. */
+async function contents(
+  files: MirrorFiles,
+  project: string,
+  report: (done: number, total: number) => void,
+): Promise<Files> {
+  const listed = await files.list();
+  const held = new Map<string, string>();
+  let done = 0;
+  await Promise.all(
+    [...listed].map(async ([path, object]) => {
+      const found = await files.identified(path, object);
+      // What another project wrote is not ours to judge, even if the prefixes of two projects overlap.
+      const foreign = found?.project !== undefined && found.project !== project;
+      if (found !== undefined && !foreign) held.set(path, found.sha256);
+      report(++done, listed.size);
+    }),
+  );
+  return held;
+}

@@ -1,0 +1,133 @@
+import pLimit from "p-limit";
+import { Budget } from "./budget.ts";
+import { fileKey, filesPrefix } from "./files-plan.ts";
+import type { StorageSettings } from "./request.ts";
+import {
+  type Bucket,
+  type BucketAddress,
+  chunkBytes,
+  openStorage,
+  type Storage,
+  type Stored,
+} from "./storage/bucket.ts";
+import { measure, readAll } from "./storage/fan-out.ts";
+import { Passing } from "./storage/retry.ts";
+
+/** One project's files in one bucket, as paths. */
+export class MirrorFiles {
+  readonly name: string;
+  readonly bucket: Bucket;
+  readonly #prefix: string;
+  readonly #signal: AbortSignal;
+  #failuresInARow = 0;
+  #lost: MirrorLost | undefined;
+
+  constructor(name: string, bucket: Bucket, prefix: string, signal: AbortSignal) {
+    this.name = name;
+    this.bucket = bucket;
+    this.#prefix = prefix;
+    this.#signal = signal;
+  }
+
+  key(path: string): string {
+    return fileKey(this.#prefix, path);
+  }
+
+  /** The object at a path, if any. */
+  async stat(path: string): Promise<Stored | undefined> {
+    return await this.attempt(() => statOf(this.bucket, this.key(path), this.#signal));
+  }
+
+  /** All objects of the project, by path. */
+  async list(): Promise<Map<string, Stored>> {
+    const prefix = filesPrefix(this.#prefix);
+    return await this.attempt(async () => {
+      const found = new Map<string, Stored>();
+      for await (const object of this.bucket.list(prefix, this.#signal))
+        found.set(object.key.slice(prefix.length), object);
+      return found;
+    });
+  }
+
+  /**
+   * The object with the digest of its content: as its store proves it, else by reading it.
+   * @returns undefined if the object has gone meanwhile.
+   */
+  async identified(path: string, object: Stored): Promise<Identified | undefined> {
+    if (object.sha256 !== undefined) return { ...object, sha256: object.sha256 };
+    const asked = await this.stat(path); // a listing tells less than a look at the object
+    if (asked === undefined) return undefined;
+    const sha256 = asked.sha256 ?? (await this.attempt(() => measured(this.bucket, asked, this.#signal))).sha256;
+    return { ...asked, sha256 };
+  }
+
+  /**
+   * Runs one piece of work with this mirror. A mirror at which many pieces in a row have failed, each after its repetitions, is given
+   * up for this run, so that a dead region costs minutes and not hours.
+   * @throws {@link MirrorLost} once it is given up.
+   */
+  async attempt<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#lost !== undefined) throw this.#lost;
+    try {
+      const result = await work();
+      this.#failuresInARow = 0;
+      return result;
+    } catch (error) {
+      this.failed(error);
+      throw error;
+    }
+  }
+
+  /** Counts a failure at this mirror that {@link attempt} has not seen. */
+  failed(error: unknown): void {
+    if (!(error instanceof Passing)) return;
+    this.#failuresInARow++;
+    if (this.#failuresInARow >= failuresOfALostMirror) this.#lost ??= new MirrorLost(error.message);
+  }
+}
+
+/** An object whose content is known. */
+export type Identified = Stored & { readonly sha256: string };
+
+/** A mirror that is not asked any more in this run. The message is its last failure's. */
+export class MirrorLost extends Error {}
+
+/** After so many failed pieces of work in a row a mirror is given up; each had six attempts. */
+const failuresOfALostMirror = 4;
+
+/** One look at an object, within the limit that all projects share. */
+export async function statOf(bucket: Bucket, key: string, signal: AbortSignal): Promise<Stored | undefined> {
+  return await looks(() => bucket.stat(key, signal));
+}
+
+/** Reads an object to its end and says what it is. */
+export async function measured(
+  bucket: Bucket,
+  object: Stored,
+  signal: AbortSignal,
+): Promise<{ size: number; sha256: string; crc32c: string }> {
+  return await withMemoryFor(object.size, () => measure(readAll(bucket, object, signal)));
+}
+
+/** Runs a copy or a reading of so many bytes when there is memory for it; the memory is that of all projects together. */
+export async function withMemoryFor<T>(size: number, work: () => Promise<T>): Promise<T> {
+  // Small objects are not for nothing: connections are limited too.
+  return await memory.with(Math.max(Math.min(size, 3 * chunkBytes(size)), 4 * 1024 * 1024), work);
+}
+
+/** The bucket at an address; all projects of this process share the clients and their connections. */
+export function openBucket(settings: StorageSettings, address: BucketAddress): Bucket {
+  const { gcsEndpoint, s3Endpoint, s3UsePathStyle } = settings;
+  const key = JSON.stringify([gcsEndpoint, s3Endpoint, s3UsePathStyle]);
+  let storage = storages.get(key);
+  if (storage === undefined) {
+    storage = openStorage(settings);
+    storages.set(key, storage);
+  }
+  return storage.open(address);
+}
+
+// Of the process, not of a request: the quotas of the stores and this process's memory are shared by all projects.
+const storages = new Map<string, Storage>();
+const looks = pLimit(64);
+const memory = new Budget(256 * 1024 * 1024);
