@@ -8,6 +8,8 @@ import { isAlive, type ProcessIdentity, startTime, stopProcesses } from "./proce
 export interface RecordedProcess extends ProcessIdentity {
   /** What it is for, as the user reads it. */
   readonly purpose: string;
+  /** Keeps nothing on disk. */
+  readonly stateless: boolean;
 }
 
 /** What to start. */
@@ -18,6 +20,8 @@ export interface Command {
   readonly args: readonly string[];
   readonly cwd?: string;
   readonly env: Readonly<Record<string, string>>;
+  /** Keeps nothing on disk. */
+  readonly stateless?: boolean;
 }
 
 /** A running child process. */
@@ -60,8 +64,8 @@ export class Processes {
       );
     }
     const leftovers = recorded.children.filter(isAlive);
-    await stopProcesses(leftovers, grace);
-    this.#owner = { pid: process.pid, startTime: startTime(process.pid) ?? "", purpose: "rehearsal" };
+    await stopEach(leftovers);
+    this.#owner = { pid: process.pid, startTime: startTime(process.pid) ?? "", purpose: "rehearsal", stateless: false };
     this.#record();
     return leftovers;
   }
@@ -89,7 +93,8 @@ export class Processes {
     log.close();
     const { pid } = child;
     if (pid === undefined) throw new Error(`The ${command.purpose} ${await ended} (${command.file}).`);
-    const running: Child = { pid, startTime: startTime(pid) ?? "", purpose: command.purpose, logFile, ended };
+    const { purpose, stateless = false } = command;
+    const running: Child = { pid, startTime: startTime(pid) ?? "", purpose, stateless, logFile, ended };
     this.#children.set(pid, running);
     this.#record();
     void ended.then(() => {
@@ -109,7 +114,7 @@ export class Processes {
   async stopAll(): Promise<void> {
     this.#stopping = true;
     const children = [...this.#children.values()];
-    await stopProcesses(children, grace);
+    await stopEach(children);
     await Promise.all(children.map((child) => child.ended));
     this.#owner = undefined;
     rmSync(join(this.#dir, "pids.json"), { force: true });
@@ -117,9 +122,21 @@ export class Processes {
 
   #record(): void {
     if (this.#owner === undefined) return;
-    const children = [...this.#children.values()].map(({ pid, startTime, purpose }) => ({ pid, startTime, purpose }));
+    const children: RecordedProcess[] = [...this.#children.values()].map(({ pid, startTime, purpose, stateless }) => ({
+      pid,
+      startTime,
+      purpose,
+      stateless,
+    }));
     writeJson(join(this.#dir, "pids.json"), { owner: this.#owner, children });
   }
+}
+
+/** TERM to all; what keeps nothing on disk need not end in its own time. */
+async function stopEach(processes: readonly RecordedProcess[]): Promise<void> {
+  const hasty = processes.filter(({ stateless }) => stateless);
+  const careful = processes.filter(({ stateless }) => !stateless);
+  await Promise.all([stopProcesses(hasty, 100), stopProcesses(careful, grace)]);
 }
 
 /** The last lines of a log file, for an error message. */

@@ -221,7 +221,7 @@ export async function ready(url: string, child: Child): Promise<void> {
   for (;;) {
     if (end !== undefined) throw new Error(`The ${child.purpose} ${end}.\n${logTail(child.logFile)}`);
     if (await accepts(port)) {
-      const response = await fetch(url);
+      const response = await fetch(url, { headers: { connection: "close" } }); // a kept one delays the server's stop
       await response.arrayBuffer();
       if (response.ok) return;
     }

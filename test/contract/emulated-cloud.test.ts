@@ -233,7 +233,7 @@ test("after a kill -9 the next start stops what was left, and only that", async 
 
   // A stranger that since got the pid of a child: the same pid, another start time.
   const stranger = spawn("sleep", ["60"], { detached: true, stdio: "ignore" });
-  recorded.children.push({ pid: stranger.pid!, startTime: "1", purpose: "image registry gone" });
+  recorded.children.push({ pid: stranger.pid!, startTime: "1", purpose: "image registry gone", stateless: false });
   await writeFile(join(dir, "pids.json"), JSON.stringify(recorded));
 
   const next = await startCloud({ dir, ports });

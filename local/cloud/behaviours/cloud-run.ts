@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { existsSync, mkdirSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -11,7 +10,7 @@ import { closeServer, listen } from "../servers.ts";
 import { object, objects, text, texts } from "../values.ts";
 import { unzip } from "../zip.ts";
 import type { Behaviour, CloudParts } from "./behaviour.ts";
-import { download } from "./gcs.ts";
+import { contentOf, download } from "./gcs.ts";
 
 /** The type token of a Cloud Run service. */
 export const serviceType = "gcp:cloudrunv2/service:Service";
@@ -38,6 +37,8 @@ export class CloudRun {
   readonly #parts: CloudParts;
   readonly #revisions = new Map<string, Revision>();
   readonly #fronts = new Map<string, Server>();
+  /** The end of a service's replaced revision: nobody waits for it but who needs its port. */
+  readonly #retiring = new Map<string, Promise<void>>();
   readonly #unpacking = new Map<string, Promise<void>>();
 
   constructor(parts: CloudParts) {
@@ -88,6 +89,7 @@ export class CloudRun {
     const container = onlyContainer(inputs);
     const dir = await this.#unpack(container);
     const revisionName = `${name}-${String(generation).padStart(5, "0")}`;
+    await this.#retiring.get(id);
     const [even, odd] = purposes(location, name);
     const port = await this.#parts.ports.take(generation % 2 === 0 ? even : odd);
     const command = [...texts(container["commands"]), ...texts(container["args"])];
@@ -99,6 +101,7 @@ export class CloudRun {
         file: existsSync(join(dir, file)) ? join(dir, file) : file,
         args,
         cwd: dir,
+        stateless: true,
         env: {
           PATH: process.env["PATH"] ?? "",
           HOME: dir,
@@ -113,7 +116,11 @@ export class CloudRun {
     this.#keepRunning(revision, start);
     const before = this.#revisions.get(id);
     this.#revisions.set(id, revision);
-    if (before !== undefined) await this.#retire(before);
+    if (before !== undefined) {
+      const retiring = this.#retire(before);
+      retiring.catch(() => {}); // told to the next deployment, which needs the port
+      this.#retiring.set(id, retiring);
+    }
     const uri = await this.#openFront(resource, location, name);
     const project = text(inputs, "project", config);
     const full = `projects/${project}/locations/${location}/services/${name}/revisions/${revisionName}`;
@@ -154,7 +161,8 @@ export class CloudRun {
     const revision = this.#revisions.get(id);
     if (revision === undefined) return;
     this.#revisions.delete(id);
-    await this.#retire(revision);
+    await Promise.all([this.#retire(revision), this.#retiring.get(id)]);
+    this.#retiring.delete(id);
     for (const purpose of purposes(text(inputs, "location"), text(inputs, "name"))) this.#parts.ports.release(purpose);
   }
 
@@ -169,9 +177,10 @@ export class CloudRun {
   /** Unpacked once per content: two regions share the tree, and a restart finds it. */
   async #unpack(container: Values): Promise<string> {
     const source = object(object(container["sourceCode"])["cloudStorageSource"]);
-    const zip = await download(this.#parts.servers.gcs, text(source, "bucket"), text(source, "object"));
-    const dir = join(this.#parts.dir, "packages", createHash("sha256").update(zip).digest("hex").slice(0, 32));
-    const unpacked = this.#unpacking.get(dir) ?? unpackTo(zip, dir);
+    const [bucket, archive] = [text(source, "bucket"), text(source, "object")];
+    const { gcs } = this.#parts.servers;
+    const dir = join(this.#parts.dir, "packages", await contentOf(gcs, bucket, archive));
+    const unpacked = this.#unpacking.get(dir) ?? unpackTo(dir, () => download(gcs, bucket, archive));
     this.#unpacking.set(dir, unpacked);
     try {
       await unpacked;
@@ -278,12 +287,12 @@ function environment(container: Values): Record<string, string> {
   return variables;
 }
 
-async function unpackTo(zip: Buffer, dir: string): Promise<void> {
+async function unpackTo(dir: string, fetchZip: () => Promise<Buffer>): Promise<void> {
   if (existsSync(dir)) return;
   const part = `${dir}.part`;
   await rm(part, { recursive: true, force: true });
   mkdirSync(part, { recursive: true });
-  await unzip(zip, part);
+  await unzip(await fetchZip(), part);
   await rename(part, dir);
 }
 

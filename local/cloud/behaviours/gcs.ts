@@ -77,6 +77,13 @@ export function bucketObject({ servers }: CloudParts): Behaviour {
   };
 }
 
+/** A text that tells an object's content from any other's: its MD5, as Cloud Storage has it. Throws if the object is not there. */
+export async function contentOf(gcs: string, bucketName: string, name: string): Promise<string> {
+  const url = `${gcs}/storage/v1/b/${encodeURIComponent(bucketName)}/o/${encodeURIComponent(name)}`;
+  const { md5Hash } = (await (await call(url, { method: "GET" })).json()) as { md5Hash: string };
+  return Buffer.from(md5Hash, "base64").toString("hex");
+}
+
 /** Downloads an object. Throws, naming it, if it is not there. */
 export async function download(gcs: string, bucketName: string, name: string): Promise<Buffer> {
   const url = `${gcs}/storage/v1/b/${encodeURIComponent(bucketName)}/o/${encodeURIComponent(name)}?alt=media`;
