@@ -14,12 +14,15 @@ export interface Position {
 export class Source {
   /** The path as the user can open it. */
   readonly file: string;
+  /** The text as it was given. */
+  readonly original: string;
   /** The text without byte order mark. */
   readonly text: string;
   private lineStarts: number[] | undefined;
 
   constructor(file: string, text: string) {
     this.file = file;
+    this.original = text;
     this.text = text.startsWith("\uFEFF") ? text.slice(1) : text;
   }
 

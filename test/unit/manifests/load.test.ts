@@ -54,10 +54,10 @@ test("only regular UTF-8 files of bounded size and depth are read; hidden files 
   await symlink("../good/project.yaml", join(root, "linked/images.yaml"));
   const { projects, problems } = await loadManifests(root);
   assert.deepEqual(problems.map(problemLine), [
-    `${root}/big/images.yaml:1:1: 4194305 bytes: 4194304 at most; split it into files in a folder images/ or files/`,
-    `${root}/deep/images/more:1:1: folder "more" is too deep: a project has images/*.yaml and files/*.yaml, no folders below`,
+    `${root}/big/images.yaml:1:1: 4194305 bytes: 4194304 at most; split it into several files`,
+    `${root}/deep/images/more:1:1: folder "more" has no place here: nothing is read from it`,
     `${root}/latin/project.yaml:1:1: not UTF-8 text: save it as UTF-8`,
-    `${root}/linked/images.yaml:1:1: "images.yaml" is not a regular file: manifests are read without following links`,
+    `${root}/linked/images.yaml:1:1: "images.yaml" is not a regular file: links are not followed`,
     `${root}/notes.txt:1:1: a file beside the projects' folders: each project has a folder of its own, made by npm run new`,
   ]);
   assert.deepEqual(

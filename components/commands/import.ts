@@ -1,0 +1,153 @@
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { parseArgs } from "node:util";
+import { type Imported, importedFolders, importK8s } from "../manifests/import-k8s.ts";
+import { counted } from "../manifests/lines.ts";
+import { manifestTexts, shownPath } from "../manifests/load.ts";
+import { inReadingOrder, type Problem, problemLine } from "../manifests/problem.ts";
+import { readManifests } from "../manifests/read.ts";
+import { readFolder } from "../manifests/read-folder.ts";
+import { CommandError, runCommand, UsageError } from "./command.ts";
+
+const usage = `Turns the manifests of a checkout of k8s.io into projects of this repository. Lists of images and files are taken over byte for byte.
+
+usage: npm run import -- CHECKOUT [options]
+  CHECKOUT             a checkout of github.com/kubernetes/k8s.io
+  --owners GROUP       the group of projects whose manifests name none
+  --manifests FOLDER   the folder to write into (default manifests)
+  --force              overwrite each project.yaml that is there; without it the one there is kept
+  --dry-run            write nothing
+
+exit code: 0 all taken over, 1 something needs a person (told by file and line), 2 called wrongly`;
+
+await runCommand(usage, async (args) => {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      owners: { type: "string", default: "" },
+      manifests: { type: "string", default: "manifests" },
+      force: { type: "boolean" },
+      "dry-run": { type: "boolean" },
+    },
+  });
+  const [checkout, ...rest] = positionals;
+  if (checkout === undefined || rest.length > 0) throw new UsageError("name one checkout of k8s.io");
+  const { texts, problems: unread } = await readCheckout(checkout);
+  const imported = importK8s(texts, values.owners, shownPath(checkout));
+  const written = await writeTexts(values.manifests, imported.texts, values.force === true, values["dry-run"] === true);
+  const problems = [
+    ...unread,
+    ...imported.problems,
+    ...written.problems,
+    ...(await mistakes(values.manifests, imported.texts)),
+  ];
+  for (const problem of problems.sort(inReadingOrder)) console.log(problemLine(problem));
+  console.log(summary(imported));
+  console.log(
+    `${values.manifests}: ${counted(written.added, "file")} ${values["dry-run"] === true ? "would be added" : "added"}, ${written.changed} changed, ${written.same} as they were, ${written.kept} kept`,
+  );
+  if (imported.places.length > 0)
+    console.log(`promoted today to: ${imported.places.join(", ")}. Mirrors are regions of the stack's config.`);
+  if (imported.accounts.length > 0)
+    console.log(`promoted today by: ${imported.accounts.join(", ")}. Here the stack's own identity does.`);
+  return problems.some(({ severity }) => severity === "error") ? 1 : 0;
+});
+
+/** The files of a checkout that the import knows what to do with. */
+async function readCheckout(checkout: string): Promise<{ texts: Map<string, string>; problems: Problem[] }> {
+  const texts = new Map<string, string>();
+  const problems: Problem[] = [];
+  for (const folder of importedFolders) {
+    if (!(await isFolder(join(checkout, folder)))) continue;
+    const found = await readFolder(join(checkout, folder), {
+      leftAlone: (name) => name.startsWith("."),
+      wanted: () => true,
+      depth: 10,
+    });
+    for (const [path, text] of found.texts) texts.set(`${folder}/${path}`, text);
+    for (const { path, message } of found.faults)
+      problems.push({
+        severity: "error",
+        file: `${shownPath(checkout)}/${folder}/${path}`,
+        line: 1,
+        column: 1,
+        message,
+      });
+  }
+  if (texts.size === 0)
+    throw new CommandError(`${checkout} has nothing to import: none of ${importedFolders.join(", ")} has a file`);
+  return { texts, problems };
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
+    throw error;
+  });
+  return found?.isDirectory() === true;
+}
+
+interface Written {
+  added: number;
+  changed: number;
+  same: number;
+  kept: number;
+  readonly problems: Problem[];
+}
+
+async function writeTexts(
+  folder: string,
+  texts: ReadonlyMap<string, string>,
+  force: boolean,
+  dry: boolean,
+): Promise<Written> {
+  const written: Written = { added: 0, changed: 0, same: 0, kept: 0, problems: [] };
+  for (const [path, text] of texts) {
+    const file = join(folder, path);
+    const there = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return undefined;
+      throw error;
+    });
+    if (there === text) written.same++;
+    else if (there !== undefined && path.endsWith("/project.yaml") && !force) {
+      written.kept++;
+      written.problems.push({
+        severity: "warning",
+        file,
+        line: 1,
+        column: 1,
+        message: "is kept as it is, though the checkout gives another: --force overwrites it",
+      });
+    } else {
+      written[there === undefined ? "added" : "changed"]++;
+      if (dry) continue;
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(file, text);
+    }
+  }
+  return written;
+}
+
+/** What `npm run check` will say of the projects taken over, read together with those that were there. */
+async function mistakes(folder: string, texts: ReadonlyMap<string, string>): Promise<Problem[]> {
+  const there = (await isFolder(folder)) ? (await manifestTexts(folder)).texts : new Map<string, string>();
+  return [...readManifests(new Map([...texts, ...there]), shownPath(folder)).problems];
+}
+
+function summary({ counts }: Imported): string {
+  const sum = (what: "images" | "digests" | "tags" | "files") =>
+    counts.reduce((total, count) => total + count[what], 0);
+  const lines = counts.map(
+    ({ folder, images, digests, tags, files }) =>
+      `  ${folder}: ${[counted(images, "image"), counted(digests, "digest"), counted(tags, "tag"), counted(files, "file")].join(", ")}`,
+  );
+  const total = [
+    counted(counts.length, "project"),
+    counted(sum("images"), "image"),
+    counted(sum("digests"), "digest"),
+    counted(sum("tags"), "tag"),
+    counted(sum("files"), "file"),
+  ];
+  return [...lines, `taken over: ${total.join(", ")}`].join("\n");
+}

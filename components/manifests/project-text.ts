@@ -1,0 +1,64 @@
+import { otherReading } from "./scalars.ts";
+
+/** What a new project.yaml says; what is left out keeps its default. */
+export interface Declaration {
+  readonly description: string;
+  /** "" leaves the place for it empty, which the reader then asks for. */
+  readonly group: string;
+  readonly repositories?: readonly string[];
+  readonly contact?: string | undefined;
+  readonly images: boolean;
+  readonly files: boolean;
+  readonly retentionDays?: string | undefined;
+  readonly imagePrefix?: string | undefined;
+  readonly filePrefix?: string | undefined;
+  readonly mutableTags?: readonly string[];
+  readonly removalShare?: string | undefined;
+}
+
+/** The line by which editors find the schema of a project.yaml without settings of their own. */
+export const schemaLine = "# yaml-language-server: $schema=../../components/manifests/schema/project.schema.json\n";
+
+/** The text of a project.yaml. `comments` are whole lines with their `#`. */
+export function projectText(declaration: Declaration, comments: readonly string[] = []): string {
+  const {
+    description,
+    group,
+    repositories = [],
+    contact,
+    images,
+    files,
+    retentionDays,
+    imagePrefix,
+    filePrefix,
+    mutableTags = [],
+    removalShare,
+  } = declaration;
+  const optional = (key: string, value: string | undefined) =>
+    value === undefined ? "" : `${key}: ${scalar(value)}\n`;
+  return [
+    schemaLine,
+    ...comments.map((comment) => `${comment}\n`),
+    `description: ${scalar(description)}\n`,
+    optional("contact", contact),
+    `owners:\n  group:${group === "" ? "" : ` ${scalar(group)}`}\n`,
+    repositories.length === 0
+      ? ""
+      : `  repositories:\n${repositories.map((repository) => `    - ${scalar(repository)}\n`).join("")}`,
+    `staging:\n  images: ${images}\n  files: ${files}\n`,
+    retentionDays === undefined ? "" : `  retentionDays: ${retentionDays}\n`,
+    optional("imagePrefix", imagePrefix),
+    optional("filePrefix", filePrefix),
+    mutableTags.length === 0
+      ? ""
+      : `mutableTags:\n${mutableTags.map((tag) => `  - ${JSON.stringify(tag)}\n`).join("")}`,
+    removalShare === undefined ? "" : `removalShare: ${removalShare}\n`,
+  ].join("");
+}
+
+/** A value as YAML, in quotes where any reader could take it for something else than its text. JSON's quotes are YAML's (1.2.2, section 1.3). */
+function scalar(text: string): string {
+  const plain = /^[A-Za-z0-9](?:[A-Za-z0-9 ._@/+()-]*[A-Za-z0-9._@/+)-])?$/.test(text);
+  const isText = otherReading({ kind: "scalar", text, plain: true, start: 0 }) === undefined && !/^null$/i.test(text);
+  return plain && isText ? text : JSON.stringify(text);
+}

@@ -1,0 +1,126 @@
+import { type Problem, quoted } from "./problem.ts";
+import type { Source } from "./source.ts";
+import { parseYaml } from "./yaml/parse.ts";
+import { isTrue, type Node, valueAt } from "./yaml/tree.ts";
+
+/** What a promoter-manifest.yaml or filepromoter-manifest.yaml of k8s.io says. */
+export interface Promoter {
+  /** The path below the production repository, or below `binaries/` of the bucket, that most destinations have; of equals the shortest. */
+  readonly prefix: string | undefined;
+  /** Where artifacts come from; one, if all is well. */
+  readonly sources: readonly Named[];
+  readonly destinations: readonly Named[];
+  /** The destinations' regions of Artifact Registry, other registries' hosts, and buckets. */
+  readonly places: readonly string[];
+  readonly accounts: readonly string[];
+}
+
+/** A registry or filestore and where it stands. */
+export interface Named {
+  readonly name: string;
+  readonly start: number;
+}
+
+/** Reads one; adds everything to `problems` that has no counterpart here or is wrong. */
+export function readPromoter(source: Source, kind: "registries" | "filestores", problems: Problem[]): Promoter {
+  const parsed = parseYaml(source.text);
+  if (!parsed.ok)
+    for (const { start, message } of parsed.faults) problems.push(source.problem("error", start, message));
+  const root: Node = (parsed.ok ? parsed.root : undefined) ?? { kind: "map", entries: [], start: 0 };
+  const list = valueAt(root, kind);
+  if (parsed.ok && list?.kind !== "list")
+    problems.push(source.problem("error", root.start, `${kind} is missing: where artifacts go is unknown`));
+  const nameKey = kind === "registries" ? "name" : "base";
+  reportOtherKeys(root, kind === "registries" ? [kind, "images"] : [kind]);
+  const items = list?.kind === "list" ? list.items : [];
+  const entries = items.flatMap((item) => {
+    reportOtherKeys(item, [nameKey, "src", "service-account"]);
+    const [name, account] = [valueAt(item, nameKey), valueAt(item, "service-account")];
+    if (name?.kind !== "scalar")
+      problems.push(source.problem("error", item.start, `${nameKey} is missing: where artifacts go is unknown`));
+    return name?.kind === "scalar"
+      ? [
+          {
+            name: name.text,
+            start: name.start,
+            from: isTrue(valueAt(item, "src")),
+            account: account?.kind === "scalar" ? [account.text] : [],
+          },
+        ]
+      : [];
+  });
+  const [sources, destinations] = [entries.filter(({ from }) => from), entries.filter(({ from }) => !from)];
+  if (list !== undefined && sources.length === 0)
+    problems.push(source.problem("error", list.start, "no entry says src: true: where artifacts come from is unknown"));
+  for (const { name, start } of sources.slice(1))
+    problems.push(
+      source.problem(
+        "error",
+        start,
+        `${quoted(name)} is a second source, which today's promoter takes for a destination: a project has one staging area`,
+      ),
+    );
+  const placed = destinations.flatMap(({ name, start }) => {
+    const place = kind === "registries" ? registryPlace(name) : bucketPlace(name);
+    if (place === undefined)
+      problems.push(
+        source.problem(
+          "error",
+          start,
+          `${quoted(name)} is not taken over: what path clients see is unclear; set the prefix in project.yaml`,
+        ),
+      );
+    return place === undefined ? [] : [{ ...place, start }];
+  });
+  return {
+    prefix: mainPrefix(placed),
+    sources,
+    destinations,
+    places: placed.map(({ place }) => place),
+    accounts: entries.flatMap(({ account }) => account),
+  };
+
+  function reportOtherKeys(node: Node, known: readonly string[]): void {
+    if (node.kind !== "map") return;
+    for (const { key } of node.entries)
+      if (!known.includes(key.text))
+        problems.push(
+          source.problem("warning", key.start, `key ${quoted(key.text)} is not taken over: it means nothing here`),
+        );
+  }
+
+  function mainPrefix(found: readonly { prefix: string; start: number }[]): string | undefined {
+    const byPrefix = Map.groupBy(found, ({ prefix }) => prefix);
+    const [main, ...others] = [...byPrefix].sort(
+      ([a, some], [b, more]) => more.length - some.length || a.length - b.length,
+    );
+    for (const [prefix, [first, ...rest]] of others)
+      if (first !== undefined && main !== undefined)
+        problems.push(
+          source.problem(
+            "error",
+            first.start,
+            `a second prefix is not taken over: ${quoted(prefix)} (${rest.length + 1} destinations) beside ${quoted(main[0])}; a project's artifacts appear in one place`,
+          ),
+        );
+    return main?.[0];
+  }
+}
+
+interface Place {
+  readonly place: string;
+  readonly prefix: string;
+}
+
+/** `<region>-docker.pkg.dev/<project>/<repository>/<prefix>`, or the Container Registry of old, `<host>/<project>/<prefix>`. */
+function registryPlace(name: string): Place | undefined {
+  const regional = /^([a-z0-9-]+)-docker\.pkg\.dev\/[^/]+\/[^/]+(?:\/(.+?))?\/*$/.exec(name);
+  const found = regional ?? /^((?:[a-z]+\.)?gcr\.io)\/[^/]+(?:\/(.+?))?\/*$/.exec(name);
+  return found === null ? undefined : { place: found[1] ?? "", prefix: found[2] ?? "" };
+}
+
+/** `gs://<bucket>/binaries/<prefix>/`, or s3. */
+function bucketPlace(base: string): Place | undefined {
+  const found = /^((?:gs|s3):\/\/[^/]+)\/binaries(?:\/(.+?))?\/*$/.exec(base);
+  return found === null ? undefined : { place: found[1] ?? "", prefix: found[2] ?? "" };
+}
