@@ -7,6 +7,7 @@ import { CloudRun, serviceType } from "./behaviours/cloud-run.ts";
 import { bucket, bucketObject } from "./behaviours/gcs.ts";
 import { s3Bucket, s3BucketPolicy, s3BucketVersioning } from "./behaviours/s3.ts";
 import { controlServer } from "./control.ts";
+import { dnsRecord, recordType } from "./dns.ts";
 import { Inventory } from "./inventory.ts";
 import { forwardingRuleType, globalAddress, LoadBalancers } from "./load-balancer.ts";
 import { type PortBlock, Ports } from "./ports.ts";
@@ -107,6 +108,7 @@ async function open(dir: string, options: CloudOptions, processes: Processes): P
     "gcp:compute/globalAddress:GlobalAddress": globalAddress(parts),
     [forwardingRuleType]: loadBalancers.behaviour,
     [serviceType]: cloudRun.behaviour,
+    [recordType]: dnsRecord(parts),
     "aws:s3/bucket:Bucket": s3Bucket(parts),
     "aws:s3/bucketPolicy:BucketPolicy": s3BucketPolicy(parts),
     "aws:s3/bucketVersioning:BucketVersioning": s3BucketVersioning(parts),

@@ -1,5 +1,6 @@
 import type { Address } from "./address.ts";
-import type { Inventory } from "./inventory.ts";
+import { type Behaviour, type CloudParts, Conflict } from "./behaviours/behaviour.ts";
+import type { Inventory, Resource } from "./inventory.ts";
 
 /** A record of the emulated DNS (Cloudflare). */
 export interface DnsRecord {
@@ -8,7 +9,27 @@ export interface DnsRecord {
   readonly content: string;
 }
 
-const recordType = "cloudflare:index/dnsRecord:DnsRecord";
+/** The type token of a DNS record. */
+export const recordType = "cloudflare:index/dnsRecord:DnsRecord";
+
+/** `cloudflare:index/dnsRecord:DnsRecord`: ids are drawn; what there can be only one of is a record with the same content (error 81058). */
+export function dnsRecord({ inventory }: CloudParts): Behaviour {
+  const identity = ({ inputs }: Resource): string =>
+    JSON.stringify([
+      inputs["zoneId"],
+      inputs["type"],
+      String(inputs["name"]).toLowerCase(),
+      inputs["content"],
+      inputs["data"],
+    ]);
+  return {
+    async create(record) {
+      const same = inventory.list(recordType).find((other) => identity(other) === identity(record));
+      if (same !== undefined) throw new Conflict('{"code":81058,"message":"An identical record already exists."}');
+      return {};
+    },
+  };
+}
 
 /** All DNS records. */
 export function dnsRecords(inventory: Inventory): DnsRecord[] {

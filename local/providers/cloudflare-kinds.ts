@@ -3,12 +3,7 @@ import type { Kind } from "./kind.ts";
 /** The types of Cloudflare that need more than the generic rules. */
 const cloudflareKinds: Readonly<Record<string, Kind>> = {
   "index/dnsRecord:DnsRecord": {
-    // Its real id is a number of Cloudflare's. What makes a record unique there is this (error 81058).
-    id: ({ inputs, id, seed }) =>
-      id ||
-      hex(
-        `${String(inputs["zoneId"])} ${String(inputs["type"])} ${String(inputs["name"])} ${String(inputs["content"] ?? seed)}`,
-      ),
+    id: ({ id, seed }) => id || seed.slice(0, 32),
     replaces: ["zoneId", "type", "name"],
     named: null,
     outputs: () => ({ meta: "{}", proxiable: false, proxied: false }),

@@ -357,6 +357,17 @@ test("ids and outputs have the real providers' forms", async () => {
   assert.deepEqual([bucket.outputs["arn"], bucket.outputs["region"]], ["arn:aws:s3:::layers", "eu-west-2"]);
 });
 
+test("a DNS record is there once, whatever its id", async () => {
+  const type = "cloudflare:index/dnsRecord:DnsRecord";
+  const inputs = { zoneId: "z", name: "a.example.org", type: "A", content: "203.0.113.1", ttl: 300 };
+  const { id, outputs } = await cloudflare.create(type, inputs);
+  await assert.rejects(cloudflare.create(type, inputs), { code: grpc.status.ALREADY_EXISTS, details: /81058/ });
+  const moved = { ...inputs, content: "203.0.113.2" };
+  assert.deepEqual((await cloudflare.diff(type, id, inputs, moved)).replaces, []);
+  await cloudflare.update(type, id, outputs, inputs, moved);
+  assert.notEqual((await cloudflare.create(type, inputs)).id, id);
+});
+
 test("functions answer; an unknown one is named", async () => {
   const { json } = await aws.invoke("aws:iam/getPolicyDocument:getPolicyDocument", {
     statements: [
