@@ -37,7 +37,7 @@ export function readHead(
   const end = text.indexOf("\r\n\r\n", start);
   if ((end === -1 ? text.length : end) - from > longest)
     return { status: 431, reason: "the request's head is too long" };
-  if (end === -1) return undefined;
+  if (end === -1) return mayBeRequest(text, start) ? undefined : badRequestLine;
 
   const lineEnd = text.indexOf("\r\n", start);
   const firstSpace = text.indexOf(" ", start);
@@ -115,6 +115,13 @@ export function readHead(
   return request;
 }
 
+/** Whether what has come so far can become a request: who speaks TLS to us is told at once instead of waiting for more. */
+function mayBeRequest(text: string, start: number): boolean {
+  const firstSpace = text.indexOf(" ", start);
+  const methodEnd = firstSpace === -1 ? text.length : firstSpace;
+  return text.slice(start) === "\r" || (methodEnd - start <= longestMethod && all(text, start, methodEnd, tokenBit));
+}
+
 class Request1 implements RequestHead {
   readonly method: string;
   readonly target: string;
@@ -163,6 +170,7 @@ class Request1 implements RequestHead {
 const badRequestLine: BadHead = { status: 400, reason: "not a request line of HTTP/1.1" };
 const badHeader: BadHead = { status: 400, reason: "a header is not one" };
 
+const longestMethod = 32;
 const cr = 13;
 const lf = 10;
 const space = 32;

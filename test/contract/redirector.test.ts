@@ -140,6 +140,8 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
       ["POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400],
       [`GET / HTTP/1.1\r\nHost: x\r\nA: ${"a".repeat(17_000)}\r\n\r\n`, 431],
       [`GET /${"a".repeat(20_000)}`, 431],
+      ["\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400], // TLS
+      ["x".repeat(40), 400],
     ];
     for (const [text, status] of refused) {
       const answer = readAnswer(await exchange(onBun.port, text));
