@@ -36,6 +36,8 @@ const options = readOptions();
 const folder = rehearsalFolder();
 /** Undone last to first, however it ends. */
 const undo: (() => Promise<void>)[] = [];
+/** A start that is under way gives up. */
+const interrupted = new AbortController();
 let settled = false;
 let ending: Promise<void> | undefined;
 
@@ -93,8 +95,19 @@ async function setUp(): Promise<{ stack: Stack; cloud: Cloud }> {
   say(`Pulumi ${engine.version} (${engine.origin === "built" ? "built from its Go module" : engine.path})`);
   await buildRedirector();
 
-  const cloud = await startCloud({ dir: join(folder, "cloud"), ports: { base: options.ports, size: portBlock } });
-  undo.push(() => cloud.stop());
+  const starting = startCloud({
+    dir: join(folder, "cloud"),
+    ports: { base: options.ports, size: portBlock },
+    signal: interrupted.signal,
+  });
+  // From the first moment on: a start that is given up stops what it had started.
+  undo.push(() =>
+    starting.then(
+      (started) => started.stop(),
+      () => {},
+    ),
+  );
+  const cloud = await starting;
   for (const { purpose, pid } of cloud.leftovers)
     say(`stopped a leftover of a killed rehearsal: ${purpose}, process ${pid}`);
   for (const problem of cloud.problems) say(problem);
@@ -260,6 +273,7 @@ function nextRelease({ projects }: DemoArtifacts): {
 
 /** Ends the rehearsal: stops what it started, last first, then exits. A second call waits for the first. */
 function end(code: number): Promise<void> {
+  interrupted.abort(new Error("interrupted"));
   ending ??= (async () => {
     for (const stop of undo.reverse()) {
       await stop().catch((error: unknown) =>
