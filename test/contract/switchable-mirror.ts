@@ -1,0 +1,43 @@
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import { freePort } from "./seed-servers.ts";
+
+/** A mirror that answers everything with 200, and can be killed, slowed and brought back on the same port. */
+export interface SwitchableMirror {
+  readonly origin: string;
+  /** Time to each answer. */
+  delayMs: number;
+  /** Requests seen. */
+  requests: number;
+  kill(): Promise<void>;
+  revive(): Promise<void>;
+}
+
+/** Starts one. */
+export async function startMirror(): Promise<SwitchableMirror> {
+  const port = await freePort();
+  let server: Server | undefined;
+  const mirror: SwitchableMirror = {
+    origin: `http://127.0.0.1:${port}`,
+    delayMs: 0,
+    requests: 0,
+    async kill() {
+      const dying = server;
+      server = undefined;
+      if (!dying) return;
+      dying.close();
+      dying.closeAllConnections();
+      await once(dying, "close");
+    },
+    async revive() {
+      if (server) return;
+      server = createServer((_, response) => {
+        mirror.requests++;
+        setTimeout(() => response.end(), mirror.delayMs);
+      }).listen(port, "127.0.0.1");
+      await once(server, "listening");
+    },
+  };
+  await mirror.revive();
+  return mirror;
+}
