@@ -12,9 +12,9 @@ export interface MirrorPlan {
   readonly unknown: boolean;
   /** Wanted there, and not known to be there. */
   readonly add: Files;
-  /** Of {@link add}: paths that hold other content since someone changed the mirror, to be put back. */
-  readonly restore: ReadonlySet<string>;
-  /** There, and no longer wanted. */
+  /** Of the paths of {@link add}: those that hold other content, this one, since someone changed the mirror. To be put back. */
+  readonly restore: Files;
+  /** There, and no longer wanted; the digests are what is known of them. */
   readonly remove: Files;
 }
 
@@ -28,7 +28,7 @@ export function planFiles(request: FilesRequest, previous: Previous<FilesRequest
   const present = new Set(asked.keys());
   const plans = request.mirrors.map((mirror): MirrorPlan => {
     if (previous === undefined || !isKnown(mirror, request, previous.request)) {
-      return { mirror, unknown: true, add: wanted, restore: new Set(), remove: new Map() };
+      return { mirror, unknown: true, add: wanted, restore: new Map(), remove: new Map() };
     }
     const { missing, extra } = parseIncomplete(previous.incomplete[mirror.name] ?? "");
     for (const path of extra.keys()) present.add(path);
@@ -40,7 +40,7 @@ export function planFiles(request: FilesRequest, previous: Previous<FilesRequest
       mirror,
       unknown: false,
       add: new Map(add),
-      restore: new Set([...extra.keys()].filter((path) => wanted.has(path))),
+      restore: new Map([...extra].filter(([path]) => wanted.has(path))),
       remove: new Map([...held, ...extra].filter(([path]) => !wanted.has(path))),
     };
   });

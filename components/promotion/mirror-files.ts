@@ -73,16 +73,16 @@ export class MirrorFiles {
       this.#failuresInARow = 0;
       return result;
     } catch (error) {
-      this.failed(error);
-      throw error;
+      throw this.failed(error);
     }
   }
 
-  /** Counts a failure at this mirror that {@link attempt} has not seen. */
-  failed(error: unknown): void {
-    if (!(error instanceof Passing)) return;
-    this.#failuresInARow++;
-    if (this.#failuresInARow >= failuresOfALostMirror) this.#lost ??= new MirrorLost(error.message);
+  /** Counts a failure at this mirror, which {@link attempt} does by itself. @returns the failure. */
+  failed(error: unknown): unknown {
+    if (error instanceof Passing && ++this.#failuresInARow >= failuresOfALostMirror) {
+      this.#lost ??= new MirrorLost(error.message);
+    }
+    return error;
   }
 }
 

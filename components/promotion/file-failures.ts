@@ -1,0 +1,69 @@
+import { type Files, fileLine } from "./files-plan.ts";
+import { MirrorLost } from "./mirror-files.ts";
+import { BucketAbsent } from "./storage/bucket.ts";
+
+/** What went wrong in one run, and the lines that say so. */
+export class FileFailures {
+  readonly #project: string;
+  readonly #wanted: Files;
+  readonly #signal: AbortSignal;
+  readonly #all: { readonly mirror: string; readonly path: string; readonly cause: unknown }[] = [];
+
+  constructor(project: string, wanted: Files, signal: AbortSignal) {
+    this.#project = project;
+    this.#wanted = wanted;
+    this.#signal = signal;
+  }
+
+  add(mirror: string, path: string, cause: unknown): void {
+    this.#all.push({ mirror, path, cause });
+  }
+
+  /** Paths that failed at a mirror. */
+  at(mirror: string): Set<string> {
+    return new Set(this.#all.filter((failure) => failure.mirror === mirror).map(({ path }) => path));
+  }
+
+  /** A line for each file and cause, with the mirrors; one for a mirror that was given up; one for a run that was stopped. */
+  lines(): string[] {
+    const files = new Map<string, { path: string; cause: string; mirrors: string[] }>();
+    const lost = new Map<string, { count: number; cause: string }>();
+    let stopped = 0;
+    for (const { mirror, path, cause } of this.#all) {
+      if (this.#signal.aborted && isStop(cause, this.#signal)) {
+        stopped++;
+      } else if (cause instanceof MirrorLost || cause instanceof BucketAbsent) {
+        lost.set(mirror, { count: (lost.get(mirror)?.count ?? 0) + 1, cause: cause.message });
+      } else {
+        const text = cause instanceof Error ? cause.message : String(cause);
+        const failure = files.get(`${path}\n${text}`) ?? { path, cause: text, mirrors: [] };
+        failure.mirrors.push(mirror);
+        files.set(`${path}\n${text}`, failure);
+      }
+    }
+    return [
+      ...[...files.values()].map(({ path, cause, mirrors }) => this.line(path, cause, mirrors)).sort(),
+      ...[...lost].map(
+        ([mirror, { count, cause }]) =>
+          `project ${this.#project}, mirror ${mirror}: given up with ${counted(count)} to go: ${cause}`,
+      ),
+      ...(stopped > 0 ? [`project ${this.#project}: stopped with ${counted(stopped)} to go`] : []),
+    ];
+  }
+
+  /** One line that names project, file, mirrors and cause. */
+  line(path: string, cause: string, mirrors: readonly string[] = []): string {
+    const sha256 = this.#wanted.get(path);
+    const file = sha256 === undefined ? path : fileLine(path, sha256);
+    const where = mirrors.length === 0 ? "" : `, mirror ${mirrors.join(", ")}`;
+    return `project ${this.#project}, file ${file}${where}: ${cause}`;
+  }
+}
+
+function isStop(cause: unknown, signal: AbortSignal): boolean {
+  return cause === signal.reason || (cause instanceof Error && cause.name === "AbortError");
+}
+
+function counted(files: number): string {
+  return `${files.toLocaleString("en-US")} file${files === 1 ? "" : "s"}`;
+}
