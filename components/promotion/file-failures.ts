@@ -6,11 +6,14 @@ import { BucketAbsent } from "./storage/bucket.ts";
 export class FileFailures {
   readonly #project: string;
   readonly #wanted: Files;
+  readonly #mirrors: readonly string[];
   readonly #signal: AbortSignal;
   readonly #all: { readonly mirror: string; readonly path: string; readonly cause: unknown }[] = [];
 
-  constructor(project: string, wanted: Files, signal: AbortSignal) {
+  /** @param mirrors their names, in the order in which lines name them. */
+  constructor(project: string, mirrors: readonly string[], wanted: Files, signal: AbortSignal) {
     this.#project = project;
+    this.#mirrors = mirrors;
     this.#wanted = wanted;
     this.#signal = signal;
   }
@@ -55,7 +58,8 @@ export class FileFailures {
   line(path: string, cause: string, mirrors: readonly string[] = []): string {
     const sha256 = this.#wanted.get(path);
     const file = sha256 === undefined ? path : fileLine(path, sha256);
-    const where = mirrors.length === 0 ? "" : `, mirror ${mirrors.join(", ")}`;
+    const named = this.#mirrors.filter((name) => mirrors.includes(name));
+    const where = named.length === 0 ? "" : `, mirror ${named.join(", ")}`;
     return `project ${this.#project}, file ${file}${where}: ${cause}`;
   }
 }

@@ -47,7 +47,12 @@ export class FilesRun {
     this.#request = request;
     this.#context = context;
     this.wanted = parseFileLines(request.files);
-    this.failures = new FileFailures(request.project, this.wanted, context.signal);
+    this.failures = new FileFailures(
+      request.project,
+      request.mirrors.map(({ name }) => name),
+      this.wanted,
+      context.signal,
+    );
     this.mirrors = plans.map((plan) => {
       const bucket = openBucket(request.storage, plan.mirror);
       return new MirrorRun(plan, new MirrorFiles(plan.mirror.name, bucket, request.prefix, context.signal));

@@ -13,6 +13,7 @@ import {
   type HeadObjectCommandOutput,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
+  ListObjectVersionsCommand,
   ListPartsCommand,
   PutObjectCommand,
   S3Client,
@@ -140,8 +141,9 @@ class S3Bucket implements Bucket {
         await client.send(command, { abortSignal });
       } catch (error) {
         if (statusOf(error) === 404) return;
-        if (statusOf(error) === 412) throw new ObjectChanged(`${what} has changed since it was looked at`);
-        throw error;
+        if (statusOf(error) !== 412) throw error;
+        if ((await this.stat(object.key, signal)) === undefined) return; // a delete marker matches no ETag either
+        throw new ObjectChanged(`${what} has changed since it was looked at`);
       }
     });
   }
@@ -203,22 +205,17 @@ class S3Upload implements Upload {
 
   async #sendWhole(chunk: Chunk): Promise<void> {
     const { name, key, headers, content } = this.#to;
-    const command = new PutObjectCommand({
+    const input = {
       Bucket: name,
       Key: key,
       Body: chunk.bytes,
       ChecksumSHA256: Buffer.from(content.sha256, "hex").toString("base64"),
-      IfNoneMatch: "*",
       ContentType: headers.contentType,
       CacheControl: headers.cacheControl,
       Metadata: this.#metadata(chunk.crc32c),
-    });
-    await this.#asking(async (client, abortSignal) => {
-      try {
-        await client.send(command, { abortSignal });
-      } catch (error) {
-        throw this.#refusedWrite(error);
-      }
+    };
+    await this.#creating(async (IfNoneMatch, client, abortSignal) => {
+      await client.send(new PutObjectCommand({ ...input, IfNoneMatch }), { abortSignal });
     });
   }
 
@@ -295,7 +292,7 @@ class S3Upload implements Upload {
 
   async #complete(id: string): Promise<void> {
     const { bucket, name, key, content, signal } = this.#to;
-    const command = new CompleteMultipartUploadCommand({
+    const input = {
       Bucket: name,
       Key: key,
       UploadId: id,
@@ -303,15 +300,10 @@ class S3Upload implements Upload {
       ChecksumType: "FULL_OBJECT",
       ChecksumCRC32C: content.crc32c,
       MpuObjectSize: content.size,
-      IfNoneMatch: "*",
-    });
+    } as const;
     try {
-      await this.#asking(async (client, abortSignal) => {
-        try {
-          await client.send(command, { abortSignal });
-        } catch (error) {
-          throw this.#refusedWrite(error);
-        }
+      await this.#creating(async (IfNoneMatch, client, abortSignal) => {
+        await client.send(new CompleteMultipartUploadCommand({ ...input, IfNoneMatch }), { abortSignal });
       });
     } catch (error) {
       // The answer to our own first attempt may have been lost: then the upload is gone because the object is there.
@@ -320,6 +312,36 @@ class S3Upload implements Upload {
       if (made?.size !== content.size || (content.crc32c !== undefined && made.sha256 !== content.sha256)) throw error;
     }
     this.#id = undefined;
+  }
+
+  /** Makes the object visible, if there is none. */
+  async #creating(
+    send: (ifNoneMatch: "*" | undefined, client: S3Client, abortSignal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    const attempt = async (ifNoneMatch: "*" | undefined): Promise<void> => {
+      await this.#asking(async (client, abortSignal) => {
+        try {
+          await send(ifNoneMatch, client, abortSignal);
+        } catch (error) {
+          throw this.#refusedWrite(error);
+        }
+      });
+    };
+    try {
+      await attempt("*");
+    } catch (error) {
+      // In S3 an object whose newest version is a delete marker does not exist, also for If-None-Match ("How to prevent object overwrites
+      // with conditional writes"); other stores with its interface refuse. A bucket with delete markers keeps versions: nothing is lost.
+      if (!(error instanceof ObjectExists) || !(await this.#isDeleteMarker())) throw error;
+      await attempt(undefined);
+    }
+  }
+
+  async #isDeleteMarker(): Promise<boolean> {
+    const { name, key } = this.#to;
+    const command = new ListObjectVersionsCommand({ Bucket: name, Prefix: key, MaxKeys: 10 });
+    const { DeleteMarkers } = await this.#asking((client, abortSignal) => client.send(command, { abortSignal }));
+    return DeleteMarkers?.some((marker) => marker.Key === key && marker.IsLatest === true) ?? false;
   }
 
   #refusedWrite(error: unknown): unknown {

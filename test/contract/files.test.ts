@@ -1,0 +1,396 @@
+/** Promotion of files between real stores: two mirrors in GCS, one in S3. */
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { after, before, beforeEach, describe, test } from "node:test";
+import {
+  DeleteObjectCommand,
+  HeadObjectCommand,
+  ListObjectVersionsCommand,
+  PutObjectCommand,
+} from "@aws-sdk/client-s3";
+import { previewFiles, promoteFiles, removeFiles } from "../../components/promotion/files.ts";
+import { takeStockOfFiles } from "../../components/promotion/files-stock.ts";
+import { RemovalRefused } from "../../components/promotion/removal-guard.ts";
+import type { Context, FilesRequest, Outcome, Previous, Progress } from "../../components/promotion/request.ts";
+import { type ObjectStores, startObjectStores } from "./object-stores.ts";
+
+let stores: ObjectStores;
+let world = 0;
+let names: { staging: string; us: string; eu: string; aws: string };
+
+before(async () => {
+  stores = await startObjectStores();
+});
+after(() => stores.stop());
+
+/** Each test has buckets of its own. */
+beforeEach(async () => {
+  world++;
+  names = { staging: `staging-${world}`, us: `us-${world}`, eu: `eu-${world}`, aws: `aws-${world}` };
+  for (const name of [names.staging, names.us, names.eu]) await stores.makeBucket("gcs", name, { versioned: true });
+  await stores.makeBucket("s3", names.aws, { versioned: true });
+});
+
+const context = (report: (progress: Progress) => void = () => {}): Context => ({
+  signal: new AbortController().signal,
+  report,
+});
+
+function sha256(content: string | Uint8Array): string {
+  return createHash("sha256").update(content).digest("hex");
+}
+
+/** A request for these files, by path. */
+function wanted(files: Record<string, string | Uint8Array>, more: Partial<FilesRequest> = {}): FilesRequest {
+  return {
+    project: "kops",
+    files: lines(files),
+    prefix: "kops",
+    staging: names.staging,
+    removalShare: 0.5,
+    mirrors: [
+      { name: "us", kind: "gcs", bucket: names.us, region: "us-central1" },
+      { name: "eu", kind: "gcs", bucket: names.eu, region: "europe-west1" },
+      { name: "aws", kind: "s3", bucket: names.aws, region: "us-east-1" },
+    ],
+    storage: { gcsEndpoint: `${stores.gcs}/storage/v1/`, s3Endpoint: stores.s3, s3UsePathStyle: true },
+    ...more,
+  };
+}
+
+function lines(files: Record<string, string | Uint8Array>): string {
+  return Object.entries(files)
+    .map(([path, content]) => `${path} sha256:${sha256(content)}\n`)
+    .sort()
+    .join("");
+}
+
+async function stage(files: Record<string, string | Uint8Array>): Promise<void> {
+  for (const [path, content] of Object.entries(files)) await stores.stage(names.staging, path, content);
+}
+
+/** What each mirror serves at a path: its digest, or undefined. Asked by clients that share no code with ours. */
+async function served(path: string): Promise<(string | undefined)[]> {
+  const key = `binaries/kops/${path}`;
+  const gcs = [names.us, names.eu].map(async (bucket) => {
+    const found = await stores.served(bucket, key);
+    return found === undefined ? undefined : sha256(found.bytes);
+  });
+  const { GetObjectCommand } = await import("@aws-sdk/client-s3");
+  const s3 = stores.s3Client.send(new GetObjectCommand({ Bucket: names.aws, Key: key })).then(
+    async ({ Body }) => sha256(await Body!.transformToByteArray()),
+    (error: unknown) => {
+      if ((error as Error).name === "NoSuchKey") return undefined;
+      throw error;
+    },
+  );
+  return await Promise.all([...gcs, s3]);
+}
+
+function previous(
+  request: FilesRequest,
+  outcome: Pick<Outcome, "incomplete"> = { incomplete: {} },
+): Previous<FilesRequest> {
+  return { request, incomplete: outcome.incomplete };
+}
+
+async function promoted(request: FilesRequest, before?: Previous<FilesRequest>): Promise<Outcome> {
+  const outcome = await promoteFiles(request, before, context());
+  assert.deepEqual(outcome.failures, []);
+  assert.deepEqual(outcome.incomplete, {});
+  return outcome;
+}
+
+test("files go to every mirror, with the headers of release files", async () => {
+  const files = {
+    "1.0/linux/kops": randomBytes(100),
+    "1.0/linux/kops.sha256": "sum",
+    "1.0/images.tar.gz": "x",
+    empty: "",
+  };
+  await stage(files);
+  const outcome = await promoted(wanted(files));
+  assert.equal(outcome.summary, "files: 12 copied (312 bytes) in 3 mirrors");
+  for (const [path, content] of Object.entries(files)) {
+    assert.deepEqual(await served(path), Array(3).fill(sha256(content)), path);
+  }
+  const { headers } = (await stores.served(names.us, "binaries/kops/1.0/images.tar.gz"))!;
+  assert.equal(headers.get("content-type"), "application/gzip");
+  assert.equal(headers.get("cache-control"), "public, max-age=86400, immutable");
+  const head = await stores.s3Client.send(
+    new HeadObjectCommand({ Bucket: names.aws, Key: "binaries/kops/1.0/linux/kops.sha256", ChecksumMode: "ENABLED" }),
+  );
+  assert.equal(head.ContentType, "text/plain; charset=utf-8");
+  assert.equal(head.CacheControl, "public, max-age=86400, immutable");
+  assert.equal(head.ChecksumSHA256, Buffer.from(sha256("sum"), "hex").toString("base64"));
+});
+
+test("a large file streams in chunks to all mirrors, and stock needs no download", async () => {
+  const files = { big: randomBytes(30 * 1024 * 1024 + 7) };
+  await stage(files);
+  await promoted(wanted(files));
+  assert.deepEqual(await served("big"), Array(3).fill(sha256(files.big)));
+  assert.deepEqual(await takeStockOfFiles(wanted(files), context()), {
+    text: lines(files),
+    incomplete: {},
+    failures: [],
+  });
+});
+
+test("adding asks only about what is new; nothing new asks nothing", async () => {
+  const first = { a: "a", b: "b" };
+  await stage({ ...first, c: "c" });
+  await promoted(wanted(first));
+  // With all the buckets gone, any request would fail.
+  const nowhere = { gcsEndpoint: "http://127.0.0.1:1/", s3Endpoint: "http://127.0.0.1:1", s3UsePathStyle: true };
+  const nothing = await promoteFiles(wanted(first, { storage: nowhere }), previous(wanted(first)), context());
+  assert.deepEqual(nothing.failures, []);
+  const outcome = await promoted(wanted({ ...first, c: "c" }), previous(wanted(first)));
+  assert.equal(outcome.summary, "files: 3 copied (3 bytes) in 3 mirrors");
+});
+
+test("what is already in production is adopted, what is not named is left alone", async () => {
+  const files = { a: "a" };
+  await stage(files);
+  await stores.stage(names.eu, "binaries/kops/a", "a");
+  await stores.stage(names.eu, "binaries/kops/stranger", "x");
+  const preview = await previewFiles(wanted(files), undefined, context());
+  assert.deepEqual(preview.errors, []);
+  assert.match(preview.warnings.join("\n"), /mirror eu: left alone are 1 files/);
+  const outcome = await promoted(wanted(files));
+  assert.equal(outcome.summary, "files: 2 copied (2 bytes) in 3 mirrors");
+  assert.equal((await stores.served(names.eu, "binaries/kops/stranger"))?.bytes.toString(), "x");
+});
+
+describe("refused", () => {
+  test("54: a file that is nowhere, in the preview and in the run; the others go on", async () => {
+    await stage({ a: "a" });
+    const request = wanted({ a: "a", gone: "x" });
+    const preview = await previewFiles(request, undefined, context());
+    const line = `project kops, file gone sha256:${sha256("x")}`;
+    const cause = `neither gs://${names.staging}/gone nor any mirror has it`;
+    assert.deepEqual(preview.errors, [`${line}: ${cause}`]);
+    const outcome = await promoteFiles(request, undefined, context());
+    assert.deepEqual(outcome.failures, [`${line}, mirror us, eu, aws: ${cause}`]);
+    assert.deepEqual(Object.keys(outcome.incomplete), ["us", "eu", "aws"]);
+    assert.equal(outcome.incomplete["us"], `+ gone sha256:${sha256("x")}\n`);
+    assert.deepEqual(await served("a"), Array(3).fill(sha256("a")));
+    // The next run asks about no more than what is left.
+    await stage({ gone: "x" });
+    const next = await promoted(request, previous(request, outcome));
+    assert.equal(next.summary, "files: 3 copied (3 bytes) in 3 mirrors");
+  });
+
+  for (const size of [10, 20 * 1024 * 1024]) {
+    test(`55: wrong content in staging (${size} bytes): nothing is written anywhere`, async () => {
+      const staged = randomBytes(size);
+      await stage({ a: staged });
+      const request = wanted({ a: "what the manifest says" });
+      const preview = await previewFiles(request, undefined, context());
+      assert.match(
+        preview.errors.join("\n"),
+        new RegExp(`a has sha256:${sha256(staged)}, which is not what the manifest`),
+      );
+      const outcome = await promoteFiles(request, undefined, context());
+      assert.match(
+        outcome.failures.join("\n"),
+        new RegExp(`a has sha256:${sha256(staged)}, which is not what the manifest`),
+      );
+      assert.deepEqual(await served("a"), [undefined, undefined, undefined]);
+    });
+  }
+
+  test("57: other content in production is not overwritten", async () => {
+    await stage({ a: "a" });
+    await stores.stage(names.eu, "binaries/kops/a", "already released");
+    const outcome = await promoteFiles(wanted({ a: "a" }), undefined, context());
+    assert.equal(outcome.failures.length, 1);
+    assert.match(
+      outcome.failures[0]!,
+      /^project kops, file a sha256:.*, mirror eu: production holds other content there/,
+    );
+    assert.deepEqual(await served("a"), [sha256("a"), sha256("already released"), sha256("a")]);
+    const again = await promoteFiles(wanted({ a: "a" }), previous(wanted({ a: "a" }), outcome), context());
+    assert.deepEqual(again.failures, outcome.failures);
+  });
+
+  test("a manifest that changes a released file's digest", async () => {
+    await stage({ a: "a" });
+    await promoted(wanted({ a: "a" }));
+    await stage({ a: "b" });
+    const preview = await previewFiles(wanted({ a: "b" }), previous(wanted({ a: "a" })), context());
+    assert.match(preview.errors.join("\n"), /us, eu, aws: production holds other content .* never changes/);
+    const outcome = await promoteFiles(wanted({ a: "b" }), previous(wanted({ a: "a" })), context());
+    assert.equal(outcome.failures.length, 1);
+    assert.deepEqual(await served("a"), Array(3).fill(sha256("a")));
+  });
+
+  test("48, 62: removing more than the project's share, or all, unless confirmed", async () => {
+    const files = { a: "a", b: "b", c: "c" };
+    await stage(files);
+    await promoted(wanted(files));
+    await assert.rejects(promoteFiles(wanted({ a: "a" }), previous(wanted(files)), context()), RemovalRefused);
+    await assert.rejects(previewFiles(wanted({ a: "a" }), previous(wanted(files)), context()), RemovalRefused);
+    await assert.rejects(removeFiles(previous(wanted(files)), context()), RemovalRefused);
+    assert.deepEqual(await served("b"), Array(3).fill(sha256("b")));
+    const outcome = await removeFiles(previous(wanted(files, { removalShare: 1 })), context());
+    assert.equal(outcome.summary, "files: 9 removed in 3 mirrors");
+    for (const path of Object.keys(files)) assert.deepEqual(await served(path), [undefined, undefined, undefined]);
+  });
+
+  test("removing another project's object", async () => {
+    await stage({ a: "a" });
+    await promoted(wanted({ a: "a" }));
+    const other = { ...wanted({}, { removalShare: 1 }), project: "other" };
+    const outcome = await promoteFiles(other, previous({ ...other, files: lines({ a: "a" }) }), context());
+    assert.match(
+      outcome.failures.join("\n"),
+      /project other, file a, mirror us, eu, aws: the object belongs to project kops/,
+    );
+    assert.deepEqual(await served("a"), Array(3).fill(sha256("a")));
+  });
+
+  test("lines that are none, all at once", async () => {
+    const request = { ...wanted({}), files: "a sha256:123\nb\n" };
+    await assert.rejects(promoteFiles(request, undefined, context()), /"a sha256:123" is not a line[\s\S]*"b" is not/);
+  });
+});
+
+test("a removed file goes from every mirror and stays recoverable in its versions", async () => {
+  const files = { a: "a", b: "b" };
+  await stage(files);
+  await promoted(wanted(files));
+  const preview = await previewFiles(wanted({ a: "a" }), previous(wanted(files)), context());
+  assert.deepEqual(preview.lines, ["remove b from us, eu, aws"]);
+  const outcome = await promoted(wanted({ a: "a" }), previous(wanted(files)));
+  assert.equal(outcome.summary, "files: 3 removed in 3 mirrors");
+  assert.deepEqual(await served("b"), [undefined, undefined, undefined]);
+  assert.deepEqual(await served("a"), Array(3).fill(sha256("a")));
+  const { Versions } = await stores.s3Client.send(
+    new ListObjectVersionsCommand({ Bucket: names.aws, Prefix: "binaries/kops/b" }),
+  );
+  assert.equal(Versions?.length, 1);
+  // 49: the removal is reverted, with staging expired: from nowhere, unless a mirror still has it.
+  await promoted(wanted(files), previous(wanted({ a: "a" })));
+  assert.deepEqual(await served("b"), Array(3).fill(sha256("b")));
+});
+
+test("49, 42: a new mirror is filled from the others when staging has expired", async () => {
+  const files = { a: "a", big: randomBytes(9 * 1024 * 1024) };
+  await stage(files);
+  const two = wanted(files, { mirrors: wanted(files).mirrors.slice(0, 2) });
+  await promoted(two);
+  const outcome = await promoted(wanted(files, { staging: "" }), previous(two));
+  assert.match(outcome.summary, /^files: 2 copied \(9.0 MiB\)/);
+  assert.deepEqual(await served("big"), Array(3).fill(sha256(files.big)));
+  // And the other way round: a region of GCS that was lost, from the S3 bucket alone.
+  const lost = wanted(files, { staging: "", mirrors: wanted(files).mirrors.slice(1) });
+  const fresh = `fresh-${world}`;
+  await stores.makeBucket("gcs", fresh);
+  const rebuilt = {
+    ...lost,
+    mirrors: [{ name: "new", kind: "gcs" as const, bucket: fresh, region: "r" }, lost.mirrors[1]!],
+  };
+  await promoted(rebuilt, previous({ ...lost, mirrors: [lost.mirrors[1]!] }));
+  assert.equal(sha256((await stores.served(fresh, "binaries/kops/big"))!.bytes), sha256(files.big));
+});
+
+test("drift: missing, extra, other content; shown by stock, repaired by the next run", async () => {
+  const files = { a: "a", b: "b", c: "c", d: "d" };
+  await stage(files);
+  await promoted(wanted(files));
+  await stores.s3Client.send(new DeleteObjectCommand({ Bucket: names.aws, Key: "binaries/kops/a" }));
+  await stores.s3Client.send(new PutObjectCommand({ Bucket: names.aws, Key: "binaries/kops/extra", Body: "extra" }));
+  await stores.stage(names.eu, "binaries/kops/b", "tampered");
+  const stock = await takeStockOfFiles(wanted(files), context());
+  assert.deepEqual(stock.failures, []);
+  assert.deepEqual(stock.incomplete, {
+    aws: `+ a sha256:${sha256("a")}\n- extra sha256:${sha256("extra")}\n`,
+    eu: `+ b sha256:${sha256("b")}\n- b sha256:${sha256("tampered")}\n`,
+  });
+  assert.equal(
+    stock.text,
+    `b sha256:${sha256("tampered")}\nc sha256:${sha256("c")}\nd sha256:${sha256("d")}\nextra sha256:${sha256("extra")}\n`,
+  );
+  const preview = await previewFiles(wanted(files), previous(wanted(files), stock), context());
+  assert.deepEqual(preview.errors, []);
+  assert.deepEqual(preview.lines, [
+    `copy a sha256:${sha256("a")} (1 byte) from gs://${names.us} to aws`,
+    `copy b sha256:${sha256("b")} (1 byte) from gs://${names.us} to eu`,
+    "remove b from eu (other content, to be restored)",
+    "remove extra from aws",
+  ]);
+  await promoted(wanted(files), previous(wanted(files), stock));
+  assert.deepEqual(await takeStockOfFiles(wanted(files), context()), {
+    text: lines(files),
+    incomplete: {},
+    failures: [],
+  });
+});
+
+test("63: objects that others wrote, in parts or without our metadata, are compared by their content", async () => {
+  const content = randomBytes(6 * 1024 * 1024);
+  const { Upload } = await import("@aws-sdk/lib-storage");
+  const params = { Bucket: names.aws, Key: "binaries/kops/a", Body: Buffer.concat([content, content]) };
+  await new Upload({ client: stores.s3Client, params, partSize: 5 * 1024 * 1024 }).done();
+  const files = { a: params.Body };
+  const only = wanted(files, { staging: "", mirrors: wanted(files).mirrors.slice(2) });
+  assert.equal((await promoted(only)).summary, "files: nothing done in 1 mirror");
+  assert.deepEqual((await takeStockOfFiles(only, context())).incomplete, {});
+});
+
+test("65: 1,001 files in every mirror", { timeout: 240_000 }, async () => {
+  const files = Object.fromEntries(Array.from({ length: 1_001 }, (_, i) => [`many/${i}`, `content ${i}`]));
+  const entries = Object.entries(files);
+  for (let at = 0; at < entries.length; at += 50) {
+    await Promise.all(entries.slice(at, at + 50).map(([path, content]) => stores.stage(names.staging, path, content)));
+  }
+  const request = wanted(files);
+  let last: Progress | undefined;
+  const outcome = await promoteFiles(
+    request,
+    undefined,
+    context((progress) => (last = progress)),
+  );
+  assert.deepEqual(outcome.failures, []);
+  assert.equal(last?.done, 3_003);
+  assert.equal(last?.total, 3_003);
+  const second = await promoted(request);
+  assert.equal(second.summary, "files: nothing done in 3 mirrors");
+  assert.deepEqual((await takeStockOfFiles(request, context())).incomplete, {});
+});
+
+test("a bucket that does not exist fails that mirror only", async () => {
+  await stage({ a: "a" });
+  const request = wanted({ a: "a" });
+  const mirrors = request.mirrors.map((mirror) =>
+    mirror.name === "eu" ? { ...mirror, bucket: "no-such-bucket" } : mirror,
+  );
+  const preview = await previewFiles({ ...request, mirrors }, undefined, context());
+  assert.deepEqual(preview.errors, []); // in a preview, the program may be about to make it
+  const outcome = await promoteFiles({ ...request, mirrors }, undefined, context());
+  assert.deepEqual(outcome.failures, [
+    "project kops, mirror eu: given up with 1 file to go: gs://no-such-bucket does not exist",
+  ]);
+  assert.deepEqual(outcome.incomplete, { eu: `+ a sha256:${sha256("a")}\n` });
+  assert.deepEqual(await served("a"), [sha256("a"), undefined, sha256("a")]);
+});
+
+test("a run that is stopped says so, keeps what it did, and the next one goes on", async () => {
+  const files = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`f${i}`, randomBytes(200_000)]));
+  await stage(files);
+  const stop = new AbortController();
+  const outcome = await promoteFiles(wanted(files), undefined, {
+    signal: stop.signal,
+    report: ({ done }) => {
+      if (done >= 5) stop.abort(new Error("stopped"));
+    },
+  });
+  assert.equal(outcome.failures.length, 1, outcome.failures.join("\n"));
+  assert.match(outcome.failures[0]!, /^project kops: stopped with [0-9]+ files to go$/);
+  const left = Object.values(outcome.incomplete).join("").split("\n").length - 1;
+  assert.ok(left > 0 && left < 180, `${left} left`);
+  const next = await promoted(wanted(files), previous(wanted(files), outcome));
+  assert.match(next.summary, /copied/);
+  assert.deepEqual((await takeStockOfFiles(wanted(files), context())).incomplete, {});
+});
