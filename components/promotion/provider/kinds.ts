@@ -1,0 +1,93 @@
+/** The two kinds of promotion, as the provider sees them: their inputs, and the engine that carries them out. */
+import { z } from "zod";
+import type { FilesRequest, ImagesRequest, PreviewRun, PromoteRun, RemoveRun, StockRun } from "../request.ts";
+
+/** What either kind is asked. */
+export type AnyRequest = ImagesRequest | FilesRequest;
+
+/** One kind of promotion. Its runs take only requests of its own schema. */
+export interface Kind<Request = AnyRequest> {
+  /** The input that holds the wanted lines. */
+  readonly text: "images" | "files";
+  /** The inputs' shape. */
+  readonly schema: z.ZodType<Request>;
+  /** Loaded when first needed: a plugin that has nothing to do starts quickly. */
+  load(): Promise<Runs<Request>>;
+}
+
+/** The engine's four runs for one kind. */
+export interface Runs<Request> {
+  readonly preview: PreviewRun<Request>;
+  readonly promote: PromoteRun<Request>;
+  readonly takeStock: StockRun<Request>;
+  readonly remove: RemoveRun<Request>;
+}
+
+/** The kind of a resource type token. Throws if there is none. */
+export function kindOf(type: string): Kind {
+  const kind = kinds[type];
+  if (kind === undefined) throw new Error(`the promotion provider has no resource type ${type}`);
+  return kind as unknown as Kind; // of either kind: its runs and its schema go together
+}
+
+const common = {
+  project: z.string().min(1),
+  prefix: z.string().min(1),
+  staging: z.string(),
+  removalShare: z.number().min(0).max(1),
+  storage: z.strictObject({
+    gcsEndpoint: z.string().optional(),
+    s3Endpoint: z.string().optional(),
+    s3UsePathStyle: z.boolean().optional(),
+  }),
+};
+
+const images: Kind<ImagesRequest> = {
+  text: "images",
+  schema: z.object({
+    ...common,
+    images: z.string(),
+    mirrors: z.array(z.object({ name: z.string().min(1), repository: z.string().min(1) })),
+    layerMirrors: z.array(z.object({ name: z.string().min(1), bucket: z.string().min(1), region: z.string().min(1) })),
+    mutableTags: z.array(z.string()),
+  }),
+  load: async () => {
+    const engine = await import("../images.ts");
+    return {
+      preview: engine.previewImages,
+      promote: engine.promoteImages,
+      takeStock: engine.takeStockOfImages,
+      remove: engine.removeImages,
+    };
+  },
+};
+
+const files: Kind<FilesRequest> = {
+  text: "files",
+  schema: z.object({
+    ...common,
+    files: z.string(),
+    mirrors: z.array(
+      z.object({
+        name: z.string().min(1),
+        kind: z.enum(["gcs", "s3"]),
+        bucket: z.string().min(1),
+        region: z.string().min(1),
+      }),
+    ),
+  }),
+  load: async () => {
+    const [engine, stock] = await Promise.all([import("../files.ts"), import("../files-stock.ts")]);
+    return {
+      preview: engine.previewFiles,
+      promote: engine.promoteFiles,
+      takeStock: stock.takeStockOfFiles,
+      remove: engine.removeFiles,
+    };
+  },
+};
+
+const kinds: Readonly<Record<string, Kind<ImagesRequest> | Kind<FilesRequest>>> = {
+  "promotion:index:PromotedImages": images,
+  "promotion:index:PromotedFiles": files,
+};

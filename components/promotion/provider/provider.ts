@@ -1,0 +1,216 @@
+import {
+  compareInputs,
+  PartialFailure,
+  type Properties,
+  type ResourceLog,
+  type ResourceProvider,
+  unknown,
+} from "../../plugin-protocol.ts";
+import { RemovalRefused } from "../removal-guard.ts";
+import type { Context, Incomplete, Previous } from "../request.ts";
+import { type Confirmed, currentSetting, howToConfirm, parseConfirmed } from "./confirmed.ts";
+import { type AnyRequest, type Kind, kindOf } from "./kinds.ts";
+import { progressLine } from "./progress.ts";
+
+/**
+ * The provider of the promotion resources: a thin shell around the engine of promotion.
+ *
+ * The outputs of a resource are its inputs as last asked for, plus `incomplete`: where mirrors differ from them, as the last run or the
+ * last refresh found. From these two the next run knows what to ask about; equal texts are no request.
+ */
+export function promotionProvider(log: ResourceLog): ResourceProvider {
+  const stop = new AbortController();
+  let confirmed: Confirmed = () => false;
+
+  /** The signal, and progress on the resource's row. */
+  const context = (urn: string, doing: string): Context => ({
+    signal: stop.signal,
+    report: progressLine((line) => void log.status(urn, `${doing} ${line}`)),
+  });
+  /** What one run may remove: a confirmed project's everything. */
+  const allowed = (request: AnyRequest): AnyRequest =>
+    confirmed(request.project) ? { ...request, removalShare: 1 } : request;
+
+  return {
+    name: "promotion",
+    version: "0.1.0",
+
+    configure(config) {
+      confirmed = parseConfirmed(currentSetting(config["confirmRemoval"]));
+    },
+
+    check({ type, news }) {
+      const { inputs, failures } = checked(kindOf(type), news);
+      return { inputs, failures };
+    },
+
+    diff({ type, olds, oldInputs, news }) {
+      const { text } = kindOf(type);
+      const changed = compareInputs(oldInputs, news).filter((name) => !holdsUnknown(news[name]));
+      // Also with equal texts there is work, when a mirror was left incomplete.
+      if (changed.length === 0 && Object.keys(incompleteOf(olds)).length > 0) return { changed: [text] };
+      return { changed, replaces: changed.filter((name) => name === "project" || name === "prefix") };
+    },
+
+    async create({ urn, type, inputs, preview }) {
+      const kind = kindOf(type);
+      if (preview) {
+        await showPreview(urn, kind, inputs, undefined);
+        return { id: "", outputs: inputs };
+      }
+      const id = `${inputs["project"]}:${inputs["prefix"]}`;
+      return { id, outputs: await carryOut(urn, kind, id, inputs, undefined) };
+    },
+
+    async update({ urn, type, id, olds, inputs, preview }) {
+      const kind = kindOf(type);
+      if (preview) {
+        await showPreview(urn, kind, inputs, olds);
+        return { outputs: inputs };
+      }
+      return { outputs: await carryOut(urn, kind, id, inputs, olds) };
+    },
+
+    async read({ urn, type, id, inputs, outputs }) {
+      const kind = kindOf(type);
+      if (outputs[kind.text] === undefined) {
+        throw new Error("a promotion is not imported: `pulumi up` adopts what its mirrors already hold");
+      }
+      const { takeStock } = await kind.load();
+      const stock = await takeStock(requestOf(kind, outputs), context(urn, "taking stock:"));
+      for (const failure of stock.failures) await log.lasting(urn, "warning", failure);
+      const lines = Object.entries(stock.incomplete).flatMap(([mirror, text]) =>
+        splitLines(text).map((line) => `mirror ${mirror}: ${line}`),
+      );
+      if (lines.length > 0) {
+        const what = "The mirrors differ from what was promoted (+ missing there, - there beyond it)";
+        await log.lasting(urn, "warning", `${what}:\n${cut(lines)}`);
+      }
+      // A mirror that could not be read keeps what was known of it.
+      const before = stock.failures.length > 0 ? incompleteOf(outputs) : {};
+      return {
+        id,
+        outputs: outputsOf(outputs, { ...before, ...stock.incomplete }),
+        inputs: { ...inputs, [kind.text]: stock.text },
+      };
+    },
+
+    async delete({ urn, type, outputs }) {
+      const kind = kindOf(type);
+      const { remove } = await kind.load();
+      const previous = previousOf(kind, outputs);
+      const request = allowed(previous.request);
+      const outcome = await explained(request, () => remove({ ...previous, request }, context(urn, "removing:")));
+      if (outcome.failures.length > 0) throw new Error(outcome.failures.join("\n"));
+      await log.lasting(urn, "info", outcome.summary);
+    },
+
+    cancel() {
+      stop.abort(new Error("stopped"));
+    },
+  };
+
+  async function carryOut(
+    urn: string,
+    kind: Kind,
+    id: string,
+    inputs: Properties,
+    olds: Properties | undefined,
+  ): Promise<Properties> {
+    const { promote } = await kind.load();
+    const request = allowed(requestOf(kind, inputs));
+    const previous = olds === undefined ? undefined : previousOf(kind, olds);
+    const outcome = await explained(request, () => promote(request, previous, context(urn, "promoting:")));
+    const outputs = outputsOf(inputs, outcome.incomplete);
+    if (outcome.failures.length > 0) {
+      const reasons = [...outcome.failures, `${outcome.summary}; the next \`pulumi up\` resumes`];
+      throw new PartialFailure({ id, inputs, outputs, reasons });
+    }
+    await log.lasting(urn, "info", outcome.summary);
+    return outputs;
+  }
+
+  /** Says what a real run would do. Throws what would make it fail. */
+  async function showPreview(urn: string, kind: Kind, inputs: Properties, olds: Properties | undefined): Promise<void> {
+    const { preview } = await kind.load();
+    const request = allowed(requestOf(kind, inputs));
+    const previous = olds === undefined ? undefined : previousOf(kind, olds);
+    const found = await explained(request, () => preview(request, previous, context(urn, "looking:")));
+    for (const warning of found.warnings) await log.lasting(urn, "warning", warning);
+    if (found.lines.length > 0) await log.lasting(urn, "info", `The run will:\n${cut(found.lines)}`);
+    if (found.errors.length === 0) return;
+    if (!holdsUnknown(inputs["staging"])) throw new Error(found.errors.join("\n"));
+    await log.lasting(
+      urn,
+      "warning",
+      `The staging area is made by this run, so it can't be looked at:\n${cut(found.errors)}`,
+    );
+  }
+}
+
+/** Inputs checked against their kind. Parts that a preview does not know yet are as good as right. */
+function checked(kind: Kind, news: Properties): { inputs: Properties; failures: string[] } {
+  const { success, error } = kind.schema.safeParse(knownOf(news));
+  if (success) return { inputs: news, failures: [] };
+  return {
+    inputs: news,
+    failures: error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`),
+  };
+}
+
+function requestOf(kind: Kind, properties: Properties): AnyRequest {
+  const { failures } = checked(kind, properties);
+  if (failures.length > 0) throw new Error(failures.join("\n"));
+  return kind.schema.parse(knownOf(properties));
+}
+
+function previousOf(kind: Kind, outputs: Properties): Previous<AnyRequest> {
+  return { request: requestOf(kind, outputs), incomplete: incompleteOf(outputs) };
+}
+
+function incompleteOf(outputs: Properties): Incomplete {
+  return (outputs["incomplete"] as Incomplete | undefined) ?? {};
+}
+
+function outputsOf(properties: Properties, incomplete: Incomplete): Properties {
+  const { incomplete: _before, ...asked } = properties;
+  return Object.keys(incomplete).length === 0 ? asked : { ...asked, incomplete };
+}
+
+/** Without the mirrors and the staging area that only a real run will know. */
+function knownOf(properties: Properties): Properties {
+  const known = { ...properties };
+  if (holdsUnknown(known["staging"])) known["staging"] = "";
+  for (const name of ["mirrors", "layerMirrors"]) {
+    const mirrors = known[name];
+    if (mirrors === unknown) known[name] = [];
+    else if (Array.isArray(mirrors)) known[name] = mirrors.filter((mirror) => !holdsUnknown(mirror));
+  }
+  return known;
+}
+
+function holdsUnknown(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return value === unknown;
+  return Object.values(value).some(holdsUnknown);
+}
+
+/** A refused removal with how to confirm it. */
+async function explained<T>(request: AnyRequest, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof RemovalRefused) throw new Error(`${error.message}. ${howToConfirm(request.project)}`);
+    throw error;
+  }
+}
+
+function splitLines(text: string): string[] {
+  return text.split("\n").filter((line) => line !== "");
+}
+
+/** So many lines that a review can read them; the diff has them all. */
+function cut(lines: readonly string[]): string {
+  const shown = lines.slice(0, 20).map((line) => `  ${line}`);
+  if (lines.length > 20) shown.push(`  ... and ${(lines.length - 20).toLocaleString("en-US")} more`);
+  return shown.join("\n");
+}

@@ -1,0 +1,96 @@
+/** A small program with promotions in it, run by the real engine with the real provider plugin. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { delimiter, dirname, join } from "node:path";
+import { ensureEngine, languageHostEnvironment, toolPath } from "../../local/tools/tools.ts";
+
+const root = join(import.meta.dirname, "../..");
+
+/** What the program declares: by logical name. */
+export type Declared = Readonly<Record<string, { readonly type: "files" | "images"; readonly args: object }>>;
+
+/** What a command of the CLI said. */
+export interface Said {
+  readonly code: number | null;
+  /** Standard output and standard error, in order. */
+  readonly output: string;
+}
+
+/** A stack of its own, in a folder of the caller's. */
+export class PromotionProgram {
+  readonly #folder: string;
+  readonly #engine: string;
+  readonly #environment: NodeJS.ProcessEnv;
+
+  private constructor(folder: string, engine: string) {
+    this.#folder = folder;
+    this.#engine = engine;
+    this.#environment = {
+      ...process.env,
+      ...languageHostEnvironment(),
+      PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter),
+      PULUMI_HOME: join(folder, "home"),
+      PULUMI_BACKEND_URL: `file://${join(folder, "state")}`,
+      PULUMI_CONFIG_PASSPHRASE: "",
+      PULUMI_SKIP_UPDATE_CHECK: "true",
+    };
+  }
+
+  /** Makes the program and its stack in a folder that does not exist yet. */
+  static async make(folder: string): Promise<PromotionProgram> {
+    await ensureEngine(() => {});
+    const program = new PromotionProgram(folder, await toolPath("pulumi"));
+    await mkdir(join(folder, "state"), { recursive: true });
+    await symlink(join(root, "node_modules"), join(folder, "node_modules"));
+    const promotion = join(root, "components/promotion");
+    const settings = {
+      name: "promotions",
+      main: "index.ts",
+      runtime: { name: "nodejs", options: { typescript: false } },
+      plugins: { providers: [{ name: "promotion", path: join(promotion, "provider"), version: "0.1.0" }] },
+    };
+    await writeFile(join(folder, "Pulumi.yaml"), JSON.stringify(settings)); // JSON is YAML
+    await writeFile(join(folder, "package.json"), '{"type":"module"}');
+    await writeFile(
+      join(folder, "index.ts"),
+      `import { readFileSync } from "node:fs";
+import { PromotedFiles } from "${promotion}/promoted-files.ts";
+import { PromotedImages } from "${promotion}/promoted-images.ts";
+const types = { files: PromotedFiles, images: PromotedImages };
+for (const [name, { type, args }] of Object.entries(JSON.parse(readFileSync("declared.json", "utf8")))) new types[type](name, args);
+`,
+    );
+    await program.declare({});
+    const { code, output } = await program.run("stack", "init", "test");
+    if (code !== 0) throw new Error(output);
+    return program;
+  }
+
+  /** Changes what the program declares. */
+  async declare(declared: Declared): Promise<void> {
+    await writeFile(join(this.#folder, "declared.json"), JSON.stringify(declared));
+  }
+
+  /** Runs a command of the CLI to its end. */
+  async run(...args: string[]): Promise<Said> {
+    return await this.start(...args).ended;
+  }
+
+  /** Starts a command of the CLI, as the leader of a process group of its own. */
+  start(...args: string[]): { readonly child: ChildProcess; readonly ended: Promise<Said> } {
+    const quiet = ["preview", "up", "refresh", "destroy"].includes(args[0] ?? "") ? ["--suppress-progress"] : [];
+    const child = spawn(this.#engine, [...args, "--non-interactive", "--color", "never", ...quiet], {
+      cwd: this.#folder,
+      env: this.#environment,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on("data", (chunk: Buffer) => {
+        output += chunk;
+      });
+    }
+    return { child, ended: once(child, "close").then(([code]: (number | null)[]) => ({ code: code ?? null, output })) };
+  }
+}
