@@ -59,6 +59,6 @@ export function projectText(declaration: Declaration, comments: readonly string[
 /** A value as YAML, in quotes where any reader could take it for something else than its text. JSON's quotes are YAML's (1.2.2, section 1.3). */
 function scalar(text: string): string {
   const plain = /^[A-Za-z0-9](?:[A-Za-z0-9 ._@/+()-]*[A-Za-z0-9._@/+)-])?$/.test(text);
-  const isText = otherReading({ kind: "scalar", text, plain: true, start: 0 }) === undefined && !/^null$/i.test(text);
+  const isText = otherReading({ text, plain: true }) === undefined && !/^null$/i.test(text);
   return plain && isText ? text : JSON.stringify(text);
 }

@@ -26,7 +26,7 @@ export function readPromoter(source: Source, kind: "registries" | "filestores", 
   const parsed = parseYaml(source.text);
   if (!parsed.ok)
     for (const { start, message } of parsed.faults) problems.push(source.problem("error", start, message));
-  const root: Node = (parsed.ok ? parsed.root : undefined) ?? { kind: "map", entries: [], start: 0 };
+  const root: Node = (parsed.ok ? parsed.root : undefined) ?? { kind: "map", entries: [], start: 0, end: 0 };
   const list = valueAt(root, kind);
   if (parsed.ok && list?.kind !== "list")
     problems.push(source.problem("error", root.start, `${kind} is missing: where artifacts go is unknown`));

@@ -81,7 +81,7 @@ export function readManifests(files: ReadonlyMap<string, string>, folder = ""): 
       if (!parsed.ok) for (const { start, message } of parsed.faults) own.push(source.problem("error", start, message));
       else if (kind === "images") images.push(...readImages(parsed.root, source, own));
       else if (kind === "files") wanted.push(...readFiles(parsed.root, source, own));
-      else root = parsed.root ?? { kind: "map", entries: [], start: 0 };
+      else root = parsed.root ?? { kind: "map", entries: [], start: 0, end: 0 };
     }
     const declaration = sources.get("project.yaml");
     if (declaration === undefined) {

@@ -91,13 +91,19 @@ function depthFault(token: CST.Token): Fault | undefined {
 
 function nodeOf(node: unknown, faults: Fault[]): Node | undefined {
   if (node === null) return undefined;
-  if (isAlias(node)) return refused(faults, startOf(node), "aliases (*name) are not read: write the value out");
+  if (isAlias(node)) return refused(faults, node.range?.[0] ?? 0, "aliases (*name) are not read: write the value out");
   if (!isScalar(node) && !isCollection(node)) return refused(faults, 0, "not YAML that a manifest can hold");
-  const start = startOf(node);
+  const [start, valueEnd] = node.range ?? [0, 0];
   if (node.anchor !== undefined) return refused(faults, start, "anchors (&name) are not read: remove it");
   if (node.tag !== undefined) return refused(faults, start, "YAML tags (!name) are not read: remove it");
   if (isScalar(node))
-    return { kind: "scalar", text: String(node.value), plain: node.type === "PLAIN" || node.type === undefined, start };
+    return {
+      kind: "scalar",
+      text: String(node.value),
+      plain: node.type === "PLAIN" || node.type === undefined,
+      start,
+      end: valueEnd,
+    };
   if (isSeq(node)) {
     const items: Node[] = [];
     for (const item of node.items) {
@@ -106,16 +112,16 @@ function nodeOf(node: unknown, faults: Fault[]): Node | undefined {
         : nodeOf(item, faults);
       if (made !== undefined) items.push(made);
     }
-    return { kind: "list", items, start };
+    return { kind: "list", items, start, end: node.flow ? valueEnd : (items.at(-1)?.end ?? start) };
   }
   const entries: Entry[] = [];
   if (isMap(node))
     for (const pair of node.items) {
       const key = keyOf(pair.key, faults, start);
-      const value = pair.value === null && key !== undefined ? emptyAt(key.start) : nodeOf(pair.value, faults);
+      const value = pair.value === null && key !== undefined ? emptyAt(key.end) : nodeOf(pair.value, faults);
       if (key !== undefined && value !== undefined) entries.push({ key, value });
     }
-  return { kind: "map", entries, start };
+  return { kind: "map", entries, start, end: node.flow ? valueEnd : (entries.at(-1)?.value.end ?? start) };
 }
 
 function keyOf(node: unknown, faults: Fault[], start: number): ScalarNode | undefined {
@@ -126,16 +132,12 @@ function keyOf(node: unknown, faults: Fault[], start: number): ScalarNode | unde
 
 /** `{a, b}` has keys without even an empty value node. */
 function emptyAt(start: number): ScalarNode {
-  return { kind: "scalar", text: "", plain: true, start };
+  return { kind: "scalar", text: "", plain: true, start, end: start };
 }
 
 function refused(faults: Fault[], start: number, message: string): undefined {
   faults.push({ start, message });
   return undefined;
-}
-
-function startOf(node: { range?: readonly [number, number, number] | null | undefined }): number {
-  return node.range?.[0] ?? 0;
 }
 
 /** The first faults, one a line: what follows on the same line mostly comes of the first. */

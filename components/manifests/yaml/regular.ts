@@ -116,7 +116,7 @@ function list(lines: Lines, indent: number, depth: number): ListNode {
     items.push(item(lines, indent + lines.at - itemStart, depth + 1));
   }
   if (!lines.done && lines.indent > indent) throw irregular;
-  return { kind: "list", items, start };
+  return { kind: "list", items, start, end: items.at(-1)?.end ?? start };
 }
 
 /** What follows a `- `: a scalar, or a map whose further keys stand below its first. */
@@ -145,7 +145,7 @@ function map(lines: Lines, indent: number, depth: number): MapNode {
     entries.push({ key, value: value(lines, indent, depth) });
   } while (!lines.done && lines.indent === indent && !startsItem(lines));
   if (!lines.done && lines.indent > indent) throw irregular;
-  return { kind: "map", entries, start };
+  return { kind: "map", entries, start, end: entries.at(-1)?.value.end ?? start };
 }
 
 /** What follows a `key:`. */
@@ -191,9 +191,9 @@ function flowLine(lines: Lines): ListNode {
       if (text.charCodeAt(lines.at) === closeBracket) throw irregular;
     } else if (code !== closeBracket) throw irregular;
   }
-  lines.at++;
+  const end = ++lines.at;
   lines.finishLine();
-  return { kind: "list", items, start };
+  return { kind: "list", items, start, end };
 }
 
 /** One scalar; the cursor stops after it. A plain one stops before a colon that ends it. */
@@ -206,7 +206,7 @@ function scalar(lines: Lines): ScalarNode {
       if (at >= text.length || code < space || code === backslash || code > 126) throw irregular;
     if (text.charCodeAt(at + 1) === singleQuote && first === singleQuote) throw irregular;
     lines.at = at + 1;
-    return { kind: "scalar", text: text.slice(start + 1, at), plain: false, start };
+    return { kind: "scalar", text: text.slice(start + 1, at), plain: false, start, end: at + 1 };
   }
   if (first === dash || first === dot || first === colon) throw irregular;
   let at = start;
@@ -216,5 +216,5 @@ function scalar(lines: Lines): ScalarNode {
   }
   if (at === start) throw irregular;
   lines.at = at;
-  return { kind: "scalar", text: text.slice(start, at), plain: true, start };
+  return { kind: "scalar", text: text.slice(start, at), plain: true, start, end: at };
 }

@@ -5,6 +5,8 @@ export interface ScalarNode {
   readonly plain: boolean;
   /** Offset of its first character (the quote, if quoted) in the text, in UTF-16 units. */
   readonly start: number;
+  /** Offset after its last character. */
+  readonly end: number;
 }
 
 /** A sequence. */
@@ -12,6 +14,8 @@ export interface ListNode {
   readonly kind: "list";
   readonly items: readonly Node[];
   readonly start: number;
+  /** Offset after its closing bracket, or after its last item. */
+  readonly end: number;
 }
 
 /** A mapping, entries in source order; a key that stands twice is here twice. */
@@ -19,6 +23,8 @@ export interface MapNode {
   readonly kind: "map";
   readonly entries: readonly Entry[];
   readonly start: number;
+  /** Offset after its closing brace, or after its last value. */
+  readonly end: number;
 }
 
 /** One `key: value` of a mapping. */

@@ -1,0 +1,16 @@
+import { compareTexts, compareVersions } from "./versions.ts";
+
+/**
+ * Where a new entry goes among those that are there: in the order that they follow (versions up, versions down, text), or last where they follow none. What is there
+ * never moves. An undefined key (a digest without a tag) has no place in an order: it goes last.
+ */
+export function placeFor(key: string | undefined, there: readonly (string | undefined)[]): number {
+  if (key === undefined) return there.length;
+  const keys = there.filter((one) => one !== undefined);
+  const order = [compareVersions, (a: string, b: string) => compareVersions(b, a), compareTexts].find((compare) =>
+    keys.every((one, index) => index === 0 || compare(keys[index - 1] ?? one, one) < 0),
+  );
+  if (order === undefined) return there.length;
+  const place = there.findIndex((one) => one !== undefined && order(one, key) > 0);
+  return place === -1 ? there.length : place;
+}

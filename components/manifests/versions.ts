@@ -1,0 +1,52 @@
+/**
+ * Orders tags as versions: numbers as numbers (v1.9 before v1.10), a pre-release (-alpha, -beta, -rc, -dev, -pre) before its release, any other
+ * addition (1.14-1) after it. Total: equal only for equal texts.
+ */
+export function compareVersions(a: string, b: string): number {
+  const [left, right] = [partsOf(a), partsOf(b)];
+  for (let index = 0; index < Math.max(left.length, right.length); index++) {
+    const [one, other] = [left[index], right[index]];
+    if (one === undefined || other === undefined) return one === undefined ? endsBefore(other) : -endsBefore(one);
+    const order = compareParts(one, other);
+    if (order !== 0) return order;
+  }
+  return compareTexts(a, b);
+}
+
+/** Orders texts by UTF-16 units, the same on every machine. */
+export function compareTexts(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** The newest of some tags that name versions (they start with a number, or v and one); undefined if none does. */
+export function newestVersion(tags: readonly string[]): string | undefined {
+  return tags
+    .filter((tag) => /^v?[0-9]/.test(tag))
+    .toSorted(compareVersions)
+    .at(-1);
+}
+
+/** Runs of digits and of other characters; a leading v says nothing. */
+function partsOf(tag: string): string[] {
+  return tag.replace(/^v(?=[0-9])/, "").match(/[0-9]+|[^0-9]+/g) ?? [];
+}
+
+/** How a version compares that ends where another goes on with `rest`. */
+function endsBefore(rest: string | undefined): number {
+  return isPreRelease(rest ?? "") ? 1 : -1;
+}
+
+function compareParts(a: string, b: string): number {
+  const [isNumber, isOtherNumber] = [/^[0-9]/.test(a), /^[0-9]/.test(b)];
+  if (isNumber && isOtherNumber)
+    return (
+      a.replace(/^0+(?=.)/, "").length - b.replace(/^0+(?=.)/, "").length ||
+      compareTexts(a.replace(/^0+(?=.)/, ""), b.replace(/^0+(?=.)/, ""))
+    );
+  if (isPreRelease(a) !== isPreRelease(b)) return isPreRelease(a) ? -1 : 1;
+  return compareTexts(a, b);
+}
+
+function isPreRelease(part: string): boolean {
+  return /^[-.]?(?:alpha|beta|rc|dev|pre|preview|snapshot)/i.test(part);
+}
