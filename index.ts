@@ -1,8 +1,10 @@
 /** The program: what is published, where, by whom, and how clients come to it. Reads as the table of contents of the system. */
 import { existsSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
+import { adoption } from "./components/adoption.ts";
 import { parseStackConfig, type StackConfig } from "./components/config.ts";
 import { Domain, DomainRecords } from "./components/domain.ts";
+import { existingThings } from "./components/existing.ts";
 import { Identities } from "./components/identity.ts";
 import { fileLines, fileSummary, imageLines, imageSummary } from "./components/manifests/lines.ts";
 import { loadManifests } from "./components/manifests/load.ts";
@@ -16,6 +18,10 @@ import { StagingArea, stagingBucketName } from "./components/staging-area.ts";
 
 const config = readConfig();
 const projects = await readProjects(config);
+if (process.env["ARTIFACTS_ADOPT"]) {
+  const except = new Set(process.env["ARTIFACTS_ADOPT_EXCEPT"]?.split(","));
+  pulumi.runtime.registerResourceTransform(adoption({ ...config, existing: existingThings(config), except }));
+}
 
 /** Who may deploy and who may preview, from GitHub. */
 const identities = new Identities("identities", config);
@@ -32,7 +38,7 @@ for (const project of projects) {
     location: config.stagingLocation,
     description: project.description,
     group: project.owners.group,
-    ci: project.owners.repositories.map((repository) => identities.ofRepository(repository)),
+    ci: project.owners.repositories.map((repository) => identities.releasesOf(repository)),
     readers: [identities.deploy, identities.preview],
   });
   if (project.images.length > 0) {
@@ -82,13 +88,23 @@ const redirector = new Redirector("redirector", {
   mirrors: mirrors.addresses,
   addresses: domain.addresses,
   certificateMap: domain.certificateMap,
+  deployer: identities.deploy,
+  projectNumber: identities.projectNumber,
 });
 new DomainRecords("records", { ...config, addresses: domain.addresses }, { dependsOn: redirector });
 
 /** Whether it answers. */
-new Monitoring("monitoring", { project: config.project, host: config.host, email: config.alertEmail });
+new Monitoring("monitoring", { ...config, file: someFile(projects) });
 
 export const url = `https://${config.host}`;
+
+/** Address of a file in production, for monitoring to try. */
+function someFile(all: readonly Project[]): string | undefined {
+  const project = all.find(({ files }) => files.length > 0);
+  if (project === undefined) return undefined;
+  const file = project.files.find(({ name }) => name.endsWith(".sha256")) ?? project.files[0]; // a small one if there is
+  return file && encodeURI(["/binaries", project.filePrefix, file.name].filter((part) => part !== "").join("/"));
+}
 
 /** The stack's config, or every error in it, before anything is registered. */
 function readConfig(): StackConfig {

@@ -52,6 +52,9 @@ export interface StackConfig {
   readonly alertEmail: string | undefined;
   /** Where the storage services answer, as the providers are told by `gcp:storageCustomEndpoint`, `aws:endpoints`, `aws:s3UsePathStyle`. */
   readonly storage: StorageSettings;
+  /** As `gcp:monitoringCustomEndpoint` and `cloudflare:baseUrl` say; undefined: the clouds' own. Read by adoption only. */
+  readonly monitoringEndpoint: string | undefined;
+  readonly cloudflareEndpoint: string | undefined;
 }
 
 const text = (pattern: RegExp, must: string) => z.string({ error: must }).regex(pattern, must);
@@ -143,6 +146,10 @@ const settings = {
   gcp: {
     project: text(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, "must be the id of a Google Cloud project"),
     storageCustomEndpoint: endpoint.optional(),
+    monitoringCustomEndpoint: endpoint.optional(),
+  },
+  cloudflare: {
+    baseUrl: endpoint.optional(),
   },
   aws: {
     region: z.string().optional(),
@@ -210,12 +217,12 @@ function conflicts({ artifacts, aws }: SomeSettings): string[] {
 export function parseStackConfig(
   values: Readonly<Record<string, unknown>>,
 ): { readonly config: StackConfig } | { readonly errors: readonly string[] } {
-  const input: Record<keyof Settings, Record<string, unknown>> = { artifacts: {}, gcp: {}, aws: {} };
+  const input: Record<keyof Settings, Record<string, unknown>> = { artifacts: {}, gcp: {}, aws: {}, cloudflare: {} };
   for (const [fullKey, value] of Object.entries(values)) {
     const [namespace, key] = fullKey.split(":", 2) as [string, string | undefined];
     if (key !== undefined && Object.hasOwn(input, namespace)) input[namespace as keyof Settings][key] = decode(value);
   }
-  const found: Record<string, Record<string, unknown>> = { artifacts: {}, gcp: {}, aws: {} };
+  const found: Record<string, Record<string, unknown>> = { artifacts: {}, gcp: {}, aws: {}, cloudflare: {} };
   const errors: string[] = [];
   for (const [namespace, fields] of Object.entries(settings)) {
     const given = input[namespace as keyof Settings];
@@ -232,7 +239,7 @@ export function parseStackConfig(
   }
   errors.push(...conflicts(found as unknown as SomeSettings));
   if (errors.length > 0) return { errors };
-  const { artifacts, gcp, aws } = found as unknown as Settings; // every field was parsed
+  const { artifacts, gcp, aws, cloudflare } = found as unknown as Settings; // every field was parsed
   const s3 = aws.endpoints?.find((endpoints) => endpoints.s3 !== undefined)?.s3;
   return {
     config: {
@@ -264,6 +271,8 @@ export function parseStackConfig(
         minIn: artifacts.minInstancesByRegion,
       },
       alertEmail: artifacts.alertEmail,
+      monitoringEndpoint: gcp.monitoringCustomEndpoint,
+      cloudflareEndpoint: cloudflare.baseUrl,
       storage: {
         ...(gcp.storageCustomEndpoint !== undefined && { gcsEndpoint: gcp.storageCustomEndpoint }),
         ...(s3 !== undefined && { s3Endpoint: s3 }),

@@ -1,4 +1,5 @@
 import { DnsRecord } from "@pulumi/cloudflare/dnsRecord.js";
+import { ZoneDnssec } from "@pulumi/cloudflare/zoneDnssec.js";
 import { Certificate } from "@pulumi/gcp/certificatemanager/certificate.js";
 import { CertificateMap } from "@pulumi/gcp/certificatemanager/certificateMap.js";
 import { CertificateMapEntry } from "@pulumi/gcp/certificatemanager/certificateMapEntry.js";
@@ -10,8 +11,12 @@ export interface DomainArgs {
   readonly project: string;
   /** The name that clients use. */
   readonly host: string;
-  /** Cloudflare's id of the zone that holds it. */
+  /** One more name for the same, if any, in the same zone. */
+  readonly vanityHost: string | undefined;
+  /** Cloudflare's id of the zone that holds them. */
   readonly zoneId: string;
+  /** Sign the zone. */
+  readonly dnssec: boolean;
   readonly protection: boolean;
 }
 
@@ -22,7 +27,7 @@ export interface Addresses {
 }
 
 /**
- * What the name needs before anything serves it: its addresses, and a certificate that is issued on proof in the DNS, so before the name
+ * What the names need before anything serves them: the addresses, and certificates that are issued on proof in the DNS, so before a name
  * points here and without an outage when it moves here from elsewhere. {@link DomainRecords} then makes the switch.
  */
 export class Domain extends pulumi.ComponentResource {
@@ -32,95 +37,135 @@ export class Domain extends pulumi.ComponentResource {
 
   constructor(name: string, args: DomainArgs, opts?: pulumi.ComponentResourceOptions) {
     super("artifacts:domain:Domain", name, {}, opts);
-    const { project } = args;
-    const address = (ipVersion: "IPV4" | "IPV6"): pulumi.Output<string> => {
-      const physical = `artifacts-${ipVersion.toLowerCase()}`;
-      return new GlobalAddress(
-        physical,
-        { project, name: physical, ipVersion, deletionPolicy: args.protection ? "PREVENT" : "DELETE" },
-        { parent: this, protect: args.protection },
-      ).address;
-    };
-    this.addresses = { ipv4: address("IPV4"), ipv6: address("IPV6") };
+    this.addresses = { ipv4: this.addAddress(args, "IPV4"), ipv6: this.addAddress(args, "IPV6") };
+    if (args.dnssec) {
+      // The DS record that it gives must be entered at the registrar by hand: it is in the outputs of this resource.
+      new ZoneDnssec(name, { zoneId: args.zoneId, status: "active" }, { parent: this });
+    }
+    const map = new CertificateMap(
+      name,
+      { project: args.project, name: mapName, description: "Certificates of the redirector's names" },
+      { parent: this },
+    );
+    const entries = [this.addCertificate(name, args, map, "artifacts", args.host)];
+    if (args.vanityHost !== undefined) {
+      entries.push(this.addCertificate(`${name}-vanity`, args, map, "artifacts-vanity", args.vanityHost));
+    }
+    // A proxy with an empty map would answer without a certificate: whoever uses the map waits for its entries.
+    this.certificateMap = pulumi.all([map.id, pulumi.all(entries)]).apply(([id]) => id);
+    this.registerOutputs({});
+  }
 
+  private addAddress(args: DomainArgs, ipVersion: "IPV4" | "IPV6"): pulumi.Output<string> {
+    const physical = `artifacts-${ipVersion.toLowerCase()}`;
+    return new GlobalAddress(
+      physical,
+      { project: args.project, name: physical, ipVersion, deletionPolicy: args.protection ? "PREVENT" : "DELETE" },
+      { parent: this, protect: args.protection },
+    ).address;
+  }
+
+  private addCertificate(
+    name: string,
+    { project, zoneId }: DomainArgs,
+    map: CertificateMap,
+    physical: string,
+    host: string,
+  ): pulumi.Output<string> {
     const authorization = new DnsAuthorization(
       `${name}-authorization`,
-      { project, name: "artifacts", domain: args.host, type: "FIXED_RECORD" },
+      { project, name: physical, domain: host, type: "FIXED_RECORD" },
       { parent: this },
     );
     const proof = authorization.dnsResourceRecords.apply((records) => {
       const record = records[0];
-      if (record === undefined)
-        throw new Error(`Certificate Manager gave no DNS record to prove the right to ${args.host}`);
+      if (record === undefined) throw new Error(`Certificate Manager gave no DNS record to prove the right to ${host}`);
       return record;
     });
+    const record = { zoneId, ttl: 300, proxied: false }; // its comment is the name by which a lost state finds it again
     const proofRecord = new DnsRecord(
       `${name}-proof`,
       {
-        zoneId: args.zoneId,
-        name: proof.apply((record) => withoutFinalDot(record.name)),
+        ...record,
+        name: proof.name.apply(withoutFinalDot),
         type: proof.type,
-        content: proof.apply((record) => withoutFinalDot(record.data)),
-        ttl: 300,
-        proxied: false,
-        comment: "Lets Google issue and renew the certificate; keep it",
+        content: proof.data.apply(withoutFinalDot),
+        comment: `artifacts: lets Google issue and renew the certificate of ${host}`,
       },
       { parent: this },
+    );
+    // Certificate Manager asks Google's authority, and Let's Encrypt when that one refuses. No other one may issue for this name.
+    const authorities = ["pki.goog", "letsencrypt.org"].map(
+      (value) =>
+        new DnsRecord(
+          `${name}-caa-${value}`,
+          {
+            ...record,
+            name: host,
+            type: "CAA",
+            data: { flags: "0", tag: "issue", value },
+            comment: `artifacts: ${value} may issue certificates of ${host}`,
+          },
+          { parent: this },
+        ),
     );
     const certificate = new Certificate(
       `${name}-certificate`,
       {
         project,
-        name: "artifacts",
+        name: physical,
         scope: "DEFAULT",
-        managed: { domains: [args.host], dnsAuthorizations: [authorization.id] },
+        managed: { domains: [host], dnsAuthorizations: [authorization.id] },
       },
-      { parent: this, dependsOn: proofRecord },
+      { parent: this, dependsOn: [proofRecord, ...authorities] },
     );
-    const map = new CertificateMap(`${name}-certificates`, { project, name: "artifacts" }, { parent: this });
-    const entry = new CertificateMapEntry(
+    return new CertificateMapEntry(
       `${name}-certificate-entry`,
-      { project, name: "artifacts", map: map.name, certificates: [certificate.id], hostname: args.host },
-      { parent: this },
-    );
-    // A proxy with an empty map would answer without a certificate: whoever uses the map waits for its entry.
-    this.certificateMap = pulumi.all([map.id, entry.id]).apply(([id]) => id);
-    this.registerOutputs({});
+      { project, name: physical, map: mapName, certificates: [certificate.id], hostname: host },
+      { parent: this, dependsOn: map },
+    ).id;
   }
 }
 
 export interface DomainRecordsArgs {
   readonly host: string;
+  readonly vanityHost: string | undefined;
   readonly zoneId: string;
   readonly addresses: Addresses;
 }
 
-/** The switch: the name points at the addresses. To be made when they answer. */
+/** The switch: the names point at the addresses. To be made when they answer. */
 export class DomainRecords extends pulumi.ComponentResource {
   constructor(name: string, args: DomainRecordsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("artifacts:domain:DomainRecords", name, {}, opts);
-    for (const [type, content] of [
-      ["A", args.addresses.ipv4],
-      ["AAAA", args.addresses.ipv6],
-    ] as const) {
-      new DnsRecord(
-        `${name}-${type.toLowerCase()}`,
-        {
-          zoneId: args.zoneId,
-          name: args.host,
-          type,
-          content,
-          ttl: 300,
-          // The load balancer must see the clients' own addresses: it tells the redirector where they are.
-          proxied: false,
-          comment: "The load balancer of the redirector",
-        },
-        { parent: this },
-      );
+    const hosts = [[name, args.host] as const];
+    if (args.vanityHost !== undefined) hosts.push([`${name}-vanity`, args.vanityHost]);
+    for (const [logical, host] of hosts) {
+      for (const [type, content] of [
+        ["A", args.addresses.ipv4],
+        ["AAAA", args.addresses.ipv6],
+      ] as const) {
+        new DnsRecord(
+          `${logical}-${type.toLowerCase()}`,
+          {
+            zoneId: args.zoneId,
+            name: host,
+            type,
+            content,
+            ttl: 300,
+            // The load balancer must see the clients' own addresses: it tells the redirector where they are.
+            proxied: false,
+            comment: `artifacts: ${type} of ${host}`,
+          },
+          { parent: this },
+        );
+      }
     }
     this.registerOutputs({});
   }
 }
+
+const mapName = "artifacts";
 
 /** Cloudflare writes names without the final dot that Google has. */
 function withoutFinalDot(name: string): string {

@@ -1,7 +1,9 @@
 import { Bucket as S3Bucket } from "@pulumi/aws/s3/bucket.js";
+import { BucketLifecycleConfiguration } from "@pulumi/aws/s3/bucketLifecycleConfiguration.js";
 import { BucketOwnershipControls } from "@pulumi/aws/s3/bucketOwnershipControls.js";
 import { BucketPolicy } from "@pulumi/aws/s3/bucketPolicy.js";
 import { BucketPublicAccessBlock } from "@pulumi/aws/s3/bucketPublicAccessBlock.js";
+import { BucketServerSideEncryptionConfiguration } from "@pulumi/aws/s3/bucketServerSideEncryptionConfiguration.js";
 import { BucketVersioning } from "@pulumi/aws/s3/bucketVersioning.js";
 import { Bucket as GcsBucket } from "@pulumi/gcp/storage/bucket.js";
 import { BucketIAMBinding } from "@pulumi/gcp/storage/bucketIAMBinding.js";
@@ -18,6 +20,8 @@ export interface FileMirrorArgs {
   readonly region: Region;
   /** The only ones who write in Cloud Storage: IAM principals. In S3 only the account's own roles can. */
   readonly writers: readonly pulumi.Input<string>[];
+  /** Bucket in Cloud Storage that gets the log of a mirror there; undefined: none is kept. */
+  readonly logBucket: pulumi.Input<string> | undefined;
   readonly protection: boolean;
 }
 
@@ -53,6 +57,7 @@ export class FileMirror extends pulumi.ComponentResource {
           },
         ],
         cors: [{ origins: ["*"], methods: ["GET", "HEAD"], responseHeaders: ["*"], maxAgeSeconds: 3600 }],
+        ...(args.logBucket !== undefined && { logging: { logBucket: args.logBucket } }),
         forceDestroy: !args.protection,
         deletionPolicy: args.protection ? "PREVENT" : "DELETE",
       },
@@ -89,10 +94,32 @@ export class FileMirror extends pulumi.ComponentResource {
       { region, bucket: bucket.bucket, rule: { objectOwnership: "BucketOwnerEnforced" } },
       { parent: this },
     );
-    new BucketVersioning(
+    new BucketServerSideEncryptionConfiguration(
+      `${name}-encryption`,
+      { region, bucket: bucket.bucket, rules: [{ applyServerSideEncryptionByDefault: { sseAlgorithm: "AES256" } }] },
+      { parent: this },
+    );
+    const versioning = new BucketVersioning(
       `${name}-versioning`,
       { region, bucket: bucket.bucket, versioningConfiguration: { status: "Enabled" } },
       { parent: this },
+    );
+    new BucketLifecycleConfiguration(
+      `${name}-lifecycle`,
+      {
+        region,
+        bucket: bucket.bucket,
+        rules: [
+          {
+            id: "recoverable",
+            status: "Enabled",
+            filter: { prefix: "" },
+            noncurrentVersionExpiration: { noncurrentDays: recoverableDays },
+            abortIncompleteMultipartUpload: { daysAfterInitiation: 7 },
+          },
+        ],
+      },
+      { parent: this, dependsOn: versioning },
     );
     const access = new BucketPublicAccessBlock(
       `${name}-access`,

@@ -8,6 +8,8 @@ export interface ImageMirrorArgs {
   readonly region: Region;
   /** The only ones who write: IAM principals. */
   readonly writers: readonly pulumi.Input<string>[];
+  /** Scan new images for known vulnerabilities. */
+  readonly scanning: boolean;
   readonly protection: boolean;
 }
 
@@ -28,7 +30,8 @@ export class ImageMirror extends pulumi.ComponentResource {
         format: "DOCKER",
         mode: "STANDARD_REPOSITORY",
         labels: { purpose: "production" },
-        vulnerabilityScanningConfig: { enablementConfig: "DISABLED" },
+        // No cleanup policies: what is here is what the manifests say.
+        vulnerabilityScanningConfig: { enablementConfig: args.scanning ? "INHERITED" : "DISABLED" },
         deletionPolicy: args.protection ? "PREVENT" : "DELETE",
       },
       { parent: this, protect: args.protection },

@@ -1,4 +1,7 @@
+import { Bucket } from "@pulumi/gcp/storage/bucket.js";
+import { BucketIAMBinding } from "@pulumi/gcp/storage/bucketIAMBinding.js";
 import * as pulumi from "@pulumi/pulumi";
+import { bucketLocation } from "./bucket-location.ts";
 import { FileMirror } from "./file-mirror.ts";
 import type { Region } from "./geography.ts";
 import { ImageMirror } from "./image-mirror.ts";
@@ -13,6 +16,12 @@ export interface MirrorsArgs {
   readonly awsRegions: readonly Region[];
   /** The only ones who write: IAM principals. */
   readonly writers: readonly pulumi.Input<string>[];
+  /** Scan the canonical mirror's images; the others hold the same. */
+  readonly vulnerabilityScanning: boolean;
+  /** Log the reads of files in Google Cloud. */
+  readonly accessLogs: boolean;
+  /** Names of regions that are about to be taken off: not protected any more. */
+  readonly retiring: ReadonlySet<string>;
   readonly protection: boolean;
 }
 
@@ -30,13 +39,28 @@ export class Mirrors extends pulumi.ComponentResource {
 
   constructor(name: string, args: MirrorsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("artifacts:mirror:Mirrors", name, {}, opts);
-    const images = args.gcpRegions.map((region) => ({
+    const logBucket = args.accessLogs ? this.addLogBucket(name, args) : undefined;
+    const protection = (region: Region): boolean => args.protection && !args.retiring.has(region.name);
+    const images = args.gcpRegions.map((region, index) => ({
       region,
-      mirror: new ImageMirror(`images-${region.name}`, { ...args, region }, { parent: this }),
+      mirror: new ImageMirror(
+        `images-${region.name}`,
+        {
+          ...args,
+          region,
+          scanning: args.vulnerabilityScanning && index === 0,
+          protection: protection(region),
+        },
+        { parent: this },
+      ),
     }));
     const files = [...args.gcpRegions, ...args.awsRegions].map((region) => ({
       region,
-      mirror: new FileMirror(`files-${region.cloud}-${region.name}`, { ...args, region }, { parent: this }),
+      mirror: new FileMirror(
+        `files-${region.cloud}-${region.name}`,
+        { ...args, region, logBucket, protection: protection(region) },
+        { parent: this },
+      ),
     }));
     const addresses = {
       images: images.map(({ region, mirror }) => ({
@@ -60,5 +84,32 @@ export class Mirrors extends pulumi.ComponentResource {
     );
     this.addresses = ready.input as pulumi.Output<MirrorAddresses>; // a stash gives back what it was given
     this.registerOutputs({});
+  }
+  private addLogBucket(name: string, args: MirrorsArgs): pulumi.Output<string> {
+    const bucket = new Bucket(
+      `${name}-logs`,
+      {
+        project: args.project,
+        name: `${args.organization}-artifacts-logs`,
+        location: bucketLocation(args.gcpRegions[0].name),
+        labels: { purpose: "logs" },
+        uniformBucketLevelAccess: true,
+        publicAccessPrevention: "enforced",
+        lifecycleRules: [{ action: { type: "Delete" }, condition: { age: 30 } }],
+        forceDestroy: true,
+      },
+      { parent: this },
+    );
+    new BucketIAMBinding(
+      `${name}-logs-writer`,
+      {
+        bucket: bucket.name,
+        role: "roles/storage.objectCreator",
+        // Google's own account that delivers usage logs (Cloud Storage docs, "Usage logs and storage logs").
+        members: ["group:cloud-storage-analytics@google.com"],
+      },
+      { parent: this },
+    );
+    return bucket.name;
   }
 }

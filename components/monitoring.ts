@@ -1,80 +1,211 @@
 import { AlertPolicy } from "@pulumi/gcp/monitoring/alertPolicy.js";
+import { CustomService } from "@pulumi/gcp/monitoring/customService.js";
+import { Dashboard } from "@pulumi/gcp/monitoring/dashboard.js";
 import { NotificationChannel } from "@pulumi/gcp/monitoring/notificationChannel.js";
+import { Slo } from "@pulumi/gcp/monitoring/slo.js";
 import { UptimeCheckConfig } from "@pulumi/gcp/monitoring/uptimeCheckConfig.js";
 import * as pulumi from "@pulumi/pulumi";
+import { dashboard } from "./dashboard.ts";
 
 export interface MonitoringArgs {
   readonly project: string;
   /** The name that clients use. */
   readonly host: string;
+  /** Path of a file in production to try, such as `/binaries/tool/v1.0.0/tool`; undefined: there is none. */
+  readonly file: string | undefined;
   /** Who is told of an alert; undefined = nobody. */
-  readonly email: string | undefined;
+  readonly alertEmail: string | undefined;
 }
 
-/** Whether the service answers, as seen from outside, and who is told when it does not. */
+/**
+ * Whether the service does what it promises: checked from outside on four continents, counted at the load balancer against objectives, with
+ * alerts that say what to do, and one dashboard.
+ */
 export class Monitoring extends pulumi.ComponentResource {
+  readonly #project: string;
+  readonly #channels: pulumi.Output<string>[];
+
   constructor(name: string, args: MonitoringArgs, opts?: pulumi.ComponentResourceOptions) {
     super("artifacts:monitoring:Monitoring", name, {}, opts);
-    const { project } = args;
-    const channels =
-      args.email === undefined
-        ? []
-        : [
-            new NotificationChannel(
-              `${name}-email`,
-              { project, displayName: "artifacts on call", type: "email", labels: { email_address: args.email } },
-              { parent: this },
-            ).name,
-          ];
-    const registry = new UptimeCheckConfig(
-      `${name}-registry`,
-      {
-        project,
-        displayName: `${args.host}/v2/`,
-        period: "60s",
-        timeout: "10s",
-        selectedRegions: ["USA", "EUROPE", "ASIA_PACIFIC"],
-        httpCheck: {
-          path: "/v2/",
-          port: 443,
-          useSsl: true,
-          validateSsl: true,
-          acceptedResponseStatusCodes: [{ statusClass: "STATUS_CLASS_2XX" }],
-        },
-        monitoredResource: { type: "uptime_url", labels: { host: args.host, project_id: project } },
-      },
-      { parent: this },
-    );
-    new AlertPolicy(
-      `${name}-registry-down`,
-      {
-        project,
-        displayName: `${args.host} does not answer`,
-        combiner: "OR",
-        severity: "CRITICAL",
-        notificationChannels: channels,
-        conditions: [
-          {
-            displayName: "Checks fail from more than one place",
-            conditionThreshold: {
-              filter: pulumi.interpolate`metric.type="monitoring.googleapis.com/uptime_check/check_passed" AND resource.type="uptime_url" AND metric.labels.check_id="${registry.uptimeCheckId}"`,
-              comparison: "COMPARISON_GT",
-              thresholdValue: 1,
-              duration: "120s",
-              aggregations: [
-                {
-                  alignmentPeriod: "60s",
-                  perSeriesAligner: "ALIGN_NEXT_OLDER",
-                  crossSeriesReducer: "REDUCE_COUNT_FALSE",
-                  groupByFields: ["resource.label.*"],
-                },
-              ],
-            },
+    const { project, host } = args;
+    this.#project = project;
+    this.#channels = args.alertEmail === undefined ? [] : [this.addChannel(name, args.alertEmail)];
+
+    this.addCheck(`${name}-registry`, host, "/v2/", "Images can't be pulled.");
+    if (args.file !== undefined) this.addCheck(`${name}-file`, host, args.file, "Files can't be downloaded.");
+
+    const service = new CustomService(name, { project, serviceId: "redirector", displayName: host }, { parent: this });
+    const objectives = {
+      availability: this.addObjective(name, "availability", service, {
+        displayName: "99.9 % of requests are answered without an error of ours",
+        goal: 0.999,
+        requestBasedSli: {
+          goodTotalRatio: {
+            totalServiceFilter: requests,
+            badServiceFilter: `${requests} metric.label.response_code_class="500"`,
           },
-        ],
+        },
+      }),
+      latency: this.addObjective(name, "latency", service, {
+        displayName: "99 % of requests are answered within 300 ms",
+        goal: 0.99,
+        requestBasedSli: {
+          distributionCut: {
+            distributionFilter: `metric.type="loadbalancing.googleapis.com/https/total_latencies" ${balancer}`,
+            range: { max: 300 },
+          },
+        },
+      }),
+    };
+    this.addReportAlert(name);
+    new Dashboard(
+      name,
+      {
+        project,
+        dashboardJson: pulumi
+          .output(objectives)
+          .apply((names) => JSON.stringify(dashboard({ project, host, objectives: names }))),
       },
       { parent: this },
     );
     this.registerOutputs({});
   }
+
+  private addChannel(name: string, email: string): pulumi.Output<string> {
+    return new NotificationChannel(
+      `${name}-email`,
+      { project: this.#project, displayName: "artifacts on call", type: "email", labels: { email_address: email } },
+      { parent: this },
+    ).name;
+  }
+
+  /** One address tried from outside every minute, and the alert when more than one place can't get it. */
+  private addCheck(name: string, host: string, path: string, consequence: string): void {
+    const check = new UptimeCheckConfig(
+      name,
+      {
+        project: this.#project,
+        displayName: `${host}${path}`,
+        period: "60s",
+        timeout: "10s",
+        selectedRegions: ["USA", "EUROPE", "SOUTH_AMERICA", "ASIA_PACIFIC"],
+        httpCheck: {
+          path,
+          port: 443,
+          useSsl: true,
+          validateSsl: true,
+          acceptedResponseStatusCodes: [{ statusClass: "STATUS_CLASS_2XX" }],
+        },
+        monitoredResource: { type: "uptime_url", labels: { host, project_id: this.#project } },
+      },
+      { parent: this },
+    );
+    this.addAlert(`${name}-down`, {
+      displayName: `${host}${path} can't be reached`,
+      severity: "CRITICAL",
+      documentation: `${consequence} See the runbook in the README: is one region sick (the dashboard shows answers by region), or the last deploy (roll it back)?`,
+      conditions: [
+        {
+          displayName: "Checks fail from more than one place for two minutes",
+          conditionThreshold: {
+            filter: pulumi.interpolate`metric.type="monitoring.googleapis.com/uptime_check/check_passed" AND resource.type="uptime_url" AND metric.labels.check_id="${check.uptimeCheckId}"`,
+            comparison: "COMPARISON_GT",
+            thresholdValue: 1,
+            duration: "120s",
+            aggregations: [
+              {
+                alignmentPeriod: "60s",
+                perSeriesAligner: "ALIGN_NEXT_OLDER",
+                crossSeriesReducer: "REDUCE_COUNT_FALSE",
+                groupByFields: ["resource.label.host"],
+              },
+            ],
+          },
+        },
+      ],
+    });
+  }
+
+  /**
+   * An objective over 28 days and its two alerts by the rate at which its error budget burns (Google, "The Site Reliability Workbook",
+   * chapter 5): 2 % of the budget in an hour calls somebody, 5 % in six hours is a task. The short window ends the alert when it is over.
+   */
+  private addObjective(
+    name: string,
+    about: string,
+    service: CustomService,
+    objective: Pick<ConstructorParameters<typeof Slo>[1], "displayName" | "goal" | "requestBasedSli">,
+  ): pulumi.Output<string> {
+    const slo = new Slo(
+      `${name}-${about}`,
+      { project: this.#project, service: serviceId, sloId: about, rollingPeriodDays: 28, ...objective },
+      { parent: this, dependsOn: service },
+    );
+    for (const [speed, severity, rate, long, short] of [
+      ["fast", "CRITICAL", 14.4, "3600s", "300s"],
+      ["slow", "WARNING", 6, "21600s", "1800s"],
+    ] as const) {
+      this.addAlert(`${name}-${about}-${speed}`, {
+        displayName: `${about}: the error budget burns ${speed === "fast" ? "fast" : "steadily"}`,
+        severity,
+        documentation: `At this rate the budget of 28 days is gone in ${speed === "fast" ? "two" : "five"} days. The dashboard shows which answers, and where.`,
+        conditions: [long, short].map((window) => ({
+          displayName: `${rate} times the rate that lasts 28 days, over ${window}`,
+          conditionThreshold: {
+            filter: pulumi.interpolate`select_slo_burn_rate("${slo.name}", "${window}")`,
+            comparison: "COMPARISON_GT",
+            thresholdValue: rate,
+            duration: "0s",
+          },
+        })),
+      });
+    }
+    return slo.name;
+  }
+
+  /** The workflows write an error to this log when a deploy fails or what is there differs from what should be. */
+  private addReportAlert(name: string): void {
+    this.addAlert(`${name}-report`, {
+      displayName: "A deploy failed, or production differs from the manifests",
+      severity: "ERROR",
+      documentation:
+        "The log entry names the workflow's run. A failed deploy goes on where it stopped: run it again. Drift: the run shows it line by line, a deploy repairs it.",
+      conditions: [
+        {
+          displayName: "An error in the log of the workflows",
+          conditionMatchedLog: { filter: `logName="projects/${this.#project}/logs/artifacts" severity>=ERROR` },
+        },
+      ],
+      alertStrategy: { notificationRateLimit: { period: "3600s" }, autoClose: "86400s" },
+    });
+  }
+
+  private addAlert(
+    name: string,
+    {
+      documentation,
+      ...alert
+    }: Pick<
+      ConstructorParameters<typeof AlertPolicy>[1],
+      "displayName" | "severity" | "conditions" | "alertStrategy"
+    > & {
+      readonly documentation: string;
+    },
+  ): void {
+    new AlertPolicy(
+      name,
+      {
+        project: this.#project,
+        combiner: "AND", // both windows of a burn rate; elsewhere there is only one condition
+        notificationChannels: this.#channels,
+        documentation: { content: documentation, mimeType: "text/markdown" },
+        ...alert,
+      },
+      { parent: this },
+    );
+  }
 }
+
+const serviceId = "redirector";
+const balancer = 'resource.type="https_lb_rule" resource.label.url_map_name="redirector"';
+const requests = `metric.type="loadbalancing.googleapis.com/https/request_count" ${balancer}`;

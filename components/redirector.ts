@@ -1,15 +1,19 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { basename } from "node:path";
 import { Service } from "@pulumi/gcp/cloudrunv2/service.js";
 import { BackendService } from "@pulumi/gcp/compute/backendService.js";
 import { GlobalForwardingRule } from "@pulumi/gcp/compute/globalForwardingRule.js";
 import { RegionNetworkEndpointGroup } from "@pulumi/gcp/compute/regionNetworkEndpointGroup.js";
+import { SecurityPolicy } from "@pulumi/gcp/compute/securityPolicy.js";
 import { SSLPolicy } from "@pulumi/gcp/compute/sslpolicy.js";
 import { TargetHttpProxy } from "@pulumi/gcp/compute/targetHttpProxy.js";
 import { TargetHttpsProxy } from "@pulumi/gcp/compute/targetHttpsProxy.js";
 import { URLMap } from "@pulumi/gcp/compute/urlmap.js";
 import { Account } from "@pulumi/gcp/serviceaccount/account.js";
+import { IAMBinding as AccountIAMBinding } from "@pulumi/gcp/serviceaccount/iambinding.js";
 import { Bucket } from "@pulumi/gcp/storage/bucket.js";
+import { BucketIAMBinding } from "@pulumi/gcp/storage/bucketIAMBinding.js";
 import { BucketObject } from "@pulumi/gcp/storage/bucketObject.js";
 import * as pulumi from "@pulumi/pulumi";
 import { configVariable, locationHeader, type RedirectorConfigInput } from "../redirector/config.ts";
@@ -26,14 +30,22 @@ export interface RedirectorArgs {
   readonly organization: string;
   /** The name that clients use. */
   readonly host: string;
-  /** The built redirector: path of a zip that holds one executable, `redirector`. */
+  /** One more name for the same, if any. */
+  readonly vanityHost: string | undefined;
+  /** The built redirector: path of an archive that holds one executable, `redirector`. */
   readonly archive: string;
   /** Where it runs. */
   readonly regions: readonly [Region, ...Region[]];
   readonly mirrors: pulumi.Input<MirrorAddresses>;
   readonly storage: StorageSettings;
-  /** In each region. */
-  readonly instances: { readonly min: number; readonly max: number };
+  /** Names of regions that are about to be taken off: their mirrors get no clients while there are others. */
+  readonly retiring: ReadonlySet<string>;
+  /** In each region; `minIn` by region where it is not `min`. */
+  readonly instances: { readonly min: number; readonly max: number; readonly minIn: Readonly<Record<string, number>> };
+  /** IAM principal that deploys. */
+  readonly deployer: pulumi.Input<string>;
+  /** The project's number. */
+  readonly projectNumber: pulumi.Input<string>;
   readonly addresses: Addresses;
   /** Id of the certificate map. */
   readonly certificateMap: pulumi.Input<string>;
@@ -54,66 +66,90 @@ export class Redirector extends pulumi.ComponentResource {
   private addServices(name: string, args: RedirectorArgs): readonly Service[] {
     const { project } = args;
     const source = this.addSource(name, args);
-    // It only answers requests: an account without any right, in place of the default one, which may edit the project.
+    const account = this.addAccount(name, args);
+    const mirrors = pulumi.output(args.mirrors).apply((addresses) => mirrorsConfig(addresses, args));
+    return args.regions.map((region) => {
+      const min = args.instances.minIn[region.name] ?? args.instances.min;
+      return new Service(
+        `${name}-${region.name}`,
+        {
+          project,
+          location: region.name,
+          name: `redirector-${region.name}`,
+          description: "Sends clients to the mirror that is best for them",
+          labels: { purpose: "redirector" },
+          // Only the load balancer reaches it, so it needs no caller's identity.
+          ingress: "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
+          invokerIamDisabled: true,
+          defaultUriDisabled: true,
+          deletionProtection: false, // it holds nothing
+          scaling: { minInstanceCount: min, maxInstanceCount: args.instances.max },
+          template: {
+            serviceAccount: account.email,
+            executionEnvironment: "EXECUTION_ENVIRONMENT_GEN1", // the quicker start of the two
+            maxInstanceRequestConcurrency: 500,
+            timeout: "10s",
+            containers: [
+              {
+                // Started from an archive on a base image that Google keeps patched: there is no image of our own to build.
+                image: "scratch",
+                baseImageUri: `${region.name}-docker.pkg.dev/serverless-runtimes/google-24/runtimes/osonly24`,
+                commands: ["./redirector"],
+                sourceCode: {
+                  cloudStorageSource: {
+                    bucket: source.bucket,
+                    object: source.name,
+                    generation: source.generation.apply(String),
+                  },
+                },
+                envs: [
+                  {
+                    name: configVariable,
+                    value: mirrors.apply((config) => JSON.stringify(regionConfig(args.host, region, config))),
+                  },
+                ],
+                ports: { containerPort: 8080 },
+                // It probes the mirrors between requests too: the CPU stays on.
+                resources: { limits: { cpu: "1", memory: "512Mi" }, cpuIdle: false, startupCpuBoost: true },
+                startupProbe: {
+                  httpGet: { path: "/healthz" },
+                  periodSeconds: 1,
+                  timeoutSeconds: 1,
+                  failureThreshold: 30,
+                },
+                // Not /readyz: with all mirrors unreachable a redirect to one is still better than no answer. Needs an instance that runs.
+                ...(min > 0 && {
+                  readinessProbe: { httpGet: { path: "/healthz" }, periodSeconds: 10, timeoutSeconds: 2 },
+                }),
+              },
+            ],
+          },
+          // A new revision gets traffic when its startup probe has succeeded; the one before stays for a rollback.
+          traffics: [{ type: "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", percent: 100 }],
+        },
+        { parent: this, dependsOn: source },
+      );
+    });
+  }
+
+  /** It only answers requests: an account without any right, in place of the default one, which may edit the project. */
+  private addAccount(name: string, args: RedirectorArgs): Account {
     const account = new Account(
       name,
       {
-        project,
+        project: args.project,
         accountId: "redirector",
         displayName: "Redirector",
         description: "Runs the redirector; has no rights",
       },
       { parent: this },
     );
-    const mirrors = pulumi.output(args.mirrors).apply((addresses) => mirrorsConfig(addresses, args.storage));
-    return args.regions.map(
-      (region) =>
-        new Service(
-          `${name}-${region.name}`,
-          {
-            project,
-            location: region.name,
-            name: `redirector-${region.name}`,
-            ingress: "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
-            invokerIamDisabled: true,
-            defaultUriDisabled: true,
-            deletionProtection: false,
-            scaling: { minInstanceCount: args.instances.min },
-            template: {
-              serviceAccount: account.email,
-              maxInstanceRequestConcurrency: 500,
-              timeout: "10s",
-              scaling: { maxInstanceCount: args.instances.max },
-              containers: [
-                {
-                  // Started from a zip on a base image that Google keeps patched: there is no image of our own to build.
-                  image: "scratch",
-                  baseImageUri: `${region.name}-docker.pkg.dev/serverless-runtimes/google-24/runtimes/osonly24`,
-                  commands: ["./redirector"],
-                  sourceCode: {
-                    cloudStorageSource: {
-                      bucket: source.bucket,
-                      object: source.name,
-                      generation: source.generation.apply(String),
-                    },
-                  },
-                  envs: [
-                    {
-                      name: configVariable,
-                      value: mirrors.apply((config) => JSON.stringify(regionConfig(args.host, region, config))),
-                    },
-                  ],
-                  ports: { containerPort: 8080 },
-                  resources: { limits: { cpu: "1", memory: "512Mi" }, cpuIdle: false, startupCpuBoost: true },
-                  startupProbe: { httpGet: { path: "/healthz" }, periodSeconds: 1, failureThreshold: 30 },
-                },
-              ],
-            },
-            traffics: [{ type: "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", percent: 100 }],
-          },
-          { parent: this },
-        ),
+    new AccountIAMBinding(
+      `${name}-deployer`,
+      { serviceAccountId: account.name, role: "roles/iam.serviceAccountUser", members: [args.deployer] },
+      { parent: this },
     );
+    return account;
   }
 
   /** The built redirector in a bucket, under a name that tells its content: a new build is a new object. */
@@ -136,16 +172,28 @@ export class Redirector extends pulumi.ComponentResource {
       },
       { parent: this },
     );
+    const reader = new BucketIAMBinding(
+      `${name}-source-reader`,
+      {
+        bucket: bucket.name,
+        role: "roles/storage.objectViewer",
+        // Cloud Run's own agent, which fetches the archive.
+        members: [
+          pulumi.interpolate`serviceAccount:service-${args.projectNumber}@serverless-robot-prod.iam.gserviceaccount.com`,
+        ],
+      },
+      { parent: this },
+    );
     const digest = createHash("sha256").update(readFileSync(args.archive)).digest("hex").slice(0, 16);
+    const extension = basename(args.archive).replace(/^[^.]*/, "");
     return new BucketObject(
       `${name}-archive`,
       {
         bucket: bucket.name,
-        name: `redirector-${digest}.zip`,
+        name: `redirector-${digest}${extension}`,
         source: new pulumi.asset.FileAsset(args.archive),
-        contentType: "application/zip",
       },
-      { parent: this },
+      { parent: this, dependsOn: reader },
     );
   }
 
@@ -165,6 +213,17 @@ export class Redirector extends pulumi.ComponentResource {
           { parent: this },
         ),
     );
+    const edge = new SecurityPolicy(
+      name,
+      {
+        project,
+        name: "redirector",
+        description: "What the edge lets through to the redirector",
+        type: "CLOUD_ARMOR",
+        rules: edgeRules,
+      },
+      { parent: this },
+    );
     const backend = new BackendService(
       name,
       {
@@ -174,10 +233,15 @@ export class Redirector extends pulumi.ComponentResource {
         protocol: "HTTPS",
         backends: groups.map((group) => ({ group: group.id })),
         customRequestHeaders: [`${locationHeader}: {client_city_lat_long}`],
+        securityPolicy: edge.id,
+        enableCdn: false, // an answer depends on where the client is
         logConfig: { enable: true, sampleRate: 0.01 },
         // Serverless backends have no health checks: a region that fails in a row is left out for a while.
         outlierDetection: {
           consecutiveErrors: 5,
+          consecutiveGatewayFailure: 3,
+          enforcingConsecutiveErrors: 100,
+          enforcingConsecutiveGatewayFailure: 100,
           interval: { seconds: 1 },
           baseEjectionTime: { seconds: 30 },
           maxEjectionPercent: 50,
@@ -191,7 +255,7 @@ export class Redirector extends pulumi.ComponentResource {
         project,
         name: "redirector",
         defaultService: backend.id,
-        hostRules: [{ hosts: [args.host], pathMatcher: "all" }],
+        hostRules: [{ hosts: hostsOf(args), pathMatcher: "all" }],
         pathMatchers: [{ name: "all", defaultService: backend.id }],
       },
       { parent: this },
@@ -250,22 +314,20 @@ export class Redirector extends pulumi.ComponentResource {
 
 type Mirrors = Required<Pick<RedirectorConfigInput, "imageMirrors" | "fileMirrors">>;
 
-/** The mirrors as the redirector's config has them. */
-function mirrorsConfig(addresses: MirrorAddresses, storage: StorageSettings): Mirrors {
+/** The mirrors as the redirector's config has them. A retiring one is used only when no other is healthy. */
+function mirrorsConfig(addresses: MirrorAddresses, { storage, retiring }: RedirectorArgs): Mirrors {
+  const drained = (region: string) => retiring.has(region) && { weight: 0 };
   return {
     imageMirrors: addresses.images.map(({ name, repository, region }) => ({
       name,
       url: registryUrl(repository),
       ...place("gcp", region),
+      ...drained(region),
     })),
     fileMirrors: addresses.files.map(({ name, kind, bucket, region }) => {
       const cloud = kind === "gcs" ? "gcp" : "aws";
-      return {
-        name,
-        url: bucketUrl(bucket, { cloud, name: region }, storage),
-        ...place(cloud, region),
-        layers: kind === "s3",
-      };
+      const url = bucketUrl(bucket, { cloud, name: region }, storage);
+      return { name, url, ...place(cloud, region), ...drained(region), layers: kind === "s3" };
     }),
   };
 }
@@ -287,3 +349,44 @@ function regionConfig(host: string, region: Region, mirrors: Mirrors): Redirecto
     cloudRegions: regions.map(({ cloud, name, latitude, longitude }) => ({ cloud, name, latitude, longitude })),
   };
 }
+
+/** The names that the load balancer answers to. */
+function hostsOf({ host, vanityHost }: RedirectorArgs): string[] {
+  return vanityHost === undefined ? [host] : [host, vanityHost];
+}
+
+const everybody = { versionedExpr: "SRC_IPS_V1", config: { srcIpRanges: ["*"] } };
+
+/** What the edge refuses before it costs an instance's time; evaluated by priority, lowest first. */
+const edgeRules = [
+  {
+    priority: 900,
+    description: "No client of ours sends such headers; registry tokens are the longest and stay under 8 KiB",
+    action: "deny(403)",
+    match: {
+      expr: {
+        expression:
+          "size(request.headers['authorization']) > 8192 || size(request.headers['cookie']) > 4096 || size(request.headers['user-agent']) > 1024",
+      },
+    },
+  },
+  {
+    priority: 910,
+    description: "Longer than any name of an image or file",
+    action: "deny(403)",
+    match: { expr: { expression: "size(request.path) > 2048 || size(request.query) > 2048" } },
+  },
+  {
+    priority: 1000,
+    description: "One address: less than what Artifact Registry itself lets one address do",
+    action: "throttle",
+    match: everybody,
+    rateLimitOptions: {
+      conformAction: "allow",
+      exceedAction: "deny(429)",
+      enforceOnKey: "IP",
+      rateLimitThreshold: { count: 2490, intervalSec: 30 },
+    },
+  },
+  { priority: 2_147_483_647, description: "Everybody else", action: "allow", match: everybody },
+];

@@ -23,6 +23,8 @@ export interface StagingAreaArgs {
   readonly files: boolean;
   /** Artifacts older than this are removed: they are promoted by then or not wanted. */
   readonly retentionDays: number;
+  /** The cleanup of the repository only says what it would remove. */
+  readonly cleanupDryRun: boolean;
   readonly protection: boolean;
 }
 
@@ -58,8 +60,8 @@ export class StagingArea extends pulumi.ComponentResource {
         description: args.description,
         format: "DOCKER",
         mode: "STANDARD_REPOSITORY",
-        labels: { project: name, purpose: "staging" },
-        cleanupPolicyDryRun: false,
+        labels: { budget: name, purpose: "staging" },
+        cleanupPolicyDryRun: args.cleanupDryRun,
         cleanupPolicies: [
           {
             id: "expire",
@@ -96,7 +98,7 @@ export class StagingArea extends pulumi.ComponentResource {
         project: args.project,
         name: stagingBucketName(args.organization, name),
         location: bucketLocation(args.location),
-        labels: { project: name, purpose: "staging" },
+        labels: { budget: name, purpose: "staging" },
         uniformBucketLevelAccess: true,
         publicAccessPrevention: "enforced",
         lifecycleRules: [{ action: { type: "Delete" }, condition: { age: args.retentionDays } }],

@@ -45,6 +45,57 @@ export function page(resources: readonly Declared[]): string {
   return document.toString({ lineWidth: 180, flowCollectionPadding: false });
 }
 
+/**
+ * The whole program as a list: a line for each component and, in it, a line for each resource with what matters: where it is, what it is called in the
+ * cloud, who gets which role, whether it is protected.
+ */
+export function overview(resources: readonly Declared[]): string {
+  const groups = new Map<string, string[]>();
+  const types = new Map(resources.filter(({ component }) => component).map(({ type, name }) => [name, lastPart(type)]));
+  for (const { type, name, inputs, path, protect, component } of resources) {
+    if (component) continue;
+    const owner = path.at(-1);
+    const group = owner === undefined ? "Stack" : `${types.get(owner)} ${owner}`;
+    const facts = matters.flatMap((key) => {
+      const value = inputs[key];
+      return value === undefined || value === inputs["project"]
+        ? []
+        : [Array.isArray(value) ? value.join(" ") : String(value)];
+    });
+    const line = [`  ${type.split(":")[0]} ${lastPart(type)}`, ...facts, ...(protect ? ["PROTECTED"] : [])].join("  ");
+    groups.set(group, [...(groups.get(group) ?? []), facts.length === 0 ? `${line}  (${name})` : line]);
+  }
+  return [...groups]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([group, lines]) => `${group}\n${lines.join("\n")}\n`)
+    .join("\n");
+}
+
+/** The inputs that an overview shows, in this order. */
+const matters = [
+  "location",
+  "region",
+  "name",
+  "repositoryId",
+  "bucket",
+  "repository",
+  "accountId",
+  "workloadIdentityPoolProviderId",
+  "serviceAccountId",
+  "cryptoKeyId",
+  "role",
+  "members",
+  "type",
+  "content",
+  "ipAddress",
+  "portRange",
+  "displayName",
+  "sloId",
+  "goal",
+  "summary",
+  "policy",
+];
+
 function lastPart(type: string): string {
   return type.slice(type.lastIndexOf(":") + 1);
 }

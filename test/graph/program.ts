@@ -148,6 +148,12 @@ function computed(type: string, inputs: Readonly<Record<string, unknown>>): Reco
       return { uptimeCheckId: `check of ${text("displayName")}` };
     case "gcp:monitoring/notificationChannel:NotificationChannel":
       return { name: `projects/${text("project")}/notificationChannels/1` };
+    case "gcp:monitoring/slo:Slo":
+      return { name: `projects/1234/services/${text("service")}/serviceLevelObjectives/${text("sloId")}` };
+    case "gcp:monitoring/customService:CustomService":
+      return { name: `projects/1234/services/${text("serviceId")}` };
+    case "aws:iam/openIdConnectProvider:OpenIdConnectProvider":
+      return { arn: `arn:aws:iam::123456789012:oidc-provider/${text("url").replace("https://", "")}` };
     case "aws:s3/bucket:Bucket":
       return { arn: `arn:aws:s3:::${text("bucket")}` };
     default:

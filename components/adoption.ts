@@ -1,0 +1,120 @@
+import type * as pulumi from "@pulumi/pulumi";
+import type { Existing } from "./existing.ts";
+
+/** What the ids of existing things are computed from, besides their own names. */
+export interface AdoptionContext {
+  readonly project: string;
+  readonly awsAccount: string | undefined;
+  readonly existing: Existing;
+  /** Logical names of resources that do not exist, so are made. */
+  readonly except: ReadonlySet<string>;
+}
+
+type Props = Readonly<Record<string, unknown>>;
+type IdOf = (props: Props, context: AdoptionContext) => string | Promise<string | undefined>;
+
+/**
+ * A transform that makes the program take over what exists, in place of making it: after a loss of the stack's state a plain `up` fails at the
+ * first thing that is already there. Registered by index.ts when ARTIFACTS_ADOPT is set. Something that does not exist fails the run
+ * ("resource '...' does not exist"): it is named in ARTIFACTS_ADOPT_EXCEPT then.
+ */
+export function adoption(context: AdoptionContext): pulumi.ResourceTransform {
+  return async ({ type, name, props, opts }) => {
+    const idOf = importIds[type];
+    if (idOf === undefined || context.except.has(name)) return undefined;
+    const id = await idOf(props, context);
+    return id === undefined ? undefined : { props, opts: { ...opts, import: id } };
+  };
+}
+
+const text = (props: Props, key: string): string => {
+  const value = props[key];
+  // An output here would mean that an id depends on another resource: give the program's own name instead.
+  if (typeof value !== "string") throw new Error(`adoption needs ${key} to be a plain text, it is ${typeof value}`);
+  return value;
+};
+
+/** A name in Google Cloud: `{project}` and the properties in braces filled in. */
+const google =
+  (template: string): IdOf =>
+  (props, { project }) =>
+    template.replaceAll(/\{(\w+)\}/g, (_, key: string) => (key === "project" ? project : text(props, key)));
+
+/** Found by its display name: the cloud numbers it. */
+const listed =
+  (collection: string): IdOf =>
+  (props, { existing }) =>
+    existing.monitoring(collection, text(props, "displayName"));
+
+/** For each type that cannot be made twice: the id by which it is imported, as the types' own documentation has it ("Import"). */
+export const importIds: Readonly<Record<string, IdOf>> = {
+  "aws:iam/openIdConnectProvider:OpenIdConnectProvider": (props, { awsAccount }) =>
+    `arn:aws:iam::${awsAccount}:oidc-provider/${text(props, "url").replace("https://", "")}`,
+  "aws:iam/role:Role": (props) => text(props, "name"),
+  // The region behind the @: the provider's own is another one.
+  "aws:s3/bucket:Bucket": (props) => `${text(props, "bucket")}@${text(props, "region")}`,
+  "cloudflare:index/dnsRecord:DnsRecord": (props, { existing }) =>
+    existing.dnsRecord(text(props, "zoneId"), text(props, "comment")),
+  "gcp:artifactregistry/repository:Repository": google(
+    "projects/{project}/locations/{location}/repositories/{repositoryId}",
+  ),
+  "gcp:certificatemanager/certificate:Certificate": google("projects/{project}/locations/global/certificates/{name}"),
+  "gcp:certificatemanager/certificateMap:CertificateMap": google(
+    "projects/{project}/locations/global/certificateMaps/{name}",
+  ),
+  "gcp:certificatemanager/certificateMapEntry:CertificateMapEntry": google(
+    "projects/{project}/locations/global/certificateMaps/{map}/certificateMapEntries/{name}",
+  ),
+  "gcp:certificatemanager/dnsAuthorization:DnsAuthorization": google(
+    "projects/{project}/locations/global/dnsAuthorizations/{name}",
+  ),
+  "gcp:cloudrunv2/service:Service": google("projects/{project}/locations/{location}/services/{name}"),
+  "gcp:compute/backendService:BackendService": google("projects/{project}/global/backendServices/{name}"),
+  "gcp:compute/globalAddress:GlobalAddress": google("projects/{project}/global/addresses/{name}"),
+  "gcp:compute/globalForwardingRule:GlobalForwardingRule": google("projects/{project}/global/forwardingRules/{name}"),
+  "gcp:compute/regionNetworkEndpointGroup:RegionNetworkEndpointGroup": google(
+    "projects/{project}/regions/{region}/networkEndpointGroups/{name}",
+  ),
+  "gcp:compute/sSLPolicy:SSLPolicy": google("projects/{project}/global/sslPolicies/{name}"),
+  "gcp:compute/securityPolicy:SecurityPolicy": google("projects/{project}/global/securityPolicies/{name}"),
+  "gcp:compute/targetHttpProxy:TargetHttpProxy": google("projects/{project}/global/targetHttpProxies/{name}"),
+  "gcp:compute/targetHttpsProxy:TargetHttpsProxy": google("projects/{project}/global/targetHttpsProxies/{name}"),
+  "gcp:compute/uRLMap:URLMap": google("projects/{project}/global/urlMaps/{name}"),
+  "gcp:iam/workloadIdentityPool:WorkloadIdentityPool": google(
+    "projects/{project}/locations/global/workloadIdentityPools/{workloadIdentityPoolId}",
+  ),
+  "gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider": google(
+    "projects/{project}/locations/global/workloadIdentityPools/{workloadIdentityPoolId}/providers/{workloadIdentityPoolProviderId}",
+  ),
+  "gcp:monitoring/alertPolicy:AlertPolicy": listed("alertPolicies"),
+  "gcp:monitoring/customService:CustomService": google("projects/{project}/services/{serviceId}"),
+  "gcp:monitoring/dashboard:Dashboard": (_, { existing }) => existing.dashboard(),
+  "gcp:monitoring/notificationChannel:NotificationChannel": listed("notificationChannels"),
+  "gcp:monitoring/slo:Slo": google("projects/{project}/services/{service}/serviceLevelObjectives/{sloId}"),
+  "gcp:monitoring/uptimeCheckConfig:UptimeCheckConfig": listed("uptimeCheckConfigs"),
+  "gcp:serviceaccount/account:Account": google(
+    "projects/{project}/serviceAccounts/{accountId}@{project}.iam.gserviceaccount.com",
+  ),
+  "gcp:storage/bucket:Bucket": (props) => text(props, "name"),
+};
+
+/** The types that need no adoption, with the reason: making one again sets it as it should be. */
+export const settable: Readonly<Record<string, string>> = {
+  "aws:iam/rolePolicy:RolePolicy": "put over the old one",
+  "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": "put over the old one",
+  "aws:s3/bucketOwnershipControls:BucketOwnershipControls": "put over the old one",
+  "aws:s3/bucketPolicy:BucketPolicy": "put over the old one",
+  "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "put over the old one",
+  "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": "put over the old one",
+  "aws:s3/bucketVersioning:BucketVersioning": "put over the old one",
+  "cloudflare:index/zoneDnssec:ZoneDnssec": "a setting of the zone",
+  "gcp:artifactregistry/repositoryIamBinding:RepositoryIamBinding": "sets the role's members",
+  "gcp:kms/cryptoKeyIAMBinding:CryptoKeyIAMBinding": "sets the role's members",
+  "gcp:projects/iAMBinding:IAMBinding": "sets the role's members",
+  "gcp:serviceaccount/iAMBinding:IAMBinding": "sets the role's members",
+  "gcp:storage/bucketIAMBinding:BucketIAMBinding": "sets the role's members",
+  "gcp:storage/bucketObject:BucketObject": "uploaded over the same bytes; the type knows no import",
+  "promotion:index:PromotedFiles": "takes stock and copies what is missing",
+  "promotion:index:PromotedImages": "takes stock and copies what is missing",
+  "pulumi:index:Stash": "lives in the state alone",
+};

@@ -1,0 +1,101 @@
+/** What a {@link dashboard} shows. */
+export interface DashboardSubject {
+  readonly project: string;
+  readonly host: string;
+  /** Full names of the service level objectives, by what they are about. */
+  readonly objectives: Readonly<Record<string, string>>;
+}
+
+/**
+ * The dashboard of the service, as Cloud Monitoring's JSON (API reference, "REST Resource: projects.dashboards"): what clients get, how quick, from where,
+ * and what is left of the error budgets.
+ */
+export function dashboard({ host, objectives }: DashboardSubject): object {
+  return {
+    displayName: host,
+    mosaicLayout: {
+      columns: 12,
+      tiles: tiles([
+        chart(
+          "Answers a second, by class",
+          line(loadBalancer("request_count"), "ALIGN_RATE", "REDUCE_SUM", ["metric.label.response_code_class"]),
+        ),
+        chart(
+          "Time to answer: half and 99 of 100",
+          line(loadBalancer("total_latencies"), "ALIGN_DELTA", "REDUCE_PERCENTILE_50"),
+          line(loadBalancer("total_latencies"), "ALIGN_DELTA", "REDUCE_PERCENTILE_99"),
+        ),
+        chart(
+          "Answers a second, by the client's country",
+          line(loadBalancer("request_count"), "ALIGN_RATE", "REDUCE_SUM", ["metric.label.client_country"]),
+        ),
+        chart(
+          "Redirectors, by region",
+          line(cloudRun("container/instance_count"), "ALIGN_MAX", "REDUCE_SUM", ["resource.label.location"]),
+        ),
+        chart(
+          "CPU of a redirector, 99 of 100",
+          line(cloudRun("container/cpu/utilizations"), "ALIGN_DELTA", "REDUCE_PERCENTILE_99", [
+            "resource.label.location",
+          ]),
+        ),
+        chart(
+          "Memory of a redirector, 99 of 100",
+          line(cloudRun("container/memory/utilizations"), "ALIGN_DELTA", "REDUCE_PERCENTILE_99", [
+            "resource.label.location",
+          ]),
+        ),
+        ...Object.entries(objectives).map(([about, name]) =>
+          chart(`Error budget that is left: ${about}`, {
+            timeSeriesFilter: {
+              filter: `select_slo_budget_fraction("${name}")`,
+              aggregation: { alignmentPeriod: "300s", perSeriesAligner: "ALIGN_NEXT_OLDER" },
+            },
+          }),
+        ),
+      ]),
+    },
+  };
+}
+
+type Query = object;
+
+/** Three to a row. */
+function tiles(widgets: readonly object[]): object[] {
+  return widgets.map((widget, index) => ({
+    xPos: (index % 3) * 4,
+    yPos: Math.floor(index / 3) * 4,
+    width: 4,
+    height: 4,
+    widget,
+  }));
+}
+
+function chart(title: string, ...queries: readonly Query[]): object {
+  return {
+    title,
+    xyChart: { dataSets: queries.map((timeSeriesQuery) => ({ plotType: "LINE", timeSeriesQuery })) },
+  };
+}
+
+function line(
+  filter: string,
+  perSeriesAligner: string,
+  crossSeriesReducer: string,
+  groupByFields: readonly string[] = [],
+): Query {
+  return {
+    timeSeriesFilter: {
+      filter,
+      aggregation: { alignmentPeriod: "60s", perSeriesAligner, crossSeriesReducer, groupByFields: [...groupByFields] },
+    },
+  };
+}
+
+function loadBalancer(metric: string): string {
+  return `metric.type="loadbalancing.googleapis.com/https/${metric}" resource.type="https_lb_rule" resource.label.url_map_name="redirector"`;
+}
+
+function cloudRun(metric: string): string {
+  return `metric.type="run.googleapis.com/${metric}" resource.type="cloud_run_revision" resource.label.service_name=starts_with("redirector-")`;
+}

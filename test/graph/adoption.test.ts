@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import { type AdoptionContext, adoption, importIds, settable } from "../../components/adoption.ts";
+import { everything, manifests } from "./fixtures.ts";
+import { type Declared, declare } from "./program.ts";
+
+let resources: readonly Declared[];
+
+before(async () => {
+  resources = (await declare(everything, manifests)).filter(({ component }) => !component);
+});
+
+const context: AdoptionContext = {
+  project: "demo-project",
+  awsAccount: "123456789012",
+  existing: {
+    monitoring: async (collection, displayName) => `projects/demo-project/${collection}/${displayName}`,
+    dashboard: async () => "projects/1234/dashboards/5678",
+    dnsRecord: async (zoneId, comment) => `${zoneId}/${comment}`,
+  },
+  except: new Set(["redirector-us-central1"]),
+};
+
+test("every type of the program is either adopted or set anew, none is both", () => {
+  const types = [...new Set(resources.map(({ type }) => type))].sort();
+  const known = [...Object.keys(importIds), ...Object.keys(settable)].sort();
+  assert.deepEqual(known, types);
+});
+
+test("no two resources are taken for the same thing", async () => {
+  const ids = new Map<string, string>();
+  for (const { type, name, inputs } of resources) {
+    const id = await importIds[type]?.(inputs, context);
+    if (importIds[type] === undefined) continue;
+    assert.ok(id, `${type} ${name} has no id`);
+    assert.equal(ids.get(`${type} ${id}`), undefined, `${name}: ${id} is taken already`);
+    ids.set(`${type} ${id}`, name);
+  }
+  assert.ok(ids.size > 30);
+});
+
+test("the transform imports what has an id, and leaves alone what has none or is excepted", async () => {
+  const transform = adoption(context);
+  const adopt = (type: string, name: string, props: object) =>
+    transform({ type, name, props, opts: { protect: true }, custom: true } as Parameters<typeof transform>[0]);
+  assert.deepEqual(await adopt("gcp:storage/bucket:Bucket", "x", { name: "b" }), {
+    props: { name: "b" },
+    opts: { protect: true, import: "b" },
+  });
+  assert.equal(await adopt("gcp:storage/bucketIAMBinding:BucketIAMBinding", "x", {}), undefined);
+  assert.equal(await adopt("gcp:cloudrunv2/service:Service", "redirector-us-central1", {}), undefined);
+  await assert.rejects(
+    async () => adopt("gcp:storage/bucket:Bucket", "x", { name: 1 }),
+    /adoption needs name to be a plain text/,
+  );
+});
+
+test("ids have the forms of the types' documentation", async () => {
+  const idOf = async (name: string, type: RegExp) => {
+    const found = resources.find((resource) => resource.name === name && type.test(resource.type));
+    assert.ok(found, name);
+    return importIds[found.type]?.(found.inputs, context);
+  };
+  assert.equal(
+    await idOf("images-us-central1", /:Repository$/),
+    "projects/demo-project/locations/us-central1/repositories/images",
+  );
+  assert.equal(await idOf("files-aws-us-east-1", /:Bucket$/), "demo-artifacts-us-east-1@us-east-1");
+  assert.equal(
+    await idOf("identities-preview", /:Account$/),
+    "projects/demo-project/serviceAccounts/artifacts-preview@demo-project.iam.gserviceaccount.com",
+  );
+  assert.equal(
+    await idOf("identities-github", /:OpenIdConnectProvider$/),
+    "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com",
+  );
+});

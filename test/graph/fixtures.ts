@@ -1,0 +1,54 @@
+/** Configs and manifests that the tests of the program share. */
+
+/** Two regions of Google Cloud and one of AWS, nothing optional. */
+export const config: Readonly<Record<string, unknown>> = {
+  "artifacts:organization": "demo",
+  "artifacts:repository": "example/artifacts",
+  "artifacts:domain": "example.org",
+  "artifacts:zoneId": "0123456789abcdef0123456789abcdef",
+  "artifacts:gcpRegions": ["us-central1", "europe-west1"],
+  "artifacts:awsRegions": ["us-east-1"],
+  "artifacts:alertEmail": "oncall@example.org",
+  "gcp:project": "demo-project",
+  "aws:region": "us-east-1",
+  "aws:allowedAccountIds": ["123456789012"],
+};
+
+/** The same with every option. */
+export const everything: Readonly<Record<string, unknown>> = {
+  ...config,
+  "artifacts:vanityHost": "registry.example.org",
+  "artifacts:dnssec": true,
+  "artifacts:accessLogs": true,
+  "artifacts:vulnerabilityScanning": true,
+  "artifacts:minInstances": 1,
+  "artifacts:minInstancesByRegion": { "europe-west1": 2 },
+  "artifacts:stateBucket": "demo-artifacts-state",
+  "artifacts:stateKey": "projects/demo-project/locations/us/keyRings/artifacts/cryptoKeys/state",
+};
+
+const hex = (digit: string): string => digit.repeat(64);
+
+/** One project with everything, one with only its project.yaml. */
+export const manifests: Readonly<Record<string, string>> = {
+  "full/project.yaml": `description: Has images and files
+owners:
+  group: full@example.org
+  repositories: [example/full]
+staging: {images: true, files: true}
+`,
+  "full/images.yaml": `- name: tool
+  dmap:
+    "sha256:${hex("a")}": ["v1.0.0", "v1.0"]
+    "sha256:${hex("b")}": []
+`,
+  "full/files.yaml": `files:
+- name: v1.0.0/tool.tar.gz
+  sha256: ${hex("c")}
+`,
+  "new/project.yaml": `description: Has nothing yet
+owners:
+  group: new@example.org
+staging: {images: true, files: true}
+`,
+};

@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { before, describe, test } from "node:test";
+import { parse } from "yaml";
+import { parseStackConfig } from "../../components/config.ts";
+import { manifests } from "./fixtures.ts";
+import { compareWithGolden, overview } from "./golden.ts";
+import { type Declared, declare } from "./program.ts";
+import { properties } from "./properties.ts";
+
+let config: Readonly<Record<string, unknown>>;
+let resources: readonly Declared[];
+
+before(async () => {
+  const text = await readFile(new URL("../../Pulumi.prod.yaml", import.meta.url), "utf8");
+  config = (parse(text) as { config: Record<string, unknown> }).config;
+  resources = await declare(config, manifests);
+});
+
+test("Pulumi.prod.yaml is valid, with 22 regions of Google Cloud and 6 of AWS", () => {
+  const parsed = parseStackConfig(config);
+  if ("errors" in parsed) assert.fail(parsed.errors.join("\n"));
+  assert.equal(parsed.config.gcpRegions.length, 22);
+  assert.equal(parsed.config.awsRegions.length, 6);
+  assert.equal(parsed.config.protection, true);
+});
+
+test("production is as the golden file says (UPDATE_GOLDEN=1 writes it)", async () => {
+  const { golden, text } = await compareWithGolden(new URL("prod.golden.txt", import.meta.url), overview(resources));
+  assert.equal(text, golden);
+});
+
+describe("what must hold, holds in production", () => {
+  for (const [what, violations] of Object.entries(properties)) {
+    test(what, () => assert.deepEqual(violations(resources), []));
+  }
+});
+
+test("one more region is one line", async () => {
+  const more = await declare(
+    { ...config, "artifacts:gcpRegions": [...(config["artifacts:gcpRegions"] as string[]), "africa-south1"] },
+    manifests,
+  );
+  const before = new Set(resources.map(({ type, name }) => `${type} ${name}`));
+  const added = more.filter(({ type, name }) => !before.has(`${type} ${name}`)).map(({ name }) => name);
+  assert.ok(added.length > 0);
+  for (const name of added) assert.match(name, /africa-south1/);
+  for (const [what, violations] of Object.entries(properties)) assert.deepEqual(violations(more), [], what);
+});

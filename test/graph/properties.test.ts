@@ -1,0 +1,351 @@
+import assert from "node:assert/strict";
+import { before, describe, test } from "node:test";
+import { everything, manifests } from "./fixtures.ts";
+import { type Declared, declare } from "./program.ts";
+import { properties } from "./properties.ts";
+
+let resources: readonly Declared[];
+
+before(async () => {
+  resources = await declare(everything, manifests);
+});
+
+describe("what must hold", () => {
+  for (const [what, violations] of Object.entries(properties)) {
+    test(what, () => assert.deepEqual(violations(resources), []));
+  }
+});
+
+type Change = (resource: Declared) => Declared | undefined;
+
+/** Changes the inputs of resources whose `type name` matches; fails if there are none. */
+function inputs(which: RegExp, change: (inputs: Record<string, unknown>) => Record<string, unknown>): Change {
+  return (resource) =>
+    which.test(`${resource.type} ${resource.name}`)
+      ? { ...resource, inputs: change({ ...resource.inputs }) }
+      : resource;
+}
+
+function without(which: RegExp): Change {
+  return (resource) => (which.test(`${resource.type} ${resource.name}`) ? undefined : resource);
+}
+
+const set = (which: RegExp, more: Record<string, unknown>): Change => inputs(which, (old) => ({ ...old, ...more }));
+
+/** Sloppy edits of the program, as they happen, by the property that must catch them. */
+const mutations: readonly (readonly [keyof typeof properties & string, string, Change])[] = [
+  [
+    "nothing is public but mirrors",
+    "staging opened to the public",
+    set(/Binding staging-full-objectViewer$/, { members: ["allUsers"] }),
+  ],
+  [
+    "nothing is public but mirrors",
+    "staging opened to every Google account",
+    set(/Binding staging-new-reader$/, { members: ["allAuthenticatedUsers"] }),
+  ],
+  [
+    "the public only reads single objects",
+    "the public lists a bucket",
+    set(/BucketIAMBinding files-gcp-.*-reader$/, { role: "roles/storage.objectViewer" }),
+  ],
+  [
+    "the public only reads single objects",
+    "the public writes images",
+    set(/Binding images-us-central1-writer$/, { members: ["allUsers"] }),
+  ],
+  [
+    "the public only reads single objects",
+    "the public does everything in S3",
+    inputs(/:BucketPolicy /, (old) => ({ ...old, policy: String(old["policy"]).replace("s3:GetObject", "s3:*") })),
+  ],
+  [
+    "every mirror is read by the public and written by the deploying identity alone",
+    "one more writer",
+    set(/Binding images-europe-west1-writer$/, {
+      members: ["serviceAccount:artifacts-deploy@demo-project.iam.gserviceaccount.com", "group:full@example.org"],
+    }),
+  ],
+  [
+    "every mirror is read by the public and written by the deploying identity alone",
+    "a mirror nobody can read",
+    without(/Binding images-europe-west1-reader$/),
+  ],
+  [
+    "every mirror is read by the public and written by the deploying identity alone",
+    "a mirror nobody can write",
+    without(/Binding files-gcp-us-central1-writer$/),
+  ],
+  [
+    "a staging area is written by one group and its own CI, read by the two identities",
+    "every branch's CI pushes",
+    inputs(/Binding staging-full-writer$/, (old) => ({
+      ...old,
+      members: [
+        (old["members"] as string[])[0],
+        "principalSet://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/github/attribute.repository/example/full",
+      ],
+    })),
+  ],
+  [
+    "a staging area is written by one group and its own CI, read by the two identities",
+    "a person pushes",
+    set(/Binding staging-new-objectUser$/, { members: ["user:somebody@example.org"] }),
+  ],
+  [
+    "a staging area is written by one group and its own CI, read by the two identities",
+    "everybody in the organisation reads",
+    inputs(/Binding staging-full-reader$/, (old) => ({
+      ...old,
+      members: [...(old["members"] as string[]), "domain:example.org"],
+    })),
+  ],
+  [
+    "no group and no CI writes to two staging areas by mistake",
+    "CI of one project in another's area",
+    set(/Binding staging-new-writer$/, {
+      members: [
+        "group:new@example.org",
+        "principalSet://iam.googleapis.com/projects/1234/locations/global/workloadIdentityPools/github/attribute.release/example/full",
+      ],
+    }),
+  ],
+  [
+    "grants own their role, none twice on one thing",
+    "a member is added beside a binding",
+    (resource) =>
+      resource.name === "staging-full-writer"
+        ? { ...resource, type: "gcp:artifactregistry/repositoryIamMember:RepositoryIamMember" }
+        : resource,
+  ],
+  [
+    "grants own their role, none twice on one thing",
+    "two bindings of one role",
+    set(/Binding staging-full-reader$/, { role: "roles/artifactregistry.writer" }),
+  ],
+  [
+    "no primitive role, and none that can change who may do what in the project",
+    "deploy as editor",
+    set(/IAMBinding identities-run\.admin$/, { role: "roles/editor" }),
+  ],
+  [
+    "no primitive role, and none that can change who may do what in the project",
+    "deploy sets the project's policy",
+    set(/IAMBinding identities-run\.admin$/, { role: "roles/resourcemanager.projectIamAdmin" }),
+  ],
+  [
+    "no primitive role, and none that can change who may do what in the project",
+    "deploy makes accounts' tokens",
+    set(/IAMBinding identities-run\.admin$/, { role: "roles/iam.serviceAccountTokenCreator" }),
+  ],
+  [
+    "the previewing identity has no right to write",
+    "preview pushes to staging",
+    inputs(/Binding staging-full-writer$/, (old) => ({
+      ...old,
+      members: [
+        ...(old["members"] as string[]),
+        "serviceAccount:artifacts-preview@demo-project.iam.gserviceaccount.com",
+      ],
+    })),
+  ],
+  [
+    "the previewing identity has no right to write",
+    "preview encrypts the state",
+    set(/CryptoKeyIAMBinding identities-state-key-read$/, { role: "roles/cloudkms.cryptoKeyEncrypterDecrypter" }),
+  ],
+  [
+    "the redirector's account has no right",
+    "the redirector reads buckets",
+    inputs(/Binding staging-full-objectViewer$/, (old) => ({
+      ...old,
+      members: [...(old["members"] as string[]), "serviceAccount:redirector@demo-project.iam.gserviceaccount.com"],
+    })),
+  ],
+  [
+    "no key, no secret, no password",
+    "a key of the deploying account",
+    (resource) =>
+      resource.name === "identities-deploy" && resource.type.endsWith(":Account")
+        ? { ...resource, type: "gcp:serviceaccount/key:Key" }
+        : resource,
+  ],
+  [
+    "no key, no secret, no password",
+    "an access key in AWS",
+    (resource) =>
+      resource.type === "aws:iam/role:Role" ? { ...resource, type: "aws:iam/accessKey:AccessKey" } : resource,
+  ],
+  [
+    "only the environment production on the main branch deploys",
+    "any branch deploys",
+    inputs(/:WorkloadIdentityPoolProvider /, (old) => ({
+      ...old,
+      attributeMapping: {
+        ...(old["attributeMapping"] as object),
+        "attribute.deploy": 'assertion.repository == "example/artifacts" ? "yes" : "no"',
+      },
+    })),
+  ],
+  [
+    "only the environment production on the main branch deploys",
+    "the whole repository deploys",
+    inputs(/IAMBinding identities-deploy-github$/, (old) => ({
+      ...old,
+      members: [
+        String((old["members"] as string[])[0]).replace(
+          "attribute.deploy/yes",
+          "attribute.repository/example/artifacts",
+        ),
+      ],
+    })),
+  ],
+  [
+    "only the environment production on the main branch deploys",
+    "any branch deploys to AWS",
+    inputs(/Role identities-deploy$/, (old) => ({
+      ...old,
+      assumeRolePolicy: String(old["assumeRolePolicy"]).replace(
+        "repo:example/artifacts:environment:production",
+        "repo:example/artifacts:*",
+      ),
+    })),
+  ],
+  [
+    "pull requests and forks push nowhere",
+    "pull requests get a release's rights",
+    inputs(/:WorkloadIdentityPoolProvider /, (old) => ({
+      ...old,
+      attributeMapping: { ...(old["attributeMapping"] as object), "attribute.release": "assertion.repository" },
+    })),
+  ],
+  [
+    "pull requests and forks push nowhere",
+    "every repository of the world gets a token",
+    set(/:WorkloadIdentityPoolProvider /, { attributeCondition: "true" }),
+  ],
+  [
+    "what holds artifacts, and what is promoted, is protected",
+    "a mirror without protection",
+    (resource) => (resource.name === "files-aws-us-east-1" ? { ...resource, protect: false } : resource),
+  ],
+  [
+    "what holds artifacts, and what is promoted, is protected",
+    "a bucket that goes with its content",
+    set(/storage.*:Bucket files-gcp-us-central1$/, { forceDestroy: true }),
+  ],
+  [
+    "what holds artifacts, and what is promoted, is protected",
+    "an address that can be lost",
+    set(/:GlobalAddress artifacts-ipv4$/, { deletionPolicy: "DELETE" }),
+  ],
+  [
+    "buckets have one kind of access, and only mirrors may be public at all",
+    "objects with rights of their own",
+    set(/storage.*:Bucket files-gcp-us-central1$/, { uniformBucketLevelAccess: false }),
+  ],
+  [
+    "buckets have one kind of access, and only mirrors may be public at all",
+    "staging may be opened",
+    set(/storage.*:Bucket staging-full$/, { publicAccessPrevention: "inherited" }),
+  ],
+  [
+    "removed files can be brought back",
+    "no versions in Google Cloud",
+    set(/storage.*:Bucket files-gcp-us-central1$/, { versioning: { enabled: false } }),
+  ],
+  [
+    "removed files can be brought back",
+    "no versions in AWS",
+    set(/:BucketVersioning /, { versioningConfiguration: { status: "Suspended" } }),
+  ],
+  ["a bucket in AWS has every setting", "no encryption", without(/:BucketServerSideEncryptionConfiguration /)],
+  [
+    "every region of Google Cloud is complete",
+    "a region without redirector",
+    without(/:Service redirector-europe-west1$/),
+  ],
+  [
+    "every region of Google Cloud is complete",
+    "a region that the load balancer does not know",
+    inputs(/:BackendService /, (old) => ({ ...old, backends: (old["backends"] as unknown[]).slice(1) })),
+  ],
+  [
+    "every redirector knows every mirror, every promotion goes to every mirror, the canonical one first",
+    "a promotion that forgets a region",
+    inputs(/:PromotedImages full$/, (old) => ({ ...old, mirrors: (old["mirrors"] as unknown[]).slice(0, 1) })),
+  ],
+  [
+    "every redirector knows every mirror, every promotion goes to every mirror, the canonical one first",
+    "another order",
+    inputs(/:PromotedImages full$/, (old) => ({ ...old, mirrors: [...(old["mirrors"] as unknown[])].reverse() })),
+  ],
+  [
+    "every redirector knows every mirror, every promotion goes to every mirror, the canonical one first",
+    "a redirector that knows no bucket in AWS",
+    inputs(
+      /:Service redirector-us-central1$/,
+      (old) =>
+        JSON.parse(JSON.stringify(old).replaceAll("files-aws-us-east-1", "files-gcp-us-central1")) as Record<
+          string,
+          unknown
+        >,
+    ),
+  ],
+  [
+    "only the load balancer reaches the redirector, through the edge's rules",
+    "the redirector is open to the internet",
+    set(/:Service redirector-us-central1$/, { ingress: "INGRESS_TRAFFIC_ALL" }),
+  ],
+  [
+    "only the load balancer reaches the redirector, through the edge's rules",
+    "no rate limit",
+    set(/:SecurityPolicy /, { rules: [] }),
+  ],
+];
+
+describe("each property is lost by such a change", () => {
+  for (const [property, what, change] of mutations) {
+    test(`${what} breaks: ${property}`, () => {
+      const changed = resources.flatMap((resource) => change(resource) ?? []);
+      assert.notDeepEqual(changed, resources, "the change finds nothing to change");
+      assert.notDeepEqual(properties[property]?.(changed), []);
+    });
+  }
+  test("no property is without such a change", () => {
+    assert.deepEqual([...new Set(mutations.map(([property]) => property))].sort(), Object.keys(properties).sort());
+  });
+});
+
+describe("without protection", () => {
+  test("everything can be removed", async () => {
+    const unprotected = await declare({ ...everything, "artifacts:protection": false }, manifests);
+    for (const { name, protect, inputs: given } of unprotected) {
+      assert.equal(protect, false, name);
+      assert.notEqual(given["deletionPolicy"], "PREVENT", name);
+      assert.notEqual(given["deletionProtection"], true, name);
+    }
+  });
+});
+
+describe("a retiring region", () => {
+  test("loses its protection and its clients, the others keep theirs", async () => {
+    const retiring = await declare(
+      { ...everything, "artifacts:retiringRegions": ["europe-west1", "us-east-1"] },
+      manifests,
+    );
+    const held = retiring.filter(
+      ({ name, type }) => /^(images|files)-/.test(name) && /:(Repository|Bucket)$/.test(type),
+    );
+    assert.deepEqual(
+      held.filter(({ protect }) => protect).map(({ name }) => name),
+      ["images-us-central1", "files-gcp-us-central1"],
+    );
+    const service = retiring.find(({ name, type }) => type.endsWith(":Service") && name === "redirector-us-central1");
+    const [container] = (service!.inputs["template"] as { containers: { envs: { value: string }[] }[] }).containers;
+    const config = JSON.parse(container?.envs[0]?.value ?? "") as Record<string, { region: string; weight?: number }[]>;
+    for (const { region, weight } of [...config["imageMirrors"]!, ...config["fileMirrors"]!]) {
+      assert.equal(weight, region === "us-central1" ? undefined : 0, region);
+    }
+  });
+});

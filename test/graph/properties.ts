@@ -1,0 +1,320 @@
+/** What must hold for the program whatever is configured: each property is a list of its violations, empty when it holds. */
+import type { Declared } from "./program.ts";
+
+export type Property = (resources: readonly Declared[]) => string[];
+
+/** Who deploys and who previews, as members of grants. */
+const identity = (role: string, project: string): string =>
+  `serviceAccount:artifacts-${role}@${project}.iam.gserviceaccount.com`;
+
+/** The component that a resource belongs to. */
+function owner({ path }: Declared): string {
+  return path.at(-1) ?? "";
+}
+
+function isMirror(resource: Declared): boolean {
+  return /^(images|files)-/.test(owner(resource));
+}
+
+function membersOf({ inputs }: Declared): string[] {
+  return Array.isArray(inputs["members"]) ? (inputs["members"] as string[]) : [];
+}
+
+function isPublic(resource: Declared): boolean {
+  return /allUsers|allAuthenticatedUsers|"Principal\\*":\\*"\*|"AWS\\*":\\*"\*/.test(JSON.stringify(resource.inputs));
+}
+
+const shown = ({ type, name }: Declared): string => `${type} ${name}`;
+
+/** Grants on one bucket, repository, account, key or project. */
+function isGrant({ type }: Declared): boolean {
+  return /IAMBinding$|IamBinding$/.test(type);
+}
+
+export const properties: Readonly<Record<string, Property>> = {
+  "nothing is public but mirrors": (resources) =>
+    resources.filter((resource) => isPublic(resource) && !isMirror(resource)).map(shown),
+
+  "the public only reads single objects": (resources) =>
+    resources
+      .filter(isPublic)
+      .filter(({ type, inputs }) => {
+        if (type === "aws:s3/bucketPolicy:BucketPolicy") {
+          const { Statement } = JSON.parse(String(inputs["policy"])) as { Statement: { Action: unknown }[] };
+          return Statement.some(({ Action }) => Action !== "s3:GetObject");
+        }
+        return !["roles/artifactregistry.reader", "roles/storage.legacyObjectReader"].includes(String(inputs["role"]));
+      })
+      .map(shown),
+
+  "every mirror is read by the public and written by the deploying identity alone": (resources) => {
+    const violations: string[] = [];
+    for (const { type, name } of resources.filter(({ component }) => component)) {
+      if (!/Mirror$/.test(type)) continue;
+      const own = resources.filter((resource) => owner(resource) === name);
+      if (!own.some(isPublic)) violations.push(`${name} is not public`);
+      if (/-aws-/.test(name)) continue; // in AWS the account's own roles write: see the property of identities
+      const writers = own.filter((resource) => isGrant(resource) && !isPublic(resource));
+      const project = String(own.find(({ inputs }) => inputs["project"])?.inputs["project"]);
+      for (const writer of writers) {
+        if (JSON.stringify(membersOf(writer)) !== JSON.stringify([identity("deploy", project)])) {
+          violations.push(`${shown(writer)}: ${membersOf(writer)}`);
+        }
+      }
+      if (writers.length !== 1) violations.push(`${name} has ${writers.length} writing grants`);
+    }
+    return violations;
+  },
+
+  "a staging area is written by one group and its own CI, read by the two identities": (resources) => {
+    const violations: string[] = [];
+    for (const { name } of resources.filter(({ type }) => type === "artifacts:staging:StagingArea")) {
+      const own = resources.filter((resource) => owner(resource) === name);
+      const project = String(own.find(({ inputs }) => inputs["project"])?.inputs["project"]);
+      const places = own.filter(({ type }) => /:(Repository|Bucket)$/.test(type));
+      const grants = own.filter(isGrant);
+      if (grants.length !== places.length * 2) violations.push(`${name} has ${grants.length} grants`);
+      for (const grant of grants) {
+        const members = membersOf(grant);
+        const reading = /reader$|objectViewer$/.test(String(grant.inputs["role"]));
+        const right = reading
+          ? JSON.stringify(members) === JSON.stringify([identity("deploy", project), identity("preview", project)])
+          : members[0]?.startsWith("group:") &&
+            members.slice(1).every((member) => /\/attribute\.release\/[\w.-]+\/[\w.-]+$/.test(member));
+        if (!right) violations.push(`${shown(grant)}: ${members}`);
+      }
+    }
+    return violations;
+  },
+
+  "no group and no CI writes to two staging areas by mistake": (resources) => {
+    const areas = new Map<string, Set<string>>();
+    for (const grant of resources.filter(isGrant)) {
+      for (const member of membersOf(grant)) {
+        if (/\/attribute\.release\//.test(member)) {
+          areas.set(member, (areas.get(member) ?? new Set()).add(owner(grant)));
+        }
+      }
+    }
+    return [...areas].filter(([, of]) => of.size > 1).map(([member, of]) => `${member}: ${[...of]}`);
+  },
+
+  "grants own their role, none twice on one thing": (resources) => {
+    const violations = resources.filter(({ type }) => /I[aA][mM](Member|Policy):/.test(`${type}:`)).map(shown);
+    const seen = new Set<string>();
+    for (const grant of resources.filter(isGrant)) {
+      const { members: _, ...on } = grant.inputs;
+      const key = `${grant.type} ${JSON.stringify(on, Object.keys(on).sort())}`;
+      if (seen.has(key)) violations.push(`${shown(grant)} is granted twice`);
+      seen.add(key);
+    }
+    return violations;
+  },
+
+  "no primitive role, and none that can change who may do what in the project": (resources) =>
+    resources
+      .filter(({ inputs }) =>
+        /^roles\/(owner|editor|viewer|resourcemanager\..*|iam\.(?!securityReviewer|serviceAccountUser|serviceAccountViewer|workloadIdentityPoolViewer|workloadIdentityUser).*)$/.test(
+          String(inputs["role"] ?? ""),
+        ),
+      )
+      .map(shown),
+
+  "the previewing identity has no right to write": (resources) =>
+    resources
+      .filter((grant) => isGrant(grant) && membersOf(grant).some((member) => /artifacts-preview@/.test(member)))
+      .filter(
+        ({ inputs }) =>
+          !/(reader|[vV]iewer|Reviewer|Decrypter)$/.test(String(inputs["role"])) ||
+          /EncrypterDecrypter/.test(String(inputs["role"])),
+      )
+      .map(shown),
+
+  "the redirector's account has no right": (resources) =>
+    resources
+      .filter((grant) => isGrant(grant) && membersOf(grant).some((member) => /serviceAccount:redirector@/.test(member)))
+      .map(shown),
+
+  "no key, no secret, no password": (resources) =>
+    resources
+      .filter(
+        ({ type, inputs }) =>
+          /:(Key|HmacKey|AccessKey|ApiKey|Secret|SecretVersion|ServiceAccountKey)$/i.test(type) ||
+          /password|privateKey|secretKey/i.test(JSON.stringify(inputs)),
+      )
+      .map(shown),
+
+  "only the environment production on the main branch deploys": (resources) => {
+    const violations: string[] = [];
+    const provider = resources.find(({ type }) => type.endsWith(":WorkloadIdentityPoolProvider"));
+    const mapping = provider?.inputs["attributeMapping"] as Record<string, string> | undefined;
+    for (const needed of [":environment:production", "refs/heads/main", "assertion.repository =="]) {
+      if (!mapping?.["attribute.deploy"]?.includes(needed))
+        violations.push(`attribute.deploy does not look at ${needed}`);
+    }
+    const users = resources.find(
+      ({ name, type }) => name === "identities-deploy-github" && isGrant({ type } as Declared),
+    );
+    if (!membersOf(users ?? ({ inputs: {} } as Declared)).every((member) => member.endsWith("/attribute.deploy/yes"))) {
+      violations.push(`the deploying account is used by ${membersOf(users!)}`);
+    }
+    for (const { name, inputs } of resources.filter(({ type }) => type === "aws:iam/role:Role")) {
+      const { Statement } = JSON.parse(String(inputs["assumeRolePolicy"])) as {
+        Statement: { Condition: { StringEquals: Record<string, unknown> } }[];
+      };
+      const subjects = [Statement[0]?.Condition.StringEquals["token.actions.githubusercontent.com:sub"]]
+        .flat()
+        .map(String);
+      const wanted = name.endsWith("deploy") ? /:environment:production$/ : /:(pull_request|ref:refs\/heads\/main)$/;
+      violations.push(
+        ...subjects
+          .filter((subject) => !wanted.test(subject) || subject.includes("*"))
+          .map((subject) => `${name}: ${subject}`),
+      );
+    }
+    return violations;
+  },
+
+  "pull requests and forks push nowhere": (resources) => {
+    const provider = resources.find(({ type }) => type.endsWith(":WorkloadIdentityPoolProvider"));
+    const mapping = provider?.inputs["attributeMapping"] as Record<string, string> | undefined;
+    const release = mapping?.["attribute.release"] ?? "";
+    const condition = String(provider?.inputs["attributeCondition"]);
+    const right =
+      release.includes('assertion.event_name in ["push", "release", "workflow_dispatch", "schedule"]') &&
+      release.includes("assertion.ref") &&
+      condition.includes("assertion.ref");
+    return right ? [] : [`release: ${release}, condition: ${condition}`];
+  },
+
+  "what holds artifacts, and what is promoted, is protected": (resources) =>
+    resources
+      .filter(
+        (resource) =>
+          (isMirror(resource) && /:(Repository|Bucket)$/.test(resource.type)) ||
+          /^promotion:/.test(resource.type) ||
+          resource.type.endsWith(":GlobalAddress"),
+      )
+      .filter(
+        ({ type, protect, inputs }) =>
+          !protect || (/^gcp:/.test(type) && inputs["deletionPolicy"] !== "PREVENT") || inputs["forceDestroy"] === true,
+      )
+      .map(shown),
+
+  "buckets have one kind of access, and only mirrors may be public at all": (resources) =>
+    resources
+      .filter(({ type }) => type === "gcp:storage/bucket:Bucket")
+      .filter(
+        (bucket) =>
+          bucket.inputs["uniformBucketLevelAccess"] !== true ||
+          bucket.inputs["publicAccessPrevention"] !== (isMirror(bucket) ? "inherited" : "enforced"),
+      )
+      .map(shown),
+
+  "removed files can be brought back": (resources) =>
+    resources
+      .filter((resource) => isMirror(resource))
+      .filter(({ type, inputs }) => {
+        if (type === "gcp:storage/bucket:Bucket") {
+          return (
+            (inputs["versioning"] as { enabled?: boolean } | undefined)?.enabled !== true || !inputs["softDeletePolicy"]
+          );
+        }
+        return (
+          type === "aws:s3/bucketVersioning:BucketVersioning" &&
+          (inputs["versioningConfiguration"] as { status?: string }).status !== "Enabled"
+        );
+      })
+      .map(shown),
+
+  "a bucket in AWS has every setting": (resources) =>
+    resources
+      .filter(({ type }) => type === "aws:s3/bucket:Bucket")
+      .flatMap((bucket) => {
+        const types = resources
+          .filter((resource) => owner(resource) === owner(bucket))
+          .map(({ type }) => type.slice(type.lastIndexOf(":") + 1));
+        const needed = [
+          "BucketLifecycleConfiguration",
+          "BucketOwnershipControls",
+          "BucketPolicy",
+          "BucketPublicAccessBlock",
+          "BucketServerSideEncryptionConfiguration",
+          "BucketVersioning",
+        ];
+        return needed.filter((type) => !types.includes(type)).map((type) => `${bucket.name} has no ${type}`);
+      }),
+
+  "every region of Google Cloud is complete": (resources) => {
+    const regions = resources
+      .filter(({ type, component }) => component && type.endsWith(":ImageMirror"))
+      .map(({ name }) => name.slice("images-".length));
+    const has = (type: RegExp, name: string) =>
+      resources.some((resource) => type.test(resource.type) && resource.name === name);
+    const backend = resources.find(({ type }) => type.endsWith(":BackendService"));
+    const groups = JSON.stringify(backend?.inputs["backends"] ?? "");
+    return regions.flatMap((region) =>
+      [
+        has(/:Repository$/, `images-${region}`) || "no image mirror",
+        has(/:Bucket$/, `files-gcp-${region}`) || "no file mirror",
+        has(/cloudrunv2.*:Service$/, `redirector-${region}`) || "no redirector",
+        has(/:RegionNetworkEndpointGroup$/, `redirector-${region}`) || "no endpoint group",
+        groups.includes(`redirector-${region}-id`) || "not behind the load balancer",
+      ].flatMap((missing) => (missing === true ? [] : [`${region}: ${missing}`])),
+    );
+  },
+
+  "every redirector knows every mirror, every promotion goes to every mirror, the canonical one first": (resources) => {
+    const all = resources.filter(({ component, type }) => component && /Mirror$/.test(type)).map(({ name }) => name);
+    const images = all.filter((name) => name.startsWith("images-")).sort();
+    const files = all.filter((name) => name.startsWith("files-")).sort();
+    const violations: string[] = [];
+    const stash = resources.find(({ type }) => type === "pulumi:index:Stash")?.inputs["input"] as
+      | { images: { name: string }[] }
+      | undefined;
+    const first = stash?.images[0]?.name;
+    const compare = (who: string, what: string, list: readonly { name: string }[], wanted: readonly string[]) => {
+      if (JSON.stringify(list.map(({ name }) => name).sort()) !== JSON.stringify(wanted))
+        violations.push(`${who}: ${what} differ`);
+      if (what === "images" && list[0]?.name !== first)
+        violations.push(`${who}: begins with ${list[0]?.name}, not ${first}`);
+    };
+    for (const { type, name, inputs } of resources) {
+      if (/cloudrunv2.*:Service$/.test(type)) {
+        const [container] = (inputs["template"] as { containers: { envs: { value: string }[] }[] }).containers;
+        const config = JSON.parse(container?.envs[0]?.value ?? "{}") as Record<string, { name: string }[]>;
+        compare(name, "images", config["imageMirrors"] ?? [], images);
+        compare(name, "files", config["fileMirrors"] ?? [], files);
+      }
+      if (type === "promotion:index:PromotedImages") {
+        compare(name, "images", inputs["mirrors"] as { name: string }[], images);
+        compare(
+          name,
+          "layers",
+          inputs["layerMirrors"] as { name: string }[],
+          files.filter((file) => file.startsWith("files-aws-")),
+        );
+      }
+      if (type === "promotion:index:PromotedFiles")
+        compare(name, "files", inputs["mirrors"] as { name: string }[], files);
+    }
+    return violations;
+  },
+
+  "only the load balancer reaches the redirector, through the edge's rules": (resources) => {
+    const violations = resources
+      .filter(({ type }) => /cloudrunv2.*:Service$/.test(type))
+      .filter(
+        ({ inputs }) =>
+          inputs["ingress"] !== "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER" || inputs["defaultUriDisabled"] !== true,
+      )
+      .map(shown);
+    const backend = resources.find(({ type }) => type.endsWith(":BackendService"));
+    if (!backend?.inputs["securityPolicy"]) violations.push("the backend has no security policy");
+    const rules = resources.find(({ type }) => type.endsWith(":SecurityPolicy"))?.inputs["rules"] as
+      | { action: string }[]
+      | undefined;
+    if (!rules?.some(({ action }) => action === "throttle")) violations.push("no rate limit");
+    return violations;
+  },
+};
