@@ -75,7 +75,8 @@ export interface FilesRequest {
 
 /**
  * Where a mirror differs from the wanted lines: one text per mirror, each line marked `+ ` (wanted, but missing there) or
- * `- ` (there, but not wanted). A mirror that is not named holds exactly what is wanted.
+ * `- ` (there, but not wanted) or, of images, `~ ` (there, but not with all that it lists or that is attached to it). A mirror that is
+ * not named holds exactly what is wanted.
  */
 export type Incomplete = Readonly<Record<string, string>>;
 

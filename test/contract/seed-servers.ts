@@ -62,13 +62,13 @@ export async function end(child: ChildProcess): Promise<void> {
   await ended;
 }
 
-/** Waits until a URL answers with 2xx. Throws after 20 seconds. */
-export async function answers(url: string): Promise<void> {
+/** Waits until a URL answers with 2xx, or one of these statuses. Throws after 20 seconds. */
+export async function answers(url: string, statuses: readonly number[] = []): Promise<void> {
   const deadline = Date.now() + 20_000;
   for (;;) {
     const response = await fetch(url).catch(() => undefined);
     await response?.arrayBuffer();
-    if (response?.ok) return;
+    if (response && (response.ok || statuses.includes(response.status))) return;
     if (Date.now() > deadline) throw new Error(`${url} does not answer`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

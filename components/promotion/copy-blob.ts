@@ -1,0 +1,109 @@
+import type { BlobTarget } from "./blob-target.ts";
+import type { Budget } from "./budget.ts";
+import { copyLargeBlob } from "./copy-large-blob.ts";
+import { type Blob, beginning, readBlob } from "./oci/blobs.ts";
+import { causeOf, WrongContentError } from "./oci/errors.ts";
+import type { Remote } from "./oci/remote.ts";
+
+/** What all copies of blobs in a process share. */
+export interface CopyMeans {
+  /** Bytes of blobs that are in memory as a whole. */
+  readonly memory: Budget;
+  /** Large blobs under way at a time. */
+  readonly streams: Budget;
+  readonly signal: AbortSignal;
+  /** ms that one target may keep the others waiting, in sum, before it has to go on alone. */
+  readonly patience: number;
+  /** ms without taking a byte after which a target has broken. */
+  readonly stall: number;
+}
+
+/** One blob, where it can be read and where it goes. */
+export interface BlobCopy {
+  readonly blob: Blob;
+  /** In the order in which they are asked. */
+  readonly sources: readonly Remote[];
+  readonly targets: readonly BlobTarget[];
+  /** Told of bytes that a target has taken. */
+  received(target: BlobTarget, bytes: number): void;
+}
+
+/** The blob could not be read: no fault of the target that was to get it. */
+export class SourceError extends Error {
+  constructor(cause: unknown) {
+    super(causeOf(cause), { cause });
+    this.name = "SourceError";
+  }
+}
+
+/** Why targets did not get a blob; a target without an entry has it. */
+export type BlobFailures = Map<BlobTarget, unknown>;
+
+/** Up to this size a blob is read into memory once and sent from there: a failing target then needs no second download. */
+const smallBlob = 4 * 1024 * 1024;
+
+/**
+ * Copies one blob, downloaded once, to all targets that lack it. Each target succeeds or fails by itself.
+ * @throws only the signal's reason.
+ */
+export async function copyBlob(copy: BlobCopy, means: CopyMeans): Promise<BlobFailures> {
+  const failures: BlobFailures = new Map();
+  const lacking = new Set<BlobTarget>();
+  await each(copy.targets, failures, async (target) => {
+    if (!(await target.settle(copy.blob))) lacking.add(target);
+  });
+  means.signal.throwIfAborted();
+  if (lacking.size === 0) return failures;
+  const rest = { ...copy, targets: copy.targets.filter((target) => lacking.has(target)) };
+  await (copy.blob.size <= smallBlob
+    ? means.memory.with(copy.blob.size, () => copySmallBlob(rest, failures))
+    : means.streams.with(1, () => copyLargeBlob(rest, failures, means)));
+  means.signal.throwIfAborted();
+  return failures;
+}
+
+async function copySmallBlob(copy: BlobCopy, failures: BlobFailures): Promise<void> {
+  let bytes: Buffer;
+  try {
+    bytes = await readWhole(copy);
+  } catch (error) {
+    for (const target of copy.targets) failures.set(target, new SourceError(error));
+    return;
+  }
+  await each(copy.targets, failures, async (target) => {
+    await target.put(copy.blob, bytes);
+    copy.received(target, bytes.length);
+  });
+}
+
+/** A source with other content is passed over: the next may be right. */
+async function readWhole({ blob, sources }: BlobCopy): Promise<Buffer> {
+  let left = sources;
+  for (;;) {
+    try {
+      const chunks: Buffer[] = [];
+      for await (const chunk of readBlob(left, blob, beginning())) chunks.push(chunk);
+      return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+    } catch (error) {
+      if (!(error instanceof WrongContentError) || error.host === undefined) throw error;
+      left = left.filter((source) => source.repository.host !== error.host);
+      if (left.length === 0) throw error;
+    }
+  }
+}
+
+async function each(
+  targets: readonly BlobTarget[],
+  failures: BlobFailures,
+  work: (target: BlobTarget) => Promise<void>,
+): Promise<void> {
+  await Promise.all(
+    targets.map(async (target) => {
+      try {
+        await work(target);
+      } catch (error) {
+        failures.set(target, error);
+      }
+    }),
+  );
+}

@@ -1,0 +1,46 @@
+import type { Digest } from "./oci/digest.ts";
+import { headManifest } from "./oci/manifests.ts";
+import type { Remote } from "./oci/remote.ts";
+import { listTags, type TagList } from "./oci/tags.ts";
+
+/** From so many questions about one repository on, its list is asked for first: it answers most of them at once. */
+const worthAList = 3;
+/** A page of tags costs about as much as so many questions. */
+const questionsPerPage = 20;
+
+/** Answers questions about one image of one mirror with few requests. */
+export class ImageLookup {
+  readonly #at: Remote;
+  readonly #questions: number;
+  #list: Promise<TagList | undefined> | undefined;
+
+  /** @param questions how many there will be, about. */
+  constructor(at: Remote, questions: number) {
+    this.#at = at;
+    this.#questions = questions;
+  }
+
+  /** Whether the digest is there. */
+  async has(digest: Digest): Promise<boolean> {
+    const list = await this.list();
+    if (list?.unknown) return false;
+    if (list?.manifests && !list.truncated) return list.manifests.has(digest);
+    return (await headManifest(this.#at, digest)) !== undefined;
+  }
+
+  /** The digest that a tag has there; undefined: there is no such tag. */
+  async tag(tag: string): Promise<Digest | undefined> {
+    const list = await this.list();
+    if (list?.unknown) return undefined;
+    if (list && !list.truncated && !list.tags.includes(tag)) return undefined;
+    for (const [digest, { tags }] of list?.manifests ?? []) if (tags.includes(tag)) return digest;
+    return (await headManifest(this.#at, tag))?.digest;
+  }
+
+  /** The repository's tags, complete or truncated; undefined if so few questions are not worth it. */
+  list(): Promise<TagList | undefined> {
+    if (this.#questions < worthAList) return Promise.resolve(undefined);
+    this.#list ??= listTags(this.#at, 1 + Math.ceil(this.#questions / questionsPerPage));
+    return this.#list;
+  }
+}

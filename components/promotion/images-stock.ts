@@ -1,0 +1,290 @@
+import { type Attachment, findAttachments, subjectOfTag } from "./attachments.ts";
+import { addImage, type Images, type ImagesBuilder, readImageLines, writeImageLines } from "./image-lines.ts";
+import { difference } from "./image-plan.ts";
+import { readTree } from "./image-tree.ts";
+import type { Means } from "./images-run.ts";
+import { referencesPrefix } from "./layer-references.ts";
+import { layersPrefix } from "./layer-target.ts";
+import type { Digest } from "./oci/digest.ts";
+import { causeOf } from "./oci/errors.ts";
+import { headManifest } from "./oci/manifests.ts";
+import type { Remote } from "./oci/remote.ts";
+import { repositoryAt } from "./oci/repository.ts";
+import { listTags, type TagList } from "./oci/tags.ts";
+import type { Context, ImagesRequest, LayerMirror, Stock } from "./request.ts";
+
+/**
+ * What every mirror really holds of a project. Registries are asked for their lists; of a registry that lists tags only, for the
+ * digest of each tag, for each digest without a tag, and for what is attached to each digest. Nothing is written.
+ */
+export async function takeStock(request: ImagesRequest, means: Means, context: Context): Promise<Stock> {
+  const wanted = readImageLines(request.images);
+  const incomplete: Record<string, string> = {};
+  const failures: string[] = [];
+  const damagedIn = new Map<string, ImagesBuilder>();
+  const holdings = new Map<string, Map<string, Holding>>();
+  const fail = (name: string, error: unknown) => {
+    context.signal.throwIfAborted();
+    failures.push(`${request.project}: ${name}: ${causeOf(error)}`);
+  };
+  await Promise.all(
+    request.mirrors.map(async ({ name, repository }) => {
+      try {
+        const { transport } = means;
+        const entries = [...wanted].map(async ([image, digests]): Promise<[string, Holding]> => {
+          const at = { transport, repository: repositoryAt(repository, request.prefix, image), signal: context.signal };
+          return [image, await readHolding(at, new Set(digests.keys()), wantedTags(digests))];
+        });
+        holdings.set(name, new Map(await all(entries)));
+      } catch (error) {
+        fail(name, error);
+      }
+    }),
+  );
+  for (const image of wanted.keys()) await compareAttachments(image, holdings, damagedIn);
+  for (const [name, images] of holdings) {
+    const held: ImagesBuilder = new Map();
+    for (const [image, { digests }] of images) {
+      for (const [digest, tags] of digests) {
+        addImage(held, image, digest);
+        for (const tag of tags) addImage(held, image, digest, tag);
+      }
+    }
+    const differs = difference(wanted, held, damagedIn.get(name));
+    if (differs !== "") incomplete[name] = differs;
+  }
+  await Promise.all(
+    request.layerMirrors.map(async (mirror) => {
+      try {
+        const differs = difference(wanted, await readLayers(request, mirror, wanted, means, context.signal));
+        if (differs !== "") incomplete[mirror.name] = differs;
+      } catch (error) {
+        fail(mirror.name, error);
+      }
+    }),
+  );
+  return { text: visible(wanted, incomplete), incomplete, failures };
+}
+
+/** What one mirror has of one image. */
+interface Holding {
+  readonly at: Remote;
+  readonly digests: Map<Digest, Set<string>>;
+  /** What is attached to its wanted digests, where the registry was asked. */
+  readonly attached: readonly Attachment[];
+  /** Google's registries: everything without a tag, among it what indexes list and what is attached. */
+  readonly untagged: ReadonlySet<Digest> | undefined;
+}
+
+async function readHolding(at: Remote, wanted: ReadonlySet<Digest>, tagsWanted: ReadonlySet<string>): Promise<Holding> {
+  const list = await listTags(at);
+  const digests = new Map<Digest, Set<string>>();
+  const found = (digest: Digest) => {
+    const tags = digests.get(digest) ?? new Set<string>();
+    digests.set(digest, tags);
+    return tags;
+  };
+  const conventional: { tag: string; digest: Digest; subject: Digest }[] = [];
+  const place = (tag: string, digest: Digest) => {
+    const subject = tagsWanted.has(tag) ? undefined : subjectOfTag(tag);
+    if (subject === undefined) found(digest).add(tag);
+    else conventional.push({ tag, digest, subject });
+  };
+  if (list.manifests) {
+    for (const [digest, { tags }] of list.manifests) {
+      if (wanted.has(digest)) found(digest);
+      for (const tag of tags) place(tag, digest);
+    }
+  } else {
+    await all(
+      list.tags.map(async (tag) => {
+        const digest = (await headManifest(at, tag))?.digest;
+        if (digest !== undefined) place(tag, digest);
+      }),
+    );
+    const unseen = list.unknown ? [] : [...wanted].filter((digest) => !digests.has(digest));
+    await all(
+      unseen.map(async (digest) => {
+        if (await headManifest(at, digest)) found(digest);
+      }),
+    );
+  }
+  await placeConventional(at, wanted, conventional, digests, found);
+  const held = [...wanted].filter((digest) => digests.has(digest));
+  const attached = list.manifests ? cosignOnly(conventional, digests) : await findAttachments(at, held, list);
+  return { at, digests, attached, untagged: list.manifests && untaggedOf(list) };
+}
+
+/** Tags that name a digest by convention belong to it, if it is wanted or a wanted index lists it; any other is somebody's tag. */
+async function placeConventional(
+  at: Remote,
+  wanted: ReadonlySet<Digest>,
+  conventional: readonly { tag: string; digest: Digest; subject: Digest }[],
+  digests: ReadonlyMap<Digest, unknown>,
+  found: (digest: Digest) => Set<string>,
+): Promise<void> {
+  const others = conventional.filter(({ subject }) => !wanted.has(subject));
+  if (others.length === 0) return;
+  const ours = new Set(wanted);
+  const held = [...wanted].filter((digest) => digests.has(digest));
+  const trees = await Promise.allSettled(held.map((digest) => readTree([at], digest)));
+  at.signal.throwIfAborted();
+  for (const tree of trees) {
+    if (tree.status === "fulfilled") for (const { digest } of tree.value.manifests) ours.add(digest);
+  }
+  // An attachment's own signature: its subject is what a tag of ours names.
+  for (const { digest, subject } of conventional) if (ours.has(subject)) ours.add(digest);
+  for (const { tag, digest, subject } of others) if (!ours.has(subject)) found(digest).add(tag);
+}
+
+function cosignOnly(
+  conventional: readonly { tag: string; digest: Digest; subject: Digest }[],
+  digests: ReadonlyMap<Digest, unknown>,
+): Attachment[] {
+  return conventional.filter(({ subject, tag }) => digests.has(subject) && tag.includes("."));
+}
+
+function untaggedOf(list: TagList): ReadonlySet<Digest> {
+  return new Set([...(list.manifests ?? [])].filter(([, { tags }]) => tags.length === 0).map(([digest]) => digest));
+}
+
+/** Mirrors are to hold the same signatures and the same parts of indexes; a digest of which a mirror lacks some is damaged there. */
+async function compareAttachments(
+  image: string,
+  holdings: ReadonlyMap<string, ReadonlyMap<string, Holding>>,
+  damagedIn: Map<string, ImagesBuilder>,
+): Promise<void> {
+  const mirrors = [...holdings].map(([name, images]) => ({ name, holding: images.get(image)! }));
+  const damage = (name: string, digest: Digest) => {
+    const damaged = damagedIn.get(name) ?? new Map();
+    damagedIn.set(name, damaged);
+    addImage(damaged, image, digest);
+  };
+  const keyOf = ({ tag, subject, digest }: Attachment) => `${tag ?? subject} ${digest}`;
+  const union = new Map(mirrors.flatMap(({ holding }) => holding.attached.map((each) => [keyOf(each), each] as const)));
+  for (const { name, holding } of mirrors) {
+    const has = new Set(holding.attached.map(keyOf));
+    for (const [key, attachment] of union) {
+      if (has.has(key)) continue;
+      const root = rootOf(attachment, union);
+      if (holding.digests.has(root)) damage(name, root);
+    }
+  }
+  await compareUntagged(mirrors, damage);
+}
+
+/** What an attachment is attached to in the end: it may be attached to an attachment. */
+function rootOf(attachment: Attachment, union: ReadonlyMap<string, Attachment>): Digest {
+  let { subject } = attachment;
+  for (let depth = 0; depth < 4; depth++) {
+    const above = [...union.values()].find(({ digest }) => digest === subject);
+    if (!above) break;
+    subject = above.subject;
+  }
+  return subject;
+}
+
+/** Google's lists name every manifest: only where they differ between mirrors it has to be found out what they belong to. */
+async function compareUntagged(
+  mirrors: readonly { name: string; holding: Holding }[],
+  damage: (name: string, digest: Digest) => void,
+): Promise<void> {
+  const listed = mirrors.filter(({ holding }) => holding.untagged);
+  const union = new Set(listed.flatMap(({ holding }) => [...holding.untagged!]));
+  const lacking = listed.flatMap(({ name, holding }) => {
+    const lacks = [...union].filter((digest) => !holding.untagged!.has(digest) && !holding.digests.has(digest));
+    return lacks.length > 0 ? [{ name, holding, lacks: new Set(lacks) }] : [];
+  });
+  if (lacking.length === 0) return;
+  const rootsOf = new Map<Digest, Set<Digest>>();
+  for (const { holding } of listed) {
+    await all(
+      [...holding.digests.keys()].map(async (root) => {
+        const { manifests } = await readTree([holding.at], root);
+        const parts = manifests.map(({ digest }) => digest);
+        const attached = await findAttachments(holding.at, parts, undefined);
+        for (const digest of [...parts, ...attached.map((each) => each.digest)]) {
+          if (union.has(digest)) rootsOf.set(digest, (rootsOf.get(digest) ?? new Set()).add(root));
+        }
+      }),
+    );
+  }
+  for (const { name, holding, lacks } of lacking) {
+    for (const digest of lacks) {
+      for (const root of rootsOf.get(digest) ?? []) if (holding.digests.has(root)) damage(name, root);
+    }
+  }
+}
+
+/** The digests of a project whose layers an S3 mirror has, all of those that are noted. */
+async function readLayers(
+  request: ImagesRequest,
+  { bucket: bucketName, region }: LayerMirror,
+  wanted: Images,
+  means: Means,
+  signal: AbortSignal,
+): Promise<Images> {
+  const bucket = means.bucket(request.storage, bucketName, region);
+  const layers = new Set<string>();
+  const notes = new Map<string, string[]>();
+  await Promise.all([
+    (async () => {
+      for await (const { key } of bucket.list(layersPrefix, signal)) layers.add(key.slice(layersPrefix.length));
+    })(),
+    (async () => {
+      for await (const { key } of bucket.list(referencesPrefix, signal)) {
+        const [layer, project, ...rest] = key.slice(referencesPrefix.length).split("/");
+        if (project !== request.project) continue;
+        const use = `${rest.slice(0, -1).join("/")}@sha256:${rest.at(-1)}`;
+        notes.set(use, [...(notes.get(use) ?? []), `sha256:${layer}`]);
+      }
+    })(),
+  ]);
+  const held: ImagesBuilder = new Map();
+  for (const [use, needed] of notes) {
+    const [image, digest] = use.split("@") as [string, string];
+    if (!needed.every((layer) => layers.has(layer))) continue;
+    addImage(held, image, digest);
+    for (const tag of wanted.get(image)?.get(digest) ?? []) addImage(held, image, digest, tag);
+  }
+  return held;
+}
+
+/** The wanted lines as they look when what differs in any mirror is shown. */
+function visible(wanted: Images, incomplete: Stock["incomplete"]): string {
+  const lines = new Set(
+    writeImageLines(wanted)
+      .split("\n")
+      .filter((line) => line !== ""),
+  );
+  for (const text of Object.values(incomplete)) {
+    for (const line of text.split("\n")) {
+      if (line.startsWith("+ ")) lines.delete(line.slice(2));
+      if (line.startsWith("~ ")) {
+        const [image, digest] = line.slice(2).split("@") as [string, string];
+        for (const tag of wanted.get(image)?.get(digest) ?? []) lines.delete(`${image}:${tag} ${digest}`);
+        lines.delete(`${image}@${digest}`);
+      }
+    }
+  }
+  for (const text of Object.values(incomplete)) {
+    for (const line of text.split("\n")) if (line.startsWith("- ")) lines.add(line.slice(2));
+  }
+  return [...lines]
+    .sort()
+    .map((line) => `${line}\n`)
+    .join("");
+}
+
+function wantedTags(digests: ReadonlyMap<Digest, ReadonlySet<string>>): ReadonlySet<string> {
+  return new Set([...digests.values()].flatMap((tags) => [...tags]));
+}
+
+/** As Promise.all, but waits for all before it throws, so that nothing goes on behind. */
+async function all<T>(promises: readonly Promise<T>[]): Promise<T[]> {
+  const results = await Promise.allSettled(promises);
+  return results.map((result) => {
+    if (result.status === "rejected") throw result.reason;
+    return result.value;
+  });
+}

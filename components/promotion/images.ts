@@ -1,0 +1,107 @@
+import pLimit from "p-limit";
+import { Budget } from "./budget.ts";
+import { copyImage } from "./copy-image.ts";
+import { isEmptyPlan, planImages } from "./image-plan.ts";
+import { ImagesRun, type Means } from "./images-run.ts";
+import { takeStock } from "./images-stock.ts";
+import { Transport, type TransportOptions } from "./oci/transport.ts";
+import { previewPlan } from "./preview-images.ts";
+import { removeImage } from "./remove-image.ts";
+import type { ImagesRequest, PreviewRun, PromoteRun, RemoveRun, StockRun } from "./request.ts";
+import { openStorage, type Storage } from "./storage/bucket.ts";
+import { tagImage, untagImage } from "./tag-image.ts";
+
+/** The runs of promotion of images, over one set of connections. */
+export interface ImagePromotion {
+  readonly preview: PreviewRun<ImagesRequest>;
+  readonly promote: PromoteRun<ImagesRequest>;
+  readonly takeStock: StockRun<ImagesRequest>;
+  readonly remove: RemoveRun<ImagesRequest>;
+  /** Ends all connections. */
+  close(): Promise<void>;
+}
+
+/** Digests under way at a time, over all projects of the process: enough to fill a network with 50 ms of round trip. */
+const digestsAtATime = 64;
+/** Bytes of small blobs in memory at a time. */
+const memory = 64 * 1024 * 1024;
+/** Large blobs under way at a time. */
+const streams = 12;
+
+/** Opens the connections; they are shared by all runs, of all projects. */
+export function imagePromotion(options: TransportOptions = {}): ImagePromotion {
+  const transport = new Transport(options);
+  const storages = new Map<string, Storage>();
+  const limit = pLimit(digestsAtATime);
+  const means: Means = {
+    transport,
+    memory: new Budget(memory),
+    streams: new Budget(streams),
+    patience: 30_000,
+    stall: options.stallTimeout ?? 60_000,
+    limit: (work) => limit(work),
+    bucket: (settings, bucket, region) => {
+      const key = JSON.stringify(settings);
+      const storage = storages.get(key) ?? openStorage(settings);
+      storages.set(key, storage);
+      return storage.open({ kind: "s3", bucket, region });
+    },
+  };
+  const promote: PromoteRun<ImagesRequest> = async (request, previous, context) => {
+    const plan = planImages(request, previous);
+    if (plan.errors.length > 0) throw new Error(plan.errors.join("\n"));
+    const run = new ImagesRun(request, plan, means, context);
+    if (!isEmptyPlan(plan)) await untilAborted(context.signal, () => carryOut(run, means));
+    return run.outcome();
+  };
+  return {
+    preview: (request, previous, context) => previewPlan(request, planImages(request, previous), means, context),
+    promote,
+    takeStock: (request, context) => takeStock(request, means, context),
+    remove: (previous, context) => promote({ ...previous.request, images: "" }, previous, context),
+    async close() {
+      await transport.close();
+      for (const storage of storages.values()) await storage.close();
+    },
+  };
+}
+
+/** Additions first, so that a renamed image is never absent; then tags, then what goes. */
+async function carryOut(run: ImagesRun, means: Means): Promise<void> {
+  const { copies, retags, untags, removals } = run.plan;
+  const all = <Step>(steps: readonly Step[], work: (step: Step, run: ImagesRun) => Promise<void>) =>
+    settleAll(steps.map((step) => means.limit(() => work(step, run))));
+  await settleAll([all(copies, copyImage), all(retags, tagImage)]);
+  await all(untags, untagImage);
+  await all(removals, removeImage);
+}
+
+/** Waits for all, so that nothing goes on behind the run's back, then throws what the first threw. */
+async function settleAll(promises: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(promises)) if (result.status === "rejected") throw result.reason;
+}
+
+/** An abort ends the work, not the run: what was done is its outcome. */
+async function untilAborted(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+let shared: ImagePromotion | undefined;
+
+function sharedPromotion(): ImagePromotion {
+  shared ??= imagePromotion();
+  return shared;
+}
+
+/** As {@link ImagePromotion.preview}, over the connections of this process. */
+export const previewImages: PreviewRun<ImagesRequest> = (...args) => sharedPromotion().preview(...args);
+/** As {@link ImagePromotion.promote}, over the connections of this process. */
+export const promoteImages: PromoteRun<ImagesRequest> = (...args) => sharedPromotion().promote(...args);
+/** As {@link ImagePromotion.takeStock}, over the connections of this process. */
+export const takeStockOfImages: StockRun<ImagesRequest> = (...args) => sharedPromotion().takeStock(...args);
+/** As {@link ImagePromotion.remove}, over the connections of this process. */
+export const removeImages: RemoveRun<ImagesRequest> = (...args) => sharedPromotion().remove(...args);

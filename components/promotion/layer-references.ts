@@ -1,0 +1,91 @@
+import { KeyedLock } from "./keyed-lock.ts";
+import { layerKey } from "./layer-target.ts";
+import type { Digest } from "./oci/digest.ts";
+import { digestOf } from "./oci/digest.ts";
+import { type Bucket, ObjectExists } from "./storage/bucket.ts";
+import { crc32c, encodeCrc32c } from "./storage/crc32c.ts";
+
+/** A promoted digest that needs a layer in an S3 mirror. */
+export interface LayerUse {
+  readonly project: string;
+  readonly image: string;
+  /** What the manifest promotes: the index, not the platform's manifest in it. */
+  readonly digest: Digest;
+}
+
+/** Where the notes are kept of who needs which layer. */
+export const referencesPrefix = "containers/references/";
+
+const empty = Buffer.alloc(0);
+const emptyContent = { size: 0, sha256: digestOf(empty).slice("sha256:".length), crc32c: encodeCrc32c(crc32c(empty)) };
+const emptyChunk = { bytes: empty, offset: 0, crc32c: emptyContent.crc32c };
+/** A note is read by promotions only. */
+const headers = { contentType: "application/octet-stream", cacheControl: "no-store" };
+
+/** Only one process changes a mirror at a time (the stack's lock); in it, projects run beside each other. */
+const locks = new KeyedLock();
+
+/**
+ * Layers are shared by all images of all projects, so an S3 mirror holds, beside each layer, one empty object for each promoted
+ * digest that needs it: `containers/references/<layer hex>/<project>/<image>/<digest hex>`. It is written before the layer
+ * and removed before it, and a layer goes only when the last one is gone. So a removal needs to know of no other project, and whatever
+ * moment a run dies at, no layer is lost that is needed: the worst that stays is one that is not.
+ */
+export class LayerReferences {
+  readonly #bucket: Bucket;
+  readonly #signal: AbortSignal;
+
+  constructor(bucket: Bucket, signal: AbortSignal) {
+    this.#bucket = bucket;
+    this.#signal = signal;
+  }
+
+  /** Notes that a layer is needed. */
+  async add(layer: Digest, use: LayerUse): Promise<void> {
+    await this.#locked(layer, async () => {
+      const upload = await this.#bucket.create(referenceKey(layer, use), emptyContent, headers, this.#signal);
+      try {
+        await upload.finish(emptyChunk);
+      } catch (error) {
+        if (!(error instanceof ObjectExists)) throw error;
+      }
+    });
+  }
+
+  /** Strikes a note, and removes the layer if it was the last. */
+  async drop(layer: Digest, use: LayerUse): Promise<void> {
+    await this.#locked(layer, async () => {
+      await this.#remove(referenceKey(layer, use));
+      for await (const _ of this.#bucket.list(`${referencesPrefix}${hexOf(layer)}/`, this.#signal)) return;
+      await this.#remove(layerKey(layer));
+    });
+  }
+
+  /** The layers that a digest is noted to need: reads the list of all notes, for when no registry has its manifest any more. */
+  async layersOf(use: LayerUse): Promise<Digest[]> {
+    const end = referenceKey("sha256:", use).slice(referencesPrefix.length);
+    const layers: Digest[] = [];
+    for await (const { key } of this.#bucket.list(referencesPrefix, this.#signal)) {
+      if (key.endsWith(end)) layers.push(`sha256:${key.slice(referencesPrefix.length).split("/", 1)[0]}`);
+    }
+    return layers;
+  }
+
+  async #remove(key: string): Promise<void> {
+    const stored = await this.#bucket.stat(key, this.#signal);
+    if (stored) await this.#bucket.remove(stored, this.#signal);
+  }
+
+  #locked<T>(layer: Digest, work: () => Promise<T>): Promise<T> {
+    return locks.with(`${this.#bucket.url} ${layer}`, work);
+  }
+}
+
+/** The key of a note. */
+export function referenceKey(layer: Digest, { project, image, digest }: LayerUse): string {
+  return `${referencesPrefix}${hexOf(layer)}/${project}/${image}/${hexOf(digest)}`;
+}
+
+function hexOf(digest: Digest): string {
+  return digest.slice("sha256:".length);
+}

@@ -1,0 +1,139 @@
+import { readChallenges } from "./challenge.ts";
+import type { CredentialSource, Credentials } from "./credentials.ts";
+import { printable, RegistryError } from "./errors.ts";
+import type { Repository } from "./repository.ts";
+
+/** What a request is allowed to do with repositories, in the words of the token protocol: `repository:<name>:pull,push`. */
+export type Scope = string;
+
+/** Fetches a token document from an authorization server. */
+export type TokenFetcher = (
+  url: URL,
+  headers: Record<string, string>,
+  signal: AbortSignal,
+) => Promise<{ status: number; body: Buffer }>;
+
+/** Tokens without `expires_in` live this long, by the token specification. */
+const defaultLifetime = 60;
+/** A longer life is not believed: olareg means nanoseconds. A token that ends before is renewed by the 401 it then gets. */
+const longestLifetime = 3_600;
+
+interface Realm {
+  readonly realm: URL;
+  readonly service: string | undefined;
+}
+
+interface HostState {
+  /** How this host wants to be asked, once it has said so. */
+  mode: "unknown" | "basic" | Realm;
+  readonly tokens: Map<Scope, Promise<{ authorization: string; expires: number }>>;
+}
+
+/**
+ * The `Authorization` of every request: none, Basic, or a Bearer token (distribution's token authentication specification).
+ * A host's way is learned from its first refusal and then used at once, so it costs one refused request in a run.
+ */
+export class Authorizer {
+  readonly #source: CredentialSource;
+  readonly #fetch: TokenFetcher;
+  readonly #hosts = new Map<string, HostState>();
+
+  constructor(source: CredentialSource, fetch: TokenFetcher) {
+    this.#source = source;
+    this.#fetch = fetch;
+  }
+
+  /** The header for a request, undefined to ask anonymously. Throws RegistryError if no token is given. */
+  async authorization(repository: Repository, scope: Scope, signal: AbortSignal): Promise<string | undefined> {
+    const state = this.#state(repository.host);
+    if (state.mode === "unknown") {
+      const credentials = await this.#source(repository.host);
+      return credentials?.isToken ? `Bearer ${credentials.password}` : undefined;
+    }
+    if (state.mode === "basic") {
+      const credentials = await this.#source(repository.host);
+      return credentials && basic(credentials);
+    }
+    const known = await state.tokens.get(scope);
+    if (known && known.expires > Date.now()) return known.authorization;
+    const fresh = this.#token(repository, state.mode, scope, signal);
+    state.tokens.set(scope, fresh);
+    try {
+      return (await fresh).authorization;
+    } catch (error) {
+      if (state.tokens.get(scope) === fresh) state.tokens.delete(scope);
+      throw error;
+    }
+  }
+
+  /**
+   * A request was answered 401. Returns whether to ask again, with another authorization.
+   * @param used what the refused request carried.
+   */
+  refused(repository: Repository, scope: Scope, used: string | undefined, wwwAuthenticate: string): boolean {
+    const state = this.#state(repository.host);
+    const challenges = readChallenges(wwwAuthenticate);
+    const bearer = challenges.find((challenge) => challenge.scheme === "bearer" && challenge.parameters["realm"]);
+    if (bearer) {
+      state.mode = { realm: realmOf(bearer.parameters["realm"]!, repository), service: bearer.parameters["service"] };
+      state.tokens.delete(scope);
+      return true;
+    }
+    if (challenges.some((challenge) => challenge.scheme === "basic") && !used?.startsWith("Basic ")) {
+      state.mode = "basic";
+      return true;
+    }
+    return false;
+  }
+
+  #state(host: string): HostState {
+    let state = this.#hosts.get(host);
+    if (!state) {
+      state = { mode: "unknown", tokens: new Map() };
+      this.#hosts.set(host, state);
+    }
+    return state;
+  }
+
+  async #token(repository: Repository, { realm, service }: Realm, scope: Scope, signal: AbortSignal) {
+    const url = new URL(realm);
+    if (service !== undefined) url.searchParams.set("service", service);
+    for (const part of scope.split(" ")) url.searchParams.append("scope", part);
+    const credentials = await this.#source(repository.host);
+    // A token of ours goes back to the registry it is for, and nowhere else, whatever its challenge says.
+    const mayBeSent = credentials && (!credentials.isToken || realm.host === repository.host);
+    const headers: Record<string, string> = mayBeSent ? { authorization: basic(credentials) } : {};
+    const { status, body } = await this.#fetch(url, headers, signal);
+    if (status !== 200)
+      throw new RegistryError(repository.host, `token from ${url.origin} for ${scope}`, status, "", "");
+    const { token, lifetime } = tokenOf(body, repository.host);
+    return { authorization: `Bearer ${token}`, expires: Date.now() + lifetime * 900 };
+  }
+}
+
+function basic({ username, password }: Credentials): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+}
+
+/** Where tokens are fetched; plain http only for a registry that is itself plain http (loopback). */
+function realmOf(text: string, repository: Repository): URL {
+  const realm = URL.canParse(text) ? new URL(text) : undefined;
+  if (realm?.protocol === "https:" || (realm?.protocol === "http:" && repository.origin.startsWith("http:")))
+    return realm;
+  const quoted = printable(text, 100);
+  throw new RegistryError(repository.host, "authentication", 401, "", `its token server "${quoted}" is no https URL`);
+}
+
+function tokenOf(body: Buffer, host: string): { token: string; lifetime: number } {
+  try {
+    const json = JSON.parse(body.toString("utf8")) as Record<string, unknown>;
+    const token = json["token"] ?? json["access_token"];
+    const seconds = Number(json["expires_in"] ?? defaultLifetime);
+    if (typeof token === "string" && /^[\x21-\x7e]+$/.test(token)) {
+      return { token, lifetime: seconds > 0 && seconds <= longestLifetime ? seconds : defaultLifetime };
+    }
+  } catch (error) {
+    throw new RegistryError(host, "token", 200, "", `unreadable: ${printable(String(error), 100)}`);
+  }
+  throw new RegistryError(host, "token", 200, "", "the answer holds no token");
+}

@@ -1,0 +1,278 @@
+import { createHash, type Hash } from "node:crypto";
+import type { Readable } from "node:stream";
+import type { Digest } from "./digest.ts";
+import { InterruptedError, RegistryError, UnreachableError, WrongContentError } from "./errors.ts";
+import type { Remote } from "./remote.ts";
+import type { Repository } from "./repository.ts";
+import type { Answer, Call } from "./transport.ts";
+
+/** A blob as a manifest describes it. */
+export interface Blob {
+  readonly digest: Digest;
+  readonly size: number;
+}
+
+/** A place in a blob from which reading can go on, with the hash of all that was before it. */
+export interface Bookmark {
+  readonly offset: number;
+  readonly hash: Hash;
+}
+
+/** The beginning of any blob. */
+export function beginning(): Bookmark {
+  return { offset: 0, hash: createHash("sha256") };
+}
+
+/** Whether a repository has a blob. */
+export async function hasBlob(at: Remote, { digest }: Blob): Promise<boolean> {
+  const what = `ask for blob ${digest} in ${at.repository.name}`;
+  const url = `/v2/${at.repository.name}/blobs/${digest}`;
+  return (await call(at, { url, what, method: "HEAD", expect: [200, 404] })).status === 200;
+}
+
+/** How far apart bookmarks are, in bytes; between two, what was received is read again after a break. */
+const bookmarkEvery = 8 * 1024 * 1024;
+/** Breaks of one source without a byte of progress between them, until the next source is taken. */
+const mostBreaks = 4;
+
+/**
+ * Reads a blob from the first source that has it, goes on where it was when a connection breaks, there or elsewhere, and
+ * verifies it: the last chunk is only given out once the whole content has proved to be the digest's.
+ * @param sources where to look, in this order.
+ * @param from where to begin.
+ * @param mark given a bookmark now and then.
+ * @throws WrongContentError (content is not the digest's), or the last source's failure.
+ */
+export async function* readBlob(
+  sources: readonly Remote[],
+  blob: Blob,
+  from: Bookmark,
+  mark: (bookmark: Bookmark) => void = () => {},
+): AsyncGenerator<Buffer> {
+  let { offset } = from;
+  const hash = from.hash.copy();
+  let marked = offset;
+  let held: Buffer | undefined;
+  let failure: unknown = new WrongContentError(`blob ${blob.digest} is in no place that was asked`);
+  for (const source of sources) {
+    for (let breaks = 0; breaks < mostBreaks; ) {
+      const before = offset;
+      try {
+        const body = await openBlob(source, blob, offset);
+        if (!body) break;
+        try {
+          for await (const chunk of body) {
+            if (offset + chunk.length > blob.size) {
+              throw new WrongContentError(
+                `blob ${blob.digest} from ${source.repository.host} is longer than its ${blob.size} bytes`,
+              );
+            }
+            offset += chunk.length;
+            hash.update(chunk);
+            if (offset - marked >= bookmarkEvery) {
+              marked = offset;
+              mark({ offset, hash: hash.copy() });
+            }
+            if (held) yield held;
+            held = chunk;
+          }
+        } finally {
+          body.destroy();
+        }
+        if (offset === blob.size) {
+          if (`sha256:${hash.digest("hex")}` !== blob.digest) {
+            const { host } = source.repository;
+            throw new WrongContentError(`blob from ${host} is not ${blob.digest}`, host);
+          }
+          if (held) yield held;
+          return;
+        }
+        throw new InterruptedError(
+          `${source.repository.host} ended blob ${blob.digest} at ${offset} of ${blob.size} bytes`,
+          "too short",
+        );
+      } catch (error) {
+        source.signal.throwIfAborted();
+        if (error instanceof WrongContentError) throw error;
+        failure = error;
+        if (error instanceof RegistryError || error instanceof UnreachableError) break;
+        breaks = offset > before ? 1 : breaks + 1;
+      }
+    }
+  }
+  throw failure;
+}
+
+/** A blob's bytes from an offset on; undefined if the repository does not have it. */
+async function openBlob(at: Remote, { digest, size }: Blob, offset: number) {
+  const { transport, ...rest } = at;
+  const answer = await transport.stream({
+    ...rest,
+    url: `/v2/${at.repository.name}/blobs/${digest}`,
+    what: `read blob ${digest} of ${at.repository.name}`,
+    method: "GET",
+    ...(offset > 0 && { headers: { range: `bytes=${offset}-${size - 1}` } }),
+    expect: [200, 206, 404],
+  });
+  if (answer.status === 404) {
+    answer.body.destroy();
+    return undefined;
+  }
+  if (answer.status === 206 || offset === 0) return answer.body;
+  return skip(answer.body, offset); // a server without ranges sends all of it again
+}
+
+function skip(body: Readable, bytes: number) {
+  let left = bytes;
+  return body.flatMap((chunk: Buffer) => {
+    const rest = chunk.subarray(Math.min(left, chunk.length));
+    left -= chunk.length - rest.length;
+    return rest.length > 0 ? [rest] : [];
+  });
+}
+
+/** What a host is known to do with a blob in the POST that would begin its upload (distribution spec, "Single POST"). */
+const singlePost = new WeakMap<object, Map<string, boolean>>();
+/** A POST whose body may be thrown away, to learn it. */
+const worthATry = 64 * 1024;
+
+/**
+ * Stores a blob that is at hand: in one request where the registry takes it, else in two.
+ * @param begun an upload that is begun already.
+ */
+export async function putBlob(at: Remote, { digest }: Blob, bytes: Buffer, begun?: URL): Promise<void> {
+  const known = singlePost.get(at.transport) ?? new Map<string, boolean>();
+  singlePost.set(at.transport, known);
+  const { host } = at.repository;
+  const what = `write blob ${digest} to ${at.repository.name}`;
+  if (begun) return putWhole(at, begun, digest, bytes, what);
+  if (known.get(host) ?? bytes.length <= worthATry) {
+    const url = `${uploads(at)}?digest=${encodeURIComponent(digest)}`;
+    const answer = await call(at, {
+      url,
+      what,
+      method: "POST",
+      headers: octets,
+      body: bytes,
+      expect: [201, 202],
+      slow: true,
+    });
+    known.set(host, answer.status === 201);
+    if (answer.status === 201) return;
+    return putWhole(at, location(at, answer), digest, bytes, what);
+  }
+  const upload = await startUpload(at, digest);
+  if (upload !== "mounted") await putWhole(at, upload, digest, bytes, what);
+}
+
+async function putWhole(at: Remote, url: URL, digest: Digest, bytes: Buffer, what: string): Promise<void> {
+  const to = withDigest(url, digest);
+  const put = { url: to, what, method: "PUT", headers: octets, body: bytes, expect: [201, 204], slow: true } as const;
+  await unlessThere(at, digest, call(at, put));
+}
+
+/** The answer to a first attempt may have been lost, so that its repetition finds the upload gone: then the blob is there. */
+async function unlessThere(at: Remote, digest: Digest, put: Promise<unknown>): Promise<void> {
+  try {
+    await put;
+  } catch (error) {
+    if (!(error instanceof RegistryError) || error.status !== 404) throw error;
+    if (!(await hasBlob(at, { digest, size: 0 }))) throw error;
+  }
+}
+
+/**
+ * Begins an upload, or has the registry take the blob from another of its repositories (spec, "Mounting a blob").
+ * @returns where to send the bytes, or "mounted": there is nothing to send.
+ */
+export async function startUpload(at: Remote, digest: Digest, from?: Repository): Promise<URL | "mounted"> {
+  const query = from ? `?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from.name)}` : "";
+  const what = `begin upload of blob ${digest} to ${at.repository.name}`;
+  const request = { what, method: "POST", headers: { "content-length": "0" }, expect: [201, 202] } as const;
+  try {
+    const answer = await call(at, { ...request, url: `${uploads(at)}${query}`, ...(from && { from }) });
+    return answer.status === 201 && from ? "mounted" : location(at, answer);
+  } catch (error) {
+    // A registry may refuse a mount that it cannot do, where it should begin an upload instead.
+    if (!from || !(error instanceof RegistryError) || error.status >= 500) throw error;
+    return location(at, await call(at, { ...request, url: uploads(at) }));
+  }
+}
+
+/**
+ * Sends the rest of a blob into an upload as one chunk, as it comes (spec, "Pushing a blob in chunks"; the form without
+ * Content-Range is what Docker sends, so registries that know no chunks take it too).
+ * @param offset how much the registry has already.
+ * @returns where to go on.
+ */
+export async function sendRest(
+  at: Remote,
+  upload: URL,
+  { digest, size }: Blob,
+  offset: number,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<URL> {
+  const answer = await call(at, {
+    url: upload,
+    what: `write blob ${digest} to ${at.repository.name}`,
+    method: "PATCH",
+    headers: {
+      ...octets,
+      "content-length": String(size - offset),
+      ...(offset > 0 && { "content-range": `${offset}-${size - 1}` }),
+    },
+    stream: chunks,
+    expect: [202, 204],
+    slow: true,
+  });
+  return location(at, answer);
+}
+
+/** Ends an upload: the registry verifies the digest and stores the blob. */
+export async function finishUpload(at: Remote, upload: URL, digest: Digest): Promise<void> {
+  const what = `finish upload of blob ${digest} to ${at.repository.name}`;
+  const headers = { "content-length": "0" };
+  const url = withDigest(upload, digest);
+  await unlessThere(at, digest, call(at, { url, what, method: "PUT", headers, expect: [201, 204], slow: true }));
+}
+
+/** How far an upload is (spec, "Getting upload status"); undefined if the registry no longer knows it. */
+export async function uploadStatus(at: Remote, upload: URL): Promise<{ offset: number; location: URL } | undefined> {
+  const what = `ask for an upload to ${at.repository.name}`;
+  const answer = await call(at, { url: upload, what, method: "GET", expect: [204, 202, 200, 400, 404, 405, 501] });
+  if (answer.status >= 300) return undefined;
+  const range = /^(?:bytes=)?0-(\d+)$/.exec(String(answer.headers["range"] ?? ""))?.[1];
+  // "0-0" is what both an empty upload and one of a single byte say; the empty one is by far likelier, and safe.
+  const offset = range === undefined || range === "0" ? 0 : Number(range) + 1;
+  return { offset, location: answer.headers.location === undefined ? upload : location(at, answer) };
+}
+
+/** Gives an upload up, so that the registry need not keep it. Failing to is of no consequence. */
+export async function cancelUpload(at: Remote, upload: URL): Promise<void> {
+  const what = `cancel an upload to ${at.repository.name}`;
+  await call(at, { url: upload, what, method: "DELETE", expect: [204, 202, 200, 400, 404, 405, 501] });
+}
+
+const octets = { "content-type": "application/octet-stream" };
+
+function uploads(at: Remote): string {
+  return `/v2/${at.repository.name}/blobs/uploads/`;
+}
+
+function call({ transport, ...at }: Remote, rest: Omit<Call, "repository" | "signal">): Promise<Answer> {
+  return transport.call({ ...at, ...rest });
+}
+
+/** `Location` may be relative, and its query is the registry's own: nothing of it is changed. */
+function location(at: Remote, answer: Answer): URL {
+  const text = answer.headers.location;
+  if (typeof text === "string" && URL.canParse(text, answer.url)) {
+    const url = new URL(text, answer.url);
+    if (url.protocol === "https:" || url.origin === at.repository.origin) return url;
+  }
+  throw new RegistryError(at.repository.host, "upload", answer.status, "", "the answer has no usable Location");
+}
+
+function withDigest(url: URL, digest: Digest): URL {
+  return new URL(`${url.href}${url.search ? "&" : "?"}digest=${encodeURIComponent(digest)}`);
+}

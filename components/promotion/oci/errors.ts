@@ -1,0 +1,67 @@
+/** An answer of a registry that is not what was asked for: its status and, if it gave one, its OCI error code. */
+export class RegistryError extends Error {
+  readonly host: string;
+  readonly status: number;
+  /** OCI distribution spec, "Error Codes", or Google's own (`GOOGLE_MANIFEST_DANGLING_TAG`); empty without a readable body. */
+  readonly code: string;
+
+  constructor(host: string, what: string, status: number, code: string, detail: string) {
+    super(`${host}: ${what}: ${status}${code ? ` ${code}` : ""}${detail ? `: ${detail}` : ""}`);
+    this.name = "RegistryError";
+    this.host = host;
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** A host that could not be talked to for so long that it was given up, for everything that is still asked of it. */
+export class UnreachableError extends Error {
+  readonly host: string;
+
+  constructor(host: string, cause: unknown) {
+    super(`${host} is unreachable: ${causeOf(cause)}`, { cause });
+    this.name = "UnreachableError";
+    this.host = host;
+  }
+}
+
+/** The connection broke or stood still on the way; the same again may succeed. */
+export class InterruptedError extends Error {
+  constructor(what: string, cause: unknown) {
+    super(`${what}: ${causeOf(cause)}`, { cause });
+    this.name = "InterruptedError";
+  }
+}
+
+/** Content is not what its digest or size says. Never retried from the same place, never written anywhere. */
+export class WrongContentError extends Error {
+  /** Which host gave it, when one did. */
+  readonly host: string | undefined;
+
+  constructor(what: string, host?: string) {
+    super(what);
+    this.name = "WrongContentError";
+    this.host = host;
+  }
+}
+
+/** Whether a refusal is about rights: repeating it for other content of the same repository is useless. */
+export function isDenied(error: unknown): boolean {
+  return error instanceof RegistryError && (error.status === 401 || error.status === 403);
+}
+
+/** One printable line for a failure; foreign text in it can neither break the line nor steer a terminal or a CI log. */
+export function causeOf(error: unknown): string {
+  const text = error instanceof Error ? error.message || error.name : String(error);
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const inner = error instanceof AggregateError && error.errors.length > 0 && !text ? causeOf(error.errors[0]) : "";
+  const line = inner || (code && !text.includes(code) ? `${text} (${code})` : text);
+  return printable(line, 300);
+}
+
+/** Foreign text for a message: control characters and what CI systems read as commands (`::`) are made harmless, and it is cut. */
+export function printable(text: string, length: number): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
+  const clean = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").replace(/::/g, ": :");
+  return clean.length > length ? `${clean.slice(0, length)}...` : clean;
+}

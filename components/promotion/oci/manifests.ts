@@ -1,0 +1,86 @@
+import { type Digest, digestOf, isDigest } from "./digest.ts";
+import { WrongContentError } from "./errors.ts";
+import { acceptedManifests, largestManifest, type Manifest, readManifest } from "./manifest.ts";
+import type { Remote } from "./remote.ts";
+
+/** What a registry answers about a manifest without sending it. */
+export interface ManifestHead {
+  readonly digest: Digest;
+  readonly mediaType: string;
+}
+
+const accept = { accept: acceptedManifests };
+
+/** Fetches a manifest by digest; undefined if the repository does not have it. Throws WrongContentError for other bytes. */
+export async function getManifest(at: Remote, digest: Digest): Promise<Manifest | undefined> {
+  const answer = await at.transport.call({
+    ...base(at, digest, `read manifest ${digest}`),
+    method: "GET",
+    headers: accept,
+    expect: [200, 404],
+    limit: largestManifest,
+  });
+  if (answer.status === 404) return undefined;
+  return readManifest(answer.body, digest, answer.headers["content-type"] ?? "");
+}
+
+/** Asks for a manifest by tag or digest; undefined if it is not there. */
+export async function headManifest(at: Remote, reference: string): Promise<ManifestHead | undefined> {
+  const what = `ask for ${reference}`;
+  const answer = await at.transport.call({
+    ...base(at, reference, what),
+    method: "HEAD",
+    headers: accept,
+    expect: [200, 404],
+  });
+  if (answer.status === 404) return undefined;
+  const mediaType = answer.headers["content-type"] ?? "";
+  const digest = answer.headers["docker-content-digest"];
+  if (typeof digest === "string" && isDigest(digest)) return { digest, mediaType };
+  if (isDigest(reference)) return { digest: reference, mediaType };
+  // The header is a SHOULD only (distribution spec, "Pulling manifests"); then the bytes have to say.
+  const whole = await at.transport.call({
+    ...base(at, reference, what),
+    method: "GET",
+    headers: accept,
+    expect: [200, 404],
+    limit: largestManifest,
+  });
+  return whole.status === 404 ? undefined : { digest: digestOf(whole.body), mediaType };
+}
+
+/**
+ * Stores a manifest under its digest or a tag, and verifies the registry's word for what it stored.
+ * @returns whether the registry itself maintains the list of referrers of the manifest's subject (`OCI-Subject`).
+ */
+export async function putManifest(at: Remote, manifest: Manifest, tag?: string): Promise<{ subjectKnown: boolean }> {
+  const reference = tag ?? manifest.digest;
+  const answer = await at.transport.call({
+    ...base(at, reference, `write manifest ${tag === undefined ? "" : `${tag} `}${manifest.digest}`),
+    method: "PUT",
+    headers: { "content-type": manifest.mediaType },
+    body: manifest.bytes,
+    expect: [201, 200],
+  });
+  const stored = answer.headers["docker-content-digest"] ?? (await headManifest(at, reference))?.digest;
+  if (stored !== manifest.digest) {
+    throw new WrongContentError(`${at.repository.host} stored ${manifest.digest} as ${String(stored)}`);
+  }
+  return { subjectKnown: answer.headers["oci-subject"] !== undefined };
+}
+
+/**
+ * Deletes a tag, or a manifest with all its tags. What is not there is deleted already.
+ * @throws RegistryError, e.g. where deletion is switched off (405), or Google's 400 for what something else refers to.
+ */
+export async function deleteManifest(at: Remote, reference: string): Promise<void> {
+  await at.transport.call({
+    ...base(at, reference, `delete ${reference}`),
+    method: "DELETE",
+    expect: [202, 200, 204, 404],
+  });
+}
+
+function base({ transport: _, ...at }: Remote, reference: string, what: string) {
+  return { ...at, url: `/v2/${at.repository.name}/manifests/${reference}`, what: `${what} in ${at.repository.name}` };
+}

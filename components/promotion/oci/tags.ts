@@ -1,0 +1,86 @@
+import { type Digest, isDigest } from "./digest.ts";
+import { printable, RegistryError } from "./errors.ts";
+import type { Remote } from "./remote.ts";
+
+/** What a registry lists of a repository. */
+export interface TagList {
+  readonly tags: readonly string[];
+  /** Google's registries list every manifest, tagged or not, with its tags, in the same answer; others: undefined. */
+  readonly manifests: ReadonlyMap<Digest, ListedManifest> | undefined;
+  /** Google's registries also list the repositories one level below, by their last component. */
+  readonly children: readonly string[];
+  /** There is no such repository. A registry may also answer with an empty list then (olareg). */
+  readonly unknown: boolean;
+  /** Pages were left, because more than was asked for would have come. */
+  readonly truncated: boolean;
+}
+
+/** A manifest in Google's list. */
+export interface ListedManifest {
+  readonly mediaType: string;
+  readonly tags: readonly string[];
+}
+
+/** A list of 100,000 manifests with their tags, about 300 bytes each; no answer needs more. */
+const largestPage = 64 * 1024 * 1024;
+const perPage = 1_000;
+
+/**
+ * Lists a repository's tags (distribution spec, "Listing Tags").
+ * @param mostPages stop after so many pages; default all.
+ */
+export async function listTags(at: Remote, mostPages = Number.POSITIVE_INFINITY): Promise<TagList> {
+  const { transport, ...rest } = at;
+  const tags: string[] = [];
+  const children: string[] = [];
+  let manifests: Map<Digest, ListedManifest> | undefined;
+  const seen = new Set<string>();
+  let url: string | URL | undefined = `/v2/${at.repository.name}/tags/list?n=${perPage}`;
+  for (let page = 0; url !== undefined; page++) {
+    if (page >= mostPages) return { tags, manifests, children, unknown: false, truncated: true };
+    const what = `list tags of ${at.repository.name}`;
+    const answer = await transport.call({ ...rest, url, what, method: "GET", expect: [200, 404], limit: largestPage });
+    if (answer.status === 404) return { tags, manifests, children, unknown: page === 0, truncated: false };
+    const list = readPage(answer.body, at.repository.host, what);
+    tags.push(...list.tags);
+    children.push(...list.children);
+    if (list.manifests) {
+      manifests ??= new Map();
+      for (const [digest, manifest] of list.manifests) manifests.set(digest, manifest);
+    }
+    url = nextPage(answer.headers["link"], answer.url);
+    if (url && seen.has(String(url))) throw new RegistryError(at.repository.host, what, 200, "", "its pages go round");
+    seen.add(String(url));
+  }
+  return { tags, manifests, children, unknown: false, truncated: false };
+}
+
+function readPage(body: Buffer, host: string, what: string) {
+  try {
+    const json = JSON.parse(body.toString("utf8")) as Record<string, unknown>;
+    const texts = (value: unknown) =>
+      Array.isArray(value) ? value.filter((entry): entry is string => typeof entry === "string") : [];
+    const listed = json["manifest"];
+    const manifests =
+      typeof listed === "object" && listed !== null
+        ? Object.entries(listed as Record<string, Record<string, unknown> | null>)
+            .filter(([digest]) => isDigest(digest))
+            .map(([digest, entry]): [Digest, ListedManifest] => [
+              digest,
+              { mediaType: String(entry?.["mediaType"] ?? ""), tags: texts(entry?.["tag"]) },
+            ])
+        : undefined;
+    return { tags: texts(json["tags"]), children: texts(json["child"]), manifests }; // `tags: null` is an empty list to some
+  } catch (error) {
+    throw new RegistryError(host, what, 200, "", `unreadable: ${printable(String(error), 100)}`);
+  }
+}
+
+/** The next page's URL out of a `Link` header (RFC 8288); `rel` comes quoted and unquoted. Only on the same origin. */
+function nextPage(link: string | string[] | undefined, base: URL): URL | undefined {
+  const text = Array.isArray(link) ? link.join(", ") : (link ?? "");
+  const target = /<([^>]*)>\s*;\s*rel="?next"?/.exec(text)?.[1];
+  if (target === undefined || !URL.canParse(target, base)) return undefined;
+  const url = new URL(target, base);
+  return url.origin === base.origin ? url : undefined;
+}

@@ -1,0 +1,315 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Readable } from "node:stream";
+import { Agent, request as undiciRequest } from "undici";
+import { Authorizer, type Scope } from "./authorizer.ts";
+import { applicationDefaultCredentials, type CredentialSource } from "./credentials.ts";
+import { InterruptedError, printable, RegistryError, WrongContentError } from "./errors.ts";
+import { defaultRules, Host, type HostRules, pause } from "./host.ts";
+import type { Repository } from "./repository.ts";
+
+/** One request to a registry. */
+export interface Call {
+  readonly repository: Repository;
+  readonly method: "GET" | "HEAD" | "PUT" | "POST" | "PATCH" | "DELETE";
+  /** Path with query below the registry's origin, or an absolute URL that the registry gave. */
+  readonly url: string | URL;
+  /** What the request does, for the message of a failure: `push blob sha256:...`. */
+  readonly what: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Buffer;
+  /** A body that can be sent once only: the call is then not repeated. Its length goes in `content-length`. */
+  readonly stream?: AsyncIterable<Uint8Array>;
+  /** A second repository that is read, for a mount. */
+  readonly from?: Repository;
+  /** Statuses that are answers, not failures. */
+  readonly expect: readonly number[];
+  /** The registry may think long before it answers: it verifies what it was sent. */
+  readonly slow?: boolean;
+  /** Largest answer that is taken, in bytes. */
+  readonly limit?: number;
+  readonly signal: AbortSignal;
+}
+
+/** An answer with one of the expected statuses. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  /** The URL that answered: relative `Location`s are relative to it. */
+  readonly url: URL;
+}
+
+/** An answer whose body is still to come. It must be read or destroyed. */
+export interface StreamAnswer extends Omit<Answer, "body"> {
+  readonly body: Readable;
+}
+
+/** How a transport behaves. All are for tests, but for `credentials`. */
+export interface TransportOptions {
+  readonly credentials?: CredentialSource;
+  readonly rules?: Partial<HostRules>;
+  /** ms until a connection must stand. */
+  readonly connectTimeout?: number;
+  /** ms without a byte, in either direction, until a request is given up; progress starts it anew. */
+  readonly stallTimeout?: number;
+  /** Told of every request as it goes out. */
+  readonly onRequest?: (method: string, url: URL) => void;
+}
+
+/** Attempts of one request that breaks or is answered 5xx, with waits of 0.2 to 3.2 s, half to fully, between them. */
+const attempts = 6;
+const firstBackoff = 200;
+/** Attempts of one request that is told to slow down: a host may do so for long, with right. */
+const patientAttempts = 120;
+const slowFactor = 5;
+const mostRedirects = 5;
+const redirects = new Set([301, 302, 303, 307, 308]);
+const defaultLimit = 1024 * 1024;
+
+const unconnected = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);
+
+/** Sends requests to registries: connections, limits per host, authorization, redirects, retries. Knows no meaning of any. */
+export class Transport {
+  readonly #agent: Agent;
+  readonly #hosts = new Map<string, Host>();
+  readonly #rules: HostRules;
+  readonly #stall: number;
+  readonly #authorizer: Authorizer;
+  readonly #onRequest: ((method: string, url: URL) => void) | undefined;
+
+  constructor(options: TransportOptions = {}) {
+    this.#rules = { ...defaultRules, ...options.rules };
+    this.#stall = options.stallTimeout ?? 60_000;
+    this.#onRequest = options.onRequest;
+    this.#agent = new Agent({
+      connect: { timeout: options.connectTimeout ?? 5_000 },
+      headersTimeout: this.#stall,
+      bodyTimeout: this.#stall,
+      keepAliveTimeout: 15_000,
+    });
+    this.#authorizer = new Authorizer(options.credentials ?? applicationDefaultCredentials(), (url, headers, signal) =>
+      this.#fetchToken(url, headers, signal),
+    );
+  }
+
+  /** What requests to this host share. */
+  host(name: string): Host {
+    let host = this.#hosts.get(name);
+    if (!host) {
+      host = new Host(name, this.#rules);
+      this.#hosts.set(name, host);
+    }
+    return host;
+  }
+
+  /**
+   * Sends a request and reads the whole answer. Repeats it after a broken connection, 429 and 5xx, unless its body is a stream.
+   * @throws RegistryError for a status that was not expected, UnreachableError, InterruptedError, the signal's reason.
+   */
+  async call(call: Call): Promise<Answer> {
+    const host = this.host(call.repository.host);
+    const work = () =>
+      this.#persist(call, async (answer) => ({
+        ...answer,
+        body: await readAll(answer.body, call.limit ?? defaultLimit, call.what),
+      }));
+    return call.stream ? work() : host.within(call.signal, work);
+  }
+
+  /** As {@link call}, but gives the body as it comes; what breaks while it is read is the caller's. */
+  async stream(call: Call): Promise<StreamAnswer> {
+    return this.#persist(call, (answer) => Promise.resolve(answer));
+  }
+
+  /** Ends all connections. */
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+
+  async #persist<T extends { status: number }>(call: Call, read: (answer: StreamAnswer) => Promise<T>): Promise<T> {
+    const host = this.host(call.repository.host);
+    let failures = 0;
+    let waits = 0;
+    let reauthorized = 0;
+    for (;;) {
+      await host.ready(call.signal);
+      let answer: StreamAnswer & { used: string | undefined };
+      try {
+        answer = await this.#send(call);
+        if (call.expect.includes(answer.status)) {
+          const result = await read(answer);
+          host.answered();
+          return result;
+        }
+      } catch (error) {
+        await this.#broken(error, call, host, ++failures);
+        continue;
+      }
+      const { status } = answer;
+      const refusal = await refusalOf(answer, call);
+      if (status === 401 && reauthorized < 2) {
+        const challenge = answer.headers["www-authenticate"];
+        const text = Array.isArray(challenge) ? challenge.join(", ") : (challenge ?? "");
+        // Twice: the first answer may be to an old token, the second to a way of asking that was not known yet.
+        const other = this.#authorizer.refused(call.repository, scopeOf(call), answer.used, text);
+        if (other && !call.stream) {
+          reauthorized++;
+          continue;
+        }
+      }
+      const asked = retryAfter(answer.headers["retry-after"]);
+      if (status === 429 || (status === 503 && asked !== undefined)) {
+        host.slowDown(asked ?? Math.min(1_000 * 2 ** waits, 30_000));
+        if (call.stream || ++waits >= patientAttempts) throw refusal;
+        continue;
+      }
+      if (status < 500) {
+        host.answered();
+        throw refusal;
+      }
+      host.failed(refusal);
+      if (call.stream || ++failures >= attempts || status === 501 || status === 505) throw refusal;
+      await backOff(failures, call.signal);
+    }
+  }
+
+  /** Decides about an attempt that got no answer: returns to repeat it, else throws. */
+  async #broken(error: unknown, call: Call, host: Host, failures: number): Promise<void> {
+    call.signal.throwIfAborted();
+    // What an answer says is no matter of the connection.
+    if (error instanceof RegistryError || error instanceof WrongContentError) throw error;
+    if (!isTransportError(error)) throw error;
+    if (isUnconnected(error)) {
+      await host.refused(error, () => this.#ping(call.repository), call.signal);
+      if (call.stream) throw new InterruptedError(call.what, error);
+      return;
+    }
+    host.failed(error);
+    if (call.stream || failures >= attempts) throw new InterruptedError(`${host.name}: ${call.what}`, error);
+    await backOff(failures, call.signal);
+  }
+
+  async #ping(repository: Repository): Promise<void> {
+    const answer = await undiciRequest(`${repository.origin}/v2/`, { dispatcher: this.#agent, method: "GET" });
+    await answer.body.dump();
+  }
+
+  async #send(call: Call): Promise<StreamAnswer & { used: string | undefined }> {
+    let url = new URL(call.url, call.repository.origin);
+    const used =
+      url.origin === call.repository.origin
+        ? await this.#authorizer.authorization(call.repository, scopeOf(call), call.signal)
+        : undefined; // a place elsewhere that the registry signed for us
+    let authorization = used;
+    for (let hops = 0; ; hops++) {
+      this.#onRequest?.(call.method, url);
+      const answer = await undiciRequest(url, {
+        dispatcher: this.#agent,
+        method: call.method,
+        headers: { "user-agent": "artifacts-promotion", ...call.headers, ...(authorization && { authorization }) },
+        // undici takes async iterables, which its types do not say.
+        body: call.body ?? (call.stream as Readable | undefined) ?? null,
+        signal: call.signal,
+        ...(call.slow && { headersTimeout: this.#stall * slowFactor }),
+        reset: false, // undici otherwise ends the connection after a HEAD
+      });
+      const location = answer.headers.location;
+      if (!redirects.has(answer.statusCode) || typeof location !== "string" || !/^(GET|HEAD)$/.test(call.method)) {
+        return { status: answer.statusCode, headers: answer.headers, body: answer.body, url, used };
+      }
+      await answer.body.dump();
+      const next = URL.canParse(location, url) ? new URL(location, url) : undefined;
+      if (hops === mostRedirects || !next || (next.protocol !== "https:" && next.protocol !== url.protocol)) {
+        throw new RegistryError(
+          call.repository.host,
+          call.what,
+          answer.statusCode,
+          "",
+          "its redirect cannot be followed",
+        );
+      }
+      if (next.origin !== url.origin) authorization = undefined;
+      url = next;
+    }
+  }
+
+  async #fetchToken(url: URL, headers: Record<string, string>, signal: AbortSignal) {
+    this.#onRequest?.("GET", url);
+    const answer = await undiciRequest(url, { dispatcher: this.#agent, method: "GET", headers, signal });
+    return { status: answer.statusCode, body: await readAll(answer.body, defaultLimit, "token") };
+  }
+}
+
+function scopeOf({ repository, method, from }: Call): Scope {
+  const actions = method === "GET" || method === "HEAD" ? "pull" : method === "DELETE" ? "pull,delete" : "pull,push";
+  const scope = `repository:${repository.name}:${actions}`;
+  return from ? `${scope} repository:${from.name}:pull` : scope;
+}
+
+async function readAll(body: Readable, limit: number, what: string): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > limit) {
+      body.destroy();
+      throw new WrongContentError(`${what}: the answer is larger than ${limit} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+}
+
+/** The failure that an answer's body tells of. Servers send OCI's JSON as text/plain too (olareg), so the type is not asked. */
+async function refusalOf(answer: StreamAnswer, call: Call): Promise<RegistryError> {
+  let code = "";
+  let detail = "";
+  try {
+    const text = (await readAll(answer.body, 64 * 1024, call.what)).toString("utf8");
+    const { errors } = JSON.parse(text || "{}") as { errors?: unknown };
+    const first: unknown = Array.isArray(errors) ? errors[0] : undefined;
+    if (typeof first === "object" && first !== null) {
+      const { code: itsCode, message } = first as Record<string, unknown>;
+      if (typeof itsCode === "string") code = printable(itsCode, 60);
+      if (typeof message === "string") detail = printable(message, 200);
+    }
+  } catch (error) {
+    // No OCI error body: the status alone has to do, but an abort is still an abort.
+    call.signal.throwIfAborted();
+    if (!(error instanceof SyntaxError)) answer.body.destroy();
+  }
+  return new RegistryError(call.repository.host, call.what, answer.status, code, detail);
+}
+
+/** `Retry-After` in ms: seconds or a date (RFC 9110, 10.2.3). */
+function retryAfter(header: string | string[] | undefined): number | undefined {
+  if (typeof header !== "string" || header === "") return undefined;
+  const milliseconds = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - Date.now();
+  return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
+}
+
+async function backOff(failures: number, signal: AbortSignal): Promise<void> {
+  await pause(firstBackoff * 2 ** (failures - 1) * (0.5 + Math.random() / 2), signal);
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+}
+
+function isUnconnected(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.every(isUnconnected);
+  return unconnected.has(codeOf(error));
+}
+
+/** Errors of sockets, TLS and undici carry a code; a bug of ours has none or `ERR_*`, and must not be retried into silence. */
+function isTransportError(error: unknown): boolean {
+  const code = codeOf(error);
+  return isUnconnected(error) || (code !== "" && code !== "UND_ERR_INVALID_ARG" && !/^ERR_(?!SSL|TLS)/.test(code));
+}

@@ -1,0 +1,121 @@
+import { findAttachments } from "./attachments.ts";
+import { SourceError } from "./copy-blob.ts";
+import type { Removal } from "./image-plan.ts";
+import { AbsentError, type ImageTree, readTree } from "./image-tree.ts";
+import type { ImageMirrorRun, ImagesRun, LayerMirrorRun } from "./images-run.ts";
+import type { Digest } from "./oci/digest.ts";
+import { RegistryError } from "./oci/errors.ts";
+import { deleteManifest, headManifest } from "./oci/manifests.ts";
+import { fallbackTag } from "./oci/referrers.ts";
+import type { Remote } from "./oci/remote.ts";
+import { canonicalFirst } from "./tag-image.ts";
+
+/**
+ * Takes one digest out of mirrors, whose tags have gone before: its layers in S3 that nothing else needs, its signatures, the
+ * manifests that it lists, itself. What another wanted digest of the image needs stays. Failures go to the run.
+ *
+ * Nothing is deleted before that from which it can be found, so that a run that dies is taken up again by the next.
+ */
+export async function removeImage(removal: Removal, run: ImagesRun): Promise<void> {
+  const { image, digest, mirrors, layerMirrors } = removal;
+  const what = `${image}@${digest}`;
+  const all = [...mirrors, ...layerMirrors].map((name) => run.mirror(name));
+  if (isStillNeeded(removal, run)) {
+    const cause = new Error("kept, because its copy under another name is not complete");
+    return run.stepFailed(all, what, new SourceError(cause));
+  }
+  let tree: ImageTree | undefined;
+  let keep: ReadonlySet<Digest>;
+  try {
+    [tree, keep] = await Promise.all([findTree(removal, run), run.keptIn(image)]);
+  } catch (error) {
+    run.context.signal.throwIfAborted();
+    return run.stepFailed(all, what, new SourceError(error));
+  }
+  await Promise.all(layerMirrors.map((name) => removeLayers(run.layerMirrors.get(name)!, removal, tree, run)));
+  const doomed = (tree?.manifests.map((manifest) => manifest.digest) ?? [digest]).filter((each) => !keep.has(each));
+  const remove = async (mirror: ImageMirrorRun) => {
+    await removeAt(mirror.remote(image), digest, doomed, keep);
+    mirror.achieved.get(image)?.delete(digest);
+    run.counts.removed++;
+  };
+  await canonicalFirst(mirrors, run, remove, what);
+}
+
+/** A renamed image goes under its old name only when it is there under the new one. */
+function isStillNeeded({ digest, mirrors }: Removal, run: ImagesRun): boolean {
+  for (const [image, digests] of run.plan.wanted) {
+    if (!digests.has(digest)) continue;
+    if (mirrors.some((name) => !run.mirrors.get(name)?.achieved.get(image)?.has(digest))) return true;
+  }
+  return false;
+}
+
+/** What the digest lists, from wherever it still is; undefined: nowhere, so there is nothing to find. */
+async function findTree({ image, digest, mirrors }: Removal, run: ImagesRun): Promise<ImageTree | undefined> {
+  const places = run.alive(mirrors).map((mirror) => mirror.remote(image));
+  const staging = run.staging(image);
+  try {
+    return await readTree([...places, ...(staging ? [staging] : [])], digest);
+  } catch (error) {
+    if (error instanceof AbsentError) return undefined;
+    throw error;
+  }
+}
+
+async function removeLayers(
+  mirror: LayerMirrorRun,
+  { image, digest }: Removal,
+  tree: ImageTree | undefined,
+  run: ImagesRun,
+): Promise<void> {
+  if (mirror.gone !== undefined) return run.stepSkipped(mirror);
+  const use = { project: run.request.project, image, digest };
+  try {
+    const layers = tree?.blobs.map((blob) => blob.digest) ?? (await mirror.references.layersOf(use));
+    await Promise.all(layers.map((layer) => mirror.references.drop(layer, use)));
+    mirror.achieved.get(image)?.delete(digest);
+    run.stepDone(mirror);
+  } catch (error) {
+    run.context.signal.throwIfAborted();
+    run.stepFailed([mirror], `${image}@${digest}`, error);
+  }
+}
+
+/** @param doomed the digest's manifests that go, leaves first. */
+async function removeAt(at: Remote, root: Digest, doomed: readonly Digest[], keep: ReadonlySet<Digest>): Promise<void> {
+  if (doomed.length === 0) return; // still listed by a wanted index: losing its tags was all
+  const attachments = await findAttachments(at, doomed, undefined);
+  // The deepest first; cosign's tag before its manifest, or Google's registries refuse.
+  for (const attachment of attachments.toReversed()) {
+    if (attachment.tag !== undefined) await deleteManifest(at, attachment.tag);
+    if (!keep.has(attachment.digest)) await deleteManifest(at, attachment.digest);
+  }
+  const subjects = [...doomed, ...attachments.map(({ digest }) => digest)];
+  await Promise.all(subjects.map((subject) => deleteFallbackList(at, subject)));
+  const children = doomed.filter((digest) => digest !== root);
+  const refused: Digest[] = [];
+  for (const child of children) if (!(await deleteUnlessListed(at, child))) refused.push(child);
+  if (doomed.includes(root)) await deleteUnlessListed(at, root);
+  // Google's registries delete what an index lists only after the index.
+  for (const child of refused) await deleteUnlessListed(at, child);
+}
+
+/** The list of referrers that a registry without the referrers API keeps under a tag. */
+async function deleteFallbackList(at: Remote, subject: Digest): Promise<void> {
+  const list = await headManifest(at, fallbackTag(subject));
+  if (!list) return;
+  await deleteManifest(at, fallbackTag(subject));
+  await deleteManifest(at, list.digest);
+}
+
+/** Whether a manifest is gone; false: an index there lists it, so that it has to stay as long as that. */
+async function deleteUnlessListed(at: Remote, digest: Digest): Promise<boolean> {
+  try {
+    await deleteManifest(at, digest);
+    return true;
+  } catch (error) {
+    if (error instanceof RegistryError && error.code.includes("DANGLING_PARENT")) return false;
+    throw error;
+  }
+}

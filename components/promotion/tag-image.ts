@@ -1,0 +1,74 @@
+import { conflictOf } from "./copy-image.ts";
+import type { Retag, Untag } from "./image-plan.ts";
+import { readTree } from "./image-tree.ts";
+import type { ImageMirrorRun, ImagesRun } from "./images-run.ts";
+import { deleteManifest, getManifest, putManifest } from "./oci/manifests.ts";
+
+/** Gives a digest, which the mirrors have, a tag; canonical mirror first. Failures go to the run. */
+export async function tagImage({ image, tag, digest, mirrors }: Retag, run: ImagesRun): Promise<void> {
+  await canonicalFirst(
+    mirrors,
+    run,
+    async (mirror) => {
+      const at = mirror.remote(image);
+      const now = await mirror.lookup(image).tag(tag);
+      if (now !== digest) {
+        const conflict = conflictOf(tag, now, image, mirror, run);
+        if (conflict !== undefined) throw new Error(conflict);
+        // Its own copy first; another's is the same, and repairs a mirror that has lost it after all.
+        const others = run.alive(run.request.mirrors.map(({ name }) => name)).filter((other) => other !== mirror);
+        const manifest =
+          (await getManifest(at, digest)) ??
+          (
+            await readTree(
+              others.map((other) => other.remote(image)),
+              digest,
+            )
+          ).root;
+        await putManifest(at, manifest, tag);
+        run.counts.tagged++;
+      }
+      run.achieved(mirror, image, digest, tag);
+    },
+    `${image}:${tag}`,
+  );
+}
+
+/** Removes a tag, canonical mirror first. Failures go to the run. */
+export async function untagImage({ image, tag, mirrors }: Untag, run: ImagesRun): Promise<void> {
+  await canonicalFirst(
+    mirrors,
+    run,
+    async (mirror) => {
+      await deleteManifest(mirror.remote(image), tag);
+      for (const tags of mirror.achieved.get(image)?.values() ?? []) tags.delete(tag);
+      run.counts.untagged++;
+    },
+    `${image}:${tag}`,
+  );
+}
+
+/** Does a step in the canonical mirror, if it is among them, then in all others beside each other. Failures go to the run. */
+export async function canonicalFirst(
+  mirrors: readonly string[],
+  run: ImagesRun,
+  work: (mirror: ImageMirrorRun) => Promise<void>,
+  what: string,
+): Promise<void> {
+  const [canonical] = run.mirrors.keys();
+  for (const group of [mirrors.filter((name) => name === canonical), mirrors.filter((name) => name !== canonical)]) {
+    await Promise.all(
+      group.map(async (name) => {
+        const mirror = run.mirrors.get(name)!;
+        if (mirror.gone !== undefined) return run.stepSkipped(mirror);
+        try {
+          await work(mirror);
+          run.stepDone(mirror);
+        } catch (error) {
+          run.context.signal.throwIfAborted();
+          run.stepFailed([mirror], what, error);
+        }
+      }),
+    );
+  }
+}
