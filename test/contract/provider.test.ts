@@ -1,0 +1,270 @@
+/** The provider plugin as the real engine drives it, on real stores: what a user sees, and what is then there. */
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type ObjectStores, startObjectStores } from "./object-stores.ts";
+import { type Declared, PromotionProgram, type Said } from "./promotion-program.ts";
+
+let stores: ObjectStores;
+before(async () => {
+  stores = await startObjectStores();
+});
+after(() => stores.stop());
+
+type Files = Readonly<Record<string, string | Uint8Array>>;
+
+function sha256(content: string | Uint8Array): string {
+  return createHash("sha256").update(content).digest("hex");
+}
+
+/** A project with buckets of its own, and its promotion as a program declares it. */
+class World {
+  readonly name: string;
+  readonly program: PromotionProgram;
+
+  private constructor(name: string, program: PromotionProgram) {
+    this.name = name;
+    this.program = program;
+  }
+
+  static async make(name: string, staged: Files): Promise<World> {
+    for (const mirror of ["staging", "us", "eu"]) await stores.makeBucket("gcs", `${name}-${mirror}`);
+    await stores.makeBucket("s3", `${name}-aws`, { versioned: true });
+    for (const [path, content] of Object.entries(staged)) await stores.stage(`${name}-staging`, path, content);
+    return new World(name, await PromotionProgram.make(join(stores.folder, name)));
+  }
+
+  promotion(files: Files, more: object = {}): Declared[string] {
+    const lines = Object.entries(files).map(([path, content]) => `${path} sha256:${sha256(content)}\n`);
+    return {
+      type: "files",
+      args: {
+        project: this.name,
+        files: lines.sort().join(""),
+        summary: `${lines.length} files`,
+        prefix: this.name,
+        staging: `${this.name}-staging`,
+        removalShare: 0.5,
+        storage: { gcsEndpoint: `${stores.gcs}/storage/v1/`, s3Endpoint: stores.s3, s3UsePathStyle: true },
+        mirrors: [
+          { name: "us", kind: "gcs", bucket: `${this.name}-us`, region: "us-central1" },
+          { name: "eu", kind: "gcs", bucket: `${this.name}-eu`, region: "europe-west1" },
+          { name: "aws", kind: "s3", bucket: `${this.name}-aws`, region: "us-east-1" },
+        ],
+        ...more,
+      },
+    };
+  }
+
+  async declare(files: Files, more: object = {}): Promise<void> {
+    await this.program.declare({ [this.name]: this.promotion(files, more) });
+  }
+
+  /** Digests by path of what one mirror in GCS serves. */
+  async held(mirror: "us" | "eu"): Promise<Record<string, string>> {
+    const prefix = `binaries/${this.name}/`;
+    const held: Record<string, string> = {};
+    const listed = await fetch(`${stores.gcs}/storage/v1/b/${this.name}-${mirror}/o?maxResults=1000`);
+    const { items = [] } = (await listed.json()) as { items?: { name: string }[] };
+    for (const { name } of items) {
+      held[name.slice(prefix.length)] = sha256((await stores.served(`${this.name}-${mirror}`, name))!.bytes);
+    }
+    return held;
+  }
+
+  async holds(files: Files): Promise<void> {
+    const wanted = Object.fromEntries(Object.entries(files).map(([path, content]) => [path, sha256(content)]));
+    assert.deepEqual(await this.held("us"), wanted);
+    assert.deepEqual(await this.held("eu"), wanted);
+    const refreshed = await this.program.run("refresh", "--preview-only", "--expect-no-changes");
+    assert.equal(refreshed.code, 0, refreshed.output); // our own words, of the mirror in S3
+  }
+}
+
+function succeeded(said: Said): string {
+  assert.equal(said.code, 0, said.output);
+  return said.output;
+}
+
+function failed(said: Said): string {
+  assert.equal(said.code, 1, said.output);
+  return said.output;
+}
+
+const up = ["up", "--yes", "--skip-preview"] as const;
+
+test("the life of a promotion: create, add, fail, resume, drift, repair, remove, go", async () => {
+  const files = { "1.0/kops": "program", "1.0/kops.sha256": "sum", "README.txt": "read" };
+  const world = await World.make("life", { ...files, "1.1/kops": "next" });
+  const { program } = world;
+
+  await world.declare(files);
+  const first = succeeded(await program.run("preview", "--diff"));
+  assert.match(first, /copy 1\.0\/kops sha256:[0-9a-f]{64} \(7 bytes\) from gs:\/\/life-staging to us, eu, aws/);
+  assert.deepEqual(await world.held("us"), {}, "a preview writes nothing");
+  const created = succeeded(await program.run(...up));
+  assert.match(
+    created,
+    /Diagnostics:\n {2}promotion:index:PromotedFiles \(life\):\n {4}files: 9 copied \(42 bytes\) in 3 mirrors/,
+  );
+  await world.holds(files);
+  succeeded(await program.run("preview", "--expect-no-changes"));
+
+  // The diff is the change of production, and nothing else.
+  const more = { ...files, "1.1/kops": "next" };
+  await world.declare(more);
+  const added = succeeded(await program.run("preview", "--diff"));
+  const changes = added.split("\n").filter((line) => /^ +[-+~] /.test(line));
+  assert.deepEqual(
+    changes.map((line) => line.trim()),
+    [
+      "~ promotion:index:PromotedFiles: (update)",
+      "~ files  :",
+      `+ 1.1/kops sha256:${sha256("next")}`,
+      '~ summary: "3 files" => "4 files"',
+      "~ 1 to update",
+    ],
+  );
+  succeeded(await program.run(...up));
+  await world.holds(more);
+
+  // What is nowhere fails the preview; the run does the rest and the next one resumes.
+  await world.declare({ ...more, "2.0/kops": "later", "1.2/kops": "third" });
+  await stores.stage("life-staging", "1.2/kops", "third");
+  const line = `project life, file 2.0/kops sha256:${sha256("later")}`;
+  const cause = "neither gs://life-staging/2.0/kops nor any mirror has it";
+  assert.ok(failed(await program.run("preview")).includes(`${line}: ${cause}`));
+  const partly = failed(await program.run(...up));
+  assert.ok(partly.includes(`${line}, mirror us, eu, aws: ${cause}`), partly);
+  assert.match(partly, /files: 3 copied \(15 bytes\) in 3 mirrors; the next `pulumi up` resumes/);
+  assert.equal((await world.held("eu"))["1.2/kops"], sha256("third"));
+  await stores.stage("life-staging", "2.0/kops", "later");
+  assert.match(succeeded(await program.run(...up)), /files: 3 copied \(15 bytes\) in 3 mirrors/);
+  const all = { ...more, "2.0/kops": "later", "1.2/kops": "third" };
+  await world.holds(all);
+
+  // Drift: seen line by line, repaired by the next run.
+  await stores.stage("life-eu", "binaries/life/README.txt", "tampered");
+  await stores.stage("life-eu", "binaries/life/extra", "extra");
+  await fetch(`${stores.gcs}/storage/v1/b/life-us/o/${encodeURIComponent("binaries/life/1.0/kops")}`, {
+    method: "DELETE",
+  });
+  const refreshed = await program.run("refresh", "--preview-only", "--expect-no-changes", "--diff");
+  assert.notEqual(refreshed.code, 0, refreshed.output);
+  const drift = succeeded(await program.run("refresh", "--yes"));
+  for (const said of [
+    `mirror us: + 1.0/kops sha256:${sha256("program")}`,
+    `mirror eu: - README.txt sha256:${sha256("tampered")}`,
+    `mirror eu: - extra sha256:${sha256("extra")}`,
+  ]) {
+    assert.ok(drift.includes(said), drift);
+  }
+  const repair = succeeded(await program.run("preview", "--diff"));
+  for (const said of [
+    `+ 1.0/kops sha256:${sha256("program")}`,
+    `- README.txt sha256:${sha256("tampered")}`,
+    `+ README.txt sha256:${sha256("read")}`,
+    `- extra sha256:${sha256("extra")}`,
+    "remove extra from eu",
+  ]) {
+    assert.ok(repair.includes(said), repair);
+  }
+  succeeded(await program.run(...up));
+  await world.holds(all);
+
+  // Removal: by removing the line; too much of it only when confirmed; the whole project too.
+  const { "2.0/kops": _removed, ...rest } = all;
+  await world.declare(rest);
+  assert.match(succeeded(await program.run("preview")), /remove 2\.0\/kops from us, eu, aws/);
+  succeeded(await program.run(...up));
+  await world.holds(rest);
+  await world.declare({ "1.0/kops": "program" });
+  assert.match(
+    failed(await program.run("preview")),
+    /would remove 4 of 5 files .*pulumi config set promotion:confirmRemoval life/,
+  );
+  await program.declare({});
+  assert.match(
+    failed(await program.run(...up)),
+    /would remove 5 of 5 files .*pulumi config set promotion:confirmRemoval life/,
+  );
+  assert.equal(Object.keys(await world.held("us")).length, 5);
+  succeeded(await program.run("config", "set", "promotion:confirmRemoval", "life"));
+  assert.match(succeeded(await program.run(...up)), /files: 15 removed in 3 mirrors/);
+  assert.deepEqual(await world.held("us"), {});
+  assert.deepEqual(await world.held("eu"), {});
+});
+
+test("one project's failure does not stop the others", async () => {
+  const good = await World.make("good", { a: "a" });
+  const bad = await World.make("bad", { a: "other content" });
+  await good.program.declare({ bad: bad.promotion({ a: "a" }), good: good.promotion({ a: "a" }) });
+  const said = failed(await good.program.run(...up, "--continue-on-error"));
+  assert.match(said, /project bad, file a .*gs:\/\/bad-staging\/a has sha256:\w+, which is not what the manifest says/);
+  assert.deepEqual(await good.held("us"), { a: sha256("a") });
+  assert.deepEqual(await bad.held("us"), {});
+});
+
+test("inputs of a wrong shape are refused before anything is done", async () => {
+  const world = await World.make("shape", { a: "a" });
+  await world.declare(
+    { a: "a" },
+    { removalShare: 7, mirrors: [{ name: "us", kind: "ftp", bucket: "x", region: "y" }] },
+  );
+  const said = failed(await world.program.run("preview"));
+  assert.match(said, /mirrors\.0\.kind: Invalid/);
+  assert.match(said, /removalShare: Too big/);
+});
+
+describe("interrupted", () => {
+  const old = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`old-${i}`, `old ${i}`]));
+  const kept = Object.fromEntries(Object.entries(old).slice(20));
+  const files = Object.fromEntries(Array.from({ length: 120 }, (_, i) => [`new-${i}`, randomBytes(100_000)]));
+  const wanted = { ...kept, ...files };
+
+  /** A project of old files of which some go and many come, in an `up` that is under way. */
+  async function underWay(
+    name: string,
+    arrived: number,
+  ): Promise<{ world: World; run: ReturnType<PromotionProgram["start"]> }> {
+    const world = await World.make(name, { ...old, ...files });
+    await world.declare(old);
+    succeeded(await world.program.run(...up));
+    await world.declare(wanted);
+    const run = world.program.start(...up);
+    const bucket = `${stores.gcs}/storage/v1/b/${name}-eu/o?maxResults=1000`;
+    for (;;) {
+      const { items = [] } = (await (await fetch(bucket)).json()) as { items?: unknown[] };
+      if (items.length >= 60 + arrived || run.child.exitCode !== null) break;
+      await sleep(5);
+    }
+    return { world, run };
+  }
+
+  test("by ^C: stops in a moment, keeps what it did, the next run goes on", async () => {
+    const { world, run } = await underWay("stop", 5);
+    run.child.kill("SIGINT");
+    const said = failed(await run.ended);
+    assert.match(said, /project stop: stopped with \d+ files to go/);
+    succeeded(await world.program.run(...up));
+    await world.holds(wanted);
+  });
+
+  for (const arrived of [1, 70]) {
+    test(`by kill -9 after ${arrived} files: the next run ends in the exact state`, async () => {
+      const { world, run } = await underWay(`kill${arrived}`, arrived);
+      run.child.kill("SIGKILL");
+      await run.ended;
+      const before = await world.held("us");
+      succeeded(await world.program.run("cancel", "--yes"));
+      const said = succeeded(await world.program.run(...up));
+      await world.holds(wanted);
+      // No copy of what was there.
+      const copied = Number(/files: ([\d,]+) copied/.exec(said)?.[1]?.replace(",", "") ?? 0);
+      const there = Object.keys(before).filter((path) => path.startsWith("new-")).length;
+      assert.ok(copied <= 3 * 120 - there, `${copied} copied, ${there} were there in one mirror`);
+    });
+  }
+});
