@@ -1,0 +1,120 @@
+import { certificateIdentity, type Identity } from "./certificate.ts";
+import type { ImageFacts } from "./formats.ts";
+import { attestationEntries, record, records, textOf } from "./image-facts.ts";
+
+/** Something found beside a digest: its OCI manifest, and the first layer where it holds a certificate. */
+export interface AttachmentReading {
+  /** The digest that it is attached to: the version's, or that of one of its platforms. */
+  readonly subject: string;
+  /** Set for what is found by cosign's tags `sha256-<hex>.sig`, `.att`, `.sbom`. */
+  readonly tag?: string;
+  readonly manifest: unknown;
+  /** The JSON of its first layer, when {@link needsLayer} asked for it. */
+  readonly layer?: unknown;
+}
+
+/** What the attachments of one version say of it. Nothing is verified here: that is for who uses it. */
+export function attachmentFacts(
+  version: string,
+  manifest: unknown,
+  attachments: readonly AttachmentReading[],
+  children: ReadonlyMap<string, unknown>,
+): Pick<ImageFacts, "signatures" | "attestations" | "sboms"> {
+  const facts = { signatures: [] as Signature[], attestations: [] as Attestation[], sboms: [] as Sbom[] };
+  const add = (of: string | undefined, predicateType: string | undefined): void => {
+    const about = of === undefined || of === version ? {} : { of };
+    if (predicateType !== undefined && sbomPredicate.test(predicateType))
+      facts.sboms.push({ ...about, format: predicateType });
+    else facts.attestations.push({ ...about, ...(predicateType !== undefined && { predicateType }) });
+  };
+  for (const entry of attestationEntries(manifest)) {
+    for (const layer of records(record(children.get(entry.digest))["layers"])) {
+      add(entry.of, textOf(record(layer["annotations"])["in-toto.io/predicate-type"]));
+    }
+  }
+  for (const attachment of attachments) {
+    const { subject, manifest: attached } = attachment;
+    const about = subject === version ? {} : { of: subject };
+    const layers = records(record(attached)["layers"]);
+    const kind = kindOf(attachment);
+    if (kind === "cosign") {
+      for (const layer of layers) facts.signatures.push({ ...about, format: kind, ...cosignIdentity(layer) });
+    } else if (kind === "notation") {
+      facts.signatures.push({ ...about, format: kind });
+    } else if (kind === "sigstore") {
+      const predicate = textOf(record(record(attached)["annotations"])["dev.sigstore.bundle.predicateType"]);
+      if (predicate === undefined || predicate.startsWith("https://sigstore.dev/cosign/sign/")) {
+        facts.signatures.push({ ...about, format: kind, ...bundleIdentity(attachment.layer) });
+      } else add(subject, predicate);
+    } else if (kind === "attestation") {
+      for (const layer of layers) {
+        const annotations = record(layer["annotations"]);
+        add(subject, textOf(annotations["predicateType"]) ?? textOf(annotations["in-toto.io/predicate-type"]));
+      }
+    } else if (kind === "sbom") {
+      facts.sboms.push({ ...about, format: textOf(layers[0]?.["mediaType"]) ?? artifactType(attached) ?? "unknown" });
+    }
+  }
+  return {
+    signatures: distinct(facts.signatures),
+    attestations: distinct(facts.attestations),
+    sboms: distinct(facts.sboms),
+  };
+}
+
+/** The first layer of an attachment, if it has to be read for the certificate in it. */
+export function needsLayer(attachment: Omit<AttachmentReading, "layer">): { digest: string; size: number } | undefined {
+  if (kindOf(attachment) !== "sigstore") return undefined;
+  const { digest, size } = records(record(attachment.manifest)["layers"])[0] ?? {};
+  return typeof digest === "string" && typeof size === "number" ? { digest, size } : undefined;
+}
+
+type Signature = ImageFacts["signatures"][number];
+type Attestation = ImageFacts["attestations"][number];
+type Sbom = ImageFacts["sboms"][number];
+
+/** In-toto predicate types of bills of materials (in-toto/attestation, spec/predicates). */
+const sbomPredicate = /spdx|cyclonedx/i;
+const sbomType = /^(?:application\/(?:spdx|vnd\.cyclonedx|vnd\.syft)|text\/spdx)/i;
+
+/** By cosign's tag, else by the artifact type that a referrer has. Undefined: something else, not shown. */
+function kindOf(
+  attachment: Omit<AttachmentReading, "layer">,
+): "cosign" | "sigstore" | "notation" | "attestation" | "sbom" | undefined {
+  const { tag, manifest } = attachment;
+  if (tag?.endsWith(".sig")) return "cosign";
+  if (tag?.endsWith(".att")) return "attestation";
+  if (tag?.endsWith(".sbom")) return "sbom";
+  const type = artifactType(manifest) ?? "";
+  if (type.startsWith("application/vnd.dev.sigstore.bundle")) return "sigstore";
+  if (type === "application/vnd.cncf.notary.signature") return "notation";
+  if (type === "application/vnd.dev.cosign.artifact.sig.v1+json") return "cosign";
+  if (type === "application/vnd.dev.cosign.artifact.sbom.v1+json" || sbomType.test(type)) return "sbom";
+  if (type.startsWith("application/vnd.in-toto") || type === "application/vnd.dsse.envelope.v1+json")
+    return "attestation";
+  return undefined;
+}
+
+function artifactType(manifest: unknown): string | undefined {
+  const { artifactType: named, config } = record(manifest);
+  return textOf(named) ?? textOf(record(config)["mediaType"]);
+}
+
+/** cosign, specs/SIGNATURE_SPEC.md: the certificate is an annotation of the layer; without one a key signed. */
+function cosignIdentity(layer: Readonly<Record<string, unknown>>): Identity {
+  const certificate = textOf(record(layer["annotations"])["dev.sigstore.cosign/certificate"]);
+  return certificate === undefined ? {} : certificateIdentity(certificate);
+}
+
+/** sigstore/protobuf-specs, Bundle: `verificationMaterial.certificate`, or the first of `x509CertificateChain`, as DER in base64. */
+function bundleIdentity(bundle: unknown): Identity {
+  const material = record(record(bundle)["verificationMaterial"]);
+  const chain = records(record(material["x509CertificateChain"])["certificates"]);
+  const der = textOf(record(material["certificate"])["rawBytes"]) ?? textOf(chain[0]?.["rawBytes"]);
+  return der === undefined ? {} : certificateIdentity(Buffer.from(der, "base64"));
+}
+
+function distinct<T>(facts: readonly T[]): T[] {
+  const seen = new Map(facts.map((fact) => [JSON.stringify(fact), fact]));
+  return [...seen].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, fact]) => fact);
+}

@@ -1,0 +1,145 @@
+import type {
+  ImageDetails,
+  ImageFacts,
+  ImageVersion,
+  IndexEntry,
+  ProjectDocument,
+  ReleaseDetails,
+  ReleaseFile,
+} from "./formats.ts";
+import { schemaVersion } from "./formats.ts";
+import { detailsKey, filesPrefix, projectKey, writeDocument } from "./layout.ts";
+import { fileLine, imageLine } from "./listing.ts";
+import { compareTagged, compareVersions, latestOf, sortTags } from "./version-order.ts";
+
+/** What is in production of one project. */
+export interface Published {
+  readonly name: string;
+  readonly description: string;
+  readonly contact?: string;
+  /** Below which its images and files are; "" = the root. */
+  readonly imagePrefix: string;
+  readonly filePrefix: string;
+  /** Of each image its digests, of each digest its tags. */
+  readonly images: ReadonlyMap<string, ReadonlyMap<string, Iterable<string>>>;
+  /** What was learned of each digest; a digest that nothing is known of is not listed. */
+  readonly facts: ReadonlyMap<string, ImageFacts>;
+  /** Paths below the project's prefix. */
+  readonly files: readonly { readonly path: string; readonly sha256: string; readonly bytes: number }[];
+}
+
+/** One project's part of the catalogue. */
+export interface Entry {
+  readonly name: string;
+  /** Nothing when the project has nothing in production. */
+  readonly index: IndexEntry | undefined;
+  readonly lines: string;
+  /** The texts to write, by key: the details first, then the project's document, which names them. */
+  readonly documents: ReadonlyMap<string, string>;
+}
+
+/** Makes one project's part of the catalogue: the same input gives the same bytes. */
+export function catalogueEntry(published: Published): Entry {
+  const { name, description, contact } = published;
+  const about = { name, description, ...(contact !== undefined && { contact }) };
+  const documents = new Map<string, string>();
+  const write = (value: ImageDetails | ReleaseDetails): string => {
+    const text = writeDocument(value);
+    const key = detailsKey(text);
+    documents.set(key, text);
+    return key;
+  };
+  const images = imageDetails(published).map((details) => ({
+    ...summaryOf(details),
+    details: write(details),
+    versions: details.versions,
+  }));
+  const releases = releaseDetails(published).map((details) => ({
+    release: details.release,
+    files: details.files.length,
+    bytes: details.files.reduce((sum, file) => sum + file.bytes, 0),
+    details: write(details),
+    paths: details.files,
+  }));
+  if (images.length + releases.length === 0) return { name, index: undefined, lines: "", documents: new Map() };
+
+  const document: ProjectDocument = {
+    schemaVersion,
+    ...about,
+    images: images.map(({ versions: _, ...image }) => image),
+    releases: releases.map(({ paths: _, ...release }) => release),
+  };
+  documents.set(projectKey(name), writeDocument(document));
+  return {
+    name,
+    index: {
+      ...about,
+      document: projectKey(name),
+      images: document.images.map(({ details: _, ...image }) => image),
+      ...(releases.length > 0 && { files: filesSummary(published, releases) }),
+    },
+    lines: [
+      ...images.flatMap(({ repository, versions }) =>
+        versions.map(({ digest, tags }) => imageLine(name, repository, digest, tags)),
+      ),
+      ...releases.flatMap(({ paths }) => paths.map(({ path, sha256 }) => fileLine(name, path, sha256))),
+    ].join(""),
+    documents,
+  };
+}
+
+function imageDetails({ name, imagePrefix, images, facts }: Published): ImageDetails[] {
+  return [...images]
+    .map(([image, digests]): ImageDetails => {
+      const versions = [...digests].flatMap(([digest, tags]): ImageVersion[] => {
+        const known = facts.get(digest);
+        if (known === undefined) return [];
+        const { digest: _, ...rest } = known;
+        return [{ digest, tags: sortTags(tags), ...rest }];
+      });
+      versions.sort((a, b) => compareTagged(a.tags, b.tags) || (a.digest < b.digest ? -1 : 1));
+      const repository = imagePrefix === "" ? image : `${imagePrefix}/${image}`;
+      return { schemaVersion, project: name, repository, versions };
+    })
+    .filter(({ versions }) => versions.length > 0)
+    .sort((a, b) => (a.repository < b.repository ? -1 : 1));
+}
+
+function summaryOf({ repository, versions }: ImageDetails): IndexEntry["images"][number] {
+  const latest = latestOf(versions.flatMap(({ tags }) => tags));
+  return { repository, digests: versions.length, ...(latest !== undefined && { latest }) };
+}
+
+/** Files by the first folder of their path, which by custom is the version. */
+function releaseDetails({ name, filePrefix, files }: Published): ReleaseDetails[] {
+  const releases = new Map<string, ReleaseFile[]>();
+  const prefix = filesPrefix(filePrefix);
+  for (const { path, sha256, bytes } of files) {
+    const slash = path.indexOf("/");
+    const release = slash < 0 ? "" : path.slice(0, slash);
+    const group = releases.get(release) ?? [];
+    releases.set(release, group);
+    group.push({ path: prefix + path, sha256, bytes });
+  }
+  return [...releases]
+    .sort(([a], [b]) => Number(a === "") - Number(b === "") || compareVersions(a, b))
+    .map(([release, group]) => ({
+      schemaVersion,
+      project: name,
+      release,
+      files: group.sort((a, b) => (a.path < b.path ? -1 : 1)),
+    }));
+}
+
+function filesSummary(
+  { filePrefix }: Published,
+  releases: readonly { readonly release: string; readonly files: number }[],
+): NonNullable<IndexEntry["files"]> {
+  const latest = latestOf(releases.map(({ release }) => release));
+  return {
+    prefix: filesPrefix(filePrefix),
+    files: releases.reduce((sum, { files }) => sum + files, 0),
+    releases: releases.length,
+    ...(latest !== undefined && { latest }),
+  };
+}

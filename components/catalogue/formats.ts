@@ -1,0 +1,176 @@
+import { z } from "zod";
+
+/**
+ * The documents of the catalogue, as they lie in every file mirror below `catalog/`. The one definition: the writer builds these types, the
+ * reader of earlier documents validates with it, `schema/` is derived from it.
+ *
+ * `schemaVersion` is 1 as long as documents only gain members: readers must ignore members that they do not know.
+ */
+export const schemaVersion = 1;
+
+const version = z
+  .literal(schemaVersion)
+  .describe("Readers ignore members they do not know; a change of meaning is a new number");
+const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+const bytes = z.int().min(0);
+const repository = z
+  .string()
+  .min(1)
+  .describe("Name of the image below the host: pulled as <host>/<repository>:<tag> or <host>/<repository>@<digest>");
+const detailsKey = z
+  .string()
+  .regex(/^catalog\/details\/[0-9a-f]{64}\.json$/)
+  .describe("Path below the host; the digits are the SHA-256 of the document, which never changes");
+
+const platform = z
+  .object({
+    platform: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("os/architecture[/variant]; absent: not made for a platform, e.g. a Helm chart"),
+    digest: digest.describe("Of this platform's own manifest"),
+    bytes: bytes.describe("To download: config and layers as they are stored, compressed"),
+  })
+  .describe("One of the things that a version can be pulled as");
+
+const signature = z.object({
+  of: digest.optional().describe("What is signed; absent: the version itself"),
+  format: z
+    .enum(["cosign", "sigstore", "notation"])
+    .describe("cosign: the tag sha256-<hex>.sig; the others: OCI referrers"),
+  identity: z.string().optional().describe("Whom the certificate names; NOT verified here. Absent: signed with a key"),
+  issuer: z.string().optional().describe("Who vouched for the identity"),
+});
+
+const attestation = z.object({
+  of: digest.optional().describe("What it is about; absent: the version itself"),
+  predicateType: z.string().optional(),
+});
+
+const sbom = z.object({
+  of: digest.optional().describe("What it lists the parts of; absent: the version itself"),
+  format: z.string().describe("A media type or an in-toto predicate type"),
+});
+
+const imageVersion = z.object({
+  digest,
+  tags: z.array(z.string()).describe("The one that best names the version first; may be empty"),
+  mediaType: z.string().describe("Of the OCI manifest or index"),
+  artifactType: z.string().optional().describe("Of what is not a container image"),
+  created: z.iso.datetime({ offset: true }).optional().describe("As the image says"),
+  platforms: z.array(platform),
+  signatures: z.array(signature),
+  attestations: z.array(attestation),
+  sboms: z.array(sbom),
+});
+
+const imageDetails = z
+  .object({
+    schemaVersion: version,
+    project: z.string(),
+    repository,
+    versions: z.array(imageVersion).describe("Newest first, by their tags read as versions; those without a tag last"),
+  })
+  .describe("catalog/details/<sha256>.json of an image: every digest of it in production");
+
+const releaseFile = z.object({
+  path: z.string().describe("Below the host: downloaded as https://<host>/<path>"),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  bytes,
+});
+
+const releaseDetails = z
+  .object({
+    schemaVersion: version,
+    project: z.string(),
+    release: z.string().describe("The first folder of its files' paths; empty for files in none"),
+    files: z.array(releaseFile),
+  })
+  .describe("catalog/details/<sha256>.json of a release: its files in production");
+
+const imageSummary = z.object({
+  repository,
+  digests: z.int().min(1),
+  latest: z.string().optional().describe("The highest tag that names a version and no pre-release"),
+});
+
+const releases = z.object({
+  prefix: z.string().describe("What the paths of all its files begin with, below the host"),
+  files: z.int().min(1),
+  releases: z.int().min(1),
+  latest: z.string().optional(),
+});
+
+const project = {
+  name: z.string().min(1),
+  description: z.string(),
+  contact: z.string().optional().describe("Where its people are: a URL or a mail address"),
+};
+
+const projectDocument = z
+  .object({
+    schemaVersion: version,
+    ...project,
+    images: z.array(imageSummary.extend({ details: detailsKey })),
+    releases: z
+      .array(z.object({ release: z.string(), files: z.int().min(1), bytes, details: detailsKey }))
+      .describe("Newest first"),
+  })
+  .describe("catalog/projects/<name>.json: one project's images and releases in production");
+
+const index = z
+  .object({
+    schemaVersion: version,
+    projects: z.array(
+      z.object({
+        ...project,
+        document: z.string().describe("Path below the host"),
+        images: z.array(imageSummary),
+        files: releases.optional(),
+      }),
+    ),
+  })
+  .describe("catalog/index.json: everything in production, in short");
+
+/** The formats by the names of their JSON Schemas. */
+export const formats = { index, project: projectDocument, image: imageDetails, release: releaseDetails };
+
+/** `catalog/index.json`. */
+export type CatalogueIndex = DeepReadonly<z.output<typeof index>>;
+/** One project in the index. */
+export type IndexEntry = CatalogueIndex["projects"][number];
+/** `catalog/projects/<name>.json`. */
+export type ProjectDocument = DeepReadonly<z.output<typeof projectDocument>>;
+/** `catalog/details/<sha256>.json` of an image. */
+export type ImageDetails = DeepReadonly<z.output<typeof imageDetails>>;
+/** One digest of an image. */
+export type ImageVersion = ImageDetails["versions"][number];
+/** What is known of a digest besides its tags; it never changes. */
+export type ImageFacts = Omit<ImageVersion, "tags">;
+/** `catalog/details/<sha256>.json` of a release. */
+export type ReleaseDetails = DeepReadonly<z.output<typeof releaseDetails>>;
+/** One file. */
+export type ReleaseFile = ReleaseDetails["files"][number];
+
+type DeepReadonly<T> = T extends readonly (infer Item)[]
+  ? readonly DeepReadonly<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+    : T;
+
+/** Reads a document that an earlier run wrote; undefined if it is not of this format (of a future version, or damaged). */
+export function readDocument<Name extends keyof typeof formats>(
+  name: Name,
+  text: string,
+): DeepReadonly<z.output<(typeof formats)[Name]>> | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+  const result = formats[name].safeParse(value);
+  return result.success ? (result.data as DeepReadonly<z.output<(typeof formats)[Name]>>) : undefined;
+}

@@ -1,0 +1,51 @@
+import { gunzipSync, gzipSync } from "node:zlib";
+
+/**
+ * The listing: everything in production as text, a line for each digest of an image and each file, fields separated by tabs:
+ *
+ *     image <project> <repository> sha256:<hex> <tag> <tag> ...
+ *     file  <project> <path>       sha256:<hex>
+ *
+ * Sorted by project; within one, images in order of name and newest first, then files. For searching, by the page and by grep.
+ */
+
+/** One digest of an image. */
+export function imageLine(project: string, repository: string, digest: string, tags: readonly string[]): string {
+  return `${["image", project, repository, digest, ...tags].join("\t")}\n`;
+}
+
+/** One file; `sha256` in hexadecimal digits. */
+export function fileLine(project: string, path: string, sha256: string): string {
+  return `${["file", project, path, `sha256:${sha256}`].join("\t")}\n`;
+}
+
+/** The listing with one project's lines replaced; without lines it is gone. */
+export function replaceLines(listing: string, project: string, lines: string): string {
+  const kept = new Map<string, string[]>();
+  for (const line of listing.split("\n")) {
+    const owner = line.split("\t", 2)[1];
+    if (owner === undefined || owner === project) continue;
+    const group = kept.get(owner) ?? [];
+    kept.set(owner, group);
+    group.push(`${line}\n`);
+  }
+  if (lines !== "") kept.set(project, [lines]);
+  return [...kept]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([, group]) => group)
+    .join("");
+}
+
+/** As it is stored: compressed, since a third of its size is what digests are made of. */
+export function packListing(listing: string): Buffer {
+  return gzipSync(listing, { level: 9 });
+}
+
+/** The text again; undefined for bytes that are no listing. */
+export function unpackListing(bytes: Uint8Array): string | undefined {
+  try {
+    return gunzipSync(bytes, { maxOutputLength: 512 * 1024 * 1024 }).toString("utf8");
+  } catch {
+    return undefined;
+  }
+}

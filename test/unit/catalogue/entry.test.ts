@@ -1,0 +1,197 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { catalogueEntry, type Published } from "../../../components/catalogue/entry.ts";
+import { type ImageFacts, readDocument } from "../../../components/catalogue/formats.ts";
+import { emptyIndex, replaceEntry } from "../../../components/catalogue/index-document.ts";
+import { writeDocument } from "../../../components/catalogue/layout.ts";
+import { packListing, replaceLines, unpackListing } from "../../../components/catalogue/listing.ts";
+import { catalogueSchemaFolder, catalogueSchemas } from "../../../components/catalogue/schemas.ts";
+
+const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
+
+function factsOf(letter: string): [string, ImageFacts] {
+  const platforms = [{ platform: "linux/amd64", digest: digest(letter), bytes: 1000 }];
+  const created = "2026-01-02T03:04:05Z";
+  const rest = { created, platforms, signatures: [{ format: "cosign" }], attestations: [], sboms: [] } as const;
+  return [digest(letter), { digest: digest(letter), mediaType: "application/vnd.oci.image.manifest.v1+json", ...rest }];
+}
+
+const published: Published = {
+  name: "demo",
+  description: "A demo",
+  contact: "https://example.org/",
+  imagePrefix: "demo",
+  filePrefix: "demo",
+  images: new Map([
+    [
+      "tool",
+      new Map([
+        [digest("a"), ["v1.9.0", "stable"]],
+        [digest("b"), ["v1.10.0"]],
+        [digest("c"), []],
+      ]),
+    ],
+    ["base", new Map([[digest("d"), ["v2.0.0-rc.1"]]])],
+  ]),
+  facts: new Map(["a", "b", "c", "d"].map(factsOf)),
+  files: [
+    { path: "v1.9.0/tool", sha256: "1".repeat(64), bytes: 10 },
+    { path: "v1.10.0/linux/tool", sha256: "2".repeat(64), bytes: 20 },
+    { path: "v1.10.0/darwin/tool", sha256: "3".repeat(64), bytes: 30 },
+    { path: "KEYS", sha256: "4".repeat(64), bytes: 40 },
+  ],
+};
+
+function parsed(name: "project" | "image" | "release", documents: ReadonlyMap<string, string>, key: string) {
+  const text = documents.get(key) ?? assert.fail(`no ${key}`);
+  return readDocument(name, text) ?? assert.fail(`${key} is no ${name}`);
+}
+
+test("one project's entry, document and listing", () => {
+  const { index, documents, lines } = catalogueEntry(published);
+  assert.deepEqual(index, {
+    name: "demo",
+    description: "A demo",
+    contact: "https://example.org/",
+    document: "catalog/projects/demo.json",
+    images: [
+      { repository: "demo/base", digests: 1 },
+      { repository: "demo/tool", digests: 3, latest: "v1.10.0" },
+    ],
+    files: { prefix: "binaries/demo/", files: 4, releases: 3, latest: "v1.10.0" },
+  });
+  assert.equal(
+    lines,
+    `image\tdemo\tdemo/base\t${digest("d")}\tv2.0.0-rc.1
+image\tdemo\tdemo/tool\t${digest("b")}\tv1.10.0
+image\tdemo\tdemo/tool\t${digest("a")}\tv1.9.0\tstable
+image\tdemo\tdemo/tool\t${digest("c")}
+file\tdemo\tbinaries/demo/v1.10.0/darwin/tool\tsha256:${"3".repeat(64)}
+file\tdemo\tbinaries/demo/v1.10.0/linux/tool\tsha256:${"2".repeat(64)}
+file\tdemo\tbinaries/demo/v1.9.0/tool\tsha256:${"1".repeat(64)}
+file\tdemo\tbinaries/demo/KEYS\tsha256:${"4".repeat(64)}
+`,
+  );
+  assert.equal([...documents.keys()].at(-1), "catalog/projects/demo.json", "written after what it names");
+  const project = parsed("project", documents, "catalog/projects/demo.json");
+  assert.ok("releases" in project && "images" in project);
+  assert.deepEqual(
+    project.releases.map(({ release, files, bytes }) => ({ release, files, bytes })),
+    [
+      { release: "v1.10.0", files: 2, bytes: 50 },
+      { release: "v1.9.0", files: 1, bytes: 10 },
+      { release: "", files: 1, bytes: 40 },
+    ],
+  );
+  const tool = parsed("image", documents, project.images[1]!.details);
+  assert.ok("versions" in tool);
+  assert.deepEqual(
+    tool.versions.map(({ digest: of, tags }) => [of, tags]),
+    [
+      [digest("b"), ["v1.10.0"]],
+      [digest("a"), ["v1.9.0", "stable"]],
+      [digest("c"), []],
+    ],
+  );
+  const release = parsed("release", documents, project.releases[0]!.details);
+  assert.ok("files" in release);
+  assert.equal(release.files[0]?.path, "binaries/demo/v1.10.0/darwin/tool");
+});
+
+test("the name of a details document is its content", () => {
+  for (const [key, text] of catalogueEntry(published).documents) {
+    const hex = /^catalog\/details\/([0-9a-f]{64})\.json$/.exec(key)?.[1];
+    if (hex !== undefined) assert.equal(createHash("sha256").update(text).digest("hex"), hex);
+  }
+});
+
+test("the same in another order gives the same bytes", () => {
+  const images = new Map(
+    [...published.images].reverse().map(([name, digests]) => [name, new Map([...digests].reverse())]),
+  );
+  const turned = { ...published, images, files: [...published.files].reverse() };
+  const [one, other] = [catalogueEntry(published), catalogueEntry(turned)];
+  assert.deepEqual(other.index, one.index);
+  assert.equal(other.lines, one.lines);
+  assert.deepEqual(new Map([...other.documents].sort()), new Map([...one.documents].sort()));
+});
+
+test("a digest of which nothing is known is not listed, nor an image of which none is", () => {
+  const { index, lines } = catalogueEntry({ ...published, facts: new Map([factsOf("a")]) });
+  assert.deepEqual(index?.images, [{ repository: "demo/tool", digests: 1, latest: "v1.9.0" }]);
+  assert.equal(lines.match(/^image/gm)?.length, 1);
+});
+
+test("a project with nothing in production is not listed", () => {
+  const { index, lines, documents } = catalogueEntry({ ...published, images: new Map(), files: [] });
+  assert.deepEqual([index, lines, documents.size], [undefined, "", 0]);
+});
+
+test("images and files at the root", () => {
+  const { index } = catalogueEntry({ ...published, imagePrefix: "", filePrefix: "" });
+  assert.deepEqual(
+    index?.images.map(({ repository }) => repository),
+    ["base", "tool"],
+  );
+  assert.equal(index?.files?.prefix, "binaries/");
+});
+
+test("the index and the listing: entries come in order of name, are replaced and go", () => {
+  const entryOf = (name: string, description = "") => ({ name, description, document: "", images: [] });
+  const both = replaceEntry(replaceEntry(emptyIndex, "b", entryOf("b")), "a", entryOf("a"));
+  assert.deepEqual(
+    both.projects.map(({ name }) => name),
+    ["a", "b"],
+  );
+  const replaced = replaceEntry(both, "b", entryOf("b", "new"));
+  assert.deepEqual(
+    replaced.projects.map(({ description }) => description),
+    ["", "new"],
+  );
+  assert.deepEqual(
+    replaceEntry(replaced, "a", undefined).projects.map(({ name }) => name),
+    ["b"],
+  );
+
+  const listing = replaceLines(replaceLines("", "b", "file\tb\tx\ty\n"), "a", "image\ta\t1\nimage\ta\t2\n");
+  assert.equal(listing, "image\ta\t1\nimage\ta\t2\nfile\tb\tx\ty\n");
+  assert.equal(replaceLines(listing, "a", "image\ta\t3\n"), "image\ta\t3\nfile\tb\tx\ty\n");
+  assert.equal(replaceLines(listing, "a", ""), "file\tb\tx\ty\n");
+  assert.equal(unpackListing(packListing(listing)), listing);
+  assert.equal(unpackListing(Buffer.from("no gzip")), undefined);
+});
+
+test("documents of other versions and damaged ones are not read, members more are no matter", () => {
+  const text = writeDocument(emptyIndex);
+  assert.deepEqual(readDocument("index", text), emptyIndex);
+  assert.deepEqual(readDocument("index", text.replace("1", "2")), undefined);
+  assert.deepEqual(readDocument("index", text.slice(0, 5)), undefined);
+  assert.deepEqual(readDocument("index", text.replace("{", '{"more":1,')), emptyIndex);
+});
+
+const root = join(import.meta.dirname, "../../..");
+
+test("the committed schemas are those of the formats: npm run schemas writes them", async () => {
+  const schemas = catalogueSchemas();
+  assert.deepEqual((await readdir(join(root, catalogueSchemaFolder))).sort(), Object.keys(schemas).sort());
+  for (const [name, schema] of Object.entries(schemas))
+    assert.deepEqual(JSON.parse(await readFile(join(root, catalogueSchemaFolder, name), "utf8")), schema, name);
+});
+
+test("what is written is what the schemas say", () => {
+  const ajv = new Ajv2020({ allErrors: true, formats: { "date-time": true } });
+  const { index, documents } = catalogueEntry(published);
+  const valid = (name: string, value: unknown) => {
+    const validate = ajv.compile(catalogueSchemas()[`${name}.schema.json`] ?? assert.fail(name));
+    assert.ok(validate(value), `${name}: ${ajv.errorsText(validate.errors)}`);
+  };
+  valid("index", replaceEntry(emptyIndex, "demo", index));
+  for (const [key, text] of documents) {
+    const value = JSON.parse(text) as Record<string, unknown>;
+    valid(key.startsWith("catalog/projects/") ? "project" : "versions" in value ? "image" : "release", value);
+  }
+});

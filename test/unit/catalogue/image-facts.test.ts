@@ -1,0 +1,177 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { attachmentFacts, needsLayer } from "../../../components/catalogue/attachment-facts.ts";
+import { imageFacts, neededConfigs } from "../../../components/catalogue/image-facts.ts";
+
+const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
+const ociIndex = "application/vnd.oci.image.index.v1+json";
+const ociManifest = "application/vnd.oci.image.manifest.v1+json";
+const configType = "application/vnd.oci.image.config.v1+json";
+const layer = (letter: string, size: number, rest: object = {}) => ({
+  digest: digest(letter),
+  size,
+  mediaType: "x",
+  ...rest,
+});
+
+const amd64 = { config: { ...layer("1", 100), mediaType: configType }, layers: [layer("2", 1000), layer("3", 50)] };
+const arm64 = { config: { ...layer("4", 90), mediaType: configType }, layers: [layer("2", 1000), layer("2", 1000)] };
+const attestations = {
+  config: layer("5", 1),
+  layers: [
+    layer("6", 1, { annotations: { "in-toto.io/predicate-type": "https://slsa.dev/provenance/v0.2" } }),
+    layer("7", 1, { annotations: { "in-toto.io/predicate-type": "https://spdx.dev/Document" } }),
+  ],
+};
+const index = {
+  manifests: [
+    { digest: digest("c"), platform: { os: "windows", architecture: "amd64", "os.version": "10.0.1" } },
+    { digest: digest("b"), platform: { os: "linux", architecture: "arm64", variant: "v8" } },
+    { digest: digest("a"), platform: { os: "linux", architecture: "amd64" } },
+    {
+      digest: digest("e"),
+      platform: { os: "unknown", architecture: "unknown" },
+      annotations: { "vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": digest("a") },
+    },
+  ],
+};
+const children = new Map<string, unknown>([
+  [digest("a"), amd64],
+  [digest("b"), arm64],
+  [digest("e"), attestations],
+]);
+const ofIndex = { digest: digest("f"), mediaType: ociIndex, manifest: index, children, configs: new Map() };
+
+test("an index: its platforms, Linux first; attestations are none, an entry that was not found is left out", () => {
+  assert.deepEqual(imageFacts(ofIndex), {
+    digest: digest("f"),
+    mediaType: ociIndex,
+    platforms: [
+      { platform: "linux/amd64", digest: digest("a"), bytes: 1150 },
+      { platform: "linux/arm64/v8", digest: digest("b"), bytes: 1090 },
+    ],
+  });
+});
+
+test("when an index was made: its annotation, else the config of its first entry", () => {
+  const annotated = { ...index, annotations: { "org.opencontainers.image.created": "2026-01-02T03:04:05+01:00" } };
+  assert.equal(imageFacts({ ...ofIndex, manifest: annotated }).created, "2026-01-02T02:04:05Z");
+  assert.deepEqual(neededConfigs({ ...ofIndex, manifest: annotated }), []);
+
+  const first = { manifests: [index.manifests[2]] };
+  assert.deepEqual(neededConfigs({ ...ofIndex, manifest: first }), [{ digest: digest("1"), size: 100 }]);
+  const configs = new Map([[digest("1"), { created: "2026-02-03T04:05:06.789Z" }]]);
+  assert.equal(imageFacts({ ...ofIndex, manifest: first, configs }).created, "2026-02-03T04:05:06.789Z");
+});
+
+test("an image that is no index: platform and time are in its config", () => {
+  const reading = {
+    digest: digest("a"),
+    mediaType: ociManifest,
+    manifest: amd64,
+    children: new Map(),
+    configs: new Map(),
+  };
+  assert.deepEqual(neededConfigs(reading), [{ digest: digest("1"), size: 100 }]);
+  const configs = new Map([[digest("1"), { os: "linux", architecture: "s390x", created: "2026-02-03T04:05:06Z" }]]);
+  assert.deepEqual(imageFacts({ ...reading, configs }), {
+    digest: digest("a"),
+    mediaType: ociManifest,
+    created: "2026-02-03T04:05:06Z",
+    platforms: [{ platform: "linux/s390x", digest: digest("a"), bytes: 1150 }],
+  });
+});
+
+for (const created of ["1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "1980-01-01T00:00:00Z", "yesterday", 5]) {
+  test(`the time ${created} of a reproducible build says nothing`, () => {
+    const configs = new Map([[digest("1"), { os: "linux", architecture: "amd64", created }]]);
+    const reading = { digest: digest("a"), mediaType: ociManifest, manifest: amd64, children: new Map(), configs };
+    assert.equal("created" in imageFacts(reading), false);
+  });
+}
+
+test("what is no container image says what it is", () => {
+  const chart = {
+    config: { ...layer("1", 10), mediaType: "application/vnd.cncf.helm.config.v1+json" },
+    layers: [layer("2", 20)],
+  };
+  const reading = {
+    digest: digest("a"),
+    mediaType: ociManifest,
+    manifest: chart,
+    children: new Map(),
+    configs: new Map(),
+  };
+  assert.deepEqual(neededConfigs(reading), []);
+  assert.deepEqual(imageFacts(reading), {
+    digest: digest("a"),
+    mediaType: ociManifest,
+    artifactType: "application/vnd.cncf.helm.config.v1+json",
+    platforms: [{ digest: digest("a"), bytes: 30 }],
+  });
+});
+
+for (const manifest of [null, [], "x", { manifests: "x" }, { manifests: [null, 3, {}] }, { layers: [{ size: -1 }] }]) {
+  test(`nonsense is no platform and no error: ${JSON.stringify(manifest)}`, () => {
+    const { platforms } = imageFacts({
+      digest: digest("a"),
+      mediaType: "",
+      manifest,
+      children: new Map(),
+      configs: new Map(),
+    });
+    assert.deepEqual(platforms, [{ digest: digest("a"), bytes: 0 }]);
+  });
+}
+
+test("cosign's tag: a signature by a key, and one with a broken certificate, name nobody", () => {
+  const broken = {
+    annotations: { "dev.sigstore.cosign/certificate": "-----BEGIN CERTIFICATE-----\nMIIC\n-----END CERTIFICATE-----" },
+  };
+  const sig = { layers: [layer("9", 1), layer("8", 1, broken)] };
+  const facts = attachmentFacts(
+    digest("f"),
+    index,
+    [{ subject: digest("f"), tag: "sha256-x.sig", manifest: sig }],
+    new Map(),
+  );
+  assert.deepEqual(facts.signatures, [{ format: "cosign" }]);
+});
+
+test("BuildKit's attestations are in the index; a bill of materials among them is one", () => {
+  const { attestations: found, sboms } = attachmentFacts(digest("f"), index, [], children);
+  assert.deepEqual(found, [{ of: digest("a"), predicateType: "https://slsa.dev/provenance/v0.2" }]);
+  assert.deepEqual(sboms, [{ of: digest("a"), format: "https://spdx.dev/Document" }]);
+});
+
+test("referrers by their artifact types; the unknown is not shown", () => {
+  const referrer = (artifactType: string, rest: object = {}) => ({
+    subject: digest("f"),
+    manifest: { artifactType, layers: [layer("1", 7, { mediaType: artifactType })], ...rest },
+  });
+  const bundle = "application/vnd.dev.sigstore.bundle.v0.3+json";
+  const predicate = (type: string) => ({ annotations: { "dev.sigstore.bundle.predicateType": type } });
+  const facts = attachmentFacts(
+    digest("f"),
+    {},
+    [
+      { ...referrer("application/spdx+json"), subject: digest("a") },
+      referrer("application/vnd.cyclonedx+json"),
+      referrer("application/vnd.cncf.notary.signature"),
+      referrer("application/vnd.in-toto+json", {
+        layers: [layer("1", 1, { annotations: { predicateType: "https://slsa.dev/provenance/v1" } })],
+      }),
+      referrer(bundle, predicate("https://sigstore.dev/cosign/sign/v1")),
+      referrer(bundle, predicate("https://slsa.dev/provenance/v1")),
+      referrer("application/vnd.example.unknown"),
+    ],
+    new Map(),
+  );
+  assert.deepEqual(facts, {
+    signatures: [{ format: "notation" }, { format: "sigstore" }],
+    attestations: [{ predicateType: "https://slsa.dev/provenance/v1" }],
+    sboms: [{ format: "application/vnd.cyclonedx+json" }, { of: digest("a"), format: "application/spdx+json" }],
+  });
+  assert.deepEqual(needsLayer(referrer(bundle)), { digest: digest("1"), size: 7 });
+  assert.equal(needsLayer(referrer("application/spdx+json")), undefined);
+});
