@@ -21,7 +21,7 @@ export class ControlApi {
       ((await this.#get(`/v1/resources?type=${type}`)) as Resource[]).filter(
         ({ inputs }) => (inputs["labels"] as Record<string, string> | undefined)?.["purpose"] === "staging",
       );
-    const project = ({ inputs }: Resource): string => (inputs["labels"] as Record<string, string>)["project"]!;
+    const project = ({ inputs }: Resource): string => (inputs["labels"] as Record<string, string>)["budget"]!;
     const repositories = await list("gcp:artifactregistry/repository:Repository");
     const buckets = await list("gcp:storage/bucket:Bucket");
     const names = new Set([...repositories, ...buckets].map(project));
@@ -42,6 +42,30 @@ export class ControlApi {
     return `http://127.0.0.1:${port}`;
   }
 
+  /** The mirrors of production, as the program labels them: addresses below which their content is. */
+  async mirrors(): Promise<{
+    repositories: { region: string; url: string }[];
+    layers: { region: string; url: string }[];
+  }> {
+    const list = async (type: string, label: "labels" | "tags"): Promise<Resource[]> =>
+      ((await this.#get(`/v1/resources?type=${type}`)) as Resource[]).filter(
+        ({ inputs }) => (inputs[label] as Record<string, string> | undefined)?.["purpose"] === "production",
+      );
+    const { s3 } = (await this.#get("/v1/status")) as { s3: string };
+    const repositories = await list("gcp:artifactregistry/repository:Repository", "labels");
+    const buckets = await list("aws:s3/bucket:Bucket", "tags");
+    return {
+      repositories: repositories.map(({ inputs, computed }) => {
+        const [host, ...path] = String(computed["registryUri"]).split("/");
+        return { region: String(inputs["location"]), url: `http://${host}/v2/${path.join("/")}` };
+      }),
+      layers: buckets.map(({ inputs }) => ({
+        region: String(inputs["region"]),
+        url: `${s3}/${inputs["bucket"]}/containers/images`,
+      })),
+    };
+  }
+
   /** `127.0.0.1:<port>` -> what is there. */
   async names(): Promise<ReadonlyMap<string, string>> {
     const { gcs, s3, registries } = (await this.#get("/v1/status")) as {
@@ -49,9 +73,9 @@ export class ControlApi {
       s3: string;
       registries: Record<string, number>;
     };
-    const balancers = (await this.#get("/v1/load-balancers")) as { name: string; port: number }[];
+    const balancers = (await this.#get("/v1/load-balancers")) as { https: boolean; port: number }[];
     return new Map([
-      ...balancers.map(({ port }) => [`127.0.0.1:${port}`, "redirector"] as const),
+      ...balancers.map(({ https, port }) => [`127.0.0.1:${port}`, https ? "redirector" : "redirect to https"] as const),
       ...Object.entries(registries).map(([location, port]) => [`127.0.0.1:${port}`, `registry ${location}`] as const),
       [new URL(gcs).host, "GCS"] as const,
       [new URL(s3).host, "S3"] as const,

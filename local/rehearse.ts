@@ -24,13 +24,18 @@ import {
 } from "./tools/rehearsal-folder.ts";
 import { interruptCommands, Stack } from "./tools/stack.ts";
 import { ensureTools } from "./tools/tools.ts";
-import { holds, type Site, visitFile, visitImage, visitSigned } from "./visit.ts";
+import { mustBeGone, type Site, visitFile, visitImage, visitSigned } from "./visit.ts";
 
 /** As Pulumi.local.yaml has it. */
 const host = "artifacts.example.org";
 /** How many loopback ports the emulated cloud may use. */
 const portBlock = 60;
 const defaultPorts = 5500;
+/** What the demo projects' programs are asked: their version; which of two versions comes first. */
+const programArguments: Readonly<Record<string, readonly string[]>> = {
+  dotslash: ["--version"],
+  semver: ["1.10.0", "1.9.0"],
+};
 
 const options = readOptions();
 const folder = rehearsalFolder();
@@ -84,8 +89,10 @@ async function rehearse(): Promise<void> {
     names: await control.names(),
     folder: join(folder, "client"),
   };
-  await step(`4. Clients of ${host}, here ${site.base}`, () => visit(site, artifacts));
-  await step("5. A pull request adds a digest, and another one reverts it", () => change(stack, site, artifacts));
+  const layers = await step(`4. Clients of ${host}, here ${site.base}`, () => visit(site, artifacts));
+  await step("5. A pull request adds a digest, and another one reverts it", () =>
+    change({ stack, site, artifacts, layers, control }),
+  );
   summarise(site, artifacts, cloud);
 }
 
@@ -176,24 +183,36 @@ async function onlyProjectFiles(): Promise<string> {
   return to;
 }
 
-async function visit(site: Site, artifacts: DemoArtifacts): Promise<void> {
+/** Everything that is in production is used. Returns the digests of the layers that were pulled. */
+async function visit(site: Site, artifacts: DemoArtifacts): Promise<ReadonlySet<string>> {
+  const layers = new Set<string>();
   for (const project of artifacts.projects) {
     const { image, tag } = promoted(project);
-    await visitImage(site, `${project.name}/${image}:${tag}`, ["--version"]);
+    const pulled = await visitImage(site, `${project.name}/${image}:${tag}`, programArguments[project.name] ?? []);
+    for (const digest of pulled) layers.add(digest);
     await visitSigned(site, `${project.name}/${image}`, tag);
     const file = project.files.find((one) => one.promoted && !one.path.endsWith(".sha256"));
     if (file) await visitFile(site, `${project.name}/${file.path}`, file.sha256);
   }
+  return layers;
 }
 
 /** A digest is added in a scratch copy of the manifests, promoted, pulled; then the addition is reverted, and it is gone everywhere. */
-async function change(stack: Stack, site: Site, artifacts: DemoArtifacts): Promise<void> {
-  const { project, image, release } = nextRelease(artifacts);
+async function change(on: {
+  stack: Stack;
+  site: Site;
+  artifacts: DemoArtifacts;
+  control: ControlApi;
+  /** What other images in production need. */
+  layers: ReadonlySet<string>;
+}): Promise<void> {
+  const { stack, site, control } = on;
+  const { project, image, release } = nextRelease(on.artifacts);
+  const repository = `${project.name}/${image}`;
   const scratch = join(folder, "manifests");
   await copyManifests(join(projectRoot, "manifests"), scratch);
   const edit = await addRelease(scratch, project.name, image, release);
   await stack.configure(scratch);
-  const repository = `${project.name}/${image}`;
   say(`${relative(projectRoot, edit.file)}:${edit.line}`);
   for (const line of edit.added) say(`+ ${line.trim()}`);
 
@@ -205,19 +224,25 @@ async function change(stack: Stack, site: Site, artifacts: DemoArtifacts): Promi
     );
   }
   await pulumi(stack, "up", "--yes", "--skip-preview");
-  await visitImage(site, `${repository}:${release.tags[0]}`, ["--version"]);
+  const pulled = await visitImage(site, `${repository}:${release.tags[0]}`, programArguments[project.name] ?? []);
 
   await revert(edit);
   say(`reverted: ${relative(projectRoot, edit.file)}`);
   await pulumi(stack, "up", "--yes", "--skip-preview");
-  const mirrors = [...site.names].filter(([, name]) => name.startsWith("registry") && !name.endsWith(" us"));
-  for (const [address, name] of mirrors) {
-    for (const reference of [release.digest, ...release.tags]) {
-      if (await holds(`http://${address}`, `rehearsal-artifacts/images/${repository}`, reference)) {
-        throw new Error(`${name} still has ${repository} ${reference} after the revert`);
-      }
-    }
-    say(`gone from ${name}: ${release.tags.join(", ")} and ${release.digest.slice(0, 19)}`);
+  const mirrors = await control.mirrors();
+  const signature = `${release.digest.replace(":", "-")}.sig`;
+  for (const { region, url } of mirrors.repositories) {
+    await mustBeGone(
+      [release.digest, signature, ...release.tags].map((name) => `${url}/${repository}/manifests/${name}`),
+    );
+    say(
+      `gone from the image mirror in ${region}: ${release.tags.join(", ")}, ${release.digest.slice(0, 19)}, its signature`,
+    );
+  }
+  const unneeded = pulled.filter((digest) => !on.layers.has(digest));
+  for (const { region, url } of mirrors.layers) {
+    await mustBeGone(unneeded.map((digest) => `${url}/${digest}`));
+    say(`gone from the S3 mirror in ${region}: ${unneeded.length} layer(s) that no other image needs`);
   }
   await stack.configure("manifests");
 }
@@ -228,8 +253,10 @@ function summarise(site: Site, artifacts: DemoArtifacts, cloud: Cloud): void {
   const file = project.files.find((one) => one.promoted)!;
   const address = new URL(site.base).host;
   print(`\n== Done in ${seconds()}\n`);
-  print(`artifacts:      ${site.base}        (${host}: load balancer, redirectors in ${redirectorRegions(site)})`);
-  for (const [at, name] of site.names) print(`${`${name}:`.padEnd(26)} http://${at}`);
+  print(`${host}:     ${site.base}   (load balancer; redirectors in ${redirectorRegions(site)})`);
+  for (const [at, name] of site.names) {
+    if (!name.startsWith("redirect")) print(`${`${name}:`.padEnd(26)} http://${at}`);
+  }
   print(`cloud inventory:           ${cloud.control}/v1/resources`);
   print("\nTry, in another terminal:");
   sayCommand(`curl -sL ${site.base}/binaries/${project.name}/${file.path} | sha256sum`);

@@ -24,8 +24,9 @@ export interface Site {
 /** Where on Earth a client may be: the header only the emulated load balancer knows. */
 const places = { "New York": "40.71,-74.01", Berlin: "52.52,13.40" };
 
-/** Pulls an image from two places on Earth and runs its program. */
-export async function visitImage(site: Site, reference: string, args: readonly string[]): Promise<void> {
+/** Pulls an image from two places on Earth and runs its program. Returns the digests of its layers. */
+export async function visitImage(site: Site, reference: string, args: readonly string[]): Promise<string[]> {
+  const layers = new Set<string>();
   for (const [place, position] of Object.entries(places)) {
     const folder = join(site.folder, place.replace(" ", "-"));
     const headers = { "x-rehearsal-client": position };
@@ -34,10 +35,13 @@ export async function visitImage(site: Site, reference: string, args: readonly s
     for (const part of image.parts) {
       say(`  ${part.kind.padEnd(8)} ${part.digest.slice(0, 19)}  ${size(part.size)}  ${way(part.hops, site.names)}`);
     }
+    for (const { kind, digest } of image.parts) if (kind === "layer") layers.add(digest);
     if (place !== Object.keys(places)[0]) continue;
     const ran = await runProgram(image, args, folder);
-    say(ran.ran ? `  its program, run here with ${args.join(" ")}: ${ran.output}` : `  not run here: ${ran.why}`);
+    const output = ran.ran ? ran.output.replaceAll("\n", " ") : "";
+    say(ran.ran ? `  its program, run here with ${args.join(" ")}: ${output}` : `  not run here: ${ran.why}`);
   }
+  return [...layers];
 }
 
 /** Copies an image with regctl, with everything that is attached to it, and verifies its signature. */
@@ -47,9 +51,7 @@ export async function visitSigned(site: Site, repository: string, tag: string): 
   const copy = await regctlCopy(site.base, `${repository}:${tag}`, folder);
   const hosts = copy.hosts.map((host) => site.names.get(host) ?? host).join(", ");
   say(`regctl copied ${repository}:${tag}@${copy.digest} from ${hosts}`);
-  say(
-    `  with ${copy.tags.filter((one) => one.startsWith("sha256-")).length} signature tag(s): ${copy.tags.join(", ")}`,
-  );
+  for (const attached of copy.tags.filter((one) => one.startsWith("sha256-"))) say(`  with ${attached}`);
   const signature = await verifySignature(site.base, repository, copy.digest, demoPublicKey());
   say(`  signature ${signature.tag.slice(0, 20)}... holds (demo key), from ${way(signature.hops, site.names)}`);
   const { referrers } = await listReferrers(site.base, repository, copy.digest);
@@ -70,13 +72,14 @@ export async function visitFile(site: Site, path: string, sha256: string): Promi
   else say(`curl was not tried: ${curl.why}`);
 }
 
-/** True when a registry answers 200 for an image's manifest, followed to its end; false when it is 404 there. */
-export async function holds(base: string, repository: string, reference: string): Promise<boolean> {
+/** Throws unless a GET of each address answers 404: what was removed must be gone. */
+export async function mustBeGone(urls: readonly string[]): Promise<void> {
   const accept = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json";
-  const { status, body } = await follow("GET", `${base}/v2/${repository}/manifests/${reference}`, { accept });
-  await body.dump();
-  if (status !== 200 && status !== 404) throw new Error(`${base} answers ${status} for ${repository}:${reference}`);
-  return status === 200;
+  for (const url of urls) {
+    const { status, body } = await follow("GET", url, { accept });
+    await body.dump();
+    if (status !== 404) throw new Error(`${url} should be gone, and answers ${status}`);
+  }
 }
 
 function size(bytes: number): string {
