@@ -27,6 +27,18 @@ export async function runCommand(usage: string, main: (args: string[]) => Promis
   }
 }
 
+/** Does what needs a server; its failures (unreachable, refused, not logged in) are the user's to mend, so they become a CommandError. Mistakes of ours keep their stack. */
+export async function asking<Answer>(what: string, ask: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await ask();
+  } catch (error) {
+    const ours = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
+    if (error instanceof CommandError || error instanceof UsageError || !(error instanceof Error) || ours) throw error;
+    const login = /default credentials/i.test(error.message) ? "; log in by gcloud auth application-default login" : "";
+    throw new CommandError(`${what}: ${error.message}${login}`);
+  }
+}
+
 /** What node:util parseArgs throws for options that it does not know or that lack a value. */
 function isArgumentError(error: unknown): error is Error {
   return error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS_");

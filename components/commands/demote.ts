@@ -1,0 +1,89 @@
+import { parseArgs } from "node:util";
+import { removeFile } from "../manifests/edit-files.ts";
+import { removeDigest, removeImage, removeTag } from "../manifests/edit-images.ts";
+import { nearest } from "../manifests/nearest.ts";
+import { CommandError, runCommand, UsageError } from "./command.ts";
+import { OpenProject } from "./open-project.ts";
+import { parseReference } from "./reference.ts";
+
+const usage = `Takes something out of a project's manifest, so that the next deployment takes it out of production. Staging is not looked at.
+
+usage: npm run demote -- PROJECT IMAGE[:TAG|@DIGEST] ... [options]
+       npm run demote -- PROJECT files PATH ... [options]
+  IMAGE                the image with all its digests
+  IMAGE:TAG            the tag; with it the digest, if it has no other tag
+  IMAGE@DIGEST         the digest with all its tags
+  PATH                 a file; with a / at the end, all files below it
+  --manifests FOLDER   the folder of the projects' folders (default manifests)
+  --dry-run            say what would change and write nothing`;
+
+await runCommand(usage, async (args) => {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { manifests: { type: "string", default: "manifests" }, "dry-run": { type: "boolean" } },
+  });
+  const [name, ...wanted] = positionals;
+  const [first, ...paths] = wanted;
+  if (name === undefined || first === undefined || (first === "files" && paths.length === 0))
+    throw new UsageError("name a project and what to demote");
+  const open = await OpenProject.open(values.manifests, name);
+  if (first === "files") for (const path of paths) demoteFiles(open, path);
+  else for (const reference of wanted) demoteImage(open, reference);
+  const changes = await open.save(values["dry-run"] === true);
+  for (const line of changes) console.log(line);
+  const { images, files, removalShare } = open.project;
+  const all =
+    first === "files"
+      ? files.length
+      : images.reduce(
+          (sum, { digests }) => sum + digests.reduce((lines, { tags }) => lines + Math.max(1, tags.length), 0),
+          0,
+        );
+  const gone = changes.filter((line) => line.startsWith("- ")).length;
+  if (gone > all * removalShare)
+    console.log(
+      `warning: this is ${gone} of ${all}, more than the removalShare of ${removalShare} in project.yaml: the deployment will stop and say how to confirm it`,
+    );
+  const edited = open.changedFiles().join(", ");
+  console.log(values["dry-run"] === true ? `${edited}: not written` : `${edited}: written. Open a pull request.`);
+  return 0;
+});
+
+function demoteImage(open: OpenProject, text: string): void {
+  const { image, tag, digest } = parseReference(text);
+  if (tag !== undefined && digest !== undefined) throw new UsageError(`${text}: name the tag or the digest, not both`);
+  const path = open.holderOf({ image });
+  if (path === undefined) {
+    const meant = nearest(
+      image,
+      open.project.images.map(({ name }) => name),
+    );
+    throw new CommandError(
+      `image ${image} is not in the manifest of ${open.project.name}${meant === undefined ? "" : `: did you mean ${meant}?`}`,
+    );
+  }
+  open.edit(path, (content) =>
+    tag !== undefined
+      ? removeTag(content, image, tag)
+      : digest !== undefined
+        ? removeDigest(content, image, digest)
+        : removeImage(content, image),
+  );
+}
+
+function demoteFiles(open: OpenProject, path: string): void {
+  const names = open.project.files
+    .map(({ name }) => name)
+    .filter((name) => name === path || (path.endsWith("/") && name.startsWith(path)));
+  if (names.length === 0) {
+    const meant = nearest(
+      path,
+      open.project.files.map(({ name }) => name),
+    );
+    throw new CommandError(
+      `file ${path} is not in the manifest of ${open.project.name}${meant === undefined ? "" : `: did you mean ${meant}?`}`,
+    );
+  }
+  for (const name of names) open.edit(open.holderOf({ file: name }) ?? "", (content) => removeFile(content, name));
+}

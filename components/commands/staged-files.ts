@@ -1,0 +1,37 @@
+import { fileFault, filePattern } from "../manifests/names.ts";
+import type { File } from "../manifests/project.ts";
+import { type Bucket, BucketAbsent, type Stored } from "../promotion/storage/bucket.ts";
+import { measure, readAll } from "../promotion/storage/fan-out.ts";
+import { CommandError } from "./command.ts";
+
+/**
+ * The files at a path of a staging bucket, or of everything below one that ends in `/`, with the sha256 of their contents: as the store proves it, or found by reading them.
+ * Throws CommandError if nothing is there, or for a name that no manifest can hold.
+ */
+export async function findStagedFiles(bucket: Bucket, path: string): Promise<File[]> {
+  const signal = AbortSignal.timeout(24 * 3600 * 1000);
+  const objects = await objectsAt(bucket, path, signal);
+  if (objects.length === 0)
+    throw new CommandError(
+      `${bucket.url}/${path} is not in staging: push it first${path.endsWith("/") ? "" : "; of a folder all is meant by a / at the end"}`,
+    );
+  const files: File[] = [];
+  for (const object of objects) {
+    if (!filePattern.test(object.key)) throw new CommandError(fileFault(object.key));
+    files.push({ name: object.key, sha256: object.sha256 ?? (await measure(readAll(bucket, object, signal))).sha256 });
+  }
+  return files;
+}
+
+async function objectsAt(bucket: Bucket, path: string, signal: AbortSignal): Promise<Stored[]> {
+  try {
+    if (path.endsWith("/"))
+      return (await Array.fromAsync(bucket.list(path, signal))).filter(({ key }) => !key.endsWith("/"));
+    const object = await bucket.stat(path, signal);
+    return object === undefined ? [] : [object];
+  } catch (error) {
+    if (error instanceof BucketAbsent)
+      throw new CommandError(`${error.message}: is the project deployed, with files in its staging?`);
+    throw error;
+  }
+}

@@ -1,0 +1,94 @@
+import { attachedTagPattern } from "../manifests/names.ts";
+import { nearest } from "../manifests/nearest.ts";
+import { lostPlatforms } from "../manifests/platforms.ts";
+import type { Project } from "../manifests/project.ts";
+import { newestVersion } from "../manifests/versions.ts";
+import { getManifest, headManifest } from "../promotion/oci/manifests.ts";
+import type { Remote } from "../promotion/oci/remote.ts";
+import { repositoryAt } from "../promotion/oci/repository.ts";
+import { listTags } from "../promotion/oci/tags.ts";
+import type { Transport } from "../promotion/oci/transport.ts";
+import { CommandError } from "./command.ts";
+import type { Reference } from "./reference.ts";
+
+/** What a reference turned out to be in staging. */
+export interface StagedImage {
+  readonly image: string;
+  readonly digest: string;
+  readonly tags: readonly string[];
+}
+
+/** Reads a project's staging repository: the same client, against any registry, as the promotion. */
+export class StagedImages {
+  readonly #transport: Transport;
+  readonly #registryUri: string;
+
+  constructor(transport: Transport, registryUri: string) {
+    this.#transport = transport;
+    this.#registryUri = registryUri;
+  }
+
+  /**
+   * The digest that a reference has in staging, and the tag it is to have; of an image alone, the newest version there. Throws CommandError that says what is there
+   * instead, and what the registry's client throws.
+   */
+  async find({ image, tag, digest }: Reference): Promise<StagedImage> {
+    const remote = this.#remote(image);
+    const where = `${remote.repository.host}/${remote.repository.name}`;
+    if (digest !== undefined) {
+      if ((await headManifest(remote, digest)) === undefined)
+        throw new CommandError(`${image}@${digest} is not in staging (${where}): push it first`);
+      return { image, digest, tags: tag === undefined ? [] : [tag] };
+    }
+    const wanted = tag ?? newestVersion(await this.#tags(remote));
+    if (wanted === undefined)
+      throw new CommandError(
+        `${image} has no tag in staging (${where}) that looks like a version: name one, ${image}:TAG; ${await this.#there(remote)}`,
+      );
+    const found = await headManifest(remote, wanted);
+    if (found === undefined)
+      throw new CommandError(`${image}:${wanted} is not in staging (${where}): ${await this.#there(remote, wanted)}`);
+    return { image, digest: found.digest, tags: [wanted] };
+  }
+
+  /** A warning if an index that is new lacks platforms that the project's newest tag of the image has, as far as staging still holds that one. */
+  async lostPlatforms(project: Project, { image, digest, tags }: StagedImage): Promise<string | undefined> {
+    const digests = project.images.find(({ name }) => name === image)?.digests ?? [];
+    if (digests.some((entry) => entry.digest === digest)) return undefined;
+    const newest = newestVersion(digests.flatMap((entry) => entry.tags).filter((tag) => !tags.includes(tag)));
+    const former = digests.find((entry) => newest !== undefined && entry.tags.includes(newest))?.digest;
+    if (newest === undefined || former === undefined) return undefined;
+    const remote = this.#remote(image);
+    const [added, before] = await Promise.all([getManifest(remote, digest), getManifest(remote, former)]);
+    if (added === undefined || before === undefined) return undefined;
+    const platforms = (manifest: typeof added) =>
+      manifest.children.flatMap(({ platform }) => (platform === undefined ? [] : [platform]));
+    return lostPlatforms(
+      image,
+      { reference: tags[0] ?? digest, platforms: platforms(added) },
+      { reference: newest, platforms: platforms(before) },
+    );
+  }
+
+  #remote(image: string): Remote {
+    return {
+      transport: this.#transport,
+      repository: repositoryAt(this.#registryUri, image),
+      signal: AbortSignal.timeout(120_000),
+    };
+  }
+
+  /** Tags of versions and the like, without those that belong to signatures. */
+  async #tags(remote: Remote): Promise<string[]> {
+    return (await listTags(remote)).tags.filter((tag) => !attachedTagPattern.test(tag));
+  }
+
+  async #there(remote: Remote, wanted?: string): Promise<string> {
+    const tags = await this.#tags(remote);
+    const meant = wanted === undefined ? undefined : nearest(wanted, tags);
+    if (meant !== undefined) return `did you mean ${meant}?`;
+    return tags.length === 0
+      ? "nothing is there: push it first"
+      : `there are ${tags.slice(-10).join(", ")}${tags.length > 10 ? ` and ${tags.length - 10} more` : ""}`;
+  }
+}

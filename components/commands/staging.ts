@@ -1,0 +1,51 @@
+import { readFile } from "node:fs/promises";
+import { parse } from "yaml";
+import { parseStackConfig } from "../config.ts";
+import { stagingBucketName, stagingRepositoryId } from "../staging-names.ts";
+import { CommandError } from "./command.ts";
+
+/** Where a project stages what it wants promoted. */
+export interface Staging {
+  /** `<host>/<path>` of its repository, as the registry's `registryUri` output has it. */
+  readonly registryUri: string;
+  readonly bucket: string;
+  /** Where Google Cloud Storage answers; absent for the real one. */
+  readonly gcsEndpoint: string | undefined;
+}
+
+/** What a caller knows better than the stack's config: the outputs of a rehearsal, or of another stack. */
+export type StagingOverrides = Partial<{ readonly [Key in keyof Staging]: Staging[Key] | undefined }>;
+
+/**
+ * Where a project stages, by the names that the program gives to staging areas, from the config of a stack; or where the caller says. The stack's file is read only if
+ * something is left to know. Throws CommandError for a stack without file or with errors in it.
+ */
+export async function stagingOf(
+  project: string,
+  stack: string,
+  needed: "images" | "files",
+  overrides: StagingOverrides,
+): Promise<Staging> {
+  const { registryUri, bucket, gcsEndpoint } = overrides;
+  if (needed === "images" ? registryUri !== undefined : bucket !== undefined)
+    return { registryUri: registryUri ?? "", bucket: bucket ?? "", gcsEndpoint };
+  const file = `Pulumi.${stack}.yaml`;
+  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT")
+      throw new CommandError(
+        `there is no ${file}: name the stack whose staging area it is by --stack, or the staging area itself by ${needed === "images" ? "--staging" : "--bucket"}`,
+      );
+    throw error;
+  });
+  const values: unknown = (parse(text) as { config?: unknown } | null)?.config ?? {};
+  const parsed = parseStackConfig(values as Record<string, unknown>);
+  if ("errors" in parsed)
+    throw new CommandError(`${file} has errors:\n${parsed.errors.map((error) => `  ${error}`).join("\n")}`);
+  const { config } = parsed;
+  return {
+    registryUri:
+      registryUri ?? `${config.stagingLocation}-docker.pkg.dev/${config.project}/${stagingRepositoryId(project)}`,
+    bucket: bucket ?? stagingBucketName(config.organization, project),
+    gcsEndpoint: gcsEndpoint ?? config.storage.gcsEndpoint,
+  };
+}
