@@ -1,11 +1,13 @@
 import { type AttachedTree, type Attachment, findAttachments, readAttachments } from "./attachments.ts";
+import { SourceError } from "./blob-copy.ts";
 import type { BlobTarget } from "./blob-target.ts";
-import { copyBlob, SourceError } from "./copy-blob.ts";
+import { copyBlob } from "./copy-blob.ts";
 import type { Copy } from "./image-plan.ts";
 import { AbsentError, type ImageTree, readTree } from "./image-tree.ts";
 import type { ImageMirrorRun, ImagesRun, LayerMirrorRun, MirrorRun } from "./images-run.ts";
 import type { Blob } from "./oci/blobs.ts";
 import type { Digest } from "./oci/digest.ts";
+import { causeOf } from "./oci/errors.ts";
 import type { Manifest } from "./oci/manifest.ts";
 import { headManifest, putManifest } from "./oci/manifests.ts";
 import { enterReferrer } from "./oci/referrers.ts";
@@ -55,9 +57,13 @@ export async function copyImage(copy: Copy, run: ImagesRun): Promise<void> {
     );
   }
   run.context.signal.throwIfAborted();
+  const causes = new Map<string, { error: unknown; mirrors: MirrorRun[] }>();
   for (const mirror of [...open.map((place) => place.mirror), ...layerMirrors]) {
     if (broken.has(mirror)) {
-      run.stepFailed([mirror], what, broken.get(mirror));
+      const error = broken.get(mirror);
+      const cause = causes.get(causeOf(error)) ?? { error, mirrors: [] };
+      causes.set(causeOf(error), cause);
+      cause.mirrors.push(mirror);
     } else {
       run.achieved(mirror, copy.image, copy.digest);
       run.completed(mirror, copy.image, copy.digest);
@@ -65,6 +71,7 @@ export async function copyImage(copy: Copy, run: ImagesRun): Promise<void> {
       run.stepDone(mirror);
     }
   }
+  for (const { error, mirrors } of causes.values()) run.stepFailed(mirrors, what, error);
 }
 
 /** A mirror that is to get the digest, and what it has of it. */

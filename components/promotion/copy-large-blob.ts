@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { type BlobCopy, type BlobFailures, type CopyMeans, SourceError } from "./blob-copy.ts";
 import type { BlobTarget, BlobWriter } from "./blob-target.ts";
 import { Channel } from "./channel.ts";
-import { type BlobCopy, type BlobFailures, type CopyMeans, SourceError } from "./copy-blob.ts";
 import { type Bookmark, beginning, readBlob } from "./oci/blobs.ts";
 import { InterruptedError, RegistryError, WrongContentError } from "./oci/errors.ts";
 import type { Remote } from "./oci/remote.ts";

@@ -1,4 +1,4 @@
-import { type CopyMeans, SourceError } from "./copy-blob.ts";
+import { type CopyMeans, SourceError } from "./blob-copy.ts";
 import { addImage, type Images, type ImagesBuilder, tagsOf } from "./image-lines.ts";
 import { ImageLookup } from "./image-lookup.ts";
 import { builderOf, difference, type ImagePlan } from "./image-plan.ts";

@@ -1,5 +1,5 @@
 import { findAttachments } from "./attachments.ts";
-import { SourceError } from "./copy-blob.ts";
+import { SourceError } from "./blob-copy.ts";
 import type { Removal } from "./image-plan.ts";
 import { AbsentError, type ImageTree, readTree } from "./image-tree.ts";
 import type { ImageMirrorRun, ImagesRun, LayerMirrorRun } from "./images-run.ts";

@@ -145,30 +145,32 @@ export async function putBlob(at: Remote, { digest }: Blob, bytes: Buffer, begun
   singlePost.set(at.transport, known);
   const { host } = at.repository;
   const what = `write blob ${digest} to ${at.repository.name}`;
-  if (begun) return putWhole(at, begun, digest, bytes, what);
-  if (known.get(host) ?? bytes.length <= worthATry) {
+  if (!begun && (known.get(host) ?? bytes.length <= worthATry)) {
     const url = `${uploads(at)}?digest=${encodeURIComponent(digest)}`;
-    const answer = await call(at, {
-      url,
-      what,
-      method: "POST",
-      headers: octets,
-      body: bytes,
-      expect: [201, 202],
-      slow: true,
-    });
+    const post = { url, what, method: "POST", headers: octets, body: bytes, expect: [201, 202], slow: true } as const;
+    const answer = await call(at, post);
     known.set(host, answer.status === 201);
     if (answer.status === 201) return;
     return putWhole(at, location(at, answer), digest, bytes, what);
   }
-  const upload = await startUpload(at, digest);
-  if (upload !== "mounted") await putWhole(at, upload, digest, bytes, what);
+  await putWhole(at, begun ?? (await beginUpload(at, digest)), digest, bytes, what);
 }
 
-async function putWhole(at: Remote, url: URL, digest: Digest, bytes: Buffer, what: string): Promise<void> {
-  const to = withDigest(url, digest);
-  const put = { url: to, what, method: "PUT", headers: octets, body: bytes, expect: [201, 204], slow: true } as const;
-  await unlessThere(at, digest, call(at, put));
+/** Uploads that are begun for one blob, when the registry forgets those that broke. */
+const mostUploads = 3;
+
+async function putWhole(at: Remote, upload: URL, digest: Digest, bytes: Buffer, what: string): Promise<void> {
+  let to = upload;
+  for (let uploads = 1; ; uploads++) {
+    const url = withDigest(to, digest);
+    const put = { url, what, method: "PUT", headers: octets, body: bytes, expect: [201, 204], slow: true } as const;
+    try {
+      return await unlessThere(at, digest, call(at, put));
+    } catch (error) {
+      if (!isUploadGone(error) || uploads >= mostUploads) throw error;
+      to = await beginUpload(at, digest);
+    }
+  }
 }
 
 /** The answer to a first attempt may have been lost, so that its repetition finds the upload gone: then the blob is there. */
@@ -176,9 +178,20 @@ async function unlessThere(at: Remote, digest: Digest, put: Promise<unknown>): P
   try {
     await put;
   } catch (error) {
-    if (!(error instanceof RegistryError) || error.status !== 404) throw error;
+    if (!isUploadGone(error)) throw error;
     if (!(await hasBlob(at, { digest, size: 0 }))) throw error;
   }
+}
+
+/** An upload is no longer known (404 in the spec, 400 in olareg), or not as far as we think (416). */
+function isUploadGone(error: unknown): boolean {
+  return error instanceof RegistryError && [400, 404, 416].includes(error.status);
+}
+
+async function beginUpload(at: Remote, digest: Digest): Promise<URL> {
+  const upload = await startUpload(at, digest);
+  if (upload === "mounted") throw new Error("unreachable: a mount was not asked for");
+  return upload;
 }
 
 /**

@@ -1,0 +1,178 @@
+/** A proxy in front of a real server that does to chosen requests what networks and overloaded servers do. */
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+
+/** What happens to a request. */
+export type Fault =
+  /** Answered by the proxy; the server never sees it. */
+  | {
+      readonly kind: "answer";
+      readonly status: number;
+      readonly headers?: Record<string, string>;
+      readonly body?: string;
+    }
+  /** The connection is cut after so many bytes of the request's body have passed to the server. */
+  | { readonly kind: "cut-request"; readonly after: number }
+  /** The server carries it out, and the connection is cut after so many bytes of the answer's body; 0: before its head. */
+  | { readonly kind: "cut-answer"; readonly after: number }
+  /** One byte of the answer's body is another. */
+  | { readonly kind: "corrupt"; readonly at: number }
+  /** The answer's body comes in pieces of so many bytes, with so many ms between them. */
+  | { readonly kind: "slow"; readonly piece: number; readonly every: number }
+  /** Nothing comes back, ever. */
+  | { readonly kind: "hang" }
+  /** Headers of the answer are set to these. */
+  | { readonly kind: "headers"; readonly headers: Record<string, string> };
+
+/** A request that has passed, or was to. */
+export interface Seen {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingMessage["headers"];
+  /** ms, of performance.now(). */
+  readonly at: number;
+  /** Bytes of body that were sent back. */
+  sent: number;
+}
+
+/** A proxy that runs. */
+export interface FaultyProxy {
+  /** `127.0.0.1:<port>` */
+  readonly host: string;
+  readonly seen: Seen[];
+  /** Chooses what happens to each request; undefined: it passes. Replaces what was chosen before. */
+  inject(choose: (method: string, url: string) => Fault | undefined): void;
+  close(): Promise<void>;
+}
+
+/** Does the fault to the first `times` requests that match. */
+export function first(times: number, matches: (method: string, url: string) => boolean, fault: Fault) {
+  let left = times;
+  return (method: string, url: string): Fault | undefined =>
+    left > 0 && matches(method, url) && left-- > 0 ? fault : undefined;
+}
+
+/** Starts a proxy to `host:port`. The `Host` header passes unchanged, so that URLs in answers lead here. */
+export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
+  const [hostname, port] = target.split(":") as [string, string];
+  let choose: (method: string, url: string) => Fault | undefined = () => undefined;
+  const seen: Seen[] = [];
+  const sockets = new Set<Socket>();
+  const server: Server = createServer((incoming, outgoing) => {
+    const { method = "GET", url = "/" } = incoming;
+    const entry: Seen = { method, url, headers: incoming.headers, at: performance.now(), sent: 0 };
+    seen.push(entry);
+    pass(incoming, outgoing, { hostname, port: Number(port) }, choose(method, url), entry);
+  });
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  server.requestTimeout = 0;
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    seen,
+    inject(next) {
+      choose = next;
+    },
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function pass(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  to: { hostname: string; port: number },
+  fault: Fault | undefined,
+  entry: Seen,
+): void {
+  if (fault?.kind === "hang") {
+    incoming.resume();
+    return;
+  }
+  if (fault?.kind === "answer") {
+    incoming.resume();
+    incoming.once("end", () => {
+      outgoing.writeHead(fault.status, fault.headers);
+      outgoing.end(fault.body ?? "");
+    });
+    return;
+  }
+  const upstream = request({
+    ...to,
+    method: incoming.method,
+    path: incoming.url,
+    headers: incoming.headers,
+    agent: false,
+  });
+  upstream.on("error", () => outgoing.destroy());
+  outgoing.on("close", () => upstream.destroy());
+  if (fault?.kind === "cut-request") {
+    let left = fault.after;
+    incoming.on("data", (chunk: Buffer) => {
+      const piece = chunk.subarray(0, left);
+      left -= piece.length;
+      upstream.write(piece, () => {
+        if (left > 0) return;
+        upstream.destroy();
+        incoming.socket.destroy();
+      });
+    });
+    incoming.on("end", () => left > 0 && upstream.end()); // it was shorter
+    upstream.on("response", (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(outgoing);
+    });
+    return;
+  }
+  upstream.on("response", (answer) => {
+    if (fault?.kind === "cut-answer" && fault.after === 0) {
+      answer.resume();
+      answer.once("end", () => incoming.socket.destroy());
+      return;
+    }
+    const headers = fault?.kind === "headers" ? { ...answer.headers, ...fault.headers } : answer.headers;
+    outgoing.writeHead(answer.statusCode ?? 502, headers);
+    void relay(answer, outgoing, fault, entry).catch(() => outgoing.destroy());
+  });
+  incoming.pipe(upstream);
+}
+
+async function relay(
+  answer: IncomingMessage,
+  outgoing: ServerResponse,
+  fault: Fault | undefined,
+  entry: Seen,
+): Promise<void> {
+  let at = 0;
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    for (const piece of pieces(chunk, fault)) {
+      let bytes = piece;
+      if (fault?.kind === "corrupt" && fault.at >= at && fault.at < at + piece.length) {
+        bytes = Buffer.from(piece);
+        bytes[fault.at - at]! ^= 1;
+      }
+      if (fault?.kind === "cut-answer" && at + piece.length > fault.after) {
+        bytes = piece.subarray(0, fault.after - at);
+        entry.sent += bytes.length;
+        outgoing.write(bytes, () => outgoing.destroy());
+        answer.destroy();
+        return;
+      }
+      at += piece.length;
+      entry.sent += bytes.length;
+      if (!outgoing.write(bytes)) await new Promise((resolve) => outgoing.once("drain", resolve));
+      if (fault?.kind === "slow") await new Promise((resolve) => setTimeout(resolve, fault.every));
+    }
+  }
+  outgoing.end();
+}
+
+function* pieces(chunk: Buffer, fault: Fault | undefined): Generator<Buffer> {
+  const size = fault?.kind === "slow" ? fault.piece : chunk.length;
+  for (let at = 0; at < chunk.length; at += size) yield chunk.subarray(at, at + size);
+}

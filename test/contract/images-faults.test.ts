@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, afterEach, before, describe, it } from "node:test";
+import { imagePromotion } from "../../components/promotion/images.ts";
+import type { Context, ImagesRequest } from "../../components/promotion/request.ts";
+import { type FaultyProxy, first, startFaultyProxy } from "./faulty-proxy.ts";
+import { head, Pusher, pull, type RegistryKind, startRegistry, type TestRegistry } from "./registries.ts";
+
+const context: Context = { signal: new AbortController().signal, report: () => {} };
+const mebibyte = 1024 * 1024;
+
+for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
+  describe(`faults between us and ${kind}`, () => {
+    let registries: TestRegistry[];
+    let source: FaultyProxy;
+    let target: FaultyProxy;
+    let promotion: ReturnType<typeof imagePromotion>;
+    let project = 0;
+    before(async () => {
+      registries = await Promise.all([startRegistry(kind), startRegistry(kind), startRegistry(kind)]);
+      source = await startFaultyProxy(registries[0]!.host);
+      target = await startFaultyProxy(registries[1]!.host);
+    });
+    after(async () => {
+      await promotion.close();
+      await Promise.all([source.close(), target.close()]);
+      await Promise.all(registries.map((registry) => registry.remove()));
+    });
+    afterEach(async () => {
+      await promotion.close();
+      for (const proxy of [source, target]) proxy.inject(() => undefined);
+    });
+
+    /** Stages one image in a project of its own; the second mirror is behind the faulty proxy, the third is sound. */
+    async function stage(layerBytes: number): Promise<{ request: ImagesRequest; digest: string; repository: string }> {
+      promotion = imagePromotion({ stallTimeout: 2_000, rules: { patience: 3_000 } });
+      source.seen.length = 0;
+      target.seen.length = 0;
+      const name = `p${project++}`;
+      const image = await new Pusher(registries[0]!.host, `staging/${name}/app`).image({
+        layers: [randomBytes(layerBytes)],
+      });
+      const request: ImagesRequest = {
+        project: name,
+        images: `app:v1 ${image.digest}\n`,
+        prefix: name,
+        staging: `${source.host}/staging/${name}`,
+        mirrors: [
+          { name: "faulty", repository: `${target.host}/images` },
+          { name: "sound", repository: `${registries[2]!.host}/images` },
+        ],
+        layerMirrors: [],
+        mutableTags: [],
+        removalShare: 1,
+        storage: {},
+      };
+      return { request, digest: image.digest, repository: `images/${name}/app` };
+    }
+
+    async function promotes({ request, repository }: Awaited<ReturnType<typeof stage>>): Promise<void> {
+      const outcome = await promotion.promote(request, undefined, context);
+      assert.deepEqual(outcome.failures, []);
+      assert.deepEqual(outcome.incomplete, {});
+      for (const { host } of registries.slice(1)) await pull(`${host}/${repository}:v1`);
+    }
+
+    const isBlobRead = (method: string, url: string) => method === "GET" && /\/blobs\/sha256:/.test(url);
+    const isUpload = (method: string, url: string) => /^(PATCH|PUT|POST)$/.test(method) && url.includes("/uploads/");
+
+    it("obeys 429 with Retry-After", async () => {
+      const staged = await stage(2_000);
+      target.inject(first(2, () => true, { kind: "answer", status: 429, headers: { "retry-after": "1" } }));
+      await promotes(staged);
+      const refusedAt = target.seen[0]!.at;
+      const early = target.seen.filter(({ at }) => at - refusedAt > 100 && at - refusedAt < 950);
+      assert.deepEqual(early, [], "nobody asks before the second is over");
+    });
+
+    it("repeats what is answered 500, 502 and 503", async () => {
+      const staged = await stage(2_000);
+      const statuses = [500, 502, 503, 500];
+      target.inject(() => {
+        const status = statuses.shift();
+        return status === undefined ? undefined : { kind: "answer", status };
+      });
+      await promotes(staged);
+    });
+
+    it("goes on with a download where it was cut", async () => {
+      const staged = await stage(24 * mebibyte);
+      source.inject(first(2, isBlobRead, { kind: "cut-answer", after: 5 * mebibyte }));
+      await promotes(staged);
+      const sent = source.seen
+        .filter(({ method, url }) => isBlobRead(method, url))
+        .reduce((sum, { sent }) => sum + sent, 0);
+      assert.ok(sent < 26 * mebibyte, `${sent} bytes were read`);
+    });
+
+    it("survives an upload that is cut in the middle", async () => {
+      const staged = await stage(24 * mebibyte);
+      target.inject(first(1, (method) => method === "PATCH", { kind: "cut-request", after: 10 * mebibyte }));
+      await promotes(staged);
+    });
+
+    it("survives small uploads that are cut, and answers that are lost", async () => {
+      const staged = await stage(200_000);
+      const cutUpload = first(2, isUpload, { kind: "cut-request", after: 1_000 });
+      const loseAnswer = first(4, (method) => method === "PUT", { kind: "cut-answer", after: 0 });
+      target.inject((method, url) => cutUpload(method, url) ?? loseAnswer(method, url));
+      await promotes(staged);
+    });
+
+    it("gives slow bytes the time they need", async () => {
+      const staged = await stage(300_000);
+      source.inject(first(1, (m, url) => isBlobRead(m, url), { kind: "slow", piece: 8_000, every: 80 }));
+      await promotes(staged);
+    });
+
+    for (const size of [50_000, 12 * mebibyte]) {
+      it(`never commits a layer of ${size} bytes that arrives with another content`, async () => {
+        const { request, digest, repository } = await stage(size);
+        source.inject((method, url) => (isBlobRead(method, url) ? { kind: "corrupt", at: 77 } : undefined));
+        const outcome = await promotion.promote(request, undefined, context);
+        assert.equal(outcome.failures.length, 1, outcome.failures.join("\n"));
+        assert.match(
+          outcome.failures[0]!,
+          new RegExp(`^${request.project}: app@${digest}: faulty, sound: .*is not sha256:`),
+        );
+        for (const { host } of registries.slice(1)) assert.equal(await head(host, repository, digest), undefined);
+        assert.deepEqual(Object.keys(outcome.incomplete), ["faulty", "sound"]);
+        source.inject(() => undefined);
+        const again = await promotion.promote(request, { request, incomplete: outcome.incomplete }, context);
+        assert.deepEqual(again.failures, []);
+        for (const { host } of registries.slice(1)) await pull(`${host}/${repository}:v1`);
+      });
+    }
+
+    it("never takes a manifest that arrives with another content", async () => {
+      const { request, digest, repository } = await stage(2_000);
+      const isManifest = (method: string, url: string) => method === "GET" && url.includes("/manifests/");
+      source.inject((method, url) => (isManifest(method, url) ? { kind: "corrupt", at: 30 } : undefined));
+      const outcome = await promotion.promote(request, undefined, context);
+      assert.match(outcome.failures.join("\n"), /came as content with digest/);
+      for (const { host } of registries.slice(1)) assert.equal(await head(host, repository, digest), undefined);
+    });
+
+    it("does not believe a registry that stores something else", async () => {
+      const { request } = await stage(2_000);
+      const other = `sha256:${"0".repeat(64)}`;
+      target.inject((method, url) =>
+        method === "PUT" && url.includes("/manifests/")
+          ? { kind: "headers", headers: { "docker-content-digest": other } }
+          : undefined,
+      );
+      const outcome = await promotion.promote(request, undefined, context);
+      assert.match(outcome.failures.join("\n"), /faulty: .*stored sha256:[0-9a-f]+ as sha256:0000/);
+      assert.deepEqual(Object.keys(outcome.incomplete), ["faulty"]);
+    });
+
+    it("gives up a mirror that never answers, and completes the others", async () => {
+      const { request, repository } = await stage(2_000);
+      target.inject(() => ({ kind: "hang" }));
+      const outcome = await promotion.promote(request, undefined, context);
+      assert.equal(outcome.failures.length, 1, outcome.failures.join("\n"));
+      assert.match(outcome.failures[0]!, /faulty/);
+      await pull(`${registries[2]!.host}/${repository}:v1`);
+    });
+
+    it("gives up a mirror that refuses us, once", async () => {
+      const { request, repository } = await stage(2_000);
+      const body = JSON.stringify({ errors: [{ code: "DENIED", message: "no \u001b[31m::error::right" }] });
+      target.inject((method) =>
+        method === "POST" || method === "PUT" ? { kind: "answer", status: 403, body } : undefined,
+      );
+      const outcome = await promotion.promote(request, undefined, context);
+      assert.equal(outcome.failures.length, 1, outcome.failures.join("\n"));
+      assert.match(outcome.failures[0]!, /faulty: given up, 1 line not done there: .*403 DENIED/);
+      for (const steering of ["\u001b", "::error::"]) assert.ok(!outcome.failures[0]!.includes(steering), steering);
+      await pull(`${registries[2]!.host}/${repository}:v1`);
+    });
+  });
+}
