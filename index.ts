@@ -14,7 +14,8 @@ import { Monitoring } from "./components/monitoring.ts";
 import { PromotedFiles } from "./components/promotion/promoted-files.ts";
 import { PromotedImages } from "./components/promotion/promoted-images.ts";
 import { Redirector } from "./components/redirector.ts";
-import { StagingArea, stagingBucketName } from "./components/staging-area.ts";
+import { StagingArea } from "./components/staging-area.ts";
+import { stagingBucketName } from "./components/staging-names.ts";
 
 const config = readConfig();
 const projects = await readProjects(config);

@@ -4,6 +4,7 @@ import { Bucket } from "@pulumi/gcp/storage/bucket.js";
 import { BucketIAMBinding } from "@pulumi/gcp/storage/bucketIAMBinding.js";
 import * as pulumi from "@pulumi/pulumi";
 import { bucketLocation } from "./bucket-location.ts";
+import { stagingBucketName, stagingRepositoryId } from "./staging-names.ts";
 
 export interface StagingAreaArgs {
   /** Google Cloud project it belongs to. */
@@ -56,7 +57,7 @@ export class StagingArea extends pulumi.ComponentResource {
       {
         project: args.project,
         location: args.location,
-        repositoryId: `staging-${name}`,
+        repositoryId: stagingRepositoryId(name),
         description: args.description,
         format: "DOCKER",
         mode: "STANDARD_REPOSITORY",
@@ -118,11 +119,6 @@ export class StagingArea extends pulumi.ComponentResource {
     }
     return bucket.name;
   }
-}
-
-/** Name of the bucket that a project stages its files in; bucket names are unique in the whole world and at most 63 characters long. */
-export function stagingBucketName(organization: string, project: string): string {
-  return `${organization}-staging-${project}`;
 }
 
 const secondsPerDay = 86_400;
