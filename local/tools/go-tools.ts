@@ -50,6 +50,7 @@ export async function ensurePrograms(module: GoModule, names: readonly string[],
   await requireGo(missing);
   const started = Date.now();
   say(`Building ${missing.join(", ")} from ${module.folder}/go.mod (once; kept in ${folder})`);
+  say("  downloading the sources of its modules");
   await download(module);
   await mkdir(folder, { recursive: true });
   const scratch = await mkdtemp(join(folder, ".building-"));
@@ -92,6 +93,7 @@ async function compile(module: GoModule, names: readonly string[], folder: strin
     if (path === undefined) throw new Error(`${name} is not a program of ${module.folder}`);
     return path;
   });
+  say("  compiling; a first build takes minutes");
   const list = await run("go", ["list", "-deps", ...packages], module.folder);
   const total = list.output.split("\n").length;
   let compiled = 0;
