@@ -52,6 +52,7 @@ export function importK8s(files: ReadonlyMap<string, string>, owners = "", shown
   const places = new Set<string>();
   const accounts = new Set<string>();
   const regions = new Map<Source, ReadonlySet<string>>();
+  const stagers = new Map<string, Source>();
   const checkout = new Map(
     [...files].map(([path, text]) => [path, new Source(shown === "" ? path : `${shown}/${path}`, text)]),
   );
@@ -73,6 +74,8 @@ export function importK8s(files: ReadonlyMap<string, string>, owners = "", shown
     const filestores =
       parts.filestores === undefined ? undefined : readPromoter(parts.filestores, "filestores", problems);
     for (const found of [registries, filestores]) note(found);
+    if (parts.registries !== undefined && registries !== undefined) reportSharedStaging(parts.registries, registries);
+    if (parts.filestores !== undefined && filestores !== undefined) reportSharedStaging(parts.filestores, filestores);
     if (parts.registries !== undefined && registries !== undefined)
       regions.set(parts.registries, new Set(registries.places.filter((place) => !place.includes("."))));
     if (images !== undefined && parts.registries === undefined)
@@ -183,6 +186,20 @@ export function importK8s(files: ReadonlyMap<string, string>, owners = "", shown
         start,
         `${quoted(name)} is a mirror: mirrors are regions of the stack's config (artifacts:gcpRegions, artifacts:awsRegions)`,
         "warning",
+      );
+  }
+
+  /** Two projects with one staging area: whoever may push for the one could publish as the other. */
+  function reportSharedStaging(source: Source, promoter: Promoter): void {
+    const [from] = promoter.sources;
+    if (from === undefined) return;
+    const other = stagers.get(from.name);
+    if (other === undefined) stagers.set(from.name, source);
+    else
+      report(
+        source,
+        from.start,
+        `${quoted(from.name)} is the staging area of ${printable(other.file)} too: here each project has one of its own; tell both to push to theirs`,
       );
   }
 

@@ -1,9 +1,10 @@
+import { foreignPlaces } from "./foreign-places.ts";
 import { filesFormat } from "./formats.ts";
 import { type Problem, quoted } from "./problem.ts";
 import { otherReading } from "./scalars.ts";
 import type { Source } from "./source.ts";
 import { validate } from "./validate.ts";
-import { entryAt, isNull, isTrue, type Node, type ScalarNode, valueAt } from "./yaml/tree.ts";
+import { isNull, type Node, type ScalarNode, valueAt } from "./yaml/tree.ts";
 
 /** A file with the nodes of the manifest that it was read from. */
 export interface ReadFile {
@@ -16,7 +17,7 @@ export interface ReadFile {
 export function readFiles(root: Node | undefined, source: Source, problems: Problem[]): ReadFile[] {
   if (root === undefined || isNull(root)) return [];
   validate(filesFormat, root, source, problems);
-  problems.push(...filestoreProblems(root, source));
+  problems.push(...foreignPlaces(root, source, "filestores"));
   const list = valueAt(root, "files");
   const files: ReadFile[] = [];
   for (const item of list?.kind === "list" ? list.items : []) {
@@ -36,27 +37,4 @@ export function readFiles(root: Node | undefined, source: Source, problems: Prob
     }
   }
   return files;
-}
-
-function filestoreProblems(root: Node, source: Source): Problem[] {
-  const filestores = entryAt(root, "filestores");
-  if (filestores === undefined) return [];
-  const from =
-    filestores.value.kind === "list" ? filestores.value.items.filter((item) => isTrue(valueAt(item, "src"))) : [];
-  const second = from[1];
-  if (second !== undefined)
-    return [
-      source.problem(
-        "error",
-        second.start,
-        "a second filestore says src: true: a project has one staging area; remove the filestores",
-      ),
-    ];
-  return [
-    source.problem(
-      "warning",
-      filestores.key.start,
-      "filestores are not obeyed: files come from the project's own staging area and go to the mirrors of the stack's config, below filePrefix of project.yaml: remove them",
-    ),
-  ];
 }

@@ -1,10 +1,11 @@
+import { foreignPlaces } from "./foreign-places.ts";
 import { imagesFormat, plainImagesFormat, tagsFormat } from "./formats.ts";
 import { attachedTagPattern, digestPattern } from "./names.ts";
 import { type Problem, quoted } from "./problem.ts";
 import { otherReading } from "./scalars.ts";
 import type { Source } from "./source.ts";
 import { validate } from "./validate.ts";
-import { entryAt, isNull, isTrue, type Node, type ScalarNode, valueAt } from "./yaml/tree.ts";
+import { isNull, type Node, type ScalarNode, valueAt } from "./yaml/tree.ts";
 
 /** An image with the nodes of the file that it was read from. */
 export interface ReadImage {
@@ -19,7 +20,7 @@ export function readImages(root: Node | undefined, source: Source, problems: Pro
   if (root === undefined || isNull(root)) return [];
   const plain = root.kind === "map";
   validate(plain ? plainImagesFormat : imagesFormat, root, source, problems);
-  if (plain) problems.push(...registryProblems(root, source));
+  if (plain) problems.push(...foreignPlaces(root, source, "registries"));
   const list = plain ? valueAt(root, "images") : root;
   const images = list?.kind === "list" ? list.items.flatMap((item) => readImage(item, source, problems)) : [];
   for (const image of images) problems.push(...imageProblems(image));
@@ -98,27 +99,4 @@ function imageProblems({ source, name, digests }: ReadImage): Problem[] {
     }
   }
   return problems;
-}
-
-function registryProblems(root: Node, source: Source): Problem[] {
-  const registries = entryAt(root, "registries");
-  if (registries === undefined) return [];
-  const from =
-    registries.value.kind === "list" ? registries.value.items.filter((item) => isTrue(valueAt(item, "src"))) : [];
-  const second = from[1];
-  if (second !== undefined)
-    return [
-      source.problem(
-        "error",
-        second.start,
-        "a second registry says src: true: a project has one staging area; remove the registries",
-      ),
-    ];
-  return [
-    source.problem(
-      "warning",
-      registries.key.start,
-      "registries are not obeyed: images come from the project's own staging area and go to the mirrors of the stack's config, below imagePrefix of project.yaml: remove them",
-    ),
-  ];
 }

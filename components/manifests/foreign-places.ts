@@ -1,0 +1,26 @@
+import type { Problem } from "./problem.ts";
+import type { Source } from "./source.ts";
+import { entryAt, isTrue, type Node, valueAt } from "./yaml/tree.ts";
+
+/**
+ * Problems of the `registries` or `filestores` that k8s.io's plain spelling has beside its list: they are not obeyed here, which a user must know; two
+ * sources are a mistake in any case (today's promoter takes the second for a destination).
+ */
+export function foreignPlaces(root: Node, source: Source, kind: "registries" | "filestores"): Problem[] {
+  const places = entryAt(root, kind);
+  if (places === undefined) return [];
+  const [what, one, prefix] =
+    kind === "registries" ? ["images", "registry", "imagePrefix"] : ["files", "filestore", "filePrefix"];
+  const sources = places.value.kind === "list" ? places.value.items.filter((item) => isTrue(valueAt(item, "src"))) : [];
+  const second = sources[1];
+  if (second !== undefined)
+    return [
+      source.problem(
+        "error",
+        second.start,
+        `a second ${one} says src: true: a project has one staging area; remove the ${kind}`,
+      ),
+    ];
+  const message = `${kind} are not obeyed: ${what} come from the project's own staging area and go to the mirrors of the stack's config, below ${prefix} of project.yaml: remove them`;
+  return [source.problem("warning", places.key.start, message)];
+}
