@@ -23,35 +23,42 @@ export function below(prefix: string, name: string): string {
 }
 
 /**
- * Problems between projects: two with one prefix, two that publish one image or one file, a file where another project has a folder. A problem
- * stands in each of the two projects.
+ * Problems between projects: two with one prefix, two that publish one image or one file, a file where another has a folder. There is a problem in each
+ * of the two; `projects` are the names of all that have one.
  */
-export function claimProblems(claimants: readonly Claimant[]): Problem[] {
+export function claimProblems(claimants: readonly Claimant[]): { problems: Problem[]; projects: ReadonlySet<string> } {
   const problems: Problem[] = [];
+  const projects = new Set<string>();
   for (const kind of ["image", "file"] as const) {
-    const holders = new Map<string, Holder>();
-    for (const { name, prefixes } of claimants) {
-      const { prefix, start } = prefixes[kind];
-      const holder = { project: name, source: prefixes.source, start };
-      const other = holders.get(prefix);
-      if (other === undefined) holders.set(prefix, holder);
-      else problems.push(...bothClaim(`${kind}Prefix ${quoted(prefix)}`, other, holder));
-    }
+    const prefixes = new Map<string, Holder>();
+    for (const { name: project, prefixes: own } of claimants)
+      claim(prefixes, own[kind].prefix, `${kind}Prefix`, { project, source: own.source, start: own[kind].start });
   }
   const images = new Map<string, Holder>();
   const files = new Map<string, Holder>();
   for (const { name: project, prefixes, ...claimed } of claimants) {
     for (const { source, name } of claimed.images)
-      claim(images, `image ${quoted(below(prefixes.image.prefix, name.text))}`, { project, source, start: name.start });
+      claim(images, below(prefixes.image.prefix, name.text), "image", { project, source, start: name.start });
     for (const { source, name } of claimed.files)
-      claim(files, `file ${quoted(below(prefixes.file.prefix, name.text))}`, { project, source, start: name.start });
+      claim(files, below(prefixes.file.prefix, name.text), "file", { project, source, start: name.start });
   }
-  return problems;
+  for (const [path, holder] of files)
+    for (const folder of foldersOf(path)) {
+      const other = files.get(folder);
+      if (other !== undefined && other.project !== holder.project)
+        clash(`${quoted(folder)}, a folder of one and a file of the other,`, other, holder);
+    }
+  return { problems, projects };
 
-  function claim(claims: Map<string, Holder>, what: string, holder: Holder): void {
-    const other = claims.get(what);
-    if (other === undefined) claims.set(what, holder);
-    else if (other.project !== holder.project) problems.push(...bothClaim(what, other, holder));
+  function claim(claims: Map<string, Holder>, name: string, kind: string, holder: Holder): void {
+    const other = claims.get(name);
+    if (other === undefined) claims.set(name, holder);
+    else if (other.project !== holder.project) clash(`${kind} ${quoted(name)}`, other, holder);
+  }
+
+  function clash(what: string, one: Holder, other: Holder): void {
+    problems.push(claimedBy(what, one, other), claimedBy(what, other, one));
+    for (const { project } of [one, other]) projects.add(project);
   }
 }
 
@@ -61,10 +68,6 @@ interface Holder {
   readonly start: number;
 }
 
-function bothClaim(what: string, first: Holder, second: Holder): Problem[] {
-  return [claimedBy(what, first, second), claimedBy(what, second, first)];
-}
-
 function claimedBy(what: string, here: Holder, there: Holder): Problem {
   const { file, line } = there.source.position(there.start);
   return here.source.problem(
@@ -72,4 +75,10 @@ function claimedBy(what: string, here: Holder, there: Holder): Problem {
     here.start,
     `${what} is claimed by project ${quoted(there.project)} too, in ${printable(file)}:${line}: one of the two must change`,
   );
+}
+
+/** `a` and `a/b` of `a/b/c`; none of what is too long or oddly cut to be a path, which is a problem already. */
+export function foldersOf(path: string): string[] {
+  if (path.length > 1024 || /(?:^|\/)\.{0,2}(?:\/|$)/.test(path)) return [];
+  return [...path.matchAll(/\//g)].map(({ index }) => path.slice(0, index));
 }

@@ -1,6 +1,7 @@
 import { relative, resolve, sep } from "node:path";
+import { manifestKind } from "./manifest-kind.ts";
 import { inReadingOrder, type Problem } from "./problem.ts";
-import { type Loaded, manifestKind, readManifests } from "./read.ts";
+import { type Loaded, readManifests } from "./read.ts";
 import { type FolderTexts, readFolder } from "./read-folder.ts";
 
 /**

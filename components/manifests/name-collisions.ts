@@ -1,5 +1,4 @@
-import { below } from "./claims.ts";
-import { filePattern } from "./names.ts";
+import { below, foldersOf } from "./claims.ts";
 import { type Problem, printable, quoted } from "./problem.ts";
 import type { ReadFile } from "./read-files.ts";
 import type { ReadImage } from "./read-images.ts";
@@ -46,20 +45,16 @@ export function fileNameProblems(files: readonly ReadFile[], prefix: string): Pr
       problems.push(at(file, `file ${quoted(path)} has ${path.length} characters with its prefix: 1024 at most`));
   }
   for (const file of files) {
-    // What is no path is a problem already, and cutting a long one at every slash would take its length squared.
-    if (!filePattern.test(file.name.text)) continue;
-    const name = file.name.text.toLowerCase();
-    for (let slash = name.indexOf("/"); slash !== -1; slash = name.indexOf("/", slash + 1)) {
-      const folder = first.get(name.slice(0, slash));
-      if (folder === undefined) continue;
+    const folder = foldersOf(file.name.text.toLowerCase())
+      .map((path) => first.get(path))
+      .find((holder) => holder !== undefined);
+    if (folder !== undefined)
       problems.push(
         at(
           file,
           `file ${quoted(file.name.text)} is inside of ${quoted(folder.name.text)} (${place(folder)}), which is a file: rename one`,
         ),
       );
-      break;
-    }
   }
   return problems;
 }

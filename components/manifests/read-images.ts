@@ -89,7 +89,7 @@ function imageProblems({ source, name, digests }: ReadImage): Problem[] {
             `tag ${quoted(tag.text)} differs from ${quoted(alike.text)} (line ${source.position(alike.start).line}) only in case`,
           );
       } else if (held.digest.text === digest.text)
-        add("error", tag, `tag ${quoted(tag.text)} stands twice at ${digest.text.slice(0, 19)}…: keep one`);
+        add("error", tag, `tag ${quoted(tag.text)} stands twice at this digest: keep one`);
       else {
         const [there, here] = [source.position(held.tag.start).line, source.position(tag.start).line];
         const what = `tag ${quoted(tag.text)} is on two digests, in lines ${there} and ${here}: keep it on one`;

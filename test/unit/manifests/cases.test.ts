@@ -135,7 +135,7 @@ const cases: readonly Case[] = [
     number: 11,
     what: "a tag twice in a list (today: accepted)",
     given: dmap(`"${a}": ["v1", "v1"]`),
-    problems: [`manifests/p/images.yaml:3:87: image "app": tag "v1" stands twice at sha256:aaaaaaaaaaaa…: keep one`],
+    problems: [`manifests/p/images.yaml:3:87: image "app": tag "v1" stands twice at this digest: keep one`],
   },
   {
     number: 12,
@@ -308,6 +308,30 @@ const cases: readonly Case[] = [
       `manifests/p/files.yaml:2:9: file "p/v1/tool" is claimed by project "q" too, in manifests/q/files.yaml:2: one of the two must change`,
       `manifests/q/files.yaml:2:9: file "p/v1/tool" is claimed by project "p" too, in manifests/p/files.yaml:2: one of the two must change`,
     ],
+  },
+  {
+    number: "24, folder",
+    what: "a file of one project where another has a folder",
+    given: {
+      "p/files.yaml": files(["v1/tool", hex]),
+      "q/project.yaml": `${declaration}filePrefix: ""\nimagePrefix: q\n`,
+      "q/files.yaml": files(["p/v1", hex]),
+    },
+    problems: [
+      `manifests/p/files.yaml:2:9: "p/v1", a folder of one and a file of the other, is claimed by project "q" too, in manifests/q/files.yaml:2: one of the two must change`,
+      `manifests/q/files.yaml:2:9: "p/v1", a folder of one and a file of the other, is claimed by project "p" too, in manifests/p/files.yaml:2: one of the two must change`,
+    ],
+  },
+  {
+    number: "24, long",
+    what: "two projects, names that differ only at their end",
+    given: {
+      "p/images.yaml": `- name: ${"x".repeat(150)}1\n  dmap:\n    "${a}": ["v1"]\n`,
+      "q/project.yaml": `${declaration}imagePrefix: ""\n`,
+      "q/images.yaml": `- name: p/${"x".repeat(150)}2\n  dmap:\n    "${a}": ["v1"]\n`,
+    },
+    problems: [],
+    lines: `${"x".repeat(150)}1:v1 ${a}\n`,
   },
   {
     number: 25,

@@ -1,0 +1,20 @@
+import { nearest } from "./nearest.ts";
+import { quoted } from "./problem.ts";
+
+/** Which of a project's files a path below its folder is; undefined for one that has no place there. */
+export function manifestKind(path: string): "project" | "images" | "files" | undefined {
+  if (path === "project.yaml") return "project";
+  if (path === "images.yaml" || /^images\/[^/]+\.yaml$/.test(path)) return "images";
+  if (path === "files.yaml" || /^files\/[^/]+\.yaml$/.test(path)) return "files";
+  return undefined;
+}
+
+/** Says of a file that has no place in a project's folder what it may have been meant to be. */
+export function unknownFile(path: string): string {
+  if (/(^|\/)(file)?promoter-manifest\.yaml$/.test(path))
+    return `${quoted(path)} has no place here: where artifacts go is in project.yaml and the stack's config; npm run import turns k8s.io's manifests into these`;
+  const yaml = path.replace(/\.(yml|YAML|YML)$/, ".yaml");
+  const meant = manifestKind(yaml) === undefined ? nearest(yaml, ["project.yaml", "images.yaml", "files.yaml"]) : yaml;
+  const known = "a project has project.yaml, images.yaml or images/*.yaml, files.yaml or files/*.yaml";
+  return `unknown file ${quoted(path)}: ${meant === undefined ? known : `did you mean ${meant}?`}`;
+}

@@ -1,0 +1,134 @@
+import type { Claimant } from "./claims.ts";
+import { projectFormat } from "./formats.ts";
+import { manifestKind, unknownFile } from "./manifest-kind.ts";
+import { fileNameProblems, imageNameProblems } from "./name-collisions.ts";
+import { projectPattern } from "./names.ts";
+import { recordOrigin } from "./positions.ts";
+import { type Problem, printable, quoted } from "./problem.ts";
+import type { Project } from "./project.ts";
+import { type ReadFile, readFiles } from "./read-files.ts";
+import { type ReadImage, readImages } from "./read-images.ts";
+import type { Source } from "./source.ts";
+import { validate } from "./validate.ts";
+import { compareTexts } from "./versions.ts";
+import { parseYaml } from "./yaml/parse.ts";
+import { type Node, valueAt } from "./yaml/tree.ts";
+
+/** What one project's folder says by itself. */
+export interface ReadProject {
+  /** Undefined if there is an error. */
+  readonly project: Project | undefined;
+  /** What it claims of the names that all projects share; undefined if its project.yaml cannot be read. */
+  readonly claimant: Claimant | undefined;
+  readonly problems: readonly Problem[];
+}
+
+/** Reads the files of a project by their paths below its folder. */
+export function readProject(name: string, sources: ReadonlyMap<string, Source>): ReadProject {
+  const problems: Problem[] = [];
+  const images: ReadImage[] = [];
+  const files: ReadFile[] = [];
+  let declaration: Declaration | undefined;
+  for (const [path, source] of [...sources].sort(([a], [b]) => compareTexts(a, b))) {
+    const kind = manifestKind(path);
+    const parsed = kind === undefined ? undefined : parseYaml(source.text);
+    if (parsed === undefined) problems.push(source.problem("error", 0, unknownFile(path)));
+    else if (!parsed.ok)
+      problems.push(...parsed.faults.map(({ start, message }) => source.problem("error", start, message)));
+    else if (kind === "images") images.push(...readImages(parsed.root, source, problems));
+    else if (kind === "files") files.push(...readFiles(parsed.root, source, problems));
+    else declaration = readDeclaration(parsed.root ?? nothing, source, problems);
+  }
+  const { imagePrefix = name, filePrefix = name } = declaration?.settings ?? {};
+  problems.push(...nameProblems(name, sources, declaration));
+  problems.push(...imageNameProblems(images, imagePrefix), ...fileNameProblems(files, filePrefix));
+  if (declaration === undefined) return { project: undefined, claimant: undefined, problems };
+  const claimant = { name, ...claimsOf(declaration, imagePrefix, filePrefix), images, files };
+  const broken = problems.some(({ severity }) => severity === "error");
+  return { project: broken ? undefined : projectOf(name, declaration.settings, images, files), claimant, problems };
+}
+
+/** A valid project.yaml. */
+interface Declaration {
+  readonly settings: NonNullable<ReturnType<typeof validate<typeof projectFormat>>>;
+  readonly root: Node;
+  readonly source: Source;
+}
+
+const nothing: Node = { kind: "map", entries: [], start: 0, end: 0 };
+
+function readDeclaration(root: Node, source: Source, problems: Problem[]): Declaration | undefined {
+  const settings = validate(projectFormat, root, source, problems);
+  return settings === undefined ? undefined : { settings, root, source };
+}
+
+/** What is wrong with the folder as such: its name, a missing project.yaml. */
+function nameProblems(
+  name: string,
+  sources: ReadonlyMap<string, Source>,
+  declaration: Declaration | undefined,
+): Problem[] {
+  const problems: Problem[] = [];
+  const at = sources.get("project.yaml") ?? sources.values().next().value;
+  const add = (message: string) => at !== undefined && problems.push(at.problem("error", 0, message));
+  if (!sources.has("project.yaml"))
+    add(`project ${quoted(name)} has no project.yaml: write one by npm run new -- ${printable(name)} --owners <group>`);
+  if (!projectPattern.test(name))
+    add(
+      `project name ${quoted(name)} (the folder's) must be at most 24 lower-case letters and digits in words joined by -, a letter first`,
+    );
+  // Google refuses such bucket names (Cloud Storage, "Bucket names").
+  if (declaration?.settings.staging.files && /g[o0][o0]gle/.test(name))
+    add(
+      `project name ${quoted(name)} holds "google", which no bucket's name may: rename the folder or set staging.files to false`,
+    );
+  return problems;
+}
+
+function claimsOf({ root, source }: Declaration, imagePrefix: string, filePrefix: string): Pick<Claimant, "prefixes"> {
+  const start = (key: string) => valueAt(root, key)?.start ?? 0;
+  return {
+    prefixes: {
+      source,
+      image: { prefix: imagePrefix, start: start("imagePrefix") },
+      file: { prefix: filePrefix, start: start("filePrefix") },
+    },
+  };
+}
+
+function projectOf(
+  name: string,
+  settings: Declaration["settings"],
+  images: readonly ReadImage[],
+  files: readonly ReadFile[],
+): Project {
+  const { description, contact, owners, staging, imagePrefix = name, filePrefix = name } = settings;
+  const project: Project = {
+    name,
+    description,
+    ...(contact === undefined ? {} : { contact }),
+    owners: { group: owners.group, repositories: owners.repositories ?? [] },
+    staging: {
+      images: staging.images ?? false,
+      files: staging.files ?? false,
+      retentionDays: staging.retentionDays ?? 90,
+    },
+    imagePrefix,
+    filePrefix,
+    mutableTags: settings.mutableTags ?? [],
+    removalShare: settings.removalShare ?? 0.5,
+    images: images
+      .map((image) => ({
+        name: image.name.text,
+        digests: image.digests.map(({ digest, tags }) => ({ digest: digest.text, tags: tags.map(({ text }) => text) })),
+      }))
+      .sort(byName),
+    files: files.map((file) => ({ name: file.name.text, sha256: file.sha256.text })).sort(byName),
+  };
+  recordOrigin(project, images, files);
+  return project;
+}
+
+function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  return compareTexts(a.name, b.name);
+}
