@@ -90,7 +90,6 @@ const redirector = new Redirector("redirector", {
   addresses: domain.addresses,
   certificateMap: domain.certificateMap,
   deployer: identities.deploy,
-  projectNumber: identities.projectNumber,
 });
 new DomainRecords("records", { ...config, addresses: domain.addresses }, { dependsOn: redirector });
 

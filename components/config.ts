@@ -11,6 +11,8 @@ export interface StackConfig {
   readonly repository: string;
   /** Google Cloud project that everything in Google Cloud belongs to; the provider's own setting `gcp:project`. */
   readonly project: string;
+  /** Its number, which Google's own agents and the names of identities have. */
+  readonly projectNumber: string;
   /** The name that clients use: `artifacts.<domain>`. */
   readonly host: string;
   /** One more name for the same, if any, in the same zone. */
@@ -107,6 +109,10 @@ const settings = {
       domainName,
       'must be a domain name in lower case, such as "example.org"; clients then use artifacts.example.org',
     ).max(230),
+    projectNumber: text(
+      /^\d{6,15}$/,
+      "must be the number of the project in Google Cloud: gcloud projects describe <project>",
+    ),
     zoneId: text(/^[0-9a-f]{32}$/, "must be the id of the zone at Cloudflare: 32 hexadecimal digits"),
     manifests: z.string().min(1, "must be the folder of the manifests").default("manifests"),
     redirectorArchive: z
@@ -246,6 +252,7 @@ export function parseStackConfig(
       organization: artifacts.organization,
       repository: artifacts.repository,
       project: gcp.project,
+      projectNumber: artifacts.projectNumber,
       host: `artifacts.${artifacts.domain}`,
       vanityHost: artifacts.vanityHost,
       zoneId: artifacts.zoneId,

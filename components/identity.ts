@@ -26,7 +26,7 @@ export interface IdentitiesArgs {
  * Who may do what from GitHub, without a key anywhere: a workflow's OIDC token is exchanged for one that lives for an hour.
  *
  * - `deploy` changes what is published, from the main branch in the environment `production` only.
- * - `preview` reads, from any branch or pull request of the repository itself; pull requests of forks get no token at all.
+ * - `preview` reads (and says in a log what it found), from any branch or pull request of the repository itself; pull requests of forks get no token at all.
  * - A project's own workflows push to its staging area, from its release branches and tags only; granted there.
  *
  * Neither can change who may do what in the project (no role here sets the project's policy or makes accounts): a change of this
@@ -37,15 +37,11 @@ export class Identities extends pulumi.ComponentResource {
   public readonly deploy: pulumi.Output<string>;
   /** IAM principal that previews: it reads. */
   public readonly preview: pulumi.Output<string>;
-  /** The project's number, which the names of Google's own agents have. */
-  public readonly projectNumber: pulumi.Output<string>;
   readonly #pool: WorkloadIdentityPool;
 
   constructor(name: string, args: IdentitiesArgs, opts?: pulumi.ComponentResourceOptions) {
     super("artifacts:identity:Identities", name, {}, opts);
     this.#pool = this.addPool(name, args);
-    // projects/<number>/locations/global/workloadIdentityPools/<id>
-    this.projectNumber = this.#pool.name.apply((full) => full.split("/")[1] ?? "");
     this.deploy = this.addAccount(name, args.project, "deploy", this.principals("deploy", "yes"));
     this.preview = this.addAccount(name, args.project, "preview", this.principals("repository", args.repository));
     this.grantOnProject(name, args.project);
@@ -111,14 +107,15 @@ export class Identities extends pulumi.ComponentResource {
   }
 
   private grantOnProject(name: string, project: string): void {
-    for (const [member, roles] of [
-      [this.deploy, deployRoles],
-      [this.preview, previewRoles],
+    for (const [members, roles] of [
+      [[this.deploy], deployRoles],
+      [[this.preview], previewRoles],
+      [[this.deploy, this.preview], reportingRoles],
     ] as const) {
       for (const role of roles) {
         new ProjectIAMBinding(
           `${name}-${role.slice("roles/".length)}`,
-          { project, role, members: [member] },
+          { project, role, members: [...members] },
           { parent: this },
         );
       }
@@ -209,13 +206,12 @@ const release =
   '(assertion.ref.startsWith("refs/tags/") || assertion.ref in ["refs/heads/main", "refs/heads/master"] || ' +
   'assertion.ref.startsWith("refs/heads/release-")))';
 
-/** Each of these roles belongs to one identity alone: whoever else is given one in this project loses it at the next update. */
+/** These roles belong to the identities alone: whoever else is given one in this project loses it at the next update. */
 const deployRoles = [
   "roles/artifactregistry.admin", // makes the repositories, sets who reads and writes them, promotes into them
   "roles/certificatemanager.editor", // certificate, its map and the proof
   "roles/compute.loadBalancerAdmin", // addresses, rules, proxies, URL maps, backends
   "roles/compute.securityAdmin", // the edge's rate limit, the TLS policy
-  "roles/logging.logWriter", // reports a failed deploy and a drift, which raise an alert
   "roles/monitoring.editor", // checks, objectives, alerts, dashboard
   "roles/run.admin", // the redirector's services
   "roles/storage.admin", // makes the buckets, sets who reads and writes them, promotes into them
@@ -233,6 +229,9 @@ const previewRoles = [
   "roles/run.viewer",
   "roles/storage.bucketViewer", // what buckets are there, not what is in them
 ] as const;
+
+/** A failed deploy, and a drift that is found, raise an alert by a line in a log. */
+const reportingRoles = ["roles/logging.logWriter"] as const;
 
 /** All that a promotion and an update of a bucket need. Not: remove a bucket, remove a version of an object, so what is removed can be brought back. */
 const bucketActions = [

@@ -45,7 +45,7 @@ export interface RedirectorArgs {
   /** IAM principal that deploys. */
   readonly deployer: pulumi.Input<string>;
   /** The project's number. */
-  readonly projectNumber: pulumi.Input<string>;
+  readonly projectNumber: string;
   readonly addresses: Addresses;
   /** Id of the certificate map. */
   readonly certificateMap: pulumi.Input<string>;
@@ -178,9 +178,7 @@ export class Redirector extends pulumi.ComponentResource {
         bucket: bucket.name,
         role: "roles/storage.objectViewer",
         // Cloud Run's own agent, which fetches the archive.
-        members: [
-          pulumi.interpolate`serviceAccount:service-${args.projectNumber}@serverless-robot-prod.iam.gserviceaccount.com`,
-        ],
+        members: [`serviceAccount:service-${args.projectNumber}@serverless-robot-prod.iam.gserviceaccount.com`],
       },
       { parent: this },
     );

@@ -254,6 +254,7 @@ test("from the config of a stack: the names that the program gives to staging ar
   artifacts:organization: org
   artifacts:repository: example/artifacts
   artifacts:domain: example.org
+  artifacts:projectNumber: "415926535897"
   artifacts:zoneId: 0123456789abcdef0123456789abcdef
   artifacts:gcpRegions: [us-central1]
   gcp:project: some-project

@@ -9,6 +9,7 @@ export const config: Readonly<Record<string, unknown>> = {
   "artifacts:gcpRegions": ["us-central1", "europe-west1"],
   "artifacts:awsRegions": ["us-east-1"],
   "artifacts:alertEmail": "oncall@example.org",
+  "artifacts:projectNumber": "123456789012",
   "gcp:project": "demo-project",
   "aws:region": "us-east-1",
   "aws:allowedAccountIds": ["123456789012"],

@@ -139,7 +139,7 @@ const mutations: readonly (readonly [keyof typeof properties & string, string, C
     set(/IAMBinding identities-run\.admin$/, { role: "roles/iam.serviceAccountTokenCreator" }),
   ],
   [
-    "the previewing identity has no right to write",
+    "the previewing identity has no right to write, but into a log",
     "preview pushes to staging",
     inputs(/Binding staging-full-writer$/, (old) => ({
       ...old,
@@ -150,7 +150,7 @@ const mutations: readonly (readonly [keyof typeof properties & string, string, C
     })),
   ],
   [
-    "the previewing identity has no right to write",
+    "the previewing identity has no right to write, but into a log",
     "preview encrypts the state",
     set(/CryptoKeyIAMBinding identities-state-key-read$/, { role: "roles/cloudkms.cryptoKeyEncrypterDecrypter" }),
   ],

@@ -120,12 +120,12 @@ export const properties: Readonly<Record<string, Property>> = {
       )
       .map(shown),
 
-  "the previewing identity has no right to write": (resources) =>
+  "the previewing identity has no right to write, but into a log": (resources) =>
     resources
       .filter((grant) => isGrant(grant) && membersOf(grant).some((member) => /artifacts-preview@/.test(member)))
       .filter(
         ({ inputs }) =>
-          !/(reader|[vV]iewer|Reviewer|Decrypter)$/.test(String(inputs["role"])) ||
+          !/(reader|[vV]iewer|Reviewer|Decrypter|logging\.logWriter)$/.test(String(inputs["role"])) ||
           /EncrypterDecrypter/.test(String(inputs["role"])),
       )
       .map(shown),

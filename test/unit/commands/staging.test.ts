@@ -22,6 +22,7 @@ test("a project's staging area is where the program of that stack makes it", asy
   artifacts:organization: org
   artifacts:repository: example/artifacts
   artifacts:domain: example.org
+  artifacts:projectNumber: "415926535897"
   artifacts:zoneId: 0123456789abcdef0123456789abcdef
   artifacts:stagingLocation: europe
   artifacts:gcpRegions: [us-central1]

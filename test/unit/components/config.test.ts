@@ -13,6 +13,7 @@ const least = {
   "artifacts:domain": "example.org",
   "artifacts:zoneId": "0123456789abcdef0123456789abcdef",
   "artifacts:gcpRegions": ["us-central1", "europe-west1"],
+  "artifacts:projectNumber": "123456789012",
   "gcp:project": "demo-project",
 };
 
@@ -79,6 +80,7 @@ test("everything that is missing is named at once", () => {
       "artifacts:organization",
       "artifacts:repository",
       "artifacts:domain",
+      "artifacts:projectNumber",
       "artifacts:zoneId",
       "artifacts:gcpRegions",
       "gcp:project",

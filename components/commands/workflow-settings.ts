@@ -1,0 +1,45 @@
+import { appendFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { readStackFile } from "../stack-file.ts";
+import { CommandError, runCommand, UsageError } from "./command.ts";
+
+const usage = `Prints what the workflows need of a stack's file, as name=value lines; in a workflow they become the step's outputs.
+
+usage: node components/commands/workflow-settings.ts [--stack NAME]
+  --stack NAME   the stack (default prod), whose settings are in Pulumi.NAME.yaml`;
+
+await runCommand(usage, async (args) => {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { stack: { type: "string", default: "prod" } },
+  });
+  if (positionals.length > 0) throw new UsageError(`what is ${positionals[0]}?`);
+  const read = await readStackFile(`Pulumi.${values.stack}.yaml`);
+  if ("errors" in read) throw new CommandError(read.errors.join("\n"));
+  const { project, projectNumber, awsAccount, awsRegions, state, host } = read.config;
+  if (state === undefined) {
+    throw new CommandError(
+      `Pulumi.${values.stack}.yaml: set artifacts:stateBucket and artifacts:stateKey, see npm run bootstrap`,
+    );
+  }
+  const account = (role: string): string => `artifacts-${role}@${project}.iam.gserviceaccount.com`;
+  const role = (name: string): string =>
+    awsAccount === undefined ? "" : `arn:aws:iam::${awsAccount}:role/artifacts-${name}`;
+  const settings = {
+    project,
+    host,
+    state: `gs://${state.bucket}`,
+    identity_provider: `projects/${projectNumber}/locations/global/workloadIdentityPools/github/providers/actions`,
+    deploy_account: account("deploy"),
+    preview_account: account("preview"),
+    deploy_role: role("deploy"),
+    preview_role: role("preview"),
+    aws_region: awsRegions[0]?.name ?? "",
+  };
+  const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
+  const outputs = process.env["GITHUB_OUTPUT"];
+  if (outputs !== undefined) await appendFile(outputs, lines.join(""));
+  process.stdout.write(lines.join(""));
+  return 0;
+});

@@ -1,0 +1,129 @@
+/** The workflows: right by two independent checkers, and by the rules that they must not lose. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { promisify } from "node:util";
+import { parse } from "yaml";
+import { peerPath } from "../tools/tools.ts";
+
+const root = join(import.meta.dirname, "../..");
+
+interface Step {
+  readonly uses?: string;
+  readonly run?: string;
+  readonly with?: Readonly<Record<string, unknown>>;
+}
+
+interface Job {
+  readonly if?: string;
+  readonly environment?: string;
+  readonly permissions?: Readonly<Record<string, string>>;
+  readonly steps: readonly Step[];
+}
+
+interface Workflow {
+  readonly on: Readonly<Record<string, unknown>>;
+  readonly permissions?: unknown;
+  readonly concurrency?: { readonly group: string; readonly "cancel-in-progress": boolean };
+  readonly jobs: Readonly<Record<string, Job>>;
+}
+
+const workflows = new Map<string, Workflow>();
+let action: { readonly runs: { readonly steps: readonly Step[] } };
+
+before(async () => {
+  const folder = join(root, ".github/workflows");
+  for (const file of await readdir(folder)) {
+    workflows.set(file.replace(/\.yml$/, ""), parse(await readFile(join(folder, file), "utf8")) as Workflow);
+  }
+  action = parse(await readFile(join(root, ".github/actions/set-up/action.yml"), "utf8")) as typeof action;
+});
+
+function jobs(): (readonly [string, Job])[] {
+  return [...workflows].flatMap(([file, { jobs: all }]) =>
+    Object.entries(all).map(([name, job]) => [`${file}.${name}`, job] as const),
+  );
+}
+
+function steps(): (readonly [string, Step])[] {
+  return [
+    ...jobs().flatMap(([name, job]) => job.steps.map((step) => [name, step] as const)),
+    ...action.runs.steps.map((step) => ["set-up", step] as const),
+  ];
+}
+
+test("there are the four", () => {
+  assert.deepEqual([...workflows.keys()].sort(), ["check", "deploy", "drift", "preview"]);
+});
+
+test("actionlint finds nothing", async () => {
+  const files = [...workflows.keys()].map((name) => `.github/workflows/${name}.yml`);
+  await promisify(execFile)(await peerPath("actionlint"), ["-no-color", ...files], { cwd: root });
+});
+
+test("zizmor finds nothing", async (t) => {
+  const zizmor = process.env["ZIZMOR"] ?? "zizmor";
+  try {
+    await promisify(execFile)(zizmor, ["--offline", "--quiet", "--no-progress", ".github"], { cwd: root });
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== "ENOENT") throw error;
+    console.warn("SKIPPED: zizmor is not on PATH (pip install zizmor): the workflows' security was not checked by it");
+    t.skip("zizmor is not on PATH");
+  }
+});
+
+test("whatever is used is pinned by commit, or is of this repository", () => {
+  for (const [name, { uses }] of steps()) {
+    if (uses !== undefined) assert.match(uses, /^(\.\/\.github\/actions\/set-up|[\w-]+\/[\w-]+@[0-9a-f]{40})$/, name);
+  }
+});
+
+test("no workflow has rights of its own, each job names its few", () => {
+  for (const [name, { permissions }] of workflows) assert.deepEqual(permissions, {}, name);
+  const rights = Object.fromEntries(jobs().map(([name, { permissions }]) => [name, permissions]));
+  assert.deepEqual(rights, {
+    "check.manifests": { contents: "read" },
+    "check.tests": { contents: "read" },
+    "deploy.deploy": { contents: "read", "id-token": "write" },
+    "drift.compare": { contents: "read", "id-token": "write" },
+    "drift.issue": { issues: "write" },
+    "preview.preview": { contents: "read", "id-token": "write" },
+    "preview.comment": { "pull-requests": "write" },
+  });
+});
+
+test("no checkout leaves a token behind, no step writes an expression into a script", () => {
+  for (const [name, { uses, with: inputs, run }] of steps()) {
+    if (uses?.startsWith("actions/checkout@")) assert.equal(inputs?.["persist-credentials"], false, name);
+    assert.doesNotMatch(run ?? "", /\$\{\{/, name);
+  }
+});
+
+test("a pull request's own code never runs with rights", () => {
+  for (const [name, { on }] of workflows) {
+    for (const trigger of Object.keys(on)) assert.doesNotMatch(trigger, /_target$|^workflow_run$/, name);
+  }
+  const preview = workflows.get("preview")?.jobs["preview"];
+  assert.equal(preview?.if, "github.event.pull_request.head.repo.full_name == github.repository");
+  const checkouts = preview.steps.filter(({ uses }) => uses?.startsWith("actions/checkout@"));
+  assert.match(String(checkouts[0]?.with?.["ref"]), /^\$\{\{ github\.event\.pull_request\.base\.sha \}\}$/);
+  for (const other of checkouts.slice(1)) assert.equal(other.with?.["sparse-checkout"], "manifests");
+  // Between the two checkouts everything that runs is installed and built.
+  const setUp = preview.steps.findIndex(({ uses }) => uses?.startsWith("./"));
+  assert.ok(setUp > 0 && setUp < preview.steps.indexOf(checkouts[1]!));
+});
+
+test("one deploy at a time, never stopped, from the main branch and behind the environment", () => {
+  const deploy = workflows.get("deploy");
+  assert.deepEqual(deploy?.concurrency, { group: "deploy", "cancel-in-progress": false });
+  assert.equal(deploy.jobs["deploy"]?.environment, "production");
+  assert.equal(deploy.jobs["deploy"]?.if, "github.ref == 'refs/heads/main'");
+  for (const [name, { environment }] of jobs()) {
+    if (name !== "deploy.deploy") assert.equal(environment, undefined, name);
+  }
+  const run = deploy.jobs["deploy"]?.steps.find(({ run: script }) => script?.startsWith("pulumi up"))?.run;
+  assert.match(run ?? "", /--continue-on-error/);
+  assert.doesNotMatch(JSON.stringify(deploy), /SKIP_CHECKPOINTS/);
+});
