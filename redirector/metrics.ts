@@ -10,6 +10,7 @@ export const routeNames = [
   "blob",
   "file",
   "home",
+  "page",
   "privacy",
   "robots",
   "healthz",
@@ -25,7 +26,7 @@ const bounds = [0.05, 0.1, 0.25, 0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000];
 export class RequestMetrics {
   /** By mirror name; within, by status and route. */
   readonly #requests = new Map<string, Map<number, Float64Array>>();
-  readonly #byCloud = new Map<string, number>();
+  readonly #byCloud = new Map<string, Float64Array>();
   readonly #latency = new Float64Array(bounds.length + 1);
   #latencySum = 0;
   /** Redirects to a mirror that is taken to be unhealthy, as there was no better one. */
@@ -38,7 +39,8 @@ export class RequestMetrics {
     const routes = this.#requests.get(mirror)?.get(status) ?? this.#firstOf(mirror, status);
     const index = routeIndex[route];
     routes[index] = routes[index]! + 1;
-    this.#byCloud.set(cloud, (this.#byCloud.get(cloud) ?? 0) + 1);
+    const clients = this.#byCloud.get(cloud) ?? this.#firstFrom(cloud);
+    clients[0] = clients[0]! + 1;
     let bucket = 0;
     while (bucket < bounds.length && milliseconds > bounds[bucket]!) bucket++;
     this.#latency[bucket] = this.#latency[bucket]! + 1;
@@ -50,6 +52,12 @@ export class RequestMetrics {
     const statuses = this.#requests.get(mirror) ?? new Map<number, Float64Array>();
     this.#requests.set(mirror, statuses.set(status, routes));
     return routes;
+  }
+
+  #firstFrom(cloud: string): Float64Array {
+    const count = new Float64Array(1);
+    this.#byCloud.set(cloud, count);
+    return count;
   }
 
   /** The counters in the Prometheus text format. */
@@ -68,7 +76,8 @@ export class RequestMetrics {
       }
     }
     page.family("client_requests_total", "counter", "Requests by the cloud that the client is in.");
-    for (const [cloud, count] of this.#byCloud) page.sample("client_requests_total", { cloud: cloud || "none" }, count);
+    for (const [cloud, [count = 0]] of this.#byCloud)
+      page.sample("client_requests_total", { cloud: cloud || "none" }, count);
     page.single(
       "unhealthy_redirects_total",
       "counter",

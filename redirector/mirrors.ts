@@ -1,5 +1,5 @@
 import type { Client } from "./client.ts";
-import { angleBetween, type Place, placeAt } from "./place.ts";
+import { cosineBetween, type Place, placeAt } from "./place.ts";
 
 /** What the choice needs to know of a mirror, as it stands in the configuration. */
 export interface MirrorSite {
@@ -33,19 +33,25 @@ export function mirrorOf<Site extends MirrorSite>(site: Site): Mirror<Site> {
  */
 export function chooseMirror<M extends Mirror>(mirrors: readonly M[], client: Client): M | undefined {
   let best: M | undefined;
-  let bestCost = Number.POSITIVE_INFINITY;
   let bestRank = 0;
+  let bestCosine = 0;
   for (const mirror of mirrors) {
     if (!mirror.healthy) continue;
-    const rank = mirror.site.weight === 0 ? 1 : mirror.site.cloud === client.cloud ? 3 : 2;
+    const { cloud, weight } = mirror.site;
+    const rank = weight === 0 ? 1 : cloud === client.cloud ? 3 : 2;
     if (rank < bestRank) continue;
-    const angle = angleBetween(mirror.place, client.place);
-    const cost = mirror.site.weight === 0 ? angle : angle / mirror.site.weight;
-    if (rank > bestRank || cost < bestCost) {
+    const cosine = cosineBetween(mirror.place, client.place);
+    if (best === undefined || rank > bestRank || nearer(cosine, weight, bestCosine, best.site.weight)) {
       best = mirror;
-      bestCost = cost;
       bestRank = rank;
+      bestCosine = cosine;
     }
   }
   return best ?? mirrors[0];
+}
+
+/** Whether the first distance, given as the cosine of its angle, is the smaller one after division by its weight. */
+function nearer(cosine: number, weight: number, otherCosine: number, otherWeight: number): boolean {
+  if (weight === otherWeight) return cosine > otherCosine;
+  return Math.acos(cosine) / weight < Math.acos(otherCosine) / otherWeight;
 }

@@ -53,8 +53,13 @@ export function storeTable({ regions, v4, v6 }: Table): Uint8Array {
   ]);
 }
 
-/** Reads a stored table. Throws an error if the bytes are not one. */
+/** Reads a stored table to be searched. Throws an error if the bytes are not one. */
 export function loadTable(stored: Uint8Array): LoadedTable {
+  return searchable(readTable(stored));
+}
+
+/** Reads a stored table. Throws an error if the bytes are not one. */
+export function readTable(stored: Uint8Array): Table {
   const bytes = new Uint8Array(stored); // from here on aligned to 4
   const reader = new Reader(bytes);
   if (Buffer.from(bytes.buffer, 0, Math.min(16, bytes.length)).toString("latin1") !== magic)
@@ -72,11 +77,11 @@ export function loadTable(stored: Uint8Array): LoadedTable {
       if (index !== nowhere && index >= regions.length) throw new Error("names a region that it does not have");
     }
   }
-  return searchable({ regions, v4, v6 });
+  return { regions, v4, v6 };
 }
 
 /** Makes a table searchable. Throws if an interval list does not begin at the first address. */
-export function searchable({ regions, v4, v6 }: Table): LoadedTable {
+function searchable({ regions, v4, v6 }: Table): LoadedTable {
   if (v4.starts[0] !== 0 || v6.starts.subarray(0, 4).some((part) => part !== 0) || v6.starts.length < 4) {
     throw new Error("does not begin at the first address");
   }

@@ -40,7 +40,8 @@ const disconnects: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "ETIMED
 export function serve({ hostname, port, handle, fault }: ServerSettings): Server {
   const open = new Set<Socket>();
   let draining = false;
-  let date = new Date().toUTCString();
+  const clock: Clock = { now: Date.now() };
+  let date = new Date(clock.now).toUTCString();
 
   const settings: ConnectionSettings = { handle, fault, longestHead, draining: () => draining, date: () => date };
 
@@ -49,7 +50,7 @@ export function serve({ hostname, port, handle, fault }: ServerSettings): Server
     port,
     socket: {
       open(socket) {
-        socket.data = new Held(socket, settings);
+        socket.data = new Held(socket, settings, clock);
         if (open.size >= mostConnections) socket.terminate();
         else open.add(socket);
       },
@@ -75,10 +76,10 @@ export function serve({ hostname, port, handle, fault }: ServerSettings): Server
   });
 
   const sweeper = setInterval(() => {
-    const now = Date.now();
-    date = new Date(now).toUTCString();
+    clock.now = Date.now();
+    date = new Date(clock.now).toUTCString();
     for (const socket of open) {
-      if (now - socket.data.active >= socket.data.patience(draining) * 1000) socket.terminate();
+      if (clock.now - socket.data.active >= socket.data.patience(draining) * 1000) socket.terminate();
     }
   }, sweepMs);
   sweeper.unref();
@@ -97,18 +98,25 @@ export function serve({ hostname, port, handle, fault }: ServerSettings): Server
   };
 }
 
+/** The time in milliseconds since the epoch, to the second: asking the system for each request would cost more than it is worth. */
+interface Clock {
+  now: number;
+}
+
 /** A socket's connection, and what is still to be sent on it. */
 class Held implements Wire {
   readonly connection: Connection;
   readonly #socket: Socket;
-  /** When bytes last came or went, in milliseconds since the epoch. */
+  readonly #clock: Clock;
+  /** When bytes last came or went. */
   active: number;
   #unsent: Uint8Array | undefined = undefined;
   #ending: "no" | "once sent" | "lingering" = "no";
 
-  constructor(socket: Socket, settings: ConnectionSettings) {
+  constructor(socket: Socket, settings: ConnectionSettings, clock: Clock) {
     this.#socket = socket;
-    this.active = Date.now();
+    this.#clock = clock;
+    this.active = clock.now;
     this.connection = new Connection(settings, this, socket.remoteAddress);
   }
 
@@ -122,7 +130,7 @@ class Held implements Wire {
   receive(bytes: Buffer): void {
     if (this.#ending !== "no") return;
     // A head that trickles in does not count as activity, so that it is cut off in time.
-    if (!this.connection.reading) this.active = Date.now();
+    if (!this.connection.reading) this.active = this.#clock.now;
     this.connection.receive(bytes.toString("latin1"));
   }
 
@@ -141,7 +149,7 @@ class Held implements Wire {
 
   flush(): void {
     if (this.#unsent === undefined) return;
-    this.active = Date.now();
+    this.active = this.#clock.now;
     const written = Math.max(0, this.#socket.write(this.#unsent));
     if (written < this.#unsent.length) {
       this.#unsent = this.#unsent.subarray(written);

@@ -138,11 +138,10 @@ export class Connection {
     if (last) this.#end(linger);
   }
 
-  #write(answer: Answer, bodiless: boolean, close: boolean): string {
-    const body = answer.body ?? "";
-    const text = `${preamble(answer.status, answer.headers)}Date: ${this.#settings.date()}\r\nContent-Length: ${body.length}\r\n`;
-    const location = answer.location === undefined ? "" : `Location: ${answer.location}\r\n`;
-    return `${text}${location}${close ? "Connection: close\r\n\r\n" : "\r\n"}${bodiless ? "" : body}`;
+  #write({ status, headers, location, body = "" }: Answer, bodiless: boolean, close: boolean): string {
+    const start = `${preamble(status, headers, this.#settings.date())}${body.length}\r\n`;
+    const middle = location === undefined ? "" : `Location: ${location}\r\n`;
+    return `${start}${middle}${close ? "Connection: close\r\n\r\n" : "\r\n"}${bodiless ? "" : body}`;
   }
 }
 
@@ -160,18 +159,22 @@ const reasons: Readonly<Record<number, string>> = {
   505: "HTTP Version Not Supported",
 };
 
-/** Status line and shared headers, prepared once: sets are constants, so this does not grow. */
-const preambles = new Map<HeaderSet, Map<number, string>>();
-
-function preamble(status: number, headers: HeaderSet): string {
-  const known = preambles.get(headers)?.get(status);
-  if (known !== undefined) return known;
-  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("");
-  const text = `HTTP/1.1 ${status} ${reasons[status] ?? "Unknown"}\r\n${lines}`;
-  const ofSet = preambles.get(headers) ?? new Map<number, string>();
-  preambles.set(headers, ofSet.set(status, text));
-  return text;
+/** Status line and headers of an answer up to its length; the last ones made are kept, as most answers are of one kind. */
+function preamble(status: number, headers: HeaderSet, date: string): string {
+  if (status !== last.status || headers !== last.headers || date !== last.date) {
+    const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+    const text = `HTTP/1.1 ${status} ${reasons[status] ?? "Unknown"}\r\n${lines}Date: ${date}\r\nContent-Length: `;
+    last = { status, headers, date, text };
+  }
+  return last.text;
 }
+
+let last: { status: number; headers: HeaderSet | undefined; date: string; text: string } = {
+  status: 0,
+  headers: undefined,
+  date: "",
+  text: "",
+};
 
 const plainText: HeaderSet = [
   ["Content-Type", "text/plain; charset=utf-8"],

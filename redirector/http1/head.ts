@@ -43,73 +43,73 @@ export function readHead(
   const firstSpace = text.indexOf(" ", start);
   const lastSpace = lineEnd - 9;
   if (firstSpace === -1 || firstSpace >= lastSpace || text.charCodeAt(lastSpace) !== space) return badRequestLine;
-  if (!text.startsWith("HTTP/", lastSpace + 1)) return badRequestLine;
-  if (!text.startsWith("1.", lastSpace + 6)) return { status: 505, reason: "only HTTP/1.1 and HTTP/1.0 are spoken" };
-  const minor = text.charCodeAt(lastSpace + 8) - zero;
-  if (minor !== 0 && minor !== 1) return badRequestLine;
-  if (firstSpace === start || !all(text, start, firstSpace, tokenBit)) return badRequestLine;
-  if (!all(text, firstSpace + 1, lastSpace, targetBit)) return badRequestLine;
+  const version = text.slice(lastSpace + 1, lineEnd);
+  if (version !== "HTTP/1.1" && version !== "HTTP/1.0")
+    return /^HTTP\/\d\.\d$/.test(version) ? badVersion : badRequestLine;
+  if (firstSpace === start || skip(text, start, tokenBit) !== firstSpace) return badRequestLine;
+  if (skip(text, firstSpace + 1, targetBit) !== lastSpace) return badRequestLine;
 
   const request = new Request1(
     text.slice(start, firstSpace),
     text.slice(firstSpace + 1, lastSpace),
     peer,
     end + 4,
-    minor === 1,
+    version === "HTTP/1.1",
   );
+  const nul = text.indexOf("\0", lineEnd);
+  if (nul !== -1 && nul < end) return badHeader;
   let hosts = 0;
   let lengths: string | undefined;
   let coded = false;
   for (let line = lineEnd + 2; line < end + 2; ) {
-    const next = text.indexOf("\r\n", line);
-    const colon = text.indexOf(":", line);
-    if (colon <= line || colon >= next || !all(text, line, colon, tokenBit)) return badHeader;
-    let first = colon + 1;
-    let last = next;
-    while (first < last && isBlank(text.charCodeAt(first))) first++;
-    while (last > first && isBlank(text.charCodeAt(last - 1))) last--;
-    if (!all(text, first, last, valueBit)) return badHeader;
-    // Only names of these lengths matter; the others need not be made.
+    // A line ends at the first LF, right after the first CR: neither stands alone anywhere. NUL is looked for in all lines at once.
+    const next = text.indexOf("\r", line);
+    if (text.charCodeAt(next + 1) !== lf || text.indexOf("\n", line) !== next + 1) return badHeader;
+    const colon = skip(text, line, tokenBit);
+    if (colon === line || text.charCodeAt(colon) !== colonCode) return badHeader;
+    // Only names of these lengths matter; the others' values need not be made.
     switch (colon - line) {
       case 4:
         if (is(text, line, "host")) hosts++;
         break;
       case 6:
-        if (is(text, line, "accept")) request.accept = joined(request.accept, text.slice(first, last));
+        if (is(text, line, "accept")) request.accept = joined(request.accept, trimmed(text, colon, next));
         break;
       case 10:
-        if (is(text, line, "user-agent")) request.userAgent = joined(request.userAgent, text.slice(first, last));
-        else if (is(text, line, "connection")) request.connection(text.slice(first, last).toLowerCase());
+        if (is(text, line, "user-agent")) request.userAgent = joined(request.userAgent, trimmed(text, colon, next));
+        else if (is(text, line, "connection")) request.connection(trimmed(text, colon, next).toLowerCase());
         break;
       case 11:
-        if (is(text, line, "traceparent")) request.traceparent = joined(request.traceparent, text.slice(first, last));
+        if (is(text, line, "traceparent"))
+          request.traceparent = joined(request.traceparent, trimmed(text, colon, next));
         break;
       case 14:
         if (is(text, line, "content-length")) {
-          const length = text.slice(first, last);
+          const length = trimmed(text, colon, next);
           if (!/^\d{1,15}$/.test(length) || (lengths !== undefined && lengths !== length)) return badHeader;
           lengths = length;
         }
         break;
       case 15:
         if (is(text, line, "x-forwarded-for"))
-          request.forwardedFor = joined(request.forwardedFor, text.slice(first, last));
+          request.forwardedFor = joined(request.forwardedFor, trimmed(text, colon, next));
         break;
       case 16:
-        if (is(text, line, "x-client-latlong")) request.latlong = joined(request.latlong, text.slice(first, last));
+        if (is(text, line, "x-client-latlong")) request.latlong = joined(request.latlong, trimmed(text, colon, next));
         break;
       case 17:
         if (is(text, line, "transfer-encoding")) coded = true;
         break;
       case 21:
         if (is(text, line, "x-cloud-trace-context"))
-          request.cloudTrace = joined(request.cloudTrace, text.slice(first, last));
+          request.cloudTrace = joined(request.cloudTrace, trimmed(text, colon, next));
         break;
     }
     line = next + 2;
   }
   // RFC 9112 section 3.2: exactly one Host in HTTP/1.1. Section 6.1: both lengths at once is an attack or a fault.
-  if (hosts > 1 || (hosts === 0 && minor === 1)) return { status: 400, reason: "needs exactly one Host header" };
+  if (hosts > 1 || (hosts === 0 && version === "HTTP/1.1"))
+    return { status: 400, reason: "needs exactly one Host header" };
   if (coded && lengths !== undefined) return { status: 400, reason: "has both Content-Length and Transfer-Encoding" };
   request.hasBody = coded || (lengths !== undefined && Number(lengths) > 0);
   return request;
@@ -119,7 +119,9 @@ export function readHead(
 function mayBeRequest(text: string, start: number): boolean {
   const firstSpace = text.indexOf(" ", start);
   const methodEnd = firstSpace === -1 ? text.length : firstSpace;
-  return text.slice(start) === "\r" || (methodEnd - start <= longestMethod && all(text, start, methodEnd, tokenBit));
+  return (
+    text.slice(start) === "\r" || (methodEnd - start <= longestMethod && skip(text, start, tokenBit) === methodEnd)
+  );
 }
 
 class Request1 implements RequestHead {
@@ -168,6 +170,7 @@ class Request1 implements RequestHead {
 }
 
 const badRequestLine: BadHead = { status: 400, reason: "not a request line of HTTP/1.1" };
+const badVersion: BadHead = { status: 505, reason: "only HTTP/1.1 and HTTP/1.0 are spoken" };
 const badHeader: BadHead = { status: 400, reason: "a header is not one" };
 
 const longestMethod = 32;
@@ -175,27 +178,31 @@ const cr = 13;
 const lf = 10;
 const space = 32;
 const tab = 9;
-const zero = 48;
+const colonCode = 58;
 
 const tokenBit = 1;
 const targetBit = 2;
-const valueBit = 4;
-/** What each byte may be part of: a token (RFC 9110 section 5.6.2), a target (visible ASCII), a header's value (section 5.5). */
+/** What each byte may be part of: a token (RFC 9110 section 5.6.2), a target (visible ASCII). */
 const classes = Uint8Array.from({ length: 256 }, (_, code) => {
   const visible = code > 0x20 && code < 0x7f;
   const token = /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(code));
-  return (
-    (token ? tokenBit : 0) |
-    (visible ? targetBit : 0) |
-    (visible || code === space || code === tab || code >= 0x80 ? valueBit : 0)
-  );
+  return (token ? tokenBit : 0) | (visible ? targetBit : 0);
 });
 
-function all(text: string, from: number, to: number, bit: number): boolean {
-  for (let i = from; i < to; i++) {
-    if (((classes[text.charCodeAt(i)] ?? 0) & bit) === 0) return false;
-  }
-  return true;
+/** The first position from `from` on whose character is not of the class. */
+function skip(text: string, from: number, bit: number): number {
+  let at = from;
+  while ((classes[text.charCodeAt(at)]! & bit) !== 0) at++;
+  return at;
+}
+
+/** The value between a header's colon and its end, without blanks around it. */
+function trimmed(text: string, colon: number, end: number): string {
+  let first = colon + 1;
+  let last = end;
+  while (first < last && isBlank(text.charCodeAt(first))) first++;
+  while (last > first && isBlank(text.charCodeAt(last - 1))) last--;
+  return text.slice(first, last);
 }
 
 /** Whether the characters from `at` are this lower-case name, in any case. Lengths are compared already. */
