@@ -3,8 +3,8 @@
  * emulated cloud made of real servers, publishing real artifacts, used by clients that no one here wrote.
  */
 import { spawn } from "node:child_process";
-import { cp, mkdir, readdir, rm } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { cp, mkdir, readFile, rm } from "node:fs/promises";
+import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type Cloud, startCloud } from "./cloud/cloud.ts";
 import { ControlApi } from "./control-api.ts";
@@ -14,7 +14,7 @@ import { complain, print, say, sayCommand, seconds, step } from "./screen.ts";
 import { type DemoArtifacts, makeArtifacts } from "./seed/artifacts.ts";
 import type { DemoProject } from "./seed/demo-project.ts";
 import { pushStaging } from "./seed/push.ts";
-import { addRelease, copyManifests, revert } from "./seed/scratch-manifests.ts";
+import { copyManifests } from "./seed/scratch-manifests.ts";
 import {
   projectRoot,
   type Rehearsal,
@@ -39,6 +39,7 @@ const programArguments: Readonly<Record<string, readonly string[]>> = {
 
 const options = readOptions();
 const folder = rehearsalFolder();
+const onboardingFolder = join(folder, "onboarding");
 /** Undone last to first, however it ends. */
 const undo: (() => Promise<void>)[] = [];
 /** A start that is under way gives up. */
@@ -66,18 +67,23 @@ async function rehearse(): Promise<void> {
 
   const artifacts = await step("1. Two demo projects' artifacts, made of packages that the lockfile pins", makeDemo);
 
-  if ((await control.stagingAreas()).length === 0) {
-    await step("2a. A pull request asks for staging areas: project.yaml files, nothing in production yet", async () => {
-      await stack.configure(await onlyProjectFiles());
-      await pulumi(stack, "up", "--yes", "--skip-preview");
-    });
-  }
+  await step(
+    "2a. A pull request asks for staging areas: one project.yaml each, nothing in production yet",
+    async () => {
+      await stack.configure(await onboarding());
+      if ((await control.stagingAreas()).length > 0) say("they were granted by an earlier start");
+      else await pulumi(stack, "up", "--yes", "--skip-preview");
+    },
+  );
   await step("2. The projects push to their staging areas", async () => {
     const targets = await control.stagingAreas();
     const pushed = await pushStaging(artifacts, { targets, gcsEndpoint: gcsApi(cloud) }, say);
     say(`${pushed.pushed} of ${pushed.items} images and files were not there yet: ${megabytes(pushed.bytes)} sent`);
   });
 
+  await step("2b. The digests come into the manifests by npm run promote, which reads staging", () =>
+    promoteDemo(control),
+  );
   await step("3. The committed manifests: preview, then up", async () => {
     await stack.configure("manifests");
     await pulumi(stack, "preview", "--diff");
@@ -144,22 +150,24 @@ async function setUp(): Promise<{ stack: Stack; cloud: Cloud }> {
 }
 
 /** The deployed zip; a program of its own, so run as one. Quick when nothing changed. */
-function buildRedirector(): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(projectRoot, "redirector/build.ts")], { cwd: projectRoot });
+async function buildRedirector(): Promise<void> {
+  const { code, output } = await runScript("redirector/build.ts");
+  if (code !== 0) throw new Error(`the redirector could not be built (npm run build):\n${output}`);
+  say(output);
+}
+
+/** Runs a script of the project to its end. */
+function runScript(path: string, ...args: string[]): Promise<{ code: number | null; output: string }> {
+  return new Promise((done, failed) => {
+    const child = spawn(process.execPath, [join(projectRoot, path), ...args], { cwd: projectRoot });
     let output = "";
     for (const stream of [child.stdout, child.stderr]) {
       stream.on("data", (chunk: Buffer) => {
         output += chunk;
       });
     }
-    child.once("error", reject);
-    child.once("close", (code) => {
-      if (code !== 0)
-        return reject(new Error(`the redirector could not be built (npm run build):\n${output.trimEnd()}`));
-      say(output.trimEnd());
-      resolve();
-    });
+    child.once("error", failed);
+    child.once("close", (code) => done({ code, output: output.trimEnd() }));
   });
 }
 
@@ -172,15 +180,44 @@ async function makeDemo(): Promise<DemoArtifacts> {
   return made;
 }
 
-/** The manifests as they are in the first pull request of a project. */
-async function onlyProjectFiles(): Promise<string> {
-  const to = join(folder, "onboarding");
+/** The manifests as they are in the projects' first pull requests: `semver` by `npm run new`, as the committed one was made. */
+async function onboarding(): Promise<string> {
+  const to = onboardingFolder;
   await rm(to, { recursive: true, force: true });
-  for (const project of await readdir(join(projectRoot, "manifests"))) {
-    await mkdir(join(to, project), { recursive: true });
-    await cp(join(projectRoot, "manifests", project, "project.yaml"), join(to, project, "project.yaml"));
-  }
+  await mkdir(join(to, "dotslash"), { recursive: true });
+  await cp(join(projectRoot, "manifests/dotslash/project.yaml"), join(to, "dotslash/project.yaml"));
+  const about = [
+    ...["--owners", "semver-maintainers@example.org"],
+    ...["--description", "Demo: semver, one plain image of a command for Node.js; images only"],
+    ...["--contact", "https://github.com/npm/node-semver"],
+  ];
+  await command("new", "semver", ...about, "--manifests", to);
   return to;
+}
+
+/** What the projects' people would do next; the committed manifests must be what comes out. */
+async function promoteDemo(control: ControlApi): Promise<void> {
+  const targets = await control.stagingAreas();
+  const staging = targets.find(({ project }) => project === "semver")?.registryUri ?? "";
+  await command("promote", "semver", "semver:v7.8.6", "--staging", staging, "--manifests", onboardingFolder);
+  for (const file of ["project.yaml", "images.yaml"]) {
+    const [made, committed] = await Promise.all(
+      [onboardingFolder, "manifests"].map(async (from) =>
+        (await readFile(resolve(projectRoot, from, "semver", file), "utf8")).replaceAll(/^#.*\n/gm, ""),
+      ),
+    );
+    if (made !== committed) throw new Error(`manifests/semver/${file} is not what the commands write:\n${made}`);
+  }
+  say("manifests/semver is what these commands wrote");
+}
+
+/** Runs one of the manifests' commands as a user does, its output shown. Throws when it fails. */
+async function command(name: "new" | "promote", ...args: string[]): Promise<void> {
+  const shown = args.map((one) => (/[\s;]/.test(one) ? `"${one}"` : one)).join(" ");
+  sayCommand(`npm run ${name} -- ${shown}`);
+  const ended = await runScript(`components/commands/${name}.ts`, ...args);
+  say(ended.output);
+  if (ended.code !== 0) throw new Error(`npm run ${name} failed with exit code ${ended.code}: see above`);
 }
 
 /** Everything that is in production is used. Returns the digests of the layers that were pulled. */
@@ -211,10 +248,14 @@ async function change(on: {
   const repository = `${project.name}/${image}`;
   const scratch = join(folder, "manifests");
   await copyManifests(join(projectRoot, "manifests"), scratch);
-  const edit = await addRelease(scratch, project.name, image, release);
+  const { registryUri = "" } = (await control.stagingAreas()).find((one) => one.project === project.name) ?? {};
+  await command(
+    "promote",
+    project.name,
+    `${image}:${release.tags[0]}`,
+    ...["--staging", registryUri, "--manifests", scratch],
+  );
   await stack.configure(scratch);
-  say(`${relative(projectRoot, edit.file)}:${edit.line}`);
-  for (const line of edit.added) say(`+ ${line.trim()}`);
 
   const preview = await pulumi(stack, "preview", "--diff");
   const added = preview.split("\n").filter((line) => /^\s*\+ .*sha256:/.test(line));
@@ -226,8 +267,8 @@ async function change(on: {
   await pulumi(stack, "up", "--yes", "--skip-preview");
   const pulled = await visitImage(site, `${repository}:${release.tags[0]}`, programArguments[project.name] ?? []);
 
-  await revert(edit);
-  say(`reverted: ${relative(projectRoot, edit.file)}`);
+  say("The pull request is reverted:");
+  await copyManifests(join(projectRoot, "manifests"), scratch);
   await pulumi(stack, "up", "--yes", "--skip-preview");
   const mirrors = await control.mirrors();
   const signature = `${release.digest.replace(":", "-")}.sig`;
