@@ -1,4 +1,7 @@
-/** Name of the bucket that a project stages its files in; bucket names are unique in the whole world and at most 63 characters long. */
+/**
+ * Name of the bucket that a project stages its files in; bucket names are unique in the whole world and at most 63
+ * characters long.
+ */
 export function stagingBucketName(organization: string, project: string): string {
   return `${organization}-staging-${project}`;
 }

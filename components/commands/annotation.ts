@@ -1,8 +1,9 @@
 import { type Problem, printable } from "../manifests/problem.ts";
 
 /**
- * A problem as a workflow command that GitHub shows at the line of a pull request (docs.github.com, "Workflow commands for GitHub Actions"). The escapes are those of
- * actions/toolkit, `packages/core/src/command.ts`: no file name and no message can end the command or begin another.
+ * A problem as a workflow command that GitHub shows at the line of a pull request (docs.github.com, "Workflow commands
+ * for GitHub Actions"). The escapes are those of actions/toolkit, `packages/core/src/command.ts`: no file name and no
+ * message can end the command or begin another.
  */
 export function annotation({ severity, file, line, column, message }: Problem): string {
   return `::${severity} file=${property(printable(file))},line=${line},col=${column}::${data(printable(message))}`;

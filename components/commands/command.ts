@@ -27,7 +27,10 @@ export async function runCommand(usage: string, main: (args: string[]) => Promis
   }
 }
 
-/** Does what needs a server; its failures (unreachable, refused, not logged in) are the user's to mend, so they become a CommandError. Mistakes of ours keep their stack. */
+/**
+ * Does what needs a server; its failures (unreachable, refused, not logged in) are the user's to mend, so they become a
+ * CommandError. Mistakes of ours keep their stack.
+ */
 export async function asking<Answer>(what: string, ask: () => Promise<Answer>): Promise<Answer> {
   try {
     return await ask();

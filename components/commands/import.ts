@@ -1,7 +1,8 @@
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
-import { type Imported, importedFolders, importK8s } from "../manifests/import-k8s.ts";
+import { type Imported, importK8s } from "../manifests/import-k8s.ts";
+import { promotedFolders } from "../manifests/k8s-checkout.ts";
 import { counted } from "../manifests/lines.ts";
 import { manifestTexts, shownPath } from "../manifests/load.ts";
 import { inReadingOrder, type Problem, problemLine } from "../manifests/problem.ts";
@@ -58,7 +59,7 @@ await runCommand(usage, async (args) => {
 async function readCheckout(checkout: string): Promise<{ texts: Map<string, string>; problems: Problem[] }> {
   const texts = new Map<string, string>();
   const problems: Problem[] = [];
-  for (const folder of importedFolders) {
+  for (const folder of promotedFolders) {
     if (!(await isFolder(join(checkout, folder)))) continue;
     const found = await readFolder(join(checkout, folder), {
       leftAlone: (name) => name.startsWith("."),
@@ -76,7 +77,7 @@ async function readCheckout(checkout: string): Promise<{ texts: Map<string, stri
       });
   }
   if (texts.size === 0)
-    throw new CommandError(`${checkout} has nothing to import: none of ${importedFolders.join(", ")} has a file`);
+    throw new CommandError(`${checkout} has nothing to import: none of ${promotedFolders.join(", ")} has a file`);
   return { texts, problems };
 }
 

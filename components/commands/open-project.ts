@@ -66,7 +66,10 @@ export class OpenProject {
     return prefix === "" ? place.file : place.file.slice(prefix.length + 1);
   }
 
-  /** Path of the manifest that takes a new image, or a new file of a release: the one there is, or a new one beside its like. */
+  /**
+   * Path of the manifest that takes a new image, or a new file of a release: the one there is, or a new one beside its
+   * like.
+   */
   targetFor(kind: "images" | "files", release: string): string {
     const own = `${this.project.name}/`;
     const single = `${own}${kind}.yaml`;
@@ -76,7 +79,10 @@ export class OpenProject {
     return kind === "images" && several.length === 1 && only !== undefined ? only : `${own}${kind}/${release}.yaml`;
   }
 
-  /** Edits a manifest (by its path below the folder; "" if it is new). Throws CommandError, naming the file, for what cannot be edited. */
+  /**
+   * Edits a manifest (by its path below the folder; "" if it is new). Throws CommandError, naming the file, for what
+   * cannot be edited.
+   */
   edit(path: string, edit: (text: string) => string): void {
     const before = this.#texts.get(path) ?? "";
     try {
@@ -91,8 +97,8 @@ export class OpenProject {
   }
 
   /**
-   * Writes what was edited, unless it would have mistakes (CommandError, nothing written) or `dry`. Returns how what is wanted in production changes, a line for each
-   * tag, digest or file, as the preview will show it.
+   * Writes what was edited, unless it would have mistakes (CommandError, nothing written) or `dry`. Returns how what is
+   * wanted in production changes, a line for each tag, digest or file, as the preview will show it.
    */
   async save(dry: boolean): Promise<readonly string[]> {
     const { projects, problems } = readManifests(this.#texts, shownPath(this.#folder));

@@ -92,7 +92,10 @@ async function promoteImages(
   }
 }
 
-/** Adds an image to the manifest; takes a tag that may move off the digest that had it, which stays in production without it. */
+/**
+ * Adds an image to the manifest; takes a tag that may move off the digest that had it, which stays in production
+ * without it.
+ */
 function addImage(open: OpenProject, { image, digest, tags }: StagedImage): void {
   const { project } = open;
   const path = open.holderOf({ image }) ?? open.targetFor("images", image.replaceAll("/", "-"));

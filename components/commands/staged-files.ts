@@ -5,8 +5,9 @@ import { measure, readAll } from "../promotion/storage/fan-out.ts";
 import { CommandError } from "./command.ts";
 
 /**
- * The files at a path of a staging bucket, or of everything below one that ends in `/`, with the sha256 of their contents: as the store proves it, or found by reading them.
- * Throws CommandError if nothing is there, or for a name that no manifest can hold.
+ * The files at a path of a staging bucket, or of everything below one that ends in `/`, with the sha256 of their
+ * contents: as the store proves it, or found by reading them. Throws CommandError if nothing is there, or for a name
+ * that no manifest can hold.
  */
 export async function findStagedFiles(bucket: Bucket, path: string): Promise<File[]> {
   const signal = AbortSignal.timeout(24 * 3600 * 1000);

@@ -29,8 +29,8 @@ export class StagedImages {
   }
 
   /**
-   * The digest that a reference has in staging, and the tag it is to have; of an image alone, the newest version there. Throws CommandError that says what is there
-   * instead, and what the registry's client throws.
+   * The digest that a reference has in staging, and the tag it is to have; of an image alone, the newest version there.
+   * Throws CommandError that says what is there instead, and what the registry's client throws.
    */
   async find({ image, tag, digest }: Reference): Promise<StagedImage> {
     const remote = this.#remote(image);
@@ -51,7 +51,10 @@ export class StagedImages {
     return { image, digest: found.digest, tags: [wanted] };
   }
 
-  /** A warning if an index that is new lacks platforms that the project's newest tag of the image has, as far as staging still holds that one. */
+  /**
+   * A warning if an index that is new lacks platforms that the project's newest tag of the image has, as far as staging
+   * still holds that one.
+   */
   async lostPlatforms(project: Project, { image, digest, tags }: StagedImage): Promise<string | undefined> {
     const digests = project.images.find(({ name }) => name === image)?.digests ?? [];
     if (digests.some((entry) => entry.digest === digest)) return undefined;

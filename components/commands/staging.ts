@@ -17,8 +17,9 @@ export interface Staging {
 export type StagingOverrides = Partial<{ readonly [Key in keyof Staging]: Staging[Key] | undefined }>;
 
 /**
- * Where a project stages, by the names that the program gives to staging areas, from the config of a stack; or where the caller says. The stack's file is read only if
- * something is left to know. Throws CommandError for a stack without file or with errors in it.
+ * Where a project stages, by the names that the program gives to staging areas, from the config of a stack; or where
+ * the caller says. The stack's file is read only if something is left to know. Throws CommandError for a stack without
+ * file or with errors in it.
  */
 export async function stagingOf(
   project: string,

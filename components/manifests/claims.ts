@@ -23,8 +23,8 @@ export function below(prefix: string, name: string): string {
 }
 
 /**
- * Problems between projects: two with one prefix, two that publish one image or one file, a file where another has a folder. There is a problem in each
- * of the two; `projects` are the names of all that have one.
+ * Problems between projects: two with one prefix, two that publish one image or one file, a file where another has a
+ * folder. There is a problem in each of the two; `projects` are the names of all that have one.
  */
 export function claimProblems(claimants: readonly Claimant[]): { problems: Problem[]; projects: ReadonlySet<string> } {
   const problems: Problem[] = [];

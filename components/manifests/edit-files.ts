@@ -6,8 +6,9 @@ import { indentBefore, insertAfter, removeLines } from "./text-lines.ts";
 import { entryAt, isNull, type ListNode, type Node, valueAt } from "./yaml/tree.ts";
 
 /**
- * Adds a file to a manifest, in the order that its files follow. Everything else keeps its place, comments, style and line ends. The text must be without
- * errors. Throws EditError if the name is there with another sha256, or for a spelling in braces. What is there already stays as it is.
+ * Adds a file to a manifest, in the order that its files follow. Everything else keeps its place, comments, style and
+ * line ends. The text must be without errors. Throws EditError if the name is there with another sha256, or for a
+ * spelling in braces. What is there already stays as it is.
  */
 export function addFile(text: string, file: File): string {
   return editText(

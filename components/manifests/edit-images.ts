@@ -5,8 +5,9 @@ import { indentBefore, insertAfter, insertBefore, lineEndOf, removeLines } from 
 import { entryAt, isNull, type ListNode, type MapNode, type Node, type ScalarNode, valueAt } from "./yaml/tree.ts";
 
 /**
- * Adds a digest with tags to an image, or tags to a digest that is there; the image too where it is new. Everything else keeps its place, comments, style and line ends. The text must be
- * without errors. Throws EditError if a tag is on another digest of the image, or for a spelling in braces.
+ * Adds a digest with tags to an image, or tags to a digest that is there; the image too where it is new. Everything
+ * else keeps its place, comments, style and line ends. The text must be without errors. Throws EditError if a tag is on
+ * another digest of the image, or for a spelling in braces.
  */
 export function addDigest(text: string, image: string, digest: string, tags: readonly string[]): string {
   return editText(
@@ -56,7 +57,10 @@ export function removeDigest(text: string, image: string, digest: string): strin
   );
 }
 
-/** Removes a tag. A digest that has no other is removed with it, or stays as one without a tag if `keep`. Throws EditError if it is not there. */
+/**
+ * Removes a tag. A digest that has no other is removed with it, or stays as one without a tag if `keep`. Throws
+ * EditError if it is not there.
+ */
 export function removeTag(text: string, image: string, tag: string, keep = false): string {
   return editText(
     text,

@@ -15,8 +15,9 @@ export interface Understanding<Model> {
 }
 
 /**
- * Edits a text and makes sure that it then says exactly what was meant, no more and no less: a mistake of an edit must not become a promotion. Keeps a byte order mark.
- * Throws EditError for text with errors and for a spelling that the edit did not grasp.
+ * Edits a text and makes sure that it then says exactly what was meant, no more and no less: a mistake of an edit must
+ * not become a promotion. Keeps a byte order mark. Throws EditError for text with errors and for a spelling that the
+ * edit did not grasp.
  */
 export function editText<Model>(
   text: string,
@@ -49,7 +50,9 @@ export function inBraces(content: string, node: Node): boolean {
   return node.kind !== "scalar" && /[[{]/.test(content.charAt(node.start));
 }
 
-/** Text as a YAML scalar: plain, as most manifests have names, unless some reader would take that for something else. */
+/**
+ * Text as a YAML scalar: plain, as most manifests have names, unless some reader would take that for something else.
+ */
 export function plainOrQuoted(text: string): string {
   const plain = /^[A-Za-z0-9_][A-Za-z0-9._/+-]*$/.test(text) && !/^null$/i.test(text);
   return plain && otherReading({ text, plain: true }) === undefined ? text : JSON.stringify(text);

@@ -3,8 +3,9 @@ import type { Source } from "./source.ts";
 import { entryAt, isTrue, type Node, valueAt } from "./yaml/tree.ts";
 
 /**
- * Problems of the `registries` or `filestores` that k8s.io's plain spelling has beside its list: they are not obeyed here, which a user must know; two
- * sources are a mistake in any case (today's promoter takes the second for a destination).
+ * Problems of the `registries` or `filestores` that k8s.io's plain spelling has beside its list: they are not obeyed
+ * here, which a user must know; two sources are a mistake in any case (today's promoter takes the second for a
+ * destination).
  */
 export function foreignPlaces(root: Node, source: Source, kind: "registries" | "filestores"): Problem[] {
   const places = entryAt(root, kind);

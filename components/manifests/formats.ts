@@ -16,9 +16,10 @@ import {
 } from "./names.ts";
 import { quoted } from "./problem.ts";
 
-// The one definition of the three files: the reader validates with it, schema.ts derives the editors' JSON Schemas from it. Its input is the YAML with
-// every scalar as the text of its source (null for an empty one), so numbers and booleans are codecs from text; its
-// output is what the JSON Schemas describe. Rules that span several places are in the readers.
+// The one definition of the three files: the reader validates with it, schema.ts derives the editors' JSON Schemas from
+// it. Its input is the YAML with every scalar as the text of its source (null for an empty one), so numbers and
+// booleans are codecs from text; its output is what the JSON Schemas describe. Rules that span several places are in
+// the readers.
 
 const list = "a list, one `- ` line for each";
 
@@ -41,7 +42,8 @@ function listOf<Item extends z.ZodType>(name: string, item: Item, what = list) {
 }
 
 function mapOf<Shape extends z.ZodRawShape>(name: string, shape: Shape, what = "a map of keys and values") {
-  // For unknown keys the message is the known ones: validate.ts names each unknown key where it stands and what it may mean.
+  // For unknown keys the message is the known ones: validate.ts names each unknown key where it stands and what it may
+  // mean.
   const known = Object.keys(shape).join(", ");
   return z.strictObject(shape, {
     error: (issue) => (issue.code === "unrecognized_keys" ? known : mustBe(name, what, issue.input)),
@@ -99,7 +101,10 @@ const images = listOf("images", image);
 /** `images.yaml` and `images/*.yaml`: a list of images, the thin spelling of k8s.io. */
 export const imagesFormat = images.meta({ title: "images.yaml: the images of a project that are in production" });
 
-/** The plain spelling of k8s.io: `registries` beside `images`. The registries are not obeyed, so the reader warns of them. */
+/**
+ * The plain spelling of k8s.io: `registries` beside `images`. The registries are not obeyed, so the reader warns of
+ * them.
+ */
 export const plainImagesFormat = mapOf("the manifest", {
   registries: listOf(
     "registries",

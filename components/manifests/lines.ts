@@ -1,8 +1,9 @@
 import type { Project } from "./project.ts";
 
 /**
- * What of a project's images is wanted, as the text that the promotion takes and Pulumi's diff shows: a line `image:tag sha256:<hex>` for each tag, `image@sha256:<hex>`
- * for each digest without a tag; sorted by UTF-16 units, each ending in a newline; "" when nothing is wanted.
+ * What of a project's images is wanted, as the text that the promotion takes and Pulumi's diff shows: a line `image:tag
+ * sha256:<hex>` for each tag, `image@sha256:<hex>` for each digest without a tag; sorted by UTF-16 units, each ending
+ * in a newline; "" when nothing is wanted.
  */
 export function imageLines(project: Project): string {
   const lines: string[] = [];
@@ -14,7 +15,10 @@ export function imageLines(project: Project): string {
   return lines.sort().join("");
 }
 
-/** What of a project's files is wanted: a line `path sha256:<hex>` for each; sorted by UTF-16 units, each ending in a newline. */
+/**
+ * What of a project's files is wanted: a line `path sha256:<hex>` for each; sorted by UTF-16 units, each ending in a
+ * newline.
+ */
 export function fileLines(project: Project): string {
   return project.files
     .map(({ name, sha256 }) => `${name} sha256:${sha256}\n`)

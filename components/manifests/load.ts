@@ -5,8 +5,9 @@ import { type Loaded, readManifests } from "./read.ts";
 import { type FolderTexts, readFolder } from "./read-folder.ts";
 
 /**
- * Reads all manifests below a folder, within limits of size and number, following no symbolic link. Names that start with a dot, the files README.md and OWNERS beside the
- * projects' folders and OWNERS in them are left alone. Throws only if the folder itself cannot be read.
+ * Reads all manifests below a folder, within limits of size and number, following no symbolic link. Names that start
+ * with a dot, the files README.md and OWNERS beside the projects' folders and OWNERS in them are left alone. Throws
+ * only if the folder itself cannot be read.
  */
 export async function loadManifests(root: string): Promise<Loaded> {
   const folder = shownPath(root);

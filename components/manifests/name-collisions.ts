@@ -5,7 +5,9 @@ import type { ReadImage } from "./read-images.ts";
 import type { Source } from "./source.ts";
 import type { ScalarNode } from "./yaml/tree.ts";
 
-/** Problems between the images of one project: a name that stands twice, in one file or two; a path that gets too long. */
+/**
+ * Problems between the images of one project: a name that stands twice, in one file or two; a path that gets too long.
+ */
 export function imageNameProblems(images: readonly ReadImage[], prefix: string): Problem[] {
   const problems: Problem[] = [];
   const first = new Map<string, Named>();
@@ -21,8 +23,8 @@ export function imageNameProblems(images: readonly ReadImage[], prefix: string):
 }
 
 /**
- * Problems between the files of one project: a name that stands twice, names that differ only in case (a client's file system may hold one of them only), a
- * name that is another's folder, a path that gets too long.
+ * Problems between the files of one project: a name that stands twice, names that differ only in case (a client's file
+ * system may hold one of them only), a name that is another's folder, a path that gets too long.
  */
 export function fileNameProblems(files: readonly ReadFile[], prefix: string): Problem[] {
   const problems: Problem[] = [];

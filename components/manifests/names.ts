@@ -1,12 +1,16 @@
 import { quoted } from "./problem.ts";
 
 /**
- * A project's name: lower-case words joined by `-`. It becomes the folder, the id of the staging repository (Artifact Registry: a letter first, at
- * most 63), part of a bucket's name (63) and of a service account's id (30, of which 6 are left for a prefix).
+ * A project's name: lower-case words joined by `-`, at most 24 characters. It becomes the folder, the id of the staging
+ * repository (Artifact Registry: a letter first, at most 63), part of a bucket's name (63, after an organization of up to
+ * 20) and leaves 6 for a prefix in what Google Cloud limits to 30 (ids of projects and service accounts).
  */
 export const projectPattern = /^(?=.{1,24}$)[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
 
-/** A repository name (OCI distribution spec 1.1, "Pulling manifests"), 200 at most: clients refuse 255 with the host's name. */
+/**
+ * A repository name (OCI distribution spec 1.1, "Pulling manifests"), 200 at most: clients refuse 255 with the host's
+ * name.
+ */
 export const imagePattern =
   /^(?=.{1,200}$)[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 
@@ -23,8 +27,8 @@ export const digestPattern = /^sha256:[0-9a-f]{64}$/;
 export const sha256Pattern = /^[0-9a-f]{64}$/;
 
 /**
- * A file's path: segments of characters that mean nothing in URLs, shells and object stores; none is `.` or `..`; 255 a segment (file systems),
- * 512 in all (GCS and S3 allow 1024 bytes with the prefix).
+ * A file's path: segments of characters that mean nothing in URLs, shells and object stores; none is `.` or `..`; 255 a
+ * segment (file systems), 512 in all (GCS and S3 allow 1024 bytes with the prefix).
  */
 export const filePattern =
   /^(?=.{1,512}$)(?!\.{1,2}(?:\/|$))[A-Za-z0-9._+~@=,-]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._+~@=,-]{1,255})*$/;
@@ -36,7 +40,10 @@ export const groupPattern =
 /** A GitHub repository as `owner/name`. */
 export const repositoryPattern = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,37}[A-Za-z0-9])?\/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$/;
 
-/** Tags by which cosign and registries without the referrers API attach to a digest (OCI distribution spec 1.1, "Referrers Tag Schema"). */
+/**
+ * Tags by which cosign and registries without the referrers API attach to a digest (OCI distribution spec 1.1,
+ * "Referrers Tag Schema").
+ */
 export const attachedTagPattern = /^sha256-[0-9a-f]{64}(?:\.|$)/;
 
 /** Says why a text is no digest and what to write. */

@@ -1,4 +1,7 @@
-/** The candidate that a misspelt word probably means: at most a third of its letters differ. Undefined when none is near. */
+/**
+ * The candidate that a misspelt word probably means: at most a third of its letters differ. Undefined when none is
+ * near.
+ */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Math.floor(Math.max(3, Math.min(word.length, 40)) / 3) + 1;

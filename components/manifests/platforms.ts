@@ -8,8 +8,9 @@ export interface Built {
 }
 
 /**
- * Warns of a new index that lacks a platform which the newest tag of the image has: most often a build that failed in part. Undefined if nothing is lost. Platforms of attestations
- * (`unknown/unknown`, as build tools list them in an index) do not count. Which tag is the newest says newestVersion.
+ * Warns of a new index that lacks a platform which the newest tag of the image has: most often a build that failed in
+ * part. Undefined if nothing is lost. Platforms of attestations (`unknown/unknown`, as build tools list them in an
+ * index) do not count. Which tag is the newest says newestVersion.
  */
 export function lostPlatforms(image: string, added: Built, newest: Built): string | undefined {
   const has = new Set(added.platforms);

@@ -9,8 +9,9 @@ export type Thing =
   | { readonly file: string };
 
 /**
- * Where a thing stands in the manifests that a project was read from, for messages about it: an image at its name, a digest at its key, a tag in its list, a file at
- * its name. Undefined for what is not there and for a project that was not read from manifests.
+ * Where a thing stands in the manifests that a project was read from, for messages about it: an image at its name, a
+ * digest at its key, a tag in its list, a file at its name. Undefined for what is not there and for a project that was
+ * not read from manifests.
  */
 export function positionOf(project: Project, thing: Thing): Position | undefined {
   const read = origins.get(project);

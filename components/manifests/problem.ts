@@ -29,14 +29,17 @@ function compare(a: string, b: string): number {
 }
 
 /**
- * Text of an untrusted manifest made fit for a message: in double quotes, control characters, quotes and what steers terminals or
- * bidirectional text escaped, cut off after 100 characters.
+ * Text of an untrusted manifest made fit for a message: in double quotes, control characters, quotes and what steers
+ * terminals or bidirectional text escaped, cut off after 100 characters.
  */
 export function quoted(text: string): string {
   return `"${printable(text.length > 100 ? `${text.slice(0, 100)}…` : text).replaceAll('"', '\\"')}"`;
 }
 
-/** A path or text with everything unprintable escaped as \u{hex}, and `##[` too, which GitHub's log reads as a command wherever it stands (actions/runner, ActionCommand.cs). */
+/**
+ * A path or text with everything unprintable escaped as \u{hex}, and `##[` too, which GitHub's log reads as a command
+ * wherever it stands (actions/runner, ActionCommand.cs).
+ */
 export function printable(text: string): string {
   return text.replace(
     /[\p{C}\p{Zl}\p{Zp}]|#(?=#\[)/gu,

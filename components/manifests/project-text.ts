@@ -56,7 +56,10 @@ export function projectText(declaration: Declaration, comments: readonly string[
   ].join("");
 }
 
-/** A value as YAML, in quotes where any reader could take it for something else than its text. JSON's quotes are YAML's (1.2.2, section 1.3). */
+/**
+ * A value as YAML, in quotes where any reader could take it for something else than its text. JSON's quotes are YAML's
+ * (1.2.2, section 1.3).
+ */
 function scalar(text: string): string {
   const plain = /^[A-Za-z0-9](?:[A-Za-z0-9 ._@/+()-]*[A-Za-z0-9._@/+)-])?$/.test(text);
   const isText = otherReading({ text, plain: true }) === undefined && !/^null$/i.test(text);

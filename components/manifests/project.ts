@@ -3,7 +3,9 @@ export interface Project {
   readonly name: string;
   readonly description: string;
   readonly contact?: string;
-  /** Group: the mail address of who owns the project. Repositories: GitHub `owner/name` whose CI may push to staging. */
+  /**
+   * Group: the mail address of who owns the project. Repositories: GitHub `owner/name` whose CI may push to staging.
+   */
   readonly owners: { readonly group: string; readonly repositories: readonly string[] };
   /** Which staging areas it gets, and after how many days what lies in them expires. */
   readonly staging: { readonly images: boolean; readonly files: boolean; readonly retentionDays: number };

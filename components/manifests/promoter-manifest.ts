@@ -5,7 +5,10 @@ import { isTrue, type Node, valueAt } from "./yaml/tree.ts";
 
 /** What a promoter-manifest.yaml or filepromoter-manifest.yaml of k8s.io says. */
 export interface Promoter {
-  /** The path below the production repository, or below `binaries/` of the bucket, that most destinations have; of equals the shortest. */
+  /**
+   * The path below the production repository, or below `binaries/` of the bucket, that most destinations have; of
+   * equals the shortest.
+   */
   readonly prefix: string | undefined;
   /** Where artifacts come from; one, if all is well. */
   readonly sources: readonly Named[];
@@ -112,7 +115,10 @@ interface Place {
   readonly prefix: string;
 }
 
-/** `<region>-docker.pkg.dev/<project>/<repository>/<prefix>`, or the Container Registry of old, `<host>/<project>/<prefix>`. */
+/**
+ * `<region>-docker.pkg.dev/<project>/<repository>/<prefix>`, or the Container Registry of old,
+ * `<host>/<project>/<prefix>`.
+ */
 function registryPlace(name: string): Place | undefined {
   const regional = /^([a-z0-9-]+)-docker\.pkg\.dev\/[^/]+\/[^/]+(?:\/(.+?))?\/*$/.exec(name);
   const found = regional ?? /^((?:[a-z]+\.)?gcr\.io)\/[^/]+(?:\/(.+?))?\/*$/.exec(name);

@@ -27,8 +27,8 @@ const maximalFiles = 20_000;
 const limited = pLimit(32);
 
 /**
- * Reads the files of an untrusted folder within limits of size, number and depth, following no symbolic link. Throws only if the folder itself, or one in it,
- * cannot be read.
+ * Reads the files of an untrusted folder within limits of size, number and depth, following no symbolic link. Throws
+ * only if the folder itself, or one in it, cannot be read.
  */
 export async function readFolder(root: string, reading: FolderReading): Promise<FolderTexts> {
   const faults: { path: string; message: string }[] = [];

@@ -12,8 +12,9 @@ export interface Loaded {
 }
 
 /**
- * Reads manifests that are already in memory. Keys are paths below the folder of manifests with `/` (`<project>/images.yaml`), values their texts;
- * `folder` is put before the paths in messages. Pure; never throws, whatever the texts hold; time is linear in their length.
+ * Reads manifests that are already in memory. Keys are paths below the folder of manifests with `/`
+ * (`<project>/images.yaml`), values their texts; `folder` is put before the paths in messages. Pure; never throws,
+ * whatever the texts hold; time is linear in their length.
  */
 export function readManifests(files: ReadonlyMap<string, string>, folder = ""): Loaded {
   const problems: Problem[] = [];

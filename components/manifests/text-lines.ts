@@ -3,13 +3,18 @@ export function lineEndOf(text: string): string {
   return /\r?\n/.exec(text)?.[0] ?? "\n";
 }
 
-/** The text from the start of a line to an offset in it, if it is only spaces; undefined if something else stands there. */
+/**
+ * The text from the start of a line to an offset in it, if it is only spaces; undefined if something else stands there.
+ */
 export function indentBefore(text: string, offset: number): string | undefined {
   const before = text.slice(text.lastIndexOf("\n", offset - 1) + 1, offset);
   return /^ *$/.test(before) ? before : undefined;
 }
 
-/** Puts lines after the line that holds an offset; at the end of a text without a last newline, there is none afterwards either. */
+/**
+ * Puts lines after the line that holds an offset; at the end of a text without a last newline, there is none afterwards
+ * either.
+ */
 export function insertAfter(text: string, offset: number, lines: readonly string[]): string {
   const newline = lineEndOf(text);
   const end = text.indexOf("\n", offset);

@@ -5,8 +5,9 @@ import type { Source } from "./source.ts";
 import { type Entry, isNull, type Node, type ScalarNode } from "./yaml/tree.ts";
 
 /**
- * Validates a tree by a format of formats.ts and returns its value, or adds a problem for every fault, each where it stands, and returns undefined. A
- * key that stands twice is a fault too, named with both lines. `image` is the name of the image that the tree belongs to, if any.
+ * Validates a tree by a format of formats.ts and returns its value, or adds a problem for every fault, each where it
+ * stands, and returns undefined. A key that stands twice is a fault too, named with both lines. `image` is the name of
+ * the image that the tree belongs to, if any.
  */
 export function validate<Format extends z.ZodType>(
   format: Format,
@@ -79,7 +80,10 @@ interface Place {
   readonly image: string | undefined;
 }
 
-/** Finds the node at a path, or the deepest one on the way to it (that of a missing key is its map), in time that does not grow with the maps. */
+/**
+ * Finds the node at a path, or the deepest one on the way to it (that of a missing key is its map), in time that does
+ * not grow with the maps.
+ */
 function finder(root: Node, within: string | undefined): (path: readonly PropertyKey[]) => Place {
   const indexes = new Map<Node, ReadonlyMap<string, Entry>>();
   const entriesAt = (node: Node): ReadonlyMap<string, Entry> => {

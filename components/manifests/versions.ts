@@ -1,6 +1,6 @@
 /**
- * Orders tags as versions: numbers as numbers (v1.9 before v1.10), a pre-release (-alpha, -beta, -rc, -dev, -pre) before its release, any other
- * addition (1.14-1) after it. Total: equal only for equal texts.
+ * Orders tags as versions: numbers as numbers (v1.9 before v1.10), a pre-release (-alpha, -beta, -rc, -dev, -pre)
+ * before its release, any other addition (1.14-1) after it. Total: equal only for equal texts.
  */
 export function compareVersions(a: string, b: string): number {
   const [left, right] = [partsOf(a), partsOf(b)];

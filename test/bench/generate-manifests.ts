@@ -1,6 +1,6 @@
 /**
- * Manifests of the size of k8s.io's: 108 projects, 12,400 digests in 703 images, the largest file 1.4 MB, 5,140 files one manifest a release, in the spelling of the
- * real ones. The same seed gives the same bytes.
+ * Manifests of the size of k8s.io's: 108 projects, 12,400 digests in 703 images, the largest file 1.4 MB, 5,140 files
+ * one manifest a release, in the spelling of the real ones. The same seed gives the same bytes.
  *
  *   node test/bench/generate-manifests.ts FOLDER [--seed N]
  */
@@ -22,7 +22,9 @@ export interface ManifestSet {
   readonly files: { readonly releases: number; readonly each: number; readonly projects: number };
 }
 
-/** The size of k8s.io (facts: 108 manifests, 92 with images, 12,344 digests in 2022, images.yaml of kubernetes 1.43 MB). */
+/**
+ * The size of k8s.io (facts: 108 manifests, 92 with images, 12,344 digests in 2022, images.yaml of kubernetes 1.43 MB).
+ */
 export const k8sSize: ManifestSet = {
   seed: 1,
   biggest: { images: 57, digests: 8990 },
@@ -99,7 +101,10 @@ staging:
 `;
 }
 
-/** Digests by version, newest last; a comment here and there; in the big one each has the commit as a second tag, every other one the build as a third. */
+/**
+ * Digests by version, newest last; a comment here and there; in the big one each has the commit as a second tag, every
+ * other one the build as a third.
+ */
 function imagesText(
   random: () => number,
   stem: string,

@@ -1,6 +1,6 @@
 /**
- * How fast manifests of k8s.io's size are checked, against a plain parse of the same YAML in the same run (which is what today's promoter does before
- * anything else), and how the reader's time grows with malformed text.
+ * How fast manifests of k8s.io's size are checked, against a plain parse of the same YAML in the same run (which is
+ * what today's promoter does before anything else), and how the reader's time grows with malformed text.
  *
  *   node test/bench/manifests.ts [--rounds N]
  *

@@ -36,7 +36,10 @@ export function parseFull(text: string): Parsed {
   return faults.length === 0 ? { ok: true, root } : { ok: false, faults: shortened(faults, text) };
 }
 
-/** The documents of some tokens. Their faults are Error objects, of which broken text makes one a character: their stacks, most of the time taken, are left out. */
+/**
+ * The documents of some tokens. Their faults are Error objects, of which broken text makes one a character: their
+ * stacks, most of the time taken, are left out.
+ */
 function composed(tokens: readonly CST.Token[], length: number): Document.Parsed[] {
   const composer = new Composer({ schema: "failsafe", uniqueKeys: false, prettyErrors: false, logLevel: "silent" });
   const { stackTraceLimit } = Error;

@@ -1,10 +1,10 @@
 import type { Entry, ListNode, MapNode, Node, ScalarNode } from "./tree.ts";
 
 /**
- * Parses the plain block style that manifests are written in (indented maps and lists, one-line `[a, "b"]`, scalars without escapes,
- * comments) some twenty times faster than a whole YAML parser, or returns undefined for anything else, be it another
- * spelling or a mistake: then the caller asks parseFull. Where it answers, its tree equals parseFull's, which a
- * differential test holds it to. Linear in the text's length; never throws.
+ * Parses the plain block style that manifests are written in (indented maps and lists, one-line `[a, "b"]`, scalars
+ * without escapes, comments) some twenty times faster than a whole YAML parser, or returns undefined for anything else,
+ * be it another spelling or a mistake: then the caller asks parseFull. Where it answers, its tree equals parseFull's,
+ * which a differential test holds it to. Linear in the text's length; never throws.
  */
 export function parseRegular(text: string): { root: Node | undefined } | undefined {
   try {
@@ -36,7 +36,10 @@ const openBracket = 91;
 const backslash = 92;
 const closeBracket = 93;
 
-/** Characters of a plain scalar that mean nothing special in YAML wherever they stand, but for `:` at the end and `-` `.` at the start. */
+/**
+ * Characters of a plain scalar that mean nothing special in YAML wherever they stand, but for `:` at the end and `-`
+ * `.` at the start.
+ */
 const plainCharacters = new Uint8Array(128);
 for (const character of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+-:")
   plainCharacters[character.charCodeAt(0)] = 1;

@@ -1,5 +1,6 @@
-// The cases of promotion that are decided by reading the manifests, each with every line that is to be printed for it. Numbers as in the
-// list of cases that the work on promotion started from; what today's promoter does with each is in the comment.
+// The cases of promotion that are decided by reading the manifests, each with every line that is to be printed for it.
+// Numbers as in the list of cases that the work on promotion started from; what today's promoter does with each is in
+// the comment.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { imageLines } from "../../../components/manifests/lines.ts";

@@ -91,7 +91,10 @@ const block: fc.Memo<string[]> = fc.memo((depth) => {
   return fc.oneof(fc.array(entry, options), fc.array(item, options)).map((parts) => parts.flat());
 });
 
-/** Text that looks like a manifest: nested lists and maps, comments, quotes, an odd place here and there, line ends of both kinds. */
+/**
+ * Text that looks like a manifest: nested lists and maps, comments, quotes, an odd place here and there, line ends of
+ * both kinds.
+ */
 export const yamlish: fc.Arbitrary<string> = fc
   .tuple(
     block(4),
@@ -110,7 +113,10 @@ export const yamlish: fc.Arbitrary<string> = fc
       end,
   );
 
-/** One of some texts with a few places cut out, doubled or replaced by characters and pieces that mean something in YAML. */
+/**
+ * One of some texts with a few places cut out, doubled or replaced by characters and pieces that mean something in
+ * YAML.
+ */
 export function mutated(texts: readonly string[]): fc.Arbitrary<string> {
   const piece = fc.oneof(
     fc.constantFrom(

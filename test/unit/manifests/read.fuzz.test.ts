@@ -1,4 +1,5 @@
-// Whatever stands in a manifest: problems that can be shown, never an exception, and what is read without a problem says what the text says.
+// Whatever stands in a manifest: problems that can be shown, never an exception, and what is read without a problem
+// says what the text says.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
