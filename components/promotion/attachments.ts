@@ -76,6 +76,6 @@ async function attachedTo(at: Remote, subject: Digest, known: ReadonlySet<string
       const head = await headManifest(at, tag);
       return head ? [{ subject, tag, digest: head.digest }] : [];
     });
-  const referrers = await listReferrers(at, subject, known);
-  return [...(await Promise.all(tagged)).flat(), ...referrers.map((digest) => ({ subject, digest }))];
+  const [byTag, referrers] = await Promise.all([Promise.all(tagged), listReferrers(at, subject, known)]);
+  return [...byTag.flat(), ...referrers.map((digest) => ({ subject, digest }))];
 }

@@ -10,7 +10,7 @@ import type { Digest } from "./oci/digest.ts";
 import { causeOf } from "./oci/errors.ts";
 import type { Manifest } from "./oci/manifest.ts";
 import { headManifest, putManifest } from "./oci/manifests.ts";
-import { enterReferrer } from "./oci/referrers.ts";
+import { enterReferrer, listReferrers } from "./oci/referrers.ts";
 import type { Remote } from "./oci/remote.ts";
 import { RegistryTarget } from "./registry-target.ts";
 
@@ -153,43 +153,58 @@ export function conflictOf(
   );
 }
 
-/** Reads the manifests of the digest and of what is attached to it. Mirrors that have it go first, staging may have lost it. */
+/** So many mirrors are asked what is attached to a digest that they have; asking all 22 would find nothing else. */
+const mostWitnesses = 3;
+
+/**
+ * Reads the manifests of the digest and of what is attached to it. Mirrors that have it go first: staging may have lost it. Any
+ * other mirror may at least have a part, an index's child under a tag of its own or a layer.
+ */
 async function readContent(copy: Copy, places: readonly Place[], run: ImagesRun): Promise<Content> {
-  const found = places.filter(({ state }) => state !== "absent").map(({ mirror }) => mirror.name);
-  const having = run.alive([...new Set([...copy.holders, ...found])]);
-  // A region is rebuilt from three others: asking all 22 what is attached would find nothing else, but for a damage.
-  const asked = copy.damaged.length > 0 ? having : having.slice(0, 3);
-  const holders = asked.map((mirror) => mirror.remote(copy.image));
+  const remote = ({ mirror }: { mirror: ImageMirrorRun }) => mirror.remote(copy.image);
+  const whole = [
+    ...run.alive(copy.holders).map((mirror) => mirror.remote(copy.image)),
+    ...places.filter(({ state }) => state === "complete").map(remote),
+  ];
+  const partly = places.filter(({ state }) => state === "partial").map(remote);
   const staging = run.staging(copy.image);
-  const sources = [...holders, ...(staging ? [staging] : [])];
+  const others = run.alive([...run.mirrors.keys()]).map((mirror) => mirror.remote(copy.image));
+  const sources = [...new Set([...whole, ...partly, ...(staging ? [staging] : []), ...others])];
   const tree = await readTree(sources, copy.digest);
   const digests = tree.manifests.map(({ digest }) => digest);
-  const attachments = await attachedIn(copy, digests, holders, staging, run);
-  return { tree, attached: await readAttachments(sources, attachments), sources };
+  // What one mirror has lost another may have; what a run that died has not brought is in staging.
+  const witnesses =
+    copy.damaged.length > 0 ? [...whole, ...partly] : whole.length > 0 ? whole.slice(0, mostWitnesses) : partly;
+  const attachments = await attachedIn(witnesses, digests, run);
+  if (staging && whole.length === 0) {
+    const list = await run.stagingLookup(copy.image, staging).list();
+    attachments.unshift(...(await findAttachments(staging, digests, list)));
+  }
+  return { tree, attached: await readAttachments(sources, union(attachments)), sources };
 }
 
-/** What is attached to the digests, in any of the mirrors that have them; a new digest's is in staging. */
+/** What is attached to the digests in any of the mirrors. Throws only if none of them can say. */
 async function attachedIn(
-  { image }: Copy,
+  mirrors: readonly Remote[],
   digests: readonly Digest[],
-  holders: readonly Remote[],
-  staging: Remote | undefined,
   run: ImagesRun,
-): Promise<readonly Attachment[]> {
-  if (holders.length === 0) {
-    return staging ? findAttachments(staging, digests, await run.stagingLookup(image, staging).list()) : [];
-  }
-  const found = await Promise.allSettled(holders.map((holder) => findAttachments(holder, digests, undefined)));
+): Promise<Attachment[]> {
+  const found = await Promise.allSettled(mirrors.map((mirror) => findAttachments(mirror, digests, undefined)));
   run.context.signal.throwIfAborted();
   const lists = found.filter((result) => result.status === "fulfilled").map((result) => result.value);
-  if (lists.length === 0) throw new SourceError((found[0] as PromiseRejectedResult).reason);
-  // The canonical mirror's word goes first where a tag differs.
-  const union = new Map<string, Attachment>();
-  for (const attachment of lists.flat()) {
+  const failed = found.find((result) => result.status === "rejected");
+  if (failed && lists.length === 0) throw new SourceError(failed.reason);
+  return lists.flat();
+}
+
+/** Each attachment once; where a tag differs the first word counts. */
+function union(attachments: readonly Attachment[]): Attachment[] {
+  const once = new Map<string, Attachment>();
+  for (const attachment of attachments) {
     const key = attachment.tag ?? `${attachment.subject} ${attachment.digest}`;
-    if (!union.has(key)) union.set(key, attachment);
+    if (!once.has(key)) once.set(key, attachment);
   }
-  return [...union.values()];
+  return [...once.values()];
 }
 
 /** Asks which manifests a mirror has already, where that is likely: a run may have died in the middle of an index. */
@@ -197,11 +212,27 @@ async function findNeeds(place: Place, { tree, attached }: Content): Promise<voi
   const asked = tree.manifests.filter((manifest) => manifest !== tree.root);
   if (place.state === "partial") {
     place.present.add(tree.root.digest);
-    asked.push(...attached.flatMap(({ tree: { manifests } }) => manifests));
+    await findReferrers(place, attached);
+    const tagged = attached.filter(
+      (attachment) => attachment.tag !== undefined || attachment.tree.manifests.length > 1,
+    );
+    asked.push(
+      ...tagged.flatMap(({ tree: { manifests } }) => manifests).filter(({ digest }) => !place.present.has(digest)),
+    );
   }
   await Promise.all(
     asked.map(async ({ digest }) => {
       if (await headManifest(place.at, digest)) place.present.add(digest);
+    }),
+  );
+}
+
+/** A referrer is there when it is listed: one that a run has stored but not listed, where it has to do so itself, is stored again. */
+async function findReferrers(place: Place, attached: readonly AttachedTree[]): Promise<void> {
+  const subjects = new Set(attached.filter(({ tag }) => tag === undefined).map(({ subject }) => subject));
+  await Promise.all(
+    [...subjects].map(async (subject) => {
+      for (const digest of await listReferrers(place.at, subject)) place.present.add(digest);
     }),
   );
 }

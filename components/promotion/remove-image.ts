@@ -86,10 +86,9 @@ async function removeLayers(
 async function removeAt(at: Remote, root: Digest, doomed: readonly Digest[], keep: ReadonlySet<Digest>): Promise<void> {
   if (doomed.length === 0) return; // still listed by a wanted index: losing its tags was all
   const attachments = await findAttachments(at, doomed, undefined);
-  // The deepest first; cosign's tag before its manifest, or Google's registries refuse.
-  for (const attachment of attachments.toReversed()) {
-    if (attachment.tag !== undefined) await deleteManifest(at, attachment.tag);
-    if (!keep.has(attachment.digest)) await deleteManifest(at, attachment.digest);
+  for (const { digest, tag } of attachments.toReversed()) {
+    if (!keep.has(digest)) await deleteTagged(at, digest, tag);
+    else if (tag !== undefined) await deleteManifest(at, tag);
   }
   const subjects = [...doomed, ...attachments.map(({ digest }) => digest)];
   await Promise.all(subjects.map((subject) => deleteFallbackList(at, subject)));
@@ -104,9 +103,20 @@ async function removeAt(at: Remote, root: Digest, doomed: readonly Digest[], kee
 /** The list of referrers that a registry without the referrers API keeps under a tag. */
 async function deleteFallbackList(at: Remote, subject: Digest): Promise<void> {
   const list = await headManifest(at, fallbackTag(subject));
-  if (!list) return;
-  await deleteManifest(at, fallbackTag(subject));
-  await deleteManifest(at, list.digest);
+  if (list) await deleteTagged(at, list.digest, fallbackTag(subject));
+}
+
+/** Deletes a manifest, then its tag: the other way round a run that dies between the two would leave a manifest that nobody finds. */
+async function deleteTagged(at: Remote, digest: Digest, tag: string | undefined): Promise<void> {
+  try {
+    await deleteManifest(at, digest);
+    if (tag !== undefined) await deleteManifest(at, tag);
+  } catch (error) {
+    // Google's registries want the tags to go first; they list what has none, so that it can be found there.
+    if (tag === undefined || !(error instanceof RegistryError && error.code.includes("DANGLING_TAG"))) throw error;
+    await deleteManifest(at, tag);
+    await deleteManifest(at, digest);
+  }
 }
 
 /** Whether a manifest is gone; false: an index there lists it, so that it has to stay as long as that. */

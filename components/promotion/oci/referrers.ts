@@ -65,22 +65,6 @@ export async function enterReferrer(at: Remote, subject: Digest, referrer: Manif
   await writeFallback(at, subject, [...list.map(({ entry }) => entry), referrerEntry(referrer)]);
 }
 
-/** Takes a deleted manifest out of the list of its subject, where a fallback list is kept; the last one takes the list along. */
-export async function strikeReferrer(at: Remote, subject: Digest, referrer: Digest): Promise<void> {
-  const list = await fallbackList(at, subject);
-  const rest = list.filter(({ digest }) => digest !== referrer);
-  if (rest.length === list.length) return;
-  if (rest.length > 0)
-    return writeFallback(
-      at,
-      subject,
-      rest.map(({ entry }) => entry),
-    );
-  const old = await headManifest(at, fallbackTag(subject));
-  await deleteManifest(at, fallbackTag(subject));
-  if (old) await deleteManifest(at, old.digest);
-}
-
 interface Entry {
   readonly digest: Digest;
   readonly entry: Readonly<Record<string, unknown>>;
