@@ -5,8 +5,8 @@ export class UsageError extends Error {}
 export class CommandError extends Error {}
 
 /**
- * Runs a command on the process's arguments and sets the exit code: what `main` returns; 2 with the usage for a wrong call; 1 with the message for a
- * CommandError. Prints the usage for --help. Other errors are ours and keep their stack.
+ * Runs a command on the process's arguments and sets the exit code: what `main` returns; 2 with the usage for a wrong
+ * call; 1 with the message for a CommandError. Prints the usage for --help. Other errors are ours and keep their stack.
  */
 export async function runCommand(usage: string, main: (args: string[]) => Promise<number>): Promise<void> {
   const args = process.argv.slice(2);
