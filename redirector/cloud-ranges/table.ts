@@ -86,15 +86,19 @@ function searchable({ regions, v4, v6 }: Table): LoadedTable {
     throw new Error("does not begin at the first address");
   }
   const index = firstByHalf(v4.starts);
+  const keys = keysOf(v6.starts);
   const words = new Uint32Array(4);
   return {
     regions,
     intervals: v4.regions.length + v6.regions.length,
-    bytes: [v4.starts, v4.regions, v6.starts, v6.regions, index].reduce((sum, array) => sum + array.byteLength, 0),
+    bytes: [v4.starts, v4.regions, index, v6.starts, v6.regions, keys].reduce(
+      (sum, array) => sum + array.byteLength,
+      0,
+    ),
     lookup(address) {
       const family = readAddress(address, words);
       if (family === 0) return -1;
-      const found = family === 4 ? search4(v4, index, words[0]!) : search6(v6, words);
+      const found = family === 4 ? search4(v4, index, words[0]!) : search6(v6, keys, words);
       return found === nowhere ? -1 : found;
     },
   };
@@ -124,30 +128,47 @@ function search4({ starts, regions }: Intervals, index: Uint32Array, address: nu
   return regions[low]!;
 }
 
-function search6({ starts, regions }: Intervals, words: Uint32Array): number {
-  const a = words[0]!;
-  const b = words[1]!;
-  const c = words[2]!;
-  const d = words[3]!;
+/** The upper 53 bits of each first address, as many as a number holds: one comparison instead of up to four. */
+function keysOf(starts: Uint32Array): Float64Array {
+  const keys = new Float64Array(starts.length / 4);
+  for (let i = 0; i < keys.length; i++) keys[i] = keyOf(starts[i * 4]!, starts[i * 4 + 1]!);
+  return keys;
+}
+
+function keyOf(first: number, second: number): number {
+  return first * 0x200000 + (second >>> 11);
+}
+
+function search6({ starts, regions }: Intervals, keys: Float64Array, words: Uint32Array): number {
+  const key = keyOf(words[0]!, words[1]!);
   let low = 0;
-  let high = regions.length - 1;
+  let high = keys.length - 1;
   while (low < high) {
     const middle = (low + high + 1) >>> 1;
-    const at = middle * 4;
-    const first = starts[at]!;
-    let starting = first < a;
-    if (first === a) {
-      const second = starts[at + 1]!;
-      starting = second < b;
-      if (second === b) {
-        const third = starts[at + 2]!;
-        starting = third < c || (third === c && starts[at + 3]! <= d);
-      }
-    }
-    if (starting) low = middle;
+    if (keys[middle]! <= key) low = middle;
     else high = middle - 1;
   }
-  return regions[low]!;
+  return regions[keys[low] === key ? lastNotAfter(starts, words, low) : low]!;
+}
+
+/** The last interval up to `high` that does not begin after the address, looked for in all their bits. */
+function lastNotAfter(starts: Uint32Array, words: Uint32Array, high: number): number {
+  let from = 0;
+  let to = high;
+  while (from < to) {
+    const middle = (from + to + 1) >>> 1;
+    if (beginsAfter(starts, middle * 4, words)) to = middle - 1;
+    else from = middle;
+  }
+  return from;
+}
+
+function beginsAfter(starts: Uint32Array, at: number, words: Uint32Array): boolean {
+  for (let word = 0; word < 4; word++) {
+    const difference = starts[at + word]! - words[word]!;
+    if (difference !== 0) return difference > 0;
+  }
+  return false;
 }
 
 function storeIntervals({ starts, regions }: Intervals): Uint8Array {

@@ -6,8 +6,8 @@ import { readPrefix } from "../../redirector/cloud-ranges/prefix.ts";
 import { type LoadedTable, loadTable, readTable, storeTable } from "../../redirector/cloud-ranges/table.ts";
 
 /**
- * Part of the redirector's benchmark, run by Bun: time to find the region of an address given as text, over the addresses at both
- * ends of every interval of the table, shuffled. Writes one JSON object. On the table that `npm run ranges` made; without one, on as
+ * Part of the redirector's benchmark, run by Bun: time to find the region of an address given as text, over an address
+ * somewhere in each interval of the table, shuffled. Writes one JSON object. On the table that `npm run ranges` made; without one, on as
  * many blocks made up.
  */
 
@@ -43,12 +43,26 @@ function nanoseconds(work: (address: string) => number): number {
 
 function addressesOf(bytes: Uint8Array): string[] {
   const { v4, v6 } = readTable(bytes);
-  const texts = Array.from(v4.starts, (start) => [24, 16, 8, 0].map((shift) => (start >>> shift) & 255).join("."));
-  for (let at = 0; at < v6.starts.length; at += 4) {
-    const groups = Array.from(v6.starts.subarray(at, at + 4)).flatMap((word) => [word >>> 16, word & 0xffff]);
-    texts.push(new URL(`http://[${groups.map((group) => group.toString(16)).join(":")}]/`).hostname.slice(1, -1));
-  }
-  return texts;
+  const starts4 = Array.from(v4.starts, BigInt);
+  const starts6 = Array.from(v6.regions, (_, i) =>
+    v6.starts.subarray(i * 4, i * 4 + 4).reduce((all, word) => (all << 32n) | BigInt(word), 0n),
+  );
+  return [
+    ...withinEach(starts4, 1n << 32n).map((address) =>
+      [24n, 16n, 8n, 0n].map((shift) => (address >> shift) & 255n).join("."),
+    ),
+    ...withinEach(starts6, 1n << 128n).map((address) => {
+      const groups = Array.from({ length: 8 }, (_, i) => ((address >> BigInt(112 - 16 * i)) & 0xffffn).toString(16));
+      return new URL(`http://[${groups.join(":")}]/`).hostname.slice(1, -1);
+    }),
+  ];
+}
+
+/** A random address in each interval. */
+function withinEach(starts: readonly bigint[], end: bigint): bigint[] {
+  return starts.map(
+    (start, i) => start + (((starts[i + 1] ?? end) - start) * BigInt(Math.floor(random() * 2 ** 32))) / 2n ** 32n,
+  );
 }
 
 function madeUpBlocks(count: number) {
