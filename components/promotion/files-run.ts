@@ -186,11 +186,12 @@ export class FilesRun {
         const from = object;
         // An upload that the store has forgotten is begun again, once.
         for (const attempt of ["first", "last"] as const) {
-          if (left.length === 0) return;
           const to = left;
-          left = await withMemoryFor(from.size, () => this.#copyFrom(source, from, path, sha256, to, attempt));
+          left = await withMemoryFor(from.size, () =>
+            this.#copyFrom(source, from, path, sha256, this.#notLost(path, to), attempt),
+          );
+          if (left.length === 0) return;
         }
-        if (left.length === 0) return;
       } catch (error) {
         if (signal.aborted) break;
         causes.push(causeAt(source, object, error));
@@ -198,6 +199,15 @@ export class FilesRun {
     }
     const cause = new Error(causes.length > 0 ? causes.join("; ") : this.nowhere(path));
     for (const mirror of left) this.#fail(mirror, path, signal.aborted ? signal.reason : cause);
+  }
+
+  /** Without the mirrors that were given up meanwhile, at which the file fails. */
+  #notLost(path: string, mirrors: readonly MirrorRun[]): MirrorRun[] {
+    return mirrors.filter((mirror) => {
+      const lost = mirror.files.lost;
+      if (lost !== undefined) this.#fail(mirror, path, lost);
+      return lost === undefined;
+    });
   }
 
   /** @returns the mirrors at which another attempt makes sense. */
@@ -210,6 +220,7 @@ export class FilesRun {
     attempt: "first" | "last",
   ): Promise<readonly MirrorRun[]> {
     const { signal } = this.#context;
+    if (mirrors.length === 0) return [];
     const content = await contentOf(source.bucket, object, sha256, signal);
     const headers = releaseFileHeaders(this.#request.project, path);
     const uploads = await Promise.all(

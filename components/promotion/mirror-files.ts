@@ -77,12 +77,16 @@ export class MirrorFiles {
     }
   }
 
-  /** Counts a failure at this mirror, which {@link attempt} does by itself. @returns the failure. */
+  /** Set once the mirror is given up. */
+  get lost(): MirrorLost | undefined {
+    return this.#lost;
+  }
+
+  /** Counts a failure at this mirror, which {@link attempt} does by itself. @returns what to say of it. */
   failed(error: unknown): unknown {
-    if (error instanceof Passing && ++this.#failuresInARow >= failuresOfALostMirror) {
-      this.#lost ??= new MirrorLost(error.message);
-    }
-    return error;
+    if (!(error instanceof Passing)) return error;
+    if (++this.#failuresInARow >= failuresOfALostMirror) this.#lost ??= new MirrorLost(error.message);
+    return this.#lost ?? error;
   }
 }
 

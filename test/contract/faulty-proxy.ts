@@ -15,6 +15,8 @@ export type Fault =
   | { readonly kind: "cut-request"; readonly after: number }
   /** The server carries it out, and the connection is cut after so many bytes of the answer's body; 0: before its head. */
   | { readonly kind: "cut-answer"; readonly after: number }
+  /** The answer's body ends after so many bytes as if that were all. */
+  | { readonly kind: "shorten"; readonly to: number }
   /** One byte of the answer's body is another. */
   | { readonly kind: "corrupt"; readonly at: number }
   /** The answer's body comes in pieces of so many bytes, with so many ms between them. */
@@ -35,13 +37,16 @@ export interface Seen {
   sent: number;
 }
 
+/** Chooses what happens to a request; undefined: it passes. */
+export type Choose = (method: string, url: string, headers: IncomingMessage["headers"]) => Fault | undefined;
+
 /** A proxy that runs. */
 export interface FaultyProxy {
   /** `127.0.0.1:<port>` */
   readonly host: string;
   readonly seen: Seen[];
   /** Chooses what happens to each request; undefined: it passes. Replaces what was chosen before. */
-  inject(choose: (method: string, url: string) => Fault | undefined): void;
+  inject(choose: Choose): void;
   close(): Promise<void>;
 }
 
@@ -55,14 +60,14 @@ export function first(times: number, matches: (method: string, url: string) => b
 /** Starts a proxy to `host:port`. The `Host` header passes unchanged, so that URLs in answers lead here. */
 export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
   const [hostname, port] = target.split(":") as [string, string];
-  let choose: (method: string, url: string) => Fault | undefined = () => undefined;
+  let choose: Choose = () => undefined;
   const seen: Seen[] = [];
   const sockets = new Set<Socket>();
   const server: Server = createServer((incoming, outgoing) => {
     const { method = "GET", url = "/" } = incoming;
     const entry: Seen = { method, url, headers: incoming.headers, at: performance.now(), sent: 0 };
     seen.push(entry);
-    pass(incoming, outgoing, { hostname, port: Number(port) }, choose(method, url), entry);
+    pass(incoming, outgoing, { hostname, port: Number(port) }, choose(method, url, incoming.headers), entry);
   });
   server.on("connection", (socket) => {
     sockets.add(socket);
@@ -92,6 +97,10 @@ function pass(
 ): void {
   if (fault?.kind === "hang") {
     incoming.resume();
+    return;
+  }
+  if (fault?.kind === "cut-request" && fault.after === 0) {
+    incoming.socket.destroy();
     return;
   }
   if (fault?.kind === "answer") {
@@ -135,7 +144,11 @@ function pass(
       answer.once("end", () => incoming.socket.destroy());
       return;
     }
-    const headers = fault?.kind === "headers" ? { ...answer.headers, ...fault.headers } : answer.headers;
+    const headers = { ...answer.headers, ...(fault?.kind === "headers" ? fault.headers : {}) };
+    // A server that is configured with its address, and not asked by the Host header, names itself.
+    const { location, host } = { location: headers.location, host: incoming.headers.host };
+    if (location !== undefined) headers.location = location.replace(`//${to.hostname}:${to.port}/`, `//${host}/`);
+    if (fault?.kind === "shorten") delete headers["content-length"];
     outgoing.writeHead(answer.statusCode ?? 502, headers);
     void relay(answer, outgoing, fault, entry).catch(() => outgoing.destroy());
   });
@@ -160,6 +173,11 @@ async function relay(
         bytes = piece.subarray(0, fault.after - at);
         entry.sent += bytes.length;
         outgoing.write(bytes, () => outgoing.destroy());
+        answer.destroy();
+        return;
+      }
+      if (fault?.kind === "shorten" && at + piece.length > fault.to) {
+        outgoing.end(piece.subarray(0, fault.to - at));
         answer.destroy();
         return;
       }

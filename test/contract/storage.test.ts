@@ -151,7 +151,10 @@ for (const kind of ["gcs", "s3"] as const) {
 test("one download goes to both stores, and a destination that fails does not stop the other", async () => {
   await stores.makeBucket("gcs", "bucket-fan");
   await stores.makeBucket("s3", "bucket-fan");
-  const [gcs, s3] = [storage.open({ kind: "gcs", bucket: "bucket-fan" }), storage.open({ kind: "s3", bucket: "bucket-fan" })];
+  const [gcs, s3] = [
+    storage.open({ kind: "gcs", bucket: "bucket-fan" }),
+    storage.open({ kind: "s3", bucket: "bucket-fan" }),
+  ];
   const bytes = randomBytes(20 * 1024 * 1024);
   const content = await measure(inPieces(bytes));
   await put(s3, "taken", Buffer.from("in the way"));

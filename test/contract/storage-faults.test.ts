@@ -1,0 +1,299 @@
+/** Release files through networks and stores that fail: all that may pass is repeated, and nothing wrong is ever committed. */
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { after, before, beforeEach, describe, test } from "node:test";
+import { GetObjectCommand } from "@aws-sdk/client-s3";
+import { promoteFiles } from "../../components/promotion/files.ts";
+import { takeStockOfFiles } from "../../components/promotion/files-stock.ts";
+import type { FileMirror, FilesRequest, Outcome } from "../../components/promotion/request.ts";
+import { type Choose, type Fault, type FaultyProxy, startFaultyProxy } from "./faulty-proxy.ts";
+import { type ObjectStores, startObjectStores } from "./object-stores.ts";
+
+const mebibyte = 1024 * 1024;
+
+let stores: ObjectStores;
+let proxies: { gcs: FaultyProxy; s3: FaultyProxy };
+let world = 0;
+before(async () => {
+  stores = await startObjectStores();
+  proxies = {
+    gcs: await startFaultyProxy(new URL(stores.gcs).host),
+    s3: await startFaultyProxy(new URL(stores.s3).host),
+  };
+});
+after(async () => {
+  await proxies.gcs.close();
+  await proxies.s3.close();
+  await stores.stop();
+});
+beforeEach(async () => {
+  world++;
+  await stores.makeBucket("gcs", `staging-${world}`);
+  await stores.makeBucket("gcs", `prod-${world}`);
+  await stores.makeBucket("s3", `prod-${world}`);
+  for (const proxy of Object.values(proxies)) {
+    proxy.inject(answersStatusQueries());
+    proxy.seen.length = 0;
+  }
+});
+
+type Matches = (...request: Parameters<Choose>) => boolean;
+
+/**
+ * fake-gcs-server takes a query of an upload's status for its end and commits what it has (facts): the proxy answers in its place,
+ * as the real service does (https://cloud.google.com/storage/docs/performing-resumable-uploads#status-check), that nothing has come
+ * beyond the chunks that were answered.
+ */
+function answersStatusQueries(choose: Choose = () => undefined): Choose {
+  const arrived = new Map<string, number>();
+  return (method, url, headers) => {
+    const range = /^bytes (?:(\d+)-(\d+)|\*)\/\d+$/.exec(String(headers["content-range"] ?? ""));
+    if (method !== "PUT" || range === null) return choose(method, url, headers);
+    if (range[1] === undefined) {
+      const count = arrived.get(url) ?? 0;
+      return { kind: "answer", status: 308, headers: count === 0 ? {} : { range: `bytes=0-${count - 1}` } };
+    }
+    const fault = choose(method, url, headers);
+    if (fault === undefined) arrived.set(url, Number(range[2]) + 1);
+    return fault;
+  };
+}
+
+/** Breaks the matching requests number `from` to `to`, the first being 1. */
+function breaking(matches: Matches, [from, to]: readonly [number, number], fault: Fault): Choose {
+  let count = 0;
+  return (...request) => {
+    if (!matches(...request)) return undefined;
+    count++;
+    return count >= from && count <= to ? fault : undefined;
+  };
+}
+
+const isWrite: Matches = (method) => method === "PUT" || method === "POST";
+const isDownload: Matches = (_method, url) => url.includes("alt=media");
+const isPart: Matches = (method, url) => method === "PUT" && url.includes("partNumber=");
+const isChunk: Matches = (method, _url, headers) => method === "PUT" && "content-range" in headers;
+const isCompletion: Matches = (method, url) => method === "POST" && url.includes("uploadId=");
+
+/** The requests that the proxy has seen and that match. */
+function seen(proxy: FaultyProxy, matches: Matches): FaultyProxy["seen"] {
+  return proxy.seen.filter(({ method, url, headers }) => matches(method, url, headers));
+}
+
+function sha256(content: Uint8Array): string {
+  return createHash("sha256").update(content).digest("hex");
+}
+
+function request(
+  kind: "gcs" | "s3",
+  files: Record<string, Uint8Array>,
+  more: Partial<FilesRequest> = {},
+): FilesRequest {
+  const mirror: FileMirror = { name: "one", kind, bucket: `prod-${world}`, region: "us-east-1" };
+  return {
+    project: "kops",
+    files: Object.entries(files)
+      .map(([path, content]) => `${path} sha256:${sha256(content)}\n`)
+      .sort()
+      .join(""),
+    prefix: "kops",
+    staging: `staging-${world}`,
+    mirrors: [mirror],
+    removalShare: 1,
+    storage: {
+      gcsEndpoint: `http://${proxies.gcs.host}/storage/v1/`,
+      s3Endpoint: `http://${proxies.s3.host}`,
+      s3UsePathStyle: true,
+    },
+    ...more,
+  };
+}
+
+async function stage(files: Record<string, Uint8Array>): Promise<void> {
+  for (const [path, content] of Object.entries(files)) await stores.stage(`staging-${world}`, path, content);
+}
+
+async function promote(asked: FilesRequest): Promise<Outcome> {
+  return await promoteFiles(asked, undefined, { signal: new AbortController().signal, report: () => {} });
+}
+
+/** What the mirror serves, asked past the proxy. */
+async function served(kind: "gcs" | "s3", path: string): Promise<Buffer | undefined> {
+  const Key = `binaries/kops/${path}`;
+  if (kind === "gcs") return (await stores.served(`prod-${world}`, Key))?.bytes;
+  try {
+    const { Body } = await stores.s3Client.send(new GetObjectCommand({ Bucket: `prod-${world}`, Key }));
+    return Buffer.from(await Body!.transformToByteArray());
+  } catch (error) {
+    if ((error as Error).name === "NoSuchKey") return undefined;
+    throw error;
+  }
+}
+
+for (const kind of ["gcs", "s3"] as const) {
+  describe(`the mirror is in ${kind} and`, () => {
+    const small = { file: randomBytes(50_000) };
+    const large = { file: randomBytes(20 * mebibyte + 11) };
+
+    const passing: Record<string, { files: Record<string, Uint8Array>; choose: () => Choose }> = {
+      "answers 500 twice": { files: small, choose: () => breaking(isWrite, [1, 2], { kind: "answer", status: 500 }) },
+      "answers 503 in the middle of a large file": {
+        files: large,
+        choose: () => breaking(isWrite, [3, 3], { kind: "answer", status: 503 }),
+      },
+      "breaks the first three connections": {
+        files: small,
+        choose: () => breaking(() => true, [1, 3], { kind: "cut-request", after: 0 }),
+      },
+      "breaks in the middle of a small file": {
+        files: small,
+        choose: () => breaking(isWrite, [1, 1], { kind: "cut-request", after: 20_000 }),
+      },
+      "breaks in the middle of a chunk, twice": {
+        files: large,
+        choose: () => breaking(isWrite, [2, 3], { kind: "cut-request", after: 3 * mebibyte }),
+      },
+      "loses the answer to a small file's creation": {
+        files: small,
+        choose: () => breaking(isWrite, [1, 1], { kind: "cut-answer", after: 0 }),
+      },
+      "answers slowly": { files: small, choose: () => () => ({ kind: "slow", piece: 200, every: 5 }) },
+    };
+    for (const [what, { files, choose }] of Object.entries(passing)) {
+      test(`${what}: the file arrives whole, and only once`, async () => {
+        await stage(files);
+        proxies[kind].inject(answersStatusQueries(choose()));
+        const outcome = await promote(request(kind, files));
+        assert.deepEqual(outcome.failures, []);
+        assert.equal(sha256((await served(kind, "file"))!), sha256(files["file"]!));
+        proxies[kind].inject(() => undefined);
+        const stock = await takeStockOfFiles(request(kind, files), {
+          signal: new AbortController().signal,
+          report: () => {},
+        });
+        assert.deepEqual(stock.incomplete, {});
+      });
+    }
+
+    test("says 429 with Retry-After: nobody asks it again before that", async () => {
+      const files = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`f${i}`, randomBytes(100)]));
+      await stage(files);
+      const refusal: Fault = { kind: "answer", status: 429, headers: { "retry-after": "1" } };
+      proxies[kind].inject(breaking(isWrite, [1, 1], refusal));
+      const outcome = await promote(request(kind, files));
+      assert.deepEqual(outcome.failures, []);
+      const [refused] = seen(proxies[kind], isWrite);
+      // Those that were on their way already may still come; whoever asks after the answer has arrived waits.
+      const tooEarly = proxies[kind].seen.filter(({ at }) => at > refused!.at + 400 && at < refused!.at + 950);
+      assert.deepEqual(tooEarly, []);
+    });
+
+    test("refuses for good: one clear error, no repetition, nothing there", async () => {
+      await stage(small);
+      proxies[kind].inject(breaking(isWrite, [1, 99], { kind: "answer", status: 403, body: forbidden(kind) }));
+      const outcome = await promote(request(kind, small));
+      assert.equal(outcome.failures.length, 1);
+      assert.match(
+        outcome.failures[0]!,
+        new RegExp(
+          `^project kops, file file sha256:\\w+, mirror one: ${kind === "gcs" ? "gs" : "s3"}://prod-${world}/\\S+: HTTP 403 .*not allowed`,
+        ),
+      );
+      assert.equal(seen(proxies[kind], isWrite).length, 1);
+    });
+  });
+}
+
+test("a dead mirror is given up, once for all its files", async () => {
+  const files = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`f${i}`, randomBytes(100)]));
+  await stage(files);
+  // Staging and the listing answer, the writes do not.
+  proxies.s3.inject(breaking(isWrite, [1, 9_999], { kind: "cut-request", after: 0 }));
+  const outcome = await promote(request("s3", files));
+  assert.match(outcome.failures.at(-1) ?? "", /^project kops, mirror one: given up with \d+ files to go: /);
+  assert.ok(outcome.failures.length <= 4, `${outcome.failures.length} lines`);
+  assert.equal(outcome.incomplete["one"]?.split("\n").length, 31);
+  proxies.s3.inject(() => undefined);
+  const again = await promote(request("s3", files));
+  assert.deepEqual(again.failures, []);
+});
+
+describe("staging", () => {
+  const large = { file: randomBytes(20 * mebibyte + 11) };
+  test("breaks in the middle of a download: it goes on from there", async () => {
+    await stage(large);
+    proxies.gcs.inject(breaking(isDownload, [1, 3], { kind: "cut-answer", after: 5 * mebibyte }));
+    const outcome = await promote(request("s3", large));
+    assert.deepEqual(outcome.failures, []);
+    assert.equal(sha256((await served("s3", "file"))!), sha256(large.file));
+    const ranges = seen(proxies.gcs, isDownload).map(({ headers }) => headers.range);
+    assert.equal(ranges[0], undefined);
+    assert.ok(
+      ranges.slice(1).every((range) => /^bytes=[1-9]\d*-$/.test(range ?? "")),
+      String(ranges),
+    );
+  });
+
+  test("ends a download early as if that were all: it goes on from there", async () => {
+    await stage(large);
+    proxies.gcs.inject(breaking(isDownload, [1, 1], { kind: "shorten", to: 5 * mebibyte }));
+    assert.deepEqual((await promote(request("s3", large))).failures, []);
+    assert.equal(sha256((await served("s3", "file"))!), sha256(large.file));
+  });
+
+  for (const size of [50_000, 20 * mebibyte]) {
+    test(`changes a bit of ${size} bytes on the way: nothing becomes visible`, async () => {
+      const files = { file: randomBytes(size) };
+      await stage(files);
+      proxies.gcs.inject(answersStatusQueries(breaking(isDownload, [1, 99], { kind: "corrupt", at: size / 2 })));
+      for (const kind of ["gcs", "s3"] as const) {
+        const outcome = await promote(request(kind, files));
+        assert.match(outcome.failures.join("\n"), /file has sha256:\w+, which is not what the manifest says/);
+        assert.equal(await served(kind, "file"), undefined);
+      }
+    });
+  }
+});
+
+test("a resumable upload that the store has forgotten is begun again", async () => {
+  const files = { file: randomBytes(20 * mebibyte) };
+  await stage(files);
+  proxies.gcs.inject(answersStatusQueries(breaking(isChunk, [2, 2], { kind: "answer", status: 410 })));
+  const outcome = await promote(request("gcs", files));
+  assert.deepEqual(outcome.failures, []);
+  assert.equal(sha256((await served("gcs", "file"))!), sha256(files.file));
+});
+
+test("a multipart upload that an earlier run left behind is resumed: only the parts that lack are sent", async () => {
+  const files = { file: randomBytes(30 * mebibyte) };
+  await stage(files);
+  const stop = new AbortController();
+  let parts = 0;
+  proxies.s3.inject((...one) => {
+    if (!isPart(...one) || ++parts < 3) return undefined;
+    stop.abort(new Error("stopped")); // as a kill: no word to the store
+    return { kind: "cut-request", after: 100 };
+  });
+  const outcome = await promoteFiles(request("s3", files), undefined, { signal: stop.signal, report: () => {} });
+  assert.match(outcome.failures.join("\n"), /stopped with 1 file to go/);
+  assert.equal(await served("s3", "file"), undefined);
+  proxies.s3.inject(() => undefined);
+  proxies.s3.seen.length = 0;
+  assert.deepEqual((await promote(request("s3", files))).failures, []);
+  assert.deepEqual(seen(proxies.s3, isPart).length, 2);
+  assert.equal(sha256((await served("s3", "file"))!), sha256(files.file));
+});
+
+test("the answer to a multipart upload's completion is lost: the file is there, and that is no failure", async () => {
+  const files = { file: randomBytes(10 * mebibyte) };
+  await stage(files);
+  proxies.s3.inject(breaking(isCompletion, [1, 1], { kind: "cut-answer", after: 0 }));
+  assert.deepEqual((await promote(request("s3", files))).failures, []);
+  assert.equal(sha256((await served("s3", "file"))!), sha256(files.file));
+});
+
+function forbidden(kind: "gcs" | "s3"): string {
+  return kind === "gcs"
+    ? JSON.stringify({ error: { code: 403, message: "robot is not allowed to create objects" } })
+    : '<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>robot is not allowed to create objects</Message></Error>';
+}
