@@ -3,6 +3,7 @@ import type { Address } from "./address.ts";
 import { type Behaviour, Conflict } from "./behaviours/behaviour.ts";
 import { dnsRecords, resolve } from "./dns.ts";
 import type { Inventory, Resource } from "./inventory.ts";
+import { listing } from "./listings.ts";
 import { inUse, missingReference, type Refused } from "./references.ts";
 
 /** What the control API serves. */
@@ -31,6 +32,7 @@ class Refusal extends Error {
  * - `DELETE /v1/resources?type=&id=` -> 204, also if it is absent; 409 where the cloud refuses. With `&lose=true` it is lost with all that is
  *   in it, as in a disaster: nothing is asked
  * - `GET /v1/load-balancers`, `GET /v1/dns`, `GET /v1/resolve?host=&port=`, `GET /v1/status`
+ * - `GET /apis/...`: the clouds' own lists, see {@link listing}
  *
  * Errors are `{error: "<the cloud's words>"}`.
  */
@@ -135,8 +137,11 @@ async function answer(
     }
     case "GET /v1/status":
       return { status: 200, body: await cloud.status() };
-    default:
-      throw new Refusal(404, `The control API has no ${at}`);
+    default: {
+      const list = request.method === "GET" ? listing(cloud.inventory, url) : undefined;
+      if (list === undefined) throw new Refusal(404, `The control API has no ${at}`);
+      return { status: 200, body: list };
+    }
   }
 }
 

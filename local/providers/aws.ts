@@ -4,4 +4,9 @@ import { awsKind } from "./aws-kinds.ts";
 import { cloudAddress } from "./cloud-address.ts";
 import { emulatedProvider } from "./provider.ts";
 
-serve(() => emulatedProvider({ name: "aws", kind: awsKind, functions: awsFunctions }, cloudAddress()));
+serve(() => emulatedProvider({ name: "aws", kind: awsKind, functions: awsFunctions, importedId }, cloudAddress()));
+
+/** What is in another region than the provider's is imported as `<id>@<region>` (pulumi-aws 7, "Enhanced region support"). */
+function importedId(_type: string, id: string): string {
+  return id.replace(/@[a-z]+(-[a-z]+)+-\d+$/, "");
+}

@@ -1,7 +1,13 @@
 import { serve } from "../../components/plugin-protocol.ts";
 import { cloudAddress } from "./cloud-address.ts";
 import { gcpFunctions } from "./gcp-functions.ts";
-import { gcpKind } from "./gcp-kinds.ts";
+import { gcpKind, projectNumber } from "./gcp-kinds.ts";
 import { emulatedProvider } from "./provider.ts";
 
-serve(() => emulatedProvider({ name: "gcp", kind: gcpKind, functions: gcpFunctions }, cloudAddress()));
+serve(() => emulatedProvider({ name: "gcp", kind: gcpKind, functions: gcpFunctions, importedId }, cloudAddress()));
+
+/** Services and their objectives are imported by the project's id or its number, and have the number in their ids. */
+function importedId(type: string, id: string): string {
+  if (!/^gcp:monitoring\/(customService|slo):/.test(type)) return id;
+  return id.replace(/^projects\/[^/]+\//, `projects/${projectNumber}/`);
+}

@@ -24,6 +24,8 @@ export interface Emulation {
   readonly kind: (token: string) => Kind;
   /** Functions by token, e.g. `aws:iam/getPolicyDocument:getPolicyDocument`. */
   readonly functions: Readonly<Record<string, ProviderFunction>>;
+  /** The id of what an import names in another of the forms that the real provider takes. */
+  readonly importedId?: (type: string, id: string) => string;
 }
 
 /**
@@ -104,7 +106,8 @@ export function emulatedProvider(emulation: Emulation, address: string): Resourc
       return { outputs: outputsOf(made, kind, schema) };
     },
 
-    async read({ type, id }) {
+    async read({ type, id: asked }) {
+      const id = emulation.importedId?.(type, asked) ?? asked;
       const found = await cloud.find(type, id);
       return found && { id, inputs: found.inputs, outputs: outputsOf(found, emulation.kind(type), schemaOf(type)) };
     },

@@ -60,13 +60,17 @@ export class Stack {
   /**
    * Writes the stack's config: Pulumi.local.yaml with the addresses of this rehearsal, and a manifests folder.
    * @param manifests absolute, or relative to the project's root.
+   * @param settings further ones, by full key (`artifacts:protection`).
    */
-  async configure(manifests: string): Promise<void> {
+  async configure(manifests: string, settings: Readonly<Record<string, unknown>> = {}): Promise<void> {
     const document = parseDocument(await readFile(join(projectRoot, "Pulumi.local.yaml"), "utf8"));
     const set = (key: string, value: unknown): void => document.setIn(["config", key], document.createNode(value));
     set("gcp:storageCustomEndpoint", this.#rehearsal.gcsEndpoint);
     set("aws:endpoints", [{ s3: this.#rehearsal.s3Endpoint }]);
+    set("gcp:monitoringCustomEndpoint", `${this.#rehearsal.control}/apis/monitoring/`);
+    set("cloudflare:baseUrl", `${this.#rehearsal.control}/apis/cloudflare/client/v4`);
     set("artifacts:manifests", manifests);
+    for (const [key, value] of Object.entries(settings)) set(key, value);
     await writeFile(this.#configFile, document.toString());
   }
 

@@ -1,0 +1,47 @@
+/** The lists by which a program finds the things that the clouds number themselves, in the clouds' own forms. */
+import type { Inventory, Resource } from "./inventory.ts";
+import { text } from "./values.ts";
+
+/**
+ * Answers a GET below `/apis/`: `/apis/monitoring/` stands for https://monitoring.googleapis.com/ (v3 of most lists, v1 of dashboards;
+ * `pageSize`, `pageToken`), `/apis/cloudflare/client/v4/` for Cloudflare's API (`per_page`, `page`). undefined: there is no such list.
+ */
+export function listing(inventory: Inventory, url: URL): object | undefined {
+  const [, collection] = /^\/apis\/monitoring\/v[13]\/projects\/[^/]+\/(\w+)$/.exec(url.pathname) ?? [];
+  if (collection !== undefined && Object.hasOwn(collections, collection)) {
+    const all = inventory.list(collections[collection]).map((resource) => ({
+      name: resource.id,
+      displayName: displayName(resource),
+    }));
+    const from = Number(url.searchParams.get("pageToken") || 0);
+    const to = from + Number(url.searchParams.get("pageSize") || 100);
+    return { [collection]: all.slice(from, to), ...(to < all.length && { nextPageToken: String(to) }) };
+  }
+  const [, zone] = /^\/apis\/cloudflare\/client\/v4\/zones\/(\w+)\/dns_records$/.exec(url.pathname) ?? [];
+  if (zone === undefined) return undefined;
+  const all = inventory.list("cloudflare:index/dnsRecord:DnsRecord").filter(({ inputs }) => inputs["zoneId"] === zone);
+  const size = Number(url.searchParams.get("per_page") || 100);
+  const page = Number(url.searchParams.get("page") || 1);
+  return {
+    success: true,
+    result: all
+      .slice((page - 1) * size, page * size)
+      .map(({ id, inputs }) => ({ id, name: text(inputs, "name"), comment: inputs["comment"] })),
+    result_info: { page, per_page: size, total_count: all.length, total_pages: Math.ceil(all.length / size) },
+  };
+}
+
+const collections: Readonly<Record<string, string>> = {
+  alertPolicies: "gcp:monitoring/alertPolicy:AlertPolicy",
+  dashboards: "gcp:monitoring/dashboard:Dashboard",
+  notificationChannels: "gcp:monitoring/notificationChannel:NotificationChannel",
+  uptimeCheckConfigs: "gcp:monitoring/uptimeCheckConfig:UptimeCheckConfig",
+};
+
+/** A dashboard is one JSON document, its name in it. */
+function displayName({ inputs }: Resource): unknown {
+  const document = inputs["dashboardJson"];
+  return typeof document === "string"
+    ? (JSON.parse(document) as { displayName?: string }).displayName
+    : inputs["displayName"];
+}
