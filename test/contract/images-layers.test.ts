@@ -1,0 +1,157 @@
+/** The S3 copies of image layers, on versitygw: what is referred to is there, what is not is gone, whatever other projects do. */
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, before, describe, it } from "node:test";
+import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
+import { imagePromotion } from "../../components/promotion/images.ts";
+import type { Context, ImagesRequest } from "../../components/promotion/request.ts";
+import { type ObjectStores, startObjectStores } from "./object-stores.ts";
+import { Pusher, sha256, startRegistry, type TestRegistry } from "./registries.ts";
+
+const context: Context = { signal: new AbortController().signal, report: () => {} };
+
+describe("layers in S3", () => {
+  let stores: ObjectStores;
+  let registry: TestRegistry;
+  const promotion = imagePromotion();
+  before(async () => {
+    [stores, registry] = await Promise.all([startObjectStores(), startRegistry("olareg")]);
+    for (const name of ["layers-a", "layers-b"]) await stores.makeBucket("s3", name);
+  });
+  after(async () => {
+    await promotion.close();
+    await Promise.all([stores.stop(), registry.remove()]);
+  });
+
+  const requestOf = (project: string, images: string, buckets = ["layers-a", "layers-b"]): ImagesRequest => ({
+    project,
+    images,
+    prefix: project,
+    staging: `${registry.host}/staging/${project}`,
+    mirrors: [{ name: "m0", repository: `${registry.host}/images` }],
+    layerMirrors: buckets.map((bucket) => ({ name: bucket, bucket, region: "us-east-1" })),
+    mutableTags: [],
+    removalShare: 1,
+    storage: { s3Endpoint: stores.s3, s3UsePathStyle: true },
+  });
+
+  async function keys(bucket: string, prefix: string): Promise<string[]> {
+    const list = await stores.s3Client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
+    return (list.Contents ?? []).map(({ Key = "" }) => Key.slice(prefix.length)).sort();
+  }
+
+  const layersIn = (bucket: string) => keys(bucket, "containers/images/");
+  const staging = (project: string, image = "app") => new Pusher(registry.host, `staging/${project}/${image}`);
+
+  async function promote(request: ImagesRequest, before?: ImagesRequest): Promise<void> {
+    const outcome = await promotion.promote(request, before && { request: before, incomplete: {} }, context);
+    assert.deepEqual([outcome.failures, outcome.incomplete], [[], {}]);
+  }
+
+  it("each layer is there once, verified, and goes with the last image of any project that needs it", async () => {
+    const shared = randomBytes(5_000);
+    const large = randomBytes(20 * 1024 * 1024);
+    const one = await staging("one").image({ layers: [shared, large] });
+    const child = await staging("two").image({ layers: [shared, randomBytes(100)] });
+    const two = await staging("two").index([child]);
+    const [requestOne, requestTwo] = [
+      requestOf("one", `app:v1 ${one.digest}\n`),
+      requestOf("two", `app:v1 ${two.digest}\n`),
+    ];
+    await Promise.all([promote(requestOne), promote(requestTwo)]);
+    for (const bucket of ["layers-a", "layers-b"]) {
+      const held = await layersIn(bucket);
+      assert.equal(held.length, 5, "two configs, three layers");
+      for (const layer of [shared, large]) {
+        assert.ok(held.includes(sha256(layer)));
+        const object = new GetObjectCommand({ Bucket: bucket, Key: `containers/images/${sha256(layer)}` });
+        const { Body } = await stores.s3Client.send(object);
+        assert.equal(sha256(await Body!.transformToByteArray()), sha256(layer));
+      }
+    }
+    const stock = await promotion.takeStock(requestTwo, context);
+    assert.deepEqual([stock.incomplete, stock.failures], [{}, []]);
+
+    const gone = await promotion.remove({ request: requestOne, incomplete: {} }, context);
+    assert.deepEqual([gone.failures, gone.incomplete], [[], {}]);
+    for (const bucket of ["layers-a", "layers-b"]) {
+      const held = await layersIn(bucket);
+      assert.equal(held.length, 3);
+      assert.ok(held.includes(sha256(shared)), "the other project needs it");
+      assert.ok(!held.includes(sha256(large)));
+    }
+    await promotion.remove({ request: requestTwo, incomplete: {} }, context);
+    for (const bucket of ["layers-a", "layers-b"]) assert.deepEqual(await keys(bucket, "containers/"), []);
+  });
+
+  it("two projects at once, one bringing what the other takes away, lose no layer", async () => {
+    const layers = [randomBytes(1_000), randomBytes(2_000), randomBytes(3_000)];
+    for (let round = 0; round < 5; round++) {
+      const [leaving, coming] = [`leaving${round}`, `coming${round}`];
+      const old = await staging(leaving).image({ layers });
+      const fresh = await staging(coming).image({ layers });
+      const before = requestOf(leaving, `app:v1 ${old.digest}\n`, ["layers-a"]);
+      await promote(before);
+      const request = requestOf(coming, `app:v1 ${fresh.digest}\n`, ["layers-a"]);
+      const [removed] = await Promise.all([
+        promotion.remove({ request: before, incomplete: {} }, context),
+        promote(request),
+      ]);
+      assert.deepEqual(removed.failures, []);
+      const held = await layersIn("layers-a");
+      for (const layer of layers) assert.ok(held.includes(sha256(layer)), `round ${round}`);
+      await promotion.remove({ request, incomplete: {} }, context);
+    }
+    assert.deepEqual(await keys("layers-a", "containers/"), []);
+  });
+
+  it("a new tag of a promoted digest asks no bucket anything, a new bucket is filled", async () => {
+    const image = await staging("grow").image();
+    const before = requestOf("grow", `app:v1 ${image.digest}\n`, ["layers-a"]);
+    await promote(before);
+    const tagged = {
+      ...before,
+      images: `app:v1 ${image.digest}\napp:v2 ${image.digest}\n`,
+      storage: { s3Endpoint: "http://127.0.0.1:1" },
+    };
+    await promote(tagged, before);
+    const grown = requestOf("grow", tagged.images, ["layers-a", "layers-b"]);
+    await promote(grown, { ...tagged, storage: grown.storage });
+    assert.equal((await layersIn("layers-b")).length, 3);
+    await promotion.remove({ request: grown, incomplete: {} }, context);
+  });
+
+  it("a layer that was lost is drift, and comes back", async () => {
+    const image = await staging("drift").image();
+    const request = requestOf("drift", `app:v1 ${image.digest}\n`, ["layers-a"]);
+    await promote(request);
+    const [lost] = await layersIn("layers-a");
+    await stores.s3Client.send(new DeleteObjectCommand({ Bucket: "layers-a", Key: `containers/images/${lost}` }));
+    const { incomplete } = await promotion.takeStock(request, context);
+    assert.deepEqual(incomplete, { "layers-a": `+ app:v1 ${image.digest}\n` });
+    const outcome = await promotion.promote(request, { request, incomplete }, context);
+    assert.deepEqual([outcome.failures, outcome.incomplete], [[], {}]);
+    assert.equal((await layersIn("layers-a")).length, 3);
+    await promotion.remove({ request, incomplete: {} }, context);
+  });
+
+  it("an image that no registry has any more still takes its layers along", async () => {
+    const image = await staging("lost").image();
+    const request = requestOf("lost", `app:v1 ${image.digest}\n`, ["layers-a"]);
+    await promote(request);
+    for (const repository of ["images/lost/app", "staging/lost/app"]) {
+      await fetch(`http://${registry.host}/v2/${repository}/manifests/${image.digest}`, { method: "DELETE" });
+    }
+    const outcome = await promotion.remove({ request, incomplete: {} }, context);
+    assert.deepEqual([outcome.failures, outcome.incomplete], [[], {}]);
+    assert.deepEqual(await keys("layers-a", "containers/"), []);
+  });
+
+  it("a bucket that is not there leaves the registries complete", async () => {
+    const image = await staging("nobucket").image();
+    const request = requestOf("nobucket", `app:v1 ${image.digest}\n`, ["absent"]);
+    const outcome = await promotion.promote(request, undefined, context);
+    assert.match(outcome.failures.join("\n"), /^nobucket: app@sha256:.*: absent: /);
+    assert.deepEqual(Object.keys(outcome.incomplete), ["absent"]);
+  });
+});
