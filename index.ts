@@ -28,7 +28,7 @@ if (process.env["ARTIFACTS_ADOPT"]) {
 const identities = new Identities("identities", config);
 
 /** Where production is served from, the canonical mirrors first. */
-const mirrors = new Mirrors("mirrors", { ...config, writers: [identities.deploy] });
+const mirrors = new Mirrors("mirrors", { ...config, writers: [identities.deploy], auditors: [identities.preview] });
 const { images: imageMirrors, files: fileMirrors } = mirrors.addresses;
 
 /** For each project: where it pushes, and what of it is in production. */

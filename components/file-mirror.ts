@@ -20,6 +20,8 @@ export interface FileMirrorArgs {
   readonly region: Region;
   /** The only ones who write in Cloud Storage: IAM principals. In S3 only the account's own roles can. */
   readonly writers: readonly pulumi.Input<string>[];
+  /** Who lists what is there, to compare it with the manifests: IAM principals. In S3 the account's own roles can. */
+  readonly auditors: readonly pulumi.Input<string>[];
   /** Bucket in Cloud Storage that gets the log of a mirror there; undefined: none is kept. */
   readonly logBucket: pulumi.Input<string> | undefined;
   readonly protection: boolean;
@@ -67,6 +69,11 @@ export class FileMirror extends pulumi.ComponentResource {
     new BucketIAMBinding(
       `${name}-reader`,
       { bucket: bucket.name, role: "roles/storage.legacyObjectReader", members: ["allUsers"] },
+      { parent: this },
+    );
+    new BucketIAMBinding(
+      `${name}-auditor`,
+      { bucket: bucket.name, role: "roles/storage.objectViewer", members: [...args.auditors] },
       { parent: this },
     );
     new BucketIAMBinding(

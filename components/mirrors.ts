@@ -16,6 +16,8 @@ export interface MirrorsArgs {
   readonly awsRegions: readonly Region[];
   /** The only ones who write: IAM principals. */
   readonly writers: readonly pulumi.Input<string>[];
+  /** Who compares what is there with the manifests: IAM principals. */
+  readonly auditors: readonly pulumi.Input<string>[];
   /** Scan the canonical mirror's images; the others hold the same. */
   readonly vulnerabilityScanning: boolean;
   /** Log the reads of files in Google Cloud. */

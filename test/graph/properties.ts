@@ -54,7 +54,10 @@ export const properties: Readonly<Record<string, Property>> = {
       const own = resources.filter((resource) => owner(resource) === name);
       if (!own.some(isPublic)) violations.push(`${name} is not public`);
       if (/-aws-/.test(name)) continue; // in AWS the account's own roles write: see the property of identities
-      const writers = own.filter((resource) => isGrant(resource) && !isPublic(resource));
+      const writers = own.filter(
+        (resource) =>
+          isGrant(resource) && !isPublic(resource) && resource.inputs["role"] !== "roles/storage.objectViewer",
+      );
       const project = String(own.find(({ inputs }) => inputs["project"])?.inputs["project"]);
       for (const writer of writers) {
         if (JSON.stringify(membersOf(writer)) !== JSON.stringify([identity("deploy", project)])) {
