@@ -99,7 +99,10 @@ class Lines {
   }
 }
 
-/** The list or map whose first line the cursor is on. */
+/**
+ * The list or map whose first line the cursor is on. It ends at the first line that is not one of its own; what no list
+ * or map around it takes either leaves the text unfinished, and so irregular.
+ */
 function block(lines: Lines, indent: number, depth: number): Node {
   if (depth > maximalDepth) throw irregular;
   return startsItem(lines) ? list(lines, indent, depth) : map(lines, indent, depth);
@@ -118,7 +121,6 @@ function list(lines: Lines, indent: number, depth: number): ListNode {
     while (lines.text.charCodeAt(lines.at) === space) lines.at++;
     items.push(item(lines, indent + lines.at - itemStart, depth + 1));
   }
-  if (!lines.done && lines.indent > indent) throw irregular;
   return { kind: "list", items, start, end: items.at(-1)?.end ?? start };
 }
 
@@ -132,7 +134,6 @@ function item(lines: Lines, column: number, depth: number): Node {
     return map(lines, column, depth);
   }
   lines.finishLine();
-  if (!lines.done && lines.indent >= column) throw irregular;
   return node;
 }
 
@@ -147,7 +148,6 @@ function map(lines: Lines, indent: number, depth: number): MapNode {
     lines.at++;
     entries.push({ key, value: value(lines, indent, depth) });
   } while (!lines.done && lines.indent === indent && !startsItem(lines));
-  if (!lines.done && lines.indent > indent) throw irregular;
   return { kind: "map", entries, start, end: entries.at(-1)?.value.end ?? start };
 }
 

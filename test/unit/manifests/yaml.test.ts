@@ -65,6 +65,7 @@ test("the fast parser leaves to the yaml package what it does not know for sure"
     "a: b\n c: d",
     "- a\n  b: c",
     "a: b\n- c",
+    `${"a".repeat(1025)}: b`,
   ])
     assert.equal(parseRegular(text), undefined, text);
 });
