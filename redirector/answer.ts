@@ -3,7 +3,10 @@ import type { Answer, HeaderSet } from "./request.ts";
 import type { RefusedRoute } from "./route.ts";
 
 /** The answer to a decision that needs nothing more to be found out. `ready` is why this instance is not ready, if it is not. */
-export function answerTo(decision: Exclude<Decision, { kind: "check" }>, notReady: string | undefined): Answer {
+export function answerTo(
+  decision: Exclude<Decision, { kind: "check" | "page" }>,
+  notReady: string | undefined,
+): Answer {
   switch (decision.kind) {
     case "redirect":
       return {

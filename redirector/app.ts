@@ -1,10 +1,12 @@
 import { accessFields } from "./access-log.ts";
 import { answerTo } from "./answer.ts";
+import type { Assets } from "./catalogue/assets.ts";
+import { createPages } from "./catalogue/pages.ts";
 import { type Caller, type CloudRanges, callerOf } from "./client.ts";
 import type { RedirectorConfig } from "./config.ts";
 import { type Decision, decide, type Mirrors } from "./decide.ts";
 import type { Log } from "./log.ts";
-import type { RequestMetrics } from "./metrics.ts";
+import type { RequestMetrics, RouteName } from "./metrics.ts";
 import { mirrorOf } from "./mirrors.ts";
 import type { Answer, IncomingRequest } from "./request.ts";
 import { route } from "./route.ts";
@@ -23,6 +25,8 @@ export interface Surroundings {
   holds(mirror: string, url: string): boolean | Promise<boolean>;
   readonly metrics: RequestMetrics;
   readonly log: Log;
+  /** What the page of the catalogue is made of; without it browsers are answered as terminals are. */
+  readonly assets?: Assets | undefined;
   /** Why this instance should get no new requests, if so. */
   readonly leaving: () => string | undefined;
 }
@@ -38,6 +42,7 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
     files,
     layers: files.filter((mirror) => mirror.site.layers),
   };
+  const pages = createPages(config, mirrors, surroundings.assets);
   const callerFrom = callerOf(config, ranges);
   const longest = config.limits.targetBytes;
   const { sample } = config.log;
@@ -47,12 +52,11 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
     return leaving() ?? (anyHealthy ? undefined : "no mirror is healthy");
   }
 
-  function finish(request: IncomingRequest, caller: Caller, decision: Final, started: number): Answer {
-    const answer = answerTo(decision, decision.kind === "plain" && decision.page === "readyz" ? notReady() : undefined);
-    const what = decision.kind === "redirect" ? decision.what : decision.kind === "plain" ? decision.page : "refused";
+  function finish(request: IncomingRequest, caller: Caller, decision: Final, milliseconds: number): Answer {
+    const answer = answerOf(decision, request, caller);
+    const what = nameOf(decision);
     const mirror = decision.kind === "redirect" ? decision.mirror : undefined;
     const name = mirror?.site.name ?? "";
-    const milliseconds = performance.now() - started;
     if (mirror && !mirror.healthy) metrics.unhealthyRedirects++;
     metrics.count(what, name, answer.status, caller.client.cloud, milliseconds);
     if (sample > 0 && (sample === 1 || Math.random() < sample)) {
@@ -62,16 +66,38 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
     return answer;
   }
 
+  function answerOf(decision: Final, request: IncomingRequest, caller: Caller): Answer {
+    if (decision.kind === "page") return pages.page(decision.route, request, caller.client);
+    const forPeople = decision.kind === "refused" ? pages.refusal(decision.refusal, request) : undefined;
+    if (forPeople) return forPeople;
+    return answerTo(decision, decision.kind === "plain" && decision.page === "readyz" ? notReady() : undefined);
+  }
+
   return {
     mirrors,
     handle(request) {
-      const started = performance.now();
       const caller = callerFrom(request);
       const decision = decide(route(request.method, request.target, longest), caller.client, mirrors, config);
-      if (decision.kind !== "check") return finish(request, caller, decision, started);
+      // What needs no waiting takes microseconds: it is counted as nothing, as reading the clock twice would double it.
+      if (decision.kind !== "check") return finish(request, caller, decision, 0);
       const held = holds(decision.bucket, decision.present.location);
-      if (typeof held === "boolean") return finish(request, caller, held ? decision.present : decision.absent, started);
-      return held.then((present) => finish(request, caller, present ? decision.present : decision.absent, started));
+      if (typeof held === "boolean") return finish(request, caller, held ? decision.present : decision.absent, 0);
+      const started = performance.now();
+      return held.then((present) =>
+        finish(request, caller, present ? decision.present : decision.absent, performance.now() - started),
+      );
     },
   };
+}
+
+/** What the request was about, for metrics and log. */
+function nameOf(decision: Final): RouteName {
+  switch (decision.kind) {
+    case "redirect":
+      return decision.what;
+    case "plain":
+      return decision.page;
+    default:
+      return decision.kind;
+  }
 }

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { type Zippable, zipSync } from "fflate";
+import { buildAssets } from "./catalogue/build-assets.ts";
 
 /**
  * Builds the redirector into the zip that Cloud Run starts: `npm run build`, or `node redirector/build.ts [--target=T] [--out=FILE]`.
@@ -59,7 +60,7 @@ export async function buildRedirector(options: BuildOptions = {}): Promise<Built
   const work = await mkdtemp(`${zip}.`);
   try {
     const executable = await compile(work, target);
-    const entries: Zippable = { redirector: [executable, zipEntry(0o755)] };
+    const entries: Zippable = { redirector: [executable, zipEntry(0o755)], ...(await packAssets(work)) };
     if (ranges) entries["cloud-ranges.bin"] = [ranges, zipEntry(0o644)];
     const bytes = zipSync(entries);
     await writeFile(path.join(work, "zip"), bytes);
@@ -70,6 +71,18 @@ export async function buildRedirector(options: BuildOptions = {}): Promise<Built
   } finally {
     await rm(work, { recursive: true, force: true });
   }
+}
+
+/** The page of the catalogue, as `catalogue/<file>`. */
+async function packAssets(work: string): Promise<Zippable> {
+  const assets = path.join(work, "catalogue");
+  await buildAssets(assets);
+  const names = (await readdir(assets)).sort();
+  const entries = names.map(async (name) => [
+    `catalogue/${name}`,
+    [await readFile(path.join(assets, name)), zipEntry(0o644)],
+  ]);
+  return Object.fromEntries(await Promise.all(entries)) as Zippable;
 }
 
 async function compile(work: string, target: string): Promise<Uint8Array> {
@@ -100,7 +113,7 @@ async function run(command: string, args: readonly string[]): Promise<void> {
 /** Of everything that the zip's bytes depend on. */
 async function hashInputs(target: string, ranges: Uint8Array | undefined): Promise<string> {
   const hash = createHash("sha256");
-  const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(".ts")).sort();
+  const names = (await readdir(folder, { recursive: true })).filter((name) => /\.(ts|css|svg)$/.test(name)).sort();
   for (const name of names) {
     if (name.startsWith(`dist${path.sep}`)) continue;
     hash.update(`${name}\0${sha256(await readFile(path.join(folder, name)))}\0`);

@@ -1,10 +1,10 @@
 import type { Client } from "./client.ts";
 import type { FileMirror, ImageMirror, RedirectorConfig } from "./config.ts";
 import { chooseMirror, type Mirror } from "./mirrors.ts";
-import type { BlobRoute, PlainRoute, RefusedRoute, Route } from "./route.ts";
+import type { BlobRoute, PageRoute, PlainRoute, RefusedRoute, Route } from "./route.ts";
 
 /** What to do with a request, as data. */
-export type Decision = Redirect | Check | Refused | Plain;
+export type Decision = Redirect | Check | Refused | Plain | Page;
 
 /** Send the client there. */
 export interface Redirect {
@@ -36,6 +36,12 @@ export interface Plain {
   readonly page: Exclude<PlainRoute["kind"], "home" | "privacy">;
 }
 
+/** Show something to people. */
+export interface Page {
+  readonly kind: "page";
+  readonly route: PageRoute;
+}
+
 /** The mirrors that one instance knows, each list with the canonical one first. */
 export interface Mirrors {
   readonly images: readonly Mirror<ImageMirror>[];
@@ -61,11 +67,17 @@ export function decide(route: Route, client: Client, mirrors: Mirrors, config: R
       if (!mirror) return noSuchMirrors.files;
       return { kind: "redirect", what: "file", mirror, location: mirror.site.url + route.path };
     }
-    case "home":
-    case "privacy": {
-      const location = config.pages[route.kind];
-      return location === undefined ? noSuchPage : { kind: "redirect", what: route.kind, mirror: undefined, location };
+    case "home": {
+      const location = config.pages.home;
+      if (location === undefined) return { kind: "page", route: { kind: "page", path: "/", query: "" } };
+      return { kind: "redirect", what: "home", mirror: undefined, location };
     }
+    case "privacy": {
+      const location = config.pages.privacy;
+      return location === undefined ? noSuchPage : { kind: "redirect", what: "privacy", mirror: undefined, location };
+    }
+    case "page":
+      return { kind: "page", route };
     case "refused":
       return { kind: "refused", refusal: route };
     default:

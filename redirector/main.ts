@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { createApp } from "./app.ts";
+import { type Assets, loadAssets } from "./catalogue/assets.ts";
 import { emptyTable, type LoadedTable, loadTable } from "./cloud-ranges/table.ts";
 import { configFileVariable, configVariable, parseConfig, type RedirectorConfig } from "./config.ts";
 import { Existence, headObject } from "./existence.ts";
@@ -12,7 +13,7 @@ import { metricsAnswer } from "./metrics-page.ts";
 
 /**
  * The redirector as it runs in production, on Bun. Listens on PORT (Cloud Run's container contract; 8080 without it). The table of
- * cloud addresses lies beside the executable, or where CLOUD_RANGES says. Ends with 78 if its configuration is wrong, with 0 after
+ * cloud addresses lies beside the executable, or where CLOUD_RANGES says; so does the page of the catalogue, or where CATALOGUE says. Ends with 78 if its configuration is wrong, with 0 after
  * SIGTERM when all requests are answered.
  */
 
@@ -32,6 +33,7 @@ const app = createApp(config, {
   holds: (mirror, url) => existence.holds(mirror, url),
   metrics,
   log,
+  assets: loadedAssets(),
   leaving: () => leaving,
 });
 
@@ -149,6 +151,17 @@ function loadedRanges(): LoadedTable {
       { file },
     );
     return emptyTable;
+  }
+}
+
+/** Without its page it still does what machines need of it. */
+function loadedAssets(): Assets | undefined {
+  const folder = process.env["CATALOGUE"] ?? path.join(path.dirname(process.execPath), "catalogue");
+  try {
+    return loadAssets(folder);
+  } catch (error) {
+    log.entry("WARNING", `there is no page for browsers: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
   }
 }
 

@@ -17,6 +17,7 @@ export interface IncomingRequest {
 /** The request headers that the redirector ever looks at. */
 export type HeaderName =
   | "accept"
+  | "accept-encoding"
   | "traceparent"
   | "user-agent"
   | "x-client-latlong"
@@ -26,10 +27,12 @@ export type HeaderName =
 /** Headers that answers of one kind share. There is a fixed number of them, so that a carrier may prepare each one once. */
 export type HeaderSet = readonly (readonly [name: string, value: string])[];
 
-/** An answer. The carrier adds Date and Content-Length, leaves the body out for HEAD, and Location and the body are ASCII. */
+/** An answer. The carrier adds Date and Content-Length and leaves the body out for HEAD. Location is ASCII, so is a body that is not binary. */
 export interface Answer {
   readonly status: number;
   readonly headers: HeaderSet;
   readonly location?: string;
   readonly body?: string;
+  /** The body has a character for each byte (latin1). */
+  readonly binary?: true;
 }

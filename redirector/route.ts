@@ -1,7 +1,7 @@
 import { isDigest, isRepositoryName, judgeTag } from "./reference.ts";
 
 /** What a request asks for, read from its method and raw target alone. Every string in it is safe to stand in a Location. */
-export type Route = OciRoute | BlobRoute | FileRoute | PlainRoute | RefusedRoute;
+export type Route = OciRoute | BlobRoute | FileRoute | PlainRoute | PageRoute | RefusedRoute;
 
 /** A question for an image mirror. */
 export interface OciRoute {
@@ -23,13 +23,21 @@ export interface BlobRoute {
 /** A file. */
 export interface FileRoute {
   readonly kind: "file";
-  /** What follows the base URL of a file mirror, percent-encoded: `/binaries/kops/1.0/f`. Any query is gone: buckets obey queries. */
+  /** What follows the base URL of a file mirror, percent-encoded: `/binaries/kops/1.0/f`, `/catalog/index.json`. Any query is gone: buckets obey queries. */
   readonly path: string;
 }
 
 /** What the redirector answers by itself. */
 export interface PlainRoute {
   readonly kind: "ping" | "home" | "privacy" | "robots" | "healthz" | "readyz";
+}
+
+/** Something for people to look at: the catalogue, the mirrors' health, or a file that the page is made of. */
+export interface PageRoute {
+  readonly kind: "page";
+  readonly path: string;
+  /** The query with its question mark, or nothing. */
+  readonly query: string;
 }
 
 /** What is not answered, and why. */
@@ -52,7 +60,10 @@ const plain = new Map<string, PlainRoute>([
   ["/v2/", { kind: "ping" }],
 ]);
 
-const filesPrefix = "/binaries/";
+/** What the file mirrors hold: the projects' files, and the catalogue of everything. */
+const filePrefixes = ["/binaries/", "/catalog/"];
+const pagePrefixes = ["/projects/", "/images/", "/assets/"];
+const pages = new Set(["/status", "/status.json"]);
 const visible = /^[\x21-\x7e]*$/;
 const unreservedPath = /^[A-Za-z0-9._~/-]+$/;
 const dotSegment = /(?:^|\/)\.{1,2}(?:\/|$)/;
@@ -77,7 +88,10 @@ export function route(method: string, target: string, longest: number): Route {
   if (path.length > 4 && inRegistry) return registryRoute(path, question === -1 ? "" : whole.slice(question));
   const fixed = plain.get(path);
   if (fixed) return fixed;
-  if (path.startsWith(filesPrefix)) return fileRoute(path);
+  if (filePrefixes.some((prefix) => path.startsWith(prefix))) return fileRoute(path);
+  if (pages.has(path) || pagePrefixes.some((prefix) => path.startsWith(prefix))) {
+    return { kind: "page", path, query: question === -1 ? "" : whole.slice(question) };
+  }
   return notFound;
 }
 
@@ -166,7 +180,6 @@ function refuseTag(text: string): RefusedRoute | undefined {
 }
 
 function fileRoute(path: string): Route {
-  if (path.length === filesPrefix.length) return notFound;
   if (path.endsWith("/")) return notFound;
   if (unreservedPath.test(path)) {
     return dotSegment.test(path) || path.includes("//") ? badFilePath : { kind: "file", path };

@@ -134,8 +134,10 @@ class Held implements Wire {
     this.connection.receive(bytes.toString("latin1"));
   }
 
-  send(text: string): boolean {
-    const written = this.#unsent === undefined ? Math.max(0, this.#socket.write(text)) : 0;
+  send(text: string, binary: boolean): boolean {
+    // The socket would write text as UTF-8, which is the same for ASCII.
+    const bytes = binary ? Buffer.from(text, "latin1") : text;
+    const written = this.#unsent === undefined ? Math.max(0, this.#socket.write(bytes)) : 0;
     if (written === text.length && this.#unsent === undefined) return true;
     const rest = Buffer.from(text.slice(written), "latin1");
     this.#unsent = this.#unsent === undefined ? rest : Buffer.concat([this.#unsent, rest]);

@@ -5,7 +5,7 @@ import { readHead } from "./head.ts";
 /** What a connection needs of the runtime that carries it. */
 export interface Wire {
   /** Sends all of it, now or when the other end is ready to take it; latin1, one byte per character. Returns whether it all went out. */
-  send(text: string): boolean;
+  send(text: string, binary: boolean): boolean;
   /**
    * Ends the connection once everything is sent. `linger`: the other end may still be sending, which is to be read and dropped for a
    * moment, as closing at once would be a reset that takes the answer with it (RFC 9112 section 9.6).
@@ -28,6 +28,8 @@ export interface ConnectionSettings {
 
 /** Bytes that may wait while an earlier request of the same connection is being answered. */
 const longestBacklog = 64 * 1024;
+/** Characters of answers that are collected before they are sent: a page is long and the request for it short. */
+const longestOutput = 128 * 1024;
 
 /**
  * The server's side of one HTTP/1.1 connection: bytes in, answers out, one request at a time and in order. Knows no runtime.
@@ -89,8 +91,9 @@ export class Connection {
     let from = 0;
     let last = false;
     let linger = false;
+    let binary = false;
     while (!last && !this.#ended) {
-      if (from >= this.#input.length) break;
+      if (from >= this.#input.length || output.length > longestOutput) break;
       const head = readHead(this.#input, from, longestHead, this.#peer);
       if (head === undefined) break;
       if ("reason" in head) {
@@ -119,22 +122,25 @@ export class Connection {
             this.#answering = false;
             if (this.#ended) return;
             const closing = close || this.#settings.draining();
-            this.#send(this.#write(late, head.method === "HEAD", closing), closing, head.hasBody);
+            const text = this.#write(late, head.method === "HEAD", closing);
+            this.#send(text, late.binary === true, closing, head.hasBody);
             if (!this.busy && !this.#ended) this.#work();
           })
           .catch(fault);
         break;
       }
       output += this.#write(answer, head.method === "HEAD", close);
+      binary ||= answer.binary === true;
       last = close;
       linger = head.hasBody;
     }
     this.#input = from >= this.#input.length ? "" : this.#input.slice(from);
-    if (output !== "") this.#send(output, last, linger);
+    if (output !== "") this.#send(output, binary, last, linger);
+    if (output.length > longestOutput && !this.busy && !this.#ended) this.#work();
   }
 
-  #send(text: string, last: boolean, linger: boolean): void {
-    if (!this.#wire.send(text)) this.#blocked = true;
+  #send(text: string, binary: boolean, last: boolean, linger: boolean): void {
+    if (!this.#wire.send(text, binary)) this.#blocked = true;
     if (last) this.#end(linger);
   }
 

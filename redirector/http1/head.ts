@@ -93,6 +93,8 @@ export function readHead(
       case 15:
         if (is(text, line, "x-forwarded-for"))
           request.forwardedFor = joined(request.forwardedFor, trimmed(text, colon, next));
+        else if (is(text, line, "accept-encoding"))
+          request.acceptEncoding = joined(request.acceptEncoding, trimmed(text, colon, next));
         break;
       case 16:
         if (is(text, line, "x-client-latlong")) request.latlong = joined(request.latlong, trimmed(text, colon, next));
@@ -132,6 +134,7 @@ class Request1 implements RequestHead {
   keepAlive: boolean;
   hasBody = false;
   accept: string | undefined = undefined;
+  acceptEncoding: string | undefined = undefined;
   cloudTrace: string | undefined = undefined;
   forwardedFor: string | undefined = undefined;
   latlong: string | undefined = undefined;
@@ -155,6 +158,8 @@ class Request1 implements RequestHead {
     switch (name) {
       case "accept":
         return this.accept;
+      case "accept-encoding":
+        return this.acceptEncoding;
       case "traceparent":
         return this.traceparent;
       case "user-agent":

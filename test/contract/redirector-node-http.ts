@@ -19,10 +19,11 @@ function requestOf(incoming: IncomingMessage): IncomingRequest {
   };
 }
 
-function send({ status, headers, location, body = "" }: Answer, outgoing: ServerResponse): void {
+function send({ status, headers, location, body = "", binary }: Answer, outgoing: ServerResponse): void {
+  const bytes = Buffer.from(body, binary ? "latin1" : "utf8");
   for (const [name, value] of headers) outgoing.setHeader(name, value);
   if (location !== undefined) outgoing.setHeader("Location", location);
-  outgoing.setHeader("Content-Length", Buffer.byteLength(body));
+  outgoing.setHeader("Content-Length", bytes.length);
   outgoing.writeHead(status);
-  outgoing.end(body);
+  outgoing.end(bytes);
 }

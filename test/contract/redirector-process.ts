@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdtemp, open, rm } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, open, rm } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -98,6 +98,7 @@ export async function scratch(): Promise<{ folder: string; remove: () => Promise
  */
 export async function unpack(zip: Uint8Array, folder: string): Promise<string> {
   for (const [name, bytes] of Object.entries(unzipSync(zip))) {
+    await mkdir(path.dirname(path.join(folder, name)), { recursive: true });
     const file = await open(path.join(folder, name), "w");
     for (let at = 0; at < bytes.length; at += piece) await file.write(bytes.subarray(at, at + piece));
     await file.close();

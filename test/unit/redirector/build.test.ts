@@ -18,8 +18,10 @@ test("two builds of the same input are the same bytes, another table is another 
   assert.equal(one.sha256, two.sha256);
   const bytes = await readFile(one.zip);
   assert.ok(bytes.equals(await readFile(two.zip)));
-  assert.deepEqual(Object.keys(unzipSync(bytes)).sort(), ["cloud-ranges.bin", "redirector"]);
-  assert.deepEqual(modes(bytes), { redirector: 0o100755, "cloud-ranges.bin": 0o100644 });
+  const page = ["catalogue/icon.svg", "catalogue/page.css", "catalogue/page.js"];
+  assert.deepEqual(Object.keys(unzipSync(bytes)).sort(), [...page, "cloud-ranges.bin", "redirector"]);
+  const data = Object.fromEntries([...page, "cloud-ranges.bin"].map((name) => [name, 0o100644]));
+  assert.deepEqual(modes(bytes), { redirector: 0o100755, ...data });
 
   const before = (await stat(one.zip)).mtimeMs;
   const again = await buildRedirector({ out: one.zip, ranges });

@@ -9,7 +9,7 @@ const headers = [["Content-Type", "text/plain"]] as const;
 
 test("a head is read: names in any case, values trimmed, repeated lines joined", () => {
   const text =
-    "\r\nGET /a?b HTTP/1.1\r\nhost: x\r\nX-FORWARDED-FOR:1\r\nx-forwarded-for: \t2 \r\nUser-Agent: \r\nX-Client-Latlong: 1,2\r\nAccept: a/b\r\n\r\nrest";
+    "\r\nGET /a?b HTTP/1.1\r\nhost: x\r\nX-FORWARDED-FOR:1\r\nx-forwarded-for: \t2 \r\nUser-Agent: \r\nX-Client-Latlong: 1,2\r\nAccept: a/b\r\nAccept-Encoding: gzip\r\n\r\nrest";
   const head = readHead(text, 0, 1000, "peer");
   assert.ok(head && "method" in head);
   assert.deepEqual(
@@ -20,6 +20,7 @@ test("a head is read: names in any case, values trimmed, repeated lines joined",
   assert.equal(head.header("user-agent"), "");
   assert.equal(head.header("x-client-latlong"), "1,2");
   assert.equal(head.header("accept"), "a/b");
+  assert.equal(head.header("accept-encoding"), "gzip");
   assert.equal(head.header("traceparent"), undefined);
   assert.equal(text.slice(head.end), "rest");
 });
@@ -116,6 +117,41 @@ test("while the other end does not read, nothing more is answered; then all of i
   assert.equal(count(wire.output), 3);
 });
 
+test("of long answers no more is made than the other end takes, and who asks for many gets them in order", () => {
+  const wire = new RecordingWire();
+  let made = 0;
+  const body = "x".repeat(40_000);
+  const long = { ...settings(), handle: () => ({ status: 200, headers, body: `${made++}${body}` }) };
+  const connection = new Connection(long, wire, undefined);
+  const request = "GET /long HTTP/1.1\r\nHost: x\r\n\r\n";
+  wire.ready = false;
+  connection.receive(request.repeat(100));
+  assert.equal(made, 4, "128 KiB of them");
+  wire.ready = true;
+  connection.sent();
+  assert.equal(made, 100);
+  assert.deepEqual(
+    wire.output.match(/\r\n\r\n\d+/g)?.map((start) => Number(start)),
+    Array.from({ length: 100 }, (_, index) => index),
+  );
+});
+
+test("what is binary is told, alone or among others", () => {
+  const wire = new RecordingWire();
+  const bytes: Answer = { status: 200, headers, body: "\u00ff", binary: true };
+  const connection = new Connection(
+    { ...settings(), handle: ({ target }) => (target === "/bytes" ? bytes : { status: 200, headers, body: "a" }) },
+    wire,
+    undefined,
+  );
+  const [text, binary] = ["/text", "/bytes"].map((target) => `GET ${target} HTTP/1.1\r\nHost: x\r\n\r\n`) as [
+    string,
+    string,
+  ];
+  for (const sent of [text, binary, text + binary + text]) connection.receive(sent);
+  assert.deepEqual(wire.binary, [false, true, true]);
+});
+
 test("who sends on and on without reading is cut off", () => {
   const wire = new RecordingWire();
   wire.ready = false;
@@ -137,10 +173,12 @@ test("a server that goes away says so with each answer", () => {
 class RecordingWire {
   output = "";
   ready = true;
+  readonly binary: boolean[] = [];
   ended: "no" | "once sent" | "lingering" = "no";
 
-  send(text: string): boolean {
+  send(text: string, binary: boolean): boolean {
     this.output += text;
+    this.binary.push(binary);
     return this.ready;
   }
 

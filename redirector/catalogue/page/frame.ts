@@ -1,0 +1,64 @@
+import { element } from "./element.ts";
+
+/** What stays while views change: the bar with the search, the place for the view, the voice for screen readers. */
+
+/** The parts of the frame. */
+export interface Frame {
+  readonly search: HTMLInputElement;
+  readonly main: HTMLElement;
+}
+
+const voice = element("div", { class: "unseen", role: "status", "aria-live": "polite" });
+
+/** Says something to who does not see the page. */
+export function tell(text: string): void {
+  voice.textContent = text;
+}
+
+/** Builds the frame in place of what the document had. `host` is who we are. */
+export function buildFrame(host: string): Frame {
+  const search = element("input", {
+    type: "search",
+    id: "search",
+    name: "q",
+    placeholder: "Search images, tags, files, or a digest",
+    autocomplete: "off",
+    autocapitalize: "none",
+    spellcheck: "false",
+    "aria-keyshortcuts": "/",
+  });
+  const main = element("main", { id: "main", tabindex: -1 });
+  document.body.replaceChildren(
+    element("a", { class: "skip", href: "#main" }, "Skip to the content"),
+    element(
+      "header",
+      { class: "bar" },
+      element("a", { class: "brand", href: "/" }, element("span", { class: "glyph", "aria-hidden": "true" }), host),
+      element(
+        "form",
+        { role: "search", action: "/" },
+        element("label", { class: "unseen", for: "search" }, "Search images, tags, files, or a digest"),
+        search,
+        element("kbd", { "aria-hidden": "true" }, "/"),
+      ),
+      element(
+        "nav",
+        { "aria-label": "Pages" },
+        element("a", { href: "/" }, "Catalogue"),
+        element("a", { href: "/status" }, "Status"),
+      ),
+    ),
+    main,
+    element(
+      "footer",
+      {},
+      "For scripts: ",
+      element("a", { href: "/catalog/index.json", "data-outside": true }, "index.json"),
+      " lists everything here; ",
+      element("a", { href: "/catalog/all.tsv.gz", "data-outside": true }, "all.tsv.gz"),
+      " has a line for each digest and file.",
+    ),
+    voice,
+  );
+  return { search, main };
+}

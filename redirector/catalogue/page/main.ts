@@ -1,0 +1,231 @@
+import { addressOf, readAddress, type View } from "./address.ts";
+import { Absent, listingWanted, loadImage, loadIndex, loadListing, loadProject, loadRelease } from "./catalogue.ts";
+import { element } from "./element.ts";
+import { buildFrame, tell } from "./frame.ts";
+import { isPageAddress } from "./page-addresses.ts";
+import type { Listing } from "./search.ts";
+import { findRelease, showFiles } from "./views/files.ts";
+import { showHits, showProjects } from "./views/home.ts";
+import { showImage } from "./views/image.ts";
+import { showNotFound } from "./views/not-found.ts";
+import type { Shown } from "./views/parts.ts";
+import { showProject } from "./views/project.ts";
+import { type Status, showStatus } from "./views/status.ts";
+
+/** The page of the catalogue: one document for all addresses, which shows what the address names. */
+
+const host = location.host;
+/** The redirector has answered with an error of which this document is the body. */
+const refusal = document.body.dataset["refusal"];
+const { search, main } = buildFrame(host);
+/** Counts views: what arrives late is for a view that has been left. */
+let turn = 0;
+/** What the listing has become: undefined while it is not here. */
+let listing: Listing | null | undefined;
+
+history.scrollRestoration = "manual";
+addEventListener("popstate", () => void show(true));
+document.addEventListener("click", follow);
+document.addEventListener("keydown", keys);
+search.addEventListener("input", typed);
+search.addEventListener("focus", wantListing);
+search.form?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  main.querySelector<HTMLAnchorElement>(".rows a")?.click();
+});
+void show(true);
+
+/** Shows what the address names. `back`: the reader has been here, and is brought to where they were. */
+async function show(back = false): Promise<void> {
+  const mine = ++turn;
+  const view = readAddress(location.pathname, location.search);
+  // With what was read before there is nothing to wait for; else the old view stays until the new one is there.
+  const slow = setTimeout(() => main.setAttribute("aria-busy", "true"), 150);
+  let shown: Shown;
+  try {
+    shown = await compose(view);
+  } catch (error) {
+    shown = failed(error);
+  }
+  clearTimeout(slow);
+  if (mine !== turn) return;
+  put(shown);
+  if (view.kind !== "home" || view.query === "") search.value = "";
+  else if (document.activeElement !== search) search.value = view.query;
+  markPage(view);
+  const { state } = history as { state: { y?: number } | null };
+  if (shown.target instanceof HTMLDetailsElement) {
+    shown.target.open = true;
+  }
+  scrollTo(0, back ? (state?.y ?? 0) : 0);
+  // Who came by a link hears where they are; on the first view the browser says so itself.
+  if (!back && document.activeElement !== search) main.focus({ preventScroll: true });
+}
+
+async function compose(view: View): Promise<Shown> {
+  if (refusal !== undefined)
+    return showNotFound(await loadIndex().catch(() => undefined), location.pathname, host, refusal);
+  switch (view.kind) {
+    case "home":
+      if (view.query === "") return showProjects(await loadIndex(), host);
+      wantListing();
+      return showHits(await loadIndex(), listing, view.query, host);
+    case "project":
+      return orNotFound(() => loadProject(view.project).then(showProject));
+    case "files":
+      return orNotFound(async () => {
+        const project = await loadProject(view.project);
+        const found = findRelease(project, view.path);
+        if (found === undefined) throw new Absent();
+        return showFiles(project, await loadRelease(view.project, found.release), found.file, location.origin);
+      });
+    case "image":
+      return orNotFound(() => composeImage(view.repository, view.reference));
+    case "status": {
+      const response = await fetch("/status.json");
+      return showStatus((await response.json()) as Status);
+    }
+    case "unknown":
+      return showNotFound(await loadIndex(), view.path, host, "There is no such page");
+  }
+}
+
+async function composeImage(repository: string, reference: string | undefined): Promise<Shown> {
+  const index = await loadIndex();
+  const entry = index.projects.find(({ images }) => images.some((image) => image.repository === repository));
+  const summary = entry?.images.find((image) => image.repository === repository);
+  if (entry === undefined || summary === undefined) throw new Absent();
+  const details = await loadImage(entry.name, repository);
+  const opened = (address: string): void => {
+    if (address !== location.pathname) history.replaceState(history.state, "", address);
+  };
+  return showImage({ host, project: entry.name, summary, details, reference, opened });
+}
+
+async function orNotFound(make: () => Promise<Shown>): Promise<Shown> {
+  try {
+    return await make();
+  } catch (error) {
+    if (!(error instanceof Absent)) throw error;
+    return showNotFound(await loadIndex(), location.pathname, host, "Not in production");
+  }
+}
+
+function failed(error: unknown): Shown {
+  const again = element("button", { type: "button", class: "more" }, "Try again");
+  again.addEventListener("click", () => void show());
+  const cause = error instanceof Error ? error.message : String(error);
+  return {
+    title: "Not loaded",
+    content: [
+      element("h1", {}, "The catalogue did not load"),
+      element("p", { class: "lead" }, `${cause}. Pulling images and downloading files does not depend on this page.`),
+      again,
+    ],
+  };
+}
+
+function put({ title, content }: Shown): void {
+  document.title = title === host ? host : `${title} \u2013 ${host}`;
+  main.replaceChildren(...content);
+  main.removeAttribute("aria-busy");
+}
+
+function markPage(view: View): void {
+  for (const anchor of document.querySelectorAll<HTMLAnchorElement>("header nav a")) {
+    const here =
+      anchor.pathname === "/status" ? view.kind === "status" : view.kind !== "status" && view.kind !== "unknown";
+    if (here) anchor.setAttribute("aria-current", anchor.pathname === location.pathname ? "page" : "true");
+    else anchor.removeAttribute("aria-current");
+  }
+}
+
+/** A click on a link to one of our views stays in this document. */
+function follow(event: MouseEvent): void {
+  if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
+    return;
+  const anchor = event.target instanceof Element ? event.target.closest("a") : null;
+  if (!anchor || anchor.origin !== location.origin || anchor.hash !== "" || refusal !== undefined) return;
+  if (!isPageAddress(anchor.pathname)) return;
+  event.preventDefault();
+  go(anchor.pathname + anchor.search);
+}
+
+function go(address: string): void {
+  history.replaceState({ y: scrollY }, "");
+  history.pushState(null, "", address);
+  void show();
+}
+
+/** Another search replaces the last one; the first is a step that "back" undoes. */
+function typed(): void {
+  wantListing();
+  const query = search.value.trim();
+  const view = readAddress(location.pathname, location.search);
+  const address = addressOf({ kind: "home", query });
+  if (refusal !== undefined) {
+    location.assign(address);
+    return;
+  }
+  if (view.kind === "home" && view.query !== "") history.replaceState(null, "", address);
+  else history.pushState(null, "", address);
+  void searchNow();
+}
+
+/** Shows what is found at once: no key waits for anything. */
+async function searchNow(): Promise<void> {
+  const mine = ++turn;
+  const index = await loadIndex().catch(failed);
+  if (mine !== turn) return;
+  if ("content" in index) {
+    put(index);
+    return;
+  }
+  const query = search.value.trim();
+  if (query === "") {
+    put(showProjects(index, host));
+    return;
+  }
+  const shown = showHits(index, listing, query, host);
+  put(shown);
+  tell(shown.told);
+}
+
+/** Begins to load what tags, digests and files are found in, once. */
+function wantListing(): void {
+  if (listingWanted()) return;
+  loadListing().then(
+    (loaded) => settle(loaded),
+    () => settle(null),
+  );
+}
+
+function settle(loaded: Listing | null): void {
+  listing = loaded;
+  const view = readAddress(location.pathname, location.search);
+  if (view.kind === "home" && view.query !== "") void (document.activeElement === search ? searchNow() : show(true));
+}
+
+function keys(event: KeyboardEvent): void {
+  const typing = event.target instanceof HTMLInputElement;
+  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    event.preventDefault();
+    search.focus();
+    search.select();
+    return;
+  }
+  if (event.key === "Escape" && event.target === search && search.value !== "") {
+    event.preventDefault();
+    search.value = "";
+    typed();
+    return;
+  }
+  if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+  const rows = [...main.querySelectorAll<HTMLElement>(".rows > li > a, .versions summary")];
+  const at = rows.indexOf(document.activeElement as HTMLElement);
+  if (at < 0 && event.target !== search) return;
+  const next = event.key === "ArrowDown" ? rows[at + 1] : at > 0 ? rows[at - 1] : search;
+  if (next === undefined) return;
+  event.preventDefault();
+  next.focus();
+}

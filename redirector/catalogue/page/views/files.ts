@@ -1,0 +1,108 @@
+import { fileAddress } from "../address.ts";
+import { fileCommand } from "../commands.ts";
+import { copyLine } from "../copy-button.ts";
+import type { ProjectDocument, ReleaseDetails, ReleaseFile } from "../documents.ts";
+import { element, unseen } from "../element.ts";
+import { bytes, counted, shortDigest } from "../text.ts";
+import { link, longList, type Shown, trail } from "./parts.ts";
+
+/** Which release an address below a project's files names, and which file in it; undefined if there is neither. */
+export function findRelease(
+  project: ProjectDocument,
+  path: string,
+): { readonly release: string; readonly file: string | undefined } | undefined {
+  const has = (name: string): boolean => project.releases.some(({ release }) => release === name);
+  const [first = "", ...rest] = path.split("/");
+  if (first !== "" && has(first))
+    return { release: first, file: rest.length === 0 || rest.join("") === "" ? undefined : path };
+  return has("") ? { release: "", file: path === "" ? undefined : path } : undefined;
+}
+
+/** The files of one release. `file`: the path, below the project's, of the one to be opened. */
+export function showFiles(
+  project: ProjectDocument,
+  details: ReleaseDetails,
+  file: string | undefined,
+  origin: string,
+): Shown {
+  const { release, files } = details;
+  const name = release === "" ? "Files without a release" : release;
+  const total = files.reduce((sum, one) => sum + one.bytes, 0);
+  const prefix = commonFolder(files);
+  const wanted = file === undefined ? undefined : files.find(({ path }) => path.endsWith(`/${file}`));
+  let target: HTMLDetailsElement | undefined;
+  const rows = longList(
+    wanted === undefined ? files : [wanted, ...files.filter((one) => one !== wanted)],
+    element("div", { class: "versions files" }),
+    (one) => {
+      const made = fileEntry(one, prefix, origin);
+      if (one === wanted) target = made;
+      return made;
+    },
+  );
+  return {
+    title: `${name} \u2013 ${project.name}`,
+    target,
+    content: [
+      trail(link({ kind: "project", project: project.name }, project.name)),
+      element("h1", {}, project.name, " ", element("span", { class: "version" }, release)),
+      element(
+        "p",
+        { class: "lead" },
+        `${counted(files.length, "file")}, ${bytes(total)}, each with the command that downloads and checks it.`,
+      ),
+      ...(file !== undefined && wanted === undefined
+        ? [element("p", { class: "warning" }, `There is no file ${file} here in production.`)]
+        : []),
+      ...rows,
+    ],
+  };
+}
+
+function fileEntry(file: ReleaseFile, prefix: string, origin: string): HTMLDetailsElement {
+  const name = file.path.slice(prefix.length);
+  const summary = element(
+    "summary",
+    {},
+    element("span", { class: "name" }, name),
+    element(
+      "code",
+      { class: "digest" },
+      unseen("sha256 "),
+      shortDigest(`sha256:${file.sha256}`).slice("sha256:".length),
+    ),
+    element("span", { class: "size" }, bytes(file.bytes)),
+  );
+  const entry = element("details", {}, summary);
+  const fill = (): void => {
+    if (!entry.open || entry.children.length > 1) return;
+    entry.append(
+      element(
+        "div",
+        { class: "inside" },
+        element("h3", { class: "first" }, "Download and check"),
+        copyLine(fileCommand(origin, file), `the command for ${name}`),
+        element("h3", {}, "SHA-256"),
+        copyLine(file.sha256, `the SHA-256 of ${name}`),
+        element(
+          "p",
+          {},
+          element("a", { href: fileAddress(file.path), "data-outside": true }, "Download"),
+          ` ${bytes(file.bytes)}`,
+        ),
+      ),
+    );
+  };
+  entry.addEventListener("toggle", fill);
+  return entry;
+}
+
+/** The folder that all are in, with its slash. */
+function commonFolder(files: readonly ReleaseFile[]): string {
+  const [first = "", ...others] = files.map(({ path }) => path);
+  let end = first.lastIndexOf("/") + 1;
+  for (const path of others) {
+    while (!path.startsWith(first.slice(0, end))) end = first.lastIndexOf("/", end - 2) + 1;
+  }
+  return first.slice(0, end);
+}

@@ -1,0 +1,175 @@
+import type { CatalogueIndex, ImageSummary, IndexEntry } from "../documents.ts";
+import { element, marked } from "../element.ts";
+import { findNames, type Line, type Listing, readQuery } from "../search.ts";
+import { counted, shortDigest } from "../text.ts";
+import { link, longList, nothing, type Shown } from "./parts.ts";
+
+/** So many hits of a kind are shown; who wants another one types another letter. */
+const mostHits = 40;
+
+/** All projects. */
+export function showProjects(index: CatalogueIndex, host: string): Shown {
+  const title = host;
+  if (index.projects.length === 0) {
+    return {
+      title,
+      content: [element("h1", {}, "Nothing is published yet"), nothing("What is promoted appears here.")],
+    };
+  }
+  const sum = (of: (entry: IndexEntry) => number): number =>
+    index.projects.reduce((total, entry) => total + of(entry), 0);
+  const images = sum((entry) => entry.images.length);
+  const digests = sum((entry) => entry.images.reduce((total, image) => total + image.digests, 0));
+  const files = sum((entry) => entry.files?.files ?? 0);
+  const counts = [
+    counted(index.projects.length, "project"),
+    ...(images > 0 ? [counted(images, "image"), counted(digests, "version")] : []),
+    ...(files > 0 ? [counted(files, "file")] : []),
+  ];
+  const list = element("ul", { class: "rows projects" });
+  return {
+    title,
+    content: [
+      element("h1", {}, "Container images and files"),
+      element("p", { class: "lead" }, `${counts.join(", ")}, each with its digest and how to check it.`),
+      ...longList(index.projects, list, (entry) => projectRow(entry, [])),
+    ],
+  };
+}
+
+/** What was found. `listing` is undefined while it is on its way, `null` if it cannot be had. */
+export function showHits(
+  index: CatalogueIndex,
+  listing: Listing | null | undefined,
+  text: string,
+  host: string,
+): Shown & { readonly told: string } {
+  const query = readQuery(text, host);
+  const { words } = query;
+  const { projects, images } = findNames(index, query);
+  const found = listing?.find(query, mostHits);
+  // Lines that match by the image's name alone would repeat the images.
+  const lines = (found?.lines ?? []).filter(
+    (line) => line.kind === "file" || !words.every((word) => line.repository.includes(word)),
+  );
+  const versions = lines.filter((line) => line.kind === "image");
+  const files = lines.filter((line) => line.kind === "file");
+  const groups = [
+    group(
+      "Versions",
+      versions.length,
+      found?.more === true,
+      versions.map((line) => versionRow(line, words)),
+    ),
+    group(
+      "Images",
+      images.length,
+      false,
+      images.slice(0, mostHits).map((image) => imageRow(image, words, image.project)),
+    ),
+    group(
+      "Projects",
+      projects.length,
+      false,
+      projects.slice(0, mostHits).map((entry) => projectRow(entry, words)),
+    ),
+    group(
+      "Files",
+      files.length,
+      found?.more === true,
+      files.map((line) => fileRow(line, words, index)),
+    ),
+  ];
+  // Who asks for a digest or a tag wants versions first; who asks for a name, names.
+  const order = images.length + projects.length > 0 ? [1, 2, 0, 3] : [0, 3, 1, 2];
+  const shown = order.flatMap((at) => groups[at] ?? []);
+  const pending =
+    listing === undefined
+      ? element("p", { class: "lead" }, "Looking through tags, digests and files\u2026")
+      : undefined;
+  const failed =
+    listing === null ? nothing("Tags, digests and files could not be searched: their list did not load.") : undefined;
+  const none =
+    shown.length === 0 && listing !== undefined
+      ? nothing("Nothing in production matches. ", link({ kind: "home", query: "" }, "All projects"))
+      : undefined;
+  const extra = [pending, failed, none].filter((node) => node !== undefined);
+  const counts = [
+    images.length > 0 && counted(images.length, "image"),
+    projects.length > 0 && counted(projects.length, "project"),
+    versions.length > 0 && counted(versions.length, "version"),
+    files.length > 0 && counted(files.length, "file"),
+  ].filter((count) => count !== false);
+  return {
+    title: text,
+    content: [element("h1", { class: "unseen" }, `Search: ${text}`), ...shown, ...extra],
+    told: counts.length === 0 ? (listing === undefined ? "Searching" : "Nothing found") : `Found ${counts.join(", ")}`,
+  };
+}
+
+/** A project in a list. */
+function projectRow(entry: IndexEntry, words: readonly string[]): HTMLElement {
+  const [image] = entry.images;
+  const latest = entry.images.length === 1 ? image?.latest : (entry.files?.latest ?? undefined);
+  const facts = [
+    entry.images.length > 0 && counted(entry.images.length, "image"),
+    entry.files !== undefined && counted(entry.files.files, "file"),
+  ].filter((fact) => fact !== false);
+  return row(
+    link({ kind: "project", project: entry.name }, marked(entry.name, words)),
+    element("span", { class: "about" }, marked(entry.description, words)),
+    element("span", { class: "facts" }, facts.join(", ")),
+    latest !== undefined && element("span", { class: "latest" }, latest),
+  );
+}
+
+/** An image in a list. `project` is named where that is not clear from where the list stands. */
+export function imageRow(image: ImageSummary, words: readonly string[], project?: string): HTMLElement {
+  return row(
+    link({ kind: "image", repository: image.repository, reference: undefined }, marked(image.repository, words)),
+    project !== undefined && element("span", { class: "about" }, project),
+    element("span", { class: "facts" }, counted(image.digests, "version")),
+    image.latest !== undefined && element("span", { class: "latest" }, image.latest),
+  );
+}
+
+function versionRow(line: Line & { readonly kind: "image" }, words: readonly string[]): HTMLElement {
+  const { repository, digest, tag } = line;
+  return row(
+    link(
+      { kind: "image", repository, reference: tag ?? digest },
+      marked(tag === undefined ? repository : `${repository}:${tag}`, words),
+    ),
+    element("code", { class: "about" }, marked(shownDigest(digest, words), words)),
+  );
+}
+
+function fileRow(line: Line & { readonly kind: "file" }, words: readonly string[], index: CatalogueIndex): HTMLElement {
+  const prefix = index.projects.find(({ name }) => name === line.project)?.files?.prefix ?? "";
+  const path = line.path.startsWith(prefix) ? line.path.slice(prefix.length) : line.path;
+  return row(
+    link({ kind: "files", project: line.project, path }, marked(line.path.replace(/^binaries\//, ""), words)),
+    element("code", { class: "about" }, marked(shownDigest(`sha256:${line.sha256}`, words), words)),
+  );
+}
+
+/** A digest short, but with what was asked for of it. */
+function shownDigest(digest: string, words: readonly string[]): string {
+  const end = Math.max(...words.map((word) => (digest.includes(word) ? digest.indexOf(word) + word.length : 0)));
+  return end > shortDigest(digest).length ? digest.slice(0, end) : shortDigest(digest);
+}
+
+function row(...children: (Node | string | undefined | false)[]): HTMLElement {
+  return element("li", {}, ...children);
+}
+
+function group(name: string, count: number, more: boolean, rows: readonly HTMLElement[]): HTMLElement | undefined {
+  if (rows.length === 0) return undefined;
+  const shown = count > rows.length || more ? `the first ${rows.length}` : String(count);
+  return element(
+    "section",
+    { class: "group" },
+    element("h2", {}, name, " ", element("small", {}, shown)),
+    element("ul", { class: "rows" }, ...rows),
+  );
+}

@@ -1,0 +1,253 @@
+import { addressOf } from "../address.ts";
+import { imageCommands } from "../commands.ts";
+import { copyButton, copyLine } from "../copy-button.ts";
+import type { ImageDetails, ImageSummary, ImageVersion, Signature } from "../documents.ts";
+import { element, unseen } from "../element.ts";
+import { bytes, counted, day, shortDigest, sizes } from "../text.ts";
+import { link, longList, nothing, type Shown, trail } from "./parts.ts";
+
+/** From so many versions on there is a box to filter them. */
+const filterFrom = 12;
+
+/** What the view of an image is made of. */
+export interface ImageView {
+  readonly host: string;
+  readonly project: string;
+  readonly summary: ImageSummary;
+  readonly details: ImageDetails;
+  /** A tag or digest: the version to be opened. */
+  readonly reference: string | undefined;
+  /** Told when a version was opened by the reader: the address is then its own. */
+  readonly opened: (address: string) => void;
+}
+
+/** One image: its versions, newest first. */
+export function showImage(view: ImageView): Shown {
+  const { host, project, summary, details, reference } = view;
+  const { repository, versions } = details;
+  const wanted = versions.find(({ digest, tags }) => digest === reference || tags.includes(reference ?? ""));
+  const latest = versions.find(({ tags }) => tags.includes(summary.latest ?? "")) ?? versions[0];
+  const list = element("div", { class: "versions" });
+  let target: HTMLElement | undefined;
+  const fill = (shown: readonly ImageVersion[]): readonly Node[] =>
+    longList(shown, list, (version) => {
+      const made = versionEntry(view, version, version === wanted ? reference : undefined);
+      if (version === wanted) target = made;
+      return made;
+    });
+  const body = element(
+    "div",
+    {},
+    ...fill(wanted === undefined ? versions : [wanted, ...versions.filter((one) => one !== wanted)]),
+  );
+  const others = element(
+    "p",
+    { class: "order" },
+    "The version that was asked for comes first, then all others, newest first.",
+  );
+  return {
+    title:
+      wanted === undefined
+        ? repository
+        : `${repository}:${reference?.startsWith("sha256:") ? shortDigest(reference) : reference}`,
+    target,
+    content: [
+      trail(link({ kind: "project", project }, project)),
+      element("h1", {}, repository),
+      element("p", { class: "lead" }, leadOf(versions, summary)),
+      ...(latest === undefined || wanted !== undefined
+        ? []
+        : [copyLine(imageCommands(host, repository, latest)[0]!.line, "the command that pulls it")]),
+      ...(reference !== undefined && wanted === undefined
+        ? [element("p", { class: "warning" }, `${reference} is not in production. Was it taken back? These are:`)]
+        : []),
+      ...(versions.length >= filterFrom
+        ? [
+            filterBox(versions, body, (shown) => {
+              list.replaceChildren();
+              body.replaceChildren(...fill(shown));
+            }),
+          ]
+        : []),
+      ...(wanted !== undefined && versions.length > 1 ? [others] : []),
+      body,
+    ],
+  };
+}
+
+function leadOf(versions: readonly ImageVersion[], { latest }: ImageSummary): string {
+  const platforms = new Set(versions.flatMap((version) => version.platforms.flatMap(({ platform }) => platform ?? [])));
+  const named = platforms.size <= 3 ? [...platforms].join(", ") : counted(platforms.size, "platform");
+  return [
+    counted(versions.length, "version"),
+    ...(latest === undefined ? [] : [`latest ${latest}`]),
+    ...(named === "" ? [] : [named]),
+  ].join(" \u00b7 ");
+}
+
+function filterBox(
+  versions: readonly ImageVersion[],
+  body: HTMLElement,
+  show: (shown: readonly ImageVersion[]) => void,
+): HTMLElement {
+  const box = element("input", {
+    type: "search",
+    id: "filter",
+    placeholder: "Filter versions",
+    autocomplete: "off",
+    spellcheck: "false",
+  });
+  box.addEventListener("input", () => {
+    const words = box.value
+      .toLowerCase()
+      .split(/\s+/)
+      .filter((word) => word !== "");
+    const fits = ({ digest, tags }: ImageVersion): boolean =>
+      words.every((word) => digest.includes(word) || tags.some((tag) => tag.toLowerCase().includes(word)));
+    const shown = versions.filter(fits);
+    show(shown);
+    if (shown.length === 0) body.replaceChildren(nothing("No version has that in a tag or its digest."));
+  });
+  return element(
+    "div",
+    { class: "filter" },
+    element("label", { class: "unseen", for: "filter" }, "Filter versions by tag or digest"),
+    box,
+  );
+}
+
+/** `asked`: what the reader called it, which stays its address. */
+function versionEntry(view: ImageView, version: ImageVersion, asked: string | undefined): HTMLDetailsElement {
+  const { digest, tags } = version;
+  const [name, ...more] = tags;
+  const entry = element("details", {}, summaryOf(version));
+  entry.addEventListener("toggle", () => {
+    if (!entry.open) return;
+    if (entry.children.length === 1) entry.append(insideOf(view, version, more));
+    view.opened(addressOf({ kind: "image", repository: view.details.repository, reference: asked ?? name ?? digest }));
+  });
+  return entry;
+}
+
+function summaryOf({ digest, tags, platforms, created, signatures, attestations, sboms }: ImageVersion): HTMLElement {
+  const [name, ...more] = tags;
+  const architectures = platforms.flatMap(({ platform }) => platform ?? []);
+  return element(
+    "summary",
+    {},
+    element(
+      "span",
+      { class: "name" },
+      name ?? element("code", {}, shortDigest(digest)),
+      ...(more.length > 0
+        ? [" ", element("small", {}, `+${more.length}`, unseen(counted(more.length, " more tag")))]
+        : []),
+    ),
+    element(
+      "span",
+      { class: "platforms" },
+      architectures.length > 2 ? counted(architectures.length, "platform") : architectures.join(", "),
+    ),
+    element("span", { class: "size" }, sizes(platforms.map((platform) => platform.bytes))),
+    element("span", { class: "created" }, created === undefined ? "" : day(created)),
+    element(
+      "span",
+      { class: "proofs" },
+      signatures.length > 0 && element("span", { class: "proof" }, "signed"),
+      attestations.length > 0 && element("span", { class: "proof" }, "attested"),
+      sboms.length > 0 && element("span", { class: "proof" }, "SBOM"),
+    ),
+  );
+}
+
+function insideOf({ host, details }: ImageView, version: ImageVersion, more: readonly string[]): HTMLElement {
+  const { digest, platforms } = version;
+  const { repository } = details;
+  const facts = [
+    fact("Digest", element("code", { class: "whole" }, digest), copyButton(digest, "the digest")),
+    more.length > 0 && fact("Other tags", ...more.flatMap((tag) => [element("code", {}, tag), " "])),
+    version.artifactType !== undefined && fact("Kind", element("code", {}, version.artifactType)),
+    ...proofs(version),
+  ].filter((one) => one !== false);
+  return element(
+    "div",
+    { class: "inside" },
+    element("dl", {}, ...facts.flat()),
+    element("h3", {}, "Get it, check it"),
+    element(
+      "ul",
+      { class: "commands" },
+      ...imageCommands(host, repository, version).map(({ label, line, note }) =>
+        element(
+          "li",
+          {},
+          element("span", { class: "label" }, label),
+          copyLine(line, `the command: ${label}`),
+          note !== undefined && element("p", { class: "note" }, note),
+        ),
+      ),
+    ),
+    ...(platforms.length > 1 ? [element("h3", {}, "Platforms"), platformTable(platforms)] : []),
+  );
+}
+
+function platformTable(platforms: ImageVersion["platforms"]): HTMLElement {
+  return element(
+    "table",
+    {},
+    element(
+      "thead",
+      {},
+      element("tr", {}, ...["Platform", "Download", "Digest"].map((name) => element("th", { scope: "col" }, name))),
+    ),
+    element(
+      "tbody",
+      {},
+      ...platforms.map(({ platform, digest, bytes: size }) =>
+        element(
+          "tr",
+          {},
+          element("th", { scope: "row" }, platform ?? "any"),
+          element("td", {}, bytes(size)),
+          element(
+            "td",
+            {},
+            element("code", {}, shortDigest(digest)),
+            copyButton(digest, `the digest of ${platform ?? "it"}`),
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+function proofs({ signatures, attestations, sboms, platforms }: ImageVersion): Node[][] {
+  const where = (of: string | undefined): string => {
+    if (of === undefined) return "";
+    return ` (${platforms.find(({ digest }) => digest === of)?.platform ?? shortDigest(of)})`;
+  };
+  const lines = (texts: readonly string[]): Node[] => [...new Set(texts)].map((text) => element("div", {}, text));
+  return [
+    signatures.length > 0
+      ? fact("Signed", ...lines(signatures.map((one) => signer(one) + where(one.of))))
+      : fact("Signed", "no"),
+    ...(attestations.length > 0
+      ? [
+          fact(
+            "Attested",
+            ...lines(attestations.map(({ of, predicateType }) => (predicateType ?? "attestation") + where(of))),
+          ),
+        ]
+      : []),
+    ...(sboms.length > 0 ? [fact("SBOM", ...lines(sboms.map(({ of, format }) => format + where(of))))] : []),
+  ];
+}
+
+function signer({ format, identity, issuer }: Signature): string {
+  if (identity === undefined) return format === "notation" ? "with notation" : "with a key";
+  return issuer === undefined ? `as ${identity}` : `as ${identity}, vouched for by ${issuer}`;
+}
+
+function fact(name: string, ...values: (Node | string)[]): Node[] {
+  return [element("dt", {}, name), element("dd", {}, ...values)];
+}

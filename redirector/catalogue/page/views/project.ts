@@ -1,0 +1,40 @@
+import type { ProjectDocument, ReleaseSummary } from "../documents.ts";
+import { element } from "../element.ts";
+import { bytes, counted } from "../text.ts";
+import { imageRow } from "./home.ts";
+import { contactLink, link, longList, type Shown, trail } from "./parts.ts";
+
+/** One project: its images and its releases. */
+export function showProject(project: ProjectDocument): Shown {
+  const { name, description, images, releases } = project;
+  const contact = contactLink(project.contact);
+  return {
+    title: name,
+    content: [
+      trail(),
+      element("h1", {}, name),
+      element("p", { class: "lead" }, description),
+      ...(contact === undefined ? [] : [element("p", { class: "contact" }, "Its people: ", contact)]),
+      ...section("Images", images.length, () =>
+        longList(images, element("ul", { class: "rows" }), (image) => imageRow(image, [])),
+      ),
+      ...section("Files", releases.length, () =>
+        longList(releases, element("ul", { class: "rows" }), (release) => releaseRow(name, release)),
+      ),
+    ],
+  };
+}
+
+function section(name: string, count: number, list: () => readonly Node[]): Node[] {
+  return count === 0 ? [] : [element("section", { class: "group" }, element("h2", {}, name), ...list())];
+}
+
+function releaseRow(project: string, { release, files, bytes: size }: ReleaseSummary): HTMLElement {
+  return element(
+    "li",
+    {},
+    link({ kind: "files", project, path: release }, release === "" ? "Without a release" : release),
+    element("span", { class: "facts" }, counted(files, "file")),
+    element("span", { class: "latest" }, bytes(size)),
+  );
+}

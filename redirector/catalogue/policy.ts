@@ -1,0 +1,20 @@
+/**
+ * The Content-Security-Policy of the page: only its own script, style and icon; data only from the host and the file mirrors that it
+ * redirects to; no frames around it; no markup from texts.
+ * @param mirrors base URLs of the file mirrors.
+ */
+export function contentPolicy(mirrors: readonly string[]): string {
+  const origins = [...new Set(mirrors.map((url) => new URL(url).origin))];
+  return [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    `connect-src ${["'self'", ...origins].join(" ")}`,
+    "base-uri 'none'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
+  ].join("; ");
+}

@@ -1,0 +1,53 @@
+import type { Client } from "../client.ts";
+import type { RedirectorConfig } from "../config.ts";
+import type { Mirrors } from "../decide.ts";
+import { chooseMirror, type Mirror } from "../mirrors.ts";
+
+/** The mirrors as one instance sees them at this moment: the document `/status.json`. */
+export interface Status {
+  readonly schemaVersion: 1;
+  readonly host: string;
+  /** Where the instance that answers serves. */
+  readonly region: string;
+  readonly mirrors: readonly {
+    readonly name: string;
+    readonly kind: "images" | "files";
+    readonly cloud: string;
+    readonly region: string;
+    readonly healthy: boolean;
+  }[];
+  /** Who asks: in which cloud, if in any, and which mirrors they are sent to. */
+  readonly you: { readonly cloud: string; readonly region: string; readonly images?: string; readonly files?: string };
+}
+
+/** What to say of the mirrors to a client. */
+export function statusOf(config: RedirectorConfig, mirrors: Mirrors, client: Client): Status {
+  const [images, files] = [chooseMirror(mirrors.images, client), chooseMirror(mirrors.files, client)];
+  const described = (kind: "images" | "files") => (mirror: Mirror<{ region: string } & Mirror["site"]>) => {
+    const { name, cloud, region } = mirror.site;
+    return { name, kind, cloud, region, healthy: mirror.healthy };
+  };
+  return {
+    schemaVersion: 1,
+    host: config.host,
+    region: config.region.name,
+    mirrors: [...mirrors.images.map(described("images")), ...mirrors.files.map(described("files"))],
+    you: {
+      cloud: client.cloud,
+      region: client.region,
+      ...(images && { images: images.site.name }),
+      ...(files && { files: files.site.name }),
+    },
+  };
+}
+
+/** The same for a terminal. */
+export function statusText({ host, region, mirrors, you }: Status): string {
+  const unhealthy = mirrors.filter(({ healthy }) => !healthy).length;
+  const rows = mirrors.map(({ kind, cloud, region: at, healthy, name }) => {
+    const yours = name === you[kind] ? "  <- yours" : "";
+    return `  ${kind.padEnd(6)}  ${cloud.padEnd(5)}  ${at.padEnd(24)}  ${healthy ? "answers" : "DOES NOT ANSWER"}${yours}\n`;
+  });
+  const answer = unhealthy === 0 ? "all mirrors answer" : `${unhealthy} of ${mirrors.length} mirrors do not answer`;
+  return `${host}: ${answer}, as the redirector in ${region} sees them\n\n${rows.join("")}`;
+}
