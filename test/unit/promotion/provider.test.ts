@@ -1,0 +1,159 @@
+/** The provider without the engine: what it makes of inputs, differences and a user's confirmation. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { type Properties, unknown } from "../../../components/plugin-protocol.ts";
+import { currentSetting, parseConfirmed } from "../../../components/promotion/provider/confirmed.ts";
+import { progressLine, describe as progressText } from "../../../components/promotion/provider/progress.ts";
+import { promotionProvider } from "../../../components/promotion/provider/provider.ts";
+import type { Progress } from "../../../components/promotion/request.ts";
+
+const said: string[] = [];
+const provider = promotionProvider({
+  status: async () => {},
+  lasting: async (_urn, severity, message) => {
+    said.push(`${severity}: ${message}`);
+  },
+});
+const call = {
+  urn: "urn:pulumi:s::p::promotion:index:PromotedFiles::kops",
+  type: "promotion:index:PromotedFiles",
+  name: "kops",
+};
+const line = `a sha256:${"a".repeat(64)}\n`;
+const inputs: Properties = {
+  project: "kops",
+  files: line,
+  summary: "1 file",
+  prefix: "kops",
+  staging: "staging",
+  mirrors: [{ name: "us", kind: "gcs", bucket: "us", region: "us-central1" }],
+  removalShare: 0.1,
+  storage: {},
+};
+
+async function diff(olds: Properties, oldInputs: Properties, news: Properties) {
+  return await provider.diff!({ ...call, id: "kops:kops", olds, oldInputs, news });
+}
+
+describe("check", () => {
+  const failures = async (news: Properties) => (await provider.check!({ ...call, olds: {}, news })).failures;
+  const without = (name: string): Properties =>
+    Object.fromEntries(Object.entries(inputs).filter(([key]) => key !== name));
+
+  test("right inputs", async () => assert.deepEqual(await failures(inputs), []));
+  test("what a preview does not know is as good as right", async () => {
+    assert.deepEqual(await failures({ ...inputs, staging: unknown, mirrors: unknown }), []);
+    assert.deepEqual(
+      await failures({ ...inputs, mirrors: [{ name: "us", kind: "gcs", bucket: unknown, region: "r" }] }),
+      [],
+    );
+  });
+  test("each wrong input has a line", async () => {
+    const wrong = {
+      ...without("files"),
+      removalShare: 2,
+      mirrors: [{ name: "us", kind: "ftp", bucket: "b", region: "r" }],
+    };
+    const lines = await failures(wrong);
+    assert.equal(lines?.length, 3);
+    assert.match(lines!.join("\n"), /^files: /m);
+    assert.match(lines!.join("\n"), /^removalShare: /m);
+    assert.match(lines!.join("\n"), /^mirrors\.0\.kind: /m);
+  });
+  test("a type that is none", () => {
+    assert.throws(
+      () => provider.check!({ ...call, type: "promotion:index:Other", olds: {}, news: inputs }),
+      /no resource type/,
+    );
+  });
+});
+
+describe("diff", () => {
+  test("nothing changed", async () => assert.deepEqual((await diff(inputs, inputs, inputs)).changed, []));
+  test("only what changed is named", async () => {
+    const news = { ...inputs, files: "", summary: "0 files" };
+    assert.deepEqual(await diff(inputs, inputs, news), { changed: ["files", "summary"], replaces: [] });
+  });
+  test("mirrors that are not known yet are not compared", async () => {
+    assert.deepEqual((await diff(inputs, inputs, { ...inputs, mirrors: unknown, staging: unknown })).changed, []);
+    const partly = [{ name: "us", kind: "gcs", bucket: unknown, region: "us-central1" }];
+    assert.deepEqual((await diff(inputs, inputs, { ...inputs, mirrors: partly })).changed, []);
+  });
+  test("another project or prefix is another promotion", async () => {
+    const news = { ...inputs, prefix: "other" };
+    assert.deepEqual(await diff(inputs, inputs, news), { changed: ["prefix"], replaces: ["prefix"] });
+  });
+  test("what was left incomplete is work, though no input changed", async () => {
+    const olds = { ...inputs, incomplete: { us: `+ ${line}` } };
+    assert.deepEqual((await diff(olds, inputs, inputs)).changed, ["files"]);
+  });
+});
+
+describe("a first preview", () => {
+  test("with the staging area and all mirrors still to be made says nothing and does not fail", async () => {
+    said.length = 0;
+    await provider.create({ ...call, inputs: { ...inputs, staging: unknown, mirrors: unknown }, preview: true });
+    assert.deepEqual(said, []);
+  });
+});
+
+test("a promotion cannot be imported", async () => {
+  await assert.rejects(provider.read({ ...call, id: "kops", inputs: {}, outputs: {} }), /pulumi up` adopts/);
+});
+
+describe("promotion:confirmRemoval", () => {
+  for (const [value, confirmed] of [
+    [undefined, []],
+    ["", []],
+    ["kops", ["kops"]],
+    ["kops, bom", ["kops", "bom"]],
+    ['["kops","bom"]', ["kops", "bom"]],
+    ["*", ["kops", "bom", "other"]],
+  ] as const) {
+    test(`${value} confirms ${confirmed.join(" and ") || "nothing"}`, () => {
+      const is = parseConfirmed(value);
+      assert.deepEqual(["kops", "bom", "other"].filter(is), confirmed);
+    });
+  }
+  test("anything else is an error", () => {
+    assert.throws(() => parseConfirmed(true), /must be the name/);
+    assert.throws(() => parseConfirmed("[1]"), /must be the name/);
+  });
+  test("the stack's config of now wins over what the state remembers", () => {
+    assert.equal(currentSetting("old", { PULUMI_CONFIG: "{}" }), undefined);
+    assert.equal(currentSetting("old", { PULUMI_CONFIG: '{"confirmRemoval":"new"}' }), "new");
+    assert.equal(currentSetting("old", {}), "old");
+  });
+});
+
+describe("progress", () => {
+  const progress = (done: number): Progress => ({
+    done,
+    total: 5_000,
+    failed: 1,
+    bytes: 50 * 1024 * 1024,
+    mirrors: ["a", "b", "c", "d", "e"].map((name) => ({
+      name,
+      done: done / 5,
+      total: 1_000,
+      failed: name === "a" ? 1 : 0,
+      bytes: 1,
+    })),
+  });
+  test("a line says how many, how much, how fast, and where", () => {
+    assert.equal(
+      progressText(progress(2_500), 10),
+      "2,500 of 5,000, 50.0 MiB, 5.0 MiB/s; a 500/1,000 (1 failed), b 500/1,000, c 500/1,000, d 500/1,000, 1 more",
+    );
+  });
+  test("a line a second at first, then one in five", () => {
+    let now = 0;
+    const lines: string[] = [];
+    const report = progressLine(
+      (text) => lines.push(text),
+      () => now,
+    );
+    for (now = 0; now <= 30_000; now += 100) report(progress(1));
+    assert.equal(lines.length, 9 + 4);
+  });
+});
