@@ -1,10 +1,11 @@
 import { addressOf, readAddress, type View } from "./address.ts";
 import { Absent, listingWanted, loadImage, loadIndex, loadListing, loadProject, loadRelease } from "./catalogue.ts";
 import { element } from "./element.ts";
+import { findRelease } from "./find-release.ts";
 import { buildFrame, tell } from "./frame.ts";
 import { isPageAddress } from "./page-addresses.ts";
 import type { Listing } from "./search.ts";
-import { findRelease, showFiles } from "./views/files.ts";
+import { showFiles } from "./views/files.ts";
 import { showHits, showProjects } from "./views/home.ts";
 import { showImage } from "./views/image.ts";
 import { showNotFound } from "./views/not-found.ts";

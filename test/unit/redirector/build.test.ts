@@ -31,7 +31,7 @@ test("two builds of the same input are the same bytes, another table is another 
   await writeFile(two.zip, "not a zip");
   const without = await buildRedirector({ out: two.zip, ranges: path.join(folder, "none") });
   assert.deepEqual([without.reused, without.hasRanges], [false, false]);
-  assert.deepEqual(Object.keys(unzipSync(await readFile(two.zip))), ["redirector"]);
+  assert.deepEqual(Object.keys(unzipSync(await readFile(two.zip))).sort(), [...page, "redirector"]);
 });
 
 test("a target that Bun does not know is an error in its words", async (t) => {

@@ -1,0 +1,284 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import fc from "fast-check";
+import type * as written from "../../../components/catalogue/formats.ts";
+import { addressOf, fileAddress, readAddress, type View } from "../../../redirector/catalogue/page/address.ts";
+import { fileCommand, imageCommands, quoted } from "../../../redirector/catalogue/page/commands.ts";
+import type * as read from "../../../redirector/catalogue/page/documents.ts";
+import { findRelease } from "../../../redirector/catalogue/page/find-release.ts";
+import { findNames, Listing, readQuery } from "../../../redirector/catalogue/page/search.ts";
+import { bytes, counted, day, shortDigest, sizes } from "../../../redirector/catalogue/page/text.ts";
+
+const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
+const host = "artifacts.example.org";
+
+test("what is written is what the page reads (the types say so)", () => {
+  const contract: {
+    index: (value: written.CatalogueIndex) => read.CatalogueIndex;
+    project: (value: written.ProjectDocument) => read.ProjectDocument;
+    image: (value: written.ImageDetails) => read.ImageDetails;
+    release: (value: written.ReleaseDetails) => read.ReleaseDetails;
+  } = { index: (value) => value, project: (value) => value, image: (value) => value, release: (value) => value };
+  assert.equal(Object.keys(contract).length, 4);
+});
+
+for (const [address, view] of [
+  ["/", { kind: "home", query: "" }],
+  ["/?q=a+b%3Ac", { kind: "home", query: "a b:c" }],
+  ["/status", { kind: "status" }],
+  ["/projects/semver", { kind: "project", project: "semver" }],
+  ["/projects/kops/files/", { kind: "files", project: "kops", path: "" }],
+  ["/projects/kops/files/1.32.0", { kind: "files", project: "kops", path: "1.32.0" }],
+  ["/projects/kops/files/1.32.0/a%2Bb/c@d", { kind: "files", project: "kops", path: "1.32.0/a+b/c@d" }],
+  ["/images/pause", { kind: "image", repository: "pause", reference: undefined }],
+  ["/images/a/b/c:v1.0-x_y", { kind: "image", repository: "a/b/c", reference: "v1.0-x_y" }],
+  [`/images/a/b@${digest("a")}`, { kind: "image", repository: "a/b", reference: digest("a") }],
+] as const satisfies readonly (readonly [string, View])[]) {
+  test(`${address} is an address, both ways`, () => {
+    const { pathname, search } = new URL(address, "https://x");
+    assert.deepEqual(readAddress(pathname, search), view);
+    const back = new URL(addressOf(view), "https://x");
+    assert.deepEqual(readAddress(back.pathname, back.search), view);
+    assert.equal(addressOf(view), address);
+  });
+}
+
+test("what is no address of a view", () => {
+  for (const path of [
+    "/nothing",
+    "/projects/",
+    "/images/",
+    "/images/a:b:c",
+    "/images/a@sha256:12",
+    "/images/a:",
+    "/%zz",
+    "/projects/a/b",
+  ])
+    assert.equal(readAddress(path, "").kind, "unknown", path);
+});
+
+test("any file's path makes an address that leads back to it", () => {
+  const segment = fc.stringMatching(/^[A-Za-z0-9._+~@=,-]{1,12}$/).filter((text) => !/^\.{1,2}$/.test(text));
+  fc.assert(
+    fc.property(fc.array(segment, { minLength: 1, maxLength: 5 }), (segments) => {
+      const path = segments.join("/");
+      const view = { kind: "files", project: "p", path } as const;
+      const { pathname, search } = new URL(addressOf(view), "https://x");
+      assert.deepEqual(readAddress(pathname, search), view);
+      assert.equal(decodeURIComponent(new URL(fileAddress(path), "https://x").pathname), `/${path}`);
+      assert.ok(!fileAddress(path).includes("+"), "S3 reads it as a space");
+    }),
+  );
+});
+
+for (const [typed, words] of [
+  ["", []],
+  ["  Semver   V7 ", ["semver", "v7"]],
+  ["semver/semver:v7.8.6", ["semver/semver", "v7.8.6"]],
+  [`semver@${digest("a")}`, ["semver", digest("a")]],
+  [`${host}/semver/semver:v7.8.6@${digest("a")}`, ["semver/semver", "v7.8.6", digest("a")]],
+  ["sha256:0a1b", ["sha256:0a1b"]],
+  [`docker pull ${host}/semver/semver:v7`, ["semver/semver", "v7"]],
+  [`https://${host}/images/semver/semver:v7`, ["semver/semver", "v7"]],
+  [`https://${host}/v2/semver/semver/manifests/v7`, ["semver/semver", "v7"]],
+  ["other.example:5000/a/b:v1", ["other.example:5000/a/b", "v1"]],
+] as const) {
+  test(`"${typed}" asks for ${words.join(" ")}`, () => assert.deepEqual(readQuery(typed, host).words, words));
+}
+
+const index: read.CatalogueIndex = {
+  projects: [
+    {
+      name: "ingress",
+      description: "Routes what semver cannot",
+      document: "",
+      images: ["ingress/controller", "ingress/semver-tool"].map((repository) => ({ repository, digests: 1 })),
+    },
+    {
+      name: "semver",
+      description: "",
+      document: "",
+      images: [{ repository: "semver/semver", digests: 2, latest: "v7" }],
+    },
+  ],
+};
+
+test("names: the exact before the beginning before the rest, descriptions last", () => {
+  const found = findNames(index, readQuery("semver", host));
+  assert.deepEqual(
+    found.images.map(({ repository }) => repository),
+    ["semver/semver", "ingress/semver-tool"],
+  );
+  assert.deepEqual(
+    found.projects.map(({ name }) => name),
+    ["semver", "ingress"],
+  );
+  assert.deepEqual(
+    findNames(index, readQuery("ingress tool", host)).images.map(({ repository }) => repository),
+    ["ingress/semver-tool"],
+  );
+  assert.deepEqual(findNames(index, readQuery("nothing", host)), { projects: [], images: [] });
+});
+
+const lines = [
+  ["image", "a", "a/tool", digest("1"), "v1.0.1", "v1.0.1-abc"],
+  ["image", "a", "a/tool", digest("2"), "v1.0.10"],
+  ["image", "b", "b/image", digest("3"), "Stable", "v1.0.1"],
+  ["image", "b", "b/image", digest("4")],
+  ["file", "c", "binaries/c/v1.0.1/Tool", `sha256:${"5".repeat(64)}`],
+];
+const listing = new Listing(lines.map((fields) => `${fields.join("\t")}\n`).join(""));
+const found = (typed: string, most = 10) =>
+  listing
+    .find(readQuery(typed, host), most)
+    .lines.map((line) => (line.kind === "file" ? line.path : `${line.repository}:${line.tag}`));
+
+test("the listing: exact tags first, then those that begin so, then all others", () => {
+  assert.deepEqual(found("v1.0.1"), ["a/tool:v1.0.1", "b/image:v1.0.1", "a/tool:v1.0.10", "binaries/c/v1.0.1/Tool"]);
+  assert.deepEqual(found("b/image:v1.0.1"), ["b/image:v1.0.1"]);
+  assert.deepEqual(found("stable"), ["b/image:Stable"]);
+  assert.deepEqual(found("tool v1.0.1"), ["a/tool:v1.0.1", "a/tool:v1.0.10", "binaries/c/v1.0.1/Tool"]);
+  assert.deepEqual(found("nothing"), []);
+  assert.deepEqual(found(""), []);
+});
+
+test("an image is found by its digest, whole or its beginning, with and without the algorithm; a file by its checksum", () => {
+  for (const asked of [digest("4"), digest("4").slice(0, 15), "4".repeat(64), "44444444"])
+    assert.deepEqual(found(asked), ["b/image:undefined"], asked);
+  assert.deepEqual(found("5".repeat(10)), ["binaries/c/v1.0.1/Tool"]);
+  assert.deepEqual(found(`${digest("4")}0`), []);
+});
+
+test("what a line is, is not searched: all lines hold the word image or file", () => {
+  assert.deepEqual(found("image"), ["b/image:Stable", "b/image:undefined"]);
+  assert.deepEqual(found("file"), []);
+});
+
+test("no more than asked for, and whether there is more", () => {
+  assert.deepEqual(listing.find(readQuery("a", host), 2).lines.length, 2);
+  assert.equal(listing.find(readQuery("v1.0.1", host), 3).more, true);
+  assert.equal(listing.find(readQuery("v1.0.1", host), 4).more, false);
+});
+
+test("searching as a whole finds what searching line by line finds", () => {
+  const word = fc.constantFrom("v1", "v1.0.1", "tool", "a", "b/image", "sha256:2", "4444", "abc", "binaries", "\u00e4");
+  fc.assert(
+    fc.property(fc.array(word, { minLength: 1, maxLength: 3 }), (words) => {
+      const expected = lines.filter((fields) => {
+        const text = `\t${fields.slice(1).join("\t")}`.toLowerCase();
+        return words.every((one) => text.includes(one));
+      });
+      assert.equal(listing.find({ words }, 100).lines.length, expected.length);
+    }),
+  );
+});
+
+const version: read.ImageVersion = {
+  digest: digest("a"),
+  tags: ["v1", "latest"],
+  mediaType: "",
+  platforms: [],
+  signatures: [],
+  attestations: [],
+  sboms: [],
+};
+const commandsOf = (changes: Partial<read.ImageVersion>) =>
+  imageCommands(host, "a/b", { ...version, ...changes }).map(({ line }) => line);
+
+test("commands: by tag, by digest, what the tag is", () => {
+  assert.deepEqual(commandsOf({}), [
+    `docker pull ${host}/a/b:v1`,
+    `docker pull ${host}/a/b@${digest("a")}`,
+    `crane pull ${host}/a/b@${digest("a")} image.tar`,
+    `crane digest ${host}/a/b:v1`,
+  ]);
+  assert.deepEqual(commandsOf({ tags: [] }), [
+    `docker pull ${host}/a/b@${digest("a")}`,
+    `crane pull ${host}/a/b@${digest("a")} image.tar`,
+  ]);
+});
+
+test("commands: verify as who signed, of what was signed", () => {
+  const verify = (signature: read.Signature) => commandsOf({ signatures: [signature] }).at(-1);
+  assert.equal(verify({ format: "cosign" }), `cosign verify --key cosign.pub ${host}/a/b@${digest("a")}`);
+  assert.equal(
+    verify({ format: "sigstore", identity: "https://x.example/it's", issuer: "https://y.example" }),
+    `cosign verify --certificate-identity='https://x.example/it'\\''s' --certificate-oidc-issuer=https://y.example ${host}/a/b@${digest("a")}`,
+  );
+  assert.equal(verify({ format: "notation", of: digest("b") }), `notation verify ${host}/a/b@${digest("b")}`);
+  assert.equal(commandsOf({ sboms: [{ format: "x" }] }).at(-1), `oras discover ${host}/a/b@${digest("a")}`);
+});
+
+test("commands: a chart is Helm's, other artifacts are oras's", () => {
+  const chart = { artifactType: "application/vnd.cncf.helm.config.v1+json", tags: ["1.0.0_build"] };
+  assert.equal(commandsOf(chart)[0], `helm pull oci://${host}/a/b --version 1.0.0+build`);
+  assert.equal(commandsOf({ artifactType: "application/x" })[0], `oras pull ${host}/a/b@${digest("a")}`);
+});
+
+test("any text is one word of a shell", () => {
+  fc.assert(
+    fc.property(
+      fc.string().filter((text) => !text.includes("\0")),
+      (text) => {
+        const shown = spawnSync("sh", ["-c", `printf %s ${quoted(text)}`], { encoding: "utf8" });
+        assert.equal(shown.stdout, text);
+      },
+    ),
+    { numRuns: 40 },
+  );
+});
+
+test("the download in one line says OK, and fails for another content", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "download-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const sha256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"; // of "hello"
+  const line = fileCommand("https://x.example", { path: "binaries/a/v1/a+b", sha256, bytes: 5 });
+  assert.match(
+    line,
+    /^curl -fLO https:\/\/x\.example\/binaries\/a\/v1\/a%2Bb && echo '[0-9a-f]{64} {2}a\+b' \| sha256sum -c$/,
+  );
+  for (const [content, status] of [
+    ["hello", 0],
+    ["hullo", 1],
+  ] as const) {
+    writeFileSync(join(folder, "a+b"), content);
+    const ran = spawnSync("sh", ["-c", line.replace(/^curl -fLO \S+/, "true")], { cwd: folder });
+    assert.equal(ran.status, status);
+  }
+});
+
+test("quantities", () => {
+  assert.deepEqual([0, 1, 999, 1000, 9949, 12_345, 999_499, 999_500, 1.5e6, 2e9].map(bytes), [
+    "0 B",
+    "1 B",
+    "999 B",
+    "1.0 kB",
+    "9.9 kB",
+    "12 kB",
+    "999 kB",
+    "1.0 MB",
+    "1.5 MB",
+    "2.0 GB",
+  ]);
+  assert.deepEqual(
+    [sizes([]), sizes([5e6]), sizes([5e6, 7e6]), sizes([9e5, 1.2e6])],
+    ["", "5.0 MB", "5.0\u20137.0 MB", "900 kB\u20131.2 MB"],
+  );
+  assert.deepEqual([counted(1, "file"), counted(8990, "file")], ["1 file", "8,990 files"]);
+  assert.equal(day("2026-01-31T10:00:00Z"), "2026-01-31");
+  assert.equal(shortDigest(digest("a")), `sha256:${"a".repeat(12)}`);
+});
+
+test("which release and file an address below a project's files names", () => {
+  const project = (...releases: string[]) =>
+    ({ releases: releases.map((release) => ({ release })) }) as unknown as read.ProjectDocument;
+  assert.deepEqual(findRelease(project("v1", ""), "v1"), { release: "v1", file: undefined });
+  assert.deepEqual(findRelease(project("v1", ""), "v1/a/b"), { release: "v1", file: "v1/a/b" });
+  assert.deepEqual(findRelease(project("v1", ""), "KEYS"), { release: "", file: "KEYS" });
+  assert.deepEqual(findRelease(project("v1", ""), ""), { release: "", file: undefined });
+  assert.equal(findRelease(project("v1"), "v2/a"), undefined);
+});
