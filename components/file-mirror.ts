@@ -10,6 +10,7 @@ import { BucketIAMBinding } from "@pulumi/gcp/storage/bucketIAMBinding.js";
 import * as pulumi from "@pulumi/pulumi";
 import { bucketLocation } from "./bucket-location.ts";
 import type { Region } from "./geography.ts";
+import { fileBucketName } from "./mirror-names.ts";
 
 export interface FileMirrorArgs {
   /** Google Cloud project of a mirror there. */
@@ -45,7 +46,7 @@ export class FileMirror extends pulumi.ComponentResource {
       name,
       {
         project: args.project,
-        name: `${args.organization}-artifacts-${args.region.name}`,
+        name: fileBucketName(args.organization, args.region),
         location: bucketLocation(args.region.name),
         labels: { purpose: "production" },
         uniformBucketLevelAccess: true,
@@ -90,7 +91,7 @@ export class FileMirror extends pulumi.ComponentResource {
       name,
       {
         region,
-        bucket: `${args.organization}-artifacts-${region}`,
+        bucket: fileBucketName(args.organization, args.region),
         tags: { purpose: "production" },
         forceDestroy: !args.protection,
       },

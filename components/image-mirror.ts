@@ -2,6 +2,7 @@ import { Repository } from "@pulumi/gcp/artifactregistry/repository.js";
 import { RepositoryIamBinding } from "@pulumi/gcp/artifactregistry/repositoryIamBinding.js";
 import * as pulumi from "@pulumi/pulumi";
 import type { Region } from "./geography.ts";
+import { imageRepositoryId } from "./mirror-names.ts";
 
 export interface ImageMirrorArgs {
   readonly project: string;
@@ -25,7 +26,7 @@ export class ImageMirror extends pulumi.ComponentResource {
       {
         project: args.project,
         location: args.region.name,
-        repositoryId: "images",
+        repositoryId: imageRepositoryId,
         description: "Production images; written by promotion only",
         format: "DOCKER",
         mode: "STANDARD_REPOSITORY",

@@ -5,6 +5,7 @@ import { bucketLocation } from "./bucket-location.ts";
 import { FileMirror } from "./file-mirror.ts";
 import type { Region } from "./geography.ts";
 import { ImageMirror } from "./image-mirror.ts";
+import { fileMirrorName, imageMirrorName } from "./mirror-names.ts";
 import type * as promotion from "./promotion/request.ts";
 
 export interface MirrorsArgs {
@@ -46,7 +47,7 @@ export class Mirrors extends pulumi.ComponentResource {
     const images = args.gcpRegions.map((region, index) => ({
       region,
       mirror: new ImageMirror(
-        `images-${region.name}`,
+        imageMirrorName(region),
         {
           ...args,
           region,
@@ -59,19 +60,19 @@ export class Mirrors extends pulumi.ComponentResource {
     const files = [...args.gcpRegions, ...args.awsRegions].map((region) => ({
       region,
       mirror: new FileMirror(
-        `files-${region.cloud}-${region.name}`,
+        fileMirrorName(region),
         { ...args, region, logBucket, protection: protection(region) },
         { parent: this },
       ),
     }));
     const addresses = {
       images: images.map(({ region, mirror }) => ({
-        name: `images-${region.name}`,
+        name: imageMirrorName(region),
         repository: mirror.repository,
         region: region.name,
       })),
       files: files.map(({ region, mirror }) => ({
-        name: `files-${region.cloud}-${region.name}`,
+        name: fileMirrorName(region),
         kind: region.cloud === "gcp" ? "gcs" : "s3",
         bucket: mirror.bucket,
         region: region.name,

@@ -1,0 +1,44 @@
+import type { StackConfig } from "./config.ts";
+import type { Region } from "./geography.ts";
+import type { FileMirror, ImageMirror } from "./promotion/request.ts";
+
+/** Id of the Artifact Registry repository that holds production in each region. */
+export const imageRepositoryId = "images";
+
+/** Name of a region's image mirror: of its resources, in messages and in commands. */
+export function imageMirrorName(region: Pick<Region, "name">): string {
+  return `images-${region.name}`;
+}
+
+/** Name of a region's file mirror: of its resources, in messages and in commands. */
+export function fileMirrorName(region: Pick<Region, "cloud" | "name">): string {
+  return `files-${region.cloud}-${region.name}`;
+}
+
+/** Name of a region's production bucket; no two regions of the clouds have the same name. */
+export function fileBucketName(organization: string, region: Pick<Region, "name">): string {
+  return `${organization}-artifacts-${region.name}`;
+}
+
+/**
+ * Where the mirrors of a stack are by these names, for commands that run without the engine: what `Mirrors` has for addresses in the real
+ * clouds. Canonical mirrors first.
+ */
+export function mirrorAddresses(config: Pick<StackConfig, "project" | "organization" | "gcpRegions" | "awsRegions">): {
+  readonly images: readonly ImageMirror[];
+  readonly files: readonly FileMirror[];
+} {
+  return {
+    images: config.gcpRegions.map((region) => ({
+      name: imageMirrorName(region),
+      // As the output `registryUri` of a Docker repository has it.
+      repository: `${region.name}-docker.pkg.dev/${config.project}/${imageRepositoryId}`,
+    })),
+    files: [...config.gcpRegions, ...config.awsRegions].map((region) => ({
+      name: fileMirrorName(region),
+      kind: region.cloud === "gcp" ? "gcs" : "s3",
+      bucket: fileBucketName(config.organization, region),
+      region: region.name,
+    })),
+  };
+}
