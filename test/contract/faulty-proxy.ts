@@ -58,7 +58,7 @@ export function first(times: number, matches: (method: string, url: string) => b
 }
 
 /** Starts a proxy to `host:port`. The `Host` header passes unchanged, so that URLs in answers lead here. */
-export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
+export async function startFaultyProxy(target: string, ownPort = 0): Promise<FaultyProxy> {
   const [hostname, port] = target.split(":") as [string, string];
   let choose: Choose = () => undefined;
   const seen: Seen[] = [];
@@ -74,7 +74,7 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
     socket.once("close", () => sockets.delete(socket));
   });
   server.requestTimeout = 0;
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(ownPort, "127.0.0.1", resolve));
   return {
     host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,

@@ -52,11 +52,12 @@ export function isDenied(error: unknown): boolean {
 
 /** One printable line for a failure; foreign text in it can neither break the line nor steer a terminal or a CI log. */
 export function causeOf(error: unknown): string {
+  // Of several attempts to connect (IPv4, IPv6) only the parts say anything.
+  if (error instanceof AggregateError && error.message === "" && error.errors.length > 0)
+    return causeOf(error.errors[0]);
   const text = error instanceof Error ? error.message || error.name : String(error);
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  const inner = error instanceof AggregateError && error.errors.length > 0 && !text ? causeOf(error.errors[0]) : "";
-  const line = inner || (code && !text.includes(code) ? `${text} (${code})` : text);
-  return printable(line, 300);
+  return printable(code && !text.includes(code) ? `${text} (${code})` : text, 300);
 }
 
 /** Foreign text for a message: control characters and what CI systems read as commands (`::`) are made harmless, and it is cut. */
