@@ -43,11 +43,15 @@ export async function startSite(assets: Assets, objects: Map<string, Buffer>): P
     const key = decodeURIComponent((request.url ?? "").replace(/^\/bucket\//, ""));
     const body = objects.get(key);
     response.setHeader("Access-Control-Allow-Origin", "*");
-    response.writeHead(site.failing ? 503 : body === undefined ? 404 : 200, {
+    if (site.failing || body === undefined) {
+      response.writeHead(site.failing ? 503 : 404).end();
+      return;
+    }
+    response.writeHead(200, {
       "Content-Type": key.endsWith(".json") ? "application/json" : "application/gzip",
-      "Cache-Control": "public, max-age=60",
+      "Cache-Control": key.includes("/details/") ? "public, max-age=31536000, immutable" : "public, max-age=60",
     });
-    response.end(site.failing ? undefined : body);
+    response.end(body);
   });
   const bucketOrigin = await listen(bucket);
   const parsed = parseConfig(

@@ -20,9 +20,12 @@ export function loadIndex(): Promise<CatalogueIndex> {
   });
 }
 
-/** One project. Throws {@link Absent}. */
-export function loadProject(name: string): Promise<ProjectDocument> {
-  return keep(`project ${name}`, () => json<ProjectDocument>(`catalog/projects/${encodeURIComponent(name)}.json`));
+/** One project. `again`: past all that is kept. Throws {@link Absent}. */
+export function loadProject(name: string, again = false): Promise<ProjectDocument> {
+  if (again) kept.delete(`project ${name}`);
+  return keep(`project ${name}`, () =>
+    json<ProjectDocument>(`catalog/projects/${encodeURIComponent(name)}.json`, again ? "reload" : "default"),
+  );
 }
 
 /** Every version of one image. Throws {@link Absent}. */
@@ -54,18 +57,19 @@ async function details<Document>(
   project: string,
   find: (document: ProjectDocument) => { readonly details: string } | undefined,
 ): Promise<Document> {
-  const named = async (): Promise<Document> => {
-    const found = find(await loadProject(project));
+  const named = async (again: boolean): Promise<Document | undefined> => {
+    const found = find(await loadProject(project, again));
     if (found === undefined) throw new Absent();
-    return keep(found.details, () => json<Document>(found.details));
+    try {
+      return await keep(found.details, () => json<Document>(found.details));
+    } catch (error) {
+      if (error instanceof Absent) return undefined;
+      throw error;
+    }
   };
-  try {
-    return await named();
-  } catch (error) {
-    if (!(error instanceof Absent)) throw error;
-    kept.delete(`project ${project}`);
-    return named();
-  }
+  const document = (await named(false)) ?? (await named(true));
+  if (document === undefined) throw new Error("The catalogue is being replaced at this moment");
+  return document;
 }
 
 /** The result of the first call, for all; a failure is not kept. */
@@ -78,12 +82,12 @@ function keep<T>(name: string, load: () => Promise<T>): Promise<T> {
   return loading;
 }
 
-async function json<Document>(path: string): Promise<Document> {
-  return (await (await get(path)).json()) as Document;
+async function json<Document>(path: string, cache: RequestCache = "default"): Promise<Document> {
+  return (await (await get(path, cache)).json()) as Document;
 }
 
-async function get(path: string): Promise<Response> {
-  const response = await fetch(`/${path}`);
+async function get(path: string, cache: RequestCache = "default"): Promise<Response> {
+  const response = await fetch(`/${path}`, { cache });
   // 403 is what buckets without a public listing answer for what they do not have.
   if (response.status === 404 || response.status === 403) throw new Absent(`there is no ${path}`);
   if (!response.ok) throw new Error(`${new URL(response.url).host} answers ${response.status}`);

@@ -32,7 +32,10 @@ search.addEventListener("input", typed);
 search.addEventListener("focus", wantListing);
 search.form?.addEventListener("submit", (event) => {
   event.preventDefault();
-  main.querySelector<HTMLAnchorElement>(".rows a")?.click();
+  const first = main.querySelector<HTMLAnchorElement>(".rows a");
+  if (first === null) return;
+  search.blur();
+  first.click();
 });
 void show(true);
 
@@ -52,7 +55,7 @@ async function show(back = false): Promise<void> {
   if (mine !== turn) return;
   put(shown);
   if (view.kind !== "home" || view.query === "") search.value = "";
-  else if (document.activeElement !== search) search.value = view.query;
+  else if (back || document.activeElement !== search) search.value = view.query;
   markPage(view);
   const { state } = history as { state: { y?: number } | null };
   if (shown.target instanceof HTMLDetailsElement) {
@@ -128,7 +131,10 @@ function failed(error: unknown): Shown {
 
 function put({ title, content }: Shown): void {
   document.title = title === host ? host : `${title} \u2013 ${host}`;
+  // What comes in later, as the listing does, may come while a row has the focus.
+  const focused = main.contains(document.activeElement) ? document.activeElement?.getAttribute("href") : null;
   main.replaceChildren(...content);
+  if (focused) main.querySelector<HTMLElement>(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   main.removeAttribute("aria-busy");
 }
 

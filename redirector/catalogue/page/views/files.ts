@@ -68,9 +68,9 @@ function fileEntry(file: ReleaseFile, prefix: string, origin: string): HTMLDetai
       element(
         "div",
         { class: "inside" },
-        element("h3", { class: "first" }, "Download and check"),
+        element("h2", { class: "first" }, "Download and check"),
         copyLine(fileCommand(origin, file), `the command for ${name}`),
-        element("h3", {}, "SHA-256"),
+        element("h2", {}, "SHA-256"),
         copyLine(file.sha256, `the SHA-256 of ${name}`),
         element(
           "p",

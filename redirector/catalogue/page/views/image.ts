@@ -140,7 +140,11 @@ function summaryOf({ digest, tags, platforms, created, signatures, attestations,
       { class: "name" },
       name ?? element("code", {}, shortDigest(digest)),
       ...(more.length > 0
-        ? [" ", element("small", {}, `+${more.length}`, unseen(counted(more.length, " more tag")))]
+        ? [
+            " ",
+            element("small", { "aria-hidden": "true" }, `+${more.length}`),
+            unseen(`and ${counted(more.length, "more tag")}`),
+          ]
         : []),
     ),
     element(
@@ -173,7 +177,7 @@ function insideOf({ host, details }: ImageView, version: ImageVersion, more: rea
     "div",
     { class: "inside" },
     element("dl", {}, ...facts.flat()),
-    element("h3", {}, "Get it, check it"),
+    element("h2", {}, "Get it, check it"),
     element(
       "ul",
       { class: "commands" },
@@ -187,7 +191,7 @@ function insideOf({ host, details }: ImageView, version: ImageVersion, more: rea
         ),
       ),
     ),
-    ...(platforms.length > 1 ? [element("h3", {}, "Platforms"), platformTable(platforms)] : []),
+    ...(platforms.length > 1 ? [element("h2", {}, "Platforms"), platformTable(platforms)] : []),
   );
 }
 
