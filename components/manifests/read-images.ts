@@ -23,7 +23,7 @@ export function readImages(root: Node | undefined, source: Source, problems: Pro
   if (plain) problems.push(...foreignPlaces(root, source, "registries"));
   const list = plain ? valueAt(root, "images") : root;
   const images = list?.kind === "list" ? list.items.flatMap((item) => readImage(item, source, problems)) : [];
-  for (const image of images) problems.push(...imageProblems(image));
+  for (const image of images) addImageProblems(image, problems);
   return images;
 }
 
@@ -51,8 +51,7 @@ function readImage(node: Node, source: Source, problems: Problem[]): ReadImage[]
   ];
 }
 
-function imageProblems({ source, name, digests }: ReadImage): Problem[] {
-  const problems: Problem[] = [];
+function addImageProblems({ source, name, digests }: ReadImage, problems: Problem[]): void {
   const add = (severity: Problem["severity"], node: ScalarNode, message: string) =>
     problems.push(source.problem(severity, node.start, `image ${quoted(name.text)}: ${message}`));
   const unquoted = (node: ScalarNode, what: string) => {
@@ -98,5 +97,4 @@ function imageProblems({ source, name, digests }: ReadImage): Problem[] {
       }
     }
   }
-  return problems;
 }

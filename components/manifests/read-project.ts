@@ -25,23 +25,28 @@ export interface ReadProject {
 
 /** Reads the files of a project by their paths below its folder. */
 export function readProject(name: string, sources: ReadonlyMap<string, Source>): ReadProject {
-  const problems: Problem[] = [];
-  const images: ReadImage[] = [];
-  const files: ReadFile[] = [];
+  const inFiles: Problem[] = [];
+  const imageLists: ReadImage[][] = [];
+  const fileLists: ReadFile[][] = [];
   let declaration: Declaration | undefined;
   for (const [path, source] of [...sources].sort(([a], [b]) => compareTexts(a, b))) {
     const kind = manifestKind(path);
     const parsed = kind === undefined ? undefined : parseYaml(source.text);
-    if (parsed === undefined) problems.push(source.problem("error", 0, unknownFile(path)));
+    if (parsed === undefined) inFiles.push(source.problem("error", 0, unknownFile(path)));
     else if (!parsed.ok)
-      problems.push(...parsed.faults.map(({ start, message }) => source.problem("error", start, message)));
-    else if (kind === "images") images.push(...readImages(parsed.root, source, problems));
-    else if (kind === "files") files.push(...readFiles(parsed.root, source, problems));
-    else declaration = readDeclaration(parsed.root ?? nothing, source, problems);
+      inFiles.push(...parsed.faults.map(({ start, message }) => source.problem("error", start, message)));
+    else if (kind === "images") imageLists.push(readImages(parsed.root, source, inFiles));
+    else if (kind === "files") fileLists.push(readFiles(parsed.root, source, inFiles));
+    else declaration = readDeclaration(parsed.root ?? nothing, source, inFiles);
   }
+  const [images, files] = [imageLists.flat(), fileLists.flat()];
   const { imagePrefix = name, filePrefix = name } = declaration?.settings ?? {};
-  problems.push(...nameProblems(name, sources, declaration));
-  problems.push(...imageNameProblems(images, imagePrefix), ...fileNameProblems(files, filePrefix));
+  const problems = [
+    inFiles,
+    nameProblems(name, sources, declaration),
+    imageNameProblems(images, imagePrefix),
+    fileNameProblems(files, filePrefix),
+  ].flat();
   if (declaration === undefined) return { project: undefined, claimant: undefined, problems };
   const claimant = { name, ...claimsOf(declaration, imagePrefix, filePrefix), images, files };
   const broken = problems.some(({ severity }) => severity === "error");

@@ -17,12 +17,30 @@ export function validate<Format extends z.ZodType>(
   image?: string,
 ): z.output<Format> | undefined {
   const before = problems.length;
-  const result = format.safeParse(plainValue(root, source, problems));
+  const result = parsed(format, plainValue(root, source, problems));
+  if (result === undefined) {
+    problems.push(source.problem("error", root.start, "has too many mistakes to list them: is this a manifest?"));
+    return undefined;
+  }
   if (!result.success) {
     const find = finder(root, image);
-    for (const issue of result.error.issues) problems.push(...problemsOf(issue, find(issue.path), source));
+    for (const issue of result.error.issues)
+      for (const problem of problemsOf(issue, find(issue.path), source)) problems.push(problem);
   }
   return result.success && problems.length === before ? result.data : undefined;
+}
+
+/** Undefined for a value with more mistakes (some hundred thousand) than zod can hand on: it passes them as arguments of one call. */
+function parsed<Format extends z.ZodType>(
+  format: Format,
+  value: unknown,
+): z.ZodSafeParseResult<z.output<Format>> | undefined {
+  try {
+    return format.safeParse(value);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 /** The tree as zod takes it: scalars as text, nulls as null. */

@@ -120,3 +120,17 @@ test("names of files and folders", () => {
     { numRuns: runs },
   );
 });
+
+// JavaScript takes some hundred thousand arguments in a call and then throws: no list of mistakes may go that way.
+for (const [what, start, line] of [
+  ["images", "", "- name: A\n"],
+  ["digests", "- name: app\n  dmap:\n", "    D: []\n"],
+  ["tags", `- name: app\n  dmap:\n    "sha256:${"a".repeat(64)}":\n`, "    - a b\n"],
+  ["keys", "", "K: x\n"],
+] as const)
+  test(`more mistakes than a call has arguments: ${what}`, () => {
+    const lines = Array.from({ length: 130_000 }, (_, index) => line.replace(/[ADK]/, (letter) => `${letter}${index}`));
+    const { projects, problems } = readManifests(withText("p/images.yaml", start + lines.join("")));
+    assert.deepEqual(projects, []);
+    assert.ok(problems.length > 0);
+  });
