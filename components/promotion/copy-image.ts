@@ -284,7 +284,7 @@ async function bringBlobs(
           waits.push(earlier.failure.then((failure) => fail(mirror, failure)));
           continue;
         }
-        const fresh = (mirror.believed.get(copy.image)?.size ?? 0) === 0;
+        const fresh = (mirror.belief.held.get(copy.image)?.size ?? 0) === 0;
         const target = new RegistryTarget(mirror.name, at, { neighbour: earlier, fresh });
         const claim = Promise.withResolvers<unknown>();
         if (!earlier) mirror.blobs.set(digest, { repository: at.repository, failure: claim.promise });

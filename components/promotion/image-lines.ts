@@ -13,7 +13,7 @@ const untagged = /^([^\s:@]+)@(sha256:[0-9a-f]{64})$/;
  * Reads the manifests' canonical lines: `image:tag sha256:<hex>`, `image@sha256:<hex>`.
  * @throws Error that names the line. (The manifests are validated before; a line here is the program's own.)
  */
-export function readImageLines(text: string): Images {
+export function readImageLines(text: string): ImagesBuilder {
   const images: ImagesBuilder = new Map();
   for (const [index, line] of text.split("\n").entries()) {
     if (line === "") continue;

@@ -1,8 +1,10 @@
-import { addImage, type Images, type ImagesBuilder, readImageLines, tagsOf, writeImageLines } from "./image-lines.ts";
+import { type Belief, believe } from "./belief.ts";
+import { differingImages } from "./held-images.ts";
+import { type Images, readImageLines, tagsOf } from "./image-lines.ts";
 import { countRemovals } from "./image-removals.ts";
 import type { Digest } from "./oci/digest.ts";
 import { guardRemoval } from "./removal-guard.ts";
-import type { ImagesRequest, Incomplete, Previous } from "./request.ts";
+import type { ImagesRequest, Previous } from "./request.ts";
 import { tagMatcher } from "./tag-patterns.ts";
 
 /** A digest that some mirrors lack, with all the tags it is to have there. */
@@ -47,9 +49,9 @@ export interface Removal {
 export interface ImagePlan {
   readonly wanted: Images;
   /** What each mirror (of images or layers) is believed to hold before the run. */
-  readonly believed: ReadonlyMap<string, Images>;
-  /** What they are believed to hold in part only: {@link damageKey}. */
-  readonly damaged: ReadonlySet<string>;
+  readonly believed: ReadonlyMap<string, Belief>;
+  /** The images of which a belief differs from what is wanted. */
+  readonly differing: ReadonlyMap<Belief, ReadonlySet<string>>;
   readonly copies: readonly Copy[];
   readonly retags: readonly Retag[];
   readonly untags: readonly Untag[];
@@ -65,14 +67,23 @@ export interface ImagePlan {
  */
 export function planImages(request: ImagesRequest, previous: Previous<ImagesRequest> | undefined): ImagePlan {
   const wanted = readImageLines(request.images);
-  const { believed, damaged } = believe(request, previous);
-  const asked = previous ? readImageLines(previous.request.images) : new Map<string, never>();
-  const steps = new Steps(damaged);
-  for (const { name } of request.mirrors) steps.mirror(name, wanted, believed.get(name)!);
-  for (const { name } of request.layerMirrors) steps.layerMirror(name, wanted, believed.get(name)!);
-  const { removing, present } = countRemovals(wanted, believed.values());
+  const believed = believe(request, previous);
+  const beliefs = new Set(believed.values());
+  const differing = new Map([...beliefs].map((belief) => [belief, differingImages(wanted, belief.held)]));
+  const steps = new Steps();
+  for (const belief of beliefs) {
+    const sharing = ({ name }: { name: string }) => believed.get(name) === belief;
+    const images = new Set([...differing.get(belief)!, ...belief.parts.keys()]);
+    steps.plan(wanted, belief, images, request.mirrors.filter(sharing), request.layerMirrors.filter(sharing));
+  }
+  const { removing, present } = countRemovals(
+    wanted,
+    [...beliefs].map(({ held }) => held),
+  );
   guardRemoval(request.project, "tags and digests", removing, present, request.removalShare);
-  return { wanted, believed, damaged, ...steps.all(), errors: [...movedTags(request, wanted, asked, believed)] };
+  const asked = previous ? readImageLines(previous.request.images) : new Map<string, never>();
+  const errors = [...movedTags(request, wanted, asked, believed)];
+  return { wanted, believed, differing, ...steps.all(request, believed), errors };
 }
 
 /** Whether there is anything to do. */
@@ -96,171 +107,98 @@ export function printPlan(plan: ImagePlan): string[] {
   ];
 }
 
-/**
- * What is missing (`+ `), too much (`- `) or there in part (`~ `) in a mirror, as {@link Incomplete} has it; "" when it is as wanted.
- * @param parts what of the held is there in part only.
- */
-export function difference(wanted: Images, held: Images, parts: Images = new Map()): string {
-  const want = new Set(writeImageLines(wanted).split("\n"));
-  const have = new Set(writeImageLines(held).split("\n"));
-  const missing = [...want].filter((line) => !have.has(line)).map((line) => `+ ${line}\n`);
-  const extra = [...have].filter((line) => !want.has(line)).map((line) => `- ${line}\n`);
-  const damaged: string[] = [];
-  for (const [image, digests] of parts) for (const digest of digests.keys()) damaged.push(`~ ${image}@${digest}\n`);
-  return [...missing, ...extra, ...damaged.sort()].join("");
-}
-
-interface Belief {
-  readonly believed: Map<string, Images>;
-  readonly damaged: ReadonlySet<string>;
-}
-
-/** Names a digest of an image that a mirror holds in part. */
-export function damageKey(mirror: string, image: string, digest: Digest): string {
-  return `${mirror} ${image}@${digest}`;
-}
-
-function believe(request: ImagesRequest, previous: Previous<ImagesRequest> | undefined): Belief {
-  const known = new Map<string, string>();
-  if (previous && previous.request.prefix === request.prefix) {
-    for (const { name, repository } of previous.request.mirrors) known.set(name, repository);
-    for (const { name, bucket } of previous.request.layerMirrors) known.set(name, `s3:${bucket}`);
-  }
-  const places = [
-    ...request.mirrors.map(({ name, repository }) => [name, repository] as const),
-    ...request.layerMirrors.map(({ name, bucket }) => [name, `s3:${bucket}`] as const),
-  ];
-  const believed = new Map<string, Images>();
-  const damaged = new Set<string>();
-  for (const [name, place] of places) {
-    const isKnown = previous && known.get(name) === place;
-    believed.set(name, isKnown ? held(previous.request.images, previous.incomplete, name, damaged) : new Map());
-  }
-  return { believed, damaged };
-}
-
-/** The lines that were wanted, corrected by what is known to differ in this mirror; what is there in part goes into `damaged` too. */
-function held(text: string, incomplete: Incomplete, mirror: string, damaged: Set<string>): Images {
-  const differs = incomplete[mirror] ?? "";
-  if (differs === "") return readImageLines(text);
-  const lines = new Set(text.split("\n"));
-  const parts: string[] = [];
-  for (const line of differs.split("\n")) {
-    const rest = line.slice(2);
-    if (line.startsWith("+ ")) lines.delete(rest);
-    else if (line.startsWith("- ")) lines.add(rest);
-    else if (line.startsWith("~ ")) parts.push(rest);
-    else if (line !== "") throw new Error(`"${line}" in the record of ${mirror} begins with none of "+ ", "- ", "~ "`);
-  }
-  const images = builderOf(readImageLines([...lines].join("\n")));
-  for (const [image, digests] of readImageLines(parts.join("\n"))) {
-    for (const digest of digests.keys()) {
-      addImage(images, image, digest);
-      damaged.add(damageKey(mirror, image, digest));
-    }
-  }
-  return images;
-}
+/** A step, with the lists of mirrors in it still open. */
+type Open<Step> = { -readonly [Key in keyof Step]: Step[Key] extends readonly string[] ? string[] : Step[Key] };
 
 /** Collects the same step of several mirrors into one. */
 class Steps {
-  readonly #damaged: ReadonlySet<string>;
-  readonly #copies = new Map<
-    string,
-    { step: Copy } & Record<"mirrors" | "holders" | "layerMirrors" | "damaged", string[]>
-  >();
-  readonly #retags = new Map<string, { step: Retag; mirrors: string[] }>();
-  readonly #untags = new Map<string, { step: Untag; mirrors: string[] }>();
-  readonly #removals = new Map<string, { step: Removal; mirrors: string[]; layerMirrors: string[] }>();
-  readonly #holders = new Map<string, string[]>();
+  readonly #copies = new Map<string, Open<Copy>>();
+  readonly #retags = new Map<string, Open<Retag>>();
+  readonly #untags = new Map<string, Open<Untag>>();
+  readonly #removals = new Map<string, Open<Removal>>();
 
-  constructor(damaged: ReadonlySet<string>) {
-    this.#damaged = damaged;
-  }
-
-  mirror(name: string, wanted: Images, held: Images): void {
-    for (const [image, digests] of wanted) {
+  /** Adds what mirrors that are believed to hold the same need. */
+  plan(
+    wanted: Images,
+    { held, parts }: Belief,
+    images: ReadonlySet<string>,
+    mirrors: readonly { name: string }[],
+    layerMirrors: readonly { name: string }[],
+  ): void {
+    const names = mirrors.map(({ name }) => name);
+    const layerNames = layerMirrors.map(({ name }) => name);
+    for (const image of images) {
       const has = held.get(image);
       const hasTags = tagsOf(has);
-      for (const [digest, tags] of digests) {
-        const isDamaged = this.#damaged.has(damageKey(name, image, digest));
-        if (!has?.has(digest) || isDamaged) {
+      const wants = wanted.get(image);
+      const wantsTags = tagsOf(wants);
+      for (const [digest, tags] of wants ?? []) {
+        const isPart = parts.get(image)?.has(digest) ?? false;
+        if (!has?.has(digest) || isPart) {
           const copy = this.#copy(image, digest, tags);
-          copy.mirrors.push(name);
-          if (isDamaged) copy.damaged.push(name);
+          copy.mirrors.push(...names);
+          copy.layerMirrors.push(...layerNames);
+          if (isPart) copy.damaged.push(...names, ...layerNames);
           continue;
         }
-        getOrAdd(this.#holders, `${image}@${digest}`, () => []).push(name);
         for (const tag of tags) {
-          if (hasTags.get(tag) === digest) continue;
-          const mirrors: string[] = [];
-          const retag = () => ({ step: { image, tag, digest, mirrors }, mirrors });
-          getOrAdd(this.#retags, `${image}:${tag}`, retag).mirrors.push(name);
+          if (hasTags.get(tag) !== digest) this.#retag(image, tag, digest).mirrors.push(...names);
         }
       }
-    }
-    for (const [image, digests] of held) {
-      const wantedTags = tagsOf(wanted.get(image));
-      for (const [digest, tags] of digests) {
-        for (const tag of tags) {
-          if (wantedTags.has(tag)) continue;
-          const mirrors: string[] = [];
-          getOrAdd(this.#untags, `${image}:${tag}`, () => ({ step: { image, tag, mirrors }, mirrors })).mirrors.push(
-            name,
-          );
-        }
-        if (!wanted.get(image)?.has(digest)) this.#removal(image, digest).mirrors.push(name);
+      for (const [digest, tags] of has ?? []) {
+        for (const tag of tags) if (!wantsTags.has(tag)) this.#untag(image, tag).mirrors.push(...names);
+        if (wants?.has(digest)) continue;
+        const removal = this.#removal(image, digest);
+        removal.mirrors.push(...names);
+        removal.layerMirrors.push(...layerNames);
       }
     }
   }
 
-  layerMirror(name: string, wanted: Images, held: Images): void {
-    for (const [image, digests] of wanted) {
-      for (const [digest, tags] of digests) {
-        const isDamaged = this.#damaged.has(damageKey(name, image, digest));
-        if (held.get(image)?.has(digest) && !isDamaged) continue;
-        const copy = this.#copy(image, digest, tags);
-        copy.layerMirrors.push(name);
-        if (isDamaged) copy.damaged.push(name);
+  /** The steps, mirrors in the request's order: canonical first. */
+  all({ mirrors, layerMirrors }: ImagesRequest, believed: ReadonlyMap<string, Belief>) {
+    const order = new Map([...mirrors, ...layerMirrors].map(({ name }, index) => [name, index]));
+    const sort = (names: string[]) => names.sort((one, other) => order.get(one)! - order.get(other)!);
+    for (const copy of this.#copies.values()) {
+      for (const { name } of mirrors) {
+        const { held, parts } = believed.get(name)!;
+        const isHeld = held.get(copy.image)?.has(copy.digest) && !parts.get(copy.image)?.has(copy.digest);
+        if (isHeld) copy.holders.push(name);
       }
+      for (const names of [copy.mirrors, copy.layerMirrors, copy.damaged]) sort(names);
     }
-    for (const [image, digests] of held) {
-      for (const digest of digests.keys()) {
-        if (!wanted.get(image)?.has(digest)) this.#removal(image, digest).layerMirrors.push(name);
-      }
-    }
-  }
-
-  all() {
+    for (const { mirrors, layerMirrors } of this.#removals.values())
+      for (const names of [mirrors, layerMirrors]) sort(names);
+    for (const { mirrors } of [...this.#retags.values(), ...this.#untags.values()]) sort(mirrors);
     return {
-      copies: [...this.#copies].map(([key, { step, holders }]) => {
-        holders.push(...(this.#holders.get(key) ?? []));
-        return step;
-      }),
-      retags: [...this.#retags.values()].map(({ step }) => step),
-      untags: [...this.#untags.values()].map(({ step }) => step),
-      removals: [...this.#removals.values()].map(({ step }) => step),
+      copies: [...this.#copies.values()],
+      retags: [...this.#retags.values()].filter(hasMirrors),
+      untags: [...this.#untags.values()].filter(hasMirrors),
+      removals: [...this.#removals.values()],
     };
   }
 
-  #copy(image: string, digest: Digest, tags: ReadonlySet<string>) {
-    return getOrAdd(this.#copies, `${image}@${digest}`, () => {
-      const lists = {
-        mirrors: [] as string[],
-        holders: [] as string[],
-        layerMirrors: [] as string[],
-        damaged: [] as string[],
-      };
-      return { step: { image, digest, tags: [...tags].sort(), ...lists }, ...lists };
-    });
+  #copy(image: string, digest: Digest, tags: ReadonlySet<string>): Open<Copy> {
+    const lists = { mirrors: [], holders: [], layerMirrors: [], damaged: [] };
+    return getOrAdd(this.#copies, `${image}@${digest}`, () => ({ image, digest, tags: [...tags].sort(), ...lists }));
   }
 
-  #removal(image: string, digest: Digest) {
-    return getOrAdd(this.#removals, `${image}@${digest}`, () => {
-      const lists = { mirrors: [] as string[], layerMirrors: [] as string[] };
-      return { step: { image, digest, ...lists }, ...lists };
-    });
+  #retag(image: string, tag: string, digest: Digest): Open<Retag> {
+    return getOrAdd(this.#retags, `${image}:${tag}`, () => ({ image, tag, digest, mirrors: [] }));
   }
+
+  #untag(image: string, tag: string): Open<Untag> {
+    return getOrAdd(this.#untags, `${image}:${tag}`, () => ({ image, tag, mirrors: [] }));
+  }
+
+  #removal(image: string, digest: Digest): Open<Removal> {
+    return getOrAdd(this.#removals, `${image}@${digest}`, () => ({ image, digest, mirrors: [], layerMirrors: [] }));
+  }
+}
+
+/** A step about tags is nothing for mirrors of layers. */
+function hasMirrors({ mirrors }: { readonly mirrors: readonly string[] }): boolean {
+  return mirrors.length > 0;
 }
 
 /**
@@ -271,7 +209,7 @@ function* movedTags(
   request: ImagesRequest,
   wanted: Images,
   asked: Images,
-  believed: ReadonlyMap<string, Images>,
+  believed: ReadonlyMap<string, Belief>,
 ): Generator<string> {
   const mayMove = tagMatcher(request.mutableTags);
   for (const [image, digests] of wanted) {
@@ -281,7 +219,7 @@ function* movedTags(
       for (const tag of tags) {
         const old = before.get(tag);
         if (old === undefined || old === digest || mayMove(tag)) continue;
-        const isThere = request.mirrors.some(({ name }) => believed.get(name)?.get(image)?.get(old)?.has(tag));
+        const isThere = request.mirrors.some(({ name }) => believed.get(name)?.held.get(image)?.get(old)?.has(tag));
         if (!isThere) continue;
         const how = `give the new digest another tag, or add "${tag}" to mutableTags in project.yaml`;
         yield `${request.project}: tag ${image}:${tag} would move from ${old} to ${digest}, but it is not declared mutable: ${how}`;
@@ -296,11 +234,4 @@ function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   const made = make();
   map.set(key, made);
   return made;
-}
-
-/** A copy of {@link Images} to which a run enters what it has achieved. */
-export function builderOf(images: Images): ImagesBuilder {
-  return new Map(
-    [...images].map(([image, digests]) => [image, new Map([...digests].map(([d, tags]) => [d, new Set(tags)]))]),
-  );
 }

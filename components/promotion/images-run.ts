@@ -1,7 +1,9 @@
+import { type Belief, difference } from "./belief.ts";
 import { type CopyMeans, SourceError } from "./blob-copy.ts";
-import { addImage, type Images, type ImagesBuilder, tagsOf } from "./image-lines.ts";
+import { HeldImages } from "./held-images.ts";
+import { addImage, type ImagesBuilder, tagsOf } from "./image-lines.ts";
 import { ImageLookup } from "./image-lookup.ts";
-import { builderOf, difference, type ImagePlan } from "./image-plan.ts";
+import type { ImagePlan } from "./image-plan.ts";
 import { readTree } from "./image-tree.ts";
 import { LayerReferences } from "./layer-references.ts";
 import { LayerTarget } from "./layer-target.ts";
@@ -25,8 +27,8 @@ export interface Means extends Omit<CopyMeans, "signal"> {
 /** One mirror in a run: what it is believed to hold, what it is known to hold by now, and whether it was given up. */
 export class MirrorRun {
   readonly name: string;
-  readonly believed: Images;
-  readonly achieved: ImagesBuilder;
+  readonly belief: Belief;
+  readonly achieved: HeldImages;
   /** What it holds in part only. */
   readonly parts: ImagesBuilder = new Map();
   /** Why it was given up: nothing more is asked of it in this run. */
@@ -36,10 +38,10 @@ export class MirrorRun {
   failed = 0;
   bytes = 0;
 
-  constructor(name: string, believed: Images) {
+  constructor(name: string, belief: Belief) {
     this.name = name;
-    this.believed = believed;
-    this.achieved = builderOf(believed);
+    this.belief = belief;
+    this.achieved = new HeldImages(belief.held);
   }
 }
 
@@ -54,13 +56,8 @@ export class ImageMirrorRun extends MirrorRun {
   /** Tags there, of the believed digests. */
   readonly #tags = new Map<string, ReadonlyMap<string, Digest>>();
 
-  constructor(
-    name: string,
-    believed: Images,
-    remote: (image: string) => Remote,
-    questions: ReadonlyMap<string, number>,
-  ) {
-    super(name, believed);
+  constructor(name: string, belief: Belief, remote: (image: string) => Remote, questions: ReadonlyMap<string, number>) {
+    super(name, belief);
     this.#remote = remote;
     this.#questions = questions;
   }
@@ -79,7 +76,7 @@ export class ImageMirrorRun extends MirrorRun {
   }
 
   believedTag(image: string, tag: string): Digest | undefined {
-    const known = this.#tags.get(image) ?? tagsOf(this.believed.get(image));
+    const known = this.#tags.get(image) ?? tagsOf(this.belief.held.get(image));
     this.#tags.set(image, known);
     return known.get(tag);
   }
@@ -92,8 +89,8 @@ export class LayerMirrorRun extends MirrorRun {
   /** Layers that this run has brought or is bringing. */
   readonly blobs = new Map<Digest, { readonly failure: Promise<unknown> }>();
 
-  constructor(name: string, believed: Images, bucket: Bucket, signal: AbortSignal) {
-    super(name, believed);
+  constructor(name: string, belief: Belief, bucket: Bucket, signal: AbortSignal) {
+    super(name, belief);
     this.target = new LayerTarget(name, bucket, signal);
     this.references = new LayerReferences(bucket, signal);
   }
@@ -132,13 +129,13 @@ export class ImagesRun {
     this.mirrors = new Map(
       request.mirrors.map(({ name, repository }) => {
         const remote = (image: string) => remoteAt(repository, request.prefix, image);
-        return [name, new ImageMirrorRun(name, plan.believed.get(name) ?? new Map(), remote, this.#questions)];
+        return [name, new ImageMirrorRun(name, plan.believed.get(name)!, remote, this.#questions)];
       }),
     );
     this.layerMirrors = new Map(
       request.layerMirrors.map(({ name, bucket, region }) => {
         const opened = means.bucket(request.storage, bucket, region);
-        return [name, new LayerMirrorRun(name, plan.believed.get(name) ?? new Map(), opened, signal)];
+        return [name, new LayerMirrorRun(name, plan.believed.get(name)!, opened, signal)];
       }),
     );
     for (const { image, digest, damaged } of plan.copies) {
@@ -188,7 +185,7 @@ export class ImagesRun {
     const kept = new Set(wanted);
     await Promise.all(
       wanted.map(async (digest) => {
-        const holders = [...this.mirrors.values()].filter((mirror) => mirror.achieved.get(image)?.has(digest));
+        const holders = [...this.mirrors.values()].filter((mirror) => mirror.achieved.has(image, digest));
         // A digest that is in no mirror yet protects nothing there that could be lost: promoting it brings all it lists.
         if (holders.length === 0) return;
         const sources = this.alive(holders.map(({ name }) => name)).map((mirror) => mirror.remote(image));
@@ -236,13 +233,12 @@ export class ImagesRun {
 
   /** Something that is now at a mirror. */
   achieved(mirror: MirrorRun, image: string, digest: Digest, tag?: string): void {
-    if (tag !== undefined) for (const tags of mirror.achieved.get(image)?.values() ?? []) tags.delete(tag);
-    addImage(mirror.achieved, image, digest, tag);
+    mirror.achieved.add(image, digest, tag);
   }
 
   /** Something that may be at a mirror in part: a next run looks again, or removes it. */
   begun(mirror: MirrorRun, image: string, digest: Digest): void {
-    addImage(mirror.achieved, image, digest);
+    mirror.achieved.add(image, digest);
     addImage(mirror.parts, image, digest);
   }
 
@@ -271,7 +267,10 @@ export class ImagesRun {
     const incomplete: Record<string, string> = {};
     const failures = [...this.#failures];
     for (const mirror of [...this.mirrors.values(), ...this.layerMirrors.values()]) {
-      const differs = difference(this.plan.wanted, this.#heldBy(mirror), mirror.parts);
+      const images = new Set([...this.plan.differing.get(mirror.belief)!, ...mirror.achieved.changed]);
+      // A mirror of layers knows no tags: a digest that it has, it has under all the tags that are wanted.
+      const tagless = mirror instanceof LayerMirrorRun;
+      const differs = difference(images, this.plan.wanted, mirror.achieved, mirror.parts, tagless);
       if (differs !== "") incomplete[mirror.name] = differs;
       if (mirror.gone !== undefined) {
         const left = differs.split("\n").length - 1;
@@ -296,19 +295,6 @@ export class ImagesRun {
     ].filter((part) => part !== false);
     const failed = failures.length > 0 ? `; ${failures.length} failure${failures.length === 1 ? "" : "s"}` : "";
     return { incomplete, failures, summary: `${parts.join(", ") || "nothing to do"}${failed}` };
-  }
-
-  /** A mirror of layers knows no tags: a digest that it has, it has under all the tags that are wanted. */
-  #heldBy(mirror: MirrorRun): Images {
-    if (!(mirror instanceof LayerMirrorRun)) return mirror.achieved;
-    const held: ImagesBuilder = new Map();
-    for (const [image, digests] of mirror.achieved) {
-      for (const [digest, tags] of digests) {
-        addImage(held, image, digest);
-        for (const tag of this.plan.wanted.get(image)?.get(digest) ?? tags) addImage(held, image, digest, tag);
-      }
-    }
-    return held;
   }
 }
 

@@ -1,6 +1,6 @@
 import { type Attachment, findAttachments, subjectOfTag } from "./attachments.ts";
+import { difference } from "./belief.ts";
 import { addImage, type Images, type ImagesBuilder, readImageLines, writeImageLines } from "./image-lines.ts";
-import { difference } from "./image-plan.ts";
 import { readTree } from "./image-tree.ts";
 import type { Means } from "./images-run.ts";
 import { referencesPrefix } from "./layer-references.ts";
@@ -50,13 +50,14 @@ export async function takeStock(request: ImagesRequest, means: Means, context: C
         for (const tag of tags) addImage(held, image, digest, tag);
       }
     }
-    const differs = difference(wanted, held, damagedIn.get(name));
+    const differs = difference(wanted.keys(), wanted, held, damagedIn.get(name) ?? new Map());
     if (differs !== "") incomplete[name] = differs;
   }
   await Promise.all(
     request.layerMirrors.map(async (mirror) => {
       try {
-        const differs = difference(wanted, await readLayers(request, mirror, wanted, means, context.signal));
+        const held = await readLayers(request, mirror, means, context.signal);
+        const differs = difference(new Set([...wanted.keys(), ...held.keys()]), wanted, held, new Map(), true);
         if (differs !== "") incomplete[mirror.name] = differs;
       } catch (error) {
         fail(mirror.name, error);
@@ -220,7 +221,6 @@ async function compareUntagged(
 async function readLayers(
   request: ImagesRequest,
   { bucket: bucketName, region }: LayerMirror,
-  wanted: Images,
   means: Means,
   signal: AbortSignal,
 ): Promise<Images> {
@@ -245,7 +245,6 @@ async function readLayers(
     const [image, digest] = use.split("@") as [string, string];
     if (!needed.every((layer) => layers.has(layer))) continue;
     addImage(held, image, digest);
-    for (const tag of wanted.get(image)?.get(digest) ?? []) addImage(held, image, digest, tag);
   }
   return held;
 }

@@ -90,7 +90,7 @@ async function droppedPlatforms(copy: Copy, root: Manifest, run: ImagesRun): Pro
   if (!before) return [];
   let old: Manifest;
   try {
-    const places = [...run.mirrors.values()].filter((mirror) => mirror.believed.get(copy.image)?.has(before.digest));
+    const places = [...run.mirrors.values()].filter((mirror) => mirror.belief.held.get(copy.image)?.has(before.digest));
     old = (
       await readTree(
         places.map((mirror) => mirror.remote(copy.image)),
@@ -117,7 +117,7 @@ function predecessor({ image, tags, digest }: Copy, run: ImagesRun): { tag: stri
   if (tag === undefined) return undefined;
   const order = new Intl.Collator("en", { numeric: true });
   let best: { tag: string; digest: Digest } | undefined;
-  for (const [other, its] of run.mirrors.values().next().value?.believed.get(image) ?? []) {
+  for (const [other, its] of run.mirrors.values().next().value?.belief.held.get(image) ?? []) {
     if (other === digest) continue;
     for (const name of its) {
       if (order.compare(name, tag) >= 0) continue;

@@ -36,7 +36,7 @@ export async function removeImage(removal: Removal, run: ImagesRun): Promise<voi
   const doomed = (tree?.manifests.map((manifest) => manifest.digest) ?? [digest]).filter((each) => !keep.has(each));
   const remove = async (mirror: ImageMirrorRun) => {
     await removeAt(mirror.remote(image), digest, doomed, keep);
-    mirror.achieved.get(image)?.delete(digest);
+    mirror.achieved.drop(image, digest);
     run.counts.removed++;
   };
   await canonicalFirst(mirrors, run, remove, what);
@@ -46,7 +46,7 @@ export async function removeImage(removal: Removal, run: ImagesRun): Promise<voi
 function isStillNeeded({ digest, mirrors }: Removal, run: ImagesRun): boolean {
   for (const [image, digests] of run.plan.wanted) {
     if (!digests.has(digest)) continue;
-    if (mirrors.some((name) => !run.mirrors.get(name)?.achieved.get(image)?.has(digest))) return true;
+    if (mirrors.some((name) => !run.mirrors.get(name)?.achieved.has(image, digest))) return true;
   }
   return false;
 }
@@ -74,7 +74,7 @@ async function removeLayers(
   try {
     const layers = tree?.blobs.map((blob) => blob.digest) ?? (await mirror.references.layersOf(use));
     await Promise.all(layers.map((layer) => mirror.references.drop(layer, use)));
-    mirror.achieved.get(image)?.delete(digest);
+    mirror.achieved.drop(image, digest);
     run.stepDone(mirror);
   } catch (error) {
     run.context.signal.throwIfAborted();

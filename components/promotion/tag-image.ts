@@ -41,7 +41,7 @@ export async function untagImage({ image, tag, mirrors }: Untag, run: ImagesRun)
     run,
     async (mirror) => {
       await deleteManifest(mirror.remote(image), tag);
-      for (const tags of mirror.achieved.get(image)?.values() ?? []) tags.delete(tag);
+      mirror.achieved.dropTag(image, tag);
       run.counts.untagged++;
     },
     `${image}:${tag}`,

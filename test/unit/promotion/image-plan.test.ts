@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { difference } from "../../../components/promotion/belief.ts";
+import { HeldImages } from "../../../components/promotion/held-images.ts";
 import {
   addImage,
   type ImagesBuilder,
@@ -8,14 +10,7 @@ import {
   tagsOf,
   writeImageLines,
 } from "../../../components/promotion/image-lines.ts";
-import {
-  builderOf,
-  difference,
-  type ImagePlan,
-  isEmptyPlan,
-  planImages,
-  printPlan,
-} from "../../../components/promotion/image-plan.ts";
+import { type ImagePlan, isEmptyPlan, planImages, printPlan } from "../../../components/promotion/image-plan.ts";
 import { RemovalRefused } from "../../../components/promotion/removal-guard.ts";
 import type { ImagesRequest, Incomplete, Previous } from "../../../components/promotion/request.ts";
 
@@ -172,22 +167,23 @@ const images = fc
 
 /** What a plan makes of what a mirror holds. */
 function carriedOut(plan: ImagePlan, mirror: string): ImagesBuilder {
-  const held = builderOf(plan.believed.get(mirror)!);
-  const put = (image: string, digest: string, tag?: string) => {
-    if (tag !== undefined) for (const tags of held.get(image)?.values() ?? []) tags.delete(tag);
-    addImage(held, image, digest, tag);
-  };
+  const held = new HeldImages(plan.believed.get(mirror)!.held);
   for (const { image, digest, tags, mirrors } of plan.copies) {
     if (!mirrors.includes(mirror)) continue;
-    put(image, digest);
-    for (const tag of tags) put(image, digest, tag);
+    held.add(image, digest);
+    for (const tag of tags) held.add(image, digest, tag);
   }
-  for (const { image, digest, tag, mirrors } of plan.retags) if (mirrors.includes(mirror)) put(image, digest, tag);
-  for (const { image, tag, mirrors } of plan.untags) {
-    if (mirrors.includes(mirror)) for (const tags of held.get(image)?.values() ?? []) tags.delete(tag);
+  for (const { image, digest, tag, mirrors } of plan.retags) if (mirrors.includes(mirror)) held.add(image, digest, tag);
+  for (const { image, tag, mirrors } of plan.untags) if (mirrors.includes(mirror)) held.dropTag(image, tag);
+  for (const { image, digest, mirrors } of plan.removals) if (mirrors.includes(mirror)) held.drop(image, digest);
+  const result: ImagesBuilder = new Map();
+  for (const image of ["app", "web/ui"]) {
+    for (const [digest, tags] of held.get(image) ?? []) {
+      addImage(result, image, digest);
+      for (const tag of tags) addImage(result, image, digest, tag);
+    }
   }
-  for (const { image, digest, mirrors } of plan.removals) if (mirrors.includes(mirror)) held.get(image)?.delete(digest);
-  return held;
+  return result;
 }
 
 describe("properties", () => {
@@ -202,10 +198,17 @@ describe("properties", () => {
   it("from anything a mirror may hold, a plan leads to exactly what is wanted", () => {
     fc.assert(
       fc.property(images, images, images, images, (asked, wanted, inOne, inTwo) => {
-        const incomplete = { one: difference(asked, inOne), two: difference(asked, inTwo) };
+        const names = ["app", "web/ui"];
+        const incomplete = {
+          one: difference(names, asked, inOne, new Map()),
+          two: difference(names, asked, inTwo, new Map()),
+        };
         const plan = planImages(requestOf(writeImageLines(wanted)), after(writeImageLines(asked), incomplete));
         for (const mirror of ["one", "two"]) {
-          assert.equal(writeImageLines(plan.believed.get(mirror)!), writeImageLines(mirror === "one" ? inOne : inTwo));
+          assert.equal(
+            writeImageLines(plan.believed.get(mirror)!.held),
+            writeImageLines(mirror === "one" ? inOne : inTwo),
+          );
           assert.equal(writeImageLines(carriedOut(plan, mirror)), writeImageLines(wanted));
         }
       }),
