@@ -85,8 +85,13 @@ async function installLanguageHost(folder: string): Promise<void> {
   await chmod(path, 0o755);
 }
 
+/** Set for a CLI that is asked for its version. */
+const askingVariable = "ARTIFACTS_ASKED_FOR_VERSION";
+
 /** A `pulumi` on PATH that is new enough and comes with a Node.js language host. */
 async function ownEngine(): Promise<Engine | undefined> {
+  // A `pulumi` on PATH may be a script that runs `npm run pulumi`: asked for its version, it must not ask itself, for ever.
+  if (process.env[askingVariable] !== undefined) return undefined;
   for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
     const path = join(folder || ".", "pulumi");
     const isFile = await stat(path).then(
@@ -103,7 +108,8 @@ async function ownEngine(): Promise<Engine | undefined> {
 async function cliVersion(path: string): Promise<string | undefined> {
   try {
     const { stdout } = await promisify(execFile)(path, ["version"], {
-      env: { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true" },
+      env: { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true", [askingVariable]: "1" },
+      timeout: 20_000,
     });
     return stdout.trim().match(/^v?(\d+\.\d+\.\d+)/)?.[1];
   } catch {

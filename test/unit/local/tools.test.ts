@@ -1,6 +1,6 @@
 /** How a machine's own CLI is told from one that cannot be used. */
 import assert from "node:assert/strict";
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
@@ -50,3 +50,11 @@ for (const [what, script] of Object.entries({
     assert.equal((await ensureEngine(() => {})).origin, "built");
   });
 }
+
+test("a script on PATH that asks us in turn is asked once, and not used", async () => {
+  const tools = join(import.meta.dirname, "../../../local/tools/tools.ts");
+  const asks = `import { ensureEngine } from ${JSON.stringify(tools)}; console.log((await ensureEngine(() => {})).origin)`;
+  await machineHas(`echo asked >> ${join(folder, "log")}; '${process.execPath}' --input-type=module -e '${asks}'`);
+  assert.equal((await ensureEngine(() => {})).origin, "built");
+  assert.equal((await readFile(join(folder, "log"), "utf8")).split("\n").length - 1, 1);
+});
