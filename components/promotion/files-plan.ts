@@ -87,7 +87,7 @@ export function fileKey(prefix: string, path: string): string {
 
 /** What the keys of all a project's production files start with. */
 export function filesPrefix(prefix: string): string {
-  return `binaries/${prefix}/`;
+  return prefix === "" ? "binaries/" : `binaries/${prefix}/`;
 }
 
 function isKnown(mirror: FileMirror, request: FilesRequest, before: FilesRequest): boolean {

@@ -306,11 +306,11 @@ export class FilesRun {
   #summary(): string {
     const bytes = this.mirrors.reduce((sum, mirror) => sum + mirror.bytes, 0);
     const parts = [
-      ...(this.#copies > 0 ? [`${this.#copies.toLocaleString("en-US")} copied (${amount(bytes)})`] : []),
-      ...(this.#removals > 0 ? [`${this.#removals.toLocaleString("en-US")} removed`] : []),
+      ...(this.#copies > 0 ? [`copied ${this.#copies.toLocaleString("en-US")} (${amount(bytes)})`] : []),
+      ...(this.#removals > 0 ? [`removed ${this.#removals.toLocaleString("en-US")}`] : []),
     ];
-    const count = this.mirrors.length;
-    return `files: ${parts.length > 0 ? parts.join(", ") : "nothing done"} in ${count} mirror${count === 1 ? "" : "s"}`;
+    const count = this.mirrors.filter(({ done }) => done > 0).length;
+    return parts.length > 0 ? `${parts.join(", ")} in ${count} mirror${count === 1 ? "" : "s"}` : "nothing done";
   }
 
   async #trying(mirror: MirrorRun, path: string, work: () => Promise<void>): Promise<void> {

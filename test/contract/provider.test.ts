@@ -107,7 +107,7 @@ test("the life of a promotion: create, add, fail, resume, drift, repair, remove,
   const created = succeeded(await program.run(...up));
   assert.match(
     created,
-    /Diagnostics:\n {2}promotion:index:PromotedFiles \(life\):\n {4}files: 9 copied \(42 bytes\) in 3 mirrors/,
+    /Diagnostics:\n {2}promotion:index:PromotedFiles \(life\):\n {4}copied 9 \(42 bytes\) in 3 mirrors/,
   );
   await world.holds(files);
   succeeded(await program.run("preview", "--expect-no-changes"));
@@ -138,10 +138,10 @@ test("the life of a promotion: create, add, fail, resume, drift, repair, remove,
   assert.ok(failed(await program.run("preview")).includes(`${line}: ${cause}`));
   const partly = failed(await program.run(...up));
   assert.ok(partly.includes(`${line}, mirror us, eu, aws: ${cause}`), partly);
-  assert.match(partly, /files: 3 copied \(15 bytes\) in 3 mirrors; the next `pulumi up` resumes/);
+  assert.match(partly, /copied 3 \(15 bytes\) in 3 mirrors; the next `pulumi up` resumes/);
   assert.equal((await world.held("eu"))["1.2/kops"], sha256("third"));
   await stores.stage("life-staging", "2.0/kops", "later");
-  assert.match(succeeded(await program.run(...up)), /files: 3 copied \(15 bytes\) in 3 mirrors/);
+  assert.match(succeeded(await program.run(...up)), /copied 3 \(15 bytes\) in 3 mirrors/);
   const all = { ...more, "2.0/kops": "later", "1.2/kops": "third" };
   await world.holds(all);
 
@@ -192,7 +192,7 @@ test("the life of a promotion: create, add, fail, resume, drift, repair, remove,
   );
   assert.equal(Object.keys(await world.held("us")).length, 5);
   succeeded(await program.run("config", "set", "promotion:confirmRemoval", "life"));
-  assert.match(succeeded(await program.run(...up)), /files: 15 removed in 3 mirrors/);
+  assert.match(succeeded(await program.run(...up)), /removed 15 in 3 mirrors/);
   assert.deepEqual(await world.held("us"), {});
   assert.deepEqual(await world.held("eu"), {});
 });
@@ -262,7 +262,7 @@ describe("interrupted", () => {
       const said = succeeded(await world.program.run(...up));
       await world.holds(wanted);
       // No copy of what was there.
-      const copied = Number(/files: ([\d,]+) copied/.exec(said)?.[1]?.replace(",", "") ?? 0);
+      const copied = Number(/copied ([\d,]+) /.exec(said)?.[1]?.replace(",", "") ?? 0);
       const there = Object.keys(before).filter((path) => path.startsWith("new-")).length;
       assert.ok(copied <= 3 * 120 - there, `${copied} copied, ${there} were there in one mirror`);
     });

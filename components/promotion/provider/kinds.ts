@@ -32,7 +32,7 @@ export function kindOf(type: string): Kind {
 
 const common = {
   project: z.string().min(1),
-  prefix: z.string().min(1),
+  prefix: z.string(), // "" = the root
   staging: z.string(),
   removalShare: z.number().min(0).max(1),
   storage: z.strictObject({

@@ -6,11 +6,11 @@ import {
   type ResourceProvider,
   unknown,
 } from "../../plugin-protocol.ts";
+import { progressLine } from "../progress.ts";
 import { RemovalRefused } from "../removal-guard.ts";
 import type { Context, Incomplete, Previous } from "../request.ts";
 import { type Confirmed, currentSetting, howToConfirm, parseConfirmed } from "./confirmed.ts";
 import { type AnyRequest, type Kind, kindOf } from "./kinds.ts";
-import { progressLine } from "./progress.ts";
 
 /**
  * The provider of the promotion resources: a thin shell around the engine of promotion.

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type Properties, unknown } from "../../../components/plugin-protocol.ts";
+import { progressLine, describe as progressText } from "../../../components/promotion/progress.ts";
 import { currentSetting, parseConfirmed } from "../../../components/promotion/provider/confirmed.ts";
-import { progressLine, describe as progressText } from "../../../components/promotion/provider/progress.ts";
 import { promotionProvider } from "../../../components/promotion/provider/provider.ts";
 import type { Progress } from "../../../components/promotion/request.ts";
 

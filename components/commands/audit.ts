@@ -1,0 +1,93 @@
+import { parseArgs } from "node:util";
+import pLimit from "p-limit";
+import { takeStockOfFiles } from "../promotion/files-stock.ts";
+import { takeStockOfImages } from "../promotion/images.ts";
+import type { Context, FilesRequest, ImagesRequest, Stock } from "../promotion/request.ts";
+import { type Audited, describeReport, isClean, reportOf } from "./audit-report.ts";
+import { runCommand, UsageError } from "./command.ts";
+import { interruptible } from "./interruptible.ts";
+import { mirrorsNamed } from "./mirrors-named.ts";
+import { readProduction } from "./production.ts";
+
+const usage = `Compares all manifests with all mirrors, without the engine: what is missing, what is there beyond them.
+
+usage: npm run audit -- [options]
+  --stack NAME        the stack, of which Pulumi.NAME.yaml is read (default prod)
+  --config FILE       the stack's config, instead
+  --state FILE        an export of the stack's state (pulumi stack export --file FILE), to learn from it where the mirrors are
+  --manifests FOLDER  the folder of the projects' folders, instead of the config's
+  --project NAME      only this project (may be repeated)
+  --mirror NAME       only this mirror, e.g. images-us-central1, files-aws-us-east-1 (may be repeated)
+  --json              one JSON document: {projects, mirrors, lines, differences: [{project, kind, mirror, what, line}], unreadable}
+
+exit code: 0 production is what the manifests say, 1 it is not or a mirror could not be read, 2 called wrongly`;
+
+await runCommand(usage, async (args) => {
+  const text = { type: "string" } as const;
+  const several = { type: "string", multiple: true, default: [] as string[] } as const;
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      stack: { type: "string", default: "prod" },
+      config: text,
+      state: text,
+      manifests: text,
+      project: several,
+      mirror: several,
+      json: { type: "boolean", default: false },
+    },
+  });
+  if (positionals.length > 0)
+    throw new UsageError(`${positionals.join(" ")}: unknown; a project is named by --project`);
+  const { stack, config, state, manifests } = values;
+  const production = await readProduction({ stack, config, state, manifests }, values.project);
+  const only = mirrorsNamed(production, values.mirror);
+  const report = reportOf(
+    await interruptible(async (signal) => {
+      const context: Context = { signal, report: () => {} };
+      const atOnce = pLimit(8);
+      const images = production.images.map((request) =>
+        atOnce(() =>
+          auditOf("images", restricted(request, only), request.images, (one) => takeStockOfImages(one, context)),
+        ),
+      );
+      const files = production.files.map((request) =>
+        atOnce(() =>
+          auditOf("files", restricted(request, only), request.files, (one) => takeStockOfFiles(one, context)),
+        ),
+      );
+      return (await Promise.all([...images, ...files])).filter(({ mirrors }) => mirrors.length > 0);
+    }),
+  );
+  console.log(values.json ? JSON.stringify(report, undefined, 2) : describeReport(report));
+  return isClean(report) ? 0 : 1;
+});
+
+async function auditOf<Request extends ImagesRequest | FilesRequest>(
+  kind: Audited["kind"],
+  request: Request,
+  lines: string,
+  takeStock: (request: Request) => Promise<Stock>,
+): Promise<Audited> {
+  const layers = "layerMirrors" in request ? request.layerMirrors : [];
+  const mirrors = [...request.mirrors, ...layers].map(({ name }) => name);
+  const nothing: Stock = { text: lines, incomplete: {}, failures: [] };
+  return {
+    project: request.project,
+    kind,
+    mirrors,
+    wanted: lines.split("\n").length - 1,
+    stock: mirrors.length === 0 ? nothing : await takeStock(request),
+  };
+}
+
+/** A request about some of its mirrors only. */
+function restricted<Request extends ImagesRequest | FilesRequest>(
+  request: Request,
+  only: (name: string) => boolean,
+): Request {
+  const mirrors = request.mirrors.filter(({ name }) => only(name));
+  if (!("layerMirrors" in request)) return { ...request, mirrors };
+  return { ...request, mirrors, layerMirrors: request.layerMirrors.filter(({ name }) => only(name)) };
+}

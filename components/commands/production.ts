@@ -1,0 +1,165 @@
+import { readFile } from "node:fs/promises";
+import type { StackConfig } from "../config.ts";
+import { fileLines, imageLines } from "../manifests/lines.ts";
+import { loadManifests } from "../manifests/load.ts";
+import { problemLine } from "../manifests/problem.ts";
+import type { Project } from "../manifests/project.ts";
+import { mirrorAddresses } from "../mirror-names.ts";
+import type { FileMirror, FilesRequest, ImageMirror, ImagesRequest } from "../promotion/request.ts";
+import { readStackFile } from "../stack-file.ts";
+import { stagingBucketName, stagingRepositoryId } from "../staging-names.ts";
+import { CommandError } from "./command.ts";
+
+/** What production should be, and where it is: what the program would ask of the promotion. */
+export interface Production {
+  readonly images: readonly ImagesRequest[];
+  readonly files: readonly FilesRequest[];
+}
+
+/** Where a stack's artifacts are. */
+export interface Places {
+  /** Canonical mirror first. */
+  readonly images: readonly ImageMirror[];
+  /** Canonical mirror first. */
+  readonly files: readonly FileMirror[];
+  /** Staging repository and bucket of a project; "" = it has none, as far as is known. */
+  staging(project: Project): { readonly repository: string; readonly bucket: string };
+}
+
+/** Where the command finds what it compares; each may be said by its caller. */
+export interface Sources {
+  /** The stack: `Pulumi.<stack>.yaml`. */
+  readonly stack: string;
+  /** Another file with the stack's config. */
+  readonly config: string | undefined;
+  /** An export of the stack's state (`pulumi stack export`), which says where the mirrors are; without it, their names do. */
+  readonly state: string | undefined;
+  /** Another folder of manifests than the config's. */
+  readonly manifests: string | undefined;
+}
+
+/**
+ * Reads config, manifests and, if given, state. Throws CommandError with every mistake in them.
+ * @param names the projects asked for; none = all.
+ */
+export async function readProduction(sources: Sources, names: readonly string[]): Promise<Production> {
+  const file = sources.config ?? `Pulumi.${sources.stack}.yaml`;
+  const read = await readable(file, () => readStackFile(file));
+  if ("errors" in read) throw new CommandError(`${file} has errors:\n${read.errors.join("\n")}`);
+  const folder = sources.manifests ?? read.config.manifests;
+  const { projects, problems } = await readable(folder, () => loadManifests(folder));
+  const errors = problems.filter(({ severity }) => severity === "error");
+  if (errors.length > 0) throw new CommandError(`the manifests have errors:\n${errors.map(problemLine).join("\n")}`);
+  const absent = names.filter((name) => !projects.some((project) => project.name === name));
+  if (absent.length > 0) throw new CommandError(`there is no project ${absent.join(", ")} in ${folder}`);
+  const { state } = sources;
+  const places =
+    state === undefined
+      ? placesByName(read.config)
+      : placesInState(await readable(state, () => readFile(state, "utf8")), state);
+  return productionOf(
+    projects.filter(({ name }) => names.length === 0 || names.includes(name)),
+    places,
+    read.config.storage,
+  );
+}
+
+/** What the program would ask for these projects. Pure. */
+export function productionOf(
+  projects: readonly Project[],
+  places: Places,
+  storage: StackConfig["storage"],
+): Production {
+  const common = ({ name, removalShare }: Project) => ({ project: name, removalShare, storage });
+  return {
+    images: projects
+      .filter(({ images }) => images.length > 0)
+      .map((project) => ({
+        ...common(project),
+        images: imageLines(project),
+        prefix: project.imagePrefix,
+        staging: places.staging(project).repository,
+        mirrors: places.images,
+        layerMirrors: places.files.filter(({ kind }) => kind === "s3"),
+        mutableTags: project.mutableTags,
+      })),
+    files: projects
+      .filter(({ files, staging }) => files.length > 0 || staging.files)
+      .map((project) => ({
+        ...common(project),
+        files: fileLines(project),
+        prefix: project.filePrefix,
+        staging: places.staging(project).bucket,
+        mirrors: places.files,
+      })),
+  };
+}
+
+/** Where things are by the names that the program gives them. */
+export function placesByName(config: StackConfig): Places {
+  return {
+    ...mirrorAddresses(config),
+    staging: ({ name, staging }) => ({
+      repository: staging.images
+        ? `${config.stagingLocation}-docker.pkg.dev/${config.project}/${stagingRepositoryId(name)}`
+        : "",
+      bucket: staging.files ? stagingBucketName(config.organization, name) : "",
+    }),
+  };
+}
+
+/** The parts of an exported state that are read here. */
+interface State {
+  readonly deployment?: {
+    readonly resources?: readonly {
+      readonly type?: string;
+      readonly urn?: string;
+      readonly inputs?: Readonly<Record<string, unknown>>;
+    }[];
+  };
+}
+
+/**
+ * Where things are as the promotions in an exported state were told. Throws CommandError if there are none.
+ * @param from the file's name, for the message.
+ */
+export function placesInState(text: string, from: string): Places {
+  let state: State;
+  try {
+    state = JSON.parse(text) as State;
+  } catch {
+    throw new CommandError(`${from} is not JSON: make it by pulumi stack export --file ${from}`);
+  }
+  const promotions = (state.deployment?.resources ?? []).flatMap(({ type, inputs }) =>
+    inputs !== undefined && type?.startsWith("promotion:index:") === true ? [{ type, inputs }] : [],
+  );
+  const of = <Request>(kind: "PromotedImages" | "PromotedFiles"): Request[] =>
+    promotions.filter(({ type }) => type === `promotion:index:${kind}`).map(({ inputs }) => inputs as Request);
+  const images = of<ImagesRequest>("PromotedImages");
+  const files = of<FilesRequest>("PromotedFiles");
+  if (images.length + files.length === 0) {
+    throw new CommandError(
+      `${from} has no promotions in it: it is of another stack, or of one that was never deployed`,
+    );
+  }
+  const staging = <Request extends { project: string; staging: string }>(
+    all: readonly Request[],
+    name: string,
+  ): string => all.find(({ project }) => project === name)?.staging ?? "";
+  const s3 = images[0]?.layerMirrors.map((mirror): FileMirror => ({ ...mirror, kind: "s3" })) ?? [];
+  return {
+    images: images[0]?.mirrors ?? [],
+    files: files[0]?.mirrors ?? s3,
+    staging: ({ name }) => ({ repository: staging(images, name), bucket: staging(files, name) }),
+  };
+}
+
+async function readable<T>(path: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") throw new CommandError(`there is no ${path}`);
+    throw error;
+  }
+}

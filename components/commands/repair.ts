@@ -1,0 +1,81 @@
+/** The repair of one mirror, of one project, of one kind. */
+import { previewFiles, promoteFiles } from "../promotion/files.ts";
+import { takeStockOfFiles } from "../promotion/files-stock.ts";
+import { previewImages, promoteImages, takeStockOfImages } from "../promotion/images.ts";
+import { progressLine } from "../promotion/progress.ts";
+import { RemovalRefused } from "../promotion/removal-guard.ts";
+import type { Context, FilesRequest, ImagesRequest, PreviewRun, PromoteRun, StockRun } from "../promotion/request.ts";
+import { CommandError } from "./command.ts";
+import { linesInShard, type Shard } from "./shard.ts";
+
+/** One kind of promotion, as a repair needs it. */
+export interface Runs<Request> {
+  readonly kind: "images" | "files";
+  /** The request about the mirror alone, and the canonical one, with which the engine compares it. */
+  alone(request: Request, mirror: string): Request;
+  readonly takeStock: StockRun<Request>;
+  readonly preview: PreviewRun<Request>;
+  readonly promote: PromoteRun<Request>;
+}
+
+/** Images. */
+export const imagesRuns: Runs<ImagesRequest> = {
+  kind: "images",
+  alone: (request, mirror) => ({
+    ...request,
+    // What is attached to an image is known only by comparing mirrors.
+    mirrors: request.mirrors.filter(({ name }, index) => index === 0 || name === mirror),
+    layerMirrors: request.layerMirrors.filter(({ name }) => name === mirror),
+  }),
+  takeStock: takeStockOfImages,
+  preview: previewImages,
+  promote: promoteImages,
+};
+
+/** Files. */
+export const filesRuns: Runs<FilesRequest> = {
+  kind: "files",
+  alone: (request, mirror) => ({ ...request, mirrors: request.mirrors.filter(({ name }) => name === mirror) }),
+  takeStock: takeStockOfFiles,
+  preview: previewFiles,
+  promote: promoteFiles,
+};
+
+/** Takes stock of the mirror and repairs it, or says how. @returns how many failures it has reported. */
+export async function repairMirror<Request extends ImagesRequest | FilesRequest>(
+  mirror: string,
+  repair: "do" | "say",
+  shard: Shard,
+  request: Request,
+  runs: Runs<Request>,
+  signal: AbortSignal,
+): Promise<number> {
+  const about = `${request.project} ${runs.kind}`;
+  const context: Context = { signal, report: progressLine((line) => console.error(`${about}: ${line}`)) };
+  const stock = await runs.takeStock(runs.alone(request, mirror), context);
+  for (const failure of stock.failures) console.error(`error: ${failure}`);
+  if (stock.failures.length > 0) return stock.failures.length;
+  const differs = linesInShard(shard, request.project, runs.kind, stock.incomplete[mirror] ?? "");
+  if (differs === "") {
+    console.log(`${about}: nothing to do`);
+    return 0;
+  }
+  // To the engine: all mirrors but this one are as wanted, so they are sources and nothing else.
+  const previous = { request, incomplete: { [mirror]: differs } };
+  try {
+    if (repair === "say") {
+      const { lines, warnings, errors } = await runs.preview(request, previous, context);
+      for (const line of lines) console.log(`${about}: would ${line}`);
+      for (const warning of warnings) console.error(`warning: ${warning}`);
+      for (const error of errors) console.error(`error: ${error}`);
+      return errors.length;
+    }
+    const outcome = await runs.promote(request, previous, context);
+    console.log(`${about}: ${outcome.summary}`);
+    for (const failure of outcome.failures) console.error(`error: ${failure}`);
+    return outcome.failures.length;
+  } catch (error) {
+    if (!(error instanceof RemovalRefused)) throw error;
+    throw new CommandError(`${error.message}; raise it there, or remove by hand`);
+  }
+}

@@ -1,0 +1,50 @@
+import { createHash } from "node:crypto";
+import { UsageError } from "./command.ts";
+
+/** One of `count` equal parts of the work, `index` from 1. */
+export interface Shard {
+  readonly index: number;
+  readonly count: number;
+}
+
+/**
+ * Reads `3/20`; without it, what Cloud Run tells the tasks of a job (CLOUD_RUN_TASK_INDEX from 0, CLOUD_RUN_TASK_COUNT); without that,
+ * everything. Throws UsageError.
+ */
+export function parseShard(text: string | undefined, environment: NodeJS.ProcessEnv): Shard {
+  const { CLOUD_RUN_TASK_INDEX: task, CLOUD_RUN_TASK_COUNT: tasks } = environment;
+  if (text === undefined) {
+    return task === undefined || tasks === undefined
+      ? { index: 1, count: 1 }
+      : { index: Number(task) + 1, count: Number(tasks) };
+  }
+  const [, index, count] = /^(\d{1,6})\/(\d{1,6})$/.exec(text) ?? [];
+  const shard = { index: Number(index), count: Number(count) };
+  if (!(shard.index >= 1 && shard.index <= shard.count)) {
+    throw new UsageError(`--shard ${text}: must be like 3/20, the third of twenty`);
+  }
+  return shard;
+}
+
+/** Whether a thing (a project's image or file) is in a part; every thing is in exactly one. */
+export function inShard(shard: Shard, project: string, thing: string): boolean {
+  if (shard.count === 1) return true;
+  const hash = createHash("sha256").update(`${project}\n${thing}`).digest();
+  return hash.readUInt32BE() % shard.count === shard.index - 1;
+}
+
+/** The lines `+ ...` and `- ...` of an `Incomplete` text whose image (all of it, by name) or path is in a part. */
+export function linesInShard(shard: Shard, project: string, kind: "images" | "files", text: string): string {
+  return text
+    .split("\n")
+    .filter((line) => line !== "" && inShard(shard, project, thingOf(kind, line.slice(2))))
+    .map((line) => `${line}\n`)
+    .join("");
+}
+
+/** The name of a line's image or file; the tag and the digest come after it. */
+function thingOf(kind: "images" | "files", line: string): string {
+  if (kind === "files") return line.slice(0, line.lastIndexOf(" "));
+  const at = line.search(/[:@]/);
+  return at < 0 ? line : line.slice(0, at);
+}

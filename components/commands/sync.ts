@@ -1,0 +1,59 @@
+import { parseArgs } from "node:util";
+import { runCommand, UsageError } from "./command.ts";
+import { interruptible } from "./interruptible.ts";
+import { mirrorsNamed } from "./mirrors-named.ts";
+import { readProduction } from "./production.ts";
+import { filesRuns, imagesRuns, repairMirror } from "./repair.ts";
+import { parseShard } from "./shard.ts";
+
+const usage = `Brings one mirror to what the manifests say, without the engine: a repair by hand, or a lost region, in parts.
+
+usage: npm run sync -- --mirror NAME [options]
+  --mirror NAME       the mirror to write to, e.g. images-us-central1, files-aws-us-east-1; all others are sources only
+  --project NAME      only this project (may be repeated)
+  --shard I/N         only the I-th of N equal parts of the work; in a job of Cloud Run each task takes its own part
+  --dry-run           say what would be done and do nothing
+  --stack NAME        the stack, of which Pulumi.NAME.yaml is read (default prod)
+  --config FILE       the stack's config, instead
+  --state FILE        an export of the stack's state (pulumi stack export --file FILE), to learn from it where the mirrors are
+  --manifests FOLDER  the folder of the projects' folders, instead of the config's
+
+exit code: 0 the mirror is what the manifests say, 1 it is not, 2 called wrongly`;
+
+await runCommand(usage, async (args) => {
+  const text = { type: "string" } as const;
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      mirror: text,
+      project: { type: "string", multiple: true, default: [] as string[] },
+      shard: text,
+      "dry-run": { type: "boolean", default: false },
+      stack: { type: "string", default: "prod" },
+      config: text,
+      state: text,
+      manifests: text,
+    },
+  });
+  if (positionals.length > 0)
+    throw new UsageError(`${positionals.join(" ")}: unknown; a project is named by --project`);
+  const { mirror, stack, config, state, manifests } = values;
+  if (mirror === undefined) throw new UsageError("--mirror is missing");
+  const shard = parseShard(values.shard, process.env);
+  const production = await readProduction({ stack, config, state, manifests }, values.project);
+  const is = mirrorsNamed(production, [mirror]);
+  const repair = values["dry-run"] ? "say" : "do";
+  let failures = 0;
+  await interruptible(async (signal) => {
+    for (const request of production.images) {
+      if (![...request.mirrors, ...request.layerMirrors].some(({ name }) => is(name))) continue;
+      failures += await repairMirror(mirror, repair, shard, request, imagesRuns, signal);
+    }
+    for (const request of production.files) {
+      if (!request.mirrors.some(({ name }) => is(name))) continue;
+      failures += await repairMirror(mirror, repair, shard, request, filesRuns, signal);
+    }
+  });
+  return failures === 0 ? 0 : 1;
+});

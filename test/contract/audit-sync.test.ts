@@ -1,0 +1,221 @@
+/** The commands without the engine, on real servers: what they say of drift, and that they repair it. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { promisify } from "node:util";
+import { PutObjectCommand } from "@aws-sdk/client-s3";
+import { type ObjectStores, startObjectStores } from "./object-stores.ts";
+import { inspect, type Pushed, Pusher, startRegistry, type TestRegistry } from "./registries.ts";
+
+const root = join(import.meta.dirname, "../..");
+
+let stores: ObjectStores;
+let registries: { staging: TestRegistry; us: TestRegistry; eu: TestRegistry };
+let image: Pushed;
+let folder: string;
+const files = { "1.0/tool": "program", "1.0/tool.sha256": "sum", "1.1/tool": "next" };
+
+function sha256(content: string): string {
+  return createHash("sha256").update(content).digest("hex");
+}
+
+before(async () => {
+  stores = await startObjectStores();
+  const [staging, us, eu] = await Promise.all([
+    startRegistry("olareg"),
+    startRegistry("olareg"),
+    startRegistry("olareg"),
+  ]);
+  registries = { staging, us, eu };
+  for (const bucket of ["org-staging-tool", "org-artifacts-us-central1", "org-artifacts-europe-west1"]) {
+    await stores.makeBucket("gcs", bucket);
+  }
+  await stores.makeBucket("s3", "org-artifacts-us-east-1", { versioned: true });
+  for (const [path, content] of Object.entries(files)) await stores.stage("org-staging-tool", path, content);
+  image = await new Pusher(staging.host, "p/staging-tool/tool").image({ tags: ["v1"] });
+
+  folder = join(stores.folder, "stack");
+  await mkdir(join(folder, "manifests/tool"), { recursive: true });
+  await writeFile(join(folder, "Pulumi.test.yaml"), JSON.stringify({ config: config() }));
+  await writeFile(join(folder, "state.json"), JSON.stringify(state()));
+  const manifest = (name: string, text: string) => writeFile(join(folder, "manifests/tool", name), text);
+  await manifest(
+    "project.yaml",
+    "description: a tool\nowners: {group: tool@example.org}\nstaging: {images: true, files: true}\n",
+  );
+  await manifest("images.yaml", `- name: tool\n  dmap:\n    "${image.digest}": ["v1"]\n`);
+  const entries = Object.entries(files).map(([path, content]) => `  - name: ${path}\n    sha256: ${sha256(content)}\n`);
+  await manifest("files.yaml", `files:\n${entries.join("")}`);
+});
+after(async () => {
+  await Promise.all(Object.values(registries).map((registry) => registry.remove()));
+  await stores.stop();
+});
+
+function config(): object {
+  return {
+    "artifacts:organization": "org",
+    "artifacts:repository": "example/artifacts",
+    "artifacts:domain": "example.org",
+    "artifacts:projectNumber": "415926535897",
+    "artifacts:zoneId": "0123456789abcdef0123456789abcdef",
+    "artifacts:gcpRegions": ["us-central1", "europe-west1"],
+    "artifacts:awsRegions": ["us-east-1"],
+    "artifacts:manifests": join(folder, "manifests"),
+    "aws:allowedAccountIds": ["123456789012"],
+    "aws:region": "us-east-1",
+    "aws:endpoints": [{ s3: stores.s3 }],
+    "aws:s3UsePathStyle": "true",
+    "gcp:project": "some-project",
+    "gcp:storageCustomEndpoint": `${stores.gcs}/storage/v1/`,
+  };
+}
+
+/** A state as the engine exports it, as far as it matters. */
+function state(): object {
+  const bucket = (region: string, kind: "gcs" | "s3", cloud: string) => {
+    return { name: `files-${cloud}-${region}`, kind, bucket: `org-artifacts-${region}`, region };
+  };
+  const s3 = bucket("us-east-1", "s3", "aws");
+  const images = {
+    project: "tool",
+    staging: `${registries.staging.host}/p/staging-tool`,
+    mirrors: [
+      { name: "images-us-central1", repository: `${registries.us.host}/p/images` },
+      { name: "images-europe-west1", repository: `${registries.eu.host}/p/images` },
+    ],
+    layerMirrors: [s3],
+  };
+  const mirrors = [bucket("us-central1", "gcs", "gcp"), bucket("europe-west1", "gcs", "gcp"), s3];
+  return {
+    deployment: {
+      resources: [
+        { type: "promotion:index:PromotedImages", inputs: images },
+        { type: "promotion:index:PromotedFiles", inputs: { project: "tool", staging: "org-staging-tool", mirrors } },
+      ],
+    },
+  };
+}
+
+async function run(
+  command: "audit" | "sync",
+  ...args: string[]
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const all = [
+    join(root, `components/commands/${command}.ts`),
+    "--config",
+    "Pulumi.test.yaml",
+    "--state",
+    "state.json",
+    ...args,
+  ];
+  const child = promisify(execFile)(process.execPath, all, { cwd: folder });
+  return await child.then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    (error: { code: number; stdout: string; stderr: string }) => error,
+  );
+}
+
+const everyMirror = [
+  "images-us-central1",
+  "images-europe-west1",
+  "files-gcp-us-central1",
+  "files-gcp-europe-west1",
+  "files-aws-us-east-1",
+];
+
+test("nothing is there: the audit says so of every mirror; sync fills them one by one; then all is clean", async () => {
+  const empty = await run("audit");
+  assert.equal(empty.code, 1, empty.stderr);
+  for (const mirror of everyMirror)
+    assert.match(empty.stdout, new RegExp(`^tool +(images|files) +${mirror} +[13] +0$`, "m"));
+
+  const dry = await run("sync", "--mirror", "files-gcp-us-central1", "--dry-run");
+  assert.equal(dry.code, 0, dry.stderr);
+  assert.match(
+    dry.stdout,
+    /^tool files: would copy 1\.0\/tool sha256:\w+ \(7 bytes\) from gs:\/\/org-staging-tool to files-gcp-us/m,
+  );
+  assert.equal(await stores.served("org-artifacts-us-central1", "binaries/tool/1.0/tool"), undefined);
+
+  for (const mirror of everyMirror) {
+    const synced = await run("sync", "--mirror", mirror);
+    assert.equal(synced.code, 0, `${mirror}\n${synced.stdout}\n${synced.stderr}`);
+  }
+  assert.deepEqual(await inspect(registries.eu.host, "p/images/tool/tool"), { tags: { v1: image.digest } });
+  const served = await stores.served("org-artifacts-europe-west1", "binaries/tool/1.1/tool");
+  assert.equal(served?.bytes.toString(), "next");
+  const clean = await run("audit");
+  assert.equal(clean.code, 0, clean.stdout);
+  assert.match(clean.stdout, /^1 project, 4 lines, 5 mirrors: production is what the manifests say$/m);
+});
+
+test("drift is named, and sync of one mirror repairs that one, in parts", async () => {
+  const eu = `${stores.gcs}/storage/v1/b/org-artifacts-europe-west1/o/`;
+  for (const path of Object.keys(files)) {
+    await fetch(eu + encodeURIComponent(`binaries/tool/${path}`), { method: "DELETE" });
+  }
+  await stores.s3Client.send(
+    new PutObjectCommand({ Bucket: "org-artifacts-us-east-1", Key: "binaries/tool/stranger", Body: "x" }),
+  );
+  const found = await run("audit", "--json");
+  assert.equal(found.code, 1);
+  const report = JSON.parse(found.stdout) as { differences: { mirror: string; what: string; line: string }[] };
+  const short = report.differences.map(({ mirror, what, line }) => `${mirror} ${what} ${line.split(" ")[0]}`).sort();
+  assert.deepEqual(short, [
+    "files-aws-us-east-1 extra stranger",
+    "files-gcp-europe-west1 missing 1.0/tool",
+    "files-gcp-europe-west1 missing 1.0/tool.sha256",
+    "files-gcp-europe-west1 missing 1.1/tool",
+  ]);
+  const only = await run("audit", "--mirror", "files-gcp-us-central1", "--project", "tool");
+  assert.equal(only.code, 0, only.stdout);
+
+  const parts = [];
+  for (const shard of ["1/3", "2/3", "3/3"]) {
+    const { code, stdout, stderr } = await run("sync", "--mirror", "files-gcp-europe-west1", "--shard", shard);
+    assert.equal(code, 0, stderr);
+    parts.push(Number(/tool files: copied (\d+) /.exec(stdout)?.[1] ?? 0));
+  }
+  assert.equal(
+    parts.reduce((sum, part) => sum + part),
+    3,
+  );
+  const aws = await run("sync", "--mirror", "files-aws-us-east-1");
+  assert.equal(aws.code, 0, aws.stderr);
+  assert.match(aws.stdout, /tool files: removed 1 in 1 mirror/);
+  assert.equal((await run("audit")).code, 0);
+});
+
+test("a mirror that cannot be read fails the audit, and is named", async () => {
+  await registries.eu.stop();
+  const { code, stdout } = await run("audit", "--mirror", "images-europe-west1");
+  await registries.eu.start();
+  assert.equal(code, 1);
+  assert.match(stdout, /could not be read:\n.*images-europe-west1/);
+});
+
+test("called wrongly", async () => {
+  for (const [args, said] of [
+    [["sync"], /--mirror is missing/],
+    [["sync", "--mirror", "files-gcp-us-central1", "--shard", "4/3"], /--shard 4\/3: must be like 3\/20/],
+    [["audit", "stray"], /stray: unknown/],
+  ] as const) {
+    const [command, ...rest] = args;
+    const { code, stderr } = await run(command, ...rest);
+    assert.equal(code, 2);
+    assert.match(stderr, said);
+  }
+  for (const [args, said] of [
+    [["--mirror", "nowhere"], /there is no mirror nowhere; there are files-aws-us-east-1/],
+    [["--project", "nobody"], /there is no project nobody/],
+    [["--state", "absent.json"], /there is no absent\.json/],
+  ] as const) {
+    const { code, stderr } = await run("audit", ...args);
+    assert.equal(code, 1);
+    assert.match(stderr, said);
+  }
+});

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CommandError } from "../../../components/commands/command.ts";
+import { mirrorsNamed } from "../../../components/commands/mirrors-named.ts";
+import { placesByName, placesInState, productionOf } from "../../../components/commands/production.ts";
+import { parseStackConfig } from "../../../components/config.ts";
+import type { Project } from "../../../components/manifests/project.ts";
+
+const parsed = parseStackConfig({
+  "artifacts:organization": "org",
+  "artifacts:repository": "example/artifacts",
+  "artifacts:domain": "example.org",
+  "artifacts:projectNumber": "415926535897",
+  "artifacts:zoneId": "0123456789abcdef0123456789abcdef",
+  "artifacts:gcpRegions": ["us-central1", "europe-west1"],
+  "artifacts:awsRegions": ["us-east-1"],
+  "aws:region": "us-east-1",
+  "aws:allowedAccountIds": ["123456789012"],
+  "gcp:project": "some-project",
+});
+const config = "config" in parsed ? parsed.config : assert.fail(parsed.errors.join("\n"));
+
+const project: Project = {
+  name: "tool",
+  description: "a tool",
+  owners: { group: "g@example.org", repositories: [] },
+  staging: { images: true, files: false, retentionDays: 60 },
+  imagePrefix: "tools",
+  filePrefix: "tool",
+  mutableTags: ["latest"],
+  removalShare: 0.1,
+  images: [{ name: "tool", digests: [{ digest: `sha256:${"a".repeat(64)}`, tags: ["v1"] }] }],
+  files: [],
+};
+
+const files = [
+  { name: "files-gcp-us-central1", kind: "gcs", bucket: "org-artifacts-us-central1", region: "us-central1" },
+  { name: "files-gcp-europe-west1", kind: "gcs", bucket: "org-artifacts-europe-west1", region: "europe-west1" },
+  { name: "files-aws-us-east-1", kind: "s3", bucket: "org-artifacts-us-east-1", region: "us-east-1" },
+] as const;
+const images = [
+  { name: "images-us-central1", repository: "us-central1-docker.pkg.dev/some-project/images" },
+  { name: "images-europe-west1", repository: "europe-west1-docker.pkg.dev/some-project/images" },
+];
+
+test("by name: what the program of the stack would ask for", () => {
+  assert.deepEqual(productionOf([project], placesByName(config), config.storage), {
+    images: [
+      {
+        project: "tool",
+        images: `tool:v1 sha256:${"a".repeat(64)}\n`,
+        prefix: "tools",
+        staging: "us-docker.pkg.dev/some-project/staging-tool",
+        mirrors: images,
+        layerMirrors: files.slice(2),
+        mutableTags: ["latest"],
+        removalShare: 0.1,
+        storage: {},
+      },
+    ],
+    files: [], // it neither has nor stages any
+  });
+});
+
+test("from a state: where the promotions were told to go", () => {
+  const state = {
+    deployment: {
+      resources: [
+        { type: "pulumi:pulumi:Stack", urn: "x" },
+        {
+          type: "promotion:index:PromotedImages",
+          inputs: { project: "tool", staging: "127.0.0.1:1/p/staging-tool", mirrors: images, layerMirrors: [] },
+        },
+        { type: "promotion:index:PromotedFiles", inputs: { project: "other", staging: "s", mirrors: files } },
+      ],
+    },
+  };
+  const places = placesInState(JSON.stringify(state), "state.json");
+  assert.deepEqual(places.images, images);
+  assert.deepEqual(places.files, files);
+  assert.deepEqual(places.staging(project), { repository: "127.0.0.1:1/p/staging-tool", bucket: "" });
+});
+
+test("a file that is no state, or one without promotions", () => {
+  assert.throws(() => placesInState("not json", "f"), /f is not JSON: make it by pulumi stack export/);
+  assert.throws(() => placesInState("{}", "f"), /f has no promotions in it/);
+});
+
+test("mirrors are named as the config's regions name them", () => {
+  const production = productionOf([project], placesByName(config), config.storage);
+  assert.equal(mirrorsNamed(production, [])("anything"), true);
+  const only = mirrorsNamed(production, ["files-aws-us-east-1"]);
+  assert.deepEqual([only("files-aws-us-east-1"), only("images-us-central1")], [true, false]);
+  assert.throws(
+    () => mirrorsNamed(production, ["nowhere"]),
+    (error: Error) =>
+      error instanceof CommandError && /no mirror nowhere; there are files-aws-us-east-1, images-e/.test(error.message),
+  );
+});
