@@ -71,7 +71,11 @@ describe("npm start", { timeout: 15 * 60_000 }, () => {
   });
 
   it("showed exactly the one added digest in the preview of the change, and pulled it", () => {
-    const added = rehearsal.output.split("\n").filter((line) => /^\s+\+ \S+:\S+ sha256:[0-9a-f]{64}$/.test(line));
+    const change = rehearsal.output.slice(
+      rehearsal.output.indexOf("== 5."),
+      rehearsal.output.indexOf("pulumi up", rehearsal.output.indexOf("== 5.")),
+    );
+    const added = change.split("\n").filter((line) => /^\s+\+ \S+:\S+ sha256:[0-9a-f]{64}$/.test(line));
     assert.equal(new Set(added.map((line) => line.trim())).size, 1, added.join("\n"));
     assert.match(rehearsal.output, /gone from the image mirror in us-central1: 0/);
     assert.match(rehearsal.output, /gone from the image mirror in europe-west1: 0/);
