@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { adoption } from "./components/adoption.ts";
+import { readAdoptionList } from "./components/adoption-list.ts";
 import { parseStackConfig, type StackConfig } from "./components/config.ts";
 import { Domain, DomainRecords } from "./components/domain.ts";
 import { existingThings } from "./components/existing.ts";
@@ -20,8 +21,8 @@ import { stagingBucketName } from "./components/staging-names.ts";
 const config = readConfig();
 const projects = await readProjects(config);
 if (process.env["ARTIFACTS_ADOPT"]) {
-  const except = new Set(process.env["ARTIFACTS_ADOPT_EXCEPT"]?.split(","));
-  pulumi.runtime.registerResourceTransform(adoption({ ...config, existing: existingThings(config), except }));
+  const list = readAdoptionList(process.env["ARTIFACTS_ADOPT"]);
+  pulumi.runtime.registerResourceTransform(adoption({ ...config, existing: existingThings(config), ...list }));
 }
 
 /** Who may deploy and who may preview, from GitHub. */

@@ -1,13 +1,12 @@
 import type * as pulumi from "@pulumi/pulumi";
+import { type AdoptionList, resourceKey } from "./adoption-list.ts";
 import type { Existing } from "./existing.ts";
 
 /** What the ids of existing things are computed from, besides their own names. */
-export interface AdoptionContext {
+export interface AdoptionContext extends AdoptionList {
   readonly project: string;
   readonly awsAccount: string | undefined;
   readonly existing: Existing;
-  /** Logical names of resources that do not exist, so are made. */
-  readonly except: ReadonlySet<string>;
 }
 
 type Props = Readonly<Record<string, unknown>>;
@@ -15,15 +14,17 @@ type IdOf = (props: Props, context: AdoptionContext) => string | Promise<string 
 
 /**
  * A transform that makes the program take over what exists, in place of making it: after a loss of the stack's state a plain `up` fails at the
- * first thing that is already there. Registered by index.ts when ARTIFACTS_ADOPT is set. Something that does not exist fails the run
- * ("resource '...' does not exist"): it is named in ARTIFACTS_ADOPT_EXCEPT then.
+ * first thing that is already there. Registered by index.ts when `npm run adopt` runs it. Something that does not exist fails
+ * ("resource '...' does not exist"): the command then runs again with it among the absent.
  */
 export function adoption(context: AdoptionContext): pulumi.ResourceTransform {
+  const known = new Set(context.known);
+  const absent = new Set(context.absent);
   return async ({ type, name, props, opts }) => {
     const idOf = importIds[type];
-    if (idOf === undefined || context.except.has(name)) return undefined;
+    if (idOf === undefined || known.has(resourceKey(type, name))) return undefined;
     const id = await idOf(props, context);
-    return id === undefined ? undefined : { props, opts: { ...opts, import: id } };
+    return id === undefined || absent.has(id) ? undefined : { props, opts: { ...opts, import: id } };
   };
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { type AdoptionContext, adoption, importIds, settable } from "../../components/adoption.ts";
+import { absentIn, knownTo, readAdoptionList, resourceKey } from "../../components/adoption-list.ts";
 import { everything, manifests } from "./fixtures.ts";
 import { type Declared, declare } from "./program.ts";
 
@@ -18,7 +19,8 @@ const context: AdoptionContext = {
     dashboard: async () => "projects/1234/dashboards/5678",
     dnsRecord: async (zoneId, comment) => `${zoneId}/${comment}`,
   },
-  except: new Set(["redirector-us-central1"]),
+  known: [resourceKey("gcp:compute/regionNetworkEndpointGroup:RegionNetworkEndpointGroup", "redirector-us-central1")],
+  absent: ["gone"],
 };
 
 test("every type of the program is either adopted or set anew, none is both", () => {
@@ -39,7 +41,7 @@ test("no two resources are taken for the same thing", async () => {
   assert.ok(ids.size > 30);
 });
 
-test("the transform imports what has an id, and leaves alone what has none or is excepted", async () => {
+test("the transform imports what has an id, and leaves alone what has none, what the state knows and what does not exist", async () => {
   const transform = adoption(context);
   const adopt = (type: string, name: string, props: object) =>
     transform({ type, name, props, opts: { protect: true }, custom: true } as Parameters<typeof transform>[0]);
@@ -48,7 +50,11 @@ test("the transform imports what has an id, and leaves alone what has none or is
     opts: { protect: true, import: "b" },
   });
   assert.equal(await adopt("gcp:storage/bucketIAMBinding:BucketIAMBinding", "x", {}), undefined);
-  assert.equal(await adopt("gcp:cloudrunv2/service:Service", "redirector-us-central1", {}), undefined);
+  assert.equal(await adopt("gcp:storage/bucket:Bucket", "x", { name: "gone" }), undefined);
+  const place = { name: "redirector-us-central1", region: "us-central1", location: "us-central1" };
+  const group = "gcp:compute/regionNetworkEndpointGroup:RegionNetworkEndpointGroup";
+  assert.equal(await adopt(group, place.name, place), undefined);
+  assert.notEqual(await adopt("gcp:cloudrunv2/service:Service", place.name, place), undefined, "of another type");
   await assert.rejects(
     async () => adopt("gcp:storage/bucket:Bucket", "x", { name: 1 }),
     /adoption needs name to be a plain text/,
@@ -74,4 +80,29 @@ test("ids have the forms of the types' documentation", async () => {
     await idOf("identities-github", /:OpenIdConnectProvider$/),
     "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com",
   );
+});
+
+test("what the state knows is read from its export", () => {
+  const urn = (types: string, name: string) => ({ urn: `urn:pulumi:prod::artifacts::${types}::${name}` });
+  const resources = [
+    urn("pulumi:pulumi:Stack", "artifacts-prod"),
+    urn("artifacts:mirror:Mirrors$artifacts:mirror:FileMirror$aws:s3/bucket:Bucket", "files-aws-us-east-1"),
+    urn("cloudflare:index/dnsRecord:DnsRecord", "odd::name"),
+  ];
+  assert.deepEqual(knownTo(JSON.stringify({ version: 3, deployment: { resources } })), [
+    "pulumi:pulumi:Stack artifacts-prod",
+    "aws:s3/bucket:Bucket files-aws-us-east-1",
+    "cloudflare:index/dnsRecord:DnsRecord odd::name",
+  ]);
+  assert.deepEqual(knownTo('{"version":3,"deployment":{}}'), []); // a new stack's
+  assert.throws(() => knownTo("{}"), /no state/);
+});
+
+test("what a run found absent is read from its output, and the list of it must be one", () => {
+  const output =
+    "  gcp:compute:URLMap (x):\n    error: resource 'projects/p/global/urlMaps/x' does not exist\n" +
+    "    error: Preview failed: resource 'b@us-east-1' does not exist\n";
+  assert.deepEqual(absentIn(output), ["projects/p/global/urlMaps/x", "b@us-east-1"]);
+  assert.throws(() => readAdoptionList("1"), /ARTIFACTS_ADOPT=1 is set by `npm run adopt` alone/);
+  assert.throws(() => readAdoptionList(new URL("../../package.json", import.meta.url).pathname), /no list/);
 });
