@@ -6,6 +6,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ObjectStores, startObjectStores } from "./object-stores.ts";
 import { type Declared, PromotionProgram, type Said } from "./promotion-program.ts";
+import { inspect, Pusher, startRegistry } from "./registries.ts";
 
 let stores: ObjectStores;
 before(async () => {
@@ -216,6 +217,70 @@ test("inputs of a wrong shape are refused before anything is done", async () => 
   const said = failed(await world.program.run("preview"));
   assert.match(said, /mirrors\.0\.kind: Invalid/);
   assert.match(said, /removalShare: Too big/);
+});
+
+test("images: promoted with their signature, drift repaired, removed", async () => {
+  const [staging, us, eu] = await Promise.all([
+    startRegistry("olareg"),
+    startRegistry("olareg"),
+    startRegistry("olareg"),
+  ]);
+  await stores.makeBucket("s3", "images-layers");
+  try {
+    const pusher = new Pusher(staging.host, "p/staging/tool");
+    const one = await pusher.image({ tags: ["v1"] });
+    await pusher.signature(one);
+    const two = await pusher.image({ tags: ["v2"] });
+    const program = await PromotionProgram.make(join(stores.folder, "images"));
+    const declare = (lines: readonly string[]) => {
+      const args = {
+        project: "tool",
+        images: lines.map((line) => `${line}\n`).join(""),
+        summary: `1 image, ${lines.length} digests`,
+        prefix: "tools",
+        staging: `${staging.host}/p/staging`,
+        mirrors: [
+          { name: "us", repository: `${us.host}/p/images` },
+          { name: "eu", repository: `${eu.host}/p/images` },
+        ],
+        layerMirrors: [{ name: "aws", bucket: "images-layers", region: "us-east-1" }],
+        mutableTags: [],
+        removalShare: 0.5,
+        storage: { s3Endpoint: stores.s3, s3UsePathStyle: true },
+      };
+      return program.declare({ tool: { type: "images", args } });
+    };
+    const [v1, v2] = [`tool:v1 ${one.digest}`, `tool:v2 ${two.digest}`];
+    const signature = `${one.digest.replace(":", "-")}.sig`;
+
+    await declare([v1, v2]);
+    const preview = succeeded(await program.run("preview", "--diff"));
+    assert.match(preview, /The run will:\n {2}copy tool/);
+    succeeded(await program.run(...up));
+    for (const { host } of [us, eu]) {
+      const { tags } = await inspect(host, "p/images/tools/tool");
+      assert.deepEqual(Object.keys(tags).sort(), [signature, "v1", "v2"].sort());
+    }
+    succeeded(await program.run("preview", "--expect-no-changes"));
+
+    await fetch(`http://${eu.host}/v2/p/images/tools/tool/manifests/v1`, { method: "DELETE" });
+    assert.match(succeeded(await program.run("refresh", "--yes")), new RegExp(`mirror eu: \\+ ${v1}`));
+    succeeded(await program.run(...up));
+    assert.equal((await inspect(eu.host, "p/images/tools/tool")).tags["v1"], one.digest);
+
+    await declare([v2]);
+    succeeded(await program.run(...up));
+    for (const { host } of [us, eu]) {
+      assert.deepEqual((await inspect(host, "p/images/tools/tool")).tags, { v2: two.digest });
+    }
+    const clean = await program.run("refresh", "--preview-only", "--expect-no-changes");
+    assert.equal(clean.code, 0, clean.output);
+
+    await declare([v2, `tool:v3 sha256:${"0".repeat(64)}`]);
+    assert.match(failed(await program.run("preview")), /tool.*sha256:0{64}/);
+  } finally {
+    await Promise.all([staging, us, eu].map((registry) => registry.remove()));
+  }
 });
 
 describe("interrupted", () => {
