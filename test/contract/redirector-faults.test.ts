@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
+import { connect, type Socket } from "node:net";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { caseRanges } from "../unit/redirector/cases.ts";
@@ -24,6 +25,7 @@ describe("faults under load", () => {
   let load: Load;
   let asked = 0;
   let freshLayers = false;
+  let unfinished: Socket;
   const lastOrigin = new Map<string, string>();
 
   before(async () => {
@@ -53,16 +55,18 @@ describe("faults under load", () => {
         log: { sample: 0 },
       },
     });
+    unfinished = connect(redirector.port, "127.0.0.1", () => unfinished.write("GET /v2/ HTTP/1.1\r\nHost"));
+    unfinished.on("error", () => undefined); // a reset is as good an end as any
     load = startLoad(redirector.port, 64, 20, request);
     load.onAnswer = (target, location) =>
       lastOrigin.set(target.split("/")[3] ?? "", URL.parse(location)?.origin ?? location);
   });
 
   after(async () => {
-    await redirector.stop();
-    await load.stop();
-    await Promise.all([near, far, bucket].map((mirror) => mirror.kill()));
-    await folder.remove();
+    await redirector?.stop();
+    await load?.stop();
+    await Promise.all([near, far, bucket].map((mirror) => mirror?.kill()));
+    await folder?.remove();
   });
 
   test("a dead mirror is left within the stated time, and gets its clients back", async () => {
@@ -99,6 +103,12 @@ describe("faults under load", () => {
     await bucket.revive();
     // The bucket is left alone for ten seconds after its failures.
     await sentTo("blobs", bucket.origin, 10_000 + backWithinMs);
+  });
+
+  test("who never finishes a request is cut off after ten seconds, however it trickles", async () => {
+    const trickle = setInterval(() => unfinished.write("t"), 500);
+    await until(() => unfinished.destroyed, 15_000);
+    clearInterval(trickle);
   });
 
   test("SIGTERM: every request is answered, then it ends; no fault of its own in all that time", async () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
@@ -26,25 +27,28 @@ import {
 
 describe("the redirector as it is deployed, and its core on Node's http", () => {
   const { bytes, ranges } = caseRanges();
-  let folder: Awaited<ReturnType<typeof scratch>>;
+  const stops: (() => Promise<unknown>)[] = [];
   let mirrors: Server;
   let onBun: RunningRedirector;
   let onNode: Server;
   let config: ReturnType<typeof caseConfig>;
 
   before(async () => {
-    folder = await scratch();
+    const { folder, remove } = await scratch();
+    stops.unshift(remove);
     mirrors = await listening(
       createServer((request, response) => {
         response.writeHead(holds(request.url ?? "") ? 200 : 404).end();
       }),
     );
+    stops.unshift(() => closed(mirrors));
     config = caseConfig((name) => `http://127.0.0.1:${portOf(mirrors)}/${name}`);
-    const file = path.join(folder.folder, "ranges");
+    const file = path.join(folder, "ranges");
     await writeFile(file, bytes);
     const { zip } = await buildRedirector();
-    const executable = await unpack(await readFile(zip), folder.folder);
+    const executable = await unpack(await readFile(zip), folder);
     onBun = await startRedirector({ config, executable, ranges: file });
+    stops.unshift(async () => assert.equal(await onBun.stop(), 0, onBun.output()));
 
     const parsed = parseConfig(JSON.stringify(config));
     assert.ok("config" in parsed);
@@ -57,14 +61,13 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
       leaving: () => undefined,
     });
     onNode = await listening(nodeServer(app.handle));
+    stops.unshift(() => closed(onNode));
   });
 
   after(async () => {
-    assert.equal(await onBun.stop(), 0);
-    onNode.close();
-    mirrors.close();
-    mirrors.closeAllConnections();
-    await folder.remove();
+    for (const result of await Promise.allSettled(stops.map((stop) => stop()))) {
+      if (result.status === "rejected") throw result.reason;
+    }
   });
 
   test("answer every case of the table alike, and as the table says", async (t) => {
@@ -164,6 +167,37 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     for (let round = 0; round < 5; round++) assert.equal(readAnswer(await exchange(onBun.port, text)).status, 405);
   });
 
+  test("thousands of odd requests: it goes on, and its memory does not", {
+    skip: process.platform !== "linux",
+  }, async () => {
+    const resident = async (): Promise<number> =>
+      Number(/VmRSS:\s+(\d+)/.exec(await readFile(`/proc/${onBun.process.pid}/status`, "utf8"))?.[1]) / 1024;
+    let made = 0;
+    const odd = (): string => {
+      made++;
+      const noise = createHash("sha512").update(String(made)).digest().toString("latin1");
+      const { target } = cases[made % cases.length]!;
+      const at = made % (target.length + 1);
+      const mixed = target.slice(0, at) + noise.slice(0, made % 4) + target.slice(at);
+      const layer = `/v2/p${made}/blobs/sha256:${createHash("sha256").update(noise).digest("hex")}`;
+      return `GET ${made % 3 === 0 ? layer : mixed} HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: ${made % 2 ? "35.180.1.1" : noise.slice(9, 20)},1\r\nConnection: close\r\n\r\n`;
+    };
+    const ask = async (count: number): Promise<void> => {
+      for (let i = 0; i < count; i += 20)
+        await Promise.all(Array.from({ length: 20 }, () => exchange(onBun.port, odd())));
+    };
+    await ask(1000);
+    const before = await resident();
+    await ask(3000);
+    const after = await resident();
+    assert.ok(after - before < 16, `${before.toFixed(1)} MiB, then ${after.toFixed(1)} MiB`);
+    assert.ok(!onBun.output().includes("fault"), onBun.output());
+    assert.equal(
+      readAnswer(await exchange(onBun.port, wire({ method: "GET", target: "/healthz", headers: [] }))).status,
+      200,
+    );
+  });
+
   test("a request that comes byte by byte is answered", async () => {
     const socket = connect(onBun.port, "127.0.0.1");
     socket.setNoDelay(true);
@@ -239,6 +273,12 @@ async function listening(server: Server): Promise<Server> {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return server;
+}
+
+async function closed(server: Server): Promise<void> {
+  server.close();
+  server.closeAllConnections();
+  await once(server, "close");
 }
 
 function portOf(server: Server): number {
