@@ -5,7 +5,7 @@ import { type Files, fileLine, joinLines, type MirrorPlan, parseFileLines } from
 import { MirrorFiles, openBucket, statOf, withMemoryFor } from "./mirror-files.ts";
 import { releaseFileHeaders } from "./release-file.ts";
 import type { Context, FilesRequest, Outcome } from "./request.ts";
-import { type Bucket, BucketAbsent, ObjectExists, type Stored, UploadLost } from "./storage/bucket.ts";
+import { type Bucket, ObjectExists, type Stored, UploadLost } from "./storage/bucket.ts";
 import { fanOut, readAll } from "./storage/fan-out.ts";
 
 /** One mirror during a run: what is to be done there, less what has been done. */
@@ -76,7 +76,7 @@ export class FilesRun {
     let find = (path: string): Promise<Stored | undefined> => files.stat(path);
     if (plan.unknown) {
       try {
-        const listed = await listing(files, absentIsEmpty);
+        const listed = await files.list({ absentIsEmpty });
         mirror.strangers = [...listed.keys()].filter((path) => !plan.add.has(path)).length;
         find = async (path) => listed.get(path);
       } catch (error) {
@@ -353,14 +353,5 @@ class OtherContent extends Error {
       `production holds other content there, sha256:${found}; a released file never changes: choose another path, ` +
         "or remove the file first and add it in a later change",
     );
-  }
-}
-
-async function listing(files: MirrorFiles, absentIsEmpty: boolean): Promise<Map<string, Stored>> {
-  try {
-    return await files.list();
-  } catch (error) {
-    if (absentIsEmpty && error instanceof BucketAbsent) return new Map();
-    throw error;
   }
 }

@@ -48,7 +48,7 @@ async function contents(
   project: string,
   report: (done: number, total: number) => void,
 ): Promise<Files> {
-  const listed = await files.list();
+  const listed = await files.list({ absentIsEmpty: true }); // a lost region's; the next run fills the new one
   const held = new Map<string, string>();
   let done = 0;
   await Promise.all(

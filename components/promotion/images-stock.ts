@@ -12,6 +12,7 @@ import type { Remote } from "./oci/remote.ts";
 import { repositoryAt } from "./oci/repository.ts";
 import { listTags, type TagList } from "./oci/tags.ts";
 import type { Context, ImagesRequest, LayerMirror, Stock } from "./request.ts";
+import { BucketAbsent } from "./storage/bucket.ts";
 
 /**
  * What every mirror really holds of a project. Registries are asked for their lists; of a registry that lists tags only, for the
@@ -227,7 +228,7 @@ async function readLayers(
   const bucket = means.bucket(request.storage, bucketName, region);
   const layers = new Set<string>();
   const notes = new Map<string, string[]>();
-  await Promise.all([
+  const listed = Promise.all([
     (async () => {
       for await (const { key } of bucket.list(layersPrefix, signal)) layers.add(key.slice(layersPrefix.length));
     })(),
@@ -240,6 +241,9 @@ async function readLayers(
       }
     })(),
   ]);
+  await listed.catch((error: unknown) => {
+    if (!(error instanceof BucketAbsent)) throw error; // a lost region's bucket holds nothing; the next run fills the new one
+  });
   const held: ImagesBuilder = new Map();
   for (const [use, needed] of notes) {
     const [image, digest] = use.split("@") as [string, string];

@@ -4,6 +4,7 @@ import { fileKey, filesPrefix } from "./files-plan.ts";
 import type { StorageSettings } from "./request.ts";
 import {
   type Bucket,
+  BucketAbsent,
   type BucketAddress,
   chunkBytes,
   openStorage,
@@ -38,13 +39,17 @@ export class MirrorFiles {
     return await this.attempt(() => statOf(this.bucket, this.key(path), this.#signal));
   }
 
-  /** All objects of the project, by path. */
-  async list(): Promise<Map<string, Stored>> {
+  /** All objects of the project, by path. With `absentIsEmpty` a bucket that does not exist holds none. */
+  async list({ absentIsEmpty = false }: { readonly absentIsEmpty?: boolean } = {}): Promise<Map<string, Stored>> {
     const prefix = filesPrefix(this.#prefix);
     return await this.attempt(async () => {
       const found = new Map<string, Stored>();
-      for await (const object of this.bucket.list(prefix, this.#signal))
-        found.set(object.key.slice(prefix.length), object);
+      try {
+        for await (const object of this.bucket.list(prefix, this.#signal))
+          found.set(object.key.slice(prefix.length), object);
+      } catch (error) {
+        if (!absentIsEmpty || !(error instanceof BucketAbsent)) throw error;
+      }
       return found;
     });
   }

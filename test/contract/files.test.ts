@@ -328,6 +328,23 @@ test("drift: missing, extra, other content; shown by stock, repaired by the next
   });
 });
 
+test("a mirror whose bucket is lost holds nothing; it is filled from the others when it is made anew", async () => {
+  const files = { a: "a", b: "b" };
+  await stage(files);
+  await promoted(wanted(files));
+  const request = wanted(files, { staging: "" });
+  const lost = {
+    ...request,
+    mirrors: request.mirrors.map((mirror) => (mirror.name === "us" ? mirror : { ...mirror, bucket: `lost-${world}` })),
+  };
+  const stock = await takeStockOfFiles(lost, context());
+  const all = lines(files).replaceAll(/^/gm, "+ ").replace(/\+ $/, "");
+  assert.deepEqual(stock, { text: "", incomplete: { eu: all, aws: all }, failures: [] });
+  await stores.makeBucket("gcs", `lost-${world}`);
+  await stores.makeBucket("s3", `lost-${world}`);
+  assert.equal((await promoted(lost, previous(lost, stock))).summary, "copied 4 (4 bytes) in 2 mirrors");
+});
+
 test("63: objects that others wrote, in parts or without our metadata, are compared by their content", async () => {
   const content = randomBytes(6 * 1024 * 1024);
   const { Upload } = await import("@aws-sdk/lib-storage");

@@ -135,6 +135,19 @@ describe("layers in S3", () => {
     await promotion.remove({ request, incomplete: {} }, context);
   });
 
+  it("a bucket that was lost is drift, and the one made anew is filled", async () => {
+    const image = await staging("region").image();
+    const request = requestOf("region", `app:v1 ${image.digest}\n`, ["layers-a", "layers-lost"]);
+    await promote({ ...request, layerMirrors: request.layerMirrors.slice(0, 1) });
+    const { incomplete, failures } = await promotion.takeStock(request, context);
+    assert.deepEqual([incomplete, failures], [{ "layers-lost": `+ app:v1 ${image.digest}\n` }, []]);
+    await stores.makeBucket("s3", "layers-lost");
+    const outcome = await promotion.promote(request, { request, incomplete }, context);
+    assert.deepEqual([outcome.failures, outcome.incomplete], [[], {}]);
+    assert.equal((await layersIn("layers-lost")).length, 3);
+    await promotion.remove({ request, incomplete: {} }, context);
+  });
+
   it("an image that no registry has any more still takes its layers along", async () => {
     const image = await staging("lost").image();
     const request = requestOf("lost", `app:v1 ${image.digest}\n`, ["layers-a"]);
