@@ -44,15 +44,16 @@ async function copySmallBlob(copy: BlobCopy, failures: BlobFailures): Promise<vo
 /** A source with other content is passed over: the next may be right. */
 async function readWhole({ blob, sources }: BlobCopy): Promise<Buffer> {
   let left = sources;
+  let wrong: WrongContentError | undefined;
   for (;;) {
     try {
       const chunks: Buffer[] = [];
       for await (const chunk of readBlob(left, blob, beginning())) chunks.push(chunk);
       return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
     } catch (error) {
-      if (!(error instanceof WrongContentError) || error.host === undefined) throw error;
-      left = left.filter((source) => source.repository.host !== error.host);
-      if (left.length === 0) throw error;
+      if (!(error instanceof WrongContentError) || error.from === undefined) throw wrong ?? error;
+      wrong ??= error;
+      left = left.filter((source) => source.repository !== error.from);
     }
   }
 }

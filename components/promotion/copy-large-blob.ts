@@ -18,17 +18,21 @@ export async function copyLargeBlob(copy: BlobCopy, failures: BlobFailures, mean
   const state: State = { bookmarks: [beginning()], writers: new Map() };
   let targets = copy.targets;
   let sources = copy.sources;
+  let wrong: WrongContentError | undefined;
   for (let round = 1; targets.length > 0 && !means.signal.aborted; round++) {
     const { broken, unread } = await copyRound({ ...copy, targets, sources }, state, means);
-    if (unread instanceof WrongContentError) {
+    if (unread instanceof WrongContentError && unread.from) {
+      wrong ??= unread;
       // What this round has sent belongs to nothing: every upload begins anew, from another source.
       await Promise.all([...state.writers.values()].map((writer) => writer.abandon()));
       state.writers.clear();
       state.bookmarks = [beginning()];
-      sources = sources.filter((source) => source.repository.host !== unread.host);
+      sources = sources.filter((source) => source.repository !== unread.from);
+    } else if (unread) {
+      for (const target of copy.targets) if (broken.has(target)) failures.set(target, new SourceError(wrong ?? unread));
+      break;
     }
-    const over = round === mostRounds || sources.length === 0 || (unread && !(unread instanceof WrongContentError));
-    targets = [...broken.keys()].filter((target) => !over && mayRepeat(broken.get(target)));
+    targets = [...broken.keys()].filter((target) => round < mostRounds && mayRepeat(broken.get(target)));
     for (const [target, error] of broken) if (!targets.includes(target)) failures.set(target, error);
   }
   const given = [...state.writers].filter(([target]) => failures.has(target));
@@ -95,9 +99,7 @@ async function copyRound(
     for (const { channel } of lanes) channel.fail(unread);
   }
   await Promise.all(writing);
-  if (unread)
-    for (const { target } of lanes)
-      broken.set(target, unread instanceof WrongContentError ? unread : new SourceError(unread));
+  if (unread) for (const { target } of lanes) broken.set(target, unread);
   return { broken, ...(unread !== undefined && { unread }) };
 }
 

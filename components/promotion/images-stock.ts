@@ -74,8 +74,8 @@ interface Holding {
   readonly digests: Map<Digest, Set<string>>;
   /** What is attached to its wanted digests, where the registry was asked. */
   readonly attached: readonly Attachment[];
-  /** Google's registries: everything without a tag, among it what indexes list and what is attached. */
-  readonly untagged: ReadonlySet<Digest> | undefined;
+  /** Google's registries: all manifests, and those without a tag, among them what indexes list and what is attached. */
+  readonly listed: { readonly all: ReadonlySet<Digest>; readonly untagged: ReadonlySet<Digest> } | undefined;
 }
 
 async function readHolding(at: Remote, wanted: ReadonlySet<Digest>, tagsWanted: ReadonlySet<string>): Promise<Holding> {
@@ -114,7 +114,7 @@ async function readHolding(at: Remote, wanted: ReadonlySet<Digest>, tagsWanted: 
   await placeConventional(at, wanted, conventional, digests, found);
   const held = [...wanted].filter((digest) => digests.has(digest));
   const attached = list.manifests ? cosignOnly(conventional, digests) : await findAttachments(at, held, list);
-  return { at, digests, attached, untagged: list.manifests && untaggedOf(list) };
+  return { at, digests, attached, listed: list.manifests && listedIn(list.manifests) };
 }
 
 /** Tags that name a digest by convention belong to it, if it is wanted or a wanted index lists it; any other is somebody's tag. */
@@ -146,8 +146,9 @@ function cosignOnly(
   return conventional.filter(({ subject, tag }) => digests.has(subject) && tag.includes("."));
 }
 
-function untaggedOf(list: TagList): ReadonlySet<Digest> {
-  return new Set([...(list.manifests ?? [])].filter(([, { tags }]) => tags.length === 0).map(([digest]) => digest));
+function listedIn(manifests: NonNullable<TagList["manifests"]>): NonNullable<Holding["listed"]> {
+  const untagged = [...manifests].filter(([, { tags }]) => tags.length === 0).map(([digest]) => digest);
+  return { all: new Set(manifests.keys()), untagged: new Set(untagged) };
 }
 
 /** Mirrors are to hold the same signatures and the same parts of indexes; a digest of which a mirror lacks some is damaged there. */
@@ -191,10 +192,10 @@ async function compareUntagged(
   mirrors: readonly { name: string; holding: Holding }[],
   damage: (name: string, digest: Digest) => void,
 ): Promise<void> {
-  const listed = mirrors.filter(({ holding }) => holding.untagged);
-  const union = new Set(listed.flatMap(({ holding }) => [...holding.untagged!]));
+  const listed = mirrors.filter(({ holding }) => holding.listed);
+  const union = new Set(listed.flatMap(({ holding }) => [...holding.listed!.untagged]));
   const lacking = listed.flatMap(({ name, holding }) => {
-    const lacks = [...union].filter((digest) => !holding.untagged!.has(digest) && !holding.digests.has(digest));
+    const lacks = [...union].filter((digest) => !holding.listed!.all.has(digest));
     return lacks.length > 0 ? [{ name, holding, lacks: new Set(lacks) }] : [];
   });
   if (lacking.length === 0) return;

@@ -4,467 +4,485 @@ import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { imagePromotion } from "../../components/promotion/images.ts";
 import type { Context, ImagesRequest, Incomplete, Outcome, Previous } from "../../components/promotion/request.ts";
+import { type GoogleFront, startGoogleFront } from "./google-front.ts";
 import { head, inspect, Pusher, pull, referrers, startRegistry, type TestRegistry } from "./registries.ts";
 
-let registries: TestRegistry[];
-let hosts: string[];
-const requests: string[] = [];
-const promotion = imagePromotion({
-  onRequest: (method, url) => requests.push(`${method} ${url.host}${url.pathname}`),
-  rules: { probes: [20, 50], resting: 50 },
-});
-const context: Context = { signal: new AbortController().signal, report: () => {} };
+for (const kind of ["olareg", "google"])
+  describe(kind === "google" ? "a registry like Google's" : kind, () => {
+    let registries: TestRegistry[];
+    let hosts: string[];
+    const requests: string[] = [];
+    const promotion = imagePromotion({
+      onRequest: (method, url) => requests.push(`${method} ${url.host}${url.pathname}`),
+      rules: { probes: [20, 50], resting: 50 },
+    });
+    const context: Context = { signal: new AbortController().signal, report: () => {} };
 
-before(async () => {
-  registries = await Promise.all([startRegistry("olareg"), startRegistry("olareg"), startRegistry("olareg")]);
-  hosts = registries.map(({ host }) => host);
-});
-after(async () => {
-  await promotion.close();
-  await Promise.all(registries.map((registry) => registry.remove()));
-});
+    const fronts: GoogleFront[] = [];
+    before(async () => {
+      registries = await Promise.all([startRegistry("olareg"), startRegistry("olareg"), startRegistry("olareg")]);
+      if (kind === "google") for (const { host } of registries) fronts.push(await startGoogleFront(() => host));
+      hosts = (kind === "google" ? fronts : registries).map(({ host }) => host);
+    });
+    after(async () => {
+      await promotion.close();
+      await Promise.all(fronts.map((front) => front.close()));
+      await Promise.all(registries.map((registry) => registry.remove()));
+    });
 
-let projects = 0;
+    let projects = 0;
 
-/** A project of its own for a test: its staging, its production, and what the last run left. */
-class Project {
-  readonly name = `p${projects++}`;
-  last: Previous<ImagesRequest> | undefined;
-  mutableTags: string[] = [];
-  removalShare = 1;
-  mirrors = hosts.map((host, index) => ({ name: `m${index}`, repository: `${host}/images` }));
+    /** A project of its own for a test: its staging, its production, and what the last run left. */
+    class Project {
+      readonly name = `p${projects++}`;
+      last: Previous<ImagesRequest> | undefined;
+      mutableTags: string[] = [];
+      removalShare = 1;
+      mirrors = hosts.map((host, index) => ({ name: `m${index}`, repository: `${host}/images` }));
 
-  staging(image = "app"): Pusher {
-    return new Pusher(hosts[0]!, `staging/${this.name}/${image}`);
-  }
+      staging(image = "app"): Pusher {
+        return new Pusher(hosts[0]!, `staging/${this.name}/${image}`);
+      }
 
-  production(host: string, image = "app"): Pusher {
-    return new Pusher(host, this.repository(image));
-  }
+      production(host: string, image = "app"): Pusher {
+        return new Pusher(host, this.repository(image));
+      }
 
-  repository(image = "app"): string {
-    return `images/${this.name}/${image}`;
-  }
+      repository(image = "app"): string {
+        return `images/${this.name}/${image}`;
+      }
 
-  request(...lines: string[]): ImagesRequest {
-    return {
-      project: this.name,
-      images: lines
-        .sort()
-        .map((line) => `${line}\n`)
-        .join(""),
-      prefix: this.name,
-      staging: `${hosts[0]}/staging/${this.name}`,
-      mirrors: this.mirrors,
-      layerMirrors: [],
-      mutableTags: this.mutableTags,
-      removalShare: this.removalShare,
-      storage: {},
-    };
-  }
+      request(...lines: string[]): ImagesRequest {
+        return {
+          project: this.name,
+          images: lines
+            .sort()
+            .map((line) => `${line}\n`)
+            .join(""),
+          prefix: this.name,
+          staging: `${hosts[0]}/staging/${this.name}`,
+          mirrors: this.mirrors,
+          layerMirrors: [],
+          mutableTags: this.mutableTags,
+          removalShare: this.removalShare,
+          storage: {},
+        };
+      }
 
-  preview(...lines: string[]) {
-    return promotion.preview(this.request(...lines), this.last, context);
-  }
+      preview(...lines: string[]) {
+        return promotion.preview(this.request(...lines), this.last, context);
+      }
 
-  /** Runs, and remembers what it left as the state does. */
-  async run(...lines: string[]): Promise<Outcome> {
-    const request = this.request(...lines);
-    requests.length = 0;
-    const outcome = await promotion.promote(request, this.last, context);
-    this.last = { request, incomplete: outcome.incomplete };
-    return outcome;
-  }
+      /** Runs, and remembers what it left as the state does. */
+      async run(...lines: string[]): Promise<Outcome> {
+        const request = this.request(...lines);
+        requests.length = 0;
+        const outcome = await promotion.promote(request, this.last, context);
+        this.last = { request, incomplete: outcome.incomplete };
+        return outcome;
+      }
 
-  /** Runs, and expects no failure. */
-  async promotes(...lines: string[]): Promise<Outcome> {
-    const outcome = await this.run(...lines);
-    assert.deepEqual(outcome.failures, []);
-    assert.deepEqual(outcome.incomplete, {});
-    return outcome;
-  }
+      /** Runs, and expects no failure. */
+      async promotes(...lines: string[]): Promise<Outcome> {
+        const outcome = await this.run(...lines);
+        assert.deepEqual(outcome.failures, []);
+        assert.deepEqual(outcome.incomplete, {});
+        return outcome;
+      }
 
-  /** `pulumi refresh`. */
-  async refresh(): Promise<Incomplete> {
-    const stock = await promotion.takeStock(this.last!.request, context);
-    assert.deepEqual(stock.failures, []);
-    this.last = { request: this.last!.request, incomplete: stock.incomplete };
-    return stock.incomplete;
-  }
+      /** `pulumi refresh`. */
+      async refresh(): Promise<Incomplete> {
+        const stock = await promotion.takeStock(this.last!.request, context);
+        assert.deepEqual(stock.failures, []);
+        this.last = { request: this.last!.request, incomplete: stock.incomplete };
+        return stock.incomplete;
+      }
 
-  /** Expects exactly these tags in every mirror. */
-  async holds(tags: Record<string, string>, image = "app"): Promise<void> {
-    for (const { repository } of this.mirrors) {
-      const host = repository.split("/")[0]!;
-      assert.deepEqual((await inspect(host, this.repository(image))).tags, tags, host);
-    }
-  }
+      /** Expects exactly these tags in every mirror. */
+      async holds(tags: Record<string, string>, image = "app"): Promise<void> {
+        for (const { repository } of this.mirrors) {
+          const host = repository.split("/")[0]!;
+          assert.deepEqual((await inspect(host, this.repository(image))).tags, tags, host);
+        }
+      }
 
-  async expireStaging(image: string, ...digests: string[]): Promise<void> {
-    for (const digest of digests) await remove(hosts[0]!, `staging/${this.name}/${image}`, digest);
-  }
-}
-
-async function remove(host: string, repository: string, reference: string): Promise<void> {
-  const response = await fetch(`http://${host}/v2/${repository}/manifests/${reference}`, { method: "DELETE" });
-  assert.equal(response.status, 202, response.url);
-}
-
-describe("what is new", () => {
-  it("26: is nowhere: the preview fails, and so does the run, for this digest only", async () => {
-    const project = new Project();
-    const real = await project.staging().image();
-    const lost = `sha256:${"1".repeat(64)}`;
-    const lines = [`app:v1 ${real.digest}`, `app:v2 ${lost}`];
-    const { errors } = await project.preview(...lines);
-    assert.equal(errors.length, 1);
-    assert.match(errors[0]!, new RegExp(`^${project.name}: app:v2 ${lost}: .* is not in .*: push it to staging again`));
-    const outcome = await project.run(...lines);
-    assert.equal(outcome.failures.length, 1, outcome.failures.join("\n"));
-    assert.match(outcome.failures[0]!, new RegExp(`app@${lost}: m0, m1, m2: ${lost} is not in`));
-    await project.holds({ v1: real.digest });
-    assert.deepEqual(outcome.incomplete, Object.fromEntries(["m0", "m1", "m2"].map((m) => [m, `+ app:v2 ${lost}\n`])));
-  });
-
-  it("27, 32, 43: a tag on its own line is one PUT a mirror, also when staging has expired", async () => {
-    const project = new Project();
-    const { digest } = await project.staging().image();
-    await project.promotes(`app:v0 ${digest}`);
-    await project.expireStaging("app", digest);
-    const { lines } = await project.preview(`app:v0 ${digest}`, `app:v1 ${digest}`);
-    assert.deepEqual(lines, [`tag app@${digest} as v1 in m0, m1, m2`]);
-    await project.promotes(`app:v0 ${digest}`, `app:v1 ${digest}`);
-    assert.equal(requests.filter((line) => line.startsWith("PUT")).length, 3, requests.join("\n"));
-    await project.holds({ v0: digest, v1: digest });
-  });
-
-  it("28, 67: nothing changed is no request, though staging is empty", async () => {
-    const project = new Project();
-    const { digest } = await project.staging().image();
-    await project.promotes(`app:v1 ${digest}`);
-    await project.expireStaging("app", digest);
-    await project.promotes(`app:v1 ${digest}`);
-    assert.deepEqual(requests, []);
-  });
-
-  it("29, 30: a tag that is on another digest in one mirror does not move", async () => {
-    const project = new Project();
-    const ours = await project.staging().image();
-    const foreign = await project.production(hosts[1]!).image({ tags: ["v1"] });
-    const { errors } = await project.preview(`app:v1 ${ours.digest}`);
-    assert.equal(errors.length, 1);
-    assert.match(errors[0]!, /app:v1: m1: the tag is on sha256:.* not declared mutable/);
-    const outcome = await project.run(`app:v1 ${ours.digest}`);
-    assert.equal(outcome.failures.length, 1, outcome.failures.join("\n"));
-    assert.equal((await inspect(hosts[0]!, project.repository())).tags["v1"], ours.digest);
-    assert.equal((await inspect(hosts[1]!, project.repository())).tags["v1"], foreign.digest);
-    assert.deepEqual(outcome.incomplete, { m1: `+ app:v1 ${ours.digest}\n- app@${ours.digest}\n` });
-  });
-
-  it("29: a promoted tag may not be moved by the manifest either", async () => {
-    const project = new Project();
-    const [a, b] = [await project.staging().image(), await project.staging().image()];
-    await project.promotes(`app:v1 ${a.digest}`);
-    const { errors } = await project.preview(`app:v1 ${b.digest}`);
-    assert.match(errors.join("\n"), /tag app:v1 would move from .*mutableTags/);
-    await assert.rejects(project.run(`app:v1 ${b.digest}`), /would move/);
-    await project.holds({ v1: a.digest });
-  });
-
-  it("a tag of a promotion that never succeeded may be corrected", async () => {
-    const project = new Project();
-    await project.run(`app:v1 sha256:${"2".repeat(64)}`);
-    const { digest } = await project.staging().image();
-    await project.promotes(`app:v1 ${digest}`);
-    await project.holds({ v1: digest });
-  });
-
-  it("31: a mutable tag moves, and the old digest goes", async () => {
-    const project = new Project();
-    project.mutableTags = ["lat*"];
-    project.removalShare = 0.2;
-    const [a, b] = [await project.staging().image(), await project.staging().image()];
-    await project.promotes(`app:latest ${a.digest}`);
-    await project.promotes(`app:latest ${b.digest}`);
-    await project.holds({ latest: b.digest });
-    for (const host of hosts) assert.equal(await head(host, project.repository(), a.digest), undefined);
-  });
-
-  it("33: an index whose child staging has lost is completed from production", async () => {
-    const project = new Project();
-    const child = await project.staging().image();
-    const other = await project.staging().image();
-    await project.promotes(`app@${child.digest}`);
-    const index = await project.staging().index([child, other]);
-    await project.expireStaging("app", child.digest);
-    const lines = [`app@${child.digest}`, `app:v1 ${index.digest}`];
-    assert.deepEqual((await project.preview(...lines)).errors, []);
-    await project.promotes(...lines);
-    for (const host of hosts) await pull(`${host}/${project.repository()}:v1`);
-  });
-
-  it("34: an index whose child is nowhere fails in the preview", async () => {
-    const project = new Project();
-    const child = await project.staging().image();
-    const index = await project.staging().index([child]);
-    await project.expireStaging("app", child.digest);
-    const { errors } = await project.preview(`app:v1 ${index.digest}`);
-    assert.equal(errors.length, 1);
-    assert.match(errors[0]!, new RegExp(`${child.digest}, which ${index.digest} lists, is not in`));
-  });
-
-  it("35: an index that drops a platform is a warning", async () => {
-    const project = new Project();
-    const children = [await project.staging().image(), await project.staging().image()];
-    const full = await project.staging().index(children);
-    await project.promotes(`app:v1.9.0 ${full.digest}`);
-    const less = await project.staging().index(children.slice(0, 1));
-    const { warnings, errors } = await project.preview(`app:v1.9.0 ${full.digest}`, `app:v1.10.0 ${less.digest}`);
-    assert.deepEqual(errors, []);
-    assert.deepEqual(warnings, [
-      `${project.name}: app:v1.10.0 ${less.digest} has no linux/arm64, which app:v1.9.0 has`,
-    ]);
-  });
-});
-
-describe("mirrors", () => {
-  it("38: one is down: the rest is done, and the next run brings only what it lacks", async () => {
-    const project = new Project();
-    const images = [await project.staging().image(), await project.staging().image(), await project.staging().image()];
-    const lines = images.map(({ digest }, index) => `app:v${index} ${digest}`);
-    await registries[2]!.stop();
-    const outcome = await project.run(...lines);
-    await registries[2]!.start();
-    assert.equal(outcome.failures.length, 1, outcome.failures.join("\n"));
-    assert.match(
-      outcome.failures[0]!,
-      new RegExp(`^${project.name}: m2: given up, 3 lines not done there: .*unreachable`),
-    );
-    assert.deepEqual(Object.keys(outcome.incomplete), ["m2"]);
-    await new Promise((resolve) => setTimeout(resolve, 60)); // as long as these rules let a dead host rest
-    await project.promotes(...lines);
-    assert.deepEqual(
-      requests.filter((line) => !/^(GET|HEAD)/.test(line) && !line.includes(hosts[2]!)),
-      [],
-    );
-    await project.holds(Object.fromEntries(images.map(({ digest }, index) => [`v${index}`, digest])));
-  });
-
-  it("42: a new region is filled from the others when staging has expired, with signatures", async () => {
-    const project = new Project();
-    project.mirrors = project.mirrors.slice(0, 2);
-    const image = await project.staging().image();
-    const signature = await project.staging().signature(image);
-    const sbom = await project.staging().image({ subject: image });
-    await project.promotes(`app:v1 ${image.digest}`);
-    await project.expireStaging("app", image.digest, signature.digest, sbom.digest);
-    project.mirrors = new Project().mirrors;
-    await project.promotes(`app:v1 ${image.digest}`);
-    await pull(`${hosts[2]}/${project.repository()}:v1`);
-    await project.holds({ v1: image.digest, [`${image.digest.replace(":", "-")}.sig`]: signature.digest });
-    assert.deepEqual(await referrers(hosts[2]!, project.repository(), image.digest), [sbom.digest]);
-  });
-
-  it("a blob that two images share is sent once to each mirror", async () => {
-    const project = new Project();
-    const layer = randomBytes(2_000_000);
-    const a = await project.staging("a").image({ layers: [layer] });
-    const b = await project.staging("b").image({ layers: [layer] });
-    await project.promotes(`a:v1 ${a.digest}`, `b:v1 ${b.digest}`);
-    const mounted = requests.filter((line) => /^POST/.test(line)).length;
-    assert.ok(mounted > 0);
-    for (const host of hosts) for (const image of ["a", "b"]) await pull(`${host}/${project.repository(image)}:v1`);
-  });
-});
-
-describe("removal", () => {
-  it("44: a renamed image is there under the new name before it goes under the old one", async () => {
-    const project = new Project();
-    const { digest } = await project.staging("new").image();
-    const same = await fetch(`http://${hosts[0]}/v2/staging/${project.name}/new/manifests/${digest}`);
-    assert.equal(same.status, 200);
-    const old = project.production(hosts[0]!, "old");
-    assert.ok(old);
-    // Both names are pushed to staging, as a project in the middle of a renaming does.
-    const layers = [randomBytes(500)];
-    const image = await project.staging("old").image({ layers });
-    await project.promotes(`old:v1 ${image.digest}`);
-    const { lines } = await project.preview(`new:v1 ${digest}`);
-    assert.deepEqual(
-      lines.map((line) => line.split(" ")[0]),
-      ["copy", "remove", "remove"],
-    );
-    await project.promotes(`new:v1 ${digest}`);
-    await project.holds({ v1: digest }, "new");
-    await project.holds({}, "old");
-  });
-
-  it("44: a digest whose copy under the new name fails stays under the old one", async () => {
-    const project = new Project();
-    const { digest } = await project.staging("old").image();
-    await project.promotes(`old:v1 ${digest}`);
-    await project.expireStaging("old", digest);
-    const outcome = await project.run(`new:v1 ${digest}`);
-    assert.match(outcome.failures.join("\n"), /old@.*kept, because its copy under another name is not complete/);
-    for (const host of hosts) assert.equal(await head(host, project.repository("old"), digest), digest);
-  });
-
-  it("45: a tag that is removed is gone everywhere, its digest stays", async () => {
-    const project = new Project();
-    const { digest } = await project.staging().image();
-    await project.promotes(`app:v1 ${digest}`, `app:v2 ${digest}`);
-    await project.promotes(`app:v1 ${digest}`);
-    await project.holds({ v1: digest });
-  });
-
-  it("46: a digest that a wanted index lists loses its tag only", async () => {
-    const project = new Project();
-    const child = await project.staging().image();
-    const index = await project.staging().index([child]);
-    await project.promotes(`app:v1 ${index.digest}`, `app:v1-amd64 ${child.digest}`);
-    await project.promotes(`app:v1 ${index.digest}`);
-    await project.holds({ v1: index.digest });
-    for (const host of hosts) await pull(`${host}/${project.repository()}:v1`);
-  });
-
-  it("47: an image that shares its layers with one that goes stays whole", async () => {
-    const project = new Project();
-    const layers = [randomBytes(3_000)];
-    const [a, b] = [await project.staging().image({ layers }), await project.staging().image({ layers })];
-    await project.promotes(`app:a ${a.digest}`, `app:b ${b.digest}`);
-    await project.promotes(`app:b ${b.digest}`);
-    await project.holds({ b: b.digest });
-    for (const host of hosts) await pull(`${host}/${project.repository()}:b`);
-  });
-
-  it("48: a project that would be emptied stops, and says how much", async () => {
-    const project = new Project();
-    project.removalShare = 0.5;
-    const { digest } = await project.staging().image();
-    await project.promotes(`app:v1 ${digest}`);
-    await assert.rejects(
-      project.run(),
-      /would remove 2 of 2 tags and digests from production \(100%\), more than the 50%/,
-    );
-    await assert.rejects(promotion.remove(project.last!, context), /would remove/);
-    await project.holds({ v1: digest });
-  });
-
-  it("49: a reverted removal whose staging has expired is a clear error", async () => {
-    const project = new Project();
-    const { digest } = await project.staging().image();
-    await project.promotes(`app:v1 ${digest}`);
-    await project.promotes();
-    await project.expireStaging("app", digest);
-    const { errors } = await project.preview(`app:v1 ${digest}`);
-    assert.match(errors.join("\n"), /is not in .*push it to staging again, or take it out of the manifest/);
-  });
-
-  it("50: what is removed goes with all that is attached to it or to its children", async () => {
-    const project = new Project();
-    const kept = await project.staging().image();
-    const child = await project.staging().image();
-    const index = await project.staging().index([child]);
-    const attached = [
-      await project.staging().signature(index),
-      await project.staging().signature(child, "sbom"),
-      await project.staging().image({ subject: child }),
-    ];
-    const signed = await project.staging().signature(attached[2]!);
-    await project.promotes(`app:v1 ${kept.digest}`, `app:v2 ${index.digest}`);
-    assert.equal(
-      await head(hosts[1]!, project.repository(), signed.digest),
-      signed.digest,
-      "signatures of SBOMs travel",
-    );
-    await project.promotes(`app:v1 ${kept.digest}`);
-    await project.holds({ v1: kept.digest });
-    for (const host of hosts) {
-      for (const { digest } of [index, child, ...attached, signed]) {
-        assert.equal(await head(host, project.repository(), digest), undefined);
+      async expireStaging(image: string, ...digests: string[]): Promise<void> {
+        for (const digest of digests) await remove(hosts[0]!, `staging/${this.name}/${image}`, digest);
       }
     }
-  });
 
-  it("what a mirror could not remove is removed by the next run", async () => {
-    const project = new Project();
-    const [a, b] = [await project.staging().image(), await project.staging().image()];
-    await project.promotes(`app:a ${a.digest}`, `app:b ${b.digest}`);
-    await registries[1]!.stop();
-    const outcome = await project.run(`app:b ${b.digest}`);
-    await registries[1]!.start();
-    assert.deepEqual(outcome.incomplete, { m1: `- app:a ${a.digest}\n` });
-    await new Promise((resolve) => setTimeout(resolve, 60));
-    await project.promotes(`app:b ${b.digest}`);
-    await project.holds({ b: b.digest });
-  });
-});
+    async function remove(host: string, repository: string, reference: string): Promise<void> {
+      const url = `http://${host}/v2/${repository}/manifests/${reference}`;
+      const response = await fetch(url, { method: "DELETE", headers: { "x-force": "yes" } });
+      assert.equal(response.status, 202, response.url);
+    }
 
-describe("drift", () => {
-  it("51: a tag that someone added is found and removed", async () => {
-    const project = new Project();
-    const { digest } = await project.staging().image();
-    await project.promotes(`app:v1 ${digest}`);
-    const foreign = await project.production(hosts[2]!).image({ tags: ["evil"] });
-    assert.deepEqual(await project.refresh(), { m2: `- app:evil ${foreign.digest}\n` });
-    await project.promotes(`app:v1 ${digest}`);
-    await project.holds({ v1: digest });
-    assert.equal(await head(hosts[2]!, project.repository(), foreign.digest), undefined);
-  });
+    describe("what is new", () => {
+      it("26: is nowhere: the preview fails, and so does the run, for this digest only", async () => {
+        const project = new Project();
+        const real = await project.staging().image();
+        const lost = `sha256:${"1".repeat(64)}`;
+        const lines = [`app:v1 ${real.digest}`, `app:v2 ${lost}`];
+        const { errors } = await project.preview(...lines);
+        assert.equal(errors.length, 1);
+        assert.match(
+          errors[0]!,
+          new RegExp(`^${project.name}: app:v2 ${lost}: .* is not in .*: push it to staging again`),
+        );
+        const outcome = await project.run(...lines);
+        assert.equal(outcome.failures.length, 1, outcome.failures.join("\n"));
+        assert.match(outcome.failures[0]!, new RegExp(`app@${lost}: m0, m1, m2: ${lost} is not in`));
+        await project.holds({ v1: real.digest });
+        assert.deepEqual(
+          outcome.incomplete,
+          Object.fromEntries(["m0", "m1", "m2"].map((m) => [m, `+ app:v2 ${lost}\n`])),
+        );
+      });
 
-  it("52: a tag, and a digest, that one mirror has lost come back from another", async () => {
-    const project = new Project();
-    const [a, b] = [await project.staging().image(), await project.staging().image()];
-    const lines = [`app:a ${a.digest}`, `app:b ${b.digest}`];
-    await project.promotes(...lines);
-    await project.expireStaging("app", a.digest, b.digest);
-    await remove(hosts[1]!, project.repository(), "a");
-    await remove(hosts[1]!, project.repository(), b.digest);
-    assert.deepEqual(await project.refresh(), {
-      m1: `+ app:a ${a.digest}\n+ app:b ${b.digest}\n- app@${a.digest}\n`,
+      it("27, 32, 43: a tag on its own line is one PUT a mirror, also when staging has expired", async () => {
+        const project = new Project();
+        const { digest } = await project.staging().image();
+        await project.promotes(`app:v0 ${digest}`);
+        await project.expireStaging("app", digest);
+        const { lines } = await project.preview(`app:v0 ${digest}`, `app:v1 ${digest}`);
+        assert.deepEqual(lines, [`tag app@${digest} as v1 in m0, m1, m2`]);
+        await project.promotes(`app:v0 ${digest}`, `app:v1 ${digest}`);
+        assert.equal(requests.filter((line) => line.startsWith("PUT")).length, 3, requests.join("\n"));
+        await project.holds({ v0: digest, v1: digest });
+      });
+
+      it("28, 67: nothing changed is no request, though staging is empty", async () => {
+        const project = new Project();
+        const { digest } = await project.staging().image();
+        await project.promotes(`app:v1 ${digest}`);
+        await project.expireStaging("app", digest);
+        await project.promotes(`app:v1 ${digest}`);
+        assert.deepEqual(requests, []);
+      });
+
+      it("29, 30: a tag that is on another digest in one mirror does not move", async () => {
+        const project = new Project();
+        const ours = await project.staging().image();
+        const foreign = await project.production(hosts[1]!).image({ tags: ["v1"] });
+        const { errors } = await project.preview(`app:v1 ${ours.digest}`);
+        assert.equal(errors.length, 1);
+        assert.match(errors[0]!, /app:v1: m1: the tag is on sha256:.* not declared mutable/);
+        const outcome = await project.run(`app:v1 ${ours.digest}`);
+        assert.equal(outcome.failures.length, 1, outcome.failures.join("\n"));
+        assert.equal((await inspect(hosts[0]!, project.repository())).tags["v1"], ours.digest);
+        assert.equal((await inspect(hosts[1]!, project.repository())).tags["v1"], foreign.digest);
+        assert.deepEqual(outcome.incomplete, { m1: `+ app:v1 ${ours.digest}\n- app@${ours.digest}\n` });
+      });
+
+      it("29: a promoted tag may not be moved by the manifest either", async () => {
+        const project = new Project();
+        const [a, b] = [await project.staging().image(), await project.staging().image()];
+        await project.promotes(`app:v1 ${a.digest}`);
+        const { errors } = await project.preview(`app:v1 ${b.digest}`);
+        assert.match(errors.join("\n"), /tag app:v1 would move from .*mutableTags/);
+        await assert.rejects(project.run(`app:v1 ${b.digest}`), /would move/);
+        await project.holds({ v1: a.digest });
+      });
+
+      it("a tag of a promotion that never succeeded may be corrected", async () => {
+        const project = new Project();
+        await project.run(`app:v1 sha256:${"2".repeat(64)}`);
+        const { digest } = await project.staging().image();
+        await project.promotes(`app:v1 ${digest}`);
+        await project.holds({ v1: digest });
+      });
+
+      it("31: a mutable tag moves, and the old digest goes", async () => {
+        const project = new Project();
+        project.mutableTags = ["lat*"];
+        project.removalShare = 0.2;
+        const [a, b] = [await project.staging().image(), await project.staging().image()];
+        await project.promotes(`app:latest ${a.digest}`);
+        await project.promotes(`app:latest ${b.digest}`);
+        await project.holds({ latest: b.digest });
+        for (const host of hosts) assert.equal(await head(host, project.repository(), a.digest), undefined);
+      });
+
+      it("33: an index whose child staging has lost is completed from production", async () => {
+        const project = new Project();
+        const child = await project.staging().image();
+        const other = await project.staging().image();
+        await project.promotes(`app@${child.digest}`);
+        const index = await project.staging().index([child, other]);
+        await project.expireStaging("app", child.digest);
+        const lines = [`app@${child.digest}`, `app:v1 ${index.digest}`];
+        assert.deepEqual((await project.preview(...lines)).errors, []);
+        await project.promotes(...lines);
+        for (const host of hosts) await pull(`${host}/${project.repository()}:v1`);
+      });
+
+      it("34: an index whose child is nowhere fails in the preview", async () => {
+        const project = new Project();
+        const child = await project.staging().image();
+        const index = await project.staging().index([child]);
+        await project.expireStaging("app", child.digest);
+        const { errors } = await project.preview(`app:v1 ${index.digest}`);
+        assert.equal(errors.length, 1);
+        assert.match(errors[0]!, new RegExp(`${child.digest}, which ${index.digest} lists, is not in`));
+      });
+
+      it("35: an index that drops a platform is a warning", async () => {
+        const project = new Project();
+        const children = [await project.staging().image(), await project.staging().image()];
+        const full = await project.staging().index(children);
+        await project.promotes(`app:v1.9.0 ${full.digest}`);
+        const less = await project.staging().index(children.slice(0, 1));
+        const { warnings, errors } = await project.preview(`app:v1.9.0 ${full.digest}`, `app:v1.10.0 ${less.digest}`);
+        assert.deepEqual(errors, []);
+        assert.deepEqual(warnings, [
+          `${project.name}: app:v1.10.0 ${less.digest} has no linux/arm64, which app:v1.9.0 has`,
+        ]);
+      });
     });
-    await project.promotes(...lines);
-    await project.holds({ a: a.digest, b: b.digest });
-    assert.deepEqual(await project.refresh(), {});
-  });
 
-  it("53: a tag that an attacker has moved is put back", async () => {
-    const project = new Project();
-    const { digest } = await project.staging().image();
-    await project.promotes(`app:v1 ${digest}`);
-    const evil = await project.production(hosts[0]!).image({ tags: ["v1"] });
-    assert.deepEqual(await project.refresh(), {
-      m0: `+ app:v1 ${digest}\n- app:v1 ${evil.digest}\n- app@${digest}\n`,
+    describe("mirrors", () => {
+      it("38: one is down: the rest is done, and the next run brings only what it lacks", async () => {
+        const project = new Project();
+        const images = [
+          await project.staging().image(),
+          await project.staging().image(),
+          await project.staging().image(),
+        ];
+        const lines = images.map(({ digest }, index) => `app:v${index} ${digest}`);
+        await registries[2]!.stop();
+        const outcome = await project.run(...lines);
+        await registries[2]!.start();
+        assert.equal(outcome.failures.length, 1, outcome.failures.join("\n"));
+        assert.match(
+          outcome.failures[0]!,
+          new RegExp(`^${project.name}: m2: given up, 3 lines not done there: .*unreachable`),
+        );
+        assert.deepEqual(Object.keys(outcome.incomplete), ["m2"]);
+        await new Promise((resolve) => setTimeout(resolve, 60)); // as long as these rules let a dead host rest
+        await project.promotes(...lines);
+        assert.deepEqual(
+          requests.filter((line) => !/^(GET|HEAD)/.test(line) && !line.includes(hosts[2]!)),
+          [],
+        );
+        await project.holds(Object.fromEntries(images.map(({ digest }, index) => [`v${index}`, digest])));
+      });
+
+      it("42: a new region is filled from the others when staging has expired, with signatures", async () => {
+        const project = new Project();
+        project.mirrors = project.mirrors.slice(0, 2);
+        const image = await project.staging().image();
+        const signature = await project.staging().signature(image);
+        const sbom = await project.staging().image({ subject: image });
+        await project.promotes(`app:v1 ${image.digest}`);
+        await project.expireStaging("app", image.digest, signature.digest, sbom.digest);
+        project.mirrors = new Project().mirrors;
+        await project.promotes(`app:v1 ${image.digest}`);
+        await pull(`${hosts[2]}/${project.repository()}:v1`);
+        await project.holds({ v1: image.digest, [`${image.digest.replace(":", "-")}.sig`]: signature.digest });
+        assert.deepEqual(await referrers(hosts[2]!, project.repository(), image.digest), [sbom.digest]);
+      });
+
+      it("a blob that two images share is sent once to each mirror", async () => {
+        const project = new Project();
+        const layer = randomBytes(2_000_000);
+        const a = await project.staging("a").image({ layers: [layer] });
+        const b = await project.staging("b").image({ layers: [layer] });
+        await project.promotes(`a:v1 ${a.digest}`, `b:v1 ${b.digest}`);
+        const mounted = requests.filter((line) => /^POST/.test(line)).length;
+        assert.ok(mounted > 0);
+        for (const host of hosts) for (const image of ["a", "b"]) await pull(`${host}/${project.repository(image)}:v1`);
+      });
     });
-    await project.promotes(`app:v1 ${digest}`);
-    await project.holds({ v1: digest });
-    assert.equal(await head(hosts[0]!, project.repository(), evil.digest), undefined);
-  });
 
-  it("a signature or a referrer that one mirror has lost comes back", async () => {
-    const project = new Project();
-    const image = await project.staging().image();
-    const signature = await project.staging().signature(image);
-    const sbom = await project.staging().image({ subject: image });
-    await project.promotes(`app:v1 ${image.digest}`);
-    assert.deepEqual(await project.refresh(), {});
-    const tag = `${image.digest.replace(":", "-")}.sig`;
-    await remove(hosts[1]!, project.repository(), tag);
-    await remove(hosts[2]!, project.repository(), sbom.digest);
-    assert.deepEqual(await project.refresh(), { m1: `~ app@${image.digest}\n`, m2: `~ app@${image.digest}\n` });
-    await project.promotes(`app:v1 ${image.digest}`);
-    await project.holds({ v1: image.digest, [tag]: signature.digest });
-    assert.deepEqual(await referrers(hosts[2]!, project.repository(), image.digest), [sbom.digest]);
-    assert.deepEqual(await project.refresh(), {});
-  });
+    describe("removal", () => {
+      it("44: a renamed image is there under the new name before it goes under the old one", async () => {
+        const project = new Project();
+        const { digest } = await project.staging("new").image();
+        const same = await fetch(`http://${hosts[0]}/v2/staging/${project.name}/new/manifests/${digest}`);
+        assert.equal(same.status, 200);
+        const old = project.production(hosts[0]!, "old");
+        assert.ok(old);
+        // Both names are pushed to staging, as a project in the middle of a renaming does.
+        const layers = [randomBytes(500)];
+        const image = await project.staging("old").image({ layers });
+        await project.promotes(`old:v1 ${image.digest}`);
+        const { lines } = await project.preview(`new:v1 ${digest}`);
+        assert.deepEqual(
+          lines.map((line) => line.split(" ")[0]),
+          ["copy", "remove", "remove"],
+        );
+        await project.promotes(`new:v1 ${digest}`);
+        await project.holds({ v1: digest }, "new");
+        await project.holds({}, "old");
+      });
 
-  it("a signature that is left of nothing is found and removed", async () => {
-    const project = new Project();
-    const { digest } = await project.staging().image();
-    await project.promotes(`app:v1 ${digest}`);
-    const orphan = await project.production(hosts[1]!).image({ tags: [`sha256-${"3".repeat(64)}.sig`] });
-    assert.deepEqual(await project.refresh(), { m1: `- app:sha256-${"3".repeat(64)}.sig ${orphan.digest}\n` });
-    await project.promotes(`app:v1 ${digest}`);
-    await project.holds({ v1: digest });
+      it("44: a digest whose copy under the new name fails stays under the old one", async () => {
+        const project = new Project();
+        const { digest } = await project.staging("old").image();
+        await project.promotes(`old:v1 ${digest}`);
+        await project.expireStaging("old", digest);
+        const outcome = await project.run(`new:v1 ${digest}`);
+        assert.match(outcome.failures.join("\n"), /old@.*kept, because its copy under another name is not complete/);
+        for (const host of hosts) assert.equal(await head(host, project.repository("old"), digest), digest);
+      });
+
+      it("45: a tag that is removed is gone everywhere, its digest stays", async () => {
+        const project = new Project();
+        const { digest } = await project.staging().image();
+        await project.promotes(`app:v1 ${digest}`, `app:v2 ${digest}`);
+        await project.promotes(`app:v1 ${digest}`);
+        await project.holds({ v1: digest });
+      });
+
+      it("46: a digest that a wanted index lists loses its tag only", async () => {
+        const project = new Project();
+        const child = await project.staging().image();
+        const index = await project.staging().index([child]);
+        await project.promotes(`app:v1 ${index.digest}`, `app:v1-amd64 ${child.digest}`);
+        await project.promotes(`app:v1 ${index.digest}`);
+        await project.holds({ v1: index.digest });
+        for (const host of hosts) await pull(`${host}/${project.repository()}:v1`);
+      });
+
+      it("47: an image that shares its layers with one that goes stays whole", async () => {
+        const project = new Project();
+        const layers = [randomBytes(3_000)];
+        const [a, b] = [await project.staging().image({ layers }), await project.staging().image({ layers })];
+        await project.promotes(`app:a ${a.digest}`, `app:b ${b.digest}`);
+        await project.promotes(`app:b ${b.digest}`);
+        await project.holds({ b: b.digest });
+        for (const host of hosts) await pull(`${host}/${project.repository()}:b`);
+      });
+
+      it("48: a project that would be emptied stops, and says how much", async () => {
+        const project = new Project();
+        project.removalShare = 0.5;
+        const { digest } = await project.staging().image();
+        await project.promotes(`app:v1 ${digest}`);
+        await assert.rejects(
+          project.run(),
+          /would remove 2 of 2 tags and digests from production \(100%\), more than the 50%/,
+        );
+        await assert.rejects(promotion.remove(project.last!, context), /would remove/);
+        await project.holds({ v1: digest });
+      });
+
+      it("49: a reverted removal whose staging has expired is a clear error", async () => {
+        const project = new Project();
+        const { digest } = await project.staging().image();
+        await project.promotes(`app:v1 ${digest}`);
+        await project.promotes();
+        await project.expireStaging("app", digest);
+        const { errors } = await project.preview(`app:v1 ${digest}`);
+        assert.match(errors.join("\n"), /is not in .*push it to staging again, or take it out of the manifest/);
+      });
+
+      it("50: what is removed goes with all that is attached to it or to its children", async () => {
+        const project = new Project();
+        const kept = await project.staging().image();
+        const child = await project.staging().image();
+        const index = await project.staging().index([child]);
+        const attached = [
+          await project.staging().signature(index),
+          await project.staging().signature(child, "sbom"),
+          await project.staging().image({ subject: child }),
+        ];
+        const signed = await project.staging().signature(attached[2]!);
+        await project.promotes(`app:v1 ${kept.digest}`, `app:v2 ${index.digest}`);
+        assert.equal(
+          await head(hosts[1]!, project.repository(), signed.digest),
+          signed.digest,
+          "signatures of SBOMs travel",
+        );
+        await project.promotes(`app:v1 ${kept.digest}`);
+        await project.holds({ v1: kept.digest });
+        for (const host of hosts) {
+          for (const { digest } of [index, child, ...attached, signed]) {
+            assert.equal(await head(host, project.repository(), digest), undefined);
+          }
+        }
+      });
+
+      it("what a mirror could not remove is removed by the next run", async () => {
+        const project = new Project();
+        const [a, b] = [await project.staging().image(), await project.staging().image()];
+        await project.promotes(`app:a ${a.digest}`, `app:b ${b.digest}`);
+        await registries[1]!.stop();
+        const outcome = await project.run(`app:b ${b.digest}`);
+        await registries[1]!.start();
+        assert.deepEqual(outcome.incomplete, { m1: `- app:a ${a.digest}\n` });
+        await new Promise((resolve) => setTimeout(resolve, 60));
+        await project.promotes(`app:b ${b.digest}`);
+        await project.holds({ b: b.digest });
+      });
+    });
+
+    describe("drift", () => {
+      it("51: a tag that someone added is found and removed", async () => {
+        const project = new Project();
+        const { digest } = await project.staging().image();
+        await project.promotes(`app:v1 ${digest}`);
+        const foreign = await project.production(hosts[2]!).image({ tags: ["evil"] });
+        assert.deepEqual(await project.refresh(), { m2: `- app:evil ${foreign.digest}\n` });
+        await project.promotes(`app:v1 ${digest}`);
+        await project.holds({ v1: digest });
+        assert.equal(await head(hosts[2]!, project.repository(), foreign.digest), undefined);
+      });
+
+      it("52: a tag, and a digest, that one mirror has lost come back from another", async () => {
+        const project = new Project();
+        const [a, b] = [await project.staging().image(), await project.staging().image()];
+        const lines = [`app:a ${a.digest}`, `app:b ${b.digest}`];
+        await project.promotes(...lines);
+        await project.expireStaging("app", a.digest, b.digest);
+        await remove(hosts[1]!, project.repository(), "a");
+        await remove(hosts[1]!, project.repository(), b.digest);
+        assert.deepEqual(await project.refresh(), {
+          m1: `+ app:a ${a.digest}\n+ app:b ${b.digest}\n- app@${a.digest}\n`,
+        });
+        await project.promotes(...lines);
+        await project.holds({ a: a.digest, b: b.digest });
+        assert.deepEqual(await project.refresh(), {});
+      });
+
+      it("53: a tag that an attacker has moved is put back", async () => {
+        const project = new Project();
+        const { digest } = await project.staging().image();
+        await project.promotes(`app:v1 ${digest}`);
+        const evil = await project.production(hosts[0]!).image({ tags: ["v1"] });
+        assert.deepEqual(await project.refresh(), {
+          m0: `+ app:v1 ${digest}\n- app:v1 ${evil.digest}\n- app@${digest}\n`,
+        });
+        await project.promotes(`app:v1 ${digest}`);
+        await project.holds({ v1: digest });
+        assert.equal(await head(hosts[0]!, project.repository(), evil.digest), undefined);
+      });
+
+      it("a signature or a referrer that one mirror has lost comes back", async () => {
+        const project = new Project();
+        const image = await project.staging().image();
+        const signature = await project.staging().signature(image);
+        const sbom = await project.staging().image({ subject: image });
+        await project.promotes(`app:v1 ${image.digest}`);
+        assert.deepEqual(await project.refresh(), {});
+        const tag = `${image.digest.replace(":", "-")}.sig`;
+        await remove(hosts[1]!, project.repository(), tag);
+        await remove(hosts[2]!, project.repository(), sbom.digest);
+        assert.deepEqual(await project.refresh(), { m1: `~ app@${image.digest}\n`, m2: `~ app@${image.digest}\n` });
+        await project.promotes(`app:v1 ${image.digest}`);
+        await project.holds({ v1: image.digest, [tag]: signature.digest });
+        assert.deepEqual(await referrers(hosts[2]!, project.repository(), image.digest), [sbom.digest]);
+        assert.deepEqual(await project.refresh(), {});
+      });
+
+      it("a signature that is left of nothing is found and removed", async () => {
+        const project = new Project();
+        const { digest } = await project.staging().image();
+        await project.promotes(`app:v1 ${digest}`);
+        const orphan = await project.production(hosts[1]!).image({ tags: [`sha256-${"3".repeat(64)}.sig`] });
+        assert.deepEqual(await project.refresh(), { m1: `- app:sha256-${"3".repeat(64)}.sig ${orphan.digest}\n` });
+        await project.promotes(`app:v1 ${digest}`);
+        await project.holds({ v1: digest });
+      });
+    });
   });
-});

@@ -82,7 +82,7 @@ export async function* readBlob(
         if (offset === blob.size) {
           if (`sha256:${hash.digest("hex")}` !== blob.digest) {
             const { host } = source.repository;
-            throw new WrongContentError(`blob from ${host} is not ${blob.digest}`, host);
+            throw new WrongContentError(`blob from ${host} is not ${blob.digest}`, source.repository);
           }
           if (held) yield held;
           return;

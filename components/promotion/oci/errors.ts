@@ -1,3 +1,5 @@
+import type { Repository } from "./repository.ts";
+
 /** An answer of a registry that is not what was asked for: its status and, if it gave one, its OCI error code. */
 export class RegistryError extends Error {
   readonly host: string;
@@ -35,13 +37,13 @@ export class InterruptedError extends Error {
 
 /** Content is not what its digest or size says. Never retried from the same place, never written anywhere. */
 export class WrongContentError extends Error {
-  /** Which host gave it, when one did. */
-  readonly host: string | undefined;
+  /** The repository that gave it, when one did. */
+  readonly from: Repository | undefined;
 
-  constructor(what: string, host?: string) {
+  constructor(what: string, from?: Repository) {
     super(what);
     this.name = "WrongContentError";
-    this.host = host;
+    this.from = from;
   }
 }
 

@@ -25,7 +25,7 @@ export const defaultRules: HostRules = {
 /** No server's wish is followed for longer: a mistaken `Retry-After: 86400` would stop a promotion for a day. */
 const longestPause = 120_000;
 /** So few errors in a row may be one bad object's, not the host's. */
-const errorsOfADeadHost = 8;
+const errorsOfADeadHost = 3;
 
 /**
  * What all requests to one host share: how many run at a time, when the host asked to be left alone until, and whether it was
@@ -96,10 +96,17 @@ export class Host {
     this.#pausedUntil = until;
   }
 
-  /** A connection broke, or the server said 5xx. Gives the host up when that is all it has done for a while. */
-  failed(error: unknown): void {
+  /**
+   * A connection broke, or the server said 5xx. Gives the host up when that is all it has done for a while.
+   * @param tries how often the request has failed that has now, and whether it was for the last time.
+   * @throws UnreachableError if the host is given up.
+   */
+  failed(error: unknown, tries: { readonly count: number; readonly last: boolean }): void {
+    this.refuseIfDead();
     const now = Date.now();
     if (this.#errors++ === 0) this.#failingSince = now;
+    // Nobody else was luckier while one request has used up all its attempts, or for very long.
+    if (tries.last && tries.count > 1 && this.#errors >= tries.count) this.#giveUp(error);
     if (this.#errors >= errorsOfADeadHost && now - this.#failingSince > this.#rules.patience) this.#giveUp(error);
   }
 

@@ -174,8 +174,9 @@ export class Transport {
         host.answered();
         throw refusal;
       }
-      host.failed(refusal);
-      if (call.stream || ++failures >= attempts || status === 501 || status === 505) throw refusal;
+      const last = ++failures >= attempts;
+      host.failed(refusal, { count: failures, last });
+      if (call.stream || last || status === 501 || status === 505) throw refusal;
       await backOff(failures, call.signal);
     }
   }
@@ -191,8 +192,9 @@ export class Transport {
       if (call.stream) throw new InterruptedError(call.what, error);
       return;
     }
-    host.failed(error);
-    if (call.stream || failures >= attempts) throw new InterruptedError(`${host.name}: ${call.what}`, error);
+    const last = failures >= attempts;
+    host.failed(error, { count: failures, last });
+    if (call.stream || last) throw new InterruptedError(`${host.name}: ${call.what}`, error);
     await backOff(failures, call.signal);
   }
 
