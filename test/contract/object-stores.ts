@@ -25,37 +25,55 @@ export interface ObjectStores {
   stop(): Promise<void>;
 }
 
-/** Starts both stores; resolves when both answer. Sets the environment's AWS credentials to those of the store. */
-export async function startObjectStores(): Promise<ObjectStores> {
-  const folder = await mkdtemp(join(tmpdir(), "artifacts-stores-"));
-  const [gcsPort, s3Port] = [await freePort(), await freePort()];
-  const [gcs, s3] = [`http://127.0.0.1:${gcsPort}`, `http://127.0.0.1:${s3Port}`];
+/** Starts versitygw; resolves when it answers. Sets the environment's AWS credentials to those of the store. */
+export async function startVersityGateway(): Promise<{ url: string; stop(): Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), "artifacts-s3-"));
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
   const folders = { iam: join(folder, "iam"), versions: join(folder, "versions"), root: join(folder, "root") };
   for (const path of Object.values(folders)) await mkdir(path);
   Object.assign(process.env, { AWS_ACCESS_KEY_ID: "testkey", AWS_SECRET_ACCESS_KEY: "testsecret" });
-  const at = `-scheme http -host 127.0.0.1 -port ${gcsPort} -public-host 127.0.0.1:${gcsPort} -external-url ${gcs}`;
-  const gateway = `--port 127.0.0.1:${s3Port} --access testkey --secret testsecret --region us-east-1 --health /healthz --quiet`;
-  const children = [
-    spawn(await toolPath("fake-gcs-server"), `${at} -backend memory -log-level error`.split(" "), { stdio: "ignore" }),
-    spawn(
-      await toolPath("versitygw"),
-      [...gateway.split(" "), "--iam-dir", folders.iam, "posix", "--versioning-dir", folders.versions, folders.root],
-      { stdio: "ignore" },
-    ),
-  ];
+  const flags = `--port 127.0.0.1:${port} --access testkey --secret testsecret --region us-east-1 --health /healthz --quiet`;
+  const backend = ["--iam-dir", folders.iam, "posix", "--versioning-dir", folders.versions, folders.root];
+  const child = spawn(await toolPath("versitygw"), [...flags.split(" "), ...backend], { stdio: "ignore" });
+  const stop = async (): Promise<void> => {
+    await end(child);
+    await rm(folder, { recursive: true, force: true });
+  };
+  return await started(`${url}/healthz`, { url, stop });
+}
+
+/** Starts fake-gcs-server, all in its memory; resolves when it answers. */
+export async function startFakeGcs(): Promise<{ url: string; stop(): Promise<void> }> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const flags = `-scheme http -host 127.0.0.1 -port ${port} -public-host 127.0.0.1:${port} -external-url ${url}`;
+  const quiet = ["-backend", "memory", "-log-level", "error"];
+  const child = spawn(await toolPath("fake-gcs-server"), [...flags.split(" "), ...quiet], { stdio: "ignore" });
+  return await started(`${url}/_internal/healthcheck`, { url, stop: () => end(child) });
+}
+
+async function started<Server extends { stop(): Promise<void> }>(health: string, server: Server): Promise<Server> {
+  try {
+    await answers(health);
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+  return server;
+}
+
+/** Starts both stores; resolves when both answer. */
+export async function startObjectStores(): Promise<ObjectStores> {
+  const folder = await mkdtemp(join(tmpdir(), "artifacts-stores-"));
+  const [gcsServer, s3Server] = await Promise.all([startFakeGcs(), startVersityGateway()]);
+  const [gcs, s3] = [gcsServer.url, s3Server.url];
   const s3Client = new S3Client({ endpoint: s3, region: "us-east-1", forcePathStyle: true });
   const stop = async (): Promise<void> => {
     s3Client.destroy();
-    await Promise.all(children.map(end));
+    await Promise.all([gcsServer.stop(), s3Server.stop()]);
     await rm(folder, { recursive: true, force: true });
   };
-  try {
-    await answers(`${gcs}/_internal/healthcheck`);
-    await answers(`${s3}/healthz`);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
   return {
     gcs,
     s3,
