@@ -28,3 +28,8 @@ export function filesPrefix(filePrefix: string): string {
 export function writeDocument(value: unknown): string {
   return `${JSON.stringify(value)}\n`;
 }
+
+/** Whether an object's content never changes. */
+export function isLasting(key: string): boolean {
+  return key.startsWith(`${cataloguePrefix}details/`);
+}

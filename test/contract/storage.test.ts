@@ -114,6 +114,17 @@ for (const kind of ["gcs", "s3"] as const) {
       assert.equal(await bucket.stat("cut", never), undefined);
     });
 
+    test("a document of the catalogue is replaced, and nothing else is", async () => {
+      for (const text of ["one", "two", "two"]) {
+        await bucket.replace("catalog/index.json", Buffer.from(text), headers, never);
+        const found = await bucket.stat("catalog/index.json", never);
+        assert.equal(found?.sha256, sha256(Buffer.from(text)));
+        assert.equal(String(Buffer.concat(await Array.fromAsync(readAll(bucket, found!, never)))), text);
+      }
+      for (const key of ["binaries/a/f", "catalog", "containers/images/x"])
+        await assert.rejects(bucket.replace(key, Buffer.from("x"), headers, never), /never changes/);
+    });
+
     test("removal: of the version that was looked at, and absent is fine", async () => {
       await put(bucket, "removed", Buffer.from("x"));
       const object = await bucket.stat("removed", never);

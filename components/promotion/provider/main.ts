@@ -1,5 +1,7 @@
 /** The provider plugin of promotion: the process that the engine starts. */
 import { serve } from "../../plugin-protocol.ts";
+import { byType } from "./by-type.ts";
+import { catalogueEntryType, catalogueProvider } from "./catalogue-provider.ts";
 import { promotionProvider } from "./provider.ts";
 
-serve(promotionProvider);
+serve((log) => byType(promotionProvider(log), { [catalogueEntryType]: catalogueProvider(log) }));

@@ -1,10 +1,12 @@
 /**
  * One small interface over the object stores that hold release files and, for clients inside AWS, image layers.
  *
- * Writing is create-only: nothing here can replace an object's content. What a caller may believe of an object is what the store
+ * Writing is create-only: nothing here can replace an object's content, but for the catalogue's own documents. What a caller may believe of an object is what the store
  * itself proves (see {@link Stored.sha256}).
  */
+import { createHash } from "node:crypto";
 import type { StorageSettings } from "../request.ts";
+import { crc32c, encodeCrc32c } from "./crc32c.ts";
 
 /** Where a bucket is. */
 export interface BucketAddress {
@@ -83,8 +85,23 @@ export interface Bucket {
   read(object: Stored, from: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
   /** Begins to write an object that does not exist. */
   create(key: string, content: Content, headers: ObjectHeaders, signal: AbortSignal): Promise<Upload>;
+  /**
+   * Writes a small document of the catalogue, whatever was there. Throws for any other key: what is published never changes.
+   */
+  replace(key: string, bytes: Uint8Array, headers: ObjectHeaders, signal: AbortSignal): Promise<void>;
   /** Removes the object if it is still this version. Absent is fine; another version throws {@link ObjectChanged}. */
   remove(object: Stored, signal: AbortSignal): Promise<void>;
+}
+
+/** Below it lie the only objects that may be replaced. */
+const replaceable = "catalog/";
+
+/** The content and the one chunk of a document that is to be replaced. Throws for a key that may not be. */
+export function replacement(key: string, bytes: Uint8Array): { readonly content: Content; readonly chunk: Chunk } {
+  if (!key.startsWith(replaceable)) throw new Error(`${key} may not be replaced: what is published never changes`);
+  const sum = encodeCrc32c(crc32c(bytes));
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  return { content: { size: bytes.length, sha256, crc32c: sum }, chunk: { bytes, offset: 0, crc32c: sum } };
 }
 
 /** A MiB of 1024 x 1024 bytes. */
@@ -173,6 +190,7 @@ function lazyBucket(address: BucketAddress, load: () => Promise<StoreClient>): B
     },
     read: async (object, from, signal) => (await loaded()).read(object, from, signal),
     create: async (key, content, headers, signal) => (await loaded()).create(key, content, headers, signal),
+    replace: async (key, bytes, headers, signal) => (await loaded()).replace(key, bytes, headers, signal),
     remove: async (object, signal) => (await loaded()).remove(object, signal),
   };
 }

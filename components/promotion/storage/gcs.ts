@@ -14,6 +14,7 @@ import {
   ObjectChanged,
   ObjectExists,
   type ObjectHeaders,
+  replacement,
   type StoreClient,
   type Stored,
   type Upload,
@@ -107,6 +108,13 @@ class GcsBucket implements Bucket {
     return new GcsUpload({ client: this.#client, bucket: this, path, key, content, headers, signal });
   }
 
+  async replace(key: string, bytes: Uint8Array, headers: ObjectHeaders, signal: AbortSignal): Promise<void> {
+    const { content, chunk } = replacement(key, bytes);
+    const path = `/upload/storage/v1/b/${encodeURIComponent(this.#name)}/o`;
+    const to = { client: this.#client, bucket: this, path, key, content, headers, signal, replacing: true };
+    await new GcsUpload(to).finish(chunk);
+  }
+
   async remove(object: Stored, signal: AbortSignal): Promise<void> {
     const response = await this.#client.json({
       what: `${this.url}/${object.key}`,
@@ -176,13 +184,13 @@ class GcsUpload implements Upload {
   }
 
   async #sendWhole(chunk: Chunk): Promise<void> {
-    const { client, path, headers, signal } = this.#to;
+    const { client, path, headers, signal, replacing } = this.#to;
     const boundary = "artifacts-7c1d2b7e5f0a4c8d";
     const response = await client.json({
       what: this.#what,
       method: "POST",
       path,
-      query: { uploadType: "multipart", ifGenerationMatch: "0", fields: objectFields },
+      query: { uploadType: "multipart", ...(replacing ? {} : { ifGenerationMatch: "0" }), fields: objectFields },
       headers: { "content-type": `multipart/related; boundary=${boundary}` },
       body: Buffer.concat([
         Buffer.from(
@@ -297,6 +305,8 @@ interface GcsUploadTarget {
   readonly content: Content;
   readonly headers: ObjectHeaders;
   readonly signal: AbortSignal;
+  /** An object that is there is no hindrance. */
+  readonly replacing?: boolean;
 }
 
 function stored(object: ObjectResource): Stored {

@@ -28,6 +28,7 @@ import {
   ObjectChanged,
   ObjectExists,
   type ObjectHeaders,
+  replacement,
   StorageAnswer,
   type StoreClient,
   type Stored,
@@ -131,6 +132,13 @@ class S3Bucket implements Bucket {
   async create(key: string, content: Content, headers: ObjectHeaders, signal: AbortSignal): Promise<Upload> {
     const target = { connection: this.#connection, bucket: this, name: this.#name, key, content, headers, signal };
     return new S3Upload(target);
+  }
+
+  async replace(key: string, bytes: Uint8Array, headers: ObjectHeaders, signal: AbortSignal): Promise<void> {
+    const { content, chunk } = replacement(key, bytes);
+    const connection = this.#connection;
+    const to = { connection, bucket: this, name: this.#name, key, content, headers, signal, replacing: true };
+    await new S3Upload(to).finish(chunk);
   }
 
   async remove(object: Stored, signal: AbortSignal): Promise<void> {
@@ -327,6 +335,7 @@ class S3Upload implements Upload {
         }
       });
     };
+    if (this.#to.replacing) return await attempt(undefined);
     try {
       await attempt("*");
     } catch (error) {
@@ -369,6 +378,8 @@ interface S3UploadTarget {
   readonly content: Content;
   readonly headers: ObjectHeaders;
   readonly signal: AbortSignal;
+  /** An object that is there is no hindrance. */
+  readonly replacing?: boolean;
 }
 
 interface LeftPart {

@@ -1,0 +1,98 @@
+import { createHash } from "node:crypto";
+import { type CatalogueIndex, readDocument } from "../../catalogue/formats.ts";
+import { cataloguePrefix, indexKey, isLasting } from "../../catalogue/layout.ts";
+import { type Bucket, BucketAbsent, type ObjectHeaders } from "../storage/bucket.ts";
+import { readAll } from "../storage/fan-out.ts";
+
+/** The catalogue in one file mirror. Lists it once; what it writes and removes is known from then on. */
+export class CatalogueMirror {
+  readonly name: string;
+  readonly #bucket: Bucket;
+  readonly #signal: AbortSignal;
+  #objects: Promise<Map<string, string | undefined>> | undefined;
+  #index: Promise<CatalogueIndex | undefined> | undefined;
+
+  constructor(name: string, bucket: Bucket, signal: AbortSignal) {
+    this.name = name;
+    this.#bucket = bucket;
+    this.#signal = signal;
+  }
+
+  /** The bucket's URL, for messages. */
+  get url(): string {
+    return this.#bucket.url;
+  }
+
+  /** An object's content; undefined if there is none. */
+  async read(key: string): Promise<Buffer | undefined> {
+    const object = await this.#bucket.stat(key, this.#signal);
+    if (object === undefined) return undefined;
+    return Buffer.concat(await Array.fromAsync(readAll(this.#bucket, object, this.#signal)));
+  }
+
+  /** Whether an object is there. Throws if the mirror cannot be asked. */
+  async has(key: string): Promise<boolean> {
+    return (await this.#list()).has(key);
+  }
+
+  /** The index that is there, read once: it is compared for each project. */
+  index(): Promise<CatalogueIndex | undefined> {
+    this.#index ??= this.read(indexKey).then((bytes) => readDocument("index", String(bytes ?? "")));
+    return this.#index;
+  }
+
+  /** Whether an object is there, with this content. Throws if the mirror cannot be asked. */
+  async holds(key: string, sha256: string): Promise<boolean> {
+    const objects = await this.#list();
+    if (!objects.has(key)) return false;
+    // Not every store's list tells of the content.
+    const proven = objects.get(key) ?? (await this.#bucket.stat(key, this.#signal))?.sha256;
+    objects.set(key, proven);
+    return proven === sha256;
+  }
+
+  /** Makes an object have this content, if it has not. */
+  async write(key: string, bytes: Uint8Array): Promise<void> {
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    if (isLasting(key) ? await this.has(key) : await this.holds(key, sha256)) return;
+    await this.#bucket.replace(key, bytes, headersOf(key), this.#signal);
+    (await this.#list()).set(key, sha256);
+    if (key === indexKey) this.#index = undefined;
+  }
+
+  /** Removes an object, if it is there. A bucket that is gone holds nothing. */
+  async remove(key: string): Promise<void> {
+    try {
+      const objects = await this.#list();
+      if (!objects.has(key)) return;
+      const object = await this.#bucket.stat(key, this.#signal);
+      if (object !== undefined) await this.#bucket.remove(object, this.#signal);
+      objects.delete(key);
+    } catch (error) {
+      if (!(error instanceof BucketAbsent)) throw error;
+    }
+  }
+
+  /** Every object of the catalogue, with the SHA-256 of its content where the store's list says it. */
+  #list(): Promise<Map<string, string | undefined>> {
+    this.#objects ??= this.#readList().catch((error: unknown) => {
+      this.#objects = undefined;
+      throw error;
+    });
+    return this.#objects;
+  }
+
+  async #readList(): Promise<Map<string, string | undefined>> {
+    const objects = new Map<string, string | undefined>();
+    for await (const { key, sha256 } of this.#bucket.list(cataloguePrefix, this.#signal)) objects.set(key, sha256);
+    return objects;
+  }
+}
+
+/** What lasts is kept by everybody; what changes is asked for again after a minute, which ends with 304 if it has not. */
+function headersOf(key: string): ObjectHeaders {
+  return {
+    contentType: key.endsWith(".gz") ? "application/gzip" : "application/json",
+    cacheControl: isLasting(key) ? "public, max-age=31536000, immutable" : "public, max-age=60",
+  };
+}

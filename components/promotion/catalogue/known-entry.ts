@@ -1,0 +1,36 @@
+import { type ImageFacts, readDocument } from "../../catalogue/formats.ts";
+import { projectKey } from "../../catalogue/layout.ts";
+import type { CatalogueMirror } from "./catalogue-mirror.ts";
+
+/** What an earlier run has learned and written of a project: it need not be learned again. */
+export interface KnownEntry {
+  /** By digest. */
+  readonly facts: ReadonlyMap<string, ImageFacts>;
+  /** Bytes of a file, by `<key> <sha256>`. */
+  readonly sizes: ReadonlyMap<string, number>;
+  /** Keys of its documents. */
+  readonly documents: ReadonlySet<string>;
+}
+
+/** Of a project that no run has written. */
+export const unknownEntry: KnownEntry = { facts: new Map(), sizes: new Map(), documents: new Set() };
+
+/** Reads a project's documents in one mirror. What is not there, or of another version, is not known. */
+export async function readKnownEntry(mirror: CatalogueMirror, project: string): Promise<KnownEntry> {
+  const key = projectKey(project);
+  const document = readDocument("project", String((await mirror.read(key)) ?? ""));
+  if (document === undefined) return unknownEntry;
+  const facts = new Map<string, ImageFacts>();
+  const sizes = new Map<string, number>();
+  const images = document.images.map(async ({ details }) => {
+    const image = readDocument("image", String((await mirror.read(details)) ?? ""));
+    for (const { tags: _, ...known } of image?.versions ?? []) facts.set(known.digest, known);
+  });
+  const releases = document.releases.map(async ({ details }) => {
+    const release = readDocument("release", String((await mirror.read(details)) ?? ""));
+    for (const { path, sha256, bytes } of release?.files ?? []) sizes.set(`${path} ${sha256}`, bytes);
+  });
+  await Promise.all([...images, ...releases]);
+  const details = [...document.images, ...document.releases].map((one) => one.details);
+  return { facts, sizes, documents: new Set([key, ...details]) };
+}

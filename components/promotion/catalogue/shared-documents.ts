@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type CatalogueIndex, type IndexEntry, readDocument } from "../../catalogue/formats.ts";
+import { emptyIndex, replaceEntry } from "../../catalogue/index-document.ts";
+import { indexKey, listingKey, writeDocument } from "../../catalogue/layout.ts";
+import { packListing, replaceLines, unpackListing } from "../../catalogue/listing.ts";
+import { BucketAbsent } from "../storage/bucket.ts";
+import type { CatalogueMirror } from "./catalogue-mirror.ts";
+
+/** One project's part of the documents that all projects share. */
+export interface Change {
+  readonly project: string;
+  /** Nothing: the project goes. */
+  readonly index: IndexEntry | undefined;
+  readonly lines: string;
+  /** Where it is to be written, the canonical mirror first. */
+  readonly mirrors: readonly CatalogueMirror[];
+}
+
+/** Cloud Storage takes one write a second of the same object (cloud.google.com/storage/quotas). */
+const leastInterval = 1_000;
+
+/**
+ * The index and the listing, which all projects share: changes that come while others are being written go together into the next
+ * writing. One process writes at a time, which the stack's lock sees to.
+ */
+export class SharedDocuments {
+  readonly #signal: AbortSignal;
+  #index: CatalogueIndex = emptyIndex;
+  #listing = "";
+  #loaded: Promise<void> | undefined;
+  #waiting: { readonly change: Change; readonly done: (result: Promise<Failures>) => void }[] = [];
+  #writing = false;
+  #written = Number.NEGATIVE_INFINITY;
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  /**
+   * Writes a change, with whatever others are waiting.
+   * @returns why a mirror does not have it, by the mirror's name.
+   * @throws if what is there could not be read: nothing is then written, as it would lose the other projects.
+   */
+  async apply(change: Change): Promise<Failures> {
+    const { promise, resolve } = Promise.withResolvers<Failures>();
+    this.#waiting.push({ change, done: resolve });
+    if (!this.#writing) void this.#writeAll();
+    return promise;
+  }
+
+  async #writeAll(): Promise<void> {
+    this.#writing = true;
+    while (this.#waiting.length > 0) {
+      const wait = this.#written + leastInterval - performance.now();
+      if (wait > 0) await sleep(wait, undefined, { signal: this.#signal }).catch(() => undefined); // an abort ends the waiting only
+      const batch = this.#waiting;
+      this.#waiting = [];
+      this.#written = performance.now();
+      const result = this.#write(batch.map(({ change }) => change));
+      for (const { done } of batch) done(result);
+      await result.catch(() => undefined); // told to each who waits for it
+    }
+    this.#writing = false;
+  }
+
+  async #write(changes: readonly Change[]): Promise<Failures> {
+    const mirrors = [
+      ...new Map(changes.flatMap((change) => change.mirrors).map((mirror) => [mirror.url, mirror])).values(),
+    ];
+    await this.#load(changes[0]!.mirrors);
+    for (const { project, index, lines } of changes) {
+      this.#index = replaceEntry(this.#index, project, index);
+      this.#listing = replaceLines(this.#listing, project, lines);
+    }
+    const [index, listing] = [Buffer.from(writeDocument(this.#index)), packListing(this.#listing)];
+    const failures = new Map<string, unknown>();
+    await Promise.all(
+      mirrors.map(async (mirror) => {
+        try {
+          // What the index names is there before it.
+          await mirror.write(listingKey, listing);
+          await mirror.write(indexKey, index);
+        } catch (error) {
+          this.#signal.throwIfAborted();
+          failures.set(mirror.name, error);
+        }
+      }),
+    );
+    return failures;
+  }
+
+  #load(mirrors: readonly CatalogueMirror[]): Promise<void> {
+    this.#loaded ??= this.#read(mirrors).catch((error: unknown) => {
+      this.#loaded = undefined;
+      throw error;
+    });
+    return this.#loaded;
+  }
+
+  /** From the first mirror that has them: a new one has nothing yet. */
+  async #read(mirrors: readonly CatalogueMirror[]): Promise<void> {
+    for (const mirror of mirrors) {
+      let [index, listing]: (Buffer | undefined)[] = [];
+      try {
+        [index, listing] = await Promise.all([mirror.read(indexKey), mirror.read(listingKey)]);
+      } catch (error) {
+        if (error instanceof BucketAbsent) continue;
+        throw error;
+      }
+      if (index === undefined || listing === undefined) continue;
+      const [document, lines] = [readDocument("index", index.toString()), unpackListing(listing)];
+      if (document === undefined || lines === undefined) {
+        const what = document === undefined ? indexKey : listingKey;
+        throw new Error(
+          `${mirror.url}/${what} was written by a newer version of this program, or is damaged: remove it there if so`,
+        );
+      }
+      this.#index = document;
+      this.#listing = lines;
+      return;
+    }
+  }
+}
+
+type Failures = ReadonlyMap<string, unknown>;

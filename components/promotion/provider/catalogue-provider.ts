@@ -1,0 +1,175 @@
+import { z } from "zod";
+import { schemaVersion } from "../../catalogue/formats.ts";
+import {
+  compareInputs,
+  PartialFailure,
+  type Properties,
+  type ResourceLog,
+  type ResourceProvider,
+  unknown,
+} from "../../plugin-protocol.ts";
+import type { CatalogueWriter } from "../catalogue/catalogue-writer.ts";
+import type { EntryOutcome, EntryRequest } from "../catalogue/request.ts";
+import { progressLine } from "../progress.ts";
+import { fingerprint, packLines, unpackLines } from "./packed-lines.ts";
+
+/** The resource type of one project's entry in the catalogue. */
+export const catalogueEntryType = "promotion:index:CatalogueEntry";
+
+/** The number of what is learned of a digest: another one makes every entry be learned anew. */
+const learned = 1;
+
+/**
+ * The provider of the catalogue's entries. What is recorded of the promoted lines is packed (`images`, `files`), with `content` to show
+ * that they changed. The outputs are `document`, the SHA-256 of the project's document, and `incomplete`: the mirrors that do not have it.
+ */
+export function catalogueProvider(log: ResourceLog): ResourceProvider {
+  const stop = new AbortController();
+  let writer: Promise<CatalogueWriter> | undefined;
+  /** Loaded when first needed: a plugin that has nothing to do starts quickly. */
+  const opened = (): Promise<CatalogueWriter> => {
+    writer ??= import("../catalogue/catalogue-writer.ts").then(({ catalogueWriter }) => catalogueWriter(stop.signal));
+    return writer;
+  };
+
+  return {
+    name: "promotion",
+    version: "0.1.0",
+
+    check({ news }) {
+      const { success, error } = schema.safeParse(knownOf(news));
+      if (success) return { inputs: recorded(news) };
+      return { inputs: news, failures: error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`) };
+    },
+
+    diff({ olds, oldInputs, news }) {
+      const changed = compareInputs(oldInputs, news).filter((name) => !holdsUnknown(news[name]));
+      if (changed.length === 0 && incompleteOf(olds).length > 0) return { changed: ["mirrors"] };
+      // `content` tells of the lines.
+      return {
+        changed: changed.filter((name) => name !== "images" && name !== "files"),
+        replaces: changed.filter((name) => name === "project"),
+      };
+    },
+
+    async create({ urn, inputs, preview }) {
+      if (preview) return { id: "", outputs: {} };
+      return { id: String(inputs["project"]), outputs: await publish(urn, inputs, undefined) };
+    },
+
+    async update({ urn, oldInputs, inputs, preview }) {
+      if (preview) return { outputs: {} };
+      return { outputs: await publish(urn, inputs, oldInputs) };
+    },
+
+    async read({ urn, id, inputs, outputs }) {
+      if (outputs["document"] === undefined)
+        throw new Error("an entry of the catalogue is not imported: `pulumi up` writes it");
+      const request = requestOf(inputs);
+      const { incomplete, failures } = await (await opened()).check(request, String(outputs["document"]));
+      for (const failure of failures) await log.lasting(urn, "warning", failure);
+      if (incomplete.length > 0) {
+        await log.lasting(urn, "warning", `The catalogue is not as it was written in ${incomplete.join(", ")}`);
+      }
+      return { id, outputs: outputsOf({ document: String(outputs["document"]), incomplete }), inputs };
+    },
+
+    async delete({ urn, oldInputs }) {
+      const outcome = await (await opened()).withdraw(requestOf(oldInputs));
+      if (outcome.failures.length > 0) throw new Error(outcome.failures.join("\n"));
+      await log.lasting(urn, "info", outcome.summary);
+    },
+
+    cancel() {
+      stop.abort(new Error("stopped"));
+    },
+  };
+
+  async function publish(urn: string, inputs: Properties, oldInputs: Properties | undefined): Promise<Properties> {
+    const report = progressLine((line) => void log.status(urn, `describing: ${line}`));
+    const anew = oldInputs !== undefined && oldInputs["learned"] !== inputs["learned"];
+    const outcome = await (await opened()).publish(requestOf(inputs), anew, report);
+    const outputs = outputsOf(outcome);
+    if (outcome.failures.length > 0) {
+      const reasons = [...outcome.failures, `${outcome.summary}; the next \`pulumi up\` resumes`];
+      throw new PartialFailure({ id: String(inputs["project"]), inputs, outputs, reasons });
+    }
+    await log.lasting(urn, "info", outcome.summary);
+    return outputs;
+  }
+}
+
+const schema = z.object({
+  project: z.string().min(1),
+  description: z.string(),
+  contact: z.string(),
+  imagePrefix: z.string(),
+  filePrefix: z.string(),
+  images: z.string(),
+  files: z.string(),
+  summary: z.string(),
+  registry: z.string(),
+  mirrors: z.array(
+    z.object({
+      name: z.string().min(1),
+      kind: z.enum(["gcs", "s3"]),
+      bucket: z.string().min(1),
+      region: z.string().min(1),
+    }),
+  ),
+  storage: z.strictObject({
+    gcsEndpoint: z.string().optional(),
+    s3Endpoint: z.string().optional(),
+    s3UsePathStyle: z.boolean().optional(),
+  }),
+});
+
+/** The program's inputs as they are recorded. */
+function recorded(news: Properties): Properties {
+  const { images, files } = news;
+  if (images === unknown || files === unknown) return { ...news, learned, schemaVersion };
+  const [imageLines, fileLines] = [String(images), String(files)];
+  return {
+    ...news,
+    images: packLines(imageLines),
+    files: packLines(fileLines),
+    content: fingerprint(imageLines, fileLines),
+    learned,
+    schemaVersion,
+  };
+}
+
+function requestOf(inputs: Properties): EntryRequest {
+  const { summary: _, ...request } = schema.parse(inputs);
+  return { ...request, images: unpackLines(request.images), files: unpackLines(request.files) };
+}
+
+function outputsOf({ document, incomplete }: Pick<EntryOutcome, "document" | "incomplete">): Properties {
+  return incomplete.length === 0 ? { document } : { document, incomplete: [...incomplete] };
+}
+
+function incompleteOf(outputs: Properties): readonly unknown[] {
+  return Array.isArray(outputs["incomplete"]) ? outputs["incomplete"] : [];
+}
+
+/** With something of the right shape for what only a real run will know. */
+function knownOf(properties: Properties): Properties {
+  const { mirrors, images, files, registry } = properties;
+  const text = (value: unknown): unknown => (value === unknown ? "" : value);
+  return {
+    ...properties,
+    images: text(images),
+    files: text(files),
+    registry: text(registry),
+    mirrors: Array.isArray(mirrors)
+      ? mirrors.filter((mirror) => !holdsUnknown(mirror))
+      : mirrors === unknown
+        ? []
+        : mirrors,
+  };
+}
+
+function holdsUnknown(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return value === unknown;
+  return Object.values(value).some(holdsUnknown);
+}

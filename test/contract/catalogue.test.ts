@@ -1,0 +1,298 @@
+/** The catalogue's writer with real servers: an image registry, Cloud Storage and S3. */
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { after, before, describe, test } from "node:test";
+import { PutObjectCommand } from "@aws-sdk/client-s3";
+import { Agent } from "undici";
+import { readDocument } from "../../components/catalogue/formats.ts";
+import { unpackListing } from "../../components/catalogue/listing.ts";
+import { type CatalogueWriter, catalogueWriter } from "../../components/promotion/catalogue/catalogue-writer.ts";
+import type { EntryRequest } from "../../components/promotion/catalogue/request.ts";
+import { type DemoArtifacts, makeArtifacts } from "../../local/seed/artifacts.ts";
+import type { DemoProject } from "../../local/seed/demo-project.ts";
+import { pushImage } from "../../local/seed/push-image.ts";
+import { type ObjectStores, startObjectStores } from "./object-stores.ts";
+import { startRegistry, type TestRegistry } from "./registries.ts";
+
+describe("the catalogue's writer", () => {
+  const controller = new AbortController();
+  const requests: string[] = [];
+  let stores: ObjectStores;
+  let registry: TestRegistry;
+  let artifacts: DemoArtifacts;
+  let writer: CatalogueWriter;
+  const dispatcher = new Agent();
+
+  before(async () => {
+    [stores, registry, artifacts] = await Promise.all([startObjectStores(), startRegistry("olareg"), makeArtifacts()]);
+    await stores.makeBucket("gcs", "canonical", { versioned: true });
+    await stores.makeBucket("gcs", "second");
+    await stores.makeBucket("s3", "third", { versioned: true });
+    for (const { name, images, files } of artifacts.projects) {
+      for (const image of images) await pushImage(dispatcher, image, `${registry.host}/images/${name}`, () => {});
+      for (const { path, bytes } of files) await stores.stage("canonical", `binaries/${name}/${path}`, bytes);
+    }
+    writer = newWriter();
+  });
+  after(async () => {
+    await writer?.close();
+    await dispatcher.close();
+    await Promise.all([stores?.stop(), registry?.remove()]);
+  });
+
+  /** As the next run's process: it knows nothing but what is in the mirrors. */
+  function newWriter(): CatalogueWriter {
+    return catalogueWriter(controller.signal, {
+      onRequest: (method, url) => requests.push(`${method} ${url.pathname}`),
+      rules: { probes: [20, 50], resting: 50 },
+    });
+  }
+
+  async function anotherRun(): Promise<void> {
+    await writer.close();
+    writer = newWriter();
+    requests.length = 0;
+  }
+
+  const project = (name: string): DemoProject =>
+    artifacts.projects.find((one) => one.name === name) ?? assert.fail(name);
+
+  function requestFor(name: string, changes: Partial<EntryRequest> = {}): EntryRequest {
+    const { images, files } = project(name);
+    return {
+      project: name,
+      description: `The project ${name}`,
+      contact: "",
+      imagePrefix: name,
+      filePrefix: name,
+      images: images
+        .flatMap((image) =>
+          image.releases.flatMap(({ digest, tags }) => tags.map((tag) => `${image.name}:${tag} ${digest}\n`)),
+        )
+        .sort()
+        .join(""),
+      files: files
+        .map(({ path, sha256 }) => `${path} sha256:${sha256}\n`)
+        .sort()
+        .join(""),
+      registry: `${registry.host}/images`,
+      mirrors: [
+        { name: "files-us", kind: "gcs", bucket: "canonical", region: "us-central1" },
+        { name: "files-eu", kind: "gcs", bucket: "second", region: "europe-west1" },
+        { name: "files-aws", kind: "s3", bucket: "third", region: "us-east-1" },
+      ],
+      storage: { gcsEndpoint: `${stores.gcs}/storage/v1/`, s3Endpoint: stores.s3, s3UsePathStyle: true },
+      ...changes,
+    };
+  }
+
+  const publish = (request: EntryRequest) => writer.publish(request, false, () => {});
+  const stored = async (key: string, bucket = "canonical") => (await stores.served(bucket, key))?.bytes;
+  const index = async (bucket = "canonical") =>
+    readDocument("index", String((await stored("catalog/index.json", bucket)) ?? "")) ?? assert.fail("no index");
+  const entry = async (name: string) =>
+    readDocument("project", String((await stored(`catalog/projects/${name}.json`)) ?? "")) ??
+    assert.fail("no document");
+
+  test("describes what is in the registry and the bucket, in every mirror", async () => {
+    const results = await Promise.all(["dotslash", "semver"].map((name) => publish(requestFor(name))));
+    for (const { failures, incomplete } of results) assert.deepEqual([failures, incomplete], [[], []]);
+    assert.deepEqual(
+      (await index()).projects.map(({ name }) => name),
+      ["dotslash", "semver"],
+    );
+
+    const { images, releases } = await entry("dotslash");
+    const details = readDocument("image", String(await stored(images[0]!.details)))!;
+    const [newest] = details.versions;
+    const release = project("dotslash").images[0]!.releases.find(({ digest }) => digest === newest?.digest);
+    assert.deepEqual(newest?.tags, release?.tags);
+    assert.deepEqual(
+      newest?.platforms.map(({ platform }) => platform),
+      ["linux/amd64", "linux/arm64"],
+    );
+    assert.ok(newest!.platforms.every(({ bytes }) => bytes > 100_000));
+    assert.deepEqual(newest?.signatures, [{ format: "cosign" }]);
+    assert.deepEqual(
+      newest?.sboms.map(({ of, format }) => [of, format]).sort(),
+      newest!.platforms.map(({ digest }) => [digest, "application/spdx+json"]).sort(),
+    );
+    assert.equal(releases.length, 1);
+    const files = readDocument("release", String(await stored(releases[0]!.details)))!.files;
+    for (const { path, bytes, sha256 } of project("dotslash").files) {
+      assert.deepEqual(
+        files.find((file) => file.path === `binaries/dotslash/${path}`),
+        {
+          path: `binaries/dotslash/${path}`,
+          sha256,
+          bytes: bytes.length,
+        },
+      );
+    }
+
+    const listing = unpackListing((await stored("catalog/all.tsv.gz"))!) ?? "";
+    for (const { digest } of project("semver").images[0]!.releases)
+      assert.match(listing, new RegExp(`image\tsemver\tsemver/semver\t${digest}`));
+    for (const key of ["catalog/index.json", "catalog/projects/semver.json", images[0]!.details])
+      assert.deepEqual(await stored(key, "second"), await stored(key), key);
+    const aws = await writer.check(requestFor("dotslash"), results[0]!.document);
+    assert.deepEqual(aws, { incomplete: [], failures: [] });
+  });
+
+  test("what changes is kept for a minute, what never changes for ever", async () => {
+    const cache = async (key: string) => (await stores.served("canonical", key))?.headers.get("cache-control");
+    assert.equal(await cache("catalog/index.json"), "public, max-age=60");
+    assert.equal(await cache("catalog/projects/semver.json"), "public, max-age=60");
+    assert.match((await cache((await entry("semver")).images[0]!.details)) ?? "", /immutable/);
+  });
+
+  test("the next run asks the registry only about what is new", async () => {
+    await anotherRun();
+    const request = requestFor("dotslash");
+    const [first = ""] = request.images.split("\n");
+    await publish({ ...request, images: `${first}\n` });
+    assert.equal(requests.length, 0);
+    assert.equal((await index()).projects.find(({ name }) => name === "dotslash")?.images[0]?.digests, 1);
+    const { details } = (await entry("dotslash")).images[0]!;
+    await anotherRun();
+    await publish(request);
+    const digests = project("dotslash").images[0]!.releases.map(({ digest }) => digest);
+    const known = first.split(" ")[1]!;
+    assert.ok(digests.length > 1);
+    assert.equal(
+      requests.some((one) => one.includes(known)),
+      false,
+      "what was known",
+    );
+    assert.equal(
+      requests.some((one) => one.includes(digests.find((one) => one !== known)!)),
+      true,
+    );
+    assert.equal(await stored(details), undefined, "the replaced document is gone");
+    await anotherRun();
+    await writer.publish(request, true, () => {});
+    assert.equal(
+      requests.some((one) => one.includes(known)),
+      true,
+      "all of it anew, when asked to",
+    );
+  });
+
+  test("the same again is no write", async () => {
+    await anotherRun();
+    const generation = async () =>
+      (await stores.served("canonical", "catalog/index.json"))?.headers.get("x-goog-generation");
+    const before = await generation();
+    const outcome = await publish(requestFor("semver"));
+    assert.equal(await generation(), before);
+    assert.equal(requests.length, 0);
+    assert.match(outcome.summary, /nothing new to describe/);
+  });
+
+  test("what is not in production is not listed, and is told", async () => {
+    await anotherRun();
+    const absent = `sha256:${"0".repeat(64)}`;
+    const request = requestFor("semver");
+    const outcome = await publish({
+      ...request,
+      images: `${request.images}semver:v9.9.9 ${absent}\n`,
+      files: `v1/f ${absent}\n`,
+    });
+    assert.deepEqual(outcome.incomplete, ["files-us", "files-eu", "files-aws"]);
+    assert.equal(outcome.failures.length, 2);
+    assert.match(outcome.failures.join("\n"), /semver@sha256:0{64}.*\n.*file v1\/f is not in gs:\/\/canonical/);
+    assert.doesNotMatch(unpackListing((await stored("catalog/all.tsv.gz"))!) ?? "", /v9\.9\.9|v1\/f/);
+    assert.deepEqual((await publish(request)).failures, []);
+  });
+
+  test("a mirror that fails is told; the others have it, and the next run completes it", async () => {
+    await anotherRun();
+    const request = requestFor("semver", { description: "Another" });
+    const gone = { name: "files-gone", kind: "gcs", bucket: "gone", region: "asia-east1" } as const;
+    const outcome = await publish({ ...request, mirrors: [...request.mirrors, gone] });
+    assert.deepEqual(outcome.incomplete, ["files-gone"]);
+    assert.equal(outcome.failures.length, 1);
+    assert.match(outcome.failures[0]!, /^project semver, catalogue, mirror files-gone: .*gs:\/\/gone/);
+    assert.equal((await index("second")).projects.find(({ name }) => name === "semver")?.description, "Another");
+    await stores.makeBucket("gcs", "gone");
+    await anotherRun();
+    const again = await publish({ ...request, mirrors: [...request.mirrors, gone] });
+    assert.deepEqual([again.incomplete, again.failures], [[], []]);
+    assert.deepEqual(await stored("catalog/index.json", "gone"), await stored("catalog/index.json"));
+  });
+
+  test("a refresh finds what somebody changed, and the next run repairs it", async () => {
+    await anotherRun();
+    const request = requestFor("semver");
+    const { document } = await publish(request);
+    const { details } = (await entry("semver")).images[0]!;
+    await stores.stage("second", "catalog/index.json", "{}");
+    const change = new PutObjectCommand({ Bucket: "third", Key: "catalog/projects/semver.json", Body: "{}" });
+    await stores.s3Client.send(change);
+    await anotherRun();
+    assert.deepEqual(await writer.check(request, document), { incomplete: ["files-aws", "files-eu"], failures: [] });
+    await publish(request);
+    await anotherRun();
+    assert.deepEqual(await writer.check(request, document), { incomplete: [], failures: [] });
+    await fetch(`${stores.gcs}/storage/v1/b/second/o/${encodeURIComponent(details)}`, { method: "DELETE" });
+    await anotherRun();
+    assert.deepEqual((await writer.check(request, document)).incomplete, ["files-eu"]);
+    await publish(request);
+  });
+
+  test("entries that come at the same time are written together, and none is lost", async () => {
+    await anotherRun();
+    const names = Array.from({ length: 20 }, (_, at) => `many-${String(at).padStart(2, "0")}`);
+    const [file] = project("dotslash").files;
+    const each = names.map((name) => {
+      const request = requestFor("dotslash", {
+        project: name,
+        images: "",
+        files: `${file!.path} sha256:${file!.sha256}\n`,
+      });
+      return publish(request);
+    });
+    for (const { failures } of await Promise.all(each)) assert.deepEqual(failures, []);
+    assert.deepEqual(
+      (await index()).projects.map(({ name }) => name),
+      ["dotslash", ...names, "semver"],
+    );
+    await Promise.all(names.map((name) => writer.withdraw(requestFor("dotslash", { project: name }))));
+    assert.deepEqual(
+      (await index()).projects.map(({ name }) => name),
+      ["dotslash", "semver"],
+    );
+  });
+
+  test("a project that leaves leaves nothing behind", async () => {
+    await anotherRun();
+    for (const name of ["dotslash", "semver"]) assert.deepEqual((await writer.withdraw(requestFor(name))).failures, []);
+    assert.deepEqual((await index("second")).projects, []);
+    const list = (await (await fetch(`${stores.gcs}/storage/v1/b/canonical/o?prefix=catalog/`)).json()) as {
+      items?: { name: string }[];
+    };
+    assert.deepEqual(
+      list.items?.map(({ name }) => name),
+      ["catalog/all.tsv.gz", "catalog/index.json"],
+    );
+    assert.equal(unpackListing((await stored("catalog/all.tsv.gz"))!), "");
+    assert.deepEqual(await writer.check(requestFor("semver"), ""), { incomplete: [], failures: [] });
+  });
+
+  test("what cannot be read is not overwritten: it holds the other projects", async () => {
+    await stores.stage("canonical", "catalog/index.json", '{"schemaVersion":2}');
+    await anotherRun();
+    await assert.rejects(publish(requestFor("semver")), /catalog\/index\.json was written by a newer version/);
+    assert.equal(String(await stored("catalog/index.json")), '{"schemaVersion":2}');
+  });
+
+  test("the digest of a project's document is what a store keeps of it", async () => {
+    await fetch(`${stores.gcs}/storage/v1/b/canonical/o/${encodeURIComponent("catalog/index.json")}`, {
+      method: "DELETE",
+    });
+    await anotherRun();
+    const { document } = await publish(requestFor("semver"));
+    const bytes = await stored("catalog/projects/semver.json");
+    assert.equal(document, createHash("sha256").update(bytes!).digest("hex"));
+  });
+});
