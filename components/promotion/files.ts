@@ -59,6 +59,9 @@ export async function previewFiles(
   );
   lines.push(...removals(run));
   const about = `project ${request.project}`;
+  for (const mirror of await forgetful(run, context.signal)) {
+    warnings.push(`${about}, mirror ${mirror}: its bucket keeps no removed files, so these removals cannot be undone`);
+  }
   if (unchecked > 0)
     warnings.push(`${about}: ${run.staging?.url} does not exist yet, so ${unchecked} files can't be checked`);
   if (reader.unread > 0) warnings.push(`${about}: ${reader.unread} large files are verified only when they are copied`);
@@ -123,6 +126,16 @@ function removals(run: FilesRun): string[] {
     const why = run.wanted.has(path) ? " (other content, to be restored)" : "";
     return `remove ${path} from ${mirrors.join(", ")}${why}`;
   });
+}
+
+/** Mirrors that lose for ever what this run removes there. */
+async function forgetful(run: FilesRun, signal: AbortSignal): Promise<string[]> {
+  const asked = await Promise.all(
+    run.mirrors
+      .filter(({ unwanted }) => unwanted.size > 0)
+      .map(async ({ files }) => ((await files.bucket.keepsRemoved(signal)) === false ? [files.name] : [])),
+  );
+  return asked.flat();
 }
 
 async function exists(bucket: Bucket, signal: AbortSignal): Promise<boolean> {

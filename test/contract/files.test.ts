@@ -275,6 +275,21 @@ test("a removed file goes from every mirror and stays recoverable in its version
   assert.deepEqual(await served("b"), Array(3).fill(sha256("b")));
 });
 
+test("a preview warns of a bucket that keeps no removed files", async () => {
+  await stores.makeBucket("s3", `forgetful-${world}`);
+  const files = { a: "a", b: "b" };
+  await stage(files);
+  const mirrors = [
+    { name: "forgetful", kind: "s3", bucket: `forgetful-${world}`, region: "us-east-1" } as const,
+    ...wanted(files).mirrors,
+  ];
+  await promoted(wanted(files, { mirrors }));
+  const preview = await previewFiles(wanted({ a: "a" }, { mirrors }), previous(wanted(files, { mirrors })), context());
+  assert.deepEqual(preview.warnings, [
+    "project kops, mirror forgetful: its bucket keeps no removed files, so these removals cannot be undone",
+  ]);
+});
+
 test("49, 42: a new mirror is filled from the others when staging has expired", async () => {
   const files = { a: "a", big: randomBytes(9 * 1024 * 1024) };
   await stage(files);

@@ -91,6 +91,8 @@ export interface Bucket {
   replace(key: string, bytes: Uint8Array, headers: ObjectHeaders, signal: AbortSignal): Promise<void>;
   /** Removes the object if it is still this version. Absent is fine; another version throws {@link ObjectChanged}. */
   remove(object: Stored, signal: AbortSignal): Promise<void>;
+  /** Whether what is removed stays recoverable for a while (versioning, soft delete); undefined = we may not ask. */
+  keepsRemoved(signal: AbortSignal): Promise<boolean | undefined>;
 }
 
 /** Below it lie the only objects that may be replaced. */
@@ -192,5 +194,6 @@ function lazyBucket(address: BucketAddress, load: () => Promise<StoreClient>): B
     create: async (key, content, headers, signal) => (await loaded()).create(key, content, headers, signal),
     replace: async (key, bytes, headers, signal) => (await loaded()).replace(key, bytes, headers, signal),
     remove: async (object, signal) => (await loaded()).remove(object, signal),
+    keepsRemoved: async (signal) => (await loaded()).keepsRemoved(signal),
   };
 }

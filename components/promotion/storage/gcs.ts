@@ -128,6 +128,22 @@ class GcsBucket implements Bucket {
       throw new ObjectChanged(`${this.url}/${object.key} has changed since it was looked at`);
   }
 
+  async keepsRemoved(signal: AbortSignal): Promise<boolean | undefined> {
+    const response = await this.#client.json({
+      what: this.url,
+      path: `/storage/v1/b/${encodeURIComponent(this.#name)}`,
+      query: { fields: "versioning,softDeletePolicy" },
+      accept: [200, 401, 403, 404],
+      signal,
+    });
+    if (response.status !== 200) return undefined;
+    const { versioning, softDeletePolicy } = response.body as {
+      versioning?: { enabled?: boolean };
+      softDeletePolicy?: { retentionDurationSeconds?: string };
+    };
+    return versioning?.enabled === true || Number(softDeletePolicy?.retentionDurationSeconds ?? 0) > 0;
+  }
+
   #objectPath(key: string): string {
     return `/storage/v1/b/${encodeURIComponent(this.#name)}/o/${encodeURIComponent(key)}`;
   }

@@ -8,6 +8,7 @@ import {
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
+  GetBucketVersioningCommand,
   GetObjectCommand,
   HeadObjectCommand,
   type HeadObjectCommandOutput,
@@ -152,6 +153,18 @@ class S3Bucket implements Bucket {
         if (statusOf(error) !== 412) throw error;
         if ((await this.stat(object.key, signal)) === undefined) return; // a delete marker matches no ETag either
         throw new ObjectChanged(`${what} has changed since it was looked at`);
+      }
+    });
+  }
+
+  async keepsRemoved(signal: AbortSignal): Promise<boolean | undefined> {
+    const command = new GetBucketVersioningCommand({ Bucket: this.#name });
+    return await asking(this.#connection, this.url, signal, async ({ client }, abortSignal) => {
+      try {
+        return (await client.send(command, { abortSignal })).Status === "Enabled";
+      } catch (error) {
+        if (statusOf(error) === 403 || statusOf(error) === 404) return undefined;
+        throw error;
       }
     });
   }
