@@ -12,6 +12,7 @@ import { loadManifests } from "./components/manifests/load.ts";
 import type { Project } from "./components/manifests/project.ts";
 import { Mirrors } from "./components/mirrors.ts";
 import { Monitoring } from "./components/monitoring.ts";
+import { CatalogueEntry } from "./components/promotion/catalogue-entry.ts";
 import { PromotedFiles } from "./components/promotion/promoted-files.ts";
 import { PromotedImages } from "./components/promotion/promoted-images.ts";
 import { Redirector } from "./components/redirector.ts";
@@ -32,7 +33,7 @@ const identities = new Identities("identities", config);
 const mirrors = new Mirrors("mirrors", { ...config, writers: [identities.deploy], auditors: [identities.preview] });
 const { images: imageMirrors, files: fileMirrors } = mirrors.addresses;
 
-/** For each project: where it pushes, and what of it is in production. */
+/** For each project: where it pushes, what of it is in production, and its entry in the catalogue of everything. */
 for (const project of projects) {
   const staging = new StagingArea(project.name, {
     ...config,
@@ -43,8 +44,9 @@ for (const project of projects) {
     ci: project.owners.repositories.map((repository) => identities.releasesOf(repository)),
     readers: [identities.deploy, identities.preview],
   });
+  const promotions: pulumi.Resource[] = [];
   if (project.images.length > 0) {
-    new PromotedImages(
+    const images = new PromotedImages(
       project.name,
       {
         project: project.name,
@@ -63,9 +65,10 @@ for (const project of projects) {
       // Not only the staging area's address: the grants that let it be read.
       { dependsOn: staging, protect: config.protection },
     );
+    promotions.push(images);
   }
   if (project.files.length > 0) {
-    new PromotedFiles(
+    const files = new PromotedFiles(
       project.name,
       {
         project: project.name,
@@ -78,6 +81,27 @@ for (const project of projects) {
         storage: config.storage,
       },
       { dependsOn: staging, protect: config.protection },
+    );
+    promotions.push(files);
+  }
+  if (promotions.length > 0) {
+    new CatalogueEntry(
+      project.name,
+      {
+        project: project.name,
+        description: project.description,
+        contact: project.contact ?? "",
+        imagePrefix: project.imagePrefix,
+        filePrefix: project.filePrefix,
+        images: imageLines(project),
+        files: fileLines(project),
+        summary: `${imageSummary(project)}, ${fileSummary(project)}`,
+        registry: imageMirrors.apply(([canonical]) => canonical?.repository ?? ""),
+        mirrors: fileMirrors,
+        storage: config.storage,
+      },
+      // Only what really is in production is listed: after a failed promotion the entry stays as it was.
+      { dependsOn: promotions, protect: config.protection },
     );
   }
 }

@@ -102,6 +102,7 @@ export const importIds: Readonly<Record<string, IdOf>> = {
 /** The types that need no adoption, with the reason: making one again sets it as it should be. */
 export const settable: Readonly<Record<string, string>> = {
   "aws:iam/rolePolicy:RolePolicy": "put over the old one",
+  "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": "put over the old one",
   "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": "put over the old one",
   "aws:s3/bucketOwnershipControls:BucketOwnershipControls": "put over the old one",
   "aws:s3/bucketPolicy:BucketPolicy": "put over the old one",
@@ -115,6 +116,7 @@ export const settable: Readonly<Record<string, string>> = {
   "gcp:serviceaccount/iAMBinding:IAMBinding": "sets the role's members",
   "gcp:storage/bucketIAMBinding:BucketIAMBinding": "sets the role's members",
   "gcp:storage/bucketObject:BucketObject": "uploaded over the same bytes; the type knows no import",
+  "promotion:index:CatalogueEntry": "written again",
   "promotion:index:PromotedFiles": "takes stock and copies what is missing",
   "promotion:index:PromotedImages": "takes stock and copies what is missing",
   "pulumi:index:Stash": "lives in the state alone",

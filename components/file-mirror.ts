@@ -1,4 +1,5 @@
 import { Bucket as S3Bucket } from "@pulumi/aws/s3/bucket.js";
+import { BucketCorsConfiguration } from "@pulumi/aws/s3/bucketCorsConfiguration.js";
 import { BucketLifecycleConfiguration } from "@pulumi/aws/s3/bucketLifecycleConfiguration.js";
 import { BucketOwnershipControls } from "@pulumi/aws/s3/bucketOwnershipControls.js";
 import { BucketPolicy } from "@pulumi/aws/s3/bucketPolicy.js";
@@ -128,6 +129,18 @@ export class FileMirror extends pulumi.ComponentResource {
         ],
       },
       { parent: this, dependsOn: versioning },
+    );
+    // The catalogue's page is of another origin than its data.
+    new BucketCorsConfiguration(
+      `${name}-cors`,
+      {
+        region,
+        bucket: bucket.bucket,
+        corsRules: [
+          { allowedOrigins: ["*"], allowedMethods: ["GET", "HEAD"], allowedHeaders: ["*"], maxAgeSeconds: 3600 },
+        ],
+      },
+      { parent: this },
     );
     const access = new BucketPublicAccessBlock(
       `${name}-access`,

@@ -5,7 +5,7 @@ import { repository } from "./behaviours/artifact-registry.ts";
 import type { Behaviour, CloudParts } from "./behaviours/behaviour.ts";
 import { CloudRun, serviceType } from "./behaviours/cloud-run.ts";
 import { bucket, bucketObject } from "./behaviours/gcs.ts";
-import { s3Bucket, s3BucketPolicy, s3BucketVersioning } from "./behaviours/s3.ts";
+import { s3Bucket, s3BucketCors, s3BucketPolicy, s3BucketVersioning } from "./behaviours/s3.ts";
 import { controlServer } from "./control.ts";
 import { dnsRecord, recordType } from "./dns.ts";
 import { Inventory } from "./inventory.ts";
@@ -111,6 +111,7 @@ async function open(dir: string, options: CloudOptions, processes: Processes): P
     [recordType]: dnsRecord(parts),
     "aws:s3/bucket:Bucket": s3Bucket(parts),
     "aws:s3/bucketPolicy:BucketPolicy": s3BucketPolicy(parts),
+    "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": s3BucketCors(parts),
     "aws:s3/bucketVersioning:BucketVersioning": s3BucketVersioning(parts),
   };
   const control = controlServer({

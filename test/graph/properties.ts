@@ -238,6 +238,7 @@ export const properties: Readonly<Record<string, Property>> = {
           .filter((resource) => owner(resource) === owner(bucket))
           .map(({ type }) => type.slice(type.lastIndexOf(":") + 1));
         const needed = [
+          "BucketCorsConfiguration",
           "BucketLifecycleConfiguration",
           "BucketOwnershipControls",
           "BucketPolicy",

@@ -74,6 +74,25 @@ export function s3BucketVersioning(parts: CloudParts): Behaviour {
   });
 }
 
+/** `aws:s3/bucketCorsConfiguration:BucketCorsConfiguration`: the S3 server answers browsers as the rules say. */
+export function s3BucketCors(parts: CloudParts): Behaviour {
+  const list = (value: unknown): string[] | undefined => (Array.isArray(value) ? value.map(String) : undefined);
+  return setting(parts, {
+    apply: (sdk, client, bucket, inputs) => {
+      const rules = Array.isArray(inputs["corsRules"]) ? inputs["corsRules"].map(object) : [];
+      const CORSRules = rules.map((rule) => ({
+        AllowedOrigins: list(rule["allowedOrigins"]),
+        AllowedMethods: list(rule["allowedMethods"]),
+        AllowedHeaders: list(rule["allowedHeaders"]),
+        ExposeHeaders: list(rule["exposeHeaders"]),
+        MaxAgeSeconds: typeof rule["maxAgeSeconds"] === "number" ? rule["maxAgeSeconds"] : undefined,
+      }));
+      return client.send(new sdk.PutBucketCorsCommand({ Bucket: bucket, CORSConfiguration: { CORSRules } }));
+    },
+    remove: (sdk, client, bucket) => client.send(new sdk.DeleteBucketCorsCommand({ Bucket: bucket })),
+  });
+}
+
 type Apply = (sdk: typeof S3, client: S3.S3Client, bucket: string, inputs: Record<string, unknown>) => Promise<unknown>;
 
 function setting(parts: CloudParts, how: { apply: Apply; remove: Apply }): Behaviour {
