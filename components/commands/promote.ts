@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { addFile } from "../manifests/edit-files.ts";
 import { addDigest, removeTag } from "../manifests/edit-images.ts";
 import { Transport } from "../promotion/oci/transport.ts";
-import { openStorage } from "../promotion/storage/bucket.ts";
+import { openStorage } from "../promotion/storage/storage.ts";
 import { tagMatcher } from "../promotion/tag-patterns.ts";
 import { asking, CommandError, runCommand, UsageError } from "./command.ts";
 import { OpenProject } from "./open-project.ts";

@@ -8,7 +8,7 @@ import { Transport, type TransportOptions } from "./oci/transport.ts";
 import { previewPlan } from "./preview-images.ts";
 import { removeImage } from "./remove-image.ts";
 import type { ImagesRequest, PreviewRun, PromoteRun, RemoveRun, StockRun } from "./request.ts";
-import { openStorage, type Storage } from "./storage/bucket.ts";
+import { openStorage, type Storage } from "./storage/storage.ts";
 import { tagImage, untagImage } from "./tag-image.ts";
 
 /** The runs of promotion of images, over one set of connections. */

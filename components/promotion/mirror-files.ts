@@ -2,17 +2,10 @@ import pLimit from "p-limit";
 import { Budget } from "./budget.ts";
 import { fileKey, filesPrefix } from "./files-plan.ts";
 import type { StorageSettings } from "./request.ts";
-import {
-  type Bucket,
-  BucketAbsent,
-  type BucketAddress,
-  chunkBytes,
-  openStorage,
-  type Storage,
-  type Stored,
-} from "./storage/bucket.ts";
+import { type Bucket, BucketAbsent, type BucketAddress, chunkBytes, type Stored } from "./storage/bucket.ts";
 import { measure, readAll } from "./storage/fan-out.ts";
 import { Passing } from "./storage/retry.ts";
+import { openStorage, type Storage } from "./storage/storage.ts";
 
 /** One project's files in one bucket, as paths. */
 export class MirrorFiles {

@@ -4,7 +4,7 @@ import { catalogueEntry } from "../../catalogue/entry.ts";
 import { projectKey } from "../../catalogue/layout.ts";
 import { Transport, type TransportOptions } from "../oci/transport.ts";
 import type { Progress, StorageSettings } from "../request.ts";
-import { openStorage, type Storage } from "../storage/bucket.ts";
+import { openStorage, type Storage } from "../storage/storage.ts";
 import { CatalogueMirror } from "./catalogue-mirror.ts";
 import { checkEntry } from "./check-entry.ts";
 import { type KnownEntry, readKnownEntry, unknownEntry } from "./known-entry.ts";

@@ -5,7 +5,6 @@
  * itself proves (see {@link Stored.sha256}).
  */
 import { createHash } from "node:crypto";
-import type { StorageSettings } from "../request.ts";
 import { crc32c, encodeCrc32c } from "./crc32c.ts";
 
 /** Where a bucket is. */
@@ -133,44 +132,6 @@ export class ObjectChanged extends StorageAnswer {}
 /** The store may have forgotten an upload under way (GCS 404/410 of a session): begin the object again. */
 export class UploadLost extends StorageAnswer {}
 
-/** Opens buckets; clients, connections and credentials are shared by all buckets of a store. */
-export interface Storage {
-  open(address: BucketAddress): Bucket;
-  /** Closes idle connections. */
-  close(): Promise<void>;
-}
-
-/** The stores at these endpoints. A store's client is loaded when its first bucket is used. */
-export function openStorage(settings: StorageSettings): Storage {
-  const clients = new Map<string, Promise<StoreClient>>();
-  const client = (key: string, load: () => Promise<StoreClient>): Promise<StoreClient> => {
-    const known = clients.get(key) ?? load();
-    clients.set(key, known);
-    return known;
-  };
-  return {
-    open(address) {
-      const load =
-        address.kind === "gcs"
-          ? () => client("gcs", async () => (await import("./gcs.ts")).connectGcs(settings.gcsEndpoint))
-          : () =>
-              client(`s3 ${address.region}`, async () =>
-                (await import("./s3.ts")).connectS3({
-                  region: address.region ?? "us-east-1",
-                  endpoint: settings.s3Endpoint,
-                  pathStyle: settings.s3UsePathStyle ?? false,
-                }),
-              );
-      return lazyBucket(address, load);
-    },
-    async close() {
-      for (const loaded of await Promise.allSettled(clients.values())) {
-        if (loaded.status === "fulfilled") await loaded.value.close();
-      }
-    },
-  };
-}
-
 /** The client of one store. */
 export interface StoreClient {
   bucket(name: string): Bucket;
@@ -180,20 +141,4 @@ export interface StoreClient {
 /** `gs://name` or `s3://name`. */
 export function bucketUrl(address: BucketAddress): string {
   return `${address.kind === "gcs" ? "gs" : "s3"}://${address.bucket}`;
-}
-
-function lazyBucket(address: BucketAddress, load: () => Promise<StoreClient>): Bucket {
-  const loaded = async (): Promise<Bucket> => (await load()).bucket(address.bucket);
-  return {
-    url: bucketUrl(address),
-    stat: async (key, signal) => (await loaded()).stat(key, signal),
-    list: async function* (prefix, signal) {
-      yield* (await loaded()).list(prefix, signal);
-    },
-    read: async (object, from, signal) => (await loaded()).read(object, from, signal),
-    create: async (key, content, headers, signal) => (await loaded()).create(key, content, headers, signal),
-    replace: async (key, bytes, headers, signal) => (await loaded()).replace(key, bytes, headers, signal),
-    remove: async (object, signal) => (await loaded()).remove(object, signal),
-    keepsRemoved: async (signal) => (await loaded()).keepsRemoved(signal),
-  };
 }

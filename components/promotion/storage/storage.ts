@@ -1,0 +1,56 @@
+import type { StorageSettings } from "../request.ts";
+import { type Bucket, type BucketAddress, bucketUrl, type StoreClient } from "./bucket.ts";
+
+/** Opens buckets; clients, connections and credentials are shared by all buckets of a store. */
+export interface Storage {
+  open(address: BucketAddress): Bucket;
+  /** Closes idle connections. */
+  close(): Promise<void>;
+}
+
+/** The stores at these endpoints. A store's client is loaded when its first bucket is used. */
+export function openStorage(settings: StorageSettings): Storage {
+  const clients = new Map<string, Promise<StoreClient>>();
+  const client = (key: string, load: () => Promise<StoreClient>): Promise<StoreClient> => {
+    const known = clients.get(key) ?? load();
+    clients.set(key, known);
+    return known;
+  };
+  return {
+    open(address) {
+      const load =
+        address.kind === "gcs"
+          ? () => client("gcs", async () => (await import("./gcs.ts")).connectGcs(settings.gcsEndpoint))
+          : () =>
+              client(`s3 ${address.region}`, async () =>
+                (await import("./s3.ts")).connectS3({
+                  region: address.region ?? "us-east-1",
+                  endpoint: settings.s3Endpoint,
+                  pathStyle: settings.s3UsePathStyle ?? false,
+                }),
+              );
+      return lazyBucket(address, load);
+    },
+    async close() {
+      for (const loaded of await Promise.allSettled(clients.values())) {
+        if (loaded.status === "fulfilled") await loaded.value.close();
+      }
+    },
+  };
+}
+
+function lazyBucket(address: BucketAddress, load: () => Promise<StoreClient>): Bucket {
+  const loaded = async (): Promise<Bucket> => (await load()).bucket(address.bucket);
+  return {
+    url: bucketUrl(address),
+    stat: async (key, signal) => (await loaded()).stat(key, signal),
+    list: async function* (prefix, signal) {
+      yield* (await loaded()).list(prefix, signal);
+    },
+    read: async (object, from, signal) => (await loaded()).read(object, from, signal),
+    create: async (key, content, headers, signal) => (await loaded()).create(key, content, headers, signal),
+    replace: async (key, bytes, headers, signal) => (await loaded()).replace(key, bytes, headers, signal),
+    remove: async (object, signal) => (await loaded()).remove(object, signal),
+    keepsRemoved: async (signal) => (await loaded()).keepsRemoved(signal),
+  };
+}
