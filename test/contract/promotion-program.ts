@@ -7,8 +7,10 @@ import { ensureEngine, languageHostEnvironment, toolPath } from "../../local/too
 
 const root = join(import.meta.dirname, "../..");
 
-/** What the program declares: by logical name. */
-export type Declared = Readonly<Record<string, { readonly type: "files" | "images"; readonly args: object }>>;
+/** What the program declares: by logical name, each after those that it depends on. */
+export type Declared = Readonly<
+  Record<string, { readonly type: "files" | "images" | "entry"; readonly args: object; readonly after?: string[] }>
+>;
 
 /** What a command of the CLI said. */
 export interface Said {
@@ -55,10 +57,13 @@ export class PromotionProgram {
     await writeFile(
       join(folder, "index.ts"),
       `import { readFileSync } from "node:fs";
+import { CatalogueEntry } from "${promotion}/catalogue-entry.ts";
 import { PromotedFiles } from "${promotion}/promoted-files.ts";
 import { PromotedImages } from "${promotion}/promoted-images.ts";
-const types = { files: PromotedFiles, images: PromotedImages };
-for (const [name, { type, args }] of Object.entries(JSON.parse(readFileSync("declared.json", "utf8")))) new types[type](name, args);
+const types = { files: PromotedFiles, images: PromotedImages, entry: CatalogueEntry };
+const made = {};
+for (const [name, { type, args, after = [] }] of Object.entries(JSON.parse(readFileSync("declared.json", "utf8"))))
+  made[name] = new types[type](name, args, { dependsOn: after.map((other) => made[other]) });
 `,
     );
     await program.declare({});

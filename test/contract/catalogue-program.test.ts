@@ -1,0 +1,121 @@
+/** The catalogue's entries as the real engine drives them, after the promotions that they tell of. */
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { readDocument } from "../../components/catalogue/formats.ts";
+import { type ObjectStores, startObjectStores } from "./object-stores.ts";
+import { type Declared, PromotionProgram, type Said } from "./promotion-program.ts";
+
+let stores: ObjectStores;
+before(async () => {
+  stores = await startObjectStores();
+});
+after(() => stores.stop());
+
+const up = ["up", "--yes", "--skip-preview", "--continue-on-error"] as const;
+const sha256 = (content: string) => createHash("sha256").update(content).digest("hex");
+
+function succeeded(said: Said): string {
+  assert.equal(said.code, 0, said.output);
+  return said.output;
+}
+
+/** A project with files, each `path -> content`, and its entry. */
+function project(name: string, files: Readonly<Record<string, string>>, description = name): Declared {
+  const lines = Object.entries(files).map(([path, content]) => `${path} sha256:${sha256(content)}\n`);
+  const common = {
+    project: name,
+    files: lines.sort().join(""),
+    summary: `${lines.length} files`,
+    mirrors: [
+      { name: "us", kind: "gcs", bucket: "us", region: "us-central1" },
+      { name: "eu", kind: "gcs", bucket: "eu", region: "europe-west1" },
+    ],
+    storage: { gcsEndpoint: `${stores.gcs}/storage/v1/` },
+  };
+  return {
+    [name]: { type: "files", args: { ...common, prefix: name, staging: "staging", removalShare: 1 } },
+    [`${name}-entry`]: {
+      type: "entry",
+      args: {
+        ...common,
+        description,
+        contact: "",
+        imagePrefix: name,
+        filePrefix: name,
+        images: "",
+        registry: "127.0.0.1:1/images",
+      },
+      after: [name],
+    },
+  };
+}
+
+async function listed(bucket = "us"): Promise<Record<string, number>> {
+  const index = await stores.served(bucket, "catalog/index.json");
+  const { projects } = readDocument("index", String(index?.bytes ?? "")) ?? assert.fail("no index");
+  return Object.fromEntries(projects.map(({ name, files }) => [name, files?.files ?? 0]));
+}
+
+test("the life of an entry: after its promotion, never before; a failed one stays; drift; removal", async () => {
+  for (const bucket of ["staging", "us", "eu"]) await stores.makeBucket("gcs", bucket);
+  for (const path of ["v1/a", "v1/b", "v2/a"]) await stores.stage("staging", path, path);
+  const program = await PromotionProgram.make(join(stores.folder, "program"));
+  const tools = { "v1/a": "v1/a", "v1/b": "v1/b" };
+
+  // Two projects; one cannot be promoted and so is not listed.
+  await program.declare({ ...project("tools", tools), ...project("bad", { "v9/a": "nowhere" }) });
+  assert.doesNotMatch((await program.run("preview", "--diff")).output, /catalog.*wrote/);
+  const first = await program.run(...up);
+  assert.notEqual(first.code, 0, first.output);
+  assert.deepEqual(await listed(), { tools: 2 });
+  assert.deepEqual(await listed("eu"), { tools: 2 });
+
+  await program.declare(project("tools", tools));
+  succeeded(await program.run(...up));
+  succeeded(await program.run("preview", "--expect-no-changes"));
+  const generation = async () => (await stores.served("us", "catalog/index.json"))?.headers.get("x-goog-generation");
+  const before = await generation();
+  succeeded(await program.run(...up));
+  assert.equal(await generation(), before, "no change is no write");
+
+  // What changed is shown in short: the promotion shows the lines.
+  const more = { ...tools, "v2/a": "v2/a" };
+  await program.declare(project("tools", more));
+  const preview = succeeded(await program.run("preview", "--diff"));
+  assert.match(preview, /~ promotion:index:CatalogueEntry: \(update\)/);
+  assert.match(preview, /~ content *: "[0-9a-f]{8}" => "[0-9a-f]{8}"/);
+  assert.doesNotMatch(preview, /H4sI/, "the packed lines are for the state");
+  succeeded(await program.run(...up));
+  assert.deepEqual(await listed(), { tools: 3 });
+
+  // A promotion that fails leaves the entry as it was, in the mirrors and in the state.
+  await program.declare(project("tools", { ...more, "v3/a": "nowhere" }));
+  assert.notEqual((await program.run(...up)).code, 0);
+  assert.deepEqual(await listed(), { tools: 3 });
+  await program.declare(project("tools", more));
+  succeeded(await program.run(...up));
+  assert.deepEqual(await listed(), { tools: 3 });
+  succeeded(await program.run("preview", "--expect-no-changes"));
+
+  // Somebody damages a mirror: a refresh tells, the next run repairs.
+  await stores.stage("eu", "catalog/index.json", "{}");
+  const refreshed = succeeded(await program.run("refresh", "--yes"));
+  assert.match(refreshed, /The catalogue is not as it was written in eu/);
+  succeeded(await program.run(...up));
+  assert.deepEqual(await listed("eu"), { tools: 3 });
+  succeeded(await program.run("refresh", "--preview-only", "--expect-no-changes"));
+
+  // A description alone is news, too.
+  await program.declare(project("tools", more, "Better described"));
+  assert.match(succeeded(await program.run("preview", "--diff")), /~ description *: "tools" => "Better described"/);
+  succeeded(await program.run(...up));
+  assert.match(String((await stores.served("eu", "catalog/projects/tools.json"))?.bytes), /Better described/);
+
+  succeeded(await program.run("config", "set", "promotion:confirmRemoval", "*"));
+  await program.declare({});
+  succeeded(await program.run(...up));
+  assert.deepEqual(await listed(), {});
+  assert.equal(await stores.served("us", "catalog/projects/tools.json"), undefined);
+});

@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { imageLines } from "../../../components/manifests/lines.ts";
+import { readManifests } from "../../../components/manifests/read.ts";
+import { fingerprint, packLines, unpackLines } from "../../../components/promotion/provider/packed-lines.ts";
+import { generateManifests, k8sSize } from "../../bench/generate-manifests.ts";
+
+test("packed lines are the same again, in a fraction of the room", () => {
+  const { projects } = readManifests(generateManifests(k8sSize));
+  let [plain, packed] = [0, 0];
+  for (const project of projects) {
+    const lines = imageLines(project);
+    const pack = packLines(lines);
+    assert.equal(unpackLines(pack), lines);
+    plain += lines.length;
+    packed += pack.length;
+  }
+  assert.ok(packed * 3 < plain, `${packed} of ${plain} characters`);
+  assert.deepEqual([packLines(""), unpackLines("")], ["", ""]);
+});
+
+test("what is not packed lines is an error, not other lines", () => {
+  for (const text of ["x", "H4sI", Buffer.from("no gzip").toString("base64")]) assert.throws(() => unpackLines(text));
+});
+
+test("a fingerprint tells texts apart, also where one ends and the next begins", () => {
+  const all = [fingerprint("a", "b"), fingerprint("ab", ""), fingerprint("", "ab"), fingerprint("a", "b", "")];
+  assert.equal(new Set(all).size, all.length);
+  for (const one of all) assert.match(one, /^[0-9a-f]{8}$/);
+});
