@@ -20,10 +20,13 @@ test("nothing imports what it may not", async () => {
 });
 
 test("the rules bite: turned round, each one finds imports", async () => {
-  for (const rule of config.forbidden) {
-    if (!("to" in rule) || rule.name === "no-cycles") continue;
-    // Every `from` folder does import something, so a rule that forbids everything must find violations in it.
-    const everything = { ...rule, from: { path: rule.from.path }, to: { path: "." } };
-    assert.notEqual((await violations({ forbidden: [everything] } as Rules)).length, 0, rule.name);
-  }
+  // Every `from` folder imports something, so a rule that forbids everything there must find violations.
+  const rules = config.forbidden.filter(({ name }) => name !== "no-cycles");
+  const everything = rules.map((rule) => ({ ...rule, from: { path: rule.from.path }, to: { path: "." } }));
+  const found = await violations({ forbidden: everything } as Rules);
+  for (const { name } of rules)
+    assert.ok(
+      found.some((one) => one.startsWith(`${name}: `)),
+      name,
+    );
 });
