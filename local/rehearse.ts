@@ -295,6 +295,7 @@ function summarise(site: Site, artifacts: DemoArtifacts, cloud: Cloud): void {
   const address = new URL(site.base).host;
   print(`\n== Done in ${seconds()}\n`);
   print(`${host}:     ${site.base}   (load balancer; redirectors in ${redirectorRegions(site)})`);
+  print(`${"catalogue:".padEnd(26)} ${site.base}/        (the same address, in a browser)`);
   for (const [at, name] of site.names) {
     if (!name.startsWith("redirect")) print(`${`${name}:`.padEnd(26)} http://${at}`);
   }
