@@ -1,8 +1,7 @@
 import { type BlobCopy, type BlobFailures, type CopyMeans, SourceError } from "./blob-copy.ts";
 import type { BlobTarget } from "./blob-target.ts";
 import { copyLargeBlob } from "./copy-large-blob.ts";
-import { beginning, readBlob } from "./oci/blobs.ts";
-import { WrongContentError } from "./oci/errors.ts";
+import { getBlob } from "./oci/blobs.ts";
 
 /** Up to this size a blob is read into memory once and sent from there: a failing target then needs no second download. */
 const smallBlob = 4 * 1024 * 1024;
@@ -30,7 +29,7 @@ export async function copyBlob(copy: BlobCopy, means: CopyMeans): Promise<BlobFa
 async function copySmallBlob(copy: BlobCopy, failures: BlobFailures): Promise<void> {
   let bytes: Buffer;
   try {
-    bytes = await readWhole(copy);
+    bytes = await getBlob(copy.sources, copy.blob);
   } catch (error) {
     for (const target of copy.targets) failures.set(target, new SourceError(error));
     return;
@@ -39,23 +38,6 @@ async function copySmallBlob(copy: BlobCopy, failures: BlobFailures): Promise<vo
     await target.put(copy.blob, bytes);
     copy.received(target, bytes.length);
   });
-}
-
-/** A source with other content is passed over: the next may be right. */
-async function readWhole({ blob, sources }: BlobCopy): Promise<Buffer> {
-  let left = sources;
-  let wrong: WrongContentError | undefined;
-  for (;;) {
-    try {
-      const chunks: Buffer[] = [];
-      for await (const chunk of readBlob(left, blob, beginning())) chunks.push(chunk);
-      return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
-    } catch (error) {
-      if (!(error instanceof WrongContentError) || error.from === undefined) throw wrong ?? error;
-      wrong ??= error;
-      left = left.filter((source) => source.repository !== error.from);
-    }
-  }
 }
 
 async function each(

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import type { Readable } from "node:stream";
-import type { Digest } from "./digest.ts";
+import { type Digest, digestOf } from "./digest.ts";
 import { InterruptedError, RegistryError, UnreachableError, WrongContentError } from "./errors.ts";
 import type { Remote } from "./remote.ts";
 import type { Repository } from "./repository.ts";
@@ -30,6 +30,35 @@ export async function hasBlob(at: Remote, { digest }: Blob): Promise<boolean> {
   return (await call(at, { url, what, method: "HEAD", expect: [200, 404] })).status === 200;
 }
 
+/**
+ * Reads a small blob into memory from the first source that has it, whole and right.
+ * @throws the first wrong content if no source has the right one, else the last source's failure.
+ */
+export async function getBlob(sources: readonly Remote[], { digest, size }: Blob): Promise<Buffer> {
+  let wrong: unknown;
+  let failure: unknown;
+  for (const at of sources) {
+    const { host, name } = at.repository;
+    const what = `read blob ${digest} of ${name}`;
+    try {
+      const url = `/v2/${name}/blobs/${digest}`;
+      const answer = await call(at, { url, what, method: "GET", expect: [200, 404], limit: Math.max(size, 1) });
+      if (answer.status === 404) continue;
+      if (answer.body.length === size && digestOf(answer.body) === digest) return answer.body;
+      wrong ??= new WrongContentError(`blob from ${host} is not ${digest}`, at.repository);
+    } catch (error) {
+      at.signal.throwIfAborted();
+      if (error instanceof WrongContentError) wrong ??= error;
+      failure = error;
+    }
+  }
+  throw wrong ?? failure ?? absent(digest);
+}
+
+function absent(digest: Digest): WrongContentError {
+  return new WrongContentError(`blob ${digest} is in no place that was asked`);
+}
+
 /** How far apart bookmarks are, in bytes; between two, what was received is read again after a break. */
 const bookmarkEvery = 8 * 1024 * 1024;
 /** Breaks of one source without a byte of progress between them, until the next source is taken. */
@@ -53,7 +82,7 @@ export async function* readBlob(
   const hash = from.hash.copy();
   let marked = offset;
   let held: Buffer | undefined;
-  let failure: unknown = new WrongContentError(`blob ${blob.digest} is in no place that was asked`);
+  let failure: unknown;
   for (const source of sources) {
     for (let breaks = 0; breaks < mostBreaks; ) {
       const before = offset;
@@ -100,7 +129,7 @@ export async function* readBlob(
       }
     }
   }
-  throw failure;
+  throw failure ?? absent(blob.digest);
 }
 
 /** A blob's bytes from an offset on; undefined if the repository does not have it. */

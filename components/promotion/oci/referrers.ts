@@ -44,7 +44,7 @@ export async function listReferrers(at: Remote, subject: Digest, tags?: Readonly
     const link = answer.headers["link"];
     const target = /<([^>]*)>\s*;\s*rel="?next"?/.exec(typeof link === "string" ? link : "")?.[1];
     const next = target !== undefined && URL.canParse(target, answer.url) ? new URL(target, answer.url) : undefined;
-    if (!next || next.origin !== answer.url.origin || seen.has(next.href)) return [...found];
+    if (!next || next.origin !== at.repository.origin || seen.has(next.href)) return [...found];
     seen.add(next.href);
     url = next;
   }

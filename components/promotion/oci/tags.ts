@@ -77,10 +77,10 @@ function readPage(body: Buffer, host: string, what: string) {
 }
 
 /** The next page's URL out of a `Link` header (RFC 8288); `rel` comes quoted and unquoted. Only on the same origin. */
-function nextPage(link: string | string[] | undefined, base: URL): URL | undefined {
+function nextPage(link: string | string[] | undefined, base: string): URL | undefined {
   const text = Array.isArray(link) ? link.join(", ") : (link ?? "");
   const target = /<([^>]*)>\s*;\s*rel="?next"?/.exec(text)?.[1];
   if (target === undefined || !URL.canParse(target, base)) return undefined;
   const url = new URL(target, base);
-  return url.origin === base.origin ? url : undefined;
+  return url.origin === new URL(base).origin ? url : undefined;
 }

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
-import { Agent, request as undiciRequest } from "undici";
+import { Agent, type Dispatcher } from "undici";
 import { Authorizer, type Scope } from "./authorizer.ts";
 import { applicationDefaultCredentials, type CredentialSource } from "./credentials.ts";
 import { InterruptedError, printable, RegistryError, WrongContentError } from "./errors.ts";
@@ -11,7 +11,7 @@ import type { Repository } from "./repository.ts";
 export interface Call {
   readonly repository: Repository;
   readonly method: "GET" | "HEAD" | "PUT" | "POST" | "PATCH" | "DELETE";
-  /** Path with query below the registry's origin, or an absolute URL that the registry gave. */
+  /** Path with query, which begins with a slash and needs no encoding, or an absolute URL that the registry gave. */
   readonly url: string | URL;
   /** What the request does, for the message of a failure: `push blob sha256:...`. */
   readonly what: string;
@@ -35,13 +35,13 @@ export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
-  /** The URL that answered: relative `Location`s are relative to it. */
-  readonly url: URL;
+  /** What answered: relative `Location`s are relative to it. */
+  readonly url: string;
 }
 
 /** An answer whose body is still to come. It must be read or destroyed. */
 export interface StreamAnswer extends Omit<Answer, "body"> {
-  readonly body: Readable;
+  readonly body: Dispatcher.ResponseData["body"];
 }
 
 /** How a transport behaves. All are for tests, but for `credentials`. */
@@ -118,7 +118,7 @@ export class Transport {
     const work = () =>
       this.#persist(call, async (answer) => ({
         ...answer,
-        body: await readAll(answer.body, call.limit ?? defaultLimit, call.what),
+        body: await readAll(answer, call.limit ?? defaultLimit, call.what),
       }));
     return call.stream ? work() : host.within(call.signal, work);
   }
@@ -199,21 +199,23 @@ export class Transport {
   }
 
   async #ping(repository: Repository): Promise<void> {
-    const answer = await undiciRequest(`${repository.origin}/v2/`, { dispatcher: this.#agent, method: "GET" });
+    const answer = await this.#agent.request({ origin: repository.origin, path: "/v2/", method: "GET" });
     await answer.body.dump();
   }
 
   async #send(call: Call): Promise<StreamAnswer & { used: string | undefined }> {
-    let url = new URL(call.url, call.repository.origin);
+    // No URL is made of a path: with thousands of requests that would be felt.
+    let to: Address =
+      typeof call.url === "string" ? { origin: call.repository.origin, path: call.url } : addressOf(call.url);
     const used =
-      url.origin === call.repository.origin
+      to.origin === call.repository.origin
         ? await this.#authorizer.authorization(call.repository, scopeOf(call), call.signal)
         : undefined; // a place elsewhere that the registry signed for us
     let authorization = used;
     for (let hops = 0; ; hops++) {
-      this.#onRequest?.(call.method, url);
-      const answer = await undiciRequest(url, {
-        dispatcher: this.#agent,
+      this.#onRequest?.(call.method, new URL(to.path, to.origin));
+      const answer = await this.#agent.request({
+        ...to,
         method: call.method,
         headers: { "user-agent": "artifacts-promotion", ...call.headers, ...(authorization && { authorization }) },
         // undici takes async iterables, which its types do not say.
@@ -224,11 +226,18 @@ export class Transport {
       });
       const location = answer.headers.location;
       if (!redirects.has(answer.statusCode) || typeof location !== "string" || !/^(GET|HEAD)$/.test(call.method)) {
-        return { status: answer.statusCode, headers: answer.headers, body: answer.body, url, used };
+        return {
+          status: answer.statusCode,
+          headers: answer.headers,
+          body: answer.body,
+          url: to.origin + to.path,
+          used,
+        };
       }
       await answer.body.dump();
-      const next = URL.canParse(location, url) ? new URL(location, url) : undefined;
-      if (hops === mostRedirects || !next || (next.protocol !== "https:" && next.protocol !== url.protocol)) {
+      const here = new URL(to.path, to.origin);
+      const next = URL.canParse(location, here) ? new URL(location, here) : undefined;
+      if (hops === mostRedirects || !next || (next.protocol !== "https:" && next.protocol !== here.protocol)) {
         throw new RegistryError(
           call.repository.host,
           call.what,
@@ -237,15 +246,15 @@ export class Transport {
           "its redirect cannot be followed",
         );
       }
-      if (next.origin !== url.origin) authorization = undefined;
-      url = next;
+      if (next.origin !== here.origin) authorization = undefined;
+      to = addressOf(next);
     }
   }
 
   async #fetchToken(url: URL, headers: Record<string, string>, signal: AbortSignal) {
     this.#onRequest?.("GET", url);
-    const answer = await undiciRequest(url, { dispatcher: this.#agent, method: "GET", headers, signal });
-    return { status: answer.statusCode, body: await readAll(answer.body, defaultLimit, "token") };
+    const answer = await this.#agent.request({ ...addressOf(url), method: "GET", headers, signal });
+    return { status: answer.statusCode, body: await readAll(answer, defaultLimit, "token") };
   }
 }
 
@@ -255,7 +264,23 @@ function scopeOf({ repository, method, from }: Call): Scope {
   return from ? `${scope} repository:${from.name}:pull` : scope;
 }
 
-async function readAll(body: Readable, limit: number, what: string): Promise<Buffer> {
+interface Address {
+  readonly origin: string;
+  readonly path: string;
+}
+
+function addressOf(url: URL): Address {
+  return { origin: url.origin, path: url.pathname + url.search };
+}
+
+async function readAll(
+  { body, headers }: Pick<StreamAnswer, "body" | "headers">,
+  limit: number,
+  what: string,
+): Promise<Buffer> {
+  const length = headers["content-length"];
+  // A body cannot be longer than its head says; then it may be collected without looking at each piece.
+  if (length !== undefined && Number(length) <= limit) return Buffer.from(await body.arrayBuffer());
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {
@@ -274,7 +299,7 @@ async function refusalOf(answer: StreamAnswer, call: Call): Promise<RegistryErro
   let code = "";
   let detail = "";
   try {
-    const text = (await readAll(answer.body, 64 * 1024, call.what)).toString("utf8");
+    const text = (await readAll(answer, 64 * 1024, call.what)).toString("utf8");
     const { errors } = JSON.parse(text || "{}") as { errors?: unknown };
     const first: unknown = Array.isArray(errors) ? errors[0] : undefined;
     if (typeof first === "object" && first !== null) {
