@@ -1,0 +1,263 @@
+/** What production serves, seen by clients that share no code with the promotion: crane, plain HTTP, the official S3 client. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { glob, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { ListObjectsV2Command, ListObjectVersionsCommand, S3Client } from "@aws-sdk/client-s3";
+import type { DemoProject } from "../../local/seed/demo-project.ts";
+import { peerPath } from "../tools/tools.ts";
+import type { CloudResource, Drill } from "./drill.ts";
+
+/** What production should hold, exactly. */
+export interface Wanted {
+  /** By the production name of an image (`dotslash/dotslash`): each tag with its digest; signatures' tags too. */
+  readonly images: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  /** Digests that must be nowhere, by image. */
+  readonly gone: ReadonlyMap<string, readonly string[]>;
+  /** By the path behind `binaries/`: the sha256. */
+  readonly files: ReadonlyMap<string, string>;
+}
+
+/** What the projects' artifacts say should be in production: those of them that are `promoted`. */
+export function wantedOf(projects: readonly DemoProject[]): Wanted {
+  const images = new Map<string, Map<string, string>>();
+  const gone = new Map<string, string[]>();
+  const files = new Map<string, string>();
+  for (const project of projects) {
+    for (const image of project.images) {
+      const tags = new Map<string, string>();
+      const unwanted: string[] = [];
+      for (const { digest, tags: names, promoted } of image.releases) {
+        if (promoted) for (const name of names) tags.set(name, digest);
+        else unwanted.push(digest);
+        const signature = `${digest.replace(":", "-")}.sig`;
+        const signed = image.manifests.find((manifest) => manifest.tags.includes(signature));
+        if (signed === undefined) continue;
+        if (promoted) tags.set(signature, signed.content.digest);
+        else unwanted.push(signed.content.digest);
+      }
+      images.set(`${project.name}/${image.name}`, tags);
+      gone.set(`${project.name}/${image.name}`, unwanted);
+    }
+    for (const { path, sha256, promoted } of project.files) if (promoted) files.set(`${project.name}/${path}`, sha256);
+  }
+  return { images, gone, files };
+}
+
+/** Every mirror holds exactly what is wanted, whole. Also counts the mirrors: images, files. */
+export async function assertProduction(
+  drill: Drill,
+  wanted: Wanted,
+  mirrors: { readonly images: number; readonly files: number } = { images: 2, files: 3 },
+): Promise<void> {
+  const resources = await drill.resources();
+  const registries = imageMirrors(resources);
+  const buckets = fileMirrors(drill, resources);
+  assert.deepEqual({ images: registries.length, files: buckets.length }, mirrors, "mirrors");
+  const layers = await Promise.all(registries.map((registry) => assertImages(registry, wanted)));
+  await Promise.all(
+    buckets.map(async (bucket) => {
+      await assertFiles(bucket, wanted);
+      if (bucket.cloud === "aws") await assertLayers(bucket, layers[0]!);
+    }),
+  );
+}
+
+interface Registry {
+  readonly region: string;
+  /** `127.0.0.1:<port>/<project>/<repository>` */
+  readonly uri: string;
+}
+
+interface Bucket {
+  readonly cloud: "gcp" | "aws";
+  readonly name: string;
+  /** Where its objects are read without credentials. */
+  readonly url: string;
+  list(prefix: string): Promise<string[]>;
+}
+
+/**
+ * The physical copy of all content in the mirrors, by its place: the file of a registry, the generation or version of an object. Writing the same
+ * content again makes another.
+ */
+export async function copies(drill: Drill): Promise<ReadonlyMap<string, string>> {
+  const resources = await drill.resources();
+  const found = new Map<string, string>();
+  for (const { region, uri } of imageMirrors(resources)) {
+    const repository = join(drill.place.folder, "cloud/registries", region, uri.slice(uri.indexOf("/") + 1));
+    for await (const file of glob("**/blobs/sha256/*", { cwd: repository })) {
+      const { ino, mtimeNs } = await stat(join(repository, file), { bigint: true });
+      found.set(`${region}/${file}`, `${ino} ${mtimeNs}`);
+    }
+  }
+  for (const { cloud, name } of fileMirrors(drill, resources)) {
+    for (const [key, version] of cloud === "gcp" ? await gcsGenerations(drill, name) : await s3Versions(drill, name)) {
+      found.set(`${name}/${key}`, version);
+    }
+  }
+  return found;
+}
+
+async function gcsGenerations(drill: Drill, bucket: string): Promise<[string, string][]> {
+  const answer = await fetch(`${drill.cloud.endpoints.gcs}/storage/v1/b/${bucket}/o?prefix=binaries/`);
+  const { items = [] } = (await answer.json()) as { items?: { name: string; generation: string }[] };
+  return items.map(({ name, generation }) => [name, generation]);
+}
+
+async function s3Versions(drill: Drill, bucket: string): Promise<[string, string][]> {
+  const client = s3Client(drill, "us-east-1");
+  try {
+    const { Versions = [], IsTruncated } = await client.send(new ListObjectVersionsCommand({ Bucket: bucket }));
+    assert.ok(!IsTruncated, "one page of versions is enough for a drill");
+    return Versions.filter(({ IsLatest }) => IsLatest).map(({ Key = "", VersionId = "" }) => [Key, VersionId]);
+  } finally {
+    client.destroy();
+  }
+}
+
+/** The image mirrors, as the program labels them. */
+export function imageMirrors(resources: readonly CloudResource[]): Registry[] {
+  return resources
+    .filter(
+      ({ type, inputs }) => type === "gcp:artifactregistry/repository:Repository" && isProduction(inputs["labels"]),
+    )
+    .map(({ inputs, computed }) => ({ region: String(inputs["location"]), uri: String(computed["registryUri"]) }));
+}
+
+/** The file mirrors, likewise. */
+export function fileMirrors(drill: Drill, resources: readonly CloudResource[]): Bucket[] {
+  const { gcs, s3 } = drill.cloud.endpoints;
+  return resources.flatMap(({ type, inputs }): Bucket[] => {
+    if (type === "gcp:storage/bucket:Bucket" && isProduction(inputs["labels"])) {
+      const name = String(inputs["name"]);
+      return [{ cloud: "gcp", name, url: `${gcs}/${name}`, list: (prefix) => listGcs(gcs, name, prefix) }];
+    }
+    if (type === "aws:s3/bucket:Bucket" && isProduction(inputs["tags"])) {
+      const name = String(inputs["bucket"]);
+      const list = (prefix: string) => listS3(drill, name, String(inputs["region"]), prefix);
+      return [{ cloud: "aws", name, url: `${s3}/${name}`, list }];
+    }
+    return [];
+  });
+}
+
+function isProduction(labels: unknown): boolean {
+  return (labels as Record<string, string> | undefined)?.["purpose"] === "production";
+}
+
+/** @returns the digests of all blobs that the wanted images are made of. */
+async function assertImages({ region, uri }: Registry, { images, gone }: Wanted): Promise<ReadonlySet<string>> {
+  const blobs = new Set<string>();
+  const [host, ...path] = uri.split("/");
+  await Promise.all(
+    [...images].map(async ([image, tags]) => {
+      const base = `http://${host}/v2/${path.join("/")}/${image}`;
+      assert.deepEqual(await listTags(`${uri}/${image}`), [...tags.keys()].sort(), `${image} in ${region}`);
+      await Promise.all(
+        [...tags].map(async ([tag, digest]) => {
+          const isSignature = /^sha256-[0-9a-f]{64}\.sig$/.test(tag);
+          for (const blob of await readWhole(base, tag, digest)) if (!isSignature) blobs.add(blob);
+        }),
+      );
+      for (const digest of gone.get(image) ?? []) {
+        const answer = await fetch(`${base}/manifests/${digest}`, { method: "HEAD", headers: { accept: "*/*" } });
+        assert.equal(answer.status, 404, `${image}@${digest} in ${region}`);
+      }
+    }),
+  );
+  return blobs;
+}
+
+async function listTags(repository: string): Promise<string[]> {
+  const crane = await peerPath("crane");
+  const listed = await promisify(execFile)(crane, ["ls", repository]).catch((error: Error) => {
+    if (/NAME_UNKNOWN|404/.test(error.message)) return { stdout: "" };
+    throw error;
+  });
+  return listed.stdout
+    .split("\n")
+    .filter((tag) => tag !== "")
+    .sort();
+}
+
+interface AnyManifest {
+  readonly manifests?: readonly { readonly digest: string }[];
+  readonly config?: { readonly digest: string };
+  readonly layers?: readonly { readonly digest: string }[];
+}
+
+/** Reads a manifest with all below it; every byte must be what its digest says. @returns the blobs' digests. */
+async function readWhole(base: string, reference: string, digest: string): Promise<string[]> {
+  const answer = await fetch(`${base}/manifests/${reference}`, { headers: { accept: "*/*" } });
+  const bytes = Buffer.from(await answer.arrayBuffer());
+  assert.equal(answer.status, 200, `${base}/manifests/${reference}`);
+  assert.equal(sha256(bytes), digest, `${base}/manifests/${reference}`);
+  const { manifests = [], config, layers = [] } = JSON.parse(bytes.toString("utf8")) as AnyManifest;
+  const below = await Promise.all(manifests.map((child) => readWhole(base, child.digest, child.digest)));
+  const own = [...(config ? [config] : []), ...layers].map((blob) => blob.digest);
+  await Promise.all(own.map((blob) => assertContent(`${base}/blobs/${blob}`, blob)));
+  return [...own, ...below.flat()];
+}
+
+async function assertFiles(bucket: Bucket, { files }: Wanted): Promise<void> {
+  const keys = [...files.keys()].map((path) => `binaries/${path}`).sort();
+  assert.deepEqual(await bucket.list("binaries/"), keys, bucket.name);
+  await Promise.all([...files].map(([path, hex]) => assertContent(`${bucket.url}/binaries/${path}`, `sha256:${hex}`)));
+}
+
+async function assertLayers(bucket: Bucket, digests: ReadonlySet<string>): Promise<void> {
+  const keys = [...digests].map((digest) => `containers/images/${digest}`).sort();
+  assert.deepEqual(await bucket.list("containers/images/"), keys, bucket.name);
+  await Promise.all(keys.map((key) => assertContent(`${bucket.url}/${key}`, key.slice("containers/images/".length))));
+}
+
+async function assertContent(url: string, digest: string): Promise<void> {
+  const answer = await fetch(url);
+  assert.equal(answer.status, 200, url);
+  assert.equal(sha256(Buffer.from(await answer.arrayBuffer())), digest, url);
+}
+
+function sha256(bytes: Buffer): string {
+  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+}
+
+async function listGcs(gcs: string, bucket: string, prefix: string): Promise<string[]> {
+  const keys: string[] = [];
+  let page: string | undefined = "";
+  while (page !== undefined) {
+    const query = new URLSearchParams({ prefix, pageToken: page });
+    const answer = await fetch(`${gcs}/storage/v1/b/${bucket}/o?${query}`);
+    assert.equal(answer.status, 200, `the list of ${bucket}`);
+    const list = (await answer.json()) as { items?: { name: string }[]; nextPageToken?: string };
+    keys.push(...(list.items ?? []).map(({ name }) => name));
+    page = list.nextPageToken;
+  }
+  return keys.sort();
+}
+
+async function listS3(drill: Drill, bucket: string, region: string, prefix: string): Promise<string[]> {
+  const client = s3Client(drill, region);
+  try {
+    const keys: string[] = [];
+    let token: string | undefined;
+    do {
+      const list = await client.send(
+        new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ContinuationToken: token }),
+      );
+      keys.push(...(list.Contents ?? []).map(({ Key = "" }) => Key));
+      token = list.NextContinuationToken;
+    } while (token !== undefined);
+    return keys.sort();
+  } finally {
+    client.destroy();
+  }
+}
+
+/** The official client of S3, with the rehearsal's credentials. */
+export function s3Client(drill: Drill, region: string): S3Client {
+  const { s3Endpoint: endpoint, awsCredentials: credentials } = drill.rehearsal;
+  return new S3Client({ endpoint, region, credentials, forcePathStyle: true });
+}
