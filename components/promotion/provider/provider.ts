@@ -133,7 +133,7 @@ export function promotionProvider(log: ResourceLog): ResourceProvider {
   /** Says what a real run would do. Throws what would make it fail. */
   async function showPreview(urn: string, kind: Kind, inputs: Properties, olds: Properties | undefined): Promise<void> {
     const { preview } = await kind.load();
-    const request = allowed(requestOf(kind, inputs));
+    const request = allowed(requestOf(kind, { ...inputs, ...lastKnown(inputs, olds) }));
     const previous = olds === undefined ? undefined : previousOf(kind, olds);
     const found = await explained(request, () => preview(request, previous, context(urn, "looking:")));
     for (const warning of found.warnings) await log.lasting(urn, "warning", warning);
@@ -175,6 +175,12 @@ function incompleteOf(outputs: Properties): Incomplete {
 function outputsOf(properties: Properties, incomplete: Incomplete): Properties {
   const { incomplete: _before, ...asked } = properties;
   return Object.keys(incomplete).length === 0 ? asked : { ...asked, incomplete };
+}
+
+/** Of the places that a preview does not know, because this run changes some of them: what they were in the last run. */
+function lastKnown(inputs: Properties, olds: Properties | undefined): Properties {
+  const places = ["staging", "mirrors", "layerMirrors"].filter((name) => holdsUnknown(inputs[name]));
+  return Object.fromEntries(places.flatMap((name) => (olds?.[name] === undefined ? [] : [[name, olds[name]]])));
 }
 
 /** Without the mirrors and the staging area that only a real run will know. */

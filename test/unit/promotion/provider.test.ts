@@ -97,6 +97,16 @@ describe("a first preview", () => {
   });
 });
 
+test("a preview in which places are not known yet looks at those of the last run", async () => {
+  const gcsEndpoint = "http://127.0.0.1:1/storage/v1/"; // nobody answers
+  const olds = { ...inputs, staging: "", storage: { gcsEndpoint } };
+  const news = { ...olds, files: `${line}b sha256:${"b".repeat(64)}\n`, mirrors: unknown };
+  const stopped = promotionProvider({ status: async () => {}, lasting: async () => {} });
+  const preview = stopped.update({ ...call, id: "kops:kops", olds, oldInputs: olds, inputs: news, preview: true });
+  stopped.cancel!();
+  await assert.rejects(preview, /stopped/); // it was asking; without mirrors there would have been nothing to ask
+});
+
 test("a promotion cannot be imported", async () => {
   await assert.rejects(provider.read({ ...call, id: "kops", inputs: {}, outputs: {} }), /pulumi up` adopts/);
 });
