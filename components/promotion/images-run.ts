@@ -16,12 +16,17 @@ import type { Context, ImagesRequest, Outcome, Progress } from "./request.ts";
 import type { Bucket } from "./storage/bucket.ts";
 import { tagMatcher } from "./tag-patterns.ts";
 
+/** ms between two reports of progress. */
+const reportEvery = 100;
+
 /** What all runs of a process share. */
 export interface Means extends Omit<CopyMeans, "signal"> {
   readonly transport: Transport;
   /** Runs work about one digest, so many at a time in the whole process. */
   limit<T>(work: () => Promise<T>): Promise<T>;
   bucket(settings: ImagesRequest["storage"], name: string, region: string): Bucket;
+  /** All keys of a bucket under a prefix; projects that ask at the same time share one listing. */
+  keys(bucket: Bucket, prefix: string, signal: AbortSignal): Promise<readonly string[]>;
 }
 
 /** One mirror in a run: what it is believed to hold, what it is known to hold by now, and whether it was given up. */
@@ -110,6 +115,7 @@ export class ImagesRun {
   readonly #kept = new Map<string, Promise<ReadonlySet<Digest>>>();
   readonly #stagingLookups = new Map<string, ImageLookup>();
   readonly #questions: ReadonlyMap<string, number>;
+  #reported = Number.NEGATIVE_INFINITY;
   readonly counts = { copied: 0, tagged: 0, untagged: 0, removed: 0 };
 
   constructor(request: ImagesRequest, plan: ImagePlan, means: Means, context: Context) {
@@ -247,7 +253,11 @@ export class ImagesRun {
     mirror.parts.get(image)?.delete(digest);
   }
 
-  report(): void {
+  /** Tells how far the run is, not more often than anyone can see. @param last the end, which is always told. */
+  report(last = false): void {
+    const now = performance.now();
+    if (!last && now - this.#reported < reportEvery) return;
+    this.#reported = now;
     const mirrors = [...this.mirrors.values(), ...this.layerMirrors.values()].map(
       ({ name, done, total, failed, bytes }) => ({ name, done, total, failed, bytes }),
     );
@@ -264,6 +274,7 @@ export class ImagesRun {
   }
 
   outcome(): Outcome {
+    this.report(true);
     const incomplete: Record<string, string> = {};
     const failures = [...this.#failures];
     for (const mirror of [...this.mirrors.values(), ...this.layerMirrors.values()]) {

@@ -227,24 +227,22 @@ async function readLayers(
   signal: AbortSignal,
 ): Promise<Images> {
   const bucket = means.bucket(request.storage, bucketName, region);
-  const layers = new Set<string>();
+  const keys = (prefix: string) =>
+    means.keys(bucket, prefix, signal).catch((error: unknown): string[] => {
+      if (error instanceof BucketAbsent) return []; // a lost region's bucket; the next run fills the new one
+      throw error;
+    });
+  const [layerKeys, noteKeys] = await Promise.all([keys(layersPrefix), keys(referencesPrefix)]);
+  const layers = new Set(layerKeys.map((key) => key.slice(layersPrefix.length)));
   const notes = new Map<string, string[]>();
-  const listed = Promise.all([
-    (async () => {
-      for await (const { key } of bucket.list(layersPrefix, signal)) layers.add(key.slice(layersPrefix.length));
-    })(),
-    (async () => {
-      for await (const { key } of bucket.list(referencesPrefix, signal)) {
-        const [layer, project, ...rest] = key.slice(referencesPrefix.length).split("/");
-        if (project !== request.project) continue;
-        const use = `${rest.slice(0, -1).join("/")}@sha256:${rest.at(-1)}`;
-        notes.set(use, [...(notes.get(use) ?? []), `sha256:${layer}`]);
-      }
-    })(),
-  ]);
-  await listed.catch((error: unknown) => {
-    if (!(error instanceof BucketAbsent)) throw error; // a lost region's bucket holds nothing; the next run fills the new one
-  });
+  for (const key of noteKeys) {
+    const [layer, project, ...rest] = key.slice(referencesPrefix.length).split("/");
+    if (project !== request.project) continue;
+    const use = `${rest.slice(0, -1).join("/")}@sha256:${rest.at(-1)}`;
+    const needed = notes.get(use) ?? [];
+    notes.set(use, needed);
+    needed.push(`sha256:${layer}`);
+  }
   const held: ImagesBuilder = new Map();
   for (const [use, needed] of notes) {
     const [image, digest] = use.split("@") as [string, string];

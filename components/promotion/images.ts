@@ -32,6 +32,7 @@ const streams = 12;
 export function imagePromotion(options: TransportOptions = {}): ImagePromotion {
   const transport = new Transport(options);
   const storages = new Map<string, Storage>();
+  const listings = new Map<string, Promise<readonly string[]>>();
   const limit = pLimit(digestsAtATime);
   const means: Means = {
     transport,
@@ -45,6 +46,16 @@ export function imagePromotion(options: TransportOptions = {}): ImagePromotion {
       const storage = storages.get(key) ?? openStorage(settings);
       storages.set(key, storage);
       return storage.open({ kind: "s3", bucket, region });
+    },
+    keys: (bucket, prefix, signal) => {
+      const name = `${bucket.url}/${prefix}`;
+      const known = listings.get(name);
+      if (known) return known;
+      const listing = Array.fromAsync(bucket.list(prefix, signal), ({ key }) => key).finally(() =>
+        listings.delete(name),
+      );
+      listings.set(name, listing);
+      return listing;
     },
   };
   const promote: PromoteRun<ImagesRequest> = async (request, previous, context) => {
