@@ -21,6 +21,12 @@ export interface ImagePromotion {
   close(): Promise<void>;
 }
 
+/** How it behaves; all are for tests, but for `credentials`. */
+export interface ImagePromotionOptions extends TransportOptions {
+  /** ms that one mirror may keep the others waiting for a large blob, in sum, before it has to go on alone. */
+  readonly patience?: number;
+}
+
 /** Digests under way at a time, over all projects of the process: enough to fill a network with 50 ms of round trip. */
 const digestsAtATime = 64;
 /** Bytes of small blobs in memory at a time. */
@@ -29,7 +35,7 @@ const memory = 64 * 1024 * 1024;
 const streams = 12;
 
 /** Opens the connections; they are shared by all runs, of all projects. */
-export function imagePromotion(options: TransportOptions = {}): ImagePromotion {
+export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromotion {
   const transport = new Transport(options);
   const storages = new Map<string, Storage>();
   const listings = new Map<string, Promise<readonly string[]>>();
@@ -38,7 +44,7 @@ export function imagePromotion(options: TransportOptions = {}): ImagePromotion {
     transport,
     memory: new Budget(memory),
     streams: new Budget(streams),
-    patience: 30_000,
+    patience: options.patience ?? 30_000,
     stall: options.stallTimeout ?? 60_000,
     limit: (work) => limit(work),
     bucket: (settings, bucket, region) => {

@@ -1,5 +1,12 @@
 /** A proxy in front of a real server that does to chosen requests what networks and overloaded servers do. */
-import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
+import {
+  type ClientRequest,
+  createServer,
+  type IncomingMessage,
+  request,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 
 /** What happens to a request. */
@@ -21,6 +28,8 @@ export type Fault =
   | { readonly kind: "corrupt"; readonly at: number }
   /** The answer's body comes in pieces of so many bytes, with so many ms between them. */
   | { readonly kind: "slow"; readonly piece: number; readonly every: number }
+  /** The request's body is taken at so many bytes a second. */
+  | { readonly kind: "slow-request"; readonly rate: number }
   /** Nothing comes back, ever. */
   | { readonly kind: "hang" }
   /** Headers of the answer are set to these. */
@@ -152,7 +161,16 @@ function pass(
     outgoing.writeHead(answer.statusCode ?? 502, headers);
     void relay(answer, outgoing, fault, entry).catch(() => outgoing.destroy());
   });
-  incoming.pipe(upstream);
+  if (fault?.kind === "slow-request") void drip(incoming, upstream, fault.rate).catch(() => upstream.destroy());
+  else incoming.pipe(upstream);
+}
+
+async function drip(incoming: IncomingMessage, upstream: ClientRequest, rate: number): Promise<void> {
+  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+    if (!upstream.write(chunk)) await new Promise((resolve) => upstream.once("drain", resolve));
+    await new Promise((resolve) => setTimeout(resolve, (chunk.length / rate) * 1_000));
+  }
+  upstream.end();
 }
 
 async function relay(

@@ -180,6 +180,33 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       assert.deepEqual(Object.keys(outcome.incomplete), ["faulty"]);
     });
 
+    it("lets a slow mirror go on alone, so that the others need not wait", async () => {
+      const staged = await stage(24 * mebibyte);
+      await promotion.close();
+      promotion = imagePromotion({ patience: 300 });
+      const isPatch = (method: string) => method === "PATCH";
+      target.inject(first(1, isPatch, { kind: "slow-request", rate: 2 * mebibyte }));
+      await promotes(staged);
+      const patches = target.seen.filter(({ method }) => isPatch(method)).length;
+      // One more where the registry was still busy with what had come before.
+      assert.ok(patches === 2 || patches === 3, `it went on in a round of its own: ${patches}`);
+      const read = source.seen.filter(({ method, url }) => isBlobRead(method, url)).map(({ sent }) => sent);
+      assert.ok(read.reduce((sum, sent) => sum + sent, 0) < 49 * mebibyte, String(read));
+    });
+
+    it("stops at once when it is told to, and says so", async () => {
+      const { request } = await stage(12 * mebibyte);
+      target.inject(() => ({ kind: "hang" }));
+      const stop = new AbortController();
+      const began = performance.now();
+      const running = promotion.promote(request, undefined, { ...context, signal: stop.signal });
+      while (target.seen.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      stop.abort(new Error("^C"));
+      const outcome = await running;
+      assert.ok(performance.now() - began < 1_500, "no longer than a moment, and less than any timeout");
+      assert.deepEqual(outcome.failures, [`${request.project}: stopped before it was finished; the next run goes on`]);
+    });
+
     it("gives up a mirror that never answers, and completes the others", async () => {
       const { request, repository } = await stage(2_000);
       target.inject(() => ({ kind: "hang" }));
