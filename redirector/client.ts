@@ -53,7 +53,8 @@ export function callerOf(config: RedirectorConfig, ranges: CloudRanges): (reques
 
   return (request) => {
     const address = clientAddress(request.header("x-forwarded-for"), request.peer, config.trustedHops);
-    const known = address === undefined ? undefined : regions[ranges.lookup(address)];
+    const index = address === undefined ? -1 : ranges.lookup(address);
+    const known = index === -1 ? undefined : regions[index];
     if (known?.place) return { address, client: known as Client };
     const location = parseLocation(request.header("x-client-latlong"));
     if (!known && !location) return { address, client: here };

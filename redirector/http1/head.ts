@@ -50,7 +50,7 @@ export function readHead(
   if (skip(text, firstSpace + 1, targetBit) !== lastSpace) return badRequestLine;
 
   const request = new Request1(
-    text.slice(start, firstSpace),
+    text.startsWith("GET ", start) ? "GET" : text.slice(start, firstSpace),
     text.slice(firstSpace + 1, lastSpace),
     peer,
     end + 4,

@@ -26,7 +26,7 @@ local manifest = wrk.format("GET", "/v2/pause/manifests/3.9", { ["Host"] = "x", 
 request = function()
   n = n + 1
   if n % 10 > 0 then return manifest end
-  local layer = string.format("%064x", n % 100000)
+  local layer = string.format("%064x", n % 100 == 0 and n or n % 1000)
   return wrk.format("GET", "/v2/pause/blobs/sha256:" .. layer, { ["Host"] = "x", ["X-Forwarded-For"] = "35.180.1.1,10.0.0.1" })
 end
 `;
