@@ -8,6 +8,8 @@ import type { Remote } from "./oci/remote.ts";
 
 /** Downloads of one blob: the first for all targets, the next ones for those that broke or were too slow. */
 const mostRounds = 6;
+/** ms until a broken upload is gone on with, times the rounds so far: a registry may not have noticed yet that it broke. */
+const breath = 250;
 
 /**
  * Streams a blob to targets, downloaded once for all that keep up. A target whose upload broke goes on where it stopped, with
@@ -32,6 +34,8 @@ export async function copyLargeBlob(copy: BlobCopy, failures: BlobFailures, mean
       for (const target of copy.targets) if (broken.has(target)) failures.set(target, new SourceError(wrong ?? unread));
       break;
     }
+    if (broken.size > 0)
+      await sleep(breath * round, undefined, { signal: means.signal }).catch((error: unknown) => error);
     targets = [...broken.keys()].filter((target) => round < mostRounds && mayRepeat(broken.get(target)));
     for (const [target, error] of broken) if (!targets.includes(target)) failures.set(target, error);
   }

@@ -71,6 +71,7 @@ class RegistryWriter implements BlobWriter {
   #upload: URL;
   /** The registry has refused to go on in the middle (Artifact Registry takes no chunks): it gets all of it again. */
   #wholeOnly = false;
+  #misses = 0;
 
   constructor(at: Remote, blob: Blob, upload: URL) {
     this.#at = at;
@@ -96,7 +97,9 @@ class RegistryWriter implements BlobWriter {
     try {
       if (from < this.#blob.size) this.#upload = await sendRest(at, this.#upload, this.#blob, from, chunks);
     } catch (error) {
-      if (from > 0 && error instanceof RegistryError && error.status < 500) this.#wholeOnly = true;
+      // 416: it has got more, or less, than it said a moment ago; once, that is no answer to whether it goes on at all.
+      const refused = from > 0 && error instanceof RegistryError && error.status < 500;
+      if (refused && (error.status !== 416 || this.#misses++ > 0)) this.#wholeOnly = true;
       throw error;
     }
     try {
