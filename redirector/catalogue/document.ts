@@ -4,15 +4,17 @@ import type { Assets } from "./assets.ts";
 export interface DocumentParts {
   readonly host: string;
   readonly assets: Assets;
+  /** What the address shows is made of the index. */
+  readonly needsIndex?: boolean;
   /** The document is the body of an error: what to say. */
   readonly refusal?: string;
 }
 
 /**
- * The document, ASCII. Without script it says what it can: an error's reason, or where the lists are. The index is asked for while the
- * script is still on its way.
+ * The document, ASCII. Without script it says what it can: an error's reason, or where the lists are. An index that is
+ * needed is asked for while the script is still on its way.
  */
-export function pageDocument({ host, assets, refusal }: DocumentParts): string {
+export function pageDocument({ host, assets, needsIndex = false, refusal }: DocumentParts): string {
   const name = escaped(host);
   const said =
     refusal === undefined
@@ -28,7 +30,7 @@ export function pageDocument({ host, assets, refusal }: DocumentParts): string {
 <meta name="description" content="Container images and files published at ${name}">
 <link rel="icon" type="image/svg+xml" href="${assets.icon.address}">
 <link rel="stylesheet" href="${assets.style.address}">
-${refusal === undefined ? '<link rel="preload" as="fetch" crossorigin="anonymous" href="/catalog/index.json">\n' : ""}<script type="module" src="${assets.script.address}"></script>
+${needsIndex ? '<link rel="preload" as="fetch" crossorigin="anonymous" href="/catalog/index.json">\n' : ""}<script type="module" src="${assets.script.address}"></script>
 </head>
 <body${refusal === undefined ? "" : ` data-refusal="${escaped(refusal)}"`}>
 <main>${said}</main>

@@ -26,7 +26,6 @@ export function createPages(config: RedirectorConfig, mirrors: Mirrors, assets: 
   const pageHeaders = htmlHeaders(policy, "public, max-age=60");
   const refusalHeaders = htmlHeaders(policy, "no-store");
   const notAllowedHeaders: HeaderSet = [...refusalHeaders, ["Allow", "GET, HEAD"]];
-  const document = assets && pageDocument({ host, assets });
   const files = new Map<string, AssetAnswers>();
   if (assets) {
     for (const kind of ["script", "style", "icon"] as const) {
@@ -34,8 +33,9 @@ export function createPages(config: RedirectorConfig, mirrors: Mirrors, assets: 
     }
   }
 
-  const shown: Answer | undefined =
-    document === undefined ? undefined : { status: 200, headers: pageHeaders, body: document };
+  const shown = (needsIndex: boolean): Answer | undefined =>
+    assets && { status: 200, headers: pageHeaders, body: pageDocument({ host, assets, needsIndex }) };
+  const [withIndex, withoutIndex] = [shown(true), shown(false)];
 
   const refusal: Pages["refusal"] = ({ status, message }, request) => {
     if (!assets || preferredForm(request.header("accept")) !== "html") return undefined;
@@ -53,6 +53,7 @@ export function createPages(config: RedirectorConfig, mirrors: Mirrors, assets: 
       }
       if (path === "/status.json") return json(statusOf(config, mirrors, client));
       const form = preferredForm(request.header("accept"));
+      const shown = path === "/" || path.startsWith("/images/") ? withIndex : withoutIndex;
       if (shown && form === "html") return shown;
       if (path === "/status") {
         const status = statusOf(config, mirrors, client);

@@ -17,7 +17,7 @@ export function findChromium(): string | undefined {
 }
 
 /** Starts it without a window, with a profile of its own that is gone afterwards, and without anything that it does of its own accord. */
-export function startChromium(executablePath: string): Promise<Browser> {
+export function startChromium(executablePath: string, more: readonly string[] = []): Promise<Browser> {
   return chromium.launch({
     executablePath,
     headless: true,
@@ -29,6 +29,7 @@ export function startChromium(executablePath: string): Promise<Browser> {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      ...more,
     ],
   });
 }

@@ -12,7 +12,9 @@ import { mistakes } from "../../local/seed/broken-manifests.ts";
 import { copyManifests } from "../../local/seed/scratch-manifests.ts";
 import { readRehearsal } from "../../local/tools/rehearsal-folder.ts";
 import { Stack } from "../../local/tools/stack.ts";
+import { findChromium } from "../browser/chromium.ts";
 import { peerPath } from "../tools/tools.ts";
+import { visitCatalogue } from "./catalogue.ts";
 import { Place, type Run } from "./rehearsal.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -88,6 +90,12 @@ describe("npm start", { timeout: 15 * 60_000 }, () => {
     assert.match(rehearsal.output, /layer {4}sha256:\w{12} .* redirector -> registry europe-west1/);
     assert.match(rehearsal.output, /regctl copied semver\/semver/);
     assert.match(rehearsal.output, /sha256 as in the manifest {2}redirector -> GCS/);
+  });
+
+  it("lists in the catalogue what was promoted, and only that", { skip: findChromium() === undefined }, async () => {
+    const base = /^catalogue: +(http:\/\/\S+)\/ /m.exec(rehearsal.output)?.[1];
+    assert.ok(base, rehearsal.output);
+    await visitCatalogue(findChromium()!, base, await makeArtifacts());
   });
 
   it("prints no warning of the engine", () => {

@@ -106,7 +106,10 @@ test("every view of the page is the one document, with its policy", async () => 
     "/projects/%zz",
   ]) {
     const answer = await ask(target, { accept: browser });
-    assert.deepEqual([answer.status, answer.body], [200, front.body], target);
+    const preloads = /rel="preload"/.test(answer.body ?? "");
+    assert.equal(preloads, /^\/(images\/|\?|$)/.test(target), `${target} asks for the index early only if it needs it`);
+    const bare = (text = "") => text.replace(/<link rel="preload".*\n/, "");
+    assert.deepEqual([answer.status, bare(answer.body)], [200, bare(front.body)], target);
     const policy = header(answer, "Content-Security-Policy") ?? "";
     assert.match(policy, /default-src 'none'; script-src 'self';/);
     assert.match(policy, /connect-src 'self' https:\/\/files\.example;/);

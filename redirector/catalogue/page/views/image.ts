@@ -131,7 +131,6 @@ function versionEntry(view: ImageView, version: ImageVersion, asked: string | un
 
 function summaryOf({ digest, tags, platforms, created, signatures, attestations, sboms }: ImageVersion): HTMLElement {
   const [name, ...more] = tags;
-  const architectures = platforms.flatMap(({ platform }) => platform ?? []);
   return element(
     "summary",
     {},
@@ -147,11 +146,7 @@ function summaryOf({ digest, tags, platforms, created, signatures, attestations,
           ]
         : []),
     ),
-    element(
-      "span",
-      { class: "platforms" },
-      architectures.length > 2 ? counted(architectures.length, "platform") : architectures.join(", "),
-    ),
+    element("span", { class: "platforms" }, platformsInShort(platforms.flatMap(({ platform }) => platform ?? []))),
     element("span", { class: "size" }, sizes(platforms.map((platform) => platform.bytes))),
     element("span", { class: "created" }, created === undefined ? "" : day(created)),
     element(
@@ -225,25 +220,29 @@ function platformTable(platforms: ImageVersion["platforms"]): HTMLElement {
   );
 }
 
+/** What most want to know: `amd64, arm64` of Linux, else how many. */
+function platformsInShort(platforms: readonly string[]): string {
+  if (platforms.length === 1) return platforms[0]!;
+  const architectures = platforms.map((platform) => platform.replace(/^linux\//, ""));
+  const few = platforms.length <= 3 && platforms.every((platform) => platform.startsWith("linux/"));
+  return few ? architectures.join(", ") : platforms.length === 0 ? "" : counted(platforms.length, "platform");
+}
+
 function proofs({ signatures, attestations, sboms, platforms }: ImageVersion): Node[][] {
-  const where = (of: string | undefined): string => {
-    if (of === undefined) return "";
-    return ` (${platforms.find(({ digest }) => digest === of)?.platform ?? shortDigest(of)})`;
-  };
-  const lines = (texts: readonly string[]): Node[] => [...new Set(texts)].map((text) => element("div", {}, text));
+  const lines = (facts: readonly { readonly text: string; readonly of: string | undefined }[]): Node[] =>
+    [...Map.groupBy(facts, ({ text }) => text)].map(([text, group]) => {
+      const where = group
+        .flatMap(({ of }) => of ?? [])
+        .map((of) => platforms.find(({ digest }) => digest === of)?.platform ?? shortDigest(of));
+      return element("div", {}, where.length === 0 ? text : `${text} (${where.join(", ")})`);
+    });
+  const signers = signatures.map((one) => ({ text: signer(one), of: one.of }));
+  const attested = attestations.map(({ of, predicateType = "attestation" }) => ({ text: predicateType, of }));
+  const listed = sboms.map(({ of, format }) => ({ text: format, of }));
   return [
-    signatures.length > 0
-      ? fact("Signed", ...lines(signatures.map((one) => signer(one) + where(one.of))))
-      : fact("Signed", "no"),
-    ...(attestations.length > 0
-      ? [
-          fact(
-            "Attested",
-            ...lines(attestations.map(({ of, predicateType }) => (predicateType ?? "attestation") + where(of))),
-          ),
-        ]
-      : []),
-    ...(sboms.length > 0 ? [fact("SBOM", ...lines(sboms.map(({ of, format }) => format + where(of))))] : []),
+    signers.length > 0 ? fact("Signed", ...lines(signers)) : fact("Signed", "no"),
+    ...(attested.length > 0 ? [fact("Attested", ...lines(attested))] : []),
+    ...(listed.length > 0 ? [fact("SBOM", ...lines(listed))] : []),
   ];
 }
 

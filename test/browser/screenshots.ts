@@ -1,0 +1,44 @@
+/**
+ * `npm run screenshots`: the README's pictures of the catalogue, of the rehearsal that runs (`npm start`), or of the address given. Under the name
+ * that its clients would use.
+ */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { ControlApi } from "../../local/control-api.ts";
+import { readRehearsal, rehearsalFolder } from "../../local/tools/rehearsal-folder.ts";
+import { findChromium, startChromium } from "./chromium.ts";
+
+const host = "artifacts.example.org";
+const folder = join(import.meta.dirname, "../../docs/screenshots");
+/** A version of an image of the demo, which the rehearsal publishes. */
+const view = "/images/dotslash/dotslash:0.5.8-1";
+
+const chromium = findChromium();
+if (chromium === undefined) fail("needs a Chromium");
+const address = new URL(process.argv[2] ?? (await rehearsalAddress()));
+const browser = await startChromium(chromium, [`--host-resolver-rules=MAP ${host}:80 ${address.host}`]);
+try {
+  await mkdir(folder, { recursive: true });
+  for (const colorScheme of ["light", "dark"] as const) {
+    const page = await browser.newPage({ colorScheme, viewport: { width: 1120, height: 725 } });
+    await page.goto(`http://${host}${view}`);
+    await page.locator("details[open] .commands").waitFor();
+    const path = join(folder, `catalogue-${colorScheme}.png`);
+    await page.screenshot({ path });
+    console.log(path);
+  }
+} finally {
+  await browser.close();
+}
+
+async function rehearsalAddress(): Promise<string> {
+  const rehearsal = await readRehearsal(rehearsalFolder());
+  if (rehearsal === undefined)
+    fail("no rehearsal runs: start one with `npm start`, or give the address of a catalogue");
+  return new ControlApi(rehearsal.control).site(host);
+}
+
+function fail(reason: string): never {
+  console.error(`error: ${reason}`);
+  process.exit(1);
+}
