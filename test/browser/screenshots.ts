@@ -9,7 +9,7 @@ import { readRehearsal, rehearsalFolder } from "../../local/tools/rehearsal-fold
 import { findChromium, startChromium } from "./chromium.ts";
 
 const host = "artifacts.example.org";
-const folder = join(import.meta.dirname, "../../docs/screenshots");
+const folder = join(import.meta.dirname, "screenshots");
 /** A version of an image of the demo, which the rehearsal publishes. */
 const view = "/images/dotslash/dotslash:0.5.8-1";
 
