@@ -165,22 +165,23 @@ const reasons: Readonly<Record<number, string>> = {
   505: "HTTP Version Not Supported",
 };
 
-/** Status line and headers of an answer up to its length; the last ones made are kept, as most answers are of one kind. */
+/** Status line and headers of an answer up to its length; kept, by their headers, for as long as the Date is right. */
 function preamble(status: number, headers: HeaderSet, date: string): string {
-  if (status !== last.status || headers !== last.headers || date !== last.date) {
-    const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("");
-    const text = `HTTP/1.1 ${status} ${reasons[status] ?? "Unknown"}\r\n${lines}Date: ${date}\r\nContent-Length: `;
-    last = { status, headers, date, text };
+  if (date !== preambleDate || preambles.size >= mostPreambles) {
+    preambles.clear();
+    preambleDate = date;
   }
-  return last.text;
+  const known = preambles.get(headers);
+  if (known?.status === status) return known.text;
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  const text = `HTTP/1.1 ${status} ${reasons[status] ?? "Unknown"}\r\n${lines}Date: ${date}\r\nContent-Length: `;
+  preambles.set(headers, { status, text });
+  return text;
 }
 
-let last: { status: number; headers: HeaderSet | undefined; date: string; text: string } = {
-  status: 0,
-  headers: undefined,
-  date: "",
-  text: "",
-};
+const mostPreambles = 256;
+const preambles = new Map<HeaderSet, { readonly status: number; readonly text: string }>();
+let preambleDate = "";
 
 const plainText: HeaderSet = [
   ["Content-Type", "text/plain; charset=utf-8"],

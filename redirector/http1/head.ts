@@ -53,8 +53,10 @@ export function readHead(
     text.startsWith("GET ", start) ? "GET" : text.slice(start, firstSpace),
     text.slice(firstSpace + 1, lastSpace),
     peer,
-    end + 4,
     version === "HTTP/1.1",
+    text,
+    lineEnd + 2,
+    end + 4,
   );
   const nul = text.indexOf("\0", lineEnd);
   if (nul !== -1 && nul < end) return badHeader;
@@ -67,21 +69,13 @@ export function readHead(
     if (text.charCodeAt(next + 1) !== lf || text.indexOf("\n", line) !== next + 1) return badHeader;
     const colon = skip(text, line, tokenBit);
     if (colon === line || text.charCodeAt(colon) !== colonCode) return badHeader;
-    // Only names of these lengths matter; the others' values need not be made.
+    // What the framing and every request need; the other headers are looked up when somebody asks.
     switch (colon - line) {
       case 4:
         if (is(text, line, "host")) hosts++;
         break;
-      case 6:
-        if (is(text, line, "accept")) request.accept = joined(request.accept, trimmed(text, colon, next));
-        break;
       case 10:
-        if (is(text, line, "user-agent")) request.userAgent = joined(request.userAgent, trimmed(text, colon, next));
-        else if (is(text, line, "connection")) request.connection(trimmed(text, colon, next).toLowerCase());
-        break;
-      case 11:
-        if (is(text, line, "traceparent"))
-          request.traceparent = joined(request.traceparent, trimmed(text, colon, next));
+        if (is(text, line, "connection")) request.connection(trimmed(text, colon, next).toLowerCase());
         break;
       case 14:
         if (is(text, line, "content-length")) {
@@ -93,18 +87,12 @@ export function readHead(
       case 15:
         if (is(text, line, "x-forwarded-for"))
           request.forwardedFor = joined(request.forwardedFor, trimmed(text, colon, next));
-        else if (is(text, line, "accept-encoding"))
-          request.acceptEncoding = joined(request.acceptEncoding, trimmed(text, colon, next));
         break;
       case 16:
         if (is(text, line, "x-client-latlong")) request.latlong = joined(request.latlong, trimmed(text, colon, next));
         break;
       case 17:
         if (is(text, line, "transfer-encoding")) coded = true;
-        break;
-      case 21:
-        if (is(text, line, "x-cloud-trace-context"))
-          request.cloudTrace = joined(request.cloudTrace, trimmed(text, colon, next));
         break;
     }
     line = next + 2;
@@ -133,20 +121,28 @@ class Request1 implements RequestHead {
   readonly end: number;
   keepAlive: boolean;
   hasBody = false;
-  accept: string | undefined = undefined;
-  acceptEncoding: string | undefined = undefined;
-  cloudTrace: string | undefined = undefined;
   forwardedFor: string | undefined = undefined;
   latlong: string | undefined = undefined;
-  traceparent: string | undefined = undefined;
-  userAgent: string | undefined = undefined;
+  readonly #text: string;
+  /** Position of the first header. */
+  readonly #headers: number;
 
-  constructor(method: string, target: string, peer: string | undefined, end: number, keepAlive: boolean) {
+  constructor(
+    method: string,
+    target: string,
+    peer: string | undefined,
+    keepAlive: boolean,
+    text: string,
+    headers: number,
+    end: number,
+  ) {
     this.method = method;
     this.target = target;
     this.peer = peer;
-    this.end = end;
     this.keepAlive = keepAlive;
+    this.#text = text;
+    this.#headers = headers;
+    this.end = end;
   }
 
   /** Takes in the value of a Connection header: HTTP/1.1 stays open unless told, HTTP/1.0 is closed whatever it asks for. */
@@ -155,22 +151,15 @@ class Request1 implements RequestHead {
   }
 
   header(name: HeaderName): string | undefined {
-    switch (name) {
-      case "accept":
-        return this.accept;
-      case "accept-encoding":
-        return this.acceptEncoding;
-      case "traceparent":
-        return this.traceparent;
-      case "user-agent":
-        return this.userAgent;
-      case "x-client-latlong":
-        return this.latlong;
-      case "x-cloud-trace-context":
-        return this.cloudTrace;
-      case "x-forwarded-for":
-        return this.forwardedFor;
+    if (name === "x-forwarded-for") return this.forwardedFor;
+    if (name === "x-client-latlong") return this.latlong;
+    let value: string | undefined;
+    for (let line = this.#headers; line < this.end - 2; line = this.#text.indexOf("\n", line) + 1) {
+      const colon = line + name.length;
+      if (this.#text.charCodeAt(colon) !== colonCode || !is(this.#text, line, name)) continue;
+      value = joined(value, trimmed(this.#text, colon, this.#text.indexOf("\r", line)));
     }
+    return value;
   }
 }
 
