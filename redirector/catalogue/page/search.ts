@@ -104,24 +104,47 @@ export class Listing {
     this.#lower = this.#text.toLowerCase();
   }
 
-  /** Finds up to `most` lines that have all words: first those with a tag, name or digest that is the longest word, then begins so. */
+  /**
+   * Finds up to `most` lines that have all words: first those that have the longest word as a tag, name or digest, then those where one
+   * begins so, then all others.
+   */
   find({ words }: Query, most: number): LineHits {
     const rarest = [...words].sort((a, b) => b.length - a.length)[0];
     if (rarest === undefined) return { lines: [], more: false };
+    // Most words are rare: one look through the text finds all lines. Of a common one the best have to be looked for.
+    const found = this.#scan([rarest], words, common);
+    const ranked = found.size < common ? this.#rank(found, rarest) : this.#scan(this.#needles(rarest), words, most + 1);
+    const lines = [...ranked].slice(0, most).map((start) => readLine(this.#text.slice(start, this.#end(start)), words));
+    return { lines, more: ranked.size > most };
+  }
+
+  /** A word as what stands in a line, the best first. */
+  #needles(word: string): string[] {
+    return [`\t${word}\t`, `\t${word}\n`, `\tsha256:${word}`, `\t${word}`, word];
+  }
+
+  /** The starts of the lines that have all words, those with the first needle first, until there are so many. */
+  #scan(needles: readonly string[], words: readonly string[], most: number): Set<number> {
     const starts = new Set<number>();
-    const needles = [`\t${rarest}\t`, `\t${rarest}\n`, `\tsha256:${rarest}`, `\t${rarest}`, rarest];
     for (const needle of needles) {
-      for (let at = this.#lower.indexOf(needle); at >= 0; ) {
+      for (let at = this.#lower.indexOf(needle); at >= 0 && starts.size < most; ) {
         const start = this.#lower.lastIndexOf("\n", at) + 1;
         const end = this.#end(start);
-        if (this.#matches(start, end, words)) {
-          if (starts.size === most && !starts.has(start)) return { lines: this.#lines(starts, words), more: true };
-          starts.add(start);
-        }
+        if (this.#matches(start, end, words)) starts.add(start);
         at = this.#lower.indexOf(needle, Math.max(end, at + 1));
       }
     }
-    return { lines: this.#lines(starts, words), more: false };
+    return starts;
+  }
+
+  #rank(starts: ReadonlySet<number>, word: string): Set<number> {
+    const needles = this.#needles(word);
+    const rankOf = (start: number): number => {
+      const line = this.#lower.slice(start, this.#end(start) + 1);
+      return needles.findIndex((needle) => line.includes(needle));
+    };
+    const ranked = [...starts].map((start) => [rankOf(start), start] as const);
+    return new Set(ranked.sort(([a], [b]) => a - b).map(([, start]) => start));
   }
 
   #end(start: number): number {
@@ -135,11 +158,10 @@ export class Listing {
     const line = this.#lower.slice(this.#lower.indexOf("\t", start), end);
     return words.every((word) => line.includes(word));
   }
-
-  #lines(starts: Iterable<number>, words: readonly string[]): Line[] {
-    return [...starts].map((start) => readLine(this.#text.slice(start, this.#end(start)), words));
-  }
 }
+
+/** From so many lines on a word is common. */
+const common = 1000;
 
 function readLine(text: string, words: readonly string[]): Line {
   const [kind, project = "", name = "", digest = "", ...tags] = text.split("\t");

@@ -164,6 +164,21 @@ test("no more than asked for, and whether there is more", () => {
   assert.equal(listing.find(readQuery("v1.0.1", host), 4).more, false);
 });
 
+test("a word that thousands of lines have: the one that has it as a tag comes first all the same", () => {
+  const many = Array.from({ length: 5000 }, (_, at) => `image\tp\tp/tool-${at}\t${digest("0")}\tv1.0.${at}`);
+  many.push(`image\tp\tp/wanted\t${digest("9")}\tv1`);
+  const large = new Listing(`${many.join("\n")}\n`);
+  const hits = large.find({ words: ["v1"] }, 3);
+  assert.deepEqual(
+    hits.lines.map((line) => line.kind === "image" && line.tag),
+    ["v1", "v1.0.0", "v1.0.1"],
+  );
+  assert.equal(hits.more, true);
+  assert.equal(large.find({ words: ["v1"] }, 5001).lines.length, 5001);
+  assert.equal(large.find({ words: ["v1"] }, 5001).more, false);
+  assert.deepEqual(large.find({ words: ["wanted", "v1"] }, 3).lines.length, 1);
+});
+
 test("searching as a whole finds what searching line by line finds", () => {
   const word = fc.constantFrom("v1", "v1.0.1", "tool", "a", "b/image", "sha256:2", "4444", "abc", "binaries", "\u00e4");
   fc.assert(
