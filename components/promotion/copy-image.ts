@@ -110,8 +110,7 @@ async function look(copy: Copy, run: ImagesRun): Promise<Place[]> {
 }
 
 async function lookAt({ image, digest, tags, damaged }: Copy, mirror: ImageMirrorRun, run: ImagesRun): Promise<Place> {
-  const lookup = mirror.lookup(image);
-  const [present, ...actual] = await Promise.all([lookup.has(digest), ...tags.map((tag) => lookup.tag(tag))]);
+  const { has: present, tagged: actual } = await mirror.lookup(image).find(digest, tags);
   const toSet: string[] = [];
   const there: string[] = [];
   tags.forEach((tag, index) => {

@@ -13,11 +13,26 @@ export class ImageLookup {
   readonly #at: Remote;
   readonly #questions: number;
   #list: Promise<TagList | undefined> | undefined;
+  #tags: ReadonlyMap<string, Digest | undefined> | undefined;
 
   /** @param questions how many there will be, about. */
   constructor(at: Remote, questions: number) {
     this.#at = at;
     this.#questions = questions;
+  }
+
+  /**
+   * Whether the digest is there, and which digest each of the tags has.
+   * @returns the digests of the tags in their order; undefined: there is no such tag.
+   */
+  async find(digest: Digest, tags: readonly string[]): Promise<{ has: boolean; tagged: (Digest | undefined)[] }> {
+    if (!(await this.list())) {
+      const [has, ...tagged] = await Promise.all([this.has(digest), ...tags.map((tag) => this.tag(tag))]);
+      return { has, tagged };
+    }
+    const tagged = await Promise.all(tags.map((tag) => this.tag(tag)));
+    // A tag on it proves it; the list has told which tags are worth a question.
+    return { has: tagged.includes(digest) || (await this.has(digest)), tagged };
   }
 
   /** Whether the digest is there. */
@@ -31,9 +46,12 @@ export class ImageLookup {
   /** The digest that a tag has there; undefined: there is no such tag. */
   async tag(tag: string): Promise<Digest | undefined> {
     const list = await this.list();
-    if (list?.unknown) return undefined;
-    if (list && !list.truncated && !list.tags.includes(tag)) return undefined;
-    for (const [digest, { tags }] of list?.manifests ?? []) if (tags.includes(tag)) return digest;
+    if (list) {
+      this.#tags ??= digestsOf(list);
+      const listed = this.#tags.get(tag);
+      if (listed !== undefined) return listed;
+      if (!list.truncated && !this.#tags.has(tag)) return undefined;
+    }
     return (await headManifest(this.#at, tag))?.digest;
   }
 
@@ -43,4 +61,11 @@ export class ImageLookup {
     this.#list ??= listTags(this.#at, 1 + Math.ceil(this.#questions / questionsPerPage));
     return this.#list;
   }
+}
+
+/** The tags that are listed, with their digests where the list has those. */
+function digestsOf({ tags, manifests }: TagList): Map<string, Digest | undefined> {
+  const digests = new Map<string, Digest | undefined>(tags.map((tag) => [tag, undefined]));
+  for (const [digest, manifest] of manifests ?? []) for (const tag of manifest.tags) digests.set(tag, digest);
+  return digests;
 }

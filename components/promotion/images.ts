@@ -30,7 +30,7 @@ export interface ImagePromotionOptions extends TransportOptions {
 /** Digests under way at a time, over all projects of the process: enough to fill a network with 50 ms of round trip. */
 const digestsAtATime = 64;
 /** Bytes of small blobs in memory at a time. */
-const memory = 64 * 1024 * 1024;
+const memory = 32 * 1024 * 1024;
 /** Large blobs under way at a time. */
 const streams = 12;
 
