@@ -1,6 +1,6 @@
 /** How the rehearsal has its engine, its servers and its independent client: found on this machine, or built once (go.mod here). */
 import { execFile } from "node:child_process";
-import { chmod, mkdir, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -80,9 +80,13 @@ export function languageHostEnvironment(): Record<string, string> {
 async function installLanguageHost(folder: string): Promise<void> {
   const path = join(folder, "pulumi-language-nodejs");
   const script = `#!/bin/sh\nexec "\${ARTIFACTS_NODE:?run the engine by npm run pulumi}" "$ARTIFACTS_LANGUAGE_HOST" "$@"\n`;
+  if ((await readFile(path, "utf8").catch(() => undefined)) === script) return;
+  // Put in place whole: another run may be starting it, and a file that is open for writing can't be executed.
   await mkdir(folder, { recursive: true });
-  await writeFile(path, script);
-  await chmod(path, 0o755);
+  const scratch = `${path}.${process.pid}`;
+  await writeFile(scratch, script, { mode: 0o755 });
+  await chmod(scratch, 0o755);
+  await rename(scratch, path);
 }
 
 /** Set for a CLI that is asked for its version. */
