@@ -11,7 +11,7 @@ import { k8sSize } from "../bench/generate-manifests.ts";
 import { findChromium, startChromium } from "./chromium.ts";
 import { generateCatalogue } from "./full-scale.ts";
 import { builtAssets, startSite, type TestSite } from "./site.ts";
-import { newVisitor, shows, type Visitor } from "./visitor.ts";
+import { newVisitor, openedText, shows, type Visitor } from "./visitor.ts";
 
 const chromium = findChromium();
 const small = {
@@ -83,7 +83,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     await shows(page, "kubernetes/kube-0");
     const opened = page.locator("details[open]");
     assert.equal(await opened.count(), 1);
-    assert.match((await opened.textContent()) ?? "", new RegExp(second!.digest));
+    assert.match(await openedText(page), new RegExp(second!.digest));
     assert.equal(await page.title(), `kubernetes/kube-0:${second!.tags[0]} \u2013 ${new URL(site.origin).host}`);
     await page.goBack();
     await shows(page, "kubernetes");
@@ -96,7 +96,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     const { page } = await visit(`${image}@${third.digest}`);
     await page.locator("details[open]").waitFor();
     assert.equal(new URL(page.url()).pathname, `${image}@${third.digest}`);
-    assert.match((await page.locator("details[open]").textContent()) ?? "", new RegExp(third.digest));
+    assert.match(await openedText(page), new RegExp(third.digest));
   });
 
   test("a version that is not there is told, beside those that are", async () => {
@@ -142,7 +142,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     await box.fill(file.sha256);
     await page.locator(".rows a").click();
     await shows(page, /^kops/);
-    assert.match((await page.locator("details[open]").textContent()) ?? "", new RegExp(file.sha256));
+    assert.match(await openedText(page), new RegExp(file.sha256));
     await page.reload();
     await page.locator("details[open]").waitFor();
   });
@@ -269,7 +269,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     await page.getByRole("link", { name: "kubernetes/kube-0", exact: true }).click();
     await shows(page, "kubernetes/kube-0");
     await page.locator("summary").first().click();
-    assert.match((await page.locator("details[open]").textContent()) ?? "", new RegExp(after[0]!.digest));
+    assert.match(await openedText(page), new RegExp(after[0]!.digest));
     site.objects.clear();
     for (const [key, value] of before) site.objects.set(key, value);
     assert.deepEqual(
@@ -366,7 +366,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
       await page.getByRole("searchbox", { name: /Search/ }).fill(wanted.digest.slice(7, 23));
       await page.getByRole("link", { name: `${last.repository}:${wanted.tags[0]}`, exact: true }).click();
       await shows(page, last.repository);
-      assert.match((await page.locator("details[open]").textContent()) ?? "", new RegExp(wanted.digest));
+      assert.match(await openedText(page), new RegExp(wanted.digest));
       assert.equal(await page.locator(".versions details").count(), 100);
     } finally {
       await big.stop();

@@ -51,3 +51,8 @@ export async function newVisitor(
 export async function shows(page: Page, heading: string | RegExp): Promise<void> {
   await page.getByRole("heading", { level: 1, name: heading }).waitFor({ state: "attached" });
 }
+
+/** The text of the version or file that is open. Its inside is made when it opens, a moment after the click. */
+export async function openedText(page: Page): Promise<string> {
+  return (await page.locator("details[open]:has(.inside)").textContent()) ?? "";
+}
