@@ -1,4 +1,4 @@
-import { addImage, type Images, linesOf, readImageLines } from "./image-lines.ts";
+import { addImage, type Images, type ImagesBuilder, linesOf, readImageLines } from "./image-lines.ts";
 import type { ImagesRequest, Incomplete, Previous } from "./request.ts";
 
 /** What a mirror is believed to hold before it is asked. */
@@ -75,20 +75,31 @@ function placesOf({ mirrors, layerMirrors }: ImagesRequest): [string, string][] 
   ];
 }
 
-/** The lines that were wanted, corrected by what is known to differ. */
+/**
+ * The lines that were wanted, corrected by what is known to differ. A digest that nobody asked for may be there in part: a run that died brought
+ * it, or somebody's hand.
+ */
 function correct(text: string, differs: Incomplete[string], mirror: string): Belief {
-  if (differs === "") return { held: readImageLines(text), parts: new Map() };
+  const asked = readImageLines(text);
+  if (differs === "") return { held: asked, parts: new Map() };
   const lines = new Set(text.split("\n"));
+  const extra: string[] = [];
   const damaged: string[] = [];
   for (const line of differs.split("\n")) {
     const rest = line.slice(2);
     if (line.startsWith("+ ")) lines.delete(rest);
-    else if (line.startsWith("- ")) lines.add(rest);
+    else if (line.startsWith("- ")) extra.push(rest);
     else if (line.startsWith("~ ")) damaged.push(rest);
     else if (line !== "") throw new Error(`"${line}" in the record of ${mirror} begins with none of "+ ", "- ", "~ "`);
   }
-  const held = readImageLines([...lines].join("\n"));
-  const parts = readImageLines(damaged.join("\n"));
+  const held = readImageLines([...lines, ...extra].join("\n"));
+  const parts: ImagesBuilder = new Map();
+  for (const [image, digests] of readImageLines(damaged.join("\n"))) {
+    for (const digest of digests.keys()) addImage(parts, image, digest);
+  }
+  for (const [image, digests] of readImageLines(extra.join("\n"))) {
+    for (const digest of digests.keys()) if (!asked.get(image)?.has(digest)) addImage(parts, image, digest);
+  }
   for (const [image, digests] of parts) for (const digest of digests.keys()) addImage(held, image, digest);
   return { held, parts };
 }

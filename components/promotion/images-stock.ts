@@ -111,32 +111,47 @@ async function readHolding(at: Remote, wanted: ReadonlySet<Digest>, tagsWanted: 
       }),
     );
   }
-  await placeConventional(at, wanted, conventional, digests, found);
+  await placeConventional(at, list, conventional, digests, found);
   const held = [...wanted].filter((digest) => digests.has(digest));
   const attached = list.manifests ? cosignOnly(conventional, digests) : await findAttachments(at, held, list);
   return { at, digests, attached, listed: list.manifests && listedIn(list.manifests) };
 }
 
-/** Tags that name a digest by convention belong to it, if it is wanted or a wanted index lists it; any other is somebody's tag. */
+/**
+ * Tags that name a digest by convention belong to it if it is there, if what is there lists it, or if it is what another such tag is on.
+ * A digest that is there only under its own name is told by what is attached to it: a run that died has left it. Any other
+ * tag is somebody's.
+ */
 async function placeConventional(
   at: Remote,
-  wanted: ReadonlySet<Digest>,
+  list: TagList,
   conventional: readonly { tag: string; digest: Digest; subject: Digest }[],
   digests: ReadonlyMap<Digest, unknown>,
   found: (digest: Digest) => Set<string>,
 ): Promise<void> {
-  const others = conventional.filter(({ subject }) => !wanted.has(subject));
-  if (others.length === 0) return;
-  const ours = new Set(wanted);
-  const held = [...wanted].filter((digest) => digests.has(digest));
-  const trees = await Promise.allSettled(held.map((digest) => readTree([at], digest)));
+  const ours = new Set(digests.keys());
+  const strangers = () => {
+    for (let before = -1; before !== ours.size; ) {
+      before = ours.size;
+      for (const { digest, subject } of conventional) if (ours.has(subject)) ours.add(digest);
+    }
+    return conventional.filter(({ subject }) => !ours.has(subject));
+  };
+  if (strangers().length === 0) return;
+  const trees = await Promise.allSettled([...digests.keys()].map((digest) => readTree([at], digest)));
   at.signal.throwIfAborted();
   for (const tree of trees) {
     if (tree.status === "fulfilled") for (const { digest } of tree.value.manifests) ours.add(digest);
   }
-  // An attachment's own signature: its subject is what a tag of ours names.
-  for (const { digest, subject } of conventional) if (ours.has(subject)) ours.add(digest);
-  for (const { tag, digest, subject } of others) if (!ours.has(subject)) found(digest).add(tag);
+  await all(
+    [...new Set(strangers().map(({ subject }) => subject))].map(async (subject) => {
+      const isThere = list.manifests ? list.manifests.has(subject) : (await headManifest(at, subject)) !== undefined;
+      if (!isThere) return;
+      found(subject);
+      ours.add(subject);
+    }),
+  );
+  for (const { tag, digest } of strangers()) found(digest).add(tag);
 }
 
 function cosignOnly(

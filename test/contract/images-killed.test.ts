@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, it } from "node:test";
 import { imagePromotion } from "../../components/promotion/images.ts";
-import type { ImagesRequest, Previous } from "../../components/promotion/request.ts";
+import type { ImagesRequest, Outcome, Previous } from "../../components/promotion/request.ts";
 import {
   head,
   inspect,
@@ -132,6 +132,20 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       return lines;
     }
 
+    /** What the next run is told, in turn: after kill -9 what the state had before; after ^C what the run returned; after kill -9 and a refresh. */
+    async function knownAfter(
+      at: number,
+      { request, old }: Staged,
+      { incomplete }: Outcome,
+      next: ReturnType<typeof mortal>,
+    ): Promise<Previous<ImagesRequest>> {
+      if (at % 3 === 0) return old;
+      if (at % 3 === 1) return { request, incomplete };
+      const stock = await next.promotion.takeStock(old.request, next.context);
+      assert.deepEqual(stock.failures, []);
+      return { request: old.request, incomplete: stock.incomplete };
+    }
+
     const whole = await stage();
     const counter = mortal(Number.POSITIVE_INFINITY);
     await counter.promotion.promote(whole.request, whole.old, counter.context);
@@ -147,9 +161,8 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       await killed.promotion.close();
       if (outcome.failures.length === 0) continue; // there were fewer requests this time
       assert.match(outcome.failures.join("\n"), /stopped before it was finished/);
-      // kill -9: the state is that of before. ^C: it is what the run returned.
-      const known = at % 2 === 0 ? staged.old : { request: staged.request, incomplete: outcome.incomplete };
       const next = mortal(Number.POSITIVE_INFINITY);
+      const known = await knownAfter(at, staged, outcome, next);
       const there = await present(staged);
       const resumed = await next.promotion.promote(staged.request, known, next.context);
       await next.promotion.close();

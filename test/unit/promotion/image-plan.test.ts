@@ -113,6 +113,19 @@ describe("plan of images", () => {
     ]);
   });
 
+  it("what a refresh found and nobody had asked for is looked at again when it is wanted: a run that died left it", () => {
+    const known = after(`app:old ${b}\n`, { two: `- app:v1 ${a}\n` });
+    const plan = planImages(requestOf(`app:old ${b}\napp:v1 ${a}\n`), known);
+    assert.deepEqual(
+      plan.copies.map(({ digest, mirrors, damaged, holders }) => ({ digest, mirrors, damaged, holders })),
+      [{ digest: a, mirrors: ["one", "two"], damaged: ["two"], holders: [] }],
+    );
+    assert.deepEqual(printed(`app:old ${b}\n`, known), [`remove tag app:v1 from two`, `remove app@${a} from two`]);
+    // Another tag of what was promoted is no such thing.
+    const tagged = after(`app:old ${b}\n`, { two: `- app:new ${b}\n` });
+    assert.deepEqual(printed(`app:old ${b}\napp:new ${b}\n`, tagged), [`tag app@${b} as new in one`]);
+  });
+
   it("a promoted tag must not move, unless it is declared mutable", () => {
     const before = after(`app:v1 ${a}\napp:latest ${a}\n`);
     const { errors } = planImages(requestOf(`app:v1 ${b}\napp:latest ${b}\n`), before);
