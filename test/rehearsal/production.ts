@@ -5,7 +5,12 @@ import { createHash } from "node:crypto";
 import { glob, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { ListObjectsV2Command, ListObjectVersionsCommand, S3Client } from "@aws-sdk/client-s3";
+import {
+  ListObjectsV2Command,
+  ListObjectVersionsCommand,
+  type ListObjectVersionsCommandOutput,
+  S3Client,
+} from "@aws-sdk/client-s3";
 import type { DemoProject } from "../../local/seed/demo-project.ts";
 import { peerPath } from "../tools/tools.ts";
 import type { CloudResource, Drill } from "./drill.ts";
@@ -56,13 +61,40 @@ export async function assertProduction(
   const registries = imageMirrors(resources);
   const buckets = fileMirrors(drill, resources);
   assert.deepEqual({ images: registries.length, files: buckets.length }, mirrors, "mirrors");
-  const layers = await Promise.all(registries.map((registry) => assertImages(registry, wanted)));
+  const [layers] = await Promise.all(registries.map((registry) => assertImages(registry, wanted)));
+  await Promise.all([
+    assertFiles(drill, wanted),
+    ...buckets.filter(({ cloud }) => cloud === "aws").map((bucket) => assertLayers(bucket, layers!)),
+  ]);
+}
+
+/** Every file mirror holds exactly the wanted files. */
+export async function assertFiles(drill: Drill, { files }: Wanted): Promise<void> {
+  const keys = [...files.keys()].map((path) => `binaries/${path}`).sort();
   await Promise.all(
-    buckets.map(async (bucket) => {
-      await assertFiles(bucket, wanted);
-      if (bucket.cloud === "aws") await assertLayers(bucket, layers[0]!);
+    fileMirrors(drill, await drill.resources()).map(async ({ name, url, list }) => {
+      assert.deepEqual(await list("binaries/"), keys, name);
+      await Promise.all([...files].map(([path, hex]) => assertContent(`${url}/binaries/${path}`, `sha256:${hex}`)));
     }),
   );
+}
+
+/** Clients on two continents get an image and a file from the site itself, whole. */
+export async function assertServed(drill: Drill, { images, files }: Wanted): Promise<void> {
+  const site = await drill.control.site("artifacts.example.org");
+  const [[image, tags]] = images as unknown as [[string, ReadonlyMap<string, string>]];
+  const [tag, digest] = [...tags].find(([name]) => !name.startsWith("sha256-"))!;
+  const [path, hex] = [...files][0]!;
+  for (const place of ["40.71,-74.01", "52.52,13.40"]) {
+    for (const [url, wanted] of [
+      [`${site}/v2/${image}/manifests/${tag}`, digest],
+      [`${site}/binaries/${path}`, `sha256:${hex}`],
+    ] as const) {
+      const way = await fetch(url, { redirect: "manual", headers: { accept: "*/*", "x-rehearsal-client": place } });
+      assert.equal(way.status, 307, `${url}: ${await way.text()}`);
+      await assertContent(way.headers.get("location")!, wanted);
+    }
+  }
 }
 
 interface Registry {
@@ -79,40 +111,61 @@ interface Bucket {
   list(prefix: string): Promise<string[]>;
 }
 
-/**
- * The physical copy of all content in the mirrors, by its place: the file of a registry, the generation or version of an object. Writing the same
- * content again makes another.
- */
-export async function copies(drill: Drill): Promise<ReadonlyMap<string, string>> {
+/** One physical copy of some content. */
+export interface PhysicalCopy {
+  /** Of the file of a registry, or the generation or version of an object: writing the same content again makes another. */
+  readonly identity: string;
+  readonly size: number;
+}
+
+/** All copies in the mirrors that the promotions make, by place. */
+export async function copies(drill: Drill): Promise<ReadonlyMap<string, PhysicalCopy>> {
   const resources = await drill.resources();
-  const found = new Map<string, string>();
+  const found = new Map<string, PhysicalCopy>();
   for (const { region, uri } of imageMirrors(resources)) {
     const repository = join(drill.place.folder, "cloud/registries", region, uri.slice(uri.indexOf("/") + 1));
     for await (const file of glob("**/blobs/sha256/*", { cwd: repository })) {
-      const { ino, mtimeNs } = await stat(join(repository, file), { bigint: true });
-      found.set(`${region}/${file}`, `${ino} ${mtimeNs}`);
+      const { ino, mtimeNs, size } = await stat(join(repository, file), { bigint: true });
+      found.set(`${region}/${file}`, { identity: `${ino} ${mtimeNs}`, size: Number(size) });
     }
   }
   for (const { cloud, name } of fileMirrors(drill, resources)) {
-    for (const [key, version] of cloud === "gcp" ? await gcsGenerations(drill, name) : await s3Versions(drill, name)) {
-      found.set(`${name}/${key}`, version);
+    for (const [key, copy] of cloud === "gcp" ? await gcsGenerations(drill, name) : await s3Versions(drill, name)) {
+      found.set(`${name}/${key}`, copy);
     }
   }
   return found;
 }
 
-async function gcsGenerations(drill: Drill, bucket: string): Promise<[string, string][]> {
-  const answer = await fetch(`${drill.cloud.endpoints.gcs}/storage/v1/b/${bucket}/o?prefix=binaries/`);
-  const { items = [] } = (await answer.json()) as { items?: { name: string; generation: string }[] };
-  return items.map(({ name, generation }) => [name, generation]);
+async function gcsGenerations(drill: Drill, bucket: string): Promise<[string, PhysicalCopy][]> {
+  const answer = await fetch(`${drill.cloud.endpoints.gcs}/storage/v1/b/${bucket}/o?prefix=binaries/&maxResults=1000`);
+  const list = (await answer.json()) as {
+    items?: { name: string; generation: string; size: string }[];
+    nextPageToken?: string;
+  };
+  assert.equal(list.nextPageToken, undefined, "one page of objects is enough for a drill");
+  return (list.items ?? []).map(({ name, generation, size }) => [name, { identity: generation, size: Number(size) }]);
 }
 
-async function s3Versions(drill: Drill, bucket: string): Promise<[string, string][]> {
+async function s3Versions(drill: Drill, bucket: string): Promise<[string, PhysicalCopy][]> {
   const client = s3Client(drill, "us-east-1");
   try {
-    const { Versions = [], IsTruncated } = await client.send(new ListObjectVersionsCommand({ Bucket: bucket }));
-    assert.ok(!IsTruncated, "one page of versions is enough for a drill");
-    return Versions.filter(({ IsLatest }) => IsLatest).map(({ Key = "", VersionId = "" }) => [Key, VersionId]);
+    const found: [string, PhysicalCopy][] = [];
+    let page: ListObjectVersionsCommandOutput | undefined;
+    do {
+      page = await client.send(
+        new ListObjectVersionsCommand({
+          Bucket: bucket,
+          KeyMarker: page?.NextKeyMarker,
+          VersionIdMarker: page?.NextVersionIdMarker,
+        }),
+      );
+      for (const { IsLatest, Key = "", VersionId = "", Size = 0 } of page.Versions ?? []) {
+        // The catalogue is written anew when what it tells has changed.
+        if (IsLatest && !Key.startsWith("catalog/")) found.push([Key, { identity: VersionId, size: Size }]);
+      }
+    } while (page.IsTruncated);
+    return found;
   } finally {
     client.destroy();
   }
@@ -202,12 +255,6 @@ async function readWhole(base: string, reference: string, digest: string): Promi
   return [...own, ...below.flat()];
 }
 
-async function assertFiles(bucket: Bucket, { files }: Wanted): Promise<void> {
-  const keys = [...files.keys()].map((path) => `binaries/${path}`).sort();
-  assert.deepEqual(await bucket.list("binaries/"), keys, bucket.name);
-  await Promise.all([...files].map(([path, hex]) => assertContent(`${bucket.url}/binaries/${path}`, `sha256:${hex}`)));
-}
-
 async function assertLayers(bucket: Bucket, digests: ReadonlySet<string>): Promise<void> {
   const keys = [...digests].map((digest) => `containers/images/${digest}`).sort();
   assert.deepEqual(await bucket.list("containers/images/"), keys, bucket.name);
@@ -215,7 +262,7 @@ async function assertLayers(bucket: Bucket, digests: ReadonlySet<string>): Promi
 }
 
 async function assertContent(url: string, digest: string): Promise<void> {
-  const answer = await fetch(url);
+  const answer = await fetch(url, { headers: { accept: "*/*" } });
   assert.equal(answer.status, 200, url);
   assert.equal(sha256(Buffer.from(await answer.arrayBuffer())), digest, url);
 }

@@ -1,0 +1,107 @@
+/** The runbook of README.md, "When something is lost": regions and the cloud project, lost for real, with nothing left in staging. */
+import assert from "node:assert/strict";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { type DemoArtifacts, makeArtifacts } from "../../local/seed/artifacts.ts";
+import { type CloudResource, Drill } from "./drill.ts";
+import { assertFiles, assertProduction, assertServed, type Wanted, wantedOf } from "./production.ts";
+
+describe("recovery of places", { timeout: 15 * 60_000 }, () => {
+  let drill: Drill;
+  let artifacts: DemoArtifacts;
+  let wanted: Wanted;
+  const configure = (settings: Record<string, unknown> = {}) =>
+    drill.configure("manifests", { "artifacts:protection": true, ...settings });
+
+  before(async () => {
+    [drill, artifacts] = await Promise.all([Drill.open(), makeArtifacts()]);
+    wanted = wantedOf(artifacts.projects);
+    await configure();
+    await drill.stage(artifacts);
+    await drill.run("pulumi up");
+    await drill.emptyStaging();
+    await assertProduction(drill, wanted);
+    await assertServed(drill, wanted);
+  });
+  after(() => drill.end());
+
+  it("regions lost: refresh, then up, fills them from those that are left", async () => {
+    await drill.lose(inRegions(await drill.resources(), ["europe-west1", "us-east-1"]));
+    await assert.rejects(assertProduction(drill, wanted), "something is missing");
+    await drill.run("pulumi refresh");
+    await drill.run("pulumi up");
+    await assertProduction(drill, wanted);
+    await assertServed(drill, wanted);
+  });
+
+  it("the canonical region lost: filled from the others, which were filled from it", async () => {
+    await drill.lose(inRegions(await drill.resources(), ["us-central1"]));
+    await drill.run("pulumi refresh");
+    await drill.run("pulumi up");
+    await drill.run("pulumi preview --expect-no-changes");
+    await assertProduction(drill, wanted);
+    await assertServed(drill, wanted);
+  });
+
+  it("a region is taken off in two runs, and comes back with one line, filled from the rest", async () => {
+    const [left, retiring] = ["us-central1", "europe-west1"];
+    await configure({ "artifacts:gcpRegions": [left] });
+    assert.match(await drill.refused("pulumi up"), /protected/, "not in one run");
+    await configure({ "artifacts:retiringRegions": [retiring] });
+    await drill.run("pulumi up");
+    await assertServed(drill, wanted);
+    await configure({ "artifacts:gcpRegions": [left] });
+    await drill.run("pulumi up");
+    await assertProduction(drill, wanted, { images: 1, files: 2 });
+    await assertServed(drill, wanted);
+    assert.deepEqual(
+      (await drill.resources()).filter(({ id }) => id.includes(retiring)),
+      [],
+    );
+
+    await configure();
+    await drill.run("pulumi up");
+    await assertProduction(drill, wanted);
+    await drill.run("pulumi preview --expect-no-changes");
+  });
+
+  it("the project in Google Cloud lost, state and staging with it: a new one is filled from AWS, and by those who push again", async () => {
+    await drill.lose(({ type }) => type.startsWith("gcp:"));
+    await rm(join(drill.place.folder, "state/.pulumi"), { recursive: true });
+    const project = "rehearsal-artifacts-2";
+    await configure({ "gcp:project": project });
+    await drill.run("pulumi stack init local --no-select");
+
+    const adopted = await drill.refused("npm run adopt"); // the images are nowhere any more
+    const diagnostics = adopted.split("Diagnostics:").at(-1)!;
+    for (const { name } of artifacts.projects) {
+      assert.match(
+        diagnostics,
+        new RegExp(`${name}@sha256:\\w+: images-us-central1, .* is not in .*/staging-${name}/`),
+      );
+    }
+    await assertFiles(drill, wanted);
+
+    await drill.stage(artifacts, project);
+    await drill.run("pulumi up");
+    await assertProduction(drill, wanted);
+    await assertServed(drill, wanted);
+    await drill.run("pulumi preview --expect-no-changes");
+    await drill.run("pulumi refresh --preview-only --expect-no-changes");
+  });
+});
+
+/** All that is in these regions, or in a bucket there. */
+function inRegions(
+  resources: readonly CloudResource[],
+  regions: readonly string[],
+): (resource: CloudResource) => boolean {
+  const isThere = ({ id, inputs }: CloudResource): boolean =>
+    regions.some(
+      (region) =>
+        id.includes(region) || [inputs["location"], inputs["region"]].some((at) => String(at).toLowerCase() === region),
+    );
+  const buckets = new Set(resources.filter((one) => one.type.endsWith(":Bucket") && isThere(one)).map(({ id }) => id));
+  return (resource) => isThere(resource) || buckets.has(String(resource.inputs["bucket"]));
+}
