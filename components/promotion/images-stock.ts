@@ -1,5 +1,5 @@
 import { type Attachment, findAttachments, subjectOfTag } from "./attachments.ts";
-import { difference } from "./belief.ts";
+import { type Belief, difference } from "./belief.ts";
 import { addImage, type Images, type ImagesBuilder, readImageLines, writeImageLines } from "./image-lines.ts";
 import { readTree } from "./image-tree.ts";
 import type { Means } from "./images-run.ts";
@@ -57,8 +57,8 @@ export async function takeStock(request: ImagesRequest, means: Means, context: C
   await Promise.all(
     request.layerMirrors.map(async (mirror) => {
       try {
-        const held = await readLayers(request, mirror, means, context.signal);
-        const differs = difference(new Set([...wanted.keys(), ...held.keys()]), wanted, held, new Map(), true);
+        const { held, parts } = await readLayers(request, mirror, means, context.signal);
+        const differs = difference(new Set([...wanted.keys(), ...held.keys()]), wanted, held, parts, true);
         if (differs !== "") incomplete[mirror.name] = differs;
       } catch (error) {
         fail(mirror.name, error);
@@ -234,13 +234,13 @@ async function compareUntagged(
   }
 }
 
-/** The digests of a project whose layers an S3 mirror has, all of those that are noted. */
+/** The digests of a project that an S3 mirror has notes of; in part, where it lacks a layer that is noted. */
 async function readLayers(
   request: ImagesRequest,
   { bucket: bucketName, region }: LayerMirror,
   means: Means,
   signal: AbortSignal,
-): Promise<Images> {
+): Promise<Belief> {
   const bucket = means.bucket(request.storage, bucketName, region);
   const keys = (prefix: string) =>
     means.keys(bucket, prefix, signal).catch((error: unknown): string[] => {
@@ -259,12 +259,13 @@ async function readLayers(
     needed.push(`sha256:${layer}`);
   }
   const held: ImagesBuilder = new Map();
+  const parts: ImagesBuilder = new Map();
   for (const [use, needed] of notes) {
     const [image, digest] = use.split("@") as [string, string];
-    if (!needed.every((layer) => layers.has(layer))) continue;
     addImage(held, image, digest);
+    if (!needed.every((layer) => layers.has(layer))) addImage(parts, image, digest);
   }
-  return held;
+  return { held, parts };
 }
 
 /** The wanted lines as they look when what differs in any mirror is shown. */

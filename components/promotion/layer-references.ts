@@ -28,8 +28,8 @@ const locks = new KeyedLock();
 /**
  * Layers are shared by all images of all projects, so an S3 mirror holds, beside each layer, one empty object for each promoted
  * digest that needs it: `containers/references/<layer hex>/<project>/<image>/<digest hex>`. It is written before the layer
- * and removed before it, and a layer goes only when the last one is gone. So a removal needs to know of no other project, and whatever
- * moment a run dies at, no layer is lost that is needed: the worst that stays is one that is not.
+ * and struck after it, and a layer goes only with the last one. So a removal needs to know of no other project, and at whatever
+ * moment a run dies, no layer is there that nobody has noted: a refresh finds all that it left half done.
  */
 export class LayerReferences {
   readonly #bucket: Bucket;
@@ -52,13 +52,20 @@ export class LayerReferences {
     });
   }
 
-  /** Strikes a note, and removes the layer if it was the last. */
+  /** Strikes a note; if it is the last, the layer goes first. */
   async drop(layer: Digest, use: LayerUse): Promise<void> {
     await this.#locked(layer, async () => {
-      await this.#remove(referenceKey(layer, use));
-      for await (const _ of this.#bucket.list(`${referencesPrefix}${hexOf(layer)}/`, this.#signal)) return;
-      await this.#remove(layerKey(layer));
+      const note = referenceKey(layer, use);
+      if (!(await this.#hasNotesBut(note, layer))) await this.#remove(layerKey(layer));
+      await this.#remove(note);
     });
+  }
+
+  async #hasNotesBut(note: string, layer: Digest): Promise<boolean> {
+    for await (const { key } of this.#bucket.list(`${referencesPrefix}${hexOf(layer)}/`, this.#signal)) {
+      if (key !== note) return true;
+    }
+    return false;
   }
 
   /** The layers that a digest is noted to need: reads the list of all notes, for when no registry has its manifest any more. */

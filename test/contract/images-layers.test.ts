@@ -4,7 +4,10 @@ import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { imagePromotion } from "../../components/promotion/images.ts";
+import { LayerReferences } from "../../components/promotion/layer-references.ts";
 import type { Context, ImagesRequest } from "../../components/promotion/request.ts";
+import type { Bucket } from "../../components/promotion/storage/bucket.ts";
+import { openStorage } from "../../components/promotion/storage/storage.ts";
 import { type ObjectStores, startObjectStores } from "./object-stores.ts";
 import { Pusher, sha256, startRegistry, type TestRegistry } from "./registries.ts";
 
@@ -128,11 +131,40 @@ describe("layers in S3", () => {
     const [lost] = await layersIn("layers-a");
     await stores.s3Client.send(new DeleteObjectCommand({ Bucket: "layers-a", Key: `containers/images/${lost}` }));
     const { incomplete } = await promotion.takeStock(request, context);
-    assert.deepEqual(incomplete, { "layers-a": `+ app:v1 ${image.digest}\n` });
+    assert.deepEqual(incomplete, { "layers-a": `~ app@${image.digest}\n` });
     const outcome = await promotion.promote(request, { request, incomplete }, context);
     assert.deepEqual([outcome.failures, outcome.incomplete], [[], {}]);
     assert.equal((await layersIn("layers-a")).length, 3);
     await promotion.remove({ request, incomplete: {} }, context);
+  });
+
+  it("a removal that died at any request: after a refresh the next one leaves nothing", async () => {
+    await stores.makeBucket("s3", "layers-dying");
+    const image = await staging("dying").image({ layers: [randomBytes(1_000), randomBytes(2_000)] });
+    const old = requestOf("dying", `app:v1 ${image.digest}\n`, ["layers-dying"]);
+    const storage = openStorage(old.storage);
+    const bucket = storage.open({ kind: "s3", bucket: "layers-dying", region: "us-east-1" });
+    const use = { project: "dying", image: "app", digest: image.digest };
+    let died = true;
+    let at = 0;
+    while (died) {
+      await promote(old);
+      const references = new LayerReferences(dyingAt(++at, bucket), context.signal);
+      died = false;
+      for (const layer of await layersIn("layers-dying")) {
+        await references.drop(layer, use).catch((error: Error) => {
+          assert.equal(error.message, "died");
+          died = true;
+        });
+      }
+      const { incomplete } = await promotion.takeStock(old, context);
+      const gone = { ...old, images: "" };
+      const outcome = await promotion.promote(gone, { request: old, incomplete }, context);
+      assert.deepEqual([outcome.failures, outcome.incomplete], [[], {}]);
+      assert.deepEqual(await keys("layers-dying", "containers/"), [], `died at request ${at}`);
+    }
+    assert.ok(at > 9, `${at} requests`);
+    await storage.close();
   });
 
   it("a bucket that was lost is drift, and the one made anew is filled", async () => {
@@ -168,3 +200,18 @@ describe("layers in S3", () => {
     assert.deepEqual(Object.keys(outcome.incomplete), ["absent"]);
   });
 });
+
+/** A bucket at which nothing works any more from its nth request on, as when the process that asks it dies. */
+function dyingAt(request: number, bucket: Bucket): Bucket {
+  let asked = 0;
+  return new Proxy(bucket, {
+    get(target, name: keyof Bucket) {
+      const member: unknown = target[name];
+      if (typeof member !== "function") return member;
+      return (...args: unknown[]) => {
+        if (++asked >= request) throw new Error("died");
+        return member.apply(target, args) as unknown;
+      };
+    },
+  });
+}
