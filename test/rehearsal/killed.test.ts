@@ -1,0 +1,127 @@
+/**
+ * `kill -9` of `pulumi up` at random points of a promotion that adds, removes and moves a tag: the next `up` ends in the exact wanted state in
+ * every mirror, and copies nothing that was there. Five points; as many as ARTIFACTS_KILLS says (`npm run drills`: 20). The seed is
+ * ARTIFACTS_SEED, else drawn and printed.
+ */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import { promisify } from "node:util";
+import { projectRoot } from "../../local/tools/rehearsal-folder.ts";
+import { randomOf } from "../bench/generate-manifests.ts";
+import { Drill } from "./drill.ts";
+import { generateProject, promoting, writeProject } from "./generated-project.ts";
+import { assertProduction, copies, type Wanted, wantedOf } from "./production.ts";
+
+const kills = Number(process.env["ARTIFACTS_KILLS"] || 5);
+const seed = Number(process.env["ARTIFACTS_SEED"] || Math.floor(Math.random() * 1_000_000));
+
+describe(`pulumi up, killed at ${kills} random points`, { timeout: 30 * 60_000 }, () => {
+  let drill: Drill;
+  const states: { manifests: string; wanted: Wanted }[] = [];
+  /** Milliseconds from the start to the moment when the promotions begin, and from there to the end. */
+  let beginning = 0;
+  let promotion = 0;
+
+  before(async () => {
+    console.warn(`ARTIFACTS_SEED=${seed} ARTIFACTS_KILLS=${kills}${kills < 20 ? " (all 20: npm run drills)" : ""}`);
+    const [opened, project] = await Promise.all([Drill.open(), generateProject("drill")]);
+    drill = opened;
+    // Each change adds three releases of ten, removes three and keeps four; of files likewise.
+    for (const [name, isPromoted] of [
+      ["old", (index: number) => index < 7],
+      ["new", (index: number) => index >= 3],
+    ] as const) {
+      const manifests = join(drill.place.folder, "manifests", name);
+      const promoted = promoting(project, isPromoted);
+      await writeProject(manifests, promoted);
+      states.push({ manifests, wanted: wantedOf([promoted]) });
+    }
+    await drill.stage({ projects: [project] });
+    await drill.configure(states[0]!.manifests);
+    await drill.run("pulumi up");
+    await assertProduction(drill, states[0]!.wanted);
+
+    await drill.configure(states[1]!.manifests);
+    const start = performance.now();
+    const up = drill.start("pulumi up");
+    await up.prints(begins);
+    beginning = performance.now() - start;
+    assert.equal((await up.ended).code, 0, up.output);
+    promotion = performance.now() - start - beginning;
+    await assertProduction(drill, states[1]!.wanted);
+  });
+  after(() => drill.end());
+
+  const random = randomOf(seed);
+  let halfway = 0;
+  for (let index = 0; index < kills; index++) {
+    // Every fifth anywhere in the run, the others while it promotes.
+    const anywhere = index % 5 === 4;
+    const share = random();
+    it(`${index + 1}: after ${Math.round(share * 100)}% of ${anywhere ? "the run" : "the promotion"}`, async () => {
+      const [from, to] = index % 2 === 0 ? [states[1]!, states[0]!] : [states[0]!, states[1]!];
+      await drill.configure(to.manifests);
+      const up = drill.start("pulumi up");
+      if (anywhere) {
+        await setTimeout(share * (beginning + promotion));
+      } else {
+        await up.prints(begins);
+        await setTimeout(share * promotion);
+      }
+      await up.kill();
+      await orphansEnd();
+      const isIn = (wanted: Wanted) =>
+        assertProduction(drill, wanted).then(
+          () => true,
+          () => false,
+        );
+      if (!(await isIn(from.wanted)) && !(await isIn(to.wanted))) halfway++;
+
+      const held = await copies(drill);
+      await drill.run("pulumi cancel");
+      // The runbook's way now and then: with a refresh first, the next run knows more.
+      if (index % 3 === 2) await drill.run("pulumi refresh --clear-pending-creates");
+      const output = await drill.run("pulumi up");
+      await assertProduction(drill, to.wanted);
+      const now = await copies(drill);
+      for (const [place, copy] of now) {
+        if (held.has(place)) assert.equal(copy.identity, held.get(place)!.identity, `${place} was copied again`);
+      }
+      const missing = [...now].filter(([place]) => !held.has(place)).reduce((sum, [, { size }]) => sum + size, 0);
+      assert.ok(sentBytes(output) <= missing + rounding, `${sentBytes(output)} bytes sent, ${missing} were missing`);
+      await drill.run("pulumi preview --expect-no-changes");
+    });
+  }
+
+  it("some of these left production halfway", (t) => {
+    t.diagnostic(`${halfway} of ${kills} left production between the old state and the new`);
+    assert.ok(halfway >= kills / 5, `${halfway} of ${kills}: the points were not in the middle of anything`);
+  });
+});
+
+/** The engine says that it has called the provider. */
+const begins = /promotion:index:Promoted\w+ drill updating/;
+
+/** Sizes in summaries have one decimal. */
+const rounding = 0.1 * 1024 * 1024;
+
+/** What the promotions say that they sent, by the last line each has printed. */
+function sentBytes(output: string): number {
+  const units: Readonly<Record<string, number>> = { bytes: 1, byte: 1, KiB: 1024, MiB: 1024 ** 2 };
+  const diagnostics = output.split("Diagnostics:").at(-1)!.split("Outputs:")[0]!;
+  const sizes = diagnostics.matchAll(/copied [\d,]+(?:, | \()([\d.,]+) (bytes?|KiB|MiB)/g);
+  return [...sizes].reduce((sum, [, amount, unit]) => sum + Number(amount!.replaceAll(",", "")) * units[unit!]!, 0);
+}
+
+/** After a kill -9 of the CLI, its providers notice within a moment and end: until then they may write. */
+async function orphansEnd(): Promise<void> {
+  const provider = join(projectRoot, "components/promotion/provider/");
+  for (;;) {
+    const { stdout } = await promisify(execFile)("ps", ["-axo", "ppid=,command="]);
+    if (!stdout.split("\n").some((line) => /^\s*1\s/.test(line) && line.includes(provider))) return;
+    await setTimeout(50);
+  }
+}
