@@ -1,5 +1,6 @@
 import type { BlobTarget } from "./blob-target.ts";
 import type { Budget } from "./budget.ts";
+import type { BufferPool } from "./buffer-pool.ts";
 import type { Blob } from "./oci/blobs.ts";
 import { causeOf } from "./oci/errors.ts";
 import type { Remote } from "./oci/remote.ts";
@@ -8,6 +9,8 @@ import type { Remote } from "./oci/remote.ts";
 export interface CopyMeans {
   /** Bytes of blobs that are in memory as a whole. */
   readonly memory: Budget;
+  /** Where that memory comes from. */
+  readonly pool: BufferPool;
   /** Large blobs under way at a time. */
   readonly streams: Budget;
   readonly signal: AbortSignal;

@@ -20,16 +20,17 @@ export async function copyBlob(copy: BlobCopy, means: CopyMeans): Promise<BlobFa
   if (lacking.size === 0) return failures;
   const rest = { ...copy, targets: copy.targets.filter((target) => lacking.has(target)) };
   await (copy.blob.size <= smallBlob
-    ? means.memory.with(copy.blob.size, () => copySmallBlob(rest, failures))
+    ? means.memory.with(copy.blob.size, () => copySmallBlob(rest, failures, means))
     : means.streams.with(1, () => copyLargeBlob(rest, failures, means)));
   means.signal.throwIfAborted();
   return failures;
 }
 
-async function copySmallBlob(copy: BlobCopy, failures: BlobFailures): Promise<void> {
+async function copySmallBlob(copy: BlobCopy, failures: BlobFailures, { pool }: CopyMeans): Promise<void> {
+  const memory = pool.take(copy.blob.size);
   let bytes: Buffer;
   try {
-    bytes = await getBlob(copy.sources, copy.blob);
+    bytes = await getBlob(copy.sources, copy.blob, memory);
   } catch (error) {
     for (const target of copy.targets) failures.set(target, new SourceError(error));
     return;
@@ -38,6 +39,8 @@ async function copySmallBlob(copy: BlobCopy, failures: BlobFailures): Promise<vo
     await target.put(copy.blob, bytes);
     copy.received(target, bytes.length);
   });
+  // After a failure somebody may still be sending from it.
+  if (copy.targets.every((target) => !failures.has(target))) pool.give(memory);
 }
 
 async function each(

@@ -1,5 +1,6 @@
 import pLimit from "p-limit";
 import { Budget } from "./budget.ts";
+import { BufferPool } from "./buffer-pool.ts";
 import { copyImage } from "./copy-image.ts";
 import { isEmptyPlan, planImages } from "./image-plan.ts";
 import { ImagesRun, type Means } from "./images-run.ts";
@@ -43,6 +44,7 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
   const means: Means = {
     transport,
     memory: new Budget(memory),
+    pool: new BufferPool(memory),
     streams: new Budget(streams),
     patience: options.patience ?? 30_000,
     stall: options.stallTimeout ?? 60_000,

@@ -32,9 +32,10 @@ export async function hasBlob(at: Remote, { digest }: Blob): Promise<boolean> {
 
 /**
  * Reads a small blob into memory from the first source that has it, whole and right.
+ * @param into memory for it, of at least its size.
  * @throws the first wrong content if no source has the right one, else the last source's failure.
  */
-export async function getBlob(sources: readonly Remote[], { digest, size }: Blob): Promise<Buffer> {
+export async function getBlob(sources: readonly Remote[], { digest, size }: Blob, into: Buffer): Promise<Buffer> {
   let wrong: unknown;
   let failure: unknown;
   for (const at of sources) {
@@ -42,9 +43,9 @@ export async function getBlob(sources: readonly Remote[], { digest, size }: Blob
     const what = `read blob ${digest} of ${name}`;
     try {
       const url = `/v2/${name}/blobs/${digest}`;
-      const answer = await call(at, { url, what, method: "GET", expect: [200, 404], limit: Math.max(size, 1) });
+      const answer = await call(at, { url, what, method: "GET", expect: [200, 404], limit: size, into });
       if (answer.status === 404) continue;
-      if (answer.body.length === size && digestOf(answer.body) === digest) return answer.body;
+      if (answer.body.length === size && (await digestAside(answer.body)) === digest) return answer.body;
       wrong ??= new WrongContentError(`blob from ${host} is not ${digest}`, at.repository);
     } catch (error) {
       at.signal.throwIfAborted();
@@ -53,6 +54,12 @@ export async function getBlob(sources: readonly Remote[], { digest, size }: Blob
     }
   }
   throw wrong ?? failure ?? absent(digest);
+}
+
+async function digestAside(bytes: Buffer): Promise<Digest> {
+  if (bytes.length < 128 * 1024) return digestOf(bytes);
+  const hash = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
+  return `sha256:${Buffer.from(hash).toString("hex")}`;
 }
 
 function absent(digest: Digest): WrongContentError {

@@ -4,6 +4,7 @@ import { Agent, type Dispatcher } from "undici";
 import { Authorizer, type Scope } from "./authorizer.ts";
 import { applicationDefaultCredentials, type CredentialSource } from "./credentials.ts";
 import { InterruptedError, printable, RegistryError, WrongContentError } from "./errors.ts";
+import { exchange } from "./exchange.ts";
 import { defaultRules, Host, type HostRules, pause } from "./host.ts";
 import type { Repository } from "./repository.ts";
 
@@ -27,6 +28,8 @@ export interface Call {
   readonly slow?: boolean;
   /** Largest answer that is taken, in bytes. */
   readonly limit?: number;
+  /** Memory of that size for the body of an answer 200. */
+  readonly into?: Buffer;
   readonly signal: AbortSignal;
 }
 
@@ -41,7 +44,7 @@ export interface Answer {
 
 /** An answer whose body is still to come. It must be read or destroyed. */
 export interface StreamAnswer extends Omit<Answer, "body"> {
-  readonly body: Dispatcher.ResponseData["body"];
+  readonly body: Readable;
 }
 
 /** How a transport behaves. All are for tests, but for `credentials`. */
@@ -114,18 +117,19 @@ export class Transport {
    * @throws RegistryError for a status that was not expected, UnreachableError, InterruptedError, the signal's reason.
    */
   async call(call: Call): Promise<Answer> {
-    const host = this.host(call.repository.host);
-    const work = () =>
-      this.#persist(call, async (answer) => ({
-        ...answer,
-        body: await readAll(answer, call.limit ?? defaultLimit, call.what),
-      }));
-    return call.stream ? work() : host.within(call.signal, work);
+    const taking = { limit: call.limit ?? defaultLimit, into: call.into, what: call.what, signal: call.signal };
+    const work = () => this.#persist<Buffer>(call, (request) => exchange(this.#agent, request, taking));
+    return call.stream ? work() : this.host(call.repository.host).within(call.signal, work);
   }
 
   /** As {@link call}, but gives the body as it comes; what breaks while it is read is the caller's. */
   async stream(call: Call): Promise<StreamAnswer> {
-    return this.#persist(call, (answer) => Promise.resolve(answer));
+    return this.#persist<Readable>(call, async (request) => {
+      const { statusCode: status, headers, body } = await this.#agent.request({ ...request, signal: call.signal });
+      if (call.expect.includes(status)) return { status, headers, body };
+      await body.dump(); // what a refusal says of a blob is in its status
+      return { status, headers, body: Buffer.alloc(0) };
+    });
   }
 
   /** Ends all connections. */
@@ -133,27 +137,26 @@ export class Transport {
     await this.#agent.destroy();
   }
 
-  async #persist<T extends { status: number }>(call: Call, read: (answer: StreamAnswer) => Promise<T>): Promise<T> {
+  async #persist<Body extends Buffer | Readable>(call: Call, send: Send<Body>): Promise<Answered<Body>> {
     const host = this.host(call.repository.host);
     let failures = 0;
     let waits = 0;
     let reauthorized = 0;
     for (;;) {
       await host.ready(call.signal);
-      let answer: StreamAnswer & { used: string | undefined };
+      let answer: Answered<Body | Buffer>;
       try {
-        answer = await this.#send(call);
-        if (call.expect.includes(answer.status)) {
-          const result = await read(answer);
-          host.answered();
-          return result;
-        }
+        answer = await this.#send(call, send);
       } catch (error) {
         await this.#broken(error, call, host, ++failures);
         continue;
       }
+      if (call.expect.includes(answer.status)) {
+        host.answered();
+        return answer as Answered<Body>;
+      }
       const { status } = answer;
-      const refusal = await refusalOf(answer, call);
+      const refusal = refusalOf(answer, call);
       if (status === 401 && reauthorized < 2) {
         const challenge = answer.headers["www-authenticate"];
         const text = Array.isArray(challenge) ? challenge.join(", ") : (challenge ?? "");
@@ -199,11 +202,13 @@ export class Transport {
   }
 
   async #ping(repository: Repository): Promise<void> {
-    const answer = await this.#agent.request({ origin: repository.origin, path: "/v2/", method: "GET" });
-    await answer.body.dump();
+    const signal = AbortSignal.timeout(this.#stall);
+    const ping: Request = { origin: repository.origin, path: "/v2/", method: "GET" };
+    await exchange(this.#agent, ping, { limit: defaultLimit, what: "ping", signal });
   }
 
-  async #send(call: Call): Promise<StreamAnswer & { used: string | undefined }> {
+  /** One attempt, over redirects. */
+  async #send<Body extends Buffer | Readable>(call: Call, send: Send<Body>): Promise<Answered<Body | Buffer>> {
     // No URL is made of a path: with thousands of requests that would be felt.
     let to: Address =
       typeof call.url === "string" ? { origin: call.repository.origin, path: call.url } : addressOf(call.url);
@@ -214,37 +219,24 @@ export class Transport {
     let authorization = used;
     for (let hops = 0; ; hops++) {
       this.#onRequest?.(call.method, new URL(to.path, to.origin));
-      const answer = await this.#agent.request({
+      const answer = await send({
         ...to,
         method: call.method,
         headers: { "user-agent": "artifacts-promotion", ...call.headers, ...(authorization && { authorization }) },
         // undici takes async iterables, which its types do not say.
         body: call.body ?? (call.stream as Readable | undefined) ?? null,
-        signal: call.signal,
         ...(call.slow && { headersTimeout: this.#stall * slowFactor }),
         reset: false, // undici otherwise ends the connection after a HEAD
       });
-      const location = answer.headers.location;
-      if (!redirects.has(answer.statusCode) || typeof location !== "string" || !/^(GET|HEAD)$/.test(call.method)) {
-        return {
-          status: answer.statusCode,
-          headers: answer.headers,
-          body: answer.body,
-          url: to.origin + to.path,
-          used,
-        };
+      const { status } = answer;
+      const { location } = answer.headers;
+      if (!redirects.has(status) || typeof location !== "string" || !/^(GET|HEAD)$/.test(call.method)) {
+        return { ...answer, url: to.origin + to.path, used };
       }
-      await answer.body.dump();
       const here = new URL(to.path, to.origin);
       const next = URL.canParse(location, here) ? new URL(location, here) : undefined;
       if (hops === mostRedirects || !next || (next.protocol !== "https:" && next.protocol !== here.protocol)) {
-        throw new RegistryError(
-          call.repository.host,
-          call.what,
-          answer.statusCode,
-          "",
-          "its redirect cannot be followed",
-        );
+        throw new RegistryError(call.repository.host, call.what, status, "", "its redirect cannot be followed");
       }
       if (next.origin !== here.origin) authorization = undefined;
       to = addressOf(next);
@@ -253,9 +245,22 @@ export class Transport {
 
   async #fetchToken(url: URL, headers: Record<string, string>, signal: AbortSignal) {
     this.#onRequest?.("GET", url);
-    const answer = await this.#agent.request({ ...addressOf(url), method: "GET", headers, signal });
-    return { status: answer.statusCode, body: await readAll(answer, defaultLimit, "token") };
+    return exchange(
+      this.#agent,
+      { ...addressOf(url), method: "GET", headers },
+      { limit: defaultLimit, what: "get a token", signal },
+    );
   }
+}
+
+/** Sends one request; the body of an answer that is not expected comes whole. */
+type Send<Body> = (request: Request) => Promise<{ status: number; headers: IncomingHttpHeaders; body: Body | Buffer }>;
+type Request = Dispatcher.DispatchOptions & { readonly origin: string; readonly method: Call["method"] };
+
+interface Answered<Body> extends Omit<Answer, "body"> {
+  readonly body: Body;
+  /** The authorization it was asked with. */
+  readonly used: string | undefined;
 }
 
 function scopeOf({ repository, method, from }: Call): Scope {
@@ -273,34 +278,12 @@ function addressOf(url: URL): Address {
   return { origin: url.origin, path: url.pathname + url.search };
 }
 
-async function readAll(
-  { body, headers }: Pick<StreamAnswer, "body" | "headers">,
-  limit: number,
-  what: string,
-): Promise<Buffer> {
-  const length = headers["content-length"];
-  // A body cannot be longer than its head says; then it may be collected without looking at each piece.
-  if (length !== undefined && Number(length) <= limit) return Buffer.from(await body.arrayBuffer());
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > limit) {
-      body.destroy();
-      throw new WrongContentError(`${what}: the answer is larger than ${limit} bytes`);
-    }
-    chunks.push(chunk);
-  }
-  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
-}
-
 /** The failure that an answer's body tells of. Servers send OCI's JSON as text/plain too (olareg), so the type is not asked. */
-async function refusalOf(answer: StreamAnswer, call: Call): Promise<RegistryError> {
+function refusalOf({ status, body }: Answered<Buffer | Readable>, call: Call): RegistryError {
   let code = "";
   let detail = "";
   try {
-    const text = (await readAll(answer, 64 * 1024, call.what)).toString("utf8");
-    const { errors } = JSON.parse(text || "{}") as { errors?: unknown };
+    const { errors } = JSON.parse((Buffer.isBuffer(body) && body.toString("utf8")) || "{}") as { errors?: unknown };
     const first: unknown = Array.isArray(errors) ? errors[0] : undefined;
     if (typeof first === "object" && first !== null) {
       const { code: itsCode, message } = first as Record<string, unknown>;
@@ -308,11 +291,9 @@ async function refusalOf(answer: StreamAnswer, call: Call): Promise<RegistryErro
       if (typeof message === "string") detail = printable(message, 200);
     }
   } catch (error) {
-    // No OCI error body: the status alone has to do, but an abort is still an abort.
-    call.signal.throwIfAborted();
-    if (!(error instanceof SyntaxError)) answer.body.destroy();
+    if (!(error instanceof SyntaxError)) throw error; // no OCI error body: the status alone has to do
   }
-  return new RegistryError(call.repository.host, call.what, answer.status, code, detail);
+  return new RegistryError(call.repository.host, call.what, status, code, detail);
 }
 
 /** `Retry-After` in ms: seconds or a date (RFC 9110, 10.2.3). */

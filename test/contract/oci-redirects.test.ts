@@ -1,0 +1,68 @@
+/** Blobs that a registry sends elsewhere for, as Artifact Registry does to Cloud Storage (distribution spec, "Pulling blobs"). */
+import assert from "node:assert/strict";
+import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { after, before, it } from "node:test";
+import { getBlob, hasBlob } from "../../components/promotion/oci/blobs.ts";
+import { digestOf } from "../../components/promotion/oci/digest.ts";
+import { repositoryAt } from "../../components/promotion/oci/repository.ts";
+import { Transport } from "../../components/promotion/oci/transport.ts";
+
+const bytes = Buffer.from("{}"); // the config of most OCI artifacts
+const blob = { digest: digestOf(bytes), size: bytes.length };
+const page = "<a href>Temporary Redirect</a>".repeat(20);
+const robot = { username: "robot", password: "secret" };
+const stored: IncomingHttpHeaders[] = [];
+const servers: Server[] = [];
+const transport = new Transport({ credentials: () => Promise.resolve(robot) });
+let registry: string;
+let answer: (location: string) => RequestListener;
+let store: string;
+
+before(async () => {
+  store = await listen((request, response) => {
+    stored.push(request.headers);
+    response.end(request.url === "/large" ? "x".repeat(100) : bytes);
+  });
+  registry = await listen((request, response) => {
+    if (request.headers.authorization === undefined) {
+      response.writeHead(401, { "www-authenticate": 'Basic realm="r"' }).end();
+    } else answer(`http://${store}/blob`)(request, response);
+  });
+});
+after(async () => {
+  await transport.close();
+  for (const server of servers) server.closeAllConnections();
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+});
+
+it("is read there, though the redirect's own body is longer than the blob, and our credentials stay here", async () => {
+  answer = (location) => (_, response) => void response.writeHead(307, { location }).end(page);
+  assert.deepEqual(await getBlob([at()], blob, Buffer.alloc(8)), bytes);
+  assert.equal(await hasBlob(at(), blob), true);
+  assert.deepEqual([...new Set(stored.map(({ authorization }) => authorization))], [undefined]);
+});
+
+it("is not taken when more comes than the blob has, and the message says what was read", async () => {
+  answer = () => (_, response) => void response.writeHead(307, { location: `http://${store}/large` }).end(page);
+  await assert.rejects(getBlob([at()], blob, Buffer.alloc(8)), /read blob sha256:\w+ of a\/b: .* larger than 2 bytes/);
+});
+
+it("is not looked for without end, nor by another protocol", async () => {
+  for (const location of ["/v2/a/b/blobs/again", "ftp://127.0.0.1/blob", "http://:bad"]) {
+    answer = () => (_, response) => void response.writeHead(307, { location }).end();
+    await assert.rejects(getBlob([at()], blob, Buffer.alloc(8)), /its redirect cannot be followed/);
+  }
+});
+
+function at() {
+  const repository = repositoryAt(`${registry}/a/b`);
+  return { transport, repository, signal: new AbortController().signal };
+}
+
+async function listen(listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
