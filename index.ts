@@ -58,6 +58,7 @@ for (const project of projects) {
         layerMirrors: fileMirrors.apply((all) =>
           all.filter(({ kind }) => kind === "s3").map(({ name, bucket, region }) => ({ name, bucket, region })),
         ),
+        catalogue: fileMirrors,
         mutableTags: [...project.mutableTags],
         removalShare: project.removalShare,
         storage: config.storage,
@@ -100,7 +101,7 @@ for (const project of projects) {
         mirrors: fileMirrors,
         storage: config.storage,
       },
-      // Only what really is in production is listed: after a failed promotion the entry stays as it was.
+      // Only what really is in production is listed: after a failed promotion nothing new is.
       { dependsOn: promotions, protect: config.protection },
     );
   }

@@ -42,6 +42,20 @@ export interface Entry {
 export function catalogueEntry(published: Published): Entry {
   const { name, description, contact } = published;
   const about = { name, description, ...(contact !== undefined && { contact }) };
+  return composeEntry(about, imageDetails(published), releaseDetails(published), filesPrefix(published.filePrefix));
+}
+
+/**
+ * Puts an entry together of its details, each list in order. What is empty is left out.
+ * @param prefix what the paths of all its files begin with.
+ */
+export function composeEntry(
+  about: Pick<IndexEntry, "name" | "description" | "contact">,
+  imagesInOrder: readonly ImageDetails[],
+  releasesInOrder: readonly ReleaseDetails[],
+  prefix: string,
+): Entry {
+  const { name } = about;
   const documents = new Map<string, string>();
   const write = (value: ImageDetails | ReleaseDetails): string => {
     const text = writeDocument(value);
@@ -49,18 +63,18 @@ export function catalogueEntry(published: Published): Entry {
     documents.set(key, text);
     return key;
   };
-  const images = imageDetails(published).map((details) => ({
-    ...summaryOf(details),
-    details: write(details),
-    versions: details.versions,
-  }));
-  const releases = releaseDetails(published).map((details) => ({
-    release: details.release,
-    files: details.files.length,
-    bytes: details.files.reduce((sum, file) => sum + file.bytes, 0),
-    details: write(details),
-    paths: details.files,
-  }));
+  const images = imagesInOrder
+    .filter(({ versions }) => versions.length > 0)
+    .map((details) => ({ ...summaryOf(details), details: write(details), versions: details.versions }));
+  const releases = releasesInOrder
+    .filter(({ files }) => files.length > 0)
+    .map((details) => ({
+      release: details.release,
+      files: details.files.length,
+      bytes: details.files.reduce((sum, file) => sum + file.bytes, 0),
+      details: write(details),
+      paths: details.files,
+    }));
   if (images.length + releases.length === 0) return { name, index: undefined, lines: "", documents: new Map() };
 
   const document: ProjectDocument = {
@@ -76,7 +90,7 @@ export function catalogueEntry(published: Published): Entry {
       ...about,
       document: projectKey(name),
       images: document.images.map(({ details: _, ...image }) => image),
-      ...(releases.length > 0 && { files: filesSummary(published, releases) }),
+      ...(releases.length > 0 && { files: filesSummary(prefix, releases) }),
     },
     lines: [
       ...images.flatMap(({ repository, versions }) =>
@@ -101,7 +115,6 @@ function imageDetails({ name, imagePrefix, images, facts }: Published): ImageDet
       const repository = imagePrefix === "" ? image : `${imagePrefix}/${image}`;
       return { schemaVersion, project: name, repository, versions };
     })
-    .filter(({ versions }) => versions.length > 0)
     .sort((a, b) => (a.repository < b.repository ? -1 : 1));
 }
 
@@ -132,12 +145,12 @@ function releaseDetails({ name, filePrefix, files }: Published): ReleaseDetails[
 }
 
 function filesSummary(
-  { filePrefix }: Published,
+  prefix: string,
   releases: readonly { readonly release: string; readonly files: number }[],
 ): NonNullable<IndexEntry["files"]> {
   const latest = latestOf(releases.map(({ release }) => release));
   return {
-    prefix: filesPrefix(filePrefix),
+    prefix,
     files: releases.reduce((sum, { files }) => sum + files, 0),
     releases: releases.length,
     ...(latest !== undefined && { latest }),

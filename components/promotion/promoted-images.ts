@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { ImageMirror, LayerMirror, StorageSettings } from "./request.ts";
+import type { FileMirror, ImageMirror, LayerMirror, StorageSettings } from "./request.ts";
 
 /** One project's images in production. Every value is compared with the last run's: equal inputs are no work and no request. */
 export interface PromotedImagesArgs {
@@ -16,6 +16,8 @@ export interface PromotedImagesArgs {
   readonly mirrors: pulumi.Input<readonly pulumi.Input<Inputs<ImageMirror>>[]>;
   /** S3 buckets that also hold the layers. */
   readonly layerMirrors: pulumi.Input<readonly pulumi.Input<Inputs<LayerMirror>>[]>;
+  /** Where the catalogue is: what a run that fails in part has removed leaves it at once. Canonical mirror first. */
+  readonly catalogue?: pulumi.Input<readonly pulumi.Input<Inputs<FileMirror>>[]>;
   /** Patterns of tags that may move. */
   readonly mutableTags: pulumi.Input<readonly pulumi.Input<string>[]>;
   /** Largest share (0..1) of the project that one run may remove. */

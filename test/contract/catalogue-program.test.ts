@@ -58,7 +58,7 @@ async function listed(bucket = "us"): Promise<Record<string, number>> {
   return Object.fromEntries(projects.map(({ name, files }) => [name, files?.files ?? 0]));
 }
 
-test("the life of an entry: after its promotion, never before; a failed one stays; drift; removal", async () => {
+test("the life of an entry: after its promotion, never before; a failed one only takes out; drift; removal", async () => {
   for (const bucket of ["staging", "us", "eu"]) await stores.makeBucket("gcs", bucket);
   for (const path of ["v1/a", "v1/b", "v2/a"]) await stores.stage("staging", path, path);
   const program = await PromotionProgram.make(join(stores.folder, "program"));
@@ -90,7 +90,20 @@ test("the life of an entry: after its promotion, never before; a failed one stay
   succeeded(await program.run(...up));
   assert.deepEqual(await listed(), { tools: 3 });
 
-  // A promotion that fails leaves the entry as it was, in the mirrors and in the state.
+  // Of a promotion that fails nothing new is listed; what it removed is gone at once. Taken back, all is as it was.
+  const { "v1/b": _, ...less } = more;
+  const entryOf = async () => String((await stores.served("us", "catalog/projects/tools.json"))?.bytes);
+  const whole = await entryOf();
+  await program.declare(project("tools", { ...less, "v3/a": "nowhere" }));
+  assert.notEqual((await program.run(...up)).code, 0);
+  assert.equal(await stores.served("us", "binaries/tools/v1/b"), undefined);
+  assert.deepEqual([await listed(), await listed("eu")], [{ tools: 2 }, { tools: 2 }]);
+  await stores.stage("staging", "v1/b", "v1/b");
+  await program.declare(project("tools", more));
+  succeeded(await program.run(...up));
+  assert.deepEqual(await listed(), { tools: 3 });
+  assert.equal(await entryOf(), whole);
+  succeeded(await program.run("refresh", "--preview-only", "--expect-no-changes"));
   await program.declare(project("tools", { ...more, "v3/a": "nowhere" }));
   assert.notEqual((await program.run(...up)).code, 0);
   assert.deepEqual(await listed(), { tools: 3 });

@@ -221,6 +221,54 @@ describe("the catalogue's writer", () => {
     assert.deepEqual(await stored("catalog/index.json", "gone"), await stored("catalog/index.json"));
   });
 
+  test("after a failed run, what is not wanted any more goes; nothing new comes, and the other kind stays", async () => {
+    await anotherRun();
+    const request = requestFor("dotslash");
+    await publish(request);
+    const before = await entry("dotslash");
+    const [kept = "", gone = ""] = request.images.split("\n");
+    const retraction = { project: "dotslash", prefix: "dotslash", mirrors: request.mirrors, storage: request.storage };
+    const images = `${kept}\ndotslash:v9.9.9 sha256:${"0".repeat(64)}\n`;
+    await anotherRun();
+    assert.deepEqual(await writer.retract({ ...retraction, kind: "images", lines: images }), []);
+    assert.equal(requests.length, 0, "the registry is not asked");
+    const after = await entry("dotslash");
+    assert.deepEqual(after.releases, before.releases);
+    const { versions } = readDocument("image", String(await stored(after.images[0]!.details, "second")))!;
+    assert.deepEqual(
+      versions.map(({ digest, tags }) => [digest, tags]),
+      [[kept.split(" ")[1], [kept.slice(kept.indexOf(":") + 1, kept.indexOf(" "))]]],
+    );
+    assert.equal(await stored(before.images[0]!.details), undefined, "the replaced document is gone");
+    for (const bucket of ["canonical", "second"]) {
+      const listing = unpackListing((await stored("catalog/all.tsv.gz", bucket))!) ?? "";
+      assert.doesNotMatch(listing, /v9\.9\.9/);
+      assert.equal(listing.includes(gone.split(" ")[1]!), false, bucket);
+      assert.equal((await index(bucket)).projects.find(({ name }) => name === "dotslash")?.images[0]?.digests, 1);
+    }
+
+    // Of a tag that moved, the old digest loses it; of all files, none is wanted: both kinds at once.
+    const moved = `${kept.replace(/^([^:]+):\S+/, "$1@").replace("@ ", "@")}\n`;
+    const both = [
+      writer.retract({ ...retraction, kind: "images", lines: moved }),
+      writer.retract({ ...retraction, kind: "files", lines: "" }),
+    ];
+    assert.deepEqual((await Promise.all(both)).flat(), []);
+    const { images: left, releases } = await entry("dotslash");
+    assert.deepEqual(releases, []);
+    assert.deepEqual(readDocument("image", String(await stored(left[0]!.details)))?.versions[0]?.tags, []);
+
+    // The next run that succeeds brings all back, byte for byte.
+    await anotherRun();
+    assert.deepEqual((await publish(request)).failures, []);
+    assert.deepEqual(await entry("dotslash"), before);
+    const generation = async () => (await stores.served("canonical", "catalog/index.json"))?.headers.get("etag");
+    const etag = await generation();
+    assert.deepEqual(await writer.retract({ ...retraction, kind: "images", lines: request.images }), []);
+    assert.equal(await generation(), etag, "nothing to take out is no write");
+    assert.deepEqual(await writer.retract({ ...retraction, project: "unknown", kind: "images", lines: "" }), []);
+  });
+
   test("a refresh finds what somebody changed, and the next run repairs it", async () => {
     await anotherRun();
     const request = requestFor("semver");

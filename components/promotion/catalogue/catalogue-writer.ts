@@ -2,14 +2,17 @@ import { createHash } from "node:crypto";
 import pLimit, { type LimitFunction } from "p-limit";
 import { catalogueEntry } from "../../catalogue/entry.ts";
 import { projectKey } from "../../catalogue/layout.ts";
+import { KeyedLock } from "../keyed-lock.ts";
 import { Transport, type TransportOptions } from "../oci/transport.ts";
 import type { Progress, StorageSettings } from "../request.ts";
+import { BucketAbsent } from "../storage/bucket.ts";
 import { openStorage, type Storage } from "../storage/storage.ts";
 import { CatalogueMirror } from "./catalogue-mirror.ts";
 import { checkEntry } from "./check-entry.ts";
 import { type KnownEntry, readKnownEntry, unknownEntry } from "./known-entry.ts";
 import { learnEntry } from "./learn-entry.ts";
-import type { EntryOutcome, EntryRequest } from "./request.ts";
+import type { EntryOutcome, EntryRequest, Retraction } from "./request.ts";
+import { type Retracted, retractLines } from "./retract-lines.ts";
 import { SharedDocuments } from "./shared-documents.ts";
 import { writeEntry } from "./write-entry.ts";
 
@@ -22,6 +25,8 @@ export interface CatalogueWriter {
   publish(request: EntryRequest, anew: boolean, report: (progress: Progress) => void): Promise<EntryOutcome>;
   /** Takes a project out of the catalogue, in every mirror. */
   withdraw(request: EntryRequest): Promise<EntryOutcome>;
+  /** Takes out of a project's entry, in every mirror, what is not wanted any more; adds nothing. @returns failures, one line each. */
+  retract(retraction: Retraction): Promise<readonly string[]>;
   /** Which mirrors have not this document of the project, whole; failures are mirrors that could not be asked. */
   check(request: EntryRequest, document: string): Promise<Pick<EntryOutcome, "incomplete" | "failures">>;
   /** Ends all connections. */
@@ -64,6 +69,14 @@ export function catalogueWriter(signal: AbortSignal, options: TransportOptions =
       const written = await writeEntry(nothing, known.documents, mirrors, means.shared(mirrors), signal);
       return { ...written, document: "", summary: `catalogue: taken out of ${mirrors.length} mirrors` };
     },
+    retract: (retraction) =>
+      means.entries.with(retraction.project, async () => {
+        const mirrors = means.mirrors(retraction);
+        const retracted = await listedEntry(retraction, mirrors, signal);
+        if (!retracted?.changed) return [];
+        const { entry, old } = retracted;
+        return (await writeEntry(entry, old, mirrors, means.shared(mirrors), signal)).failures;
+      }),
     check: (request, document) => checkEntry(request.project, document, means.mirrors(request), signal),
     close: () => means.close(),
   };
@@ -74,6 +87,8 @@ class Means {
   readonly signal: AbortSignal;
   readonly transport: Transport;
   readonly limit: LimitFunction = pLimit(digestsAtATime);
+  /** A project's images and its files may leave at the same time: both change its one entry. */
+  readonly entries = new KeyedLock();
   readonly #storages = new Map<string, Storage>();
   readonly #mirrors = new Map<string, CatalogueMirror>();
   readonly #shared = new Map<string, SharedDocuments>();
@@ -87,7 +102,7 @@ class Means {
     return cached(this.#storages, JSON.stringify(settings), () => openStorage(settings));
   }
 
-  mirrors({ mirrors, storage }: EntryRequest): CatalogueMirror[] {
+  mirrors({ mirrors, storage }: Pick<EntryRequest, "mirrors" | "storage">): CatalogueMirror[] {
     return mirrors.map((mirror) => {
       const open = () => new CatalogueMirror(mirror.name, this.storage(storage).open(mirror), this.signal);
       return cached(this.#mirrors, JSON.stringify([mirror, storage]), open);
@@ -127,4 +142,24 @@ async function knownEntry(
     }
   }
   return unknownEntry;
+}
+
+/** From the first mirror that has it whole. Throws if none has, and one could not be read. */
+async function listedEntry(
+  retraction: Retraction,
+  mirrors: readonly CatalogueMirror[],
+  signal: AbortSignal,
+): Promise<Retracted | undefined> {
+  let failure: unknown;
+  for (const mirror of mirrors) {
+    try {
+      const found = await retractLines(mirror, retraction);
+      if (found !== undefined) return found;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof BucketAbsent)) failure ??= error;
+    }
+  }
+  if (failure !== undefined) throw failure;
+  return undefined;
 }

@@ -18,6 +18,15 @@ export interface EntryRequest {
   readonly storage: StorageSettings;
 }
 
+/** Of a promotion that failed in part, or is being removed: what the manifest still wants. All else is to leave the project's entry. */
+export interface Retraction extends Pick<EntryRequest, "project" | "mirrors" | "storage"> {
+  readonly kind: "images" | "files";
+  /** The promoted lines that are wanted; empty: none. */
+  readonly lines: string;
+  /** Below which the project's images, or files, are. */
+  readonly prefix: string;
+}
+
 /** What a run did. */
 export interface EntryOutcome {
   /** SHA-256 of the project's document; empty: it has none, as nothing of it is in production. */

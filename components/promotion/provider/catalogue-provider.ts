@@ -9,7 +9,8 @@ import {
   unknown,
 } from "../../plugin-protocol.ts";
 import type { CatalogueWriter } from "../catalogue/catalogue-writer.ts";
-import type { EntryOutcome, EntryRequest } from "../catalogue/request.ts";
+import type { EntryOutcome, EntryRequest, Retraction } from "../catalogue/request.ts";
+import { causeOf } from "../oci/errors.ts";
 import { progressLine } from "../progress.ts";
 import { fingerprint, packLines, unpackLines } from "./packed-lines.ts";
 
@@ -19,13 +20,22 @@ export const catalogueEntryType = "promotion:index:CatalogueEntry";
 /** The number of what is learned of a digest: another one makes every entry be learned anew. */
 const learned = 1;
 
+/** What promotions tell the catalogue, in the process that both run in. */
+export interface CatalogueNews {
+  /** A promotion of the project has run: whatever its entry was recorded as, it is looked at again. */
+  promoted(project: string): void;
+  /** Takes out of the project's entry what is not wanted any more. @returns why it could not, one line each. */
+  retract(retraction: Retraction): Promise<readonly string[]>;
+}
+
 /**
  * The provider of the catalogue's entries. What is recorded of the promoted lines is packed (`images`, `files`), with `content` to show
  * that they changed. The outputs are `document`, the SHA-256 of the project's document, and `incomplete`: the mirrors that do not have it.
  */
-export function catalogueProvider(log: ResourceLog): ResourceProvider {
+export function catalogueProvider(log: ResourceLog): ResourceProvider & CatalogueNews {
   const stop = new AbortController();
   let writer: Promise<CatalogueWriter> | undefined;
+  const promoted = new Set<string>();
   /** Loaded when first needed: a plugin that has nothing to do starts quickly. */
   const opened = (): Promise<CatalogueWriter> => {
     writer ??= import("../catalogue/catalogue-writer.ts").then(({ catalogueWriter }) => catalogueWriter(stop.signal));
@@ -44,7 +54,9 @@ export function catalogueProvider(log: ResourceLog): ResourceProvider {
 
     diff({ olds, oldInputs, news }) {
       const changed = compareInputs(oldInputs, news).filter((name) => !holdsUnknown(news[name]));
-      if (changed.length === 0 && incompleteOf(olds).length > 0) return { changed: ["mirrors"] };
+      // A failed run may have taken something out that this one has brought back.
+      const stale = incompleteOf(olds).length > 0 || promoted.has(String(news["project"]));
+      if (changed.length === 0 && stale) return { changed: ["mirrors"] };
       // `content` tells of the lines.
       return {
         changed: changed.filter((name) => name !== "images" && name !== "files"),
@@ -82,6 +94,18 @@ export function catalogueProvider(log: ResourceLog): ResourceProvider {
 
     cancel() {
       stop.abort(new Error("stopped"));
+    },
+
+    promoted(project) {
+      promoted.add(project);
+    },
+
+    async retract(retraction) {
+      try {
+        return await (await opened()).retract(retraction);
+      } catch (error) {
+        return [`project ${retraction.project}, catalogue: ${causeOf(error)}`];
+      }
     },
   };
 

@@ -42,6 +42,16 @@ const common = {
   }),
 };
 
+/** The mirrors of files, which hold the catalogue, too. */
+export const fileMirrors = z.array(
+  z.object({
+    name: z.string().min(1),
+    kind: z.enum(["gcs", "s3"]),
+    bucket: z.string().min(1),
+    region: z.string().min(1),
+  }),
+);
+
 const images: Kind<ImagesRequest> = {
   text: "images",
   schema: z.object({
@@ -50,6 +60,7 @@ const images: Kind<ImagesRequest> = {
     mirrors: z.array(z.object({ name: z.string().min(1), repository: z.string().min(1) })),
     layerMirrors: z.array(z.object({ name: z.string().min(1), bucket: z.string().min(1), region: z.string().min(1) })),
     mutableTags: z.array(z.string()),
+    catalogue: fileMirrors.optional(),
   }),
   load: async () => {
     const engine = await import("../images.ts");
@@ -67,14 +78,7 @@ const files: Kind<FilesRequest> = {
   schema: z.object({
     ...common,
     files: z.string(),
-    mirrors: z.array(
-      z.object({
-        name: z.string().min(1),
-        kind: z.enum(["gcs", "s3"]),
-        bucket: z.string().min(1),
-        region: z.string().min(1),
-      }),
-    ),
+    mirrors: fileMirrors,
   }),
   load: async () => {
     const [engine, stock] = await Promise.all([import("../files.ts"), import("../files-stock.ts")]);

@@ -4,4 +4,7 @@ import { byType } from "./by-type.ts";
 import { catalogueEntryType, catalogueProvider } from "./catalogue-provider.ts";
 import { promotionProvider } from "./provider.ts";
 
-serve((log) => byType(promotionProvider(log), { [catalogueEntryType]: catalogueProvider(log) }));
+serve((log) => {
+  const catalogue = catalogueProvider(log);
+  return byType(promotionProvider(log, catalogue), { [catalogueEntryType]: catalogue });
+});

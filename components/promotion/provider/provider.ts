@@ -9,16 +9,18 @@ import {
 import { progressLine } from "../progress.ts";
 import { RemovalRefused } from "../removal-guard.ts";
 import type { Context, Incomplete, Previous } from "../request.ts";
+import type { CatalogueNews } from "./catalogue-provider.ts";
 import { type Confirmed, currentSetting, howToConfirm, parseConfirmed } from "./confirmed.ts";
-import { type AnyRequest, type Kind, kindOf } from "./kinds.ts";
+import { type AnyRequest, fileMirrors, type Kind, kindOf } from "./kinds.ts";
 
 /**
  * The provider of the promotion resources: a thin shell around the engine of promotion.
  *
  * The outputs of a resource are its inputs as last asked for, plus `incomplete`: where mirrors differ from them, as the last run or the
  * last refresh found. From these two the next run knows what to ask about; equal texts are no request.
+ * @param catalogue is told what the runs have done; without it, nobody is.
  */
-export function promotionProvider(log: ResourceLog): ResourceProvider {
+export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): ResourceProvider {
   const stop = new AbortController();
   let confirmed: Confirmed = () => false;
 
@@ -101,7 +103,9 @@ export function promotionProvider(log: ResourceLog): ResourceProvider {
       const previous = previousOf(kind, outputs);
       const request = allowed(previous.request);
       const outcome = await explained(request, () => remove({ ...previous, request }, context(urn, "removing:")));
-      if (outcome.failures.length > 0) throw new Error(outcome.failures.join("\n"));
+      const left = await retracted(kind, outputs, "");
+      const failures = [...outcome.failures, ...left];
+      if (failures.length > 0) throw new Error(failures.join("\n"));
       await log.lasting(urn, "info", outcome.summary);
     },
 
@@ -122,12 +126,25 @@ export function promotionProvider(log: ResourceLog): ResourceProvider {
     const previous = olds === undefined ? undefined : previousOf(kind, olds);
     const outcome = await explained(request, () => promote(request, previous, context(urn, "promoting:")));
     const outputs = outputsOf(inputs, outcome.incomplete);
+    catalogue?.promoted(request.project);
     if (outcome.failures.length > 0) {
-      const reasons = [...outcome.failures, `${outcome.summary}; the next \`pulumi up\` resumes`];
+      const left = await retracted(kind, inputs, String(inputs[kind.text]));
+      const reasons = [...outcome.failures, ...left, `${outcome.summary}; the next \`pulumi up\` resumes`];
       throw new PartialFailure({ id, inputs, outputs, reasons });
     }
     await log.lasting(urn, "info", outcome.summary);
     return outputs;
+  }
+
+  /**
+   * The entry in the catalogue is written after all promotions of its project, which one that fails prevents: what is not wanted any more
+   * leaves it at once. @returns why it could not.
+   */
+  async function retracted(kind: Kind, properties: Properties, lines: string): Promise<readonly string[]> {
+    const { success, data } = fileMirrors.safeParse(properties[kind.text === "files" ? "mirrors" : "catalogue"]);
+    if (!success || data.length === 0 || catalogue === undefined || stop.signal.aborted) return [];
+    const { project, prefix, storage } = requestOf(kind, properties);
+    return await catalogue.retract({ project, kind: kind.text, lines, prefix, mirrors: data, storage });
   }
 
   /** Says what a real run would do. Throws what would make it fail. */
@@ -179,7 +196,7 @@ function outputsOf(properties: Properties, incomplete: Incomplete): Properties {
 
 /** Of the places that a preview does not know, because this run changes some of them: what they were in the last run. */
 function lastKnown(inputs: Properties, olds: Properties | undefined): Properties {
-  const places = ["staging", "mirrors", "layerMirrors"].filter((name) => holdsUnknown(inputs[name]));
+  const places = ["staging", "mirrors", "layerMirrors", "catalogue"].filter((name) => holdsUnknown(inputs[name]));
   return Object.fromEntries(places.flatMap((name) => (olds?.[name] === undefined ? [] : [[name, olds[name]]])));
 }
 
@@ -187,7 +204,7 @@ function lastKnown(inputs: Properties, olds: Properties | undefined): Properties
 function knownOf(properties: Properties): Properties {
   const known = { ...properties };
   if (holdsUnknown(known["staging"])) known["staging"] = "";
-  for (const name of ["mirrors", "layerMirrors"]) {
+  for (const name of ["mirrors", "layerMirrors", "catalogue"]) {
     const mirrors = known[name];
     if (mirrors === unknown) known[name] = [];
     else if (Array.isArray(mirrors)) known[name] = mirrors.filter((mirror) => !holdsUnknown(mirror));
