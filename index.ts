@@ -116,6 +116,7 @@ const redirector = new Redirector("redirector", {
   addresses: domain.addresses,
   certificateMap: domain.certificateMap,
   deployer: identities.deploy,
+  auditor: identities.preview,
 });
 new DomainRecords("records", { ...config, addresses: domain.addresses }, { dependsOn: redirector });
 
@@ -146,13 +147,19 @@ function readConfig(): StackConfig {
 }
 
 /** The projects of the manifests, or every error in them, before anything is registered. */
-async function readProjects({ manifests, organization }: StackConfig): Promise<readonly Project[]> {
+async function readProjects({ manifests, organization, githubOwners }: StackConfig): Promise<readonly Project[]> {
   const { projects, problems } = await loadManifests(manifests);
   const lines = { error: [] as string[], warning: [] as string[] };
   for (const { severity, file, line, column, message } of problems) {
     lines[severity].push(`${file}:${line}:${column}: ${message}`);
   }
-  for (const { name } of projects) {
+  for (const { name, owners } of projects) {
+    for (const repository of owners.repositories) {
+      if (Object.hasOwn(githubOwners, repository.split("/")[0] ?? "")) continue;
+      lines.error.push(
+        `${manifests}/${name}/project.yaml: the owner of ${repository} is not in artifacts:githubOwners of the stack: only those may push`,
+      );
+    }
     const bucket = stagingBucketName(organization, name);
     if (bucket.length > 63) {
       lines.error.push(`${manifests}/${name}: bucket name ${bucket} is longer than 63: shorten the project's name`);

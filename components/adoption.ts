@@ -93,6 +93,7 @@ export const importIds: Readonly<Record<string, IdOf>> = {
   "gcp:monitoring/notificationChannel:NotificationChannel": listed("notificationChannels"),
   "gcp:monitoring/slo:Slo": google("projects/{project}/services/{service}/serviceLevelObjectives/{sloId}"),
   "gcp:monitoring/uptimeCheckConfig:UptimeCheckConfig": listed("uptimeCheckConfigs"),
+  "gcp:projects/iAMCustomRole:IAMCustomRole": google("projects/{project}/roles/{roleId}"),
   "gcp:serviceaccount/account:Account": google(
     "projects/{project}/serviceAccounts/{accountId}@{project}.iam.gserviceaccount.com",
   ),
@@ -113,6 +114,7 @@ export const settable: Readonly<Record<string, string>> = {
   "gcp:artifactregistry/repositoryIamBinding:RepositoryIamBinding": "sets the role's members",
   "gcp:kms/cryptoKeyIAMBinding:CryptoKeyIAMBinding": "sets the role's members",
   "gcp:projects/iAMBinding:IAMBinding": "sets the role's members",
+  "gcp:projects/iAMMember:IAMMember": "adds a member, who may have the role already",
   "gcp:serviceaccount/iAMBinding:IAMBinding": "sets the role's members",
   "gcp:storage/bucketIAMBinding:BucketIAMBinding": "sets the role's members",
   "gcp:storage/bucketObject:BucketObject": "uploaded over the same bytes; the type knows no import",

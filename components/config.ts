@@ -9,6 +9,10 @@ export interface StackConfig {
   readonly organization: string;
   /** GitHub repository of this program and its manifests, `owner/name`. */
   readonly repository: string;
+  /** Its number at GitHub, all digits. */
+  readonly repositoryId: string;
+  /** The owners at GitHub, name to number, whose repositories may push to staging areas; the one of `repository` among them. */
+  readonly githubOwners: Readonly<Record<string, string>>;
   /** Google Cloud project that everything in Google Cloud belongs to; the provider's own setting `gcp:project`. */
   readonly project: string;
   /** Its number, which Google's own agents and the names of identities have. */
@@ -77,6 +81,9 @@ const integer = (min: number, max: number) => {
 const optionalText = (pattern: RegExp, must: string) =>
   z.union([z.literal(""), text(pattern, must)], must).transform((value) => (value === "" ? undefined : value));
 
+/** A number of GitHub's, which YAML may have as one. */
+const githubId = (must: string) => z.union([z.int().positive().transform(String), text(/^[1-9]\d{0,18}$/, must)], must);
+
 const endpoint = z.url({ protocol: /^https?$/, error: "must be an http or https address" });
 
 const regionsOf = (cloud: Cloud) =>
@@ -105,6 +112,12 @@ const settings = {
       "must be 2 to 20 lower-case letters, digits and single dashes, beginning with a letter, as bucket names begin with it",
     ),
     repository: text(/^[\w.-]+\/[\w.-]+$/, "must be the GitHub repository of this program: owner/name"),
+    repositoryId: githubId("must be the number of that repository: gh api repos/<owner>/<name> --jq .id"),
+    githubOwners: z.record(
+      z.string(),
+      githubId("must be the number of that owner: gh api users/<owner> --jq .id"),
+      "must be a map of owners at GitHub to their numbers: <owner>: gh api users/<owner> --jq .id",
+    ),
     domain: text(
       domainName,
       'must be a domain name in lower case, such as "example.org"; clients then use artifacts.example.org',
@@ -196,6 +209,10 @@ function conflicts({ artifacts, aws }: SomeSettings): string[] {
       if (!listed.includes(name)) faults.push(`artifacts:retiringRegions: ${unlisted(name, listed)}`);
     }
   }
+  const owner = artifacts.repository?.split("/")[0];
+  if (owner !== undefined && artifacts.githubOwners !== undefined && !Object.hasOwn(artifacts.githubOwners, owner)) {
+    faults.push(`artifacts:githubOwners: has no "${owner}", the owner of artifacts:repository`);
+  }
   if (domain !== undefined && vanityHost !== undefined && !vanityHost.endsWith(`.${domain}`)) {
     faults.push(
       `artifacts:vanityHost: "${vanityHost}" must end with ".${domain}": its records are put into the same zone`,
@@ -251,6 +268,8 @@ export function parseStackConfig(
     config: {
       organization: artifacts.organization,
       repository: artifacts.repository,
+      repositoryId: artifacts.repositoryId,
+      githubOwners: artifacts.githubOwners,
       project: gcp.project,
       projectNumber: artifacts.projectNumber,
       host: `artifacts.${artifacts.domain}`,

@@ -5,10 +5,21 @@ import { WorkloadIdentityPool } from "@pulumi/gcp/iam/workloadIdentityPool.js";
 import { WorkloadIdentityPoolProvider } from "@pulumi/gcp/iam/workloadIdentityPoolProvider.js";
 import { CryptoKeyIAMBinding } from "@pulumi/gcp/kms/cryptoKeyIAMBinding.js";
 import { IAMBinding as ProjectIAMBinding } from "@pulumi/gcp/projects/iambinding.js";
+import { IAMCustomRole } from "@pulumi/gcp/projects/iamcustomRole.js";
+import { IAMMember as ProjectIAMMember } from "@pulumi/gcp/projects/iammember.js";
 import { Account } from "@pulumi/gcp/serviceaccount/account.js";
 import { IAMBinding as AccountIAMBinding } from "@pulumi/gcp/serviceaccount/iambinding.js";
 import { BucketIAMBinding } from "@pulumi/gcp/storage/bucketIAMBinding.js";
 import * as pulumi from "@pulumi/pulumi";
+import {
+  bucketActions,
+  bucketReadActions,
+  deployRole,
+  deployRoles,
+  previewRole,
+  previewRoles,
+  reportingRoles,
+} from "./permissions.ts";
 
 export interface IdentitiesArgs {
   readonly project: string;
@@ -16,6 +27,10 @@ export interface IdentitiesArgs {
   readonly organization: string;
   /** GitHub repository of this program, `owner/name`. */
   readonly repository: string;
+  /** Its number at GitHub, which no other repository ever gets: a name can be taken over by somebody else. */
+  readonly repositoryId: string;
+  /** The owners at GitHub, name to number, whose repositories may have a token at all; the one of `repository` among them. */
+  readonly githubOwners: Readonly<Record<string, string>>;
   /** The AWS account with mirrors; undefined: there are none. */
   readonly awsAccount: string | undefined;
   /** Where the stack's state is; undefined: what the identities need there is granted elsewhere. */
@@ -29,8 +44,10 @@ export interface IdentitiesArgs {
  * - `preview` reads (and says in a log what it found), from any branch or pull request of the repository itself; pull requests of forks get no token at all.
  * - A project's own workflows push to its staging area, from its release branches and tags only; granted there.
  *
+ * GitHub is believed by the numbers of repositories and their owners: names can be given up and taken over by somebody else.
+ *
  * Neither can change who may do what in the project (no role here sets the project's policy or makes accounts): a change of this
- * component, and the first `pulumi up`, is made by an owner of the project.
+ * component, and the first `pulumi up`, is made by an owner of the project. What they may do is in permissions.ts.
  */
 export class Identities extends pulumi.ComponentResource {
   /** IAM principal that deploys and promotes. */
@@ -42,8 +59,8 @@ export class Identities extends pulumi.ComponentResource {
   constructor(name: string, args: IdentitiesArgs, opts?: pulumi.ComponentResourceOptions) {
     super("artifacts:identity:Identities", name, {}, opts);
     this.#pool = this.addPool(name, args);
-    this.deploy = this.addAccount(name, args.project, "deploy", this.principals("deploy", "yes"));
-    this.preview = this.addAccount(name, args.project, "preview", this.principals("repository", args.repository));
+    this.deploy = this.addAccount(name, args.project, "deploy");
+    this.preview = this.addAccount(name, args.project, "preview");
     this.grantOnProject(name, args.project);
     if (args.state !== undefined) this.grantOnState(name, args.state);
     if (args.awsAccount !== undefined) this.addAwsRoles(name, args, args.awsAccount);
@@ -59,14 +76,24 @@ export class Identities extends pulumi.ComponentResource {
     return pulumi.interpolate`principalSet://iam.googleapis.com/${this.#pool.name}/attribute.${attribute}/${value}`;
   }
 
-  private addPool(name: string, { project, repository }: IdentitiesArgs): WorkloadIdentityPool {
+  private addPool(
+    name: string,
+    { project, repository, repositoryId, githubOwners }: IdentitiesArgs,
+  ): WorkloadIdentityPool {
     const pool = new WorkloadIdentityPool(
       `${name}-github`,
       { project, workloadIdentityPoolId: poolId, displayName: "GitHub Actions" },
       { parent: this },
     );
-    const own = `assertion.repository == "${repository}"`;
-    const deploy = `${own} && assertion.sub == "repo:${repository}:environment:production" && assertion.ref == "refs/heads/main"`;
+    const own = `assertion.repository_id == "${repositoryId}"`;
+    const deploy = [
+      own,
+      'assertion.ref == "refs/heads/main"',
+      `assertion.workflow_ref == "${repository}/.github/workflows/deploy.yml@refs/heads/main"`,
+      // A subject begins with the names, in newer repositories with the numbers too, and nothing in it that comes from people has a colon.
+      'assertion.sub.endsWith(":environment:production")',
+    ].join(" && ");
+    const owners = Object.values(githubOwners).map((id) => `"${id}"`);
     new WorkloadIdentityPoolProvider(
       `${name}-github`,
       {
@@ -74,12 +101,14 @@ export class Identities extends pulumi.ComponentResource {
         workloadIdentityPoolId: poolId,
         workloadIdentityPoolProviderId: "actions",
         attributeMapping: {
-          "google.subject": "assertion.sub",
-          "attribute.repository": "assertion.repository",
-          "attribute.release": `${release} ? assertion.repository : "none"`,
+          // What the audit log shows. Not the token's own subject: that of a long branch name has more than the 127 bytes that Google takes.
+          "google.subject": 'assertion.repository_id + "/" + assertion.run_id + "/" + assertion.run_attempt',
           "attribute.deploy": `${deploy} ? "yes" : "no"`,
+          "attribute.preview": `${own} ? "yes" : "no"`,
+          "attribute.release": `${release} ? assertion.repository : "none"`,
         },
-        attributeCondition: `${own} || ${release}`,
+        // The rest of the world gets no token, not even one without rights.
+        attributeCondition: `assertion.repository_owner_id in [${owners.join(", ")}] && (${own} || ${release})`,
         oidc: { issuerUri: `https://${github}` },
       },
       { parent: this, dependsOn: pool },
@@ -87,12 +116,7 @@ export class Identities extends pulumi.ComponentResource {
     return pool;
   }
 
-  private addAccount(
-    name: string,
-    project: string,
-    role: "deploy" | "preview",
-    users: pulumi.Output<string>,
-  ): pulumi.Output<string> {
+  private addAccount(name: string, project: string, role: "deploy" | "preview"): pulumi.Output<string> {
     const account = new Account(
       `${name}-${role}`,
       { project, accountId: `artifacts-${role}`, displayName: `artifacts: ${role}` },
@@ -100,22 +124,54 @@ export class Identities extends pulumi.ComponentResource {
     );
     new AccountIAMBinding(
       `${name}-${role}-github`,
-      { serviceAccountId: account.name, role: "roles/iam.workloadIdentityUser", members: [users] },
+      {
+        serviceAccountId: account.name,
+        role: "roles/iam.workloadIdentityUser",
+        members: [this.principals(role, "yes")],
+      },
       { parent: this },
     );
     return account.member;
   }
 
   private grantOnProject(name: string, project: string): void {
-    for (const [members, roles] of [
-      [[this.deploy], deployRoles],
-      [[this.preview], previewRoles],
-      [[this.deploy, this.preview], reportingRoles],
+    for (const [identity, member, { title, description, permissions }] of [
+      ["deploy", this.deploy, deployRole],
+      ["preview", this.preview, previewRole],
+    ] as const) {
+      const role = new IAMCustomRole(
+        `${name}-${identity}`,
+        {
+          project,
+          roleId: `artifacts${identity[0]!.toUpperCase()}${identity.slice(1)}`,
+          title,
+          description,
+          permissions: [...permissions],
+        },
+        { parent: this },
+      );
+      new ProjectIAMBinding(
+        `${name}-${identity}-role`,
+        { project, role: role.name, members: [member] },
+        { parent: this },
+      );
+    }
+    for (const role of deployRoles) {
+      new ProjectIAMBinding(
+        `${name}-${role.slice("roles/".length)}`,
+        { project, role, members: [this.deploy] },
+        { parent: this },
+      );
+    }
+    // Added to whoever has them: the people on call look at the dashboard with the same roles.
+    for (const [identity, member, roles] of [
+      ["preview", this.preview, [...previewRoles, ...reportingRoles]],
+      ["deploy", this.deploy, reportingRoles],
     ] as const) {
       for (const role of roles) {
-        new ProjectIAMBinding(
-          `${name}-${role.slice("roles/".length)}`,
-          { project, role, members: [...members] },
+        new ProjectIAMMember(
+          `${name}-${identity}-${role.slice("roles/".length)}`,
+          { project, role, member },
           { parent: this },
         );
       }
@@ -150,7 +206,11 @@ export class Identities extends pulumi.ComponentResource {
     );
   }
 
-  private addAwsRoles(name: string, { organization, repository }: IdentitiesArgs, account: string): void {
+  private addAwsRoles(
+    name: string,
+    { organization, repository, repositoryId, githubOwners }: IdentitiesArgs,
+    account: string,
+  ): void {
     const provider = new OpenIdConnectProvider(
       `${name}-github`,
       { url: `https://${github}`, clientIdLists: ["sts.amazonaws.com"] },
@@ -158,19 +218,24 @@ export class Identities extends pulumi.ComponentResource {
     );
     const buckets = [`arn:aws:s3:::${organization}-artifacts-*`, `arn:aws:s3:::${organization}-artifacts-*/*`];
     const own = [`arn:aws:iam::${account}:role/artifacts-*`, `arn:aws:iam::${account}:oidc-provider/${github}`];
-    for (const [role, subjects, actions] of [
-      ["deploy", [`repo:${repository}:environment:production`], bucketActions],
-      [
-        "preview",
-        [`repo:${repository}:pull_request`, `repo:${repository}:ref:refs/heads/main`],
-        ["s3:Get*", "s3:List*"],
-      ],
+    const [owner = "", project = ""] = repository.split("/");
+    for (const [role, hours, contexts, actions] of [
+      ["deploy", 6, ["environment:production"], bucketActions],
+      ["preview", 2, ["pull_request", "ref:refs/heads/main"], bucketReadActions],
     ] as const) {
+      // AWS looks at nothing but the subject. Repositories made or renamed since July 2026 have their numbers in it, older ones until they
+      // choose it do not (GitHub docs, "OpenID Connect reference", "Immutable subject claims"). Whoever takes over a name is a new one.
+      const subjects = contexts.flatMap((context) => [
+        `repo:${repository}:${context}`,
+        `repo:${owner}@${githubOwners[owner]}/${project}@${repositoryId}:${context}`,
+      ]);
       const assumed = new Role(
         `${name}-${role}`,
         {
           name: `artifacts-${role}`,
           description: `artifacts: ${role}`,
+          // As long as the workflow's job may take: what is assumed can't be renewed by what runs. `.github/actions/set-up` asks for it.
+          maxSessionDuration: hours * 3600,
           assumeRolePolicy: provider.arn.apply((arn) => trust(arn, subjects)),
         },
         { parent: this },
@@ -205,58 +270,6 @@ const release =
   '(assertion.event_name in ["push", "release", "workflow_dispatch", "schedule"] && ' +
   '(assertion.ref.startsWith("refs/tags/") || assertion.ref in ["refs/heads/main", "refs/heads/master"] || ' +
   'assertion.ref.startsWith("refs/heads/release-")))';
-
-/** These roles belong to the identities alone: whoever else is given one in this project loses it at the next update. */
-const deployRoles = [
-  "roles/artifactregistry.admin", // makes the repositories, sets who reads and writes them, promotes into them
-  "roles/certificatemanager.editor", // certificate, its map and the proof
-  "roles/compute.loadBalancerAdmin", // addresses, rules, proxies, URL maps, backends
-  "roles/compute.securityAdmin", // the edge's rate limit, the TLS policy
-  "roles/monitoring.editor", // checks, objectives, alerts, dashboard
-  "roles/run.admin", // the redirector's services
-  "roles/storage.admin", // makes the buckets, sets who reads and writes them, promotes into them
-] as const;
-
-/** To compare what is there with what should be. No role reads objects or images: staging is granted area by area, production is public. */
-const previewRoles = [
-  "roles/artifactregistry.reader", // what repositories are there
-  "roles/certificatemanager.viewer",
-  "roles/compute.viewer",
-  "roles/iam.serviceAccountViewer",
-  "roles/iam.securityReviewer", // who may do what, of every kind of resource
-  "roles/iam.workloadIdentityPoolViewer",
-  "roles/monitoring.viewer",
-  "roles/run.viewer",
-  "roles/storage.bucketViewer", // what buckets are there, not what is in them
-] as const;
-
-/** A failed deploy, and a drift that is found, raise an alert by a line in a log. */
-const reportingRoles = ["roles/logging.logWriter"] as const;
-
-/** All that a promotion and an update of a bucket need. Not: remove a bucket, remove a version of an object, so what is removed can be brought back. */
-const bucketActions = [
-  "s3:CreateBucket",
-  "s3:GetBucket*",
-  "s3:GetAccelerateConfiguration",
-  "s3:GetEncryptionConfiguration",
-  "s3:GetLifecycleConfiguration",
-  "s3:GetReplicationConfiguration",
-  "s3:ListBucket*",
-  "s3:PutBucketCORS",
-  "s3:PutBucketOwnershipControls",
-  "s3:PutBucketPolicy",
-  "s3:PutBucketPublicAccessBlock",
-  "s3:PutBucketTagging",
-  "s3:PutBucketVersioning",
-  "s3:PutEncryptionConfiguration",
-  "s3:PutLifecycleConfiguration",
-  "s3:GetObject*",
-  "s3:PutObject",
-  "s3:PutObjectTagging",
-  "s3:DeleteObject",
-  "s3:AbortMultipartUpload",
-  "s3:ListMultipartUploadParts",
-] as const;
 
 /** Who may assume a role: workflows with one of these subjects (GitHub docs, "OpenID Connect in Amazon Web Services"). */
 function trust(provider: string, subjects: readonly string[]): string {

@@ -44,6 +44,8 @@ export interface RedirectorArgs {
   readonly instances: { readonly min: number; readonly max: number; readonly minIn: Readonly<Record<string, number>> };
   /** IAM principal that deploys. */
   readonly deployer: pulumi.Input<string>;
+  /** IAM principal that compares what is deployed with what should be. */
+  readonly auditor: pulumi.Input<string>;
   /** The project's number. */
   readonly projectNumber: string;
   readonly addresses: Addresses;
@@ -177,9 +179,17 @@ export class Redirector extends pulumi.ComponentResource {
       {
         bucket: bucket.name,
         role: "roles/storage.objectViewer",
-        // Cloud Run's own agent, which fetches the archive.
-        members: [`serviceAccount:service-${args.projectNumber}@serverless-robot-prod.iam.gserviceaccount.com`],
+        members: [
+          // Cloud Run's own agent, which fetches the archive.
+          `serviceAccount:service-${args.projectNumber}@serverless-robot-prod.iam.gserviceaccount.com`,
+          args.auditor,
+        ],
       },
+      { parent: this },
+    );
+    const writer = new BucketIAMBinding(
+      `${name}-source-writer`,
+      { bucket: bucket.name, role: "roles/storage.objectUser", members: [args.deployer] },
       { parent: this },
     );
     const digest = createHash("sha256").update(readFileSync(args.archive)).digest("hex").slice(0, 16);
@@ -191,7 +201,7 @@ export class Redirector extends pulumi.ComponentResource {
         name: `redirector-${digest}${extension}`,
         source: new pulumi.asset.FileAsset(args.archive),
       },
-      { parent: this, dependsOn: reader },
+      { parent: this, dependsOn: [reader, writer] },
     );
   }
 

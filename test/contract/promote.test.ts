@@ -253,6 +253,8 @@ test("from the config of a stack: the names that the program gives to staging ar
   const stack = `config:
   artifacts:organization: org
   artifacts:repository: example/artifacts
+  artifacts:repositoryId: "123456789"
+  artifacts:githubOwners: {example: "1234567"}
   artifacts:domain: example.org
   artifacts:projectNumber: "415926535897"
   artifacts:zoneId: 0123456789abcdef0123456789abcdef

@@ -4,6 +4,8 @@
 export const config: Readonly<Record<string, unknown>> = {
   "artifacts:organization": "demo",
   "artifacts:repository": "example/artifacts",
+  "artifacts:repositoryId": "123456789",
+  "artifacts:githubOwners": { example: "1234567" },
   "artifacts:domain": "example.org",
   "artifacts:zoneId": "0123456789abcdef0123456789abcdef",
   "artifacts:gcpRegions": ["us-central1", "europe-west1"],

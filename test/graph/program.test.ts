@@ -54,6 +54,12 @@ test("bad config and bad manifests stop the program with every error, before any
       return true;
     },
   );
+  const stranger = {
+    "new/project.yaml": manifests["new/project.yaml"]!.replace("owners:", "owners:\n  repositories: [stranger/new]"),
+  };
+  await assert.rejects(declare(config, { ...manifests, ...stranger }), {
+    message: /new\/project\.yaml: the owner of stranger\/new is not in artifacts:githubOwners/,
+  });
   const bad = { ...manifests, "full/images.yaml": "- nam: tool\n", "new/project.yaml": "owners: 1\n" };
   await assert.rejects(declare(config, bad), (error: Error) => {
     assert.match(error.message, /full\/images\.yaml:1:\d+: /);

@@ -128,6 +128,8 @@ function computed(type: string, inputs: Readonly<Record<string, unknown>>): Reco
       const email = `${text("accountId")}@${text("project")}.iam.gserviceaccount.com`;
       return { email, member: `serviceAccount:${email}`, name: `projects/${text("project")}/serviceAccounts/${email}` };
     }
+    case "gcp:projects/iAMCustomRole:IAMCustomRole":
+      return { name: `projects/${text("project")}/roles/${text("roleId")}` };
     case "gcp:iam/workloadIdentityPool:WorkloadIdentityPool":
       return { name: `projects/1234/locations/global/workloadIdentityPools/${text("workloadIdentityPoolId")}` };
     case "gcp:certificatemanager/dnsAuthorization:DnsAuthorization":

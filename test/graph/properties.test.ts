@@ -139,6 +139,38 @@ const mutations: readonly (readonly [keyof typeof properties & string, string, C
     set(/IAMBinding identities-run\.admin$/, { role: "roles/iam.serviceAccountTokenCreator" }),
   ],
   [
+    "no primitive role, and none that can change who may do what in the project",
+    "a role of our own sets the project's policy",
+    inputs(/IAMCustomRole identities-deploy$/, (old) => ({
+      ...old,
+      permissions: [...(old["permissions"] as string[]), "resourcemanager.projects.setIamPolicy"],
+    })),
+  ],
+  [
+    "no primitive role, and none that can change who may do what in the project",
+    "a role of our own acts as any account",
+    inputs(/IAMCustomRole identities-deploy$/, (old) => ({
+      ...old,
+      permissions: [...(old["permissions"] as string[]), "iam.serviceAccounts.actAs"],
+    })),
+  ],
+  [
+    "grants own their role, none twice on one thing",
+    "a role that writes is added, so others may have it unseen",
+    (resource) =>
+      resource.name === "identities-preview-run.viewer"
+        ? { ...resource, inputs: { ...resource.inputs, role: "roles/run.admin" } }
+        : resource,
+  ],
+  [
+    "the previewing identity has no right to write, but into a log",
+    "preview's own role writes",
+    inputs(/IAMCustomRole identities-preview$/, (old) => ({
+      ...old,
+      permissions: [...(old["permissions"] as string[]), "storage.buckets.update"],
+    })),
+  ],
+  [
     "the previewing identity has no right to write, but into a log",
     "preview pushes to staging",
     inputs(/Binding staging-full-writer$/, (old) => ({
@@ -183,7 +215,7 @@ const mutations: readonly (readonly [keyof typeof properties & string, string, C
       ...old,
       attributeMapping: {
         ...(old["attributeMapping"] as object),
-        "attribute.deploy": 'assertion.repository == "example/artifacts" ? "yes" : "no"',
+        "attribute.deploy": 'assertion.repository_id == "123456789" ? "yes" : "no"',
       },
     })),
   ],
@@ -192,12 +224,7 @@ const mutations: readonly (readonly [keyof typeof properties & string, string, C
     "the whole repository deploys",
     inputs(/IAMBinding identities-deploy-github$/, (old) => ({
       ...old,
-      members: [
-        String((old["members"] as string[])[0]).replace(
-          "attribute.deploy/yes",
-          "attribute.repository/example/artifacts",
-        ),
-      ],
+      members: [String((old["members"] as string[])[0]).replace("attribute.deploy/yes", "attribute.preview/yes")],
     })),
   ],
   [
@@ -209,6 +236,100 @@ const mutations: readonly (readonly [keyof typeof properties & string, string, C
         "repo:example/artifacts:environment:production",
         "repo:example/artifacts:*",
       ),
+    })),
+  ],
+  [
+    "only the environment production on the main branch deploys",
+    "any workflow deploys",
+    inputs(/:WorkloadIdentityPoolProvider /, (old) =>
+      JSON.parse(JSON.stringify(old).replace("/deploy.yml@", "/another.yml@")),
+    ),
+  ],
+  [
+    "GitHub is believed by numbers, and only the listed owners' repositories get a token",
+    "owners by their names",
+    inputs(/:WorkloadIdentityPoolProvider /, (old) => ({
+      ...old,
+      attributeCondition: String(old["attributeCondition"]).replace(
+        'repository_owner_id in ["1234567"]',
+        'repository_owner in ["example"]',
+      ),
+    })),
+  ],
+  [
+    "GitHub is believed by numbers, and only the listed owners' repositories get a token",
+    "the condition on the owner is only one of two",
+    inputs(/:WorkloadIdentityPoolProvider /, (old) => ({
+      ...old,
+      attributeCondition: String(old["attributeCondition"]).replace(" && ", " || "),
+    })),
+  ],
+  [
+    "GitHub is believed by numbers, and only the listed owners' repositories get a token",
+    "the repository by its name",
+    inputs(/:WorkloadIdentityPoolProvider /, (old) => ({
+      ...old,
+      attributeMapping: {
+        ...(old["attributeMapping"] as object),
+        "attribute.preview": 'assertion.repository == "example/artifacts" ? "yes" : "no"',
+      },
+    })),
+  ],
+  [
+    "GitHub is believed by numbers, and only the listed owners' repositories get a token",
+    "every token of the pool previews",
+    set(/IAMBinding identities-preview-github$/, {
+      members: ["principalSet://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/github/*"],
+    }),
+  ],
+  [
+    "GitHub is believed by numbers, and only the listed owners' repositories get a token",
+    "another issuer",
+    set(/:WorkloadIdentityPoolProvider /, { oidc: { issuerUri: "https://token.example.com" } }),
+  ],
+  [
+    "the deploying identity removes no repository, no bucket and no version of an object",
+    "deploy administers storage",
+    set(/IAMBinding identities-run\.admin$/, { role: "roles/storage.admin" }),
+  ],
+  [
+    "the deploying identity removes no repository, no bucket and no version of an object",
+    "deploy removes buckets",
+    inputs(/IAMCustomRole identities-deploy$/, (old) => ({
+      ...old,
+      permissions: [...(old["permissions"] as string[]), "storage.buckets.delete"],
+    })),
+  ],
+  [
+    "the deploying identity removes no repository, no bucket and no version of an object",
+    "deploy removes versions in S3",
+    inputs(/RolePolicy identities-deploy$/, (old) => ({
+      ...old,
+      policy: String(old["policy"]).replace('"s3:DeleteObject"', '"s3:DeleteObject","s3:DeleteObjectVersion"'),
+    })),
+  ],
+  [
+    "in AWS the identities act on the buckets of this program alone, and read their own roles",
+    "deploy acts on every bucket of the account",
+    inputs(/RolePolicy identities-deploy$/, (old) => ({
+      ...old,
+      policy: String(old["policy"]).replace('"arn:aws:s3:::demo-artifacts-*"', '"*"'),
+    })),
+  ],
+  [
+    "in AWS the identities act on the buckets of this program alone, and read their own roles",
+    "preview writes objects",
+    inputs(/RolePolicy identities-preview$/, (old) => ({
+      ...old,
+      policy: String(old["policy"]).replace('"s3:Get*"', '"s3:Get*","s3:PutObject"'),
+    })),
+  ],
+  [
+    "in AWS the identities act on the buckets of this program alone, and read their own roles",
+    "deploy changes its own role",
+    inputs(/RolePolicy identities-deploy$/, (old) => ({
+      ...old,
+      policy: String(old["policy"]).replace('"iam:Get*"', '"iam:*"'),
     })),
   ],
   [

@@ -17,7 +17,20 @@ function isMirror(resource: Declared): boolean {
 }
 
 function membersOf({ inputs }: Declared): string[] {
+  if (typeof inputs["member"] === "string") return [inputs["member"]];
   return Array.isArray(inputs["members"]) ? (inputs["members"] as string[]) : [];
+}
+
+/** The permissions of the roles of our own, by the role's full name. */
+function customRoles(resources: readonly Declared[]): Map<string, readonly string[]> {
+  return new Map(
+    resources
+      .filter(({ type }) => type.endsWith(":IAMCustomRole"))
+      .map(({ inputs }) => [
+        `projects/${inputs["project"]}/roles/${inputs["roleId"]}`,
+        inputs["permissions"] as readonly string[],
+      ]),
+  );
 }
 
 function isPublic(resource: Declared): boolean {
@@ -28,7 +41,7 @@ const shown = ({ type, name }: Declared): string => `${type} ${name}`;
 
 /** Grants on one bucket, repository, account, key or project. */
 function isGrant({ type }: Declared): boolean {
-  return /IAMBinding$|IamBinding$/.test(type);
+  return /I[aA][mM](Binding|Member)$/.test(type);
 }
 
 export const properties: Readonly<Record<string, Property>> = {
@@ -103,7 +116,13 @@ export const properties: Readonly<Record<string, Property>> = {
   },
 
   "grants own their role, none twice on one thing": (resources) => {
-    const violations = resources.filter(({ type }) => /I[aA][mM](Member|Policy):/.test(`${type}:`)).map(shown);
+    const violations = resources
+      .filter(({ type, inputs }) => {
+        // Roles that people have as well are added in the project: they look at the dashboard, and are no danger.
+        if (type === "gcp:projects/iAMMember:IAMMember") return !/[vV]iewer$|logWriter$/.test(String(inputs["role"]));
+        return /I[aA][mM](Member|Policy):/.test(`${type}:`);
+      })
+      .map(shown);
     const seen = new Set<string>();
     for (const grant of resources.filter(isGrant)) {
       const { members: _, ...on } = grant.inputs;
@@ -114,24 +133,72 @@ export const properties: Readonly<Record<string, Property>> = {
     return violations;
   },
 
-  "no primitive role, and none that can change who may do what in the project": (resources) =>
-    resources
+  "no primitive role, and none that can change who may do what in the project": (resources) => [
+    ...[...customRoles(resources)].flatMap(([role, permissions]) =>
+      permissions
+        .filter((permission) =>
+          /^(resourcemanager\..*\.(set|create|update|delete)|iam\..*\.(create|update|delete|undelete|set|actAs|get\w*Token|sign|implicit)|serviceusage\.|orgpolicy\.|\w+\.\*)/i.test(
+            permission,
+          ),
+        )
+        .map((permission) => `${role}: ${permission}`),
+    ),
+    ...resources
       .filter(({ inputs }) =>
         /^roles\/(owner|editor|viewer|resourcemanager\..*|iam\.(?!securityReviewer|serviceAccountUser|serviceAccountViewer|workloadIdentityPoolViewer|workloadIdentityUser).*)$/.test(
           String(inputs["role"] ?? ""),
         ),
       )
       .map(shown),
+  ],
 
-  "the previewing identity has no right to write, but into a log": (resources) =>
-    resources
+  "the deploying identity removes no repository, no bucket and no version of an object": (resources) => [
+    ...resources
+      .filter((grant) => isGrant(grant) && membersOf(grant).some((member) => /artifacts-deploy@/.test(member)))
+      .filter(({ inputs }) =>
+        /roles\/(storage|artifactregistry)\.(admin|legacyBucketOwner)$/.test(String(inputs["role"])),
+      )
+      .map(shown),
+    ...[...customRoles(resources)].flatMap(([role, permissions]) =>
+      permissions
+        .filter((permission) => /^(storage|artifactregistry)\..*(delete|\*)/.test(permission))
+        .map((permission) => `${role}: ${permission}`),
+    ),
+    ...awsActions(resources)
+      .filter(({ action }) => /^s3:(\*|Delete(?!Object$))|^\*/.test(action))
+      .map(({ role, action }) => `${role}: ${action}`),
+  ],
+
+  "in AWS the identities act on the buckets of this program alone, and read their own roles": (resources) =>
+    awsActions(resources)
+      .filter(({ role, action, on }) => {
+        const reads = /^(s3|iam):(Get|List)[\w*]*$/.test(action);
+        if (
+          on.some(
+            (arn) =>
+              !/^arn:aws:(s3:::[\w-]+-artifacts-\*(\/\*)?|iam::\d{12}:(role\/artifacts-\*|oidc-provider\/[\w.]+))$/.test(
+                arn,
+              ),
+          )
+        )
+          return true;
+        return action.startsWith("iam:") ? !reads : !action.startsWith("s3:") || (role.endsWith("preview") && !reads);
+      })
+      .map(({ role, action, on }) => `${role}: ${action} on ${on}`),
+
+  "the previewing identity has no right to write, but into a log": (resources) => [
+    ...[...customRoles(resources)]
+      .filter(([role]) => /preview$/i.test(role))
+      .flatMap(([, permissions]) => permissions.filter((permission) => !/\.(get|list)\w*$/.test(permission))),
+    ...resources
       .filter((grant) => isGrant(grant) && membersOf(grant).some((member) => /artifacts-preview@/.test(member)))
       .filter(
         ({ inputs }) =>
-          !/(reader|[vV]iewer|Reviewer|Decrypter|logging\.logWriter)$/.test(String(inputs["role"])) ||
+          !/(reader|[vV]iewer|Decrypter|logging\.logWriter|\/artifactsPreview)$/.test(String(inputs["role"])) ||
           /EncrypterDecrypter/.test(String(inputs["role"])),
       )
       .map(shown),
+  ],
 
   "the redirector's account has no right": (resources) =>
     resources
@@ -151,7 +218,12 @@ export const properties: Readonly<Record<string, Property>> = {
     const violations: string[] = [];
     const provider = resources.find(({ type }) => type.endsWith(":WorkloadIdentityPoolProvider"));
     const mapping = provider?.inputs["attributeMapping"] as Record<string, string> | undefined;
-    for (const needed of [":environment:production", "refs/heads/main", "assertion.repository =="]) {
+    for (const needed of [
+      'assertion.sub.endsWith(":environment:production")',
+      'assertion.ref == "refs/heads/main"',
+      "/.github/workflows/deploy.yml@refs/heads/main",
+      "assertion.repository_id ==",
+    ]) {
       if (!mapping?.["attribute.deploy"]?.includes(needed))
         violations.push(`attribute.deploy does not look at ${needed}`);
     }
@@ -173,6 +245,30 @@ export const properties: Readonly<Record<string, Property>> = {
         ...subjects
           .filter((subject) => !wanted.test(subject) || subject.includes("*"))
           .map((subject) => `${name}: ${subject}`),
+      );
+    }
+    return violations;
+  },
+
+  "GitHub is believed by numbers, and only the listed owners' repositories get a token": (resources) => {
+    const provider = resources.find(({ type }) => type.endsWith(":WorkloadIdentityPoolProvider"));
+    const condition = String(provider?.inputs["attributeCondition"]);
+    const violations = [];
+    if (!/^assertion\.repository_owner_id in \["\d+"(, "\d+")*\] && \(.*\)$/.test(condition))
+      violations.push(condition);
+    const { issuerUri } = (provider?.inputs["oidc"] ?? {}) as { issuerUri?: string };
+    if (issuerUri !== "https://token.actions.githubusercontent.com") violations.push(`issuer ${issuerUri}`);
+    const mapping = (provider?.inputs["attributeMapping"] ?? {}) as Record<string, string>;
+    for (const name of ["attribute.deploy", "attribute.preview"]) {
+      if (!/assertion\.repository_id == "\d+"/.test(mapping[name] ?? "")) violations.push(`${name}: ${mapping[name]}`);
+    }
+    for (const grant of resources.filter(isGrant)) {
+      violations.push(
+        ...membersOf(grant).filter(
+          (member) =>
+            /^principal/.test(member) &&
+            !/\/attribute\.(deploy\/yes|preview\/yes|release\/[\w.-]+\/[\w.-]+)$/.test(member),
+        ),
       );
     }
     return violations;
@@ -322,3 +418,17 @@ export const properties: Readonly<Record<string, Property>> = {
     return violations;
   },
 };
+
+/** Who may do what in AWS: each action of the policies of the two roles. */
+function awsActions(resources: readonly Declared[]): { role: string; action: string; on: string[] }[] {
+  return resources
+    .filter(({ type }) => type === "aws:iam/rolePolicy:RolePolicy")
+    .flatMap(({ name, inputs }) => {
+      const { Statement } = JSON.parse(String(inputs["policy"])) as {
+        Statement: { Effect: string; Action: string | string[]; Resource: string | string[] }[];
+      };
+      return Statement.filter(({ Effect }) => Effect === "Allow").flatMap(({ Action, Resource }) =>
+        [Action].flat().map((action) => ({ role: name, action, on: [Resource].flat() })),
+      );
+    });
+}

@@ -87,6 +87,8 @@ test("the settings that it prints are accepted", async () => {
   const parsed = parseStackConfig({
     ...settings,
     "artifacts:repository": "example/artifacts",
+    "artifacts:repositoryId": "123456789",
+    "artifacts:githubOwners": { example: "1234567" },
     "artifacts:domain": "example.org",
     "artifacts:zoneId": "0123456789abcdef0123456789abcdef",
     "artifacts:gcpRegions": ["us-central1"],

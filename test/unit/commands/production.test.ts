@@ -9,6 +9,8 @@ import type { Project } from "../../../components/manifests/project.ts";
 const parsed = parseStackConfig({
   "artifacts:organization": "org",
   "artifacts:repository": "example/artifacts",
+  "artifacts:repositoryId": "123456789",
+  "artifacts:githubOwners": { example: "1234567" },
   "artifacts:domain": "example.org",
   "artifacts:projectNumber": "415926535897",
   "artifacts:zoneId": "0123456789abcdef0123456789abcdef",

@@ -10,6 +10,8 @@ const root = new URL("../../../", import.meta.url);
 const least = {
   "artifacts:organization": "demo",
   "artifacts:repository": "example/artifacts",
+  "artifacts:repositoryId": "123456789",
+  "artifacts:githubOwners": { example: "1234567" },
   "artifacts:domain": "example.org",
   "artifacts:zoneId": "0123456789abcdef0123456789abcdef",
   "artifacts:gcpRegions": ["us-central1", "europe-west1"],
@@ -65,6 +67,15 @@ test("the storage settings are those of the providers", () => {
   });
 });
 
+test("GitHub's numbers may stand without quotes", () => {
+  const { repositoryId, githubOwners } = accepted({
+    ...least,
+    "artifacts:repositoryId": 123456789,
+    "artifacts:githubOwners": '{"example":1234567}',
+  });
+  assert.deepEqual({ repositoryId, githubOwners }, { repositoryId: "123456789", githubOwners: { example: "1234567" } });
+});
+
 test("what is wrong between settings is told with what is wrong in one", () => {
   const errors = refused({ ...least, "artifacts:domain": undefined, "artifacts:minInstances": 30 });
   assert.deepEqual(
@@ -79,6 +90,8 @@ test("everything that is missing is named at once", () => {
     [
       "artifacts:organization",
       "artifacts:repository",
+      "artifacts:repositoryId",
+      "artifacts:githubOwners",
       "artifacts:domain",
       "artifacts:projectNumber",
       "artifacts:zoneId",
@@ -138,6 +151,21 @@ for (const [what, change, error] of [
     "a retiring region that is not listed",
     { "artifacts:retiringRegions": ["europe-west2"] },
     'artifacts:retiringRegions: "europe-west2" is not among this stack\'s regions; did you mean "europe-west1"?',
+  ],
+  [
+    "a repository's name for its number",
+    { "artifacts:repositoryId": "artifacts" },
+    'artifacts:repositoryId: "artifacts" must be the number of that repository: gh api repos/<owner>/<name> --jq .id',
+  ],
+  [
+    "an owner's name for its number",
+    { "artifacts:githubOwners": { example: "1", other: "other" } },
+    'artifacts:githubOwners.other: "other" must be the number of that owner: gh api users/<owner> --jq .id',
+  ],
+  [
+    "a repository of an owner that is not listed",
+    { "artifacts:githubOwners": { other: 1 } },
+    'artifacts:githubOwners: has no "example", the owner of artifacts:repository',
   ],
   [
     "a vanity host elsewhere",

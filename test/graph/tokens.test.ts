@@ -1,0 +1,152 @@
+/** Which of GitHub's tokens gets what: the declared conditions, evaluated on tokens as GitHub's documentation has them. */
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import { config, manifests } from "./fixtures.ts";
+import { type Declared, declare } from "./program.ts";
+
+let resources: readonly Declared[];
+
+before(async () => {
+  resources = await declare(config, manifests);
+});
+
+/** A token's claims (GitHub docs, "OpenID Connect reference"), of a push to main of this program's repository unless changed. */
+const claims = (changed: Readonly<Record<string, string>> = {}): Record<string, string> => ({
+  sub: "repo:example/artifacts:ref:refs/heads/main",
+  aud: "sts.amazonaws.com",
+  repository: "example/artifacts",
+  repository_id: "123456789",
+  repository_owner: "example",
+  repository_owner_id: "1234567",
+  ref: "refs/heads/main",
+  event_name: "push",
+  workflow_ref: "example/artifacts/.github/workflows/deploy.yml@refs/heads/main",
+  run_id: "1",
+  run_attempt: "1",
+  ...changed,
+});
+
+/** What a token gets: undefined is none in Google Cloud at all. */
+function rights(token: Record<string, string>) {
+  const { attributeCondition, attributeMapping } = resources.find(({ type }) =>
+    type.endsWith(":WorkloadIdentityPoolProvider"),
+  )!.inputs as { attributeCondition: string; attributeMapping: Record<string, string> };
+  const google = evaluate(attributeCondition, token)
+    ? Object.fromEntries(Object.entries(attributeMapping).map(([name, text]) => [name, evaluate(text, token)]))
+    : undefined;
+  const aws = resources
+    .filter(({ type, inputs }) => type === "aws:iam/role:Role" && trusts(String(inputs["assumeRolePolicy"]), token))
+    .map(({ name }) => name.replace("identities-", ""));
+  return {
+    deploy: google?.["attribute.deploy"],
+    preview: google?.["attribute.preview"],
+    pushesFrom: google?.["attribute.release"],
+    aws,
+  };
+}
+
+/** Evaluates an expression of the small part of the Common Expression Language that the program uses, as JavaScript. */
+function evaluate(expression: string, assertion: Record<string, string>): unknown {
+  const script = expression
+    .replaceAll(/([\w.]+) in (\[[^\]]*\])/g, "$2.includes($1)")
+    .replaceAll("==", "===")
+    .replaceAll(/\bassertion\.(\w+)/g, 'claim("$1")');
+  const claim = (name: string): string => {
+    const value = assertion[name];
+    if (value === undefined) throw new Error(`the token has no ${name}: Google refuses it`);
+    return value;
+  };
+  return new Function("claim", `"use strict"; return ${script};`)(claim) as unknown;
+}
+
+function trusts(policy: string, token: Record<string, string>): boolean {
+  const { Statement } = JSON.parse(policy) as {
+    Statement: { Condition: { StringEquals: Record<string, string | string[]> } }[];
+  };
+  return Statement.some(({ Condition }) =>
+    Object.entries(Condition.StringEquals).every(([key, wanted]) =>
+      [wanted].flat().includes(token[key.slice(key.lastIndexOf(":") + 1)] ?? ""),
+    ),
+  );
+}
+
+const none = { deploy: undefined, preview: undefined, pushesFrom: undefined, aws: [] };
+const reads = { deploy: "no", preview: "yes", pushesFrom: "none", aws: ["preview"] };
+
+for (const [form, prefix] of [
+  ["", "repo:example/artifacts:"],
+  [" (a subject with numbers)", "repo:example@1234567/artifacts@123456789:"],
+] as const) {
+  test(`deploy.yml on main in its environment deploys${form}`, () => {
+    const token = claims({ sub: `${prefix}environment:production` });
+    assert.deepEqual(rights(token), {
+      deploy: "yes",
+      preview: "yes",
+      pushesFrom: "example/artifacts",
+      aws: ["deploy"],
+    });
+  });
+  test(`a pull request of the repository itself, and the nightly run, read${form}`, () => {
+    const workflow_ref = "example/artifacts/.github/workflows/preview.yml@refs/pull/7/merge";
+    const pull = { sub: `${prefix}pull_request`, event_name: "pull_request", ref: "refs/pull/7/merge", workflow_ref };
+    assert.deepEqual(rights(claims(pull)), reads);
+    const nightly = { sub: `${prefix}ref:refs/heads/main`, event_name: "schedule", workflow_ref: "x/drift.yml@main" };
+    assert.deepEqual(rights(claims(nightly)), { ...reads, pushesFrom: "example/artifacts" });
+  });
+}
+
+test("without the environment, from another branch or by another workflow nobody deploys", () => {
+  const production = { sub: "repo:example/artifacts:environment:production" };
+  for (const token of [
+    claims(),
+    claims({ sub: "repo:example/artifacts:environment:production%3Afake" }),
+    claims({ ...production, ref: "refs/heads/other" }),
+    claims({ ...production, workflow_ref: "example/artifacts/.github/workflows/other.yml@refs/heads/main" }),
+    claims({ ...production, workflow_ref: "example/artifacts/.github/workflows/deploy.yml@refs/heads/other" }),
+  ]) {
+    assert.equal(rights(token).deploy, "no", JSON.stringify(token));
+  }
+});
+
+test("a project's release builds push as their repository, its pull requests as nobody", () => {
+  const project = { repository: "example/full", repository_id: "5", sub: "repo:example/full:x" };
+  const pushesFrom = (changed: Record<string, string>) => rights(claims({ ...project, ...changed })).pushesFrom;
+  for (const ref of ["refs/heads/main", "refs/heads/master", "refs/heads/release-1.2", "refs/tags/v1.2.3"]) {
+    assert.equal(pushesFrom({ ref }), "example/full", ref);
+  }
+  assert.equal(pushesFrom({ ref: "refs/heads/feature" }), undefined);
+  assert.equal(pushesFrom({ ref: "refs/pull/7/merge", event_name: "pull_request" }), undefined);
+  assert.equal(pushesFrom({ event_name: "pull_request_target" }), undefined);
+  assert.equal(pushesFrom({ event_name: "workflow_run" }), undefined);
+  assert.deepEqual(rights(claims(project)), { deploy: "no", preview: "no", pushesFrom: "example/full", aws: [] });
+});
+
+test("who takes over a name, and everybody else, gets nothing", () => {
+  const environment = "environment:production";
+  for (const token of [
+    // The organisation was renamed, somebody registered its old name and made a repository of the same name.
+    claims({ repository_id: "9", repository_owner_id: "8", sub: `repo:example@8/artifacts@9:${environment}` }),
+    claims({
+      repository: "evil/artifacts",
+      repository_owner: "evil",
+      repository_id: "9",
+      repository_owner_id: "8",
+      sub: `repo:evil/artifacts:${environment}`,
+    }),
+  ]) {
+    assert.deepEqual(rights(token), none);
+  }
+});
+
+test("a repository made anew under an old name of the same owner neither deploys nor previews", () => {
+  const token = claims({ repository_id: "9", sub: "repo:example@1234567/artifacts@9:environment:production" });
+  assert.deepEqual(rights(token), { deploy: "no", preview: "no", pushesFrom: "example/artifacts", aws: [] });
+});
+
+test("what Google calls the caller is short enough, whatever the branch is called", () => {
+  const { attributeMapping } = resources.find(({ type }) => type.endsWith(":WorkloadIdentityPoolProvider"))!.inputs as {
+    attributeMapping: Record<string, string>;
+  };
+  const subject = evaluate(attributeMapping["google.subject"]!, claims({ ref: `refs/heads/${"x".repeat(200)}` }));
+  assert.equal(subject, "123456789/1/1");
+});
