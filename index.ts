@@ -124,6 +124,8 @@ new DomainRecords("records", { ...config, addresses: domain.addresses }, { depen
 new Monitoring("monitoring", { ...config, file: someFile(projects) });
 
 export const url = `https://${config.host}`;
+/** The build that is deployed: a preview takes it, in place of one of its own (.github/actions/set-up). */
+export const redirectorArchive = redirector.archive;
 
 /** Address of a file in production, for monitoring to try. */
 function someFile(all: readonly Project[]): string | undefined {

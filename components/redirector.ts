@@ -58,16 +58,20 @@ export interface RedirectorArgs {
  * nearest region that answers.
  */
 export class Redirector extends pulumi.ComponentResource {
+  /** Where the deployed build is, `gs://<bucket>/<object>`. */
+  public readonly archive: pulumi.Output<string>;
+
   constructor(name: string, args: RedirectorArgs, opts?: pulumi.ComponentResourceOptions) {
     super("artifacts:redirector:Redirector", name, {}, opts);
-    const services = this.addServices(name, args);
+    const source = this.addSource(name, args);
+    this.archive = pulumi.interpolate`gs://${source.bucket}/${source.name}`;
+    const services = this.addServices(name, args, source);
     this.addLoadBalancer(name, args, services);
     this.registerOutputs({});
   }
 
-  private addServices(name: string, args: RedirectorArgs): readonly Service[] {
+  private addServices(name: string, args: RedirectorArgs, source: BucketObject): readonly Service[] {
     const { project } = args;
-    const source = this.addSource(name, args);
     const account = this.addAccount(name, args);
     const mirrors = pulumi.output(args.mirrors).apply((addresses) => mirrorsConfig(addresses, args));
     return args.regions.map((region) => {

@@ -17,7 +17,7 @@ await runCommand(usage, async (args) => {
   if (positionals.length > 0) throw new UsageError(`what is ${positionals[0]}?`);
   const read = await readStackFile(`Pulumi.${values.stack}.yaml`);
   if ("errors" in read) throw new CommandError(read.errors.join("\n"));
-  const { project, projectNumber, awsAccount, awsRegions, state, host } = read.config;
+  const { project, projectNumber, awsAccount, awsRegions, state, host, archive } = read.config;
   if (state === undefined) {
     throw new CommandError(
       `Pulumi.${values.stack}.yaml: set artifacts:stateBucket and artifacts:stateKey, see npm run bootstrap`,
@@ -29,6 +29,7 @@ await runCommand(usage, async (args) => {
   const settings = {
     project,
     host,
+    archive,
     state: `gs://${state.bucket}`,
     identity_provider: `projects/${projectNumber}/locations/global/workloadIdentityPools/github/providers/actions`,
     deploy_account: account("deploy"),

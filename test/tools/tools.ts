@@ -1,7 +1,11 @@
 /** The independent clients and servers that tests and benchmarks compare with, built once from the pinned Go module here. */
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ensurePrograms, type GoModule, type Say } from "../../local/tools/go-tools.ts";
+import { promisify } from "node:util";
+import { cacheDir, ensurePrograms, type GoModule, type Say } from "../../local/tools/go-tools.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 
@@ -37,4 +41,32 @@ export async function peerPath(name: Peer): Promise<string> {
 export async function ensurePeers(say: Say): Promise<void> {
   if (process.env["ARTIFACTS_PEERS"]) return;
   for (const module of modules) await ensurePrograms(module, Object.keys(module.programs), say);
+}
+
+const zizmorVersion = "1.32.0";
+
+/**
+ * The path of zizmor, the checker of workflows that is had from PyPI: $ZIZMOR, or a Python environment of its own in the tools' cache, made
+ * once. Undefined where that can't be made (no python3 with venv, no PyPI).
+ */
+export async function zizmorPath(): Promise<string | undefined> {
+  const given = process.env["ZIZMOR"];
+  if (given) return given;
+  const environment = join(cacheDir(), `zizmor-${zizmorVersion}`);
+  const program = join(environment, "bin", "zizmor");
+  if (existsSync(program)) return program;
+  const run = promisify(execFile);
+  await mkdir(cacheDir(), { recursive: true });
+  const making = await mkdtemp(`${environment}.`);
+  try {
+    await run("python3", ["-m", "venv", making]);
+    const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"];
+    await run(join(making, "bin", "python3"), [...pip, `zizmor==${zizmorVersion}`]);
+    await rename(making, environment); // the program itself is no script: it runs from anywhere
+    return program;
+  } catch (error) {
+    console.warn(`zizmor can't be had: ${error instanceof Error ? error.message.split("\n")[0] : String(error)}`);
+    await rm(making, { recursive: true, force: true });
+    return existsSync(program) ? program : undefined; // another test run may have made it meanwhile
+  }
 }

@@ -1,16 +1,18 @@
 /** The workflows: right by two independent checkers, and by the rules that they must not lose. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { readdir, readFile } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { promisify } from "node:util";
 import { parse } from "yaml";
-import { peerPath } from "../tools/tools.ts";
+import { peerPath, zizmorPath } from "../tools/tools.ts";
 
 const root = join(import.meta.dirname, "../..");
 
 interface Step {
+  readonly if?: string;
   readonly uses?: string;
   readonly run?: string;
   readonly with?: Readonly<Record<string, unknown>>;
@@ -18,6 +20,7 @@ interface Step {
 
 interface Job {
   readonly if?: string;
+  readonly "timeout-minutes": number;
   readonly environment?: string;
   readonly permissions?: Readonly<Record<string, string>>;
   readonly steps: readonly Step[];
@@ -64,13 +67,25 @@ test("actionlint finds nothing", async () => {
 });
 
 test("zizmor finds nothing", async (t) => {
-  const zizmor = process.env["ZIZMOR"] ?? "zizmor";
+  const zizmor = await zizmorPath();
+  if (zizmor === undefined) {
+    console.warn("SKIPPED: zizmor can't be had (python3 -m venv, PyPI): the workflows' security was not checked by it");
+    t.skip("zizmor can't be had");
+    return;
+  }
+  const check = (cwd: string) =>
+    promisify(execFile)(zizmor, ["--offline", "--quiet", "--no-progress", ".github"], { cwd });
+  await check(root);
+
+  const copy = await mkdtemp(join(tmpdir(), "zizmor-bites-"));
   try {
-    await promisify(execFile)(zizmor, ["--offline", "--quiet", "--no-progress", ".github"], { cwd: root });
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== "ENOENT") throw error;
-    console.warn("SKIPPED: zizmor is not on PATH (pip install zizmor): the workflows' security was not checked by it");
-    t.skip("zizmor is not on PATH");
+    await cp(join(root, ".github"), join(copy, ".github"), { recursive: true });
+    const file = join(copy, ".github/workflows/check.yml");
+    const text = await readFile(file, "utf8");
+    await writeFile(file, text.replace("run: ./.ci/run", `run: echo $\{{ github.event.pull_request.title }}`));
+    await assert.rejects(check(copy), { stdout: /template-injection/ }, "it finds what is there to find");
+  } finally {
+    await rm(copy, { recursive: true });
   }
 });
 
@@ -108,7 +123,8 @@ test("a pull request's own code never runs with rights", () => {
   const preview = workflows.get("preview")?.jobs["preview"];
   assert.equal(preview?.if, "github.event.pull_request.head.repo.full_name == github.repository");
   const checkouts = preview.steps.filter(({ uses }) => uses?.startsWith("actions/checkout@"));
-  assert.match(String(checkouts[0]?.with?.["ref"]), /^\$\{\{ github\.event\.pull_request\.base\.sha \}\}$/);
+  assert.match(String(checkouts[0]?.with?.["ref"]), /^\$\{\{ github\.event\.pull_request\.base\.ref \}\}$/);
+  assert.deepEqual(workflows.get("preview")?.on["pull_request"], { branches: ["main"], paths: ["manifests/**"] });
   for (const other of checkouts.slice(1)) assert.equal(other.with?.["sparse-checkout"], "manifests");
   // Between the two checkouts everything that runs is installed and built.
   const setUp = preview.steps.findIndex(({ uses }) => uses?.startsWith("./"));
@@ -123,7 +139,51 @@ test("one deploy at a time, never stopped, from the main branch and behind the e
   for (const [name, { environment }] of jobs()) {
     if (name !== "deploy.deploy") assert.equal(environment, undefined, name);
   }
-  const run = deploy.jobs["deploy"]?.steps.find(({ run: script }) => script?.startsWith("pulumi up"))?.run;
+  const run = deploy.jobs["deploy"]?.steps.find(({ run: script }) => script?.includes("pulumi up"))?.run;
   assert.match(run ?? "", /--continue-on-error/);
   assert.doesNotMatch(JSON.stringify(deploy), /SKIP_CHECKPOINTS/);
+});
+
+test("nothing that is printed is a command to the runner", () => {
+  for (const [name, { run = "" }] of steps()) {
+    for (const printed of run.matchAll(/^(cat |pulumi up ).*$/gm)) {
+      const before = run.slice(0, printed.index);
+      const after = run.slice(printed.index);
+      assert.match(
+        before,
+        /^mark=\$\(uuidgen\).*\necho "::stop-commands::\$mark"$(?!.*::\$mark::)/ms,
+        `${name}: ${printed[0]}`,
+      );
+      assert.match(after, /^echo "::\$mark::"$/m, `${name}: ${printed[0]}`);
+    }
+  }
+});
+
+test("a run's rights in AWS last as long as its job may, and the roles allow it", async () => {
+  const identity = await readFile(join(root, "components/identity.ts"), "utf8");
+  const allowed = (role: string) => Number(new RegExp(`\\["${role}", (\\d+), \\[`).exec(identity)?.[1]) * 3600;
+  const asked = String(
+    action.runs.steps.find(({ uses }) => uses?.startsWith("aws-actions/"))?.with?.["role-duration-seconds"],
+  );
+  assert.equal(asked, `\${{ inputs.identity == 'deploy' && ${allowed("deploy")} || ${allowed("preview")} }}`);
+  for (const [name, { "timeout-minutes": minutes, permissions }] of jobs()) {
+    if (permissions?.["id-token"] !== "write") continue;
+    assert.ok(minutes * 60 <= allowed(name === "deploy.deploy" ? "deploy" : "preview"), name);
+  }
+});
+
+test("who fails raises an alert, whether it failed, was cancelled or took too long", () => {
+  for (const name of ["deploy.deploy", "drift.compare"]) {
+    const job = jobs().find(([one]) => one === name)?.[1];
+    const alert = job?.steps.find(({ run }) => run?.startsWith("gcloud logging write artifacts "));
+    assert.match(alert?.if ?? "", /!success\(\)/, name);
+  }
+});
+
+test("what previews takes the deployed redirector: a build of today differs in the clouds' ranges", () => {
+  const [build, take] = ["npm run ranges", "redirectorArchive"].map((word) =>
+    action.runs.steps.find(({ run }) => run?.includes(word)),
+  );
+  assert.equal(build?.if, "inputs.identity == 'deploy'");
+  assert.equal(take?.if, "inputs.identity != 'deploy'");
 });

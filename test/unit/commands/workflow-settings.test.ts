@@ -25,6 +25,7 @@ test("production's settings become the step's outputs", async () => {
   assert.equal(code, 0);
   assert.equal(await readFile(outputs, "utf8"), `before=1\n${out}`);
   assert.match(out, /^state=gs:\/\/example-artifacts-state$/m);
+  assert.match(out, /^archive=redirector\/dist\/redirector\.[a-z.]+$/m);
   assert.match(out, /^preview_account=artifacts-preview@example-artifacts\.iam\.gserviceaccount\.com$/m);
   assert.match(out, /^deploy_role=arn:aws:iam::123456789012:role\/artifacts-deploy$/m);
   assert.match(
