@@ -83,14 +83,21 @@ function readGroups(text: string, words: Uint32Array): 0 | 4 | 6 {
     }
   }
   if (gap < 0 ? count !== 8 : count > 7) return 0;
-  if (gap >= 0) {
-    groups.copyWithin(8 - (count - gap), gap, count);
-    groups.fill(0, gap, 8 - (count - gap));
+  // What stands behind the gap moves to the end.
+  const open = 8 - count;
+  const before = gap < 0 ? 8 : gap;
+  for (let word = 0; word < 4; word++) {
+    words[word] = groupAt(2 * word, before, open) * 0x10000 + groupAt(2 * word + 1, before, open);
   }
-  for (let word = 0; word < 4; word++) words[word] = groups[2 * word]! * 0x10000 + groups[2 * word + 1]!;
   if (words[0] !== 0 || words[1] !== 0 || words[2] !== 0xffff) return 6;
   words[0] = words[3]!;
   return 4;
+}
+
+/** The group at an index of the whole address: `before` groups stand before the gap, which opens to `open` zeros. */
+function groupAt(index: number, before: number, open: number): number {
+  if (index < before) return groups[index]!;
+  return index < before + open ? 0 : groups[index - open]!;
 }
 
 const noDigit = 16;

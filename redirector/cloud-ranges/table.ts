@@ -35,10 +35,12 @@ export interface LoadedTable extends CloudRanges {
   readonly intervals: number;
   /** What the table takes in memory. */
   readonly bytes: number;
+  /** As {@link CloudRanges.lookup}, of an address that {@link readAddress} has read. */
+  find(family: 4 | 6, words: Uint32Array): number;
 }
 
 /** A table that knows no cloud. */
-export const emptyTable: LoadedTable = { regions: [], intervals: 0, bytes: 0, lookup: () => -1 };
+export const emptyTable: LoadedTable = { regions: [], intervals: 0, bytes: 0, lookup: () => -1, find: () => -1 };
 
 /** The stored form of a table. The same table gives the same bytes. */
 export function storeTable({ regions, v4, v6 }: Table): Uint8Array {
@@ -88,8 +90,13 @@ function searchable({ regions, v4, v6 }: Table): LoadedTable {
   const index = firstByHalf(v4.starts);
   const keys = keysOf(v6.starts);
   const words = new Uint32Array(4);
+  const find = (family: 4 | 6, address: Uint32Array): number => {
+    const found = family === 4 ? search4(v4, index, address[0]!) : search6(v6, keys, address);
+    return found === nowhere ? -1 : found;
+  };
   return {
     regions,
+    find,
     intervals: v4.regions.length + v6.regions.length,
     bytes: [v4.starts, v4.regions, index, v6.starts, v6.regions, keys].reduce(
       (sum, array) => sum + array.byteLength,
@@ -97,16 +104,14 @@ function searchable({ regions, v4, v6 }: Table): LoadedTable {
     ),
     lookup(address) {
       const family = readAddress(address, words);
-      if (family === 0) return -1;
-      const found = family === 4 ? search4(v4, index, words[0]!) : search6(v6, keys, words);
-      return found === nowhere ? -1 : found;
+      return family === 0 ? -1 : find(family, words);
     },
   };
 }
 
 /** For each upper half of an IPv4 address the interval that holds its first address; one more for the end. */
-function firstByHalf(starts: Uint32Array): Uint32Array {
-  const index = new Uint32Array(0x10001);
+function firstByHalf(starts: Uint32Array): Uint16Array | Uint32Array {
+  const index = starts.length <= 0x10000 ? new Uint16Array(0x10001) : new Uint32Array(0x10001);
   let interval = 0;
   for (let half = 0; half <= 0xffff; half++) {
     while (interval + 1 < starts.length && starts[interval + 1]! <= half * 0x10000) interval++;
@@ -116,7 +121,7 @@ function firstByHalf(starts: Uint32Array): Uint32Array {
   return index;
 }
 
-function search4({ starts, regions }: Intervals, index: Uint32Array, address: number): number {
+function search4({ starts, regions }: Intervals, index: Uint16Array | Uint32Array, address: number): number {
   const half = address >>> 16;
   let low = index[half]!;
   let high = index[half + 1]!;
