@@ -2,7 +2,8 @@ import { attachedTagPattern } from "../manifests/names.ts";
 import { nearest } from "../manifests/nearest.ts";
 import { lostPlatforms } from "../manifests/platforms.ts";
 import type { Project } from "../manifests/project.ts";
-import { newestVersion } from "../manifests/versions.ts";
+import { newestVersion, versionBefore } from "../manifests/versions.ts";
+import { platformsOf } from "../promotion/oci/manifest.ts";
 import { getManifest, headManifest } from "../promotion/oci/manifests.ts";
 import type { Remote } from "../promotion/oci/remote.ts";
 import { repositoryAt } from "../promotion/oci/repository.ts";
@@ -52,24 +53,24 @@ export class StagedImages {
   }
 
   /**
-   * A warning if an index that is new lacks platforms that the project's newest tag of the image has, as far as staging
-   * still holds that one.
+   * A warning if an image that is new lacks platforms that the version before it has, as far as staging still holds that one.
    */
   async lostPlatforms(project: Project, { image, digest, tags }: StagedImage): Promise<string | undefined> {
     const digests = project.images.find(({ name }) => name === image)?.digests ?? [];
     if (digests.some((entry) => entry.digest === digest)) return undefined;
-    const newest = newestVersion(digests.flatMap((entry) => entry.tags).filter((tag) => !tags.includes(tag)));
-    const former = digests.find((entry) => newest !== undefined && entry.tags.includes(newest))?.digest;
-    if (newest === undefined || former === undefined) return undefined;
+    const version = versionBefore(
+      tags,
+      digests.flatMap((entry) => entry.tags),
+    );
+    const former = digests.find((entry) => version !== undefined && entry.tags.includes(version))?.digest;
+    if (version === undefined || former === undefined) return undefined;
     const remote = this.#remote(image);
     const [added, before] = await Promise.all([getManifest(remote, digest), getManifest(remote, former)]);
     if (added === undefined || before === undefined) return undefined;
-    const platforms = (manifest: typeof added) =>
-      manifest.children.flatMap(({ platform }) => (platform === undefined ? [] : [platform]));
     return lostPlatforms(
       image,
-      { reference: tags[0] ?? digest, platforms: platforms(added) },
-      { reference: newest, platforms: platforms(before) },
+      { reference: tags[0] ?? digest, platforms: platformsOf(added) },
+      { reference: version, platforms: platformsOf(before) },
     );
   }
 

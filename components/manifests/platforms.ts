@@ -8,13 +8,13 @@ export interface Built {
 }
 
 /**
- * Warns of a new index that lacks a platform which the newest tag of the image has: most often a build that failed in
- * part. Undefined if nothing is lost. Platforms of attestations (`unknown/unknown`, as build tools list them in an
- * index) do not count. Which tag is the newest says newestVersion.
+ * Warns of a new image that lacks a platform which the version before it has (versionBefore says which that is): most often a
+ * build that failed in part. Undefined if nothing is lost. Platforms of attestations (`unknown/unknown`, as build tools list
+ * them in an index) do not count.
  */
-export function lostPlatforms(image: string, added: Built, newest: Built): string | undefined {
+export function lostPlatforms(image: string, added: Built, before: Built): string | undefined {
   const has = new Set(added.platforms);
-  const lost = newest.platforms.filter((platform) => !has.has(platform) && !platform.startsWith("unknown"));
+  const lost = before.platforms.filter((platform) => !has.has(platform) && !platform.startsWith("unknown"));
   if (lost.length === 0) return undefined;
-  return `image ${quoted(image)}: ${added.reference} lacks ${[...new Set(lost)].sort().join(", ")}, which ${newest.reference} has: check its build, or go on if that is meant`;
+  return `image ${quoted(image)}: ${added.reference} lacks ${[...new Set(lost)].sort().join(", ")}, which ${before.reference} has: check its build, or go on if that is meant`;
 }

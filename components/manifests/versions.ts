@@ -20,10 +20,23 @@ export function compareTexts(a: string, b: string): number {
 
 /** The newest of some tags that name versions (they start with a number, or v and one); undefined if none does. */
 export function newestVersion(tags: readonly string[]): string | undefined {
-  return tags
-    .filter((tag) => /^v?[0-9]/.test(tag))
-    .toSorted(compareVersions)
-    .at(-1);
+  return tags.filter(isVersion).toSorted(compareVersions).at(-1);
+}
+
+/**
+ * The version that comes right before a new one, to compare the two: of v1.29.9 it is v1.29.8, though there may be v1.30.0. Of what
+ * has no version among its own tags, or comes before all others, it is the newest. Undefined if no tag names a version.
+ */
+export function versionBefore(own: readonly string[], tags: readonly string[]): string | undefined {
+  const others = tags.filter((tag) => !own.includes(tag));
+  const added = newestVersion(own);
+  const earlier = added === undefined ? [] : others.filter((tag) => compareVersions(tag, added) < 0);
+  return newestVersion(earlier) ?? newestVersion(others);
+}
+
+/** Whether a tag names a version, as far as one can tell by looking at it. */
+function isVersion(tag: string): boolean {
+  return /^v?[0-9]/.test(tag);
 }
 
 /** Runs of digits and of other characters; a leading v says nothing. */

@@ -1,18 +1,20 @@
+import { lostPlatforms } from "../manifests/platforms.ts";
+import { versionBefore } from "../manifests/versions.ts";
 import { conflictOf } from "./copy-image.ts";
+import { tagsOf } from "./image-lines.ts";
 import { type Copy, type ImagePlan, printPlan } from "./image-plan.ts";
 import { AbsentError, readTree } from "./image-tree.ts";
 import { type ImageMirrorRun, ImagesRun, type Means } from "./images-run.ts";
-import type { Digest } from "./oci/digest.ts";
 import { causeOf, UnreachableError } from "./oci/errors.ts";
-import type { Manifest } from "./oci/manifest.ts";
+import { type Manifest, platformsOf } from "./oci/manifest.ts";
 import type { Context, ImagesRequest, Preview } from "./request.ts";
 
-/** So many new indexes are compared with their predecessors; more are a first promotion, not a release. */
+/** So many new images are compared with the versions before them; more are a first promotion, not a release. */
 const mostCompared = 20;
 
 /**
  * Looks whether a plan can be carried out: what is new exists, with all that it lists, in staging or a mirror; no tag that must not
- * move is on another digest in a mirror; no new index lacks a platform that the release before it had. Writes nothing.
+ * move is on another digest in a mirror; no new image lacks a platform that the version before it has. Writes nothing.
  */
 export async function previewPlan(
   request: ImagesRequest,
@@ -55,8 +57,13 @@ export async function previewPlan(
     }),
   );
   await Promise.all([...checked, ...retagged]);
-  const newIndexes = [...roots].filter(([, root]) => root.children.length > 0).slice(0, mostCompared);
-  for (const [copy, root] of newIndexes) warnings.push(...(await droppedPlatforms(copy, root, run)));
+  // What a new index lists, `v1-amd64` of `v1`, is one platform by intent.
+  const listed = new Set([...roots.values()].flatMap(({ children }) => children.map((child) => child.digest)));
+  const releases = [...roots].filter(([{ tags, digest }]) => tags.length > 0 && !listed.has(digest));
+  const compared = await Promise.all(
+    releases.slice(0, mostCompared).map(([copy, root]) => platformsLost(copy, root, run)),
+  );
+  warnings.push(...compared.filter((warning) => warning !== undefined));
   for (const [name, cause] of unreachable) warnings.push(`${request.project}: ${name} could not be asked: ${cause}`);
   return { lines: printPlan(plan), errors, warnings };
 }
@@ -84,47 +91,32 @@ async function checkTags(
   }
 }
 
-/** Platforms of the release before that a new index lacks. */
-async function droppedPlatforms(copy: Copy, root: Manifest, run: ImagesRun): Promise<string[]> {
+/** A warning if a new image lacks platforms that the version before it has; an image of several that is one of a single platform lacks all. */
+async function platformsLost(copy: Copy, root: Manifest, run: ImagesRun): Promise<string | undefined> {
   const before = predecessor(copy, run);
-  if (!before) return [];
-  let old: Manifest;
+  if (!before) return undefined;
   try {
-    const places = [...run.mirrors.values()].filter((mirror) => mirror.belief.held.get(copy.image)?.has(before.digest));
-    old = (
-      await readTree(
-        places.map((mirror) => mirror.remote(copy.image)),
-        before.digest,
-      )
-    ).root;
+    const old = (await readTree(before.places, before.digest)).root;
+    const added = { reference: `${copy.tags[0]} ${copy.digest}`, platforms: platformsOf(root) };
+    const lost = lostPlatforms(copy.image, added, { reference: before.tag, platforms: platformsOf(old) });
+    return lost && `${run.request.project}: ${lost}`;
   } catch (error) {
     run.context.signal.throwIfAborted();
-    if (error instanceof AbsentError) return []; // drift, which is not this change's matter
+    if (error instanceof AbsentError) return undefined; // drift, which is not this change's matter
     throw error;
   }
-  const platforms = (manifest: Manifest) => new Set(manifest.children.flatMap(({ platform }) => platform ?? []));
-  const now = platforms(root);
-  const dropped = [...platforms(old)].filter((platform) => platform !== "unknown/unknown" && !now.has(platform));
-  if (dropped.length === 0) return [];
-  return [
-    `${run.request.project}: ${nameOf(copy)} has no ${dropped.join(", ")}, which ${copy.image}:${before.tag} has`,
-  ];
 }
 
-/** The promoted tag of the image that comes right before one of the new digest's, in the order of versions. */
-function predecessor({ image, tags, digest }: Copy, run: ImagesRun): { tag: string; digest: Digest } | undefined {
-  const tag = tags[0];
+/** The promoted version of the image that comes right before a new digest, and where it is. */
+function predecessor({ image, tags, digest }: Copy, run: ImagesRun) {
+  const [canonical] = run.mirrors.values();
+  const promoted = tagsOf(canonical?.belief.held.get(image));
+  const others = [...promoted].filter(([, other]) => other !== digest).map(([tag]) => tag);
+  const tag = versionBefore(tags, others);
   if (tag === undefined) return undefined;
-  const order = new Intl.Collator("en", { numeric: true });
-  let best: { tag: string; digest: Digest } | undefined;
-  for (const [other, its] of run.mirrors.values().next().value?.belief.held.get(image) ?? []) {
-    if (other === digest) continue;
-    for (const name of its) {
-      if (order.compare(name, tag) >= 0) continue;
-      if (!best || order.compare(name, best.tag) > 0) best = { tag: name, digest: other };
-    }
-  }
-  return best;
+  const before = promoted.get(tag)!;
+  const holders = [...run.mirrors.values()].filter(({ belief }) => belief.held.get(image)?.has(before));
+  return { tag, digest: before, places: holders.map((mirror) => mirror.remote(image)) };
 }
 
 function nameOf({ image, digest, tags }: Copy): string {

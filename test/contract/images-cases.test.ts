@@ -232,11 +232,28 @@ for (const kind of ["olareg", "google"])
         const full = await project.staging().index(children);
         await project.promotes(`app:v1.9.0 ${full.digest}`);
         const less = await project.staging().index(children.slice(0, 1));
+        const lacks = (
+          lines: readonly string[],
+          [tag, { digest }]: readonly [string, { digest: string }],
+          lost: string,
+        ) =>
+          assert.deepEqual(lines, [
+            `${project.name}: image "app": ${tag} ${digest} lacks ${lost}, which v1.9.0 has: check its build, or go on if that is meant`,
+          ]);
         const { warnings, errors } = await project.preview(`app:v1.9.0 ${full.digest}`, `app:v1.10.0 ${less.digest}`);
         assert.deepEqual(errors, []);
-        assert.deepEqual(warnings, [
-          `${project.name}: app:v1.10.0 ${less.digest} has no linux/arm64, which app:v1.9.0 has`,
-        ]);
+        lacks(warnings, ["v1.10.0", less], "linux/arm64");
+        const [plain] = children;
+        const single = await project.preview(`app:v1.9.0 ${full.digest}`, `app:v1.9.1 ${plain!.digest}`);
+        lacks(single.warnings, ["v1.9.1", plain!], "linux/amd64, linux/arm64");
+        const arm = children[1]!;
+        const both = await project.staging().index([...children, await project.staging().image()]);
+        const { warnings: none } = await project.preview(
+          `app:v1.9.0 ${full.digest}`,
+          `app:v1.9.2 ${both.digest}`,
+          `app:v1.9.2-arm64 ${arm.digest}`,
+        );
+        assert.deepEqual(none, [], "an image of one platform that a new index lists");
       });
     });
 

@@ -93,6 +93,11 @@ export function readManifest(bytes: Buffer, expected: Digest, contentType: strin
   };
 }
 
+/** What an index says that its images run on; nothing for a plain image, whose manifest does not say it. */
+export function platformsOf({ children }: Manifest): string[] {
+  return children.flatMap(({ platform }) => platform ?? []);
+}
+
 /** The entry of a referrers index for an attached manifest (distribution spec, "Pushing Manifests with Subject"). */
 export function referrerEntry(manifest: Manifest): Record<string, unknown> {
   return {

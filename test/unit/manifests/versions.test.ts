@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { placeFor } from "../../../components/manifests/order.ts";
 import { lostPlatforms } from "../../../components/manifests/platforms.ts";
-import { compareVersions, newestVersion } from "../../../components/manifests/versions.ts";
+import { compareVersions, newestVersion, versionBefore } from "../../../components/manifests/versions.ts";
 
 test("versions in their order", () => {
   const ordered = [
@@ -45,6 +45,17 @@ test("the newest tag, of those that are versions", () => {
   assert.equal(newestVersion(["latest"]), undefined);
 });
 
+test("the version before a new one", () => {
+  const tags = ["v1.29.8", "v1.29.10", "v1.30.0", "latest"];
+  assert.equal(versionBefore(["v1.29.9"], tags), "v1.29.8", "a fix of an old release line");
+  assert.equal(versionBefore(["v1.30.1", "latest"], tags), "v1.30.0");
+  assert.equal(versionBefore(["v1.30.0"], tags), "v1.29.10", "its own tag is not before it");
+  assert.equal(versionBefore([], tags), "v1.30.0", "without a tag: the newest");
+  assert.equal(versionBefore(["stable"], tags), "v1.30.0");
+  assert.equal(versionBefore(["v1.0.0"], tags), "v1.30.0", "before all others: the newest");
+  assert.equal(versionBefore(["v1.0.0"], ["latest"]), undefined);
+});
+
 test("a new entry's place follows the order that is there", () => {
   assert.equal(placeFor("v1.10", ["v1.8", "v1.9", "v1.11"]), 2);
   assert.equal(placeFor("v1.10", ["v1.11", "v1.9", "v1.8"]), 1);
@@ -55,7 +66,7 @@ test("a new entry's place follows the order that is there", () => {
   assert.equal(placeFor("v1", []), 0);
 });
 
-test("case 35: an index without a platform that the newest tag had", () => {
+test("case 35: an index without a platform that the version before had", () => {
   const newest = { reference: "v1.0.0", platforms: ["linux/amd64", "linux/arm64", "linux/arm/v7", "unknown/unknown"] };
   assert.equal(
     lostPlatforms("app", { reference: "v1.1.0", platforms: ["linux/amd64", "linux/arm/v7"] }, newest),
