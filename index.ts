@@ -9,7 +9,7 @@ import { existingThings } from "./components/existing.ts";
 import { Identities } from "./components/identity.ts";
 import { fileLines, fileSummary, imageLines, imageSummary } from "./components/manifests/lines.ts";
 import { loadManifests } from "./components/manifests/load.ts";
-import type { Project } from "./components/manifests/project.ts";
+import { type Project, promotesFiles, promotesImages } from "./components/manifests/project.ts";
 import { Mirrors } from "./components/mirrors.ts";
 import { Monitoring } from "./components/monitoring.ts";
 import { CatalogueEntry } from "./components/promotion/catalogue-entry.ts";
@@ -44,8 +44,9 @@ for (const project of projects) {
     ci: project.owners.repositories.map((repository) => identities.releasesOf(repository)),
     readers: [identities.deploy, identities.preview],
   });
+  // A promotion stays declared when its manifest is emptied: its preview says what goes, and whether that is too much at once.
   const promotions: pulumi.Resource[] = [];
-  if (project.images.length > 0) {
+  if (promotesImages(project)) {
     const images = new PromotedImages(
       project.name,
       {
@@ -63,12 +64,12 @@ for (const project of projects) {
         removalShare: project.removalShare,
         storage: config.storage,
       },
-      // Not only the staging area's address: the grants that let it be read.
-      { dependsOn: staging, protect: config.protection },
+      // Not only the staging area's address: the grants that let it be read. Nothing is lost with a promotion of nothing.
+      { dependsOn: staging, protect: config.protection && project.images.length > 0 },
     );
     promotions.push(images);
   }
-  if (project.files.length > 0) {
+  if (promotesFiles(project)) {
     const files = new PromotedFiles(
       project.name,
       {
@@ -81,7 +82,7 @@ for (const project of projects) {
         removalShare: project.removalShare,
         storage: config.storage,
       },
-      { dependsOn: staging, protect: config.protection },
+      { dependsOn: staging, protect: config.protection && project.files.length > 0 },
     );
     promotions.push(files);
   }
@@ -102,7 +103,7 @@ for (const project of projects) {
         storage: config.storage,
       },
       // Only what really is in production is listed: after a failed promotion nothing new is.
-      { dependsOn: promotions, protect: config.protection },
+      { dependsOn: promotions, protect: config.protection && project.images.length + project.files.length > 0 },
     );
   }
 }

@@ -43,7 +43,7 @@ await runCommand(usage, async (args) => {
   const gone = changes.filter((line) => line.startsWith("- ")).length;
   if (gone > all * removalShare)
     console.log(
-      `warning: this is ${gone} of ${all}, more than the removalShare of ${removalShare} in project.yaml: the deployment will stop and say how to confirm it`,
+      `warning: this is ${gone} of ${all}, more than the removalShare of ${removalShare} in project.yaml: the preview will stop and say how to confirm it`,
     );
   const edited = open.changedFiles().join(", ");
   console.log(values["dry-run"] === true ? `${edited}: not written` : `${edited}: written. Open a pull request.`);

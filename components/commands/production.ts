@@ -3,7 +3,7 @@ import type { StackConfig } from "../config.ts";
 import { fileLines, imageLines } from "../manifests/lines.ts";
 import { loadManifests } from "../manifests/load.ts";
 import { problemLine } from "../manifests/problem.ts";
-import type { Project } from "../manifests/project.ts";
+import { type Project, promotesFiles, promotesImages } from "../manifests/project.ts";
 import { mirrorAddresses } from "../mirror-names.ts";
 import type { FileMirror, FilesRequest, ImageMirror, ImagesRequest } from "../promotion/request.ts";
 import { readStackFile } from "../stack-file.ts";
@@ -72,26 +72,22 @@ export function productionOf(
 ): Production {
   const common = ({ name, removalShare }: Project) => ({ project: name, removalShare, storage });
   return {
-    images: projects
-      .filter(({ images }) => images.length > 0)
-      .map((project) => ({
-        ...common(project),
-        images: imageLines(project),
-        prefix: project.imagePrefix,
-        staging: places.staging(project).repository,
-        mirrors: places.images,
-        layerMirrors: places.files.filter(({ kind }) => kind === "s3"),
-        mutableTags: project.mutableTags,
-      })),
-    files: projects
-      .filter(({ files, staging }) => files.length > 0 || staging.files)
-      .map((project) => ({
-        ...common(project),
-        files: fileLines(project),
-        prefix: project.filePrefix,
-        staging: places.staging(project).bucket,
-        mirrors: places.files,
-      })),
+    images: projects.filter(promotesImages).map((project) => ({
+      ...common(project),
+      images: imageLines(project),
+      prefix: project.imagePrefix,
+      staging: places.staging(project).repository,
+      mirrors: places.images,
+      layerMirrors: places.files.filter(({ kind }) => kind === "s3"),
+      mutableTags: project.mutableTags,
+    })),
+    files: projects.filter(promotesFiles).map((project) => ({
+      ...common(project),
+      files: fileLines(project),
+      prefix: project.filePrefix,
+      staging: places.staging(project).bucket,
+      mirrors: places.files,
+    })),
   };
 }
 

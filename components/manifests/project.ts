@@ -23,6 +23,16 @@ export interface Project {
   readonly files: readonly File[];
 }
 
+/** Whether a project's images are promoted; none of them yet, or no more, is a promotion too: of nothing. */
+export function promotesImages({ images, staging }: Project): boolean {
+  return images.length > 0 || staging.images;
+}
+
+/** The same of its files. */
+export function promotesFiles({ files, staging }: Project): boolean {
+  return files.length > 0 || staging.files;
+}
+
 /** An image and the digests of it that are wanted in production; a digest without tags is wanted all the same. */
 export interface Image {
   readonly name: string;

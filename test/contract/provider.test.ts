@@ -188,6 +188,12 @@ test("the life of a promotion: create, add, fail, resume, drift, repair, remove,
     failed(await program.run("preview")),
     /would remove 4 of 5 files .*pulumi config set promotion:confirmRemoval life/,
   );
+  // Also all of it: the program declares an emptied manifest, so that the preview can tell.
+  await world.declare({});
+  assert.match(
+    failed(await program.run("preview")),
+    /would remove 5 of 5 files .*pulumi config set promotion:confirmRemoval life/,
+  );
   await program.declare({});
   assert.match(
     failed(await program.run(...up)),
@@ -280,6 +286,22 @@ test("images: promoted with their signature, drift repaired, removed", async () 
 
     await declare([v2, `tool:v3 sha256:${"0".repeat(64)}`]);
     assert.match(failed(await program.run("preview")), /tool.*sha256:0{64}/);
+
+    // 48: an emptied manifest.
+    await declare([]);
+    assert.match(failed(await program.run("preview")), /would remove 2 of 2 tags and digests .*confirmRemoval tool/);
+    assert.match(failed(await program.run(...up)), /would remove 2 of 2 tags and digests .*confirmRemoval tool/);
+    succeeded(await program.run("config", "set", "promotion:confirmRemoval", "tool"));
+    assert.match(succeeded(await program.run("preview")), /remove tag tool:v2 from us, eu/);
+    succeeded(await program.run(...up));
+    for (const { host } of [us, eu]) {
+      assert.deepEqual(await inspect(host, "p/images/tools/tool"), { tags: {} });
+    }
+    succeeded(await program.run("preview", "--expect-no-changes"));
+    // A promotion of nothing is removed without a word.
+    succeeded(await program.run("config", "rm", "promotion:confirmRemoval"));
+    await program.declare({});
+    succeeded(await program.run(...up));
   } finally {
     await Promise.all([staging, us, eu].map((registry) => registry.remove()));
   }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { before, test } from "node:test";
+import { before, describe, test } from "node:test";
 import { config, manifests } from "./fixtures.ts";
 import { compareWithGolden, page } from "./golden.ts";
 import { type Declared, declare } from "./program.ts";
@@ -15,9 +15,49 @@ test("the program is as the golden file says (UPDATE_GOLDEN=1 writes it)", async
   assert.equal(text, golden);
 });
 
-test("a project with nothing but its project.yaml gets its staging area and no promotion", () => {
-  const promoted = resources.filter(({ type }) => type.startsWith("promotion:")).map(({ name }) => name);
-  assert.deepEqual([...new Set(promoted)], ["full"]);
+test("a project has the promotions that its staging area is for, of nothing at first", () => {
+  const promoted = (name: string) =>
+    resources
+      .filter((resource) => resource.type.startsWith("promotion:") && resource.name === name)
+      .map(({ type, inputs, protect }) => [type.split(":").at(-1), inputs["summary"], protect]);
+  assert.deepEqual(promoted("full"), [
+    ["CatalogueEntry", "1 image, 2 digests, 1 file", true],
+    ["PromotedFiles", "1 file", true],
+    ["PromotedImages", "1 image, 2 digests", true],
+  ]);
+  assert.deepEqual(promoted("new"), [
+    ["CatalogueEntry", "0 images, 0 digests, 0 files", false],
+    ["PromotedFiles", "0 files", false],
+    ["PromotedImages", "0 images, 0 digests", false],
+  ]);
+});
+
+describe("48, 62: a project whose manifests are emptied keeps its promotions, so that their previews guard the removal", () => {
+  const emptied: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+    "the files are empty": { ...manifests, "full/images.yaml": "", "full/files.yaml": "" },
+    "the files are deleted": Object.fromEntries(
+      Object.entries(manifests).filter(([path]) => !/^full\/(images|files)\.yaml$/.test(path)),
+    ),
+  };
+  for (const [how, texts] of Object.entries(emptied)) {
+    test(how, async () => {
+      const promotions = (await declare(config, texts)).filter(
+        ({ type, name }) => name === "full" && type.startsWith("promotion:"),
+      );
+      assert.deepEqual(
+        promotions.map(({ type, inputs }) => [type, inputs["images"], inputs["files"]]),
+        [
+          ["promotion:index:CatalogueEntry", "", ""],
+          ["promotion:index:PromotedFiles", undefined, ""],
+          ["promotion:index:PromotedImages", "", undefined],
+        ],
+      );
+      assert.ok(
+        promotions.every(({ protect }) => !protect),
+        "nothing is lost with them: the folder may be deleted next",
+      );
+    });
+  }
 });
 
 test("promotion goes to every mirror, the canonical one first, when all are ready to be written to", () => {

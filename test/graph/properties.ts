@@ -16,6 +16,11 @@ function isMirror(resource: Declared): boolean {
   return /^(images|files)-/.test(owner(resource));
 }
 
+/** A promotion that has nothing in production. */
+function isOfNothing({ inputs }: Declared): boolean {
+  return !inputs["images"] && !inputs["files"];
+}
+
 function membersOf({ inputs }: Declared): string[] {
   if (typeof inputs["member"] === "string") return [inputs["member"]];
   return Array.isArray(inputs["members"]) ? (inputs["members"] as string[]) : [];
@@ -291,7 +296,7 @@ export const properties: Readonly<Record<string, Property>> = {
       .filter(
         (resource) =>
           (isMirror(resource) && /:(Repository|Bucket)$/.test(resource.type)) ||
-          /^promotion:/.test(resource.type) ||
+          (/^promotion:/.test(resource.type) && !isOfNothing(resource)) ||
           resource.type.endsWith(":GlobalAddress"),
       )
       .filter(
