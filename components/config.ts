@@ -130,8 +130,8 @@ const settings = {
     manifests: z.string().min(1, "must be the folder of the manifests").default("manifests"),
     redirectorArchive: z
       .string()
-      .min(1, "must be the path of the built redirector")
-      .default("redirector/dist/redirector.zip"),
+      .regex(/.\.tar\.gz$/, "must be the path of the built redirector, a .tar.gz: Cloud Run takes no other archive")
+      .default("redirector/dist/redirector.tar.gz"),
     gcpRegions: regionsOf("gcp").refine((list) => list.length > 0, {
       error: "needs at least one region, which then holds the canonical mirrors",
       when: ({ issues }) => issues.length === 0,

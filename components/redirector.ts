@@ -32,7 +32,7 @@ export interface RedirectorArgs {
   readonly host: string;
   /** One more name for the same, if any. */
   readonly vanityHost: string | undefined;
-  /** The built redirector: path of an archive that holds one executable, `redirector`. */
+  /** The built redirector: path of a .tar.gz that holds the executable `redirector`, for Linux on x86-64. */
   readonly archive: string;
   /** Where it runs. */
   readonly regions: readonly [Region, ...Region[]];
@@ -92,12 +92,15 @@ export class Redirector extends pulumi.ComponentResource {
           scaling: { minInstanceCount: min, maxInstanceCount: args.instances.max },
           template: {
             serviceAccount: account.email,
-            executionEnvironment: "EXECUTION_ENVIRONMENT_GEN1", // the quicker start of the two
+            // A microVM with a real Linux kernel. The first generation starts quicker, but is gVisor, under which Bun is known to crash
+            // (oven-sh/bun#16376 on Cloud Run, github/gh-aw-firewall#6260). Needs 512 MiB or more.
+            executionEnvironment: "EXECUTION_ENVIRONMENT_GEN2",
             maxInstanceRequestConcurrency: 500,
             timeout: "10s",
             containers: [
               {
-                // Started from an archive on a base image that Google keeps patched: there is no image of our own to build.
+                // Started from a .tar.gz on a base image that Google keeps patched, Ubuntu alone: there is no image of our own to build.
+                // The archive is unpacked into the working directory, with its executable bits.
                 image: "scratch",
                 baseImageUri: `${region.name}-docker.pkg.dev/serverless-runtimes/google-24/runtimes/osonly24`,
                 commands: ["./redirector"],

@@ -149,7 +149,7 @@ async function setUp(): Promise<{ stack: Stack; cloud: Cloud }> {
   return { stack, cloud };
 }
 
-/** The deployed zip; a program of its own, so run as one. Quick when nothing changed. */
+/** What is deployed, for this machine; a program of its own, so run as one. Quick when nothing changed. */
 async function buildRedirector(): Promise<void> {
   const { code, output } = await runScript("redirector/build.ts");
   if (code !== 0) throw new Error(`the redirector could not be built (npm run build):\n${output}`);

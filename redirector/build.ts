@@ -3,12 +3,12 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { type Zippable, zipSync } from "fflate";
 import { buildAssets } from "./catalogue/build-assets.ts";
+import { packSource, type SourceFile } from "./source-archive.ts";
 
 /**
- * Builds the redirector into the zip that Cloud Run starts: `npm run build`, or `node redirector/build.ts [--target=T] [--out=FILE]`.
- * The same sources, versions and address ranges give the same bytes, so that no change is no deployment. Nothing is done
+ * Builds the redirector into the archive that Cloud Run starts: `npm run build`; `node redirector/build.ts [--target=T] [--out=FILE]`
+ * builds for this machine, as the rehearsal runs it, or for another target. The same sources, versions and address ranges give the same bytes, so that no change is no deployment. Nothing is done
  * if none of them changed since the last build.
  */
 
@@ -18,8 +18,9 @@ const rangesFile = path.join(folder, "cloud-ranges", "data", "cloud-ranges.bin")
 
 /** What a build made, or found already made. */
 export interface Built {
-  readonly zip: string;
-  /** Of the zip, hexadecimal. */
+  /** Path of the .tar.gz. */
+  readonly archive: string;
+  /** Of the archive, hexadecimal. */
   readonly sha256: string;
   /** Whether the last build was still right. */
   readonly reused: boolean;
@@ -31,7 +32,10 @@ export interface Built {
 export interface BuildOptions {
   /** A target of `bun build --compile`, e.g. `bun-linux-x64`: what Cloud Run runs. Default: this machine. */
   readonly target?: string;
-  /** Default: `redirector/dist/redirector.zip`. */
+  /**
+   * Default: `redirector/dist/redirector.tar.gz`, which production deploys; `redirector/dist/this-machine/redirector.tar.gz` when there is no
+   * target, so that no rehearsal on another kind of machine is ever deployed.
+   */
   readonly out?: string;
   /** The table of cloud address ranges to pack. Default: the one `npm run ranges` made, if it did. */
   readonly ranges?: string;
@@ -42,47 +46,49 @@ export function hostTarget(): string {
   return `bun-${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
 }
 
-/** Builds the zip, unless it is there and right. Throws an error that says what went wrong in the compiler's words. */
+/** Builds the archive, unless it is there and right. Throws an error that says what went wrong in the compiler's words. */
 export async function buildRedirector(options: BuildOptions = {}): Promise<Built> {
   const target = options.target ?? hostTarget();
-  const zip = path.resolve(options.out ?? path.join(folder, "dist", "redirector.zip"));
+  const standard = options.target === undefined ? ["this-machine", "redirector.tar.gz"] : ["redirector.tar.gz"];
+  const archive = path.resolve(options.out ?? path.join(folder, "dist", ...standard));
   const rangesPath = options.ranges ?? rangesFile;
   const ranges = existsSync(rangesPath) ? await readFile(rangesPath) : undefined;
   const inputs = await hashInputs(target, ranges);
-  const record = `${zip}.inputs.json`;
+  const record = `${archive}.inputs.json`;
   const hasRanges = ranges !== undefined;
 
   const last = await readRecord(record);
-  if (last?.inputs === inputs && existsSync(zip) && sha256(await readFile(zip)) === last.sha256) {
-    return { zip, sha256: last.sha256, reused: true, hasRanges };
+  if (last?.inputs === inputs && existsSync(archive) && sha256(await readFile(archive)) === last.sha256) {
+    return { archive, sha256: last.sha256, reused: true, hasRanges };
   }
-  await mkdir(path.dirname(zip), { recursive: true });
-  const work = await mkdtemp(`${zip}.`);
+  await mkdir(path.dirname(archive), { recursive: true });
+  const work = await mkdtemp(`${archive}.`);
   try {
     const executable = await compile(work, target);
-    const entries: Zippable = { redirector: [executable, zipEntry(0o755)], ...(await packAssets(work)) };
-    if (ranges) entries["cloud-ranges.bin"] = [ranges, zipEntry(0o644)];
-    const bytes = zipSync(entries);
-    await writeFile(path.join(work, "zip"), bytes);
-    await rename(path.join(work, "zip"), zip);
+    const files: SourceFile[] = [
+      { path: "redirector", bytes: executable, executable: true },
+      ...(await readAssets(work)),
+    ];
+    if (ranges) files.push({ path: "cloud-ranges.bin", bytes: ranges });
+    const bytes = await packSource(files);
+    await writeFile(path.join(work, "archive"), bytes);
+    await rename(path.join(work, "archive"), archive);
     const digest = sha256(bytes);
     await writeFile(record, `${JSON.stringify({ inputs, target, sha256: digest })}\n`);
-    return { zip, sha256: digest, reused: false, hasRanges };
+    return { archive, sha256: digest, reused: false, hasRanges };
   } finally {
     await rm(work, { recursive: true, force: true });
   }
 }
 
 /** The page of the catalogue, as `catalogue/<file>`. */
-async function packAssets(work: string): Promise<Zippable> {
+async function readAssets(work: string): Promise<SourceFile[]> {
   const assets = path.join(work, "catalogue");
   await buildAssets(assets);
-  const names = (await readdir(assets)).sort();
-  const entries = names.map(async (name) => [
-    `catalogue/${name}`,
-    [await readFile(path.join(assets, name)), zipEntry(0o644)],
-  ]);
-  return Object.fromEntries(await Promise.all(entries)) as Zippable;
+  const names = await readdir(assets);
+  return Promise.all(
+    names.map(async (name) => ({ path: `catalogue/${name}`, bytes: await readFile(path.join(assets, name)) })),
+  );
 }
 
 async function compile(work: string, target: string): Promise<Uint8Array> {
@@ -110,7 +116,7 @@ async function run(command: string, args: readonly string[]): Promise<void> {
   if (code !== 0) throw new Error(`bun ${args[0]} ended with ${code}:\n${output.trim()}`);
 }
 
-/** Of everything that the zip's bytes depend on. */
+/** Of everything that the archive's bytes depend on. */
 async function hashInputs(target: string, ranges: Uint8Array | undefined): Promise<string> {
   const hash = createHash("sha256");
   const names = (await readdir(folder, { recursive: true })).filter((name) => /\.(ts|css|svg)$/.test(name)).sort();
@@ -118,7 +124,7 @@ async function hashInputs(target: string, ranges: Uint8Array | undefined): Promi
     if (name.startsWith(`dist${path.sep}`)) continue;
     hash.update(`${name}\0${sha256(await readFile(path.join(folder, name)))}\0`);
   }
-  for (const dependency of ["bun", "fflate", "zod"]) {
+  for (const dependency of ["bun", "fflate", "modern-tar", "zod"]) {
     const text = await readFile(path.join(root, "node_modules", dependency, "package.json"), "utf8");
     hash.update(`${dependency} ${(JSON.parse(text) as { version: string }).version}\0`);
   }
@@ -138,11 +144,6 @@ async function readRecord(file: string): Promise<{ inputs: string; sha256: strin
   }
 }
 
-/** A fixed time (local, as zip has it: fflate writes local fields) and Unix modes, so that the bytes depend on nothing else. */
-function zipEntry(mode: number): { level: 6; mtime: Date; os: 3; attrs: number } {
-  return { level: 6, mtime: new Date(1980, 0, 1), os: 3, attrs: (0o100000 | mode) << 16 };
-}
-
 function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
@@ -159,7 +160,7 @@ async function main(args: readonly string[]): Promise<void> {
   const built = await buildRedirector(options);
   const ranges = built.hasRanges ? "" : " WITHOUT cloud address ranges (make them with `npm run ranges`)";
   console.log(
-    `${path.relative(process.cwd(), built.zip)} sha256:${built.sha256}${built.reused ? " (unchanged)" : ""}${ranges}`,
+    `${path.relative(process.cwd(), built.archive)} sha256:${built.sha256}${built.reused ? " (unchanged)" : ""}${ranges}`,
   );
 }
 

@@ -45,7 +45,7 @@ async function main(): Promise<boolean> {
   await writeFile(ranges, caseRanges().bytes);
   const script = path.join(folder, "requests.lua");
   await writeFile(script, requests);
-  const executable = await unpack(await readFile((await buildRedirector()).zip), folder);
+  const executable = await unpack(await readFile((await buildRedirector()).archive), folder);
   const mirror = (name: string, url: string, latitude: number, longitude: number) => ({
     name,
     url,

@@ -55,7 +55,7 @@ async function main(): Promise<void> {
   const built = await buildRedirector();
   if (!built.hasRanges)
     console.log("NOTE: built without cloud ranges (npm run ranges): the lookups are of an empty table");
-  const executable = await unpack(await readFile(built.zip), folder);
+  const executable = await unpack(await readFile(built.archive), folder);
   const script = path.join(folder, "requests.lua");
   await writeFile(script, requests);
 

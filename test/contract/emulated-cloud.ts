@@ -3,7 +3,8 @@ import { randomInt } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { zipSync } from "fflate";
+import { gzipSync } from "node:zlib";
+import { packTar } from "modern-tar";
 import { type Cloud, type CloudOptions, startCloud } from "../../local/cloud/cloud.ts";
 import type { Resource, Values } from "../../local/cloud/inventory.ts";
 import { isFree, type PortBlock } from "../../local/cloud/ports.ts";
@@ -66,8 +67,8 @@ export function make(
   return client.create({ type, id, inputs, computed, config }, false);
 }
 
-/** A zip whose `start` is a program on this Node that answers with what it received, as JSON. */
-export function echoZip(version: string): Uint8Array {
+/** A .tar.gz whose `start` is a program on this Node that answers with what it received, as JSON. */
+export async function echoSource(version: string): Promise<Uint8Array> {
   const program = `
     import http from "node:http";
     http.createServer((request, response) => {
@@ -76,8 +77,8 @@ export function echoZip(version: string): Uint8Array {
       response.end(JSON.stringify({ version: "${version}", url: request.url, headers: request.headers, env: { PORT, REGION, K_SERVICE, K_REVISION } }));
     }).listen(process.env.PORT, "127.0.0.1");`;
   const start = `#!/bin/sh\nexec '${process.execPath}' program.mjs\n`;
-  const executable = { os: 3, attrs: 0o755 << 16 };
-  return zipSync({ start: [Buffer.from(start), executable], "program.mjs": Buffer.from(program) });
+  const file = (name: string, mode: number, body: string) => ({ header: { name, mode, size: body.length }, body });
+  return gzipSync(await packTar([file("start", 0o755, start), file("program.mjs", 0o644, program)]));
 }
 
 /** Puts an object into the emulated Cloud Storage, as a client with rights does. */

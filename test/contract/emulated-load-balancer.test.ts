@@ -1,10 +1,10 @@
-/** Cloud Run services from zips, and the load balancer in front of them, link by link as a program declares them. */
+/** Cloud Run services from source, and the load balancer in front of them, link by link as a program declares them. */
 import assert from "node:assert/strict";
 import { request } from "node:http";
 import { after, before, test } from "node:test";
 import type { Address } from "../../local/cloud/address.ts";
 import type { Values } from "../../local/cloud/inventory.ts";
-import { echoZip, make, serviceId, serviceInputs, type TestCloud, testCloud, upload } from "./emulated-cloud.ts";
+import { echoSource, make, serviceId, serviceInputs, type TestCloud, testCloud, upload } from "./emulated-cloud.ts";
 
 const serviceType = "gcp:cloudrunv2/service:Service";
 const regions = ["us-central1", "europe-west1"];
@@ -25,8 +25,8 @@ let t: TestCloud;
 before(async () => {
   t = await testCloud();
   await make(t.client, "gcp:storage/bucket:Bucket", "src", { name: "src", location: "US" });
-  await upload(t.cloud, "src", "v1.zip", echoZip("1"));
-  await upload(t.cloud, "src", "v2.zip", echoZip("2"));
+  await upload(t.cloud, "src", "v1.tar.gz", await echoSource("1"));
+  await upload(t.cloud, "src", "v2.tar.gz", await echoSource("2"));
 });
 after(() => t.end());
 
@@ -71,9 +71,9 @@ const put = (type: string, id: string, inputs: Values) =>
 const compute = (type: string, id: string, inputs: Values) =>
   make(t.client, `gcp:compute/${type}`, id, { name: id.slice(id.lastIndexOf("/") + 1), ...inputs });
 
-test("a service runs the deployed zip with its environment, and a change starts it anew without a gap", async () => {
+test("a service runs the deployed source with its environment, and a change starts it anew without a gap", async () => {
   const id = serviceId("web", "us-central1");
-  const made = await make(t.client, serviceType, id, serviceInputs("web", "us-central1", "v1.zip"));
+  const made = await make(t.client, serviceType, id, serviceInputs("web", "us-central1", "v1.tar.gz"));
   const uri = String(made.computed["uri"]);
   const first = (await (await fetch(`${uri}/x?y=1`)).json()) as Echo;
   assert.deepEqual([first.version, first.url, first.env["REGION"]], ["1", "/x?y=1", "us-central1"]);
@@ -88,7 +88,7 @@ test("a service runs the deployed zip with its environment, and a change starts 
       if ((await fetch(uri)).ok) answered++;
     }
   })();
-  const changed = await put(serviceType, id, serviceInputs("web", "us-central1", "v2.zip"));
+  const changed = await put(serviceType, id, serviceInputs("web", "us-central1", "v2.tar.gz"));
   stop = true;
   await asking;
   assert.equal(answered, asked, "every request during the change was answered");
@@ -99,10 +99,21 @@ test("a service runs the deployed zip with its environment, and a change starts 
 
 test("a service that does not start fails with the end of its log; the revision before it goes on serving", async () => {
   const id = serviceId("web", "us-central1");
-  const bad = serviceInputs("web", "us-central1", "v2.zip");
+  const bad = serviceInputs("web", "us-central1", "v2.tar.gz");
   const template = bad["template"] as { containers: Values[] };
   template.containers[0]!["commands"] = ["node", "-e", "console.error('no such setting: X'); process.exit(7)"];
   await assert.rejects(put(serviceType, id, bad), /web-00003' is not ready.*exit code 7.*no such setting: X/s);
+  const { computed } = (await t.client.find(serviceType, id))!;
+  assert.equal(((await (await fetch(String(computed["uri"]))).json()) as Echo).version, "2");
+});
+
+test("source that is no .tar.gz is refused, as Cloud Run does; the revision before goes on serving", async () => {
+  await upload(t.cloud, "src", "source.zip", "PK\x03\x04");
+  const id = serviceId("web", "us-central1");
+  await assert.rejects(
+    put(serviceType, id, serviceInputs("web", "us-central1", "source.zip")),
+    /gs:\/\/src\/source\.zip is a zip; Cloud Run deploys source from a \.tar\.gz only/,
+  );
   const { computed } = (await t.client.find(serviceType, id))!;
   assert.equal(((await (await fetch(String(computed["uri"]))).json()) as Echo).version, "2");
 });
@@ -119,7 +130,7 @@ test("an instance that ends by itself is started again", async () => {
 });
 
 test("an address that the program closed is closed", async () => {
-  const closed = serviceInputs("closed", "us-central1", "v1.zip", {
+  const closed = serviceInputs("closed", "us-central1", "v1.tar.gz", {
     ingress: "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
   });
   const made = await make(t.client, serviceType, serviceId("closed", "us-central1"), closed);
@@ -129,7 +140,7 @@ test("an address that the program closed is closed", async () => {
 });
 
 test("deletion protection is on unless it is switched off", async () => {
-  const { deletionProtection: _off, ...inputs } = serviceInputs("guarded", "us-central1", "v1.zip");
+  const { deletionProtection: _off, ...inputs } = serviceInputs("guarded", "us-central1", "v1.tar.gz");
   const id = serviceId("guarded", "us-central1");
   await make(t.client, serviceType, id, inputs);
   await assert.rejects(t.client.delete(serviceType, id), /deletionProtection=false/);
@@ -162,7 +173,12 @@ test("a part that names one that does not exist is refused, and one in use is no
 });
 
 test("the load balancer follows the chain to the region nearest to the client", async () => {
-  await make(t.client, serviceType, serviceId("web", "europe-west1"), serviceInputs("web", "europe-west1", "v1.zip"));
+  await make(
+    t.client,
+    serviceType,
+    serviceId("web", "europe-west1"),
+    serviceInputs("web", "europe-west1", "v1.tar.gz"),
+  );
   await compute("uRLMap:URLMap", ids.urls, { defaultService: `https://www.googleapis.com/compute/v1/${ids.backend}` });
   await compute("uRLMap:URLMap", ids.toHttps, {
     defaultUrlRedirect: { httpsRedirect: true, redirectResponseCode: "PERMANENT_REDIRECT", stripQuery: false },
@@ -259,7 +275,7 @@ test("a region without its service is passed over; a chain without an end says w
   assert.equal(echo.env["REGION"], "us-central1");
 
   const id = serviceId("web", "us-central1");
-  await put(serviceType, id, serviceInputs("web", "us-central1", "v2.zip", { invokerIamDisabled: false }));
+  await put(serviceType, id, serviceInputs("web", "us-central1", "v2.tar.gz", { invokerIamDisabled: false }));
   const forbidden = await get(port, "/");
   assert.deepEqual([forbidden.status, /allUsers/.test(forbidden.body)], [403, true]);
   await t.client.delete(serviceType, id);

@@ -9,7 +9,7 @@ import type { Address } from "../../local/cloud/address.ts";
 import type { Resource } from "../../local/cloud/inventory.ts";
 import { installProviders } from "../../local/providers/install.ts";
 import { languageHostEnvironment, toolPath } from "../../local/tools/tools.ts";
-import { echoZip, type TestCloud, testCloud } from "./emulated-cloud.ts";
+import { echoSource, type TestCloud, testCloud } from "./emulated-cloud.ts";
 
 let t: TestCloud;
 let program: string;
@@ -22,7 +22,7 @@ before(async () => {
   await cp(join(import.meta.dirname, "emulated-program"), program, { recursive: true });
   await symlink(join(import.meta.dirname, "../../node_modules"), join(program, "node_modules"));
   await writeFile(join(program, "package.json"), '{"type":"module"}');
-  await writeFile(join(program, "service.zip"), echoZip("1"));
+  await writeFile(join(program, "service.tar.gz"), await echoSource("1"));
   const settings = { "gcp:project": "demo", "aws:region": "us-east-1", "emulated:greeting": "hello" };
   await writeFile(join(program, "Pulumi.local.yaml"), JSON.stringify({ config: settings }));
   await mkdir(join(t.dir, "state"));

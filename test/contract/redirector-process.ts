@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdir, mkdtemp, open, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, open, rm } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { unzipSync } from "fflate";
+import { gunzipSync } from "node:zlib";
+import { unpackTar } from "modern-tar";
 import { configVariable, type RedirectorConfigInput } from "../../redirector/config.ts";
 
 /** Starts the redirector as production does, and talks to it byte by byte. */
@@ -93,19 +94,18 @@ export async function scratch(): Promise<{ folder: string; remove: () => Promise
 }
 
 /**
- * Unpacks a built zip as an unzip tool would; the path of its executable. Written piece by piece: of a file written at once the kernel
- * keeps, and counts as resident in whoever runs it, larger pieces.
+ * Unpacks a built archive as tar would; the path of its executable. Written piece by piece: of a file written at once the kernel keeps,
+ * and counts as resident in whoever runs it, larger pieces.
  */
-export async function unpack(zip: Uint8Array, folder: string): Promise<string> {
-  for (const [name, bytes] of Object.entries(unzipSync(zip))) {
-    await mkdir(path.dirname(path.join(folder, name)), { recursive: true });
-    const file = await open(path.join(folder, name), "w");
-    for (let at = 0; at < bytes.length; at += piece) await file.write(bytes.subarray(at, at + piece));
+export async function unpack(archive: Uint8Array, folder: string): Promise<string> {
+  for (const { header, data } of await unpackTar(gunzipSync(archive))) {
+    if (header.type === "directory") await mkdir(path.join(folder, header.name), { recursive: true });
+    if (data === undefined) continue;
+    const file = await open(path.join(folder, header.name), "w", header.mode);
+    for (let at = 0; at < data.length; at += piece) await file.write(data.subarray(at, at + piece));
     await file.close();
   }
-  const executable = path.join(folder, "redirector");
-  await chmod(executable, 0o755);
-  return executable;
+  return path.join(folder, "redirector");
 }
 
 /** A port that was free a moment ago. */

@@ -45,8 +45,8 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     config = caseConfig((name) => `http://127.0.0.1:${portOf(mirrors)}/${name}`);
     const file = path.join(folder, "ranges");
     await writeFile(file, bytes);
-    const { zip } = await buildRedirector();
-    const executable = await unpack(await readFile(zip), folder);
+    const { archive } = await buildRedirector();
+    const executable = await unpack(await readFile(archive), folder);
     onBun = await startRedirector({ config, executable, ranges: file });
     stops.unshift(async () => assert.equal(await onBun.stop(), 0, onBun.output()));
 

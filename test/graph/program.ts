@@ -35,7 +35,7 @@ export async function declare(
       await mkdir(dirname(file), { recursive: true });
       await writeFile(file, text);
     }
-    const archive = join(folder, "redirector.zip");
+    const archive = join(folder, "redirector.tar.gz");
     await writeFile(archive, "stands for the built redirector");
     return await record({
       ...config,

@@ -96,12 +96,20 @@ export class Drill {
     this.#bin = bin;
   }
 
-  /** Starts the cloud, and prepares stack and CLI; nothing is deployed yet. */
-  static async open(): Promise<Drill> {
-    const [{ zip }, place] = await Promise.all([buildRedirector(), Place.make()]);
+  /**
+   * Starts the cloud, and prepares stack and CLI; nothing is deployed yet.
+   * @param options.ports how many the cloud may use; default: enough for the regions of the rehearsal.
+   * @param options.archive what is deployed as the redirector; default: the redirector.
+   */
+  static async open(options: { readonly ports?: number; readonly archive?: string } = {}): Promise<Drill> {
+    const ports = options.ports ?? 60;
+    const [archive, place] = await Promise.all([
+      options.archive ?? buildRedirector().then((built) => built.archive),
+      Place.make(ports),
+    ]);
     // A copy of its own: another test may build meanwhile.
-    await copyFile(zip, join(place.folder, "redirector.zip"));
-    const cloud = await startCloud({ dir: join(place.folder, "cloud"), ports: { base: place.ports, size: 60 } });
+    await copyFile(archive, join(place.folder, "redirector.tar.gz"));
+    const cloud = await startCloud({ dir: join(place.folder, "cloud"), ports: { base: place.ports, size: ports } });
     try {
       const rehearsal: Rehearsal = {
         pid: process.pid,
@@ -134,7 +142,7 @@ export class Drill {
 
   /** Writes the stack's file: the rehearsal's with these changes. */
   async configure(manifests: string, settings: Readonly<Record<string, unknown>> = {}): Promise<void> {
-    const archive = join(this.place.folder, "redirector.zip");
+    const archive = join(this.place.folder, "redirector.tar.gz");
     await this.stack.configure(manifests, { "artifacts:redirectorArchive": archive, ...settings });
   }
 

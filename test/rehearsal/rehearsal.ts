@@ -7,8 +7,8 @@ import { join } from "node:path";
 
 const root = join(import.meta.dirname, "../..");
 
-/** How many ports one rehearsal may use. */
-const block = 60;
+/** How many ports a rehearsal may use, unless it says so. */
+const usualPorts = 60;
 
 /** One process that ran or runs. */
 export class Run {
@@ -56,8 +56,9 @@ export class Place {
     this.ports = ports;
   }
 
-  static async make(): Promise<Place> {
-    return new Place(await mkdtemp(join(tmpdir(), "rehearsal-")), await freeBlock());
+  /** @param ports how many it may use. */
+  static async make(ports = usualPorts): Promise<Place> {
+    return new Place(await mkdtemp(join(tmpdir(), "rehearsal-")), await freeBlock(ports));
   }
 
   /** `npm start -- ARGS` without npm. */
@@ -84,13 +85,13 @@ export class Place {
   }
 }
 
-/** The first of `block` ports of which, at this moment, each is free. Below the range from which the system gives ports to clients. */
-async function freeBlock(): Promise<number> {
-  for (let base = 20_000 + Math.floor(Math.random() * 100) * block; base < 32_000; base += block) {
-    const free = await Promise.all(Array.from({ length: block }, (_, i) => isFree(base + i)));
+/** The first of so many ports of which, at this moment, each is free. Below the range from which the system gives ports to clients. */
+async function freeBlock(size: number): Promise<number> {
+  for (let base = 20_000 + Math.floor(Math.random() * 100) * usualPorts; base + size <= 32_000; base += usualPorts) {
+    const free = await Promise.all(Array.from({ length: size }, (_, i) => isFree(base + i)));
     if (free.every(Boolean)) return base;
   }
-  throw new Error("no block of free ports between 20000 and 32000");
+  throw new Error(`no block of ${size} free ports between 20000 and 32000`);
 }
 
 function isFree(port: number): Promise<boolean> {

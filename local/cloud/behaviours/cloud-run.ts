@@ -7,8 +7,8 @@ import type { Resource, Values } from "../inventory.ts";
 import { accepts } from "../ports.ts";
 import { type Child, logTail } from "../processes.ts";
 import { closeServer, listen } from "../servers.ts";
+import { unpackSource } from "../source-archive.ts";
 import { object, objects, text, texts } from "../values.ts";
-import { unzip } from "../zip.ts";
 import type { Behaviour, CloudParts } from "./behaviour.ts";
 import { contentOf, download } from "./gcs.ts";
 
@@ -28,7 +28,7 @@ interface Revision {
 const drainTime = 10_000;
 
 /**
- * `gcp:cloudrunv2/service:Service` deployed from a zip (`sourceCode.cloudStorageSource`): the zip is fetched from the emulated bucket,
+ * `gcp:cloudrunv2/service:Service` deployed from source (`sourceCode.cloudStorageSource`): the .tar.gz is fetched from the emulated bucket,
  * unpacked, and its command is run with the resource's environment and Cloud Run's (container runtime contract: PORT, K_SERVICE, ...).
  * A new revision serves only after its startup probe succeeded; until then, and when it fails, the one before serves. Base images are
  * not used: there are no containers here.
@@ -94,7 +94,7 @@ export class CloudRun {
     const port = await this.#parts.ports.take(generation % 2 === 0 ? even : odd);
     const command = [...texts(container["commands"]), ...texts(container["args"])];
     const [file, ...args] = command;
-    if (file === undefined) throw new Error(`Cloud Run service ${name}: the zip needs commands to start.`);
+    if (file === undefined) throw new Error(`Cloud Run service ${name}: the source needs commands to start.`);
     const start = (): Promise<Child> =>
       this.#parts.processes.start({
         purpose: `Cloud Run ${location} ${revisionName}`,
@@ -180,7 +180,8 @@ export class CloudRun {
     const [bucket, archive] = [text(source, "bucket"), text(source, "object")];
     const { gcs } = this.#parts.servers;
     const dir = join(this.#parts.dir, "packages", await contentOf(gcs, bucket, archive));
-    const unpacked = this.#unpacking.get(dir) ?? unpackTo(dir, () => download(gcs, bucket, archive));
+    const unpacked =
+      this.#unpacking.get(dir) ?? unpackTo(dir, `gs://${bucket}/${archive}`, () => download(gcs, bucket, archive));
     this.#unpacking.set(dir, unpacked);
     try {
       await unpacked;
@@ -270,7 +271,7 @@ function onlyContainer(inputs: Values): Values {
   }
   if (Object.keys(object(object(container["sourceCode"])["cloudStorageSource"])).length === 0) {
     throw new Error(
-      `The emulated Cloud Run runs zips (sourceCode.cloudStorageSource) only, not the image ${String(container["image"])}.`,
+      `The emulated Cloud Run runs source (sourceCode.cloudStorageSource) only, not the image ${String(container["image"])}.`,
     );
   }
   return container;
@@ -287,12 +288,12 @@ function environment(container: Values): Record<string, string> {
   return variables;
 }
 
-async function unpackTo(dir: string, fetchZip: () => Promise<Buffer>): Promise<void> {
+async function unpackTo(dir: string, name: string, fetchArchive: () => Promise<Buffer>): Promise<void> {
   if (existsSync(dir)) return;
   const part = `${dir}.part`;
   await rm(part, { recursive: true, force: true });
   mkdirSync(part, { recursive: true });
-  await unzip(await fetchZip(), part);
+  await unpackSource(await fetchArchive(), part, name);
   await rename(part, dir);
 }
 

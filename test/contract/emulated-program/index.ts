@@ -49,7 +49,7 @@ new gcp.storage.ManagedFolderIamMember("folder", {
 const source = new gcp.storage.Bucket("source", { location: "US", forceDestroy: true });
 const archive = new gcp.storage.BucketObject("archive", {
   bucket: source.name,
-  source: new pulumi.asset.FileAsset("service.zip"),
+  source: new pulumi.asset.FileAsset("service.tar.gz"),
 });
 const groups = regions.map((region) => {
   const service = new gcp.cloudrunv2.Service(`web-${region}`, {
