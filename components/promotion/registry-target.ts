@@ -65,6 +65,9 @@ export class RegistryTarget implements BlobTarget {
   }
 }
 
+/** Refusals that say nothing about uploads: a token has expired, a host is busy. */
+const passing = new Set([401, 408, 429]);
+
 class RegistryWriter implements BlobWriter {
   readonly #at: Remote;
   readonly #blob: Blob;
@@ -98,14 +101,14 @@ class RegistryWriter implements BlobWriter {
       if (from < this.#blob.size) this.#upload = await sendRest(at, this.#upload, this.#blob, from, chunks);
     } catch (error) {
       // 416: it has got more, or less, than it said a moment ago; once, that is no answer to whether it goes on at all.
-      const refused = from > 0 && error instanceof RegistryError && error.status < 500;
+      const refused = from > 0 && error instanceof RegistryError && error.status < 500 && !passing.has(error.status);
       if (refused && (error.status !== 416 || this.#misses++ > 0)) this.#wholeOnly = true;
       throw error;
     }
     try {
       await finishUpload(at, this.#upload, this.#blob.digest);
     } catch (error) {
-      if (error instanceof RegistryError && error.status < 500) this.#wholeOnly = true;
+      if (error instanceof RegistryError && error.status < 500 && !passing.has(error.status)) this.#wholeOnly = true;
       throw error;
     }
   }

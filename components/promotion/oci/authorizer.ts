@@ -1,22 +1,30 @@
+import type { IncomingHttpHeaders } from "node:http";
+import { parseRetryAfter } from "../retry-after.ts";
 import { readChallenges } from "./challenge.ts";
 import type { CredentialSource, Credentials } from "./credentials.ts";
-import { printable, RegistryError } from "./errors.ts";
+import { printable, RegistryError, UnreachableError, WrongContentError } from "./errors.ts";
+import { pause } from "./host.ts";
 import type { Repository } from "./repository.ts";
 
 /** What a request is allowed to do with repositories, in the words of the token protocol: `repository:<name>:pull,push`. */
 export type Scope = string;
 
-/** Fetches a token document from an authorization server. */
+/** Fetches a token document from an authorization server, once. */
 export type TokenFetcher = (
   url: URL,
   headers: Record<string, string>,
   signal: AbortSignal,
-) => Promise<{ status: number; body: Buffer }>;
+) => Promise<{ status: number; headers: IncomingHttpHeaders; body: Buffer }>;
 
 /** Tokens without `expires_in` live this long, by the token specification. */
 const defaultLifetime = 60;
 /** A longer life is not believed: olareg means nanoseconds. A token that ends before is renewed by the 401 it then gets. */
 const longestLifetime = 3_600;
+
+/** Waits between the attempts to get a token, in ms, where the server names none. */
+const waits = [200, 500, 1_500, 4_000];
+/** No server's wish is followed for longer. */
+const longestWait = 60_000;
 
 interface Realm {
   readonly realm: URL;
@@ -26,7 +34,15 @@ interface Realm {
 interface HostState {
   /** How this host wants to be asked, once it has said so. */
   mode: "unknown" | "basic" | Realm;
-  readonly tokens: Map<Scope, Promise<{ authorization: string; expires: number }>>;
+  readonly tokens: Map<Scope, Token>;
+}
+
+/** A token, or one that is being fetched. */
+interface Token {
+  readonly fetched: Promise<void>;
+  /** Set once it is there. */
+  authorization?: string;
+  expires: number;
 }
 
 /**
@@ -54,15 +70,20 @@ export class Authorizer {
       const credentials = await this.#source(repository.host);
       return credentials && basic(credentials);
     }
-    const known = await state.tokens.get(scope);
-    if (known && known.expires > Date.now()) return known.authorization;
-    const fresh = this.#token(repository, state.mode, scope, signal);
-    state.tokens.set(scope, fresh);
-    try {
-      return (await fresh).authorization;
-    } catch (error) {
-      if (state.tokens.get(scope) === fresh) state.tokens.delete(scope);
-      throw error;
+    for (;;) {
+      const known = state.tokens.get(scope);
+      const isGood = known !== undefined && known.expires > Date.now();
+      // Many requests may find at once that there is no token, or an old one: one of them asks, for all.
+      const token = isGood ? known : this.#token(repository, state.mode, scope, signal);
+      state.tokens.set(scope, token);
+      try {
+        await token.fetched;
+        return token.authorization;
+      } catch (error) {
+        if (state.tokens.get(scope) === token) state.tokens.delete(scope);
+        // Who asked for all may have been stopped, which is nobody else's matter.
+        if (!isGood || signal.aborted) throw error;
+      }
     }
   }
 
@@ -76,7 +97,9 @@ export class Authorizer {
     const bearer = challenges.find((challenge) => challenge.scheme === "bearer" && challenge.parameters["realm"]);
     if (bearer) {
       state.mode = { realm: realmOf(bearer.parameters["realm"]!, repository), service: bearer.parameters["service"] };
-      state.tokens.delete(scope);
+      // Others may have got a new one since this request was sent. If not, those for other rights are as old, and a large layer that is
+      // sent with one of them would be sent for nothing.
+      if (used !== undefined && state.tokens.get(scope)?.authorization === used) state.tokens.clear();
       return true;
     }
     if (challenges.some((challenge) => challenge.scheme === "basic") && !used?.startsWith("Basic ")) {
@@ -95,7 +118,18 @@ export class Authorizer {
     return state;
   }
 
-  async #token(repository: Repository, { realm, service }: Realm, scope: Scope, signal: AbortSignal) {
+  #token(repository: Repository, realm: Realm, scope: Scope, signal: AbortSignal): Token {
+    const token: Token = {
+      expires: Number.POSITIVE_INFINITY,
+      fetched: this.#fetchToken(repository, realm, scope, signal).then((fetched) => {
+        token.authorization = fetched.authorization;
+        token.expires = fetched.expires;
+      }),
+    };
+    return token;
+  }
+
+  async #fetchToken(repository: Repository, { realm, service }: Realm, scope: Scope, signal: AbortSignal) {
     const url = new URL(realm);
     if (service !== undefined) url.searchParams.set("service", service);
     for (const part of scope.split(" ")) url.searchParams.append("scope", part);
@@ -103,11 +137,29 @@ export class Authorizer {
     // A token of ours goes back to the registry it is for, and nowhere else, whatever its challenge says.
     const mayBeSent = credentials && (!credentials.isToken || realm.host === repository.host);
     const headers: Record<string, string> = mayBeSent ? { authorization: basic(credentials) } : {};
-    const { status, body } = await this.#fetch(url, headers, signal);
+    const { status, body } = await this.#fetchPatiently(url, headers, signal);
     if (status !== 200)
       throw new RegistryError(repository.host, `token from ${url.origin} for ${scope}`, status, "", "");
     const { token, lifetime } = tokenOf(body, repository.host);
     return { authorization: `Bearer ${token}`, expires: Date.now() + lifetime * 900 };
+  }
+
+  /** A token server that breaks, is overloaded or says 5xx is asked again. Throws UnreachableError when there is no answer at all. */
+  async #fetchPatiently(url: URL, headers: Record<string, string>, signal: AbortSignal) {
+    for (let failed = 0; ; failed++) {
+      const wait = waits[failed];
+      let asked: number | undefined;
+      try {
+        const answer = await this.#fetch(url, headers, signal);
+        if (wait === undefined || (answer.status !== 429 && answer.status < 500)) return answer;
+        asked = parseRetryAfter(answer.headers["retry-after"]);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof WrongContentError) throw error;
+        if (wait === undefined) throw new UnreachableError(url.host, error);
+      }
+      await pause(asked === undefined ? wait * (0.5 + Math.random() / 2) : Math.min(asked, longestWait), signal);
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
 import { Agent, type Dispatcher } from "undici";
+import { parseRetryAfter } from "../retry-after.ts";
 import { Authorizer, type Scope } from "./authorizer.ts";
 import { applicationDefaultCredentials, type CredentialSource } from "./credentials.ts";
 import { InterruptedError, printable, RegistryError, WrongContentError } from "./errors.ts";
@@ -167,8 +168,9 @@ export class Transport {
           continue;
         }
       }
-      const asked = retryAfter(answer.headers["retry-after"]);
-      if (status === 429 || (status === 503 && asked !== undefined)) {
+      const asked = parseRetryAfter(answer.headers["retry-after"]);
+      const isTooMuch = status === 429 || refusal.code === "TOOMANYREQUESTS"; // some say it with 403
+      if (isTooMuch || (status === 503 && asked !== undefined)) {
         host.slowDown(asked ?? Math.min(1_000 * 2 ** waits, 30_000));
         if (call.stream || ++waits >= patientAttempts) throw refusal;
         continue;
@@ -191,6 +193,8 @@ export class Transport {
     if (error instanceof RegistryError || error instanceof WrongContentError) throw error;
     if (!isTransportError(error)) throw error;
     if (isUnconnected(error)) {
+      // The host itself answers, or this would have ended: where it sends us to cannot be reached.
+      if (failures >= attempts) throw new InterruptedError(`${host.name}: ${call.what}`, error);
       await host.refused(error, () => this.#ping(call.repository), call.signal);
       if (call.stream) throw new InterruptedError(call.what, error);
       return;
@@ -294,13 +298,6 @@ function refusalOf({ status, body }: Answered<Buffer | Readable>, call: Call): R
     if (!(error instanceof SyntaxError)) throw error; // no OCI error body: the status alone has to do
   }
   return new RegistryError(call.repository.host, call.what, status, code, detail);
-}
-
-/** `Retry-After` in ms: seconds or a date (RFC 9110, 10.2.3). */
-function retryAfter(header: string | string[] | undefined): number | undefined {
-  if (typeof header !== "string" || header === "") return undefined;
-  const milliseconds = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - Date.now();
-  return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
 }
 
 async function backOff(failures: number, signal: AbortSignal): Promise<void> {

@@ -6,6 +6,7 @@
  */
 import { isIP } from "node:net";
 import { Agent, type Dispatcher, request } from "undici";
+import { parseRetryAfter } from "../retry-after.ts";
 import {
   type Bucket,
   BucketAbsent,
@@ -20,7 +21,7 @@ import {
   type Upload,
   UploadLost,
 } from "./bucket.ts";
-import { Passing, Patience, parseRetryAfter, retrying } from "./retry.ts";
+import { Passing, Patience, retrying } from "./retry.ts";
 
 /**
  * A client of the store at this endpoint (as in `gcp:storageCustomEndpoint`), or of the real one.
@@ -471,12 +472,13 @@ class GcsClient {
   }
 }
 
-/** 408, 429 and 5xx may pass (https://cloud.google.com/storage/docs/retry-strategy). */
+/** 408, 429 and 5xx may pass (https://cloud.google.com/storage/docs/retry-strategy), and a 403 whose reason is a rate, not a right. */
 function refusal(what: string, reply: Reply, text: string): Error {
-  const said =
-    (reply.body as { error?: { message?: string } } | undefined)?.error?.message ?? text.slice(0, 300).trim();
+  const error = (reply.body as { error?: { message?: string; errors?: { reason?: string }[] } } | undefined)?.error;
+  const said = error?.message ?? text.slice(0, 300).trim();
   const message = `${what}: HTTP ${reply.status}${said === "" ? "" : ` ${said}`}`;
-  if (reply.status !== 408 && reply.status !== 429 && reply.status < 500) return new Error(message);
+  const isRate = error?.errors?.some(({ reason }) => /^(user)?rateLimitExceeded$/i.test(reason ?? "")) ?? false;
+  if (!isRate && reply.status !== 408 && reply.status !== 429 && reply.status < 500) return new Error(message);
   const retryAfter = reply.headers["retry-after"];
   return new Passing(message, {
     retryAfterMs: parseRetryAfter(typeof retryAfter === "string" ? retryAfter : undefined),

@@ -21,6 +21,7 @@ import {
   type S3ClientConfig,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
+import { parseRetryAfter } from "../retry-after.ts";
 import {
   type Bucket,
   BucketAbsent,
@@ -36,7 +37,7 @@ import {
   type Upload,
   UploadLost,
 } from "./bucket.ts";
-import { Passing, Patience, parseRetryAfter, retrying } from "./retry.ts";
+import { Passing, Patience, retrying } from "./retry.ts";
 
 /** A client of one region of S3, or of the store at this endpoint (as in `aws:endpoints`). */
 export function connectS3(to: { region: string; endpoint: string | undefined; pathStyle: boolean }): StoreClient {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, mock, test } from "node:test";
-import { Passing, Patience, parseRetryAfter, retrying } from "../../../components/promotion/storage/retry.ts";
+import { parseRetryAfter } from "../../../components/promotion/retry-after.ts";
+import { Passing, Patience, retrying } from "../../../components/promotion/storage/retry.ts";
 
 const never = new AbortController().signal;
 
