@@ -10,6 +10,8 @@ export interface Access {
   readonly client: Client;
   readonly route: string;
   readonly mirror: string;
+  /** Why it is not the client's own mirror, if so. */
+  readonly detour?: string | undefined;
   readonly status: number;
   readonly milliseconds: number;
 }
@@ -33,6 +35,7 @@ export function accessFields(access: Access, { host, log }: RedirectorConfig): R
     clientNetwork: log.clientAddress === "network" ? shown : undefined,
     route: access.route,
     mirror: access.mirror || undefined,
+    detour: access.detour,
     cloud: client.cloud || undefined,
     cloudRegion: client.region || undefined,
     ...traceFields(request, log.traceProject),

@@ -4,7 +4,8 @@ import type { Assets } from "./catalogue/assets.ts";
 import { createPages } from "./catalogue/pages.ts";
 import { type Caller, type CloudRanges, callerOf } from "./client.ts";
 import type { RedirectorConfig } from "./config.ts";
-import { type Decision, decide, type Mirrors } from "./decide.ts";
+import { type Check, type Decision, decide, type Mirrors, settle } from "./decide.ts";
+import type { Held, Question } from "./existence.ts";
 import type { Log } from "./log.ts";
 import type { RequestMetrics, RouteName } from "./metrics.ts";
 import { mirrorOf } from "./mirrors.ts";
@@ -14,15 +15,15 @@ import { route } from "./route.ts";
 /** One instance of the redirector, not yet listening anywhere. */
 export interface App {
   readonly mirrors: Mirrors;
-  /** Answers a request: at once, unless a bucket has to be asked. */
+  /** Answers a request: at once, unless a mirror has to be asked. */
   handle(request: IncomingRequest): Answer | Promise<Answer>;
 }
 
 /** What the app needs of the world around it. */
 export interface Surroundings {
   readonly ranges: CloudRanges;
-  /** Whether a bucket holds an object, by the mirror's name and the object's URL. */
-  holds(mirror: string, url: string): boolean | Promise<boolean>;
+  /** Whether a mirror holds an object. Never rejects. */
+  holds(question: Question): Held | Promise<Held>;
   readonly metrics: RequestMetrics;
   readonly log: Log;
   /** What the page of the catalogue is made of; without it browsers are answered as terminals are. */
@@ -56,11 +57,13 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
     const answer = answerOf(decision, request, caller);
     const what = nameOf(decision);
     const mirror = decision.kind === "redirect" ? decision.mirror : undefined;
+    const detour = decision.kind === "redirect" ? decision.detour : undefined;
     const name = mirror?.site.name ?? "";
     if (mirror && !mirror.healthy) metrics.unhealthyRedirects++;
+    if (detour) metrics.detours[detour]++;
     metrics.count(what, name, answer.status, caller.client.cloud, milliseconds);
     if (sample > 0 && (sample === 1 || Math.random() < sample)) {
-      const access = { request, ...caller, route: what, mirror: name, status: answer.status, milliseconds };
+      const access = { request, ...caller, route: what, mirror: name, detour, status: answer.status, milliseconds };
       log.entry("INFO", `${answer.status} ${what}${name && ` ${name}`}`, accessFields(access, config));
     }
     return answer;
@@ -73,19 +76,32 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
     return answerTo(decision, decision.kind === "plain" && decision.page === "readyz" ? notReady() : undefined);
   }
 
+  async function finishLater(
+    request: IncomingRequest,
+    caller: Caller,
+    first: Check,
+    held: Promise<Held>,
+  ): Promise<Answer> {
+    const started = performance.now();
+    let decision = settle(first, await held, caller.client, mirrors, config);
+    while (decision.kind === "check") {
+      decision = settle(decision, await holds(decision), caller.client, mirrors, config);
+    }
+    return finish(request, caller, decision, performance.now() - started);
+  }
+
   return {
     mirrors,
     handle(request) {
       const caller = callerFrom(request);
-      const decision = decide(route(request.method, request.target, longest), caller.client, mirrors, config);
+      let decision = decide(route(request.method, request.target, longest), caller.client, mirrors, config);
+      while (decision.kind === "check") {
+        const held = holds(decision);
+        if (held instanceof Promise) return finishLater(request, caller, decision, held);
+        decision = settle(decision, held, caller.client, mirrors, config);
+      }
       // What needs no waiting takes microseconds: it is counted as nothing, as reading the clock twice would double it.
-      if (decision.kind !== "check") return finish(request, caller, decision, 0);
-      const held = holds(decision.bucket, decision.present.location);
-      if (typeof held === "boolean") return finish(request, caller, held ? decision.present : decision.absent, 0);
-      const started = performance.now();
-      return held.then((present) =>
-        finish(request, caller, present ? decision.present : decision.absent, performance.now() - started),
-      );
+      return finish(request, caller, decision, 0);
     },
   };
 }

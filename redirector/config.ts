@@ -128,15 +128,20 @@ const schema = z
         concurrency: z.int().min(1).max(256).default(8),
       })
       .prefault({}),
-    /** Knowledge of which layers a bucket holds. */
+    /** Knowledge of what mirrors hold. */
     existence: z
       .strictObject({
-        entries: z.int().min(1).max(1_000_000).default(20_000),
-        presentSeconds: z.number().min(0).max(86_400).default(3600),
+        /**
+         * Whether a mirror is asked, once in a while for each thing, whether it holds it before a client is sent there: one that promotion
+         * has not reached yet, or that is being filled, then costs nobody a pull. Buckets are always asked for layers.
+         */
+        mirrors: z.boolean().default(true),
+        entries: z.int().min(2).max(1_000_000).default(20_000),
+        presentSeconds: z.number().min(0).max(86_400).default(600),
         absentSeconds: z.number().min(0).max(86_400).default(60),
-        /** How long a pull may wait for the answer before it is sent to the registry. */
+        /** How long a pull may wait for the answer before it is sent elsewhere. */
         timeoutSeconds: z.number().min(0.01).max(10).default(0.8),
-        /** Questions under way at the same time; beyond that the pull is sent to the registry. */
+        /** Questions under way at the same time; beyond that no more are asked. */
         concurrency: z.int().min(1).max(4096).default(128),
       })
       .prefault({}),

@@ -1,7 +1,8 @@
 import type { Client } from "./client.ts";
 import type { FileMirror, ImageMirror, RedirectorConfig } from "./config.ts";
+import type { Held, Question } from "./existence.ts";
 import { chooseMirror, type Mirror } from "./mirrors.ts";
-import type { BlobRoute, PageRoute, PlainRoute, RefusedRoute, Route } from "./route.ts";
+import type { BlobRoute, FileRoute, ManifestRoute, PageRoute, PlainRoute, RefusedRoute, Route } from "./route.ts";
 
 /** What to do with a request, as data. */
 export type Decision = Redirect | Check | Refused | Plain | Page;
@@ -13,15 +14,18 @@ export interface Redirect {
   /** Nothing for a page. */
   readonly mirror: Mirror | undefined;
   readonly location: string;
+  /** Why it is not the client's own mirror, if so. */
+  readonly detour?: "absent" | "failing";
 }
 
-/** Find out whether a bucket holds a layer, and do the one or the other. */
-export interface Check {
+/** Find out whether a mirror holds what is asked for, and {@link settle} it by the answer. */
+export interface Check extends Question {
   readonly kind: "check";
-  /** Name of the mirror to ask; the layer's address is where `present` leads. */
-  readonly bucket: string;
+  readonly route: ManifestRoute | BlobRoute | FileRoute;
+  /** Where to send the client if it does. */
   readonly present: Redirect;
-  readonly absent: Redirect;
+  /** The mirror is a bucket asked for a layer: if not there, the registries have it. */
+  readonly layer: boolean;
 }
 
 /** Say no. */
@@ -53,7 +57,6 @@ export interface Mirrors {
 /** Decides what to do. Pure but for reading the mirrors' health. */
 export function decide(route: Route, client: Client, mirrors: Mirrors, config: RedirectorConfig): Decision {
   switch (route.kind) {
-    case "manifest":
     case "tags":
     case "referrers": {
       const mirror = chooseMirror(mirrors.images, client);
@@ -61,12 +64,11 @@ export function decide(route: Route, client: Client, mirrors: Mirrors, config: R
       return { kind: "redirect", what: route.kind, mirror, location: mirror.site.url + route.path + route.query };
     }
     case "blob":
-      return decideBlob(route, client, mirrors, config);
-    case "file": {
-      const mirror = chooseMirror(mirrors.files, client);
-      if (!mirror) return noSuchMirrors.files;
-      return { kind: "redirect", what: "file", mirror, location: mirror.site.url + route.path };
-    }
+      return fromBucket(route, client, mirrors, config) ?? fromMirror(route, client, mirrors.images, config);
+    case "manifest":
+      return fromMirror(route, client, mirrors.images, config);
+    case "file":
+      return fromMirror(route, client, mirrors.files, config);
     case "home": {
       const location = config.pages.home;
       if (location === undefined) return { kind: "page", route: { kind: "page", path: "/", query: "" } };
@@ -85,26 +87,64 @@ export function decide(route: Route, client: Client, mirrors: Mirrors, config: R
   }
 }
 
-function decideBlob(route: BlobRoute, client: Client, mirrors: Mirrors, config: RedirectorConfig): Decision {
-  const registry = chooseMirror(mirrors.images, client);
-  if (!registry) return noSuchMirrors.images;
-  const fromRegistry: Redirect = {
-    kind: "redirect",
-    what: "blob",
-    mirror: registry,
-    location: registry.site.url + route.path + route.query,
-  };
-  if (!mayHaveLayers(client, config)) return fromRegistry;
-  const bucket = chooseMirror(mirrors.layers, client);
-  if (!bucket?.healthy) return fromRegistry;
-  if (config.layerClients === "same-cloud" && bucket.site.cloud !== client.cloud) return fromRegistry;
-  const location = `${bucket.site.url}/containers/images/${route.digest}`;
+/**
+ * Decides by what was found out. A mirror that lacks what is asked for is one that promotion has not reached yet (the canonical mirror
+ * comes first), that is being filled, or that lost something: the canonical mirror has it, or nobody does. One that fails has the
+ * second choice in its place. If there is no other healthy one, or nothing was found out, it is the client's own mirror all the same.
+ */
+export function settle(check: Check, held: Held, client: Client, mirrors: Mirrors, config: RedirectorConfig): Decision {
+  const { route, present } = check;
+  if (held === "present") return present;
+  if (check.layer) return fromMirror(route, client, mirrors.images, config);
+  if (held === "unknown") return present;
+  const list = route.kind === "file" ? mirrors.files : mirrors.images;
+  const others = list.filter((mirror) => mirror.healthy && mirror !== present.mirror);
+  const other = held === "absent" && others[0] === list[0] ? list[0] : chooseMirror(others, client);
+  return other ? { ...redirectTo(route, other), detour: held } : present;
+}
+
+/** A layer from a bucket near the client; undefined if it is no client for it. */
+function fromBucket(route: BlobRoute, client: Client, mirrors: Mirrors, config: RedirectorConfig): Check | undefined {
+  if (!mayHaveLayers(client, config)) return undefined;
+  const mirror = chooseMirror(mirrors.layers, client);
+  if (!mirror?.healthy) return undefined;
+  if (config.layerClients === "same-cloud" && mirror.site.cloud !== client.cloud) return undefined;
+  const location = `${mirror.site.url}/containers/images/${route.digest}`;
   return {
     kind: "check",
-    bucket: bucket.site.name,
-    present: { kind: "redirect", what: "blob", mirror: bucket, location },
-    absent: fromRegistry,
+    asked: mirror.site.name,
+    url: location,
+    registry: false,
+    route,
+    present: { kind: "redirect", what: "blob", mirror, location },
+    layer: true,
   };
+}
+
+/** The best mirror for the client, if it holds it. With a single mirror, or none that is healthy, there is nothing to find out. */
+function fromMirror(
+  route: ManifestRoute | BlobRoute | FileRoute,
+  client: Client,
+  list: readonly Mirror[],
+  config: RedirectorConfig,
+): Redirect | Check | Refused {
+  const mirror = chooseMirror(list, client);
+  if (!mirror) return route.kind === "file" ? noSuchMirrors.files : noSuchMirrors.images;
+  const present = redirectTo(route, mirror);
+  if (!config.existence.mirrors || list.length === 1 || !mirror.healthy) return present;
+  return {
+    kind: "check",
+    asked: mirror.site.name,
+    url: route.query === "" ? present.location : mirror.site.url + route.path,
+    registry: route.kind !== "file",
+    route,
+    present,
+    layer: false,
+  };
+}
+
+function redirectTo(route: ManifestRoute | BlobRoute | FileRoute, mirror: Mirror): Redirect {
+  return { kind: "redirect", what: route.kind, mirror, location: mirror.site.url + route.path + route.query };
 }
 
 /** Clients inside GCP read the registry, which is theirs, for nothing. */

@@ -1,15 +1,31 @@
 import type { RedirectorConfig } from "./config.ts";
 
+/** What is to be found out: whether a mirror holds an object. */
+export interface Question {
+  /** Name of the mirror. */
+  readonly asked: string;
+  /** Address of the object there. */
+  readonly url: string;
+  /** A registry, which does not say "absent" as a bucket does. */
+  readonly registry: boolean;
+}
+
+/**
+ * What came of a question. `failing`: the mirror did not answer in time, or with a fault of its own, now or just before. `unknown`: it
+ * was not asked or did not say, and nothing speaks against it.
+ */
+export type Held = "present" | "absent" | "failing" | "unknown";
+
 /** Counts of what came of the questions, for the metrics. */
 export interface ExistenceCounts {
-  /** Answered from memory: the bucket holds it, or not. */
+  /** Answered from memory: the mirror holds it, or not. */
   present: number;
   absent: number;
-  /** Asked the bucket. */
+  /** Asked the mirror. */
   asked: number;
   /** Waited for a question that another request had asked. */
   shared: number;
-  /** Not asked: too many questions under way, or the bucket failed too often just now. */
+  /** Not asked: too many questions under way, or the mirror failed too often just now. */
   skipped: number;
   /** Asked without getting an answer in time. */
   failed: number;
@@ -17,43 +33,66 @@ export interface ExistenceCounts {
   evicted: number;
 }
 
-/** Failures in a row after which a bucket is left alone for a while. */
+/** Different objects that a mirror failed to answer for, one after another, after which it is left alone for a while. */
 const failuresToOpen = 5;
 const openMs = 10_000;
 
 interface Known {
-  readonly present: boolean;
+  readonly held: "present" | "absent";
   readonly until: number;
+  /** Of the mirror when it answered. */
+  readonly epoch: number;
+}
+
+/** How a mirror has answered of late. */
+interface Line {
+  /** Addresses that it failed to answer for, since it last answered. A single broken object is no broken mirror. */
+  readonly failed: Set<string>;
+  /** Until then it is not asked. */
+  closedUntil: number;
+  /** Grows when all that is known of it is to be forgotten. */
+  epoch: number;
 }
 
 /**
- * Knows which objects buckets hold. Remembers both answers for a stated time, the least recently used are forgotten first; asks
- * once however many want to know; and says "no" when there is no answer in time, as the registry has everything.
+ * Knows which objects mirrors hold. Remembers both answers for a stated time; what was not used for longest is forgotten first;
+ * asks once however many want to know; and gives up in time. A mirror that fails for five objects in a row is failing, whatever
+ * is known of it, and is not asked for ten seconds, so that not every pull waits for it; then one question at a time until it answers.
  */
 export class Existence {
   readonly counts: ExistenceCounts = { present: 0, absent: 0, asked: 0, shared: 0, skipped: 0, failed: 0, evicted: 0 };
   readonly #settings: RedirectorConfig["existence"];
-  readonly #ask: (url: string, signal: AbortSignal) => Promise<boolean>;
+  readonly #ask: (question: Question, signal: AbortSignal) => Promise<boolean | undefined>;
   readonly #now: () => number;
-  /** In the order of last use. */
-  readonly #known = new Map<string, Known>();
-  readonly #asking = new Map<string, Promise<boolean>>();
-  readonly #buckets = new Map<string, { failures: number; closedUntil: number }>();
+  readonly #turned: (mirror: string, failing: boolean) => void;
+  /**
+   * By address, each half of what may be remembered: what was used since the last change of generations, and what was in the one before.
+   * Against one list in the order of use, a use is a lookup and nothing more, and to forget costs the same however much is known.
+   */
+  #young = new Map<string, Known>();
+  #old = new Map<string, Known>();
+  readonly #asking = new Map<string, Promise<Held>>();
+  readonly #lines = new Map<string, Line>();
 
-  /** `ask` finds out whether an object is there and rejects if it cannot; `now` is in milliseconds. */
+  /**
+   * `ask` finds out whether an object is there; undefined: the mirror wants us to ask less. It rejects if the mirror fails. `now` is in
+   * milliseconds; `turned` is told when a mirror begins to fail, and when it answers again.
+   */
   constructor(
     settings: RedirectorConfig["existence"],
-    ask: (url: string, signal: AbortSignal) => Promise<boolean>,
+    ask: (question: Question, signal: AbortSignal) => Promise<boolean | undefined>,
     now: () => number = () => performance.now(),
+    turned: (mirror: string, failing: boolean) => void = () => undefined,
   ) {
     this.#settings = settings;
     this.#ask = ask;
     this.#now = now;
+    this.#turned = turned;
   }
 
   /** Objects remembered. */
   get size(): number {
-    return this.#known.size;
+    return this.#young.size + this.#old.size;
   }
 
   /** Questions under way. */
@@ -61,36 +100,54 @@ export class Existence {
     return this.#asking.size;
   }
 
-  /** Whether the object at `url` is in `bucket`: at once if it is known or not to be found out. Never rejects. */
-  holds(bucket: string, url: string): boolean | Promise<boolean> {
-    const known = this.#known.get(url);
-    if (known) {
-      this.#known.delete(url);
-      if (this.#now() < known.until) {
-        this.#known.set(url, known);
-        if (known.present) this.counts.present++;
-        else this.counts.absent++;
-        return known.present;
-      }
+  /** Names of the mirrors that fail. */
+  get failing(): string[] {
+    return [...this.#lines].filter(([, line]) => isFailing(line)).map(([mirror]) => mirror);
+  }
+
+  /** Whether the mirror holds the object: at once if it is known or not to be found out. Never rejects. */
+  holds(question: Question): Held | Promise<Held> {
+    const { url, asked } = question;
+    const line = this.#line(asked);
+    const now = this.#now();
+    const failing = isFailing(line);
+    if (failing && now < line.closedUntil) {
+      this.counts.skipped++;
+      return "failing";
+    }
+    const known = this.#young.get(url) ?? this.#old.get(url);
+    if (known && !failing && now < known.until && known.epoch === line.epoch) {
+      if (this.#old.size > 0 && this.#old.delete(url)) this.#remember(url, known);
+      this.counts[known.held]++;
+      return known.held;
     }
     const asking = this.#asking.get(url);
     if (asking) {
       this.counts.shared++;
       return asking;
     }
-    const state = this.#bucket(bucket);
-    if (this.#asking.size >= this.#settings.concurrency || this.#now() < state.closedUntil) {
+    if (now < line.closedUntil || this.#asking.size >= this.#settings.concurrency) {
       this.counts.skipped++;
-      return false;
+      return "unknown";
     }
-    const answer = this.#find(url, state).finally(() => this.#asking.delete(url));
+    if (failing) line.closedUntil = now + openMs; // this question finds out for all
+    const answer = this.#find(question, line).finally(() => this.#asking.delete(url));
     this.#asking.set(url, answer);
     return answer;
   }
 
-  async #find(url: string, state: { failures: number; closedUntil: number }): Promise<boolean> {
+  /** Forgets what a mirror holds, as one that was away may have come back with less. */
+  forget(mirror: string): void {
+    const line = this.#line(mirror);
+    line.epoch++;
+    line.failed.clear();
+    line.closedUntil = 0;
+  }
+
+  async #find(question: Question, line: Line): Promise<Held> {
     this.counts.asked++;
     const { timeoutSeconds, presentSeconds, absentSeconds } = this.#settings;
+    const { epoch } = line;
     const deadline = Promise.withResolvers<never>();
     const controller = new AbortController();
     const timer = setTimeout(() => {
@@ -99,46 +156,74 @@ export class Existence {
     }, timeoutSeconds * 1000);
     try {
       // The race, as not every transport lets go when it is told to.
-      const present = await Promise.race([this.#ask(url, controller.signal), deadline.promise]);
-      state.failures = 0;
-      this.#remember(url, { present, until: this.#now() + (present ? presentSeconds : absentSeconds) * 1000 });
-      return present;
+      const present = await Promise.race([this.#ask(question, controller.signal), deadline.promise]);
+      const now = this.#now();
+      if (isFailing(line)) this.#turned(question.asked, false);
+      line.failed.clear();
+      line.closedUntil = present === undefined ? now + openMs : 0;
+      if (present === undefined) return "unknown";
+      const held = present ? "present" : "absent";
+      const until = now + (present ? presentSeconds : absentSeconds) * 1000;
+      this.#old.delete(question.url);
+      this.#remember(question.url, { held, until, epoch });
+      return held;
     } catch {
-      // Whatever went wrong: the registry has the layer, and the count tells of it.
+      // Whatever went wrong: others have the object, and the count tells of it.
       this.counts.failed++;
-      if (++state.failures >= failuresToOpen) state.closedUntil = this.#now() + openMs;
-      return false;
+      const before = isFailing(line);
+      if (!before) line.failed.add(question.url);
+      if (isFailing(line)) {
+        line.closedUntil = this.#now() + openMs;
+        if (!before) this.#turned(question.asked, true);
+      }
+      return "failing";
     } finally {
       clearTimeout(timer);
     }
   }
 
   #remember(url: string, known: Known): void {
-    this.#known.set(url, known);
-    if (this.#known.size <= this.#settings.entries) return;
-    const oldest = this.#known.keys().next();
-    if (!oldest.done) this.#known.delete(oldest.value);
-    this.counts.evicted++;
+    if (this.#young.size >= Math.floor(this.#settings.entries / 2)) {
+      this.counts.evicted += this.#old.size;
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(url, known);
   }
 
-  #bucket(name: string): { failures: number; closedUntil: number } {
-    let state = this.#buckets.get(name);
-    if (!state) {
-      state = { failures: 0, closedUntil: 0 };
-      this.#buckets.set(name, state);
+  #line(mirror: string): Line {
+    let line = this.#lines.get(mirror);
+    if (!line) {
+      line = { failed: new Set(), closedUntil: 0, epoch: 0 };
+      this.#lines.set(mirror, line);
     }
-    return state;
+    return line;
   }
 }
 
+function isFailing({ failed }: Line): boolean {
+  return failed.size >= failuresToOpen;
+}
+
+/** Without these a registry may answer that it has no manifest of a kind that we take (OCI distribution spec, "Pulling manifests"). */
+const accept = [
+  "application/vnd.oci.image.index.v1+json",
+  "application/vnd.oci.image.manifest.v1+json",
+  "application/vnd.docker.distribution.manifest.list.v2+json",
+  "application/vnd.docker.distribution.manifest.v2+json",
+  "*/*",
+].join(", ");
+
 /**
- * Asks a bucket by HEAD whether an object is there: 200 is yes; 404 is no, and so is 403, which S3 answers for an absent object to
- * who may not list the bucket (S3 API, HeadObject). Rejects on anything else.
+ * Asks a mirror by HEAD whether an object is there: 200 is yes, and so is a redirect to where it is; 404 is no. So is 403 of a bucket:
+ * S3 and GCS answer it for an absent object to who may not list the bucket (S3 API, HeadObject). Other refusals, such as
+ * 429 and a registry's 401, say nothing of the object. Rejects at 5xx.
  */
-export async function headObject(url: string, signal: AbortSignal): Promise<boolean> {
-  const response = await fetch(url, { method: "HEAD", signal, redirect: "manual" });
+export async function headObject({ url, registry }: Question, signal: AbortSignal): Promise<boolean | undefined> {
+  const response = await fetch(url, { method: "HEAD", headers: { accept }, signal, redirect: "manual" });
   await response.body?.cancel();
-  if (response.status === 200) return true;
-  if (response.status === 404 || response.status === 403) return false;
-  throw new Error(`${url} answers ${response.status}`);
+  const { status } = response;
+  if (status >= 500) throw new Error(`${url} answers ${status}`);
+  if (status < 400) return true;
+  return status === 404 || (status === 403 && !registry) ? false : undefined;
 }

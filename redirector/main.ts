@@ -25,12 +25,17 @@ const config = configured();
 const port = portNumber();
 const ranges = loadedRanges();
 const metrics = new RequestMetrics();
-const existence = new Existence(config.existence, headObject);
+const existence = new Existence(config.existence, headObject, undefined, (mirror, failing) =>
+  log.entry(
+    failing ? "WARNING" : "NOTICE",
+    `mirror ${mirror} ${failing ? "fails when asked for what it holds" : "answers again when asked for what it holds"}`,
+  ),
+);
 let leaving: string | undefined;
 
 const app = createApp(config, {
   ranges,
-  holds: (mirror, url) => existence.holds(mirror, url),
+  holds: (question) => existence.holds(question),
   metrics,
   log,
   assets: loadedAssets(),
@@ -40,11 +45,13 @@ const app = createApp(config, {
 const server = listen(port);
 const prober = startProber([...app.mirrors.images, ...app.mirrors.files], config.health, {
   probe: probeMirror,
-  turned: (mirror) =>
+  turned: (mirror) => {
+    existence.forget(mirror.site.name);
     log.entry(
       mirror.healthy ? "NOTICE" : "WARNING",
       `mirror ${mirror.site.name} is ${mirror.healthy ? "healthy again" : "unhealthy"}`,
-    ),
+    );
+  },
 });
 const metricsServer = listenForMetrics();
 

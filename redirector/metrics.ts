@@ -31,6 +31,8 @@ export class RequestMetrics {
   #latencySum = 0;
   /** Redirects to a mirror that is taken to be unhealthy, as there was no better one. */
   unhealthyRedirects = 0;
+  /** Redirects past the client's own mirror, which lacks what is asked for or fails. */
+  readonly detours = { absent: 0, failing: 0 };
   /** Faults of our own. */
   faults = 0;
 
@@ -84,6 +86,8 @@ export class RequestMetrics {
       "Redirects to an unhealthy mirror, as no mirror was healthy.",
       this.unhealthyRedirects,
     );
+    page.family("detours_total", "counter", "Redirects past the client's own mirror, by what is the matter with it.");
+    for (const [reason, count] of Object.entries(this.detours)) page.sample("detours_total", { reason }, count);
     page.single("faults_total", "counter", "Requests that met a fault of the redirector's own.", this.faults);
     page.family("request_duration_seconds", "histogram", "Time to answer a request.");
     let total = 0;
@@ -118,6 +122,14 @@ export function exposeState(state: InstanceState): string {
   page.family("mirror_healthy", "gauge", "1 if the mirror is taken to be healthy.");
   for (const { mirror } of state.prober.probed)
     page.sample("mirror_healthy", { mirror: mirror.site.name }, mirror.healthy ? 1 : 0);
+  page.family(
+    "mirror_failing",
+    "gauge",
+    "1 if the mirror fails when asked for what it holds, whatever its probes say.",
+  );
+  const failing = new Set(state.existence.failing);
+  for (const { mirror } of state.prober.probed)
+    page.sample("mirror_failing", { mirror: mirror.site.name }, failing.has(mirror.site.name) ? 1 : 0);
   page.family("mirror_turns_total", "counter", "Times a mirror turned healthy or unhealthy.");
   for (const { mirror, counts } of state.prober.probed)
     page.sample("mirror_turns_total", { mirror: mirror.site.name }, counts.turned);
@@ -127,11 +139,11 @@ export function exposeState(state: InstanceState): string {
       page.sample("probes_total", { mirror: mirror.site.name, result }, counts[result]);
     }
   }
-  page.family("existence_total", "counter", "Questions whether a bucket holds a layer, by how they were answered.");
+  page.family("existence_total", "counter", "Questions whether a mirror holds an object, by how they were answered.");
   for (const [result, count] of Object.entries(state.existence.counts))
     page.sample("existence_total", { result }, count);
-  page.single("existence_known", "gauge", "Layers whose existence is remembered.", state.existence.size);
-  page.single("existence_asking", "gauge", "Questions to buckets under way.", state.existence.asking);
+  page.single("existence_known", "gauge", "Objects whose existence in a mirror is remembered.", state.existence.size);
+  page.single("existence_asking", "gauge", "Questions to mirrors under way.", state.existence.asking);
   page.single(
     "cloud_range_intervals",
     "gauge",

@@ -1,14 +1,21 @@
 import { isDigest, isRepositoryName, judgeTag } from "./reference.ts";
 
 /** What a request asks for, read from its method and raw target alone. Every string in it is safe to stand in a Location. */
-export type Route = OciRoute | BlobRoute | FileRoute | PlainRoute | PageRoute | RefusedRoute;
+export type Route = ManifestRoute | ListRoute | BlobRoute | FileRoute | PlainRoute | PageRoute | RefusedRoute;
 
-/** A question for an image mirror. */
-export interface OciRoute {
-  readonly kind: "manifest" | "tags" | "referrers";
+/** A manifest, by tag or digest, from an image mirror. */
+export interface ManifestRoute {
+  readonly kind: "manifest";
   /** What follows the base URL of an image mirror, with the leading slash: `/pause/manifests/3.9`. */
   readonly path: string;
   /** The query with its question mark, or nothing. */
+  readonly query: string;
+}
+
+/** What an image mirror knows of a repository or of a manifest. */
+export interface ListRoute {
+  readonly kind: "tags" | "referrers";
+  readonly path: string;
   readonly query: string;
 }
 
@@ -23,8 +30,10 @@ export interface BlobRoute {
 /** A file. */
 export interface FileRoute {
   readonly kind: "file";
-  /** What follows the base URL of a file mirror, percent-encoded: `/binaries/kops/1.0/f`, `/catalog/index.json`. Any query is gone: buckets obey queries. */
+  /** What follows the base URL of a file mirror, percent-encoded: `/binaries/kops/1.0/f`, `/catalog/index.json`. */
   readonly path: string;
+  /** Gone: buckets obey queries. */
+  readonly query: "";
 }
 
 /** What the redirector answers by itself. */
@@ -182,7 +191,7 @@ function refuseTag(text: string): RefusedRoute | undefined {
 function fileRoute(path: string): Route {
   if (path.endsWith("/")) return notFound;
   if (unreservedPath.test(path)) {
-    return dotSegment.test(path) || path.includes("//") ? badFilePath : { kind: "file", path };
+    return dotSegment.test(path) || path.includes("//") ? badFilePath : { kind: "file", path, query: "" };
   }
   if (!visible.test(path) || path.includes("#")) return badFilePath;
   const decoded = decodeOnce(path);
@@ -190,7 +199,7 @@ function fileRoute(path: string): Route {
     return badFilePath;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
   if (/[\0-\x1f\x7f]/.test(decoded)) return badFilePath;
-  return { kind: "file", path: path.replace(toEncode, encodeURIComponent) };
+  return { kind: "file", path: path.replace(toEncode, encodeURIComponent), query: "" };
 }
 
 const badFilePath: RefusedRoute = {

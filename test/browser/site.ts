@@ -100,7 +100,7 @@ export async function startSite(assets: Assets, objects: Map<string, Buffer>): P
   if ("errors" in parsed) throw new Error(parsed.errors.join("\n"));
   const app = createApp(parsed.config, {
     ranges: emptyTable,
-    holds: () => false,
+    holds: () => "unknown",
     metrics: new RequestMetrics(),
     log: silentLog,
     leaving: () => undefined,

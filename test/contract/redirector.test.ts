@@ -55,7 +55,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     const existence = new Existence(parsed.config.existence, headObject);
     const app = createApp(parsed.config, {
       ranges,
-      holds: (mirror, url) => existence.holds(mirror, url),
+      holds: (question) => existence.holds(question),
       metrics: new RequestMetrics(),
       log: silentLog,
       leaving: () => undefined,

@@ -7,6 +7,8 @@ export interface SwitchableMirror {
   readonly origin: string;
   /** Time to each answer. */
   delayMs: number;
+  /** Status of what it holds; its root goes on to answer 200. */
+  status: number;
   /** Requests seen. */
   requests: number;
   kill(): Promise<void>;
@@ -20,6 +22,7 @@ export async function startMirror(): Promise<SwitchableMirror> {
   const mirror: SwitchableMirror = {
     origin: `http://127.0.0.1:${port}`,
     delayMs: 0,
+    status: 200,
     requests: 0,
     async kill() {
       const dying = server;
@@ -31,8 +34,9 @@ export async function startMirror(): Promise<SwitchableMirror> {
     },
     async revive() {
       if (server) return;
-      server = createServer((_, response) => {
+      server = createServer(({ url }, response) => {
         mirror.requests++;
+        response.statusCode = url === "/v2/" || url === "/bucket/" ? 200 : mirror.status;
         setTimeout(() => response.end(), mirror.delayMs);
       }).listen(port, "127.0.0.1");
       await once(server, "listening");

@@ -36,7 +36,12 @@ const least: RedirectorConfigInput = {
 function appOf(changes: Partial<RedirectorConfigInput> = {}, withAssets = true) {
   const parsed = parseConfig(JSON.stringify({ ...least, ...changes }));
   if ("errors" in parsed) return assert.fail(parsed.errors.join("\n"));
-  const surroundings = { ranges: emptyTable, holds: () => false, metrics: new RequestMetrics(), log: silentLog };
+  const surroundings = {
+    ranges: emptyTable,
+    holds: () => "unknown" as const,
+    metrics: new RequestMetrics(),
+    log: silentLog,
+  };
   const app = createApp(parsed.config, {
     ...surroundings,
     leaving: () => undefined,

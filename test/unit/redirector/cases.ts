@@ -37,12 +37,18 @@ const buckets = {
   "me-central-1": [24.43, 54.65],
 } as const;
 
-/** Whether a bucket holds the layer at this address: only those with the one digest of the cases. */
+/**
+ * Whether a mirror holds the object at this address: a bucket only layers with the one digest of the cases, and the mirrors all but what is
+ * of a project whose promotion they wait for.
+ */
 export function holds(url: string): boolean {
-  return url.includes(H);
+  return url.includes("/containers/images/") ? url.includes(H) : !url.includes("/late/");
 }
 
-/** The configuration of the cases; `origin` is the scheme and host of a mirror, by its name. */
+/**
+ * The configuration of the cases; `origin` is the scheme and host of a mirror, by its name. As archeio does, it sends clients outside of all
+ * clouds to buckets too; ours in production does so only for clients inside AWS (`layerClients`), as the others are as near to a registry.
+ */
 export function caseConfig(origin: (name: string) => string): RedirectorConfigInput {
   return {
     host: "artifacts.example.dev",
@@ -181,6 +187,17 @@ export const cases: readonly Case[] = [
   get(`/v2/pause/referrers/${D}?artifactType=a/b`, nobody, R(`/pause/referrers/${D}?artifactType=a/b`)),
   get("/v2/pause/referrers/latest", nobody, J("DIGEST_INVALID")),
   get(`/v2/pause/manifests/${D}`, nobody, R(`/pause/manifests/${D}`)),
+  // What the nearest mirror lacks comes from the canonical one; what the canonical one lacks, from the next.
+  get(`/v2/late/manifests/${D}`, nobody, C(`/late/manifests/${D}`)),
+  get(`/v2/late/manifests/${D}?ns=x`, nobody, C(`/late/manifests/${D}?ns=x`), "HEAD"),
+  get("/v2/late/manifests/1.0", nobody, C("/late/manifests/1.0")),
+  get("/v2/late/manifests/1.0", [["X-Client-Latlong", "40.7,-74.0"]], R("/late/manifests/1.0")),
+  get(`/v2/late/manifests/sha256-${H}.sig`, nobody, C(`/late/manifests/sha256-${H}.sig`)),
+  get(`/v2/late/blobs/${zeros}`, nobody, C(`/late/blobs/${zeros}`)),
+  // Lists have no HEAD to ask by (OCI distribution spec, "Listing Tags", "Listing Referrers"): they are the nearest mirror's.
+  get("/v2/late/tags/list", nobody, R("/late/tags/list")),
+  get(`/v2/late/referrers/${D}`, nobody, R(`/late/referrers/${D}`)),
+  // Signatures travel with what they sign into every mirror, so the nearest has them, where archeio knows of one registry.
   get(`/v2/pause/manifests/sha256-${H}.sig`, nobody, R(`/pause/manifests/sha256-${H}.sig`)),
   get(`/v2/pause/manifests/sha256-${H}.att`, nobody, R(`/pause/manifests/sha256-${H}.att`)),
   get(`/v2/pause/manifests/sha256-${H}.sbom`, nobody, R(`/pause/manifests/sha256-${H}.sbom`)),
@@ -228,11 +245,13 @@ export const cases: readonly Case[] = [
   get(`/v2/pause/blobs/SHA256:${H}`, x("35.180.1.1"), J("DIGEST_INVALID")),
   get(`/v2/pause/blobs/sha256:${H.toUpperCase()}`, x("35.180.1.1"), J("DIGEST_INVALID")),
   get(`/v2/pause/blobs/${D512}`, x("35.180.1.1"), B("eu-west-3", D512)),
+  get(`/v2/pause/blobs/sha512:${"0".repeat(128)}`, x("35.180.1.1"), R(`/pause/blobs/sha512:${"0".repeat(128)}`)),
   get(`/v2/pause/blobs/sha256:${H}%3Fz1:a`, x("35.180.1.1"), J("DIGEST_INVALID")),
   get(`/v2/../blobs/${D}`, x("35.180.1.1"), J("NAME_INVALID")),
   get("/v2/pause/blobs/uploads/", nobody, J("UNSUPPORTED", 404)),
   get("/v2/pause/blobs/uploads/", nobody, J("UNSUPPORTED", 405), "POST"),
   get(blob, x("35.220.26.1"), R(`/pause/blobs/${D}`)),
+  // This address is in us-central1, so the registry there is the client's own, which is also C.
   get(blob, x("2600:1900:4000::1"), C(`/pause/blobs/${D}`)),
   get(blob, x("20.42.0.1"), B("us-east-1")),
   get(blob, x("8.8.8.8"), def),
@@ -293,6 +312,8 @@ export const cases: readonly Case[] = [
   get("/binaries/%E2%82%AC", nobody, { mirror: "files-europe-north1", path: "/binaries/%E2%82%AC" }),
   get("/binaries/a%25b", nobody, { mirror: "files-europe-north1", path: "/binaries/a%25b" }),
   get('/binaries/"<>^`{|}', nobody, { mirror: "files-europe-north1", path: "/binaries/%22%3C%3E%5E%60%7B%7C%7D" }),
+  get("/binaries/late/x", nobody, { mirror: "files-us-central1", path: "/binaries/late/x" }),
+  get("/binaries/late/x", x("35.180.1.1"), { mirror: "files-us-central1", path: "/binaries/late/x" }),
   get("/binaries", nobody, notFound),
   get("/binaries/", nobody, notFound),
   get("/binaries/a/", nobody, notFound),

@@ -16,7 +16,7 @@ const state = {
     stop: () => undefined,
   },
   existence: new Existence(
-    { entries: 1, presentSeconds: 1, absentSeconds: 1, timeoutSeconds: 1, concurrency: 1 },
+    { mirrors: true, entries: 2, presentSeconds: 1, absentSeconds: 1, timeoutSeconds: 1, concurrency: 1 },
     async () => true,
   ),
   rangeIntervals: 22_936,

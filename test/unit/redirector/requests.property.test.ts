@@ -15,11 +15,11 @@ const parsed = parseConfig(
 assert.ok("config" in parsed);
 const { config } = parsed;
 const bases = [...config.imageMirrors, ...config.fileMirrors].map(({ url }) => url);
-const existence = new Existence(config.existence, async (url) => holds(url));
+const existence = new Existence(config.existence, async ({ url }) => holds(url));
 const metrics = new RequestMetrics();
 const app = createApp(config, {
   ranges: caseRanges().ranges,
-  holds: (mirror, url) => existence.holds(mirror, url),
+  holds: (question) => existence.holds(question),
   metrics,
   log: silentLog,
   leaving: () => undefined,
