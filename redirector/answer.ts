@@ -21,6 +21,13 @@ export function answerTo(
   }
 }
 
+/** The answer to what is no request of HTTP/1.1, or a too long one. */
+export function malformedAnswer(status: number, message: string, inRegistry: boolean): Answer {
+  return inRegistry
+    ? { status, headers: ociRefusal, body: errorBody("UNSUPPORTED", message) }
+    : { status, headers: textRefusal, body: `${message}\n` };
+}
+
 /** The answer to a fault of our own. */
 export const internalError: Answer = {
   status: 500,
@@ -71,6 +78,10 @@ function refusal({ status, form, code, message }: RefusedRoute): Answer {
   return {
     status,
     headers: status === 405 ? ociNotAllowed : ociRefusal,
-    body: JSON.stringify({ errors: [{ code, message }] }),
+    body: errorBody(code, message),
   };
+}
+
+function errorBody(code: string, message: string): string {
+  return JSON.stringify({ errors: [{ code, message }] });
 }

@@ -83,7 +83,13 @@ function leave(): void {
 
 function listen(on: number): Server {
   try {
-    return serve({ hostname: "0.0.0.0", port: on, handle: app.handle, fault });
+    return serve({
+      hostname: "0.0.0.0",
+      port: on,
+      handle: app.handle,
+      fault,
+      malformed: (status) => metrics.countMalformed(status),
+    });
   } catch (error) {
     return stop(cannotListen, [
       `cannot listen on port ${on}: ${error instanceof Error ? error.message : String(error)}`,
@@ -95,7 +101,13 @@ function listen(on: number): Server {
 function listenForMetrics(): Server | undefined {
   if (config.metricsPort === undefined) return undefined;
   try {
-    return serve({ hostname: "0.0.0.0", port: config.metricsPort, handle: metricsPage, fault });
+    return serve({
+      hostname: "0.0.0.0",
+      port: config.metricsPort,
+      handle: metricsPage,
+      fault,
+      malformed: () => undefined,
+    });
   } catch (error) {
     log.entry("ERROR", `no metrics: cannot listen on port ${config.metricsPort}: ${String(error)}`);
     return undefined;

@@ -35,6 +35,13 @@ export class RequestMetrics {
   readonly detours = { absent: 0, failing: 0 };
   /** Faults of our own. */
   faults = 0;
+  /** What was no request of HTTP/1.1, by the status it was answered with. */
+  readonly #malformed = new Map<number, number>();
+
+  /** Counts what was no request. */
+  countMalformed(status: number): void {
+    this.#malformed.set(status, (this.#malformed.get(status) ?? 0) + 1);
+  }
 
   /** Counts one answered request. `mirror` is empty for what no mirror answers, `cloud` for a client outside all of them. */
   count(route: RouteName, mirror: string, status: number, cloud: string, milliseconds: number): void {
@@ -89,6 +96,9 @@ export class RequestMetrics {
     page.family("detours_total", "counter", "Redirects past the client's own mirror, by what is the matter with it.");
     for (const [reason, count] of Object.entries(this.detours)) page.sample("detours_total", { reason }, count);
     page.single("faults_total", "counter", "Requests that met a fault of the redirector's own.", this.faults);
+    page.family("malformed_requests_total", "counter", "What was no request of HTTP/1.1 or too long, by status.");
+    for (const [status, count] of this.#malformed)
+      page.sample("malformed_requests_total", { status: String(status) }, count);
     page.family("request_duration_seconds", "histogram", "Time to answer a request.");
     let total = 0;
     [...bounds, Number.POSITIVE_INFINITY].forEach((bound, index) => {

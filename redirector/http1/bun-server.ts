@@ -25,6 +25,8 @@ export interface ServerSettings {
   readonly port: number;
   readonly handle: (request: IncomingRequest) => Answer | Promise<Answer>;
   readonly fault: (error: unknown) => void;
+  /** Told of each thing that was no request of HTTP/1.1, and what it was answered with. */
+  readonly malformed: (status: number) => void;
 }
 
 const longestHead = 16 * 1024;
@@ -33,24 +35,35 @@ const headSeconds = 10;
 /** Longer than the 600 s that Google's load balancers keep a connection, so that it is they who close. */
 const idleSeconds = 620;
 const lingerSeconds = 2;
+/** Bytes of answers that clients have not taken yet, of all connections together: who asks and never reads does not fill the memory. */
+const mostUnsent = 64 * 1024 * 1024;
 const sweepMs = 1000;
 const disconnects: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "ETIMEDOUT", "ECONNABORTED"]);
 
 /** Starts to listen. Throws if it cannot, e.g. because the port is taken. */
-export function serve({ hostname, port, handle, fault }: ServerSettings): Server {
+export function serve({ hostname, port, handle, fault, malformed }: ServerSettings): Server {
   const open = new Set<Socket>();
   let draining = false;
-  const clock: Clock = { now: Date.now() };
-  let date = new Date(clock.now).toUTCString();
+  const shared: Shared = { now: Date.now(), unsent: 0 };
+  let date = new Date(shared.now).toUTCString();
 
-  const settings: ConnectionSettings = { handle, fault, longestHead, draining: () => draining, date: () => date };
+  const settings: ConnectionSettings = {
+    handle,
+    fault,
+    malformed,
+    longestHead,
+    draining: () => draining,
+    date: () => date,
+  };
 
   const listener = Bun.listen<Held>({
     hostname,
     port,
+    // Who has sent its request and closes for writing still gets its answer.
+    allowHalfOpen: true,
     socket: {
       open(socket) {
-        socket.data = new Held(socket, settings, clock);
+        socket.data = new Held(socket, settings, shared);
         if (open.size >= mostConnections) socket.terminate();
         else open.add(socket);
       },
@@ -61,14 +74,14 @@ export function serve({ hostname, port, handle, fault }: ServerSettings): Server
         socket.data.flush();
       },
       end(socket) {
-        socket.end();
+        socket.data.finished();
       },
       close(socket) {
-        socket.data.connection.closed();
+        socket.data.gone();
         open.delete(socket);
       },
       error(socket, error) {
-        socket.data.connection.closed();
+        socket.data.gone();
         // A client that goes away is no fault of ours.
         if (!disconnects.has((error as NodeJS.ErrnoException).code ?? "")) fault(error);
       },
@@ -76,10 +89,10 @@ export function serve({ hostname, port, handle, fault }: ServerSettings): Server
   });
 
   const sweeper = setInterval(() => {
-    clock.now = Date.now();
-    date = new Date(clock.now).toUTCString();
+    shared.now = Date.now();
+    date = new Date(shared.now).toUTCString();
     for (const socket of open) {
-      if (clock.now - socket.data.active >= socket.data.patience(draining) * 1000) socket.terminate();
+      if (shared.now - socket.data.active >= socket.data.patience(draining) * 1000) socket.data.giveUp();
     }
   }, sweepMs);
   sweeper.unref();
@@ -98,39 +111,64 @@ export function serve({ hostname, port, handle, fault }: ServerSettings): Server
   };
 }
 
-/** The time in milliseconds since the epoch, to the second: asking the system for each request would cost more than it is worth. */
-interface Clock {
+/** What all connections of a server share. */
+interface Shared {
+  /** Time in milliseconds since the epoch, to the second: asking the system for each request would cost more than it is worth. */
   now: number;
+  /** Bytes that wait for clients to take them. */
+  unsent: number;
 }
 
 /** A socket's connection, and what is still to be sent on it. */
 class Held implements Wire {
   readonly connection: Connection;
   readonly #socket: Socket;
-  readonly #clock: Clock;
+  readonly #shared: Shared;
   /** When bytes last came or went. */
   active: number;
   #unsent: Uint8Array | undefined = undefined;
   #ending: "no" | "once sent" | "lingering" = "no";
 
-  constructor(socket: Socket, settings: ConnectionSettings, clock: Clock) {
+  constructor(socket: Socket, settings: ConnectionSettings, shared: Shared) {
     this.#socket = socket;
-    this.#clock = clock;
-    this.active = clock.now;
+    this.#shared = shared;
+    this.active = shared.now;
     this.connection = new Connection(settings, this, socket.remoteAddress);
   }
 
   /** How many seconds it may go on without anything happening. */
   patience(draining: boolean): number {
-    if (this.#ending === "lingering") return lingerSeconds;
-    if (this.connection.busy || this.connection.reading) return headSeconds;
+    if (this.#ending !== "no" && this.#unsent === undefined) return lingerSeconds;
+    if (this.connection.busy || this.connection.reading || this.#unsent !== undefined) return headSeconds;
     return draining ? 1 : idleSeconds;
+  }
+
+  /** Ends it as nothing happens: in order if it is only idle, by force if the other end is at fault. */
+  giveUp(): void {
+    if (this.#ending === "no" && !this.connection.busy && !this.connection.reading) {
+      this.active = this.#shared.now;
+      this.end(false);
+    } else {
+      this.#socket.terminate();
+    }
+  }
+
+  /** The other end sends no more. */
+  finished(): void {
+    if (this.#ending === "lingering") this.#socket.end();
+    else this.connection.finished();
+  }
+
+  /** The socket is closed. */
+  gone(): void {
+    this.#keep(undefined);
+    this.connection.closed();
   }
 
   receive(bytes: Buffer): void {
     if (this.#ending !== "no") return;
     // A head that trickles in does not count as activity, so that it is cut off in time.
-    if (!this.connection.reading) this.active = this.#clock.now;
+    if (!this.connection.reading) this.active = this.#shared.now;
     this.connection.receive(bytes.toString("latin1"));
   }
 
@@ -140,7 +178,8 @@ class Held implements Wire {
     const written = this.#unsent === undefined ? Math.max(0, this.#socket.write(bytes)) : 0;
     if (written === text.length && this.#unsent === undefined) return true;
     const rest = Buffer.from(text.slice(written), "latin1");
-    this.#unsent = this.#unsent === undefined ? rest : Buffer.concat([this.#unsent, rest]);
+    this.#keep(this.#unsent === undefined ? rest : Buffer.concat([this.#unsent, rest]));
+    if (this.#shared.unsent > mostUnsent) this.#socket.terminate();
     return false;
   }
 
@@ -151,15 +190,20 @@ class Held implements Wire {
 
   flush(): void {
     if (this.#unsent === undefined) return;
-    this.active = this.#clock.now;
+    this.active = this.#shared.now;
     const written = Math.max(0, this.#socket.write(this.#unsent));
     if (written < this.#unsent.length) {
-      this.#unsent = this.#unsent.subarray(written);
+      this.#keep(this.#unsent.subarray(written));
       return;
     }
-    this.#unsent = undefined;
+    this.#keep(undefined);
     if (this.#ending === "no") this.connection.sent();
     else this.#close();
+  }
+
+  #keep(unsent: Uint8Array | undefined): void {
+    this.#shared.unsent += (unsent?.length ?? 0) - (this.#unsent?.length ?? 0);
+    this.#unsent = unsent;
   }
 
   #close(): void {
@@ -186,6 +230,7 @@ declare const Bun: {
   listen<Data>(options: {
     hostname: string;
     port: number;
+    allowHalfOpen: boolean;
     socket: {
       open(socket: BunSocket<Data>): void;
       data(socket: BunSocket<Data>, bytes: Buffer): void;

@@ -1,4 +1,4 @@
-import { internalError } from "../answer.ts";
+import { internalError, malformedAnswer } from "../answer.ts";
 import type { Answer, HeaderSet, IncomingRequest } from "../request.ts";
 import { readHead } from "./head.ts";
 
@@ -24,6 +24,8 @@ export interface ConnectionSettings {
   readonly date: () => string;
   /** Told of a fault in `handle`, which is answered with a 500. */
   readonly fault: (error: unknown) => void;
+  /** Told of what was no request, and the status it was answered with. */
+  readonly malformed: (status: number) => void;
 }
 
 /** Bytes that may wait while an earlier request of the same connection is being answered. */
@@ -33,7 +35,8 @@ const longestOutput = 128 * 1024;
 
 /**
  * The server's side of one HTTP/1.1 connection: bytes in, answers out, one request at a time and in order. Knows no runtime.
- * A request with a body is answered without reading the body, and the connection ends there.
+ * A request with a body is answered without reading the body, and the connection ends there: so no body, however it is framed, can be
+ * taken for a request.
  */
 export class Connection {
   readonly #settings: ConnectionSettings;
@@ -43,6 +46,10 @@ export class Connection {
   #answering = false;
   #blocked = false;
   #ended = false;
+  /** The answer that is worked on is the last: what comes after its request is not for us. */
+  #last = false;
+  /** The other end has sent all it will. */
+  #finished = false;
   /** Whether part of a request has arrived. */
   get reading(): boolean {
     return this.#input !== "";
@@ -60,7 +67,7 @@ export class Connection {
 
   /** Takes in bytes as latin1 text. */
   receive(text: string): void {
-    if (this.#ended) return;
+    if (this.#ended || this.#last) return;
     this.#input = this.#input === "" ? text : this.#input + text;
     if (!this.busy) this.#work();
     else if (this.#input.length > longestBacklog) this.#end(true);
@@ -70,6 +77,12 @@ export class Connection {
   sent(): void {
     if (!this.#blocked) return;
     this.#blocked = false;
+    if (!this.busy) this.#work();
+  }
+
+  /** Told when the other end will send no more, though it may wait for answers still (RFC 9112 section 9.6). */
+  finished(): void {
+    this.#finished = true;
     if (!this.busy) this.#work();
   }
 
@@ -86,7 +99,7 @@ export class Connection {
   }
 
   #work(): void {
-    const { handle, longestHead, fault } = this.#settings;
+    const { handle, longestHead, fault, malformed } = this.#settings;
     let output = "";
     let from = 0;
     let last = false;
@@ -97,7 +110,9 @@ export class Connection {
       const head = readHead(this.#input, from, longestHead, this.#peer);
       if (head === undefined) break;
       if ("reason" in head) {
-        output += this.#write(badRequest(head.status, head.reason), false, true);
+        malformed(head.status);
+        const answer = malformedAnswer(head.status, head.reason, isForRegistry(this.#input, from));
+        output += this.#write(answer, false, true);
         last = true;
         linger = true;
         break;
@@ -113,6 +128,7 @@ export class Connection {
       }
       if (answer instanceof Promise) {
         this.#answering = true;
+        this.#last = close;
         answer
           .catch((error: unknown) => {
             fault(error);
@@ -134,9 +150,11 @@ export class Connection {
       last = close;
       linger = head.hasBody;
     }
-    this.#input = from >= this.#input.length ? "" : this.#input.slice(from);
+    this.#input = from >= this.#input.length || this.#last ? "" : this.#input.slice(from);
     if (output !== "") this.#send(output, binary, last, linger);
-    if (output.length > longestOutput && !this.busy && !this.#ended) this.#work();
+    if (this.busy || this.#ended) return;
+    if (output.length > longestOutput) this.#work();
+    else if (this.#finished) this.#end(false);
   }
 
   #send(text: string, binary: boolean, last: boolean, linger: boolean): void {
@@ -183,11 +201,7 @@ const mostPreambles = 256;
 const preambles = new Map<HeaderSet, { readonly status: number; readonly text: string }>();
 let preambleDate = "";
 
-const plainText: HeaderSet = [
-  ["Content-Type", "text/plain; charset=utf-8"],
-  ["Cache-Control", "no-store"],
-];
-
-function badRequest(status: number, reason: string): Answer {
-  return { status, headers: plainText, body: `${reason}\n` };
+/** Whether what was to be a request is one for the registry, whose clients read errors as JSON. */
+function isForRegistry(text: string, from: number): boolean {
+  return /^(?:\r\n)*[!-~]+ (?:https?:\/\/[^/ ]*)?\/v2[/ ?]/i.test(text.slice(from, from + 512));
 }

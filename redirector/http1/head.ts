@@ -17,13 +17,13 @@ export interface RequestHead extends IncomingRequest {
 
 /** A head that is refused. */
 export interface BadHead {
-  readonly status: 400 | 431 | 505;
+  readonly status: 400 | 414 | 431 | 505;
   readonly reason: string;
 }
 
 /**
  * Reads the head that starts at `from` in `text`, one character per byte (latin1). Undefined while it is incomplete. A head of
- * more than `longest` bytes is refused with 431.
+ * more than `longest` bytes is refused with 431, or with 414 if the request line alone is as long.
  */
 export function readHead(
   text: string,
@@ -35,8 +35,7 @@ export function readHead(
   let start = from;
   while (text.charCodeAt(start) === cr && text.charCodeAt(start + 1) === lf) start += 2;
   const end = text.indexOf("\r\n\r\n", start);
-  if ((end === -1 ? text.length : end) - from > longest)
-    return { status: 431, reason: "the request's head is too long" };
+  if ((end === -1 ? text.length : end) - from > longest) return tooLong(text, start, longest);
   if (end === -1) return mayBeRequest(text, start) ? undefined : badRequestLine;
 
   const lineEnd = text.indexOf("\r\n", start);
@@ -48,6 +47,7 @@ export function readHead(
     return /^HTTP\/\d\.\d$/.test(version) ? badVersion : badRequestLine;
   if (firstSpace === start || skip(text, start, tokenBit) !== firstSpace) return badRequestLine;
   if (skip(text, firstSpace + 1, targetBit) !== lastSpace) return badRequestLine;
+  if (text.charCodeAt(firstSpace + 1) !== slash && !otherForm.test(text.slice(start, lastSpace))) return badRequestLine;
 
   const request = new Request1(
     text.startsWith("GET ", start) ? "GET" : text.slice(start, firstSpace),
@@ -105,8 +105,20 @@ export function readHead(
   return request;
 }
 
-/** Whether what has come so far can become a request: who speaks TLS to us is told at once instead of waiting for more. */
+function tooLong(text: string, start: number, longest: number): BadHead {
+  const lineEnd = text.indexOf("\r\n", start);
+  if (lineEnd === -1 || lineEnd - start > longest) return { status: 414, reason: "the request line is too long" };
+  return { status: 431, reason: "the request's head is too long" };
+}
+
+/**
+ * Whether what has come so far can become a request: who speaks TLS to us, or ends lines with LF alone, is told at once instead of
+ * waiting for more.
+ */
 function mayBeRequest(text: string, start: number): boolean {
+  for (let at = text.indexOf("\n", start); at !== -1; at = text.indexOf("\n", at + 1)) {
+    if (text.charCodeAt(at - 1) !== cr) return false;
+  }
   const firstSpace = text.indexOf(" ", start);
   const methodEnd = firstSpace === -1 ? text.length : firstSpace;
   return (
@@ -168,9 +180,12 @@ const badVersion: BadHead = { status: 505, reason: "only HTTP/1.1 and HTTP/1.0 a
 const badHeader: BadHead = { status: 400, reason: "a header is not one" };
 
 const longestMethod = 32;
+/** Method and target of the forms that do not begin with a slash (RFC 9112 sections 3.2.2 to 3.2.4). */
+const otherForm = /^(?:[^ ]+ https?:\/\/.|CONNECT .|[^ ]+ \*$)/i;
 const cr = 13;
 const lf = 10;
 const space = 32;
+const slash = 47;
 const tab = 9;
 const colonCode = 58;
 

@@ -64,7 +64,7 @@ test("any bytes: no crash, and either refused, incomplete, or a request within w
       const text = Buffer.from(pieces.join(""), "latin1").toString("latin1");
       const head = readHead(text, 0, 200, undefined);
       if (head === undefined) return;
-      if ("reason" in head) assert.ok([400, 431, 505].includes(head.status));
+      if ("reason" in head) assert.ok([400, 414, 431, 505].includes(head.status));
       else {
         assert.ok(head.end <= text.length);
         assert.ok(text.slice(0, head.end).endsWith("\r\n\r\n"));
@@ -161,6 +161,59 @@ test("who sends on and on without reading is cut off", () => {
   assert.equal(wire.ended, "lingering");
 });
 
+test("who has said all it wanted still gets its answers, also one that takes a while, and then the end", async () => {
+  const request = "GET /later HTTP/1.1\r\nHost: x\r\n\r\n";
+  for (const sent of [request, request + request, `${request}GET /half`]) {
+    const wire = new RecordingWire();
+    const connection = new Connection(settings(), wire, undefined);
+    connection.receive(sent);
+    connection.finished();
+    assert.equal(wire.ended, "no");
+    while (wire.ended === "no") await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(count(wire.output), sent.split(request).length - 1);
+    assert.equal(wire.ended, "once sent");
+  }
+  const idle = new RecordingWire();
+  new Connection(settings(), idle, undefined).finished();
+  assert.equal(idle.ended, "once sent");
+});
+
+test("a long body does not take away the answer that is being worked on", async () => {
+  const wire = new RecordingWire();
+  const connection = new Connection(settings(), wire, undefined);
+  connection.receive("GET /later HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n");
+  for (let i = 0; i < 10; i++) connection.receive("x".repeat(100_000));
+  while (wire.ended === "no") await new Promise((resolve) => setImmediate(resolve));
+  assert.match(wire.output, /^HTTP\/1.1 200 OK\r\n.*Connection: close\r\n\r\nhello$/s);
+});
+
+test("what is no request is answered in the form of what it was to be, and counted", () => {
+  const long = "a".repeat(2000);
+  const rows: [string, number, oci: boolean][] = [
+    ["GET /v2/a/manifests/1 HTTP/1.1\r\n\r\n", 400, true],
+    ["GET http://x/v2/ HTTP/1.1\r\n\r\n", 400, true],
+    ["GET /v2 HTTP/1.1\r\n\r\n", 400, true],
+    ["GET /v2x HTTP/1.1\r\n\r\n", 400, false],
+    [`GET /v2/${long}`, 414, true],
+    [`GET /${long}`, 414, false],
+    [`GET /v2/ HTTP/1.1\r\nHost: ${long}\r\n\r\n`, 431, true],
+    [`GET / HTTP/1.1\r\nHost: ${long}\r\n\r\n`, 431, false],
+    // Lines that end with LF alone: at once, not when patience ends.
+    ["GET / HTTP/1.1\nHost: x\n\n", 400, false],
+    ["GET / HTTP/1.1\r\nHost: x\n\n", 400, false],
+    ["\n", 400, false],
+  ];
+  for (const [sent, status, oci] of rows) {
+    const counted: number[] = [];
+    const wire = new RecordingWire();
+    new Connection({ ...settings(), malformed: (each) => counted.push(each) }, wire, undefined).receive(sent);
+    assert.match(wire.output, new RegExp(`^HTTP/1.1 ${status} `), sent.slice(0, 40));
+    assert.equal(wire.output.includes('\r\n\r\n{"errors":[{"code":"UNSUPPORTED","message":"'), oci, wire.output);
+    assert.deepEqual(counted, [status]);
+    assert.equal(wire.ended, "lingering");
+  }
+});
+
 test("a server that goes away says so with each answer", () => {
   const wire = new RecordingWire();
   const connection = new Connection({ ...settings(), draining: () => true }, wire, undefined);
@@ -188,7 +241,14 @@ class RecordingWire {
 }
 
 function settings(): ConnectionSettings {
-  return { handle, longestHead: 1000, draining: () => false, date: () => "now", fault: () => undefined };
+  return {
+    handle,
+    longestHead: 1000,
+    draining: () => false,
+    date: () => "now",
+    fault: () => undefined,
+    malformed: () => undefined,
+  };
 }
 
 function handle({ target }: IncomingRequest): Answer | Promise<Answer> {
