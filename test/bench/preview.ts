@@ -1,0 +1,242 @@
+/**
+ * `npm run bench -- preview [--rounds N]`: how long a review waits: `pulumi preview` of the unchanged program on the real engine, with the
+ * 22 + 6 regions of Pulumi.prod.yaml and manifests of k8s.io's size (108 projects, 12,400 digests, 5,140 files), on the emulated cloud.
+ *
+ * - "no change": nothing was changed. "one digest": one more in the largest project (9,000 digests), which the preview looks up in staging
+ *   and whose tag it looks up in all 22 image mirrors.
+ * - The state is that of a complete `up`. That `up` is real but for two things: the promotions are recorded as done in place of being
+ *   carried out (`recording-provider.ts`), as there are no 12,400 images behind made-up digests; and it writes its state once, at the
+ *   end (PULUMI_SKIP_CHECKPOINTS), where production checkpoints. The first preview after it, by the real provider, must find no change.
+ * - What runs as the redirector answers its health check and nothing else: 22 real ones probing 50 mirrors would be measured too.
+ * - The provider plugins of the clouds are the rehearsal's, small programs in Node. Real ones are large programs in Go, which need more
+ *   memory, and less time for a resource; a preview asks the real clouds no more than these are asked: nothing.
+ * - Processor time: of each process of the CLI's tree, as it was last seen before it ended; on a busy machine it says more than the clock.
+ * - Memory: the most that the processes of a preview (CLI, language host, program, four plugins) had resident at one moment, in sum.
+ *
+ * Every kind in turn, after one round that does not count; medians.
+ */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { Agent } from "undici";
+import { parse, parseDocument } from "yaml";
+import { makeImage } from "../../local/seed/image.ts";
+import { makeLayer } from "../../local/seed/layer.ts";
+import { pushImage } from "../../local/seed/push-image.ts";
+import { projectRoot } from "../../local/tools/rehearsal-folder.ts";
+import { ensureEngine } from "../../local/tools/tools.ts";
+import { packSource } from "../../redirector/source-archive.ts";
+import { Drill } from "../rehearsal/drill.ts";
+import { generateManifests, writeManifests } from "./generate-manifests.ts";
+import { type TreeUse, watchTree } from "./process-tree.ts";
+
+const { values } = parseArgs({ options: { rounds: { type: "string", default: "5" } } });
+const rounds = Number(values.rounds);
+
+/** Whose digest is added: an image of one platform of the largest project. */
+const image = "kube-0-amd64";
+const tag = "v9.9.9";
+/** One registry, one redirector in two revisions, for each region; and what is there once. */
+const ports = 120;
+
+/** The workflow's own command. */
+const preview = ["preview", "--diff", "--color", "never", "--non-interactive", "--suppress-progress"];
+
+const scratch = await mkdtemp(join(tmpdir(), "bench-preview-"));
+try {
+  const archive = join(scratch, "redirector.tar.gz");
+  await writeFile(archive, await standInRedirector());
+  const drill = await Drill.open({ ports, archive });
+  try {
+    await bench(drill);
+  } finally {
+    await drill.end();
+  }
+} finally {
+  await rm(scratch, { recursive: true, force: true });
+}
+
+async function bench(drill: Drill): Promise<void> {
+  const [before, after] = [join(scratch, "manifests"), join(scratch, "manifests-after")];
+  const texts = generateManifests();
+  await writeManifests(before, texts);
+  const production = await productionSettings();
+  await drill.configure(before, production);
+  await makeBucket(drill, String(production["artifacts:stateBucket"]));
+
+  console.log("a first `pulumi up`, with the promotions recorded as done");
+  const recorded = await recordingProject();
+  const up = await run(drill, [
+    "-C",
+    recorded,
+    "up",
+    "--yes",
+    "--skip-preview",
+    "--suppress-outputs",
+    "--color",
+    "never",
+  ]);
+  console.log(`  ${up.seconds.toFixed(1)} s; ${/Resources:\n\s*\+ (.*)\n/.exec(up.output)?.[1]}`);
+  const resources = Number(/\+ (\d+) created/.exec(up.output)?.[1]);
+  assert.ok(resources > 1000, up.output);
+
+  const digest = await stageOneMore(drill, String(production["gcp:project"]));
+  texts.set("kubernetes/images.yaml", withOneMore(texts.get("kubernetes/images.yaml")!, digest));
+  await writeManifests(after, texts);
+
+  const noChange = async (): Promise<Run> => {
+    await drill.configure(before, production);
+    return await run(drill, [...preview, "--expect-no-changes"]);
+  };
+  const oneDigest = async (): Promise<Run> => {
+    await drill.configure(after, production);
+    const ran = await run(drill, preview);
+    assert.match(ran.output, new RegExp(`\\+ ${image}:${tag} ${digest}`));
+    assert.match(ran.output, /The run will:/);
+    assert.match(ran.output, /~ 2 to update/);
+    return ran;
+  };
+  const kinds = { nochange: noChange, onedigest: oneDigest };
+  const runs: Record<string, Run[]> = { nochange: [], onedigest: [] };
+  for (let round = 0; round <= rounds; round++) {
+    for (const [kind, measure] of Object.entries(kinds)) {
+      const ran = await measure();
+      if (round > 0) runs[kind]!.push(ran);
+      console.log(
+        `  ${kind} ${ran.seconds.toFixed(2)} s, ${ran.mib.toFixed(0)} MiB${round > 0 ? "" : " (does not count)"}`,
+      );
+    }
+  }
+
+  const seconds = median(runs["nochange"]!.map((ran) => ran.seconds));
+  const state = await stat(join(drill.stack.folder, "state/.pulumi/stacks/artifacts/local.json"));
+  console.log(`${resources} resources; ${((seconds / resources) * 1000).toFixed(1)} ms each`);
+  const parts = [...runs["nochange"]![0]!.cpu.keys()].map(
+    (part) => `${part} ${median(runs["nochange"]!.map(({ cpu }) => cpu.get(part) ?? 0)).toFixed(1)} s`,
+  );
+  console.log(`processor time, no change: ${parts.join(", ")}`);
+  console.log(`figure: preview.nochange.seconds = ${seconds.toFixed(2)} s`);
+  console.log(
+    `figure: preview.onedigest.seconds = ${median(runs["onedigest"]!.map((ran) => ran.seconds)).toFixed(2)} s`,
+  );
+  console.log(`figure: preview.rss.mib = ${median(runs["nochange"]!.map((ran) => ran.mib)).toFixed(0)} MiB`);
+  console.log(`figure: preview.state.mib = ${(state.size / 1024 ** 2).toFixed(2)} MiB`);
+}
+
+/** All settings of Pulumi.prod.yaml but the place of the manifests; the rest, such as where the emulated clouds are, is the rehearsal's. */
+async function productionSettings(): Promise<Readonly<Record<string, unknown>>> {
+  const { config } = parse(await readFile(join(projectRoot, "Pulumi.prod.yaml"), "utf8")) as {
+    config: Record<string, unknown>;
+  };
+  const { "artifacts:manifests": _, ...settings } = config;
+  return settings;
+}
+
+/** Makes a bucket as somebody else has: the state's is there before the program. */
+async function makeBucket(drill: Drill, name: string): Promise<void> {
+  const bucket = {
+    type: "gcp:storage/bucket:Bucket",
+    id: name,
+    inputs: { project: "bootstrap", name, location: "US" },
+    computed: {},
+    config: {},
+  };
+  const body = JSON.stringify(bucket);
+  const answer = await fetch(`${drill.cloud.control}/v1/resources`, { method: "POST", body });
+  assert.equal(answer.status, 201, await answer.text());
+}
+
+/** A folder with the project's Pulumi.yaml but another provider of promotion. */
+async function recordingProject(): Promise<string> {
+  const folder = join(scratch, "recording");
+  await mkdir(folder);
+  const plugin = join(folder, "pulumi-resource-promotion");
+  const provider = join(import.meta.dirname, "recording-provider.ts");
+  await writeFile(plugin, `#!/bin/sh\nexec '${process.execPath}' '${provider}' "$@"\n`);
+  await chmod(plugin, 0o755);
+  const project = parseDocument(await readFile(join(projectRoot, "Pulumi.yaml"), "utf8"));
+  project.set("main", join(projectRoot, "index.ts"));
+  project.setIn(["plugins", "providers", 0, "path"], folder);
+  await writeFile(join(folder, "Pulumi.yaml"), project.toString());
+  return folder;
+}
+
+/** Puts an image into the largest project's staging area. @returns its digest. */
+async function stageOneMore(drill: Drill, project: string): Promise<string> {
+  const layer = await makeLayer("a layer", [{ path: "bin/program", content: "#!/bin/sh\n", mode: 0o755 }]);
+  const { manifest, config } = makeImage({ os: "linux", architecture: "amd64" }, [layer], {
+    entrypoint: ["/bin/program"],
+    labels: {},
+  });
+  const { digest } = manifest;
+  const releases = [{ digest, tags: [tag], promoted: true }];
+  const demo = { name: image, blobs: [config, layer], manifests: [{ content: manifest, tags: [tag] }], releases };
+  const registry = `127.0.0.1:${await drill.cloud.registry("us")}/${project}/staging-kubernetes`;
+  const dispatcher = new Agent();
+  await pushImage(dispatcher, demo, registry, () => {});
+  await dispatcher.close();
+  return digest;
+}
+
+function withOneMore(manifest: string, digest: string): string {
+  const head = `- name: ${image}\n  dmap:\n`;
+  assert.ok(manifest.includes(head));
+  return manifest.replace(head, `${head}    "${digest}": ["${tag}"]\n`);
+}
+
+/** What Cloud Run starts in place of the redirector. */
+function standInRedirector(): Promise<Uint8Array> {
+  const program = `import http from "node:http"; http.createServer((_, response) => response.end("ok")).listen(process.env.PORT, "127.0.0.1");`;
+  const start = `#!/bin/sh\nexec '${process.execPath}' program.mjs\n`;
+  return packSource([
+    { path: "redirector", bytes: Buffer.from(start), executable: true },
+    { path: "program.mjs", bytes: Buffer.from(program) },
+  ]);
+}
+
+interface Run extends TreeUse {
+  readonly seconds: number;
+  readonly output: string;
+}
+
+/** Runs the CLI on the drill's stack to its end. Throws if it fails. */
+async function run(drill: Drill, args: readonly string[]): Promise<Run> {
+  const { path } = await ensureEngine(() => {});
+  const stack = ["--stack", "local", "--config-file", join(drill.stack.folder, "Pulumi.local.yaml")];
+  const started = performance.now();
+  const child = spawn(path, [...args, ...stack], {
+    cwd: projectRoot,
+    env: { ...drill.stack.environment(), PULUMI_SKIP_CHECKPOINTS: "true" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  const ended = new Promise<number>((resolve, reject) => {
+    child.once("error", reject).once("close", (code) => {
+      seconds = (performance.now() - started) / 1000;
+      resolve(code ?? 1);
+    });
+  });
+  let seconds = 0;
+  const use = await watchTree(child.pid!, ended, partOf);
+  const code = await ended;
+  assert.equal(code, 0, `pulumi ${args.join(" ")}: exit code ${code}\n${output.slice(-20_000)}`);
+  return { seconds, output, ...use };
+}
+
+/** Which part of a preview a process is. */
+function partOf(commandLine: string): string {
+  if (/cmd\/run\/index\.js/.test(commandLine)) return "program";
+  if (/language-host/.test(commandLine)) return "language host";
+  if (/promotion\/provider|recording-provider/.test(commandLine)) return "promotion";
+  const cloud = /providers\/(\w+)\.ts/.exec(commandLine)?.[1];
+  return cloud ?? "CLI";
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return ((sorted[Math.floor((sorted.length - 1) / 2)] ?? 0) + (sorted[Math.ceil((sorted.length - 1) / 2)] ?? 0)) / 2;
+}
