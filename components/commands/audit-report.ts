@@ -16,9 +16,12 @@ export interface Difference {
   readonly project: string;
   readonly kind: "images" | "files";
   readonly mirror: string;
-  /** `missing`: wanted and not there; `extra`: there, beyond or instead of what is wanted. */
-  readonly what: "missing" | "extra";
-  /** As the manifests' lines: `image:tag sha256:...`, `path sha256:...`. */
+  /**
+   * `missing`: wanted and not there; `extra`: there, beyond or instead of what is wanted; `damaged`: there, but not with all that it lists
+   * or that other mirrors have attached to it.
+   */
+  readonly what: "missing" | "extra" | "damaged";
+  /** As the manifests' lines: `image:tag sha256:...`, `path sha256:...`; of a damaged image `image@sha256:...`. */
   readonly line: string;
 }
 
@@ -33,6 +36,8 @@ export interface Report {
   readonly unreadable: readonly string[];
 }
 
+const signs: Readonly<Record<string, Difference["what"]>> = { "+": "missing", "-": "extra", "~": "damaged" };
+
 /** Puts the stocks of all projects together. */
 export function reportOf(audited: readonly Audited[]): Report {
   return {
@@ -44,13 +49,7 @@ export function reportOf(audited: readonly Audited[]): Report {
         text
           .split("\n")
           .filter((line) => line !== "")
-          .map((line) => ({
-            project,
-            kind,
-            mirror,
-            what: line.startsWith("+") ? "missing" : "extra",
-            line: line.slice(2),
-          })),
+          .map((line) => ({ project, kind, mirror, what: signs[line[0]!]!, line: line.slice(2) })),
       ),
     ),
     unreadable: audited.flatMap(({ stock }) => stock.failures),
@@ -62,27 +61,31 @@ export function isClean(report: Report): boolean {
   return report.differences.length === 0 && report.unreadable.length === 0;
 }
 
-/** A report for people: a table of the mirrors that differ, the lines, a summary. */
+/**
+ * A report for people: a table of what differs, the lines, a summary. Mirrors that differ alike stand together, so that what is missing
+ * in 22 regions is told once.
+ * @param shown the most rows, and the most lines, that are printed; `--json` has all.
+ */
 export function describeReport(report: Report, shown = 50): string {
   const parts: string[] = [];
-  const rows = new Map<string, { cells: [string, string, string]; missing: number; extra: number }>();
-  for (const { project, kind, mirror, what } of report.differences) {
-    const key = `${project}\n${kind}\n${mirror}`;
-    const row = rows.get(key) ?? { cells: [project, kind, mirror], missing: 0, extra: 0 };
-    row[what]++;
-    rows.set(key, row);
+  if (report.differences.length > 0) {
+    const rows = rowsOf(report.differences);
+    const head = ["PROJECT", "KIND", "MISSING", "EXTRA", "DAMAGED", "MIRRORS"];
+    parts.push([table([head, ...rows.slice(0, shown)]), ...more(rows.length, shown)].join("\n"));
+    const lines = linesOf(report.differences);
+    parts.push(
+      [
+        "+ missing, - there beyond what is wanted, ~ there without all that belongs to it:",
+        ...lines.slice(0, shown),
+        ...more(lines.length, shown),
+      ].join("\n"),
+    );
   }
-  if (rows.size > 0) {
-    const cells = [...rows.values()].map(({ cells, missing, extra }) => [...cells, count(missing), count(extra)]);
-    parts.push(table(["PROJECT", "KIND", "MIRROR", "MISSING", "EXTRA"], cells));
-    const lines = report.differences.slice(0, shown).map(({ project, mirror, what, line }) => {
-      return `${what === "missing" ? "+" : "-"} ${project} ${mirror} ${line}`;
-    });
-    if (report.differences.length > shown)
-      lines.push(`... and ${count(report.differences.length - shown)} more (--json has all)`);
-    parts.push(`+ missing there, - there beyond what is wanted:\n${lines.join("\n")}`);
+  if (report.unreadable.length > 0) {
+    parts.push(
+      ["could not be read:", ...report.unreadable.slice(0, shown), ...more(report.unreadable.length, shown)].join("\n"),
+    );
   }
-  if (report.unreadable.length > 0) parts.push(`could not be read:\n${report.unreadable.join("\n")}`);
   const what = `${counted(report.projects, "project")}, ${counted(report.lines, "line")}, ${counted(report.mirrors, "mirror")}`;
   parts.push(
     isClean(report)
@@ -92,12 +95,43 @@ export function describeReport(report: Report, shown = 50): string {
   return parts.join("\n\n");
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((cell, column) => Math.max(cell.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  return [head, ...rows]
+/** A row for each project and kind and all mirrors in which the same is amiss. */
+function rowsOf(differences: readonly Difference[]): string[][] {
+  const byMirror = Map.groupBy(differences, ({ project, kind, mirror }) => `${project}\n${kind}\n${mirror}`);
+  const alike = Map.groupBy(byMirror.values(), (its) =>
+    [its[0]!.project, its[0]!.kind, ...its.map(({ what, line }) => `${what} ${line}`).sort()].join("\n"),
+  );
+  return [...alike.values()].map((mirrors) => {
+    const [its] = mirrors as [Difference[]];
+    const amount = (what: Difference["what"]) => count(its.filter((difference) => difference.what === what).length);
+    const names = mirrors.map(([first]) => first!.mirror);
+    return [its[0]!.project, its[0]!.kind, amount("missing"), amount("extra"), amount("damaged"), some(names)];
+  });
+}
+
+/** A line for each thing that is amiss, with all mirrors in which it is. */
+function linesOf(differences: readonly Difference[]): string[] {
+  const marks: Readonly<Record<Difference["what"], string>> = { missing: "+", extra: "-", damaged: "~" };
+  const alike = Map.groupBy(differences, ({ project, what, line }) => `${marks[what]} ${project} ${line}`);
+  return [...alike].map(([line, its]) => `${line}: ${some(its.map(({ mirror }) => mirror))}`);
+}
+
+/** So many names that one can read them. */
+function some(names: readonly string[]): string {
+  if (names.length <= 4) return names.join(", ");
+  return `${names.slice(0, 3).join(", ")} and ${names.length - 3} more`;
+}
+
+function more(all: number, shown: number): string[] {
+  return all > shown ? [`... and ${count(all - shown)} more (--json has all)`] : [];
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows
     .map((row) =>
       row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .map((cell, column) => cell.padEnd(widths[column]!))
         .join("  ")
         .trimEnd(),
     )

@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import pLimit from "p-limit";
 import { takeStockOfFiles } from "../promotion/files-stock.ts";
 import { takeStockOfImages } from "../promotion/images.ts";
+import { progressLine } from "../promotion/progress.ts";
 import type { Context, FilesRequest, ImagesRequest, Stock } from "../promotion/request.ts";
 import { type Audited, describeReport, isClean, reportOf } from "./audit-report.ts";
 import { runCommand, UsageError } from "./command.ts";
@@ -18,7 +19,8 @@ usage: npm run audit -- [options]
   --manifests FOLDER  the folder of the projects' folders, instead of the config's
   --project NAME      only this project (may be repeated)
   --mirror NAME       only this mirror, e.g. images-us-central1, files-aws-us-east-1 (may be repeated)
-  --json              one JSON document: {projects, mirrors, lines, differences: [{project, kind, mirror, what, line}], unreadable}
+  --json              one JSON document: {projects, mirrors, lines, differences: [{project, kind, mirror, what, line}], unreadable};
+                      what: missing, extra, damaged (there, but not with all that belongs to it)
 
 exit code: 0 production is what the manifests say, 1 it is not or a mirror could not be read, 2 called wrongly`;
 
@@ -47,15 +49,22 @@ await runCommand(usage, async (args) => {
     await interruptible(async (signal) => {
       const context: Context = { signal, report: () => {} };
       const atOnce = pLimit(8);
+      const tell = progressLine((line) => console.error(`audited ${line} promotions`));
+      const total = production.images.length + production.files.length;
+      let done = 0;
+      const counted = <T>(result: T): T => {
+        tell({ done: ++done, total, failed: 0, bytes: 0, mirrors: [] });
+        return result;
+      };
       const images = production.images.map((request) =>
         atOnce(() =>
           auditOf("images", restricted(request, only), request.images, (one) => takeStockOfImages(one, context)),
-        ),
+        ).then(counted),
       );
       const files = production.files.map((request) =>
         atOnce(() =>
           auditOf("files", restricted(request, only), request.files, (one) => takeStockOfFiles(one, context)),
-        ),
+        ).then(counted),
       );
       return (await Promise.all([...images, ...files])).filter(({ mirrors }) => mirrors.length > 0);
     }),

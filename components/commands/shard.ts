@@ -13,15 +13,13 @@ export interface Shard {
  */
 export function parseShard(text: string | undefined, environment: NodeJS.ProcessEnv): Shard {
   const { CLOUD_RUN_TASK_INDEX: task, CLOUD_RUN_TASK_COUNT: tasks } = environment;
-  if (text === undefined) {
-    return task === undefined || tasks === undefined
-      ? { index: 1, count: 1 }
-      : { index: Number(task) + 1, count: Number(tasks) };
-  }
-  const [, index, count] = /^(\d{1,6})\/(\d{1,6})$/.exec(text) ?? [];
+  if (text === undefined && (task === undefined || tasks === undefined)) return { index: 1, count: 1 };
+  const [, index, count] = /^(\d{1,6})\/(\d{1,6})$/.exec(text ?? `${task && Number(task) + 1}/${tasks}`) ?? [];
   const shard = { index: Number(index), count: Number(count) };
   if (!(shard.index >= 1 && shard.index <= shard.count)) {
-    throw new UsageError(`--shard ${text}: must be like 3/20, the third of twenty`);
+    const given =
+      text === undefined ? `CLOUD_RUN_TASK_INDEX ${task}, CLOUD_RUN_TASK_COUNT ${tasks}` : `--shard ${text}`;
+    throw new UsageError(`${given}: must be like 3/20, the third of twenty`);
   }
   return shard;
 }

@@ -39,18 +39,47 @@ test("differences are a table, lines, and a summary", () => {
   });
   assert.equal(
     describeReport(report, 2),
-    `PROJECT  KIND   MIRROR   MISSING  EXTRA
-bom      files  files-a  1        2
+    `PROJECT  KIND   MISSING  EXTRA  DAMAGED  MIRRORS
+bom      files  1        2      0        files-a
 
-+ missing there, - there beyond what is wanted:
-+ bom files-a x sha256:1
-- bom files-a x sha256:2
++ missing, - there beyond what is wanted, ~ there without all that belongs to it:
++ bom x sha256:1: files-a
+- bom x sha256:2: files-a
 ... and 1 more (--json has all)
 
 could not be read:
 project bom, mirror files-b: cannot be read: 403
 
 2 projects, 1,203 lines, 3 mirrors: 3 differences, 1 unreadable`,
+  );
+});
+
+test("the same in 22 mirrors is told once, a thousand lines are cut, what is damaged is said to be that", () => {
+  const mirrors = Array.from({ length: 22 }, (_, index) => `images-${index}`);
+  const lost = Array.from({ length: 1_000 }, (_, index) => `+ app:v${index} sha256:1\n`).join("");
+  const incomplete = Object.fromEntries(mirrors.map((name, index) => [name, index === 21 ? "~ app@sha256:1\n" : lost]));
+  const report = reportOf([{ ...clean, mirrors, stock: { text: "", incomplete, failures: [] } }]);
+  assert.equal(report.differences.length, 21_001);
+  assert.deepEqual(report.differences.at(-1), {
+    project: "kops",
+    kind: "images",
+    mirror: "images-21",
+    what: "damaged",
+    line: "app@sha256:1",
+  });
+  assert.equal(
+    describeReport(report, 3),
+    `PROJECT  KIND    MISSING  EXTRA  DAMAGED  MIRRORS
+kops     images  1,000    0      0        images-0, images-1, images-2 and 18 more
+kops     images  0        0      1        images-21
+
++ missing, - there beyond what is wanted, ~ there without all that belongs to it:
++ kops app:v0 sha256:1: images-0, images-1, images-2 and 18 more
++ kops app:v1 sha256:1: images-0, images-1, images-2 and 18 more
++ kops app:v2 sha256:1: images-0, images-1, images-2 and 18 more
+... and 998 more (--json has all)
+
+1 project, 1,200 lines, 22 mirrors: 21,001 differences, 0 unreadable`,
   );
 });
 

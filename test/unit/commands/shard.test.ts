@@ -12,6 +12,10 @@ test("parts as the caller says, else as Cloud Run says, else all", () => {
   for (const wrong of ["", "3", "0/3", "4/3", "a/b", "1/0", "-1/3"]) {
     assert.throws(() => parseShard(wrong, {}), UsageError, wrong);
   }
+  for (const index of ["4", "", "x"]) {
+    const environment = { CLOUD_RUN_TASK_INDEX: index, CLOUD_RUN_TASK_COUNT: "4" };
+    assert.throws(() => parseShard(undefined, environment), /CLOUD_RUN_TASK_INDEX/, index);
+  }
 });
 
 test("every thing is in exactly one part, and the parts are about equal", () => {
