@@ -1,5 +1,6 @@
 import { type Files, fileLine } from "./files-plan.ts";
 import { MirrorLost } from "./mirror-files.ts";
+import { causeOf } from "./oci/errors.ts";
 import { BucketAbsent } from "./storage/bucket.ts";
 
 /** What went wrong in one run, and the lines that say so. */
@@ -36,9 +37,9 @@ export class FileFailures {
       if (this.#signal.aborted && isStop(cause, this.#signal)) {
         stopped++;
       } else if (cause instanceof MirrorLost || cause instanceof BucketAbsent) {
-        lost.set(mirror, { count: (lost.get(mirror)?.count ?? 0) + 1, cause: cause.message });
+        lost.set(mirror, { count: (lost.get(mirror)?.count ?? 0) + 1, cause: causeOf(cause) });
       } else {
-        const text = cause instanceof Error ? cause.message : String(cause);
+        const text = causeOf(cause);
         const failure = files.get(`${path}\n${text}`) ?? { path, cause: text, mirrors: [] };
         failure.mirrors.push(mirror);
         files.set(`${path}\n${text}`, failure);

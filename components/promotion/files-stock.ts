@@ -1,5 +1,6 @@
 import { type Files, fileLine, joinLines, parseFileLines } from "./files-plan.ts";
 import { MirrorFiles, openBucket } from "./mirror-files.ts";
+import { causeOf, printable } from "./oci/errors.ts";
 import type { Context, FilesRequest, Stock } from "./request.ts";
 
 /** `StockRun` of request.ts for files: what every mirror really holds. Reads content only where a store cannot prove its digest. */
@@ -13,11 +14,15 @@ export async function takeStockOfFiles(request: FilesRequest, context: Context):
     request.mirrors.map(async (mirror, index) => {
       const files = new MirrorFiles(mirror.name, openBucket(request.storage, mirror), request.prefix, context.signal);
       try {
-        const held = await contents(files, request.project, (done, total) => {
+        const { held, unspeakable } = await contents(files, request.project, (done, total) => {
           progress[index] = { name: mirror.name, done, total, failed: 0, bytes: 0 };
           const sum = (of: "done" | "total"): number => progress.reduce((all, one) => all + one[of], 0);
           context.report({ done: sum("done"), total: sum("total"), failed: 0, bytes: 0, mirrors: progress });
         });
+        for (const path of unspeakable) {
+          const what = `has a file whose name is no text of one line, "${printable(path, 100)}": remove it by hand`;
+          failures.push(`project ${request.project}, mirror ${mirror.name}: ${what}`);
+        }
         const missing = [...wanted].filter(([path, sha256]) => held.get(path) !== sha256).map(asLine);
         const extra = [...held].filter(([path, sha256]) => wanted.get(path) !== sha256).map(asLine);
         for (const line of missing) lines.delete(line);
@@ -30,8 +35,7 @@ export async function takeStockOfFiles(request: FilesRequest, context: Context):
         }
       } catch (error) {
         context.signal.throwIfAborted();
-        const cause = error instanceof Error ? error.message : String(error);
-        failures.push(`project ${request.project}, mirror ${mirror.name}: cannot be read: ${cause}`);
+        failures.push(`project ${request.project}, mirror ${mirror.name}: cannot be read: ${causeOf(error)}`);
       }
     }),
   );
@@ -42,14 +46,16 @@ function asLine([path, sha256]: readonly [string, string]): string {
   return fileLine(path, sha256);
 }
 
-/** Hex digests of all that the project has in one mirror, by path. */
+/** Hex digests of all that the project has in one mirror, by path; and paths that cannot be told in a line, which S3 allows. */
 async function contents(
   files: MirrorFiles,
   project: string,
   report: (done: number, total: number) => void,
-): Promise<Files> {
+): Promise<{ held: Files; unspeakable: readonly string[] }> {
   const listed = await files.list({ absentIsEmpty: true }); // a lost region's; the next run fills the new one
   const held = new Map<string, string>();
+  const unspeakable = [...listed.keys()].filter((path) => isUnspeakable(path));
+  for (const path of unspeakable) listed.delete(path);
   let done = 0;
   await Promise.all(
     [...listed].map(async ([path, object]) => {
@@ -60,5 +66,10 @@ async function contents(
       report(++done, listed.size);
     }),
   );
-  return held;
+  return { held, unspeakable };
+}
+
+function isUnspeakable(path: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return /[\u0000-\u001f\u007f\u2028\u2029]/.test(path);
 }

@@ -14,6 +14,7 @@ import { type Repository, repositoryAt } from "./oci/repository.ts";
 import type { Transport } from "./oci/transport.ts";
 import type { Context, ImagesRequest, Outcome, Progress } from "./request.ts";
 import type { Bucket } from "./storage/bucket.ts";
+import { StoreHealth } from "./storage/store-health.ts";
 import { tagMatcher } from "./tag-patterns.ts";
 
 /** ms between two reports of progress. */
@@ -93,6 +94,7 @@ export class LayerMirrorRun extends MirrorRun {
   readonly references: LayerReferences;
   /** Layers that this run has brought or is bringing. */
   readonly blobs = new Map<Digest, { readonly failure: Promise<unknown> }>();
+  readonly health = new StoreHealth();
 
   constructor(name: string, belief: Belief, bucket: Bucket, signal: AbortSignal) {
     super(name, belief);
@@ -204,6 +206,7 @@ export class ImagesRun {
   /** A step at one mirror has ended. */
   stepDone(mirror: MirrorRun): void {
     mirror.done++;
+    if (mirror instanceof LayerMirrorRun) mirror.health.succeeded();
     this.report();
   }
 
@@ -216,9 +219,7 @@ export class ImagesRun {
     const named: string[] = [];
     for (const mirror of mirrors) {
       mirror.failed++;
-      if (!(error instanceof SourceError) && (error instanceof UnreachableError || isDenied(error))) {
-        mirror.gone ??= causeOf(error);
-      }
+      if (!(error instanceof SourceError) && isLost(mirror, error)) mirror.gone ??= causeOf(error);
       if (mirror.gone === undefined) named.push(mirror.name);
     }
     if (named.length > 0)
@@ -307,6 +308,12 @@ export class ImagesRun {
     const failed = failures.length > 0 ? `; ${failures.length} failure${failures.length === 1 ? "" : "s"}` : "";
     return { incomplete, failures, summary: `${parts.join(", ") || "nothing to do"}${failed}` };
   }
+}
+
+/** Whether a mirror is to be given up: it cannot be reached, or it refuses us. */
+function isLost(mirror: MirrorRun, error: unknown): boolean {
+  if (mirror instanceof LayerMirrorRun) return mirror.health.isLost(error);
+  return error instanceof UnreachableError || isDenied(error);
 }
 
 /** How many questions about an image each mirror will be asked, about. */

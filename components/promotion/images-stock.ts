@@ -5,7 +5,7 @@ import { readTree } from "./image-tree.ts";
 import type { Means } from "./images-run.ts";
 import { referencesPrefix } from "./layer-references.ts";
 import { layersPrefix } from "./layer-target.ts";
-import type { Digest } from "./oci/digest.ts";
+import { type Digest, isDigest } from "./oci/digest.ts";
 import { causeOf } from "./oci/errors.ts";
 import { headManifest } from "./oci/manifests.ts";
 import type { Remote } from "./oci/remote.ts";
@@ -252,7 +252,7 @@ async function readLayers(
   const notes = new Map<string, string[]>();
   for (const key of noteKeys) {
     const [layer, project, ...rest] = key.slice(referencesPrefix.length).split("/");
-    if (project !== request.project) continue;
+    if (project !== request.project || !isDigest(`sha256:${rest.at(-1)}`)) continue;
     const use = `${rest.slice(0, -1).join("/")}@sha256:${rest.at(-1)}`;
     const needed = notes.get(use) ?? [];
     notes.set(use, needed);

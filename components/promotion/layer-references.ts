@@ -22,7 +22,7 @@ const emptyChunk = { bytes: empty, offset: 0, crc32c: emptyContent.crc32c };
 /** A note is read by promotions only. */
 const headers = { contentType: "application/octet-stream", cacheControl: "no-store" };
 
-/** Only one process changes a mirror at a time (the stack's lock); in it, projects run beside each other. */
+/** Projects run beside each other in one process. Two processes (an `up` and `npm run sync`) are told of each other by `drop`. */
 const locks = new KeyedLock();
 
 /**
@@ -52,11 +52,20 @@ export class LayerReferences {
     });
   }
 
-  /** Strikes a note; if it is the last, the layer goes first. */
+  /**
+   * Strikes a note; if it is the last, the layer goes first.
+   * @throws if another process has noted the layer meanwhile and may have seen it there: who notes after that sees that it is gone.
+   */
   async drop(layer: Digest, use: LayerUse): Promise<void> {
     await this.#locked(layer, async () => {
       const note = referenceKey(layer, use);
-      if (!(await this.#hasNotesBut(note, layer))) await this.#remove(layerKey(layer));
+      if (!(await this.#hasNotesBut(note, layer))) {
+        await this.#remove(layerKey(layer));
+        if (await this.#hasNotesBut(note, layer)) {
+          const what = `${this.#bucket.url}/${layerKey(layer)} was removed while another process began to need it`;
+          throw new Error(`${what}: \`pulumi refresh\` finds that, and the next run brings it back`);
+        }
+      }
       await this.#remove(note);
     });
   }

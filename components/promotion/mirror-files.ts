@@ -1,11 +1,12 @@
 import pLimit from "p-limit";
 import { Budget } from "./budget.ts";
 import { fileKey, filesPrefix } from "./files-plan.ts";
+import { causeOf } from "./oci/errors.ts";
 import type { StorageSettings } from "./request.ts";
 import { type Bucket, BucketAbsent, type BucketAddress, chunkBytes, type Stored } from "./storage/bucket.ts";
 import { measure, readAll } from "./storage/fan-out.ts";
-import { Passing } from "./storage/retry.ts";
 import { openStorage, type Storage } from "./storage/storage.ts";
+import { StoreHealth } from "./storage/store-health.ts";
 
 /** One project's files in one bucket, as paths. */
 export class MirrorFiles {
@@ -13,7 +14,7 @@ export class MirrorFiles {
   readonly bucket: Bucket;
   readonly #prefix: string;
   readonly #signal: AbortSignal;
-  #failuresInARow = 0;
+  readonly #health = new StoreHealth();
   #lost: MirrorLost | undefined;
 
   constructor(name: string, bucket: Bucket, prefix: string, signal: AbortSignal) {
@@ -68,7 +69,7 @@ export class MirrorFiles {
     if (this.#lost !== undefined) throw this.#lost;
     try {
       const result = await work();
-      this.#failuresInARow = 0;
+      this.#health.succeeded();
       return result;
     } catch (error) {
       throw this.failed(error);
@@ -82,8 +83,7 @@ export class MirrorFiles {
 
   /** Counts a failure at this mirror, which {@link attempt} does by itself. @returns what to say of it. */
   failed(error: unknown): unknown {
-    if (!(error instanceof Passing)) return error;
-    if (++this.#failuresInARow >= failuresOfALostMirror) this.#lost ??= new MirrorLost(error.message);
+    if (this.#health.isLost(error)) this.#lost ??= new MirrorLost(causeOf(error));
     return this.#lost ?? error;
   }
 }
@@ -93,9 +93,6 @@ export type Identified = Stored & { readonly sha256: string };
 
 /** A mirror that is not asked any more in this run. The message is its last failure's. */
 export class MirrorLost extends Error {}
-
-/** After so many failed pieces of work in a row a mirror is given up; each had six attempts. */
-const failuresOfALostMirror = 4;
 
 /** One look at an object, within the limit that all projects share. */
 export async function statOf(bucket: Bucket, key: string, signal: AbortSignal): Promise<Stored | undefined> {

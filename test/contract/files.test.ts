@@ -371,6 +371,20 @@ test("63: objects that others wrote, in parts or without our metadata, are compa
   assert.deepEqual((await takeStockOfFiles(only, context())).incomplete, {});
 });
 
+test("66: an object whose name would break or steer a log is named harmlessly, and hinders nothing else", async () => {
+  await stage({ "1.0/kops": "program" });
+  const request = wanted({ "1.0/kops": "program" });
+  assert.deepEqual((await promoteFiles(request, undefined, context())).failures, []);
+  const put = { Bucket: names.aws, Body: "x" };
+  await stores.s3Client.send(new PutObjectCommand({ ...put, Key: "binaries/kops/a\n::error::b" }));
+  await stores.s3Client.send(new PutObjectCommand({ ...put, Key: "binaries/kops/extra" }));
+  const stock = await takeStockOfFiles(request, context());
+  assert.deepEqual(stock.incomplete, { aws: `- extra sha256:${sha256("x")}\n` });
+  assert.deepEqual(stock.failures, [
+    'project kops, mirror aws: has a file whose name is no text of one line, "a : :error: :b": remove it by hand',
+  ]);
+});
+
 test("65: 1,001 files in every mirror", { timeout: 240_000 }, async () => {
   const files = Object.fromEntries(Array.from({ length: 1_001 }, (_, i) => [`many/${i}`, `content ${i}`]));
   const entries = Object.entries(files);

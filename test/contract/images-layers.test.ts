@@ -5,9 +5,12 @@ import { after, before, describe, it } from "node:test";
 import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { imagePromotion } from "../../components/promotion/images.ts";
 import { LayerReferences } from "../../components/promotion/layer-references.ts";
+import { layerKey } from "../../components/promotion/layer-target.ts";
 import type { Context, ImagesRequest } from "../../components/promotion/request.ts";
 import type { Bucket } from "../../components/promotion/storage/bucket.ts";
+import { crc32c, encodeCrc32c } from "../../components/promotion/storage/crc32c.ts";
 import { openStorage } from "../../components/promotion/storage/storage.ts";
+import { startFaultyProxy } from "./faulty-proxy.ts";
 import { type ObjectStores, startObjectStores } from "./object-stores.ts";
 import { Pusher, sha256, startRegistry, type TestRegistry } from "./registries.ts";
 
@@ -108,6 +111,45 @@ describe("layers in S3", () => {
     assert.deepEqual(await keys("layers-a", "containers/"), []);
   });
 
+  it("a layer that another process notes while this one removes it: one of the two notices", async () => {
+    const { signal } = context;
+    const storage = openStorage({ s3Endpoint: stores.s3, s3UsePathStyle: true });
+    try {
+      const bucket = storage.open({ kind: "s3", bucket: "layers-b", region: "us-east-1" });
+      const layer = sha256(randomBytes(10));
+      const use = (project: string) => ({ project, image: "app", digest: sha256(Buffer.from(project)) });
+      const other = new LayerReferences(bucket, signal);
+      const upload = async (key: string) => {
+        const content = { size: 1, sha256: sha256(Buffer.from("x")).slice("sha256:".length) };
+        const chunk = { bytes: Buffer.from("x"), offset: 0, crc32c: encodeCrc32c(crc32c(Buffer.from("x"))) };
+        const headers = { contentType: "application/octet-stream", cacheControl: "no-store" };
+        await (await bucket.create(key, content, headers, signal)).finish(chunk);
+      };
+      await upload(layerKey(layer));
+      const leaving = Object.create(bucket, {
+        url: { value: "s3://as-of-another-process" }, // locks are of this process
+        stat: { value: bucket.stat.bind(bucket) },
+        list: { value: bucket.list.bind(bucket) },
+        remove: {
+          value: async (...args: Parameters<Bucket["remove"]>) => {
+            if (args[0].key === layerKey(layer)) await other.add(layer, use("coming"));
+            await bucket.remove(...args);
+          },
+        },
+      }) as Bucket;
+      await other.add(layer, use("leaving"));
+      await assert.rejects(new LayerReferences(leaving, signal).drop(layer, use("leaving")), /began to need it/);
+      // Nothing is forgotten: the next removal finds the other's note, and leaves what it brings.
+      await upload(layerKey(layer));
+      await other.drop(layer, use("leaving"));
+      assert.ok((await layersIn("layers-b")).includes(layer));
+      await other.drop(layer, use("coming"));
+      assert.deepEqual(await keys("layers-b", "containers/"), []);
+    } finally {
+      await storage.close();
+    }
+  });
+
   it("a new tag of a promoted digest asks no bucket anything, a new bucket is filled", async () => {
     const image = await staging("grow").image();
     const before = requestOf("grow", `app:v1 ${image.digest}\n`, ["layers-a"]);
@@ -198,6 +240,33 @@ describe("layers in S3", () => {
     const outcome = await promotion.promote(request, undefined, context);
     assert.match(outcome.failures.join("\n"), /^nobucket: app@sha256:.*: absent: /);
     assert.deepEqual(Object.keys(outcome.incomplete), ["absent"]);
+  });
+
+  it("a store that refuses us is given up, once for all images, and the registries are complete", async () => {
+    const proxy = await startFaultyProxy(new URL(stores.s3).host);
+    try {
+      const lines: string[] = [];
+      for (let index = 0; index < 20; index++)
+        lines.push(`app:v${index} ${(await staging("refused").image()).digest}\n`);
+      const request = {
+        ...requestOf("refused", lines.sort().join(""), ["layers-a"]),
+        storage: { s3Endpoint: `http://${proxy.host}`, s3UsePathStyle: true },
+      };
+      const body = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>";
+      proxy.inject((method) => (method === "PUT" ? { kind: "answer", status: 403, body } : undefined));
+      const outcome = await promotion.promote(request, undefined, context);
+      assert.match(outcome.failures[0]!, /^refused: layers-a: given up, 20 lines not done there: .*AccessDenied/);
+      assert.ok(outcome.failures.length <= 4, outcome.failures.join("\n"));
+      assert.deepEqual(Object.keys(outcome.incomplete), ["layers-a"]);
+      // Once it lets us, the next run does only what lacks.
+      proxy.inject(() => undefined);
+      const next = await promotion.promote(request, { request, incomplete: outcome.incomplete }, context);
+      assert.deepEqual([next.failures, next.incomplete], [[], {}]);
+      await promotion.remove({ request, incomplete: {} }, context);
+      assert.deepEqual(await keys("layers-a", "containers/"), []);
+    } finally {
+      await proxy.close();
+    }
   });
 });
 

@@ -123,6 +123,9 @@ export class StorageAnswer extends Error {}
 /** The bucket does not exist (yet). */
 export class BucketAbsent extends StorageAnswer {}
 
+/** We lack the right; asking for other objects of the bucket will be answered alike. */
+export class Denied extends StorageAnswer {}
+
 /** The key already holds an object. */
 export class ObjectExists extends StorageAnswer {}
 

@@ -12,6 +12,7 @@ import {
   BucketAbsent,
   type Chunk,
   type Content,
+  Denied,
   ObjectChanged,
   ObjectExists,
   type ObjectHeaders,
@@ -478,7 +479,9 @@ function refusal(what: string, reply: Reply, text: string): Error {
   const said = error?.message ?? text.slice(0, 300).trim();
   const message = `${what}: HTTP ${reply.status}${said === "" ? "" : ` ${said}`}`;
   const isRate = error?.errors?.some(({ reason }) => /^(user)?rateLimitExceeded$/i.test(reason ?? "")) ?? false;
-  if (!isRate && reply.status !== 408 && reply.status !== 429 && reply.status < 500) return new Error(message);
+  if (!isRate && reply.status !== 408 && reply.status !== 429 && reply.status < 500) {
+    return reply.status === 401 || reply.status === 403 ? new Denied(message) : new Error(message);
+  }
   const retryAfter = reply.headers["retry-after"];
   return new Passing(message, {
     retryAfterMs: parseRetryAfter(typeof retryAfter === "string" ? retryAfter : undefined),

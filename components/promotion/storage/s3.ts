@@ -27,6 +27,7 @@ import {
   BucketAbsent,
   type Chunk,
   type Content,
+  Denied,
   ObjectChanged,
   ObjectExists,
   type ObjectHeaders,
@@ -451,6 +452,7 @@ function explained(what: string, error: unknown): unknown {
   const status = statusOf(error);
   if (status !== undefined && status >= 300) {
     // "Error responses" of the S3 API; 429 is what stores with its interface say for SlowDown.
+    if (status === 401 || status === 403) return new Denied(message, { cause: error });
     if (status !== 408 && status !== 429 && status < 500) return new Error(message, { cause: error });
     return new Passing(message, { cause: error, retryAfterMs: parseRetryAfter(headersOf(error)["retry-after"]) });
   }
