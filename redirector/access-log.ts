@@ -2,6 +2,7 @@ import type { Client } from "./client.ts";
 import { readAddress } from "./cloud-ranges/address.ts";
 import type { RedirectorConfig } from "./config.ts";
 import type { IncomingRequest } from "./request.ts";
+import { originForm } from "./route.ts";
 
 /** One answered request. */
 export interface Access {
@@ -26,7 +27,7 @@ export function accessFields(access: Access, { host, log }: RedirectorConfig): R
   return {
     httpRequest: {
       requestMethod: request.method.slice(0, 16),
-      requestUrl: `https://${host}${request.target.slice(0, longestTarget)}`,
+      requestUrl: `https://${host}${originForm(request.target).slice(0, longestTarget)}`,
       status,
       latency: `${(milliseconds / 1000).toFixed(6)}s`,
       userAgent: request.header("user-agent")?.slice(0, longestAgent),
@@ -53,15 +54,28 @@ function shownAddress(address: string, how: RedirectorConfig["log"]["clientAddre
   return `${(first >>> 16).toString(16)}:${(first & 0xffff).toString(16)}:${(second >>> 16).toString(16)}::/48`;
 }
 
-/** W3C Trace Context, "traceparent"; else Google's older header. Only what has the right form is logged. */
-function traceFields(request: IncomingRequest, project: string | undefined): Record<string, string> {
-  const [, trace, span] =
-    /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}/.exec(request.header("traceparent") ?? "") ??
-    /^([0-9a-f]{32})(?:\/(\d{1,20}))?/.exec(request.header("x-cloud-trace-context") ?? "") ??
-    [];
+/** W3C Trace Context, "traceparent"; else Google's older header, whose span is decimal. Only what has the right form is logged. */
+function traceFields(request: IncomingRequest, project: string | undefined): Record<string, unknown> {
+  const [trace, span, sampled] = traceparent(request.header("traceparent")) ??
+    cloudTraceContext(request.header("x-cloud-trace-context")) ?? [undefined, undefined, undefined];
   if (trace === undefined) return {};
-  const name = project === undefined ? trace : `projects/${project}/traces/${trace}`;
-  return span === undefined
-    ? { "logging.googleapis.com/trace": name }
-    : { "logging.googleapis.com/trace": name, "logging.googleapis.com/spanId": span };
+  return {
+    "logging.googleapis.com/trace": project === undefined ? trace : `projects/${project}/traces/${trace}`,
+    "logging.googleapis.com/spanId": span,
+    "logging.googleapis.com/trace_sampled": sampled,
+  };
+}
+
+type Trace = readonly [trace: string, span: string | undefined, sampled: boolean];
+
+function traceparent(text = ""): Trace | undefined {
+  const [, trace, span, flags = "0"] = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})/.exec(text) ?? [];
+  return trace === undefined ? undefined : [trace, span, (Number.parseInt(flags, 16) & 1) === 1];
+}
+
+function cloudTraceContext(text = ""): Trace | undefined {
+  const [, trace, span, options] = /^([0-9a-f]{32})(?:\/(\d{1,20}))?(?:;o=([01]))?/.exec(text) ?? [];
+  if (trace === undefined) return undefined;
+  const hex = span === undefined ? undefined : BigInt.asUintN(64, BigInt(span)).toString(16).padStart(16, "0");
+  return [trace, hex, options === "1"];
 }

@@ -122,7 +122,7 @@ function metricsPage({ method, target }: { method: string; target: string }): Re
     connections: server.connections(),
     droppedLogLines: log.dropped,
     residentBytes: process.memoryUsage.rss(),
-    uptimeSeconds: process.uptime(),
+    startTimeSeconds: Math.round(Date.now() / 1000 - process.uptime()),
   });
 }
 

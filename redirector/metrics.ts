@@ -123,7 +123,8 @@ export interface InstanceState {
   readonly connections: number;
   readonly droppedLogLines: number;
   readonly residentBytes: number;
-  readonly uptimeSeconds: number;
+  /** Since the epoch. */
+  readonly startTimeSeconds: number;
 }
 
 /** The state of an instance in the Prometheus text format. */
@@ -167,8 +168,14 @@ export function exposeState(state: InstanceState): string {
     "Log lines dropped, as the log was not read fast enough.",
     state.droppedLogLines,
   );
-  page.single("resident_bytes", "gauge", "Resident memory of the process.", state.residentBytes);
-  page.single("uptime_seconds", "gauge", "Time since the start.", state.uptimeSeconds);
+  page.single("resident_memory_bytes", "gauge", "Resident memory of the process.", state.residentBytes, "process");
+  page.single(
+    "start_time_seconds",
+    "gauge",
+    "Start time of the process since unix epoch in seconds.",
+    state.startTimeSeconds,
+    "process",
+  );
   return page.text();
 }
 
@@ -180,20 +187,21 @@ const routeIndex = Object.fromEntries(routeNames.map((name, index) => [name, ind
 class Page {
   #text = "";
 
-  family(name: string, type: "counter" | "gauge" | "histogram", help: string): void {
-    this.#text += `# HELP redirector_${name} ${help}\n# TYPE redirector_${name} ${type}\n`;
+  family(name: string, type: "counter" | "gauge" | "histogram", help: string, prefix = "redirector"): void {
+    this.#text += `# HELP ${prefix}_${name} ${help}\n# TYPE ${prefix}_${name} ${type}\n`;
   }
 
-  sample(name: string, labels: Readonly<Record<string, string>>, value: number): void {
+  sample(name: string, labels: Readonly<Record<string, string>>, value: number, prefix = "redirector"): void {
     const pairs = Object.entries(labels).map(
       ([label, text]) => `${label}="${text.replace(/[\\"\n]/g, escapeCharacter)}"`,
     );
-    this.#text += `redirector_${name}${pairs.length > 0 ? `{${pairs.join(",")}}` : ""} ${value}\n`;
+    this.#text += `${prefix}_${name}${pairs.length > 0 ? `{${pairs.join(",")}}` : ""} ${value}\n`;
   }
 
-  single(name: string, type: "counter" | "gauge", help: string, value: number): void {
-    this.family(name, type, help);
-    this.sample(name, {}, value);
+  /** `prefix` is `process` for what client libraries of Prometheus say of any process. */
+  single(name: string, type: "counter" | "gauge", help: string, value: number, prefix?: string): void {
+    this.family(name, type, help, prefix);
+    this.sample(name, {}, value, prefix);
   }
 
   text(): string {

@@ -107,7 +107,7 @@ export function route(method: string, target: string, longest: number): Route {
 const notFound: RefusedRoute = { kind: "refused", status: 404, form: "text", code: "", message: "not found" };
 
 /** The target as path and query: of the absolute form (RFC 9112 section 3.2.2) the host is ignored, we serve only one. */
-function originForm(target: string): string {
+export function originForm(target: string): string {
   if (target.startsWith("/")) return target;
   const absolute = /^https?:\/\/[^/?#]*/i.exec(target);
   if (!absolute) return target;

@@ -65,6 +65,7 @@ test("the access log: Cloud Logging's fields, and of the client's address only w
     cloudRegion: "eu-west-3",
     "logging.googleapis.com/trace": "0af7651916cd43dd8448eb211c80319c",
     "logging.googleapis.com/spanId": "b7ad6b7169203331",
+    "logging.googleapis.com/trace_sampled": true,
   });
   const shown = (address: string | undefined, clientAddress: "none" | "network" | "full"): string =>
     JSON.stringify(accessFields(access(address), configWith({ clientAddress })));
@@ -87,6 +88,35 @@ test("a trace id is logged under the project's name, and nothing that is no trac
   assert.equal(trace({ traceparent: `00-${id}-b7ad6b7169203331-01` }, "p"), `projects/p/traces/${id}`);
   assert.equal(trace({ "x-cloud-trace-context": `${id}/123;o=1` }, "p"), `projects/p/traces/${id}`);
   assert.equal(trace({ traceparent: "junk", "x-cloud-trace-context": "junk" }), undefined);
+});
+
+test("Google's older header: its span is decimal there, hexadecimal in a log entry", () => {
+  const id = "0af7651916cd43dd8448eb211c80319c";
+  const fields = (context: string): Record<string, unknown> =>
+    JSON.parse(JSON.stringify(accessFields(access("1.1.1.1", { "x-cloud-trace-context": context }), configWith({}))));
+  assert.equal(fields(`${id}/10;o=1`)["logging.googleapis.com/spanId"], "000000000000000a");
+  assert.equal(fields(`${id}/10;o=1`)["logging.googleapis.com/trace_sampled"], true);
+  assert.equal(fields(`${id}/18446744073709551615`)["logging.googleapis.com/spanId"], "ffffffffffffffff");
+  assert.equal(fields(id)["logging.googleapis.com/spanId"], undefined);
+});
+
+test("nothing of who asks is logged but what is configured, whatever headers say of it", () => {
+  const headers = { ...agent, "x-forwarded-for": "203.0.113.9,35.180.1.77,10.0.0.1", "x-client-latlong": "48.86,2.35" };
+  for (const clientAddress of ["none", "network"] as const) {
+    const text = JSON.stringify(accessFields(access("35.180.1.77", headers), configWith({ clientAddress })));
+    assert.doesNotMatch(text, /203\.0\.113|35\.180\.1\.77|10\.0\.0\.1|48\.86/);
+  }
+});
+
+test("the URL of a request in the absolute form is ours, not what it says", () => {
+  const one = access("1.1.1.1");
+  const url = (target: string): unknown =>
+    (
+      accessFields({ ...one, request: { ...one.request, target } }, configWith({}))["httpRequest"] as {
+        requestUrl: string;
+      }
+    ).requestUrl;
+  assert.equal(url("http://evil.example/v2/a/manifests/1?x"), "https://artifacts.example.dev/v2/a/manifests/1?x");
 });
 
 test("long targets and agents are cut", () => {

@@ -23,7 +23,7 @@ const state = {
   connections: 3,
   droppedLogLines: 0,
   residentBytes: 1024,
-  uptimeSeconds: 1.5,
+  startTimeSeconds: 1_790_000_000,
 };
 
 test("requests are counted by route, mirror and status, clients by cloud, and durations", () => {
@@ -57,6 +57,32 @@ test("the page of the metrics", () => {
   assert.equal(metricsAnswer("GET", "/metrics?x", metrics, state).status, 200);
   assert.equal(metricsAnswer("GET", "/", metrics, state).status, 404);
   assert.equal(metricsAnswer("POST", "/metrics", metrics, state).status, 405);
+});
+
+test("the whole page as Prometheus wants it: names, units, types, no label value twice", () => {
+  const metrics = new RequestMetrics();
+  metrics.count("blob", "a", 307, "aws", 0.02);
+  metrics.count("blob", "b", 307, "aws", 20);
+  metrics.count("refused", "", 404, "gcp", 5000);
+  metrics.countMalformed(431);
+  metrics.detours.absent++;
+  const page = metricsAnswer("GET", "/metrics", metrics, state).body ?? "";
+  const samples = read(page);
+  assert.equal(samples.get('redirector_malformed_requests_total{status="431"}'), 1);
+  assert.equal(samples.get('redirector_detours_total{reason="absent"}'), 1);
+  assert.equal(samples.get('redirector_mirror_failing{mirror="odd\\"\\\\name"}'), 0);
+  assert.equal(samples.get("process_start_time_seconds"), 1_790_000_000);
+  for (const [, name = "", type] of page.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
+    // prometheus.io/docs/practices/naming, as `promtool check metrics` has it.
+    assert.match(name, /^(redirector|process)_[a-z]+(_[a-z]+)*$/);
+    assert.equal(name.endsWith("_total"), type === "counter", name);
+    assert.doesNotMatch(name, /_(milliseconds|ms|kilobytes|mib|mb|percent|count|sum|bucket|info)(_|$)/, name);
+    assert.match(page, new RegExp(`^# HELP ${name} [A-Z0-9].*\\.?\n# TYPE ${name} `, "m"));
+  }
+  // A histogram's buckets never fall, and the last is the count.
+  const buckets = [...samples].filter(([key]) => key.startsWith("redirector_request_duration_seconds_bucket"));
+  assert.ok(buckets.every(([, value], index) => index === 0 || value >= (buckets[index - 1]?.[1] ?? 0)));
+  assert.equal(buckets.at(-1)?.[1], samples.get("redirector_request_duration_seconds_count"));
 });
 
 /** Reads the text format strictly: every line a comment or a sample, every sample of a family declared just before, none twice. */
