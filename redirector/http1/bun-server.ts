@@ -2,8 +2,8 @@ import type { Answer, IncomingRequest } from "../request.ts";
 import { Connection, type ConnectionSettings, type Wire } from "./connection.ts";
 
 /**
- * Carries HTTP/1.1 over Bun's sockets. Bun's own HTTP server gives a request's URL only after resolving it (`..`, `%2e%2e`, `\`),
- * and its node:http takes half as much CPU again.
+ * Carries HTTP/1.1 over Bun's sockets. Bun's own HTTP server gives a request's URL only after resolving it (`..`, `%2e%2e`, `\`), and takes
+ * 1.6 times the CPU for the same answers; its node:http takes 2.8 times, Node's 4.4 times (test/bench/redirector-carriers.ts).
  */
 
 /** A server that listens. */

@@ -212,6 +212,52 @@ describe("clients that nobody here wrote, through the redirector", () => {
     for (const layer of layers) await assertContent(path.join(folder, layer.digest.slice(7)), layer.digest);
   });
 
+  test("containerd, to which it is a mirror by hosts.toml: by tag and by digest", async (t) => {
+    if (!(await run("containerd", ["--version"]).catch(() => undefined))) {
+      console.warn("SKIPPED: containerd through the redirector, as it is not installed (apt-get install containerd)");
+      t.skip("containerd is not installed");
+      return;
+    }
+    const folder = path.join(stores.folder, "containerd");
+    const hosts = path.join(folder, "certs.d/registry.example.org");
+    await mkdir(hosts, { recursive: true });
+    await writeFile(
+      path.join(hosts, "hosts.toml"),
+      `server = "http://127.0.0.1:1"\n[host."http://${host}"]\ncapabilities = ["pull", "resolve"]\n`,
+    );
+    const address = path.join(folder, "socket");
+    const settings = path.join(folder, "config.toml");
+    await writeFile(
+      settings,
+      `version = 2\nroot = "${folder}/root"\nstate = "${folder}/state"\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "${address}"\n`,
+    );
+    const daemon = spawn("containerd", ["--config", settings], { stdio: ["ignore", "ignore", "pipe"] });
+    let log = "";
+    daemon.stderr.on("data", (chunk: Buffer) => (log += chunk.toString()));
+    try {
+      const ctr = async (...args: string[]): Promise<Buffer> =>
+        (await run("ctr", ["--address", address, ...args], { env, encoding: "buffer", maxBuffer: 1 << 26 })).stdout;
+      const deadline = Date.now() + 20_000;
+      while (!(await ctr("version").catch(() => undefined))) {
+        if (Date.now() > deadline || daemon.exitCode !== null) assert.fail(`containerd does not answer:\n${log}`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      for (const reference of [":1.0", `@${digest}`]) {
+        const image = `registry.example.org/demo/app${reference}`;
+        await ctr("content", "fetch", "--all-platforms", "--hosts-dir", path.dirname(hosts), image);
+        for (const layer of layers) {
+          const content = await ctr("content", "get", layer.digest);
+          assert.equal(`sha256:${createHash("sha256").update(content).digest("hex")}`, layer.digest);
+          await ctr("content", "delete", layer.digest);
+        }
+      }
+      // It says which registry it stands for; registries are told, buckets, which obey queries, are not.
+      assert.match(redirector.output(), /manifests\/1\.0\?ns=registry\.example\.org/);
+    } finally {
+      await end(daemon);
+    }
+  });
+
   test("curl: a file, its head, a part of it; a part of a layer", async () => {
     const url = `http://${host}/binaries/demo/v1.0+x/tool`;
     assert.equal((await run("curl", ["-sSfL", url])).stdout, "the tool");
