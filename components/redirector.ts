@@ -114,7 +114,7 @@ export class Redirector extends pulumi.ComponentResource {
                 envs: [
                   {
                     name: configVariable,
-                    value: mirrors.apply((config) => JSON.stringify(regionConfig(args.host, region, config))),
+                    value: mirrors.apply((config) => JSON.stringify(regionConfig(args, region, config))),
                   },
                 ],
                 ports: { containerPort: 8080 },
@@ -354,7 +354,7 @@ function place(cloud: Cloud, name: string) {
 }
 
 /** What the redirector of one region is told. */
-function regionConfig(host: string, region: Region, mirrors: Mirrors): RedirectorConfigInput {
+function regionConfig({ host, project }: RedirectorArgs, region: Region, mirrors: Mirrors): RedirectorConfigInput {
   return {
     host,
     region: { name: region.name, latitude: region.latitude, longitude: region.longitude },
@@ -362,6 +362,8 @@ function regionConfig(host: string, region: Region, mirrors: Mirrors): Redirecto
     trustedHops: 1,
     ...mirrors,
     cloudRegions: regions.map(({ cloud, name, latitude, longitude }) => ({ cloud, name, latitude, longitude })),
+    // So that Cloud Logging shows a request's entry beside its trace.
+    log: { traceProject: project },
   };
 }
 

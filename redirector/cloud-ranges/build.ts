@@ -88,29 +88,38 @@ export async function readFolder(folder: string, clouds: readonly Cloud[]): Prom
     const name = names.findLast((each) => fileNames[cloud].test(each));
     if (name === undefined)
       throw new Error(`${folder} holds no file named like ${fileNames[cloud].source} with the addresses of ${cloud}`);
-    texts[cloud] = await readFile(path.join(folder, name), "utf8");
+    texts[cloud] = (await readFile(path.join(folder, name), "utf8")).replace(/^\ufeff/, "");
   }
   return texts;
 }
 
-/** Fetches the publications. Throws, naming the address, if one cannot be had. */
+/** Fetches the publications. Throws an error with a line for each that cannot be had, naming its address: a table of some would be a wrong one. */
 export async function fetchSources(
   clouds: readonly Cloud[],
   sources: Readonly<Record<Cloud, string>> = publicSources,
 ): Promise<Partial<Record<Cloud, string>>> {
-  const texts = await Promise.all(
+  const results = await Promise.allSettled(
     clouds.map(async (cloud) => {
       const text = await get(sources[cloud]);
-      if (cloud !== "azure") return [cloud, text] as const;
-      const link = /https?:\/\/[^"'\s<>]+\/ServiceTags_Public_\d{8}\.json/.exec(text)?.[0];
-      if (link === undefined)
-        throw new Error(
-          `${sources.azure} has no link to ServiceTags_Public_<date>.json (--without=azure does without)`,
-        );
-      return [cloud, await get(link)] as const;
+      return [cloud, cloud === "azure" ? await get(linkToServiceTags(text, sources.azure)) : text] as const;
     }),
   );
-  return Object.fromEntries(texts);
+  const failures = results.flatMap((result, index) =>
+    result.status === "fulfilled"
+      ? []
+      : [`${(result.reason as Error).message} (--without ${clouds[index]} makes a table of the others)`],
+  );
+  if (failures.length > 0) throw new Error(failures.join("\n"));
+  return Object.fromEntries(results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : [])));
+}
+
+/** The link to this week's file on Microsoft's page: in its HTML, or in the JSON within, where slashes may be escaped. */
+function linkToServiceTags(html: string, page: string): string {
+  const plain = html.replace(/\\u002f/gi, "/").replaceAll("\\/", "/");
+  const links = [...plain.matchAll(/https?:\/\/[^"'\s<>\\]+\/ServiceTags_Public_(\d{8})\.json/g)];
+  const [newest] = links.sort(([, one = ""], [, other = ""]) => (one < other ? 1 : -1));
+  if (newest === undefined) throw new Error(`${page} has no link to ServiceTags_Public_<date>.json`);
+  return newest[0];
 }
 
 const attempts = 3;

@@ -255,6 +255,8 @@ test("npm run ranges: from a folder, the same bytes again, and a stop at shrinka
   );
   const bytes = await readFile(out);
   await rm(out);
+  const aws = path.join(folder, "ip-ranges.json");
+  await writeFile(aws, `\ufeff${await readFile(aws, "utf8")}`);
   assert.equal((await build(args)).code, 0);
   assert.deepEqual(await readFile(out), bytes);
 
@@ -275,8 +277,10 @@ test("npm run ranges: from a folder, the same bytes again, and a stop at shrinka
 
 test("from the clouds' addresses: Microsoft's through the link on its page, an error that names the address", async (t) => {
   const server = createServer((request, response) => {
-    if (request.url === "/azure")
-      response.end(`<a href="http://127.0.0.1:${port()}/x/ServiceTags_Public_20260727.json">`);
+    const link = `http://127.0.0.1:${port()}/x/ServiceTags_Public_`;
+    if (request.url === "/azure") response.end(`<a href="${link}20260720.json"> <a href="${link}20260727.json">`);
+    else if (request.url === "/azure-in-json")
+      response.end(`<script>{"url":"${link.replaceAll("/", "\\u002F")}20260727.json"}</script>`);
     else if (request.url === "/none") response.end("<html>");
     else if (request.url === "/gone") response.writeHead(404).end();
     else response.end(`text of ${request.url}`);
@@ -291,8 +295,14 @@ test("from the clouds' addresses: Microsoft's through the link on its page, an e
     gcp: "text of /gcp",
     azure: "text of /x/ServiceTags_Public_20260727.json",
   });
+  assert.deepEqual(await fetchSources(["azure"], { ...sources, azure: `${base}/azure-in-json` }), {
+    azure: "text of /x/ServiceTags_Public_20260727.json",
+  });
   await assert.rejects(fetchSources(["azure"], { ...sources, azure: `${base}/none` }), /\/none has no link/);
-  await assert.rejects(fetchSources(["aws"], { ...sources, aws: `${base}/gone` }), /\/gone: answers 404/);
+  await assert.rejects(
+    fetchSources(["aws", "gcp", "azure"], { ...sources, aws: `${base}/gone`, azure: `${base}/none` }),
+    /\/gone: answers 404 \(--without aws .*\n.*\/none has no link .*--without azure/,
+  );
 });
 
 test("the clouds' whole ranges: every block's first and last address as a linear scan has it", async (t) => {
