@@ -21,35 +21,40 @@ export function attachmentFacts(
   children: ReadonlyMap<string, unknown>,
 ): Pick<ImageFacts, "signatures" | "attestations" | "sboms"> {
   const facts = { signatures: [] as Signature[], attestations: [] as Attestation[], sboms: [] as Sbom[] };
-  const add = (of: string | undefined, predicateType: string | undefined): void => {
-    const about = of === undefined || of === version ? {} : { of };
+  const aboutOf = (of: string | undefined, attached: Attached) => ({
+    ...(of !== undefined && of !== version && { of }),
+    attached,
+  });
+  const add = (of: string | undefined, attached: Attached, predicateType: string | undefined): void => {
+    const about = aboutOf(of, attached);
     if (predicateType !== undefined && sbomPredicate.test(predicateType))
       facts.sboms.push({ ...about, format: predicateType });
     else facts.attestations.push({ ...about, ...(predicateType !== undefined && { predicateType }) });
   };
   for (const entry of attestationEntries(manifest)) {
     for (const layer of records(record(children.get(entry.digest))["layers"])) {
-      add(entry.of, textOf(record(layer["annotations"])["in-toto.io/predicate-type"]));
+      add(entry.of, "index", textOf(record(layer["annotations"])["in-toto.io/predicate-type"]));
     }
   }
   for (const attachment of attachments) {
-    const { subject, manifest: attached } = attachment;
-    const about = subject === version ? {} : { of: subject };
+    const { subject, tag, manifest: attached } = attachment;
+    const how = tag === undefined ? "referrer" : "tag";
+    const about = aboutOf(subject, how);
     const layers = records(record(attached)["layers"]);
     const kind = kindOf(attachment);
     if (kind === "cosign") {
-      for (const layer of layers) facts.signatures.push({ ...about, format: kind, ...cosignIdentity(layer) });
+      for (const layer of layers) facts.signatures.push({ ...about, format: kind, ...cosignSignature(layer) });
     } else if (kind === "notation") {
       facts.signatures.push({ ...about, format: kind });
     } else if (kind === "sigstore") {
       const predicate = textOf(record(record(attached)["annotations"])["dev.sigstore.bundle.predicateType"]);
       if (predicate === undefined || predicate.startsWith("https://sigstore.dev/cosign/sign/")) {
-        facts.signatures.push({ ...about, format: kind, ...bundleIdentity(attachment.layer) });
-      } else add(subject, predicate);
+        facts.signatures.push({ ...about, format: kind, ...bundleSignature(attachment.layer) });
+      } else add(subject, how, predicate);
     } else if (kind === "attestation") {
       for (const layer of layers) {
         const annotations = record(layer["annotations"]);
-        add(subject, textOf(annotations["predicateType"]) ?? textOf(annotations["in-toto.io/predicate-type"]));
+        add(subject, how, textOf(annotations["predicateType"]) ?? textOf(annotations["in-toto.io/predicate-type"]));
       }
     } else if (kind === "sbom") {
       facts.sboms.push({ ...about, format: textOf(layers[0]?.["mediaType"]) ?? artifactType(attached) ?? "unknown" });
@@ -69,6 +74,7 @@ export function needsLayer(attachment: Omit<AttachmentReading, "layer">): { dige
   return typeof digest === "string" && typeof size === "number" ? { digest, size } : undefined;
 }
 
+type Attached = "tag" | "referrer" | "index";
 type Signature = ImageFacts["signatures"][number];
 type Attestation = ImageFacts["attestations"][number];
 type Sbom = ImageFacts["sboms"][number];
@@ -100,18 +106,28 @@ function artifactType(manifest: unknown): string | undefined {
   return textOf(named) ?? textOf(record(config)["mediaType"]);
 }
 
-/** cosign, specs/SIGNATURE_SPEC.md: the certificate is an annotation of the layer; without one a key signed. */
-function cosignIdentity(layer: Readonly<Record<string, unknown>>): Identity {
-  const certificate = textOf(record(layer["annotations"])["dev.sigstore.cosign/certificate"]);
-  return certificate === undefined ? {} : certificateIdentity(certificate);
+/**
+ * cosign, specs/SIGNATURE_SPEC.md: the certificate is an annotation of the layer, and so is the entry of the transparency log; without a
+ * certificate a key signed.
+ */
+function cosignSignature(layer: Readonly<Record<string, unknown>>): Identity & { logged: boolean } {
+  const annotations = record(layer["annotations"]);
+  const certificate = textOf(annotations["dev.sigstore.cosign/certificate"]);
+  const logged = textOf(annotations["dev.sigstore.cosign/bundle"]) !== undefined;
+  return { logged, ...(certificate !== undefined && certificateIdentity(certificate)) };
 }
 
-/** sigstore/protobuf-specs, Bundle: `verificationMaterial.certificate`, or the first of `x509CertificateChain`, as DER in base64. */
-function bundleIdentity(bundle: unknown): Identity {
+/**
+ * sigstore/protobuf-specs, Bundle: `verificationMaterial.certificate`, or the first of `x509CertificateChain`, as DER in base64; the entries of
+ * the transparency log in `tlogEntries`. What was not read says nothing of either.
+ */
+function bundleSignature(bundle: unknown): Identity & { logged?: boolean } {
+  if (bundle === undefined) return {};
   const material = record(record(bundle)["verificationMaterial"]);
   const chain = records(record(material["x509CertificateChain"])["certificates"]);
   const der = textOf(record(material["certificate"])["rawBytes"]) ?? textOf(chain[0]?.["rawBytes"]);
-  return der === undefined ? {} : certificateIdentity(Buffer.from(der, "base64"));
+  const logged = records(material["tlogEntries"]).length > 0;
+  return { logged, ...(der !== undefined && certificateIdentity(Buffer.from(der, "base64"))) };
 }
 
 function distinct<T>(facts: readonly T[]): T[] {

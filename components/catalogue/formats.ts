@@ -34,22 +34,33 @@ const platform = z
   })
   .describe("One of the things that a version can be pulled as");
 
+const attached = z
+  .enum(["tag", "referrer", "index"])
+  .optional()
+  .describe(
+    "How it is attached: by a tag (sha256-<hex>.sig, .att, .sbom), as an OCI referrer, or in the index itself (BuildKit)",
+  );
+
 const signature = z.object({
   of: digest.optional().describe("What is signed; absent: the version itself"),
   format: z
     .enum(["cosign", "sigstore", "notation"])
-    .describe("cosign: the tag sha256-<hex>.sig; the others: OCI referrers"),
+    .describe("cosign: simple signing; sigstore: a bundle; notation: of the Notary Project"),
+  attached,
+  logged: z.boolean().optional().describe("Of cosign and sigstore: has an entry in a transparency log (Rekor)"),
   identity: z.string().optional().describe("Whom the certificate names; NOT verified here. Absent: signed with a key"),
   issuer: z.string().optional().describe("Who vouched for the identity"),
 });
 
 const attestation = z.object({
   of: digest.optional().describe("What it is about; absent: the version itself"),
+  attached,
   predicateType: z.string().optional(),
 });
 
 const sbom = z.object({
   of: digest.optional().describe("What it lists the parts of; absent: the version itself"),
+  attached,
   format: z.string().describe("A media type or an in-toto predicate type"),
 });
 

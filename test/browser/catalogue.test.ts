@@ -1,12 +1,19 @@
 /** The catalogue's page in a real browser, on a redirector with one file mirror. */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
+import { promisify } from "node:util";
 import axe from "axe-core";
 import type { Browser } from "playwright-core";
 import { catalogueEntry } from "../../components/catalogue/entry.ts";
-import { readDocument } from "../../components/catalogue/formats.ts";
+import { type ImageFacts, readDocument } from "../../components/catalogue/formats.ts";
 import { replaceEntry } from "../../components/catalogue/index-document.ts";
-import { indexKey, writeDocument } from "../../components/catalogue/layout.ts";
+import { indexKey, listingKey, writeDocument } from "../../components/catalogue/layout.ts";
+import { packListing, replaceLines, unpackListing } from "../../components/catalogue/listing.ts";
 import { k8sSize } from "../bench/generate-manifests.ts";
 import { findChromium, startChromium } from "./chromium.ts";
 import { generateCatalogue } from "./full-scale.ts";
@@ -147,6 +154,32 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     await page.locator("details[open]").waitFor();
   });
 
+  test("many hits: the first at once, the rest when asked for, by the keyboard too", async () => {
+    const { page } = await visit("/?q=v1");
+    const rows = page.locator("section", { has: page.getByRole("heading", { name: "Versions" }) }).locator("li");
+    await rows.first().waitFor();
+    assert.equal(await rows.count(), 20);
+    const more = page.getByRole("button", { name: /^Show \d+ more$/ }).first();
+    const rest = Number(/\d+/.exec((await more.textContent()) ?? "")?.[0]);
+    await more.press("Enter");
+    assert.equal(await rows.count(), 20 + rest);
+    const focused = await page.evaluate(() => document.activeElement?.getAttribute("href"));
+    assert.equal(focused, await rows.nth(20).locator("a").getAttribute("href"));
+  });
+
+  test("Enter opens the first of what is in the box, however fast it was typed", async () => {
+    const { page } = await visit("/?q=kube-0");
+    await page.getByRole("link", { name: "kubernetes/kube-0", exact: true }).waitFor();
+    await page.evaluate(() => {
+      const box = document.querySelector<HTMLInputElement>("#search")!;
+      box.focus();
+      box.value = "kube-1";
+      box.dispatchEvent(new Event("input", { bubbles: true }));
+      box.form!.requestSubmit();
+    });
+    await shows(page, "kubernetes/kube-1");
+  });
+
   test("nothing found is said, also to who listens", async () => {
     const { page } = await visit("/");
     await page.getByRole("searchbox", { name: /Search/ }).fill("no such thing");
@@ -154,7 +187,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     await page.getByRole("status").getByText("Nothing found").waitFor({ state: "attached" });
   });
 
-  test("copy: the digest, a command, a file's download", async () => {
+  test("copy: the digest, a command", async () => {
     const [newest] = versions();
     const { page } = await visit(`${image}:${newest!.tags[0]}`, { permissions: ["clipboard-read", "clipboard-write"] });
     const copied = () => page.evaluate(() => navigator.clipboard.readText());
@@ -208,8 +241,8 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
 
   test("what is not there: the status for machines, a page for people, with what may have been meant", async () => {
     for (const [address, heading] of [
-      ["/nothing/here", /not found/],
-      ["/v2/kubernetes/nonsense", /this registry serves/],
+      ["/nothing/here", /Not found/],
+      ["/v2/kubernetes/nonsense", /This registry serves/],
     ] as const) {
       const { page, response } = await visit(address);
       assert.equal(response.status(), 404);
@@ -248,7 +281,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
   test("a mirror that fails is told, and trying again helps", async () => {
     site.failing = true;
     const { page } = await visit("/");
-    await shows(page, "The catalogue did not load");
+    await shows(page, "This did not load");
     site.failing = false;
     await page.getByRole("button", { name: "Try again" }).click();
     await shows(page, "Container images and files");
@@ -278,29 +311,122 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     );
   });
 
-  test("what projects say of themselves is text: no markup, no script, no dangerous link", async () => {
-    const markup = "<img src=x onerror=alert(1)>";
+  test("what is slow says so, and only then", async () => {
+    visitor = await newVisitor(browser, site.origin);
+    const { page } = visitor;
+    const held = Promise.withResolvers<void>();
+    await page.route("**/catalog/index.json", async (route) => {
+      await held.promise;
+      await route.continue();
+    });
+    await page.goto("/");
+    const loading = page.getByText("Loading\u2026");
+    await loading.waitFor();
+    held.resolve();
+    await shows(page, "Container images and files");
+    assert.equal(await loading.count(), 0);
+  });
+
+  test("no connection, and documents that are none, are told in words; trying again helps", async () => {
+    const { page } = await visit("/");
+    await shows(page, "Container images and files");
+    const context = page.context();
+    await context.setOffline(true);
+    await page.getByRole("link", { name: "kubernetes", exact: true }).click();
+    await page.getByRole("alert").getByText("You are offline.").waitFor();
+    await context.setOffline(false);
+    await page.getByRole("button", { name: "Try again" }).click();
+    await shows(page, "kubernetes");
+
+    const before = site.objects.get(indexKey)!;
+    site.objects.set(indexKey, Buffer.from("<html>"));
+    const other = await newVisitor(browser, site.origin);
+    await other.page.goto("/");
+    await other.page
+      .getByRole("alert")
+      .getByText(/^catalog\/index\.json from 127\.0\.0\.1:\d+ is damaged\.$/)
+      .waitFor();
+    site.objects.set(indexKey, before);
+    await other.page.getByRole("button", { name: "Try again" }).click();
+    await shows(other.page, "Container images and files");
+    other.wellBehaved();
+    await other.close();
+    assert.deepEqual(
+      visitor.complaints().filter((one) => !one.includes("ERR_INTERNET_DISCONNECTED")),
+      [],
+    );
+  });
+
+  test("what comes from projects and registries is text wherever it is shown: no markup, no script, no dangerous link", async () => {
+    const markup = (where: string) => `<img src=x onerror="alert('${where}')"><b>${where}</b>&amp;\u202e"'`;
+    const sha256 = createHash("sha256").update("content").digest("hex");
+    const path = `v1/$(touch hacked) 'a+b' "<i>&%41.txt`;
+    const digest = `sha256:${"a".repeat(64)}`;
+    const facts: ImageFacts = {
+      digest,
+      mediaType: "application/vnd.oci.image.manifest.v1+json",
+      artifactType: markup("artifact type"),
+      platforms: [
+        { platform: markup("platform"), digest, bytes: 1 },
+        { platform: "linux/amd64", digest: `sha256:${"b".repeat(64)}`, bytes: 2 },
+      ],
+      signatures: [
+        { format: "cosign", attached: "tag", logged: true, identity: markup("identity"), issuer: markup("issuer") },
+      ],
+      attestations: [{ attached: "tag", predicateType: markup("predicate") }],
+      sboms: [{ attached: "index", format: markup("sbom") }],
+    };
     const entry = catalogueEntry({
       name: "odd",
-      description: markup,
+      description: markup("description"),
       contact: "javascript:alert(1)",
       imagePrefix: "odd",
       filePrefix: "odd",
-      images: new Map(),
-      facts: new Map(),
-      files: [{ path: "v1/f", sha256: "0".repeat(64), bytes: 1 }],
+      images: new Map([["tool", new Map([[digest, ["v1", "<script>alert(1)</script>"]]])]]),
+      facts: new Map([[digest, facts]]),
+      files: [{ path, sha256, bytes: 7 }],
     });
-    const before = site.objects.get(indexKey)!;
+    const before = new Map(site.objects);
     for (const [key, text] of entry.documents) site.objects.set(key, Buffer.from(text));
-    const index = replaceEntry(readDocument("index", String(before))!, "odd", entry.index);
+    const index = replaceEntry(readDocument("index", String(before.get(indexKey)))!, "odd", entry.index);
     site.objects.set(indexKey, Buffer.from(writeDocument(index)));
-    const { page } = await visit("/?q=odd");
-    await page.getByText(markup).waitFor();
+    const listing = unpackListing(before.get(listingKey)!)!;
+    site.objects.set(listingKey, packListing(replaceLines(listing, "odd", entry.lines)));
+    site.objects.set(`binaries/odd/${path}`, Buffer.from("content"));
+
+    const { page } = await visit("/?q=odd", { permissions: ["clipboard-read", "clipboard-write"] });
+    const unharmed = async (): Promise<void> => {
+      assert.equal(await page.locator("main :is(img, b, i, script, iframe)").count(), 0);
+      assert.equal(await page.locator("main a:not([href^='/'])").count(), 0);
+    };
+    await page.getByText(markup("description")).waitFor();
+    await unharmed();
     await page.goto("/projects/odd");
-    await page.getByText(markup).waitFor();
-    assert.equal(await page.locator("main img").count(), 0);
-    assert.equal(await page.locator('a[href^="javascript"]').count(), 0);
-    site.objects.set(indexKey, before);
+    await page.getByText(markup("description")).waitFor();
+    await unharmed();
+    await page.goto("/images/odd/tool:v1");
+    const opened = page.locator("details[open]");
+    for (const where of ["artifact type", "predicate", "sbom"]) await opened.getByText(markup(where)).first().waitFor();
+    await opened.getByText(`as ${markup("identity")}`).waitFor();
+    await opened.getByText("<script>alert(1)</script>").waitFor();
+    await opened.getByRole("rowheader", { name: "platform" }).waitFor();
+    await unharmed();
+
+    // Found by its name, shown, and downloaded by the command as it is copied, which does what it says and nothing else.
+    await page.getByRole("searchbox", { name: /Search/ }).fill("touch");
+    await page.locator(".rows a").click();
+    await page.getByText(sha256, { exact: true }).waitFor();
+    await unharmed();
+    await page.getByRole("button", { name: /^Copy the command/ }).click();
+    await page.getByRole("status").getByText("Copied the command").waitFor({ state: "attached" });
+    const line = await page.evaluate(() => navigator.clipboard.readText());
+    const folder = await mkdtemp(join(tmpdir(), "download-"));
+    const ran = await promisify(execFile)("sh", ["-c", line], { cwd: folder });
+    assert.match(ran.stdout, /: OK\n$/);
+    assert.deepEqual(await readdir(folder), [path.slice("v1/".length)]);
+    await rm(folder, { recursive: true });
+    site.objects.clear();
+    for (const [key, value] of before) site.objects.set(key, value);
   });
 
   test("nothing published yet is a sentence", async () => {
@@ -315,36 +441,39 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     );
   });
 
-  for (const [name, options] of [
-    ["light, wide", { colorScheme: "light", viewport: { width: 1280, height: 800 } }],
-    ["dark, narrow", { colorScheme: "dark", viewport: { width: 320, height: 700 } }],
-  ] as const) {
-    test(`axe finds nothing to complain of, nothing is cut off: ${name}`, async () => {
+  for (const colorScheme of ["light", "dark"] as const) {
+    test(`axe finds nothing to complain of, nothing is wider than its place: ${colorScheme}`, async () => {
       const [newest] = versions();
       // The page's policy would keep axe out, too.
-      visitor = await newVisitor(browser, site.origin, { ...options, bypassCSP: true });
+      visitor = await newVisitor(browser, site.origin, { colorScheme, bypassCSP: true });
       const { page } = visitor;
-      for (const address of [
-        "/",
-        "/?q=kube",
-        "/projects/kubernetes",
-        "/projects/kops/files/1.20.2",
-        `${image}:${newest!.tags[0]}`,
-        "/status",
-        "/images/nothing",
-      ]) {
+      for (const [address, there] of [
+        ["/", ".projects > li"],
+        ["/?q=kube", ".rows mark"],
+        ["/?q=v1.", ".hits code"],
+        ["/?q=zzzz", "main .nothing"],
+        ["/projects/kubernetes", ".rows > li"],
+        ["/projects/kops/files/1.20.2", ".files > details"],
+        [`${image}:${newest!.tags[0]}`, "details[open] .commands"],
+        [`${image}:gone`, ".warning"],
+        ["/status", ".health.down"],
+        ["/images/nothing", "main .lead"],
+      ] as const) {
+        site.setHealth("files-aws", address !== "/status");
         await page.goto(address);
-        await page.locator("main h1").waitFor({ state: "attached" });
-        await page.locator("header.bar").waitFor();
+        await page.locator(there).first().waitFor();
+        if (address.includes("/files/")) await page.locator("summary").first().click();
         await page.evaluate(axe.source);
-        const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run());
-        const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
-        assert.deepEqual(found, [], address);
-        const wide = await page.evaluate(
-          () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-        );
-        assert.equal(wide, 0, `${address} can be scrolled sideways`);
+        for (const width of [1280, 820, 320]) {
+          await page.setViewportSize({ width, height: 800 });
+          assert.deepEqual(await page.evaluate(tooWide), [], `${address}, ${width} wide`);
+          if (width === 820) continue;
+          const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run());
+          const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+          assert.deepEqual(found, [], `${address}, ${width} wide`);
+        }
       }
+      site.setHealth("files-aws", true);
     });
   }
 
@@ -373,3 +502,13 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     }
   });
 });
+
+/** What of the page is wider than its place: it would be cut off, or has to be scrolled to. Runs in the browser. */
+function tooWide(): string[] {
+  const { scrollWidth, clientWidth } = document.documentElement;
+  const seen = [...document.querySelectorAll<HTMLElement>("body *:not(.unseen, .unseen *, .skip)")];
+  const wider = seen.filter(
+    (one) => one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== "inline",
+  );
+  return [...(scrollWidth > clientWidth ? ["the page"] : []), ...wider.map((one) => one.outerHTML.slice(0, 200))];
+}

@@ -57,12 +57,24 @@ function drawFacts(digest: string, random: () => number): ImageFacts {
     })),
     signatures:
       random() < 0.8
-        ? [{ format: "cosign", identity: workflow, issuer: "https://token.actions.githubusercontent.com" }]
+        ? [
+            {
+              format: "cosign",
+              attached: "tag",
+              logged: true,
+              identity: workflow,
+              issuer: "https://token.actions.githubusercontent.com",
+            },
+          ]
         : [],
-    attestations: random() < 0.3 ? [{ predicateType: "https://slsa.dev/provenance/v1" }] : [],
+    attestations: random() < 0.3 ? [{ attached: "tag", predicateType: "https://slsa.dev/provenance/v1" }] : [],
     sboms:
       random() < 0.2
-        ? own.map((platform) => ({ of: single ? digest : child(platform), format: "application/spdx+json" }))
+        ? own.map((platform) => ({
+            ...(!single && { of: child(platform) }),
+            attached: "referrer",
+            format: "application/spdx+json",
+          }))
         : [],
   };
 }

@@ -112,10 +112,10 @@ describe("the catalogue's writer", () => {
       ["linux/amd64", "linux/arm64"],
     );
     assert.ok(newest!.platforms.every(({ bytes }) => bytes > 100_000));
-    assert.deepEqual(newest?.signatures, [{ format: "cosign" }]);
+    assert.deepEqual(newest?.signatures, [{ attached: "tag", format: "cosign", logged: false }]);
     assert.deepEqual(
-      newest?.sboms.map(({ of, format }) => [of, format]).sort(),
-      newest!.platforms.map(({ digest }) => [digest, "application/spdx+json"]).sort(),
+      newest?.sboms.map(({ of, attached, format }) => [of, attached, format]).sort(),
+      newest!.platforms.map(({ digest }) => [digest, "referrer", "application/spdx+json"]).sort(),
     );
     assert.equal(releases.length, 1);
     const files = readDocument("release", String(await stored(releases[0]!.details)))!.files;

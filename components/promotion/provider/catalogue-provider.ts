@@ -18,7 +18,7 @@ import { fingerprint, packLines, unpackLines } from "./packed-lines.ts";
 export const catalogueEntryType = "promotion:index:CatalogueEntry";
 
 /** The number of what is learned of a digest: another one makes every entry be learned anew. */
-const learned = 1;
+const learned = 2;
 
 /** What promotions tell the catalogue, in the process that both run in. */
 export interface CatalogueNews {

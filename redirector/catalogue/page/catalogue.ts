@@ -1,5 +1,6 @@
 import type { CatalogueIndex, ImageDetails, ProjectDocument, ReleaseDetails } from "./documents.ts";
 import { Listing } from "./search.ts";
+import type { Status } from "./views/status.ts";
 
 /** The data: fetched when first needed, from the file mirror that the redirector chooses, and kept until the page is left. */
 
@@ -7,6 +8,8 @@ import { Listing } from "./search.ts";
 export class Absent extends Error {}
 
 const kept = new Map<string, Promise<unknown>>();
+/** A damaged document came, which the browser may keep: from then on nothing is taken from what it keeps. */
+let distrust = false;
 
 /** Everything in production, in short. An absent index is an empty catalogue: nothing has been published yet. */
 export function loadIndex(): Promise<CatalogueIndex> {
@@ -47,6 +50,11 @@ export function loadListing(): Promise<Listing> {
   });
 }
 
+/** The mirrors as the redirector sees them now: never kept. */
+export function loadStatus(): Promise<Status> {
+  return json<Status>("status.json", "no-store");
+}
+
 /** Whether the listing is on its way or here. */
 export function listingWanted(): boolean {
   return kept.has("listing");
@@ -83,11 +91,24 @@ function keep<T>(name: string, load: () => Promise<T>): Promise<T> {
 }
 
 async function json<Document>(path: string, cache: RequestCache = "default"): Promise<Document> {
-  return (await (await get(path, cache)).json()) as Document;
+  const response = await get(path, cache);
+  try {
+    return (await response.json()) as Document;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    distrust = true;
+    throw new Error(`${path} from ${new URL(response.url).host} is damaged`);
+  }
 }
 
 async function get(path: string, cache: RequestCache = "default"): Promise<Response> {
-  const response = await fetch(`/${path}`, { cache });
+  const response = await fetch(`/${path}`, { cache: distrust ? "reload" : cache }).catch((error: unknown) => {
+    if (!(error instanceof TypeError)) throw error;
+    // All that a script is told of a connection that could not be made (Fetch Standard, "network error").
+    throw new Error(
+      navigator.onLine ? `No connection to ${location.host}, or to the mirror it names` : "You are offline",
+    );
+  });
   // 403 is what buckets without a public listing answer for what they do not have.
   if (response.status === 404 || response.status === 403) throw new Absent(`there is no ${path}`);
   if (!response.ok) throw new Error(`${new URL(response.url).host} answers ${response.status}`);

@@ -1,5 +1,5 @@
 import { fileAddress } from "./address.ts";
-import type { ImageVersion, ReleaseFile } from "./documents.ts";
+import type { Attachment, ImageVersion, ReleaseFile } from "./documents.ts";
 
 /** A command for a terminal. */
 export interface Command {
@@ -12,25 +12,24 @@ export interface Command {
 /** How to get one version of an image and check it; `host` as a client names it, with its port if it has one. */
 export function imageCommands(host: string, repository: string, version: ImageVersion): Command[] {
   const name = `${host}/${repository}`;
-  const pinned = `${name}@${version.digest}`;
   const [tag] = version.tags;
   return [
     ...(isChart(version) ? chartCommands(name, version) : pullCommands(name, version)),
     ...(tag === undefined
       ? []
-      : [{ label: "What the tag is", line: `crane digest ${name}:${tag}`, note: "Prints the digest above." }]),
+      : [{ label: "Digest of the tag", line: `crane digest ${name}:${tag}`, note: "Prints the digest above." }]),
     ...verifyCommands(name, version),
-    ...(version.attestations.length + version.sboms.length > 0
-      ? [{ label: "What is attached", line: `oras discover ${pinned}` }]
-      : []),
+    ...attachedCommands(name, version),
   ];
 }
 
 /** How to download a file and check it, in one line; `origin` is scheme and host. */
 export function fileCommand(origin: string, file: ReleaseFile): string {
   const name = file.path.slice(file.path.lastIndexOf("/") + 1);
-  const url = quoted(origin + fileAddress(file.path));
-  return `curl -fLO ${url} && echo ${quoted(`${file.sha256}  ${name}`)} | sha256sum -c`;
+  const address = fileAddress(file.path);
+  // With -O curl names the file as the URL has it, without decoding (curl(1), --remote-name).
+  const to = address.endsWith(`/${name}`) ? "-fLO" : `-fL -o ${quoted(`./${name}`)}`;
+  return `curl ${to} ${quoted(origin + address)} && echo ${quoted(`${file.sha256}  ${name}`)} | sha256sum -c`;
 }
 
 /** A text as one word of a POSIX shell. */
@@ -58,18 +57,53 @@ function isChart({ artifactType }: ImageVersion): boolean {
   return artifactType?.startsWith("application/vnd.cncf.helm.") ?? false;
 }
 
+/** As whom to verify, and of what. What is signed in a way that no one command can verify has none. */
 function verifyCommands(name: string, { signatures, digest }: ImageVersion): Command[] {
   const signature = signatures.find(({ of }) => of === undefined) ?? signatures[0];
   if (signature === undefined) return [];
-  const subject = `${name}@${signature.of ?? digest}`;
-  const { format, identity, issuer } = signature;
-  if (format === "notation") return [{ label: "notation", line: `notation verify ${subject}` }];
-  if (identity === undefined || issuer === undefined) {
-    const note = "cosign.pub: the project's public key, from the project itself.";
-    return [{ label: "cosign", line: `cosign verify --key cosign.pub ${subject}`, note }];
+  const { of, format, identity, issuer, logged, attached } = signature;
+  const subject = `${name}@${of ?? digest}`;
+  if (format === "notation") {
+    const note = "By the trust policy that you have set for it.";
+    return [{ label: "notation", line: `notation verify ${subject}`, note }];
   }
-  const who = `--certificate-identity=${quoted(identity)} --certificate-oidc-issuer=${quoted(issuer)}`;
-  const note =
-    "Is that who you expect to have signed? The catalogue shows whom the certificate names, without a judgement.";
-  return [{ label: "cosign", line: `cosign verify ${who} ${subject}`, note }];
+  const notes = format === "sigstore" ? ["Needs cosign 3 or newer."] : [];
+  const words = ["cosign verify"];
+  if (identity !== undefined && issuer !== undefined) {
+    // The certificate was good for minutes: only the log says that the signature is not younger.
+    if (logged === false) return [];
+    words.push(`--certificate-identity=${quoted(identity)}`, `--certificate-oidc-issuer=${quoted(issuer)}`);
+    notes.unshift(
+      "Is that who you expect to have signed? The catalogue shows whom the certificate names, without a judgement.",
+    );
+  } else {
+    if (identity !== undefined || issuer !== undefined) return []; // a certificate of somebody else's authority
+    words.push("--key cosign.pub");
+    notes.unshift("cosign.pub: the project's public key, from the project itself.");
+    if (logged === false) {
+      words.push("--insecure-ignore-tlog=true");
+      notes.push("This signature is in no transparency log, so cosign is told not to look for it there.");
+    }
+  }
+  if (format === "cosign" && attached === "referrer") words.push("--experimental-oci11=true");
+  return [{ label: "cosign", line: [...words, subject].join(" "), note: notes.join(" ") }];
+}
+
+/** How to see what is attached, which depends on how it is: no one tool knows all ways. */
+function attachedCommands(name: string, { digest, attestations, sboms }: ImageVersion): Command[] {
+  const at = ({ of }: Attachment): string => `${name}@${of ?? digest}`;
+  const first = (all: readonly Attachment[], how: Attachment["attached"]): Attachment | undefined =>
+    all.find(({ attached, of }) => attached === how && of === undefined) ??
+    all.find(({ attached }) => attached === how);
+  const referrer = first([...attestations, ...sboms], "referrer");
+  const [attestation, sbom] = [first(attestations, "tag"), first(sboms, "tag")];
+  const inIndex = (what: string): string =>
+    `docker buildx imagetools inspect ${name}@${digest} --format '{{ json .${what} }}'`;
+  return [
+    ...(referrer ? [{ label: "What is attached", line: `oras discover ${at(referrer)}` }] : []),
+    ...(attestation ? [{ label: "Attestations", line: `cosign download attestation ${at(attestation)}` }] : []),
+    ...(sbom ? [{ label: "SBOM", line: `cosign download sbom ${at(sbom)}` }] : []),
+    ...(first(attestations, "index") ? [{ label: "Provenance", line: inIndex("Provenance") }] : []),
+    ...(first(sboms, "index") ? [{ label: "SBOM", line: inIndex("SBOM") }] : []),
+  ];
 }

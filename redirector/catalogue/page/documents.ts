@@ -75,8 +75,8 @@ export interface ImageVersion {
   readonly created?: string | undefined;
   readonly platforms: readonly Platform[];
   readonly signatures: readonly Signature[];
-  readonly attestations: readonly { readonly of?: string | undefined; readonly predicateType?: string | undefined }[];
-  readonly sboms: readonly { readonly of?: string | undefined; readonly format: string }[];
+  readonly attestations: readonly (Attachment & { readonly predicateType?: string | undefined })[];
+  readonly sboms: readonly (Attachment & { readonly format: string })[];
 }
 
 /** One of the things that a version can be pulled as. */
@@ -86,11 +86,19 @@ export interface Platform {
   readonly bytes: number;
 }
 
-/** A signature; whom it names is not verified. */
-export interface Signature {
+/** Something that is said of a version. */
+export interface Attachment {
   /** A platform's digest; absent: the version itself. */
   readonly of?: string | undefined;
+  /** By a tag, as a referrer, or in the index. */
+  readonly attached?: "tag" | "referrer" | "index" | undefined;
+}
+
+/** A signature; whom it names is not verified. */
+export interface Signature extends Attachment {
   readonly format: string;
+  /** Has an entry in a transparency log. */
+  readonly logged?: boolean | undefined;
   readonly identity?: string | undefined;
   readonly issuer?: string | undefined;
 }

@@ -21,13 +21,13 @@ export function buildFrame(host: string): Frame {
     type: "search",
     id: "search",
     name: "q",
-    placeholder: "Search images, tags, files, or a digest",
+    placeholder: "Search names, tags, digests",
     autocomplete: "off",
     autocapitalize: "none",
     spellcheck: "false",
     "aria-keyshortcuts": "/",
   });
-  const main = element("main", { id: "main", tabindex: -1 });
+  const main = element("main", { id: "main", tabindex: -1 }, element("p", { class: "loading" }, "Loading\u2026"));
   document.body.replaceChildren(
     element("a", { class: "skip", href: "#main" }, "Skip to the content"),
     element(
@@ -37,14 +37,14 @@ export function buildFrame(host: string): Frame {
       element(
         "form",
         { role: "search", action: "/" },
-        element("label", { class: "unseen", for: "search" }, "Search images, tags, files, or a digest"),
+        element("label", { class: "unseen", for: "search" }, "Search names of images and files, tags, and digests"),
         search,
         element("kbd", { "aria-hidden": "true" }, "/"),
       ),
       element(
         "nav",
         { "aria-label": "Pages" },
-        element("a", { href: "/" }, "Catalogue"),
+        element("a", { href: "/", class: "front" }, "Catalogue"),
         element("a", { href: "/status" }, "Status"),
       ),
     ),

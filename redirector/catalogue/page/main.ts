@@ -1,5 +1,14 @@
 import { addressOf, readAddress, type View } from "./address.ts";
-import { Absent, listingWanted, loadImage, loadIndex, loadListing, loadProject, loadRelease } from "./catalogue.ts";
+import {
+  Absent,
+  listingWanted,
+  loadImage,
+  loadIndex,
+  loadListing,
+  loadProject,
+  loadRelease,
+  loadStatus,
+} from "./catalogue.ts";
 import { element } from "./element.ts";
 import { findRelease } from "./find-release.ts";
 import { buildFrame, tell } from "./frame.ts";
@@ -11,7 +20,7 @@ import { showImage } from "./views/image.ts";
 import { showNotFound } from "./views/not-found.ts";
 import type { Shown } from "./views/parts.ts";
 import { showProject } from "./views/project.ts";
-import { type Status, showStatus } from "./views/status.ts";
+import { showStatus } from "./views/status.ts";
 
 /** The page of the catalogue: one document for all addresses, which shows what the address names. */
 
@@ -21,6 +30,8 @@ const refusal = document.body.dataset["refusal"];
 const { search, main } = buildFrame(host);
 /** Counts views: what arrives late is for a view that has been left. */
 let turn = 0;
+/** The frame with which a search will be shown; 0 for none. Keys that come faster than frames are answered together. */
+let searching = 0;
 /** What the listing has become: undefined while it is not here. */
 let listing: Listing | null | undefined;
 
@@ -32,16 +43,14 @@ search.addEventListener("input", typed);
 search.addEventListener("focus", wantListing);
 search.form?.addEventListener("submit", (event) => {
   event.preventDefault();
-  const first = main.querySelector<HTMLAnchorElement>(".rows a");
-  if (first === null) return;
-  search.blur();
-  first.click();
+  void openFirst();
 });
 void show(true);
 
 /** Shows what the address names. `back`: the reader has been here, and is brought to where they were. */
 async function show(back = false): Promise<void> {
   const mine = ++turn;
+  forgetSearch();
   const view = readAddress(location.pathname, location.search);
   // With what was read before there is nothing to wait for; else the old view stays until the new one is there.
   const slow = setTimeout(() => main.setAttribute("aria-busy", "true"), 150);
@@ -85,10 +94,8 @@ async function compose(view: View): Promise<Shown> {
       });
     case "image":
       return orNotFound(() => composeImage(view.repository, view.reference));
-    case "status": {
-      const response = await fetch("/status.json");
-      return showStatus((await response.json()) as Status);
-    }
+    case "status":
+      return showStatus(await loadStatus());
     case "unknown":
       return showNotFound(await loadIndex(), view.path, host, "There is no such page");
   }
@@ -122,8 +129,9 @@ function failed(error: unknown): Shown {
   return {
     title: "Not loaded",
     content: [
-      element("h1", {}, "The catalogue did not load"),
-      element("p", { class: "lead" }, `${cause}. Pulling images and downloading files does not depend on this page.`),
+      element("h1", {}, "This did not load"),
+      element("p", { class: "lead", role: "alert" }, `${cause}.`),
+      element("p", { class: "aside" }, "Pulling images and downloading files does not depend on this page."),
       again,
     ],
   };
@@ -164,6 +172,15 @@ function go(address: string): void {
   void show();
 }
 
+/** Goes to what was found first, of what is in the box by now. */
+async function openFirst(): Promise<void> {
+  if (searching !== 0) await searchNow();
+  const first = main.querySelector<HTMLAnchorElement>(".rows a");
+  if (first === null) return;
+  search.blur();
+  first.click();
+}
+
 /** Another search replaces the last one; the first is a step that "back" undoes. */
 function typed(): void {
   wantListing();
@@ -176,11 +193,14 @@ function typed(): void {
   }
   if (view.kind === "home" && view.query !== "") history.replaceState(null, "", address);
   else history.pushState(null, "", address);
-  void searchNow();
+  turn++;
+  forgetSearch();
+  searching = requestAnimationFrame(() => void searchNow());
 }
 
-/** Shows what is found at once: no key waits for anything. */
+/** Shows what is found: nothing is waited for. */
 async function searchNow(): Promise<void> {
+  forgetSearch();
   const mine = ++turn;
   const index = await loadIndex().catch(failed);
   if (mine !== turn) return;
@@ -196,6 +216,11 @@ async function searchNow(): Promise<void> {
   const shown = showHits(index, listing, query, host);
   put(shown);
   tell(shown.told);
+}
+
+function forgetSearch(): void {
+  cancelAnimationFrame(searching);
+  searching = 0;
 }
 
 /** Begins to load what tags, digests and files are found in, once. */

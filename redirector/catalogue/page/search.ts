@@ -43,7 +43,8 @@ export function readQuery(text: string, host: string): Query {
     .toLowerCase()
     .replace(command, "")
     .split(/\s+/)
-    .flatMap((word) => referenceWords(word, host.toLowerCase()));
+    .flatMap((word) => referenceWords(word, host.toLowerCase()))
+    .map((word) => word.replace(/^sha256-([0-9a-f]{64})(?:\.[a-z]+)?$/, "sha256:$1")); // the tag of a signature
   return { words: words.filter((word) => word !== "") };
 }
 
@@ -130,7 +131,9 @@ export class Listing {
       for (let at = this.#lower.indexOf(needle); at >= 0 && starts.size < most; ) {
         const start = this.#lower.lastIndexOf("\n", at) + 1;
         const end = this.#end(start);
-        if (this.#matches(start, end, words)) starts.add(start);
+        // The needle is the only word, and stands where it counts: nothing more to look at.
+        const sure = words.length === 1 && at > start + firstField;
+        if (sure || this.#matches(start, end, words)) starts.add(start);
         at = this.#lower.indexOf(needle, Math.max(end, at + 1));
       }
     }
@@ -161,7 +164,9 @@ export class Listing {
 }
 
 /** From so many lines on a word is common. */
-const common = 1000;
+const common = 500;
+/** Length of the longest first field, `image`. */
+const firstField = 5;
 
 function readLine(text: string, words: readonly string[]): Line {
   const [kind, project = "", name = "", digest = "", ...tags] = text.split("\t");

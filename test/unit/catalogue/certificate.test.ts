@@ -71,7 +71,20 @@ test("a signature at cosign's tag and one in a bundle say who signed", () => {
   };
   const signaturesOf = (attachment: Parameters<typeof attachmentFacts>[2][number]) =>
     attachmentFacts(version, {}, [attachment], new Map()).signatures;
-  assert.deepEqual(signaturesOf(cosign), [{ format: "cosign", ...ofWorkflow }]);
-  assert.deepEqual(signaturesOf(bundle), [{ format: "sigstore", ...ofWorkflow }]);
-  assert.deepEqual(signaturesOf(older), [{ format: "sigstore", ...ofWorkflow }]);
+  const [tag, referrer] = [
+    { attached: "tag", format: "cosign" } as const,
+    { attached: "referrer", format: "sigstore" } as const,
+  ];
+  assert.deepEqual(signaturesOf(cosign), [{ ...tag, logged: false, ...ofWorkflow }]);
+  assert.deepEqual(signaturesOf(bundle), [{ ...referrer, logged: false, ...ofWorkflow }]);
+  assert.deepEqual(signaturesOf(older), [{ ...referrer, logged: false, ...ofWorkflow }]);
+  assert.deepEqual(signaturesOf({ ...bundle, layer: undefined }), [referrer], "a bundle that was not read");
+
+  // With an entry in the transparency log.
+  const entered = { ...annotations, "dev.sigstore.cosign/bundle": '{"SignedEntryTimestamp":""}' };
+  const logged = { ...cosign, manifest: { layers: [{ annotations: entered }] } };
+  assert.deepEqual(signaturesOf(logged), [{ ...tag, logged: true, ...ofWorkflow }]);
+  const tlogEntries = [{ logIndex: "1" }];
+  const loggedBundle = { ...bundle, layer: { verificationMaterial: { certificate: { rawBytes }, tlogEntries } } };
+  assert.deepEqual(signaturesOf(loggedBundle), [{ ...referrer, logged: true, ...ofWorkflow }]);
 });

@@ -135,13 +135,13 @@ test("cosign's tag: a signature by a key, and one with a broken certificate, nam
     [{ subject: digest("f"), tag: "sha256-x.sig", manifest: sig }],
     new Map(),
   );
-  assert.deepEqual(facts.signatures, [{ format: "cosign" }]);
+  assert.deepEqual(facts.signatures, [{ attached: "tag", format: "cosign", logged: false }]);
 });
 
 test("BuildKit's attestations are in the index; a bill of materials among them is one", () => {
   const { attestations: found, sboms } = attachmentFacts(digest("f"), index, [], children);
-  assert.deepEqual(found, [{ of: digest("a"), predicateType: "https://slsa.dev/provenance/v0.2" }]);
-  assert.deepEqual(sboms, [{ of: digest("a"), format: "https://spdx.dev/Document" }]);
+  assert.deepEqual(found, [{ of: digest("a"), attached: "index", predicateType: "https://slsa.dev/provenance/v0.2" }]);
+  assert.deepEqual(sboms, [{ of: digest("a"), attached: "index", format: "https://spdx.dev/Document" }]);
 });
 
 test("referrers by their artifact types; the unknown is not shown", () => {
@@ -168,9 +168,15 @@ test("referrers by their artifact types; the unknown is not shown", () => {
     new Map(),
   );
   assert.deepEqual(facts, {
-    signatures: [{ format: "notation" }, { format: "sigstore" }],
-    attestations: [{ predicateType: "https://slsa.dev/provenance/v1" }],
-    sboms: [{ format: "application/vnd.cyclonedx+json" }, { of: digest("a"), format: "application/spdx+json" }],
+    signatures: [
+      { attached: "referrer", format: "notation" },
+      { attached: "referrer", format: "sigstore" },
+    ],
+    attestations: [{ attached: "referrer", predicateType: "https://slsa.dev/provenance/v1" }],
+    sboms: [
+      { attached: "referrer", format: "application/vnd.cyclonedx+json" },
+      { of: digest("a"), attached: "referrer", format: "application/spdx+json" },
+    ],
   });
   assert.deepEqual(needsLayer(referrer(bundle)), { digest: digest("1"), size: 7 });
   assert.equal(needsLayer(referrer("application/spdx+json")), undefined);

@@ -82,6 +82,8 @@ for (const [typed, words] of [
   [`semver@${digest("a")}`, ["semver", digest("a")]],
   [`${host}/semver/semver:v7.8.6@${digest("a")}`, ["semver/semver", "v7.8.6", digest("a")]],
   ["sha256:0a1b", ["sha256:0a1b"]],
+  [`semver:${digest("a").replace(":", "-")}.sig`, ["semver", digest("a")]],
+  [digest("a").replace(":", "-"), [digest("a")]],
   [`docker pull ${host}/semver/semver:v7`, ["semver/semver", "v7"]],
   [`https://${host}/images/semver/semver:v7`, ["semver/semver", "v7"]],
   [`https://${host}/v2/semver/semver/manifests/v7`, ["semver/semver", "v7"]],
@@ -217,15 +219,56 @@ test("commands: by tag, by digest, what the tag is", () => {
   ]);
 });
 
-test("commands: verify as who signed, of what was signed", () => {
-  const verify = (signature: read.Signature) => commandsOf({ signatures: [signature] }).at(-1);
-  assert.equal(verify({ format: "cosign" }), `cosign verify --key cosign.pub ${host}/a/b@${digest("a")}`);
-  assert.equal(
-    verify({ format: "sigstore", identity: "https://x.example/it's", issuer: "https://y.example" }),
-    `cosign verify --certificate-identity='https://x.example/it'\\''s' --certificate-oidc-issuer=https://y.example ${host}/a/b@${digest("a")}`,
-  );
-  assert.equal(verify({ format: "notation", of: digest("b") }), `notation verify ${host}/a/b@${digest("b")}`);
-  assert.equal(commandsOf({ sboms: [{ format: "x" }] }).at(-1), `oras discover ${host}/a/b@${digest("a")}`);
+const subject = `${host}/a/b@${digest("a")}`;
+const [identity, issuer] = ["https://x.example/it's", "https://y.example"];
+for (const [how, signature, line] of [
+  ["by a key", { format: "cosign" }, `cosign verify --key cosign.pub ${subject}`],
+  ["by a key, logged", { format: "cosign", logged: true }, `cosign verify --key cosign.pub ${subject}`],
+  [
+    "by a key, in no log",
+    { format: "cosign", logged: false },
+    `cosign verify --key cosign.pub --insecure-ignore-tlog=true ${subject}`,
+  ],
+  [
+    "as a referrer in the old format",
+    { format: "cosign", attached: "referrer" },
+    `cosign verify --key cosign.pub --experimental-oci11=true ${subject}`,
+  ],
+  [
+    "by an identity",
+    { format: "sigstore", logged: true, identity, issuer },
+    `cosign verify --certificate-identity='https://x.example/it'\\''s' --certificate-oidc-issuer=https://y.example ${subject}`,
+  ],
+  [
+    "by an identity, in no log: it can't be verified",
+    { format: "sigstore", logged: false, identity, issuer },
+    undefined,
+  ],
+  ["by a certificate of another authority", { format: "cosign", identity }, undefined],
+  ["with notation, a platform", { format: "notation", of: digest("b") }, `notation verify ${host}/a/b@${digest("b")}`],
+] as const) {
+  test(`commands: verify what is signed ${how}`, () => {
+    const verify = /^(?:cosign|notation) verify/;
+    assert.equal(
+      commandsOf({ signatures: [signature] }).find((one) => verify.test(one)),
+      line,
+    );
+  });
+}
+
+test("commands: what is attached is shown by the tool that finds it there, of the digest that has it", () => {
+  const attached = (changes: Partial<read.ImageVersion>) => commandsOf(changes).slice(4);
+  assert.deepEqual(attached({ sboms: [{ attached: "referrer", of: digest("b"), format: "x" }] }), [
+    `oras discover ${host}/a/b@${digest("b")}`,
+  ]);
+  assert.deepEqual(attached({ attestations: [{ attached: "tag" }], sboms: [{ attached: "tag", format: "x" }] }), [
+    `cosign download attestation ${subject}`,
+    `cosign download sbom ${subject}`,
+  ]);
+  assert.deepEqual(attached({ attestations: [{ attached: "index", of: digest("b") }] }), [
+    `docker buildx imagetools inspect ${subject} --format '{{ json .Provenance }}'`,
+  ]);
+  assert.deepEqual(attached({ sboms: [{ format: "written by an older program" }] }), []);
 });
 
 test("commands: a chart is Helm's, other artifacts are oras's", () => {
@@ -254,14 +297,16 @@ test("the download in one line says OK, and fails for another content", (t) => {
   const line = fileCommand("https://x.example", { path: "binaries/a/v1/a+b", sha256, bytes: 5 });
   assert.match(
     line,
-    /^curl -fLO https:\/\/x\.example\/binaries\/a\/v1\/a%2Bb && echo '[0-9a-f]{64} {2}a\+b' \| sha256sum -c$/,
+    /^curl -fL -o \.\/a\+b https:\/\/x\.example\/binaries\/a\/v1\/a%2Bb && echo '[0-9a-f]{64} {2}a\+b' \| sha256sum -c$/,
   );
+  const plain = fileCommand("https://x.example", { path: "binaries/a/v1/a", sha256, bytes: 5 });
+  assert.match(plain, /^curl -fLO https:\/\/x\.example\/binaries\/a\/v1\/a && echo /);
   for (const [content, status] of [
     ["hello", 0],
     ["hullo", 1],
   ] as const) {
     writeFileSync(join(folder, "a+b"), content);
-    const ran = spawnSync("sh", ["-c", line.replace(/^curl -fLO \S+/, "true")], { cwd: folder });
+    const ran = spawnSync("sh", ["-c", line.replace(/^curl [^&]+/, "true ")], { cwd: folder });
     assert.equal(ran.status, status);
   }
 });

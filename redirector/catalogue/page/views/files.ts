@@ -42,6 +42,9 @@ export function showFiles(
       ...(file !== undefined && wanted === undefined
         ? [element("p", { class: "warning" }, `There is no file ${file} here in production.`)]
         : []),
+      ...(wanted !== undefined && files.length > 1
+        ? [element("p", { class: "order" }, "The file that was asked for comes first, then all others by name.")]
+        : []),
       ...rows,
     ],
   };

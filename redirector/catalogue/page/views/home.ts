@@ -4,8 +4,10 @@ import { findNames, type Line, type Listing, readQuery } from "../search.ts";
 import { counted, shortDigest } from "../text.ts";
 import { link, longList, nothing, type Shown } from "./parts.ts";
 
-/** So many hits of a kind are shown; who wants another one types another letter. */
-const mostHits = 40;
+/** So many hits of a kind are shown at first: no key waits for more. */
+const firstHits = 20;
+/** So many lines of the listing are looked for; who wants another one types another letter. */
+const mostLines = 200;
 
 /** All projects. */
 export function showProjects(index: CatalogueIndex, host: string): Shown {
@@ -47,38 +49,19 @@ export function showHits(
   const query = readQuery(text, host);
   const { words } = query;
   const { projects, images } = findNames(index, query);
-  const found = listing?.find(query, mostHits);
+  const found = listing?.find(query, mostLines);
   // Lines that match by the image's name alone would repeat the images.
   const lines = (found?.lines ?? []).filter(
     (line) => line.kind === "file" || !words.every((word) => line.repository.includes(word)),
   );
   const versions = lines.filter((line) => line.kind === "image");
   const files = lines.filter((line) => line.kind === "file");
+  const more = found?.more === true;
   const groups = [
-    group(
-      "Versions",
-      versions.length,
-      found?.more === true,
-      versions.map((line) => versionRow(line, words)),
-    ),
-    group(
-      "Images",
-      images.length,
-      false,
-      images.slice(0, mostHits).map((image) => imageRow(image, words, image.project)),
-    ),
-    group(
-      "Projects",
-      projects.length,
-      false,
-      projects.slice(0, mostHits).map((entry) => projectRow(entry, words)),
-    ),
-    group(
-      "Files",
-      files.length,
-      found?.more === true,
-      files.map((line) => fileRow(line, words, index)),
-    ),
+    group("Versions", versions, (line) => versionRow(line, words), { wide: true, more }),
+    group("Images", images, (image) => imageRow(image, words, image.project)),
+    group("Projects", projects, (entry) => projectRow(entry, words)),
+    group("Files", files, (line) => fileRow(line, words, index), { wide: true, more }),
   ];
   // Who asks for a digest or a tag wants versions first; who asks for a name, names.
   const order = images.length + projects.length > 0 ? [1, 2, 0, 3] : [0, 3, 1, 2];
@@ -163,13 +146,19 @@ function row(...children: (Node | string | undefined | false)[]): HTMLElement {
   return element("li", {}, ...children);
 }
 
-function group(name: string, count: number, more: boolean, rows: readonly HTMLElement[]): HTMLElement | undefined {
-  if (rows.length === 0) return undefined;
-  const shown = count > rows.length || more ? `the first ${rows.length}` : String(count);
+/** `wide`: what is found needs the room of the facts. `more`: there is more than was looked for. */
+function group<Item>(
+  name: string,
+  items: readonly Item[],
+  make: (item: Item) => HTMLElement,
+  { wide = false, more = false } = {},
+): HTMLElement | undefined {
+  if (items.length === 0) return undefined;
+  const count = `${items.length.toLocaleString("en")}${more ? "+" : ""}`;
   return element(
     "section",
     { class: "group" },
-    element("h2", {}, name, " ", element("small", {}, shown)),
-    element("ul", { class: "rows" }, ...rows),
+    element("h2", {}, name, " ", element("small", {}, count)),
+    ...longList(items, element("ul", { class: wide ? "rows hits" : "rows" }), make, firstHits),
   );
 }

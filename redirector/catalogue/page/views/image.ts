@@ -55,12 +55,12 @@ export function showImage(view: ImageView): Shown {
       trail(link({ kind: "project", project }, project)),
       element("h1", {}, repository),
       element("p", { class: "lead" }, leadOf(versions, summary)),
-      ...(latest === undefined || wanted !== undefined
-        ? []
-        : [copyLine(imageCommands(host, repository, latest)[0]!.line, "the command that pulls it")]),
       ...(reference !== undefined && wanted === undefined
         ? [element("p", { class: "warning" }, `${reference} is not in production. Was it taken back? These are:`)]
         : []),
+      ...(latest === undefined || wanted !== undefined
+        ? []
+        : [copyLine(imageCommands(host, repository, latest)[0]!.line, "the command that pulls it")]),
       ...(versions.length >= filterFrom
         ? [
             filterBox(versions, body, (shown) => {
@@ -146,6 +146,7 @@ function summaryOf({ digest, tags, platforms, created, signatures, attestations,
           ]
         : []),
     ),
+    element("code", { class: "digest" }, name === undefined ? "" : shortDigest(digest).slice("sha256:".length)),
     element("span", { class: "platforms" }, platformsInShort(platforms.flatMap(({ platform }) => platform ?? []))),
     element("span", { class: "size" }, sizes(platforms.map((platform) => platform.bytes))),
     element("span", { class: "created" }, created === undefined ? "" : day(created)),
@@ -229,14 +230,20 @@ function platformsInShort(platforms: readonly string[]): string {
 }
 
 function proofs({ signatures, attestations, sboms, platforms }: ImageVersion): Node[][] {
-  const lines = (facts: readonly { readonly text: string; readonly of: string | undefined }[]): Node[] =>
-    [...Map.groupBy(facts, ({ text }) => text)].map(([text, group]) => {
+  const lines = (facts: readonly Said[]): Node[] =>
+    [...Map.groupBy(facts, ({ text, more }) => JSON.stringify([text, more]))].map(([, group]) => {
+      const { text, more } = group[0]!;
       const where = group
         .flatMap(({ of }) => of ?? [])
         .map((of) => platforms.find(({ digest }) => digest === of)?.platform ?? shortDigest(of));
-      return element("div", {}, where.length === 0 ? text : `${text} (${where.join(", ")})`);
+      return element(
+        "div",
+        {},
+        where.length === 0 ? text : `${text} (${where.join(", ")})`,
+        more !== undefined && element("small", { class: "issuer" }, more),
+      );
     });
-  const signers = signatures.map((one) => ({ text: signer(one), of: one.of }));
+  const signers = signatures.map((one) => ({ ...signer(one), of: one.of }));
   const attested = attestations.map(({ of, predicateType = "attestation" }) => ({ text: predicateType, of }));
   const listed = sboms.map(({ of, format }) => ({ text: format, of }));
   return [
@@ -246,9 +253,24 @@ function proofs({ signatures, attestations, sboms, platforms }: ImageVersion): N
   ];
 }
 
-function signer({ format, identity, issuer }: Signature): string {
-  if (identity === undefined) return format === "notation" ? "with notation" : "with a key";
-  return issuer === undefined ? `as ${identity}` : `as ${identity}, vouched for by ${issuer}`;
+/** A line that is said of a version, or of one of its platforms. */
+interface Said {
+  readonly text: string;
+  /** In small print below it. */
+  readonly more?: string | undefined;
+  readonly of: string | undefined;
+}
+
+/** Who signed, as far as the signature says it. */
+function signer({ format, identity, issuer, logged }: Signature): Pick<Said, "text" | "more"> {
+  const unlogged = logged === false ? "in no transparency log" : undefined;
+  if (format === "notation") return { text: "with notation" };
+  if (identity === undefined && issuer === undefined) return { text: "with a key", more: unlogged };
+  const more = [issuer === undefined ? undefined : `vouched for by ${issuer}`, unlogged];
+  return {
+    text: identity === undefined ? "with a certificate" : `as ${identity}`,
+    more: more.filter((part) => part !== undefined).join(", ") || undefined,
+  };
 }
 
 function fact(name: string, ...values: (Node | string)[]): Node[] {

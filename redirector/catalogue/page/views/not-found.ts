@@ -9,8 +9,18 @@ export function showNotFound(index: CatalogueIndex | undefined, path: string, ho
   return {
     title: "Not found",
     content: [
-      element("h1", {}, message),
+      element("h1", {}, message.charAt(0).toUpperCase() + message.slice(1)),
       element("p", { class: "lead" }, element("code", {}, path)),
+      ...(path.startsWith("/v2/")
+        ? [
+            element(
+              "p",
+              { class: "aside" },
+              "Addresses below /v2/ are for container clients: ",
+              element("code", {}, `docker pull ${host}/<image>:<tag>`),
+            ),
+          ]
+        : []),
       ...(names.length > 0
         ? [
             element(
@@ -26,7 +36,13 @@ export function showNotFound(index: CatalogueIndex | undefined, path: string, ho
               ),
             ),
           ]
-        : [nothing("", link({ kind: "home", query: "" }, "To the catalogue"))]),
+        : [
+            nothing(
+              "Search above for a name, a tag or a digest, or see ",
+              link({ kind: "home", query: "" }, "all projects"),
+              ".",
+            ),
+          ]),
     ],
   };
 }
