@@ -7,7 +7,7 @@ import type {
   ReleaseDetails,
   ReleaseFile,
 } from "./formats.ts";
-import { schemaVersion } from "./formats.ts";
+import { formats, schemaVersion } from "./formats.ts";
 import { detailsKey, filesPrefix, projectKey, writeDocument } from "./layout.ts";
 import { fileLine, imageLine } from "./listing.ts";
 import { compareTagged, compareVersions, latestOf, sortTags } from "./version-order.ts";
@@ -57,22 +57,23 @@ export function composeEntry(
 ): Entry {
   const { name } = about;
   const documents = new Map<string, string>();
-  const write = (value: ImageDetails | ReleaseDetails): string => {
-    const text = writeDocument(value);
+  // Through the format, which puts members in one order: what was learned now and what was read back gives the same bytes.
+  const write = (kind: "image" | "release", value: ImageDetails | ReleaseDetails): string => {
+    const text = writeDocument(formats[kind].parse(value));
     const key = detailsKey(text);
     documents.set(key, text);
     return key;
   };
   const images = imagesInOrder
     .filter(({ versions }) => versions.length > 0)
-    .map((details) => ({ ...summaryOf(details), details: write(details), versions: details.versions }));
+    .map((details) => ({ ...summaryOf(details), details: write("image", details), versions: details.versions }));
   const releases = releasesInOrder
     .filter(({ files }) => files.length > 0)
     .map((details) => ({
       release: details.release,
       files: details.files.length,
       bytes: details.files.reduce((sum, file) => sum + file.bytes, 0),
-      details: write(details),
+      details: write("release", details),
       paths: details.files,
     }));
   if (images.length + releases.length === 0) return { name, index: undefined, lines: "", documents: new Map() };

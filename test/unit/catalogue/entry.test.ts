@@ -120,6 +120,27 @@ test("the same in another order gives the same bytes", () => {
   assert.deepEqual(new Map([...other.documents].sort()), new Map([...one.documents].sort()));
 });
 
+test("what was learned, in whatever order of members, and what is read back of it give the same bytes", () => {
+  const facts: ImageFacts = {
+    sboms: [{ format: "application/spdx+json", attached: "referrer", of: digest("c") }],
+    attestations: [{ predicateType: "https://slsa.dev/provenance/v1", attached: "index" }],
+    signatures: [{ issuer: "https://i", identity: "me", logged: true, attached: "tag", format: "cosign" }],
+    platforms: [{ bytes: 1, digest: digest("c"), platform: "linux/amd64" }],
+    created: "2026-01-02T03:04:05Z",
+    mediaType: "application/vnd.oci.image.index.v1+json",
+    digest: digest("d"),
+  };
+  const of = (known: ImageFacts) => catalogueEntry({ ...published, facts: new Map([[digest("d"), known]]) });
+  const written = of(facts);
+  const project = parsed("project", written.documents, "catalog/projects/demo.json");
+  assert.ok("releases" in project && "images" in project);
+  const image = parsed("image", written.documents, project.images[0]!.details);
+  assert.ok("versions" in image);
+  const { tags: _, ...back } = image.versions[0]!;
+  assert.deepEqual(back, facts);
+  assert.deepEqual(of(back).documents, written.documents);
+});
+
 test("a digest of which nothing is known is not listed, nor an image of which none is", () => {
   const { index, lines } = catalogueEntry({ ...published, facts: new Map([factsOf("a")]) });
   assert.deepEqual(index?.images, [{ repository: "demo/tool", digests: 1, latest: "v1.9.0" }]);
