@@ -35,9 +35,11 @@ const { images: imageMirrors, files: fileMirrors } = mirrors.addresses;
 
 /** For each project: where it pushes, what of it is in production, and its entry in the catalogue of everything. */
 for (const project of projects) {
+  const protection = config.protection && !config.retiringProjects.has(project.name);
   const staging = new StagingArea(project.name, {
     ...config,
     ...project.staging,
+    protection,
     location: config.stagingLocation,
     description: project.description,
     group: project.owners.group,
@@ -65,7 +67,7 @@ for (const project of projects) {
         storage: config.storage,
       },
       // Not only the staging area's address: the grants that let it be read. Nothing is lost with a promotion of nothing.
-      { dependsOn: staging, protect: config.protection && project.images.length > 0 },
+      { dependsOn: staging, protect: protection && project.images.length > 0 },
     );
     promotions.push(images);
   }
@@ -82,7 +84,7 @@ for (const project of projects) {
         removalShare: project.removalShare,
         storage: config.storage,
       },
-      { dependsOn: staging, protect: config.protection && project.files.length > 0 },
+      { dependsOn: staging, protect: protection && project.files.length > 0 },
     );
     promotions.push(files);
   }
@@ -103,7 +105,7 @@ for (const project of projects) {
         storage: config.storage,
       },
       // Only what really is in production is listed: after a failed promotion nothing new is.
-      { dependsOn: promotions, protect: config.protection && project.images.length + project.files.length > 0 },
+      { dependsOn: promotions, protect: protection && project.images.length + project.files.length > 0 },
     );
   }
 }
@@ -119,7 +121,7 @@ const redirector = new Redirector("redirector", {
   deployer: identities.deploy,
   auditor: identities.preview,
 });
-new DomainRecords("records", { ...config, addresses: domain.addresses }, { dependsOn: redirector });
+if (config.live) new DomainRecords("records", { ...config, addresses: domain.addresses }, { dependsOn: redirector });
 
 /** Whether it answers. */
 new Monitoring("monitoring", { ...config, file: someFile(projects) });
@@ -127,6 +129,8 @@ new Monitoring("monitoring", { ...config, file: someFile(projects) });
 export const url = `https://${config.host}`;
 /** The build that is deployed: a preview takes it, in place of one of its own (.github/actions/set-up). */
 export const redirectorArchive = redirector.archive;
+/** The record to enter at the registrar when the zone is signed here. */
+export const dsRecord = domain.dsRecord;
 
 /** Address of a file in production, for monitoring to try. */
 function someFile(all: readonly Project[]): string | undefined {
@@ -150,7 +154,12 @@ function readConfig(): StackConfig {
 }
 
 /** The projects of the manifests, or every error in them, before anything is registered. */
-async function readProjects({ manifests, organization, githubOwners }: StackConfig): Promise<readonly Project[]> {
+async function readProjects({
+  manifests,
+  organization,
+  githubOwners,
+  retiringProjects,
+}: StackConfig): Promise<readonly Project[]> {
   const { projects, problems } = await loadManifests(manifests);
   const lines = { error: [] as string[], warning: [] as string[] };
   for (const { severity, file, line, column, message } of problems) {
@@ -167,6 +176,10 @@ async function readProjects({ manifests, organization, githubOwners }: StackConf
     if (bucket.length > 63) {
       lines.error.push(`${manifests}/${name}: bucket name ${bucket} is longer than 63: shorten the project's name`);
     }
+  }
+  for (const name of retiringProjects) {
+    if (projects.some((project) => project.name === name)) continue;
+    lines.error.push(`artifacts:retiringProjects: there is no project "${name}": take it off the list`);
   }
   for (const warning of lines.warning) void pulumi.log.warn(warning);
   if (lines.error.length > 0) throw new pulumi.RunError(`The manifests have errors:\n${lines.error.join("\n")}`);

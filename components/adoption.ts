@@ -115,6 +115,7 @@ export const settable: Readonly<Record<string, string>> = {
   "gcp:kms/cryptoKeyIAMBinding:CryptoKeyIAMBinding": "sets the role's members",
   "gcp:projects/iAMBinding:IAMBinding": "sets the role's members",
   "gcp:projects/iAMMember:IAMMember": "adds a member, who may have the role already",
+  "gcp:projects/serviceIdentity:ServiceIdentity": "made by Google once; the type knows no import",
   "gcp:serviceaccount/iAMBinding:IAMBinding": "sets the role's members",
   "gcp:storage/bucketIAMBinding:BucketIAMBinding": "sets the role's members",
   "gcp:storage/bucketObject:BucketObject": "uploaded over the same bytes; the type knows no import",

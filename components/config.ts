@@ -42,6 +42,10 @@ export interface StackConfig {
   readonly dnssec: boolean;
   /** Names of regions that are about to be taken off: their mirrors get no clients and lose their protection. */
   readonly retiring: ReadonlySet<string>;
+  /** Names of projects that are about to be taken off: what of them is in production loses its protection. */
+  readonly retiringProjects: ReadonlySet<string>;
+  /** Whether the names point here. False: all is made and filled, and clients go where they went before. */
+  readonly live: boolean;
   /** Where the stack's state is, to grant the identities what they need there; undefined: granted elsewhere. */
   readonly state: { readonly bucket: string; readonly key: string } | undefined;
   /** The AWS account, the provider's own setting `aws:allowedAccountIds`; undefined without regions of AWS. */
@@ -145,6 +149,8 @@ const settings = {
       }),
     protection: boolean.default(true),
     retiringRegions: z.array(z.string(), "must be a list of region names").default([]),
+    retiringProjects: z.array(z.string(), "must be a list of projects' names").default([]),
+    live: boolean.default(true),
     cleanupDryRun: boolean.default(false),
     vulnerabilityScanning: boolean.default(false),
     accessLogs: boolean.default(false),
@@ -285,6 +291,8 @@ export function parseStackConfig(
       accessLogs: artifacts.accessLogs,
       dnssec: artifacts.dnssec,
       retiring: new Set(artifacts.retiringRegions),
+      retiringProjects: new Set(artifacts.retiringProjects),
+      live: artifacts.live,
       state:
         artifacts.stateBucket !== undefined && artifacts.stateKey !== undefined
           ? { bucket: artifacts.stateBucket, key: artifacts.stateKey }

@@ -34,14 +34,15 @@ export class Domain extends pulumi.ComponentResource {
   public readonly addresses: Addresses;
   /** Id of the certificate map, `projects/<project>/locations/global/certificateMaps/<name>`. */
   public readonly certificateMap: pulumi.Output<string>;
+  /** The DS record of the zone, to be entered at the registrar by hand; undefined: the zone is signed by others, or not. */
+  public readonly dsRecord: pulumi.Output<string> | undefined;
 
   constructor(name: string, args: DomainArgs, opts?: pulumi.ComponentResourceOptions) {
     super("artifacts:domain:Domain", name, {}, opts);
     this.addresses = { ipv4: this.addAddress(args, "IPV4"), ipv6: this.addAddress(args, "IPV6") };
-    if (args.dnssec) {
-      // The DS record that it gives must be entered at the registrar by hand: it is in the outputs of this resource.
-      new ZoneDnssec(name, { zoneId: args.zoneId, status: "active" }, { parent: this });
-    }
+    this.dsRecord = args.dnssec
+      ? new ZoneDnssec(name, { zoneId: args.zoneId, status: "active" }, { parent: this }).ds
+      : undefined;
     const map = new CertificateMap(
       name,
       { project: args.project, name: mapName, description: "Certificates of the redirector's names" },

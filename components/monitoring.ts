@@ -51,7 +51,8 @@ export class Monitoring extends pulumi.ComponentResource {
         goal: 0.99,
         requestBasedSli: {
           distributionCut: {
-            distributionFilter: `metric.type="loadbalancing.googleapis.com/https/total_latencies" ${balancer}`,
+            // From the load balancer to a redirector and back. The total has the way to the client in it, which is long from some continents.
+            distributionFilter: `metric.type="loadbalancing.googleapis.com/https/backend_latencies" ${balancer}`,
             range: { max: 300 },
           },
         },
@@ -196,7 +197,7 @@ export class Monitoring extends pulumi.ComponentResource {
       name,
       {
         project: this.#project,
-        combiner: "AND", // both windows of a burn rate; elsewhere there is only one condition
+        combiner: Array.isArray(alert.conditions) && alert.conditions.length > 1 ? "AND" : "OR", // both windows of a burn rate
         notificationChannels: this.#channels,
         documentation: { content: documentation, mimeType: "text/markdown" },
         ...alert,

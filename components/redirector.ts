@@ -10,6 +10,7 @@ import { SSLPolicy } from "@pulumi/gcp/compute/sslpolicy.js";
 import { TargetHttpProxy } from "@pulumi/gcp/compute/targetHttpProxy.js";
 import { TargetHttpsProxy } from "@pulumi/gcp/compute/targetHttpsProxy.js";
 import { URLMap } from "@pulumi/gcp/compute/urlmap.js";
+import { ServiceIdentity } from "@pulumi/gcp/projects/serviceIdentity.js";
 import { Account } from "@pulumi/gcp/serviceaccount/account.js";
 import { IAMBinding as AccountIAMBinding } from "@pulumi/gcp/serviceaccount/iambinding.js";
 import { Bucket } from "@pulumi/gcp/storage/bucket.js";
@@ -181,18 +182,23 @@ export class Redirector extends pulumi.ComponentResource {
       },
       { parent: this },
     );
+    // Cloud Run's own agent, which fetches the archive. Google makes it when it is first needed, and a grant to nobody is refused.
+    const agent = new ServiceIdentity(
+      `${name}-agent`,
+      { project: args.project, service: "run.googleapis.com" },
+      { parent: this },
+    );
     const reader = new BucketIAMBinding(
       `${name}-source-reader`,
       {
         bucket: bucket.name,
         role: "roles/storage.objectViewer",
         members: [
-          // Cloud Run's own agent, which fetches the archive.
           `serviceAccount:service-${args.projectNumber}@serverless-robot-prod.iam.gserviceaccount.com`,
           args.auditor,
         ],
       },
-      { parent: this },
+      { parent: this, dependsOn: agent },
     );
     const writer = new BucketIAMBinding(
       `${name}-source-writer`,

@@ -155,6 +155,15 @@ export const gcpKinds: Readonly<Record<string, Kind>> = {
     }),
   },
   "projects/service:Service": { id: "{project}/{service}", named: null, adopts: true },
+  "projects/serviceIdentity:ServiceIdentity": {
+    id: "projects/{project}/services/{service}",
+    named: null,
+    adopts: true, // generating it again gives the same
+    outputs: () => {
+      const email = `service-${projectNumber}@serverless-robot-prod.iam.gserviceaccount.com`;
+      return { email, member: `serviceAccount:${email}` };
+    },
+  },
   "projects/iAMCustomRole:IAMCustomRole": {
     id: "projects/{project}/roles/{roleId}",
     outputs: (subject) => ({ name: `projects/${project(subject)}/roles/${String(subject.inputs["roleId"])}` }),

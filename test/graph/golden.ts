@@ -1,6 +1,7 @@
 /** The whole program as one page that a reviewer reads: each component, in it each resource, with what is said of it. */
 import { readFile, writeFile } from "node:fs/promises";
 import { Document, isCollection, isMap, isScalar, visit } from "yaml";
+import { regions } from "../../components/geography.ts";
 import type { Declared } from "./program.ts";
 
 /**
@@ -47,7 +48,8 @@ export function page(resources: readonly Declared[]): string {
 
 /**
  * The whole program as a list: a line for each component and, in it, a line for each resource with what matters: where it is, what it is called in the
- * cloud, who gets which role, whether it is protected.
+ * cloud, who gets which role, whether it is protected. What is the same in many regions is told once, with the regions: one that differs stands
+ * by itself.
  */
 export function overview(resources: readonly Declared[]): string {
   const groups = new Map<string, string[]>();
@@ -60,16 +62,46 @@ export function overview(resources: readonly Declared[]): string {
       const value = inputs[key];
       return value === undefined || value === inputs["project"]
         ? []
-        : [Array.isArray(value) ? value.join(" ") : String(value)];
+        : [Array.isArray(value) ? value.join(" ") : typeof value === "object" ? JSON.stringify(value) : String(value)];
     });
     const line = [`  ${type.split(":")[0]} ${lastPart(type)}`, ...facts, ...(protect ? ["PROTECTED"] : [])].join("  ");
     groups.set(group, [...(groups.get(group) ?? []), facts.length === 0 ? `${line}  (${name})` : line]);
   }
-  return [...groups]
+  const texts = [...groups]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([group, lines]) => `${group}\n${lines.join("\n")}\n`)
-    .join("\n");
+    .map(([group, lines]) => `${group}\n${onceForAllRegions(lines).join("\n")}\n`);
+  return onceForAllRegions(texts).join("\n");
 }
+
+/** Texts that differ in nothing but a region become one, in the first's place, which begins with the regions. */
+function onceForAllRegions(texts: readonly string[]): string[] {
+  const alike = new Map<string, { first: string; regions: string[] }>();
+  texts.forEach((text, index) => {
+    const region = text.match(regionName)?.[0].toLowerCase();
+    if (region === undefined) {
+      alike.set(`${text} ${index}`, { first: text, regions: [] });
+      return;
+    }
+    const key = text.replaceAll(regionName, "<region>");
+    const known = alike.get(key);
+    if (known === undefined) alike.set(key, { first: text, regions: [region] });
+    else known.regions.push(region);
+  });
+  return [...alike].map(([key, { first, regions: where }]) => {
+    if (where.length < 2) return first;
+    const [line = "", ...others] = key.split("\n");
+    return [`${line}  in ${where.length} regions: ${where.join(" ")}`, ...others].join("\n");
+  });
+}
+
+/** Longest first: `europe-west1` is the beginning of others. */
+const regionName = new RegExp(
+  regions
+    .map(({ name }) => name)
+    .sort((a, b) => b.length - a.length)
+    .join("|"),
+  "gi",
+);
 
 /** The inputs that an overview shows, in this order. */
 const matters = [
@@ -85,8 +117,12 @@ const matters = [
   "cryptoKeyId",
   "role",
   "members",
+  "member",
+  "permissions",
+  "service",
   "type",
   "content",
+  "data",
   "ipAddress",
   "portRange",
   "displayName",

@@ -187,7 +187,7 @@ const mutations: readonly (readonly [keyof typeof properties & string, string, C
     set(/CryptoKeyIAMBinding identities-state-key-read$/, { role: "roles/cloudkms.cryptoKeyEncrypterDecrypter" }),
   ],
   [
-    "the redirector's account has no right",
+    "redirectors run as an account of their own, which has no right",
     "the redirector reads buckets",
     inputs(/Binding staging-full-objectViewer$/, (old) => ({
       ...old,
@@ -371,16 +371,20 @@ const mutations: readonly (readonly [keyof typeof properties & string, string, C
     set(/storage.*:Bucket staging-full$/, { publicAccessPrevention: "inherited" }),
   ],
   [
-    "removed files can be brought back",
+    "removed files can be brought back for 30 days",
     "no versions in Google Cloud",
     set(/storage.*:Bucket files-gcp-us-central1$/, { versioning: { enabled: false } }),
   ],
   [
-    "removed files can be brought back",
+    "removed files can be brought back for 30 days",
     "no versions in AWS",
     set(/:BucketVersioning /, { versioningConfiguration: { status: "Suspended" } }),
   ],
-  ["a bucket in AWS has every setting", "no encryption", without(/:BucketServerSideEncryptionConfiguration /)],
+  [
+    "a bucket in AWS has every setting, as it should be",
+    "no encryption",
+    without(/:BucketServerSideEncryptionConfiguration /),
+  ],
   [
     "every region of Google Cloud is complete",
     "a region without redirector",
@@ -423,6 +427,142 @@ const mutations: readonly (readonly [keyof typeof properties & string, string, C
     "no rate limit",
     set(/:SecurityPolicy /, { rules: [] }),
   ],
+  [
+    "removed files can be brought back for 30 days",
+    "soft delete for an hour",
+    set(/storage.*:Bucket files-gcp-us-central1$/, { softDeletePolicy: { retentionDurationSeconds: 3600 } }),
+  ],
+  [
+    "nothing that is promoted expires, only what was removed or begun",
+    "old images are cleaned up",
+    set(/:Repository images-us-central1$/, { cleanupPolicies: [{ id: "old", action: "DELETE" }] }),
+  ],
+  [
+    "nothing that is promoted expires, only what was removed or begun",
+    "old files are removed in Google Cloud",
+    set(/storage.*:Bucket files-gcp-us-central1$/, {
+      lifecycleRules: [{ action: { type: "Delete" }, condition: { age: 365 } }],
+    }),
+  ],
+  [
+    "nothing that is promoted expires, only what was removed or begun",
+    "old files are removed in AWS",
+    set(/:BucketLifecycleConfiguration /, {
+      rules: [{ expiration: { days: 365 }, noncurrentVersionExpiration: { noncurrentDays: 30 } }],
+    }),
+  ],
+  [
+    "what is staged expires, and is counted to its project",
+    "staged images stay for ever",
+    inputs(/:Repository staging-full$/, ({ cleanupPolicies: _, ...old }) => old),
+  ],
+  [
+    "what is staged expires, and is counted to its project",
+    "no budget label",
+    set(/storage.*:Bucket staging-new$/, { labels: {} }),
+  ],
+  [
+    "a bucket in AWS has every setting, as it should be",
+    "objects belong to who wrote them",
+    set(/:BucketOwnershipControls /, { rule: { objectOwnership: "ObjectWriter" } }),
+  ],
+  [
+    "a bucket in AWS has every setting, as it should be",
+    "a setting goes to another region's bucket",
+    set(/:BucketPolicy /, { region: "eu-west-1" }),
+  ],
+  [
+    "pages of other origins read mirrors, and do nothing else",
+    "pages write",
+    set(/:BucketCorsConfiguration /, { corsRules: [{ allowedMethods: ["GET", "PUT"] }] }),
+  ],
+  [
+    "redirectors run as an account of their own, which has no right",
+    "a redirector runs as the default account, which may edit the project",
+    inputs(/:Service redirector-us-central1$/, (old) => {
+      const { serviceAccount: _, ...template } = old["template"] as Record<string, unknown>;
+      return { ...old, template };
+    }),
+  ],
+  [
+    "deploy acts as the redirector's account alone, and nobody but GitHub acts as the identities",
+    "deploy acts as every account",
+    set(/IAMBinding identities-run\.admin$/, { role: "roles/iam.serviceAccountUser" }),
+  ],
+  [
+    "deploy acts as the redirector's account alone, and nobody but GitHub acts as the identities",
+    "a person acts as the deploying identity",
+    set(/IAMBinding identities-deploy-github$/, { members: ["user:somebody@example.org"] }),
+  ],
+  [
+    "the state is written by deploy, read by preview, and by nobody else",
+    "preview writes the state",
+    inputs(/BucketIAMBinding identities-state-objectUser$/, (old) => ({
+      ...old,
+      members: [
+        ...(old["members"] as string[]),
+        "serviceAccount:artifacts-preview@demo-project.iam.gserviceaccount.com",
+      ],
+    })),
+  ],
+  [
+    "the state is written by deploy, read by preview, and by nobody else",
+    "a group reads the state",
+    set(/BucketIAMBinding identities-state-objectViewer$/, { members: ["group:everybody@example.org"] }),
+  ],
+  [
+    "only the load balancer reaches the redirector, through the edge's rules",
+    "everybody is let in before the rate limit",
+    inputs(/:SecurityPolicy /, (old) => ({
+      ...old,
+      rules: [...(old["rules"] as object[]), { action: "allow", priority: 950 }],
+    })),
+  ],
+  [
+    "clients come by IPv4 and IPv6, encrypted, and straight to the load balancer",
+    "no IPv6",
+    without(/:GlobalForwardingRule redirector-https-ipv6$/),
+  ],
+  [
+    "clients come by IPv4 and IPv6, encrypted, and straight to the load balancer",
+    "TLS 1.0",
+    set(/:SSLPolicy /, { minTlsVersion: "TLS_1_0" }),
+  ],
+  [
+    "clients come by IPv4 and IPv6, encrypted, and straight to the load balancer",
+    "plain http is answered",
+    set(/:TargetHttpProxy /, { urlMap: "redirector-id" }),
+  ],
+  [
+    "clients come by IPv4 and IPv6, encrypted, and straight to the load balancer",
+    "Cloudflare in between",
+    set(/:DnsRecord records-a$/, { proxied: true }),
+  ],
+  [
+    "clients come by IPv4 and IPv6, encrypted, and straight to the load balancer",
+    "any authority may issue the vanity host's certificate",
+    without(/:DnsRecord domain-vanity-caa-/),
+  ],
+  [
+    "somebody is told: every alert has a channel, checks come from several continents",
+    "an alert that nobody gets",
+    set(/:AlertPolicy monitoring-report$/, { notificationChannels: [] }),
+  ],
+  [
+    "somebody is told: every alert has a channel, checks come from several continents",
+    "no alert of a failing deploy",
+    without(/:AlertPolicy monitoring-report$/),
+  ],
+  [
+    "somebody is told: every alert has a channel, checks come from several continents",
+    "checked from one place",
+    set(/:UptimeCheckConfig /, { selectedRegions: ["USA"] }),
+  ],
+  [
+    "somebody is told: every alert has a channel, checks come from several continents",
+    "nobody sees latency's budget burn",
+    without(/:AlertPolicy monitoring-latency-fast$/),
+  ],
 ];
 
 describe("each property is lost by such a change", () => {
@@ -446,6 +586,36 @@ describe("without protection", () => {
       assert.notEqual(given["deletionPolicy"], "PREVENT", name);
       assert.notEqual(given["deletionProtection"], true, name);
     }
+  });
+});
+
+describe("a retiring project", () => {
+  test("loses its protection, the others and the mirrors keep theirs", async () => {
+    const retiring = await declare({ ...everything, "artifacts:retiringProjects": ["full"] }, manifests);
+    const promoted = retiring.filter(({ type }) => type.startsWith("promotion:"));
+    assert.ok(promoted.length > 0 && promoted.every(({ protect }) => !protect));
+    for (const { name, type, inputs: given } of retiring.filter(({ type }) => type === "gcp:storage/bucket:Bucket")) {
+      if (name.startsWith("staging-")) assert.equal(given["forceDestroy"], name === "staging-full", `${type} ${name}`);
+      if (name.startsWith("files-")) assert.equal(given["forceDestroy"], false, `${type} ${name}`);
+    }
+    await assert.rejects(declare({ ...everything, "artifacts:retiringProjects": ["ful"] }, manifests), {
+      message: /there is no project "ful"/,
+    });
+  });
+});
+
+describe("a host that is not live yet", () => {
+  test("has everything but the records that send clients to it", async () => {
+    const names = (list: readonly Declared[]) => list.map(({ type, name }) => `${type} ${name}`);
+    const prepared = names(await declare({ ...everything, "artifacts:live": false }, manifests));
+    const missing = names(resources).filter((name) => !prepared.includes(name));
+    assert.deepEqual(missing, [
+      "artifacts:domain:DomainRecords records",
+      "cloudflare:index/dnsRecord:DnsRecord records-a",
+      "cloudflare:index/dnsRecord:DnsRecord records-aaaa",
+      "cloudflare:index/dnsRecord:DnsRecord records-vanity-a",
+      "cloudflare:index/dnsRecord:DnsRecord records-vanity-aaaa",
+    ]);
   });
 });
 

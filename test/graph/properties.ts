@@ -49,6 +49,21 @@ function isGrant({ type }: Declared): boolean {
   return /I[aA][mM](Binding|Member)$/.test(type);
 }
 
+const day = 86_400;
+const month = 30 * day;
+
+/** What each setting of a bucket in AWS must say. */
+const bucketSettings: Readonly<Record<string, RegExp>> = {
+  BucketCorsConfiguration: /"allowedOrigins":\["\*"\]/,
+  BucketLifecycleConfiguration: /"abortIncompleteMultipartUpload"/,
+  BucketOwnershipControls: /"objectOwnership":"BucketOwnerEnforced"/,
+  BucketPolicy: /s3:GetObject/,
+  BucketPublicAccessBlock:
+    /"blockPublicAcls":true,"blockPublicPolicy":false,.*"ignorePublicAcls":true,.*"restrictPublicBuckets":false/,
+  BucketServerSideEncryptionConfiguration: /"sseAlgorithm":"AES256"/,
+  BucketVersioning: /"status":"Enabled"/,
+};
+
 export const properties: Readonly<Record<string, Property>> = {
   "nothing is public but mirrors": (resources) =>
     resources.filter((resource) => isPublic(resource) && !isMirror(resource)).map(shown),
@@ -205,10 +220,52 @@ export const properties: Readonly<Record<string, Property>> = {
       .map(shown),
   ],
 
-  "the redirector's account has no right": (resources) =>
-    resources
+  "redirectors run as an account of their own, which has no right": (resources) => [
+    ...resources
       .filter((grant) => isGrant(grant) && membersOf(grant).some((member) => /serviceAccount:redirector@/.test(member)))
       .map(shown),
+    ...resources
+      .filter(({ type }) => /cloudrunv2.*:Service$/.test(type))
+      .filter(
+        ({ inputs }) => !/^redirector@/.test((inputs["template"] as { serviceAccount?: string }).serviceAccount ?? ""),
+      )
+      .map(shown),
+  ],
+
+  "deploy acts as the redirector's account alone, and nobody but GitHub acts as the identities": (resources) =>
+    resources
+      .filter(isGrant)
+      .filter(({ type, inputs }) => {
+        const account = String(inputs["serviceAccountId"]);
+        switch (inputs["role"]) {
+          case "roles/iam.serviceAccountUser":
+            return !/\/redirector@/.test(account);
+          case "roles/iam.workloadIdentityUser":
+            return (
+              !/\/artifacts-(deploy|preview)@/.test(account) ||
+              !membersOf({ inputs } as Declared)[0]?.startsWith("principalSet:")
+            );
+          default:
+            return type === "gcp:serviceaccount/iAMBinding:IAMBinding";
+        }
+      })
+      .map(shown),
+
+  "the state is written by deploy, read by preview, and by nobody else": (resources) => {
+    const state = resources.filter(({ name }) => /^identities-state/.test(name));
+    const wanted: Record<string, string> = {
+      "roles/storage.objectUser": "deploy",
+      "roles/storage.objectViewer": "preview",
+      "roles/cloudkms.cryptoKeyEncrypterDecrypter": "deploy",
+      "roles/cloudkms.cryptoKeyDecrypter": "preview",
+    };
+    return state
+      .filter((grant) => {
+        const [member, ...others] = membersOf(grant);
+        return others.length > 0 || !member?.includes(`artifacts-${wanted[String(grant.inputs["role"])]}@`);
+      })
+      .map(shown);
+  },
 
   "no key, no secret, no password": (resources) =>
     resources
@@ -315,40 +372,99 @@ export const properties: Readonly<Record<string, Property>> = {
       )
       .map(shown),
 
-  "removed files can be brought back": (resources) =>
+  "removed files can be brought back for 30 days": (resources) =>
     resources
       .filter((resource) => isMirror(resource))
       .filter(({ type, inputs }) => {
-        if (type === "gcp:storage/bucket:Bucket") {
-          return (
-            (inputs["versioning"] as { enabled?: boolean } | undefined)?.enabled !== true || !inputs["softDeletePolicy"]
-          );
+        switch (type) {
+          case "gcp:storage/bucket:Bucket": {
+            const { versioning, softDeletePolicy } = inputs as {
+              versioning?: { enabled?: boolean };
+              softDeletePolicy?: { retentionDurationSeconds?: number };
+            };
+            return versioning?.enabled !== true || Number(softDeletePolicy?.retentionDurationSeconds ?? 0) < month;
+          }
+          case "aws:s3/bucketVersioning:BucketVersioning":
+            return (inputs["versioningConfiguration"] as { status?: string }).status !== "Enabled";
+          default:
+            return false;
         }
-        return (
-          type === "aws:s3/bucketVersioning:BucketVersioning" &&
-          (inputs["versioningConfiguration"] as { status?: string }).status !== "Enabled"
-        );
       })
       .map(shown),
 
-  "a bucket in AWS has every setting": (resources) =>
+  "nothing that is promoted expires, only what was removed or begun": (resources) =>
+    resources
+      .filter((resource) => isMirror(resource))
+      .filter(({ type, inputs }) => {
+        const rules = (inputs["lifecycleRules"] ?? inputs["rules"] ?? []) as Record<string, Record<string, unknown>>[];
+        switch (type) {
+          case "gcp:artifactregistry/repository:Repository":
+            return inputs["cleanupPolicies"] !== undefined;
+          case "gcp:storage/bucket:Bucket":
+            return rules.some(
+              ({ condition }) =>
+                condition?.["withState"] !== "ARCHIVED" ||
+                !(Number(condition["daysSinceNoncurrentTime"]) * day >= month) ||
+                Object.keys(condition).length !== 2,
+            );
+          case "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration":
+            return rules.some(
+              (rule) =>
+                rule["expiration"] !== undefined ||
+                rule["transitions"] !== undefined ||
+                !(Number(rule["noncurrentVersionExpiration"]?.["noncurrentDays"]) * day >= month),
+            );
+          default:
+            return false;
+        }
+      })
+      .map(shown),
+
+  "what is staged expires, and is counted to its project": (resources) =>
+    resources
+      .filter(
+        (resource) =>
+          resources.some(({ type, name }) => type === "artifacts:staging:StagingArea" && name === owner(resource)) &&
+          /:(Repository|Bucket)$/.test(resource.type),
+      )
+      .filter((resource) => {
+        const { cleanupPolicies, lifecycleRules, labels } = resource.inputs as {
+          cleanupPolicies?: { action: string; condition: { tagState?: string; olderThan?: string } }[];
+          lifecycleRules?: { action: { type: string }; condition: { age?: number } }[];
+          labels?: Record<string, string>;
+        };
+        const expires =
+          cleanupPolicies?.some(
+            ({ action, condition }) => action === "DELETE" && condition.tagState === "ANY" && condition.olderThan,
+          ) ?? lifecycleRules?.some(({ action, condition }) => action.type === "Delete" && condition.age);
+        return !expires || labels?.["budget"] !== owner(resource);
+      })
+      .map(shown),
+
+  "a bucket in AWS has every setting, as it should be": (resources) =>
     resources
       .filter(({ type }) => type === "aws:s3/bucket:Bucket")
       .flatMap((bucket) => {
-        const types = resources
-          .filter((resource) => owner(resource) === owner(bucket))
-          .map(({ type }) => type.slice(type.lastIndexOf(":") + 1));
-        const needed = [
-          "BucketCorsConfiguration",
-          "BucketLifecycleConfiguration",
-          "BucketOwnershipControls",
-          "BucketPolicy",
-          "BucketPublicAccessBlock",
-          "BucketServerSideEncryptionConfiguration",
-          "BucketVersioning",
-        ];
-        return needed.filter((type) => !types.includes(type)).map((type) => `${bucket.name} has no ${type}`);
+        const own = resources.filter((resource) => owner(resource) === owner(bucket));
+        return Object.entries(bucketSettings).flatMap(([type, wanted]) => {
+          const setting = own.find((resource) => resource.type.endsWith(`:${type}`));
+          if (setting === undefined) return [`${bucket.name} has no ${type}`];
+          if (setting.inputs["region"] !== bucket.inputs["region"]) return [`${shown(setting)} is elsewhere`];
+          return wanted.test(JSON.stringify(setting.inputs)) ? [] : [`${shown(setting)} is not ${wanted}`];
+        });
       }),
+
+  "pages of other origins read mirrors, and do nothing else": (resources) =>
+    resources.filter(isMirror).flatMap((resource) =>
+      [resource.inputs["cors"] ?? resource.inputs["corsRules"] ?? []]
+        .flat()
+        .flatMap(
+          (rule) =>
+            (rule as Record<string, string[]>)["methods"] ?? (rule as Record<string, string[]>)["allowedMethods"] ?? [],
+        )
+        .filter((method) => method !== "GET" && method !== "HEAD")
+        .map((method) => `${shown(resource)}: ${method}`),
+    ),
 
   "every region of Google Cloud is complete": (resources) => {
     const regions = resources
@@ -417,9 +533,66 @@ export const properties: Readonly<Record<string, Property>> = {
     const backend = resources.find(({ type }) => type.endsWith(":BackendService"));
     if (!backend?.inputs["securityPolicy"]) violations.push("the backend has no security policy");
     const rules = resources.find(({ type }) => type.endsWith(":SecurityPolicy"))?.inputs["rules"] as
-      | { action: string }[]
+      | { action: string; priority: number }[]
       | undefined;
     if (!rules?.some(({ action }) => action === "throttle")) violations.push("no rate limit");
+    const order = [...(rules ?? [])].sort((a, b) => a.priority - b.priority).map(({ action }) => action);
+    if (order.indexOf("allow") !== order.length - 1) violations.push(`what comes after is never looked at: ${order}`);
+    return violations;
+  },
+
+  "clients come by IPv4 and IPv6, encrypted, and straight to the load balancer": (resources) => {
+    const of = (type: RegExp) => resources.filter((resource) => type.test(resource.type));
+    const violations: string[] = [];
+    const rules = of(/:GlobalForwardingRule$/).map(({ inputs }) => `${inputs["ipAddress"]} ${inputs["portRange"]}`);
+    for (const address of ["192.0.2.1", "2001:db8::1"]) {
+      for (const port of ["80", "443"])
+        if (!rules.includes(`${address} ${port}`)) violations.push(`no ${address} ${port}`);
+    }
+    for (const { inputs } of of(/:SSLPolicy$/)) {
+      if (!/^TLS_1_[23]$/.test(String(inputs["minTlsVersion"]))) violations.push(`${inputs["minTlsVersion"]}`);
+    }
+    for (const proxy of of(/:TargetHttpsProxy$/)) {
+      if (!proxy.inputs["sslPolicy"] || !proxy.inputs["certificateMap"]) violations.push(shown(proxy));
+    }
+    for (const proxy of of(/:TargetHttpProxy$/)) {
+      const map = of(/:URLMap$/).find(({ name }) => `${name}-id` === proxy.inputs["urlMap"]);
+      const redirect = map?.inputs["defaultUrlRedirect"] as { httpsRedirect?: boolean } | undefined;
+      if (redirect?.httpsRedirect !== true) violations.push(`${shown(proxy)} answers in clear`);
+    }
+    const records = of(/:DnsRecord$/);
+    for (const record of records)
+      if (record.inputs["proxied"] !== false) violations.push(`${shown(record)} is proxied`);
+    const hosts = of(/:Certificate$/).flatMap(({ inputs }) => (inputs["managed"] as { domains: string[] }).domains);
+    for (const host of hosts) {
+      const types = records.filter(({ inputs }) => inputs["name"] === host).map(({ inputs }) => inputs["type"]);
+      for (const type of ["A", "AAAA", "CAA"]) if (!types.includes(type)) violations.push(`${host} has no ${type}`);
+    }
+    return violations;
+  },
+
+  "somebody is told: every alert has a channel, checks come from several continents": (resources) => {
+    const alerts = resources.filter(({ type }) => type.endsWith(":AlertPolicy"));
+    const violations = alerts
+      .filter(({ inputs }) => !((inputs["notificationChannels"] as string[] | undefined)?.length ?? 0))
+      .map(shown);
+    for (const slo of resources.filter(({ type }) => type.endsWith(":Slo"))) {
+      const windows =
+        JSON.stringify(alerts).match(new RegExp(`${slo.inputs["sloId"]}[^,]*, [^,]*?\\d+s`, "g"))?.length ?? 0;
+      if (windows < 4) violations.push(`${shown(slo)} has ${windows} windows of burn rates`);
+    }
+    const checks = resources.filter(({ type }) => type.endsWith(":UptimeCheckConfig"));
+    if (!checks.some(({ inputs }) => (inputs["httpCheck"] as { path: string }).path === "/v2/"))
+      violations.push("/v2/ is not checked");
+    for (const check of checks) {
+      const { selectedRegions, httpCheck } = check.inputs as {
+        selectedRegions: string[];
+        httpCheck: { useSsl: boolean; validateSsl: boolean };
+      };
+      if (selectedRegions.length < 3 || !httpCheck.useSsl || !httpCheck.validateSsl) violations.push(shown(check));
+    }
+    if (!alerts.some(({ inputs }) => JSON.stringify(inputs["conditions"]).includes("conditionMatchedLog")))
+      violations.push("nobody is told of a failing deploy or a drift");
     return violations;
   },
 };

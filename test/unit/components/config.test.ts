@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { Ajv } from "ajv";
 import { parse } from "yaml";
 import { parseStackConfig } from "../../../components/config.ts";
 
@@ -226,4 +227,21 @@ test("the stack of the rehearsal is valid", () => {
     config: Record<string, unknown>;
   };
   assert.equal(accepted(config).protection, false);
+});
+
+test("the stack of production says something of every setting, and each has the type that Pulumi.yaml gives it", () => {
+  const text = readFileSync(new URL("Pulumi.prod.yaml", root), "utf8");
+  const { config } = parse(text) as { config: Record<string, unknown> };
+  const declared = (parse(readFileSync(new URL("Pulumi.yaml", root), "utf8")) as { config: Record<string, object> })
+    .config;
+  for (const key of Object.keys(declared)) {
+    if (key !== "redirectorArchive") assert.match(text, new RegExp(`^ +(# )?artifacts:${key}:`, "m"));
+  }
+  const ajv = new Ajv({ strictTypes: false, strict: false });
+  for (const [key, value] of Object.entries(config)) {
+    const [namespace, name = ""] = key.split(":");
+    if (namespace !== "artifacts") continue;
+    const { description: _, default: __, ...schema } = declared[name] as { description: string; default: unknown };
+    assert.ok(ajv.validate(schema, value), `${key}: ${JSON.stringify(value)}: ${ajv.errorsText()}`);
+  }
 });
