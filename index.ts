@@ -35,11 +35,9 @@ const { images: imageMirrors, files: fileMirrors } = mirrors.addresses;
 
 /** For each project: where it pushes, what of it is in production, and its entry in the catalogue of everything. */
 for (const project of projects) {
-  const protection = config.protection && !config.retiringProjects.has(project.name);
   const staging = new StagingArea(project.name, {
     ...config,
     ...project.staging,
-    protection,
     location: config.stagingLocation,
     description: project.description,
     group: project.owners.group,
@@ -67,7 +65,7 @@ for (const project of projects) {
         storage: config.storage,
       },
       // Not only the staging area's address: the grants that let it be read. Nothing is lost with a promotion of nothing.
-      { dependsOn: staging, protect: protection && project.images.length > 0 },
+      { dependsOn: staging, protect: config.protection && project.images.length > 0 },
     );
     promotions.push(images);
   }
@@ -84,7 +82,7 @@ for (const project of projects) {
         removalShare: project.removalShare,
         storage: config.storage,
       },
-      { dependsOn: staging, protect: protection && project.files.length > 0 },
+      { dependsOn: staging, protect: config.protection && project.files.length > 0 },
     );
     promotions.push(files);
   }
@@ -105,7 +103,7 @@ for (const project of projects) {
         storage: config.storage,
       },
       // Only what really is in production is listed: after a failed promotion nothing new is.
-      { dependsOn: promotions, protect: protection && project.images.length + project.files.length > 0 },
+      { dependsOn: promotions, protect: config.protection && project.images.length + project.files.length > 0 },
     );
   }
 }
@@ -154,12 +152,7 @@ function readConfig(): StackConfig {
 }
 
 /** The projects of the manifests, or every error in them, before anything is registered. */
-async function readProjects({
-  manifests,
-  organization,
-  githubOwners,
-  retiringProjects,
-}: StackConfig): Promise<readonly Project[]> {
+async function readProjects({ manifests, googlePrefix, githubOwners }: StackConfig): Promise<readonly Project[]> {
   const { projects, problems } = await loadManifests(manifests);
   const lines = { error: [] as string[], warning: [] as string[] };
   for (const { severity, file, line, column, message } of problems) {
@@ -172,14 +165,10 @@ async function readProjects({
         `${manifests}/${name}/project.yaml: the owner of ${repository} is not in artifacts:githubOwners of the stack: only those may push`,
       );
     }
-    const bucket = stagingBucketName(organization, name);
+    const bucket = stagingBucketName(googlePrefix, name);
     if (bucket.length > 63) {
       lines.error.push(`${manifests}/${name}: bucket name ${bucket} is longer than 63: shorten the project's name`);
     }
-  }
-  for (const name of retiringProjects) {
-    if (projects.some((project) => project.name === name)) continue;
-    lines.error.push(`artifacts:retiringProjects: there is no project "${name}": take it off the list`);
   }
   for (const warning of lines.warning) void pulumi.log.warn(warning);
   if (lines.error.length > 0) throw new pulumi.RunError(`The manifests have errors:\n${lines.error.join("\n")}`);

@@ -7,6 +7,8 @@ import type { StorageSettings } from "./promotion/request.ts";
 export interface StackConfig {
   /** Begins the names that must be unique in the whole world (buckets). */
   readonly organization: string;
+  /** The same for the buckets in Google Cloud: other than `organization` after the loss of a project, which still holds their names. */
+  readonly googlePrefix: string;
   /** GitHub repository of this program and its manifests, `owner/name`. */
   readonly repository: string;
   /** Its number at GitHub, all digits. */
@@ -42,8 +44,6 @@ export interface StackConfig {
   readonly dnssec: boolean;
   /** Names of regions that are about to be taken off: their mirrors get no clients and lose their protection. */
   readonly retiring: ReadonlySet<string>;
-  /** Names of projects that are about to be taken off: what of them is in production loses its protection. */
-  readonly retiringProjects: ReadonlySet<string>;
   /** Whether the names point here. False: all is made and filled, and clients go where they went before. */
   readonly live: boolean;
   /** Where the stack's state is, to grant the identities what they need there; undefined: granted elsewhere. */
@@ -106,15 +106,17 @@ const regionsOf = (cloud: Cloud) =>
 
 const domainName = /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/;
 
+const bucketPrefix = /^[a-z]([a-z0-9]|-(?!-)){0,18}[a-z0-9]$/;
+const bucketPrefixMust =
+  "must be 2 to 20 lower-case letters, digits and single dashes, beginning with a letter, as bucket names begin with it";
+
 const stagingLocations = ["us", "europe", "asia"];
 
 /** Every setting by package and key. */
 const settings = {
   artifacts: {
-    organization: text(
-      /^[a-z]([a-z0-9]|-(?!-)){0,18}[a-z0-9]$/,
-      "must be 2 to 20 lower-case letters, digits and single dashes, beginning with a letter, as bucket names begin with it",
-    ),
+    organization: text(bucketPrefix, bucketPrefixMust),
+    googlePrefix: optionalText(bucketPrefix, bucketPrefixMust).prefault(""),
     repository: text(/^[\w.-]+\/[\w.-]+$/, "must be the GitHub repository of this program: owner/name"),
     repositoryId: githubId("must be the number of that repository: gh api repos/<owner>/<name> --jq .id"),
     githubOwners: z.record(
@@ -149,7 +151,6 @@ const settings = {
       }),
     protection: boolean.default(true),
     retiringRegions: z.array(z.string(), "must be a list of region names").default([]),
-    retiringProjects: z.array(z.string(), "must be a list of projects' names").default([]),
     live: boolean.default(true),
     cleanupDryRun: boolean.default(false),
     vulnerabilityScanning: boolean.default(false),
@@ -273,6 +274,7 @@ export function parseStackConfig(
   return {
     config: {
       organization: artifacts.organization,
+      googlePrefix: artifacts.googlePrefix ?? artifacts.organization,
       repository: artifacts.repository,
       repositoryId: artifacts.repositoryId,
       githubOwners: artifacts.githubOwners,
@@ -291,7 +293,6 @@ export function parseStackConfig(
       accessLogs: artifacts.accessLogs,
       dnssec: artifacts.dnssec,
       retiring: new Set(artifacts.retiringRegions),
-      retiringProjects: new Set(artifacts.retiringProjects),
       live: artifacts.live,
       state:
         artifacts.stateBucket !== undefined && artifacts.stateKey !== undefined

@@ -34,15 +34,15 @@ export class Domain extends pulumi.ComponentResource {
   public readonly addresses: Addresses;
   /** Id of the certificate map, `projects/<project>/locations/global/certificateMaps/<name>`. */
   public readonly certificateMap: pulumi.Output<string>;
-  /** The DS record of the zone, to be entered at the registrar by hand; undefined: the zone is signed by others, or not. */
-  public readonly dsRecord: pulumi.Output<string> | undefined;
+  /** The DS record of the zone, to be entered at the registrar by hand; "": the zone is signed by others, or not. */
+  public readonly dsRecord: pulumi.Output<string>;
 
   constructor(name: string, args: DomainArgs, opts?: pulumi.ComponentResourceOptions) {
     super("artifacts:domain:Domain", name, {}, opts);
     this.addresses = { ipv4: this.addAddress(args, "IPV4"), ipv6: this.addAddress(args, "IPV6") };
     this.dsRecord = args.dnssec
       ? new ZoneDnssec(name, { zoneId: args.zoneId, status: "active" }, { parent: this }).ds
-      : undefined;
+      : pulumi.output("");
     const map = new CertificateMap(
       name,
       { project: args.project, name: mapName, description: "Certificates of the redirector's names" },

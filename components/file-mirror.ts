@@ -16,8 +16,10 @@ import { fileBucketName } from "./mirror-names.ts";
 export interface FileMirrorArgs {
   /** Google Cloud project of a mirror there. */
   readonly project: string;
-  /** Begins the bucket's name. */
+  /** Begins the bucket's name in AWS. */
   readonly organization: string;
+  /** Begins the bucket's name in Google Cloud. */
+  readonly googlePrefix: string;
   /** Its cloud decides: Cloud Storage or S3. */
   readonly region: Region;
   /** The only ones who write in Cloud Storage: IAM principals. In S3 only the account's own roles can. */
@@ -47,7 +49,7 @@ export class FileMirror extends pulumi.ComponentResource {
       name,
       {
         project: args.project,
-        name: fileBucketName(args.organization, args.region),
+        name: fileBucketName(args, args.region),
         location: bucketLocation(args.region.name),
         labels: { purpose: "production" },
         uniformBucketLevelAccess: true,
@@ -92,7 +94,7 @@ export class FileMirror extends pulumi.ComponentResource {
       name,
       {
         region,
-        bucket: fileBucketName(args.organization, args.region),
+        bucket: fileBucketName(args, args.region),
         tags: { purpose: "production" },
         forceDestroy: !args.protection,
       },

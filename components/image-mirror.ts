@@ -31,6 +31,7 @@ export class ImageMirror extends pulumi.ComponentResource {
         format: "DOCKER",
         mode: "STANDARD_REPOSITORY",
         labels: { purpose: "production" },
+        // Tags are not immutable here: projects may declare some that move, and a signature's tag is written again when another one is added.
         // No cleanup policies: what is here is what the manifests say.
         vulnerabilityScanningConfig: { enablementConfig: args.scanning ? "INHERITED" : "DISABLED" },
         deletionPolicy: args.protection ? "PREVENT" : "DELETE",

@@ -15,16 +15,22 @@ export function fileMirrorName(region: Pick<Region, "cloud" | "name">): string {
   return `files-${region.cloud}-${region.name}`;
 }
 
+/** What begins the names of buckets, by cloud. */
+export type BucketPrefixes = Pick<StackConfig, "organization" | "googlePrefix">;
+
 /** Name of a region's production bucket; no two regions of the clouds have the same name. */
-export function fileBucketName(organization: string, region: Pick<Region, "name">): string {
-  return `${organization}-artifacts-${region.name}`;
+export function fileBucketName(
+  { organization, googlePrefix }: BucketPrefixes,
+  region: Pick<Region, "cloud" | "name">,
+): string {
+  return `${region.cloud === "gcp" ? googlePrefix : organization}-artifacts-${region.name}`;
 }
 
 /**
  * Where the mirrors of a stack are by these names, for commands that run without the engine: what `Mirrors` has for addresses in the real
  * clouds. Canonical mirrors first.
  */
-export function mirrorAddresses(config: Pick<StackConfig, "project" | "organization" | "gcpRegions" | "awsRegions">): {
+export function mirrorAddresses(config: Pick<StackConfig, "project" | "gcpRegions" | "awsRegions"> & BucketPrefixes): {
   readonly images: readonly ImageMirror[];
   readonly files: readonly FileMirror[];
 } {
@@ -37,7 +43,7 @@ export function mirrorAddresses(config: Pick<StackConfig, "project" | "organizat
     files: [...config.gcpRegions, ...config.awsRegions].map((region) => ({
       name: fileMirrorName(region),
       kind: region.cloud === "gcp" ? "gcs" : "s3",
-      bucket: fileBucketName(config.organization, region),
+      bucket: fileBucketName(config, region),
       region: region.name,
     })),
   };

@@ -10,8 +10,10 @@ import type * as promotion from "./promotion/request.ts";
 
 export interface MirrorsArgs {
   readonly project: string;
-  /** Begins the buckets' names. */
+  /** Begins the buckets' names in AWS. */
   readonly organization: string;
+  /** Begins the buckets' names in Google Cloud. */
+  readonly googlePrefix: string;
   /** The first holds the canonical mirrors. */
   readonly gcpRegions: readonly [Region, ...Region[]];
   readonly awsRegions: readonly Region[];
@@ -93,7 +95,7 @@ export class Mirrors extends pulumi.ComponentResource {
       `${name}-logs`,
       {
         project: args.project,
-        name: `${args.organization}-artifacts-logs`,
+        name: `${args.googlePrefix}-artifacts-logs`,
         location: bucketLocation(args.gcpRegions[0].name),
         labels: { purpose: "logs" },
         uniformBucketLevelAccess: true,

@@ -28,7 +28,7 @@ import type { StorageSettings } from "./promotion/request.ts";
 export interface RedirectorArgs {
   readonly project: string;
   /** Begins the bucket's name. */
-  readonly organization: string;
+  readonly googlePrefix: string;
   /** The name that clients use. */
   readonly host: string;
   /** One more name for the same, if any. */
@@ -168,7 +168,7 @@ export class Redirector extends pulumi.ComponentResource {
       `${name}-source`,
       {
         project: args.project,
-        name: `${args.organization}-redirector`,
+        name: `${args.googlePrefix}-redirector`,
         location: bucketLocation(args.regions[0].name),
         labels: { purpose: "redirector" },
         uniformBucketLevelAccess: true,

@@ -10,7 +10,7 @@ export interface StagingAreaArgs {
   /** Google Cloud project it belongs to. */
   readonly project: string;
   /** Begins the bucket's name. */
-  readonly organization: string;
+  readonly googlePrefix: string;
   /** A multi-region (`us`, `europe`, `asia`) or a region. */
   readonly location: string;
   readonly description: string;
@@ -97,7 +97,7 @@ export class StagingArea extends pulumi.ComponentResource {
       `staging-${name}`,
       {
         project: args.project,
-        name: stagingBucketName(args.organization, name),
+        name: stagingBucketName(args.googlePrefix, name),
         location: bucketLocation(args.location),
         labels: { budget: name, purpose: "staging" },
         uniformBucketLevelAccess: true,

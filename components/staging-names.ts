@@ -2,8 +2,8 @@
  * Name of the bucket that a project stages its files in; bucket names are unique in the whole world and at most 63
  * characters long.
  */
-export function stagingBucketName(organization: string, project: string): string {
-  return `${organization}-staging-${project}`;
+export function stagingBucketName(googlePrefix: string, project: string): string {
+  return `${googlePrefix}-staging-${project}`;
 }
 
 /** Id of the Artifact Registry repository that a project stages its images in. */

@@ -28,6 +28,7 @@ const services = [
   "logging",
   "monitoring",
   "run",
+  "serviceusage",
   "storage",
   "sts",
 ];
@@ -95,10 +96,11 @@ await runCommand(usage, async (args) => {
 #   artifacts:projectNumber: ${create ? `"${number}"` : number}
 #   artifacts:stateBucket: ${bucket}
 #   artifacts:stateKey: ${key}
+# and artifacts:repositoryId, artifacts:githubOwners (the file says how to find them out)
 # Then, as an owner of the project (of the AWS account too, and with CLOUDFLARE_API_TOKEN set):
 pulumi login gs://${bucket}
 pulumi stack init ${stack} --secrets-provider gcpkms://${key}
-npm run build && pulumi up --stack ${stack}
+npm ci && npm run ranges && npm run build && pulumi up --stack ${stack}
 `);
   return 0;
 });

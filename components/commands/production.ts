@@ -99,7 +99,7 @@ export function placesByName(config: StackConfig): Places {
       repository: staging.images
         ? `${config.stagingLocation}-docker.pkg.dev/${config.project}/${stagingRepositoryId(name)}`
         : "",
-      bucket: staging.files ? stagingBucketName(config.organization, name) : "",
+      bucket: staging.files ? stagingBucketName(config.googlePrefix, name) : "",
     }),
   };
 }

@@ -46,7 +46,7 @@ export async function stagingOf(
   return {
     registryUri:
       registryUri ?? `${config.stagingLocation}-docker.pkg.dev/${config.project}/${stagingRepositoryId(project)}`,
-    bucket: bucket ?? stagingBucketName(config.organization, project),
+    bucket: bucket ?? stagingBucketName(config.googlePrefix, project),
     gcsEndpoint: gcsEndpoint ?? config.storage.gcsEndpoint,
   };
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
 import { before, test } from "node:test";
 import { type AdoptionContext, adoption, importIds, settable } from "../../components/adoption.ts";
 import { absentIn, knownTo, readAdoptionList, resourceKey } from "../../components/adoption-list.ts";
@@ -81,6 +82,42 @@ test("ids have the forms of the types' documentation", async () => {
     "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com",
   );
 });
+
+test("ids of Google Cloud have one of the forms that the provider's own documentation imports", async () => {
+  const undocumented: string[] = [];
+  const checked = new Set<string>();
+  for (const { type, inputs } of resources) {
+    if (checked.has(type) || !type.startsWith("gcp:") || importIds[type] === undefined) continue;
+    checked.add(type);
+    const forms = await documentedForms(type);
+    const id = await importIds[type](inputs, context);
+    if (forms.length === 0) undocumented.push(type);
+    else assert.ok(id && forms.some((form) => form.test(id)), `${type}: ${id} has none of the forms ${forms}`);
+  }
+  assert.ok(checked.size > 20);
+  // Their documentation in the SDK has no word on it; Terraform's has `projects/{project}/roles/{role}`, the account's full name, the bucket's.
+  assert.deepEqual(undocumented.sort(), [
+    "gcp:projects/iAMCustomRole:IAMCustomRole",
+    "gcp:serviceaccount/account:Account",
+    "gcp:storage/bucket:Bucket",
+  ]);
+});
+
+/** The forms of `pulumi import <type> default <form>` in the documentation of the type, `{{name}}` for whatever belongs there. */
+async function documentedForms(type: string): Promise<RegExp[]> {
+  const [, place = ""] = type.split(":");
+  const [module = "", name = ""] = place.split("/");
+  const folder = new URL(`../../node_modules/@pulumi/gcp/${module}/`, import.meta.url);
+  const file = (await readdir(folder)).find((one) => one.toLowerCase() === `${name.toLowerCase()}.d.ts`);
+  assert.ok(file, `${type} has no documentation`);
+  const text = await readFile(new URL(file, folder), "utf8");
+  return [...text.matchAll(/\$ pulumi import (\S+) default (\S+)$/gm)].map(([, documented, form = ""]) => {
+    assert.equal(documented, type);
+    // A name of Cloud Monitoring is a path of its own.
+    const any = /monitoring/.test(type) ? ".+" : "[^/]+";
+    return new RegExp(`^${form.replaceAll(/\{\{\w+\}\}/g, any)}$`);
+  });
+}
 
 test("what the state knows is read from its export", () => {
   const urn = (types: string, name: string) => ({ urn: `urn:pulumi:prod::artifacts::${types}::${name}` });

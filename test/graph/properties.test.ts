@@ -589,21 +589,6 @@ describe("without protection", () => {
   });
 });
 
-describe("a retiring project", () => {
-  test("loses its protection, the others and the mirrors keep theirs", async () => {
-    const retiring = await declare({ ...everything, "artifacts:retiringProjects": ["full"] }, manifests);
-    const promoted = retiring.filter(({ type }) => type.startsWith("promotion:"));
-    assert.ok(promoted.length > 0 && promoted.every(({ protect }) => !protect));
-    for (const { name, type, inputs: given } of retiring.filter(({ type }) => type === "gcp:storage/bucket:Bucket")) {
-      if (name.startsWith("staging-")) assert.equal(given["forceDestroy"], name === "staging-full", `${type} ${name}`);
-      if (name.startsWith("files-")) assert.equal(given["forceDestroy"], false, `${type} ${name}`);
-    }
-    await assert.rejects(declare({ ...everything, "artifacts:retiringProjects": ["ful"] }, manifests), {
-      message: /there is no project "ful"/,
-    });
-  });
-});
-
 describe("a host that is not live yet", () => {
   test("has everything but the records that send clients to it", async () => {
     const names = (list: readonly Declared[]) => list.map(({ type, name }) => `${type} ${name}`);

@@ -149,13 +149,14 @@ export class Drill {
   /**
    * Puts artifacts where the projects' CI pushes them; the staging areas need not be there yet: the program then finds them filled.
    * @param project of Google Cloud.
+   * @param prefix of the names of the buckets in it.
    */
-  async stage(artifacts: DemoArtifacts, project = "rehearsal-artifacts"): Promise<void> {
+  async stage(artifacts: DemoArtifacts, project = "rehearsal-artifacts", prefix = "rehearsal"): Promise<void> {
     const host = `127.0.0.1:${await this.cloud.registry("us")}`;
     const targets = artifacts.projects.map(({ name }) => ({
       project: name,
       registryUri: `${host}/${project}/staging-${name}`,
-      bucket: `rehearsal-staging-${name}`,
+      bucket: `${prefix}-staging-${name}`,
     }));
     const { gcsEndpoint } = this.rehearsal;
     await pushStaging(artifacts, { targets, gcsEndpoint, createBucketsIn: project }, () => {});

@@ -70,7 +70,8 @@ describe("recovery of places", { timeout: 15 * 60_000 }, () => {
     await drill.lose(({ type }) => type.startsWith("gcp:"));
     await rm(join(drill.place.folder, "state/.pulumi"), { recursive: true });
     const project = "rehearsal-artifacts-2";
-    await configure({ "gcp:project": project });
+    const prefix = "rehearsal-2"; // the lost project holds the names of its buckets for a while
+    await configure({ "gcp:project": project, "artifacts:googlePrefix": prefix });
     await drill.run("pulumi stack init local --no-select");
 
     const adopted = await drill.refused("npm run adopt"); // the images are nowhere any more
@@ -83,7 +84,7 @@ describe("recovery of places", { timeout: 15 * 60_000 }, () => {
     }
     await assertFiles(drill, wanted);
 
-    await drill.stage(artifacts, project);
+    await drill.stage(artifacts, project, prefix);
     await drill.run("pulumi up");
     await assertProduction(drill, wanted);
     await assertServed(drill, wanted);
