@@ -563,6 +563,50 @@ const mutations: readonly (readonly [keyof typeof properties & string, string, C
     "nobody sees latency's budget burn",
     without(/:AlertPolicy monitoring-latency-fast$/),
   ],
+  [
+    "clients come by IPv4 and IPv6, encrypted, and straight to the load balancer",
+    "no HTTP/3",
+    set(/:TargetHttpsProxy /, { quicOverride: "NONE" }),
+  ],
+  [
+    "a redirector starts only when it answers, and a region that fails is left out for a while",
+    "clients are sent to a redirector that does not answer yet",
+    inputs(/:Service redirector-us-central1$/, (old) => {
+      const template = old["template"] as { containers: Record<string, unknown>[] };
+      const [{ startupProbe: _, ...container } = {}] = template.containers;
+      return { ...old, template: { ...template, containers: [container] } };
+    }),
+  ],
+  [
+    "a redirector starts only when it answers, and a region that fails is left out for a while",
+    "an idle region's readiness is probed, so it never idles",
+    set(/:Service redirector-us-central1$/, { scaling: { minInstanceCount: 0 } }),
+  ],
+  [
+    "a redirector starts only when it answers, and a region that fails is left out for a while",
+    "no outlier detection",
+    inputs(/:BackendService /, ({ outlierDetection: _, ...old }) => old),
+  ],
+  [
+    "a redirector starts only when it answers, and a region that fails is left out for a while",
+    "no log",
+    set(/:BackendService /, { logConfig: { enable: false } }),
+  ],
+  [
+    "the builds of earlier revisions stay, for a rollback",
+    "builds are replaced",
+    set(/storage.*:Bucket redirector-source$/, { versioning: { enabled: false } }),
+  ],
+  [
+    "certificates are proved by the DNS, and the names point here when everything answers",
+    "a certificate that is issued after the switch",
+    set(/:Certificate domain-certificate$/, { managed: { domains: ["artifacts.example.org"] } }),
+  ],
+  [
+    "certificates are proved by the DNS, and the names point here when everything answers",
+    "the switch does not wait",
+    (resource) => (resource.name === "records" ? { ...resource, after: [] } : resource),
+  ],
 ];
 
 describe("each property is lost by such a change", () => {

@@ -553,7 +553,9 @@ export const properties: Readonly<Record<string, Property>> = {
       if (!/^TLS_1_[23]$/.test(String(inputs["minTlsVersion"]))) violations.push(`${inputs["minTlsVersion"]}`);
     }
     for (const proxy of of(/:TargetHttpsProxy$/)) {
-      if (!proxy.inputs["sslPolicy"] || !proxy.inputs["certificateMap"]) violations.push(shown(proxy));
+      const { sslPolicy, certificateMap, quicOverride, tlsEarlyData } = proxy.inputs;
+      if (!sslPolicy || !certificateMap || quicOverride !== "ENABLE" || tlsEarlyData !== "DISABLED")
+        violations.push(shown(proxy));
     }
     for (const proxy of of(/:TargetHttpProxy$/)) {
       const map = of(/:URLMap$/).find(({ name }) => `${name}-id` === proxy.inputs["urlMap"]);
@@ -570,6 +572,49 @@ export const properties: Readonly<Record<string, Property>> = {
     }
     return violations;
   },
+
+  "a redirector starts only when it answers, and a region that fails is left out for a while": (resources) => {
+    const violations = resources
+      .filter(({ type }) => /cloudrunv2.*:Service$/.test(type))
+      .filter(({ inputs }) => {
+        const { containers } = inputs["template"] as {
+          containers: { startupProbe?: object; readinessProbe?: object }[];
+        };
+        const { minInstanceCount } = inputs["scaling"] as { minInstanceCount: number };
+        // A region can only be found unhealthy where something runs.
+        return !containers[0]?.startupProbe || (containers[0].readinessProbe !== undefined) !== minInstanceCount > 0;
+      })
+      .map(shown);
+    for (const backend of resources.filter(({ type }) => type.endsWith(":BackendService"))) {
+      const { outlierDetection, logConfig, loadBalancingScheme } = backend.inputs as {
+        outlierDetection?: { maxEjectionPercent?: number; consecutiveErrors?: number };
+        logConfig?: { enable?: boolean; sampleRate?: number };
+        loadBalancingScheme?: string;
+      };
+      if (!outlierDetection?.consecutiveErrors || !((outlierDetection.maxEjectionPercent ?? 100) <= 50))
+        violations.push(`${shown(backend)} sends clients to regions that fail, or leaves out too many`);
+      if (logConfig?.enable !== true || !((logConfig.sampleRate ?? 0) > 0))
+        violations.push(`${shown(backend)} has no log`);
+      if (loadBalancingScheme !== "EXTERNAL_MANAGED") violations.push(`${shown(backend)} is ${loadBalancingScheme}`);
+    }
+    return violations;
+  },
+
+  "the builds of earlier revisions stay, for a rollback": (resources) =>
+    resources
+      .filter(({ type, name }) => type === "gcp:storage/bucket:Bucket" && name === "redirector-source")
+      .filter(({ inputs }) => (inputs["versioning"] as { enabled?: boolean } | undefined)?.enabled !== true)
+      .map(shown),
+
+  "certificates are proved by the DNS, and the names point here when everything answers": (resources) => [
+    ...resources
+      .filter(({ type }) => type.endsWith(":Certificate"))
+      .filter(({ inputs }) => !(inputs["managed"] as { dnsAuthorizations?: unknown[] }).dnsAuthorizations?.length)
+      .map(shown),
+    ...resources
+      .filter(({ type, after }) => type.endsWith(":DomainRecords") && !after.includes("redirector"))
+      .map(shown),
+  ],
 
   "somebody is told: every alert has a channel, checks come from several continents": (resources) => {
     const alerts = resources.filter(({ type }) => type.endsWith(":AlertPolicy"));

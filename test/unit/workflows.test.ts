@@ -142,6 +142,7 @@ test("one deploy at a time, never stopped, from the main branch and behind the e
   const run = deploy.jobs["deploy"]?.steps.find(({ run: script }) => script?.includes("pulumi up"))?.run;
   assert.match(run ?? "", /--continue-on-error/);
   assert.doesNotMatch(JSON.stringify(deploy), /SKIP_CHECKPOINTS/);
+  assert.match(JSON.stringify(deploy), /"PULUMI_DIY_BACKEND_GZIP":"true"/);
 });
 
 test("nothing that is printed is a command to the runner", () => {
