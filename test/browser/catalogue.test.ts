@@ -233,6 +233,10 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     const box = page.getByRole("searchbox", { name: "Filter versions by tag or digest" });
     await box.fill(wanted.digest.slice(7, 30));
     assert.equal(await page.locator(".versions details").count(), 1);
+    const ofPlatform = versions().find(({ platforms }) => platforms.length > 1) ?? assert.fail("all have one platform");
+    await box.fill(ofPlatform.platforms[1]!.digest);
+    assert.equal(await page.locator(".versions details").count(), 1);
+    assert.match((await page.locator("summary .name").textContent()) ?? "", new RegExp(ofPlatform.tags[0]!));
     await box.fill("nothing has this");
     await page.getByText("No version has that").waitFor();
     await box.fill("");

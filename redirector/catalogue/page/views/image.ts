@@ -102,11 +102,17 @@ function filterBox(
       .toLowerCase()
       .split(/\s+/)
       .filter((word) => word !== "");
-    const fits = ({ digest, tags }: ImageVersion): boolean =>
-      words.every((word) => digest.includes(word) || tags.some((tag) => tag.toLowerCase().includes(word)));
+    // A client may have told the digest of its own platform.
+    const fits = ({ digest, tags, platforms }: ImageVersion): boolean =>
+      words.every(
+        (word) =>
+          digest.includes(word) ||
+          tags.some((tag) => tag.toLowerCase().includes(word)) ||
+          platforms.some((platform) => platform.digest.includes(word)),
+      );
     const shown = versions.filter(fits);
     show(shown);
-    if (shown.length === 0) body.replaceChildren(nothing("No version has that in a tag or its digest."));
+    if (shown.length === 0) body.replaceChildren(nothing("No version has that in a tag or a digest."));
   });
   return element(
     "div",
