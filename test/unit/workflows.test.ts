@@ -152,7 +152,7 @@ test("nothing that is printed is a command to the runner", () => {
       const after = run.slice(printed.index);
       assert.match(
         before,
-        /^mark=\$\(uuidgen\).*\necho "::stop-commands::\$mark"$(?!.*::\$mark::)/ms,
+        /^mark=\$\(od .*\/dev\/urandom .*\).*\necho "::stop-commands::\$mark"$(?!.*::\$mark::)/ms,
         `${name}: ${printed[0]}`,
       );
       assert.match(after, /^echo "::\$mark::"$/m, `${name}: ${printed[0]}`);
