@@ -15,6 +15,7 @@ import { Stack } from "../../local/tools/stack.ts";
 import { findChromium } from "../browser/chromium.ts";
 import { peerPath } from "../tools/tools.ts";
 import { visitCatalogue } from "./catalogue.ts";
+import { readCatalogue } from "./catalogue-documents.ts";
 import { Place, type Run } from "./rehearsal.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -36,6 +37,10 @@ describe("npm start", { timeout: 15 * 60_000 }, () => {
     await rehearsal.ended;
     await place.remove();
   });
+
+  /** Where the summary says that the catalogue is. */
+  const catalogue = (): string =>
+    /^catalogue: +(http:\/\/\S+)\/ /m.exec(rehearsal.output)?.[1] ?? assert.fail(rehearsal.output);
 
   /** The stack of the running rehearsal, on manifests of the test's choice. */
   const stackOn = async (manifests: string): Promise<Stack> => {
@@ -92,10 +97,12 @@ describe("npm start", { timeout: 15 * 60_000 }, () => {
     assert.match(rehearsal.output, /sha256 as in the manifest {2}redirector -> GCS/);
   });
 
-  it("lists in the catalogue what was promoted, and only that", { skip: findChromium() === undefined }, async () => {
-    const base = /^catalogue: +(http:\/\/\S+)\/ /m.exec(rehearsal.output)?.[1];
-    assert.ok(base, rehearsal.output);
-    await visitCatalogue(findChromium()!, base, await makeArtifacts());
+  it("lists in the catalogue what was promoted, and only that, as its schemas say", async () => {
+    await readCatalogue(catalogue(), await makeArtifacts());
+  });
+
+  it("shows that in a browser, from both clouds", { skip: findChromium() === undefined }, async () => {
+    await visitCatalogue(findChromium()!, catalogue(), await makeArtifacts());
   });
 
   it("prints no warning of the engine", () => {

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import type { DemoArtifacts } from "../../local/seed/artifacts.ts";
+
+const schemas = join(import.meta.dirname, "../../components/catalogue/schema");
+
+/**
+ * Reads the catalogue of a running rehearsal as another program would: nothing but its addresses and the committed schemas. Throws what is not
+ * as they say, or not what the demo projects have promoted.
+ */
+export async function readCatalogue(base: string, { projects }: DemoArtifacts): Promise<void> {
+  const ajv = new Ajv2020({ allErrors: true, formats: { "date-time": true } });
+  const get = async (path: string): Promise<Response> => {
+    const response = await fetch(`${base}/${path}`);
+    assert.equal(response.status, 200, path);
+    return response;
+  };
+  const document = async <T>(path: string, format: string): Promise<T> => {
+    const value: unknown = await (await get(path)).json();
+    const validate = ajv.compile(JSON.parse(await readFile(join(schemas, `${format}.schema.json`), "utf8")) as object);
+    assert.ok(validate(value), `${path} is no ${format}: ${ajv.errorsText(validate.errors)}`);
+    return value as T;
+  };
+
+  const index = await document<{ projects: { name: string; document: string }[] }>("catalog/index.json", "index");
+  assert.deepEqual(
+    index.projects.map(({ name }) => name),
+    projects.map(({ name }) => name).sort(),
+  );
+  const found: string[] = [];
+  for (const project of index.projects) {
+    const { images, releases } = await document<Project>(project.document, "project");
+    for (const { details } of images) {
+      const { repository, versions } = await document<Image>(details, "image");
+      for (const { digest, tags } of versions) found.push(...tags.map((tag) => `${repository}:${tag} ${digest}`));
+    }
+    for (const { details } of releases) {
+      const { files } = await document<Release>(details, "release");
+      for (const { path, sha256 } of files) found.push(`${path} ${sha256}`);
+    }
+  }
+  const promoted = projects.flatMap(({ name, images, files }) => [
+    ...images.flatMap((image) =>
+      image.releases
+        .filter((release) => release.promoted)
+        .flatMap(({ digest, tags }) => tags.map((tag) => `${name}/${image.name}:${tag} ${digest}`)),
+    ),
+    ...files.filter((file) => file.promoted).map(({ path, sha256 }) => `binaries/${name}/${path} ${sha256}`),
+  ]);
+  assert.deepEqual(found.sort(), promoted.sort());
+
+  const packed = Buffer.from(await (await get("catalog/all.tsv.gz")).arrayBuffer());
+  const lines = gunzipSync(packed).toString().trimEnd().split("\n");
+  const listed = lines.flatMap((line) => {
+    const [kind, , name, digest, ...tags] = line.split("\t");
+    return kind === "file"
+      ? [`${name} ${digest!.slice("sha256:".length)}`]
+      : tags.map((tag) => `${name}:${tag} ${digest}`);
+  });
+  assert.deepEqual(listed.sort(), promoted.sort());
+}
+
+interface Project {
+  readonly images: { readonly details: string }[];
+  readonly releases: { readonly details: string }[];
+}
+
+interface Image {
+  readonly repository: string;
+  readonly versions: { readonly digest: string; readonly tags: string[] }[];
+}
+
+interface Release {
+  readonly files: { readonly path: string; readonly sha256: string }[];
+}
