@@ -27,10 +27,11 @@ export interface ServerSettings {
   readonly fault: (error: unknown) => void;
   /** Told of each thing that was no request of HTTP/1.1, and what it was answered with. */
   readonly malformed: (status: number) => void;
+  /** Beyond it each new connection takes the place of one that is idle, or is refused. */
+  readonly mostConnections?: number;
 }
 
 const longestHead = 16 * 1024;
-const mostConnections = 10_000;
 const headSeconds = 10;
 /** Longer than the 600 s that Google's load balancers keep a connection, so that it is they who close. */
 const idleSeconds = 620;
@@ -41,13 +42,14 @@ const sweepMs = 1000;
 const disconnects: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "ETIMEDOUT", "ECONNABORTED"]);
 
 /** Starts to listen. Throws if it cannot, e.g. because the port is taken. */
-export function serve({ hostname, port, handle, fault, malformed }: ServerSettings): Server {
+export function serve(settings: ServerSettings): Server {
+  const { hostname, port, handle, fault, malformed, mostConnections = 10_000 } = settings;
   const open = new Set<Socket>();
   let draining = false;
   const shared: Shared = { now: Date.now(), unsent: 0 };
   let date = new Date(shared.now).toUTCString();
 
-  const settings: ConnectionSettings = {
+  const connectionSettings: ConnectionSettings = {
     handle,
     fault,
     malformed,
@@ -63,8 +65,8 @@ export function serve({ hostname, port, handle, fault, malformed }: ServerSettin
     allowHalfOpen: true,
     socket: {
       open(socket) {
-        socket.data = new Held(socket, settings, shared);
-        if (open.size >= mostConnections) socket.terminate();
+        socket.data = new Held(socket, connectionSettings, shared);
+        if (open.size >= mostConnections && !makeRoom()) socket.terminate();
         else open.add(socket);
       },
       data(socket, bytes) {
@@ -87,6 +89,17 @@ export function serve({ hostname, port, handle, fault, malformed }: ServerSettin
       },
     },
   });
+
+  /** Ends an old connection on which nothing happens. False if there is none. */
+  function makeRoom(): boolean {
+    for (const socket of open) {
+      if (!socket.data.idle || shared.now - socket.data.active < sweepMs) continue;
+      open.delete(socket);
+      socket.terminate();
+      return true;
+    }
+    return false;
+  }
 
   const sweeper = setInterval(() => {
     shared.now = Date.now();
@@ -136,6 +149,11 @@ class Held implements Wire {
     this.connection = new Connection(settings, this, socket.remoteAddress);
   }
 
+  /** Whether it waits for a request. */
+  get idle(): boolean {
+    return this.#ending === "no" && !this.connection.busy && !this.connection.reading;
+  }
+
   /** How many seconds it may go on without anything happening. */
   patience(draining: boolean): number {
     if (this.#ending !== "no" && this.#unsent === undefined) return lingerSeconds;
@@ -145,7 +163,7 @@ class Held implements Wire {
 
   /** Ends it as nothing happens: in order if it is only idle, by force if the other end is at fault. */
   giveUp(): void {
-    if (this.#ending === "no" && !this.connection.busy && !this.connection.reading) {
+    if (this.idle) {
       this.active = this.#shared.now;
       this.end(false);
     } else {

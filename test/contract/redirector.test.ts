@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { createServer, METHODS, type Server } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import fc from "fast-check";
@@ -311,6 +312,75 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     for await (const chunk of socket) text += String(chunk);
     assert.equal(readAnswer(text).status, 200);
   });
+});
+
+test("SIGTERM: what is under way is answered and the last, idle connections end in order, nobody new is let in", async (t) => {
+  const slow = await listening(
+    createServer((_, response) => {
+      setTimeout(() => response.end(), 600);
+    }),
+  );
+  t.after(() => closed(slow));
+  const redirector = await startRedirector({
+    config: {
+      ...caseConfig((name) => `http://127.0.0.1:${portOf(slow)}/${name}`),
+      existence: { timeoutSeconds: 5 },
+      log: { sample: 1 },
+    },
+  });
+  t.after(() => redirector.process.kill("SIGKILL"));
+  const open = (): { socket: Socket; text: () => string; ended: Promise<boolean> } => {
+    const socket = connect(redirector.port, "127.0.0.1");
+    let text = "";
+    socket.on("data", (chunk) => (text += chunk.toString("latin1")));
+    const ended = new Promise<boolean>((resolve) => {
+      socket.once("end", () => resolve(true)).once("error", () => resolve(false));
+    });
+    return { socket, text: () => text, ended };
+  };
+  const head = "HTTP/1.1\r\nHost: x\r\n\r\n";
+  const [unused, used, busy] = [open(), open(), open()];
+  used.socket.write(`GET /readyz ${head}`);
+  while (!used.text().includes("ready\n")) await new Promise((resolve) => setTimeout(resolve, 5));
+  busy.socket.write(`GET /v2/a/manifests/1 ${head}`);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+
+  const started = performance.now();
+  const code = redirector.stop();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await assert.rejects(exchange(redirector.port, `GET /healthz ${head}`), /ECONNREFUSED/);
+  used.socket.write(`GET /readyz ${head}`);
+  assert.deepEqual(await Promise.all([unused.ended, used.ended, busy.ended]), [true, true, true]);
+  assert.match(busy.text(), /^HTTP\/1.1 307 .*\r\nConnection: close\r\n/s);
+  assert.match(used.text(), /ready\nHTTP\/1.1 503 .*\r\nConnection: close\r\n.*not ready: shutting down\n$/s);
+  assert.equal(unused.text(), "");
+  assert.equal(await code, 0);
+  assert.ok(performance.now() - started < 8000);
+  assert.match(redirector.output(), /"status":307,.*"message":"ended"/s, "the log is whole");
+});
+
+test("a server that is full: who is new takes the place of who is idle", async () => {
+  const script = `
+    const { serve } = await import(${JSON.stringify(path.join(import.meta.dirname, "../../redirector/http1/bun-server.ts"))});
+    const handle = () => ({ status: 200, headers: [], body: "hello" });
+    const nothing = () => undefined;
+    const server = serve({ hostname: "127.0.0.1", port: 0, handle, fault: nothing, malformed: nothing, mostConnections: 3 });
+    console.log(server.port);`;
+  const child = spawn(path.join(import.meta.dirname, "../../node_modules/.bin/bun"), ["-e", script]);
+  try {
+    const port = Number(String((await once(child.stdout, "data"))[0]));
+    const idle = Array.from({ length: 3 }, () => connect(port, "127.0.0.1"));
+    await Promise.all(idle.map((socket) => once(socket, "connect")));
+    let gone = 0;
+    for (const socket of idle) socket.on("error", () => undefined).on("close", () => gone++);
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    const answer = await exchange(port, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assert.equal(readAnswer(answer).body, "hello");
+    assert.equal(gone, 1);
+    for (const socket of idle) socket.destroy();
+  } finally {
+    child.kill("SIGKILL");
+  }
 });
 
 test("a wrong configuration: every error, and exit code 78", async () => {
