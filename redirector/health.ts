@@ -40,7 +40,8 @@ export interface ProberOptions {
  * Probes each mirror now and then, and writes what it finds to `mirror.healthy`: `unhealthyAfter` failures in a row make it
  * unhealthy, `healthyAfter` successes healthy. As soon as one answer differs from what a mirror is taken to be, it is asked again
  * after `recheckSeconds` instead of `intervalSeconds`. So a dead mirror is left within
- * `1.2 * intervalSeconds + unhealthyAfter * timeoutSeconds + 1.2 * (unhealthyAfter - 1) * recheckSeconds`.
+ * `1.2 * intervalSeconds + unhealthyAfter * timeoutSeconds + 1.2 * (unhealthyAfter - 1) * recheckSeconds`, as long as fewer
+ * than `concurrency` mirrors hang at the same time.
  */
 export function startProber(mirrors: readonly Mirror[], settings: Settings, options: ProberOptions): Prober {
   const { probe, turned, random = Math.random } = options;

@@ -58,6 +58,13 @@ test("nothing is asked of a mirror for what is refused, and a mirror only for wh
   }
 });
 
+test("a mirror that is taken to be down is not asked either, as the client need not wait for it", async () => {
+  const app = appWith(caseRanges().ranges, ({ asked }) => assert.fail(asked));
+  for (const mirror of app.mirrors.images) mirror.healthy = false;
+  const { location } = await ask(app, { method: "GET", target: "/v2/a/manifests/1", headers: [] });
+  assert.equal(new URL(location ?? "").host, "images-us-central1.example");
+});
+
 test("where a client goes, by what its mirror says and which mirrors are healthy", async () => {
   const rows: [unhealthy: string[], held: Held, expected: string][] = [
     [[], "present", "europe-north1"],
