@@ -61,7 +61,14 @@ async function main(): Promise<void> {
 
   const nginx = await startNginx();
   const ours = await startOurs("ours", executable, { sample: 0 }, nginx.port);
-  contenders.push(ours, nginx, await startOurs("ours, every request logged", executable, { sample: 1 }, nginx.port));
+  const logged = await startOurs("ours, every request logged", executable, { sample: 1 }, nginx.port);
+  // What the catalogue's page costs those who never see it: the same build without its files.
+  const pageless = path.join(folder, "pageless");
+  await mkdir(pageless);
+  const bare = await unpack(await readFile(built.archive), pageless);
+  await rm(path.join(pageless, "catalogue"), { recursive: true });
+  const withoutPage = await startOurs("ours, without the page", bare, { sample: 0 }, nginx.port);
+  contenders.push(ours, nginx, logged, withoutPage);
   const archeio = process.env["ARCHEIO"];
   if (archeio === undefined) console.log("NOTE: no archeio: set ARCHEIO to the path of its binary to compare with it");
   else contenders.push(await startArcheio(archeio));
@@ -84,6 +91,7 @@ async function main(): Promise<void> {
   const rival = contenders.find(({ name }) => name === "archeio");
   if (rival) figure("redirector.per-cpu.vs-archeio", ratio(ours, rival, "perCpuSecond"), "x");
   figure("redirector.per-cpu.vs-nginx", ratio(ours, nginx, "perCpuSecond"), "x");
+  figure("redirector.per-cpu.vs-without-page", ratio(ours, withoutPage, "perCpuSecond"), "x");
   figure("redirector.p99.vs-nginx", ratio(ours, nginx, "p99Ms"), "x");
   figure("redirector.rss.mib", Math.max(...ours.samples.map(({ rssMib }) => rssMib)), "MiB");
   figure("redirector.coldstart.ms", await coldStart(executable, nginx.port), "ms");
