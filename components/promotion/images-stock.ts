@@ -5,7 +5,7 @@ import { readTree } from "./image-tree.ts";
 import type { Means } from "./images-run.ts";
 import { referencesPrefix } from "./layer-references.ts";
 import { layersPrefix } from "./layer-target.ts";
-import { type Digest, isDigest } from "./oci/digest.ts";
+import type { Digest } from "./oci/digest.ts";
 import { causeOf } from "./oci/errors.ts";
 import { headManifest } from "./oci/manifests.ts";
 import type { Remote } from "./oci/remote.ts";
@@ -243,20 +243,17 @@ async function readLayers(
 ): Promise<Belief> {
   const bucket = means.bucket(request.storage, bucketName, region);
   const keys = (prefix: string) =>
-    means.keys(bucket, prefix, signal).catch((error: unknown): string[] => {
+    means.keys(bucket, prefix, signal).catch((error: unknown): readonly string[] => {
       if (error instanceof BucketAbsent) return []; // a lost region's bucket; the next run fills the new one
       throw error;
     });
   const [layerKeys, noteKeys] = await Promise.all([keys(layersPrefix), keys(referencesPrefix)]);
-  const layers = new Set(layerKeys.map((key) => key.slice(layersPrefix.length)));
+  const layers = once(layersOf, layerKeys);
   const notes = new Map<string, string[]>();
-  for (const key of noteKeys) {
-    const [layer, project, ...rest] = key.slice(referencesPrefix.length).split("/");
-    if (project !== request.project || !isDigest(`sha256:${rest.at(-1)}`)) continue;
-    const use = `${rest.slice(0, -1).join("/")}@sha256:${rest.at(-1)}`;
+  for (const { layer, use } of once(notesByProject, noteKeys).get(request.project) ?? []) {
     const needed = notes.get(use) ?? [];
     notes.set(use, needed);
-    needed.push(`sha256:${layer}`);
+    needed.push(layer);
   }
   const held: ImagesBuilder = new Map();
   const parts: ImagesBuilder = new Map();
@@ -267,6 +264,34 @@ async function readLayers(
   }
   return { held, parts };
 }
+
+/** What is made of a listing, made once for all projects that share it. */
+const made = new WeakMap<readonly string[], unknown>();
+
+function once<Made>(make: (keys: readonly string[]) => Made, keys: readonly string[]): Made {
+  const known = (made.get(keys) as Made | undefined) ?? make(keys);
+  made.set(keys, known);
+  return known;
+}
+
+function layersOf(keys: readonly string[]): ReadonlySet<string> {
+  return new Set(keys.map((key) => key.slice(layersPrefix.length)));
+}
+
+/** Of each project, which layers its images need (`use`: `image@digest`). What is no note is left out. */
+function notesByProject(keys: readonly string[]): ReadonlyMap<string, { layer: Digest; use: string }[]> {
+  const notes = new Map<string, { layer: Digest; use: string }[]>();
+  for (const key of keys) {
+    const [, layer, project, image, hex] = notePattern.exec(key.slice(referencesPrefix.length)) ?? [];
+    if (project === undefined) continue;
+    const its = notes.get(project) ?? [];
+    notes.set(project, its);
+    its.push({ layer: `sha256:${layer}`, use: `${image}@sha256:${hex}` });
+  }
+  return notes;
+}
+
+const notePattern = /^([0-9a-f]{64})\/([^/]+)\/(.+)\/([0-9a-f]{64})$/;
 
 /** The wanted lines as they look when what differs in any mirror is shown. */
 function visible(wanted: Images, incomplete: Stock["incomplete"]): string {

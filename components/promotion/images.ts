@@ -22,8 +22,13 @@ export interface ImagePromotion {
   close(): Promise<void>;
 }
 
-/** How it behaves; all are for tests, but for `credentials`. */
+/** How it behaves; all are for tests, but for `credentials` and `listingLife`. */
 export interface ImagePromotionOptions extends TransportOptions {
+  /**
+   * ms for which a bucket's listing is believed, while nothing here writes: projects of which stock is taken one after the other
+   * then share it. 0: only those at the same time do.
+   */
+  readonly listingLife?: number;
   /** ms that one mirror may keep the others waiting for a large blob, in sum, before it has to go on alone. */
   readonly patience?: number;
 }
@@ -59,10 +64,10 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
       const name = `${bucket.url}/${prefix}`;
       const known = listings.get(name);
       if (known) return known;
-      const listing = Array.fromAsync(bucket.list(prefix, signal), ({ key }) => key).finally(() =>
-        listings.delete(name),
-      );
+      const listing = Array.fromAsync(bucket.list(prefix, signal), ({ key }) => key);
       listings.set(name, listing);
+      const forget = () => listings.get(name) === listing && listings.delete(name);
+      listing.then(() => setTimeout(forget, options.listingLife ?? 0).unref(), forget);
       return listing;
     },
   };
@@ -70,7 +75,10 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
     const plan = planImages(request, previous);
     if (plan.errors.length > 0) throw new Error(plan.errors.join("\n"));
     const run = new ImagesRun(request, plan, means, context);
-    if (!isEmptyPlan(plan)) await untilAborted(context.signal, () => carryOut(run, means));
+    if (isEmptyPlan(plan)) return run.outcome();
+    listings.clear();
+    await untilAborted(context.signal, () => carryOut(run, means));
+    listings.clear();
     return run.outcome();
   };
   return {
@@ -112,7 +120,7 @@ async function untilAborted(signal: AbortSignal, work: () => Promise<void>): Pro
 let shared: ImagePromotion | undefined;
 
 function sharedPromotion(): ImagePromotion {
-  shared ??= imagePromotion();
+  shared ??= imagePromotion({ listingLife: 60_000 });
   return shared;
 }
 
