@@ -7,6 +7,8 @@ import type { Remote } from "./remote.ts";
 export interface ManifestHead {
   readonly digest: Digest;
   readonly mediaType: string;
+  /** Where the registry gives one: names this state of the tag in a conditional request (RFC 9110, 8.8.3). */
+  readonly etag?: string;
 }
 
 const accept = { accept: acceptedManifests };
@@ -36,8 +38,10 @@ export async function headManifest(at: Remote, reference: string): Promise<Manif
   if (answer.status === 404) return undefined;
   const mediaType = answer.headers["content-type"] ?? "";
   const digest = answer.headers["docker-content-digest"];
-  if (typeof digest === "string" && isDigest(digest)) return { digest, mediaType };
-  if (isDigest(reference)) return { digest: reference, mediaType };
+  const { etag } = answer.headers;
+  const tagged = etag === undefined ? {} : { etag };
+  if (typeof digest === "string" && isDigest(digest)) return { digest, mediaType, ...tagged };
+  if (isDigest(reference)) return { digest: reference, mediaType, ...tagged };
   // The header is a SHOULD only (distribution spec, "Pulling manifests"); then the bytes have to say.
   const whole = await at.transport.call({
     ...base(at, reference, what),
@@ -51,14 +55,20 @@ export async function headManifest(at: Remote, reference: string): Promise<Manif
 
 /**
  * Stores a manifest under its digest or a tag, and verifies the registry's word for what it stored.
+ * @param ifMatch the ETag that the tag must still have: a registry that knows conditions answers 412 if it has another.
  * @returns whether the registry itself maintains the list of referrers of the manifest's subject (`OCI-Subject`).
  */
-export async function putManifest(at: Remote, manifest: Manifest, tag?: string): Promise<{ subjectKnown: boolean }> {
+export async function putManifest(
+  at: Remote,
+  manifest: Manifest,
+  tag?: string,
+  ifMatch?: string,
+): Promise<{ subjectKnown: boolean }> {
   const reference = tag ?? manifest.digest;
   const answer = await at.transport.call({
     ...base(at, reference, `write manifest ${tag === undefined ? "" : `${tag} `}${manifest.digest}`),
     method: "PUT",
-    headers: { "content-type": manifest.mediaType },
+    headers: { "content-type": manifest.mediaType, ...(ifMatch !== undefined && { "if-match": ifMatch }) },
     body: manifest.bytes,
     expect: [201, 200],
   });

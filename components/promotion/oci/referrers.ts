@@ -1,7 +1,9 @@
+import { KeyedLock } from "../keyed-lock.ts";
 import { type Digest, digestOf, isDigest } from "./digest.ts";
 import { printable, RegistryError } from "./errors.ts";
+import { pause } from "./host.ts";
 import { largestManifest, type Manifest, ociIndex, referrerEntry } from "./manifest.ts";
-import { deleteManifest, getManifest, headManifest, putManifest } from "./manifests.ts";
+import { deleteManifest, getManifest, headManifest, type ManifestHead, putManifest } from "./manifests.ts";
 import type { Remote } from "./remote.ts";
 
 /** Hosts that have answered without the referrers API; asked once in a run. */
@@ -18,7 +20,7 @@ export async function listReferrers(at: Remote, subject: Digest, tags?: Readonly
   without.set(transport, lacking);
   const fallback = async () => {
     if (tags && !tags.has(fallbackTag(subject))) return [];
-    return (await fallbackList(at, subject)).map(({ digest }) => digest);
+    return (await fallbackList(at, subject)).entries.map(({ digest }) => digest);
   };
   if (lacking.has(at.repository.host)) return fallback();
   const found = new Set<Digest>();
@@ -55,14 +57,35 @@ export function fallbackTag(subject: Digest): string {
   return subject.replace(":", "-");
 }
 
+/** Only other processes may write the same list at the same time. */
+const locks = new KeyedLock();
+/** How often a list that others write too is tried to be written. */
+const mostWrites = 8;
+
 /**
- * Enters an attached manifest, just stored, in the list of its subject where the registry does not do so itself.
- * Not safe against another client doing the same to the same subject at the same moment; the spec has no means for that.
+ * Enters an attached manifest, just stored, in the list of its subject where the registry does not do so itself (distribution spec,
+ * "Pushing Manifests with Subject"). Other clients may do the same at the same moment: where the registry has ETags only a list that has
+ * not changed is replaced, and everywhere it is looked afterwards whether ours has stayed.
+ * @throws RegistryError if others do not let it, or if the fallback tag is on something that is no list.
  */
 export async function enterReferrer(at: Remote, subject: Digest, referrer: Manifest): Promise<void> {
-  const list = await fallbackList(at, subject);
-  if (list.some(({ digest }) => digest === referrer.digest)) return;
-  await writeFallback(at, subject, [...list.map(({ entry }) => entry), referrerEntry(referrer)]);
+  const { host, name } = at.repository;
+  const what = `list ${referrer.digest} as a referrer of ${subject} in ${name}`;
+  await locks.with(`${host}/${name} ${subject}`, async () => {
+    let ours: Digest | undefined;
+    for (let writes = 0; ; writes++) {
+      const list = await fallbackList(at, subject);
+      if (!list.isList)
+        throw new RegistryError(host, what, 200, "", `the tag ${fallbackTag(subject)} is on something else`);
+      if (list.entries.some(({ digest }) => digest === referrer.digest)) return;
+      if (writes === mostWrites) throw new RegistryError(host, what, 412, "", "others change the list all the time");
+      if (writes > 0) await pause(Math.random() * 100 * writes, at.signal);
+      const written = await writeFallback(at, subject, list, referrer);
+      if (ours !== undefined && ours !== written) await deleteManifest(at, ours); // it was replaced by another's
+      ours = written;
+      if (ours !== undefined && (await headManifest(at, fallbackTag(subject)))?.digest === ours) return;
+    }
+  });
 }
 
 interface Entry {
@@ -70,19 +93,44 @@ interface Entry {
   readonly entry: Readonly<Record<string, unknown>>;
 }
 
-async function fallbackList(at: Remote, subject: Digest): Promise<Entry[]> {
-  const head = await headManifest(at, fallbackTag(subject));
-  const index = head && (await getManifest(at, head.digest));
-  if (index?.mediaType !== ociIndex) return [];
-  return entries(index.bytes, at.repository.host, `read the list of referrers of ${subject}`);
+interface FallbackList {
+  /** The tag as it was; undefined: there is none. */
+  readonly head: ManifestHead | undefined;
+  /** Whether it is on a list, or free. */
+  readonly isList: boolean;
+  readonly entries: readonly Entry[];
 }
 
-async function writeFallback(at: Remote, subject: Digest, manifests: readonly unknown[]): Promise<void> {
+async function fallbackList(at: Remote, subject: Digest): Promise<FallbackList> {
+  const what = `read the list of referrers of ${subject}`;
+  for (let tries = 0; ; tries++) {
+    const head = await headManifest(at, fallbackTag(subject));
+    const index = head && (await getManifest(at, head.digest));
+    // Who replaces a list deletes the old one.
+    if (head && !index && tries < mostWrites) continue;
+    if (index?.mediaType !== ociIndex) return { head, isList: index === undefined, entries: [] };
+    return { head, isList: true, entries: entries(index.bytes, at.repository.host, what) };
+  }
+}
+
+/** @returns the list that was stored; undefined: the registry refused, because somebody else has changed it. */
+async function writeFallback(
+  at: Remote,
+  subject: Digest,
+  { head, entries: before }: FallbackList,
+  referrer: Manifest,
+): Promise<Digest | undefined> {
+  const manifests = [...before.map(({ entry }) => entry), referrerEntry(referrer)];
   const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: ociIndex, manifests }));
   const index = { digest: digestOf(bytes), mediaType: ociIndex, bytes, children: [], blobs: [] };
-  const old = await headManifest(at, fallbackTag(subject));
-  await putManifest(at, index, fallbackTag(subject));
-  if (old && old.digest !== index.digest) await deleteManifest(at, old.digest);
+  try {
+    await putManifest(at, index, fallbackTag(subject), head?.etag);
+  } catch (error) {
+    if (error instanceof RegistryError && error.status === 412) return undefined;
+    throw error;
+  }
+  if (head && head.digest !== index.digest) await deleteManifest(at, head.digest);
+  return index.digest;
 }
 
 function entries(body: Buffer, host: string, what: string): Entry[] {
