@@ -1,5 +1,6 @@
 /** Where a release file may be copied from. Any place is as good as another: what is read is verified. */
 import { measured } from "./mirror-files.ts";
+import { causeOf } from "./oci/errors.ts";
 import { type Bucket, type Content, chunkBytes, type Stored } from "./storage/bucket.ts";
 import { WrongContent } from "./storage/fan-out.ts";
 
@@ -32,6 +33,6 @@ export function causeAt(source: Source, object: Stored | undefined, error: unkno
     const hint = encoding === undefined ? "" : ` (stored with Content-Encoding ${encoding}: stage it without)`;
     return `${at} has sha256:${error.sha256}, which is not what the manifest says${hint}`;
   }
-  const message = error instanceof Error ? error.message : String(error);
+  const message = causeOf(error);
   return message.startsWith(at) ? message : `${at}: ${message}`;
 }

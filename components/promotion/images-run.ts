@@ -1,3 +1,4 @@
+import { amount } from "./amount.ts";
 import { type Belief, difference } from "./belief.ts";
 import { type CopyMeans, SourceError } from "./blob-copy.ts";
 import { HeldImages } from "./held-images.ts";
@@ -298,15 +299,18 @@ export class ImagesRun {
       (sum, mirror) => sum + mirror.bytes,
       0,
     );
+    const number = (count: number) => count.toLocaleString("en-US");
     const parts = [
-      copied > 0 && `copied ${copied}`,
-      tagged > 0 && `tagged ${tagged}`,
-      untagged > 0 && `untagged ${untagged}`,
-      removed > 0 && `removed ${removed}`,
-      bytes > 0 && `${(bytes / 1024 / 1024).toFixed(1)} MiB`,
+      copied > 0 && `copied ${number(copied)} (${amount(bytes)})`,
+      copied === 0 && bytes > 0 && `sent ${amount(bytes)}`,
+      tagged > 0 && `tagged ${number(tagged)}`,
+      untagged > 0 && `untagged ${number(untagged)}`,
+      removed > 0 && `removed ${number(removed)}`,
     ].filter((part) => part !== false);
-    const failed = failures.length > 0 ? `; ${failures.length} failure${failures.length === 1 ? "" : "s"}` : "";
-    return { incomplete, failures, summary: `${parts.join(", ") || "nothing to do"}${failed}` };
+    const count = [...this.mirrors.values(), ...this.layerMirrors.values()].filter(({ done }) => done > 0).length;
+    const done = parts.length > 0 ? `${parts.join(", ")} in ${count} mirror${count === 1 ? "" : "s"}` : "nothing to do";
+    const failed = failures.length > 0 ? `; ${number(failures.length)} failure${failures.length === 1 ? "" : "s"}` : "";
+    return { incomplete, failures, summary: `${done}${failed}` };
   }
 }
 

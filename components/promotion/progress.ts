@@ -1,36 +1,68 @@
 import { amount } from "./amount.ts";
-import type { Progress } from "./request.ts";
+import type { MirrorProgress, Progress } from "./request.ts";
 
 /**
- * Makes a status line of progress, at most one a second in the beginning and one in five later: in a terminal they replace each
- * other, in a CI log each is a line.
+ * Makes a status line of progress. In a terminal each replaces the one before: one a second in the beginning, one in five later. In a CI log
+ * each is a line that stays, beside those of all other projects: after ten seconds, then one in half a minute, after ten minutes one in two,
+ * so that a run of two hours over a hundred projects stays readable.
  * @param say shows one line.
  */
-export function progressLine(say: (line: string) => void, now: () => number = Date.now): (progress: Progress) => void {
+export function progressLine(
+  say: (line: string) => void,
+  { now = Date.now, inLog = isLogged(process.env) }: { readonly now?: () => number; readonly inLog?: boolean } = {},
+): (progress: Progress) => void {
+  const pauses = inLog ? pausesInLog : pausesInTerminal;
   const began = now();
   let last = began;
   return (progress) => {
     const time = now();
-    if (time - last < (time - began < 10_000 ? 1_000 : 5_000)) return;
+    const pause = pauses.findLast(({ after }) => time - began >= after)!;
+    if (time - last < pause.ms) return;
     last = time;
     say(describe(progress, (time - began) / 1_000));
   };
 }
 
-/** One line of a run's progress, e.g. `12 of 57, 31.2 MiB, 4.1 MiB/s; us 6/20, eu 6/20 (1 failed)`. */
+/** From so many ms of a run on, so many ms between two lines. */
+const pausesInTerminal = [
+  { after: 0, ms: 1_000 },
+  { after: 10_000, ms: 5_000 },
+];
+const pausesInLog = [
+  { after: 0, ms: 10_000 },
+  { after: 20_000, ms: 30_000 },
+  { after: 600_000, ms: 120_000 },
+];
+
+/** What CI systems set (GitHub Actions, GitLab, Cloud Build by its templates); the plugin's own output is never a terminal. */
+function isLogged({ CI }: NodeJS.ProcessEnv): boolean {
+  return CI !== undefined && !/^(|0|false)$/i.test(CI);
+}
+
+/** One line of a run's progress, e.g. `12 of 60, 31.2 MiB, 4.1 MiB/s; eu 5/20 (1 failed), us 7/20`; of many mirrors those that are behind. */
 export function describe(progress: Progress, seconds: number): string {
   const parts = [`${count(progress.done)} of ${count(progress.total)}`];
+  if (progress.failed > 0) parts.push(`${count(progress.failed)} failed`);
   if (progress.bytes > 0) parts.push(`${amount(progress.bytes)}, ${amount(progress.bytes / seconds)}/s`);
   const busy = progress.mirrors.filter(({ total }) => total > 0);
-  const mirrors = busy.slice(0, shownMirrors).map(({ name, done, total, failed }) => {
-    return `${name} ${count(done)}/${count(total)}${failed > 0 ? ` (${count(failed)} failed)` : ""}`;
-  });
-  if (busy.length > shownMirrors) mirrors.push(`${busy.length - shownMirrors} more`);
+  const mirrors = busy.length <= shownMirrors ? busy.map(inWords) : slowest(busy);
   return `${parts.join(", ")}${mirrors.length > 0 ? `; ${mirrors.join(", ")}` : ""}`;
 }
 
 /** A row of a terminal has no place for more. */
 const shownMirrors = 4;
+
+function slowest(mirrors: readonly MirrorProgress[]): string[] {
+  const open = mirrors.filter(({ done, failed, total }) => done + failed < total);
+  const share = ({ done, failed, total }: MirrorProgress) => (done + failed) / total;
+  const behind = open.toSorted((one, other) => share(one) - share(other)).slice(0, shownMirrors - 1);
+  const ended = `${count(mirrors.length - open.length)} of ${count(mirrors.length)} mirrors ended`;
+  return behind.length === 0 ? [ended] : [ended, `behind are ${behind.map(inWords).join(", ")}`];
+}
+
+function inWords({ name, done, total, failed }: MirrorProgress): string {
+  return `${name} ${count(done)}/${count(total)}${failed > 0 ? ` (${count(failed)} failed)` : ""}`;
+}
 
 function count(n: number): string {
   return n.toLocaleString("en-US");

@@ -18,7 +18,7 @@ import { assertProduction, copies, type Wanted, wantedOf } from "./production.ts
 const kills = Number(process.env["ARTIFACTS_KILLS"] || 5);
 const seed = Number(process.env["ARTIFACTS_SEED"] || Math.floor(Math.random() * 1_000_000));
 
-describe(`pulumi up, killed at ${kills} random points`, { timeout: 30 * 60_000 }, () => {
+describe(`pulumi up, killed at ${kills} random points`, { timeout: (15 + 3 * kills) * 60_000 }, () => {
   let drill: Drill;
   const states: { manifests: string; wanted: Wanted }[] = [];
   /** Milliseconds from the start to the moment when the promotions begin, and from there to the end. */
@@ -112,7 +112,7 @@ const rounding = 0.1 * 1024 * 1024;
 function sentBytes(output: string): number {
   const units: Readonly<Record<string, number>> = { bytes: 1, byte: 1, KiB: 1024, MiB: 1024 ** 2 };
   const diagnostics = output.split("Diagnostics:").at(-1)!.split("Outputs:")[0]!;
-  const sizes = diagnostics.matchAll(/copied [\d,]+(?:, | \()([\d.,]+) (bytes?|KiB|MiB)/g);
+  const sizes = diagnostics.matchAll(/copied [\d,]+ \(([\d.,]+) (bytes?|KiB|MiB)\)/g);
   return [...sizes].reduce((sum, [, amount, unit]) => sum + Number(amount!.replaceAll(",", "")) * units[unit!]!, 0);
 }
 

@@ -24,6 +24,8 @@ export interface ListedManifest {
 /** A list of 100,000 manifests with their tags, about 300 bytes each; no answer needs more. */
 const largestPage = 64 * 1024 * 1024;
 const perPage = 1_000;
+/** What else a registry may list can be nobody's tag, nor asked for (distribution spec, "Pulling manifests"). */
+const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
 /**
  * Lists a repository's tags (distribution spec, "Listing Tags").
@@ -60,6 +62,7 @@ function readPage(body: Buffer, host: string, what: string) {
     const json = JSON.parse(body.toString("utf8")) as Record<string, unknown>;
     const texts = (value: unknown) =>
       Array.isArray(value) ? value.filter((entry): entry is string => typeof entry === "string") : [];
+    const tagsIn = (value: unknown) => texts(value).filter((tag) => tagPattern.test(tag));
     const listed = json["manifest"];
     const manifests =
       typeof listed === "object" && listed !== null
@@ -67,10 +70,10 @@ function readPage(body: Buffer, host: string, what: string) {
             .filter(([digest]) => isDigest(digest))
             .map(([digest, entry]): [Digest, ListedManifest] => [
               digest,
-              { mediaType: String(entry?.["mediaType"] ?? ""), tags: texts(entry?.["tag"]) },
+              { mediaType: String(entry?.["mediaType"] ?? ""), tags: tagsIn(entry?.["tag"]) },
             ])
         : undefined;
-    return { tags: texts(json["tags"]), children: texts(json["child"]), manifests }; // `tags: null` is an empty list to some
+    return { tags: tagsIn(json["tags"]), children: texts(json["child"]), manifests }; // `tags: null` is an empty list to some
   } catch (error) {
     throw new RegistryError(host, what, 200, "", `unreadable: ${printable(String(error), 100)}`);
   }

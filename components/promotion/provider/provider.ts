@@ -105,7 +105,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       const outcome = await explained(request, () => remove({ ...previous, request }, context(urn, "removing:")));
       const left = await retracted(kind, outputs, "");
       const failures = [...outcome.failures, ...left];
-      if (failures.length > 0) throw new Error(failures.join("\n"));
+      if (failures.length > 0) throw new Error(some(failures).join("\n"));
       await log.lasting(urn, "info", outcome.summary);
     },
 
@@ -129,7 +129,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     catalogue?.promoted(request.project);
     if (outcome.failures.length > 0) {
       const left = await retracted(kind, inputs, String(inputs[kind.text]));
-      const reasons = [...outcome.failures, ...left, `${outcome.summary}; the next \`pulumi up\` resumes`];
+      const reasons = [...some(outcome.failures), ...left, `${outcome.summary}; the next \`pulumi up\` resumes`];
       throw new PartialFailure({ id, inputs, outputs, reasons });
     }
     await log.lasting(urn, "info", outcome.summary);
@@ -156,7 +156,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     for (const warning of found.warnings) await log.lasting(urn, "warning", warning);
     if (found.lines.length > 0) await log.lasting(urn, "info", `The run will:\n${cut(found.lines)}`);
     if (found.errors.length === 0) return;
-    if (!holdsUnknown(inputs["staging"])) throw new Error(found.errors.join("\n"));
+    if (!holdsUnknown(inputs["staging"])) throw new Error(some(found.errors).join("\n"));
     await log.lasting(
       urn,
       "warning",
@@ -229,6 +229,13 @@ async function explained<T>(request: AnyRequest, work: () => Promise<T>): Promis
 
 function splitLines(text: string): string[] {
   return text.split("\n").filter((line) => line !== "");
+}
+
+/** So many failures that one can read them; those that are left out have the same cause as a rule. */
+function some(failures: readonly string[]): string[] {
+  const shown = failures.slice(0, 50);
+  if (failures.length > 50) shown.push(`... and ${(failures.length - 50).toLocaleString("en-US")} more failures`);
+  return shown;
 }
 
 /** So many lines that a review can read them; the diff has them all. */

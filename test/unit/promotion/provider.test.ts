@@ -153,17 +153,34 @@ describe("progress", () => {
   test("a line says how many, how much, how fast, and where", () => {
     assert.equal(
       progressText(progress(2_500), 10),
-      "2,500 of 5,000, 50.0 MiB, 5.0 MiB/s; a 500/1,000 (1 failed), b 500/1,000, c 500/1,000, d 500/1,000, 1 more",
+      "2,500 of 5,000, 1 failed, 50.0 MiB, 5.0 MiB/s; 0 of 5 mirrors ended, behind are b 500/1,000, c 500/1,000, d 500/1,000",
     );
+    const few = { ...progress(2_500), mirrors: progress(2_500).mirrors.slice(0, 2) };
+    assert.match(progressText(few, 10), /; a 500\/1,000 \(1 failed\), b 500\/1,000$/);
   });
-  test("a line a second at first, then one in five", () => {
-    let now = 0;
-    const lines: string[] = [];
-    const report = progressLine(
-      (text) => lines.push(text),
-      () => now,
-    );
-    for (now = 0; now <= 30_000; now += 100) report(progress(1));
-    assert.equal(lines.length, 9 + 4);
+  test("of 22 mirrors those are named that are behind", () => {
+    const mirrors = Array.from({ length: 22 }, (_, index) => ({
+      name: `m${index}`,
+      done: index === 7 ? 2 : index === 9 ? 5 : 10,
+      total: 10,
+      failed: 0,
+      bytes: 0,
+    }));
+    const line = progressText({ done: 207, total: 220, failed: 0, bytes: 0, mirrors }, 1);
+    assert.equal(line, "207 of 220; 20 of 22 mirrors ended, behind are m7 2/10, m9 5/10");
   });
+  for (const { inLog, until, expected } of [
+    { inLog: false, until: 30_000, expected: 9 + 4 },
+    { inLog: true, until: 9_000, expected: 0 },
+    { inLog: true, until: 600_000, expected: 20 },
+    { inLog: true, until: 7_200_000, expected: 75 },
+  ]) {
+    test(`${inLog ? "a log" : "a terminal"} gets ${expected} lines in ${until / 1_000} s`, () => {
+      let now = 0;
+      let lines = 0;
+      const report = progressLine(() => lines++, { now: () => now, inLog });
+      for (now = 0; now <= until; now += 100) report(progress(1));
+      assert.equal(lines, expected);
+    });
+  }
 });
