@@ -5,7 +5,7 @@ import { tagsOf } from "./image-lines.ts";
 import { type Copy, type ImagePlan, printPlan } from "./image-plan.ts";
 import { AbsentError, readTree } from "./image-tree.ts";
 import { type ImageMirrorRun, ImagesRun, type Means } from "./images-run.ts";
-import { causeOf, UnreachableError } from "./oci/errors.ts";
+import { causeOf, UnreachableError, WrongContentError } from "./oci/errors.ts";
 import { type Manifest, platformsOf } from "./oci/manifest.ts";
 import type { Context, ImagesRequest, Preview } from "./request.ts";
 
@@ -43,7 +43,7 @@ export async function previewPlan(
         roots.set(copy, (await readTree(places, copy.digest)).root);
       } catch (error) {
         context.signal.throwIfAborted();
-        if (!(error instanceof AbsentError)) throw error;
+        if (!(error instanceof AbsentError) && !(error instanceof WrongContentError)) throw error;
         const advice = "push it to staging again, or take it out of the manifest";
         errors.push(`${request.project}: ${nameOf(copy)}: ${error.message}: ${advice}`);
       }

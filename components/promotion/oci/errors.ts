@@ -59,7 +59,7 @@ export function causeOf(error: unknown): string {
     return causeOf(error.errors[0]);
   const text = error instanceof Error ? error.message || error.name : String(error);
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  return printable(code && !text.includes(code) ? `${text} (${code})` : text, 300);
+  return printable(code && !text.includes(code) ? `${text} (${code})` : text, 500);
 }
 
 /** Foreign text for a message: control characters and what CI systems read as commands (`::`) are made harmless, and it is cut. */

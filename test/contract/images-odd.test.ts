@@ -1,0 +1,125 @@
+/** Content that projects push now and then and that must be promoted whole, or be refused with a word that helps. */
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { after, before, describe, it } from "node:test";
+import { imagePromotion } from "../../components/promotion/images.ts";
+import type { Context, ImagesRequest } from "../../components/promotion/request.ts";
+import { head, inspect, pull, sha256, startRegistry, type TestRegistry } from "./registries.ts";
+
+const context: Context = { signal: new AbortController().signal, report: () => {} };
+const ociIndex = "application/vnd.oci.image.index.v1+json";
+const ociManifest = "application/vnd.oci.image.manifest.v1+json";
+
+describe("odd content", () => {
+  /** A staging registry that holds whatever it is given: real ones refuse some of it. */
+  const content = new Map<string, { type: string; bytes: Buffer }>();
+  let staging: Server;
+  let mirror: TestRegistry;
+  const promotion = imagePromotion();
+  before(async () => {
+    staging = createServer((request, response) => {
+      const found = content.get(/sha256:[0-9a-f]{64}$/.exec(request.url ?? "")?.[0] ?? "");
+      if (!found) return void response.writeHead(404).end();
+      response.writeHead(200, { "content-type": found.type, "content-length": found.bytes.length });
+      response.end(request.method === "HEAD" ? undefined : found.bytes);
+    });
+    await new Promise<void>((resolve) => staging.listen(0, "127.0.0.1", resolve));
+    mirror = await startRegistry("olareg");
+  });
+  after(async () => {
+    await promotion.close();
+    staging.closeAllConnections();
+    staging.close();
+    await mirror.remove();
+  });
+
+  function put(type: string, value: object | Buffer): { mediaType: string; digest: string; size: number } {
+    const bytes = Buffer.isBuffer(value) ? value : Buffer.from(JSON.stringify(value));
+    const digest = sha256(bytes);
+    content.set(digest, { type, bytes });
+    return { mediaType: type, digest, size: bytes.length };
+  }
+
+  const layer = () => put("application/vnd.oci.image.layer.v1.tar", randomBytes(100));
+  const image = (more: object = {}) =>
+    put(ociManifest, { schemaVersion: 2, mediaType: ociManifest, config: layer(), layers: [layer()], ...more });
+  const index = (manifests: readonly object[]) => put(ociIndex, { schemaVersion: 2, mediaType: ociIndex, manifests });
+
+  let projects = 0;
+  async function promote(digest: string): Promise<{ failures: readonly string[]; repository: string }> {
+    const name = `p${projects++}`;
+    const request: ImagesRequest = {
+      project: name,
+      images: `app:v1 ${digest}\n`,
+      prefix: name,
+      staging: `127.0.0.1:${(staging.address() as AddressInfo).port}/staging`,
+      mirrors: [{ name: "m0", repository: `${mirror.host}/images` }],
+      layerMirrors: [],
+      mutableTags: [],
+      removalShare: 1,
+      storage: {},
+    };
+    const preview = await promotion.preview(request, undefined, context);
+    const { failures } = await promotion.promote(request, undefined, context);
+    assert.equal(preview.errors.length, failures.length, `the preview says ${preview.errors.join("\n")}`);
+    return { failures, repository: `images/${name}/app` };
+  }
+
+  async function isRefused(digest: string, why: RegExp): Promise<void> {
+    const { failures, repository } = await promote(digest);
+    assert.equal(failures.length, 1, failures.join("\n"));
+    assert.match(failures[0]!, why);
+    assert.deepEqual(await inspect(mirror.host, repository), { tags: {} });
+    assert.equal(await head(mirror.host, repository, digest), undefined);
+  }
+
+  it("indexes in an index, three deep", async () => {
+    const { failures, repository } = await promote(index([index([index([image()]), image()])]).digest);
+    assert.deepEqual(failures, []);
+    await pull(`${mirror.host}/${repository}:v1`);
+  });
+
+  it("indexes nested without an end in sight", async () => {
+    let nested = image();
+    for (let depth = 0; depth < 30; depth++) nested = index([nested]);
+    await isRefused(nested.digest, /indexes are nested more than 4 deep/);
+  });
+
+  it("an index of too many", async () => {
+    const one = image();
+    await isRefused(index(Array(1_001).fill(one)).digest, /lists more than 1000 manifests/);
+  });
+
+  it("the same image under two platforms of an index, and one layer in all", async () => {
+    const one = image();
+    const platform = (architecture: string) => ({ ...one, platform: { os: "linux", architecture } });
+    const { failures, repository } = await promote(index([platform("amd64"), platform("arm64")]).digest);
+    assert.deepEqual(failures, []);
+    await pull(`${mirror.host}/${repository}:v1`);
+  });
+
+  it("a manifest larger than registries have to take", async () => {
+    const large = image({ annotations: { text: "x".repeat(4 * 1024 * 1024) } });
+    await isRefused(large.digest, /larger than 4194304 bytes/);
+  });
+
+  it("Docker's schema 1", async () => {
+    const type = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+    const old = put(type, { schemaVersion: 1, name: "app", tag: "v1", fsLayers: [], history: [], signatures: [] });
+    await isRefused(old.digest, /is a Docker schema 1 manifest, .*build and push the image again/);
+  });
+
+  it("a layer under a digest that is not sha256", async () => {
+    const digest = `sha512:${"a".repeat(128)}`;
+    await isRefused(
+      image({ layers: [{ ...layer(), digest }] }).digest,
+      /refers to "sha512:a+\.*", which is no sha256 digest/,
+    );
+  });
+
+  it("a page of a proxy instead of a manifest", async () => {
+    await isRefused(put("text/html", Buffer.from("<html>Sign in</html>")).digest, /is no|not a JSON/);
+  });
+});
