@@ -6,6 +6,9 @@ import { GetObjectCommand } from "@aws-sdk/client-s3";
 import { promoteFiles } from "../../components/promotion/files.ts";
 import { takeStockOfFiles } from "../../components/promotion/files-stock.ts";
 import type { FileMirror, FilesRequest, Outcome } from "../../components/promotion/request.ts";
+import { chunkBytes } from "../../components/promotion/storage/bucket.ts";
+import { crc32c, encodeCrc32c } from "../../components/promotion/storage/crc32c.ts";
+import { connectGcs } from "../../components/promotion/storage/gcs.ts";
 import { type Choose, type Fault, type FaultyProxy, startFaultyProxy } from "./faulty-proxy.ts";
 import { type ObjectStores, startObjectStores } from "./object-stores.ts";
 
@@ -261,6 +264,48 @@ test("a resumable upload that the store has forgotten is begun again", async () 
   proxies.gcs.inject(answersStatusQueries(breaking(isChunk, [2, 2], { kind: "answer", status: 410 })));
   const outcome = await promote(request("gcs", files));
   assert.deepEqual(outcome.failures, []);
+  assert.equal(sha256((await served("gcs", "file"))!), sha256(files.file));
+});
+
+test("a token of Google's that expires in the middle of a large upload is renewed, and the upload goes on", async () => {
+  const content = randomBytes(20 * mebibyte);
+  let token = 0;
+  let valid = 0;
+  const client = connectGcs(`http://${proxies.gcs.host}`, async (fresh) => `Bearer ${fresh ? ++token : token}`);
+  let chunks = 0;
+  proxies.gcs.inject(
+    answersStatusQueries((...request) => {
+      // The session's URL is itself a secret, but the service asks for the token all the same.
+      if (isChunk(...request) && ++chunks === 2) valid = 1;
+      const isOld = request[2].authorization !== `Bearer ${valid}`;
+      return isOld ? { kind: "answer", status: 401 } : undefined;
+    }),
+  );
+  try {
+    const { signal } = new AbortController();
+    const sum = { sha256: sha256(content), crc32c: encodeCrc32c(crc32c(content)) };
+    const headers = { contentType: "application/octet-stream", cacheControl: "no-store" };
+    const bucket = client.bucket(`prod-${world}`);
+    const upload = await bucket.create("binaries/kops/file", { size: content.length, ...sum }, headers, signal);
+    const full = chunkBytes(content.length);
+    for (let offset = 0; offset < content.length; offset += full) {
+      const bytes = content.subarray(offset, offset + full);
+      const chunk = { bytes, offset, crc32c: encodeCrc32c(crc32c(bytes)) };
+      await (offset + full < content.length ? upload.write(chunk) : upload.finish(chunk));
+    }
+  } finally {
+    await client.close();
+  }
+  assert.equal(token, 1, "renewed once");
+  assert.equal(sha256((await served("gcs", "file"))!), sha256(content));
+});
+
+test("a rate that Google says with 403 passes", async () => {
+  const files = { file: randomBytes(1_000) };
+  await stage(files);
+  const body = JSON.stringify({ error: { message: "slow down", errors: [{ reason: "userRateLimitExceeded" }] } });
+  proxies.gcs.inject(breaking(isWrite, [1, 2], { kind: "answer", status: 403, body }));
+  assert.deepEqual((await promote(request("gcs", files))).failures, []);
   assert.equal(sha256((await served("gcs", "file"))!), sha256(files.file));
 });
 

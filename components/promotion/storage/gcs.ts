@@ -28,9 +28,10 @@ import { Passing, Patience, retrying } from "./retry.ts";
  * A client of the store at this endpoint (as in `gcp:storageCustomEndpoint`), or of the real one.
  * An endpoint on a loopback address is asked without credentials: no real store is there.
  */
-export function connectGcs(endpoint: string | undefined): StoreClient {
+export function connectGcs(endpoint: string | undefined, credentials?: Credentials): StoreClient {
   const url = new URL(endpoint ?? "https://storage.googleapis.com");
-  const client = new GcsClient(url.origin, isLoopback(url.hostname) ? noCredentials : googleCredentials());
+  const own = isLoopback(url.hostname) ? noCredentials : googleCredentials();
+  const client = new GcsClient(url.origin, credentials ?? own);
   return { bucket: (name) => new GcsBucket(client, name), close: () => client.close() };
 }
 
