@@ -113,6 +113,7 @@ export const settable: Readonly<Record<string, string>> = {
   "cloudflare:index/zoneDnssec:ZoneDnssec": "a setting of the zone",
   "gcp:artifactregistry/repositoryIamBinding:RepositoryIamBinding": "sets the role's members",
   "gcp:kms/cryptoKeyIAMBinding:CryptoKeyIAMBinding": "sets the role's members",
+  "gcp:projects/iAMAuditConfig:IAMAuditConfig": "sets what is logged of a service",
   "gcp:projects/iAMBinding:IAMBinding": "sets the role's members",
   "gcp:projects/iAMMember:IAMMember": "adds a member, who may have the role already",
   "gcp:projects/serviceIdentity:ServiceIdentity": "made by Google once; the type knows no import",

@@ -4,6 +4,7 @@ import { RolePolicy } from "@pulumi/aws/iam/rolePolicy.js";
 import { WorkloadIdentityPool } from "@pulumi/gcp/iam/workloadIdentityPool.js";
 import { WorkloadIdentityPoolProvider } from "@pulumi/gcp/iam/workloadIdentityPoolProvider.js";
 import { CryptoKeyIAMBinding } from "@pulumi/gcp/kms/cryptoKeyIAMBinding.js";
+import { IAMAuditConfig } from "@pulumi/gcp/projects/iamauditConfig.js";
 import { IAMBinding as ProjectIAMBinding } from "@pulumi/gcp/projects/iambinding.js";
 import { IAMCustomRole } from "@pulumi/gcp/projects/iamcustomRole.js";
 import { IAMMember as ProjectIAMMember } from "@pulumi/gcp/projects/iammember.js";
@@ -62,6 +63,7 @@ export class Identities extends pulumi.ComponentResource {
     this.deploy = this.addAccount(name, args.project, "deploy");
     this.preview = this.addAccount(name, args.project, "preview");
     this.grantOnProject(name, args.project);
+    this.logWrites(name, args.project);
     if (args.state !== undefined) this.grantOnState(name, args.state);
     if (args.awsAccount !== undefined) this.addAwsRoles(name, args, args.awsAccount);
     this.registerOutputs({});
@@ -175,6 +177,17 @@ export class Identities extends pulumi.ComponentResource {
           { parent: this },
         );
       }
+    }
+  }
+
+  /** Who wrote what, to mirrors, staging and the state: kept by Google for 30 days. Reads are not: a mirror's are everybody's. */
+  private logWrites(name: string, project: string): void {
+    for (const service of ["artifactregistry", "storage"]) {
+      new IAMAuditConfig(
+        `${name}-audit-${service}`,
+        { project, service: `${service}.googleapis.com`, auditLogConfigs: [{ logType: "DATA_WRITE" }] },
+        { parent: this },
+      );
     }
   }
 

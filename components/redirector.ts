@@ -295,6 +295,7 @@ export class Redirector extends pulumi.ComponentResource {
       },
       { parent: this },
     );
+    // RESTRICTED leaves out suites that TLS 1.2 clients of older systems (Windows Server 2012, Java 7) have nothing better than.
     const tls = new SSLPolicy(
       name,
       { project, name: "redirector", profile: "MODERN", minTlsVersion: "TLS_1_2" },

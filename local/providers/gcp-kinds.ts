@@ -164,6 +164,7 @@ export const gcpKinds: Readonly<Record<string, Kind>> = {
       return { email, member: `serviceAccount:${email}` };
     },
   },
+  "projects/iAMAuditConfig:IAMAuditConfig": { id: "{project}/audit_config/{service}", named: null, adopts: true },
   "projects/iAMCustomRole:IAMCustomRole": {
     id: "projects/{project}/roles/{roleId}",
     outputs: (subject) => ({ name: `projects/${project(subject)}/roles/${String(subject.inputs["roleId"])}` }),

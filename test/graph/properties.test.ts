@@ -593,6 +593,18 @@ const mutations: readonly (readonly [keyof typeof properties & string, string, C
     set(/:BackendService /, { logConfig: { enable: false } }),
   ],
   [
+    "every write to what is staged and published is in the audit log",
+    "nobody knows who pushed",
+    without(/:IAMAuditConfig identities-audit-artifactregistry$/),
+  ],
+  [
+    "every write to what is staged and published is in the audit log",
+    "somebody's writes are not logged",
+    set(/:IAMAuditConfig identities-audit-storage$/, {
+      auditLogConfigs: [{ logType: "DATA_WRITE", exemptedMembers: ["user:somebody@example.org"] }],
+    }),
+  ],
+  [
     "the builds of earlier revisions stay, for a rollback",
     "builds are replaced",
     set(/storage.*:Bucket redirector-source$/, { versioning: { enabled: false } }),

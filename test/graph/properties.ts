@@ -600,6 +600,17 @@ export const properties: Readonly<Record<string, Property>> = {
     return violations;
   },
 
+  "every write to what is staged and published is in the audit log": (resources) =>
+    ["artifactregistry.googleapis.com", "storage.googleapis.com"].filter(
+      (service) =>
+        !resources.some(
+          ({ type, inputs }) =>
+            type.endsWith(":IAMAuditConfig") &&
+            inputs["service"] === service &&
+            JSON.stringify(inputs["auditLogConfigs"]) === '[{"logType":"DATA_WRITE"}]',
+        ),
+    ),
+
   "the builds of earlier revisions stay, for a rollback": (resources) =>
     resources
       .filter(({ type, name }) => type === "gcp:storage/bucket:Bucket" && name === "redirector-source")

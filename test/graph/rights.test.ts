@@ -67,6 +67,7 @@ const needed: Readonly<Record<string, Needed>> = {
   "monitoring/notificationChannel:NotificationChannel": monitoring,
   "monitoring/slo:Slo": monitoring,
   "monitoring/uptimeCheckConfig:UptimeCheckConfig": monitoring,
+  "projects/iAMAuditConfig:IAMAuditConfig": projectPolicy,
   "projects/iAMBinding:IAMBinding": projectPolicy,
   "projects/iAMCustomRole:IAMCustomRole": { deploy: "owner", preview: ["iam.roles.get"] },
   "projects/iAMMember:IAMMember": projectPolicy,
