@@ -107,3 +107,20 @@ test("bad config and bad manifests stop the program with every error, before any
     return true;
   });
 });
+
+test("a new project's buckets are named otherwise, those in AWS keep their names and what is in them", async () => {
+  const moved = await declare({ ...config, "artifacts:googlePrefix": "demo2" }, manifests);
+  const names = (type: string) => moved.filter((one) => one.type === type).map(({ inputs }) => inputs);
+  const google = names("gcp:storage/bucket:Bucket").map(({ name }) => String(name));
+  assert.ok(google.length > 4);
+  for (const name of google) assert.match(name, /^demo2-/);
+  assert.deepEqual(
+    names("aws:s3/bucket:Bucket").map(({ bucket }) => bucket),
+    ["demo-artifacts-us-east-1"],
+  );
+  const files = moved.find(({ type }) => type === "promotion:index:PromotedFiles")!;
+  assert.deepEqual(
+    (files.inputs["mirrors"] as { bucket: string }[]).map(({ bucket }) => bucket),
+    ["demo2-artifacts-us-central1", "demo2-artifacts-europe-west1", "demo-artifacts-us-east-1"],
+  );
+});
