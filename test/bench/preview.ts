@@ -10,6 +10,7 @@
  * - What runs as the redirector answers its health check and nothing else: 22 real ones probing 50 mirrors would be measured too.
  * - The provider plugins of the clouds are the rehearsal's, small programs in Node. Real ones are large programs in Go, which need more
  *   memory, and less time for a resource; a preview asks the real clouds no more than these are asked: nothing.
+ * - Node's cache of compiled modules is warm, as where previews are run often; a fresh runner has none.
  * - Processor time: of each process of the CLI's tree, as it was last seen before it ended; on a busy machine it says more than the clock.
  * - Memory: the most that the processes of a preview (CLI, language host, program, four plugins) had resident at one moment, in sum.
  *

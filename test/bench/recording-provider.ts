@@ -12,7 +12,7 @@ import { promotionProvider } from "../../components/promotion/provider/provider.
 serve((log) => {
   const promotions = recording(promotionProvider(log), ({ inputs }) => ({
     id: `${inputs["project"]}:${inputs["prefix"]}`,
-    outputs: inputs,
+    outputs: {},
   }));
   const entries = recording(catalogueProvider(log), ({ inputs }) => ({
     id: String(inputs["project"]),

@@ -12,12 +12,15 @@ import type { Context, Incomplete, Previous } from "../request.ts";
 import type { CatalogueNews } from "./catalogue-provider.ts";
 import { type Confirmed, currentSetting, howToConfirm, parseConfirmed } from "./confirmed.ts";
 import { type AnyRequest, fileMirrors, type Kind, kindOf } from "./kinds.ts";
+import { packLines, unpackLines } from "./packed-lines.ts";
 
 /**
  * The provider of the promotion resources: a thin shell around the engine of promotion.
  *
- * The outputs of a resource are its inputs as last asked for, plus `incomplete`: where mirrors differ from them, as the last run or the
- * last refresh found. From these two the next run knows what to ask about; equal texts are no request.
+ * The outputs of a resource are what its recorded inputs do not say: what was last asked for where the inputs say something else (a refresh
+ * puts the lines that it found there; of an update that fails in part the engine keeps the inputs before it), and `incomplete`, where mirrors
+ * differ from what was asked for, as the last run or the last refresh found. From these the next run knows what to ask about; equal texts
+ * are no request. (All inputs once more would be a third of the state, which every preview reads, sends and compares.)
  * @param catalogue is told what the runs have done; without it, nobody is.
  */
 export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): ResourceProvider {
@@ -58,28 +61,30 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       const kind = kindOf(type);
       if (preview) {
         await showPreview(urn, kind, inputs, undefined);
-        return { id: "", outputs: inputs };
+        return { id: "", outputs: {} };
       }
       const id = `${inputs["project"]}:${inputs["prefix"]}`;
       return { id, outputs: await carryOut(urn, kind, id, inputs, undefined) };
     },
 
-    async update({ urn, type, id, olds, inputs, preview }) {
+    async update({ urn, type, id, olds, oldInputs, inputs, preview }) {
       const kind = kindOf(type);
+      const last = lastAsked(kind, oldInputs, olds);
       if (preview) {
-        await showPreview(urn, kind, inputs, olds);
-        return { outputs: inputs };
+        await showPreview(urn, kind, inputs, last);
+        return { outputs: {} };
       }
-      return { outputs: await carryOut(urn, kind, id, inputs, olds) };
+      return { outputs: await carryOut(urn, kind, id, inputs, last) };
     },
 
     async read({ urn, type, id, inputs, outputs }) {
       const kind = kindOf(type);
-      if (outputs[kind.text] === undefined) {
+      if (inputs[kind.text] === undefined) {
         throw new Error("a promotion is not imported: `pulumi up` adopts what its mirrors already hold");
       }
       const { takeStock } = await kind.load();
-      const stock = await takeStock(requestOf(kind, outputs), context(urn, "taking stock:"));
+      const last = lastAsked(kind, inputs, outputs);
+      const stock = await takeStock(requestOf(kind, last), context(urn, "taking stock:"));
       for (const failure of stock.failures) await log.lasting(urn, "warning", failure);
       const lines = Object.entries(stock.incomplete).flatMap(([mirror, text]) =>
         splitLines(text).map((line) => `mirror ${mirror}: ${line}`),
@@ -90,20 +95,22 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       }
       // A mirror that could not be read keeps what was known of it.
       const before = stock.failures.length > 0 ? incompleteOf(outputs) : {};
+      const found = { ...inputs, [kind.text]: stock.text };
       return {
         id,
-        outputs: outputsOf(outputs, { ...before, ...stock.incomplete }),
-        inputs: { ...inputs, [kind.text]: stock.text },
+        outputs: outputsOf(kind, last, found, { ...before, ...stock.incomplete }),
+        inputs: found,
       };
     },
 
-    async delete({ urn, type, outputs }) {
+    async delete({ urn, type, outputs, oldInputs }) {
       const kind = kindOf(type);
       const { remove } = await kind.load();
-      const previous = previousOf(kind, outputs);
+      const last = lastAsked(kind, oldInputs, outputs);
+      const previous = previousOf(kind, last);
       const request = allowed(previous.request);
       const outcome = await explained(request, () => remove({ ...previous, request }, context(urn, "removing:")));
-      const left = await retracted(kind, outputs, "");
+      const left = await retracted(kind, last, "");
       const failures = [...outcome.failures, ...left];
       if (failures.length > 0) throw new Error(some(failures).join("\n"));
       await log.lasting(urn, "info", outcome.summary);
@@ -119,21 +126,20 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     kind: Kind,
     id: string,
     inputs: Properties,
-    olds: Properties | undefined,
+    last: Properties | undefined,
   ): Promise<Properties> {
     const { promote } = await kind.load();
     const request = allowed(requestOf(kind, inputs));
-    const previous = olds === undefined ? undefined : previousOf(kind, olds);
+    const previous = last === undefined ? undefined : previousOf(kind, last);
     const outcome = await explained(request, () => promote(request, previous, context(urn, "promoting:")));
-    const outputs = outputsOf(inputs, outcome.incomplete);
     catalogue?.promoted(request.project);
     if (outcome.failures.length > 0) {
       const left = await retracted(kind, inputs, String(inputs[kind.text]));
       const reasons = [...some(outcome.failures), ...left, `${outcome.summary}; the next \`pulumi up\` resumes`];
-      throw new PartialFailure({ id, inputs, outputs, reasons });
+      throw new PartialFailure({ id, inputs, outputs: outputsOf(kind, inputs, {}, outcome.incomplete), reasons });
     }
     await log.lasting(urn, "info", outcome.summary);
-    return outputs;
+    return outputsOf(kind, inputs, inputs, outcome.incomplete);
   }
 
   /**
@@ -148,10 +154,10 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
   }
 
   /** Says what a real run would do. Throws what would make it fail. */
-  async function showPreview(urn: string, kind: Kind, inputs: Properties, olds: Properties | undefined): Promise<void> {
+  async function showPreview(urn: string, kind: Kind, inputs: Properties, last: Properties | undefined): Promise<void> {
     const { preview } = await kind.load();
-    const request = allowed(requestOf(kind, { ...inputs, ...lastKnown(inputs, olds) }));
-    const previous = olds === undefined ? undefined : previousOf(kind, olds);
+    const request = allowed(requestOf(kind, { ...inputs, ...lastKnown(inputs, last) }));
+    const previous = last === undefined ? undefined : previousOf(kind, last);
     const found = await explained(request, () => preview(request, previous, context(urn, "looking:")));
     for (const warning of found.warnings) await log.lasting(urn, "warning", warning);
     if (found.lines.length > 0) await log.lasting(urn, "info", `The run will:\n${cut(found.lines)}`);
@@ -181,23 +187,43 @@ function requestOf(kind: Kind, properties: Properties): AnyRequest {
   return kind.schema.parse(knownOf(properties));
 }
 
-function previousOf(kind: Kind, outputs: Properties): Previous<AnyRequest> {
-  return { request: requestOf(kind, outputs), incomplete: incompleteOf(outputs) };
+/** What the last run was asked for, and `incomplete`, from what is recorded of it. */
+function lastAsked(kind: Kind, inputs: Properties, outputs: Properties): Properties {
+  const { [askedLines]: packed, ...others } = outputs;
+  const lines = typeof packed === "string" && { [kind.text]: unpackLines(packed) };
+  return { ...inputs, ...others, ...lines, incomplete: incompleteOf(outputs) };
+}
+
+function previousOf(kind: Kind, last: Properties): Previous<AnyRequest> {
+  return { request: requestOf(kind, last), incomplete: incompleteOf(last) };
 }
 
 function incompleteOf(outputs: Properties): Incomplete {
   return (outputs["incomplete"] as Incomplete | undefined) ?? {};
 }
 
-function outputsOf(properties: Properties, incomplete: Incomplete): Properties {
-  const { incomplete: _before, ...asked } = properties;
-  return Object.keys(incomplete).length === 0 ? asked : { ...asked, incomplete };
+/**
+ * What is recorded beside the inputs.
+ * @param asked what the run was asked for.
+ * @param inputs what is surely recorded as the inputs.
+ */
+function outputsOf(kind: Kind, asked: Properties, inputs: Properties, incomplete: Incomplete): Properties {
+  const outputs: Properties = Object.keys(incomplete).length > 0 ? { incomplete } : {};
+  for (const name of compareInputs(inputs, asked)) {
+    if (name === "incomplete" || asked[name] === undefined) continue;
+    if (name === kind.text) outputs[askedLines] = packLines(String(asked[name]));
+    else outputs[name] = asked[name];
+  }
+  return outputs;
 }
 
+/** The output that holds the lines last asked for; the engine never shows what begins with two underscores. */
+const askedLines = "__asked";
+
 /** Of the places that a preview does not know, because this run changes some of them: what they were in the last run. */
-function lastKnown(inputs: Properties, olds: Properties | undefined): Properties {
+function lastKnown(inputs: Properties, last: Properties | undefined): Properties {
   const places = ["staging", "mirrors", "layerMirrors", "catalogue"].filter((name) => holdsUnknown(inputs[name]));
-  return Object.fromEntries(places.flatMap((name) => (olds?.[name] === undefined ? [] : [[name, olds[name]]])));
+  return Object.fromEntries(places.flatMap((name) => (last?.[name] === undefined ? [] : [[name, last[name]]])));
 }
 
 /** Without the mirrors and the staging area that only a real run will know. */

@@ -1,9 +1,10 @@
 /** The provider without the engine: what it makes of inputs, differences and a user's confirmation. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type Properties, unknown } from "../../../components/plugin-protocol.ts";
+import { PartialFailure, type Properties, unknown } from "../../../components/plugin-protocol.ts";
 import { progressLine, describe as progressText } from "../../../components/promotion/progress.ts";
 import { currentSetting, parseConfirmed } from "../../../components/promotion/provider/confirmed.ts";
+import { packLines } from "../../../components/promotion/provider/packed-lines.ts";
 import { promotionProvider } from "../../../components/promotion/provider/provider.ts";
 import type { Progress } from "../../../components/promotion/request.ts";
 
@@ -105,6 +106,47 @@ test("a preview in which places are not known yet looks at those of the last run
   const preview = stopped.update({ ...call, id: "kops:kops", olds, oldInputs: olds, inputs: news, preview: true });
   stopped.cancel!();
   await assert.rejects(preview, /stopped/); // it was asking; without mirrors there would have been nothing to ask
+});
+
+describe("what is recorded", () => {
+  const nowhere = { ...inputs, mirrors: [], files: "" };
+  const read = async (recorded: Properties, outputs: Properties) =>
+    (await provider.read({ ...call, id: "kops:kops", inputs: recorded, outputs }))!;
+
+  test("beside the inputs nothing, when every mirror holds what they say", async () => {
+    assert.deepEqual((await provider.create({ ...call, inputs: nowhere, preview: false })).outputs, {});
+    assert.deepEqual((await read(nowhere, {})).outputs, {});
+  });
+  test("the lines last asked for, packed, where a refresh has put others into the inputs", async () => {
+    const asked = packLines(line);
+    const found = await read(nowhere, { __asked: asked });
+    assert.deepEqual([found.inputs["files"], found.outputs], [line, {}]); // no mirror lacks it
+    // By the inputs alone all would be new, and looked for where nobody answers.
+    const news = { ...inputs, staging: "", storage: { gcsEndpoint: "http://127.0.0.1:1/storage/v1/" } };
+    said.length = 0;
+    const oldInputs = { ...news, files: "" };
+    await provider.update({
+      ...call,
+      id: "kops:kops",
+      olds: { __asked: asked },
+      oldInputs,
+      inputs: news,
+      preview: true,
+    });
+    assert.deepEqual(said, []);
+  });
+  test("of a run that fails in part all that was asked for: the engine keeps the inputs before it", async () => {
+    const news: Properties = { ...inputs, storage: { gcsEndpoint: "http://127.0.0.1:1/storage/v1/" } };
+    const stopped = promotionProvider({ status: async () => {}, lasting: async () => {} });
+    const run = stopped.create({ ...call, inputs: news, preview: false });
+    stopped.cancel!();
+    await assert.rejects(run, (error) => {
+      assert.ok(error instanceof PartialFailure, String(error));
+      const { files: _, ...others } = news;
+      assert.deepEqual(error.outputs, { ...others, __asked: packLines(line), incomplete: { us: `+ ${line}` } });
+      return true;
+    });
+  });
 });
 
 test("a promotion cannot be imported", async () => {
