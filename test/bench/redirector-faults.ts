@@ -10,8 +10,9 @@ import { caseRanges } from "../unit/redirector/cases.ts";
 
 /**
  * `node test/bench/redirector-faults.ts [--seconds 60]`: the deployed redirector under wrk's full load with 64 connections while the
- * world around it fails: the near mirror killed and brought back, its probes slow, the bucket slow, then SIGTERM. Prints where requests
- * went, second by second, and ends with 1 if the redirector itself ever answered 5xx or requests did not move within the stated time.
+ * world around it fails: the near mirror killed and brought back, its probes slow, the bucket slow, the near mirror failing for what
+ * it holds while its probes succeed, then SIGTERM. Prints where requests went, second by second, and ends with 1 if the redirector
+ * itself ever answered 5xx or requests did not move within the stated time.
  */
 
 const { values } = parseArgs({ options: { seconds: { type: "string", default: "60" } } });
@@ -78,6 +79,10 @@ async function main(): Promise<boolean> {
     [at(0.5), ["the near mirror answers after 10 s", () => Object.assign(near, { delayMs: 10_000 })]],
     [at(0.7), ["the near mirror answers at once", () => Object.assign(near, { delayMs: 0 })]],
     [at(0.8), ["the bucket answers after 10 s", () => Object.assign(bucket, { delayMs: 10_000 })]],
+    [
+      at(0.87),
+      ["the near mirror answers its probes, but 503 for what it holds", () => Object.assign(near, { status: 503 })],
+    ],
     [at(0.95), ["SIGTERM", () => redirector.process.kill("SIGTERM")]],
   ]);
   // wrk goes on for a while after the end of the server: what it then cannot connect to is no fault.
@@ -130,6 +135,8 @@ async function main(): Promise<boolean> {
     [at(0.5), 1],
     [awayAgain, 0],
     [at(0.8), 1],
+    // The bucket being slow, the near mirror is asked for layers, and so found to fail.
+    [at(0.95), 0],
   ] as const) {
     if (share.get(second) === expected) continue;
     console.log(
