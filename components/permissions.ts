@@ -18,7 +18,8 @@ export interface CustomRole {
  */
 export const deployRole: CustomRole = {
   title: "artifacts: deploy",
-  description: "Makes and changes repositories, buckets and the edge's rules; removes no repository and no bucket",
+  description:
+    "Makes and changes repositories, buckets, the edge's rules and monitoring; removes no repository and no bucket",
   permissions: [
     // Staging areas and image mirrors, and who reads and writes them.
     "artifactregistry.repositories.create",
@@ -37,7 +38,11 @@ export const deployRole: CustomRole = {
     "compute.securityPolicies.get",
     "compute.securityPolicies.update",
     "compute.securityPolicies.delete",
-    // An alert on a line in a log is a rule there, which the monitoring editor may not make (Logging docs, "Configure log-based alerting policies").
+    // Monitoring. Google's editor of it may also turn on any service in the project, and write what is measured.
+    ...["alertPolicies", "dashboards", "notificationChannels", "services", "slos", "uptimeCheckConfigs"].flatMap(
+      (things) => ["create", "get", "update", "delete"].map((verb) => `monitoring.${things}.${verb}`),
+    ),
+    // An alert on a line in a log is a rule there too (Logging docs, "Configure log-based alerting policies").
     "logging.notificationRules.create",
     "logging.notificationRules.get",
     "logging.notificationRules.update",
@@ -70,7 +75,6 @@ export const previewRole: CustomRole = {
 export const deployRoles = [
   "roles/certificatemanager.editor", // certificate, its map and the proof; an owner removes one
   "roles/compute.loadBalancerAdmin", // addresses, rules, proxies, TLS policy, URL maps, backends, endpoint groups
-  "roles/monitoring.editor", // checks, objectives, alerts, dashboard
   "roles/run.admin", // the redirector's services. Less would do, but for letting in callers without an account, as the load balancer is one (Cloud Run docs, "Allowing public access")
 ] as const;
 

@@ -25,7 +25,10 @@ const all = (service: string, things: string, ...verbs: string[]): string[] =>
 const byRole = (deploy: string, preview: string): Needed => ({ deploy: [deploy], preview: [preview] });
 const loadBalancer = byRole("roles/compute.loadBalancerAdmin", "roles/compute.viewer");
 const certificates = byRole("roles/certificatemanager.editor", "roles/certificatemanager.viewer");
-const monitoring = byRole("roles/monitoring.editor", "roles/monitoring.viewer");
+const monitoring = (things: string): Needed => ({
+  deploy: all("monitoring", things, "create", "get", "update", "delete"),
+  preview: ["roles/monitoring.viewer"],
+});
 const pool: Needed = { deploy: "owner", preview: ["roles/iam.workloadIdentityPoolViewer"] };
 const projectPolicy: Needed = { deploy: "owner", preview: ["resourcemanager.projects.getIamPolicy"] };
 
@@ -59,14 +62,17 @@ const needed: Readonly<Record<string, Needed>> = {
   "iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider": pool,
   "kms/cryptoKeyIAMBinding:CryptoKeyIAMBinding": { deploy: "owner", preview: ["cloudkms.cryptoKeys.getIamPolicy"] },
   "monitoring/alertPolicy:AlertPolicy": {
-    deploy: ["roles/monitoring.editor", ...all("logging", "notificationRules", "create", "get", "update", "delete")],
+    deploy: [
+      ...monitoring("alertPolicies").deploy,
+      ...all("logging", "notificationRules", "create", "get", "update", "delete"),
+    ],
     preview: ["roles/monitoring.viewer", "logging.notificationRules.get"],
   },
-  "monitoring/customService:CustomService": monitoring,
-  "monitoring/dashboard:Dashboard": monitoring,
-  "monitoring/notificationChannel:NotificationChannel": monitoring,
-  "monitoring/slo:Slo": monitoring,
-  "monitoring/uptimeCheckConfig:UptimeCheckConfig": monitoring,
+  "monitoring/customService:CustomService": monitoring("services"),
+  "monitoring/dashboard:Dashboard": monitoring("dashboards"),
+  "monitoring/notificationChannel:NotificationChannel": monitoring("notificationChannels"),
+  "monitoring/slo:Slo": monitoring("slos"),
+  "monitoring/uptimeCheckConfig:UptimeCheckConfig": monitoring("uptimeCheckConfigs"),
   "projects/iAMAuditConfig:IAMAuditConfig": projectPolicy,
   "projects/iAMBinding:IAMBinding": projectPolicy,
   "projects/iAMCustomRole:IAMCustomRole": { deploy: "owner", preview: ["iam.roles.get"] },
