@@ -5,6 +5,7 @@ import { loadManifests } from "../manifests/load.ts";
 import { problemLine } from "../manifests/problem.ts";
 import { type Project, promotesFiles, promotesImages } from "../manifests/project.ts";
 import { mirrorAddresses } from "../mirror-names.ts";
+import { type MirrorKind, readMirrorLines } from "../promotion/mirror-lines.ts";
 import type { FileMirror, FilesRequest, ImageMirror, ImagesRequest } from "../promotion/request.ts";
 import { readStackFile } from "../stack-file.ts";
 import { stagingBucketName, stagingRepositoryId } from "../staging-names.ts";
@@ -130,7 +131,9 @@ export function placesInState(text: string, from: string): Places {
     inputs !== undefined && type?.startsWith("promotion:index:") === true ? [{ type, inputs }] : [],
   );
   const of = <Request>(kind: "PromotedImages" | "PromotedFiles"): Request[] =>
-    promotions.filter(({ type }) => type === `promotion:index:${kind}`).map(({ inputs }) => inputs as Request);
+    promotions
+      .filter(({ type }) => type === `promotion:index:${kind}`)
+      .map(({ inputs }) => withMirrors(kind === "PromotedImages" ? "images" : "files", inputs) as Request);
   const images = of<ImagesRequest>("PromotedImages");
   const files = of<FilesRequest>("PromotedFiles");
   if (images.length + files.length === 0) {
@@ -147,6 +150,16 @@ export function placesInState(text: string, from: string): Places {
     images: images[0]?.mirrors ?? [],
     files: files[0]?.mirrors ?? s3,
     staging: ({ name }) => ({ repository: staging(images, name), bucket: staging(files, name) }),
+  };
+}
+
+/** The inputs of a promotion, with their mirrors as lists. */
+function withMirrors(kind: MirrorKind, inputs: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const { mirrors, layerMirrors } = inputs;
+  return {
+    ...inputs,
+    mirrors: readMirrorLines(kind, mirrors),
+    layerMirrors: readMirrorLines("layers", layerMirrors),
   };
 }
 

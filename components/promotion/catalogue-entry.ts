@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { fileMirrorLines } from "./mirror-lines.ts";
 import type { FileMirror, StorageSettings } from "./request.ts";
 
 /** One project's entry in the catalogue. Every value is compared with the last run's: equal inputs are no work and no request. */
@@ -29,6 +30,7 @@ type Inputs<T> = { readonly [Key in keyof T]: pulumi.Input<T[Key]> };
  */
 export class CatalogueEntry extends pulumi.CustomResource {
   constructor(name: string, args: CatalogueEntryArgs, options?: pulumi.CustomResourceOptions) {
-    super("promotion:index:CatalogueEntry", name, { ...args }, options);
+    const mirrors = pulumi.output(args.mirrors).apply(fileMirrorLines);
+    super("promotion:index:CatalogueEntry", name, { ...args, mirrors }, options);
   }
 }

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { fileMirrorLines } from "./mirror-lines.ts";
 import type { FileMirror, StorageSettings } from "./request.ts";
 
 /** One project's release files in production. Every value is compared with the last run's: equal inputs are no work and no request. */
@@ -27,6 +28,7 @@ type Inputs<T> = { readonly [Key in keyof T]: pulumi.Input<T[Key]> };
  */
 export class PromotedFiles extends pulumi.CustomResource {
   constructor(name: string, args: PromotedFilesArgs, options?: pulumi.CustomResourceOptions) {
-    super("promotion:index:PromotedFiles", name, { ...args }, options);
+    const mirrors = pulumi.output(args.mirrors).apply(fileMirrorLines);
+    super("promotion:index:PromotedFiles", name, { ...args, mirrors }, options);
   }
 }

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { fileMirrorLines, imageMirrorLines, layerMirrorLines } from "./mirror-lines.ts";
 import type { FileMirror, ImageMirror, LayerMirror, StorageSettings } from "./request.ts";
 
 /** One project's images in production. Every value is compared with the last run's: equal inputs are no work and no request. */
@@ -33,6 +34,12 @@ type Inputs<T> = { readonly [Key in keyof T]: pulumi.Input<T[Key]> };
  */
 export class PromotedImages extends pulumi.CustomResource {
   constructor(name: string, args: PromotedImagesArgs, options?: pulumi.CustomResourceOptions) {
-    super("promotion:index:PromotedImages", name, { ...args }, options);
+    const { mirrors, layerMirrors, catalogue } = args;
+    const lines = {
+      mirrors: pulumi.output(mirrors).apply(imageMirrorLines),
+      layerMirrors: pulumi.output(layerMirrors).apply(layerMirrorLines),
+      ...(catalogue !== undefined && { catalogue: pulumi.output(catalogue).apply(fileMirrorLines) }),
+    };
+    super("promotion:index:PromotedImages", name, { ...args, ...lines }, options);
   }
 }

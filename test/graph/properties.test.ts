@@ -26,6 +26,11 @@ function inputs(which: RegExp, change: (inputs: Record<string, unknown>) => Reco
       : resource;
 }
 
+/** The lines of a text, each with its end. */
+function lines(text: unknown): string[] {
+  return String(text).split(/(?<=\n)/);
+}
+
 function without(which: RegExp): Change {
   return (resource) => (which.test(`${resource.type} ${resource.name}`) ? undefined : resource);
 }
@@ -398,12 +403,12 @@ const mutations: readonly (readonly [keyof typeof properties & string, string, C
   [
     "every redirector knows every mirror, every promotion goes to every mirror, the canonical one first",
     "a promotion that forgets a region",
-    inputs(/:PromotedImages full$/, (old) => ({ ...old, mirrors: (old["mirrors"] as unknown[]).slice(0, 1) })),
+    inputs(/:PromotedImages full$/, (old) => ({ ...old, mirrors: lines(old["mirrors"]).slice(0, 1).join("") })),
   ],
   [
     "every redirector knows every mirror, every promotion goes to every mirror, the canonical one first",
     "another order",
-    inputs(/:PromotedImages full$/, (old) => ({ ...old, mirrors: [...(old["mirrors"] as unknown[])].reverse() })),
+    inputs(/:PromotedImages full$/, (old) => ({ ...old, mirrors: lines(old["mirrors"]).reverse().join("") })),
   ],
   [
     "every redirector knows every mirror, every promotion goes to every mirror, the canonical one first",

@@ -494,6 +494,11 @@ export const properties: Readonly<Record<string, Property>> = {
       | { images: { name: string }[] }
       | undefined;
     const first = stash?.images[0]?.name;
+    const told = (lines: unknown) =>
+      String(lines)
+        .trimEnd()
+        .split("\n")
+        .map((line) => ({ name: line.slice(0, line.indexOf(" ")) }));
     const compare = (who: string, what: string, list: readonly { name: string }[], wanted: readonly string[]) => {
       if (JSON.stringify(list.map(({ name }) => name).sort()) !== JSON.stringify(wanted))
         violations.push(`${who}: ${what} differ`);
@@ -508,16 +513,15 @@ export const properties: Readonly<Record<string, Property>> = {
         compare(name, "files", config["fileMirrors"] ?? [], files);
       }
       if (type === "promotion:index:PromotedImages") {
-        compare(name, "images", inputs["mirrors"] as { name: string }[], images);
+        compare(name, "images", told(inputs["mirrors"]), images);
         compare(
           name,
           "layers",
-          inputs["layerMirrors"] as { name: string }[],
+          told(inputs["layerMirrors"]),
           files.filter((file) => file.startsWith("files-aws-")),
         );
       }
-      if (type === "promotion:index:PromotedFiles")
-        compare(name, "files", inputs["mirrors"] as { name: string }[], files);
+      if (type === "promotion:index:PromotedFiles") compare(name, "files", told(inputs["mirrors"]), files);
     }
     return violations;
   },

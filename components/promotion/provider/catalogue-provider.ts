@@ -12,6 +12,7 @@ import type { CatalogueWriter } from "../catalogue/catalogue-writer.ts";
 import type { EntryOutcome, EntryRequest, Retraction } from "../catalogue/request.ts";
 import { causeOf } from "../oci/errors.ts";
 import { progressLine } from "../progress.ts";
+import { fileMirrors } from "./kinds.ts";
 import { fingerprint, packLines, unpackLines } from "./packed-lines.ts";
 
 /** The resource type of one project's entry in the catalogue. */
@@ -133,14 +134,7 @@ const schema = z.object({
   files: z.string(),
   summary: z.string(),
   registry: z.string(),
-  mirrors: z.array(
-    z.object({
-      name: z.string().min(1),
-      kind: z.enum(["gcs", "s3"]),
-      bucket: z.string().min(1),
-      region: z.string().min(1),
-    }),
-  ),
+  mirrors: fileMirrors,
   storage: z.strictObject({
     gcsEndpoint: z.string().optional(),
     s3Endpoint: z.string().optional(),

@@ -1,5 +1,6 @@
 /** The two kinds of promotion, as the provider sees them: their inputs, and the engine that carries them out. */
 import { z } from "zod";
+import { type MirrorKind, readMirrorLines } from "../mirror-lines.ts";
 import type { FilesRequest, ImagesRequest, PreviewRun, PromoteRun, RemoveRun, StockRun } from "../request.ts";
 
 /** What either kind is asked. */
@@ -43,7 +44,8 @@ const common = {
 };
 
 /** The mirrors of files, which hold the catalogue, too. */
-export const fileMirrors = z.array(
+export const fileMirrors = mirrors(
+  "files",
   z.object({
     name: z.string().min(1),
     kind: z.enum(["gcs", "s3"]),
@@ -52,13 +54,21 @@ export const fileMirrors = z.array(
   }),
 );
 
+/** A text of mirrors, as the program declares them. (States of earlier programs have lists.) */
+function mirrors<Mirror>(kind: MirrorKind, mirror: z.ZodType<Mirror>) {
+  return z.preprocess((value) => readMirrorLines(kind, value), z.array(mirror));
+}
+
 const images: Kind<ImagesRequest> = {
   text: "images",
   schema: z.object({
     ...common,
     images: z.string(),
-    mirrors: z.array(z.object({ name: z.string().min(1), repository: z.string().min(1) })),
-    layerMirrors: z.array(z.object({ name: z.string().min(1), bucket: z.string().min(1), region: z.string().min(1) })),
+    mirrors: mirrors("images", z.object({ name: z.string().min(1), repository: z.string().min(1) })),
+    layerMirrors: mirrors(
+      "layers",
+      z.object({ name: z.string().min(1), bucket: z.string().min(1), region: z.string().min(1) }),
+    ),
     mutableTags: z.array(z.string()),
     catalogue: fileMirrors.optional(),
   }),

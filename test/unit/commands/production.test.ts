@@ -5,6 +5,7 @@ import { mirrorsNamed } from "../../../components/commands/mirrors-named.ts";
 import { placesByName, placesInState, productionOf } from "../../../components/commands/production.ts";
 import { parseStackConfig } from "../../../components/config.ts";
 import type { Project } from "../../../components/manifests/project.ts";
+import { fileMirrorLines, imageMirrorLines } from "../../../components/promotion/mirror-lines.ts";
 
 const parsed = parseStackConfig({
   "artifacts:organization": "org",
@@ -71,9 +72,17 @@ test("from a state: where the promotions were told to go", () => {
         { type: "pulumi:pulumi:Stack", urn: "x" },
         {
           type: "promotion:index:PromotedImages",
-          inputs: { project: "tool", staging: "127.0.0.1:1/p/staging-tool", mirrors: images, layerMirrors: [] },
+          inputs: {
+            project: "tool",
+            staging: "127.0.0.1:1/p/staging-tool",
+            mirrors: imageMirrorLines(images),
+            layerMirrors: "",
+          },
         },
-        { type: "promotion:index:PromotedFiles", inputs: { project: "other", staging: "s", mirrors: files } },
+        {
+          type: "promotion:index:PromotedFiles",
+          inputs: { project: "other", staging: "s", mirrors: fileMirrorLines(files) },
+        },
       ],
     },
   };
