@@ -96,6 +96,14 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       assert.ok(sent < 26 * mebibyte, `${sent} bytes were read`);
     });
 
+    for (const size of [50_000, 12 * mebibyte]) {
+      it(`takes no download for all that ends early (${size} bytes): it goes on`, async () => {
+        const staged = await stage(size);
+        source.inject(first(2, isBlobRead, { kind: "shorten", to: 300 }));
+        await promotes(staged);
+      });
+    }
+
     it("survives an upload that is cut in the middle", async () => {
       const staged = await stage(24 * mebibyte);
       target.inject(first(1, (method) => method === "PATCH", { kind: "cut-request", after: 10 * mebibyte }));

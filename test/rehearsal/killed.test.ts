@@ -1,6 +1,6 @@
 /**
  * `kill -9` of `pulumi up` at random points of a promotion that adds, removes and moves a tag: the next `up` ends in the exact wanted state in
- * every mirror, and copies nothing that was there. Five points; as many as ARTIFACTS_KILLS says (`npm run drills`: 20). The seed is
+ * every mirror and its catalogue, and copies nothing that was there. Five points; as many as ARTIFACTS_KILLS says (`npm run drills`: 20). The seed is
  * ARTIFACTS_SEED, else drawn and printed.
  */
 import assert from "node:assert/strict";
@@ -13,7 +13,7 @@ import { projectRoot } from "../../local/tools/rehearsal-folder.ts";
 import { randomOf } from "../bench/generate-manifests.ts";
 import { Drill } from "./drill.ts";
 import { generateProject, promoting, writeProject } from "./generated-project.ts";
-import { assertProduction, copies, type Wanted, wantedOf } from "./production.ts";
+import { assertCatalogue, assertProduction, copies, type Wanted, wantedOf } from "./production.ts";
 
 const kills = Number(process.env["ARTIFACTS_KILLS"] || 5);
 const seed = Number(process.env["ARTIFACTS_SEED"] || Math.floor(Math.random() * 1_000_000));
@@ -52,6 +52,7 @@ describe(`pulumi up, killed at ${kills} random points`, { timeout: (15 + 3 * kil
     assert.equal((await up.ended).code, 0, up.output);
     promotion = performance.now() - start - beginning;
     await assertProduction(drill, states[1]!.wanted);
+    await assertCatalogue(drill, states[1]!.wanted);
   });
   after(() => drill.end());
 
@@ -86,6 +87,7 @@ describe(`pulumi up, killed at ${kills} random points`, { timeout: (15 + 3 * kil
       if (index % 3 === 2) await drill.run("pulumi refresh --clear-pending-creates");
       const output = await drill.run("pulumi up");
       await assertProduction(drill, to.wanted);
+      await assertCatalogue(drill, to.wanted);
       const now = await copies(drill);
       for (const [place, copy] of now) {
         if (held.has(place)) assert.equal(copy.identity, held.get(place)!.identity, `${place} was copied again`);

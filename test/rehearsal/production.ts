@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { glob, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { gunzipSync } from "node:zlib";
 import {
   ListObjectsV2Command,
   ListObjectVersionsCommand,
@@ -75,6 +76,34 @@ export async function assertFiles(drill: Drill, { files }: Wanted): Promise<void
     fileMirrors(drill, await drill.resources()).map(async ({ name, url, list }) => {
       assert.deepEqual(await list("binaries/"), keys, name);
       await Promise.all([...files].map(([path, hex]) => assertContent(`${url}/binaries/${path}`, `sha256:${hex}`)));
+    }),
+  );
+}
+
+/** The catalogue of every file mirror lists exactly what is wanted: its text for grep, read without our code. */
+export async function assertCatalogue(drill: Drill, { images, files }: Wanted): Promise<void> {
+  const wanted = [...files].map(([path, hex]) => `file ${path} sha256:${hex}`);
+  for (const [image, tags] of images) {
+    const byDigest = Map.groupBy(tags, ([, digest]) => digest);
+    for (const [digest, its] of byDigest) {
+      const names = its.map(([tag]) => tag).filter((tag) => !tag.startsWith("sha256-"));
+      if (names.length > 0) wanted.push(`image ${image} ${digest} ${names.sort().join(" ")}`);
+    }
+  }
+  await Promise.all(
+    fileMirrors(drill, await drill.resources()).map(async ({ name, url }) => {
+      const answer = await fetch(`${url}/catalog/all.tsv.gz`);
+      assert.equal(answer.status, 200, name);
+      const bytes = Buffer.from(await answer.arrayBuffer());
+      const text = (bytes[0] === 0x1f ? gunzipSync(bytes) : bytes).toString("utf8"); // fetch may have done it
+      const listed = text
+        .split("\n")
+        .filter((line) => line !== "")
+        .map((line) => {
+          const [kind, , what, digest, ...tags] = line.split("\t");
+          return [kind, what!.replace(/^binaries\//, ""), digest, ...tags.sort()].join(" ");
+        });
+      assert.deepEqual(listed.sort(), wanted.sort(), `the catalogue of ${name}`);
     }),
   );
 }

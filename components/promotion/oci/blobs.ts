@@ -43,7 +43,12 @@ export async function getBlob(sources: readonly Remote[], { digest, size }: Blob
     const what = `read blob ${digest} of ${name}`;
     try {
       const url = `/v2/${name}/blobs/${digest}`;
-      const answer = await call(at, { url, what, method: "GET", expect: [200, 404], limit: size, into });
+      const get = { url, what, method: "GET", expect: [200, 404], limit: size, into } as const;
+      let answer = await call(at, get);
+      // Something in between may have ended it early as if that were all.
+      for (let tries = 1; answer.status === 200 && answer.body.length < size && tries < mostBreaks; tries++) {
+        answer = await call(at, get);
+      }
       if (answer.status === 404) continue;
       if (answer.body.length === size && (await digestAside(answer.body)) === digest) return answer.body;
       wrong ??= new WrongContentError(`blob from ${host} is not ${digest}`, at.repository);
