@@ -54,12 +54,29 @@ export const mistakes: readonly Mistake[] = [
     names: ["dotslash", "0.5.9/linux/amd64/dotslash"],
   },
   {
+    name: "a list of images that was emptied",
+    found: "preview",
+    make: (folder) => empty(join(folder, "semver/images.yaml")),
+    names: ["semver", "tags and digests from production (100%)", "promotion:confirmRemoval semver"],
+  },
+  {
+    name: "a list of files that was emptied",
+    found: "preview",
+    make: (folder) => empty(join(folder, "dotslash/files.yaml")),
+    names: ["dotslash", "files from production (100%)", "promotion:confirmRemoval dotslash"],
+  },
+  {
     name: "the checksum of another file",
     found: "up",
     make: (folder) => addFile(folder, "dotslash", "0.5.8/windows/amd64/dotslash.exe", otherSha256),
     names: ["0.5.8/windows/amd64/dotslash.exe", otherSha256],
   },
 ];
+
+async function empty(file: string): Promise<Change> {
+  await writeFile(file, "");
+  return { file, line: 1, added: [] };
+}
 
 async function append(file: string, line: string): Promise<Change> {
   const text = await readFile(file, "utf8");

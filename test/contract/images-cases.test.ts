@@ -5,7 +5,7 @@ import { after, before, describe, it } from "node:test";
 import { imagePromotion } from "../../components/promotion/images.ts";
 import type { Context, ImagesRequest, Incomplete, Outcome, Previous } from "../../components/promotion/request.ts";
 import { type GoogleFront, startGoogleFront } from "./google-front.ts";
-import { head, inspect, Pusher, pull, referrers, startRegistry, type TestRegistry } from "./registries.ts";
+import { head, inspect, Pusher, pull, referrers, sha256, startRegistry, type TestRegistry } from "./registries.ts";
 
 for (const kind of ["olareg", "google"])
   describe(kind === "google" ? "a registry like Google's" : kind, () => {
@@ -137,6 +137,30 @@ for (const kind of ["olareg", "google"])
           outcome.incomplete,
           Object.fromEntries(["m0", "m1", "m2"].map((m) => [m, `+ app:v2 ${lost}\n`])),
         );
+      });
+
+      it("40: one of many cannot be copied: the others are complete, signatures too, and one is reported", async () => {
+        const project = new Project();
+        const lost = randomBytes(700);
+        const lines: string[] = [];
+        const tags: Record<string, string> = {};
+        for (let index = 0; index < 20; index++) {
+          const layers = index === 7 ? [lost] : undefined;
+          const image = await project.staging().image(layers ? { layers } : {});
+          const signature = await project.staging().signature(image);
+          lines.push(`app:v${index} ${image.digest}`);
+          if (layers) continue;
+          tags[`v${index}`] = image.digest;
+          tags[`${image.digest.replace(":", "-")}.sig`] = signature.digest;
+        }
+        const blob = `http://${hosts[0]}/v2/staging/${project.name}/app/blobs/${sha256(lost)}`;
+        assert.equal((await fetch(blob, { method: "DELETE" })).status, 202);
+        const outcome = await project.run(...lines);
+        const [line] = lines.slice(7);
+        assert.deepEqual(outcome.failures, [
+          `${project.name}: ${line!.replace(/:v7 /, "@")}: m0, m1, m2: blob ${sha256(lost)} is in no place that was asked`,
+        ]);
+        await project.holds(tags);
       });
 
       it("27, 32, 43: a tag on its own line is one PUT a mirror, also when staging has expired", async () => {

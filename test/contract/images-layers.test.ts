@@ -242,6 +242,46 @@ describe("layers in S3", () => {
     assert.deepEqual(Object.keys(outcome.incomplete), ["absent"]);
   });
 
+  it("a layer that arrives with another content, or through a store that breaks, is never committed wrong", async () => {
+    const source = await startFaultyProxy(registry.host);
+    const store = await startFaultyProxy(new URL(stores.s3).host);
+    try {
+      const isBlob = (method: string, url: string) => method === "GET" && /\/blobs\/sha256:/.test(url);
+      for (const size of [50_000, 12 * 1024 * 1024]) {
+        const layer = randomBytes(size);
+        const { digest } = await staging("faulty").image({ layers: [layer] });
+        const request = {
+          ...requestOf("faulty", `app:v1 ${digest}\n`, ["layers-a"]),
+          staging: `${source.host}/staging/faulty`,
+          storage: { s3Endpoint: `http://${store.host}`, s3UsePathStyle: true },
+        };
+        source.inject((method, url) => (isBlob(method, url) ? { kind: "corrupt", at: 9 } : undefined));
+        const wrong = await promotion.promote(request, undefined, context);
+        assert.match(wrong.failures.join("\n"), /is not sha256:/);
+        assert.deepEqual(await layersIn("layers-a"), []);
+        // The bytes are right now; the store is not well.
+        source.inject(() => undefined);
+        let writes = 0;
+        store.inject((method, url) => {
+          if (method !== "PUT" || !url.includes("/containers/images/")) return undefined;
+          writes++;
+          if (writes === 1) return { kind: "answer", status: 500 };
+          return writes === 2 ? { kind: "cut-request", after: 20_000 } : undefined;
+        });
+        const next = await promotion.promote(request, { request, incomplete: wrong.incomplete }, context);
+        assert.deepEqual([next.failures, next.incomplete], [[], {}]);
+        const stored = await stores.s3Client.send(
+          new GetObjectCommand({ Bucket: "layers-a", Key: `containers/images/${sha256(layer)}` }),
+        );
+        assert.equal(sha256(await stored.Body!.transformToByteArray()), sha256(layer));
+        await promotion.remove({ request, incomplete: {} }, context);
+        assert.deepEqual(await keys("layers-a", "containers/"), []);
+      }
+    } finally {
+      await Promise.all([source.close(), store.close()]);
+    }
+  });
+
   it("a store that refuses us is given up, once for all images, and the registries are complete", async () => {
     const proxy = await startFaultyProxy(new URL(stores.s3).host);
     try {
