@@ -184,7 +184,7 @@ function exitWithParent(): void {
   const parent = process.ppid;
   setInterval(() => {
     if (process.ppid !== parent) process.exit(1);
-  }, 500).unref();
+  }, 100).unref();
 }
 
 function engineLog(address: string): ResourceLog {

@@ -13,7 +13,7 @@ import { projectRoot } from "../../local/tools/rehearsal-folder.ts";
 import { randomOf } from "../bench/generate-manifests.ts";
 import { Drill } from "./drill.ts";
 import { generateProject, promoting, writeProject } from "./generated-project.ts";
-import { assertCatalogue, assertProduction, copies, type Wanted, wantedOf } from "./production.ts";
+import { assertCatalogue, assertProduction, copies, fileMirrors, type Wanted, wantedOf } from "./production.ts";
 
 const kills = Number(process.env["ARTIFACTS_KILLS"] || 5);
 const seed = Number(process.env["ARTIFACTS_SEED"] || Math.floor(Math.random() * 1_000_000));
@@ -59,14 +59,18 @@ describe(`pulumi up, killed at ${kills} random points`, { timeout: (15 + 3 * kil
   const random = randomOf(seed);
   let halfway = 0;
   for (let index = 0; index < kills; index++) {
-    // Every fifth anywhere in the run, the others while it promotes.
-    const anywhere = index % 5 === 4;
+    // Of five one in the moment when the first change is to be seen, one anywhere in the run, the others while it promotes.
+    const [first, anywhere] = [index % 5 === 0, index % 5 === 4];
     const share = random();
-    it(`${index + 1}: after ${Math.round(share * 100)}% of ${anywhere ? "the run" : "the promotion"}`, async () => {
+    const moment = `after ${Math.round(share * 100)}% of ${anywhere ? "the run" : "the promotion"}`;
+    it(`${index + 1}: ${first ? "at the first change" : moment}`, async () => {
       const [from, to] = index % 2 === 0 ? [states[1]!, states[0]!] : [states[0]!, states[1]!];
       await drill.configure(to.manifests);
+      const changed = await changeOfFiles(drill);
       const up = drill.start("pulumi up");
-      if (anywhere) {
+      if (first) {
+        await changed(up.ended);
+      } else if (anywhere) {
         await setTimeout(share * (beginning + promotion));
       } else {
         await up.prints(begins);
@@ -100,9 +104,23 @@ describe(`pulumi up, killed at ${kills} random points`, { timeout: (15 + 3 * kil
 
   it("some of these left production halfway", (t) => {
     t.diagnostic(`${halfway} of ${kills} left production between the old state and the new`);
-    assert.ok(halfway >= kills / 5, `${halfway} of ${kills}: the points were not in the middle of anything`);
+    assert.ok(halfway > 0, `${halfway} of ${kills}: the points were not in the middle of anything`);
   });
 });
+
+/** @returns what resolves when a file mirror holds something else than now, or the run has ended. */
+async function changeOfFiles(drill: Drill): Promise<(ended: Promise<unknown>) => Promise<void>> {
+  const [mirror] = fileMirrors(drill, await drill.resources()).filter(({ cloud }) => cloud === "gcp");
+  const list = async () => (await mirror!.list("binaries/")).join("\n");
+  const before = await list();
+  return async (ended) => {
+    let over = false;
+    void ended.then(() => {
+      over = true;
+    });
+    while (!over && (await list()) === before) await setTimeout(5);
+  };
+}
 
 /** The engine says that it has called the provider. */
 const begins = /promotion:index:Promoted\w+ drill updating/;
