@@ -121,14 +121,18 @@ function firstByHalf(starts: Uint32Array): Uint16Array | Uint32Array {
   return index;
 }
 
+/*
+ * Both searches halve the interval without a branch on the comparison, which for addresses from everywhere would be guessed wrong half of
+ * the time: twice as quick. Each has its own loop, as one over both kinds of array is compiled for neither (test/bench/redirector-lookup.ts).
+ */
+
 function search4({ starts, regions }: Intervals, index: Uint16Array | Uint32Array, address: number): number {
-  const half = address >>> 16;
-  let low = index[half]!;
-  let high = index[half + 1]!;
-  while (low < high) {
-    const middle = (low + high + 1) >>> 1;
-    if (starts[middle]! <= address) low = middle;
-    else high = middle - 1;
+  const upper = address >>> 16;
+  let low = index[upper]!;
+  for (let left = index[upper + 1]! - low + 1; left > 1; ) {
+    const half = left >>> 1;
+    low += half & -+(starts[low + half]! <= address); // all bits, or none
+    left -= half;
   }
   return regions[low]!;
 }
@@ -147,11 +151,10 @@ function keyOf(first: number, second: number): number {
 function search6({ starts, regions }: Intervals, keys: Float64Array, words: Uint32Array): number {
   const key = keyOf(words[0]!, words[1]!);
   let low = 0;
-  let high = keys.length - 1;
-  while (low < high) {
-    const middle = (low + high + 1) >>> 1;
-    if (keys[middle]! <= key) low = middle;
-    else high = middle - 1;
+  for (let left = keys.length; left > 1; ) {
+    const half = left >>> 1;
+    low += half & -+(keys[low + half]! <= key);
+    left -= half;
   }
   return regions[keys[low] === key ? lastNotAfter(starts, words, low) : low]!;
 }

@@ -297,11 +297,15 @@ interface Lookup {
   readonly fromTextNs: number;
 }
 
-/** Nanoseconds for one address, in Bun, over those of all blocks. */
+/** Nanoseconds for one address, in Bun, over those of all blocks: of five processes the one in the middle. */
 async function lookup(): Promise<Lookup> {
   const bun = path.join(import.meta.dirname, "../../node_modules/.bin/bun");
-  const { stdout } = await run(bun, [path.join(import.meta.dirname, "redirector-lookup.ts")]);
-  const found = JSON.parse(stdout) as Lookup;
+  const all: Lookup[] = [];
+  for (let i = 0; i < 5; i++) {
+    const { stdout } = await run(bun, [path.join(import.meta.dirname, "redirector-lookup.ts")]);
+    all.push(JSON.parse(stdout) as Lookup);
+  }
+  const found = all.sort((a, b) => a.lookupNs - b.lookupNs)[2]!;
   console.log(
     `  lookup (${found.source}): ${found.intervals} intervals, ${found.tableBytes} bytes in memory, ` +
       `${found.lookupNs.toFixed(0)} ns, ${found.fromTextNs.toFixed(0)} ns from text, of which reading it ${found.readingNs.toFixed(0)} ns`,
