@@ -50,7 +50,7 @@ export async function getBlob(sources: readonly Remote[], { digest, size }: Blob
         answer = await call(at, get);
       }
       if (answer.status === 404) continue;
-      if (answer.body.length === size && (await digestAside(answer.body)) === digest) return answer.body;
+      if (answer.body.length === size && digestOf(answer.body) === digest) return answer.body;
       wrong ??= new WrongContentError(`blob from ${host} is not ${digest}`, at.repository);
     } catch (error) {
       at.signal.throwIfAborted();
@@ -59,12 +59,6 @@ export async function getBlob(sources: readonly Remote[], { digest, size }: Blob
     }
   }
   throw wrong ?? failure ?? absent(digest);
-}
-
-async function digestAside(bytes: Buffer): Promise<Digest> {
-  if (bytes.length < 128 * 1024) return digestOf(bytes);
-  const hash = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
-  return `sha256:${Buffer.from(hash).toString("hex")}`;
 }
 
 function absent(digest: Digest): WrongContentError {
