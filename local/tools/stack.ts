@@ -132,7 +132,9 @@ export class Stack {
       ...Object.fromEntries(inherited),
       ...languageHostEnvironment(),
       PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter), // plugins are started as `node`
-      PULUMI_BACKEND_URL: `file://${join(this.folder, "state")}`,
+      // Attributes in a file of their own are not written in one piece: a kill -9 in between left a state that can't be read (fileblob's
+      // attrs.go), which an object in a bucket never is.
+      PULUMI_BACKEND_URL: `file://${join(this.folder, "state")}?metadata=skip`,
       PULUMI_HOME: this.home,
       PULUMI_CONFIG_PASSPHRASE: "", // the rehearsal has no secrets; the CLI wants one to be set
       PULUMI_SKIP_UPDATE_CHECK: "true",

@@ -33,7 +33,7 @@ export class PromotionProgram {
       ...languageHostEnvironment(),
       PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter),
       PULUMI_HOME: join(folder, "home"),
-      PULUMI_BACKEND_URL: `file://${join(folder, "state")}`,
+      PULUMI_BACKEND_URL: `file://${join(folder, "state")}?metadata=skip`,
       PULUMI_CONFIG_PASSPHRASE: "",
       PULUMI_SKIP_UPDATE_CHECK: "true",
     };
