@@ -3,7 +3,7 @@ import { Connection, type ConnectionSettings, type Wire } from "./connection.ts"
 
 /**
  * Carries HTTP/1.1 over Bun's sockets. Bun's own HTTP server gives a request's URL only after resolving it (`..`, `%2e%2e`, `\`), and takes
- * 1.6 times the CPU for the same answers; its node:http takes 2.8 times, Node's 4.4 times (test/bench/redirector-carriers.ts).
+ * 1.6 times the CPU for the same answers; its node:http takes 2.8 times, Node's 2.8 to 4.4 times (test/bench/redirector-carriers.ts).
  */
 
 /** A server that listens. */
