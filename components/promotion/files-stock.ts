@@ -7,10 +7,9 @@ import type { Context, FilesRequest, Stock } from "./request.ts";
 export async function takeStockOfFiles(request: FilesRequest, context: Context): Promise<Stock> {
   const wanted = parseFileLines(request.files);
   const lines = new Set([...wanted].map(([path, sha256]) => fileLine(path, sha256)));
-  const incomplete: Record<string, string> = {};
-  const failures: string[] = [];
+  const failures = request.mirrors.map((): string[] => []);
   const progress = request.mirrors.map(({ name }) => ({ name, done: 0, total: 0, failed: 0, bytes: 0 }));
-  await Promise.all(
+  const differences = await Promise.all(
     request.mirrors.map(async (mirror, index) => {
       const files = new MirrorFiles(mirror.name, openBucket(request.storage, mirror), request.prefix, context.signal);
       try {
@@ -21,25 +20,25 @@ export async function takeStockOfFiles(request: FilesRequest, context: Context):
         });
         for (const path of unspeakable) {
           const what = `has a file whose name is no text of one line, "${printable(path, 100)}": remove it by hand`;
-          failures.push(`project ${request.project}, mirror ${mirror.name}: ${what}`);
+          failures[index]!.push(`project ${request.project}, mirror ${mirror.name}: ${what}`);
         }
         const missing = [...wanted].filter(([path, sha256]) => held.get(path) !== sha256).map(asLine);
         const extra = [...held].filter(([path, sha256]) => wanted.get(path) !== sha256).map(asLine);
         for (const line of missing) lines.delete(line);
         for (const line of extra) lines.add(line);
-        if (missing.length + extra.length > 0) {
-          incomplete[mirror.name] = joinLines([
-            ...missing.map((line) => `+ ${line}`),
-            ...extra.map((line) => `- ${line}`),
-          ]);
-        }
+        return joinLines([...missing.map((line) => `+ ${line}`), ...extra.map((line) => `- ${line}`)]);
       } catch (error) {
         context.signal.throwIfAborted();
-        failures.push(`project ${request.project}, mirror ${mirror.name}: cannot be read: ${causeOf(error)}`);
+        failures[index]!.push(`project ${request.project}, mirror ${mirror.name}: cannot be read: ${causeOf(error)}`);
+        return "";
       }
     }),
   );
-  return { text: joinLines(lines), incomplete, failures };
+  // In the mirrors' order, whichever answered first: the same stock is the same text, in the audit and in the state.
+  const incomplete = Object.fromEntries(
+    request.mirrors.map(({ name }, index) => [name, differences[index]!]).filter(([, differs]) => differs !== ""),
+  );
+  return { text: joinLines(lines), incomplete, failures: failures.flat() };
 }
 
 function asLine([path, sha256]: readonly [string, string]): string {

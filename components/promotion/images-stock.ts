@@ -20,15 +20,16 @@ import { BucketAbsent } from "./storage/bucket.ts";
  */
 export async function takeStock(request: ImagesRequest, means: Means, context: Context): Promise<Stock> {
   const wanted = readImageLines(request.images);
-  const incomplete: Record<string, string> = {};
-  const failures: string[] = [];
   const damagedIn = new Map<string, ImagesBuilder>();
-  const holdings = new Map<string, Map<string, Holding>>();
+  // Everything below is gathered in the mirrors' order, whichever answered first: the same stock is the same text, in the audit and in
+  // the state.
+  const failed = new Map<string, string>();
   const fail = (name: string, error: unknown) => {
     context.signal.throwIfAborted();
-    failures.push(`${request.project}: ${name}: ${causeOf(error)}`);
+    failed.set(name, `${request.project}: ${name}: ${causeOf(error)}`);
+    return undefined;
   };
-  await Promise.all(
+  const read = await Promise.all(
     request.mirrors.map(async ({ name, repository }) => {
       try {
         const { transport } = means;
@@ -36,12 +37,16 @@ export async function takeStock(request: ImagesRequest, means: Means, context: C
           const at = { transport, repository: repositoryAt(repository, request.prefix, image), signal: context.signal };
           return [image, await readHolding(at, new Set(digests.keys()), wantedTags(digests))];
         });
-        holdings.set(name, new Map(await all(entries)));
+        return new Map(await all(entries));
       } catch (error) {
-        fail(name, error);
+        return fail(name, error);
       }
     }),
   );
+  const holdings = new Map(
+    request.mirrors.flatMap(({ name }, index) => (read[index] === undefined ? [] : [[name, read[index]] as const])),
+  );
+  const differences = new Map<string, string>();
   for (const image of wanted.keys()) await compareAttachments(image, holdings, damagedIn);
   for (const [name, images] of holdings) {
     const held: ImagesBuilder = new Map();
@@ -51,20 +56,26 @@ export async function takeStock(request: ImagesRequest, means: Means, context: C
         for (const tag of tags) addImage(held, image, digest, tag);
       }
     }
-    const differs = difference(wanted.keys(), wanted, held, damagedIn.get(name) ?? new Map());
-    if (differs !== "") incomplete[name] = differs;
+    differences.set(name, difference(wanted.keys(), wanted, held, damagedIn.get(name) ?? new Map()));
   }
   await Promise.all(
     request.layerMirrors.map(async (mirror) => {
       try {
         const { held, parts } = await readLayers(request, mirror, means, context.signal);
-        const differs = difference(new Set([...wanted.keys(), ...held.keys()]), wanted, held, parts, true);
-        if (differs !== "") incomplete[mirror.name] = differs;
+        differences.set(
+          mirror.name,
+          difference(new Set([...wanted.keys(), ...held.keys()]), wanted, held, parts, true),
+        );
       } catch (error) {
         fail(mirror.name, error);
       }
     }),
   );
+  const names = [...request.mirrors, ...request.layerMirrors].map(({ name }) => name);
+  const incomplete = Object.fromEntries(
+    names.map((name) => [name, differences.get(name) ?? ""]).filter(([, differs]) => differs !== ""),
+  );
+  const failures = names.flatMap((name) => failed.get(name) ?? []);
   return { text: visible(wanted, incomplete), incomplete, failures };
 }
 

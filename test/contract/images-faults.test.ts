@@ -76,6 +76,18 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       assert.deepEqual(early, [], "nobody asks before the second is over");
     });
 
+    it("takes stock in the mirrors' order, whichever answers first", async () => {
+      const { request, digest } = await stage(2_000);
+      target.inject(first(1, () => true, { kind: "answer", status: 429, headers: { "retry-after": "1" } }));
+      const { incomplete, failures } = await promotion.takeStock(request, context);
+      const differs = `+ app:v1 ${digest}\n`;
+      assert.deepEqual(Object.entries(incomplete), [
+        ["faulty", differs],
+        ["sound", differs],
+      ]);
+      assert.deepEqual(failures, []);
+    });
+
     it("repeats what is answered 500, 502 and 503", async () => {
       const staged = await stage(2_000);
       const statuses = [500, 502, 503, 500];

@@ -207,6 +207,20 @@ for (const kind of ["gcs", "s3"] as const) {
   });
 }
 
+test("stock is taken in the mirrors' order, whichever answers first", async () => {
+  const files = { file: randomBytes(50_000) };
+  const [gcs, s3] = [request("gcs", files), request("s3", files)];
+  const mirrors = [...gcs.mirrors, { ...s3.mirrors[0]!, name: "two" }];
+  const storage = { ...gcs.storage, ...s3.storage };
+  const late: Fault = { kind: "answer", status: 429, headers: { "retry-after": "1" } };
+  proxies.gcs.inject(breaking(() => true, [1, 1], late));
+  const { incomplete } = await takeStockOfFiles(
+    { ...gcs, mirrors, storage },
+    { signal: new AbortController().signal, report: () => {} },
+  );
+  assert.deepEqual(Object.keys(incomplete), ["one", "two"]);
+});
+
 test("a dead mirror is given up, once for all its files", async () => {
   const files = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`f${i}`, randomBytes(100)]));
   await stage(files);
