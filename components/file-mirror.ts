@@ -162,19 +162,34 @@ export class FileMirror extends pulumi.ComponentResource {
       {
         region,
         bucket: bucket.bucket,
-        policy: bucket.arn.apply((arn) =>
-          JSON.stringify({
-            Version: "2012-10-17",
-            Statement: [
-              { Sid: "PublicRead", Effect: "Allow", Principal: "*", Action: "s3:GetObject", Resource: `${arn}/*` },
-            ],
-          }),
-        ),
+        policy: bucket.arn.apply(policy),
       },
       { parent: this, dependsOn: access },
     );
     return bucket.bucket;
   }
+}
+
+/**
+ * Everybody reads single objects; nobody does anything in clear, which S3 allows unless a policy forbids it. Downloads too: what the redirector
+ * sends out is https, the host itself answers plain http with a redirect alone, and a checksum file that came in clear vouches for nothing. It
+ * is what k8s.io's buckets do, and what AWS's own rule `s3-bucket-ssl-requests-only` asks of every bucket (S3 User Guide, "Security best practices").
+ */
+function policy(arn: string): string {
+  return JSON.stringify({
+    Version: "2012-10-17",
+    Statement: [
+      { Sid: "PublicRead", Effect: "Allow", Principal: "*", Action: "s3:GetObject", Resource: `${arn}/*` },
+      {
+        Sid: "OnlyTls",
+        Effect: "Deny",
+        Principal: "*",
+        Action: "s3:*",
+        Resource: [arn, `${arn}/*`],
+        Condition: { Bool: { "aws:SecureTransport": "false" } },
+      },
+    ],
+  });
 }
 
 /** How long a removed or replaced file can be brought back. */

@@ -144,6 +144,13 @@ test("S3: a server per region, buckets found by region, policies enforced", asyn
         Action: "s3:*",
         Resource: "arn:aws:s3:::layers-us-east-1/*",
       },
+      {
+        Effect: "Deny", // here is no TLS
+        Principal: "*",
+        Action: "s3:*",
+        Resource: ["arn:aws:s3:::layers-us-east-1", "arn:aws:s3:::layers-us-east-1/*"],
+        Condition: { Bool: { "aws:SecureTransport": "false" } },
+      },
     ],
   };
   const setPolicy = () =>

@@ -391,6 +391,27 @@ const mutations: readonly (readonly [keyof typeof properties & string, string, C
     without(/:BucketServerSideEncryptionConfiguration /),
   ],
   [
+    "nothing is read or written in clear",
+    "S3 answers plain http",
+    inputs(/:BucketPolicy /, (old) => ({ ...old, policy: String(old["policy"]).replace('"Deny"', '"Allow"') })),
+  ],
+  [
+    "nothing is read or written in clear",
+    "only downloads from S3 need TLS",
+    inputs(/:BucketPolicy /, (old) => ({
+      ...old,
+      policy: String(old["policy"]).replace('"Action":"s3:*"', '"Action":"s3:GetObject"'),
+    })),
+  ],
+  [
+    "nothing is read or written in clear",
+    "clients are sent to S3 over plain http",
+    inputs(
+      /:Service redirector-us-central1$/,
+      (old) => JSON.parse(JSON.stringify(old).replaceAll("https://", "http://")) as Record<string, unknown>,
+    ),
+  ],
+  [
     "every region of Google Cloud is complete",
     "a region without redirector",
     without(/:Service redirector-europe-west1$/),

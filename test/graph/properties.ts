@@ -1,4 +1,5 @@
 /** What must hold for the program whatever is configured: each property is a list of its violations, empty when it holds. */
+import { isDeepStrictEqual } from "node:util";
 import type { Declared } from "./program.ts";
 
 export type Property = (resources: readonly Declared[]) => string[];
@@ -73,8 +74,7 @@ export const properties: Readonly<Record<string, Property>> = {
       .filter(isPublic)
       .filter(({ type, inputs }) => {
         if (type === "aws:s3/bucketPolicy:BucketPolicy") {
-          const { Statement } = JSON.parse(String(inputs["policy"])) as { Statement: { Action: unknown }[] };
-          return Statement.some(({ Action }) => Action !== "s3:GetObject");
+          return statements(inputs).some(({ Effect, Action }) => Effect !== "Deny" && Action !== "s3:GetObject");
         }
         return !["roles/artifactregistry.reader", "roles/storage.legacyObjectReader"].includes(String(inputs["role"]));
       })
@@ -466,6 +466,27 @@ export const properties: Readonly<Record<string, Property>> = {
         .map((method) => `${shown(resource)}: ${method}`),
     ),
 
+  "nothing is read or written in clear": (resources) => [
+    ...resources
+      .filter(({ type }) => type === "aws:s3/bucket:Bucket")
+      .filter(({ inputs: { bucket } }) => {
+        const own = resources.find(({ type, inputs }) => type.endsWith(":BucketPolicy") && inputs["bucket"] === bucket);
+        const forbids = {
+          Effect: "Deny",
+          Principal: "*",
+          Action: "s3:*",
+          Resource: [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`],
+          Condition: { Bool: { "aws:SecureTransport": "false" } },
+        };
+        return !statements(own?.inputs ?? {}).some(({ Sid: _, ...one }) => isDeepStrictEqual(one, forbids));
+      })
+      .map((bucket) => `${shown(bucket)} can be used without TLS`),
+    ...resources
+      .filter(({ type }) => /cloudrunv2.*:Service$/.test(type))
+      .filter(({ inputs }) => /"http:/.test(JSON.stringify(told(inputs))))
+      .map((redirector) => `${shown(redirector)} sends clients to plain http`),
+  ],
+
   "every region of Google Cloud is complete": (resources) => {
     const regions = resources
       .filter(({ type, component }) => component && type.endsWith(":ImageMirror"))
@@ -494,7 +515,7 @@ export const properties: Readonly<Record<string, Property>> = {
       | { images: { name: string }[] }
       | undefined;
     const first = stash?.images[0]?.name;
-    const told = (lines: unknown) =>
+    const listed = (lines: unknown) =>
       String(lines)
         .trimEnd()
         .split("\n")
@@ -507,21 +528,20 @@ export const properties: Readonly<Record<string, Property>> = {
     };
     for (const { type, name, inputs } of resources) {
       if (/cloudrunv2.*:Service$/.test(type)) {
-        const [container] = (inputs["template"] as { containers: { envs: { value: string }[] }[] }).containers;
-        const config = JSON.parse(container?.envs[0]?.value ?? "{}") as Record<string, { name: string }[]>;
+        const config = told(inputs) as Record<string, { name: string }[]>;
         compare(name, "images", config["imageMirrors"] ?? [], images);
         compare(name, "files", config["fileMirrors"] ?? [], files);
       }
       if (type === "promotion:index:PromotedImages") {
-        compare(name, "images", told(inputs["mirrors"]), images);
+        compare(name, "images", listed(inputs["mirrors"]), images);
         compare(
           name,
           "layers",
-          told(inputs["layerMirrors"]),
+          listed(inputs["layerMirrors"]),
           files.filter((file) => file.startsWith("files-aws-")),
         );
       }
-      if (type === "promotion:index:PromotedFiles") compare(name, "files", told(inputs["mirrors"]), files);
+      if (type === "promotion:index:PromotedFiles") compare(name, "files", listed(inputs["mirrors"]), files);
     }
     return violations;
   },
@@ -656,6 +676,18 @@ export const properties: Readonly<Record<string, Property>> = {
     return violations;
   },
 };
+
+/** What a redirector is configured with. */
+function told(inputs: Declared["inputs"]): object {
+  const [container] = (inputs["template"] as { containers: { envs: { value: string }[] }[] }).containers;
+  return JSON.parse(container?.envs[0]?.value ?? "{}") as object;
+}
+
+/** The statements of a bucket's policy in AWS. */
+function statements(inputs: Declared["inputs"]): Record<string, unknown>[] {
+  return (JSON.parse(String(inputs["policy"] ?? '{"Statement":[]}')) as { Statement: Record<string, unknown>[] })
+    .Statement;
+}
 
 /** Who may do what in AWS: each action of the policies of the two roles. */
 function awsActions(resources: readonly Declared[]): { role: string; action: string; on: string[] }[] {
