@@ -1,3 +1,4 @@
+import { Metric } from "@pulumi/gcp/logging/metric.js";
 import { AlertPolicy } from "@pulumi/gcp/monitoring/alertPolicy.js";
 import { CustomService } from "@pulumi/gcp/monitoring/customService.js";
 import { Dashboard } from "@pulumi/gcp/monitoring/dashboard.js";
@@ -6,6 +7,7 @@ import { Slo } from "@pulumi/gcp/monitoring/slo.js";
 import { UptimeCheckConfig } from "@pulumi/gcp/monitoring/uptimeCheckConfig.js";
 import * as pulumi from "@pulumi/pulumi";
 import { dashboard } from "./dashboard.ts";
+import { type LogAlert, logAlerts } from "./log-alerts.ts";
 
 export interface MonitoringArgs {
   readonly project: string;
@@ -59,6 +61,7 @@ export class Monitoring extends pulumi.ComponentResource {
       }),
     };
     this.addReportAlert(name);
+    for (const each of logAlerts) this.addLogAlert(name, each);
     new Dashboard(
       name,
       {
@@ -181,6 +184,48 @@ export class Monitoring extends pulumi.ComponentResource {
     });
   }
 
+  private addLogAlert(name: string, { name: metric, description, filter, labels, alert }: LogAlert): void {
+    const counted = new Metric(
+      `${name}-${metric}`,
+      {
+        project: this.#project,
+        name: metric,
+        description,
+        filter: filter(this.#project),
+        metricDescriptor: {
+          metricKind: "DELTA",
+          valueType: "INT64",
+          ...(labels && { labels: Object.keys(labels).map((key) => ({ key, valueType: "STRING" })) }),
+        },
+        ...(labels && {
+          labelExtractors: Object.fromEntries(
+            Object.entries(labels).map(([label, field]) => [label, `EXTRACT(jsonPayload.${field})`]),
+          ),
+        }),
+      },
+      { parent: this },
+    );
+    const { condition: displayName, query, lastsSeconds, ...about } = alert;
+    this.addAlert(
+      `${name}-${metric}`,
+      {
+        ...about,
+        conditions: [
+          {
+            displayName,
+            conditionPrometheusQueryLanguage: {
+              query,
+              duration: `${lastsSeconds}s`,
+              evaluationInterval: "300s",
+              disableMetricValidation: true,
+            },
+          },
+        ],
+      },
+      [counted],
+    );
+  }
+
   private addAlert(
     name: string,
     {
@@ -192,6 +237,7 @@ export class Monitoring extends pulumi.ComponentResource {
     > & {
       readonly documentation: string;
     },
+    after: readonly pulumi.Resource[] = [],
   ): void {
     new AlertPolicy(
       name,
@@ -202,7 +248,7 @@ export class Monitoring extends pulumi.ComponentResource {
         documentation: { content: documentation, mimeType: "text/markdown" },
         ...alert,
       },
-      { parent: this },
+      { parent: this, dependsOn: [...after] },
     );
   }
 }

@@ -42,6 +42,11 @@ export const deployRole: CustomRole = {
     ...["alertPolicies", "dashboards", "notificationChannels", "services", "slos", "uptimeCheckConfigs"].flatMap(
       (things) => ["create", "get", "update", "delete"].map((verb) => `monitoring.${things}.${verb}`),
     ),
+    // What is counted of the log.
+    "logging.logMetrics.create",
+    "logging.logMetrics.get",
+    "logging.logMetrics.update",
+    "logging.logMetrics.delete",
     // An alert on a line in a log is a rule there too (Logging docs, "Configure log-based alerting policies").
     "logging.notificationRules.create",
     "logging.notificationRules.get",
@@ -65,6 +70,7 @@ export const previewRole: CustomRole = {
     "resourcemanager.projects.get",
     "resourcemanager.projects.getIamPolicy",
     "cloudkms.cryptoKeys.getIamPolicy", // who decrypts the state's secrets
+    "logging.logMetrics.get",
     "logging.notificationRules.get",
   ],
 };
@@ -87,7 +93,7 @@ export const previewRoles = [
   "roles/run.viewer",
 ] as const;
 
-/** Both identities', and whoever else's: a failed deploy, and a drift that is found, raise an alert by a line in a log. */
+/** Both identities', and whoever else's: a failed deploy and a drift that is found raise an alert by a line in a log, a night without a line another one. */
 export const reportingRoles = ["roles/logging.logWriter"] as const;
 
 /**

@@ -169,6 +169,7 @@ export const gcpKinds: Readonly<Record<string, Kind>> = {
     id: "projects/{project}/roles/{roleId}",
     outputs: (subject) => ({ name: `projects/${project(subject)}/roles/${String(subject.inputs["roleId"])}` }),
   },
+  "logging/metric:Metric": { id: "{name}" },
   "monitoring/notificationChannel:NotificationChannel": numbered("notificationChannels"),
   "monitoring/alertPolicy:AlertPolicy": numbered("alertPolicies"),
   "monitoring/uptimeCheckConfig:UptimeCheckConfig": {

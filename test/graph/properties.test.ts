@@ -37,6 +37,16 @@ function without(which: RegExp): Change {
 
 const set = (which: RegExp, more: Record<string, unknown>): Change => inputs(which, (old) => ({ ...old, ...more }));
 
+/** Changes the condition of an alert in PromQL. */
+function promql(which: RegExp, change: Record<string, unknown>): Change {
+  return inputs(which, (old) => {
+    const [condition] = (old["conditions"] ?? []) as { conditionPrometheusQueryLanguage?: object }[];
+    if (condition?.conditionPrometheusQueryLanguage === undefined) return old;
+    const changed = { ...condition.conditionPrometheusQueryLanguage, ...change };
+    return { ...old, conditions: [{ ...condition, conditionPrometheusQueryLanguage: changed }] };
+  });
+}
+
 /** Sloppy edits of the program, as they happen, by the property that must catch them. */
 const mutations: readonly (readonly [keyof typeof properties & string, string, Change])[] = [
   [
@@ -589,6 +599,23 @@ const mutations: readonly (readonly [keyof typeof properties & string, string, C
     "nobody sees latency's budget burn",
     without(/:AlertPolicy monitoring-latency-fast$/),
   ],
+  ...(
+    [
+      ["nobody is told when nobody looks for drift", without(/:AlertPolicy monitoring-artifacts_drift_compared$/)],
+      ["nothing is counted", without(/:Metric monitoring-artifacts_drift_compared$/)],
+      ["another name is counted", set(/:Metric monitoring-artifacts_drift_compared$/, { name: "other" })],
+      ["a first up is refused", promql(/_drift_/, { disableMetricValidation: false })],
+      ["it waits for longer than is possible", promql(/_drift_/, { duration: "172800s" })],
+      ["it does not wait for a late run", promql(/_drift_/, { duration: "0s" })],
+    ] as const
+  ).map(
+    ([what, change]) =>
+      [
+        "silence is an alert too, and alerts on the log can be made, count what is counted and are within Cloud Monitoring's limits",
+        what,
+        change,
+      ] as const,
+  ),
   [
     "clients come by IPv4 and IPv6, encrypted, and straight to the load balancer",
     "no HTTP/3",

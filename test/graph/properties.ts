@@ -675,6 +675,38 @@ export const properties: Readonly<Record<string, Property>> = {
       violations.push("nobody is told of a failing deploy or a drift");
     return violations;
   },
+
+  "silence is an alert too, and alerts on the log can be made, count what is counted and are within Cloud Monitoring's limits":
+    (resources) => {
+      const counted = new Map(
+        resources
+          .filter(({ type }) => type === "gcp:logging/metric:Metric")
+          .map(({ name, inputs }) => [`logging_googleapis_com:user_${inputs["name"]}`, name]),
+      );
+      const violations: string[] = [];
+      let silent = false;
+      for (const policy of resources.filter(({ type }) => type.endsWith(":AlertPolicy"))) {
+        const [condition] = policy.inputs["conditions"] as Record<string, Record<string, unknown>>[];
+        const promql = condition?.["conditionPrometheusQueryLanguage"];
+        if (promql === undefined) continue;
+        const query = String(promql["query"]);
+        const metric = /logging_googleapis_com:\w+/.exec(query)?.[0] ?? query;
+        if (!counted.has(metric)) violations.push(`${shown(policy)}: nothing is counted as ${metric}`);
+        if (!policy.after.includes(counted.get(metric) ?? ""))
+          violations.push(`${shown(policy)} comes before its metric`);
+        if (promql["disableMetricValidation"] !== true) violations.push(`${shown(policy)} is refused by a first up`);
+        const hours = (match: RegExpExecArray | null) => Number(match?.[1]) * (match?.[2] === "h" ? 1 : 1 / 60);
+        const [back, lasts] = [
+          hours(/\[(\d+)([hm])\]/.exec(query)),
+          Number.parseInt(String(promql["duration"])) / 3600,
+        ];
+        if (!(back <= 25 && lasts <= 24)) violations.push(`${shown(policy)}: ${back} and ${lasts} hours`);
+        if (/^absent_over_time\(.*_drift_/.test(query) && back + lasts > 25 && back + lasts < 48) silent = true;
+        counted.delete(metric);
+      }
+      if (!silent) violations.push("nobody is told when nobody looks for drift");
+      return [...violations, ...[...counted.values()].map((name) => `${name} is counted for nobody`)];
+    },
 };
 
 /** What a redirector is configured with. */

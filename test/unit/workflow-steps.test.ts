@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { parse } from "yaml";
+import { driftHeartbeat, logAlerts } from "../../components/log-alerts.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -221,6 +222,27 @@ describe("drift", () => {
     assert.match(issue, /^<!-- artifacts-drift -->\n### Production differs from the main branch\n/);
     assert.match(issue, /^- a tag$/m);
     assert.match(issue, /^audited$/m);
+  });
+
+  test("says that it looked, in the words that the alert on silence counts", async () => {
+    await program("gcloud", `printf '%s' "\${@: -1}" > "${folder}/payload"`);
+    const environment = { PROJECT: "demo" };
+    const { code, printed } = await run(await script("workflows/drift.yml", "Say that it was compared"), environment);
+    assert.equal(code, 0, printed);
+    assert.match((await calls())[0] ?? "", /^gcloud logging write artifacts --payload-type json .*--project demo /);
+    const payload = JSON.parse(await readFile(join(folder, "payload"), "utf8")) as Record<string, string>;
+    assert.equal(payload["heartbeat"], driftHeartbeat);
+    assert.match(payload["message"] ?? "", /actions\/runs\/1$/);
+    const counted = logAlerts.find(({ name }) => name === "artifacts_drift_compared");
+    assert.equal(
+      counted?.filter("demo"),
+      `logName="projects/demo/logs/artifacts" jsonPayload.heartbeat="${payload["heartbeat"]}"`,
+    );
+  });
+  test("that nobody could be told that it looked fails the run", async () => {
+    await program("gcloud", "exit 1");
+    const { code } = await run(await script("workflows/drift.yml", "Say that it was compared"), { PROJECT: "demo" });
+    assert.notEqual(code, 0);
   });
 
   for (const [drift, open, wanted] of [

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { promisify } from "node:util";
 import { parse } from "yaml";
+import { logAlerts } from "../../components/log-alerts.ts";
 import { peerPath, zizmorPath } from "../tools/tools.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -179,6 +180,21 @@ test("who fails raises an alert, whether it failed, was cancelled or took too lo
     const alert = job?.steps.find(({ run }) => run?.startsWith("gcloud logging write artifacts "));
     assert.match(alert?.if ?? "", /!success\(\)/, name);
   }
+});
+
+test("who looks for drift says so last of all, and only if everything before went well", () => {
+  const steps = workflows.get("drift")?.jobs["compare"]?.steps ?? [];
+  const last = steps.at(-1);
+  assert.match(last?.run ?? "", /^gcloud logging write artifacts .*--payload-type json/);
+  assert.equal(last?.if, undefined, "GitHub's own default: if all went well");
+  assert.ok(steps.some(({ run }) => run?.startsWith('gcloud logging write artifacts "$MESSAGE"')));
+});
+
+test("drift is looked for once a day: the alert on a missing run waits for one and a half", () => {
+  assert.deepEqual(workflows.get("drift")?.on["schedule"], [{ cron: "17 3 * * *" }]);
+  const { query, lastsSeconds } = logAlerts.find(({ name }) => name === "artifacts_drift_compared")!.alert;
+  const hours = Number(/\[(\d+)h\]\)$/.exec(query)?.[1]) + lastsSeconds / 3600;
+  assert.equal(hours, 36);
 });
 
 test("what previews takes the deployed redirector: a build of today differs in the clouds' ranges", () => {
