@@ -1,3 +1,5 @@
+import { inPromql, mirrorTrouble, redirects } from "./log-metrics.ts";
+
 /** What a {@link dashboard} shows. */
 export interface DashboardSubject {
   readonly project: string;
@@ -28,6 +30,16 @@ export function dashboard({ host, objectives }: DashboardSubject): object {
         chart(
           "Answers a second, by the client's country",
           line(loadBalancer("request_count"), "ALIGN_RATE", "REDUCE_SUM", ["metric.label.client_country"]),
+        ),
+        chart(
+          "Redirects a second, by mirror",
+          promql(`sum by (mirror) (rate(${inPromql(`${redirects}_sum`, "cloud_run_revision")}[5m]))`),
+        ),
+        chart(
+          "Mirrors in trouble: redirectors that find them so, by mirror",
+          promql(
+            `sum by (mirror, trouble) (increase(${inPromql(mirrorTrouble, "cloud_run_revision")}[5m])) / 5`, // one line a minute
+          ),
         ),
         chart(
           "Redirectors, by region",
@@ -90,6 +102,10 @@ function line(
       aggregation: { alignmentPeriod: "60s", perSeriesAligner, crossSeriesReducer, groupByFields: [...groupByFields] },
     },
   };
+}
+
+function promql(prometheusQuery: string): Query {
+  return { prometheusQuery };
 }
 
 function loadBalancer(metric: string): string {

@@ -7,7 +7,7 @@ import { Slo } from "@pulumi/gcp/monitoring/slo.js";
 import { UptimeCheckConfig } from "@pulumi/gcp/monitoring/uptimeCheckConfig.js";
 import * as pulumi from "@pulumi/pulumi";
 import { dashboard } from "./dashboard.ts";
-import { type LogAlert, logAlerts } from "./log-alerts.ts";
+import { type LogMetric, logMetrics } from "./log-metrics.ts";
 
 export interface MonitoringArgs {
   readonly project: string;
@@ -61,7 +61,7 @@ export class Monitoring extends pulumi.ComponentResource {
       }),
     };
     this.addReportAlert(name);
-    for (const each of logAlerts) this.addLogAlert(name, each);
+    for (const each of logMetrics) this.addLogMetric(name, each);
     new Dashboard(
       name,
       {
@@ -184,7 +184,8 @@ export class Monitoring extends pulumi.ComponentResource {
     });
   }
 
-  private addLogAlert(name: string, { name: metric, description, filter, labels, alert }: LogAlert): void {
+  /** What is counted of the log, and the alert on it, if any. */
+  private addLogMetric(name: string, { name: metric, description, filter, labels, sum, alert }: LogMetric): void {
     const counted = new Metric(
       `${name}-${metric}`,
       {
@@ -194,7 +195,7 @@ export class Monitoring extends pulumi.ComponentResource {
         filter: filter(this.#project),
         metricDescriptor: {
           metricKind: "DELTA",
-          valueType: "INT64",
+          valueType: sum === undefined ? "INT64" : "DISTRIBUTION",
           ...(labels && { labels: Object.keys(labels).map((key) => ({ key, valueType: "STRING" })) }),
         },
         ...(labels && {
@@ -202,26 +203,25 @@ export class Monitoring extends pulumi.ComponentResource {
             Object.entries(labels).map(([label, field]) => [label, `EXTRACT(jsonPayload.${field})`]),
           ),
         }),
+        // Numbers of a line can only be had as a distribution; of that only the sum is looked at.
+        ...(sum !== undefined && {
+          valueExtractor: `EXTRACT(jsonPayload.${sum})`,
+          bucketOptions: { exponentialBuckets: { numFiniteBuckets: 8, growthFactor: 10, scale: 1 } },
+        }),
       },
       { parent: this },
     );
+    if (alert === undefined) return;
     const { condition: displayName, query, lastsSeconds, ...about } = alert;
+    const condition = {
+      query,
+      duration: `${lastsSeconds}s`,
+      evaluationInterval: "60s",
+      disableMetricValidation: true,
+    };
     this.addAlert(
       `${name}-${metric}`,
-      {
-        ...about,
-        conditions: [
-          {
-            displayName,
-            conditionPrometheusQueryLanguage: {
-              query,
-              duration: `${lastsSeconds}s`,
-              evaluationInterval: "300s",
-              disableMetricValidation: true,
-            },
-          },
-        ],
-      },
+      { ...about, conditions: [{ displayName, conditionPrometheusQueryLanguage: condition }] },
       [counted],
     );
   }

@@ -149,6 +149,8 @@ const schema = z
       .strictObject({
         /** Share of the requests that are logged, 0 to 1. Errors of the redirector itself are always logged. */
         sample: z.number().min(0).max(1).default(1),
+        /** Time between two summaries of what was counted (log-summary.ts); 0: none. */
+        summarySeconds: z.number().min(0).max(3600).default(60),
         /** What is logged of the client's address: nothing, its network (/24, /48), or all of it. */
         clientAddress: z.enum(["none", "network", "full"]).default("network"),
         /** Google Cloud project whose Cloud Trace the requests' trace ids belong to. Without it they are logged as they are. */

@@ -8,8 +8,10 @@ import { Existence, headObject } from "./existence.ts";
 import { probeMirror, startProber } from "./health.ts";
 import { type Server, serve } from "./http1/bun-server.ts";
 import { logTo } from "./log.ts";
-import { RequestMetrics } from "./metrics.ts";
+import { LogSummary, logSummaries } from "./log-summary.ts";
+import { exposeState, type InstanceState, RequestMetrics } from "./metrics.ts";
 import { metricsAnswer } from "./metrics-page.ts";
+import type { Mirror } from "./mirrors.ts";
 
 /**
  * The redirector as it runs in production, on Bun. Listens on PORT (Cloud Run's container contract; 8080 without it). The table of
@@ -54,6 +56,12 @@ const prober = startProber([...app.mirrors.images, ...app.mirrors.files], config
   },
 });
 const metricsServer = listenForMetrics();
+const summaries = logSummaries(
+  log,
+  config.log.summarySeconds,
+  new LogSummary({ images: namesOf(app.mirrors.images), files: namesOf(app.mirrors.files) }),
+  () => metrics.expose() + exposeState(instanceState()),
+);
 
 log.entry("NOTICE", "started", {
   port: server.port,
@@ -71,6 +79,7 @@ function leave(): void {
   server
     .drain(config.limits.drainSeconds * 1000)
     .then(async () => {
+      summaries.last();
       log.entry("NOTICE", "ended");
       await Promise.race([log.flush(), new Promise((resolve) => setTimeout(resolve, 500))]);
       process.exit(0);
@@ -115,7 +124,11 @@ function listenForMetrics(): Server | undefined {
 }
 
 function metricsPage({ method, target }: { method: string; target: string }): ReturnType<typeof metricsAnswer> {
-  return metricsAnswer(method, target, metrics, {
+  return metricsAnswer(method, target, metrics, instanceState());
+}
+
+function instanceState(): InstanceState {
+  return {
     prober,
     existence,
     rangeIntervals: ranges.intervals,
@@ -123,7 +136,11 @@ function metricsPage({ method, target }: { method: string; target: string }): Re
     droppedLogLines: log.dropped,
     residentBytes: process.memoryUsage.rss(),
     startTimeSeconds: Math.round(Date.now() / 1000 - process.uptime()),
-  });
+  };
+}
+
+function namesOf(mirrors: readonly Mirror[]): string[] {
+  return mirrors.map(({ site }) => site.name);
 }
 
 function fault(error: unknown): void {

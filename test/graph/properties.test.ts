@@ -599,23 +599,56 @@ const mutations: readonly (readonly [keyof typeof properties & string, string, C
     "nobody sees latency's budget burn",
     without(/:AlertPolicy monitoring-latency-fast$/),
   ],
-  ...(
-    [
-      ["nobody is told when nobody looks for drift", without(/:AlertPolicy monitoring-artifacts_drift_compared$/)],
-      ["nothing is counted", without(/:Metric monitoring-artifacts_drift_compared$/)],
-      ["another name is counted", set(/:Metric monitoring-artifacts_drift_compared$/, { name: "other" })],
-      ["a first up is refused", promql(/_drift_/, { disableMetricValidation: false })],
-      ["it waits for longer than is possible", promql(/_drift_/, { duration: "172800s" })],
-      ["it does not wait for a late run", promql(/_drift_/, { duration: "0s" })],
-    ] as const
-  ).map(
-    ([what, change]) =>
-      [
-        "silence is an alert too, and alerts on the log can be made, count what is counted and are within Cloud Monitoring's limits",
-        what,
-        change,
-      ] as const,
-  ),
+  [
+    "what is counted of the log is for somebody, and each alert on it can be made and can fire",
+    "nothing is counted",
+    without(/:Metric monitoring-artifacts_drift_compared$/),
+  ],
+  [
+    "what is counted of the log is for somebody, and each alert on it can be made and can fire",
+    "another name is counted than is looked at",
+    set(/:Metric monitoring-redirector_unserved$/, { name: "other" }),
+  ],
+  [
+    "what is counted of the log is for somebody, and each alert on it can be made and can fire",
+    "a count that nobody looks at",
+    without(/:AlertPolicy monitoring-redirector_unserved$/),
+  ],
+  [
+    "what is counted of the log is for somebody, and each alert on it can be made and can fire",
+    "a first up is refused",
+    promql(/_drift_compared$/, { disableMetricValidation: false }),
+  ],
+  [
+    "what is counted of the log is for somebody, and each alert on it can be made and can fire",
+    "it waits for longer than is possible",
+    promql(/_drift_compared$/, { duration: "172800s" }),
+  ],
+  [
+    "somebody is told when nobody looks for drift, and what redirectors find",
+    "nobody is told that nobody looks",
+    without(/:AlertPolicy monitoring-artifacts_drift_compared$/),
+  ],
+  [
+    "somebody is told when nobody looks for drift, and what redirectors find",
+    "a run that is late is told",
+    promql(/_drift_compared$/, { duration: "0s" }),
+  ],
+  [
+    "somebody is told when nobody looks for drift, and what redirectors find",
+    "nobody is called when redirectors find no mirror",
+    set(/:AlertPolicy monitoring-redirector_unserved$/, { severity: "WARNING" }),
+  ],
+  [
+    "somebody is told when nobody looks for drift, and what redirectors find",
+    "nobody is told of a sick mirror",
+    without(/:AlertPolicy monitoring-redirector_mirror_trouble$/),
+  ],
+  [
+    "somebody is told when nobody looks for drift, and what redirectors find",
+    "nobody is told of a missing table",
+    without(/:AlertPolicy monitoring-redirector_without_ranges$/),
+  ],
   [
     "clients come by IPv4 and IPv6, encrypted, and straight to the load balancer",
     "no HTTP/3",

@@ -676,38 +676,63 @@ export const properties: Readonly<Record<string, Property>> = {
     return violations;
   },
 
-  "silence is an alert too, and alerts on the log can be made, count what is counted and are within Cloud Monitoring's limits":
-    (resources) => {
-      const counted = new Map(
-        resources
-          .filter(({ type }) => type === "gcp:logging/metric:Metric")
-          .map(({ name, inputs }) => [`logging_googleapis_com:user_${inputs["name"]}`, name]),
-      );
-      const violations: string[] = [];
-      let silent = false;
-      for (const policy of resources.filter(({ type }) => type.endsWith(":AlertPolicy"))) {
-        const [condition] = policy.inputs["conditions"] as Record<string, Record<string, unknown>>[];
-        const promql = condition?.["conditionPrometheusQueryLanguage"];
-        if (promql === undefined) continue;
-        const query = String(promql["query"]);
-        const metric = /logging_googleapis_com:\w+/.exec(query)?.[0] ?? query;
-        if (!counted.has(metric)) violations.push(`${shown(policy)}: nothing is counted as ${metric}`);
-        if (!policy.after.includes(counted.get(metric) ?? ""))
-          violations.push(`${shown(policy)} comes before its metric`);
-        if (promql["disableMetricValidation"] !== true) violations.push(`${shown(policy)} is refused by a first up`);
-        const hours = (match: RegExpExecArray | null) => Number(match?.[1]) * (match?.[2] === "h" ? 1 : 1 / 60);
-        const [back, lasts] = [
-          hours(/\[(\d+)([hm])\]/.exec(query)),
-          Number.parseInt(String(promql["duration"])) / 3600,
-        ];
-        if (!(back <= 25 && lasts <= 24)) violations.push(`${shown(policy)}: ${back} and ${lasts} hours`);
-        if (/^absent_over_time\(.*_drift_/.test(query) && back + lasts > 25 && back + lasts < 48) silent = true;
-        counted.delete(metric);
-      }
-      if (!silent) violations.push("nobody is told when nobody looks for drift");
-      return [...violations, ...[...counted.values()].map((name) => `${name} is counted for nobody`)];
-    },
+  "what is counted of the log is for somebody, and each alert on it can be made and can fire": (resources) => {
+    const counted = new Map(
+      resources
+        .filter(({ type }) => type === "gcp:logging/metric:Metric")
+        .map(({ name, inputs }) => [`logging_googleapis_com:user_${inputs["name"]}`, name]),
+    );
+    const violations: string[] = [];
+    for (const { alert, query, promql } of promqlAlerts(resources)) {
+      const metric = /logging_googleapis_com:\w+/.exec(query)?.[0] ?? query;
+      if (!counted.has(metric)) violations.push(`${shown(alert)}: nothing is counted as ${metric}`);
+      else if (!alert.after.includes(counted.get(metric)!)) violations.push(`${shown(alert)} comes before its metric`);
+      if (promql["disableMetricValidation"] !== true) violations.push(`${shown(alert)} is refused by a first up`);
+      const { back, lasts } = hoursOf(promql);
+      if (!(back <= 25 && lasts <= 24)) violations.push(`${shown(alert)}: ${back} and ${lasts} hours`);
+      counted.delete(metric);
+    }
+    const dashboard = JSON.stringify(resources.find(({ type }) => type.endsWith(":Dashboard"))?.inputs ?? {});
+    for (const [metric, name] of counted) {
+      if (!dashboard.includes(metric)) violations.push(`${name} is counted for nobody`);
+    }
+    return violations;
+  },
+
+  "somebody is told when nobody looks for drift, and what redirectors find": (resources) => {
+    const alerts = promqlAlerts(resources);
+    const told = (severity: string, query: RegExp) =>
+      alerts.find((one) => one.alert.inputs["severity"] === severity && query.test(one.query));
+    const silence = told("WARNING", /^absent_over_time\(logging_googleapis_com:user_artifacts_drift_compared\{/);
+    const { back, lasts } = hoursOf(silence?.promql ?? {});
+    return [
+      back + lasts > 25 && back + lasts < 48 ? "" : "a night without a run is not told, or a late one is",
+      told("CRITICAL", /user_redirector_unserved\{/) ? "" : "nobody is told of redirectors without a mirror",
+      told("WARNING", /user_redirector_mirror_trouble\{/) ? "" : "nobody is told of a sick mirror",
+      told("WARNING", /user_redirector_without_ranges\{/) ? "" : "nobody is told of a missing table of addresses",
+    ].filter((violation) => violation !== "");
+  },
 };
+
+/** The alerts whose condition is in PromQL. */
+function promqlAlerts(resources: readonly Declared[]) {
+  return resources
+    .filter(({ type }) => type.endsWith(":AlertPolicy"))
+    .flatMap((alert) => {
+      const [condition] = alert.inputs["conditions"] as Record<string, Record<string, unknown>>[];
+      const promql = condition?.["conditionPrometheusQueryLanguage"];
+      return promql === undefined ? [] : [{ alert, promql, query: String(promql["query"]) }];
+    });
+}
+
+/** How far such a condition looks back, and how long it has to last. */
+function hoursOf(promql: Readonly<Record<string, unknown>>): { back: number; lasts: number } {
+  const [, count, unit] = /\[(\d+)([hm])\]/.exec(String(promql["query"])) ?? [];
+  return {
+    back: Number(count) / (unit === "h" ? 1 : 60),
+    lasts: Number.parseInt(String(promql["duration"]), 10) / 3600,
+  };
+}
 
 /** What a redirector is configured with. */
 function told(inputs: Declared["inputs"]): object {

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { parse } from "yaml";
-import { driftHeartbeat, logAlerts } from "../../components/log-alerts.ts";
+import { driftHeartbeat, logMetrics } from "../../components/log-metrics.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -233,7 +233,7 @@ describe("drift", () => {
     const payload = JSON.parse(await readFile(join(folder, "payload"), "utf8")) as Record<string, string>;
     assert.equal(payload["heartbeat"], driftHeartbeat);
     assert.match(payload["message"] ?? "", /actions\/runs\/1$/);
-    const counted = logAlerts.find(({ name }) => name === "artifacts_drift_compared");
+    const counted = logMetrics.find(({ name }) => name === "artifacts_drift_compared");
     assert.equal(
       counted?.filter("demo"),
       `logName="projects/demo/logs/artifacts" jsonPayload.heartbeat="${payload["heartbeat"]}"`,
