@@ -232,16 +232,21 @@ export class Identities extends pulumi.ComponentResource {
     const buckets = [`arn:aws:s3:::${organization}-artifacts-*`, `arn:aws:s3:::${organization}-artifacts-*/*`];
     const own = [`arn:aws:iam::${account}:role/artifacts-*`, `arn:aws:iam::${account}:oidc-provider/${github}`];
     const [owner = "", project = ""] = repository.split("/");
-    for (const [role, hours, contexts, actions] of [
-      ["deploy", 6, ["environment:production"], bucketActions],
-      ["preview", 2, ["pull_request", "ref:refs/heads/main"], bucketReadActions],
+    for (const [role, hours, contexts, more, actions] of [
+      ["deploy", 6, ["environment:production"], { ref: "refs/heads/main", environment: "production" }, bucketActions],
+      ["preview", 2, ["pull_request", "ref:refs/heads/main"], {}, bucketReadActions],
     ] as const) {
-      // AWS looks at nothing but the subject. Repositories made or renamed since July 2026 have their numbers in it, older ones until they
-      // choose it do not (GitHub docs, "OpenID Connect reference", "Immutable subject claims"). Whoever takes over a name is a new one.
-      const subjects = contexts.flatMap((context) => [
-        `repo:${repository}:${context}`,
-        `repo:${owner}@${githubOwners[owner]}/${project}@${repositoryId}:${context}`,
-      ]);
+      // Repositories made or renamed since July 2026 have their numbers in the subject, older ones until they choose it do not (GitHub docs,
+      // "OpenID Connect reference", "Immutable subject claims"). Whoever takes over a name is a new one, and has another number in any case.
+      // That of a job with an environment does not say its branch.
+      const claims = {
+        sub: contexts.flatMap((context) => [
+          `repo:${repository}:${context}`,
+          `repo:${owner}@${githubOwners[owner]}/${project}@${repositoryId}:${context}`,
+        ]),
+        repository_id: repositoryId,
+        ...more,
+      };
       const assumed = new Role(
         `${name}-${role}`,
         {
@@ -249,7 +254,7 @@ export class Identities extends pulumi.ComponentResource {
           description: `artifacts: ${role}`,
           // As long as the workflow's job may take: what is assumed can't be renewed by what runs. `.github/actions/set-up` asks for it.
           maxSessionDuration: hours * 3600,
-          assumeRolePolicy: provider.arn.apply((arn) => trust(arn, subjects)),
+          assumeRolePolicy: provider.arn.apply((arn) => trust(arn, claims)),
         },
         { parent: this },
       );
@@ -284,8 +289,12 @@ const release =
   '(assertion.ref.startsWith("refs/tags/") || assertion.ref in ["refs/heads/main", "refs/heads/master"] || ' +
   'assertion.ref.startsWith("refs/heads/release-")))';
 
-/** Who may assume a role: workflows with one of these subjects (GitHub docs, "OpenID Connect in Amazon Web Services"). */
-function trust(provider: string, subjects: readonly string[]): string {
+/**
+ * Who may assume a role: workflows whose token says so (GitHub docs, "OpenID Connect in Amazon Web Services"). AWS takes the subject, and since January
+ * 2026 these other claims of GitHub's too (IAM User Guide, "IAM and AWS STS condition context keys", "Available keys for AWS OIDC federation").
+ */
+function trust(provider: string, claims: Readonly<Record<string, string | readonly string[]>>): string {
+  const wanted = Object.entries({ aud: "sts.amazonaws.com", ...claims });
   return JSON.stringify({
     Version: "2012-10-17",
     Statement: [
@@ -293,7 +302,7 @@ function trust(provider: string, subjects: readonly string[]): string {
         Effect: "Allow",
         Principal: { Federated: provider },
         Action: "sts:AssumeRoleWithWebIdentity",
-        Condition: { StringEquals: { [`${github}:aud`]: "sts.amazonaws.com", [`${github}:sub`]: subjects } },
+        Condition: { StringEquals: Object.fromEntries(wanted.map(([claim, value]) => [`${github}:${claim}`, value])) },
       },
     ],
   });

@@ -384,17 +384,17 @@ const everybody = { versionedExpr: "SRC_IPS_V1", config: { srcIpRanges: ["*"] } 
 
 /** What the edge refuses before it costs an instance's time; evaluated by priority, lowest first. */
 const edgeRules = [
-  {
-    priority: 900,
-    description: "No client of ours sends such headers; registry tokens are the longest and stay under 8 KiB",
+  // One rule each: what an expression of several becomes when a request lacks one of the headers is not documented.
+  ...[
+    { header: "authorization", bytes: 8192, who: "Registry tokens are the longest, and shorter" },
+    { header: "cookie", bytes: 4096, who: "Nothing here sets a cookie" },
+    { header: "user-agent", bytes: 1024, who: "No client of ours sends such a name" },
+  ].map(({ header, bytes, who }, index) => ({
+    priority: 900 + index,
+    description: who,
     action: "deny(403)",
-    match: {
-      expr: {
-        expression:
-          "size(request.headers['authorization']) > 8192 || size(request.headers['cookie']) > 4096 || size(request.headers['user-agent']) > 1024",
-      },
-    },
-  },
+    match: { expr: { expression: `size(request.headers['${header}']) > ${bytes}` } },
+  })),
   {
     priority: 910,
     description: "Longer than any name of an image or file",

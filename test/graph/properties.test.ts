@@ -255,6 +255,25 @@ const mutations: readonly (readonly [keyof typeof properties & string, string, C
   ],
   [
     "only the environment production on the main branch deploys",
+    "a branch whose job names the environment deploys to AWS",
+    inputs(/Role identities-deploy$/, (old) => ({
+      ...old,
+      assumeRolePolicy: String(old["assumeRolePolicy"]).replace(
+        '"token.actions.githubusercontent.com:ref":"refs/heads/main"',
+        '"token.actions.githubusercontent.com:ref":"refs/heads/*"',
+      ),
+    })),
+  ],
+  [
+    "GitHub is believed by numbers, and only the listed owners' repositories get a token",
+    "AWS believes whoever has the repository's name",
+    inputs(/Role identities-preview$/, (old) => ({
+      ...old,
+      assumeRolePolicy: String(old["assumeRolePolicy"]).replace(":repository_id", ":repository"),
+    })),
+  ],
+  [
+    "only the environment production on the main branch deploys",
     "any workflow deploys",
     inputs(/:WorkloadIdentityPoolProvider /, (old) =>
       JSON.parse(JSON.stringify(old).replace("/deploy.yml@", "/another.yml@")),
@@ -545,6 +564,14 @@ const mutations: readonly (readonly [keyof typeof properties & string, string, C
     "the state is written by deploy, read by preview, and by nobody else",
     "a group reads the state",
     set(/BucketIAMBinding identities-state-objectViewer$/, { members: ["group:everybody@example.org"] }),
+  ],
+  [
+    "only the load balancer reaches the redirector, through the edge's rules",
+    "headers of any size",
+    inputs(/:SecurityPolicy /, (old) => ({
+      ...old,
+      rules: (old["rules"] as { priority: number }[]).filter(({ priority }) => priority !== 900),
+    })),
   ],
   [
     "only the load balancer reaches the redirector, through the edge's rules",

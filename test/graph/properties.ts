@@ -299,9 +299,14 @@ export const properties: Readonly<Record<string, Property>> = {
       const { Statement } = JSON.parse(String(inputs["assumeRolePolicy"])) as {
         Statement: { Condition: { StringEquals: Record<string, unknown> } }[];
       };
-      const subjects = [Statement[0]?.Condition.StringEquals["token.actions.githubusercontent.com:sub"]]
-        .flat()
-        .map(String);
+      const claim = (what: string) =>
+        Statement[0]?.Condition.StringEquals[`token.actions.githubusercontent.com:${what}`];
+      const subjects = [claim("sub")].flat().map(String);
+      if (claim("aud") !== "sts.amazonaws.com") violations.push(`${name}: meant for ${claim("aud")}`);
+      if (name.endsWith("deploy") && claim("ref") !== "refs/heads/main")
+        violations.push(`${name}: ref ${claim("ref")}`);
+      if (name.endsWith("deploy") && claim("environment") !== "production")
+        violations.push(`${name}: environment ${claim("environment")}`);
       const wanted = name.endsWith("deploy") ? /:environment:production$/ : /:(pull_request|ref:refs\/heads\/main)$/;
       violations.push(
         ...subjects
@@ -323,6 +328,10 @@ export const properties: Readonly<Record<string, Property>> = {
     const mapping = (provider?.inputs["attributeMapping"] ?? {}) as Record<string, string>;
     for (const name of ["attribute.deploy", "attribute.preview"]) {
       if (!/assertion\.repository_id == "\d+"/.test(mapping[name] ?? "")) violations.push(`${name}: ${mapping[name]}`);
+    }
+    for (const { name, inputs } of resources.filter(({ type }) => type === "aws:iam/role:Role")) {
+      if (!/"token\.actions\.githubusercontent\.com:repository_id":"\d+"/.test(String(inputs["assumeRolePolicy"])))
+        violations.push(`${name} believes a name`);
     }
     for (const grant of resources.filter(isGrant)) {
       violations.push(
@@ -557,9 +566,16 @@ export const properties: Readonly<Record<string, Property>> = {
     const backend = resources.find(({ type }) => type.endsWith(":BackendService"));
     if (!backend?.inputs["securityPolicy"]) violations.push("the backend has no security policy");
     const rules = resources.find(({ type }) => type.endsWith(":SecurityPolicy"))?.inputs["rules"] as
-      | { action: string; priority: number }[]
+      | { action: string; priority: number; match?: { expr?: { expression: string } } }[]
       | undefined;
     if (!rules?.some(({ action }) => action === "throttle")) violations.push("no rate limit");
+    // As Cloud Armor's documentation writes them ("Configure custom rules language attributes").
+    for (const what of ["headers['authorization']", "headers['cookie']", "headers['user-agent']", "path", "query"]) {
+      const limits = rules?.filter(
+        ({ action, match }) => action === "deny(403)" && match?.expr?.expression.includes(`size(request.${what}) > `),
+      );
+      if (limits?.length !== 1) violations.push(`the size of ${what} is not limited`);
+    }
     const order = [...(rules ?? [])].sort((a, b) => a.priority - b.priority).map(({ action }) => action);
     if (order.indexOf("allow") !== order.length - 1) violations.push(`what comes after is never looked at: ${order}`);
     return violations;

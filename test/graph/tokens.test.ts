@@ -10,7 +10,10 @@ before(async () => {
   resources = await declare(config, manifests);
 });
 
-/** A token's claims (GitHub docs, "OpenID Connect reference"), of a push to main of this program's repository unless changed. */
+/**
+ * A token's claims (GitHub docs, "OpenID Connect reference"), of a push to main of this program's repository unless changed. `environment` is there
+ * when the job has one.
+ */
 const claims = (changed: Readonly<Record<string, string>> = {}): Record<string, string> => ({
   sub: "repo:example/artifacts:ref:refs/heads/main",
   aud: "sts.amazonaws.com",
@@ -78,7 +81,7 @@ for (const [form, prefix] of [
   [" (a subject with numbers)", "repo:example@1234567/artifacts@123456789:"],
 ] as const) {
   test(`deploy.yml on main in its environment deploys${form}`, () => {
-    const token = claims({ sub: `${prefix}environment:production` });
+    const token = claims({ sub: `${prefix}environment:production`, environment: "production" });
     assert.deepEqual(rights(token), {
       deploy: "yes",
       preview: "yes",
@@ -96,15 +99,20 @@ for (const [form, prefix] of [
 }
 
 test("without the environment, from another branch or by another workflow nobody deploys", () => {
-  const production = { sub: "repo:example/artifacts:environment:production" };
+  const production = { sub: "repo:example/artifacts:environment:production", environment: "production" };
   for (const token of [
     claims(),
-    claims({ sub: "repo:example/artifacts:environment:production%3Afake" }),
+    claims({ sub: "repo:example/artifacts:environment:production%3Afake", environment: "production:fake" }),
     claims({ ...production, ref: "refs/heads/other" }),
-    claims({ ...production, workflow_ref: "example/artifacts/.github/workflows/other.yml@refs/heads/main" }),
-    claims({ ...production, workflow_ref: "example/artifacts/.github/workflows/deploy.yml@refs/heads/other" }),
+    claims({ ...production, ref: "refs/tags/refs/heads/main" }),
   ]) {
     assert.equal(rights(token).deploy, "no", JSON.stringify(token));
+    assert.ok(!rights(token).aws.includes("deploy"), JSON.stringify(token));
+  }
+  // AWS does not look at the workflow: of those on main, reviewed as they are, each may name the environment, which asks a person.
+  for (const workflow of ["other.yml@refs/heads/main", "deploy.yml@refs/heads/other"]) {
+    const workflow_ref = `example/artifacts/.github/workflows/${workflow}`;
+    assert.equal(rights(claims({ ...production, workflow_ref })).deploy, "no", workflow);
   }
 });
 
@@ -125,7 +133,19 @@ test("who takes over a name, and everybody else, gets nothing", () => {
   const environment = "environment:production";
   for (const token of [
     // The organisation was renamed, somebody registered its old name and made a repository of the same name.
-    claims({ repository_id: "9", repository_owner_id: "8", sub: `repo:example@8/artifacts@9:${environment}` }),
+    claims({
+      repository_id: "9",
+      repository_owner_id: "8",
+      sub: `repo:example@8/artifacts@9:${environment}`,
+      environment: "production",
+    }),
+    // As it is for owners and repositories whose subjects have no numbers yet: the very subject of the one before.
+    claims({
+      repository_id: "9",
+      repository_owner_id: "8",
+      sub: `repo:example/artifacts:${environment}`,
+      environment: "production",
+    }),
     claims({
       repository: "evil/artifacts",
       repository_owner: "evil",
@@ -139,8 +159,12 @@ test("who takes over a name, and everybody else, gets nothing", () => {
 });
 
 test("a repository made anew under an old name of the same owner neither deploys nor previews", () => {
-  const token = claims({ repository_id: "9", sub: "repo:example@1234567/artifacts@9:environment:production" });
-  assert.deepEqual(rights(token), { deploy: "no", preview: "no", pushesFrom: "example/artifacts", aws: [] });
+  const none = { deploy: "no", preview: "no", pushesFrom: "example/artifacts", aws: [] };
+  for (const sub of ["repo:example@1234567/artifacts@9", "repo:example/artifacts"]) {
+    const token = { repository_id: "9", sub: `${sub}:environment:production`, environment: "production" };
+    assert.deepEqual(rights(claims(token)), none, sub);
+    assert.deepEqual(rights(claims({ ...token, sub: `${sub}:ref:refs/heads/main` })), none, sub);
+  }
 });
 
 test("what Google calls the caller is short enough, whatever the branch is called", () => {
