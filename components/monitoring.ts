@@ -13,6 +13,8 @@ export interface MonitoringArgs {
   readonly project: string;
   /** The name that clients use. */
   readonly host: string;
+  /** One more name for the same, if any. */
+  readonly vanityHost: string | undefined;
   /** Path of a file in production to try, such as `/binaries/tool/v1.0.0/tool`; undefined: there is none. */
   readonly file: string | undefined;
   /** Who is told of an alert; undefined = nobody. */
@@ -34,6 +36,9 @@ export class Monitoring extends pulumi.ComponentResource {
     this.#channels = args.alertEmail === undefined ? [] : [this.addChannel(name, args.alertEmail)];
 
     this.addCheck(`${name}-registry`, host, "/v2/", "Images can't be pulled.");
+    if (args.vanityHost !== undefined) {
+      this.addCheck(`${name}-vanity`, args.vanityHost, "/v2/", "Images can't be pulled by this name.");
+    }
     if (args.file !== undefined) this.addCheck(`${name}-file`, host, args.file, "Files can't be downloaded.");
 
     const service = new CustomService(name, { project, serviceId: "redirector", displayName: host }, { parent: this });
@@ -60,6 +65,7 @@ export class Monitoring extends pulumi.ComponentResource {
         },
       }),
     };
+    this.addCertificateAlert(name);
     this.addReportAlert(name);
     for (const each of logMetrics) this.addLogMetric(name, each);
     new Dashboard(
@@ -121,6 +127,39 @@ export class Monitoring extends pulumi.ComponentResource {
                 alignmentPeriod: "60s",
                 perSeriesAligner: "ALIGN_NEXT_OLDER",
                 crossSeriesReducer: "REDUCE_COUNT_FALSE",
+                groupByFields: ["resource.label.host"],
+              },
+            ],
+          },
+        },
+      ],
+    });
+  }
+
+  /**
+   * The certificates as the checks see them, by the names. Certificate Manager renews them in their last month, by the proof in the DNS: one that is not
+   * renewed by now waits for somebody.
+   */
+  private addCertificateAlert(name: string): void {
+    this.addAlert(`${name}-certificate`, {
+      displayName: "A certificate ends in less than 15 days",
+      severity: "ERROR",
+      documentation:
+        "It should have been renewed. `gcloud certificate-manager certificates describe artifacts` (`artifacts-vanity`) says why it was not: as a rule the CNAME `_acme-challenge` or the CAA records are not what they should be, which the next deploy repairs (`pulumi refresh` first), or the DNS does not answer.",
+      conditions: [
+        {
+          displayName: "Seen so for ten minutes",
+          conditionThreshold: {
+            filter:
+              'metric.type="monitoring.googleapis.com/uptime_check/time_until_ssl_cert_expires" AND resource.type="uptime_url"',
+            comparison: "COMPARISON_LT",
+            thresholdValue: 15, // days
+            duration: "600s",
+            aggregations: [
+              {
+                alignmentPeriod: "1200s",
+                perSeriesAligner: "ALIGN_NEXT_OLDER",
+                crossSeriesReducer: "REDUCE_MIN",
                 groupByFields: ["resource.label.host"],
               },
             ],

@@ -255,6 +255,8 @@ export class Redirector extends pulumi.ComponentResource {
         protocol: "HTTPS",
         backends: groups.map((group) => ({ group: group.id })),
         customRequestHeaders: [`${locationHeader}: {client_city_lat_long}`],
+        // A browser that was here once does not ask in clear again (RFC 6797); what redirects plain http is another backend, which it has none of.
+        customResponseHeaders: ["Strict-Transport-Security: max-age=31536000"],
         securityPolicy: edge.id,
         enableCdn: false, // an answer depends on where the client is
         logConfig: { enable: true, sampleRate: 0.01 },

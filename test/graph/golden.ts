@@ -121,6 +121,7 @@ const matters = [
   "permissions",
   "service",
   "type",
+  "status",
   "content",
   "data",
   "ipAddress",

@@ -678,6 +678,34 @@ const mutations: readonly (readonly [keyof typeof properties & string, string, C
   ],
   [
     "clients come by IPv4 and IPv6, encrypted, and straight to the load balancer",
+    "another authority may issue, too",
+    inputs(/:DnsRecord domain-caa-pki\.goog$/, (old) => ({
+      ...old,
+      data: { flags: "0", tag: "issue", value: "authority.example.com" },
+    })),
+  ],
+  [
+    "clients come by IPv4 and IPv6, encrypted, and straight to the load balancer",
+    "the zone is not signed",
+    set(/:ZoneDnssec /, { status: "disabled" }),
+  ],
+  [
+    "clients come by IPv4 and IPv6, encrypted, and straight to the load balancer",
+    "browsers may ask in clear",
+    set(/:BackendService /, { customResponseHeaders: [] }),
+  ],
+  [
+    "somebody is told: every alert has a channel, checks come from several continents",
+    "nobody looks at the other name",
+    without(/:UptimeCheckConfig monitoring-vanity$/),
+  ],
+  [
+    "somebody is told: every alert has a channel, checks come from several continents",
+    "a certificate ends, and nobody is told",
+    without(/:AlertPolicy monitoring-certificate$/),
+  ],
+  [
+    "clients come by IPv4 and IPv6, encrypted, and straight to the load balancer",
     "no HTTP/3",
     set(/:TargetHttpsProxy /, { quicOverride: "NONE" }),
   ],

@@ -602,6 +602,12 @@ export const properties: Readonly<Record<string, Property>> = {
       const redirect = map?.inputs["defaultUrlRedirect"] as { httpsRedirect?: boolean } | undefined;
       if (redirect?.httpsRedirect !== true) violations.push(`${shown(proxy)} answers in clear`);
     }
+    for (const backend of of(/:BackendService$/)) {
+      if (!/Strict-Transport-Security: max-age=\d{8}/.test(JSON.stringify(backend.inputs["customResponseHeaders"])))
+        violations.push(`${shown(backend)} does not say that it is https for good`);
+    }
+    for (const zone of of(/:ZoneDnssec$/))
+      if (zone.inputs["status"] !== "active") violations.push(`${shown(zone)} is off`);
     const records = of(/:DnsRecord$/);
     for (const record of records)
       if (record.inputs["proxied"] !== false) violations.push(`${shown(record)} is proxied`);
@@ -609,6 +615,15 @@ export const properties: Readonly<Record<string, Property>> = {
     for (const host of hosts) {
       const types = records.filter(({ inputs }) => inputs["name"] === host).map(({ inputs }) => inputs["type"]);
       for (const type of ["A", "AAAA", "CAA"]) if (!types.includes(type)) violations.push(`${host} has no ${type}`);
+      // The two that Certificate Manager may ask (its documentation, "Domain authorization", "CAA records"), nobody else.
+      const issuers = records
+        .filter(({ inputs }) => inputs["name"] === host && inputs["type"] === "CAA")
+        .map(({ inputs }) => JSON.stringify(inputs["data"]))
+        .sort();
+      const wanted = ["letsencrypt.org", "pki.goog"].map((value) =>
+        JSON.stringify({ flags: "0", tag: "issue", value }),
+      );
+      if (issuers.join() !== wanted.join()) violations.push(`${host}: ${issuers}`);
     }
     return violations;
   },
@@ -687,6 +702,23 @@ export const properties: Readonly<Record<string, Property>> = {
       };
       if (selectedRegions.length < 3 || !httpCheck.useSsl || !httpCheck.validateSsl) violations.push(shown(check));
     }
+    const hosts = resources
+      .filter(({ type }) => type.endsWith(":Certificate"))
+      .flatMap(({ inputs }) => (inputs["managed"] as { domains: string[] }).domains);
+    for (const host of hosts) {
+      const checked = checks.some(
+        ({ inputs }) => (inputs["monitoredResource"] as { labels: { host: string } }).labels.host === host,
+      );
+      if (!checked) violations.push(`${host} is not checked`);
+    }
+    if (
+      !alerts.some(({ inputs }) =>
+        /time_until_ssl_cert_expires.*COMPARISON_LT|COMPARISON_LT.*time_until_ssl_cert_expires/.test(
+          JSON.stringify(inputs["conditions"]),
+        ),
+      )
+    )
+      violations.push("nobody is told of a certificate that is not renewed");
     if (!alerts.some(({ inputs }) => JSON.stringify(inputs["conditions"]).includes("conditionMatchedLog")))
       violations.push("nobody is told of a failing deploy or a drift");
     return violations;
