@@ -87,6 +87,7 @@ export const importIds: Readonly<Record<string, IdOf>> = {
   "gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider": google(
     "projects/{project}/locations/global/workloadIdentityPools/{workloadIdentityPoolId}/providers/{workloadIdentityPoolProviderId}",
   ),
+  "gcp:logging/projectExclusion:ProjectExclusion": google("projects/{project}/exclusions/{name}"),
   "gcp:logging/metric:Metric": (props) => text(props, "name"),
   "gcp:monitoring/alertPolicy:AlertPolicy": listed("alertPolicies"),
   "gcp:monitoring/customService:CustomService": google("projects/{project}/services/{serviceId}"),

@@ -58,6 +58,8 @@ export interface StackConfig {
     readonly max: number;
     readonly minIn: Readonly<Record<string, number>>;
   };
+  /** One request in so many is logged, by the load balancer and by the redirector. */
+  readonly logOneIn: number;
   /** Who is told of an alert; none = nobody. */
   readonly alertEmail: string | undefined;
   /** Where the storage services answer, as the providers are told by `gcp:storageCustomEndpoint`, `aws:endpoints`, `aws:s3UsePathStyle`. */
@@ -167,6 +169,7 @@ const settings = {
       .record(z.string(), integer(0, 1000), "must be a map of region names to numbers")
       .default({}),
     maxInstances: integer(1, 1000).default(20),
+    logOneIn: integer(1, 1_000_000).default(100),
     alertEmail: optionalText(/^[^\s@]+@[^\s@]+$/, "must be an e-mail address").prefault(""),
   },
   gcp: {
@@ -305,6 +308,7 @@ export function parseStackConfig(
         max: artifacts.maxInstances,
         minIn: artifacts.minInstancesByRegion,
       },
+      logOneIn: artifacts.logOneIn,
       alertEmail: artifacts.alertEmail,
       monitoringEndpoint: gcp.monitoringCustomEndpoint,
       cloudflareEndpoint: cloudflare.baseUrl,

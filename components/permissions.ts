@@ -70,6 +70,7 @@ export const previewRole: CustomRole = {
     "resourcemanager.projects.get",
     "resourcemanager.projects.getIamPolicy",
     "cloudkms.cryptoKeys.getIamPolicy", // who decrypts the state's secrets
+    "logging.exclusions.get",
     "logging.logMetrics.get",
     "logging.notificationRules.get",
   ],

@@ -10,6 +10,7 @@ import { SSLPolicy } from "@pulumi/gcp/compute/sslpolicy.js";
 import { TargetHttpProxy } from "@pulumi/gcp/compute/targetHttpProxy.js";
 import { TargetHttpsProxy } from "@pulumi/gcp/compute/targetHttpsProxy.js";
 import { URLMap } from "@pulumi/gcp/compute/urlmap.js";
+import { ProjectExclusion } from "@pulumi/gcp/logging/projectExclusion.js";
 import { ServiceIdentity } from "@pulumi/gcp/projects/serviceIdentity.js";
 import { Account } from "@pulumi/gcp/serviceaccount/account.js";
 import { IAMBinding as AccountIAMBinding } from "@pulumi/gcp/serviceaccount/iambinding.js";
@@ -43,6 +44,8 @@ export interface RedirectorArgs {
   readonly retiring: ReadonlySet<string>;
   /** In each region; `minIn` by region where it is not `min`. */
   readonly instances: { readonly min: number; readonly max: number; readonly minIn: Readonly<Record<string, number>> };
+  /** One request in so many is logged. */
+  readonly logOneIn: number;
   /** IAM principal that deploys. */
   readonly deployer: pulumi.Input<string>;
   /** IAM principal that compares what is deployed with what should be. */
@@ -68,6 +71,7 @@ export class Redirector extends pulumi.ComponentResource {
     this.archive = pulumi.interpolate`gs://${source.bucket}/${source.name}`;
     const services = this.addServices(name, args, source);
     this.addLoadBalancer(name, args, services);
+    this.excludeCloudRunsLog(name, args.project);
     this.registerOutputs({});
   }
 
@@ -219,6 +223,23 @@ export class Redirector extends pulumi.ComponentResource {
     );
   }
 
+  /**
+   * Cloud Run logs every request once more, and can't be told not to: of what is routed nowhere nothing is billed ("Cloud Logging pricing"), and it is
+   * counted all the same. Made by an owner: whoever excludes lines could hide what he does from the audit log.
+   */
+  private excludeCloudRunsLog(name: string, project: string): void {
+    new ProjectExclusion(
+      `${name}-requests`,
+      {
+        project,
+        name: "redirector-requests",
+        description: "The load balancer and the redirector log a share of these already; what fails is kept",
+        filter: `resource.type="cloud_run_revision" resource.labels.service_name=~"^redirector-" logName="projects/${project}/logs/run.googleapis.com%2Frequests" httpRequest.status<500`,
+      },
+      { parent: this },
+    );
+  }
+
   private addLoadBalancer(name: string, args: RedirectorArgs, services: readonly Service[]): void {
     const { project } = args;
     const groups = services.map(
@@ -259,7 +280,7 @@ export class Redirector extends pulumi.ComponentResource {
         customResponseHeaders: ["Strict-Transport-Security: max-age=31536000"],
         securityPolicy: edge.id,
         enableCdn: false, // an answer depends on where the client is
-        logConfig: { enable: true, sampleRate: 0.01 },
+        logConfig: { enable: true, sampleRate: 1 / args.logOneIn },
         // Serverless backends have no health checks: a region that fails in a row is left out for a while.
         outlierDetection: {
           consecutiveErrors: 5,
@@ -364,7 +385,11 @@ function place(cloud: Cloud, name: string) {
 }
 
 /** What the redirector of one region is told. */
-function regionConfig({ host, project }: RedirectorArgs, region: Region, mirrors: Mirrors): RedirectorConfigInput {
+function regionConfig(
+  { host, project, logOneIn }: RedirectorArgs,
+  region: Region,
+  mirrors: Mirrors,
+): RedirectorConfigInput {
   return {
     host,
     region: { name: region.name, latitude: region.latitude, longitude: region.longitude },
@@ -372,8 +397,8 @@ function regionConfig({ host, project }: RedirectorArgs, region: Region, mirrors
     trustedHops: 1,
     ...mirrors,
     cloudRegions: regions.map(({ cloud, name, latitude, longitude }) => ({ cloud, name, latitude, longitude })),
-    // So that Cloud Logging shows a request's entry beside its trace.
-    log: { traceProject: project },
+    // With the project Cloud Logging shows a request's entry beside its trace.
+    log: { sample: 1 / logOneIn, traceProject: project },
   };
 }
 

@@ -170,6 +170,7 @@ export const gcpKinds: Readonly<Record<string, Kind>> = {
     outputs: (subject) => ({ name: `projects/${project(subject)}/roles/${String(subject.inputs["roleId"])}` }),
   },
   "logging/metric:Metric": { id: "{name}" },
+  "logging/projectExclusion:ProjectExclusion": { id: "projects/{project}/exclusions/{name}" },
   "monitoring/notificationChannel:NotificationChannel": numbered("notificationChannels"),
   "monitoring/alertPolicy:AlertPolicy": numbered("alertPolicies"),
   "monitoring/uptimeCheckConfig:UptimeCheckConfig": {

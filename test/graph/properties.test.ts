@@ -734,6 +734,28 @@ const mutations: readonly (readonly [keyof typeof properties & string, string, C
     set(/:BackendService /, { logConfig: { enable: false } }),
   ],
   [
+    "requests are logged once, a share of them, and all that fail",
+    "a redirector logs every request",
+    inputs(
+      /:Service redirector-us-central1$/,
+      (old) =>
+        JSON.parse(JSON.stringify(old).replace('\\"sample\\":0.01', '\\"sample\\":1')) as Record<string, unknown>,
+    ),
+  ],
+  [
+    "requests are logged once, a share of them, and all that fail",
+    "Cloud Run's log is paid for, too",
+    without(/:ProjectExclusion /),
+  ],
+  [
+    "requests are logged once, a share of them, and all that fail",
+    "failures are not logged",
+    inputs(/:ProjectExclusion /, (old) => ({
+      ...old,
+      filter: String(old["filter"]).replace(" httpRequest.status<500", ""),
+    })),
+  ],
+  [
     "every write to what is staged and published is in the audit log",
     "nobody knows who pushed",
     without(/:IAMAuditConfig identities-audit-artifactregistry$/),

@@ -655,6 +655,22 @@ export const properties: Readonly<Record<string, Property>> = {
     return violations;
   },
 
+  "requests are logged once, a share of them, and all that fail": (resources) => {
+    const backend = resources.find(({ type }) => type.endsWith(":BackendService"));
+    const share = (backend?.inputs["logConfig"] as { sampleRate?: number } | undefined)?.sampleRate ?? 1;
+    const violations = resources
+      .filter(({ type }) => /cloudrunv2.*:Service$/.test(type))
+      .filter(({ inputs }) => (told(inputs) as { log?: { sample?: number } }).log?.sample !== share)
+      .map((redirector) => `${shown(redirector)} logs another share than ${share}`);
+    const excluded = resources.filter(({ type }) => type.endsWith(":ProjectExclusion"));
+    // Nothing else may be left out: not the audit log, not the lines that are counted.
+    const filter =
+      /^resource\.type="cloud_run_revision" resource\.labels\.service_name=~"\^redirector-" logName="projects\/[\w-]+\/logs\/run\.googleapis\.com%2Frequests" httpRequest\.status<500$/;
+    if (excluded.length !== 1 || !filter.test(String(excluded[0]?.inputs["filter"])))
+      violations.push(`left out of the log: ${excluded.map(({ inputs }) => inputs["filter"])}`);
+    return violations;
+  },
+
   "every write to what is staged and published is in the audit log": (resources) =>
     ["artifactregistry.googleapis.com", "storage.googleapis.com"].filter(
       (service) =>

@@ -65,6 +65,7 @@ const needed: Readonly<Record<string, Needed>> = {
     deploy: all("logging", "logMetrics", "create", "get", "update", "delete"),
     preview: ["logging.logMetrics.get"],
   },
+  "logging/projectExclusion:ProjectExclusion": { deploy: "owner", preview: ["logging.exclusions.get"] },
   "monitoring/alertPolicy:AlertPolicy": {
     deploy: [
       ...monitoring("alertPolicies").deploy,
@@ -148,6 +149,7 @@ test("what an owner alone may make stands in the identities' component, or is to
   const owned = resources.filter(({ type }) => needed[type.slice("gcp:".length)]?.deploy === "owner");
   const elsewhere = owned.filter(({ path }) => path.at(-1) !== "identities").map(({ type, name }) => `${type} ${name}`);
   assert.deepEqual(elsewhere, [
+    "gcp:logging/projectExclusion:ProjectExclusion redirector-requests",
     "gcp:projects/serviceIdentity:ServiceIdentity redirector-agent",
     "gcp:serviceaccount/account:Account redirector",
     "gcp:serviceaccount/iAMBinding:IAMBinding redirector-deployer",

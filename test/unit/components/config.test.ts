@@ -42,6 +42,7 @@ test("the least config gets every default", () => {
   assert.deepEqual(config.awsRegions, []);
   assert.equal(config.protection, true);
   assert.equal(config.alertEmail, undefined);
+  assert.equal(config.logOneIn, 100);
   assert.deepEqual(config.storage, {});
 });
 
