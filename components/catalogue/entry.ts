@@ -10,6 +10,7 @@ import type {
 import { formats, schemaVersion } from "./formats.ts";
 import { detailsKey, filesPrefix, projectKey, writeDocument } from "./layout.ts";
 import { fileLine, imageLine } from "./listing.ts";
+import { platformsLine } from "./platform-lines.ts";
 import { compareTagged, compareVersions, latestOf, sortTags } from "./version-order.ts";
 
 /** What is in production of one project. */
@@ -33,7 +34,9 @@ export interface Entry {
   readonly name: string;
   /** Nothing when the project has nothing in production. */
   readonly index: IndexEntry | undefined;
+  /** Its part of the listing, and of the platforms' lines. */
   readonly lines: string;
+  readonly platforms: string;
   /** The texts to write, by key: the details first, then the project's document, which names them. */
   readonly documents: ReadonlyMap<string, string>;
 }
@@ -76,7 +79,7 @@ export function composeEntry(
       details: write("release", details),
       paths: details.files,
     }));
-  if (images.length + releases.length === 0) return { name, index: undefined, lines: "", documents: new Map() };
+  if (images.length + releases.length === 0) return noEntry(name);
 
   const document: ProjectDocument = {
     schemaVersion,
@@ -99,8 +102,16 @@ export function composeEntry(
       ),
       ...releases.flatMap(({ paths }) => paths.map(({ path, sha256 }) => fileLine(name, path, sha256))),
     ].join(""),
+    platforms: images
+      .flatMap(({ repository, versions }) => versions.map((version) => platformsLine(name, repository, version)))
+      .join(""),
     documents,
   };
+}
+
+/** The entry of a project that has nothing in production. */
+export function noEntry(name: string): Entry {
+  return { name, index: undefined, lines: "", platforms: "", documents: new Map() };
 }
 
 function imageDetails({ name, imagePrefix, images, facts }: Published): ImageDetails[] {

@@ -9,6 +9,9 @@ export const indexKey = `${cataloguePrefix}index.json`;
 /** Everything in production as text, gzipped (see listing.ts). Changes. */
 export const listingKey = `${cataloguePrefix}all.tsv.gz`;
 
+/** The platforms' own digests as text, gzipped (see platform-lines.ts). Changes. */
+export const platformsKey = `${cataloguePrefix}platforms.tsv.gz`;
+
 /** One project. Changes. */
 export function projectKey(project: string): string {
   return `${cataloguePrefix}projects/${project}.json`;

@@ -19,7 +19,7 @@ export function fileLine(project: string, path: string, sha256: string): string 
   return `${["file", project, path, `sha256:${sha256}`].join("\t")}\n`;
 }
 
-/** The listing with one project's lines replaced; without lines it is gone. */
+/** The listing (or the platforms' lines) with one project's lines replaced; without lines it is gone. */
 export function replaceLines(listing: string, project: string, lines: string): string {
   const kept = new Map<string, string[]>();
   for (const line of listing.split("\n")) {

@@ -7,9 +7,10 @@ export function frontText(host: string): string {
 
 What there is:
 
-  https://${host}/                       for people, in a browser
-  https://${host}/catalog/index.json     for programs: projects, images, releases
-  https://${host}/catalog/all.tsv.gz     a line for each digest and each file
+  https://${host}/                           for people, in a browser
+  https://${host}/catalog/index.json         for programs: projects, images, releases
+  https://${host}/catalog/all.tsv.gz         a line for each digest and each file
+  https://${host}/catalog/platforms.tsv.gz   the digests of the platforms of each
 
   curl -fsSL https://${host}/catalog/all.tsv.gz | gunzip | grep <name or digest>
 

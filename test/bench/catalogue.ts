@@ -12,8 +12,8 @@ import { newVisitor } from "../browser/visitor.ts";
 import { k8sSize } from "./generate-manifests.ts";
 
 const { values } = parseArgs({ options: { rounds: { type: "string", default: "7" } } });
-/** Typed key by key: a name, a tag, a digest's beginning (which few have), what nobody has. */
-const searches = ["kube-0", "v1.10", "controller v1.2", "sha256:4a5f", "zzzz"];
+/** Typed key by key: a name, a tag, a digest's beginning (which few have, then no version and no platform), what nobody has. */
+const searches = ["kube-0", "v1.10", "controller v1.2", "sha256:4a5f0000", "zzzz"];
 
 const chromium = findChromium();
 if (chromium === undefined) process.exit(1);
@@ -26,6 +26,7 @@ try {
   figure("catalogue.before-data", sent / 1000, "kB");
   figure("catalogue.index", objects.get("catalog/index.json")!.length / 1000, "kB");
   figure("catalogue.listing", objects.get("catalog/all.tsv.gz")!.length / 1000, "kB");
+  figure("catalogue.platforms", objects.get("catalog/platforms.tsv.gz")!.length / 1000, "kB");
   const firsts: { navigation: number; load: number }[] = [];
   for (let round = 0; round < Number(values.rounds); round++) firsts.push(await firstList(browser));
   figure("catalogue.first-list.since-navigation", median(firsts.map(({ navigation }) => navigation)), "ms");

@@ -154,6 +154,88 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     await page.locator("details[open]").waitFor();
   });
 
+  test("search by a platform's own digest: whole, its beginning, in a pull command; the link is to that platform", async () => {
+    const wanted = versions().find(({ platforms }) => platforms.length > 2) ?? assert.fail("all have few platforms");
+    const { platform, digest } = wanted.platforms[2]!;
+    const { page } = await visit("/");
+    const box = page.getByRole("searchbox", { name: /Search/ });
+    const host = new URL(site.origin).host;
+    const row = page.locator(".rows > li", { has: page.getByText(platform!) });
+    for (const typed of [
+      digest,
+      digest.slice(7, 13),
+      digest.slice(0, 14),
+      `docker pull ${host}/kubernetes/kube-0@${digest}`,
+    ]) {
+      await box.fill("zzzz");
+      await page.getByText("Nothing in production matches.").waitFor();
+      await box.fill(typed);
+      await row.getByRole("link", { name: `kubernetes/kube-0:${wanted.tags[0]}`, exact: true }).waitFor();
+      assert.equal(await page.locator(".rows > li").count(), 1, typed);
+      await page.getByRole("status").getByText("Found 1 platform").waitFor({ state: "attached" });
+    }
+    await box.fill(`kube-1 ${digest}`);
+    await page.getByText("Nothing in production matches.").waitFor();
+    await box.fill(digest.replace(/.$/, (last) => (last === "0" ? "1" : "0")));
+    await page.getByText("Nothing in production matches.").waitFor();
+    await box.fill(digest);
+    await row.getByRole("link").click();
+    await shows(page, "kubernetes/kube-0");
+    const address = `${image}@${digest}`;
+    assert.equal(new URL(page.url()).pathname, address);
+    await page.reload();
+    const asked = page.locator("details[open] tr.asked");
+    await asked.getByRole("rowheader", { name: platform!, exact: true }).waitFor();
+    assert.match(await openedText(page), new RegExp(wanted.digest));
+    await page.getByText(`${digest.slice(0, 19)} is ${platform} of this version.`).waitFor();
+    assert.equal(new URL(page.url()).pathname, address);
+  });
+
+  test("platforms' digests are looked through only when a digest may be meant; how far is told, and what does not come", async () => {
+    visitor = await newVisitor(browser, site.origin);
+    const { page } = visitor;
+    const key = "catalog/platforms.tsv.gz";
+    let asked = 0;
+    const held = Promise.withResolvers<void>();
+    await page.route(`**/${key}`, async (route) => {
+      asked++;
+      await held.promise;
+      await route.continue();
+    });
+    await page.goto("/");
+    const box = page.getByRole("searchbox", { name: /Search/ });
+    for (const typed of ["kube-0", "zzzz", versions()[0]!.digest, "sha256:0", versions()[0]!.digest.slice(7, 17)]) {
+      await box.fill(typed);
+      await page.locator(".rows, .nothing").first().waitFor();
+    }
+    assert.equal(asked, 0);
+    await box.fill("sha256:0a1b2c3d4e5f");
+    await page.getByText(/^Looking through the digests of platforms/).waitFor();
+    assert.equal(await page.getByText("Nothing in production matches.").count(), 0, "not before it is known");
+    held.resolve();
+    await page.getByText("Nothing in production matches.").waitFor();
+    assert.equal(asked, 1);
+
+    const before = site.objects.get(key)!;
+    const { digest } = versions().find(({ platforms }) => platforms.length > 1)!.platforms[0]!;
+    for (const [content, told] of [
+      [Buffer.from("no gzip"), "The digests of platforms could not be searched: their list did not load."],
+      [undefined, "Nothing in production matches."],
+      [before, "Platforms of versions"],
+    ] as const) {
+      if (content === undefined) site.objects.delete(key);
+      else site.objects.set(key, content);
+      const other = await newVisitor(browser, site.origin);
+      await other.page.goto(`/?q=${digest}`);
+      await other.page.getByText(told).waitFor();
+      assert.deepEqual(
+        other.complaints().filter((one) => !one.includes("404")),
+        [],
+      );
+      await other.close();
+    }
+  });
+
   test("many hits: the first at once, the rest when asked for, by the keyboard too", async () => {
     const { page } = await visit("/?q=v1");
     const rows = page.locator("section", { has: page.getByRole("heading", { name: "Versions" }) }).locator("li");
@@ -448,6 +530,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
   for (const colorScheme of ["light", "dark"] as const) {
     test(`axe finds nothing to complain of, nothing is wider than its place: ${colorScheme}`, async () => {
       const [newest] = versions();
+      const { digest } = versions().find(({ platforms }) => platforms.length > 1)!.platforms[0]!;
       // The page's policy would keep axe out, too.
       visitor = await newVisitor(browser, site.origin, { colorScheme, bypassCSP: true });
       const { page } = visitor;
@@ -456,6 +539,8 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
         ["/?q=kube", ".rows mark"],
         ["/?q=v1.", ".hits code"],
         ["/?q=zzzz", "main .nothing"],
+        [`/?q=${digest}`, ".hits code"],
+        [`${image}@${digest}`, "details[open] tr.asked"],
         ["/projects/kubernetes", ".rows > li"],
         ["/projects/kops/files/1.20.2", ".files > details"],
         [`${image}:${newest!.tags[0]}`, "details[open] .commands"],
@@ -501,6 +586,12 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
       await shows(page, last.repository);
       assert.match(await openedText(page), new RegExp(wanted.digest));
       assert.equal(await page.locator(".versions details").count(), 100);
+      const several = details.versions.find(({ platforms }) => platforms.length > 1) ?? assert.fail("no platforms");
+      const { digest } = several.platforms.at(-1)!;
+      await page.getByRole("searchbox", { name: /Search/ }).fill(digest.slice(7, 19));
+      await page.getByRole("link", { name: `${last.repository}:${several.tags[0]}`, exact: true }).click();
+      await page.locator("details[open] tr.asked").waitFor();
+      assert.equal(new URL(page.url()).pathname, `/images/${last.repository}@${digest}`);
     } finally {
       await big.stop();
     }
@@ -510,7 +601,8 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
 /** What of the page is wider than its place: it would be cut off, or has to be scrolled to. Runs in the browser. */
 function tooWide(): string[] {
   const { scrollWidth, clientWidth } = document.documentElement;
-  const seen = [...document.querySelectorAll<HTMLElement>("body *:not(.unseen, .unseen *, .skip)")];
+  // A box scrolls what is typed into it.
+  const seen = [...document.querySelectorAll<HTMLElement>("body *:not(input, .unseen, .unseen *, .skip)")];
   const wider = seen.filter(
     (one) => one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== "inline",
   );

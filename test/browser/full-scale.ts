@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { catalogueEntry } from "../../components/catalogue/entry.ts";
 import type { CatalogueIndex, ImageFacts } from "../../components/catalogue/formats.ts";
 import { emptyIndex, replaceEntry } from "../../components/catalogue/index-document.ts";
-import { indexKey, listingKey, writeDocument } from "../../components/catalogue/layout.ts";
+import { indexKey, listingKey, platformsKey, writeDocument } from "../../components/catalogue/layout.ts";
 import { packListing } from "../../components/catalogue/listing.ts";
 import { readManifests } from "../../components/manifests/read.ts";
 import { generateManifests, type ManifestSet, randomOf } from "../bench/generate-manifests.ts";
@@ -15,7 +15,7 @@ export function generateCatalogue(set: ManifestSet): Map<string, Buffer> {
   const random = randomOf(set.seed);
   const objects = new Map<string, Buffer>();
   let index: CatalogueIndex = emptyIndex;
-  let listing = "";
+  let [listing, ownDigests] = ["", ""];
   for (const project of readManifests(generateManifests(set)).projects) {
     const digests = project.images.flatMap((image) => image.digests.map(({ digest }) => digest));
     const entry = catalogueEntry({
@@ -29,9 +29,10 @@ export function generateCatalogue(set: ManifestSet): Map<string, Buffer> {
     for (const [key, text] of entry.documents) objects.set(key, Buffer.from(text));
     index = replaceEntry(index, entry.name, entry.index);
     listing += entry.lines;
+    ownDigests += entry.platforms;
   }
   objects.set(indexKey, Buffer.from(writeDocument(index)));
-  return objects.set(listingKey, packListing(listing));
+  return objects.set(listingKey, packListing(listing)).set(platformsKey, packListing(ownDigests));
 }
 
 const platforms = ["linux/amd64", "linux/arm/v7", "linux/arm64", "linux/ppc64le", "linux/s390x", "windows/amd64"];

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import { PutObjectCommand } from "@aws-sdk/client-s3";
+import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { Agent } from "undici";
 import { readDocument } from "../../components/catalogue/formats.ts";
 import { unpackListing } from "../../components/catalogue/listing.ts";
@@ -133,7 +133,16 @@ describe("the catalogue's writer", () => {
     const listing = unpackListing((await stored("catalog/all.tsv.gz"))!) ?? "";
     for (const { digest } of project("semver").images[0]!.releases)
       assert.match(listing, new RegExp(`image\tsemver\tsemver/semver\t${digest}`));
-    for (const key of ["catalog/index.json", "catalog/projects/semver.json", images[0]!.details])
+    const own = newest!.platforms.map(({ digest }) => digest.slice("sha256:".length, "sha256:".length + 16));
+    const line = ["platforms", "dotslash", "dotslash/dotslash", newest!.digest.slice(7, 7 + 16), ...own].join("\t");
+    const lines = unpackListing((await stored("catalog/platforms.tsv.gz"))!)?.split("\n") ?? [];
+    assert.ok(lines.includes(line), `${line} is not among\n${lines.join("\n")}`);
+    for (const key of [
+      "catalog/index.json",
+      "catalog/platforms.tsv.gz",
+      "catalog/projects/semver.json",
+      images[0]!.details,
+    ])
       assert.deepEqual(await stored(key, "second"), await stored(key), key);
     const aws = await writer.check(requestFor("dotslash"), results[0]!.document);
     assert.deepEqual(aws, { incomplete: [], failures: [] });
@@ -288,6 +297,26 @@ describe("the catalogue's writer", () => {
     await publish(request);
   });
 
+  test("a catalogue of before there were platforms' lines loses nothing, and gets them project by project", async () => {
+    const request = requestFor("semver");
+    const { document } = await publish(request);
+    const whole = await stored("catalog/platforms.tsv.gz");
+    const buckets = ["canonical", "second"];
+    for (const bucket of buckets)
+      await fetch(`${stores.gcs}/storage/v1/b/${bucket}/o/catalog%2Fplatforms.tsv.gz`, { method: "DELETE" });
+    const gone = new DeleteObjectCommand({ Bucket: "third", Key: "catalog/platforms.tsv.gz" });
+    await stores.s3Client.send(gone);
+    await anotherRun();
+    const missing = { incomplete: ["files-aws", "files-eu", "files-us"], failures: [] };
+    assert.deepEqual(await writer.check(request, document), missing);
+    const before = await index();
+    for (const name of ["semver", "dotslash"]) assert.deepEqual((await publish(requestFor(name))).failures, []);
+    assert.deepEqual(await index(), before);
+    for (const bucket of buckets) assert.deepEqual(await stored("catalog/platforms.tsv.gz", bucket), whole);
+    await anotherRun();
+    assert.deepEqual((await writer.check(request, document)).incomplete, []);
+  });
+
   test("entries that come at the same time are written together, and none is lost", async () => {
     await anotherRun();
     const names = Array.from({ length: 20 }, (_, at) => `many-${String(at).padStart(2, "0")}`);
@@ -321,9 +350,10 @@ describe("the catalogue's writer", () => {
     };
     assert.deepEqual(
       list.items?.map(({ name }) => name),
-      ["catalog/all.tsv.gz", "catalog/index.json"],
+      ["catalog/all.tsv.gz", "catalog/index.json", "catalog/platforms.tsv.gz"],
     );
-    assert.equal(unpackListing((await stored("catalog/all.tsv.gz"))!), "");
+    for (const key of ["catalog/all.tsv.gz", "catalog/platforms.tsv.gz"])
+      assert.equal(unpackListing((await stored(key))!), "", key);
     assert.deepEqual(await writer.check(requestFor("semver"), ""), { incomplete: [], failures: [] });
   });
 

@@ -31,11 +31,15 @@ export async function readCatalogue(base: string, { projects }: DemoArtifacts): 
     projects.map(({ name }) => name).sort(),
   );
   const found: string[] = [];
+  const own: string[] = [];
   for (const project of index.projects) {
     const { images, releases } = await document<Project>(project.document, "project");
     for (const { details } of images) {
       const { repository, versions } = await document<Image>(details, "image");
-      for (const { digest, tags } of versions) found.push(...tags.map((tag) => `${repository}:${tag} ${digest}`));
+      for (const { digest, tags, platforms } of versions) {
+        found.push(...tags.map((tag) => `${repository}:${tag} ${digest}`));
+        for (const platform of platforms) if (platform.digest !== digest) own.push(`${repository} ${platform.digest}`);
+      }
     }
     for (const { details } of releases) {
       const { files } = await document<Release>(details, "release");
@@ -52,15 +56,24 @@ export async function readCatalogue(base: string, { projects }: DemoArtifacts): 
   ]);
   assert.deepEqual(found.sort(), promoted.sort());
 
-  const packed = Buffer.from(await (await get("catalog/all.tsv.gz")).arrayBuffer());
-  const lines = gunzipSync(packed).toString().trimEnd().split("\n");
-  const listed = lines.flatMap((line) => {
+  const textLines = async (path: string): Promise<string[]> => {
+    const packed = Buffer.from(await (await get(path)).arrayBuffer());
+    return gunzipSync(packed).toString().trimEnd().split("\n");
+  };
+  const listed = (await textLines("catalog/all.tsv.gz")).flatMap((line) => {
     const [kind, , name, digest, ...tags] = line.split("\t");
     return kind === "file"
       ? [`${name} ${digest!.slice("sha256:".length)}`]
       : tags.map((tag) => `${name}:${tag} ${digest}`);
   });
   assert.deepEqual(listed.sort(), promoted.sort());
+
+  const platforms = (await textLines("catalog/platforms.tsv.gz")).flatMap((line) => {
+    const [, , repository, , ...beginnings] = line.split("\t");
+    return beginnings.map((digits) => `${repository} sha256:${digits}`);
+  });
+  assert.ok(own.length > 0, "the demo has images of several platforms");
+  assert.deepEqual(platforms.sort(), own.map((one) => one.slice(0, one.indexOf("sha256:") + 7 + 16)).sort());
 }
 
 interface Project {
@@ -70,7 +83,11 @@ interface Project {
 
 interface Image {
   readonly repository: string;
-  readonly versions: { readonly digest: string; readonly tags: string[] }[];
+  readonly versions: {
+    readonly digest: string;
+    readonly tags: string[];
+    readonly platforms: { readonly digest: string }[];
+  }[];
 }
 
 interface Release {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import pLimit, { type LimitFunction } from "p-limit";
-import { catalogueEntry } from "../../catalogue/entry.ts";
+import { catalogueEntry, noEntry } from "../../catalogue/entry.ts";
 import { projectKey } from "../../catalogue/layout.ts";
 import { KeyedLock } from "../keyed-lock.ts";
 import { Transport, type TransportOptions } from "../oci/transport.ts";
@@ -65,8 +65,13 @@ export function catalogueWriter(signal: AbortSignal, options: TransportOptions =
     async withdraw(request) {
       const mirrors = means.mirrors(request);
       const known = await knownEntry(request.project, mirrors, signal);
-      const nothing = { name: request.project, index: undefined, lines: "", documents: new Map() };
-      const written = await writeEntry(nothing, known.documents, mirrors, means.shared(mirrors), signal);
+      const written = await writeEntry(
+        noEntry(request.project),
+        known.documents,
+        mirrors,
+        means.shared(mirrors),
+        signal,
+      );
       return { ...written, document: "", summary: `catalogue: taken out of ${mirrors.length} mirrors` };
     },
     retract: (retraction) =>

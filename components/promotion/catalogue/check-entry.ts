@@ -1,11 +1,11 @@
 import { readDocument } from "../../catalogue/formats.ts";
-import { projectKey } from "../../catalogue/layout.ts";
+import { listingKey, platformsKey, projectKey } from "../../catalogue/layout.ts";
 import { causeOf } from "../oci/errors.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
 import type { EntryOutcome } from "./request.ts";
 
 /**
- * Which mirrors do not have a project's entry whole: its document, all that it names, and its part of the index.
+ * Which mirrors do not have a project's entry whole: its document, all that it names, its part of the index, and the texts that all share.
  * @param document SHA-256 of the project's document; empty: there is to be none.
  */
 export async function checkEntry(
@@ -38,6 +38,7 @@ async function isWithout(mirror: CatalogueMirror, project: string): Promise<bool
 async function isComplete(mirror: CatalogueMirror, project: string, sha256: string): Promise<boolean> {
   const key = projectKey(project);
   if (!(await mirror.holds(key, sha256))) return false;
+  if (!((await mirror.has(listingKey)) && (await mirror.has(platformsKey)))) return false;
   const document = readDocument("project", String((await mirror.read(key)) ?? ""));
   if (document === undefined) return false;
   const details = [...document.images, ...document.releases].map((one) => one.details);

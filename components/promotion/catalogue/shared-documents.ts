@@ -1,17 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type CatalogueIndex, type IndexEntry, readDocument } from "../../catalogue/formats.ts";
+import type { Entry } from "../../catalogue/entry.ts";
+import { type CatalogueIndex, readDocument } from "../../catalogue/formats.ts";
 import { emptyIndex, replaceEntry } from "../../catalogue/index-document.ts";
-import { indexKey, listingKey, writeDocument } from "../../catalogue/layout.ts";
+import { indexKey, listingKey, platformsKey, writeDocument } from "../../catalogue/layout.ts";
 import { packListing, replaceLines, unpackListing } from "../../catalogue/listing.ts";
 import { BucketAbsent } from "../storage/bucket.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
 
 /** One project's part of the documents that all projects share. */
 export interface Change {
-  readonly project: string;
-  /** Nothing: the project goes. */
-  readonly index: IndexEntry | undefined;
-  readonly lines: string;
+  /** Of a project that goes: one of nothing. */
+  readonly entry: Pick<Entry, "name" | "index" | "lines" | "platforms">;
   /** Where it is to be written, the canonical mirror first. */
   readonly mirrors: readonly CatalogueMirror[];
 }
@@ -20,13 +19,14 @@ export interface Change {
 const leastInterval = 1_000;
 
 /**
- * The index and the listing, which all projects share: changes that come while others are being written go together into the next
+ * The index, the listing and the platforms' lines, which all projects share: changes that come while others are being written go together into the next
  * writing. One process writes at a time, which the stack's lock sees to.
  */
 export class SharedDocuments {
   readonly #signal: AbortSignal;
   #index: CatalogueIndex = emptyIndex;
   #listing = "";
+  #platforms = "";
   #loaded: Promise<void> | undefined;
   #waiting: { readonly change: Change; readonly done: (result: Promise<Failures>) => void }[] = [];
   #writing = false;
@@ -68,16 +68,19 @@ export class SharedDocuments {
       ...new Map(changes.flatMap((change) => change.mirrors).map((mirror) => [mirror.url, mirror])).values(),
     ];
     await this.#load(changes[0]!.mirrors);
-    for (const { project, index, lines } of changes) {
-      this.#index = replaceEntry(this.#index, project, index);
-      this.#listing = replaceLines(this.#listing, project, lines);
+    for (const { name, index, lines, platforms } of changes.map(({ entry }) => entry)) {
+      this.#index = replaceEntry(this.#index, name, index);
+      this.#listing = replaceLines(this.#listing, name, lines);
+      this.#platforms = replaceLines(this.#platforms, name, platforms);
     }
-    const [index, listing] = [Buffer.from(writeDocument(this.#index)), packListing(this.#listing)];
+    const [listing, platforms] = [packListing(this.#listing), packListing(this.#platforms)];
+    const index = Buffer.from(writeDocument(this.#index));
     const failures = new Map<string, unknown>();
     await Promise.all(
       mirrors.map(async (mirror) => {
         try {
           // What the index names is there before it.
+          await mirror.write(platformsKey, platforms);
           await mirror.write(listingKey, listing);
           await mirror.write(indexKey, index);
         } catch (error) {
@@ -100,23 +103,28 @@ export class SharedDocuments {
   /** From the first mirror that has them: a new one has nothing yet. */
   async #read(mirrors: readonly CatalogueMirror[]): Promise<void> {
     for (const mirror of mirrors) {
-      let [index, listing]: (Buffer | undefined)[] = [];
+      let [index, listing, platforms]: (Buffer | undefined)[] = [];
       try {
-        [index, listing] = await Promise.all([mirror.read(indexKey), mirror.read(listingKey)]);
+        [index, listing, platforms] = await Promise.all(
+          [indexKey, listingKey, platformsKey].map((key) => mirror.read(key)),
+        );
       } catch (error) {
         if (error instanceof BucketAbsent) continue;
         throw error;
       }
       if (index === undefined || listing === undefined) continue;
       const [document, lines] = [readDocument("index", index.toString()), unpackListing(listing)];
-      if (document === undefined || lines === undefined) {
-        const what = document === undefined ? indexKey : listingKey;
+      // A catalogue of before there were these lines has none: each entry then brings its own.
+      const digests = platforms === undefined ? "" : unpackListing(platforms);
+      if (document === undefined || lines === undefined || digests === undefined) {
+        const what = document === undefined ? indexKey : lines === undefined ? listingKey : platformsKey;
         throw new Error(
           `${mirror.url}/${what} was written by a newer version of this program, or is damaged: remove it there if so`,
         );
       }
       this.#index = document;
       this.#listing = lines;
+      this.#platforms = digests;
       return;
     }
   }

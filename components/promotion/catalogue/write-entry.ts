@@ -54,14 +54,7 @@ export async function writeEntry(
       ([key, content]) => mirror.write(key, content),
     ),
   );
-  for (const [name, error] of await shared.apply({
-    project: entry.name,
-    index: entry.index,
-    lines: entry.lines,
-    mirrors,
-  })) {
-    failed.set(name, error);
-  }
+  for (const [name, error] of await shared.apply({ entry, mirrors })) failed.set(name, error);
   const gone = [...old, ofProject].filter((key) => !entry.documents.has(key));
   await inEach((mirror) => all(gone, (key) => mirror.remove(key)));
   return {

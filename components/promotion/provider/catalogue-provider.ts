@@ -21,6 +21,9 @@ export const catalogueEntryType = "promotion:index:CatalogueEntry";
 /** The number of what is learned of a digest: another one makes every entry be learned anew. */
 const learned = 2;
 
+/** The number of what is written of an entry: another one makes every entry be written anew, of what is known. */
+const written = 2;
+
 /** What promotions tell the catalogue, in the process that both run in. */
 export interface CatalogueNews {
   /** A promotion of the project has run: whatever its entry was recorded as, it is looked at again. */
@@ -145,7 +148,7 @@ const schema = z.object({
 /** The program's inputs as they are recorded. */
 function recorded(news: Properties): Properties {
   const { images, files } = news;
-  if (images === unknown || files === unknown) return { ...news, learned, schemaVersion };
+  if (images === unknown || files === unknown) return { ...news, learned, written, schemaVersion };
   const [imageLines, fileLines] = [String(images), String(files)];
   return {
     ...news,
@@ -153,6 +156,7 @@ function recorded(news: Properties): Properties {
     files: packLines(fileLines),
     content: fingerprint(imageLines, fileLines),
     learned,
+    written,
     schemaVersion,
   };
 }

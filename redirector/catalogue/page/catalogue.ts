@@ -1,4 +1,5 @@
 import type { CatalogueIndex, ImageDetails, ProjectDocument, ReleaseDetails } from "./documents.ts";
+import { PlatformLines } from "./platforms.ts";
 import { Listing } from "./search.ts";
 import type { Status } from "./views/status.ts";
 
@@ -47,6 +48,33 @@ export function loadListing(): Promise<Listing> {
     const response = await get("catalog/all.tsv.gz");
     const text = response.body?.pipeThrough(new DecompressionStream("gzip"));
     return new Listing(await new Response(text).text());
+  });
+}
+
+/**
+ * The beginnings of all platforms' own digests: only for who looks for a digest that nothing else has. None: the catalogue was last written
+ * before there were such.
+ * @param progress is told the share that is here, 0 to 1, by who is the first to need them.
+ */
+export function loadPlatforms(progress: (share: number) => void): Promise<PlatformLines> {
+  return keep("platforms", async () => {
+    try {
+      const response = await get("catalog/platforms.tsv.gz");
+      const all = Number(response.headers.get("Content-Length"));
+      let here = 0;
+      const counting = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+        transform(chunk, controller) {
+          here += chunk.length;
+          if (all > 0) progress(here / all);
+          controller.enqueue(chunk);
+        },
+      });
+      const text = response.body?.pipeThrough(counting).pipeThrough(new DecompressionStream("gzip"));
+      return new PlatformLines(await new Response(text).text());
+    } catch (error) {
+      if (error instanceof Absent) return new PlatformLines("");
+      throw error;
+    }
   });
 }
 

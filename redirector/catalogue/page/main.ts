@@ -13,6 +13,7 @@ import { element } from "./element.ts";
 import { findRelease } from "./find-release.ts";
 import { buildFrame, tell } from "./frame.ts";
 import { isPageAddress } from "./page-addresses.ts";
+import { PlatformSearches } from "./platform-search.ts";
 import type { Listing } from "./search.ts";
 import { showFiles } from "./views/files.ts";
 import { showHits, showProjects } from "./views/home.ts";
@@ -34,6 +35,7 @@ let turn = 0;
 let searching = 0;
 /** What the listing has become: undefined while it is not here. */
 let listing: Listing | null | undefined;
+const platforms = new PlatformSearches(showAgain);
 
 history.scrollRestoration = "manual";
 addEventListener("popstate", () => void show(true));
@@ -82,7 +84,7 @@ async function compose(view: View): Promise<Shown> {
     case "home":
       if (view.query === "") return showProjects(await loadIndex(), host);
       wantListing();
-      return showHits(await loadIndex(), listing, view.query, host);
+      return showHits(await loadIndex(), { listing, platforms }, view.query, host);
     case "project":
       return orNotFound(() => loadProject(view.project).then(showProject));
     case "files":
@@ -213,7 +215,7 @@ async function searchNow(): Promise<void> {
     put(showProjects(index, host));
     return;
   }
-  const shown = showHits(index, listing, query, host);
+  const shown = showHits(index, { listing, platforms }, query, host);
   put(shown);
   tell(shown.told);
 }
@@ -234,8 +236,14 @@ function wantListing(): void {
 
 function settle(loaded: Listing | null): void {
   listing = loaded;
+  showAgain();
+}
+
+/** More is known of what is being searched for: what is found changes where it stands. */
+function showAgain(): void {
   const view = readAddress(location.pathname, location.search);
-  if (view.kind === "home" && view.query !== "") void (document.activeElement === search ? searchNow() : show(true));
+  if (view.kind !== "home" || view.query === "") return;
+  void (search.value.trim() === view.query.trim() ? searchNow() : show(true));
 }
 
 function keys(event: KeyboardEvent): void {

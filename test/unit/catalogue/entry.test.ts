@@ -141,6 +141,23 @@ test("what was learned, in whatever order of members, and what is read back of i
   assert.deepEqual(of(back).documents, written.documents);
 });
 
+test("the platforms' own digests: a line for each version that is an index, with what tells it from all others", () => {
+  const of = (letter: string, ...platforms: string[]): [string, ImageFacts] => {
+    const [, facts] = factsOf(letter);
+    const own = platforms.map((one, at) => ({ platform: `linux/${at}`, digest: digest(one), bytes: 1 }));
+    return [digest(letter), { ...facts, platforms: own }];
+  };
+  const facts = new Map([of("a", "e", "f", "e"), of("b", "b"), of("c", "0"), factsOf("d")]);
+  const entry = catalogueEntry({ ...published, facts });
+  const line = (...letters: string[]) => letters.map((letter) => letter.repeat(16)).join("\t");
+  assert.equal(
+    entry.platforms,
+    `platforms\tdemo\tdemo/tool\t${line("a", "e", "f")}\nplatforms\tdemo\tdemo/tool\t${line("c", "0")}\n`,
+  );
+  const others = "platforms\tother\tother/tool\t0\t1\n";
+  assert.equal(replaceLines(entry.platforms + others, "demo", ""), others);
+});
+
 test("a digest of which nothing is known is not listed, nor an image of which none is", () => {
   const { index, lines } = catalogueEntry({ ...published, facts: new Map([factsOf("a")]) });
   assert.deepEqual(index?.images, [{ repository: "demo/tool", digests: 1, latest: "v1.9.0" }]);
@@ -148,8 +165,8 @@ test("a digest of which nothing is known is not listed, nor an image of which no
 });
 
 test("a project with nothing in production is not listed", () => {
-  const { index, lines, documents } = catalogueEntry({ ...published, images: new Map(), files: [] });
-  assert.deepEqual([index, lines, documents.size], [undefined, "", 0]);
+  const { index, lines, platforms, documents } = catalogueEntry({ ...published, images: new Map(), files: [] });
+  assert.deepEqual([index, lines, platforms, documents.size], [undefined, "", "", 0]);
 });
 
 test("images and files at the root", () => {

@@ -10,6 +10,7 @@ import { addressOf, fileAddress, readAddress, type View } from "../../../redirec
 import { fileCommand, imageCommands, quoted } from "../../../redirector/catalogue/page/commands.ts";
 import type * as read from "../../../redirector/catalogue/page/documents.ts";
 import { findRelease } from "../../../redirector/catalogue/page/find-release.ts";
+import { digestAsked, PlatformLines } from "../../../redirector/catalogue/page/platforms.ts";
 import { findNames, Listing, readQuery } from "../../../redirector/catalogue/page/search.ts";
 import { bytes, counted, day, shortDigest, sizes } from "../../../redirector/catalogue/page/text.ts";
 
@@ -153,6 +154,44 @@ test("an image is found by its digest, whole or its beginning, with and without 
     assert.deepEqual(found(asked), ["b/image:undefined"], asked);
   assert.deepEqual(found("5".repeat(10)), ["binaries/c/v1.0.1/Tool"]);
   assert.deepEqual(found(`${digest("4")}0`), []);
+});
+
+for (const [typed, digits, surely] of [
+  ["sha256:0a1b2c", "0a1b2c", true],
+  ["sha256:0a1b2", undefined, false],
+  ["0a1b2c", "0a1b2c", false],
+  ["facade", "facade", false],
+  ["20230615", "20230615", false],
+  ["0a1b2c3d4e5f", "0a1b2c3d4e5f", true],
+  [`docker pull ${host}/a/b@${digest("4")}`, "4".repeat(64), true],
+  [`facade ${digest("4").replace(":", "-")}.sig`, "4".repeat(64), true],
+  [`${digest("4")}0`, undefined, false],
+  ["v1.2.3 semver", undefined, false],
+] as const) {
+  test(`"${typed}" asks for ${digits === undefined ? "no digest" : surely ? "a digest" : "what may be a digest"}`, () =>
+    assert.deepEqual(digestAsked(readQuery(typed, host)), digits === undefined ? undefined : { digits, surely }));
+}
+
+test("a platform's digest is found by its beginning: in the lines' last fields only, once a version, no more than asked for", () => {
+  const [abc, abd, fed] = ["abc".padEnd(16, "0"), "abd".padEnd(16, "0"), "fed".padEnd(16, "0")];
+  const all = new PlatformLines(
+    [
+      ["platforms", "abc", "abc/tool", abd, abc, fed],
+      ["platforms", "b", "b/tool", abc, "1".repeat(16)],
+      ["platforms", "b", "b/tool", fed, abc, abc.replace("abc0", "abc1")],
+    ]
+      .map((fields) => `${fields.join("\t")}\n`)
+      .join(""),
+  );
+  const versions = (digits: string, most = 10) => all.find(digits, most).map(({ version }) => version);
+  assert.deepEqual(all.find("abc", 1), [{ project: "abc", repository: "abc/tool", version: abd }]);
+  assert.deepEqual(versions("abc"), [abd, fed]);
+  assert.deepEqual(versions(abc), [abd, fed]);
+  assert.deepEqual(versions(abc.padEnd(64, "7")), [abd, fed], "the details tell the rest of a digest");
+  assert.deepEqual(versions("abc1"), [fed]);
+  assert.deepEqual(versions("abd"), []);
+  assert.deepEqual(versions("bc0"), []);
+  assert.deepEqual(new PlatformLines("").find("abc", 1), []);
 });
 
 test("what a line is, is not searched: all lines hold the word image or file", () => {

@@ -1,6 +1,8 @@
 import type { CatalogueIndex, ImageSummary, IndexEntry } from "../documents.ts";
 import { element, marked } from "../element.ts";
-import { findNames, type Line, type Listing, readQuery } from "../search.ts";
+import type { PlatformHit, PlatformSearch, PlatformSearches } from "../platform-search.ts";
+import { digestAsked } from "../platforms.ts";
+import { findNames, type Line, type LineHits, type Listing, type Query, readQuery } from "../search.ts";
 import { counted, shortDigest } from "../text.ts";
 import { link, longList, nothing, type Shown } from "./parts.ts";
 
@@ -39,10 +41,17 @@ export function showProjects(index: CatalogueIndex, host: string): Shown {
   };
 }
 
-/** What was found. `listing` is undefined while it is on its way, `null` if it cannot be had. */
+/** What is searched, besides the index. */
+export interface Searched {
+  /** Undefined while it is on its way, `null` if it cannot be had. */
+  readonly listing: Listing | null | undefined;
+  readonly platforms: Pick<PlatformSearches, "of">;
+}
+
+/** What was found. */
 export function showHits(
   index: CatalogueIndex,
-  listing: Listing | null | undefined,
+  { listing, platforms }: Searched,
   text: string,
   host: string,
 ): Shown & { readonly told: string } {
@@ -57,23 +66,32 @@ export function showHits(
   const versions = lines.filter((line) => line.kind === "image");
   const files = lines.filter((line) => line.kind === "file");
   const more = found?.more === true;
+  const names = images.length + projects.length;
+  const search = listing === undefined ? undefined : searchPlatforms(query, platforms, names, found);
+  const hits = search?.state === "found" ? search.hits.filter((hit) => hasAll(hit, words)) : [];
   const groups = [
     group("Versions", versions, (line) => versionRow(line, words), { wide: true, more }),
     group("Images", images, (image) => imageRow(image, words, image.project)),
     group("Projects", projects, (entry) => projectRow(entry, words)),
     group("Files", files, (line) => fileRow(line, words, index), { wide: true, more }),
+    group("Platforms of versions", hits, (hit) => platformRow(hit, words), {
+      wide: true,
+      more: search?.state === "found" && search.more,
+    }),
   ];
   // Who asks for a digest or a tag wants versions first; who asks for a name, names.
-  const order = images.length + projects.length > 0 ? [1, 2, 0, 3] : [0, 3, 1, 2];
+  const order = names > 0 ? [1, 2, 0, 4, 3] : [0, 4, 3, 1, 2];
   const shown = order.flatMap((at) => groups[at] ?? []);
-  const pending =
-    listing === undefined
-      ? element("p", { class: "lead" }, "Looking through tags, digests and files\u2026")
-      : undefined;
+  const looking = listing === undefined || search?.state === "looking";
+  const pending = looking ? element("p", { class: "lead" }, lookingIn(search)) : undefined;
   const failed =
-    listing === null ? nothing("Tags, digests and files could not be searched: their list did not load.") : undefined;
+    listing === null
+      ? nothing("Tags, digests and files could not be searched: their list did not load.")
+      : search?.state === "failed"
+        ? nothing("The digests of platforms could not be searched: their list did not load.")
+        : undefined;
   const none =
-    shown.length === 0 && listing !== undefined
+    shown.length === 0 && !looking
       ? nothing("Nothing in production matches. ", link({ kind: "home", query: "" }, "All projects"))
       : undefined;
   const extra = [pending, failed, none].filter((node) => node !== undefined);
@@ -81,13 +99,44 @@ export function showHits(
     images.length > 0 && counted(images.length, "image"),
     projects.length > 0 && counted(projects.length, "project"),
     versions.length > 0 && counted(versions.length, "version"),
+    hits.length > 0 && counted(hits.length, "platform"),
     files.length > 0 && counted(files.length, "file"),
   ].filter((count) => count !== false);
   return {
     title: text,
     content: [element("h1", { class: "unseen" }, `Search: ${text}`), ...shown, ...extra],
-    told: counts.length === 0 ? (listing === undefined ? "Searching" : "Nothing found") : `Found ${counts.join(", ")}`,
+    told: counts.length === 0 ? (looking ? "Searching" : "Nothing found") : `Found ${counts.join(", ")}`,
   };
+}
+
+/**
+ * Looks for a platform's digest, if that may be what was asked for: what looks like a digest, unless it is one that was found whole, or a name or a date
+ * that something has.
+ */
+function searchPlatforms(
+  query: Query,
+  platforms: Searched["platforms"],
+  names: number,
+  found: LineHits | undefined,
+): PlatformSearch | undefined {
+  const asked = digestAsked(query);
+  if (asked === undefined) return undefined;
+  const lines = found?.lines ?? [];
+  const digestOf = (line: Line): string => (line.kind === "file" ? line.sha256 : line.digest.slice("sha256:".length));
+  const settled = asked.surely ? lines.some((line) => digestOf(line) === asked.digits) : names + lines.length > 0;
+  return settled ? undefined : platforms.of(asked);
+}
+
+function hasAll({ repository, tag, platform, digest }: PlatformHit, words: readonly string[]): boolean {
+  const text = `${repository}:${tag} ${platform} ${digest}`.toLowerCase();
+  return words.every((word) => text.includes(word));
+}
+
+function lookingIn(search: PlatformSearch | undefined): string {
+  if (search === undefined) return "Looking through tags, digests and files\u2026";
+  const share =
+    search.state === "looking" && search.share !== undefined ? ` ${Math.floor(search.share * 100)}\u00a0%` : "";
+  return `Looking through the digests of platforms\u2026${share}`;
 }
 
 /** A project in a list. */
@@ -124,6 +173,21 @@ function versionRow(line: Line & { readonly kind: "image" }, words: readonly str
       marked(tag === undefined ? repository : `${repository}:${tag}`, words),
     ),
     element("code", { class: "about" }, marked(shownDigest(digest, words), words)),
+  );
+}
+
+function platformRow({ repository, tag, platform, digest }: PlatformHit, words: readonly string[]): HTMLElement {
+  return row(
+    link(
+      { kind: "image", repository, reference: digest },
+      marked(tag === undefined ? repository : `${repository}:${tag}`, words),
+    ),
+    element(
+      "span",
+      { class: "about" },
+      platform !== undefined && `${platform} `,
+      element("code", {}, marked(shownDigest(digest, words), words)),
+    ),
   );
 }
 

@@ -25,7 +25,10 @@ export interface ImageView {
 export function showImage(view: ImageView): Shown {
   const { host, project, summary, details, reference } = view;
   const { repository, versions } = details;
-  const wanted = versions.find(({ digest, tags }) => digest === reference || tags.includes(reference ?? ""));
+  const wanted =
+    versions.find(({ digest, tags }) => digest === reference || tags.includes(reference ?? "")) ??
+    versions.find(({ platforms }) => platforms.some(({ digest }) => digest === reference));
+  const asked = wanted?.digest === reference ? undefined : wanted?.platforms.find(({ digest }) => digest === reference);
   const latest = versions.find(({ tags }) => tags.includes(summary.latest ?? "")) ?? versions[0];
   const list = element("div", { class: "versions" });
   let target: HTMLElement | undefined;
@@ -40,11 +43,12 @@ export function showImage(view: ImageView): Shown {
     {},
     ...fill(wanted === undefined ? versions : [wanted, ...versions.filter((one) => one !== wanted)]),
   );
-  const others = element(
-    "p",
-    { class: "order" },
-    "The version that was asked for comes first, then all others, newest first.",
-  );
+  const order = [
+    ...(asked === undefined ? [] : [`${shortDigest(asked.digest)} is ${asked.platform ?? "a part"} of this version.`]),
+    ...(wanted === undefined || versions.length === 1
+      ? []
+      : ["The version that was asked for comes first, then all others, newest first."]),
+  ];
   return {
     title:
       wanted === undefined
@@ -69,7 +73,7 @@ export function showImage(view: ImageView): Shown {
             }),
           ]
         : []),
-      ...(wanted !== undefined && versions.length > 1 ? [others] : []),
+      ...(order.length > 0 ? [element("p", { class: "order" }, order.join(" "))] : []),
       body,
     ],
   };
@@ -166,7 +170,11 @@ function summaryOf({ digest, tags, platforms, created, signatures, attestations,
   );
 }
 
-function insideOf({ host, details }: ImageView, version: ImageVersion, more: readonly string[]): HTMLElement {
+function insideOf(
+  { host, details, reference }: ImageView,
+  version: ImageVersion,
+  more: readonly string[],
+): HTMLElement {
   const { digest, platforms } = version;
   const { repository } = details;
   const facts = [
@@ -193,11 +201,14 @@ function insideOf({ host, details }: ImageView, version: ImageVersion, more: rea
         ),
       ),
     ),
-    ...(platforms.length > 1 ? [element("h2", {}, "Platforms"), platformTable(platforms)] : []),
+    ...(platforms.length > 1 || platforms.some((one) => one.digest !== digest)
+      ? [element("h2", {}, "Platforms"), platformTable(platforms, reference)]
+      : []),
   );
 }
 
-function platformTable(platforms: ImageVersion["platforms"]): HTMLElement {
+/** `asked`: the digest that was asked for, which stands out if it is one of these. */
+function platformTable(platforms: ImageVersion["platforms"], asked: string | undefined): HTMLElement {
   return element(
     "table",
     {},
@@ -212,13 +223,14 @@ function platformTable(platforms: ImageVersion["platforms"]): HTMLElement {
       ...platforms.map(({ platform, digest, bytes: size }) =>
         element(
           "tr",
-          {},
+          { class: digest === asked && "asked" },
           element("th", { scope: "row" }, platform ?? "any"),
           element("td", {}, bytes(size)),
           element(
             "td",
             {},
             element("code", {}, shortDigest(digest)),
+            " ",
             copyButton(digest, `the digest of ${platform ?? "it"}`),
           ),
         ),
