@@ -269,6 +269,7 @@ export class FilesRun {
   /** Removes what is no longer wanted. */
   async removeAll(): Promise<void> {
     const { signal } = this.#context;
+    if (this.mirrors.some(({ plan }) => plan.remove.size > 0)) await this.#context.leaving?.();
     await Promise.all(
       this.mirrors.flatMap((mirror) =>
         [...mirror.unwanted].map(async ([path, object]) => {

@@ -99,6 +99,7 @@ async function carryOut(run: ImagesRun, means: Means): Promise<void> {
   const all = <Step>(steps: readonly Step[], work: (step: Step, run: ImagesRun) => Promise<void>) =>
     settleAll(steps.map((step) => means.limit(() => work(step, run))));
   await settleAll([all(copies, copyImage), all(retags, tagImage)]);
+  if (untags.length + removals.length > 0) await run.context.leaving?.();
   await all(untags, untagImage);
   await all(removals, removeImage);
 }

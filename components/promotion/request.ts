@@ -116,6 +116,11 @@ export interface Context {
   readonly signal: AbortSignal;
   /** Called often; the receiver throttles. */
   report(progress: Progress): void;
+  /**
+   * Awaited once, after all that is added and before the first thing that is not wanted any more leaves a mirror: who tells others of what is there
+   * has not to tell of what is gone, even if the run is killed. What it could not do is its own matter: a removal waits for nobody.
+   */
+  leaving?(): Promise<unknown>;
 }
 
 /** What a run did. A run throws only when it could not begin (a bad request, the removal guard). */

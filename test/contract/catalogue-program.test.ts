@@ -4,12 +4,15 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { readDocument } from "../../components/catalogue/formats.ts";
+import { unpackListing } from "../../components/catalogue/listing.ts";
+import { startFaultyProxy } from "./faulty-proxy.ts";
 import { type ObjectStores, startObjectStores } from "./object-stores.ts";
 import { type Declared, PromotionProgram, type Said } from "./promotion-program.ts";
 
 let stores: ObjectStores;
 before(async () => {
   stores = await startObjectStores();
+  await stores.makeBucket("gcs", "staging");
 });
 after(() => stores.stop());
 
@@ -22,17 +25,19 @@ function succeeded(said: Said): string {
 }
 
 /** A project with files, each `path -> content`, and its entry. */
-function project(name: string, files: Readonly<Record<string, string>>, description = name): Declared {
+function project(
+  name: string,
+  files: Readonly<Record<string, string>>,
+  description = name,
+  { gcs = stores.gcs, mirrors = ["us", "eu"] } = {},
+): Declared {
   const lines = Object.entries(files).map(([path, content]) => `${path} sha256:${sha256(content)}\n`);
   const common = {
     project: name,
     files: lines.sort().join(""),
     summary: `${lines.length} files`,
-    mirrors: [
-      { name: "us", kind: "gcs", bucket: "us", region: "us-central1" },
-      { name: "eu", kind: "gcs", bucket: "eu", region: "europe-west1" },
-    ],
-    storage: { gcsEndpoint: `${stores.gcs}/storage/v1/` },
+    mirrors: mirrors.map((bucket) => ({ name: bucket, kind: "gcs", bucket, region: "us-central1" })),
+    storage: { gcsEndpoint: `${gcs}/storage/v1/` },
   };
   return {
     [name]: { type: "files", args: { ...common, prefix: name, staging: "staging", removalShare: 1 } },
@@ -59,7 +64,7 @@ async function listed(bucket = "us"): Promise<Record<string, number>> {
 }
 
 test("the life of an entry: after its promotion, never before; a failed one only takes out; drift; removal", async () => {
-  for (const bucket of ["staging", "us", "eu"]) await stores.makeBucket("gcs", bucket);
+  for (const bucket of ["us", "eu"]) await stores.makeBucket("gcs", bucket);
   for (const path of ["v1/a", "v1/b", "v2/a"]) await stores.stage("staging", path, path);
   const program = await PromotionProgram.make(join(stores.folder, "program"));
   const tools = { "v1/a": "v1/a", "v1/b": "v1/b" };
@@ -131,4 +136,58 @@ test("the life of an entry: after its promotion, never before; a failed one only
   succeeded(await program.run(...up));
   assert.deepEqual(await listed(), {});
   assert.equal(await stores.served("us", "catalog/projects/tools.json"), undefined);
+});
+
+test("killed at its first removal, a run has unlisted already what it removes; the next one lists what there is", async () => {
+  const mirrors = ["killed-us", "killed-eu"];
+  for (const bucket of mirrors) await stores.makeBucket("gcs", bucket);
+  for (const path of ["v1/a", "v1/b", "v2/a"]) await stores.stage("staging", path, path);
+  const proxy = await startFaultyProxy(new URL(stores.gcs).host);
+  const program = await PromotionProgram.make(join(stores.folder, "killed"));
+  const declare = (files: Readonly<Record<string, string>>) =>
+    program.declare(project("tools", files, "tools", { gcs: `http://${proxy.host}`, mirrors }));
+  const perBucket = <T>(of: (bucket: string) => Promise<T>) => Promise.all(mirrors.map(of));
+  const linesOf = async (bucket: string) => {
+    const listing = unpackListing((await stores.served(bucket, "catalog/all.tsv.gz"))!.bytes);
+    return [...(listing ?? "").matchAll(/^file\ttools\tbinaries\/tools\/(\S+)/gm)].map(([, path]) => path);
+  };
+  try {
+    await declare({ "v1/a": "v1/a", "v1/b": "v1/b" });
+    succeeded(await program.run(...up));
+    assert.deepEqual(await perBucket(linesOf), [
+      ["v1/a", "v1/b"],
+      ["v1/a", "v1/b"],
+    ]);
+
+    const removing = Promise.withResolvers<void>();
+    proxy.inject((method, url) => {
+      if (method !== "DELETE" || !decodeURIComponent(url).includes("binaries/tools/")) return undefined;
+      removing.resolve();
+      return { kind: "hang" };
+    });
+    await declare({ "v1/a": "v1/a", "v2/a": "v2/a" });
+    const run = program.start(...up);
+    const at = await Promise.race([removing.promise.then(() => "removing"), run.ended.then(({ output }) => output)]);
+    assert.equal(at, "removing");
+    run.child.kill("SIGKILL");
+    await run.ended; // and all that it had started
+    assert.deepEqual(await perBucket(linesOf), [["v1/a"], ["v1/a"]]);
+    for (const path of ["v1/b", "v2/a"])
+      assert.deepEqual(
+        await perBucket(async (bucket) => String((await stores.served(bucket, `binaries/tools/${path}`))?.bytes)),
+        [path, path],
+      );
+
+    proxy.inject(() => undefined);
+    succeeded(await program.run("cancel", "--yes"));
+    succeeded(await program.run(...up));
+    assert.deepEqual(await perBucket(linesOf), [
+      ["v2/a", "v1/a"],
+      ["v2/a", "v1/a"],
+    ]);
+    assert.deepEqual(await perBucket((bucket) => stores.served(bucket, "binaries/tools/v1/b")), [undefined, undefined]);
+    succeeded(await program.run("preview", "--expect-no-changes"));
+  } finally {
+    await proxy.close();
+  }
 });

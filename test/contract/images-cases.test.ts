@@ -357,6 +357,32 @@ for (const kind of ["olareg", "google"])
         await project.holds({}, "old");
       });
 
+      it("who tells of what is there is told before the first goes, once, when all that is new is there", async () => {
+        const project = new Project();
+        const [old, kept, added] = await Promise.all([1, 2, 3].map(() => project.staging().image()));
+        const [before, after] = [
+          [`app:v1 ${old!.digest}`, `app:v2 ${kept!.digest}`, `app:also ${kept!.digest}`],
+          [`app:v2 ${kept!.digest}`, `app:v3 ${added!.digest}`],
+        ];
+        let told = 0;
+        const run = async (lines: string[], leaving: () => Promise<void>): Promise<void> => {
+          const request = project.request(...lines);
+          const outcome = await promotion.promote(request, project.last, { ...context, leaving });
+          assert.deepEqual(outcome.failures, []);
+          project.last = { request, incomplete: outcome.incomplete };
+        };
+        const nothingGoes = () => assert.fail("nothing goes");
+        await run(before, nothingGoes);
+        await run(after, async () => {
+          told++;
+          const [v1, also] = [old!.digest, kept!.digest];
+          await project.holds({ v1, also, v2: kept!.digest, v3: added!.digest });
+        });
+        assert.equal(told, 1);
+        await project.holds({ v2: kept!.digest, v3: added!.digest });
+        await run([...after, `app:v4 ${added!.digest}`], nothingGoes);
+      });
+
       it("44: a digest whose copy under the new name fails stays under the old one", async () => {
         const project = new Project();
         const { digest } = await project.staging("old").image();

@@ -13,7 +13,15 @@ import { projectRoot } from "../../local/tools/rehearsal-folder.ts";
 import { randomOf } from "../bench/generate-manifests.ts";
 import { Drill } from "./drill.ts";
 import { generateProject, promoting, writeProject } from "./generated-project.ts";
-import { assertCatalogue, assertProduction, copies, fileMirrors, type Wanted, wantedOf } from "./production.ts";
+import {
+  assertCatalogue,
+  assertListedIsThere,
+  assertProduction,
+  copies,
+  fileMirrors,
+  type Wanted,
+  wantedOf,
+} from "./production.ts";
 
 const kills = Number(process.env["ARTIFACTS_KILLS"] || 5);
 const seed = Number(process.env["ARTIFACTS_SEED"] || Math.floor(Math.random() * 1_000_000));
@@ -78,6 +86,7 @@ describe(`pulumi up, killed at ${kills} random points`, { timeout: (15 + 3 * kil
       }
       await up.kill();
       await orphansEnd();
+      assert.ok((await assertListedIsThere(drill)) > 0);
       const isIn = (wanted: Wanted) =>
         assertProduction(drill, wanted).then(
           () => true,

@@ -91,21 +91,52 @@ export async function assertCatalogue(drill: Drill, { images, files }: Wanted): 
     }
   }
   await Promise.all(
-    fileMirrors(drill, await drill.resources()).map(async ({ name, url }) => {
-      const answer = await fetch(`${url}/catalog/all.tsv.gz`);
-      assert.equal(answer.status, 200, name);
-      const bytes = Buffer.from(await answer.arrayBuffer());
-      const text = (bytes[0] === 0x1f ? gunzipSync(bytes) : bytes).toString("utf8"); // fetch may have done it
-      const listed = text
-        .split("\n")
-        .filter((line) => line !== "")
-        .map((line) => {
-          const [kind, , what, digest, ...tags] = line.split("\t");
-          return [kind, what!.replace(/^binaries\//, ""), digest, ...tags.sort()].join(" ");
-        });
-      assert.deepEqual(listed.sort(), wanted.sort(), `the catalogue of ${name}`);
+    fileMirrors(drill, await drill.resources()).map(async (mirror) => {
+      const listed = (await listing(mirror)).map(({ kind, what, digest, tags }) =>
+        [kind, what, digest, ...tags].join(" "),
+      );
+      assert.deepEqual(listed.sort(), wanted.sort(), `the catalogue of ${mirror.name}`);
     }),
   );
+}
+
+/** Whatever the catalogue of a file mirror lists is in every mirror: at any moment, also when a run was killed. @returns how much it is. */
+export async function assertListedIsThere(drill: Drill): Promise<number> {
+  const resources = await drill.resources();
+  const buckets = fileMirrors(drill, resources);
+  const lists = await Promise.all(buckets.map(async (mirror) => ({ mirror, lines: await listing(mirror) })));
+  const urls = lists.flatMap(({ mirror, lines }) =>
+    lines.flatMap(({ kind, what, digest, tags }) =>
+      (kind === "file"
+        ? buckets.map(({ url }) => `${url}/binaries/${what}`)
+        : imageMirrors(resources).flatMap(({ uri }) => {
+            const [host, ...path] = uri.split("/");
+            return [digest, ...tags].map((one) => `http://${host}/v2/${path.join("/")}/${what}/manifests/${one}`);
+          })
+      ).map((url) => ({ url, mirror: mirror.name })),
+    ),
+  );
+  const gone = await Promise.all(
+    urls.map(async ({ url, mirror }) => {
+      const { status } = await fetch(url, { method: "HEAD", headers: { accept: "*/*" } });
+      return status === 200 ? [] : [`${mirror} lists what ${url} answers ${status} for`];
+    }),
+  );
+  assert.deepEqual(gone.flat(), []);
+  return urls.length;
+}
+
+/** What a file mirror's catalogue lists: its text for grep. */
+async function listing({ name, url }: Bucket) {
+  const answer = await fetch(`${url}/catalog/all.tsv.gz`);
+  assert.equal(answer.status, 200, name);
+  const bytes = Buffer.from(await answer.arrayBuffer());
+  const text = (bytes[0] === 0x1f ? gunzipSync(bytes) : bytes).toString("utf8"); // fetch may have done it
+  const lines = text.split("\n").filter((line) => line !== "");
+  return lines.map((line) => {
+    const [kind, , what = "", digest = "", ...tags] = line.split("\t");
+    return { kind, what: what.replace(/^binaries\//, ""), digest, tags: tags.sort() };
+  });
 }
 
 /** Clients on two continents get an image and a file from the site itself, whole. */

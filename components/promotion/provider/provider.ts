@@ -27,10 +27,11 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
   const stop = new AbortController();
   let confirmed: Confirmed = () => false;
 
-  /** The signal, and progress on the resource's row. */
-  const context = (urn: string, doing: string): Context => ({
+  /** The signal, progress on the resource's row, and what is to be done before something goes. */
+  const context = (urn: string, doing: string, leaving?: Context["leaving"]): Context => ({
     signal: stop.signal,
     report: progressLine((line) => void log.status(urn, `${doing} ${line}`)),
+    ...(leaving && { leaving }),
   });
   /** What one run may remove: a confirmed project's everything. */
   const allowed = (request: AnyRequest): AnyRequest =>
@@ -109,8 +110,11 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       const last = lastAsked(kind, oldInputs, outputs);
       const previous = previousOf(kind, last);
       const request = allowed(previous.request);
-      const outcome = await explained(request, () => remove({ ...previous, request }, context(urn, "removing:")));
-      const left = await retracted(kind, last, "");
+      const leaving = () => retracted(kind, last, "");
+      const outcome = await explained(request, () =>
+        remove({ ...previous, request }, context(urn, "removing:", leaving)),
+      );
+      const left = await leaving(); // once more, for what it could not do before
       const failures = [...outcome.failures, ...left];
       if (failures.length > 0) throw new Error(some(failures).join("\n"));
       await log.lasting(urn, "info", outcome.summary);
@@ -131,10 +135,11 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     const { promote } = await kind.load();
     const request = allowed(requestOf(kind, inputs));
     const previous = last === undefined ? undefined : previousOf(kind, last);
-    const outcome = await explained(request, () => promote(request, previous, context(urn, "promoting:")));
+    const leaving = () => retracted(kind, inputs, String(inputs[kind.text]));
+    const outcome = await explained(request, () => promote(request, previous, context(urn, "promoting:", leaving)));
     catalogue?.promoted(request.project);
     if (outcome.failures.length > 0) {
-      const left = await retracted(kind, inputs, String(inputs[kind.text]));
+      const left = await leaving();
       const reasons = [...some(outcome.failures), ...left, `${outcome.summary}; the next \`pulumi up\` resumes`];
       throw new PartialFailure({ id, inputs, outputs: outputsOf(kind, inputs, {}, outcome.incomplete), reasons });
     }
@@ -143,8 +148,8 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
   }
 
   /**
-   * The entry in the catalogue is written after all promotions of its project, which one that fails prevents: what is not wanted any more
-   * leaves it at once. @returns why it could not.
+   * The entry in the catalogue is written after all promotions of its project, which one that fails, or is killed, prevents: what is not wanted any
+   * more leaves it before it leaves the mirrors. @returns why it could not.
    */
   async function retracted(kind: Kind, properties: Properties, lines: string): Promise<readonly string[]> {
     const { success, data } = fileMirrors.safeParse(properties[kind.text === "files" ? "mirrors" : "catalogue"]);
