@@ -5,6 +5,7 @@ import { parse } from "yaml";
 import { parseStackConfig } from "../../components/config.ts";
 import { manifests } from "./fixtures.ts";
 import { compareWithGolden, overview } from "./golden.ts";
+import { links } from "./links.ts";
 import { type Declared, declare } from "./program.ts";
 import { properties } from "./properties.ts";
 
@@ -31,7 +32,7 @@ test("production is as the golden file says (UPDATE_GOLDEN=1 writes it)", async 
 });
 
 describe("what must hold, holds in production", () => {
-  for (const [what, violations] of Object.entries(properties)) {
+  for (const [what, violations] of Object.entries({ ...properties, ...links })) {
     test(what, () => assert.deepEqual(violations(resources), []));
   }
 });
@@ -45,5 +46,6 @@ test("one more region is one line", async () => {
   const added = more.filter(({ type, name }) => !before.has(`${type} ${name}`)).map(({ name }) => name);
   assert.ok(added.length > 0);
   for (const name of added) assert.match(name, /africa-south1/);
-  for (const [what, violations] of Object.entries(properties)) assert.deepEqual(violations(more), [], what);
+  for (const [what, violations] of Object.entries({ ...properties, ...links }))
+    assert.deepEqual(violations(more), [], what);
 });

@@ -54,7 +54,9 @@ async function record(config: Readonly<Record<string, unknown>>): Promise<readon
     {
       newResource: ({ type, name, inputs: given, custom }) => {
         inputs.set(key(type, name), given);
-        return custom ? { id: `${name}-id`, state: { ...given, ...computed(type, given) } } : { id: "", state: given };
+        return custom
+          ? { id: idOf(type, name), state: { ...given, ...computed(type, given) } }
+          : { id: "", state: given };
       },
       call: ({ token }) => {
         throw new Error(`the program asks the cloud: ${token}`);
@@ -97,6 +99,11 @@ async function record(config: Readonly<Record<string, unknown>>): Promise<readon
       return rest === undefined ? [] : [{ type, name, inputs: given, ...rest }]; // all but the stack itself
     })
     .sort((a, b) => (key(a.type, a.name) < key(b.type, b.name) ? -1 : 1));
+}
+
+/** The id of a resource, by which others refer to it: things of different types often have one logical name. */
+export function idOf(type: string, name: string): string {
+  return `${type.slice(type.lastIndexOf(":") + 1)}/${name}`;
 }
 
 function key(type: string, name: string): string {

@@ -1,17 +1,12 @@
-/** What must hold for the program whatever is configured: each property is a list of its violations, empty when it holds. */
+/** What must hold for the program whatever is configured. */
 import { isDeepStrictEqual } from "node:util";
-import type { Declared } from "./program.ts";
-
-export type Property = (resources: readonly Declared[]) => string[];
+import { locationHeader } from "../../redirector/config.ts";
+import { type Declared, idOf } from "./program.ts";
+import { isGrant, owner, type Property, shown } from "./property.ts";
 
 /** Who deploys and who previews, as members of grants. */
 const identity = (role: string, project: string): string =>
   `serviceAccount:artifacts-${role}@${project}.iam.gserviceaccount.com`;
-
-/** The component that a resource belongs to. */
-function owner({ path }: Declared): string {
-  return path.at(-1) ?? "";
-}
 
 function isMirror(resource: Declared): boolean {
   return /^(images|files)-/.test(owner(resource));
@@ -41,13 +36,6 @@ function customRoles(resources: readonly Declared[]): Map<string, readonly strin
 
 function isPublic(resource: Declared): boolean {
   return /allUsers|allAuthenticatedUsers|"Principal\\*":\\*"\*|"AWS\\*":\\*"\*/.test(JSON.stringify(resource.inputs));
-}
-
-const shown = ({ type, name }: Declared): string => `${type} ${name}`;
-
-/** Grants on one bucket, repository, account, key or project. */
-function isGrant({ type }: Declared): boolean {
-  return /I[aA][mM](Binding|Member)$/.test(type);
 }
 
 const day = 86_400;
@@ -391,7 +379,11 @@ export const properties: Readonly<Record<string, Property>> = {
               versioning?: { enabled?: boolean };
               softDeletePolicy?: { retentionDurationSeconds?: number };
             };
-            return versioning?.enabled !== true || Number(softDeletePolicy?.retentionDurationSeconds ?? 0) < month;
+            return (
+              versioning?.enabled !== true ||
+              Number(softDeletePolicy?.retentionDurationSeconds ?? 0) < month ||
+              !(inputs["lifecycleRules"] as unknown[] | undefined)?.length // for a stated time, not for ever
+            );
           }
           case "aws:s3/bucketVersioning:BucketVersioning":
             return (inputs["versioningConfiguration"] as { status?: string }).status !== "Enabled";
@@ -464,16 +456,14 @@ export const properties: Readonly<Record<string, Property>> = {
       }),
 
   "pages of other origins read mirrors, and do nothing else": (resources) =>
-    resources.filter(isMirror).flatMap((resource) =>
-      [resource.inputs["cors"] ?? resource.inputs["corsRules"] ?? []]
-        .flat()
-        .flatMap(
-          (rule) =>
-            (rule as Record<string, string[]>)["methods"] ?? (rule as Record<string, string[]>)["allowedMethods"] ?? [],
-        )
-        .filter((method) => method !== "GET" && method !== "HEAD")
-        .map((method) => `${shown(resource)}: ${method}`),
-    ),
+    resources
+      .filter((resource) => isMirror(resource) && /^gcp:.*:Bucket$|:BucketCorsConfiguration$/.test(resource.type))
+      .filter(({ inputs }) => {
+        const [rule, ...others] = (inputs["cors"] ?? inputs["corsRules"] ?? []) as Record<string, unknown>[];
+        const allowed = [rule?.["origins"] ?? rule?.["allowedOrigins"], rule?.["methods"] ?? rule?.["allowedMethods"]];
+        return others.length > 0 || JSON.stringify(allowed) !== '[["*"],["GET","HEAD"]]';
+      })
+      .map(shown),
 
   "nothing is read or written in clear": (resources) => [
     ...resources
@@ -510,7 +500,7 @@ export const properties: Readonly<Record<string, Property>> = {
         has(/:Bucket$/, `files-gcp-${region}`) || "no file mirror",
         has(/cloudrunv2.*:Service$/, `redirector-${region}`) || "no redirector",
         has(/:RegionNetworkEndpointGroup$/, `redirector-${region}`) || "no endpoint group",
-        groups.includes(`redirector-${region}-id`) || "not behind the load balancer",
+        groups.includes(`"RegionNetworkEndpointGroup/redirector-${region}"`) || "not behind the load balancer",
       ].flatMap((missing) => (missing === true ? [] : [`${region}: ${missing}`])),
     );
   },
@@ -598,7 +588,7 @@ export const properties: Readonly<Record<string, Property>> = {
         violations.push(shown(proxy));
     }
     for (const proxy of of(/:TargetHttpProxy$/)) {
-      const map = of(/:URLMap$/).find(({ name }) => `${name}-id` === proxy.inputs["urlMap"]);
+      const map = of(/:URLMap$/).find(({ type, name }) => idOf(type, name) === proxy.inputs["urlMap"]);
       const redirect = map?.inputs["defaultUrlRedirect"] as { httpsRedirect?: boolean } | undefined;
       if (redirect?.httpsRedirect !== true) violations.push(`${shown(proxy)} answers in clear`);
     }
@@ -653,6 +643,67 @@ export const properties: Readonly<Record<string, Property>> = {
       if (loadBalancingScheme !== "EXTERNAL_MANAGED") violations.push(`${shown(backend)} is ${loadBalancingScheme}`);
     }
     return violations;
+  },
+
+  "each client gets an answer of its own, by where it is": (resources) =>
+    resources
+      .filter(({ type }) => type.endsWith(":BackendService"))
+      .flatMap(({ inputs }) => [
+        ...(inputs["enableCdn"] === false ? [] : ["one client's answer is given to others"]),
+        ...((inputs["customRequestHeaders"] as string[] | undefined)?.includes(
+          `${locationHeader}: {client_city_lat_long}`,
+        )
+          ? []
+          : ["redirectors don't know where clients are"]),
+      ]),
+
+  "redirectors run as they were measured, and the newest that answers takes all requests": (resources) =>
+    resources
+      .filter(({ type }) => /cloudrunv2.*:Service$/.test(type))
+      .flatMap((service) => {
+        const { scaling, template, traffics } = service.inputs as {
+          scaling: { minInstanceCount: number; maxInstanceCount?: number };
+          template: {
+            executionEnvironment?: string;
+            maxInstanceRequestConcurrency?: number;
+            timeout?: string;
+            containers: { resources?: { cpuIdle?: boolean; limits?: Record<string, string> } }[];
+          };
+          traffics?: { type: string; percent: number }[];
+        };
+        const { cpuIdle, limits } = template.containers[0]?.resources ?? {};
+        return [
+          template.executionEnvironment === "EXECUTION_ENVIRONMENT_GEN2" ? "" : "is not in a microVM: Bun may crash",
+          cpuIdle === false ? "" : "probes no mirror between requests",
+          limits?.["cpu"] === "1" && limits["memory"] === "512Mi" ? "" : "has another size than was measured",
+          (template.maxInstanceRequestConcurrency ?? 80) >= 200 ? "" : "takes few requests at once",
+          template.timeout === "10s" ? "" : "may be waited for for minutes",
+          (scaling.maxInstanceCount ?? 0) >= scaling.minInstanceCount ? "" : "has no bound",
+          traffics?.length === 1 && traffics[0]?.percent === 100 && /_LATEST$/.test(traffics[0].type)
+            ? ""
+            : "stays an old one",
+        ]
+          .filter((violation) => violation !== "")
+          .map((violation) => `${shown(service)} ${violation}`);
+      }),
+
+  "images are scanned in the canonical mirror, when that is wanted": (resources) => {
+    const stash = resources.find(({ type }) => type === "pulumi:index:Stash")?.inputs["input"] as
+      | { images: { name: string }[] }
+      | undefined;
+    return resources
+      .filter(({ type }) => type.endsWith(":Repository"))
+      .filter((repository) => {
+        const { enablementConfig } = (repository.inputs["vulnerabilityScanningConfig"] ?? {}) as {
+          enablementConfig?: string;
+        };
+        // Undefined is what the project says: on, if the service is, for each of 22 mirrors.
+        return (
+          enablementConfig !== "DISABLED" &&
+          (enablementConfig !== "INHERITED" || repository.name !== stash?.images[0]?.name)
+        );
+      })
+      .map(shown);
   },
 
   "requests are logged once, a share of them, and all that fail": (resources) => {
@@ -714,9 +765,21 @@ export const properties: Readonly<Record<string, Property>> = {
     for (const check of checks) {
       const { selectedRegions, httpCheck } = check.inputs as {
         selectedRegions: string[];
-        httpCheck: { useSsl: boolean; validateSsl: boolean };
+        httpCheck: {
+          useSsl: boolean;
+          validateSsl: boolean;
+          port?: number;
+          path: string;
+          acceptedResponseStatusCodes?: unknown;
+        };
       };
       if (selectedRegions.length < 3 || !httpCheck.useSsl || !httpCheck.validateSsl) violations.push(shown(check));
+      const { period, timeout } = check.inputs;
+      const { port, path, acceptedResponseStatusCodes: accepted } = httpCheck;
+      if (period !== "60s" || timeout !== "10s" || port !== 443 || !path.startsWith("/"))
+        violations.push(`${shown(check)} is not checked once a minute`);
+      if (JSON.stringify(accepted) !== '[{"statusClass":"STATUS_CLASS_2XX"}]')
+        violations.push(`${shown(check)} passes`);
     }
     const hosts = resources
       .filter(({ type }) => type.endsWith(":Certificate"))
@@ -739,6 +802,46 @@ export const properties: Readonly<Record<string, Property>> = {
       violations.push("nobody is told of a failing deploy or a drift");
     return violations;
   },
+
+  "availability of 99.9 % and latency are promised, over four weeks, and measured at the load balancer": (
+    resources,
+  ) => {
+    const slos = resources.filter(({ type }) => type.endsWith(":Slo"));
+    const measured = (about: string, by: RegExp, goal: number) => {
+      const slo = slos.find(({ inputs }) => inputs["sloId"] === about);
+      return Number(slo?.inputs["goal"]) >= goal &&
+        slo?.inputs["rollingPeriodDays"] === 28 &&
+        by.test(JSON.stringify(slo.inputs["requestBasedSli"]).replaceAll("\\", ""))
+        ? []
+        : [`${about}: ${JSON.stringify(slo?.inputs)}`];
+    };
+    return [
+      ...measured("availability", /"badServiceFilter":"[^}]*request_count[^}]*response_code_class="500""/, 0.999),
+      ...measured("latency", /https\/backend_latencies" .*"range":\{"max":\d{1,3}\}/, 0.99),
+    ];
+  },
+
+  "an alert says what to do; of two windows both must burn; lines of a log don't flood": (resources) =>
+    resources
+      .filter(({ type }) => type.endsWith(":AlertPolicy"))
+      .filter(({ inputs }) => {
+        const { documentation, combiner, conditions, alertStrategy, severity } = inputs as {
+          documentation?: { content?: string };
+          combiner?: string;
+          conditions: Record<string, unknown>[];
+          alertStrategy?: { notificationRateLimit?: { period?: string } };
+          severity?: string;
+        };
+        const logged = conditions.some(({ conditionMatchedLog }) => conditionMatchedLog !== undefined);
+        return (
+          (documentation?.content ?? "").length < 40 ||
+          !/^(CRITICAL|ERROR|WARNING)$/.test(severity ?? "") ||
+          combiner !== (conditions.length > 1 ? "AND" : "OR") ||
+          // Cloud Monitoring refuses an alert on lines without one (API reference, AlertPolicy.AlertStrategy).
+          (logged && !/^\d+s$/.test(alertStrategy?.notificationRateLimit?.period ?? ""))
+        );
+      })
+      .map(shown),
 
   "what is counted of the log is for somebody, and each alert on it can be made and can fire": (resources) => {
     const counted = new Map(
@@ -814,12 +917,12 @@ function statements(inputs: Declared["inputs"]): Record<string, unknown>[] {
 function awsActions(resources: readonly Declared[]): { role: string; action: string; on: string[] }[] {
   return resources
     .filter(({ type }) => type === "aws:iam/rolePolicy:RolePolicy")
-    .flatMap(({ name, inputs }) => {
+    .flatMap(({ inputs }) => {
       const { Statement } = JSON.parse(String(inputs["policy"])) as {
         Statement: { Effect: string; Action: string | string[]; Resource: string | string[] }[];
       };
       return Statement.filter(({ Effect }) => Effect === "Allow").flatMap(({ Action, Resource }) =>
-        [Action].flat().map((action) => ({ role: name, action, on: [Resource].flat() })),
+        [Action].flat().map((action) => ({ role: String(inputs["role"]), action, on: [Resource].flat() })),
       );
     });
 }
