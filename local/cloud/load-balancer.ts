@@ -107,8 +107,9 @@ export class LoadBalancers {
     const { inventory } = this.#parts;
     const { proxy, https } = targetProxy(inventory, rule);
     const host = (request.headers.host ?? "").replace(/:\d+$/, "").toLowerCase();
-    // Who comes by a loopback address has no name to ask a certificate for.
-    const failure = https && isIP(host) === 0 && certificateProblem(inventory, dnsRecords(inventory), proxy, host);
+    // Who comes by a loopback address, or this machine's name for it, has no name to ask a certificate for.
+    const named = isIP(host) === 0 && host !== "localhost";
+    const failure = https && named && certificateProblem(inventory, dnsRecords(inventory), proxy, host);
     if (failure) throw new MissingLink(503, `no TLS connection: ${failure}`);
     const way = route(inventory, rule, { host, target: request.url ?? "/" });
     if (way.kind === "redirect") {

@@ -15,6 +15,7 @@ import { Stack } from "../../local/tools/stack.ts";
 import { findChromium } from "../browser/chromium.ts";
 import { peerPath } from "../tools/tools.ts";
 import { visitCatalogue } from "./catalogue.ts";
+import { runCommands } from "./catalogue-commands.ts";
 import { readCatalogue } from "./catalogue-documents.ts";
 import { Place, type Run } from "./rehearsal.ts";
 
@@ -103,6 +104,16 @@ describe("npm start", { timeout: 15 * 60_000 }, () => {
 
   it("shows that in a browser, from both clouds", { skip: findChromium() === undefined }, async () => {
     await visitCatalogue(findChromium()!, catalogue(), await makeArtifacts());
+  });
+
+  it("runs the commands that the page shows, as they stand there", {
+    skip: findChromium() === undefined,
+  }, async (t) => {
+    const { ran, left } = await runCommands(findChromium()!, catalogue(), await makeArtifacts());
+    const told = (counts: Readonly<Record<string, number>>) =>
+      Object.entries(counts).map(([program, count]) => `${count} of ${program}`);
+    t.diagnostic(`ran ${told(ran).join(", ")}; not here: ${told(left).join(", ") || "none"}`);
+    for (const program of ["crane", "oras"]) assert.ok((ran[program] ?? 0) > 0, program);
   });
 
   it("prints no warning of the engine", () => {
