@@ -566,6 +566,39 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     });
   }
 
+  test("a long name has room beside a whole digest, at every width", async () => {
+    const { digest, tags } = versions()[0]!;
+    const { page } = await visit(`/?q=${digest}`);
+    const name = page.getByRole("link", { name: `kubernetes/kube-0:${tags[0]}`, exact: true });
+    for (const width of [1280, 820, 769, 375]) {
+      await page.setViewportSize({ width, height: 800 });
+      const lines = await name.evaluate((link) =>
+        Math.round(link.getBoundingClientRect().height / Number.parseFloat(getComputedStyle(link).lineHeight)),
+      );
+      assert.equal(lines, 1, `${width} wide: ${lines} lines`);
+      const edge = await page.locator("footer").evaluate((footer) => footer.getBoundingClientRect().left);
+      assert.ok(edge >= 16, `${width} wide: the footer begins at ${edge}`);
+    }
+  });
+
+  test("on paper: what is known, without boxes and buttons", async () => {
+    const { digest, tags } = versions()[0]!;
+    const { page } = await visit(`${image}:${tags[0]}`, { colorScheme: "dark" });
+    await page.locator("details[open] .commands").waitFor();
+    await page.emulateMedia({ media: "print" });
+    for (const hidden of [page.getByRole("searchbox"), page.getByRole("button"), page.getByRole("contentinfo")])
+      assert.equal(await hidden.filter({ visible: true }).count(), 0);
+    assert.ok(await page.getByText(digest, { exact: true }).isVisible());
+    assert.ok(
+      await page
+        .getByText(/^docker pull/)
+        .first()
+        .isVisible(),
+    );
+    const ink = await page.evaluate(() => getComputedStyle(document.documentElement).color);
+    assert.equal(ink, "rgb(28, 34, 36)", "dark ink, also for who reads light on dark");
+  });
+
   test("at the size of k8s.io: 108 projects, 12,400 digests, found by digest", async () => {
     const full = generateCatalogue(k8sSize);
     const big = await startSite(await builtAssets(), full);

@@ -92,9 +92,16 @@ export function showHits(
         : undefined;
   const none =
     shown.length === 0 && !looking
-      ? nothing("Nothing in production matches. ", link({ kind: "home", query: "" }, "All projects"))
-      : undefined;
-  const extra = [pending, failed, none].filter((node) => node !== undefined);
+      ? [
+          nothing("Nothing in production matches. ", link({ kind: "home", query: "" }, "All projects")),
+          element(
+            "p",
+            { class: "aside" },
+            "All words have to be of one project, image, version or file; of a digest, 6 digits are enough.",
+          ),
+        ]
+      : [];
+  const extra = [pending, failed, ...none].filter((node) => node !== undefined);
   const counts = [
     images.length > 0 && counted(images.length, "image"),
     projects.length > 0 && counted(projects.length, "project"),
