@@ -147,7 +147,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     const kops = readDocument("project", String(site.objects.get("catalog/projects/kops.json")))!;
     const file = readDocument("release", String(site.objects.get(kops.releases[0]!.details)))!.files[0]!;
     await box.fill(file.sha256);
-    await page.locator(".rows a").click();
+    await page.getByRole("link", { name: file.path.replace("binaries/", ""), exact: true }).click();
     await shows(page, /^kops/);
     assert.match(await openedText(page), new RegExp(file.sha256));
     await page.reload();
@@ -206,8 +206,10 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     const box = page.getByRole("searchbox", { name: /Search/ });
     for (const typed of ["kube-0", "zzzz", versions()[0]!.digest, "sha256:0", versions()[0]!.digest.slice(7, 17)]) {
       await box.fill(typed);
-      await page.locator(".rows, .nothing").first().waitFor();
+      await shows(page, `Search: ${typed}`);
+      await page.getByText(/^Looking through/).waitFor({ state: "detached" });
     }
+    await page.evaluate(() => fetch("/status.json").then((response) => response.text())); // what was asked for before it has been seen
     assert.equal(asked, 0);
     await box.fill("sha256:0a1b2c3d4e5f");
     await page.getByText(/^Looking through the digests of platforms/).waitFor();
@@ -249,18 +251,22 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     assert.equal(focused, await rows.nth(20).locator("a").getAttribute("href"));
   });
 
-  test("Enter opens the first of what is in the box, however fast it was typed", async () => {
-    const { page } = await visit("/?q=kube-0");
-    await page.getByRole("link", { name: "kubernetes/kube-0", exact: true }).waitFor();
-    await page.evaluate(() => {
-      const box = document.querySelector<HTMLInputElement>("#search")!;
-      box.focus();
-      box.value = "kube-1";
-      box.dispatchEvent(new Event("input", { bubbles: true }));
-      box.form!.requestSubmit();
+  for (const key of ["Enter", "ArrowDown"]) {
+    test(`${key} takes the first of what is in the box, however fast it was typed`, async () => {
+      const { page } = await visit("/?q=kube-0");
+      await page.getByRole("link", { name: "kubernetes/kube-0", exact: true }).waitFor();
+      await page.evaluate((pressed) => {
+        const box = document.querySelector<HTMLInputElement>("#search")!;
+        box.focus();
+        box.value = "kube-1";
+        box.dispatchEvent(new Event("input", { bubbles: true }));
+        if (pressed === "Enter") box.form!.requestSubmit();
+        else box.dispatchEvent(new KeyboardEvent("keydown", { key: pressed, bubbles: true, cancelable: true }));
+      }, key);
+      if (key === "Enter") await shows(page, "kubernetes/kube-1");
+      else await page.locator("a:focus", { hasText: /^kubernetes\/kube-1$/ }).waitFor();
     });
-    await shows(page, "kubernetes/kube-1");
-  });
+  }
 
   test("nothing found is said, also to who listens", async () => {
     const { page } = await visit("/");
@@ -290,7 +296,9 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     await page.keyboard.press("/");
     await page.keyboard.type("kube-1");
     await page.getByRole("link", { name: "kubernetes/kube-1", exact: true }).waitFor();
+    await shows(page, "Search: kube-1");
     await page.keyboard.press("ArrowDown");
+    await page.locator("main a:focus").waitFor();
     const first = await focused();
     await page.keyboard.press("ArrowDown");
     assert.notEqual(await focused(), first);

@@ -18,7 +18,7 @@ export async function newVisitor(
   options: BrowserContextOptions = {},
 ): Promise<Visitor> {
   const context = await browser.newContext({ baseURL: origin, ...options });
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(90_000); // all waits are for something: a busy machine may need long for it
   const page = await context.newPage();
   let complaints: string[] = [];
   page.on("pageerror", (error) => complaints.push(`exception: ${error.message}`));

@@ -16,14 +16,11 @@ export async function visitCatalogue(chromium: string, base: string, artifacts: 
   try {
     for (const extraHTTPHeaders of [{}, fromNewYork]) {
       const { page, wellBehaved, close } = await newVisitor(browser, base, { extraHTTPHeaders });
-      const from = new Set<string>();
-      page.on("response", (response) => {
-        if (response.status() === 200 && response.url().endsWith("/catalog/index.json"))
-          from.add(new URL(response.url()).pathname);
-      });
+      const index = page.waitForResponse((one) => one.status() === 200 && one.url().endsWith("/catalog/index.json"));
       await page.goto("/");
       for (const { name } of artifacts.projects) await page.getByRole("link", { name, exact: true }).waitFor();
-      assert.match([...from].join(), "x-rehearsal-client" in extraHTTPHeaders ? /us-east-1/ : /us-central1/);
+      const from = new URL((await index).url()).pathname;
+      assert.match(from, "x-rehearsal-client" in extraHTTPHeaders ? /us-east-1/ : /us-central1/);
 
       for (const { name, images } of artifacts.projects) {
         for (const image of images) {

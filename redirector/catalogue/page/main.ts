@@ -261,6 +261,12 @@ function keys(event: KeyboardEvent): void {
     return;
   }
   if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+  // The rows that are there are of what was in the box before.
+  if (event.target === search && searching !== 0) {
+    event.preventDefault();
+    void searchNow().then(() => main.querySelector<HTMLElement>(".rows > li > a")?.focus());
+    return;
+  }
   const rows = [...main.querySelectorAll<HTMLElement>(".rows > li > a, .versions summary")];
   const at = rows.indexOf(document.activeElement as HTMLElement);
   if (at < 0 && event.target !== search) return;
