@@ -1,13 +1,14 @@
 import type { Client } from "./client.ts";
 import { readAddress } from "./cloud-ranges/address.ts";
 import type { RedirectorConfig } from "./config.ts";
+import { type Piece, textOf } from "./piece.ts";
 import type { IncomingRequest } from "./request.ts";
 import { originForm } from "./route.ts";
 
 /** One answered request. */
 export interface Access {
   readonly request: IncomingRequest;
-  readonly address: string | undefined;
+  readonly address: Piece | undefined;
   readonly client: Client;
   readonly route: string;
   readonly mirror: string;
@@ -44,11 +45,11 @@ export function accessFields(access: Access, { host, log }: RedirectorConfig): R
 }
 
 /** The address, its network (/24 of IPv4, /48 of IPv6) or nothing; nothing for what is no address. */
-function shownAddress(address: string, how: RedirectorConfig["log"]["clientAddress"]): string | undefined {
+function shownAddress(address: Piece, how: RedirectorConfig["log"]["clientAddress"]): string | undefined {
   const words = new Uint32Array(4);
   const family = readAddress(address, words);
   if (how === "none" || family === 0) return undefined;
-  if (how === "full") return address;
+  if (how === "full") return textOf(address);
   const [first = 0, second = 0] = words;
   if (family === 4) return `${first >>> 24}.${(first >>> 16) & 255}.${(first >>> 8) & 255}.0/24`;
   return `${(first >>> 16).toString(16)}:${(first & 0xffff).toString(16)}:${(second >>> 16).toString(16)}::/48`;

@@ -10,7 +10,7 @@ import type { Log } from "./log.ts";
 import type { RequestMetrics, RouteName } from "./metrics.ts";
 import { mirrorOf } from "./mirrors.ts";
 import type { Answer, IncomingRequest } from "./request.ts";
-import { route } from "./route.ts";
+import { Targets } from "./targets.ts";
 
 /** One instance of the redirector, not yet listening anywhere. */
 export interface App {
@@ -45,7 +45,7 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
   };
   const pages = createPages(config, mirrors, surroundings.assets);
   const callerFrom = callerOf(config, ranges);
-  const longest = config.limits.targetBytes;
+  const targets = new Targets(config.limits.targetBytes);
   const { sample } = config.log;
 
   function notReady(): string | undefined {
@@ -94,7 +94,8 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
     mirrors,
     handle(request) {
       const caller = callerFrom(request);
-      let decision = decide(route(request.method, request.target, longest), caller.client, mirrors, config);
+      const { route: wanted, checks } = targets.read(request.method, request.target);
+      let decision = decide(wanted, caller.client, mirrors, config, checks);
       while (decision.kind === "check") {
         const held = holds(decision);
         if (held instanceof Promise) return finishLater(request, caller, decision, held);

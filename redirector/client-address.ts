@@ -1,29 +1,52 @@
+import type { Piece } from "./piece.ts";
+
 /**
  * The client's address as text, from X-Forwarded-For. Only the right end of that header is written by our own proxies: the
  * client's address is the one before the `trustedHops` last ones, everything left of it anyone can forge. Without the header
  * the connection's peer is the client. A header that is too short says nothing: undefined. Not checked to be an address.
  */
 export function clientAddress(
-  forwardedFor: string | undefined,
-  peer: string | undefined,
+  forwardedFor: Piece | undefined,
+  peer: Piece | undefined,
   trustedHops: number,
-): string | undefined {
-  if (forwardedFor === undefined || forwardedFor === "") return peer;
-  let end = forwardedFor.length;
+): Piece | undefined {
+  if (forwardedFor === undefined || forwardedFor.from === forwardedFor.to) return peer;
+  const { bytes, from: start } = forwardedFor;
+  let to = forwardedFor.to;
   for (let hop = 0; hop < trustedHops; hop++) {
-    end = forwardedFor.lastIndexOf(",", end - 1);
-    if (end <= 0) return undefined;
+    to = before(bytes, start, to, comma);
+    if (to <= start) return undefined;
   }
-  const text = forwardedFor.slice(forwardedFor.lastIndexOf(",", end - 1) + 1, end).trim();
-  return text === "" ? undefined : withoutPort(text);
+  let from = Math.max(start, before(bytes, start, to, comma) + 1);
+  while (from < to && isBlank(bytes[from]!)) from++;
+  while (to > from && isBlank(bytes[to - 1]!)) to--;
+  return from === to ? undefined : withoutPort(bytes, from, to);
 }
 
 /** `1.2.3.4:443`, `[2001:db8::1]` and `[2001:db8::1]:443` without what is not the address. */
-function withoutPort(text: string): string {
-  if (text.startsWith("[")) {
-    const close = text.indexOf("]");
-    return close === -1 ? text : text.slice(1, close);
+function withoutPort(bytes: Buffer, from: number, to: number): Piece {
+  if (bytes[from] === opening) {
+    const close = before(bytes, from, to, closing);
+    return close < from ? { bytes, from, to } : { bytes, from: from + 1, to: close };
   }
-  const colon = text.indexOf(":");
-  return colon !== -1 && colon === text.lastIndexOf(":") ? text.slice(0, colon) : text;
+  const last = before(bytes, from, to, colon);
+  return last >= from && before(bytes, from, last, colon) < from ? { bytes, from, to: last } : { bytes, from, to };
 }
+
+/** The last position before `to` at which that character stands; less than `from` if there is none. */
+function before(bytes: Buffer, from: number, to: number, code: number): number {
+  let at = to - 1;
+  while (at >= from && bytes[at] !== code) at--;
+  return at;
+}
+
+function isBlank(code: number): boolean {
+  return code === space || code === tab;
+}
+
+const tab = 9;
+const space = 32;
+const comma = 44;
+const colon = 58;
+const opening = 91;
+const closing = 93;

@@ -1,5 +1,6 @@
 import { clientAddress } from "./client-address.ts";
 import type { RedirectorConfig } from "./config.ts";
+import type { Piece } from "./piece.ts";
 import { type Place, parseLocation, placeAt } from "./place.ts";
 import type { IncomingRequest } from "./request.ts";
 
@@ -14,7 +15,7 @@ export interface CloudRanges {
   /** Every region that a lookup may return. */
   readonly regions: readonly CloudRegion[];
   /** Index into `regions`, or -1. */
-  lookup(address: string): number;
+  lookup(address: Piece): number;
 }
 
 /** Where a client is, as far as the choice of a mirror goes. */
@@ -28,7 +29,7 @@ export interface Client {
 
 /** Who asks: the address is kept apart from the place, as most of the code has no business with it. */
 export interface Caller {
-  readonly address: string | undefined;
+  readonly address: Piece | undefined;
   readonly client: Client;
 }
 
@@ -52,11 +53,11 @@ export function callerOf(config: RedirectorConfig, ranges: CloudRanges): (reques
   }));
 
   return (request) => {
-    const address = clientAddress(request.header("x-forwarded-for"), request.peer, config.trustedHops);
+    const address = clientAddress(request.forwardedFor, request.peer, config.trustedHops);
     const index = address === undefined ? -1 : ranges.lookup(address);
     const known = index === -1 ? undefined : regions[index];
     if (known?.place) return { address, client: known as Client };
-    const location = parseLocation(request.header("x-client-latlong"));
+    const location = parseLocation(request.latlong);
     if (!known && !location) return { address, client: here };
     return {
       address,

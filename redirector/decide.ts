@@ -54,8 +54,20 @@ export interface Mirrors {
   readonly layers: readonly Mirror<FileMirror>[];
 }
 
-/** Decides what to do. Pure but for reading the mirrors' health. */
-export function decide(route: Route, client: Client, mirrors: Mirrors, config: RedirectorConfig): Decision {
+/** What is to be asked of each mirror about one route: the same whenever that mirror is chosen for it again. */
+export type Checks = Check[];
+
+/**
+ * Decides what to do. Pure but for reading the mirrors' health, and for `checks`, in which it keeps for the same route with the same
+ * mirrors and configuration what it need not make again.
+ */
+export function decide(
+  route: Route,
+  client: Client,
+  mirrors: Mirrors,
+  config: RedirectorConfig,
+  checks?: Checks,
+): Decision {
   switch (route.kind) {
     case "tags":
     case "referrers": {
@@ -64,11 +76,13 @@ export function decide(route: Route, client: Client, mirrors: Mirrors, config: R
       return { kind: "redirect", what: route.kind, mirror, location: mirror.site.url + route.path + route.query };
     }
     case "blob":
-      return fromBucket(route, client, mirrors, config) ?? fromMirror(route, client, mirrors.images, config);
+      return (
+        fromBucket(route, client, mirrors, config, checks) ?? fromMirror(route, client, mirrors.images, config, checks)
+      );
     case "manifest":
-      return fromMirror(route, client, mirrors.images, config);
+      return fromMirror(route, client, mirrors.images, config, checks);
     case "file":
-      return fromMirror(route, client, mirrors.files, config);
+      return fromMirror(route, client, mirrors.files, config, checks);
     case "home": {
       const location = config.pages.home;
       if (location === undefined) return { kind: "page", route: { kind: "page", path: "/", query: "" } };
@@ -104,11 +118,21 @@ export function settle(check: Check, held: Held, client: Client, mirrors: Mirror
 }
 
 /** A layer from a bucket near the client; undefined if it is no client for it. */
-function fromBucket(route: BlobRoute, client: Client, mirrors: Mirrors, config: RedirectorConfig): Check | undefined {
+function fromBucket(
+  route: BlobRoute,
+  client: Client,
+  mirrors: Mirrors,
+  config: RedirectorConfig,
+  checks?: Checks,
+): Check | undefined {
   if (!mayHaveLayers(client, config)) return undefined;
   const mirror = chooseMirror(mirrors.layers, client);
   if (!mirror?.healthy) return undefined;
   if (config.layerClients === "same-cloud" && mirror.site.cloud !== client.cloud) return undefined;
+  return known(checks, mirror) ?? kept(layerCheck(route, mirror), checks);
+}
+
+function layerCheck(route: BlobRoute, mirror: Mirror): Check {
   const location = `${mirror.site.url}/containers/images/${route.digest}`;
   return {
     kind: "check",
@@ -127,11 +151,16 @@ function fromMirror(
   client: Client,
   list: readonly Mirror[],
   config: RedirectorConfig,
+  checks?: Checks,
 ): Redirect | Check | Refused {
   const mirror = chooseMirror(list, client);
   if (!mirror) return route.kind === "file" ? noSuchMirrors.files : noSuchMirrors.images;
+  const check = known(checks, mirror) ?? kept(mirrorCheck(route, mirror), checks);
+  return !config.existence.mirrors || list.length === 1 || !mirror.healthy ? check.present : check;
+}
+
+function mirrorCheck(route: ManifestRoute | BlobRoute | FileRoute, mirror: Mirror): Check {
   const present = redirectTo(route, mirror);
-  if (!config.existence.mirrors || list.length === 1 || !mirror.healthy) return present;
   return {
     kind: "check",
     asked: mirror.site.name,
@@ -141,6 +170,17 @@ function fromMirror(
     present,
     layer: false,
   };
+}
+
+function known(checks: Checks | undefined, mirror: Mirror): Check | undefined {
+  if (checks === undefined) return undefined;
+  for (const check of checks) if (check.present.mirror === mirror) return check;
+  return undefined;
+}
+
+function kept(check: Check, checks: Checks | undefined): Check {
+  checks?.push(check);
+  return check;
 }
 
 function redirectTo(route: ManifestRoute | BlobRoute | FileRoute, mirror: Mirror): Redirect {

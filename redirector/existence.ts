@@ -1,4 +1,5 @@
 import type { RedirectorConfig } from "./config.ts";
+import { Recent } from "./recent.ts";
 
 /** What is to be found out: whether a mirror holds an object. */
 export interface Question {
@@ -65,12 +66,8 @@ export class Existence {
   readonly #ask: (question: Question, signal: AbortSignal) => Promise<boolean | undefined>;
   readonly #now: () => number;
   readonly #turned: (mirror: string, failing: boolean) => void;
-  /**
-   * By address, each half of what may be remembered: what was used since the last change of generations, and what was in the one before.
-   * Against one list in the order of use, a use is a lookup and nothing more, and to forget costs the same however much is known.
-   */
-  #young = new Map<string, Known>();
-  #old = new Map<string, Known>();
+  /** By address. */
+  readonly #known: Recent<Known>;
   readonly #asking = new Map<string, Promise<Held>>();
   readonly #lines = new Map<string, Line>();
 
@@ -85,6 +82,7 @@ export class Existence {
     turned: (mirror: string, failing: boolean) => void = () => undefined,
   ) {
     this.#settings = settings;
+    this.#known = new Recent(settings.entries);
     this.#ask = ask;
     this.#now = now;
     this.#turned = turned;
@@ -92,7 +90,7 @@ export class Existence {
 
   /** Objects remembered. */
   get size(): number {
-    return this.#young.size + this.#old.size;
+    return this.#known.size;
   }
 
   /** Questions under way. */
@@ -115,9 +113,8 @@ export class Existence {
       this.counts.skipped++;
       return "failing";
     }
-    const known = this.#young.get(url) ?? this.#old.get(url);
+    const known = this.#known.get(url);
     if (known && !failing && now < known.until && known.epoch === line.epoch) {
-      if (this.#old.size > 0 && this.#old.delete(url)) this.#remember(url, known);
       this.counts[known.held]++;
       return known.held;
     }
@@ -164,8 +161,8 @@ export class Existence {
       if (present === undefined) return "unknown";
       const held = present ? "present" : "absent";
       const until = now + (present ? presentSeconds : absentSeconds) * 1000;
-      this.#old.delete(question.url);
-      this.#remember(question.url, { held, until, epoch });
+      this.#known.set(question.url, { held, until, epoch });
+      this.counts.evicted = this.#known.evicted;
       return held;
     } catch {
       // Whatever went wrong: others have the object, and the count tells of it.
@@ -180,15 +177,6 @@ export class Existence {
     } finally {
       clearTimeout(timer);
     }
-  }
-
-  #remember(url: string, known: Known): void {
-    if (this.#young.size >= Math.floor(this.#settings.entries / 2)) {
-      this.counts.evicted += this.#old.size;
-      this.#old = this.#young;
-      this.#young = new Map();
-    }
-    this.#young.set(url, known);
   }
 
   #line(mirror: string): Line {

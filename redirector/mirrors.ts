@@ -1,5 +1,5 @@
 import type { Client } from "./client.ts";
-import { cosineBetween, type Place, placeAt } from "./place.ts";
+import { angleOf, cosineBetween, type Place, placeAt } from "./place.ts";
 
 /** What the choice needs to know of a mirror, as it stands in the configuration. */
 export interface MirrorSite {
@@ -53,5 +53,5 @@ export function chooseMirror<M extends Mirror>(mirrors: readonly M[], client: Cl
 /** Whether the first distance, given as the cosine of its angle, is the smaller one after division by its weight. */
 function nearer(cosine: number, weight: number, otherCosine: number, otherWeight: number): boolean {
   if (weight === otherWeight) return cosine > otherCosine;
-  return Math.acos(cosine) / weight < Math.acos(otherCosine) / otherWeight;
+  return angleOf(cosine) / weight < angleOf(otherCosine) / otherWeight;
 }

@@ -1,3 +1,5 @@
+import type { Piece } from "./piece.ts";
+
 /** A point on the earth as a unit vector, so that nearness is one dot product: the nearer, the larger. */
 export interface Place {
   readonly x: number;
@@ -17,21 +19,30 @@ export function placeAt(latitude: number, longitude: number): Place {
   };
 }
 
-/** Cosine of the great-circle distance of two places as an angle: 1 for the same place, -1 for the other side of the earth. */
+/**
+ * Cosine of the great-circle distance of two places as an angle: 1 for the same place, -1 for the other side of the earth; a little beyond them
+ * at times, as numbers are rounded.
+ */
 export function cosineBetween(a: Place, b: Place): number {
-  return Math.min(1, Math.max(-1, a.x * b.x + a.y * b.y + a.z * b.z));
+  return a.x * b.x + a.y * b.y + a.z * b.z;
+}
+
+/** The angle that has the cosine which {@link cosineBetween} gave. */
+export function angleOf(cosine: number): number {
+  return Math.acos(Math.min(1, Math.max(-1, cosine)));
 }
 
 /**
  * Reads the load balancer's location header, `<latitude>,<longitude>` in degrees. Nothing for a missing, empty or senseless one:
  * an unknown location is never an error.
  */
-export function parseLocation(text: string | undefined): Place | undefined {
-  if (text === undefined || text.length > longestLocation) return undefined;
-  const comma = text.indexOf(",");
-  if (comma === -1) return undefined;
-  const latitude = readDecimal(text, 0, comma);
-  const longitude = readDecimal(text, comma + 1, text.length);
+export function parseLocation(header: Piece | undefined): Place | undefined {
+  if (header === undefined || header.to - header.from > longestLocation) return undefined;
+  const { bytes, from, to } = header;
+  let middle = from;
+  while (middle < to && bytes[middle] !== comma) middle++;
+  const latitude = readDecimal(bytes, from, middle);
+  const longitude = readDecimal(bytes, middle + 1, to);
   // Not a number compares as false.
   return Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180 ? placeAt(latitude, longitude) : undefined;
 }
@@ -39,18 +50,18 @@ export function parseLocation(text: string | undefined): Place | undefined {
 const longestLocation = 64;
 
 /** A decimal number such as `-33.87`, blanks around it allowed, an exponent not; NaN for anything else. Runs for each request. */
-function readDecimal(text: string, from: number, to: number): number {
+function readDecimal(bytes: Buffer, from: number, to: number): number {
   let at = from;
   let end = to;
-  while (at < end && text.charCodeAt(at) === space) at++;
-  while (end > at && text.charCodeAt(end - 1) === space) end--;
-  const sign = text.charCodeAt(at);
+  while (at < end && bytes[at] === space) at++;
+  while (end > at && bytes[end - 1] === space) end--;
+  const sign = bytes[at]!;
   if (sign === minus || sign === plus) at++;
   let value = 0;
   let scale = 0;
   let digits = 0;
   for (; at < end; at++) {
-    const code = text.charCodeAt(at);
+    const code = bytes[at]!;
     if (code === dot && scale === 0 && digits > 0) {
       scale = 1;
       continue;
@@ -66,6 +77,7 @@ function readDecimal(text: string, from: number, to: number): number {
 
 const space = 32;
 const plus = 43;
+const comma = 44;
 const minus = 45;
 const dot = 46;
 const zero = 48;

@@ -117,6 +117,5 @@ function assetAnswers({ query: own, type, plain, gzip }: Asset): AssetAnswers {
     status: 200,
     headers: sets[(query === own ? 2 : 0) + (packed ? 1 : 0)]!,
     body: packed ? gzip : plain,
-    binary: true,
   });
 }

@@ -1,3 +1,5 @@
+import type { Piece } from "../piece.ts";
+
 /**
  * Reads an IP address given as text into numbers: returns 4 with the address in `words[0]`, 6 with it in all four words (most
  * significant first), or 0 for what is no address. An IPv4 address inside IPv6 (`::ffff:1.2.3.4`) is returned as IPv4.
@@ -5,22 +7,22 @@
  * Strict where leniency is ambiguous: an octet with a leading zero (which some read as octal) and a zone (`%eth0`) are refused.
  * Makes no garbage: it runs for each request.
  */
-export function readAddress(text: string, words: Uint32Array): 0 | 4 | 6 {
-  if (text.length > 45) return 0;
-  const value = readOctets(text, 0);
-  if (value < 0) return readGroups(text, words);
+export function readAddress({ bytes, from, to }: Piece, words: Uint32Array): 0 | 4 | 6 {
+  if (to - from > 45) return 0;
+  const value = readOctets(bytes, from, to);
+  if (value < 0) return readGroups(bytes, words, from, to);
   words[0] = value;
   return 4;
 }
 
-/** IPv4 from `from` to the end, or -1. */
-function readOctets(text: string, from: number): number {
+/** IPv4 from `from` to `to`, or -1. */
+function readOctets(bytes: Buffer, from: number, to: number): number {
   let value = 0;
   let octet = -1;
   let leadingZero = false;
   let dots = 0;
-  for (let i = from; i < text.length; i++) {
-    const code = text.charCodeAt(i);
+  for (let i = from; i < to; i++) {
+    const code = bytes[i]!;
     if (code === dot) {
       if (octet < 0 || ++dots > 3) return -1;
       value = value * 256 + octet;
@@ -44,26 +46,26 @@ function readOctets(text: string, from: number): number {
 const groups = new Uint16Array(8);
 
 /** RFC 4291 section 2.2, its three forms. */
-function readGroups(text: string, words: Uint32Array): 0 | 4 | 6 {
+function readGroups(bytes: Buffer, words: Uint32Array, from: number, to: number): 0 | 4 | 6 {
   let count = 0;
   let gap = -1;
-  let i = 0;
-  if (text.charCodeAt(0) === colon) {
-    if (text.charCodeAt(1) !== colon) return 0;
+  let i = from;
+  if (from < to && bytes[from] === colon) {
+    if (from + 1 === to || bytes[from + 1] !== colon) return 0;
     gap = 0;
-    i = 2;
+    i += 2;
   }
-  while (i < text.length) {
+  while (i < to) {
     if (count === 8) return 0;
     let value = 0;
     const start = i;
-    for (; i < text.length; i++) {
-      const digit = hexDigits[text.charCodeAt(i)];
+    for (; i < to; i++) {
+      const digit = hexDigits[bytes[i]!];
       if (digit === undefined || digit === noDigit) break;
       value = (value << 4) | digit;
     }
-    if (i < text.length && text.charCodeAt(i) === dot) {
-      const octets = count <= 6 ? readOctets(text, start) : -1;
+    if (i < to && bytes[i] === dot) {
+      const octets = count <= 6 ? readOctets(bytes, start, to) : -1;
       if (octets < 0) return 0;
       groups[count++] = octets >>> 16;
       groups[count++] = octets & 0xffff;
@@ -71,14 +73,14 @@ function readGroups(text: string, words: Uint32Array): 0 | 4 | 6 {
     }
     if (i === start || i - start > 4) return 0;
     groups[count++] = value;
-    if (i === text.length) break;
-    if (text.charCodeAt(i) !== colon) return 0;
+    if (i === to) break;
+    if (bytes[i] !== colon) return 0;
     i++;
-    if (text.charCodeAt(i) === colon) {
+    if (i < to && bytes[i] === colon) {
       if (gap >= 0) return 0;
       gap = count;
       i++;
-    } else if (i === text.length) {
+    } else if (i === to) {
       return 0;
     }
   }

@@ -1,5 +1,6 @@
 import type { Answer, IncomingRequest } from "../request.ts";
 import { Connection, type ConnectionSettings, type Wire } from "./connection.ts";
+import { longestHead } from "./head.ts";
 
 /**
  * Carries HTTP/1.1 over Bun's sockets. Bun's own HTTP server gives a request's URL only after resolving it (`..`, `%2e%2e`, `\`), and takes
@@ -31,7 +32,6 @@ export interface ServerSettings {
   readonly mostConnections?: number;
 }
 
-const longestHead = 16 * 1024;
 const headSeconds = 10;
 /** Longer than the 600 s that Google's load balancers keep a connection, so that it is they who close. */
 const idleSeconds = 620;
@@ -187,15 +187,13 @@ class Held implements Wire {
     if (this.#ending !== "no") return;
     // A head that trickles in does not count as activity, so that it is cut off in time.
     if (!this.connection.reading) this.active = this.#shared.now;
-    this.connection.receive(bytes.toString("latin1"));
+    this.connection.receive(bytes);
   }
 
-  send(text: string, binary: boolean): boolean {
-    // The socket would write text as UTF-8, which is the same for ASCII.
-    const bytes = binary ? Buffer.from(text, "latin1") : text;
-    const written = this.#unsent === undefined ? Math.max(0, this.#socket.write(bytes)) : 0;
-    if (written === text.length && this.#unsent === undefined) return true;
-    const rest = Buffer.from(text.slice(written), "latin1");
+  send(bytes: Buffer, length: number): boolean {
+    const written = this.#unsent === undefined ? Math.max(0, this.#socket.write(bytes, 0, length)) : 0;
+    if (written === length && this.#unsent === undefined) return true;
+    const rest = Buffer.from(bytes.subarray(written, length));
     this.#keep(this.#unsent === undefined ? rest : Buffer.concat([this.#unsent, rest]));
     if (this.#shared.unsent > mostUnsent) this.#socket.terminate();
     return false;
@@ -237,7 +235,7 @@ interface BunSocket<Data> {
   data: Data;
   readonly remoteAddress: string;
   /** Returns how many bytes were taken; -1 if the socket is closed. */
-  write(data: string | Uint8Array): number;
+  write(data: Uint8Array, from?: number, length?: number): number;
   end(): void;
   /** Closes for writing only. */
   shutdown(): void;

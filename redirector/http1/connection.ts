@@ -1,11 +1,13 @@
 import { internalError, malformedAnswer } from "../answer.ts";
-import type { Answer, HeaderSet, IncomingRequest } from "../request.ts";
+import { type Piece, pieceOf } from "../piece.ts";
+import type { Answer, IncomingRequest } from "../request.ts";
 import { readHead } from "./head.ts";
+import { Output } from "./output.ts";
 
 /** What a connection needs of the runtime that carries it. */
 export interface Wire {
-  /** Sends all of it, now or when the other end is ready to take it; latin1, one byte per character. Returns whether it all went out. */
-  send(text: string, binary: boolean): boolean;
+  /** Sends the first `length` bytes, now or, a copy of them, when the other end is ready for more. Returns whether all went out now. */
+  send(bytes: Buffer, length: number): boolean;
   /**
    * Ends the connection once everything is sent. `linger`: the other end may still be sending, which is to be read and dropped for a
    * moment, as closing at once would be a reset that takes the answer with it (RFC 9112 section 9.6).
@@ -28,9 +30,11 @@ export interface ConnectionSettings {
   readonly malformed: (status: number) => void;
 }
 
+const nothing = Buffer.alloc(0);
+const output = new Output();
 /** Bytes that may wait while an earlier request of the same connection is being answered. */
 const longestBacklog = 64 * 1024;
-/** Characters of answers that are collected before they are sent: a page is long and the request for it short. */
+/** Bytes of answers that are collected before they are sent: a page is long and the request for it short. */
 const longestOutput = 128 * 1024;
 
 /**
@@ -41,8 +45,8 @@ const longestOutput = 128 * 1024;
 export class Connection {
   readonly #settings: ConnectionSettings;
   readonly #wire: Wire;
-  readonly #peer: string | undefined;
-  #input = "";
+  readonly #peer: Piece | undefined;
+  #input: Buffer = nothing;
   #answering = false;
   #blocked = false;
   #ended = false;
@@ -52,7 +56,7 @@ export class Connection {
   #finished = false;
   /** Whether part of a request has arrived. */
   get reading(): boolean {
-    return this.#input !== "";
+    return this.#input.length > 0;
   }
   /** Whether an answer is being worked on or sent. */
   get busy(): boolean {
@@ -62,13 +66,13 @@ export class Connection {
   constructor(settings: ConnectionSettings, wire: Wire, peer: string | undefined) {
     this.#settings = settings;
     this.#wire = wire;
-    this.#peer = peer;
+    this.#peer = peer === undefined ? undefined : pieceOf(peer);
   }
 
-  /** Takes in bytes as latin1 text. */
-  receive(text: string): void {
+  /** Takes in bytes, and keeps them for as long as they are no whole request. */
+  receive(bytes: Buffer): void {
     if (this.#ended || this.#last) return;
-    this.#input = this.#input === "" ? text : this.#input + text;
+    this.#input = this.#input.length === 0 ? bytes : Buffer.concat([this.#input, bytes]);
     if (!this.busy) this.#work();
     else if (this.#input.length > longestBacklog) this.#end(true);
   }
@@ -89,22 +93,20 @@ export class Connection {
   /** Told when the other end is gone. */
   closed(): void {
     this.#ended = true;
-    this.#input = "";
+    this.#input = nothing;
   }
 
   #end(linger: boolean): void {
     this.#ended = true;
-    this.#input = "";
+    this.#input = nothing;
     this.#wire.end(linger);
   }
 
   #work(): void {
-    const { handle, longestHead, fault, malformed } = this.#settings;
-    let output = "";
+    const { handle, longestHead, date, fault, malformed } = this.#settings;
     let from = 0;
     let last = false;
     let linger = false;
-    let binary = false;
     while (!last && !this.#ended) {
       if (from >= this.#input.length || output.length > longestOutput) break;
       const head = readHead(this.#input, from, longestHead, this.#peer);
@@ -112,7 +114,7 @@ export class Connection {
       if ("reason" in head) {
         malformed(head.status);
         const answer = malformedAnswer(head.status, head.reason, isForRegistry(this.#input, from));
-        output += this.#write(answer, false, true);
+        output.add(answer, false, true, date());
         last = true;
         linger = true;
         break;
@@ -138,70 +140,35 @@ export class Connection {
             this.#answering = false;
             if (this.#ended) return;
             const closing = close || this.#settings.draining();
-            const text = this.#write(late, head.method === "HEAD", closing);
-            this.#send(text, late.binary === true, closing, head.hasBody);
+            output.add(late, head.method === "HEAD", closing, date());
+            this.#send(closing, head.hasBody);
             if (!this.busy && !this.#ended) this.#work();
           })
           .catch(fault);
         break;
       }
-      output += this.#write(answer, head.method === "HEAD", close);
-      binary ||= answer.binary === true;
+      output.add(answer, head.method === "HEAD", close, date());
       last = close;
       linger = head.hasBody;
     }
-    this.#input = from >= this.#input.length || this.#last ? "" : this.#input.slice(from);
-    if (output !== "") this.#send(output, binary, last, linger);
+    if (from >= this.#input.length || this.#last) this.#input = nothing;
+    else if (from > 0) this.#input = this.#input.subarray(from);
+    const sent = output.length;
+    if (sent > 0) this.#send(last, linger);
     if (this.busy || this.#ended) return;
-    if (output.length > longestOutput) this.#work();
+    if (sent > longestOutput) this.#work();
     else if (this.#finished) this.#end(false);
   }
 
-  #send(text: string, binary: boolean, last: boolean, linger: boolean): void {
-    if (!this.#wire.send(text, binary)) this.#blocked = true;
+  #send(last: boolean, linger: boolean): void {
+    const { bytes, length } = output;
+    output.length = 0;
+    if (!this.#wire.send(bytes, length)) this.#blocked = true;
     if (last) this.#end(linger);
   }
-
-  #write({ status, headers, location, body = "" }: Answer, bodiless: boolean, close: boolean): string {
-    const start = `${preamble(status, headers, this.#settings.date())}${body.length}\r\n`;
-    const middle = location === undefined ? "" : `Location: ${location}\r\n`;
-    return `${start}${middle}${close ? "Connection: close\r\n\r\n" : "\r\n"}${bodiless ? "" : body}`;
-  }
 }
-
-const reasons: Readonly<Record<number, string>> = {
-  200: "OK",
-  304: "Not Modified",
-  307: "Temporary Redirect",
-  400: "Bad Request",
-  404: "Not Found",
-  405: "Method Not Allowed",
-  414: "URI Too Long",
-  431: "Request Header Fields Too Large",
-  500: "Internal Server Error",
-  503: "Service Unavailable",
-  505: "HTTP Version Not Supported",
-};
-
-/** Status line and headers of an answer up to its length; kept, by their headers, for as long as the Date is right. */
-function preamble(status: number, headers: HeaderSet, date: string): string {
-  if (date !== preambleDate || preambles.size >= mostPreambles) {
-    preambles.clear();
-    preambleDate = date;
-  }
-  const known = preambles.get(headers);
-  if (known?.status === status) return known.text;
-  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("");
-  const text = `HTTP/1.1 ${status} ${reasons[status] ?? "Unknown"}\r\n${lines}Date: ${date}\r\nContent-Length: `;
-  preambles.set(headers, { status, text });
-  return text;
-}
-
-const mostPreambles = 256;
-const preambles = new Map<HeaderSet, { readonly status: number; readonly text: string }>();
-let preambleDate = "";
 
 /** Whether what was to be a request is one for the registry, whose clients read errors as JSON. */
-function isForRegistry(text: string, from: number): boolean {
-  return /^(?:\r\n)*[!-~]+ (?:https?:\/\/[^/ ]*)?\/v2[/ ?]/i.test(text.slice(from, from + 512));
+function isForRegistry(input: Buffer, from: number): boolean {
+  return /^(?:\r\n)*[!-~]+ (?:https?:\/\/[^/ ]*)?\/v2[/ ?]/i.test(input.toString("latin1", from, from + 512));
 }

@@ -11,6 +11,7 @@ import type { Answer, IncomingRequest } from "../../redirector/request.ts";
 import { nodeServer } from "../contract/redirector-node-http.ts";
 import { freePort } from "../contract/redirector-process.ts";
 import { answers, end } from "../contract/seed-servers.ts";
+import { asked } from "../unit/redirector/asked.ts";
 import { caseConfig, caseRanges } from "../unit/redirector/cases.ts";
 import { silentLog } from "../unit/redirector/silent-log.ts";
 
@@ -109,12 +110,9 @@ function bunServe(port: number, handle: (request: IncomingRequest) => Answer | P
     port,
     async fetch(request) {
       const { pathname, search } = new URL(request.url);
-      const { status, headers, location, body } = await handle({
-        method: request.method,
-        target: pathname + search,
-        peer: undefined,
-        header: (name) => request.headers.get(name) ?? undefined,
-      });
+      const { status, headers, location, body } = await handle(
+        asked(request.method, pathname + search, (name) => request.headers.get(name) ?? undefined),
+      );
       const all = location === undefined ? headers : [...headers, ["Location", location] as const];
       return new Response(body ?? null, {
         status,

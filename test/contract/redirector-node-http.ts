@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Answer, IncomingRequest } from "../../redirector/request.ts";
+import { asked } from "../unit/redirector/asked.ts";
 
 /** Carries the redirector's core over Node's own http: the proof that the core knows no runtime. */
 export function nodeServer(handle: (request: IncomingRequest) => Answer | Promise<Answer>): Server {
@@ -11,16 +12,16 @@ export function nodeServer(handle: (request: IncomingRequest) => Answer | Promis
 }
 
 function requestOf(incoming: IncomingMessage): IncomingRequest {
-  return {
-    method: incoming.method ?? "",
-    target: incoming.url ?? "",
-    peer: incoming.socket.remoteAddress,
-    header: (name) => incoming.headersDistinct[name]?.join(", "),
-  };
+  return asked(
+    incoming.method ?? "",
+    incoming.url ?? "",
+    (name) => incoming.headersDistinct[name]?.join(", "),
+    incoming.socket.remoteAddress,
+  );
 }
 
-function send({ status, headers, location, body = "", binary }: Answer, outgoing: ServerResponse): void {
-  const bytes = Buffer.from(body, binary ? "latin1" : "utf8");
+function send({ status, headers, location, body = "" }: Answer, outgoing: ServerResponse): void {
+  const bytes = Buffer.from(body, "latin1");
   for (const [name, value] of headers) outgoing.setHeader(name, value);
   if (location !== undefined) outgoing.setHeader("Location", location);
   outgoing.setHeader("Content-Length", bytes.length);

@@ -226,7 +226,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
             { send: () => true, end: () => undefined },
             undefined,
           );
-          connection.receive(text);
+          connection.receive(Buffer.from(text, "latin1"));
           if (ours.length === 0) return;
           accepted++;
           seen.push([]);

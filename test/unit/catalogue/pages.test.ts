@@ -9,6 +9,7 @@ import { emptyTable } from "../../../redirector/cloud-ranges/table.ts";
 import { parseConfig, type RedirectorConfigInput } from "../../../redirector/config.ts";
 import { RequestMetrics } from "../../../redirector/metrics.ts";
 import type { Answer, HeaderName } from "../../../redirector/request.ts";
+import { asked } from "../redirector/asked.ts";
 import { silentLog } from "../redirector/silent-log.ts";
 
 const browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
@@ -48,7 +49,7 @@ function appOf(changes: Partial<RedirectorConfigInput> = {}, withAssets = true) 
     ...(withAssets && { assets }),
   });
   const ask = async (target: string, headers: Partial<Record<HeaderName, string>> = {}, method = "GET") =>
-    app.handle({ method, target, peer: "127.0.0.1", header: (name) => headers[name] });
+    app.handle(asked(method, target, (name) => headers[name as HeaderName], "127.0.0.1"));
   return { app, ask };
 }
 
@@ -137,7 +138,7 @@ test("without its files, browsers get what terminals get", async () => {
 test("files of the page: kept for ever under the name of their content, never under another", async () => {
   const { ask } = appOf();
   const own = await ask("/assets/page.js?own", { "accept-encoding": "gzip" });
-  assert.deepEqual([own.status, own.body, own.binary], [200, "packed js", true]);
+  assert.deepEqual([own.status, own.body], [200, "packed js"]);
   assert.match(header(own, "Cache-Control") ?? "", /immutable/);
   assert.equal(header(own, "Content-Encoding"), "gzip");
   assert.equal(header(own, "Vary"), "Accept-Encoding");

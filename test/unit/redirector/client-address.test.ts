@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { clientAddress } from "../../../redirector/client-address.ts";
+import { pieceOf, textOf } from "../../../redirector/piece.ts";
 
 const rows: [string | undefined, number, string | undefined][] = [
   ["1.1.1.1,10.0.0.1", 1, "1.1.1.1"],
@@ -27,6 +28,12 @@ const rows: [string | undefined, number, string | undefined][] = [
 
 for (const [header, hops, expected] of rows) {
   test(`${JSON.stringify(header)} with ${hops} trusted hops: ${expected}`, () => {
-    assert.equal(clientAddress(header, "peer", hops), expected);
+    const given = header === undefined ? undefined : pieceOf(header);
+    // As it stands among other headers, which are none of its business.
+    const among = given && { bytes: pieceOf(`9.9.9.9,[${header}],:9`).bytes, from: 9, to: 9 + given.to };
+    for (const piece of [given, among]) {
+      const address = clientAddress(piece, pieceOf("peer"), hops);
+      assert.equal(address && textOf(address), expected);
+    }
   });
 }

@@ -15,6 +15,7 @@ import { flatten } from "../../../redirector/cloud-ranges/flatten.ts";
 import { type Prefix, readPrefix } from "../../../redirector/cloud-ranges/prefix.ts";
 import { readAws, readAzure, readGcp } from "../../../redirector/cloud-ranges/sources.ts";
 import { loadTable, storeTable } from "../../../redirector/cloud-ranges/table.ts";
+import { pieceOf } from "../../../redirector/piece.ts";
 
 const shared = path.join(import.meta.dirname, "../../../../shared/data-cloud-ranges");
 
@@ -72,7 +73,7 @@ test("any text: an address exactly if Node says so, but for zones", () => {
       (text) => {
         const expected = text.includes("%") ? 0 : isIP(text);
         const words = new Uint32Array(4);
-        const family = readAddress(text, words);
+        const family = readAddress(pieceOf(text), words);
         assert.equal(family !== 0, expected !== 0, text);
       },
     ),
@@ -137,7 +138,7 @@ test("nested blocks: for any blocks and address the same as the longest match of
         for (let high = 0n; high < 16n; high++) {
           for (const low of [0n, 1n, 7n, 8n, 15n, 16n, 1n << 20n]) {
             const address = (high << (bits - 4n)) | low;
-            const index = table.lookup(textOf(address, family));
+            const index = table.lookup(pieceOf(textOf(address, family)));
             const found = index < 0 ? undefined : `${table.regions[index]?.cloud} ${table.regions[index]?.region}`;
             assert.ok(
               longestMatches(prefixes, address, family).includes(found),
@@ -167,7 +168,7 @@ test("the same blocks in any order give the same bytes; a block of two regions g
     [["eu", "GLOBAL"]],
   );
   const table = loadTable(storeTable(one.table));
-  assert.equal(table.regions[table.lookup("11.1.1.1")]?.region, "eu");
+  assert.equal(table.regions[table.lookup(pieceOf("11.1.1.1"))]?.region, "eu");
 });
 
 test("what the clouds publish is read strictly, in its true forms", () => {
@@ -328,7 +329,7 @@ test("the clouds' whole ranges: every block's first and last address as a linear
         const block = 1n << BigInt(bits - size);
         expected = byBlock.get(`${family} ${(address / block) * block}/${size}`);
       }
-      const found = table.regions[table.lookup(textOf(address, family))];
+      const found = table.regions[table.lookup(pieceOf(textOf(address, family)))];
       if (found?.cloud !== expected?.cloud || found?.region !== expected?.region) wrong++;
     }
   }
@@ -337,7 +338,7 @@ test("the clouds' whole ranges: every block's first and last address as a linear
 
 function read(text: string): string {
   const words = new Uint32Array(4);
-  const family = readAddress(text, words);
+  const family = readAddress(pieceOf(text), words);
   const hex = [...words].map((word) => word.toString(16).padStart(8, "0"));
   return family === 0 ? "" : `${family} ${hex.slice(0, family === 4 ? 1 : 4).join(" ")}`;
 }

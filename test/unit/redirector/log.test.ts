@@ -8,8 +8,10 @@ import { test } from "node:test";
 import { type Access, accessFields } from "../../../redirector/access-log.ts";
 import { parseConfig, type RedirectorConfig } from "../../../redirector/config.ts";
 import { logTo } from "../../../redirector/log.ts";
+import { pieceOf } from "../../../redirector/piece.ts";
 import { placeAt } from "../../../redirector/place.ts";
 import type { HeaderName } from "../../../redirector/request.ts";
+import { asked } from "./asked.ts";
 import { caseConfig } from "./cases.ts";
 
 test("one JSON object per line, all of them, in order", async (t) => {
@@ -129,8 +131,8 @@ test("long targets and agents are cut", () => {
 
 function access(address: string | undefined, headers: Partial<Record<HeaderName, string>> = agent): Access {
   return {
-    request: { method: "GET", target: "/v2/a/manifests/1", peer: undefined, header: (name) => headers[name] },
-    address,
+    request: asked("GET", "/v2/a/manifests/1", (name) => headers[name as HeaderName]),
+    address: address === undefined ? undefined : pieceOf(address),
     client: { cloud: "aws", region: "eu-west-3", place: placeAt(0, 0) },
     route: "manifest",
     mirror: "m",

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { Client } from "../../../redirector/client.ts";
 import { chooseMirror, type Mirror, type MirrorSite, mirrorOf } from "../../../redirector/mirrors.ts";
-import { cosineBetween, placeAt } from "../../../redirector/place.ts";
+import { angleOf, cosineBetween, placeAt } from "../../../redirector/place.ts";
 
 const iowa = site("iowa", "gcp", 41.26, -95.86);
 const belgium = site("belgium", "gcp", 50.45, 3.82);
@@ -94,7 +94,7 @@ function better(a: Mirror, b: Mirror, client: Client): boolean {
   const rank = (mirror: Mirror): number => (mirror.site.weight === 0 ? 2 : mirror.site.cloud === client.cloud ? 0 : 1);
   if (rank(a) !== rank(b)) return rank(a) < rank(b);
   const cost = (mirror: Mirror): number =>
-    Math.acos(cosineBetween(mirror.place, client.place)) / (mirror.site.weight || 1);
+    angleOf(cosineBetween(mirror.place, client.place)) / (mirror.site.weight || 1);
   return cost(a) < cost(b);
 }
 

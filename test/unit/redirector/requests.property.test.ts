@@ -5,7 +5,7 @@ import { createApp } from "../../../redirector/app.ts";
 import { parseConfig } from "../../../redirector/config.ts";
 import { Existence } from "../../../redirector/existence.ts";
 import { RequestMetrics } from "../../../redirector/metrics.ts";
-import type { HeaderName, IncomingRequest } from "../../../redirector/request.ts";
+import { asked } from "./asked.ts";
 import { caseConfig, caseRanges, cases, holds } from "./cases.ts";
 import { silentLog } from "./silent-log.ts";
 
@@ -141,13 +141,9 @@ test("any request: an answer, and a Location only below the base of a configured
       [...app.mirrors.images, ...app.mirrors.files].forEach((mirror, index) => {
         mirror.healthy = healthy[index] ?? true;
       });
-      const incoming: IncomingRequest = {
-        method,
-        target: text,
-        peer: undefined,
-        header: (name: HeaderName) => (headers as Partial<Record<HeaderName, string>>)[name],
-      };
-      const answer = await app.handle(incoming);
+      const answer = await app.handle(
+        asked(method, text, (name) => (headers as Partial<Record<string, string>>)[name]),
+      );
       assert.ok([200, 307, 400, 404, 405, 414, 503].includes(answer.status), String(answer.status));
       assert.equal(answer.location !== undefined, answer.status === 307);
       assert.match(answer.body ?? "", /^[\n\x20-\x7e]*$/);
@@ -173,12 +169,7 @@ test("any request: an answer, and a Location only below the base of a configured
 test("whatever is asked, memory does not grow: caches and counters stay bounded", async () => {
   for (let i = 0; i < 5000; i++) {
     const digest = `sha256:${i.toString(16).padStart(64, "0")}`;
-    await app.handle({
-      method: "GET",
-      target: `/v2/p${i}/blobs/${digest}`,
-      peer: `35.180.${i >> 8}.${i & 255}`,
-      header: () => undefined,
-    });
+    await app.handle(asked("GET", `/v2/p${i}/blobs/${digest}`, undefined, `35.180.${i >> 8}.${i & 255}`));
   }
   assert.ok(existence.size <= 50);
   assert.equal(existence.asking, 0);

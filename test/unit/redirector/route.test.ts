@@ -9,6 +9,7 @@ import { parseConfig, type RedirectorConfig } from "../../../redirector/config.t
 import type { Held, Question } from "../../../redirector/existence.ts";
 import { RequestMetrics } from "../../../redirector/metrics.ts";
 import type { Answer } from "../../../redirector/request.ts";
+import { asked } from "./asked.ts";
 import { type Case, caseConfig, caseRanges, cases, holds as isThere } from "./cases.ts";
 import { silentLog } from "./silent-log.ts";
 
@@ -169,15 +170,11 @@ function check({ target, expect }: Case, answer: Answer): void {
 }
 
 async function ask(app: App, { method, target, headers }: Omit<Case, "expect">): Promise<Answer> {
-  return await app.handle({
-    method,
-    target,
-    peer: undefined,
-    header: (name) => {
-      const values = headers.filter(([each]) => each.toLowerCase() === name).map(([, value]) => value);
-      return values.length > 0 ? values.join(", ") : undefined;
-    },
-  });
+  const header = (name: string): string | undefined => {
+    const values = headers.filter(([each]) => each.toLowerCase() === name).map(([, value]) => value);
+    return values.length > 0 ? values.join(", ") : undefined;
+  };
+  return await app.handle(asked(method, target, header));
 }
 
 function appWith(

@@ -1,0 +1,94 @@
+import type { Answer, HeaderSet } from "../request.ts";
+
+/**
+ * Answers as they go over the wire (RFC 9112 sections 4 to 6), written into one piece of memory again and again: strings put together
+ * would each be memory to be got and collected. It serves all connections, as each empties it before another one writes.
+ */
+export class Output {
+  /** The answers written so far are its first {@link length} bytes. */
+  bytes = Buffer.alloc(64 * 1024);
+  length = 0;
+  /** What the bytes begin with, still or already: most answers begin as the one before did. */
+  #first: Uint8Array | undefined = undefined;
+
+  /** Adds an answer; `bodiless`: without its body, for HEAD; `close`: it is the last of its connection; `date` is the value of Date. */
+  add({ status, headers, location, body = "" }: Answer, bodiless: boolean, close: boolean, date: string): void {
+    const { toLength, toLocation } = preamble(status, headers, date);
+    if (location !== undefined && body === "" && !close) {
+      this.#write(toLocation, location, "\r\n\r\n");
+      return;
+    }
+    const middle = location === undefined ? "" : `Location: ${location}\r\n`;
+    const end = close ? "Connection: close\r\n\r\n" : "\r\n";
+    this.#write(toLength, `${body.length}\r\n${middle}${end}`, bodiless ? "" : body);
+  }
+
+  /** Both texts have a character for each byte. */
+  #write(start: Uint8Array, middle: string, end: string): void {
+    const needed = this.length + start.length + middle.length + end.length;
+    if (needed > this.bytes.length) this.#grow(needed);
+    const { bytes } = this;
+    if (this.length > 0 || this.#first !== start) {
+      bytes.set(start, this.length);
+      if (this.length === 0) this.#first = start;
+    }
+    bytes.write(middle, this.length + start.length, "latin1");
+    // A call takes longer than a few characters.
+    if (end.length > 8) bytes.write(end, needed - end.length, "latin1");
+    else for (let i = 0; i < end.length; i++) bytes[needed - end.length + i] = end.charCodeAt(i);
+    this.length = needed;
+  }
+
+  #grow(needed: number): void {
+    const bytes = Buffer.alloc(2 * needed);
+    bytes.set(this.bytes.subarray(0, this.length));
+    this.bytes = bytes;
+    if (this.length === 0) this.#first = undefined;
+  }
+}
+
+const reasons: Readonly<Record<number, string>> = {
+  200: "OK",
+  304: "Not Modified",
+  307: "Temporary Redirect",
+  400: "Bad Request",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  414: "URI Too Long",
+  431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
+  503: "Service Unavailable",
+  505: "HTTP Version Not Supported",
+};
+
+/** How an answer begins. */
+interface Preamble {
+  readonly status: number;
+  /** Status line and headers, up to the value of Content-Length. */
+  readonly toLength: Uint8Array;
+  /** The same without a body, up to the value of Location. */
+  readonly toLocation: Uint8Array;
+}
+
+/** The beginning of an answer; kept, by its headers, for as long as the Date is right. */
+function preamble(status: number, headers: HeaderSet, date: string): Preamble {
+  if (date !== preambleDate || preambles.size >= mostPreambles) {
+    preambles.clear();
+    preambleDate = date;
+  }
+  const known = preambles.get(headers);
+  if (known?.status === status) return known;
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  const text = `HTTP/1.1 ${status} ${reasons[status] ?? "Unknown"}\r\n${lines}Date: ${date}\r\nContent-Length: `;
+  const made = {
+    status,
+    toLength: Buffer.from(text, "latin1"),
+    toLocation: Buffer.from(`${text}0\r\nLocation: `, "latin1"),
+  };
+  preambles.set(headers, made);
+  return made;
+}
+
+const mostPreambles = 256;
+const preambles = new Map<HeaderSet, Preamble>();
+let preambleDate = "";

@@ -1,0 +1,18 @@
+/** Text that stands among bytes, a character each (latin1), and is read there: for each request to cut it out would cost more than that. */
+export interface Piece {
+  readonly bytes: Buffer;
+  /** Position of the first character. */
+  readonly from: number;
+  /** Position after the last one. */
+  readonly to: number;
+}
+
+/** A text as a piece. */
+export function pieceOf(text: string): Piece {
+  return { bytes: Buffer.from(text, "latin1"), from: 0, to: text.length };
+}
+
+/** A piece as a text. */
+export function textOf({ bytes, from, to }: Piece): string {
+  return bytes.toString("latin1", from, to);
+}
