@@ -42,6 +42,7 @@ const rounds = Number(values.rounds);
 const seconds = Number(values.seconds);
 const connections = 64;
 const warmUpSeconds = 2;
+const manyTargetCount = 4096;
 /** The server's core and wrk's, where there are two. */
 const pinned = cpus().length > 1;
 
@@ -57,7 +58,10 @@ async function main(): Promise<void> {
     console.log("NOTE: built without cloud ranges (npm run ranges): the lookups are of an empty table");
   const executable = await unpack(await readFile(built.archive), folder);
   const script = path.join(folder, "requests.lua");
-  await writeFile(script, requests);
+  await writeFile(script, requestsOf(""));
+  // More targets than an instance remembers, each as rare as the others.
+  const manyScript = path.join(folder, "many-requests.lua");
+  await writeFile(manyScript, requestsOf(manyTargets));
 
   const nginx = await startNginx();
   const ours = await startOurs("ours", executable, { sample: 0 }, nginx.port);
@@ -68,17 +72,24 @@ async function main(): Promise<void> {
   const bare = await unpack(await readFile(built.archive), pageless);
   await rm(path.join(pageless, "catalogue"), { recursive: true });
   const withoutPage = await startOurs("ours, without the page", bare, { sample: 0 }, nginx.port);
-  contenders.push(ours, nginx, logged, withoutPage);
+  const many = await startOurs(
+    `ours, ${manyTargetCount.toLocaleString("en")} targets`,
+    executable,
+    { sample: 0 },
+    nginx.port,
+  );
+  contenders.push(ours, nginx, logged, withoutPage, many);
   const archeio = process.env["ARCHEIO"];
   if (archeio === undefined) console.log("NOTE: no archeio: set ARCHEIO to the path of its binary to compare with it");
   else contenders.push(await startArcheio(archeio));
 
-  for (const contender of contenders) await wrk(contender, script, warmUpSeconds);
+  const scriptOf = (contender: Contender): string => (contender === many ? manyScript : script);
+  for (const contender of contenders) await wrk(contender, scriptOf(contender), warmUpSeconds);
   for (let round = 0; round < rounds; round++) {
     // Each round in another order, so that no one always follows the same neighbour.
     for (let i = 0; i < contenders.length; i++) {
       const contender = contenders[(i + round) % contenders.length]!;
-      contender.samples.push(await wrk(contender, script, seconds));
+      contender.samples.push(await wrk(contender, scriptOf(contender), seconds));
     }
   }
   console.log(`${connections} connections, ${rounds} rounds of ${seconds} s; medians`);
@@ -91,6 +102,7 @@ async function main(): Promise<void> {
   const rival = contenders.find(({ name }) => name === "archeio");
   if (rival) figure("redirector.per-cpu.vs-archeio", ratio(ours, rival, "perCpuSecond"), "x");
   figure("redirector.per-cpu.vs-nginx", ratio(ours, nginx, "perCpuSecond"), "x");
+  figure("redirector.per-cpu.many-targets.vs-nginx", ratio(many, nginx, "perCpuSecond"), "x");
   figure("redirector.per-cpu.vs-without-page", ratio(ours, withoutPage, "perCpuSecond"), "x");
   figure("redirector.p99.vs-nginx", ratio(ours, nginx, "p99Ms"), "x");
   figure("redirector.rss.mib", Math.max(...ours.samples.map(({ rssMib }) => rssMib)), "MiB");
@@ -101,7 +113,7 @@ async function main(): Promise<void> {
 }
 
 /** What a redirector is asked: tags, digests, layers for clients of GCP (which no peer asks a bucket for), from all over. */
-const requests = `
+const requestsOf = (more: string): string => `
 local d = "sha256:da86e6ba6ca197bf6bc5e9d900febd906b133eaa4750e6bed647b0fbe50ed43e"
 local asked = {
   { "/v2/pause/manifests/3.9", "35.180.1.1", "48.86,2.35" },
@@ -113,6 +125,7 @@ local asked = {
   { "/v2/", "1.1.1.1", "-33.87,151.21" },
   { "/v2/etcd/manifests/3.5.15-0", "20.42.0.1", "37.37,-79.82" },
 }
+${more}
 local texts = {}
 local turn = 0
 init = function()
@@ -132,6 +145,14 @@ end
 request = function()
   turn = turn % #texts + 1
   return texts[turn]
+end
+`;
+
+const manyTargets = `
+local few = #asked
+for i = few + 1, ${manyTargetCount} do
+  local r = asked[(i - 1) % few + 1]
+  asked[i] = { string.gsub(r[1], "^/v2/(.+/[mb])", "/v2/p" .. i .. "/%1"), r[2], r[3] }
 end
 `;
 
@@ -197,7 +218,7 @@ async function startNginx(): Promise<Contender> {
   const file = path.join(folder, "nginx.conf");
   await writeFile(
     file,
-    `worker_processes 1; daemon off; master_process off; pid ${folder}/nginx.pid; error_log stderr; events { worker_connections 1024; }
+    `worker_processes 1; daemon off; master_process off; pid ${folder}/nginx.pid; error_log stderr crit; events { worker_connections 1024; }
      http { access_log off; keepalive_requests 1000000000; server_tokens off; ${temporary}
        server { listen 127.0.0.1:${port};
          location /v2/ { return 307 https://us-central1-docker.pkg.dev/v2/k8s-artifacts-prod/images$request_uri; } } }`,
