@@ -3,10 +3,13 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { after, before, beforeEach, describe, test } from "node:test";
 import {
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
   DeleteObjectCommand,
   HeadObjectCommand,
   ListObjectVersionsCommand,
   PutObjectCommand,
+  UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import { previewFiles, promoteFiles, removeFiles } from "../../components/promotion/files.ts";
 import { takeStockOfFiles } from "../../components/promotion/files-stock.ts";
@@ -362,10 +365,16 @@ test("a mirror whose bucket is lost holds nothing; it is filled from the others 
 
 test("63: objects that others wrote, in parts or without our metadata, are compared by their content", async () => {
   const content = randomBytes(6 * 1024 * 1024);
-  const { Upload } = await import("@aws-sdk/lib-storage");
-  const params = { Bucket: names.aws, Key: "binaries/kops/a", Body: Buffer.concat([content, content]) };
-  await new Upload({ client: stores.s3Client, params, partSize: 5 * 1024 * 1024 }).done();
-  const files = { a: params.Body };
+  const object = { Bucket: names.aws, Key: "binaries/kops/a" };
+  const { UploadId } = await stores.s3Client.send(new CreateMultipartUploadCommand(object));
+  const parts: { PartNumber: number; ETag: string | undefined }[] = [];
+  for (const PartNumber of [1, 2]) {
+    const part = new UploadPartCommand({ ...object, UploadId, PartNumber, Body: content });
+    parts.push({ PartNumber, ETag: (await stores.s3Client.send(part)).ETag });
+  }
+  const MultipartUpload = { Parts: parts };
+  await stores.s3Client.send(new CompleteMultipartUploadCommand({ ...object, UploadId, MultipartUpload }));
+  const files = { a: Buffer.concat([content, content]) };
   const only = wanted(files, { staging: "", mirrors: wanted(files).mirrors.slice(2) });
   assert.equal((await promoted(only)).summary, "nothing done");
   assert.deepEqual((await takeStockOfFiles(only, context())).incomplete, {});
