@@ -7,7 +7,8 @@ import path from "node:path";
 import { parseArgs, promisify } from "node:util";
 import { buildRedirector } from "../../redirector/build.ts";
 import { configVariable, type RedirectorConfigInput } from "../../redirector/config.ts";
-import { freePort, unpack } from "../contract/redirector-process.ts";
+import { unpack } from "../contract/redirector-process.ts";
+import { freePort } from "../ports.ts";
 
 /**
  * `npm run bench -- redirector [--rounds N] [--seconds N]`: the redirector as it is deployed beside its peers, in one run, each on

@@ -12,7 +12,8 @@ import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3
 import { startCloud } from "../../local/cloud/cloud.ts";
 import { isAlive, startTime } from "../../local/cloud/process-identity.ts";
 import type { RecordedProcess } from "../../local/cloud/processes.ts";
-import { config, freeBlock, make, type TestCloud, testCloud, upload } from "./emulated-cloud.ts";
+import { claimBlock } from "../ports.ts";
+import { config, make, type TestCloud, testCloud, upload } from "./emulated-cloud.ts";
 
 const bucketType = "gcp:storage/bucket:Bucket";
 const repositoryType = "gcp:artifactregistry/repository:Repository";
@@ -220,7 +221,7 @@ test("a second cloud on the same directory is refused while the first runs", asy
 
 test("after a kill -9 the next start stops what was left, and only that", async () => {
   const dir = await mkdtemp(join(tmpdir(), "emulated-cloud-killed-"));
-  const ports = await freeBlock(20);
+  const ports = await claimBlock(20);
   const script = `import { startCloud } from ${JSON.stringify(new URL("../../local/cloud/cloud.ts", import.meta.url).href)};
     await startCloud(${JSON.stringify({ dir, ports, registries: ["us"] })}); console.log("started");`;
   const victim = spawn(process.execPath, ["--input-type=module-typescript", "-e", script], {
@@ -260,7 +261,7 @@ test("after a kill -9 the next start stops what was left, and only that", async 
 
 test("a port in use is one error that names it, and nothing is left running", async () => {
   const dir = await mkdtemp(join(tmpdir(), "emulated-cloud-ports-"));
-  const ports = await freeBlock(20);
+  const ports = await claimBlock(20);
   const rival = createServer();
   const taken = ports.base + 2;
   await new Promise<void>((resolve) => rival.listen(taken, "127.0.0.1", resolve));
@@ -279,7 +280,7 @@ test("a port in use is one error that names it, and nothing is left running", as
 test("a start that is given up leaves nothing running", async () => {
   const dir = await mkdtemp(join(tmpdir(), "emulated-cloud-aborted-"));
   const abort = new AbortController();
-  const started = startCloud({ dir, ports: await freeBlock(20), registries: ["us"], signal: abort.signal });
+  const started = startCloud({ dir, ports: await claimBlock(20), registries: ["us"], signal: abort.signal });
   const refused = assert.rejects(started, /enough/);
   while (!existsSync(join(dir, "logs"))) await new Promise((resolve) => setTimeout(resolve, 2));
   abort.abort(new Error("enough"));

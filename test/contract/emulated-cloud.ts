@@ -1,5 +1,4 @@
 /** What the tests of the emulated cloud share: a cloud in a temporary directory, and the clouds' operations on it. */
-import { randomInt } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,8 +6,9 @@ import { gzipSync } from "node:zlib";
 import { packTar } from "modern-tar";
 import { type Cloud, type CloudOptions, startCloud } from "../../local/cloud/cloud.ts";
 import type { Resource, Values } from "../../local/cloud/inventory.ts";
-import { isFree, type PortBlock } from "../../local/cloud/ports.ts";
+import type { PortBlock } from "../../local/cloud/ports.ts";
 import { CloudClient } from "../../local/providers/cloud-client.ts";
+import { claimBlock } from "../ports.ts";
 
 /** Settings that every test's resources are made with. */
 export const config = { project: "demo", region: "us-central1" };
@@ -28,7 +28,7 @@ export interface TestCloud {
 /** Starts a cloud on free ports. */
 export async function testCloud(options: Partial<CloudOptions> = {}): Promise<TestCloud> {
   const dir = await mkdtemp(join(tmpdir(), "emulated-cloud-"));
-  const ports = await freeBlock(40);
+  const ports = await claimBlock(40);
   const cloud = await startCloud({ dir, ports, ...options });
   const test: TestCloud = {
     dir,
@@ -45,15 +45,6 @@ export async function testCloud(options: Partial<CloudOptions> = {}): Promise<Te
     },
   };
   return test;
-}
-
-/** A block of ports of which every one is free now. Tests run beside each other, so its place is drawn. */
-export async function freeBlock(size: number): Promise<PortBlock> {
-  for (;;) {
-    const base = 20_000 + randomInt(400) * 30;
-    const free = await Promise.all(Array.from({ length: size }, (_, i) => isFree(base + i)));
-    if (free.every(Boolean)) return { base, size };
-  }
 }
 
 /** Makes a resource as a provider would. */

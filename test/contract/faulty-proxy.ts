@@ -3,10 +3,12 @@ import {
   type ClientRequest,
   createServer,
   type IncomingMessage,
+  type RequestListener,
   request,
   type Server,
   type ServerResponse,
 } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 
 /** What happens to a request. */
@@ -18,8 +20,11 @@ export type Fault =
       readonly headers?: Record<string, string>;
       readonly body?: string;
     }
-  /** The connection is cut after so many bytes of the request's body have passed to the server. */
-  | { readonly kind: "cut-request"; readonly after: number }
+  /**
+   * The connection is cut after so many bytes of the request's body have passed to the server; to the client not before `settled`: what
+   * has arrived may take its time to be seen in the server.
+   */
+  | { readonly kind: "cut-request"; readonly after: number; readonly settled?: (url: string) => Promise<void> }
   /** The server carries it out, and the connection is cut after so many bytes of the answer's body; 0: before its head. */
   | { readonly kind: "cut-answer"; readonly after: number }
   /** The answer's body ends after so many bytes as if that were all. */
@@ -51,11 +56,15 @@ export type Choose = (method: string, url: string, headers: IncomingMessage["hea
 
 /** A proxy that runs. */
 export interface FaultyProxy {
-  /** `127.0.0.1:<port>` */
+  /** `127.0.0.1:<port>`; by https `0.0.0.0:<port>`. */
   readonly host: string;
   readonly seen: Seen[];
+  /** How often somebody has connected. */
+  readonly connections: number;
   /** Chooses what happens to each request; undefined: it passes. Replaces what was chosen before. */
   inject(choose: Choose): void;
+  /** Resolves when nobody is connected: whoever was has ended. */
+  quiet(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -66,29 +75,50 @@ export function first(times: number, matches: (method: string, url: string) => b
     left > 0 && matches(method, url) && left-- > 0 ? fault : undefined;
 }
 
+/** How a proxy listens. */
+export interface ProxyOptions {
+  /** Default: one that the system gives. */
+  readonly port?: number;
+  /**
+   * Speaks https with this certificate, on any address of this machine: `host` is then `0.0.0.0:<port>`, since no registry on a loopback
+   * address is asked by https.
+   */
+  readonly tls?: { readonly key: string; readonly cert: string };
+}
+
 /** Starts a proxy to `host:port`. The `Host` header passes unchanged, so that URLs in answers lead here. */
-export async function startFaultyProxy(target: string, ownPort = 0): Promise<FaultyProxy> {
+export async function startFaultyProxy(target: string, options: ProxyOptions = {}): Promise<FaultyProxy> {
   const [hostname, port] = target.split(":") as [string, string];
   let choose: Choose = () => undefined;
   const seen: Seen[] = [];
   const sockets = new Set<Socket>();
-  const server: Server = createServer((incoming, outgoing) => {
+  const listener: RequestListener = (incoming, outgoing) => {
     const { method = "GET", url = "/" } = incoming;
     const entry: Seen = { method, url, headers: incoming.headers, at: performance.now(), sent: 0 };
     seen.push(entry);
     pass(incoming, outgoing, { hostname, port: Number(port) }, choose(method, url, incoming.headers), entry);
-  });
+  };
+  const server: Server = options.tls ? createTlsServer(options.tls, listener) : createServer(listener);
+  let connections = 0;
   server.on("connection", (socket) => {
+    connections++;
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
   });
   server.requestTimeout = 0;
-  await new Promise<void>((resolve) => server.listen(ownPort, "127.0.0.1", resolve));
+  const address = options.tls ? "0.0.0.0" : "127.0.0.1";
+  await new Promise<void>((resolve) => server.listen(options.port ?? 0, address, resolve));
   return {
-    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    host: `${address}:${(server.address() as AddressInfo).port}`,
     seen,
+    get connections() {
+      return connections;
+    },
     inject(next) {
       choose = next;
+    },
+    async quiet() {
+      while (sockets.size > 0) await new Promise((resolve) => setTimeout(resolve, 20));
     },
     async close() {
       for (const socket of sockets) socket.destroy();
@@ -127,18 +157,23 @@ function pass(
     headers: incoming.headers,
     agent: false,
   });
-  upstream.on("error", () => outgoing.destroy());
   outgoing.on("close", () => upstream.destroy());
   if (fault?.kind === "cut-request") {
     let left = fault.after;
+    let isCut = false;
+    upstream.on("error", () => isCut || outgoing.destroy());
+    const cut = async (): Promise<void> => {
+      isCut = true;
+      upstream.destroy();
+      await fault.settled?.(incoming.url ?? "/");
+      incoming.socket.destroy();
+    };
     incoming.on("data", (chunk: Buffer) => {
+      if (left === 0) return;
       const piece = chunk.subarray(0, left);
       left -= piece.length;
-      upstream.write(piece, () => {
-        if (left > 0) return;
-        upstream.destroy();
-        incoming.socket.destroy();
-      });
+      const isLast = left === 0;
+      upstream.write(piece, () => void (isLast && cut()));
     });
     incoming.on("end", () => left > 0 && upstream.end()); // it was shorter
     upstream.on("response", (answer) => {
@@ -147,6 +182,7 @@ function pass(
     });
     return;
   }
+  upstream.on("error", () => outgoing.destroy());
   upstream.on("response", (answer) => {
     if (fault?.kind === "cut-answer" && fault.after === 0) {
       answer.resume();

@@ -1,10 +1,19 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, afterEach, before, describe, it } from "node:test";
-import { imagePromotion } from "../../components/promotion/images.ts";
+import { type ImagePromotionOptions, imagePromotion } from "../../components/promotion/images.ts";
 import type { Context, ImagesRequest } from "../../components/promotion/request.ts";
 import { type FaultyProxy, first, startFaultyProxy } from "./faulty-proxy.ts";
-import { head, Pusher, pull, type RegistryKind, startRegistry, type TestRegistry } from "./registries.ts";
+import {
+  head,
+  layersOf,
+  Pusher,
+  pull,
+  type RegistryKind,
+  startRegistry,
+  type TestRegistry,
+  uploadHas,
+} from "./registries.ts";
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };
 const mebibyte = 1024 * 1024;
@@ -32,8 +41,11 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
     });
 
     /** Stages one image in a project of its own; the second mirror is behind the faulty proxy, the third is sound. */
-    async function stage(layerBytes: number): Promise<{ request: ImagesRequest; digest: string; repository: string }> {
-      promotion = imagePromotion({ stallTimeout: 2_000, rules: { patience: 3_000 } });
+    async function stage(
+      layerBytes: number,
+      options: ImagePromotionOptions = {},
+    ): Promise<{ request: ImagesRequest; digest: string; repository: string }> {
+      promotion = imagePromotion(options);
       source.seen.length = 0;
       target.seen.length = 0;
       const name = `p${project++}`;
@@ -69,11 +81,15 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
 
     it("obeys 429 with Retry-After", async () => {
       const staged = await stage(2_000);
-      target.inject(first(2, () => true, { kind: "answer", status: 429, headers: { "retry-after": "1" } }));
+      const early: string[] = [];
+      target.inject((method, url) => {
+        if (performance.now() - target.seen[0]!.at > 950) return undefined;
+        early.push(`${method} ${url}`);
+        return { kind: "answer", status: 429, headers: { "retry-after": "1" } };
+      });
       await promotes(staged);
-      const refusedAt = target.seen[0]!.at;
-      const early = target.seen.filter(({ at }) => at - refusedAt > 100 && at - refusedAt < 950);
-      assert.deepEqual(early, [], "nobody asks before the second is over");
+      // What was on its way with the first is refused too; nothing is asked again before the second is over.
+      assert.deepEqual(early, [...new Set(early)]);
     });
 
     it("takes stock in the mirrors' order, whichever answers first", async () => {
@@ -118,7 +134,8 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
 
     it("survives an upload that is cut in the middle", async () => {
       const staged = await stage(24 * mebibyte);
-      target.inject(first(1, (method) => method === "PATCH", { kind: "cut-request", after: 10 * mebibyte }));
+      const settled = uploadHas(registries[1]!.host, 10 * mebibyte);
+      target.inject(first(1, (method) => method === "PATCH", { kind: "cut-request", after: 10 * mebibyte, settled }));
       await promotes(staged);
       const parts = target.seen
         .filter(({ method }) => method === "PATCH")
@@ -136,7 +153,9 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       target.inject((method) => {
         if (method !== "PATCH") return undefined;
         patches++;
-        if (patches === 1) return { kind: "cut-request", after: 10 * mebibyte };
+        if (patches === 1) {
+          return { kind: "cut-request", after: 10 * mebibyte, settled: uploadHas(registries[1]!.host, 10 * mebibyte) };
+        }
         return patches === 2 ? { kind: "answer", status: 400 } : undefined;
       });
       await promotes(staged);
@@ -152,7 +171,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
     });
 
     it("gives slow bytes the time they need", async () => {
-      const staged = await stage(300_000);
+      const staged = await stage(300_000, { stallTimeout: 2_000 });
       source.inject(first(9, isBlobRead, { kind: "slow", piece: 8_000, every: 80 }));
       const began = performance.now();
       await promotes(staged);
@@ -201,34 +220,35 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
     });
 
     it("lets a slow mirror go on alone, so that the others need not wait", async () => {
-      const staged = await stage(24 * mebibyte);
-      await promotion.close();
-      promotion = imagePromotion({ patience: 300 });
-      const isPatch = (method: string) => method === "PATCH";
-      target.inject(first(1, isPatch, { kind: "slow-request", rate: 2 * mebibyte }));
+      const staged = await stage(24 * mebibyte, { patience: 2_000 });
+      const [layer] = await layersOf(registries[0]!.host, `staging/${staged.request.project}/app`, staged.digest);
+      const sound = `http://${registries[2]!.host}/v2/${staged.repository}/blobs/${layer}`;
+      let patches = 0;
+      let soundHasIt: Promise<boolean> | undefined;
+      target.inject((method) => {
+        if (method !== "PATCH") return undefined;
+        if (++patches === 1) return { kind: "slow-request", rate: mebibyte };
+        soundHasIt ??= fetch(sound, { method: "HEAD" }).then(({ ok }) => ok);
+        return undefined;
+      });
       await promotes(staged);
-      const patches = target.seen.filter(({ method }) => isPatch(method));
-      assert.ok(patches.length > 1, "it went on in a round of its own");
-      const wholeReads = source.seen.filter(({ method, url, sent }) => isBlobRead(method, url) && sent > 20 * mebibyte);
-      const soundAt = wholeReads[0]!.at;
-      assert.ok(patches[1]!.at - soundAt < 6_000, "the others had it long before the slow one would have taken it");
+      assert.equal(await soundHasIt, true, "the slow one goes on in a round of its own, when the others have it");
     });
 
-    it("stops at once when it is told to, and says so", async () => {
-      const { request } = await stage(12 * mebibyte);
+    it("stops at once when it is told to, and says so", { timeout: 60_000 }, async () => {
+      // No timeout of ours will end what hangs.
+      const { request } = await stage(12 * mebibyte, { stallTimeout: 100_000_000, patience: 100_000_000 });
       target.inject(() => ({ kind: "hang" }));
       const stop = new AbortController();
-      const began = performance.now();
       const running = promotion.promote(request, undefined, { ...context, signal: stop.signal });
       while (target.seen.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
       stop.abort(new Error("^C"));
       const outcome = await running;
-      assert.ok(performance.now() - began < 1_500, "no longer than a moment, and less than any timeout");
       assert.deepEqual(outcome.failures, [`${request.project}: stopped before it was finished; the next run goes on`]);
     });
 
     it("gives up a mirror that never answers, and completes the others", async () => {
-      const { request, repository } = await stage(2_000);
+      const { request, repository } = await stage(2_000, { stallTimeout: 4_000, rules: { patience: 6_000 } });
       target.inject(() => ({ kind: "hang" }));
       const outcome = await promotion.promote(request, undefined, context);
       assert.equal(outcome.failures.length, 1, outcome.failures.join("\n"));

@@ -4,9 +4,9 @@ import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { type ImagePromotion, imagePromotion } from "../../components/promotion/images.ts";
 import type { Context, ImagesRequest } from "../../components/promotion/request.ts";
+import { freePort } from "../ports.ts";
 import { type Choose, type Fault, type FaultyProxy, startFaultyProxy } from "./faulty-proxy.ts";
-import { Pusher, pull, type RegistryKind, startRegistry, type TestRegistry } from "./registries.ts";
-import { freePort } from "./seed-servers.ts";
+import { Pusher, pull, type RegistryKind, startRegistry, type TestRegistry, uploadHas } from "./registries.ts";
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };
 const mebibyte = 1024 * 1024;
@@ -160,7 +160,11 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[])
           if (method !== "PATCH" || writing) return undefined;
           writing = true;
           guard.revoke();
-          return { kind: "cut-request", after: 10 * mebibyte };
+          return {
+            kind: "cut-request",
+            after: 10 * mebibyte,
+            settled: uploadHas(registries[1]!.host, 10 * mebibyte),
+          };
         }),
       );
       assert.deepEqual(guard.patches, [undefined, `${10 * mebibyte}-${16 * mebibyte - 1}`]);

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CreateBucketCommand, PutBucketVersioningCommand, S3Client } from "@aws-sdk/client-s3";
 import { toolPath } from "../../local/tools/tools.ts";
-import { answers, end, freePort } from "./seed-servers.ts";
+import { freePort } from "../ports.ts";
+import { answers, end } from "./seed-servers.ts";
 
 /** Stores that run. */
 export interface ObjectStores {

@@ -17,6 +17,7 @@ import { repositoryAt } from "../../components/promotion/oci/repository.ts";
 import { listTags } from "../../components/promotion/oci/tags.ts";
 import { Transport } from "../../components/promotion/oci/transport.ts";
 import { toolPath } from "../../local/tools/tools.ts";
+import { freePort } from "../ports.ts";
 import { type FaultyProxy, first, startFaultyProxy } from "./faulty-proxy.ts";
 import { startRegistry, type TestRegistry } from "./registries.ts";
 
@@ -63,19 +64,14 @@ for (const scheme of ["basic", "token"] as const) {
         proxy = await startFaultyProxy(registry.host);
       } else {
         // The challenge names the token server: it has to lead through the proxy too.
-        const port = await new Promise<number>((resolve) => {
-          const reserved = createServer().listen(0, "127.0.0.1", () => {
-            const { port } = reserved.address() as AddressInfo;
-            reserved.close(() => resolve(port));
-          });
-        });
+        const port = await freePort();
         registry = await startRegistry("olareg", [
           "--auth-token-opaque",
           rights,
           "--external-url",
           `http://127.0.0.1:${port}`,
         ]);
-        proxy = await startFaultyProxy(registry.host, port);
+        proxy = await startFaultyProxy(registry.host, { port });
       }
     });
     after(async () => {

@@ -11,7 +11,7 @@ import type { Remote } from "../../components/promotion/oci/remote.ts";
 import { repositoryAt } from "../../components/promotion/oci/repository.ts";
 import { listTags } from "../../components/promotion/oci/tags.ts";
 import { Transport } from "../../components/promotion/oci/transport.ts";
-import { freePort } from "./seed-servers.ts";
+import { freePort } from "../ports.ts";
 
 const bytes = Buffer.from("layer");
 const blob = { digest: digestOf(bytes), size: bytes.length };
@@ -19,6 +19,7 @@ const servers: Server[] = [];
 const transport = new Transport({
   credentials: () => Promise.resolve(undefined),
   rules: { probes: [10, 20], patience: 500 },
+  connectTimeout: 60_000, // a resolver without a network may think long
 });
 after(async () => {
   await transport.close();

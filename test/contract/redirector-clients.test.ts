@@ -9,10 +9,11 @@ import { promisify } from "node:util";
 import { PutBucketPolicyCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { toolPath } from "../../local/tools/tools.ts";
 import { buildTable } from "../../redirector/cloud-ranges/build.ts";
+import { freePort } from "../ports.ts";
 import { peerPath } from "../tools/tools.ts";
 import { type ObjectStores, startObjectStores } from "./object-stores.ts";
 import { type RunningRedirector, startRedirector } from "./redirector-process.ts";
-import { answers, end, freePort } from "./seed-servers.ts";
+import { answers, end } from "./seed-servers.ts";
 
 const run = promisify(execFile);
 

@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, open, rm } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { gunzipSync } from "node:zlib";
 import { unpackTar } from "modern-tar";
 import { configVariable, type RedirectorConfigInput } from "../../redirector/config.ts";
+import { freePort } from "../ports.ts";
 
 /** Starts the redirector as production does, and talks to it byte by byte. */
 
@@ -106,17 +107,6 @@ export async function unpack(archive: Uint8Array, folder: string): Promise<strin
     await file.close();
   }
   return path.join(folder, "redirector");
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  server.close();
-  await once(server, "close");
-  return address.port;
 }
 
 async function answers(port: number): Promise<boolean> {

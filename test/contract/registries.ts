@@ -6,8 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { toolPath } from "../../local/tools/tools.ts";
+import { freePort } from "../ports.ts";
 import { peerPath } from "../tools/tools.ts";
-import { answers, end, freePort } from "./seed-servers.ts";
+import { answers, end } from "./seed-servers.ts";
 
 /** `olareg` has the referrers API and uploads in one POST; `distribution`, the reference implementation, has neither. */
 export type RegistryKind = "olareg" | "distribution";
@@ -186,6 +187,15 @@ export async function head(host: string, repository: string, reference: string):
   return response.headers.get("docker-content-digest") ?? undefined;
 }
 
+/** The digests of an image's layers. */
+export async function layersOf(host: string, repository: string, digest: string): Promise<string[]> {
+  const response = await fetch(`http://${host}/v2/${repository}/manifests/${digest}`, {
+    headers: { accept: imageType },
+  });
+  const { layers } = (await response.json()) as { layers: { digest: string }[] };
+  return layers.map((layer) => layer.digest);
+}
+
 /** The digests of what is attached to a digest, by the referrers API, else by the fallback tag. */
 export async function referrers(host: string, repository: string, digest: string): Promise<string[]> {
   const base = `http://${host}/v2/${repository}`;
@@ -197,6 +207,18 @@ export async function referrers(host: string, repository: string, digest: string
   if (response.status === 404) return [];
   const { manifests } = (await response.json()) as { manifests: { digest: string }[] };
   return manifests.map((manifest) => manifest.digest);
+}
+
+/** For a proxy that cuts uploads: resolves when the registry says that so many bytes of the upload at a path have arrived, or never will have. */
+export function uploadHas(host: string, bytes: number): (path: string) => Promise<void> {
+  return async (path) => {
+    const deadline = Date.now() + 20_000;
+    while (Date.now() < deadline) {
+      const { headers } = await fetch(`http://${host}${path}`);
+      if (headers.get("range")?.endsWith(`0-${bytes - 1}`)) return;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
 }
 
 /** Pulls an image, or all images of an index, with all layers, verified, by crane; throws if anything is missing or wrong. */

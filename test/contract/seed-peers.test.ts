@@ -8,8 +8,9 @@ import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { type DemoArtifacts, makeArtifacts } from "../../local/seed/artifacts.ts";
 import { pushStaging } from "../../local/seed/push.ts";
+import { freePort } from "../ports.ts";
 import { peerPath } from "../tools/tools.ts";
-import { answers, end, freePort, type SeedServers, startSeedServers } from "./seed-servers.ts";
+import { answers, end, type SeedServers, startSeedServers } from "./seed-servers.ts";
 
 let artifacts: DemoArtifacts;
 let servers: SeedServers;

@@ -1,10 +1,10 @@
 /** Real servers for the tests of the seed and the clients: a registry and a Cloud Storage, on free ports, data in a folder of their own. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { toolPath } from "../../local/tools/tools.ts";
+import { freePort } from "../ports.ts";
 
 /** Servers that run. */
 export interface SeedServers {
@@ -72,17 +72,4 @@ export async function answers(url: string, statuses: readonly number[] = []): Pr
     if (Date.now() > deadline) throw new Error(`${url} does not answer`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-}
-
-/** A loopback port that nothing listens on. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      const port = typeof address === "object" && address ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }

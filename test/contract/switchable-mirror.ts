@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
-import { freePort } from "./seed-servers.ts";
+import { freePort } from "../ports.ts";
 
 /** A mirror that answers everything with 200, and can be killed, slowed and brought back on the same port. */
 export interface SwitchableMirror {

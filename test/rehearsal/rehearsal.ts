@@ -1,9 +1,9 @@
 /** A rehearsal as a user runs it: `node local/rehearse.ts` in a process of its own, with a folder and ports of its own. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { claimBlock } from "../ports.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -58,7 +58,7 @@ export class Place {
 
   /** @param ports how many it may use. */
   static async make(ports = usualPorts): Promise<Place> {
-    return new Place(await mkdtemp(join(tmpdir(), "rehearsal-")), await freeBlock(ports));
+    return new Place(await mkdtemp(join(tmpdir(), "rehearsal-")), (await claimBlock(ports)).base);
   }
 
   /** `npm start -- ARGS` without npm. */
@@ -83,21 +83,4 @@ export class Place {
   async remove(): Promise<void> {
     await rm(this.folder, { recursive: true, force: true });
   }
-}
-
-/** The first of so many ports of which, at this moment, each is free. Below the range from which the system gives ports to clients. */
-async function freeBlock(size: number): Promise<number> {
-  for (let base = 20_000 + Math.floor(Math.random() * 100) * usualPorts; base + size <= 32_000; base += usualPorts) {
-    const free = await Promise.all(Array.from({ length: size }, (_, i) => isFree(base + i)));
-    if (free.every(Boolean)) return base;
-  }
-  throw new Error(`no block of ${size} free ports between 20000 and 32000`);
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once("error", () => resolve(false));
-    probe.listen({ port, host: "127.0.0.1", exclusive: true }, () => probe.close(() => resolve(true)));
-  });
 }

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { test } from "node:test";
-import { type Allocation, isFree, Ports } from "../../../local/cloud/ports.ts";
+import { type Allocation, Ports } from "../../../local/cloud/ports.ts";
+import { claimBlock } from "../../ports.ts";
 
 test("each purpose gets a port of its own and keeps it", async () => {
-  const base = await freeBase();
+  const base = (await claimBlock(3)).base;
   const allocation: Allocation = {};
   const ports = new Ports({ base, size: 3 }, allocation);
   const taken = await Promise.all(["a", "b"].map((purpose) => ports.take(purpose)));
@@ -18,12 +19,12 @@ test("each purpose gets a port of its own and keeps it", async () => {
 });
 
 test("a port outside of the block is given up: the user moved the block", async () => {
-  const base = await freeBase();
+  const base = (await claimBlock(3)).base;
   assert.equal(await new Ports({ base, size: 2 }, { a: 9 }).take("a"), base);
 });
 
 test("another program's port is named with its purpose", async () => {
-  const base = await freeBase();
+  const base = (await claimBlock(3)).base;
   const rival = createServer();
   await new Promise<void>((resolve) => rival.listen(base, "127.0.0.1", resolve));
   try {
@@ -36,14 +37,3 @@ test("another program's port is named with its purpose", async () => {
     rival.close();
   }
 });
-
-/** A port that is free with the two after it, as the system finds one. */
-async function freeBase(): Promise<number> {
-  for (;;) {
-    const probe = createServer();
-    await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-    const { port } = probe.address() as { port: number };
-    await new Promise((resolve) => probe.close(resolve));
-    if (port < 65_000 && (await isFree(port + 1)) && (await isFree(port + 2))) return port;
-  }
-}
