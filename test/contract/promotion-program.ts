@@ -23,12 +23,13 @@ export interface Said {
 export class PromotionProgram {
   readonly #folder: string;
   readonly #engine: string;
-  readonly #environment: NodeJS.ProcessEnv;
+  /** What its commands are run with. */
+  readonly environment: NodeJS.ProcessEnv;
 
   private constructor(folder: string, engine: string) {
     this.#folder = folder;
     this.#engine = engine;
-    this.#environment = {
+    this.environment = {
       ...process.env,
       ...languageHostEnvironment(),
       PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter),
@@ -77,6 +78,16 @@ for (const [name, { type, args, after = [] }] of Object.entries(JSON.parse(readF
     await writeFile(join(this.#folder, "declared.json"), JSON.stringify(declared));
   }
 
+  /** The outputs of a resource, by its logical name, as the state has them. */
+  async recorded(name: string): Promise<Readonly<Record<string, unknown>>> {
+    const { code, output } = await this.run("stack", "export");
+    if (code !== 0) throw new Error(output);
+    const { deployment } = JSON.parse(output.slice(output.indexOf("{"))) as {
+      deployment: { resources: { urn: string; outputs?: Record<string, unknown> }[] };
+    };
+    return deployment.resources.find(({ urn }) => urn.endsWith(`::${name}`))?.outputs ?? {};
+  }
+
   /** Runs a command of the CLI to its end. */
   async run(...args: string[]): Promise<Said> {
     return await this.start(...args).ended;
@@ -87,7 +98,7 @@ for (const [name, { type, args, after = [] }] of Object.entries(JSON.parse(readF
     const quiet = ["preview", "up", "refresh", "destroy"].includes(args[0] ?? "") ? ["--suppress-progress"] : [];
     const child = spawn(this.#engine, [...args, "--non-interactive", "--color", "never", ...quiet], {
       cwd: this.#folder,
-      env: this.#environment,
+      env: this.environment,
       stdio: ["ignore", "pipe", "pipe"],
     });
     let output = "";

@@ -4,6 +4,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type FaultyProxy, startFaultyProxy } from "./faulty-proxy.ts";
 import { type ObjectStores, startObjectStores } from "./object-stores.ts";
 import { type Declared, PromotionProgram, type Said } from "./promotion-program.ts";
 import { inspect, Pusher, startRegistry } from "./registries.ts";
@@ -24,17 +25,20 @@ function sha256(content: string | Uint8Array): string {
 class World {
   readonly name: string;
   readonly program: PromotionProgram;
+  readonly #gcs: string;
 
-  private constructor(name: string, program: PromotionProgram) {
+  private constructor(name: string, program: PromotionProgram, gcs: string) {
     this.name = name;
     this.program = program;
+    this.#gcs = gcs;
   }
 
-  static async make(name: string, staged: Files): Promise<World> {
+  /** @param gcs where the promotion finds GCS. */
+  static async make(name: string, staged: Files, gcs = stores.gcs): Promise<World> {
     for (const mirror of ["staging", "us", "eu"]) await stores.makeBucket("gcs", `${name}-${mirror}`);
     await stores.makeBucket("s3", `${name}-aws`, { versioned: true });
     for (const [path, content] of Object.entries(staged)) await stores.stage(`${name}-staging`, path, content);
-    return new World(name, await PromotionProgram.make(join(stores.folder, name)));
+    return new World(name, await PromotionProgram.make(join(stores.folder, name)), gcs);
   }
 
   promotion(files: Files, more: object = {}): Declared[string] {
@@ -48,7 +52,7 @@ class World {
         prefix: this.name,
         staging: `${this.name}-staging`,
         removalShare: 0.5,
-        storage: { gcsEndpoint: `${stores.gcs}/storage/v1/`, s3Endpoint: stores.s3, s3UsePathStyle: true },
+        storage: { gcsEndpoint: `${this.#gcs}/storage/v1/`, s3Endpoint: stores.s3, s3UsePathStyle: true },
         mirrors: [
           { name: "us", kind: "gcs", bucket: `${this.name}-us`, region: "us-central1" },
           { name: "eu", kind: "gcs", bucket: `${this.name}-eu`, region: "europe-west1" },
@@ -70,9 +74,8 @@ class World {
     const listed = await fetch(`${stores.gcs}/storage/v1/b/${this.name}-${mirror}/o?maxResults=1000`);
     const { items = [] } = (await listed.json()) as { items?: { name: string }[] };
     for (const { name } of items) {
-      // Gone since it was listed: for a moment, an orphaned provider goes on (it exits when it sees that its parent has).
       const served = await stores.served(`${this.name}-${mirror}`, name);
-      if (served !== undefined) held[name.slice(prefix.length)] = sha256(served.bytes);
+      held[name.slice(prefix.length)] = sha256(served!.bytes);
     }
     return held;
   }
@@ -312,51 +315,173 @@ describe("interrupted", () => {
   const kept = Object.fromEntries(Object.entries(old).slice(20));
   const files = Object.fromEntries(Array.from({ length: 120 }, (_, i) => [`new-${i}`, randomBytes(100_000)]));
   const wanted = { ...kept, ...files };
+  const proxies: FaultyProxy[] = [];
+  after(() => Promise.all(proxies.map((proxy) => proxy.close())));
 
-  /** A project of old files of which some go and many come, in an `up` that is under way. */
-  async function underWay(
+  async function proxyTo(host: string): Promise<FaultyProxy> {
+    const proxy = await startFaultyProxy(host);
+    proxies.push(proxy);
+    return proxy;
+  }
+
+  /** An `up` that stands still in the middle: the store never answers the writes that `hangs` chooses. */
+  interface Standing {
+    readonly world: World;
+    readonly proxy: FaultyProxy;
+    readonly run: ReturnType<PromotionProgram["start"]>;
+    /** Writes that hang. */
+    readonly hanging: number;
+  }
+
+  /**
+   * A project of old files of which some go and many come.
+   * @param hangs whether a write to a bucket of GCS hangs, by the bucket and how many were sent to the mirrors there before it.
+   * @param enough so many that hang are waited for.
+   */
+  async function standing(
     name: string,
-    arrived: number,
-  ): Promise<{ world: World; run: ReturnType<PromotionProgram["start"]> }> {
-    const world = await World.make(name, { ...old, ...files });
+    hangs: (bucket: string, before: number) => boolean,
+    enough: number,
+  ): Promise<Standing> {
+    const proxy = await proxyTo(new URL(stores.gcs).host);
+    const world = await World.make(name, { ...old, ...files }, `http://${proxy.host}`);
     await world.declare(old);
     succeeded(await world.program.run(...up));
     await world.declare(wanted);
+    const stands = Promise.withResolvers<void>();
+    let writes = 0;
+    let hanging = 0;
+    proxy.inject((method, url) => {
+      const bucket = isWrite(method) ? /\/b\/([^/]+)\/o/.exec(url)?.[1] : undefined;
+      if (bucket === undefined || !hangs(bucket, writes++)) return undefined;
+      if (++hanging === enough) stands.resolve();
+      return { kind: "hang" };
+    });
     const run = world.program.start(...up);
-    const bucket = `${stores.gcs}/storage/v1/b/${name}-eu/o?maxResults=1000`;
-    for (;;) {
-      const { items = [] } = (await (await fetch(bucket)).json()) as { items?: unknown[] };
-      if (items.length >= 60 + arrived || run.child.exitCode !== null) break;
-      await sleep(5);
-    }
-    return { world, run };
+    await Promise.race([stands.promise, run.ended.then(({ output }) => assert.fail(output))]);
+    return { world, proxy, run, hanging };
   }
 
-  test("by ^C: stops in a moment, keeps what it did, the next run goes on", async () => {
-    const { world, run } = await underWay("stop", 5);
-    run.child.kill("SIGINT");
-    const said = failed(await run.ended);
-    assert.match(said, /project stop: stopped with \d+ files to go/);
+  const isWrite = (method: string): boolean => !/GET|HEAD/.test(method);
+
+  /** The next run ends in the exact state, and sends nothing to the canonical mirror that was there. */
+  async function resumes({ world, proxy }: Standing): Promise<void> {
+    const there = Object.keys(await world.held("us")).filter((path) => path.startsWith("new-")).length;
+    proxy.seen.length = 0;
+    proxy.inject(() => undefined);
     succeeded(await world.program.run(...up));
+    const sent = proxy.seen.filter(
+      ({ method, url }) => method === "POST" && url.startsWith(`/upload/storage/v1/b/${world.name}-us/`),
+    );
+    assert.ok(sent.length <= 120 - there, `${sent.length} sent, of 120 files ${there} were there`);
     await world.holds(wanted);
+  }
+
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    test(`by ${signal}: ends at once, records what it did, the next run goes on`, async (t) => {
+      // A file whose write to the second mirror hangs is in the canonical one already.
+      const name = signal.toLowerCase();
+      const stood = await standing(name, (bucket) => bucket === `${name}-eu`, 5);
+      const { world, run } = stood;
+      const { said, ms } = await stopped(run, signal);
+      t.diagnostic(`ended ${ms} ms after the signal`);
+      assert.match(said, new RegExp(`project ${name}: stopped with \\d+ files to go`));
+
+      const held = await world.held("us");
+      const { incomplete } = await world.program.recorded(world.name);
+      const lacking = new Set(
+        ((incomplete as Record<string, string>)["us"] ?? "").split("\n").map((line) => line.slice(2).split(" ")[0]),
+      );
+      const done = Object.keys(files).filter((path) => !lacking.has(path));
+      assert.ok(done.length >= stood.hanging, `${done.length} recorded, ${stood.hanging} were there for certain`);
+      for (const path of done) assert.ok(path in held, `${path} is recorded, and not there`);
+      await resumes(stood);
+    });
+  }
+
+  test("images, by SIGTERM: ends at once, the next run sends nothing again", async (t) => {
+    const registries = await Promise.all([startRegistry("olareg"), startRegistry("olareg"), startRegistry("olareg")]);
+    try {
+      const [staging, us, eu] = registries;
+      const [toUs, toEu] = [await proxyTo(us.host), await proxyTo(eu.host)];
+      const pusher = new Pusher(staging.host, "p/staging/tool");
+      const images = await Promise.all(Array.from({ length: 8 }, (_, i) => pusher.image({ tags: [`v${i}`] })));
+      const program = await PromotionProgram.make(join(stores.folder, "images-stopped"));
+      const args = {
+        project: "tool",
+        images: images.map(({ digest }, i) => `tool:v${i} ${digest}\n`).join(""),
+        summary: "1 image, 8 digests",
+        prefix: "tools",
+        staging: `${staging.host}/p/staging`,
+        mirrors: [
+          { name: "us", repository: `${toUs.host}/p/images` },
+          { name: "eu", repository: `${toEu.host}/p/images` },
+        ],
+        layerMirrors: [],
+        mutableTags: [],
+        removalShare: 0.5,
+        storage: {},
+      };
+      await program.declare({ tool: { type: "images", args } });
+      const stands = Promise.withResolvers<void>();
+      toEu.inject((method, url) => {
+        if (method !== "PUT" || !url.includes("/manifests/")) return undefined;
+        stands.resolve();
+        return { kind: "hang" };
+      });
+      const run = program.start(...up);
+      await Promise.race([stands.promise, run.ended.then(({ output }) => assert.fail(output))]);
+      const { said, ms } = await stopped(run, "SIGTERM");
+      t.diagnostic(`ended ${ms} ms after the signal`);
+      assert.match(said, /tool: stopped before it was finished; the next run goes on/);
+
+      const { tags } = await inspect(us.host, "p/images/tools/tool");
+      assert.ok(Object.keys(tags).length > 0, "what hangs in the second mirror is in the canonical one");
+      for (const proxy of [toUs, toEu]) proxy.seen.length = 0;
+      toEu.inject(() => undefined);
+      succeeded(await program.run(...up));
+      for (const [tag, digest] of Object.entries(tags)) {
+        const again = toUs.seen.filter(
+          ({ method, url }) => isWrite(method) && (url.endsWith(tag) || url.endsWith(digest)),
+        );
+        assert.deepEqual(again, []);
+      }
+      const all = Object.fromEntries(images.map(({ digest }, i) => [`v${i}`, digest]));
+      for (const { host } of [us, eu]) assert.deepEqual((await inspect(host, "p/images/tools/tool")).tags, all);
+      succeeded(await program.run("preview", "--expect-no-changes"));
+    } finally {
+      await Promise.all(registries.map((registry) => registry.remove()));
+    }
   });
 
-  // ARTIFACTS_KILLS=20: at so many random points instead.
+  // ARTIFACTS_KILLS=20: at so many random points instead. 280 writes in GCS: 120 files to two mirrors, then 20 go from both.
   const kills = Number(process.env["ARTIFACTS_KILLS"] ?? 0);
-  const points = kills === 0 ? [1, 70] : Array.from({ length: kills }, () => 1 + Math.floor(Math.random() * 119));
-  for (const [index, arrived] of points.entries()) {
-    test(`by kill -9 after ${arrived} files: the next run ends in the exact state`, async () => {
-      const { world, run } = await underWay(`kill${index}`, arrived);
-      run.child.kill("SIGKILL");
-      await run.ended;
-      const before = await world.held("us");
-      succeeded(await world.program.run("cancel", "--yes"));
-      const said = succeeded(await world.program.run(...up));
-      await world.holds(wanted);
-      // No copy of what was there.
-      const copied = Number(/copied ([\d,]+) /.exec(said)?.[1]?.replace(",", "") ?? 0);
-      const there = Object.keys(before).filter((path) => path.startsWith("new-")).length;
-      assert.ok(copied <= 3 * 120 - there, `${copied} copied, ${there} were there in one mirror`);
+  const points = kills === 0 ? [1, 250] : Array.from({ length: kills }, () => Math.floor(Math.random() * 280));
+  for (const [index, point] of points.entries()) {
+    test(`by kill -9 after ${point} writes: the next run ends in the exact state`, async () => {
+      const stood = await standing(`kill${index}`, (_, before) => before >= point, 1);
+      stood.run.child.kill("SIGKILL");
+      await stood.run.ended;
+      await stood.proxy.quiet(); // the orphaned provider sees within a moment that it is one
+      succeeded(await stood.world.program.run("cancel", "--yes"));
+      await resumes(stood);
     });
+  }
+
+  /** Sends the signal to a run that stands still, in which no request would be given up within two minutes. */
+  async function stopped(
+    run: ReturnType<PromotionProgram["start"]>,
+    signal: "SIGINT" | "SIGTERM",
+  ): Promise<{ said: string; ms: number }> {
+    const began = performance.now();
+    run.child.kill(signal);
+    const tooLate = new AbortController();
+    const late = sleep(60_000, undefined, { signal: tooLate.signal }).then(
+      () => assert.fail(`still there a minute after ${signal}`),
+      () => undefined,
+    );
+    const said = await Promise.race([run.ended, late]);
+    tooLate.abort();
+    return { said: failed(said!), ms: Math.round(performance.now() - began) };
   }
 });
