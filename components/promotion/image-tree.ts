@@ -19,14 +19,17 @@ const deepest = 4;
 /** An index of 1,000 platforms is a mistake too. */
 const mostManifests = 1_000;
 
-/** A digest that no source has. */
+/** A digest that no source has, as far as they can be read. */
 export class AbsentError extends Error {
   readonly digest: Digest;
+  /** A source that may have it could not be read. */
+  readonly isUncertain: boolean;
 
-  constructor(digest: Digest, why: string) {
+  constructor(digest: Digest, why: string, isUncertain: boolean) {
     super(why);
     this.name = "AbsentError";
     this.digest = digest;
+    this.isUncertain = isUncertain;
   }
 }
 
@@ -65,6 +68,7 @@ async function readFromAny(sources: readonly Remote[], digest: Digest, parent?: 
   }
   const whose = parent === undefined ? "" : `, which ${parent} lists,`;
   const where = sources.map(({ repository }) => `${repository.host}/${repository.name}`).join(", ") || "any place";
-  if (failure !== undefined) throw new AbsentError(digest, `${digest}${whose} could not be read: ${causeOf(failure)}`);
-  throw new AbsentError(digest, `${digest}${whose} is not in ${where}`);
+  if (failure !== undefined)
+    throw new AbsentError(digest, `${digest}${whose} could not be read: ${causeOf(failure)}`, true);
+  throw new AbsentError(digest, `${digest}${whose} is not in ${where}`, false);
 }

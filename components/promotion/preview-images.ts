@@ -44,8 +44,9 @@ export async function previewPlan(
       } catch (error) {
         context.signal.throwIfAborted();
         if (!(error instanceof AbsentError) && !(error instanceof WrongContentError)) throw error;
-        const advice = "push it to staging again, or take it out of the manifest";
-        errors.push(`${request.project}: ${nameOf(copy)}: ${error.message}: ${advice}`);
+        const advice = ": push it to staging again, or take it out of the manifest";
+        const isUncertain = error instanceof AbsentError && error.isUncertain;
+        errors.push(`${request.project}: ${nameOf(copy)}: ${error.message}${isUncertain ? "" : advice}`);
       }
     }),
   );

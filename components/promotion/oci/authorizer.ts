@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { parseRetryAfter } from "../retry-after.ts";
 import { readChallenges } from "./challenge.ts";
 import type { CredentialSource, Credentials } from "./credentials.ts";
-import { printable, RegistryError, UnreachableError, WrongContentError } from "./errors.ts";
+import { isDistrust, printable, RegistryError, UnreachableError, WrongContentError } from "./errors.ts";
 import { pause } from "./host.ts";
 import type { Repository } from "./repository.ts";
 
@@ -156,7 +156,7 @@ export class Authorizer {
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof WrongContentError) throw error;
-        if (wait === undefined) throw new UnreachableError(url.host, error);
+        if (wait === undefined || isDistrust(error)) throw new UnreachableError(url.host, error);
       }
       await pause(asked === undefined ? wait * (0.5 + Math.random() / 2) : Math.min(asked, longestWait), signal);
     }

@@ -52,14 +52,50 @@ export function isDenied(error: unknown): boolean {
   return error instanceof RegistryError && (error.status === 401 || error.status === 403);
 }
 
+/** OpenSSL's words for a certificate whose signer is not known here (Node's documentation, "X509 certificate error codes"). */
+const unknownSigners = new Set([
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "CERT_UNTRUSTED",
+]);
+/** A certificate that is not good, though its signer may be. */
+const badCertificates = new Set([
+  "CERT_HAS_EXPIRED",
+  "CERT_NOT_YET_VALID",
+  "CERT_REVOKED",
+  "CERT_SIGNATURE_FAILURE",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+]);
+
+/** Whether a host was not believed to be who it says: the same again will not be believed either. */
+export function isDistrust(error: unknown): boolean {
+  const code = codeOf(error);
+  return unknownSigners.has(code) || badCertificates.has(code);
+}
+
+/** What can be done about a failure, for its message. */
+function adviceOn(code: string): string {
+  if (!unknownSigners.has(code)) return "";
+  return "; if its certificate is from a CA of your own, name that CA's file (PEM) in the environment variable NODE_EXTRA_CA_CERTS";
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
 /** One printable line for a failure; foreign text in it can neither break the line nor steer a terminal or a CI log. */
 export function causeOf(error: unknown): string {
   // Of several attempts to connect (IPv4, IPv6) only the parts say anything.
   if (error instanceof AggregateError && error.message === "" && error.errors.length > 0)
     return causeOf(error.errors[0]);
   const text = error instanceof Error ? error.message || error.name : String(error);
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  return printable(code && !text.includes(code) ? `${text} (${code})` : text, 500);
+  const code = codeOf(error);
+  const advice = adviceOn(code);
+  const words = advice ? text.split(";", 1)[0]! : text; // without Node's own advice, which is about flags of its command line
+  return printable(`${words}${code && !text.includes(code) ? ` (${code})` : ""}${advice}`, 500);
 }
 
 /** Foreign text for a message: control characters and what CI systems read as commands (`::`) are made harmless, and it is cut. */

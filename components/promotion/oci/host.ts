@@ -110,6 +110,11 @@ export class Host {
     if (this.#errors >= errorsOfADeadHost && now - this.#failingSince > this.#rules.patience) this.#giveUp(error);
   }
 
+  /** The host is not who it should be. It is given up at once: asking again would change nothing. */
+  distrusted(error: unknown): never {
+    this.#giveUp(error);
+  }
+
   /**
    * No connection could be made. One prober tries again for all, who wait for it.
    * @param probe makes one attempt; its failure is a failure to connect.

@@ -4,7 +4,14 @@ import { Agent, type Dispatcher } from "undici";
 import { parseRetryAfter } from "../retry-after.ts";
 import { Authorizer, type Scope } from "./authorizer.ts";
 import { applicationDefaultCredentials, type CredentialSource } from "./credentials.ts";
-import { InterruptedError, printable, RegistryError, WrongContentError } from "./errors.ts";
+import {
+  InterruptedError,
+  isDistrust,
+  printable,
+  RegistryError,
+  UnreachableError,
+  WrongContentError,
+} from "./errors.ts";
 import { exchange } from "./exchange.ts";
 import { defaultRules, Host, type HostRules, pause } from "./host.ts";
 import type { Repository } from "./repository.ts";
@@ -192,6 +199,7 @@ export class Transport {
     // What an answer says is no matter of the connection.
     if (error instanceof RegistryError || error instanceof WrongContentError) throw error;
     if (!isTransportError(error)) throw error;
+    if (isDistrust(error)) host.distrusted(error);
     if (isUnconnected(error)) {
       // The host itself answers, or this would have ended: where it sends us to cannot be reached.
       if (failures >= attempts) throw new InterruptedError(`${host.name}: ${call.what}`, error);
@@ -223,6 +231,7 @@ export class Transport {
     let authorization = used;
     for (let hops = 0; ; hops++) {
       this.#onRequest?.(call.method, new URL(to.path, to.origin));
+      const { origin } = to;
       const answer = await send({
         ...to,
         method: call.method,
@@ -231,6 +240,9 @@ export class Transport {
         body: call.body ?? (call.stream as Readable | undefined) ?? null,
         ...(call.slow && { headersTimeout: this.#stall * slowFactor }),
         reset: false, // undici otherwise ends the connection after a HEAD
+      }).catch((error: unknown) => {
+        if (origin === call.repository.origin || !isDistrust(error)) throw error;
+        throw new UnreachableError(new URL(origin).host, error); // not the registry, but whom it sends us to
       });
       const { status } = answer;
       const { location } = answer.headers;
