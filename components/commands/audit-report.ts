@@ -1,4 +1,5 @@
 import type { Stock } from "../promotion/request.ts";
+import type { Strangers } from "../promotion/strangers.ts";
 
 /** What one project has in production, of one kind, against what it should have. */
 export interface Audited {
@@ -13,6 +14,7 @@ export interface Audited {
 
 /** One difference. */
 export interface Difference {
+  /** "-": there, and below the prefix of no project. */
   readonly project: string;
   readonly kind: "images" | "files";
   readonly mirror: string;
@@ -21,7 +23,10 @@ export interface Difference {
    * or that other mirrors have attached to it.
    */
   readonly what: "missing" | "extra" | "damaged";
-  /** As the manifests' lines: `image:tag sha256:...`, `path sha256:...`; of a damaged image `image@sha256:...`. */
+  /**
+   * As the manifests' lines: `image:tag sha256:...`, `path sha256:...`; of a damaged image `image@sha256:...`. Of what no manifest names: from
+   * the mirror's root on, if it is no project's; of files `binaries/<folder>/ (3 files, 1.2 MiB)`.
+   */
   readonly line: string;
 }
 
@@ -34,25 +39,33 @@ export interface Report {
   readonly differences: readonly Difference[];
   /** Mirrors that could not be read, a sentence each. */
   readonly unreadable: readonly string[];
+  /** What could not be looked for, a sentence each. */
+  readonly unlisted: readonly string[];
 }
 
 const signs: Readonly<Record<string, Difference["what"]>> = { "+": "missing", "-": "extra", "~": "damaged" };
 
-/** Puts the stocks of all projects together. */
-export function reportOf(audited: readonly Audited[]): Report {
+/** Puts the stocks of all projects, and what belongs to none of them, together. */
+export function reportOf(audited: readonly Audited[], strangers: readonly Strangers[] = []): Report {
   return {
     projects: new Set(audited.map(({ project }) => project)).size,
     mirrors: new Set(audited.flatMap(({ mirrors }) => mirrors)).size,
     lines: audited.reduce((sum, { wanted }) => sum + wanted, 0),
-    differences: audited.flatMap(({ project, kind, stock }) =>
-      Object.entries(stock.incomplete).flatMap(([mirror, text]) =>
-        text
-          .split("\n")
-          .filter((line) => line !== "")
-          .map((line) => ({ project, kind, mirror, what: signs[line[0]!]!, line: line.slice(2) })),
+    differences: [
+      ...audited.flatMap(({ project, kind, stock }) =>
+        Object.entries(stock.incomplete).flatMap(([mirror, text]) =>
+          text
+            .split("\n")
+            .filter((line) => line !== "")
+            .map((line) => ({ project, kind, mirror, what: signs[line[0]!]!, line: line.slice(2) })),
+        ),
       ),
-    ),
-    unreadable: audited.flatMap(({ stock }) => stock.failures),
+      ...strangers.flatMap(({ found }) =>
+        found.map(({ kind, mirror, project = "-", line }) => ({ project, kind, mirror, what: "extra" as const, line })),
+      ),
+    ],
+    unreadable: [...audited.flatMap(({ stock }) => stock.failures), ...strangers.flatMap(({ failures }) => failures)],
+    unlisted: strangers.flatMap(({ unlisted }) => unlisted),
   };
 }
 
@@ -86,6 +99,7 @@ export function describeReport(report: Report, shown = 50): string {
       ["could not be read:", ...report.unreadable.slice(0, shown), ...more(report.unreadable.length, shown)].join("\n"),
     );
   }
+  if (report.unlisted.length > 0) parts.push(["could not be looked for:", ...report.unlisted].join("\n"));
   const what = `${counted(report.projects, "project")}, ${counted(report.lines, "line")}, ${counted(report.mirrors, "mirror")}`;
   parts.push(
     isClean(report)

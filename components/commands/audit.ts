@@ -1,16 +1,19 @@
 import { parseArgs } from "node:util";
 import pLimit from "p-limit";
 import { takeStockOfFiles } from "../promotion/files-stock.ts";
-import { takeStockOfImages } from "../promotion/images.ts";
+import { strangeImages, takeStockOfImages } from "../promotion/images.ts";
 import { progressLine } from "../promotion/progress.ts";
 import type { Context, FilesRequest, ImagesRequest, Stock } from "../promotion/request.ts";
+import { findStrangeFiles } from "../promotion/strange-files.ts";
+import type { Strangers } from "../promotion/strangers.ts";
 import { type Audited, describeReport, isClean, reportOf } from "./audit-report.ts";
 import { runCommand, UsageError } from "./command.ts";
 import { interruptible } from "./interruptible.ts";
 import { mirrorsNamed } from "./mirrors-named.ts";
-import { readProduction } from "./production.ts";
+import { type Found, readProduction } from "./production.ts";
 
-const usage = `Compares all manifests with all mirrors, without the engine: what is missing, what is there beyond them.
+const usage = `Compares all manifests with all mirrors, without the engine: what is missing, what is there beyond them, also in
+repositories and folders that no manifest names.
 
 usage: npm run audit -- [options]
   --stack NAME        the stack, of which Pulumi.NAME.yaml is read (default prod)
@@ -19,8 +22,9 @@ usage: npm run audit -- [options]
   --manifests FOLDER  the folder of the projects' folders, instead of the config's
   --project NAME      only this project (may be repeated)
   --mirror NAME       only this mirror, e.g. images-us-central1, files-aws-us-east-1 (may be repeated)
-  --json              one JSON document: {projects, mirrors, lines, differences: [{project, kind, mirror, what, line}], unreadable};
-                      what: missing, extra, damaged (there, but not with all that belongs to it)
+  --json              one JSON document: {projects, mirrors, lines, differences: [{project, kind, mirror, what, line}], unreadable,
+                      unlisted}; project: - if it is none's; what: missing, extra, damaged (there, but not with all that belongs to it);
+                      unlisted: what could not be looked for
 
 exit code: 0 production is what the manifests say, 1 it is not or a mirror could not be read, 2 called wrongly`;
 
@@ -45,33 +49,52 @@ await runCommand(usage, async (args) => {
   const { stack, config, state, manifests } = values;
   const production = await readProduction({ stack, config, state, manifests }, values.project);
   const only = mirrorsNamed(production, values.mirror);
-  const report = reportOf(
-    await interruptible(async (signal) => {
-      const context: Context = { signal, report: () => {} };
-      const atOnce = pLimit(8);
-      const tell = progressLine((line) => console.error(`audited ${line} promotions`));
-      const total = production.images.length + production.files.length;
-      let done = 0;
-      const counted = <T>(result: T): T => {
-        tell({ done: ++done, total, failed: 0, bytes: 0, mirrors: [] });
-        return result;
-      };
-      const images = production.images.map((request) =>
-        atOnce(() =>
-          auditOf("images", restricted(request, only), request.images, (one) => takeStockOfImages(one, context)),
-        ).then(counted),
-      );
-      const files = production.files.map((request) =>
-        atOnce(() =>
-          auditOf("files", restricted(request, only), request.files, (one) => takeStockOfFiles(one, context)),
-        ).then(counted),
-      );
-      return (await Promise.all([...images, ...files])).filter(({ mirrors }) => mirrors.length > 0);
-    }),
-  );
+  const report = await interruptible(async (signal) => {
+    const context: Context = { signal, report: () => {} };
+    const atOnce = pLimit(8);
+    const tell = progressLine((line) => console.error(`audited ${line} promotions`));
+    const total = production.images.length + production.files.length;
+    let done = 0;
+    const counted = <T>(result: T): T => {
+      tell({ done: ++done, total, failed: 0, bytes: 0, mirrors: [] });
+      return result;
+    };
+    const images = production.images.map((request) =>
+      atOnce(() =>
+        auditOf("images", restricted(request, only), request.images, (one) => takeStockOfImages(one, context)),
+      ).then(counted),
+    );
+    const files = production.files.map((request) =>
+      atOnce(() =>
+        auditOf("files", restricted(request, only), request.files, (one) => takeStockOfFiles(one, context)),
+      ).then(counted),
+    );
+    const audited = (await Promise.all([...images, ...files])).filter(({ mirrors }) => mirrors.length > 0);
+    return reportOf(audited, await strangersOf(production, values.project, only, context));
+  });
   console.log(values.json ? JSON.stringify(report, undefined, 2) : describeReport(report));
   return isClean(report) ? 0 : 1;
 });
+
+/** What is in these mirrors and belongs to these projects, or to none, and is in no manifest. @param projects none = all. */
+async function strangersOf(
+  { places, owners, storage }: Found,
+  projects: readonly string[],
+  only: (mirror: string) => boolean,
+  context: Context,
+): Promise<Strangers[]> {
+  const images = places.images.filter(({ name }) => only(name));
+  const files = places.files.filter(({ name }) => only(name));
+  const layerMirrors = files.filter(({ kind }) => kind === "s3");
+  const strangers = await Promise.all([
+    strangeImages({ mirrors: images, layerMirrors, storage }, owners, context),
+    findStrangeFiles(files, owners, storage, context),
+  ]);
+  return strangers.map(({ found, ...rest }) => ({
+    found: found.filter(({ project = "-" }) => projects.length === 0 || projects.includes(project)),
+    ...rest,
+  }));
+}
 
 async function auditOf<Request extends ImagesRequest | FilesRequest>(
   kind: Audited["kind"],

@@ -7,6 +7,7 @@ import { type Project, promotesFiles, promotesImages } from "../manifests/projec
 import { mirrorAddresses } from "../mirror-names.ts";
 import { type MirrorKind, readMirrorLines } from "../promotion/mirror-lines.ts";
 import type { FileMirror, FilesRequest, ImageMirror, ImagesRequest } from "../promotion/request.ts";
+import type { Owner } from "../promotion/strangers.ts";
 import { readStackFile } from "../stack-file.ts";
 import { stagingBucketName, stagingRepositoryId } from "../staging-names.ts";
 import { CommandError } from "./command.ts";
@@ -15,6 +16,14 @@ import { CommandError } from "./command.ts";
 export interface Production {
   readonly images: readonly ImagesRequest[];
   readonly files: readonly FilesRequest[];
+}
+
+/** {@link Production} of the projects asked for, and what else a command may look at. */
+export interface Found extends Production {
+  readonly places: Places;
+  readonly storage: StackConfig["storage"];
+  /** All projects there are, whichever were asked for. */
+  readonly owners: readonly Owner[];
 }
 
 /** Where a stack's artifacts are. */
@@ -43,7 +52,7 @@ export interface Sources {
  * Reads config, manifests and, if given, state. Throws CommandError with every mistake in them.
  * @param names the projects asked for; none = all.
  */
-export async function readProduction(sources: Sources, names: readonly string[]): Promise<Production> {
+export async function readProduction(sources: Sources, names: readonly string[]): Promise<Found> {
   const file = sources.config ?? `Pulumi.${sources.stack}.yaml`;
   const read = await readable(file, () => readStackFile(file));
   if ("errors" in read) throw new CommandError(`${file} has errors:\n${read.errors.join("\n")}`);
@@ -58,11 +67,20 @@ export async function readProduction(sources: Sources, names: readonly string[])
     state === undefined
       ? placesByName(read.config)
       : placesInState(await readable(state, () => readFile(state, "utf8")), state);
-  return productionOf(
-    projects.filter(({ name }) => names.length === 0 || names.includes(name)),
-    places,
-    read.config.storage,
-  );
+  const { storage } = read.config;
+  const chosen = projects.filter(({ name }) => names.length === 0 || names.includes(name));
+  return { ...productionOf(chosen, places, storage), places, storage, owners: projects.map(ownerOf) };
+}
+
+function ownerOf(project: Project): Owner {
+  const { name, imagePrefix, images, filePrefix } = project;
+  return {
+    project: name,
+    imagePrefix,
+    images: images.map((image) => image.name),
+    filePrefix,
+    promotesFiles: promotesFiles(project),
+  };
 }
 
 /** What the program would ask for these projects. Pure. */

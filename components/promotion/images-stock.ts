@@ -3,7 +3,7 @@ import { type Belief, difference } from "./belief.ts";
 import { addImage, type Images, type ImagesBuilder, readImageLines, writeImageLines } from "./image-lines.ts";
 import { readTree } from "./image-tree.ts";
 import type { Means } from "./images-run.ts";
-import { referencesPrefix } from "./layer-references.ts";
+import { readNotes, referencesPrefix } from "./layer-references.ts";
 import { layersPrefix } from "./layer-target.ts";
 import type { Digest } from "./oci/digest.ts";
 import { causeOf } from "./oci/errors.ts";
@@ -80,7 +80,7 @@ export async function takeStock(request: ImagesRequest, means: Means, context: C
 }
 
 /** What one mirror has of one image. */
-interface Holding {
+export interface Holding {
   readonly at: Remote;
   readonly digests: Map<Digest, Set<string>>;
   /** What is attached to its wanted digests, where the registry was asked. */
@@ -89,7 +89,12 @@ interface Holding {
   readonly listed: { readonly all: ReadonlySet<Digest>; readonly untagged: ReadonlySet<Digest> } | undefined;
 }
 
-async function readHolding(at: Remote, wanted: ReadonlySet<Digest>, tagsWanted: ReadonlySet<string>): Promise<Holding> {
+/** Reads what a repository has: of what has no tag only what is wanted, since most registries do not list it. */
+export async function readHolding(
+  at: Remote,
+  wanted: ReadonlySet<Digest>,
+  tagsWanted: ReadonlySet<string>,
+): Promise<Holding> {
   const list = await listTags(at);
   const digests = new Map<Digest, Set<string>>();
   const found = (digest: Digest) => {
@@ -261,7 +266,7 @@ async function readLayers(
   const [layerKeys, noteKeys] = await Promise.all([keys(layersPrefix), keys(referencesPrefix)]);
   const layers = once(layersOf, layerKeys);
   const notes = new Map<string, string[]>();
-  for (const { layer, use } of once(notesByProject, noteKeys).get(request.project) ?? []) {
+  for (const { layer, use } of once(readNotes, noteKeys).get(request.project) ?? []) {
     const needed = notes.get(use) ?? [];
     notes.set(use, needed);
     needed.push(layer);
@@ -288,21 +293,6 @@ function once<Made>(make: (keys: readonly string[]) => Made, keys: readonly stri
 function layersOf(keys: readonly string[]): ReadonlySet<string> {
   return new Set(keys.map((key) => key.slice(layersPrefix.length)));
 }
-
-/** Of each project, which layers its images need (`use`: `image@digest`). What is no note is left out. */
-function notesByProject(keys: readonly string[]): ReadonlyMap<string, { layer: Digest; use: string }[]> {
-  const notes = new Map<string, { layer: Digest; use: string }[]>();
-  for (const key of keys) {
-    const [, layer, project, image, hex] = notePattern.exec(key.slice(referencesPrefix.length)) ?? [];
-    if (project === undefined) continue;
-    const its = notes.get(project) ?? [];
-    notes.set(project, its);
-    its.push({ layer: `sha256:${layer}`, use: `${image}@sha256:${hex}` });
-  }
-  return notes;
-}
-
-const notePattern = /^([0-9a-f]{64})\/([^/]+)\/(.+)\/([0-9a-f]{64})$/;
 
 /** The wanted lines as they look when what differs in any mirror is shown. */
 function visible(wanted: Images, incomplete: Stock["incomplete"]): string {

@@ -10,6 +10,7 @@ import { previewPlan } from "./preview-images.ts";
 import { removeImage } from "./remove-image.ts";
 import type { ImagesRequest, PreviewRun, PromoteRun, RemoveRun, StockRun } from "./request.ts";
 import { openStorage, type Storage } from "./storage/storage.ts";
+import { findStrangeImages, type StrangeImagesRun } from "./strange-images.ts";
 import { tagImage, untagImage } from "./tag-image.ts";
 
 /** The runs of promotion of images, over one set of connections. */
@@ -18,6 +19,7 @@ export interface ImagePromotion {
   readonly promote: PromoteRun<ImagesRequest>;
   readonly takeStock: StockRun<ImagesRequest>;
   readonly remove: RemoveRun<ImagesRequest>;
+  readonly findStrangers: StrangeImagesRun;
   /** Ends all connections. */
   close(): Promise<void>;
 }
@@ -85,6 +87,7 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
     preview: (request, previous, context) => previewPlan(request, planImages(request, previous), means, context),
     promote,
     takeStock: (request, context) => takeStock(request, means, context),
+    findStrangers: (places, owners, context) => findStrangeImages(places, owners, means, context),
     remove: (previous, context) => promote({ ...previous.request, images: "" }, previous, context),
     async close() {
       await transport.close();
@@ -133,3 +136,5 @@ export const promoteImages: PromoteRun<ImagesRequest> = (...args) => sharedPromo
 export const takeStockOfImages: StockRun<ImagesRequest> = (...args) => sharedPromotion().takeStock(...args);
 /** As {@link ImagePromotion.remove}, over the connections of this process. */
 export const removeImages: RemoveRun<ImagesRequest> = (...args) => sharedPromotion().remove(...args);
+/** As {@link ImagePromotion.findStrangers}, over the connections of this process. */
+export const strangeImages: StrangeImagesRun = (...args) => sharedPromotion().findStrangers(...args);

@@ -97,6 +97,21 @@ export class LayerReferences {
   }
 }
 
+/** Of each project, which layers its images need (`use`: `image@digest`), from the keys of notes. What is no note is left out. */
+export function readNotes(keys: readonly string[]): ReadonlyMap<string, { layer: Digest; use: string }[]> {
+  const notes = new Map<string, { layer: Digest; use: string }[]>();
+  for (const key of keys) {
+    const [, layer, project, image, hex] = notePattern.exec(key.slice(referencesPrefix.length)) ?? [];
+    if (project === undefined) continue;
+    const its = notes.get(project) ?? [];
+    notes.set(project, its);
+    its.push({ layer: `sha256:${layer}`, use: `${image}@sha256:${hex}` });
+  }
+  return notes;
+}
+
+const notePattern = /^([0-9a-f]{64})\/([^/]+)\/(.+)\/([0-9a-f]{64})$/;
+
 /** The key of a note. */
 export function referenceKey(layer: Digest, { project, image, digest }: LayerUse): string {
   return `${referencesPrefix}${hexOf(layer)}/${project}/${image}/${hexOf(digest)}`;

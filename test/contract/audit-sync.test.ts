@@ -6,7 +6,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
-import { PutObjectCommand } from "@aws-sdk/client-s3";
+import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import { referenceKey } from "../../components/promotion/layer-references.ts";
 import { type ObjectStores, startObjectStores } from "./object-stores.ts";
 import { inspect, type Pushed, Pusher, startRegistry, type TestRegistry } from "./registries.ts";
 
@@ -195,6 +196,39 @@ test("drift is named, and sync of one mirror repairs that one, in parts", async 
   assert.equal(aws.code, 0, aws.stderr);
   assert.match(aws.stdout, /tool files: removed 1 in 1 mirror/);
   assert.equal((await run("audit")).code, 0);
+});
+
+test("what no manifest names is extra, whose it would be; what cannot be looked for is said once and fails nothing", async () => {
+  await stores.stage("org-artifacts-us-central1", "binaries/left/1.0/x", "12345");
+  const note = referenceKey(`sha256:${"1".repeat(64)}`, { project: "gone", image: "app", digest: image.digest });
+  await stores.s3Client.send(new PutObjectCommand({ Bucket: "org-artifacts-us-east-1", Key: note, Body: "x" }));
+  await new Pusher(registries.us.host, "p/images/left/tool").image({ tags: ["v1"] }); // olareg has no catalogue
+  const found = await run("audit", "--json");
+  assert.equal(found.code, 1, found.stderr);
+  const report = JSON.parse(found.stdout) as { differences: object[]; unlisted: string[] };
+  const extra = (kind: string, project: string, mirror: string, line: string) => {
+    return { project, kind, mirror, what: "extra", line };
+  };
+  assert.deepEqual(report.differences, [
+    extra("images", "gone", "files-aws-us-east-1", `app@${image.digest}`),
+    extra("files", "-", "files-gcp-us-central1", "binaries/left/ (1 file, 5 bytes)"),
+  ]);
+  const where = "images-us-central1, images-europe-west1";
+  const unlisted = `repositories that no manifest names, in ${where}: its catalogue is answered 404`;
+  assert.deepEqual(report.unlisted, [unlisted]);
+  const shown = await run("audit");
+  assert.match(shown.stdout, /^- +files +0 +1 +0 +files-gcp-us-central1$/m);
+  assert.match(shown.stdout, /^- - binaries\/left\/ \(1 file, 5 bytes\): files-gcp-us-central1$/m);
+  assert.ok(shown.stdout.includes(`could not be looked for:\n${unlisted}\n`), shown.stdout);
+  for (const args of [
+    ["--project", "tool"],
+    ["--mirror", "files-gcp-europe-west1"],
+  ]) {
+    const { code, stdout } = await run("audit", ...args);
+    assert.equal(code, 0, stdout);
+  }
+  await fetch(`${stores.gcs}/storage/v1/b/org-artifacts-us-central1/o/binaries%2Fleft%2F1.0%2Fx`, { method: "DELETE" });
+  await stores.s3Client.send(new DeleteObjectCommand({ Bucket: "org-artifacts-us-east-1", Key: note }));
 });
 
 test("a mirror that cannot be read fails the audit, and is named", async () => {

@@ -46,7 +46,11 @@ async function handle(
   if (name !== "") repositories.set(name, known);
   const [, listed] = /^\/v2\/(.+)\/tags\/list/.exec(url) ?? [];
   if (listed !== undefined) await fetch(`http://${target}/v2/`); // down with the registry behind it
-  if (listed !== undefined) return list(outgoing, listed, repositories.get(listed) ?? new Map());
+  if (listed !== undefined) {
+    const below = [...repositories].filter(([name, { size }]) => size > 0 && name.startsWith(`${listed}/`));
+    const children = new Set(below.map(([name]) => name.slice(listed.length + 1).split("/", 1)[0]!));
+    return list(outgoing, listed, repositories.get(listed) ?? new Map(), [...children]);
+  }
   if (method === "PATCH" && incoming.headers["content-range"]) return refuse(outgoing, "UNSUPPORTED");
   // What a test deletes by force is what a retention policy of staging does: it heeds no index.
   if (method === "DELETE" && known.has(reference) && !incoming.headers["x-force"]) {
@@ -72,11 +76,16 @@ async function handle(
   }
 }
 
-function list(outgoing: ServerResponse, name: string, known: ReadonlyMap<string, Known>): void {
+function list(
+  outgoing: ServerResponse,
+  name: string,
+  known: ReadonlyMap<string, Known>,
+  child: readonly string[],
+): void {
   const manifest = [...known].map(([digest, { mediaType, tags }]) => [digest, { mediaType, tag: [...tags] }]);
   const tags = [...known.values()].flatMap((entry) => [...entry.tags]).sort();
   outgoing.writeHead(200, { "content-type": "application/json" });
-  outgoing.end(JSON.stringify({ name, child: [], tags, manifest: Object.fromEntries(manifest) }));
+  outgoing.end(JSON.stringify({ name, child, tags, manifest: Object.fromEntries(manifest) }));
 }
 
 function refuse(outgoing: ServerResponse, code: string): void {

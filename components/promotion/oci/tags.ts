@@ -50,7 +50,7 @@ export async function listTags(at: Remote, mostPages = Number.POSITIVE_INFINITY)
       manifests ??= new Map();
       for (const [digest, manifest] of list.manifests) manifests.set(digest, manifest);
     }
-    url = nextPage(answer.headers["link"], answer.url);
+    url = linkToNextPage(answer.headers["link"], answer.url);
     if (url && seen.has(String(url))) throw new RegistryError(at.repository.host, what, 200, "", "its pages go round");
     seen.add(String(url));
   }
@@ -80,7 +80,7 @@ function readPage(body: Buffer, host: string, what: string) {
 }
 
 /** The next page's URL out of a `Link` header (RFC 8288); `rel` comes quoted and unquoted. Only on the same origin. */
-function nextPage(link: string | string[] | undefined, base: string): URL | undefined {
+export function linkToNextPage(link: string | string[] | undefined, base: string): URL | undefined {
   const text = Array.isArray(link) ? link.join(", ") : (link ?? "");
   const target = /<([^>]*)>\s*;\s*rel="?next"?/.exec(text)?.[1];
   if (target === undefined || !URL.canParse(target, base)) return undefined;

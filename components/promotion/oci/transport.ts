@@ -28,6 +28,8 @@ export interface Call {
   readonly body?: Buffer;
   /** A body that can be sent once only: the call is then not repeated. Its length goes in `content-length`. */
   readonly stream?: AsyncIterable<Uint8Array>;
+  /** The right that is needed, if it is none to the repository. */
+  readonly scope?: Scope;
   /** A second repository that is read, for a mount. */
   readonly from?: Repository;
   /** Statuses that are answers, not failures. */
@@ -279,7 +281,8 @@ interface Answered<Body> extends Omit<Answer, "body"> {
   readonly used: string | undefined;
 }
 
-function scopeOf({ repository, method, from }: Call): Scope {
+function scopeOf({ repository, method, from, scope: other }: Call): Scope {
+  if (other !== undefined) return other;
   const actions = method === "GET" || method === "HEAD" ? "pull" : method === "DELETE" ? "pull,delete" : "pull,push";
   const scope = `repository:${repository.name}:${actions}`;
   return from ? `${scope} repository:${from.name}:pull` : scope;

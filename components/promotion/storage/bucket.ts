@@ -80,6 +80,11 @@ export interface Bucket {
   stat(key: string, signal: AbortSignal): Promise<Stored | undefined>;
   /** All objects whose key starts with the prefix, in order of keys, page by page. Throws {@link BucketAbsent}. */
   list(prefix: string, signal: AbortSignal): AsyncIterable<Stored>;
+  /**
+   * What lies directly below a prefix, in order, page by page: keys, and the prefixes, up to the next `/`, of all that lies deeper. Throws
+   * {@link BucketAbsent}.
+   */
+  entries(prefix: string, signal: AbortSignal): AsyncIterable<string>;
   /** The stored bytes (never decompressed) of exactly this version, from an offset to the end. */
   read(object: Stored, from: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
   /** Begins to write an object that does not exist. */

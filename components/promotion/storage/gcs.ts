@@ -50,6 +50,13 @@ interface ObjectResource {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
+/** A page of a listing (https://cloud.google.com/storage/docs/json_api/v1/objects/list). */
+interface Page {
+  readonly items?: readonly ObjectResource[];
+  readonly prefixes?: readonly string[];
+  readonly nextPageToken?: string;
+}
+
 class GcsBucket implements Bucket {
   readonly url: string;
   readonly #client: GcsClient;
@@ -73,23 +80,31 @@ class GcsBucket implements Bucket {
   }
 
   async *list(prefix: string, signal: AbortSignal): AsyncGenerator<Stored> {
+    for await (const { items } of this.#pages(prefix, { fields: `nextPageToken,items(${objectFields})` }, signal)) {
+      for (const object of items ?? []) yield stored(object);
+    }
+  }
+
+  async *entries(prefix: string, signal: AbortSignal): AsyncGenerator<string> {
+    const query = { delimiter: "/", fields: "nextPageToken,prefixes,items(name)" };
+    for await (const { items, prefixes } of this.#pages(prefix, query, signal)) {
+      yield* [...(items ?? []).map(({ name }) => name), ...(prefixes ?? [])].sort();
+    }
+  }
+
+  async *#pages(prefix: string, query: Readonly<Record<string, string>>, signal: AbortSignal): AsyncGenerator<Page> {
     let pageToken: string | undefined;
     do {
       const response = await this.#client.json({
         what: `${this.url}/${prefix}*`,
         path: `/storage/v1/b/${encodeURIComponent(this.#name)}/o`,
-        query: {
-          prefix,
-          maxResults: "1000",
-          fields: `nextPageToken,items(${objectFields})`,
-          ...(pageToken === undefined ? {} : { pageToken }),
-        },
+        query: { prefix, maxResults: "1000", ...query, ...(pageToken === undefined ? {} : { pageToken }) },
         accept: [200, 404],
         signal,
       });
       if (response.status === 404) throw new BucketAbsent(`${this.url} does not exist`);
-      const page = response.body as { items?: ObjectResource[]; nextPageToken?: string };
-      for (const object of page.items ?? []) yield stored(object);
+      const page = response.body as Page;
+      yield page;
       pageToken = page.nextPageToken;
     } while (pageToken !== undefined && pageToken !== "");
   }

@@ -14,6 +14,7 @@ import {
   type HeadObjectCommandOutput,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
+  type ListObjectsV2CommandOutput,
   ListObjectVersionsCommand,
   ListPartsCommand,
   PutObjectCommand,
@@ -97,9 +98,30 @@ class S3Bucket implements Bucket {
   }
 
   async *list(prefix: string, signal: AbortSignal): AsyncGenerator<Stored> {
+    for await (const { Contents = [] } of this.#pages(prefix, undefined, signal)) {
+      for (const { Key = "", Size = 0, ETag = "" } of Contents) yield { key: Key, size: Size, version: ETag };
+    }
+  }
+
+  async *entries(prefix: string, signal: AbortSignal): AsyncGenerator<string> {
+    for await (const { Contents = [], CommonPrefixes = [] } of this.#pages(prefix, "/", signal)) {
+      yield* [...Contents.map(({ Key = "" }) => Key), ...CommonPrefixes.map(({ Prefix = "" }) => Prefix)].sort();
+    }
+  }
+
+  async *#pages(
+    prefix: string,
+    delimiter: string | undefined,
+    signal: AbortSignal,
+  ): AsyncGenerator<ListObjectsV2CommandOutput> {
     let token: string | undefined;
     do {
-      const command = new ListObjectsV2Command({ Bucket: this.#name, Prefix: prefix, ContinuationToken: token });
+      const command = new ListObjectsV2Command({
+        Bucket: this.#name,
+        Prefix: prefix,
+        Delimiter: delimiter,
+        ContinuationToken: token,
+      });
       const page = await asking(this.#connection, `${this.url}/${prefix}*`, signal, async ({ client }, abortSignal) => {
         try {
           return await client.send(command, { abortSignal });
@@ -108,9 +130,7 @@ class S3Bucket implements Bucket {
           throw error;
         }
       });
-      for (const object of page.Contents ?? []) {
-        yield { key: object.Key ?? "", size: object.Size ?? 0, version: object.ETag ?? "" };
-      }
+      yield page;
       token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
     } while (token !== undefined);
   }

@@ -47,6 +47,9 @@ function lazyBucket(address: BucketAddress, load: () => Promise<StoreClient>): B
     list: async function* (prefix, signal) {
       yield* (await loaded()).list(prefix, signal);
     },
+    entries: async function* (prefix, signal) {
+      yield* (await loaded()).entries(prefix, signal);
+    },
     read: async (object, from, signal) => (await loaded()).read(object, from, signal),
     create: async (key, content, headers, signal) => (await loaded()).create(key, content, headers, signal),
     replace: async (key, bytes, headers, signal) => (await loaded()).replace(key, bytes, headers, signal),

@@ -83,6 +83,32 @@ kops     images  0        0      1        images-21
   );
 });
 
+test("what no manifest names is extra, of its project or of none; what was not looked for leaves production clean", () => {
+  const found = [
+    { kind: "images", mirror: "images-a", project: undefined, line: "left/app:v1 sha256:1" },
+    { kind: "files", mirror: "files-a", project: "kops", line: "binaries/kops/ (1 file, 5 bytes)" },
+  ] as const;
+  const report = reportOf([clean], [{ found, unlisted: ["repositories in images-b: no"], failures: [] }]);
+  assert.equal(isClean(report), false);
+  assert.equal(
+    describeReport(report),
+    `PROJECT  KIND    MISSING  EXTRA  DAMAGED  MIRRORS
+-        images  0        1      0        images-a
+kops     files   0        1      0        files-a
+
++ missing, - there beyond what is wanted, ~ there without all that belongs to it:
+- - left/app:v1 sha256:1: images-a
+- kops binaries/kops/ (1 file, 5 bytes): files-a
+
+could not be looked for:
+repositories in images-b: no
+
+1 project, 1,200 lines, 2 mirrors: 2 differences, 0 unreadable`,
+  );
+  assert.equal(isClean(reportOf([clean], [{ found: [], unlisted: ["x"], failures: [] }])), true);
+  assert.equal(isClean(reportOf([clean], [{ found: [], unlisted: [], failures: ["x"] }])), false);
+});
+
 test("a mirror that cannot be read is no clean production", () => {
   assert.equal(isClean(reportOf([{ ...clean, stock: { ...clean.stock, failures: ["x"] } }])), false);
 });

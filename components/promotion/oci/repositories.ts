@@ -1,0 +1,94 @@
+import { printable, RegistryError } from "./errors.ts";
+import type { Remote } from "./remote.ts";
+import { linkToNextPage, listTags } from "./tags.ts";
+
+/** A registry that does not say which repositories it has. */
+export class UnlistedError extends Error {}
+
+/** A page of 1,000 names of at most 255 characters, and room for what else a registry adds. */
+const largestPage = 4 * 1024 * 1024;
+const perPage = 1_000;
+/** Google's list of one level may name this many; who nests deeper than that many levels is going round. */
+const deepest = 16;
+
+/**
+ * The names of all repositories below a path, from the registry's catalogue (`_catalog`: Docker Registry HTTP API V2, "Listing
+ * Repositories"; no part of OCI's distribution spec, and of the whole host, less what the caller may not see). Where there is none, or
+ * none that knows this path, from the lists of Google's registries, which name what is one level below (`child` in `tags/list`).
+ * @param at the path: a repository or what others lie in.
+ * @throws UnlistedError if the registry has neither, RegistryError, UnreachableError.
+ */
+export async function listRepositories(at: Remote): Promise<string[]> {
+  const catalogue = await readCatalogue(at);
+  if (catalogue.names.length > 0) return catalogue.names;
+  const children = await readChildren(at);
+  if (children.length > 0) return children;
+  throw new UnlistedError(catalogue.why ?? "its catalogue has nothing of what it holds");
+}
+
+async function readCatalogue(at: Remote): Promise<{ names: string[]; why?: string }> {
+  const { transport, ...rest } = at;
+  const below = `${at.repository.name}/`;
+  const what = "list repositories";
+  const names: string[] = [];
+  const seen = new Set<string>();
+  let url: string | URL | undefined = `/v2/_catalog?n=${perPage}`;
+  try {
+    while (url !== undefined) {
+      const answer = await transport.call({
+        ...rest,
+        url,
+        what,
+        method: "GET",
+        scope: "registry:catalog:*",
+        expect: [200],
+        limit: largestPage,
+      });
+      names.push(...readPage(answer.body, at.repository.host, what).filter((name) => name.startsWith(below)));
+      url = linkToNextPage(answer.headers["link"], answer.url);
+      if (url && seen.has(String(url)))
+        throw new RegistryError(at.repository.host, what, 200, "", "its pages go round");
+      seen.add(String(url));
+    }
+    return { names };
+  } catch (error) {
+    // It is nobody's duty to have a catalogue, nor to show it.
+    if (error instanceof RegistryError && error.status >= 400 && (error.status < 500 || error.status === 501)) {
+      return {
+        names: [],
+        why: `its catalogue is answered ${error.status}${error.code === "" ? "" : ` ${error.code}`}`,
+      };
+    }
+    throw error;
+  }
+}
+
+function readPage(body: Buffer, host: string, what: string): string[] {
+  try {
+    const { repositories } = JSON.parse(body.toString("utf8")) as { repositories?: unknown };
+    // `null` is an empty list to some.
+    return Array.isArray(repositories) ? repositories.filter((name): name is string => typeof name === "string") : [];
+  } catch (error) {
+    throw new RegistryError(host, what, 200, "", `unreadable: ${printable(String(error), 100)}`);
+  }
+}
+
+/** All that Google's lists name below a path, level by level. */
+async function readChildren(at: Remote): Promise<string[]> {
+  const names: string[] = [];
+  let level = [at.repository.name];
+  for (let depth = 0; depth < deepest && level.length > 0; depth++) {
+    const lists = await Promise.all(
+      level.map(async (name) => {
+        const { children } = await listTags({ ...at, repository: { ...at.repository, name } });
+        return children.filter((child) => childPattern.test(child)).map((child) => `${name}/${child}`);
+      }),
+    );
+    level = lists.flat();
+    names.push(...level);
+  }
+  return names;
+}
+
+/** What may be asked for: components of a name (distribution spec, "Pulling manifests"). */
+const childPattern = /^[a-z0-9]+([._/-]+[a-z0-9]+)*$/;

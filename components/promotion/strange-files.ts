@@ -1,0 +1,89 @@
+import { amount } from "./amount.ts";
+import { filesPrefix } from "./files-plan.ts";
+import { openBucket } from "./mirror-files.ts";
+import { causeOf, printable } from "./oci/errors.ts";
+import type { Context, FileMirror, StorageSettings } from "./request.ts";
+import { type Bucket, BucketAbsent } from "./storage/bucket.ts";
+import { type Owner, ownerOf, type Stranger, type Strangers } from "./strangers.ts";
+
+const root = filesPrefix("");
+/** What else lies in a production bucket: the catalogue and, in S3, images' layers. */
+const known: Readonly<Record<FileMirror["kind"], readonly string[]>> = {
+  gcs: [root, "catalog/"],
+  s3: [root, "catalog/", "containers/"],
+};
+
+/**
+ * Objects in the mirrors' buckets that no project's stock shows: folders beside the projects'. Nothing is written, and nothing is read of what
+ * projects have.
+ * @param owners all projects there are.
+ */
+export async function findStrangeFiles(
+  mirrors: readonly FileMirror[],
+  owners: readonly Owner[],
+  storage: StorageSettings,
+  { signal }: Context,
+): Promise<Strangers> {
+  const failures: string[] = [];
+  const found = await Promise.all(
+    mirrors.map(async (mirror): Promise<Stranger[]> => {
+      try {
+        const bucket = openBucket(storage, mirror);
+        const entries = [...(await strangersIn(bucket, mirror.kind, owners, signal))];
+        return await Promise.all(entries.map((entry) => described(bucket, entry, mirror.name, owners, signal)));
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof BucketAbsent) return []; // a lost region's
+        failures.push(`${mirror.name}: cannot be looked through: ${causeOf(error)}`);
+        return [];
+      }
+    }),
+  );
+  return { found: found.flat(), unlisted: [], failures: failures.sort() };
+}
+
+/** Keys, and folders' prefixes, that lie in nobody's folder. */
+async function strangersIn(
+  bucket: Bucket,
+  kind: FileMirror["kind"],
+  owners: readonly Owner[],
+  signal: AbortSignal,
+): Promise<string[]> {
+  const prefixes = owners.filter(({ promotesFiles }) => promotesFiles).map(({ filePrefix }) => filesPrefix(filePrefix));
+  const strangers: string[] = [];
+  const look = async (folder: string): Promise<void> => {
+    const deeper: string[] = [];
+    for await (const entry of bucket.entries(folder, signal)) {
+      // A folder may be an object of its own, made by a console: it is none of ours to judge.
+      if (entry === folder || prefixes.includes(entry)) continue;
+      if (prefixes.some((prefix) => entry.endsWith("/") && prefix.startsWith(entry))) deeper.push(entry);
+      else if (folder !== "" || !known[kind].includes(entry)) strangers.push(entry);
+      else if (entry === root) deeper.push(entry);
+    }
+    await Promise.all(deeper.map(look));
+  };
+  await look("");
+  return strangers.sort();
+}
+
+async function described(
+  bucket: Bucket,
+  entry: string,
+  mirror: string,
+  owners: readonly Owner[],
+  signal: AbortSignal,
+): Promise<Stranger> {
+  const path = entry.slice(root.length).replace(/\/$/, "");
+  const owner = entry.startsWith(root) ? ownerOf(path, owners, "filePrefix") : undefined;
+  const stranger = (line: string): Stranger => ({ kind: "files", mirror, project: owner?.project, line });
+  if (!entry.endsWith("/")) return stranger(printable(entry, 200));
+  let count = 0;
+  let bytes = 0;
+  for await (const { size } of bucket.list(entry, signal)) {
+    count++;
+    bytes += size;
+  }
+  return stranger(
+    `${printable(entry, 200)} (${count.toLocaleString("en-US")} file${count === 1 ? "" : "s"}, ${amount(bytes)})`,
+  );
+}

@@ -1,0 +1,110 @@
+import { linesOf } from "./image-lines.ts";
+import type { Means } from "./images-run.ts";
+import { readHolding } from "./images-stock.ts";
+import { readNotes, referencesPrefix } from "./layer-references.ts";
+import { causeOf, printable } from "./oci/errors.ts";
+import type { Remote } from "./oci/remote.ts";
+import { listRepositories, UnlistedError } from "./oci/repositories.ts";
+import { repositoryAt } from "./oci/repository.ts";
+import type { Context, ImageMirror, ImagesRequest, LayerMirror } from "./request.ts";
+import { BucketAbsent } from "./storage/bucket.ts";
+import { type Owner, ownerOf, type Stranger, type Strangers } from "./strangers.ts";
+
+/** Where to look for images that no manifest names. */
+export interface ImagePlaces {
+  readonly mirrors: readonly ImageMirror[];
+  readonly layerMirrors: readonly LayerMirror[];
+  readonly storage: ImagesRequest["storage"];
+}
+
+/** Finds them. */
+export type StrangeImagesRun = (places: ImagePlaces, owners: readonly Owner[], context: Context) => Promise<Strangers>;
+
+/**
+ * Images in the mirrors that no project's manifest names: whole repositories, which no project's stock shows. Registries are asked for their
+ * lists, and about each repository that nobody wants. In S3, what is noted for projects that are gone. Nothing is written.
+ * @param owners all projects there are.
+ */
+export async function findStrangeImages(
+  { mirrors, layerMirrors, storage }: ImagePlaces,
+  owners: readonly Owner[],
+  means: Means,
+  context: Context,
+): Promise<Strangers> {
+  const { signal } = context;
+  const wanted = new Set(
+    owners.flatMap(({ imagePrefix, images }) =>
+      images.map((image) => (imagePrefix === "" ? image : `${imagePrefix}/${image}`)),
+    ),
+  );
+  const unlisted = new Map<string, string>();
+  const failures: string[] = [];
+  const inRegistries = mirrors.map(async ({ name, repository }): Promise<Stranger[]> => {
+    try {
+      const root: Remote = { transport: means.transport, repository: repositoryAt(repository), signal };
+      const names = await listRepositories(root);
+      const paths = names
+        .map((each) => each.slice(root.repository.name.length + 1))
+        .filter((path) => !wanted.has(path));
+      const read = paths.map((path) => readStranger(root, path, name, owners));
+      return (await Promise.all(read)).flat();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof UnlistedError) unlisted.set(name, error.message);
+      else failures.push(`${name}: cannot be looked through: ${causeOf(error)}`);
+      return [];
+    }
+  });
+  const inBuckets = layerMirrors.map(async ({ name, bucket: bucketName, region }): Promise<Stranger[]> => {
+    try {
+      const bucket = means.bucket(storage, bucketName, region);
+      const notes = readNotes(await means.keys(bucket, referencesPrefix, signal));
+      const gone = [...notes].filter(([project]) => !owners.some((owner) => owner.project === project));
+      return gone.flatMap(([project, its]) =>
+        [...new Set(its.map(({ use }) => use))].map(
+          (line) => ({ kind: "images", mirror: name, project, line }) as const,
+        ),
+      );
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof BucketAbsent) return []; // a lost region's
+      failures.push(`${name}: cannot be looked through: ${causeOf(error)}`);
+      return [];
+    }
+  });
+  const found = (await Promise.all([...inRegistries, ...inBuckets])).flat();
+  const reasons = Map.groupBy(
+    mirrors.map(({ name }) => name).filter((name) => unlisted.has(name)),
+    (name) => unlisted.get(name)!,
+  );
+  return {
+    found,
+    unlisted: [...reasons].map(([why, names]) => `repositories that no manifest names, in ${names.join(", ")}: ${why}`),
+    failures: failures.sort(),
+  };
+}
+
+/** What one repository has that no manifest names; nothing if it is empty, as some registries keep those. */
+async function readStranger(
+  root: Remote,
+  path: string,
+  mirror: string,
+  owners: readonly Owner[],
+): Promise<readonly Stranger[]> {
+  const owner = ownerOf(path, owners, "imagePrefix");
+  const stranger = (line: string): Stranger => ({ kind: "images", mirror, project: owner?.project, line });
+  let repository: Remote["repository"];
+  try {
+    repository = repositoryAt(`${root.repository.host}/${root.repository.name}`, path);
+  } catch {
+    return [stranger(printable(path, 100))]; // a name that nothing of it can be asked by
+  }
+  const { digests, listed } = await readHolding({ ...root, repository }, new Set(), new Set());
+  // Google's registries list what has no tag as well. Of what is tagged, the parts of indexes and signatures say nothing more.
+  const untagged = digests.size === 0 ? [...(listed?.untagged ?? [])] : [];
+  const image = owner && owner.imagePrefix !== "" ? path.slice(owner.imagePrefix.length + 1) : path;
+  return [...digests, ...untagged.map((digest) => [digest, new Set<string>()] as const)]
+    .flatMap(([digest, tags]) => linesOf(image, digest, tags))
+    .sort()
+    .map(stranger);
+}

@@ -1,0 +1,245 @@
+/** What lies in production and no manifest names: found where registries and stores list it, and never taken for something else. */
+import assert from "node:assert/strict";
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { after, before, describe, it } from "node:test";
+import { PutObjectCommand } from "@aws-sdk/client-s3";
+import { imagePromotion } from "../../components/promotion/images.ts";
+import { referenceKey } from "../../components/promotion/layer-references.ts";
+import { listRepositories, UnlistedError } from "../../components/promotion/oci/repositories.ts";
+import { repositoryAt } from "../../components/promotion/oci/repository.ts";
+import { Transport } from "../../components/promotion/oci/transport.ts";
+import type { Context, FileMirror } from "../../components/promotion/request.ts";
+import { findStrangeFiles } from "../../components/promotion/strange-files.ts";
+import type { Owner } from "../../components/promotion/strangers.ts";
+import { type GoogleFront, startGoogleFront } from "./google-front.ts";
+import { type ObjectStores, startObjectStores } from "./object-stores.ts";
+import { Pusher, startRegistry, type TestRegistry } from "./registries.ts";
+
+const context: Context = { signal: new AbortController().signal, report: () => {} };
+const owner = (project: string, prefix: string, images: readonly string[] = [], promotesFiles = true): Owner => ({
+  project,
+  imagePrefix: prefix,
+  images,
+  filePrefix: prefix,
+  promotesFiles,
+});
+
+describe("repositories", () => {
+  const promotion = imagePromotion();
+  const registries: TestRegistry[] = [];
+  const fronts: GoogleFront[] = [];
+  after(async () => {
+    await promotion.close();
+    await Promise.all(fronts.map((front) => front.close()));
+    await Promise.all(registries.map((registry) => registry.remove()));
+  });
+
+  async function start(kind: "olareg" | "distribution" | "google"): Promise<string> {
+    const registry = await startRegistry(kind === "distribution" ? kind : "olareg");
+    registries.push(registry);
+    if (kind !== "google") return registry.host;
+    const front = await startGoogleFront(() => registry.host);
+    fronts.push(front);
+    return front.host;
+  }
+
+  const owners = [owner("tool", "tools", ["tool", "deep/er"]), owner("other", "tools/other", ["x"])];
+
+  for (const kind of ["distribution", "google"] as const) {
+    it(`of ${kind}: those that no manifest names, with whose they would be`, async () => {
+      const host = await start(kind);
+      const push = (path: string, tags: readonly string[]) => new Pusher(host, path).image({ tags });
+      const wanted = await push("p/images/tools/tool", ["v1"]);
+      await push("p/images/tools/deep/er", ["v1"]);
+      await push("p/staging-tool/tool", ["v1"]);
+      await push("p/images-of-others/tool", ["v1"]);
+      const old = await push("p/images/tools/old", ["v1", "v2"]);
+      await new Pusher(host, "p/images/tools/old").signature(old);
+      const below = await push("p/images/tools/tool/below", ["v1"]);
+      const others = await push("p/images/tools/other/y", ["v1"]);
+      const nobodys = await push("p/images/left/app", ["v1"]);
+      const untagged = await push("p/images/left/untagged", []);
+      const mirror = { name: "us", repository: `${host}/p/images` };
+      const places = { mirrors: [mirror], layerMirrors: [], storage: {} };
+      const { found, ...rest } = await promotion.findStrangers(places, owners, context);
+      assert.deepEqual(rest, { unlisted: [], failures: [] });
+      const lines = found.map(({ kind, mirror, project = "-", line }) => `${kind} ${mirror} ${project} ${line}`).sort();
+      // What has no tag is in Google's lists only.
+      const bare = kind === "google" ? [`images us - left/untagged@${untagged.digest}`] : [];
+      assert.deepEqual(lines, [
+        `images us - left/app:v1 ${nobodys.digest}`,
+        ...bare,
+        `images us other y:v1 ${others.digest}`,
+        `images us tool old:v1 ${old.digest}`,
+        `images us tool old:v2 ${old.digest}`,
+        `images us tool tool/below:v1 ${below.digest}`,
+      ]);
+
+      // What a registry lists and is empty is nothing: distribution never forgets a repository.
+      const gone = ["left/app", "left/untagged", "tools/old", "tools/tool/below", "tools/other/y"];
+      for (const path of gone) {
+        for (const { digest } of [nobodys, untagged, old, below, others]) {
+          const url = `http://${host}/v2/p/images/${path}/manifests/${digest}`;
+          await fetch(url, { method: "DELETE", headers: { "x-force": "yes" } });
+        }
+      }
+      const signature = `http://${host}/v2/p/images/tools/old/manifests/${old.digest.replace(":", "-")}.sig`;
+      const head = await fetch(signature, { headers: { accept: "application/vnd.oci.image.manifest.v1+json" } });
+      const digest = head.headers.get("docker-content-digest");
+      await fetch(signature.replace(/[^/]+$/, digest!), { method: "DELETE", headers: { "x-force": "yes" } });
+      assert.deepEqual((await promotion.findStrangers(places, owners, context)).found, []);
+      assert.ok(wanted);
+    });
+  }
+
+  it("of a registry that lists none: that is said, once for all mirrors alike, and is no failure", async () => {
+    const host = await start("olareg");
+    await new Pusher(host, "p/images/left/app").image({ tags: ["v1"] });
+    const mirrors = ["us", "eu"].map((name) => ({ name, repository: `${host}/p/images` }));
+    const found = await promotion.findStrangers({ mirrors, layerMirrors: [], storage: {} }, owners, context);
+    assert.deepEqual(found, {
+      found: [],
+      unlisted: ["repositories that no manifest names, in us, eu: its catalogue is answered 404"],
+      failures: [],
+    });
+  });
+});
+
+describe("a catalogue", () => {
+  const servers: Server[] = [];
+  const transport = new Transport({ credentials: () => Promise.resolve({ username: "robot", password: "secret" }) });
+  after(async () => {
+    await transport.close();
+    for (const server of servers) server.closeAllConnections();
+    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  });
+
+  async function asked(listener: RequestListener): Promise<string[]> {
+    const server = createServer(listener);
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    return listRepositories({ transport, repository: repositoryAt(`${host}/p/images`), signal: context.signal });
+  }
+
+  it("of several pages is read to its end, with the right that it wants", async () => {
+    const scopes: (string | null)[] = [];
+    const names = await asked((request, response) => {
+      const url = new URL(request.url!, `http://${request.headers.host}`);
+      if (url.pathname === "/token") {
+        scopes.push(url.searchParams.get("scope"));
+        return response.end(JSON.stringify({ token: "t", expires_in: 300 }));
+      }
+      if (request.headers.authorization !== "Bearer t") {
+        const realm = `Bearer realm="http://${request.headers.host}/token",service="registry"`;
+        return response.writeHead(401, { "www-authenticate": realm }).end();
+      }
+      const page = Number(url.searchParams.get("last") ?? 0);
+      if (page < 2) response.setHeader("link", `</v2/_catalog?n=1000&last=${page + 1}>; rel="next"`);
+      return response.end(JSON.stringify({ repositories: [`p/images/a${page}`, `p/other/b${page}`] }));
+    });
+    assert.deepEqual(names, ["p/images/a0", "p/images/a1", "p/images/a2"]);
+    assert.deepEqual([...new Set(scopes)], ["registry:catalog:*"]);
+  });
+
+  for (const [what, status, body, why] of [
+    ["that is refused", 403, { errors: [{ code: "DENIED", message: "no" }] }, "its catalogue is answered 403 DENIED"],
+    ["of nothing that is ours", 200, { repositories: ["p/other/a"] }, "its catalogue has nothing of what it holds"],
+    ["that is null", 200, { repositories: null }, "its catalogue has nothing of what it holds"],
+  ] as const) {
+    it(`${what} proves nothing`, async () => {
+      const answers = asked((request, response) => {
+        if (!request.url!.startsWith("/v2/_catalog")) return response.writeHead(404).end();
+        return response.writeHead(status).end(JSON.stringify(body));
+      });
+      await assert.rejects(answers, (error: Error) => error instanceof UnlistedError && error.message === why);
+    });
+  }
+});
+
+describe("objects", () => {
+  let stores: ObjectStores;
+  const mirrors: FileMirror[] = [
+    { name: "gcs", kind: "gcs", bucket: "strange-gcs", region: "us-central1" },
+    { name: "s3", kind: "s3", bucket: "strange-s3", region: "us-east-1" },
+    { name: "lost", kind: "gcs", bucket: "no-such-bucket", region: "europe-west1" },
+  ];
+  const storage = () => ({ gcsEndpoint: `${stores.gcs}/storage/v1/`, s3Endpoint: stores.s3, s3UsePathStyle: true });
+  before(async () => {
+    stores = await startObjectStores();
+    for (const { kind, bucket } of mirrors.slice(0, 2)) await stores.makeBucket(kind, bucket);
+  });
+  after(() => stores.stop());
+
+  async function put(key: string): Promise<void> {
+    await stores.stage("strange-gcs", key, "12345");
+    await stores.s3Client.send(new PutObjectCommand({ Bucket: "strange-s3", Key: key, Body: "12345" }));
+  }
+
+  it("beside the projects' folders, as folders with how much is in them", async () => {
+    for (const key of [
+      "binaries/kops/1.0/kops",
+      "binaries/sig/storage/tool",
+      "binaries/sig/left/a",
+      "binaries/sig/left/deep/b",
+      "binaries/quiet/old",
+      "binaries/stray",
+      "catalog/index.json",
+      "elsewhere/x",
+    ]) {
+      await put(key);
+    }
+    await put("containers/images/sha256:1");
+    const owners = [owner("kops", "kops"), owner("storage", "sig/storage"), owner("quiet", "quiet", [], false)];
+    const found = await findStrangeFiles(mirrors, owners, storage(), context);
+    const of = (mirror: string, more: object[] = []) => [
+      { kind: "files", mirror, project: "quiet", line: "binaries/quiet/ (1 file, 5 bytes)" },
+      { kind: "files", mirror, project: undefined, line: "binaries/sig/left/ (2 files, 10 bytes)" },
+      { kind: "files", mirror, project: undefined, line: "binaries/stray" },
+      ...more,
+      { kind: "files", mirror, project: undefined, line: "elsewhere/ (1 file, 5 bytes)" },
+    ];
+    const layers = { kind: "files", mirror: "gcs", project: undefined, line: "containers/ (1 file, 5 bytes)" };
+    assert.deepEqual(found, { found: [...of("gcs", [layers]), ...of("s3")], unlisted: [], failures: [] });
+    // The root of all files is a project's: it takes stock of all of them.
+    const all = await findStrangeFiles(mirrors.slice(1), [owner("all", "")], storage(), context);
+    assert.deepEqual(
+      all.found.map(({ line }) => line),
+      ["elsewhere/ (1 file, 5 bytes)"],
+    );
+  });
+
+  it("layers that are noted for a project that is gone", async () => {
+    const digest = `sha256:${"a".repeat(64)}`;
+    for (const [project, layer] of [
+      ["gone", "1"],
+      ["gone", "2"],
+      ["kops", "1"],
+    ] as const) {
+      await put(referenceKey(`sha256:${layer.repeat(64)}`, { project, image: "deep/app", digest }));
+    }
+    const promotion = imagePromotion();
+    try {
+      const layerMirrors = [{ name: "s3", bucket: "strange-s3", region: "us-east-1" }];
+      const places = { mirrors: [], layerMirrors, storage: storage() };
+      const strangers = await promotion.findStrangers(places, [owner("kops", "kops", ["deep/app"])], context);
+      const found = [{ kind: "images", mirror: "s3", project: "gone", line: `deep/app@${digest}` }];
+      assert.deepEqual(strangers, { found, unlisted: [], failures: [] });
+    } finally {
+      await promotion.close();
+    }
+  });
+
+  it("more than a page of folders", { timeout: 240_000 }, async () => {
+    const keys = Array.from({ length: 1_001 }, (_, i) => `binaries/many${String(i).padStart(4, "0")}/f`);
+    for (let at = 0; at < keys.length; at += 50) await Promise.all(keys.slice(at, at + 50).map((key) => put(key)));
+    const owners = keys.slice(0, 1_000).map((key) => owner(key, key.split("/")[1]!));
+    const { found } = await findStrangeFiles(mirrors, owners, storage(), context);
+    const last = found.filter(({ line }) => line.includes("many"));
+    assert.deepEqual(
+      last.map(({ mirror, line }) => `${mirror} ${line}`),
+      ["gcs binaries/many1000/ (1 file, 5 bytes)", "s3 binaries/many1000/ (1 file, 5 bytes)"],
+    );
+  });
+});
