@@ -118,9 +118,9 @@ export interface Context {
   report(progress: Progress): void;
   /**
    * Awaited once, after all that is added and before the first thing that is not wanted any more leaves a mirror: who tells others of what is there
-   * has not to tell of what is gone, even if the run is killed. What it could not do is its own matter: a removal waits for nobody.
+   * has not to tell of what is gone, even if the run is killed. What it could not do is its own matter, and it is not to take long.
    */
-  leaving?(): Promise<unknown>;
+  leaving?(): Promise<void>;
 }
 
 /** What a run did. A run throws only when it could not begin (a bad request, the removal guard). */

@@ -16,6 +16,7 @@ export async function visitCatalogue(chromium: string, base: string, artifacts: 
   try {
     for (const extraHTTPHeaders of [{}, fromNewYork]) {
       const { page, wellBehaved, close } = await newVisitor(browser, base, { extraHTTPHeaders });
+      let platforms = 0;
       const index = page.waitForResponse((one) => one.status() === 200 && one.url().endsWith("/catalog/index.json"));
       await page.goto("/");
       for (const { name } of artifacts.projects) await page.getByRole("link", { name, exact: true }).waitFor();
@@ -43,9 +44,17 @@ export async function visitCatalogue(chromium: string, base: string, artifacts: 
                 `cosign verify --key cosign.pub --insecure-ignore-tlog=true ${new URL(base).host}/${repository}@${digest}`,
               )
               .waitFor();
+            // A platform by its own digest, as far as the page shows it.
+            for (const own of (await version.locator("table code").allTextContents()).slice(-1)) {
+              await page.getByRole("searchbox", { name: /Search/ }).fill(own);
+              await page.getByRole("link", { name: `${repository}:${tags[0]}`, exact: true }).click();
+              await version.locator("tr.asked", { hasText: own }).waitFor();
+              platforms++;
+            }
           }
         }
       }
+      assert.ok(platforms > 0, "the demo has images of several platforms");
       for (const { name, files } of artifacts.projects) {
         for (const { sha256, promoted } of files.slice(0, filesLookedUp)) {
           await page.getByRole("searchbox", { name: /Search/ }).fill(sha256);

@@ -40,40 +40,42 @@ const digestsAtATime = 32;
 export function catalogueWriter(signal: AbortSignal, options: TransportOptions = {}): CatalogueWriter {
   const means = new Means(signal, options);
   return {
-    async publish(request, anew, report) {
-      const mirrors = means.mirrors(request);
-      const known = await knownEntry(request.project, mirrors, signal);
-      const bucket = means.storage(request.storage).open(request.mirrors[0]!);
-      const learned = await learnEntry(request, anew ? unknownEntry : known, {
-        ...means,
-        limit: means.limit,
-        bucket,
-        report,
-      });
-      const entry = catalogueEntry(learned.published);
-      const written = await writeEntry(entry, known.documents, mirrors, means.shared(mirrors), signal);
-      const document = entry.documents.get(projectKey(request.project));
-      const looked = learned.looked === 0 ? "nothing new to describe" : `${learned.looked} described`;
-      return {
-        document: document === undefined ? "" : createHash("sha256").update(document).digest("hex"),
-        // What could not be learned is missing everywhere.
-        incomplete: learned.failures.length > 0 ? mirrors.map(({ name }) => name) : written.incomplete,
-        failures: [...learned.failures, ...written.failures],
-        summary: `catalogue: ${looked}, ${mirrors.length} mirror${mirrors.length === 1 ? "" : "s"}`,
-      };
-    },
-    async withdraw(request) {
-      const mirrors = means.mirrors(request);
-      const known = await knownEntry(request.project, mirrors, signal);
-      const written = await writeEntry(
-        noEntry(request.project),
-        known.documents,
-        mirrors,
-        means.shared(mirrors),
-        signal,
-      );
-      return { ...written, document: "", summary: `catalogue: taken out of ${mirrors.length} mirrors` };
-    },
+    publish: (request, anew, report) =>
+      means.entries.with(request.project, async () => {
+        const mirrors = means.mirrors(request);
+        const known = await knownEntry(request.project, mirrors, signal);
+        const bucket = means.storage(request.storage).open(request.mirrors[0]!);
+        const learned = await learnEntry(request, anew ? unknownEntry : known, {
+          ...means,
+          limit: means.limit,
+          bucket,
+          report,
+        });
+        const entry = catalogueEntry(learned.published);
+        const written = await writeEntry(entry, known.documents, mirrors, means.shared(mirrors), signal);
+        const document = entry.documents.get(projectKey(request.project));
+        const looked = learned.looked === 0 ? "nothing new to describe" : `${learned.looked} described`;
+        return {
+          document: document === undefined ? "" : createHash("sha256").update(document).digest("hex"),
+          // What could not be learned is missing everywhere.
+          incomplete: learned.failures.length > 0 ? mirrors.map(({ name }) => name) : written.incomplete,
+          failures: [...learned.failures, ...written.failures],
+          summary: `catalogue: ${looked}, ${mirrors.length} mirror${mirrors.length === 1 ? "" : "s"}`,
+        };
+      }),
+    withdraw: (request) =>
+      means.entries.with(request.project, async () => {
+        const mirrors = means.mirrors(request);
+        const known = await knownEntry(request.project, mirrors, signal);
+        const written = await writeEntry(
+          noEntry(request.project),
+          known.documents,
+          mirrors,
+          means.shared(mirrors),
+          signal,
+        );
+        return { ...written, document: "", summary: `catalogue: taken out of ${mirrors.length} mirrors` };
+      }),
     retract: (retraction) =>
       means.entries.with(retraction.project, async () => {
         const mirrors = means.mirrors(retraction);
@@ -92,7 +94,7 @@ class Means {
   readonly signal: AbortSignal;
   readonly transport: Transport;
   readonly limit: LimitFunction = pLimit(digestsAtATime);
-  /** A project's images and its files may leave at the same time: both change its one entry. */
+  /** A project's images and its files may leave at the same time, and be taken out slowly: all change its one entry. */
   readonly entries = new KeyedLock();
   readonly #storages = new Map<string, Storage>();
   readonly #mirrors = new Map<string, CatalogueMirror>();

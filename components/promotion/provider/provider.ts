@@ -6,6 +6,7 @@ import {
   type ResourceProvider,
   unknown,
 } from "../../plugin-protocol.ts";
+import { atMost } from "../at-most.ts";
 import { progressLine } from "../progress.ts";
 import { RemovalRefused } from "../removal-guard.ts";
 import type { Context, Incomplete, Previous } from "../request.ts";
@@ -28,10 +29,10 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
   let confirmed: Confirmed = () => false;
 
   /** The signal, progress on the resource's row, and what is to be done before something goes. */
-  const context = (urn: string, doing: string, leaving?: Context["leaving"]): Context => ({
+  const context = (urn: string, doing: string, leaving?: () => Promise<unknown>): Context => ({
     signal: stop.signal,
     report: progressLine((line) => void log.status(urn, `${doing} ${line}`)),
-    ...(leaving && { leaving }),
+    ...(leaving && { leaving: () => atMost(patience, leaving()) }),
   });
   /** What one run may remove: a confirmed project's everything. */
   const allowed = (request: AnyRequest): AnyRequest =>
@@ -247,6 +248,9 @@ function holdsUnknown(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return value === unknown;
   return Object.values(value).some(holdsUnknown);
 }
+
+/** ms that what is not wanted any more stays for the sake of a mirror that does not take it out of its catalogue. */
+const patience = 30_000;
 
 /** A refused removal with how to confirm it. */
 async function explained<T>(request: AnyRequest, work: () => Promise<T>): Promise<T> {
