@@ -126,13 +126,22 @@ const redirector = new Redirector("redirector", {
 if (config.live) new DomainRecords("records", { ...config, addresses: domain.addresses }, { dependsOn: redirector });
 
 /** Whether it answers. */
-new Monitoring("monitoring", { ...config, file: someFile(projects) });
+new Monitoring("monitoring", { ...config, image: someImage(projects), file: someFile(projects) });
 
 export const url = `https://${config.host}`;
 /** The build that is deployed: a preview takes it, in place of one of its own (.github/actions/set-up). */
 export const redirectorArchive = redirector.archive;
 /** The record to enter at the registrar when the zone is signed here. */
 export const dsRecord = domain.dsRecord;
+
+/** Address of an image in production, for monitoring to try: by a digest, which stays when tags move. */
+function someImage(all: readonly Project[]): string | undefined {
+  const project = all.find(({ images }) => images.length > 0);
+  const image = project?.images[0];
+  const digest = image?.digests[0]?.digest;
+  if (project === undefined || image === undefined || digest === undefined) return undefined;
+  return ["/v2", project.imagePrefix, image.name, "manifests", digest].filter((part) => part !== "").join("/");
+}
 
 /** Address of a file in production, for monitoring to try. */
 function someFile(all: readonly Project[]): string | undefined {

@@ -15,6 +15,8 @@ export interface MonitoringArgs {
   readonly host: string;
   /** One more name for the same, if any. */
   readonly vanityHost: string | undefined;
+  /** Path of an image's manifest in production to try, such as `/v2/tool/manifests/sha256:...`; undefined: there is none. */
+  readonly image: string | undefined;
   /** Path of a file in production to try, such as `/binaries/tool/v1.0.0/tool`; undefined: there is none. */
   readonly file: string | undefined;
   /** Who is told of an alert; undefined = nobody. */
@@ -35,11 +37,17 @@ export class Monitoring extends pulumi.ComponentResource {
     this.#project = project;
     this.#channels = args.alertEmail === undefined ? [] : [this.addChannel(name, args.alertEmail)];
 
-    this.addCheck(`${name}-registry`, host, "/v2/", "Images can't be pulled.");
+    const registry = this.addCheck(`${name}-registry`, { host, what: "the registry", path: "/v2/" });
+    this.addCertificateAlert(`${name}-certificate`, host, registry);
     if (args.vanityHost !== undefined) {
-      this.addCheck(`${name}-vanity`, args.vanityHost, "/v2/", "Images can't be pulled by this name.");
+      const other = { host: args.vanityHost, what: "the registry", path: "/v2/" };
+      this.addCertificateAlert(`${name}-vanity-certificate`, other.host, this.addCheck(`${name}-vanity`, other));
     }
-    if (args.file !== undefined) this.addCheck(`${name}-file`, host, args.file, "Files can't be downloaded.");
+    // Redirects are followed, and the last answer counts (Monitoring docs, "Create public uptime checks"): these come from mirrors.
+    if (args.image !== undefined) {
+      this.addCheck(`${name}-image`, { host, what: "an image", path: args.image, headers: { Accept: manifests } });
+    }
+    if (args.file !== undefined) this.addCheck(`${name}-file`, { host, what: "a file", path: args.file });
 
     const service = new CustomService(name, { project, serviceId: "redirector", displayName: host }, { parent: this });
     const objectives = {
@@ -65,7 +73,6 @@ export class Monitoring extends pulumi.ComponentResource {
         },
       }),
     };
-    this.addCertificateAlert(name);
     this.addReportAlert(name);
     for (const each of logMetrics) this.addLogMetric(name, each);
     new Dashboard(
@@ -89,13 +96,26 @@ export class Monitoring extends pulumi.ComponentResource {
     ).name;
   }
 
-  /** One address tried from outside every minute, and the alert when more than one place can't get it. */
-  private addCheck(name: string, host: string, path: string, consequence: string): void {
+  /** One address tried from outside every minute, and the alert when more than one place can't get it. The check's id. */
+  private addCheck(
+    name: string,
+    {
+      host,
+      what,
+      path,
+      headers,
+    }: {
+      readonly host: string;
+      readonly what: string;
+      readonly path: string;
+      readonly headers?: Record<string, string>;
+    },
+  ): pulumi.Output<string> {
     const check = new UptimeCheckConfig(
       name,
       {
         project: this.#project,
-        displayName: `${host}${path}`,
+        displayName: `${host}: ${what}`, // not the path, which changes with the manifests: by this a lost state finds it again
         period: "60s",
         timeout: "10s",
         selectedRegions: ["USA", "EUROPE", "SOUTH_AMERICA", "ASIA_PACIFIC"],
@@ -104,6 +124,7 @@ export class Monitoring extends pulumi.ComponentResource {
           port: 443,
           useSsl: true,
           validateSsl: true,
+          ...(headers && { headers }),
           acceptedResponseStatusCodes: [{ statusClass: "STATUS_CLASS_2XX" }],
         },
         monitoredResource: { type: "uptime_url", labels: { host, project_id: this.#project } },
@@ -111,9 +132,10 @@ export class Monitoring extends pulumi.ComponentResource {
       { parent: this },
     );
     this.addAlert(`${name}-down`, {
-      displayName: `${host}${path} can't be reached`,
+      displayName: `${host}: ${what} can't be reached`,
       severity: "CRITICAL",
-      documentation: `${consequence} See the runbook in the README: is one region sick (the dashboard shows answers by region), or the last deploy (roll it back)?`,
+      documentation:
+        "What this check asks for does not come as it should, or the mirror that it leads to does not answer. See the runbook in the README: is one region sick (the dashboard shows answers by region), or the last deploy (roll it back)?",
       conditions: [
         {
           displayName: "Checks fail from more than one place for two minutes",
@@ -134,24 +156,24 @@ export class Monitoring extends pulumi.ComponentResource {
         },
       ],
     });
+    return check.uptimeCheckId;
   }
 
   /**
-   * The certificates as the checks see them, by the names. Certificate Manager renews them in their last month, by the proof in the DNS: one that is not
-   * renewed by now waits for somebody.
+   * The certificate of a host as a check that is not redirected sees it: of the others it is the last server's. Certificate Manager renews it in its
+   * last month, by the proof in the DNS: one that is not renewed by now waits for somebody.
    */
-  private addCertificateAlert(name: string): void {
-    this.addAlert(`${name}-certificate`, {
-      displayName: "A certificate ends in less than 15 days",
+  private addCertificateAlert(name: string, host: string, check: pulumi.Output<string>): void {
+    this.addAlert(name, {
+      displayName: `The certificate of ${host} ends in less than 15 days`,
       severity: "ERROR",
       documentation:
-        "It should have been renewed. `gcloud certificate-manager certificates describe artifacts` (`artifacts-vanity`) says why it was not: as a rule the CNAME `_acme-challenge` or the CAA records are not what they should be, which the next deploy repairs (`pulumi refresh` first), or the DNS does not answer.",
+        "It should have been renewed. `gcloud certificate-manager certificates list` and `describe` say why it was not: as a rule the CNAME `_acme-challenge` or the CAA records are not what they should be, which the next deploy repairs (`pulumi refresh` first), or the DNS does not answer.",
       conditions: [
         {
           displayName: "Seen so for ten minutes",
           conditionThreshold: {
-            filter:
-              'metric.type="monitoring.googleapis.com/uptime_check/time_until_ssl_cert_expires" AND resource.type="uptime_url"',
+            filter: pulumi.interpolate`metric.type="monitoring.googleapis.com/uptime_check/time_until_ssl_cert_expires" AND resource.type="uptime_url" AND metric.labels.check_id="${check}"`,
             comparison: "COMPARISON_LT",
             thresholdValue: 15, // days
             duration: "600s",
@@ -293,5 +315,12 @@ export class Monitoring extends pulumi.ComponentResource {
 }
 
 const serviceId = "redirector";
+/** All kinds: a registry answers 404 for one that is not accepted. */
+const manifests = [
+  "application/vnd.oci.image.index.v1+json",
+  "application/vnd.oci.image.manifest.v1+json",
+  "application/vnd.docker.distribution.manifest.list.v2+json",
+  "application/vnd.docker.distribution.manifest.v2+json",
+].join(", ");
 const balancer = 'resource.type="https_lb_rule" resource.label.url_map_name="redirector"';
 const requests = `metric.type="loadbalancing.googleapis.com/https/request_count" ${balancer}`;

@@ -698,6 +698,16 @@ const mutations: readonly Mutation[] = [
   ],
   [
     "somebody is told: every alert has a channel, checks come from several continents",
+    "nobody tries to pull",
+    without(/:UptimeCheckConfig monitoring-image$/),
+  ],
+  [
+    "somebody is told: every alert has a channel, checks come from several continents",
+    "the second host's certificate ends, and nobody is told",
+    without(/:AlertPolicy monitoring-vanity-certificate$/),
+  ],
+  [
+    "somebody is told: every alert has a channel, checks come from several continents",
     "a certificate ends, and nobody is told",
     without(/:AlertPolicy monitoring-certificate$/),
   ],

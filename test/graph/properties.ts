@@ -784,20 +784,26 @@ export const properties: Readonly<Record<string, Property>> = {
     const hosts = resources
       .filter(({ type }) => type.endsWith(":Certificate"))
       .flatMap(({ inputs }) => (inputs["managed"] as { domains: string[] }).domains);
-    for (const host of hosts) {
-      const checked = checks.some(
-        ({ inputs }) => (inputs["monitoredResource"] as { labels: { host: string } }).labels.host === host,
+    const checkOf = (host: string, path: RegExp) =>
+      checks.find(
+        ({ inputs }) =>
+          (inputs["monitoredResource"] as { labels: { host: string } }).labels.host === host &&
+          path.test((inputs["httpCheck"] as { path: string }).path),
       );
-      if (!checked) violations.push(`${host} is not checked`);
+    for (const host of hosts) {
+      const check = checkOf(host, /^\/v2\/$/);
+      if (check === undefined) violations.push(`${host} is not checked`);
+      // Of a check that is redirected it is the last server's certificate.
+      const id = `check of ${String(check?.inputs["displayName"])}`;
+      const told = alerts.some(({ inputs }) => {
+        const conditions = JSON.stringify(inputs["conditions"]);
+        return /time_until_ssl_cert_expires/.test(conditions) && conditions.includes(`check_id=\\"${id}\\"`);
+      });
+      if (!told) violations.push(`nobody is told when the certificate of ${host} is not renewed`);
     }
-    if (
-      !alerts.some(({ inputs }) =>
-        /time_until_ssl_cert_expires.*COMPARISON_LT|COMPARISON_LT.*time_until_ssl_cert_expires/.test(
-          JSON.stringify(inputs["conditions"]),
-        ),
-      )
-    )
-      violations.push("nobody is told of a certificate that is not renewed");
+    for (const path of [/^\/v2\/.+\/manifests\/sha256:/, /^\/binaries\//]) {
+      if (checkOf(hosts[0] ?? "", path) === undefined) violations.push(`nothing is fetched from a mirror: ${path}`);
+    }
     if (!alerts.some(({ inputs }) => JSON.stringify(inputs["conditions"]).includes("conditionMatchedLog")))
       violations.push("nobody is told of a failing deploy or a drift");
     return violations;
