@@ -16,13 +16,11 @@ import { CatalogueEntry } from "./components/promotion/catalogue-entry.ts";
 import { PromotedFiles } from "./components/promotion/promoted-files.ts";
 import { PromotedImages } from "./components/promotion/promoted-images.ts";
 import { Redirector } from "./components/redirector.ts";
+import { takeOffSdkOverhead } from "./components/sdk-overhead.ts";
 import { StagingArea } from "./components/staging-area.ts";
 import { stagingBucketName } from "./components/staging-names.ts";
 
-// The SDK asks for the call stack of every resource and promise, and has each line looked up in source maps (source-map-support): a second
-// of processor time at 1,000 resources, and nothing to learn about TypeScript that Node runs as it is.
-Reflect.deleteProperty(Error, "prepareStackTrace");
-
+await takeOffSdkOverhead();
 const config = readConfig();
 const projects = await readProjects(config);
 if (process.env["ARTIFACTS_ADOPT"]) {
@@ -35,7 +33,7 @@ const identities = new Identities("identities", config);
 
 /** Where production is served from, the canonical mirrors first. */
 const mirrors = new Mirrors("mirrors", { ...config, writers: [identities.deploy], auditors: [identities.preview] });
-const { images: imageMirrors, files: fileMirrors } = mirrors.addresses;
+const canonicalRegistry = mirrors.addresses.apply(({ images: [canonical] }) => canonical?.repository ?? "");
 
 /** For each project: where it pushes, what of it is in production, and its entry in the catalogue of everything. */
 for (const project of projects) {
@@ -59,11 +57,9 @@ for (const project of projects) {
         summary: imageSummary(project),
         prefix: project.imagePrefix,
         staging: staging.repository,
-        mirrors: imageMirrors.apply((all) => all.map(({ name, repository }) => ({ name, repository }))),
-        layerMirrors: fileMirrors.apply((all) =>
-          all.filter(({ kind }) => kind === "s3").map(({ name, bucket, region }) => ({ name, bucket, region })),
-        ),
-        catalogue: fileMirrors,
+        mirrors: mirrors.lines.images,
+        layerMirrors: mirrors.lines.layers,
+        catalogue: mirrors.lines.files,
         mutableTags: [...project.mutableTags],
         removalShare: project.removalShare,
         storage: config.storage,
@@ -82,7 +78,7 @@ for (const project of projects) {
         summary: fileSummary(project),
         prefix: project.filePrefix,
         staging: staging.bucket,
-        mirrors: fileMirrors,
+        mirrors: mirrors.lines.files,
         removalShare: project.removalShare,
         storage: config.storage,
       },
@@ -102,8 +98,8 @@ for (const project of projects) {
         images: imageLines(project),
         files: fileLines(project),
         summary: `${imageSummary(project)}, ${fileSummary(project)}`,
-        registry: imageMirrors.apply(([canonical]) => canonical?.repository ?? ""),
-        mirrors: fileMirrors,
+        registry: canonicalRegistry,
+        mirrors: mirrors.lines.files,
         storage: config.storage,
       },
       // Only what really is in production is listed: after a failed promotion nothing new is.

@@ -39,7 +39,7 @@ export class ImageMirror extends pulumi.ComponentResource {
       { parent: this, protect: args.protection },
     );
     this.repository = repository.registryUri;
-    const place = { project: repository.project, location: repository.location, repository: repository.name };
+    const place = { project: args.project, location: args.region.name, repository: repository.name };
     new RepositoryIamBinding(
       `${name}-reader`,
       { ...place, role: "roles/artifactregistry.reader", members: ["allUsers"] },

@@ -74,7 +74,7 @@ export class StagingArea extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    const place = { project: repository.project, location: repository.location, repository: repository.name };
+    const place = { project: args.project, location: args.location, repository: repository.name };
     for (const [role, members] of [
       ["writer", writers],
       ["reader", args.readers],

@@ -1,6 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { fileMirrorLines } from "./mirror-lines.ts";
-import type { FileMirror, StorageSettings } from "./request.ts";
+import type { StorageSettings } from "./request.ts";
 
 /** One project's entry in the catalogue. Every value is compared with the last run's: equal inputs are no work and no request. */
 export interface CatalogueEntryArgs {
@@ -17,8 +16,8 @@ export interface CatalogueEntryArgs {
   readonly summary: pulumi.Input<string>;
   /** Registry URI of the canonical image mirror. */
   readonly registry: pulumi.Input<string>;
-  /** Canonical mirror first. */
-  readonly mirrors: pulumi.Input<readonly pulumi.Input<Inputs<FileMirror>>[]>;
+  /** Lines of file mirrors (mirror-lines.ts), the canonical one first. */
+  readonly mirrors: pulumi.Input<string>;
   readonly storage: pulumi.Input<Inputs<StorageSettings>>;
 }
 
@@ -30,7 +29,6 @@ type Inputs<T> = { readonly [Key in keyof T]: pulumi.Input<T[Key]> };
  */
 export class CatalogueEntry extends pulumi.CustomResource {
   constructor(name: string, args: CatalogueEntryArgs, options?: pulumi.CustomResourceOptions) {
-    const mirrors = pulumi.output(args.mirrors).apply(fileMirrorLines);
-    super("promotion:index:CatalogueEntry", name, { ...args, mirrors }, options);
+    super("promotion:index:CatalogueEntry", name, { ...args }, options);
   }
 }

@@ -1,6 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { fileMirrorLines } from "./mirror-lines.ts";
-import type { FileMirror, StorageSettings } from "./request.ts";
+import type { StorageSettings } from "./request.ts";
 
 /** One project's release files in production. Every value is compared with the last run's: equal inputs are no work and no request. */
 export interface PromotedFilesArgs {
@@ -13,8 +12,8 @@ export interface PromotedFilesArgs {
   readonly prefix: pulumi.Input<string>;
   /** Name of the staging bucket; "" = the project has none. */
   readonly staging: pulumi.Input<string>;
-  /** Canonical mirror first. */
-  readonly mirrors: pulumi.Input<readonly pulumi.Input<Inputs<FileMirror>>[]>;
+  /** Lines of file mirrors (mirror-lines.ts), the canonical one first. */
+  readonly mirrors: pulumi.Input<string>;
   /** Largest share (0..1) of the project that one run may remove. */
   readonly removalShare: pulumi.Input<number>;
   readonly storage: pulumi.Input<Inputs<StorageSettings>>;
@@ -28,7 +27,6 @@ type Inputs<T> = { readonly [Key in keyof T]: pulumi.Input<T[Key]> };
  */
 export class PromotedFiles extends pulumi.CustomResource {
   constructor(name: string, args: PromotedFilesArgs, options?: pulumi.CustomResourceOptions) {
-    const mirrors = pulumi.output(args.mirrors).apply(fileMirrorLines);
-    super("promotion:index:PromotedFiles", name, { ...args, mirrors }, options);
+    super("promotion:index:PromotedFiles", name, { ...args }, options);
   }
 }

@@ -1,6 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { fileMirrorLines, imageMirrorLines, layerMirrorLines } from "./mirror-lines.ts";
-import type { FileMirror, ImageMirror, LayerMirror, StorageSettings } from "./request.ts";
+import type { StorageSettings } from "./request.ts";
 
 /** One project's images in production. Every value is compared with the last run's: equal inputs are no work and no request. */
 export interface PromotedImagesArgs {
@@ -13,12 +12,12 @@ export interface PromotedImagesArgs {
   readonly prefix: pulumi.Input<string>;
   /** Registry URI of the staging repository; "" = the project has none. */
   readonly staging: pulumi.Input<string>;
-  /** Canonical mirror first. */
-  readonly mirrors: pulumi.Input<readonly pulumi.Input<Inputs<ImageMirror>>[]>;
-  /** S3 buckets that also hold the layers. */
-  readonly layerMirrors: pulumi.Input<readonly pulumi.Input<Inputs<LayerMirror>>[]>;
-  /** Where the catalogue is: what a run that fails in part has removed leaves it at once. Canonical mirror first. */
-  readonly catalogue?: pulumi.Input<readonly pulumi.Input<Inputs<FileMirror>>[]>;
+  /** Lines of image mirrors (mirror-lines.ts), the canonical one first. */
+  readonly mirrors: pulumi.Input<string>;
+  /** Lines of the S3 buckets that also hold the layers. */
+  readonly layerMirrors: pulumi.Input<string>;
+  /** Where the catalogue is: what a run that fails in part has removed leaves it at once. Lines of file mirrors, the canonical one first. */
+  readonly catalogue?: pulumi.Input<string>;
   /** Patterns of tags that may move. */
   readonly mutableTags: pulumi.Input<readonly pulumi.Input<string>[]>;
   /** Largest share (0..1) of the project that one run may remove. */
@@ -34,12 +33,6 @@ type Inputs<T> = { readonly [Key in keyof T]: pulumi.Input<T[Key]> };
  */
 export class PromotedImages extends pulumi.CustomResource {
   constructor(name: string, args: PromotedImagesArgs, options?: pulumi.CustomResourceOptions) {
-    const { mirrors, layerMirrors, catalogue } = args;
-    const lines = {
-      mirrors: pulumi.output(mirrors).apply(imageMirrorLines),
-      layerMirrors: pulumi.output(layerMirrors).apply(layerMirrorLines),
-      ...(catalogue !== undefined && { catalogue: pulumi.output(catalogue).apply(fileMirrorLines) }),
-    };
-    super("promotion:index:PromotedImages", name, { ...args, ...lines }, options);
+    super("promotion:index:PromotedImages", name, { ...args }, options);
   }
 }

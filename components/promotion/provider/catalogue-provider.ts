@@ -50,9 +50,9 @@ export function catalogueProvider(log: ResourceLog): ResourceProvider & Catalogu
     name: "promotion",
     version: "0.1.0",
 
-    check({ news }) {
+    check({ olds, news }) {
       const { success, error } = schema.safeParse(knownOf(news));
-      if (success) return { inputs: recorded(news) };
+      if (success) return { inputs: recorded(news, olds) };
       return { inputs: news, failures: error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`) };
     },
 
@@ -145,20 +145,17 @@ const schema = z.object({
   }),
 });
 
-/** The program's inputs as they are recorded. */
-function recorded(news: Properties): Properties {
+/** The program's inputs as they are recorded. What is packed already in `olds` is not packed again: nearly always nothing has changed. */
+function recorded(news: Properties, olds: Properties): Properties {
   const { images, files } = news;
   if (images === unknown || files === unknown) return { ...news, learned, written, schemaVersion };
   const [imageLines, fileLines] = [String(images), String(files)];
-  return {
-    ...news,
-    images: packLines(imageLines),
-    files: packLines(fileLines),
-    content: fingerprint(imageLines, fileLines),
-    learned,
-    written,
-    schemaVersion,
-  };
+  const content = fingerprint(imageLines, fileLines);
+  const packed =
+    olds["content"] === content && olds["images"] !== undefined
+      ? { images: olds["images"], files: olds["files"] }
+      : { images: packLines(imageLines), files: packLines(fileLines) };
+  return { ...news, ...packed, content, learned, written, schemaVersion };
 }
 
 function requestOf(inputs: Properties): EntryRequest {
