@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { buildAssets } from "./catalogue/build-assets.ts";
+import { readTable } from "./cloud-ranges/table.ts";
 import { packSource, type SourceFile } from "./source-archive.ts";
 
 /**
@@ -52,7 +53,7 @@ export async function buildRedirector(options: BuildOptions = {}): Promise<Built
   const standard = options.target === undefined ? ["this-machine", "redirector.tar.gz"] : ["redirector.tar.gz"];
   const archive = path.resolve(options.out ?? path.join(folder, "dist", ...standard));
   const rangesPath = options.ranges ?? rangesFile;
-  const ranges = existsSync(rangesPath) ? await readFile(rangesPath) : undefined;
+  const ranges = existsSync(rangesPath) ? await readRanges(rangesPath) : undefined;
   const inputs = await hashInputs(target, ranges);
   const record = `${archive}.inputs.json`;
   const hasRanges = ranges !== undefined;
@@ -79,6 +80,17 @@ export async function buildRedirector(options: BuildOptions = {}): Promise<Built
   } finally {
     await rm(work, { recursive: true, force: true });
   }
+}
+
+/** A table that redirectors would not use is not to be deployed. */
+async function readRanges(file: string): Promise<Uint8Array> {
+  const bytes = await readFile(file);
+  try {
+    readTable(bytes);
+  } catch (error) {
+    throw new Error(`${file} ${error instanceof Error ? error.message : String(error)}`);
+  }
+  return bytes;
 }
 
 /** The page of the catalogue, as `catalogue/<file>`. */

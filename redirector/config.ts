@@ -1,4 +1,8 @@
-import { z } from "zod";
+import { en } from "zod/locales";
+import * as z from "zod/mini";
+
+// The small half of zod has no words of its own.
+z.config(en());
 
 /**
  * The one contract between the program that deploys the redirector and the redirector itself: the type of its configuration,
@@ -23,26 +27,29 @@ const cloud = z.enum(["gcp", "aws", "azure"]);
 
 const name = z
   .string()
-  .regex(
-    /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/,
-    "must be 1-63 lower-case letters, digits, '.' and '-', as it names a thing in logs",
+  .check(
+    z.regex(
+      /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/,
+      "must be 1-63 lower-case letters, digits, '.' and '-', as it names a thing in logs",
+    ),
   );
 
 const position = {
-  latitude: z.number().min(-90).max(90),
-  longitude: z.number().min(-180).max(180),
+  latitude: z.number().check(z.gte(-90), z.lte(90)),
+  longitude: z.number().check(z.gte(-180), z.lte(180)),
 };
 
 /** An address that requests are sent to: absolute, nothing in it that could change the meaning of what is appended. */
-const baseUrl = z.string().superRefine((text, context) => {
-  const problem = baseUrlProblem(text);
-  if (problem) context.addIssue({ code: "custom", message: problem });
+const baseUrl = z.string().check((payload) => {
+  const problem = baseUrlProblem(payload.value);
+  if (problem) payload.issues.push({ code: "custom", input: payload.value, message: problem });
 });
 
-const pageUrl = z.string().superRefine((text, context) => {
-  const url = parseUrl(text);
-  if (url?.href === text && url.username === "" && url.password === "") return;
-  context.addIssue({ code: "custom", message: "must be an absolute http(s) URL, written as a browser would write it" });
+const pageUrl = z.string().check(({ value, issues }) => {
+  const url = parseUrl(value);
+  if (url?.href === value && url.username === "" && url.password === "") return;
+  const message = "must be an absolute http(s) URL, written as a browser would write it";
+  issues.push({ code: "custom", input: value, message });
 });
 
 const region = z.strictObject({
@@ -63,12 +70,11 @@ const imageMirror = z.strictObject({
    * Path after `url` that a healthy mirror answers with less than 400, e.g. `/demo/hello/manifests/latest`. Without it any
    * answer below 500 to its root will do.
    */
-  probePath: z
-    .string()
-    .regex(/^\/[\x21-\x7e]*$/, "must start with a slash and hold only visible characters")
-    .optional(),
+  probePath: z.optional(
+    z.string().check(z.regex(/^\/[\x21-\x7e]*$/, "must start with a slash and hold only visible characters")),
+  ),
   /** Distances are divided by it: 2 draws clients from twice as far. 0 drains the mirror: used only when no other one is healthy. */
-  weight: z.number().min(0).max(100).default(1),
+  weight: z._default(z.number().check(z.gte(0), z.lte(100)), 1),
 });
 
 const fileMirror = z.strictObject({
@@ -79,113 +85,116 @@ const fileMirror = z.strictObject({
   region: name,
   ...position,
   /** As of an image mirror. */
-  probePath: z
-    .string()
-    .regex(/^\/[\x21-\x7e]*$/, "must start with a slash and hold only visible characters")
-    .optional(),
-  weight: z.number().min(0).max(100).default(1),
+  probePath: z.optional(
+    z.string().check(z.regex(/^\/[\x21-\x7e]*$/, "must start with a slash and hold only visible characters")),
+  ),
+  weight: z._default(z.number().check(z.gte(0), z.lte(100)), 1),
   /** The bucket also holds image layers, under `containers/images/<digest>`. */
-  layers: z.boolean().default(false),
+  layers: z._default(z.boolean(), false),
 });
 
 const schema = z
   .strictObject({
     /** Host name that clients use, e.g. `artifacts.example.dev`. */
-    host: z.string().min(1).max(253),
+    host: z.string().check(z.minLength(1), z.maxLength(253)),
     /** Where this instance serves: stands in for a client's location when nothing is known of it. */
     region,
     /**
      * How many addresses at the right end of X-Forwarded-For our own proxies wrote after the client's. Google's external load
      * balancer appends `<client>,<load balancer>`: 1.
      */
-    trustedHops: z.int().min(0).max(16).default(1),
+    trustedHops: z._default(z.int().check(z.gte(0), z.lte(16)), 1),
     /** Canonical mirror first. */
-    imageMirrors: z.array(imageMirror).max(256).default([]),
+    imageMirrors: z._default(z.array(imageMirror).check(z.maxLength(256)), []),
     /** Canonical mirror first. */
-    fileMirrors: z.array(fileMirror).max(256).default([]),
+    fileMirrors: z._default(z.array(fileMirror).check(z.maxLength(256)), []),
     /** Where the clouds' regions are; a client in one of them is taken to be there, whatever its header says. */
-    cloudRegions: z
-      .array(z.strictObject({ cloud, name, ...position }))
-      .max(1024)
-      .default([]),
+    cloudRegions: z._default(z.array(z.strictObject({ cloud, name, ...position })).check(z.maxLength(1024)), []),
     /**
      * Who gets image layers from the buckets that hold them (`layers: true`): only clients inside that cloud, or every client
      * that is not inside GCP (which reads the registry for nothing).
      */
-    layerClients: z.enum(["same-cloud", "outside-gcp"]).default("same-cloud"),
-    health: z
-      .strictObject({
+    layerClients: z._default(z.enum(["same-cloud", "outside-gcp"]), "same-cloud"),
+    health: z.prefault(
+      z.strictObject({
         /** Time between two probes of a healthy mirror; each wait is varied by a fifth. */
-        intervalSeconds: z.number().min(0.05).max(3600).default(10),
+        intervalSeconds: z._default(z.number().check(z.gte(0.05), z.lte(3600)), 10),
         /** Time between two probes of a mirror whose last answer differs from what it is taken to be. */
-        recheckSeconds: z.number().min(0.05).max(3600).default(1),
-        timeoutSeconds: z.number().min(0.05).max(60).default(2),
+        recheckSeconds: z._default(z.number().check(z.gte(0.05), z.lte(3600)), 1),
+        timeoutSeconds: z._default(z.number().check(z.gte(0.05), z.lte(60)), 2),
         /** Failures in a row that make a healthy mirror unhealthy. */
-        unhealthyAfter: z.int().min(1).max(100).default(3),
+        unhealthyAfter: z._default(z.int().check(z.gte(1), z.lte(100)), 3),
         /** Successes in a row that make an unhealthy mirror healthy. */
-        healthyAfter: z.int().min(1).max(100).default(2),
+        healthyAfter: z._default(z.int().check(z.gte(1), z.lte(100)), 2),
         /** Probes under way at the same time. */
-        concurrency: z.int().min(1).max(256).default(8),
-      })
-      .prefault({}),
+        concurrency: z._default(z.int().check(z.gte(1), z.lte(256)), 8),
+      }),
+      {},
+    ),
     /** Knowledge of what mirrors hold. */
-    existence: z
-      .strictObject({
+    existence: z.prefault(
+      z.strictObject({
         /**
          * Whether a mirror is asked, once in a while for each thing, whether it holds it before a client is sent there: one that promotion
          * has not reached yet, or that is being filled, then costs nobody a pull. Buckets are always asked for layers.
          */
-        mirrors: z.boolean().default(true),
-        entries: z.int().min(2).max(1_000_000).default(20_000),
-        presentSeconds: z.number().min(0).max(86_400).default(600),
-        absentSeconds: z.number().min(0).max(86_400).default(60),
+        mirrors: z._default(z.boolean(), true),
+        entries: z._default(z.int().check(z.gte(2), z.lte(1_000_000)), 20_000),
+        presentSeconds: z._default(z.number().check(z.gte(0), z.lte(86_400)), 600),
+        absentSeconds: z._default(z.number().check(z.gte(0), z.lte(86_400)), 60),
         /** How long a pull may wait for the answer before it is sent elsewhere. */
-        timeoutSeconds: z.number().min(0.01).max(10).default(0.8),
+        timeoutSeconds: z._default(z.number().check(z.gte(0.01), z.lte(10)), 0.8),
         /** Questions under way at the same time; beyond that no more are asked. */
-        concurrency: z.int().min(1).max(4096).default(128),
-      })
-      .prefault({}),
-    log: z
-      .strictObject({
+        concurrency: z._default(z.int().check(z.gte(1), z.lte(4096)), 128),
+      }),
+      {},
+    ),
+    log: z.prefault(
+      z.strictObject({
         /** Share of the requests that are logged, 0 to 1. Errors of the redirector itself are always logged. */
-        sample: z.number().min(0).max(1).default(1),
+        sample: z._default(z.number().check(z.gte(0), z.lte(1)), 1),
         /** Time between two summaries of what was counted (log-summary.ts); 0: none. */
-        summarySeconds: z.number().min(0).max(3600).default(60),
+        summarySeconds: z._default(z.number().check(z.gte(0), z.lte(3600)), 60),
         /** What is logged of the client's address: nothing, its network (/24, /48), or all of it. */
-        clientAddress: z.enum(["none", "network", "full"]).default("network"),
+        clientAddress: z._default(z.enum(["none", "network", "full"]), "network"),
         /** Google Cloud project whose Cloud Trace the requests' trace ids belong to. Without it they are logged as they are. */
-        traceProject: z.string().min(1).max(64).optional(),
-      })
-      .prefault({}),
-    pages: z
-      .strictObject({
+        traceProject: z.optional(z.string().check(z.minLength(1), z.maxLength(64))),
+      }),
+      {},
+    ),
+    pages: z.prefault(
+      z.strictObject({
         /** Where `/` leads; without it there is no such page. */
-        home: pageUrl.optional(),
+        home: z.optional(pageUrl),
         /** Where `/privacy` leads. */
-        privacy: pageUrl.optional(),
-      })
-      .prefault({}),
+        privacy: z.optional(pageUrl),
+      }),
+      {},
+    ),
     /** Port of the metrics, not to be open to the public; 0: any free one. Without it none are served. */
-    metricsPort: z.int().min(0).max(65535).optional(),
-    limits: z
-      .strictObject({
+    metricsPort: z.optional(z.int().check(z.gte(0), z.lte(65535))),
+    limits: z.prefault(
+      z.strictObject({
         /** Longest request target (path and query) in bytes. */
-        targetBytes: z.int().min(256).max(16_384).default(12_288),
+        targetBytes: z._default(z.int().check(z.gte(256), z.lte(16_384)), 12_288),
         /** Time from SIGTERM to the end at most. Cloud Run kills after 10 s. */
-        drainSeconds: z.number().min(0).max(3600).default(8),
-      })
-      .prefault({}),
+        drainSeconds: z._default(z.number().check(z.gte(0), z.lte(3600)), 8),
+      }),
+      {},
+    ),
   })
-  .superRefine((config, context) => {
+  .check(({ value: config, issues }) => {
     if (config.imageMirrors.length + config.fileMirrors.length === 0) {
-      context.addIssue({ code: "custom", path: [], message: "needs at least one of imageMirrors and fileMirrors" });
+      const message = "needs at least one of imageMirrors and fileMirrors";
+      issues.push({ code: "custom", input: config, path: [], message });
     }
     const seen = new Set<string>();
     for (const list of ["imageMirrors", "fileMirrors"] as const) {
       config[list].forEach((mirror, index) => {
         if (seen.has(mirror.name)) {
-          context.addIssue({
+          issues.push({
             code: "custom",
+            input: mirror.name,
             path: [list, index, "name"],
             message: `"${mirror.name}" is used twice; mirror names must be unique`,
           });

@@ -1,7 +1,5 @@
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { gzipSync } from "node:zlib";
 
 /** A file of the page, ready to be sent. */
 export interface Asset {
@@ -23,21 +21,24 @@ export interface Assets {
   readonly icon: Asset;
 }
 
-/** Names of the files in the folder that the build makes, and below `/assets/`. */
+/** Names of the files in the folder that the build makes, and below `/assets/`; beside each lies what {@link packedName} names. */
 export const assetFiles = { script: "page.js", style: "page.css", icon: "icon.svg" } as const;
 
-/** Loads the files of the page from a folder. Throws if one is missing. */
+/** Name of a file's compressed form. */
+export function packedName(file: string): string {
+  return `${file}.gz`;
+}
+
+/** Name of the file in that folder that holds, as JSON, of which content each one is: the start of its SHA-256. */
+export const contentsFile = "contents.json";
+
+/** Loads the files of the page from a folder. Throws if one is missing. Nothing is compressed or hashed: an instance starts for a client. */
 export function loadAssets(folder: string): Assets {
+  const read = (file: string): string => readFileSync(path.join(folder, file), "latin1");
+  const contents = JSON.parse(read(contentsFile)) as Record<string, string>;
   const load = (file: string, type: string): Asset => {
-    const bytes = readFileSync(path.join(folder, file));
-    const query = `?${createHash("sha256").update(bytes).digest("hex").slice(0, 12)}`;
-    return {
-      address: `/assets/${file}${query}`,
-      query,
-      type,
-      plain: bytes.toString("latin1"),
-      gzip: gzipSync(bytes, { level: 9 }).toString("latin1"),
-    };
+    const query = `?${contents[file]}`;
+    return { address: `/assets/${file}${query}`, query, type, plain: read(file), gzip: read(packedName(file)) };
   };
   return {
     script: load(assetFiles.script, "text/javascript; charset=utf-8"),

@@ -1,9 +1,14 @@
 import { spawn } from "node:child_process";
-import { copyFile, mkdir } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { assetFiles } from "./assets.ts";
+import { gzipSync } from "fflate";
+import { assetFiles, contentsFile, packedName } from "./assets.ts";
 
-/** Bundles the page into a folder, which is made: the same sources and Bun give the same bytes. Throws what the bundler says. */
+/**
+ * Bundles the page into a folder, which is made, and compresses it: the same sources, Bun and fflate give the same bytes. Throws what the
+ * bundler says.
+ */
 export async function buildAssets(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   const source = import.meta.dirname;
@@ -12,6 +17,13 @@ export async function buildAssets(folder: string): Promise<void> {
     bundle(path.join(source, "page", "page.css"), path.join(folder, assetFiles.style)),
     copyFile(path.join(source, "icon.svg"), path.join(folder, assetFiles.icon)),
   ]);
+  const contents: Record<string, string> = {};
+  for (const file of Object.values(assetFiles)) {
+    const bytes = await readFile(path.join(folder, file));
+    contents[file] = createHash("sha256").update(bytes).digest("hex").slice(0, 12);
+    await writeFile(path.join(folder, packedName(file)), gzipSync(bytes, { level: 9, mtime: 0 }));
+  }
+  await writeFile(path.join(folder, contentsFile), `${JSON.stringify(contents)}\n`);
 }
 
 async function bundle(from: string, to: string): Promise<void> {

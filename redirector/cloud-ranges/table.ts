@@ -4,15 +4,21 @@ import { readAddress } from "./address.ts";
 /**
  * The table of the clouds' addresses as it is stored and searched: the address space of each family cut into intervals, each of
  * one region or of none, sorted by their first address. As nested blocks are cut out when the table is made (flatten.ts), the
- * interval of an address is its longest matching prefix. Little-endian:
+ * interval of an address is its longest matching prefix. What the search needs besides is stored too: an instance starts for a client, and would
+ * take a quarter of that time to work it out. Little-endian, each part padded to a multiple of 8 bytes:
  *
- *     "cloud ranges 1\n\0"   16 bytes
- *     u32 n, n bytes         JSON {"regions": [{"cloud", "region"}...]}, padded with spaces to a multiple of 4
- *     u32 n4                 IPv4: n4 first addresses (u32), n4 regions (u16, 65535: none), padded to 4
- *     u32 n6                 IPv6: n6 first addresses (4 x u32, most significant first), n6 regions (u16), padded to 4
+ *     "cloud ranges 2\n\0"   16 bytes
+ *     u32 n, n bytes         JSON {"regions": [{"cloud", "region"}...]}, padded with spaces
+ *     u32 n4, n4 x u32       IPv4: first addresses
+ *     n4 x u16               regions (65535: none)
+ *     65537 x u16            for each upper half of an address the interval that holds its first one, and the last interval;
+ *                            u32 if there are more than 65,536 intervals
+ *     u32 n6, 4 n6 x u32     IPv6: first addresses, most significant word first
+ *     n6 x u16               regions
+ *     n6 x f64               the upper 53 bits of each first address
  */
 
-const magic = "cloud ranges 1\n\0";
+const magic = "cloud ranges 2\n\0";
 const nowhere = 0xffff;
 
 /** Intervals of one family: `starts` has one word per interval for IPv4, four for IPv6; the first interval starts at 0. */
@@ -44,55 +50,58 @@ export const emptyTable: LoadedTable = { regions: [], intervals: 0, bytes: 0, lo
 
 /** The stored form of a table. The same table gives the same bytes. */
 export function storeTable({ regions, v4, v6 }: Table): Uint8Array {
-  const json = JSON.stringify({ regions: regions.map(({ cloud, region }) => ({ cloud, region })) });
-  const padded = Buffer.from(json + " ".repeat((4 - (Buffer.byteLength(json) % 4)) % 4));
+  const json = Buffer.from(JSON.stringify({ regions: regions.map(({ cloud, region }) => ({ cloud, region })) }));
+  const paddedJson = Buffer.alloc(Math.ceil((json.length + 4) / 8) * 8 - 4, " ");
+  json.copy(paddedJson);
   return Buffer.concat([
     Buffer.from(magic, "latin1"),
-    word(padded.length),
-    padded,
-    storeIntervals(v4),
-    storeIntervals(v6),
+    ...[word(paddedJson.length), paddedJson],
+    ...[word(v4.starts.length), ...padded(v4.starts, 4), ...padded(v4.regions), ...padded(firstByHalf(v4.starts))],
+    ...[word(v6.regions.length), ...padded(v6.starts, 4), ...padded(v6.regions), ...padded(keysOf(v6.starts))],
   ]);
 }
 
-/** Reads a stored table to be searched. Throws an error if the bytes are not one. */
-export function loadTable(stored: Uint8Array): LoadedTable {
-  return searchable(readTable(stored));
+/** A table as it is stored, with what the search needs. */
+interface StoredTable extends Table {
+  readonly index: Uint16Array | Uint32Array;
+  readonly keys: Float64Array;
 }
 
 /** Reads a stored table. Throws an error if the bytes are not one. */
-export function readTable(stored: Uint8Array): Table {
-  const bytes = new Uint8Array(stored); // from here on aligned to 4
+export function readTable(stored: Uint8Array): StoredTable {
+  const bytes = new Uint8Array(stored); // from here on aligned to 8
   const reader = new Reader(bytes);
   if (Buffer.from(bytes.buffer, 0, Math.min(16, bytes.length)).toString("latin1") !== magic)
-    throw new Error("is not a table of cloud ranges");
+    throw new Error("is not a table of cloud ranges of this version: make it with `npm run ranges`");
   reader.skip(16);
   const json: unknown = JSON.parse(reader.text(reader.word()));
   const regions = (json as { regions?: unknown } | null)?.regions;
   if (!Array.isArray(regions) || !regions.every(isRegion)) throw new Error("has no list of regions");
-  const starts4 = reader.words(1);
-  const v4 = { starts: starts4, regions: reader.halves(starts4.length) };
-  const starts6 = reader.words(4);
-  const v6 = { starts: starts6, regions: reader.halves(starts6.length / 4) };
+  const count4 = reader.word();
+  const v4 = { starts: reader.array(Uint32Array, count4, 4), regions: reader.array(Uint16Array, count4) };
+  const index = count4 <= 0x10000 ? reader.array(Uint16Array, 0x10001) : reader.array(Uint32Array, 0x10001);
+  const count6 = reader.word();
+  const v6 = { starts: reader.array(Uint32Array, 4 * count6, 4), regions: reader.array(Uint16Array, count6) };
+  const keys = reader.array(Float64Array, count6);
   for (const family of [v4, v6]) {
-    for (const index of family.regions) {
-      if (index !== nowhere && index >= regions.length) throw new Error("names a region that it does not have");
-    }
+    // Sorted, as a loop over all would take longer than all else here: the last but for those of no region.
+    const sorted = family.regions.toSorted();
+    const none = sorted.indexOf(nowhere);
+    if ((sorted[(none === -1 ? sorted.length : none) - 1] ?? -1) >= regions.length)
+      throw new Error("names a region that it does not have");
   }
-  return { regions, v4, v6 };
+  if (count4 === 0 || v4.starts[0] !== 0 || count6 === 0 || v6.starts.subarray(0, 4).some((part) => part !== 0))
+    throw new Error("does not begin at the first address");
+  return { regions, v4, v6, index, keys };
 }
 
-/** Makes a table searchable. Throws if an interval list does not begin at the first address. */
-function searchable({ regions, v4, v6 }: Table): LoadedTable {
-  if (v4.starts[0] !== 0 || v6.starts.subarray(0, 4).some((part) => part !== 0) || v6.starts.length < 4) {
-    throw new Error("does not begin at the first address");
-  }
-  const index = firstByHalf(v4.starts);
-  const keys = keysOf(v6.starts);
+/** Reads a stored table to be searched. Throws an error if the bytes are not one. */
+export function loadTable(stored: Uint8Array): LoadedTable {
+  const { regions, v4, v6, index, keys } = readTable(stored);
   const words = new Uint32Array(4);
   const find = (family: 4 | 6, address: Uint32Array): number => {
     const found = family === 4 ? search4(v4, index, address[0]!) : search6(v6, keys, address);
-    return found === nowhere ? -1 : found;
+    return found === nowhere || found === undefined ? -1 : found;
   };
   return {
     regions,
@@ -122,11 +131,15 @@ function firstByHalf(starts: Uint32Array): Uint16Array | Uint32Array {
 }
 
 /*
- * Both searches halve the interval without a branch on the comparison, which for addresses from everywhere would be guessed wrong half of
+ * Both return undefined only of a table that is not what storeTable made. Both halve the interval without a branch on the comparison, which for addresses from everywhere would be guessed wrong half of
  * the time: twice as quick. Each has its own loop, as one over both kinds of array is compiled for neither (test/bench/redirector-lookup.ts).
  */
 
-function search4({ starts, regions }: Intervals, index: Uint16Array | Uint32Array, address: number): number {
+function search4(
+  { starts, regions }: Intervals,
+  index: Uint16Array | Uint32Array,
+  address: number,
+): number | undefined {
   const upper = address >>> 16;
   let low = index[upper]!;
   for (let left = index[upper + 1]! - low + 1; left > 1; ) {
@@ -134,7 +147,7 @@ function search4({ starts, regions }: Intervals, index: Uint16Array | Uint32Arra
     low += half & -+(starts[low + half]! <= address); // all bits, or none
     left -= half;
   }
-  return regions[low]!;
+  return regions[low];
 }
 
 /** The upper 53 bits of each first address, as many as a number holds: one comparison instead of up to four. */
@@ -148,7 +161,7 @@ function keyOf(first: number, second: number): number {
   return first * 0x200000 + (second >>> 11);
 }
 
-function search6({ starts, regions }: Intervals, keys: Float64Array, words: Uint32Array): number {
+function search6({ starts, regions }: Intervals, keys: Float64Array, words: Uint32Array): number | undefined {
   const key = keyOf(words[0]!, words[1]!);
   let low = 0;
   for (let left = keys.length; left > 1; ) {
@@ -156,7 +169,7 @@ function search6({ starts, regions }: Intervals, keys: Float64Array, words: Uint
     low += half & -+(keys[low + half]! <= key);
     left -= half;
   }
-  return regions[keys[low] === key ? lastNotAfter(starts, words, low) : low]!;
+  return regions[keys[low] === key ? lastNotAfter(starts, words, low) : low];
 }
 
 /** The last interval up to `high` that does not begin after the address, looked for in all their bits. */
@@ -179,12 +192,10 @@ function beginsAfter(starts: Uint32Array, at: number, words: Uint32Array): boole
   return false;
 }
 
-function storeIntervals({ starts, regions }: Intervals): Uint8Array {
-  const halves = Buffer.alloc(Math.ceil(regions.length / 2) * 4);
-  for (const [i, region] of regions.entries()) halves.writeUInt16LE(region, i * 2);
-  const wide = Buffer.alloc(starts.length * 4);
-  for (const [i, start] of starts.entries()) wide.writeUInt32LE(start, i * 4);
-  return Buffer.concat([word(regions.length), wide, halves]);
+/** The numbers' bytes and what fills them up, as they are on a little-endian machine, which every one is that runs this. */
+function padded(numbers: Uint16Array | Uint32Array | Float64Array, before = 0): [Uint8Array, Uint8Array] {
+  const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+  return [bytes, new Uint8Array(-(before + bytes.length) & 7)];
 }
 
 function word(value: number): Uint8Array {
@@ -202,12 +213,17 @@ function isRegion(value: unknown): value is CloudRegion {
   );
 }
 
-/** Reads the stored form front to back; views instead of copies, as every machine that runs this is little-endian. */
+interface NumbersKind<Numbers> {
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: ArrayBuffer, from: number, count: number): Numbers;
+}
+
+/** Reads the stored form front to back; views instead of copies. */
 class Reader {
-  readonly #bytes: Uint8Array;
+  readonly #bytes: Uint8Array<ArrayBuffer>;
   #at = 0;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array<ArrayBuffer>) {
     this.#bytes = bytes;
   }
 
@@ -226,13 +242,9 @@ class Reader {
     return Buffer.from(this.#bytes.buffer, this.skip(count), count).toString("utf8");
   }
 
-  /** A counted list of groups of words. */
-  words(group: number): Uint32Array {
-    const count = this.word() * group;
-    return new Uint32Array(this.#bytes.buffer, this.skip(count * 4), count);
-  }
-
-  halves(count: number): Uint16Array {
-    return new Uint16Array(this.#bytes.buffer, this.skip(Math.ceil(count / 2) * 4), count);
+  /** So many numbers, padded; `before` is what stands before them in the same padding. */
+  array<Numbers>(kind: NumbersKind<Numbers>, count: number, before = 0): Numbers {
+    const length = count * kind.BYTES_PER_ELEMENT;
+    return new kind(this.#bytes.buffer, this.skip(length + (-(before + length) & 7)), count);
   }
 }

@@ -14,7 +14,7 @@ import { buildTable, fetchSources, implausible, readFolder } from "../../../redi
 import { flatten } from "../../../redirector/cloud-ranges/flatten.ts";
 import { type Prefix, readPrefix } from "../../../redirector/cloud-ranges/prefix.ts";
 import { readAws, readAzure, readGcp } from "../../../redirector/cloud-ranges/sources.ts";
-import { loadTable, storeTable } from "../../../redirector/cloud-ranges/table.ts";
+import { type LoadedTable, loadTable, storeTable } from "../../../redirector/cloud-ranges/table.ts";
 import { pieceOf } from "../../../redirector/piece.ts";
 
 const shared = path.join(import.meta.dirname, "../../../../shared/data-cloud-ranges");
@@ -208,13 +208,49 @@ test("what the clouds publish is read strictly, in its true forms", () => {
 });
 
 test("bytes that are no table are refused, whatever they are", () => {
-  const good = storeTable(flatten([readPrefix("aws", "r", "10.0.0.0/8"), readPrefix("aws", "r", "2600::/16")]).table);
+  const { table } = flatten([readPrefix("aws", "r", "10.0.0.0/8"), readPrefix("aws", "r", "2600::/16")]);
+  const good = storeTable(table);
   loadTable(good);
-  for (let length = 0; length < good.length - 2; length++)
+  for (let length = 0; length < good.length; length += length < 200 || length > good.length - 200 ? 1 : 997)
     assert.throws(() => loadTable(good.subarray(0, length)), Error, `${length} bytes`);
-  const other = Uint8Array.from(good);
-  other[good.length - 4] = 7; // the last interval's region
-  assert.throws(() => loadTable(other), /names a region that it does not have/);
+  for (const family of ["v4", "v6"] as const) {
+    const regions = table[family].regions.map((region) => (region === 0 ? 7 : region));
+    const other = storeTable({ ...table, [family]: { ...table[family], regions } });
+    assert.throws(() => loadTable(other), /names a region that it does not have/, family);
+    const starts = table[family].starts.map((start) => start + 1);
+    const later = storeTable({ ...table, [family]: { ...table[family], starts } });
+    assert.throws(() => loadTable(later), /does not begin at the first address/, family);
+  }
+  const older = Uint8Array.from(good);
+  older[13] = "1".charCodeAt(0);
+  assert.throws(() => loadTable(older), /make it with `npm run ranges`/);
+});
+
+test("a table damaged anywhere is refused, or finds something or nothing: never a crash", () => {
+  const good = storeTable(flatten([readPrefix("aws", "r", "10.0.0.0/8"), readPrefix("aws", "r", "2600::/16")]).table);
+  const near = fc.oneof(
+    fc.nat(300),
+    fc.nat(good.length - 1),
+    fc.nat(200).map((back) => good.length - 1 - back),
+  );
+  fc.assert(
+    fc.property(near, fc.nat(255), (at, value) => {
+      const damaged = Uint8Array.from(good);
+      damaged[at] = value;
+      let table: LoadedTable;
+      try {
+        table = loadTable(damaged);
+      } catch (error) {
+        assert.ok(error instanceof Error);
+        return;
+      }
+      for (const address of ["10.1.2.3", "9.9.9.9", "255.255.255.255", "2600::1", "::1", "ffff::"]) {
+        const found = table.lookup(pieceOf(address));
+        assert.ok(Number.isInteger(found) && found >= -1, `${address}: ${found}`);
+      }
+    }),
+    { numRuns: 500 },
+  );
 });
 
 test("implausibly few blocks", () => {
