@@ -126,6 +126,8 @@ export class FileMirror extends pulumi.ComponentResource {
             status: "Enabled",
             filter: { prefix: "" },
             noncurrentVersionExpiration: { noncurrentDays: recoverableDays },
+            // The mark of a removal goes when nothing is left under it: else a bucket lists slower with each file that ever was.
+            expiration: { expiredObjectDeleteMarker: true },
             abortIncompleteMultipartUpload: { daysAfterInitiation: 7 },
           },
         ],

@@ -411,7 +411,7 @@ export const properties: Readonly<Record<string, Property>> = {
           case "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration":
             return rules.some(
               (rule) =>
-                rule["expiration"] !== undefined ||
+                JSON.stringify(rule["expiration"]) !== '{"expiredObjectDeleteMarker":true}' || // of what is removed already
                 rule["transitions"] !== undefined ||
                 !(Number(rule["noncurrentVersionExpiration"]?.["noncurrentDays"]) * day >= month),
             );
