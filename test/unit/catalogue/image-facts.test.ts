@@ -181,3 +181,61 @@ test("referrers by their artifact types; the unknown is not shown", () => {
   assert.deepEqual(needsLayer(referrer(bundle)), { digest: digest("1"), size: 7 });
   assert.equal(needsLayer(referrer("application/spdx+json")), undefined);
 });
+
+test("what cosign 3.1.3 has written, with a key and without a log: the facts that its own commands then proved", () => {
+  const bundleType = "application/vnd.dev.sigstore.bundle.v0.3+json";
+  const bundle = (predicateType: string, payload: string) => ({
+    subject: digest("f"),
+    manifest: {
+      mediaType: ociManifest,
+      artifactType: bundleType,
+      config: { mediaType: "application/vnd.oci.empty.v1+json", size: 2, artifactType: bundleType },
+      layers: [{ mediaType: bundleType, size: 659, digest: digest("1") }],
+      annotations: {
+        "dev.sigstore.bundle.content": "dsse-envelope",
+        "dev.sigstore.bundle.predicateType": predicateType,
+      },
+    },
+    layer: {
+      mediaType: bundleType,
+      verificationMaterial: { publicKey: { hint: "oJuGYzNM4hAuX4lgxVdkEbYE8IHMPvT/+lCD9cCWNqU=" } },
+      dsseEnvelope: { payload, payloadType: "application/vnd.in-toto+json", signatures: [{ sig: "MEUCIQD/oOW6" }] },
+    },
+  });
+  /** `cosign sign --new-bundle-format=false --registry-referrers-mode=oci-1-1`. */
+  const simpleSigning = {
+    subject: digest("f"),
+    manifest: {
+      mediaType: ociManifest,
+      artifactType: "application/vnd.dev.cosign.artifact.sig.v1+json",
+      config: { mediaType: "application/vnd.dev.cosign.artifact.sig.v1+json", size: 233, digest: digest("2") },
+      layers: [
+        {
+          mediaType: "application/vnd.dev.cosign.simplesigning.v1+json",
+          size: 246,
+          digest: digest("3"),
+          annotations: { "dev.cosignproject.cosign/signature": "MEUCICm2JDaWRQie8rLr8NGXmA2lPtm5iaFmAyuybC0Ju" },
+        },
+      ],
+    },
+  };
+  const facts = attachmentFacts(
+    digest("f"),
+    {},
+    [
+      bundle("https://sigstore.dev/cosign/sign/v1", "eyJfdHlwZSI6Imh0dHBzOi8vaW4tdG90by5pby9TdGF0ZW1lbnQvdjEifQ=="),
+      bundle("https://slsa.dev/provenance/v1", "eyJfdHlwZSI6Imh0dHBzOi8vaW4tdG90by5pby9TdGF0ZW1lbnQvdjAuMSJ9"),
+      bundle("https://spdx.dev/Document", "eyJfdHlwZSI6Imh0dHBzOi8vaW4tdG90by5pby9TdGF0ZW1lbnQvdjAuMSJ9"),
+      simpleSigning,
+    ],
+    new Map(),
+  );
+  assert.deepEqual(facts, {
+    signatures: [
+      { attached: "referrer", format: "cosign", logged: false },
+      { attached: "referrer", format: "sigstore", logged: false },
+    ],
+    attestations: [{ attached: "referrer", predicateType: "https://slsa.dev/provenance/v1" }],
+    sboms: [{ attached: "referrer", format: "https://spdx.dev/Document" }],
+  });
+});
