@@ -106,6 +106,8 @@ export class Transport {
       headersTimeout: this.#stall,
       bodyTimeout: this.#stall,
       keepAliveTimeout: 15_000,
+      // Else all requests to a host share one connection, which long ways make slow, and a layer that fills it holds up all others.
+      allowH2: false,
     });
     this.#authorizer = new Authorizer(options.credentials ?? applicationDefaultCredentials(), (url, headers, signal) =>
       this.#fetchToken(url, headers, signal),

@@ -406,6 +406,7 @@ class GcsClient {
   readonly #credentials: Credentials;
   readonly #agent = new Agent({
     connections: 64,
+    allowH2: false, // 64 connections, not one that all share
     connect: { timeout: 15_000 },
     headersTimeout: 120_000,
     bodyTimeout: 60_000, // between two pieces of a body
