@@ -77,7 +77,7 @@ class Taker implements Dispatcher.DispatchHandler {
       return;
     }
     if (this.#into) chunk.copy(this.#into, this.#size);
-    else this.#chunks.push(chunk);
+    else this.#chunks.push(Buffer.from(chunk)); // its memory is received into again (receive-ring.ts)
     this.#size = size;
   }
 

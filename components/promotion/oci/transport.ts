@@ -14,6 +14,7 @@ import {
 } from "./errors.ts";
 import { exchange } from "./exchange.ts";
 import { defaultRules, Host, type HostRules, pause } from "./host.ts";
+import { receivingInRings } from "./receive-ring.ts";
 import type { Repository } from "./repository.ts";
 
 /** One request to a registry. */
@@ -90,7 +91,10 @@ const unconnected = new Set([
 
 /** Sends requests to registries: connections, limits per host, authorization, redirects, retries. Knows no meaning of any. */
 export class Transport {
+  /** For answers that are taken whole, which {@link exchange} copies as they come. */
   readonly #agent: Agent;
+  /** For answers that are given on piece by piece. */
+  readonly #streaming: Agent;
   readonly #hosts = new Map<string, Host>();
   readonly #rules: HostRules;
   readonly #stall: number;
@@ -101,14 +105,16 @@ export class Transport {
     this.#rules = { ...defaultRules, ...options.rules };
     this.#stall = options.stallTimeout ?? 60_000;
     this.#onRequest = options.onRequest;
-    this.#agent = new Agent({
-      connect: { timeout: options.connectTimeout ?? 5_000 },
+    const settings = {
       headersTimeout: this.#stall,
       bodyTimeout: this.#stall,
       keepAliveTimeout: 15_000,
       // Else all requests to a host share one connection, which long ways make slow, and a layer that fills it holds up all others.
       allowH2: false,
-    });
+    };
+    const connect = { timeout: options.connectTimeout ?? 5_000 };
+    this.#agent = new Agent({ ...settings, connect: { ...connect, onread: receivingInRings() } });
+    this.#streaming = new Agent({ ...settings, connect });
     this.#authorizer = new Authorizer(options.credentials ?? applicationDefaultCredentials(), (url, headers, signal) =>
       this.#fetchToken(url, headers, signal),
     );
@@ -137,7 +143,7 @@ export class Transport {
   /** As {@link call}, but gives the body as it comes; what breaks while it is read is the caller's. */
   async stream(call: Call): Promise<StreamAnswer> {
     return this.#persist<Readable>(call, async (request) => {
-      const { statusCode: status, headers, body } = await this.#agent.request({ ...request, signal: call.signal });
+      const { statusCode: status, headers, body } = await this.#streaming.request({ ...request, signal: call.signal });
       if (call.expect.includes(status)) return { status, headers, body };
       await body.dump(); // what a refusal says of a blob is in its status
       return { status, headers, body: Buffer.alloc(0) };
@@ -146,7 +152,7 @@ export class Transport {
 
   /** Ends all connections. */
   async close(): Promise<void> {
-    await this.#agent.destroy();
+    await Promise.all([this.#agent.destroy(), this.#streaming.destroy()]);
   }
 
   async #persist<Body extends Buffer | Readable>(call: Call, send: Send<Body>): Promise<Answered<Body>> {
