@@ -200,7 +200,7 @@ function takeIn(input: Buffer, from: number, longest: number): number {
   const length = Math.min(input.length - from, longest + 4);
   bytes.set(from === 0 && input.length === length ? input : input.subarray(from, from + length));
   // What is left of the last four says nothing.
-  bytes.fill(space, length, length + 4);
+  for (let after = length; after < length + 4; after++) bytes[after] = space;
   return length;
 }
 
