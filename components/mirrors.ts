@@ -50,7 +50,7 @@ export interface MirrorLines {
 /** Every place that production is served from: an image mirror in each region of Google Cloud, a file mirror in each region of all clouds. */
 export class Mirrors extends pulumi.ComponentResource {
   public readonly addresses: pulumi.Output<MirrorAddresses>;
-  /** Worked out once: for each of a hundred projects it was a twentieth of a preview. */
+  /** Worked out once, not for each of a hundred projects. */
   public readonly lines: MirrorLines;
 
   constructor(name: string, args: MirrorsArgs, opts?: pulumi.ComponentResourceOptions) {
