@@ -7,6 +7,8 @@
 import { createRequire } from "node:module";
 import * as grpc from "@grpc/grpc-js"; // the SDK's own copy: messages of two copies do not mix
 
+import { CheckRequest, type CheckResponse, DiffRequest, writeCheckResponse } from "./plugin-wire.ts";
+
 // The generated modules are CommonJS without named ESM exports.
 const require = createRequire(import.meta.url);
 const services =
@@ -156,14 +158,25 @@ export function serve(make: (log: ResourceLog) => ResourceProvider): void {
   exitWithParent();
   const provider = make(engineLog(engineAddress));
   const server = new grpc.Server(messageLimits);
-  server.addService(
-    services.ResourceProviderService as unknown as grpc.ServiceDefinition,
-    implementation(provider) as unknown as grpc.UntypedServiceImplementation,
-  );
+  server.addService(serviceDefinition(), implementation(provider) as unknown as grpc.UntypedServiceImplementation);
   server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) => {
     if (error) throw error;
     process.stdout.write(`${port}\n`);
   });
+}
+
+/** The service, but for its largest messages, which are read and written by plugin-wire.ts. */
+function serviceDefinition(): grpc.ServiceDefinition {
+  const service = services.ResourceProviderService as unknown as grpc.ServiceDefinition;
+  return {
+    ...service,
+    check: {
+      ...service["check"]!,
+      requestDeserialize: (bytes) => new CheckRequest(bytes),
+      responseSerialize: writeCheckResponse,
+    },
+    diff: { ...service["diff"]!, requestDeserialize: (bytes) => new DiffRequest(bytes) },
+  };
 }
 
 /** The default comparison: every top-level input whose JSON differs, in sorted order of names. */
@@ -212,10 +225,7 @@ type Call = { request: any };
 type Reply = (error: object | null, reply?: unknown) => void;
 
 function implementation(provider: ResourceProvider): Record<string, unknown> {
-  const calls = (call: Call): ResourceCall => {
-    const urn: string = call.request.getUrn();
-    return { urn, type: typeOfUrn(urn), name: nameOfUrn(urn) };
-  };
+  const calls = (call: Call): ResourceCall => callOf(call.request.getUrn());
   const unimplemented = (_call: Call, reply: Reply): void => reply({ code: grpc.status.UNIMPLEMENTED });
   return {
     // An empty answer to the handshake: secrets then arrive as plain values and the engine keeps them encrypted in the state.
@@ -242,29 +252,22 @@ function implementation(provider: ResourceProvider): Record<string, unknown> {
       response.setSupportspreview(true); // else create and update are not asked in a preview
       return response;
     }),
-    check: answer(async (call) => {
-      const news = fromStruct(call.request.getNews());
-      const checked = (await provider.check?.({
-        ...calls(call),
-        olds: fromStruct(call.request.getOlds()),
-        news,
-      })) ?? { inputs: news };
-      const response = new pb.CheckResponse();
-      response.setInputs(toStruct(checked.inputs));
-      for (const reason of checked.failures ?? []) {
-        const failure = new pb.CheckFailure();
-        failure.setReason(reason); // no property: with one the CLI prints its whole value
-        response.addFailures(failure);
-      }
-      return response;
+    check: answer(async ({ request }: { request: CheckRequest }): Promise<CheckResponse> => {
+      const { urn, olds, news } = request;
+      const checked = (await provider.check?.({ ...callOf(urn), olds, news })) ?? { inputs: news };
+      return { inputs: checked.inputs, failures: checked.failures ?? [] };
     }),
-    diff: answer(async (call) => {
+    diff: answer(async (call: { request: DiffRequest }) => {
+      const { urn, id, news, oldInputs } = call.request;
       const request = {
-        ...calls(call),
-        id: call.request.getId() as string,
-        olds: fromStruct(call.request.getOlds()),
-        oldInputs: fromStruct(call.request.getOldInputs()),
-        news: fromStruct(call.request.getNews()),
+        ...callOf(urn),
+        id,
+        news,
+        oldInputs,
+        // The largest, and not everyone looks at it.
+        get olds() {
+          return call.request.olds;
+        },
       };
       const diff = (await provider.diff?.(request)) ?? { changed: compareInputs(request.oldInputs, request.news) };
       const response = new pb.DiffResponse();
@@ -378,6 +381,10 @@ function partialFailure(failure: PartialFailure): object {
 }
 
 /** `urn:pulumi:<stack>::<project>::<parent types$>type::<name>`; the request's own type field is empty in some calls. */
+function callOf(urn: string): ResourceCall {
+  return { urn, type: typeOfUrn(urn), name: nameOfUrn(urn) };
+}
+
 function typeOfUrn(urn: string): string {
   const qualified = urn.split("::")[2] ?? "";
   return qualified.slice(qualified.lastIndexOf("$") + 1);
