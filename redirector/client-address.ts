@@ -1,4 +1,4 @@
-import type { Piece } from "./piece.ts";
+import { type Piece, trimmed } from "./piece.ts";
 
 /**
  * The client's address as text, from X-Forwarded-For. Only the right end of that header is written by our own proxies: the
@@ -17,20 +17,19 @@ export function clientAddress(
     to = before(bytes, start, to, comma);
     if (to <= start) return undefined;
   }
-  let from = Math.max(start, before(bytes, start, to, comma) + 1);
-  while (from < to && isBlank(bytes[from]!)) from++;
-  while (to > from && isBlank(bytes[to - 1]!)) to--;
-  return from === to ? undefined : withoutPort(bytes, from, to);
+  const address = trimmed(bytes, Math.max(start, before(bytes, start, to, comma) + 1), to);
+  return address.from === address.to ? undefined : withoutPort(address);
 }
 
 /** `1.2.3.4:443`, `[2001:db8::1]` and `[2001:db8::1]:443` without what is not the address. */
-function withoutPort(bytes: Buffer, from: number, to: number): Piece {
+function withoutPort(address: Piece): Piece {
+  const { bytes, from, to } = address;
   if (bytes[from] === opening) {
     const close = before(bytes, from, to, closing);
-    return close < from ? { bytes, from, to } : { bytes, from: from + 1, to: close };
+    return close < from ? address : { bytes, from: from + 1, to: close };
   }
   const last = before(bytes, from, to, colon);
-  return last >= from && before(bytes, from, last, colon) < from ? { bytes, from, to: last } : { bytes, from, to };
+  return last >= from && before(bytes, from, last, colon) < from ? { bytes, from, to: last } : address;
 }
 
 /** The last position before `to` at which that character stands; less than `from` if there is none. */
@@ -40,12 +39,6 @@ function before(bytes: Buffer, from: number, to: number, code: number): number {
   return at;
 }
 
-function isBlank(code: number): boolean {
-  return code === space || code === tab;
-}
-
-const tab = 9;
-const space = 32;
 const comma = 44;
 const colon = 58;
 const opening = 91;

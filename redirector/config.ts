@@ -58,10 +58,14 @@ const region = z.strictObject({
   ...position,
 });
 
-const imageMirror = z.strictObject({
+/** What a mirror of either kind is. */
+const mirror = {
   /** Unique among all mirrors; the label in logs and metrics. */
   name,
-  /** Registry API base with the repository path, without a slash at the end: `https://us-central1-docker.pkg.dev/v2/p/images`. */
+  /**
+   * Without a slash at the end: of an image mirror the registry API base with the repository path,
+   * `https://us-central1-docker.pkg.dev/v2/p/images`; of a file mirror the public address of the bucket, `https://storage.googleapis.com/bucket`.
+   */
   url: baseUrl,
   cloud,
   region: name,
@@ -75,20 +79,12 @@ const imageMirror = z.strictObject({
   ),
   /** Distances are divided by it: 2 draws clients from twice as far. 0 drains the mirror: used only when no other one is healthy. */
   weight: z._default(z.number().check(z.gte(0), z.lte(100)), 1),
-});
+};
+
+const imageMirror = z.strictObject(mirror);
 
 const fileMirror = z.strictObject({
-  name,
-  /** Public address of the bucket, without a slash at the end: `https://storage.googleapis.com/bucket`. */
-  url: baseUrl,
-  cloud,
-  region: name,
-  ...position,
-  /** As of an image mirror. */
-  probePath: z.optional(
-    z.string().check(z.regex(/^\/[\x21-\x7e]*$/, "must start with a slash and hold only visible characters")),
-  ),
-  weight: z._default(z.number().check(z.gte(0), z.lte(100)), 1),
+  ...mirror,
   /** The bucket also holds image layers, under `containers/images/<digest>`. */
   layers: z._default(z.boolean(), false),
 });

@@ -2,7 +2,16 @@ import type { Client } from "./client.ts";
 import type { FileMirror, ImageMirror, RedirectorConfig } from "./config.ts";
 import type { Held, Question } from "./existence.ts";
 import { chooseMirror, type Mirror } from "./mirrors.ts";
-import type { BlobRoute, FileRoute, ManifestRoute, PageRoute, PlainRoute, RefusedRoute, Route } from "./route.ts";
+import type {
+  BlobRoute,
+  FileRoute,
+  ListRoute,
+  ManifestRoute,
+  PageRoute,
+  PlainRoute,
+  RefusedRoute,
+  Route,
+} from "./route.ts";
 
 /** What to do with a request, as data. */
 export type Decision = Redirect | Check | Refused | Plain | Page;
@@ -72,8 +81,7 @@ export function decide(
     case "tags":
     case "referrers": {
       const mirror = chooseMirror(mirrors.images, client);
-      if (!mirror) return noSuchMirrors.images;
-      return { kind: "redirect", what: route.kind, mirror, location: mirror.site.url + route.path + route.query };
+      return mirror ? redirectTo(route, mirror) : noSuchMirrors.images;
     }
     case "blob":
       return (
@@ -183,7 +191,7 @@ function kept(check: Check, checks: Checks | undefined): Check {
   return check;
 }
 
-function redirectTo(route: ManifestRoute | BlobRoute | FileRoute, mirror: Mirror): Redirect {
+function redirectTo(route: ManifestRoute | ListRoute | BlobRoute | FileRoute, mirror: Mirror): Redirect {
   return { kind: "redirect", what: route.kind, mirror, location: mirror.site.url + route.path + route.query };
 }
 

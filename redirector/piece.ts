@@ -16,3 +16,16 @@ export function pieceOf(text: string): Piece {
 export function textOf({ bytes, from, to }: Piece): string {
   return bytes.toString("latin1", from, to);
 }
+
+/** What stands between two positions, without the blanks around it (spaces and tabs: OWS of RFC 9110 section 5.6.3). */
+export function trimmed(bytes: Buffer, from: number, to: number): Piece {
+  let first = from;
+  let end = to;
+  while (first < end && isBlank(bytes[first]!)) first++;
+  while (end > first && isBlank(bytes[end - 1]!)) end--;
+  return { bytes, from: first, to: end };
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}

@@ -1,5 +1,4 @@
-import type { Piece } from "../piece.ts";
-import { pieceOf, textOf } from "../piece.ts";
+import { type Piece, pieceOf, textOf, trimmed } from "../piece.ts";
 import type { HeaderName, IncomingRequest } from "../request.ts";
 
 /**
@@ -81,22 +80,22 @@ export function readHead(
         break;
       case 10:
         if (isNamed(line, connection))
-          request.connection(textOf(trimmed(input, from + colon, from + next)).toLowerCase());
+          request.connection(textOf(trimmed(input, from + colon + 1, from + next)).toLowerCase());
         break;
       case 14:
         if (isNamed(line, contentLength)) {
-          const length = textOf(trimmed(input, from + colon, from + next));
+          const length = textOf(trimmed(input, from + colon + 1, from + next));
           if (!/^\d{1,15}$/.test(length) || (lengths !== undefined && lengths !== length)) return badHeader;
           lengths = length;
         }
         break;
       case 15:
         if (isNamed(line, forwardedFor))
-          request.forwardedFor = joined(request.forwardedFor, trimmed(input, from + colon, from + next));
+          request.forwardedFor = joined(request.forwardedFor, trimmed(input, from + colon + 1, from + next));
         break;
       case 16:
         if (isNamed(line, latlong))
-          request.latlong = joined(request.latlong, trimmed(input, from + colon, from + next));
+          request.latlong = joined(request.latlong, trimmed(input, from + colon + 1, from + next));
         break;
       case 17:
         if (isNamed(line, transferEncoding)) coded = true;
@@ -152,7 +151,7 @@ class Request1 implements RequestHead {
     for (let line = this.#headers; line < this.end - 2; line = input.indexOf("\n", line) + 1) {
       const colon = line + name.length;
       if (input[colon] !== colonCode || input.toString("latin1", line, colon).toLowerCase() !== name) continue;
-      value = joined(value, trimmed(input, colon, input.indexOf("\r", line)));
+      value = joined(value, trimmed(input, colon + 1, input.indexOf("\r", line)));
     }
     return value && textOf(value);
   }
@@ -169,7 +168,6 @@ const cr = 13;
 const lf = 10;
 const space = 32;
 const slash = 47;
-const tab = 9;
 const colonCode = 58;
 
 const codesOf = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0));
@@ -284,19 +282,6 @@ function mayBeRequest(start: number, length: number): boolean {
   const isWhole =
     methodEnd < length && (bytes[methodEnd] === space || (bytes[methodEnd] === cr && methodEnd === start));
   return (isWhole || methodEnd === length) && methodEnd - start <= longestMethod;
-}
-
-/** The value between a header's colon and its end, without blanks around it. */
-function trimmed(input: Buffer, colon: number, end: number): Piece {
-  let from = colon + 1;
-  let to = end;
-  while (from < to && isBlank(input[from]!)) from++;
-  while (to > from && isBlank(input[to - 1]!)) to--;
-  return { bytes: input, from, to };
-}
-
-function isBlank(code: number): boolean {
-  return code === space || code === tab;
 }
 
 function joined(before: Piece | undefined, value: Piece): Piece {
