@@ -14,8 +14,8 @@ const remembered = 1024;
 const longestRemembered = 512;
 
 /**
- * Reads targets, and remembers those that lead to a mirror: most pulls are of few images, and to find a target again takes a fifth of the
- * time of reading it.
+ * Reads targets, and remembers those that lead to a mirror: most pulls are of few images, and to find a target again is less
+ * work than to read it.
  */
 export class Targets {
   readonly #longest: number;

@@ -4,8 +4,8 @@ import { readAddress } from "./address.ts";
 /**
  * The table of the clouds' addresses as it is stored and searched: the address space of each family cut into intervals, each of
  * one region or of none, sorted by their first address. As nested blocks are cut out when the table is made (flatten.ts), the
- * interval of an address is its longest matching prefix. What the search needs besides is stored too: an instance starts for a client, and would
- * take a quarter of that time to work it out. Little-endian, each part padded to a multiple of 8 bytes:
+ * interval of an address is its longest matching prefix. What the search needs besides is stored too: an instance starts for a client, who
+ * would wait while it is worked out. Little-endian, each part padded to a multiple of 8 bytes:
  *
  *     "cloud ranges 2\n\0"   16 bytes
  *     u32 n, n bytes         JSON {"regions": [{"cloud", "region"}...]}, padded with spaces

@@ -182,7 +182,7 @@ const latlong = codesOf("x-client-latlong");
 const transferEncoding = codesOf("transfer-encoding");
 
 /*
- * Each head is copied to where it can be looked at four bytes at a time: half the time of looking for its lines in a string. One place for
+ * Each head is copied to where it can be looked at four bytes at a time, which is less work than looking for its lines in a string. One place for
  * all heads, as nothing here waits.
  */
 const bytes = new Uint8Array(longestHead + 8);
