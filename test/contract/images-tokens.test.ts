@@ -13,13 +13,14 @@ const mebibyte = 1024 * 1024;
 const robot = { username: "robot", password: "secret" };
 
 /**
- * A front of a real registry that takes only the newest token it has given (distribution's token specification).
+ * A front of a real registry that takes only the newest token it has given for each scope (distribution's token specification).
  * `choose` comes after that: what it does is done to requests that are authorized.
  */
 class Guard {
   readonly #proxy: FaultyProxy;
-  #newest = 0;
-  #revoked = false;
+  #given = 0;
+  /** The tokens that count, by scope. */
+  readonly #tokens = new Map<string, string>();
   #choose: Choose = () => undefined;
   /** What the token server does; undefined: it gives a token. */
   token: () => Fault | undefined = () => undefined;
@@ -49,7 +50,7 @@ class Guard {
 
   /** No token that was given counts any more. */
   revoke(): void {
-    this.#revoked = true;
+    this.#tokens.clear();
   }
 
   reset(choose: Choose = () => undefined): void {
@@ -65,11 +66,12 @@ class Guard {
       const fault = this.token();
       if (fault !== undefined) return fault;
       assert.equal(headers.authorization, `Basic ${Buffer.from("robot:secret").toString("base64")}`);
-      this.#revoked = false;
-      const body = JSON.stringify({ token: `t${++this.#newest}`, expires_in: 300 });
+      const token = `t${++this.#given}`;
+      this.#tokens.set(new URL(url, "http://x").searchParams.getAll("scope").join(" "), token);
+      const body = JSON.stringify({ token, expires_in: 300 });
       return { kind: "answer", status: 200, body };
     }
-    if (this.#revoked || headers.authorization !== `Bearer t${this.#newest}`) {
+    if (![...this.#tokens.values()].some((token) => headers.authorization === `Bearer ${token}`)) {
       const challenge = `Bearer realm="${this.realm}",service="registry",scope="x",error="invalid_token"`;
       return { kind: "answer", status: 401, headers: { "www-authenticate": challenge } };
     }
