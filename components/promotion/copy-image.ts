@@ -121,7 +121,7 @@ async function lookAt({ image, digest, tags, damaged }: Copy, mirror: ImageMirro
   if (present) run.begun(mirror, image, digest);
   for (const tag of there) run.achieved(mirror, image, digest, tag);
   // Without a tag nothing says that the signatures came along too.
-  const complete = present && toSet.length === 0 && tags.length > 0 && !damaged.includes(mirror.name);
+  const complete = present && tags.length > 0 && there.length === tags.length && !damaged.includes(mirror.name);
   if (complete) run.completed(mirror, image, digest);
   const state = complete ? "complete" : present ? "partial" : "absent";
   return { mirror, at: mirror.remote(image), state, tags: toSet, present: new Set() };
@@ -175,11 +175,27 @@ async function readContent(copy: Copy, places: readonly Place[], run: ImagesRun)
   const witnesses =
     copy.damaged.length > 0 ? [...whole, ...partly] : whole.length > 0 ? whole.slice(0, mostWitnesses) : partly;
   const attachments = await attachedIn(witnesses, digests, run);
-  if (staging && whole.length === 0) {
-    const list = await run.stagingLookup(copy.image, staging).list();
-    attachments.unshift(...(await findAttachments(staging, digests, list)));
+  if (staging && copy.holders.length === 0) {
+    const staged = await attachedInStaging(staging, copy, digests, run).catch((error: unknown) => {
+      run.context.signal.throwIfAborted();
+      if (whole.length > 0) return [];
+      throw new SourceError(error);
+    });
+    // A mirror that has the digest without our knowing may have it from others, who did not bring all.
+    if (whole.length > 0) attachments.push(...staged);
+    else attachments.unshift(...staged);
   }
   return { tree, attached: await readAttachments(sources, union(attachments)), sources };
+}
+
+async function attachedInStaging(
+  staging: Remote,
+  copy: Copy,
+  digests: readonly Digest[],
+  run: ImagesRun,
+): Promise<Attachment[]> {
+  const list = await run.stagingLookup(copy.image, staging).list();
+  return findAttachments(staging, digests, list);
 }
 
 /** What is attached to the digests in any of the mirrors. Throws only if none of them can say. */

@@ -39,20 +39,55 @@ export class AbsentError extends Error {
  * @throws AbsentError if a manifest is in no source, or the failure of a source that may have it.
  */
 export async function readTree(sources: readonly Remote[], digest: Digest): Promise<ImageTree> {
+  const { manifests, blobs } = await read(sources, digest, (absent) => {
+    throw absent;
+  });
+  return { root: manifests.at(-1)!, manifests, blobs };
+}
+
+/** What is left of a manifest and those that it lists. */
+export interface Remains extends Omit<ImageTree, "root"> {
+  /** The manifests that no source has; of what they list nothing is known. */
+  readonly lost: readonly Digest[];
+  /** A source that may have one of the lost could not be read. */
+  readonly isUncertain: boolean;
+}
+
+/** As {@link readTree}, but goes on without what is in no source. */
+export async function readRemains(sources: readonly Remote[], digest: Digest): Promise<Remains> {
+  const lost: AbsentError[] = [];
+  const found = await read(sources, digest, (absent) => void lost.push(absent));
+  return {
+    ...found,
+    lost: lost.map((absent) => absent.digest),
+    isUncertain: lost.some((absent) => absent.isUncertain),
+  };
+}
+
+async function read(
+  sources: readonly Remote[],
+  digest: Digest,
+  leave: (absent: AbsentError) => void,
+): Promise<Omit<ImageTree, "root">> {
   const manifests = new Map<Digest, Manifest>();
   const blobs = new Map<Digest, Blob>();
   let count = 0;
-  const visit = async (current: Digest, depth: number, parent?: Digest): Promise<Manifest> => {
+  const visit = async (current: Digest, depth: number, parent?: Digest): Promise<void> => {
     if (depth > deepest) throw new WrongContentError(`${digest}: indexes are nested more than ${deepest} deep`);
     if (++count > mostManifests) throw new WrongContentError(`${digest} lists more than ${mostManifests} manifests`);
-    const manifest = await readFromAny(sources, current, parent);
+    let manifest: Manifest;
+    try {
+      manifest = await readFromAny(sources, current, parent);
+    } catch (error) {
+      if (error instanceof AbsentError) return leave(error);
+      throw error;
+    }
     await Promise.all(manifest.children.map((child) => visit(child.digest, depth + 1, current)));
     manifests.set(current, manifest); // after its children
     for (const blob of manifest.blobs) blobs.set(blob.digest, blob);
-    return manifest;
   };
-  const root = await visit(digest, 0);
-  return { root, manifests: [...manifests.values()], blobs: [...blobs.values()] };
+  await visit(digest, 0);
+  return { manifests: [...manifests.values()], blobs: [...blobs.values()] };
 }
 
 async function readFromAny(sources: readonly Remote[], digest: Digest, parent?: Digest): Promise<Manifest> {

@@ -5,7 +5,7 @@ import { HeldImages } from "./held-images.ts";
 import { addImage, type ImagesBuilder, tagsOf } from "./image-lines.ts";
 import { ImageLookup } from "./image-lookup.ts";
 import type { ImagePlan } from "./image-plan.ts";
-import { readTree } from "./image-tree.ts";
+import { keptManifests, type Whereabouts } from "./kept-manifests.ts";
 import { LayerReferences } from "./layer-references.ts";
 import { LayerTarget } from "./layer-target.ts";
 import type { Digest } from "./oci/digest.ts";
@@ -49,6 +49,11 @@ export class MirrorRun {
     this.name = name;
     this.belief = belief;
     this.achieved = new HeldImages(belief.held);
+  }
+
+  /** Whether a digest is there by now, with all that belongs to it. */
+  isWhole(image: string, digest: Digest): boolean {
+    return this.achieved.has(image, digest) && !this.parts.get(image)?.has(digest);
   }
 }
 
@@ -182,26 +187,23 @@ export class ImagesRun {
     return known;
   }
 
-  /** The manifests of an image that its wanted digests consist of: they stay, whatever else lists them goes. Throws if one cannot be read. */
+  /** {@link keptManifests} of an image, as the mirrors are once all is copied. */
   keptIn(image: string): Promise<ReadonlySet<Digest>> {
-    const known = this.#kept.get(image) ?? this.#readKept(image);
+    const known = this.#kept.get(image) ?? keptManifests(this.#whereabouts(image), this.staging(image));
     this.#kept.set(image, known);
     return known;
   }
 
-  async #readKept(image: string): Promise<ReadonlySet<Digest>> {
-    const wanted = [...(this.plan.wanted.get(image)?.keys() ?? [])];
-    const kept = new Set(wanted);
-    await Promise.all(
-      wanted.map(async (digest) => {
-        const holders = [...this.mirrors.values()].filter((mirror) => mirror.achieved.has(image, digest));
-        // A digest that is in no mirror yet protects nothing there that could be lost: promoting it brings all it lists.
-        if (holders.length === 0) return;
-        const sources = this.alive(holders.map(({ name }) => name)).map((mirror) => mirror.remote(image));
-        for (const manifest of (await readTree(sources, digest)).manifests) kept.add(manifest.digest);
-      }),
-    );
-    return kept;
+  #whereabouts(image: string): Whereabouts[] {
+    const mirrors = [...this.mirrors.values()];
+    return [...(this.plan.wanted.get(image)?.keys() ?? [])].map((digest) => {
+      const holders = mirrors.filter((mirror) => mirror.achieved.has(image, digest));
+      const isHeld = holders.length > 0;
+      const [whole, partly] = [true, false].map((is) => holders.filter((each) => each.isWhole(image, digest) === is));
+      const asked = isHeld ? [...whole!, ...partly!] : mirrors;
+      const alive = this.alive(asked.map(({ name }) => name));
+      return { digest, isHeld, mirrors: alive.map((mirror) => mirror.remote(image)) };
+    });
   }
 
   /** A step at one mirror has ended. */

@@ -1,14 +1,15 @@
 import { findAttachments } from "./attachments.ts";
 import { SourceError } from "./blob-copy.ts";
+import { tagsOf } from "./image-lines.ts";
 import type { Removal } from "./image-plan.ts";
-import { AbsentError, type ImageTree, readTree } from "./image-tree.ts";
+import { type Remains, readRemains } from "./image-tree.ts";
 import type { ImageMirrorRun, ImagesRun, LayerMirrorRun } from "./images-run.ts";
 import type { Digest } from "./oci/digest.ts";
 import { RegistryError } from "./oci/errors.ts";
 import { deleteManifest, headManifest } from "./oci/manifests.ts";
 import { fallbackTag } from "./oci/referrers.ts";
 import type { Remote } from "./oci/remote.ts";
-import { canonicalFirst } from "./tag-image.ts";
+import { canonicalFirst, isMoving, movingStill } from "./tag-image.ts";
 
 /**
  * Takes one digest out of mirrors, whose tags have gone before: its layers in S3 that nothing else needs, its signatures, the
@@ -20,21 +21,25 @@ export async function removeImage(removal: Removal, run: ImagesRun): Promise<voi
   const { image, digest, mirrors, layerMirrors } = removal;
   const what = `${image}@${digest}`;
   const all = [...mirrors, ...layerMirrors].map((name) => run.mirror(name));
-  if (isStillNeeded(removal, run)) {
-    const cause = new Error("kept, because its copy under another name is not complete");
-    return run.stepFailed(all, what, new SourceError(cause));
-  }
-  let tree: ImageTree | undefined;
+  if (isMoving(image, digest, mirrors, run)) return run.stepFailed(all, what, movingStill());
+  let remains: Remains;
   let keep: ReadonlySet<Digest>;
   try {
-    [tree, keep] = await Promise.all([findTree(removal, run), run.keptIn(image)]);
+    [remains, keep] = await Promise.all([findRemains(removal, run), run.keptIn(image)]);
   } catch (error) {
     run.context.signal.throwIfAborted();
     return run.stepFailed(all, what, new SourceError(error));
   }
-  await Promise.all(layerMirrors.map((name) => removeLayers(run.layerMirrors.get(name)!, removal, tree, run)));
-  const doomed = (tree?.manifests.map((manifest) => manifest.digest) ?? [digest]).filter((each) => !keep.has(each));
+  await Promise.all(layerMirrors.map((name) => removeLayers(run.layerMirrors.get(name)!, removal, remains, run)));
+  const parts = new Set([...remains.lost, ...remains.manifests.map((manifest) => manifest.digest)]);
+  const doomed = [...parts].filter((each) => !keep.has(each));
+  const wantedTags = tagsOf(run.plan.wanted.get(image));
   const remove = async (mirror: ImageMirrorRun) => {
+    const waiting = [...(mirror.achieved.get(image)?.get(digest) ?? [])].filter((tag) => wantedTags.has(tag)).sort();
+    if (waiting.length > 0) {
+      const why = `kept, because its tag ${waiting.join(", ")} could not be moved to its new digest`;
+      throw new SourceError(new Error(why));
+    }
     await removeAt(mirror.remote(image), digest, doomed, keep);
     mirror.achieved.drop(image, digest);
     run.counts.removed++;
@@ -42,37 +47,23 @@ export async function removeImage(removal: Removal, run: ImagesRun): Promise<voi
   await canonicalFirst(mirrors, run, remove, what);
 }
 
-/** A renamed image goes under its old name only when it is there under the new one. */
-function isStillNeeded({ digest, mirrors }: Removal, run: ImagesRun): boolean {
-  for (const [image, digests] of run.plan.wanted) {
-    if (!digests.has(digest)) continue;
-    if (mirrors.some((name) => !run.mirrors.get(name)?.achieved.has(image, digest))) return true;
-  }
-  return false;
-}
-
-/** What the digest lists, from wherever it still is; undefined: nowhere, so there is nothing to find. */
-async function findTree({ image, digest, mirrors }: Removal, run: ImagesRun): Promise<ImageTree | undefined> {
+/** What the digest lists, from wherever it still is: a run that died may have taken some of it away everywhere. */
+function findRemains({ image, digest, mirrors }: Removal, run: ImagesRun): Promise<Remains> {
   const places = run.alive(mirrors).map((mirror) => mirror.remote(image));
   const staging = run.staging(image);
-  try {
-    return await readTree([...places, ...(staging ? [staging] : [])], digest);
-  } catch (error) {
-    if (error instanceof AbsentError) return undefined;
-    throw error;
-  }
+  return readRemains([...places, ...(staging ? [staging] : [])], digest);
 }
 
 async function removeLayers(
   mirror: LayerMirrorRun,
   { image, digest }: Removal,
-  tree: ImageTree | undefined,
+  { blobs, lost }: Remains,
   run: ImagesRun,
 ): Promise<void> {
   if (mirror.gone !== undefined) return run.stepSkipped(mirror);
   const use = { project: run.request.project, image, digest };
   try {
-    const layers = tree?.blobs.map((blob) => blob.digest) ?? (await mirror.references.layersOf(use));
+    const layers = lost.length === 0 ? blobs.map((blob) => blob.digest) : await mirror.references.layersOf(use);
     await Promise.all(layers.map((layer) => mirror.references.drop(layer, use)));
     mirror.achieved.drop(image, digest);
     run.stepDone(mirror);
@@ -113,10 +104,18 @@ async function deleteTagged(at: Remote, digest: Digest, tag: string | undefined)
     if (tag !== undefined) await deleteManifest(at, tag);
   } catch (error) {
     // Google's registries want the tags to go first; they list what has none, so that it can be found there.
-    if (tag === undefined || !(error instanceof RegistryError && error.code.includes("DANGLING_TAG"))) throw error;
+    if (tag === undefined || !isTagged(error)) throw error;
     await deleteManifest(at, tag);
-    await deleteManifest(at, digest);
+    try {
+      await deleteManifest(at, digest);
+    } catch (again) {
+      if (!isTagged(again)) throw again; // attached to another digest too, with which it goes
+    }
   }
+}
+
+function isTagged(error: unknown): boolean {
+  return error instanceof RegistryError && error.code.includes("DANGLING_TAG");
 }
 
 /** Whether a manifest is gone; false: an index there lists it, so that it has to stay as long as that. */

@@ -1,7 +1,10 @@
+import { subjectOfTag } from "./attachments.ts";
+import { SourceError } from "./blob-copy.ts";
 import { conflictOf } from "./copy-image.ts";
 import type { Retag, Untag } from "./image-plan.ts";
 import { readTree } from "./image-tree.ts";
 import type { ImageMirrorRun, ImagesRun } from "./images-run.ts";
+import type { Digest } from "./oci/digest.ts";
 import { deleteManifest, getManifest, putManifest } from "./oci/manifests.ts";
 
 /** Gives a digest, which the mirrors have, a tag; canonical mirror first. Failures go to the run. */
@@ -34,18 +37,38 @@ export async function tagImage({ image, tag, digest, mirrors }: Retag, run: Imag
   );
 }
 
-/** Removes a tag, canonical mirror first. Failures go to the run. */
+/** Removes a tag, canonical mirror first; one by which a wanted digest is signed is no tag that goes alone. Failures go to the run. */
 export async function untagImage({ image, tag, mirrors }: Untag, run: ImagesRun): Promise<void> {
   await canonicalFirst(
     mirrors,
     run,
     async (mirror) => {
-      await deleteManifest(mirror.remote(image), tag);
+      const digest = mirror.believedTag(image, tag);
+      if (digest !== undefined && isMoving(image, digest, mirrors, run)) throw movingStill();
+      const subject = subjectOfTag(tag);
+      const isAttached = subject !== undefined && (await run.keptIn(image)).has(subject);
+      if (!isAttached) {
+        await deleteManifest(mirror.remote(image), tag);
+        run.counts.untagged++;
+      }
       mirror.achieved.dropTag(image, tag);
-      run.counts.untagged++;
     },
     `${image}:${tag}`,
   );
+}
+
+/** Whether a digest is wanted under another image's name, and not whole there in all of these mirrors: it stays under the old one, with its tags. */
+export function isMoving(image: string, digest: Digest, mirrors: readonly string[], run: ImagesRun): boolean {
+  for (const [other, digests] of run.plan.wanted) {
+    if (other === image || !digests.has(digest)) continue;
+    if (mirrors.some((name) => !run.mirrors.get(name)?.isWhole(other, digest))) return true;
+  }
+  return false;
+}
+
+/** Why a step waits for {@link isMoving}. */
+export function movingStill(): SourceError {
+  return new SourceError(new Error("kept, because its copy under another name is not complete"));
 }
 
 /** Does a step in the canonical mirror, if it is among them, then in all others beside each other. Failures go to the run. */

@@ -470,6 +470,65 @@ for (const kind of ["olareg", "google"])
         }
       });
 
+      it("an SBOM that two digests share goes with the last of them", async () => {
+        const project = new Project();
+        const [a, b] = [await project.staging().image(), await project.staging().image()];
+        const tagOf = ({ digest }: { digest: string }) => `${digest.replace(":", "-")}.sbom`;
+        const sbom = await project.staging().image({ tags: [tagOf(a), tagOf(b)] });
+        await project.promotes(`app:a ${a.digest}`, `app:b ${b.digest}`);
+        await project.promotes(`app:b ${b.digest}`);
+        await project.holds({ b: b.digest, [tagOf(b)]: sbom.digest });
+        await project.promotes();
+        await project.holds({});
+        for (const host of hosts) assert.equal(await head(host, project.repository(), sbom.digest), undefined);
+      });
+
+      it("an SBOM that two digests share goes with both of them at once", async () => {
+        const project = new Project();
+        const [a, b] = [await project.staging().image(), await project.staging().image()];
+        const tagOf = ({ digest }: { digest: string }) => `${digest.replace(":", "-")}.sbom`;
+        const sbom = await project.staging().image({ tags: [tagOf(a), tagOf(b)] });
+        await project.promotes(`app:a ${a.digest}`, `app:b ${b.digest}`);
+        await project.promotes();
+        await project.holds({});
+        for (const host of hosts) assert.equal(await head(host, project.repository(), sbom.digest), undefined);
+      });
+
+      it("a signature or a referrer that was promoted by itself stays with what it is attached to", async () => {
+        const project = new Project();
+        const image = await project.staging().image({ tags: ["v1"] });
+        const signature = await project.staging().signature(image);
+        const sbom = await project.staging().image({ subject: image });
+        const tag = `${image.digest.replace(":", "-")}.sig`;
+        const line = `app:v1 ${image.digest}`;
+        await project.promotes(line, `app:${tag} ${signature.digest}`, `app@${sbom.digest}`);
+        await project.promotes(line);
+        await project.holds({ v1: image.digest, [tag]: signature.digest });
+        for (const host of hosts) {
+          assert.deepEqual(await referrers(host, project.repository(), image.digest), [sbom.digest]);
+        }
+        assert.deepEqual(await project.refresh(), {});
+      });
+
+      it("a removal that died halfway is finished without staging: nothing is left that nobody finds", async () => {
+        const project = new Project();
+        const [kept, gone, left] = [
+          await project.staging().image(),
+          await project.staging().image(),
+          await project.staging().image(),
+        ];
+        const index = await project.staging().index([gone, left]);
+        await project.promotes(`app:v1 ${index.digest}`, `app:kept ${kept.digest}`);
+        await project.expireStaging("app", index.digest, gone.digest, left.digest);
+        for (const host of hosts) await remove(host, project.repository(), gone.digest);
+        await project.promotes(`app:kept ${kept.digest}`);
+        await project.holds({ kept: kept.digest });
+        for (const host of hosts) {
+          for (const { digest } of [index, left])
+            assert.equal(await head(host, project.repository(), digest), undefined);
+        }
+      });
+
       it("what a mirror could not remove is removed by the next run", async () => {
         const project = new Project();
         const [a, b] = [await project.staging().image(), await project.staging().image()];

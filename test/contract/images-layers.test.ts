@@ -234,6 +234,20 @@ describe("layers in S3", () => {
     assert.deepEqual(await keys("layers-a", "containers/"), []);
   });
 
+  it("an index of which no registry has one image any more still takes the layers of all along", async () => {
+    const children = [await staging("part").image(), await staging("part").image()];
+    const index = await staging("part").index(children);
+    const request = requestOf("part", `app:v1 ${index.digest}\n`, ["layers-a"]);
+    await promote(request);
+    for (const repository of ["images/part/app", "staging/part/app"]) {
+      const url = `http://${registry.host}/v2/${repository}/manifests/${children[0]!.digest}`;
+      assert.equal((await fetch(url, { method: "DELETE" })).status, 202);
+    }
+    const outcome = await promotion.remove({ request, incomplete: {} }, context);
+    assert.deepEqual([outcome.failures, outcome.incomplete], [[], {}]);
+    assert.deepEqual(await keys("layers-a", "containers/"), []);
+  });
+
   it("a bucket that is not there leaves the registries complete", async () => {
     const image = await staging("nobucket").image();
     const request = requestOf("nobucket", `app:v1 ${image.digest}\n`, ["absent"]);
