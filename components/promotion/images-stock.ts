@@ -1,12 +1,13 @@
 import { type Attachment, findAttachments, subjectOfTag } from "./attachments.ts";
 import { type Belief, difference } from "./belief.ts";
 import { addImage, type Images, type ImagesBuilder, readImageLines, writeImageLines } from "./image-lines.ts";
-import { readTree } from "./image-tree.ts";
+import { readRemains } from "./image-tree.ts";
 import type { Means } from "./images-run.ts";
 import { readNotes, referencesPrefix } from "./layer-references.ts";
 import { layersPrefix } from "./layer-target.ts";
 import type { Digest } from "./oci/digest.ts";
 import { causeOf } from "./oci/errors.ts";
+import { isIndexType } from "./oci/manifest.ts";
 import { headManifest } from "./oci/manifests.ts";
 import type { Remote } from "./oci/remote.ts";
 import { repositoryAt } from "./oci/repository.ts";
@@ -16,11 +17,12 @@ import { BucketAbsent } from "./storage/bucket.ts";
 
 /**
  * What every mirror really holds of a project. Registries are asked for their lists; of a registry that lists tags only, for the
- * digest of each tag, for each digest without a tag, and for what is attached to each digest. Nothing is written.
+ * digest of each tag, for each digest without a tag, for each image of an index, and for what is attached to each of them. Nothing is written.
  */
 export async function takeStock(request: ImagesRequest, means: Means, context: Context): Promise<Stock> {
   const wanted = readImageLines(request.images);
   const damagedIn = new Map<string, ImagesBuilder>();
+  const parts = new Parts();
   // Everything below is gathered in the mirrors' order, whichever answered first: the same stock is the same text, in the audit and in
   // the state.
   const failed = new Map<string, string>();
@@ -35,7 +37,7 @@ export async function takeStock(request: ImagesRequest, means: Means, context: C
         const { transport } = means;
         const entries = [...wanted].map(async ([image, digests]): Promise<[string, Holding]> => {
           const at = { transport, repository: repositoryAt(repository, request.prefix, image), signal: context.signal };
-          return [image, await readHolding(at, new Set(digests.keys()), wantedTags(digests))];
+          return [image, await readHolding(at, new Set(digests.keys()), wantedTags(digests), parts)];
         });
         return new Map(await all(entries));
       } catch (error) {
@@ -47,8 +49,17 @@ export async function takeStock(request: ImagesRequest, means: Means, context: C
     request.mirrors.flatMap(({ name }, index) => (read[index] === undefined ? [] : [[name, read[index]] as const])),
   );
   const differences = new Map<string, string>();
-  for (const image of wanted.keys()) await compareAttachments(image, holdings, damagedIn);
+  for (const [image, digests] of wanted) {
+    const mirrors = [...holdings].map(([name, images]) => ({ name, holding: images.get(image)! }));
+    const damage = (name: string, digest: Digest) => {
+      const damaged = damagedIn.get(name) ?? new Map();
+      damagedIn.set(name, damaged);
+      addImage(damaged, image, digest);
+    };
+    await compareMirrors(mirrors, [...digests.keys()], parts, damage, fail);
+  }
   for (const [name, images] of holdings) {
+    if (failed.has(name)) continue;
     const held: ImagesBuilder = new Map();
     for (const [image, { digests }] of images) {
       for (const [digest, tags] of digests) {
@@ -79,11 +90,30 @@ export async function takeStock(request: ImagesRequest, means: Means, context: C
   return { text: visible(wanted, incomplete), incomplete, failures };
 }
 
+/** What digests consist of, each read once for all mirrors, from the first that can say it: content is the same wherever it is. */
+export class Parts {
+  readonly #known = new Map<Digest, Promise<{ readonly digests: readonly Digest[]; readonly isWhole: boolean }>>();
+
+  /** The digest, and those of all manifests that it lists, be they there or not. */
+  async of(digest: Digest, at: Remote): Promise<readonly Digest[]> {
+    const known = await this.#known.get(digest)?.catch((): undefined => undefined);
+    if (known?.isWhole) return known.digests;
+    const reading = readRemains([at], digest).then(({ lost, manifests }) => ({
+      digests: [...lost, ...manifests.map((manifest) => manifest.digest)],
+      isWhole: lost.length === 0,
+    }));
+    this.#known.set(digest, reading);
+    return (await reading).digests;
+  }
+}
+
 /** What one mirror has of one image. */
 export interface Holding {
   readonly at: Remote;
   readonly digests: Map<Digest, Set<string>>;
-  /** What is attached to its wanted digests, where the registry was asked. */
+  /** Wanted indexes of which it lacks an image, where the registry was asked. */
+  readonly damaged: readonly Digest[];
+  /** What is attached to what it has: of Google's registries by tags only. */
   readonly attached: readonly Attachment[];
   /** Google's registries: all manifests, and those without a tag, among them what indexes list and what is attached. */
   readonly listed: { readonly all: ReadonlySet<Digest>; readonly untagged: ReadonlySet<Digest> } | undefined;
@@ -94,6 +124,7 @@ export async function readHolding(
   at: Remote,
   wanted: ReadonlySet<Digest>,
   tagsWanted: ReadonlySet<string>,
+  parts: Parts,
 ): Promise<Holding> {
   const list = await listTags(at);
   const digests = new Map<Digest, Set<string>>();
@@ -102,7 +133,8 @@ export async function readHolding(
     digests.set(digest, tags);
     return tags;
   };
-  const conventional: { tag: string; digest: Digest; subject: Digest }[] = [];
+  const conventional: Conventional[] = [];
+  const indexes = new Set<Digest>();
   const place = (tag: string, digest: Digest) => {
     const subject = tagsWanted.has(tag) ? undefined : subjectOfTag(tag);
     if (subject === undefined) found(digest).add(tag);
@@ -114,37 +146,62 @@ export async function readHolding(
       for (const tag of tags) place(tag, digest);
     }
   } else {
+    const ask = async (reference: string) => {
+      const head = await headManifest(at, reference);
+      if (head && wanted.has(head.digest) && isIndexType(head.mediaType)) indexes.add(head.digest);
+      return head?.digest;
+    };
     await all(
       list.tags.map(async (tag) => {
-        const digest = (await headManifest(at, tag))?.digest;
+        const digest = await ask(tag);
         if (digest !== undefined) place(tag, digest);
       }),
     );
     const unseen = list.unknown ? [] : [...wanted].filter((digest) => !digests.has(digest));
     await all(
       unseen.map(async (digest) => {
-        if (await headManifest(at, digest)) found(digest);
+        if ((await ask(digest)) !== undefined) found(digest);
       }),
     );
   }
-  await placeConventional(at, list, conventional, digests, found);
+  const byTag = await placeConventional(at, list, conventional, digests, found, parts);
+  if (list.manifests) return { at, digests, damaged: [], attached: byTag, listed: listedIn(list.manifests) };
   const held = [...wanted].filter((digest) => digests.has(digest));
-  const attached = list.manifests ? cosignOnly(conventional, digests) : await findAttachments(at, held, list);
-  return { at, digests, attached, listed: list.manifests && listedIn(list.manifests) };
+  const listing = new Map(await all([...indexes].map(async (index) => [index, await parts.of(index, at)] as const)));
+  const inIndexes = [...new Set([...listing.values()].flat())].filter((digest) => !digests.has(digest));
+  const lost = new Set<Digest>();
+  await all(
+    inIndexes.map(async (digest) => {
+      if (!(await headManifest(at, digest))) lost.add(digest);
+    }),
+  );
+  const damaged = [...listing].filter(([, own]) => own.some((digest) => lost.has(digest))).map(([index]) => index);
+  const subjects = [...held, ...inIndexes.filter((digest) => !lost.has(digest))];
+  const attached = [...byTag, ...(await findAttachments(at, subjects, list))];
+  return { at, digests, damaged, attached, listed: undefined };
+}
+
+/** A tag that names a digest by convention. */
+interface Conventional {
+  readonly tag: string;
+  readonly digest: Digest;
+  readonly subject: Digest;
 }
 
 /**
  * Tags that name a digest by convention belong to it if it is there, if what is there lists it, or if it is what another such tag is on.
  * A digest that is there only under its own name is told by what is attached to it: a run that died has left it. Any other
  * tag is somebody's.
+ * @returns what is attached by such tags.
  */
 async function placeConventional(
   at: Remote,
   list: TagList,
-  conventional: readonly { tag: string; digest: Digest; subject: Digest }[],
+  conventional: readonly Conventional[],
   digests: ReadonlyMap<Digest, unknown>,
   found: (digest: Digest) => Set<string>,
-): Promise<void> {
+  parts: Parts,
+): Promise<Attachment[]> {
   const ours = new Set(digests.keys());
   const strangers = () => {
     for (let before = -1; before !== ours.size; ) {
@@ -153,28 +210,22 @@ async function placeConventional(
     }
     return conventional.filter(({ subject }) => !ours.has(subject));
   };
-  if (strangers().length === 0) return;
-  const trees = await Promise.allSettled([...digests.keys()].map((digest) => readTree([at], digest)));
-  at.signal.throwIfAborted();
-  for (const tree of trees) {
-    if (tree.status === "fulfilled") for (const { digest } of tree.value.manifests) ours.add(digest);
+  if (strangers().length > 0) {
+    const lists = await Promise.allSettled([...digests.keys()].map((digest) => parts.of(digest, at)));
+    at.signal.throwIfAborted();
+    for (const own of lists) if (own.status === "fulfilled") for (const digest of own.value) ours.add(digest);
+    await all(
+      [...new Set(strangers().map(({ subject }) => subject))].map(async (subject) => {
+        const isThere = list.manifests ? list.manifests.has(subject) : (await headManifest(at, subject)) !== undefined;
+        if (!isThere) return;
+        found(subject);
+        ours.add(subject);
+      }),
+    );
+    for (const { tag, digest } of strangers()) found(digest).add(tag);
   }
-  await all(
-    [...new Set(strangers().map(({ subject }) => subject))].map(async (subject) => {
-      const isThere = list.manifests ? list.manifests.has(subject) : (await headManifest(at, subject)) !== undefined;
-      if (!isThere) return;
-      found(subject);
-      ours.add(subject);
-    }),
-  );
-  for (const { tag, digest } of strangers()) found(digest).add(tag);
-}
-
-function cosignOnly(
-  conventional: readonly { tag: string; digest: Digest; subject: Digest }[],
-  digests: ReadonlyMap<Digest, unknown>,
-): Attachment[] {
-  return conventional.filter(({ subject, tag }) => digests.has(subject) && tag.includes("."));
+  // A tag without a suffix is on the list of the others.
+  return conventional.filter(({ subject, tag }) => ours.has(subject) && tag.includes("."));
 }
 
 function listedIn(manifests: NonNullable<TagList["manifests"]>): NonNullable<Holding["listed"]> {
@@ -183,69 +234,99 @@ function listedIn(manifests: NonNullable<TagList["manifests"]>): NonNullable<Hol
 }
 
 /** Mirrors are to hold the same signatures and the same parts of indexes; a digest of which a mirror lacks some is damaged there. */
-async function compareAttachments(
-  image: string,
-  holdings: ReadonlyMap<string, ReadonlyMap<string, Holding>>,
-  damagedIn: Map<string, ImagesBuilder>,
+async function compareMirrors(
+  mirrors: readonly { name: string; holding: Holding }[],
+  wanted: readonly Digest[],
+  parts: Parts,
+  damage: (name: string, digest: Digest) => void,
+  fail: (name: string, error: unknown) => void,
 ): Promise<void> {
-  const mirrors = [...holdings].map(([name, images]) => ({ name, holding: images.get(image)! }));
-  const damage = (name: string, digest: Digest) => {
-    const damaged = damagedIn.get(name) ?? new Map();
-    damagedIn.set(name, damaged);
-    addImage(damaged, image, digest);
-  };
-  const keyOf = ({ tag, subject, digest }: Attachment) => `${tag ?? subject} ${digest}`;
-  const union = new Map(mirrors.flatMap(({ holding }) => holding.attached.map((each) => [keyOf(each), each] as const)));
-  for (const { name, holding } of mirrors) {
-    const has = new Set(holding.attached.map(keyOf));
-    for (const [key, attachment] of union) {
-      if (has.has(key)) continue;
-      const root = rootOf(attachment, union);
-      if (holding.digests.has(root)) damage(name, root);
-    }
-  }
-  await compareUntagged(mirrors, damage);
+  for (const { name, holding } of mirrors) for (const digest of holding.damaged) damage(name, digest);
+  let owners: Promise<Map<Digest, Set<Digest>>> | undefined;
+  const readOwners = () => (owners ??= ownersOf(mirrors, wanted, parts));
+  await compareAttachments(mirrors, wanted, readOwners, damage);
+  await compareUntagged(mirrors, readOwners, damage, fail);
 }
 
-/** What an attachment is attached to in the end: it may be attached to an attachment. */
-function rootOf(attachment: Attachment, union: ReadonlyMap<string, Attachment>): Digest {
-  let { subject } = attachment;
-  for (let depth = 0; depth < 4; depth++) {
-    const above = [...union.values()].find(({ digest }) => digest === subject);
-    if (!above) break;
-    subject = above.subject;
+/** Of each manifest that a wanted digest consists of, which digests those are. */
+async function ownersOf(
+  mirrors: readonly { holding: Holding }[],
+  wanted: readonly Digest[],
+  parts: Parts,
+): Promise<Map<Digest, Set<Digest>>> {
+  const owners = new Map<Digest, Set<Digest>>();
+  await all(
+    wanted.map(async (root) => {
+      for (const { holding } of mirrors.filter(({ holding }) => holding.digests.has(root))) {
+        for (const part of await parts.of(root, holding.at)) addOwner(owners, part, root);
+      }
+    }),
+  );
+  return owners;
+}
+
+function addOwner(owners: Map<Digest, Set<Digest>>, part: Digest, root: Digest): void {
+  owners.set(part, (owners.get(part) ?? new Set()).add(root));
+}
+
+async function compareAttachments(
+  mirrors: readonly { name: string; holding: Holding }[],
+  wanted: readonly Digest[],
+  readOwners: () => Promise<ReadonlyMap<Digest, ReadonlySet<Digest>>>,
+  damage: (name: string, digest: Digest) => void,
+): Promise<void> {
+  const keyOf = ({ tag, subject, digest }: Attachment) => `${tag ?? subject} ${digest}`;
+  const union = new Map(mirrors.flatMap(({ holding }) => holding.attached.map((each) => [keyOf(each), each] as const)));
+  const above = new Map([...union.values()].map(({ digest, subject }) => [digest, subject]));
+  const roots = new Set(wanted);
+  /** What something is attached to in the end: it may be attached to an attachment, or to an image of an index. */
+  const rootsOf = async (subject: Digest): Promise<Iterable<Digest>> => {
+    let current = subject;
+    for (let depth = 0; depth < 4 && !roots.has(current); depth++) current = above.get(current) ?? current;
+    return roots.has(current) ? [current] : ((await readOwners()).get(current) ?? []);
+  };
+  for (const { name, holding } of mirrors) {
+    const has = new Set(holding.attached.map(keyOf));
+    for (const [key, { subject }] of union) {
+      if (has.has(key)) continue;
+      for (const root of await rootsOf(subject)) if (holding.digests.has(root)) damage(name, root);
+    }
   }
-  return subject;
 }
 
 /** Google's lists name every manifest: only where they differ between mirrors it has to be found out what they belong to. */
 async function compareUntagged(
   mirrors: readonly { name: string; holding: Holding }[],
+  readOwners: () => Promise<ReadonlyMap<Digest, ReadonlySet<Digest>>>,
   damage: (name: string, digest: Digest) => void,
+  fail: (name: string, error: unknown) => void,
 ): Promise<void> {
   const listed = mirrors.filter(({ holding }) => holding.listed);
   const union = new Set(listed.flatMap(({ holding }) => [...holding.listed!.untagged]));
   const lacking = listed.flatMap(({ name, holding }) => {
     const lacks = [...union].filter((digest) => !holding.listed!.all.has(digest));
-    return lacks.length > 0 ? [{ name, holding, lacks: new Set(lacks) }] : [];
+    return lacks.length > 0 ? [{ name, holding, lacks }] : [];
   });
   if (lacking.length === 0) return;
-  const rootsOf = new Map<Digest, Set<Digest>>();
-  for (const { holding } of listed) {
-    await all(
-      [...holding.digests.keys()].map(async (root) => {
-        const { manifests } = await readTree([holding.at], root);
-        const parts = manifests.map(({ digest }) => digest);
-        const attached = await findAttachments(holding.at, parts, undefined);
-        for (const digest of [...parts, ...attached.map((each) => each.digest)]) {
-          if (union.has(digest)) rootsOf.set(digest, (rootsOf.get(digest) ?? new Set()).add(root));
-        }
-      }),
-    );
+  const parts = await readOwners();
+  const owners = new Map([...parts].map(([part, roots]) => [part, new Set(roots)]));
+  for (const { name, holding } of listed) {
+    try {
+      const there = [...parts].filter(([part]) => holding.listed!.all.has(part));
+      await all(
+        there.map(async ([part, roots]) => {
+          for (const { digest } of await findAttachments(holding.at, [part], undefined)) {
+            for (const root of roots) addOwner(owners, digest, root);
+          }
+        }),
+      );
+    } catch (error) {
+      fail(name, error);
+    }
   }
   for (const { name, holding, lacks } of lacking) {
     for (const digest of lacks) {
-      for (const root of rootsOf.get(digest) ?? []) if (holding.digests.has(root)) damage(name, root);
+      for (const root of owners.get(digest) ?? []) if (holding.digests.has(root)) damage(name, root);
     }
   }
 }

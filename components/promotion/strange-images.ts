@@ -1,6 +1,6 @@
 import { linesOf } from "./image-lines.ts";
 import type { Means } from "./images-run.ts";
-import { readHolding } from "./images-stock.ts";
+import { Parts, readHolding } from "./images-stock.ts";
 import { readNotes, referencesPrefix } from "./layer-references.ts";
 import { causeOf, printable } from "./oci/errors.ts";
 import type { Remote } from "./oci/remote.ts";
@@ -99,7 +99,7 @@ async function readStranger(
   } catch {
     return [stranger(printable(path, 100))]; // a name that nothing of it can be asked by
   }
-  const { digests, listed } = await readHolding({ ...root, repository }, new Set(), new Set());
+  const { digests, listed } = await readHolding({ ...root, repository }, new Set(), new Set(), new Parts());
   // Google's registries list what has no tag as well. Of what is tagged, the parts of indexes and signatures say nothing more.
   const untagged = digests.size === 0 ? [...(listed?.untagged ?? [])] : [];
   const image = owner && owner.imagePrefix !== "" ? path.slice(owner.imagePrefix.length + 1) : path;

@@ -601,6 +601,21 @@ for (const kind of ["olareg", "google"])
         assert.deepEqual(await project.refresh(), {});
       });
 
+      it("an image of an index that one mirror has lost comes back", async () => {
+        const project = new Project();
+        const [lost, signed] = [await project.staging().image(), await project.staging().image()];
+        const index = await project.staging().index([lost, signed]);
+        const signature = await project.staging().signature(signed);
+        await project.promotes(`app:v1 ${index.digest}`);
+        assert.deepEqual(await project.refresh(), {});
+        await remove(hosts[1]!, project.repository(), lost.digest);
+        assert.deepEqual(await project.refresh(), { m1: `~ app@${index.digest}\n` });
+        await project.promotes(`app:v1 ${index.digest}`);
+        await pull(`${hosts[1]}/${project.repository()}:v1`);
+        await project.holds({ v1: index.digest, [`${signed.digest.replace(":", "-")}.sig`]: signature.digest });
+        assert.deepEqual(await project.refresh(), {});
+      });
+
       it("a signature that is left of nothing is found and removed", async () => {
         const project = new Project();
         const { digest } = await project.staging().image();

@@ -42,6 +42,11 @@ export const acceptedManifests = [...manifestTypes].join(", ");
 /** The spec asks registries to take at least 4 MiB ("Pushing Manifests"); nothing here is larger. */
 export const largestManifest = 4 * 1024 * 1024;
 
+/** Whether a manifest of a media type lists other manifests. */
+export function isIndexType(mediaType: string): boolean {
+  return indexTypes.has(mediaType);
+}
+
 /** Whether content of a media type is a manifest, so stored through the manifests endpoint. */
 export function isManifestType(mediaType: string): boolean {
   return manifestTypes.has(mediaType);
