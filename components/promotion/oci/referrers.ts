@@ -4,6 +4,7 @@ import { printable, RegistryError } from "./errors.ts";
 import { pause } from "./host.ts";
 import { largestManifest, type Manifest, ociIndex, referrerEntry } from "./manifest.ts";
 import { deleteManifest, getManifest, headManifest, type ManifestHead, putManifest } from "./manifests.ts";
+import { pages } from "./pages.ts";
 import type { Remote } from "./remote.ts";
 
 /** Hosts that have answered without the referrers API; asked once in a run. */
@@ -15,41 +16,31 @@ const without = new WeakMap<object, Set<string>>();
  * @param tags all tags of the repository, if they are known: a fallback tag that is not among them is not asked for.
  */
 export async function listReferrers(at: Remote, subject: Digest, tags?: ReadonlySet<string>): Promise<Digest[]> {
-  const { transport, ...rest } = at;
-  const lacking = without.get(transport) ?? new Set();
-  without.set(transport, lacking);
+  const lacking = without.get(at.transport) ?? new Set();
+  without.set(at.transport, lacking);
   const fallback = async () => {
     if (tags && !tags.has(fallbackTag(subject))) return [];
     return (await fallbackList(at, subject)).entries.map(({ digest }) => digest);
   };
   if (lacking.has(at.repository.host)) return fallback();
   const found = new Set<Digest>();
-  const seen = new Set<string>();
-  let url: string | URL = `/v2/${at.repository.name}/referrers/${subject}`;
-  for (;;) {
-    const what = `list referrers of ${subject} in ${at.repository.name}`;
-    const answer = await transport.call({
-      ...rest,
-      url,
-      what,
-      method: "GET",
-      headers: { accept: ociIndex },
-      expect: [200, 404, 400, 405, 501], // all but the first: no such API
-      limit: largestManifest,
-    });
-    const isIndex = answer.status === 200 && (answer.headers["content-type"] ?? "").startsWith(ociIndex);
+  const what = `list referrers of ${subject} in ${at.repository.name}`;
+  const first = {
+    url: `/v2/${at.repository.name}/referrers/${subject}`,
+    what,
+    headers: { accept: ociIndex },
+    expect: [200, 404, 400, 405, 501], // all but the first: no such API
+    limit: largestManifest,
+  };
+  for await (const { status, headers, body } of pages(at, first)) {
+    const isIndex = status === 200 && (headers["content-type"] ?? "").startsWith(ociIndex);
     if (!isIndex) {
       lacking.add(at.repository.host);
       return fallback();
     }
-    for (const { digest } of entries(answer.body, at.repository.host, what)) found.add(digest);
-    const link = answer.headers["link"];
-    const target = /<([^>]*)>\s*;\s*rel="?next"?/.exec(typeof link === "string" ? link : "")?.[1];
-    const next = target !== undefined && URL.canParse(target, answer.url) ? new URL(target, answer.url) : undefined;
-    if (!next || next.origin !== at.repository.origin || seen.has(next.href)) return [...found];
-    seen.add(next.href);
-    url = next;
+    for (const { digest } of entries(body, at.repository.host, what)) found.add(digest);
   }
+  return [...found];
 }
 
 /** The tag under which a registry without the referrers API keeps the list of what is attached to a digest. */

@@ -1,6 +1,7 @@
 import { printable, RegistryError } from "./errors.ts";
+import { pages } from "./pages.ts";
 import type { Remote } from "./remote.ts";
-import { linkToNextPage, listTags } from "./tags.ts";
+import { listTags } from "./tags.ts";
 
 /** A registry that does not say which repositories it has. */
 export class UnlistedError extends Error {}
@@ -27,28 +28,14 @@ export async function listRepositories(at: Remote): Promise<string[]> {
 }
 
 async function readCatalogue(at: Remote): Promise<{ names: string[]; why?: string }> {
-  const { transport, ...rest } = at;
   const below = `${at.repository.name}/`;
   const what = "list repositories";
   const names: string[] = [];
-  const seen = new Set<string>();
-  let url: string | URL | undefined = `/v2/_catalog?n=${perPage}`;
+  const url = `/v2/_catalog?n=${perPage}`;
+  const first = { url, what, scope: "registry:catalog:*", expect: [200], limit: largestPage };
   try {
-    while (url !== undefined) {
-      const answer = await transport.call({
-        ...rest,
-        url,
-        what,
-        method: "GET",
-        scope: "registry:catalog:*",
-        expect: [200],
-        limit: largestPage,
-      });
-      names.push(...readPage(answer.body, at.repository.host, what).filter((name) => name.startsWith(below)));
-      url = linkToNextPage(answer.headers["link"], answer.url);
-      if (url && seen.has(String(url)))
-        throw new RegistryError(at.repository.host, what, 200, "", "its pages go round");
-      seen.add(String(url));
+    for await (const { body } of pages(at, first)) {
+      names.push(...readPage(body, at.repository.host, what).filter((name) => name.startsWith(below)));
     }
     return { names };
   } catch (error) {

@@ -1,5 +1,6 @@
 import { type Digest, isDigest } from "./digest.ts";
 import { printable, RegistryError } from "./errors.ts";
+import { pages } from "./pages.ts";
 import type { Remote } from "./remote.ts";
 
 /** What a registry lists of a repository. */
@@ -32,27 +33,22 @@ const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
  * @param mostPages stop after so many pages; default all.
  */
 export async function listTags(at: Remote, mostPages = Number.POSITIVE_INFINITY): Promise<TagList> {
-  const { transport, ...rest } = at;
   const tags: string[] = [];
   const children: string[] = [];
   let manifests: Map<Digest, ListedManifest> | undefined;
-  const seen = new Set<string>();
-  let url: string | URL | undefined = `/v2/${at.repository.name}/tags/list?n=${perPage}`;
-  for (let page = 0; url !== undefined; page++) {
-    if (page >= mostPages) return { tags, manifests, children, unknown: false, truncated: true };
-    const what = `list tags of ${at.repository.name}`;
-    const answer = await transport.call({ ...rest, url, what, method: "GET", expect: [200, 404], limit: largestPage });
-    if (answer.status === 404) return { tags, manifests, children, unknown: page === 0, truncated: false };
-    const list = readPage(answer.body, at.repository.host, what);
+  const url = `/v2/${at.repository.name}/tags/list?n=${perPage}`;
+  const what = `list tags of ${at.repository.name}`;
+  let read = 0;
+  for await (const page of pages(at, { url, what, expect: [200, 404], limit: largestPage })) {
+    if (page.status === 404) return { tags, manifests, children, unknown: true, truncated: false };
+    const list = readPage(page.body, at.repository.host, what);
     tags.push(...list.tags);
     children.push(...list.children);
     if (list.manifests) {
       manifests ??= new Map();
       for (const [digest, manifest] of list.manifests) manifests.set(digest, manifest);
     }
-    url = linkToNextPage(answer.headers["link"], answer.url);
-    if (url && seen.has(String(url))) throw new RegistryError(at.repository.host, what, 200, "", "its pages go round");
-    seen.add(String(url));
+    if (page.hasNext && ++read >= mostPages) return { tags, manifests, children, unknown: false, truncated: true };
   }
   return { tags, manifests, children, unknown: false, truncated: false };
 }
@@ -77,13 +73,4 @@ function readPage(body: Buffer, host: string, what: string) {
   } catch (error) {
     throw new RegistryError(host, what, 200, "", `unreadable: ${printable(String(error), 100)}`);
   }
-}
-
-/** The next page's URL out of a `Link` header (RFC 8288); `rel` comes quoted and unquoted. Only on the same origin. */
-export function linkToNextPage(link: string | string[] | undefined, base: string): URL | undefined {
-  const text = Array.isArray(link) ? link.join(", ") : (link ?? "");
-  const target = /<([^>]*)>\s*;\s*rel="?next"?/.exec(text)?.[1];
-  if (target === undefined || !URL.canParse(target, base)) return undefined;
-  const url = new URL(target, base);
-  return url.origin === new URL(base).origin ? url : undefined;
 }
