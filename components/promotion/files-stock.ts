@@ -1,4 +1,5 @@
 import { type Files, fileLine, joinLines, parseFileLines } from "./files-plan.ts";
+import { incompleteIn } from "./incomplete.ts";
 import { MirrorFiles, openBucket } from "./mirror-files.ts";
 import { causeOf, printable } from "./oci/errors.ts";
 import type { Context, FilesRequest, Stock } from "./request.ts";
@@ -34,11 +35,8 @@ export async function takeStockOfFiles(request: FilesRequest, context: Context):
       }
     }),
   );
-  // In the mirrors' order, whichever answered first: the same stock is the same text, in the audit and in the state.
-  const incomplete = Object.fromEntries(
-    request.mirrors.map(({ name }, index) => [name, differences[index]!]).filter(([, differs]) => differs !== ""),
-  );
-  return { text: joinLines(lines), incomplete, failures: failures.flat() };
+  const byName = new Map(request.mirrors.map(({ name }, index) => [name, differences[index]!]));
+  return { text: joinLines(lines), incomplete: incompleteIn(request.mirrors, byName), failures: failures.flat() };
 }
 
 function asLine([path, sha256]: readonly [string, string]): string {

@@ -3,6 +3,7 @@ import { type Belief, difference } from "./belief.ts";
 import { addImage, type Images, type ImagesBuilder, readImageLines, writeImageLines } from "./image-lines.ts";
 import { readRemains } from "./image-tree.ts";
 import type { Means } from "./images-run.ts";
+import { incompleteIn } from "./incomplete.ts";
 import { readNotes, referencesPrefix } from "./layer-references.ts";
 import { layersPrefix } from "./layer-target.ts";
 import type { Digest } from "./oci/digest.ts";
@@ -23,8 +24,6 @@ export async function takeStock(request: ImagesRequest, means: Means, context: C
   const wanted = readImageLines(request.images);
   const damagedIn = new Map<string, ImagesBuilder>();
   const parts = new Parts();
-  // Everything below is gathered in the mirrors' order, whichever answered first: the same stock is the same text, in the audit and in
-  // the state.
   const failed = new Map<string, string>();
   const fail = (name: string, error: unknown) => {
     context.signal.throwIfAborted();
@@ -82,11 +81,9 @@ export async function takeStock(request: ImagesRequest, means: Means, context: C
       }
     }),
   );
-  const names = [...request.mirrors, ...request.layerMirrors].map(({ name }) => name);
-  const incomplete = Object.fromEntries(
-    names.map((name) => [name, differences.get(name) ?? ""]).filter(([, differs]) => differs !== ""),
-  );
-  const failures = names.flatMap((name) => failed.get(name) ?? []);
+  const mirrors = [...request.mirrors, ...request.layerMirrors];
+  const incomplete = incompleteIn(mirrors, differences);
+  const failures = mirrors.flatMap(({ name }) => failed.get(name) ?? []);
   return { text: visible(wanted, incomplete), incomplete, failures };
 }
 

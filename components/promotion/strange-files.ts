@@ -1,9 +1,10 @@
 import { amount } from "./amount.ts";
 import { filesPrefix } from "./files-plan.ts";
+import { lookThrough } from "./look-through.ts";
 import { openBucket } from "./mirror-files.ts";
-import { causeOf, printable } from "./oci/errors.ts";
+import { printable } from "./oci/errors.ts";
 import type { Context, FileMirror, StorageSettings } from "./request.ts";
-import { type Bucket, BucketAbsent } from "./storage/bucket.ts";
+import type { Bucket } from "./storage/bucket.ts";
 import { type Owner, ownerOf, type Stranger, type Strangers } from "./strangers.ts";
 
 const root = filesPrefix("");
@@ -24,22 +25,12 @@ export async function findStrangeFiles(
   storage: StorageSettings,
   { signal }: Context,
 ): Promise<Strangers> {
-  const failures: string[] = [];
-  const found = await Promise.all(
-    mirrors.map(async (mirror): Promise<Stranger[]> => {
-      try {
-        const bucket = openBucket(storage, mirror);
-        const entries = [...(await strangersIn(bucket, mirror.kind, owners, signal))];
-        return await Promise.all(entries.map((entry) => described(bucket, entry, mirror.name, owners, signal)));
-      } catch (error) {
-        signal.throwIfAborted();
-        if (error instanceof BucketAbsent) return []; // a lost region's
-        failures.push(`${mirror.name}: cannot be looked through: ${causeOf(error)}`);
-        return [];
-      }
-    }),
-  );
-  return { found: found.flat(), unlisted: [], failures: failures.sort() };
+  const looked = await lookThrough(mirrors, signal, async (mirror) => {
+    const bucket = openBucket(storage, mirror);
+    const entries = await strangersIn(bucket, mirror.kind, owners, signal);
+    return Promise.all(entries.map((entry) => described(bucket, entry, mirror.name, owners, signal)));
+  });
+  return { ...looked, unlisted: [] };
 }
 
 /** Keys, and folders' prefixes, that lie in nobody's folder. */

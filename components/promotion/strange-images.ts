@@ -2,12 +2,12 @@ import { linesOf } from "./image-lines.ts";
 import type { Means } from "./images-run.ts";
 import { Parts, readHolding } from "./images-stock.ts";
 import { readNotes, referencesPrefix } from "./layer-references.ts";
-import { causeOf, printable } from "./oci/errors.ts";
+import { lookThrough } from "./look-through.ts";
+import { printable } from "./oci/errors.ts";
 import type { Remote } from "./oci/remote.ts";
 import { listRepositories, UnlistedError } from "./oci/repositories.ts";
 import { repositoryAt } from "./oci/repository.ts";
 import type { Context, ImageMirror, ImagesRequest, LayerMirror } from "./request.ts";
-import { BucketAbsent } from "./storage/bucket.ts";
 import { type Owner, ownerOf, type Stranger, type Strangers } from "./strangers.ts";
 
 /** Where to look for images that no manifest names. */
@@ -38,49 +38,34 @@ export async function findStrangeImages(
     ),
   );
   const unlisted = new Map<string, string>();
-  const failures: string[] = [];
-  const inRegistries = mirrors.map(async ({ name, repository }): Promise<Stranger[]> => {
-    try {
-      const root: Remote = { transport: means.transport, repository: repositoryAt(repository), signal };
-      const names = await listRepositories(root);
-      const paths = names
-        .map((each) => each.slice(root.repository.name.length + 1))
-        .filter((path) => !wanted.has(path));
-      const read = paths.map((path) => readStranger(root, path, name, owners));
-      return (await Promise.all(read)).flat();
-    } catch (error) {
-      signal.throwIfAborted();
-      if (error instanceof UnlistedError) unlisted.set(name, error.message);
-      else failures.push(`${name}: cannot be looked through: ${causeOf(error)}`);
+  const inRegistries = lookThrough(mirrors, signal, async ({ name, repository }) => {
+    const root: Remote = { transport: means.transport, repository: repositoryAt(repository), signal };
+    const names = await listRepositories(root).catch((error: unknown): readonly string[] => {
+      if (!(error instanceof UnlistedError)) throw error;
+      unlisted.set(name, error.message);
       return [];
-    }
+    });
+    const paths = names.map((each) => each.slice(root.repository.name.length + 1)).filter((path) => !wanted.has(path));
+    const read = paths.map((path) => readStranger(root, path, name, owners));
+    return (await Promise.all(read)).flat();
   });
-  const inBuckets = layerMirrors.map(async ({ name, bucket: bucketName, region }): Promise<Stranger[]> => {
-    try {
-      const bucket = means.bucket(storage, bucketName, region);
-      const notes = readNotes(await means.keys(bucket, referencesPrefix, signal));
-      const gone = [...notes].filter(([project]) => !owners.some((owner) => owner.project === project));
-      return gone.flatMap(([project, its]) =>
-        [...new Set(its.map(({ use }) => use))].map(
-          (line) => ({ kind: "images", mirror: name, project, line }) as const,
-        ),
-      );
-    } catch (error) {
-      signal.throwIfAborted();
-      if (error instanceof BucketAbsent) return []; // a lost region's
-      failures.push(`${name}: cannot be looked through: ${causeOf(error)}`);
-      return [];
-    }
+  const inBuckets = lookThrough(layerMirrors, signal, async ({ name, bucket: bucketName, region }) => {
+    const bucket = means.bucket(storage, bucketName, region);
+    const notes = readNotes(await means.keys(bucket, referencesPrefix, signal));
+    const gone = [...notes].filter(([project]) => !owners.some((owner) => owner.project === project));
+    return gone.flatMap(([project, its]) =>
+      [...new Set(its.map(({ use }) => use))].map((line) => ({ kind: "images", mirror: name, project, line }) as const),
+    );
   });
-  const found = (await Promise.all([...inRegistries, ...inBuckets])).flat();
+  const looked = await Promise.all([inRegistries, inBuckets]);
   const reasons = Map.groupBy(
     mirrors.map(({ name }) => name).filter((name) => unlisted.has(name)),
     (name) => unlisted.get(name)!,
   );
   return {
-    found,
+    found: looked.flatMap(({ found }) => found),
     unlisted: [...reasons].map(([why, names]) => `repositories that no manifest names, in ${names.join(", ")}: ${why}`),
-    failures: failures.sort(),
+    failures: looked.flatMap(({ failures }) => failures),
   };
 }
 
