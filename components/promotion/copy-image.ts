@@ -40,7 +40,7 @@ export async function copyImage(copy: Copy, run: ImagesRun): Promise<void> {
 
   const broken = new Map<MirrorRun, unknown>();
   await Promise.all([
-    ...open.map((place) => attempt(place.mirror, broken, () => findNeeds(place, content))),
+    ...open.map((place) => attempt(place.mirror, broken, () => findNeeds(place, copy.image, content))),
     ...layerMirrors.map((mirror) => attempt(mirror, broken, () => noteLayers(mirror, copy, content, run))),
   ]);
   await bringBlobs(copy, content, open, layerMirrors, broken, run);
@@ -223,7 +223,8 @@ function union(attachments: readonly Attachment[]): Attachment[] {
 }
 
 /** Asks which manifests a mirror has already, where that is likely: a run may have died in the middle of an index. */
-async function findNeeds(place: Place, { tree, attached }: Content): Promise<void> {
+async function findNeeds(place: Place, image: string, { tree, attached }: Content): Promise<void> {
+  if (place.state === "absent" && place.tags.length > 0 && (await place.mirror.lookup(image).isEmpty())) return;
   const asked = tree.manifests.filter((manifest) => manifest !== tree.root);
   if (place.state === "partial") {
     place.present.add(tree.root.digest);

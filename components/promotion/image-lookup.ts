@@ -22,10 +22,12 @@ export class ImageLookup {
   }
 
   /**
-   * Whether the digest is there, and which digest each of the tags has.
+   * Whether the digest is there, and which digest each of the tags has. Where nothing has a tag, what a run that died may have left is not
+   * worth a question for each digest: it is said not to be there, and stored again.
    * @returns the digests of the tags in their order; undefined: there is no such tag.
    */
   async find(digest: Digest, tags: readonly string[]): Promise<{ has: boolean; tagged: (Digest | undefined)[] }> {
+    if (tags.length > 0 && (await this.isEmpty())) return { has: false, tagged: tags.map(() => undefined) };
     if (!(await this.list())) {
       const [has, ...tagged] = await Promise.all([this.has(digest), ...tags.map((tag) => this.tag(tag))]);
       return { has, tagged };
@@ -53,6 +55,12 @@ export class ImageLookup {
       if (!list.truncated && !this.#tags.has(tag)) return undefined;
     }
     return (await headManifest(this.#at, tag))?.digest;
+  }
+
+  /** Whether the repository is known to be without tags, and without manifests as far as it lists those. */
+  async isEmpty(): Promise<boolean> {
+    const list = await this.list();
+    return list !== undefined && !list.truncated && list.tags.length === 0 && (list.manifests?.size ?? 0) === 0;
   }
 
   /** The repository's tags, complete or truncated; undefined if so few questions are not worth it. */

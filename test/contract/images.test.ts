@@ -87,6 +87,24 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       }
     });
 
+    it("an empty repository is asked for its list, and nothing else, whatever a run that died has left there", async () => {
+      const staging = new Pusher(hosts[0]!, "p/staging-empty/app");
+      const children = [await staging.image(), await staging.image()];
+      const index = await staging.index(children);
+      const image = await staging.image();
+      const left = new Pusher(hosts[1]!, "p/images/empty/app");
+      await left.image();
+      const request = requestFor("empty", `app:v1 ${index.digest}\napp:v2 ${image.digest}\n`);
+      requests.length = 0;
+      assert.deepEqual((await promotion.promote(request, undefined, context)).failures, []);
+      const asked = requests.filter((line) => line.includes("/p/images/empty/") && !/^(PUT|POST|PATCH)/.test(line));
+      assert.deepEqual(asked, Array(3).fill("GET /v2/p/images/empty/app/tags/list"));
+      for (const host of hosts) {
+        assert.deepEqual((await inspect(host, "p/images/empty/app")).tags, { v1: index.digest, v2: image.digest });
+        for (const tag of ["v1", "v2"]) await pull(`${host}/p/images/empty/app:${tag}`);
+      }
+    });
+
     it("streams a large layer to all mirrors", async () => {
       const staging = new Pusher(hosts[0]!, "p/staging-large/app");
       const image = await staging.image({ layers: [randomBytes(30 * 1024 * 1024)] });

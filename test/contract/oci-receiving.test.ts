@@ -24,7 +24,11 @@ const tags = Array.from({ length: 20_000 }, (_, index) => `v${index}`);
 /** Sends bodies in pieces of all sizes, some of which arrive together and some alone. */
 const listener: RequestListener = (request, response) => {
   const { pathname } = new URL(request.url!, "http://x");
-  if (pathname.endsWith("/tags/list")) return void response.end(JSON.stringify({ tags }));
+  if (pathname.endsWith("/tags/list")) {
+    const text = JSON.stringify({ tags });
+    for (let at = 0; at < text.length; at += 50_000) response.write(text.slice(at, at + 50_000)); // in chunks, without a length
+    return void response.end();
+  }
   const bytes = blobs.get(pathname.split("/").at(-1)!);
   if (!bytes) return void response.writeHead(404).end();
   response.writeHead(200, { "content-length": bytes.length });

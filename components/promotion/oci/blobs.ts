@@ -236,7 +236,7 @@ async function beginUpload(at: Remote, digest: Digest): Promise<URL> {
 export async function startUpload(at: Remote, digest: Digest, from?: Repository): Promise<URL | "mounted"> {
   const query = from ? `?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from.name)}` : "";
   const what = `begin upload of blob ${digest} to ${at.repository.name}`;
-  const request = { what, method: "POST", headers: { "content-length": "0" }, expect: [201, 202] } as const;
+  const request = { what, method: "POST", expect: [201, 202] } as const;
   try {
     const answer = await call(at, { ...request, url: `${uploads(at)}${query}`, ...(from && { from }) });
     return answer.status === 201 && from ? "mounted" : location(at, answer);
@@ -279,9 +279,8 @@ export async function sendRest(
 /** Ends an upload: the registry verifies the digest and stores the blob. */
 export async function finishUpload(at: Remote, upload: URL, digest: Digest): Promise<void> {
   const what = `finish upload of blob ${digest} to ${at.repository.name}`;
-  const headers = { "content-length": "0" };
   const url = withDigest(upload, digest);
-  await unlessThere(at, digest, call(at, { url, what, method: "PUT", headers, expect: [201, 204], slow: true }));
+  await unlessThere(at, digest, call(at, { url, what, method: "PUT", expect: [201, 204], slow: true }));
 }
 
 /** How far an upload is (spec, "Getting upload status"); undefined if the registry no longer knows it. */

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 /** A digest as manifests here and registries write it: `sha256:` and 64 lower-case hex digits (OCI image spec, "Digests"). */
 export type Digest = string;
@@ -12,5 +12,5 @@ export function isDigest(text: string): boolean {
 
 /** The digest of bytes at hand. */
 export function digestOf(bytes: Uint8Array): Digest {
-  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+  return `sha256:${hash("sha256", bytes, "hex")}`;
 }

@@ -1,8 +1,10 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
-import { Agent, type Dispatcher } from "undici";
+import { Agent } from "undici";
 import { parseRetryAfter } from "../retry-after.ts";
 import { Authorizer, type Scope } from "./authorizer.ts";
+import type { Request } from "./connection.ts";
+import { Connections } from "./connections.ts";
 import { applicationDefaultCredentials, type CredentialSource } from "./credentials.ts";
 import {
   InterruptedError,
@@ -12,9 +14,7 @@ import {
   UnreachableError,
   WrongContentError,
 } from "./errors.ts";
-import { exchange } from "./exchange.ts";
 import { defaultRules, Host, type HostRules, pause } from "./host.ts";
-import { receivingInRings } from "./receive-ring.ts";
 import type { Repository } from "./repository.ts";
 
 /** One request to a registry. */
@@ -87,13 +87,14 @@ const unconnected = new Set([
   "EHOSTUNREACH",
   "ENETUNREACH",
   "UND_ERR_CONNECT_TIMEOUT",
+  "CONNECT_TIMEOUT",
 ]);
 
 /** Sends requests to registries: connections, limits per host, authorization, redirects, retries. Knows no meaning of any. */
 export class Transport {
-  /** For answers that are taken whole, which {@link exchange} copies as they come. */
-  readonly #agent: Agent;
-  /** For answers that are given on piece by piece. */
+  /** For what is sent and taken whole. */
+  readonly #connections: Connections;
+  /** For what is sent or given on piece by piece. */
   readonly #streaming: Agent;
   readonly #hosts = new Map<string, Host>();
   readonly #rules: HostRules;
@@ -105,16 +106,16 @@ export class Transport {
     this.#rules = { ...defaultRules, ...options.rules };
     this.#stall = options.stallTimeout ?? 60_000;
     this.#onRequest = options.onRequest;
-    const settings = {
+    const connectTimeout = options.connectTimeout ?? 5_000;
+    this.#connections = new Connections({ connectTimeout, stallTimeout: this.#stall });
+    this.#streaming = new Agent({
       headersTimeout: this.#stall,
       bodyTimeout: this.#stall,
       keepAliveTimeout: 15_000,
       // Else all requests to a host share one connection, which long ways make slow, and a layer that fills it holds up all others.
       allowH2: false,
-    };
-    const connect = { timeout: options.connectTimeout ?? 5_000 };
-    this.#agent = new Agent({ ...settings, connect: { ...connect, onread: receivingInRings() } });
-    this.#streaming = new Agent({ ...settings, connect });
+      connect: { timeout: connectTimeout },
+    });
     this.#authorizer = new Authorizer(options.credentials ?? applicationDefaultCredentials(), (url, headers, signal) =>
       this.#fetchToken(url, headers, signal),
     );
@@ -135,15 +136,19 @@ export class Transport {
    * @throws RegistryError for a status that was not expected, UnreachableError, InterruptedError, the signal's reason.
    */
   async call(call: Call): Promise<Answer> {
-    const taking = { limit: call.limit ?? defaultLimit, into: call.into, what: call.what, signal: call.signal };
-    const work = () => this.#persist<Buffer>(call, (request) => exchange(this.#agent, request, taking));
-    return call.stream ? work() : this.host(call.repository.host).within(call.signal, work);
+    const { stream, what, into, signal, limit = defaultLimit } = call;
+    if (stream) return this.#persist<Buffer>(call, (request) => this.#upload(request, stream, signal));
+    const taking = { limit, into, what, signal };
+    return this.host(call.repository.host).within(signal, () =>
+      this.#persist<Buffer>(call, (request) => this.#connections.exchange(request, taking)),
+    );
   }
 
   /** As {@link call}, but gives the body as it comes; what breaks while it is read is the caller's. */
   async stream(call: Call): Promise<StreamAnswer> {
-    return this.#persist<Readable>(call, async (request) => {
-      const { statusCode: status, headers, body } = await this.#streaming.request({ ...request, signal: call.signal });
+    return this.#persist<Readable>(call, async ({ origin, path, method, headers: sent }) => {
+      const request = { origin, path, method, headers: sent, signal: call.signal, reset: false };
+      const { statusCode: status, headers, body } = await this.#streaming.request(request);
       if (call.expect.includes(status)) return { status, headers, body };
       await body.dump(); // what a refusal says of a blob is in its status
       return { status, headers, body: Buffer.alloc(0) };
@@ -152,7 +157,37 @@ export class Transport {
 
   /** Ends all connections. */
   async close(): Promise<void> {
-    await Promise.all([this.#agent.destroy(), this.#streaming.destroy()]);
+    this.#connections.destroy();
+    await this.#streaming.destroy();
+  }
+
+  /** Sends a body that comes piece by piece. What the answer says beside its head is short, or of no interest. */
+  async #upload(
+    { origin, path, method, headers: sent, patience }: Request,
+    chunks: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ) {
+    const {
+      statusCode: status,
+      headers,
+      body,
+    } = await this.#streaming.request({
+      origin,
+      path,
+      method,
+      headers: sent,
+      body: chunks as Readable, // undici takes async iterables, which its types do not say
+      headersTimeout: patience,
+      signal,
+    });
+    const pieces: Buffer[] = [];
+    let size = 0;
+    for await (const piece of body as AsyncIterable<Buffer>) {
+      size += piece.length;
+      if (size > defaultLimit) break;
+      pieces.push(piece);
+    }
+    return { status, headers, body: Buffer.concat(pieces) };
   }
 
   async #persist<Body extends Buffer | Readable>(call: Call, send: Send<Body>): Promise<Answered<Body>> {
@@ -225,8 +260,14 @@ export class Transport {
 
   async #ping(repository: Repository): Promise<void> {
     const signal = AbortSignal.timeout(this.#stall);
-    const ping: Request = { origin: repository.origin, path: "/v2/", method: "GET" };
-    await exchange(this.#agent, ping, { limit: defaultLimit, what: "ping", signal });
+    const request: Request = {
+      origin: repository.origin,
+      path: "/v2/",
+      method: "GET",
+      headers: {},
+      patience: this.#stall,
+    };
+    await this.#connections.exchange(request, { limit: defaultLimit, what: "ping", signal });
   }
 
   /** One attempt, over redirects. */
@@ -246,10 +287,8 @@ export class Transport {
         ...to,
         method: call.method,
         headers: { "user-agent": "artifacts-promotion", ...call.headers, ...(authorization && { authorization }) },
-        // undici takes async iterables, which its types do not say.
-        body: call.body ?? (call.stream as Readable | undefined) ?? null,
-        ...(call.slow && { headersTimeout: this.#stall * slowFactor }),
-        reset: false, // undici otherwise ends the connection after a HEAD
+        body: call.body,
+        patience: call.slow ? this.#stall * slowFactor : this.#stall,
       }).catch((error: unknown) => {
         if (origin === call.repository.origin || !isDistrust(error)) throw error;
         throw new UnreachableError(new URL(origin).host, error); // not the registry, but whom it sends us to
@@ -271,17 +310,13 @@ export class Transport {
 
   async #fetchToken(url: URL, headers: Record<string, string>, signal: AbortSignal) {
     this.#onRequest?.("GET", url);
-    return exchange(
-      this.#agent,
-      { ...addressOf(url), method: "GET", headers },
-      { limit: defaultLimit, what: "get a token", signal },
-    );
+    const request: Request = { ...addressOf(url), method: "GET", headers, patience: this.#stall };
+    return this.#connections.exchange(request, { limit: defaultLimit, what: "get a token", signal });
   }
 }
 
 /** Sends one request; the body of an answer that is not expected comes whole. */
 type Send<Body> = (request: Request) => Promise<{ status: number; headers: IncomingHttpHeaders; body: Body | Buffer }>;
-type Request = Dispatcher.DispatchOptions & { readonly origin: string; readonly method: Call["method"] };
 
 interface Answered<Body> extends Omit<Answer, "body"> {
   readonly body: Body;
