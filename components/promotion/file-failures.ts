@@ -1,4 +1,5 @@
 import { type Files, fileLine } from "./files-plan.ts";
+import { grouped } from "./grouped.ts";
 import { MirrorLost } from "./mirror-files.ts";
 import { causeOf } from "./oci/errors.ts";
 import { BucketAbsent } from "./storage/bucket.ts";
@@ -70,5 +71,5 @@ function isStop(cause: unknown, signal: AbortSignal): boolean {
 }
 
 function counted(files: number): string {
-  return `${files.toLocaleString("en-US")} file${files === 1 ? "" : "s"}`;
+  return `${grouped(files)} file${files === 1 ? "" : "s"}`;
 }

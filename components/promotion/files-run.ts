@@ -2,6 +2,7 @@ import { amount } from "./amount.ts";
 import { FileFailures } from "./file-failures.ts";
 import { causeAt, contentOf, type Source } from "./file-sources.ts";
 import { type Files, fileLine, joinLines, type MirrorPlan, parseFileLines } from "./files-plan.ts";
+import { grouped } from "./grouped.ts";
 import { MirrorFiles, openBucket, statOf, withMemoryFor } from "./mirror-files.ts";
 import { releaseFileHeaders } from "./release-file.ts";
 import type { Context, FilesRequest, Outcome } from "./request.ts";
@@ -307,8 +308,8 @@ export class FilesRun {
   #summary(): string {
     const bytes = this.mirrors.reduce((sum, mirror) => sum + mirror.bytes, 0);
     const parts = [
-      ...(this.#copies > 0 ? [`copied ${this.#copies.toLocaleString("en-US")} (${amount(bytes)})`] : []),
-      ...(this.#removals > 0 ? [`removed ${this.#removals.toLocaleString("en-US")}`] : []),
+      ...(this.#copies > 0 ? [`copied ${grouped(this.#copies)} (${amount(bytes)})`] : []),
+      ...(this.#removals > 0 ? [`removed ${grouped(this.#removals)}`] : []),
     ];
     const count = this.mirrors.filter(({ done }) => done > 0).length;
     return parts.length > 0 ? `${parts.join(", ")} in ${count} mirror${count === 1 ? "" : "s"}` : "nothing done";

@@ -1,4 +1,4 @@
-import type { Images } from "./image-lines.ts";
+import { type Images, tagsOf } from "./image-lines.ts";
 import type { Digest } from "./oci/digest.ts";
 
 type Digests = ReadonlyMap<Digest, ReadonlySet<string>>;
@@ -10,6 +10,8 @@ type Digests = ReadonlyMap<Digest, ReadonlySet<string>>;
 export class HeldImages {
   readonly #before: Images;
   readonly #changed = new Map<string, Map<Digest, Set<string>>>();
+  /** Of each changed image, which digest each tag is on: an image may have thousands. */
+  readonly #tags = new Map<string, Map<string, Digest>>();
 
   constructor(before: Images) {
     this.#before = before;
@@ -34,15 +36,24 @@ export class HeldImages {
     const digests = this.#own(image);
     const tags = digests.get(digest) ?? new Set();
     digests.set(digest, tags);
-    if (tag !== undefined) tags.add(tag);
+    if (tag === undefined) return;
+    tags.add(tag);
+    this.#tags.get(image)!.set(tag, digest);
   }
 
   dropTag(image: string, tag: string): void {
-    for (const tags of this.#own(image).values()) tags.delete(tag);
+    const digests = this.#own(image);
+    const tags = this.#tags.get(image)!;
+    const digest = tags.get(tag);
+    if (digest !== undefined) digests.get(digest)?.delete(tag);
+    tags.delete(tag);
   }
 
+  /** A digest is there no more, nor are its tags. */
   drop(image: string, digest: Digest): void {
-    this.#own(image).delete(digest);
+    const digests = this.#own(image);
+    for (const tag of digests.get(digest) ?? []) this.#tags.get(image)!.delete(tag);
+    digests.delete(digest);
   }
 
   #own(image: string): Map<Digest, Set<string>> {
@@ -50,6 +61,7 @@ export class HeldImages {
     if (!own) {
       own = new Map([...(this.#before.get(image) ?? [])].map(([digest, tags]) => [digest, new Set(tags)]));
       this.#changed.set(image, own);
+      this.#tags.set(image, tagsOf(own));
     }
     return own;
   }

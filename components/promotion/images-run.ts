@@ -1,6 +1,7 @@
 import { amount } from "./amount.ts";
 import { type Belief, difference } from "./belief.ts";
 import { type CopyMeans, SourceError } from "./blob-copy.ts";
+import { grouped } from "./grouped.ts";
 import { HeldImages } from "./held-images.ts";
 import { addImage, type ImagesBuilder, tagsOf } from "./image-lines.ts";
 import { ImageLookup } from "./image-lookup.ts";
@@ -301,17 +302,17 @@ export class ImagesRun {
       (sum, mirror) => sum + mirror.bytes,
       0,
     );
-    const number = (count: number) => count.toLocaleString("en-US");
     const parts = [
-      copied > 0 && `copied ${number(copied)} (${amount(bytes)})`,
+      copied > 0 && `copied ${grouped(copied)} (${amount(bytes)})`,
       copied === 0 && bytes > 0 && `sent ${amount(bytes)}`,
-      tagged > 0 && `tagged ${number(tagged)}`,
-      untagged > 0 && `untagged ${number(untagged)}`,
-      removed > 0 && `removed ${number(removed)}`,
+      tagged > 0 && `tagged ${grouped(tagged)}`,
+      untagged > 0 && `untagged ${grouped(untagged)}`,
+      removed > 0 && `removed ${grouped(removed)}`,
     ].filter((part) => part !== false);
     const count = [...this.mirrors.values(), ...this.layerMirrors.values()].filter(({ done }) => done > 0).length;
     const done = parts.length > 0 ? `${parts.join(", ")} in ${count} mirror${count === 1 ? "" : "s"}` : "nothing to do";
-    const failed = failures.length > 0 ? `; ${number(failures.length)} failure${failures.length === 1 ? "" : "s"}` : "";
+    const failed =
+      failures.length > 0 ? `; ${grouped(failures.length)} failure${failures.length === 1 ? "" : "s"}` : "";
     return { incomplete, failures, summary: `${done}${failed}` };
   }
 }

@@ -1,4 +1,5 @@
 import { amount } from "./amount.ts";
+import { grouped } from "./grouped.ts";
 import type { MirrorProgress, Progress } from "./request.ts";
 
 /**
@@ -41,8 +42,8 @@ function isLogged({ CI }: NodeJS.ProcessEnv): boolean {
 
 /** One line of a run's progress, e.g. `12 of 60, 31.2 MiB, 4.1 MiB/s; eu 5/20 (1 failed), us 7/20`; of many mirrors those that are behind. */
 export function describe(progress: Progress, seconds: number): string {
-  const parts = [`${count(progress.done)} of ${count(progress.total)}`];
-  if (progress.failed > 0) parts.push(`${count(progress.failed)} failed`);
+  const parts = [`${grouped(progress.done)} of ${grouped(progress.total)}`];
+  if (progress.failed > 0) parts.push(`${grouped(progress.failed)} failed`);
   if (progress.bytes > 0) parts.push(`${amount(progress.bytes)}, ${amount(progress.bytes / seconds)}/s`);
   const busy = progress.mirrors.filter(({ total }) => total > 0);
   const mirrors = busy.length <= shownMirrors ? busy.map(inWords) : slowest(busy);
@@ -56,14 +57,10 @@ function slowest(mirrors: readonly MirrorProgress[]): string[] {
   const open = mirrors.filter(({ done, failed, total }) => done + failed < total);
   const share = ({ done, failed, total }: MirrorProgress) => (done + failed) / total;
   const behind = open.toSorted((one, other) => share(one) - share(other)).slice(0, shownMirrors - 1);
-  const ended = `${count(mirrors.length - open.length)} of ${count(mirrors.length)} mirrors ended`;
+  const ended = `${grouped(mirrors.length - open.length)} of ${grouped(mirrors.length)} mirrors ended`;
   return behind.length === 0 ? [ended] : [ended, `behind are ${behind.map(inWords).join(", ")}`];
 }
 
 function inWords({ name, done, total, failed }: MirrorProgress): string {
-  return `${name} ${count(done)}/${count(total)}${failed > 0 ? ` (${count(failed)} failed)` : ""}`;
-}
-
-function count(n: number): string {
-  return n.toLocaleString("en-US");
+  return `${name} ${grouped(done)}/${grouped(total)}${failed > 0 ? ` (${grouped(failed)} failed)` : ""}`;
 }

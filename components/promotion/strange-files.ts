@@ -1,5 +1,6 @@
 import { amount } from "./amount.ts";
 import { filesPrefix } from "./files-plan.ts";
+import { grouped } from "./grouped.ts";
 import { lookThrough } from "./look-through.ts";
 import { openBucket } from "./mirror-files.ts";
 import { printable } from "./oci/errors.ts";
@@ -74,7 +75,5 @@ async function described(
     count++;
     bytes += size;
   }
-  return stranger(
-    `${printable(entry, 200)} (${count.toLocaleString("en-US")} file${count === 1 ? "" : "s"}, ${amount(bytes)})`,
-  );
+  return stranger(`${printable(entry, 200)} (${grouped(count)} file${count === 1 ? "" : "s"}, ${amount(bytes)})`);
 }

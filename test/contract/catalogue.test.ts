@@ -43,7 +43,7 @@ describe("the catalogue's writer", () => {
   /** As the next run's process: it knows nothing but what is in the mirrors. */
   function newWriter(): CatalogueWriter {
     return catalogueWriter(controller.signal, {
-      onRequest: (method, url) => requests.push(`${method} ${url.pathname}`),
+      onRequest: (method, url) => requests.push(`${method} ${new URL(url).pathname}`),
       rules: { probes: [20, 50], resting: 50 },
     });
   }

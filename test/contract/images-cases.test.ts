@@ -13,7 +13,7 @@ for (const kind of ["olareg", "google"])
     let hosts: string[];
     const requests: string[] = [];
     const promotion = imagePromotion({
-      onRequest: (method, url) => requests.push(`${method} ${url.host}${url.pathname}`),
+      onRequest: (method, url) => requests.push(`${method} ${new URL(url).host}${new URL(url).pathname}`),
       rules: { probes: [20, 50], resting: 50 },
     });
     const context: Context = { signal: new AbortController().signal, report: () => {} };

@@ -24,7 +24,7 @@ function mortal(requests: number) {
   const written: string[] = [];
   const promotion = imagePromotion({
     onRequest: (method, url) => {
-      if (!/GET|HEAD/.test(method)) written.push(`${method} ${url.host}${url.pathname}`);
+      if (!/GET|HEAD/.test(method)) written.push(`${method} ${new URL(url).host}${new URL(url).pathname}`);
       if (++sent === requests) queueMicrotask(() => stop.abort(new Error("killed")));
     },
   });

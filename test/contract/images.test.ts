@@ -22,7 +22,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
     let hosts: string[];
     const requests: string[] = [];
     const promotion = imagePromotion({
-      onRequest: (method, url) => requests.push(`${method} ${url.pathname}`),
+      onRequest: (method, url) => requests.push(`${method} ${new URL(url).pathname}`),
     });
     before(async () => {
       registries = await Promise.all([kind, kind, kind].map((each) => startRegistry(each)));

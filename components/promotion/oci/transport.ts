@@ -67,7 +67,7 @@ export interface TransportOptions {
   /** ms without a byte, in either direction, until a request is given up; progress starts it anew. */
   readonly stallTimeout?: number;
   /** Told of every request as it goes out. */
-  readonly onRequest?: (method: string, url: URL) => void;
+  readonly onRequest?: (method: string, url: string) => void;
 }
 
 /** Attempts of one request that breaks or is answered 5xx, with waits of 0.2 to 3.2 s, half to fully, between them. */
@@ -100,7 +100,7 @@ export class Transport {
   readonly #rules: HostRules;
   readonly #stall: number;
   readonly #authorizer: Authorizer;
-  readonly #onRequest: ((method: string, url: URL) => void) | undefined;
+  readonly #onRequest: ((method: string, url: string) => void) | undefined;
 
   constructor(options: TransportOptions = {}) {
     this.#rules = { ...defaultRules, ...options.rules };
@@ -281,7 +281,7 @@ export class Transport {
         : undefined; // a place elsewhere that the registry signed for us
     let authorization = used;
     for (let hops = 0; ; hops++) {
-      this.#onRequest?.(call.method, new URL(to.path, to.origin));
+      this.#onRequest?.(call.method, to.origin + to.path);
       const { origin } = to;
       const answer = await send({
         ...to,
@@ -309,7 +309,7 @@ export class Transport {
   }
 
   async #fetchToken(url: URL, headers: Record<string, string>, signal: AbortSignal) {
-    this.#onRequest?.("GET", url);
+    this.#onRequest?.("GET", url.href);
     const request: Request = { ...addressOf(url), method: "GET", headers, patience: this.#stall };
     return this.#connections.exchange(request, { limit: defaultLimit, what: "get a token", signal });
   }

@@ -7,6 +7,7 @@ import {
   unknown,
 } from "../../plugin-protocol.ts";
 import { atMost } from "../at-most.ts";
+import { grouped } from "../grouped.ts";
 import { progressLine } from "../progress.ts";
 import { RemovalRefused } from "../removal-guard.ts";
 import type { Context, Incomplete, Previous } from "../request.ts";
@@ -269,13 +270,13 @@ function splitLines(text: string): string[] {
 /** So many failures that one can read them; those that are left out have the same cause as a rule. */
 function some(failures: readonly string[]): string[] {
   const shown = failures.slice(0, 50);
-  if (failures.length > 50) shown.push(`... and ${(failures.length - 50).toLocaleString("en-US")} more failures`);
+  if (failures.length > 50) shown.push(`... and ${grouped(failures.length - 50)} more failures`);
   return shown;
 }
 
 /** So many lines that a review can read them; the diff has them all. */
 function cut(lines: readonly string[]): string {
   const shown = lines.slice(0, 20).map((line) => `  ${line}`);
-  if (lines.length > 20) shown.push(`  ... and ${(lines.length - 20).toLocaleString("en-US")} more`);
+  if (lines.length > 20) shown.push(`  ... and ${grouped(lines.length - 20)} more`);
   return shown.join("\n");
 }
