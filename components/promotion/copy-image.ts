@@ -170,6 +170,8 @@ async function readContent(copy: Copy, places: readonly Place[], run: ImagesRun)
   const others = run.alive([...run.mirrors.keys()]).map((mirror) => mirror.remote(copy.image));
   const sources = [...new Set([...whole, ...partly, ...(staging ? [staging] : []), ...others])];
   const tree = await readTree(sources, copy.digest);
+  // Buckets hold layers only.
+  if (places.every(({ state }) => state === "complete")) return { tree, attached: [], sources };
   const digests = tree.manifests.map(({ digest }) => digest);
   // What one mirror has lost another may have; what a run that died has not brought is in staging.
   const witnesses =

@@ -166,6 +166,27 @@ describe("layers in S3", () => {
     await promotion.remove({ request: grown, incomplete: {} }, context);
   });
 
+  it("a new bucket is filled without asking what is attached to images", async () => {
+    const image = await staging("fill").image();
+    await staging("fill").signature(image);
+    const before = requestOf("fill", `app:v1 ${image.digest}\n`, ["layers-a"]);
+    await promote(before);
+    const requests: string[] = [];
+    const counting = imagePromotion({ onRequest: (method, { pathname }) => requests.push(`${method} ${pathname}`) });
+    const grown = requestOf("fill", before.images, ["layers-a", "layers-b"]);
+    const outcome = await counting.promote(grown, { request: before, incomplete: {} }, context);
+    await counting.close();
+    assert.deepEqual([outcome.failures, outcome.incomplete], [[], {}]);
+    assert.equal((await layersIn("layers-b")).length, 3);
+    const repository = "GET /v2/images/fill/app";
+    assert.equal(requests.shift(), `${repository}/manifests/${image.digest}`);
+    assert.deepEqual(
+      requests.filter((line) => !line.startsWith(`${repository}/blobs/`)),
+      [],
+    );
+    await promotion.remove({ request: grown, incomplete: {} }, context);
+  });
+
   it("a layer that was lost is drift, and comes back", async () => {
     const image = await staging("drift").image();
     const request = requestOf("drift", `app:v1 ${image.digest}\n`, ["layers-a"]);
