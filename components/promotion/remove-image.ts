@@ -9,6 +9,7 @@ import { RegistryError } from "./oci/errors.ts";
 import { deleteManifest, headManifest } from "./oci/manifests.ts";
 import { fallbackTag } from "./oci/referrers.ts";
 import type { Remote } from "./oci/remote.ts";
+import { deleteOrphans, deleteUnlessListed } from "./orphans.ts";
 import { canonicalFirst, isMoving, movingStill } from "./tag-image.ts";
 
 /**
@@ -33,6 +34,7 @@ export async function removeImage(removal: Removal, run: ImagesRun): Promise<voi
   await Promise.all(layerMirrors.map((name) => removeLayers(run.layerMirrors.get(name)!, removal, remains, run)));
   const parts = new Set([...remains.lost, ...remains.manifests.map((manifest) => manifest.digest)]);
   const doomed = [...parts].filter((each) => !keep.has(each));
+  const wanted = new Set(run.plan.wanted.get(image)?.keys());
   const wantedTags = tagsOf(run.plan.wanted.get(image));
   const remove = async (mirror: ImageMirrorRun) => {
     const waiting = [...(mirror.achieved.get(image)?.get(digest) ?? [])].filter((tag) => wantedTags.has(tag)).sort();
@@ -40,7 +42,14 @@ export async function removeImage(removal: Removal, run: ImagesRun): Promise<voi
       const why = `kept, because its tag ${waiting.join(", ")} could not be moved to its new digest`;
       throw new SourceError(new Error(why));
     }
-    await removeAt(mirror.remote(image), digest, doomed, keep);
+    const at = mirror.remote(image);
+    await removeAt(at, digest, doomed, keep);
+    if (remains.lost.includes(digest)) {
+      const held = [...(mirror.achieved.get(image)?.keys() ?? [])].filter(
+        (other) => other !== digest && !wanted.has(other),
+      );
+      await deleteOrphans(at, keep, held);
+    }
     mirror.achieved.drop(image, digest);
     run.counts.removed++;
   };
@@ -88,7 +97,7 @@ async function removeAt(at: Remote, root: Digest, doomed: readonly Digest[], kee
   for (const child of children) if (!(await deleteUnlessListed(at, child))) refused.push(child);
   if (doomed.includes(root)) await deleteUnlessListed(at, root);
   // Google's registries delete what an index lists only after the index.
-  for (const child of refused) await deleteUnlessListed(at, child);
+  for (const child of refused.toReversed()) await deleteUnlessListed(at, child);
 }
 
 /** The list of referrers that a registry without the referrers API keeps under a tag. */
@@ -116,15 +125,4 @@ async function deleteTagged(at: Remote, digest: Digest, tag: string | undefined)
 
 function isTagged(error: unknown): boolean {
   return error instanceof RegistryError && error.code.includes("DANGLING_TAG");
-}
-
-/** Whether a manifest is gone; false: an index there lists it, so that it has to stay as long as that. */
-async function deleteUnlessListed(at: Remote, digest: Digest): Promise<boolean> {
-  try {
-    await deleteManifest(at, digest);
-    return true;
-  } catch (error) {
-    if (error instanceof RegistryError && error.code.includes("DANGLING_PARENT")) return false;
-    throw error;
-  }
 }

@@ -105,9 +105,12 @@ function forward(incoming: IncomingMessage, outgoing: ServerResponse, target: st
       agent: false,
     };
     const upstream = request(options, (answer) => {
+      // What the registry did is done, also when whoever asked is gone.
+      answer.once("end", () => resolve(answer.statusCode ?? 502));
+      outgoing.once("close", () => answer.resume());
+      if (outgoing.destroyed) return void answer.resume();
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(outgoing);
-      outgoing.once("finish", () => resolve(answer.statusCode ?? 502));
     });
     upstream.on("error", reject);
     upstream.end(body);

@@ -529,6 +529,37 @@ for (const kind of ["olareg", "google"])
         }
       });
 
+      it("an index in an index goes with all images of both", async () => {
+        const project = new Project();
+        const [kept, inner, outer] = await Promise.all([1, 2, 3].map(() => project.staging().image()));
+        const nested = await project.staging().index([inner!]);
+        const index = await project.staging().index([nested, outer!]);
+        await project.promotes(`app:kept ${kept!.digest}`, `app:v1 ${index.digest}`);
+        await project.promotes(`app:kept ${kept!.digest}`);
+        for (const host of hosts) {
+          for (const { digest } of [index, nested, inner!, outer!])
+            assert.equal(await head(host, project.repository(), digest), undefined, digest);
+        }
+      });
+
+      if (kind === "google")
+        it("images of an index that a run which died had deleted already are found in the list of what has no tag", async () => {
+          const project = new Project();
+          const [kept, child, needed] = await Promise.all([1, 2, 3].map(() => project.staging().image()));
+          const sbom = await project.staging().image({ subject: kept! });
+          const index = await project.staging().index([child!, needed!]);
+          const wanted = [`app:kept ${kept!.digest}`, `app@${needed!.digest}`];
+          await project.promotes(...wanted, `app:v1 ${index.digest}`);
+          await project.expireStaging("app", index.digest, child!.digest);
+          for (const host of hosts) await remove(host, project.repository(), index.digest);
+          await project.promotes(...wanted);
+          for (const host of hosts) {
+            assert.equal(await head(host, project.repository(), child!.digest), undefined);
+            assert.equal(await head(host, project.repository(), needed!.digest), needed!.digest);
+            assert.deepEqual(await referrers(host, project.repository(), kept!.digest), [sbom.digest]);
+          }
+        });
+
       it("what a mirror could not remove is removed by the next run", async () => {
         const project = new Project();
         const [a, b] = [await project.staging().image(), await project.staging().image()];
@@ -601,7 +632,7 @@ for (const kind of ["olareg", "google"])
         assert.deepEqual(await project.refresh(), {});
       });
 
-      it("an image of an index that one mirror has lost comes back", async () => {
+      it("an image of an index that one mirror has lost comes back, and so does its signature in another", async () => {
         const project = new Project();
         const [lost, signed] = [await project.staging().image(), await project.staging().image()];
         const index = await project.staging().index([lost, signed]);
@@ -609,7 +640,9 @@ for (const kind of ["olareg", "google"])
         await project.promotes(`app:v1 ${index.digest}`);
         assert.deepEqual(await project.refresh(), {});
         await remove(hosts[1]!, project.repository(), lost.digest);
-        assert.deepEqual(await project.refresh(), { m1: `~ app@${index.digest}\n` });
+        await remove(hosts[2]!, project.repository(), `${signed.digest.replace(":", "-")}.sig`);
+        const damaged = `~ app@${index.digest}\n`;
+        assert.deepEqual(await project.refresh(), { m1: damaged, m2: damaged });
         await project.promotes(`app:v1 ${index.digest}`);
         await pull(`${hosts[1]}/${project.repository()}:v1`);
         await project.holds({ v1: index.digest, [`${signed.digest.replace(":", "-")}.sig`]: signature.digest });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, it } from "node:test";
 import { imagePromotion } from "../../components/promotion/images.ts";
 import type { ImagesRequest, Outcome, Previous } from "../../components/promotion/request.ts";
+import { type GoogleFront, startGoogleFront } from "./google-front.ts";
 import {
   head,
   inspect,
@@ -31,16 +32,22 @@ function mortal(requests: number) {
   return { promotion, context: { signal: stop.signal, ...quiet }, written, sent: () => sent };
 }
 
-for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
-  const every = kind === "olareg" ? 5 : 11;
+for (const kind of ["olareg", "distribution", "google"] satisfies (RegistryKind | "google")[]) {
+  const every = { olareg: 5, distribution: 11, google: 3 }[kind];
   let registries: TestRegistry[];
+  let fronts: GoogleFront[] = [];
   before(async () => {
-    registries = await Promise.all([startRegistry(kind), startRegistry(kind)]);
+    const real = kind === "google" ? "olareg" : kind;
+    registries = await Promise.all([startRegistry(real), startRegistry(real)]);
+    if (kind === "google") fronts = await Promise.all(registries.map(({ host }) => startGoogleFront(() => host)));
   });
-  after(() => Promise.all(registries.map((registry) => registry.remove())));
+  after(async () => {
+    await Promise.all(fronts.map((front) => front.close()));
+    await Promise.all(registries.map((registry) => registry.remove()));
+  });
 
-  it(`killed at any request, on ${kind}`, async (t) => {
-    const hosts = registries.map(({ host }) => host);
+  it(`killed at any request, on ${kind === "google" ? "a registry like Google's" : kind}`, async (t) => {
+    const hosts = (kind === "google" ? fronts : registries).map(({ host }) => host);
     let project = 0;
 
     interface Staged {
@@ -124,7 +131,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
     async function expire({ request, gone }: Staged): Promise<void> {
       for (const { digest } of gone) {
         const url = `http://${hosts[0]}/v2/staging/${request.project}/app/manifests/${digest}`;
-        assert.equal((await fetch(url, { method: "DELETE" })).status, 202);
+        assert.equal((await fetch(url, { method: "DELETE", headers: { "x-force": "yes" } })).status, 202);
       }
     }
 
