@@ -1,6 +1,6 @@
 /** The client of the distribution API against two registries that others wrote. */
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { type Blob, beginning, hasBlob, putBlob, readBlob, startUpload } from "../../components/promotion/oci/blobs.ts";
@@ -56,6 +56,11 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       assert.ok(last.offset > 0 && last.offset < bytes.length);
       const rest = Buffer.concat(await Array.fromAsync(readBlob([at("a/layers")], blob, last)));
       assert.deepEqual(rest, bytes.subarray(last.offset));
+      // Nothing is left to be asked for at its end, which may be where an upload broke.
+      const end = { offset: bytes.length, hash: createHash("sha256").update(bytes) };
+      assert.deepEqual(await Array.fromAsync(readBlob([at("a/layers")], blob, end)), []);
+      const wrong = { offset: bytes.length, hash: createHash("sha256") };
+      await assert.rejects(Array.fromAsync(readBlob([at("a/layers")], blob, wrong)), /is not sha256:/);
     });
 
     it("has a registry take a blob from its own other repository", async () => {

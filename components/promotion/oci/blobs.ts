@@ -1,5 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { type Digest, digestOf } from "./digest.ts";
 import { InterruptedError, RegistryError, UnreachableError, WrongContentError } from "./errors.ts";
 import type { Remote } from "./remote.ts";
@@ -93,7 +93,8 @@ export async function* readBlob(
     for (let breaks = 0; breaks < mostBreaks; ) {
       const before = offset;
       try {
-        const body = await openBlob(source, blob, offset);
+        // All of it may be here, when a connection broke at its end or an upload stopped there: no range begins after the last byte.
+        const body = offset < blob.size ? await openBlob(source, blob, offset) : Readable.from([]);
         if (!body) break;
         try {
           for await (const chunk of body) {
