@@ -172,7 +172,9 @@ describe("layers in S3", () => {
     const before = requestOf("fill", `app:v1 ${image.digest}\n`, ["layers-a"]);
     await promote(before);
     const requests: string[] = [];
-    const counting = imagePromotion({ onRequest: (method, { pathname }) => requests.push(`${method} ${pathname}`) });
+    const counting = imagePromotion({
+      onRequest: (method, url) => requests.push(`${method} ${new URL(url).pathname}`),
+    });
     const grown = requestOf("fill", before.images, ["layers-a", "layers-b"]);
     const outcome = await counting.promote(grown, { request: before, incomplete: {} }, context);
     await counting.close();
