@@ -11,6 +11,7 @@ export class FileFailures {
   readonly #mirrors: readonly string[];
   readonly #signal: AbortSignal;
   readonly #all: { readonly mirror: string; readonly path: string; readonly cause: unknown }[] = [];
+  readonly #paths = new Map<string, Set<string>>();
 
   /** @param mirrors their names, in the order in which lines name them. */
   constructor(project: string, mirrors: readonly string[], wanted: Files, signal: AbortSignal) {
@@ -20,13 +21,19 @@ export class FileFailures {
     this.#signal = signal;
   }
 
-  add(mirror: string, path: string, cause: unknown): void {
+  /** A file fails at a mirror once, for the first cause. @returns whether this is it. */
+  add(mirror: string, path: string, cause: unknown): boolean {
+    const paths = this.#paths.get(mirror) ?? new Set();
+    this.#paths.set(mirror, paths);
+    if (paths.has(path)) return false;
+    paths.add(path);
     this.#all.push({ mirror, path, cause });
+    return true;
   }
 
   /** Paths that failed at a mirror. */
-  at(mirror: string): Set<string> {
-    return new Set(this.#all.filter((failure) => failure.mirror === mirror).map(({ path }) => path));
+  at(mirror: string): ReadonlySet<string> {
+    return this.#paths.get(mirror) ?? new Set();
   }
 
   /** A line for each file and cause, with the mirrors; one for a mirror that was given up; one for a run that was stopped. */

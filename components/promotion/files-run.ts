@@ -6,7 +6,7 @@ import { grouped } from "./grouped.ts";
 import { MirrorFiles, openBucket, statOf, withMemoryFor } from "./mirror-files.ts";
 import { releaseFileHeaders } from "./release-file.ts";
 import type { Context, FilesRequest, Outcome } from "./request.ts";
-import { type Bucket, ObjectExists, type Stored, UploadLost } from "./storage/bucket.ts";
+import { type Bucket, type Content, ObjectExists, type Stored, UploadLost } from "./storage/bucket.ts";
 import { fanOut, readAll } from "./storage/fan-out.ts";
 
 /** One mirror during a run: what is to be done there, less what has been done. */
@@ -184,13 +184,10 @@ export class FilesRun {
       try {
         object = await source.stat();
         if (object === undefined) continue;
-        const from = object;
+        const content = await contentOf(source.bucket, object, sha256, signal);
         // An upload that the store has forgotten is begun again, once.
         for (const attempt of ["first", "last"] as const) {
-          const to = left;
-          left = await withMemoryFor(from.size, () =>
-            this.#copyFrom(source, from, path, sha256, this.#notLost(path, to), attempt),
-          );
+          left = await this.#copyFrom(source, object, content, path, left, attempt);
           if (left.length === 0) return;
         }
       } catch (error) {
@@ -215,40 +212,26 @@ export class FilesRun {
   async #copyFrom(
     source: Source,
     object: Stored,
+    content: Content,
     path: string,
-    sha256: string,
     mirrors: readonly MirrorRun[],
     attempt: "first" | "last",
   ): Promise<readonly MirrorRun[]> {
-    const { signal } = this.#context;
-    if (mirrors.length === 0) return [];
-    const content = await contentOf(source.bucket, object, sha256, signal);
-    const headers = releaseFileHeaders(this.#request.project, path);
-    const uploads = await Promise.all(
-      mirrors.map(({ files }) => files.bucket.create(files.key(path), content, headers, signal)),
-    );
-    const failures = await fanOut(
-      readAll(source.bucket, object, signal),
-      content,
-      mirrors.map((mirror, index) => ({
-        upload: uploads[index]!,
-        received: (bytes) => {
-          mirror.bytes += bytes;
-          this.#report();
-        },
-      })),
+    // Nothing that takes memory itself may be waited for in here: copies that hold all there is would wait for each other for ever.
+    const failures = await withMemoryFor(object.size, () =>
+      this.#send(source.bucket, object, content, path, this.#notLost(path, mirrors)),
     );
     const again: MirrorRun[] = [];
     await Promise.all(
-      mirrors.map(async (mirror, index) => {
-        const failure = failures[index];
+      [...failures].map(async ([mirror, failure]) => {
         if (failure instanceof UploadLost && attempt === "first") {
           again.push(mirror);
           return;
         }
         await this.#trying(mirror, path, async () => {
-          if (failure instanceof ObjectExists) await this.#sameAlready(mirror, path, sha256);
+          if (failure instanceof ObjectExists) await this.#sameAlready(mirror, path, content.sha256);
           else if (failure !== undefined) throw mirror.files.failed(failure);
+          else mirror.files.succeeded();
           mirror.missing.delete(path);
           mirror.holds.add(path);
           mirror.done++;
@@ -258,6 +241,30 @@ export class FilesRun {
       }),
     );
     return again;
+  }
+
+  /** One download for all these mirrors. @returns for each why it does not hold the file now; undefined: it does. */
+  async #send(
+    source: Bucket,
+    object: Stored,
+    content: Content,
+    path: string,
+    mirrors: readonly MirrorRun[],
+  ): Promise<ReadonlyMap<MirrorRun, unknown>> {
+    const { signal } = this.#context;
+    if (mirrors.length === 0) return new Map();
+    const headers = releaseFileHeaders(this.#request.project, path);
+    const destinations = await Promise.all(
+      mirrors.map(async (mirror) => ({
+        upload: await mirror.files.bucket.create(mirror.files.key(path), content, headers, signal),
+        received: (bytes: number) => {
+          mirror.bytes += bytes;
+          this.#report();
+        },
+      })),
+    );
+    const failures = await fanOut(readAll(source, object, signal), content, destinations);
+    return new Map(mirrors.map((mirror, index) => [mirror, failures[index]]));
   }
 
   /** The key was taken meanwhile: by our own first attempt, whose answer was lost, or by somebody else. */
@@ -324,7 +331,7 @@ export class FilesRun {
   }
 
   #fail(mirror: MirrorRun, path: string, cause: unknown): void {
-    this.failures.add(mirror.files.name, path, cause);
+    if (!this.failures.add(mirror.files.name, path, cause)) return;
     mirror.failed++;
     this.#report();
   }

@@ -69,7 +69,7 @@ export class MirrorFiles {
     if (this.#lost !== undefined) throw this.#lost;
     try {
       const result = await work();
-      this.#health.succeeded();
+      this.succeeded();
       return result;
     } catch (error) {
       throw this.failed(error);
@@ -79,6 +79,11 @@ export class MirrorFiles {
   /** Set once the mirror is given up. */
   get lost(): MirrorLost | undefined {
     return this.#lost;
+  }
+
+  /** Counts a piece of work that has succeeded, which {@link attempt} does by itself: what fails later is not in a row with what failed before. */
+  succeeded(): void {
+    this.#health.succeeded();
   }
 
   /** Counts a failure at this mirror, which {@link attempt} does by itself. @returns what to say of it. */

@@ -1,8 +1,10 @@
 /** Release files through networks and stores that fail: all that may pass is repeated, and nothing wrong is ever committed. */
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { GetObjectCommand } from "@aws-sdk/client-s3";
+import { GetObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { promoteFiles } from "../../components/promotion/files.ts";
 import { takeStockOfFiles } from "../../components/promotion/files-stock.ts";
 import type { FileMirror, FilesRequest, Outcome } from "../../components/promotion/request.ts";
@@ -237,6 +239,61 @@ test("a dead mirror is given up, once for all its files", async () => {
   proxies.s3.inject(() => undefined);
   const again = await promote(request("s3", files));
   assert.deepEqual(again.failures, []);
+});
+
+test("files that somebody else brings meanwhile are read and found to be the same, also more than there is memory for at once", async () => {
+  const files = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`f${i}`, randomBytes(100)]));
+  await stage(files);
+  for (const [path, Body] of Object.entries(files)) {
+    await stores.s3Client.send(new PutObjectCommand({ Bucket: `prod-${world}`, Key: `binaries/kops/${path}`, Body }));
+  }
+  const nothing = `<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>`;
+  const isList: Matches = (_method, url) => url.includes("list-type=2");
+  proxies.s3.inject(breaking(isList, [1, 1], { kind: "answer", status: 200, body: nothing }));
+  const outcome = await promote(request("s3", files));
+  assert.deepEqual([outcome.failures, outcome.incomplete], [[], {}]);
+});
+
+test("a mirror that refuses a file now and then is not given up: only failures in a row are a lost mirror's", async () => {
+  const files = Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`f${i}`, randomBytes(100)]));
+  await stage(files);
+  // A store that answers the writes one after the other, each when the one before is counted, and refuses every other.
+  const writes: ServerResponse[] = [];
+  let answered = 0;
+  const answerNext = (): void => {
+    if (writes.length < 9 || answered === 9) return;
+    const refuses = answered % 2 === 0;
+    writes[answered++]!.writeHead(refuses ? 403 : 200, { etag: '"1"' }).end(refuses ? forbidden("s3") : "");
+  };
+  const store = createServer((incoming, outgoing) => {
+    incoming.resume();
+    incoming.once("end", () => {
+      if (incoming.method !== "PUT") {
+        outgoing.end("<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>");
+      } else if (writes.push(outgoing) === 9) answerNext();
+    });
+  });
+  await new Promise<void>((resolve) => store.listen(0, "127.0.0.1", resolve));
+  const asked = request("s3", files);
+  const s3Endpoint = `http://127.0.0.1:${(store.address() as AddressInfo).port}`;
+  let counted = 0;
+  try {
+    const outcome = await promoteFiles({ ...asked, storage: { ...asked.storage, s3Endpoint } }, undefined, {
+      signal: new AbortController().signal,
+      report: ({ done, failed }) => {
+        if (done + failed === counted) return;
+        counted = done + failed;
+        setImmediate(answerNext);
+      },
+    });
+    assert.equal(outcome.failures.length, 5);
+    for (const line of outcome.failures)
+      assert.match(line, /^project kops, file f\d sha256:\w+, mirror one: .*not allowed/);
+    assert.equal(outcome.summary, "copied 4 (400 bytes) in 1 mirror");
+  } finally {
+    store.closeAllConnections();
+    store.close();
+  }
 });
 
 describe("staging", () => {
