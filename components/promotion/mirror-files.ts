@@ -39,8 +39,10 @@ export class MirrorFiles {
     return await this.attempt(async () => {
       const found = new Map<string, Stored>();
       try {
-        for await (const object of this.bucket.list(prefix, this.#signal))
-          found.set(object.key.slice(prefix.length), object);
+        for await (const object of this.bucket.list(prefix, this.#signal)) {
+          // The folder may be an object of its own, made by a console: it is no file, and no line could name it.
+          if (object.key !== prefix) found.set(object.key.slice(prefix.length), object);
+        }
       } catch (error) {
         if (!absentIsEmpty || !(error instanceof BucketAbsent)) throw error;
       }

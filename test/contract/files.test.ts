@@ -394,6 +394,18 @@ test("66: an object whose name would break or steer a log is named harmlessly, a
   ]);
 });
 
+test("a project's folder that is an object of its own, as consoles make them, is no file: the next run can read the record", async () => {
+  const files = { "1.0/kops": "program" };
+  await stage(files);
+  await promoted(wanted(files));
+  await stores.stage(names.eu, "binaries/kops/", "");
+  await stores.s3Client.send(new PutObjectCommand({ Bucket: names.aws, Key: "binaries/kops/" }));
+  const stock = await takeStockOfFiles(wanted(files), context());
+  assert.deepEqual(stock, { text: lines(files), incomplete: {}, failures: [] });
+  assert.deepEqual((await previewFiles(wanted(files), undefined, context())).warnings, []);
+  assert.equal((await promoted(wanted(files), previous(wanted(files), stock))).summary, "nothing done");
+});
+
 test("65: 1,001 files in every mirror", { timeout: 240_000 }, async () => {
   const files = Object.fromEntries(Array.from({ length: 1_001 }, (_, i) => [`many/${i}`, `content ${i}`]));
   const entries = Object.entries(files);
