@@ -7,7 +7,7 @@ import { after, before, beforeEach, describe, test } from "node:test";
 import { GetObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { promoteFiles } from "../../components/promotion/files.ts";
 import { takeStockOfFiles } from "../../components/promotion/files-stock.ts";
-import type { FileMirror, FilesRequest, Outcome } from "../../components/promotion/request.ts";
+import type { Context, FileMirror, FilesRequest, Outcome } from "../../components/promotion/request.ts";
 import { chunkBytes } from "../../components/promotion/storage/bucket.ts";
 import { crc32c, encodeCrc32c } from "../../components/promotion/storage/crc32c.ts";
 import { connectGcs } from "../../components/promotion/storage/gcs.ts";
@@ -118,8 +118,19 @@ async function stage(files: Record<string, Uint8Array>): Promise<void> {
   for (const [path, content] of Object.entries(files)) await stores.stage(`staging-${world}`, path, content);
 }
 
+function ourContext(): Context {
+  return { signal: new AbortController().signal, report: () => {} };
+}
+
 async function promote(asked: FilesRequest): Promise<Outcome> {
-  return await promoteFiles(asked, undefined, { signal: new AbortController().signal, report: () => {} });
+  return await promoteFiles(asked, undefined, ourContext());
+}
+
+/** Each object's generation in a bucket of GCS, asked past the proxy. */
+async function generationsIn(bucket: string): Promise<ReadonlyMap<string, string>> {
+  const listed = await fetch(`${stores.gcs}/storage/v1/b/${bucket}/o`);
+  const { items = [] } = (await listed.json()) as { items?: { name: string; generation: string }[] };
+  return new Map(items.map(({ name, generation }) => [name, generation]));
 }
 
 /** What the mirror serves, asked past the proxy. */
@@ -331,6 +342,64 @@ describe("staging", () => {
       }
     });
   }
+});
+
+test("the answer to the last chunk of a resumable upload is lost: the store says that it has all, and nothing is sent again", async () => {
+  const file = randomBytes(20 * mebibyte);
+  await stage({ file });
+  const sum = { sha256: sha256(file), crc32c: encodeCrc32c(crc32c(file)) };
+  const metadata = { "artifacts-sha256": sum.sha256, "artifacts-crc32c": sum.crc32c };
+  const made = { name: "binaries/kops/file", size: `${file.length}`, generation: "1", crc32c: sum.crc32c, metadata };
+  let isOver = false;
+  proxies.gcs.inject((...asked) => {
+    if (!isChunk(...asked)) return undefined;
+    // "Check the status of a resumable upload": 200 with the object once all has come.
+    if (isOver && asked[2]["content-range"] === `bytes */${file.length}`)
+      return { kind: "answer", status: 200, body: JSON.stringify(made) };
+    if (isOver) return { kind: "answer", status: 400 };
+    isOver = String(asked[2]["content-range"]).includes(`-${file.length - 1}/`);
+    return isOver ? { kind: "cut-answer", after: 0 } : undefined;
+  });
+  assert.deepEqual((await promote(request("gcs", { file }))).failures, []);
+  assert.equal(sha256((await served("gcs", "file"))!), sum.sha256);
+});
+
+test("a resumable upload of which the store takes nothing is tried again after a pause, and not for ever", async () => {
+  const files = { file: randomBytes(20 * mebibyte) };
+  await stage(files);
+  const full = chunkBytes(files.file.length);
+  const isSecond: Matches = (...asked) =>
+    isChunk(...asked) && asked[2]["content-range"]?.startsWith(`bytes ${full}-`) === true;
+  const nothingNew: Fault = { kind: "answer", status: 308, headers: { range: `bytes=0-${full - 1}` } };
+  proxies.gcs.inject(answersStatusQueries(breaking(isSecond, [1, 2], nothingNew)));
+  assert.deepEqual((await promote(request("gcs", files))).failures, []);
+  assert.equal(sha256((await served("gcs", "file"))!), sha256(files.file));
+  const [first, second, third] = seen(proxies.gcs, isSecond).map(({ at }) => at);
+  assert.ok(second! - first! >= 200 && third! - second! >= 500, `${second! - first!} and ${third! - second!} ms`);
+});
+
+test("what is written, read and removed in GCS is named by its generation, which the rehearsal's store does not hold us to", async () => {
+  const files = { small: randomBytes(1_000), large: randomBytes(9 * mebibyte) };
+  await stage(files);
+  const asked = request("gcs", files);
+  assert.deepEqual((await promote(asked)).failures, []);
+  const begun = seen(proxies.gcs, (method) => method === "POST").map(({ url }) => url);
+  assert.equal(begun.length, 2);
+  for (const url of begun) assert.match(url, /[?&]ifGenerationMatch=0(&|$)/);
+  const generations = await generationsIn(`prod-${world}`);
+  for (const { url } of seen(proxies.gcs, isDownload)) assert.match(url, /[?&]generation=\d+(&|$)/);
+
+  // Somebody changes the object between our look and our removal.
+  const changed: Fault = { kind: "answer", status: 412, body: "{}" };
+  proxies.gcs.inject(breaking((method) => method === "DELETE", [1, 1], changed));
+  const one = { ...asked, files: asked.files.replace(/^large.*\n/, "") };
+  const outcome = await promoteFiles(one, { request: asked, incomplete: {} }, ourContext());
+  assert.match(outcome.failures.join("\n"), /file large, mirror one: .* has changed since it was looked at$/);
+  assert.deepEqual(outcome.incomplete, { one: `- large sha256:${sha256(files.large)}\n` });
+  const removals = seen(proxies.gcs, (method) => method === "DELETE");
+  assert.equal(removals.length, 1, "no repetition");
+  const named = new URL(removals[0]!.url, stores.gcs).searchParams.get("ifGenerationMatch");
+  assert.equal(named, generations.get("binaries/kops/large"));
 });
 
 test("a resumable upload that the store has forgotten is begun again", async () => {

@@ -182,3 +182,34 @@ test("one download goes to both stores, and a destination that fails does not st
   assert.equal((await gcs.stat("free", never))?.sha256, content.sha256);
   assert.equal((await s3.stat("free", never))?.sha256, content.sha256);
 });
+
+test("a piece that goes to 22 mirrors of GCS at once is in memory once", async () => {
+  const bytes = randomBytes(8 * 1024 * 1024);
+  const content = await measure(inPieces(bytes));
+  const buckets = await Promise.all(
+    Array.from({ length: 22 }, async (_, index) => {
+      const name = `bucket-memory-${index}`;
+      await stores.makeBucket("gcs", name);
+      return storage.open({ kind: "gcs", bucket: name });
+    }),
+  );
+  const uploads = await Promise.all(buckets.map((bucket) => bucket.create("file", content, headers, never)));
+  const before = process.memoryUsage().arrayBuffers;
+  let most = before;
+  let isOver = false;
+  const watch = (): void => {
+    most = Math.max(most, process.memoryUsage().arrayBuffers);
+    if (!isOver) setImmediate(watch);
+  };
+  watch();
+  const failures = await fanOut(
+    inPieces(bytes),
+    content,
+    uploads.map((upload) => ({ upload, received: () => {} })),
+  );
+  isOver = true;
+  assert.ok(failures.every((failure) => failure === undefined));
+  const more = Math.round((most - before) / 1024 / 1024);
+  assert.ok(more < 44, `${more} MiB more, of 22 times 8`);
+  assert.equal((await buckets[21]!.stat("file", never))?.sha256, content.sha256);
+});

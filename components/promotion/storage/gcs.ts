@@ -5,6 +5,7 @@
  * an upload until the content is verified. Credentials are the official library's, Application Default Credentials.
  */
 import { isIP } from "node:net";
+import { Readable } from "node:stream";
 import { Agent, type Dispatcher, request } from "undici";
 import { parseRetryAfter } from "../retry-after.ts";
 import {
@@ -226,14 +227,14 @@ class GcsUpload implements Upload {
       path,
       query: { uploadType: "multipart", ...(replacing ? {} : { ifGenerationMatch: "0" }), fields: objectFields },
       headers: { "content-type": `multipart/related; boundary=${boundary}` },
-      body: Buffer.concat([
+      body: [
         Buffer.from(
           `--${boundary}\r\ncontent-type: application/json; charset=UTF-8\r\n\r\n${this.#resource(chunk.crc32c)}\r\n` +
             `--${boundary}\r\ncontent-type: ${headers.contentType}\r\n\r\n`,
         ),
         chunk.bytes,
         Buffer.from(`\r\n--${boundary}--\r\n`),
-      ]),
+      ],
       accept: [200, 412],
       signal,
     });
@@ -282,13 +283,18 @@ class GcsUpload implements Upload {
             signal,
           })
           .catch(async (error: unknown) => {
-            if (error instanceof Passing) sent = await this.#arrived(session, offset, bytes.length, sent);
+            const status = error instanceof Passing ? await this.#status(session) : undefined;
+            // All has arrived and only the answer was lost, or nothing is left of the upload: that is the answer.
+            if (status !== undefined && status.status !== 308) return status;
+            if (status !== undefined) sent = Math.min(Math.max(arrivedOf(status) - offset, 0), bytes.length);
             throw error;
           });
         if (response.status === 308) {
+          const before = sent;
           sent = arrivedOf(response) - offset;
           if (sent < 0) throw new UploadLost(`${this.#what}: the store has lost part of the upload`);
           if (sent >= bytes.length && end < content.size) return;
+          if (sent <= before) throw new Passing(`${this.#what}: the store takes no more than ${offset + sent} bytes`);
           continue;
         }
         if (response.status === 404 || response.status === 410) {
@@ -300,8 +306,11 @@ class GcsUpload implements Upload {
     });
   }
 
-  /** How many bytes of this chunk the store has. If it cannot say either, what is known stays. */
-  async #arrived(session: string, offset: number, length: number, known: number): Promise<number> {
+  /**
+   * How far the upload is: 308 with what has come, 200 or 201 once it is over, 404 or 410 if the store knows nothing of it ("Check the status of a
+   * resumable upload"); undefined if the store cannot say either.
+   */
+  async #status(session: string): Promise<Reply | undefined> {
     const { client, content, signal } = this.#to;
     const status = await client
       .once({
@@ -310,12 +319,11 @@ class GcsUpload implements Upload {
         url: session,
         headers: { "content-range": `bytes */${content.size}` },
         body: Buffer.alloc(0),
-        accept: [308],
+        accept: [200, 201, 308, 404, 410],
         signal,
       })
       .catch((error: unknown) => error);
-    if (!isReply(status)) return known;
-    return Math.min(Math.max(arrivedOf(status) - offset, 0), length);
+    return isReply(status) ? status : undefined;
   }
 
   /** The store's last word. 412 can also be the echo of our own success whose answer was lost. */
@@ -378,7 +386,8 @@ interface Ask {
   readonly url?: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array;
+  /** Several pieces are sent one after the other, as they lie in memory: a chunk that goes to 22 mirrors is there once. */
+  readonly body?: Uint8Array | readonly Uint8Array[];
   readonly accept: readonly number[] | "any";
   readonly signal: AbortSignal;
 }
@@ -468,8 +477,8 @@ class GcsClient {
         request(url, {
           dispatcher: this.#agent,
           method: ask.method ?? "GET",
-          headers: { ...ask.headers, ...(authorization === undefined ? {} : { authorization }) },
-          body: ask.body ?? null,
+          headers: { ...ask.headers, ...lengthOf(ask.body), ...(authorization === undefined ? {} : { authorization }) },
+          body: isPieces(ask.body) ? Readable.from(ask.body, { objectMode: false }) : (ask.body ?? null),
           signal: ask.signal,
         }),
       );
@@ -488,6 +497,16 @@ class GcsClient {
       throw new Passing(`${ask.what}: ${causeOf(error)}`, { cause: error });
     }
   }
+}
+
+function isPieces(body: Ask["body"]): body is readonly Uint8Array[] {
+  return Array.isArray(body);
+}
+
+/** Of a body in pieces; that of any other is known without us. */
+function lengthOf(body: Ask["body"]): Readonly<Record<string, string>> {
+  if (!isPieces(body)) return {};
+  return { "content-length": String(body.reduce((sum, piece) => sum + piece.length, 0)) };
 }
 
 /** 408, 429 and 5xx may pass (https://cloud.google.com/storage/docs/retry-strategy), and a 403 whose reason is a rate, not a right. */
