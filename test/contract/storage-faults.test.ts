@@ -4,7 +4,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { GetObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import { GetObjectCommand, HeadObjectCommand, ListMultipartUploadsCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { promoteFiles } from "../../components/promotion/files.ts";
 import { takeStockOfFiles } from "../../components/promotion/files-stock.ts";
 import type { Context, FileMirror, FilesRequest, Outcome } from "../../components/promotion/request.ts";
@@ -78,6 +78,9 @@ const isWrite: Matches = (method) => method === "PUT" || method === "POST";
 const isDownload: Matches = (_method, url) => url.includes("alt=media");
 const isPart: Matches = (method, url) => method === "PUT" && url.includes("partNumber=");
 const isChunk: Matches = (method, _url, headers) => method === "PUT" && "content-range" in headers;
+const isList: Matches = (_method, url) => url.includes("list-type=2");
+/** What S3 says of a bucket in which nothing is. */
+const emptyList = "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>";
 const isCompletion: Matches = (method, url) => method === "POST" && url.includes("uploadId=");
 
 /** The requests that the proxy has seen and that match. */
@@ -258,9 +261,7 @@ test("files that somebody else brings meanwhile are read and found to be the sam
   for (const [path, Body] of Object.entries(files)) {
     await stores.s3Client.send(new PutObjectCommand({ Bucket: `prod-${world}`, Key: `binaries/kops/${path}`, Body }));
   }
-  const nothing = `<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>`;
-  const isList: Matches = (_method, url) => url.includes("list-type=2");
-  proxies.s3.inject(breaking(isList, [1, 1], { kind: "answer", status: 200, body: nothing }));
+  proxies.s3.inject(breaking(isList, [1, 1], { kind: "answer", status: 200, body: emptyList }));
   const outcome = await promote(request("s3", files));
   assert.deepEqual([outcome.failures, outcome.incomplete], [[], {}]);
 });
@@ -280,7 +281,7 @@ test("a mirror that refuses a file now and then is not given up: only failures i
     incoming.resume();
     incoming.once("end", () => {
       if (incoming.method !== "PUT") {
-        outgoing.end("<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>");
+        outgoing.end(emptyList);
       } else if (writes.push(outgoing) === 9) answerNext();
     });
   });
@@ -471,6 +472,69 @@ test("a multipart upload that an earlier run left behind is resumed: only the pa
   assert.deepEqual((await promote(request("s3", files))).failures, []);
   assert.deepEqual(seen(proxies.s3, isPart).length, 2);
   assert.equal(sha256((await served("s3", "file"))!), sha256(files.file));
+});
+
+/** Uploads in the S3 mirror that are neither complete nor given up. */
+async function openUploads(): Promise<number> {
+  const list = await stores.s3Client.send(new ListMultipartUploadsCommand({ Bucket: `prod-${world}` }));
+  return (list.Uploads ?? []).length;
+}
+
+/** Promotes one file as a run that is killed after its second part: the upload is left behind. */
+async function leaveUpload(file: Uint8Array): Promise<void> {
+  await stage({ file });
+  const stop = new AbortController();
+  let parts = 0;
+  proxies.s3.inject((...one) => {
+    if (!isPart(...one) || ++parts < 3) return undefined;
+    stop.abort(new Error("stopped"));
+    return { kind: "cut-request", after: 100 };
+  });
+  await promoteFiles(request("s3", { file }), undefined, { signal: stop.signal, report: () => {} });
+  proxies.s3.inject(() => undefined);
+  assert.equal(await openUploads(), 1);
+}
+
+for (const [what, differs] of [
+  ["from its first byte on", 0],
+  ["after a part that is the same", 9 * mebibyte],
+] as const) {
+  test(`an upload that was left behind of other content, ${what}, is not gone on with: what it noted of that content would stay`, async () => {
+    const before = randomBytes(30 * mebibyte);
+    await leaveUpload(before);
+    const file = Buffer.from(before);
+    file[differs]! ^= 1;
+    await stage({ file });
+    assert.deepEqual((await promote(request("s3", { file }))).failures, []);
+    const object = { Bucket: `prod-${world}`, Key: "binaries/kops/file" };
+    const { Metadata } = await stores.s3Client.send(new HeadObjectCommand(object));
+    assert.equal(Metadata?.["artifacts-sha256"], sha256(file));
+    assert.equal(sha256((await served("s3", "file"))!), sha256(file));
+    assert.equal(await openUploads(), 0);
+  });
+}
+
+test("a multipart upload whose place is taken meanwhile leaves nothing behind", async () => {
+  const files = { file: randomBytes(20 * mebibyte) };
+  await stage(files);
+  const object = { Bucket: `prod-${world}`, Key: "binaries/kops/file" };
+  await stores.s3Client.send(new PutObjectCommand({ ...object, Body: "something else" }));
+  proxies.s3.inject(breaking(isList, [1, 1], { kind: "answer", status: 200, body: emptyList }));
+  const outcome = await promote(request("s3", files));
+  assert.match(outcome.failures.join("\n"), /production holds other content there/);
+  assert.equal(await openUploads(), 0);
+});
+
+test("a removal that meets another request for the same object is tried again", async () => {
+  const files = { file: randomBytes(100) };
+  await stage(files);
+  const asked = request("s3", files);
+  assert.deepEqual((await promote(asked)).failures, []);
+  const body = "<Error><Code>ConditionalRequestConflict</Code><Message>try again</Message></Error>";
+  proxies.s3.inject(breaking((method) => method === "DELETE", [1, 1], { kind: "answer", status: 409, body }));
+  const outcome = await promoteFiles({ ...asked, files: "" }, { request: asked, incomplete: {} }, ourContext());
+  assert.deepEqual(outcome.failures, []);
+  assert.equal(await served("s3", "file"), undefined);
 });
 
 test("the answer to a multipart upload's completion is lost: the file is there, and that is no failure", async () => {

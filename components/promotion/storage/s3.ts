@@ -213,11 +213,18 @@ class S3Upload implements Upload {
     this.#id ??= (await this.#resume()) ?? (await this.#begin());
     const number = this.#parts.length + 1;
     const left = this.#left.get(number);
-    const etag =
-      left?.size === chunk.bytes.length && left.crc32c === chunk.crc32c
-        ? left.etag
-        : await this.#sendPart(this.#id, number, chunk);
+    const isSame = left?.size === chunk.bytes.length && left.crc32c === chunk.crc32c;
+    if (left !== undefined && !isSame) this.#id = await this.#beginAnew(number);
+    const etag = left !== undefined && isSame ? left.etag : await this.#sendPart(this.#id, number, chunk);
     this.#parts.push({ PartNumber: number, ETag: etag, ChecksumCRC32C: chunk.crc32c });
+  }
+
+  /** The upload that was found is of other content: what it has noted of that, its digest first of all, would stay with the object. */
+  async #beginAnew(number: number): Promise<string> {
+    await this.abort();
+    this.#left = new Map();
+    if (number === 1) return await this.#begin();
+    throw new UploadLost(`${this.#what}: the upload that was left behind is of other content`);
   }
 
   async finish(last: Chunk): Promise<void> {
@@ -278,7 +285,7 @@ class S3Upload implements Upload {
     return UploadId;
   }
 
-  /** An upload of this key that an interrupted run left behind. Only parts with an equal checksum are used of it. */
+  /** An upload of this key that an interrupted run left behind, if it has parts, which tell whether it is of the same content. */
   async #resume(): Promise<string | undefined> {
     const { name, key } = this.#to;
     const list = new ListMultipartUploadsCommand({ Bucket: name, Prefix: key });
@@ -302,6 +309,7 @@ class S3Upload implements Upload {
         }
         marker = page.IsTruncated === true ? page.NextPartNumberMarker : undefined;
       } while (marker !== undefined);
+      if (left.size === 0) return undefined;
       this.#left = left;
       return found.UploadId;
     } catch (error) {
@@ -349,6 +357,7 @@ class S3Upload implements Upload {
         await client.send(new CompleteMultipartUploadCommand({ ...input, IfNoneMatch }), { abortSignal });
       });
     } catch (error) {
+      if (error instanceof ObjectExists) await this.abort();
       // The answer to our own first attempt may have been lost: then the upload is gone because the object is there.
       if (!(error instanceof UploadLost)) throw error;
       const made = await bucket.stat(key, signal);
@@ -394,8 +403,6 @@ class S3Upload implements Upload {
     if (status === 404 && nameOf(error) === "NoSuchUpload") {
       return new UploadLost(`${this.#what}: the store has forgotten the upload`);
     }
-    // ConditionalRequestConflict: somebody writes the same key at this moment.
-    if (status === 409) return new Passing(messageOf(this.#what, error), { cause: error });
     return error;
   }
 
@@ -471,9 +478,10 @@ function explained(what: string, error: unknown): unknown {
   const message = messageOf(what, error);
   const status = statusOf(error);
   if (status !== undefined && status >= 300) {
-    // "Error responses" of the S3 API; 429 is what stores with its interface say for SlowDown.
+    // "Error responses" of the S3 API; 429 is what stores with its interface say for SlowDown. 409, ConditionalRequestConflict and
+    // OperationAborted: somebody writes or removes the same key at this moment.
     if (status === 401 || status === 403) return new Denied(message, { cause: error });
-    if (status !== 408 && status !== 429 && status < 500) return new Error(message, { cause: error });
+    if (![408, 409, 429].includes(status) && status < 500) return new Error(message, { cause: error });
     return new Passing(message, { cause: error, retryAfterMs: parseRetryAfter(headersOf(error)["retry-after"]) });
   }
   if (nameOf(error) === "CredentialsProviderError") {
