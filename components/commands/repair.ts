@@ -5,7 +5,6 @@ import { previewImages, promoteImages, takeStockOfImages } from "../promotion/im
 import { progressLine } from "../promotion/progress.ts";
 import { RemovalRefused } from "../promotion/removal-guard.ts";
 import type { Context, FilesRequest, ImagesRequest, PreviewRun, PromoteRun, StockRun } from "../promotion/request.ts";
-import { CommandError } from "./command.ts";
 import { linesInShard, type Shard } from "./shard.ts";
 
 /** One kind of promotion, as a repair needs it. */
@@ -53,12 +52,13 @@ export async function repairMirror<Request extends ImagesRequest | FilesRequest>
   const about = `${request.project} ${runs.kind}`;
   const context: Context = { signal, report: progressLine((line) => console.error(`${about}: ${line}`)) };
   const stock = await runs.takeStock(runs.alone(request, mirror), context);
+  // What could be read is repaired all the same: the mirror may be the one that is left.
   for (const failure of stock.failures) console.error(`error: ${failure}`);
-  if (stock.failures.length > 0) return stock.failures.length;
+  const unread = stock.failures.length;
   const differs = linesInShard(shard, request.project, runs.kind, stock.incomplete[mirror] ?? "");
   if (differs === "") {
-    console.log(`${about}: nothing to do`);
-    return 0;
+    if (unread === 0) console.log(`${about}: nothing to do`);
+    return unread;
   }
   // To the engine: all mirrors but this one are as wanted, so they are sources and nothing else.
   const previous = { request, incomplete: { [mirror]: differs } };
@@ -68,14 +68,15 @@ export async function repairMirror<Request extends ImagesRequest | FilesRequest>
       for (const line of lines) console.log(`${about}: would ${line}`);
       for (const warning of warnings) console.error(`warning: ${warning}`);
       for (const error of errors) console.error(`error: ${error}`);
-      return errors.length;
+      return unread + errors.length;
     }
     const outcome = await runs.promote(request, previous, context);
     console.log(`${about}: ${outcome.summary}`);
     for (const failure of outcome.failures) console.error(`error: ${failure}`);
-    return outcome.failures.length;
+    return unread + outcome.failures.length;
   } catch (error) {
     if (!(error instanceof RemovalRefused)) throw error;
-    throw new CommandError(`${error.message}; raise it there, or remove by hand`);
+    console.error(`error: ${error.message}; raise it there, or remove by hand`);
+    return unread + 1;
   }
 }

@@ -78,7 +78,7 @@ function config(): object {
 }
 
 /** A state as the engine exports it, as far as it matters. */
-function state(): object {
+function state(...more: readonly object[]): object {
   const bucket = (region: string, kind: "gcs" | "s3", cloud: string) => {
     return { name: `files-${cloud}-${region}`, kind, bucket: `org-artifacts-${region}`, region };
   };
@@ -89,6 +89,7 @@ function state(): object {
     mirrors: [
       { name: "images-us-central1", repository: `${registries.us.host}/p/images` },
       { name: "images-europe-west1", repository: `${registries.eu.host}/p/images` },
+      ...more,
     ],
     layerMirrors: [s3],
   };
@@ -237,6 +238,61 @@ test("a mirror that cannot be read fails the audit, and is named", async () => {
   await registries.eu.start();
   assert.equal(code, 1);
   assert.match(stdout, /could not be read:\n.*images-europe-west1/);
+});
+
+test("sync of a mirror while the canonical one is lost: it is repaired from what is left, and that is said", async () => {
+  const third = { name: "images-asia-east1", repository: `${registries.staging.host}/p/images` };
+  await writeFile(join(folder, "state3.json"), JSON.stringify(state(third)));
+  const sync = (mirror: string) => run("sync", "--state", "state3.json", "--mirror", mirror);
+  assert.equal((await sync(third.name)).code, 0);
+  const eu = `http://${registries.eu.host}/v2/p/images/tool/tool`;
+  assert.equal((await fetch(`${eu}/manifests/${image.digest}`, { method: "DELETE" })).status, 202);
+  await registries.us.stop();
+  const { code, stdout, stderr } = await sync("images-europe-west1");
+  await registries.us.start();
+  assert.equal(code, 1, stdout);
+  assert.match(stderr, /^error: .*images-us-central1: .*unreachable/m);
+  assert.match(stdout, /^tool images: copied 1 /m, stderr);
+  assert.deepEqual(await inspect(registries.eu.host, "p/images/tool/tool"), { tags: { v1: image.digest } });
+  assert.equal((await sync("images-europe-west1")).code, 0);
+});
+
+test("sync of a mirror with a file that cannot be named: that is said, and the others are repaired", async () => {
+  const Bucket = "org-artifacts-us-east-1";
+  const odd = { Bucket, Key: "binaries/tool/two\nlines" };
+  await stores.s3Client.send(new PutObjectCommand({ ...odd, Body: "x" }));
+  await stores.s3Client.send(new DeleteObjectCommand({ Bucket, Key: "binaries/tool/1.1/tool" }));
+  const { code, stdout, stderr } = await run("sync", "--mirror", "files-aws-us-east-1");
+  assert.equal(code, 1, stdout);
+  assert.match(
+    stderr,
+    /^error: project tool, mirror files-aws-us-east-1: has a file whose name is no text of one line/m,
+  );
+  assert.match(stdout, /^tool files: copied 1 /m, stderr);
+  await stores.s3Client.send(new DeleteObjectCommand(odd));
+  const clean = await run("audit", "--mirror", "files-aws-us-east-1");
+  assert.equal(clean.code, 0, clean.stdout);
+});
+
+test("sync: a project of which too much would go fails by itself, and the next one is repaired", async () => {
+  const [us, eu] = ["org-artifacts-us-central1", "org-artifacts-europe-west1"];
+  const manifests = join(folder, "two");
+  for (const name of ["first", "second"]) {
+    await mkdir(join(manifests, name), { recursive: true });
+    const project = "description: a tool\nowners: {group: tool@example.org}\nstaging: {images: false, files: false}\n";
+    await writeFile(join(manifests, name, "project.yaml"), project);
+    await writeFile(join(manifests, name, "files.yaml"), `files:\n  - name: a\n    sha256: ${sha256(name)}\n`);
+    await stores.stage(us, `binaries/${name}/a`, name);
+  }
+  for (let index = 0; index < 9; index++) await stores.stage(eu, `binaries/first/stray-${index}`, "x");
+  const sync = ["sync", "--manifests", manifests, "--mirror", "files-gcp-europe-west1"] as const;
+  const { code, stdout, stderr } = await run(...sync);
+  assert.equal(code, 1);
+  assert.match(stderr, /^error: first: this would remove 9 of 10 files from production/m);
+  assert.match(stdout, /^second files: copied 1 /m);
+  assert.equal((await stores.served(eu, "binaries/second/a"))?.bytes.toString(), "second");
+  assert.equal((await stores.served(eu, "binaries/first/stray-0"))?.bytes.toString(), "x");
+  assert.equal((await run(...sync, "--project", "second")).code, 0);
 });
 
 test("called wrongly", async () => {
