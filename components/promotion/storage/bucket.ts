@@ -128,7 +128,7 @@ export class StorageAnswer extends Error {}
 /** The bucket does not exist (yet). */
 export class BucketAbsent extends StorageAnswer {}
 
-/** We lack the right; asking for other objects of the bucket will be answered alike. */
+/** We lack the right, or have nothing to show who we are; asking for other objects of the bucket will be answered alike. */
 export class Denied extends StorageAnswer {}
 
 /** The key already holds an object. */

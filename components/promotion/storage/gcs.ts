@@ -557,7 +557,7 @@ function googleCredentials(): Credentials {
       return `Bearer ${await (await auth).getAccessToken()}`;
     } catch (error) {
       auth = undefined;
-      throw new Error(`no Google credentials (gcloud auth application-default login): ${causeOf(error)}`, {
+      throw new Denied(`no Google credentials (gcloud auth application-default login): ${causeOf(error)}`, {
         cause: error,
       });
     }

@@ -485,7 +485,7 @@ function explained(what: string, error: unknown): unknown {
     return new Passing(message, { cause: error, retryAfterMs: parseRetryAfter(headersOf(error)["retry-after"]) });
   }
   if (nameOf(error) === "CredentialsProviderError") {
-    return new Error(`${what}: no AWS credentials (${error instanceof Error ? error.message : error})`, {
+    return new Denied(`${what}: no AWS credentials (${error instanceof Error ? error.message : error})`, {
       cause: error,
     });
   }
