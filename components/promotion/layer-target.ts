@@ -1,7 +1,15 @@
 import type { BlobTarget, BlobWriter } from "./blob-target.ts";
 import type { Blob } from "./oci/blobs.ts";
-import { WrongContentError } from "./oci/errors.ts";
-import { type Bucket, type Chunk, type Content, chunkBytes, ObjectExists, type Upload } from "./storage/bucket.ts";
+import { InterruptedError, WrongContentError } from "./oci/errors.ts";
+import {
+  type Bucket,
+  type Chunk,
+  type Content,
+  chunkBytes,
+  ObjectExists,
+  type Upload,
+  UploadLost,
+} from "./storage/bucket.ts";
 import { crc32c, encodeCrc32c } from "./storage/crc32c.ts";
 
 /** Where an S3 mirror has its layers. */
@@ -49,7 +57,13 @@ export class LayerTarget implements BlobTarget {
       offset: () => Promise.resolve(0),
       write: async (_from, chunks, signal) => {
         upload = await this.#create(blob, signal, {});
-        await send(upload, blob.size, chunks);
+        try {
+          await send(upload, blob.size, chunks);
+        } catch (error) {
+          if (!(error instanceof UploadLost)) throw error;
+          // It was an upload that another project's or process's copy of the same layer is at, too, and has completed or given up.
+          if (!(await this.settle(blob))) throw new InterruptedError(`${this.mirror}: ${blob.digest}`, error);
+        }
       },
       abandon: async () => {
         await upload?.abort();

@@ -2,14 +2,21 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
-import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+} from "@aws-sdk/client-s3";
 import { imagePromotion } from "../../components/promotion/images.ts";
 import { LayerReferences } from "../../components/promotion/layer-references.ts";
-import { layerKey } from "../../components/promotion/layer-target.ts";
+import { LayerTarget, layerKey } from "../../components/promotion/layer-target.ts";
+import type { Blob } from "../../components/promotion/oci/blobs.ts";
+import { InterruptedError } from "../../components/promotion/oci/errors.ts";
 import type { Context, ImagesRequest } from "../../components/promotion/request.ts";
 import type { Bucket } from "../../components/promotion/storage/bucket.ts";
 import { crc32c, encodeCrc32c } from "../../components/promotion/storage/crc32c.ts";
-import { openStorage } from "../../components/promotion/storage/storage.ts";
+import { openStorage, type Storage } from "../../components/promotion/storage/storage.ts";
 import { startFaultyProxy } from "./faulty-proxy.ts";
 import { type ObjectStores, startObjectStores } from "./object-stores.ts";
 import { Pusher, sha256, startRegistry, type TestRegistry } from "./registries.ts";
@@ -148,6 +155,73 @@ describe("layers in S3", () => {
     } finally {
       await storage.close();
     }
+  });
+
+  describe("two that bring the same large layer at once, the second going on with the upload of the first", () => {
+    const mebibyte = 1024 * 1024;
+    const { signal } = context;
+    let storage: Storage;
+    before(() => {
+      storage = openStorage({ s3Endpoint: stores.s3, s3UsePathStyle: true });
+    });
+    after(() => storage.close());
+
+    /** Both have sent the first of three parts. */
+    async function halfway() {
+      const bytes = randomBytes(20 * mebibyte);
+      const blob = { digest: sha256(bytes) as Blob["digest"], size: bytes.length };
+      async function* all() {
+        yield bytes;
+      }
+      const begin = async () => {
+        const bucket = storage.open({ kind: "s3", bucket: "layers-a", region: "us-east-1" });
+        const writer = await new LayerTarget("layers-a", bucket, signal).begin(blob);
+        const [half, rest] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+        const pieces = async function* () {
+          yield bytes.subarray(0, 9 * mebibyte);
+          half.resolve(); // asked for more: the part has been taken
+          await rest.promise;
+          yield bytes.subarray(9 * mebibyte);
+        };
+        const written = writer.write(0, pieces(), signal);
+        written.catch(() => undefined); // looked at later
+        await Promise.race([half.promise, written]);
+        return { writer, written, goOn: rest.resolve, breakOff: rest.reject };
+      };
+      const uploads = async () =>
+        (await stores.s3Client.send(new ListMultipartUploadsCommand({ Bucket: "layers-a" }))).Uploads;
+      const first = await begin();
+      const second = await begin();
+      assert.equal((await uploads())?.length, 1);
+      return { blob, first, second, all };
+    }
+
+    async function assertThere({ digest }: { readonly digest: string }): Promise<void> {
+      const object = { Bucket: "layers-a", Key: `containers/images/${digest}` };
+      const { Body } = await stores.s3Client.send(new GetObjectCommand(object));
+      assert.equal(sha256(await Body!.transformToByteArray()), digest);
+      await stores.s3Client.send(new DeleteObjectCommand(object));
+    }
+
+    it("finds the layer there when the first has completed it", async () => {
+      const { blob, first, second } = await halfway();
+      first.goOn();
+      await first.written;
+      second.goOn();
+      await second.written;
+      await assertThere(blob);
+    });
+
+    it("begins anew when the first has given it up", async () => {
+      const { blob, first, second, all } = await halfway();
+      first.breakOff(new Error("the source is wrong"));
+      await assert.rejects(first.written, /source is wrong/);
+      await first.writer.abandon();
+      second.goOn();
+      await assert.rejects(second.written, InterruptedError); // which is tried again
+      await second.writer.write(0, all(), signal);
+      await assertThere(blob);
+    });
   });
 
   it("a new tag of a promoted digest asks no bucket anything, a new bucket is filled", async () => {

@@ -334,11 +334,28 @@ class S3Upload implements Upload {
       try {
         return await client.send(command, { abortSignal });
       } catch (error) {
-        throw this.#refusedWrite(error);
+        const refused = this.#refusedWrite(error);
+        // A store may refuse a part before it has read it, and close the connection under it: then its answer is not seen.
+        if (refused === error && statusOf(error) === undefined && (await this.#isForgotten(id)))
+          throw this.#forgotten();
+        throw refused;
       }
     });
     if (ETag === undefined) throw new Error(`${this.#what}: the store gave no ETag for part ${number}`);
     return ETag;
+  }
+
+  async #isForgotten(id: string): Promise<boolean> {
+    const { connection, name, key, signal } = this.#to;
+    const command = new ListPartsCommand({ Bucket: name, Key: key, UploadId: id, MaxParts: 1 });
+    return await connection.client.send(command, { abortSignal: signal }).then(
+      () => false,
+      (error: unknown) => nameOf(error) === "NoSuchUpload",
+    );
+  }
+
+  #forgotten(): UploadLost {
+    return new UploadLost(`${this.#what}: the store has forgotten the upload`);
   }
 
   async #complete(id: string): Promise<void> {
@@ -400,9 +417,7 @@ class S3Upload implements Upload {
   #refusedWrite(error: unknown): unknown {
     const status = statusOf(error);
     if (status === 412) return new ObjectExists(`${this.#what} exists`);
-    if (status === 404 && nameOf(error) === "NoSuchUpload") {
-      return new UploadLost(`${this.#what}: the store has forgotten the upload`);
-    }
+    if (status === 404 && nameOf(error) === "NoSuchUpload") return this.#forgotten();
     return error;
   }
 
