@@ -10,6 +10,7 @@ import {
 } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
+import { atEnd } from "./at-end.ts";
 
 /** What happens to a request. */
 export type Fault =
@@ -108,6 +109,11 @@ export async function startFaultyProxy(target: string, options: ProxyOptions = {
   server.requestTimeout = 0;
   const address = options.tls ? "0.0.0.0" : "127.0.0.1";
   await new Promise<void>((resolve) => server.listen(options.port ?? 0, address, resolve));
+  const close = async (): Promise<void> => {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  };
+  atEnd(close);
   return {
     host: `${address}:${(server.address() as AddressInfo).port}`,
     seen,
@@ -120,10 +126,7 @@ export async function startFaultyProxy(target: string, options: ProxyOptions = {
     async quiet() {
       while (sockets.size > 0) await new Promise((resolve) => setTimeout(resolve, 20));
     },
-    async close() {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    close,
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { atEnd } from "./at-end.ts";
 import { sha256 } from "./registries.ts";
 
 interface Known {
@@ -25,13 +26,12 @@ export async function startGoogleFront(target: () => string): Promise<GoogleFron
     void handle(incoming, outgoing, target(), repositories).catch(() => outgoing.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async close() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
+  const close = async (): Promise<void> => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
   };
+  atEnd(close);
+  return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, close };
 }
 
 async function handle(

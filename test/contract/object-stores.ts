@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { CreateBucketCommand, PutBucketVersioningCommand, S3Client } from "@aws-sdk/client-s3";
 import { toolPath } from "../../local/tools/tools.ts";
 import { freePort } from "../ports.ts";
+import { atEnd } from "./at-end.ts";
 import { answers, end } from "./seed-servers.ts";
 
 /** Stores that run. */
@@ -55,6 +56,7 @@ export async function startFakeGcs(): Promise<{ url: string; stop(): Promise<voi
 }
 
 async function started<Server extends { stop(): Promise<void> }>(health: string, server: Server): Promise<Server> {
+  atEnd(() => server.stop());
   try {
     await answers(health);
   } catch (error) {

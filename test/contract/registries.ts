@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 import { toolPath } from "../../local/tools/tools.ts";
 import { freePort } from "../ports.ts";
 import { peerPath } from "../tools/tools.ts";
+import { atEnd } from "./at-end.ts";
 import { answers, end } from "./seed-servers.ts";
 
 /** `olareg` has the referrers API and uploads in one POST; `distribution`, the reference implementation, has neither. */
@@ -45,6 +46,7 @@ export async function startRegistry(kind: RegistryKind, flags: readonly string[]
       throw error;
     }
   };
+  atEnd(stop);
   await start();
   return {
     host,

@@ -10,6 +10,7 @@ import { type DemoArtifacts, makeArtifacts } from "../../local/seed/artifacts.ts
 import { pushStaging } from "../../local/seed/push.ts";
 import { freePort } from "../ports.ts";
 import { peerPath } from "../tools/tools.ts";
+import { atEnd } from "./at-end.ts";
 import { answers, end, type SeedServers, startSeedServers } from "./seed-servers.ts";
 
 let artifacts: DemoArtifacts;
@@ -25,6 +26,7 @@ before(async () => {
   const log = { level: "error", accesslog: { disabled: true } };
   await writeFile(join(folder, "config.yml"), JSON.stringify({ version: 0.1, log, storage, http: { addr: host } }));
   registry = spawn(await peerPath("registry"), ["serve", join(folder, "config.yml")], { stdio: "ignore" });
+  atEnd(() => end(registry));
   [artifacts, servers] = await Promise.all([makeArtifacts(), startSeedServers(), answers(`http://${host}/v2/`)]);
 });
 after(async () => {

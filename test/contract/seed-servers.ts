@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { toolPath } from "../../local/tools/tools.ts";
 import { freePort } from "../ports.ts";
+import { atEnd } from "./at-end.ts";
 
 /** Servers that run. */
 export interface SeedServers {
@@ -44,6 +45,7 @@ export async function startSeedServers(): Promise<SeedServers> {
     await Promise.all(children.map(end));
     await rm(folder, { recursive: true, force: true });
   };
+  atEnd(stop);
   try {
     await answers(`http://127.0.0.1:${registryPort}/v2/`);
     await answers(`${gcs}/_internal/healthcheck`);
