@@ -1,3 +1,4 @@
+import { printable } from "../manifests/problem.ts";
 import type { Stock } from "../promotion/request.ts";
 import type { Strangers } from "../promotion/strangers.ts";
 
@@ -76,7 +77,7 @@ export function isClean(report: Report): boolean {
 
 /**
  * A report for people: a table of what differs, the lines, a summary. Mirrors that differ alike stand together, so that what is missing
- * in 22 regions is told once.
+ * in 22 regions is told once. Names that somebody has put into a mirror can neither steer a terminal nor, as `##[`, a CI log.
  * @param shown the most rows, and the most lines, that are printed; `--json` has all.
  */
 export function describeReport(report: Report, shown = 50): string {
@@ -127,7 +128,7 @@ function rowsOf(differences: readonly Difference[]): string[][] {
 function linesOf(differences: readonly Difference[]): string[] {
   const marks: Readonly<Record<Difference["what"], string>> = { missing: "+", extra: "-", damaged: "~" };
   const alike = Map.groupBy(differences, ({ project, what, line }) => `${marks[what]} ${project} ${line}`);
-  return [...alike].map(([line, its]) => `${line}: ${some(its.map(({ mirror }) => mirror))}`);
+  return [...alike].map(([line, its]) => `${printable(line)}: ${some(its.map(({ mirror }) => mirror))}`);
 }
 
 /** So many names that one can read them. */

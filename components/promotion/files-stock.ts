@@ -68,5 +68,5 @@ async function contents(
 
 function isUnspeakable(path: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return /[\u0000-\u001f\u007f\u2028\u2029]/.test(path);
+  return /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(path);
 }

@@ -35,9 +35,12 @@ const pausesInLog = [
   { after: 600_000, ms: 120_000 },
 ];
 
-/** What CI systems set (GitHub Actions, GitLab, Cloud Build by its templates); the plugin's own output is never a terminal. */
-function isLogged({ CI }: NodeJS.ProcessEnv): boolean {
-  return CI !== undefined && !/^(|0|false)$/i.test(CI);
+/**
+ * What CI systems set (GitHub Actions, GitLab, Cloud Build by its templates), and Cloud Run for the tasks of a job; the plugin's own output is
+ * never a terminal.
+ */
+export function isLogged({ CI, CLOUD_RUN_JOB }: NodeJS.ProcessEnv): boolean {
+  return CLOUD_RUN_JOB !== undefined || (CI !== undefined && !/^(|0|false)$/i.test(CI));
 }
 
 /** One line of a run's progress, e.g. `12 of 60, 31.2 MiB, 4.1 MiB/s; eu 5/20 (1 failed), us 7/20`; of many mirrors those that are behind. */

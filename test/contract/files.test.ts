@@ -386,11 +386,13 @@ test("66: an object whose name would break or steer a log is named harmlessly, a
   assert.deepEqual((await promoteFiles(request, undefined, context())).failures, []);
   const put = { Bucket: names.aws, Body: "x" };
   await stores.s3Client.send(new PutObjectCommand({ ...put, Key: "binaries/kops/a\n::error::b" }));
+  await stores.s3Client.send(new PutObjectCommand({ ...put, Key: "binaries/kops/c\u009b31md" })); // C1's CSI, which terminals obey
   await stores.s3Client.send(new PutObjectCommand({ ...put, Key: "binaries/kops/extra" }));
   const stock = await takeStockOfFiles(request, context());
   assert.deepEqual(stock.incomplete, { aws: `- extra sha256:${sha256("x")}\n` });
   assert.deepEqual(stock.failures, [
     'project kops, mirror aws: has a file whose name is no text of one line, "a : :error: :b": remove it by hand',
+    'project kops, mirror aws: has a file whose name is no text of one line, "c 31md": remove it by hand',
   ]);
 });
 

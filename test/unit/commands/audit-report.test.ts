@@ -112,3 +112,11 @@ repositories in images-b: no
 test("a mirror that cannot be read is no clean production", () => {
   assert.equal(isClean(reportOf([{ ...clean, stock: { ...clean.stock, failures: ["x"] } }])), false);
 });
+
+test("66: a name that would steer a CI log or a terminal is told harmlessly; --json has it as it is", () => {
+  const name = "a##[error]b\u202ec";
+  const incomplete = { "files-a": `- ${name} sha256:1\n` };
+  const report = reportOf([{ ...drifted, stock: { text: "", incomplete, failures: [] } }]);
+  assert.match(describeReport(report), /^- bom a\\u\{23\}#\[error\]b\\u\{202e\}c sha256:1: files-a$/m);
+  assert.equal(report.differences[0]?.line, `${name} sha256:1`);
+});

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { PartialFailure, type Properties, unknown } from "../../../components/plugin-protocol.ts";
-import { progressLine, describe as progressText } from "../../../components/promotion/progress.ts";
+import { isLogged, progressLine, describe as progressText } from "../../../components/promotion/progress.ts";
 import { currentSetting, parseConfirmed } from "../../../components/promotion/provider/confirmed.ts";
 import { packLines } from "../../../components/promotion/provider/packed-lines.ts";
 import { promotionProvider } from "../../../components/promotion/provider/provider.ts";
@@ -211,6 +211,18 @@ describe("progress", () => {
     const line = progressText({ done: 207, total: 220, failed: 0, bytes: 0, mirrors }, 1);
     assert.equal(line, "207 of 220; 20 of 22 mirrors ended, behind are m7 2/10, m9 5/10");
   });
+  for (const [environment, expected] of [
+    [{}, false],
+    [{ CI: "true" }, true],
+    [{ CI: "1" }, true],
+    [{ CI: "" }, false],
+    [{ CI: "false" }, false],
+    [{ CLOUD_RUN_JOB: "rebuild" }, true],
+  ] as const) {
+    test(`with ${JSON.stringify(environment)} it goes to ${expected ? "a log" : "a terminal"}`, () => {
+      assert.equal(isLogged(environment), expected);
+    });
+  }
   for (const { inLog, until, expected } of [
     { inLog: false, until: 30_000, expected: 9 + 4 },
     { inLog: true, until: 9_000, expected: 0 },
