@@ -529,6 +529,28 @@ for (const kind of ["olareg", "google"])
         }
       });
 
+      it("signatures whose tags go in a circle travel, and go", async () => {
+        const project = new Project();
+        const image = await project.staging().image();
+        const one = await project.staging().signature(image);
+        const other = await project.staging().signature(one);
+        const tagOf = ({ digest }: { digest: string }) => `${digest.replace(":", "-")}.sig`;
+        const base = `http://${hosts[0]}/v2/staging/${project.name}/app/manifests`;
+        const headers = { accept: one.mediaType, "content-type": one.mediaType };
+        const body = await (await fetch(`${base}/${one.digest}`, { headers })).arrayBuffer();
+        assert.equal((await fetch(`${base}/${tagOf(other)}`, { method: "PUT", headers, body })).status, 201);
+        await project.promotes(`app:v1 ${image.digest}`);
+        const [first, second, round] = [tagOf(image), tagOf(one), tagOf(other)];
+        await project.holds({ v1: image.digest, [first]: one.digest, [second]: other.digest, [round]: one.digest });
+        assert.deepEqual(await project.refresh(), {});
+        await project.promotes();
+        await project.holds({});
+        for (const host of hosts) {
+          for (const { digest } of [image, one, other])
+            assert.equal(await head(host, project.repository(), digest), undefined);
+        }
+      });
+
       it("an index in an index goes with all images of both", async () => {
         const project = new Project();
         const [kept, inner, outer] = await Promise.all([1, 2, 3].map(() => project.staging().image()));
