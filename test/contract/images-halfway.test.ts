@@ -197,6 +197,30 @@ describe("halfway", () => {
     assert.deepEqual(one, other);
   });
 
+  it("a mirror that refuses from the middle on is given up, and then gets what it lacks and nothing else", async () => {
+    const project = new Project();
+    const tags: Record<string, string> = { [`v${"x".repeat(127)}`]: (await project.staging().image()).digest };
+    for (let index = 0; index < 9; index++) tags[`v${index}`] = (await project.staging().image()).digest;
+    const lines = Object.entries(tags).map(([tag, digest]) => `app:${tag} ${digest}`);
+    let writes = 0;
+    mirrorProxy.inject((method, url) => {
+      if (method === "PUT" && url.includes("/manifests/")) writes++;
+      return writes > 4 ? { kind: "answer", status: 403 } : undefined;
+    });
+    const { failures } = await project.run(...lines);
+    assert.match(failures.join("\n"), /m1: given up, .*: 403/);
+    const [all, some] = await project.tags();
+    assert.deepEqual(all, tags);
+    assert.ok(Object.keys(some!).length <= 4);
+    mirrorProxy.inject(() => undefined);
+    mirrorProxy.seen.length = 0;
+    await project.promotes(...lines);
+    assert.deepEqual(await project.tags(), [tags, tags]);
+    const written = mirrorProxy.seen.filter(({ method }) => method === "PUT").map(({ url }) => url);
+    for (const tag of Object.keys(some!)) assert.ok(!written.some((url) => url.endsWith(`/manifests/${tag}`)), tag);
+    for (const tag of Object.keys(tags)) await pull(`${registries[1]!.host}/${project.repository()}:${tag}`);
+  });
+
   it("staging that does not say what is attached to an image fails that image, not the mirrors", async () => {
     const project = new Project();
     const [, second] = project.mirrors;
