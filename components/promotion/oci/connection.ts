@@ -86,9 +86,9 @@ interface Task {
 }
 
 /**
- * One HTTP/1.1 connection (RFC 9112), for one request after the other; answers are taken whole. Beside undici, which the project uses
- * elsewhere, because a promotion's time is spent here: with thousands of small answers, and megabytes that are read straight to where they are
- * needed, it takes less than half of undici's processor time for them (test/bench/promotion.ts).
+ * One HTTP/1.1 connection (RFC 9112), for one request after the other; answers are taken whole. Beside undici, which carries what comes piece by
+ * piece, because a promotion's time is spent here: thousands of small answers, and megabytes that are read straight to where they are needed
+ * (bench -- connections).
  */
 export class Connection {
   readonly #socket: Socket;
