@@ -1,13 +1,23 @@
 /** A shared amount of something (bytes of memory) that work takes before it begins and gives back when it ends. */
 export class Budget {
   #left: number;
-  readonly #total: number;
+  #total: number;
+  readonly #most: number;
+  readonly #mayGrow: () => boolean;
   readonly #waiting: { readonly amount: number; readonly start: () => void }[] = [];
 
-  /** @param total how much there is; an amount beyond it waits for all of it. */
-  constructor(total: number) {
+  /**
+   * @param total how much there is; an amount beyond it waits for all of it.
+   * @param growth the total grows up to `most` while work waits for it and `mayGrow` says so.
+   */
+  constructor(
+    total: number,
+    growth: { readonly most: number; mayGrow(): boolean } = { most: total, mayGrow: () => false },
+  ) {
     this.#left = total;
     this.#total = total;
+    this.#most = growth.most;
+    this.#mayGrow = growth.mayGrow;
   }
 
   /** Runs `work` when `amount` is free. First come, first served: a large amount is not overtaken for ever. */
@@ -30,7 +40,13 @@ export class Budget {
   }
 
   #serve(): void {
-    for (let next = this.#waiting[0]; next !== undefined && next.amount <= this.#left; next = this.#waiting[0]) {
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      if (next.amount > this.#left) {
+        const more = Math.min(next.amount - this.#left, this.#most - this.#total);
+        if (more < next.amount - this.#left || !this.#mayGrow()) return;
+        this.#total += more;
+        this.#left += more;
+      }
       this.#waiting.shift();
       this.#left -= next.amount;
       next.start();

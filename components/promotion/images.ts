@@ -9,6 +9,7 @@ import { Transport, type TransportOptions } from "./oci/transport.ts";
 import { previewPlan } from "./preview-images.ts";
 import { removeImage } from "./remove-image.ts";
 import type { ImagesRequest, PreviewRun, PromoteRun, RemoveRun, StockRun } from "./request.ts";
+import { spareTime } from "./spare-time.ts";
 import { openStorage, type Storage } from "./storage/storage.ts";
 import { findStrangeImages, type StrangeImagesRun } from "./strange-images.ts";
 import { tagImage, untagImage } from "./tag-image.ts";
@@ -37,8 +38,8 @@ export interface ImagePromotionOptions extends TransportOptions {
 
 /** Digests under way at a time, over all projects of the process: enough to fill a network with 50 ms of round trip. */
 const digestsAtATime = 64;
-/** Bytes of small blobs in memory at a time. */
-const memory = 32 * 1024 * 1024;
+/** Bytes of small blobs in memory at a time: so many at first, up to the second when the ways to the registries are long. */
+const memory = { first: 8 * 1024 * 1024, most: 32 * 1024 * 1024 };
 /** Large blobs under way at a time. */
 const streams = 12;
 
@@ -50,8 +51,8 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
   const limit = pLimit(digestsAtATime);
   const means: Means = {
     transport,
-    memory: new Budget(memory),
-    pool: new BufferPool(memory),
+    memory: new Budget(memory.first, { most: memory.most, mayGrow: spareTime() }),
+    pool: new BufferPool(memory.most),
     streams: new Budget(streams),
     patience: options.patience ?? 30_000,
     stall: options.stallTimeout ?? 60_000,

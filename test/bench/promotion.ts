@@ -8,11 +8,15 @@
  *   add     one new digest among 1,000 present
  *   large   one layer of 5 GiB to three mirrors: memory
  *
- * Every run is against empty registries; rounds take turns between the tools; figures are ratios of medians. Ours runs in a process of
- * its own, whose start (as that of a provider, which is running anyway) is a figure of its own. olareg serves all.
+ * Every run is against empty registries; rounds take turns between the tools, each time in another order; figures are ratios of medians. Ours
+ * runs in a process of its own, whose start (as that of a provider, which is running anyway) is a figure of its own. olareg serves all, from
+ * memory where there is a file system for that: on a disk, what a run costs the servers depends on the files of the run before, which were
+ * removed a moment ago (ext4 looks for inodes among them).
  */
 import { fork, spawn } from "node:child_process";
 import { once } from "node:events";
+import { statfs } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { createInterface } from "node:readline";
 import { imagePromotion } from "../../components/promotion/images.ts";
 import type { Context, ImagesRequest, Previous } from "../../components/promotion/request.ts";
@@ -113,7 +117,8 @@ async function compare(
   const starts: number[] = [];
   const far = await away(source, roundTrip);
   for (let round = 0; round < rounds; round++) {
-    for (const tool of ["ours", ...against]) {
+    const tools = ["ours", ...against];
+    for (const tool of [...tools.slice(round % tools.length), ...tools.slice(0, round % tools.length)]) {
       const cost = await withTargets(mirrors, roundTrip, async (targets) => {
         if (tool === "ours") {
           const result = await ours(requestOf(far.host, targets, fixture.lines));
@@ -225,6 +230,17 @@ async function large(gibibytes: number): Promise<void> {
   }
 }
 
+/** Has the registries keep what they hold in memory, if there is a file system for that, and nobody has said where. */
+async function keepInMemory(): Promise<void> {
+  const memory = "/dev/shm";
+  const free = await statfs(memory).then(
+    ({ bavail, bsize }) => bavail * bsize,
+    () => 0,
+  );
+  if (process.env["TMPDIR"] === undefined && free > 4 * 1024 ** 3) process.env["TMPDIR"] = memory;
+  console.log(`registries and peers in ${tmpdir()}`);
+}
+
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((one, other) => one - other);
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
@@ -239,6 +255,7 @@ async function main(): Promise<void> {
   const at = args.indexOf("--rounds");
   const rounds = at < 0 ? 5 : Number(args.splice(at, 2)[1]);
   const scenarios = args.length > 0 ? args : ["cold", "three", "latency", "noop", "add", "large"];
+  await keepInMemory();
   if (scenarios.includes("large")) await large(5);
   if (scenarios.every((scenario) => scenario === "large")) return;
   let source: TestRegistry | undefined;

@@ -51,3 +51,32 @@ test("work that fails gives back what it took", async () => {
   );
   assert.equal(await budget.with(1, async () => "done"), "done");
 });
+
+test("grows while work waits for it and it may, as far as it may, and not for what needs more", async () => {
+  let mayGrow = false;
+  const budget = new Budget(2, { most: 5, mayGrow: () => mayGrow });
+  const jobs = Array.from({ length: 7 }, job);
+  const all = jobs.map(({ work }) => budget.with(1, work));
+  const began = () => jobs.filter((one) => one.began).length;
+  await settle();
+  assert.equal(began(), 2);
+  jobs[0]!.end();
+  await settle();
+  assert.equal(began(), 3);
+  mayGrow = true;
+  jobs[1]!.end();
+  await settle();
+  assert.equal(began(), 7, "two have ended, five are under way");
+  const [large, small] = [job(), job()];
+  all.push(budget.with(2, large.work), budget.with(1, small.work));
+  await settle();
+  assert.deepEqual([large.began, small.began], [false, false], "no more than 5");
+  jobs[2]!.end();
+  await settle();
+  assert.deepEqual([large.began, small.began], [false, false]);
+  jobs[3]!.end();
+  await settle();
+  assert.deepEqual([large.began, small.began], [true, false]);
+  for (const one of [...jobs, large, small]) one.end();
+  await Promise.all(all);
+});
