@@ -35,31 +35,24 @@ export class Connections {
   async exchange(request: Request, taking: Taking): Promise<WholeAnswer> {
     const { signal } = taking;
     const busy = this.#busyFor(signal);
-    signal.throwIfAborted();
-    try {
-      return await this.#send(this.#idleOne(request.origin) ?? this.#open(request.origin), request, taking, busy);
-    } catch (error) {
-      if (!(error instanceof StaleConnectionError)) throw error;
+    for (let isAgain = false; ; isAgain = true) {
       signal.throwIfAborted();
-      return await this.#send(this.#open(request.origin), request, taking, busy);
+      const connection = (isAgain ? undefined : this.#idleOne(request.origin)) ?? this.#open(request.origin);
+      busy.add(connection);
+      try {
+        return await connection.send(request, taking);
+      } catch (error) {
+        connection.destroy(error);
+        if (isAgain || !(error instanceof StaleConnectionError)) throw error;
+      } finally {
+        busy.delete(connection);
+      }
     }
   }
 
   /** Ends all connections, and what is under way. */
   destroy(): void {
     for (const connection of this.#all) connection.destroy(new Error("connections were closed"));
-  }
-
-  async #send(connection: Connection, request: Request, taking: Taking, busy: Set<Connection>): Promise<WholeAnswer> {
-    busy.add(connection);
-    try {
-      return await connection.send(request, taking);
-    } catch (error) {
-      connection.destroy(error);
-      throw error;
-    } finally {
-      busy.delete(connection);
-    }
   }
 
   #idleOne(origin: string): Connection | undefined {

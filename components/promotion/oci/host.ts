@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import pLimit, { type LimitFunction } from "p-limit";
+import { Budget } from "../budget.ts";
 import { InterruptedError, UnreachableError } from "./errors.ts";
 
 /** How a host is treated. */
@@ -34,7 +34,8 @@ const errorsOfADeadHost = 3;
 export class Host {
   readonly name: string;
   readonly #rules: HostRules;
-  readonly #limit: LimitFunction;
+  /** Requests at a time. */
+  readonly #limit: Budget;
   #pausedUntil = 0;
   #successes = 0;
   #errors = 0;
@@ -46,20 +47,23 @@ export class Host {
   constructor(name: string, rules: HostRules) {
     this.name = name;
     this.#rules = rules;
-    this.#limit = pLimit(rules.parallel);
+    this.#limit = new Budget(rules.parallel);
   }
 
-  /** Runs one request within the host's limit. */
-  async within<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  /** Runs one request within the host's limit. @throws UnreachableError if it was given up. */
+  within<T>(work: () => Promise<T>): Promise<T> {
     this.refuseIfDead();
-    return this.#limit(async () => {
-      await this.ready(signal);
-      return work();
-    });
+    return this.#limit.with(1, work);
   }
 
-  /** Resolves when the host may be asked. Throws UnreachableError if it was given up, the signal's reason if aborted. */
-  async ready(signal: AbortSignal): Promise<void> {
+  /** Whether the host may be asked now; a promise if not: of when it may. Throws UnreachableError if it was given up, the signal's reason if aborted. */
+  ready(signal: AbortSignal): Promise<void> | undefined {
+    signal.throwIfAborted();
+    this.refuseIfDead();
+    return this.#probing || this.#pausedUntil > 0 ? this.#becomesReady(signal) : undefined;
+  }
+
+  async #becomesReady(signal: AbortSignal): Promise<void> {
     for (;;) {
       signal.throwIfAborted();
       this.refuseIfDead();
@@ -81,9 +85,9 @@ export class Host {
   answered(): void {
     this.#everAnswered = true;
     this.#errors = 0;
-    if (this.#limit.concurrency < this.#rules.parallel && ++this.#successes >= 16) {
+    if (this.#limit.total < this.#rules.parallel && ++this.#successes >= 16) {
       this.#successes = 0;
-      this.#limit.concurrency++;
+      this.#limit.resize(this.#limit.total + 1);
     }
   }
 
@@ -91,7 +95,7 @@ export class Host {
   slowDown(milliseconds: number): void {
     const until = Date.now() + Math.min(milliseconds, longestPause);
     if (until <= this.#pausedUntil) return;
-    if (this.#pausedUntil < Date.now()) this.#limit.concurrency = Math.max(1, Math.floor(this.#limit.concurrency / 2));
+    if (this.#pausedUntil < Date.now()) this.#limit.resize(Math.max(1, Math.floor(this.#limit.total / 2)));
     this.#successes = 0;
     this.#pausedUntil = until;
   }

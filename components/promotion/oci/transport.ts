@@ -139,7 +139,7 @@ export class Transport {
     const { stream, what, into, signal, limit = defaultLimit } = call;
     if (stream) return this.#persist<Buffer>(call, (request) => this.#upload(request, stream, signal));
     const taking = { limit, into, what, signal };
-    return this.host(call.repository.host).within(signal, () =>
+    return this.host(call.repository.host).within(() =>
       this.#persist<Buffer>(call, (request) => this.#connections.exchange(request, taking)),
     );
   }
@@ -196,7 +196,8 @@ export class Transport {
     let waits = 0;
     let reauthorized = 0;
     for (;;) {
-      await host.ready(call.signal);
+      const wait = host.ready(call.signal);
+      if (wait) await wait;
       let answer: Answered<Body | Buffer>;
       try {
         answer = await this.#send(call, send);
@@ -282,17 +283,19 @@ export class Transport {
     let authorization = used;
     for (let hops = 0; ; hops++) {
       this.#onRequest?.(call.method, to.origin + to.path);
-      const { origin } = to;
-      const answer = await send({
-        ...to,
-        method: call.method,
-        headers: { "user-agent": "artifacts-promotion", ...call.headers, ...(authorization && { authorization }) },
-        body: call.body,
-        patience: call.slow ? this.#stall * slowFactor : this.#stall,
-      }).catch((error: unknown) => {
-        if (origin === call.repository.origin || !isDistrust(error)) throw error;
-        throw new UnreachableError(new URL(origin).host, error); // not the registry, but whom it sends us to
-      });
+      let answer: Awaited<ReturnType<Send<Body>>>;
+      try {
+        answer = await send({
+          ...to,
+          method: call.method,
+          headers: { "user-agent": "artifacts-promotion", ...call.headers, ...(authorization && { authorization }) },
+          body: call.body,
+          patience: call.slow ? this.#stall * slowFactor : this.#stall,
+        });
+      } catch (error) {
+        if (to.origin === call.repository.origin || !isDistrust(error)) throw error;
+        throw new UnreachableError(new URL(to.origin).host, error); // not the registry, but whom it sends us to
+      }
       const { status } = answer;
       const { location } = answer.headers;
       if (!redirects.has(status) || typeof location !== "string" || !/^(GET|HEAD)$/.test(call.method)) {

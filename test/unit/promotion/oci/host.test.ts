@@ -17,7 +17,7 @@ describe("a host", () => {
       await new Promise((resolve) => setImmediate(resolve));
       now--;
     };
-    await Promise.all(Array.from({ length: 20 }, () => host.within(signal, work)));
+    await Promise.all(Array.from({ length: 20 }, () => host.within(work)));
     assert.equal(most, 4);
   });
 
@@ -32,11 +32,8 @@ describe("a host", () => {
     const results = await Promise.allSettled([refused(), refused(), refused()]);
     for (const result of results) assert.ok(result.status === "rejected" && result.reason instanceof UnreachableError);
     assert.equal(probes, 2);
-    await assert.rejects(host.ready(signal), /h is unreachable: refused/);
-    await assert.rejects(
-      host.within(signal, async () => {}),
-      UnreachableError,
-    );
+    await assert.rejects(async () => host.ready(signal), /h is unreachable: refused/);
+    await assert.rejects(async () => host.within(async () => {}), UnreachableError);
   });
 
   it("that comes back is used again by those who waited", async () => {
@@ -60,7 +57,7 @@ describe("a host", () => {
     );
     t.mock.timers.setTime(1_029_999);
     assert.throws(() => host.refuseIfDead(), UnreachableError);
-    await assert.rejects(host.ready(signal), UnreachableError);
+    await assert.rejects(async () => host.ready(signal), UnreachableError);
     t.mock.timers.setTime(1_030_000);
     await host.ready(signal);
   });
@@ -99,11 +96,11 @@ describe("a host", () => {
       await new Promise((resolve) => setImmediate(resolve));
       now--;
     };
-    await Promise.all(Array.from({ length: 8 }, () => host.within(signal, work)));
+    await Promise.all(Array.from({ length: 8 }, () => host.within(work)));
     assert.equal(most, 2);
     for (let answers = 0; answers < 64; answers++) host.answered();
     most = 0;
-    await Promise.all(Array.from({ length: 8 }, () => host.within(signal, work)));
+    await Promise.all(Array.from({ length: 8 }, () => host.within(work)));
     assert.equal(most, 4);
   });
 
@@ -111,7 +108,7 @@ describe("a host", () => {
     const host = new Host("h", rules);
     host.slowDown(60_000);
     const stop = new AbortController();
-    const waiting = host.ready(stop.signal);
+    const waiting = host.ready(stop.signal)!;
     stop.abort(new Error("stopped"));
     await assert.rejects(waiting, /stopped/);
   });
