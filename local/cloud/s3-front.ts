@@ -24,7 +24,9 @@ export interface S3Regions {
 export function s3Front(regions: S3Regions): RequestListener {
   return (request, response) => {
     route(regions, request, response).catch((error: unknown) => {
-      if (response.headersSent) response.destroy();
+      // A server that refuses an upload before it has read it closes the connection under it, as S3 itself may.
+      const isBroken = /^(ECONNRESET|EPIPE)$/.test((error as NodeJS.ErrnoException).code ?? "");
+      if (response.headersSent || isBroken) response.destroy();
       else refuse(response, 503, "ServiceUnavailable", (error as Error).message);
     });
   };

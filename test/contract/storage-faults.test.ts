@@ -8,9 +8,10 @@ import { GetObjectCommand, HeadObjectCommand, ListMultipartUploadsCommand, PutOb
 import { promoteFiles } from "../../components/promotion/files.ts";
 import { takeStockOfFiles } from "../../components/promotion/files-stock.ts";
 import type { Context, FileMirror, FilesRequest, Outcome } from "../../components/promotion/request.ts";
-import { chunkBytes } from "../../components/promotion/storage/bucket.ts";
+import { type Bucket, chunkBytes, ObjectExists } from "../../components/promotion/storage/bucket.ts";
 import { crc32c, encodeCrc32c } from "../../components/promotion/storage/crc32c.ts";
 import { connectGcs } from "../../components/promotion/storage/gcs.ts";
+import { connectS3 } from "../../components/promotion/storage/s3.ts";
 import { type Choose, type Fault, type FaultyProxy, startFaultyProxy } from "./faulty-proxy.ts";
 import { type ObjectStores, startObjectStores } from "./object-stores.ts";
 
@@ -550,3 +551,56 @@ function forbidden(kind: "gcs" | "s3"): string {
     ? JSON.stringify({ error: { code: 403, message: "robot is not allowed to create objects" } })
     : '<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>robot is not allowed to create objects</Message></Error>';
 }
+
+describe("a store that refuses an object before it has read it, and closes the connection: its answer is never seen", () => {
+  const content = Buffer.from("content".repeat(1_000));
+  const headers = { contentType: "application/octet-stream", cacheControl: "public" };
+  const { signal } = new AbortController();
+  /** Every write that would not overwrite breaks in its middle. */
+  const breaksConditional: Choose = (method, _url, sent) =>
+    method === "PUT" && sent["if-none-match"] === "*" ? { kind: "cut-request", after: 100 } : undefined;
+
+  async function write(bucket: Bucket): Promise<void> {
+    const crc = encodeCrc32c(crc32c(content));
+    const upload = await bucket.create(
+      "key",
+      { size: content.length, sha256: sha256(content), crc32c: crc },
+      headers,
+      signal,
+    );
+    await upload.finish({ bytes: content, offset: 0, crc32c: crc });
+  }
+
+  test("what is there is found, and kept", async () => {
+    const connection = connectS3({ endpoint: `http://${proxies.s3.host}`, region: "us-east-1", pathStyle: true });
+    const bucket = connection.bucket(`prod-${world}`);
+    await write(bucket);
+    const before = await bucket.stat("key", signal);
+    proxies.s3.inject(breaksConditional);
+    await assert.rejects(write(bucket), ObjectExists);
+    assert.deepEqual(await bucket.stat("key", signal), before);
+    assert.equal(seen(proxies.s3, isWrite).length, 2, "it is not tried again");
+    await connection.close();
+  });
+
+  test("what was removed from a bucket that keeps versions comes back", async () => {
+    await stores.makeBucket("s3", `versioned-${world}`, { versioned: true });
+    const connection = connectS3({ endpoint: `http://${proxies.s3.host}`, region: "us-east-1", pathStyle: true });
+    const bucket = connection.bucket(`versioned-${world}`);
+    await write(bucket);
+    await bucket.remove((await bucket.stat("key", signal))!, signal);
+    proxies.s3.inject(breaksConditional);
+    await write(bucket);
+    assert.equal((await bucket.stat("key", signal))?.size, content.length);
+    await connection.close();
+  });
+
+  test("where nothing is, it is tried again", async () => {
+    const connection = connectS3({ endpoint: `http://${proxies.s3.host}`, region: "us-east-1", pathStyle: true });
+    const bucket = connection.bucket(`prod-${world}`);
+    proxies.s3.inject(breaking(isWrite, [1, 2], { kind: "cut-request", after: 100 }));
+    await write(bucket);
+    assert.equal(seen(proxies.s3, isWrite).length, 3);
+    await connection.close();
+  });
+});

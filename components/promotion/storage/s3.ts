@@ -392,7 +392,11 @@ class S3Upload implements Upload {
         try {
           await send(ifNoneMatch, client, abortSignal);
         } catch (error) {
-          throw this.#refusedWrite(error);
+          const refused = this.#refusedWrite(error);
+          // A store may refuse an object before it has read it, and close the connection under it: then its answer is not seen.
+          const isUnseen = ifNoneMatch !== undefined && refused === error && statusOf(error) === undefined;
+          if (isUnseen && (await this.#isTaken())) throw this.#exists();
+          throw refused;
         }
       });
     };
@@ -408,15 +412,36 @@ class S3Upload implements Upload {
   }
 
   async #isDeleteMarker(): Promise<boolean> {
+    return await this.#asking((client, abortSignal) => this.#findDeleteMarker(client, abortSignal));
+  }
+
+  async #findDeleteMarker(client: S3Client, abortSignal: AbortSignal): Promise<boolean> {
     const { name, key } = this.#to;
     const command = new ListObjectVersionsCommand({ Bucket: name, Prefix: key, MaxKeys: 10 });
-    const { DeleteMarkers } = await this.#asking((client, abortSignal) => client.send(command, { abortSignal }));
+    const { DeleteMarkers } = await client.send(command, { abortSignal });
     return DeleteMarkers?.some((marker) => marker.Key === key && marker.IsLatest === true) ?? false;
+  }
+
+  /** Whether something is there that If-None-Match is refused for, as far as one question each tells. */
+  async #isTaken(): Promise<boolean> {
+    const { connection, name, key, signal } = this.#to;
+    const { client } = connection;
+    try {
+      await client.send(new HeadObjectCommand({ Bucket: name, Key: key }), { abortSignal: signal });
+      return true;
+    } catch (error) {
+      if (statusOf(error) !== 404) return false;
+      return await this.#findDeleteMarker(client, signal).catch(() => false);
+    }
+  }
+
+  #exists(): ObjectExists {
+    return new ObjectExists(`${this.#what} exists`);
   }
 
   #refusedWrite(error: unknown): unknown {
     const status = statusOf(error);
-    if (status === 412) return new ObjectExists(`${this.#what} exists`);
+    if (status === 412) return this.#exists();
     if (status === 404 && nameOf(error) === "NoSuchUpload") return this.#forgotten();
     return error;
   }
