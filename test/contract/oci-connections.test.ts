@@ -3,8 +3,10 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { after, describe, it } from "node:test";
+import { createServer as createTlsServer, getCACertificates, setDefaultCACertificates } from "node:tls";
 import type { Request, Taking } from "../../components/promotion/oci/connection.ts";
 import { Connections } from "../../components/promotion/oci/connections.ts";
+import { selfSigned } from "./self-signed.ts";
 
 const servers: Server[] = [];
 const opened: Connections[] = [];
@@ -303,6 +305,24 @@ describe("what is no answer ends the request", () => {
   }
 });
 
+it("of a refusal that says too much the status counts, and its connection is not used again", async () => {
+  const page = "x".repeat(100_000);
+  const head = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 7\r\n";
+  for (const answer of [
+    `${head}content-length: ${page.length}\r\n\r\n${page}`,
+    `${head}transfer-encoding: chunked\r\n\r\n${`400\r\n${page.slice(0, 1024)}\r\n`.repeat(100)}0\r\n\r\n`,
+    `${head}\r\n${page}`,
+  ]) {
+    const { origin, count } = await serve(always(answer), always(hello));
+    const client = connections();
+    const { status, headers, body } = await client.exchange(request(origin), taking({ limit: 10 }));
+    assert.deepEqual([status, headers["retry-after"]], [503, "7"]);
+    assert.ok(page.startsWith(body.toString()));
+    assert.equal((await client.exchange(request(origin), taking())).body.toString(), "hello");
+    assert.equal(count(), 2);
+  }
+});
+
 describe("what stands still is given up", () => {
   for (const [what, sent] of [
     ["before the answer", ""],
@@ -325,6 +345,34 @@ describe("what stands still is given up", () => {
     const body = Buffer.alloc(64 * 1024 * 1024);
     const sent = client.exchange(request(origin, { method: "PUT", body, patience: 1_000_000 }), taking());
     await assert.rejects(sent, { code: "HTTP_TIMEOUT" });
+  });
+
+  it("but not a body that goes slowly over TLS", async () => {
+    const tls = selfSigned("0.0.0.0");
+    setDefaultCACertificates([...getCACertificates("default"), tls.cert]); // of this process, which has this file's tests only
+    const body = Buffer.alloc(64 * 1024 * 1024); // fills every buffer in between
+    const server = createTlsServer(tls, (socket) => {
+      socket.on("error", () => {});
+      let left = body.length;
+      let share = 0;
+      socket.on("data", (bytes: Buffer) => {
+        left -= bytes.length;
+        share += bytes.length;
+        if (left <= 0) socket.write("HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n");
+        else if (share >= 1024 * 1024) {
+          share = 0;
+          socket.pause();
+          setTimeout(() => socket.resume(), 50); // so that all of it takes three times as long as it may stand still
+        }
+      });
+    });
+    servers.push(server);
+    server.listen(0, "0.0.0.0");
+    await once(server, "listening");
+    const origin = `https://0.0.0.0:${(server.address() as AddressInfo).port}`;
+    const client = connections({ stallTimeout: 1_000 });
+    const put = request(origin, { method: "PUT", body });
+    assert.equal((await client.exchange(put, taking())).status, 201);
   });
 
   it("but a registry that verifies what it was sent may think for longer", async () => {

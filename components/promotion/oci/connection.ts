@@ -65,7 +65,7 @@ class ConnectionError extends Error {
 }
 
 const longestHead = 32 * 1024;
-/** The body of a refusal, which may say why, and that of a redirect, which is longer than many a blob, are taken up to this size. */
+/** The body of a refusal, which may say why, and that of a redirect, which is longer than many a blob, are taken up to this size at most. */
 const longestAside = 64 * 1024;
 
 /**
@@ -74,6 +74,12 @@ const longestAside = 64 * 1024;
  */
 const received = Buffer.allocUnsafeSlow(128 * 1024);
 const nothing = Buffer.alloc(0);
+
+/**
+ * A request's body goes into TLS in pieces of so many bytes: of one write Node sees no progress there until all of it has gone, so that
+ * over a slow line, which many share, a whole layer would be taken for one that stands still.
+ */
+const tlsPiece = 256 * 1024;
 
 /** A TLS session to go on with, by origin. */
 export type TlsSessions = Map<string, Buffer>;
@@ -94,11 +100,14 @@ export class Connection {
   readonly #socket: Socket;
   readonly #stall: number;
   readonly #host: string;
+  readonly #piece: number;
   readonly #onIdle: (connection: Connection) => void;
   readonly #onGone: (connection: Connection) => void;
   #served = 0;
   #isGone = false;
   #task: Task | undefined;
+  /** A part of the request's body has not gone yet. */
+  #isSending = false;
   /** The beginning of a head that has not ended yet. */
   #partial: Buffer = nothing;
   #head: ResponseHead | undefined;
@@ -133,6 +142,7 @@ export class Connection {
       onread: { buffer: () => this.#room(), callback: (bytes: number) => this.#receive(bytes) },
     };
     this.#host = url.host;
+    this.#piece = isSecure ? tlsPiece : Number.POSITIVE_INFINITY;
     this.#stall = rules.stallTimeout;
     this.#onIdle = onIdle;
     this.#onGone = onGone;
@@ -186,10 +196,19 @@ export class Connection {
       }
       this.#socket.cork();
       this.#socket.write(head, "latin1");
-      this.#socket.write(request.body, () => {
-        if (this.#task?.request === request && !this.#head) this.#wait(request.patience);
-      });
+      this.#isSending = true;
+      this.#sendBody(request, request.body);
       this.#socket.uncork();
+    });
+  }
+
+  #sendBody(request: Request, left: Buffer): void {
+    const after = left.subarray(this.#piece);
+    this.#socket.write(left.subarray(0, this.#piece), () => {
+      if (this.#task?.request !== request) return;
+      if (after.length > 0) return this.#sendBody(request, after);
+      this.#isSending = false;
+      if (!this.#head) this.#wait(request.patience);
     });
   }
 
@@ -229,7 +248,9 @@ export class Connection {
     try {
       this.#take(received.subarray(0, count));
     } catch (error) {
-      this.#end(error);
+      // Of a refusal or a redirect that says too much, the head is what counts.
+      if (error instanceof WrongContentError && this.#head!.status >= 300) this.#finish(true);
+      else this.#end(error);
     }
     return true;
   }
@@ -284,8 +305,8 @@ export class Connection {
 
   /** Keeps a piece of a body whose length was not known. */
   #keep(piece: Buffer): void {
+    if (this.#at + piece.length > this.#limit) this.#tooLarge();
     this.#at += piece.length;
-    if (this.#at > this.#limit) this.#tooLarge();
     this.#pieces.push(Buffer.from(piece));
   }
 
@@ -293,8 +314,8 @@ export class Connection {
     throw new WrongContentError(`${this.#task!.taking.what}: the answer is larger than ${this.#limit} bytes`);
   }
 
-  /** The answer is whole. */
-  #finish(): void {
+  /** The answer is whole, or cut off. */
+  #finish(isCut = false): void {
     const { resolve } = this.#task!;
     const { status, headers, isLast, framing } = this.#head!;
     const body = framing.kind === "length" ? this.#body : Buffer.concat(this.#pieces, this.#at);
@@ -307,7 +328,7 @@ export class Connection {
     resolve({ status, headers, body });
     this.#served++;
     // An answer that comes before the request is sent is a refusal of the rest.
-    if (isLast || framing.kind === "close" || this.#socket.writableLength > 0) {
+    if (isLast || framing.kind === "close" || this.#isSending || isCut) {
       this.#end(undefined);
     } else {
       this.#socket.unref(); // nobody waits for it
