@@ -122,6 +122,26 @@ for (const scheme of ["basic", "token"] as const) {
   });
 }
 
+it("every request says who asks, also that for a token", async () => {
+  const agents: (string | undefined)[] = [];
+  const server = createServer((request, response) => {
+    agents.push(request.headers["user-agent"]);
+    if (request.url!.startsWith("/token")) return void response.end(JSON.stringify({ token: "t" }));
+    if (request.headers.authorization === "Bearer t") return void response.end(JSON.stringify({ tags: ["v1"] }));
+    const challenge = `Bearer realm="http://${request.headers.host}/token",service="s"`;
+    response.writeHead(401, { "www-authenticate": challenge }).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  try {
+    assert.deepEqual((await listTags(remote(host, "a/b"))).tags, ["v1"]);
+    assert.deepEqual(agents, ["artifacts-promotion", "artifacts-promotion", "artifacts-promotion"]);
+  } finally {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
+
 describe("a registry that would like our Google token", () => {
   it("does not get it sent elsewhere", async () => {
     const stolen: (string | undefined)[] = [];

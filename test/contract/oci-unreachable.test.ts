@@ -72,6 +72,16 @@ it("a registry that sends us to a host that is not there: the next source is ask
   );
 });
 
+it("a request that did not come in time, to the server's mind, is sent again", async () => {
+  let asked = 0;
+  const host = `127.0.0.1:${await listen((_, response) => {
+    if (++asked === 1) response.writeHead(408, { connection: "close" }).end();
+    else response.end(JSON.stringify({ tags: ["v1"] }));
+  })}`;
+  assert.deepEqual((await listTags(at(host))).tags, ["v1"]);
+  assert.equal(asked, 2);
+});
+
 it("Retry-After may be a date", async () => {
   const times: number[] = [];
   const host = `127.0.0.1:${await listen((_, response) => {

@@ -70,7 +70,7 @@ export interface TransportOptions {
   readonly onRequest?: (method: string, url: string) => void;
 }
 
-/** Attempts of one request that breaks or is answered 5xx, with waits of 0.2 to 3.2 s, half to fully, between them. */
+/** Attempts of one request that breaks or is answered 408 or 5xx, with waits of 0.2 to 3.2 s, half to fully, between them. */
 const attempts = 6;
 const firstBackoff = 200;
 /** Attempts of one request that is told to slow down: a host may do so for long, with right. */
@@ -79,6 +79,8 @@ const slowFactor = 5;
 const mostRedirects = 5;
 const redirects = new Set([301, 302, 303, 307, 308]);
 const defaultLimit = 1024 * 1024;
+/** In every request (RFC 9110, 10.1.5): common rules of firewalls refuse those that do not say who asks. */
+const named = { "user-agent": "artifacts-promotion" };
 
 const unconnected = new Set([
   "ECONNREFUSED",
@@ -132,7 +134,7 @@ export class Transport {
   }
 
   /**
-   * Sends a request and reads the whole answer. Repeats it after a broken connection, 429 and 5xx, unless its body is a stream.
+   * Sends a request and reads the whole answer. Repeats it after a broken connection, 408, 429 and 5xx, unless its body is a stream.
    * @throws RegistryError for a status that was not expected, UnreachableError, InterruptedError, the signal's reason.
    */
   async call(call: Call): Promise<Answer> {
@@ -228,7 +230,8 @@ export class Transport {
         if (call.stream || ++waits >= patientAttempts) throw refusal;
         continue;
       }
-      if (status < 500) {
+      // 408: what was sent had not come in time (RFC 9110, 15.5.9), which is no word about what was asked.
+      if (status < 500 && status !== 408) {
         host.answered();
         throw refusal;
       }
@@ -265,7 +268,7 @@ export class Transport {
       origin: repository.origin,
       path: "/v2/",
       method: "GET",
-      headers: {},
+      headers: named,
       patience: this.#stall,
     };
     await this.#connections.exchange(request, { limit: defaultLimit, what: "ping", signal });
@@ -288,7 +291,7 @@ export class Transport {
         answer = await send({
           ...to,
           method: call.method,
-          headers: { "user-agent": "artifacts-promotion", ...call.headers, ...(authorization && { authorization }) },
+          headers: { ...named, ...call.headers, ...(authorization && { authorization }) },
           body: call.body,
           patience: call.slow ? this.#stall * slowFactor : this.#stall,
         });
@@ -313,7 +316,12 @@ export class Transport {
 
   async #fetchToken(url: URL, headers: Record<string, string>, signal: AbortSignal) {
     this.#onRequest?.("GET", url.href);
-    const request: Request = { ...addressOf(url), method: "GET", headers, patience: this.#stall };
+    const request: Request = {
+      ...addressOf(url),
+      method: "GET",
+      headers: { ...named, ...headers },
+      patience: this.#stall,
+    };
     return this.#connections.exchange(request, { limit: defaultLimit, what: "get a token", signal });
   }
 }
