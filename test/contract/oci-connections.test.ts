@@ -362,7 +362,7 @@ describe("what stands still is given up", () => {
         else if (share >= 1024 * 1024) {
           share = 0;
           socket.pause();
-          setTimeout(() => socket.resume(), 50); // so that all of it takes three times as long as it may stand still
+          setTimeout(() => socket.resume(), 100); // so that all of it takes three times as long as it may stand still
         }
       });
     });
@@ -370,7 +370,7 @@ describe("what stands still is given up", () => {
     server.listen(0, "0.0.0.0");
     await once(server, "listening");
     const origin = `https://0.0.0.0:${(server.address() as AddressInfo).port}`;
-    const client = connections({ stallTimeout: 1_000 });
+    const client = connections({ stallTimeout: 2_000 });
     const put = request(origin, { method: "PUT", body });
     assert.equal((await client.exchange(put, taking())).status, 201);
   });

@@ -174,11 +174,6 @@ export class Connection {
     );
   }
 
-  /** Whether no request can be sent any more. */
-  get isGone(): boolean {
-    return this.#isGone;
-  }
-
   /**
    * Sends a request, when none is under way.
    * @throws StaleConnectionError, ProtocolError, WrongContentError for a body beyond the limit, the system's errors.
