@@ -48,7 +48,7 @@ export function readResponseHead(text: string, method: string): ResponseHead {
   for (const line of lines) {
     const colon = line.indexOf(":");
     const name = line.slice(0, Math.max(0, colon)).toLowerCase();
-    const value = line.slice(colon + 1).trim();
+    const value = line.slice(colon + 1).replace(/^[\t ]+|[\t ]+$/g, "");
     // A line that begins with a blank would go on with the one before it (RFC 9112, "Obsolete Line Folding"): it has no name.
     if (!fieldName.test(name) || !fieldValue.test(value)) throw new ProtocolError(`the header ${quoted(line)}`);
     if (name === "set-cookie") continue;

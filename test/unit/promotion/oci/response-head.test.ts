@@ -88,6 +88,7 @@ describe("refused", () => {
     ["a line without a colon", `${ok}\r\nx`],
     ["a line without a name", `${ok}\r\n: x`],
     ["a lone LF in a value", `${ok}\r\nx: a\ncontent-length: 5`],
+    ["a lone LF at a value's end", `${ok}\r\ncontent-length: 5\n`],
     ["a lone CR in a value", `${ok}\r\nx: a\rb`],
     ["a NUL", `${ok}\r\nx: a\0b`],
     ["HTTP/2", "HTTP/2 200"],
