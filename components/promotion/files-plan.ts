@@ -72,14 +72,6 @@ export function fileLine(path: string, sha256: string): string {
   return `${path} sha256:${sha256}`;
 }
 
-/** Sorted, each ending in a newline. */
-export function joinLines(lines: Iterable<string>): string {
-  return [...lines]
-    .sort()
-    .map((line) => `${line}\n`)
-    .join("");
-}
-
 /** Key of a production file. */
 export function fileKey(prefix: string, path: string): string {
   return `${filesPrefix(prefix)}${path}`;

@@ -1,8 +1,9 @@
 import { amount } from "./amount.ts";
 import { FileFailures } from "./file-failures.ts";
 import { causeAt, contentOf, type Source } from "./file-sources.ts";
-import { type Files, fileLine, joinLines, type MirrorPlan, parseFileLines } from "./files-plan.ts";
+import { type Files, fileLine, type MirrorPlan, parseFileLines } from "./files-plan.ts";
 import { grouped } from "./grouped.ts";
+import { joinLines } from "./join-lines.ts";
 import { MirrorFiles, openBucket, statOf, withMemoryFor } from "./mirror-files.ts";
 import { releaseFileHeaders } from "./release-file.ts";
 import type { Context, FilesRequest, Outcome } from "./request.ts";

@@ -1,5 +1,6 @@
-import { type Files, fileLine, joinLines, parseFileLines } from "./files-plan.ts";
+import { type Files, fileLine, parseFileLines } from "./files-plan.ts";
 import { incompleteIn } from "./incomplete.ts";
+import { joinLines } from "./join-lines.ts";
 import { MirrorFiles, openBucket } from "./mirror-files.ts";
 import { causeOf, printable } from "./oci/errors.ts";
 import type { Context, FilesRequest, Stock } from "./request.ts";

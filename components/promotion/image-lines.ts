@@ -1,3 +1,4 @@
+import { joinLines } from "./join-lines.ts";
 import { type Digest, isDigest } from "./oci/digest.ts";
 
 /** Of each image, its digests, and of each digest the tags it has. */
@@ -52,10 +53,7 @@ export function writeImageLines(images: Images): string {
   for (const [image, digests] of images) {
     for (const [digest, tags] of digests) lines.push(...linesOf(image, digest, tags));
   }
-  return lines
-    .sort()
-    .map((line) => `${line}\n`)
-    .join("");
+  return joinLines(lines);
 }
 
 /** Which digest each tag of an image has. A tag on two digests is a contradiction that validated manifests do not hold. */

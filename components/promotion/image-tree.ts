@@ -49,18 +49,22 @@ export async function readTree(sources: readonly Remote[], digest: Digest): Prom
 export interface Remains extends Omit<ImageTree, "root"> {
   /** The manifests that no source has; of what they list nothing is known. */
   readonly lost: readonly Digest[];
+  /** The lost and the found, each once. */
+  readonly digests: readonly Digest[];
   /** A source that may have one of the lost could not be read. */
   readonly isUncertain: boolean;
 }
 
 /** As {@link readTree}, but goes on without what is in no source. */
 export async function readRemains(sources: readonly Remote[], digest: Digest): Promise<Remains> {
-  const lost: AbsentError[] = [];
-  const found = await read(sources, digest, (absent) => void lost.push(absent));
+  const absent: AbsentError[] = [];
+  const found = await read(sources, digest, (error) => void absent.push(error));
+  const lost = absent.map((error) => error.digest);
   return {
     ...found,
-    lost: lost.map((absent) => absent.digest),
-    isUncertain: lost.some((absent) => absent.isUncertain),
+    lost,
+    digests: [...new Set([...lost, ...found.manifests.map((manifest) => manifest.digest)])],
+    isUncertain: absent.some((error) => error.isUncertain),
   };
 }
 

@@ -4,6 +4,7 @@ import { addImage, type Images, type ImagesBuilder, readImageLines, writeImageLi
 import { readRemains } from "./image-tree.ts";
 import type { Means } from "./images-run.ts";
 import { incompleteIn } from "./incomplete.ts";
+import { joinLines } from "./join-lines.ts";
 import { readNotes, referencesPrefix } from "./layer-references.ts";
 import { layersPrefix } from "./layer-target.ts";
 import type { Digest } from "./oci/digest.ts";
@@ -95,10 +96,7 @@ export class Parts {
   async of(digest: Digest, at: Remote): Promise<readonly Digest[]> {
     const known = await this.#known.get(digest)?.catch((): undefined => undefined);
     if (known?.isWhole) return known.digests;
-    const reading = readRemains([at], digest).then(({ lost, manifests }) => ({
-      digests: [...lost, ...manifests.map((manifest) => manifest.digest)],
-      isWhole: lost.length === 0,
-    }));
+    const reading = readRemains([at], digest).then(({ digests, lost }) => ({ digests, isWhole: lost.length === 0 }));
     this.#known.set(digest, reading);
     return (await reading).digests;
   }
@@ -392,10 +390,7 @@ function visible(wanted: Images, incomplete: Stock["incomplete"]): string {
   for (const text of Object.values(incomplete)) {
     for (const line of text.split("\n")) if (line.startsWith("- ")) lines.add(line.slice(2));
   }
-  return [...lines]
-    .sort()
-    .map((line) => `${line}\n`)
-    .join("");
+  return joinLines(lines);
 }
 
 function wantedTags(digests: ReadonlyMap<Digest, ReadonlySet<string>>): ReadonlySet<string> {

@@ -39,11 +39,11 @@ export async function keptManifests(
   return kept;
 }
 
-async function partsOf(digest: Digest, isHeld: boolean, sources: readonly Remote[]): Promise<Digest[]> {
+async function partsOf(digest: Digest, isHeld: boolean, sources: readonly Remote[]): Promise<readonly Digest[]> {
   if (isHeld) return (await readTree(sources, digest)).manifests.map((manifest) => manifest.digest);
-  const { manifests, lost, isUncertain } = await readRemains(sources, digest);
+  const { digests, isUncertain } = await readRemains(sources, digest);
   if (isUncertain) throw new Error(`it could not be read what ${digest}, which is to be promoted, consists of`);
-  return [...lost, ...manifests.map((manifest) => manifest.digest)];
+  return digests;
 }
 
 /** The answer of the first mirror that gives one. Throws the first one's failure if none does. */

@@ -17,8 +17,7 @@ export async function deleteOrphans(at: Remote, keep: ReadonlySet<Digest>, held:
   if (!manifests) return;
   const spoken = new Set([...keep, ...held]);
   for (const digest of held) {
-    const { lost, manifests: found } = await readRemains([at], digest);
-    const parts = [...lost, ...found.map((manifest) => manifest.digest)];
+    const { digests: parts } = await readRemains([at], digest);
     const attached = await findAttachments(at, parts, undefined);
     for (const part of [...parts, ...attached.map((attachment) => attachment.digest)]) spoken.add(part);
   }

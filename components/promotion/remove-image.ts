@@ -32,8 +32,7 @@ export async function removeImage(removal: Removal, run: ImagesRun): Promise<voi
     return run.stepFailed(all, what, new SourceError(error));
   }
   await Promise.all(layerMirrors.map((name) => removeLayers(run.layerMirrors.get(name)!, removal, remains, run)));
-  const parts = new Set([...remains.lost, ...remains.manifests.map((manifest) => manifest.digest)]);
-  const doomed = [...parts].filter((each) => !keep.has(each));
+  const doomed = remains.digests.filter((each) => !keep.has(each));
   const wanted = new Set(run.plan.wanted.get(image)?.keys());
   const wantedTags = tagsOf(run.plan.wanted.get(image));
   const remove = async (mirror: ImageMirrorRun) => {

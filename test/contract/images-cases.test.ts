@@ -1,8 +1,10 @@
 /** What a promotion of images does in the cases that projects meet; those of the peers' trackers first. */
+
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { imagePromotion } from "../../components/promotion/images.ts";
+import { joinLines } from "../../components/promotion/join-lines.ts";
 import type { Context, ImagesRequest, Incomplete, Outcome, Previous } from "../../components/promotion/request.ts";
 import { type GoogleFront, startGoogleFront } from "./google-front.ts";
 import { head, inspect, Pusher, pull, referrers, sha256, startRegistry, type TestRegistry } from "./registries.ts";
@@ -55,10 +57,7 @@ for (const kind of ["olareg", "google"])
       request(...lines: string[]): ImagesRequest {
         return {
           project: this.name,
-          images: lines
-            .sort()
-            .map((line) => `${line}\n`)
-            .join(""),
+          images: joinLines(lines),
           prefix: this.name,
           staging: `${hosts[0]}/staging/${this.name}`,
           mirrors: this.mirrors,
@@ -470,25 +469,27 @@ for (const kind of ["olareg", "google"])
         }
       });
 
-      it("an SBOM that two digests share goes with the last of them", async () => {
+      const sbomTag = ({ digest }: { digest: string }) => `${digest.replace(":", "-")}.sbom`;
+      /** A project that has promoted two digests which share one SBOM. */
+      const sharing = async () => {
         const project = new Project();
         const [a, b] = [await project.staging().image(), await project.staging().image()];
-        const tagOf = ({ digest }: { digest: string }) => `${digest.replace(":", "-")}.sbom`;
-        const sbom = await project.staging().image({ tags: [tagOf(a), tagOf(b)] });
+        const sbom = await project.staging().image({ tags: [sbomTag(a), sbomTag(b)] });
         await project.promotes(`app:a ${a.digest}`, `app:b ${b.digest}`);
+        return { project, b, sbom };
+      };
+
+      it("an SBOM that two digests share goes with the last of them", async () => {
+        const { project, b, sbom } = await sharing();
         await project.promotes(`app:b ${b.digest}`);
-        await project.holds({ b: b.digest, [tagOf(b)]: sbom.digest });
+        await project.holds({ b: b.digest, [sbomTag(b)]: sbom.digest });
         await project.promotes();
         await project.holds({});
         for (const host of hosts) assert.equal(await head(host, project.repository(), sbom.digest), undefined);
       });
 
       it("an SBOM that two digests share goes with both of them at once", async () => {
-        const project = new Project();
-        const [a, b] = [await project.staging().image(), await project.staging().image()];
-        const tagOf = ({ digest }: { digest: string }) => `${digest.replace(":", "-")}.sbom`;
-        const sbom = await project.staging().image({ tags: [tagOf(a), tagOf(b)] });
-        await project.promotes(`app:a ${a.digest}`, `app:b ${b.digest}`);
+        const { project, sbom } = await sharing();
         await project.promotes();
         await project.holds({});
         for (const host of hosts) assert.equal(await head(host, project.repository(), sbom.digest), undefined);

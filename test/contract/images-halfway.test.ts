@@ -1,8 +1,10 @@
 /** What fails in one place only: nothing that clients could pull before is gone for it, and nothing is forgotten. */
+
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, afterEach, before, describe, it } from "node:test";
 import { imagePromotion } from "../../components/promotion/images.ts";
+import { joinLines } from "../../components/promotion/join-lines.ts";
 import type { Context, ImagesRequest, Outcome, Previous } from "../../components/promotion/request.ts";
 import { type Choose, type FaultyProxy, startFaultyProxy } from "./faulty-proxy.ts";
 import { head, inspect, type Pushed, Pusher, pull, sha256, startRegistry, type TestRegistry } from "./registries.ts";
@@ -57,10 +59,7 @@ describe("halfway", () => {
     async run(...lines: string[]): Promise<Outcome> {
       const request: ImagesRequest = {
         project: this.name,
-        images: lines
-          .sort()
-          .map((line) => `${line}\n`)
-          .join(""),
+        images: joinLines(lines),
         prefix: this.name,
         staging: `${stagingProxy.host}/staging/${this.name}`,
         mirrors: this.mirrors,

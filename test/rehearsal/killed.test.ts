@@ -1,7 +1,7 @@
 /**
  * `kill -9` of `pulumi up` at random points of a promotion that adds, removes and moves a tag: the next `up` ends in the exact wanted state in
- * every mirror and its catalogue, and copies nothing that was there. Every fifth point is no random one: it is surely in the middle. Five points; as many as ARTIFACTS_KILLS says (`npm run drills`: 20). The seed is
- * ARTIFACTS_SEED, else drawn and printed.
+ * every mirror and its catalogue, and copies nothing that was there. Every fifth point is no random one: it is surely in the middle. Five points;
+ * as many as ARTIFACTS_KILLS says (`npm run drills`: 20). The seed is ARTIFACTS_SEED, else drawn and printed.
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";

@@ -334,11 +334,9 @@ class S3Upload implements Upload {
       try {
         return await client.send(command, { abortSignal });
       } catch (error) {
-        const refused = this.#refusedWrite(error);
-        // A store may refuse a part before it has read it, and close the connection under it: then its answer is not seen.
-        if (refused === error && statusOf(error) === undefined && (await this.#isForgotten(id)))
-          throw this.#forgotten();
-        throw refused;
+        throw await this.#refusedWrite(error, async () =>
+          (await this.#isForgotten(id)) ? this.#forgotten() : undefined,
+        );
       }
     });
     if (ETag === undefined) throw new Error(`${this.#what}: the store gave no ETag for part ${number}`);
@@ -392,11 +390,9 @@ class S3Upload implements Upload {
         try {
           await send(ifNoneMatch, client, abortSignal);
         } catch (error) {
-          const refused = this.#refusedWrite(error);
-          // A store may refuse an object before it has read it, and close the connection under it: then its answer is not seen.
-          const isUnseen = ifNoneMatch !== undefined && refused === error && statusOf(error) === undefined;
-          if (isUnseen && (await this.#isTaken())) throw this.#exists();
-          throw refused;
+          throw await this.#refusedWrite(error, async () =>
+            ifNoneMatch !== undefined && (await this.#isTaken()) ? this.#exists() : undefined,
+          );
         }
       });
     };
@@ -439,11 +435,16 @@ class S3Upload implements Upload {
     return new ObjectExists(`${this.#what} exists`);
   }
 
-  #refusedWrite(error: unknown): unknown {
+  /**
+   * What a write has failed for.
+   * @param unseen looks whether the store has refused it: it may do so before it has read what is sent, and close the connection under it, so that
+   * its answer is not seen.
+   */
+  async #refusedWrite(error: unknown, unseen: () => Promise<StorageAnswer | undefined>): Promise<unknown> {
     const status = statusOf(error);
     if (status === 412) return this.#exists();
     if (status === 404 && nameOf(error) === "NoSuchUpload") return this.#forgotten();
-    return error;
+    return status === undefined ? ((await unseen()) ?? error) : error;
   }
 
   async #asking<T>(send: (client: S3Client, abortSignal: AbortSignal) => Promise<T>): Promise<T> {
