@@ -1,26 +1,26 @@
 /** The program: what is published, where, by whom, and how clients come to it. Reads as the table of contents of the system. */
 import { existsSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
-import { adoption } from "./components/adoption.ts";
-import { readAdoptionList } from "./components/adoption-list.ts";
-import { parseStackConfig, type StackConfig } from "./components/config.ts";
-import { Domain, DomainRecords } from "./components/domain.ts";
-import { existingThings } from "./components/existing.ts";
-import { Identities } from "./components/identity.ts";
+import { adoption } from "./components/adoption/adoption.ts";
+import { readAdoptionList } from "./components/adoption/adoption-list.ts";
+import { existingThings } from "./components/adoption/existing.ts";
+import { Identities } from "./components/identities/identities.ts";
 import { fileLines, fileSummary, imageLines, imageSummary } from "./components/manifests/lines.ts";
 import { loadManifests } from "./components/manifests/load.ts";
 import { type Project, promotesFiles, promotesImages } from "./components/manifests/project.ts";
-import { Mirrors } from "./components/mirrors.ts";
-import { Monitoring } from "./components/monitoring.ts";
-import { CatalogueEntry } from "./components/promotion/catalogue-entry.ts";
-import { PromotedFiles } from "./components/promotion/promoted-files.ts";
-import { PromotedImages } from "./components/promotion/promoted-images.ts";
-import { Redirector } from "./components/redirector.ts";
-import { takeOffSdkOverhead } from "./components/sdk-overhead.ts";
-import { StagingArea } from "./components/staging-area.ts";
-import { stagingBucketName } from "./components/staging-names.ts";
+import { Mirrors } from "./components/mirrors/mirrors.ts";
+import { Monitoring } from "./components/monitoring/monitoring.ts";
+import { CatalogueEntry } from "./components/promotion/resources/catalogue-entry.ts";
+import { PromotedFiles } from "./components/promotion/resources/promoted-files.ts";
+import { PromotedImages } from "./components/promotion/resources/promoted-images.ts";
+import { Domain, DomainRecords } from "./components/serving/domain.ts";
+import { Redirector } from "./components/serving/redirector.ts";
+import { parseStackConfig, type StackConfig } from "./components/stack/config.ts";
+import { trimSdkStartup } from "./components/stack/sdk-startup.ts";
+import { StagingArea } from "./components/staging/staging-area.ts";
+import { stagingBucketName } from "./components/staging/staging-names.ts";
 
-await takeOffSdkOverhead();
+await trimSdkStartup();
 const config = readConfig();
 const projects = await readProjects(config);
 if (process.env["ARTIFACTS_ADOPT"]) {

@@ -1,16 +1,16 @@
-import { accessFields } from "./access-log.ts";
-import { answerTo } from "./answer.ts";
 import type { Assets } from "./catalogue/assets.ts";
 import { createPages } from "./catalogue/pages.ts";
-import { type Caller, type CloudRanges, callerOf } from "./client.ts";
+import { type Caller, type CloudRanges, callerOf } from "./client/client.ts";
 import type { RedirectorConfig } from "./config.ts";
-import { type Check, type Decision, decide, type Mirrors, settle } from "./decide.ts";
-import type { Held, Question } from "./existence.ts";
-import type { Log } from "./log.ts";
-import type { RequestMetrics, RouteName } from "./metrics.ts";
-import { mirrorOf } from "./mirrors.ts";
-import type { Answer, IncomingRequest } from "./request.ts";
-import { Targets } from "./targets.ts";
+import type { Answer, IncomingRequest } from "./http1/request.ts";
+import type { Held, Question } from "./mirrors/existence.ts";
+import { mirrorOf } from "./mirrors/mirrors.ts";
+import { type Check, type Decision, decide, type Mirrors, settle } from "./routing/decide.ts";
+import { answerTo } from "./routing/response.ts";
+import { Targets } from "./routing/targets.ts";
+import { accessFields } from "./telemetry/access-log.ts";
+import type { Log } from "./telemetry/log.ts";
+import type { RequestMetrics, RouteName } from "./telemetry/metrics.ts";
 
 /** One instance of the redirector, not yet listening anywhere. */
 export interface App {

@@ -4,14 +4,14 @@ import { createApp } from "./app.ts";
 import { type Assets, loadAssets } from "./catalogue/assets.ts";
 import { emptyTable, type LoadedTable, loadTable } from "./cloud-ranges/table.ts";
 import { configFileVariable, configVariable, parseConfig, type RedirectorConfig } from "./config.ts";
-import { Existence, headObject } from "./existence.ts";
-import { probeMirror, startProber } from "./health.ts";
 import { type Server, serve } from "./http1/bun-server.ts";
-import { logTo } from "./log.ts";
-import { LogSummary, logSummaries } from "./log-summary.ts";
-import { exposeState, type InstanceState, RequestMetrics } from "./metrics.ts";
-import { metricsAnswer } from "./metrics-page.ts";
-import type { Mirror } from "./mirrors.ts";
+import { Existence, headObject } from "./mirrors/existence.ts";
+import { probeMirror, startProber } from "./mirrors/health.ts";
+import type { Mirror } from "./mirrors/mirrors.ts";
+import { logTo } from "./telemetry/log.ts";
+import { LogSummary, logSummaries } from "./telemetry/log-summary.ts";
+import { exposeState, type InstanceState, RequestMetrics } from "./telemetry/metrics.ts";
+import { metricsAnswer } from "./telemetry/metrics-page.ts";
 
 /**
  * The redirector as it runs in production, on Bun. Listens on PORT (Cloud Run's container contract; 8080 without it). The table of

@@ -7,7 +7,7 @@ import { join, relative } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { ensureTools } from "../local/tools/tools.ts";
-import { ensurePeers } from "./tools/tools.ts";
+import { ensurePeers } from "./support/peers.ts";
 
 const root = join(import.meta.dirname, "..");
 const words = process.argv.slice(2);

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type AdoptionList, absentIn, knownTo } from "../adoption-list.ts";
+import { type AdoptionList, absentIn, knownTo } from "../adoption/adoption-list.ts";
 import { CommandError, runCommand, UsageError } from "./command.ts";
 
 const usage = `Brings the stack's state to what exists: takes over what exists and is not in the state, then makes what is missing, as

@@ -1,6 +1,6 @@
 import { printable } from "../manifests/problem.ts";
-import type { Stock } from "../promotion/request.ts";
-import type { Strangers } from "../promotion/strangers.ts";
+import type { Inventory } from "../promotion/run/request.ts";
+import type { Unmanaged } from "../promotion/unmanaged/unmanaged.ts";
 
 /** What one project has in production, of one kind, against what it should have. */
 export interface Audited {
@@ -10,7 +10,7 @@ export interface Audited {
   readonly mirrors: readonly string[];
   /** How many lines are wanted. */
   readonly wanted: number;
-  readonly stock: Stock;
+  readonly stock: Inventory;
 }
 
 /** One difference. */
@@ -47,7 +47,7 @@ export interface Report {
 const signs: Readonly<Record<string, Difference["what"]>> = { "+": "missing", "-": "extra", "~": "damaged" };
 
 /** Puts the stocks of all projects, and what belongs to none of them, together. */
-export function reportOf(audited: readonly Audited[], strangers: readonly Strangers[] = []): Report {
+export function reportOf(audited: readonly Audited[], strangers: readonly Unmanaged[] = []): Report {
   return {
     projects: new Set(audited.map(({ project }) => project)).size,
     mirrors: new Set(audited.flatMap(({ mirrors }) => mirrors)).size,

@@ -1,11 +1,11 @@
 import { parseArgs } from "node:util";
 import pLimit from "p-limit";
-import { takeStockOfFiles } from "../promotion/files-stock.ts";
-import { strangeImages, takeStockOfImages } from "../promotion/images.ts";
-import { progressLine } from "../promotion/progress.ts";
-import type { Context, FilesRequest, ImagesRequest, Stock } from "../promotion/request.ts";
-import { findStrangeFiles } from "../promotion/strange-files.ts";
-import type { Strangers } from "../promotion/strangers.ts";
+import { takeFileInventory } from "../promotion/files/inventory.ts";
+import { takeImageInventory, unmanagedImages } from "../promotion/images/images.ts";
+import { progressLine } from "../promotion/run/progress.ts";
+import type { Context, FilesRequest, ImagesRequest, Inventory } from "../promotion/run/request.ts";
+import type { Unmanaged } from "../promotion/unmanaged/unmanaged.ts";
+import { findUnmanagedFiles } from "../promotion/unmanaged/unmanaged-files.ts";
 import { type Audited, describeReport, isClean, reportOf } from "./audit-report.ts";
 import { runCommand, UsageError } from "./command.ts";
 import { interruptible } from "./interruptible.ts";
@@ -61,12 +61,12 @@ await runCommand(usage, async (args) => {
     };
     const images = production.images.map((request) =>
       atOnce(() =>
-        auditOf("images", restricted(request, only), request.images, (one) => takeStockOfImages(one, context)),
+        auditOf("images", restricted(request, only), request.images, (one) => takeImageInventory(one, context)),
       ).then(counted),
     );
     const files = production.files.map((request) =>
       atOnce(() =>
-        auditOf("files", restricted(request, only), request.files, (one) => takeStockOfFiles(one, context)),
+        auditOf("files", restricted(request, only), request.files, (one) => takeFileInventory(one, context)),
       ).then(counted),
     );
     const audited = (await Promise.all([...images, ...files])).filter(({ mirrors }) => mirrors.length > 0);
@@ -82,13 +82,13 @@ async function strangersOf(
   projects: readonly string[],
   only: (mirror: string) => boolean,
   context: Context,
-): Promise<Strangers[]> {
+): Promise<Unmanaged[]> {
   const images = places.images.filter(({ name }) => only(name));
   const files = places.files.filter(({ name }) => only(name));
   const layerMirrors = files.filter(({ kind }) => kind === "s3");
   const strangers = await Promise.all([
-    strangeImages({ mirrors: images, layerMirrors, storage }, owners, context),
-    findStrangeFiles(files, owners, storage, context),
+    unmanagedImages({ mirrors: images, layerMirrors, storage }, owners, context),
+    findUnmanagedFiles(files, owners, storage, context),
   ]);
   return strangers.map(({ found, ...rest }) => ({
     found: found.filter(({ project = "-" }) => projects.length === 0 || projects.includes(project)),
@@ -100,17 +100,17 @@ async function auditOf<Request extends ImagesRequest | FilesRequest>(
   kind: Audited["kind"],
   request: Request,
   lines: string,
-  takeStock: (request: Request) => Promise<Stock>,
+  takeInventory: (request: Request) => Promise<Inventory>,
 ): Promise<Audited> {
   const layers = "layerMirrors" in request ? request.layerMirrors : [];
   const mirrors = [...request.mirrors, ...layers].map(({ name }) => name);
-  const nothing: Stock = { text: lines, incomplete: {}, failures: [] };
+  const nothing: Inventory = { text: lines, incomplete: {}, failures: [] };
   return {
     project: request.project,
     kind,
     mirrors,
     wanted: lines.split("\n").length - 1,
-    stock: mirrors.length === 0 ? nothing : await takeStock(request),
+    stock: mirrors.length === 0 ? nothing : await takeInventory(request),
   };
 }
 

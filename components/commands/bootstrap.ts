@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
-import { bucketLocation } from "../bucket-location.ts";
+import { bucketLocation } from "../stack/bucket-location.ts";
 import { CommandError, runCommand, UsageError } from "./command.ts";
 
 const usage = `Makes what must be there before the first \`pulumi up\`: the bucket that keeps the stack's state and the key that encrypts its secrets.

@@ -1,7 +1,7 @@
 import { text } from "node:stream/consumers";
 import { parseArgs } from "node:util";
-import { previewReport } from "../preview-report.ts";
 import { runCommand, UsageError } from "./command.ts";
+import { previewReport } from "./preview-comment.ts";
 
 const usage = `Turns the output of a preview (standard input) into Markdown for a comment or an issue on GitHub (standard output).
 

@@ -1,15 +1,15 @@
 import { readFile } from "node:fs/promises";
-import type { StackConfig } from "../config.ts";
 import { fileLines, imageLines } from "../manifests/lines.ts";
 import { loadManifests } from "../manifests/load.ts";
 import { problemLine } from "../manifests/problem.ts";
 import { type Project, promotesFiles, promotesImages } from "../manifests/project.ts";
-import { mirrorAddresses } from "../mirror-names.ts";
-import { type MirrorKind, readMirrorLines } from "../promotion/mirror-lines.ts";
-import type { FileMirror, FilesRequest, ImageMirror, ImagesRequest } from "../promotion/request.ts";
-import type { Owner } from "../promotion/strangers.ts";
-import { readStackFile } from "../stack-file.ts";
-import { stagingBucketName, stagingRepositoryId } from "../staging-names.ts";
+import { mirrorAddresses } from "../mirrors/mirror-names.ts";
+import { type MirrorKind, readMirrorLines } from "../promotion/run/mirror-lines.ts";
+import type { FileMirror, FilesRequest, ImageMirror, ImagesRequest } from "../promotion/run/request.ts";
+import type { Owner } from "../promotion/unmanaged/unmanaged.ts";
+import type { StackConfig } from "../stack/config.ts";
+import { readStackFile } from "../stack/stack-file.ts";
+import { stagingBucketName, stagingRepositoryId } from "../staging/staging-names.ts";
 import { CommandError } from "./command.ts";
 
 /** What production should be, and where it is: what the program would ask of the promotion. */

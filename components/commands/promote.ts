@@ -1,9 +1,9 @@
 import { parseArgs } from "node:util";
 import { addFile } from "../manifests/edit-files.ts";
 import { addDigest, removeTag } from "../manifests/edit-images.ts";
+import { tagMatcher } from "../promotion/images/tag-patterns.ts";
 import { Transport } from "../promotion/oci/transport.ts";
 import { openStorage } from "../promotion/storage/storage.ts";
-import { tagMatcher } from "../promotion/tag-patterns.ts";
 import { asking, CommandError, runCommand, UsageError } from "./command.ts";
 import { OpenProject } from "./open-project.ts";
 import { parseReference } from "./reference.ts";

@@ -1,10 +1,17 @@
 /** The repair of one mirror, of one project, of one kind. */
-import { previewFiles, promoteFiles } from "../promotion/files.ts";
-import { takeStockOfFiles } from "../promotion/files-stock.ts";
-import { previewImages, promoteImages, takeStockOfImages } from "../promotion/images.ts";
-import { progressLine } from "../promotion/progress.ts";
-import { RemovalRefused } from "../promotion/removal-guard.ts";
-import type { Context, FilesRequest, ImagesRequest, PreviewRun, PromoteRun, StockRun } from "../promotion/request.ts";
+import { previewFiles, promoteFiles } from "../promotion/files/files.ts";
+import { takeFileInventory } from "../promotion/files/inventory.ts";
+import { previewImages, promoteImages, takeImageInventory } from "../promotion/images/images.ts";
+import { progressLine } from "../promotion/run/progress.ts";
+import { RemovalRefused } from "../promotion/run/removal-guard.ts";
+import type {
+  Context,
+  FilesRequest,
+  ImagesRequest,
+  InventoryRun,
+  PreviewRun,
+  PromoteRun,
+} from "../promotion/run/request.ts";
 import { linesInShard, type Shard } from "./shard.ts";
 
 /** One kind of promotion, as a repair needs it. */
@@ -12,7 +19,7 @@ export interface Runs<Request> {
   readonly kind: "images" | "files";
   /** The request about the mirror alone, and the canonical one, with which the engine compares it. */
   alone(request: Request, mirror: string): Request;
-  readonly takeStock: StockRun<Request>;
+  readonly takeInventory: InventoryRun<Request>;
   readonly preview: PreviewRun<Request>;
   readonly promote: PromoteRun<Request>;
 }
@@ -26,7 +33,7 @@ export const imagesRuns: Runs<ImagesRequest> = {
     mirrors: request.mirrors.filter(({ name }, index) => index === 0 || name === mirror),
     layerMirrors: request.layerMirrors.filter(({ name }) => name === mirror),
   }),
-  takeStock: takeStockOfImages,
+  takeInventory: takeImageInventory,
   preview: previewImages,
   promote: promoteImages,
 };
@@ -35,7 +42,7 @@ export const imagesRuns: Runs<ImagesRequest> = {
 export const filesRuns: Runs<FilesRequest> = {
   kind: "files",
   alone: (request, mirror) => ({ ...request, mirrors: request.mirrors.filter(({ name }) => name === mirror) }),
-  takeStock: takeStockOfFiles,
+  takeInventory: takeFileInventory,
   preview: previewFiles,
   promote: promoteFiles,
 };
@@ -51,7 +58,7 @@ export async function repairMirror<Request extends ImagesRequest | FilesRequest>
 ): Promise<number> {
   const about = `${request.project} ${runs.kind}`;
   const context: Context = { signal, report: progressLine((line) => console.error(`${about}: ${line}`)) };
-  const stock = await runs.takeStock(runs.alone(request, mirror), context);
+  const stock = await runs.takeInventory(runs.alone(request, mirror), context);
   // What could be read is repaired all the same: the mirror may be the one that is left.
   for (const failure of stock.failures) console.error(`error: ${failure}`);
   const unread = stock.failures.length;

@@ -31,7 +31,7 @@ export function inShard(shard: Shard, project: string, thing: string): boolean {
   return hash.readUInt32BE() % shard.count === shard.index - 1;
 }
 
-/** The lines `+ ...` and `- ...` of an `Incomplete` text whose image (all of it, by name) or path is in a part. */
+/** The lines `+ ...` and `- ...` of an `Differences` text whose image (all of it, by name) or path is in a part. */
 export function linesInShard(shard: Shard, project: string, kind: "images" | "files", text: string): string {
   return text
     .split("\n")

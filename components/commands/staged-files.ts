@@ -1,7 +1,7 @@
 import { fileFault, filePattern } from "../manifests/names.ts";
 import type { File } from "../manifests/project.ts";
+import { measure, readAll } from "../promotion/blobs/fan-out.ts";
 import { type Bucket, BucketAbsent, type Stored } from "../promotion/storage/bucket.ts";
-import { measure, readAll } from "../promotion/storage/fan-out.ts";
 import { CommandError } from "./command.ts";
 
 /**

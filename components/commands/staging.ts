@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
-import { parseStackConfig } from "../config.ts";
-import { stagingBucketName, stagingRepositoryId } from "../staging-names.ts";
+import { parseStackConfig } from "../stack/config.ts";
+import { stagingBucketName, stagingRepositoryId } from "../staging/staging-names.ts";
 import { CommandError } from "./command.ts";
 
 /** Where a project stages what it wants promoted. */

@@ -1,6 +1,6 @@
 import { appendFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { readStackFile } from "../stack-file.ts";
+import { readStackFile } from "../stack/stack-file.ts";
 import { CommandError, runCommand, UsageError } from "./command.ts";
 
 const usage = `Prints what the workflows need of a stack's file, as name=value lines; in a workflow they become the step's outputs.

@@ -1,4 +1,4 @@
-import { below, foldersOf } from "./claims.ts";
+import { below, foldersOf } from "./path-ownership.ts";
 import { type Problem, printable, quoted } from "./problem.ts";
 import type { ReadFile } from "./read-files.ts";
 import type { ReadImage } from "./read-images.ts";

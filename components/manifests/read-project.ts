@@ -1,8 +1,8 @@
-import type { Claimant } from "./claims.ts";
 import { projectFormat } from "./formats.ts";
 import { manifestKind, unknownFile } from "./manifest-kind.ts";
 import { fileNameProblems, imageNameProblems } from "./name-collisions.ts";
 import { projectPattern } from "./names.ts";
+import type { Claimant } from "./path-ownership.ts";
 import { recordOrigin } from "./positions.ts";
 import { type Problem, printable, quoted } from "./problem.ts";
 import type { Project } from "./project.ts";

@@ -1,4 +1,4 @@
-import { claimProblems } from "./claims.ts";
+import { claimProblems } from "./path-ownership.ts";
 import { inReadingOrder, type Problem, problemLine } from "./problem.ts";
 import type { Project } from "./project.ts";
 import { readProject } from "./read-project.ts";

@@ -1,4 +1,4 @@
-import { serve } from "../../components/plugin-protocol.ts";
+import { serve } from "../../components/plugin/protocol.ts";
 import { awsFunctions } from "./aws-functions.ts";
 import { awsKind } from "./aws-kinds.ts";
 import { cloudAddress } from "./cloud-address.ts";

@@ -1,4 +1,4 @@
-import { serve } from "../../components/plugin-protocol.ts";
+import { serve } from "../../components/plugin/protocol.ts";
 import { cloudAddress } from "./cloud-address.ts";
 import { cloudflareKind } from "./cloudflare-kinds.ts";
 import { emulatedProvider } from "./provider.ts";

@@ -1,4 +1,4 @@
-import { serve } from "../../components/plugin-protocol.ts";
+import { serve } from "../../components/plugin/protocol.ts";
 import { cloudAddress } from "./cloud-address.ts";
 import { gcpFunctions } from "./gcp-functions.ts";
 import { gcpKind, projectNumber } from "./gcp-kinds.ts";

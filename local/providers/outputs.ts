@@ -1,4 +1,4 @@
-import { type Properties, unknown } from "../../components/plugin-protocol.ts";
+import { type Properties, unknown } from "../../components/plugin/protocol.ts";
 import type { Resource, Values } from "../cloud/inventory.ts";
 import { idOf, type Kind, type Subject } from "./kind.ts";
 import type { DeclaredOutput, Schema } from "./schema.ts";

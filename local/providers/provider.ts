@@ -6,7 +6,7 @@ import {
   type Properties,
   type ResourceProvider,
   unknown,
-} from "../../components/plugin-protocol.ts";
+} from "../../components/plugin/protocol.ts";
 import type { Values } from "../cloud/inventory.ts";
 import { forComparison } from "./assets.ts";
 import { CloudClient, CloudError } from "./cloud-client.ts";

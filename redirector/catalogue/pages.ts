@@ -1,8 +1,8 @@
-import type { Client } from "../client.ts";
+import type { Client } from "../client/client.ts";
 import type { RedirectorConfig } from "../config.ts";
-import type { Mirrors } from "../decide.ts";
-import type { Answer, HeaderSet, IncomingRequest } from "../request.ts";
-import type { PageRoute, RefusedRoute } from "../route.ts";
+import type { Answer, HeaderSet, IncomingRequest } from "../http1/request.ts";
+import type { Mirrors } from "../routing/decide.ts";
+import type { PageRoute, RefusedRoute } from "../routing/route.ts";
 import { type Asset, type Assets, assetFiles } from "./assets.ts";
 import { pageDocument } from "./document.ts";
 import { frontText } from "./front-text.ts";

@@ -1,7 +1,7 @@
-import type { Client } from "../client.ts";
+import type { Client } from "../client/client.ts";
 import type { RedirectorConfig } from "../config.ts";
-import type { Mirrors } from "../decide.ts";
-import { chooseMirror, type Mirror } from "../mirrors.ts";
+import { chooseMirror, type Mirror } from "../mirrors/mirrors.ts";
+import type { Mirrors } from "../routing/decide.ts";
 
 /** The mirrors as one instance sees them at this moment: the document `/status.json`. */
 export interface Status {

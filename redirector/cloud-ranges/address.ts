@@ -1,4 +1,4 @@
-import type { Piece } from "../piece.ts";
+import type { ByteSlice } from "../http1/byte-slice.ts";
 
 /**
  * Reads an IP address given as text into numbers: returns 4 with the address in `words[0]`, 6 with it in all four words (most
@@ -7,7 +7,7 @@ import type { Piece } from "../piece.ts";
  * Strict where leniency is ambiguous: an octet with a leading zero (which some read as octal) and a zone (`%eth0`) are refused.
  * Makes no garbage: it runs for each request.
  */
-export function readAddress({ bytes, from, to }: Piece, words: Uint32Array): 0 | 4 | 6 {
+export function readAddress({ bytes, from, to }: ByteSlice, words: Uint32Array): 0 | 4 | 6 {
   if (to - from > 45) return 0;
   const value = readOctets(bytes, from, to);
   if (value < 0) return readGroups(bytes, words, from, to);

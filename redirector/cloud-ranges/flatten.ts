@@ -1,4 +1,4 @@
-import type { CloudRegion } from "../client.ts";
+import type { CloudRegion } from "../client/client.ts";
 import type { Prefix } from "./prefix.ts";
 import type { Intervals, Table } from "./table.ts";
 

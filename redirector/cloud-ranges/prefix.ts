@@ -1,4 +1,4 @@
-import { pieceOf } from "../piece.ts";
+import { pieceOf } from "../http1/byte-slice.ts";
 import { readAddress } from "./address.ts";
 
 /** A block of addresses that a cloud publishes as one region's. */

@@ -1,4 +1,4 @@
-import type { CloudRanges, CloudRegion } from "../client.ts";
+import type { CloudRanges, CloudRegion } from "../client/client.ts";
 import { readAddress } from "./address.ts";
 
 /**

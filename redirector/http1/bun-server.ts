@@ -1,6 +1,6 @@
-import type { Answer, IncomingRequest } from "../request.ts";
 import { Connection, type ConnectionSettings, type Wire } from "./connection.ts";
 import { longestHead } from "./head.ts";
+import type { Answer, IncomingRequest } from "./request.ts";
 
 /**
  * Carries HTTP/1.1 over Bun's sockets. Bun's own HTTP server gives a request's URL only after resolving it (`..`, `%2e%2e`, `\`), and takes

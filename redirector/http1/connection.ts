@@ -1,8 +1,8 @@
-import { internalError, malformedAnswer } from "../answer.ts";
-import { type Piece, pieceOf } from "../piece.ts";
-import type { Answer, IncomingRequest } from "../request.ts";
+import { internalError, malformedAnswer } from "../routing/response.ts";
+import { type ByteSlice, pieceOf } from "./byte-slice.ts";
 import { readHead } from "./head.ts";
 import { Output } from "./output.ts";
+import type { Answer, IncomingRequest } from "./request.ts";
 
 /** What a connection needs of the runtime that carries it. */
 export interface Wire {
@@ -45,7 +45,7 @@ const longestOutput = 128 * 1024;
 export class Connection {
   readonly #settings: ConnectionSettings;
   readonly #wire: Wire;
-  readonly #peer: Piece | undefined;
+  readonly #peer: ByteSlice | undefined;
   #input: Buffer = nothing;
   #answering = false;
   #blocked = false;

@@ -1,5 +1,5 @@
-import { type Piece, pieceOf, textOf, trimmed } from "../piece.ts";
-import type { HeaderName, IncomingRequest } from "../request.ts";
+import { type ByteSlice, pieceOf, textOf, trimmed } from "./byte-slice.ts";
+import type { HeaderName, IncomingRequest } from "./request.ts";
 
 /**
  * Reads the head of an HTTP/1.1 request (RFC 9112 sections 2 to 6), strictly: what the RFC lets a server repair is refused, as
@@ -33,7 +33,7 @@ export function readHead(
   input: Buffer,
   from: number,
   longest: number,
-  peer: Piece | undefined,
+  peer: ByteSlice | undefined,
 ): RequestHead | BadHead | undefined {
   const length = takeIn(input, from, longest);
   // RFC 9112 section 2.2: empty lines before a request line are to be ignored.
@@ -112,12 +112,12 @@ export function readHead(
 class Request1 implements RequestHead {
   readonly method: string;
   readonly target: string;
-  readonly peer: Piece | undefined;
+  readonly peer: ByteSlice | undefined;
   readonly end: number;
   keepAlive: boolean;
   hasBody = false;
-  forwardedFor: Piece | undefined = undefined;
-  latlong: Piece | undefined = undefined;
+  forwardedFor: ByteSlice | undefined = undefined;
+  latlong: ByteSlice | undefined = undefined;
   readonly #input: Buffer;
   /** Position of the first header in it. */
   readonly #headers: number;
@@ -125,7 +125,7 @@ class Request1 implements RequestHead {
   constructor(
     method: string,
     target: string,
-    peer: Piece | undefined,
+    peer: ByteSlice | undefined,
     keepAlive: boolean,
     input: Buffer,
     headers: number,
@@ -147,7 +147,7 @@ class Request1 implements RequestHead {
 
   header(name: HeaderName): string | undefined {
     const input = this.#input;
-    let value: Piece | undefined;
+    let value: ByteSlice | undefined;
     for (let line = this.#headers; line < this.end - 2; line = input.indexOf("\n", line) + 1) {
       const colon = line + name.length;
       if (input[colon] !== colonCode || input.toString("latin1", line, colon).toLowerCase() !== name) continue;
@@ -284,6 +284,6 @@ function mayBeRequest(start: number, length: number): boolean {
   return (isWhole || methodEnd === length) && methodEnd - start <= longestMethod;
 }
 
-function joined(before: Piece | undefined, value: Piece): Piece {
+function joined(before: ByteSlice | undefined, value: ByteSlice): ByteSlice {
   return before === undefined ? value : pieceOf(`${textOf(before)}, ${textOf(value)}`);
 }

@@ -1,4 +1,4 @@
-import type { Answer, HeaderSet } from "../request.ts";
+import type { Answer, HeaderSet } from "./request.ts";
 
 /**
  * Answers as they go over the wire (RFC 9112 sections 4 to 6), written into one piece of memory again and again: strings put together

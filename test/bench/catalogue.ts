@@ -5,11 +5,11 @@
  */
 import { parseArgs } from "node:util";
 import type { Browser } from "playwright-core";
-import { findChromium, startChromium } from "../browser/chromium.ts";
-import { generateCatalogue } from "../browser/full-scale.ts";
-import { builtAssets, startSite } from "../browser/site.ts";
-import { newVisitor } from "../browser/visitor.ts";
-import { k8sSize } from "./generate-manifests.ts";
+import { findChromium, startChromium } from "../support/browser/chromium.ts";
+import { generateCatalogue } from "../support/browser/full-scale.ts";
+import { builtAssets, startSite } from "../support/browser/site.ts";
+import { newVisitor } from "../support/browser/visitor.ts";
+import { k8sSize } from "../support/generate-manifests.ts";
 
 const { values } = parseArgs({ options: { rounds: { type: "string", default: "7" } } });
 /** Typed key by key: a name, a tag, a digest's beginning (which few have, then no version and no platform), what nobody has. */

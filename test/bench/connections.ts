@@ -9,7 +9,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { Agent, request as undiciRequest } from "undici";
 import { Connections } from "../../components/promotion/oci/connections.ts";
-import { Pusher, startRegistry } from "../contract/registries.ts";
+import { Pusher, startRegistry } from "../support/registries.ts";
 
 interface Blob {
   readonly repository: string;

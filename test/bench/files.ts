@@ -11,10 +11,10 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { CreateBucketCommand, HeadObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { promoteFiles } from "../../components/promotion/files.ts";
-import type { FilesRequest } from "../../components/promotion/request.ts";
+import { promoteFiles } from "../../components/promotion/files/files.ts";
+import type { FilesRequest } from "../../components/promotion/run/request.ts";
 import { crc32c, encodeCrc32c } from "../../components/promotion/storage/crc32c.ts";
-import { startVersityGateway } from "../contract/object-stores.ts";
+import { startVersityGateway } from "../support/object-stores.ts";
 
 const mebibyte = 1024 * 1024;
 const block = 8 * mebibyte;

@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { sha256 } from "../contract/registries.ts";
+import { sha256 } from "../support/registries.ts";
 
 const block = randomBytes(1024 * 1024);
 

@@ -14,7 +14,7 @@ import { parseArgs } from "node:util";
 import { readManifests } from "../../components/manifests/read.ts";
 import { parseFull } from "../../components/manifests/yaml/full.ts";
 import { parseRegular } from "../../components/manifests/yaml/regular.ts";
-import { generateManifests, writeManifests } from "./generate-manifests.ts";
+import { generateManifests, writeManifests } from "../support/generate-manifests.ts";
 
 const { values } = parseArgs({ options: { rounds: { type: "string", default: "7" } } });
 const rounds = Number(values.rounds);

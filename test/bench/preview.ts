@@ -30,8 +30,8 @@ import { pushImage } from "../../local/seed/push-image.ts";
 import { projectRoot } from "../../local/tools/rehearsal-folder.ts";
 import { ensureEngine } from "../../local/tools/tools.ts";
 import { packSource } from "../../redirector/source-archive.ts";
-import { Drill } from "../rehearsal/drill.ts";
-import { generateManifests, writeManifests } from "./generate-manifests.ts";
+import { generateManifests, writeManifests } from "../support/generate-manifests.ts";
+import { Drill } from "../support/rehearsal/drill.ts";
 import { type TreeUse, watchTree } from "./process-tree.ts";
 
 const { values } = parseArgs({ options: { rounds: { type: "string", default: "5" } } });

@@ -1,6 +1,6 @@
 /** What is promoted: images, indexes and signatures in a registry's staging repositories. */
 import { randomBytes } from "node:crypto";
-import { Pusher } from "../contract/registries.ts";
+import { Pusher } from "../support/registries.ts";
 
 /** Sizes of a fixture. */
 export interface FixtureSize {

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { peerPath } from "../tools/tools.ts";
+import { peerPath } from "../support/peers.ts";
 import type { Fixture } from "./promotion-fixture.ts";
 
 /** What a run took. */

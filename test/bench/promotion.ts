@@ -18,9 +18,9 @@ import { once } from "node:events";
 import { statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { createInterface } from "node:readline";
-import { imagePromotion } from "../../components/promotion/images.ts";
-import type { Context, ImagesRequest, Previous } from "../../components/promotion/request.ts";
-import { startRegistry, type TestRegistry } from "../contract/registries.ts";
+import { imagePromotion } from "../../components/promotion/images/images.ts";
+import type { Context, ImagesRequest, Previous } from "../../components/promotion/run/request.ts";
+import { startRegistry, type TestRegistry } from "../support/registries.ts";
 import { serveLargeImage } from "./large-image.ts";
 import { type Fixture, stage, standard } from "./promotion-fixture.ts";
 import { type Cost, crane, oras, type PeerCommand, regsync, skopeo } from "./promotion-peers.ts";
@@ -207,7 +207,7 @@ async function add(source: string, rounds: number): Promise<void> {
 async function copyStaged(host: string, from: string, to: string, tag: string): Promise<void> {
   const { execFile } = await import("node:child_process");
   const { promisify } = await import("node:util");
-  const { peerPath } = await import("../tools/tools.ts");
+  const { peerPath } = await import("../support/peers.ts");
   await promisify(execFile)(await peerPath("crane"), [
     "copy",
     `${host}/staging/${from}:v0`,

@@ -4,7 +4,7 @@
  * real one finds nothing to do afterwards (`test/bench/preview.ts` makes sure of that).
  */
 import { createHash } from "node:crypto";
-import { type ResourceProvider, serve } from "../../components/plugin-protocol.ts";
+import { type ResourceProvider, serve } from "../../components/plugin/protocol.ts";
 import { byType } from "../../components/promotion/provider/by-type.ts";
 import { catalogueEntryType, catalogueProvider } from "../../components/promotion/provider/catalogue-provider.ts";
 import { promotionProvider } from "../../components/promotion/provider/provider.ts";

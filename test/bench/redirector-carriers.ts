@@ -6,14 +6,14 @@ import { parseArgs, promisify } from "node:util";
 import { createApp } from "../../redirector/app.ts";
 import { parseConfig } from "../../redirector/config.ts";
 import { serve } from "../../redirector/http1/bun-server.ts";
-import { RequestMetrics } from "../../redirector/metrics.ts";
-import type { Answer, IncomingRequest } from "../../redirector/request.ts";
-import { nodeServer } from "../contract/redirector-node-http.ts";
-import { answers, end } from "../contract/seed-servers.ts";
-import { freePort } from "../ports.ts";
-import { asked } from "../unit/redirector/asked.ts";
-import { caseConfig, caseRanges } from "../unit/redirector/cases.ts";
-import { silentLog } from "../unit/redirector/silent-log.ts";
+import type { Answer, IncomingRequest } from "../../redirector/http1/request.ts";
+import { RequestMetrics } from "../../redirector/telemetry/metrics.ts";
+import { freePort } from "../support/ports.ts";
+import { asked } from "../support/redirector/asked.ts";
+import { caseConfig, caseRanges } from "../support/redirector/cases.ts";
+import { silentLog } from "../support/redirector/silent-log.ts";
+import { nodeServer } from "../support/redirector-node-http.ts";
+import { answers, end } from "../support/seed-servers.ts";
 
 /**
  * `node test/bench/redirector-carriers.ts [--rounds 5] [--seconds 3]`: what carrying HTTP by hand is worth: the redirector's core behind

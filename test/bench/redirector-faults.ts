@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs, promisify } from "node:util";
 import { buildRedirector } from "../../redirector/build.ts";
-import { startRedirector, unpack } from "../contract/redirector-process.ts";
-import { startMirror } from "../contract/switchable-mirror.ts";
-import { caseRanges } from "../unit/redirector/cases.ts";
+import { caseRanges } from "../support/redirector/cases.ts";
+import { startRedirector, unpack } from "../support/redirector-process.ts";
+import { startMirror } from "../support/switchable-mirror.ts";
 
 /**
  * `node test/bench/redirector-faults.ts [--seconds 60]`: the deployed redirector under wrk's full load with 64 connections while the
@@ -18,7 +18,7 @@ import { caseRanges } from "../unit/redirector/cases.ts";
 const { values } = parseArgs({ options: { seconds: { type: "string", default: "60" } } });
 const seconds = Number(values.seconds);
 const health = { intervalSeconds: 2, recheckSeconds: 0.5, timeoutSeconds: 1, unhealthyAfter: 3, healthyAfter: 2 };
-/** As redirector/health.ts states it. */
+/** As redirector/mirrors/health.ts states it. */
 const leftWithin = 1.2 * health.intervalSeconds + 3 * health.timeoutSeconds + 1.2 * 2 * health.recheckSeconds;
 
 const requests = `

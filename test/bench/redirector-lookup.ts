@@ -4,7 +4,7 @@ import { readAddress } from "../../redirector/cloud-ranges/address.ts";
 import { flatten } from "../../redirector/cloud-ranges/flatten.ts";
 import { readPrefix } from "../../redirector/cloud-ranges/prefix.ts";
 import { type LoadedTable, loadTable, readTable, storeTable } from "../../redirector/cloud-ranges/table.ts";
-import { pieceOf } from "../../redirector/piece.ts";
+import { pieceOf } from "../../redirector/http1/byte-slice.ts";
 
 /**
  * Part of the redirector's benchmark, run by Bun: time to find the region of an address, as numbers and from its text, over an address

@@ -7,8 +7,8 @@ import path from "node:path";
 import { parseArgs, promisify } from "node:util";
 import { buildRedirector } from "../../redirector/build.ts";
 import { configVariable, type RedirectorConfigInput } from "../../redirector/config.ts";
-import { unpack } from "../contract/redirector-process.ts";
-import { freePort } from "../ports.ts";
+import { freePort } from "../support/ports.ts";
+import { unpack } from "../support/redirector-process.ts";
 
 /**
  * `npm run bench -- redirector [--rounds N] [--seconds N]`: the redirector as it is deployed beside its peers, in one run, each on

@@ -13,13 +13,13 @@ import type { AddressInfo } from "node:net";
 import pLimit from "p-limit";
 import { productionOf } from "../../components/commands/production.ts";
 import { readManifests } from "../../components/manifests/read.ts";
-import { readImageLines } from "../../components/promotion/image-lines.ts";
-import { isEmptyPlan, planImages } from "../../components/promotion/image-plan.ts";
-import { promoteImages, takeStockOfImages } from "../../components/promotion/images.ts";
-import { referenceKey, referencesPrefix } from "../../components/promotion/layer-references.ts";
-import { layerKey } from "../../components/promotion/layer-target.ts";
-import type { Context, ImagesRequest } from "../../components/promotion/request.ts";
-import { generateManifests } from "./generate-manifests.ts";
+import { layerKey } from "../../components/promotion/blobs/layer-target.ts";
+import { promoteImages, takeImageInventory } from "../../components/promotion/images/images.ts";
+import { referenceKey, referencesPrefix } from "../../components/promotion/images/layer-references.ts";
+import { readImageLines } from "../../components/promotion/images/lines.ts";
+import { isEmptyPlan, planImages } from "../../components/promotion/images/plan.ts";
+import type { Context, ImagesRequest } from "../../components/promotion/run/request.ts";
+import { generateManifests } from "../support/generate-manifests.ts";
 
 const imageMirrors = 22;
 const layerMirrors = 6;
@@ -76,7 +76,7 @@ async function measure(task: Task): Promise<Result> {
       requests.map((request) =>
         limit(async () => {
           if (task.work === "refresh") {
-            const { incomplete, failures } = await takeStockOfImages(request, context);
+            const { incomplete, failures } = await takeImageInventory(request, context);
             amiss.push(
               ...failures,
               ...Object.keys(incomplete).map((mirror) => `${request.project}: ${mirror} differs`),

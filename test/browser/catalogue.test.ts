@@ -14,11 +14,11 @@ import { type ImageFacts, readDocument } from "../../components/catalogue/format
 import { replaceEntry } from "../../components/catalogue/index-document.ts";
 import { indexKey, listingKey, writeDocument } from "../../components/catalogue/layout.ts";
 import { packListing, replaceLines, unpackListing } from "../../components/catalogue/listing.ts";
-import { k8sSize } from "../bench/generate-manifests.ts";
-import { findChromium, startChromium } from "./chromium.ts";
-import { generateCatalogue } from "./full-scale.ts";
-import { builtAssets, startSite, type TestSite } from "./site.ts";
-import { newVisitor, openedText, shows, type Visitor } from "./visitor.ts";
+import { findChromium, startChromium } from "../support/browser/chromium.ts";
+import { generateCatalogue } from "../support/browser/full-scale.ts";
+import { builtAssets, startSite, type TestSite } from "../support/browser/site.ts";
+import { newVisitor, openedText, shows, type Visitor } from "../support/browser/visitor.ts";
+import { k8sSize } from "../support/generate-manifests.ts";
 
 const chromium = findChromium();
 const small = {

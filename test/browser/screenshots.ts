@@ -6,7 +6,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { ControlApi } from "../../local/control-api.ts";
 import { readRehearsal, rehearsalFolder } from "../../local/tools/rehearsal-folder.ts";
-import { findChromium, startChromium } from "./chromium.ts";
+import { findChromium, startChromium } from "../support/browser/chromium.ts";
 
 const host = "artifacts.example.org";
 const folder = join(import.meta.dirname, "screenshots");

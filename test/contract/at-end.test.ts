@@ -11,7 +11,7 @@ test("a file whose `before` throws after it has started servers ends by itself, 
   const folder = await mkdtemp(join(tmpdir(), "artifacts-at-end-"));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const file = join(folder, "broken.test.ts");
-  const from = (module: string) => JSON.stringify(join(import.meta.dirname, module));
+  const from = (module: string) => JSON.stringify(join(import.meta.dirname, "../support", module));
   await writeFile(
     file,
     `import { after, before, describe, test } from "node:test";

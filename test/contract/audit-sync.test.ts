@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
-import { referenceKey } from "../../components/promotion/layer-references.ts";
-import { type ObjectStores, startObjectStores } from "./object-stores.ts";
-import { inspect, type Pushed, Pusher, startRegistry, type TestRegistry } from "./registries.ts";
+import { referenceKey } from "../../components/promotion/images/layer-references.ts";
+import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
+import { inspect, type Pushed, Pusher, startRegistry, type TestRegistry } from "../support/registries.ts";
 
 const root = join(import.meta.dirname, "../..");
 

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { PutBucketPolicyCommand, PutObjectCommand } from "@aws-sdk/client-s3";
-import { config, manifests } from "../graph/fixtures.ts";
-import { declare } from "../graph/program.ts";
-import { type ObjectStores, startObjectStores } from "./object-stores.ts";
+import { config, manifests } from "../support/graph/fixtures.ts";
+import { declare } from "../support/graph/program.ts";
+import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
 
 let stores: ObjectStores;
 let bucket: string;

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { readDocument } from "../../components/catalogue/formats.ts";
 import { unpackListing } from "../../components/catalogue/listing.ts";
-import { startFaultyProxy } from "./faulty-proxy.ts";
-import { type ObjectStores, startObjectStores } from "./object-stores.ts";
-import { type Declared, PromotionProgram, type Said } from "./promotion-program.ts";
+import { startFaultyProxy } from "../support/faulty-proxy.ts";
+import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
+import { type Declared, PromotionProgram, type Said } from "../support/promotion-program.ts";
 
 let stores: ObjectStores;
 before(async () => {

@@ -11,8 +11,8 @@ import type { EntryRequest } from "../../components/promotion/catalogue/request.
 import { type DemoArtifacts, makeArtifacts } from "../../local/seed/artifacts.ts";
 import type { DemoProject } from "../../local/seed/demo-project.ts";
 import { pushImage } from "../../local/seed/push-image.ts";
-import { type ObjectStores, startObjectStores } from "./object-stores.ts";
-import { startRegistry, type TestRegistry } from "./registries.ts";
+import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
+import { startRegistry, type TestRegistry } from "../support/registries.ts";
 
 describe("the catalogue's writer", () => {
   const controller = new AbortController();

@@ -15,7 +15,7 @@ import { runProgram } from "../../local/client/run-program.ts";
 import { type DemoArtifacts, makeArtifacts } from "../../local/seed/artifacts.ts";
 import { pushStaging } from "../../local/seed/push.ts";
 import { demoPublicKey } from "../../local/seed/signature.ts";
-import { type SeedServers, startSeedServers } from "./seed-servers.ts";
+import { type SeedServers, startSeedServers } from "../support/seed-servers.ts";
 
 let servers: SeedServers;
 let artifacts: DemoArtifacts;

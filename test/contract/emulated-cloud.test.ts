@@ -12,8 +12,8 @@ import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3
 import { startCloud } from "../../local/cloud/cloud.ts";
 import { isAlive, startTime } from "../../local/cloud/process-identity.ts";
 import type { RecordedProcess } from "../../local/cloud/processes.ts";
-import { claimBlock } from "../ports.ts";
-import { config, make, type TestCloud, testCloud, upload } from "./emulated-cloud.ts";
+import { config, make, type TestCloud, testCloud, upload } from "../support/emulated-cloud.ts";
+import { claimBlock } from "../support/ports.ts";
 
 const bucketType = "gcp:storage/bucket:Bucket";
 const repositoryType = "gcp:artifactregistry/repository:Repository";

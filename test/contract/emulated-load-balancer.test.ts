@@ -4,7 +4,15 @@ import { request } from "node:http";
 import { after, before, test } from "node:test";
 import type { Address } from "../../local/cloud/address.ts";
 import type { Values } from "../../local/cloud/inventory.ts";
-import { echoSource, make, serviceId, serviceInputs, type TestCloud, testCloud, upload } from "./emulated-cloud.ts";
+import {
+  echoSource,
+  make,
+  serviceId,
+  serviceInputs,
+  type TestCloud,
+  testCloud,
+  upload,
+} from "../support/emulated-cloud.ts";
 
 const serviceType = "gcp:cloudrunv2/service:Service";
 const regions = ["us-central1", "europe-west1"];

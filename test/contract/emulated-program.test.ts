@@ -9,7 +9,7 @@ import type { Address } from "../../local/cloud/address.ts";
 import type { Resource } from "../../local/cloud/inventory.ts";
 import { installProviders } from "../../local/providers/install.ts";
 import { languageHostEnvironment, toolPath } from "../../local/tools/tools.ts";
-import { echoSource, type TestCloud, testCloud } from "./emulated-cloud.ts";
+import { echoSource, type TestCloud, testCloud } from "../support/emulated-cloud.ts";
 
 let t: TestCloud;
 let program: string;

@@ -8,10 +8,10 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import * as grpc from "@grpc/grpc-js";
-import { type Properties, unknown } from "../../components/plugin-protocol.ts";
+import { type Properties, unknown } from "../../components/plugin/protocol.ts";
 import { installProviders } from "../../local/providers/install.ts";
 import { schemaOf, sdkVersion } from "../../local/providers/schema.ts";
-import { type TestCloud, testCloud } from "./emulated-cloud.ts";
+import { type TestCloud, testCloud } from "../support/emulated-cloud.ts";
 
 const require = createRequire(import.meta.url);
 const { ResourceProviderClient } =

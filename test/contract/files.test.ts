@@ -11,11 +11,11 @@ import {
   PutObjectCommand,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
-import { previewFiles, promoteFiles, removeFiles } from "../../components/promotion/files.ts";
-import { takeStockOfFiles } from "../../components/promotion/files-stock.ts";
-import { RemovalRefused } from "../../components/promotion/removal-guard.ts";
-import type { Context, FilesRequest, Outcome, Previous, Progress } from "../../components/promotion/request.ts";
-import { type ObjectStores, startObjectStores } from "./object-stores.ts";
+import { previewFiles, promoteFiles, removeFiles } from "../../components/promotion/files/files.ts";
+import { takeFileInventory } from "../../components/promotion/files/inventory.ts";
+import { RemovalRefused } from "../../components/promotion/run/removal-guard.ts";
+import type { Context, FilesRequest, Outcome, Previous, Progress } from "../../components/promotion/run/request.ts";
+import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
 
 let stores: ObjectStores;
 let world = 0;
@@ -133,7 +133,7 @@ test("a large file streams in chunks to all mirrors, and stock needs no download
   await stage(files);
   await promoted(wanted(files));
   assert.deepEqual(await served("big"), Array(3).fill(sha256(files.big)));
-  assert.deepEqual(await takeStockOfFiles(wanted(files), context()), {
+  assert.deepEqual(await takeFileInventory(wanted(files), context()), {
     text: lines(files),
     incomplete: {},
     failures: [],
@@ -320,7 +320,7 @@ test("drift: missing, extra, other content; shown by stock, repaired by the next
   await stores.s3Client.send(new DeleteObjectCommand({ Bucket: names.aws, Key: "binaries/kops/a" }));
   await stores.s3Client.send(new PutObjectCommand({ Bucket: names.aws, Key: "binaries/kops/extra", Body: "extra" }));
   await stores.stage(names.eu, "binaries/kops/b", "tampered");
-  const stock = await takeStockOfFiles(wanted(files), context());
+  const stock = await takeFileInventory(wanted(files), context());
   assert.deepEqual(stock.failures, []);
   assert.deepEqual(stock.incomplete, {
     aws: `+ a sha256:${sha256("a")}\n- extra sha256:${sha256("extra")}\n`,
@@ -339,7 +339,7 @@ test("drift: missing, extra, other content; shown by stock, repaired by the next
     "remove extra from aws",
   ]);
   await promoted(wanted(files), previous(wanted(files), stock));
-  assert.deepEqual(await takeStockOfFiles(wanted(files), context()), {
+  assert.deepEqual(await takeFileInventory(wanted(files), context()), {
     text: lines(files),
     incomplete: {},
     failures: [],
@@ -355,7 +355,7 @@ test("a mirror whose bucket is lost holds nothing; it is filled from the others 
     ...request,
     mirrors: request.mirrors.map((mirror) => (mirror.name === "us" ? mirror : { ...mirror, bucket: `lost-${world}` })),
   };
-  const stock = await takeStockOfFiles(lost, context());
+  const stock = await takeFileInventory(lost, context());
   const all = lines(files).replaceAll(/^/gm, "+ ").replace(/\+ $/, "");
   assert.deepEqual(stock, { text: "", incomplete: { eu: all, aws: all }, failures: [] });
   await stores.makeBucket("gcs", `lost-${world}`);
@@ -377,7 +377,7 @@ test("63: objects that others wrote, in parts or without our metadata, are compa
   const files = { a: Buffer.concat([content, content]) };
   const only = wanted(files, { staging: "", mirrors: wanted(files).mirrors.slice(2) });
   assert.equal((await promoted(only)).summary, "nothing done");
-  assert.deepEqual((await takeStockOfFiles(only, context())).incomplete, {});
+  assert.deepEqual((await takeFileInventory(only, context())).incomplete, {});
 });
 
 test("66: an object whose name would break or steer a log is named harmlessly, and hinders nothing else", async () => {
@@ -388,7 +388,7 @@ test("66: an object whose name would break or steer a log is named harmlessly, a
   await stores.s3Client.send(new PutObjectCommand({ ...put, Key: "binaries/kops/a\n::error::b" }));
   await stores.s3Client.send(new PutObjectCommand({ ...put, Key: "binaries/kops/c\u009b31md" })); // C1's CSI, which terminals obey
   await stores.s3Client.send(new PutObjectCommand({ ...put, Key: "binaries/kops/extra" }));
-  const stock = await takeStockOfFiles(request, context());
+  const stock = await takeFileInventory(request, context());
   assert.deepEqual(stock.incomplete, { aws: `- extra sha256:${sha256("x")}\n` });
   assert.deepEqual(stock.failures, [
     'project kops, mirror aws: has a file whose name is no text of one line, "a : :error: :b": remove it by hand',
@@ -402,7 +402,7 @@ test("a project's folder that is an object of its own, as consoles make them, is
   await promoted(wanted(files));
   await stores.stage(names.eu, "binaries/kops/", "");
   await stores.s3Client.send(new PutObjectCommand({ Bucket: names.aws, Key: "binaries/kops/" }));
-  const stock = await takeStockOfFiles(wanted(files), context());
+  const stock = await takeFileInventory(wanted(files), context());
   assert.deepEqual(stock, { text: lines(files), incomplete: {}, failures: [] });
   assert.deepEqual((await previewFiles(wanted(files), undefined, context())).warnings, []);
   assert.equal((await promoted(wanted(files), previous(wanted(files), stock))).summary, "nothing done");
@@ -426,7 +426,7 @@ test("65: 1,001 files in every mirror", { timeout: 240_000 }, async () => {
   assert.equal(last?.total, 3_003);
   const second = await promoted(request);
   assert.equal(second.summary, "nothing done");
-  assert.deepEqual((await takeStockOfFiles(request, context())).incomplete, {});
+  assert.deepEqual((await takeFileInventory(request, context())).incomplete, {});
 });
 
 test("a bucket that does not exist fails that mirror only", async () => {
@@ -461,5 +461,5 @@ test("a run that is stopped says so, keeps what it did, and the next one goes on
   assert.ok(left > 0 && left < 180, `${left} left`);
   const next = await promoted(wanted(files), previous(wanted(files), outcome));
   assert.match(next.summary, /copied/);
-  assert.deepEqual((await takeStockOfFiles(wanted(files), context())).incomplete, {});
+  assert.deepEqual((await takeFileInventory(wanted(files), context())).incomplete, {});
 });

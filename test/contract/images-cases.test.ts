@@ -3,11 +3,20 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
-import { imagePromotion } from "../../components/promotion/images.ts";
-import { joinLines } from "../../components/promotion/join-lines.ts";
-import type { Context, ImagesRequest, Incomplete, Outcome, Previous } from "../../components/promotion/request.ts";
-import { type GoogleFront, startGoogleFront } from "./google-front.ts";
-import { head, inspect, Pusher, pull, referrers, sha256, startRegistry, type TestRegistry } from "./registries.ts";
+import { imagePromotion } from "../../components/promotion/images/images.ts";
+import type { Context, Differences, ImagesRequest, Outcome, Previous } from "../../components/promotion/run/request.ts";
+import { joinLines } from "../../components/promotion/text/join-lines.ts";
+import { type GoogleFront, startGoogleFront } from "../support/google-front.ts";
+import {
+  head,
+  inspect,
+  Pusher,
+  pull,
+  referrers,
+  sha256,
+  startRegistry,
+  type TestRegistry,
+} from "../support/registries.ts";
 
 for (const kind of ["olareg", "google"])
   describe(kind === "google" ? "a registry like Google's" : kind, () => {
@@ -90,8 +99,8 @@ for (const kind of ["olareg", "google"])
       }
 
       /** `pulumi refresh`. */
-      async refresh(): Promise<Incomplete> {
-        const stock = await promotion.takeStock(this.last!.request, context);
+      async refresh(): Promise<Differences> {
+        const stock = await promotion.takeInventory(this.last!.request, context);
         assert.deepEqual(stock.failures, []);
         this.last = { request: this.last!.request, incomplete: stock.incomplete };
         return stock.incomplete;

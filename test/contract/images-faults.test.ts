@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, afterEach, before, describe, it } from "node:test";
-import { type ImagePromotionOptions, imagePromotion } from "../../components/promotion/images.ts";
-import type { Context, ImagesRequest } from "../../components/promotion/request.ts";
-import { type FaultyProxy, first, startFaultyProxy } from "./faulty-proxy.ts";
+import { type ImagePromotionOptions, imagePromotion } from "../../components/promotion/images/images.ts";
+import type { Context, ImagesRequest } from "../../components/promotion/run/request.ts";
+import { type FaultyProxy, first, startFaultyProxy } from "../support/faulty-proxy.ts";
 import {
   head,
   layersOf,
@@ -13,7 +13,7 @@ import {
   startRegistry,
   type TestRegistry,
   uploadHas,
-} from "./registries.ts";
+} from "../support/registries.ts";
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };
 const mebibyte = 1024 * 1024;
@@ -95,7 +95,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
     it("takes stock in the mirrors' order, whichever answers first", async () => {
       const { request, digest } = await stage(2_000);
       target.inject(first(1, () => true, { kind: "answer", status: 429, headers: { "retry-after": "1" } }));
-      const { incomplete, failures } = await promotion.takeStock(request, context);
+      const { incomplete, failures } = await promotion.takeInventory(request, context);
       const differs = `+ app:v1 ${digest}\n`;
       assert.deepEqual(Object.entries(incomplete), [
         ["faulty", differs],

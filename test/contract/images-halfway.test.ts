@@ -3,11 +3,20 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, afterEach, before, describe, it } from "node:test";
-import { imagePromotion } from "../../components/promotion/images.ts";
-import { joinLines } from "../../components/promotion/join-lines.ts";
-import type { Context, ImagesRequest, Outcome, Previous } from "../../components/promotion/request.ts";
-import { type Choose, type FaultyProxy, startFaultyProxy } from "./faulty-proxy.ts";
-import { head, inspect, type Pushed, Pusher, pull, sha256, startRegistry, type TestRegistry } from "./registries.ts";
+import { imagePromotion } from "../../components/promotion/images/images.ts";
+import type { Context, ImagesRequest, Outcome, Previous } from "../../components/promotion/run/request.ts";
+import { joinLines } from "../../components/promotion/text/join-lines.ts";
+import { type Choose, type FaultyProxy, startFaultyProxy } from "../support/faulty-proxy.ts";
+import {
+  head,
+  inspect,
+  type Pushed,
+  Pusher,
+  pull,
+  sha256,
+  startRegistry,
+  type TestRegistry,
+} from "../support/registries.ts";
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };
 

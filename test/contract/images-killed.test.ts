@@ -1,9 +1,9 @@
 /** A run that dies at any request leaves nothing that the next run does not complete, and loses nothing that was there. */
 import assert from "node:assert/strict";
 import { after, before, it } from "node:test";
-import { imagePromotion } from "../../components/promotion/images.ts";
-import type { ImagesRequest, Outcome, Previous } from "../../components/promotion/request.ts";
-import { type GoogleFront, startGoogleFront } from "./google-front.ts";
+import { imagePromotion } from "../../components/promotion/images/images.ts";
+import type { ImagesRequest, Outcome, Previous } from "../../components/promotion/run/request.ts";
+import { type GoogleFront, startGoogleFront } from "../support/google-front.ts";
 import {
   head,
   inspect,
@@ -14,7 +14,7 @@ import {
   referrers,
   startRegistry,
   type TestRegistry,
-} from "./registries.ts";
+} from "../support/registries.ts";
 
 const quiet = { report: () => {} };
 
@@ -155,7 +155,7 @@ for (const kind of ["olareg", "distribution", "google"] satisfies (RegistryKind 
     ): Promise<Previous<ImagesRequest>> {
       if (at % 3 === 0) return old;
       if (at % 3 === 1) return { request, incomplete };
-      const stock = await next.promotion.takeStock(old.request, next.context);
+      const stock = await next.promotion.takeInventory(old.request, next.context);
       assert.deepEqual(stock.failures, []);
       return { request: old.request, incomplete: stock.incomplete };
     }

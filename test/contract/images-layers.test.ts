@@ -8,18 +8,18 @@ import {
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
 } from "@aws-sdk/client-s3";
-import { imagePromotion } from "../../components/promotion/images.ts";
-import { LayerReferences } from "../../components/promotion/layer-references.ts";
-import { LayerTarget, layerKey } from "../../components/promotion/layer-target.ts";
+import { LayerTarget, layerKey } from "../../components/promotion/blobs/layer-target.ts";
+import { imagePromotion } from "../../components/promotion/images/images.ts";
+import { LayerReferences } from "../../components/promotion/images/layer-references.ts";
 import type { Blob } from "../../components/promotion/oci/blobs.ts";
 import { InterruptedError } from "../../components/promotion/oci/errors.ts";
-import type { Context, ImagesRequest } from "../../components/promotion/request.ts";
+import type { Context, ImagesRequest } from "../../components/promotion/run/request.ts";
 import type { Bucket } from "../../components/promotion/storage/bucket.ts";
 import { crc32c, encodeCrc32c } from "../../components/promotion/storage/crc32c.ts";
 import { openStorage, type Storage } from "../../components/promotion/storage/storage.ts";
-import { startFaultyProxy } from "./faulty-proxy.ts";
-import { type ObjectStores, startObjectStores } from "./object-stores.ts";
-import { Pusher, sha256, startRegistry, type TestRegistry } from "./registries.ts";
+import { startFaultyProxy } from "../support/faulty-proxy.ts";
+import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
+import { Pusher, sha256, startRegistry, type TestRegistry } from "../support/registries.ts";
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };
 
@@ -82,7 +82,7 @@ describe("layers in S3", () => {
         assert.equal(sha256(await Body!.transformToByteArray()), sha256(layer));
       }
     }
-    const stock = await promotion.takeStock(requestTwo, context);
+    const stock = await promotion.takeInventory(requestTwo, context);
     assert.deepEqual([stock.incomplete, stock.failures], [{}, []]);
 
     const gone = await promotion.remove({ request: requestOne, incomplete: {} }, context);
@@ -269,7 +269,7 @@ describe("layers in S3", () => {
     await promote(request);
     const [lost] = await layersIn("layers-a");
     await stores.s3Client.send(new DeleteObjectCommand({ Bucket: "layers-a", Key: `containers/images/${lost}` }));
-    const { incomplete } = await promotion.takeStock(request, context);
+    const { incomplete } = await promotion.takeInventory(request, context);
     assert.deepEqual(incomplete, { "layers-a": `~ app@${image.digest}\n` });
     const outcome = await promotion.promote(request, { request, incomplete }, context);
     assert.deepEqual([outcome.failures, outcome.incomplete], [[], {}]);
@@ -296,7 +296,7 @@ describe("layers in S3", () => {
           died = true;
         });
       }
-      const { incomplete } = await promotion.takeStock(old, context);
+      const { incomplete } = await promotion.takeInventory(old, context);
       const gone = { ...old, images: "" };
       const outcome = await promotion.promote(gone, { request: old, incomplete }, context);
       assert.deepEqual([outcome.failures, outcome.incomplete], [[], {}]);
@@ -310,7 +310,7 @@ describe("layers in S3", () => {
     const image = await staging("region").image();
     const request = requestOf("region", `app:v1 ${image.digest}\n`, ["layers-a", "layers-lost"]);
     await promote({ ...request, layerMirrors: request.layerMirrors.slice(0, 1) });
-    const { incomplete, failures } = await promotion.takeStock(request, context);
+    const { incomplete, failures } = await promotion.takeInventory(request, context);
     assert.deepEqual([incomplete, failures], [{ "layers-lost": `+ app:v1 ${image.digest}\n` }, []]);
     await stores.makeBucket("s3", "layers-lost");
     const outcome = await promotion.promote(request, { request, incomplete }, context);

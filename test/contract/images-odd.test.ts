@@ -4,9 +4,9 @@ import { randomBytes } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
-import { imagePromotion } from "../../components/promotion/images.ts";
-import type { Context, ImagesRequest } from "../../components/promotion/request.ts";
-import { head, inspect, pull, sha256, startRegistry, type TestRegistry } from "./registries.ts";
+import { imagePromotion } from "../../components/promotion/images/images.ts";
+import type { Context, ImagesRequest } from "../../components/promotion/run/request.ts";
+import { head, inspect, pull, sha256, startRegistry, type TestRegistry } from "../support/registries.ts";
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };
 const ociIndex = "application/vnd.oci.image.index.v1+json";

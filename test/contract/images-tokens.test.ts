@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
-import { type ImagePromotion, imagePromotion } from "../../components/promotion/images.ts";
-import type { Context, ImagesRequest } from "../../components/promotion/request.ts";
-import { freePort } from "../ports.ts";
-import { type Choose, type Fault, type FaultyProxy, startFaultyProxy } from "./faulty-proxy.ts";
-import { Pusher, pull, type RegistryKind, startRegistry, type TestRegistry, uploadHas } from "./registries.ts";
+import { type ImagePromotion, imagePromotion } from "../../components/promotion/images/images.ts";
+import type { Context, ImagesRequest } from "../../components/promotion/run/request.ts";
+import { type Choose, type Fault, type FaultyProxy, startFaultyProxy } from "../support/faulty-proxy.ts";
+import { freePort } from "../support/ports.ts";
+import { Pusher, pull, type RegistryKind, startRegistry, type TestRegistry, uploadHas } from "../support/registries.ts";
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };
 const mebibyte = 1024 * 1024;

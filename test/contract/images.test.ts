@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
-import { imagePromotion } from "../../components/promotion/images.ts";
-import type { Context, ImagesRequest } from "../../components/promotion/request.ts";
+import { imagePromotion } from "../../components/promotion/images/images.ts";
+import type { Context, ImagesRequest } from "../../components/promotion/run/request.ts";
 import {
   head,
   inspect,
@@ -12,7 +12,7 @@ import {
   referrers,
   startRegistry,
   type TestRegistry,
-} from "./registries.ts";
+} from "../support/registries.ts";
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };
 

@@ -17,9 +17,9 @@ import { repositoryAt } from "../../components/promotion/oci/repository.ts";
 import { listTags } from "../../components/promotion/oci/tags.ts";
 import { Transport } from "../../components/promotion/oci/transport.ts";
 import { toolPath } from "../../local/tools/tools.ts";
-import { freePort } from "../ports.ts";
-import { type FaultyProxy, first, startFaultyProxy } from "./faulty-proxy.ts";
-import { startRegistry, type TestRegistry } from "./registries.ts";
+import { type FaultyProxy, first, startFaultyProxy } from "../support/faulty-proxy.ts";
+import { freePort } from "../support/ports.ts";
+import { startRegistry, type TestRegistry } from "../support/registries.ts";
 
 let folder: string;
 let rights: string;

@@ -6,7 +6,7 @@ import { after, describe, it } from "node:test";
 import { createServer as createTlsServer, getCACertificates, setDefaultCACertificates } from "node:tls";
 import type { Request, Taking } from "../../components/promotion/oci/connection.ts";
 import { Connections } from "../../components/promotion/oci/connections.ts";
-import { selfSigned } from "./self-signed.ts";
+import { selfSigned } from "../support/self-signed.ts";
 
 const servers: Server[] = [];
 const opened: Connections[] = [];

@@ -12,8 +12,8 @@ import type { Remote } from "../../components/promotion/oci/remote.ts";
 import { repositoryAt } from "../../components/promotion/oci/repository.ts";
 import { listTags } from "../../components/promotion/oci/tags.ts";
 import { Transport } from "../../components/promotion/oci/transport.ts";
-import { sha256 } from "./registries.ts";
-import { selfSigned } from "./self-signed.ts";
+import { sha256 } from "../support/registries.ts";
+import { selfSigned } from "../support/self-signed.ts";
 
 const sizes = [0, 1, 300, 16_384, 65_536, 262_145, 1_000_000, 3_000_000];
 const blobs = new Map(

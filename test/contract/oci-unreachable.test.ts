@@ -11,7 +11,7 @@ import type { Remote } from "../../components/promotion/oci/remote.ts";
 import { repositoryAt } from "../../components/promotion/oci/repository.ts";
 import { listTags } from "../../components/promotion/oci/tags.ts";
 import { Transport } from "../../components/promotion/oci/transport.ts";
-import { freePort } from "../ports.ts";
+import { freePort } from "../support/ports.ts";
 
 const bytes = Buffer.from("layer");
 const blob = { digest: digestOf(bytes), size: bytes.length };

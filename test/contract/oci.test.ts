@@ -11,7 +11,7 @@ import type { Remote } from "../../components/promotion/oci/remote.ts";
 import { repositoryAt } from "../../components/promotion/oci/repository.ts";
 import { listTags } from "../../components/promotion/oci/tags.ts";
 import { Transport } from "../../components/promotion/oci/transport.ts";
-import { Pusher, type RegistryKind, startRegistry, type TestRegistry } from "./registries.ts";
+import { Pusher, type RegistryKind, startRegistry, type TestRegistry } from "../support/registries.ts";
 
 for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
   describe(`OCI client, on ${kind}`, () => {

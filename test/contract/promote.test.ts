@@ -6,8 +6,8 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { loadManifests } from "../../components/manifests/load.ts";
-import { freePort } from "../ports.ts";
-import { type SeedServers, startSeedServers } from "./seed-servers.ts";
+import { freePort } from "../support/ports.ts";
+import { type SeedServers, startSeedServers } from "../support/seed-servers.ts";
 
 let servers: SeedServers;
 const commands = join(import.meta.dirname, "../../components/commands");

@@ -4,10 +4,10 @@ import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type FaultyProxy, startFaultyProxy } from "./faulty-proxy.ts";
-import { type ObjectStores, startObjectStores } from "./object-stores.ts";
-import { type Declared, PromotionProgram, type Said } from "./promotion-program.ts";
-import { inspect, Pusher, startRegistry } from "./registries.ts";
+import { type FaultyProxy, startFaultyProxy } from "../support/faulty-proxy.ts";
+import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
+import { type Declared, PromotionProgram, type Said } from "../support/promotion-program.ts";
+import { inspect, Pusher, startRegistry } from "../support/registries.ts";
 
 let stores: ObjectStores;
 before(async () => {

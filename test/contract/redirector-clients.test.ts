@@ -9,11 +9,11 @@ import { promisify } from "node:util";
 import { PutBucketPolicyCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { toolPath } from "../../local/tools/tools.ts";
 import { buildTable } from "../../redirector/cloud-ranges/build.ts";
-import { freePort } from "../ports.ts";
-import { peerPath } from "../tools/tools.ts";
-import { type ObjectStores, startObjectStores } from "./object-stores.ts";
-import { type RunningRedirector, startRedirector } from "./redirector-process.ts";
-import { answers, end } from "./seed-servers.ts";
+import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
+import { peerPath } from "../support/peers.ts";
+import { freePort } from "../support/ports.ts";
+import { type RunningRedirector, startRedirector } from "../support/redirector-process.ts";
+import { answers, end } from "../support/seed-servers.ts";
 
 const run = promisify(execFile);
 

@@ -3,15 +3,15 @@ import { writeFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
-import { caseRanges } from "../unit/redirector/cases.ts";
-import { type RunningRedirector, scratch, startRedirector } from "./redirector-process.ts";
-import { type Load, startLoad } from "./steady-load.ts";
-import { type SwitchableMirror, startMirror } from "./switchable-mirror.ts";
+import { caseRanges } from "../support/redirector/cases.ts";
+import { type RunningRedirector, scratch, startRedirector } from "../support/redirector-process.ts";
+import { type Load, startLoad } from "../support/steady-load.ts";
+import { type SwitchableMirror, startMirror } from "../support/switchable-mirror.ts";
 
 /** What goes wrong around the redirector while 64 connections ask it: nobody who pulls may notice more than another Location. */
 describe("faults under load", () => {
   const health = { intervalSeconds: 0.5, recheckSeconds: 0.2, timeoutSeconds: 0.5, unhealthyAfter: 3, healthyAfter: 2 };
-  /** As redirector/health.ts states it, and some more for a busy machine. */
+  /** As redirector/mirrors/health.ts states it, and some more for a busy machine. */
   const leftWithinMs =
     (1.2 * health.intervalSeconds + 3 * health.timeoutSeconds + 1.2 * 2 * health.recheckSeconds) * 1000 + 3000;
   const backWithinMs =

@@ -1,7 +1,7 @@
 /** The summaries that the redirector writes into its log, as Cloud Run would take them from its output. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { exchange, startRedirector } from "./redirector-process.ts";
+import { exchange, startRedirector } from "../support/redirector-process.ts";
 
 type Line = Readonly<Record<string, unknown>>;
 

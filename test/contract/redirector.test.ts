@@ -11,12 +11,12 @@ import fc from "fast-check";
 import { createApp } from "../../redirector/app.ts";
 import { buildRedirector } from "../../redirector/build.ts";
 import { configFileVariable, configVariable, parseConfig } from "../../redirector/config.ts";
-import { Existence, headObject } from "../../redirector/existence.ts";
 import { Connection } from "../../redirector/http1/connection.ts";
-import { RequestMetrics } from "../../redirector/metrics.ts";
-import { type Case, caseConfig, caseRanges, cases, holds } from "../unit/redirector/cases.ts";
-import { silentLog } from "../unit/redirector/silent-log.ts";
-import { nodeServer } from "./redirector-node-http.ts";
+import { Existence, headObject } from "../../redirector/mirrors/existence.ts";
+import { RequestMetrics } from "../../redirector/telemetry/metrics.ts";
+import { type Case, caseConfig, caseRanges, cases, holds } from "../support/redirector/cases.ts";
+import { silentLog } from "../support/redirector/silent-log.ts";
+import { nodeServer } from "../support/redirector-node-http.ts";
 import {
   exchange,
   type RunningRedirector,
@@ -26,7 +26,7 @@ import {
   startRedirector,
   unpack,
   type WireAnswer,
-} from "./redirector-process.ts";
+} from "../support/redirector-process.ts";
 
 describe("the redirector as it is deployed, and its core on Node's http", () => {
   const { bytes, ranges } = caseRanges();

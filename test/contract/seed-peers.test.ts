@@ -8,10 +8,10 @@ import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { type DemoArtifacts, makeArtifacts } from "../../local/seed/artifacts.ts";
 import { pushStaging } from "../../local/seed/push.ts";
-import { freePort } from "../ports.ts";
-import { peerPath } from "../tools/tools.ts";
-import { atEnd } from "./at-end.ts";
-import { answers, end, type SeedServers, startSeedServers } from "./seed-servers.ts";
+import { atEnd } from "../support/at-end.ts";
+import { peerPath } from "../support/peers.ts";
+import { freePort } from "../support/ports.ts";
+import { answers, end, type SeedServers, startSeedServers } from "../support/seed-servers.ts";
 
 let artifacts: DemoArtifacts;
 let servers: SeedServers;

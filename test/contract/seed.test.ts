@@ -4,7 +4,7 @@ import { after, before, test } from "node:test";
 import { type DemoArtifacts, makeArtifacts } from "../../local/seed/artifacts.ts";
 import { mediaTypes } from "../../local/seed/image.ts";
 import { pushStaging, type StagingTarget } from "../../local/seed/push.ts";
-import { type SeedServers, startSeedServers } from "./seed-servers.ts";
+import { type SeedServers, startSeedServers } from "../support/seed-servers.ts";
 
 let servers: SeedServers;
 let artifacts: DemoArtifacts;

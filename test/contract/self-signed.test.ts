@@ -5,19 +5,19 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { imagePromotion } from "../../components/promotion/images.ts";
+import { imagePromotion } from "../../components/promotion/images/images.ts";
 import { getBlob } from "../../components/promotion/oci/blobs.ts";
 import { UnreachableError } from "../../components/promotion/oci/errors.ts";
 import type { Remote } from "../../components/promotion/oci/remote.ts";
 import { repositoryAt } from "../../components/promotion/oci/repository.ts";
 import { listTags } from "../../components/promotion/oci/tags.ts";
 import { Transport } from "../../components/promotion/oci/transport.ts";
-import type { Context, ImagesRequest } from "../../components/promotion/request.ts";
-import { type FaultyProxy, startFaultyProxy } from "./faulty-proxy.ts";
-import { type ObjectStores, startObjectStores } from "./object-stores.ts";
-import { PromotionProgram } from "./promotion-program.ts";
-import { inspect, Pusher, sha256, startRegistry, type TestRegistry } from "./registries.ts";
-import { selfSigned } from "./self-signed.ts";
+import type { Context, ImagesRequest } from "../../components/promotion/run/request.ts";
+import { type FaultyProxy, startFaultyProxy } from "../support/faulty-proxy.ts";
+import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
+import { PromotionProgram } from "../support/promotion-program.ts";
+import { inspect, Pusher, sha256, startRegistry, type TestRegistry } from "../support/registries.ts";
+import { selfSigned } from "../support/self-signed.ts";
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };
 const advice =

@@ -5,15 +5,15 @@ import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { GetObjectCommand, HeadObjectCommand, ListMultipartUploadsCommand, PutObjectCommand } from "@aws-sdk/client-s3";
-import { promoteFiles } from "../../components/promotion/files.ts";
-import { takeStockOfFiles } from "../../components/promotion/files-stock.ts";
-import type { Context, FileMirror, FilesRequest, Outcome } from "../../components/promotion/request.ts";
+import { promoteFiles } from "../../components/promotion/files/files.ts";
+import { takeFileInventory } from "../../components/promotion/files/inventory.ts";
+import type { Context, FileMirror, FilesRequest, Outcome } from "../../components/promotion/run/request.ts";
 import { type Bucket, chunkBytes, ObjectExists } from "../../components/promotion/storage/bucket.ts";
 import { crc32c, encodeCrc32c } from "../../components/promotion/storage/crc32c.ts";
 import { connectGcs } from "../../components/promotion/storage/gcs.ts";
 import { connectS3 } from "../../components/promotion/storage/s3.ts";
-import { type Choose, type Fault, type FaultyProxy, startFaultyProxy } from "./faulty-proxy.ts";
-import { type ObjectStores, startObjectStores } from "./object-stores.ts";
+import { type Choose, type Fault, type FaultyProxy, startFaultyProxy } from "../support/faulty-proxy.ts";
+import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
 
 const mebibyte = 1024 * 1024;
 
@@ -187,7 +187,7 @@ for (const kind of ["gcs", "s3"] as const) {
         assert.deepEqual(outcome.failures, []);
         assert.equal(sha256((await served(kind, "file"))!), sha256(files["file"]!));
         proxies[kind].inject(() => undefined);
-        const stock = await takeStockOfFiles(request(kind, files), {
+        const stock = await takeFileInventory(request(kind, files), {
           signal: new AbortController().signal,
           report: () => {},
         });
@@ -235,7 +235,7 @@ test("stock is taken in the mirrors' order, whichever answers first", async () =
   const storage = { ...gcs.storage, ...s3.storage };
   const late: Fault = { kind: "answer", status: 429, headers: { "retry-after": "1" } };
   proxies.gcs.inject(breaking(() => true, [1, 1], late));
-  const { incomplete } = await takeStockOfFiles(
+  const { incomplete } = await takeFileInventory(
     { ...gcs, mirrors, storage },
     { signal: new AbortController().signal, report: () => {} },
   );

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
+import { fanOut, measure, readAll, WrongContent } from "../../components/promotion/blobs/fan-out.ts";
 import { type Bucket, BucketAbsent, ObjectChanged, ObjectExists } from "../../components/promotion/storage/bucket.ts";
-import { fanOut, measure, readAll, WrongContent } from "../../components/promotion/storage/fan-out.ts";
 import { openStorage, type Storage } from "../../components/promotion/storage/storage.ts";
-import { type ObjectStores, startObjectStores } from "./object-stores.ts";
+import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
 
 const never = new AbortController().signal;
 const headers = { contentType: "application/gzip", cacheControl: "public, max-age=60", project: "kops" };

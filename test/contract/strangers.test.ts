@@ -4,17 +4,17 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { PutObjectCommand } from "@aws-sdk/client-s3";
-import { imagePromotion } from "../../components/promotion/images.ts";
-import { referenceKey } from "../../components/promotion/layer-references.ts";
+import { imagePromotion } from "../../components/promotion/images/images.ts";
+import { referenceKey } from "../../components/promotion/images/layer-references.ts";
 import { listRepositories, UnlistedError } from "../../components/promotion/oci/repositories.ts";
 import { repositoryAt } from "../../components/promotion/oci/repository.ts";
 import { Transport } from "../../components/promotion/oci/transport.ts";
-import type { Context, FileMirror } from "../../components/promotion/request.ts";
-import { findStrangeFiles } from "../../components/promotion/strange-files.ts";
-import type { Owner } from "../../components/promotion/strangers.ts";
-import { type GoogleFront, startGoogleFront } from "./google-front.ts";
-import { type ObjectStores, startObjectStores } from "./object-stores.ts";
-import { Pusher, startRegistry, type TestRegistry } from "./registries.ts";
+import type { Context, FileMirror } from "../../components/promotion/run/request.ts";
+import type { Owner } from "../../components/promotion/unmanaged/unmanaged.ts";
+import { findUnmanagedFiles } from "../../components/promotion/unmanaged/unmanaged-files.ts";
+import { type GoogleFront, startGoogleFront } from "../support/google-front.ts";
+import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
+import { Pusher, startRegistry, type TestRegistry } from "../support/registries.ts";
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };
 const owner = (project: string, prefix: string, images: readonly string[] = [], promotesFiles = true): Owner => ({
@@ -62,7 +62,7 @@ describe("repositories", () => {
       const untagged = await push("p/images/left/untagged", []);
       const mirror = { name: "us", repository: `${host}/p/images` };
       const places = { mirrors: [mirror], layerMirrors: [], storage: {} };
-      const { found, ...rest } = await promotion.findStrangers(places, owners, context);
+      const { found, ...rest } = await promotion.findUnmanaged(places, owners, context);
       assert.deepEqual(rest, { unlisted: [], failures: [] });
       const lines = found.map(({ kind, mirror, project = "-", line }) => `${kind} ${mirror} ${project} ${line}`).sort();
       // What has no tag is in Google's lists only.
@@ -88,7 +88,7 @@ describe("repositories", () => {
       const head = await fetch(signature, { headers: { accept: "application/vnd.oci.image.manifest.v1+json" } });
       const digest = head.headers.get("docker-content-digest");
       await fetch(signature.replace(/[^/]+$/, digest!), { method: "DELETE", headers: { "x-force": "yes" } });
-      assert.deepEqual((await promotion.findStrangers(places, owners, context)).found, []);
+      assert.deepEqual((await promotion.findUnmanaged(places, owners, context)).found, []);
       assert.ok(wanted);
     });
   }
@@ -97,7 +97,7 @@ describe("repositories", () => {
     const host = await start("olareg");
     await new Pusher(host, "p/images/left/app").image({ tags: ["v1"] });
     const mirrors = ["us", "eu"].map((name) => ({ name, repository: `${host}/p/images` }));
-    const found = await promotion.findStrangers({ mirrors, layerMirrors: [], storage: {} }, owners, context);
+    const found = await promotion.findUnmanaged({ mirrors, layerMirrors: [], storage: {} }, owners, context);
     assert.deepEqual(found, {
       found: [],
       unlisted: ["repositories that no manifest names, in us, eu: its catalogue is answered 404"],
@@ -192,7 +192,7 @@ describe("objects", () => {
     }
     await put("containers/images/sha256:1");
     const owners = [owner("kops", "kops"), owner("storage", "sig/storage"), owner("quiet", "quiet", [], false)];
-    const found = await findStrangeFiles(mirrors, owners, storage(), context);
+    const found = await findUnmanagedFiles(mirrors, owners, storage(), context);
     const of = (mirror: string, more: object[] = []) => [
       { kind: "files", mirror, project: "quiet", line: "binaries/quiet/ (1 file, 5 bytes)" },
       { kind: "files", mirror, project: undefined, line: "binaries/sig/left/ (2 files, 10 bytes)" },
@@ -203,7 +203,7 @@ describe("objects", () => {
     const layers = { kind: "files", mirror: "gcs", project: undefined, line: "containers/ (1 file, 5 bytes)" };
     assert.deepEqual(found, { found: [...of("gcs", [layers]), ...of("s3")], unlisted: [], failures: [] });
     // The root of all files is a project's: it takes stock of all of them.
-    const all = await findStrangeFiles(mirrors.slice(1), [owner("all", "")], storage(), context);
+    const all = await findUnmanagedFiles(mirrors.slice(1), [owner("all", "")], storage(), context);
     assert.deepEqual(
       all.found.map(({ line }) => line),
       ["elsewhere/ (1 file, 5 bytes)"],
@@ -223,7 +223,7 @@ describe("objects", () => {
     try {
       const layerMirrors = [{ name: "s3", bucket: "strange-s3", region: "us-east-1" }];
       const places = { mirrors: [], layerMirrors, storage: storage() };
-      const strangers = await promotion.findStrangers(places, [owner("kops", "kops", ["deep/app"])], context);
+      const strangers = await promotion.findUnmanaged(places, [owner("kops", "kops", ["deep/app"])], context);
       const found = [{ kind: "images", mirror: "s3", project: "gone", line: `deep/app@${digest}` }];
       assert.deepEqual(strangers, { found, unlisted: [], failures: [] });
     } finally {
@@ -235,7 +235,7 @@ describe("objects", () => {
     const keys = Array.from({ length: 1_001 }, (_, i) => `binaries/many${String(i).padStart(4, "0")}/f`);
     for (let at = 0; at < keys.length; at += 50) await Promise.all(keys.slice(at, at + 50).map((key) => put(key)));
     const owners = keys.slice(0, 1_000).map((key) => owner(key, key.split("/")[1]!));
-    const { found } = await findStrangeFiles(mirrors, owners, storage(), context);
+    const { found } = await findUnmanagedFiles(mirrors, owners, storage(), context);
     const last = found.filter(({ line }) => line.includes("many"));
     assert.deepEqual(
       last.map(({ mirror, line }) => `${mirror} ${line}`),

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { before, test } from "node:test";
-import { type AdoptionContext, adoption, importIds, settable } from "../../components/adoption.ts";
-import { absentIn, knownTo, readAdoptionList, resourceKey } from "../../components/adoption-list.ts";
-import { everything, manifests } from "./fixtures.ts";
-import { type Declared, declare } from "./program.ts";
+import { type AdoptionContext, adoption, importIds, settable } from "../../components/adoption/adoption.ts";
+import { absentIn, knownTo, readAdoptionList, resourceKey } from "../../components/adoption/adoption-list.ts";
+import { everything, manifests } from "../support/graph/fixtures.ts";
+import { type Declared, declare } from "../support/graph/program.ts";
 
 let resources: readonly Declared[];
 

@@ -1,8 +1,8 @@
 /** Sloppy edits of the program, as they happen, that its properties must catch. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Declared } from "./program.ts";
-import type { Property } from "./property.ts";
+import type { Declared } from "../support/graph/program.ts";
+import type { Property } from "../support/graph/property.ts";
 
 /** What becomes of a resource; undefined: it is not there any more. */
 export type Change = (resource: Declared) => Declared | undefined;

@@ -1,8 +1,8 @@
 /** The whole program as one page that a reviewer reads: each component, in it each resource, with what is said of it. */
 import { readFile, writeFile } from "node:fs/promises";
 import { Document, isCollection, isMap, isScalar, visit } from "yaml";
-import { regions } from "../../components/geography.ts";
-import type { Declared } from "./program.ts";
+import { regions } from "../../components/stack/geography.ts";
+import type { Declared } from "../support/graph/program.ts";
 
 /**
  * What a golden file holds and what it should: the page. With UPDATE_GOLDEN set in the environment the file is written first, so that

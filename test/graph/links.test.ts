@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
+import { everything, manifests } from "../support/graph/fixtures.ts";
+import { type Declared, declare } from "../support/graph/program.ts";
 import { eachIsLost, type Mutation, set, without } from "./changes.ts";
-import { everything, manifests } from "./fixtures.ts";
 import { links } from "./links.ts";
-import { type Declared, declare } from "./program.ts";
 
 let resources: readonly Declared[];
 

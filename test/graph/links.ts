@@ -1,6 +1,6 @@
 /** What belongs together is joined: each resource refers to the right other one. A wrong link is a right setting in the wrong place. */
-import { type Declared, idOf } from "./program.ts";
-import { isGrant, owner, type Property, shown } from "./property.ts";
+import { type Declared, idOf } from "../support/graph/program.ts";
+import { isGrant, owner, type Property, shown } from "../support/graph/property.ts";
 
 const of = (resources: readonly Declared[], type: string): Declared[] =>
   resources.filter((resource) => resource.type.endsWith(`:${type}`));

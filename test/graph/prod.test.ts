@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { before, describe, test } from "node:test";
 import { parse } from "yaml";
-import { parseStackConfig } from "../../components/config.ts";
-import { manifests } from "./fixtures.ts";
+import { parseStackConfig } from "../../components/stack/config.ts";
+import { manifests } from "../support/graph/fixtures.ts";
+import { type Declared, declare } from "../support/graph/program.ts";
 import { compareWithGolden, overview } from "./golden.ts";
 import { links } from "./links.ts";
-import { type Declared, declare } from "./program.ts";
 import { properties } from "./properties.ts";
 
 let config: Readonly<Record<string, unknown>>;

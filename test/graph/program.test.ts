@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
-import { config, manifests } from "./fixtures.ts";
+import { config, manifests } from "../support/graph/fixtures.ts";
+import { type Declared, declare } from "../support/graph/program.ts";
 import { compareWithGolden, page } from "./golden.ts";
-import { type Declared, declare } from "./program.ts";
 
 let resources: readonly Declared[];
 

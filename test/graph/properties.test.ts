@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
+import { everything, manifests } from "../support/graph/fixtures.ts";
+import { type Declared, declare } from "../support/graph/program.ts";
 import { type Change, eachIsLost, inputs, type Mutation, set, without } from "./changes.ts";
-import { everything, manifests } from "./fixtures.ts";
-import { type Declared, declare } from "./program.ts";
 import { properties } from "./properties.ts";
 
 let resources: readonly Declared[];

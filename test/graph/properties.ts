@@ -1,8 +1,8 @@
 /** What must hold for the program whatever is configured. */
 import { isDeepStrictEqual } from "node:util";
 import { locationHeader } from "../../redirector/config.ts";
-import { type Declared, idOf } from "./program.ts";
-import { isGrant, owner, type Property, shown } from "./property.ts";
+import { type Declared, idOf } from "../support/graph/program.ts";
+import { isGrant, owner, type Property, shown } from "../support/graph/property.ts";
 
 /** Who deploys and who previews, as members of grants. */
 const identity = (role: string, project: string): string =>

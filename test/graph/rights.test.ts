@@ -5,8 +5,8 @@
  */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import { everything, manifests } from "./fixtures.ts";
-import { type Declared, declare } from "./program.ts";
+import { everything, manifests } from "../support/graph/fixtures.ts";
+import { type Declared, declare } from "../support/graph/program.ts";
 
 let resources: readonly Declared[];
 

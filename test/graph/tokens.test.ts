@@ -1,8 +1,8 @@
 /** Which of GitHub's tokens gets what: the declared conditions, evaluated on tokens as GitHub's documentation has them. */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import { config, manifests } from "./fixtures.ts";
-import { type Declared, declare } from "./program.ts";
+import { config, manifests } from "../support/graph/fixtures.ts";
+import { type Declared, declare } from "../support/graph/program.ts";
 
 let resources: readonly Declared[];
 

@@ -7,9 +7,9 @@ import { promisify } from "node:util";
 import type { Page } from "playwright-core";
 import type { DemoArtifacts } from "../../local/seed/artifacts.ts";
 import { projectRoot } from "../../local/tools/rehearsal-folder.ts";
-import { startChromium } from "../browser/chromium.ts";
-import { newVisitor, shows } from "../browser/visitor.ts";
-import { peerPath } from "../tools/tools.ts";
+import { startChromium } from "../support/browser/chromium.ts";
+import { newVisitor, shows } from "../support/browser/visitor.ts";
+import { peerPath } from "../support/peers.ts";
 
 /** A command as the page shows it, and what it is about. */
 interface ShownCommand {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import axe from "axe-core";
 import type { DemoArtifacts } from "../../local/seed/artifacts.ts";
-import { startChromium } from "../browser/chromium.ts";
-import { newVisitor, shows } from "../browser/visitor.ts";
+import { startChromium } from "../support/browser/chromium.ts";
+import { newVisitor, shows } from "../support/browser/visitor.ts";
 
 /** The header by which the emulated load balancer is told where a client is. New York: its nearest file mirror is the one in AWS. */
 const fromNewYork = { "x-rehearsal-client": "40.71,-74.01" };

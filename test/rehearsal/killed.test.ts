@@ -10,9 +10,9 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import { projectRoot } from "../../local/tools/rehearsal-folder.ts";
-import { randomOf } from "../bench/generate-manifests.ts";
-import { type Choose, type FaultyProxy, startFaultyProxy } from "../contract/faulty-proxy.ts";
-import { Drill } from "./drill.ts";
+import { type Choose, type FaultyProxy, startFaultyProxy } from "../support/faulty-proxy.ts";
+import { randomOf } from "../support/generate-manifests.ts";
+import { Drill } from "../support/rehearsal/drill.ts";
 import { generateProject, promoting, writeProject } from "./generated-project.ts";
 import {
   assertCatalogue,

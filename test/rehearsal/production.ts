@@ -13,8 +13,8 @@ import {
   S3Client,
 } from "@aws-sdk/client-s3";
 import type { DemoProject } from "../../local/seed/demo-project.ts";
-import { peerPath } from "../tools/tools.ts";
-import type { CloudResource, Drill } from "./drill.ts";
+import { peerPath } from "../support/peers.ts";
+import type { CloudResource, Drill } from "../support/rehearsal/drill.ts";
 
 /** What production should hold, exactly. */
 export interface Wanted {

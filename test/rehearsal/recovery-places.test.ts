@@ -4,7 +4,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { type DemoArtifacts, makeArtifacts } from "../../local/seed/artifacts.ts";
-import { type CloudResource, Drill } from "./drill.ts";
+import { type CloudResource, Drill } from "../support/rehearsal/drill.ts";
 import { assertFiles, assertProduction, assertServed, type Wanted, wantedOf } from "./production.ts";
 
 describe("recovery of places", { timeout: 15 * 60_000 }, () => {

@@ -5,9 +5,9 @@ import { copyFile, readFile, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
-import { importIds } from "../../components/adoption.ts";
+import { importIds } from "../../components/adoption/adoption.ts";
 import { type DemoArtifacts, makeArtifacts } from "../../local/seed/artifacts.ts";
-import { type CloudResource, Drill } from "./drill.ts";
+import { type CloudResource, Drill } from "../support/rehearsal/drill.ts";
 import { assertProduction, copies, type Wanted, wantedOf } from "./production.ts";
 
 describe("recovery of the state", { timeout: 15 * 60_000 }, () => {

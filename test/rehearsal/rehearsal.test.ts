@@ -12,12 +12,12 @@ import { mistakes } from "../../local/seed/broken-manifests.ts";
 import { copyManifests } from "../../local/seed/scratch-manifests.ts";
 import { readRehearsal } from "../../local/tools/rehearsal-folder.ts";
 import { Stack } from "../../local/tools/stack.ts";
-import { findChromium } from "../browser/chromium.ts";
-import { peerPath } from "../tools/tools.ts";
+import { findChromium } from "../support/browser/chromium.ts";
+import { peerPath } from "../support/peers.ts";
+import { Place, type Run } from "../support/rehearsal/rehearsal.ts";
 import { visitCatalogue } from "./catalogue.ts";
 import { runCommands } from "./catalogue-commands.ts";
 import { readCatalogue } from "./catalogue-documents.ts";
-import { Place, type Run } from "./rehearsal.ts";
 
 const root = join(import.meta.dirname, "../..");
 const host = "artifacts.example.org";

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { parse } from "yaml";
-import { driftHeartbeat, logMetrics } from "../../components/log-metrics.ts";
+import { driftHeartbeat, logMetrics } from "../../components/monitoring/log-metrics.ts";
 
 const root = join(import.meta.dirname, "../..");
 

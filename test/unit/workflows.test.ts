@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { promisify } from "node:util";
 import { parse } from "yaml";
-import { logMetrics } from "../../components/log-metrics.ts";
-import { peerPath, zizmorPath } from "../tools/tools.ts";
+import { logMetrics } from "../../components/monitoring/log-metrics.ts";
+import { peerPath, zizmorPath } from "../support/peers.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -162,7 +162,7 @@ test("nothing that is printed is a command to the runner", () => {
 });
 
 test("a run's rights in AWS last as long as its job may, and the roles allow it", async () => {
-  const identity = await readFile(join(root, "components/identity.ts"), "utf8");
+  const identity = await readFile(join(root, "components/identities/identities.ts"), "utf8");
   const allowed = (role: string) => Number(new RegExp(`\\["${role}", (\\d+), \\[`).exec(identity)?.[1]) * 3600;
   const asked = String(
     action.runs.steps.find(({ uses }) => uses?.startsWith("aws-actions/"))?.with?.["role-duration-seconds"],

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { type CatalogueIndex, readDocument } from "../../catalogue/formats.ts";
 import { cataloguePrefix, indexKey, isLasting } from "../../catalogue/layout.ts";
+import { readAll } from "../blobs/fan-out.ts";
 import { type Bucket, BucketAbsent, type ObjectHeaders } from "../storage/bucket.ts";
-import { readAll } from "../storage/fan-out.ts";
 
 /** The catalogue in one file mirror. Lists it once; what it writes and removes is known from then on. */
 export class CatalogueMirror {

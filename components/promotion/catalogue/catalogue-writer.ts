@@ -2,18 +2,18 @@ import { createHash } from "node:crypto";
 import pLimit, { type LimitFunction } from "p-limit";
 import { catalogueEntry, noEntry } from "../../catalogue/entry.ts";
 import { projectKey } from "../../catalogue/layout.ts";
-import { KeyedLock } from "../keyed-lock.ts";
 import { Transport, type TransportOptions } from "../oci/transport.ts";
-import type { Progress, StorageSettings } from "../request.ts";
+import { KeyedLock } from "../run/keyed-lock.ts";
+import type { Progress, StorageSettings } from "../run/request.ts";
 import { BucketAbsent } from "../storage/bucket.ts";
 import { openStorage, type Storage } from "../storage/storage.ts";
+import { type KnownEntry, readKnownEntry, unknownEntry } from "./cached-entry.ts";
 import { CatalogueMirror } from "./catalogue-mirror.ts";
 import { checkEntry } from "./check-entry.ts";
-import { type KnownEntry, readKnownEntry, unknownEntry } from "./known-entry.ts";
-import { learnEntry } from "./learn-entry.ts";
+import { learnEntry } from "./describe-entry.ts";
 import type { EntryOutcome, EntryRequest, Retraction } from "./request.ts";
-import { type Retracted, retractLines } from "./retract-lines.ts";
 import { SharedDocuments } from "./shared-documents.ts";
+import { type Retracted, retractLines } from "./unlist-lines.ts";
 import { writeEntry } from "./write-entry.ts";
 
 /** Writes the catalogue, project by project, over one set of connections. */
@@ -38,7 +38,7 @@ const digestsAtATime = 32;
 
 /** Opens a writer. `signal` ends what it does. */
 export function catalogueWriter(signal: AbortSignal, options: TransportOptions = {}): CatalogueWriter {
-  const means = new Means(signal, options);
+  const means = new Dependencies(signal, options);
   return {
     publish: (request, anew, report) =>
       means.entries.with(request.project, async () => {
@@ -90,7 +90,7 @@ export function catalogueWriter(signal: AbortSignal, options: TransportOptions =
 }
 
 /** What all entries share. */
-class Means {
+class Dependencies {
   readonly signal: AbortSignal;
   readonly transport: Transport;
   readonly limit: LimitFunction = pLimit(digestsAtATime);

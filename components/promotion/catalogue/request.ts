@@ -1,4 +1,4 @@
-import type { FileMirror, StorageSettings } from "../request.ts";
+import type { FileMirror, StorageSettings } from "../run/request.ts";
 
 /** What the catalogue is to say of one project: plain data, which survives JSON. */
 export interface EntryRequest {
@@ -8,7 +8,7 @@ export interface EntryRequest {
   readonly contact: string;
   readonly imagePrefix: string;
   readonly filePrefix: string;
-  /** The promoted lines (see `../request.ts`); empty: none. */
+  /** The promoted lines (see `../run/request.ts`); empty: none. */
   readonly images: string;
   readonly files: string;
   /** Registry URI of the canonical image mirror, where manifests and signatures are read. */

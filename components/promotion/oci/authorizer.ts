@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { parseRetryAfter } from "../retry-after.ts";
+import { pause } from "../http/host.ts";
+import { parseRetryAfter } from "../http/retry-after.ts";
 import { readChallenges } from "./challenge.ts";
 import type { CredentialSource, Credentials } from "./credentials.ts";
 import { isDistrust, printable, RegistryError, UnreachableError, WrongContentError } from "./errors.ts";
-import { pause } from "./host.ts";
 import type { Repository } from "./repository.ts";
 
 /** What a request is allowed to do with repositories, in the words of the token protocol: `repository:<name>:pull,push`. */

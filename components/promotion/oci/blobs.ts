@@ -13,13 +13,13 @@ export interface Blob {
 }
 
 /** A place in a blob from which reading can go on, with the hash of all that was before it. */
-export interface Bookmark {
+export interface ResumePoint {
   readonly offset: number;
   readonly hash: Hash;
 }
 
 /** The beginning of any blob. */
-export function beginning(): Bookmark {
+export function beginning(): ResumePoint {
   return { offset: 0, hash: createHash("sha256") };
 }
 
@@ -81,8 +81,8 @@ const mostBreaks = 4;
 export async function* readBlob(
   sources: readonly Remote[],
   blob: Blob,
-  from: Bookmark,
-  mark: (bookmark: Bookmark) => void = () => {},
+  from: ResumePoint,
+  mark: (bookmark: ResumePoint) => void = () => {},
 ): AsyncGenerator<Buffer> {
   let { offset } = from;
   const hash = from.hash.copy();

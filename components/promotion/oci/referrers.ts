@@ -1,7 +1,7 @@
-import { KeyedLock } from "../keyed-lock.ts";
+import { pause } from "../http/host.ts";
+import { KeyedLock } from "../run/keyed-lock.ts";
 import { type Digest, digestOf, isDigest } from "./digest.ts";
 import { printable, RegistryError } from "./errors.ts";
-import { pause } from "./host.ts";
 import { largestManifest, type Manifest, ociIndex, referrerEntry } from "./manifest.ts";
 import { deleteManifest, getManifest, headManifest, type ManifestHead, putManifest } from "./manifests.ts";
 import { pages } from "./pages.ts";

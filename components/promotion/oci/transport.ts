@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
 import { Agent } from "undici";
-import { parseRetryAfter } from "../retry-after.ts";
+import { defaultRules, Host, type HostRules, pause } from "../http/host.ts";
+import { parseRetryAfter } from "../http/retry-after.ts";
 import { Authorizer, type Scope } from "./authorizer.ts";
 import type { Request } from "./connection.ts";
 import { Connections } from "./connections.ts";
@@ -14,7 +15,6 @@ import {
   UnreachableError,
   WrongContentError,
 } from "./errors.ts";
-import { defaultRules, Host, type HostRules, pause } from "./host.ts";
 import type { Repository } from "./repository.ts";
 
 /** One request to a registry. */

@@ -1,4 +1,4 @@
-import type { ResourceProvider } from "../../plugin-protocol.ts";
+import type { ResourceProvider } from "../../plugin/protocol.ts";
 
 /** One provider made of several: `others` have resource types of their own, all other types are `main`'s. */
 export function byType(main: ResourceProvider, others: Readonly<Record<string, ResourceProvider>>): ResourceProvider {

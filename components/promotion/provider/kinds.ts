@@ -1,7 +1,7 @@
 /** The two kinds of promotion, as the provider sees them: their inputs, and the engine that carries them out. */
 import { z } from "zod";
-import { type MirrorKind, readMirrorLines } from "../mirror-lines.ts";
-import type { FilesRequest, ImagesRequest, PreviewRun, PromoteRun, RemoveRun, StockRun } from "../request.ts";
+import { type MirrorKind, readMirrorLines } from "../run/mirror-lines.ts";
+import type { FilesRequest, ImagesRequest, InventoryRun, PreviewRun, PromoteRun, RemoveRun } from "../run/request.ts";
 
 /** What either kind is asked. */
 export type AnyRequest = ImagesRequest | FilesRequest;
@@ -20,7 +20,7 @@ export interface Kind<Request = AnyRequest> {
 export interface Runs<Request> {
   readonly preview: PreviewRun<Request>;
   readonly promote: PromoteRun<Request>;
-  readonly takeStock: StockRun<Request>;
+  readonly takeInventory: InventoryRun<Request>;
   readonly remove: RemoveRun<Request>;
 }
 
@@ -73,11 +73,11 @@ const images: Kind<ImagesRequest> = {
     catalogue: fileMirrors.optional(),
   }),
   load: async () => {
-    const engine = await import("../images.ts");
+    const engine = await import("../images/images.ts");
     return {
       preview: engine.previewImages,
       promote: engine.promoteImages,
-      takeStock: engine.takeStockOfImages,
+      takeInventory: engine.takeImageInventory,
       remove: engine.removeImages,
     };
   },
@@ -91,11 +91,11 @@ const files: Kind<FilesRequest> = {
     mirrors: fileMirrors,
   }),
   load: async () => {
-    const [engine, stock] = await Promise.all([import("../files.ts"), import("../files-stock.ts")]);
+    const [engine, stock] = await Promise.all([import("../files/files.ts"), import("../files/inventory.ts")]);
     return {
       preview: engine.previewFiles,
       promote: engine.promoteFiles,
-      takeStock: stock.takeStockOfFiles,
+      takeInventory: stock.takeFileInventory,
       remove: engine.removeFiles,
     };
   },

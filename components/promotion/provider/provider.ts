@@ -5,12 +5,12 @@ import {
   type ResourceLog,
   type ResourceProvider,
   unknown,
-} from "../../plugin-protocol.ts";
-import { atMost } from "../at-most.ts";
-import { grouped } from "../grouped.ts";
-import { progressLine } from "../progress.ts";
-import { RemovalRefused } from "../removal-guard.ts";
-import type { Context, Incomplete, Previous } from "../request.ts";
+} from "../../plugin/protocol.ts";
+import { progressLine } from "../run/progress.ts";
+import { RemovalRefused } from "../run/removal-guard.ts";
+import type { Context, Differences, Previous } from "../run/request.ts";
+import { withTimeout } from "../run/with-timeout.ts";
+import { formatCount } from "../text/format-count.ts";
 import type { CatalogueNews } from "./catalogue-provider.ts";
 import { type Confirmed, currentSetting, howToConfirm, parseConfirmed } from "./confirmed.ts";
 import { type AnyRequest, fileMirrors, type Kind, kindOf } from "./kinds.ts";
@@ -33,7 +33,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
   const context = (urn: string, doing: string, leaving?: () => Promise<unknown>): Context => ({
     signal: stop.signal,
     report: progressLine((line) => void log.status(urn, `${doing} ${line}`)),
-    ...(leaving && { leaving: () => atMost(patience, leaving()) }),
+    ...(leaving && { leaving: () => withTimeout(patience, leaving()) }),
   });
   /** What one run may remove: a confirmed project's everything. */
   const allowed = (request: AnyRequest): AnyRequest =>
@@ -85,9 +85,9 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       if (inputs[kind.text] === undefined) {
         throw new Error("a promotion is not imported: `pulumi up` adopts what its mirrors already hold");
       }
-      const { takeStock } = await kind.load();
+      const { takeInventory } = await kind.load();
       const last = lastAsked(kind, inputs, outputs);
-      const stock = await takeStock(requestOf(kind, last), context(urn, "taking stock:"));
+      const stock = await takeInventory(requestOf(kind, last), context(urn, "taking stock:"));
       for (const failure of stock.failures) await log.lasting(urn, "warning", failure);
       const lines = Object.entries(stock.incomplete).flatMap(([mirror, text]) =>
         splitLines(text).map((line) => `mirror ${mirror}: ${line}`),
@@ -205,8 +205,8 @@ function previousOf(kind: Kind, last: Properties): Previous<AnyRequest> {
   return { request: requestOf(kind, last), incomplete: incompleteOf(last) };
 }
 
-function incompleteOf(outputs: Properties): Incomplete {
-  return (outputs["incomplete"] as Incomplete | undefined) ?? {};
+function incompleteOf(outputs: Properties): Differences {
+  return (outputs["incomplete"] as Differences | undefined) ?? {};
 }
 
 /**
@@ -214,7 +214,7 @@ function incompleteOf(outputs: Properties): Incomplete {
  * @param asked what the run was asked for.
  * @param inputs what is surely recorded as the inputs.
  */
-function outputsOf(kind: Kind, asked: Properties, inputs: Properties, incomplete: Incomplete): Properties {
+function outputsOf(kind: Kind, asked: Properties, inputs: Properties, incomplete: Differences): Properties {
   const outputs: Properties = Object.keys(incomplete).length > 0 ? { incomplete } : {};
   for (const name of compareInputs(inputs, asked)) {
     if (name === "incomplete" || asked[name] === undefined) continue;
@@ -270,13 +270,13 @@ function splitLines(text: string): string[] {
 /** So many failures that one can read them; those that are left out have the same cause as a rule. */
 function some(failures: readonly string[]): string[] {
   const shown = failures.slice(0, 50);
-  if (failures.length > 50) shown.push(`... and ${grouped(failures.length - 50)} more failures`);
+  if (failures.length > 50) shown.push(`... and ${formatCount(failures.length - 50)} more failures`);
   return shown;
 }
 
 /** So many lines that a review can read them; the diff has them all. */
 function cut(lines: readonly string[]): string {
   const shown = lines.slice(0, 20).map((line) => `  ${line}`);
-  if (lines.length > 20) shown.push(`  ... and ${grouped(lines.length - 20)} more`);
+  if (lines.length > 20) shown.push(`  ... and ${formatCount(lines.length - 20)} more`);
   return shown.join("\n");
 }

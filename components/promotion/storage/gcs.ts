@@ -7,7 +7,8 @@
 import { isIP } from "node:net";
 import { Readable } from "node:stream";
 import { Agent, type Dispatcher, request } from "undici";
-import { parseRetryAfter } from "../retry-after.ts";
+import { RateGate, retrying, TransientError } from "../http/retry.ts";
+import { parseRetryAfter } from "../http/retry-after.ts";
 import {
   type Bucket,
   BucketAbsent,
@@ -23,7 +24,6 @@ import {
   type Upload,
   UploadLost,
 } from "./bucket.ts";
-import { Passing, Patience, retrying } from "./retry.ts";
 
 /**
  * A client of the store at this endpoint (as in `gcp:storageCustomEndpoint`), or of the real one.
@@ -283,7 +283,7 @@ class GcsUpload implements Upload {
             signal,
           })
           .catch(async (error: unknown) => {
-            const status = error instanceof Passing ? await this.#status(session) : undefined;
+            const status = error instanceof TransientError ? await this.#status(session) : undefined;
             // All has arrived and only the answer was lost, or nothing is left of the upload: that is the answer.
             if (status !== undefined && status.status !== 308) return status;
             if (status !== undefined) sent = Math.min(Math.max(arrivedOf(status) - offset, 0), bytes.length);
@@ -294,7 +294,8 @@ class GcsUpload implements Upload {
           sent = arrivedOf(response) - offset;
           if (sent < 0) throw new UploadLost(`${this.#what}: the store has lost part of the upload`);
           if (sent >= bytes.length && end < content.size) return;
-          if (sent <= before) throw new Passing(`${this.#what}: the store takes no more than ${offset + sent} bytes`);
+          if (sent <= before)
+            throw new TransientError(`${this.#what}: the store takes no more than ${offset + sent} bytes`);
           continue;
         }
         if (response.status === 404 || response.status === 410) {
@@ -335,7 +336,7 @@ class GcsUpload implements Upload {
     if (made.size === this.#to.content.size && made.sha256 === undefined) return;
     // The store says that it took something else than what was sent to it: it must not stay.
     await this.#to.bucket.remove(made, this.#to.signal);
-    throw new Passing(`${this.#what}: the store kept ${made.size} bytes instead of ${this.#to.content.size}`);
+    throw new TransientError(`${this.#what}: the store kept ${made.size} bytes instead of ${this.#to.content.size}`);
   }
 }
 
@@ -410,7 +411,7 @@ const noCredentials: Credentials = async () => undefined;
 
 /** HTTP to one GCS endpoint: connections, credentials, patience, and errors in the store's words. */
 class GcsClient {
-  readonly patience = new Patience();
+  readonly patience = new RateGate();
   readonly #origin: string;
   readonly #credentials: Credentials;
   readonly #agent = new Agent({
@@ -440,7 +441,7 @@ class GcsClient {
     return await retrying(this.patience, ask.signal, () => this.once(ask));
   }
 
-  /** Asks once. Throws {@link Passing} for what may pass. */
+  /** Asks once. Throws {@link TransientError} for what may pass. */
   async once(ask: Ask): Promise<Reply> {
     const response = await this.#send(ask);
     const text = await this.#passing(ask, () => response.body.text());
@@ -449,7 +450,7 @@ class GcsClient {
     throw refusal(ask.what, reply, text);
   }
 
-  /** Opens a download. What breaks later throws {@link Passing} from the iteration. */
+  /** Opens a download. What breaks later throws {@link TransientError} from the iteration. */
   async stream(ask: Omit<Ask, "accept"> & { expect: number }): Promise<AsyncIterable<Uint8Array>> {
     return await retrying(this.patience, ask.signal, async () => {
       const response = await this.#send(ask);
@@ -464,7 +465,7 @@ class GcsClient {
       yield* body;
     } catch (error) {
       ask.signal.throwIfAborted();
-      throw new Passing(`${ask.what}: ${causeOf(error)}`, { cause: error });
+      throw new TransientError(`${ask.what}: ${causeOf(error)}`, { cause: error });
     }
   }
 
@@ -494,7 +495,7 @@ class GcsClient {
       return await work();
     } catch (error) {
       ask.signal.throwIfAborted();
-      throw new Passing(`${ask.what}: ${causeOf(error)}`, { cause: error });
+      throw new TransientError(`${ask.what}: ${causeOf(error)}`, { cause: error });
     }
   }
 }
@@ -519,7 +520,7 @@ function refusal(what: string, reply: Reply, text: string): Error {
     return reply.status === 401 || reply.status === 403 ? new Denied(message) : new Error(message);
   }
   const retryAfter = reply.headers["retry-after"];
-  return new Passing(message, {
+  return new TransientError(message, {
     retryAfterMs: parseRetryAfter(typeof retryAfter === "string" ? retryAfter : undefined),
   });
 }

@@ -22,7 +22,8 @@ import {
   type S3ClientConfig,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
-import { parseRetryAfter } from "../retry-after.ts";
+import { RateGate, retrying, TransientError } from "../http/retry.ts";
+import { parseRetryAfter } from "../http/retry-after.ts";
 import {
   type Bucket,
   BucketAbsent,
@@ -39,7 +40,6 @@ import {
   type Upload,
   UploadLost,
 } from "./bucket.ts";
-import { Passing, Patience, retrying } from "./retry.ts";
 
 /** A client of one region of S3, or of the store at this endpoint (as in `aws:endpoints`). */
 export function connectS3(to: { region: string; endpoint: string | undefined; pathStyle: boolean }): StoreClient {
@@ -58,7 +58,7 @@ export function connectS3(to: { region: string; endpoint: string | undefined; pa
     },
     ...(to.endpoint === undefined ? {} : { endpoint: to.endpoint }),
   };
-  const connection: Connection = { client: new S3Client(config), patience: new Patience() };
+  const connection: Connection = { client: new S3Client(config), patience: new RateGate() };
   return {
     bucket: (name) => new S3Bucket(connection, name),
     close: async () => connection.client.destroy(),
@@ -70,7 +70,7 @@ const recorded = { sha256: "artifacts-sha256", crc32c: "artifacts-crc32c", proje
 
 interface Connection {
   readonly client: S3Client;
-  readonly patience: Patience;
+  readonly patience: RateGate;
 }
 
 class S3Bucket implements Bucket {
@@ -315,7 +315,7 @@ class S3Upload implements Upload {
     } catch (error) {
       this.#to.signal.throwIfAborted();
       // Resuming saves time only; who may write but not list uploads begins again.
-      if (error instanceof Passing) throw error;
+      if (error instanceof TransientError) throw error;
       return undefined;
     }
   }
@@ -513,9 +513,9 @@ async function asking<T>(
   });
 }
 
-/** What a store says once the request has been answered or lost; passing failures become {@link Passing}. */
+/** What a store says once the request has been answered or lost; passing failures become {@link TransientError}. */
 function explained(what: string, error: unknown): unknown {
-  if (error instanceof StorageAnswer || error instanceof Passing) return error;
+  if (error instanceof StorageAnswer || error instanceof TransientError) return error;
   const message = messageOf(what, error);
   const status = statusOf(error);
   if (status !== undefined && status >= 300) {
@@ -523,14 +523,17 @@ function explained(what: string, error: unknown): unknown {
     // OperationAborted: somebody writes or removes the same key at this moment.
     if (status === 401 || status === 403) return new Denied(message, { cause: error });
     if (![408, 409, 429].includes(status) && status < 500) return new Error(message, { cause: error });
-    return new Passing(message, { cause: error, retryAfterMs: parseRetryAfter(headersOf(error)["retry-after"]) });
+    return new TransientError(message, {
+      cause: error,
+      retryAfterMs: parseRetryAfter(headersOf(error)["retry-after"]),
+    });
   }
   if (nameOf(error) === "CredentialsProviderError") {
     return new Denied(`${what}: no AWS credentials (${error instanceof Error ? error.message : error})`, {
       cause: error,
     });
   }
-  return new Passing(message, { cause: error });
+  return new TransientError(message, { cause: error });
 }
 
 async function* pieces(what: string, body: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
@@ -538,7 +541,7 @@ async function* pieces(what: string, body: AsyncIterable<Uint8Array>, signal: Ab
     yield* body;
   } catch (error) {
     signal.throwIfAborted();
-    throw new Passing(messageOf(what, error), { cause: error });
+    throw new TransientError(messageOf(what, error), { cause: error });
   }
 }
 

@@ -1,4 +1,4 @@
-import type { StorageSettings } from "../request.ts";
+import type { StorageSettings } from "../run/request.ts";
 import { type Bucket, type BucketAddress, bucketUrl, type StoreClient } from "./bucket.ts";
 
 /** Opens buckets; clients, connections and credentials are shared by all buckets of a store. */

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { imageLines } from "../../../components/manifests/lines.ts";
 import { readManifests } from "../../../components/manifests/read.ts";
 import { fingerprint, packLines, unpackLines } from "../../../components/promotion/provider/packed-lines.ts";
-import { generateManifests, k8sSize } from "../../bench/generate-manifests.ts";
+import { generateManifests, k8sSize } from "../../support/generate-manifests.ts";
 
 test("packed lines are the same again, in a fraction of the room", () => {
   const { projects } = readManifests(generateManifests(k8sSize));

@@ -7,10 +7,10 @@ import { acceptsGzip, preferredForm } from "../../../redirector/catalogue/negoti
 import { contentPolicy } from "../../../redirector/catalogue/policy.ts";
 import { emptyTable } from "../../../redirector/cloud-ranges/table.ts";
 import { parseConfig, type RedirectorConfigInput } from "../../../redirector/config.ts";
-import { RequestMetrics } from "../../../redirector/metrics.ts";
-import type { Answer, HeaderName } from "../../../redirector/request.ts";
-import { asked } from "../redirector/asked.ts";
-import { silentLog } from "../redirector/silent-log.ts";
+import type { Answer, HeaderName } from "../../../redirector/http1/request.ts";
+import { RequestMetrics } from "../../../redirector/telemetry/metrics.ts";
+import { asked } from "../../support/redirector/asked.ts";
+import { silentLog } from "../../support/redirector/silent-log.ts";
 
 const browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
 const asset = (file: string, content: string): Asset => ({
@@ -212,7 +212,7 @@ test("the status: the mirrors as this instance sees them, and where who asks is 
 });
 
 test("real files of the page are packed with gzip", async () => {
-  const { builtAssets } = await import("../../browser/site.ts");
+  const { builtAssets } = await import("../../support/browser/site.ts");
   const { script, style, icon } = await builtAssets();
   for (const { plain, gzip } of [script, style, icon])
     assert.equal(gunzipSync(Buffer.from(gzip, "latin1")).toString("latin1"), plain);

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, beforeEach, test } from "node:test";
 import { parse } from "yaml";
-import { parseStackConfig } from "../../../components/config.ts";
+import { parseStackConfig } from "../../../components/stack/config.ts";
 
 const command = join(import.meta.dirname, "../../../components/commands/bootstrap.ts");
 const folder = await mkdtemp(join(tmpdir(), "bootstrap-test-"));

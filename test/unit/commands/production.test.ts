@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { CommandError } from "../../../components/commands/command.ts";
 import { mirrorsNamed } from "../../../components/commands/mirrors-named.ts";
 import { placesByName, placesInState, productionOf } from "../../../components/commands/production.ts";
-import { parseStackConfig } from "../../../components/config.ts";
 import type { Project } from "../../../components/manifests/project.ts";
-import { fileMirrorLines, imageMirrorLines } from "../../../components/promotion/mirror-lines.ts";
+import { fileMirrorLines, imageMirrorLines } from "../../../components/promotion/run/mirror-lines.ts";
+import { parseStackConfig } from "../../../components/stack/config.ts";
 
 const parsed = parseStackConfig({
   "artifacts:organization": "org",

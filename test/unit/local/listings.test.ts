@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { existingThings } from "../../../components/existing.ts";
+import { existingThings } from "../../../components/adoption/existing.ts";
 import { Inventory, type Resource } from "../../../local/cloud/inventory.ts";
 import { listing } from "../../../local/cloud/listings.ts";
 

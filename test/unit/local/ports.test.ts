@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { test } from "node:test";
 import { type Allocation, Ports } from "../../../local/cloud/ports.ts";
-import { claimBlock } from "../../ports.ts";
+import { claimBlock } from "../../support/ports.ts";
 
 test("each purpose gets a port of its own and keeps it", async () => {
   const base = (await claimBlock(3)).base;

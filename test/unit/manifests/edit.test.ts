@@ -6,7 +6,7 @@ import { addFile, removeFile } from "../../../components/manifests/edit-files.ts
 import { addDigest, removeDigest, removeImage, removeTag } from "../../../components/manifests/edit-images.ts";
 import { problemLine } from "../../../components/manifests/problem.ts";
 import { readManifests } from "../../../components/manifests/read.ts";
-import { generateManifests } from "../../bench/generate-manifests.ts";
+import { generateManifests } from "../../support/generate-manifests.ts";
 
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
 const [a, b, c, d] = ["a", "b", "c", "d"].map(digest) as [string, string, string, string];

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { loadManifests } from "../../../components/manifests/load.ts";
 import { problemLine } from "../../../components/manifests/problem.ts";
-import { generateManifests, k8sSize } from "../../bench/generate-manifests.ts";
+import { generateManifests, k8sSize } from "../../support/generate-manifests.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "manifests-"));
 after(() => rm(folder, { recursive: true }));

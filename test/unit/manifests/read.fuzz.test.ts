@@ -7,8 +7,8 @@ import { imageLines } from "../../../components/manifests/lines.ts";
 import { positionOf } from "../../../components/manifests/positions.ts";
 import { problemLine } from "../../../components/manifests/problem.ts";
 import { type Loaded, readManifests } from "../../../components/manifests/read.ts";
-import { generateManifests } from "../../bench/generate-manifests.ts";
-import { mutated, yamlish } from "./fuzz.ts";
+import { generateManifests } from "../../support/generate-manifests.ts";
+import { mutated, yamlish } from "../../support/manifest-fuzz.ts";
 
 const runs = Number(process.env["FUZZ_RUNS"] ?? 2000);
 const files = generateManifests({

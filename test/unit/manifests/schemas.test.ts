@@ -6,7 +6,7 @@ import { Ajv } from "ajv";
 import { parse } from "yaml";
 import { readManifests } from "../../../components/manifests/read.ts";
 import { jsonSchemas, schemaFolder } from "../../../components/manifests/schemas.ts";
-import { generateManifests } from "../../bench/generate-manifests.ts";
+import { generateManifests } from "../../support/generate-manifests.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const project = "description: x\nowners: {group: g@example.org}\nstaging: {images: true}\n";

@@ -4,8 +4,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { parseFull } from "../../../components/manifests/yaml/full.ts";
 import { parseRegular } from "../../../components/manifests/yaml/regular.ts";
-import { generateManifests } from "../../bench/generate-manifests.ts";
-import { mutated, yamlish } from "./fuzz.ts";
+import { generateManifests } from "../../support/generate-manifests.ts";
+import { mutated, yamlish } from "../../support/manifest-fuzz.ts";
 
 const runs = Number(process.env["FUZZ_RUNS"] ?? 3000);
 

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { unpackTar } from "modern-tar";
 import { buildRedirector } from "../../../redirector/build.ts";
-import { caseRanges } from "./cases.ts";
+import { caseRanges } from "../../support/redirector/cases.ts";
 
 test("two builds of the same input are the same bytes, another table is another archive, and nothing is built twice", async (t) => {
   const folder = await mkdtemp(path.join(tmpdir(), "redirector-build-"));

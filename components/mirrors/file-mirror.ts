@@ -1,0 +1,198 @@
+import { Bucket as S3Bucket } from "@pulumi/aws/s3/bucket.js";
+import { BucketCorsConfiguration } from "@pulumi/aws/s3/bucketCorsConfiguration.js";
+import { BucketLifecycleConfiguration } from "@pulumi/aws/s3/bucketLifecycleConfiguration.js";
+import { BucketOwnershipControls } from "@pulumi/aws/s3/bucketOwnershipControls.js";
+import { BucketPolicy } from "@pulumi/aws/s3/bucketPolicy.js";
+import { BucketPublicAccessBlock } from "@pulumi/aws/s3/bucketPublicAccessBlock.js";
+import { BucketServerSideEncryptionConfiguration } from "@pulumi/aws/s3/bucketServerSideEncryptionConfiguration.js";
+import { BucketVersioning } from "@pulumi/aws/s3/bucketVersioning.js";
+import { Bucket as GcsBucket } from "@pulumi/gcp/storage/bucket.js";
+import { BucketIAMBinding } from "@pulumi/gcp/storage/bucketIAMBinding.js";
+import * as pulumi from "@pulumi/pulumi";
+import { bucketLocation } from "../stack/bucket-location.ts";
+import type { Region } from "../stack/geography.ts";
+import { fileBucketName } from "./mirror-names.ts";
+
+export interface FileMirrorArgs {
+  /** Google Cloud project of a mirror there. */
+  readonly project: string;
+  /** Begins the bucket's name in AWS. */
+  readonly organization: string;
+  /** Begins the bucket's name in Google Cloud. */
+  readonly googlePrefix: string;
+  /** Its cloud decides: Cloud Storage or S3. */
+  readonly region: Region;
+  /** The only ones who write in Cloud Storage: IAM principals. In S3 only the account's own roles can. */
+  readonly writers: readonly pulumi.Input<string>[];
+  /** Who lists what is there, to compare it with the manifests: IAM principals. In S3 the account's own roles can. */
+  readonly auditors: readonly pulumi.Input<string>[];
+  /** Bucket in Cloud Storage that gets the log of a mirror there; undefined: none is kept. */
+  readonly logBucket: pulumi.Input<string> | undefined;
+  readonly protection: boolean;
+}
+
+/**
+ * One region's production files: a bucket that everybody reads object by object, without a listing for the public, and only the promotion
+ * writes. Those in AWS also hold the layers of the images, for clients inside AWS.
+ */
+export class FileMirror extends pulumi.ComponentResource {
+  public readonly bucket: pulumi.Output<string>;
+
+  constructor(name: string, args: FileMirrorArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("artifacts:mirror:FileMirror", name, {}, opts);
+    this.bucket = args.region.cloud === "gcp" ? this.addGcsBucket(name, args) : this.addS3Bucket(name, args);
+    this.registerOutputs({});
+  }
+
+  private addGcsBucket(name: string, args: FileMirrorArgs): pulumi.Output<string> {
+    const bucket = new GcsBucket(
+      name,
+      {
+        project: args.project,
+        name: fileBucketName(args, args.region),
+        location: bucketLocation(args.region.name),
+        labels: { purpose: "production" },
+        uniformBucketLevelAccess: true,
+        publicAccessPrevention: "inherited",
+        versioning: { enabled: true },
+        softDeletePolicy: { retentionDurationSeconds: recoverableDays * 86_400 },
+        lifecycleRules: [
+          {
+            action: { type: "Delete" },
+            condition: { daysSinceNoncurrentTime: recoverableDays, withState: "ARCHIVED" },
+          },
+        ],
+        cors: [{ origins: ["*"], methods: ["GET", "HEAD"], responseHeaders: ["*"], maxAgeSeconds: 3600 }],
+        ...(args.logBucket !== undefined && { logging: { logBucket: args.logBucket } }),
+        forceDestroy: !args.protection,
+        deletionPolicy: args.protection ? "PREVENT" : "DELETE",
+      },
+      { parent: this, protect: args.protection },
+    );
+    // The object viewer's role would also list the bucket.
+    new BucketIAMBinding(
+      `${name}-reader`,
+      { bucket: bucket.name, role: "roles/storage.legacyObjectReader", members: ["allUsers"] },
+      { parent: this },
+    );
+    new BucketIAMBinding(
+      `${name}-auditor`,
+      { bucket: bucket.name, role: "roles/storage.objectViewer", members: [...args.auditors] },
+      { parent: this },
+    );
+    new BucketIAMBinding(
+      `${name}-writer`,
+      { bucket: bucket.name, role: "roles/storage.objectUser", members: [...args.writers] },
+      { parent: this },
+    );
+    return bucket.name;
+  }
+
+  private addS3Bucket(name: string, args: FileMirrorArgs): pulumi.Output<string> {
+    const region = args.region.name;
+    const bucket = new S3Bucket(
+      name,
+      {
+        region,
+        bucket: fileBucketName(args, args.region),
+        tags: { purpose: "production" },
+        forceDestroy: !args.protection,
+      },
+      { parent: this, protect: args.protection },
+    );
+    new BucketOwnershipControls(
+      `${name}-ownership`,
+      { region, bucket: bucket.bucket, rule: { objectOwnership: "BucketOwnerEnforced" } },
+      { parent: this },
+    );
+    new BucketServerSideEncryptionConfiguration(
+      `${name}-encryption`,
+      { region, bucket: bucket.bucket, rules: [{ applyServerSideEncryptionByDefault: { sseAlgorithm: "AES256" } }] },
+      { parent: this },
+    );
+    const versioning = new BucketVersioning(
+      `${name}-versioning`,
+      { region, bucket: bucket.bucket, versioningConfiguration: { status: "Enabled" } },
+      { parent: this },
+    );
+    new BucketLifecycleConfiguration(
+      `${name}-lifecycle`,
+      {
+        region,
+        bucket: bucket.bucket,
+        rules: [
+          {
+            id: "recoverable",
+            status: "Enabled",
+            filter: { prefix: "" },
+            noncurrentVersionExpiration: { noncurrentDays: recoverableDays },
+            // The mark of a removal goes when nothing is left under it: else a bucket lists slower with each file that ever was.
+            expiration: { expiredObjectDeleteMarker: true },
+            abortIncompleteMultipartUpload: { daysAfterInitiation: 7 },
+          },
+        ],
+      },
+      { parent: this, dependsOn: versioning },
+    );
+    // The catalogue's page is of another origin than its data.
+    new BucketCorsConfiguration(
+      `${name}-cors`,
+      {
+        region,
+        bucket: bucket.bucket,
+        corsRules: [
+          { allowedOrigins: ["*"], allowedMethods: ["GET", "HEAD"], allowedHeaders: ["*"], maxAgeSeconds: 3600 },
+        ],
+      },
+      { parent: this },
+    );
+    const access = new BucketPublicAccessBlock(
+      `${name}-access`,
+      {
+        region,
+        bucket: bucket.bucket,
+        blockPublicAcls: true,
+        ignorePublicAcls: true,
+        blockPublicPolicy: false,
+        restrictPublicBuckets: false,
+      },
+      { parent: this },
+    );
+    // AWS refuses a public policy while the default block of a new bucket is in place.
+    new BucketPolicy(
+      `${name}-policy`,
+      {
+        region,
+        bucket: bucket.bucket,
+        policy: bucket.arn.apply(policy),
+      },
+      { parent: this, dependsOn: access },
+    );
+    return bucket.bucket;
+  }
+}
+
+/**
+ * Everybody reads single objects; nobody does anything in clear, which S3 allows unless a policy forbids it. Downloads too: what the redirector
+ * sends out is https, the host itself answers plain http with a redirect alone, and a checksum file that came in clear vouches for nothing. It
+ * is what k8s.io's buckets do, and what AWS's own rule `s3-bucket-ssl-requests-only` asks of every bucket (S3 User Guide, "Security best practices").
+ */
+function policy(arn: string): string {
+  return JSON.stringify({
+    Version: "2012-10-17",
+    Statement: [
+      { Sid: "PublicRead", Effect: "Allow", Principal: "*", Action: "s3:GetObject", Resource: `${arn}/*` },
+      {
+        Sid: "OnlyTls",
+        Effect: "Deny",
+        Principal: "*",
+        Action: "s3:*",
+        Resource: [arn, `${arn}/*`],
+        Condition: { Bool: { "aws:SecureTransport": "false" } },
+      },
+    ],
+  });
+}
+
+/** How long a removed or replaced file can be brought back. */
+const recoverableDays = 30;

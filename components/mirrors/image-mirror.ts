@@ -1,0 +1,56 @@
+import { Repository } from "@pulumi/gcp/artifactregistry/repository.js";
+import { RepositoryIamBinding } from "@pulumi/gcp/artifactregistry/repositoryIamBinding.js";
+import * as pulumi from "@pulumi/pulumi";
+import type { Region } from "../stack/geography.ts";
+import { imageRepositoryId } from "./mirror-names.ts";
+
+export interface ImageMirrorArgs {
+  readonly project: string;
+  readonly region: Region;
+  /** The only ones who write: IAM principals. */
+  readonly writers: readonly pulumi.Input<string>[];
+  /** Scan new images for known vulnerabilities. */
+  readonly scanning: boolean;
+  readonly protection: boolean;
+}
+
+/** One region's production images: an Artifact Registry repository that everybody reads and only the promotion writes. */
+export class ImageMirror extends pulumi.ComponentResource {
+  /** `<region>-docker.pkg.dev/<project>/<repository>`, without a scheme. */
+  public readonly repository: pulumi.Output<string>;
+
+  constructor(name: string, args: ImageMirrorArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("artifacts:mirror:ImageMirror", name, {}, opts);
+    const repository = new Repository(
+      name,
+      {
+        project: args.project,
+        location: args.region.name,
+        repositoryId: imageRepositoryId,
+        description: "Production images; written by promotion only",
+        format: "DOCKER",
+        mode: "STANDARD_REPOSITORY",
+        labels: { purpose: "production" },
+        // Tags are not immutable here: projects may declare some that move, and a signature's tag is written again when another one is added.
+        // No cleanup policies: what is here is what the manifests say.
+        vulnerabilityScanningConfig: { enablementConfig: args.scanning ? "INHERITED" : "DISABLED" },
+        deletionPolicy: args.protection ? "PREVENT" : "DELETE",
+      },
+      { parent: this, protect: args.protection },
+    );
+    this.repository = repository.registryUri;
+    const place = { project: args.project, location: args.region.name, repository: repository.name };
+    new RepositoryIamBinding(
+      `${name}-reader`,
+      { ...place, role: "roles/artifactregistry.reader", members: ["allUsers"] },
+      { parent: this },
+    );
+    // Removing a tag or an image needs more than the writer's role.
+    new RepositoryIamBinding(
+      `${name}-writer`,
+      { ...place, role: "roles/artifactregistry.repoAdmin", members: [...args.writers] },
+      { parent: this },
+    );
+    this.registerOutputs({});
+  }
+}

@@ -1,0 +1,50 @@
+import type { FileMirror, ImageMirror } from "../promotion/run/request.ts";
+import type { StackConfig } from "../stack/config.ts";
+import type { Region } from "../stack/geography.ts";
+
+/** Id of the Artifact Registry repository that holds production in each region. */
+export const imageRepositoryId = "images";
+
+/** Name of a region's image mirror: of its resources, in messages and in commands. */
+export function imageMirrorName(region: Pick<Region, "name">): string {
+  return `images-${region.name}`;
+}
+
+/** Name of a region's file mirror: of its resources, in messages and in commands. */
+export function fileMirrorName(region: Pick<Region, "cloud" | "name">): string {
+  return `files-${region.cloud}-${region.name}`;
+}
+
+/** What begins the names of buckets, by cloud. */
+export type BucketPrefixes = Pick<StackConfig, "organization" | "googlePrefix">;
+
+/** Name of a region's production bucket; no two regions of the clouds have the same name. */
+export function fileBucketName(
+  { organization, googlePrefix }: BucketPrefixes,
+  region: Pick<Region, "cloud" | "name">,
+): string {
+  return `${region.cloud === "gcp" ? googlePrefix : organization}-artifacts-${region.name}`;
+}
+
+/**
+ * Where the mirrors of a stack are by these names, for commands that run without the engine: what `Mirrors` has for addresses in the real
+ * clouds. Canonical mirrors first.
+ */
+export function mirrorAddresses(config: Pick<StackConfig, "project" | "gcpRegions" | "awsRegions"> & BucketPrefixes): {
+  readonly images: readonly ImageMirror[];
+  readonly files: readonly FileMirror[];
+} {
+  return {
+    images: config.gcpRegions.map((region) => ({
+      name: imageMirrorName(region),
+      // As the output `registryUri` of a Docker repository has it.
+      repository: `${region.name}-docker.pkg.dev/${config.project}/${imageRepositoryId}`,
+    })),
+    files: [...config.gcpRegions, ...config.awsRegions].map((region) => ({
+      name: fileMirrorName(region),
+      kind: region.cloud === "gcp" ? "gcs" : "s3",
+      bucket: fileBucketName(config, region),
+      region: region.name,
+    })),
+  };
+}

@@ -1,0 +1,136 @@
+import { Bucket } from "@pulumi/gcp/storage/bucket.js";
+import { BucketIAMBinding } from "@pulumi/gcp/storage/bucketIAMBinding.js";
+import * as pulumi from "@pulumi/pulumi";
+import { fileMirrorLines, imageMirrorLines, layerMirrorLines } from "../promotion/run/mirror-lines.ts";
+import type * as promotion from "../promotion/run/request.ts";
+import { bucketLocation } from "../stack/bucket-location.ts";
+import type { Region } from "../stack/geography.ts";
+import { FileMirror } from "./file-mirror.ts";
+import { ImageMirror } from "./image-mirror.ts";
+import { fileMirrorName, imageMirrorName } from "./mirror-names.ts";
+
+export interface MirrorsArgs {
+  readonly project: string;
+  /** Begins the buckets' names in AWS. */
+  readonly organization: string;
+  /** Begins the buckets' names in Google Cloud. */
+  readonly googlePrefix: string;
+  /** The first holds the canonical mirrors. */
+  readonly gcpRegions: readonly [Region, ...Region[]];
+  readonly awsRegions: readonly Region[];
+  /** The only ones who write: IAM principals. */
+  readonly writers: readonly pulumi.Input<string>[];
+  /** Who compares what is there with the manifests: IAM principals. */
+  readonly auditors: readonly pulumi.Input<string>[];
+  /** Scan the canonical mirror's images; the others hold the same. */
+  readonly vulnerabilityScanning: boolean;
+  /** Log the reads of files in Google Cloud. */
+  readonly accessLogs: boolean;
+  /** Names of regions that are about to be taken off: not protected any more. */
+  readonly retiring: ReadonlySet<string>;
+  readonly protection: boolean;
+}
+
+/** Where mirrors are, once they can be written to and read. */
+export interface MirrorAddresses {
+  /** Canonical mirror first. */
+  readonly images: readonly (promotion.ImageMirror & { readonly region: string })[];
+  /** Canonical mirror first. */
+  readonly files: readonly promotion.FileMirror[];
+}
+
+/** The same as promotions are declared with them (promotion/mirror-lines.ts). */
+export interface MirrorLines {
+  readonly images: pulumi.Output<string>;
+  /** The file mirrors that hold the images' layers too. */
+  readonly layers: pulumi.Output<string>;
+  readonly files: pulumi.Output<string>;
+}
+
+/** Every place that production is served from: an image mirror in each region of Google Cloud, a file mirror in each region of all clouds. */
+export class Mirrors extends pulumi.ComponentResource {
+  public readonly addresses: pulumi.Output<MirrorAddresses>;
+  /** Worked out once, not for each of a hundred projects. */
+  public readonly lines: MirrorLines;
+
+  constructor(name: string, args: MirrorsArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("artifacts:mirror:Mirrors", name, {}, opts);
+    const logBucket = args.accessLogs ? this.addLogBucket(name, args) : undefined;
+    const protection = (region: Region): boolean => args.protection && !args.retiring.has(region.name);
+    const images = args.gcpRegions.map((region, index) => ({
+      region,
+      mirror: new ImageMirror(
+        imageMirrorName(region),
+        {
+          ...args,
+          region,
+          scanning: args.vulnerabilityScanning && index === 0,
+          protection: protection(region),
+        },
+        { parent: this },
+      ),
+    }));
+    const files = [...args.gcpRegions, ...args.awsRegions].map((region) => ({
+      region,
+      mirror: new FileMirror(
+        fileMirrorName(region),
+        { ...args, region, logBucket, protection: protection(region) },
+        { parent: this },
+      ),
+    }));
+    const addresses = {
+      images: images.map(({ region, mirror }) => ({
+        name: imageMirrorName(region),
+        repository: mirror.repository,
+        region: region.name,
+      })),
+      files: files.map(({ region, mirror }) => ({
+        name: fileMirrorName(region),
+        kind: region.cloud === "gcp" ? "gcs" : "s3",
+        bucket: mirror.bucket,
+        region: region.name,
+      })),
+    };
+    // One thing that every promotion and every redirector waits for, in place of each mirror with its grants: at 28 mirrors and 108
+    // projects those dependencies were a quarter of the state.
+    const ready = new pulumi.Stash(
+      name,
+      { input: addresses },
+      { parent: this, dependsOn: [...images, ...files].map(({ mirror }) => mirror) },
+    );
+    this.addresses = ready.input as pulumi.Output<MirrorAddresses>; // a stash gives back what it was given
+    this.lines = {
+      images: this.addresses.apply(({ images }) => imageMirrorLines(images)),
+      layers: this.addresses.apply(({ files }) => layerMirrorLines(files.filter(({ kind }) => kind === "s3"))),
+      files: this.addresses.apply(({ files }) => fileMirrorLines(files)),
+    };
+    this.registerOutputs({});
+  }
+  private addLogBucket(name: string, args: MirrorsArgs): pulumi.Output<string> {
+    const bucket = new Bucket(
+      `${name}-logs`,
+      {
+        project: args.project,
+        name: `${args.googlePrefix}-artifacts-logs`,
+        location: bucketLocation(args.gcpRegions[0].name),
+        labels: { purpose: "logs" },
+        uniformBucketLevelAccess: true,
+        publicAccessPrevention: "enforced",
+        lifecycleRules: [{ action: { type: "Delete" }, condition: { age: 30 } }],
+        forceDestroy: true,
+      },
+      { parent: this },
+    );
+    new BucketIAMBinding(
+      `${name}-logs-writer`,
+      {
+        bucket: bucket.name,
+        role: "roles/storage.objectCreator",
+        // Google's own account that delivers usage logs (Cloud Storage docs, "Usage logs and storage logs").
+        members: ["group:cloud-storage-analytics@google.com"],
+      },
+      { parent: this },
+    );
+    return bucket.name;
+  }
+}

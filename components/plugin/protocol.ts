@@ -1,0 +1,413 @@
+/**
+ * Pulumi's provider protocol as a small typed surface: plain JavaScript objects in, plain JavaScript objects out.
+ *
+ * It serves our own plugin (`promotion/provider`) and the rehearsal's emulated clouds (`local/providers`). The wire is gRPC with
+ * protobuf `Struct`s (pulumi/proto/provider.proto); nothing of that leaks out of this file.
+ */
+import { createRequire } from "node:module";
+import * as grpc from "@grpc/grpc-js"; // the SDK's own copy: messages of two copies do not mix
+
+import { CheckRequest, type CheckResponse, DiffRequest, writeCheckResponse } from "./codec.ts";
+
+// The generated modules are CommonJS without named ESM exports.
+const require = createRequire(import.meta.url);
+const services =
+  require("@pulumi/pulumi/proto/provider_grpc_pb.js") as typeof import("@pulumi/pulumi/proto/provider_grpc_pb.js");
+const pb = require("@pulumi/pulumi/proto/provider_pb.js") as typeof import("@pulumi/pulumi/proto/provider_pb.js");
+const { PluginInfo } =
+  require("@pulumi/pulumi/proto/plugin_pb.js") as typeof import("@pulumi/pulumi/proto/plugin_pb.js");
+const { EngineClient } =
+  require("@pulumi/pulumi/proto/engine_grpc_pb.js") as typeof import("@pulumi/pulumi/proto/engine_grpc_pb.js");
+const { LogRequest, LogSeverity } =
+  require("@pulumi/pulumi/proto/engine_pb.js") as typeof import("@pulumi/pulumi/proto/engine_pb.js");
+const { Status } = require("@pulumi/pulumi/proto/status_pb.js") as typeof import("@pulumi/pulumi/proto/status_pb.js");
+const { Any } =
+  require("google-protobuf/google/protobuf/any_pb.js") as typeof import("google-protobuf/google/protobuf/any_pb.js");
+const { Empty } =
+  require("google-protobuf/google/protobuf/empty_pb.js") as typeof import("google-protobuf/google/protobuf/empty_pb.js");
+const { Struct } =
+  require("google-protobuf/google/protobuf/struct_pb.js") as typeof import("google-protobuf/google/protobuf/struct_pb.js");
+
+/** The properties of one resource: JSON values, and {@link unknown} where a preview does not know a value yet. */
+export type Properties = Record<string, unknown>;
+
+/** Stands for a value that only a real run will know (the engine's sentinel for an unknown string). */
+export const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+
+/** What the engine names in every call about one resource. */
+export interface ResourceCall {
+  /** The resource's unique name in the stack. */
+  readonly urn: string;
+  /** Its type token, e.g. `gcp:storage/bucket:Bucket`. */
+  readonly type: string;
+  /** Its logical name, the first argument of its constructor. */
+  readonly name: string;
+}
+
+/** The answer of {@link ResourceProvider.diff}. */
+export interface Diff {
+  /** Names of the changed properties; none = no change. Only these are printed. */
+  readonly changed: readonly string[];
+  /** Those of them that cannot be changed in place. */
+  readonly replaces?: readonly string[];
+  /** For resources with a physical name: two of it cannot exist at once. */
+  readonly deleteBeforeReplace?: boolean;
+}
+
+/** The answer of {@link ResourceProvider.read}. */
+export interface Found {
+  readonly id: string;
+  readonly outputs: Properties;
+  /** Also needed: with outputs alone the engine shows a drift as "update" without saying of what. */
+  readonly inputs: Properties;
+}
+
+/** One resource provider. A method that throws an `Error` fails the resource with its message, without a stack. */
+export interface ResourceProvider {
+  /** As in `pulumi-resource-<name>`. */
+  readonly name: string;
+  /** Semantic version; must be the one the program's SDK asks for. */
+  readonly version: string;
+  /** Receives the provider's configuration before anything else. */
+  configure?(config: Properties): void | Promise<void>;
+  /** Validates and completes the inputs. `failures`: one complete sentence each. */
+  check?(
+    call: ResourceCall & { readonly olds: Properties; readonly news: Properties },
+  ):
+    | { readonly inputs: Properties; readonly failures?: readonly string[] }
+    | Promise<{ readonly inputs: Properties; readonly failures?: readonly string[] }>;
+  /** Compares inputs of the last run with the wanted ones. Without it, {@link compareInputs} decides. */
+  diff?(
+    call: ResourceCall & {
+      readonly id: string;
+      readonly olds: Properties;
+      readonly oldInputs: Properties;
+      readonly news: Properties;
+    },
+  ): Diff | Promise<Diff>;
+  /** Creates; in a preview (`preview`) it only computes outputs and may look around. `id` is ignored in a preview. */
+  create(
+    call: ResourceCall & { readonly inputs: Properties; readonly preview: boolean },
+  ): Promise<{ readonly id: string; readonly outputs: Properties }>;
+  /** Changes in place. `olds` are the last outputs. */
+  update(
+    call: ResourceCall & {
+      readonly id: string;
+      readonly olds: Properties;
+      readonly oldInputs: Properties;
+      readonly inputs: Properties;
+      readonly preview: boolean;
+    },
+  ): Promise<{ readonly outputs: Properties }>;
+  /** What really is there; `undefined` = gone. In an import `inputs` and `outputs` are empty and only `id` is known. */
+  read(
+    call: ResourceCall & { readonly id: string; readonly inputs: Properties; readonly outputs: Properties },
+  ): Promise<Found | undefined>;
+  delete(
+    call: ResourceCall & { readonly id: string; readonly outputs: Properties; readonly oldInputs: Properties },
+  ): Promise<void>;
+  /** A function of the provider, e.g. `aws:iam/getPolicyDocument:getPolicyDocument`. */
+  invoke?(token: string, args: Properties): Promise<Properties>;
+  /** The first ^C. Also called at the end of every run. */
+  cancel?(): void;
+}
+
+/**
+ * Thrown by create or update when the work was done in part: the state keeps `outputs`, each reason is printed on a line of its
+ * own, and the next `up` calls update with these outputs as `olds`, even when no input changed.
+ */
+export class PartialFailure extends Error {
+  readonly id: string;
+  readonly inputs: Properties;
+  readonly outputs: Properties;
+  readonly reasons: readonly string[];
+  constructor(done: { id: string; inputs: Properties; outputs: Properties; reasons: readonly string[] }) {
+    super(done.reasons.join("\n"));
+    this.id = done.id;
+    this.inputs = done.inputs;
+    this.outputs = done.outputs;
+    this.reasons = done.reasons;
+  }
+}
+
+/** Thrown by create when the cloud already has it: becomes gRPC's ALREADY_EXISTS. */
+export class AlreadyExists extends Error {}
+
+/** How serious a line of {@link ResourceLog} is. */
+export type Severity = "info" | "warning" | "error";
+
+/** Lines on a resource's row of the user's screen. */
+export interface ResourceLog {
+  /** Replaces the row's status text: progress. In a CI log each call is one line, so throttle. */
+  status(urn: string, message: string): Promise<void>;
+  /** A line that also stays under "Diagnostics". An `error` makes the preview or the run fail. */
+  lasting(urn: string, severity: Severity, message: string): Promise<void>;
+}
+
+/**
+ * Serves a provider to the engine that started this process, until the engine goes away.
+ * The engine's address is this process's first argument; our port is the first line on stdout, so nothing may print before it.
+ * @param make receives the log to the engine and returns the provider.
+ */
+export function serve(make: (log: ResourceLog) => ResourceProvider): void {
+  const engineAddress = process.argv[2];
+  if (engineAddress === undefined) {
+    process.stderr.write("This is a plugin of Pulumi: the engine starts it, with its address as the argument.\n");
+    process.exit(2);
+  }
+  exitWithParent();
+  const provider = make(engineLog(engineAddress));
+  const server = new grpc.Server(messageLimits);
+  server.addService(serviceDefinition(), implementation(provider) as unknown as grpc.UntypedServiceImplementation);
+  server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) => {
+    if (error) throw error;
+    process.stdout.write(`${port}\n`);
+  });
+}
+
+/** The service, but for its largest messages, which are read and written by plugin-wire.ts. */
+function serviceDefinition(): grpc.ServiceDefinition {
+  const service = services.ResourceProviderService as unknown as grpc.ServiceDefinition;
+  return {
+    ...service,
+    check: {
+      ...service["check"]!,
+      requestDeserialize: (bytes) => new CheckRequest(bytes),
+      responseSerialize: writeCheckResponse,
+    },
+    diff: { ...service["diff"]!, requestDeserialize: (bytes) => new DiffRequest(bytes) },
+  };
+}
+
+/** The default comparison: every top-level input whose JSON differs, in sorted order of names. */
+export function compareInputs(olds: Properties, news: Properties): string[] {
+  const names = [...new Set([...Object.keys(olds), ...Object.keys(news)])].sort();
+  // Most are equal texts, some of them of a megabyte.
+  return names.filter((name) => olds[name] !== news[name] && canonical(olds[name]) !== canonical(news[name]));
+}
+
+/** gRPC's default of 4 MiB is too small: one project's inputs alone can be larger. Bytes, both directions. */
+const messageLimits = {
+  "grpc.max_receive_message_length": 400 * 1024 * 1024,
+  "grpc.max_send_message_length": 400 * 1024 * 1024,
+};
+
+/** After a kill -9 of the CLI nobody stops a plugin, and an orphan would go on writing: it stops by itself. */
+function exitWithParent(): void {
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) process.exit(1);
+  }, 100).unref();
+}
+
+function engineLog(address: string): ResourceLog {
+  const engine = new EngineClient(address, grpc.credentials.createInsecure());
+  const severities = { info: LogSeverity.INFO, warning: LogSeverity.WARNING, error: LogSeverity.ERROR };
+  const send = (urn: string, severity: Severity, message: string, ephemeral: boolean): Promise<void> =>
+    new Promise((done) => {
+      const request = new LogRequest();
+      request.setUrn(urn);
+      request.setSeverity(severities[severity]);
+      request.setMessage(message);
+      request.setEphemeral(ephemeral);
+      request.setStreamid(ephemeral ? 1 : 0); // one stream must not mix both kinds, else the lasting text is lost
+      // An unreachable engine ends this process anyway (exitWithParent): a lost line is not worth a failed copy.
+      engine.log(request, () => done());
+    });
+  return {
+    status: (urn, message) => send(urn, "info", message, true),
+    lasting: (urn, severity, message) => send(urn, severity, message, false),
+  };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the generated messages share no base type with their accessors
+type Call = { request: any };
+type Reply = (error: object | null, reply?: unknown) => void;
+
+function implementation(provider: ResourceProvider): Record<string, unknown> {
+  const calls = (call: Call): ResourceCall => callOf(call.request.getUrn());
+  const unimplemented = (_call: Call, reply: Reply): void => reply({ code: grpc.status.UNIMPLEMENTED });
+  return {
+    // An empty answer to the handshake: secrets then arrive as plain values and the engine keeps them encrypted in the state.
+    handshake: (_call: Call, reply: Reply) => reply(null, new pb.ProviderHandshakeResponse()),
+    getPluginInfo: (_call: Call, reply: Reply) => {
+      const info = new PluginInfo();
+      info.setVersion(provider.version);
+      reply(null, info);
+    },
+    getSchema: (_call: Call, reply: Reply) => {
+      const response = new pb.GetSchemaResponse();
+      response.setSchema(JSON.stringify({ name: provider.name, version: provider.version }));
+      reply(null, response);
+    },
+    checkConfig: (call: Call, reply: Reply) => {
+      const response = new pb.CheckResponse();
+      response.setInputs(call.request.getNews());
+      reply(null, response);
+    },
+    diffConfig: (_call: Call, reply: Reply) => reply(null, new pb.DiffResponse()),
+    configure: answer(async (call) => {
+      await provider.configure?.(fromStruct(call.request.getArgs()));
+      const response = new pb.ConfigureResponse();
+      response.setSupportspreview(true); // else create and update are not asked in a preview
+      return response;
+    }),
+    check: answer(async ({ request }: { request: CheckRequest }): Promise<CheckResponse> => {
+      const { urn, olds, news } = request;
+      const checked = (await provider.check?.({ ...callOf(urn), olds, news })) ?? { inputs: news };
+      return { inputs: checked.inputs, failures: checked.failures ?? [] };
+    }),
+    diff: answer(async (call: { request: DiffRequest }) => {
+      const { urn, id, news, oldInputs } = call.request;
+      const request = {
+        ...callOf(urn),
+        id,
+        news,
+        oldInputs,
+        // The largest, and not everyone looks at it.
+        get olds() {
+          return call.request.olds;
+        },
+      };
+      const diff = (await provider.diff?.(request)) ?? { changed: compareInputs(request.oldInputs, request.news) };
+      const response = new pb.DiffResponse();
+      const { DIFF_SOME, DIFF_NONE } = pb.DiffResponse.DiffChanges;
+      response.setChanges(diff.changed.length > 0 ? DIFF_SOME : DIFF_NONE);
+      response.setDiffsList([...diff.changed]);
+      response.setReplacesList([...(diff.replaces ?? [])]);
+      response.setDeletebeforereplace(diff.deleteBeforeReplace ?? false);
+      return response;
+    }),
+    create: answer(async (call) => {
+      const preview: boolean = call.request.getPreview();
+      const inputs = fromStruct(call.request.getProperties());
+      const created = await provider.create({ ...calls(call), inputs, preview });
+      const response = new pb.CreateResponse();
+      if (!preview) response.setId(created.id);
+      response.setProperties(toStruct(created.outputs));
+      return response;
+    }),
+    update: answer(async (call) => {
+      const updated = await provider.update({
+        ...calls(call),
+        id: call.request.getId(),
+        olds: fromStruct(call.request.getOlds()),
+        oldInputs: fromStruct(call.request.getOldInputs()),
+        inputs: fromStruct(call.request.getNews()),
+        preview: call.request.getPreview(),
+      });
+      const response = new pb.UpdateResponse();
+      response.setProperties(toStruct(updated.outputs));
+      return response;
+    }),
+    read: answer(async (call) => {
+      const found = await provider.read({
+        ...calls(call),
+        id: call.request.getId(),
+        inputs: fromStruct(call.request.getInputs()),
+        outputs: fromStruct(call.request.getProperties()),
+      });
+      const response = new pb.ReadResponse(); // without an id: it does not exist
+      if (found !== undefined) {
+        response.setId(found.id);
+        response.setProperties(toStruct(found.outputs));
+        response.setInputs(toStruct(found.inputs));
+      }
+      return response;
+    }),
+    delete: answer(async (call) => {
+      await provider.delete({
+        ...calls(call),
+        id: call.request.getId(),
+        outputs: fromStruct(call.request.getProperties()),
+        oldInputs: fromStruct(call.request.getOldInputs()),
+      });
+      return new Empty();
+    }),
+    invoke:
+      provider.invoke === undefined
+        ? unimplemented
+        : answer(async (call) => {
+            const result = await provider.invoke?.(call.request.getTok(), fromStruct(call.request.getArgs()));
+            const response = new pb.InvokeResponse();
+            response.setReturn(toStruct(result ?? {}));
+            return response;
+          }),
+    cancel: (_call: Call, reply: Reply) => {
+      provider.cancel?.();
+      reply(null, new Empty());
+    },
+    attach: (_call: Call, reply: Reply) => reply(null, new Empty()),
+    getMapping: (_call: Call, reply: Reply) => reply(null, new pb.GetMappingResponse()),
+    getMappings: (_call: Call, reply: Reply) => reply(null, new pb.GetMappingsResponse()),
+    construct: unimplemented,
+    call: unimplemented,
+    parameterize: unimplemented,
+    streamInvoke: (call: { end(): void }) => call.end(),
+  };
+}
+
+/** One gRPC method around an async function: its result is the reply, what it throws is the error. */
+function answer(method: (call: Call) => Promise<unknown>): (call: Call, reply: Reply) => void {
+  return (call, reply) => {
+    method(call).then(
+      (response) => reply(null, response),
+      (error: unknown) => reply(grpcError(error)),
+    );
+  };
+}
+
+function grpcError(error: unknown): object {
+  if (error instanceof PartialFailure) return partialFailure(error);
+  const code = error instanceof AlreadyExists ? grpc.status.ALREADY_EXISTS : grpc.status.UNKNOWN;
+  return { code, details: error instanceof Error ? error.message : String(error) };
+}
+
+function partialFailure(failure: PartialFailure): object {
+  const detail = new pb.ErrorResourceInitFailed();
+  detail.setId(failure.id);
+  detail.setInputs(toStruct(failure.inputs));
+  detail.setProperties(toStruct(failure.outputs));
+  detail.setReasonsList([...failure.reasons]);
+  const any = new Any();
+  any.pack(detail.serializeBinary(), "pulumirpc.ErrorResourceInitFailed");
+  const status = new Status();
+  status.setCode(grpc.status.UNKNOWN);
+  status.setMessage("partial failure");
+  status.addDetails(any);
+  const metadata = new grpc.Metadata();
+  metadata.add("grpc-status-details-bin", Buffer.from(status.serializeBinary()));
+  return { code: grpc.status.UNKNOWN, details: "partial failure", metadata };
+}
+
+/** `urn:pulumi:<stack>::<project>::<parent types$>type::<name>`; the request's own type field is empty in some calls. */
+function callOf(urn: string): ResourceCall {
+  return { urn, type: typeOfUrn(urn), name: nameOfUrn(urn) };
+}
+
+function typeOfUrn(urn: string): string {
+  const qualified = urn.split("::")[2] ?? "";
+  return qualified.slice(qualified.lastIndexOf("$") + 1);
+}
+
+function nameOfUrn(urn: string): string {
+  return urn.split("::").slice(3).join("::");
+}
+
+function fromStruct(struct: unknown): Properties {
+  return ((struct as InstanceType<typeof Struct> | undefined)?.toJavaScript() as Properties | undefined) ?? {};
+}
+
+/** JSON first: it drops `undefined`, which Struct.fromJavaScript refuses. */
+function toStruct(properties: Properties): InstanceType<typeof Struct> {
+  return Struct.fromJavaScript(JSON.parse(JSON.stringify(properties)));
+}
+
+/** JSON with sorted keys: the order of keys in a Struct is not the writer's. */
+function canonical(value: unknown): string | undefined {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    inner !== null && typeof inner === "object" && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}

@@ -1,0 +1,172 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { beginning, type ResumePoint, readBlob } from "../oci/blobs.ts";
+import { InterruptedError, RegistryError, WrongContentError } from "../oci/errors.ts";
+import type { Remote } from "../oci/remote.ts";
+import { type BlobCopy, type BlobFailures, type CopyDependencies, SourceError } from "./blob-copy.ts";
+import type { BlobTarget, BlobWriter } from "./blob-target.ts";
+import { Channel } from "./channel.ts";
+
+/** Downloads of one blob: the first for all targets, the next ones for those that broke or were too slow. */
+const mostRounds = 6;
+/** ms until a broken upload is gone on with, times the rounds so far: a registry may not have noticed yet that it broke. */
+const breath = 250;
+
+/**
+ * Streams a blob to targets, downloaded once for all that keep up. A target whose upload broke goes on where it stopped, with
+ * a new download of the rest; one that is much slower than the others goes on without them. Memory: half a MiB a target.
+ * @param failures gets an entry for each target that finally failed.
+ */
+export async function copyLargeBlob(copy: BlobCopy, failures: BlobFailures, means: CopyDependencies): Promise<void> {
+  const state: State = { bookmarks: [beginning()], writers: new Map() };
+  let targets = copy.targets;
+  let sources = copy.sources;
+  let wrong: WrongContentError | undefined;
+  for (let round = 1; targets.length > 0 && !means.signal.aborted; round++) {
+    const { broken, unread } = await copyRound({ ...copy, targets, sources }, state, means);
+    if (unread instanceof WrongContentError && unread.from) {
+      wrong ??= unread;
+      // What this round has sent belongs to nothing: every upload begins anew, from another source.
+      await Promise.all([...state.writers.values()].map((writer) => writer.abandon()));
+      state.writers.clear();
+      state.bookmarks = [beginning()];
+      sources = sources.filter((source) => source.repository !== unread.from);
+    } else if (unread) {
+      for (const target of copy.targets) if (broken.has(target)) failures.set(target, new SourceError(wrong ?? unread));
+      break;
+    }
+    if (broken.size > 0)
+      await sleep(breath * round, undefined, { signal: means.signal }).catch((error: unknown) => error);
+    targets = [...broken.keys()].filter((target) => round < mostRounds && mayRepeat(broken.get(target)));
+    for (const [target, error] of broken) if (!targets.includes(target)) failures.set(target, error);
+  }
+  const given = [...state.writers].filter(([target]) => failures.has(target));
+  await Promise.all(given.map(([, writer]) => writer.abandon()));
+}
+
+interface State {
+  /** By offset; the first is the beginning. */
+  bookmarks: ResumePoint[];
+  readonly writers: Map<BlobTarget, BlobWriter>;
+}
+
+/** One target in a round. */
+interface Lane {
+  readonly target: BlobTarget;
+  readonly from: number;
+  readonly channel: Channel;
+  /** Ends the upload where it stands. */
+  readonly stop: AbortController;
+  /** ms in which the others had to wait for this one. */
+  lag: number;
+}
+
+/** Downloads once and feeds all targets. `unread`: why the download failed; then no target has the blob. */
+async function copyRound(
+  copy: BlobCopy,
+  state: State,
+  means: CopyDependencies,
+): Promise<{ broken: BlobFailures; unread?: unknown }> {
+  const broken: BlobFailures = new Map();
+  const lanes: Lane[] = [];
+  await Promise.all(
+    copy.targets.map(async (target) => {
+      try {
+        let writer = state.writers.get(target);
+        const from = writer ? await writer.offset() : 0;
+        writer ??= await target.begin(copy.blob);
+        state.writers.set(target, writer);
+        lanes.push({ target, from, channel: new Channel(), stop: new AbortController(), lag: 0 });
+      } catch (error) {
+        broken.set(target, error);
+      }
+    }),
+  );
+  if (lanes.length === 0) return { broken };
+  const least = Math.min(...lanes.map((lane) => lane.from));
+  const start = state.bookmarks.findLast((bookmark) => bookmark.offset <= least)!;
+  const writing = lanes.map(async ({ target, from, channel, stop }) => {
+    try {
+      await state.writers.get(target)!.write(from, channel, AbortSignal.any([means.signal, stop.signal]));
+      state.writers.delete(target);
+    } catch (error) {
+      broken.set(target, error);
+    } finally {
+      channel.close();
+    }
+  });
+  let unread: unknown;
+  try {
+    await pump(copy, copy.sources, start, state, lanes, means);
+    for (const { channel } of lanes) channel.end();
+  } catch (error) {
+    unread = error ?? new Error("the download failed");
+    for (const { channel } of lanes) channel.fail(unread);
+  }
+  await Promise.all(writing);
+  if (unread) for (const { target } of lanes) broken.set(target, unread);
+  return { broken, ...(unread !== undefined && { unread }) };
+}
+
+async function pump(
+  copy: BlobCopy,
+  sources: readonly Remote[],
+  start: ResumePoint,
+  state: State,
+  lanes: readonly Lane[],
+  means: CopyDependencies,
+): Promise<void> {
+  let { offset } = start;
+  const mark = (bookmark: ResumePoint) => {
+    if (bookmark.offset > state.bookmarks.at(-1)!.offset) state.bookmarks.push(bookmark);
+  };
+  for await (const chunk of readBlob(sources, copy.blob, start, mark)) {
+    means.signal.throwIfAborted();
+    const live = lanes.filter((lane) => !lane.channel.closed);
+    if (live.length === 0) return; // all have broken: nobody is interested in the rest
+    for (const { channel, from, target } of live) {
+      const piece = chunk.subarray(Math.min(chunk.length, Math.max(0, from - offset)));
+      channel.write(piece);
+      copy.received(target, piece.length);
+    }
+    offset += chunk.length;
+    if (live.some((lane) => lane.channel.full)) await waitForRoom(live, means);
+  }
+}
+
+/** Waits until all can take more; those who take too long are sent to the next round. */
+async function waitForRoom(live: readonly Lane[], means: CopyDependencies): Promise<void> {
+  const slow = live.filter((lane) => lane.channel.full);
+  const othersWait = slow.length < live.length;
+  const began = Date.now();
+  await Promise.all(
+    slow.map(async (lane) => {
+      const allowed = othersWait ? Math.min(means.stall, means.patience - lane.lag) : means.stall;
+      if (await isIn(lane.channel.room(), allowed)) {
+        if (othersWait) lane.lag += Date.now() - began;
+      } else {
+        const cause = othersWait ? "the others waited too long for it" : "it stood still";
+        lane.stop.abort(new InterruptedError(`${lane.target.mirror} takes the blob too slowly`, cause));
+        lane.channel.close();
+      }
+    }),
+  );
+}
+
+/** Whether a promise is fulfilled within some ms. */
+async function isIn(promise: Promise<void>, milliseconds: number): Promise<boolean> {
+  const timer = new AbortController();
+  try {
+    const late = sleep(Math.max(0, milliseconds), false, { signal: timer.signal });
+    return await Promise.race([promise.then(() => true), late]);
+  } finally {
+    timer.abort();
+  }
+}
+
+/** Whether going on, or beginning anew, may help: what broke, and uploads that a registry has lost or counts otherwise. */
+function mayRepeat(error: unknown): boolean {
+  if (error instanceof InterruptedError || error instanceof WrongContentError) return true;
+  return (
+    error instanceof RegistryError && (error.status >= 500 || [400, 401, 404, 408, 416, 429].includes(error.status))
+  );
+}

@@ -1,0 +1,168 @@
+/** One download, verified as it streams by, written to many buckets at once. */
+import { createHash } from "node:crypto";
+import { TransientError } from "../http/retry.ts";
+import { type Bucket, type Chunk, type Content, chunkBytes, type Stored, type Upload } from "../storage/bucket.ts";
+import { crc32c, encodeCrc32c } from "../storage/crc32c.ts";
+
+/** The source holds other content than was asked for. Nothing of it has become visible anywhere. */
+export class WrongContent extends Error {
+  /** Hex digest of what the source holds; undefined when it was longer than it said and not read to its end. */
+  readonly sha256: string | undefined;
+  constructor(message: string, sha256: string | undefined) {
+    super(message);
+    this.sha256 = sha256;
+  }
+}
+
+/** Where a copy goes. */
+export interface Destination {
+  readonly upload: Upload;
+  /** Called with the bytes of each piece that this destination has taken. */
+  received(bytes: number): void;
+}
+
+/**
+ * Copies a content to all destinations. The last piece, which makes the object visible, is sent only when the whole content is
+ * verified; it goes to the first destination before the others.
+ *
+ * Memory: three chunks ({@link chunkBytes}), whatever the size and the number of destinations. The slowest destination sets the pace.
+ * @returns for each destination why it does not hold the object now, undefined = it does.
+ * @throws {@link WrongContent}, and whatever reading the source throws.
+ */
+export async function fanOut(
+  source: AsyncIterable<Uint8Array>,
+  content: Content,
+  destinations: readonly Destination[],
+): Promise<(unknown | undefined)[]> {
+  const failures: (unknown | undefined)[] = destinations.map(() => undefined);
+  const send = async (index: number, act: (upload: Upload) => Promise<void>, chunk: Chunk): Promise<void> => {
+    if (failures[index] !== undefined) return;
+    const destination = destinations[index]!;
+    try {
+      await act(destination.upload);
+      destination.received(chunk.bytes.length);
+    } catch (error) {
+      failures[index] = error ?? new Error("failed without a reason");
+    }
+  };
+  const sendAll = async (
+    indexes: readonly number[],
+    act: (upload: Upload, chunk: Chunk) => Promise<void>,
+    chunk: Chunk,
+  ) => {
+    await Promise.all(indexes.map((index) => send(index, (upload) => act(upload, chunk), chunk)));
+  };
+  const all = destinations.map((_, index) => index);
+
+  const hash = createHash("sha256");
+  let last: Chunk | undefined;
+  let sending: Promise<void> = Promise.resolve();
+  try {
+    for await (const chunk of chunksOf(source, content.size)) {
+      hash.update(chunk.bytes);
+      if (last !== undefined) {
+        const ready = last;
+        await sending;
+        if (failures.every((failure) => failure !== undefined)) break;
+        sending = sendAll(all, (upload, piece) => upload.write(piece), ready);
+      }
+      last = chunk;
+    }
+    await sending;
+    if (last === undefined || failures.every((failure) => failure !== undefined)) return failures;
+    const sha256 = hash.digest("hex");
+    if (sha256 !== content.sha256) {
+      throw new WrongContent(`the content there has sha256:${sha256}`, sha256);
+    }
+  } catch (error) {
+    await sending;
+    if (error instanceof WrongContent) await Promise.all(destinations.map(({ upload }) => upload.abort()));
+    throw error;
+  }
+  const finish = (upload: Upload, piece: Chunk): Promise<void> => upload.finish(piece);
+  await sendAll(all.slice(0, 1), finish, last);
+  await sendAll(all.slice(1), finish, last);
+  return failures;
+}
+
+/**
+ * Reads an object from its store to its end; a download that breaks goes on where it stopped.
+ * Gives up when it broke five times without a byte in between.
+ */
+export async function* readAll(bucket: Bucket, object: Stored, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  let offset = 0;
+  for (let broken = 0; ; ) {
+    try {
+      for await (const piece of await bucket.read(object, offset, signal)) {
+        offset += piece.length;
+        if (piece.length > 0) broken = 0;
+        yield piece;
+      }
+      if (offset >= object.size) return;
+      throw new TransientError(
+        `${bucket.url}/${object.key}: the download ended after ${offset} of ${object.size} bytes`,
+      );
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof TransientError) || ++broken >= 5) throw error;
+    }
+  }
+}
+
+/** What an object's bytes are, found by reading all of them. */
+export async function measure(
+  source: AsyncIterable<Uint8Array>,
+): Promise<{ readonly size: number; readonly sha256: string; readonly crc32c: string }> {
+  const hash = createHash("sha256");
+  let size = 0;
+  let crc = 0;
+  for await (const piece of source) {
+    hash.update(piece);
+    crc = crc32c(piece, crc);
+    size += piece.length;
+  }
+  return { size, sha256: hash.digest("hex"), crc32c: encodeCrc32c(crc) };
+}
+
+/** Cuts a stream of `size` bytes into chunks; the last one is never empty, except of an empty object. */
+async function* chunksOf(source: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Chunk> {
+  const full = chunkBytes(size);
+  let start = 0;
+  let filled = 0;
+  let buffer = Buffer.allocUnsafe(Math.min(full, size));
+  for await (const piece of source) {
+    if (start + filled + piece.length > size) {
+      throw new WrongContent(`the content there is longer than the ${size} bytes that its store says`, undefined);
+    }
+    for (let taken = 0; taken < piece.length; ) {
+      if (filled === buffer.length) {
+        yield chunkOf(buffer, start);
+        start += filled;
+        filled = 0;
+        buffer = Buffer.allocUnsafe(Math.min(full, size - start));
+      }
+      const count = Math.min(piece.length - taken, buffer.length - filled);
+      buffer.set(piece.subarray(taken, taken + count), filled);
+      filled += count;
+      taken += count;
+    }
+  }
+  if (start + filled !== size) {
+    throw new TransientError(
+      `the content there ended after ${start + filled} of the ${size} bytes that its store says`,
+    );
+  }
+  yield chunkOf(buffer, start);
+}
+
+function chunkOf(bytes: Uint8Array, offset: number): Chunk {
+  let checksum: string | undefined;
+  return {
+    bytes,
+    offset,
+    get crc32c() {
+      checksum ??= encodeCrc32c(crc32c(bytes));
+      return checksum;
+    },
+  };
+}

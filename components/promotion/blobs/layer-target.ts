@@ -1,0 +1,114 @@
+import type { Blob } from "../oci/blobs.ts";
+import { InterruptedError, WrongContentError } from "../oci/errors.ts";
+import {
+  type Bucket,
+  type Chunk,
+  type Content,
+  chunkBytes,
+  ObjectExists,
+  type Upload,
+  UploadLost,
+} from "../storage/bucket.ts";
+import { crc32c, encodeCrc32c } from "../storage/crc32c.ts";
+import type { BlobTarget, BlobWriter } from "./blob-target.ts";
+
+/** Where an S3 mirror has its layers. */
+export const layersPrefix = "containers/images/";
+
+/** The object of an S3 mirror that holds a layer, where the redirector sends clients inside AWS. */
+export function layerKey(digest: string): string {
+  return `${layersPrefix}${digest}`;
+}
+
+/** A digest's content never changes, so it may be kept for as long as caches like (RFC 8246). */
+const headers = { contentType: "application/octet-stream", cacheControl: "public, max-age=31536000, immutable" };
+
+/** An S3 bucket as the target of image layers. */
+export class LayerTarget implements BlobTarget {
+  readonly mirror: string;
+  readonly #bucket: Bucket;
+  readonly #signal: AbortSignal;
+
+  constructor(mirror: string, bucket: Bucket, signal: AbortSignal) {
+    this.mirror = mirror;
+    this.#bucket = bucket;
+    this.#signal = signal;
+  }
+
+  async settle(blob: Blob): Promise<boolean> {
+    const key = layerKey(blob.digest);
+    const stored = await this.#bucket.stat(key, this.#signal);
+    if (!stored) return false;
+    if (stored.size !== blob.size || (stored.sha256 !== undefined && `sha256:${stored.sha256}` !== blob.digest)) {
+      throw new WrongContentError(`${this.#bucket.url}/${key} is not ${blob.digest}: remove it by hand`);
+    }
+    return true;
+  }
+
+  async put(blob: Blob, bytes: Buffer): Promise<void> {
+    const upload = await this.#create(blob, this.#signal, { crc32c: encodeCrc32c(crc32c(bytes)) });
+    await finish(upload, chunkOf(bytes, 0));
+  }
+
+  async begin(blob: Blob): Promise<BlobWriter> {
+    let upload: Upload | undefined;
+    return {
+      // What was sent before is kept by the store, part by part, and the storage layer itself goes on after it.
+      offset: () => Promise.resolve(0),
+      write: async (_from, chunks, signal) => {
+        upload = await this.#create(blob, signal, {});
+        try {
+          await send(upload, blob.size, chunks);
+        } catch (error) {
+          if (!(error instanceof UploadLost)) throw error;
+          // It was an upload that another project's or process's copy of the same layer is at, too, and has completed or given up.
+          if (!(await this.settle(blob))) throw new InterruptedError(`${this.mirror}: ${blob.digest}`, error);
+        }
+      },
+      abandon: async () => {
+        await upload?.abort();
+      },
+    };
+  }
+
+  #create({ digest, size }: Blob, signal: AbortSignal, checksum: Pick<Content, "crc32c">): Promise<Upload> {
+    const content = { size, sha256: digest.slice("sha256:".length), ...checksum };
+    return this.#bucket.create(layerKey(digest), content, headers, signal);
+  }
+}
+
+/** Cuts the stream into the store's chunks; the last one, which makes the object visible, only comes when all is verified. */
+async function send(upload: Upload, size: number, stream: AsyncIterable<Uint8Array>): Promise<void> {
+  const full = chunkBytes(size);
+  let buffer = Buffer.allocUnsafe(Math.min(full, size));
+  let filled = 0;
+  let start = 0;
+  for await (const piece of stream) {
+    for (let taken = 0; taken < piece.length; ) {
+      if (filled === buffer.length) {
+        await upload.write(chunkOf(buffer, start));
+        start += filled;
+        filled = 0;
+        buffer = Buffer.allocUnsafe(Math.min(full, size - start));
+      }
+      const count = Math.min(piece.length - taken, buffer.length - filled);
+      buffer.set(piece.subarray(taken, taken + count), filled);
+      filled += count;
+      taken += count;
+    }
+  }
+  await finish(upload, chunkOf(buffer.subarray(0, filled), start));
+}
+
+/** Another project's promotion may have stored the same layer meanwhile. */
+async function finish(upload: Upload, last: Chunk): Promise<void> {
+  try {
+    await upload.finish(last);
+  } catch (error) {
+    if (!(error instanceof ObjectExists)) throw error;
+  }
+}
+
+function chunkOf(bytes: Uint8Array, offset: number): Chunk {
+  return { bytes, offset, crc32c: encodeCrc32c(crc32c(bytes)) };
+}

@@ -1,0 +1,72 @@
+import { composeEntry, type Entry } from "../../catalogue/entry.ts";
+import { type ImageDetails, type ReleaseDetails, readDocument } from "../../catalogue/formats.ts";
+import { filesPrefix, projectKey } from "../../catalogue/layout.ts";
+import { compareTagged } from "../../catalogue/version-order.ts";
+import { parseFileLines } from "../files/plan.ts";
+import { readImageLines } from "../images/lines.ts";
+import type { CatalogueMirror } from "./catalogue-mirror.ts";
+import type { Retraction } from "./request.ts";
+
+/** An entry of which something is to go: what stays, and the keys of the documents that it had. */
+export interface Retracted {
+  readonly entry: Entry;
+  readonly old: ReadonlySet<string>;
+  /** Whether anything goes. */
+  readonly changed: boolean;
+}
+
+/**
+ * A project's entry as one mirror has it, without what its manifest does not list any more. Nothing is added, nothing is asked of a registry.
+ * @returns undefined if that mirror does not list the project.
+ * @throws if a document that the entry names is not there: the next run writes it anew.
+ */
+export async function retractLines(mirror: CatalogueMirror, retraction: Retraction): Promise<Retracted | undefined> {
+  const { project: name, kind, lines, prefix } = retraction;
+  const key = projectKey(name);
+  const document = readDocument("project", String((await mirror.read(key)) ?? ""));
+  const listed = (await mirror.index())?.projects.find((one) => one.name === name);
+  if (document === undefined || listed === undefined) return undefined;
+  const read = async <Kind extends "image" | "release">(what: Kind, details: string) => {
+    const found = readDocument(what, String((await mirror.read(details)) ?? ""));
+    if (found === undefined) throw new Error(`${mirror.url}/${details} is not there, or damaged`);
+    return found;
+  };
+  const [images, releases] = await Promise.all([
+    Promise.all(document.images.map(({ details }) => read("image", details))),
+    Promise.all(document.releases.map(({ details }) => read("release", details))),
+  ]);
+  const { schemaVersion: _, images: _images, releases: _releases, ...about } = document;
+  const entry = composeEntry(
+    about,
+    kind === "images" ? stillWanted(images, lines, prefix) : images,
+    kind === "files" ? stillHeld(releases, lines, prefix) : releases,
+    listed.files?.prefix ?? filesPrefix(prefix),
+  );
+  const old = new Set([key, ...[...document.images, ...document.releases].map(({ details }) => details)]);
+  // The names of details are their content: the same names are the same entry.
+  const changed = entry.documents.size !== old.size || [...old].some((one) => !entry.documents.has(one));
+  return { entry, old, changed };
+}
+
+/** A digest stays as long as the manifest has it; of its tags those that are still its own. */
+function stillWanted(images: readonly ImageDetails[], lines: string, prefix: string): ImageDetails[] {
+  const wanted = readImageLines(lines);
+  return images.map((image) => {
+    const digests = wanted.get(prefix === "" ? image.repository : image.repository.slice(prefix.length + 1));
+    const versions = image.versions.flatMap((version) => {
+      const tags = digests?.get(version.digest);
+      return tags === undefined ? [] : [{ ...version, tags: version.tags.filter((tag) => tags.has(tag)) }];
+    });
+    versions.sort((a, b) => compareTagged(a.tags, b.tags) || (a.digest < b.digest ? -1 : 1));
+    return { ...image, versions };
+  });
+}
+
+function stillHeld(releases: readonly ReleaseDetails[], lines: string, prefix: string): ReleaseDetails[] {
+  const wanted = parseFileLines(lines);
+  const above = filesPrefix(prefix).length;
+  return releases.map((release) => ({
+    ...release,
+    files: release.files.filter(({ path, sha256 }) => wanted.get(path.slice(above)) === sha256),
+  }));
+}

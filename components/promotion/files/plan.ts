@@ -1,0 +1,105 @@
+/** What a promotion of files has to look at and to do, from texts alone: pure, no requests. */
+import { guardRemoval } from "../run/removal-guard.ts";
+import type { FileMirror, FilesRequest, Previous } from "../run/request.ts";
+
+/** Hex digests by path. */
+export type Files = ReadonlyMap<string, string>;
+
+/** What one mirror is to be asked about and brought to. */
+export interface MirrorPlan {
+  readonly mirror: FileMirror;
+  /** Nothing is known of this mirror: look at all of it. Else only the paths below are asked about. */
+  readonly unknown: boolean;
+  /** Wanted there, and not known to be there. */
+  readonly add: Files;
+  /** Of the paths of {@link add}: those that hold other content, this one, since someone changed the mirror. To be put back. */
+  readonly restore: Files;
+  /** There, and no longer wanted; the digests are what is known of them. */
+  readonly remove: Files;
+}
+
+/**
+ * The plan for all mirrors, in the request's order. With `previous`, a mirror is asked only about what differs from it.
+ * @throws if lines cannot be read, and at the removal guard.
+ */
+export function planFiles(request: FilesRequest, previous: Previous<FilesRequest> | undefined): MirrorPlan[] {
+  const wanted = parseFileLines(request.files);
+  const asked = parseFileLines(previous?.request.files ?? "");
+  const present = new Set(asked.keys());
+  const plans = request.mirrors.map((mirror): MirrorPlan => {
+    if (previous === undefined || !isKnown(mirror, request, previous.request)) {
+      return { mirror, unknown: true, add: wanted, restore: new Map(), remove: new Map() };
+    }
+    const { missing, extra } = parseIncomplete(previous.incomplete[mirror.name] ?? "");
+    for (const path of extra.keys()) present.add(path);
+    const add = [...wanted].filter(
+      ([path, sha256]) => asked.get(path) !== sha256 || missing.has(path) || extra.has(path),
+    );
+    const held = [...asked].filter(([path]) => !missing.has(path));
+    return {
+      mirror,
+      unknown: false,
+      add: new Map(add),
+      restore: new Map([...extra].filter(([path]) => wanted.has(path))),
+      remove: new Map([...held, ...extra].filter(([path]) => !wanted.has(path))),
+    };
+  });
+  const removing = new Set(plans.flatMap(({ remove }) => [...remove.keys()]));
+  guardRemoval(request.project, "files", removing.size, present.size, request.removalShare);
+  return plans;
+}
+
+/**
+ * Reads lines `path sha256:<hex>`.
+ * @throws naming every line that is none.
+ */
+export function parseFileLines(text: string): Files {
+  const files = new Map<string, string>();
+  const wrong: string[] = [];
+  for (const line of text.split("\n")) {
+    if (line === "") continue;
+    const [, path, sha256] = /^(.+) sha256:([0-9a-f]{64})$/.exec(line) ?? [];
+    if (path === undefined || sha256 === undefined) wrong.push(`"${line}" is not a line "path sha256:<64 hex digits>"`);
+    else if (files.has(path)) wrong.push(`"${line}": the path is there twice`);
+    else files.set(path, sha256);
+  }
+  if (wrong.length > 0) throw new Error(wrong.join("\n"));
+  return files;
+}
+
+/** A line of the texts. */
+export function fileLine(path: string, sha256: string): string {
+  return `${path} sha256:${sha256}`;
+}
+
+/** Key of a production file. */
+export function fileKey(prefix: string, path: string): string {
+  return `${filesPrefix(prefix)}${path}`;
+}
+
+/** What the keys of all a project's production files start with. */
+export function filesPrefix(prefix: string): string {
+  return prefix === "" ? "binaries/" : `binaries/${prefix}/`;
+}
+
+function isKnown(mirror: FileMirror, request: FilesRequest, before: FilesRequest): boolean {
+  return (
+    before.prefix === request.prefix &&
+    before.mirrors.some(
+      ({ name, kind, bucket }) => name === mirror.name && kind === mirror.kind && bucket === mirror.bucket,
+    )
+  );
+}
+
+/** One mirror's text of an `Differences`: `+ ` lines are missing there, `- ` lines are there beyond or instead of what is wanted. */
+function parseIncomplete(text: string): { readonly missing: Files; readonly extra: Files } {
+  const lines = text.split("\n");
+  const of = (sign: string): Files =>
+    parseFileLines(
+      lines
+        .filter((line) => line.startsWith(sign))
+        .map((line) => line.slice(sign.length))
+        .join("\n"),
+    );
+  return { missing: of("+ "), extra: of("- ") };
+}

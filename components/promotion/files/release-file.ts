@@ -1,0 +1,36 @@
+import type { ObjectHeaders } from "../storage/bucket.ts";
+
+/**
+ * How a release file is served. A path never changes its content, hence `immutable`; a day, because a file that had to be removed must
+ * also vanish from the caches of others in bounded time.
+ */
+export function releaseFileHeaders(project: string, path: string): ObjectHeaders {
+  return { contentType: contentType(path), cacheControl: "public, max-age=86400, immutable", project };
+}
+
+/** Media types (IANA registry) by the end of the name; what is not here is bytes, as a program is. */
+const contentTypes: Readonly<Record<string, string>> = {
+  asc: "application/pgp-signature",
+  bz2: "application/x-bzip2",
+  gz: "application/gzip",
+  json: "application/json",
+  md: "text/markdown; charset=utf-8",
+  md5: "text/plain; charset=utf-8",
+  pem: "application/x-pem-file",
+  sha1: "text/plain; charset=utf-8",
+  sha256: "text/plain; charset=utf-8",
+  sha512: "text/plain; charset=utf-8",
+  tar: "application/x-tar",
+  tgz: "application/gzip",
+  txt: "text/plain; charset=utf-8",
+  xz: "application/x-xz",
+  yaml: "application/yaml",
+  yml: "application/yaml",
+  zip: "application/zip",
+  zst: "application/zstd",
+};
+
+function contentType(path: string): string {
+  const ending = /\.([a-z0-9]+)$/.exec(path.toLowerCase())?.[1] ?? "";
+  return contentTypes[ending] ?? "application/octet-stream";
+}

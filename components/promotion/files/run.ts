@@ -1,0 +1,367 @@
+import { fanOut, readAll } from "../blobs/fan-out.ts";
+import type { Context, FilesRequest, Outcome } from "../run/request.ts";
+import { type Bucket, type Content, ObjectExists, type Stored, UploadLost } from "../storage/bucket.ts";
+import { formatBytes } from "../text/format-bytes.ts";
+import { formatCount } from "../text/format-count.ts";
+import { joinLines } from "../text/join-lines.ts";
+import { FileFailures } from "./failures.ts";
+import { MirrorFiles, openBucket, statOf, withMemoryFor } from "./mirror-files.ts";
+import { type Files, fileLine, type MirrorPlan, parseFileLines } from "./plan.ts";
+import { releaseFileHeaders } from "./release-file.ts";
+import { causeAt, contentOf, type Source } from "./sources.ts";
+
+/** One mirror during a run: what is to be done there, less what has been done. */
+export class MirrorRun {
+  readonly plan: MirrorPlan;
+  readonly files: MirrorFiles;
+  /** Paths at which the wanted content was found. */
+  readonly holds = new Set<string>();
+  /** Wanted and not there. */
+  readonly missing = new Set<string>();
+  /** Not wanted and there; also other content in the way of a file to be restored. */
+  readonly unwanted = new Map<string, Stored>();
+  /** Objects there that nobody has asked about: found by looking at all of an unknown mirror. They are left alone. */
+  strangers = 0;
+  total = 0;
+  done = 0;
+  failed = 0;
+  bytes = 0;
+
+  constructor(plan: MirrorPlan, files: MirrorFiles) {
+    this.plan = plan;
+    this.files = files;
+  }
+}
+
+/** One promotion under way: `look` first, then the rest. */
+export class FilesRun {
+  readonly mirrors: readonly MirrorRun[];
+  readonly wanted: Files;
+  readonly failures: FileFailures;
+  /** The project's staging bucket, if it has one. */
+  readonly staging: Bucket | undefined;
+  readonly #request: FilesRequest;
+  readonly #context: Context;
+  #copies = 0;
+  #removals = 0;
+
+  constructor(request: FilesRequest, plans: readonly MirrorPlan[], context: Context) {
+    this.#request = request;
+    this.#context = context;
+    this.wanted = parseFileLines(request.files);
+    this.failures = new FileFailures(
+      request.project,
+      request.mirrors.map(({ name }) => name),
+      this.wanted,
+      context.signal,
+    );
+    this.mirrors = plans.map((plan) => {
+      const bucket = openBucket(request.storage, plan.mirror);
+      return new MirrorRun(plan, new MirrorFiles(plan.mirror.name, bucket, request.prefix, context.signal));
+    });
+    this.staging =
+      request.staging === "" ? undefined : openBucket(request.storage, { kind: "gcs", bucket: request.staging });
+  }
+
+  /** Asks every mirror about what the plan names, and finds what is to be done there. */
+  async look({ absentIsEmpty = false }: { readonly absentIsEmpty?: boolean } = {}): Promise<void> {
+    await Promise.all(this.mirrors.map((mirror) => this.#lookAt(mirror, absentIsEmpty)));
+    for (const mirror of this.mirrors) {
+      const removals = [...mirror.unwanted.keys()].filter((path) => !this.wanted.has(path));
+      mirror.total = mirror.missing.size + removals.length + mirror.failed;
+    }
+    this.#report();
+  }
+
+  async #lookAt(mirror: MirrorRun, absentIsEmpty: boolean): Promise<void> {
+    const { plan, files } = mirror;
+    let find = (path: string): Promise<Stored | undefined> => files.stat(path);
+    if (plan.unknown) {
+      try {
+        const listed = await files.list({ absentIsEmpty });
+        mirror.strangers = [...listed.keys()].filter((path) => !plan.add.has(path)).length;
+        find = async (path) => listed.get(path);
+      } catch (error) {
+        for (const path of plan.add.keys()) this.#fail(mirror, path, error);
+        return;
+      }
+    }
+    await Promise.all([
+      ...[...plan.add].map(([path, sha256]) =>
+        this.#trying(mirror, path, () => this.#lookForWanted(mirror, path, sha256, find)),
+      ),
+      ...[...plan.remove.keys()].map((path) =>
+        this.#trying(mirror, path, async () => {
+          const object = await find(path);
+          if (object !== undefined) mirror.unwanted.set(path, this.#removable(object));
+        }),
+      ),
+    ]);
+  }
+
+  async #lookForWanted(
+    mirror: MirrorRun,
+    path: string,
+    sha256: string,
+    find: (path: string) => Promise<Stored | undefined>,
+  ): Promise<void> {
+    const listed = await find(path);
+    const object = listed === undefined ? undefined : await mirror.files.identified(path, listed);
+    if (object === undefined) {
+      mirror.missing.add(path);
+    } else if (object.sha256 === sha256) {
+      mirror.holds.add(path);
+    } else if (mirror.plan.restore.has(path)) {
+      mirror.unwanted.set(path, this.#removable(object));
+      mirror.missing.add(path);
+    } else {
+      throw new OtherContent(object.sha256);
+    }
+  }
+
+  /** Another project's object is never removed, even if two projects' prefixes overlap. */
+  #removable(object: Stored): Stored {
+    if (object.project === undefined || object.project === this.#request.project) return object;
+    throw new Error(`the object belongs to project ${object.project}`);
+  }
+
+  /** The mirrors that lack a file, by path; in the request's order, the canonical mirror first. */
+  missing(): Map<string, MirrorRun[]> {
+    const missing = new Map<string, MirrorRun[]>();
+    for (const mirror of this.mirrors) {
+      for (const path of mirror.missing) missing.set(path, [...(missing.get(path) ?? []), mirror]);
+    }
+    return missing;
+  }
+
+  /** Where a file may come from: the mirrors that hold it, canonical first, then staging. */
+  sources(path: string): Source[] {
+    const { staging } = this;
+    const believed = this.mirrors.filter(
+      ({ plan, holds }) => holds.has(path) || (!plan.unknown && !plan.add.has(path)),
+    );
+    return [
+      ...believed.map(({ files }) => ({ bucket: files.bucket, key: files.key(path), stat: () => files.stat(path) })),
+      ...(staging === undefined
+        ? []
+        : [{ bucket: staging, key: path, stat: () => statOf(staging, path, this.#context.signal) }]),
+    ];
+  }
+
+  /** What to say when no source has a file. */
+  nowhere(path: string): string {
+    return this.staging === undefined
+      ? "no mirror has it, and the project has no staging bucket"
+      : `neither ${this.staging.url}/${path} nor any mirror has it`;
+  }
+
+  /** Copies every missing file: one download for all the mirrors that lack it. */
+  async copyAll(): Promise<void> {
+    await Promise.all(
+      [...this.missing()].map(async ([path, mirrors]) => {
+        await Promise.all(mirrors.map((mirror) => this.#clearTheWay(mirror, path)));
+        const ready = mirrors.filter((mirror) => mirror.missing.has(path) && !mirror.unwanted.has(path));
+        if (ready.length > 0) await this.#copy(path, this.wanted.get(path)!, ready);
+      }),
+    );
+  }
+
+  /** Removes other content where a file is to be restored; the store keeps it recoverable for a while, as any removed file. */
+  async #clearTheWay(mirror: MirrorRun, path: string): Promise<void> {
+    const object = mirror.unwanted.get(path);
+    if (object === undefined) return;
+    await this.#trying(mirror, path, async () => {
+      await mirror.files.attempt(() => mirror.files.bucket.remove(object, this.#context.signal));
+      mirror.unwanted.delete(path);
+    });
+  }
+
+  async #copy(path: string, sha256: string, mirrors: readonly MirrorRun[]): Promise<void> {
+    const { signal } = this.#context;
+    let left = mirrors;
+    const causes: string[] = [];
+    for (const source of this.sources(path)) {
+      let object: Stored | undefined;
+      try {
+        object = await source.stat();
+        if (object === undefined) continue;
+        const content = await contentOf(source.bucket, object, sha256, signal);
+        // An upload that the store has forgotten is begun again, once.
+        for (const attempt of ["first", "last"] as const) {
+          left = await this.#copyFrom(source, object, content, path, left, attempt);
+          if (left.length === 0) return;
+        }
+      } catch (error) {
+        if (signal.aborted) break;
+        causes.push(causeAt(source, object, error));
+      }
+    }
+    const cause = new Error(causes.length > 0 ? causes.join("; ") : this.nowhere(path));
+    for (const mirror of left) this.#fail(mirror, path, signal.aborted ? signal.reason : cause);
+  }
+
+  /** Without the mirrors that were given up meanwhile, at which the file fails. */
+  #notLost(path: string, mirrors: readonly MirrorRun[]): MirrorRun[] {
+    return mirrors.filter((mirror) => {
+      const lost = mirror.files.lost;
+      if (lost !== undefined) this.#fail(mirror, path, lost);
+      return lost === undefined;
+    });
+  }
+
+  /** @returns the mirrors at which another attempt makes sense. */
+  async #copyFrom(
+    source: Source,
+    object: Stored,
+    content: Content,
+    path: string,
+    mirrors: readonly MirrorRun[],
+    attempt: "first" | "last",
+  ): Promise<readonly MirrorRun[]> {
+    // Nothing that takes memory itself may be waited for in here: copies that hold all there is would wait for each other for ever.
+    const failures = await withMemoryFor(object.size, () =>
+      this.#send(source.bucket, object, content, path, this.#notLost(path, mirrors)),
+    );
+    const again: MirrorRun[] = [];
+    await Promise.all(
+      [...failures].map(async ([mirror, failure]) => {
+        if (failure instanceof UploadLost && attempt === "first") {
+          again.push(mirror);
+          return;
+        }
+        await this.#trying(mirror, path, async () => {
+          if (failure instanceof ObjectExists) await this.#sameAlready(mirror, path, content.sha256);
+          else if (failure !== undefined) throw mirror.files.failed(failure);
+          else mirror.files.succeeded();
+          mirror.missing.delete(path);
+          mirror.holds.add(path);
+          mirror.done++;
+          this.#copies++;
+        });
+        this.#report();
+      }),
+    );
+    return again;
+  }
+
+  /** One download for all these mirrors. @returns for each why it does not hold the file now; undefined: it does. */
+  async #send(
+    source: Bucket,
+    object: Stored,
+    content: Content,
+    path: string,
+    mirrors: readonly MirrorRun[],
+  ): Promise<ReadonlyMap<MirrorRun, unknown>> {
+    const { signal } = this.#context;
+    if (mirrors.length === 0) return new Map();
+    const headers = releaseFileHeaders(this.#request.project, path);
+    const destinations = await Promise.all(
+      mirrors.map(async (mirror) => ({
+        upload: await mirror.files.bucket.create(mirror.files.key(path), content, headers, signal),
+        received: (bytes: number) => {
+          mirror.bytes += bytes;
+          this.#report();
+        },
+      })),
+    );
+    const failures = await fanOut(readAll(source, object, signal), content, destinations);
+    return new Map(mirrors.map((mirror, index) => [mirror, failures[index]]));
+  }
+
+  /** The key was taken meanwhile: by our own first attempt, whose answer was lost, or by somebody else. */
+  async #sameAlready(mirror: MirrorRun, path: string, sha256: string): Promise<void> {
+    const object = await mirror.files.stat(path);
+    const found = object === undefined ? undefined : await mirror.files.identified(path, object);
+    if (found?.sha256 !== sha256) throw new OtherContent(found?.sha256 ?? "unknown");
+  }
+
+  /** Removes what is no longer wanted. */
+  async removeAll(): Promise<void> {
+    const { signal } = this.#context;
+    if (this.mirrors.some(({ plan }) => plan.remove.size > 0)) await this.#context.leaving?.();
+    await Promise.all(
+      this.mirrors.flatMap((mirror) =>
+        [...mirror.unwanted].map(async ([path, object]) => {
+          if (this.wanted.has(path)) return; // in the way of a file to be restored: its failure is recorded
+          await this.#trying(mirror, path, async () => {
+            await mirror.files.attempt(() => withMemoryFor(0, () => mirror.files.bucket.remove(object, signal)));
+            mirror.unwanted.delete(path);
+            mirror.done++;
+            this.#removals++;
+          });
+          this.#report();
+        }),
+      ),
+    );
+  }
+
+  /** What was done, and what is left. */
+  outcome(): Outcome {
+    const incomplete: Record<string, string> = {};
+    for (const { plan, files, missing, unwanted } of this.mirrors) {
+      const failed = this.failures.at(files.name);
+      const lines = new Set<string>();
+      for (const [path, sha256] of this.wanted) {
+        if (missing.has(path) || failed.has(path)) lines.add(`+ ${fileLine(path, sha256)}`);
+      }
+      for (const [path, sha256] of [...plan.remove, ...plan.restore]) {
+        // A failed look leaves it open whether the object is still there.
+        if (unwanted.has(path) || (failed.has(path) && !missing.has(path))) lines.add(`- ${fileLine(path, sha256)}`);
+      }
+      if (lines.size > 0) incomplete[files.name] = joinLines(lines);
+    }
+    return { incomplete, failures: this.failures.lines(), summary: this.#summary() };
+  }
+
+  #summary(): string {
+    const bytes = this.mirrors.reduce((sum, mirror) => sum + mirror.bytes, 0);
+    const parts = [
+      ...(this.#copies > 0 ? [`copied ${formatCount(this.#copies)} (${formatBytes(bytes)})`] : []),
+      ...(this.#removals > 0 ? [`removed ${formatCount(this.#removals)}`] : []),
+    ];
+    const count = this.mirrors.filter(({ done }) => done > 0).length;
+    return parts.length > 0 ? `${parts.join(", ")} in ${count} mirror${count === 1 ? "" : "s"}` : "nothing done";
+  }
+
+  async #trying(mirror: MirrorRun, path: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#fail(mirror, path, error);
+    }
+  }
+
+  #fail(mirror: MirrorRun, path: string, cause: unknown): void {
+    if (!this.failures.add(mirror.files.name, path, cause)) return;
+    mirror.failed++;
+    this.#report();
+  }
+
+  #report(): void {
+    const mirrors = this.mirrors.map(({ files, done, total, failed, bytes }) => ({
+      name: files.name,
+      done,
+      total,
+      failed,
+      bytes,
+    }));
+    const sum = (of: "done" | "total" | "failed" | "bytes"): number => mirrors.reduce((all, one) => all + one[of], 0);
+    this.#context.report({
+      done: sum("done"),
+      total: sum("total"),
+      failed: sum("failed"),
+      bytes: sum("bytes"),
+      mirrors,
+    });
+  }
+}
+
+/** A file's path is taken by other content. */
+class OtherContent extends Error {
+  constructor(found: string) {
+    super(
+      `production holds other content there, sha256:${found}; a released file never changes: choose another path, ` +
+        "or remove the file first and add it in a later change",
+    );
+  }
+}

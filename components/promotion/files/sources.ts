@@ -1,0 +1,39 @@
+/** Where a release file may be copied from. Any place is as good as another: what is read is verified. */
+
+import { WrongContent } from "../blobs/fan-out.ts";
+import { causeOf } from "../oci/errors.ts";
+import { type Bucket, type Content, chunkBytes, type Stored } from "../storage/bucket.ts";
+import { measured } from "./mirror-files.ts";
+
+/** A place that may hold a file. */
+export interface Source {
+  readonly bucket: Bucket;
+  readonly key: string;
+  /** The object there, if any. */
+  stat(): Promise<Stored | undefined>;
+}
+
+/**
+ * What is known of the content before it is copied. A large object without its store's CRC32C is read once for it, as a store that
+ * keeps no SHA-256 of the copy can later prove only by CRC32C what the copy is.
+ * @throws WrongContent if reading shows that it is not the content wanted.
+ */
+export async function contentOf(bucket: Bucket, object: Stored, sha256: string, signal: AbortSignal): Promise<Content> {
+  if (object.crc32c !== undefined) return { size: object.size, sha256, crc32c: object.crc32c };
+  if (object.size <= chunkBytes(object.size)) return { size: object.size, sha256 };
+  const found = await measured(bucket, object, signal);
+  if (found.sha256 !== sha256) throw new WrongContent("other content", found.sha256);
+  return found;
+}
+
+/** Why a source was of no use, with its place. */
+export function causeAt(source: Source, object: Stored | undefined, error: unknown): string {
+  const at = `${source.bucket.url}/${source.key}`;
+  if (error instanceof WrongContent && error.sha256 !== undefined) {
+    const encoding = object?.encoding;
+    const hint = encoding === undefined ? "" : ` (stored with Content-Encoding ${encoding}: stage it without)`;
+    return `${at} has sha256:${error.sha256}, which is not what the manifest says${hint}`;
+  }
+  const message = causeOf(error);
+  return message.startsWith(at) ? message : `${at}: ${message}`;
+}

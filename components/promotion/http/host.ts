@@ -1,0 +1,178 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { InterruptedError, UnreachableError } from "../oci/errors.ts";
+import { WeightedSemaphore } from "./weighted-semaphore.ts";
+
+/** How a host is treated. */
+export interface HostRules {
+  /** Requests at a time, besides the streams of large blobs. */
+  readonly parallel: number;
+  /** Waits between the attempts to reach a host that refuses connections, in ms; after the last it is given up. */
+  readonly probes: readonly number[];
+  /** A host that has answered nothing but errors for this long, in ms, is given up. */
+  readonly patience: number;
+  /** How long a host that was given up is not asked again, in ms. */
+  readonly resting: number;
+}
+
+/** Rules fit for Artifact Registry, whose quota is 1,000 requests a second and region (facts). */
+export const defaultRules: HostRules = {
+  parallel: 48,
+  probes: [200, 500, 1_000, 2_000],
+  patience: 45_000,
+  resting: 120_000,
+};
+
+/** No server's wish is followed for longer: a mistaken `Retry-After: 86400` would stop a promotion for a day. */
+const longestPause = 120_000;
+/** So few errors in a row may be one bad object's, not the host's. */
+const errorsOfADeadHost = 3;
+
+/**
+ * What all requests to one host share: how many run at a time, when the host asked to be left alone until, and whether it was
+ * given up. A host is given up once, for all: thousands of requests to a dead mirror must not each wait for it.
+ */
+export class Host {
+  readonly name: string;
+  readonly #rules: HostRules;
+  /** Requests at a time. */
+  readonly #limit: WeightedSemaphore;
+  #pausedUntil = 0;
+  #successes = 0;
+  #errors = 0;
+  #failingSince = 0;
+  #everAnswered = false;
+  #probing: Promise<void> | undefined;
+  #dead: { readonly error: UnreachableError; readonly until: number } | undefined;
+
+  constructor(name: string, rules: HostRules) {
+    this.name = name;
+    this.#rules = rules;
+    this.#limit = new WeightedSemaphore(rules.parallel);
+  }
+
+  /** Runs one request within the host's limit. @throws UnreachableError if it was given up. */
+  within<T>(work: () => Promise<T>): Promise<T> {
+    this.refuseIfDead();
+    return this.#limit.with(1, work);
+  }
+
+  /** Whether the host may be asked now; a promise if not: of when it may. Throws UnreachableError if it was given up, the signal's reason if aborted. */
+  ready(signal: AbortSignal): Promise<void> | undefined {
+    signal.throwIfAborted();
+    this.refuseIfDead();
+    return this.#probing || this.#pausedUntil > 0 ? this.#becomesReady(signal) : undefined;
+  }
+
+  async #becomesReady(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      signal.throwIfAborted();
+      this.refuseIfDead();
+      if (this.#probing) await abortable(this.#probing, signal);
+      const wait = this.#pausedUntil - Date.now();
+      if (wait <= 0) return;
+      // Spread over the next half second, or all would come back in the same moment and be refused again.
+      await pause(wait + Math.random() * Math.min(500, wait), signal);
+    }
+  }
+
+  /** Throws UnreachableError if the host was given up. */
+  refuseIfDead(): void {
+    if (this.#dead && this.#dead.until > Date.now()) throw this.#dead.error;
+    this.#dead = undefined;
+  }
+
+  /** An answer that is neither a server's error nor a "slow down" has arrived. */
+  answered(): void {
+    this.#everAnswered = true;
+    this.#errors = 0;
+    if (this.#limit.total < this.#rules.parallel && ++this.#successes >= 16) {
+      this.#successes = 0;
+      this.#limit.resize(this.#limit.total + 1);
+    }
+  }
+
+  /** 429, or 503 with Retry-After: nothing more is sent before, and then less at a time. */
+  slowDown(milliseconds: number): void {
+    const until = Date.now() + Math.min(milliseconds, longestPause);
+    if (until <= this.#pausedUntil) return;
+    if (this.#pausedUntil < Date.now()) this.#limit.resize(Math.max(1, Math.floor(this.#limit.total / 2)));
+    this.#successes = 0;
+    this.#pausedUntil = until;
+  }
+
+  /**
+   * A connection broke, or the server said 5xx. Gives the host up when that is all it has done for a while.
+   * @param tries how often the request has failed that has now, and whether it was for the last time.
+   * @throws UnreachableError if the host is given up.
+   */
+  failed(error: unknown, tries: { readonly count: number; readonly last: boolean }): void {
+    this.refuseIfDead();
+    const now = Date.now();
+    if (this.#errors++ === 0) this.#failingSince = now;
+    // Nobody else was luckier while one request has used up all its attempts, or for very long.
+    if (tries.last && tries.count > 1 && this.#errors >= tries.count) this.#giveUp(error);
+    if (this.#errors >= errorsOfADeadHost && now - this.#failingSince > this.#rules.patience) this.#giveUp(error);
+  }
+
+  /** The host is not who it should be. It is given up at once: asking again would change nothing. */
+  distrusted(error: unknown): never {
+    this.#giveUp(error);
+  }
+
+  /**
+   * No connection could be made. One prober tries again for all, who wait for it.
+   * @param probe makes one attempt; its failure is a failure to connect.
+   */
+  async refused(error: unknown, probe: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    this.#probing ??= this.#probe(error, probe).finally(() => {
+      this.#probing = undefined;
+    });
+    await abortable(this.#probing, signal);
+  }
+
+  async #probe(first: unknown, probe: () => Promise<void>): Promise<void> {
+    let error = first;
+    // A host that worked a moment ago is restarting, perhaps: it gets twice the time.
+    const waits = this.#everAnswered ? [...this.#rules.probes, ...this.#rules.probes] : this.#rules.probes;
+    for (const wait of waits) {
+      await sleep(wait);
+      try {
+        return await probe();
+      } catch (again) {
+        error = again;
+      }
+    }
+    this.#giveUp(error);
+  }
+
+  #giveUp(error: unknown): never {
+    const dead = new UnreachableError(this.name, error);
+    this.#dead = { error: dead, until: Date.now() + this.#rules.resting };
+    this.#errors = 0;
+    throw dead;
+  }
+}
+
+/** Waits, but not longer than the signal allows; throws its reason. */
+export async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(milliseconds, undefined, { signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new InterruptedError("timer", error);
+  }
+}
+
+/** A promise's value, or the signal's reason if that comes first. */
+async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}

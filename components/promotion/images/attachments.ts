@@ -1,0 +1,81 @@
+import type { Digest } from "../oci/digest.ts";
+import { headManifest } from "../oci/manifests.ts";
+import { fallbackTag, listReferrers } from "../oci/referrers.ts";
+import type { Remote } from "../oci/remote.ts";
+import type { TagList } from "../oci/tags.ts";
+import { type ImageTree, readTree } from "./tree.ts";
+
+/** Something that belongs to a digest and travels with it: a signature, an attestation, an SBOM. */
+export interface Attachment {
+  readonly subject: Digest;
+  /** By cosign's convention a tag names the subject; undefined: an OCI referrer, which names its subject itself. */
+  readonly tag?: string;
+  readonly digest: Digest;
+}
+
+/** An attachment with its content. */
+export interface AttachedTree extends Attachment {
+  readonly tree: ImageTree;
+}
+
+/** The tags that cosign derives from a digest: `sha256-<hex>.sig`. */
+export function cosignTags(digest: Digest): string[] {
+  return [".sig", ".att", ".sbom"].map((suffix) => fallbackTag(digest) + suffix);
+}
+
+/** The digest that a tag belongs to by convention (cosign's, or the referrers fallback); undefined: an ordinary tag. */
+export function subjectOfTag(tag: string): Digest | undefined {
+  const hex = /^sha256-([0-9a-f]{64})(\.(sig|att|sbom))?$/.exec(tag)?.[1];
+  return hex === undefined ? undefined : `sha256:${hex}`;
+}
+
+/** Attachments may have attachments (a signature of an SBOM); more than this is a mistake. */
+const deepest = 3;
+const mostAttachments = 1_000;
+
+/**
+ * Finds what is attached to digests in one repository, and to that in turn; attachments come after what they are attached to.
+ * @param tags the repository's tags, if they are known completely: then nobody is asked for tags that do not exist.
+ */
+export async function findAttachments(
+  at: Remote,
+  subjects: readonly Digest[],
+  tags: TagList | undefined,
+): Promise<Attachment[]> {
+  const known = tags && !tags.truncated ? new Set(tags.tags) : undefined;
+  const found: Attachment[] = [];
+  const seen = new Set<Digest>(subjects);
+  let level = subjects;
+  for (let depth = 0; depth < deepest && level.length > 0; depth++) {
+    // Tags can be made to go in a circle; what began it is no attachment.
+    const next = (await Promise.all(level.map((subject) => attachedTo(at, subject, known))))
+      .flat()
+      .filter(({ digest }) => !subjects.includes(digest));
+    level = [...new Set(next.map(({ digest }) => digest))].filter((digest) => !seen.has(digest));
+    for (const digest of level) seen.add(digest);
+    found.push(...next);
+    if (found.length > mostAttachments) throw new Error(`more than ${mostAttachments} signatures and attestations`);
+  }
+  return found;
+}
+
+/** Reads the content of attachments. */
+export function readAttachments(
+  sources: readonly Remote[],
+  attachments: readonly Attachment[],
+): Promise<AttachedTree[]> {
+  return Promise.all(
+    attachments.map(async (attachment) => ({ ...attachment, tree: await readTree(sources, attachment.digest) })),
+  );
+}
+
+async function attachedTo(at: Remote, subject: Digest, known: ReadonlySet<string> | undefined): Promise<Attachment[]> {
+  const tagged = cosignTags(subject)
+    .filter((tag) => known?.has(tag) ?? true)
+    .map(async (tag): Promise<Attachment[]> => {
+      const head = await headManifest(at, tag);
+      return head ? [{ subject, tag, digest: head.digest }] : [];
+    });
+  const [byTag, referrers] = await Promise.all([Promise.all(tagged), listReferrers(at, subject, known)]);
+  return [...byTag.flat(), ...referrers.map((digest) => ({ subject, digest }))];
+}

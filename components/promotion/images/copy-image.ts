@@ -1,0 +1,422 @@
+import { SourceError } from "../blobs/blob-copy.ts";
+import type { BlobTarget } from "../blobs/blob-target.ts";
+import { copyBlob } from "../blobs/copy-blob.ts";
+import { RegistryTarget } from "../blobs/registry-target.ts";
+import type { Blob } from "../oci/blobs.ts";
+import type { Digest } from "../oci/digest.ts";
+import { causeOf } from "../oci/errors.ts";
+import type { Manifest } from "../oci/manifest.ts";
+import { headManifest, putManifest } from "../oci/manifests.ts";
+import { enterReferrer, listReferrers } from "../oci/referrers.ts";
+import type { Remote } from "../oci/remote.ts";
+import { type AttachedTree, type Attachment, findAttachments, readAttachments } from "./attachments.ts";
+import type { Copy } from "./plan.ts";
+import type { ImageMirrorRun, ImagesRun, LayerMirrorRun, MirrorRun } from "./run.ts";
+import { AbsentError, type ImageTree, readTree } from "./tree.ts";
+
+/**
+ * Brings one digest, with all that belongs to it, to the mirrors that lack it: blobs to all at once, then, in the canonical mirror
+ * first, manifests from the leaves to the root, signatures, and the tags as the last. What a mirror proves to have is adopted.
+ * Failures go to the run; throws only the signal's reason.
+ */
+export async function copyImage(copy: Copy, run: ImagesRun): Promise<void> {
+  const places = await look(copy, run);
+  const open = places.filter(({ state }) => state !== "complete");
+  const layerMirrors = copy.layerMirrors
+    .map((name) => run.layerMirrors.get(name)!)
+    .filter((mirror) => lives(mirror, run));
+  for (const { mirror, state } of places) if (state === "complete") run.stepDone(mirror);
+  if (open.length === 0 && layerMirrors.length === 0) return;
+  const what = `${copy.image}@${copy.digest}`;
+
+  let content: Content;
+  try {
+    content = await readContent(copy, places, run);
+  } catch (error) {
+    run.context.signal.throwIfAborted();
+    const cause = error instanceof AbsentError ? new SourceError(error) : error;
+    return run.stepFailed([...open.map(({ mirror }) => mirror), ...layerMirrors], what, cause);
+  }
+
+  const broken = new Map<MirrorRun, unknown>();
+  await Promise.all([
+    ...open.map((place) => attempt(place.mirror, broken, () => findNeeds(place, copy.image, content))),
+    ...layerMirrors.map((mirror) => attempt(mirror, broken, () => noteLayers(mirror, copy, content, run))),
+  ]);
+  await bringBlobs(copy, content, open, layerMirrors, broken, run);
+
+  // What is visible in any mirror is in the canonical one already.
+  const [canonical] = run.mirrors.keys();
+  const first = open.filter(({ mirror }) => mirror.name === canonical);
+  const others = open.filter(({ mirror }) => mirror.name !== canonical);
+  for (const group of [first, others]) {
+    await Promise.all(
+      group.map(async (place) => {
+        if (!broken.has(place.mirror)) await attempt(place.mirror, broken, () => publish(copy, place, content, run));
+      }),
+    );
+  }
+  run.context.signal.throwIfAborted();
+  const causes = new Map<string, { error: unknown; mirrors: MirrorRun[] }>();
+  for (const mirror of [...open.map((place) => place.mirror), ...layerMirrors]) {
+    if (broken.has(mirror)) {
+      const error = broken.get(mirror);
+      const cause = causes.get(causeOf(error)) ?? { error, mirrors: [] };
+      causes.set(causeOf(error), cause);
+      cause.mirrors.push(mirror);
+    } else {
+      run.achieved(mirror, copy.image, copy.digest);
+      run.completed(mirror, copy.image, copy.digest);
+      run.counts.copied++;
+      run.stepDone(mirror);
+    }
+  }
+  for (const { error, mirrors } of causes.values()) run.stepFailed(mirrors, what, error);
+}
+
+/** A mirror that is to get the digest, and what it has of it. */
+interface Place {
+  readonly mirror: ImageMirrorRun;
+  readonly at: Remote;
+  /** `partial`: the digest is there, but not under all its tags, so that a run may have died between the two. */
+  readonly state: "absent" | "partial" | "complete";
+  /** Tags to set. */
+  readonly tags: readonly string[];
+  /** Manifests that are there, found by `findNeeds`. */
+  readonly present: Set<Digest>;
+}
+
+/** A digest with all that travels with it. */
+interface Content {
+  readonly tree: ImageTree;
+  readonly attached: readonly AttachedTree[];
+  readonly sources: readonly Remote[];
+}
+
+async function look(copy: Copy, run: ImagesRun): Promise<Place[]> {
+  const mirrors = copy.mirrors.map((name) => run.mirrors.get(name)!).filter((mirror) => lives(mirror, run));
+  const places = await Promise.all(
+    mirrors.map(async (mirror) => {
+      try {
+        return await lookAt(copy, mirror, run);
+      } catch (error) {
+        run.context.signal.throwIfAborted();
+        run.stepFailed([mirror], `${copy.image}@${copy.digest}`, error);
+        return undefined;
+      }
+    }),
+  );
+  return places.filter((place) => place !== undefined);
+}
+
+async function lookAt({ image, digest, tags, damaged }: Copy, mirror: ImageMirrorRun, run: ImagesRun): Promise<Place> {
+  const { has: present, tagged: actual } = await mirror.lookup(image).find(digest, tags);
+  const toSet: string[] = [];
+  const there: string[] = [];
+  tags.forEach((tag, index) => {
+    const now = actual[index];
+    if (now === digest) there.push(tag);
+    else if (isFree(tag, now, image, mirror, run)) toSet.push(tag);
+  });
+  if (present) run.begun(mirror, image, digest);
+  for (const tag of there) run.achieved(mirror, image, digest, tag);
+  // Without a tag nothing says that the signatures came along too.
+  const complete = present && tags.length > 0 && there.length === tags.length && !damaged.includes(mirror.name);
+  if (complete) run.completed(mirror, image, digest);
+  const state = complete ? "complete" : present ? "partial" : "absent";
+  return { mirror, at: mirror.remote(image), state, tags: toSet, present: new Set() };
+}
+
+/** Whether a tag may be set; if not, the run is told, and the digest goes without it. */
+function isFree(tag: string, now: Digest | undefined, image: string, mirror: ImageMirrorRun, run: ImagesRun): boolean {
+  const conflict = conflictOf(tag, now, image, mirror, run);
+  if (conflict !== undefined) run.failure(mirror, `${image}:${tag}`, conflict);
+  return conflict === undefined;
+}
+
+/**
+ * Why a tag that is on this digest must not be given to another; undefined if it may. It may if it is declared mutable, or if the
+ * last run or refresh has seen it like this: then the plan has decided.
+ */
+export function conflictOf(
+  tag: string,
+  now: Digest | undefined,
+  image: string,
+  mirror: ImageMirrorRun,
+  run: ImagesRun,
+): string | undefined {
+  if (now === undefined || run.mayMove(tag) || mirror.believedTag(image, tag) === now) return undefined;
+  return (
+    `the tag is on ${now} there, and is not declared mutable: give the new digest another tag, or, ` +
+    "if the mirror is wrong, run `pulumi refresh` and again"
+  );
+}
+
+/** So many mirrors are asked what is attached to a digest that they have; asking all 22 would find nothing else. */
+const mostWitnesses = 3;
+
+/**
+ * Reads the manifests of the digest and of what is attached to it. Mirrors that have it go first: staging may have lost it. Any
+ * other mirror may at least have a part, an index's child under a tag of its own or a layer.
+ */
+async function readContent(copy: Copy, places: readonly Place[], run: ImagesRun): Promise<Content> {
+  const remote = ({ mirror }: { mirror: ImageMirrorRun }) => mirror.remote(copy.image);
+  const whole = [
+    ...run.alive(copy.holders).map((mirror) => mirror.remote(copy.image)),
+    ...places.filter(({ state }) => state === "complete").map(remote),
+  ];
+  const partly = places.filter(({ state }) => state === "partial").map(remote);
+  const staging = run.staging(copy.image);
+  const others = run.alive([...run.mirrors.keys()]).map((mirror) => mirror.remote(copy.image));
+  const sources = [...new Set([...whole, ...partly, ...(staging ? [staging] : []), ...others])];
+  const tree = await readTree(sources, copy.digest);
+  // Buckets hold layers only.
+  if (places.every(({ state }) => state === "complete")) return { tree, attached: [], sources };
+  const digests = tree.manifests.map(({ digest }) => digest);
+  // What one mirror has lost another may have; what a run that died has not brought is in staging.
+  const witnesses =
+    copy.damaged.length > 0 ? [...whole, ...partly] : whole.length > 0 ? whole.slice(0, mostWitnesses) : partly;
+  const attachments = await attachedIn(witnesses, digests, run);
+  if (staging && copy.holders.length === 0) {
+    const staged = await attachedInStaging(staging, copy, digests, run).catch((error: unknown) => {
+      run.context.signal.throwIfAborted();
+      if (whole.length > 0) return [];
+      throw new SourceError(error);
+    });
+    // A mirror that has the digest without our knowing may have it from others, who did not bring all.
+    if (whole.length > 0) attachments.push(...staged);
+    else attachments.unshift(...staged);
+  }
+  return { tree, attached: await readAttachments(sources, union(attachments)), sources };
+}
+
+async function attachedInStaging(
+  staging: Remote,
+  copy: Copy,
+  digests: readonly Digest[],
+  run: ImagesRun,
+): Promise<Attachment[]> {
+  const list = await run.stagingLookup(copy.image, staging).list();
+  return findAttachments(staging, digests, list);
+}
+
+/** What is attached to the digests in any of the mirrors. Throws only if none of them can say. */
+async function attachedIn(
+  mirrors: readonly Remote[],
+  digests: readonly Digest[],
+  run: ImagesRun,
+): Promise<Attachment[]> {
+  const found = await Promise.allSettled(mirrors.map((mirror) => findAttachments(mirror, digests, undefined)));
+  run.context.signal.throwIfAborted();
+  const lists = found.filter((result) => result.status === "fulfilled").map((result) => result.value);
+  const failed = found.find((result) => result.status === "rejected");
+  if (failed && lists.length === 0) throw new SourceError(failed.reason);
+  return lists.flat();
+}
+
+/** Each attachment once; where a tag differs the first word counts. */
+function union(attachments: readonly Attachment[]): Attachment[] {
+  const once = new Map<string, Attachment>();
+  for (const attachment of attachments) {
+    const key = attachment.tag ?? `${attachment.subject} ${attachment.digest}`;
+    if (!once.has(key)) once.set(key, attachment);
+  }
+  return [...once.values()];
+}
+
+/** Asks which manifests a mirror has already, where that is likely: a run may have died in the middle of an index. */
+async function findNeeds(place: Place, image: string, { tree, attached }: Content): Promise<void> {
+  if (place.state === "absent" && place.tags.length > 0 && (await place.mirror.lookup(image).isEmpty())) return;
+  const asked = tree.manifests.filter((manifest) => manifest !== tree.root);
+  if (place.state === "partial") {
+    place.present.add(tree.root.digest);
+    await findReferrers(place, attached);
+    const tagged = attached.filter(
+      (attachment) => attachment.tag !== undefined || attachment.tree.manifests.length > 1,
+    );
+    asked.push(
+      ...tagged.flatMap(({ tree: { manifests } }) => manifests).filter(({ digest }) => !place.present.has(digest)),
+    );
+  }
+  await Promise.all(
+    asked.map(async ({ digest }) => {
+      if (await headManifest(place.at, digest)) place.present.add(digest);
+    }),
+  );
+}
+
+/** A referrer is there when it is listed: one that a run has stored but not listed, where it has to do so itself, is stored again. */
+async function findReferrers(place: Place, attached: readonly AttachedTree[]): Promise<void> {
+  const subjects = new Set(attached.filter(({ tag }) => tag === undefined).map(({ subject }) => subject));
+  await Promise.all(
+    [...subjects].map(async (subject) => {
+      for (const digest of await listReferrers(place.at, subject)) place.present.add(digest);
+    }),
+  );
+}
+
+async function noteLayers(
+  mirror: LayerMirrorRun,
+  { image, digest }: Copy,
+  { tree }: Content,
+  run: ImagesRun,
+): Promise<void> {
+  const use = { project: run.request.project, image, digest };
+  run.begun(mirror, image, digest);
+  await Promise.all(tree.blobs.map((blob) => mirror.references.add(blob.digest, use)));
+}
+
+/** Brings each blob to all places that lack it, each once in a run, downloaded once for all of them. */
+async function bringBlobs(
+  copy: Copy,
+  { tree, attached, sources }: Content,
+  places: readonly Place[],
+  layerMirrors: readonly LayerMirrorRun[],
+  broken: Map<MirrorRun, unknown>,
+  run: ImagesRun,
+): Promise<void> {
+  const wanted = new Map<Digest, { blob: Blob; places: Set<Place>; layerMirrors: readonly LayerMirrorRun[] }>();
+  for (const manifest of [tree, ...attached.map((attachment) => attachment.tree)].flatMap(
+    ({ manifests }) => manifests,
+  )) {
+    const lacking = places.filter(({ present, mirror }) => !present.has(manifest.digest) && !broken.has(mirror));
+    for (const blob of manifest.blobs) {
+      const entry = wanted.get(blob.digest) ?? { blob, places: new Set(), layerMirrors: [] };
+      for (const place of lacking) entry.places.add(place);
+      wanted.set(blob.digest, entry);
+    }
+  }
+  for (const { digest } of tree.blobs) wanted.get(digest)!.layerMirrors = layerMirrors;
+  const fail = (mirror: MirrorRun, failure: unknown) => {
+    if (failure !== undefined && !broken.has(mirror)) broken.set(mirror, failure);
+  };
+  await Promise.all(
+    [...wanted.values()].map(async (entry) => {
+      const targets: BlobTarget[] = [];
+      const claims = new Map<BlobTarget, { mirror: MirrorRun; settle: (failure: unknown) => void }>();
+      const waits: Promise<void>[] = [];
+      const { digest } = entry.blob;
+      for (const { mirror, at } of entry.places) {
+        const earlier = mirror.blobs.get(digest);
+        if (earlier?.repository.name === at.repository.name) {
+          waits.push(earlier.failure.then((failure) => fail(mirror, failure)));
+          continue;
+        }
+        const fresh = (mirror.belief.held.get(copy.image)?.size ?? 0) === 0;
+        const target = new RegistryTarget(mirror.name, at, { neighbour: earlier, fresh });
+        const claim = Promise.withResolvers<unknown>();
+        if (!earlier) mirror.blobs.set(digest, { repository: at.repository, failure: claim.promise });
+        targets.push(target);
+        claims.set(target, { mirror, settle: claim.resolve });
+      }
+      for (const mirror of entry.layerMirrors) {
+        if (broken.has(mirror)) continue;
+        const earlier = mirror.blobs.get(digest);
+        if (earlier) {
+          waits.push(earlier.failure.then((failure) => fail(mirror, failure)));
+          continue;
+        }
+        const claim = Promise.withResolvers<unknown>();
+        mirror.blobs.set(digest, { failure: claim.promise });
+        targets.push(mirror.target);
+        claims.set(mirror.target, { mirror, settle: claim.resolve });
+      }
+      let failures = new Map<BlobTarget, unknown>();
+      try {
+        const received = (target: BlobTarget, bytes: number) => {
+          const { mirror } = claims.get(target)!;
+          mirror.bytes += bytes;
+          run.report();
+        };
+        const means = { ...run.means, signal: run.context.signal };
+        if (targets.length > 0) failures = await copyBlob({ blob: entry.blob, sources, targets, received }, means);
+      } catch (error) {
+        failures = new Map(targets.map((target) => [target, error]));
+      }
+      for (const [target, { mirror, settle }] of claims) {
+        const failure = failures.get(target);
+        fail(mirror, failure);
+        settle(failure);
+      }
+      await Promise.all(waits);
+    }),
+  );
+  run.context.signal.throwIfAborted();
+}
+
+/** Makes the digest visible in one mirror. */
+async function publish(copy: Copy, place: Place, { tree, attached }: Content, run: ImagesRun): Promise<void> {
+  const { mirror, at, present } = place;
+  run.begun(mirror, copy.image, copy.digest);
+  // With nothing attached, the first tag's PUT also stores the manifest.
+  const rootByTag = place.tags.length > 0 && attached.length === 0;
+  await pushTree(at, tree, present, rootByTag ? tree.root.digest : undefined);
+  await pushAttachments(at, attached, present);
+  for (const tag of place.tags) {
+    await push(at, tree.root, tag);
+    run.achieved(mirror, copy.image, copy.digest, tag);
+  }
+}
+
+/** Stores manifests, each after those that it lists, those of one index beside each other. */
+async function pushTree(at: Remote, tree: ImageTree, present: ReadonlySet<Digest>, except?: Digest): Promise<void> {
+  const byDigest = new Map(tree.manifests.map((manifest) => [manifest.digest, manifest]));
+  const started = new Map<Digest, Promise<void>>();
+  const visit = (manifest: Manifest): Promise<void> => {
+    const known = started.get(manifest.digest);
+    if (known) return known;
+    const pushed = (async () => {
+      await Promise.all(manifest.children.map((child) => visit(byDigest.get(child.digest)!)));
+      if (!present.has(manifest.digest) && manifest.digest !== except) await push(at, manifest);
+    })();
+    started.set(manifest.digest, pushed);
+    return pushed;
+  };
+  await visit(tree.root);
+}
+
+/** Stores what is attached, each after what it is attached to; what is attached to one digest one after the other, for its list. */
+async function pushAttachments(
+  at: Remote,
+  attached: readonly AttachedTree[],
+  present: ReadonlySet<Digest>,
+): Promise<void> {
+  const bySubject = Map.groupBy(attached, ({ subject }) => subject);
+  const waiting = new Map<Digest, Promise<void>>();
+  const visit = (subject: Digest): Promise<void> => {
+    const known = waiting.get(subject);
+    if (known) return known;
+    const pushed = (async () => {
+      // The subject may itself be attached to something that is under way.
+      const holder = attached.find(({ digest }) => digest === subject);
+      if (holder) await visit(holder.subject);
+      for (const { tree, tag, digest } of bySubject.get(subject)!) {
+        await pushTree(at, tree, present, tag === undefined ? undefined : digest);
+        if (tag !== undefined) await push(at, tree.root, tag);
+      }
+    })();
+    waiting.set(subject, pushed);
+    return pushed;
+  };
+  await Promise.all([...bySubject.keys()].map(visit));
+}
+
+async function push(at: Remote, manifest: Manifest, tag?: string): Promise<void> {
+  const { subjectKnown } = await putManifest(at, manifest, tag);
+  if (manifest.subject && !subjectKnown) await enterReferrer(at, manifest.subject.digest, manifest);
+}
+
+async function attempt(mirror: MirrorRun, broken: Map<MirrorRun, unknown>, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!broken.has(mirror)) broken.set(mirror, error);
+  }
+}
+
+/** Whether a mirror is still tried; counts the step if not. */
+function lives(mirror: MirrorRun, run: ImagesRun): boolean {
+  if (mirror.gone === undefined) return true;
+  run.stepSkipped(mirror);
+  return false;
+}

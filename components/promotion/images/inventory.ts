@@ -1,0 +1,407 @@
+import { layersPrefix } from "../blobs/layer-target.ts";
+import type { Digest } from "../oci/digest.ts";
+import { causeOf } from "../oci/errors.ts";
+import { isIndexType } from "../oci/manifest.ts";
+import { headManifest } from "../oci/manifests.ts";
+import type { Remote } from "../oci/remote.ts";
+import { repositoryAt } from "../oci/repository.ts";
+import { listTags, type TagList } from "../oci/tags.ts";
+import { differencesIn } from "../run/differences.ts";
+import type { Context, ImagesRequest, Inventory, LayerMirror } from "../run/request.ts";
+import { BucketAbsent } from "../storage/bucket.ts";
+import { joinLines } from "../text/join-lines.ts";
+import { type Attachment, findAttachments, subjectOfTag } from "./attachments.ts";
+import { difference, type LastKnownState } from "./last-known-state.ts";
+import { readNotes, referencesPrefix } from "./layer-references.ts";
+import { addImage, type Images, type ImagesBuilder, readImageLines, writeImageLines } from "./lines.ts";
+import type { Dependencies } from "./run.ts";
+import { readRemains } from "./tree.ts";
+
+/**
+ * What every mirror really holds of a project. Registries are asked for their lists; of a registry that lists tags only, for the
+ * digest of each tag, for each digest without a tag, for each image of an index, and for what is attached to each of them. Nothing is written.
+ */
+export async function takeInventory(request: ImagesRequest, means: Dependencies, context: Context): Promise<Inventory> {
+  const wanted = readImageLines(request.images);
+  const damagedIn = new Map<string, ImagesBuilder>();
+  const parts = new Parts();
+  const failed = new Map<string, string>();
+  const fail = (name: string, error: unknown) => {
+    context.signal.throwIfAborted();
+    failed.set(name, `${request.project}: ${name}: ${causeOf(error)}`);
+    return undefined;
+  };
+  const read = await Promise.all(
+    request.mirrors.map(async ({ name, repository }) => {
+      try {
+        const { transport } = means;
+        const entries = [...wanted].map(async ([image, digests]): Promise<[string, Holding]> => {
+          const at = { transport, repository: repositoryAt(repository, request.prefix, image), signal: context.signal };
+          return [image, await readHolding(at, new Set(digests.keys()), wantedTags(digests), parts)];
+        });
+        return new Map(await all(entries));
+      } catch (error) {
+        return fail(name, error);
+      }
+    }),
+  );
+  const holdings = new Map(
+    request.mirrors.flatMap(({ name }, index) => (read[index] === undefined ? [] : [[name, read[index]] as const])),
+  );
+  const differences = new Map<string, string>();
+  for (const [image, digests] of wanted) {
+    const mirrors = [...holdings].map(([name, images]) => ({ name, holding: images.get(image)! }));
+    const damage = (name: string, digest: Digest) => {
+      const damaged = damagedIn.get(name) ?? new Map();
+      damagedIn.set(name, damaged);
+      addImage(damaged, image, digest);
+    };
+    await compareMirrors(mirrors, [...digests.keys()], parts, damage, fail);
+  }
+  for (const [name, images] of holdings) {
+    if (failed.has(name)) continue;
+    const held: ImagesBuilder = new Map();
+    for (const [image, { digests }] of images) {
+      for (const [digest, tags] of digests) {
+        addImage(held, image, digest);
+        for (const tag of tags) addImage(held, image, digest, tag);
+      }
+    }
+    differences.set(name, difference(wanted.keys(), wanted, held, damagedIn.get(name) ?? new Map()));
+  }
+  await Promise.all(
+    request.layerMirrors.map(async (mirror) => {
+      try {
+        const { held, parts } = await readLayers(request, mirror, means, context.signal);
+        differences.set(
+          mirror.name,
+          difference(new Set([...wanted.keys(), ...held.keys()]), wanted, held, parts, true),
+        );
+      } catch (error) {
+        fail(mirror.name, error);
+      }
+    }),
+  );
+  const mirrors = [...request.mirrors, ...request.layerMirrors];
+  const incomplete = differencesIn(mirrors, differences);
+  const failures = mirrors.flatMap(({ name }) => failed.get(name) ?? []);
+  return { text: visible(wanted, incomplete), incomplete, failures };
+}
+
+/** What digests consist of, each read once for all mirrors, from the first that can say it: content is the same wherever it is. */
+export class Parts {
+  readonly #known = new Map<Digest, Promise<{ readonly digests: readonly Digest[]; readonly isWhole: boolean }>>();
+
+  /** The digest, and those of all manifests that it lists, be they there or not. */
+  async of(digest: Digest, at: Remote): Promise<readonly Digest[]> {
+    const known = await this.#known.get(digest)?.catch((): undefined => undefined);
+    if (known?.isWhole) return known.digests;
+    const reading = readRemains([at], digest).then(({ digests, lost }) => ({ digests, isWhole: lost.length === 0 }));
+    this.#known.set(digest, reading);
+    return (await reading).digests;
+  }
+}
+
+/** What one mirror has of one image. */
+export interface Holding {
+  readonly at: Remote;
+  readonly digests: Map<Digest, Set<string>>;
+  /** Wanted indexes of which it lacks an image, where the registry was asked. */
+  readonly damaged: readonly Digest[];
+  /** What is attached to what it has: of Google's registries by tags only. */
+  readonly attached: readonly Attachment[];
+  /** Google's registries: all manifests, and those without a tag, among them what indexes list and what is attached. */
+  readonly listed: { readonly all: ReadonlySet<Digest>; readonly untagged: ReadonlySet<Digest> } | undefined;
+}
+
+/** Reads what a repository has: of what has no tag only what is wanted, since most registries do not list it. */
+export async function readHolding(
+  at: Remote,
+  wanted: ReadonlySet<Digest>,
+  tagsWanted: ReadonlySet<string>,
+  parts: Parts,
+): Promise<Holding> {
+  const list = await listTags(at);
+  const digests = new Map<Digest, Set<string>>();
+  const found = (digest: Digest) => {
+    const tags = digests.get(digest) ?? new Set<string>();
+    digests.set(digest, tags);
+    return tags;
+  };
+  const conventional: Conventional[] = [];
+  const indexes = new Set<Digest>();
+  const place = (tag: string, digest: Digest) => {
+    const subject = tagsWanted.has(tag) ? undefined : subjectOfTag(tag);
+    if (subject === undefined) found(digest).add(tag);
+    else conventional.push({ tag, digest, subject });
+  };
+  if (list.manifests) {
+    for (const [digest, { tags }] of list.manifests) {
+      if (wanted.has(digest)) found(digest);
+      for (const tag of tags) place(tag, digest);
+    }
+  } else {
+    const ask = async (reference: string) => {
+      const head = await headManifest(at, reference);
+      if (head && wanted.has(head.digest) && isIndexType(head.mediaType)) indexes.add(head.digest);
+      return head?.digest;
+    };
+    await all(
+      list.tags.map(async (tag) => {
+        const digest = await ask(tag);
+        if (digest !== undefined) place(tag, digest);
+      }),
+    );
+    const unseen = list.unknown ? [] : [...wanted].filter((digest) => !digests.has(digest));
+    await all(
+      unseen.map(async (digest) => {
+        if ((await ask(digest)) !== undefined) found(digest);
+      }),
+    );
+  }
+  const byTag = await placeConventional(at, list, conventional, digests, found, parts);
+  if (list.manifests) return { at, digests, damaged: [], attached: byTag, listed: listedIn(list.manifests) };
+  const held = [...wanted].filter((digest) => digests.has(digest));
+  const listing = new Map(await all([...indexes].map(async (index) => [index, await parts.of(index, at)] as const)));
+  const inIndexes = [...new Set([...listing.values()].flat())].filter((digest) => !digests.has(digest));
+  const lost = new Set<Digest>();
+  await all(
+    inIndexes.map(async (digest) => {
+      if (!(await headManifest(at, digest))) lost.add(digest);
+    }),
+  );
+  const damaged = [...listing].filter(([, own]) => own.some((digest) => lost.has(digest))).map(([index]) => index);
+  const subjects = [...held, ...inIndexes.filter((digest) => !lost.has(digest))];
+  const attached = [...byTag, ...(await findAttachments(at, subjects, list))];
+  return { at, digests, damaged, attached, listed: undefined };
+}
+
+/** A tag that names a digest by convention. */
+interface Conventional {
+  readonly tag: string;
+  readonly digest: Digest;
+  readonly subject: Digest;
+}
+
+/**
+ * Tags that name a digest by convention belong to it if it is there, if what is there lists it, or if it is what another such tag is on.
+ * A digest that is there only under its own name is told by what is attached to it: a run that died has left it. Any other
+ * tag is somebody's.
+ * @returns what is attached by such tags.
+ */
+async function placeConventional(
+  at: Remote,
+  list: TagList,
+  conventional: readonly Conventional[],
+  digests: ReadonlyMap<Digest, unknown>,
+  found: (digest: Digest) => Set<string>,
+  parts: Parts,
+): Promise<Attachment[]> {
+  const ours = new Set(digests.keys());
+  const strangers = () => {
+    for (let before = -1; before !== ours.size; ) {
+      before = ours.size;
+      for (const { digest, subject } of conventional) if (ours.has(subject)) ours.add(digest);
+    }
+    return conventional.filter(({ subject }) => !ours.has(subject));
+  };
+  if (strangers().length > 0) {
+    const lists = await Promise.allSettled([...digests.keys()].map((digest) => parts.of(digest, at)));
+    at.signal.throwIfAborted();
+    for (const own of lists) if (own.status === "fulfilled") for (const digest of own.value) ours.add(digest);
+    await all(
+      [...new Set(strangers().map(({ subject }) => subject))].map(async (subject) => {
+        const isThere = list.manifests ? list.manifests.has(subject) : (await headManifest(at, subject)) !== undefined;
+        if (!isThere) return;
+        found(subject);
+        ours.add(subject);
+      }),
+    );
+    for (const { tag, digest } of strangers()) found(digest).add(tag);
+  }
+  // A tag without a suffix is on the list of the others.
+  return conventional.filter(({ subject, tag }) => ours.has(subject) && tag.includes("."));
+}
+
+function listedIn(manifests: NonNullable<TagList["manifests"]>): NonNullable<Holding["listed"]> {
+  const untagged = [...manifests].filter(([, { tags }]) => tags.length === 0).map(([digest]) => digest);
+  return { all: new Set(manifests.keys()), untagged: new Set(untagged) };
+}
+
+/** Mirrors are to hold the same signatures and the same parts of indexes; a digest of which a mirror lacks some is damaged there. */
+async function compareMirrors(
+  mirrors: readonly { name: string; holding: Holding }[],
+  wanted: readonly Digest[],
+  parts: Parts,
+  damage: (name: string, digest: Digest) => void,
+  fail: (name: string, error: unknown) => void,
+): Promise<void> {
+  for (const { name, holding } of mirrors) for (const digest of holding.damaged) damage(name, digest);
+  let owners: Promise<Map<Digest, Set<Digest>>> | undefined;
+  const readOwners = () => (owners ??= ownersOf(mirrors, wanted, parts));
+  await compareAttachments(mirrors, wanted, readOwners, damage);
+  await compareUntagged(mirrors, readOwners, damage, fail);
+}
+
+/** Of each manifest that a wanted digest consists of, which digests those are. */
+async function ownersOf(
+  mirrors: readonly { holding: Holding }[],
+  wanted: readonly Digest[],
+  parts: Parts,
+): Promise<Map<Digest, Set<Digest>>> {
+  const owners = new Map<Digest, Set<Digest>>();
+  await all(
+    wanted.map(async (root) => {
+      for (const { holding } of mirrors.filter(({ holding }) => holding.digests.has(root))) {
+        for (const part of await parts.of(root, holding.at)) addOwner(owners, part, root);
+      }
+    }),
+  );
+  return owners;
+}
+
+function addOwner(owners: Map<Digest, Set<Digest>>, part: Digest, root: Digest): void {
+  owners.set(part, (owners.get(part) ?? new Set()).add(root));
+}
+
+async function compareAttachments(
+  mirrors: readonly { name: string; holding: Holding }[],
+  wanted: readonly Digest[],
+  readOwners: () => Promise<ReadonlyMap<Digest, ReadonlySet<Digest>>>,
+  damage: (name: string, digest: Digest) => void,
+): Promise<void> {
+  const keyOf = ({ tag, subject, digest }: Attachment) => `${tag ?? subject} ${digest}`;
+  const union = new Map(mirrors.flatMap(({ holding }) => holding.attached.map((each) => [keyOf(each), each] as const)));
+  const above = new Map([...union.values()].map(({ digest, subject }) => [digest, subject]));
+  const roots = new Set(wanted);
+  /** What something is attached to in the end: it may be attached to an attachment, or to an image of an index. */
+  const rootsOf = async (subject: Digest): Promise<Iterable<Digest>> => {
+    let current = subject;
+    for (let depth = 0; depth < 4 && !roots.has(current); depth++) current = above.get(current) ?? current;
+    return roots.has(current) ? [current] : ((await readOwners()).get(current) ?? []);
+  };
+  for (const { name, holding } of mirrors) {
+    const has = new Set(holding.attached.map(keyOf));
+    for (const [key, { subject }] of union) {
+      if (has.has(key)) continue;
+      for (const root of await rootsOf(subject)) if (holding.digests.has(root)) damage(name, root);
+    }
+  }
+}
+
+/** Google's lists name every manifest: only where they differ between mirrors it has to be found out what they belong to. */
+async function compareUntagged(
+  mirrors: readonly { name: string; holding: Holding }[],
+  readOwners: () => Promise<ReadonlyMap<Digest, ReadonlySet<Digest>>>,
+  damage: (name: string, digest: Digest) => void,
+  fail: (name: string, error: unknown) => void,
+): Promise<void> {
+  const listed = mirrors.filter(({ holding }) => holding.listed);
+  const union = new Set(listed.flatMap(({ holding }) => [...holding.listed!.untagged]));
+  const lacking = listed.flatMap(({ name, holding }) => {
+    const lacks = [...union].filter((digest) => !holding.listed!.all.has(digest));
+    return lacks.length > 0 ? [{ name, holding, lacks }] : [];
+  });
+  if (lacking.length === 0) return;
+  const parts = await readOwners();
+  const owners = new Map([...parts].map(([part, roots]) => [part, new Set(roots)]));
+  for (const { name, holding } of listed) {
+    try {
+      const there = [...parts].filter(([part]) => holding.listed!.all.has(part));
+      await all(
+        there.map(async ([part, roots]) => {
+          for (const { digest } of await findAttachments(holding.at, [part], undefined)) {
+            for (const root of roots) addOwner(owners, digest, root);
+          }
+        }),
+      );
+    } catch (error) {
+      fail(name, error);
+    }
+  }
+  for (const { name, holding, lacks } of lacking) {
+    for (const digest of lacks) {
+      for (const root of owners.get(digest) ?? []) if (holding.digests.has(root)) damage(name, root);
+    }
+  }
+}
+
+/** The digests of a project that an S3 mirror has notes of; in part, where it lacks a layer that is noted. */
+async function readLayers(
+  request: ImagesRequest,
+  { bucket: bucketName, region }: LayerMirror,
+  means: Dependencies,
+  signal: AbortSignal,
+): Promise<LastKnownState> {
+  const bucket = means.bucket(request.storage, bucketName, region);
+  const keys = (prefix: string) =>
+    means.keys(bucket, prefix, signal).catch((error: unknown): readonly string[] => {
+      if (error instanceof BucketAbsent) return []; // a lost region's bucket; the next run fills the new one
+      throw error;
+    });
+  const [layerKeys, noteKeys] = await Promise.all([keys(layersPrefix), keys(referencesPrefix)]);
+  const layers = once(layersOf, layerKeys);
+  const notes = new Map<string, string[]>();
+  for (const { layer, use } of once(readNotes, noteKeys).get(request.project) ?? []) {
+    const needed = notes.get(use) ?? [];
+    notes.set(use, needed);
+    needed.push(layer);
+  }
+  const held: ImagesBuilder = new Map();
+  const parts: ImagesBuilder = new Map();
+  for (const [use, needed] of notes) {
+    const [image, digest] = use.split("@") as [string, string];
+    addImage(held, image, digest);
+    if (!needed.every((layer) => layers.has(layer))) addImage(parts, image, digest);
+  }
+  return { held, parts };
+}
+
+/** What is made of a listing, made once for all projects that share it. */
+const made = new WeakMap<readonly string[], unknown>();
+
+function once<Made>(make: (keys: readonly string[]) => Made, keys: readonly string[]): Made {
+  const known = (made.get(keys) as Made | undefined) ?? make(keys);
+  made.set(keys, known);
+  return known;
+}
+
+function layersOf(keys: readonly string[]): ReadonlySet<string> {
+  return new Set(keys.map((key) => key.slice(layersPrefix.length)));
+}
+
+/** The wanted lines as they look when what differs in any mirror is shown. */
+function visible(wanted: Images, incomplete: Inventory["incomplete"]): string {
+  const lines = new Set(
+    writeImageLines(wanted)
+      .split("\n")
+      .filter((line) => line !== ""),
+  );
+  for (const text of Object.values(incomplete)) {
+    for (const line of text.split("\n")) {
+      if (line.startsWith("+ ")) lines.delete(line.slice(2));
+      if (line.startsWith("~ ")) {
+        const [image, digest] = line.slice(2).split("@") as [string, string];
+        for (const tag of wanted.get(image)?.get(digest) ?? []) lines.delete(`${image}:${tag} ${digest}`);
+        lines.delete(`${image}@${digest}`);
+      }
+    }
+  }
+  for (const text of Object.values(incomplete)) {
+    for (const line of text.split("\n")) if (line.startsWith("- ")) lines.add(line.slice(2));
+  }
+  return joinLines(lines);
+}
+
+function wantedTags(digests: ReadonlyMap<Digest, ReadonlySet<string>>): ReadonlySet<string> {
+  return new Set([...digests.values()].flatMap((tags) => [...tags]));
+}
+
+/** As Promise.all, but waits for all before it throws, so that nothing goes on behind. */
+async function all<T>(promises: readonly Promise<T>[]): Promise<T[]> {
+  const results = await Promise.allSettled(promises);
+  return results.map((result) => {
+    if (result.status === "rejected") throw result.reason;
+    return result.value;
+  });
+}

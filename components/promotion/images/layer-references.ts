@@ -1,0 +1,122 @@
+import { layerKey } from "../blobs/layer-target.ts";
+import type { Digest } from "../oci/digest.ts";
+import { digestOf } from "../oci/digest.ts";
+import { KeyedLock } from "../run/keyed-lock.ts";
+import { type Bucket, ObjectExists } from "../storage/bucket.ts";
+import { crc32c, encodeCrc32c } from "../storage/crc32c.ts";
+
+/** A promoted digest that needs a layer in an S3 mirror. */
+export interface LayerUse {
+  readonly project: string;
+  readonly image: string;
+  /** What the manifest promotes: the index, not the platform's manifest in it. */
+  readonly digest: Digest;
+}
+
+/** Where the notes are kept of who needs which layer. */
+export const referencesPrefix = "containers/references/";
+
+const empty = Buffer.alloc(0);
+const emptyContent = { size: 0, sha256: digestOf(empty).slice("sha256:".length), crc32c: encodeCrc32c(crc32c(empty)) };
+const emptyChunk = { bytes: empty, offset: 0, crc32c: emptyContent.crc32c };
+/** A note is read by promotions only. */
+const headers = { contentType: "application/octet-stream", cacheControl: "no-store" };
+
+/** Projects run beside each other in one process. Two processes (an `up` and `npm run sync`) are told of each other by `drop`. */
+const locks = new KeyedLock();
+
+/**
+ * Layers are shared by all images of all projects, so an S3 mirror holds, beside each layer, one empty object for each promoted
+ * digest that needs it: `containers/references/<layer hex>/<project>/<image>/<digest hex>`. It is written before the layer
+ * and struck after it, and a layer goes only with the last one. So a removal needs to know of no other project, and at whatever
+ * moment a run dies, no layer is there that nobody has noted: a refresh finds all that it left half done.
+ */
+export class LayerReferences {
+  readonly #bucket: Bucket;
+  readonly #signal: AbortSignal;
+
+  constructor(bucket: Bucket, signal: AbortSignal) {
+    this.#bucket = bucket;
+    this.#signal = signal;
+  }
+
+  /** Notes that a layer is needed. */
+  async add(layer: Digest, use: LayerUse): Promise<void> {
+    await this.#locked(layer, async () => {
+      const upload = await this.#bucket.create(referenceKey(layer, use), emptyContent, headers, this.#signal);
+      try {
+        await upload.finish(emptyChunk);
+      } catch (error) {
+        if (!(error instanceof ObjectExists)) throw error;
+      }
+    });
+  }
+
+  /**
+   * Strikes a note; if it is the last, the layer goes first.
+   * @throws if another process has noted the layer meanwhile and may have seen it there: who notes after that sees that it is gone.
+   */
+  async drop(layer: Digest, use: LayerUse): Promise<void> {
+    await this.#locked(layer, async () => {
+      const note = referenceKey(layer, use);
+      if (!(await this.#hasNotesBut(note, layer))) {
+        await this.#remove(layerKey(layer));
+        if (await this.#hasNotesBut(note, layer)) {
+          const what = `${this.#bucket.url}/${layerKey(layer)} was removed while another process began to need it`;
+          throw new Error(`${what}: \`pulumi refresh\` finds that, and the next run brings it back`);
+        }
+      }
+      await this.#remove(note);
+    });
+  }
+
+  async #hasNotesBut(note: string, layer: Digest): Promise<boolean> {
+    for await (const { key } of this.#bucket.list(`${referencesPrefix}${hexOf(layer)}/`, this.#signal)) {
+      if (key !== note) return true;
+    }
+    return false;
+  }
+
+  /** The layers that a digest is noted to need: reads the list of all notes, for when no registry has its manifest any more. */
+  async layersOf(use: LayerUse): Promise<Digest[]> {
+    const end = referenceKey("sha256:", use).slice(referencesPrefix.length);
+    const layers: Digest[] = [];
+    for await (const { key } of this.#bucket.list(referencesPrefix, this.#signal)) {
+      if (key.endsWith(end)) layers.push(`sha256:${key.slice(referencesPrefix.length).split("/", 1)[0]}`);
+    }
+    return layers;
+  }
+
+  async #remove(key: string): Promise<void> {
+    const stored = await this.#bucket.stat(key, this.#signal);
+    if (stored) await this.#bucket.remove(stored, this.#signal);
+  }
+
+  #locked<T>(layer: Digest, work: () => Promise<T>): Promise<T> {
+    return locks.with(`${this.#bucket.url} ${layer}`, work);
+  }
+}
+
+/** Of each project, which layers its images need (`use`: `image@digest`), from the keys of notes. What is no note is left out. */
+export function readNotes(keys: readonly string[]): ReadonlyMap<string, { layer: Digest; use: string }[]> {
+  const notes = new Map<string, { layer: Digest; use: string }[]>();
+  for (const key of keys) {
+    const [, layer, project, image, hex] = notePattern.exec(key.slice(referencesPrefix.length)) ?? [];
+    if (project === undefined) continue;
+    const its = notes.get(project) ?? [];
+    notes.set(project, its);
+    its.push({ layer: `sha256:${layer}`, use: `${image}@sha256:${hex}` });
+  }
+  return notes;
+}
+
+const notePattern = /^([0-9a-f]{64})\/([^/]+)\/(.+)\/([0-9a-f]{64})$/;
+
+/** The key of a note. */
+export function referenceKey(layer: Digest, { project, image, digest }: LayerUse): string {
+  return `${referencesPrefix}${hexOf(layer)}/${project}/${image}/${hexOf(digest)}`;
+}
+
+function hexOf(digest: Digest): string {
+  return digest.slice("sha256:".length);
+}

@@ -1,0 +1,237 @@
+import type { Digest } from "../oci/digest.ts";
+import { guardRemoval } from "../run/removal-guard.ts";
+import type { ImagesRequest, Previous } from "../run/request.ts";
+import { believe, type LastKnownState } from "./last-known-state.ts";
+import { type Images, readImageLines, tagsOf } from "./lines.ts";
+import { differingImages } from "./present-images.ts";
+import { countRemovals } from "./removals.ts";
+import { tagMatcher } from "./tag-patterns.ts";
+
+/** A digest that some mirrors lack, with all the tags it is to have there. */
+export interface Copy {
+  readonly image: string;
+  readonly digest: Digest;
+  readonly tags: readonly string[];
+  /** Image mirrors that lack it, canonical first. */
+  readonly mirrors: readonly string[];
+  /** Image mirrors that are believed to have it, canonical first. */
+  readonly holders: readonly string[];
+  /** S3 mirrors that lack its layers. */
+  readonly layerMirrors: readonly string[];
+  /** Those of the mirrors that have the digest, but not with all that it lists or that is attached to it. */
+  readonly damaged: readonly string[];
+}
+
+/** A tag that some mirrors lack, or have on another digest, of a digest that they have. */
+export interface Retag {
+  readonly image: string;
+  readonly tag: string;
+  readonly digest: Digest;
+  readonly mirrors: readonly string[];
+}
+
+/** A tag that is no longer wanted. */
+export interface Untag {
+  readonly image: string;
+  readonly tag: string;
+  readonly mirrors: readonly string[];
+}
+
+/** A digest that is no longer wanted. */
+export interface Removal {
+  readonly image: string;
+  readonly digest: Digest;
+  readonly mirrors: readonly string[];
+  readonly layerMirrors: readonly string[];
+}
+
+/** What to do so that every mirror holds what is wanted, in this order: copies and tags, then what goes. Plain data but for the maps. */
+export interface ImagePlan {
+  readonly wanted: Images;
+  /** What each mirror (of images or layers) is believed to hold before the run. */
+  readonly believed: ReadonlyMap<string, LastKnownState>;
+  /** The images of which a belief differs from what is wanted. */
+  readonly differing: ReadonlyMap<LastKnownState, ReadonlySet<string>>;
+  readonly copies: readonly Copy[];
+  readonly retags: readonly Retag[];
+  readonly untags: readonly Untag[];
+  readonly removals: readonly Removal[];
+  /** Why the plan must not be carried out. */
+  readonly errors: readonly string[];
+}
+
+/**
+ * Plans the way from what the last run knew to what is wanted. Asks nobody: a mirror that is new, or all when there was no last
+ * run, is believed to be empty, and shows in the copying what it has.
+ * @throws RemovalRefused at the removal guard, Error for lines that cannot be read.
+ */
+export function planImages(request: ImagesRequest, previous: Previous<ImagesRequest> | undefined): ImagePlan {
+  const wanted = readImageLines(request.images);
+  const believed = believe(request, previous);
+  const beliefs = new Set(believed.values());
+  const differing = new Map([...beliefs].map((belief) => [belief, differingImages(wanted, belief.held)]));
+  const steps = new Steps();
+  for (const belief of beliefs) {
+    const sharing = ({ name }: { name: string }) => believed.get(name) === belief;
+    const images = new Set([...differing.get(belief)!, ...belief.parts.keys()]);
+    steps.plan(wanted, belief, images, request.mirrors.filter(sharing), request.layerMirrors.filter(sharing));
+  }
+  const { removing, present } = countRemovals(
+    wanted,
+    [...beliefs].map(({ held }) => held),
+  );
+  guardRemoval(request.project, "tags and digests", removing, present, request.removalShare);
+  const asked = previous ? readImageLines(previous.request.images) : new Map<string, never>();
+  const errors = [...movedTags(request, wanted, asked, believed)];
+  return { wanted, believed, differing, ...steps.all(request, believed), errors };
+}
+
+/** Whether there is anything to do. */
+export function isEmptyPlan({ copies, retags, untags, removals }: ImagePlan): boolean {
+  return copies.length + retags.length + untags.length + removals.length === 0;
+}
+
+/** The plan for people, one line a step. */
+export function printPlan(plan: ImagePlan): string[] {
+  const to = (mirrors: readonly string[]) => mirrors.join(", ");
+  return [
+    ...plan.copies.map(({ image, digest, tags, mirrors, layerMirrors }) => {
+      const names = tags.length > 0 ? ` as ${tags.join(", ")}` : "";
+      return `copy ${image}@${digest}${names} to ${to([...mirrors, ...layerMirrors])}`;
+    }),
+    ...plan.retags.map(({ image, tag, digest, mirrors }) => `tag ${image}@${digest} as ${tag} in ${to(mirrors)}`),
+    ...plan.untags.map(({ image, tag, mirrors }) => `remove tag ${image}:${tag} from ${to(mirrors)}`),
+    ...plan.removals.map(({ image, digest, mirrors, layerMirrors }) => {
+      return `remove ${image}@${digest} from ${to([...mirrors, ...layerMirrors])}`;
+    }),
+  ];
+}
+
+/** A step, with the lists of mirrors in it still open. */
+type Open<Step> = { -readonly [Key in keyof Step]: Step[Key] extends readonly string[] ? string[] : Step[Key] };
+
+/** Collects the same step of several mirrors into one. */
+class Steps {
+  readonly #copies = new Map<string, Open<Copy>>();
+  readonly #retags = new Map<string, Open<Retag>>();
+  readonly #untags = new Map<string, Open<Untag>>();
+  readonly #removals = new Map<string, Open<Removal>>();
+
+  /** Adds what mirrors that are believed to hold the same need. */
+  plan(
+    wanted: Images,
+    { held, parts }: LastKnownState,
+    images: ReadonlySet<string>,
+    mirrors: readonly { name: string }[],
+    layerMirrors: readonly { name: string }[],
+  ): void {
+    const names = mirrors.map(({ name }) => name);
+    const layerNames = layerMirrors.map(({ name }) => name);
+    for (const image of images) {
+      const has = held.get(image);
+      const hasTags = tagsOf(has);
+      const wants = wanted.get(image);
+      const wantsTags = tagsOf(wants);
+      for (const [digest, tags] of wants ?? []) {
+        const isPart = parts.get(image)?.has(digest) ?? false;
+        if (!has?.has(digest) || isPart) {
+          const copy = this.#copy(image, digest, tags);
+          copy.mirrors.push(...names);
+          copy.layerMirrors.push(...layerNames);
+          if (isPart) copy.damaged.push(...names, ...layerNames);
+          continue;
+        }
+        for (const tag of tags) {
+          if (hasTags.get(tag) !== digest) this.#retag(image, tag, digest).mirrors.push(...names);
+        }
+      }
+      for (const [digest, tags] of has ?? []) {
+        for (const tag of tags) if (!wantsTags.has(tag)) this.#untag(image, tag).mirrors.push(...names);
+        if (wants?.has(digest)) continue;
+        const removal = this.#removal(image, digest);
+        removal.mirrors.push(...names);
+        removal.layerMirrors.push(...layerNames);
+      }
+    }
+  }
+
+  /** The steps, mirrors in the request's order: canonical first. */
+  all({ mirrors, layerMirrors }: ImagesRequest, believed: ReadonlyMap<string, LastKnownState>) {
+    const order = new Map([...mirrors, ...layerMirrors].map(({ name }, index) => [name, index]));
+    const sort = (names: string[]) => names.sort((one, other) => order.get(one)! - order.get(other)!);
+    for (const copy of this.#copies.values()) {
+      for (const { name } of mirrors) {
+        const { held, parts } = believed.get(name)!;
+        const isHeld = held.get(copy.image)?.has(copy.digest) && !parts.get(copy.image)?.has(copy.digest);
+        if (isHeld) copy.holders.push(name);
+      }
+      for (const names of [copy.mirrors, copy.layerMirrors, copy.damaged]) sort(names);
+    }
+    for (const { mirrors, layerMirrors } of this.#removals.values())
+      for (const names of [mirrors, layerMirrors]) sort(names);
+    for (const { mirrors } of [...this.#retags.values(), ...this.#untags.values()]) sort(mirrors);
+    return {
+      copies: [...this.#copies.values()],
+      retags: [...this.#retags.values()].filter(hasMirrors),
+      untags: [...this.#untags.values()].filter(hasMirrors),
+      removals: [...this.#removals.values()],
+    };
+  }
+
+  #copy(image: string, digest: Digest, tags: ReadonlySet<string>): Open<Copy> {
+    const lists = { mirrors: [], holders: [], layerMirrors: [], damaged: [] };
+    return getOrAdd(this.#copies, `${image}@${digest}`, () => ({ image, digest, tags: [...tags].sort(), ...lists }));
+  }
+
+  #retag(image: string, tag: string, digest: Digest): Open<Retag> {
+    return getOrAdd(this.#retags, `${image}:${tag}`, () => ({ image, tag, digest, mirrors: [] }));
+  }
+
+  #untag(image: string, tag: string): Open<Untag> {
+    return getOrAdd(this.#untags, `${image}:${tag}`, () => ({ image, tag, mirrors: [] }));
+  }
+
+  #removal(image: string, digest: Digest): Open<Removal> {
+    return getOrAdd(this.#removals, `${image}@${digest}`, () => ({ image, digest, mirrors: [], layerMirrors: [] }));
+  }
+}
+
+/** A step about tags is nothing for mirrors of layers. */
+function hasMirrors({ mirrors }: { readonly mirrors: readonly string[] }): boolean {
+  return mirrors.length > 0;
+}
+
+/**
+ * Tags that would move though they must not. Only a digest that was promoted under the tag, and is there, counts: what someone
+ * else has put under it is repaired, and a promotion that never succeeded may be corrected.
+ */
+function* movedTags(
+  request: ImagesRequest,
+  wanted: Images,
+  asked: Images,
+  believed: ReadonlyMap<string, LastKnownState>,
+): Generator<string> {
+  const mayMove = tagMatcher(request.mutableTags);
+  for (const [image, digests] of wanted) {
+    const before = tagsOf(asked.get(image));
+    if (before.size === 0) continue;
+    for (const [digest, tags] of digests) {
+      for (const tag of tags) {
+        const old = before.get(tag);
+        if (old === undefined || old === digest || mayMove(tag)) continue;
+        const isThere = request.mirrors.some(({ name }) => believed.get(name)?.held.get(image)?.get(old)?.has(tag));
+        if (!isThere) continue;
+        const how = `give the new digest another tag, or add "${tag}" to mutableTags in project.yaml`;
+        yield `${request.project}: tag ${image}:${tag} would move from ${old} to ${digest}, but it is not declared mutable: ${how}`;
+      }
+    }
+  }
+}
+
+function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
+}

@@ -1,0 +1,125 @@
+import { lostPlatforms } from "../../manifests/platforms.ts";
+import { versionBefore } from "../../manifests/versions.ts";
+import { causeOf, UnreachableError, WrongContentError } from "../oci/errors.ts";
+import { type Manifest, platformsOf } from "../oci/manifest.ts";
+import type { Context, ImagesRequest, Preview } from "../run/request.ts";
+import { conflictOf } from "./copy-image.ts";
+import { tagsOf } from "./lines.ts";
+import { type Copy, type ImagePlan, printPlan } from "./plan.ts";
+import { type Dependencies, type ImageMirrorRun, ImagesRun } from "./run.ts";
+import { AbsentError, readTree } from "./tree.ts";
+
+/** So many new images are compared with the versions before them; more are a first promotion, not a release. */
+const mostCompared = 20;
+
+/**
+ * Looks whether a plan can be carried out: what is new exists, with all that it lists, in staging or a mirror; no tag that must not
+ * move is on another digest in a mirror; no new image lacks a platform that the version before it has. Writes nothing.
+ */
+export async function previewPlan(
+  request: ImagesRequest,
+  plan: ImagePlan,
+  means: Dependencies,
+  context: Context,
+): Promise<Preview> {
+  const run = new ImagesRun(request, plan, means, context);
+  const errors = [...plan.errors];
+  const warnings: string[] = [];
+  const unreachable = new Map<string, string>();
+  const roots = new Map<Copy, Manifest>();
+  const checked = plan.copies.map((copy) =>
+    means.limit(async () => {
+      const mirrors = copy.mirrors.map((name) => run.mirrors.get(name)!);
+      const holders = copy.holders.map((name) => run.mirrors.get(name)!);
+      const wrongTags = mirrors.map((mirror) => checkTags(copy, mirror, run, unreachable));
+      const found = await Promise.all(wrongTags);
+      errors.push(...found.flat());
+      try {
+        const staging = run.staging(copy.image);
+        const places = [
+          ...(staging ? [staging] : []),
+          ...[...holders, ...mirrors].map((mirror) => mirror.remote(copy.image)),
+        ];
+        roots.set(copy, (await readTree(places, copy.digest)).root);
+      } catch (error) {
+        context.signal.throwIfAborted();
+        if (!(error instanceof AbsentError) && !(error instanceof WrongContentError)) throw error;
+        const advice = ": push it to staging again, or take it out of the manifest";
+        const isUncertain = error instanceof AbsentError && error.isUncertain;
+        errors.push(`${request.project}: ${nameOf(copy)}: ${error.message}${isUncertain ? "" : advice}`);
+      }
+    }),
+  );
+  const retagged = plan.retags.map(({ image, tag, digest, mirrors }) =>
+    means.limit(async () => {
+      const step = { image, digest, tags: [tag] };
+      const found = mirrors.map((name) => checkTags(step, run.mirrors.get(name)!, run, unreachable));
+      errors.push(...(await Promise.all(found)).flat());
+    }),
+  );
+  await Promise.all([...checked, ...retagged]);
+  // What a new index lists, `v1-amd64` of `v1`, is one platform by intent.
+  const listed = new Set([...roots.values()].flatMap(({ children }) => children.map((child) => child.digest)));
+  const releases = [...roots].filter(([{ tags, digest }]) => tags.length > 0 && !listed.has(digest));
+  const compared = await Promise.all(
+    releases.slice(0, mostCompared).map(([copy, root]) => platformsLost(copy, root, run)),
+  );
+  warnings.push(...compared.filter((warning) => warning !== undefined));
+  for (const [name, cause] of unreachable) warnings.push(`${request.project}: ${name} could not be asked: ${cause}`);
+  return { lines: printPlan(plan), errors, warnings };
+}
+
+async function checkTags(
+  { image, digest, tags }: Pick<Copy, "image" | "digest" | "tags">,
+  mirror: ImageMirrorRun,
+  run: ImagesRun,
+  unreachable: Map<string, string>,
+): Promise<string[]> {
+  try {
+    const errors: string[] = [];
+    for (const tag of tags) {
+      const now = await mirror.lookup(image).tag(tag);
+      const conflict = now === digest ? undefined : conflictOf(tag, now, image, mirror, run);
+      if (conflict !== undefined) errors.push(`${run.request.project}: ${image}:${tag}: ${mirror.name}: ${conflict}`);
+    }
+    return errors;
+  } catch (error) {
+    run.context.signal.throwIfAborted();
+    // A mirror that is down is no mistake of the change under review.
+    if (error instanceof UnreachableError || !unreachable.has(mirror.name))
+      unreachable.set(mirror.name, causeOf(error));
+    return [];
+  }
+}
+
+/** A warning if a new image lacks platforms that the version before it has; an image of several that is one of a single platform lacks all. */
+async function platformsLost(copy: Copy, root: Manifest, run: ImagesRun): Promise<string | undefined> {
+  const before = predecessor(copy, run);
+  if (!before) return undefined;
+  try {
+    const old = (await readTree(before.places, before.digest)).root;
+    const added = { reference: `${copy.tags[0]} ${copy.digest}`, platforms: platformsOf(root) };
+    const lost = lostPlatforms(copy.image, added, { reference: before.tag, platforms: platformsOf(old) });
+    return lost && `${run.request.project}: ${lost}`;
+  } catch (error) {
+    run.context.signal.throwIfAborted();
+    if (error instanceof AbsentError) return undefined; // drift, which is not this change's matter
+    throw error;
+  }
+}
+
+/** The promoted version of the image that comes right before a new digest, and where it is. */
+function predecessor({ image, tags, digest }: Copy, run: ImagesRun) {
+  const [canonical] = run.mirrors.values();
+  const promoted = tagsOf(canonical?.belief.held.get(image));
+  const others = [...promoted].filter(([, other]) => other !== digest).map(([tag]) => tag);
+  const tag = versionBefore(tags, others);
+  if (tag === undefined) return undefined;
+  const before = promoted.get(tag)!;
+  const holders = [...run.mirrors.values()].filter(({ belief }) => belief.held.get(image)?.has(before));
+  return { tag, digest: before, places: holders.map((mirror) => mirror.remote(image)) };
+}
+
+function nameOf({ image, digest, tags }: Copy): string {
+  return tags.length > 0 ? `${image}:${tags[0]} ${digest}` : `${image}@${digest}`;
+}

@@ -1,0 +1,26 @@
+import { type Images, tagsOf } from "./lines.ts";
+
+/**
+ * How much of what clients can ask for (`image:tag`, `image@digest`) would go. A digest whose tags have all moved on to others, as
+ * those of a `latest` do, is not counted as removed.
+ * @param held what each mirror is believed to hold.
+ */
+export function countRemovals(wanted: Images, held: Iterable<Images>): { removing: number; present: number } {
+  const present = new Set<string>();
+  const removing = new Set<string>();
+  for (const images of held) {
+    for (const [image, digests] of images) {
+      const wantedTags = tagsOf(wanted.get(image));
+      for (const [digest, tags] of digests) {
+        present.add(`${image}@${digest}`);
+        const superseded = tags.size > 0 && [...tags].every((tag) => wantedTags.has(tag));
+        if (!wanted.get(image)?.has(digest) && !superseded) removing.add(`${image}@${digest}`);
+        for (const tag of tags) {
+          present.add(`${image}:${tag}`);
+          if (!wantedTags.has(tag)) removing.add(`${image}:${tag}`);
+        }
+      }
+    }
+  }
+  return { removing: removing.size, present: present.size };
+}

@@ -1,0 +1,127 @@
+import { SourceError } from "../blobs/blob-copy.ts";
+import type { Digest } from "../oci/digest.ts";
+import { RegistryError } from "../oci/errors.ts";
+import { deleteManifest, headManifest } from "../oci/manifests.ts";
+import { fallbackTag } from "../oci/referrers.ts";
+import type { Remote } from "../oci/remote.ts";
+import { findAttachments } from "./attachments.ts";
+import { tagsOf } from "./lines.ts";
+import { deleteOrphans, deleteUnlessListed } from "./orphans.ts";
+import type { Removal } from "./plan.ts";
+import type { ImageMirrorRun, ImagesRun, LayerMirrorRun } from "./run.ts";
+import { canonicalFirst, isMoving, movingStill } from "./tag-image.ts";
+import { type Remains, readRemains } from "./tree.ts";
+
+/**
+ * Takes one digest out of mirrors, whose tags have gone before: its layers in S3 that nothing else needs, its signatures, the
+ * manifests that it lists, itself. What another wanted digest of the image needs stays. Failures go to the run.
+ *
+ * Nothing is deleted before that from which it can be found, so that a run that dies is taken up again by the next.
+ */
+export async function removeImage(removal: Removal, run: ImagesRun): Promise<void> {
+  const { image, digest, mirrors, layerMirrors } = removal;
+  const what = `${image}@${digest}`;
+  const all = [...mirrors, ...layerMirrors].map((name) => run.mirror(name));
+  if (isMoving(image, digest, mirrors, run)) return run.stepFailed(all, what, movingStill());
+  let remains: Remains;
+  let keep: ReadonlySet<Digest>;
+  try {
+    [remains, keep] = await Promise.all([findRemains(removal, run), run.keptIn(image)]);
+  } catch (error) {
+    run.context.signal.throwIfAborted();
+    return run.stepFailed(all, what, new SourceError(error));
+  }
+  await Promise.all(layerMirrors.map((name) => removeLayers(run.layerMirrors.get(name)!, removal, remains, run)));
+  const doomed = remains.digests.filter((each) => !keep.has(each));
+  const wanted = new Set(run.plan.wanted.get(image)?.keys());
+  const wantedTags = tagsOf(run.plan.wanted.get(image));
+  const remove = async (mirror: ImageMirrorRun) => {
+    const waiting = [...(mirror.achieved.get(image)?.get(digest) ?? [])].filter((tag) => wantedTags.has(tag)).sort();
+    if (waiting.length > 0) {
+      const why = `kept, because its tag ${waiting.join(", ")} could not be moved to its new digest`;
+      throw new SourceError(new Error(why));
+    }
+    const at = mirror.remote(image);
+    await removeAt(at, digest, doomed, keep);
+    if (remains.lost.includes(digest)) {
+      const held = [...(mirror.achieved.get(image)?.keys() ?? [])].filter(
+        (other) => other !== digest && !wanted.has(other),
+      );
+      await deleteOrphans(at, keep, held);
+    }
+    mirror.achieved.drop(image, digest);
+    run.counts.removed++;
+  };
+  await canonicalFirst(mirrors, run, remove, what);
+}
+
+/** What the digest lists, from wherever it still is: a run that died may have taken some of it away everywhere. */
+function findRemains({ image, digest, mirrors }: Removal, run: ImagesRun): Promise<Remains> {
+  const places = run.alive(mirrors).map((mirror) => mirror.remote(image));
+  const staging = run.staging(image);
+  return readRemains([...places, ...(staging ? [staging] : [])], digest);
+}
+
+async function removeLayers(
+  mirror: LayerMirrorRun,
+  { image, digest }: Removal,
+  { blobs, lost }: Remains,
+  run: ImagesRun,
+): Promise<void> {
+  if (mirror.gone !== undefined) return run.stepSkipped(mirror);
+  const use = { project: run.request.project, image, digest };
+  try {
+    const layers = lost.length === 0 ? blobs.map((blob) => blob.digest) : await mirror.references.layersOf(use);
+    await Promise.all(layers.map((layer) => mirror.references.drop(layer, use)));
+    mirror.achieved.drop(image, digest);
+    run.stepDone(mirror);
+  } catch (error) {
+    run.context.signal.throwIfAborted();
+    run.stepFailed([mirror], `${image}@${digest}`, error);
+  }
+}
+
+/** @param doomed the digest's manifests that go, leaves first. */
+async function removeAt(at: Remote, root: Digest, doomed: readonly Digest[], keep: ReadonlySet<Digest>): Promise<void> {
+  if (doomed.length === 0) return; // still listed by a wanted index: losing its tags was all
+  const attachments = await findAttachments(at, doomed, undefined);
+  for (const { digest, tag } of attachments.toReversed()) {
+    if (!keep.has(digest)) await deleteTagged(at, digest, tag);
+    else if (tag !== undefined) await deleteManifest(at, tag);
+  }
+  const subjects = [...doomed, ...attachments.map(({ digest }) => digest)];
+  await Promise.all(subjects.map((subject) => deleteFallbackList(at, subject)));
+  const children = doomed.filter((digest) => digest !== root);
+  const refused: Digest[] = [];
+  for (const child of children) if (!(await deleteUnlessListed(at, child))) refused.push(child);
+  if (doomed.includes(root)) await deleteUnlessListed(at, root);
+  // Google's registries delete what an index lists only after the index.
+  for (const child of refused.toReversed()) await deleteUnlessListed(at, child);
+}
+
+/** The list of referrers that a registry without the referrers API keeps under a tag. */
+async function deleteFallbackList(at: Remote, subject: Digest): Promise<void> {
+  const list = await headManifest(at, fallbackTag(subject));
+  if (list) await deleteTagged(at, list.digest, fallbackTag(subject));
+}
+
+/** Deletes a manifest, then its tag: the other way round a run that dies between the two would leave a manifest that nobody finds. */
+async function deleteTagged(at: Remote, digest: Digest, tag: string | undefined): Promise<void> {
+  try {
+    await deleteManifest(at, digest);
+    if (tag !== undefined) await deleteManifest(at, tag);
+  } catch (error) {
+    // Google's registries want the tags to go first; they list what has none, so that it can be found there.
+    if (tag === undefined || !isTagged(error)) throw error;
+    await deleteManifest(at, tag);
+    try {
+      await deleteManifest(at, digest);
+    } catch (again) {
+      if (!isTagged(again)) throw again; // attached to another digest too, with which it goes
+    }
+  }
+}
+
+function isTagged(error: unknown): boolean {
+  return error instanceof RegistryError && error.code.includes("DANGLING_TAG");
+}

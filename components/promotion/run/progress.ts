@@ -1,0 +1,69 @@
+import { formatBytes } from "../text/format-bytes.ts";
+import { formatCount } from "../text/format-count.ts";
+import type { MirrorProgress, Progress } from "./request.ts";
+
+/**
+ * Makes a status line of progress. In a terminal each replaces the one before: one a second in the beginning, one in five later. In a CI log
+ * each is a line that stays, beside those of all other projects: after ten seconds, then one in half a minute, after ten minutes one in two,
+ * so that a run of two hours over a hundred projects stays readable.
+ * @param say shows one line.
+ */
+export function progressLine(
+  say: (line: string) => void,
+  { now = Date.now, inLog = isLogged(process.env) }: { readonly now?: () => number; readonly inLog?: boolean } = {},
+): (progress: Progress) => void {
+  const pauses = inLog ? pausesInLog : pausesInTerminal;
+  const began = now();
+  let last = began;
+  return (progress) => {
+    const time = now();
+    const pause = pauses.findLast(({ after }) => time - began >= after)!;
+    if (time - last < pause.ms) return;
+    last = time;
+    say(describe(progress, (time - began) / 1_000));
+  };
+}
+
+/** From so many ms of a run on, so many ms between two lines. */
+const pausesInTerminal = [
+  { after: 0, ms: 1_000 },
+  { after: 10_000, ms: 5_000 },
+];
+const pausesInLog = [
+  { after: 0, ms: 10_000 },
+  { after: 20_000, ms: 30_000 },
+  { after: 600_000, ms: 120_000 },
+];
+
+/**
+ * What CI systems set (GitHub Actions, GitLab, Cloud Build by its templates), and Cloud Run for the tasks of a job; the plugin's own output is
+ * never a terminal.
+ */
+export function isLogged({ CI, CLOUD_RUN_JOB }: NodeJS.ProcessEnv): boolean {
+  return CLOUD_RUN_JOB !== undefined || (CI !== undefined && !/^(|0|false)$/i.test(CI));
+}
+
+/** One line of a run's progress, e.g. `12 of 60, 31.2 MiB, 4.1 MiB/s; eu 5/20 (1 failed), us 7/20`; of many mirrors those that are behind. */
+export function describe(progress: Progress, seconds: number): string {
+  const parts = [`${formatCount(progress.done)} of ${formatCount(progress.total)}`];
+  if (progress.failed > 0) parts.push(`${formatCount(progress.failed)} failed`);
+  if (progress.bytes > 0) parts.push(`${formatBytes(progress.bytes)}, ${formatBytes(progress.bytes / seconds)}/s`);
+  const busy = progress.mirrors.filter(({ total }) => total > 0);
+  const mirrors = busy.length <= shownMirrors ? busy.map(inWords) : slowest(busy);
+  return `${parts.join(", ")}${mirrors.length > 0 ? `; ${mirrors.join(", ")}` : ""}`;
+}
+
+/** A row of a terminal has no place for more. */
+const shownMirrors = 4;
+
+function slowest(mirrors: readonly MirrorProgress[]): string[] {
+  const open = mirrors.filter(({ done, failed, total }) => done + failed < total);
+  const share = ({ done, failed, total }: MirrorProgress) => (done + failed) / total;
+  const behind = open.toSorted((one, other) => share(one) - share(other)).slice(0, shownMirrors - 1);
+  const ended = `${formatCount(mirrors.length - open.length)} of ${formatCount(mirrors.length)} mirrors ended`;
+  return behind.length === 0 ? [ended] : [ended, `behind are ${behind.map(inWords).join(", ")}`];
+}
+
+function inWords({ name, done, total, failed }: MirrorProgress): string {
+  return `${name} ${formatCount(done)}/${formatCount(total)}${failed > 0 ? ` (${formatCount(failed)} failed)` : ""}`;
+}

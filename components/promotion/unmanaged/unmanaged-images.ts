@@ -1,0 +1,99 @@
+import { Parts, readHolding } from "../images/inventory.ts";
+import { readNotes, referencesPrefix } from "../images/layer-references.ts";
+import { linesOf } from "../images/lines.ts";
+import type { Dependencies } from "../images/run.ts";
+import { printable } from "../oci/errors.ts";
+import type { Remote } from "../oci/remote.ts";
+import { listRepositories, UnlistedError } from "../oci/repositories.ts";
+import { repositoryAt } from "../oci/repository.ts";
+import type { Context, ImageMirror, ImagesRequest, LayerMirror } from "../run/request.ts";
+import { lookThrough } from "./look-through.ts";
+import { type Owner, ownerOf, type Stranger, type Unmanaged } from "./unmanaged.ts";
+
+/** Where to look for images that no manifest names. */
+export interface ImagePlaces {
+  readonly mirrors: readonly ImageMirror[];
+  readonly layerMirrors: readonly LayerMirror[];
+  readonly storage: ImagesRequest["storage"];
+}
+
+/** Finds them. */
+export type UnmanagedImagesRun = (
+  places: ImagePlaces,
+  owners: readonly Owner[],
+  context: Context,
+) => Promise<Unmanaged>;
+
+/**
+ * Images in the mirrors that no project's manifest names: whole repositories, which no project's stock shows. Registries are asked for their
+ * lists, and about each repository that nobody wants. In S3, what is noted for projects that are gone. Nothing is written.
+ * @param owners all projects there are.
+ */
+export async function findUnmanagedImages(
+  { mirrors, layerMirrors, storage }: ImagePlaces,
+  owners: readonly Owner[],
+  means: Dependencies,
+  context: Context,
+): Promise<Unmanaged> {
+  const { signal } = context;
+  const wanted = new Set(
+    owners.flatMap(({ imagePrefix, images }) =>
+      images.map((image) => (imagePrefix === "" ? image : `${imagePrefix}/${image}`)),
+    ),
+  );
+  const unlisted = new Map<string, string>();
+  const inRegistries = lookThrough(mirrors, signal, async ({ name, repository }) => {
+    const root: Remote = { transport: means.transport, repository: repositoryAt(repository), signal };
+    const names = await listRepositories(root).catch((error: unknown): readonly string[] => {
+      if (!(error instanceof UnlistedError)) throw error;
+      unlisted.set(name, error.message);
+      return [];
+    });
+    const paths = names.map((each) => each.slice(root.repository.name.length + 1)).filter((path) => !wanted.has(path));
+    const read = paths.map((path) => readStranger(root, path, name, owners));
+    return (await Promise.all(read)).flat();
+  });
+  const inBuckets = lookThrough(layerMirrors, signal, async ({ name, bucket: bucketName, region }) => {
+    const bucket = means.bucket(storage, bucketName, region);
+    const notes = readNotes(await means.keys(bucket, referencesPrefix, signal));
+    const gone = [...notes].filter(([project]) => !owners.some((owner) => owner.project === project));
+    return gone.flatMap(([project, its]) =>
+      [...new Set(its.map(({ use }) => use))].map((line) => ({ kind: "images", mirror: name, project, line }) as const),
+    );
+  });
+  const looked = await Promise.all([inRegistries, inBuckets]);
+  const reasons = Map.groupBy(
+    mirrors.map(({ name }) => name).filter((name) => unlisted.has(name)),
+    (name) => unlisted.get(name)!,
+  );
+  return {
+    found: looked.flatMap(({ found }) => found),
+    unlisted: [...reasons].map(([why, names]) => `repositories that no manifest names, in ${names.join(", ")}: ${why}`),
+    failures: looked.flatMap(({ failures }) => failures),
+  };
+}
+
+/** What one repository has that no manifest names; nothing if it is empty, as some registries keep those. */
+async function readStranger(
+  root: Remote,
+  path: string,
+  mirror: string,
+  owners: readonly Owner[],
+): Promise<readonly Stranger[]> {
+  const owner = ownerOf(path, owners, "imagePrefix");
+  const stranger = (line: string): Stranger => ({ kind: "images", mirror, project: owner?.project, line });
+  let repository: Remote["repository"];
+  try {
+    repository = repositoryAt(`${root.repository.host}/${root.repository.name}`, path);
+  } catch {
+    return [stranger(printable(path, 100))]; // a name that nothing of it can be asked by
+  }
+  const { digests, listed } = await readHolding({ ...root, repository }, new Set(), new Set(), new Parts());
+  // Google's registries list what has no tag as well. Of what is tagged, the parts of indexes and signatures say nothing more.
+  const untagged = digests.size === 0 ? [...(listed?.untagged ?? [])] : [];
+  const image = owner && owner.imagePrefix !== "" ? path.slice(owner.imagePrefix.length + 1) : path;
+  return [...digests, ...untagged.map((digest) => [digest, new Set<string>()] as const)]
+    .flatMap(([digest, tags]) => linesOf(image, digest, tags))
+    .sort()
+    .map(stranger);
+}

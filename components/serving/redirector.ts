@@ -1,0 +1,444 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { Service } from "@pulumi/gcp/cloudrunv2/service.js";
+import { BackendService } from "@pulumi/gcp/compute/backendService.js";
+import { GlobalForwardingRule } from "@pulumi/gcp/compute/globalForwardingRule.js";
+import { RegionNetworkEndpointGroup } from "@pulumi/gcp/compute/regionNetworkEndpointGroup.js";
+import { SecurityPolicy } from "@pulumi/gcp/compute/securityPolicy.js";
+import { SSLPolicy } from "@pulumi/gcp/compute/sslpolicy.js";
+import { TargetHttpProxy } from "@pulumi/gcp/compute/targetHttpProxy.js";
+import { TargetHttpsProxy } from "@pulumi/gcp/compute/targetHttpsProxy.js";
+import { URLMap } from "@pulumi/gcp/compute/urlmap.js";
+import { ProjectExclusion } from "@pulumi/gcp/logging/projectExclusion.js";
+import { ServiceIdentity } from "@pulumi/gcp/projects/serviceIdentity.js";
+import { Account } from "@pulumi/gcp/serviceaccount/account.js";
+import { IAMBinding as AccountIAMBinding } from "@pulumi/gcp/serviceaccount/iambinding.js";
+import { Bucket } from "@pulumi/gcp/storage/bucket.js";
+import { BucketIAMBinding } from "@pulumi/gcp/storage/bucketIAMBinding.js";
+import { BucketObject } from "@pulumi/gcp/storage/bucketObject.js";
+import * as pulumi from "@pulumi/pulumi";
+import { configVariable, locationHeader, type RedirectorConfigInput } from "../../redirector/config.ts";
+import { bucketUrl, registryUrl } from "../mirrors/mirror-urls.ts";
+import type { MirrorAddresses } from "../mirrors/mirrors.ts";
+import type { StorageSettings } from "../promotion/run/request.ts";
+import { bucketLocation } from "../stack/bucket-location.ts";
+import { type Cloud, findRegion, type Region, regions } from "../stack/geography.ts";
+import type { Addresses } from "./domain.ts";
+
+export interface RedirectorArgs {
+  readonly project: string;
+  /** Begins the bucket's name. */
+  readonly googlePrefix: string;
+  /** The name that clients use. */
+  readonly host: string;
+  /** One more name for the same, if any. */
+  readonly vanityHost: string | undefined;
+  /** The built redirector: path of a .tar.gz that holds the executable `redirector`, for Linux on x86-64. */
+  readonly archive: string;
+  /** Where it runs. */
+  readonly regions: readonly [Region, ...Region[]];
+  readonly mirrors: pulumi.Input<MirrorAddresses>;
+  readonly storage: StorageSettings;
+  /** Names of regions that are about to be taken off: their mirrors get no clients while there are others. */
+  readonly retiring: ReadonlySet<string>;
+  /** In each region; `minIn` by region where it is not `min`. */
+  readonly instances: { readonly min: number; readonly max: number; readonly minIn: Readonly<Record<string, number>> };
+  /** One request in so many is logged. */
+  readonly logOneIn: number;
+  /** IAM principal that deploys. */
+  readonly deployer: pulumi.Input<string>;
+  /** IAM principal that compares what is deployed with what should be. */
+  readonly auditor: pulumi.Input<string>;
+  /** The project's number. */
+  readonly projectNumber: string;
+  readonly addresses: Addresses;
+  /** Id of the certificate map. */
+  readonly certificateMap: pulumi.Input<string>;
+}
+
+/**
+ * The service behind the host: the redirector on Cloud Run in every region, behind one global load balancer that sends a client to the
+ * nearest region that answers.
+ */
+export class Redirector extends pulumi.ComponentResource {
+  /** Where the deployed build is, `gs://<bucket>/<object>`. */
+  public readonly archive: pulumi.Output<string>;
+
+  constructor(name: string, args: RedirectorArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("artifacts:redirector:Redirector", name, {}, opts);
+    const source = this.addSource(name, args);
+    this.archive = pulumi.interpolate`gs://${source.bucket}/${source.name}`;
+    const services = this.addServices(name, args, source);
+    this.addLoadBalancer(name, args, services);
+    this.excludeCloudRunsLog(name, args.project);
+    this.registerOutputs({});
+  }
+
+  private addServices(name: string, args: RedirectorArgs, source: BucketObject): readonly Service[] {
+    const { project } = args;
+    const account = this.addAccount(name, args);
+    const mirrors = pulumi.output(args.mirrors).apply((addresses) => mirrorsConfig(addresses, args));
+    return args.regions.map((region) => {
+      const min = args.instances.minIn[region.name] ?? args.instances.min;
+      return new Service(
+        `${name}-${region.name}`,
+        {
+          project,
+          location: region.name,
+          name: `redirector-${region.name}`,
+          description: "Sends clients to the mirror that is best for them",
+          labels: { purpose: "redirector" },
+          // Only the load balancer reaches it, so it needs no caller's identity.
+          ingress: "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
+          invokerIamDisabled: true,
+          defaultUriDisabled: true,
+          deletionProtection: false, // it holds nothing
+          scaling: { minInstanceCount: min, maxInstanceCount: args.instances.max },
+          template: {
+            serviceAccount: account.email,
+            // A microVM with a real Linux kernel. The first generation starts quicker, but is gVisor, under which Bun is known to crash
+            // (oven-sh/bun#16376 on Cloud Run, github/gh-aw-firewall#6260). Needs 512 MiB or more.
+            executionEnvironment: "EXECUTION_ENVIRONMENT_GEN2",
+            maxInstanceRequestConcurrency: 500,
+            timeout: "10s",
+            containers: [
+              {
+                // Started from a .tar.gz on a base image that Google keeps patched, Ubuntu alone: there is no image of our own to build.
+                // The archive is unpacked into the working directory, with its executable bits.
+                image: "scratch",
+                baseImageUri: `${region.name}-docker.pkg.dev/serverless-runtimes/google-24/runtimes/osonly24`,
+                commands: ["./redirector"],
+                sourceCode: {
+                  cloudStorageSource: {
+                    bucket: source.bucket,
+                    object: source.name,
+                    generation: source.generation.apply(String),
+                  },
+                },
+                envs: [
+                  {
+                    name: configVariable,
+                    value: mirrors.apply((config) => JSON.stringify(regionConfig(args, region, config))),
+                  },
+                ],
+                ports: { containerPort: 8080 },
+                // It probes the mirrors between requests too: the CPU stays on, which Cloud Run has with 512 MiB at least. It needs an eighth of that,
+                // and redirects some ten thousand requests a second on one CPU (`npm run bench -- redirector`): 500 at a time are far from its limit.
+                resources: { limits: { cpu: "1", memory: "512Mi" }, cpuIdle: false, startupCpuBoost: true },
+                startupProbe: {
+                  httpGet: { path: "/healthz" },
+                  periodSeconds: 1,
+                  timeoutSeconds: 1,
+                  failureThreshold: 30,
+                },
+                // Not /readyz: with all mirrors unreachable a redirect to one is still better than no answer. Needs an instance that runs.
+                ...(min > 0 && {
+                  readinessProbe: { httpGet: { path: "/healthz" }, periodSeconds: 10, timeoutSeconds: 2 },
+                }),
+              },
+            ],
+          },
+          // A new revision gets traffic when its startup probe has succeeded; the one before stays for a rollback.
+          traffics: [{ type: "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", percent: 100 }],
+        },
+        { parent: this, dependsOn: source },
+      );
+    });
+  }
+
+  /** It only answers requests: an account without any right, in place of the default one, which may edit the project. */
+  private addAccount(name: string, args: RedirectorArgs): Account {
+    const account = new Account(
+      name,
+      {
+        project: args.project,
+        accountId: "redirector",
+        displayName: "Redirector",
+        description: "Runs the redirector; has no rights",
+      },
+      { parent: this },
+    );
+    new AccountIAMBinding(
+      `${name}-deployer`,
+      { serviceAccountId: account.name, role: "roles/iam.serviceAccountUser", members: [args.deployer] },
+      { parent: this },
+    );
+    return account;
+  }
+
+  /** The built redirector in a bucket, under a name that tells its content: a new build is a new object. */
+  private addSource(name: string, args: RedirectorArgs): BucketObject {
+    const bucket = new Bucket(
+      `${name}-source`,
+      {
+        project: args.project,
+        name: `${args.googlePrefix}-redirector`,
+        location: bucketLocation(args.regions[0].name),
+        labels: { purpose: "redirector" },
+        uniformBucketLevelAccess: true,
+        publicAccessPrevention: "enforced",
+        // The builds of earlier revisions, for a rollback.
+        versioning: { enabled: true },
+        lifecycleRules: [
+          { action: { type: "Delete" }, condition: { daysSinceNoncurrentTime: 90, withState: "ARCHIVED" } },
+        ],
+        forceDestroy: true,
+      },
+      { parent: this },
+    );
+    // Cloud Run's own agent, which fetches the archive. Google makes it when it is first needed, and a grant to nobody is refused.
+    const agent = new ServiceIdentity(
+      `${name}-agent`,
+      { project: args.project, service: "run.googleapis.com" },
+      { parent: this },
+    );
+    const reader = new BucketIAMBinding(
+      `${name}-source-reader`,
+      {
+        bucket: bucket.name,
+        role: "roles/storage.objectViewer",
+        members: [
+          `serviceAccount:service-${args.projectNumber}@serverless-robot-prod.iam.gserviceaccount.com`,
+          args.auditor,
+        ],
+      },
+      { parent: this, dependsOn: agent },
+    );
+    const writer = new BucketIAMBinding(
+      `${name}-source-writer`,
+      { bucket: bucket.name, role: "roles/storage.objectUser", members: [args.deployer] },
+      { parent: this },
+    );
+    const digest = createHash("sha256").update(readFileSync(args.archive)).digest("hex").slice(0, 16);
+    const extension = basename(args.archive).replace(/^[^.]*/, "");
+    return new BucketObject(
+      `${name}-archive`,
+      {
+        bucket: bucket.name,
+        name: `redirector-${digest}${extension}`,
+        source: new pulumi.asset.FileAsset(args.archive),
+      },
+      { parent: this, dependsOn: [reader, writer] },
+    );
+  }
+
+  /**
+   * Cloud Run logs every request once more, and can't be told not to: of what is routed nowhere nothing is billed ("Cloud Logging pricing"), and it is
+   * counted all the same. Made by an owner: whoever excludes lines could hide what he does from the audit log.
+   */
+  private excludeCloudRunsLog(name: string, project: string): void {
+    new ProjectExclusion(
+      `${name}-requests`,
+      {
+        project,
+        name: "redirector-requests",
+        description: "The load balancer and the redirector log a share of these already; what fails is kept",
+        filter: `resource.type="cloud_run_revision" resource.labels.service_name=~"^redirector-" logName="projects/${project}/logs/run.googleapis.com%2Frequests" httpRequest.status<500`,
+      },
+      { parent: this },
+    );
+  }
+
+  private addLoadBalancer(name: string, args: RedirectorArgs, services: readonly Service[]): void {
+    const { project } = args;
+    const groups = services.map(
+      (service, index) =>
+        new RegionNetworkEndpointGroup(
+          `${name}-${args.regions[index]!.name}`,
+          {
+            project,
+            region: args.regions[index]!.name,
+            name: `redirector-${args.regions[index]!.name}`,
+            networkEndpointType: "SERVERLESS",
+            cloudRun: { service: service.name },
+          },
+          { parent: this },
+        ),
+    );
+    const edge = new SecurityPolicy(
+      name,
+      {
+        project,
+        name: "redirector",
+        description: "What the edge lets through to the redirector",
+        type: "CLOUD_ARMOR",
+        rules: edgeRules,
+      },
+      { parent: this },
+    );
+    const backend = new BackendService(
+      name,
+      {
+        project,
+        name: "redirector",
+        loadBalancingScheme: "EXTERNAL_MANAGED",
+        protocol: "HTTPS",
+        backends: groups.map((group) => ({ group: group.id })),
+        customRequestHeaders: [`${locationHeader}: {client_city_lat_long}`],
+        // A browser that was here once does not ask in clear again (RFC 6797); what redirects plain http is another backend, which it has none of.
+        customResponseHeaders: ["Strict-Transport-Security: max-age=31536000"],
+        securityPolicy: edge.id,
+        enableCdn: false, // an answer depends on where the client is
+        logConfig: { enable: true, sampleRate: 1 / args.logOneIn },
+        // Serverless backends have no health checks: a region that fails in a row is left out for a while.
+        outlierDetection: {
+          consecutiveErrors: 5,
+          consecutiveGatewayFailure: 3,
+          enforcingConsecutiveErrors: 100,
+          enforcingConsecutiveGatewayFailure: 100,
+          interval: { seconds: 1 },
+          baseEjectionTime: { seconds: 30 },
+          maxEjectionPercent: 50,
+        },
+      },
+      { parent: this },
+    );
+    const urls = new URLMap(
+      name,
+      {
+        project,
+        name: "redirector",
+        defaultService: backend.id,
+        hostRules: [{ hosts: hostsOf(args), pathMatcher: "all" }],
+        pathMatchers: [{ name: "all", defaultService: backend.id }],
+      },
+      { parent: this },
+    );
+    const toHttps = new URLMap(
+      `${name}-to-https`,
+      {
+        project,
+        name: "redirector-to-https",
+        defaultUrlRedirect: {
+          httpsRedirect: true,
+          redirectResponseCode: "MOVED_PERMANENTLY_DEFAULT",
+          stripQuery: false,
+        },
+      },
+      { parent: this },
+    );
+    // RESTRICTED leaves out suites that TLS 1.2 clients of older systems (Windows Server 2012, Java 7) have nothing better than.
+    const tls = new SSLPolicy(
+      name,
+      { project, name: "redirector", profile: "MODERN", minTlsVersion: "TLS_1_2" },
+      { parent: this },
+    );
+    const https = new TargetHttpsProxy(
+      name,
+      {
+        project,
+        name: "redirector",
+        urlMap: urls.id,
+        certificateMap: pulumi.interpolate`//certificatemanager.googleapis.com/${args.certificateMap}`,
+        sslPolicy: tls.id,
+        quicOverride: "ENABLE",
+        tlsEarlyData: "DISABLED",
+      },
+      { parent: this },
+    );
+    const http = new TargetHttpProxy(
+      name,
+      { project, name: "redirector-to-https", urlMap: toHttps.id },
+      { parent: this },
+    );
+    for (const [version, address] of Object.entries(args.addresses)) {
+      for (const [scheme, port, target] of [
+        ["https", "443", https.id],
+        ["http", "80", http.id],
+      ] as const) {
+        const rule = `redirector-${scheme}-${version}`;
+        new GlobalForwardingRule(
+          `${name}-${scheme}-${version}`,
+          { project, name: rule, loadBalancingScheme: "EXTERNAL_MANAGED", ipAddress: address, portRange: port, target },
+          { parent: this },
+        );
+      }
+    }
+  }
+}
+
+type Mirrors = Required<Pick<RedirectorConfigInput, "imageMirrors" | "fileMirrors">>;
+
+/** The mirrors as the redirector's config has them. A retiring one is used only when no other is healthy. */
+function mirrorsConfig(addresses: MirrorAddresses, { storage, retiring }: RedirectorArgs): Mirrors {
+  const drained = (region: string) => retiring.has(region) && { weight: 0 };
+  return {
+    imageMirrors: addresses.images.map(({ name, repository, region }) => ({
+      name,
+      url: registryUrl(repository),
+      ...place("gcp", region),
+      ...drained(region),
+    })),
+    fileMirrors: addresses.files.map(({ name, kind, bucket, region }) => {
+      const cloud = kind === "gcs" ? "gcp" : "aws";
+      const url = bucketUrl(bucket, { cloud, name: region }, storage);
+      return { name, url, ...place(cloud, region), ...drained(region), layers: kind === "s3" };
+    }),
+  };
+}
+
+function place(cloud: Cloud, name: string) {
+  const region = findRegion(cloud, name);
+  if (region === undefined) throw new Error(`components/stack/geography.ts does not know the region ${name}`);
+  return { cloud, region: name, latitude: region.latitude, longitude: region.longitude };
+}
+
+/** What the redirector of one region is told. */
+function regionConfig(
+  { host, project, logOneIn }: RedirectorArgs,
+  region: Region,
+  mirrors: Mirrors,
+): RedirectorConfigInput {
+  return {
+    host,
+    region: { name: region.name, latitude: region.latitude, longitude: region.longitude },
+    // Google's load balancer appends `<client>,<its own address>` to X-Forwarded-For.
+    trustedHops: 1,
+    ...mirrors,
+    cloudRegions: regions.map(({ cloud, name, latitude, longitude }) => ({ cloud, name, latitude, longitude })),
+    // With the project Cloud Logging shows a request's entry beside its trace.
+    log: { sample: 1 / logOneIn, traceProject: project },
+  };
+}
+
+/** The names that the load balancer answers to. */
+function hostsOf({ host, vanityHost }: RedirectorArgs): string[] {
+  return vanityHost === undefined ? [host] : [host, vanityHost];
+}
+
+const everybody = { versionedExpr: "SRC_IPS_V1", config: { srcIpRanges: ["*"] } };
+
+/** What the edge refuses before it costs an instance's time; evaluated by priority, lowest first. */
+const edgeRules = [
+  // One rule each: what an expression of several becomes when a request lacks one of the headers is not documented.
+  ...[
+    { header: "authorization", bytes: 8192, who: "Registry tokens are the longest, and shorter" },
+    { header: "cookie", bytes: 4096, who: "Nothing here sets a cookie" },
+    { header: "user-agent", bytes: 1024, who: "No client of ours sends such a name" },
+  ].map(({ header, bytes, who }, index) => ({
+    priority: 900 + index,
+    description: who,
+    action: "deny(403)",
+    match: { expr: { expression: `size(request.headers['${header}']) > ${bytes}` } },
+  })),
+  {
+    priority: 910,
+    description: "Longer than any name of an image or file",
+    action: "deny(403)",
+    match: { expr: { expression: "size(request.path) > 2048 || size(request.query) > 2048" } },
+  },
+  {
+    priority: 1000,
+    description: "One address: less than what Artifact Registry itself lets one address do",
+    action: "throttle",
+    match: everybody,
+    rateLimitOptions: {
+      conformAction: "allow",
+      exceedAction: "deny(429)",
+      enforceOnKey: "IP",
+      rateLimitThreshold: { count: 2490, intervalSec: 30 },
+    },
+  },
+  { priority: 2_147_483_647, description: "Everybody else", action: "allow", match: everybody },
+];

@@ -1,0 +1,354 @@
+import { z } from "zod";
+import { nearest } from "../manifests/nearest.ts";
+import type { StorageSettings } from "../promotion/run/request.ts";
+import { type Cloud, findRegion, type Region, regions } from "./geography.ts";
+
+/** The stack's configuration, validated, every default filled in: what `Pulumi.<stack>.yaml` says, in the program's own terms. */
+export interface StackConfig {
+  /** Begins the names that must be unique in the whole world (buckets). */
+  readonly organization: string;
+  /** The same for the buckets in Google Cloud: other than `organization` after the loss of a project, which still holds their names. */
+  readonly googlePrefix: string;
+  /** GitHub repository of this program and its manifests, `owner/name`. */
+  readonly repository: string;
+  /** Its number at GitHub, all digits. */
+  readonly repositoryId: string;
+  /** The owners at GitHub, name to number, whose repositories may push to staging areas; the one of `repository` among them. */
+  readonly githubOwners: Readonly<Record<string, string>>;
+  /** Google Cloud project that everything in Google Cloud belongs to; the provider's own setting `gcp:project`. */
+  readonly project: string;
+  /** Its number, which Google's own agents and the names of identities have. */
+  readonly projectNumber: string;
+  /** The name that clients use: `artifacts.<domain>`. */
+  readonly host: string;
+  /** One more name for the same, if any, in the same zone. */
+  readonly vanityHost: string | undefined;
+  /** Cloudflare's id of the zone that holds the domain. */
+  readonly zoneId: string;
+  /** Folder of the manifests, relative to the program. */
+  readonly manifests: string;
+  /** The built redirector, relative to the program. */
+  readonly archive: string;
+  /** Regions of Google Cloud; the first holds the canonical mirrors. */
+  readonly gcpRegions: readonly [Region, ...Region[]];
+  readonly awsRegions: readonly Region[];
+  /** Where staging areas are: a multi-region (`us`, `europe`, `asia`) or a region of Google Cloud. */
+  readonly stagingLocation: string;
+  /** Whether the cleanup of staging only says what it would remove. */
+  readonly cleanupDryRun: boolean;
+  /** Whether the images of the canonical mirror are scanned for known vulnerabilities; each new digest is paid for. */
+  readonly vulnerabilityScanning: boolean;
+  /** Whether reads of the file mirrors in Google Cloud are logged, to a bucket of their own. */
+  readonly accessLogs: boolean;
+  /** Whether the zone is signed. False: the program leaves that to others. */
+  readonly dnssec: boolean;
+  /** Names of regions that are about to be taken off: their mirrors get no clients and lose their protection. */
+  readonly retiring: ReadonlySet<string>;
+  /** Whether the names point here. False: all is made and filled, and clients go where they went before. */
+  readonly live: boolean;
+  /** Where the stack's state is, to grant the identities what they need there; undefined: granted elsewhere. */
+  readonly state: { readonly bucket: string; readonly key: string } | undefined;
+  /** The AWS account, the provider's own setting `aws:allowedAccountIds`; undefined without regions of AWS. */
+  readonly awsAccount: string | undefined;
+  /** Whether what holds artifacts is protected from removal. Without it a `pulumi destroy` removes every artifact. */
+  readonly protection: boolean;
+  /** Instances of the redirector in each region; `minIn` by region where it is not `min`. */
+  readonly instances: {
+    readonly min: number;
+    readonly max: number;
+    readonly minIn: Readonly<Record<string, number>>;
+  };
+  /** One request in so many is logged, by the load balancer and by the redirector. */
+  readonly logOneIn: number;
+  /** Who is told of an alert; none = nobody. */
+  readonly alertEmail: string | undefined;
+  /** Where the storage services answer, as the providers are told by `gcp:storageCustomEndpoint`, `aws:endpoints`, `aws:s3UsePathStyle`. */
+  readonly storage: StorageSettings;
+  /** As `gcp:monitoringCustomEndpoint` and `cloudflare:baseUrl` say; undefined: the clouds' own. Read by adoption only. */
+  readonly monitoringEndpoint: string | undefined;
+  readonly cloudflareEndpoint: string | undefined;
+}
+
+const text = (pattern: RegExp, must: string) => z.string({ error: must }).regex(pattern, must);
+
+const boolean = z.union(
+  [z.boolean(), z.enum(["true", "false"]).transform((value) => value === "true")],
+  "must be true or false",
+);
+
+/** The engine hands numbers over as text. */
+const integer = (min: number, max: number) => {
+  const must = `must be a whole number from ${min} to ${max}`;
+  return z
+    .union([z.int(), z.string().regex(/^\d+$/).transform(Number)], must)
+    .pipe(z.int().min(min, must).max(max, must));
+};
+
+const optionalText = (pattern: RegExp, must: string) =>
+  z.union([z.literal(""), text(pattern, must)], must).transform((value) => (value === "" ? undefined : value));
+
+/** A number of GitHub's, which YAML may have as one. */
+const githubId = (must: string) => z.union([z.int().positive().transform(String), text(/^[1-9]\d{0,18}$/, must)], must);
+
+const endpoint = z.url({ protocol: /^https?$/, error: "must be an http or https address" });
+
+const regionsOf = (cloud: Cloud) =>
+  z.array(z.string("must be the name of a region"), "must be a list of region names").transform((names, context) =>
+    names.flatMap((name, index) => {
+      const region = findRegion(cloud, name);
+      const problem = region
+        ? names.indexOf(name) < index
+          ? "is listed twice"
+          : undefined
+        : unknownRegion(cloud, name);
+      if (problem) context.addIssue({ code: "custom", path: [index], message: problem });
+      return region ? [region] : [];
+    }),
+  );
+
+const domainName = /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/;
+
+const bucketPrefix = /^[a-z]([a-z0-9]|-(?!-)){0,18}[a-z0-9]$/;
+const bucketPrefixMust =
+  "must be 2 to 20 lower-case letters, digits and single dashes, beginning with a letter, as bucket names begin with it";
+
+const stagingLocations = ["us", "europe", "asia"];
+
+/** Every setting by package and key. */
+const settings = {
+  artifacts: {
+    organization: text(bucketPrefix, bucketPrefixMust),
+    googlePrefix: optionalText(bucketPrefix, bucketPrefixMust).prefault(""),
+    repository: text(/^[\w.-]+\/[\w.-]+$/, "must be the GitHub repository of this program: owner/name"),
+    repositoryId: githubId("must be the number of that repository: gh api repos/<owner>/<name> --jq .id"),
+    githubOwners: z.record(
+      z.string(),
+      githubId("must be the number of that owner: gh api users/<owner> --jq .id"),
+      "must be a map of owners at GitHub to their numbers: <owner>: gh api users/<owner> --jq .id",
+    ),
+    domain: text(
+      domainName,
+      'must be a domain name in lower case, such as "example.org"; clients then use artifacts.example.org',
+    ).max(230),
+    projectNumber: text(
+      /^\d{6,15}$/,
+      "must be the number of the project in Google Cloud: gcloud projects describe <project>",
+    ),
+    zoneId: text(/^[0-9a-f]{32}$/, "must be the id of the zone at Cloudflare: 32 hexadecimal digits"),
+    manifests: z.string().min(1, "must be the folder of the manifests").default("manifests"),
+    redirectorArchive: z
+      .string()
+      .regex(/.\.tar\.gz$/, "must be the path of the built redirector, a .tar.gz: Cloud Run takes no other archive")
+      .default("redirector/dist/redirector.tar.gz"),
+    gcpRegions: regionsOf("gcp").refine((list) => list.length > 0, {
+      error: "needs at least one region, which then holds the canonical mirrors",
+      when: ({ issues }) => issues.length === 0,
+    }),
+    awsRegions: regionsOf("aws").default([]),
+    stagingLocation: z
+      .string()
+      .default("us")
+      .refine((name) => stagingLocations.includes(name) || findRegion("gcp", name), {
+        error: `must be one of ${stagingLocations.join(", ")} or a region of Google Cloud`,
+      }),
+    protection: boolean.default(true),
+    retiringRegions: z.array(z.string(), "must be a list of region names").default([]),
+    live: boolean.default(true),
+    cleanupDryRun: boolean.default(false),
+    vulnerabilityScanning: boolean.default(false),
+    accessLogs: boolean.default(false),
+    dnssec: boolean.default(false),
+    vanityHost: optionalText(domainName, "must be a host name in lower case").prefault(""),
+    stateBucket: optionalText(/^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$/, "must be the name of a bucket").prefault(""),
+    stateKey: optionalText(
+      /^projects\/[^/]+\/locations\/[^/]+\/keyRings\/[^/]+\/cryptoKeys\/[^/]+$/,
+      "must be the full name of a key: projects/<project>/locations/<location>/keyRings/<ring>/cryptoKeys/<key>",
+    ).prefault(""),
+    minInstances: integer(0, 1000).default(0),
+    minInstancesByRegion: z
+      .record(z.string(), integer(0, 1000), "must be a map of region names to numbers")
+      .default({}),
+    maxInstances: integer(1, 1000).default(20),
+    logOneIn: integer(1, 1_000_000).default(100),
+    alertEmail: optionalText(/^[^\s@]+@[^\s@]+$/, "must be an e-mail address").prefault(""),
+  },
+  gcp: {
+    project: text(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, "must be the id of a Google Cloud project"),
+    storageCustomEndpoint: endpoint.optional(),
+    monitoringCustomEndpoint: endpoint.optional(),
+  },
+  cloudflare: {
+    baseUrl: endpoint.optional(),
+  },
+  aws: {
+    region: z.string().optional(),
+    allowedAccountIds: z
+      .array(text(/^\d{12}$/, "must be the id of an AWS account: 12 digits"), "must be a list of AWS account ids")
+      .optional(),
+    endpoints: z.array(z.object({ s3: endpoint.optional() })).optional(),
+    s3UsePathStyle: boolean.optional(),
+  },
+};
+
+type Settings = {
+  readonly [Package in keyof typeof settings]: {
+    readonly [Key in keyof (typeof settings)[Package]]: z.output<(typeof settings)[Package][Key] & z.ZodType>;
+  };
+};
+
+/** The settings that are right in themselves; the others are missing. */
+type SomeSettings = { readonly [Package in keyof Settings]: Partial<Settings[Package]> };
+
+/** What is wrong between settings. Looks only at those that are right in themselves. */
+function conflicts({ artifacts, aws }: SomeSettings): string[] {
+  const faults: string[] = [];
+  const { gcpRegions, awsRegions = [], minInstances = 0, maxInstances, domain, vanityHost } = artifacts;
+  if (maxInstances !== undefined && minInstances > maxInstances) {
+    faults.push(`artifacts:minInstances: ${minInstances} must not exceed maxInstances, ${maxInstances}`);
+  }
+  if (gcpRegions !== undefined) {
+    const served = gcpRegions.map((region) => region.name);
+    for (const [name, min] of Object.entries(artifacts.minInstancesByRegion ?? {})) {
+      if (!served.includes(name)) faults.push(`artifacts:minInstancesByRegion: ${unlisted(name, served)}`);
+      if (maxInstances !== undefined && min > maxInstances) {
+        faults.push(`artifacts:minInstancesByRegion.${name}: ${min} must not exceed maxInstances, ${maxInstances}`);
+      }
+    }
+    const listed = [...served, ...awsRegions.map((region) => region.name)];
+    for (const name of artifacts.retiringRegions ?? []) {
+      if (!listed.includes(name)) faults.push(`artifacts:retiringRegions: ${unlisted(name, listed)}`);
+    }
+  }
+  const owner = artifacts.repository?.split("/")[0];
+  if (owner !== undefined && artifacts.githubOwners !== undefined && !Object.hasOwn(artifacts.githubOwners, owner)) {
+    faults.push(`artifacts:githubOwners: has no "${owner}", the owner of artifacts:repository`);
+  }
+  if (domain !== undefined && vanityHost !== undefined && !vanityHost.endsWith(`.${domain}`)) {
+    faults.push(
+      `artifacts:vanityHost: "${vanityHost}" must end with ".${domain}": its records are put into the same zone`,
+    );
+  }
+  if ((artifacts.stateBucket === undefined) !== (artifacts.stateKey === undefined)) {
+    faults.push("artifacts:stateBucket, artifacts:stateKey: must be set together, or neither");
+  }
+  if (awsRegions.length > 0 && aws.region === undefined) {
+    faults.push("aws:region: must be set when artifacts:awsRegions lists any: the provider starts there");
+  }
+  if (awsRegions.length > 0 && aws.allowedAccountIds?.length !== 1) {
+    faults.push(
+      "aws:allowedAccountIds: must name one account when artifacts:awsRegions lists any: the provider then changes no other",
+    );
+  }
+  return faults;
+}
+
+/**
+ * Reads the configuration of a stack from its values by full key (`artifacts:domain`, `gcp:project`), as the engine hands them over
+ * (all text, lists as JSON) or as they stand in the stack's file. Returns it, or every error in it: one line each, naming the key, what
+ * stands there and what should. Keys of other packages are not looked at. Never throws.
+ */
+export function parseStackConfig(
+  values: Readonly<Record<string, unknown>>,
+): { readonly config: StackConfig } | { readonly errors: readonly string[] } {
+  const input: Record<keyof Settings, Record<string, unknown>> = { artifacts: {}, gcp: {}, aws: {}, cloudflare: {} };
+  for (const [fullKey, value] of Object.entries(values)) {
+    const [namespace, key] = fullKey.split(":", 2) as [string, string | undefined];
+    if (key !== undefined && Object.hasOwn(input, namespace)) input[namespace as keyof Settings][key] = decode(value);
+  }
+  const found: Record<string, Record<string, unknown>> = { artifacts: {}, gcp: {}, aws: {}, cloudflare: {} };
+  const errors: string[] = [];
+  for (const [namespace, fields] of Object.entries(settings)) {
+    const given = input[namespace as keyof Settings];
+    for (const [key, field] of Object.entries(fields)) {
+      const result = (field as z.ZodType).safeParse(given[key]);
+      if (result.success) found[namespace]![key] = result.data;
+      else errors.push(...result.error.issues.map((issue) => describe(`${namespace}:${key}`, issue, given[key])));
+    }
+  }
+  for (const key of Object.keys(input.artifacts)) {
+    if (Object.hasOwn(settings.artifacts, key)) continue;
+    const meant = nearest(key, Object.keys(settings.artifacts));
+    errors.push(`artifacts:${key}: is not a setting${meant ? `; did you mean "artifacts:${meant}"?` : ""}`);
+  }
+  errors.push(...conflicts(found as unknown as SomeSettings));
+  if (errors.length > 0) return { errors };
+  const { artifacts, gcp, aws, cloudflare } = found as unknown as Settings; // every field was parsed
+  const s3 = aws.endpoints?.find((endpoints) => endpoints.s3 !== undefined)?.s3;
+  return {
+    config: {
+      organization: artifacts.organization,
+      googlePrefix: artifacts.googlePrefix ?? artifacts.organization,
+      repository: artifacts.repository,
+      repositoryId: artifacts.repositoryId,
+      githubOwners: artifacts.githubOwners,
+      project: gcp.project,
+      projectNumber: artifacts.projectNumber,
+      host: `artifacts.${artifacts.domain}`,
+      vanityHost: artifacts.vanityHost,
+      zoneId: artifacts.zoneId,
+      manifests: artifacts.manifests,
+      archive: artifacts.redirectorArchive,
+      gcpRegions: artifacts.gcpRegions as readonly Region[] as StackConfig["gcpRegions"], // at least one: the schema refuses none
+      awsRegions: artifacts.awsRegions,
+      stagingLocation: artifacts.stagingLocation,
+      cleanupDryRun: artifacts.cleanupDryRun,
+      vulnerabilityScanning: artifacts.vulnerabilityScanning,
+      accessLogs: artifacts.accessLogs,
+      dnssec: artifacts.dnssec,
+      retiring: new Set(artifacts.retiringRegions),
+      live: artifacts.live,
+      state:
+        artifacts.stateBucket !== undefined && artifacts.stateKey !== undefined
+          ? { bucket: artifacts.stateBucket, key: artifacts.stateKey }
+          : undefined,
+      awsAccount: aws.allowedAccountIds?.[0],
+      protection: artifacts.protection,
+      instances: {
+        min: artifacts.minInstances,
+        max: artifacts.maxInstances,
+        minIn: artifacts.minInstancesByRegion,
+      },
+      logOneIn: artifacts.logOneIn,
+      alertEmail: artifacts.alertEmail,
+      monitoringEndpoint: gcp.monitoringCustomEndpoint,
+      cloudflareEndpoint: cloudflare.baseUrl,
+      storage: {
+        ...(gcp.storageCustomEndpoint !== undefined && { gcsEndpoint: gcp.storageCustomEndpoint }),
+        ...(s3 !== undefined && { s3Endpoint: s3 }),
+        ...(aws.s3UsePathStyle !== undefined && { s3UsePathStyle: aws.s3UsePathStyle }),
+      },
+    },
+  };
+}
+
+/** Lists and maps arrive as JSON text from the engine. */
+function decode(value: unknown): unknown {
+  if (typeof value !== "string" || !/^\s*[[{]/.test(value)) return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value; // not JSON after all: the schema says what it should be
+  }
+}
+
+function unlisted(name: string, listed: readonly string[]): string {
+  const meant = nearest(name, listed);
+  return `${JSON.stringify(name)} is not among this stack's regions${meant ? `; did you mean "${meant}"?` : ""}`;
+}
+
+function unknownRegion(cloud: Cloud, name: string): string {
+  const known = regions.filter((region) => region.cloud === cloud).map((region) => region.name);
+  const meant = nearest(name, known);
+  const owner = cloud === "gcp" ? "Google Cloud" : "AWS";
+  return `is not a region of ${owner}${meant ? `; did you mean "${meant}"?` : ` that components/stack/geography.ts knows`}`;
+}
+
+function describe(key: string, issue: z.core.$ZodIssue, value: unknown): string {
+  const found = issue.path.reduce<unknown>(
+    (at, step) => (typeof at === "object" && at !== null ? Reflect.get(at, step) : undefined),
+    value,
+  );
+  const place = issue.path.map((step) => (typeof step === "number" ? `[${step}]` : `.${String(step)}`)).join("");
+  const shown = found === undefined ? "is missing: it" : JSON.stringify(found)?.slice(0, 100);
+  return `${key}${place}: ${shown} ${issue.message}`;
+}

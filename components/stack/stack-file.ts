@@ -1,0 +1,36 @@
+import { readFile } from "node:fs/promises";
+import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
+import { parseStackConfig, type StackConfig } from "./config.ts";
+
+/**
+ * The config of a stack as its file (`Pulumi.<stack>.yaml`) has it, for commands that run without the engine: it, or every error in it as
+ * `file:line: key: what is wrong`. The defaults of Pulumi.yaml are those of components/stack/config.ts. Throws only if the file can't be read.
+ */
+export async function readStackFile(
+  path: string,
+): Promise<{ readonly config: StackConfig } | { readonly errors: readonly string[] }> {
+  const lines = new LineCounter();
+  const document = parseDocument(await readFile(path, "utf8"), { lineCounter: lines });
+  if (document.errors.length > 0) {
+    return {
+      errors: document.errors.map(
+        (error) => `${path}:${error.linePos?.[0].line ?? 1}: ${error.message.split("\n")[0]}`,
+      ),
+    };
+  }
+  const config = document.get("config");
+  if (!isMap(config)) return { errors: [`${path}:1: config is missing: the settings of the stack`] };
+  const lineOf = (key: string): number => {
+    const pair = config.items.find((item) => isScalar(item.key) && item.key.value === key);
+    const start = isScalar(pair?.key) ? pair.key.range?.[0] : config.range?.[0];
+    return start === undefined || start === null ? 1 : lines.linePos(start).line;
+  };
+  const parsed = parseStackConfig(config.toJSON() as Record<string, unknown>);
+  if ("config" in parsed) return parsed;
+  return {
+    errors: parsed.errors.map((error) => {
+      const key = /^[a-z]+:\w+/.exec(error)?.[0] ?? "";
+      return `${path}:${lineOf(key)}: ${error}`;
+    }),
+  };
+}

@@ -1,0 +1,84 @@
+import type { ByteSlice } from "../http1/byte-slice.ts";
+
+/** A point on the earth as a unit vector, so that nearness is one dot product: the nearer, the larger. */
+export interface Place {
+  readonly x: number;
+  readonly y: number;
+  readonly z: number;
+}
+
+const radians = Math.PI / 180;
+
+/** The place at a latitude and longitude in degrees. */
+export function placeAt(latitude: number, longitude: number): Place {
+  const ring = Math.cos(latitude * radians);
+  return {
+    x: ring * Math.cos(longitude * radians),
+    y: ring * Math.sin(longitude * radians),
+    z: Math.sin(latitude * radians),
+  };
+}
+
+/**
+ * Cosine of the great-circle distance of two places as an angle: 1 for the same place, -1 for the other side of the earth; a little beyond them
+ * at times, as numbers are rounded.
+ */
+export function cosineBetween(a: Place, b: Place): number {
+  return a.x * b.x + a.y * b.y + a.z * b.z;
+}
+
+/** The angle that has the cosine which {@link cosineBetween} gave. */
+export function angleOf(cosine: number): number {
+  return Math.acos(Math.min(1, Math.max(-1, cosine)));
+}
+
+/**
+ * Reads the load balancer's location header, `<latitude>,<longitude>` in degrees. Nothing for a missing, empty or senseless one:
+ * an unknown location is never an error.
+ */
+export function parseLocation(header: ByteSlice | undefined): Place | undefined {
+  if (header === undefined || header.to - header.from > longestLocation) return undefined;
+  const { bytes, from, to } = header;
+  let middle = from;
+  while (middle < to && bytes[middle] !== comma) middle++;
+  const latitude = readDecimal(bytes, from, middle);
+  const longitude = readDecimal(bytes, middle + 1, to);
+  // Not a number compares as false.
+  return Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180 ? placeAt(latitude, longitude) : undefined;
+}
+
+const longestLocation = 64;
+
+/** A decimal number such as `-33.87`, blanks around it allowed, an exponent not; NaN for anything else. Runs for each request. */
+function readDecimal(bytes: Buffer, from: number, to: number): number {
+  let at = from;
+  let end = to;
+  while (at < end && bytes[at] === space) at++;
+  while (end > at && bytes[end - 1] === space) end--;
+  const sign = bytes[at]!;
+  if (sign === minus || sign === plus) at++;
+  let value = 0;
+  let scale = 0;
+  let digits = 0;
+  for (; at < end; at++) {
+    const code = bytes[at]!;
+    if (code === dot && scale === 0 && digits > 0) {
+      scale = 1;
+      continue;
+    }
+    if (code < zero || code > nine) return Number.NaN;
+    value = value * 10 + code - zero;
+    scale *= 10;
+    digits++;
+  }
+  if (digits === 0) return Number.NaN;
+  return (sign === minus ? -value : value) / (scale === 0 ? 1 : scale);
+}
+
+const space = 32;
+const plus = 43;
+const comma = 44;
+const minus = 45;
+const dot = 46;
+const zero = 48;
+const nine = 57;

@@ -1,0 +1,217 @@
+import type { RedirectorConfig } from "../config.ts";
+import { LruCache } from "./lru-cache.ts";
+
+/** What is to be found out: whether a mirror holds an object. */
+export interface Question {
+  /** Name of the mirror. */
+  readonly asked: string;
+  /** Address of the object there. */
+  readonly url: string;
+  /** A registry, which does not say "absent" as a bucket does. */
+  readonly registry: boolean;
+}
+
+/**
+ * What came of a question. `failing`: the mirror did not answer in time, or with a fault of its own, now or just before. `unknown`: it
+ * was not asked or did not say, and nothing speaks against it.
+ */
+export type Held = "present" | "absent" | "failing" | "unknown";
+
+/** Counts of what came of the questions, for the metrics. */
+export interface ExistenceCounts {
+  /** Answered from memory: the mirror holds it, or not. */
+  present: number;
+  absent: number;
+  /** Asked the mirror. */
+  asked: number;
+  /** Waited for a question that another request had asked. */
+  shared: number;
+  /** Not asked: too many questions under way, or the mirror failed too often just now. */
+  skipped: number;
+  /** Asked without getting an answer in time. */
+  failed: number;
+  /** Forgotten to make room. */
+  evicted: number;
+}
+
+/** Different objects that a mirror failed to answer for, one after another, after which it is left alone for a while. */
+const failuresToOpen = 5;
+const openMs = 10_000;
+
+interface Known {
+  readonly held: "present" | "absent";
+  readonly until: number;
+  /** Of the mirror when it answered. */
+  readonly epoch: number;
+}
+
+/** How a mirror has answered of late. */
+interface Line {
+  /** Addresses that it failed to answer for, since it last answered. A single broken object is no broken mirror. */
+  readonly failed: Set<string>;
+  /** Until then it is not asked. */
+  closedUntil: number;
+  /** Grows when all that is known of it is to be forgotten. */
+  epoch: number;
+}
+
+/**
+ * Knows which objects mirrors hold. Remembers both answers for a stated time; what was not used for longest is forgotten first;
+ * asks once however many want to know; and gives up in time. A mirror that fails for five objects in a row is failing, whatever
+ * is known of it, and is not asked for ten seconds, so that not every pull waits for it; then one question at a time until it answers.
+ */
+export class Existence {
+  readonly counts: ExistenceCounts = { present: 0, absent: 0, asked: 0, shared: 0, skipped: 0, failed: 0, evicted: 0 };
+  readonly #settings: RedirectorConfig["existence"];
+  readonly #ask: (question: Question, signal: AbortSignal) => Promise<boolean | undefined>;
+  readonly #now: () => number;
+  readonly #turned: (mirror: string, failing: boolean) => void;
+  /** By address. */
+  readonly #known: LruCache<Known>;
+  readonly #asking = new Map<string, Promise<Held>>();
+  readonly #lines = new Map<string, Line>();
+
+  /**
+   * `ask` finds out whether an object is there; undefined: the mirror wants us to ask less. It rejects if the mirror fails. `now` is in
+   * milliseconds; `turned` is told when a mirror begins to fail, and when it answers again.
+   */
+  constructor(
+    settings: RedirectorConfig["existence"],
+    ask: (question: Question, signal: AbortSignal) => Promise<boolean | undefined>,
+    now: () => number = () => performance.now(),
+    turned: (mirror: string, failing: boolean) => void = () => undefined,
+  ) {
+    this.#settings = settings;
+    this.#known = new LruCache(settings.entries);
+    this.#ask = ask;
+    this.#now = now;
+    this.#turned = turned;
+  }
+
+  /** Objects remembered. */
+  get size(): number {
+    return this.#known.size;
+  }
+
+  /** Questions under way. */
+  get asking(): number {
+    return this.#asking.size;
+  }
+
+  /** Names of the mirrors that fail. */
+  get failing(): string[] {
+    return [...this.#lines].filter(([, line]) => isFailing(line)).map(([mirror]) => mirror);
+  }
+
+  /** Whether the mirror holds the object: at once if it is known or not to be found out. Never rejects. */
+  holds(question: Question): Held | Promise<Held> {
+    const { url, asked } = question;
+    const line = this.#line(asked);
+    const now = this.#now();
+    const failing = isFailing(line);
+    if (failing && now < line.closedUntil) {
+      this.counts.skipped++;
+      return "failing";
+    }
+    const known = this.#known.get(url);
+    if (known && !failing && now < known.until && known.epoch === line.epoch) {
+      this.counts[known.held]++;
+      return known.held;
+    }
+    const asking = this.#asking.get(url);
+    if (asking) {
+      this.counts.shared++;
+      return asking;
+    }
+    if (now < line.closedUntil || this.#asking.size >= this.#settings.concurrency) {
+      this.counts.skipped++;
+      return "unknown";
+    }
+    if (failing) line.closedUntil = now + openMs; // this question finds out for all
+    const answer = this.#find(question, line).finally(() => this.#asking.delete(url));
+    this.#asking.set(url, answer);
+    return answer;
+  }
+
+  /** Forgets what a mirror holds, as one that was away may have come back with less. */
+  forget(mirror: string): void {
+    const line = this.#line(mirror);
+    line.epoch++;
+    line.failed.clear();
+    line.closedUntil = 0;
+  }
+
+  async #find(question: Question, line: Line): Promise<Held> {
+    this.counts.asked++;
+    const { timeoutSeconds, presentSeconds, absentSeconds } = this.#settings;
+    const { epoch } = line;
+    const deadline = Promise.withResolvers<never>();
+    const controller = new AbortController();
+    const timer = setTimeout(() => {
+      deadline.reject(new Error("no answer in time"));
+      controller.abort();
+    }, timeoutSeconds * 1000);
+    try {
+      // The race, as not every transport lets go when it is told to.
+      const present = await Promise.race([this.#ask(question, controller.signal), deadline.promise]);
+      const now = this.#now();
+      if (isFailing(line)) this.#turned(question.asked, false);
+      line.failed.clear();
+      line.closedUntil = present === undefined ? now + openMs : 0;
+      if (present === undefined) return "unknown";
+      const held = present ? "present" : "absent";
+      const until = now + (present ? presentSeconds : absentSeconds) * 1000;
+      this.#known.set(question.url, { held, until, epoch });
+      this.counts.evicted = this.#known.evicted;
+      return held;
+    } catch {
+      // Whatever went wrong: others have the object, and the count tells of it.
+      this.counts.failed++;
+      const before = isFailing(line);
+      if (!before) line.failed.add(question.url);
+      if (isFailing(line)) {
+        line.closedUntil = this.#now() + openMs;
+        if (!before) this.#turned(question.asked, true);
+      }
+      return "failing";
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #line(mirror: string): Line {
+    let line = this.#lines.get(mirror);
+    if (!line) {
+      line = { failed: new Set(), closedUntil: 0, epoch: 0 };
+      this.#lines.set(mirror, line);
+    }
+    return line;
+  }
+}
+
+function isFailing({ failed }: Line): boolean {
+  return failed.size >= failuresToOpen;
+}
+
+/** Without these a registry may answer that it has no manifest of a kind that we take (OCI distribution spec, "Pulling manifests"). */
+const accept = [
+  "application/vnd.oci.image.index.v1+json",
+  "application/vnd.oci.image.manifest.v1+json",
+  "application/vnd.docker.distribution.manifest.list.v2+json",
+  "application/vnd.docker.distribution.manifest.v2+json",
+  "*/*",
+].join(", ");
+
+/**
+ * Asks a mirror by HEAD whether an object is there: 200 is yes, and so is a redirect to where it is; 404 is no. So is 403 of a bucket:
+ * S3 and GCS answer it for an absent object to who may not list the bucket (S3 API, HeadObject). Other refusals, such as
+ * 429 and a registry's 401, say nothing of the object. Rejects at 5xx.
+ */
+export async function headObject({ url, registry }: Question, signal: AbortSignal): Promise<boolean | undefined> {
+  const response = await fetch(url, { method: "HEAD", headers: { accept }, signal, redirect: "manual" });
+  await response.body?.cancel();
+  const { status } = response;
+  if (status >= 500) throw new Error(`${url} answers ${status}`);
+  if (status < 400) return true;
+  return status === 404 || (status === 403 && !registry) ? false : undefined;
+}

@@ -1,0 +1,217 @@
+import type { Client } from "../client/client.ts";
+import type { FileMirror, ImageMirror, RedirectorConfig } from "../config.ts";
+import type { Held, Question } from "../mirrors/existence.ts";
+import { chooseMirror, type Mirror } from "../mirrors/mirrors.ts";
+import type {
+  BlobRoute,
+  FileRoute,
+  ListRoute,
+  ManifestRoute,
+  PageRoute,
+  PlainRoute,
+  RefusedRoute,
+  Route,
+} from "./route.ts";
+
+/** What to do with a request, as data. */
+export type Decision = Redirect | Check | Refused | Plain | Page;
+
+/** Send the client there. */
+export interface Redirect {
+  readonly kind: "redirect";
+  readonly what: "manifest" | "tags" | "referrers" | "blob" | "file" | "home" | "privacy";
+  /** Nothing for a page. */
+  readonly mirror: Mirror | undefined;
+  readonly location: string;
+  /** Why it is not the client's own mirror, if so. */
+  readonly detour?: "absent" | "failing";
+}
+
+/** Find out whether a mirror holds what is asked for, and {@link settle} it by the answer. */
+export interface Check extends Question {
+  readonly kind: "check";
+  readonly route: ManifestRoute | BlobRoute | FileRoute;
+  /** Where to send the client if it does. */
+  readonly present: Redirect;
+  /** The mirror is a bucket asked for a layer: if not there, the registries have it. */
+  readonly layer: boolean;
+}
+
+/** Say no. */
+export interface Refused {
+  readonly kind: "refused";
+  readonly refusal: RefusedRoute;
+}
+
+/** Answer oneself. */
+export interface Plain {
+  readonly kind: "plain";
+  readonly page: Exclude<PlainRoute["kind"], "home" | "privacy">;
+}
+
+/** Show something to people. */
+export interface Page {
+  readonly kind: "page";
+  readonly route: PageRoute;
+}
+
+/** The mirrors that one instance knows, each list with the canonical one first. */
+export interface Mirrors {
+  readonly images: readonly Mirror<ImageMirror>[];
+  readonly files: readonly Mirror<FileMirror>[];
+  /** Those file mirrors that also hold image layers. */
+  readonly layers: readonly Mirror<FileMirror>[];
+}
+
+/** What is to be asked of each mirror about one route: the same whenever that mirror is chosen for it again. */
+export type Checks = Check[];
+
+/**
+ * Decides what to do. Pure but for reading the mirrors' health, and for `checks`, in which it keeps for the same route with the same
+ * mirrors and configuration what it need not make again.
+ */
+export function decide(
+  route: Route,
+  client: Client,
+  mirrors: Mirrors,
+  config: RedirectorConfig,
+  checks?: Checks,
+): Decision {
+  switch (route.kind) {
+    case "tags":
+    case "referrers": {
+      const mirror = chooseMirror(mirrors.images, client);
+      return mirror ? redirectTo(route, mirror) : noSuchMirrors.images;
+    }
+    case "blob":
+      return (
+        fromBucket(route, client, mirrors, config, checks) ?? fromMirror(route, client, mirrors.images, config, checks)
+      );
+    case "manifest":
+      return fromMirror(route, client, mirrors.images, config, checks);
+    case "file":
+      return fromMirror(route, client, mirrors.files, config, checks);
+    case "home": {
+      const location = config.pages.home;
+      if (location === undefined) return { kind: "page", route: { kind: "page", path: "/", query: "" } };
+      return { kind: "redirect", what: "home", mirror: undefined, location };
+    }
+    case "privacy": {
+      const location = config.pages.privacy;
+      return location === undefined ? noSuchPage : { kind: "redirect", what: "privacy", mirror: undefined, location };
+    }
+    case "page":
+      return { kind: "page", route };
+    case "refused":
+      return { kind: "refused", refusal: route };
+    default:
+      return { kind: "plain", page: route.kind };
+  }
+}
+
+/**
+ * Decides by what was found out. A mirror that lacks what is asked for is one that promotion has not reached yet (the canonical mirror
+ * comes first), that is being filled, or that lost something: the canonical mirror has it, or nobody does. One that fails has the
+ * second choice in its place. If there is no other healthy one, or nothing was found out, it is the client's own mirror all the same.
+ */
+export function settle(check: Check, held: Held, client: Client, mirrors: Mirrors, config: RedirectorConfig): Decision {
+  const { route, present } = check;
+  if (held === "present") return present;
+  if (check.layer) return fromMirror(route, client, mirrors.images, config);
+  if (held === "unknown") return present;
+  const list = route.kind === "file" ? mirrors.files : mirrors.images;
+  const others = list.filter((mirror) => mirror.healthy && mirror !== present.mirror);
+  const other = held === "absent" && others[0] === list[0] ? list[0] : chooseMirror(others, client);
+  return other ? { ...redirectTo(route, other), detour: held } : present;
+}
+
+/** A layer from a bucket near the client; undefined if it is no client for it. */
+function fromBucket(
+  route: BlobRoute,
+  client: Client,
+  mirrors: Mirrors,
+  config: RedirectorConfig,
+  checks?: Checks,
+): Check | undefined {
+  if (!mayHaveLayers(client, config)) return undefined;
+  const mirror = chooseMirror(mirrors.layers, client);
+  if (!mirror?.healthy) return undefined;
+  if (config.layerClients === "same-cloud" && mirror.site.cloud !== client.cloud) return undefined;
+  return known(checks, mirror) ?? kept(layerCheck(route, mirror), checks);
+}
+
+function layerCheck(route: BlobRoute, mirror: Mirror): Check {
+  const location = `${mirror.site.url}/containers/images/${route.digest}`;
+  return {
+    kind: "check",
+    asked: mirror.site.name,
+    url: location,
+    registry: false,
+    route,
+    present: { kind: "redirect", what: "blob", mirror, location },
+    layer: true,
+  };
+}
+
+/** The best mirror for the client, if it holds it. With a single mirror, or none that is healthy, there is nothing to find out. */
+function fromMirror(
+  route: ManifestRoute | BlobRoute | FileRoute,
+  client: Client,
+  list: readonly Mirror[],
+  config: RedirectorConfig,
+  checks?: Checks,
+): Redirect | Check | Refused {
+  const mirror = chooseMirror(list, client);
+  if (!mirror) return route.kind === "file" ? noSuchMirrors.files : noSuchMirrors.images;
+  const check = known(checks, mirror) ?? kept(mirrorCheck(route, mirror), checks);
+  return !config.existence.mirrors || list.length === 1 || !mirror.healthy ? check.present : check;
+}
+
+function mirrorCheck(route: ManifestRoute | BlobRoute | FileRoute, mirror: Mirror): Check {
+  const present = redirectTo(route, mirror);
+  return {
+    kind: "check",
+    asked: mirror.site.name,
+    url: route.query === "" ? present.location : mirror.site.url + route.path,
+    registry: route.kind !== "file",
+    route,
+    present,
+    layer: false,
+  };
+}
+
+function known(checks: Checks | undefined, mirror: Mirror): Check | undefined {
+  if (checks === undefined) return undefined;
+  for (const check of checks) if (check.present.mirror === mirror) return check;
+  return undefined;
+}
+
+function kept(check: Check, checks: Checks | undefined): Check {
+  checks?.push(check);
+  return check;
+}
+
+function redirectTo(route: ManifestRoute | ListRoute | BlobRoute | FileRoute, mirror: Mirror): Redirect {
+  return { kind: "redirect", what: route.kind, mirror, location: mirror.site.url + route.path + route.query };
+}
+
+/** Clients inside GCP read the registry, which is theirs, for nothing. */
+function mayHaveLayers(client: Client, config: RedirectorConfig): boolean {
+  return config.layerClients === "outside-gcp" ? client.cloud !== "gcp" : client.cloud !== "";
+}
+
+const noSuchPage: Refused = {
+  kind: "refused",
+  refusal: { kind: "refused", status: 404, form: "text", code: "", message: "not found" },
+};
+
+const noSuchMirrors = {
+  images: {
+    kind: "refused",
+    refusal: { kind: "refused", status: 404, form: "oci", code: "NAME_UNKNOWN", message: "no images are served here" },
+  },
+  files: {
+    kind: "refused",
+    refusal: { kind: "refused", status: 404, form: "text", code: "", message: "no files are served here" },
+  },
+} satisfies Record<string, Refused>;

@@ -1,0 +1,87 @@
+import type { Answer, HeaderSet } from "../http1/request.ts";
+import type { Decision, Plain } from "./decide.ts";
+import type { RefusedRoute } from "./route.ts";
+
+/** The answer to a decision that needs nothing more to be found out. `ready` is why this instance is not ready, if it is not. */
+export function answerTo(
+  decision: Exclude<Decision, { kind: "check" | "page" }>,
+  notReady: string | undefined,
+): Answer {
+  switch (decision.kind) {
+    case "redirect":
+      return {
+        status: 307,
+        headers: decision.what === "file" ? fileRedirect : decision.mirror ? registryRedirect : pageRedirect,
+        location: decision.location,
+      };
+    case "refused":
+      return refusal(decision.refusal);
+    case "plain":
+      return plain(decision.page, notReady);
+  }
+}
+
+/** The answer to what is no request of HTTP/1.1, or a too long one. */
+export function malformedAnswer(status: number, message: string, inRegistry: boolean): Answer {
+  return inRegistry
+    ? { status, headers: ociRefusal, body: errorBody("UNSUPPORTED", message) }
+    : { status, headers: textRefusal, body: `${message}\n` };
+}
+
+/** The answer to a fault of our own. */
+export const internalError: Answer = {
+  status: 500,
+  headers: [
+    ["Content-Type", "text/plain; charset=utf-8"],
+    ["Cache-Control", "no-store"],
+  ],
+  body: "internal error\n",
+};
+
+/** Where a client is sent depends on where it is and on what is healthy now: nobody is to keep it. */
+const unkept = ["Cache-Control", "no-store"] as const;
+const registryVersion = ["Docker-Distribution-Api-Version", "registry/2.0"] as const;
+const noSniff = ["X-Content-Type-Options", "nosniff"] as const;
+const plainText = ["Content-Type", "text/plain; charset=utf-8"] as const;
+const json = ["Content-Type", "application/json"] as const;
+const allow = ["Allow", "GET, HEAD"] as const;
+
+const registryRedirect: HeaderSet = [registryVersion, unkept];
+const fileRedirect: HeaderSet = [unkept];
+const pageRedirect: HeaderSet = [["Cache-Control", "public, max-age=300"]];
+const pong: HeaderSet = [registryVersion, json, unkept];
+const text: HeaderSet = [plainText, unkept, noSniff];
+const robotsText: HeaderSet = [plainText, ["Cache-Control", "public, max-age=86400"], noSniff];
+const textRefusal: HeaderSet = [plainText, unkept, noSniff];
+const textNotAllowed: HeaderSet = [plainText, unkept, noSniff, allow];
+const ociRefusal: HeaderSet = [registryVersion, json, unkept, noSniff];
+const ociNotAllowed: HeaderSet = [registryVersion, json, unkept, noSniff, allow];
+
+function plain(page: Plain["page"], notReady: string | undefined): Answer {
+  switch (page) {
+    case "ping":
+      return { status: 200, headers: pong, body: "{}" };
+    case "healthz":
+      return { status: 200, headers: text, body: "ok\n" };
+    case "readyz":
+      return notReady === undefined
+        ? { status: 200, headers: text, body: "ready\n" }
+        : { status: 503, headers: text, body: `not ready: ${notReady}\n` };
+    case "robots":
+      return { status: 200, headers: robotsText, body: "User-agent: *\nDisallow: /v2/\nDisallow: /binaries/\n" };
+  }
+}
+
+/** OCI distribution spec 1.1, "Error Codes": `{"errors":[{"code","message"}]}`. */
+function refusal({ status, form, code, message }: RefusedRoute): Answer {
+  if (form === "text") return { status, headers: status === 405 ? textNotAllowed : textRefusal, body: `${message}\n` };
+  return {
+    status,
+    headers: status === 405 ? ociNotAllowed : ociRefusal,
+    body: errorBody(code, message),
+  };
+}
+
+function errorBody(code: string, message: string): string {
+  return JSON.stringify({ errors: [{ code, message }] });
+}

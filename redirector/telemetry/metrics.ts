@@ -1,0 +1,214 @@
+import type { Existence } from "../mirrors/existence.ts";
+import type { Prober } from "../mirrors/health.ts";
+
+/** What a request was about, as the metrics and the log name it. */
+export const routeNames = [
+  "ping",
+  "manifest",
+  "tags",
+  "referrers",
+  "blob",
+  "file",
+  "home",
+  "page",
+  "privacy",
+  "robots",
+  "healthz",
+  "readyz",
+  "refused",
+] as const;
+export type RouteName = (typeof routeNames)[number];
+
+/** Upper bounds of the latency histogram's buckets in milliseconds. */
+const bounds = [0.05, 0.1, 0.25, 0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000];
+
+/** Counts what requests become. Counting is an addition to a number in an array; names are made when somebody asks. */
+export class RequestMetrics {
+  /** By mirror name; within, by status and route. */
+  readonly #requests = new Map<string, Map<number, Float64Array>>();
+  readonly #byCloud = new Map<string, Float64Array>();
+  readonly #latency = new Float64Array(bounds.length + 1);
+  #latencySum = 0;
+  /** Redirects to a mirror that is taken to be unhealthy, as there was no better one. */
+  unhealthyRedirects = 0;
+  /** Redirects past the client's own mirror, which lacks what is asked for or fails. */
+  readonly detours = { absent: 0, failing: 0 };
+  /** Faults of our own. */
+  faults = 0;
+  /** What was no request of HTTP/1.1, by the status it was answered with. */
+  readonly #malformed = new Map<number, number>();
+
+  /** Counts what was no request. */
+  countMalformed(status: number): void {
+    this.#malformed.set(status, (this.#malformed.get(status) ?? 0) + 1);
+  }
+
+  /** Counts one answered request. `mirror` is empty for what no mirror answers, `cloud` for a client outside all of them. */
+  count(route: RouteName, mirror: string, status: number, cloud: string, milliseconds: number): void {
+    const routes = this.#requests.get(mirror)?.get(status) ?? this.#firstOf(mirror, status);
+    const index = routeIndex[route];
+    routes[index] = routes[index]! + 1;
+    const clients = this.#byCloud.get(cloud) ?? this.#firstFrom(cloud);
+    clients[0] = clients[0]! + 1;
+    let bucket = 0;
+    while (bucket < bounds.length && milliseconds > bounds[bucket]!) bucket++;
+    this.#latency[bucket] = this.#latency[bucket]! + 1;
+    this.#latencySum += milliseconds;
+  }
+
+  #firstOf(mirror: string, status: number): Float64Array {
+    const routes = new Float64Array(routeNames.length);
+    const statuses = this.#requests.get(mirror) ?? new Map<number, Float64Array>();
+    this.#requests.set(mirror, statuses.set(status, routes));
+    return routes;
+  }
+
+  #firstFrom(cloud: string): Float64Array {
+    const count = new Float64Array(1);
+    this.#byCloud.set(cloud, count);
+    return count;
+  }
+
+  /** The counters in the Prometheus text format. */
+  expose(): string {
+    const page = new Page();
+    page.family(
+      "requests_total",
+      "counter",
+      "Requests by what was asked, the mirror it was sent to and the status answered.",
+    );
+    for (const [mirror, statuses] of this.#requests) {
+      for (const [status, routes] of statuses) {
+        routeNames.forEach((route, index) => {
+          if (routes[index]) page.sample("requests_total", { route, mirror, status: String(status) }, routes[index]);
+        });
+      }
+    }
+    page.family("client_requests_total", "counter", "Requests by the cloud that the client is in.");
+    for (const [cloud, [count = 0]] of this.#byCloud)
+      page.sample("client_requests_total", { cloud: cloud || "none" }, count);
+    page.single(
+      "unhealthy_redirects_total",
+      "counter",
+      "Redirects to an unhealthy mirror, as no mirror was healthy.",
+      this.unhealthyRedirects,
+    );
+    page.family("detours_total", "counter", "Redirects past the client's own mirror, by what is the matter with it.");
+    for (const [reason, count] of Object.entries(this.detours)) page.sample("detours_total", { reason }, count);
+    page.single("faults_total", "counter", "Requests that met a fault of the redirector's own.", this.faults);
+    page.family("malformed_requests_total", "counter", "What was no request of HTTP/1.1 or too long, by status.");
+    for (const [status, count] of this.#malformed)
+      page.sample("malformed_requests_total", { status: String(status) }, count);
+    page.family("request_duration_seconds", "histogram", "Time to answer a request.");
+    let total = 0;
+    [...bounds, Number.POSITIVE_INFINITY].forEach((bound, index) => {
+      total += this.#latency[index] ?? 0;
+      page.sample(
+        "request_duration_seconds_bucket",
+        { le: bound === Number.POSITIVE_INFINITY ? "+Inf" : String(bound / 1000) },
+        total,
+      );
+    });
+    page.sample("request_duration_seconds_sum", {}, this.#latencySum / 1000);
+    page.sample("request_duration_seconds_count", {}, total);
+    return page.text();
+  }
+}
+
+/** What one instance is like now, apart from its requests. */
+export interface InstanceState {
+  readonly prober: Prober;
+  readonly existence: Existence;
+  readonly rangeIntervals: number;
+  readonly connections: number;
+  readonly droppedLogLines: number;
+  readonly residentBytes: number;
+  /** Since the epoch. */
+  readonly startTimeSeconds: number;
+}
+
+/** The state of an instance in the Prometheus text format. */
+export function exposeState(state: InstanceState): string {
+  const page = new Page();
+  page.family("mirror_healthy", "gauge", "1 if the mirror is taken to be healthy.");
+  for (const { mirror } of state.prober.probed)
+    page.sample("mirror_healthy", { mirror: mirror.site.name }, mirror.healthy ? 1 : 0);
+  page.family(
+    "mirror_failing",
+    "gauge",
+    "1 if the mirror fails when asked for what it holds, whatever its probes say.",
+  );
+  const failing = new Set(state.existence.failing);
+  for (const { mirror } of state.prober.probed)
+    page.sample("mirror_failing", { mirror: mirror.site.name }, failing.has(mirror.site.name) ? 1 : 0);
+  page.family("mirror_turns_total", "counter", "Times a mirror turned healthy or unhealthy.");
+  for (const { mirror, counts } of state.prober.probed)
+    page.sample("mirror_turns_total", { mirror: mirror.site.name }, counts.turned);
+  page.family("probes_total", "counter", "Probes by mirror and result.");
+  for (const { mirror, counts } of state.prober.probed) {
+    for (const result of ["succeeded", "failed", "ignored"] as const) {
+      page.sample("probes_total", { mirror: mirror.site.name, result }, counts[result]);
+    }
+  }
+  page.family("existence_total", "counter", "Questions whether a mirror holds an object, by how they were answered.");
+  for (const [result, count] of Object.entries(state.existence.counts))
+    page.sample("existence_total", { result }, count);
+  page.single("existence_known", "gauge", "Objects whose existence in a mirror is remembered.", state.existence.size);
+  page.single("existence_asking", "gauge", "Questions to mirrors under way.", state.existence.asking);
+  page.single(
+    "cloud_range_intervals",
+    "gauge",
+    "Intervals of the table of cloud addresses; 0: there is no table.",
+    state.rangeIntervals,
+  );
+  page.single("connections", "gauge", "Open connections.", state.connections);
+  page.single(
+    "log_lines_dropped_total",
+    "counter",
+    "Log lines dropped, as the log was not read fast enough.",
+    state.droppedLogLines,
+  );
+  page.single("resident_memory_bytes", "gauge", "Resident memory of the process.", state.residentBytes, "process");
+  page.single(
+    "start_time_seconds",
+    "gauge",
+    "Start time of the process since unix epoch in seconds.",
+    state.startTimeSeconds,
+    "process",
+  );
+  return page.text();
+}
+
+/** Content type of what is exposed (Prometheus exposition formats, text 0.0.4). */
+export const metricsContentType = "text/plain; version=0.0.4; charset=utf-8";
+
+const routeIndex = Object.fromEntries(routeNames.map((name, index) => [name, index])) as Record<RouteName, number>;
+
+class Page {
+  #text = "";
+
+  family(name: string, type: "counter" | "gauge" | "histogram", help: string, prefix = "redirector"): void {
+    this.#text += `# HELP ${prefix}_${name} ${help}\n# TYPE ${prefix}_${name} ${type}\n`;
+  }
+
+  sample(name: string, labels: Readonly<Record<string, string>>, value: number, prefix = "redirector"): void {
+    const pairs = Object.entries(labels).map(
+      ([label, text]) => `${label}="${text.replace(/[\\"\n]/g, escapeCharacter)}"`,
+    );
+    this.#text += `${prefix}_${name}${pairs.length > 0 ? `{${pairs.join(",")}}` : ""} ${value}\n`;
+  }
+
+  /** `prefix` is `process` for what client libraries of Prometheus say of any process. */
+  single(name: string, type: "counter" | "gauge", help: string, value: number, prefix?: string): void {
+    this.family(name, type, help, prefix);
+    this.sample(name, {}, value, prefix);
+  }
+
+  text(): string {
+    return this.#text;
+  }
+}
+
+function escapeCharacter(character: string): string {
+  return character === "\n" ? "\\n" : `\\${character}`;
+}

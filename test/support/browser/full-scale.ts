@@ -1,0 +1,81 @@
+import { createHash } from "node:crypto";
+import { catalogueEntry } from "../../../components/catalogue/entry.ts";
+import type { CatalogueIndex, ImageFacts } from "../../../components/catalogue/formats.ts";
+import { emptyIndex, replaceEntry } from "../../../components/catalogue/index-document.ts";
+import { indexKey, listingKey, platformsKey, writeDocument } from "../../../components/catalogue/layout.ts";
+import { packListing } from "../../../components/catalogue/listing.ts";
+import { readManifests } from "../../../components/manifests/read.ts";
+import { generateManifests, type ManifestSet, randomOf } from "../generate-manifests.ts";
+
+/**
+ * A catalogue of a set of manifests: their real content, and for what only registries know (platforms, sizes, signatures) values drawn by
+ * lot. The objects of a file mirror by key; the same set gives the same bytes.
+ */
+export function generateCatalogue(set: ManifestSet): Map<string, Buffer> {
+  const random = randomOf(set.seed);
+  const objects = new Map<string, Buffer>();
+  let index: CatalogueIndex = emptyIndex;
+  let [listing, ownDigests] = ["", ""];
+  for (const project of readManifests(generateManifests(set)).projects) {
+    const digests = project.images.flatMap((image) => image.digests.map(({ digest }) => digest));
+    const entry = catalogueEntry({
+      ...project,
+      images: new Map(
+        project.images.map(({ name, digests: all }) => [name, new Map(all.map(({ digest, tags }) => [digest, tags]))]),
+      ),
+      facts: new Map(digests.map((digest) => [digest, drawFacts(digest, random)])),
+      files: project.files.map(({ name, sha256 }) => ({ path: name, sha256, bytes: Math.floor(random() ** 3 * 2e8) })),
+    });
+    for (const [key, text] of entry.documents) objects.set(key, Buffer.from(text));
+    index = replaceEntry(index, entry.name, entry.index);
+    listing += entry.lines;
+    ownDigests += entry.platforms;
+  }
+  objects.set(indexKey, Buffer.from(writeDocument(index)));
+  return objects.set(listingKey, packListing(listing)).set(platformsKey, packListing(ownDigests));
+}
+
+const platforms = ["linux/amd64", "linux/arm/v7", "linux/arm64", "linux/ppc64le", "linux/s390x", "windows/amd64"];
+const [ociManifest, ociIndex] = ["manifest", "index"].map((kind) => `application/vnd.oci.image.${kind}.v1+json`);
+
+function drawFacts(digest: string, random: () => number): ImageFacts {
+  const own = random() < 0.3 ? platforms.slice(0, 1) : platforms.slice(0, 1 + Math.floor(random() * platforms.length));
+  const size = Math.floor(2e6 + random() ** 4 * 4e8);
+  const child = (name: string): string =>
+    `sha256:${createHash("sha256")
+      .update(digest + name)
+      .digest("hex")}`;
+  const single = own.length === 1;
+  const workflow = "https://github.com/example/release/.github/workflows/publish.yml@refs/heads/main";
+  return {
+    digest,
+    mediaType: (single ? ociManifest : ociIndex)!,
+    created: new Date(Date.UTC(2021, 0, 1) + Math.floor(random() * 1.8e11)).toISOString(),
+    platforms: own.map((platform) => ({
+      platform,
+      digest: single ? digest : child(platform),
+      bytes: Math.floor(size * (0.9 + random() * 0.2)),
+    })),
+    signatures:
+      random() < 0.8
+        ? [
+            {
+              format: "cosign",
+              attached: "tag",
+              logged: true,
+              identity: workflow,
+              issuer: "https://token.actions.githubusercontent.com",
+            },
+          ]
+        : [],
+    attestations: random() < 0.3 ? [{ attached: "tag", predicateType: "https://slsa.dev/provenance/v1" }] : [],
+    sboms:
+      random() < 0.2
+        ? own.map((platform) => ({
+            ...(!single && { of: child(platform) }),
+            attached: "referrer",
+            format: "application/spdx+json",
+          }))
+        : [],
+  };
+}

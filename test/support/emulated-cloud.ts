@@ -1,0 +1,108 @@
+/** What the tests of the emulated cloud share: a cloud in a temporary directory, and the clouds' operations on it. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { packTar } from "modern-tar";
+import { type Cloud, type CloudOptions, startCloud } from "../../local/cloud/cloud.ts";
+import type { Resource, Values } from "../../local/cloud/inventory.ts";
+import type { PortBlock } from "../../local/cloud/ports.ts";
+import { CloudClient } from "../../local/providers/cloud-client.ts";
+import { claimBlock } from "./ports.ts";
+
+/** Settings that every test's resources are made with. */
+export const config = { project: "demo", region: "us-central1" };
+
+/** A cloud of a test, and the directory it keeps its data in. */
+export interface TestCloud {
+  readonly dir: string;
+  readonly ports: PortBlock;
+  cloud: Cloud;
+  client: CloudClient;
+  /** Stops it and starts another one on the same data. */
+  restart(): Promise<void>;
+  /** Stops it and removes the data. */
+  end(): Promise<void>;
+}
+
+/** Starts a cloud on free ports. */
+export async function testCloud(options: Partial<CloudOptions> = {}): Promise<TestCloud> {
+  const dir = await mkdtemp(join(tmpdir(), "emulated-cloud-"));
+  const ports = await claimBlock(40);
+  const cloud = await startCloud({ dir, ports, ...options });
+  const test: TestCloud = {
+    dir,
+    ports,
+    cloud,
+    client: new CloudClient(cloud.control),
+    async restart() {
+      await test.cloud.stop();
+      test.cloud = await startCloud({ dir, ports });
+    },
+    async end() {
+      await test.cloud.stop();
+      await rm(dir, { recursive: true });
+    },
+  };
+  return test;
+}
+
+/** Makes a resource as a provider would. */
+export function make(
+  client: CloudClient,
+  type: string,
+  id: string,
+  inputs: Values,
+  computed: Values = {},
+): Promise<Resource> {
+  return client.create({ type, id, inputs, computed, config }, false);
+}
+
+/** A .tar.gz whose `start` is a program on this Node that answers with what it received, as JSON. */
+export async function echoSource(version: string): Promise<Uint8Array> {
+  const program = `
+    import http from "node:http";
+    http.createServer((request, response) => {
+      if (request.url === "/fail") process.exit(1);
+      const { PORT, REGION, K_SERVICE, K_REVISION } = process.env;
+      response.end(JSON.stringify({ version: "${version}", url: request.url, headers: request.headers, env: { PORT, REGION, K_SERVICE, K_REVISION } }));
+    }).listen(process.env.PORT, "127.0.0.1");`;
+  const start = `#!/bin/sh\nexec '${process.execPath}' program.mjs\n`;
+  const file = (name: string, mode: number, body: string) => ({ header: { name, mode, size: body.length }, body });
+  return gzipSync(await packTar([file("start", 0o755, start), file("program.mjs", 0o644, program)]));
+}
+
+/** Puts an object into the emulated Cloud Storage, as a client with rights does. */
+export async function upload(cloud: Cloud, bucket: string, name: string, body: Uint8Array | string): Promise<void> {
+  const url = `${cloud.endpoints.gcs}/upload/storage/v1/b/${bucket}/o?uploadType=media&name=${encodeURIComponent(name)}`;
+  const response = await fetch(url, { method: "POST", body: Buffer.from(body) });
+  if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`);
+}
+
+/** Makes a Cloud Run service that runs an object of a bucket. */
+export function serviceInputs(name: string, location: string, object: string, more: Values = {}): Values {
+  return {
+    name,
+    location,
+    deletionProtection: false,
+    ingress: "INGRESS_TRAFFIC_ALL",
+    invokerIamDisabled: true,
+    template: {
+      containers: [
+        {
+          image: "scratch",
+          commands: ["./start"],
+          sourceCode: { cloudStorageSource: { bucket: "src", object } },
+          envs: [{ name: "REGION", value: location }],
+          startupProbe: { httpGet: { path: "/" }, periodSeconds: 1, failureThreshold: 30 },
+        },
+      ],
+    },
+    ...more,
+  };
+}
+
+/** The id of a Cloud Run service. */
+export function serviceId(name: string, location: string): string {
+  return `projects/${config.project}/locations/${location}/services/${name}`;
+}

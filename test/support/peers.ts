@@ -1,0 +1,71 @@
+/** The independent clients and servers that tests and benchmarks compare with, built once from the pinned Go modules in test/tools. */
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { cacheDir, ensurePrograms, type GoModule, type Say } from "../../local/tools/go-tools.ts";
+
+const here = join(import.meta.dirname, "../tools");
+
+const modules: readonly GoModule[] = [
+  {
+    folder: here,
+    programs: {
+      registry: "github.com/distribution/distribution/v3/cmd/registry",
+      crane: "github.com/google/go-containerregistry/cmd/crane",
+      regsync: "github.com/regclient/regclient/cmd/regsync",
+      oras: "oras.land/oras/cmd/oras",
+    },
+  },
+  {
+    folder: join(here, "actionlint"), // needs another yaml library version than the others do
+    programs: { actionlint: "github.com/rhysd/actionlint/cmd/actionlint" },
+  },
+];
+
+/** A program that only tests need. `registry` is the reference implementation, distribution. */
+export type Peer = "registry" | "crane" | "regsync" | "oras" | "actionlint";
+
+/** The path of one peer; builds it when it is missing. $ARTIFACTS_PEERS names a folder of prebuilt ones. */
+export async function peerPath(name: Peer): Promise<string> {
+  const prebuilt = process.env["ARTIFACTS_PEERS"];
+  if (prebuilt) return join(prebuilt, name);
+  const module = modules.find((one) => name in one.programs);
+  if (module === undefined) throw new Error(`${name} is built by no module of test/tools`);
+  return join(await ensurePrograms(module, [name], () => {}), name);
+}
+
+/** Has every peer ready, telling what it builds. */
+export async function ensurePeers(say: Say): Promise<void> {
+  if (process.env["ARTIFACTS_PEERS"]) return;
+  for (const module of modules) await ensurePrograms(module, Object.keys(module.programs), say);
+}
+
+const zizmorVersion = "1.32.0";
+
+/**
+ * The path of zizmor, the checker of workflows that is had from PyPI: $ZIZMOR, or a Python environment of its own in the tools' cache, made
+ * once. Undefined where that can't be made (no python3 with venv, no PyPI).
+ */
+export async function zizmorPath(): Promise<string | undefined> {
+  const given = process.env["ZIZMOR"];
+  if (given) return given;
+  const environment = join(cacheDir(), `zizmor-${zizmorVersion}`);
+  const program = join(environment, "bin", "zizmor");
+  if (existsSync(program)) return program;
+  const run = promisify(execFile);
+  await mkdir(cacheDir(), { recursive: true });
+  const making = await mkdtemp(`${environment}.`);
+  try {
+    await run("python3", ["-m", "venv", making]);
+    const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"];
+    await run(join(making, "bin", "python3"), [...pip, `zizmor==${zizmorVersion}`]);
+    await rename(making, environment); // the program itself is no script: it runs from anywhere
+    return program;
+  } catch (error) {
+    console.warn(`zizmor can't be had: ${error instanceof Error ? error.message.split("\n")[0] : String(error)}`);
+    await rm(making, { recursive: true, force: true });
+    return existsSync(program) ? program : undefined; // another test run may have made it meanwhile
+  }
+}

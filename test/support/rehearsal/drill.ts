@@ -1,0 +1,261 @@
+/**
+ * A rehearsal for drills: the unchanged program on the emulated cloud, the demo projects' artifacts in staging, the commands of
+ * the runbook as an operator types them, and disasters. Starts in this process, without the tour that `npm start` gives.
+ */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { chmod, copyFile, mkdir, writeFile } from "node:fs/promises";
+import { delimiter, dirname, join } from "node:path";
+import { type Cloud, startCloud } from "../../../local/cloud/cloud.ts";
+import { ControlApi } from "../../../local/control-api.ts";
+import { installProviders } from "../../../local/providers/install.ts";
+import type { DemoArtifacts } from "../../../local/seed/artifacts.ts";
+import { pushStaging } from "../../../local/seed/push.ts";
+import { projectRoot, type Rehearsal, removeRehearsal, writeRehearsal } from "../../../local/tools/rehearsal-folder.ts";
+import { Stack } from "../../../local/tools/stack.ts";
+import { buildRedirector } from "../../../redirector/build.ts";
+import { Place } from "./rehearsal.ts";
+
+/** A resource of the emulated cloud. */
+export interface CloudResource {
+  readonly type: string;
+  readonly id: string;
+  readonly inputs: Readonly<Record<string, unknown>>;
+  readonly computed: Readonly<Record<string, unknown>>;
+}
+
+/** What a command printed, both streams together, and how it ended. */
+export interface Ran {
+  readonly code: number;
+  readonly output: string;
+}
+
+/** A command line that runs, in a process group of its own. */
+export class Command {
+  readonly ended: Promise<Ran>;
+  output = "";
+  readonly #child: ChildProcess;
+
+  constructor(line: string, env: NodeJS.ProcessEnv) {
+    this.#child = spawn("sh", ["-c", line], {
+      cwd: projectRoot,
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.on("data", (chunk: Buffer) => {
+        this.output += chunk;
+      });
+    }
+    this.ended = new Promise((resolve, reject) => {
+      this.#child.once("error", reject);
+      this.#child.once("close", (code) => resolve({ code: code ?? 1, output: this.output }));
+    });
+  }
+
+  /** Resolves when it has printed this. Throws if it ends before. */
+  async prints(pattern: RegExp): Promise<void> {
+    let over = false;
+    void this.ended.then(() => {
+      over = true;
+    });
+    while (!pattern.test(this.output)) {
+      assert.ok(!over, `ended without printing ${pattern}:\n${this.output}`);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  }
+
+  /** kill -9 of the CLI's whole process group. */
+  async kill(): Promise<void> {
+    assert.ok(this.#child.pid !== undefined);
+    try {
+      process.kill(-this.#child.pid, "SIGKILL");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error; // it has ended
+    }
+    await this.ended;
+  }
+}
+
+/** A running rehearsal for drills. */
+export class Drill {
+  readonly place: Place;
+  readonly cloud: Cloud;
+  readonly stack: Stack;
+  readonly control: ControlApi;
+  readonly rehearsal: Rehearsal;
+  readonly #bin: string;
+
+  private constructor(place: Place, cloud: Cloud, rehearsal: Rehearsal, bin: string) {
+    this.place = place;
+    this.cloud = cloud;
+    this.rehearsal = rehearsal;
+    this.stack = new Stack(place.folder, rehearsal);
+    this.control = new ControlApi(cloud.control);
+    this.#bin = bin;
+  }
+
+  /**
+   * Starts the cloud, and prepares stack and CLI; nothing is deployed yet.
+   * @param options.ports how many the cloud may use; default: enough for the regions of the rehearsal.
+   * @param options.archive what is deployed as the redirector; default: the redirector.
+   */
+  static async open(options: { readonly ports?: number; readonly archive?: string } = {}): Promise<Drill> {
+    const ports = options.ports ?? 60;
+    const [archive, place] = await Promise.all([
+      options.archive ?? buildRedirector().then((built) => built.archive),
+      Place.make(ports),
+    ]);
+    // A copy of its own: another test may build meanwhile.
+    await copyFile(archive, join(place.folder, "redirector.tar.gz"));
+    const cloud = await startCloud({ dir: join(place.folder, "cloud"), ports: { base: place.ports, size: ports } });
+    try {
+      const rehearsal: Rehearsal = {
+        pid: process.pid,
+        control: cloud.control,
+        gcsEndpoint: `${cloud.endpoints.gcs}/storage/v1/`,
+        s3Endpoint: cloud.endpoints.s3,
+        awsCredentials: {
+          accessKeyId: cloud.environment["AWS_ACCESS_KEY_ID"]!,
+          secretAccessKey: cloud.environment["AWS_SECRET_ACCESS_KEY"]!,
+        },
+      };
+      await writeRehearsal(place.folder, rehearsal);
+      const drill = new Drill(place, cloud, rehearsal, await writeOperator(place.folder));
+      installProviders(drill.stack.home);
+      await drill.configure("manifests");
+      await drill.stack.ensure();
+      return drill;
+    } catch (error) {
+      await cloud.stop();
+      throw error;
+    }
+  }
+
+  /** Stops everything and removes its folder. */
+  async end(): Promise<void> {
+    await removeRehearsal(this.place.folder);
+    await this.cloud.stop();
+    await this.place.remove();
+  }
+
+  /** Writes the stack's file: the rehearsal's with these changes. */
+  async configure(manifests: string, settings: Readonly<Record<string, unknown>> = {}): Promise<void> {
+    const archive = join(this.place.folder, "redirector.tar.gz");
+    await this.stack.configure(manifests, { "artifacts:redirectorArchive": archive, ...settings });
+  }
+
+  /**
+   * Puts artifacts where the projects' CI pushes them; the staging areas need not be there yet: the program then finds them filled.
+   * @param project of Google Cloud.
+   * @param prefix of the names of the buckets in it.
+   */
+  async stage(artifacts: DemoArtifacts, project = "rehearsal-artifacts", prefix = "rehearsal"): Promise<void> {
+    const host = `127.0.0.1:${await this.cloud.registry("us")}`;
+    const targets = artifacts.projects.map(({ name }) => ({
+      project: name,
+      registryUri: `${host}/${project}/staging-${name}`,
+      bucket: `${prefix}-staging-${name}`,
+    }));
+    const { gcsEndpoint } = this.rehearsal;
+    await pushStaging(artifacts, { targets, gcsEndpoint, createBucketsIn: project }, () => {});
+  }
+
+  /** Nothing is left in the staging areas, as when all of it has expired. */
+  async emptyStaging(): Promise<void> {
+    const areas = await this.control.stagingAreas();
+    const { gcs } = this.cloud.endpoints;
+    for (const { bucket } of areas) {
+      if (bucket === undefined) continue;
+      const objects = `${gcs}/storage/v1/b/${bucket}/o`;
+      const { items = [] } = (await (await fetch(objects)).json()) as { items?: { name: string }[] };
+      for (const { name } of items) await fetch(`${objects}/${encodeURIComponent(name)}`, { method: "DELETE" });
+    }
+    const repositories = (await this.resources()).filter(
+      ({ type, inputs }) =>
+        type === "gcp:artifactregistry/repository:Repository" &&
+        (inputs["labels"] as Record<string, string>)["purpose"] === "staging",
+    );
+    // The emulated registry has no other way to drop all of a repository: it is lost, and made again as it was.
+    for (const resource of repositories) {
+      await this.lose(({ type, id }) => type === resource.type && id === resource.id);
+      const answer = await fetch(`${this.cloud.control}/v1/resources`, {
+        method: "POST",
+        body: JSON.stringify(resource),
+      });
+      assert.equal(answer.status, 201, await answer.text());
+    }
+  }
+
+  /**
+   * Starts a command line in a shell as an operator types it who answers "yes": `pulumi` is the rehearsal's CLI, on the rehearsal's stack,
+   * `npm run adopt` the committed command.
+   */
+  start(command: string): Command {
+    const path = [this.#bin, dirname(process.execPath), process.env["PATH"]].join(delimiter);
+    const line = command.replace(/\bnpm run adopt\b/, `node ${join(projectRoot, "components/commands/adopt.ts")}`);
+    return new Command(line, { ...process.env, ...this.place.environment, PATH: path });
+  }
+
+  /** Runs a command line to its end, however it ends. */
+  async runs(command: string): Promise<Ran> {
+    return await this.start(command).ended;
+  }
+
+  /** Runs a command that must succeed. @returns what it printed. */
+  async run(command: string): Promise<string> {
+    const { code, output } = await this.runs(command);
+    assert.equal(code, 0, `$ ${command}\n${output}`);
+    return output;
+  }
+
+  /** Runs a command that must fail. @returns what it printed. */
+  async refused(command: string): Promise<string> {
+    const { code, output } = await this.runs(command);
+    assert.notEqual(code, 0, `$ ${command}\n${output}`);
+    return output;
+  }
+
+  /** What exists in the emulated cloud. */
+  async resources(): Promise<CloudResource[]> {
+    return (await (await fetch(`${this.cloud.control}/v1/resources`)).json()) as CloudResource[];
+  }
+
+  /** A disaster: what matches is gone, with all that is in it, and nobody was asked. @returns how many things. */
+  async lose(matches: (resource: CloudResource) => boolean): Promise<number> {
+    const lost = (await this.resources()).filter(matches);
+    assert.ok(lost.length > 0, "something is lost");
+    // What is set on a bucket before the bucket.
+    for (const holds of [false, true]) {
+      await Promise.all(
+        lost
+          .filter(({ type }) => /:(Bucket|Repository)$/.test(type) === holds)
+          .map(async ({ type, id }) => {
+            const query = new URLSearchParams({ type, id, lose: "true" });
+            const answer = await fetch(`${this.cloud.control}/v1/resources?${query}`, { method: "DELETE" });
+            assert.ok(answer.ok, `${type} ${id}: ${await answer.text()}`);
+          }),
+      );
+    }
+    return lost.length;
+  }
+}
+
+/** A `pulumi` for the operator's shell: the rehearsal's, and every question is answered with yes. */
+async function writeOperator(folder: string): Promise<string> {
+  const bin = join(folder, "operator");
+  await mkdir(bin);
+  const file = join(bin, "pulumi");
+  const script = `#!/bin/sh
+case "$* " in
+  *--preview-only*) ;;
+  "up "* | "refresh "*) set -- "$@" --yes --skip-preview ;;
+  "cancel "*) set -- "$@" --yes ;;
+esac
+PATH="\${PATH#*:}" exec node "${join(projectRoot, "local/tools/pulumi.ts")}" "$@" --non-interactive --color never
+`;
+  await writeFile(file, script);
+  await chmod(file, 0o755);
+  return bin;
+}

@@ -1,0 +1,86 @@
+/** A rehearsal as a user runs it: `node local/rehearse.ts` in a process of its own, with a folder and ports of its own. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { claimBlock } from "../ports.ts";
+
+const root = join(import.meta.dirname, "../../..");
+
+/** How many ports a rehearsal may use, unless it says so. */
+const usualPorts = 60;
+
+/** One process that ran or runs. */
+export class Run {
+  readonly child: ChildProcess;
+  output = "";
+  readonly ended: Promise<number | NodeJS.Signals>;
+
+  constructor(file: string, args: readonly string[], env: NodeJS.ProcessEnv) {
+    this.child = spawn(process.execPath, [join(root, file), ...args], {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.on("data", (chunk: Buffer) => {
+        this.output += chunk;
+      });
+    }
+    this.ended = new Promise((resolve, reject) => {
+      this.child.once("error", reject);
+      this.child.once("close", (code, signal) => resolve(code ?? signal ?? 1));
+    });
+  }
+
+  /** Resolves when the output has this text; throws, with the output, when the process ends before. */
+  async says(text: string): Promise<void> {
+    let over = false;
+    void this.ended.then(() => {
+      over = true;
+    });
+    while (!this.output.includes(text)) {
+      if (over) throw new Error(`ended without saying "${text}":\n${this.output}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+/** A folder and a block of free ports for one rehearsal. */
+export class Place {
+  readonly folder: string;
+  readonly ports: number;
+
+  private constructor(folder: string, ports: number) {
+    this.folder = folder;
+    this.ports = ports;
+  }
+
+  /** @param ports how many it may use. */
+  static async make(ports = usualPorts): Promise<Place> {
+    return new Place(await mkdtemp(join(tmpdir(), "rehearsal-")), (await claimBlock(ports)).base);
+  }
+
+  /** `npm start -- ARGS` without npm. */
+  start(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Run {
+    return new Run("local/rehearse.ts", ["--ports", String(this.ports), ...args], { ...this.environment, ...env });
+  }
+
+  /** `npm run pulumi -- ARGS`. */
+  pulumi(...args: string[]): Run {
+    return new Run("local/tools/pulumi.ts", args, this.environment);
+  }
+
+  /** `npm run clean`. */
+  clean(): Run {
+    return new Run("local/clean.ts", [], this.environment);
+  }
+
+  get environment(): NodeJS.ProcessEnv {
+    return { ARTIFACTS_REHEARSAL: this.folder, NO_COLOR: "1" };
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}

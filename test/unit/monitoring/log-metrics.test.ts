@@ -1,0 +1,90 @@
+/** Whether what is counted of the log is what redirectors write into it: two programs that meet in nothing but these words. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { inPromql, logMetrics } from "../../../components/monitoring/log-metrics.ts";
+import { LogSummary } from "../../../redirector/telemetry/log-summary.ts";
+
+/** The part of Cloud Logging's query language that the filters are written in: comparisons that all have to hold. */
+function matches(filter: string, entry: object): boolean {
+  const comparisons = [...filter.matchAll(/([\w.]+)(=~|=|>|:)("[^"]*"|\d+|\*)(?: |$)/g)];
+  assert.equal(comparisons.map(([all]) => all).join(""), filter, "a filter of nothing but such comparisons");
+  return comparisons.every(([, path = "", operator, operand = ""]) => {
+    const value = path
+      .split(".")
+      .reduce<unknown>((at, key) => (typeof at === "object" && at !== null ? Reflect.get(at, key) : undefined), entry);
+    if (operand === "*") return value !== undefined;
+    const wanted = JSON.parse(operand) as string | number;
+    if (operator === "=~") return new RegExp(String(wanted)).test(String(value));
+    return operator === ">" ? Number(value) > Number(wanted) : value === wanted;
+  });
+}
+
+/** As Cloud Logging gets a line of a redirector's from Cloud Run: "severity" and "time" are taken out of it. */
+const entry = (message: string, fields: object) => ({
+  resource: { type: "cloud_run_revision", labels: { service_name: "redirector-us-central1", location: "us-central1" } },
+  logName: "projects/demo/logs/run.googleapis.com%2Fstdout",
+  jsonPayload: JSON.parse(JSON.stringify({ message, ...fields })) as object,
+});
+
+const page = ({ healthy = 1, failing = 0, ranges = 7, requests = 0 } = {}): string =>
+  `# TYPE redirector_requests_total counter
+redirector_requests_total{route="blob",mirror="images-a",status="307"} ${requests}
+# TYPE redirector_mirror_healthy gauge
+redirector_mirror_healthy{mirror="images-a"} ${healthy}
+redirector_mirror_healthy{mirror="files-a"} 1
+# TYPE redirector_mirror_failing gauge
+redirector_mirror_failing{mirror="images-a"} ${failing}
+# TYPE redirector_cloud_range_intervals gauge
+redirector_cloud_range_intervals ${ranges}
+`;
+
+/** How many lines of one summary each metric counts. */
+function counts(text: string): Record<string, number> {
+  const entries = new LogSummary({ images: ["images-a"], files: ["files-a"] })
+    .next(text, 60)
+    .map(({ message, fields }) => entry(message, fields));
+  return Object.fromEntries(
+    logMetrics.flatMap(({ name, filter }) => {
+      const counted = entries.filter((one) => matches(filter("demo"), one)).length;
+      return counted > 0 ? [[name, counted]] : [];
+    }),
+  );
+}
+
+describe("of a redirector's summary is counted", () => {
+  test("nothing of a quiet one", () => assert.deepEqual(counts(page()), {}));
+  test("what it sent to a mirror", () => assert.deepEqual(counts(page({ requests: 3 })), { redirector_redirects: 1 }));
+  test("a mirror that fails", () => assert.deepEqual(counts(page({ failing: 1 })), { redirector_mirror_trouble: 1 }));
+  test("that there is no healthy one", () =>
+    assert.deepEqual(counts(page({ healthy: 0 })), { redirector_mirror_trouble: 1, redirector_unserved: 1 }));
+  test("that there is no table of addresses", () =>
+    assert.deepEqual(counts(page({ ranges: 0 })), { redirector_without_ranges: 1 }));
+});
+
+test("a request's own line is counted nowhere, nor are other services' lines", () => {
+  const access = entry("307 blob images-a", { route: "blob", mirror: "images-a", detour: "failing", cloud: "aws" });
+  const other = entry("summary", { cloudRanges: 0, unserved: "images" });
+  other.resource.labels.service_name = "other";
+  for (const { filter } of logMetrics) {
+    assert.equal(matches(filter("demo"), access), false);
+    assert.equal(matches(filter("demo"), other), false);
+  }
+});
+
+test("labels and sums are fields of the lines that are counted", () => {
+  const lines = new LogSummary({ images: ["images-a"], files: ["files-a"] })
+    .next(page({ requests: 3, healthy: 0 }), 60)
+    .map(({ message, fields }) => entry(message, fields));
+  for (const { name, filter, labels = {}, sum } of logMetrics) {
+    for (const { jsonPayload } of lines.filter((line) => matches(filter("demo"), line))) {
+      for (const field of [...Object.values(labels), ...(sum === undefined ? [] : [sum])]) {
+        assert.notEqual(Reflect.get(jsonPayload, field), undefined, `${name}: ${field}`);
+      }
+    }
+  }
+});
+
+test("names are as PromQL has them", () => {
+  assert.equal(inPromql("a_b", "global"), 'logging_googleapis_com:user_a_b{monitored_resource="global"}');
+  for (const { name } of logMetrics) assert.match(name, /^[a-z_]+$/, "anything else would be written otherwise there");
+});

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import fc from "fast-check";
+import { tagMatcher } from "../../../../components/promotion/images/tag-patterns.ts";
+
+it("matches tags with stars for any run of characters", () => {
+  const table: [string, string, boolean][] = [
+    ["latest", "latest", true],
+    ["latest", "latest2", false],
+    ["*", "", true],
+    ["v*-dev", "v1-dev", true],
+    ["v*-dev", "v-dev", true],
+    ["v*-dev", "vdev", false],
+    ["v*dev*", "v1dev2", true],
+    ["*a*b*", "xaxbx", true],
+    ["*a*b*", "xbxax", false],
+    ["a*a", "a", false],
+    ["a.c", "abc", false],
+  ];
+  for (const [pattern, tag, matches] of table) assert.equal(tagMatcher([pattern])(tag), matches, `${pattern} ${tag}`);
+  assert.equal(tagMatcher([])("latest"), false);
+  assert.equal(tagMatcher(["edge", "nightly-*"])("nightly-1"), true);
+});
+
+it("agrees with the regular expression that means the same", () => {
+  const text = (letters: string[]) =>
+    fc.array(fc.constantFrom(...letters), { maxLength: 8 }).map((parts) => parts.join(""));
+  fc.assert(
+    fc.property(text(["a", "b", "*"]), text(["a", "b"]), (pattern, tag) => {
+      const expected = new RegExp(`^${pattern.replaceAll("*", ".*")}$`).test(tag);
+      assert.equal(tagMatcher([pattern])(tag), expected);
+    }),
+  );
+});
+
+it("is not slow on patterns made to be", () => {
+  const pattern = "a*".repeat(60);
+  assert.equal(tagMatcher([`${pattern}b`])("a".repeat(128)), false);
+});

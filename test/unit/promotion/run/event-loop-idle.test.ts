@@ -1,0 +1,15 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { eventLoopIdle } from "../../../../components/promotion/run/event-loop-idle.ts";
+
+test("a process that waits has time to spare, one that works has none", async () => {
+  const hasTime = eventLoopIdle();
+  assert.equal(hasTime(), false, "nothing is known yet");
+  await sleep(200);
+  assert.equal(hasTime(), true);
+  const until = performance.now() + 50;
+  while (performance.now() < until);
+  assert.equal(hasTime(), false);
+  assert.equal(hasTime(), false, "asked again at once it says the same");
+});

@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fileMirrors } from "../../../../components/promotion/provider/kinds.ts";
+import {
+  fileMirrorLines,
+  imageMirrorLines,
+  layerMirrorLines,
+  readMirrorLines,
+} from "../../../../components/promotion/run/mirror-lines.ts";
+
+test("mirrors as lines, and back, in their order", () => {
+  const images = [
+    { name: "images-us", repository: "us-docker.pkg.dev/p/images", region: "us" },
+    { name: "images-eu", repository: "eu-docker.pkg.dev/p/images", region: "eu" },
+  ];
+  const lines = "images-us us-docker.pkg.dev/p/images\nimages-eu eu-docker.pkg.dev/p/images\n";
+  assert.equal(imageMirrorLines(images), lines);
+  assert.deepEqual(
+    readMirrorLines("images", lines),
+    images.map(({ region: _, ...mirror }) => mirror),
+  );
+  const files = [{ name: "files-aws", kind: "s3", bucket: "b", region: "us-east-1" }] as const;
+  assert.equal(fileMirrorLines(files), "files-aws s3 b us-east-1\n");
+  assert.deepEqual(readMirrorLines("files", fileMirrorLines(files)), files);
+  assert.equal(layerMirrorLines(files), "files-aws b us-east-1\n");
+  assert.deepEqual(readMirrorLines("layers", ""), []);
+});
+
+test("what is no mirror is named by the schema; a list, of an earlier state, is read as it is", () => {
+  const problems = (value: unknown) => fileMirrors.safeParse(value).error?.issues.map(({ path }) => path.join("."));
+  assert.equal(problems("a s3 b r\n"), undefined);
+  assert.deepEqual(problems("a s3 b r\nb ftp\n"), ["1.kind", "1.bucket", "1.region"]);
+  assert.equal(problems([{ name: "a", kind: "gcs", bucket: "b", region: "r" }]), undefined);
+});

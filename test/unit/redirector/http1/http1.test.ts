@@ -1,0 +1,285 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { pieceOf, textOf } from "../../../../redirector/http1/byte-slice.ts";
+import { Connection, type ConnectionSettings } from "../../../../redirector/http1/connection.ts";
+import { readHead } from "../../../../redirector/http1/head.ts";
+import type { Answer, IncomingRequest } from "../../../../redirector/http1/request.ts";
+
+const headers = [["Content-Type", "text/plain"]] as const;
+
+test("a head is read: names in any case, values trimmed, repeated lines joined", () => {
+  const text =
+    "\r\nGET /a?b HTTP/1.1\r\nhost: x\r\nX-FORWARDED-FOR:1\r\nx-forwarded-for: \t2 \r\nUser-Agent: \r\nX-Client-Latlong: 1,2\r\nAccept: a/b\r\nAccept-Encoding: gzip\r\n\r\nrest";
+  const head = readHead(latin1(text), 0, 1000, pieceOf("peer"));
+  assert.ok(head && "method" in head);
+  assert.deepEqual(
+    [head.method, head.target, head.peer && textOf(head.peer), head.keepAlive, head.hasBody],
+    ["GET", "/a?b", "peer", true, false],
+  );
+  assert.equal(head.forwardedFor && textOf(head.forwardedFor), "1, 2");
+  assert.equal(head.header("user-agent"), "");
+  assert.equal(head.latlong && textOf(head.latlong), "1,2");
+  assert.equal(head.header("accept"), "a/b");
+  assert.equal(head.header("accept-encoding"), "gzip");
+  assert.equal(head.header("traceparent"), undefined);
+  assert.equal(text.slice(head.end), "rest");
+});
+
+test("who closes: HTTP/1.0, or whoever is asked to", () => {
+  const keepAlive = (text: string): boolean | undefined => {
+    const head = readHead(latin1(text), 0, 1000, undefined);
+    return head && "method" in head ? head.keepAlive : undefined;
+  };
+  assert.equal(keepAlive("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), true);
+  assert.equal(keepAlive("GET / HTTP/1.1\r\nHost: x\r\nConnection: Keep-Alive, Close\r\n\r\n"), false);
+  assert.equal(keepAlive("GET / HTTP/1.0\r\n\r\n"), false);
+  assert.equal(keepAlive("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"), false);
+});
+
+test("any bytes: no crash, and either refused, incomplete, or a request within what was sent", () => {
+  const piece = fc.constantFrom(
+    "GET ",
+    "HEAD ",
+    "/",
+    "/v2/",
+    " HTTP/1.1",
+    " HTTP/1.0",
+    "\r\n",
+    "\n",
+    "\r",
+    "Host: x",
+    ":",
+    " ",
+    "\t",
+    "Content-Length: 5",
+    "Transfer-Encoding: chunked",
+    "Connection: close",
+    "\0",
+    "\u00ff",
+    "%2e",
+    "a",
+  );
+  fc.assert(
+    fc.property(fc.array(fc.oneof(piece, fc.string({ unit: "binary", maxLength: 3 })), { maxLength: 30 }), (pieces) => {
+      const text = Buffer.from(pieces.join(""), "latin1").toString("latin1");
+      const head = readHead(latin1(text), 0, 200, undefined);
+      if (head === undefined) return;
+      if ("reason" in head) assert.ok([400, 414, 431, 505].includes(head.status));
+      else {
+        assert.ok(head.end <= text.length);
+        assert.ok(text.slice(0, head.end).endsWith("\r\n\r\n"));
+        assert.match(head.target, /^[\x21-\x7e]+$/);
+        assert.match(head.method, /^[!-~]+$/);
+      }
+    }),
+    { numRuns: 5000 },
+  );
+});
+
+test("however the bytes are cut, the answers are the same", async () => {
+  const requests = [
+    "GET /sync HTTP/1.1\r\nHost: x\r\n\r\n",
+    "HEAD /sync HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET /later HTTP/1.1\r\nHost: x\r\nA: b\r\n\r\n",
+    "GET /sync HTTP/1.1\r\nHost: x\r\nX-Client-Latlong: 1,2\r\n\r\n",
+    "GET /throws HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET /rejects HTTP/1.1\r\nHost: x\r\n\r\n",
+    "POST /sync HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
+  ];
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.constantFrom(...requests), { maxLength: 5 }),
+      fc.array(fc.nat(400), { maxLength: 8 }),
+      async (sent, cuts) => {
+        const text = sent.join("");
+        const whole = await talk([text]);
+        const points = [...new Set([0, ...cuts.filter((cut) => cut < text.length), text.length])].sort((a, b) => a - b);
+        const parts = points.slice(1).map((end, index) => text.slice(points[index], end));
+        assert.deepEqual(await talk(parts), whole);
+        const body = sent.findIndex((each) => each.startsWith("POST"));
+        assert.equal(whole.output.split("HTTP/1.1 ").length - 1, body === -1 ? sent.length : body + 1);
+        assert.equal(whole.ended, body !== -1);
+      },
+    ),
+  );
+});
+
+test("while the other end does not read, nothing more is answered; then all of it", async () => {
+  const wire = new RecordingWire();
+  wire.ready = false;
+  const connection = new Connection(settings(), wire, undefined);
+  const request = "GET /sync HTTP/1.1\r\nHost: x\r\n\r\n";
+  connection.receive(latin1(request));
+  connection.receive(latin1(request + request));
+  assert.equal(count(wire.output), 1);
+  wire.ready = true;
+  connection.sent();
+  assert.equal(count(wire.output), 3);
+});
+
+test("of long answers no more is made than the other end takes, and who asks for many gets them in order", () => {
+  const wire = new RecordingWire();
+  let made = 0;
+  const body = "x".repeat(40_000);
+  const long = { ...settings(), handle: () => ({ status: 200, headers, body: `${made++}${body}` }) };
+  const connection = new Connection(long, wire, undefined);
+  const request = "GET /long HTTP/1.1\r\nHost: x\r\n\r\n";
+  wire.ready = false;
+  connection.receive(latin1(request.repeat(100)));
+  assert.equal(made, 4, "128 KiB of them");
+  wire.ready = true;
+  connection.sent();
+  assert.equal(made, 100);
+  assert.deepEqual(
+    wire.output.match(/\r\n\r\n\d+/g)?.map((start) => Number(start)),
+    Array.from({ length: 100 }, (_, index) => index),
+  );
+});
+
+test("a character of a body is a byte, alone or among others, and how an answer begins is that of its own headers", () => {
+  const wire = new RecordingWire();
+  const bytes: Answer = { status: 200, headers: [["Content-Type", "image/png"]], body: "\u00ff" };
+  const connection = new Connection(
+    { ...settings(), handle: ({ target }) => (target === "/bytes" ? bytes : { status: 200, headers, body: "a" }) },
+    wire,
+    undefined,
+  );
+  const [text, binary] = ["/text", "/bytes"].map((target) => `GET ${target} HTTP/1.1\r\nHost: x\r\n\r\n`) as [
+    string,
+    string,
+  ];
+  for (const sent of [text, binary, text + binary + text]) connection.receive(latin1(sent));
+  const [a, b] = ["text/plain", "image/png"].map(
+    (type) => `HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\nDate: now\r\nContent-Length: 1\r\n\r\n`,
+  );
+  const [first, second] = [`${a}a`, `${b}\u00ff`];
+  assert.equal(wire.output, first + second + first + second + first);
+});
+
+test("who sends on and on without reading is cut off", () => {
+  const wire = new RecordingWire();
+  wire.ready = false;
+  const connection = new Connection(settings(), wire, undefined);
+  const request = "GET /sync HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000);
+  for (let i = 0; i < 4; i++) connection.receive(latin1(request));
+  assert.equal(wire.ended, "lingering");
+});
+
+test("who has said all it wanted still gets its answers, also one that takes a while, and then the end", async () => {
+  const request = "GET /later HTTP/1.1\r\nHost: x\r\n\r\n";
+  for (const sent of [request, request + request, `${request}GET /half`]) {
+    const wire = new RecordingWire();
+    const connection = new Connection(settings(), wire, undefined);
+    connection.receive(latin1(sent));
+    connection.finished();
+    assert.equal(wire.ended, "no");
+    while (wire.ended === "no") await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(count(wire.output), sent.split(request).length - 1);
+    assert.equal(wire.ended, "once sent");
+  }
+  const idle = new RecordingWire();
+  new Connection(settings(), idle, undefined).finished();
+  assert.equal(idle.ended, "once sent");
+});
+
+test("a long body does not take away the answer that is being worked on", async () => {
+  const wire = new RecordingWire();
+  const connection = new Connection(settings(), wire, undefined);
+  connection.receive(latin1("GET /later HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"));
+  for (let i = 0; i < 10; i++) connection.receive(latin1("x".repeat(100_000)));
+  while (wire.ended === "no") await new Promise((resolve) => setImmediate(resolve));
+  assert.match(wire.output, /^HTTP\/1.1 200 OK\r\n.*Connection: close\r\n\r\nhello$/s);
+});
+
+test("what is no request is answered in the form of what it was to be, and counted", () => {
+  const long = "a".repeat(2000);
+  const rows: [string, number, oci: boolean][] = [
+    ["GET /v2/a/manifests/1 HTTP/1.1\r\n\r\n", 400, true],
+    ["GET http://x/v2/ HTTP/1.1\r\n\r\n", 400, true],
+    ["GET /v2 HTTP/1.1\r\n\r\n", 400, true],
+    ["GET /v2x HTTP/1.1\r\n\r\n", 400, false],
+    [`GET /v2/${long}`, 414, true],
+    [`GET /${long}`, 414, false],
+    [`GET /v2/ HTTP/1.1\r\nHost: ${long}\r\n\r\n`, 431, true],
+    [`GET / HTTP/1.1\r\nHost: ${long}\r\n\r\n`, 431, false],
+    // Lines that end with LF alone: at once, not when patience ends.
+    ["GET / HTTP/1.1\nHost: x\n\n", 400, false],
+    ["GET / HTTP/1.1\r\nHost: x\n\n", 400, false],
+    ["\n", 400, false],
+  ];
+  for (const [sent, status, oci] of rows) {
+    const counted: number[] = [];
+    const wire = new RecordingWire();
+    new Connection({ ...settings(), malformed: (each) => counted.push(each) }, wire, undefined).receive(latin1(sent));
+    assert.match(wire.output, new RegExp(`^HTTP/1.1 ${status} `), sent.slice(0, 40));
+    assert.equal(wire.output.includes('\r\n\r\n{"errors":[{"code":"UNSUPPORTED","message":"'), oci, wire.output);
+    assert.deepEqual(counted, [status]);
+    assert.equal(wire.ended, "lingering");
+  }
+});
+
+test("a server that goes away says so with each answer", () => {
+  const wire = new RecordingWire();
+  const connection = new Connection({ ...settings(), draining: () => true }, wire, undefined);
+  connection.receive(latin1("GET /sync HTTP/1.1\r\nHost: x\r\n\r\nGET /sync HTTP/1.1\r\nHost: x\r\n\r\n"));
+  assert.match(wire.output, /\r\nConnection: close\r\n\r\nhello$/);
+  assert.equal(count(wire.output), 1);
+  assert.equal(wire.ended, "once sent");
+});
+
+class RecordingWire {
+  output = "";
+  ready = true;
+  ended: "no" | "once sent" | "lingering" = "no";
+
+  send(bytes: Buffer, length: number): boolean {
+    this.output += bytes.toString("latin1", 0, length);
+    return this.ready;
+  }
+
+  end(linger: boolean): void {
+    this.ended = linger ? "lingering" : "once sent";
+  }
+}
+
+function settings(): ConnectionSettings {
+  return {
+    handle,
+    longestHead: 1000,
+    draining: () => false,
+    date: () => "now",
+    fault: () => undefined,
+    malformed: () => undefined,
+  };
+}
+
+function handle({ target }: IncomingRequest): Answer | Promise<Answer> {
+  const answer: Answer = { status: 200, headers, body: "hello" };
+  switch (target) {
+    case "/later":
+      return new Promise((resolve) => setImmediate(() => resolve(answer)));
+    case "/throws":
+      throw new Error("meant");
+    case "/rejects":
+      return Promise.reject(new Error("meant"));
+    default:
+      return answer;
+  }
+}
+
+async function talk(parts: readonly string[]): Promise<{ output: string; ended: boolean }> {
+  const wire = new RecordingWire();
+  const connection = new Connection(settings(), wire, undefined);
+  for (const part of parts) connection.receive(latin1(part));
+  while (connection.busy) await new Promise((resolve) => setImmediate(resolve));
+  return { output: wire.output, ended: wire.ended !== "no" };
+}
+
+function latin1(text: string): Buffer {
+  return Buffer.from(text, "latin1");
+}
+
+function count(output: string): number {
+  return output.split("HTTP/1.1 ").length - 1;
+}

@@ -1,0 +1,235 @@
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { Existence, type Held, headObject, type Question } from "../../../../redirector/mirrors/existence.ts";
+
+const settings = {
+  mirrors: true,
+  entries: 4,
+  presentSeconds: 100,
+  absentSeconds: 10,
+  timeoutSeconds: 0.05,
+  concurrency: 2,
+};
+const about = (url: string, asked = "b"): Question => ({ asked, url, registry: false });
+const never = () => new Promise<boolean>(() => undefined);
+
+test("both answers are remembered, each for its time", async () => {
+  let now = 0;
+  const asked: string[] = [];
+  const existence = new Existence(
+    settings,
+    async ({ url }) => {
+      asked.push(url);
+      return url === "yes";
+    },
+    () => now,
+  );
+  assert.equal(await existence.holds(about("yes")), "present");
+  assert.equal(await existence.holds(about("no")), "absent");
+  now = 9_999;
+  assert.equal(existence.holds(about("yes")), "present");
+  assert.equal(existence.holds(about("no")), "absent");
+  assert.deepEqual(asked, ["yes", "no"]);
+  now = 10_001;
+  assert.equal(existence.holds(about("yes")), "present");
+  assert.equal(await existence.holds(about("no")), "absent");
+  now = 100_001;
+  assert.equal(await existence.holds(about("yes")), "present");
+  assert.deepEqual(asked, ["yes", "no", "no", "yes"]);
+});
+
+test("one question however many want to know", async () => {
+  const answer = Promise.withResolvers<boolean>();
+  let asked = 0;
+  const existence = new Existence(settings, () => {
+    asked++;
+    return answer.promise;
+  });
+  const all = [existence.holds(about("x")), existence.holds(about("x")), existence.holds(about("x"))];
+  assert.equal(existence.asking, 1);
+  answer.resolve(true);
+  assert.deepEqual(await Promise.all(all.map((each) => Promise.resolve(each))), ["present", "present", "present"]);
+  assert.equal(asked, 1);
+  assert.equal(existence.counts.shared, 2);
+  assert.equal(existence.asking, 0);
+});
+
+test("no more is remembered than configured: what was not used for longest goes", async () => {
+  const existence = new Existence(settings, async () => true);
+  for (const url of ["1", "2", "3"]) await existence.holds(about(url));
+  assert.equal(existence.holds(about("1")), "present");
+  await existence.holds(about("4"));
+  await existence.holds(about("5"));
+  assert.ok(existence.size <= 4);
+  assert.equal(existence.holds(about("1")), "present", "it was used");
+  assert.equal(typeof existence.holds(about("2")), "object", "2 is forgotten");
+  for (let i = 0; i < 100; i++) {
+    await existence.holds(about(`n${i}`));
+    assert.ok(existence.size <= 4, `${existence.size}`);
+    assert.equal(existence.holds(about("1")), "present", "what is used all the time stays");
+  }
+  assert.ok(existence.counts.evicted >= 95, `${existence.counts.evicted} forgotten`);
+});
+
+test("more digests than anyone has, ten times what is remembered: no more memory than that takes", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const existence = new Existence({ ...settings, entries: 20_000 }, async () => true);
+  const ask = async (from: number, to: number): Promise<number> => {
+    for (let i = from; i < to; i++) {
+      await existence.holds(
+        about(`https://bucket.example/containers/images/sha256:${i.toString(16).padStart(64, "0")}`),
+      );
+    }
+    collect();
+    return process.memoryUsage().heapUsed / 2 ** 20;
+  };
+  const full = await ask(0, 50_000);
+  const after = await ask(50_000, 200_000);
+  assert.ok(existence.size <= 20_000 && existence.size >= 10_000);
+  assert.equal(existence.asking, 0);
+  assert.ok(after - full < 4, `${full.toFixed(1)} MiB, then ${after.toFixed(1)} MiB`);
+});
+
+test("a slow mirror is not waited for longer than configured, even if it cannot be interrupted", async () => {
+  const existence = new Existence(settings, never);
+  assert.equal(await existence.holds(about("x")), "failing");
+  assert.equal(existence.counts.failed, 1);
+  assert.equal(existence.size, 0, "not knowing is not remembered");
+  assert.equal(existence.asking, 0);
+});
+
+test("too many questions under way: no more are asked, which speaks against nobody", () => {
+  const existence = new Existence(settings, never);
+  const waiting = [existence.holds(about("1")), existence.holds(about("2"))];
+  assert.ok(waiting.every((each) => each instanceof Promise));
+  assert.equal(existence.holds(about("3")), "unknown");
+  assert.equal(existence.counts.skipped, 1);
+});
+
+test("a mirror that fails for five objects in a row is left alone for ten seconds, then tried by one question", async () => {
+  let now = 0;
+  let broken = false;
+  const asked: string[] = [];
+  const turns: unknown[] = [];
+  const ask = async ({ url }: Question): Promise<boolean> => {
+    asked.push(url);
+    if (broken && url.startsWith("bad")) throw new Error("503");
+    return true;
+  };
+  const existence = new Existence(
+    { ...settings, concurrency: 50 },
+    ask,
+    () => now,
+    (...turn) => turns.push(turn),
+  );
+  const bad = (number: number): Held | Promise<Held> => existence.holds(about(`bad${number}`, "bad"));
+  assert.equal(await bad(0), "present");
+  broken = true;
+  for (let i = 1; i <= 5; i++) {
+    assert.equal(bad(0), "present", "as long as it does not fail");
+    assert.equal(await bad(i), "failing");
+  }
+  assert.equal(bad(6), "failing", "at once");
+  assert.equal(bad(0), "failing", "known or not");
+  assert.equal(asked.length, 6);
+  assert.deepEqual(existence.failing, ["bad"]);
+  assert.equal(await existence.holds(about("x", "good")), "present", "the others are not");
+  now = 10_001;
+  const trial = bad(0); // known or not
+  assert.equal(bad(8), "failing", "at once, while one is asked for all");
+  assert.equal(await trial, "failing");
+  assert.equal(bad(9), "failing");
+  assert.deepEqual(asked.slice(6), ["x", "bad0"]);
+  now = 20_002;
+  broken = false;
+  assert.equal(await bad(0), "present");
+  assert.equal(await bad(10), "present");
+  assert.deepEqual(turns, [
+    ["bad", true],
+    ["bad", false],
+  ]);
+  assert.deepEqual(existence.failing, []);
+});
+
+test("one broken object is no broken mirror", async () => {
+  const existence = new Existence(settings, async ({ url }) => {
+    if (url === "broken") throw new Error("500");
+    return true;
+  });
+  for (let i = 0; i < 20; i++) assert.equal(await existence.holds(about("broken")), "failing");
+  assert.equal(await existence.holds(about("x")), "present");
+});
+
+test("a mirror that wants us to ask less is left alone for ten seconds, and keeps its clients", async () => {
+  let now = 0;
+  let asked = 0;
+  const existence = new Existence(
+    settings,
+    async () => (asked++ === 0 ? undefined : true),
+    () => now,
+  );
+  assert.equal(await existence.holds(about("1")), "unknown");
+  assert.equal(existence.holds(about("2")), "unknown");
+  assert.equal(asked, 1);
+  now = 10_001;
+  assert.equal(await existence.holds(about("2")), "present");
+});
+
+test("what a mirror holds can be forgotten, and only that mirror's", async () => {
+  let asked = 0;
+  const existence = new Existence(settings, async () => {
+    asked++;
+    return true;
+  });
+  await existence.holds(about("x", "one"));
+  await existence.holds(about("y", "other"));
+  existence.forget("one");
+  assert.equal(existence.holds(about("y", "other")), "present");
+  assert.equal(await existence.holds(about("x", "one")), "present");
+  assert.equal(asked, 3);
+});
+
+test("an answer that was under way when a mirror turned is not remembered as news", async () => {
+  const first = Promise.withResolvers<boolean>();
+  let asked = 0;
+  const existence = new Existence(settings, async () => (asked++ === 0 ? await first.promise : false));
+  const early = existence.holds(about("x"));
+  existence.forget("b");
+  first.resolve(true);
+  assert.equal(await early, "present");
+  assert.equal(await existence.holds(about("x")), "absent");
+});
+
+test("what a mirror's answer says", async (t) => {
+  let seen: { method?: string | undefined; accept?: string | undefined } = {};
+  const server = createServer((request, response) => {
+    seen = { method: request.method, accept: request.headers.accept };
+    response.writeHead(Number(request.url?.slice(1)), { location: "http://127.0.0.1:1/" }).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => server.close());
+  const ask = (status: number, registry: boolean): Promise<boolean | undefined> =>
+    headObject(
+      { asked: "m", url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/${status}`, registry },
+      AbortSignal.timeout(5000),
+    );
+  for (const [status, bucket, registry] of [
+    [200, true, true],
+    [302, true, true],
+    [307, true, true],
+    [404, false, false],
+    [403, false, undefined],
+    [401, undefined, undefined],
+    [429, undefined, undefined],
+  ] as const) {
+    assert.deepEqual([await ask(status, false), await ask(status, true)], [bucket, registry], String(status));
+  }
+  for (const status of [500, 503]) await assert.rejects(ask(status, true), new RegExp(`answers ${status}`));
+  assert.equal(seen.method, "HEAD");
+  assert.match(seen.accept ?? "", /oci\.image\.index.*docker\.distribution\.manifest\.v2/);
+});

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { Client } from "../../../../redirector/client/client.ts";
+import { angleOf, cosineBetween, placeAt } from "../../../../redirector/client/coordinates.ts";
+import { chooseMirror, type Mirror, type MirrorSite, mirrorOf } from "../../../../redirector/mirrors/mirrors.ts";
+
+const iowa = site("iowa", "gcp", 41.26, -95.86);
+const belgium = site("belgium", "gcp", 50.45, 3.82);
+const tokyo = site("tokyo", "gcp", 35.68, 139.69);
+const paris = site("paris", "aws", 48.86, 2.35);
+const berlin: Client = { cloud: "", region: "", place: placeAt(52.52, 13.4) };
+
+test("the nearest, then the second and the third nearest", () => {
+  const mirrors = [iowa, belgium, tokyo].map(mirrorOf);
+  assert.deepEqual(namesInTurn(mirrors, berlin), ["belgium", "iowa", "tokyo"]);
+});
+
+test("the client's own cloud before a nearer mirror of another, as long as one of it is healthy", () => {
+  const mirrors = [iowa, belgium, paris].map(mirrorOf);
+  const inAws: Client = { cloud: "aws", region: "x", place: placeAt(41.26, -95.86) };
+  assert.deepEqual(namesInTurn(mirrors, inAws), ["paris", "iowa", "belgium"]);
+});
+
+test("a weight draws clients from farther away, 0 only when there is no other", () => {
+  const heavy = mirrorOf({ ...iowa, weight: 20 });
+  assert.deepEqual(namesInTurn([heavy, mirrorOf(belgium)], berlin), ["iowa", "belgium"]);
+  const drained = mirrorOf({ ...belgium, weight: 0 });
+  assert.deepEqual(namesInTurn([mirrorOf(iowa), drained, mirrorOf(tokyo)], berlin), ["iowa", "tokyo", "belgium"]);
+});
+
+test("none healthy: the canonical one; none at all: none", () => {
+  const mirrors = [iowa, belgium].map(mirrorOf);
+  for (const mirror of mirrors) mirror.healthy = false;
+  assert.equal(chooseMirror(mirrors, berlin)?.site.name, "iowa");
+  assert.equal(chooseMirror([], berlin), undefined);
+});
+
+test("equally near: the earlier one", () => {
+  const twins = [mirrorOf({ ...belgium, name: "first" }), mirrorOf({ ...belgium, name: "second" })];
+  assert.deepEqual(namesInTurn(twins, berlin), ["first", "second"]);
+});
+
+test("for any mirrors and client: a healthy one, none nearer by weight in the same rank; and losing another one changes nothing", () => {
+  const anySite = fc.record({
+    cloud: fc.constantFrom("gcp", "aws"),
+    latitude: fc.double({ min: -90, max: 90, noNaN: true }),
+    longitude: fc.double({ min: -180, max: 180, noNaN: true }),
+    weight: fc.constantFrom(0, 0.5, 1, 3),
+    healthy: fc.boolean(),
+  });
+  const anyClient = fc.record({
+    cloud: fc.constantFrom("", "gcp", "aws", "azure"),
+    latitude: fc.double({ min: -90, max: 90, noNaN: true }),
+    longitude: fc.double({ min: -180, max: 180, noNaN: true }),
+  });
+  fc.assert(
+    fc.property(
+      fc.array(anySite, { minLength: 1, maxLength: 12 }),
+      anyClient,
+      (sites, { cloud, latitude, longitude }) => {
+        const mirrors = sites.map((each, index) => {
+          const mirror = mirrorOf({
+            ...site(`m${index}`, each.cloud, each.latitude, each.longitude),
+            weight: each.weight,
+          });
+          mirror.healthy = each.healthy;
+          return mirror;
+        });
+        const client: Client = { cloud, region: "", place: placeAt(latitude, longitude) };
+        const chosen = chooseMirror(mirrors, client);
+        assert.ok(chosen);
+        const healthy = mirrors.filter((mirror) => mirror.healthy);
+        if (healthy.length === 0) {
+          assert.equal(chosen, mirrors[0]);
+          return;
+        }
+        assert.ok(chosen.healthy);
+        for (const other of healthy)
+          assert.ok(!better(other, chosen, client), `${other.site.name} is better than ${chosen.site.name}`);
+        for (const other of healthy) {
+          if (other === chosen) continue;
+          other.healthy = false;
+          assert.equal(chooseMirror(mirrors, client), chosen);
+          other.healthy = true;
+        }
+      },
+    ),
+  );
+});
+
+/** Straight from the words of the rule. */
+function better(a: Mirror, b: Mirror, client: Client): boolean {
+  const rank = (mirror: Mirror): number => (mirror.site.weight === 0 ? 2 : mirror.site.cloud === client.cloud ? 0 : 1);
+  if (rank(a) !== rank(b)) return rank(a) < rank(b);
+  const cost = (mirror: Mirror): number =>
+    angleOf(cosineBetween(mirror.place, client.place)) / (mirror.site.weight || 1);
+  return cost(a) < cost(b);
+}
+
+function site(name: string, cloud: string, latitude: number, longitude: number): MirrorSite {
+  return { name, url: `https://${name}.example`, cloud, latitude, longitude, weight: 1 };
+}
+
+/** The choices as one mirror after another fails. */
+function namesInTurn(mirrors: readonly Mirror[], client: Client): string[] {
+  const names: string[] = [];
+  while (mirrors.some((mirror) => mirror.healthy)) {
+    const chosen = chooseMirror(mirrors, client);
+    assert.ok(chosen?.healthy);
+    names.push(chosen.site.name);
+    chosen.healthy = false;
+  }
+  return names;
+}

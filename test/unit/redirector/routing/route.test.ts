@@ -1,0 +1,201 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import { type App, createApp } from "../../../../redirector/app.ts";
+import { buildTable, readFolder } from "../../../../redirector/cloud-ranges/build.ts";
+import { type LoadedTable, loadTable } from "../../../../redirector/cloud-ranges/table.ts";
+import { parseConfig, type RedirectorConfig } from "../../../../redirector/config.ts";
+import type { Answer } from "../../../../redirector/http1/request.ts";
+import type { Held, Question } from "../../../../redirector/mirrors/existence.ts";
+import { RequestMetrics } from "../../../../redirector/telemetry/metrics.ts";
+import { asked } from "../../../support/redirector/asked.ts";
+import { type Case, caseConfig, caseRanges, cases, holds as isThere } from "../../../support/redirector/cases.ts";
+import { silentLog } from "../../../support/redirector/silent-log.ts";
+
+const config = configured();
+
+test("every case of the table", async (t) => {
+  const app = appWith(caseRanges().ranges);
+  for (const each of cases) {
+    await t.test(nameOf(each), async () => check(each, await ask(app, each)));
+  }
+});
+
+test("every case of the table, with the clouds' whole ranges", async (t) => {
+  const folder = path.join(import.meta.dirname, "../../../../../shared/data-cloud-ranges");
+  if (!existsSync(folder)) {
+    console.warn(`SKIPPED: the cases on the clouds' whole ranges, as ${folder} is not there`);
+    t.skip(`${folder} is not there`);
+    return;
+  }
+  const app = appWith(loadTable(buildTable(await readFolder(folder, ["aws", "gcp", "azure"])).bytes));
+  for (const each of cases) check(each, await ask(app, each));
+});
+
+test("without any table of ranges, clients are served by location alone", async () => {
+  const app = appWith(loadTable(buildTable({}).bytes));
+  const [request] = cases.filter(
+    (each) => each.target.includes("/blobs/") && each.headers[0]?.[1] === "35.180.1.1,10.0.0.1",
+  );
+  assert.ok(request);
+  assert.equal(
+    (await ask(app, request)).location,
+    `https://files-eu-north-1.example/files-eu-north-1/containers/images/${request.target.split("/").at(-1)}`,
+  );
+});
+
+test("nothing is asked of a mirror for what is refused, and a mirror only for what is sent there", async () => {
+  const asked: string[] = [];
+  const app = appWith(caseRanges().ranges, ({ url }) => {
+    asked.push(url);
+    return "present";
+  });
+  for (const each of cases) {
+    asked.length = 0;
+    const { status, location } = await ask(app, each);
+    if (status !== 307) assert.deepEqual(asked, [], each.target);
+    else if (asked.length > 0) assert.deepEqual(asked, [location?.replace(/\?.*/, "")], each.target);
+  }
+});
+
+test("a mirror that is taken to be down is not asked either, as the client need not wait for it", async () => {
+  const app = appWith(caseRanges().ranges, ({ asked }) => assert.fail(asked));
+  for (const mirror of app.mirrors.images) mirror.healthy = false;
+  const { location } = await ask(app, { method: "GET", target: "/v2/a/manifests/1", headers: [] });
+  assert.equal(new URL(location ?? "").host, "images-us-central1.example");
+});
+
+test("where a client goes, by what its mirror says and which mirrors are healthy", async () => {
+  const rows: [unhealthy: string[], held: Held, expected: string][] = [
+    [[], "present", "europe-north1"],
+    [[], "absent", "us-central1"],
+    [[], "failing", "us-central1"],
+    // Nobody knows: its own mirror, as if it had not been asked.
+    [[], "unknown", "europe-north1"],
+    [["europe-north1"], "present", "us-central1"],
+    // There is no other: a try at the one that may have it.
+    [["us-central1"], "absent", "europe-north1"],
+    [["us-central1"], "failing", "europe-north1"],
+    [["us-central1", "europe-north1"], "absent", "us-central1"],
+  ];
+  for (const [unhealthy, held, expected] of rows) {
+    const app = appWith(caseRanges().ranges, () => held);
+    for (const mirror of app.mirrors.images) mirror.healthy = !unhealthy.includes(mirror.site.region);
+    const { location } = await ask(app, { method: "GET", target: "/v2/a/manifests/1", headers: [] });
+    assert.equal(new URL(location ?? "").host, `images-${expected}.example`, `${unhealthy.join()} ${held}`);
+  }
+});
+
+test("a failing mirror's clients go to the next nearest, those of one that lacks something to the canonical one", async () => {
+  const places = { "us-central1": [41.26, -95.86], "europe-north1": [60.57, 27.19], "europe-west1": [50.45, 3.82] };
+  const imageMirrors = Object.entries(places).map(([region, [latitude = 0, longitude = 0]]) => ({
+    ...config.imageMirrors[0]!,
+    name: region,
+    url: `https://${region}.example/v2`,
+    region,
+    latitude,
+    longitude,
+  }));
+  for (const [held, expected] of [
+    ["failing", "europe-west1"],
+    ["absent", "us-central1"],
+  ] as const) {
+    const app = appWith(caseRanges().ranges, () => held, { imageMirrors });
+    const { location } = await ask(app, { method: "GET", target: "/v2/a/manifests/1", headers: [] });
+    assert.equal(new URL(location ?? "").host, `${expected}.example`);
+  }
+});
+
+test("as in production, only clients inside AWS get layers from its buckets", async () => {
+  const app = appWith(caseRanges().ranges, () => "present", { layerClients: "same-cloud" });
+  const target = `/v2/pause/blobs/sha256:${"a".repeat(64)}`;
+  for (const [address, expected] of [
+    ["35.180.1.1", "files-eu-west-3"],
+    ["15.193.31.1", "files-eu-north-1"], // AWS without a region: where the instance serves
+    ["20.42.0.1", "images-us-central1"],
+    ["35.220.26.1", "images-europe-north1"],
+    ["8.8.8.8", "images-europe-north1"],
+  ] as const) {
+    const { location } = await ask(app, {
+      method: "GET",
+      target,
+      headers: [["X-Forwarded-For", `${address},10.0.0.1`]],
+    });
+    assert.equal(new URL(location ?? "").host, `${expected}.example`, address);
+  }
+});
+
+test("mirrors are not asked where that is not wanted; buckets still are for layers", async () => {
+  const asked: string[] = [];
+  const app = appWith(
+    caseRanges().ranges,
+    ({ asked: mirror }) => {
+      asked.push(mirror);
+      return "absent";
+    },
+    { existence: { ...config.existence, mirrors: false } },
+  );
+  for (const target of ["/v2/a/manifests/1", "/binaries/x", `/v2/a/blobs/sha256:${"a".repeat(64)}`]) {
+    const { location } = await ask(app, { method: "GET", target, headers: [["X-Forwarded-For", "35.180.1.1,1"]] });
+    assert.match(location ?? "", /-europe-north1\.example|-eu-west-3\.example/);
+  }
+  assert.deepEqual(asked, ["files-eu-west-3"]);
+});
+
+function nameOf({ method, target, headers }: Case): string {
+  const shown = target.length > 100 ? `${target.slice(0, 60)}...` : target;
+  return `${method} ${shown} ${headers.map(([name, value]) => `${name}: ${value}`).join("; ")}`.trim();
+}
+
+function check({ target, expect }: Case, answer: Answer): void {
+  if ("mirror" in expect) {
+    const mirror = [...config.imageMirrors, ...config.fileMirrors].find(({ name }) => name === expect.mirror);
+    assert.equal(answer.location, `${mirror?.url}${expect.path}`, target);
+    assert.equal(answer.status, 307);
+    return;
+  }
+  assert.equal(answer.status, expect.status, target);
+  assert.equal(answer.location, expect.location);
+  if (expect.text !== undefined) assert.equal(answer.body, expect.text);
+  if (expect.code !== undefined) {
+    const { errors } = JSON.parse(answer.body ?? "") as { errors: { code: string; message: string }[] };
+    assert.equal(errors.length, 1);
+    assert.equal(errors[0]?.code, expect.code, target);
+    assert.match(errors[0]?.message ?? "", /\w/);
+    assert.ok(answer.headers.some(([name, value]) => name === "Content-Type" && value === "application/json"));
+  }
+  const allow = answer.headers.find(([name]) => name === "Allow")?.[1];
+  assert.equal(allow, answer.status === 405 ? "GET, HEAD" : undefined);
+}
+
+async function ask(app: App, { method, target, headers }: Omit<Case, "expect">): Promise<Answer> {
+  const header = (name: string): string | undefined => {
+    const values = headers.filter(([each]) => each.toLowerCase() === name).map(([, value]) => value);
+    return values.length > 0 ? values.join(", ") : undefined;
+  };
+  return await app.handle(asked(method, target, header));
+}
+
+function appWith(
+  ranges: LoadedTable,
+  holds: (question: Question) => Held = ({ url }) => (isThere(url) ? "present" : "absent"),
+  changes: Partial<RedirectorConfig> = {},
+): App {
+  return createApp(
+    { ...config, ...changes },
+    {
+      ranges,
+      holds,
+      metrics: new RequestMetrics(),
+      log: silentLog,
+      leaving: () => undefined,
+    },
+  );
+}
+
+function configured(): RedirectorConfig {
+  const result = parseConfig(JSON.stringify(caseConfig((name) => `https://${name}.example`)));
+  if ("errors" in result) throw new Error(result.errors.join("\n"));
+  return result.config;
+}

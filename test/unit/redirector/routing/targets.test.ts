@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { route } from "../../../../redirector/routing/route.ts";
+import { Targets } from "../../../../redirector/routing/targets.ts";
+import { cases } from "../../../support/redirector/cases.ts";
+
+const longest = 8192;
+
+test("any target, asked for any number of times by any method: read as if it were the first time", () => {
+  const targets = new Targets(longest);
+  const known = cases.map(({ target }) => target);
+  const target = fc.oneof(fc.constantFrom(...known), fc.string({ unit: "binary", maxLength: 30 }));
+  const method = fc.constantFrom("GET", "HEAD", "POST", "DELETE", "get", "");
+  fc.assert(
+    fc.property(fc.array(fc.tuple(method, target), { maxLength: 10 }), (asked) => {
+      for (const [how, text] of asked) {
+        assert.deepEqual(targets.read(how, text).route, route(how, text, longest), JSON.stringify([how, text]));
+      }
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test("what leads to a mirror is remembered; what does not, or is long, takes no place", () => {
+  const targets = new Targets(longest);
+  const again = (target: string): boolean => {
+    const first = targets.read("GET", target);
+    return first.checks !== undefined && targets.read("HEAD", target) === first;
+  };
+  assert.ok(again("/v2/pause/manifests/3.9"));
+  assert.ok(again(`/v2/pause/blobs/sha256:${"a".repeat(64)}`));
+  assert.ok(again("/binaries/kops/1.0/kops"));
+  assert.ok(!again("/v2/pause/manifests/:"));
+  assert.ok(!again("/binaries/kops/../x"));
+  assert.ok(!again(`/binaries/kops/${"x".repeat(512)}`));
+  for (let i = 0; i < 5000; i++) targets.read("GET", `/nothing/${i}`);
+  assert.ok(again("/v2/pause/manifests/3.9"));
+});

@@ -1,4 +1,0 @@
-import type { Log } from "../../../redirector/log.ts";
-
-/** A log that nobody reads. */
-export const silentLog: Log = { entry: () => undefined, dropped: 0, flush: () => Promise.resolve() };

@@ -1,0 +1,248 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { Ajv } from "ajv";
+import { parse } from "yaml";
+import { parseStackConfig } from "../../../components/stack/config.ts";
+
+const root = new URL("../../../", import.meta.url);
+
+/** A stack's config with nothing in it but what it must have. */
+const least = {
+  "artifacts:organization": "demo",
+  "artifacts:repository": "example/artifacts",
+  "artifacts:repositoryId": "123456789",
+  "artifacts:githubOwners": { example: "1234567" },
+  "artifacts:domain": "example.org",
+  "artifacts:zoneId": "0123456789abcdef0123456789abcdef",
+  "artifacts:gcpRegions": ["us-central1", "europe-west1"],
+  "artifacts:projectNumber": "123456789012",
+  "gcp:project": "demo-project",
+};
+
+function accepted(values: Record<string, unknown>) {
+  const parsed = parseStackConfig(values);
+  if ("errors" in parsed) assert.fail(parsed.errors.join("\n"));
+  return parsed.config;
+}
+
+function refused(values: Record<string, unknown>): readonly string[] {
+  const parsed = parseStackConfig(values);
+  assert.ok("errors" in parsed, "the config should be refused");
+  return parsed.errors;
+}
+
+test("the least config gets every default", () => {
+  const config = accepted(least);
+  assert.equal(config.host, "artifacts.example.org");
+  assert.deepEqual(
+    config.gcpRegions.map((region) => region.name),
+    ["us-central1", "europe-west1"],
+  );
+  assert.deepEqual(config.awsRegions, []);
+  assert.equal(config.protection, true);
+  assert.equal(config.alertEmail, undefined);
+  assert.equal(config.logOneIn, 100);
+  assert.deepEqual(config.storage, {});
+});
+
+test("the engine's form of the values, all text, means the same", () => {
+  const values = { ...least, "artifacts:protection": false, "artifacts:maxInstances": 7 };
+  const asText = Object.entries(values).map(([key, value]) => [
+    key,
+    typeof value === "string" ? value : JSON.stringify(value),
+  ]);
+  assert.deepEqual(accepted(Object.fromEntries(asText)), accepted(values));
+});
+
+test("the storage settings are those of the providers", () => {
+  const { storage } = accepted({
+    ...least,
+    "gcp:storageCustomEndpoint": "http://127.0.0.1:5514/storage/v1/",
+    "aws:endpoints": '[{"sts":"http://127.0.0.1:1"},{"s3":"http://127.0.0.1:5515"}]',
+    "aws:s3UsePathStyle": "true",
+  });
+  assert.deepEqual(storage, {
+    gcsEndpoint: "http://127.0.0.1:5514/storage/v1/",
+    s3Endpoint: "http://127.0.0.1:5515",
+    s3UsePathStyle: true,
+  });
+});
+
+test("GitHub's numbers may stand without quotes", () => {
+  const { repositoryId, githubOwners } = accepted({
+    ...least,
+    "artifacts:repositoryId": 123456789,
+    "artifacts:githubOwners": '{"example":1234567}',
+  });
+  assert.deepEqual({ repositoryId, githubOwners }, { repositoryId: "123456789", githubOwners: { example: "1234567" } });
+});
+
+test("what is wrong between settings is told with what is wrong in one", () => {
+  const errors = refused({ ...least, "artifacts:domain": undefined, "artifacts:minInstances": 30 });
+  assert.deepEqual(
+    errors.map((line) => line.slice(0, line.indexOf(":", 10))),
+    ["artifacts:domain", "artifacts:minInstances"],
+  );
+});
+
+test("everything that is missing is named at once", () => {
+  assert.deepEqual(
+    refused({}).map((line) => line.slice(0, line.indexOf(":", 10))),
+    [
+      "artifacts:organization",
+      "artifacts:repository",
+      "artifacts:repositoryId",
+      "artifacts:githubOwners",
+      "artifacts:domain",
+      "artifacts:projectNumber",
+      "artifacts:zoneId",
+      "artifacts:gcpRegions",
+      "gcp:project",
+    ],
+  );
+});
+
+for (const [what, change, error] of [
+  [
+    "a misspelt key",
+    { "artifacts:gcpRegion": [] },
+    'artifacts:gcpRegion: is not a setting; did you mean "artifacts:gcpRegions"?',
+  ],
+  [
+    "a misspelt region",
+    { "artifacts:gcpRegions": ["us-central1", "us-esat1"] },
+    'artifacts:gcpRegions[1]: "us-esat1" is not a region of Google Cloud; did you mean "us-east1"?',
+  ],
+  [
+    "a region of the other cloud",
+    { "artifacts:awsRegions": ["us-east1"] },
+    'artifacts:awsRegions[0]: "us-east1" is not a region of AWS; did you mean "us-east-1"?',
+  ],
+  [
+    "a region listed twice",
+    { "artifacts:gcpRegions": ["us-east1", "us-east1"] },
+    'artifacts:gcpRegions[1]: "us-east1" is listed twice',
+  ],
+  [
+    "no region",
+    { "artifacts:gcpRegions": [] },
+    "artifacts:gcpRegions: [] needs at least one region, which then holds the canonical mirrors",
+  ],
+  [
+    "AWS regions without a region of the provider",
+    { "artifacts:awsRegions": ["us-east-1"], "aws:allowedAccountIds": ["123456789012"] },
+    "aws:region: must be set when artifacts:awsRegions lists any: the provider starts there",
+  ],
+  [
+    "more instances at least than at most",
+    { "artifacts:minInstances": 21 },
+    "artifacts:minInstances: 21 must not exceed maxInstances, 20",
+  ],
+  [
+    "AWS regions without the account",
+    { "artifacts:awsRegions": ["us-east-1"], "aws:region": "us-east-1" },
+    "aws:allowedAccountIds: must name one account when artifacts:awsRegions lists any: the provider then changes no other",
+  ],
+  [
+    "instances for a region that is not served",
+    { "artifacts:minInstancesByRegion": { "us-east1": 1 } },
+    'artifacts:minInstancesByRegion: "us-east1" is not among this stack\'s regions',
+  ],
+  [
+    "a retiring region that is not listed",
+    { "artifacts:retiringRegions": ["europe-west2"] },
+    'artifacts:retiringRegions: "europe-west2" is not among this stack\'s regions; did you mean "europe-west1"?',
+  ],
+  [
+    "a repository's name for its number",
+    { "artifacts:repositoryId": "artifacts" },
+    'artifacts:repositoryId: "artifacts" must be the number of that repository: gh api repos/<owner>/<name> --jq .id',
+  ],
+  [
+    "an owner's name for its number",
+    { "artifacts:githubOwners": { example: "1", other: "other" } },
+    'artifacts:githubOwners.other: "other" must be the number of that owner: gh api users/<owner> --jq .id',
+  ],
+  [
+    "a repository of an owner that is not listed",
+    { "artifacts:githubOwners": { other: 1 } },
+    'artifacts:githubOwners: has no "example", the owner of artifacts:repository',
+  ],
+  [
+    "a vanity host elsewhere",
+    { "artifacts:vanityHost": "registry.example.com" },
+    'artifacts:vanityHost: "registry.example.com" must end with ".example.org": its records are put into the same zone',
+  ],
+  [
+    "a state bucket without its key",
+    { "artifacts:stateBucket": "demo-state" },
+    "artifacts:stateBucket, artifacts:stateKey: must be set together, or neither",
+  ],
+  [
+    "a word for a number",
+    { "artifacts:maxInstances": "many" },
+    'artifacts:maxInstances: "many" must be a whole number from 1 to 1000',
+  ],
+  ["a word for a truth", { "artifacts:protection": "no" }, 'artifacts:protection: "no" must be true or false'],
+  [
+    "an endpoint without scheme",
+    { "gcp:storageCustomEndpoint": "127.0.0.1:80" },
+    'gcp:storageCustomEndpoint: "127.0.0.1:80" must be an http or https address',
+  ],
+  [
+    "a staging location that does not exist",
+    { "artifacts:stagingLocation": "eu" },
+    'artifacts:stagingLocation: "eu" must be one of us, europe, asia or a region of Google Cloud',
+  ],
+  [
+    "an organization that no bucket could begin with",
+    { "artifacts:organization": "a--b" },
+    'artifacts:organization: "a--b" must be 2 to 20 lower-case letters, digits and single dashes, beginning with a letter, as bucket names begin with it',
+  ],
+] as const) {
+  test(`${what} is refused`, () => assert.deepEqual(refused({ ...least, ...change }), [error]));
+}
+
+test("Pulumi.yaml declares the same settings with the same defaults", () => {
+  const { config } = parse(readFileSync(new URL("Pulumi.yaml", root), "utf8")) as {
+    config: Record<string, { default?: unknown }>;
+  };
+  const required = Object.keys(config).filter((key) => config[key]?.default === undefined);
+  assert.deepEqual(
+    required.sort(),
+    Object.keys(least)
+      .filter((key) => key.startsWith("artifacts:"))
+      .map((key) => key.slice("artifacts:".length))
+      .sort(),
+  );
+  const defaults = Object.entries(config).flatMap(([key, declared]) =>
+    declared.default === undefined ? [] : [[`artifacts:${key}`, declared.default]],
+  );
+  assert.deepEqual(accepted({ ...least, ...Object.fromEntries(defaults) }), accepted(least));
+  assert.deepEqual(refused({ ...least, "artifacts:unheardOf": "" }).length, 1); // so every declared key is one that the parser knows
+});
+
+test("the stack of the rehearsal is valid", () => {
+  const { config } = parse(readFileSync(new URL("Pulumi.local.yaml", root), "utf8")) as {
+    config: Record<string, unknown>;
+  };
+  assert.equal(accepted(config).protection, false);
+});
+
+test("the stack of production says something of every setting, and each has the type that Pulumi.yaml gives it", () => {
+  const text = readFileSync(new URL("Pulumi.prod.yaml", root), "utf8");
+  const { config } = parse(text) as { config: Record<string, unknown> };
+  const declared = (parse(readFileSync(new URL("Pulumi.yaml", root), "utf8")) as { config: Record<string, object> })
+    .config;
+  for (const key of Object.keys(declared)) {
+    if (key !== "redirectorArchive") assert.match(text, new RegExp(`^ +(# )?artifacts:${key}:`, "m"));
+  }
+  const ajv = new Ajv({ strictTypes: false, strict: false });
+  for (const [key, value] of Object.entries(config)) {
+    const [namespace, name = ""] = key.split(":");
+    if (namespace !== "artifacts") continue;
+    const { description: _, default: __, ...schema } = declared[name] as { description: string; default: unknown };
+    assert.ok(ajv.validate(schema, value), `${key}: ${JSON.stringify(value)}: ${ajv.errorsText()}`);
+  }
+});
