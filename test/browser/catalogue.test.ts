@@ -5,15 +5,16 @@ import { createHash } from "node:crypto";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, afterEach, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 import axe from "axe-core";
+import { after, afterEach, before, it } from "mocha";
 import type { Browser } from "playwright-core";
 import { catalogueEntry } from "../../components/catalogue/entry.ts";
 import { type ImageFacts, readDocument } from "../../components/catalogue/formats.ts";
 import { replaceEntry } from "../../components/catalogue/index-document.ts";
 import { indexKey, listingKey, writeDocument } from "../../components/catalogue/layout.ts";
 import { packListing, replaceLines, unpackListing } from "../../components/catalogue/listing.ts";
+import { describeUnless } from "../support/annotations.ts";
 import { findChromium, startChromium } from "../support/browser/chromium.ts";
 import { generateCatalogue } from "../support/browser/full-scale.ts";
 import { builtAssets, startSite, type TestSite } from "../support/browser/site.ts";
@@ -30,7 +31,7 @@ const small = {
 };
 const image = "/images/kubernetes/kube-0";
 
-describe("the catalogue's page", { skip: chromium === undefined }, () => {
+describeUnless(chromium === undefined ? "Chromium is not installed" : undefined, "the catalogue's page", () => {
   let browser: Browser;
   let site: TestSite;
   let visitor: Visitor;
@@ -63,7 +64,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     return readDocument("image", String(site.objects.get(details)))?.versions ?? assert.fail("no versions");
   }
 
-  test("shows every project, with nothing from another host", async () => {
+  it("shows every project, with nothing from another host", async () => {
     const asked: string[] = [];
     visitor = await newVisitor(browser, site.origin);
     visitor.page.on("request", (request) => asked.push(request.url()));
@@ -76,7 +77,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     assert.equal(new Set(index).size, index.length, "the preloaded index is the one that is used");
   });
 
-  test("a project, an image, a version: each is a link, and each address survives a reload", async () => {
+  it("a project, an image, a version: each is a link, and each address survives a reload", async () => {
     const { page } = await visit("/");
     await page.getByRole("link", { name: "kubernetes", exact: true }).click();
     await shows(page, "kubernetes");
@@ -98,7 +99,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     await shows(page, "Container images and files");
   });
 
-  test("a link by digest stays one by digest", async () => {
+  it("a link by digest stays one by digest", async () => {
     const third = versions()[2]!;
     const { page } = await visit(`${image}@${third.digest}`);
     await page.locator("details[open]").waitFor();
@@ -106,13 +107,13 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     assert.match(await openedText(page), new RegExp(third.digest));
   });
 
-  test("a version that is not there is told, beside those that are", async () => {
+  it("a version that is not there is told, beside those that are", async () => {
     const { page } = await visit(`${image}:v0.0.0-taken-back`);
     await page.getByText("v0.0.0-taken-back is not in production").waitFor();
     assert.equal(await page.locator(".versions details").count(), versions().length);
   });
 
-  test("search as one types: names, then tags and digests; Enter opens the first, back comes back", async () => {
+  it("search as one types: names, then tags and digests; Enter opens the first, back comes back", async () => {
     const { page } = await visit("/");
     const [newest] = versions();
     const box = page.getByRole("searchbox", { name: /Search/ });
@@ -129,7 +130,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     assert.equal(await box.inputValue(), `kube-0:${newest!.tags[0]}`);
   });
 
-  test("search by digest: whole, its beginning, in a pull command; a file by its checksum", async () => {
+  it("search by digest: whole, its beginning, in a pull command; a file by its checksum", async () => {
     const wanted = versions()[5]!;
     const { page } = await visit(`/?q=${wanted.digest}`);
     const name = `kubernetes/kube-0:${wanted.tags[0]}`;
@@ -154,7 +155,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     await page.locator("details[open]").waitFor();
   });
 
-  test("search by a platform's own digest: whole, its beginning, in a pull command; the link is to that platform", async () => {
+  it("search by a platform's own digest: whole, its beginning, in a pull command; the link is to that platform", async () => {
     const wanted = versions().find(({ platforms }) => platforms.length > 2) ?? assert.fail("all have few platforms");
     const { platform, digest } = wanted.platforms[2]!;
     const { page } = await visit("/");
@@ -191,7 +192,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     assert.equal(new URL(page.url()).pathname, address);
   });
 
-  test("platforms' digests are looked through only when a digest may be meant; how far is told, and what does not come", async () => {
+  it("platforms' digests are looked through only when a digest may be meant; how far is told, and what does not come", async () => {
     visitor = await newVisitor(browser, site.origin);
     const { page } = visitor;
     const key = "catalog/platforms.tsv.gz";
@@ -238,7 +239,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     }
   });
 
-  test("many hits: the first at once, the rest when asked for, by the keyboard too", async () => {
+  it("many hits: the first at once, the rest when asked for, by the keyboard too", async () => {
     const { page } = await visit("/?q=v1");
     const rows = page.locator("section", { has: page.getByRole("heading", { name: "Versions" }) }).locator("li");
     await rows.first().waitFor();
@@ -252,7 +253,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
   });
 
   for (const key of ["Enter", "ArrowDown"]) {
-    test(`${key} takes the first of what is in the box, however fast it was typed`, async () => {
+    it(`${key} takes the first of what is in the box, however fast it was typed`, async () => {
       const { page } = await visit("/?q=kube-0");
       await page.getByRole("link", { name: "kubernetes/kube-0", exact: true }).waitFor();
       await page.evaluate((pressed) => {
@@ -268,14 +269,14 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     });
   }
 
-  test("nothing found is said, also to who listens", async () => {
+  it("nothing found is said, also to who listens", async () => {
     const { page } = await visit("/");
     await page.getByRole("searchbox", { name: /Search/ }).fill("no such thing");
     await page.getByText("Nothing in production matches.").waitFor();
     await page.getByRole("status").getByText("Nothing found").waitFor({ state: "attached" });
   });
 
-  test("copy: the digest, a command", async () => {
+  it("copy: the digest, a command", async () => {
     const [newest] = versions();
     const { page } = await visit(`${image}:${newest!.tags[0]}`, { permissions: ["clipboard-read", "clipboard-write"] });
     const copied = () => page.evaluate(() => navigator.clipboard.readText());
@@ -287,7 +288,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     assert.equal(await copied(), `docker pull ${new URL(site.origin).host}/kubernetes/kube-0@${newest!.digest}`);
   });
 
-  test("the keyboard alone: slash, type, down, Enter, open a version, Escape", async () => {
+  it("the keyboard alone: slash, type, down, Enter, open a version, Escape", async () => {
     const { page } = await visit("/");
     await shows(page, "Container images and files");
     const focused = () => page.evaluate(() => document.activeElement?.textContent ?? "");
@@ -317,7 +318,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     await shows(page, "Container images and files");
   });
 
-  test("versions can be filtered, and a long list shows its rest when asked", async () => {
+  it("versions can be filtered, and a long list shows its rest when asked", async () => {
     const { page } = await visit(image);
     const wanted = versions()[7]!;
     const box = page.getByRole("searchbox", { name: "Filter versions by tag or digest" });
@@ -333,7 +334,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     assert.equal(await page.locator(".versions details").count(), versions().length);
   });
 
-  test("what is not there: the status for machines, a page for people, with what may have been meant", async () => {
+  it("what is not there: the status for machines, a page for people, with what may have been meant", async () => {
     for (const [address, heading] of [
       ["/nothing/here", /Not found/],
       ["/v2/kubernetes/nonsense", /This registry serves/],
@@ -356,13 +357,13 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     );
   });
 
-  test("an image that is not there is no error of the page", async () => {
+  it("an image that is not there is no error of the page", async () => {
     const { page } = await visit("/images/kubernetes/kube");
     await shows(page, "Not in production");
     await page.getByRole("link", { name: "kubernetes/kube-0", exact: true }).waitFor();
   });
 
-  test("the status: what the redirector sees", async () => {
+  it("the status: what the redirector sees", async () => {
     const { page } = await visit("/status");
     await shows(page, "All mirrors answer");
     site.setHealth("files-aws", false);
@@ -372,7 +373,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     site.setHealth("files-aws", true);
   });
 
-  test("a mirror that fails is told, and trying again helps", async () => {
+  it("a mirror that fails is told, and trying again helps", async () => {
     site.failing = true;
     const { page } = await visit("/");
     await shows(page, "This did not load");
@@ -385,7 +386,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     );
   });
 
-  test("data replaced while somebody looks: the new one is read", async () => {
+  it("data replaced while somebody looks: the new one is read", async () => {
     const { page } = await visit("/projects/kubernetes");
     await shows(page, "kubernetes");
     // The browser keeps the project's document for a minute; what it refers to is gone now.
@@ -405,7 +406,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     );
   });
 
-  test("what is slow says so, and only then", async () => {
+  it("what is slow says so, and only then", async () => {
     visitor = await newVisitor(browser, site.origin);
     const { page } = visitor;
     const held = Promise.withResolvers<void>();
@@ -421,7 +422,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     assert.equal(await loading.count(), 0);
   });
 
-  test("no connection, and documents that are none, are told in words; trying again helps", async () => {
+  it("no connection, and documents that are none, are told in words; trying again helps", async () => {
     const { page } = await visit("/");
     await shows(page, "Container images and files");
     const context = page.context();
@@ -451,7 +452,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     );
   });
 
-  test("what comes from projects and registries is text wherever it is shown: no markup, no script, no dangerous link", async () => {
+  it("what comes from projects and registries is text wherever it is shown: no markup, no script, no dangerous link", async () => {
     const markup = (where: string) => `<img src=x onerror="alert('${where}')"><b>${where}</b>&amp;\u202e"'`;
     const sha256 = createHash("sha256").update("content").digest("hex");
     const path = `v1/$(touch hacked) 'a+b' "<i>&%41.txt`;
@@ -523,7 +524,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     for (const [key, value] of before) site.objects.set(key, value);
   });
 
-  test("nothing published yet is a sentence", async () => {
+  it("nothing published yet is a sentence", async () => {
     const before = site.objects.get(indexKey)!;
     site.objects.delete(indexKey);
     const { page } = await visit("/");
@@ -536,7 +537,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
   });
 
   for (const colorScheme of ["light", "dark"] as const) {
-    test(`axe finds nothing to complain of, nothing is wider than its place: ${colorScheme}`, async () => {
+    it(`axe finds nothing to complain of, nothing is wider than its place: ${colorScheme}`, async () => {
       const [newest] = versions();
       const { digest } = versions().find(({ platforms }) => platforms.length > 1)!.platforms[0]!;
       // The page's policy would keep axe out, too.
@@ -574,7 +575,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     });
   }
 
-  test("a long name has room beside a whole digest, at every width", async () => {
+  it("a long name has room beside a whole digest, at every width", async () => {
     const { digest, tags } = versions()[0]!;
     const { page } = await visit(`/?q=${digest}`);
     const name = page.getByRole("link", { name: `kubernetes/kube-0:${tags[0]}`, exact: true });
@@ -589,7 +590,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     }
   });
 
-  test("on paper: what is known, without boxes and buttons", async () => {
+  it("on paper: what is known, without boxes and buttons", async () => {
     const { digest, tags } = versions()[0]!;
     const { page } = await visit(`${image}:${tags[0]}`, { colorScheme: "dark" });
     await page.locator("details[open] .commands").waitFor();
@@ -607,7 +608,7 @@ describe("the catalogue's page", { skip: chromium === undefined }, () => {
     assert.equal(ink, "rgb(28, 34, 36)", "dark ink, also for who reads light on dark");
   });
 
-  test("at the size of k8s.io: 108 projects, 12,400 digests, found by digest", async () => {
+  it("at the size of k8s.io: 108 projects, 12,400 digests, found by digest", async () => {
     const full = generateCatalogue(k8sSize);
     const big = await startSite(await builtAssets(), full);
     visitor = await newVisitor(browser, big.origin);

@@ -4,9 +4,9 @@ import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import { after, before, describe, it } from "mocha";
 import { referenceKey } from "../../components/promotion/images/layer-references.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
 import { inspect, type Pushed, Pusher, startRegistry, type TestRegistry } from "../support/registries.ts";
@@ -23,37 +23,238 @@ function sha256(content: string): string {
   return createHash("sha256").update(content).digest("hex");
 }
 
-before(async () => {
-  stores = await startObjectStores();
-  const [staging, us, eu] = await Promise.all([
-    startRegistry("olareg"),
-    startRegistry("olareg"),
-    startRegistry("olareg"),
-  ]);
-  registries = { staging, us, eu };
-  for (const bucket of ["org-staging-tool", "org-artifacts-us-central1", "org-artifacts-europe-west1"]) {
-    await stores.makeBucket("gcs", bucket);
-  }
-  await stores.makeBucket("s3", "org-artifacts-us-east-1", { versioned: true });
-  for (const [path, content] of Object.entries(files)) await stores.stage("org-staging-tool", path, content);
-  image = await new Pusher(staging.host, "p/staging-tool/tool").image({ tags: ["v1"] });
+describe("audit and sync against real stores", () => {
+  before(async () => {
+    stores = await startObjectStores();
+    const [staging, us, eu] = await Promise.all([
+      startRegistry("olareg"),
+      startRegistry("olareg"),
+      startRegistry("olareg"),
+    ]);
+    registries = { staging, us, eu };
+    for (const bucket of ["org-staging-tool", "org-artifacts-us-central1", "org-artifacts-europe-west1"]) {
+      await stores.makeBucket("gcs", bucket);
+    }
+    await stores.makeBucket("s3", "org-artifacts-us-east-1", { versioned: true });
+    for (const [path, content] of Object.entries(files)) await stores.stage("org-staging-tool", path, content);
+    image = await new Pusher(staging.host, "p/staging-tool/tool").image({ tags: ["v1"] });
 
-  folder = join(stores.folder, "stack");
-  await mkdir(join(folder, "manifests/tool"), { recursive: true });
-  await writeFile(join(folder, "Pulumi.test.yaml"), JSON.stringify({ config: config() }));
-  await writeFile(join(folder, "state.json"), JSON.stringify(state()));
-  const manifest = (name: string, text: string) => writeFile(join(folder, "manifests/tool", name), text);
-  await manifest(
-    "project.yaml",
-    "description: a tool\nowners: {group: tool@example.org}\nstaging: {images: true, files: true}\n",
-  );
-  await manifest("images.yaml", `- name: tool\n  dmap:\n    "${image.digest}": ["v1"]\n`);
-  const entries = Object.entries(files).map(([path, content]) => `  - name: ${path}\n    sha256: ${sha256(content)}\n`);
-  await manifest("files.yaml", `files:\n${entries.join("")}`);
-});
-after(async () => {
-  await Promise.all(Object.values(registries).map((registry) => registry.remove()));
-  await stores.stop();
+    folder = join(stores.folder, "stack");
+    await mkdir(join(folder, "manifests/tool"), { recursive: true });
+    await writeFile(join(folder, "Pulumi.test.yaml"), JSON.stringify({ config: config() }));
+    await writeFile(join(folder, "state.json"), JSON.stringify(state()));
+    const manifest = (name: string, text: string) => writeFile(join(folder, "manifests/tool", name), text);
+    await manifest(
+      "project.yaml",
+      "description: a tool\nowners: {group: tool@example.org}\nstaging: {images: true, files: true}\n",
+    );
+    await manifest("images.yaml", `- name: tool\n  dmap:\n    "${image.digest}": ["v1"]\n`);
+    const entries = Object.entries(files).map(
+      ([path, content]) => `  - name: ${path}\n    sha256: ${sha256(content)}\n`,
+    );
+    await manifest("files.yaml", `files:\n${entries.join("")}`);
+  });
+  after(async () => {
+    await Promise.all(Object.values(registries).map((registry) => registry.remove()));
+    await stores.stop();
+  });
+
+  const everyMirror = [
+    "images-us-central1",
+    "images-europe-west1",
+    "files-gcp-us-central1",
+    "files-gcp-europe-west1",
+    "files-aws-us-east-1",
+  ];
+
+  it("nothing is there: the audit says so of every mirror; sync fills them one by one; then all is clean", async () => {
+    const empty = await run("audit");
+    assert.equal(empty.code, 1, empty.stderr);
+    for (const row of [
+      /^tool +images +1 +0 +0 +images-us-central1, images-europe-west1, files-aws-us-east-1$/m,
+      /^tool +files +3 +0 +0 +files-gcp-us-central1, files-gcp-europe-west1, files-aws-us-east-1$/m,
+      /^\+ tool 1\.1\/tool sha256:\w+: files-gcp-us-central1, files-gcp-europe-west1, files-aws-us-east-1$/m,
+    ]) {
+      assert.match(empty.stdout, row);
+    }
+
+    const dry = await run("sync", "--mirror", "files-gcp-us-central1", "--dry-run");
+    assert.equal(dry.code, 0, dry.stderr);
+    assert.match(
+      dry.stdout,
+      /^tool files: would copy 1\.0\/tool sha256:\w+ \(7 bytes\) from gs:\/\/org-staging-tool to files-gcp-us/m,
+    );
+    assert.equal(await stores.served("org-artifacts-us-central1", "binaries/tool/1.0/tool"), undefined);
+
+    for (const mirror of everyMirror) {
+      const synced = await run("sync", "--mirror", mirror);
+      assert.equal(synced.code, 0, `${mirror}\n${synced.stdout}\n${synced.stderr}`);
+    }
+    assert.deepEqual(await inspect(registries.eu.host, "p/images/tool/tool"), { tags: { v1: image.digest } });
+    const served = await stores.served("org-artifacts-europe-west1", "binaries/tool/1.1/tool");
+    assert.equal(served?.bytes.toString(), "next");
+    const clean = await run("audit");
+    assert.equal(clean.code, 0, clean.stdout);
+    assert.match(clean.stdout, /^1 project, 4 lines, 5 mirrors: production is what the manifests say$/m);
+  });
+
+  it("drift is named, and sync of one mirror repairs that one, in parts", async () => {
+    const eu = `${stores.gcs}/storage/v1/b/org-artifacts-europe-west1/o/`;
+    for (const path of Object.keys(files)) {
+      await fetch(eu + encodeURIComponent(`binaries/tool/${path}`), { method: "DELETE" });
+    }
+    await stores.s3Client.send(
+      new PutObjectCommand({ Bucket: "org-artifacts-us-east-1", Key: "binaries/tool/stranger", Body: "x" }),
+    );
+    const found = await run("audit", "--json");
+    assert.equal(found.code, 1);
+    const report = JSON.parse(found.stdout) as { differences: { mirror: string; what: string; line: string }[] };
+    const short = report.differences.map(({ mirror, what, line }) => `${mirror} ${what} ${line.split(" ")[0]}`).sort();
+    assert.deepEqual(short, [
+      "files-aws-us-east-1 extra stranger",
+      "files-gcp-europe-west1 missing 1.0/tool",
+      "files-gcp-europe-west1 missing 1.0/tool.sha256",
+      "files-gcp-europe-west1 missing 1.1/tool",
+    ]);
+    const only = await run("audit", "--mirror", "files-gcp-us-central1", "--project", "tool");
+    assert.equal(only.code, 0, only.stdout);
+
+    const parts = [];
+    for (const shard of ["1/3", "2/3", "3/3"]) {
+      const { code, stdout, stderr } = await run("sync", "--mirror", "files-gcp-europe-west1", "--shard", shard);
+      assert.equal(code, 0, stderr);
+      parts.push(Number(/tool files: copied (\d+) /.exec(stdout)?.[1] ?? 0));
+    }
+    assert.equal(
+      parts.reduce((sum, part) => sum + part),
+      3,
+    );
+    const aws = await run("sync", "--mirror", "files-aws-us-east-1");
+    assert.equal(aws.code, 0, aws.stderr);
+    assert.match(aws.stdout, /tool files: removed 1 in 1 mirror/);
+    assert.equal((await run("audit")).code, 0);
+  });
+
+  it("what no manifest names is extra, whose it would be; what cannot be looked for is said once and fails nothing", async () => {
+    await stores.stage("org-artifacts-us-central1", "binaries/left/1.0/x", "12345");
+    const note = referenceKey(`sha256:${"1".repeat(64)}`, { project: "gone", image: "app", digest: image.digest });
+    await stores.s3Client.send(new PutObjectCommand({ Bucket: "org-artifacts-us-east-1", Key: note, Body: "x" }));
+    await new Pusher(registries.us.host, "p/images/left/tool").image({ tags: ["v1"] }); // olareg has no catalogue
+    const found = await run("audit", "--json");
+    assert.equal(found.code, 1, found.stderr);
+    const report = JSON.parse(found.stdout) as { differences: object[]; unlisted: string[] };
+    const extra = (kind: string, project: string, mirror: string, line: string) => {
+      return { project, kind, mirror, what: "extra", line };
+    };
+    assert.deepEqual(report.differences, [
+      extra("images", "gone", "files-aws-us-east-1", `app@${image.digest}`),
+      extra("files", "-", "files-gcp-us-central1", "binaries/left/ (1 file, 5 bytes)"),
+    ]);
+    const where = "images-us-central1, images-europe-west1";
+    const unlisted = `repositories that no manifest names, in ${where}: its catalogue is answered 404`;
+    assert.deepEqual(report.unlisted, [unlisted]);
+    const shown = await run("audit");
+    assert.match(shown.stdout, /^- +files +0 +1 +0 +files-gcp-us-central1$/m);
+    assert.match(shown.stdout, /^- - binaries\/left\/ \(1 file, 5 bytes\): files-gcp-us-central1$/m);
+    assert.ok(shown.stdout.includes(`could not be looked for:\n${unlisted}\n`), shown.stdout);
+    for (const args of [
+      ["--project", "tool"],
+      ["--mirror", "files-gcp-europe-west1"],
+    ]) {
+      const { code, stdout } = await run("audit", ...args);
+      assert.equal(code, 0, stdout);
+    }
+    await fetch(`${stores.gcs}/storage/v1/b/org-artifacts-us-central1/o/binaries%2Fleft%2F1.0%2Fx`, {
+      method: "DELETE",
+    });
+    await stores.s3Client.send(new DeleteObjectCommand({ Bucket: "org-artifacts-us-east-1", Key: note }));
+  });
+
+  it("a mirror that cannot be read fails the audit, and is named", async () => {
+    await registries.eu.stop();
+    const { code, stdout } = await run("audit", "--mirror", "images-europe-west1");
+    await registries.eu.start();
+    assert.equal(code, 1);
+    assert.match(stdout, /could not be read:\n.*images-europe-west1/);
+  });
+
+  it("sync of a mirror while the canonical one is lost: it is repaired from what is left, and that is said", async () => {
+    const third = { name: "images-asia-east1", repository: `${registries.staging.host}/p/images` };
+    await writeFile(join(folder, "state3.json"), JSON.stringify(state(third)));
+    const sync = (mirror: string) => run("sync", "--state", "state3.json", "--mirror", mirror);
+    assert.equal((await sync(third.name)).code, 0);
+    const eu = `http://${registries.eu.host}/v2/p/images/tool/tool`;
+    assert.equal((await fetch(`${eu}/manifests/${image.digest}`, { method: "DELETE" })).status, 202);
+    await registries.us.stop();
+    const { code, stdout, stderr } = await sync("images-europe-west1");
+    await registries.us.start();
+    assert.equal(code, 1, stdout);
+    assert.match(stderr, /^error: .*images-us-central1: .*unreachable/m);
+    assert.match(stdout, /^tool images: copied 1 /m, stderr);
+    assert.deepEqual(await inspect(registries.eu.host, "p/images/tool/tool"), { tags: { v1: image.digest } });
+    assert.equal((await sync("images-europe-west1")).code, 0);
+  });
+
+  it("sync of a mirror with a file that cannot be named: that is said, and the others are repaired", async () => {
+    const Bucket = "org-artifacts-us-east-1";
+    const odd = { Bucket, Key: "binaries/tool/two\nlines" };
+    await stores.s3Client.send(new PutObjectCommand({ ...odd, Body: "x" }));
+    await stores.s3Client.send(new DeleteObjectCommand({ Bucket, Key: "binaries/tool/1.1/tool" }));
+    const { code, stdout, stderr } = await run("sync", "--mirror", "files-aws-us-east-1");
+    assert.equal(code, 1, stdout);
+    assert.match(
+      stderr,
+      /^error: project tool, mirror files-aws-us-east-1: has a file whose name is no text of one line/m,
+    );
+    assert.match(stdout, /^tool files: copied 1 /m, stderr);
+    await stores.s3Client.send(new DeleteObjectCommand(odd));
+    const clean = await run("audit", "--mirror", "files-aws-us-east-1");
+    assert.equal(clean.code, 0, clean.stdout);
+  });
+
+  it("sync: a project of which too much would go fails by itself, and the next one is repaired", async () => {
+    const [us, eu] = ["org-artifacts-us-central1", "org-artifacts-europe-west1"];
+    const manifests = join(folder, "two");
+    for (const name of ["first", "second"]) {
+      await mkdir(join(manifests, name), { recursive: true });
+      const project =
+        "description: a tool\nowners: {group: tool@example.org}\nstaging: {images: false, files: false}\n";
+      await writeFile(join(manifests, name, "project.yaml"), project);
+      await writeFile(join(manifests, name, "files.yaml"), `files:\n  - name: a\n    sha256: ${sha256(name)}\n`);
+      await stores.stage(us, `binaries/${name}/a`, name);
+    }
+    for (let index = 0; index < 9; index++) await stores.stage(eu, `binaries/first/stray-${index}`, "x");
+    const sync = ["sync", "--manifests", manifests, "--mirror", "files-gcp-europe-west1"] as const;
+    const { code, stdout, stderr } = await run(...sync);
+    assert.equal(code, 1);
+    assert.match(stderr, /^error: first: this would remove 9 of 10 files from production/m);
+    assert.match(stdout, /^second files: copied 1 /m);
+    assert.equal((await stores.served(eu, "binaries/second/a"))?.bytes.toString(), "second");
+    assert.equal((await stores.served(eu, "binaries/first/stray-0"))?.bytes.toString(), "x");
+    assert.equal((await run(...sync, "--project", "second")).code, 0);
+  });
+
+  it("called wrongly", async () => {
+    for (const [args, said] of [
+      [["sync"], /--mirror is missing/],
+      [["sync", "--mirror", "files-gcp-us-central1", "--shard", "4/3"], /--shard 4\/3: must be like 3\/20/],
+      [["audit", "stray"], /stray: unknown/],
+    ] as const) {
+      const [command, ...rest] = args;
+      const { code, stderr } = await run(command, ...rest);
+      assert.equal(code, 2);
+      assert.match(stderr, said);
+    }
+    for (const [args, said] of [
+      [["--mirror", "nowhere"], /there is no mirror nowhere; there are files-aws-us-east-1/],
+      [["--project", "nobody"], /there is no project nobody/],
+      [["--state", "absent.json"], /there is no absent\.json/],
+    ] as const) {
+      const { code, stderr } = await run("audit", ...args);
+      assert.equal(code, 1);
+      assert.match(stderr, said);
+    }
+  });
 });
 
 function config(): object {
@@ -122,197 +323,3 @@ async function run(
     (error: { code: number; stdout: string; stderr: string }) => error,
   );
 }
-
-const everyMirror = [
-  "images-us-central1",
-  "images-europe-west1",
-  "files-gcp-us-central1",
-  "files-gcp-europe-west1",
-  "files-aws-us-east-1",
-];
-
-test("nothing is there: the audit says so of every mirror; sync fills them one by one; then all is clean", async () => {
-  const empty = await run("audit");
-  assert.equal(empty.code, 1, empty.stderr);
-  for (const row of [
-    /^tool +images +1 +0 +0 +images-us-central1, images-europe-west1, files-aws-us-east-1$/m,
-    /^tool +files +3 +0 +0 +files-gcp-us-central1, files-gcp-europe-west1, files-aws-us-east-1$/m,
-    /^\+ tool 1\.1\/tool sha256:\w+: files-gcp-us-central1, files-gcp-europe-west1, files-aws-us-east-1$/m,
-  ]) {
-    assert.match(empty.stdout, row);
-  }
-
-  const dry = await run("sync", "--mirror", "files-gcp-us-central1", "--dry-run");
-  assert.equal(dry.code, 0, dry.stderr);
-  assert.match(
-    dry.stdout,
-    /^tool files: would copy 1\.0\/tool sha256:\w+ \(7 bytes\) from gs:\/\/org-staging-tool to files-gcp-us/m,
-  );
-  assert.equal(await stores.served("org-artifacts-us-central1", "binaries/tool/1.0/tool"), undefined);
-
-  for (const mirror of everyMirror) {
-    const synced = await run("sync", "--mirror", mirror);
-    assert.equal(synced.code, 0, `${mirror}\n${synced.stdout}\n${synced.stderr}`);
-  }
-  assert.deepEqual(await inspect(registries.eu.host, "p/images/tool/tool"), { tags: { v1: image.digest } });
-  const served = await stores.served("org-artifacts-europe-west1", "binaries/tool/1.1/tool");
-  assert.equal(served?.bytes.toString(), "next");
-  const clean = await run("audit");
-  assert.equal(clean.code, 0, clean.stdout);
-  assert.match(clean.stdout, /^1 project, 4 lines, 5 mirrors: production is what the manifests say$/m);
-});
-
-test("drift is named, and sync of one mirror repairs that one, in parts", async () => {
-  const eu = `${stores.gcs}/storage/v1/b/org-artifacts-europe-west1/o/`;
-  for (const path of Object.keys(files)) {
-    await fetch(eu + encodeURIComponent(`binaries/tool/${path}`), { method: "DELETE" });
-  }
-  await stores.s3Client.send(
-    new PutObjectCommand({ Bucket: "org-artifacts-us-east-1", Key: "binaries/tool/stranger", Body: "x" }),
-  );
-  const found = await run("audit", "--json");
-  assert.equal(found.code, 1);
-  const report = JSON.parse(found.stdout) as { differences: { mirror: string; what: string; line: string }[] };
-  const short = report.differences.map(({ mirror, what, line }) => `${mirror} ${what} ${line.split(" ")[0]}`).sort();
-  assert.deepEqual(short, [
-    "files-aws-us-east-1 extra stranger",
-    "files-gcp-europe-west1 missing 1.0/tool",
-    "files-gcp-europe-west1 missing 1.0/tool.sha256",
-    "files-gcp-europe-west1 missing 1.1/tool",
-  ]);
-  const only = await run("audit", "--mirror", "files-gcp-us-central1", "--project", "tool");
-  assert.equal(only.code, 0, only.stdout);
-
-  const parts = [];
-  for (const shard of ["1/3", "2/3", "3/3"]) {
-    const { code, stdout, stderr } = await run("sync", "--mirror", "files-gcp-europe-west1", "--shard", shard);
-    assert.equal(code, 0, stderr);
-    parts.push(Number(/tool files: copied (\d+) /.exec(stdout)?.[1] ?? 0));
-  }
-  assert.equal(
-    parts.reduce((sum, part) => sum + part),
-    3,
-  );
-  const aws = await run("sync", "--mirror", "files-aws-us-east-1");
-  assert.equal(aws.code, 0, aws.stderr);
-  assert.match(aws.stdout, /tool files: removed 1 in 1 mirror/);
-  assert.equal((await run("audit")).code, 0);
-});
-
-test("what no manifest names is extra, whose it would be; what cannot be looked for is said once and fails nothing", async () => {
-  await stores.stage("org-artifacts-us-central1", "binaries/left/1.0/x", "12345");
-  const note = referenceKey(`sha256:${"1".repeat(64)}`, { project: "gone", image: "app", digest: image.digest });
-  await stores.s3Client.send(new PutObjectCommand({ Bucket: "org-artifacts-us-east-1", Key: note, Body: "x" }));
-  await new Pusher(registries.us.host, "p/images/left/tool").image({ tags: ["v1"] }); // olareg has no catalogue
-  const found = await run("audit", "--json");
-  assert.equal(found.code, 1, found.stderr);
-  const report = JSON.parse(found.stdout) as { differences: object[]; unlisted: string[] };
-  const extra = (kind: string, project: string, mirror: string, line: string) => {
-    return { project, kind, mirror, what: "extra", line };
-  };
-  assert.deepEqual(report.differences, [
-    extra("images", "gone", "files-aws-us-east-1", `app@${image.digest}`),
-    extra("files", "-", "files-gcp-us-central1", "binaries/left/ (1 file, 5 bytes)"),
-  ]);
-  const where = "images-us-central1, images-europe-west1";
-  const unlisted = `repositories that no manifest names, in ${where}: its catalogue is answered 404`;
-  assert.deepEqual(report.unlisted, [unlisted]);
-  const shown = await run("audit");
-  assert.match(shown.stdout, /^- +files +0 +1 +0 +files-gcp-us-central1$/m);
-  assert.match(shown.stdout, /^- - binaries\/left\/ \(1 file, 5 bytes\): files-gcp-us-central1$/m);
-  assert.ok(shown.stdout.includes(`could not be looked for:\n${unlisted}\n`), shown.stdout);
-  for (const args of [
-    ["--project", "tool"],
-    ["--mirror", "files-gcp-europe-west1"],
-  ]) {
-    const { code, stdout } = await run("audit", ...args);
-    assert.equal(code, 0, stdout);
-  }
-  await fetch(`${stores.gcs}/storage/v1/b/org-artifacts-us-central1/o/binaries%2Fleft%2F1.0%2Fx`, { method: "DELETE" });
-  await stores.s3Client.send(new DeleteObjectCommand({ Bucket: "org-artifacts-us-east-1", Key: note }));
-});
-
-test("a mirror that cannot be read fails the audit, and is named", async () => {
-  await registries.eu.stop();
-  const { code, stdout } = await run("audit", "--mirror", "images-europe-west1");
-  await registries.eu.start();
-  assert.equal(code, 1);
-  assert.match(stdout, /could not be read:\n.*images-europe-west1/);
-});
-
-test("sync of a mirror while the canonical one is lost: it is repaired from what is left, and that is said", async () => {
-  const third = { name: "images-asia-east1", repository: `${registries.staging.host}/p/images` };
-  await writeFile(join(folder, "state3.json"), JSON.stringify(state(third)));
-  const sync = (mirror: string) => run("sync", "--state", "state3.json", "--mirror", mirror);
-  assert.equal((await sync(third.name)).code, 0);
-  const eu = `http://${registries.eu.host}/v2/p/images/tool/tool`;
-  assert.equal((await fetch(`${eu}/manifests/${image.digest}`, { method: "DELETE" })).status, 202);
-  await registries.us.stop();
-  const { code, stdout, stderr } = await sync("images-europe-west1");
-  await registries.us.start();
-  assert.equal(code, 1, stdout);
-  assert.match(stderr, /^error: .*images-us-central1: .*unreachable/m);
-  assert.match(stdout, /^tool images: copied 1 /m, stderr);
-  assert.deepEqual(await inspect(registries.eu.host, "p/images/tool/tool"), { tags: { v1: image.digest } });
-  assert.equal((await sync("images-europe-west1")).code, 0);
-});
-
-test("sync of a mirror with a file that cannot be named: that is said, and the others are repaired", async () => {
-  const Bucket = "org-artifacts-us-east-1";
-  const odd = { Bucket, Key: "binaries/tool/two\nlines" };
-  await stores.s3Client.send(new PutObjectCommand({ ...odd, Body: "x" }));
-  await stores.s3Client.send(new DeleteObjectCommand({ Bucket, Key: "binaries/tool/1.1/tool" }));
-  const { code, stdout, stderr } = await run("sync", "--mirror", "files-aws-us-east-1");
-  assert.equal(code, 1, stdout);
-  assert.match(
-    stderr,
-    /^error: project tool, mirror files-aws-us-east-1: has a file whose name is no text of one line/m,
-  );
-  assert.match(stdout, /^tool files: copied 1 /m, stderr);
-  await stores.s3Client.send(new DeleteObjectCommand(odd));
-  const clean = await run("audit", "--mirror", "files-aws-us-east-1");
-  assert.equal(clean.code, 0, clean.stdout);
-});
-
-test("sync: a project of which too much would go fails by itself, and the next one is repaired", async () => {
-  const [us, eu] = ["org-artifacts-us-central1", "org-artifacts-europe-west1"];
-  const manifests = join(folder, "two");
-  for (const name of ["first", "second"]) {
-    await mkdir(join(manifests, name), { recursive: true });
-    const project = "description: a tool\nowners: {group: tool@example.org}\nstaging: {images: false, files: false}\n";
-    await writeFile(join(manifests, name, "project.yaml"), project);
-    await writeFile(join(manifests, name, "files.yaml"), `files:\n  - name: a\n    sha256: ${sha256(name)}\n`);
-    await stores.stage(us, `binaries/${name}/a`, name);
-  }
-  for (let index = 0; index < 9; index++) await stores.stage(eu, `binaries/first/stray-${index}`, "x");
-  const sync = ["sync", "--manifests", manifests, "--mirror", "files-gcp-europe-west1"] as const;
-  const { code, stdout, stderr } = await run(...sync);
-  assert.equal(code, 1);
-  assert.match(stderr, /^error: first: this would remove 9 of 10 files from production/m);
-  assert.match(stdout, /^second files: copied 1 /m);
-  assert.equal((await stores.served(eu, "binaries/second/a"))?.bytes.toString(), "second");
-  assert.equal((await stores.served(eu, "binaries/first/stray-0"))?.bytes.toString(), "x");
-  assert.equal((await run(...sync, "--project", "second")).code, 0);
-});
-
-test("called wrongly", async () => {
-  for (const [args, said] of [
-    [["sync"], /--mirror is missing/],
-    [["sync", "--mirror", "files-gcp-us-central1", "--shard", "4/3"], /--shard 4\/3: must be like 3\/20/],
-    [["audit", "stray"], /stray: unknown/],
-  ] as const) {
-    const [command, ...rest] = args;
-    const { code, stderr } = await run(command, ...rest);
-    assert.equal(code, 2);
-    assert.match(stderr, said);
-  }
-  for (const [args, said] of [
-    [["--mirror", "nowhere"], /there is no mirror nowhere; there are files-aws-us-east-1/],
-    [["--project", "nobody"], /there is no project nobody/],
-    [["--state", "absent.json"], /there is no absent\.json/],
-  ] as const) {
-    const { code, stderr } = await run("audit", ...args);
-    assert.equal(code, 1);
-    assert.match(stderr, said);
-  }
-});

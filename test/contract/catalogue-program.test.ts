@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, describe, it } from "mocha";
 import { readDocument } from "../../components/catalogue/formats.ts";
 import { unpackListing } from "../../components/catalogue/listing.ts";
 import { startFaultyProxy } from "../support/faulty-proxy.ts";
@@ -10,14 +10,149 @@ import { type ObjectStores, startObjectStores } from "../support/object-stores.t
 import { type Declared, PromotionProgram, type Said } from "../support/promotion-program.ts";
 
 let stores: ObjectStores;
-before(async () => {
-  stores = await startObjectStores();
-  await stores.makeBucket("gcs", "staging");
-});
-after(() => stores.stop());
-
-const up = ["up", "--yes", "--skip-preview", "--continue-on-error"] as const;
 const sha256 = (content: string) => createHash("sha256").update(content).digest("hex");
+
+describe("catalogue entries driven by the engine", () => {
+  before(async () => {
+    stores = await startObjectStores();
+    await stores.makeBucket("gcs", "staging");
+  });
+  after(() => stores.stop());
+
+  const up = ["up", "--yes", "--skip-preview", "--continue-on-error"] as const;
+
+  it("the life of an entry: after its promotion, never before; a failed one only takes out; drift; removal", async () => {
+    for (const bucket of ["us", "eu"]) await stores.makeBucket("gcs", bucket);
+    for (const path of ["v1/a", "v1/b", "v2/a"]) await stores.stage("staging", path, path);
+    const program = await PromotionProgram.make(join(stores.folder, "program"));
+    const tools = { "v1/a": "v1/a", "v1/b": "v1/b" };
+
+    // Two projects; one cannot be promoted and so is not listed.
+    await program.declare({ ...project("tools", tools), ...project("bad", { "v9/a": "nowhere" }) });
+    assert.doesNotMatch((await program.run("preview", "--diff")).output, /catalog.*wrote/);
+    const first = await program.run(...up);
+    assert.notEqual(first.code, 0, first.output);
+    assert.deepEqual(await listed(), { tools: 2 });
+    assert.deepEqual(await listed("eu"), { tools: 2 });
+
+    await program.declare(project("tools", tools));
+    succeeded(await program.run(...up));
+    succeeded(await program.run("preview", "--expect-no-changes"));
+    const generation = async () => (await stores.served("us", "catalog/index.json"))?.headers.get("x-goog-generation");
+    const before = await generation();
+    succeeded(await program.run(...up));
+    assert.equal(await generation(), before, "no change is no write");
+
+    // What changed is shown in short: the promotion shows the lines.
+    const more = { ...tools, "v2/a": "v2/a" };
+    await program.declare(project("tools", more));
+    const preview = succeeded(await program.run("preview", "--diff"));
+    assert.match(preview, /~ promotion:index:CatalogueEntry: \(update\)/);
+    assert.match(preview, /~ content *: "[0-9a-f]{8}" => "[0-9a-f]{8}"/);
+    assert.doesNotMatch(preview, /H4sI/, "the packed lines are for the state");
+    succeeded(await program.run(...up));
+    assert.deepEqual(await listed(), { tools: 3 });
+
+    // Of a promotion that fails nothing new is listed; what it removed is gone at once. Taken back, all is as it was.
+    const { "v1/b": _, ...less } = more;
+    const entryOf = async () => String((await stores.served("us", "catalog/projects/tools.json"))?.bytes);
+    const whole = await entryOf();
+    await program.declare(project("tools", { ...less, "v3/a": "nowhere" }));
+    assert.notEqual((await program.run(...up)).code, 0);
+    assert.equal(await stores.served("us", "binaries/tools/v1/b"), undefined);
+    assert.deepEqual([await listed(), await listed("eu")], [{ tools: 2 }, { tools: 2 }]);
+    await stores.stage("staging", "v1/b", "v1/b");
+    await program.declare(project("tools", more));
+    succeeded(await program.run(...up));
+    assert.deepEqual(await listed(), { tools: 3 });
+    assert.equal(await entryOf(), whole);
+    succeeded(await program.run("refresh", "--preview-only", "--expect-no-changes"));
+    await program.declare(project("tools", { ...more, "v3/a": "nowhere" }));
+    assert.notEqual((await program.run(...up)).code, 0);
+    assert.deepEqual(await listed(), { tools: 3 });
+    await program.declare(project("tools", more));
+    succeeded(await program.run(...up));
+    assert.deepEqual(await listed(), { tools: 3 });
+    succeeded(await program.run("preview", "--expect-no-changes"));
+
+    // Somebody damages a mirror: a refresh tells, the next run repairs.
+    await stores.stage("eu", "catalog/index.json", "{}");
+    const refreshed = succeeded(await program.run("refresh", "--yes"));
+    assert.match(refreshed, /The catalogue is not as it was written in eu/);
+    succeeded(await program.run(...up));
+    assert.deepEqual(await listed("eu"), { tools: 3 });
+    succeeded(await program.run("refresh", "--preview-only", "--expect-no-changes"));
+
+    // A description alone is news, too.
+    await program.declare(project("tools", more, "Better described"));
+    assert.match(succeeded(await program.run("preview", "--diff")), /~ description *: "tools" => "Better described"/);
+    succeeded(await program.run(...up));
+    assert.match(String((await stores.served("eu", "catalog/projects/tools.json"))?.bytes), /Better described/);
+
+    succeeded(await program.run("config", "set", "promotion:confirmRemoval", "*"));
+    await program.declare({});
+    succeeded(await program.run(...up));
+    assert.deepEqual(await listed(), {});
+    assert.equal(await stores.served("us", "catalog/projects/tools.json"), undefined);
+  });
+
+  it("killed at its first removal, a run has unlisted already what it removes; the next one lists what there is", async () => {
+    const mirrors = ["killed-us", "killed-eu"];
+    for (const bucket of mirrors) await stores.makeBucket("gcs", bucket);
+    for (const path of ["v1/a", "v1/b", "v2/a"]) await stores.stage("staging", path, path);
+    const proxy = await startFaultyProxy(new URL(stores.gcs).host);
+    const program = await PromotionProgram.make(join(stores.folder, "killed"));
+    const declare = (files: Readonly<Record<string, string>>) =>
+      program.declare(project("tools", files, "tools", { gcs: `http://${proxy.host}`, mirrors }));
+    const perBucket = <T>(of: (bucket: string) => Promise<T>) => Promise.all(mirrors.map(of));
+    const linesOf = async (bucket: string) => {
+      const listing = unpackListing((await stores.served(bucket, "catalog/all.tsv.gz"))!.bytes);
+      return [...(listing ?? "").matchAll(/^file\ttools\tbinaries\/tools\/(\S+)/gm)].map(([, path]) => path);
+    };
+    try {
+      await declare({ "v1/a": "v1/a", "v1/b": "v1/b" });
+      succeeded(await program.run(...up));
+      assert.deepEqual(await perBucket(linesOf), [
+        ["v1/a", "v1/b"],
+        ["v1/a", "v1/b"],
+      ]);
+
+      const removing = Promise.withResolvers<void>();
+      proxy.inject((method, url) => {
+        if (method !== "DELETE" || !decodeURIComponent(url).includes("binaries/tools/")) return undefined;
+        removing.resolve();
+        return { kind: "hang" };
+      });
+      await declare({ "v1/a": "v1/a", "v2/a": "v2/a" });
+      const run = program.start(...up);
+      const at = await Promise.race([removing.promise.then(() => "removing"), run.ended.then(({ output }) => output)]);
+      assert.equal(at, "removing");
+      run.child.kill("SIGKILL");
+      await run.ended; // and all that it had started
+      assert.deepEqual(await perBucket(linesOf), [["v1/a"], ["v1/a"]]);
+      for (const path of ["v1/b", "v2/a"])
+        assert.deepEqual(
+          await perBucket(async (bucket) => String((await stores.served(bucket, `binaries/tools/${path}`))?.bytes)),
+          [path, path],
+        );
+
+      proxy.inject(() => undefined);
+      succeeded(await program.run("cancel", "--yes"));
+      succeeded(await program.run(...up));
+      assert.deepEqual(await perBucket(linesOf), [
+        ["v2/a", "v1/a"],
+        ["v2/a", "v1/a"],
+      ]);
+      assert.deepEqual(await perBucket((bucket) => stores.served(bucket, "binaries/tools/v1/b")), [
+        undefined,
+        undefined,
+      ]);
+      succeeded(await program.run("preview", "--expect-no-changes"));
+    } finally {
+      await proxy.close();
+    }
+  });
+});
 
 function succeeded(said: Said): string {
   assert.equal(said.code, 0, said.output);
@@ -62,132 +197,3 @@ async function listed(bucket = "us"): Promise<Record<string, number>> {
   const { projects } = readDocument("index", String(index?.bytes ?? "")) ?? assert.fail("no index");
   return Object.fromEntries(projects.map(({ name, files }) => [name, files?.files ?? 0]));
 }
-
-test("the life of an entry: after its promotion, never before; a failed one only takes out; drift; removal", async () => {
-  for (const bucket of ["us", "eu"]) await stores.makeBucket("gcs", bucket);
-  for (const path of ["v1/a", "v1/b", "v2/a"]) await stores.stage("staging", path, path);
-  const program = await PromotionProgram.make(join(stores.folder, "program"));
-  const tools = { "v1/a": "v1/a", "v1/b": "v1/b" };
-
-  // Two projects; one cannot be promoted and so is not listed.
-  await program.declare({ ...project("tools", tools), ...project("bad", { "v9/a": "nowhere" }) });
-  assert.doesNotMatch((await program.run("preview", "--diff")).output, /catalog.*wrote/);
-  const first = await program.run(...up);
-  assert.notEqual(first.code, 0, first.output);
-  assert.deepEqual(await listed(), { tools: 2 });
-  assert.deepEqual(await listed("eu"), { tools: 2 });
-
-  await program.declare(project("tools", tools));
-  succeeded(await program.run(...up));
-  succeeded(await program.run("preview", "--expect-no-changes"));
-  const generation = async () => (await stores.served("us", "catalog/index.json"))?.headers.get("x-goog-generation");
-  const before = await generation();
-  succeeded(await program.run(...up));
-  assert.equal(await generation(), before, "no change is no write");
-
-  // What changed is shown in short: the promotion shows the lines.
-  const more = { ...tools, "v2/a": "v2/a" };
-  await program.declare(project("tools", more));
-  const preview = succeeded(await program.run("preview", "--diff"));
-  assert.match(preview, /~ promotion:index:CatalogueEntry: \(update\)/);
-  assert.match(preview, /~ content *: "[0-9a-f]{8}" => "[0-9a-f]{8}"/);
-  assert.doesNotMatch(preview, /H4sI/, "the packed lines are for the state");
-  succeeded(await program.run(...up));
-  assert.deepEqual(await listed(), { tools: 3 });
-
-  // Of a promotion that fails nothing new is listed; what it removed is gone at once. Taken back, all is as it was.
-  const { "v1/b": _, ...less } = more;
-  const entryOf = async () => String((await stores.served("us", "catalog/projects/tools.json"))?.bytes);
-  const whole = await entryOf();
-  await program.declare(project("tools", { ...less, "v3/a": "nowhere" }));
-  assert.notEqual((await program.run(...up)).code, 0);
-  assert.equal(await stores.served("us", "binaries/tools/v1/b"), undefined);
-  assert.deepEqual([await listed(), await listed("eu")], [{ tools: 2 }, { tools: 2 }]);
-  await stores.stage("staging", "v1/b", "v1/b");
-  await program.declare(project("tools", more));
-  succeeded(await program.run(...up));
-  assert.deepEqual(await listed(), { tools: 3 });
-  assert.equal(await entryOf(), whole);
-  succeeded(await program.run("refresh", "--preview-only", "--expect-no-changes"));
-  await program.declare(project("tools", { ...more, "v3/a": "nowhere" }));
-  assert.notEqual((await program.run(...up)).code, 0);
-  assert.deepEqual(await listed(), { tools: 3 });
-  await program.declare(project("tools", more));
-  succeeded(await program.run(...up));
-  assert.deepEqual(await listed(), { tools: 3 });
-  succeeded(await program.run("preview", "--expect-no-changes"));
-
-  // Somebody damages a mirror: a refresh tells, the next run repairs.
-  await stores.stage("eu", "catalog/index.json", "{}");
-  const refreshed = succeeded(await program.run("refresh", "--yes"));
-  assert.match(refreshed, /The catalogue is not as it was written in eu/);
-  succeeded(await program.run(...up));
-  assert.deepEqual(await listed("eu"), { tools: 3 });
-  succeeded(await program.run("refresh", "--preview-only", "--expect-no-changes"));
-
-  // A description alone is news, too.
-  await program.declare(project("tools", more, "Better described"));
-  assert.match(succeeded(await program.run("preview", "--diff")), /~ description *: "tools" => "Better described"/);
-  succeeded(await program.run(...up));
-  assert.match(String((await stores.served("eu", "catalog/projects/tools.json"))?.bytes), /Better described/);
-
-  succeeded(await program.run("config", "set", "promotion:confirmRemoval", "*"));
-  await program.declare({});
-  succeeded(await program.run(...up));
-  assert.deepEqual(await listed(), {});
-  assert.equal(await stores.served("us", "catalog/projects/tools.json"), undefined);
-});
-
-test("killed at its first removal, a run has unlisted already what it removes; the next one lists what there is", async () => {
-  const mirrors = ["killed-us", "killed-eu"];
-  for (const bucket of mirrors) await stores.makeBucket("gcs", bucket);
-  for (const path of ["v1/a", "v1/b", "v2/a"]) await stores.stage("staging", path, path);
-  const proxy = await startFaultyProxy(new URL(stores.gcs).host);
-  const program = await PromotionProgram.make(join(stores.folder, "killed"));
-  const declare = (files: Readonly<Record<string, string>>) =>
-    program.declare(project("tools", files, "tools", { gcs: `http://${proxy.host}`, mirrors }));
-  const perBucket = <T>(of: (bucket: string) => Promise<T>) => Promise.all(mirrors.map(of));
-  const linesOf = async (bucket: string) => {
-    const listing = unpackListing((await stores.served(bucket, "catalog/all.tsv.gz"))!.bytes);
-    return [...(listing ?? "").matchAll(/^file\ttools\tbinaries\/tools\/(\S+)/gm)].map(([, path]) => path);
-  };
-  try {
-    await declare({ "v1/a": "v1/a", "v1/b": "v1/b" });
-    succeeded(await program.run(...up));
-    assert.deepEqual(await perBucket(linesOf), [
-      ["v1/a", "v1/b"],
-      ["v1/a", "v1/b"],
-    ]);
-
-    const removing = Promise.withResolvers<void>();
-    proxy.inject((method, url) => {
-      if (method !== "DELETE" || !decodeURIComponent(url).includes("binaries/tools/")) return undefined;
-      removing.resolve();
-      return { kind: "hang" };
-    });
-    await declare({ "v1/a": "v1/a", "v2/a": "v2/a" });
-    const run = program.start(...up);
-    const at = await Promise.race([removing.promise.then(() => "removing"), run.ended.then(({ output }) => output)]);
-    assert.equal(at, "removing");
-    run.child.kill("SIGKILL");
-    await run.ended; // and all that it had started
-    assert.deepEqual(await perBucket(linesOf), [["v1/a"], ["v1/a"]]);
-    for (const path of ["v1/b", "v2/a"])
-      assert.deepEqual(
-        await perBucket(async (bucket) => String((await stores.served(bucket, `binaries/tools/${path}`))?.bytes)),
-        [path, path],
-      );
-
-    proxy.inject(() => undefined);
-    succeeded(await program.run("cancel", "--yes"));
-    succeeded(await program.run(...up));
-    assert.deepEqual(await perBucket(linesOf), [
-      ["v2/a", "v1/a"],
-      ["v2/a", "v1/a"],
-    ]);
-    assert.deepEqual(await perBucket((bucket) => stores.served(bucket, "binaries/tools/v1/b")), [undefined, undefined]);
-    succeeded(await program.run("preview", "--expect-no-changes"));
-  } finally {
-    await proxy.close();
-  }
-});

@@ -1,8 +1,8 @@
 /** The catalogue's writer with real servers: an image registry, Cloud Storage and S3. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { after, before, describe, test } from "node:test";
 import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import { after, before, describe, it } from "mocha";
 import { Agent } from "undici";
 import { readDocument } from "../../components/catalogue/formats.ts";
 import { unpackListing } from "../../components/catalogue/listing.ts";
@@ -94,7 +94,7 @@ describe("the catalogue's writer", () => {
     readDocument("project", String((await stored(`catalog/projects/${name}.json`)) ?? "")) ??
     assert.fail("no document");
 
-  test("describes what is in the registry and the bucket, in every mirror", async () => {
+  it("describes what is in the registry and the bucket, in every mirror", async () => {
     const results = await Promise.all(["dotslash", "semver"].map((name) => publish(requestFor(name))));
     for (const { failures, incomplete } of results) assert.deepEqual([failures, incomplete], [[], []]);
     assert.deepEqual(
@@ -148,14 +148,14 @@ describe("the catalogue's writer", () => {
     assert.deepEqual(aws, { incomplete: [], failures: [] });
   });
 
-  test("what changes is kept for a minute, what never changes for ever", async () => {
+  it("what changes is kept for a minute, what never changes for ever", async () => {
     const cache = async (key: string) => (await stores.served("canonical", key))?.headers.get("cache-control");
     assert.equal(await cache("catalog/index.json"), "public, max-age=60");
     assert.equal(await cache("catalog/projects/semver.json"), "public, max-age=60");
     assert.match((await cache((await entry("semver")).images[0]!.details)) ?? "", /immutable/);
   });
 
-  test("the next run asks the registry only about what is new", async () => {
+  it("the next run asks the registry only about what is new", async () => {
     await anotherRun();
     const request = requestFor("dotslash");
     const [first = ""] = request.images.split("\n");
@@ -187,7 +187,7 @@ describe("the catalogue's writer", () => {
     );
   });
 
-  test("the same again is no write", async () => {
+  it("the same again is no write", async () => {
     await anotherRun();
     const generation = async () =>
       (await stores.served("canonical", "catalog/index.json"))?.headers.get("x-goog-generation");
@@ -198,7 +198,7 @@ describe("the catalogue's writer", () => {
     assert.match(outcome.summary, /nothing new to describe/);
   });
 
-  test("what is not in production is not listed, and is told", async () => {
+  it("what is not in production is not listed, and is told", async () => {
     await anotherRun();
     const absent = `sha256:${"0".repeat(64)}`;
     const request = requestFor("semver");
@@ -214,7 +214,7 @@ describe("the catalogue's writer", () => {
     assert.deepEqual((await publish(request)).failures, []);
   });
 
-  test("a mirror that fails is told; the others have it, and the next run completes it", async () => {
+  it("a mirror that fails is told; the others have it, and the next run completes it", async () => {
     await anotherRun();
     const request = requestFor("semver", { description: "Another" });
     const gone = { name: "files-gone", kind: "gcs", bucket: "gone", region: "asia-east1" } as const;
@@ -230,7 +230,7 @@ describe("the catalogue's writer", () => {
     assert.deepEqual(await stored("catalog/index.json", "gone"), await stored("catalog/index.json"));
   });
 
-  test("after a failed run, what is not wanted any more goes; nothing new comes, and the other kind stays", async () => {
+  it("after a failed run, what is not wanted any more goes; nothing new comes, and the other kind stays", async () => {
     await anotherRun();
     const request = requestFor("dotslash");
     await publish(request);
@@ -278,7 +278,7 @@ describe("the catalogue's writer", () => {
     assert.deepEqual(await writer.retract({ ...retraction, project: "unknown", kind: "images", lines: "" }), []);
   });
 
-  test("a refresh finds what somebody changed, and the next run repairs it", async () => {
+  it("a refresh finds what somebody changed, and the next run repairs it", async () => {
     await anotherRun();
     const request = requestFor("semver");
     const { document } = await publish(request);
@@ -297,7 +297,7 @@ describe("the catalogue's writer", () => {
     await publish(request);
   });
 
-  test("a catalogue of before there were platforms' lines loses nothing, and gets them project by project", async () => {
+  it("a catalogue of before there were platforms' lines loses nothing, and gets them project by project", async () => {
     const request = requestFor("semver");
     const { document } = await publish(request);
     const whole = await stored("catalog/platforms.tsv.gz");
@@ -317,7 +317,7 @@ describe("the catalogue's writer", () => {
     assert.deepEqual((await writer.check(request, document)).incomplete, []);
   });
 
-  test("entries that come at the same time are written together, and none is lost", async () => {
+  it("entries that come at the same time are written together, and none is lost", async () => {
     await anotherRun();
     const names = Array.from({ length: 20 }, (_, at) => `many-${String(at).padStart(2, "0")}`);
     const [file] = project("dotslash").files;
@@ -341,7 +341,7 @@ describe("the catalogue's writer", () => {
     );
   });
 
-  test("a project that leaves leaves nothing behind", async () => {
+  it("a project that leaves leaves nothing behind", async () => {
     await anotherRun();
     for (const name of ["dotslash", "semver"]) assert.deepEqual((await writer.withdraw(requestFor(name))).failures, []);
     assert.deepEqual((await index("second")).projects, []);
@@ -357,14 +357,14 @@ describe("the catalogue's writer", () => {
     assert.deepEqual(await writer.check(requestFor("semver"), ""), { incomplete: [], failures: [] });
   });
 
-  test("what cannot be read is not overwritten: it holds the other projects", async () => {
+  it("what cannot be read is not overwritten: it holds the other projects", async () => {
     await stores.stage("canonical", "catalog/index.json", '{"schemaVersion":2}');
     await anotherRun();
     await assert.rejects(publish(requestFor("semver")), /catalog\/index\.json was written by a newer version/);
     assert.equal(String(await stored("catalog/index.json")), '{"schemaVersion":2}');
   });
 
-  test("the digest of a project's document is what a store keeps of it", async () => {
+  it("the digest of a project's document is what a store keeps of it", async () => {
     await fetch(`${stores.gcs}/storage/v1/b/canonical/o/${encodeURIComponent("catalog/index.json")}`, {
       method: "DELETE",
     });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { after, before, test } from "node:test";
+import { after, before, describe, it } from "mocha";
 import { follow, way } from "../../local/client/follow.ts";
 import { parseReference } from "../../local/client/pull-image.ts";
 
@@ -10,55 +10,57 @@ let server: Server;
 let base: string;
 const seen: { path: string; headers: IncomingHttpHeaders }[] = [];
 
-before(async () => {
-  server = createServer((request, response) => {
-    const path = request.url ?? "";
-    seen.push({ path, headers: request.headers });
-    if (path === "/relative") response.writeHead(302, { location: "here" }).end("go away");
-    else if (path === "/loop") response.writeHead(307, { location: "/loop" }).end();
-    else if (path === "/nowhere") response.writeHead(307).end();
-    else response.end("content");
+describe("redirects as the rehearsal's client follows them", () => {
+  before(async () => {
+    server = createServer((request, response) => {
+      const path = request.url ?? "";
+      seen.push({ path, headers: request.headers });
+      if (path === "/relative") response.writeHead(302, { location: "here" }).end("go away");
+      else if (path === "/loop") response.writeHead(307, { location: "/loop" }).end();
+      else if (path === "/nowhere") response.writeHead(307).end();
+      else response.end("content");
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-});
-after(async () => {
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
-});
+  after(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
 
-test("each answer is remembered; what a proxy adds goes to the first host only", async () => {
-  const options = { headers: { "x-place": "Berlin" } };
-  const { hops, url, status, body } = await follow("GET", `${base}/relative`, { accept: "a/b" }, options);
-  assert.equal(await body.text(), "content");
-  assert.deepEqual([url, status], [`${base}/here`, 200]);
-  assert.deepEqual(hops, [
-    { url: `${base}/relative`, status: 302 },
-    { url: `${base}/here`, status: 200 },
-  ]);
-  assert.deepEqual(
-    seen.map(({ path, headers }) => [path, headers["accept"], headers["x-place"]]),
-    [
-      ["/relative", "a/b", "Berlin"],
-      ["/here", "a/b", undefined],
-    ],
-  );
-  const { host } = new URL(base);
-  assert.equal(way(hops, new Map([[host, "mirror"]])), "mirror -> mirror");
-});
+  it("each answer is remembered; what a proxy adds goes to the first host only", async () => {
+    const options = { headers: { "x-place": "Berlin" } };
+    const { hops, url, status, body } = await follow("GET", `${base}/relative`, { accept: "a/b" }, options);
+    assert.equal(await body.text(), "content");
+    assert.deepEqual([url, status], [`${base}/here`, 200]);
+    assert.deepEqual(hops, [
+      { url: `${base}/relative`, status: 302 },
+      { url: `${base}/here`, status: 200 },
+    ]);
+    assert.deepEqual(
+      seen.map(({ path, headers }) => [path, headers["accept"], headers["x-place"]]),
+      [
+        ["/relative", "a/b", "Berlin"],
+        ["/here", "a/b", undefined],
+      ],
+    );
+    const { host } = new URL(base);
+    assert.equal(way(hops, new Map([[host, "mirror"]])), "mirror -> mirror");
+  });
 
-test("a loop and a redirect to nowhere are errors that name the address", async () => {
-  await assert.rejects(follow("GET", `${base}/loop`, {}), /\/loop: more than 5 redirects/);
-  await assert.rejects(follow("HEAD", `${base}/nowhere`, {}), /\/nowhere: 307 without a Location/);
-});
+  it("a loop and a redirect to nowhere are errors that name the address", async () => {
+    await assert.rejects(follow("GET", `${base}/loop`, {}), /\/loop: more than 5 redirects/);
+    await assert.rejects(follow("HEAD", `${base}/nowhere`, {}), /\/nowhere: 307 without a Location/);
+  });
 
-test("references as people write them", () => {
-  for (const [reference, repository, name] of [
-    ["a/b", "a/b", "latest"],
-    ["a/b:v1", "a/b", "v1"],
-    ["a/b@sha256:00", "a/b", "sha256:00"],
-    ["a/b:v1@sha256:00", "a/b", "sha256:00"],
-  ]) {
-    assert.deepEqual(parseReference(reference!), { repository, name });
-  }
+  it("references as people write them", () => {
+    for (const [reference, repository, name] of [
+      ["a/b", "a/b", "latest"],
+      ["a/b:v1", "a/b", "v1"],
+      ["a/b@sha256:00", "a/b", "sha256:00"],
+      ["a/b:v1@sha256:00", "a/b", "sha256:00"],
+    ]) {
+      assert.deepEqual(parseReference(reference!), { repository, name });
+    }
+  });
 });

@@ -4,7 +4,7 @@ import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, describe, it } from "mocha";
 import { listReferrers, verifySignature } from "../../local/client/attachments.ts";
 import { curlFile } from "../../local/client/curl.ts";
 import { downloadFile } from "../../local/client/download-file.ts";
@@ -15,6 +15,7 @@ import { runProgram } from "../../local/client/run-program.ts";
 import { type DemoArtifacts, makeArtifacts } from "../../local/seed/artifacts.ts";
 import { pushStaging } from "../../local/seed/push.ts";
 import { demoPublicKey } from "../../local/seed/signature.ts";
+import { skip } from "../support/annotations.ts";
 import { type SeedServers, startSeedServers } from "../support/seed-servers.ts";
 
 let servers: SeedServers;
@@ -22,32 +23,215 @@ let artifacts: DemoArtifacts;
 let service: Server;
 let base: string;
 
-before(async () => {
-  [servers, artifacts] = await Promise.all([startSeedServers(), makeArtifacts()]);
-  const targets = [
-    { project: "dotslash", registryUri: `${servers.registry}/p/dotslash`, bucket: "files" },
-    { project: "semver", registryUri: `${servers.registry}/p/semver` },
-  ];
-  await pushStaging(artifacts, { targets, gcsEndpoint: `${servers.gcs}/storage/v1/`, createBucketsIn: "p" }, () => {});
-  // Redirects by path only; what the product's redirector does is tested with it.
-  service = createServer((request, response) => {
-    const path = request.url ?? "/";
-    if (path === "/v2/") {
-      response.writeHead(200, { "content-length": 2 }).end("{}");
+describe("the rehearsal's clients against real servers", () => {
+  before(async () => {
+    [servers, artifacts] = await Promise.all([startSeedServers(), makeArtifacts()]);
+    const targets = [
+      { project: "dotslash", registryUri: `${servers.registry}/p/dotslash`, bucket: "files" },
+      { project: "semver", registryUri: `${servers.registry}/p/semver` },
+    ];
+    await pushStaging(
+      artifacts,
+      { targets, gcsEndpoint: `${servers.gcs}/storage/v1/`, createBucketsIn: "p" },
+      () => {},
+    );
+    // Redirects by path only; what the product's redirector does is tested with it.
+    service = createServer((request, response) => {
+      const path = request.url ?? "/";
+      if (path === "/v2/") {
+        response.writeHead(200, { "content-length": 2 }).end("{}");
+        return;
+      }
+      const location = path.startsWith("/v2/")
+        ? `http://${servers.registry}/v2/p/${path.slice("/v2/".length)}`
+        : path.replace("/binaries/dotslash", `${servers.gcs}/files`);
+      response.writeHead(307, { location }).end();
+    });
+    await new Promise<void>((resolve) => service.listen(0, "127.0.0.1", resolve));
+    base = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
+  });
+  after(async () => {
+    service.closeAllConnections();
+    await new Promise((resolve) => service.close(resolve));
+    await servers.stop();
+  });
+
+  it("pulls the image of this machine's platform by tag, and the program in it runs", async function () {
+    const { tag, digest } = release("dotslash");
+    const image = await pullImage(base, `dotslash/dotslash:${tag}`, containerPlatform(), await folder("tag"));
+    assert.equal(image.digest, digest);
+    assert.deepEqual(
+      image.parts.map(({ kind }) => kind),
+      ["index", "manifest", "config", "layer", "layer"],
+    );
+    for (const { hops } of image.parts) {
+      assert.equal(way(hops, new Map([[servers.registry, "the mirror"]])), `${new URL(base).host} -> the mirror`);
+    }
+    assert.equal((await stat(join(image.rootfs, "usr/bin/dotslash"))).mode & 0o111, 0o111);
+    const ran = await runProgram(image, ["--version"], servers.folder);
+    if (!ran.ran) {
+      console.warn(`NOT RUN: ${ran.why}`);
+      skip(this, ran.why);
       return;
     }
-    const location = path.startsWith("/v2/")
-      ? `http://${servers.registry}/v2/p/${path.slice("/v2/".length)}`
-      : path.replace("/binaries/dotslash", `${servers.gcs}/files`);
-    response.writeHead(307, { location }).end();
+    assert.match(ran.output, /^DotSlash \d/);
   });
-  await new Promise<void>((resolve) => service.listen(0, "127.0.0.1", resolve));
-  base = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
-});
-after(async () => {
-  service.closeAllConnections();
-  await new Promise((resolve) => service.close(resolve));
-  await servers.stop();
+
+  it("the image of another platform is pulled, and said not to be run", async () => {
+    const other = containerPlatform() === "linux/arm64" ? "linux/amd64" : "linux/arm64";
+    const { digest } = release("dotslash", 1);
+    const image = await pullImage(base, `dotslash/dotslash@${digest}`, other, await folder("other"));
+    assert.equal(image.platform, other);
+    const ran = await runProgram(image, ["--version"], servers.folder);
+    assert.ok(!ran.ran && ran.why.includes(other), JSON.stringify(ran));
+  });
+
+  it("a platform that the index lacks is named, with those it has", async () => {
+    await assert.rejects(
+      pullImage(base, `dotslash/dotslash@${release("dotslash").digest}`, "linux/s390x", await folder("none")),
+      /has no image for linux\/s390x, only for linux\/amd64, linux\/arm64/,
+    );
+  });
+
+  it("a plain image: a symbolic link leads to a script that runs on every machine", async () => {
+    const { tag, digest } = release("semver");
+    const image = await pullImage(base, `semver/semver:${tag}`, "linux/amd64", await folder("semver"));
+    assert.equal(image.manifestDigest, digest);
+    const ran = await runProgram(image, ["1.10.0", "1.9.0"], servers.folder);
+    assert.deepEqual(ran, { ran: true, output: "1.9.0\n1.10.0" });
+  });
+
+  it("signatures hold, for the image they are about and no other", async () => {
+    for (const project of ["dotslash", "semver"]) {
+      const { digest } = release(project);
+      const found = await verifySignature(base, `${project}/${project}`, digest, demoPublicKey());
+      assert.equal(found.tag, `${digest.replace(":", "-")}.sig`);
+    }
+    const otherKey =
+      "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
+    await assert.rejects(
+      verifySignature(base, "semver/semver", release("semver").digest, otherKey),
+      /holds no signature of sha256:.* by this key/,
+    );
+  });
+
+  it("a bill of materials is found through the image it is about", async () => {
+    const { referrers } = await listReferrers(base, "semver/semver", release("semver").digest);
+    assert.deepEqual(
+      referrers.map(({ artifactType }) => artifactType),
+      ["application/spdx+json"],
+    );
+  });
+
+  it("a file is downloaded and checked against its checksum", async () => {
+    const { path, sha256, bytes } = artifacts.projects[0]!.files[0]!;
+    const file = await downloadFile(`${base}/binaries/dotslash/${path}`, await folder("file"));
+    assert.deepEqual([file.sha256, file.size], [sha256, bytes.length]);
+    assert.equal(file.hops.length, 2);
+    assert.deepEqual(await readFile(file.path), Buffer.from(bytes));
+  });
+
+  it("what is not there or not what it should be is an error that names it", async () => {
+    await assert.rejects(
+      downloadFile(`${base}/binaries/dotslash/0/none`, servers.folder),
+      /binaries\/dotslash\/0\/none.*404/,
+    );
+    await assert.rejects(
+      pullImage(base, "semver/semver:v0.0.0", "linux/amd64", await folder("absent")),
+      /manifests\/v0\.0\.0: 404 .*MANIFEST_UNKNOWN/,
+    );
+  });
+
+  it("bytes that are not what their digest says are not kept", async () => {
+    const { digest } = release("semver");
+    const lying = createServer((request, response) => {
+      if (!request.url?.includes("/blobs/")) {
+        response.writeHead(307, { location: `${base}${request.url}` }).end();
+        return;
+      }
+      response.end("not the blob");
+    });
+    await new Promise<void>((resolve) => lying.listen(0, "127.0.0.1", resolve));
+    try {
+      const at = `http://127.0.0.1:${(lying.address() as AddressInfo).port}`;
+      await assert.rejects(
+        pullImage(at, `semver/semver@${digest}`, "linux/amd64", await folder("lying")),
+        /12 bytes with sha256:[0-9a-f]{64} instead of \d+ bytes with sha256:/,
+      );
+    } finally {
+      lying.closeAllConnections();
+      await new Promise((resolve) => lying.close(resolve));
+    }
+  });
+
+  it("regctl copies an image with its signature and bills of materials", async () => {
+    const { tag, digest } = release("dotslash");
+    const copy = await regctlCopy(base, `dotslash/dotslash:${tag}`, await folder("regctl"));
+    assert.equal(copy.digest, digest);
+    assert.ok(copy.tags.includes(`${digest.replace(":", "-")}.sig`), copy.tags.join());
+    assert.deepEqual(copy.hosts, [new URL(base).host, servers.registry]);
+    const manifests = artifacts.projects[0]!.images[0]!.manifests;
+    const release1 = manifests.slice(0, manifests.length / 2); // the first of two revisions, with all that is attached to it
+    for (const { content } of release1) {
+      const stored = await readFile(join(copy.layout, "blobs/sha256", content.digest.slice("sha256:".length)));
+      assert.deepEqual(stored, Buffer.from(content.bytes));
+    }
+  });
+
+  it("curl downloads a file and its checksum", async function () {
+    const { path, sha256 } = artifacts.projects[0]!.files[0]!;
+    const file = await curlFile(`${base}/binaries/dotslash/${path}`, await folder("curl"));
+    if (!file.ran) {
+      console.warn(`NOT RUN: ${file.why}`);
+      skip(this, file.why);
+      return;
+    }
+    assert.equal(file.sha256, sha256);
+    assert.ok(file.from.startsWith(servers.gcs), file.from);
+    await assert.rejects(curlFile(`${base}/binaries/dotslash/0/none`, servers.folder), /404/);
+  });
+
+  it("upper layers hide and replace what lower ones have", async () => {
+    const { extractLayers } = await import("../../local/client/extract.ts");
+    const { makeLayer } = await import("../../local/seed/layer.ts");
+    const layers = [
+      await makeLayer("lower", [
+        { path: "a/gone", content: "1" },
+        { path: "a/changed", content: "old" },
+        { path: "b/old", content: "1" },
+        { path: "b/.hidden/old", content: "1" },
+        { path: "linked", link: "a/changed" },
+      ]),
+      await makeLayer("upper", [
+        { path: "a/.wh.gone" },
+        { path: "a/changed", content: "new" },
+        { path: "b/.wh..wh..opq" },
+        { path: "b/kept", content: "1" },
+        { path: "linked", content: "a file now" },
+      ]),
+    ];
+    const place = await folder("layers");
+    const paths = await Promise.all(
+      layers.map(async ({ bytes }, i) => {
+        await writeFile(join(place, `${i}`), bytes);
+        return join(place, `${i}`);
+      }),
+    );
+    const rootfs = join(place, "rootfs");
+    await extractLayers(
+      paths,
+      layers.map(({ diffId }) => diffId),
+      rootfs,
+    );
+    const read = (path: string) => readFile(join(rootfs, path), "utf8").catch(() => undefined);
+    assert.equal(await read("a/gone"), undefined);
+    assert.equal(await read("a/changed"), "new");
+    assert.equal(await read("b/old"), undefined);
+    assert.equal(await read("b/.hidden/old"), undefined);
+    assert.equal(await read("b/kept"), "1");
+    assert.equal(await read("linked"), "a file now");
+    await assert.rejects(extractLayers([paths[0]!], [layers[1]!.diffId], join(place, "wrong")), /unpacks to sha256/);
+  });
 });
 
 async function folder(name: string): Promise<string> {
@@ -61,180 +245,3 @@ function release(project: string, n = 0): { tag: string; digest: string } {
   const { digest, tags } = artifacts.projects.find(({ name }) => name === project)!.images[0]!.releases[n]!;
   return { tag: tags[0]!, digest };
 }
-
-test("pulls the image of this machine's platform by tag, and the program in it runs", async (t) => {
-  const { tag, digest } = release("dotslash");
-  const image = await pullImage(base, `dotslash/dotslash:${tag}`, containerPlatform(), await folder("tag"));
-  assert.equal(image.digest, digest);
-  assert.deepEqual(
-    image.parts.map(({ kind }) => kind),
-    ["index", "manifest", "config", "layer", "layer"],
-  );
-  for (const { hops } of image.parts) {
-    assert.equal(way(hops, new Map([[servers.registry, "the mirror"]])), `${new URL(base).host} -> the mirror`);
-  }
-  assert.equal((await stat(join(image.rootfs, "usr/bin/dotslash"))).mode & 0o111, 0o111);
-  const ran = await runProgram(image, ["--version"], servers.folder);
-  if (!ran.ran) {
-    console.warn(`NOT RUN: ${ran.why}`);
-    t.skip(ran.why);
-    return;
-  }
-  assert.match(ran.output, /^DotSlash \d/);
-});
-
-test("the image of another platform is pulled, and said not to be run", async () => {
-  const other = containerPlatform() === "linux/arm64" ? "linux/amd64" : "linux/arm64";
-  const { digest } = release("dotslash", 1);
-  const image = await pullImage(base, `dotslash/dotslash@${digest}`, other, await folder("other"));
-  assert.equal(image.platform, other);
-  const ran = await runProgram(image, ["--version"], servers.folder);
-  assert.ok(!ran.ran && ran.why.includes(other), JSON.stringify(ran));
-});
-
-test("a platform that the index lacks is named, with those it has", async () => {
-  await assert.rejects(
-    pullImage(base, `dotslash/dotslash@${release("dotslash").digest}`, "linux/s390x", await folder("none")),
-    /has no image for linux\/s390x, only for linux\/amd64, linux\/arm64/,
-  );
-});
-
-test("a plain image: a symbolic link leads to a script that runs on every machine", async () => {
-  const { tag, digest } = release("semver");
-  const image = await pullImage(base, `semver/semver:${tag}`, "linux/amd64", await folder("semver"));
-  assert.equal(image.manifestDigest, digest);
-  const ran = await runProgram(image, ["1.10.0", "1.9.0"], servers.folder);
-  assert.deepEqual(ran, { ran: true, output: "1.9.0\n1.10.0" });
-});
-
-test("signatures hold, for the image they are about and no other", async () => {
-  for (const project of ["dotslash", "semver"]) {
-    const { digest } = release(project);
-    const found = await verifySignature(base, `${project}/${project}`, digest, demoPublicKey());
-    assert.equal(found.tag, `${digest.replace(":", "-")}.sig`);
-  }
-  const otherKey =
-    "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
-  await assert.rejects(
-    verifySignature(base, "semver/semver", release("semver").digest, otherKey),
-    /holds no signature of sha256:.* by this key/,
-  );
-});
-
-test("a bill of materials is found through the image it is about", async () => {
-  const { referrers } = await listReferrers(base, "semver/semver", release("semver").digest);
-  assert.deepEqual(
-    referrers.map(({ artifactType }) => artifactType),
-    ["application/spdx+json"],
-  );
-});
-
-test("a file is downloaded and checked against its checksum", async () => {
-  const { path, sha256, bytes } = artifacts.projects[0]!.files[0]!;
-  const file = await downloadFile(`${base}/binaries/dotslash/${path}`, await folder("file"));
-  assert.deepEqual([file.sha256, file.size], [sha256, bytes.length]);
-  assert.equal(file.hops.length, 2);
-  assert.deepEqual(await readFile(file.path), Buffer.from(bytes));
-});
-
-test("what is not there or not what it should be is an error that names it", async () => {
-  await assert.rejects(
-    downloadFile(`${base}/binaries/dotslash/0/none`, servers.folder),
-    /binaries\/dotslash\/0\/none.*404/,
-  );
-  await assert.rejects(
-    pullImage(base, "semver/semver:v0.0.0", "linux/amd64", await folder("absent")),
-    /manifests\/v0\.0\.0: 404 .*MANIFEST_UNKNOWN/,
-  );
-});
-
-test("bytes that are not what their digest says are not kept", async () => {
-  const { digest } = release("semver");
-  const lying = createServer((request, response) => {
-    if (!request.url?.includes("/blobs/")) {
-      response.writeHead(307, { location: `${base}${request.url}` }).end();
-      return;
-    }
-    response.end("not the blob");
-  });
-  await new Promise<void>((resolve) => lying.listen(0, "127.0.0.1", resolve));
-  try {
-    const at = `http://127.0.0.1:${(lying.address() as AddressInfo).port}`;
-    await assert.rejects(
-      pullImage(at, `semver/semver@${digest}`, "linux/amd64", await folder("lying")),
-      /12 bytes with sha256:[0-9a-f]{64} instead of \d+ bytes with sha256:/,
-    );
-  } finally {
-    lying.closeAllConnections();
-    await new Promise((resolve) => lying.close(resolve));
-  }
-});
-
-test("regctl copies an image with its signature and bills of materials", async () => {
-  const { tag, digest } = release("dotslash");
-  const copy = await regctlCopy(base, `dotslash/dotslash:${tag}`, await folder("regctl"));
-  assert.equal(copy.digest, digest);
-  assert.ok(copy.tags.includes(`${digest.replace(":", "-")}.sig`), copy.tags.join());
-  assert.deepEqual(copy.hosts, [new URL(base).host, servers.registry]);
-  const manifests = artifacts.projects[0]!.images[0]!.manifests;
-  const release1 = manifests.slice(0, manifests.length / 2); // the first of two revisions, with all that is attached to it
-  for (const { content } of release1) {
-    const stored = await readFile(join(copy.layout, "blobs/sha256", content.digest.slice("sha256:".length)));
-    assert.deepEqual(stored, Buffer.from(content.bytes));
-  }
-});
-
-test("curl downloads a file and its checksum", async (t) => {
-  const { path, sha256 } = artifacts.projects[0]!.files[0]!;
-  const file = await curlFile(`${base}/binaries/dotslash/${path}`, await folder("curl"));
-  if (!file.ran) {
-    console.warn(`NOT RUN: ${file.why}`);
-    t.skip(file.why);
-    return;
-  }
-  assert.equal(file.sha256, sha256);
-  assert.ok(file.from.startsWith(servers.gcs), file.from);
-  await assert.rejects(curlFile(`${base}/binaries/dotslash/0/none`, servers.folder), /404/);
-});
-
-test("upper layers hide and replace what lower ones have", async () => {
-  const { extractLayers } = await import("../../local/client/extract.ts");
-  const { makeLayer } = await import("../../local/seed/layer.ts");
-  const layers = [
-    await makeLayer("lower", [
-      { path: "a/gone", content: "1" },
-      { path: "a/changed", content: "old" },
-      { path: "b/old", content: "1" },
-      { path: "b/.hidden/old", content: "1" },
-      { path: "linked", link: "a/changed" },
-    ]),
-    await makeLayer("upper", [
-      { path: "a/.wh.gone" },
-      { path: "a/changed", content: "new" },
-      { path: "b/.wh..wh..opq" },
-      { path: "b/kept", content: "1" },
-      { path: "linked", content: "a file now" },
-    ]),
-  ];
-  const place = await folder("layers");
-  const paths = await Promise.all(
-    layers.map(async ({ bytes }, i) => {
-      await writeFile(join(place, `${i}`), bytes);
-      return join(place, `${i}`);
-    }),
-  );
-  const rootfs = join(place, "rootfs");
-  await extractLayers(
-    paths,
-    layers.map(({ diffId }) => diffId),
-    rootfs,
-  );
-  const read = (path: string) => readFile(join(rootfs, path), "utf8").catch(() => undefined);
-  assert.equal(await read("a/gone"), undefined);
-  assert.equal(await read("a/changed"), "new");
-  assert.equal(await read("b/old"), undefined);
-  assert.equal(await read("b/.hidden/old"), undefined);
-  assert.equal(await read("b/kept"), "1");
-  assert.equal(await read("linked"), "a file now");
-  await assert.rejects(extractLayers([paths[0]!], [layers[1]!.diffId], join(place, "wrong")), /unpacks to sha256/);
-});

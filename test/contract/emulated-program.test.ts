@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cp, mkdir, symlink, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, describe, it } from "mocha";
 import type { Address } from "../../local/cloud/address.ts";
 import type { Resource } from "../../local/cloud/inventory.ts";
 import { installProviders } from "../../local/providers/install.ts";
@@ -16,31 +16,60 @@ let program: string;
 let environment: NodeJS.ProcessEnv;
 let engine: string;
 
-before(async () => {
-  [t, engine] = await Promise.all([testCloud(), toolPath("pulumi")]);
-  program = join(t.dir, "program");
-  await cp(join(import.meta.dirname, "emulated-program"), program, { recursive: true });
-  await symlink(join(import.meta.dirname, "../../node_modules"), join(program, "node_modules"));
-  await writeFile(join(program, "package.json"), '{"type":"module"}');
-  await writeFile(join(program, "service.tar.gz"), await echoSource("1"));
-  const settings = { "gcp:project": "demo", "aws:region": "us-east-1", "emulated:greeting": "hello" };
-  await writeFile(join(program, "Pulumi.local.yaml"), JSON.stringify({ config: settings }));
-  await mkdir(join(t.dir, "state"));
-  environment = {
-    ...process.env,
-    ...languageHostEnvironment(),
-    ...t.cloud.environment,
-    PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter),
-    PULUMI_HOME: join(t.dir, "home"),
-    PULUMI_BACKEND_URL: `file://${join(t.dir, "state")}`,
-    PULUMI_CONFIG_PASSPHRASE: "",
-    PULUMI_SKIP_UPDATE_CHECK: "true",
-    PULUMI_SKIP_CHECKPOINTS: "true",
-  };
-  installProviders(join(t.dir, "home"));
-  await pulumi("stack", "init", "local");
+describe("a program on the emulated cloud", () => {
+  before(async () => {
+    [t, engine] = await Promise.all([testCloud(), toolPath("pulumi")]);
+    program = join(t.dir, "program");
+    await cp(join(import.meta.dirname, "emulated-program"), program, { recursive: true });
+    await symlink(join(import.meta.dirname, "../../node_modules"), join(program, "node_modules"));
+    await writeFile(join(program, "package.json"), '{"type":"module"}');
+    await writeFile(join(program, "service.tar.gz"), await echoSource("1"));
+    const settings = { "gcp:project": "demo", "aws:region": "us-east-1", "emulated:greeting": "hello" };
+    await writeFile(join(program, "Pulumi.local.yaml"), JSON.stringify({ config: settings }));
+    await mkdir(join(t.dir, "state"));
+    environment = {
+      ...process.env,
+      ...languageHostEnvironment(),
+      ...t.cloud.environment,
+      PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter),
+      PULUMI_HOME: join(t.dir, "home"),
+      PULUMI_BACKEND_URL: `file://${join(t.dir, "state")}`,
+      PULUMI_CONFIG_PASSPHRASE: "",
+      PULUMI_SKIP_UPDATE_CHECK: "true",
+      PULUMI_SKIP_CHECKPOINTS: "true",
+    };
+    installProviders(join(t.dir, "home"));
+    await pulumi("stack", "init", "local");
+  });
+  after(() => t.end());
+
+  it("what was made is what is there: no warning, and the next preview and refresh find nothing to do", async () => {
+    const output = await pulumi("up", "--yes", "--skip-preview");
+    assert.match(output, /\+ \d+ created/);
+    assert.doesNotMatch(output, /warning/i);
+    await pulumi("preview", "--expect-no-changes", "--diff");
+    await pulumi("refresh", "--preview-only", "--expect-no-changes");
+  });
+
+  it("the name leads to the service", async () => {
+    const resolved = await fetch(`${t.cloud.control}/v1/resolve?host=artifacts.example.org`);
+    const { port } = (await resolved.json()) as Address;
+    const answer = (await (await fetch(`http://127.0.0.1:${port}/`)).json()) as { env: { REGION: string } };
+    assert.equal(answer.env.REGION, "hello");
+  });
+
+  it("a change of the program changes what it should, and only that", async () => {
+    const output = await pulumi("up", "--yes", "--skip-preview", "--config", "emulated:greeting=good day");
+    assert.match(output, /~ 2 updated\n +\d+ unchanged/);
+    await pulumi("preview", "--expect-no-changes");
+  });
+
+  it("everything can be taken away again", async () => {
+    await pulumi("destroy", "--yes", "--skip-preview");
+    const left = (await (await fetch(`${t.cloud.control}/v1/resources`)).json()) as Resource[];
+    assert.deepEqual(left, []);
+  });
 });
-after(() => t.end());
 
 /** Runs the CLI; fails the test if it fails. */
 async function pulumi(...args: string[]): Promise<string> {
@@ -60,30 +89,3 @@ async function pulumi(...args: string[]): Promise<string> {
   assert.equal(code, 0, `pulumi ${args.join(" ")}\n${output}`);
   return output;
 }
-
-test("what was made is what is there: no warning, and the next preview and refresh find nothing to do", async () => {
-  const output = await pulumi("up", "--yes", "--skip-preview");
-  assert.match(output, /\+ \d+ created/);
-  assert.doesNotMatch(output, /warning/i);
-  await pulumi("preview", "--expect-no-changes", "--diff");
-  await pulumi("refresh", "--preview-only", "--expect-no-changes");
-});
-
-test("the name leads to the service", async () => {
-  const resolved = await fetch(`${t.cloud.control}/v1/resolve?host=artifacts.example.org`);
-  const { port } = (await resolved.json()) as Address;
-  const answer = (await (await fetch(`http://127.0.0.1:${port}/`)).json()) as { env: { REGION: string } };
-  assert.equal(answer.env.REGION, "hello");
-});
-
-test("a change of the program changes what it should, and only that", async () => {
-  const output = await pulumi("up", "--yes", "--skip-preview", "--config", "emulated:greeting=good day");
-  assert.match(output, /~ 2 updated\n +\d+ unchanged/);
-  await pulumi("preview", "--expect-no-changes");
-});
-
-test("everything can be taken away again", async () => {
-  await pulumi("destroy", "--yes", "--skip-preview");
-  const left = (await (await fetch(`${t.cloud.control}/v1/resources`)).json()) as Resource[];
-  assert.deepEqual(left, []);
-});

@@ -6,8 +6,8 @@ import { accessSync, constants } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
 import * as grpc from "@grpc/grpc-js";
+import { after, before, describe, it } from "mocha";
 import { type Properties, unknown } from "../../components/plugin/protocol.ts";
 import { installProviders } from "../../local/providers/install.ts";
 import { schemaOf, sdkVersion } from "../../local/providers/schema.ts";
@@ -25,18 +25,265 @@ let t: TestCloud;
 let gcp: Plugin;
 let aws: Plugin;
 let cloudflare: Plugin;
-before(async () => {
-  t = await testCloud();
-  installProviders(join(t.dir, "home"));
-  [gcp, aws, cloudflare] = await Promise.all([
-    plugin("gcp", { project: "demo", region: "us-central1", defaultLabels: JSON.stringify({ team: "release" }) }),
-    plugin("aws", { region: "us-east-1" }),
-    plugin("cloudflare", {}),
-  ]);
-});
-after(async () => {
-  for (const one of [gcp, aws, cloudflare]) one.process.kill();
-  await t.end();
+
+const struct = (properties: Properties): Message => Struct.fromJavaScript(JSON.parse(JSON.stringify(properties)));
+const js = (message: Message | undefined): Properties => (message?.toJavaScript() as Properties | undefined) ?? {};
+
+describe("emulated providers over gRPC", () => {
+  before(async () => {
+    t = await testCloud();
+    installProviders(join(t.dir, "home"));
+    [gcp, aws, cloudflare] = await Promise.all([
+      plugin("gcp", { project: "demo", region: "us-central1", defaultLabels: JSON.stringify({ team: "release" }) }),
+      plugin("aws", { region: "us-east-1" }),
+      plugin("cloudflare", {}),
+    ]);
+  });
+  after(async () => {
+    for (const one of [gcp, aws, cloudflare]) one.process.kill();
+    await t.end();
+  });
+
+  const bucketType = "gcp:storage/bucket:Bucket";
+
+  it("what the cloud requires must be given: the type and the property are named", async () => {
+    const { failures } = await gcp.check("gcp:artifactregistry/repository:Repository", { format: "DOCKER" });
+    assert.deepEqual(failures, [
+      "gcp:artifactregistry/repository:Repository: Missing required property 'repositoryId'",
+      "gcp:artifactregistry/repository:Repository: Missing required property 'location'",
+    ]);
+    const { failures: none } = await cloudflare.check("cloudflare:index/dnsRecord:DnsRecord", {
+      zoneId: unknown,
+      name: "x",
+      type: "A",
+      ttl: 1,
+    });
+    assert.deepEqual(none, [], "a value that is not known yet is one");
+  });
+
+  it("names are made where the cloud needs one, and kept", async () => {
+    const first = await gcp.check(bucketType, { location: "US" }, undefined, "Pictures");
+    assert.match(String(first.inputs["name"]), /^pictures-[0-9a-f]{7}$/);
+    const again = await gcp.check(bucketType, { location: "EU" }, first.inputs, "Pictures");
+    assert.equal(again.inputs["name"], first.inputs["name"]);
+    const own = await gcp.check(bucketType, { location: "EU", name: "mine" }, first.inputs, "Pictures");
+    assert.equal(own.inputs["name"], "mine");
+    const role = await aws.check("aws:iam/role:Role", { assumeRolePolicy: { Statement: [], Id: "a" } });
+    assert.match(String(role.inputs["name"]), /^x-/);
+    assert.equal(role.inputs["assumeRolePolicy"], '{"Id":"a","Statement":[]}', "documents are texts");
+    const grant = await gcp.check("gcp:cloudrunv2/serviceIamMember:ServiceIamMember", {
+      role: "r",
+      member: "allUsers",
+      name: "s",
+    });
+    assert.deepEqual(grant.inputs, { role: "r", member: "allUsers", name: "s" });
+  });
+
+  it("a preview knows what was asked for and what the provider decides; the rest is unknown", async () => {
+    const inputs = { name: "seen", location: "US" };
+    const { id, outputs } = await gcp.create(bucketType, inputs, true);
+    assert.deepEqual(
+      [id, outputs["name"], outputs["project"], outputs["deletionPolicy"]],
+      ["", "seen", "demo", "DELETE"],
+    );
+    assert.deepEqual([outputs["selfLink"], outputs["url"], outputs["timeCreated"]], [unknown, unknown, unknown]);
+    assert.equal((await gcp.read(bucketType, "seen")).id, "", "a preview makes nothing");
+  });
+
+  it("a created resource has every output that its class declares, and reads as it was made", async () => {
+    const inputs = { name: "made", location: "US", labels: { a: "b" } };
+    const { id, outputs } = await gcp.create(bucketType, inputs);
+    assert.equal(id, "made");
+    const missing = [...schemaOf(bucketType)!.outputs.keys()].filter((name) => outputs[name] === undefined);
+    assert.deepEqual(missing, []);
+    assert.deepEqual([outputs["url"], outputs["project"]], ["gs://made", "demo"]);
+    assert.deepEqual(outputs["effectiveLabels"], { team: "release", a: "b", "goog-pulumi-provisioned": "true" });
+    assert.deepEqual(await gcp.read(bucketType, id), { id, outputs, inputs });
+    await assert.rejects(gcp.create(bucketType, inputs), {
+      code: grpc.status.ALREADY_EXISTS,
+      details: /^googleapi: Error 409/,
+    });
+
+    const wanted = { ...inputs, labels: { a: "c" } };
+    const planned = await gcp.update(bucketType, id, outputs, inputs, wanted, true);
+    assert.deepEqual(
+      [planned["labels"], planned["selfLink"]],
+      [{ a: "c" }, outputs["selfLink"]],
+      "nothing known becomes unknown",
+    );
+    const updated = await gcp.update(bucketType, id, outputs, inputs, wanted);
+    assert.deepEqual(updated["effectiveLabels"], { team: "release", a: "c", "goog-pulumi-provisioned": "true" });
+    assert.deepEqual((await gcp.read(bucketType, id)).outputs, updated);
+    await gcp.delete(bucketType, id);
+    assert.equal((await gcp.read(bucketType, id)).id, "");
+  });
+
+  it("what identifies a resource replaces it; a name of one's own is free only after the old one is gone", async () => {
+    const before = { name: "b", location: "US", versioning: { enabled: false } };
+    const changed = await gcp.diff(bucketType, "b", before, { ...before, versioning: { enabled: true } });
+    assert.deepEqual(changed, { changed: ["versioning"], replaces: [], deleteFirst: false });
+    const moved = await gcp.diff(bucketType, "b", before, { ...before, location: "EU" });
+    assert.deepEqual(moved, { changed: ["location"], replaces: ["location"], deleteFirst: true });
+    const repository = "projects/demo/locations/us/repositories/r";
+    const elsewhere = await gcp.diff(
+      "gcp:artifactregistry/repository:Repository",
+      repository,
+      { repositoryId: "r", location: "us" },
+      { repositoryId: "r", location: "eu" },
+    );
+    assert.deepEqual(elsewhere, { changed: ["location"], replaces: ["location"], deleteFirst: false });
+    const grant = { bucket: "b", role: "r", members: ["a"] };
+    const binding = "gcp:storage/bucketIAMBinding:BucketIAMBinding";
+    assert.deepEqual((await gcp.diff(binding, "b/b/r", grant, { ...grant, members: ["a", "c"] })).replaces, []);
+    assert.deepEqual((await gcp.diff(binding, "b/b/r", grant, { ...grant, role: "s" })).replaces, ["role"]);
+  });
+
+  it("the same asset at another path is no change; another content is one", async () => {
+    const asset = (path: string, hash: string) => ({
+      bucket: "b",
+      name: "o",
+      source: { "4dabf18193072939515e22adb298388d": "c44067f5952c0a294b673a41bacd8c17", path, hash },
+    });
+    const type = "gcp:storage/bucketObject:BucketObject";
+    assert.deepEqual((await gcp.diff(type, "b-o", asset("a.zip", "1"), asset("/x/a.zip", "1"))).changed, []);
+    assert.deepEqual((await gcp.diff(type, "b-o", asset("a.zip", "1"), asset("a.zip", "2"))).replaces, ["source"]);
+  });
+
+  it("an object is uploaded from a file beside the program", async () => {
+    await gcp.create(bucketType, { name: "objects", location: "US" });
+    await writeFile(join(t.dir, "file.txt"), "content of the file");
+    const inputs = {
+      bucket: "objects",
+      name: "dir/o",
+      contentType: "text/plain",
+      source: { "4dabf18193072939515e22adb298388d": "c44067f5952c0a294b673a41bacd8c17", path: "file.txt", hash: "1" },
+    };
+    const { id, outputs } = await gcp.create("gcp:storage/bucketObject:BucketObject", inputs);
+    assert.equal(id, "objects-dir/o");
+    assert.equal(typeof outputs["generation"], "number");
+    const stored = await fetch(`${t.cloud.endpoints.gcs}/storage/v1/b/objects/o/dir%2Fo?alt=media`);
+    assert.deepEqual([await stored.text(), stored.headers.get("content-type")], ["content of the file", "text/plain"]);
+    await rm(join(t.dir, "file.txt"));
+    await assert.rejects(gcp.create("gcp:storage/bucketObject:BucketObject", { ...inputs, name: "p" }), {
+      details: /cannot be read.*file\.txt/,
+    });
+    await gcp.delete("gcp:storage/bucketObject:BucketObject", id);
+  });
+
+  it("types that nobody described work: of every cloud, known to the SDK or not", async () => {
+    const cases = [
+      { provider: gcp, type: "gcp:pubsub/topic:Topic", inputs: { name: "news" }, id: /^projects\/demo\/.*\/news$/ },
+      { provider: gcp, type: "gcp:nothing/ofThis:OfThis", inputs: { name: "n" }, id: /n$/ },
+      { provider: aws, type: "aws:sns/topic:Topic", inputs: { name: "news" }, id: /^news$/ },
+      {
+        provider: cloudflare,
+        type: "cloudflare:index/r2Bucket:R2Bucket",
+        inputs: { accountId: "a", name: "mirror" },
+        id: /^[0-9a-f]{32}$/,
+      },
+      {
+        provider: cloudflare,
+        type: "cloudflare:index/ruleset:Ruleset",
+        inputs: { zoneId: "z", name: "n", kind: "zone", phase: "p" },
+        id: /^[0-9a-f]{32}$/,
+      },
+    ];
+    for (const { provider, type, inputs, id: form } of cases) {
+      const made = await provider.create(type, inputs);
+      assert.match(made.id, form, type);
+      for (const name of schemaOf(type)?.outputs.keys() ?? [])
+        assert.notEqual(made.outputs[name], undefined, `${type}.${name}`);
+      assert.deepEqual(await provider.read(type, made.id), { id: made.id, outputs: made.outputs, inputs });
+      await assert.rejects(provider.create(type, inputs), { code: grpc.status.ALREADY_EXISTS }, `${type} twice`);
+      await provider.delete(type, made.id);
+    }
+  });
+
+  it("ids and outputs have the real providers' forms", async () => {
+    const account = await gcp.create("gcp:serviceaccount/account:Account", { accountId: "deploy" });
+    assert.equal(account.id, "projects/demo/serviceAccounts/deploy@demo.iam.gserviceaccount.com");
+    assert.equal(account.outputs["member"], "serviceAccount:deploy@demo.iam.gserviceaccount.com");
+    const check = await gcp.create("gcp:monitoring/uptimeCheckConfig:UptimeCheckConfig", {
+      displayName: "registry /v2/",
+      timeout: "10s",
+    });
+    assert.equal(check.id, `projects/demo/uptimeCheckConfigs/${String(check.outputs["uptimeCheckId"])}`);
+    const pool = await gcp.create("gcp:iam/workloadIdentityPool:WorkloadIdentityPool", {
+      workloadIdentityPoolId: "github",
+    });
+    assert.match(String(pool.outputs["name"]), /^projects\/\d+\/locations\/global\/workloadIdentityPools\/github$/);
+    const addresses = await Promise.all(
+      ["a", "b"].map((name) => gcp.create("gcp:compute/globalAddress:GlobalAddress", { name })),
+    );
+    assert.notEqual(addresses[0]!.outputs["address"], addresses[1]!.outputs["address"]);
+    assert.equal(addresses[0]!.outputs["selfLink"], `https://www.googleapis.com/compute/v1/${addresses[0]!.id}`);
+    const role = await aws.create("aws:iam/role:Role", { name: "deploy", assumeRolePolicy: "{}" });
+    assert.deepEqual([role.id, role.outputs["arn"]], ["deploy", "arn:aws:iam::123456789012:role/deploy"]);
+    const bucket = await aws.create("aws:s3/bucket:Bucket", { bucket: "layers", region: "eu-west-2" });
+    assert.deepEqual([bucket.outputs["arn"], bucket.outputs["region"]], ["arn:aws:s3:::layers", "eu-west-2"]);
+  });
+
+  it("a DNS record is there once, whatever its id", async () => {
+    const type = "cloudflare:index/dnsRecord:DnsRecord";
+    const inputs = { zoneId: "z", name: "a.example.org", type: "A", content: "203.0.113.1", ttl: 300 };
+    const { id, outputs } = await cloudflare.create(type, inputs);
+    await assert.rejects(cloudflare.create(type, inputs), { code: grpc.status.ALREADY_EXISTS, details: /81058/ });
+    const moved = { ...inputs, content: "203.0.113.2" };
+    assert.deepEqual((await cloudflare.diff(type, id, inputs, moved)).replaces, []);
+    await cloudflare.update(type, id, outputs, inputs, moved);
+    assert.notEqual((await cloudflare.create(type, inputs)).id, id);
+  });
+
+  it("functions answer; an unknown one is named", async () => {
+    const { json } = await aws.invoke("aws:iam/getPolicyDocument:getPolicyDocument", {
+      statements: [
+        {
+          actions: ["sts:AssumeRoleWithWebIdentity"],
+          principals: [{ type: "Federated", identifiers: ["arn"] }],
+          conditions: [
+            { test: "StringEquals", variable: "aud", values: ["sts"] },
+            { test: "StringLike", variable: "sub", values: ["a", "b"] },
+          ],
+        },
+      ],
+    });
+    assert.deepEqual(JSON.parse(String(json)), {
+      Version: "2012-10-17",
+      Statement: [
+        {
+          Effect: "Allow",
+          Action: "sts:AssumeRoleWithWebIdentity",
+          Principal: { Federated: "arn" },
+          Condition: { StringEquals: { aud: "sts" }, StringLike: { sub: ["b", "a"] } },
+        },
+      ],
+    });
+    const bindings = [{ role: "r", members: ["allUsers"] }];
+    const { policyData } = await gcp.invoke("gcp:organizations/getIAMPolicy:getIAMPolicy", { bindings });
+    assert.deepEqual(JSON.parse(String(policyData)), { bindings });
+    assert.equal((await gcp.invoke("gcp:organizations/getProject:getProject", {}))["projectId"], "demo");
+    assert.equal((await aws.invoke("aws:index/getCallerIdentity:getCallerIdentity", {}))["accountId"], "123456789012");
+    await assert.rejects(gcp.invoke("gcp:compute/getImage:getImage", {}), {
+      details: /does not know the function gcp:compute\/getImage:getImage/,
+    });
+  });
+
+  it("a provider without a running cloud says what to do", async () => {
+    const orphan = spawn(
+      join(t.dir, "home/plugins", `resource-gcp-v${sdkVersion("gcp")}`, "pulumi-resource-gcp"),
+      ["127.0.0.1:1"],
+      {
+        env: { PATH: process.env["PATH"] },
+        stdio: ["ignore", "ignore", "pipe"],
+      },
+    );
+    const [[said], [code]] = (await Promise.all([once(orphan.stderr!, "data"), once(orphan, "close")])) as [
+      [Buffer],
+      [number],
+    ];
+    assert.match(String(said), /ARTIFACTS_CLOUD is not set.*npm start/);
+    assert.equal(code, 1);
+  });
 });
 
 /** The engine's side of one provider process. */
@@ -174,247 +421,3 @@ async function plugin(name: string, settings: Properties): Promise<Plugin> {
     },
   };
 }
-
-const struct = (properties: Properties): Message => Struct.fromJavaScript(JSON.parse(JSON.stringify(properties)));
-const js = (message: Message | undefined): Properties => (message?.toJavaScript() as Properties | undefined) ?? {};
-
-const bucketType = "gcp:storage/bucket:Bucket";
-
-test("what the cloud requires must be given: the type and the property are named", async () => {
-  const { failures } = await gcp.check("gcp:artifactregistry/repository:Repository", { format: "DOCKER" });
-  assert.deepEqual(failures, [
-    "gcp:artifactregistry/repository:Repository: Missing required property 'repositoryId'",
-    "gcp:artifactregistry/repository:Repository: Missing required property 'location'",
-  ]);
-  const { failures: none } = await cloudflare.check("cloudflare:index/dnsRecord:DnsRecord", {
-    zoneId: unknown,
-    name: "x",
-    type: "A",
-    ttl: 1,
-  });
-  assert.deepEqual(none, [], "a value that is not known yet is one");
-});
-
-test("names are made where the cloud needs one, and kept", async () => {
-  const first = await gcp.check(bucketType, { location: "US" }, undefined, "Pictures");
-  assert.match(String(first.inputs["name"]), /^pictures-[0-9a-f]{7}$/);
-  const again = await gcp.check(bucketType, { location: "EU" }, first.inputs, "Pictures");
-  assert.equal(again.inputs["name"], first.inputs["name"]);
-  const own = await gcp.check(bucketType, { location: "EU", name: "mine" }, first.inputs, "Pictures");
-  assert.equal(own.inputs["name"], "mine");
-  const role = await aws.check("aws:iam/role:Role", { assumeRolePolicy: { Statement: [], Id: "a" } });
-  assert.match(String(role.inputs["name"]), /^x-/);
-  assert.equal(role.inputs["assumeRolePolicy"], '{"Id":"a","Statement":[]}', "documents are texts");
-  const grant = await gcp.check("gcp:cloudrunv2/serviceIamMember:ServiceIamMember", {
-    role: "r",
-    member: "allUsers",
-    name: "s",
-  });
-  assert.deepEqual(grant.inputs, { role: "r", member: "allUsers", name: "s" });
-});
-
-test("a preview knows what was asked for and what the provider decides; the rest is unknown", async () => {
-  const inputs = { name: "seen", location: "US" };
-  const { id, outputs } = await gcp.create(bucketType, inputs, true);
-  assert.deepEqual(
-    [id, outputs["name"], outputs["project"], outputs["deletionPolicy"]],
-    ["", "seen", "demo", "DELETE"],
-  );
-  assert.deepEqual([outputs["selfLink"], outputs["url"], outputs["timeCreated"]], [unknown, unknown, unknown]);
-  assert.equal((await gcp.read(bucketType, "seen")).id, "", "a preview makes nothing");
-});
-
-test("a created resource has every output that its class declares, and reads as it was made", async () => {
-  const inputs = { name: "made", location: "US", labels: { a: "b" } };
-  const { id, outputs } = await gcp.create(bucketType, inputs);
-  assert.equal(id, "made");
-  const missing = [...schemaOf(bucketType)!.outputs.keys()].filter((name) => outputs[name] === undefined);
-  assert.deepEqual(missing, []);
-  assert.deepEqual([outputs["url"], outputs["project"]], ["gs://made", "demo"]);
-  assert.deepEqual(outputs["effectiveLabels"], { team: "release", a: "b", "goog-pulumi-provisioned": "true" });
-  assert.deepEqual(await gcp.read(bucketType, id), { id, outputs, inputs });
-  await assert.rejects(gcp.create(bucketType, inputs), {
-    code: grpc.status.ALREADY_EXISTS,
-    details: /^googleapi: Error 409/,
-  });
-
-  const wanted = { ...inputs, labels: { a: "c" } };
-  const planned = await gcp.update(bucketType, id, outputs, inputs, wanted, true);
-  assert.deepEqual(
-    [planned["labels"], planned["selfLink"]],
-    [{ a: "c" }, outputs["selfLink"]],
-    "nothing known becomes unknown",
-  );
-  const updated = await gcp.update(bucketType, id, outputs, inputs, wanted);
-  assert.deepEqual(updated["effectiveLabels"], { team: "release", a: "c", "goog-pulumi-provisioned": "true" });
-  assert.deepEqual((await gcp.read(bucketType, id)).outputs, updated);
-  await gcp.delete(bucketType, id);
-  assert.equal((await gcp.read(bucketType, id)).id, "");
-});
-
-test("what identifies a resource replaces it; a name of one's own is free only after the old one is gone", async () => {
-  const before = { name: "b", location: "US", versioning: { enabled: false } };
-  const changed = await gcp.diff(bucketType, "b", before, { ...before, versioning: { enabled: true } });
-  assert.deepEqual(changed, { changed: ["versioning"], replaces: [], deleteFirst: false });
-  const moved = await gcp.diff(bucketType, "b", before, { ...before, location: "EU" });
-  assert.deepEqual(moved, { changed: ["location"], replaces: ["location"], deleteFirst: true });
-  const repository = "projects/demo/locations/us/repositories/r";
-  const elsewhere = await gcp.diff(
-    "gcp:artifactregistry/repository:Repository",
-    repository,
-    { repositoryId: "r", location: "us" },
-    { repositoryId: "r", location: "eu" },
-  );
-  assert.deepEqual(elsewhere, { changed: ["location"], replaces: ["location"], deleteFirst: false });
-  const grant = { bucket: "b", role: "r", members: ["a"] };
-  const binding = "gcp:storage/bucketIAMBinding:BucketIAMBinding";
-  assert.deepEqual((await gcp.diff(binding, "b/b/r", grant, { ...grant, members: ["a", "c"] })).replaces, []);
-  assert.deepEqual((await gcp.diff(binding, "b/b/r", grant, { ...grant, role: "s" })).replaces, ["role"]);
-});
-
-test("the same asset at another path is no change; another content is one", async () => {
-  const asset = (path: string, hash: string) => ({
-    bucket: "b",
-    name: "o",
-    source: { "4dabf18193072939515e22adb298388d": "c44067f5952c0a294b673a41bacd8c17", path, hash },
-  });
-  const type = "gcp:storage/bucketObject:BucketObject";
-  assert.deepEqual((await gcp.diff(type, "b-o", asset("a.zip", "1"), asset("/x/a.zip", "1"))).changed, []);
-  assert.deepEqual((await gcp.diff(type, "b-o", asset("a.zip", "1"), asset("a.zip", "2"))).replaces, ["source"]);
-});
-
-test("an object is uploaded from a file beside the program", async () => {
-  await gcp.create(bucketType, { name: "objects", location: "US" });
-  await writeFile(join(t.dir, "file.txt"), "content of the file");
-  const inputs = {
-    bucket: "objects",
-    name: "dir/o",
-    contentType: "text/plain",
-    source: { "4dabf18193072939515e22adb298388d": "c44067f5952c0a294b673a41bacd8c17", path: "file.txt", hash: "1" },
-  };
-  const { id, outputs } = await gcp.create("gcp:storage/bucketObject:BucketObject", inputs);
-  assert.equal(id, "objects-dir/o");
-  assert.equal(typeof outputs["generation"], "number");
-  const stored = await fetch(`${t.cloud.endpoints.gcs}/storage/v1/b/objects/o/dir%2Fo?alt=media`);
-  assert.deepEqual([await stored.text(), stored.headers.get("content-type")], ["content of the file", "text/plain"]);
-  await rm(join(t.dir, "file.txt"));
-  await assert.rejects(gcp.create("gcp:storage/bucketObject:BucketObject", { ...inputs, name: "p" }), {
-    details: /cannot be read.*file\.txt/,
-  });
-  await gcp.delete("gcp:storage/bucketObject:BucketObject", id);
-});
-
-test("types that nobody described work: of every cloud, known to the SDK or not", async () => {
-  const cases = [
-    { provider: gcp, type: "gcp:pubsub/topic:Topic", inputs: { name: "news" }, id: /^projects\/demo\/.*\/news$/ },
-    { provider: gcp, type: "gcp:nothing/ofThis:OfThis", inputs: { name: "n" }, id: /n$/ },
-    { provider: aws, type: "aws:sns/topic:Topic", inputs: { name: "news" }, id: /^news$/ },
-    {
-      provider: cloudflare,
-      type: "cloudflare:index/r2Bucket:R2Bucket",
-      inputs: { accountId: "a", name: "mirror" },
-      id: /^[0-9a-f]{32}$/,
-    },
-    {
-      provider: cloudflare,
-      type: "cloudflare:index/ruleset:Ruleset",
-      inputs: { zoneId: "z", name: "n", kind: "zone", phase: "p" },
-      id: /^[0-9a-f]{32}$/,
-    },
-  ];
-  for (const { provider, type, inputs, id: form } of cases) {
-    const made = await provider.create(type, inputs);
-    assert.match(made.id, form, type);
-    for (const name of schemaOf(type)?.outputs.keys() ?? [])
-      assert.notEqual(made.outputs[name], undefined, `${type}.${name}`);
-    assert.deepEqual(await provider.read(type, made.id), { id: made.id, outputs: made.outputs, inputs });
-    await assert.rejects(provider.create(type, inputs), { code: grpc.status.ALREADY_EXISTS }, `${type} twice`);
-    await provider.delete(type, made.id);
-  }
-});
-
-test("ids and outputs have the real providers' forms", async () => {
-  const account = await gcp.create("gcp:serviceaccount/account:Account", { accountId: "deploy" });
-  assert.equal(account.id, "projects/demo/serviceAccounts/deploy@demo.iam.gserviceaccount.com");
-  assert.equal(account.outputs["member"], "serviceAccount:deploy@demo.iam.gserviceaccount.com");
-  const check = await gcp.create("gcp:monitoring/uptimeCheckConfig:UptimeCheckConfig", {
-    displayName: "registry /v2/",
-    timeout: "10s",
-  });
-  assert.equal(check.id, `projects/demo/uptimeCheckConfigs/${String(check.outputs["uptimeCheckId"])}`);
-  const pool = await gcp.create("gcp:iam/workloadIdentityPool:WorkloadIdentityPool", {
-    workloadIdentityPoolId: "github",
-  });
-  assert.match(String(pool.outputs["name"]), /^projects\/\d+\/locations\/global\/workloadIdentityPools\/github$/);
-  const addresses = await Promise.all(
-    ["a", "b"].map((name) => gcp.create("gcp:compute/globalAddress:GlobalAddress", { name })),
-  );
-  assert.notEqual(addresses[0]!.outputs["address"], addresses[1]!.outputs["address"]);
-  assert.equal(addresses[0]!.outputs["selfLink"], `https://www.googleapis.com/compute/v1/${addresses[0]!.id}`);
-  const role = await aws.create("aws:iam/role:Role", { name: "deploy", assumeRolePolicy: "{}" });
-  assert.deepEqual([role.id, role.outputs["arn"]], ["deploy", "arn:aws:iam::123456789012:role/deploy"]);
-  const bucket = await aws.create("aws:s3/bucket:Bucket", { bucket: "layers", region: "eu-west-2" });
-  assert.deepEqual([bucket.outputs["arn"], bucket.outputs["region"]], ["arn:aws:s3:::layers", "eu-west-2"]);
-});
-
-test("a DNS record is there once, whatever its id", async () => {
-  const type = "cloudflare:index/dnsRecord:DnsRecord";
-  const inputs = { zoneId: "z", name: "a.example.org", type: "A", content: "203.0.113.1", ttl: 300 };
-  const { id, outputs } = await cloudflare.create(type, inputs);
-  await assert.rejects(cloudflare.create(type, inputs), { code: grpc.status.ALREADY_EXISTS, details: /81058/ });
-  const moved = { ...inputs, content: "203.0.113.2" };
-  assert.deepEqual((await cloudflare.diff(type, id, inputs, moved)).replaces, []);
-  await cloudflare.update(type, id, outputs, inputs, moved);
-  assert.notEqual((await cloudflare.create(type, inputs)).id, id);
-});
-
-test("functions answer; an unknown one is named", async () => {
-  const { json } = await aws.invoke("aws:iam/getPolicyDocument:getPolicyDocument", {
-    statements: [
-      {
-        actions: ["sts:AssumeRoleWithWebIdentity"],
-        principals: [{ type: "Federated", identifiers: ["arn"] }],
-        conditions: [
-          { test: "StringEquals", variable: "aud", values: ["sts"] },
-          { test: "StringLike", variable: "sub", values: ["a", "b"] },
-        ],
-      },
-    ],
-  });
-  assert.deepEqual(JSON.parse(String(json)), {
-    Version: "2012-10-17",
-    Statement: [
-      {
-        Effect: "Allow",
-        Action: "sts:AssumeRoleWithWebIdentity",
-        Principal: { Federated: "arn" },
-        Condition: { StringEquals: { aud: "sts" }, StringLike: { sub: ["b", "a"] } },
-      },
-    ],
-  });
-  const bindings = [{ role: "r", members: ["allUsers"] }];
-  const { policyData } = await gcp.invoke("gcp:organizations/getIAMPolicy:getIAMPolicy", { bindings });
-  assert.deepEqual(JSON.parse(String(policyData)), { bindings });
-  assert.equal((await gcp.invoke("gcp:organizations/getProject:getProject", {}))["projectId"], "demo");
-  assert.equal((await aws.invoke("aws:index/getCallerIdentity:getCallerIdentity", {}))["accountId"], "123456789012");
-  await assert.rejects(gcp.invoke("gcp:compute/getImage:getImage", {}), {
-    details: /does not know the function gcp:compute\/getImage:getImage/,
-  });
-});
-
-test("a provider without a running cloud says what to do", async () => {
-  const orphan = spawn(
-    join(t.dir, "home/plugins", `resource-gcp-v${sdkVersion("gcp")}`, "pulumi-resource-gcp"),
-    ["127.0.0.1:1"],
-    {
-      env: { PATH: process.env["PATH"] },
-      stdio: ["ignore", "ignore", "pipe"],
-    },
-  );
-  const [[said], [code]] = (await Promise.all([once(orphan.stderr!, "data"), once(orphan, "close")])) as [
-    [Buffer],
-    [number],
-  ];
-  assert.match(String(said), /ARTIFACTS_CLOUD is not set.*npm start/);
-  assert.equal(code, 1);
-});

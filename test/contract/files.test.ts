@@ -1,7 +1,6 @@
 /** Promotion of files between real stores: two mirrors in GCS, one in S3. */
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { after, before, beforeEach, describe, test } from "node:test";
 import {
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
@@ -11,6 +10,7 @@ import {
   PutObjectCommand,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
+import { after, before, beforeEach, describe, it } from "mocha";
 import { previewFiles, promoteFiles, removeFiles } from "../../components/promotion/files/files.ts";
 import { takeFileInventory } from "../../components/promotion/files/inventory.ts";
 import { RemovalRefused } from "../../components/promotion/run/removal-guard.ts";
@@ -21,22 +21,395 @@ let stores: ObjectStores;
 let world = 0;
 let names: { staging: string; us: string; eu: string; aws: string };
 
-before(async () => {
-  stores = await startObjectStores();
-});
-after(() => stores.stop());
-
-/** Each test has buckets of its own. */
-beforeEach(async () => {
-  world++;
-  names = { staging: `staging-${world}`, us: `us-${world}`, eu: `eu-${world}`, aws: `aws-${world}` };
-  for (const name of [names.staging, names.us, names.eu]) await stores.makeBucket("gcs", name, { versioned: true });
-  await stores.makeBucket("s3", names.aws, { versioned: true });
-});
-
 const context = (report: (progress: Progress) => void = () => {}): Context => ({
   signal: new AbortController().signal,
   report,
+});
+
+describe("promotion of files between real stores", () => {
+  before(async () => {
+    stores = await startObjectStores();
+  });
+  after(() => stores.stop());
+
+  /** Each test has buckets of its own. */
+  beforeEach(async () => {
+    world++;
+    names = { staging: `staging-${world}`, us: `us-${world}`, eu: `eu-${world}`, aws: `aws-${world}` };
+    for (const name of [names.staging, names.us, names.eu]) await stores.makeBucket("gcs", name, { versioned: true });
+    await stores.makeBucket("s3", names.aws, { versioned: true });
+  });
+
+  it("files go to every mirror, with the headers of release files", async () => {
+    const files = {
+      "1.0/linux/kops": randomBytes(100),
+      "1.0/linux/kops.sha256": "sum",
+      "1.0/images.tar.gz": "x",
+      empty: "",
+    };
+    await stage(files);
+    const outcome = await promoted(wanted(files));
+    assert.equal(outcome.summary, "copied 12 (312 bytes) in 3 mirrors");
+    for (const [path, content] of Object.entries(files)) {
+      assert.deepEqual(await served(path), Array(3).fill(sha256(content)), path);
+    }
+    const { headers } = (await stores.served(names.us, "binaries/kops/1.0/images.tar.gz"))!;
+    assert.equal(headers.get("content-type"), "application/gzip");
+    assert.equal(headers.get("cache-control"), "public, max-age=86400, immutable");
+    const head = await stores.s3Client.send(
+      new HeadObjectCommand({ Bucket: names.aws, Key: "binaries/kops/1.0/linux/kops.sha256", ChecksumMode: "ENABLED" }),
+    );
+    assert.equal(head.ContentType, "text/plain; charset=utf-8");
+    assert.equal(head.CacheControl, "public, max-age=86400, immutable");
+    assert.equal(head.ChecksumSHA256, Buffer.from(sha256("sum"), "hex").toString("base64"));
+  });
+
+  it("a large file streams in chunks to all mirrors, and stock needs no download", async () => {
+    const files = { big: randomBytes(30 * 1024 * 1024 + 7) };
+    await stage(files);
+    await promoted(wanted(files));
+    assert.deepEqual(await served("big"), Array(3).fill(sha256(files.big)));
+    assert.deepEqual(await takeFileInventory(wanted(files), context()), {
+      text: lines(files),
+      incomplete: {},
+      failures: [],
+    });
+  });
+
+  it("adding asks only about what is new; nothing new asks nothing", async () => {
+    const first = { a: "a", b: "b" };
+    await stage({ ...first, c: "c" });
+    await promoted(wanted(first));
+    // With all the buckets gone, any request would fail.
+    const nowhere = { gcsEndpoint: "http://127.0.0.1:1/", s3Endpoint: "http://127.0.0.1:1", s3UsePathStyle: true };
+    const nothing = await promoteFiles(wanted(first, { storage: nowhere }), previous(wanted(first)), context());
+    assert.deepEqual(nothing.failures, []);
+    const outcome = await promoted(wanted({ ...first, c: "c" }), previous(wanted(first)));
+    assert.equal(outcome.summary, "copied 3 (3 bytes) in 3 mirrors");
+  });
+
+  it("what is already in production is adopted, what is not named is left alone", async () => {
+    const files = { a: "a" };
+    await stage(files);
+    await stores.stage(names.eu, "binaries/kops/a", "a");
+    await stores.stage(names.eu, "binaries/kops/stranger", "x");
+    const preview = await previewFiles(wanted(files), undefined, context());
+    assert.deepEqual(preview.errors, []);
+    assert.match(preview.warnings.join("\n"), /mirror eu: left alone are 1 files/);
+    const outcome = await promoted(wanted(files));
+    assert.equal(outcome.summary, "copied 2 (2 bytes) in 2 mirrors");
+    assert.equal((await stores.served(names.eu, "binaries/kops/stranger"))?.bytes.toString(), "x");
+  });
+
+  describe("refused", () => {
+    it("54: a file that is nowhere, in the preview and in the run; the others go on", async () => {
+      await stage({ a: "a" });
+      const request = wanted({ a: "a", gone: "x" });
+      const preview = await previewFiles(request, undefined, context());
+      const line = `project kops, file gone sha256:${sha256("x")}`;
+      const cause = `neither gs://${names.staging}/gone nor any mirror has it`;
+      assert.deepEqual(preview.errors, [`${line}: ${cause}`]);
+      const outcome = await promoteFiles(request, undefined, context());
+      assert.deepEqual(outcome.failures, [`${line}, mirror us, eu, aws: ${cause}`]);
+      assert.deepEqual(Object.keys(outcome.incomplete), ["us", "eu", "aws"]);
+      assert.equal(outcome.incomplete["us"], `+ gone sha256:${sha256("x")}\n`);
+      assert.deepEqual(await served("a"), Array(3).fill(sha256("a")));
+      // The next run asks about no more than what is left.
+      await stage({ gone: "x" });
+      const next = await promoted(request, previous(request, outcome));
+      assert.equal(next.summary, "copied 3 (3 bytes) in 3 mirrors");
+    });
+
+    for (const size of [10, 20 * 1024 * 1024]) {
+      it(`55: wrong content in staging (${size} bytes): nothing is written anywhere`, async () => {
+        const staged = randomBytes(size);
+        await stage({ a: staged });
+        const request = wanted({ a: "what the manifest says" });
+        const preview = await previewFiles(request, undefined, context());
+        assert.match(
+          preview.errors.join("\n"),
+          new RegExp(`a has sha256:${sha256(staged)}, which is not what the manifest`),
+        );
+        const outcome = await promoteFiles(request, undefined, context());
+        assert.match(
+          outcome.failures.join("\n"),
+          new RegExp(`a has sha256:${sha256(staged)}, which is not what the manifest`),
+        );
+        assert.deepEqual(await served("a"), [undefined, undefined, undefined]);
+      });
+    }
+
+    it("57: other content in production is not overwritten", async () => {
+      await stage({ a: "a" });
+      await stores.stage(names.eu, "binaries/kops/a", "already released");
+      const outcome = await promoteFiles(wanted({ a: "a" }), undefined, context());
+      assert.equal(outcome.failures.length, 1);
+      assert.match(
+        outcome.failures[0]!,
+        /^project kops, file a sha256:.*, mirror eu: production holds other content there/,
+      );
+      assert.deepEqual(await served("a"), [sha256("a"), sha256("already released"), sha256("a")]);
+      const again = await promoteFiles(wanted({ a: "a" }), previous(wanted({ a: "a" }), outcome), context());
+      assert.deepEqual(again.failures, outcome.failures);
+    });
+
+    it("a manifest that changes a released file's digest", async () => {
+      await stage({ a: "a" });
+      await promoted(wanted({ a: "a" }));
+      await stage({ a: "b" });
+      const preview = await previewFiles(wanted({ a: "b" }), previous(wanted({ a: "a" })), context());
+      assert.match(preview.errors.join("\n"), /us, eu, aws: production holds other content .* never changes/);
+      const outcome = await promoteFiles(wanted({ a: "b" }), previous(wanted({ a: "a" })), context());
+      assert.equal(outcome.failures.length, 1);
+      assert.deepEqual(await served("a"), Array(3).fill(sha256("a")));
+    });
+
+    it("48, 62: removing more than the project's share, or all, unless confirmed", async () => {
+      const files = { a: "a", b: "b", c: "c" };
+      await stage(files);
+      await promoted(wanted(files));
+      await assert.rejects(promoteFiles(wanted({ a: "a" }), previous(wanted(files)), context()), RemovalRefused);
+      await assert.rejects(previewFiles(wanted({ a: "a" }), previous(wanted(files)), context()), RemovalRefused);
+      await assert.rejects(removeFiles(previous(wanted(files)), context()), RemovalRefused);
+      assert.deepEqual(await served("b"), Array(3).fill(sha256("b")));
+      const outcome = await removeFiles(previous(wanted(files, { removalShare: 1 })), context());
+      assert.equal(outcome.summary, "removed 9 in 3 mirrors");
+      for (const path of Object.keys(files)) assert.deepEqual(await served(path), [undefined, undefined, undefined]);
+    });
+
+    it("removing another project's object", async () => {
+      await stage({ a: "a" });
+      await promoted(wanted({ a: "a" }));
+      const other = { ...wanted({}, { removalShare: 1 }), project: "other" };
+      const outcome = await promoteFiles(other, previous({ ...other, files: lines({ a: "a" }) }), context());
+      assert.match(
+        outcome.failures.join("\n"),
+        /project other, file a, mirror us, eu, aws: the object belongs to project kops/,
+      );
+      assert.deepEqual(await served("a"), Array(3).fill(sha256("a")));
+    });
+
+    it("lines that are none, all at once", async () => {
+      const request = { ...wanted({}), files: "a sha256:123\nb\n" };
+      await assert.rejects(
+        promoteFiles(request, undefined, context()),
+        /"a sha256:123" is not a line[\s\S]*"b" is not/,
+      );
+    });
+  });
+
+  it("a removed file goes from every mirror and stays recoverable in its versions", async () => {
+    const files = { a: "a", b: "b" };
+    await stage(files);
+    await promoted(wanted(files));
+    const preview = await previewFiles(wanted({ a: "a" }), previous(wanted(files)), context());
+    assert.deepEqual(preview.lines, ["remove b from us, eu, aws"]);
+    const outcome = await promoted(wanted({ a: "a" }), previous(wanted(files)));
+    assert.equal(outcome.summary, "removed 3 in 3 mirrors");
+    assert.deepEqual(await served("b"), [undefined, undefined, undefined]);
+    assert.deepEqual(await served("a"), Array(3).fill(sha256("a")));
+    const { Versions } = await stores.s3Client.send(
+      new ListObjectVersionsCommand({ Bucket: names.aws, Prefix: "binaries/kops/b" }),
+    );
+    assert.equal(Versions?.length, 1);
+    // 49: the removal is reverted, with staging expired: from nowhere, unless a mirror still has it.
+    await promoted(wanted(files), previous(wanted({ a: "a" })));
+    assert.deepEqual(await served("b"), Array(3).fill(sha256("b")));
+  });
+
+  it("a preview warns of a bucket that keeps no removed files", async () => {
+    await stores.makeBucket("s3", `forgetful-${world}`);
+    const files = { a: "a", b: "b" };
+    await stage(files);
+    const mirrors = [
+      { name: "forgetful", kind: "s3", bucket: `forgetful-${world}`, region: "us-east-1" } as const,
+      ...wanted(files).mirrors,
+    ];
+    await promoted(wanted(files, { mirrors }));
+    const preview = await previewFiles(
+      wanted({ a: "a" }, { mirrors }),
+      previous(wanted(files, { mirrors })),
+      context(),
+    );
+    assert.deepEqual(preview.warnings, [
+      "project kops, mirror forgetful: its bucket keeps no removed files, so these removals cannot be undone",
+    ]);
+  });
+
+  it("49, 42: a new mirror is filled from the others when staging has expired", async () => {
+    const files = { a: "a", big: randomBytes(9 * 1024 * 1024) };
+    await stage(files);
+    const two = wanted(files, { mirrors: wanted(files).mirrors.slice(0, 2) });
+    await promoted(two);
+    const outcome = await promoted(wanted(files, { staging: "" }), previous(two));
+    assert.match(outcome.summary, /^copied 2 \(9.0 MiB\)/);
+    assert.deepEqual(await served("big"), Array(3).fill(sha256(files.big)));
+    // And the other way round: a region of GCS that was lost, from the S3 bucket alone.
+    const lost = wanted(files, { staging: "", mirrors: wanted(files).mirrors.slice(1) });
+    const fresh = `fresh-${world}`;
+    await stores.makeBucket("gcs", fresh);
+    const rebuilt = {
+      ...lost,
+      mirrors: [{ name: "new", kind: "gcs" as const, bucket: fresh, region: "r" }, lost.mirrors[1]!],
+    };
+    await promoted(rebuilt, previous({ ...lost, mirrors: [lost.mirrors[1]!] }));
+    assert.equal(sha256((await stores.served(fresh, "binaries/kops/big"))!.bytes), sha256(files.big));
+  });
+
+  it("drift: missing, extra, other content; shown by stock, repaired by the next run", async () => {
+    const files = { a: "a", b: "b", c: "c", d: "d" };
+    await stage(files);
+    await promoted(wanted(files));
+    await stores.s3Client.send(new DeleteObjectCommand({ Bucket: names.aws, Key: "binaries/kops/a" }));
+    await stores.s3Client.send(new PutObjectCommand({ Bucket: names.aws, Key: "binaries/kops/extra", Body: "extra" }));
+    await stores.stage(names.eu, "binaries/kops/b", "tampered");
+    const stock = await takeFileInventory(wanted(files), context());
+    assert.deepEqual(stock.failures, []);
+    assert.deepEqual(stock.incomplete, {
+      aws: `+ a sha256:${sha256("a")}\n- extra sha256:${sha256("extra")}\n`,
+      eu: `+ b sha256:${sha256("b")}\n- b sha256:${sha256("tampered")}\n`,
+    });
+    assert.equal(
+      stock.text,
+      `b sha256:${sha256("tampered")}\nc sha256:${sha256("c")}\nd sha256:${sha256("d")}\nextra sha256:${sha256("extra")}\n`,
+    );
+    const preview = await previewFiles(wanted(files), previous(wanted(files), stock), context());
+    assert.deepEqual(preview.errors, []);
+    assert.deepEqual(preview.lines, [
+      `copy a sha256:${sha256("a")} (1 byte) from gs://${names.us} to aws`,
+      `copy b sha256:${sha256("b")} (1 byte) from gs://${names.us} to eu`,
+      "remove b from eu (other content, to be restored)",
+      "remove extra from aws",
+    ]);
+    await promoted(wanted(files), previous(wanted(files), stock));
+    assert.deepEqual(await takeFileInventory(wanted(files), context()), {
+      text: lines(files),
+      incomplete: {},
+      failures: [],
+    });
+  });
+
+  it("a mirror whose bucket is lost holds nothing; it is filled from the others when it is made anew", async () => {
+    const files = { a: "a", b: "b" };
+    await stage(files);
+    await promoted(wanted(files));
+    const request = wanted(files, { staging: "" });
+    const lost = {
+      ...request,
+      mirrors: request.mirrors.map((mirror) =>
+        mirror.name === "us" ? mirror : { ...mirror, bucket: `lost-${world}` },
+      ),
+    };
+    const stock = await takeFileInventory(lost, context());
+    const all = lines(files).replaceAll(/^/gm, "+ ").replace(/\+ $/, "");
+    assert.deepEqual(stock, { text: "", incomplete: { eu: all, aws: all }, failures: [] });
+    await stores.makeBucket("gcs", `lost-${world}`);
+    await stores.makeBucket("s3", `lost-${world}`);
+    assert.equal((await promoted(lost, previous(lost, stock))).summary, "copied 4 (4 bytes) in 2 mirrors");
+  });
+
+  it("63: objects that others wrote, in parts or without our metadata, are compared by their content", async () => {
+    const content = randomBytes(6 * 1024 * 1024);
+    const object = { Bucket: names.aws, Key: "binaries/kops/a" };
+    const { UploadId } = await stores.s3Client.send(new CreateMultipartUploadCommand(object));
+    const parts: { PartNumber: number; ETag: string | undefined }[] = [];
+    for (const PartNumber of [1, 2]) {
+      const part = new UploadPartCommand({ ...object, UploadId, PartNumber, Body: content });
+      parts.push({ PartNumber, ETag: (await stores.s3Client.send(part)).ETag });
+    }
+    const MultipartUpload = { Parts: parts };
+    await stores.s3Client.send(new CompleteMultipartUploadCommand({ ...object, UploadId, MultipartUpload }));
+    const files = { a: Buffer.concat([content, content]) };
+    const only = wanted(files, { staging: "", mirrors: wanted(files).mirrors.slice(2) });
+    assert.equal((await promoted(only)).summary, "nothing done");
+    assert.deepEqual((await takeFileInventory(only, context())).incomplete, {});
+  });
+
+  it("66: an object whose name would break or steer a log is named harmlessly, and hinders nothing else", async () => {
+    await stage({ "1.0/kops": "program" });
+    const request = wanted({ "1.0/kops": "program" });
+    assert.deepEqual((await promoteFiles(request, undefined, context())).failures, []);
+    const put = { Bucket: names.aws, Body: "x" };
+    await stores.s3Client.send(new PutObjectCommand({ ...put, Key: "binaries/kops/a\n::error::b" }));
+    await stores.s3Client.send(new PutObjectCommand({ ...put, Key: "binaries/kops/c\u009b31md" })); // C1's CSI, which terminals obey
+    await stores.s3Client.send(new PutObjectCommand({ ...put, Key: "binaries/kops/extra" }));
+    const stock = await takeFileInventory(request, context());
+    assert.deepEqual(stock.incomplete, { aws: `- extra sha256:${sha256("x")}\n` });
+    assert.deepEqual(stock.failures, [
+      'project kops, mirror aws: has a file whose name is no text of one line, "a : :error: :b": remove it by hand',
+      'project kops, mirror aws: has a file whose name is no text of one line, "c 31md": remove it by hand',
+    ]);
+  });
+
+  it("a project's folder that is an object of its own, as consoles make them, is no file: the next run can read the record", async () => {
+    const files = { "1.0/kops": "program" };
+    await stage(files);
+    await promoted(wanted(files));
+    await stores.stage(names.eu, "binaries/kops/", "");
+    await stores.s3Client.send(new PutObjectCommand({ Bucket: names.aws, Key: "binaries/kops/" }));
+    const stock = await takeFileInventory(wanted(files), context());
+    assert.deepEqual(stock, { text: lines(files), incomplete: {}, failures: [] });
+    assert.deepEqual((await previewFiles(wanted(files), undefined, context())).warnings, []);
+    assert.equal((await promoted(wanted(files), previous(wanted(files), stock))).summary, "nothing done");
+  });
+
+  it("65: 1,001 files in every mirror", async () => {
+    const files = Object.fromEntries(Array.from({ length: 1_001 }, (_, i) => [`many/${i}`, `content ${i}`]));
+    const entries = Object.entries(files);
+    for (let at = 0; at < entries.length; at += 50) {
+      await Promise.all(
+        entries.slice(at, at + 50).map(([path, content]) => stores.stage(names.staging, path, content)),
+      );
+    }
+    const request = wanted(files);
+    let last: Progress | undefined;
+    const outcome = await promoteFiles(
+      request,
+      undefined,
+      context((progress) => (last = progress)),
+    );
+    assert.deepEqual(outcome.failures, []);
+    assert.equal(last?.done, 3_003);
+    assert.equal(last?.total, 3_003);
+    const second = await promoted(request);
+    assert.equal(second.summary, "nothing done");
+    assert.deepEqual((await takeFileInventory(request, context())).incomplete, {});
+  }).timeout(240_000);
+
+  it("a bucket that does not exist fails that mirror only", async () => {
+    await stage({ a: "a" });
+    const request = wanted({ a: "a" });
+    const mirrors = request.mirrors.map((mirror) =>
+      mirror.name === "eu" ? { ...mirror, bucket: "no-such-bucket" } : mirror,
+    );
+    const preview = await previewFiles({ ...request, mirrors }, undefined, context());
+    assert.deepEqual(preview.errors, []); // in a preview, the program may be about to make it
+    const outcome = await promoteFiles({ ...request, mirrors }, undefined, context());
+    assert.deepEqual(outcome.failures, [
+      "project kops, mirror eu: given up with 1 file to go: gs://no-such-bucket does not exist",
+    ]);
+    assert.deepEqual(outcome.incomplete, { eu: `+ a sha256:${sha256("a")}\n` });
+    assert.deepEqual(await served("a"), [sha256("a"), undefined, sha256("a")]);
+  });
+
+  it("a run that is stopped says so, keeps what it did, and the next one goes on", async () => {
+    const files = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`f${i}`, randomBytes(200_000)]));
+    await stage(files);
+    const stop = new AbortController();
+    const outcome = await promoteFiles(wanted(files), undefined, {
+      signal: stop.signal,
+      report: ({ done }) => {
+        if (done >= 5) stop.abort(new Error("stopped"));
+      },
+    });
+    assert.equal(outcome.failures.length, 1, outcome.failures.join("\n"));
+    assert.match(outcome.failures[0]!, /^project kops: stopped with [0-9]+ files to go$/);
+    const left = Object.values(outcome.incomplete).join("").split("\n").length - 1;
+    assert.ok(left > 0 && left < 180, `${left} left`);
+    const next = await promoted(wanted(files), previous(wanted(files), outcome));
+    assert.match(next.summary, /copied/);
+    assert.deepEqual((await takeFileInventory(wanted(files), context())).incomplete, {});
+  });
 });
 
 function sha256(content: string | Uint8Array): string {
@@ -103,363 +476,3 @@ async function promoted(request: FilesRequest, before?: Previous<FilesRequest>):
   assert.deepEqual(outcome.incomplete, {});
   return outcome;
 }
-
-test("files go to every mirror, with the headers of release files", async () => {
-  const files = {
-    "1.0/linux/kops": randomBytes(100),
-    "1.0/linux/kops.sha256": "sum",
-    "1.0/images.tar.gz": "x",
-    empty: "",
-  };
-  await stage(files);
-  const outcome = await promoted(wanted(files));
-  assert.equal(outcome.summary, "copied 12 (312 bytes) in 3 mirrors");
-  for (const [path, content] of Object.entries(files)) {
-    assert.deepEqual(await served(path), Array(3).fill(sha256(content)), path);
-  }
-  const { headers } = (await stores.served(names.us, "binaries/kops/1.0/images.tar.gz"))!;
-  assert.equal(headers.get("content-type"), "application/gzip");
-  assert.equal(headers.get("cache-control"), "public, max-age=86400, immutable");
-  const head = await stores.s3Client.send(
-    new HeadObjectCommand({ Bucket: names.aws, Key: "binaries/kops/1.0/linux/kops.sha256", ChecksumMode: "ENABLED" }),
-  );
-  assert.equal(head.ContentType, "text/plain; charset=utf-8");
-  assert.equal(head.CacheControl, "public, max-age=86400, immutable");
-  assert.equal(head.ChecksumSHA256, Buffer.from(sha256("sum"), "hex").toString("base64"));
-});
-
-test("a large file streams in chunks to all mirrors, and stock needs no download", async () => {
-  const files = { big: randomBytes(30 * 1024 * 1024 + 7) };
-  await stage(files);
-  await promoted(wanted(files));
-  assert.deepEqual(await served("big"), Array(3).fill(sha256(files.big)));
-  assert.deepEqual(await takeFileInventory(wanted(files), context()), {
-    text: lines(files),
-    incomplete: {},
-    failures: [],
-  });
-});
-
-test("adding asks only about what is new; nothing new asks nothing", async () => {
-  const first = { a: "a", b: "b" };
-  await stage({ ...first, c: "c" });
-  await promoted(wanted(first));
-  // With all the buckets gone, any request would fail.
-  const nowhere = { gcsEndpoint: "http://127.0.0.1:1/", s3Endpoint: "http://127.0.0.1:1", s3UsePathStyle: true };
-  const nothing = await promoteFiles(wanted(first, { storage: nowhere }), previous(wanted(first)), context());
-  assert.deepEqual(nothing.failures, []);
-  const outcome = await promoted(wanted({ ...first, c: "c" }), previous(wanted(first)));
-  assert.equal(outcome.summary, "copied 3 (3 bytes) in 3 mirrors");
-});
-
-test("what is already in production is adopted, what is not named is left alone", async () => {
-  const files = { a: "a" };
-  await stage(files);
-  await stores.stage(names.eu, "binaries/kops/a", "a");
-  await stores.stage(names.eu, "binaries/kops/stranger", "x");
-  const preview = await previewFiles(wanted(files), undefined, context());
-  assert.deepEqual(preview.errors, []);
-  assert.match(preview.warnings.join("\n"), /mirror eu: left alone are 1 files/);
-  const outcome = await promoted(wanted(files));
-  assert.equal(outcome.summary, "copied 2 (2 bytes) in 2 mirrors");
-  assert.equal((await stores.served(names.eu, "binaries/kops/stranger"))?.bytes.toString(), "x");
-});
-
-describe("refused", () => {
-  test("54: a file that is nowhere, in the preview and in the run; the others go on", async () => {
-    await stage({ a: "a" });
-    const request = wanted({ a: "a", gone: "x" });
-    const preview = await previewFiles(request, undefined, context());
-    const line = `project kops, file gone sha256:${sha256("x")}`;
-    const cause = `neither gs://${names.staging}/gone nor any mirror has it`;
-    assert.deepEqual(preview.errors, [`${line}: ${cause}`]);
-    const outcome = await promoteFiles(request, undefined, context());
-    assert.deepEqual(outcome.failures, [`${line}, mirror us, eu, aws: ${cause}`]);
-    assert.deepEqual(Object.keys(outcome.incomplete), ["us", "eu", "aws"]);
-    assert.equal(outcome.incomplete["us"], `+ gone sha256:${sha256("x")}\n`);
-    assert.deepEqual(await served("a"), Array(3).fill(sha256("a")));
-    // The next run asks about no more than what is left.
-    await stage({ gone: "x" });
-    const next = await promoted(request, previous(request, outcome));
-    assert.equal(next.summary, "copied 3 (3 bytes) in 3 mirrors");
-  });
-
-  for (const size of [10, 20 * 1024 * 1024]) {
-    test(`55: wrong content in staging (${size} bytes): nothing is written anywhere`, async () => {
-      const staged = randomBytes(size);
-      await stage({ a: staged });
-      const request = wanted({ a: "what the manifest says" });
-      const preview = await previewFiles(request, undefined, context());
-      assert.match(
-        preview.errors.join("\n"),
-        new RegExp(`a has sha256:${sha256(staged)}, which is not what the manifest`),
-      );
-      const outcome = await promoteFiles(request, undefined, context());
-      assert.match(
-        outcome.failures.join("\n"),
-        new RegExp(`a has sha256:${sha256(staged)}, which is not what the manifest`),
-      );
-      assert.deepEqual(await served("a"), [undefined, undefined, undefined]);
-    });
-  }
-
-  test("57: other content in production is not overwritten", async () => {
-    await stage({ a: "a" });
-    await stores.stage(names.eu, "binaries/kops/a", "already released");
-    const outcome = await promoteFiles(wanted({ a: "a" }), undefined, context());
-    assert.equal(outcome.failures.length, 1);
-    assert.match(
-      outcome.failures[0]!,
-      /^project kops, file a sha256:.*, mirror eu: production holds other content there/,
-    );
-    assert.deepEqual(await served("a"), [sha256("a"), sha256("already released"), sha256("a")]);
-    const again = await promoteFiles(wanted({ a: "a" }), previous(wanted({ a: "a" }), outcome), context());
-    assert.deepEqual(again.failures, outcome.failures);
-  });
-
-  test("a manifest that changes a released file's digest", async () => {
-    await stage({ a: "a" });
-    await promoted(wanted({ a: "a" }));
-    await stage({ a: "b" });
-    const preview = await previewFiles(wanted({ a: "b" }), previous(wanted({ a: "a" })), context());
-    assert.match(preview.errors.join("\n"), /us, eu, aws: production holds other content .* never changes/);
-    const outcome = await promoteFiles(wanted({ a: "b" }), previous(wanted({ a: "a" })), context());
-    assert.equal(outcome.failures.length, 1);
-    assert.deepEqual(await served("a"), Array(3).fill(sha256("a")));
-  });
-
-  test("48, 62: removing more than the project's share, or all, unless confirmed", async () => {
-    const files = { a: "a", b: "b", c: "c" };
-    await stage(files);
-    await promoted(wanted(files));
-    await assert.rejects(promoteFiles(wanted({ a: "a" }), previous(wanted(files)), context()), RemovalRefused);
-    await assert.rejects(previewFiles(wanted({ a: "a" }), previous(wanted(files)), context()), RemovalRefused);
-    await assert.rejects(removeFiles(previous(wanted(files)), context()), RemovalRefused);
-    assert.deepEqual(await served("b"), Array(3).fill(sha256("b")));
-    const outcome = await removeFiles(previous(wanted(files, { removalShare: 1 })), context());
-    assert.equal(outcome.summary, "removed 9 in 3 mirrors");
-    for (const path of Object.keys(files)) assert.deepEqual(await served(path), [undefined, undefined, undefined]);
-  });
-
-  test("removing another project's object", async () => {
-    await stage({ a: "a" });
-    await promoted(wanted({ a: "a" }));
-    const other = { ...wanted({}, { removalShare: 1 }), project: "other" };
-    const outcome = await promoteFiles(other, previous({ ...other, files: lines({ a: "a" }) }), context());
-    assert.match(
-      outcome.failures.join("\n"),
-      /project other, file a, mirror us, eu, aws: the object belongs to project kops/,
-    );
-    assert.deepEqual(await served("a"), Array(3).fill(sha256("a")));
-  });
-
-  test("lines that are none, all at once", async () => {
-    const request = { ...wanted({}), files: "a sha256:123\nb\n" };
-    await assert.rejects(promoteFiles(request, undefined, context()), /"a sha256:123" is not a line[\s\S]*"b" is not/);
-  });
-});
-
-test("a removed file goes from every mirror and stays recoverable in its versions", async () => {
-  const files = { a: "a", b: "b" };
-  await stage(files);
-  await promoted(wanted(files));
-  const preview = await previewFiles(wanted({ a: "a" }), previous(wanted(files)), context());
-  assert.deepEqual(preview.lines, ["remove b from us, eu, aws"]);
-  const outcome = await promoted(wanted({ a: "a" }), previous(wanted(files)));
-  assert.equal(outcome.summary, "removed 3 in 3 mirrors");
-  assert.deepEqual(await served("b"), [undefined, undefined, undefined]);
-  assert.deepEqual(await served("a"), Array(3).fill(sha256("a")));
-  const { Versions } = await stores.s3Client.send(
-    new ListObjectVersionsCommand({ Bucket: names.aws, Prefix: "binaries/kops/b" }),
-  );
-  assert.equal(Versions?.length, 1);
-  // 49: the removal is reverted, with staging expired: from nowhere, unless a mirror still has it.
-  await promoted(wanted(files), previous(wanted({ a: "a" })));
-  assert.deepEqual(await served("b"), Array(3).fill(sha256("b")));
-});
-
-test("a preview warns of a bucket that keeps no removed files", async () => {
-  await stores.makeBucket("s3", `forgetful-${world}`);
-  const files = { a: "a", b: "b" };
-  await stage(files);
-  const mirrors = [
-    { name: "forgetful", kind: "s3", bucket: `forgetful-${world}`, region: "us-east-1" } as const,
-    ...wanted(files).mirrors,
-  ];
-  await promoted(wanted(files, { mirrors }));
-  const preview = await previewFiles(wanted({ a: "a" }, { mirrors }), previous(wanted(files, { mirrors })), context());
-  assert.deepEqual(preview.warnings, [
-    "project kops, mirror forgetful: its bucket keeps no removed files, so these removals cannot be undone",
-  ]);
-});
-
-test("49, 42: a new mirror is filled from the others when staging has expired", async () => {
-  const files = { a: "a", big: randomBytes(9 * 1024 * 1024) };
-  await stage(files);
-  const two = wanted(files, { mirrors: wanted(files).mirrors.slice(0, 2) });
-  await promoted(two);
-  const outcome = await promoted(wanted(files, { staging: "" }), previous(two));
-  assert.match(outcome.summary, /^copied 2 \(9.0 MiB\)/);
-  assert.deepEqual(await served("big"), Array(3).fill(sha256(files.big)));
-  // And the other way round: a region of GCS that was lost, from the S3 bucket alone.
-  const lost = wanted(files, { staging: "", mirrors: wanted(files).mirrors.slice(1) });
-  const fresh = `fresh-${world}`;
-  await stores.makeBucket("gcs", fresh);
-  const rebuilt = {
-    ...lost,
-    mirrors: [{ name: "new", kind: "gcs" as const, bucket: fresh, region: "r" }, lost.mirrors[1]!],
-  };
-  await promoted(rebuilt, previous({ ...lost, mirrors: [lost.mirrors[1]!] }));
-  assert.equal(sha256((await stores.served(fresh, "binaries/kops/big"))!.bytes), sha256(files.big));
-});
-
-test("drift: missing, extra, other content; shown by stock, repaired by the next run", async () => {
-  const files = { a: "a", b: "b", c: "c", d: "d" };
-  await stage(files);
-  await promoted(wanted(files));
-  await stores.s3Client.send(new DeleteObjectCommand({ Bucket: names.aws, Key: "binaries/kops/a" }));
-  await stores.s3Client.send(new PutObjectCommand({ Bucket: names.aws, Key: "binaries/kops/extra", Body: "extra" }));
-  await stores.stage(names.eu, "binaries/kops/b", "tampered");
-  const stock = await takeFileInventory(wanted(files), context());
-  assert.deepEqual(stock.failures, []);
-  assert.deepEqual(stock.incomplete, {
-    aws: `+ a sha256:${sha256("a")}\n- extra sha256:${sha256("extra")}\n`,
-    eu: `+ b sha256:${sha256("b")}\n- b sha256:${sha256("tampered")}\n`,
-  });
-  assert.equal(
-    stock.text,
-    `b sha256:${sha256("tampered")}\nc sha256:${sha256("c")}\nd sha256:${sha256("d")}\nextra sha256:${sha256("extra")}\n`,
-  );
-  const preview = await previewFiles(wanted(files), previous(wanted(files), stock), context());
-  assert.deepEqual(preview.errors, []);
-  assert.deepEqual(preview.lines, [
-    `copy a sha256:${sha256("a")} (1 byte) from gs://${names.us} to aws`,
-    `copy b sha256:${sha256("b")} (1 byte) from gs://${names.us} to eu`,
-    "remove b from eu (other content, to be restored)",
-    "remove extra from aws",
-  ]);
-  await promoted(wanted(files), previous(wanted(files), stock));
-  assert.deepEqual(await takeFileInventory(wanted(files), context()), {
-    text: lines(files),
-    incomplete: {},
-    failures: [],
-  });
-});
-
-test("a mirror whose bucket is lost holds nothing; it is filled from the others when it is made anew", async () => {
-  const files = { a: "a", b: "b" };
-  await stage(files);
-  await promoted(wanted(files));
-  const request = wanted(files, { staging: "" });
-  const lost = {
-    ...request,
-    mirrors: request.mirrors.map((mirror) => (mirror.name === "us" ? mirror : { ...mirror, bucket: `lost-${world}` })),
-  };
-  const stock = await takeFileInventory(lost, context());
-  const all = lines(files).replaceAll(/^/gm, "+ ").replace(/\+ $/, "");
-  assert.deepEqual(stock, { text: "", incomplete: { eu: all, aws: all }, failures: [] });
-  await stores.makeBucket("gcs", `lost-${world}`);
-  await stores.makeBucket("s3", `lost-${world}`);
-  assert.equal((await promoted(lost, previous(lost, stock))).summary, "copied 4 (4 bytes) in 2 mirrors");
-});
-
-test("63: objects that others wrote, in parts or without our metadata, are compared by their content", async () => {
-  const content = randomBytes(6 * 1024 * 1024);
-  const object = { Bucket: names.aws, Key: "binaries/kops/a" };
-  const { UploadId } = await stores.s3Client.send(new CreateMultipartUploadCommand(object));
-  const parts: { PartNumber: number; ETag: string | undefined }[] = [];
-  for (const PartNumber of [1, 2]) {
-    const part = new UploadPartCommand({ ...object, UploadId, PartNumber, Body: content });
-    parts.push({ PartNumber, ETag: (await stores.s3Client.send(part)).ETag });
-  }
-  const MultipartUpload = { Parts: parts };
-  await stores.s3Client.send(new CompleteMultipartUploadCommand({ ...object, UploadId, MultipartUpload }));
-  const files = { a: Buffer.concat([content, content]) };
-  const only = wanted(files, { staging: "", mirrors: wanted(files).mirrors.slice(2) });
-  assert.equal((await promoted(only)).summary, "nothing done");
-  assert.deepEqual((await takeFileInventory(only, context())).incomplete, {});
-});
-
-test("66: an object whose name would break or steer a log is named harmlessly, and hinders nothing else", async () => {
-  await stage({ "1.0/kops": "program" });
-  const request = wanted({ "1.0/kops": "program" });
-  assert.deepEqual((await promoteFiles(request, undefined, context())).failures, []);
-  const put = { Bucket: names.aws, Body: "x" };
-  await stores.s3Client.send(new PutObjectCommand({ ...put, Key: "binaries/kops/a\n::error::b" }));
-  await stores.s3Client.send(new PutObjectCommand({ ...put, Key: "binaries/kops/c\u009b31md" })); // C1's CSI, which terminals obey
-  await stores.s3Client.send(new PutObjectCommand({ ...put, Key: "binaries/kops/extra" }));
-  const stock = await takeFileInventory(request, context());
-  assert.deepEqual(stock.incomplete, { aws: `- extra sha256:${sha256("x")}\n` });
-  assert.deepEqual(stock.failures, [
-    'project kops, mirror aws: has a file whose name is no text of one line, "a : :error: :b": remove it by hand',
-    'project kops, mirror aws: has a file whose name is no text of one line, "c 31md": remove it by hand',
-  ]);
-});
-
-test("a project's folder that is an object of its own, as consoles make them, is no file: the next run can read the record", async () => {
-  const files = { "1.0/kops": "program" };
-  await stage(files);
-  await promoted(wanted(files));
-  await stores.stage(names.eu, "binaries/kops/", "");
-  await stores.s3Client.send(new PutObjectCommand({ Bucket: names.aws, Key: "binaries/kops/" }));
-  const stock = await takeFileInventory(wanted(files), context());
-  assert.deepEqual(stock, { text: lines(files), incomplete: {}, failures: [] });
-  assert.deepEqual((await previewFiles(wanted(files), undefined, context())).warnings, []);
-  assert.equal((await promoted(wanted(files), previous(wanted(files), stock))).summary, "nothing done");
-});
-
-test("65: 1,001 files in every mirror", { timeout: 240_000 }, async () => {
-  const files = Object.fromEntries(Array.from({ length: 1_001 }, (_, i) => [`many/${i}`, `content ${i}`]));
-  const entries = Object.entries(files);
-  for (let at = 0; at < entries.length; at += 50) {
-    await Promise.all(entries.slice(at, at + 50).map(([path, content]) => stores.stage(names.staging, path, content)));
-  }
-  const request = wanted(files);
-  let last: Progress | undefined;
-  const outcome = await promoteFiles(
-    request,
-    undefined,
-    context((progress) => (last = progress)),
-  );
-  assert.deepEqual(outcome.failures, []);
-  assert.equal(last?.done, 3_003);
-  assert.equal(last?.total, 3_003);
-  const second = await promoted(request);
-  assert.equal(second.summary, "nothing done");
-  assert.deepEqual((await takeFileInventory(request, context())).incomplete, {});
-});
-
-test("a bucket that does not exist fails that mirror only", async () => {
-  await stage({ a: "a" });
-  const request = wanted({ a: "a" });
-  const mirrors = request.mirrors.map((mirror) =>
-    mirror.name === "eu" ? { ...mirror, bucket: "no-such-bucket" } : mirror,
-  );
-  const preview = await previewFiles({ ...request, mirrors }, undefined, context());
-  assert.deepEqual(preview.errors, []); // in a preview, the program may be about to make it
-  const outcome = await promoteFiles({ ...request, mirrors }, undefined, context());
-  assert.deepEqual(outcome.failures, [
-    "project kops, mirror eu: given up with 1 file to go: gs://no-such-bucket does not exist",
-  ]);
-  assert.deepEqual(outcome.incomplete, { eu: `+ a sha256:${sha256("a")}\n` });
-  assert.deepEqual(await served("a"), [sha256("a"), undefined, sha256("a")]);
-});
-
-test("a run that is stopped says so, keeps what it did, and the next one goes on", async () => {
-  const files = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`f${i}`, randomBytes(200_000)]));
-  await stage(files);
-  const stop = new AbortController();
-  const outcome = await promoteFiles(wanted(files), undefined, {
-    signal: stop.signal,
-    report: ({ done }) => {
-      if (done >= 5) stop.abort(new Error("stopped"));
-    },
-  });
-  assert.equal(outcome.failures.length, 1, outcome.failures.join("\n"));
-  assert.match(outcome.failures[0]!, /^project kops: stopped with [0-9]+ files to go$/);
-  const left = Object.values(outcome.incomplete).join("").split("\n").length - 1;
-  assert.ok(left > 0 && left < 180, `${left} left`);
-  const next = await promoted(wanted(files), previous(wanted(files), outcome));
-  assert.match(next.summary, /copied/);
-  assert.deepEqual((await takeFileInventory(wanted(files), context())).incomplete, {});
-});

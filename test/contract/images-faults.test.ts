@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { after, afterEach, before, describe, it } from "node:test";
+import { after, afterEach, before, describe, it } from "mocha";
 import { type ImagePromotionOptions, imagePromotion } from "../../components/promotion/images/images.ts";
 import type { Context, ImagesRequest } from "../../components/promotion/run/request.ts";
 import { type FaultyProxy, first, startFaultyProxy } from "../support/faulty-proxy.ts";
@@ -235,7 +235,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       assert.equal(await soundHasIt, true, "the slow one goes on in a round of its own, when the others have it");
     });
 
-    it("stops at once when it is told to, and says so", { timeout: 60_000 }, async () => {
+    it("stops at once when it is told to, and says so", async () => {
       // No timeout of ours will end what hangs.
       const { request } = await stage(12 * mebibyte, { stallTimeout: 100_000_000, patience: 100_000_000 });
       target.inject(() => ({ kind: "hang" }));
@@ -245,7 +245,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       stop.abort(new Error("^C"));
       const outcome = await running;
       assert.deepEqual(outcome.failures, [`${request.project}: stopped before it was finished; the next run goes on`]);
-    });
+    }).timeout(60_000);
 
     it("gives up a mirror that never answers, and completes the others", async () => {
       const { request, repository } = await stage(2_000, { stallTimeout: 4_000, rules: { patience: 6_000 } });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { after, afterEach, before, describe, it } from "node:test";
+import { after, afterEach, before, describe, it } from "mocha";
 import { imagePromotion } from "../../components/promotion/images/images.ts";
 import type { Context, ImagesRequest, Outcome, Previous } from "../../components/promotion/run/request.ts";
 import { joinLines } from "../../components/promotion/text/join-lines.ts";

@@ -1,13 +1,13 @@
 /** The S3 copies of image layers, on versitygw: what is referred to is there, what is not is gone, whatever other projects do. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { after, before, describe, it } from "node:test";
 import {
   DeleteObjectCommand,
   GetObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
 } from "@aws-sdk/client-s3";
+import { after, before, describe, it } from "mocha";
 import { LayerTarget, layerKey } from "../../components/promotion/blobs/layer-target.ts";
 import { imagePromotion } from "../../components/promotion/images/images.ts";
 import { LayerReferences } from "../../components/promotion/images/layer-references.ts";

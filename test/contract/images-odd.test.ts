@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, it } from "mocha";
 import { imagePromotion } from "../../components/promotion/images/images.ts";
 import type { Context, ImagesRequest } from "../../components/promotion/run/request.ts";
 import { head, inspect, pull, sha256, startRegistry, type TestRegistry } from "../support/registries.ts";

@@ -1,7 +1,7 @@
 /** Registries that want tokens, whose tokens expire at the worst moment, and whose token server fails. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, it } from "mocha";
 import { type ImagePromotion, imagePromotion } from "../../components/promotion/images/images.ts";
 import type { Context, ImagesRequest } from "../../components/promotion/run/request.ts";
 import { type Choose, type Fault, type FaultyProxy, startFaultyProxy } from "../support/faulty-proxy.ts";

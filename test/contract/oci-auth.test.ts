@@ -6,8 +6,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
+import { after, before, describe, it } from "mocha";
 import { putBlob } from "../../components/promotion/oci/blobs.ts";
 import type { Credentials } from "../../components/promotion/oci/credentials.ts";
 import { digestOf } from "../../components/promotion/oci/digest.ts";
@@ -24,24 +24,147 @@ import { startRegistry, type TestRegistry } from "../support/registries.ts";
 let folder: string;
 let rights: string;
 const transports: Transport[] = [];
-before(async () => {
-  folder = await mkdtemp(join(tmpdir(), "artifacts-auth-"));
-  const { stdout } = await promisify(execFile)(await toolPath("olareg"), ["hash", "--pass", "secret"]);
-  rights = join(folder, "rights.yaml");
-  await writeFile(
-    rights,
-    `users: {robot: {cred: "${stdout.trim()}"}}
+
+describe("authorization of the OCI client", () => {
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "artifacts-auth-"));
+    const { stdout } = await promisify(execFile)(await toolPath("olareg"), ["hash", "--pass", "secret"]);
+    rights = join(folder, "rights.yaml");
+    await writeFile(
+      rights,
+      `users: {robot: {cred: "${stdout.trim()}"}}
 groups: {all: {members: [robot]}}
 acls:
   - {repo: "", anonymous: true, members: [all], access: [read]}
   - {repo: "public/*", anonymous: true, members: [all], access: [read]}
   - {repo: "ours/*", members: [robot], access: ["*"]}
 `,
-  );
-});
-after(async () => {
-  for (const transport of transports) await transport.close();
-  await rm(folder, { recursive: true, force: true });
+    );
+  });
+  after(async () => {
+    for (const transport of transports) await transport.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const robot = { username: "robot", password: "secret" };
+  const bytes = Buffer.from("some layer");
+  const blob = { digest: digestOf(bytes), size: bytes.length };
+
+  for (const scheme of ["basic", "token"] as const) {
+    describe(`olareg with ${scheme} authorization`, () => {
+      let registry: TestRegistry;
+      let proxy: FaultyProxy;
+      before(async () => {
+        if (scheme === "basic") {
+          registry = await startRegistry("olareg", ["--auth-basic", rights]);
+          proxy = await startFaultyProxy(registry.host);
+        } else {
+          // The challenge names the token server: it has to lead through the proxy too.
+          const port = await freePort();
+          registry = await startRegistry("olareg", [
+            "--auth-token-opaque",
+            rights,
+            "--external-url",
+            `http://127.0.0.1:${port}`,
+          ]);
+          proxy = await startFaultyProxy(registry.host, { port });
+        }
+      });
+      after(async () => {
+        await proxy.close();
+        await registry.remove();
+      });
+
+      it("reads anonymously what is public", async () => {
+        assert.deepEqual((await listTags(remote(proxy.host, "public/app"))).tags, []);
+      });
+
+      it("writes with credentials, asking for each right once", async () => {
+        const at = remote(proxy.host, "ours/app", robot);
+        proxy.seen.length = 0;
+        for (let times = 0; times < 5; times++) await putBlob(at, blob, bytes);
+        const tokens = proxy.seen.filter(({ url }) => url.startsWith("/token"));
+        assert.equal(tokens.length, scheme === "token" ? 1 : 0);
+        assert.equal(
+          proxy.seen.filter(({ headers }) => headers.authorization === undefined).length,
+          1,
+          "the very first",
+        );
+      });
+
+      it("says who refused what when credentials are wrong", async () => {
+        const at = remote(proxy.host, "ours/app", { username: "robot", password: "wrong" });
+        await assert.rejects(putBlob(at, blob, bytes), (error: Error) => {
+          assert.ok(isDenied(error), String(error));
+          assert.match(error.message, /: 40[13]/);
+          assert.ok(!error.message.includes("wrong"), "no secret in a message");
+          return true;
+        });
+      });
+
+      it("asks for another token when one has expired", async () => {
+        const at = remote(proxy.host, "ours/app", robot);
+        await putBlob(at, blob, bytes);
+        const realm = `Bearer realm="http://${proxy.host}/token",service="olareg registry",scope="x"`;
+        const challenge = scheme === "token" ? realm : 'Basic realm="olareg"';
+        proxy.inject(
+          first(1, (method) => method === "POST", {
+            kind: "answer",
+            status: 401,
+            headers: { "www-authenticate": challenge },
+          }),
+        );
+        const done = putBlob(at, blob, bytes);
+        if (scheme === "token") await done;
+        else await assert.rejects(done, /401/, "Basic has nothing else to offer");
+        proxy.inject(() => undefined);
+      });
+    });
+  }
+
+  it("every request says who asks, also that for a token", async () => {
+    const agents: (string | undefined)[] = [];
+    const server = createServer((request, response) => {
+      agents.push(request.headers["user-agent"]);
+      if (request.url!.startsWith("/token")) return void response.end(JSON.stringify({ token: "t" }));
+      if (request.headers.authorization === "Bearer t") return void response.end(JSON.stringify({ tags: ["v1"] }));
+      const challenge = `Bearer realm="http://${request.headers.host}/token",service="s"`;
+      response.writeHead(401, { "www-authenticate": challenge }).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    try {
+      assert.deepEqual((await listTags(remote(host, "a/b"))).tags, ["v1"]);
+      assert.deepEqual(agents, ["artifacts-promotion", "artifacts-promotion", "artifacts-promotion"]);
+    } finally {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  });
+
+  describe("a registry that would like our Google token", () => {
+    it("does not get it sent elsewhere", async () => {
+      const stolen: (string | undefined)[] = [];
+      const thief = createServer((request, response) => {
+        stolen.push(request.headers.authorization);
+        response.end(JSON.stringify({ token: "t" }));
+      });
+      await new Promise<void>((resolve) => thief.listen(0, "127.0.0.1", resolve));
+      const realm = `http://127.0.0.1:${(thief.address() as AddressInfo).port}/token`;
+      const registry = createServer((_, response) => {
+        response.writeHead(401, { "www-authenticate": `Bearer realm="${realm}",service="s"` });
+        response.end();
+      });
+      await new Promise<void>((resolve) => registry.listen(0, "127.0.0.1", resolve));
+      const host = `127.0.0.1:${(registry.address() as AddressInfo).port}`;
+      const token = { username: "oauth2accesstoken", password: "ya29.secret", isToken: true };
+      await assert.rejects(listTags(remote(host, "a/b", token)), /401/);
+      assert.ok(stolen.length > 0);
+      assert.deepEqual([...new Set(stolen)], [undefined]);
+      await Promise.all(transports.map((transport) => transport.close()));
+      await Promise.all([thief, registry].map((server) => new Promise((resolve) => server.close(resolve))));
+    });
+  });
 });
 
 function remote(host: string, name: string, credentials?: Credentials): Remote {
@@ -49,119 +172,3 @@ function remote(host: string, name: string, credentials?: Credentials): Remote {
   transports.push(transport);
   return { transport, repository: repositoryAt(`${host}/${name}`), signal: new AbortController().signal };
 }
-
-const robot = { username: "robot", password: "secret" };
-const bytes = Buffer.from("some layer");
-const blob = { digest: digestOf(bytes), size: bytes.length };
-
-for (const scheme of ["basic", "token"] as const) {
-  describe(`olareg with ${scheme} authorization`, () => {
-    let registry: TestRegistry;
-    let proxy: FaultyProxy;
-    before(async () => {
-      if (scheme === "basic") {
-        registry = await startRegistry("olareg", ["--auth-basic", rights]);
-        proxy = await startFaultyProxy(registry.host);
-      } else {
-        // The challenge names the token server: it has to lead through the proxy too.
-        const port = await freePort();
-        registry = await startRegistry("olareg", [
-          "--auth-token-opaque",
-          rights,
-          "--external-url",
-          `http://127.0.0.1:${port}`,
-        ]);
-        proxy = await startFaultyProxy(registry.host, { port });
-      }
-    });
-    after(async () => {
-      await proxy.close();
-      await registry.remove();
-    });
-
-    it("reads anonymously what is public", async () => {
-      assert.deepEqual((await listTags(remote(proxy.host, "public/app"))).tags, []);
-    });
-
-    it("writes with credentials, asking for each right once", async () => {
-      const at = remote(proxy.host, "ours/app", robot);
-      proxy.seen.length = 0;
-      for (let times = 0; times < 5; times++) await putBlob(at, blob, bytes);
-      const tokens = proxy.seen.filter(({ url }) => url.startsWith("/token"));
-      assert.equal(tokens.length, scheme === "token" ? 1 : 0);
-      assert.equal(proxy.seen.filter(({ headers }) => headers.authorization === undefined).length, 1, "the very first");
-    });
-
-    it("says who refused what when credentials are wrong", async () => {
-      const at = remote(proxy.host, "ours/app", { username: "robot", password: "wrong" });
-      await assert.rejects(putBlob(at, blob, bytes), (error: Error) => {
-        assert.ok(isDenied(error), String(error));
-        assert.match(error.message, /: 40[13]/);
-        assert.ok(!error.message.includes("wrong"), "no secret in a message");
-        return true;
-      });
-    });
-
-    it("asks for another token when one has expired", async () => {
-      const at = remote(proxy.host, "ours/app", robot);
-      await putBlob(at, blob, bytes);
-      const realm = `Bearer realm="http://${proxy.host}/token",service="olareg registry",scope="x"`;
-      const challenge = scheme === "token" ? realm : 'Basic realm="olareg"';
-      proxy.inject(
-        first(1, (method) => method === "POST", {
-          kind: "answer",
-          status: 401,
-          headers: { "www-authenticate": challenge },
-        }),
-      );
-      const done = putBlob(at, blob, bytes);
-      if (scheme === "token") await done;
-      else await assert.rejects(done, /401/, "Basic has nothing else to offer");
-      proxy.inject(() => undefined);
-    });
-  });
-}
-
-it("every request says who asks, also that for a token", async () => {
-  const agents: (string | undefined)[] = [];
-  const server = createServer((request, response) => {
-    agents.push(request.headers["user-agent"]);
-    if (request.url!.startsWith("/token")) return void response.end(JSON.stringify({ token: "t" }));
-    if (request.headers.authorization === "Bearer t") return void response.end(JSON.stringify({ tags: ["v1"] }));
-    const challenge = `Bearer realm="http://${request.headers.host}/token",service="s"`;
-    response.writeHead(401, { "www-authenticate": challenge }).end();
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-  try {
-    assert.deepEqual((await listTags(remote(host, "a/b"))).tags, ["v1"]);
-    assert.deepEqual(agents, ["artifacts-promotion", "artifacts-promotion", "artifacts-promotion"]);
-  } finally {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
-});
-
-describe("a registry that would like our Google token", () => {
-  it("does not get it sent elsewhere", async () => {
-    const stolen: (string | undefined)[] = [];
-    const thief = createServer((request, response) => {
-      stolen.push(request.headers.authorization);
-      response.end(JSON.stringify({ token: "t" }));
-    });
-    await new Promise<void>((resolve) => thief.listen(0, "127.0.0.1", resolve));
-    const realm = `http://127.0.0.1:${(thief.address() as AddressInfo).port}/token`;
-    const registry = createServer((_, response) => {
-      response.writeHead(401, { "www-authenticate": `Bearer realm="${realm}",service="s"` });
-      response.end();
-    });
-    await new Promise<void>((resolve) => registry.listen(0, "127.0.0.1", resolve));
-    const host = `127.0.0.1:${(registry.address() as AddressInfo).port}`;
-    const token = { username: "oauth2accesstoken", password: "ya29.secret", isToken: true };
-    await assert.rejects(listTags(remote(host, "a/b", token)), /401/);
-    assert.ok(stolen.length > 0);
-    assert.deepEqual([...new Set(stolen)], [undefined]);
-    await Promise.all(transports.map((transport) => transport.close()));
-    await Promise.all([thief, registry].map((server) => new Promise((resolve) => server.close(resolve))));
-  });
-});

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { after, afterEach, before, it } from "node:test";
+import { after, afterEach, before, describe, it } from "mocha";
 import { listReferrers } from "../../components/promotion/oci/referrers.ts";
 import type { Remote } from "../../components/promotion/oci/remote.ts";
 import { listRepositories } from "../../components/promotion/oci/repositories.ts";
@@ -34,49 +34,55 @@ const kinds = [
 ];
 
 for (const [index, name] of ["tags", "referrers", "repositories"].entries()) {
-  const { list, bodies, all } = kinds[index]!;
-  let server: Server;
-  let host: string;
-  /** The link on each page; undefined: it is not there. */
-  let links: readonly (string | undefined)[] = [];
-  let asked = 0;
-  const transport = new Transport({ credentials: () => Promise.resolve(undefined) });
-  before(async () => {
-    server = createServer((request, response) => {
-      asked++;
-      const page = Number(new URL(request.url!, "http://x").searchParams.get("last") ?? 0);
-      const link = links[page];
-      if (link === undefined) return void response.writeHead(404).end();
-      response.writeHead(200, { "content-type": ociIndex, ...(link !== "" && { link }) });
-      response.end(JSON.stringify(bodies[page % bodies.length]));
+  describe(`pages of ${name}`, () => {
+    const { list, bodies, all } = kinds[index]!;
+    let server: Server;
+    let host: string;
+    /** The link on each page; undefined: it is not there. */
+    let links: readonly (string | undefined)[] = [];
+    let asked = 0;
+    const transport = new Transport({ credentials: () => Promise.resolve(undefined) });
+    before(async () => {
+      server = createServer((request, response) => {
+        asked++;
+        const page = Number(new URL(request.url!, "http://x").searchParams.get("last") ?? 0);
+        const link = links[page];
+        if (link === undefined) return void response.writeHead(404).end();
+        response.writeHead(200, { "content-type": ociIndex, ...(link !== "" && { link }) });
+        response.end(JSON.stringify(bodies[page % bodies.length]));
+      });
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-  });
-  after(async () => {
-    await transport.close();
-    server.closeAllConnections();
-    server.close();
-  });
-  afterEach(() => {
-    asked = 0;
-  });
-  const at = (): Remote => ({ transport, repository: repositoryAt(`${host}/p`), signal: new AbortController().signal });
-  const to = (last: number, origin = "") => `<${origin}/v2/any?last=${last}>; rel="next"`;
+    after(async () => {
+      await transport.close();
+      server.closeAllConnections();
+      server.close();
+    });
+    afterEach(() => {
+      asked = 0;
+    });
+    const at = (): Remote => ({
+      transport,
+      repository: repositoryAt(`${host}/p`),
+      signal: new AbortController().signal,
+    });
+    const to = (last: number, origin = "") => `<${origin}/v2/any?last=${last}>; rel="next"`;
 
-  it(`${name}: a link to another host, as a registry behind a proxy gives it, is followed on this one`, async () => {
-    links = [to(1, "https://internal.example"), ""];
-    assert.deepEqual(await list(at()), all);
-  });
+    it(`a link to another host, as a registry behind a proxy gives it, is followed on this one`, async () => {
+      links = [to(1, "https://internal.example"), ""];
+      assert.deepEqual(await list(at()), all);
+    });
 
-  it(`${name}: a page that is not there is a failure`, async () => {
-    links = [to(1)];
-    await assert.rejects(list(at()), / 404/);
-  });
+    it(`a page that is not there is a failure`, async () => {
+      links = [to(1)];
+      await assert.rejects(list(at()), / 404/);
+    });
 
-  it(`${name}: pages that go round are a failure`, async () => {
-    links = [to(1), to(2), to(1)];
-    await assert.rejects(list(at()), /its pages go round/);
-    assert.equal(asked, 3);
+    it(`pages that go round are a failure`, async () => {
+      links = [to(1), to(2), to(1)];
+      await assert.rejects(list(at()), /its pages go round/);
+      assert.equal(asked, 3);
+    });
   });
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { after, before, it } from "node:test";
+import { after, before, describe, it } from "mocha";
 import { getBlob, hasBlob } from "../../components/promotion/oci/blobs.ts";
 import { digestOf } from "../../components/promotion/oci/digest.ts";
 import { repositoryAt } from "../../components/promotion/oci/repository.ts";
@@ -19,40 +19,45 @@ let registry: string;
 let answer: (location: string) => RequestListener;
 let store: string;
 
-before(async () => {
-  store = await listen((request, response) => {
-    stored.push(request.headers);
-    response.end(request.url === "/large" ? "x".repeat(100) : bytes);
+describe("blobs that a registry redirects", () => {
+  before(async () => {
+    store = await listen((request, response) => {
+      stored.push(request.headers);
+      response.end(request.url === "/large" ? "x".repeat(100) : bytes);
+    });
+    registry = await listen((request, response) => {
+      if (request.headers.authorization === undefined) {
+        response.writeHead(401, { "www-authenticate": 'Basic realm="r"' }).end();
+      } else answer(`http://${store}/blob`)(request, response);
+    });
   });
-  registry = await listen((request, response) => {
-    if (request.headers.authorization === undefined) {
-      response.writeHead(401, { "www-authenticate": 'Basic realm="r"' }).end();
-    } else answer(`http://${store}/blob`)(request, response);
+  after(async () => {
+    await transport.close();
+    for (const server of servers) server.closeAllConnections();
+    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   });
-});
-after(async () => {
-  await transport.close();
-  for (const server of servers) server.closeAllConnections();
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-});
 
-it("is read there, though the redirect's own body is longer than the blob, and our credentials stay here", async () => {
-  answer = (location) => (_, response) => void response.writeHead(307, { location }).end(page);
-  assert.deepEqual(await getBlob([at()], blob, Buffer.alloc(8)), bytes);
-  assert.equal(await hasBlob(at(), blob), true);
-  assert.deepEqual([...new Set(stored.map(({ authorization }) => authorization))], [undefined]);
-});
+  it("is read there, though the redirect's own body is longer than the blob, and our credentials stay here", async () => {
+    answer = (location) => (_, response) => void response.writeHead(307, { location }).end(page);
+    assert.deepEqual(await getBlob([at()], blob, Buffer.alloc(8)), bytes);
+    assert.equal(await hasBlob(at(), blob), true);
+    assert.deepEqual([...new Set(stored.map(({ authorization }) => authorization))], [undefined]);
+  });
 
-it("is not taken when more comes than the blob has, and the message says what was read", async () => {
-  answer = () => (_, response) => void response.writeHead(307, { location: `http://${store}/large` }).end(page);
-  await assert.rejects(getBlob([at()], blob, Buffer.alloc(8)), /read blob sha256:\w+ of a\/b: .* larger than 2 bytes/);
-});
+  it("is not taken when more comes than the blob has, and the message says what was read", async () => {
+    answer = () => (_, response) => void response.writeHead(307, { location: `http://${store}/large` }).end(page);
+    await assert.rejects(
+      getBlob([at()], blob, Buffer.alloc(8)),
+      /read blob sha256:\w+ of a\/b: .* larger than 2 bytes/,
+    );
+  });
 
-it("is not looked for without end, nor by another protocol", async () => {
-  for (const location of ["/v2/a/b/blobs/again", "ftp://127.0.0.1/blob", "http://:bad"]) {
-    answer = () => (_, response) => void response.writeHead(307, { location }).end();
-    await assert.rejects(getBlob([at()], blob, Buffer.alloc(8)), /its redirect cannot be followed/);
-  }
+  it("is not looked for without end, nor by another protocol", async () => {
+    for (const location of ["/v2/a/b/blobs/again", "ftp://127.0.0.1/blob", "http://:bad"]) {
+      answer = () => (_, response) => void response.writeHead(307, { location }).end();
+      await assert.rejects(getBlob([at()], blob, Buffer.alloc(8)), /its redirect cannot be followed/);
+    }
+  });
 });
 
 function at() {

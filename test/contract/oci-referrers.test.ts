@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { after, beforeEach, it } from "node:test";
+import { after, beforeEach, describe, it } from "mocha";
 import { type Manifest, readManifest } from "../../components/promotion/oci/manifest.ts";
 import { enterReferrer, listReferrers } from "../../components/promotion/oci/referrers.ts";
 import type { Remote } from "../../components/promotion/oci/remote.ts";
@@ -82,17 +82,78 @@ let registry: Registry;
 let server: Server;
 const transports: Transport[] = [];
 
-beforeEach(async () => {
-  await close();
-  registry = new Registry();
-  server = createServer((incoming, outgoing) => {
-    void Array.fromAsync(incoming as AsyncIterable<Buffer>).then((chunks) =>
-      registry.handle(incoming, outgoing, Buffer.concat(chunks)),
-    );
+describe("referrers tag schema", () => {
+  beforeEach(async () => {
+    await close();
+    registry = new Registry();
+    server = createServer((incoming, outgoing) => {
+      void Array.fromAsync(incoming as AsyncIterable<Buffer>).then((chunks) =>
+        registry.handle(incoming, outgoing, Buffer.concat(chunks)),
+      );
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  after(close);
+
+  const names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+
+  it("all that enter at the same time are in, and no old list stays behind", async () => {
+    const entered = names.map(referrer);
+    await Promise.all(entered.map((one) => enterReferrer(at(), subject, one)));
+    const digests = entered.map(({ digest }) => digest).sort();
+    assert.deepEqual([...registry.listed].sort(), digests);
+    assert.deepEqual((await listReferrers(at(), subject)).sort(), digests);
+    assert.equal(registry.manifests.size, names.length + 1);
+  });
+
+  it("whoever is in the list already is not entered twice, and nothing is written", async () => {
+    const one = referrer("one");
+    await enterReferrer(at(), subject, one);
+    registry.before = () => assert.fail("it is written again");
+    await enterReferrer(at(), subject, one);
+    assert.deepEqual(registry.listed, [one.digest]);
+  });
+
+  it("another client has changed the list before ours came: with ETags ours is refused, and made anew of theirs", async () => {
+    registry.conditional = true;
+    const [first, theirs, ours] = ["first", "theirs", "ours"].map(referrer) as [Manifest, Manifest, Manifest];
+    await enterReferrer(at(), subject, first);
+    let between = 0;
+    registry.before = () => {
+      if (between++ === 0) registry.writeList([...registry.readList(), entryOf(theirs)]);
+    };
+    await enterReferrer(at(), subject, ours);
+    assert.equal(registry.refused, 1);
+    assert.deepEqual(registry.listed, [first.digest, theirs.digest, ours.digest]);
+  });
+
+  it("another client writes over our list, as one without conditions may: we notice, and enter again", async () => {
+    const [first, theirs, ours] = ["first", "theirs", "ours"].map(referrer) as [Manifest, Manifest, Manifest];
+    await enterReferrer(at(), subject, first);
+    const before = registry.readList();
+    let over = 0;
+    registry.behind = () => {
+      if (over++ === 0) registry.writeList([...before, entryOf(theirs)]);
+    };
+    await enterReferrer(at(), subject, ours);
+    assert.deepEqual(registry.listed, [first.digest, theirs.digest, ours.digest]);
+  });
+
+  it("others who never let us are a failure, in the end", async () => {
+    registry.conditional = true;
+    await enterReferrer(at(), subject, referrer("first"));
+    let turns = 0;
+    registry.before = () => registry.writeList([entryOf(referrer(`their ${turns++}`))]);
+    await assert.rejects(enterReferrer(at(), subject, referrer("ours")), /others change the list all the time/);
+  });
+
+  it("a fallback tag that is on an image is left alone", async () => {
+    const other = registry.put(imageType, referrer("other").bytes, tag);
+    await assert.rejects(enterReferrer(at(), subject, referrer("ours")), /the tag sha256-5+ is on something else/);
+    assert.equal(registry.tags.get(tag), other);
+    assert.deepEqual(await listReferrers(at(), subject), []);
+  });
 });
-after(close);
 
 async function close(): Promise<void> {
   for (const transport of transports.splice(0)) await transport.close();
@@ -120,62 +181,3 @@ function referrer(name: string): Manifest {
 function entryOf({ digest, mediaType, bytes }: Manifest): object {
   return { mediaType, digest, size: bytes.length };
 }
-
-const names = ["a", "b", "c", "d", "e", "f", "g", "h"];
-
-it("all that enter at the same time are in, and no old list stays behind", async () => {
-  const entered = names.map(referrer);
-  await Promise.all(entered.map((one) => enterReferrer(at(), subject, one)));
-  const digests = entered.map(({ digest }) => digest).sort();
-  assert.deepEqual([...registry.listed].sort(), digests);
-  assert.deepEqual((await listReferrers(at(), subject)).sort(), digests);
-  assert.equal(registry.manifests.size, names.length + 1);
-});
-
-it("whoever is in the list already is not entered twice, and nothing is written", async () => {
-  const one = referrer("one");
-  await enterReferrer(at(), subject, one);
-  registry.before = () => assert.fail("it is written again");
-  await enterReferrer(at(), subject, one);
-  assert.deepEqual(registry.listed, [one.digest]);
-});
-
-it("another client has changed the list before ours came: with ETags ours is refused, and made anew of theirs", async () => {
-  registry.conditional = true;
-  const [first, theirs, ours] = ["first", "theirs", "ours"].map(referrer) as [Manifest, Manifest, Manifest];
-  await enterReferrer(at(), subject, first);
-  let between = 0;
-  registry.before = () => {
-    if (between++ === 0) registry.writeList([...registry.readList(), entryOf(theirs)]);
-  };
-  await enterReferrer(at(), subject, ours);
-  assert.equal(registry.refused, 1);
-  assert.deepEqual(registry.listed, [first.digest, theirs.digest, ours.digest]);
-});
-
-it("another client writes over our list, as one without conditions may: we notice, and enter again", async () => {
-  const [first, theirs, ours] = ["first", "theirs", "ours"].map(referrer) as [Manifest, Manifest, Manifest];
-  await enterReferrer(at(), subject, first);
-  const before = registry.readList();
-  let over = 0;
-  registry.behind = () => {
-    if (over++ === 0) registry.writeList([...before, entryOf(theirs)]);
-  };
-  await enterReferrer(at(), subject, ours);
-  assert.deepEqual(registry.listed, [first.digest, theirs.digest, ours.digest]);
-});
-
-it("others who never let us are a failure, in the end", async () => {
-  registry.conditional = true;
-  await enterReferrer(at(), subject, referrer("first"));
-  let turns = 0;
-  registry.before = () => registry.writeList([entryOf(referrer(`their ${turns++}`))]);
-  await assert.rejects(enterReferrer(at(), subject, referrer("ours")), /others change the list all the time/);
-});
-
-it("a fallback tag that is on an image is left alone", async () => {
-  const other = registry.put(imageType, referrer("other").bytes, tag);
-  await assert.rejects(enterReferrer(at(), subject, referrer("ours")), /the tag sha256-5+ is on something else/);
-  assert.equal(registry.tags.get(tag), other);
-  assert.deepEqual(await listReferrers(at(), subject), []);
-});

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { after, it } from "node:test";
+import { after, describe, it } from "mocha";
 import { getBlob, hasBlob } from "../../components/promotion/oci/blobs.ts";
 import { digestOf } from "../../components/promotion/oci/digest.ts";
 import { UnreachableError } from "../../components/promotion/oci/errors.ts";
@@ -21,10 +21,80 @@ const transport = new Transport({
   rules: { probes: [10, 20], patience: 500 },
   connectTimeout: 60_000, // a resolver without a network may think long
 });
-after(async () => {
-  await transport.close();
-  for (const server of servers) server.closeAllConnections();
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+
+describe("registries that cannot be reached", () => {
+  after(async () => {
+    await transport.close();
+    for (const server of servers) server.closeAllConnections();
+    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  });
+
+  it("a host that the DNS does not know is given up, by name", async () => {
+    await assert.rejects(headManifest(at("registry.invalid"), "v1"), (error: Error) => {
+      assert.ok(error instanceof UnreachableError);
+      // Without any DNS: EAI_AGAIN.
+      assert.match(error.message, /^registry\.invalid is unreachable: .*(ENOTFOUND|EAI_AGAIN)/);
+      return true;
+    });
+  });
+
+  it("a host that speaks no TLS is given up, and the message says that it is that", async () => {
+    // Any other name of this machine than a loopback one: as a registry elsewhere, it is asked by https.
+    const host = `0.0.0.0:${await listen((_, response) => response.end())}`;
+    await assert.rejects(
+      headManifest(at(host), "v1"),
+      /^Error: 0\.0\.0\.0:\d+: ask for v1 in a\/b: .*(SSL|TLS)|is unreachable: .*(SSL|TLS)/i,
+    );
+  });
+
+  it("a registry that sends us to a host that is not there: the next source is asked", async () => {
+    const nobody = `127.0.0.1:${await freePort()}`;
+    let asked = 0;
+    const sending = `127.0.0.1:${await listen((request, response) => {
+      if (request.url?.includes("/blobs/")) asked++;
+      response.writeHead(request.url === "/v2/" ? 200 : 307, { location: `http://${nobody}/blob` }).end();
+    })}`;
+    const sound = `127.0.0.1:${await listen((_, response) => response.end(bytes))}`;
+    assert.deepEqual(await getBlob([at(sending), at(sound)], blob, Buffer.alloc(8)), bytes);
+    assert.ok(asked > 1 && asked < 10, `${asked} times`);
+    await assert.rejects(
+      hasBlob(at(sending), blob),
+      new RegExp(`^InterruptedError: ${sending}: ask for blob .*${nobody}`),
+    );
+  });
+
+  it("a request that did not come in time, to the server's mind, is sent again", async () => {
+    let asked = 0;
+    const host = `127.0.0.1:${await listen((_, response) => {
+      if (++asked === 1) response.writeHead(408, { connection: "close" }).end();
+      else response.end(JSON.stringify({ tags: ["v1"] }));
+    })}`;
+    assert.deepEqual((await listTags(at(host))).tags, ["v1"]);
+    assert.equal(asked, 2);
+  });
+
+  it("Retry-After may be a date", async () => {
+    const times: number[] = [];
+    const host = `127.0.0.1:${await listen((_, response) => {
+      times.push(Date.now());
+      if (times.length > 1) return response.end(JSON.stringify({ tags: ["v1"] }));
+      return response.writeHead(503, { "retry-after": new Date(Date.now() + 2_500).toUTCString() }).end();
+    })}`;
+    assert.deepEqual((await listTags(at(host))).tags, ["v1"]);
+    // A date has whole seconds only.
+    assert.ok(times[1]! - times[0]! >= 1_400, `asked again after ${times[1]! - times[0]!} ms`);
+  });
+
+  it("too much is too much, though it is said with 403", async () => {
+    let answers = 0;
+    const body = JSON.stringify({ errors: [{ code: "TOOMANYREQUESTS", message: "Quota exceeded" }] });
+    const host = `127.0.0.1:${await listen((_, response) => {
+      if (++answers === 1) response.writeHead(403, { "retry-after": "1" }).end(body);
+      else response.end(JSON.stringify({ tags: ["v1"] }));
+    })}`;
+    assert.deepEqual((await listTags(at(host))).tags, ["v1"]);
+    assert.equal(answers, 2);
+  });
 });
 
 function at(host: string): Remote {
@@ -37,70 +107,3 @@ async function listen(listener: RequestListener): Promise<string> {
   await new Promise<void>((resolve) => server.listen(0, "0.0.0.0", resolve));
   return String((server.address() as AddressInfo).port);
 }
-
-it("a host that the DNS does not know is given up, by name", async () => {
-  await assert.rejects(headManifest(at("registry.invalid"), "v1"), (error: Error) => {
-    assert.ok(error instanceof UnreachableError);
-    // Without any DNS: EAI_AGAIN.
-    assert.match(error.message, /^registry\.invalid is unreachable: .*(ENOTFOUND|EAI_AGAIN)/);
-    return true;
-  });
-});
-
-it("a host that speaks no TLS is given up, and the message says that it is that", async () => {
-  // Any other name of this machine than a loopback one: as a registry elsewhere, it is asked by https.
-  const host = `0.0.0.0:${await listen((_, response) => response.end())}`;
-  await assert.rejects(
-    headManifest(at(host), "v1"),
-    /^Error: 0\.0\.0\.0:\d+: ask for v1 in a\/b: .*(SSL|TLS)|is unreachable: .*(SSL|TLS)/i,
-  );
-});
-
-it("a registry that sends us to a host that is not there: the next source is asked", async () => {
-  const nobody = `127.0.0.1:${await freePort()}`;
-  let asked = 0;
-  const sending = `127.0.0.1:${await listen((request, response) => {
-    if (request.url?.includes("/blobs/")) asked++;
-    response.writeHead(request.url === "/v2/" ? 200 : 307, { location: `http://${nobody}/blob` }).end();
-  })}`;
-  const sound = `127.0.0.1:${await listen((_, response) => response.end(bytes))}`;
-  assert.deepEqual(await getBlob([at(sending), at(sound)], blob, Buffer.alloc(8)), bytes);
-  assert.ok(asked > 1 && asked < 10, `${asked} times`);
-  await assert.rejects(
-    hasBlob(at(sending), blob),
-    new RegExp(`^InterruptedError: ${sending}: ask for blob .*${nobody}`),
-  );
-});
-
-it("a request that did not come in time, to the server's mind, is sent again", async () => {
-  let asked = 0;
-  const host = `127.0.0.1:${await listen((_, response) => {
-    if (++asked === 1) response.writeHead(408, { connection: "close" }).end();
-    else response.end(JSON.stringify({ tags: ["v1"] }));
-  })}`;
-  assert.deepEqual((await listTags(at(host))).tags, ["v1"]);
-  assert.equal(asked, 2);
-});
-
-it("Retry-After may be a date", async () => {
-  const times: number[] = [];
-  const host = `127.0.0.1:${await listen((_, response) => {
-    times.push(Date.now());
-    if (times.length > 1) return response.end(JSON.stringify({ tags: ["v1"] }));
-    return response.writeHead(503, { "retry-after": new Date(Date.now() + 2_500).toUTCString() }).end();
-  })}`;
-  assert.deepEqual((await listTags(at(host))).tags, ["v1"]);
-  // A date has whole seconds only.
-  assert.ok(times[1]! - times[0]! >= 1_400, `asked again after ${times[1]! - times[0]!} ms`);
-});
-
-it("too much is too much, though it is said with 403", async () => {
-  let answers = 0;
-  const body = JSON.stringify({ errors: [{ code: "TOOMANYREQUESTS", message: "Quota exceeded" }] });
-  const host = `127.0.0.1:${await listen((_, response) => {
-    if (++answers === 1) response.writeHead(403, { "retry-after": "1" }).end(body);
-    else response.end(JSON.stringify({ tags: ["v1"] }));
-  })}`;
-  assert.deepEqual((await listTags(at(host))).tags, ["v1"]);
-  assert.equal(answers, 2);
-});

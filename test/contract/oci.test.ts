@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, it } from "mocha";
 import { type Blob, beginning, hasBlob, putBlob, readBlob, startUpload } from "../../components/promotion/oci/blobs.ts";
 import { digestOf } from "../../components/promotion/oci/digest.ts";
 import { deleteManifest, getManifest, headManifest, putManifest } from "../../components/promotion/oci/manifests.ts";
@@ -11,6 +11,7 @@ import type { Remote } from "../../components/promotion/oci/remote.ts";
 import { repositoryAt } from "../../components/promotion/oci/repository.ts";
 import { listTags } from "../../components/promotion/oci/tags.ts";
 import { Transport } from "../../components/promotion/oci/transport.ts";
+import { afterTest } from "../support/cleanup.ts";
 import { Pusher, type RegistryKind, startRegistry, type TestRegistry } from "../support/registries.ts";
 
 for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
@@ -138,7 +139,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       assert.deepEqual((await listReferrers(at("referrers"), subject.digest)).sort(), attached.sort());
     });
 
-    it("keeps its connections, also over HEAD requests", async (t) => {
+    it("keeps its connections, also over HEAD requests", async () => {
       let sockets = 0;
       const open = new Set<Socket>();
       const relay = createServer((socket) => {
@@ -152,7 +153,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
         socket.pipe(upstream).pipe(socket);
       });
       await new Promise<void>((resolve) => relay.listen(0, "127.0.0.1", resolve));
-      t.after(() => {
+      afterTest(() => {
         for (const socket of open) socket.destroy();
         relay.close();
       });

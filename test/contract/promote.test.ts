@@ -4,7 +4,7 @@ import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, describe, it } from "mocha";
 import { loadManifests } from "../../components/manifests/load.ts";
 import { freePort } from "../support/ports.ts";
 import { type SeedServers, startSeedServers } from "../support/seed-servers.ts";
@@ -89,169 +89,182 @@ async function push(image: string, tag: string, ...platforms: string[]): Promise
   return putManifest(image, tag, "application/vnd.oci.image.index.v1+json", { manifests });
 }
 
-before(async () => {
-  servers = await startSeedServers();
-  assert.equal(
-    (
-      await fetch(`${servers.gcs}/storage/v1/b?project=p`, {
-        method: "POST",
-        body: JSON.stringify({ name: "staging-tool" }),
-      })
-    ).status,
-    200,
-  );
-  for (const [name, content] of Object.entries({
-    "v1.0.0/tool": "one",
-    "v1.0.0/tool.sha256": "sum",
-    "v1.1.0/tool": "two",
-    "v1.1.0/odd name": "x",
-  })) {
-    const query = new URLSearchParams({ uploadType: "media", name });
+describe("npm run promote and demote", () => {
+  before(async () => {
+    servers = await startSeedServers();
     assert.equal(
-      (await fetch(`${servers.gcs}/upload/storage/v1/b/staging-tool/o?${query}`, { method: "POST", body: content }))
-        .status,
+      (
+        await fetch(`${servers.gcs}/storage/v1/b?project=p`, {
+          method: "POST",
+          body: JSON.stringify({ name: "staging-tool" }),
+        })
+      ).status,
       200,
     );
-  }
-  const made = await run("new", "tool", "--owners", "tool@example.org", "--staging", "both", "--mutable-tag", "latest");
-  assert.equal(made.code, 0, made.err);
-});
-after(() => servers.stop());
+    for (const [name, content] of Object.entries({
+      "v1.0.0/tool": "one",
+      "v1.0.0/tool.sha256": "sum",
+      "v1.1.0/tool": "two",
+      "v1.1.0/odd name": "x",
+    })) {
+      const query = new URLSearchParams({ uploadType: "media", name });
+      assert.equal(
+        (await fetch(`${servers.gcs}/upload/storage/v1/b/staging-tool/o?${query}`, { method: "POST", body: content }))
+          .status,
+        200,
+      );
+    }
+    const made = await run(
+      "new",
+      "tool",
+      "--owners",
+      "tool@example.org",
+      "--staging",
+      "both",
+      "--mutable-tag",
+      "latest",
+    );
+    assert.equal(made.code, 0, made.err);
+  });
+  after(() => servers.stop());
 
-test("an image by tag, by nothing (its newest version), by digest; then taken out again", async () => {
-  const one = await push("app", "v1.9.0", "linux/amd64", "linux/arm64");
-  const two = await push("app", "v1.10.0", "linux/amd64");
-  await push("app", "nightly", "linux/amd64");
-  await push("web/server", "v1", "linux/amd64");
+  it("an image by tag, by nothing (its newest version), by digest; then taken out again", async () => {
+    const one = await push("app", "v1.9.0", "linux/amd64", "linux/arm64");
+    const two = await push("app", "v1.10.0", "linux/amd64");
+    await push("app", "nightly", "linux/amd64");
+    await push("web/server", "v1", "linux/amd64");
 
-  const dry = await promote("tool", "app:v1.9.0", "--dry-run");
-  assert.deepEqual(dry, { code: 0, out: `+ app:v1.9.0 ${one}\nmanifests/tool/images.yaml: not written\n`, err: "" });
-  await assert.rejects(images(), { code: "ENOENT" });
+    const dry = await promote("tool", "app:v1.9.0", "--dry-run");
+    assert.deepEqual(dry, { code: 0, out: `+ app:v1.9.0 ${one}\nmanifests/tool/images.yaml: not written\n`, err: "" });
+    await assert.rejects(images(), { code: "ENOENT" });
 
-  const first = await promote("tool", "app:v1.9.0");
-  assert.equal(first.code, 0, first.err);
-  assert.equal(await images(), `- name: app\n  dmap:\n    "${one}": ["v1.9.0"]\n`);
+    const first = await promote("tool", "app:v1.9.0");
+    assert.equal(first.code, 0, first.err);
+    assert.equal(await images(), `- name: app\n  dmap:\n    "${one}": ["v1.9.0"]\n`);
 
-  // The comment is the user's; the newest version lacks a platform that the last one had.
-  await writeFile(join(servers.folder, "manifests/tool/images.yaml"), `# ours\n${await images()}`);
-  const newest = await promote("tool", "app");
-  assert.equal(newest.code, 0, newest.err);
-  assert.match(
-    newest.out,
-    new RegExp(
-      `^\\+ app:v1\\.10\\.0 ${two}\nwarning: image "app": v1\\.10\\.0 lacks linux/arm64, which v1\\.9\\.0 has`,
-    ),
-  );
-  assert.equal(await images(), `# ours\n- name: app\n  dmap:\n    "${one}": ["v1.9.0"]\n    "${two}": ["v1.10.0"]\n`);
+    // The comment is the user's; the newest version lacks a platform that the last one had.
+    await writeFile(join(servers.folder, "manifests/tool/images.yaml"), `# ours\n${await images()}`);
+    const newest = await promote("tool", "app");
+    assert.equal(newest.code, 0, newest.err);
+    assert.match(
+      newest.out,
+      new RegExp(
+        `^\\+ app:v1\\.10\\.0 ${two}\nwarning: image "app": v1\\.10\\.0 lacks linux/arm64, which v1\\.9\\.0 has`,
+      ),
+    );
+    assert.equal(await images(), `# ours\n- name: app\n  dmap:\n    "${one}": ["v1.9.0"]\n    "${two}": ["v1.10.0"]\n`);
 
-  assert.equal(
-    (await promote("tool", "app:v1.10.0", `app@${two}`)).out,
-    "nothing to do: all of it is in the manifest\n",
-  );
-  const more = await promote("tool", "web/server", `app:v1.9@${one}`);
-  assert.equal(more.code, 0, more.err);
-  const { projects, problems } = await loadManifests(join(servers.folder, "manifests"));
-  assert.deepEqual(problems, []);
-  assert.deepEqual(
-    projects[0]?.images.map(({ name, digests }) => [name, digests.flatMap(({ tags }) => tags)]),
-    [
-      ["app", ["v1.9.0", "v1.9", "v1.10.0"]],
-      ["web/server", ["v1"]],
-    ],
-  );
+    assert.equal(
+      (await promote("tool", "app:v1.10.0", `app@${two}`)).out,
+      "nothing to do: all of it is in the manifest\n",
+    );
+    const more = await promote("tool", "web/server", `app:v1.9@${one}`);
+    assert.equal(more.code, 0, more.err);
+    const { projects, problems } = await loadManifests(join(servers.folder, "manifests"));
+    assert.deepEqual(problems, []);
+    assert.deepEqual(
+      projects[0]?.images.map(({ name, digests }) => [name, digests.flatMap(({ tags }) => tags)]),
+      [
+        ["app", ["v1.9.0", "v1.9", "v1.10.0"]],
+        ["web/server", ["v1"]],
+      ],
+    );
 
-  const out = await run("demote", "tool", "web/server", "app:v1.10.0", "app:v1.9");
-  assert.equal(out.code, 0, out.err);
-  assert.equal(await images(), `# ours\n- name: app\n  dmap:\n    "${one}": ["v1.9.0"]\n`);
-  const all = await run("demote", "tool", "app");
-  assert.match(
-    all.out,
-    /^- app:v1\.9\.0 sha256:\w+\nwarning: this is 1 of 1, more than the removalShare of 0\.5 in project\.yaml/,
-  );
-  assert.equal(await images(), "# ours\n");
-});
+    const out = await run("demote", "tool", "web/server", "app:v1.10.0", "app:v1.9");
+    assert.equal(out.code, 0, out.err);
+    assert.equal(await images(), `# ours\n- name: app\n  dmap:\n    "${one}": ["v1.9.0"]\n`);
+    const all = await run("demote", "tool", "app");
+    assert.match(
+      all.out,
+      /^- app:v1\.9\.0 sha256:\w+\nwarning: this is 1 of 1, more than the removalShare of 0\.5 in project\.yaml/,
+    );
+    assert.equal(await images(), "# ours\n");
+  });
 
-test("a tag that moves is promoted again if the project says that it may, else refused", async () => {
-  const one = await push("moving", "latest", "linux/amd64");
-  await push("moving", "v1", "linux/amd64");
-  assert.equal((await promote("tool", "moving:latest", "moving:v1")).code, 0);
-  const two = await push("moving", "latest", "linux/arm64");
-  await push("moving", "v1", "linux/arm64");
-  const moved = await promote("tool", "moving:latest");
-  assert.equal(moved.code, 0, moved.err);
-  assert.deepEqual(moved.out.split("\n").slice(0, 3), [
-    `- moving:latest ${one}`,
-    `+ moving:latest ${two}`,
-    `+ moving@${one}`,
-  ]);
-  const refused = await promote("tool", "moving:v1");
-  assert.equal(refused.code, 1);
-  assert.match(
-    refused.err,
-    /^error: moving:v1 is another digest in production \(manifests\/tool\/images\.yaml:\d+\), and tags do not move/,
-  );
-});
+  it("a tag that moves is promoted again if the project says that it may, else refused", async () => {
+    const one = await push("moving", "latest", "linux/amd64");
+    await push("moving", "v1", "linux/amd64");
+    assert.equal((await promote("tool", "moving:latest", "moving:v1")).code, 0);
+    const two = await push("moving", "latest", "linux/arm64");
+    await push("moving", "v1", "linux/arm64");
+    const moved = await promote("tool", "moving:latest");
+    assert.equal(moved.code, 0, moved.err);
+    assert.deepEqual(moved.out.split("\n").slice(0, 3), [
+      `- moving:latest ${one}`,
+      `+ moving:latest ${two}`,
+      `+ moving@${one}`,
+    ]);
+    const refused = await promote("tool", "moving:v1");
+    assert.equal(refused.code, 1);
+    assert.match(
+      refused.err,
+      /^error: moving:v1 is another digest in production \(manifests\/tool\/images\.yaml:\d+\), and tags do not move/,
+    );
+  });
 
-test("files: one, a folder, with the sha256 of what is there", async () => {
-  assert.equal((await promote("tool", "files", "v1.1.0/tool")).code, 0);
-  const folder = await promote("tool", "files", "v1.0.0/");
-  assert.equal(folder.code, 0, folder.err);
-  assert.equal(
-    await files(),
-    `files:\n${[
-      ["v1.0.0/tool", "one"],
-      ["v1.0.0/tool.sha256", "sum"],
-      ["v1.1.0/tool", "two"],
-    ]
-      .map(([name, content]) => `- name: ${name}\n  sha256: ${sha256(content ?? "")}\n`)
-      .join("")}`,
-  );
-  assert.equal((await promote("tool", "files", "v1.0.0/")).out, "nothing to do: all of it is in the manifest\n");
-  assert.match((await promote("tool", "files", "v1.1.0/")).err, /file name "v1\.1\.0\/odd name" has the character " "/);
-  const demoted = await run("demote", "tool", "files", "v1.0.0/");
-  assert.equal(demoted.code, 0, demoted.err);
-  assert.equal(await files(), `files:\n- name: v1.1.0/tool\n  sha256: ${sha256("two")}\n`);
-  assert.equal((await run("demote", "tool", "files", "v1.1.0/tool")).code, 0);
-  assert.equal(await files(), "files: []\n");
-});
+  it("files: one, a folder, with the sha256 of what is there", async () => {
+    assert.equal((await promote("tool", "files", "v1.1.0/tool")).code, 0);
+    const folder = await promote("tool", "files", "v1.0.0/");
+    assert.equal(folder.code, 0, folder.err);
+    assert.equal(
+      await files(),
+      `files:\n${[
+        ["v1.0.0/tool", "one"],
+        ["v1.0.0/tool.sha256", "sum"],
+        ["v1.1.0/tool", "two"],
+      ]
+        .map(([name, content]) => `- name: ${name}\n  sha256: ${sha256(content ?? "")}\n`)
+        .join("")}`,
+    );
+    assert.equal((await promote("tool", "files", "v1.0.0/")).out, "nothing to do: all of it is in the manifest\n");
+    assert.match(
+      (await promote("tool", "files", "v1.1.0/")).err,
+      /file name "v1\.1\.0\/odd name" has the character " "/,
+    );
+    const demoted = await run("demote", "tool", "files", "v1.0.0/");
+    assert.equal(demoted.code, 0, demoted.err);
+    assert.equal(await files(), `files:\n- name: v1.1.0/tool\n  sha256: ${sha256("two")}\n`);
+    assert.equal((await run("demote", "tool", "files", "v1.1.0/tool")).code, 0);
+    assert.equal(await files(), "files: []\n");
+  });
 
-test("what is not there, is misspelt or cannot be reached is said in one line", async () => {
-  await push("said", "v1.0.0", "linux/amd64");
-  for (const [args, expected] of [
-    [
-      ["tool", "said:v1.0.1"],
-      /^error: said:v1\.0\.1 is not in staging \(127\.0\.0\.1:\d+\/org\/staging-tool\/said\): did you mean v1\.0\.0\?\n$/,
-    ],
-    [["tool", "absent:v1"], /^error: absent:v1 is not in staging .*: nothing is there: push it first\n$/],
-    [["tool", `said@sha256:${"0".repeat(64)}`], /^error: said@sha256:0+ is not in staging .*: push it first\n$/],
-    [["tool", "files", "v9/tool"], /^error: gs:\/\/staging-tool\/v9\/tool is not in staging: push it first/],
-    [["tol", "said:v1.0.0"], /^error: there is no project "tol" in manifests: did you mean tool\?\n$/],
-  ] as const) {
-    const { code, out, err } = await promote(...args);
-    assert.equal(code, 1);
-    assert.equal(out, "");
-    assert.match(err, expected);
-  }
-  const unreachable = await run("promote", "tool", "said:v1.0.0", "--staging", `127.0.0.1:${await freePort()}/x`);
-  assert.equal(unreachable.code, 1);
-  assert.match(unreachable.err, /^error: staging of tool cannot be read: /);
-  assert.match((await run("promote", "tool", "said:v1.0.0")).err, /^error: there is no Pulumi\.prod\.yaml: /);
-  assert.match(
-    (await run("demote", "tool", "absent:v1")).err,
-    /^error: image absent is not in the manifest of tool\n$/,
-  );
-  for (const args of [
-    ["tool"],
-    ["tool", "files"],
-    ["tool", "Said:v1"],
-    ["tool", "said:a:b"],
-    ["tool", "said@sha256:0"],
-  ])
-    assert.equal((await promote(...args)).code, 2, args.join(" "));
-});
+  it("what is not there, is misspelt or cannot be reached is said in one line", async () => {
+    await push("said", "v1.0.0", "linux/amd64");
+    for (const [args, expected] of [
+      [
+        ["tool", "said:v1.0.1"],
+        /^error: said:v1\.0\.1 is not in staging \(127\.0\.0\.1:\d+\/org\/staging-tool\/said\): did you mean v1\.0\.0\?\n$/,
+      ],
+      [["tool", "absent:v1"], /^error: absent:v1 is not in staging .*: nothing is there: push it first\n$/],
+      [["tool", `said@sha256:${"0".repeat(64)}`], /^error: said@sha256:0+ is not in staging .*: push it first\n$/],
+      [["tool", "files", "v9/tool"], /^error: gs:\/\/staging-tool\/v9\/tool is not in staging: push it first/],
+      [["tol", "said:v1.0.0"], /^error: there is no project "tol" in manifests: did you mean tool\?\n$/],
+    ] as const) {
+      const { code, out, err } = await promote(...args);
+      assert.equal(code, 1);
+      assert.equal(out, "");
+      assert.match(err, expected);
+    }
+    const unreachable = await run("promote", "tool", "said:v1.0.0", "--staging", `127.0.0.1:${await freePort()}/x`);
+    assert.equal(unreachable.code, 1);
+    assert.match(unreachable.err, /^error: staging of tool cannot be read: /);
+    assert.match((await run("promote", "tool", "said:v1.0.0")).err, /^error: there is no Pulumi\.prod\.yaml: /);
+    assert.match(
+      (await run("demote", "tool", "absent:v1")).err,
+      /^error: image absent is not in the manifest of tool\n$/,
+    );
+    for (const args of [
+      ["tool"],
+      ["tool", "files"],
+      ["tool", "Said:v1"],
+      ["tool", "said:a:b"],
+      ["tool", "said@sha256:0"],
+    ])
+      assert.equal((await promote(...args)).code, 2, args.join(" "));
+  });
 
-test("from the config of a stack: the names that the program gives to staging areas", async () => {
-  const stack = `config:
+  it("from the config of a stack: the names that the program gives to staging areas", async () => {
+    const stack = `config:
   artifacts:organization: org
   artifacts:repository: example/artifacts
   artifacts:repositoryId: "123456789"
@@ -263,21 +276,22 @@ test("from the config of a stack: the names that the program gives to staging ar
   gcp:project: some-project
   gcp:storageCustomEndpoint: ${servers.gcs}/storage/v1/
 `;
-  await writeFile(join(servers.folder, "Pulumi.test.yaml"), stack);
-  assert.equal(
-    (
-      await fetch(`${servers.gcs}/storage/v1/b?project=p`, {
-        method: "POST",
-        body: JSON.stringify({ name: "org-staging-tool" }),
-      })
-    ).status,
-    200,
-  );
-  await fetch(`${servers.gcs}/upload/storage/v1/b/org-staging-tool/o?uploadType=media&name=tool`, {
-    method: "POST",
-    body: "three",
+    await writeFile(join(servers.folder, "Pulumi.test.yaml"), stack);
+    assert.equal(
+      (
+        await fetch(`${servers.gcs}/storage/v1/b?project=p`, {
+          method: "POST",
+          body: JSON.stringify({ name: "org-staging-tool" }),
+        })
+      ).status,
+      200,
+    );
+    await fetch(`${servers.gcs}/upload/storage/v1/b/org-staging-tool/o?uploadType=media&name=tool`, {
+      method: "POST",
+      body: "three",
+    });
+    const { code, out, err } = await run("promote", "tool", "files", "tool", "--stack", "test", "--dry-run");
+    assert.deepEqual({ code, err }, { code: 0, err: "" });
+    assert.equal(out, `+ tool sha256:${sha256("three")}\nmanifests/tool/files.yaml: not written\n`);
   });
-  const { code, out, err } = await run("promote", "tool", "files", "tool", "--stack", "test", "--dry-run");
-  assert.deepEqual({ code, err }, { code: 0, err: "" });
-  assert.equal(out, `+ tool sha256:${sha256("three")}\nmanifests/tool/files.yaml: not written\n`);
 });

@@ -4,11 +4,12 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 import { PutBucketPolicyCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import { after, before, describe, it } from "mocha";
 import { toolPath } from "../../local/tools/tools.ts";
 import { buildTable } from "../../redirector/cloud-ranges/build.ts";
+import { skip } from "../support/annotations.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
 import { peerPath } from "../support/peers.ts";
 import { freePort } from "../support/ports.ts";
@@ -127,7 +128,7 @@ describe("clients that nobody here wrote, through the redirector", () => {
     for (const stop of stops) await stop();
   });
 
-  test("crane: by tag and by digest, the layers from where they are", async () => {
+  it("crane: by tag and by digest, the layers from where they are", async () => {
     assert.equal((await run(crane, ["digest", `${host}/demo/app:1.0`], { env })).stdout.trim(), digest);
     assert.deepEqual((await run(crane, ["ls", `${host}/demo/app`], { env })).stdout.trim().split("\n").sort(), [
       "1.0",
@@ -145,7 +146,7 @@ describe("clients that nobody here wrote, through the redirector", () => {
     assert.ok(!served.has("far"));
   });
 
-  test("regctl: manifests, the image with its referrers, a blob", async () => {
+  it("regctl: manifests, the image with its referrers, a blob", async () => {
     assert.equal((await run(regctl, ["manifest", "head", `${host}/demo/app:1.0`], { env })).stdout.trim(), digest);
     const folder = path.join(stores.folder, "regctl");
     await run(
@@ -175,7 +176,7 @@ describe("clients that nobody here wrote, through the redirector", () => {
     assert.equal(`sha256:${createHash("sha256").update(blob).digest("hex")}`, layers[0]!.digest);
   });
 
-  test("oras: tags, referrers by type, and the artifact", async () => {
+  it("oras: tags, referrers by type, and the artifact", async () => {
     const tags = (await run(oras, ["repo", "tags", "--plain-http", `${host}/demo/app`], { env })).stdout;
     assert.ok(tags.split("\n").includes("1.0"));
     const found = await run(
@@ -197,11 +198,11 @@ describe("clients that nobody here wrote, through the redirector", () => {
     assert.equal(await readFile(path.join(folder, "sbom.json"), "utf8"), "{}");
   });
 
-  test("skopeo: the whole image", async (t) => {
+  it("skopeo: the whole image", async function () {
     const found = await run("skopeo", ["--version"]).catch(() => undefined);
     if (!found) {
       console.warn("SKIPPED: skopeo through the redirector, as skopeo is not installed (apt-get install skopeo)");
-      t.skip("skopeo is not installed");
+      skip(this, "skopeo is not installed");
       return;
     }
     const folder = path.join(stores.folder, "skopeo");
@@ -213,10 +214,10 @@ describe("clients that nobody here wrote, through the redirector", () => {
     for (const layer of layers) await assertContent(path.join(folder, layer.digest.slice(7)), layer.digest);
   });
 
-  test("containerd, to which it is a mirror by hosts.toml: by tag and by digest", async (t) => {
+  it("containerd, to which it is a mirror by hosts.toml: by tag and by digest", async function () {
     if (!(await run("containerd", ["--version"]).catch(() => undefined))) {
       console.warn("SKIPPED: containerd through the redirector, as it is not installed (apt-get install containerd)");
-      t.skip("containerd is not installed");
+      skip(this, "containerd is not installed");
       return;
     }
     const folder = path.join(stores.folder, "containerd");
@@ -259,7 +260,7 @@ describe("clients that nobody here wrote, through the redirector", () => {
     }
   });
 
-  test("curl: a file, its head, a part of it; a part of a layer", async () => {
+  it("curl: a file, its head, a part of it; a part of a layer", async () => {
     const url = `http://${host}/binaries/demo/v1.0+x/tool`;
     assert.equal((await run("curl", ["-sSfL", url])).stdout, "the tool");
     assert.equal((await run("curl", ["-sSfL", "-r", "4-7", url])).stdout, "tool");

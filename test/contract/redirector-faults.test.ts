@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import path from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, it } from "mocha";
 import { caseRanges } from "../support/redirector/cases.ts";
 import { type RunningRedirector, scratch, startRedirector } from "../support/redirector-process.ts";
 import { type Load, startLoad } from "../support/steady-load.ts";
@@ -70,7 +70,7 @@ describe("faults under load", () => {
     await folder?.remove();
   });
 
-  test("a dead mirror is left within the stated time, and gets its clients back", async () => {
+  it("a dead mirror is left within the stated time, and gets its clients back", async () => {
     await sentTo("manifests", near.origin, 5000);
     await near.kill();
     await sentTo("manifests", far.origin, leftWithinMs);
@@ -78,14 +78,14 @@ describe("faults under load", () => {
     await sentTo("manifests", near.origin, backWithinMs);
   });
 
-  test("so is one that answers too slowly", async () => {
+  it("so is one that answers too slowly", async () => {
     near.delayMs = 5000;
     await sentTo("manifests", far.origin, leftWithinMs);
     near.delayMs = 0;
     await sentTo("manifests", near.origin, backWithinMs);
   });
 
-  test("so is one whose probes succeed while it fails for all that it holds", async () => {
+  it("so is one whose probes succeed while it fails for all that it holds", async () => {
     await sentTo("manifests", near.origin, 5000);
     freshLayers = true;
     bucket.status = 404; // so that near is asked for layers
@@ -99,7 +99,7 @@ describe("faults under load", () => {
     freshLayers = false;
   });
 
-  test("one that lacks what was promoted just now costs nobody a pull", async () => {
+  it("one that lacks what was promoted just now costs nobody a pull", async () => {
     near.status = 404;
     tag = "new";
     await sentTo("manifests", far.origin, 5000);
@@ -108,7 +108,7 @@ describe("faults under load", () => {
     await sentTo("manifests", near.origin, 5000);
   });
 
-  test("with all mirrors dead, clients are still sent to the canonical one", async () => {
+  it("with all mirrors dead, clients are still sent to the canonical one", async () => {
     await Promise.all([near.kill(), far.kill()]);
     await until(() => redirector.output().includes("mirror far is unhealthy"), leftWithinMs);
     await sentTo("manifests", far.origin, leftWithinMs);
@@ -116,7 +116,7 @@ describe("faults under load", () => {
     await sentTo("manifests", near.origin, backWithinMs);
   });
 
-  test("a bucket that answers slowly or not at all: layers come from the registry, and from the bucket again", async () => {
+  it("a bucket that answers slowly or not at all: layers come from the registry, and from the bucket again", async () => {
     // A busy machine may have found it failing before.
     await sentTo("blobs", bucket.origin, 15_000);
     freshLayers = true;
@@ -130,13 +130,13 @@ describe("faults under load", () => {
     await sentTo("blobs", bucket.origin, 10_000 + backWithinMs);
   });
 
-  test("who never finishes a request is cut off after ten seconds, however it trickles", async () => {
+  it("who never finishes a request is cut off after ten seconds, however it trickles", async () => {
     const trickle = setInterval(() => unfinished.write("t"), 500);
     await until(() => unfinished.destroyed, 15_000);
     clearInterval(trickle);
   });
 
-  test("SIGTERM: every request is answered, then it ends; no fault of its own in all that time", async () => {
+  it("SIGTERM: every request is answered, then it ends; no fault of its own in all that time", async () => {
     assert.equal(await redirector.stop(), 0);
     await load.stop();
     const { statuses, broken, errors } = load.result;

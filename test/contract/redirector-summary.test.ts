@@ -1,6 +1,6 @@
 /** The summaries that the redirector writes into its log, as Cloud Run would take them from its output. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import { exchange, startRedirector } from "../support/redirector-process.ts";
 
 type Line = Readonly<Record<string, unknown>>;
@@ -8,7 +8,7 @@ type Line = Readonly<Record<string, unknown>>;
 const linesOf = (output: string): Line[] =>
   output.split("\n").flatMap((line) => (line.startsWith("{") && line.endsWith("}") ? [JSON.parse(line) as Line] : []));
 
-test("it says how many it sent where, that no mirror is healthy, and what it counted last when it ends", async () => {
+it("it says how many it sent where, that no mirror is healthy, and what it counted last when it ends", async () => {
   const mirror = (name: string, url: string) => ({
     name,
     url,

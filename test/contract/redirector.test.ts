@@ -6,14 +6,16 @@ import { readFile, writeFile } from "node:fs/promises";
 import { createServer, METHODS, type Server } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import path from "node:path";
-import { after, before, describe, test } from "node:test";
 import fc from "fast-check";
+import { after, before, describe, it } from "mocha";
 import { createApp } from "../../redirector/app.ts";
 import { buildRedirector } from "../../redirector/build.ts";
 import { configFileVariable, configVariable, parseConfig } from "../../redirector/config.ts";
 import { Connection } from "../../redirector/http1/connection.ts";
 import { Existence, headObject } from "../../redirector/mirrors/existence.ts";
 import { RequestMetrics } from "../../redirector/telemetry/metrics.ts";
+import { itUnless } from "../support/annotations.ts";
+import { afterTest } from "../support/cleanup.ts";
 import { type Case, caseConfig, caseRanges, cases, holds } from "../support/redirector/cases.ts";
 import { silentLog } from "../support/redirector/silent-log.ts";
 import { nodeServer } from "../support/redirector-node-http.ts";
@@ -27,6 +29,8 @@ import {
   unpack,
   type WireAnswer,
 } from "../support/redirector-process.ts";
+
+const notLinux = process.platform === "linux" ? undefined : "reads /proc, which only Linux has";
 
 describe("the redirector as it is deployed, and its core on Node's http", () => {
   const { bytes, ranges } = caseRanges();
@@ -74,9 +78,9 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     }
   });
 
-  test("answer every case of the table alike, and as the table says", async (t) => {
+  describe("answer every case of the table alike, and as the table says", () => {
     for (const each of cases) {
-      await t.test(`${each.method} ${each.target.slice(0, 100)} ${JSON.stringify(each.headers)}`, async () => {
+      it(`${each.method} ${each.target.slice(0, 100)} ${JSON.stringify(each.headers)}`, async () => {
         const bun = comparable(readAnswer(await exchange(onBun.port, wire(each))));
         const node = comparable(readAnswer(await exchange(portOf(onNode), wire(each))));
         assert.deepEqual(bun, node);
@@ -99,7 +103,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     }
   });
 
-  test("HEAD tells the length that GET sends", async () => {
+  it("HEAD tells the length that GET sends", async () => {
     const [get, head] = await Promise.all(
       ["GET", "HEAD"].map(async (method) =>
         readAnswer(await exchange(onBun.port, wire({ method, target: "/v2/_catalog", headers: [] }))),
@@ -110,7 +114,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     assert.equal(head.body, "");
   });
 
-  test("many requests on one connection, also sent at once, are answered in order", async () => {
+  it("many requests on one connection, also sent at once, are answered in order", async () => {
     const targets = [
       "/v2/a/manifests/1",
       "/v2/a/blobs/sha256:da86e6ba6ca197bf6bc5e9d900febd906b133eaa4750e6bed647b0fbe50ed43e",
@@ -129,7 +133,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     assert.ok(all.indexOf("/containers/images/") < all.indexOf("/b/manifests/2"));
   });
 
-  test("what is not HTTP/1.1 is refused, and the connection ended", async () => {
+  it("what is not HTTP/1.1 is refused, and the connection ended", async () => {
     const refused: [string, number][] = [
       ["GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505],
       ["GET /\r\n\r\n", 400],
@@ -159,7 +163,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     }
   });
 
-  test("a body is not taken for the next request", async () => {
+  it("a body is not taken for the next request", async () => {
     const smuggled = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
     for (const framing of [`Content-Length: ${smuggled.length}`, "Transfer-Encoding: chunked"]) {
       const all = await exchange(onBun.port, `GET /v2/ HTTP/1.1\r\nHost: x\r\n${framing}\r\n\r\n${smuggled}`);
@@ -167,7 +171,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     }
   });
 
-  test("who closes for writing after its request still gets the answer, also when a mirror has to be asked", async () => {
+  it("who closes for writing after its request still gets the answer, also when a mirror has to be asked", async () => {
     mirrorDelayMs = 300;
     for (const target of ["/healthz", "/v2/half/manifests/closed"]) {
       const socket = connect({ port: onBun.port, host: "127.0.0.1", allowHalfOpen: true });
@@ -179,7 +183,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     mirrorDelayMs = 0;
   });
 
-  test("any valid requests, however they are cut and sent at once: the answers that Node's http gives", async () => {
+  it("any valid requests, however they are cut and sent at once: the answers that Node's http gives", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(validRequest, { minLength: 1, maxLength: 4 }), fc.nat(), async (requests, cut) => {
         const text = requests
@@ -195,7 +199,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     );
   });
 
-  test("any bytes: no request is seen that Node's http does not see too", async () => {
+  it("any bytes: no request is seen that Node's http does not see too", async () => {
     // Node's own parser is the second opinion: who is in front of us must not be made to see fewer requests than we do.
     const seen: string[][] = [[]];
     const reader = await listening(
@@ -249,9 +253,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     assert.ok(accepted > 500, `${accepted} accepted`);
   });
 
-  test("who asks for much and never reads does not fill the memory", {
-    skip: process.platform !== "linux",
-  }, async () => {
+  itUnless(notLinux, "who asks for much and never reads does not fill the memory", async () => {
     const request = "GET /binaries/x HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 35.180.1.1,1\r\n";
     const answer = await exchange(onBun.port, `${request}Connection: close\r\n\r\n`);
     const requests = `${request}\r\n`.repeat(700);
@@ -275,15 +277,13 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     assert.ok(during - before < all / 2, sizes);
   });
 
-  test("who sends a long body gets the answer and not a reset", async () => {
+  it("who sends a long body gets the answer and not a reset", async () => {
     const length = 4 * 1024 * 1024;
     const text = `POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n${"x".repeat(length)}`;
     for (let round = 0; round < 5; round++) assert.equal(readAnswer(await exchange(onBun.port, text)).status, 405);
   });
 
-  test("thousands of odd requests: it goes on, and its memory does not", {
-    skip: process.platform !== "linux",
-  }, async () => {
+  itUnless(notLinux, "thousands of odd requests: it goes on, and its memory does not", async () => {
     let made = 0;
     const odd = (): string => {
       made++;
@@ -310,7 +310,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     );
   });
 
-  test("a request that comes byte by byte is answered", async () => {
+  it("a request that comes byte by byte is answered", async () => {
     const socket = connect(onBun.port, "127.0.0.1");
     socket.setNoDelay(true);
     for (const byte of "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") {
@@ -323,13 +323,13 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
   });
 });
 
-test("SIGTERM: what is under way is answered and the last, idle connections end in order, nobody new is let in", async (t) => {
+it("SIGTERM: what is under way is answered and the last, idle connections end in order, nobody new is let in", async () => {
   const slow = await listening(
     createServer((_, response) => {
       setTimeout(() => response.end(), 600);
     }),
   );
-  t.after(() => closed(slow));
+  afterTest(() => closed(slow));
   const redirector = await startRedirector({
     config: {
       ...caseConfig((name) => `http://127.0.0.1:${portOf(slow)}/${name}`),
@@ -337,7 +337,7 @@ test("SIGTERM: what is under way is answered and the last, idle connections end 
       log: { sample: 1 },
     },
   });
-  t.after(() => redirector.process.kill("SIGKILL"));
+  afterTest(() => redirector.process.kill("SIGKILL"));
   const open = (): { socket: Socket; text: () => string; ended: Promise<boolean> } => {
     const socket = connect(redirector.port, "127.0.0.1");
     let text = "";
@@ -368,7 +368,7 @@ test("SIGTERM: what is under way is answered and the last, idle connections end 
   assert.match(redirector.output(), /"status":307,.*"message":"ended"/s, "the log is whole");
 });
 
-test("a server that is full: who is new takes the place of who is idle", async () => {
+it("a server that is full: who is new takes the place of who is idle", async () => {
   const script = `
     const { serve } = await import(${JSON.stringify(path.join(import.meta.dirname, "../../redirector/http1/bun-server.ts"))});
     const handle = () => ({ status: 200, headers: [], body: "hello" });
@@ -396,7 +396,7 @@ test("a server that is full: who is new takes the place of who is idle", async (
   }
 });
 
-test("a wrong configuration: every error, and exit code 78", async () => {
+it("a wrong configuration: every error, and exit code 78", async () => {
   const wrong = {
     host: "",
     region: { name: "x", latitude: 100, longitude: 0 },
@@ -420,7 +420,7 @@ test("a wrong configuration: every error, and exit code 78", async () => {
   }
 });
 
-test("a configuration from a file", async () => {
+it("a configuration from a file", async () => {
   const { folder, remove } = await scratch();
   const file = path.join(folder, "config.json");
   await writeFile(file, "[]");
@@ -430,7 +430,7 @@ test("a configuration from a file", async () => {
   assert.match(output, /expected object/);
 });
 
-test("a port that is taken: one line, and an exit code of its own", async () => {
+it("a port that is taken: one line, and an exit code of its own", async () => {
   const taken = createServer().listen(0, "0.0.0.0");
   await once(taken, "listening");
   const config = JSON.stringify(caseConfig(() => "http://127.0.0.1:1"));

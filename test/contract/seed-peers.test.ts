@@ -4,11 +4,11 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
 import { promisify } from "node:util";
+import { after, before, describe, it } from "mocha";
 import { type DemoArtifacts, makeArtifacts } from "../../local/seed/artifacts.ts";
 import { pushStaging } from "../../local/seed/push.ts";
-import { atEnd } from "../support/at-end.ts";
+import { afterFile } from "../support/cleanup.ts";
 import { peerPath } from "../support/peers.ts";
 import { freePort } from "../support/ports.ts";
 import { answers, end, type SeedServers, startSeedServers } from "../support/seed-servers.ts";
@@ -19,85 +19,87 @@ let registry: ChildProcess;
 let host: string;
 let folder: string;
 
-before(async () => {
-  folder = await mkdtemp(join(tmpdir(), "artifacts-seed-peers-"));
-  host = `127.0.0.1:${await freePort()}`;
-  const storage = { filesystem: { rootdirectory: join(folder, "data") }, delete: { enabled: true } };
-  const log = { level: "error", accesslog: { disabled: true } };
-  await writeFile(join(folder, "config.yml"), JSON.stringify({ version: 0.1, log, storage, http: { addr: host } }));
-  registry = spawn(await peerPath("registry"), ["serve", join(folder, "config.yml")], { stdio: "ignore" });
-  atEnd(() => end(registry));
-  [artifacts, servers] = await Promise.all([makeArtifacts(), startSeedServers(), answers(`http://${host}/v2/`)]);
-});
-after(async () => {
-  await Promise.all([end(registry), servers.stop()]);
-  await rm(folder, { recursive: true });
-});
-
-const push = () =>
-  pushStaging(
-    artifacts,
-    {
-      targets: [
-        { project: "dotslash", registryUri: `${host}/p/dotslash`, bucket: "files" },
-        { project: "semver", registryUri: `${host}/p/semver` },
-      ],
-      gcsEndpoint: `${servers.gcs}/storage/v1`, // without the slash that people forget
-      createBucketsIn: "p",
-    },
-    () => {},
-  );
-
-const images = () =>
-  artifacts.projects.flatMap((project) =>
-    project.images.map((image) => ({ image, at: `${host}/p/${project.name}/${image.name}` })),
-  );
-
-test("a push and a second one, which sends nothing", async () => {
-  assert.ok((await push()).bytes > 7_000_000);
-  assert.equal((await push()).bytes, 0);
-});
-
-test("crane finds every image well-formed: manifests, configs, layers and what they unpack to", async () => {
-  for (const { image, at } of images()) {
-    for (const { digest } of image.releases) {
-      const { stdout, stderr } = await promisify(execFile)(await peerPath("crane"), [
-        "validate",
-        "--remote",
-        `${at}@${digest}`,
-      ]);
-      assert.match(stdout + stderr, /^PASS: /m);
-    }
-  }
-});
-
-test("oras finds the bills of materials by the tag that stands in for the referrers API", async () => {
-  for (const { image, at } of images()) {
-    for (const { content, refersTo } of image.manifests) {
-      if (!refersTo) continue;
-      const args = ["discover", "--plain-http", "--format", "json", `${at}@${refersTo.subject}`];
-      const { stdout } = await promisify(execFile)(await peerPath("oras"), args);
-      const { referrers } = JSON.parse(stdout) as { referrers: { digest: string; artifactType: string }[] };
-      assert.deepEqual(
-        referrers.map(({ digest, artifactType }) => [digest, artifactType]),
-        [[content.digest, refersTo.artifactType]],
-      );
-    }
-  }
-});
-
-test("a second bill of materials for one image is added to the first", async () => {
-  const { image, at } = images().find((one) => one.image.name === "semver")!;
-  const sbom = image.manifests.find(({ refersTo }) => refersTo)!;
-  const subject = sbom.refersTo!.subject;
-  const attach = ["attach", "--plain-http", "--artifact-type", "text/plain", `${at}@${subject}`, "config.yml"];
-  await promisify(execFile)(await peerPath("oras"), attach, { cwd: folder });
-  const manifest = `http://${host}/v2/p/semver/semver/manifests/${sbom.content.digest}`;
-  assert.equal((await fetch(manifest, { method: "DELETE" })).status, 202);
-  await push();
-  const index = await fetch(`http://${host}/v2/p/semver/semver/manifests/${subject.replace(":", "-")}`, {
-    headers: { accept: "application/vnd.oci.image.index.v1+json" },
+describe("demo artifacts in the reference registry", () => {
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "artifacts-seed-peers-"));
+    host = `127.0.0.1:${await freePort()}`;
+    const storage = { filesystem: { rootdirectory: join(folder, "data") }, delete: { enabled: true } };
+    const log = { level: "error", accesslog: { disabled: true } };
+    await writeFile(join(folder, "config.yml"), JSON.stringify({ version: 0.1, log, storage, http: { addr: host } }));
+    registry = spawn(await peerPath("registry"), ["serve", join(folder, "config.yml")], { stdio: "ignore" });
+    afterFile(() => end(registry));
+    [artifacts, servers] = await Promise.all([makeArtifacts(), startSeedServers(), answers(`http://${host}/v2/`)]);
   });
-  const { manifests } = (await index.json()) as { manifests: { artifactType: string }[] };
-  assert.deepEqual(manifests.map(({ artifactType }) => artifactType).sort(), ["application/spdx+json", "text/plain"]);
+  after(async () => {
+    await Promise.all([end(registry), servers.stop()]);
+    await rm(folder, { recursive: true });
+  });
+
+  const push = () =>
+    pushStaging(
+      artifacts,
+      {
+        targets: [
+          { project: "dotslash", registryUri: `${host}/p/dotslash`, bucket: "files" },
+          { project: "semver", registryUri: `${host}/p/semver` },
+        ],
+        gcsEndpoint: `${servers.gcs}/storage/v1`, // without the slash that people forget
+        createBucketsIn: "p",
+      },
+      () => {},
+    );
+
+  const images = () =>
+    artifacts.projects.flatMap((project) =>
+      project.images.map((image) => ({ image, at: `${host}/p/${project.name}/${image.name}` })),
+    );
+
+  it("a push and a second one, which sends nothing", async () => {
+    assert.ok((await push()).bytes > 7_000_000);
+    assert.equal((await push()).bytes, 0);
+  });
+
+  it("crane finds every image well-formed: manifests, configs, layers and what they unpack to", async () => {
+    for (const { image, at } of images()) {
+      for (const { digest } of image.releases) {
+        const { stdout, stderr } = await promisify(execFile)(await peerPath("crane"), [
+          "validate",
+          "--remote",
+          `${at}@${digest}`,
+        ]);
+        assert.match(stdout + stderr, /^PASS: /m);
+      }
+    }
+  });
+
+  it("oras finds the bills of materials by the tag that stands in for the referrers API", async () => {
+    for (const { image, at } of images()) {
+      for (const { content, refersTo } of image.manifests) {
+        if (!refersTo) continue;
+        const args = ["discover", "--plain-http", "--format", "json", `${at}@${refersTo.subject}`];
+        const { stdout } = await promisify(execFile)(await peerPath("oras"), args);
+        const { referrers } = JSON.parse(stdout) as { referrers: { digest: string; artifactType: string }[] };
+        assert.deepEqual(
+          referrers.map(({ digest, artifactType }) => [digest, artifactType]),
+          [[content.digest, refersTo.artifactType]],
+        );
+      }
+    }
+  });
+
+  it("a second bill of materials for one image is added to the first", async () => {
+    const { image, at } = images().find((one) => one.image.name === "semver")!;
+    const sbom = image.manifests.find(({ refersTo }) => refersTo)!;
+    const subject = sbom.refersTo!.subject;
+    const attach = ["attach", "--plain-http", "--artifact-type", "text/plain", `${at}@${subject}`, "config.yml"];
+    await promisify(execFile)(await peerPath("oras"), attach, { cwd: folder });
+    const manifest = `http://${host}/v2/p/semver/semver/manifests/${sbom.content.digest}`;
+    assert.equal((await fetch(manifest, { method: "DELETE" })).status, 202);
+    await push();
+    const index = await fetch(`http://${host}/v2/p/semver/semver/manifests/${subject.replace(":", "-")}`, {
+      headers: { accept: "application/vnd.oci.image.index.v1+json" },
+    });
+    const { manifests } = (await index.json()) as { manifests: { artifactType: string }[] };
+    assert.deepEqual(manifests.map(({ artifactType }) => artifactType).sort(), ["application/spdx+json", "text/plain"]);
+  });
 });

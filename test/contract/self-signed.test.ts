@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, it } from "mocha";
 import { imagePromotion } from "../../components/promotion/images/images.ts";
 import { getBlob } from "../../components/promotion/oci/blobs.ts";
 import { UnreachableError } from "../../components/promotion/oci/errors.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
-import { before, test } from "node:test";
+import { before, describe, it } from "mocha";
 import { type AdoptionContext, adoption, importIds, settable } from "../../components/adoption/adoption.ts";
 import { absentIn, knownTo, readAdoptionList, resourceKey } from "../../components/adoption/adoption-list.ts";
 import { everything, manifests } from "../support/graph/fixtures.ts";
@@ -8,99 +8,126 @@ import { type Declared, declare } from "../support/graph/program.ts";
 
 let resources: readonly Declared[];
 
-before(async () => {
-  resources = (await declare(everything, manifests)).filter(({ component }) => !component);
-});
-
-const context: AdoptionContext = {
-  project: "demo-project",
-  awsAccount: "123456789012",
-  existing: {
-    monitoring: async (collection, displayName) => `projects/demo-project/${collection}/${displayName}`,
-    dashboard: async () => "projects/1234/dashboards/5678",
-    dnsRecord: async (zoneId, comment) => `${zoneId}/${comment}`,
-  },
-  known: [resourceKey("gcp:compute/regionNetworkEndpointGroup:RegionNetworkEndpointGroup", "redirector-us-central1")],
-  absent: ["gone"],
-};
-
-test("every type of the program is either adopted or set anew, none is both", () => {
-  const types = [...new Set(resources.map(({ type }) => type))].sort();
-  const known = [...Object.keys(importIds), ...Object.keys(settable)].sort();
-  assert.deepEqual(known, types);
-});
-
-test("no two resources are taken for the same thing", async () => {
-  const ids = new Map<string, string>();
-  for (const { type, name, inputs } of resources) {
-    const id = await importIds[type]?.(inputs, context);
-    if (importIds[type] === undefined) continue;
-    assert.ok(id, `${type} ${name} has no id`);
-    assert.equal(ids.get(`${type} ${id}`), undefined, `${name}: ${id} is taken already`);
-    ids.set(`${type} ${id}`, name);
-  }
-  assert.ok(ids.size > 30);
-});
-
-test("the transform imports what has an id, and leaves alone what has none, what the state knows and what does not exist", async () => {
-  const transform = adoption(context);
-  const adopt = (type: string, name: string, props: object) =>
-    transform({ type, name, props, opts: { protect: true }, custom: true } as Parameters<typeof transform>[0]);
-  assert.deepEqual(await adopt("gcp:storage/bucket:Bucket", "x", { name: "b" }), {
-    props: { name: "b" },
-    opts: { protect: true, import: "b" },
+describe("adoption of existing resources", () => {
+  before(async () => {
+    resources = (await declare(everything, manifests)).filter(({ component }) => !component);
   });
-  assert.equal(await adopt("gcp:storage/bucketIAMBinding:BucketIAMBinding", "x", {}), undefined);
-  assert.equal(await adopt("gcp:storage/bucket:Bucket", "x", { name: "gone" }), undefined);
-  const place = { name: "redirector-us-central1", region: "us-central1", location: "us-central1" };
-  const group = "gcp:compute/regionNetworkEndpointGroup:RegionNetworkEndpointGroup";
-  assert.equal(await adopt(group, place.name, place), undefined);
-  assert.notEqual(await adopt("gcp:cloudrunv2/service:Service", place.name, place), undefined, "of another type");
-  await assert.rejects(
-    async () => adopt("gcp:storage/bucket:Bucket", "x", { name: 1 }),
-    /adoption needs name to be a plain text/,
-  );
-});
 
-test("ids have the forms of the types' documentation", async () => {
-  const idOf = async (name: string, type: RegExp) => {
-    const found = resources.find((resource) => resource.name === name && type.test(resource.type));
-    assert.ok(found, name);
-    return importIds[found.type]?.(found.inputs, context);
+  const context: AdoptionContext = {
+    project: "demo-project",
+    awsAccount: "123456789012",
+    existing: {
+      monitoring: async (collection, displayName) => `projects/demo-project/${collection}/${displayName}`,
+      dashboard: async () => "projects/1234/dashboards/5678",
+      dnsRecord: async (zoneId, comment) => `${zoneId}/${comment}`,
+    },
+    known: [resourceKey("gcp:compute/regionNetworkEndpointGroup:RegionNetworkEndpointGroup", "redirector-us-central1")],
+    absent: ["gone"],
   };
-  assert.equal(
-    await idOf("images-us-central1", /:Repository$/),
-    "projects/demo-project/locations/us-central1/repositories/images",
-  );
-  assert.equal(await idOf("files-aws-us-east-1", /:Bucket$/), "demo-artifacts-us-east-1@us-east-1");
-  assert.equal(
-    await idOf("identities-preview", /:Account$/),
-    "projects/demo-project/serviceAccounts/artifacts-preview@demo-project.iam.gserviceaccount.com",
-  );
-  assert.equal(
-    await idOf("identities-github", /:OpenIdConnectProvider$/),
-    "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com",
-  );
-});
 
-test("ids of Google Cloud have one of the forms that the provider's own documentation imports", async () => {
-  const undocumented: string[] = [];
-  const checked = new Set<string>();
-  for (const { type, inputs } of resources) {
-    if (checked.has(type) || !type.startsWith("gcp:") || importIds[type] === undefined) continue;
-    checked.add(type);
-    const forms = await documentedForms(type);
-    const id = await importIds[type](inputs, context);
-    if (forms.length === 0) undocumented.push(type);
-    else assert.ok(id && forms.some((form) => form.test(id)), `${type}: ${id} has none of the forms ${forms}`);
-  }
-  assert.ok(checked.size > 20);
-  // Their documentation in the SDK has no word on it; Terraform's has `projects/{project}/roles/{role}`, the account's full name, the bucket's.
-  assert.deepEqual(undocumented.sort(), [
-    "gcp:projects/iAMCustomRole:IAMCustomRole",
-    "gcp:serviceaccount/account:Account",
-    "gcp:storage/bucket:Bucket",
-  ]);
+  it("every type of the program is either adopted or set anew, none is both", () => {
+    const types = [...new Set(resources.map(({ type }) => type))].sort();
+    const known = [...Object.keys(importIds), ...Object.keys(settable)].sort();
+    assert.deepEqual(known, types);
+  });
+
+  it("no two resources are taken for the same thing", async () => {
+    const ids = new Map<string, string>();
+    for (const { type, name, inputs } of resources) {
+      const id = await importIds[type]?.(inputs, context);
+      if (importIds[type] === undefined) continue;
+      assert.ok(id, `${type} ${name} has no id`);
+      assert.equal(ids.get(`${type} ${id}`), undefined, `${name}: ${id} is taken already`);
+      ids.set(`${type} ${id}`, name);
+    }
+    assert.ok(ids.size > 30);
+  });
+
+  it("the transform imports what has an id, and leaves alone what has none, what the state knows and what does not exist", async () => {
+    const transform = adoption(context);
+    const adopt = (type: string, name: string, props: object) =>
+      transform({ type, name, props, opts: { protect: true }, custom: true } as Parameters<typeof transform>[0]);
+    assert.deepEqual(await adopt("gcp:storage/bucket:Bucket", "x", { name: "b" }), {
+      props: { name: "b" },
+      opts: { protect: true, import: "b" },
+    });
+    assert.equal(await adopt("gcp:storage/bucketIAMBinding:BucketIAMBinding", "x", {}), undefined);
+    assert.equal(await adopt("gcp:storage/bucket:Bucket", "x", { name: "gone" }), undefined);
+    const place = { name: "redirector-us-central1", region: "us-central1", location: "us-central1" };
+    const group = "gcp:compute/regionNetworkEndpointGroup:RegionNetworkEndpointGroup";
+    assert.equal(await adopt(group, place.name, place), undefined);
+    assert.notEqual(await adopt("gcp:cloudrunv2/service:Service", place.name, place), undefined, "of another type");
+    await assert.rejects(
+      async () => adopt("gcp:storage/bucket:Bucket", "x", { name: 1 }),
+      /adoption needs name to be a plain text/,
+    );
+  });
+
+  it("ids have the forms of the types' documentation", async () => {
+    const idOf = async (name: string, type: RegExp) => {
+      const found = resources.find((resource) => resource.name === name && type.test(resource.type));
+      assert.ok(found, name);
+      return importIds[found.type]?.(found.inputs, context);
+    };
+    assert.equal(
+      await idOf("images-us-central1", /:Repository$/),
+      "projects/demo-project/locations/us-central1/repositories/images",
+    );
+    assert.equal(await idOf("files-aws-us-east-1", /:Bucket$/), "demo-artifacts-us-east-1@us-east-1");
+    assert.equal(
+      await idOf("identities-preview", /:Account$/),
+      "projects/demo-project/serviceAccounts/artifacts-preview@demo-project.iam.gserviceaccount.com",
+    );
+    assert.equal(
+      await idOf("identities-github", /:OpenIdConnectProvider$/),
+      "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com",
+    );
+  });
+
+  it("ids of Google Cloud have one of the forms that the provider's own documentation imports", async () => {
+    const undocumented: string[] = [];
+    const checked = new Set<string>();
+    for (const { type, inputs } of resources) {
+      if (checked.has(type) || !type.startsWith("gcp:") || importIds[type] === undefined) continue;
+      checked.add(type);
+      const forms = await documentedForms(type);
+      const id = await importIds[type](inputs, context);
+      if (forms.length === 0) undocumented.push(type);
+      else assert.ok(id && forms.some((form) => form.test(id)), `${type}: ${id} has none of the forms ${forms}`);
+    }
+    assert.ok(checked.size > 20);
+    // Their documentation in the SDK has no word on it; Terraform's has `projects/{project}/roles/{role}`, the account's full name, the bucket's.
+    assert.deepEqual(undocumented.sort(), [
+      "gcp:projects/iAMCustomRole:IAMCustomRole",
+      "gcp:serviceaccount/account:Account",
+      "gcp:storage/bucket:Bucket",
+    ]);
+  });
+
+  it("what the state knows is read from its export", () => {
+    const urn = (types: string, name: string) => ({ urn: `urn:pulumi:prod::artifacts::${types}::${name}` });
+    const resources = [
+      urn("pulumi:pulumi:Stack", "artifacts-prod"),
+      urn("artifacts:mirror:Mirrors$artifacts:mirror:FileMirror$aws:s3/bucket:Bucket", "files-aws-us-east-1"),
+      urn("cloudflare:index/dnsRecord:DnsRecord", "odd::name"),
+    ];
+    assert.deepEqual(knownTo(JSON.stringify({ version: 3, deployment: { resources } })), [
+      "pulumi:pulumi:Stack artifacts-prod",
+      "aws:s3/bucket:Bucket files-aws-us-east-1",
+      "cloudflare:index/dnsRecord:DnsRecord odd::name",
+    ]);
+    assert.deepEqual(knownTo('{"version":3,"deployment":{}}'), []); // a new stack's
+    assert.throws(() => knownTo("{}"), /no state/);
+  });
+
+  it("what a run found absent is read from its output, and the list of it must be one", () => {
+    const output =
+      "  gcp:compute:URLMap (x):\n    error: resource 'projects/p/global/urlMaps/x' does not exist\n" +
+      "    error: Preview failed: resource 'b@us-east-1' does not exist\n";
+    assert.deepEqual(absentIn(output), ["projects/p/global/urlMaps/x", "b@us-east-1"]);
+    assert.throws(() => readAdoptionList("1"), /ARTIFACTS_ADOPT=1 is set by `npm run adopt` alone/);
+    assert.throws(() => readAdoptionList(new URL("../../package.json", import.meta.url).pathname), /no list/);
+  });
 });
 
 /** The forms of `pulumi import <type> default <form>` in the documentation of the type, `{{name}}` for whatever belongs there. */
@@ -118,28 +145,3 @@ async function documentedForms(type: string): Promise<RegExp[]> {
     return new RegExp(`^${form.replaceAll(/\{\{\w+\}\}/g, any)}$`);
   });
 }
-
-test("what the state knows is read from its export", () => {
-  const urn = (types: string, name: string) => ({ urn: `urn:pulumi:prod::artifacts::${types}::${name}` });
-  const resources = [
-    urn("pulumi:pulumi:Stack", "artifacts-prod"),
-    urn("artifacts:mirror:Mirrors$artifacts:mirror:FileMirror$aws:s3/bucket:Bucket", "files-aws-us-east-1"),
-    urn("cloudflare:index/dnsRecord:DnsRecord", "odd::name"),
-  ];
-  assert.deepEqual(knownTo(JSON.stringify({ version: 3, deployment: { resources } })), [
-    "pulumi:pulumi:Stack artifacts-prod",
-    "aws:s3/bucket:Bucket files-aws-us-east-1",
-    "cloudflare:index/dnsRecord:DnsRecord odd::name",
-  ]);
-  assert.deepEqual(knownTo('{"version":3,"deployment":{}}'), []); // a new stack's
-  assert.throws(() => knownTo("{}"), /no state/);
-});
-
-test("what a run found absent is read from its output, and the list of it must be one", () => {
-  const output =
-    "  gcp:compute:URLMap (x):\n    error: resource 'projects/p/global/urlMaps/x' does not exist\n" +
-    "    error: Preview failed: resource 'b@us-east-1' does not exist\n";
-  assert.deepEqual(absentIn(output), ["projects/p/global/urlMaps/x", "b@us-east-1"]);
-  assert.throws(() => readAdoptionList("1"), /ARTIFACTS_ADOPT=1 is set by `npm run adopt` alone/);
-  assert.throws(() => readAdoptionList(new URL("../../package.json", import.meta.url).pathname), /no list/);
-});

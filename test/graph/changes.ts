@@ -1,6 +1,6 @@
 /** Sloppy edits of the program, as they happen, that its properties must catch. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import type { Declared } from "../support/graph/program.ts";
 import type { Property } from "../support/graph/property.ts";
 
@@ -34,7 +34,7 @@ export function eachIsLost(
   resources: () => readonly Declared[],
 ): void {
   for (const [property, what, change] of mutations) {
-    test(`${what} breaks: ${property}`, () => {
+    it(`${what} breaks: ${property}`, () => {
       const changed = resources().flatMap((resource) => change(resource) ?? []);
       assert.notDeepEqual(changed, resources(), "the change finds nothing to change");
       const violations = properties[property];
@@ -42,7 +42,7 @@ export function eachIsLost(
       assert.notDeepEqual(violations(changed), []);
     });
   }
-  test("no property is without such a change", () => {
+  it("no property is without such a change", () => {
     assert.deepEqual([...new Set(mutations.map(([property]) => property))].sort(), Object.keys(properties).sort());
   });
 }

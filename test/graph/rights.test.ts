@@ -4,14 +4,142 @@
  * predefined roles reference".
  */
 import assert from "node:assert/strict";
-import { before, test } from "node:test";
+import { before, describe, it } from "mocha";
 import { everything, manifests } from "../support/graph/fixtures.ts";
 import { type Declared, declare } from "../support/graph/program.ts";
 
 let resources: readonly Declared[];
 
-before(async () => {
-  resources = await declare(everything, manifests);
+const is =
+  (identity: string) =>
+  (member: unknown): boolean =>
+    String(member).startsWith(`serviceAccount:artifacts-${identity}@`);
+
+describe("permissions of the two identities", () => {
+  before(async () => {
+    resources = await declare(everything, manifests);
+  });
+
+  const all = (service: string, things: string, ...verbs: string[]): string[] =>
+    verbs.map((verb) => `${service}.${things}.${verb}`);
+  const byRole = (deploy: string, preview: string): Needed => ({ deploy: [deploy], preview: [preview] });
+  const loadBalancer = byRole("roles/compute.loadBalancerAdmin", "roles/compute.viewer");
+  const certificates = byRole("roles/certificatemanager.editor", "roles/certificatemanager.viewer");
+  const monitoring = (things: string): Needed => ({
+    deploy: all("monitoring", things, "create", "get", "update", "delete"),
+    preview: ["roles/monitoring.viewer"],
+  });
+  const pool: Needed = { deploy: "owner", preview: ["roles/iam.workloadIdentityPoolViewer"] };
+  const projectPolicy: Needed = { deploy: "owner", preview: ["resourcemanager.projects.getIamPolicy"] };
+
+  const needed: Readonly<Record<string, Needed>> = {
+    "artifactregistry/repository:Repository": {
+      deploy: all("artifactregistry", "repositories", "create", "get", "update"),
+      preview: ["artifactregistry.repositories.get"],
+    },
+    "artifactregistry/repositoryIamBinding:RepositoryIamBinding": {
+      deploy: all("artifactregistry", "repositories", "getIamPolicy", "setIamPolicy"),
+      preview: ["artifactregistry.repositories.getIamPolicy"],
+    },
+    "certificatemanager/certificate:Certificate": certificates,
+    "certificatemanager/certificateMap:CertificateMap": certificates,
+    "certificatemanager/certificateMapEntry:CertificateMapEntry": certificates,
+    "certificatemanager/dnsAuthorization:DnsAuthorization": certificates,
+    "cloudrunv2/service:Service": byRole("roles/run.admin", "roles/run.viewer"),
+    "compute/backendService:BackendService": loadBalancer,
+    "compute/globalAddress:GlobalAddress": loadBalancer,
+    "compute/globalForwardingRule:GlobalForwardingRule": loadBalancer,
+    "compute/regionNetworkEndpointGroup:RegionNetworkEndpointGroup": loadBalancer,
+    "compute/sSLPolicy:SSLPolicy": loadBalancer,
+    "compute/securityPolicy:SecurityPolicy": {
+      deploy: all("compute", "securityPolicies", "create", "get", "update", "delete"),
+      preview: ["roles/compute.viewer"],
+    },
+    "compute/targetHttpProxy:TargetHttpProxy": loadBalancer,
+    "compute/targetHttpsProxy:TargetHttpsProxy": loadBalancer,
+    "compute/uRLMap:URLMap": loadBalancer,
+    "iam/workloadIdentityPool:WorkloadIdentityPool": pool,
+    "iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider": pool,
+    "kms/cryptoKeyIAMBinding:CryptoKeyIAMBinding": { deploy: "owner", preview: ["cloudkms.cryptoKeys.getIamPolicy"] },
+    "logging/metric:Metric": {
+      deploy: all("logging", "logMetrics", "create", "get", "update", "delete"),
+      preview: ["logging.logMetrics.get"],
+    },
+    "logging/projectExclusion:ProjectExclusion": { deploy: "owner", preview: ["logging.exclusions.get"] },
+    "monitoring/alertPolicy:AlertPolicy": {
+      deploy: [
+        ...monitoring("alertPolicies").deploy,
+        ...all("logging", "notificationRules", "create", "get", "update", "delete"),
+      ],
+      preview: ["roles/monitoring.viewer", "logging.notificationRules.get"],
+    },
+    "monitoring/customService:CustomService": monitoring("services"),
+    "monitoring/dashboard:Dashboard": monitoring("dashboards"),
+    "monitoring/notificationChannel:NotificationChannel": monitoring("notificationChannels"),
+    "monitoring/slo:Slo": monitoring("slos"),
+    "monitoring/uptimeCheckConfig:UptimeCheckConfig": monitoring("uptimeCheckConfigs"),
+    "projects/iAMAuditConfig:IAMAuditConfig": projectPolicy,
+    "projects/iAMBinding:IAMBinding": projectPolicy,
+    "projects/iAMCustomRole:IAMCustomRole": { deploy: "owner", preview: ["iam.roles.get"] },
+    "projects/iAMMember:IAMMember": projectPolicy,
+    "projects/serviceIdentity:ServiceIdentity": { deploy: "owner", preview: [] }, // the provider reads nothing
+    "serviceaccount/account:Account": { deploy: "owner", preview: ["iam.serviceAccounts.get"] },
+    "serviceaccount/iAMBinding:IAMBinding": { deploy: "owner", preview: ["iam.serviceAccounts.getIamPolicy"] },
+    "storage/bucket:Bucket": {
+      deploy: all("storage", "buckets", "create", "get", "update"),
+      preview: ["storage.buckets.get"],
+    },
+    "storage/bucketIAMBinding:BucketIAMBinding": {
+      deploy: all("storage", "buckets", "getIamPolicy", "setIamPolicy"),
+      preview: ["storage.buckets.getIamPolicy"],
+    },
+    "storage/bucketObject:BucketObject": { deploy: [], preview: [] }, // granted on its bucket: the test after the next
+  };
+
+  it("every type has its rights said, and no type that is not there", () => {
+    const types = resources.filter(({ type }) => type.startsWith("gcp:")).map(({ type }) => type.slice("gcp:".length));
+    assert.deepEqual(Object.keys(needed).sort(), [...new Set(types)].sort());
+  });
+
+  it("the identities have what they need, and no more in the project", () => {
+    for (const identity of ["deploy", "preview"] as const) {
+      const wanted = new Set(
+        Object.values(needed).flatMap(({ [identity]: rights }) => (rights === "owner" ? [] : rights)),
+      );
+      wanted.add("roles/logging.logWriter"); // the lines that raise alerts, or keep one from being raised
+      if (identity === "preview") wanted.add("resourcemanager.projects.get"); // who asks for a policy first asks for the project
+      assert.deepEqual([...granted(identity)].sort(), [...wanted].sort(), identity);
+    }
+  });
+
+  it("an object is written and read by grants on its bucket", () => {
+    const objects = resources.filter(({ type }) => type.endsWith(":BucketObject"));
+    assert.ok(objects.length > 0);
+    for (const { inputs, name } of objects) {
+      const members = (role: string) =>
+        resources
+          .filter(
+            ({ type, inputs: grant }) => type.endsWith(":BucketIAMBinding") && grant["bucket"] === inputs["bucket"],
+          )
+          .filter(({ inputs: grant }) => grant["role"] === role)
+          .flatMap(({ inputs: grant }) => grant["members"] as string[]);
+      assert.ok(members("roles/storage.objectUser").some(is("deploy")), name);
+      assert.ok(members("roles/storage.objectViewer").some(is("preview")), name);
+    }
+  });
+
+  it("what an owner alone may make stands in the identities' component, or is told here", () => {
+    const owned = resources.filter(({ type }) => needed[type.slice("gcp:".length)]?.deploy === "owner");
+    const elsewhere = owned
+      .filter(({ path }) => path.at(-1) !== "identities")
+      .map(({ type, name }) => `${type} ${name}`);
+    assert.deepEqual(elsewhere, [
+      "gcp:logging/projectExclusion:ProjectExclusion redirector-requests",
+      "gcp:projects/serviceIdentity:ServiceIdentity redirector-agent",
+      "gcp:serviceaccount/account:Account redirector",
+      "gcp:serviceaccount/iAMBinding:IAMBinding redirector-deployer",
+    ]);
+  });
 });
 
 interface Needed {
@@ -19,82 +147,6 @@ interface Needed {
   readonly deploy: readonly string[] | "owner";
   readonly preview: readonly string[];
 }
-
-const all = (service: string, things: string, ...verbs: string[]): string[] =>
-  verbs.map((verb) => `${service}.${things}.${verb}`);
-const byRole = (deploy: string, preview: string): Needed => ({ deploy: [deploy], preview: [preview] });
-const loadBalancer = byRole("roles/compute.loadBalancerAdmin", "roles/compute.viewer");
-const certificates = byRole("roles/certificatemanager.editor", "roles/certificatemanager.viewer");
-const monitoring = (things: string): Needed => ({
-  deploy: all("monitoring", things, "create", "get", "update", "delete"),
-  preview: ["roles/monitoring.viewer"],
-});
-const pool: Needed = { deploy: "owner", preview: ["roles/iam.workloadIdentityPoolViewer"] };
-const projectPolicy: Needed = { deploy: "owner", preview: ["resourcemanager.projects.getIamPolicy"] };
-
-const needed: Readonly<Record<string, Needed>> = {
-  "artifactregistry/repository:Repository": {
-    deploy: all("artifactregistry", "repositories", "create", "get", "update"),
-    preview: ["artifactregistry.repositories.get"],
-  },
-  "artifactregistry/repositoryIamBinding:RepositoryIamBinding": {
-    deploy: all("artifactregistry", "repositories", "getIamPolicy", "setIamPolicy"),
-    preview: ["artifactregistry.repositories.getIamPolicy"],
-  },
-  "certificatemanager/certificate:Certificate": certificates,
-  "certificatemanager/certificateMap:CertificateMap": certificates,
-  "certificatemanager/certificateMapEntry:CertificateMapEntry": certificates,
-  "certificatemanager/dnsAuthorization:DnsAuthorization": certificates,
-  "cloudrunv2/service:Service": byRole("roles/run.admin", "roles/run.viewer"),
-  "compute/backendService:BackendService": loadBalancer,
-  "compute/globalAddress:GlobalAddress": loadBalancer,
-  "compute/globalForwardingRule:GlobalForwardingRule": loadBalancer,
-  "compute/regionNetworkEndpointGroup:RegionNetworkEndpointGroup": loadBalancer,
-  "compute/sSLPolicy:SSLPolicy": loadBalancer,
-  "compute/securityPolicy:SecurityPolicy": {
-    deploy: all("compute", "securityPolicies", "create", "get", "update", "delete"),
-    preview: ["roles/compute.viewer"],
-  },
-  "compute/targetHttpProxy:TargetHttpProxy": loadBalancer,
-  "compute/targetHttpsProxy:TargetHttpsProxy": loadBalancer,
-  "compute/uRLMap:URLMap": loadBalancer,
-  "iam/workloadIdentityPool:WorkloadIdentityPool": pool,
-  "iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider": pool,
-  "kms/cryptoKeyIAMBinding:CryptoKeyIAMBinding": { deploy: "owner", preview: ["cloudkms.cryptoKeys.getIamPolicy"] },
-  "logging/metric:Metric": {
-    deploy: all("logging", "logMetrics", "create", "get", "update", "delete"),
-    preview: ["logging.logMetrics.get"],
-  },
-  "logging/projectExclusion:ProjectExclusion": { deploy: "owner", preview: ["logging.exclusions.get"] },
-  "monitoring/alertPolicy:AlertPolicy": {
-    deploy: [
-      ...monitoring("alertPolicies").deploy,
-      ...all("logging", "notificationRules", "create", "get", "update", "delete"),
-    ],
-    preview: ["roles/monitoring.viewer", "logging.notificationRules.get"],
-  },
-  "monitoring/customService:CustomService": monitoring("services"),
-  "monitoring/dashboard:Dashboard": monitoring("dashboards"),
-  "monitoring/notificationChannel:NotificationChannel": monitoring("notificationChannels"),
-  "monitoring/slo:Slo": monitoring("slos"),
-  "monitoring/uptimeCheckConfig:UptimeCheckConfig": monitoring("uptimeCheckConfigs"),
-  "projects/iAMAuditConfig:IAMAuditConfig": projectPolicy,
-  "projects/iAMBinding:IAMBinding": projectPolicy,
-  "projects/iAMCustomRole:IAMCustomRole": { deploy: "owner", preview: ["iam.roles.get"] },
-  "projects/iAMMember:IAMMember": projectPolicy,
-  "projects/serviceIdentity:ServiceIdentity": { deploy: "owner", preview: [] }, // the provider reads nothing
-  "serviceaccount/account:Account": { deploy: "owner", preview: ["iam.serviceAccounts.get"] },
-  "serviceaccount/iAMBinding:IAMBinding": { deploy: "owner", preview: ["iam.serviceAccounts.getIamPolicy"] },
-  "storage/bucket:Bucket": {
-    deploy: all("storage", "buckets", "create", "get", "update"),
-    preview: ["storage.buckets.get"],
-  },
-  "storage/bucketIAMBinding:BucketIAMBinding": {
-    deploy: all("storage", "buckets", "getIamPolicy", "setIamPolicy"),
-    preview: ["storage.buckets.getIamPolicy"],
-  },
-  "storage/bucketObject:BucketObject": { deploy: [], preview: [] }, // granted on its bucket: the test after the next
-};
 
 /** Roles, and permissions of roles of our own, that an identity is granted in the project. */
 function granted(identity: "deploy" | "preview"): Set<string> {
@@ -109,49 +161,3 @@ function granted(identity: "deploy" | "preview"): Set<string> {
     .map(({ inputs }) => String(inputs["role"]));
   return new Set(roles.flatMap((role) => (permissions.get(role) as string[] | undefined) ?? [role]));
 }
-
-const is =
-  (identity: string) =>
-  (member: unknown): boolean =>
-    String(member).startsWith(`serviceAccount:artifacts-${identity}@`);
-
-test("every type has its rights said, and no type that is not there", () => {
-  const types = resources.filter(({ type }) => type.startsWith("gcp:")).map(({ type }) => type.slice("gcp:".length));
-  assert.deepEqual(Object.keys(needed).sort(), [...new Set(types)].sort());
-});
-
-test("the identities have what they need, and no more in the project", () => {
-  for (const identity of ["deploy", "preview"] as const) {
-    const wanted = new Set(
-      Object.values(needed).flatMap(({ [identity]: rights }) => (rights === "owner" ? [] : rights)),
-    );
-    wanted.add("roles/logging.logWriter"); // the lines that raise alerts, or keep one from being raised
-    if (identity === "preview") wanted.add("resourcemanager.projects.get"); // who asks for a policy first asks for the project
-    assert.deepEqual([...granted(identity)].sort(), [...wanted].sort(), identity);
-  }
-});
-
-test("an object is written and read by grants on its bucket", () => {
-  const objects = resources.filter(({ type }) => type.endsWith(":BucketObject"));
-  assert.ok(objects.length > 0);
-  for (const { inputs, name } of objects) {
-    const members = (role: string) =>
-      resources
-        .filter(({ type, inputs: grant }) => type.endsWith(":BucketIAMBinding") && grant["bucket"] === inputs["bucket"])
-        .filter(({ inputs: grant }) => grant["role"] === role)
-        .flatMap(({ inputs: grant }) => grant["members"] as string[]);
-    assert.ok(members("roles/storage.objectUser").some(is("deploy")), name);
-    assert.ok(members("roles/storage.objectViewer").some(is("preview")), name);
-  }
-});
-
-test("what an owner alone may make stands in the identities' component, or is told here", () => {
-  const owned = resources.filter(({ type }) => needed[type.slice("gcp:".length)]?.deploy === "owner");
-  const elsewhere = owned.filter(({ path }) => path.at(-1) !== "identities").map(({ type, name }) => `${type} ${name}`);
-  assert.deepEqual(elsewhere, [
-    "gcp:logging/projectExclusion:ProjectExclusion redirector-requests",
-    "gcp:projects/serviceIdentity:ServiceIdentity redirector-agent",
-    "gcp:serviceaccount/account:Account redirector",
-    "gcp:serviceaccount/iAMBinding:IAMBinding redirector-deployer",
-  ]);
-});

@@ -1,32 +1,137 @@
 /** Which of GitHub's tokens gets what: the declared conditions, evaluated on tokens as GitHub's documentation has them. */
 import assert from "node:assert/strict";
-import { before, test } from "node:test";
+import { before, describe, it } from "mocha";
 import { config, manifests } from "../support/graph/fixtures.ts";
 import { type Declared, declare } from "../support/graph/program.ts";
 
 let resources: readonly Declared[];
 
-before(async () => {
-  resources = await declare(config, manifests);
-});
+describe("conditions on GitHub's tokens", () => {
+  before(async () => {
+    resources = await declare(config, manifests);
+  });
 
-/**
- * A token's claims (GitHub docs, "OpenID Connect reference"), of a push to main of this program's repository unless changed. `environment` is there
- * when the job has one.
- */
-const claims = (changed: Readonly<Record<string, string>> = {}): Record<string, string> => ({
-  sub: "repo:example/artifacts:ref:refs/heads/main",
-  aud: "sts.amazonaws.com",
-  repository: "example/artifacts",
-  repository_id: "123456789",
-  repository_owner: "example",
-  repository_owner_id: "1234567",
-  ref: "refs/heads/main",
-  event_name: "push",
-  workflow_ref: "example/artifacts/.github/workflows/deploy.yml@refs/heads/main",
-  run_id: "1",
-  run_attempt: "1",
-  ...changed,
+  /**
+   * A token's claims (GitHub docs, "OpenID Connect reference"), of a push to main of this program's repository unless changed. `environment` is there
+   * when the job has one.
+   */
+  const claims = (changed: Readonly<Record<string, string>> = {}): Record<string, string> => ({
+    sub: "repo:example/artifacts:ref:refs/heads/main",
+    aud: "sts.amazonaws.com",
+    repository: "example/artifacts",
+    repository_id: "123456789",
+    repository_owner: "example",
+    repository_owner_id: "1234567",
+    ref: "refs/heads/main",
+    event_name: "push",
+    workflow_ref: "example/artifacts/.github/workflows/deploy.yml@refs/heads/main",
+    run_id: "1",
+    run_attempt: "1",
+    ...changed,
+  });
+
+  const none = { deploy: undefined, preview: undefined, pushesFrom: undefined, aws: [] };
+  const reads = { deploy: "no", preview: "yes", pushesFrom: "none", aws: ["preview"] };
+
+  for (const [form, prefix] of [
+    ["", "repo:example/artifacts:"],
+    [" (a subject with numbers)", "repo:example@1234567/artifacts@123456789:"],
+  ] as const) {
+    it(`deploy.yml on main in its environment deploys${form}`, () => {
+      const token = claims({ sub: `${prefix}environment:production`, environment: "production" });
+      assert.deepEqual(rights(token), {
+        deploy: "yes",
+        preview: "yes",
+        pushesFrom: "example/artifacts",
+        aws: ["deploy"],
+      });
+    });
+    it(`a pull request of the repository itself, and the nightly run, read${form}`, () => {
+      const workflow_ref = "example/artifacts/.github/workflows/preview.yml@refs/pull/7/merge";
+      const pull = { sub: `${prefix}pull_request`, event_name: "pull_request", ref: "refs/pull/7/merge", workflow_ref };
+      assert.deepEqual(rights(claims(pull)), reads);
+      const nightly = { sub: `${prefix}ref:refs/heads/main`, event_name: "schedule", workflow_ref: "x/drift.yml@main" };
+      assert.deepEqual(rights(claims(nightly)), { ...reads, pushesFrom: "example/artifacts" });
+    });
+  }
+
+  it("without the environment, from another branch or by another workflow nobody deploys", () => {
+    const production = { sub: "repo:example/artifacts:environment:production", environment: "production" };
+    for (const token of [
+      claims(),
+      claims({ sub: "repo:example/artifacts:environment:production%3Afake", environment: "production:fake" }),
+      claims({ ...production, ref: "refs/heads/other" }),
+      claims({ ...production, ref: "refs/tags/refs/heads/main" }),
+    ]) {
+      assert.equal(rights(token).deploy, "no", JSON.stringify(token));
+      assert.ok(!rights(token).aws.includes("deploy"), JSON.stringify(token));
+    }
+    // AWS does not look at the workflow: of those on main, reviewed as they are, each may name the environment, which asks a person.
+    for (const workflow of ["other.yml@refs/heads/main", "deploy.yml@refs/heads/other"]) {
+      const workflow_ref = `example/artifacts/.github/workflows/${workflow}`;
+      assert.equal(rights(claims({ ...production, workflow_ref })).deploy, "no", workflow);
+    }
+  });
+
+  it("a project's release builds push as their repository, its pull requests as nobody", () => {
+    const project = { repository: "example/full", repository_id: "5", sub: "repo:example/full:x" };
+    const pushesFrom = (changed: Record<string, string>) => rights(claims({ ...project, ...changed })).pushesFrom;
+    for (const ref of ["refs/heads/main", "refs/heads/master", "refs/heads/release-1.2", "refs/tags/v1.2.3"]) {
+      assert.equal(pushesFrom({ ref }), "example/full", ref);
+    }
+    assert.equal(pushesFrom({ ref: "refs/heads/feature" }), undefined);
+    assert.equal(pushesFrom({ ref: "refs/pull/7/merge", event_name: "pull_request" }), undefined);
+    assert.equal(pushesFrom({ event_name: "pull_request_target" }), undefined);
+    assert.equal(pushesFrom({ event_name: "workflow_run" }), undefined);
+    assert.deepEqual(rights(claims(project)), { deploy: "no", preview: "no", pushesFrom: "example/full", aws: [] });
+  });
+
+  it("who takes over a name, and everybody else, gets nothing", () => {
+    const environment = "environment:production";
+    for (const token of [
+      // The organisation was renamed, somebody registered its old name and made a repository of the same name.
+      claims({
+        repository_id: "9",
+        repository_owner_id: "8",
+        sub: `repo:example@8/artifacts@9:${environment}`,
+        environment: "production",
+      }),
+      // As it is for owners and repositories whose subjects have no numbers yet: the very subject of the one before.
+      claims({
+        repository_id: "9",
+        repository_owner_id: "8",
+        sub: `repo:example/artifacts:${environment}`,
+        environment: "production",
+      }),
+      claims({
+        repository: "evil/artifacts",
+        repository_owner: "evil",
+        repository_id: "9",
+        repository_owner_id: "8",
+        sub: `repo:evil/artifacts:${environment}`,
+      }),
+    ]) {
+      assert.deepEqual(rights(token), none);
+    }
+  });
+
+  it("a repository made anew under an old name of the same owner neither deploys nor previews", () => {
+    const none = { deploy: "no", preview: "no", pushesFrom: "example/artifacts", aws: [] };
+    for (const sub of ["repo:example@1234567/artifacts@9", "repo:example/artifacts"]) {
+      const token = { repository_id: "9", sub: `${sub}:environment:production`, environment: "production" };
+      assert.deepEqual(rights(claims(token)), none, sub);
+      assert.deepEqual(rights(claims({ ...token, sub: `${sub}:ref:refs/heads/main` })), none, sub);
+    }
+  });
+
+  it("what Google calls the caller is short enough, whatever the branch is called", () => {
+    const { attributeMapping } = resources.find(({ type }) => type.endsWith(":WorkloadIdentityPoolProvider"))!
+      .inputs as {
+      attributeMapping: Record<string, string>;
+    };
+    const subject = evaluate(attributeMapping["google.subject"]!, claims({ ref: `refs/heads/${"x".repeat(200)}` }));
+    assert.equal(subject, "123456789/1/1");
+  });
 });
 
 /** What a token gets: undefined is none in Google Cloud at all. */
@@ -72,105 +177,3 @@ function trusts(policy: string, token: Record<string, string>): boolean {
     ),
   );
 }
-
-const none = { deploy: undefined, preview: undefined, pushesFrom: undefined, aws: [] };
-const reads = { deploy: "no", preview: "yes", pushesFrom: "none", aws: ["preview"] };
-
-for (const [form, prefix] of [
-  ["", "repo:example/artifacts:"],
-  [" (a subject with numbers)", "repo:example@1234567/artifacts@123456789:"],
-] as const) {
-  test(`deploy.yml on main in its environment deploys${form}`, () => {
-    const token = claims({ sub: `${prefix}environment:production`, environment: "production" });
-    assert.deepEqual(rights(token), {
-      deploy: "yes",
-      preview: "yes",
-      pushesFrom: "example/artifacts",
-      aws: ["deploy"],
-    });
-  });
-  test(`a pull request of the repository itself, and the nightly run, read${form}`, () => {
-    const workflow_ref = "example/artifacts/.github/workflows/preview.yml@refs/pull/7/merge";
-    const pull = { sub: `${prefix}pull_request`, event_name: "pull_request", ref: "refs/pull/7/merge", workflow_ref };
-    assert.deepEqual(rights(claims(pull)), reads);
-    const nightly = { sub: `${prefix}ref:refs/heads/main`, event_name: "schedule", workflow_ref: "x/drift.yml@main" };
-    assert.deepEqual(rights(claims(nightly)), { ...reads, pushesFrom: "example/artifacts" });
-  });
-}
-
-test("without the environment, from another branch or by another workflow nobody deploys", () => {
-  const production = { sub: "repo:example/artifacts:environment:production", environment: "production" };
-  for (const token of [
-    claims(),
-    claims({ sub: "repo:example/artifacts:environment:production%3Afake", environment: "production:fake" }),
-    claims({ ...production, ref: "refs/heads/other" }),
-    claims({ ...production, ref: "refs/tags/refs/heads/main" }),
-  ]) {
-    assert.equal(rights(token).deploy, "no", JSON.stringify(token));
-    assert.ok(!rights(token).aws.includes("deploy"), JSON.stringify(token));
-  }
-  // AWS does not look at the workflow: of those on main, reviewed as they are, each may name the environment, which asks a person.
-  for (const workflow of ["other.yml@refs/heads/main", "deploy.yml@refs/heads/other"]) {
-    const workflow_ref = `example/artifacts/.github/workflows/${workflow}`;
-    assert.equal(rights(claims({ ...production, workflow_ref })).deploy, "no", workflow);
-  }
-});
-
-test("a project's release builds push as their repository, its pull requests as nobody", () => {
-  const project = { repository: "example/full", repository_id: "5", sub: "repo:example/full:x" };
-  const pushesFrom = (changed: Record<string, string>) => rights(claims({ ...project, ...changed })).pushesFrom;
-  for (const ref of ["refs/heads/main", "refs/heads/master", "refs/heads/release-1.2", "refs/tags/v1.2.3"]) {
-    assert.equal(pushesFrom({ ref }), "example/full", ref);
-  }
-  assert.equal(pushesFrom({ ref: "refs/heads/feature" }), undefined);
-  assert.equal(pushesFrom({ ref: "refs/pull/7/merge", event_name: "pull_request" }), undefined);
-  assert.equal(pushesFrom({ event_name: "pull_request_target" }), undefined);
-  assert.equal(pushesFrom({ event_name: "workflow_run" }), undefined);
-  assert.deepEqual(rights(claims(project)), { deploy: "no", preview: "no", pushesFrom: "example/full", aws: [] });
-});
-
-test("who takes over a name, and everybody else, gets nothing", () => {
-  const environment = "environment:production";
-  for (const token of [
-    // The organisation was renamed, somebody registered its old name and made a repository of the same name.
-    claims({
-      repository_id: "9",
-      repository_owner_id: "8",
-      sub: `repo:example@8/artifacts@9:${environment}`,
-      environment: "production",
-    }),
-    // As it is for owners and repositories whose subjects have no numbers yet: the very subject of the one before.
-    claims({
-      repository_id: "9",
-      repository_owner_id: "8",
-      sub: `repo:example/artifacts:${environment}`,
-      environment: "production",
-    }),
-    claims({
-      repository: "evil/artifacts",
-      repository_owner: "evil",
-      repository_id: "9",
-      repository_owner_id: "8",
-      sub: `repo:evil/artifacts:${environment}`,
-    }),
-  ]) {
-    assert.deepEqual(rights(token), none);
-  }
-});
-
-test("a repository made anew under an old name of the same owner neither deploys nor previews", () => {
-  const none = { deploy: "no", preview: "no", pushesFrom: "example/artifacts", aws: [] };
-  for (const sub of ["repo:example@1234567/artifacts@9", "repo:example/artifacts"]) {
-    const token = { repository_id: "9", sub: `${sub}:environment:production`, environment: "production" };
-    assert.deepEqual(rights(claims(token)), none, sub);
-    assert.deepEqual(rights(claims({ ...token, sub: `${sub}:ref:refs/heads/main` })), none, sub);
-  }
-});
-
-test("what Google calls the caller is short enough, whatever the branch is called", () => {
-  const { attributeMapping } = resources.find(({ type }) => type.endsWith(":WorkloadIdentityPoolProvider"))!.inputs as {
-    attributeMapping: Record<string, string>;
-  };
-  const subject = evaluate(attributeMapping["google.subject"]!, claims({ ref: `refs/heads/${"x".repeat(200)}` }));
-  assert.equal(subject, "123456789/1/1");
-});

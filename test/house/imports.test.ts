@@ -1,7 +1,7 @@
 /** The rules that hold the house together (../../.dependency-cruiser.json says which and why), and that they bite. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { cruise, type ICruiseResult } from "dependency-cruiser";
+import { it } from "mocha";
 import config from "../../.dependency-cruiser.json" with { type: "json" };
 
 type Rules = NonNullable<Parameters<typeof cruise>[1]>["ruleSet"];
@@ -15,11 +15,11 @@ async function violations(ruleSet: Rules): Promise<string[]> {
   return (output as ICruiseResult).summary.violations.map((v) => `${v.rule.name}: ${v.from} -> ${v.to}`);
 }
 
-test("nothing imports what it may not", async () => {
+it("nothing imports what it may not", async () => {
   assert.deepEqual(await violations({ forbidden: config.forbidden } as Rules), []);
 });
 
-test("the rules bite: turned round, each one finds imports", async () => {
+it("the rules bite: turned round, each one finds imports", async () => {
   // Every `from` folder imports something, so a rule that forbids everything there must find violations.
   const rules = config.forbidden.filter(({ name }) => name !== "no-cycles");
   const everything = rules.map((rule) => ({ ...rule, from: { path: rule.from.path }, to: { path: "." } }));

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { it } from "mocha";
 import packageJson from "../../package.json" with { type: "json" };
 
 interface Entry {
@@ -16,14 +16,14 @@ interface Entry {
 const text = readFileSync(join(import.meta.dirname, "../../package-lock.json"), "utf8");
 const entries = Object.entries((JSON.parse(text) as { packages: Record<string, Entry> }).packages).filter(([at]) => at);
 
-test("package.json pins every dependency exactly", () => {
+it("package.json pins every dependency exactly", () => {
   const all = { ...packageJson.dependencies, ...packageJson.devDependencies };
   for (const [name, version] of Object.entries(all)) {
     assert.match(version, /^(npm:[^@]+@)?\d+\.\d+\.\d+$/, name);
   }
 });
 
-test("the lockfile has the integrity of all that is installed here, and says for which platform the others are", () => {
+it("the lockfile has the integrity of all that is installed here, and says for which platform the others are", () => {
   for (const [at, entry] of entries) {
     if (entry.integrity !== undefined) continue;
     assert.ok(
@@ -33,7 +33,7 @@ test("the lockfile has the integrity of all that is installed here, and says for
   }
 });
 
-test("the lockfile names the optional packages of every platform, or npm ci refuses it there (complete-lockfile.mjs)", () => {
+it("the lockfile names the optional packages of every platform, or npm ci refuses it there (complete-lockfile.mjs)", () => {
   const present = new Set(entries.map(([at]) => at));
   for (const [at, entry] of entries) {
     for (const name of Object.keys(entry.optionalDependencies ?? {})) {

@@ -6,9 +6,9 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
+import { after, before, describe, it } from "mocha";
 import { projectRoot } from "../../local/tools/rehearsal-folder.ts";
 import { type Choose, type FaultyProxy, startFaultyProxy } from "../support/faulty-proxy.ts";
 import { randomOf } from "../support/generate-manifests.ts";
@@ -27,7 +27,8 @@ import {
 const kills = Number(process.env["ARTIFACTS_KILLS"] || 5);
 const seed = Number(process.env["ARTIFACTS_SEED"] || Math.floor(Math.random() * 1_000_000));
 
-describe(`pulumi up, killed at ${kills} random points`, { timeout: (15 + 3 * kills) * 60_000 }, () => {
+describe(`pulumi up, killed at ${kills} random points`, function () {
+  this.timeout((15 + 3 * kills) * 60_000);
   let drill: Drill;
   /** What the program takes for S3: through it a run can be held in the middle. */
   let s3: FaultyProxy;
@@ -67,6 +68,8 @@ describe(`pulumi up, killed at ${kills} random points`, { timeout: (15 + 3 * kil
     await assertCatalogue(drill, states[1]!.wanted);
   });
   after(async () => {
+    // Where the others fall is chance; that those which are held do is asserted there.
+    console.warn(`${halfway} of ${kills} left production between the old state and the new`);
     await drill.end();
     await s3.close();
   });
@@ -123,9 +126,6 @@ describe(`pulumi up, killed at ${kills} random points`, { timeout: (15 + 3 * kil
       await drill.run("pulumi preview --expect-no-changes");
     });
   }
-
-  // Where the others fall is chance; that those which are held do is asserted there.
-  after(() => console.warn(`${halfway} of ${kills} left production between the old state and the new`));
 });
 
 /**

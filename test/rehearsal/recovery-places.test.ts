@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, it } from "mocha";
 import { type DemoArtifacts, makeArtifacts } from "../../local/seed/artifacts.ts";
 import { type CloudResource, Drill } from "../support/rehearsal/drill.ts";
 import { assertFiles, assertProduction, assertServed, type Wanted, wantedOf } from "./production.ts";
 
-describe("recovery of places", { timeout: 15 * 60_000 }, () => {
+describe("recovery of places", function () {
+  this.timeout(15 * 60_000);
   let drill: Drill;
   let artifacts: DemoArtifacts;
   let wanted: Wanted;

@@ -3,14 +3,15 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { copyFile, readFile, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
+import { after, before, describe, it } from "mocha";
 import { importIds } from "../../components/adoption/adoption.ts";
 import { type DemoArtifacts, makeArtifacts } from "../../local/seed/artifacts.ts";
 import { type CloudResource, Drill } from "../support/rehearsal/drill.ts";
 import { assertProduction, copies, type Wanted, wantedOf } from "./production.ts";
 
-describe("recovery of the state", { timeout: 15 * 60_000 }, () => {
+describe("recovery of the state", function () {
+  this.timeout(15 * 60_000);
   let drill: Drill;
   let artifacts: DemoArtifacts;
   let wanted: Wanted;

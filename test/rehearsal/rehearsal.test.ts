@@ -4,14 +4,15 @@ import { execFile, execFileSync } from "node:child_process";
 import { readFile, stat } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
+import { after, before, describe, it } from "mocha";
 import { ControlApi } from "../../local/control-api.ts";
 import { makeArtifacts } from "../../local/seed/artifacts.ts";
 import { mistakes } from "../../local/seed/broken-manifests.ts";
 import { copyManifests } from "../../local/seed/scratch-manifests.ts";
 import { readRehearsal } from "../../local/tools/rehearsal-folder.ts";
 import { Stack } from "../../local/tools/stack.ts";
+import { itUnless, note } from "../support/annotations.ts";
 import { findChromium } from "../support/browser/chromium.ts";
 import { peerPath } from "../support/peers.ts";
 import { Place, type Run } from "../support/rehearsal/rehearsal.ts";
@@ -22,7 +23,10 @@ import { readCatalogue } from "./catalogue-documents.ts";
 const root = join(import.meta.dirname, "../..");
 const host = "artifacts.example.org";
 
-describe("npm start", { timeout: 15 * 60_000 }, () => {
+const noBrowser = findChromium() === undefined ? "Chromium is not installed" : undefined;
+
+describe("npm start", function () {
+  this.timeout(15 * 60_000);
   let place: Place;
   let rehearsal: Run;
   let checkout: string;
@@ -102,17 +106,15 @@ describe("npm start", { timeout: 15 * 60_000 }, () => {
     await readCatalogue(catalogue(), await makeArtifacts());
   });
 
-  it("shows that in a browser, from both clouds", { skip: findChromium() === undefined }, async () => {
+  itUnless(noBrowser, "shows that in a browser, from both clouds", async () => {
     await visitCatalogue(findChromium()!, catalogue(), await makeArtifacts());
   });
 
-  it("runs the commands that the page shows, as they stand there", {
-    skip: findChromium() === undefined,
-  }, async (t) => {
+  itUnless(noBrowser, "runs the commands that the page shows, as they stand there", async function () {
     const { ran, left } = await runCommands(findChromium()!, catalogue(), await makeArtifacts());
     const told = (counts: Readonly<Record<string, number>>) =>
       Object.entries(counts).map(([program, count]) => `${count} of ${program}`);
-    t.diagnostic(`ran ${told(ran).join(", ")}; not here: ${told(left).join(", ") || "none"}`);
+    note(this, `ran ${told(ran).join(", ")}; not here: ${told(left).join(", ") || "none"}`);
     for (const program of ["crane", "oras"]) assert.ok((ran[program] ?? 0) > 0, program);
   });
 

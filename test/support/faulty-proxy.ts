@@ -10,7 +10,7 @@ import {
 } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
-import { atEnd } from "./at-end.ts";
+import { afterFile } from "./cleanup.ts";
 
 /** What happens to a request. */
 export type Fault =
@@ -113,7 +113,7 @@ export async function startFaultyProxy(target: string, options: ProxyOptions = {
     for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => server.close(resolve));
   };
-  atEnd(close);
+  afterFile(close);
   return {
     host: `${address}:${(server.address() as AddressInfo).port}`,
     seen,

@@ -4,7 +4,7 @@
  */
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { atEnd } from "./at-end.ts";
+import { afterFile } from "./cleanup.ts";
 import { sha256 } from "./registries.ts";
 
 interface Known {
@@ -30,7 +30,7 @@ export async function startGoogleFront(target: () => string): Promise<GoogleFron
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   };
-  atEnd(close);
+  afterFile(close);
   return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, close };
 }
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CreateBucketCommand, PutBucketVersioningCommand, S3Client } from "@aws-sdk/client-s3";
 import { toolPath } from "../../local/tools/tools.ts";
-import { atEnd } from "./at-end.ts";
+import { afterFile } from "./cleanup.ts";
 import { freePort } from "./ports.ts";
 import { answers, end } from "./seed-servers.ts";
 
@@ -56,7 +56,7 @@ export async function startFakeGcs(): Promise<{ url: string; stop(): Promise<voi
 }
 
 async function started<Server extends { stop(): Promise<void> }>(health: string, server: Server): Promise<Server> {
-  atEnd(() => server.stop());
+  afterFile(() => server.stop());
   try {
     await answers(health);
   } catch (error) {

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { toolPath } from "../../local/tools/tools.ts";
-import { atEnd } from "./at-end.ts";
+import { afterFile } from "./cleanup.ts";
 import { peerPath } from "./peers.ts";
 import { freePort } from "./ports.ts";
 import { answers, end } from "./seed-servers.ts";
@@ -46,7 +46,7 @@ export async function startRegistry(kind: RegistryKind, flags: readonly string[]
       throw error;
     }
   };
-  atEnd(stop);
+  afterFile(stop);
   await start();
   return {
     host,

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { toolPath } from "../../local/tools/tools.ts";
-import { atEnd } from "./at-end.ts";
+import { afterFile } from "./cleanup.ts";
 import { freePort } from "./ports.ts";
 
 /** Servers that run. */
@@ -45,7 +45,7 @@ export async function startSeedServers(): Promise<SeedServers> {
     await Promise.all(children.map(end));
     await rm(folder, { recursive: true, force: true });
   };
-  atEnd(stop);
+  afterFile(stop);
   try {
     await answers(`http://127.0.0.1:${registryPort}/v2/`);
     await answers(`${gcs}/_internal/healthcheck`);

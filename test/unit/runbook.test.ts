@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { glob, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { test } from "node:test";
+import { it } from "mocha";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -14,7 +14,7 @@ const untested = [
   "gcloud storage rm",
 ];
 
-test("every command of the runbook is run in a rehearsal or against real servers", async () => {
+it("every command of the runbook is run in a rehearsal or against real servers", async () => {
   const readme = await readFile(join(root, "README.md"), "utf8");
   const runbook = /^### Runbook\n(.*?)^## /ms.exec(readme)?.[1] ?? "";
   const commands = [...runbook.matchAll(/`((?:pulumi|npm|gcloud) [^`]+)`/g)].map(([, command = ""]) =>

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, test } from "node:test";
+import { afterEach, beforeEach, describe, it } from "mocha";
 import { parse } from "yaml";
 import { driftHeartbeat, logMetrics } from "../../components/monitoring/log-metrics.ts";
 
@@ -30,18 +30,199 @@ async function script(file: string, step: string): Promise<string> {
 let folder: string;
 let bin: string;
 
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "workflow-steps-"));
-  bin = join(folder, "bin");
-  await mkdir(bin);
-  await mkdir(join(folder, "components/commands"), { recursive: true });
-  // The command runs from the checkout.
-  await writeFile(
-    join(folder, "components/commands/preview-report.ts"),
-    `await import(${JSON.stringify(join(root, "components/commands/preview-report.ts"))});\n`,
-  );
+describe("scripts of the workflows", () => {
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "workflow-steps-"));
+    bin = join(folder, "bin");
+    await mkdir(bin);
+    await mkdir(join(folder, "components/commands"), { recursive: true });
+    // The command runs from the checkout.
+    await writeFile(
+      join(folder, "components/commands/preview-report.ts"),
+      `await import(${JSON.stringify(join(root, "components/commands/preview-report.ts"))});\n`,
+    );
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  const calls = async (): Promise<string[]> =>
+    (await readFile(join(folder, "calls"), "utf8").catch(() => "")).split("\n").filter((line) => line !== "");
+
+  const hostile =
+    "::error file=x::fake\n::set-output name=code::0\n::stop-commands::guess\n::guess::\n::add-mask::production";
+
+  describe("preview", () => {
+    it("shows the preview; what it prints commands nothing and leaves its block neither", async () => {
+      await program(
+        "pulumi",
+        `printf '%s\\n' 'Previewing' '${hostile.replaceAll("\n", "' '")}' '\`\`\`' '@everybody'; exit 0`,
+      );
+      const { code, printed, outputs } = await run(await script("workflows/preview.yml", "Preview"));
+      assert.equal(code, 0, printed);
+      assert.equal(outputs, "code=0\n");
+      assert.deepEqual(commands(printed), []);
+      const comment = await readFile(join(folder, "comment.md"), "utf8");
+      assert.match(
+        comment,
+        /^<!-- artifacts-preview -->\n### What merging this changes in production\n\n````diff\nPreviewing\n/,
+      );
+      assert.match((await calls()).join(), /^pulumi preview --stack prod --diff .*--non-interactive/);
+    });
+
+    it("a failing preview is shown too, fails the job after it, and does not pass for a good one", async () => {
+      await program("pulumi", "echo 'error: the manifests have errors'; exit 255");
+      const { code, outputs } = await run(await script("workflows/preview.yml", "Preview"));
+      assert.equal(code, 0);
+      assert.equal(outputs, "code=255\n");
+      assert.match(await readFile(join(folder, "comment.md"), "utf8"), /### This can't be promoted yet/);
+      const last = await run(await script("workflows/preview.yml", "Fail if the preview did"), { CODE: "255" });
+      assert.equal(last.code, 255);
+    });
+
+    it("of a pull request only the folder of manifests is taken: no link, nothing beside it", async () => {
+      const take = await script("workflows/preview.yml", "Take them, and nothing else");
+      const make = async () => {
+        await mkdir(join(folder, "manifests/old"), { recursive: true });
+        await mkdir(join(folder, "merged"), { recursive: true });
+      };
+      await make();
+      await mkdir(join(folder, "merged/manifests/new"), { recursive: true });
+      await writeFile(join(folder, "merged/index.ts"), "evil");
+      await writeFile(join(folder, "merged/manifests/new/project.yaml"), "good");
+      assert.equal((await run(take)).code, 0);
+      assert.equal(await readFile(join(folder, "manifests/new/project.yaml"), "utf8"), "good");
+      for (const gone of ["merged", "manifests/old", "index.ts"])
+        await assert.rejects(readFile(join(folder, gone)), /ENOENT/);
+
+      await make();
+      await symlink("/etc", join(folder, "merged/manifests"));
+      assert.equal((await run(take)).code, 1, "a link");
+      await rm(join(folder, "merged/manifests"));
+      assert.equal((await run(take)).code, 1, "no folder");
+    });
+
+    const comment = async (existing: string) => {
+      await writeFile(join(folder, "comment.md"), "the preview");
+      await program("gh", `[[ "$*" == *--paginate* ]] && printf '%s' '${existing}'; exit 0`);
+      const environment = { GH_TOKEN: "x", REPOSITORY: "example/artifacts", NUMBER: "7" };
+      assert.equal(
+        (
+          await run(
+            await script("workflows/preview.yml", "Comment, or replace the comment of the last run"),
+            environment,
+          )
+        ).code,
+        0,
+      );
+      return (await calls()).at(-1);
+    };
+    it("the first preview is a new comment", async () => {
+      assert.match(
+        (await comment("")) ?? "",
+        /--method POST repos\/example\/artifacts\/issues\/7\/comments --field body=@comment\.md/,
+      );
+    });
+    it("the next one replaces it", async () => {
+      assert.match(
+        (await comment("42\n43\n")) ?? "",
+        /--method PATCH repos\/example\/artifacts\/issues\/comments\/42 /,
+      );
+    });
+  });
+
+  describe("set-up", () => {
+    const environment = { ARCHIVE: "redirector/dist/redirector.tar.gz" };
+    const take = () => script("actions/set-up/action.yml", "Take the redirector that is deployed");
+    it("a preview takes the deployed redirector", async () => {
+      await program("pulumi", "echo gs://example-redirector/redirector-1.tar.gz");
+      await program("gcloud", 'cp /dev/null "$4"');
+      await program("npm", "");
+      assert.equal((await run(await take(), environment)).code, 0);
+      assert.deepEqual(await calls(), [
+        "pulumi stack output redirectorArchive --stack prod",
+        "gcloud storage cp gs://example-redirector/redirector-1.tar.gz redirector/dist/redirector.tar.gz",
+      ]);
+    });
+    it("before the first deploy it builds one; one that can't be fetched is an error", async () => {
+      await program("pulumi", "echo 'error: no output' >&2; exit 1");
+      await program("npm", "");
+      assert.equal((await run(await take(), environment)).code, 0);
+      assert.deepEqual((await calls()).at(-1), "npm run build");
+      await program("pulumi", "echo gs://example-redirector/redirector-1.tar.gz");
+      await program("gcloud", "exit 1");
+      assert.notEqual((await run(await take(), environment)).code, 0);
+    });
+  });
+
+  describe("deploy", () => {
+    it("ends as the engine does, and what it prints commands nothing", async () => {
+      for (const wanted of [0, 1, 255]) {
+        await program("pulumi", `printf '%s\\n' '${hostile.replaceAll("\n", "' '")}'; exit ${wanted}`);
+        const { code, printed } = await run(await script("workflows/deploy.yml", "Deploy"));
+        assert.equal(code, wanted);
+        assert.deepEqual(commands(printed), []);
+      }
+      assert.match((await calls()).at(-1) ?? "", /^pulumi up --stack prod --yes --continue-on-error /);
+    });
+  });
+
+  describe("drift", () => {
+    const compare = async (preview: number, audit: number) => {
+      await program("pulumi", `echo "${preview === 0 ? "no changes" : "- a tag"}"; exit ${preview}`);
+      await program("npm", `echo audited; exit ${audit}`);
+      const { code, outputs, printed } = await run(await script("workflows/drift.yml", "Compare"));
+      assert.equal(code, 0, printed);
+      return outputs;
+    };
+    it("is what either comparison finds, and both are in the report", async () => {
+      assert.equal(await compare(0, 0), "drift=no\n");
+      assert.equal(await compare(0, 1), "drift=yes\n");
+      assert.equal(await compare(7, 0), "drift=yes\n");
+      const issue = await readFile(join(folder, "issue.md"), "utf8");
+      assert.match(issue, /^<!-- artifacts-drift -->\n### Production differs from the main branch\n/);
+      assert.match(issue, /^- a tag$/m);
+      assert.match(issue, /^audited$/m);
+    });
+
+    it("says that it looked, in the words that the alert on silence counts", async () => {
+      await program("gcloud", `printf '%s' "\${@: -1}" > "${folder}/payload"`);
+      const environment = { PROJECT: "demo" };
+      const { code, printed } = await run(await script("workflows/drift.yml", "Say that it was compared"), environment);
+      assert.equal(code, 0, printed);
+      assert.match((await calls())[0] ?? "", /^gcloud logging write artifacts --payload-type json .*--project demo /);
+      const payload = JSON.parse(await readFile(join(folder, "payload"), "utf8")) as Record<string, string>;
+      assert.equal(payload["heartbeat"], driftHeartbeat);
+      assert.match(payload["message"] ?? "", /actions\/runs\/1$/);
+      const counted = logMetrics.find(({ name }) => name === "artifacts_drift_compared");
+      assert.equal(
+        counted?.filter("demo"),
+        `logName="projects/demo/logs/artifacts" jsonPayload.heartbeat="${payload["heartbeat"]}"`,
+      );
+    });
+    it("that nobody could be told that it looked fails the run", async () => {
+      await program("gcloud", "exit 1");
+      const { code } = await run(await script("workflows/drift.yml", "Say that it was compared"), { PROJECT: "demo" });
+      assert.notEqual(code, 0);
+    });
+
+    for (const [drift, open, wanted] of [
+      ["yes", "", /^gh issue create --title Production differs from the main branch --body-file issue\.md$/],
+      ["yes", "12", /^gh issue edit 12 --body-file issue\.md$/],
+      ["no", "12", /^gh issue close 12 --comment /],
+      ["no", "", /^gh issue list /],
+    ] as const) {
+      it(`drift ${drift}, ${open === "" ? "no issue" : "an issue"} open: ${wanted.source.slice(4, 15)}`, async () => {
+        await program("gh", `[ "$2" = list ] && printf '%s' '${open}'; exit 0`);
+        const environment = { GH_TOKEN: "x", DRIFT: drift, TITLE: "Production differs from the main branch" };
+        const { code, printed } = await run(
+          await script("workflows/drift.yml", "Open, edit or close the issue"),
+          environment,
+        );
+        assert.equal(code, 0, printed);
+        assert.match((await calls()).at(-1) ?? "", wanted);
+      });
+    }
+  });
 });
-afterEach(() => rm(folder, { recursive: true }));
 
 /** A program that notes how it is called, then does this. */
 async function program(name: string, body: string): Promise<void> {
@@ -49,9 +230,6 @@ async function program(name: string, body: string): Promise<void> {
   await writeFile(file, `#!/bin/bash\nprintf '%s\\n' "${name} $*" >> "${folder}/calls"\n${body}\n`);
   await chmod(file, 0o755);
 }
-
-const calls = async (): Promise<string[]> =>
-  (await readFile(join(folder, "calls"), "utf8").catch(() => "")).split("\n").filter((line) => line !== "");
 
 /** Runs it as GitHub does (docs, "jobs.<job_id>.steps[*].shell"). @returns how it ended, what it printed, its outputs. */
 async function run(text: string, environment: Record<string, string> = {}) {
@@ -94,172 +272,3 @@ function commands(printed: string): string[] {
   assert.equal(mark, undefined, "commands are heard again");
   return heard;
 }
-
-const hostile =
-  "::error file=x::fake\n::set-output name=code::0\n::stop-commands::guess\n::guess::\n::add-mask::production";
-
-describe("preview", () => {
-  test("shows the preview; what it prints commands nothing and leaves its block neither", async () => {
-    await program(
-      "pulumi",
-      `printf '%s\\n' 'Previewing' '${hostile.replaceAll("\n", "' '")}' '\`\`\`' '@everybody'; exit 0`,
-    );
-    const { code, printed, outputs } = await run(await script("workflows/preview.yml", "Preview"));
-    assert.equal(code, 0, printed);
-    assert.equal(outputs, "code=0\n");
-    assert.deepEqual(commands(printed), []);
-    const comment = await readFile(join(folder, "comment.md"), "utf8");
-    assert.match(
-      comment,
-      /^<!-- artifacts-preview -->\n### What merging this changes in production\n\n````diff\nPreviewing\n/,
-    );
-    assert.match((await calls()).join(), /^pulumi preview --stack prod --diff .*--non-interactive/);
-  });
-
-  test("a failing preview is shown too, fails the job after it, and does not pass for a good one", async () => {
-    await program("pulumi", "echo 'error: the manifests have errors'; exit 255");
-    const { code, outputs } = await run(await script("workflows/preview.yml", "Preview"));
-    assert.equal(code, 0);
-    assert.equal(outputs, "code=255\n");
-    assert.match(await readFile(join(folder, "comment.md"), "utf8"), /### This can't be promoted yet/);
-    const last = await run(await script("workflows/preview.yml", "Fail if the preview did"), { CODE: "255" });
-    assert.equal(last.code, 255);
-  });
-
-  test("of a pull request only the folder of manifests is taken: no link, nothing beside it", async () => {
-    const take = await script("workflows/preview.yml", "Take them, and nothing else");
-    const make = async () => {
-      await mkdir(join(folder, "manifests/old"), { recursive: true });
-      await mkdir(join(folder, "merged"), { recursive: true });
-    };
-    await make();
-    await mkdir(join(folder, "merged/manifests/new"), { recursive: true });
-    await writeFile(join(folder, "merged/index.ts"), "evil");
-    await writeFile(join(folder, "merged/manifests/new/project.yaml"), "good");
-    assert.equal((await run(take)).code, 0);
-    assert.equal(await readFile(join(folder, "manifests/new/project.yaml"), "utf8"), "good");
-    for (const gone of ["merged", "manifests/old", "index.ts"])
-      await assert.rejects(readFile(join(folder, gone)), /ENOENT/);
-
-    await make();
-    await symlink("/etc", join(folder, "merged/manifests"));
-    assert.equal((await run(take)).code, 1, "a link");
-    await rm(join(folder, "merged/manifests"));
-    assert.equal((await run(take)).code, 1, "no folder");
-  });
-
-  const comment = async (existing: string) => {
-    await writeFile(join(folder, "comment.md"), "the preview");
-    await program("gh", `[[ "$*" == *--paginate* ]] && printf '%s' '${existing}'; exit 0`);
-    const environment = { GH_TOKEN: "x", REPOSITORY: "example/artifacts", NUMBER: "7" };
-    assert.equal(
-      (await run(await script("workflows/preview.yml", "Comment, or replace the comment of the last run"), environment))
-        .code,
-      0,
-    );
-    return (await calls()).at(-1);
-  };
-  test("the first preview is a new comment", async () => {
-    assert.match(
-      (await comment("")) ?? "",
-      /--method POST repos\/example\/artifacts\/issues\/7\/comments --field body=@comment\.md/,
-    );
-  });
-  test("the next one replaces it", async () => {
-    assert.match((await comment("42\n43\n")) ?? "", /--method PATCH repos\/example\/artifacts\/issues\/comments\/42 /);
-  });
-});
-
-describe("set-up", () => {
-  const environment = { ARCHIVE: "redirector/dist/redirector.tar.gz" };
-  const take = () => script("actions/set-up/action.yml", "Take the redirector that is deployed");
-  test("a preview takes the deployed redirector", async () => {
-    await program("pulumi", "echo gs://example-redirector/redirector-1.tar.gz");
-    await program("gcloud", 'cp /dev/null "$4"');
-    await program("npm", "");
-    assert.equal((await run(await take(), environment)).code, 0);
-    assert.deepEqual(await calls(), [
-      "pulumi stack output redirectorArchive --stack prod",
-      "gcloud storage cp gs://example-redirector/redirector-1.tar.gz redirector/dist/redirector.tar.gz",
-    ]);
-  });
-  test("before the first deploy it builds one; one that can't be fetched is an error", async () => {
-    await program("pulumi", "echo 'error: no output' >&2; exit 1");
-    await program("npm", "");
-    assert.equal((await run(await take(), environment)).code, 0);
-    assert.deepEqual((await calls()).at(-1), "npm run build");
-    await program("pulumi", "echo gs://example-redirector/redirector-1.tar.gz");
-    await program("gcloud", "exit 1");
-    assert.notEqual((await run(await take(), environment)).code, 0);
-  });
-});
-
-describe("deploy", () => {
-  test("ends as the engine does, and what it prints commands nothing", async () => {
-    for (const wanted of [0, 1, 255]) {
-      await program("pulumi", `printf '%s\\n' '${hostile.replaceAll("\n", "' '")}'; exit ${wanted}`);
-      const { code, printed } = await run(await script("workflows/deploy.yml", "Deploy"));
-      assert.equal(code, wanted);
-      assert.deepEqual(commands(printed), []);
-    }
-    assert.match((await calls()).at(-1) ?? "", /^pulumi up --stack prod --yes --continue-on-error /);
-  });
-});
-
-describe("drift", () => {
-  const compare = async (preview: number, audit: number) => {
-    await program("pulumi", `echo "${preview === 0 ? "no changes" : "- a tag"}"; exit ${preview}`);
-    await program("npm", `echo audited; exit ${audit}`);
-    const { code, outputs, printed } = await run(await script("workflows/drift.yml", "Compare"));
-    assert.equal(code, 0, printed);
-    return outputs;
-  };
-  test("is what either comparison finds, and both are in the report", async () => {
-    assert.equal(await compare(0, 0), "drift=no\n");
-    assert.equal(await compare(0, 1), "drift=yes\n");
-    assert.equal(await compare(7, 0), "drift=yes\n");
-    const issue = await readFile(join(folder, "issue.md"), "utf8");
-    assert.match(issue, /^<!-- artifacts-drift -->\n### Production differs from the main branch\n/);
-    assert.match(issue, /^- a tag$/m);
-    assert.match(issue, /^audited$/m);
-  });
-
-  test("says that it looked, in the words that the alert on silence counts", async () => {
-    await program("gcloud", `printf '%s' "\${@: -1}" > "${folder}/payload"`);
-    const environment = { PROJECT: "demo" };
-    const { code, printed } = await run(await script("workflows/drift.yml", "Say that it was compared"), environment);
-    assert.equal(code, 0, printed);
-    assert.match((await calls())[0] ?? "", /^gcloud logging write artifacts --payload-type json .*--project demo /);
-    const payload = JSON.parse(await readFile(join(folder, "payload"), "utf8")) as Record<string, string>;
-    assert.equal(payload["heartbeat"], driftHeartbeat);
-    assert.match(payload["message"] ?? "", /actions\/runs\/1$/);
-    const counted = logMetrics.find(({ name }) => name === "artifacts_drift_compared");
-    assert.equal(
-      counted?.filter("demo"),
-      `logName="projects/demo/logs/artifacts" jsonPayload.heartbeat="${payload["heartbeat"]}"`,
-    );
-  });
-  test("that nobody could be told that it looked fails the run", async () => {
-    await program("gcloud", "exit 1");
-    const { code } = await run(await script("workflows/drift.yml", "Say that it was compared"), { PROJECT: "demo" });
-    assert.notEqual(code, 0);
-  });
-
-  for (const [drift, open, wanted] of [
-    ["yes", "", /^gh issue create --title Production differs from the main branch --body-file issue\.md$/],
-    ["yes", "12", /^gh issue edit 12 --body-file issue\.md$/],
-    ["no", "12", /^gh issue close 12 --comment /],
-    ["no", "", /^gh issue list /],
-  ] as const) {
-    test(`drift ${drift}, ${open === "" ? "no issue" : "an issue"} open: ${wanted.source.slice(4, 15)}`, async () => {
-      await program("gh", `[ "$2" = list ] && printf '%s' '${open}'; exit 0`);
-      const environment = { GH_TOKEN: "x", DRIFT: drift, TITLE: "Production differs from the main branch" };
-      const { code, printed } = await run(
-        await script("workflows/drift.yml", "Open, edit or close the issue"),
-        environment,
-      );
-      assert.equal(code, 0, printed);
-      assert.match((await calls()).at(-1) ?? "", wanted);
-    });
-  }
-});

@@ -4,10 +4,11 @@ import { execFile } from "node:child_process";
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { before, test } from "node:test";
 import { promisify } from "node:util";
+import { before, describe, it } from "mocha";
 import { parse } from "yaml";
 import { logMetrics } from "../../components/monitoring/log-metrics.ts";
+import { skip } from "../support/annotations.ts";
 import { peerPath, zizmorPath } from "../support/peers.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -37,12 +38,164 @@ interface Workflow {
 const workflows = new Map<string, Workflow>();
 let action: { readonly runs: { readonly steps: readonly Step[] } };
 
-before(async () => {
-  const folder = join(root, ".github/workflows");
-  for (const file of await readdir(folder)) {
-    workflows.set(file.replace(/\.yml$/, ""), parse(await readFile(join(folder, file), "utf8")) as Workflow);
-  }
-  action = parse(await readFile(join(root, ".github/actions/set-up/action.yml"), "utf8")) as typeof action;
+describe("workflows", () => {
+  before(async () => {
+    const folder = join(root, ".github/workflows");
+    for (const file of await readdir(folder)) {
+      workflows.set(file.replace(/\.yml$/, ""), parse(await readFile(join(folder, file), "utf8")) as Workflow);
+    }
+    action = parse(await readFile(join(root, ".github/actions/set-up/action.yml"), "utf8")) as typeof action;
+  });
+
+  it("there are the four", () => {
+    assert.deepEqual([...workflows.keys()].sort(), ["check", "deploy", "drift", "preview"]);
+  });
+
+  it("actionlint finds nothing", async () => {
+    const files = [...workflows.keys()].map((name) => `.github/workflows/${name}.yml`);
+    await promisify(execFile)(await peerPath("actionlint"), ["-no-color", ...files], { cwd: root });
+  });
+
+  it("zizmor finds nothing", async function () {
+    const zizmor = await zizmorPath();
+    if (zizmor === undefined) {
+      console.warn(
+        "SKIPPED: zizmor can't be had (python3 -m venv, PyPI): the workflows' security was not checked by it",
+      );
+      skip(this, "zizmor can't be had");
+      return;
+    }
+    const check = (cwd: string) =>
+      promisify(execFile)(zizmor, ["--offline", "--quiet", "--no-progress", ".github"], { cwd });
+    await check(root);
+
+    const copy = await mkdtemp(join(tmpdir(), "zizmor-bites-"));
+    try {
+      await cp(join(root, ".github"), join(copy, ".github"), { recursive: true });
+      const file = join(copy, ".github/workflows/check.yml");
+      const text = await readFile(file, "utf8");
+      await writeFile(file, text.replace("run: ./.ci/run", `run: echo $\{{ github.event.pull_request.title }}`));
+      await assert.rejects(check(copy), { stdout: /template-injection/ }, "it finds what is there to find");
+    } finally {
+      await rm(copy, { recursive: true });
+    }
+  });
+
+  it("whatever is used is pinned by commit, or is of this repository", () => {
+    for (const [name, { uses }] of steps()) {
+      if (uses !== undefined) assert.match(uses, /^(\.\/\.github\/actions\/set-up|[\w-]+\/[\w-]+@[0-9a-f]{40})$/, name);
+    }
+  });
+
+  it("no workflow has rights of its own, each job names its few", () => {
+    for (const [name, { permissions }] of workflows) assert.deepEqual(permissions, {}, name);
+    const rights = Object.fromEntries(jobs().map(([name, { permissions }]) => [name, permissions]));
+    assert.deepEqual(rights, {
+      "check.manifests": { contents: "read" },
+      "check.tests": { contents: "read" },
+      "deploy.deploy": { contents: "read", "id-token": "write" },
+      "drift.compare": { contents: "read", "id-token": "write" },
+      "drift.issue": { issues: "write" },
+      "preview.preview": { contents: "read", "id-token": "write" },
+      "preview.comment": { "pull-requests": "write" },
+    });
+  });
+
+  it("no checkout leaves a token behind, no step writes an expression into a script", () => {
+    for (const [name, { uses, with: inputs, run }] of steps()) {
+      if (uses?.startsWith("actions/checkout@")) assert.equal(inputs?.["persist-credentials"], false, name);
+      assert.doesNotMatch(run ?? "", /\$\{\{/, name);
+    }
+  });
+
+  it("a pull request's own code never runs with rights", () => {
+    for (const [name, { on }] of workflows) {
+      for (const trigger of Object.keys(on)) assert.doesNotMatch(trigger, /_target$|^workflow_run$/, name);
+    }
+    const preview = workflows.get("preview")?.jobs["preview"];
+    assert.equal(preview?.if, "github.event.pull_request.head.repo.full_name == github.repository");
+    const checkouts = preview.steps.filter(({ uses }) => uses?.startsWith("actions/checkout@"));
+    assert.match(String(checkouts[0]?.with?.["ref"]), /^\$\{\{ github\.event\.pull_request\.base\.ref \}\}$/);
+    assert.deepEqual(workflows.get("preview")?.on["pull_request"], { branches: ["main"], paths: ["manifests/**"] });
+    for (const other of checkouts.slice(1)) assert.equal(other.with?.["sparse-checkout"], "manifests");
+    // Between the two checkouts everything that runs is installed and built.
+    const setUp = preview.steps.findIndex(({ uses }) => uses?.startsWith("./"));
+    assert.ok(setUp > 0 && setUp < preview.steps.indexOf(checkouts[1]!));
+  });
+
+  it("one deploy at a time, never stopped, from the main branch and behind the environment", () => {
+    const deploy = workflows.get("deploy");
+    assert.deepEqual(deploy?.concurrency, { group: "deploy", "cancel-in-progress": false });
+    assert.equal(deploy.jobs["deploy"]?.environment, "production");
+    assert.equal(deploy.jobs["deploy"]?.if, "github.ref == 'refs/heads/main'");
+    for (const [name, { environment }] of jobs()) {
+      if (name !== "deploy.deploy") assert.equal(environment, undefined, name);
+    }
+    const run = deploy.jobs["deploy"]?.steps.find(({ run: script }) => script?.includes("pulumi up"))?.run;
+    assert.match(run ?? "", /--continue-on-error/);
+    assert.doesNotMatch(JSON.stringify(deploy), /SKIP_CHECKPOINTS/);
+    assert.match(JSON.stringify(deploy), /"PULUMI_DIY_BACKEND_GZIP":"true"/);
+  });
+
+  it("nothing that is printed is a command to the runner", () => {
+    for (const [name, { run = "" }] of steps()) {
+      for (const printed of run.matchAll(/^(cat |pulumi up ).*$/gm)) {
+        const before = run.slice(0, printed.index);
+        const after = run.slice(printed.index);
+        assert.match(
+          before,
+          /^mark=\$\(od .*\/dev\/urandom .*\).*\necho "::stop-commands::\$mark"$(?!.*::\$mark::)/ms,
+          `${name}: ${printed[0]}`,
+        );
+        assert.match(after, /^echo "::\$mark::"$/m, `${name}: ${printed[0]}`);
+      }
+    }
+  });
+
+  it("a run's rights in AWS last as long as its job may, and the roles allow it", async () => {
+    const identity = await readFile(join(root, "components/identities/identities.ts"), "utf8");
+    const allowed = (role: string) => Number(new RegExp(`\\["${role}", (\\d+), \\[`).exec(identity)?.[1]) * 3600;
+    const asked = String(
+      action.runs.steps.find(({ uses }) => uses?.startsWith("aws-actions/"))?.with?.["role-duration-seconds"],
+    );
+    assert.equal(asked, `\${{ inputs.identity == 'deploy' && ${allowed("deploy")} || ${allowed("preview")} }}`);
+    for (const [name, { "timeout-minutes": minutes, permissions }] of jobs()) {
+      if (permissions?.["id-token"] !== "write") continue;
+      assert.ok(minutes * 60 <= allowed(name === "deploy.deploy" ? "deploy" : "preview"), name);
+    }
+  });
+
+  it("who fails raises an alert, whether it failed, was cancelled or took too long", () => {
+    for (const name of ["deploy.deploy", "drift.compare"]) {
+      const job = jobs().find(([one]) => one === name)?.[1];
+      const alert = job?.steps.find(({ run }) => run?.startsWith("gcloud logging write artifacts "));
+      assert.match(alert?.if ?? "", /!success\(\)/, name);
+    }
+  });
+
+  it("who looks for drift says so last of all, and only if everything before went well", () => {
+    const steps = workflows.get("drift")?.jobs["compare"]?.steps ?? [];
+    const last = steps.at(-1);
+    assert.match(last?.run ?? "", /^gcloud logging write artifacts .*--payload-type json/);
+    assert.equal(last?.if, undefined, "GitHub's own default: if all went well");
+    assert.ok(steps.some(({ run }) => run?.startsWith('gcloud logging write artifacts "$MESSAGE"')));
+  });
+
+  it("drift is looked for once a day: the alert on a missing run waits for one and a half", () => {
+    assert.deepEqual(workflows.get("drift")?.on["schedule"], [{ cron: "17 3 * * *" }]);
+    const { query = "", lastsSeconds = 0 } =
+      logMetrics.find(({ name }) => name === "artifacts_drift_compared")?.alert ?? {};
+    const hours = Number(/\[(\d+)h\]\)$/.exec(query)?.[1]) + lastsSeconds / 3600;
+    assert.equal(hours, 36);
+  });
+
+  it("what previews takes the deployed redirector: a build of today differs in the clouds' ranges", () => {
+    const [build, take] = ["npm run ranges", "redirectorArchive"].map((word) =>
+      action.runs.steps.find(({ run }) => run?.includes(word)),
+    );
+    assert.equal(build?.if, "inputs.identity == 'deploy'");
+    assert.equal(take?.if, "inputs.identity != 'deploy'");
+  });
 });
 
 function jobs(): (readonly [string, Job])[] {
@@ -57,151 +210,3 @@ function steps(): (readonly [string, Step])[] {
     ...action.runs.steps.map((step) => ["set-up", step] as const),
   ];
 }
-
-test("there are the four", () => {
-  assert.deepEqual([...workflows.keys()].sort(), ["check", "deploy", "drift", "preview"]);
-});
-
-test("actionlint finds nothing", async () => {
-  const files = [...workflows.keys()].map((name) => `.github/workflows/${name}.yml`);
-  await promisify(execFile)(await peerPath("actionlint"), ["-no-color", ...files], { cwd: root });
-});
-
-test("zizmor finds nothing", async (t) => {
-  const zizmor = await zizmorPath();
-  if (zizmor === undefined) {
-    console.warn("SKIPPED: zizmor can't be had (python3 -m venv, PyPI): the workflows' security was not checked by it");
-    t.skip("zizmor can't be had");
-    return;
-  }
-  const check = (cwd: string) =>
-    promisify(execFile)(zizmor, ["--offline", "--quiet", "--no-progress", ".github"], { cwd });
-  await check(root);
-
-  const copy = await mkdtemp(join(tmpdir(), "zizmor-bites-"));
-  try {
-    await cp(join(root, ".github"), join(copy, ".github"), { recursive: true });
-    const file = join(copy, ".github/workflows/check.yml");
-    const text = await readFile(file, "utf8");
-    await writeFile(file, text.replace("run: ./.ci/run", `run: echo $\{{ github.event.pull_request.title }}`));
-    await assert.rejects(check(copy), { stdout: /template-injection/ }, "it finds what is there to find");
-  } finally {
-    await rm(copy, { recursive: true });
-  }
-});
-
-test("whatever is used is pinned by commit, or is of this repository", () => {
-  for (const [name, { uses }] of steps()) {
-    if (uses !== undefined) assert.match(uses, /^(\.\/\.github\/actions\/set-up|[\w-]+\/[\w-]+@[0-9a-f]{40})$/, name);
-  }
-});
-
-test("no workflow has rights of its own, each job names its few", () => {
-  for (const [name, { permissions }] of workflows) assert.deepEqual(permissions, {}, name);
-  const rights = Object.fromEntries(jobs().map(([name, { permissions }]) => [name, permissions]));
-  assert.deepEqual(rights, {
-    "check.manifests": { contents: "read" },
-    "check.tests": { contents: "read" },
-    "deploy.deploy": { contents: "read", "id-token": "write" },
-    "drift.compare": { contents: "read", "id-token": "write" },
-    "drift.issue": { issues: "write" },
-    "preview.preview": { contents: "read", "id-token": "write" },
-    "preview.comment": { "pull-requests": "write" },
-  });
-});
-
-test("no checkout leaves a token behind, no step writes an expression into a script", () => {
-  for (const [name, { uses, with: inputs, run }] of steps()) {
-    if (uses?.startsWith("actions/checkout@")) assert.equal(inputs?.["persist-credentials"], false, name);
-    assert.doesNotMatch(run ?? "", /\$\{\{/, name);
-  }
-});
-
-test("a pull request's own code never runs with rights", () => {
-  for (const [name, { on }] of workflows) {
-    for (const trigger of Object.keys(on)) assert.doesNotMatch(trigger, /_target$|^workflow_run$/, name);
-  }
-  const preview = workflows.get("preview")?.jobs["preview"];
-  assert.equal(preview?.if, "github.event.pull_request.head.repo.full_name == github.repository");
-  const checkouts = preview.steps.filter(({ uses }) => uses?.startsWith("actions/checkout@"));
-  assert.match(String(checkouts[0]?.with?.["ref"]), /^\$\{\{ github\.event\.pull_request\.base\.ref \}\}$/);
-  assert.deepEqual(workflows.get("preview")?.on["pull_request"], { branches: ["main"], paths: ["manifests/**"] });
-  for (const other of checkouts.slice(1)) assert.equal(other.with?.["sparse-checkout"], "manifests");
-  // Between the two checkouts everything that runs is installed and built.
-  const setUp = preview.steps.findIndex(({ uses }) => uses?.startsWith("./"));
-  assert.ok(setUp > 0 && setUp < preview.steps.indexOf(checkouts[1]!));
-});
-
-test("one deploy at a time, never stopped, from the main branch and behind the environment", () => {
-  const deploy = workflows.get("deploy");
-  assert.deepEqual(deploy?.concurrency, { group: "deploy", "cancel-in-progress": false });
-  assert.equal(deploy.jobs["deploy"]?.environment, "production");
-  assert.equal(deploy.jobs["deploy"]?.if, "github.ref == 'refs/heads/main'");
-  for (const [name, { environment }] of jobs()) {
-    if (name !== "deploy.deploy") assert.equal(environment, undefined, name);
-  }
-  const run = deploy.jobs["deploy"]?.steps.find(({ run: script }) => script?.includes("pulumi up"))?.run;
-  assert.match(run ?? "", /--continue-on-error/);
-  assert.doesNotMatch(JSON.stringify(deploy), /SKIP_CHECKPOINTS/);
-  assert.match(JSON.stringify(deploy), /"PULUMI_DIY_BACKEND_GZIP":"true"/);
-});
-
-test("nothing that is printed is a command to the runner", () => {
-  for (const [name, { run = "" }] of steps()) {
-    for (const printed of run.matchAll(/^(cat |pulumi up ).*$/gm)) {
-      const before = run.slice(0, printed.index);
-      const after = run.slice(printed.index);
-      assert.match(
-        before,
-        /^mark=\$\(od .*\/dev\/urandom .*\).*\necho "::stop-commands::\$mark"$(?!.*::\$mark::)/ms,
-        `${name}: ${printed[0]}`,
-      );
-      assert.match(after, /^echo "::\$mark::"$/m, `${name}: ${printed[0]}`);
-    }
-  }
-});
-
-test("a run's rights in AWS last as long as its job may, and the roles allow it", async () => {
-  const identity = await readFile(join(root, "components/identities/identities.ts"), "utf8");
-  const allowed = (role: string) => Number(new RegExp(`\\["${role}", (\\d+), \\[`).exec(identity)?.[1]) * 3600;
-  const asked = String(
-    action.runs.steps.find(({ uses }) => uses?.startsWith("aws-actions/"))?.with?.["role-duration-seconds"],
-  );
-  assert.equal(asked, `\${{ inputs.identity == 'deploy' && ${allowed("deploy")} || ${allowed("preview")} }}`);
-  for (const [name, { "timeout-minutes": minutes, permissions }] of jobs()) {
-    if (permissions?.["id-token"] !== "write") continue;
-    assert.ok(minutes * 60 <= allowed(name === "deploy.deploy" ? "deploy" : "preview"), name);
-  }
-});
-
-test("who fails raises an alert, whether it failed, was cancelled or took too long", () => {
-  for (const name of ["deploy.deploy", "drift.compare"]) {
-    const job = jobs().find(([one]) => one === name)?.[1];
-    const alert = job?.steps.find(({ run }) => run?.startsWith("gcloud logging write artifacts "));
-    assert.match(alert?.if ?? "", /!success\(\)/, name);
-  }
-});
-
-test("who looks for drift says so last of all, and only if everything before went well", () => {
-  const steps = workflows.get("drift")?.jobs["compare"]?.steps ?? [];
-  const last = steps.at(-1);
-  assert.match(last?.run ?? "", /^gcloud logging write artifacts .*--payload-type json/);
-  assert.equal(last?.if, undefined, "GitHub's own default: if all went well");
-  assert.ok(steps.some(({ run }) => run?.startsWith('gcloud logging write artifacts "$MESSAGE"')));
-});
-
-test("drift is looked for once a day: the alert on a missing run waits for one and a half", () => {
-  assert.deepEqual(workflows.get("drift")?.on["schedule"], [{ cron: "17 3 * * *" }]);
-  const { query = "", lastsSeconds = 0 } =
-    logMetrics.find(({ name }) => name === "artifacts_drift_compared")?.alert ?? {};
-  const hours = Number(/\[(\d+)h\]\)$/.exec(query)?.[1]) + lastsSeconds / 3600;
-  assert.equal(hours, 36);
-});
-
-test("what previews takes the deployed redirector: a build of today differs in the clouds' ranges", () => {
-  const [build, take] = ["npm run ranges", "redirectorArchive"].map((word) =>
-    action.runs.steps.find(({ run }) => run?.includes(word)),
-  );
-  assert.equal(build?.if, "inputs.identity == 'deploy'");
-  assert.equal(take?.if, "inputs.identity != 'deploy'");
-});

@@ -86,7 +86,7 @@ async function record(config: Readonly<Record<string, unknown>>): Promise<readon
       return undefined;
     });
     // Each run evaluates the program anew. Thrown inside, an error would also be a rejection that nobody handles.
-    await import(`../../index.ts?run=${run++}`).catch((error: unknown) => {
+    await import(`../../../index.ts?run=${run++}`).catch((error: unknown) => {
       failure = error;
     });
   });

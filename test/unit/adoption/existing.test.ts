@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { after, before, test } from "node:test";
+import { after, before, describe, it } from "mocha";
 import { type Existing, existingThings } from "../../../components/adoption/existing.ts";
 
 const zone = "0123456789abcdef0123456789abcdef";
@@ -37,55 +37,57 @@ const asked: string[] = [];
 let server: Server;
 let existing: Existing;
 
-before(async () => {
-  server = createServer((request, response) => {
-    asked.push(request.url ?? "");
-    const answer = answers[request.url ?? ""];
-    response.writeHead(answer === undefined ? 403 : 200, { "content-type": "application/json" });
-    response.end(answer === undefined ? "no permission" : JSON.stringify(answer));
+describe("lookup of existing resources", () => {
+  before(async () => {
+    server = createServer((request, response) => {
+      asked.push(request.url ?? "");
+      const answer = answers[request.url ?? ""];
+      response.writeHead(answer === undefined ? 403 : 200, { "content-type": "application/json" });
+      response.end(answer === undefined ? "no permission" : JSON.stringify(answer));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    existing = existingThings({
+      project: "p",
+      host: "artifacts.example.org",
+      monitoringEndpoint: `${base}/`,
+      cloudflareEndpoint: `${base}/client/v4/`,
+    });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  existing = existingThings({
-    project: "p",
-    host: "artifacts.example.org",
-    monitoringEndpoint: `${base}/`,
-    cloudflareEndpoint: `${base}/client/v4/`,
+
+  after(() => server.close());
+
+  it("a thing is found by its display name, on any page; an absent one is undefined", async () => {
+    assert.equal(await existing.monitoring("alertPolicies", "down"), "projects/p/alertPolicies/1");
+    assert.equal(await existing.monitoring("alertPolicies", "slow"), "projects/p/alertPolicies/2");
+    assert.equal(await existing.monitoring("alertPolicies", "other"), undefined);
+    assert.equal(await existing.monitoring("notificationChannels", "any"), undefined);
+    assert.equal(await existing.dashboard(), "projects/7/dashboards/8");
   });
-});
 
-after(() => server.close());
-
-test("a thing is found by its display name, on any page; an absent one is undefined", async () => {
-  assert.equal(await existing.monitoring("alertPolicies", "down"), "projects/p/alertPolicies/1");
-  assert.equal(await existing.monitoring("alertPolicies", "slow"), "projects/p/alertPolicies/2");
-  assert.equal(await existing.monitoring("alertPolicies", "other"), undefined);
-  assert.equal(await existing.monitoring("notificationChannels", "any"), undefined);
-  assert.equal(await existing.dashboard(), "projects/7/dashboards/8");
-});
-
-test("a DNS record is found by its comment, on any page", async () => {
-  assert.equal(await existing.dnsRecord(zone, "artifacts: A"), `${zone}/r1`);
-  assert.equal(await existing.dnsRecord(zone, "artifacts: AAAA"), `${zone}/r3`);
-  assert.equal(await existing.dnsRecord(zone, "artifacts: CAA"), undefined);
-});
-
-test("each page is read once", () => assert.equal(new Set(asked).size, asked.length));
-
-test("two things of one name are refused: nobody can tell which is ours", async () => {
-  await assert.rejects(existing.monitoring("alertPolicies", "twice"), /more than one "twice"/);
-});
-
-test("a list that can't be read is an error with its address", async () => {
-  await assert.rejects(
-    existing.monitoring("uptimeCheckConfigs", "x"),
-    /http:\/\/127.*\/v3\/projects\/p\/uptimeCheckConfigs.* 403 no permission/,
-  );
-  const nowhere = existingThings({
-    project: "p",
-    host: "h",
-    monitoringEndpoint: "http://127.0.0.1:1/",
-    cloudflareEndpoint: undefined,
+  it("a DNS record is found by its comment, on any page", async () => {
+    assert.equal(await existing.dnsRecord(zone, "artifacts: A"), `${zone}/r1`);
+    assert.equal(await existing.dnsRecord(zone, "artifacts: AAAA"), `${zone}/r3`);
+    assert.equal(await existing.dnsRecord(zone, "artifacts: CAA"), undefined);
   });
-  await assert.rejects(nowhere.dashboard(), /can't be read: /);
+
+  it("each page is read once", () => assert.equal(new Set(asked).size, asked.length));
+
+  it("two things of one name are refused: nobody can tell which is ours", async () => {
+    await assert.rejects(existing.monitoring("alertPolicies", "twice"), /more than one "twice"/);
+  });
+
+  it("a list that can't be read is an error with its address", async () => {
+    await assert.rejects(
+      existing.monitoring("uptimeCheckConfigs", "x"),
+      /http:\/\/127.*\/v3\/projects\/p\/uptimeCheckConfigs.* 403 no permission/,
+    );
+    const nowhere = existingThings({
+      project: "p",
+      host: "h",
+      monitoringEndpoint: "http://127.0.0.1:1/",
+      cloudflareEndpoint: undefined,
+    });
+    await assert.rejects(nowhere.dashboard(), /can't be read: /);
+  });
 });

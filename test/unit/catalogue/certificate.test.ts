@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
-import { test } from "node:test";
+import { it } from "mocha";
 import { attachmentFacts } from "../../../components/catalogue/attachment-facts.ts";
 import { certificateIdentity } from "../../../components/catalogue/certificate.ts";
 
@@ -35,13 +35,13 @@ const ofWorkflow = {
   issuer: "https://token.actions.githubusercontent.com",
 };
 
-test("whom a certificate names and who vouched for it", () => {
+it("whom a certificate names and who vouched for it", () => {
   assert.deepEqual(certificateIdentity(workflow), ofWorkflow);
   assert.deepEqual(certificateIdentity(new X509Certificate(workflow).raw), ofWorkflow);
   assert.deepEqual(certificateIdentity(person), { identity: "release@example.org", issuer: "https://token.old" });
 });
 
-test("what is no certificate names nobody, whatever it is", () => {
+it("what is no certificate names nobody, whatever it is", () => {
   const der = new X509Certificate(workflow).raw;
   for (const text of ["", "x", workflow.slice(0, 200)]) assert.deepEqual(certificateIdentity(text), {});
   for (let length = 0; length < der.length; length += 7)
@@ -54,7 +54,7 @@ test("what is no certificate names nobody, whatever it is", () => {
   }
 });
 
-test("a signature at cosign's tag and one in a bundle say who signed", () => {
+it("a signature at cosign's tag and one in a bundle say who signed", () => {
   const version = `sha256:${"f".repeat(64)}`;
   const annotations = { "dev.sigstore.cosign/certificate": workflow };
   const cosign = { subject: version, tag: "sha256-f.sig", manifest: { layers: [{ annotations }] } };

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { test } from "node:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
+import { it } from "mocha";
 import { catalogueEntry, type Published } from "../../../components/catalogue/entry.ts";
 import { type ImageFacts, readDocument } from "../../../components/catalogue/formats.ts";
 import { emptyIndex, replaceEntry } from "../../../components/catalogue/index-document.ts";
@@ -51,7 +51,7 @@ function parsed(name: "project" | "image" | "release", documents: ReadonlyMap<st
   return readDocument(name, text) ?? assert.fail(`${key} is no ${name}`);
 }
 
-test("one project's entry, document and listing", () => {
+it("one project's entry, document and listing", () => {
   const { index, documents, lines } = catalogueEntry(published);
   assert.deepEqual(index, {
     name: "demo",
@@ -102,14 +102,14 @@ file\tdemo\tbinaries/demo/KEYS\tsha256:${"4".repeat(64)}
   assert.equal(release.files[0]?.path, "binaries/demo/v1.10.0/darwin/tool");
 });
 
-test("the name of a details document is its content", () => {
+it("the name of a details document is its content", () => {
   for (const [key, text] of catalogueEntry(published).documents) {
     const hex = /^catalog\/details\/([0-9a-f]{64})\.json$/.exec(key)?.[1];
     if (hex !== undefined) assert.equal(createHash("sha256").update(text).digest("hex"), hex);
   }
 });
 
-test("the same in another order gives the same bytes", () => {
+it("the same in another order gives the same bytes", () => {
   const images = new Map(
     [...published.images].reverse().map(([name, digests]) => [name, new Map([...digests].reverse())]),
   );
@@ -120,7 +120,7 @@ test("the same in another order gives the same bytes", () => {
   assert.deepEqual(new Map([...other.documents].sort()), new Map([...one.documents].sort()));
 });
 
-test("what was learned, in whatever order of members, and what is read back of it give the same bytes", () => {
+it("what was learned, in whatever order of members, and what is read back of it give the same bytes", () => {
   const facts: ImageFacts = {
     sboms: [{ format: "application/spdx+json", attached: "referrer", of: digest("c") }],
     attestations: [{ predicateType: "https://slsa.dev/provenance/v1", attached: "index" }],
@@ -141,7 +141,7 @@ test("what was learned, in whatever order of members, and what is read back of i
   assert.deepEqual(of(back).documents, written.documents);
 });
 
-test("the platforms' own digests: a line for each version that is an index, with what tells it from all others", () => {
+it("the platforms' own digests: a line for each version that is an index, with what tells it from all others", () => {
   const of = (letter: string, ...platforms: string[]): [string, ImageFacts] => {
     const [, facts] = factsOf(letter);
     const own = platforms.map((one, at) => ({ platform: `linux/${at}`, digest: digest(one), bytes: 1 }));
@@ -158,18 +158,18 @@ test("the platforms' own digests: a line for each version that is an index, with
   assert.equal(replaceLines(entry.platforms + others, "demo", ""), others);
 });
 
-test("a digest of which nothing is known is not listed, nor an image of which none is", () => {
+it("a digest of which nothing is known is not listed, nor an image of which none is", () => {
   const { index, lines } = catalogueEntry({ ...published, facts: new Map([factsOf("a")]) });
   assert.deepEqual(index?.images, [{ repository: "demo/tool", digests: 1, latest: "v1.9.0" }]);
   assert.equal(lines.match(/^image/gm)?.length, 1);
 });
 
-test("a project with nothing in production is not listed", () => {
+it("a project with nothing in production is not listed", () => {
   const { index, lines, platforms, documents } = catalogueEntry({ ...published, images: new Map(), files: [] });
   assert.deepEqual([index, lines, platforms, documents.size], [undefined, "", "", 0]);
 });
 
-test("images and files at the root", () => {
+it("images and files at the root", () => {
   const { index } = catalogueEntry({ ...published, imagePrefix: "", filePrefix: "" });
   assert.deepEqual(
     index?.images.map(({ repository }) => repository),
@@ -178,7 +178,7 @@ test("images and files at the root", () => {
   assert.equal(index?.files?.prefix, "binaries/");
 });
 
-test("the index and the listing: entries come in order of name, are replaced and go", () => {
+it("the index and the listing: entries come in order of name, are replaced and go", () => {
   const entryOf = (name: string, description = "") => ({ name, description, document: "", images: [] });
   const both = replaceEntry(replaceEntry(emptyIndex, "b", entryOf("b")), "a", entryOf("a"));
   assert.deepEqual(
@@ -203,7 +203,7 @@ test("the index and the listing: entries come in order of name, are replaced and
   assert.equal(unpackListing(Buffer.from("no gzip")), undefined);
 });
 
-test("documents of other versions and damaged ones are not read, members more are no matter", () => {
+it("documents of other versions and damaged ones are not read, members more are no matter", () => {
   const text = writeDocument(emptyIndex);
   assert.deepEqual(readDocument("index", text), emptyIndex);
   assert.deepEqual(readDocument("index", text.replace("1", "2")), undefined);
@@ -213,14 +213,14 @@ test("documents of other versions and damaged ones are not read, members more ar
 
 const root = join(import.meta.dirname, "../../..");
 
-test("the committed schemas are those of the formats: npm run schemas writes them", async () => {
+it("the committed schemas are those of the formats: npm run schemas writes them", async () => {
   const schemas = catalogueSchemas();
   assert.deepEqual((await readdir(join(root, catalogueSchemaFolder))).sort(), Object.keys(schemas).sort());
   for (const [name, schema] of Object.entries(schemas))
     assert.deepEqual(JSON.parse(await readFile(join(root, catalogueSchemaFolder, name), "utf8")), schema, name);
 });
 
-test("what is written is what the schemas say", () => {
+it("what is written is what the schemas say", () => {
   const ajv = new Ajv2020({ allErrors: true, formats: { "date-time": true } });
   const { index, documents } = catalogueEntry(published);
   const valid = (name: string, value: unknown) => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import { attachmentFacts, needsLayer } from "../../../components/catalogue/attachment-facts.ts";
 import { imageFacts, neededConfigs } from "../../../components/catalogue/image-facts.ts";
 
@@ -42,7 +42,7 @@ const children = new Map<string, unknown>([
 ]);
 const ofIndex = { digest: digest("f"), mediaType: ociIndex, manifest: index, children, configs: new Map() };
 
-test("an index: its platforms, Linux first; attestations are none, an entry that was not found is left out", () => {
+it("an index: its platforms, Linux first; attestations are none, an entry that was not found is left out", () => {
   assert.deepEqual(imageFacts(ofIndex), {
     digest: digest("f"),
     mediaType: ociIndex,
@@ -53,7 +53,7 @@ test("an index: its platforms, Linux first; attestations are none, an entry that
   });
 });
 
-test("when an index was made: its annotation, else the config of its first entry", () => {
+it("when an index was made: its annotation, else the config of its first entry", () => {
   const annotated = { ...index, annotations: { "org.opencontainers.image.created": "2026-01-02T03:04:05+01:00" } };
   assert.equal(imageFacts({ ...ofIndex, manifest: annotated }).created, "2026-01-02T02:04:05Z");
   assert.deepEqual(neededConfigs({ ...ofIndex, manifest: annotated }), []);
@@ -64,7 +64,7 @@ test("when an index was made: its annotation, else the config of its first entry
   assert.equal(imageFacts({ ...ofIndex, manifest: first, configs }).created, "2026-02-03T04:05:06.789Z");
 });
 
-test("an image that is no index: platform and time are in its config", () => {
+it("an image that is no index: platform and time are in its config", () => {
   const reading = {
     digest: digest("a"),
     mediaType: ociManifest,
@@ -83,14 +83,14 @@ test("an image that is no index: platform and time are in its config", () => {
 });
 
 for (const created of ["1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "1980-01-01T00:00:00Z", "yesterday", 5]) {
-  test(`the time ${created} of a reproducible build says nothing`, () => {
+  it(`the time ${created} of a reproducible build says nothing`, () => {
     const configs = new Map([[digest("1"), { os: "linux", architecture: "amd64", created }]]);
     const reading = { digest: digest("a"), mediaType: ociManifest, manifest: amd64, children: new Map(), configs };
     assert.equal("created" in imageFacts(reading), false);
   });
 }
 
-test("what is no container image says what it is", () => {
+it("what is no container image says what it is", () => {
   const chart = {
     config: { ...layer("1", 10), mediaType: "application/vnd.cncf.helm.config.v1+json" },
     layers: [layer("2", 20)],
@@ -112,7 +112,7 @@ test("what is no container image says what it is", () => {
 });
 
 for (const manifest of [null, [], "x", { manifests: "x" }, { manifests: [null, 3, {}] }, { layers: [{ size: -1 }] }]) {
-  test(`nonsense is no platform and no error: ${JSON.stringify(manifest)}`, () => {
+  it(`nonsense is no platform and no error: ${JSON.stringify(manifest)}`, () => {
     const { platforms } = imageFacts({
       digest: digest("a"),
       mediaType: "",
@@ -124,7 +124,7 @@ for (const manifest of [null, [], "x", { manifests: "x" }, { manifests: [null, 3
   });
 }
 
-test("cosign's tag: a signature by a key, and one with a broken certificate, name nobody", () => {
+it("cosign's tag: a signature by a key, and one with a broken certificate, name nobody", () => {
   const broken = {
     annotations: { "dev.sigstore.cosign/certificate": "-----BEGIN CERTIFICATE-----\nMIIC\n-----END CERTIFICATE-----" },
   };
@@ -138,13 +138,13 @@ test("cosign's tag: a signature by a key, and one with a broken certificate, nam
   assert.deepEqual(facts.signatures, [{ attached: "tag", format: "cosign", logged: false }]);
 });
 
-test("BuildKit's attestations are in the index; a bill of materials among them is one", () => {
+it("BuildKit's attestations are in the index; a bill of materials among them is one", () => {
   const { attestations: found, sboms } = attachmentFacts(digest("f"), index, [], children);
   assert.deepEqual(found, [{ of: digest("a"), attached: "index", predicateType: "https://slsa.dev/provenance/v0.2" }]);
   assert.deepEqual(sboms, [{ of: digest("a"), attached: "index", format: "https://spdx.dev/Document" }]);
 });
 
-test("referrers by their artifact types; the unknown is not shown", () => {
+it("referrers by their artifact types; the unknown is not shown", () => {
   const referrer = (artifactType: string, rest: object = {}) => ({
     subject: digest("f"),
     manifest: { artifactType, layers: [layer("1", 7, { mediaType: artifactType })], ...rest },
@@ -182,7 +182,7 @@ test("referrers by their artifact types; the unknown is not shown", () => {
   assert.equal(needsLayer(referrer("application/spdx+json")), undefined);
 });
 
-test("what cosign 3.1.3 has written, with a key and without a log: the facts that its own commands then proved", () => {
+it("what cosign 3.1.3 has written, with a key and without a log: the facts that its own commands then proved", () => {
   const bundleType = "application/vnd.dev.sigstore.bundle.v0.3+json";
   const bundle = (predicateType: string, payload: string) => ({
     subject: digest("f"),

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import { imageLines } from "../../../components/manifests/lines.ts";
 import { readManifests } from "../../../components/manifests/read.ts";
 import { fingerprint, packLines, unpackLines } from "../../../components/promotion/provider/packed-lines.ts";
 import { generateManifests, k8sSize } from "../../support/generate-manifests.ts";
 
-test("packed lines are the same again, in a fraction of the room", () => {
+it("packed lines are the same again, in a fraction of the room", () => {
   const { projects } = readManifests(generateManifests(k8sSize));
   let [plain, packed] = [0, 0];
   for (const project of projects) {
@@ -19,11 +19,11 @@ test("packed lines are the same again, in a fraction of the room", () => {
   assert.deepEqual([packLines(""), unpackLines("")], ["", ""]);
 });
 
-test("what is not packed lines is an error, not other lines", () => {
+it("what is not packed lines is an error, not other lines", () => {
   for (const text of ["x", "H4sI", Buffer.from("no gzip").toString("base64")]) assert.throws(() => unpackLines(text));
 });
 
-test("a fingerprint tells texts apart, also where one ends and the next begins", () => {
+it("a fingerprint tells texts apart, also where one ends and the next begins", () => {
   const all = [fingerprint("a", "b"), fingerprint("ab", ""), fingerprint("", "ab"), fingerprint("a", "b", "")];
   assert.equal(new Set(all).size, all.length);
   for (const one of all) assert.match(one, /^[0-9a-f]{8}$/);

@@ -3,8 +3,8 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
 import fc from "fast-check";
+import { it } from "mocha";
 import type * as written from "../../../components/catalogue/formats.ts";
 import { addressOf, fileAddress, readAddress, type View } from "../../../redirector/catalogue/page/address.ts";
 import { fileCommand, imageCommands, quoted } from "../../../redirector/catalogue/page/commands.ts";
@@ -13,11 +13,12 @@ import { findRelease } from "../../../redirector/catalogue/page/find-release.ts"
 import { digestAsked, PlatformLines } from "../../../redirector/catalogue/page/platforms.ts";
 import { findNames, Listing, readQuery } from "../../../redirector/catalogue/page/search.ts";
 import { bytes, counted, day, shortDigest, sizes } from "../../../redirector/catalogue/page/text.ts";
+import { afterTest } from "../../support/cleanup.ts";
 
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
 const host = "artifacts.example.org";
 
-test("what is written is what the page reads (the types say so)", () => {
+it("what is written is what the page reads (the types say so)", () => {
   const contract: {
     index: (value: written.CatalogueIndex) => read.CatalogueIndex;
     project: (value: written.ProjectDocument) => read.ProjectDocument;
@@ -39,7 +40,7 @@ for (const [address, view] of [
   ["/images/a/b/c:v1.0-x_y", { kind: "image", repository: "a/b/c", reference: "v1.0-x_y" }],
   [`/images/a/b@${digest("a")}`, { kind: "image", repository: "a/b", reference: digest("a") }],
 ] as const satisfies readonly (readonly [string, View])[]) {
-  test(`${address} is an address, both ways`, () => {
+  it(`${address} is an address, both ways`, () => {
     const { pathname, search } = new URL(address, "https://x");
     assert.deepEqual(readAddress(pathname, search), view);
     const back = new URL(addressOf(view), "https://x");
@@ -48,7 +49,7 @@ for (const [address, view] of [
   });
 }
 
-test("what is no address of a view", () => {
+it("what is no address of a view", () => {
   for (const path of [
     "/nothing",
     "/projects/",
@@ -62,7 +63,7 @@ test("what is no address of a view", () => {
     assert.equal(readAddress(path, "").kind, "unknown", path);
 });
 
-test("any file's path makes an address that leads back to it", () => {
+it("any file's path makes an address that leads back to it", () => {
   const segment = fc.stringMatching(/^[A-Za-z0-9._+~@=,-]{1,12}$/).filter((text) => !/^\.{1,2}$/.test(text));
   fc.assert(
     fc.property(fc.array(segment, { minLength: 1, maxLength: 5 }), (segments) => {
@@ -90,7 +91,7 @@ for (const [typed, words] of [
   [`https://${host}/v2/semver/semver/manifests/v7`, ["semver/semver", "v7"]],
   ["other.example:5000/a/b:v1", ["other.example:5000/a/b", "v1"]],
 ] as const) {
-  test(`"${typed}" asks for ${words.join(" ")}`, () => assert.deepEqual(readQuery(typed, host).words, words));
+  it(`"${typed}" asks for ${words.join(" ")}`, () => assert.deepEqual(readQuery(typed, host).words, words));
 }
 
 const index: read.CatalogueIndex = {
@@ -110,7 +111,7 @@ const index: read.CatalogueIndex = {
   ],
 };
 
-test("names: the exact before the beginning before the rest, descriptions last", () => {
+it("names: the exact before the beginning before the rest, descriptions last", () => {
   const found = findNames(index, readQuery("semver", host));
   assert.deepEqual(
     found.images.map(({ repository }) => repository),
@@ -140,7 +141,7 @@ const found = (typed: string, most = 10) =>
     .find(readQuery(typed, host), most)
     .lines.map((line) => (line.kind === "file" ? line.path : `${line.repository}:${line.tag}`));
 
-test("the listing: exact tags first, then those that begin so, then all others", () => {
+it("the listing: exact tags first, then those that begin so, then all others", () => {
   assert.deepEqual(found("v1.0.1"), ["a/tool:v1.0.1", "b/image:v1.0.1", "a/tool:v1.0.10", "binaries/c/v1.0.1/Tool"]);
   assert.deepEqual(found("b/image:v1.0.1"), ["b/image:v1.0.1"]);
   assert.deepEqual(found("stable"), ["b/image:Stable"]);
@@ -149,7 +150,7 @@ test("the listing: exact tags first, then those that begin so, then all others",
   assert.deepEqual(found(""), []);
 });
 
-test("an image is found by its digest, whole or its beginning, with and without the algorithm; a file by its checksum", () => {
+it("an image is found by its digest, whole or its beginning, with and without the algorithm; a file by its checksum", () => {
   for (const asked of [digest("4"), digest("4").slice(0, 15), "4".repeat(64), "44444444"])
     assert.deepEqual(found(asked), ["b/image:undefined"], asked);
   assert.deepEqual(found("5".repeat(10)), ["binaries/c/v1.0.1/Tool"]);
@@ -168,11 +169,11 @@ for (const [typed, digits, surely] of [
   [`${digest("4")}0`, undefined, false],
   ["v1.2.3 semver", undefined, false],
 ] as const) {
-  test(`"${typed}" asks for ${digits === undefined ? "no digest" : surely ? "a digest" : "what may be a digest"}`, () =>
+  it(`"${typed}" asks for ${digits === undefined ? "no digest" : surely ? "a digest" : "what may be a digest"}`, () =>
     assert.deepEqual(digestAsked(readQuery(typed, host)), digits === undefined ? undefined : { digits, surely }));
 }
 
-test("a platform's digest is found by its beginning: in the lines' last fields only, once a version, no more than asked for", () => {
+it("a platform's digest is found by its beginning: in the lines' last fields only, once a version, no more than asked for", () => {
   const [abc, abd, fed] = ["abc".padEnd(16, "0"), "abd".padEnd(16, "0"), "fed".padEnd(16, "0")];
   const all = new PlatformLines(
     [
@@ -194,18 +195,18 @@ test("a platform's digest is found by its beginning: in the lines' last fields o
   assert.deepEqual(new PlatformLines("").find("abc", 1), []);
 });
 
-test("what a line is, is not searched: all lines hold the word image or file", () => {
+it("what a line is, is not searched: all lines hold the word image or file", () => {
   assert.deepEqual(found("image"), ["b/image:Stable", "b/image:undefined"]);
   assert.deepEqual(found("file"), []);
 });
 
-test("no more than asked for, and whether there is more", () => {
+it("no more than asked for, and whether there is more", () => {
   assert.deepEqual(listing.find(readQuery("a", host), 2).lines.length, 2);
   assert.equal(listing.find(readQuery("v1.0.1", host), 3).more, true);
   assert.equal(listing.find(readQuery("v1.0.1", host), 4).more, false);
 });
 
-test("a word that thousands of lines have: the one that has it as a tag comes first all the same", () => {
+it("a word that thousands of lines have: the one that has it as a tag comes first all the same", () => {
   const many = Array.from({ length: 5000 }, (_, at) => `image\tp\tp/tool-${at}\t${digest("0")}\tv1.0.${at}`);
   many.push(`image\tp\tp/wanted\t${digest("9")}\tv1`);
   const large = new Listing(`${many.join("\n")}\n`);
@@ -220,7 +221,7 @@ test("a word that thousands of lines have: the one that has it as a tag comes fi
   assert.deepEqual(large.find({ words: ["wanted", "v1"] }, 3).lines.length, 1);
 });
 
-test("searching as a whole finds what searching line by line finds", () => {
+it("searching as a whole finds what searching line by line finds", () => {
   const word = fc.constantFrom("v1", "v1.0.1", "tool", "a", "b/image", "sha256:2", "4444", "abc", "binaries", "\u00e4");
   fc.assert(
     fc.property(fc.array(word, { minLength: 1, maxLength: 3 }), (words) => {
@@ -245,7 +246,7 @@ const version: read.ImageVersion = {
 const commandsOf = (changes: Partial<read.ImageVersion>) =>
   imageCommands(host, "a/b", { ...version, ...changes }).map(({ line }) => line);
 
-test("commands: by tag, by digest, what the tag is", () => {
+it("commands: by tag, by digest, what the tag is", () => {
   assert.deepEqual(commandsOf({}), [
     `docker pull ${host}/a/b:v1`,
     `docker pull ${host}/a/b@${digest("a")}`,
@@ -286,7 +287,7 @@ for (const [how, signature, line] of [
   ["by a certificate of another authority", { format: "cosign", identity }, undefined],
   ["with notation, a platform", { format: "notation", of: digest("b") }, `notation verify ${host}/a/b@${digest("b")}`],
 ] as const) {
-  test(`commands: verify what is signed ${how}`, () => {
+  it(`commands: verify what is signed ${how}`, () => {
     const verify = /^(?:cosign|notation) verify/;
     assert.equal(
       commandsOf({ signatures: [signature] }).find((one) => verify.test(one)),
@@ -295,7 +296,7 @@ for (const [how, signature, line] of [
   });
 }
 
-test("commands: what is attached is shown by the tool that finds it there, of the digest that has it", () => {
+it("commands: what is attached is shown by the tool that finds it there, of the digest that has it", () => {
   const attached = (changes: Partial<read.ImageVersion>) => commandsOf(changes).slice(4);
   assert.deepEqual(attached({ sboms: [{ attached: "referrer", of: digest("b"), format: "x" }] }), [
     `oras discover ${host}/a/b@${digest("b")}`,
@@ -310,13 +311,13 @@ test("commands: what is attached is shown by the tool that finds it there, of th
   assert.deepEqual(attached({ sboms: [{ format: "written by an older program" }] }), []);
 });
 
-test("commands: a chart is Helm's, other artifacts are oras's", () => {
+it("commands: a chart is Helm's, other artifacts are oras's", () => {
   const chart = { artifactType: "application/vnd.cncf.helm.config.v1+json", tags: ["1.0.0_build"] };
   assert.equal(commandsOf(chart)[0], `helm pull oci://${host}/a/b --version 1.0.0+build`);
   assert.equal(commandsOf({ artifactType: "application/x" })[0], `oras pull ${host}/a/b@${digest("a")}`);
 });
 
-test("any text is one word of a shell", () => {
+it("any text is one word of a shell", () => {
   fc.assert(
     fc.property(
       fc.string().filter((text) => !text.includes("\0")),
@@ -329,9 +330,9 @@ test("any text is one word of a shell", () => {
   );
 });
 
-test("the download in one line says OK, and fails for another content", (t) => {
+it("the download in one line says OK, and fails for another content", () => {
   const folder = mkdtempSync(join(tmpdir(), "download-"));
-  t.after(() => rmSync(folder, { recursive: true }));
+  afterTest(() => rmSync(folder, { recursive: true }));
   const sha256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"; // of "hello"
   const line = fileCommand("https://x.example", { path: "binaries/a/v1/a+b", sha256, bytes: 5 });
   assert.match(
@@ -350,7 +351,7 @@ test("the download in one line says OK, and fails for another content", (t) => {
   }
 });
 
-test("quantities", () => {
+it("quantities", () => {
   assert.deepEqual([0, 1, 999, 1000, 9949, 12_345, 999_499, 999_500, 1.5e6, 2e9].map(bytes), [
     "0 B",
     "1 B",
@@ -372,7 +373,7 @@ test("quantities", () => {
   assert.equal(shortDigest(digest("a")), `sha256:${"a".repeat(12)}`);
 });
 
-test("which release and file an address below a project's files names", () => {
+it("which release and file an address below a project's files names", () => {
   const project = (...releases: string[]) =>
     ({ releases: releases.map((release) => ({ release })) }) as unknown as read.ProjectDocument;
   assert.deepEqual(findRelease(project("v1", ""), "v1"), { release: "v1", file: undefined });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
+import { it } from "mocha";
 import { createApp } from "../../../redirector/app.ts";
 import type { Asset, Assets } from "../../../redirector/catalogue/assets.ts";
 import { acceptsGzip, preferredForm } from "../../../redirector/catalogue/negotiate.ts";
@@ -71,17 +71,17 @@ for (const [accept, form] of [
   ["application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.v2+json, */*", "json"],
   [",;,;q=1", "text"],
 ] as const) {
-  test(`Accept: ${accept} is answered with ${form}`, () => assert.equal(preferredForm(accept), form));
+  it(`Accept: ${accept} is answered with ${form}`, () => assert.equal(preferredForm(accept), form));
 }
 
-test("gzip for who says so", () => {
+it("gzip for who says so", () => {
   assert.equal(acceptsGzip("gzip, deflate, br"), true);
   assert.equal(acceptsGzip("br;q=1.0, GZIP;q=0.5"), true);
   for (const not of [undefined, "", "br", "gzip;q=0", "identity", "gzipped"])
     assert.equal(acceptsGzip(not), false, not);
 });
 
-test("the front door: a page for browsers, text for terminals, the index for programs", async () => {
+it("the front door: a page for browsers, text for terminals, the index for programs", async () => {
   const { ask } = appOf();
   const page = await ask("/", { accept: browser });
   assert.equal(page.status, 200);
@@ -94,13 +94,13 @@ test("the front door: a page for browsers, text for terminals, the index for pro
   for (const answer of [page, text, json]) assert.equal(header(answer, "Vary"), "Accept");
 });
 
-test("who has a site of their own keeps it", async () => {
+it("who has a site of their own keeps it", async () => {
   const { ask } = appOf({ pages: { home: "https://example.org/" } });
   assert.deepEqual((await ask("/", { accept: browser })).location, "https://example.org/");
   assert.equal((await ask("/status", { accept: browser })).status, 200);
 });
 
-test("every view of the page is the one document, with its policy", async () => {
+it("every view of the page is the one document, with its policy", async () => {
   const { ask } = appOf();
   const front = await ask("/", { accept: browser });
   for (const target of [
@@ -123,19 +123,19 @@ test("every view of the page is the one document, with its policy", async () => 
   }
 });
 
-test("the policy names each origin once", () => {
+it("the policy names each origin once", () => {
   const policy = contentPolicy(["https://storage.example/a", "https://storage.example/b", "http://127.0.0.1:5/c"]);
   assert.match(policy, /connect-src 'self' https:\/\/storage\.example http:\/\/127\.0\.0\.1:5;/);
 });
 
-test("without its files, browsers get what terminals get", async () => {
+it("without its files, browsers get what terminals get", async () => {
   const { ask } = appOf({}, false);
   assert.match((await ask("/", { accept: browser })).body ?? "", /^artifacts\.example\.org serves/);
   assert.equal((await ask("/assets/page.js")).status, 404);
   assert.match((await ask("/nothing", { accept: browser })).body ?? "", /^not found\n$/);
 });
 
-test("files of the page: kept for ever under the name of their content, never under another", async () => {
+it("files of the page: kept for ever under the name of their content, never under another", async () => {
   const { ask } = appOf();
   const own = await ask("/assets/page.js?own", { "accept-encoding": "gzip" });
   assert.deepEqual([own.status, own.body], [200, "packed js"]);
@@ -151,7 +151,7 @@ test("files of the page: kept for ever under the name of their content, never un
   }
 });
 
-test("what is not there: a page for browsers, text and OCI's JSON for clients", async () => {
+it("what is not there: a page for browsers, text and OCI's JSON for clients", async () => {
   const { ask } = appOf();
   for (const [target, status] of [
     ["/nothing", 404],
@@ -171,14 +171,14 @@ test("what is not there: a page for browsers, text and OCI's JSON for clients", 
   assert.deepEqual([refused.status, header(refused, "Allow")], [405, "GET, HEAD"]);
 });
 
-test("what stands in a refusal cannot be markup", async () => {
+it("what stands in a refusal cannot be markup", async () => {
   const { ask } = appOf({ host: '"><script>&' });
   const body = (await ask("/", { accept: browser })).body ?? "";
   assert.doesNotMatch(body, /"><script>&/);
   assert.match(body, /&#34;&#62;&#60;script&#62;&#38;/);
 });
 
-test("the catalogue's documents are in the file mirrors", async () => {
+it("the catalogue's documents are in the file mirrors", async () => {
   const { ask } = appOf();
   for (const target of ["/catalog/index.json", "/catalog/projects/semver.json", "/catalog/all.tsv.gz"]) {
     const answer = await ask(target, { accept: browser });
@@ -190,7 +190,7 @@ test("the catalogue's documents are in the file mirrors", async () => {
   assert.equal((await ask("/catalog")).status, 404);
 });
 
-test("the status: the mirrors as this instance sees them, and where who asks is sent", async () => {
+it("the status: the mirrors as this instance sees them, and where who asks is sent", async () => {
   const { app, ask } = appOf();
   const status = async () => JSON.parse((await ask("/status.json")).body ?? "");
   assert.deepEqual(await status(), {
@@ -211,7 +211,7 @@ test("the status: the mirrors as this instance sees them, and where who asks is 
   assert.deepEqual(JSON.parse((await ask("/status", { accept: "application/json" })).body ?? ""), await status());
 });
 
-test("real files of the page are packed with gzip", async () => {
+it("real files of the page are packed with gzip", async () => {
   const { builtAssets } = await import("../../support/browser/site.ts");
   const { script, style, icon } = await builtAssets();
   for (const { plain, gzip } of [script, style, icon])

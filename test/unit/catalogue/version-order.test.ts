@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import fc from "fast-check";
+import { it } from "mocha";
 import { compareTagged, compareVersions, latestOf, sortTags } from "../../../components/catalogue/version-order.ts";
 
 const commit = "3f786850e387550fdab836ed7e6dc881de23001b";
@@ -20,13 +20,13 @@ for (const newestFirst of [
   ["10.0", "9.0-r1", "9.0-r0"],
   ["b", "a"],
 ]) {
-  test(`newest first: ${newestFirst.join(" ")}`, () => {
+  it(`newest first: ${newestFirst.join(" ")}`, () => {
     assert.deepEqual([...newestFirst].reverse().sort(compareVersions), newestFirst);
     assert.deepEqual([...newestFirst].sort(compareVersions), newestFirst);
   });
 }
 
-test("it is an order: of any three texts, in any arrangement, the sorted list is the same", () => {
+it("it is an order: of any three texts, in any arrangement, the sorted list is the same", () => {
   const part = fc.constantFrom("v", "1", "10", "2", ".", "-", "rc", "alpha", "latest", "a1b2c3d", "20240102", "x", "+");
   const name = fc.array(part, { maxLength: 6 }).map((parts) => parts.join(""));
   fc.assert(
@@ -43,17 +43,17 @@ test("it is an order: of any three texts, in any arrangement, the sorted list is
   );
 });
 
-test("a digest's tags: the one that names the version best comes first", () => {
+it("a digest's tags: the one that names the version best comes first", () => {
   const tags = [`v1.2.3-${commit}`, "latest", commit, "v1.2", "v1.2.3", "v1"];
   assert.deepEqual(sortTags(tags), ["v1.2.3", `v1.2.3-${commit}`, "v1.2", "v1", "latest", commit]);
 });
 
-test("digests are ordered by their first tag, those without one are last", () => {
+it("digests are ordered by their first tag, those without one are last", () => {
   assert.deepEqual([[], ["v1"], ["v2"], ["latest"]].sort(compareTagged), [["v2"], ["v1"], ["latest"], []]);
   assert.equal(compareTagged([], []), 0);
 });
 
-test("the latest is a released version", () => {
+it("the latest is a released version", () => {
   assert.equal(latestOf(["v1.0.0", "v1.1.0-rc.1", "latest", commit, "v20240102-abc"]), "v1.0.0");
   assert.equal(latestOf(["0.5.8-1", "0.5.8-2"]), "0.5.8-2");
   assert.equal(latestOf(["v1.0.0-rc.1", "latest", "nightly"]), undefined);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import { type Audited, describeReport, isClean, reportOf } from "../../../components/commands/audit-report.ts";
 
 const clean: Audited = {
@@ -21,13 +21,13 @@ const drifted: Audited = {
   },
 };
 
-test("production as wanted is one line", () => {
+it("production as wanted is one line", () => {
   const report = reportOf([clean]);
   assert.equal(isClean(report), true);
   assert.equal(describeReport(report), "1 project, 1,200 lines, 2 mirrors: production is what the manifests say");
 });
 
-test("differences are a table, lines, and a summary", () => {
+it("differences are a table, lines, and a summary", () => {
   const report = reportOf([clean, drifted]);
   assert.equal(isClean(report), false);
   assert.deepEqual(report.differences[0], {
@@ -54,7 +54,7 @@ project bom, mirror files-b: cannot be read: 403
   );
 });
 
-test("the same in 22 mirrors is told once, a thousand lines are cut, what is damaged is said to be that", () => {
+it("the same in 22 mirrors is told once, a thousand lines are cut, what is damaged is said to be that", () => {
   const mirrors = Array.from({ length: 22 }, (_, index) => `images-${index}`);
   const lost = Array.from({ length: 1_000 }, (_, index) => `+ app:v${index} sha256:1\n`).join("");
   const incomplete = Object.fromEntries(mirrors.map((name, index) => [name, index === 21 ? "~ app@sha256:1\n" : lost]));
@@ -83,7 +83,7 @@ kops     images  0        0      1        images-21
   );
 });
 
-test("what no manifest names is extra, of its project or of none; what was not looked for leaves production clean", () => {
+it("what no manifest names is extra, of its project or of none; what was not looked for leaves production clean", () => {
   const found = [
     { kind: "images", mirror: "images-a", project: undefined, line: "left/app:v1 sha256:1" },
     { kind: "files", mirror: "files-a", project: "kops", line: "binaries/kops/ (1 file, 5 bytes)" },
@@ -109,11 +109,11 @@ repositories in images-b: no
   assert.equal(isClean(reportOf([clean], [{ found: [], unlisted: [], failures: ["x"] }])), false);
 });
 
-test("a mirror that cannot be read is no clean production", () => {
+it("a mirror that cannot be read is no clean production", () => {
   assert.equal(isClean(reportOf([{ ...clean, stock: { ...clean.stock, failures: ["x"] } }])), false);
 });
 
-test("66: a name that would steer a CI log or a terminal is told harmlessly; --json has it as it is", () => {
+it("66: a name that would steer a CI log or a terminal is told harmlessly; --json has it as it is", () => {
   const name = "a##[error]b\u202ec";
   const incomplete = { "files-a": `- ${name} sha256:1\n` };
   const report = reportOf([{ ...drifted, stock: { text: "", incomplete, failures: [] } }]);

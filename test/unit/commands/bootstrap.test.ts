@@ -3,13 +3,12 @@ import { execFile } from "node:child_process";
 import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { after, beforeEach, test } from "node:test";
+import { after, beforeEach, describe, it } from "mocha";
 import { parse } from "yaml";
 import { parseStackConfig } from "../../../components/stack/config.ts";
 
 const command = join(import.meta.dirname, "../../../components/commands/bootstrap.ts");
 const folder = await mkdtemp(join(tmpdir(), "bootstrap-test-"));
-after(() => rm(folder, { recursive: true }));
 const calls = join(folder, "calls");
 
 /** Stands in for gcloud: notes each call; knows the buckets, rings and keys that were created before. */
@@ -25,7 +24,87 @@ esac
 `;
 await writeFile(join(folder, "gcloud"), gcloud);
 await chmod(join(folder, "gcloud"), 0o755);
-beforeEach(() => writeFile(calls, ""));
+
+describe("npm run bootstrap", () => {
+  after(() => rm(folder, { recursive: true }));
+  beforeEach(() => writeFile(calls, ""));
+
+  const needed = ["--project", "example-artifacts", "--organization", "example"];
+  const made = async (): Promise<string[]> =>
+    (await readFile(calls, "utf8")).split("\n").filter((call) => /create|update|enable/.test(call));
+
+  it("without --create it prints the commands and calls nothing", async () => {
+    const { code, out } = await run(needed);
+    assert.equal(code, 0);
+    assert.match(out, /^gcloud storage buckets create gs:\/\/example-artifacts-state .*--location US /m);
+    assert.match(out, /^gcloud kms keys create state --keyring artifacts /m);
+    assert.match(out, /"numNewerVersions": 10/);
+    assert.match(
+      out,
+      /--secrets-provider gcpkms:\/\/projects\/example-artifacts\/locations\/us\/keyRings\/artifacts\/cryptoKeys\/state$/m,
+    );
+    assert.equal(await readFile(calls, "utf8"), "");
+  });
+
+  it("with --create it makes exactly the services, the bucket, the ring and the key; a second run makes nothing of them again", async () => {
+    assert.equal((await run([...needed, "--create"])).code, 0);
+    const first = await made();
+    assert.deepEqual(
+      first.map((call) => call.split(" ").slice(0, 4).join(" ")),
+      [
+        "services enable artifactregistry.googleapis.com certificatemanager.googleapis.com",
+        "storage buckets create gs://example-artifacts-state",
+        "storage buckets update gs://example-artifacts-state",
+        "kms keyrings create artifacts",
+        "kms keys create state",
+      ],
+    );
+    const { code, out } = await run([...needed, "--create"]);
+    assert.equal(code, 0);
+    assert.deepEqual(
+      (await made()).slice(first.length).map((call) => call.split(" ")[0]),
+      ["services"],
+    ); // enabling is idempotent
+    assert.match(out, /The bucket of the state: versioned, private: exists/);
+  });
+
+  it("the settings that it prints are accepted", async () => {
+    const { out } = await run([...needed, "--create"]);
+    const printed = out
+      .split("\n")
+      .filter((line) => /^# {3}\S+:/.test(line))
+      .map((line) => line.slice(4));
+    const settings = parse(printed.join("\n")) as Record<string, unknown>;
+    assert.equal(settings["artifacts:projectNumber"], "415926535897");
+    const parsed = parseStackConfig({
+      ...settings,
+      "artifacts:repository": "example/artifacts",
+      "artifacts:repositoryId": "123456789",
+      "artifacts:githubOwners": { example: "1234567" },
+      "artifacts:domain": "example.org",
+      "artifacts:zoneId": "0123456789abcdef0123456789abcdef",
+      "artifacts:gcpRegions": ["us-central1"],
+    });
+    assert.ok("config" in parsed, JSON.stringify(parsed));
+    assert.equal(parsed.config.state?.bucket, "example-artifacts-state");
+  });
+
+  it("a refusal is not taken for absence, and says which command", async () => {
+    const { code, err } = await run([...needed, "--create"], { REFUSED: "buckets describe" });
+    assert.equal(code, 1);
+    assert.match(err, /error: gcloud storage buckets describe .*\nERROR: permission denied/);
+    assert.deepEqual(
+      (await made()).map((call) => call.split(" ")[0]),
+      ["services"],
+    );
+  });
+
+  it("what is missing in the call is told with the usage", async () => {
+    const { code, err } = await run(["--project", "p"]);
+    assert.equal(code, 2);
+    assert.match(err, /name the organization: --organization NAME/);
+  });
+});
 
 function run(args: readonly string[], environment: Record<string, string> = {}) {
   const path = [folder, process.env["PATH"]].join(delimiter);
@@ -36,79 +115,3 @@ function run(args: readonly string[], environment: Record<string, string> = {}) 
     );
   });
 }
-
-const needed = ["--project", "example-artifacts", "--organization", "example"];
-const made = async (): Promise<string[]> =>
-  (await readFile(calls, "utf8")).split("\n").filter((call) => /create|update|enable/.test(call));
-
-test("without --create it prints the commands and calls nothing", async () => {
-  const { code, out } = await run(needed);
-  assert.equal(code, 0);
-  assert.match(out, /^gcloud storage buckets create gs:\/\/example-artifacts-state .*--location US /m);
-  assert.match(out, /^gcloud kms keys create state --keyring artifacts /m);
-  assert.match(out, /"numNewerVersions": 10/);
-  assert.match(
-    out,
-    /--secrets-provider gcpkms:\/\/projects\/example-artifacts\/locations\/us\/keyRings\/artifacts\/cryptoKeys\/state$/m,
-  );
-  assert.equal(await readFile(calls, "utf8"), "");
-});
-
-test("with --create it makes exactly the services, the bucket, the ring and the key; a second run makes nothing of them again", async () => {
-  assert.equal((await run([...needed, "--create"])).code, 0);
-  const first = await made();
-  assert.deepEqual(
-    first.map((call) => call.split(" ").slice(0, 4).join(" ")),
-    [
-      "services enable artifactregistry.googleapis.com certificatemanager.googleapis.com",
-      "storage buckets create gs://example-artifacts-state",
-      "storage buckets update gs://example-artifacts-state",
-      "kms keyrings create artifacts",
-      "kms keys create state",
-    ],
-  );
-  const { code, out } = await run([...needed, "--create"]);
-  assert.equal(code, 0);
-  assert.deepEqual(
-    (await made()).slice(first.length).map((call) => call.split(" ")[0]),
-    ["services"],
-  ); // enabling is idempotent
-  assert.match(out, /The bucket of the state: versioned, private: exists/);
-});
-
-test("the settings that it prints are accepted", async () => {
-  const { out } = await run([...needed, "--create"]);
-  const printed = out
-    .split("\n")
-    .filter((line) => /^# {3}\S+:/.test(line))
-    .map((line) => line.slice(4));
-  const settings = parse(printed.join("\n")) as Record<string, unknown>;
-  assert.equal(settings["artifacts:projectNumber"], "415926535897");
-  const parsed = parseStackConfig({
-    ...settings,
-    "artifacts:repository": "example/artifacts",
-    "artifacts:repositoryId": "123456789",
-    "artifacts:githubOwners": { example: "1234567" },
-    "artifacts:domain": "example.org",
-    "artifacts:zoneId": "0123456789abcdef0123456789abcdef",
-    "artifacts:gcpRegions": ["us-central1"],
-  });
-  assert.ok("config" in parsed, JSON.stringify(parsed));
-  assert.equal(parsed.config.state?.bucket, "example-artifacts-state");
-});
-
-test("a refusal is not taken for absence, and says which command", async () => {
-  const { code, err } = await run([...needed, "--create"], { REFUSED: "buckets describe" });
-  assert.equal(code, 1);
-  assert.match(err, /error: gcloud storage buckets describe .*\nERROR: permission denied/);
-  assert.deepEqual(
-    (await made()).map((call) => call.split(" ")[0]),
-    ["services"],
-  );
-});
-
-test("what is missing in the call is told with the usage", async () => {
-  const { code, err } = await run(["--project", "p"]);
-  assert.equal(code, 2);
-  assert.match(err, /name the organization: --organization NAME/);
-});

@@ -3,15 +3,109 @@ import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { after, describe, it } from "mocha";
 import { annotation } from "../../../components/commands/annotation.ts";
 import { problemLine } from "../../../components/manifests/problem.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "check-"));
-after(() => rm(folder, { recursive: true }));
 const command = join(import.meta.dirname, "../../../components/commands/check.ts");
 const project = "description: x\nowners: {group: g@example.org}\nstaging: {images: true}\n";
 const digest = `sha256:${"a".repeat(64)}`;
+
+await write("manifests", "good", `- name: app\n  dmap:\n    "${digest}": ["v1"]\n`);
+await write("warned", "p", `- name: app\n  dmap:\n    "${digest}": [1.10]\n`);
+await write("broken", "p", `- name: app\n  dmap:\n    "${digest}": ["a,b%\\n::error::c"]\n    "sha256:0": []\n`);
+
+describe("npm run check", () => {
+  after(() => rm(folder, { recursive: true }));
+
+  it("no mistakes: exit code 0, and how much there is", async () => {
+    assert.deepEqual(await check([]), {
+      code: 0,
+      out: "manifests: no mistakes in 1 project, 1 image, 1 digest, 1 tag, 0 files\n",
+      err: "",
+    });
+  });
+
+  it("a warning is shown and does not fail, but with --strict it does", async () => {
+    const out = `warned/p/images.yaml:3:81: warning: image "app": tag 1.10 is the text "1.10" here, but other readers of YAML take it for the number 1.1: quote it
+warned: 1 warning in 1 project, 1 image, 1 digest, 1 tag, 0 files\n`;
+    assert.deepEqual(await check(["warned"]), { code: 0, out, err: "" });
+    assert.deepEqual(await check(["warned", "--strict"]), { code: 1, out, err: "" });
+  });
+
+  const lines = `broken/p/images.yaml:3:81: image "app": tag "a,b%\\u{a}::error::c" is not a tag: letters, digits, _ . - and not . or - first
+broken/p/images.yaml:4:5: image "app": digest "sha256:0" has 1 hex digits instead of 64: copy it again
+`;
+  const end = "broken: 2 errors; without mistakes are 0 projects, 0 images, 0 digests, 0 tags, 0 files\n";
+
+  it("mistakes: each at its place, exit code 1", async () => {
+    assert.deepEqual(await check(["broken"]), { code: 1, out: lines + end, err: "" });
+  });
+
+  it("in GitHub's workflows: annotations that nothing in a manifest can break out of", async () => {
+    const annotations = `::error file=broken/p/images.yaml,line=3,col=81::image "app": tag "a,b%25\\u{a}::error::c" is not a tag: letters, digits, _ . - and not . or - first
+::error file=broken/p/images.yaml,line=4,col=5::image "app": digest "sha256:0" has 1 hex digits instead of 64: copy it again
+`;
+    assert.deepEqual(await check(["broken"], { GITHUB_ACTIONS: "true" }), {
+      code: 1,
+      out: lines + annotations + end,
+      err: "",
+    });
+    assert.deepEqual(await check(["broken", "--github"]), { code: 1, out: lines + annotations + end, err: "" });
+  });
+
+  it("an annotation escapes what GitHub would read as its end or as another command", () => {
+    assert.equal(
+      annotation({
+        severity: "warning",
+        file: "a:b,c%\r\n##[add-mask]x",
+        line: 1,
+        column: 2,
+        message: "::stop-commands::x\n%0A",
+      }),
+      "::warning file=a%3Ab%2Cc%25\\u{d}\\u{a}\\u{23}#[add-mask]x,line=1,col=2::::stop-commands::x\\u{a}%250A",
+    );
+  });
+
+  it("a line for people begins no command of GitHub's log either", () => {
+    assert.equal(
+      problemLine({ severity: "error", file: "::error::x", line: 1, column: 1, message: "x" }),
+      "\\u{3a}:error::x:1:1: x",
+    );
+  });
+
+  it("--json is one document", async () => {
+    const { code, out } = await check(["broken", "--json"]);
+    assert.equal(code, 1);
+    const { problems, ...counts } = JSON.parse(out);
+    assert.deepEqual(counts, { projects: 0, images: 0, digests: 0, tags: 0, files: 0 });
+    assert.deepEqual(problems[1], {
+      severity: "error",
+      file: "broken/p/images.yaml",
+      line: 4,
+      column: 5,
+      message: 'image "app": digest "sha256:0" has 1 hex digits instead of 64: copy it again',
+    });
+  });
+
+  it("a wrong call says how to call it and exits with 2, a missing folder with 1", async () => {
+    for (const args of [["--jsno"], ["a", "b"]]) {
+      const { code, out, err } = await check(args);
+      assert.equal(code, 2);
+      assert.equal(out, "");
+      assert.match(err, /^error: .*\n\nChecks manifests/s);
+    }
+    assert.deepEqual(await check(["absent"]), {
+      code: 1,
+      out: "",
+      err: "error: there is no folder absent: name the folder of the manifests\n",
+    });
+    const help = await check(["--help"]);
+    assert.equal(help.code, 0);
+    assert.match(help.out, /usage: npm run check/);
+  });
+});
 
 function check(args: string[], env: Record<string, string> = {}): Promise<{ code: number; out: string; err: string }> {
   return new Promise((resolve) => {
@@ -29,94 +123,3 @@ async function write(set: string, name: string, images: string): Promise<void> {
   await writeFile(join(folder, set, name, "project.yaml"), project);
   await writeFile(join(folder, set, name, "images.yaml"), images);
 }
-
-await write("manifests", "good", `- name: app\n  dmap:\n    "${digest}": ["v1"]\n`);
-await write("warned", "p", `- name: app\n  dmap:\n    "${digest}": [1.10]\n`);
-await write("broken", "p", `- name: app\n  dmap:\n    "${digest}": ["a,b%\\n::error::c"]\n    "sha256:0": []\n`);
-
-test("no mistakes: exit code 0, and how much there is", async () => {
-  assert.deepEqual(await check([]), {
-    code: 0,
-    out: "manifests: no mistakes in 1 project, 1 image, 1 digest, 1 tag, 0 files\n",
-    err: "",
-  });
-});
-
-test("a warning is shown and does not fail, but with --strict it does", async () => {
-  const out = `warned/p/images.yaml:3:81: warning: image "app": tag 1.10 is the text "1.10" here, but other readers of YAML take it for the number 1.1: quote it
-warned: 1 warning in 1 project, 1 image, 1 digest, 1 tag, 0 files\n`;
-  assert.deepEqual(await check(["warned"]), { code: 0, out, err: "" });
-  assert.deepEqual(await check(["warned", "--strict"]), { code: 1, out, err: "" });
-});
-
-const lines = `broken/p/images.yaml:3:81: image "app": tag "a,b%\\u{a}::error::c" is not a tag: letters, digits, _ . - and not . or - first
-broken/p/images.yaml:4:5: image "app": digest "sha256:0" has 1 hex digits instead of 64: copy it again
-`;
-const end = "broken: 2 errors; without mistakes are 0 projects, 0 images, 0 digests, 0 tags, 0 files\n";
-
-test("mistakes: each at its place, exit code 1", async () => {
-  assert.deepEqual(await check(["broken"]), { code: 1, out: lines + end, err: "" });
-});
-
-test("in GitHub's workflows: annotations that nothing in a manifest can break out of", async () => {
-  const annotations = `::error file=broken/p/images.yaml,line=3,col=81::image "app": tag "a,b%25\\u{a}::error::c" is not a tag: letters, digits, _ . - and not . or - first
-::error file=broken/p/images.yaml,line=4,col=5::image "app": digest "sha256:0" has 1 hex digits instead of 64: copy it again
-`;
-  assert.deepEqual(await check(["broken"], { GITHUB_ACTIONS: "true" }), {
-    code: 1,
-    out: lines + annotations + end,
-    err: "",
-  });
-  assert.deepEqual(await check(["broken", "--github"]), { code: 1, out: lines + annotations + end, err: "" });
-});
-
-test("an annotation escapes what GitHub would read as its end or as another command", () => {
-  assert.equal(
-    annotation({
-      severity: "warning",
-      file: "a:b,c%\r\n##[add-mask]x",
-      line: 1,
-      column: 2,
-      message: "::stop-commands::x\n%0A",
-    }),
-    "::warning file=a%3Ab%2Cc%25\\u{d}\\u{a}\\u{23}#[add-mask]x,line=1,col=2::::stop-commands::x\\u{a}%250A",
-  );
-});
-
-test("a line for people begins no command of GitHub's log either", () => {
-  assert.equal(
-    problemLine({ severity: "error", file: "::error::x", line: 1, column: 1, message: "x" }),
-    "\\u{3a}:error::x:1:1: x",
-  );
-});
-
-test("--json is one document", async () => {
-  const { code, out } = await check(["broken", "--json"]);
-  assert.equal(code, 1);
-  const { problems, ...counts } = JSON.parse(out);
-  assert.deepEqual(counts, { projects: 0, images: 0, digests: 0, tags: 0, files: 0 });
-  assert.deepEqual(problems[1], {
-    severity: "error",
-    file: "broken/p/images.yaml",
-    line: 4,
-    column: 5,
-    message: 'image "app": digest "sha256:0" has 1 hex digits instead of 64: copy it again',
-  });
-});
-
-test("a wrong call says how to call it and exits with 2, a missing folder with 1", async () => {
-  for (const args of [["--jsno"], ["a", "b"]]) {
-    const { code, out, err } = await check(args);
-    assert.equal(code, 2);
-    assert.equal(out, "");
-    assert.match(err, /^error: .*\n\nChecks manifests/s);
-  }
-  assert.deepEqual(await check(["absent"]), {
-    code: 1,
-    out: "",
-    err: "error: there is no folder absent: name the folder of the manifests\n",
-  });
-  const help = await check(["--help"]);
-  assert.equal(help.code, 0);
-  assert.match(help.out, /usage: npm run check/);
-});

@@ -3,12 +3,98 @@ import { execFile } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { after, describe, it } from "mocha";
 import { loadManifests } from "../../../components/manifests/load.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "new-"));
-after(() => rm(folder, { recursive: true }));
 const command = join(import.meta.dirname, "../../../components/commands/new.ts");
+
+describe("npm run new", () => {
+  after(() => rm(folder, { recursive: true }));
+
+  it("the shortest call writes a project that is valid", async () => {
+    const { code, out } = await run("tool", "--owners", "tool@example.org");
+    assert.equal(code, 0);
+    assert.match(out, /^manifests\/tool\/project\.yaml: written/);
+    const { projects, problems } = await loadManifests(join(folder, "manifests"));
+    assert.deepEqual(problems, []);
+    assert.deepEqual(projects[0]?.staging, { images: true, files: false, retentionDays: 90 });
+  });
+
+  it("everything that can be said arrives as it was said, whatever YAML makes of it", async () => {
+    const said = [
+      "--description",
+      'yes: it\'s # a "tool"',
+      "--contact",
+      "#tool",
+      "--repository",
+      "example/tool",
+      "--repository",
+      "example/1.10",
+    ];
+    const more = [
+      "--staging",
+      "both",
+      "--retention-days",
+      "7",
+      "--image-prefix",
+      "",
+      "--file-prefix",
+      "1.10",
+      "--mutable-tag",
+      "*-dev",
+      "--removal-share",
+      "0.1",
+    ];
+    assert.equal((await run("other", "--owners", "other@example.org", ...said, ...more)).code, 0);
+    const { projects, problems } = await loadManifests(join(folder, "manifests"));
+    assert.deepEqual(problems, []);
+    assert.deepEqual(
+      projects.find(({ name }) => name === "other"),
+      {
+        name: "other",
+        description: 'yes: it\'s # a "tool"',
+        contact: "#tool",
+        owners: { group: "other@example.org", repositories: ["example/tool", "example/1.10"] },
+        staging: { images: true, files: true, retentionDays: 7 },
+        imagePrefix: "",
+        filePrefix: "1.10",
+        mutableTags: ["*-dev"],
+        removalShare: 0.1,
+        images: [],
+        files: [],
+      },
+    );
+  });
+
+  it("a mistake writes nothing and says what is wrong", async () => {
+    for (const [args, expected] of [
+      [["Bad", "--owners", "g@example.org"], /"Bad" is no name for a project/],
+      [["../up", "--owners", "g@example.org"], /is no name for a project/],
+      [["bad", "--owners", "nobody"], /group "nobody" is not a mail address/],
+      [["bad", "--owners", "g@example.org", "--removal-share", "20%"], /removalShare must be a share from 0 to 1/],
+      [
+        ["bad", "--owners", "g@example.org", "--image-prefix", "tool"],
+        /imagePrefix "tool" is claimed by project "tool" too/,
+      ],
+      [["tool", "--owners", "g@example.org"], /is there already/],
+    ] as const) {
+      const { code, out, err } = await run(...args);
+      assert.equal(code, 1, err);
+      assert.equal(out, "");
+      assert.match(err, expected);
+    }
+    assert.deepEqual((await readdir(join(folder, "manifests"))).sort(), ["other", "tool"]);
+    assert.match(await readFile(join(folder, "manifests/tool/project.yaml"), "utf8"), /tool@example\.org/);
+    for (const args of [
+      ["bad"],
+      ["a", "b", "--owners", "g@example.org"],
+      ["bad", "--owners", "g@example.org", "--staging", "none"],
+      ["--owner", "x"],
+    ])
+      assert.equal((await run(...args)).code, 2);
+  });
+});
 
 function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
   return new Promise((resolve) => {
@@ -17,86 +103,3 @@ function run(...args: string[]): Promise<{ code: number; out: string; err: strin
     );
   });
 }
-
-test("the shortest call writes a project that is valid", async () => {
-  const { code, out } = await run("tool", "--owners", "tool@example.org");
-  assert.equal(code, 0);
-  assert.match(out, /^manifests\/tool\/project\.yaml: written/);
-  const { projects, problems } = await loadManifests(join(folder, "manifests"));
-  assert.deepEqual(problems, []);
-  assert.deepEqual(projects[0]?.staging, { images: true, files: false, retentionDays: 90 });
-});
-
-test("everything that can be said arrives as it was said, whatever YAML makes of it", async () => {
-  const said = [
-    "--description",
-    'yes: it\'s # a "tool"',
-    "--contact",
-    "#tool",
-    "--repository",
-    "example/tool",
-    "--repository",
-    "example/1.10",
-  ];
-  const more = [
-    "--staging",
-    "both",
-    "--retention-days",
-    "7",
-    "--image-prefix",
-    "",
-    "--file-prefix",
-    "1.10",
-    "--mutable-tag",
-    "*-dev",
-    "--removal-share",
-    "0.1",
-  ];
-  assert.equal((await run("other", "--owners", "other@example.org", ...said, ...more)).code, 0);
-  const { projects, problems } = await loadManifests(join(folder, "manifests"));
-  assert.deepEqual(problems, []);
-  assert.deepEqual(
-    projects.find(({ name }) => name === "other"),
-    {
-      name: "other",
-      description: 'yes: it\'s # a "tool"',
-      contact: "#tool",
-      owners: { group: "other@example.org", repositories: ["example/tool", "example/1.10"] },
-      staging: { images: true, files: true, retentionDays: 7 },
-      imagePrefix: "",
-      filePrefix: "1.10",
-      mutableTags: ["*-dev"],
-      removalShare: 0.1,
-      images: [],
-      files: [],
-    },
-  );
-});
-
-test("a mistake writes nothing and says what is wrong", async () => {
-  for (const [args, expected] of [
-    [["Bad", "--owners", "g@example.org"], /"Bad" is no name for a project/],
-    [["../up", "--owners", "g@example.org"], /is no name for a project/],
-    [["bad", "--owners", "nobody"], /group "nobody" is not a mail address/],
-    [["bad", "--owners", "g@example.org", "--removal-share", "20%"], /removalShare must be a share from 0 to 1/],
-    [
-      ["bad", "--owners", "g@example.org", "--image-prefix", "tool"],
-      /imagePrefix "tool" is claimed by project "tool" too/,
-    ],
-    [["tool", "--owners", "g@example.org"], /is there already/],
-  ] as const) {
-    const { code, out, err } = await run(...args);
-    assert.equal(code, 1, err);
-    assert.equal(out, "");
-    assert.match(err, expected);
-  }
-  assert.deepEqual((await readdir(join(folder, "manifests"))).sort(), ["other", "tool"]);
-  assert.match(await readFile(join(folder, "manifests/tool/project.yaml"), "utf8"), /tool@example\.org/);
-  for (const args of [
-    ["bad"],
-    ["a", "b", "--owners", "g@example.org"],
-    ["bad", "--owners", "g@example.org", "--staging", "none"],
-    ["--owner", "x"],
-  ])
-    assert.equal((await run(...args)).code, 2);
-});

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import { previewReport } from "../../../components/commands/preview-comment.ts";
 
 const report = (output: string) =>
   previewReport({ marker: "artifacts-preview", title: "Preview", output, runUrl: "https://example.org/run/1" });
 
-test("signs come first, so that GitHub colours the lines", () => {
+it("signs come first, so that GitHub colours the lines", () => {
   const lines = report(
     "  ~ promotion:index:PromotedImages: (update)\n      ~ images: \n          - tool:v1 sha256:a\n          + tool:v1 sha256:b\n            tool:v2 sha256:c\n",
   ).split("\n");
@@ -20,13 +20,13 @@ test("signs come first, so that GitHub colours the lines", () => {
   ]);
 });
 
-test("a report begins with its marker and ends with its run", () => {
+it("a report begins with its marker and ends with its run", () => {
   const text = report("nothing\n");
   assert.match(text, /^<!-- artifacts-preview -->\n### Preview\n/);
   assert.match(text, /\[The run\]\(https:\/\/example\.org\/run\/1\)\n$/);
 });
 
-test("what is too long is cut between lines, and says how much is missing", () => {
+it("what is too long is cut between lines, and says how much is missing", () => {
   const text = report(`${"x".repeat(99)}\n`.repeat(10_000));
   assert.ok(text.length < 65_536, String(text.length));
   const kept = text.split("\n").filter((line) => line === "x".repeat(99)).length;
@@ -35,7 +35,7 @@ test("what is too long is cut between lines, and says how much is missing", () =
   assert.match(text, /\n```\n/);
 });
 
-test("what is printed can't get out of its block or hide in it", () => {
+it("what is printed can't get out of its block or hide in it", () => {
   const text = report("```\n@everybody ``````` \u001b[31mred\u001b[0m\u0008\u0000 \u202eevil\ttab\r\n");
   assert.match(text, /^`{8}diff$/m);
   assert.equal(text.match(/^`{8}$/gm)?.length, 1);

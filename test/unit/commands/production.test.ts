@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import { CommandError } from "../../../components/commands/command.ts";
 import { mirrorsNamed } from "../../../components/commands/mirrors-named.ts";
 import { placesByName, placesInState, productionOf } from "../../../components/commands/production.ts";
@@ -46,7 +46,7 @@ const images = [
   { name: "images-europe-west1", repository: "europe-west1-docker.pkg.dev/some-project/images" },
 ];
 
-test("by name: what the program of the stack would ask for", () => {
+it("by name: what the program of the stack would ask for", () => {
   assert.deepEqual(productionOf([project], placesByName(config), config.storage), {
     images: [
       {
@@ -65,7 +65,7 @@ test("by name: what the program of the stack would ask for", () => {
   });
 });
 
-test("from a state: where the promotions were told to go", () => {
+it("from a state: where the promotions were told to go", () => {
   const state = {
     deployment: {
       resources: [
@@ -92,12 +92,12 @@ test("from a state: where the promotions were told to go", () => {
   assert.deepEqual(places.staging(project), { repository: "127.0.0.1:1/p/staging-tool", bucket: "" });
 });
 
-test("a file that is no state, or one without promotions", () => {
+it("a file that is no state, or one without promotions", () => {
   assert.throws(() => placesInState("not json", "f"), /f is not JSON: make it by pulumi stack export/);
   assert.throws(() => placesInState("{}", "f"), /f has no promotions in it/);
 });
 
-test("mirrors are named as the config's regions name them", () => {
+it("mirrors are named as the config's regions name them", () => {
   const production = productionOf([project], placesByName(config), config.storage);
   assert.equal(mirrorsNamed(production, [])("anything"), true);
   const only = mirrorsNamed(production, ["files-aws-us-east-1"]);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import { UsageError } from "../../../components/commands/command.ts";
 import { inShard, linesInShard, parseShard } from "../../../components/commands/shard.ts";
 
-test("parts as the caller says, else as Cloud Run says, else all", () => {
+it("parts as the caller says, else as Cloud Run says, else all", () => {
   assert.deepEqual(parseShard("3/20", {}), { index: 3, count: 20 });
   const task = { CLOUD_RUN_TASK_INDEX: "0", CLOUD_RUN_TASK_COUNT: "4" };
   assert.deepEqual(parseShard(undefined, task), { index: 1, count: 4 });
@@ -18,7 +18,7 @@ test("parts as the caller says, else as Cloud Run says, else all", () => {
   }
 });
 
-test("every thing is in exactly one part, and the parts are about equal", () => {
+it("every thing is in exactly one part, and the parts are about equal", () => {
   const counts = [0, 0, 0, 0];
   for (let i = 0; i < 4_000; i++) {
     const parts = counts.map((_, n) => inShard({ index: n + 1, count: 4 }, "kops", `thing-${i}`));
@@ -31,7 +31,7 @@ test("every thing is in exactly one part, and the parts are about equal", () => 
   );
 });
 
-test("an image's lines stay together, missing and extra", () => {
+it("an image's lines stay together, missing and extra", () => {
   const hex = `sha256:${"a".repeat(64)}`;
   const images = `+ a/b:v1 ${hex}\n- a/b:v2 ${hex}\n+ a/b@${hex} ${hex}\n+ c:v1 ${hex}\n`;
   const parts = [1, 2, 3].map((index) => linesInShard({ index, count: 3 }, "p", "images", images));

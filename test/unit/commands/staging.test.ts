@@ -2,23 +2,25 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, describe, it } from "mocha";
 import { CommandError, UsageError } from "../../../components/commands/command.ts";
 import { parseReference } from "../../../components/commands/reference.ts";
 import { stagingOf } from "../../../components/commands/staging.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "staging-"));
 const started = process.cwd();
-before(() => process.chdir(folder));
-after(async () => {
-  process.chdir(started);
-  await rm(folder, { recursive: true });
-});
 
-test("a project's staging area is where the program of that stack makes it", async () => {
-  await writeFile(
-    "Pulumi.test.yaml",
-    `config:
+describe("staging project of a command", () => {
+  before(() => process.chdir(folder));
+  after(async () => {
+    process.chdir(started);
+    await rm(folder, { recursive: true });
+  });
+
+  it("a project's staging area is where the program of that stack makes it", async () => {
+    await writeFile(
+      "Pulumi.test.yaml",
+      `config:
   artifacts:organization: org
   artifacts:repository: example/artifacts
   artifacts:repositoryId: "123456789"
@@ -30,53 +32,64 @@ test("a project's staging area is where the program of that stack makes it", asy
   artifacts:gcpRegions: [us-central1]
   gcp:project: some-project
 `,
-  );
-  const staging = {
-    registryUri: "europe-docker.pkg.dev/some-project/staging-tool",
-    bucket: "org-staging-tool",
-    gcsEndpoint: undefined,
-  };
-  assert.deepEqual(await stagingOf("tool", "test", "images", {}), staging);
-  assert.deepEqual(await stagingOf("tool", "test", "files", { registryUri: "host/x" }), {
-    ...staging,
-    registryUri: "host/x",
+    );
+    const staging = {
+      registryUri: "europe-docker.pkg.dev/some-project/staging-tool",
+      bucket: "org-staging-tool",
+      gcsEndpoint: undefined,
+    };
+    assert.deepEqual(await stagingOf("tool", "test", "images", {}), staging);
+    assert.deepEqual(await stagingOf("tool", "test", "files", { registryUri: "host/x" }), {
+      ...staging,
+      registryUri: "host/x",
+    });
   });
-});
 
-test("what the caller says needs no stack", async () => {
-  assert.deepEqual(await stagingOf("tool", "absent", "images", { registryUri: "host/x" }), {
-    registryUri: "host/x",
-    bucket: "",
-    gcsEndpoint: undefined,
+  it("what the caller says needs no stack", async () => {
+    assert.deepEqual(await stagingOf("tool", "absent", "images", { registryUri: "host/x" }), {
+      registryUri: "host/x",
+      bucket: "",
+      gcsEndpoint: undefined,
+    });
+    assert.deepEqual(await stagingOf("tool", "absent", "files", { bucket: "b", gcsEndpoint: "http://127.0.0.1:1/" }), {
+      registryUri: "",
+      bucket: "b",
+      gcsEndpoint: "http://127.0.0.1:1/",
+    });
   });
-  assert.deepEqual(await stagingOf("tool", "absent", "files", { bucket: "b", gcsEndpoint: "http://127.0.0.1:1/" }), {
-    registryUri: "",
-    bucket: "b",
-    gcsEndpoint: "http://127.0.0.1:1/",
+
+  it("a stack without file or with errors is said", async () => {
+    await assert.rejects(
+      stagingOf("tool", "absent", "images", {}),
+      (error) =>
+        error instanceof CommandError && /there is no Pulumi\.absent\.yaml: .* by --staging$/.test(error.message),
+    );
+    await writeFile("Pulumi.bad.yaml", "config:\n  artifacts:organization: Org\n");
+    await assert.rejects(
+      stagingOf("tool", "bad", "files", {}),
+      (error) =>
+        error instanceof CommandError &&
+        /Pulumi\.bad\.yaml has errors:\n {2}artifacts:organization: "Org"/.test(error.message),
+    );
   });
-});
 
-test("a stack without file or with errors is said", async () => {
-  await assert.rejects(
-    stagingOf("tool", "absent", "images", {}),
-    (error) =>
-      error instanceof CommandError && /there is no Pulumi\.absent\.yaml: .* by --staging$/.test(error.message),
-  );
-  await writeFile("Pulumi.bad.yaml", "config:\n  artifacts:organization: Org\n");
-  await assert.rejects(
-    stagingOf("tool", "bad", "files", {}),
-    (error) =>
-      error instanceof CommandError &&
-      /Pulumi\.bad\.yaml has errors:\n {2}artifacts:organization: "Org"/.test(error.message),
-  );
-});
-
-test("references", () => {
-  const digest = `sha256:${"a".repeat(64)}`;
-  assert.deepEqual(parseReference("a/b"), { image: "a/b", tag: undefined, digest: undefined });
-  assert.deepEqual(parseReference("a:v1"), { image: "a", tag: "v1", digest: undefined });
-  assert.deepEqual(parseReference(`a@${digest}`), { image: "a", tag: undefined, digest });
-  assert.deepEqual(parseReference(`a:v1@${digest}`), { image: "a", tag: "v1", digest });
-  for (const wrong of ["", "A", "a:", "a:v+1", "a:b:c", "a@", "a@sha256:0", `a@${digest}@${digest}`, "host:5000/a:v1"])
-    assert.throws(() => parseReference(wrong), UsageError, wrong);
+  it("references", () => {
+    const digest = `sha256:${"a".repeat(64)}`;
+    assert.deepEqual(parseReference("a/b"), { image: "a/b", tag: undefined, digest: undefined });
+    assert.deepEqual(parseReference("a:v1"), { image: "a", tag: "v1", digest: undefined });
+    assert.deepEqual(parseReference(`a@${digest}`), { image: "a", tag: undefined, digest });
+    assert.deepEqual(parseReference(`a:v1@${digest}`), { image: "a", tag: "v1", digest });
+    for (const wrong of [
+      "",
+      "A",
+      "a:",
+      "a:v+1",
+      "a:b:c",
+      "a@",
+      "a@sha256:0",
+      `a@${digest}@${digest}`,
+      "host:5000/a:v1",
+    ])
+      assert.throws(() => parseReference(wrong), UsageError, wrong);
+  });
 });

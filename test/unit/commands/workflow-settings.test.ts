@@ -3,12 +3,38 @@ import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { after, describe, it } from "mocha";
 
 const root = join(import.meta.dirname, "../../..");
 const command = join(root, "components/commands/workflow-settings.ts");
 const folder = await mkdtemp(join(tmpdir(), "workflow-settings-"));
-after(() => rm(folder, { recursive: true }));
+
+describe("settings in the workflows", () => {
+  after(() => rm(folder, { recursive: true }));
+
+  it("production's settings become the step's outputs", async () => {
+    const outputs = join(folder, "outputs");
+    await writeFile(outputs, "before=1\n");
+    const { code, out } = await run(root, { GITHUB_OUTPUT: outputs });
+    assert.equal(code, 0);
+    assert.equal(await readFile(outputs, "utf8"), `before=1\n${out}`);
+    assert.match(out, /^state=gs:\/\/example-artifacts-state$/m);
+    assert.match(out, /^archive=redirector\/dist\/redirector\.[a-z.]+$/m);
+    assert.match(out, /^preview_account=artifacts-preview@example-artifacts\.iam\.gserviceaccount\.com$/m);
+    assert.match(out, /^deploy_role=arn:aws:iam::123456789012:role\/artifacts-deploy$/m);
+    assert.match(
+      out,
+      /^identity_provider=projects\/\d+\/locations\/global\/workloadIdentityPools\/github\/providers\/actions$/m,
+    );
+  });
+
+  it("a wrong file is told by line", async () => {
+    await writeFile(join(folder, "Pulumi.prod.yaml"), "config:\n  gcp:project: P\n");
+    const { code, err } = await run(folder);
+    assert.equal(code, 1);
+    assert.match(err, /^error: Pulumi\.prod\.yaml:2: artifacts:organization: is missing/);
+  });
+});
 
 function run(cwd: string, environment: Record<string, string> = {}) {
   return new Promise<{ code: number; out: string; err: string }>((resolve) => {
@@ -17,26 +43,3 @@ function run(cwd: string, environment: Record<string, string> = {}) {
     );
   });
 }
-
-test("production's settings become the step's outputs", async () => {
-  const outputs = join(folder, "outputs");
-  await writeFile(outputs, "before=1\n");
-  const { code, out } = await run(root, { GITHUB_OUTPUT: outputs });
-  assert.equal(code, 0);
-  assert.equal(await readFile(outputs, "utf8"), `before=1\n${out}`);
-  assert.match(out, /^state=gs:\/\/example-artifacts-state$/m);
-  assert.match(out, /^archive=redirector\/dist\/redirector\.[a-z.]+$/m);
-  assert.match(out, /^preview_account=artifacts-preview@example-artifacts\.iam\.gserviceaccount\.com$/m);
-  assert.match(out, /^deploy_role=arn:aws:iam::123456789012:role\/artifacts-deploy$/m);
-  assert.match(
-    out,
-    /^identity_provider=projects\/\d+\/locations\/global\/workloadIdentityPools\/github\/providers\/actions$/m,
-  );
-});
-
-test("a wrong file is told by line", async () => {
-  await writeFile(join(folder, "Pulumi.prod.yaml"), "config:\n  gcp:project: P\n");
-  const { code, err } = await run(folder);
-  assert.equal(code, 1);
-  assert.match(err, /^error: Pulumi\.prod\.yaml:2: artifacts:organization: is missing/);
-});

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import { certificateProblem } from "../../../local/cloud/certificates.ts";
 import type { DnsRecord } from "../../../local/cloud/dns.ts";
 import { Inventory, type Resource, type Values } from "../../../local/cloud/inventory.ts";
@@ -36,7 +36,7 @@ function problem(parts: Resource[], host: string, records: DnsRecord[] = [proof]
   return certificateProblem(new Inventory("never written", [...parts, authorization], {}), records, at, host);
 }
 
-test("a host needs an entry in the map, for itself, by wildcard, or the primary one", () => {
+it("a host needs an entry in the map, for itself, by wildcard, or the primary one", () => {
   const own = certificate("own", ["a.org"], [authorization.id]);
   const parts = [own, entry("e", { hostname: "a.org", certificates: [own.id] })];
   assert.equal(problem(parts, "a.org"), undefined);
@@ -50,7 +50,7 @@ test("a host needs an entry in the map, for itself, by wildcard, or the primary 
   assert.equal(problem(primary, "z.org"), "none of the certificates of target proxy t covers z.org");
 });
 
-test("a certificate is issued only with its proof in the DNS", () => {
+it("a certificate is issued only with its proof in the DNS", () => {
   const own = certificate("own", ["a.org"], [authorization.id]);
   const parts = [own, entry("e", { hostname: "a.org", certificates: [own.id] })];
   assert.match(
@@ -62,7 +62,7 @@ test("a certificate is issued only with its proof in the DNS", () => {
   assert.match(problem([dangling, parts[1]!], "a.org") ?? "", /its DNS authorization .*gone does not exist/);
 });
 
-test("classic certificates are listed by the proxy itself", () => {
+it("classic certificates are listed by the proxy itself", () => {
   const classic = make(
     "gcp:compute/managedSslCertificate:ManagedSslCertificate",
     "projects/p/global/sslCertificates/s",

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import { existingThings } from "../../../components/adoption/existing.ts";
 import { Inventory, type Resource } from "../../../local/cloud/inventory.ts";
 import { listing } from "../../../local/cloud/listings.ts";
+import { afterTest } from "../../support/cleanup.ts";
 
 const zone = "0123456789abcdef0123456789abcdef";
 const resource = (type: string, id: string, inputs: Resource["inputs"]): Resource => ({
@@ -35,13 +36,16 @@ const inventory = new Inventory(
   {},
 );
 
-test("the program finds by these lists what the clouds numbered, on whatever page", async (t) => {
+it("the program finds by these lists what the clouds numbered, on whatever page", async () => {
   const asked: string[] = [];
-  t.mock.method(globalThis, "fetch", async (address: string) => {
+  const { fetch } = globalThis;
+  afterTest(() => Object.assign(globalThis, { fetch }));
+  const answering = async (address: string) => {
     asked.push(address);
     const body = listing(inventory, new URL(address));
     return new Response(JSON.stringify(body ?? {}), { status: body === undefined ? 404 : 200 });
-  });
+  };
+  Object.assign(globalThis, { fetch: answering });
   const existing = existingThings({
     project: "p",
     host: "artifacts.example.org",
@@ -56,7 +60,7 @@ test("the program finds by these lists what the clouds numbered, on whatever pag
   assert.ok(asked.length >= 6, asked.join("\n"));
 });
 
-test("any other list is none", () => {
+it("any other list is none", () => {
   for (const path of ["/apis/monitoring/v3/projects/p/groups", "/apis/monitoring/v3/projects/p/toString", "/apis/"]) {
     assert.equal(listing(inventory, new URL(path, "http://127.0.0.1")), undefined);
   }

@@ -4,26 +4,67 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, test } from "node:test";
+import { afterEach, beforeEach, describe, it } from "mocha";
 
 const script = join(import.meta.dirname, "../../../local/tools/prepare.mjs");
 let root: string;
 
-beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), "prepare-"));
-  write("package-lock.json", lock);
-  mkdirSync(join(root, "local/tools"), { recursive: true });
-  copyFileSync(script, join(root, "local/tools/prepare.mjs"));
-  // Stands for npm: notes that it was called, installs what the lockfile says.
-  npm(`echo "$@" > called; mkdir -p node_modules && cp installed.json node_modules/.package-lock.json`);
-  write("installed.json", installed);
-});
-afterEach(() => rmSync(root, { recursive: true, force: true }));
+describe("local/tools/prepare.mjs", () => {
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), "prepare-"));
+    write("package-lock.json", lock);
+    mkdirSync(join(root, "local/tools"), { recursive: true });
+    copyFileSync(script, join(root, "local/tools/prepare.mjs"));
+    // Stands for npm: notes that it was called, installs what the lockfile says.
+    npm(`echo "$@" > called; mkdir -p node_modules && cp installed.json node_modules/.package-lock.json`);
+    write("installed.json", installed);
+  });
+  afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-const a = { version: "1.0.0", integrity: "sha512-a" };
-const other = { version: "2.0.0", integrity: "sha512-b", optional: true, os: ["nowhere"] };
-const lock = { packages: { "": { name: "x" }, "node_modules/a": a, "node_modules/other": other } };
-const installed = { packages: { "node_modules/a": a } };
+  const a = { version: "1.0.0", integrity: "sha512-a" };
+  const other = { version: "2.0.0", integrity: "sha512-b", optional: true, os: ["nowhere"] };
+  const lock = { packages: { "": { name: "x" }, "node_modules/a": a, "node_modules/other": other } };
+  const installed = { packages: { "node_modules/a": a } };
+
+  it("a fresh clone: npm ci, once", () => {
+    const first = prepare();
+    assert.equal(first.status, 0, first.output);
+    assert.ok(first.installs);
+    assert.match(first.output, /npm ci.*none yet/);
+    const second = prepare();
+    assert.equal(second.status, 0, second.output);
+    assert.ok(!second.installs, "the optional package of another platform is no reason");
+  });
+
+  it("another version in the lockfile: npm ci, and says why", () => {
+    prepare();
+    const newer = { version: "1.1.0", integrity: "sha512-c" };
+    write("package-lock.json", { packages: { ...lock.packages, "node_modules/a": newer } });
+    write("installed.json", { packages: { "node_modules/a": newer } });
+    const run = prepare();
+    assert.ok(run.installs);
+    assert.match(run.output, /a is 1\.0\.0, not 1\.1\.0/);
+  });
+
+  it("a package that is missing: npm ci, and says which", () => {
+    prepare();
+    write("package-lock.json", { packages: { ...lock.packages, "node_modules/b": a } });
+    assert.match(prepare().output, /b is missing/);
+  });
+
+  it("npm ci fails: one clear error, exit 1", () => {
+    npm("echo 'npm error network' >&2; exit 1");
+    const run = prepare();
+    assert.equal(run.status, 1);
+    assert.match(run.output, /error: npm ci failed .*network/);
+  });
+
+  it("no npm: one clear error, exit 1", () => {
+    const run = prepare(join(root, "nothing"));
+    assert.equal(run.status, 1);
+    assert.match(run.output, /error: npm could not be started .*install npm/);
+  });
+});
 
 function write(path: string, value: unknown): void {
   mkdirSync(dirname(join(root, path)), { recursive: true });
@@ -49,42 +90,3 @@ function prepare(path = `${join(root, "bin")}:/usr/bin:/bin`): {
   });
   return { status: result.status, output: result.stdout + result.stderr, installs: existsSync(join(root, "called")) };
 }
-
-test("a fresh clone: npm ci, once", () => {
-  const first = prepare();
-  assert.equal(first.status, 0, first.output);
-  assert.ok(first.installs);
-  assert.match(first.output, /npm ci.*none yet/);
-  const second = prepare();
-  assert.equal(second.status, 0, second.output);
-  assert.ok(!second.installs, "the optional package of another platform is no reason");
-});
-
-test("another version in the lockfile: npm ci, and says why", () => {
-  prepare();
-  const newer = { version: "1.1.0", integrity: "sha512-c" };
-  write("package-lock.json", { packages: { ...lock.packages, "node_modules/a": newer } });
-  write("installed.json", { packages: { "node_modules/a": newer } });
-  const run = prepare();
-  assert.ok(run.installs);
-  assert.match(run.output, /a is 1\.0\.0, not 1\.1\.0/);
-});
-
-test("a package that is missing: npm ci, and says which", () => {
-  prepare();
-  write("package-lock.json", { packages: { ...lock.packages, "node_modules/b": a } });
-  assert.match(prepare().output, /b is missing/);
-});
-
-test("npm ci fails: one clear error, exit 1", () => {
-  npm("echo 'npm error network' >&2; exit 1");
-  const run = prepare();
-  assert.equal(run.status, 1);
-  assert.match(run.output, /error: npm ci failed .*network/);
-});
-
-test("no npm: one clear error, exit 1", () => {
-  const run = prepare(join(root, "nothing"));
-  assert.equal(run.status, 1);
-  assert.match(run.output, /error: npm could not be started .*install npm/);
-});

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import { Inventory, type Resource, type Values } from "../../../local/cloud/inventory.ts";
 import { MissingLink, route } from "../../../local/cloud/route.ts";
 
@@ -44,7 +44,7 @@ function lead(map: Values, host: string, target: string, parts: Resource[] = ["a
 
 const cloudRun = (name: string): string => `projects/p/locations/eu/services/${name}`;
 
-test("the most specific host rule and the longest path decide", () => {
+it("the most specific host rule and the longest path decide", () => {
   const map = {
     defaultService: backend("a"),
     hostRules: [
@@ -83,7 +83,7 @@ test("the most specific host rule and the longest path decide", () => {
   );
 });
 
-test("redirects keep or drop what they say", () => {
+it("redirects keep or drop what they say", () => {
   const https = { httpsRedirect: true, redirectResponseCode: "MOVED_PERMANENTLY_DEFAULT", stripQuery: false };
   assert.equal(lead({ defaultUrlRedirect: https }, "h.org", "/a?b=c"), "301 https://h.org/a?b=c");
   const other = {
@@ -95,7 +95,7 @@ test("redirects keep or drop what they say", () => {
   assert.equal(lead({ defaultUrlRedirect: other }, "h.org", "/a?b=c"), "307 https://o.org/p");
 });
 
-test("a missing link is named", () => {
+it("a missing link is named", () => {
   const map = { defaultService: backend("a") };
   assert.equal(lead(map, "h", "/", []), `502 URL map m: its backend service ${backend("a")} does not exist`);
   assert.equal(lead({}, "h", "/"), "404 URL map m has no service for h/");

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import { parseClass, schemaOf } from "../../../local/providers/schema.ts";
 
-test("a generated class says inputs, required ones, and the kinds of outputs", () => {
+it("a generated class says inputs, required ones, and the kinds of outputs", () => {
   const script = `
         if (opts.id) {
             resourceInputs["labels"] = state?.labels;
@@ -43,7 +43,7 @@ test("a generated class says inputs, required ones, and the kinds of outputs", (
   });
 });
 
-test("the SDKs' classes are found by their tokens, however their files are spelt", () => {
+it("the SDKs' classes are found by their tokens, however their files are spelt", () => {
   const required: Record<string, string[]> = {
     "gcp:compute/uRLMap:URLMap": [],
     "gcp:serviceaccount/iAMMember:IAMMember": ["member", "role", "serviceAccountId"],

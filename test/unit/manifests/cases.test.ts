@@ -2,7 +2,7 @@
 // Numbers as in the list of cases that the work on promotion started from; what today's promoter does with each is in
 // the comment.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import { imageLines } from "../../../components/manifests/lines.ts";
 import { problemLine } from "../../../components/manifests/problem.ts";
 import { readManifests } from "../../../components/manifests/read.ts";
@@ -507,7 +507,7 @@ const cases: readonly Case[] = [
 ];
 
 for (const { number, what, given, problems, lines } of cases) {
-  test(`case ${number}: ${what}`, () => {
+  it(`case ${number}: ${what}`, () => {
     const texts = typeof given === "string" ? { "p/images.yaml": given } : given;
     const loaded = readManifests(new Map(Object.entries({ "p/project.yaml": declaration, ...texts })), "manifests");
     assert.deepEqual(loaded.problems.map(problemLine), problems);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import fc from "fast-check";
+import { it } from "mocha";
 import { EditError } from "../../../components/manifests/edit.ts";
 import { addFile, removeFile } from "../../../components/manifests/edit-files.ts";
 import { addDigest, removeDigest, removeImage, removeTag } from "../../../components/manifests/edit-images.ts";
@@ -100,15 +100,15 @@ const edits: Record<string, [edit: (text: string) => string, changes: string[]]>
 };
 
 for (const [what, [edit, expected]] of Object.entries(edits)) {
-  test(`images: ${what}`, () => assert.deepEqual(changes(usual, edit(usual)).sort(), [...expected].sort()));
-  test(`images: ${what}, with CRLF, BOM and no newline at the end`, () => {
+  it(`images: ${what}`, () => assert.deepEqual(changes(usual, edit(usual)).sort(), [...expected].sort()));
+  it(`images: ${what}, with CRLF, BOM and no newline at the end`, () => {
     const windows = `\uFEFF${usual.replace(/\n$/, "").replaceAll("\n", "\r\n")}`;
     const edited = edit(windows);
     assert.equal(edited, `\uFEFF${edit(usual).replace(/\n$/, "").replaceAll("\n", "\r\n")}`);
   });
 }
 
-test("images: where a new one stands among comments", () => {
+it("images: where a new one stands among comments", () => {
   assert.ok(addDigest(usual, "aaa", d, ["v1"]).startsWith(`# Owners: us\n\n- name: aaa\n  dmap:\n    "s`));
   const headed = `# all\n- name: b\n  dmap:\n    # first\n    "${a}": ["v2"]\n`;
   assert.equal(
@@ -121,7 +121,7 @@ test("images: where a new one stands among comments", () => {
   );
 });
 
-test("images: other spellings keep theirs", () => {
+it("images: other spellings keep theirs", () => {
   const padded = `- name: 'app'\n  dmap:\n      '${a}': [ 'v2' ]\n      '${b}': [ 'v1' ]\n`;
   assert.equal(
     addDigest(padded, "app", d, ["v1.5"]),
@@ -142,7 +142,7 @@ test("images: other spellings keep theirs", () => {
   assert.equal(removeImage(plain, "app"), "registries:\n- name: r\n  src: true\nimages: []\n");
 });
 
-test("images: the first one of a manifest that wants nothing", () => {
+it("images: the first one of a manifest that wants nothing", () => {
   const first = `- name: app\n  dmap:\n    "${a}": ["v1"]\n`;
   for (const empty of ["", "# nothing yet\n", "# nothing yet"])
     assert.equal(
@@ -154,7 +154,7 @@ test("images: the first one of a manifest that wants nothing", () => {
   assert.equal(removeImage(first, "app"), "");
 });
 
-test("images: what a command does not do is said", () => {
+it("images: what a command does not do is said", () => {
   assert.throws(() => addDigest(usual, "app", d, ["v1.9.0"]), new EditError(`tag v1.9.0 of image app is on ${a}`));
   assert.throws(() => removeTag(usual, "app", "v3"), new EditError("image app has no tag v3"));
   assert.throws(() => removeDigest(usual, "app", c), new EditError(`image app has no digest ${c}`));
@@ -201,14 +201,14 @@ const fileEdits: Record<string, [edit: (text: string) => string, changes: string
 };
 
 for (const [what, [edit, expected]] of Object.entries(fileEdits)) {
-  test(`files: ${what}`, () => assert.deepEqual(changes(released, edit(released)).sort(), [...expected].sort()));
-  test(`files: ${what}, with CRLF, BOM and no newline at the end`, () => {
+  it(`files: ${what}`, () => assert.deepEqual(changes(released, edit(released)).sort(), [...expected].sort()));
+  it(`files: ${what}, with CRLF, BOM and no newline at the end`, () => {
     const windows = `\uFEFF${released.replace(/\n$/, "").replaceAll("\n", "\r\n")}`;
     assert.equal(edit(windows), `\uFEFF${edit(released).replace(/\n$/, "").replaceAll("\n", "\r\n")}`);
   });
 }
 
-test("files: from nothing, to nothing, indented, and what is refused", () => {
+it("files: from nothing, to nothing, indented, and what is refused", () => {
   const file = { name: "a", sha256 };
   for (const empty of ["", "# none\n"])
     assert.equal(addFile(empty, file), `${empty}files:\n- name: a\n  sha256: ${sha256}\n`);
@@ -232,7 +232,7 @@ const generated = generateManifests({
   files: { releases: 1, each: 2, projects: 1 },
 });
 
-test("images: any row of edits of any manifest leaves a valid one, and undone, the text as it was", () => {
+it("images: any row of edits of any manifest leaves a valid one, and undone, the text as it was", () => {
   const texts = [...generated].filter(([path]) => path.endsWith("images.yaml")).map(([, text]) => text);
   const step = fc.record({
     image: fc.constantFrom("kube-0", "kube-1-amd64", "controller-2", "new", "aaa", "zoo"),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import { fileLines, fileSummary, imageLines, imageSummary } from "../../../components/manifests/lines.ts";
 import { positionOf } from "../../../components/manifests/positions.ts";
 import { readManifests } from "../../../components/manifests/read.ts";
@@ -8,7 +8,7 @@ const a = `sha256:${"a".repeat(64)}`;
 const b = `sha256:${"b".repeat(64)}`;
 const project = "description: x\nowners: {group: g@example.org}\nstaging: {images: true}\n";
 
-test("a project's lines are one per tag and per tagless digest, sorted", () => {
+it("a project's lines are one per tag and per tagless digest, sorted", () => {
   const { projects, problems } = readManifests(
     new Map([
       ["p/project.yaml", project],
@@ -45,7 +45,7 @@ test("a project's lines are one per tag and per tagless digest, sorted", () => {
   assert.equal(positionOf(p, { image: "api", tag: "v2" }), undefined);
 });
 
-test("an absent or empty manifest wants nothing", () => {
+it("an absent or empty manifest wants nothing", () => {
   for (const empty of ["", "# nothing yet\n", "[]\n"]) {
     const { projects, problems } = readManifests(
       new Map([

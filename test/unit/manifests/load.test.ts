@@ -2,14 +2,90 @@ import assert from "node:assert/strict";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { after, test } from "node:test";
+import { after, describe, it } from "mocha";
 import { loadManifests } from "../../../components/manifests/load.ts";
 import { problemLine } from "../../../components/manifests/problem.ts";
 import { generateManifests, k8sSize } from "../../support/generate-manifests.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "manifests-"));
-after(() => rm(folder, { recursive: true }));
-const project = "description: x\nowners: {group: g@example.org}\nstaging: {images: true}\n";
+
+describe("loading of manifests", () => {
+  after(() => rm(folder, { recursive: true }));
+  const project = "description: x\nowners: {group: g@example.org}\nstaging: {images: true}\n";
+
+  it("what is generated in k8s.io's size loads, whole and without a problem", async () => {
+    const root = await write("k8s", generateManifests());
+    const { projects, problems } = await loadManifests(root);
+    assert.deepEqual(problems, []);
+    assert.equal(projects.length, 108);
+    assert.equal(projects.flatMap(({ images }) => images).length, 703);
+    assert.equal(projects.flatMap(({ images }) => images.flatMap(({ digests }) => digests)).length, 12_400);
+    assert.equal(projects.flatMap(({ files }) => files).length, 5_138);
+    assert.equal(
+      k8sSize.biggest.digests,
+      projects.find(({ name }) => name === "kubernetes")?.images.flatMap(({ digests }) => digests).length,
+    );
+  });
+
+  it("only regular UTF-8 files of bounded size and depth are read; hidden files and owners' files are left alone", async () => {
+    const root = await write("odd", [
+      ["README.md", "about"],
+      ["OWNERS", "x"],
+      [".hidden/x", "x"],
+      ["good/project.yaml", project],
+      ["good/OWNERS", "x"],
+      ["good/.images.yaml.swp", "x"],
+      ["big/project.yaml", project],
+      ["big/images.yaml", Buffer.alloc(4 * 1024 * 1024 + 1, "#")],
+      ["latin/project.yaml", Buffer.concat([Buffer.from("# "), Buffer.from([0xe9]), Buffer.from(`\n${project}`)])],
+      ["latin/images.yaml", "[]"],
+      ["deep/project.yaml", project],
+      ["deep/images/more/x.yaml", "[]\n"],
+      ["linked/project.yaml", project],
+      ["notes.txt", "x"],
+    ]);
+    await symlink("../good/project.yaml", join(root, "linked/images.yaml"));
+    const { projects, problems } = await loadManifests(root);
+    assert.deepEqual(problems.map(problemLine), [
+      `${root}/big/images.yaml:1:1: 4194305 bytes: 4194304 at most; split it into several files`,
+      `${root}/deep/images/more:1:1: folder "more" has no place here: nothing is read from it`,
+      `${root}/latin/project.yaml:1:1: not UTF-8 text: save it as UTF-8`,
+      `${root}/linked/images.yaml:1:1: "images.yaml" is not a regular file: links are not followed`,
+      `${root}/notes.txt:1:1: a file beside the projects' folders: each project has a folder of its own, made by npm run new`,
+    ]);
+    assert.deepEqual(
+      projects.map(({ name }) => name),
+      ["good"],
+    );
+  });
+
+  it("paths are shown as the user can open them", async () => {
+    const root = await write("shown", [["p/project.yaml", `${project}x: 1\n`]]);
+    const before = process.cwd();
+    process.chdir(folder);
+    try {
+      assert.deepEqual(
+        (await loadManifests("shown")).problems.map(({ file }) => file),
+        ["shown/p/project.yaml"],
+      );
+      assert.deepEqual(
+        (await loadManifests(root)).problems.map(({ file }) => file),
+        ["shown/p/project.yaml"],
+      );
+      process.chdir(root);
+      assert.deepEqual(
+        (await loadManifests(".")).problems.map(({ file }) => file),
+        ["p/project.yaml"],
+      );
+    } finally {
+      process.chdir(before);
+    }
+  });
+
+  it("a folder that is not there", async () => {
+    await assert.rejects(loadManifests(join(folder, "absent")), { code: "ENOENT" });
+  });
+});
 
 async function write(name: string, texts: Iterable<readonly [string, string | Buffer]>): Promise<string> {
   const root = join(folder, name);
@@ -19,76 +95,3 @@ async function write(name: string, texts: Iterable<readonly [string, string | Bu
   }
   return root;
 }
-
-test("what is generated in k8s.io's size loads, whole and without a problem", async () => {
-  const root = await write("k8s", generateManifests());
-  const { projects, problems } = await loadManifests(root);
-  assert.deepEqual(problems, []);
-  assert.equal(projects.length, 108);
-  assert.equal(projects.flatMap(({ images }) => images).length, 703);
-  assert.equal(projects.flatMap(({ images }) => images.flatMap(({ digests }) => digests)).length, 12_400);
-  assert.equal(projects.flatMap(({ files }) => files).length, 5_138);
-  assert.equal(
-    k8sSize.biggest.digests,
-    projects.find(({ name }) => name === "kubernetes")?.images.flatMap(({ digests }) => digests).length,
-  );
-});
-
-test("only regular UTF-8 files of bounded size and depth are read; hidden files and owners' files are left alone", async () => {
-  const root = await write("odd", [
-    ["README.md", "about"],
-    ["OWNERS", "x"],
-    [".hidden/x", "x"],
-    ["good/project.yaml", project],
-    ["good/OWNERS", "x"],
-    ["good/.images.yaml.swp", "x"],
-    ["big/project.yaml", project],
-    ["big/images.yaml", Buffer.alloc(4 * 1024 * 1024 + 1, "#")],
-    ["latin/project.yaml", Buffer.concat([Buffer.from("# "), Buffer.from([0xe9]), Buffer.from(`\n${project}`)])],
-    ["latin/images.yaml", "[]"],
-    ["deep/project.yaml", project],
-    ["deep/images/more/x.yaml", "[]\n"],
-    ["linked/project.yaml", project],
-    ["notes.txt", "x"],
-  ]);
-  await symlink("../good/project.yaml", join(root, "linked/images.yaml"));
-  const { projects, problems } = await loadManifests(root);
-  assert.deepEqual(problems.map(problemLine), [
-    `${root}/big/images.yaml:1:1: 4194305 bytes: 4194304 at most; split it into several files`,
-    `${root}/deep/images/more:1:1: folder "more" has no place here: nothing is read from it`,
-    `${root}/latin/project.yaml:1:1: not UTF-8 text: save it as UTF-8`,
-    `${root}/linked/images.yaml:1:1: "images.yaml" is not a regular file: links are not followed`,
-    `${root}/notes.txt:1:1: a file beside the projects' folders: each project has a folder of its own, made by npm run new`,
-  ]);
-  assert.deepEqual(
-    projects.map(({ name }) => name),
-    ["good"],
-  );
-});
-
-test("paths are shown as the user can open them", async () => {
-  const root = await write("shown", [["p/project.yaml", `${project}x: 1\n`]]);
-  const before = process.cwd();
-  process.chdir(folder);
-  try {
-    assert.deepEqual(
-      (await loadManifests("shown")).problems.map(({ file }) => file),
-      ["shown/p/project.yaml"],
-    );
-    assert.deepEqual(
-      (await loadManifests(root)).problems.map(({ file }) => file),
-      ["shown/p/project.yaml"],
-    );
-    process.chdir(root);
-    assert.deepEqual(
-      (await loadManifests(".")).problems.map(({ file }) => file),
-      ["p/project.yaml"],
-    );
-  } finally {
-    process.chdir(before);
-  }
-});
-
-test("a folder that is not there", async () => {
-  await assert.rejects(loadManifests(join(folder, "absent")), { code: "ENOENT" });
-});

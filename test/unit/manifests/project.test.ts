@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import { problemLine } from "../../../components/manifests/problem.ts";
 import type { Project } from "../../../components/manifests/project.ts";
 import { readManifests } from "../../../components/manifests/read.ts";
@@ -9,7 +9,7 @@ function read(text: string, name = "p"): { project: Project | undefined; problem
   return { project: projects[0], problems: problems.map(problemLine) };
 }
 
-test("the least that a project says, and what it gets by default", () => {
+it("the least that a project says, and what it gets by default", () => {
   assert.deepEqual(read("description: A tool\nowners:\n  group: tool@example.org\nstaging:\n  images: true\n"), {
     problems: [],
     project: {
@@ -27,7 +27,7 @@ test("the least that a project says, and what it gets by default", () => {
   });
 });
 
-test("everything that a project can say", () => {
+it("everything that a project can say", () => {
   const { project, problems } = read(`
 description: "A: tool"
 contact: "#tool in the chat"
@@ -56,7 +56,7 @@ removalShare: 0.25
   });
 });
 
-test("everything wrong at once, each at its place", () => {
+it("everything wrong at once, each at its place", () => {
   const { project, problems } = read(`description: ""
 contact:
 owner:
@@ -94,7 +94,7 @@ removalShare: 50%
   ]);
 });
 
-test("an empty project.yaml, none at all, and names that no project can have", () => {
+it("an empty project.yaml, none at all, and names that no project can have", () => {
   assert.deepEqual(read("").problems, [
     "p/project.yaml:1:1: description is missing: add it",
     "p/project.yaml:1:1: owners is missing: add it",
@@ -112,7 +112,7 @@ test("an empty project.yaml, none at all, and names that no project can have", (
   assert.match(read(valid, "go-google").problems[0] ?? "", /no bucket's name may/);
 });
 
-test("removal shares and days at their limits", () => {
+it("removal shares and days at their limits", () => {
   const of = (share: string, days: string) =>
     read(
       `description: x\nowners: {group: g@example.org}\nstaging: {images: true, retentionDays: ${days}}\nremovalShare: ${share}\n`,

@@ -1,8 +1,8 @@
 // Whatever stands in a manifest: problems that can be shown, never an exception, and what is read without a problem
 // says what the text says.
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import fc from "fast-check";
+import { it } from "mocha";
 import { imageLines } from "../../../components/manifests/lines.ts";
 import { positionOf } from "../../../components/manifests/positions.ts";
 import { problemLine } from "../../../components/manifests/problem.ts";
@@ -48,7 +48,7 @@ function withText(path: string, text: string): Map<string, string> {
 
 const path = fc.constantFrom("p/images.yaml", "p/files.yaml", "p/project.yaml", "p/images/x.yaml");
 
-test("random bytes", () => {
+it("random bytes", () => {
   fc.assert(
     fc.property(path, fc.uint8Array({ maxLength: 200 }), (name, bytes) => {
       read(withText(name, Buffer.from(bytes).toString("utf8")));
@@ -57,7 +57,7 @@ test("random bytes", () => {
   );
 });
 
-test("random text", () => {
+it("random text", () => {
   fc.assert(
     fc.property(path, fc.string({ unit: "binary", maxLength: 100 }), (name, text) => {
       read(withText(name, text));
@@ -66,7 +66,7 @@ test("random text", () => {
   );
 });
 
-test("text that looks like YAML", () => {
+it("text that looks like YAML", () => {
   fc.assert(
     fc.property(path, yamlish, (name, text) => {
       read(withText(name, text));
@@ -75,7 +75,7 @@ test("text that looks like YAML", () => {
   );
 });
 
-test("manifests with mistakes", () => {
+it("manifests with mistakes", () => {
   let clean = 0;
   fc.assert(
     fc.property(path, mutated(texts), (name, text) => {
@@ -103,7 +103,7 @@ test("manifests with mistakes", () => {
   assert.ok(clean > runs / 50, `only ${clean} of ${runs} texts were without errors: the test says little`);
 });
 
-test("names of files and folders", () => {
+it("names of files and folders", () => {
   fc.assert(
     fc.property(
       fc.dictionary(
@@ -128,7 +128,7 @@ for (const [what, start, line] of [
   ["tags", `- name: app\n  dmap:\n    "sha256:${"a".repeat(64)}":\n`, "    - a b\n"],
   ["keys", "", "K: x\n"],
 ] as const)
-  test(`more mistakes than a call has arguments: ${what}`, () => {
+  it(`more mistakes than a call has arguments: ${what}`, () => {
     const lines = Array.from({ length: 130_000 }, (_, index) => line.replace(/[ADK]/, (letter) => `${letter}${index}`));
     const { projects, problems } = readManifests(withText("p/images.yaml", start + lines.join("")));
     assert.deepEqual(projects, []);

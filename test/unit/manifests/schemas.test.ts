@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { test } from "node:test";
 import { Ajv } from "ajv";
+import { it } from "mocha";
 import { parse } from "yaml";
 import { readManifests } from "../../../components/manifests/read.ts";
 import { jsonSchemas, schemaFolder } from "../../../components/manifests/schemas.ts";
@@ -11,14 +11,14 @@ import { generateManifests } from "../../support/generate-manifests.ts";
 const root = join(import.meta.dirname, "../../..");
 const project = "description: x\nowners: {group: g@example.org}\nstaging: {images: true}\n";
 
-test("the committed schemas are those of the formats: npm run schemas writes them", async () => {
+it("the committed schemas are those of the formats: npm run schemas writes them", async () => {
   const schemas = jsonSchemas();
   assert.deepEqual((await readdir(join(root, schemaFolder))).sort(), Object.keys(schemas).sort());
   for (const [name, schema] of Object.entries(schemas))
     assert.deepEqual(JSON.parse(await readFile(join(root, schemaFolder, name), "utf8")), schema, name);
 });
 
-test("editors find the schemas", async () => {
+it("editors find the schemas", async () => {
   const settings = JSON.parse(await readFile(join(root, ".vscode/settings.json"), "utf8"));
   const mapped = Object.keys(settings["yaml.schemas"]).map((path) => path.slice(path.lastIndexOf("/") + 1));
   assert.deepEqual(mapped.sort(), Object.keys(jsonSchemas()).sort());
@@ -33,7 +33,7 @@ function accepted(kind: string, text: string): boolean {
   return validators.get(`${kind}.schema.json`)?.(parse(text, { logLevel: "error" })) === true;
 }
 
-test("a schema accepts what the reader accepts", () => {
+it("a schema accepts what the reader accepts", () => {
   const set = generateManifests({
     seed: 3,
     biggest: { images: 2, digests: 50 },
@@ -65,7 +65,7 @@ for (const [kind, text] of [
   ["project", `${project}imagePrefix: /x\n`],
   ["project", project.replace("true", "1")],
 ] as const)
-  test(`schema and reader refuse ${JSON.stringify(text)}`, () => {
+  it(`schema and reader refuse ${JSON.stringify(text)}`, () => {
     assert.ok(!accepted(kind, text));
     const { problems } = readManifests(
       new Map([
@@ -76,7 +76,7 @@ for (const [kind, text] of [
     assert.ok(problems.some(({ severity }) => severity === "error"));
   });
 
-test("a schema refuses an unquoted number as a tag, of which the reader warns", () => {
+it("a schema refuses an unquoted number as a tag, of which the reader warns", () => {
   assert.ok(!accepted("images", `- name: app\n  dmap:\n    "${digest}": [1.10]\n`));
   assert.ok(accepted("images", `- name: app\n  dmap:\n    "${digest}": ["1.10"]\n`));
 });

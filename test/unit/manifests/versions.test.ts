@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import fc from "fast-check";
+import { it } from "mocha";
 import { placeFor } from "../../../components/manifests/order.ts";
 import { lostPlatforms } from "../../../components/manifests/platforms.ts";
 import { compareVersions, newestVersion, versionBefore } from "../../../components/manifests/versions.ts";
 
-test("versions in their order", () => {
+it("versions in their order", () => {
   const ordered = [
     "1.14",
     "1.14-1",
@@ -27,7 +27,7 @@ test("versions in their order", () => {
   assert.deepEqual(ordered.toReversed().toSorted(compareVersions), ordered);
 });
 
-test("the order is total: no two tags are equal, and it contradicts itself nowhere", () => {
+it("the order is total: no two tags are equal, and it contradicts itself nowhere", () => {
   const tag = fc.stringMatching(/^v?[0-9a-c.-]{1,6}(-rc[0-9])?$/);
   fc.assert(
     fc.property(tag, tag, tag, (a, b, c) => {
@@ -40,12 +40,12 @@ test("the order is total: no two tags are equal, and it contradicts itself nowhe
   );
 });
 
-test("the newest tag, of those that are versions", () => {
+it("the newest tag, of those that are versions", () => {
   assert.equal(newestVersion(["v1.9", "latest", "v1.10", "v1.11-rc1", "zzz"]), "v1.11-rc1");
   assert.equal(newestVersion(["latest"]), undefined);
 });
 
-test("the version before a new one", () => {
+it("the version before a new one", () => {
   const tags = ["v1.29.8", "v1.29.10", "v1.30.0", "latest"];
   assert.equal(versionBefore(["v1.29.9"], tags), "v1.29.8", "a fix of an old release line");
   assert.equal(versionBefore(["v1.30.1", "latest"], tags), "v1.30.0");
@@ -56,7 +56,7 @@ test("the version before a new one", () => {
   assert.equal(versionBefore(["v1.0.0"], ["latest"]), undefined);
 });
 
-test("a new entry's place follows the order that is there", () => {
+it("a new entry's place follows the order that is there", () => {
   assert.equal(placeFor("v1.10", ["v1.8", "v1.9", "v1.11"]), 2);
   assert.equal(placeFor("v1.10", ["v1.11", "v1.9", "v1.8"]), 1);
   assert.equal(placeFor("v0.3.0-rc2", ["v0.3.0", "v0.3.0-rc1", "v0.3.0-rc3"]), 2);
@@ -66,7 +66,7 @@ test("a new entry's place follows the order that is there", () => {
   assert.equal(placeFor("v1", []), 0);
 });
 
-test("case 35: an index without a platform that the version before had", () => {
+it("case 35: an index without a platform that the version before had", () => {
   const newest = { reference: "v1.0.0", platforms: ["linux/amd64", "linux/arm64", "linux/arm/v7", "unknown/unknown"] };
   assert.equal(
     lostPlatforms("app", { reference: "v1.1.0", platforms: ["linux/amd64", "linux/arm/v7"] }, newest),

@@ -1,7 +1,7 @@
 // The fast parser against the yaml package: wherever the fast one answers, both must see the same.
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import fc from "fast-check";
+import { it } from "mocha";
 import { parseFull } from "../../../components/manifests/yaml/full.ts";
 import { parseRegular } from "../../../components/manifests/yaml/regular.ts";
 import { generateManifests } from "../../support/generate-manifests.ts";
@@ -25,7 +25,7 @@ const small = generateManifests({
   files: { releases: 2, each: 3, projects: 2 },
 });
 
-test("the fast parser takes the spelling that manifests have", () => {
+it("the fast parser takes the spelling that manifests have", () => {
   for (const [path, text] of small) if (!path.endsWith("project.yaml")) assert.ok(sameWhereFast(text), path);
 });
 
@@ -38,9 +38,9 @@ for (const text of [
   "a:\n  b:\n    - c\n    -  d: [e, \"f\",'g' ] # h\n       i: [ ]\nj: k:l\n",
   "a: b\r\nc: d\r\n",
 ])
-  test(`the fast parser takes ${JSON.stringify(text)}`, () => assert.ok(sameWhereFast(text)));
+  it(`the fast parser takes ${JSON.stringify(text)}`, () => assert.ok(sameWhereFast(text)));
 
-test("the fast parser leaves to the yaml package what it does not know for sure", () => {
+it("the fast parser leaves to the yaml package what it does not know for sure", () => {
   for (const text of [
     "a: b c",
     "a: |\n  b",
@@ -70,7 +70,7 @@ test("the fast parser leaves to the yaml package what it does not know for sure"
     assert.equal(parseRegular(text), undefined, text);
 });
 
-test("the fast parser sees what the yaml package sees, in text that looks like YAML", () => {
+it("the fast parser sees what the yaml package sees, in text that looks like YAML", () => {
   let fast = 0;
   fc.assert(
     fc.property(yamlish, (text) => {
@@ -81,7 +81,7 @@ test("the fast parser sees what the yaml package sees, in text that looks like Y
   assert.ok(fast > runs / 20, `only ${fast} of ${runs} texts were in the regular style: the test says little`);
 });
 
-test("the fast parser sees what the yaml package sees, in manifests with mistakes", () => {
+it("the fast parser sees what the yaml package sees, in manifests with mistakes", () => {
   let fast = 0;
   fc.assert(
     fc.property(mutated([...small.values()]), (text) => {

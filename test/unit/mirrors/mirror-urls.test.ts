@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import { bucketUrl, registryUrl } from "../../../components/mirrors/mirror-urls.ts";
 import { findRegion } from "../../../components/stack/geography.ts";
 
@@ -11,7 +11,7 @@ for (const [repository, url] of [
   ["127.0.0.1.example.org/p", "https://127.0.0.1.example.org/v2/p"],
   ["registry.example.org", "https://registry.example.org/v2"],
 ] as const) {
-  test(`registry of ${repository}`, () => assert.equal(registryUrl(repository), url));
+  it(`registry of ${repository}`, () => assert.equal(registryUrl(repository), url));
 }
 
 const gcp = findRegion("gcp", "europe-west1")!;
@@ -32,5 +32,5 @@ for (const [what, url, expected] of [
     "http://127.0.0.1:5515/b",
   ],
 ] as const) {
-  test(`bucket in ${what}`, () => assert.equal(url, expected));
+  it(`bucket in ${what}`, () => assert.equal(url, expected));
 }

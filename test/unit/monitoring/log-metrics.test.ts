@@ -1,6 +1,6 @@
 /** Whether what is counted of the log is what redirectors write into it: two programs that meet in nothing but these words. */
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, it } from "mocha";
 import { inPromql, logMetrics } from "../../../components/monitoring/log-metrics.ts";
 import { LogSummary } from "../../../redirector/telemetry/log-summary.ts";
 
@@ -52,16 +52,16 @@ function counts(text: string): Record<string, number> {
 }
 
 describe("of a redirector's summary is counted", () => {
-  test("nothing of a quiet one", () => assert.deepEqual(counts(page()), {}));
-  test("what it sent to a mirror", () => assert.deepEqual(counts(page({ requests: 3 })), { redirector_redirects: 1 }));
-  test("a mirror that fails", () => assert.deepEqual(counts(page({ failing: 1 })), { redirector_mirror_trouble: 1 }));
-  test("that there is no healthy one", () =>
+  it("nothing of a quiet one", () => assert.deepEqual(counts(page()), {}));
+  it("what it sent to a mirror", () => assert.deepEqual(counts(page({ requests: 3 })), { redirector_redirects: 1 }));
+  it("a mirror that fails", () => assert.deepEqual(counts(page({ failing: 1 })), { redirector_mirror_trouble: 1 }));
+  it("that there is no healthy one", () =>
     assert.deepEqual(counts(page({ healthy: 0 })), { redirector_mirror_trouble: 1, redirector_unserved: 1 }));
-  test("that there is no table of addresses", () =>
+  it("that there is no table of addresses", () =>
     assert.deepEqual(counts(page({ ranges: 0 })), { redirector_without_ranges: 1 }));
 });
 
-test("a request's own line is counted nowhere, nor are other services' lines", () => {
+it("a request's own line is counted nowhere, nor are other services' lines", () => {
   const access = entry("307 blob images-a", { route: "blob", mirror: "images-a", detour: "failing", cloud: "aws" });
   const other = entry("summary", { cloudRanges: 0, unserved: "images" });
   other.resource.labels.service_name = "other";
@@ -71,7 +71,7 @@ test("a request's own line is counted nowhere, nor are other services' lines", (
   }
 });
 
-test("labels and sums are fields of the lines that are counted", () => {
+it("labels and sums are fields of the lines that are counted", () => {
   const lines = new LogSummary({ images: ["images-a"], files: ["files-a"] })
     .next(page({ requests: 3, healthy: 0 }), 60)
     .map(({ message, fields }) => entry(message, fields));
@@ -84,7 +84,7 @@ test("labels and sums are fields of the lines that are counted", () => {
   }
 });
 
-test("names are as PromQL has them", () => {
+it("names are as PromQL has them", () => {
   assert.equal(inPromql("a_b", "global"), 'logging_googleapis_com:user_a_b{monitored_resource="global"}');
   for (const { name } of logMetrics) assert.match(name, /^[a-z_]+$/, "anything else would be written otherwise there");
 });

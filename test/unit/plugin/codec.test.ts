@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
-import { test } from "node:test";
 import fc from "fast-check";
+import { it } from "mocha";
 import { CheckRequest, DiffRequest, writeCheckResponse } from "../../../components/plugin/codec.ts";
 
 const require = createRequire(import.meta.url);
@@ -23,7 +23,7 @@ const { value } = fc.letrec<{ value: unknown }>((tie) => ({
 }));
 const properties = fc.dictionary(text, value, { maxKeys: 6, noNullPrototype: true }).map(plain);
 
-test("any properties: read as the generated classes wrote them", () => {
+it("any properties: read as the generated classes wrote them", () => {
   fc.assert(
     fc.property(properties, properties, properties, text, (olds, news, oldInputs, urn) => {
       const check = new pb.CheckRequest();
@@ -48,7 +48,7 @@ test("any properties: read as the generated classes wrote them", () => {
   );
 });
 
-test("any properties: written so that the generated classes read them", () => {
+it("any properties: written so that the generated classes read them", () => {
   fc.assert(
     fc.property(properties, fc.array(text), (inputs, failures) => {
       const read = pb.CheckResponse.deserializeBinary(writeCheckResponse({ inputs, failures }));
@@ -61,7 +61,7 @@ test("any properties: written so that the generated classes read them", () => {
   );
 });
 
-test("what JSON leaves out or makes null is left out or null; what is absent is empty", () => {
+it("what JSON leaves out or makes null is left out or null; what is absent is empty", () => {
   const inputs = { gone: undefined, list: [undefined, Number.NaN], inner: { gone: undefined, kept: 0 } };
   const read = pb.CheckResponse.deserializeBinary(writeCheckResponse({ inputs, failures: [] }));
   assert.deepEqual(read.getInputs()?.toJavaScript(), JSON.parse(JSON.stringify(inputs)));
@@ -69,7 +69,7 @@ test("what JSON leaves out or makes null is left out or null; what is absent is 
   assert.deepEqual([empty.id, empty.urn, empty.olds, empty.news, empty.oldInputs], ["", "", {}, {}, {}]);
 });
 
-test("a property called __proto__ is one of many, and changes no prototype", () => {
+it("a property called __proto__ is one of many, and changes no prototype", () => {
   const inputs = JSON.parse('{"__proto__": {"polluted": true}}') as Record<string, unknown>;
   const bytes = writeCheckResponse({ inputs, failures: [] });
   // A check response's inputs are field 1, a check request's news field 3: the same Struct.
@@ -80,7 +80,7 @@ test("a property called __proto__ is one of many, and changes no prototype", () 
   assert.equal(Object.getPrototypeOf(news), Object.prototype);
 });
 
-test("bytes that are no message are an error", () => {
+it("bytes that are no message are an error", () => {
   assert.throws(() => new CheckRequest(Uint8Array.from([0x12, 0xff])));
   assert.throws(() => new DiffRequest(Uint8Array.from([0x1a, 0x02, 0x0a, 0x7f])).olds);
 });

@@ -2,15 +2,16 @@ import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
+import { it } from "mocha";
 import { unpackTar } from "modern-tar";
 import { buildRedirector } from "../../../redirector/build.ts";
+import { afterTest } from "../../support/cleanup.ts";
 import { caseRanges } from "../../support/redirector/cases.ts";
 
-test("two builds of the same input are the same bytes, another table is another archive, and nothing is built twice", async (t) => {
+it("two builds of the same input are the same bytes, another table is another archive, and nothing is built twice", async () => {
   const folder = await mkdtemp(path.join(tmpdir(), "redirector-build-"));
-  t.after(() => rm(folder, { recursive: true }));
+  afterTest(() => rm(folder, { recursive: true }));
   const ranges = path.join(folder, "ranges.bin");
   await writeFile(ranges, caseRanges().bytes);
   const one = await buildRedirector({ out: path.join(folder, "one.tar.gz"), ranges });
@@ -35,9 +36,9 @@ test("two builds of the same input are the same bytes, another table is another 
   assert.deepEqual(await entries(await readFile(two.archive)), ["755 catalogue/", ...page, "755 redirector"]);
 });
 
-test("a target that Bun does not know is an error in its words", async (t) => {
+it("a target that Bun does not know is an error in its words", async () => {
   const folder = await mkdtemp(path.join(tmpdir(), "redirector-build-"));
-  t.after(() => rm(folder, { recursive: true }));
+  afterTest(() => rm(folder, { recursive: true }));
   await assert.rejects(
     buildRedirector({ out: path.join(folder, "x.tar.gz"), target: "bun-amiga-68k" }),
     /bun build ended with 1:\n.*amiga/s,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import { parseConfig, type RedirectorConfigInput } from "../../../redirector/config.ts";
 
 const mirror = {
@@ -16,7 +16,7 @@ const least: RedirectorConfigInput = {
   imageMirrors: [mirror],
 };
 
-test("the least there can be, and its defaults", () => {
+it("the least there can be, and its defaults", () => {
   const result = parseConfig(JSON.stringify(least));
   assert.ok("config" in result);
   assert.equal(result.config.trustedHops, 1);
@@ -62,7 +62,7 @@ const wrong: [string, unknown, RegExp][] = [
 ];
 
 for (const [name, value, expected] of wrong) {
-  test(`refused: ${name}`, () => {
+  it(`refused: ${name}`, () => {
     const result = parseConfig(value === undefined ? "{" : JSON.stringify(value));
     assert.ok("errors" in result);
     assert.equal(result.errors.length, 1, result.errors.join("\n"));
@@ -70,7 +70,7 @@ for (const [name, value, expected] of wrong) {
   });
 }
 
-test("all errors at once, none with a whole value in it", () => {
+it("all errors at once, none with a whole value in it", () => {
   const result = parseConfig(
     JSON.stringify({
       ...least,
@@ -84,7 +84,7 @@ test("all errors at once, none with a whole value in it", () => {
   assert.ok(result.errors.every((error) => error.length < 250));
 });
 
-test("a text of unreasonable length is not even parsed", () => {
+it("a text of unreasonable length is not even parsed", () => {
   const result = parseConfig(" ".repeat(300_000));
   assert.ok("errors" in result);
   assert.match(result.errors[0] ?? "", /300000 characters/);

@@ -4,9 +4,9 @@ import { execFile } from "node:child_process";
 import { createPublicKey, verify } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { test } from "node:test";
 import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
+import { it } from "mocha";
 import { unpackTar } from "modern-tar";
 import { makeArtifacts } from "../../../local/seed/artifacts.ts";
 import { content, type Descriptor, sha256 } from "../../../local/seed/content.ts";
@@ -19,14 +19,14 @@ const root = join(import.meta.dirname, "../../..");
 const artifacts = await makeArtifacts();
 const images = artifacts.projects.flatMap((project) => project.images);
 
-test("the committed manifests name the true digests", async () => {
+it("the committed manifests name the true digests", async () => {
   for (const [path, text] of demoManifests(artifacts)) {
     const committed = await readFile(join(root, "manifests", path), "utf8");
     assert.equal(committed, text, `manifests/${path}: run node local/seed/write-manifests.ts`);
   }
 });
 
-test("another JavaScript engine makes the same bytes", async () => {
+it("another JavaScript engine makes the same bytes", async () => {
   const script = `const { makeArtifacts } = await import(${JSON.stringify(join(root, "local/seed/artifacts.ts"))});
     const { demoManifests } = await import(${JSON.stringify(join(root, "local/seed/demo-manifests.ts"))});
     console.log(JSON.stringify([...demoManifests(await makeArtifacts())]));`;
@@ -34,7 +34,7 @@ test("another JavaScript engine makes the same bytes", async () => {
   assert.deepEqual(new Map(JSON.parse(stdout) as [string, string][]), demoManifests(artifacts));
 });
 
-test("every digest is that of its bytes, and what a manifest names is there", () => {
+it("every digest is that of its bytes, and what a manifest names is there", () => {
   for (const image of images) {
     const known = new Map(image.blobs.map((blob) => [blob.digest, blob.bytes.length]));
     for (const blob of image.blobs) assert.equal(blob.digest, `sha256:${sha256(blob.bytes)}`);
@@ -58,7 +58,7 @@ test("every digest is that of its bytes, and what a manifest names is there", ()
   }
 });
 
-test("there is an index of two platforms with a release in staging only, and a plain image", () => {
+it("there is an index of two platforms with a release in staging only, and a plain image", () => {
   const [dotslash, semver] = images;
   const kinds = (image: typeof dotslash) =>
     image?.releases.map(({ digest, promoted }) => {
@@ -74,12 +74,12 @@ test("there is an index of two platforms with a release in staging only, and a p
   assert.deepEqual(kinds(semver), [{ promoted: true, platforms: undefined }]);
 });
 
-test("projects share a layer, as images on one base do", () => {
+it("projects share a layer, as images on one base do", () => {
   const [dotslash, semver] = images.map(({ blobs }) => new Set(blobs.filter(isLayer).map(({ digest }) => digest)));
   assert.equal([...dotslash!].filter((digest) => semver!.has(digest)).length, 1);
 });
 
-test("a checksum lies beside each file, and is right", () => {
+it("a checksum lies beside each file, and is right", () => {
   const { files } = artifacts.projects[0]!;
   const plain = files.filter(({ path }) => !path.endsWith(".sha256"));
   assert.equal(plain.length * 2, files.length);
@@ -89,7 +89,7 @@ test("a checksum lies beside each file, and is right", () => {
   }
 });
 
-test("a layer holds its entries with the folders above them, owned and dated the same everywhere", async () => {
+it("a layer holds its entries with the folders above them, owned and dated the same everywhere", async () => {
   const layer = await makeLayer("a test", [
     { path: "z/b", content: "b" },
     { path: "a/tool", content: "tool", mode: 0o755, owner: 7 },
@@ -116,7 +116,7 @@ test("a layer holds its entries with the folders above them, owned and dated the
   );
 });
 
-test("a config lists what its layers unpack to", async () => {
+it("a config lists what its layers unpack to", async () => {
   const layer = await makeLayer("a test", [{ path: "a", content: "a" }]);
   const { config } = makeImage({ os: "linux", architecture: "amd64" }, [layer], { entrypoint: ["/a"], labels: {} });
   const value = JSON.parse(new TextDecoder().decode(config.bytes)) as { rootfs: unknown; history: unknown[] };
@@ -124,7 +124,7 @@ test("a config lists what its layers unpack to", async () => {
   assert.equal(value.history.length, 2); // the layer and the entrypoint
 });
 
-test("a signature is of the payload that names the image, and the same each time", async () => {
+it("a signature is of the payload that names the image, and the same each time", async () => {
   const signed = content(mediaTypes.manifest, new TextEncoder().encode("{}"));
   const { tag, blobs, manifest } = signImage("a/b", signed);
   assert.equal(tag, `sha256-${sha256(signed.bytes)}.sig`);

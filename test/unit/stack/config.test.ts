@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { test } from "node:test";
 import { Ajv } from "ajv";
+import { it } from "mocha";
 import { parse } from "yaml";
 import { parseStackConfig } from "../../../components/stack/config.ts";
 
@@ -32,7 +32,7 @@ function refused(values: Record<string, unknown>): readonly string[] {
   return parsed.errors;
 }
 
-test("the least config gets every default", () => {
+it("the least config gets every default", () => {
   const config = accepted(least);
   assert.equal(config.host, "artifacts.example.org");
   assert.deepEqual(
@@ -46,7 +46,7 @@ test("the least config gets every default", () => {
   assert.deepEqual(config.storage, {});
 });
 
-test("the engine's form of the values, all text, means the same", () => {
+it("the engine's form of the values, all text, means the same", () => {
   const values = { ...least, "artifacts:protection": false, "artifacts:maxInstances": 7 };
   const asText = Object.entries(values).map(([key, value]) => [
     key,
@@ -55,7 +55,7 @@ test("the engine's form of the values, all text, means the same", () => {
   assert.deepEqual(accepted(Object.fromEntries(asText)), accepted(values));
 });
 
-test("the storage settings are those of the providers", () => {
+it("the storage settings are those of the providers", () => {
   const { storage } = accepted({
     ...least,
     "gcp:storageCustomEndpoint": "http://127.0.0.1:5514/storage/v1/",
@@ -69,7 +69,7 @@ test("the storage settings are those of the providers", () => {
   });
 });
 
-test("GitHub's numbers may stand without quotes", () => {
+it("GitHub's numbers may stand without quotes", () => {
   const { repositoryId, githubOwners } = accepted({
     ...least,
     "artifacts:repositoryId": 123456789,
@@ -78,7 +78,7 @@ test("GitHub's numbers may stand without quotes", () => {
   assert.deepEqual({ repositoryId, githubOwners }, { repositoryId: "123456789", githubOwners: { example: "1234567" } });
 });
 
-test("what is wrong between settings is told with what is wrong in one", () => {
+it("what is wrong between settings is told with what is wrong in one", () => {
   const errors = refused({ ...least, "artifacts:domain": undefined, "artifacts:minInstances": 30 });
   assert.deepEqual(
     errors.map((line) => line.slice(0, line.indexOf(":", 10))),
@@ -86,7 +86,7 @@ test("what is wrong between settings is told with what is wrong in one", () => {
   );
 });
 
-test("everything that is missing is named at once", () => {
+it("everything that is missing is named at once", () => {
   assert.deepEqual(
     refused({}).map((line) => line.slice(0, line.indexOf(":", 10))),
     [
@@ -201,10 +201,10 @@ for (const [what, change, error] of [
     'artifacts:organization: "a--b" must be 2 to 20 lower-case letters, digits and single dashes, beginning with a letter, as bucket names begin with it',
   ],
 ] as const) {
-  test(`${what} is refused`, () => assert.deepEqual(refused({ ...least, ...change }), [error]));
+  it(`${what} is refused`, () => assert.deepEqual(refused({ ...least, ...change }), [error]));
 }
 
-test("Pulumi.yaml declares the same settings with the same defaults", () => {
+it("Pulumi.yaml declares the same settings with the same defaults", () => {
   const { config } = parse(readFileSync(new URL("Pulumi.yaml", root), "utf8")) as {
     config: Record<string, { default?: unknown }>;
   };
@@ -223,14 +223,14 @@ test("Pulumi.yaml declares the same settings with the same defaults", () => {
   assert.deepEqual(refused({ ...least, "artifacts:unheardOf": "" }).length, 1); // so every declared key is one that the parser knows
 });
 
-test("the stack of the rehearsal is valid", () => {
+it("the stack of the rehearsal is valid", () => {
   const { config } = parse(readFileSync(new URL("Pulumi.local.yaml", root), "utf8")) as {
     config: Record<string, unknown>;
   };
   assert.equal(accepted(config).protection, false);
 });
 
-test("the stack of production says something of every setting, and each has the type that Pulumi.yaml gives it", () => {
+it("the stack of production says something of every setting, and each has the type that Pulumi.yaml gives it", () => {
   const text = readFileSync(new URL("Pulumi.prod.yaml", root), "utf8");
   const { config } = parse(text) as { config: Record<string, unknown> };
   const declared = (parse(readFileSync(new URL("Pulumi.yaml", root), "utf8")) as { config: Record<string, object> })

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { Region as AwsRegion } from "@pulumi/aws/types/enums/index.js";
+import { it } from "mocha";
 import { findRegion, regions } from "../../../components/stack/geography.ts";
 
-test("no region is listed twice, each has a place on the globe", () => {
+it("no region is listed twice, each has a place on the globe", () => {
   assert.equal(new Set(regions.map((region) => `${region.cloud} ${region.name}`)).size, regions.length);
   for (const { name, latitude, longitude } of regions) {
     assert.ok(Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180, name);
@@ -11,7 +11,7 @@ test("no region is listed twice, each has a place on the globe", () => {
   }
 });
 
-test("every region of AWS's commercial partition is known", () => {
+it("every region of AWS's commercial partition is known", () => {
   const commercial = Object.values(AwsRegion).filter((name) => !/^(cn|us-gov|us-iso|eu-iso|eusc)/.test(name));
   assert.deepEqual(
     regions.filter((region) => region.cloud === "aws").map((region) => region.name),
@@ -19,7 +19,7 @@ test("every region of AWS's commercial partition is known", () => {
   );
 });
 
-test("places are where their names say", () => {
+it("places are where their names say", () => {
   // Two regions in one city have the same place; a sign or a swapped pair would show.
   const at = (cloud: "gcp" | "aws", name: string) => {
     const region = findRegion(cloud, name);

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import type { Session } from "node:inspector";
 import { createRequire } from "node:module";
-import { test } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
+import { it } from "mocha";
 import { trimSdkStartup } from "../../../components/stack/sdk-startup.ts";
 
 const require = createRequire(import.meta.url);
 
-test("the SDK's debugger, debug messages and source maps are off: these are the SDK's own, which may change", async () => {
+it("the SDK's debugger, debug messages and source maps are off: these are the SDK's own, which may change", async () => {
   // As the SDK's runner does before it starts the program (@pulumi/pulumi/cmd/run/index.js).
   const hooks = require("@pulumi/pulumi/runtime/closure/v8Hooks.js") as { getSessionAsync(): Promise<Session> };
   const session = await hooks.getSessionAsync();

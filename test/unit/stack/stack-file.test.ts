@@ -2,11 +2,37 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { after, describe, it } from "mocha";
 import { readStackFile } from "../../../components/stack/stack-file.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "stack-file-"));
-after(() => rm(folder, { recursive: true }));
+
+describe("stack file", () => {
+  after(() => rm(folder, { recursive: true }));
+
+  it("production's file is read", async () => {
+    const read = await readStackFile(join(import.meta.dirname, "../../../Pulumi.prod.yaml"));
+    assert.ok("config" in read);
+    assert.equal(read.config.gcpRegions[0].name, "us-central1");
+  });
+
+  it("an error names its line; what is missing, the line where it belongs", async () => {
+    const errors = await errorsOf(
+      "# a comment\nconfig:\n  artifacts:organization: Wrong\n  artifacts:domain: example.org\n  artifacts:domian: x\n",
+    );
+    assert.match(
+      errors.find((error) => error.includes("organization")) ?? "",
+      /^3: artifacts:organization: "Wrong" must/,
+    );
+    assert.match(errors.find((error) => error.includes("domian")) ?? "", /^5: artifacts:domian: is not a setting/);
+    assert.match(errors.find((error) => error.includes("zoneId")) ?? "", /^3: artifacts:zoneId: is missing/);
+  });
+
+  it("what is no YAML, or has no settings, is told by line", async () => {
+    assert.match((await errorsOf("config:\n  a: [\n"))[0] ?? "", /^\d+: /);
+    assert.deepEqual(await errorsOf("other: 1\n"), ["1: config is missing: the settings of the stack"]);
+  });
+});
 
 async function errorsOf(text: string): Promise<readonly string[]> {
   const path = join(folder, "Pulumi.x.yaml");
@@ -15,26 +41,3 @@ async function errorsOf(text: string): Promise<readonly string[]> {
   assert.ok("errors" in read);
   return read.errors.map((error) => error.replace(`${path}:`, ""));
 }
-
-test("production's file is read", async () => {
-  const read = await readStackFile(join(import.meta.dirname, "../../../Pulumi.prod.yaml"));
-  assert.ok("config" in read);
-  assert.equal(read.config.gcpRegions[0].name, "us-central1");
-});
-
-test("an error names its line; what is missing, the line where it belongs", async () => {
-  const errors = await errorsOf(
-    "# a comment\nconfig:\n  artifacts:organization: Wrong\n  artifacts:domain: example.org\n  artifacts:domian: x\n",
-  );
-  assert.match(
-    errors.find((error) => error.includes("organization")) ?? "",
-    /^3: artifacts:organization: "Wrong" must/,
-  );
-  assert.match(errors.find((error) => error.includes("domian")) ?? "", /^5: artifacts:domian: is not a setting/);
-  assert.match(errors.find((error) => error.includes("zoneId")) ?? "", /^3: artifacts:zoneId: is missing/);
-});
-
-test("what is no YAML, or has no settings, is told by line", async () => {
-  assert.match((await errorsOf("config:\n  a: [\n"))[0] ?? "", /^\d+: /);
-  assert.deepEqual(await errorsOf("other: 1\n"), ["1: config is missing: the settings of the stack"]);
-});

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { it } from "node:test";
+import { it } from "mocha";
 import { Channel } from "../../../../components/promotion/blobs/channel.ts";
 
 const chunk = (size: number, fill = 1) => Buffer.alloc(size, fill);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import { FileFailures } from "../../../../components/promotion/files/failures.ts";
 import { MirrorLost } from "../../../../components/promotion/files/mirror-files.ts";
 
-test("a file fails at a mirror once, whatever else goes wrong with it there", () => {
+it("a file fails at a mirror once, whatever else goes wrong with it there", () => {
   const failures = new FileFailures("kops", ["us", "eu"], new Map(), new AbortController().signal);
   const lost = new MirrorLost("nobody answers");
   assert.deepEqual(

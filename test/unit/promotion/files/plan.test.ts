@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, it } from "mocha";
 import { parseFileLines, planFiles } from "../../../../components/promotion/files/plan.ts";
 import { RemovalRefused } from "../../../../components/promotion/run/removal-guard.ts";
 import type { FileMirror, FilesRequest } from "../../../../components/promotion/run/request.ts";
@@ -28,24 +28,24 @@ function planned(wanted: FilesRequest, ...previous: [FilesRequest, Record<string
 describe("a plan", () => {
   const ab = line("a", "a") + line("b", "b");
 
-  test("without a previous run: everything is unknown, nothing is removed", () => {
+  it("without a previous run: everything is unknown, nothing is removed", () => {
     const [plan] = planFiles(request(ab), undefined);
     assert.equal(plan?.unknown, true);
     assert.deepEqual([...plan!.add.keys()], ["a", "b"]);
     assert.equal(plan!.remove.size, 0);
   });
 
-  test("of equal texts is nothing", () => {
+  it("of equal texts is nothing", () => {
     assert.deepEqual(planned(request(ab), request(ab)), [{ mirror: "us" }]);
   });
 
-  test("names the lines that came and went", () => {
+  it("names the lines that came and went", () => {
     assert.deepEqual(planned(request(line("b", "b") + line("c", "c")), request(ab)), [
       { mirror: "us", add: ["c"], remove: ["a"] },
     ]);
   });
 
-  test("goes on with what was left incomplete, where it was", () => {
+  it("goes on with what was left incomplete, where it was", () => {
     const both = { mirrors: [us, aws] };
     const incomplete = { aws: `+ ${line("a", "a")}- ${line("old", "c")}` };
     assert.deepEqual(planned(request(ab, both), request(ab, both), incomplete), [
@@ -54,22 +54,22 @@ describe("a plan", () => {
     ]);
   });
 
-  test("restores what others have changed", () => {
+  it("restores what others have changed", () => {
     const incomplete = { us: `+ ${line("a", "a")}- ${line("a", "e")}` };
     assert.deepEqual(planned(request(ab), request(ab), incomplete), [{ mirror: "us", add: ["a"], restore: ["a"] }]);
   });
 
-  test("also when the change made it what an edit of the manifest now wants", () => {
+  it("also when the change made it what an edit of the manifest now wants", () => {
     const incomplete = { us: `+ ${line("a", "a")}- ${line("a", "e")}` };
     const wanted = line("a", "e") + line("b", "b");
     assert.deepEqual(planned(request(wanted), request(ab), incomplete), [{ mirror: "us", add: ["a"], restore: ["a"] }]);
   });
 
-  test("does not remove what is missing anyway", () => {
+  it("does not remove what is missing anyway", () => {
     assert.deepEqual(planned(request(line("b", "b")), request(ab), { us: `+ ${line("a", "a")}` }), [{ mirror: "us" }]);
   });
 
-  test("looks at all of a mirror that is new, or has another bucket, or under another prefix", () => {
+  it("looks at all of a mirror that is new, or has another bucket, or under another prefix", () => {
     const unknown = { mirror: "us", unknown: true, add: ["a", "b"] };
     const elsewhere = { ...us, bucket: "other" };
     assert.deepEqual(planned(request(ab), request(ab, { mirrors: [aws] })), [unknown]);
@@ -77,7 +77,7 @@ describe("a plan", () => {
     assert.deepEqual(planned(request(ab), request(ab, { prefix: "old" })), [unknown]);
   });
 
-  test("keeps to the order of the request, the canonical mirror first", () => {
+  it("keeps to the order of the request, the canonical mirror first", () => {
     const plans = planFiles(request(ab, { mirrors: [aws, us] }), undefined);
     assert.deepEqual(
       plans.map(({ mirror }) => mirror.name),
@@ -90,7 +90,7 @@ describe("the removal guard", () => {
   const ten = Array.from({ length: 10 }, (_, i) => line(`f${i}`, "a")).join("");
   const without = (count: number): string => ten.split("\n").slice(count).join("\n");
 
-  test("lets the share go, and not one more", () => {
+  it("lets the share go, and not one more", () => {
     planFiles(request(without(3), { removalShare: 0.3 }), { request: request(ten), incomplete: {} });
     assert.throws(
       () => planFiles(request(without(4), { removalShare: 0.3 }), { request: request(ten), incomplete: {} }),
@@ -98,7 +98,7 @@ describe("the removal guard", () => {
     );
   });
 
-  test("counts files that others have added, and each file once, whatever the number of mirrors", () => {
+  it("counts files that others have added, and each file once, whatever the number of mirrors", () => {
     const extra = Array.from({ length: 10 }, (_, i) => `- ${line(`x${i}`, "a")}`).join("");
     const asked = { mirrors: [us, aws], removalShare: 0.4 };
     assert.throws(
@@ -107,7 +107,7 @@ describe("the removal guard", () => {
     );
   });
 
-  test("share 1 lets everything go, share 0 nothing", () => {
+  it("share 1 lets everything go, share 0 nothing", () => {
     planFiles(request("", { removalShare: 1 }), { request: request(ten), incomplete: {} });
     assert.throws(
       () => planFiles(request(without(1), { removalShare: 0 }), { request: request(ten), incomplete: {} }),
@@ -118,12 +118,12 @@ describe("the removal guard", () => {
 });
 
 describe("lines", () => {
-  test("paths may hold spaces, even what looks like a digest", () => {
+  it("paths may hold spaces, even what looks like a digest", () => {
     const path = `a sha256:${hex("b")} c`;
     assert.deepEqual([...parseFileLines(line(path, "d"))], [[path, hex("d")]]);
   });
 
-  test("all that are none are named at once", () => {
+  it("all that are none are named at once", () => {
     const text = `${line("a", "a")}${line("a", "b")}b\nc sha256:${"A".repeat(64)}\n sha256:${hex("a")}\n`;
     assert.throws(
       () => parseFileLines(text),

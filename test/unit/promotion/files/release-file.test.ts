@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import { releaseFileHeaders } from "../../../../components/promotion/files/release-file.ts";
 import { formatBytes } from "../../../../components/promotion/text/format-bytes.ts";
 
@@ -13,7 +13,7 @@ for (const [path, contentType] of [
   ["v1.json/x", "application/octet-stream"],
   ["v1/index.html", "application/octet-stream"],
 ] as const) {
-  test(`${path} is ${contentType}`, () => assert.equal(releaseFileHeaders("kops", path).contentType, contentType));
+  it(`${path} is ${contentType}`, () => assert.equal(releaseFileHeaders("kops", path).contentType, contentType));
 }
 
 for (const [bytes, text] of [
@@ -26,5 +26,5 @@ for (const [bytes, text] of [
   [1_073_000_000, "1.0 GiB"],
   [3 * 1024 ** 5, "3072.0 TiB"],
 ] as const) {
-  test(`${bytes} bytes are ${text}`, () => assert.equal(formatBytes(bytes), text));
+  it(`${bytes} bytes are ${text}`, () => assert.equal(formatBytes(bytes), text));
 }

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { install } from "@sinonjs/fake-timers";
+import { describe, it } from "mocha";
 import { Host } from "../../../../components/promotion/http/host.ts";
 import { UnreachableError } from "../../../../components/promotion/oci/errors.ts";
+import { afterTest } from "../../../support/cleanup.ts";
 
 const rules = { parallel: 4, probes: [1, 1], patience: 20, resting: 60_000 };
 const { signal } = new AbortController();
@@ -48,17 +50,18 @@ describe("a host", () => {
     assert.equal(probes, 2);
   });
 
-  it("that rests is asked again afterwards", async (t) => {
-    t.mock.timers.enable({ apis: ["Date"], now: 1_000_000 });
+  it("that rests is asked again afterwards", async () => {
+    const clock = install({ toFake: ["Date"], now: 1_000_000 });
+    afterTest(() => clock.uninstall());
     const host = new Host("h", { ...rules, probes: [], resting: 30_000 });
     await assert.rejects(
       host.refused(new Error("x"), async () => {}, signal),
       UnreachableError,
     );
-    t.mock.timers.setTime(1_029_999);
+    clock.setSystemTime(1_029_999);
     assert.throws(() => host.refuseIfDead(), UnreachableError);
     await assert.rejects(async () => host.ready(signal), UnreachableError);
-    t.mock.timers.setTime(1_030_000);
+    clock.setSystemTime(1_030_000);
     await host.ready(signal);
   });
 

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { describe, mock, test } from "node:test";
+import { install } from "@sinonjs/fake-timers";
+import { describe, it } from "mocha";
 import { RateGate, retrying, TransientError } from "../../../../components/promotion/http/retry.ts";
 import { parseRetryAfter } from "../../../../components/promotion/http/retry-after.ts";
+import { afterTest } from "../../../support/cleanup.ts";
 
 const never = new AbortController().signal;
 
@@ -18,12 +20,12 @@ describe("Retry-After", () => {
     ["-1", undefined],
     [undefined, undefined],
   ] as const) {
-    test(`${header} is ${ms} ms`, () => assert.equal(parseRetryAfter(header, now), ms));
+    it(`${header} is ${ms} ms`, () => assert.equal(parseRetryAfter(header, now), ms));
   }
 });
 
 describe("retrying", () => {
-  test("repeats what may pass, and nothing else", async () => {
+  it("repeats what may pass, and nothing else", async () => {
     let asked = 0;
     const result = await retrying(new RateGate(), never, async () => {
       if (++asked < 3) throw new TransientError("busy", { retryAfterMs: 1 });
@@ -39,7 +41,7 @@ describe("retrying", () => {
     assert.equal(asked, 1);
   });
 
-  test("gives up after six attempts, with the last failure", async () => {
+  it("gives up after six attempts, with the last failure", async () => {
     let asked = 0;
     const attempt = async (): Promise<never> => {
       throw new TransientError(`busy ${++asked}`, { retryAfterMs: 0 });
@@ -47,7 +49,7 @@ describe("retrying", () => {
     await assert.rejects(retrying(new RateGate(), never, attempt), /busy 6/);
   });
 
-  test("an abort ends the waiting", async () => {
+  it("an abort ends the waiting", async () => {
     const stop = new AbortController();
     const waiting = retrying(new RateGate(), stop.signal, async () => {
       queueMicrotask(() => stop.abort(new Error("stopped")));
@@ -56,16 +58,21 @@ describe("retrying", () => {
     await assert.rejects(waiting, (error: Error) => error.name === "AbortError" || error.message === "stopped");
   });
 
-  test("one request's Retry-After holds back all others to the same host", async (t) => {
-    t.mock.timers.enable({ apis: ["Date"], now: 1_000_000 });
+  it("one request's Retry-After holds back all others to the same host", async () => {
+    const clock = install({ toFake: ["Date"], now: 1_000_000 });
+    afterTest(() => clock.uninstall());
     const host = new RateGate();
     host.holdBack(5_000);
     host.holdBack(2_000); // a shorter one does not shorten it
-    const begun = mock.fn(async () => "done");
+    let calls = 0;
+    const begun = async () => {
+      calls++;
+      return "done";
+    };
     const waiting = retrying(host, AbortSignal.timeout(50), begun);
     await assert.rejects(waiting);
-    assert.equal(begun.mock.callCount(), 0);
-    t.mock.timers.setTime(1_005_000);
+    assert.equal(calls, 0);
+    clock.setSystemTime(1_005_000);
     assert.equal(await retrying(host, never, begun), "done");
   });
 });

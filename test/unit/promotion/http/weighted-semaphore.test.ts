@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import { WeightedSemaphore } from "../../../../components/promotion/http/weighted-semaphore.ts";
 
 /** Work that ends when it is told to. */
@@ -21,7 +21,7 @@ function job(): { work: () => Promise<void>; end: () => void; began: boolean } {
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-test("work waits until there is enough, in the order in which it came", async () => {
+it("work waits until there is enough, in the order in which it came", async () => {
   const budget = new WeightedSemaphore(10);
   const [six, seven, two] = [job(), job(), job()];
   const all = [budget.with(6, six.work), budget.with(7, seven.work), budget.with(2, two.work)];
@@ -35,13 +35,13 @@ test("work waits until there is enough, in the order in which it came", async ()
   await Promise.all(all);
 });
 
-test("more than there is takes all there is", async () => {
+it("more than there is takes all there is", async () => {
   const budget = new WeightedSemaphore(10);
   assert.equal(await budget.with(1_000, async () => "done"), "done");
   assert.equal(await budget.with(10, async () => "again"), "again");
 });
 
-test("work that fails gives back what it took", async () => {
+it("work that fails gives back what it took", async () => {
   const budget = new WeightedSemaphore(1);
   await assert.rejects(
     budget.with(1, async () => {
@@ -52,7 +52,7 @@ test("work that fails gives back what it took", async () => {
   assert.equal(await budget.with(1, async () => "done"), "done");
 });
 
-test("grows while work waits for it and it may, as far as it may, and not for what needs more", async () => {
+it("grows while work waits for it and it may, as far as it may, and not for what needs more", async () => {
   let mayGrow = false;
   const budget = new WeightedSemaphore(2, { most: 5, mayGrow: () => mayGrow });
   const jobs = Array.from({ length: 7 }, job);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
 import fc from "fast-check";
+import { describe, it } from "mocha";
 import { difference } from "../../../../components/promotion/images/last-known-state.ts";
 import {
   addImage,
@@ -34,7 +34,7 @@ function requestOf(images: string, changes: Partial<ImagesRequest> = {}): Images
   };
 }
 
-function after(
+function stateAfter(
   images: string,
   incomplete: Differences = {},
   changes: Partial<ImagesRequest> = {},
@@ -55,12 +55,12 @@ describe("plan of images", () => {
 
   it("nothing changed: nothing", () => {
     const text = `app:v1 ${a}\nweb@${b}\n`;
-    assert.ok(isEmptyPlan(planImages(requestOf(text), after(text))));
+    assert.ok(isEmptyPlan(planImages(requestOf(text), stateAfter(text))));
   });
 
   it("a digest, a tag, a removed tag, a removed digest", () => {
     assert.deepEqual(
-      printed(`app:v1 ${a}\napp:v2 ${a}\napp:v3 ${c}\n`, after(`app:v0 ${a}\napp:v1 ${a}\napp:b ${b}\n`)),
+      printed(`app:v1 ${a}\napp:v2 ${a}\napp:v3 ${c}\n`, stateAfter(`app:v0 ${a}\napp:v1 ${a}\napp:b ${b}\n`)),
       [
         `copy app@${c} as v3 to one, two, s3`,
         `tag app@${a} as v2 in one, two`,
@@ -72,7 +72,7 @@ describe("plan of images", () => {
   });
 
   it("a new mirror gets all, from those that have it", () => {
-    const before = after(`app:v1 ${a}\n`, {}, { mirrors: requestOf("").mirrors.slice(0, 1) });
+    const before = stateAfter(`app:v1 ${a}\n`, {}, { mirrors: requestOf("").mirrors.slice(0, 1) });
     const plan = planImages(requestOf(`app:v1 ${a}\n`), before);
     assert.deepEqual(plan.copies, [
       { image: "app", digest: a, tags: ["v1"], mirrors: ["two"], holders: ["one"], layerMirrors: [], damaged: [] },
@@ -81,8 +81,10 @@ describe("plan of images", () => {
 
   it("a mirror of the same name in another place is a new mirror; so is all of it under another prefix", () => {
     const mirrors = [{ name: "one", repository: "elsewhere.example/images" }, requestOf("").mirrors[1]!];
-    assert.deepEqual(printed(`app:v1 ${a}\n`, after(`app:v1 ${a}\n`), { mirrors }), [`copy app@${a} as v1 to one`]);
-    assert.deepEqual(printed(`app:v1 ${a}\n`, after(`app:v1 ${a}\n`), { prefix: "q" }), [
+    assert.deepEqual(printed(`app:v1 ${a}\n`, stateAfter(`app:v1 ${a}\n`), { mirrors }), [
+      `copy app@${a} as v1 to one`,
+    ]);
+    assert.deepEqual(printed(`app:v1 ${a}\n`, stateAfter(`app:v1 ${a}\n`), { prefix: "q" }), [
       `copy app@${a} as v1 to one, two, s3`,
     ]);
   });
@@ -90,7 +92,7 @@ describe("plan of images", () => {
   it("what the last run left undone is done, and nothing else", () => {
     const text = `app:v1 ${a}\napp:v2 ${b}\n`;
     const incomplete = { two: `+ app:v2 ${b}\n- app:v0 ${c}\n`, s3: `+ app:v1 ${a}\n` };
-    assert.deepEqual(printed(text, after(text, incomplete)), [
+    assert.deepEqual(printed(text, stateAfter(text, incomplete)), [
       `copy app@${b} as v2 to two`,
       `copy app@${a} as v1 to s3`,
       "remove tag app:v0 from two",
@@ -101,20 +103,20 @@ describe("plan of images", () => {
   it("what is there in part is copied again, or removed when it is not wanted any more", () => {
     const text = `app:v1 ${a}\n`;
     const damaged = { two: `~ app@${a}\n` };
-    const plan = planImages(requestOf(text), after(text, damaged));
+    const plan = planImages(requestOf(text), stateAfter(text, damaged));
     assert.deepEqual(
       plan.copies.map(({ mirrors, damaged }) => [mirrors, damaged]),
       [[["two"], ["two"]]],
     );
     const failed = { two: `+ app:v1 ${a}\n~ app@${a}\n` };
-    assert.deepEqual(printed("", after(text, failed)), [
+    assert.deepEqual(printed("", stateAfter(text, failed)), [
       "remove tag app:v1 from one",
       `remove app@${a} from one, two, s3`,
     ]);
   });
 
   it("what a refresh found and nobody had asked for is looked at again when it is wanted: a run that died left it", () => {
-    const known = after(`app:old ${b}\n`, { two: `- app:v1 ${a}\n` });
+    const known = stateAfter(`app:old ${b}\n`, { two: `- app:v1 ${a}\n` });
     const plan = planImages(requestOf(`app:old ${b}\napp:v1 ${a}\n`), known);
     assert.deepEqual(
       plan.copies.map(({ digest, mirrors, damaged, holders }) => ({ digest, mirrors, damaged, holders })),
@@ -122,12 +124,12 @@ describe("plan of images", () => {
     );
     assert.deepEqual(printed(`app:old ${b}\n`, known), [`remove tag app:v1 from two`, `remove app@${a} from two`]);
     // Another tag of what was promoted is no such thing.
-    const tagged = after(`app:old ${b}\n`, { two: `- app:new ${b}\n` });
+    const tagged = stateAfter(`app:old ${b}\n`, { two: `- app:new ${b}\n` });
     assert.deepEqual(printed(`app:old ${b}\napp:new ${b}\n`, tagged), [`tag app@${b} as new in one`]);
   });
 
   it("a promoted tag must not move, unless it is declared mutable", () => {
-    const before = after(`app:v1 ${a}\napp:latest ${a}\n`);
+    const before = stateAfter(`app:v1 ${a}\napp:latest ${a}\n`);
     const { errors } = planImages(requestOf(`app:v1 ${b}\napp:latest ${b}\n`), before);
     assert.equal(errors.length, 1);
     assert.match(errors[0]!, /^p: tag app:v1 would move from sha256:a+ to sha256:b+, but it is not declared mutable/);
@@ -135,21 +137,24 @@ describe("plan of images", () => {
 
   it("a tag that someone else has moved is put back, and may be corrected where it never arrived", () => {
     const text = `app:v1 ${a}\n`;
-    const moved = planImages(requestOf(text), after(text, { two: `+ app:v1 ${a}\n- app:v1 ${b}\n- app@${a}\n` }));
+    const moved = planImages(requestOf(text), stateAfter(text, { two: `+ app:v1 ${a}\n- app:v1 ${b}\n- app@${a}\n` }));
     assert.deepEqual(moved.errors, []);
     assert.deepEqual(printPlan(moved), [`tag app@${a} as v1 in two`, `remove app@${b} from two`]);
     const missing = `+ app:v1 ${a}\n`;
-    const corrected = planImages(requestOf(`app:v1 ${b}\n`), after(text, { one: missing, two: missing, s3: missing }));
+    const corrected = planImages(
+      requestOf(`app:v1 ${b}\n`),
+      stateAfter(text, { one: missing, two: missing, s3: missing }),
+    );
     assert.deepEqual(corrected.errors, []);
   });
 
   it("the removal guard counts what clients can ask for", () => {
     const half = { removalShare: 0.5 };
-    const before = after(`app:v1 ${a}\napp:v2 ${b}\n`);
+    const before = stateAfter(`app:v1 ${a}\napp:v2 ${b}\n`);
     assert.doesNotThrow(() => planImages(requestOf(`app:v1 ${a}\n`, half), before));
     assert.throws(() => planImages(requestOf(`app:v1 ${a}\n`, { removalShare: 0.49 }), before), RemovalRefused);
     assert.throws(() => planImages(requestOf("", half), before), /would remove 4 of 4 tags and digests .* 50%/);
-    const latest = after(`app:latest ${a}\n`);
+    const latest = stateAfter(`app:latest ${a}\n`);
     assert.doesNotThrow(
       () => planImages(requestOf(`app:latest ${b}\n`, { removalShare: 0 }), latest),
       "its tag moved on",
@@ -158,7 +163,7 @@ describe("plan of images", () => {
 
   it("says which line it cannot read", () => {
     assert.throws(() => planImages(requestOf(`app:v1 ${a}\napp v2\n`), undefined), /line 2 of the images/);
-    assert.throws(() => planImages(requestOf(""), after("", { one: "? x\n" })), /begins with none of/);
+    assert.throws(() => planImages(requestOf(""), stateAfter("", { one: "? x\n" })), /begins with none of/);
   });
 });
 
@@ -216,7 +221,7 @@ describe("properties", () => {
           one: difference(names, asked, inOne, new Map()),
           two: difference(names, asked, inTwo, new Map()),
         };
-        const plan = planImages(requestOf(writeImageLines(wanted)), after(writeImageLines(asked), incomplete));
+        const plan = planImages(requestOf(writeImageLines(wanted)), stateAfter(writeImageLines(asked), incomplete));
         for (const mirror of ["one", "two"]) {
           assert.equal(
             writeImageLines(plan.believed.get(mirror)!.held),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import fc from "fast-check";
+import { it } from "mocha";
 import { addImage, type ImagesBuilder } from "../../../../components/promotion/images/lines.ts";
 import { PresentImages } from "../../../../components/promotion/images/present-images.ts";
 
@@ -17,7 +17,7 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant("drop" as const), image, digest: fc.nat(4).map(digest) }),
 );
 
-test("a tag is on one digest, whatever is added and dropped, and what was before is not touched", () => {
+it("a tag is on one digest, whatever is added and dropped, and what was before is not touched", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
       const before: ImagesBuilder = new Map();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { it } from "node:test";
 import fc from "fast-check";
+import { it } from "mocha";
 import { tagMatcher } from "../../../../components/promotion/images/tag-patterns.ts";
 
 it("matches tags with stars for any run of characters", () => {

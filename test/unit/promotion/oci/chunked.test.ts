@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
 import fc from "fast-check";
+import { describe, it } from "mocha";
 import { ChunkedBody } from "../../../../components/promotion/oci/chunked.ts";
 import { ProtocolError } from "../../../../components/promotion/oci/response-head.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, it } from "mocha";
 import { ProtocolError, readResponseHead } from "../../../../components/promotion/oci/response-head.ts";
 
 const ok = "HTTP/1.1 200 OK";

@@ -1,7 +1,7 @@
 /** The words of the OCI specs: repositories, digests, challenges, manifests. */
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
 import fc from "fast-check";
+import { describe, it } from "mocha";
 import { readChallenges } from "../../../../components/promotion/oci/challenge.ts";
 import { digestOf, isDigest } from "../../../../components/promotion/oci/digest.ts";
 import { causeOf, printable } from "../../../../components/promotion/oci/errors.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import type { Properties } from "../../../../components/plugin/protocol.ts";
 import { catalogueEntryType, catalogueProvider } from "../../../../components/promotion/provider/catalogue-provider.ts";
 import { unpackLines } from "../../../../components/promotion/provider/packed-lines.ts";
@@ -21,7 +21,7 @@ const news: Properties = {
 const nothing = () => Promise.resolve();
 const provider = catalogueProvider({ status: nothing, lasting: nothing });
 
-test("lines are packed when they are new or changed, and what is packed already stays as it is", async () => {
+it("lines are packed when they are new or changed, and what is packed already stays as it is", async () => {
   const first = await recorded({}, news);
   assert.equal(unpackLines(String(first["images"])), lines);
 

@@ -1,6 +1,6 @@
 /** The provider without the engine: what it makes of inputs, differences and a user's confirmation. */
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, it } from "mocha";
 import { PartialFailure, type Properties, unknown } from "../../../../components/plugin/protocol.ts";
 import { currentSetting, parseConfirmed } from "../../../../components/promotion/provider/confirmed.ts";
 import { packLines } from "../../../../components/promotion/provider/packed-lines.ts";
@@ -41,15 +41,15 @@ describe("check", () => {
   const without = (name: string): Properties =>
     Object.fromEntries(Object.entries(inputs).filter(([key]) => key !== name));
 
-  test("right inputs", async () => assert.deepEqual(await failures(inputs), []));
-  test("what a preview does not know is as good as right", async () => {
+  it("right inputs", async () => assert.deepEqual(await failures(inputs), []));
+  it("what a preview does not know is as good as right", async () => {
     assert.deepEqual(await failures({ ...inputs, staging: unknown, mirrors: unknown }), []);
     assert.deepEqual(
       await failures({ ...inputs, mirrors: [{ name: "us", kind: "gcs", bucket: unknown, region: "r" }] }),
       [],
     );
   });
-  test("each wrong input has a line", async () => {
+  it("each wrong input has a line", async () => {
     const wrong = {
       ...without("files"),
       removalShare: 2,
@@ -61,7 +61,7 @@ describe("check", () => {
     assert.match(lines!.join("\n"), /^removalShare: /m);
     assert.match(lines!.join("\n"), /^mirrors\.0\.kind: /m);
   });
-  test("a type that is none", () => {
+  it("a type that is none", () => {
     assert.throws(
       () => provider.check!({ ...call, type: "promotion:index:Other", olds: {}, news: inputs }),
       /no resource type/,
@@ -70,35 +70,35 @@ describe("check", () => {
 });
 
 describe("diff", () => {
-  test("nothing changed", async () => assert.deepEqual((await diff(inputs, inputs, inputs)).changed, []));
-  test("only what changed is named", async () => {
+  it("nothing changed", async () => assert.deepEqual((await diff(inputs, inputs, inputs)).changed, []));
+  it("only what changed is named", async () => {
     const news = { ...inputs, files: "", summary: "0 files" };
     assert.deepEqual(await diff(inputs, inputs, news), { changed: ["files", "summary"], replaces: [] });
   });
-  test("mirrors that are not known yet are not compared", async () => {
+  it("mirrors that are not known yet are not compared", async () => {
     assert.deepEqual((await diff(inputs, inputs, { ...inputs, mirrors: unknown, staging: unknown })).changed, []);
     const partly = [{ name: "us", kind: "gcs", bucket: unknown, region: "us-central1" }];
     assert.deepEqual((await diff(inputs, inputs, { ...inputs, mirrors: partly })).changed, []);
   });
-  test("another project or prefix is another promotion", async () => {
+  it("another project or prefix is another promotion", async () => {
     const news = { ...inputs, prefix: "other" };
     assert.deepEqual(await diff(inputs, inputs, news), { changed: ["prefix"], replaces: ["prefix"] });
   });
-  test("what was left incomplete is work, though no input changed", async () => {
+  it("what was left incomplete is work, though no input changed", async () => {
     const olds = { ...inputs, incomplete: { us: `+ ${line}` } };
     assert.deepEqual((await diff(olds, inputs, inputs)).changed, ["files"]);
   });
 });
 
 describe("a first preview", () => {
-  test("with the staging area and all mirrors still to be made says nothing and does not fail", async () => {
+  it("with the staging area and all mirrors still to be made says nothing and does not fail", async () => {
     said.length = 0;
     await provider.create({ ...call, inputs: { ...inputs, staging: unknown, mirrors: unknown }, preview: true });
     assert.deepEqual(said, []);
   });
 });
 
-test("a preview in which places are not known yet looks at those of the last run", async () => {
+it("a preview in which places are not known yet looks at those of the last run", async () => {
   const gcsEndpoint = "http://127.0.0.1:1/storage/v1/"; // nobody answers
   const olds = { ...inputs, staging: "", storage: { gcsEndpoint } };
   const news = { ...olds, files: `${line}b sha256:${"b".repeat(64)}\n`, mirrors: unknown };
@@ -113,11 +113,11 @@ describe("what is recorded", () => {
   const read = async (recorded: Properties, outputs: Properties) =>
     (await provider.read({ ...call, id: "kops:kops", inputs: recorded, outputs }))!;
 
-  test("beside the inputs nothing, when every mirror holds what they say", async () => {
+  it("beside the inputs nothing, when every mirror holds what they say", async () => {
     assert.deepEqual((await provider.create({ ...call, inputs: nowhere, preview: false })).outputs, {});
     assert.deepEqual((await read(nowhere, {})).outputs, {});
   });
-  test("the lines last asked for, packed, where a refresh has put others into the inputs", async () => {
+  it("the lines last asked for, packed, where a refresh has put others into the inputs", async () => {
     const asked = packLines(line);
     const found = await read(nowhere, { __asked: asked });
     assert.deepEqual([found.inputs["files"], found.outputs], [line, {}]); // no mirror lacks it
@@ -135,7 +135,7 @@ describe("what is recorded", () => {
     });
     assert.deepEqual(said, []);
   });
-  test("of a run that fails in part all that was asked for: the engine keeps the inputs before it", async () => {
+  it("of a run that fails in part all that was asked for: the engine keeps the inputs before it", async () => {
     const news: Properties = { ...inputs, storage: { gcsEndpoint: "http://127.0.0.1:1/storage/v1/" } };
     const stopped = promotionProvider({ status: async () => {}, lasting: async () => {} });
     const run = stopped.create({ ...call, inputs: news, preview: false });
@@ -149,7 +149,7 @@ describe("what is recorded", () => {
   });
 });
 
-test("a promotion cannot be imported", async () => {
+it("a promotion cannot be imported", async () => {
   await assert.rejects(provider.read({ ...call, id: "kops", inputs: {}, outputs: {} }), /pulumi up` adopts/);
 });
 
@@ -162,16 +162,16 @@ describe("promotion:confirmRemoval", () => {
     ['["kops","bom"]', ["kops", "bom"]],
     ["*", ["kops", "bom", "other"]],
   ] as const) {
-    test(`${value} confirms ${confirmed.join(" and ") || "nothing"}`, () => {
+    it(`${value} confirms ${confirmed.join(" and ") || "nothing"}`, () => {
       const is = parseConfirmed(value);
       assert.deepEqual(["kops", "bom", "other"].filter(is), confirmed);
     });
   }
-  test("anything else is an error", () => {
+  it("anything else is an error", () => {
     assert.throws(() => parseConfirmed(true), /must be the name/);
     assert.throws(() => parseConfirmed("[1]"), /must be the name/);
   });
-  test("the stack's config of now wins over what the state remembers", () => {
+  it("the stack's config of now wins over what the state remembers", () => {
     assert.equal(currentSetting("old", { PULUMI_CONFIG: "{}" }), undefined);
     assert.equal(currentSetting("old", { PULUMI_CONFIG: '{"confirmRemoval":"new"}' }), "new");
     assert.equal(currentSetting("old", {}), "old");
@@ -192,7 +192,7 @@ describe("progress", () => {
       bytes: 1,
     })),
   });
-  test("a line says how many, how much, how fast, and where", () => {
+  it("a line says how many, how much, how fast, and where", () => {
     assert.equal(
       progressText(progress(2_500), 10),
       "2,500 of 5,000, 1 failed, 50.0 MiB, 5.0 MiB/s; 0 of 5 mirrors ended, behind are b 500/1,000, c 500/1,000, d 500/1,000",
@@ -200,7 +200,7 @@ describe("progress", () => {
     const few = { ...progress(2_500), mirrors: progress(2_500).mirrors.slice(0, 2) };
     assert.match(progressText(few, 10), /; a 500\/1,000 \(1 failed\), b 500\/1,000$/);
   });
-  test("of 22 mirrors those are named that are behind", () => {
+  it("of 22 mirrors those are named that are behind", () => {
     const mirrors = Array.from({ length: 22 }, (_, index) => ({
       name: `m${index}`,
       done: index === 7 ? 2 : index === 9 ? 5 : 10,
@@ -219,7 +219,7 @@ describe("progress", () => {
     [{ CI: "false" }, false],
     [{ CLOUD_RUN_JOB: "rebuild" }, true],
   ] as const) {
-    test(`with ${JSON.stringify(environment)} it goes to ${expected ? "a log" : "a terminal"}`, () => {
+    it(`with ${JSON.stringify(environment)} it goes to ${expected ? "a log" : "a terminal"}`, () => {
       assert.equal(isLogged(environment), expected);
     });
   }
@@ -229,7 +229,7 @@ describe("progress", () => {
     { inLog: true, until: 600_000, expected: 20 },
     { inLog: true, until: 7_200_000, expected: 75 },
   ]) {
-    test(`${inLog ? "a log" : "a terminal"} gets ${expected} lines in ${until / 1_000} s`, () => {
+    it(`${inLog ? "a log" : "a terminal"} gets ${expected} lines in ${until / 1_000} s`, () => {
       let now = 0;
       let lines = 0;
       const report = progressLine(() => lines++, { now: () => now, inLog });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { it } from "mocha";
 import { eventLoopIdle } from "../../../../components/promotion/run/event-loop-idle.ts";
 
-test("a process that waits has time to spare, one that works has none", async () => {
+it("a process that waits has time to spare, one that works has none", async () => {
   const hasTime = eventLoopIdle();
   assert.equal(hasTime(), false, "nothing is known yet");
   await sleep(200);

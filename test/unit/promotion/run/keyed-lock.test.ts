@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { it } from "node:test";
+import { it } from "mocha";
 import { KeyedLock } from "../../../../components/promotion/run/keyed-lock.ts";
 
 it("runs work with the same key in order, other work beside it, and goes on after a failure", async () => {

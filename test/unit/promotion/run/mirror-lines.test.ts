@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import { fileMirrors } from "../../../../components/promotion/provider/kinds.ts";
 import {
   fileMirrorLines,
@@ -8,7 +8,7 @@ import {
   readMirrorLines,
 } from "../../../../components/promotion/run/mirror-lines.ts";
 
-test("mirrors as lines, and back, in their order", () => {
+it("mirrors as lines, and back, in their order", () => {
   const images = [
     { name: "images-us", repository: "us-docker.pkg.dev/p/images", region: "us" },
     { name: "images-eu", repository: "eu-docker.pkg.dev/p/images", region: "eu" },
@@ -26,7 +26,7 @@ test("mirrors as lines, and back, in their order", () => {
   assert.deepEqual(readMirrorLines("layers", ""), []);
 });
 
-test("what is no mirror is named by the schema; a list, of an earlier state, is read as it is", () => {
+it("what is no mirror is named by the schema; a list, of an earlier state, is read as it is", () => {
   const problems = (value: unknown) => fileMirrors.safeParse(value).error?.issues.map(({ path }) => path.join("."));
   assert.equal(problems("a s3 b r\n"), undefined);
   assert.deepEqual(problems("a s3 b r\nb ftp\n"), ["1.kind", "1.bucket", "1.region"]);

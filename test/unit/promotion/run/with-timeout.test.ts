@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import { withTimeout } from "../../../../components/promotion/run/with-timeout.ts";
 
-test("what ends in time is waited for; what does not is left alone", async () => {
+it("what ends in time is waited for; what does not is left alone", async () => {
   let ended = false;
   const work = new Promise<void>((resolve) =>
     setImmediate(() => {
@@ -15,6 +15,6 @@ test("what ends in time is waited for; what does not is left alone", async () =>
   await withTimeout(1, new Promise(() => {}));
 });
 
-test("what fails in time is thrown", async () => {
+it("what fails in time is thrown", async () => {
   await assert.rejects(withTimeout(1_000_000, Promise.reject(new Error("no"))), /^Error: no$/);
 });

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import { Denied, type StoreClient } from "../../../../components/promotion/storage/bucket.ts";
 import { connectGcs } from "../../../../components/promotion/storage/gcs.ts";
 import { connectS3 } from "../../../../components/promotion/storage/s3.ts";
+import { afterTest } from "../../../support/cleanup.ts";
 
 // Nothing answers there, and nothing is asked: there is nobody to ask as.
 const elsewhere = "http://store.invalid";
@@ -31,9 +32,9 @@ const clients: Readonly<Record<string, { connect(): StoreClient; environment: No
 };
 
 for (const [kind, { connect, environment, said }] of Object.entries(clients)) {
-  test(`${kind}: without credentials a store is one that refuses us, which is asked a few times and not once for each file`, async (t) => {
+  it(`${kind}: without credentials a store is one that refuses us, which is asked a few times and not once for each file`, async () => {
     const before = { ...process.env };
-    t.after(() => {
+    afterTest(() => {
       process.env = before;
     });
     for (const [name, value] of Object.entries(environment)) {
@@ -41,7 +42,7 @@ for (const [kind, { connect, environment, said }] of Object.entries(clients)) {
       else process.env[name] = value;
     }
     const client = connect();
-    t.after(() => client.close());
+    afterTest(() => client.close());
     await assert.rejects(client.bucket("bucket").stat("key", new AbortController().signal), (error: Error) => {
       assert.ok(error instanceof Denied, String(error));
       assert.match(error.message, said);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import fc from "fast-check";
+import { it } from "mocha";
 import { formatCount } from "../../../../components/promotion/text/format-count.ts";
 
-test("numbers look as they do in American English", () => {
+it("numbers look as they do in American English", () => {
   for (const [count, text] of [
     [0, "0"],
     [999, "999"],

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import { clientAddress } from "../../../../redirector/client/client-address.ts";
 import { pieceOf, textOf } from "../../../../redirector/http1/byte-slice.ts";
 
@@ -27,7 +27,7 @@ const rows: [string | undefined, number, string | undefined][] = [
 ];
 
 for (const [header, hops, expected] of rows) {
-  test(`${JSON.stringify(header)} with ${hops} trusted hops: ${expected}`, () => {
+  it(`${JSON.stringify(header)} with ${hops} trusted hops: ${expected}`, () => {
     const given = header === undefined ? undefined : pieceOf(header);
     // As it stands among other headers, which are none of its business.
     const among = given && { bytes: pieceOf(`9.9.9.9,[${header}],:9`).bytes, from: 9, to: 9 + given.to };

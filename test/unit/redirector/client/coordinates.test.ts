@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import { angleOf, cosineBetween, parseLocation, placeAt } from "../../../../redirector/client/coordinates.ts";
 import { pieceOf } from "../../../../redirector/http1/byte-slice.ts";
 
 const earthRadiusKm = 6371;
 
-test("distances are those of the great circle", () => {
+it("distances are those of the great circle", () => {
   const km = (a: [number, number], b: [number, number]): number =>
     angleOf(cosineBetween(placeAt(...a), placeAt(...b))) * earthRadiusKm;
   assert.ok(Math.abs(km([51.5, -0.13], [48.86, 2.35]) - 344) < 3, "London - Paris");
@@ -14,7 +14,7 @@ test("distances are those of the great circle", () => {
   assert.ok(km([10, 20], [10, 20]) < 0.001);
 });
 
-test("the location header", () => {
+it("the location header", () => {
   const near = (text: string, latitude: number, longitude: number): boolean => {
     const place = parseLocation(pieceOf(text));
     return place !== undefined && cosineBetween(place, placeAt(latitude, longitude)) > 1 - 1e-12;

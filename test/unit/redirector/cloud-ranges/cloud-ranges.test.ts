@@ -7,8 +7,8 @@ import type { AddressInfo } from "node:net";
 import { isIP } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { test } from "node:test";
 import fc from "fast-check";
+import { it } from "mocha";
 import { readAddress } from "../../../../redirector/cloud-ranges/address.ts";
 import { buildTable, fetchSources, implausible, readFolder } from "../../../../redirector/cloud-ranges/build.ts";
 import { flatten } from "../../../../redirector/cloud-ranges/flatten.ts";
@@ -16,10 +16,12 @@ import { type Prefix, readPrefix } from "../../../../redirector/cloud-ranges/pre
 import { readAws, readAzure, readGcp } from "../../../../redirector/cloud-ranges/sources.ts";
 import { type LoadedTable, loadTable, storeTable } from "../../../../redirector/cloud-ranges/table.ts";
 import { pieceOf } from "../../../../redirector/http1/byte-slice.ts";
+import { skip } from "../../../support/annotations.ts";
+import { afterTest } from "../../../support/cleanup.ts";
 
 const shared = path.join(import.meta.dirname, "../../../../../shared/data-cloud-ranges");
 
-test("addresses: every form there is, strictly", () => {
+it("addresses: every form there is, strictly", () => {
   const rows: [string, string][] = [
     ["0.0.0.0", "4 00000000"],
     ["255.255.255.255", "4 ffffffff"],
@@ -45,7 +47,7 @@ test("addresses: every form there is, strictly", () => {
   for (const text of ["", ...none.split("|")]) assert.equal(read(text), "", text);
 });
 
-test("any text: an address exactly if Node says so, but for zones", () => {
+it("any text: an address exactly if Node says so, but for zones", () => {
   const hex = fc.constantFrom(
     "0",
     "1",
@@ -81,7 +83,7 @@ test("any text: an address exactly if Node says so, but for zones", () => {
   );
 });
 
-test("blocks are read strictly", () => {
+it("blocks are read strictly", () => {
   assert.deepEqual(readPrefix("aws", "r", "10.0.0.0/8"), {
     cloud: "aws",
     region: "r",
@@ -106,7 +108,7 @@ test("blocks are read strictly", () => {
   }
 });
 
-test("nested blocks: for any blocks and address the same as the longest match of a linear scan", () => {
+it("nested blocks: for any blocks and address the same as the longest match of a linear scan", () => {
   // Few bits, so that blocks nest, touch and repeat all the time.
   const block = fc.record({
     cloud: fc.constantFrom("aws", "gcp", "azure"),
@@ -152,7 +154,7 @@ test("nested blocks: for any blocks and address the same as the longest match of
   );
 });
 
-test("the same blocks in any order give the same bytes; a block of two regions goes to one, and is told", () => {
+it("the same blocks in any order give the same bytes; a block of two regions goes to one, and is told", () => {
   const prefixes = [
     readPrefix("gcp", "us", "10.0.0.0/8"),
     readPrefix("aws", "GLOBAL", "11.0.0.0/8"),
@@ -171,7 +173,7 @@ test("the same blocks in any order give the same bytes; a block of two regions g
   assert.equal(table.regions[table.lookup(pieceOf("11.1.1.1"))]?.region, "eu");
 });
 
-test("what the clouds publish is read strictly, in its true forms", () => {
+it("what the clouds publish is read strictly, in its true forms", () => {
   assert.equal(
     readAws('{"prefixes":[{"ip_prefix":"3.4.12.4/32","region":"eu-west-1","service":"AMAZON"}],"ipv6_prefixes":[]}')
       .length,
@@ -207,7 +209,7 @@ test("what the clouds publish is read strictly, in its true forms", () => {
   assert.throws(() => readAzure('{"eastus":[1]}'), /Microsoft's service tags is not as expected/);
 });
 
-test("bytes that are no table are refused, whatever they are", () => {
+it("bytes that are no table are refused, whatever they are", () => {
   const { table } = flatten([readPrefix("aws", "r", "10.0.0.0/8"), readPrefix("aws", "r", "2600::/16")]);
   const good = storeTable(table);
   loadTable(good);
@@ -226,7 +228,7 @@ test("bytes that are no table are refused, whatever they are", () => {
   assert.throws(() => loadTable(older), /make it with `npm run ranges`/);
 });
 
-test("a table damaged anywhere is refused, or finds something or nothing: never a crash", () => {
+it("a table damaged anywhere is refused, or finds something or nothing: never a crash", () => {
   const good = storeTable(flatten([readPrefix("aws", "r", "10.0.0.0/8"), readPrefix("aws", "r", "2600::/16")]).table);
   const near = fc.oneof(
     fc.nat(300),
@@ -253,7 +255,7 @@ test("a table damaged anywhere is refused, or finds something or nothing: never 
   );
 });
 
-test("implausibly few blocks", () => {
+it("implausibly few blocks", () => {
   const counts = { aws: 10_000, gcp: 1000, azure: 15_000 };
   assert.deepEqual(implausible(counts, undefined), []);
   assert.deepEqual(implausible(counts, { aws: 12_000, gcp: 1000, azure: 1 }), []);
@@ -261,9 +263,9 @@ test("implausibly few blocks", () => {
   assert.equal(implausible({ aws: 3, gcp: 3, azure: 3 }, undefined).length, 3);
 });
 
-test("npm run ranges: from a folder, the same bytes again, and a stop at shrinkage", async (t) => {
+it("npm run ranges: from a folder, the same bytes again, and a stop at shrinkage", async () => {
   const folder = await mkdtemp(path.join(tmpdir(), "ranges-"));
-  t.after(() => rm(folder, { recursive: true }));
+  afterTest(() => rm(folder, { recursive: true }));
   const out = path.join(folder, "out/table");
   const publish = async (count: number): Promise<void> => {
     const blocks = Array.from({ length: count }, (_, i) => `10.${i >> 8}.${i & 255}.0/24`);
@@ -312,7 +314,7 @@ test("npm run ranges: from a folder, the same bytes again, and a stop at shrinka
   assert.match(unknown.output, /unknown argument --form/);
 });
 
-test("from the clouds' addresses: Microsoft's through the link on its page, an error that names the address", async (t) => {
+it("from the clouds' addresses: Microsoft's through the link on its page, an error that names the address", async () => {
   const server = createServer((request, response) => {
     const link = `http://127.0.0.1:${port()}/x/ServiceTags_Public_`;
     if (request.url === "/azure") response.end(`<a href="${link}20260720.json"> <a href="${link}20260727.json">`);
@@ -324,7 +326,7 @@ test("from the clouds' addresses: Microsoft's through the link on its page, an e
   });
   const port = (): number => (server.address() as AddressInfo).port;
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  t.after(() => server.close());
+  afterTest(() => server.close());
   const base = `http://127.0.0.1:${port()}`;
   const sources = { aws: `${base}/aws`, gcp: `${base}/gcp`, azure: `${base}/azure` };
   assert.deepEqual(await fetchSources(["aws", "gcp", "azure"], sources), {
@@ -342,10 +344,10 @@ test("from the clouds' addresses: Microsoft's through the link on its page, an e
   );
 });
 
-test("the clouds' whole ranges: every block's first and last address as a linear scan has it", async (t) => {
+it("the clouds' whole ranges: every block's first and last address as a linear scan has it", async function () {
   if (!existsSync(shared)) {
     console.warn(`SKIPPED: the clouds' whole ranges, as ${shared} is not there`);
-    t.skip(`${shared} is not there`);
+    skip(this, `${shared} is not there`);
     return;
   }
   const texts = await readFolder(shared, ["aws", "gcp", "azure"]);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import fc from "fast-check";
+import { it } from "mocha";
 import { pieceOf, textOf } from "../../../../redirector/http1/byte-slice.ts";
 import { Connection, type ConnectionSettings } from "../../../../redirector/http1/connection.ts";
 import { readHead } from "../../../../redirector/http1/head.ts";
@@ -8,7 +8,7 @@ import type { Answer, IncomingRequest } from "../../../../redirector/http1/reque
 
 const headers = [["Content-Type", "text/plain"]] as const;
 
-test("a head is read: names in any case, values trimmed, repeated lines joined", () => {
+it("a head is read: names in any case, values trimmed, repeated lines joined", () => {
   const text =
     "\r\nGET /a?b HTTP/1.1\r\nhost: x\r\nX-FORWARDED-FOR:1\r\nx-forwarded-for: \t2 \r\nUser-Agent: \r\nX-Client-Latlong: 1,2\r\nAccept: a/b\r\nAccept-Encoding: gzip\r\n\r\nrest";
   const head = readHead(latin1(text), 0, 1000, pieceOf("peer"));
@@ -26,7 +26,7 @@ test("a head is read: names in any case, values trimmed, repeated lines joined",
   assert.equal(text.slice(head.end), "rest");
 });
 
-test("who closes: HTTP/1.0, or whoever is asked to", () => {
+it("who closes: HTTP/1.0, or whoever is asked to", () => {
   const keepAlive = (text: string): boolean | undefined => {
     const head = readHead(latin1(text), 0, 1000, undefined);
     return head && "method" in head ? head.keepAlive : undefined;
@@ -37,7 +37,7 @@ test("who closes: HTTP/1.0, or whoever is asked to", () => {
   assert.equal(keepAlive("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"), false);
 });
 
-test("any bytes: no crash, and either refused, incomplete, or a request within what was sent", () => {
+it("any bytes: no crash, and either refused, incomplete, or a request within what was sent", () => {
   const piece = fc.constantFrom(
     "GET ",
     "HEAD ",
@@ -77,7 +77,7 @@ test("any bytes: no crash, and either refused, incomplete, or a request within w
   );
 });
 
-test("however the bytes are cut, the answers are the same", async () => {
+it("however the bytes are cut, the answers are the same", async () => {
   const requests = [
     "GET /sync HTTP/1.1\r\nHost: x\r\n\r\n",
     "HEAD /sync HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -105,7 +105,7 @@ test("however the bytes are cut, the answers are the same", async () => {
   );
 });
 
-test("while the other end does not read, nothing more is answered; then all of it", async () => {
+it("while the other end does not read, nothing more is answered; then all of it", async () => {
   const wire = new RecordingWire();
   wire.ready = false;
   const connection = new Connection(settings(), wire, undefined);
@@ -118,7 +118,7 @@ test("while the other end does not read, nothing more is answered; then all of i
   assert.equal(count(wire.output), 3);
 });
 
-test("of long answers no more is made than the other end takes, and who asks for many gets them in order", () => {
+it("of long answers no more is made than the other end takes, and who asks for many gets them in order", () => {
   const wire = new RecordingWire();
   let made = 0;
   const body = "x".repeat(40_000);
@@ -137,7 +137,7 @@ test("of long answers no more is made than the other end takes, and who asks for
   );
 });
 
-test("a character of a body is a byte, alone or among others, and how an answer begins is that of its own headers", () => {
+it("a character of a body is a byte, alone or among others, and how an answer begins is that of its own headers", () => {
   const wire = new RecordingWire();
   const bytes: Answer = { status: 200, headers: [["Content-Type", "image/png"]], body: "\u00ff" };
   const connection = new Connection(
@@ -157,7 +157,7 @@ test("a character of a body is a byte, alone or among others, and how an answer 
   assert.equal(wire.output, first + second + first + second + first);
 });
 
-test("who sends on and on without reading is cut off", () => {
+it("who sends on and on without reading is cut off", () => {
   const wire = new RecordingWire();
   wire.ready = false;
   const connection = new Connection(settings(), wire, undefined);
@@ -166,7 +166,7 @@ test("who sends on and on without reading is cut off", () => {
   assert.equal(wire.ended, "lingering");
 });
 
-test("who has said all it wanted still gets its answers, also one that takes a while, and then the end", async () => {
+it("who has said all it wanted still gets its answers, also one that takes a while, and then the end", async () => {
   const request = "GET /later HTTP/1.1\r\nHost: x\r\n\r\n";
   for (const sent of [request, request + request, `${request}GET /half`]) {
     const wire = new RecordingWire();
@@ -183,7 +183,7 @@ test("who has said all it wanted still gets its answers, also one that takes a w
   assert.equal(idle.ended, "once sent");
 });
 
-test("a long body does not take away the answer that is being worked on", async () => {
+it("a long body does not take away the answer that is being worked on", async () => {
   const wire = new RecordingWire();
   const connection = new Connection(settings(), wire, undefined);
   connection.receive(latin1("GET /later HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"));
@@ -192,7 +192,7 @@ test("a long body does not take away the answer that is being worked on", async 
   assert.match(wire.output, /^HTTP\/1.1 200 OK\r\n.*Connection: close\r\n\r\nhello$/s);
 });
 
-test("what is no request is answered in the form of what it was to be, and counted", () => {
+it("what is no request is answered in the form of what it was to be, and counted", () => {
   const long = "a".repeat(2000);
   const rows: [string, number, oci: boolean][] = [
     ["GET /v2/a/manifests/1 HTTP/1.1\r\n\r\n", 400, true],
@@ -219,7 +219,7 @@ test("what is no request is answered in the form of what it was to be, and count
   }
 });
 
-test("a server that goes away says so with each answer", () => {
+it("a server that goes away says so with each answer", () => {
   const wire = new RecordingWire();
   const connection = new Connection({ ...settings(), draining: () => true }, wire, undefined);
   connection.receive(latin1("GET /sync HTTP/1.1\r\nHost: x\r\n\r\nGET /sync HTTP/1.1\r\nHost: x\r\n\r\n"));

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { it } from "mocha";
 import { Existence, type Held, headObject, type Question } from "../../../../redirector/mirrors/existence.ts";
+import { afterTest } from "../../../support/cleanup.ts";
 
 const settings = {
   mirrors: true,
@@ -17,7 +18,7 @@ const settings = {
 const about = (url: string, asked = "b"): Question => ({ asked, url, registry: false });
 const never = () => new Promise<boolean>(() => undefined);
 
-test("both answers are remembered, each for its time", async () => {
+it("both answers are remembered, each for its time", async () => {
   let now = 0;
   const asked: string[] = [];
   const existence = new Existence(
@@ -42,7 +43,7 @@ test("both answers are remembered, each for its time", async () => {
   assert.deepEqual(asked, ["yes", "no", "no", "yes"]);
 });
 
-test("one question however many want to know", async () => {
+it("one question however many want to know", async () => {
   const answer = Promise.withResolvers<boolean>();
   let asked = 0;
   const existence = new Existence(settings, () => {
@@ -58,7 +59,7 @@ test("one question however many want to know", async () => {
   assert.equal(existence.asking, 0);
 });
 
-test("no more is remembered than configured: what was not used for longest goes", async () => {
+it("no more is remembered than configured: what was not used for longest goes", async () => {
   const existence = new Existence(settings, async () => true);
   for (const url of ["1", "2", "3"]) await existence.holds(about(url));
   assert.equal(existence.holds(about("1")), "present");
@@ -75,7 +76,7 @@ test("no more is remembered than configured: what was not used for longest goes"
   assert.ok(existence.counts.evicted >= 95, `${existence.counts.evicted} forgotten`);
 });
 
-test("more digests than anyone has, ten times what is remembered: no more memory than that takes", async () => {
+it("more digests than anyone has, ten times what is remembered: no more memory than that takes", async () => {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;
   const existence = new Existence({ ...settings, entries: 20_000 }, async () => true);
@@ -95,7 +96,7 @@ test("more digests than anyone has, ten times what is remembered: no more memory
   assert.ok(after - full < 4, `${full.toFixed(1)} MiB, then ${after.toFixed(1)} MiB`);
 });
 
-test("a slow mirror is not waited for longer than configured, even if it cannot be interrupted", async () => {
+it("a slow mirror is not waited for longer than configured, even if it cannot be interrupted", async () => {
   const existence = new Existence(settings, never);
   assert.equal(await existence.holds(about("x")), "failing");
   assert.equal(existence.counts.failed, 1);
@@ -103,7 +104,7 @@ test("a slow mirror is not waited for longer than configured, even if it cannot 
   assert.equal(existence.asking, 0);
 });
 
-test("too many questions under way: no more are asked, which speaks against nobody", () => {
+it("too many questions under way: no more are asked, which speaks against nobody", () => {
   const existence = new Existence(settings, never);
   const waiting = [existence.holds(about("1")), existence.holds(about("2"))];
   assert.ok(waiting.every((each) => each instanceof Promise));
@@ -111,7 +112,7 @@ test("too many questions under way: no more are asked, which speaks against nobo
   assert.equal(existence.counts.skipped, 1);
 });
 
-test("a mirror that fails for five objects in a row is left alone for ten seconds, then tried by one question", async () => {
+it("a mirror that fails for five objects in a row is left alone for ten seconds, then tried by one question", async () => {
   let now = 0;
   let broken = false;
   const asked: string[] = [];
@@ -156,7 +157,7 @@ test("a mirror that fails for five objects in a row is left alone for ten second
   assert.deepEqual(existence.failing, []);
 });
 
-test("one broken object is no broken mirror", async () => {
+it("one broken object is no broken mirror", async () => {
   const existence = new Existence(settings, async ({ url }) => {
     if (url === "broken") throw new Error("500");
     return true;
@@ -165,7 +166,7 @@ test("one broken object is no broken mirror", async () => {
   assert.equal(await existence.holds(about("x")), "present");
 });
 
-test("a mirror that wants us to ask less is left alone for ten seconds, and keeps its clients", async () => {
+it("a mirror that wants us to ask less is left alone for ten seconds, and keeps its clients", async () => {
   let now = 0;
   let asked = 0;
   const existence = new Existence(
@@ -180,7 +181,7 @@ test("a mirror that wants us to ask less is left alone for ten seconds, and keep
   assert.equal(await existence.holds(about("2")), "present");
 });
 
-test("what a mirror holds can be forgotten, and only that mirror's", async () => {
+it("what a mirror holds can be forgotten, and only that mirror's", async () => {
   let asked = 0;
   const existence = new Existence(settings, async () => {
     asked++;
@@ -194,7 +195,7 @@ test("what a mirror holds can be forgotten, and only that mirror's", async () =>
   assert.equal(asked, 3);
 });
 
-test("an answer that was under way when a mirror turned is not remembered as news", async () => {
+it("an answer that was under way when a mirror turned is not remembered as news", async () => {
   const first = Promise.withResolvers<boolean>();
   let asked = 0;
   const existence = new Existence(settings, async () => (asked++ === 0 ? await first.promise : false));
@@ -205,14 +206,14 @@ test("an answer that was under way when a mirror turned is not remembered as new
   assert.equal(await existence.holds(about("x")), "absent");
 });
 
-test("what a mirror's answer says", async (t) => {
+it("what a mirror's answer says", async () => {
   let seen: { method?: string | undefined; accept?: string | undefined } = {};
   const server = createServer((request, response) => {
     seen = { method: request.method, accept: request.headers.accept };
     response.writeHead(Number(request.url?.slice(1)), { location: "http://127.0.0.1:1/" }).end();
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  t.after(() => server.close());
+  afterTest(() => server.close());
   const ask = (status: number, registry: boolean): Promise<boolean | undefined> =>
     headObject(
       { asked: "m", url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/${status}`, registry },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
+import { it } from "mocha";
 import { startProber } from "../../../../redirector/mirrors/health.ts";
 import { type Mirror, mirrorOf } from "../../../../redirector/mirrors/mirrors.ts";
 
@@ -13,7 +13,7 @@ const settings = {
   concurrency: 2,
 };
 
-test("three failures in a row make a mirror unhealthy, two successes healthy again; fewer do not", async () => {
+it("three failures in a row make a mirror unhealthy, two successes healthy again; fewer do not", async () => {
   const answers = [true, false, false, true, false, false, false, true, false, true, true];
   const states: boolean[] = [];
   const turns: boolean[] = [];
@@ -36,7 +36,7 @@ test("three failures in a row make a mirror unhealthy, two successes healthy aga
   assert.equal(prober.probed[0]?.counts.failed, 6);
 });
 
-test("a mirror that does not answer counts as failed after the time limit", async () => {
+it("a mirror that does not answer counts as failed after the time limit", async () => {
   const mirror = named("a");
   const turned = Promise.withResolvers<void>();
   const prober = startProber(
@@ -52,7 +52,7 @@ test("a mirror that does not answer counts as failed after the time limit", asyn
   assert.equal(mirror.healthy, false);
 });
 
-test("no more probes at once than configured, and all mirrors get theirs", async () => {
+it("no more probes at once than configured, and all mirrors get theirs", async () => {
   let running = 0;
   let most = 0;
   const seen = new Set<string>();
@@ -74,7 +74,7 @@ test("no more probes at once than configured, and all mirrors get theirs", async
   assert.equal(most, 2);
 });
 
-test("after stop there are no more probes, and no mirror turns", async () => {
+it("after stop there are no more probes, and no mirror turns", async () => {
   let probes = 0;
   const begun = Promise.withResolvers<void>();
   const mirror = named("a");
@@ -92,7 +92,7 @@ test("after stop there are no more probes, and no mirror turns", async () => {
   assert.equal(probes, before);
 });
 
-test("an answer that took as long as only a frozen process takes says nothing", async () => {
+it("an answer that took as long as only a frozen process takes says nothing", async () => {
   const mirror = named("a");
   const done = Promise.withResolvers<void>();
   let first = true;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import fc from "fast-check";
+import { it } from "mocha";
 import { LruCache } from "../../../../redirector/mirrors/lru-cache.ts";
 
-test("what was used lately is known, whatever else was asked in between; of the rest at most so many", () => {
+it("what was used lately is known, whatever else was asked in between; of the rest at most so many", () => {
   const recent = new LruCache<number>(10);
   for (let i = 0; i < 1000; i++) {
     recent.set(`once ${i}`, i);
@@ -16,7 +16,7 @@ test("what was used lately is known, whatever else was asked in between; of the 
   assert.equal(recent.size + recent.evicted, 1001);
 });
 
-test("any use: a value is the last one that was set, or forgotten; nothing is known twice", () => {
+it("any use: a value is the last one that was set, or forgotten; nothing is known twice", () => {
   const use = fc.tuple(fc.constantFrom("get", "set"), fc.nat(8));
   fc.assert(
     fc.property(fc.array(use, { maxLength: 60 }), fc.integer({ min: 2, max: 9 }), (uses, most) => {

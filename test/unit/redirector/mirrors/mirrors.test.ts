@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import fc from "fast-check";
+import { it } from "mocha";
 import type { Client } from "../../../../redirector/client/client.ts";
 import { angleOf, cosineBetween, placeAt } from "../../../../redirector/client/coordinates.ts";
 import { chooseMirror, type Mirror, type MirrorSite, mirrorOf } from "../../../../redirector/mirrors/mirrors.ts";
@@ -11,37 +11,37 @@ const tokyo = site("tokyo", "gcp", 35.68, 139.69);
 const paris = site("paris", "aws", 48.86, 2.35);
 const berlin: Client = { cloud: "", region: "", place: placeAt(52.52, 13.4) };
 
-test("the nearest, then the second and the third nearest", () => {
+it("the nearest, then the second and the third nearest", () => {
   const mirrors = [iowa, belgium, tokyo].map(mirrorOf);
   assert.deepEqual(namesInTurn(mirrors, berlin), ["belgium", "iowa", "tokyo"]);
 });
 
-test("the client's own cloud before a nearer mirror of another, as long as one of it is healthy", () => {
+it("the client's own cloud before a nearer mirror of another, as long as one of it is healthy", () => {
   const mirrors = [iowa, belgium, paris].map(mirrorOf);
   const inAws: Client = { cloud: "aws", region: "x", place: placeAt(41.26, -95.86) };
   assert.deepEqual(namesInTurn(mirrors, inAws), ["paris", "iowa", "belgium"]);
 });
 
-test("a weight draws clients from farther away, 0 only when there is no other", () => {
+it("a weight draws clients from farther away, 0 only when there is no other", () => {
   const heavy = mirrorOf({ ...iowa, weight: 20 });
   assert.deepEqual(namesInTurn([heavy, mirrorOf(belgium)], berlin), ["iowa", "belgium"]);
   const drained = mirrorOf({ ...belgium, weight: 0 });
   assert.deepEqual(namesInTurn([mirrorOf(iowa), drained, mirrorOf(tokyo)], berlin), ["iowa", "tokyo", "belgium"]);
 });
 
-test("none healthy: the canonical one; none at all: none", () => {
+it("none healthy: the canonical one; none at all: none", () => {
   const mirrors = [iowa, belgium].map(mirrorOf);
   for (const mirror of mirrors) mirror.healthy = false;
   assert.equal(chooseMirror(mirrors, berlin)?.site.name, "iowa");
   assert.equal(chooseMirror([], berlin), undefined);
 });
 
-test("equally near: the earlier one", () => {
+it("equally near: the earlier one", () => {
   const twins = [mirrorOf({ ...belgium, name: "first" }), mirrorOf({ ...belgium, name: "second" })];
   assert.deepEqual(namesInTurn(twins, berlin), ["first", "second"]);
 });
 
-test("for any mirrors and client: a healthy one, none nearer by weight in the same rank; and losing another one changes nothing", () => {
+it("for any mirrors and client: a healthy one, none nearer by weight in the same rank; and losing another one changes nothing", () => {
   const anySite = fc.record({
     cloud: fc.constantFrom("gcp", "aws"),
     latitude: fc.double({ min: -90, max: 90, noNaN: true }),

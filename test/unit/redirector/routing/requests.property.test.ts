@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import fc from "fast-check";
+import { it } from "mocha";
 import { createApp } from "../../../../redirector/app.ts";
 import { parseConfig } from "../../../../redirector/config.ts";
 import { Existence } from "../../../../redirector/mirrors/existence.ts";
@@ -134,7 +134,7 @@ const request = fc.record({
   healthy: fc.array(fc.boolean(), { minLength: bases.length, maxLength: bases.length }),
 });
 
-test("any request: an answer, and a Location only below the base of a configured mirror, or a configured page", async () => {
+it("any request: an answer, and a Location only below the base of a configured mirror, or a configured page", async () => {
   let redirects = 0;
   await fc.assert(
     fc.asyncProperty(request, async ({ method, target: text, headers, healthy }) => {
@@ -166,7 +166,7 @@ test("any request: an answer, and a Location only below the base of a configured
   assert.ok(redirects > 1000, `${redirects} redirects`);
 });
 
-test("whatever is asked, memory does not grow: caches and counters stay bounded", async () => {
+it("whatever is asked, memory does not grow: caches and counters stay bounded", async () => {
   for (let i = 0; i < 5000; i++) {
     const digest = `sha256:${i.toString(16).padStart(64, "0")}`;
     await app.handle(asked("GET", `/v2/p${i}/blobs/${digest}`, undefined, `35.180.${i >> 8}.${i & 255}`));

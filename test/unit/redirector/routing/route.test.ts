@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import path from "node:path";
-import { test } from "node:test";
+import { describe, it } from "mocha";
 import { type App, createApp } from "../../../../redirector/app.ts";
 import { buildTable, readFolder } from "../../../../redirector/cloud-ranges/build.ts";
 import { type LoadedTable, loadTable } from "../../../../redirector/cloud-ranges/table.ts";
@@ -9,31 +9,30 @@ import { parseConfig, type RedirectorConfig } from "../../../../redirector/confi
 import type { Answer } from "../../../../redirector/http1/request.ts";
 import type { Held, Question } from "../../../../redirector/mirrors/existence.ts";
 import { RequestMetrics } from "../../../../redirector/telemetry/metrics.ts";
+import { skip } from "../../../support/annotations.ts";
 import { asked } from "../../../support/redirector/asked.ts";
 import { type Case, caseConfig, caseRanges, cases, holds as isThere } from "../../../support/redirector/cases.ts";
 import { silentLog } from "../../../support/redirector/silent-log.ts";
 
 const config = configured();
 
-test("every case of the table", async (t) => {
+describe("every case of the table", () => {
   const app = appWith(caseRanges().ranges);
-  for (const each of cases) {
-    await t.test(nameOf(each), async () => check(each, await ask(app, each)));
-  }
+  for (const each of cases) it(nameOf(each), async () => check(each, await ask(app, each)));
 });
 
-test("every case of the table, with the clouds' whole ranges", async (t) => {
+it("every case of the table, with the clouds' whole ranges", async function () {
   const folder = path.join(import.meta.dirname, "../../../../../shared/data-cloud-ranges");
   if (!existsSync(folder)) {
     console.warn(`SKIPPED: the cases on the clouds' whole ranges, as ${folder} is not there`);
-    t.skip(`${folder} is not there`);
+    skip(this, `${folder} is not there`);
     return;
   }
   const app = appWith(loadTable(buildTable(await readFolder(folder, ["aws", "gcp", "azure"])).bytes));
   for (const each of cases) check(each, await ask(app, each));
 });
 
-test("without any table of ranges, clients are served by location alone", async () => {
+it("without any table of ranges, clients are served by location alone", async () => {
   const app = appWith(loadTable(buildTable({}).bytes));
   const [request] = cases.filter(
     (each) => each.target.includes("/blobs/") && each.headers[0]?.[1] === "35.180.1.1,10.0.0.1",
@@ -45,7 +44,7 @@ test("without any table of ranges, clients are served by location alone", async 
   );
 });
 
-test("nothing is asked of a mirror for what is refused, and a mirror only for what is sent there", async () => {
+it("nothing is asked of a mirror for what is refused, and a mirror only for what is sent there", async () => {
   const asked: string[] = [];
   const app = appWith(caseRanges().ranges, ({ url }) => {
     asked.push(url);
@@ -59,14 +58,14 @@ test("nothing is asked of a mirror for what is refused, and a mirror only for wh
   }
 });
 
-test("a mirror that is taken to be down is not asked either, as the client need not wait for it", async () => {
+it("a mirror that is taken to be down is not asked either, as the client need not wait for it", async () => {
   const app = appWith(caseRanges().ranges, ({ asked }) => assert.fail(asked));
   for (const mirror of app.mirrors.images) mirror.healthy = false;
   const { location } = await ask(app, { method: "GET", target: "/v2/a/manifests/1", headers: [] });
   assert.equal(new URL(location ?? "").host, "images-us-central1.example");
 });
 
-test("where a client goes, by what its mirror says and which mirrors are healthy", async () => {
+it("where a client goes, by what its mirror says and which mirrors are healthy", async () => {
   const rows: [unhealthy: string[], held: Held, expected: string][] = [
     [[], "present", "europe-north1"],
     [[], "absent", "us-central1"],
@@ -87,7 +86,7 @@ test("where a client goes, by what its mirror says and which mirrors are healthy
   }
 });
 
-test("a failing mirror's clients go to the next nearest, those of one that lacks something to the canonical one", async () => {
+it("a failing mirror's clients go to the next nearest, those of one that lacks something to the canonical one", async () => {
   const places = { "us-central1": [41.26, -95.86], "europe-north1": [60.57, 27.19], "europe-west1": [50.45, 3.82] };
   const imageMirrors = Object.entries(places).map(([region, [latitude = 0, longitude = 0]]) => ({
     ...config.imageMirrors[0]!,
@@ -107,7 +106,7 @@ test("a failing mirror's clients go to the next nearest, those of one that lacks
   }
 });
 
-test("as in production, only clients inside AWS get layers from its buckets", async () => {
+it("as in production, only clients inside AWS get layers from its buckets", async () => {
   const app = appWith(caseRanges().ranges, () => "present", { layerClients: "same-cloud" });
   const target = `/v2/pause/blobs/sha256:${"a".repeat(64)}`;
   for (const [address, expected] of [
@@ -126,7 +125,7 @@ test("as in production, only clients inside AWS get layers from its buckets", as
   }
 });
 
-test("mirrors are not asked where that is not wanted; buckets still are for layers", async () => {
+it("mirrors are not asked where that is not wanted; buckets still are for layers", async () => {
   const asked: string[] = [];
   const app = appWith(
     caseRanges().ranges,

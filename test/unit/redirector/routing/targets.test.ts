@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import fc from "fast-check";
+import { it } from "mocha";
 import { route } from "../../../../redirector/routing/route.ts";
 import { Targets } from "../../../../redirector/routing/targets.ts";
 import { cases } from "../../../support/redirector/cases.ts";
 
 const longest = 8192;
 
-test("any target, asked for any number of times by any method: read as if it were the first time", () => {
+it("any target, asked for any number of times by any method: read as if it were the first time", () => {
   const targets = new Targets(longest);
   const known = cases.map(({ target }) => target);
   const target = fc.oneof(fc.constantFrom(...known), fc.string({ unit: "binary", maxLength: 30 }));
@@ -22,7 +22,7 @@ test("any target, asked for any number of times by any method: read as if it wer
   );
 });
 
-test("what leads to a mirror is remembered; what does not, or is long, takes no place", () => {
+it("what leads to a mirror is remembered; what does not, or is long, takes no place", () => {
   const targets = new Targets(longest);
   const again = (target: string): boolean => {
     const first = targets.read("GET", target);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { mock, test } from "node:test";
+import { install } from "@sinonjs/fake-timers";
+import { it } from "mocha";
 import { Existence } from "../../../../redirector/mirrors/existence.ts";
 import { type Mirror, mirrorOf } from "../../../../redirector/mirrors/mirrors.ts";
 import type { Log } from "../../../../redirector/telemetry/log.ts";
@@ -41,7 +42,7 @@ function instance({ rangeIntervals = 5 } = {}) {
 
 const fieldsOf = (entries: readonly SummaryEntry[]) => entries.map(({ fields }) => fields);
 
-test("requests since the last summary, in all and by mirror", () => {
+it("requests since the last summary, in all and by mirror", () => {
   const { metrics, page } = instance();
   const summary = new LogSummary(names);
   metrics.count("blob", "images-a", 307, "aws", 0);
@@ -87,7 +88,7 @@ test("requests since the last summary, in all and by mirror", () => {
   );
 });
 
-test("every other counter that changed, and every gauge", () => {
+it("every other counter that changed, and every gauge", () => {
   const { metrics, page } = instance();
   const summary = new LogSummary(names);
   summary.next(page(), 60);
@@ -114,7 +115,7 @@ test("every other counter that changed, and every gauge", () => {
   });
 });
 
-test("a mirror in trouble has a line each time, asked for or not", async () => {
+it("a mirror in trouble has a line each time, asked for or not", async () => {
   const { mirrors, existence, page } = instance();
   const summary = new LogSummary(names);
   mirrors.get("images-b")!.healthy = false;
@@ -138,7 +139,7 @@ test("a mirror in trouble has a line each time, asked for or not", async () => {
   }
 });
 
-test("without a healthy mirror of images, of files, or of both it is an error that names which", () => {
+it("without a healthy mirror of images, of files, or of both it is an error that names which", () => {
   const { mirrors, page } = instance();
   const summary = new LogSummary(names);
   const told = () => {
@@ -157,28 +158,28 @@ test("without a healthy mirror of images, of files, or of both it is an error th
   assert.equal(imagesOnly.next(page(), 60)[0]?.fields["unserved"], undefined, "what is not configured is not missing");
 });
 
-test("they are written every so many seconds and at the end, or never", () => {
-  mock.timers.enable({ apis: ["setInterval"] });
+it("they are written every so many seconds and at the end, or never", () => {
+  const clock = install({ toFake: ["setInterval", "clearInterval"] });
   try {
     const written: string[] = [];
     const log: Log = { entry: (_, message) => void written.push(message), dropped: 0, flush: async () => undefined };
     const { page } = instance();
     const summaries = logSummaries(log, 60, new LogSummary(names), page);
-    mock.timers.tick(59_999);
+    clock.tick(59_999);
     assert.deepEqual(written, []);
-    mock.timers.tick(1);
-    mock.timers.tick(60_000);
+    clock.tick(1);
+    clock.tick(60_000);
     assert.deepEqual(written, ["summary", "summary"]);
     summaries.last();
     assert.equal(written.length, 3);
-    mock.timers.tick(600_000);
+    clock.tick(600_000);
     assert.equal(written.length, 3);
 
     const never = logSummaries(log, 0, new LogSummary(names), page);
-    mock.timers.tick(600_000);
+    clock.tick(600_000);
     never.last();
     assert.equal(written.length, 3);
   } finally {
-    mock.timers.reset();
+    clock.uninstall();
   }
 });

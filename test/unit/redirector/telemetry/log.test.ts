@@ -4,19 +4,21 @@ import { closeSync, openSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { test } from "node:test";
+import { it } from "mocha";
 import { placeAt } from "../../../../redirector/client/coordinates.ts";
 import { parseConfig, type RedirectorConfig } from "../../../../redirector/config.ts";
 import { pieceOf } from "../../../../redirector/http1/byte-slice.ts";
 import type { HeaderName } from "../../../../redirector/http1/request.ts";
 import { type Access, accessFields } from "../../../../redirector/telemetry/access-log.ts";
 import { logTo } from "../../../../redirector/telemetry/log.ts";
+import { itUnless } from "../../../support/annotations.ts";
+import { afterTest } from "../../../support/cleanup.ts";
 import { asked } from "../../../support/redirector/asked.ts";
 import { caseConfig } from "../../../support/redirector/cases.ts";
 
-test("one JSON object per line, all of them, in order", async (t) => {
+it("one JSON object per line, all of them, in order", async () => {
   const folder = await mkdtemp(path.join(tmpdir(), "log-"));
-  t.after(() => rm(folder, { recursive: true }));
+  afterTest(() => rm(folder, { recursive: true }));
   const file = path.join(folder, "log");
   const descriptor = openSync(file, "w");
   const log = logTo(descriptor, () => new Date(0));
@@ -33,11 +35,10 @@ test("one JSON object per line, all of them, in order", async (t) => {
   });
 });
 
-test("a log that nobody reads holds at most its backlog, and counts what it drops", {
-  skip: process.platform === "win32",
-}, async (t) => {
+const noFifo = process.platform === "win32" ? "Windows has no mkfifo" : undefined;
+itUnless(noFifo, "a log that nobody reads holds at most its backlog, and counts what it drops", async () => {
   const folder = await mkdtemp(path.join(tmpdir(), "log-"));
-  t.after(() => rm(folder, { recursive: true }));
+  afterTest(() => rm(folder, { recursive: true }));
   const pipe = path.join(folder, "pipe");
   assert.equal(spawnSync("mkfifo", [pipe]).status, 0);
   // Both ends open, nobody reads; not blocking, as a file descriptor of a pipe in a busy server may be.
@@ -50,7 +51,7 @@ test("a log that nobody reads holds at most its backlog, and counts what it drop
   await log.flush();
 });
 
-test("the access log: Cloud Logging's fields, and of the client's address only what is configured", () => {
+it("the access log: Cloud Logging's fields, and of the client's address only what is configured", () => {
   const fields = accessFields(access("35.180.1.77"), configWith({ clientAddress: "network" }));
   assert.deepEqual(JSON.parse(JSON.stringify(fields)), {
     httpRequest: {
@@ -81,7 +82,7 @@ test("the access log: Cloud Logging's fields, and of the client's address only w
   assert.ok(!shown(undefined, "full").includes("remoteIp"));
 });
 
-test("a trace id is logged under the project's name, and nothing that is no trace id", () => {
+it("a trace id is logged under the project's name, and nothing that is no trace id", () => {
   const trace = (headers: Partial<Record<HeaderName, string>>, traceProject?: string): unknown =>
     accessFields(access("1.1.1.1", headers), configWith(traceProject === undefined ? {} : { traceProject }))[
       "logging.googleapis.com/trace"
@@ -92,7 +93,7 @@ test("a trace id is logged under the project's name, and nothing that is no trac
   assert.equal(trace({ traceparent: "junk", "x-cloud-trace-context": "junk" }), undefined);
 });
 
-test("Google's older header: its span is decimal there, hexadecimal in a log entry", () => {
+it("Google's older header: its span is decimal there, hexadecimal in a log entry", () => {
   const id = "0af7651916cd43dd8448eb211c80319c";
   const fields = (context: string): Record<string, unknown> =>
     JSON.parse(JSON.stringify(accessFields(access("1.1.1.1", { "x-cloud-trace-context": context }), configWith({}))));
@@ -102,7 +103,7 @@ test("Google's older header: its span is decimal there, hexadecimal in a log ent
   assert.equal(fields(id)["logging.googleapis.com/spanId"], undefined);
 });
 
-test("nothing of who asks is logged but what is configured, whatever headers say of it", () => {
+it("nothing of who asks is logged but what is configured, whatever headers say of it", () => {
   const headers = { ...agent, "x-forwarded-for": "203.0.113.9,35.180.1.77,10.0.0.1", "x-client-latlong": "48.86,2.35" };
   for (const clientAddress of ["none", "network"] as const) {
     const text = JSON.stringify(accessFields(access("35.180.1.77", headers), configWith({ clientAddress })));
@@ -110,7 +111,7 @@ test("nothing of who asks is logged but what is configured, whatever headers say
   }
 });
 
-test("the URL of a request in the absolute form is ours, not what it says", () => {
+it("the URL of a request in the absolute form is ours, not what it says", () => {
   const one = access("1.1.1.1");
   const url = (target: string): unknown =>
     (
@@ -121,7 +122,7 @@ test("the URL of a request in the absolute form is ours, not what it says", () =
   assert.equal(url("http://evil.example/v2/a/manifests/1?x"), "https://artifacts.example.dev/v2/a/manifests/1?x");
 });
 
-test("long targets and agents are cut", () => {
+it("long targets and agents are cut", () => {
   const long = { ...access("1.1.1.1", { "user-agent": "u".repeat(9000) }) };
   const text = JSON.stringify(
     accessFields({ ...long, request: { ...long.request, target: `/${"t".repeat(9000)}` } }, configWith({})),

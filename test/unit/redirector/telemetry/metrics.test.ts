@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { it } from "mocha";
 import { Existence } from "../../../../redirector/mirrors/existence.ts";
 import { mirrorOf } from "../../../../redirector/mirrors/mirrors.ts";
 import { exposeState, RequestMetrics } from "../../../../redirector/telemetry/metrics.ts";
@@ -26,7 +26,7 @@ const state = {
   startTimeSeconds: 1_790_000_000,
 };
 
-test("requests are counted by route, mirror and status, clients by cloud, and durations", () => {
+it("requests are counted by route, mirror and status, clients by cloud, and durations", () => {
   const metrics = new RequestMetrics();
   metrics.count("blob", "a", 307, "aws", 0.02);
   metrics.count("blob", "a", 307, "aws", 0.3);
@@ -44,7 +44,7 @@ test("requests are counted by route, mirror and status, clients by cloud, and du
   assert.ok(Math.abs((samples.get("redirector_request_duration_seconds_sum") ?? 0) - 5.00032) < 1e-9);
 });
 
-test("the state of an instance, with odd names escaped", () => {
+it("the state of an instance, with odd names escaped", () => {
   const samples = read(exposeState(state));
   assert.equal(samples.get('redirector_mirror_healthy{mirror="odd\\"\\\\name"}'), 1);
   assert.equal(samples.get('redirector_probes_total{mirror="odd\\"\\\\name",result="failed"}'), 2);
@@ -52,14 +52,14 @@ test("the state of an instance, with odd names escaped", () => {
   assert.equal(samples.get('redirector_existence_total{result="asked"}'), 0);
 });
 
-test("the page of the metrics", () => {
+it("the page of the metrics", () => {
   const metrics = new RequestMetrics();
   assert.equal(metricsAnswer("GET", "/metrics?x", metrics, state).status, 200);
   assert.equal(metricsAnswer("GET", "/", metrics, state).status, 404);
   assert.equal(metricsAnswer("POST", "/metrics", metrics, state).status, 405);
 });
 
-test("the whole page as Prometheus wants it: names, units, types, no label value twice", () => {
+it("the whole page as Prometheus wants it: names, units, types, no label value twice", () => {
   const metrics = new RequestMetrics();
   metrics.count("blob", "a", 307, "aws", 0.02);
   metrics.count("blob", "b", 307, "aws", 20);
