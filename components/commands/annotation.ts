@@ -1,4 +1,5 @@
-import { type Problem, printable } from "../manifests/problem.ts";
+import type { Problem } from "../manifests/problem.ts";
+import { escapeUnprintable } from "../promotion/text/printable.ts";
 
 /**
  * A problem as a workflow command that GitHub shows at the line of a pull request (docs.github.com, "Workflow commands
@@ -6,7 +7,7 @@ import { type Problem, printable } from "../manifests/problem.ts";
  * message can end the command or begin another.
  */
 export function annotation({ severity, file, line, column, message }: Problem): string {
-  return `::${severity} file=${property(printable(file))},line=${line},col=${column}::${data(printable(message))}`;
+  return `::${severity} file=${property(escapeUnprintable(file))},line=${line},col=${column}::${data(escapeUnprintable(message))}`;
 }
 
 function data(text: string): string {

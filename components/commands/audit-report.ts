@@ -1,5 +1,5 @@
-import { printable } from "../manifests/problem.ts";
 import type { Inventory } from "../promotion/run/request.ts";
+import { escapeUnprintable } from "../promotion/text/printable.ts";
 import type { Unmanaged } from "../promotion/unmanaged/unmanaged.ts";
 
 /** What one project has in production, of one kind, against what it should have. */
@@ -128,7 +128,7 @@ function rowsOf(differences: readonly Difference[]): string[][] {
 function linesOf(differences: readonly Difference[]): string[] {
   const marks: Readonly<Record<Difference["what"], string>> = { missing: "+", extra: "-", damaged: "~" };
   const alike = Map.groupBy(differences, ({ project, what, line }) => `${marks[what]} ${project} ${line}`);
-  return [...alike].map(([line, its]) => `${printable(line)}: ${some(its.map(({ mirror }) => mirror))}`);
+  return [...alike].map(([line, its]) => `${escapeUnprintable(line)}: ${some(its.map(({ mirror }) => mirror))}`);
 }
 
 /** So many names that one can read them. */

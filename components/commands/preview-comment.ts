@@ -1,4 +1,4 @@
-import { stripVTControlCharacters } from "node:util";
+import { printableLines } from "../promotion/text/printable.ts";
 
 /** Most that GitHub takes as one comment or issue: 65,536 characters. Room is left for what a caller puts around it. */
 const maximalLength = 60_000;
@@ -19,7 +19,7 @@ export function previewReport({
   /** Where the whole output is. */
   readonly runUrl: string;
 }): string {
-  const lines = printable(output).replace(/^\n+/, "").trimEnd().split("\n").map(signFirst);
+  const lines = printableLines(output).replace(/^\n+/, "").trimEnd().split("\n").map(signFirst);
   const fence = "`".repeat(Math.max(3, longestFence(output) + 1));
   const kept: string[] = [];
   let length = 0;
@@ -39,13 +39,6 @@ function signFirst(line: string): string {
     /^( +)([-+~])( )/,
     (_, indent: string, sign: string, space: string) => `${sign === "~" ? "!" : sign}${indent}${space}`,
   );
-}
-
-/** Without colours and other control characters: they are no part of the text, and could hide some of it. */
-function printable(text: string): string {
-  return stripVTControlCharacters(text)
-    .replaceAll("\t", " ")
-    .replaceAll(/[^\P{Cc}\n]|[\u202a-\u202e\u2066-\u2069]/gu, "");
 }
 
 function longestFence(text: string): number {

@@ -1,5 +1,6 @@
+import { escapeUnprintable } from "../promotion/text/printable.ts";
 import { type K8sProject, readCheckout, sourcesOf } from "./k8s-checkout.ts";
-import { type Problem, printable, quoted } from "./problem.ts";
+import { type Problem, quoted } from "./problem.ts";
 import { projectText } from "./project-text.ts";
 import { type Promoter, readPromoter } from "./promoter-manifest.ts";
 import { readFiles } from "./read-files.ts";
@@ -191,18 +192,22 @@ function reportMissingHalves(
     `${what} ${other}, so today nothing of it is promoted: its ${kind} get the prefix ${quoted(name)}`;
   if (images !== undefined && registries === undefined)
     problems.push(
-      images.problem("error", 0, unpromoted(`manifests/${printable(folder)}/promoter-manifest.yaml`, "images")),
+      images.problem("error", 0, unpromoted(`manifests/${escapeUnprintable(folder)}/promoter-manifest.yaml`, "images")),
     );
   if (registries !== undefined && !hasImages)
     problems.push(
-      registries.problem("warning", 0, `${what} images/${printable(folder)}/images.yaml: the project has no images`),
+      registries.problem(
+        "warning",
+        0,
+        `${what} images/${escapeUnprintable(folder)}/images.yaml: the project has no images`,
+      ),
     );
   if (list !== undefined && filestores === undefined)
     problems.push(
       list.source.problem(
         "error",
         0,
-        unpromoted(`filestores/${printable(folder)}/filepromoter-manifest.yaml`, "files"),
+        unpromoted(`filestores/${escapeUnprintable(folder)}/filepromoter-manifest.yaml`, "files"),
       ),
     );
 }
@@ -232,7 +237,7 @@ function reportSharedStaging(promoters: readonly Declared[], problems: Problem[]
           source.problem(
             "error",
             start,
-            `${quoted(name)} is the staging area of ${printable(other.file)} too: here each project has one of its own; tell both to push to theirs`,
+            `${quoted(name)} is the staging area of ${escapeUnprintable(other.file)} too: here each project has one of its own; tell both to push to theirs`,
           ),
         );
     }

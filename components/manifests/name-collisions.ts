@@ -1,5 +1,6 @@
+import { escapeUnprintable } from "../promotion/text/printable.ts";
 import { below, foldersOf } from "./path-ownership.ts";
-import { type Problem, printable, quoted } from "./problem.ts";
+import { type Problem, quoted } from "./problem.ts";
 import type { ReadFile } from "./read-files.ts";
 import type { ReadImage } from "./read-images.ts";
 import type { Source } from "./source.ts";
@@ -72,7 +73,7 @@ function at({ source, name }: Named, message: string): Problem {
 
 function place({ source, name }: Named): string {
   const { file, line } = source.position(name.start);
-  return `${printable(file)}:${line}`;
+  return `${escapeUnprintable(file)}:${line}`;
 }
 
 function twice(what: string, first: Named, second: Named, todo: string): Problem[] {

@@ -1,4 +1,5 @@
-import { type Problem, printable, quoted } from "./problem.ts";
+import { escapeUnprintable } from "../promotion/text/printable.ts";
+import { type Problem, quoted } from "./problem.ts";
 import type { ReadFile } from "./read-files.ts";
 import type { ReadImage } from "./read-images.ts";
 import type { Source } from "./source.ts";
@@ -73,7 +74,7 @@ function claimedBy(what: string, here: Holder, there: Holder): Problem {
   return here.source.problem(
     "error",
     here.start,
-    `${what} is claimed by project ${quoted(there.project)} too, in ${printable(file)}:${line}: one of the two must change`,
+    `${what} is claimed by project ${quoted(there.project)} too, in ${escapeUnprintable(file)}:${line}: one of the two must change`,
   );
 }
 

@@ -1,3 +1,5 @@
+import { escapeUnprintable } from "../promotion/text/printable.ts";
+
 /** One thing to mend in the manifests. */
 export interface Problem {
   /** An error stops the program; a warning does not. */
@@ -15,7 +17,7 @@ export interface Problem {
 /** `file:line:column: message`, the form that editors and terminals make clickable; warnings say so. */
 export function problemLine(problem: Problem): string {
   // At the start of a line GitHub's log reads `::` as a command.
-  const file = printable(problem.file).replace(/^::/, "\\u{3a}:");
+  const file = escapeUnprintable(problem.file).replace(/^::/, "\\u{3a}:");
   return `${file}:${problem.line}:${problem.column}: ${problem.severity === "warning" ? "warning: " : ""}${problem.message}`;
 }
 
@@ -33,16 +35,5 @@ function compare(a: string, b: string): number {
  * terminals or bidirectional text escaped, cut off after 100 characters.
  */
 export function quoted(text: string): string {
-  return `"${printable(text.length > 100 ? `${text.slice(0, 100)}…` : text).replaceAll('"', '\\"')}"`;
-}
-
-/**
- * A path or text with everything unprintable escaped as \u{hex}, and `##[` too, which GitHub's log reads as a command
- * wherever it stands (actions/runner, ActionCommand.cs).
- */
-export function printable(text: string): string {
-  return text.replace(
-    /[\p{C}\p{Zl}\p{Zp}]|#(?=#\[)/gu,
-    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
-  );
+  return `"${escapeUnprintable(text.length > 100 ? `${text.slice(0, 100)}…` : text).replaceAll('"', '\\"')}"`;
 }

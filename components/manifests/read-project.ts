@@ -1,10 +1,11 @@
+import { escapeUnprintable } from "../promotion/text/printable.ts";
 import { projectFormat } from "./formats.ts";
 import { manifestKind, unknownFile } from "./manifest-kind.ts";
 import { fileNameProblems, imageNameProblems } from "./name-collisions.ts";
 import { projectPattern } from "./names.ts";
 import type { Claimant } from "./path-ownership.ts";
 import { recordOrigin } from "./positions.ts";
-import { type Problem, printable, quoted } from "./problem.ts";
+import { type Problem, quoted } from "./problem.ts";
 import type { Project } from "./project.ts";
 import { type ReadFile, readFiles } from "./read-files.ts";
 import { type ReadImage, readImages } from "./read-images.ts";
@@ -77,7 +78,9 @@ function nameProblems(
   const at = sources.get("project.yaml") ?? sources.values().next().value;
   const add = (message: string) => at !== undefined && problems.push(at.problem("error", 0, message));
   if (!sources.has("project.yaml"))
-    add(`project ${quoted(name)} has no project.yaml: write one by npm run new -- ${printable(name)} --owners <group>`);
+    add(
+      `project ${quoted(name)} has no project.yaml: write one by npm run new -- ${escapeUnprintable(name)} --owners <group>`,
+    );
   if (!projectPattern.test(name))
     add(
       `project name ${quoted(name)} (the folder's) must be at most 24 lower-case letters and digits in words joined by -, a letter first`,

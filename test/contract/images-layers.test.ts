@@ -9,10 +9,10 @@ import {
 } from "@aws-sdk/client-s3";
 import { after, before, describe, it } from "mocha";
 import { LayerTarget, layerKey } from "../../components/promotion/blobs/layer-target.ts";
+import { InterruptedError } from "../../components/promotion/http/errors.ts";
 import { imagePromotion } from "../../components/promotion/images/images.ts";
 import { LayerReferences } from "../../components/promotion/images/layer-references.ts";
 import type { Blob } from "../../components/promotion/oci/blobs.ts";
-import { InterruptedError } from "../../components/promotion/oci/errors.ts";
 import type { Context, ImagesRequest } from "../../components/promotion/run/request.ts";
 import type { Bucket } from "../../components/promotion/storage/bucket.ts";
 import { crc32c, encodeCrc32c } from "../../components/promotion/storage/crc32c.ts";

@@ -1,5 +1,5 @@
 import { Composer, type CST, type Document, isAlias, isCollection, isMap, isPair, isScalar, isSeq, Parser } from "yaml";
-import { printable } from "../problem.ts";
+import { escapeUnprintable } from "../../promotion/text/printable.ts";
 import type { Entry, Fault, Node, Parsed, ScalarNode } from "./tree.ts";
 
 /** Deeper than any manifest goes (list, map, dmap, tags), far above where recursion would hurt. */
@@ -30,7 +30,7 @@ export function parseFull(text: string): Parsed {
   for (const document of composed(tokens, text.length)) {
     // The package's messages quote the text.
     for (const { pos, message } of document.errors)
-      faults.push({ start: Math.max(0, pos[0]), message: `not YAML: ${printable(message.slice(0, 200))}` });
+      faults.push({ start: Math.max(0, pos[0]), message: `not YAML: ${escapeUnprintable(message.slice(0, 200))}` });
     if (faults.length === 0) root = nodeOf(document.contents, faults);
   }
   return faults.length === 0 ? { ok: true, root } : { ok: false, faults: shortened(faults, text) };

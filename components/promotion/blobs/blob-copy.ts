@@ -1,6 +1,6 @@
+import { causeOf } from "../http/errors.ts";
 import type { WeightedSemaphore } from "../http/weighted-semaphore.ts";
 import type { Blob } from "../oci/blobs.ts";
-import { causeOf } from "../oci/errors.ts";
 import type { Remote } from "../oci/remote.ts";
 import type { BlobTarget } from "./blob-target.ts";
 import type { BufferPool } from "./buffer-pool.ts";

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { InterruptedError } from "../http/errors.ts";
 import { beginning, type ResumePoint, readBlob } from "../oci/blobs.ts";
-import { InterruptedError, RegistryError, WrongContentError } from "../oci/errors.ts";
+import { RegistryError, WrongContentError } from "../oci/errors.ts";
 import type { Remote } from "../oci/remote.ts";
 import { type BlobCopy, type BlobFailures, type CopyDependencies, SourceError } from "./blob-copy.ts";
 import type { BlobTarget, BlobWriter } from "./blob-target.ts";

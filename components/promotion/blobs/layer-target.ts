@@ -1,5 +1,6 @@
+import { InterruptedError } from "../http/errors.ts";
 import type { Blob } from "../oci/blobs.ts";
-import { InterruptedError, WrongContentError } from "../oci/errors.ts";
+import { WrongContentError } from "../oci/errors.ts";
 import {
   type Bucket,
   type Chunk,

@@ -1,6 +1,6 @@
 import { readDocument } from "../../catalogue/formats.ts";
 import { listingKey, platformsKey, projectKey } from "../../catalogue/layout.ts";
-import { causeOf } from "../oci/errors.ts";
+import { causeOf } from "../http/errors.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
 import type { EntryOutcome } from "./request.ts";
 

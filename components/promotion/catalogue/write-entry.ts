@@ -1,7 +1,7 @@
 import pLimit from "p-limit";
 import type { Entry } from "../../catalogue/entry.ts";
 import { projectKey } from "../../catalogue/layout.ts";
-import { causeOf } from "../oci/errors.ts";
+import { causeOf } from "../http/errors.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
 import type { SharedDocuments } from "./shared-documents.ts";
 

@@ -1,4 +1,4 @@
-import { causeOf } from "../oci/errors.ts";
+import { causeOf } from "../http/errors.ts";
 import { BucketAbsent } from "../storage/bucket.ts";
 import { formatCount } from "../text/format-count.ts";
 import { MirrorLost } from "./mirror-files.ts";

@@ -1,7 +1,8 @@
-import { causeOf, printable } from "../oci/errors.ts";
+import { causeOf } from "../http/errors.ts";
 import { differencesIn } from "../run/differences.ts";
 import type { Context, FilesRequest, Inventory } from "../run/request.ts";
 import { joinLines } from "../text/join-lines.ts";
+import { printable } from "../text/printable.ts";
 import { MirrorFiles, openBucket } from "./mirror-files.ts";
 import { type Files, fileLine, parseFileLines } from "./plan.ts";
 

@@ -1,7 +1,7 @@
 import pLimit from "p-limit";
 import { measure, readAll } from "../blobs/fan-out.ts";
+import { causeOf } from "../http/errors.ts";
 import { WeightedSemaphore } from "../http/weighted-semaphore.ts";
-import { causeOf } from "../oci/errors.ts";
 import { CircuitBreaker } from "../run/circuit-breaker.ts";
 import type { StorageSettings } from "../run/request.ts";
 import { type Bucket, BucketAbsent, type BucketAddress, chunkBytes, type Stored } from "../storage/bucket.ts";

@@ -1,7 +1,7 @@
 /** Where a release file may be copied from. Any place is as good as another: what is read is verified. */
 
 import { WrongContent } from "../blobs/fan-out.ts";
-import { causeOf } from "../oci/errors.ts";
+import { causeOf } from "../http/errors.ts";
 import { type Bucket, type Content, chunkBytes, type Stored } from "../storage/bucket.ts";
 import { measured } from "./mirror-files.ts";
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { InterruptedError, UnreachableError } from "../oci/errors.ts";
+import { InterruptedError, UnreachableError } from "./errors.ts";
 import { WeightedSemaphore } from "./weighted-semaphore.ts";
 
 /** How a host is treated. */

@@ -1,6 +1,6 @@
 import { layersPrefix } from "../blobs/layer-target.ts";
+import { causeOf } from "../http/errors.ts";
 import type { Digest } from "../oci/digest.ts";
-import { causeOf } from "../oci/errors.ts";
 import { isIndexType } from "../oci/manifest.ts";
 import { headManifest } from "../oci/manifests.ts";
 import type { Remote } from "../oci/remote.ts";

@@ -1,6 +1,7 @@
 import { lostPlatforms } from "../../manifests/platforms.ts";
 import { versionBefore } from "../../manifests/versions.ts";
-import { causeOf, UnreachableError, WrongContentError } from "../oci/errors.ts";
+import { causeOf, UnreachableError } from "../http/errors.ts";
+import { WrongContentError } from "../oci/errors.ts";
 import { type Manifest, platformsOf } from "../oci/manifest.ts";
 import type { Context, ImagesRequest, Preview } from "../run/request.ts";
 import { conflictOf } from "./copy-image.ts";

@@ -1,7 +1,8 @@
 import { type CopyDependencies, SourceError } from "../blobs/blob-copy.ts";
 import { LayerTarget } from "../blobs/layer-target.ts";
+import { causeOf, UnreachableError } from "../http/errors.ts";
 import type { Digest } from "../oci/digest.ts";
-import { causeOf, isDenied, UnreachableError } from "../oci/errors.ts";
+import { isDenied } from "../oci/errors.ts";
 import type { Remote } from "../oci/remote.ts";
 import { type Repository, repositoryAt } from "../oci/repository.ts";
 import type { Transport } from "../oci/transport.ts";

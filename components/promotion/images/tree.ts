@@ -1,6 +1,7 @@
+import { causeOf } from "../http/errors.ts";
 import type { Blob } from "../oci/blobs.ts";
 import type { Digest } from "../oci/digest.ts";
-import { causeOf, WrongContentError } from "../oci/errors.ts";
+import { WrongContentError } from "../oci/errors.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import { getManifest } from "../oci/manifests.ts";
 import type { Remote } from "../oci/remote.ts";

@@ -1,9 +1,11 @@
 import type { IncomingHttpHeaders } from "node:http";
+import { isDistrust, UnreachableError } from "../http/errors.ts";
 import { pause } from "../http/host.ts";
 import { parseRetryAfter } from "../http/retry-after.ts";
+import { printable } from "../text/printable.ts";
 import { readChallenges } from "./challenge.ts";
 import type { CredentialSource, Credentials } from "./credentials.ts";
-import { isDistrust, printable, RegistryError, UnreachableError, WrongContentError } from "./errors.ts";
+import { RegistryError, WrongContentError } from "./errors.ts";
 import type { Repository } from "./repository.ts";
 
 /** What a request is allowed to do with repositories, in the words of the token protocol: `repository:<name>:pull,push`. */

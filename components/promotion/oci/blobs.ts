@@ -1,7 +1,8 @@
 import { createHash, type Hash } from "node:crypto";
 import { Readable } from "node:stream";
+import { InterruptedError, UnreachableError } from "../http/errors.ts";
 import { type Digest, digestOf } from "./digest.ts";
-import { InterruptedError, RegistryError, UnreachableError, WrongContentError } from "./errors.ts";
+import { RegistryError, WrongContentError } from "./errors.ts";
 import type { Remote } from "./remote.ts";
 import type { Repository } from "./repository.ts";
 import type { Answer, Call } from "./transport.ts";

@@ -1,5 +1,6 @@
+import { printable } from "../text/printable.ts";
 import { type Digest, digestOf, isDigest } from "./digest.ts";
-import { printable, WrongContentError } from "./errors.ts";
+import { WrongContentError } from "./errors.ts";
 
 /** A pointer to content (OCI image spec, "Descriptors"). */
 export interface Descriptor {

@@ -1,7 +1,8 @@
 import { pause } from "../http/host.ts";
 import { KeyedLock } from "../run/keyed-lock.ts";
+import { printable } from "../text/printable.ts";
 import { type Digest, digestOf, isDigest } from "./digest.ts";
-import { printable, RegistryError } from "./errors.ts";
+import { RegistryError } from "./errors.ts";
 import { largestManifest, type Manifest, ociIndex, referrerEntry } from "./manifest.ts";
 import { deleteManifest, getManifest, headManifest, type ManifestHead, putManifest } from "./manifests.ts";
 import { pages } from "./pages.ts";

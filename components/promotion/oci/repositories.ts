@@ -1,4 +1,5 @@
-import { printable, RegistryError } from "./errors.ts";
+import { printable } from "../text/printable.ts";
+import { RegistryError } from "./errors.ts";
 import { pages } from "./pages.ts";
 import type { Remote } from "./remote.ts";
 import { listTags } from "./tags.ts";

@@ -1,5 +1,6 @@
+import { printable } from "../text/printable.ts";
 import { type Digest, isDigest } from "./digest.ts";
-import { printable, RegistryError } from "./errors.ts";
+import { RegistryError } from "./errors.ts";
 import { pages } from "./pages.ts";
 import type { Remote } from "./remote.ts";
 

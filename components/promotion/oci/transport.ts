@@ -1,20 +1,15 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
 import { Agent } from "undici";
+import { InterruptedError, isDistrust, UnreachableError } from "../http/errors.ts";
 import { defaultRules, Host, type HostRules, pause } from "../http/host.ts";
 import { parseRetryAfter } from "../http/retry-after.ts";
+import { printable } from "../text/printable.ts";
 import { Authorizer, type Scope } from "./authorizer.ts";
 import type { Request } from "./connection.ts";
 import { Connections } from "./connections.ts";
 import { applicationDefaultCredentials, type CredentialSource } from "./credentials.ts";
-import {
-  InterruptedError,
-  isDistrust,
-  printable,
-  RegistryError,
-  UnreachableError,
-  WrongContentError,
-} from "./errors.ts";
+import { RegistryError, WrongContentError } from "./errors.ts";
 import type { Repository } from "./repository.ts";
 
 /** One request to a registry. */

@@ -10,7 +10,7 @@ import {
 } from "../../plugin/protocol.ts";
 import type { CatalogueWriter } from "../catalogue/catalogue-writer.ts";
 import type { EntryOutcome, EntryRequest, Retraction } from "../catalogue/request.ts";
-import { causeOf } from "../oci/errors.ts";
+import { causeOf } from "../http/errors.ts";
 import { progressLine } from "../run/progress.ts";
 import { fileMirrors } from "./kinds.ts";
 import { fingerprint, packLines, unpackLines } from "./packed-lines.ts";

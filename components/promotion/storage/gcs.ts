@@ -7,6 +7,7 @@
 import { isIP } from "node:net";
 import { Readable } from "node:stream";
 import { Agent, type Dispatcher, request } from "undici";
+import { causeOf } from "../http/errors.ts";
 import { RateGate, retrying, TransientError } from "../http/retry.ts";
 import { parseRetryAfter } from "../http/retry-after.ts";
 import {
@@ -531,13 +532,6 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined; // an error page of something in between: its text goes into the message
   }
-}
-
-function causeOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const code = (error as NodeJS.ErrnoException).code;
-  const inner = error instanceof AggregateError && error.message === "" ? String(error.errors[0]) : error.message;
-  return code === undefined || inner.includes(code) ? inner : `${inner} (${code})`;
 }
 
 function isLoopback(host: string): boolean {

@@ -1,10 +1,10 @@
 import { openBucket } from "../files/mirror-files.ts";
 import { filesPrefix } from "../files/plan.ts";
-import { printable } from "../oci/errors.ts";
 import type { Context, FileMirror, StorageSettings } from "../run/request.ts";
 import type { Bucket } from "../storage/bucket.ts";
 import { formatBytes } from "../text/format-bytes.ts";
 import { formatCount } from "../text/format-count.ts";
+import { printable } from "../text/printable.ts";
 import { lookThrough } from "./look-through.ts";
 import { type Owner, ownerOf, type Stranger, type Unmanaged } from "./unmanaged.ts";
 

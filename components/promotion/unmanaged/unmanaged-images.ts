@@ -2,11 +2,11 @@ import { Parts, readHolding } from "../images/inventory.ts";
 import { readNotes, referencesPrefix } from "../images/layer-references.ts";
 import { linesOf } from "../images/lines.ts";
 import type { Dependencies } from "../images/run.ts";
-import { printable } from "../oci/errors.ts";
 import type { Remote } from "../oci/remote.ts";
 import { listRepositories, UnlistedError } from "../oci/repositories.ts";
 import { repositoryAt } from "../oci/repository.ts";
 import type { Context, ImageMirror, ImagesRequest, LayerMirror } from "../run/request.ts";
+import { printable } from "../text/printable.ts";
 import { lookThrough } from "./look-through.ts";
 import { type Owner, ownerOf, type Stranger, type Unmanaged } from "./unmanaged.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { install } from "@sinonjs/fake-timers";
 import { describe, it } from "mocha";
+import { UnreachableError } from "../../../../components/promotion/http/errors.ts";
 import { Host } from "../../../../components/promotion/http/host.ts";
-import { UnreachableError } from "../../../../components/promotion/oci/errors.ts";
 import { afterTest } from "../../../support/cleanup.ts";
 
 const rules = { parallel: 4, probes: [1, 1], patience: 20, resting: 60_000 };

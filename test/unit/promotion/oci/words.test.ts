@@ -2,11 +2,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
+import { causeOf } from "../../../../components/promotion/http/errors.ts";
 import { readChallenges } from "../../../../components/promotion/oci/challenge.ts";
 import { digestOf, isDigest } from "../../../../components/promotion/oci/digest.ts";
-import { causeOf, printable } from "../../../../components/promotion/oci/errors.ts";
 import { readManifest, referrerEntry } from "../../../../components/promotion/oci/manifest.ts";
 import { repositoryAt } from "../../../../components/promotion/oci/repository.ts";
+import { printable } from "../../../../components/promotion/text/printable.ts";
 
 const digest = `sha256:${"a".repeat(64)}`;
 

@@ -1,0 +1,68 @@
+/** Failures of the network: no response, or not a whole one. What a response says is the business of whoever asked. */
+import { printable } from "../text/printable.ts";
+
+/** A host that could not be reached for so long that it was given up, for everything that is still asked of it. */
+export class UnreachableError extends Error {
+  readonly host: string;
+
+  constructor(host: string, cause: unknown) {
+    super(`${host} is unreachable: ${causeOf(cause)}`, { cause });
+    this.name = "UnreachableError";
+    this.host = host;
+  }
+}
+
+/** The connection broke or stalled; the same request may succeed later. */
+export class InterruptedError extends Error {
+  constructor(what: string, cause: unknown) {
+    super(`${what}: ${causeOf(cause)}`, { cause });
+    this.name = "InterruptedError";
+  }
+}
+
+/** OpenSSL's codes for a certificate whose signer is not known here (Node's documentation, "X509 certificate error codes"). */
+const unknownSigners = new Set([
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "CERT_UNTRUSTED",
+]);
+/** A certificate that is not valid, though its signer may be known. */
+const badCertificates = new Set([
+  "CERT_HAS_EXPIRED",
+  "CERT_NOT_YET_VALID",
+  "CERT_REVOKED",
+  "CERT_SIGNATURE_FAILURE",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+]);
+
+/** Whether a host could not prove who it is: trying again does not help. */
+export function isDistrust(error: unknown): boolean {
+  const code = codeOf(error);
+  return unknownSigners.has(code) || badCertificates.has(code);
+}
+
+/** The error's code (`ECONNRESET`), or an empty text. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
+/** What the user can do about a failure, for its message. */
+function adviceOn(code: string): string {
+  if (!unknownSigners.has(code)) return "";
+  return "; if its certificate is from a CA of your own, name that CA's file (PEM) in the environment variable NODE_EXTRA_CA_CERTS";
+}
+
+/** One printable line for a failure; foreign text in it can neither break the line nor steer a terminal or a CI log. */
+export function causeOf(error: unknown): string {
+  // Of several attempts to connect (IPv4, IPv6) only the parts say anything.
+  if (error instanceof AggregateError && error.message === "" && error.errors.length > 0)
+    return causeOf(error.errors[0]);
+  const text = error instanceof Error ? error.message || error.name : String(error);
+  const code = codeOf(error);
+  const advice = adviceOn(code);
+  const words = advice ? text.split(";", 1)[0]! : text; // without Node's own advice, which is about flags of its command line
+  return printable(`${words}${code && !text.includes(code) ? ` (${code})` : ""}${advice}`, 500);
+}
