@@ -123,7 +123,7 @@ export const settable: Readonly<Record<string, string>> = {
   "gcp:storage/bucketIAMBinding:BucketIAMBinding": "sets the role's members",
   "gcp:storage/bucketObject:BucketObject": "uploaded over the same bytes; the type knows no import",
   "promotion:index:CatalogueEntry": "written again",
-  "promotion:index:PromotedFiles": "takes stock and copies what is missing",
-  "promotion:index:PromotedImages": "takes stock and copies what is missing",
+  "promotion:index:PromotedFiles": "takes an inventory and copies what is missing",
+  "promotion:index:PromotedImages": "takes an inventory and copies what is missing",
   "pulumi:index:Stash": "lives in the state alone",
 };

@@ -10,7 +10,7 @@ export interface Audited {
   readonly mirrors: readonly string[];
   /** How many lines are wanted. */
   readonly wanted: number;
-  readonly stock: Inventory;
+  readonly inventory: Inventory;
 }
 
 /** One difference. */
@@ -20,12 +20,12 @@ export interface Difference {
   readonly kind: "images" | "files";
   readonly mirror: string;
   /**
-   * `missing`: wanted and not there; `extra`: there, beyond or instead of what is wanted; `damaged`: there, but not with all that it lists
+   * `missing`: wanted and not there; `extra`: there, beyond or instead of what is wanted; `incomplete`: there, but not with all that it lists
    * or that other mirrors have attached to it.
    */
-  readonly what: "missing" | "extra" | "damaged";
+  readonly what: "missing" | "extra" | "incomplete";
   /**
-   * As the manifests' lines: `image:tag sha256:...`, `path sha256:...`; of a damaged image `image@sha256:...`. Of what no manifest names: from
+   * As the manifests' lines: `image:tag sha256:...`, `path sha256:...`; of an incomplete image `image@sha256:...`. Of what no manifest names: from
    * the mirror's root on, if it is no project's; of files `binaries/<folder>/ (3 files, 1.2 MiB)`.
    */
   readonly line: string;
@@ -44,29 +44,32 @@ export interface Report {
   readonly unlisted: readonly string[];
 }
 
-const signs: Readonly<Record<string, Difference["what"]>> = { "+": "missing", "-": "extra", "~": "damaged" };
+const signs: Readonly<Record<string, Difference["what"]>> = { "+": "missing", "-": "extra", "~": "incomplete" };
 
-/** Puts the stocks of all projects, and what belongs to none of them, together. */
-export function reportOf(audited: readonly Audited[], strangers: readonly Unmanaged[] = []): Report {
+/** Combines the inventories of all projects and the unmanaged artifacts. */
+export function reportOf(audited: readonly Audited[], unmanaged: readonly Unmanaged[] = []): Report {
   return {
     projects: new Set(audited.map(({ project }) => project)).size,
     mirrors: new Set(audited.flatMap(({ mirrors }) => mirrors)).size,
     lines: audited.reduce((sum, { wanted }) => sum + wanted, 0),
     differences: [
-      ...audited.flatMap(({ project, kind, stock }) =>
-        Object.entries(stock.incomplete).flatMap(([mirror, text]) =>
+      ...audited.flatMap(({ project, kind, inventory }) =>
+        Object.entries(inventory.incomplete).flatMap(([mirror, text]) =>
           text
             .split("\n")
             .filter((line) => line !== "")
             .map((line) => ({ project, kind, mirror, what: signs[line[0]!]!, line: line.slice(2) })),
         ),
       ),
-      ...strangers.flatMap(({ found }) =>
+      ...unmanaged.flatMap(({ found }) =>
         found.map(({ kind, mirror, project = "-", line }) => ({ project, kind, mirror, what: "extra" as const, line })),
       ),
     ],
-    unreadable: [...audited.flatMap(({ stock }) => stock.failures), ...strangers.flatMap(({ failures }) => failures)],
-    unlisted: strangers.flatMap(({ unlisted }) => unlisted),
+    unreadable: [
+      ...audited.flatMap(({ inventory }) => inventory.failures),
+      ...unmanaged.flatMap(({ failures }) => failures),
+    ],
+    unlisted: unmanaged.flatMap(({ unlisted }) => unlisted),
   };
 }
 
@@ -84,7 +87,7 @@ export function describeReport(report: Report, shown = 50): string {
   const parts: string[] = [];
   if (report.differences.length > 0) {
     const rows = rowsOf(report.differences);
-    const head = ["PROJECT", "KIND", "MISSING", "EXTRA", "DAMAGED", "MIRRORS"];
+    const head = ["PROJECT", "KIND", "MISSING", "EXTRA", "INCOMPLETE", "MIRRORS"];
     parts.push([table([head, ...rows.slice(0, shown)]), ...more(rows.length, shown)].join("\n"));
     const lines = linesOf(report.differences);
     parts.push(
@@ -120,13 +123,13 @@ function rowsOf(differences: readonly Difference[]): string[][] {
     const [its] = mirrors as [Difference[]];
     const amount = (what: Difference["what"]) => count(its.filter((difference) => difference.what === what).length);
     const names = mirrors.map(([first]) => first!.mirror);
-    return [its[0]!.project, its[0]!.kind, amount("missing"), amount("extra"), amount("damaged"), some(names)];
+    return [its[0]!.project, its[0]!.kind, amount("missing"), amount("extra"), amount("incomplete"), some(names)];
   });
 }
 
 /** A line for each thing that is amiss, with all mirrors in which it is. */
 function linesOf(differences: readonly Difference[]): string[] {
-  const marks: Readonly<Record<Difference["what"], string>> = { missing: "+", extra: "-", damaged: "~" };
+  const marks: Readonly<Record<Difference["what"], string>> = { missing: "+", extra: "-", incomplete: "~" };
   const alike = Map.groupBy(differences, ({ project, what, line }) => `${marks[what]} ${project} ${line}`);
   return [...alike].map(([line, its]) => `${escapeUnprintable(line)}: ${some(its.map(({ mirror }) => mirror))}`);
 }

@@ -23,7 +23,7 @@ usage: npm run audit -- [options]
   --project NAME      only this project (may be repeated)
   --mirror NAME       only this mirror, e.g. images-us-central1, files-aws-us-east-1 (may be repeated)
   --json              one JSON document: {projects, mirrors, lines, differences: [{project, kind, mirror, what, line}], unreadable,
-                      unlisted}; project: - if it is none's; what: missing, extra, damaged (there, but not with all that belongs to it);
+                      unlisted}; project: - if it is none's; what: missing, extra, incomplete (there, but not with all that belongs to it);
                       unlisted: what could not be looked for
 
 exit code: 0 production is what the manifests say, 1 it is not or a mirror could not be read, 2 called wrongly`;
@@ -70,14 +70,14 @@ await runCommand(usage, async (args) => {
       ).then(counted),
     );
     const audited = (await Promise.all([...images, ...files])).filter(({ mirrors }) => mirrors.length > 0);
-    return reportOf(audited, await strangersOf(production, values.project, only, context));
+    return reportOf(audited, await unmanagedOf(production, values.project, only, context));
   });
   console.log(values.json ? JSON.stringify(report, undefined, 2) : describeReport(report));
   return isClean(report) ? 0 : 1;
 });
 
 /** What is in these mirrors and belongs to these projects, or to none, and is in no manifest. @param projects none = all. */
-async function strangersOf(
+async function unmanagedOf(
   { places, owners, storage }: Found,
   projects: readonly string[],
   only: (mirror: string) => boolean,
@@ -86,11 +86,11 @@ async function strangersOf(
   const images = places.images.filter(({ name }) => only(name));
   const files = places.files.filter(({ name }) => only(name));
   const layerMirrors = files.filter(({ kind }) => kind === "s3");
-  const strangers = await Promise.all([
+  const unmanaged = await Promise.all([
     unmanagedImages({ mirrors: images, layerMirrors, storage }, owners, context),
     findUnmanagedFiles(files, owners, storage, context),
   ]);
-  return strangers.map(({ found, ...rest }) => ({
+  return unmanaged.map(({ found, ...rest }) => ({
     found: found.filter(({ project = "-" }) => projects.length === 0 || projects.includes(project)),
     ...rest,
   }));
@@ -110,7 +110,7 @@ async function auditOf<Request extends ImagesRequest | FilesRequest>(
     kind,
     mirrors,
     wanted: lines.split("\n").length - 1,
-    stock: mirrors.length === 0 ? nothing : await takeInventory(request),
+    inventory: mirrors.length === 0 ? nothing : await takeInventory(request),
   };
 }
 

@@ -47,7 +47,7 @@ export const filesRuns: Runs<FilesRequest> = {
   promote: promoteFiles,
 };
 
-/** Takes stock of the mirror and repairs it, or says how. @returns how many failures it has reported. */
+/** Takes an inventory of the mirror and repairs it, or says how. @returns how many failures it has reported. */
 export async function repairMirror<Request extends ImagesRequest | FilesRequest>(
   mirror: string,
   repair: "do" | "say",
@@ -58,11 +58,11 @@ export async function repairMirror<Request extends ImagesRequest | FilesRequest>
 ): Promise<number> {
   const about = `${request.project} ${runs.kind}`;
   const context: Context = { signal, report: progressLine((line) => console.error(`${about}: ${line}`)) };
-  const stock = await runs.takeInventory(runs.alone(request, mirror), context);
+  const inventory = await runs.takeInventory(runs.alone(request, mirror), context);
   // What could be read is repaired all the same: the mirror may be the one that is left.
-  for (const failure of stock.failures) console.error(`error: ${failure}`);
-  const unread = stock.failures.length;
-  const differs = linesInShard(shard, request.project, runs.kind, stock.incomplete[mirror] ?? "");
+  for (const failure of inventory.failures) console.error(`error: ${failure}`);
+  const unread = inventory.failures.length;
+  const differs = linesInShard(shard, request.project, runs.kind, inventory.incomplete[mirror] ?? "");
   if (differs === "") {
     if (unread === 0) console.log(`${about}: nothing to do`);
     return unread;

@@ -7,14 +7,14 @@ const clean: Audited = {
   kind: "images",
   mirrors: ["images-a", "images-b"],
   wanted: 1_200,
-  stock: { text: "", incomplete: {}, failures: [] },
+  inventory: { text: "", incomplete: {}, failures: [] },
 };
 const drifted: Audited = {
   project: "bom",
   kind: "files",
   mirrors: ["files-a"],
   wanted: 3,
-  stock: {
+  inventory: {
     text: "",
     incomplete: { "files-a": "+ x sha256:1\n- x sha256:2\n- y sha256:3\n" },
     failures: ["project bom, mirror files-b: cannot be read: 403"],
@@ -39,8 +39,8 @@ it("differences are a table, lines, and a summary", () => {
   });
   assert.equal(
     describeReport(report, 2),
-    `PROJECT  KIND   MISSING  EXTRA  DAMAGED  MIRRORS
-bom      files  1        2      0        files-a
+    `PROJECT  KIND   MISSING  EXTRA  INCOMPLETE  MIRRORS
+bom      files  1        2      0           files-a
 
 + missing, - there beyond what is wanted, ~ there without all that belongs to it:
 + bom x sha256:1: files-a
@@ -54,24 +54,24 @@ project bom, mirror files-b: cannot be read: 403
   );
 });
 
-it("the same in 22 mirrors is told once, a thousand lines are cut, what is damaged is said to be that", () => {
+it("the same in 22 mirrors is told once, a thousand lines are cut, incomplete images are reported as incomplete", () => {
   const mirrors = Array.from({ length: 22 }, (_, index) => `images-${index}`);
   const lost = Array.from({ length: 1_000 }, (_, index) => `+ app:v${index} sha256:1\n`).join("");
   const incomplete = Object.fromEntries(mirrors.map((name, index) => [name, index === 21 ? "~ app@sha256:1\n" : lost]));
-  const report = reportOf([{ ...clean, mirrors, stock: { text: "", incomplete, failures: [] } }]);
+  const report = reportOf([{ ...clean, mirrors, inventory: { text: "", incomplete, failures: [] } }]);
   assert.equal(report.differences.length, 21_001);
   assert.deepEqual(report.differences.at(-1), {
     project: "kops",
     kind: "images",
     mirror: "images-21",
-    what: "damaged",
+    what: "incomplete",
     line: "app@sha256:1",
   });
   assert.equal(
     describeReport(report, 3),
-    `PROJECT  KIND    MISSING  EXTRA  DAMAGED  MIRRORS
-kops     images  1,000    0      0        images-0, images-1, images-2 and 18 more
-kops     images  0        0      1        images-21
+    `PROJECT  KIND    MISSING  EXTRA  INCOMPLETE  MIRRORS
+kops     images  1,000    0      0           images-0, images-1, images-2 and 18 more
+kops     images  0        0      1           images-21
 
 + missing, - there beyond what is wanted, ~ there without all that belongs to it:
 + kops app:v0 sha256:1: images-0, images-1, images-2 and 18 more
@@ -92,9 +92,9 @@ it("what no manifest names is extra, of its project or of none; what was not loo
   assert.equal(isClean(report), false);
   assert.equal(
     describeReport(report),
-    `PROJECT  KIND    MISSING  EXTRA  DAMAGED  MIRRORS
--        images  0        1      0        images-a
-kops     files   0        1      0        files-a
+    `PROJECT  KIND    MISSING  EXTRA  INCOMPLETE  MIRRORS
+-        images  0        1      0           images-a
+kops     files   0        1      0           files-a
 
 + missing, - there beyond what is wanted, ~ there without all that belongs to it:
 - - left/app:v1 sha256:1: images-a
@@ -110,13 +110,13 @@ repositories in images-b: no
 });
 
 it("a mirror that cannot be read is no clean production", () => {
-  assert.equal(isClean(reportOf([{ ...clean, stock: { ...clean.stock, failures: ["x"] } }])), false);
+  assert.equal(isClean(reportOf([{ ...clean, inventory: { ...clean.inventory, failures: ["x"] } }])), false);
 });
 
 it("66: a name that would steer a CI log or a terminal is told harmlessly; --json has it as it is", () => {
   const name = "a##[error]b\u202ec";
   const incomplete = { "files-a": `- ${name} sha256:1\n` };
-  const report = reportOf([{ ...drifted, stock: { text: "", incomplete, failures: [] } }]);
+  const report = reportOf([{ ...drifted, inventory: { text: "", incomplete, failures: [] } }]);
   assert.match(describeReport(report), /^- bom a\\u\{23\}#\[error\]b\\u\{202e\}c sha256:1: files-a$/m);
   assert.equal(report.differences[0]?.line, `${name} sha256:1`);
 });
