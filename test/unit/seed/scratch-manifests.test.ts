@@ -1,4 +1,4 @@
-/** Changes of a scratch copy of the demo projects' manifests, read by the product's own reader. */
+/** Edits of a scratch copy of the demo projects' manifests, read by the product's own reader. */
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -6,8 +6,9 @@ import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "mocha";
 import { fileLines, imageLines } from "../../../components/manifests/lines.ts";
 import { loadManifests } from "../../../components/manifests/load.ts";
-import { mistakes } from "../../../local/seed/broken-manifests.ts";
-import { addFile, addRelease, copyManifests, revert } from "../../../local/seed/scratch-manifests.ts";
+import { copyManifests } from "../../../local/seed/scratch-manifests.ts";
+import { appendFile, appendRelease, revert } from "../../support/seed/edit-manifests.ts";
+import { mistakes } from "../../support/seed/manifest-mistakes.ts";
 
 const committed = join(import.meta.dirname, "../../../manifests");
 const digest = `sha256:${"ab".repeat(32)}`;
@@ -31,35 +32,35 @@ describe("scratch copy of the demo manifests", () => {
     );
   });
 
-  it("a release is added, read, and taken back to the byte", async () => {
+  it("adds a release that the reader sees, and reverts it byte for byte", async () => {
     const before = await lines("dotslash");
     const text = await readFile(join(folder(), "dotslash/images.yaml"), "utf8");
-    const change = await addRelease(folder(), "dotslash", "dotslash", { digest, tags: ["0.5.8-9", "next"] });
+    const change = await appendRelease(folder(), "dotslash", "dotslash", { digest, tags: ["0.5.8-9", "next"] });
     const after = await lines("dotslash");
     assert.deepEqual(difference(after, before), [`dotslash:0.5.8-9 ${digest}`, `dotslash:next ${digest}`]);
     assert.equal((await readFile(change.file, "utf8")).split("\n")[change.line - 1], change.added[0]);
     await revert(change);
     assert.equal(await readFile(change.file, "utf8"), text);
-    await assert.rejects(revert(change), /images\.yaml:\d+: the lines to take back are not there/);
+    await assert.rejects(revert(change), /images\.yaml:\d+: the added lines are not there/);
   });
 
-  it("a file is added and taken back", async () => {
+  it("adds a file and reverts it", async () => {
     const before = await lines("dotslash");
-    const change = await addFile(folder(), "dotslash", "0.5.9/tool", digest.slice("sha256:".length));
+    const change = await appendFile(folder(), "dotslash", "0.5.9/tool", digest.slice("sha256:".length));
     assert.deepEqual(difference(await lines("dotslash"), before), [`0.5.9/tool ${digest}`]);
     await revert(change);
     assert.equal(await lines("dotslash"), before);
   });
 
-  it("an image that the manifest does not have is named", async () => {
+  it("names an image that the manifest does not have", async () => {
     await assert.rejects(
-      addRelease(folder(), "semver", "server", { digest, tags: [] }),
+      appendRelease(folder(), "semver", "server", { digest, tags: [] }),
       /semver\/images\.yaml has no image server/,
     );
   });
 
   for (const { name, found, make, names } of mistakes) {
-    it(`${name} is ${found === "reading" ? "found by reading, at its place" : "a well-formed manifest"}`, async () => {
+    it(`${name}: ${found === "reading" ? "the reader reports it with its line" : "the manifest is well-formed"}`, async () => {
       const change = await make(folder());
       const { problems } = await loadManifests(folder());
       if (found !== "reading") {
@@ -71,7 +72,7 @@ describe("scratch copy of the demo manifests", () => {
       const [error] = errors;
       const where = `${error!.file}:${error!.line}`;
       assert.ok(change.file.endsWith(error!.file) || error!.file.endsWith(change.file), where);
-      // A text without its end is found where the next line or the file's end contradicts it.
+      // The parser reports an unterminated value at the next line or at the end of the file.
       assert.ok(error!.line >= change.line && error!.line <= change.line + 1, `${where}, not ${change.line}`);
       for (const word of names) assert.ok(`${where} ${error!.message}`.includes(word), `${word} in ${error!.message}`);
     });
