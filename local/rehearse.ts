@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { cp, mkdir, readFile, rm } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { type Cloud, startCloud } from "./cloud/cloud.ts";
+import { type EmulatedCloud, startCloud } from "./cloud/cloud.ts";
 import { ControlApi } from "./control-api.ts";
 import { installProviders } from "./providers/install.ts";
 import { recover } from "./recover.ts";
@@ -103,7 +103,7 @@ async function rehearse(): Promise<void> {
 }
 
 /** Everything that must be there before the program can run. */
-async function setUp(): Promise<{ stack: Stack; cloud: Cloud }> {
+async function setUp(): Promise<{ stack: Stack; cloud: EmulatedCloud }> {
   const { engine } = await ensureTools(say);
   say(`Pulumi ${engine.version} (${engine.origin === "built" ? "built from its Go module" : engine.path})`);
   await buildRedirector();
@@ -288,7 +288,7 @@ async function change(on: {
   await stack.configure("manifests");
 }
 
-function summarise(site: Site, artifacts: DemoArtifacts, cloud: Cloud): void {
+function summarise(site: Site, artifacts: DemoArtifacts, cloud: EmulatedCloud): void {
   const [project] = artifacts.projects as [DemoProject];
   const { image, tag } = promoted(project);
   const file = project.files.find((one) => one.promoted)!;
@@ -354,7 +354,7 @@ function end(code: number): Promise<void> {
   return ending;
 }
 
-function gcsApi(cloud: Cloud): string {
+function gcsApi(cloud: EmulatedCloud): string {
   return `${cloud.endpoints.gcs}/storage/v1/`;
 }
 

@@ -1,6 +1,6 @@
 import { certificateIdentity, type Identity } from "./certificate.ts";
 import type { ImageFacts } from "./formats.ts";
-import { attestationEntries, record, records, textOf } from "./image-facts.ts";
+import { attestationEntries, nonEmptyText, record, records } from "./image-facts.ts";
 
 /** Something found beside a digest: its OCI manifest, and the first layer where it holds a certificate. */
 export interface AttachmentReading {
@@ -33,7 +33,7 @@ export function attachmentFacts(
   };
   for (const entry of attestationEntries(manifest)) {
     for (const layer of records(record(children.get(entry.digest))["layers"])) {
-      add(entry.of, "index", textOf(record(layer["annotations"])["in-toto.io/predicate-type"]));
+      add(entry.of, "index", nonEmptyText(record(layer["annotations"])["in-toto.io/predicate-type"]));
     }
   }
   for (const attachment of attachments) {
@@ -47,17 +47,24 @@ export function attachmentFacts(
     } else if (kind === "notation") {
       facts.signatures.push({ ...about, format: kind });
     } else if (kind === "sigstore") {
-      const predicate = textOf(record(record(attached)["annotations"])["dev.sigstore.bundle.predicateType"]);
+      const predicate = nonEmptyText(record(record(attached)["annotations"])["dev.sigstore.bundle.predicateType"]);
       if (predicate === undefined || predicate.startsWith("https://sigstore.dev/cosign/sign/")) {
         facts.signatures.push({ ...about, format: kind, ...bundleSignature(attachment.layer) });
       } else add(subject, how, predicate);
     } else if (kind === "attestation") {
       for (const layer of layers) {
         const annotations = record(layer["annotations"]);
-        add(subject, how, textOf(annotations["predicateType"]) ?? textOf(annotations["in-toto.io/predicate-type"]));
+        add(
+          subject,
+          how,
+          nonEmptyText(annotations["predicateType"]) ?? nonEmptyText(annotations["in-toto.io/predicate-type"]),
+        );
       }
     } else if (kind === "sbom") {
-      facts.sboms.push({ ...about, format: textOf(layers[0]?.["mediaType"]) ?? artifactType(attached) ?? "unknown" });
+      facts.sboms.push({
+        ...about,
+        format: nonEmptyText(layers[0]?.["mediaType"]) ?? artifactType(attached) ?? "unknown",
+      });
     }
   }
   return {
@@ -103,7 +110,7 @@ function kindOf(
 
 function artifactType(manifest: unknown): string | undefined {
   const { artifactType: named, config } = record(manifest);
-  return textOf(named) ?? textOf(record(config)["mediaType"]);
+  return nonEmptyText(named) ?? nonEmptyText(record(config)["mediaType"]);
 }
 
 /**
@@ -112,8 +119,8 @@ function artifactType(manifest: unknown): string | undefined {
  */
 function cosignSignature(layer: Readonly<Record<string, unknown>>): Identity & { logged: boolean } {
   const annotations = record(layer["annotations"]);
-  const certificate = textOf(annotations["dev.sigstore.cosign/certificate"]);
-  const logged = textOf(annotations["dev.sigstore.cosign/bundle"]) !== undefined;
+  const certificate = nonEmptyText(annotations["dev.sigstore.cosign/certificate"]);
+  const logged = nonEmptyText(annotations["dev.sigstore.cosign/bundle"]) !== undefined;
   return { logged, ...(certificate !== undefined && certificateIdentity(certificate)) };
 }
 
@@ -125,7 +132,7 @@ function bundleSignature(bundle: unknown): Identity & { logged?: boolean } {
   if (bundle === undefined) return {};
   const material = record(record(bundle)["verificationMaterial"]);
   const chain = records(record(material["x509CertificateChain"])["certificates"]);
-  const der = textOf(record(material["certificate"])["rawBytes"]) ?? textOf(chain[0]?.["rawBytes"]);
+  const der = nonEmptyText(record(material["certificate"])["rawBytes"]) ?? nonEmptyText(chain[0]?.["rawBytes"]);
   const logged = records(material["tlogEntries"]).length > 0;
   return { logged, ...(der !== undefined && certificateIdentity(Buffer.from(der, "base64"))) };
 }

@@ -9,9 +9,9 @@ import type {
 } from "./formats.ts";
 import { formats, schemaVersion } from "./formats.ts";
 import { detailsKey, filesPrefix, projectKey, writeDocument } from "./layout.ts";
-import { fileLine, imageLine } from "./listing.ts";
+import { fileListingLine, imageListingLine } from "./listing.ts";
 import { platformsLine } from "./platform-lines.ts";
-import { compareTagged, compareVersions, latestOf, sortTags } from "./version-order.ts";
+import { compareNewestFirst, compareTagged, latestOf, sortTags } from "./version-order.ts";
 
 /** What is in production of one project. */
 export interface Published {
@@ -30,7 +30,7 @@ export interface Published {
 }
 
 /** One project's part of the catalogue. */
-export interface Entry {
+export interface ProjectEntry {
   readonly name: string;
   /** Nothing when the project has nothing in production. */
   readonly index: IndexEntry | undefined;
@@ -42,7 +42,7 @@ export interface Entry {
 }
 
 /** Makes one project's part of the catalogue: the same input gives the same bytes. */
-export function catalogueEntry(published: Published): Entry {
+export function projectEntry(published: Published): ProjectEntry {
   const { name, description, contact } = published;
   const about = { name, description, ...(contact !== undefined && { contact }) };
   return composeEntry(about, imageDetails(published), releaseDetails(published), filesPrefix(published.filePrefix));
@@ -57,7 +57,7 @@ export function composeEntry(
   imagesInOrder: readonly ImageDetails[],
   releasesInOrder: readonly ReleaseDetails[],
   prefix: string,
-): Entry {
+): ProjectEntry {
   const { name } = about;
   const documents = new Map<string, string>();
   // Through the format, which puts members in one order: what was learned now and what was read back gives the same bytes.
@@ -79,7 +79,7 @@ export function composeEntry(
       details: write("release", details),
       paths: details.files,
     }));
-  if (images.length + releases.length === 0) return noEntry(name);
+  if (images.length + releases.length === 0) return emptyEntry(name);
 
   const document: ProjectDocument = {
     schemaVersion,
@@ -98,9 +98,9 @@ export function composeEntry(
     },
     lines: [
       ...images.flatMap(({ repository, versions }) =>
-        versions.map(({ digest, tags }) => imageLine(name, repository, digest, tags)),
+        versions.map(({ digest, tags }) => imageListingLine(name, repository, digest, tags)),
       ),
-      ...releases.flatMap(({ paths }) => paths.map(({ path, sha256 }) => fileLine(name, path, sha256))),
+      ...releases.flatMap(({ paths }) => paths.map(({ path, sha256 }) => fileListingLine(name, path, sha256))),
     ].join(""),
     platforms: images
       .flatMap(({ repository, versions }) => versions.map((version) => platformsLine(name, repository, version)))
@@ -110,7 +110,7 @@ export function composeEntry(
 }
 
 /** The entry of a project that has nothing in production. */
-export function noEntry(name: string): Entry {
+export function emptyEntry(name: string): ProjectEntry {
   return { name, index: undefined, lines: "", platforms: "", documents: new Map() };
 }
 
@@ -147,7 +147,7 @@ function releaseDetails({ name, filePrefix, files }: Published): ReleaseDetails[
     group.push({ path: prefix + path, sha256, bytes });
   }
   return [...releases]
-    .sort(([a], [b]) => Number(a === "") - Number(b === "") || compareVersions(a, b))
+    .sort(([a], [b]) => Number(a === "") - Number(b === "") || compareNewestFirst(a, b))
     .map(([release, group]) => ({
       schemaVersion,
       project: name,

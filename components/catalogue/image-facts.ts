@@ -63,7 +63,7 @@ export function attestationEntries(manifest: unknown): { digest: string; of: str
     const annotations = record(entry["annotations"]);
     if (annotations["vnd.docker.reference.type"] !== "attestation-manifest") return [];
     return typeof entry["digest"] === "string"
-      ? [{ digest: entry["digest"], of: textOf(annotations["vnd.docker.reference.digest"]) }]
+      ? [{ digest: entry["digest"], of: nonEmptyText(annotations["vnd.docker.reference.digest"]) }]
       : [];
   });
 }
@@ -79,7 +79,7 @@ export function records(value: unknown): Readonly<Record<string, unknown>>[] {
 }
 
 /** A JSON value as text that says something. */
-export function textOf(value: unknown): string | undefined {
+export function nonEmptyText(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
@@ -107,7 +107,11 @@ function platformEntries(
 
 /** Of a descriptor's `platform` or of an image config, which have the same members. */
 function platformOf(value: Readonly<Record<string, unknown>>): string | undefined {
-  const [os, architecture, variant] = [textOf(value["os"]), textOf(value["architecture"]), textOf(value["variant"])];
+  const [os, architecture, variant] = [
+    nonEmptyText(value["os"]),
+    nonEmptyText(value["architecture"]),
+    nonEmptyText(value["variant"]),
+  ];
   if (os === undefined || architecture === undefined) return undefined;
   return [os, architecture, ...(variant === undefined ? [] : [variant])].join("/");
 }
@@ -121,14 +125,14 @@ function downloadSize(manifest: Readonly<Record<string, unknown>>): number {
 }
 
 function configDigest(manifest: Readonly<Record<string, unknown>>): string | undefined {
-  return textOf(record(manifest["config"])["digest"]);
+  return nonEmptyText(record(manifest["config"])["digest"]);
 }
 
 function artifactTypeOf(manifest: Readonly<Record<string, unknown>>): string | undefined {
-  const named = textOf(manifest["artifactType"]);
+  const named = nonEmptyText(manifest["artifactType"]);
   if (named !== undefined) return named;
   const config = record(manifest["config"]);
-  return config["mediaType"] === undefined || isImageConfig(config) ? undefined : textOf(config["mediaType"]);
+  return config["mediaType"] === undefined || isImageConfig(config) ? undefined : nonEmptyText(config["mediaType"]);
 }
 
 function createdOf(

@@ -10,12 +10,12 @@ import { gunzipSync, gzipSync } from "node:zlib";
  */
 
 /** One digest of an image. */
-export function imageLine(project: string, repository: string, digest: string, tags: readonly string[]): string {
+export function imageListingLine(project: string, repository: string, digest: string, tags: readonly string[]): string {
   return `${["image", project, repository, digest, ...tags].join("\t")}\n`;
 }
 
 /** One file; `sha256` in hexadecimal digits. */
-export function fileLine(project: string, path: string, sha256: string): string {
+export function fileListingLine(project: string, path: string, sha256: string): string {
   return `${["file", project, path, `sha256:${sha256}`].join("\t")}\n`;
 }
 

@@ -5,7 +5,7 @@
  */
 
 /** Orders two tags, release names or other spellings of versions, newest first (for `sort`). Total: equal only for equal texts. */
-export function compareVersions(a: string, b: string): number {
+export function compareNewestFirst(a: string, b: string): number {
   const [left, right] = [read(a), read(b)];
   if (left.rank !== right.rank) return left.rank - right.rank;
   const length = Math.max(left.numbers.length, right.numbers.length);
@@ -20,14 +20,14 @@ export function compareVersions(a: string, b: string): number {
 
 /** A digest's tags, the one that best names its version first. */
 export function sortTags(tags: Iterable<string>): string[] {
-  return [...tags].sort(compareVersions);
+  return [...tags].sort(compareNewestFirst);
 }
 
 /** Orders two digests by their tags (each list as from {@link sortTags}), newest first; those without tags last. */
 export function compareTagged(a: readonly string[], b: readonly string[]): number {
   const [left, right] = [a[0], b[0]];
   if (left === undefined || right === undefined) return Number(left === undefined) - Number(right === undefined);
-  return compareVersions(left, right);
+  return compareNewestFirst(left, right);
 }
 
 /** The newest of these that names a released version; undefined if none does. */
@@ -37,7 +37,7 @@ export function latestOf(names: Iterable<string>): string | undefined {
       const { rank, stage } = read(name);
       return rank === ranks.version && stage !== stages.preRelease;
     })
-    .sort(compareVersions)[0];
+    .sort(compareNewestFirst)[0];
 }
 
 const ranks = { version: 0, build: 1, word: 2, commit: 3 } as const;

@@ -81,7 +81,7 @@ export async function pullImage(
   folder: string,
   options: ClientOptions = {},
 ): Promise<PulledImage> {
-  const { repository, name } = parseReference(reference);
+  const { repository, name } = splitReference(reference);
   const api = `${base.replace(/\/+$/, "")}/v2/${repository}`;
   const parts: Part[] = [];
   const manifest = async (at: string): Promise<{ type: string; digest: string; value: unknown }> => {
@@ -139,7 +139,7 @@ export async function pullImage(
 }
 
 /** Splits a reference without a host into repository and tag or digest; without either the tag is `latest`. */
-export function parseReference(reference: string): { repository: string; name: string } {
+export function splitReference(reference: string): { repository: string; name: string } {
   const at = reference.indexOf("@");
   if (at >= 0) return { repository: reference.slice(0, at).replace(/:[^/]*$/, ""), name: reference.slice(at + 1) };
   const colon = reference.lastIndexOf(":");

@@ -6,13 +6,15 @@ import { promisify } from "node:util";
 import { containerPlatform, type PulledImage } from "./pull-image.ts";
 
 /** What came of it. */
-export type Ran = { readonly ran: true; readonly output: string } | { readonly ran: false; readonly why: string };
+export type ProgramRun =
+  | { readonly ran: true; readonly output: string }
+  | { readonly ran: false; readonly why: string };
 
 /**
  * Runs the image's entrypoint with these arguments, in the folder given, and returns what it printed.
  * A program for another kind of machine is not run, which is said; one that fails throws.
  */
-export async function runProgram(image: PulledImage, args: readonly string[], cwd: string): Promise<Ran> {
+export async function runProgram(image: PulledImage, args: readonly string[], cwd: string): Promise<ProgramRun> {
   const [command, ...own] = [...(image.config.config.Entrypoint ?? []), ...(image.config.config.Cmd ?? [])];
   if (command === undefined) return { ran: false, why: `${image.reference} has no entrypoint` };
   const program = await realpath(join(image.rootfs, command));

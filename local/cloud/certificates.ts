@@ -1,5 +1,5 @@
 import type { DnsRecord } from "./dns.ts";
-import type { Inventory, Resource } from "./inventory.ts";
+import type { CloudInventory, Resource } from "./inventory.ts";
 import { object, objects, texts } from "./values.ts";
 
 /**
@@ -7,7 +7,7 @@ import { object, objects, texts } from "./values.ts";
  * issued when its proof is in the DNS, so a program that forgot the record fails.
  */
 export function certificateProblem(
-  inventory: Inventory,
+  inventory: CloudInventory,
   records: readonly DnsRecord[],
   proxy: Resource,
   host: string,
@@ -24,7 +24,7 @@ export function certificateProblem(
 }
 
 /** The entry for the host itself, else for its parent with a wildcard, else the primary one (Certificate Manager, "certificate selection"). */
-function certificatesOfMap(inventory: Inventory, reference: unknown, host: string): (Resource | undefined)[] {
+function certificatesOfMap(inventory: CloudInventory, reference: unknown, host: string): (Resource | undefined)[] {
   if (typeof reference !== "string") return [];
   const map = reference.slice(Math.max(reference.indexOf("projects/"), 0));
   const entries = inventory
@@ -42,7 +42,7 @@ function domains({ inputs, computed }: Resource): string[] {
   return managed.length > 0 ? managed : texts(computed["sanDnsnames"] ?? computed["subjectAlternativeNames"]);
 }
 
-function unproven(inventory: Inventory, records: readonly DnsRecord[], certificate: Resource): string | undefined {
+function unproven(inventory: CloudInventory, records: readonly DnsRecord[], certificate: Resource): string | undefined {
   for (const id of texts(object(certificate.inputs["managed"])["dnsAuthorizations"])) {
     const authorization = byId(inventory, id);
     if (authorization === undefined) return `certificate ${certificate.id}: its DNS authorization ${id} does not exist`;
@@ -67,7 +67,7 @@ function bare(name: string): string {
   return name.toLowerCase().replace(/\.$/, "");
 }
 
-function byId(inventory: Inventory, reference: string): Resource | undefined {
+function byId(inventory: CloudInventory, reference: string): Resource | undefined {
   const id = reference.slice(Math.max(reference.indexOf("projects/"), 0));
   return inventory.list().find((resource) => resource.id === id);
 }

@@ -8,7 +8,7 @@ import { bucket, bucketObject } from "./behaviours/gcs.ts";
 import { s3Bucket, s3BucketCors, s3BucketPolicy, s3BucketVersioning } from "./behaviours/s3.ts";
 import { controlServer } from "./control.ts";
 import { dnsRecord, recordType } from "./dns.ts";
-import { Inventory } from "./inventory.ts";
+import { CloudInventory } from "./inventory.ts";
 import { forwardingRuleType, globalAddress, LoadBalancers } from "./load-balancer.ts";
 import { type PortBlock, Ports } from "./ports.ts";
 import { Processes, type RecordedProcess } from "./processes.ts";
@@ -29,7 +29,7 @@ export interface CloudOptions {
 }
 
 /** A running emulated cloud. */
-export interface Cloud {
+export interface EmulatedCloud {
   /** e.g. `http://127.0.0.1:5400`: what the provider plugins need as `ARTIFACTS_CLOUD`. */
   readonly control: string;
   /** Cloud Storage and S3 (path style, all regions); the registries' ports by location, as they were at the start. */
@@ -54,7 +54,7 @@ export interface Cloud {
  * Starts the emulated cloud, with what the directory holds from before.
  * Throws, with nothing left running, if another one runs on the directory, a port is in use, or a server does not start.
  */
-export async function startCloud(options: CloudOptions): Promise<Cloud> {
+export async function startCloud(options: CloudOptions): Promise<EmulatedCloud> {
   const dir = resolve(options.dir);
   mkdirSync(dir, { recursive: true });
   const processes = new Processes(dir);
@@ -85,12 +85,12 @@ async function unlessAborted<T>(signal: AbortSignal | undefined, work: Promise<T
 }
 
 interface Running {
-  start(options: CloudOptions): Promise<Omit<Cloud, "leftovers">>;
+  start(options: CloudOptions): Promise<Omit<EmulatedCloud, "leftovers">>;
   close(): Promise<void>;
 }
 
 async function open(dir: string, options: CloudOptions, processes: Processes): Promise<Running> {
-  const inventory = Inventory.open(join(dir, "inventory.json"));
+  const inventory = CloudInventory.open(join(dir, "inventory.json"));
   const ports = new Ports(options.ports, inventory.allocation);
   const [olareg, fakeGcsServer, versitygw] = await Promise.all([
     toolPath("olareg"),
@@ -159,7 +159,7 @@ async function open(dir: string, options: CloudOptions, processes: Processes): P
   };
 }
 
-async function resume(inventory: Inventory, behaviours: Readonly<Record<string, Behaviour>>): Promise<string[]> {
+async function resume(inventory: CloudInventory, behaviours: Readonly<Record<string, Behaviour>>): Promise<string[]> {
   const problems = await Promise.all(
     inventory.list().map(async (resource) => {
       try {

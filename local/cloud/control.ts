@@ -1,14 +1,14 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Address } from "./address.ts";
-import { type Behaviour, Conflict } from "./behaviours/behaviour.ts";
+import { type Behaviour, ConflictError } from "./behaviours/behaviour.ts";
 import { dnsRecords, resolve } from "./dns.ts";
-import type { Inventory, Resource } from "./inventory.ts";
+import type { CloudInventory, Resource } from "./inventory.ts";
 import { listing } from "./listings.ts";
-import { inUse, missingReference, type Refused } from "./references.ts";
+import { type CloudRefusal, inUse, missingReference } from "./references.ts";
 
 /** What the control API serves. */
 export interface Controlled {
-  readonly inventory: Inventory;
+  readonly inventory: CloudInventory;
   readonly behaviours: Readonly<Record<string, Behaviour>>;
   addresses(): Address[];
   status(): Promise<unknown>;
@@ -46,7 +46,7 @@ export function controlServer(cloud: Controlled): Server {
     answer(cloud, busy, request).then(
       ({ status, body }) => reply(response, status, body),
       (error: unknown) => {
-        const status = error instanceof Refusal ? error.status : error instanceof Conflict ? 409 : 500;
+        const status = error instanceof Refusal ? error.status : error instanceof ConflictError ? 409 : 500;
         reply(response, status, { error: (error as Error).message });
       },
     );
@@ -150,14 +150,14 @@ function unprotected(resource: Resource): Resource {
   return { ...resource, inputs: { ...resource.inputs, forceDestroy: true, deletionProtection: false } };
 }
 
-function refuse(error: Refused | undefined): void {
+function refuse(error: CloudRefusal | undefined): void {
   if (error !== undefined) throw new Refusal(error.status, error.message);
 }
 
 /** The gcp provider refuses by itself, before it asks the cloud. */
 function refuseProtected({ id, inputs }: Resource): void {
   if (inputs["deletionPolicy"] === "PREVENT") {
-    throw new Conflict(
+    throw new ConflictError(
       `cannot destroy resource ${id} with deletionPolicy set to PREVENT: change it and run \`pulumi up\` first`,
     );
   }

@@ -1,6 +1,6 @@
 import type { Address } from "./address.ts";
-import { type Behaviour, type CloudParts, Conflict } from "./behaviours/behaviour.ts";
-import type { Inventory, Resource } from "./inventory.ts";
+import { type Behaviour, type CloudParts, ConflictError } from "./behaviours/behaviour.ts";
+import type { CloudInventory, Resource } from "./inventory.ts";
 
 /** A record of the emulated DNS (Cloudflare). */
 export interface DnsRecord {
@@ -25,14 +25,14 @@ export function dnsRecord({ inventory }: CloudParts): Behaviour {
   return {
     async create(record) {
       const same = inventory.list(recordType).find((other) => identity(other) === identity(record));
-      if (same !== undefined) throw new Conflict('{"code":81058,"message":"An identical record already exists."}');
+      if (same !== undefined) throw new ConflictError('{"code":81058,"message":"An identical record already exists."}');
       return {};
     },
   };
 }
 
 /** All DNS records. */
-export function dnsRecords(inventory: Inventory): DnsRecord[] {
+export function dnsRecords(inventory: CloudInventory): DnsRecord[] {
   return inventory.list(recordType).map(({ inputs }) => ({
     name: String(inputs["name"]).toLowerCase(),
     type: String(inputs["type"]),

@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { endToEndHeaders, forward } from "./forward.ts";
-import type { Inventory } from "./inventory.ts";
+import type { CloudInventory } from "./inventory.ts";
 import { texts } from "./values.ts";
 
 /** Roles that let their members read objects, and whether they let them list a bucket too (cloud.google.com/storage/docs/access-control/iam-roles). */
@@ -16,7 +16,7 @@ const readers: Readonly<Record<string, { readonly lists: boolean }>> = {
  * The front of Cloud Storage. The server behind it knows no permissions: here the public addresses (`/<bucket>/<object>`, the XML API) of a
  * bucket answer only if the program gave allUsers the right to read. The JSON API stands for callers with rights: it is passed through.
  */
-export function gcsFront(inventory: Inventory, port: number): RequestListener {
+export function gcsFront(inventory: CloudInventory, port: number): RequestListener {
   return (request, response) => {
     const refusal = publicRefusal(inventory, request);
     if (refusal !== undefined) {
@@ -37,7 +37,7 @@ interface Refusal {
 }
 
 /** Why the public may not have it; undefined if it may, or if the request is not to a public address. */
-function publicRefusal(inventory: Inventory, request: IncomingMessage): Refusal | undefined {
+function publicRefusal(inventory: CloudInventory, request: IncomingMessage): Refusal | undefined {
   const path = (request.url ?? "/").split("?")[0] ?? "/";
   const [, first = "", ...rest] = path.split("/");
   if (interfaces.has(first)) return undefined;

@@ -20,7 +20,7 @@ export interface Resource {
 }
 
 /** All that exists in the emulated cloud, kept in one JSON file. */
-export class Inventory {
+export class CloudInventory {
   readonly #file: JsonFile;
   readonly #resources: Map<string, Resource>;
   /** Purpose -> port, see {@link Ports}. */
@@ -33,17 +33,17 @@ export class Inventory {
   }
 
   /** Reads the file, or starts empty. Throws when it is damaged. */
-  static open(file: string): Inventory {
+  static open(file: string): CloudInventory {
     let text: string;
     try {
       text = readFileSync(file, "utf8");
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return new Inventory(file, [], {});
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return new CloudInventory(file, [], {});
       throw error;
     }
     try {
       const stored = JSON.parse(text) as { resources: Resource[]; ports: Allocation };
-      return new Inventory(file, stored.resources, stored.ports);
+      return new CloudInventory(file, stored.resources, stored.ports);
     } catch (error) {
       throw new Error(`${file} is damaged (${(error as Error).message}): run \`npm run clean\` to start afresh.`);
     }

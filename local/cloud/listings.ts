@@ -1,12 +1,12 @@
 /** The lists by which a program finds the things that the clouds number themselves, in the clouds' own forms. */
-import type { Inventory, Resource } from "./inventory.ts";
+import type { CloudInventory, Resource } from "./inventory.ts";
 import { text } from "./values.ts";
 
 /**
  * Answers a GET below `/apis/`: `/apis/monitoring/` stands for https://monitoring.googleapis.com/ (v3 of most lists, v1 of dashboards;
  * `pageSize`, `pageToken`), `/apis/cloudflare/client/v4/` for Cloudflare's API (`per_page`, `page`). undefined: there is no such list.
  */
-export function listing(inventory: Inventory, url: URL): object | undefined {
+export function listing(inventory: CloudInventory, url: URL): object | undefined {
   const [, collection] = /^\/apis\/monitoring\/v[13]\/projects\/[^/]+\/(\w+)$/.exec(url.pathname) ?? [];
   if (collection !== undefined && Object.hasOwn(collections, collection)) {
     const all = inventory.list(collections[collection]).map((resource) => ({

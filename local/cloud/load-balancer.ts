@@ -7,8 +7,8 @@ import { certificateProblem } from "./certificates.ts";
 import { dnsRecords } from "./dns.ts";
 import { endToEndHeaders, Unreachable } from "./forward.ts";
 import type { Resource, Values } from "./inventory.ts";
-import { byDistance, type Place } from "./regions.ts";
-import { MissingLink, type RegionalService, route, targetProxy } from "./route.ts";
+import { byDistance, type Coordinates } from "./regions.ts";
+import { followUrlMap, MissingLink, type RegionalService, targetProxy } from "./route.ts";
 import { closeServer, listen } from "./servers.ts";
 import { texts } from "./values.ts";
 
@@ -19,7 +19,7 @@ export const forwardingRuleType = "gcp:compute/globalForwardingRule:GlobalForwar
 export const clientHeader = "x-rehearsal-client";
 
 /** Where a client without {@link clientHeader} is: Council Bluffs, beside us-central1. */
-const defaultPlace: Place = { latitude: 41.26, longitude: -95.86 };
+const defaultPlace: Coordinates = { latitude: 41.26, longitude: -95.86 };
 
 /**
  * The global external load balancers: one loopback port per global forwarding rule. What a request meets behind it is looked up in the
@@ -111,7 +111,7 @@ export class LoadBalancers {
     const named = isIP(host) === 0 && host !== "localhost";
     const failure = https && named && certificateProblem(inventory, dnsRecords(inventory), proxy, host);
     if (failure) throw new MissingLink(503, `no TLS connection: ${failure}`);
-    const way = route(inventory, rule, { host, target: request.url ?? "/" });
+    const way = followUrlMap(inventory, rule, { host, target: request.url ?? "/" });
     if (way.kind === "redirect") {
       response.writeHead(way.status, { location: way.location, "content-length": 0 });
       response.end();
@@ -206,7 +206,7 @@ function describe(rule: Resource): { name: string; address: string; port: number
 }
 
 interface Client {
-  readonly place: Place;
+  readonly place: Coordinates;
   readonly address: string;
 }
 

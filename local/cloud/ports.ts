@@ -32,8 +32,8 @@ export class Ports {
    */
   async take(purpose: string): Promise<number> {
     const { base, size } = this.#block;
-    const known = this.#allocation[purpose];
-    const port = known !== undefined && known >= base && known < base + size ? known : this.#next();
+    const portOf = this.#allocation[purpose];
+    const port = portOf !== undefined && portOf >= base && portOf < base + size ? portOf : this.#next();
     if (port === undefined) {
       throw new Error(`No port left for the ${purpose} in ${base}-${base + size - 1}: configure a larger block.`);
     }

@@ -13,7 +13,7 @@ export interface RecordedProcess extends ProcessIdentity {
 }
 
 /** What to start. */
-export interface Command {
+export interface ProcessCommand {
   /** What it is for, e.g. `image registry us-central1`: names its log file and its errors. */
   readonly purpose: string;
   readonly file: string;
@@ -71,7 +71,7 @@ export class Processes {
   }
 
   /** Starts a child in its own process group, its output in `logs/<purpose>.log`. Throws if it cannot be started. */
-  async start(command: Command): Promise<Child> {
+  async start(command: ProcessCommand): Promise<Child> {
     const logs = join(this.#dir, "logs");
     mkdirSync(logs, { recursive: true });
     const logFile = join(logs, `${command.purpose.replaceAll(/[^A-Za-z0-9.-]+/g, "-")}.log`);

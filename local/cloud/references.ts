@@ -1,8 +1,8 @@
-import type { Inventory, Resource } from "./inventory.ts";
+import type { CloudInventory, Resource } from "./inventory.ts";
 import { texts } from "./values.ts";
 
 /** What the cloud answers when a resource names another one that is not there, or is still named by another one. */
-export interface Refused {
+export interface CloudRefusal {
   /** HTTP status. */
   readonly status: number;
   readonly message: string;
@@ -12,7 +12,7 @@ export interface Refused {
  * The first thing that a resource names and that does not exist. The clouds refuse such a resource, so a program that forgot a link, or to
  * wait for one, fails here as it would there.
  */
-export function missingReference(inventory: Inventory, resource: Resource): Refused | undefined {
+export function missingReference(inventory: CloudInventory, resource: Resource): CloudRefusal | undefined {
   for (const { type, id, error } of parents(resource)) {
     if (inventory.find(type, id) === undefined) return error;
   }
@@ -27,7 +27,7 @@ export function missingReference(inventory: Inventory, resource: Resource): Refu
 }
 
 /** Why a resource cannot be deleted: another one still names it. */
-export function inUse(inventory: Inventory, resource: Resource): Refused | undefined {
+export function inUse(inventory: CloudInventory, resource: Resource): CloudRefusal | undefined {
   if (!chained(resource.type)) return undefined;
   const user = inventory.list().find((other) => other.id !== resource.id && namesOf(other).has(resource.id));
   if (user === undefined) return undefined;
@@ -65,7 +65,7 @@ function namesOf(resource: Resource): Set<string> {
 interface Parent {
   readonly type: string;
   readonly id: string;
-  readonly error: Refused;
+  readonly error: CloudRefusal;
 }
 
 /** Things that belong to another thing, which they name by its short name. */
@@ -119,6 +119,6 @@ function members({ inputs, config, type }: Resource): string[] {
     .filter((email) => email.endsWith(ending));
 }
 
-function notFound(message: string): Refused {
+function notFound(message: string): CloudRefusal {
   return { status: 404, message: `googleapi: Error 404: ${message}` };
 }

@@ -45,13 +45,13 @@ export const gcpRegions: Readonly<Record<string, readonly [latitude: number, lon
 };
 
 /** A point on the earth in degrees. */
-export interface Place {
+export interface Coordinates {
   readonly latitude: number;
   readonly longitude: number;
 }
 
 /** Regions ordered by great-circle distance from a place; those with an unknown place come last. */
-export function byDistance(place: Place, regions: readonly string[]): string[] {
+export function byDistance(place: Coordinates, regions: readonly string[]): string[] {
   const distance = (region: string): number => {
     const [latitude, longitude] = gcpRegions[region] ?? [];
     if (latitude === undefined || longitude === undefined) return Number.POSITIVE_INFINITY;

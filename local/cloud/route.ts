@@ -1,8 +1,8 @@
-import type { Inventory, Resource, Values } from "./inventory.ts";
+import type { CloudInventory, Resource, Values } from "./inventory.ts";
 import { object, objects, text, texts } from "./values.ts";
 
 /** Where a load balancer sends a request. */
-export type Route =
+export type LoadBalancerRoute =
   | { readonly kind: "redirect"; readonly status: number; readonly location: string }
   | { readonly kind: "service"; readonly backend: Resource; readonly services: readonly RegionalService[] };
 
@@ -31,7 +31,7 @@ export interface RoutedRequest {
 }
 
 /** The target proxy of a forwarding rule, and whether it ends TLS. Throws {@link MissingLink}. */
-export function targetProxy(inventory: Inventory, rule: Resource): { proxy: Resource; https: boolean } {
+export function targetProxy(inventory: CloudInventory, rule: Resource): { proxy: Resource; https: boolean } {
   const name = rule.inputs["name"];
   const https = lookUp(inventory, "gcp:compute/targetHttpsProxy:TargetHttpsProxy", rule.inputs["target"]);
   if (https !== undefined) return { proxy: https, https: true };
@@ -44,7 +44,7 @@ export function targetProxy(inventory: Inventory, rule: Resource): { proxy: Reso
  * Follows the chain: forwarding rule -> target proxy -> URL map -> backend service -> network endpoint groups -> Cloud Run services.
  * Throws {@link MissingLink}, which names the link.
  */
-export function route(inventory: Inventory, rule: Resource, request: RoutedRequest): Route {
+export function followUrlMap(inventory: CloudInventory, rule: Resource, request: RoutedRequest): LoadBalancerRoute {
   const { proxy, https } = targetProxy(inventory, rule);
   const map = follow(
     inventory,
@@ -66,7 +66,7 @@ export function route(inventory: Inventory, rule: Resource, request: RoutedReque
   return { kind: "service", backend, services: services(inventory, backend) };
 }
 
-function services(inventory: Inventory, backend: Resource): RegionalService[] {
+function services(inventory: CloudInventory, backend: Resource): RegionalService[] {
   const name = `backend service ${backend.inputs["name"]}`;
   const groups = objects(backend.inputs["backends"]).map((entry) =>
     follow(
@@ -160,14 +160,14 @@ function redirection(rule: Values, request: RoutedRequest, https: boolean): { st
   };
 }
 
-function follow(inventory: Inventory, type: string, reference: unknown, what: string): Resource {
+function follow(inventory: CloudInventory, type: string, reference: unknown, what: string): Resource {
   const found = lookUp(inventory, type, reference);
   if (found === undefined) throw new MissingLink(502, `${what} ${String(reference)} does not exist`);
   return found;
 }
 
 /** References are ids (`projects/p/global/urlMaps/m`) or self links, which end in the id. */
-function lookUp(inventory: Inventory, type: string, reference: unknown): Resource | undefined {
+function lookUp(inventory: CloudInventory, type: string, reference: unknown): Resource | undefined {
   if (typeof reference !== "string") return undefined;
   const at = reference.indexOf("projects/");
   return inventory.find(type, at > 0 ? reference.slice(at) : reference);

@@ -1,10 +1,10 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { endToEndHeaders, forward } from "./forward.ts";
-import type { Inventory } from "./inventory.ts";
+import type { CloudInventory } from "./inventory.ts";
 import { text } from "./values.ts";
 
 /** The region of an S3 bucket in the inventory. Bucket names are global, so there is at most one. */
-export function bucketRegion(inventory: Inventory, name: string): string | undefined {
+export function bucketRegion(inventory: CloudInventory, name: string): string | undefined {
   const found = inventory.find("aws:s3/bucket:Bucket", name);
   return found && text(found.inputs, "region", found.config);
 }

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
 import { join } from "node:path";
 import { gcsFront } from "./gcs-front.ts";
-import type { Inventory } from "./inventory.ts";
+import type { CloudInventory } from "./inventory.ts";
 import { writeJson } from "./json-file.ts";
 import { accepts, type Ports } from "./ports.ts";
 import { type Child, logTail, type Processes } from "./processes.ts";
@@ -47,7 +47,7 @@ export class Servers {
   }
 
   /** Starts what does not depend on a location: Cloud Storage and the front of S3. */
-  async start(inventory: Inventory): Promise<void> {
+  async start(inventory: CloudInventory): Promise<void> {
     await Promise.all([this.#startGcs(inventory), this.#startS3Front(inventory)]);
   }
 
@@ -130,7 +130,7 @@ export class Servers {
     return { port, child };
   }
 
-  async #startGcs(inventory: Inventory): Promise<void> {
+  async #startGcs(inventory: CloudInventory): Promise<void> {
     const [front, port] = await Promise.all([
       this.#ports.take("Cloud Storage"),
       this.#ports.take("server of Cloud Storage"),
@@ -159,7 +159,7 @@ export class Servers {
     this.#fronts.push(server);
   }
 
-  async #startS3Front(inventory: Inventory): Promise<void> {
+  async #startS3Front(inventory: CloudInventory): Promise<void> {
     const port = await this.#ports.take("S3");
     const regions = {
       bucketRegion: (name: string) => bucketRegion(inventory, name),

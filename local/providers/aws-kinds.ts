@@ -1,5 +1,5 @@
 import type { Values } from "../cloud/inventory.ts";
-import type { Kind } from "./kind.ts";
+import type { ResourceKind } from "./kind.ts";
 
 /** The account that the rehearsal plays in. */
 export const accountId = "123456789012";
@@ -7,7 +7,7 @@ export const accountId = "123456789012";
 /** Inputs that are JSON documents: a program may give them as objects, the provider keeps texts. */
 const documents = ["policy", "assumeRolePolicy"];
 
-const ofBucket: Kind = {
+const ofBucket: ResourceKind = {
   id: "{bucket}",
   replaces: ["region", "expectedBucketOwner"],
   named: null,
@@ -16,7 +16,7 @@ const ofBucket: Kind = {
 };
 
 /** The types of AWS that need more than the generic rules. */
-const awsKinds: Readonly<Record<string, Kind>> = {
+const awsKinds: Readonly<Record<string, ResourceKind>> = {
   "s3/bucket:Bucket": {
     id: "{bucket}",
     required: ["region"],
@@ -68,7 +68,7 @@ const awsKinds: Readonly<Record<string, Kind>> = {
 };
 
 /** The kind of a type of AWS. */
-export function awsKind(token: string): Kind {
+export function awsKind(token: string): ResourceKind {
   const name = token.slice("aws:".length);
   const known = awsKinds[name];
   if (known !== undefined) return known;

@@ -1,7 +1,7 @@
-import type { Kind } from "./kind.ts";
+import type { ResourceKind } from "./kind.ts";
 
 /** The types of Cloudflare that need more than the generic rules. */
-const cloudflareKinds: Readonly<Record<string, Kind>> = {
+const cloudflareKinds: Readonly<Record<string, ResourceKind>> = {
   "index/dnsRecord:DnsRecord": {
     id: ({ id, seed }) => id || seed.slice(0, 32),
     replaces: ["zoneId", "type", "name"],
@@ -27,7 +27,7 @@ const cloudflareKinds: Readonly<Record<string, Kind>> = {
 };
 
 /** The kind of a type of Cloudflare. */
-export function cloudflareKind(token: string): Kind {
+export function cloudflareKind(token: string): ResourceKind {
   const known = cloudflareKinds[token.slice("cloudflare:".length)];
   if (known !== undefined) return known;
   return {

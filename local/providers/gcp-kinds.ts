@@ -1,10 +1,10 @@
 import type { Values } from "../cloud/inventory.ts";
-import type { Kind, Subject } from "./kind.ts";
+import type { ResourceKind, Subject } from "./kind.ts";
 
 /** The number that stands for every project: real ones have one each, which programs read from outputs. */
 export const projectNumber = "415926535897";
 
-const compute = (scope: string): Kind => ({
+const compute = (scope: string): ResourceKind => ({
   id: `projects/{project}/${scope}/{name}`,
   outputs: ({ id, seed }) => ({
     selfLink: `https://www.googleapis.com/compute/v1/${id}`,
@@ -14,14 +14,18 @@ const compute = (scope: string): Kind => ({
   }),
 });
 
-const withOutputs = (kind: Kind, outputs: (subject: Subject) => Values, more: Partial<Kind> = {}): Kind => ({
+const withOutputs = (
+  kind: ResourceKind,
+  outputs: (subject: Subject) => Values,
+  more: Partial<ResourceKind> = {},
+): ResourceKind => ({
   ...kind,
   ...more,
   outputs: (subject) => ({ ...kind.outputs?.(subject), ...outputs(subject) }),
 });
 
 /** The types of Google Cloud that need more than the generic rules. */
-export const gcpKinds: Readonly<Record<string, Kind>> = {
+export const gcpKinds: Readonly<Record<string, ResourceKind>> = {
   "artifactregistry/repository:Repository": {
     id: "projects/{project}/locations/{location}/repositories/{repositoryId}",
     required: ["location", "project"],
@@ -208,7 +212,7 @@ export const gcpKinds: Readonly<Record<string, Kind>> = {
 };
 
 /** The kind of a type of Google Cloud. `*IamMember`, `*IamBinding` and `*IamPolicy` of one thing share one. */
-export function gcpKind(token: string): Kind {
+export function gcpKind(token: string): ResourceKind {
   const name = token.slice("gcp:".length);
   const known = gcpKinds[name];
   if (known !== undefined) return known;
@@ -229,7 +233,7 @@ export function gcpKind(token: string): Kind {
 }
 
 /** One grant of rights. The id is as the real provider forms it: `<resource>/<role>/<member>`. Granting twice is granting. */
-function grant(resource: string): Kind {
+function grant(resource: string): ResourceKind {
   return {
     id: ({ inputs, config }) => {
       const others = Object.entries(inputs).filter(
@@ -248,7 +252,7 @@ function grant(resource: string): Kind {
   };
 }
 
-function numbered(collection: string): Kind {
+function numbered(collection: string): ResourceKind {
   return {
     id: (subject) => subject.id || `projects/${project(subject)}/${collection}/${number(subject.seed, collection)}`,
     replaces: ["project"],
@@ -257,7 +261,7 @@ function numbered(collection: string): Kind {
   };
 }
 
-function service(idInput: string): Kind {
+function service(idInput: string): ResourceKind {
   return {
     id: (subject) =>
       subject.id ||

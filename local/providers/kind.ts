@@ -1,6 +1,6 @@
 import type { Values } from "../cloud/inventory.ts";
 
-/** What the functions of a {@link Kind} see of a resource. */
+/** What the functions of a {@link ResourceKind} see of a resource. */
 export interface Subject {
   readonly inputs: Values;
   /** The provider's settings: project, region, ... */
@@ -12,7 +12,7 @@ export interface Subject {
 }
 
 /** What is special about one resource type. Everything else is generic. */
-export interface Kind {
+export interface ResourceKind {
   /**
    * The id as the real provider forms it. `{name}` stands for an input, else for a setting of the provider. Its inputs identify the
    * resource: changing one replaces it.
@@ -39,13 +39,13 @@ export interface Kind {
 }
 
 /** The inputs in a kind's id template. Empty where the id is not a template. */
-export function identity(kind: Kind): string[] {
+export function idInputs(kind: ResourceKind): string[] {
   if (typeof kind.id !== "string") return [];
   return [...kind.id.matchAll(/\{(\w+)\}/g)].map((match) => match[1]!);
 }
 
 /** The id of a resource, as the real provider forms it. An existing one keeps the id it has. */
-export function idOf(kind: Kind, subject: Subject): string {
+export function resourceId(kind: ResourceKind, subject: Subject): string {
   if (subject.id !== "") return subject.id;
   if (typeof kind.id !== "string") return kind.id(subject);
   return kind.id.replaceAll(/\{(\w+)\}/g, (_all, name: string) =>

@@ -1,6 +1,6 @@
 import { type Properties, unknown } from "../../components/plugin/protocol.ts";
 import type { Resource, Values } from "../cloud/inventory.ts";
-import { idOf, type Kind, type Subject } from "./kind.ts";
+import { type ResourceKind, resourceId, type Subject } from "./kind.ts";
 import type { DeclaredOutput, Schema } from "./schema.ts";
 
 /** What the plugin keeps in a resource's computed values beside the outputs. Keys with `__` are never shown. */
@@ -11,7 +11,7 @@ export const memory = { seed: "__seed", created: "__created", updated: "__update
  * were missing would be unknown in every preview, and everything that reads it would change for ever.
  * The same resource always gives the same outputs: `refresh` compares them.
  */
-export function outputsOf(resource: Resource, kind: Kind, schema: Schema | undefined): Properties {
+export function outputsOf(resource: Resource, kind: ResourceKind, schema: Schema | undefined): Properties {
   const { inputs, computed, config, id } = resource;
   const subject: Subject = { inputs, config, id, seed: String(computed[memory.seed] ?? "") };
   const special = kind.outputs?.(subject) ?? {};
@@ -23,7 +23,12 @@ export function outputsOf(resource: Resource, kind: Kind, schema: Schema | undef
 }
 
 /** The outputs of a resource that a preview would make: what only the cloud can know is unknown. */
-export function plannedOutputs(inputs: Properties, config: Values, kind: Kind, schema: Schema | undefined): Properties {
+export function plannedOutputs(
+  inputs: Properties,
+  config: Values,
+  kind: ResourceKind,
+  schema: Schema | undefined,
+): Properties {
   const outputs: Properties = {};
   for (const [name, declared] of schema?.outputs ?? []) {
     const foreseen = foreseeable.has(name)
@@ -35,7 +40,7 @@ export function plannedOutputs(inputs: Properties, config: Values, kind: Kind, s
 }
 
 /** The outputs of an update in a preview: as they are, but for what changes with every update. */
-export function plannedUpdate(resource: Resource, kind: Kind, schema: Schema | undefined): Properties {
+export function plannedUpdate(resource: Resource, kind: ResourceKind, schema: Schema | undefined): Properties {
   const { inputs, computed, config, id } = resource;
   const special = kind.outputs?.({ inputs, config, id, seed: String(computed[memory.seed] ?? "") }) ?? {};
   const kept = Object.entries(computed).filter(([name]) => !(name in special) && !foreseeable.has(name));
@@ -44,8 +49,8 @@ export function plannedUpdate(resource: Resource, kind: Kind, schema: Schema | u
 }
 
 /** The id of a new resource. Throws when one of its parts is missing. */
-export function newId(kind: Kind, subject: Omit<Subject, "id">): string {
-  const id = idOf(kind, { ...subject, id: "" });
+export function newId(kind: ResourceKind, subject: Omit<Subject, "id">): string {
+  const id = resourceId(kind, { ...subject, id: "" });
   if (id === undefined || id === "") throw new Error("The resource's identity is not known.");
   return id;
 }

@@ -10,7 +10,7 @@ import {
 import type { Values } from "../cloud/inventory.ts";
 import { forComparison } from "./assets.ts";
 import { CloudClient, CloudError } from "./cloud-client.ts";
-import { identity, idOf, type Kind, type Subject } from "./kind.ts";
+import { idInputs, type ResourceKind, resourceId, type Subject } from "./kind.ts";
 import { memory, newId, outputsOf, plannedOutputs, plannedUpdate } from "./outputs.ts";
 import { schemaOf, sdkVersion } from "./schema.ts";
 
@@ -21,7 +21,7 @@ export type ProviderFunction = (args: Properties, config: Values) => Properties;
 export interface Emulation {
   /** `gcp`, `aws`, `cloudflare`. */
   readonly name: string;
-  readonly kind: (token: string) => Kind;
+  readonly kind: (token: string) => ResourceKind;
   /** Functions by token, e.g. `aws:iam/getPolicyDocument:getPolicyDocument`. */
   readonly functions: Readonly<Record<string, ProviderFunction>>;
   /** The id of what an import names in another of the forms that the real provider takes. */
@@ -67,12 +67,12 @@ export function emulatedProvider(emulation: Emulation, address: string): Resourc
       const kind = emulation.kind(type);
       const [before, after] = [oldInputs, news].map((inputs) => forComparison({ ...inputs, __defaults: null }));
       const changed = compareInputs(before ?? {}, after ?? {});
-      const fixed = [...identity(kind), ...(kind.replaces ?? [])];
+      const fixed = [...idInputs(kind), ...(kind.replaces ?? [])];
       const replaces = changed.filter((name) =>
         kind.updatable ? !kind.updatable.includes(name) : fixed.includes(name),
       );
       const subject: Subject = { inputs: news, config, id: "", seed: "" };
-      return { changed, replaces, deleteBeforeReplace: replaces.length > 0 && idOf(kind, subject) === id };
+      return { changed, replaces, deleteBeforeReplace: replaces.length > 0 && resourceId(kind, subject) === id };
     },
 
     async create({ type, inputs, preview }) {

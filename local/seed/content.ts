@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 
 /** Bytes with the digest that names them. */
-export interface Content {
+export interface DigestedContent {
   readonly mediaType: string;
   /** `sha256:` and 64 hex digits. */
   readonly digest: string;
@@ -14,32 +14,32 @@ export interface Descriptor {
   readonly mediaType: string;
   readonly digest: string;
   readonly size: number;
-  readonly platform?: Platform;
+  readonly platform?: ImagePlatform;
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** The machine that an image runs on, in Go's words (OCI image spec, image-index.md). */
-export interface Platform {
+export interface ImagePlatform {
   readonly os: string;
   readonly architecture: string;
 }
 
 /** Names the bytes by their digest. */
-export function content(mediaType: string, bytes: Uint8Array): Content {
-  return { mediaType, digest: `sha256:${sha256(bytes)}`, bytes };
+export function content(mediaType: string, bytes: Uint8Array): DigestedContent {
+  return { mediaType, digest: `sha256:${sha256Hex(bytes)}`, bytes };
 }
 
 /** Encodes a value as JSON: its keys keep the order they are written in, so that the digest is the same everywhere. */
-export function jsonContent(mediaType: string, value: unknown): Content {
+export function jsonContent(mediaType: string, value: unknown): DigestedContent {
   return content(mediaType, new TextEncoder().encode(JSON.stringify(value)));
 }
 
 /** The descriptor of the content, in the key order that all tools write. */
-export function descriptor({ mediaType, digest, bytes }: Content): Descriptor {
+export function descriptor({ mediaType, digest, bytes }: DigestedContent): Descriptor {
   return { mediaType, digest, size: bytes.length };
 }
 
 /** The sha256 of the bytes, 64 hex digits. */
-export function sha256(bytes: Uint8Array): string {
+export function sha256Hex(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }

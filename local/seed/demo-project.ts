@@ -1,5 +1,5 @@
 /** The shape of what a project pushes to its staging area. */
-import type { Content } from "./content.ts";
+import type { DigestedContent } from "./content.ts";
 
 /** What one project's people pushed to their staging area. */
 export interface DemoProject {
@@ -11,7 +11,7 @@ export interface DemoProject {
 /** One image repository. */
 export interface DemoImage {
   readonly name: string;
-  readonly blobs: readonly Content[];
+  readonly blobs: readonly DigestedContent[];
   /** In the order to push them: what is named comes before what names it. */
   readonly manifests: readonly DemoManifest[];
   /** The images that clients are to pull. Only those marked are in the committed manifest. */
@@ -24,7 +24,7 @@ export interface DemoImage {
 
 /** An OCI manifest or index and its tags. */
 export interface DemoManifest {
-  readonly content: Content;
+  readonly content: DigestedContent;
   readonly tags: readonly string[];
   /** Set for a referrer: the digest that it is about, and what it is. */
   readonly refersTo?: { readonly subject: string; readonly artifactType: string };

@@ -1,7 +1,7 @@
 /** Demo project `dotslash`: a program for many platforms, as an image and as release files. */
 
 import { baseLayer } from "./base-layer.ts";
-import { type Platform, sha256 } from "./content.ts";
+import { type ImagePlatform, sha256Hex } from "./content.ts";
 import type { DemoFile, DemoImage, DemoProject } from "./demo-project.ts";
 import { makeImage, makeIndex } from "./image.ts";
 import { makeLayer } from "./layer.ts";
@@ -12,7 +12,7 @@ import { signImage } from "./signature.ts";
 const project = "dotslash";
 
 /** The program for Linux, linked statically: it runs in an image that holds nothing else. */
-const linuxPrograms: readonly { platform: Platform; path: string }[] = [
+const linuxPrograms: readonly { platform: ImagePlatform; path: string }[] = [
   { platform: { os: "linux", architecture: "amd64" }, path: "bin/linux-musl.x86_64/dotslash" },
   { platform: { os: "linux", architecture: "arm64" }, path: "bin/linux-musl.aarch64/dotslash" },
 ];
@@ -105,11 +105,11 @@ async function image(from: PinnedPackage): Promise<DemoImage> {
 function files(from: PinnedPackage, paths: Readonly<Record<string, string>>, promoted: boolean): DemoFile[] {
   return Object.entries(paths).flatMap(([name, source]) => {
     const bytes = packageFile(from, source);
-    const checksum = new TextEncoder().encode(`${sha256(bytes)}  ${name.slice(name.lastIndexOf("/") + 1)}\n`);
+    const checksum = new TextEncoder().encode(`${sha256Hex(bytes)}  ${name.slice(name.lastIndexOf("/") + 1)}\n`);
     const path = `${from.version}/${name}`;
     return [
-      { path, bytes, sha256: sha256(bytes), contentType: "application/octet-stream", promoted },
-      { path: `${path}.sha256`, bytes: checksum, sha256: sha256(checksum), contentType: "text/plain", promoted },
+      { path, bytes, sha256: sha256Hex(bytes), contentType: "application/octet-stream", promoted },
+      { path: `${path}.sha256`, bytes: checksum, sha256: sha256Hex(checksum), contentType: "text/plain", promoted },
     ];
   });
 }

@@ -1,12 +1,12 @@
 /** Images and indexes as the OCI image spec has them. */
-import { type Content, type Descriptor, descriptor, jsonContent, type Platform } from "./content.ts";
+import { type Descriptor, type DigestedContent, descriptor, type ImagePlatform, jsonContent } from "./content.ts";
 import { type Layer, madeAt } from "./layer.ts";
 
 /** An image of one platform: its manifest, and the blobs that the manifest names. */
-export interface Image {
-  readonly platform: Platform;
-  readonly manifest: Content;
-  readonly config: Content;
+export interface PlatformImage {
+  readonly platform: ImagePlatform;
+  readonly manifest: DigestedContent;
+  readonly config: DigestedContent;
   readonly layers: readonly Layer[];
 }
 
@@ -30,7 +30,7 @@ export const mediaTypes = {
 const path = "PATH=/usr/local/bin:/usr/bin:/bin";
 
 /** Makes the image of one platform from its layers, bottom first. */
-export function makeImage(platform: Platform, layers: readonly Layer[], run: RunConfig): Image {
+export function makeImage(platform: ImagePlatform, layers: readonly Layer[], run: RunConfig): PlatformImage {
   const created = madeAt.toISOString();
   const config = jsonContent(mediaTypes.config, {
     created,
@@ -60,7 +60,10 @@ export function makeImage(platform: Platform, layers: readonly Layer[], run: Run
 }
 
 /** Makes the index that gives each client the image of its platform. */
-export function makeIndex(images: readonly Image[], annotations: Readonly<Record<string, string>>): Content {
+export function makeIndex(
+  images: readonly PlatformImage[],
+  annotations: Readonly<Record<string, string>>,
+): DigestedContent {
   return jsonContent(mediaTypes.index, {
     schemaVersion: 2,
     mediaType: mediaTypes.index,

@@ -1,7 +1,7 @@
 /** Layers of images, the same bytes on every machine. */
 import { gzipSync } from "fflate";
 import { packTar } from "modern-tar";
-import { type Content, content, sha256 } from "./content.ts";
+import { content, type DigestedContent, sha256Hex } from "./content.ts";
 
 /** When everything in the demo artifacts was made, for whoever asks: a constant, or digests would change with the clock. */
 export const madeAt = new Date("2026-01-01T00:00:00Z");
@@ -19,7 +19,7 @@ export interface LayerEntry {
 }
 
 /** A layer, compressed, and the digest of what is inside. */
-export interface Layer extends Content {
+export interface Layer extends DigestedContent {
   /** Digest of the uncompressed tar, which the image's config lists (OCI image spec, config.md). */
   readonly diffId: string;
   /** How it came to be, for the image's history. */
@@ -36,7 +36,7 @@ export async function makeLayer(history: string, entries: readonly LayerEntry[])
   const bytes = gzipSync(tar, { level: 4, mtime: 0 });
   return {
     ...content("application/vnd.oci.image.layer.v1.tar+gzip", bytes),
-    diffId: `sha256:${sha256(tar)}`,
+    diffId: `sha256:${sha256Hex(tar)}`,
     history,
   };
 }

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { type Dispatcher, request } from "undici";
 import type { DemoFile } from "./demo-project.ts";
-import type { Pushed } from "./pushed.ts";
+import type { PushSummary } from "./pushed.ts";
 
 /** Uploads the files that the bucket lacks or holds with other content. Throws an error that names file and bucket. */
 export async function pushFiles(
@@ -11,7 +11,7 @@ export async function pushFiles(
   endpoint: string,
   bucket: string,
   say: (line: string) => void,
-): Promise<Pushed> {
+): Promise<PushSummary> {
   const sent = await Promise.all(files.map((file) => pushFile(dispatcher, file, endpoint, bucket)));
   const pushed = files.filter((_, i) => sent[i]! > 0);
   for (const { path, bytes } of pushed) say(`gs://${bucket}/${path} ${bytes.length} bytes`);

@@ -1,10 +1,10 @@
 /** Pushes one image to a registry over the OCI distribution API (distribution-spec, "Push"). */
 import { type Dispatcher, request } from "undici";
-import { type Content, type Descriptor, descriptor, jsonContent } from "./content.ts";
+import { type Descriptor, type DigestedContent, descriptor, jsonContent } from "./content.ts";
 import type { DemoImage, DemoManifest } from "./demo-project.ts";
 import { mediaTypes } from "./image.ts";
-import type { Pushed } from "./pushed.ts";
-import { type Repository, repositoryAt } from "./repository.ts";
+import type { PushSummary } from "./pushed.ts";
+import { type StagingRepository, stagingRepository } from "./repository.ts";
 
 /** Pushes what the repository lacks. Throws an error that names the image, what failed and the registry's answer. */
 export async function pushImage(
@@ -12,8 +12,8 @@ export async function pushImage(
   image: DemoImage,
   registryUri: string,
   say: (line: string) => void,
-): Promise<Pushed> {
-  const to = repositoryAt(registryUri, image.name);
+): Promise<PushSummary> {
+  const to = stagingRepository(registryUri, image.name);
   const names = (manifest: DemoManifest): readonly string[] =>
     manifest.tags.length > 0 ? manifest.tags : [manifest.content.digest];
   const lacking = new Set<string>();
@@ -40,7 +40,11 @@ export async function pushImage(
 }
 
 /** The digest that a tag or digest leads to; undefined where there is none. */
-async function manifestDigest(dispatcher: Dispatcher, to: Repository, reference: string): Promise<string | undefined> {
+async function manifestDigest(
+  dispatcher: Dispatcher,
+  to: StagingRepository,
+  reference: string,
+): Promise<string | undefined> {
   const url = `${to.url}/manifests/${reference}`;
   const { statusCode, headers, body } = await request(url, {
     dispatcher,
@@ -54,7 +58,11 @@ async function manifestDigest(dispatcher: Dispatcher, to: Repository, reference:
 }
 
 /** Returns the bytes sent: 0 when the blob was there. */
-async function pushBlob(dispatcher: Dispatcher, to: Repository, { digest, bytes }: Content): Promise<number> {
+async function pushBlob(
+  dispatcher: Dispatcher,
+  to: StagingRepository,
+  { digest, bytes }: DigestedContent,
+): Promise<number> {
   const url = `${to.url}/blobs/${digest}`;
   const { statusCode, body } = await request(url, { dispatcher, method: "HEAD" });
   await body.dump();
@@ -76,7 +84,7 @@ async function pushBlob(dispatcher: Dispatcher, to: Repository, { digest, bytes 
 
 async function pushManifest(
   dispatcher: Dispatcher,
-  to: Repository,
+  to: StagingRepository,
   reference: string,
   { content, refersTo }: DemoManifest,
 ): Promise<void> {
@@ -99,7 +107,7 @@ async function pushManifest(
 }
 
 /** The entries of an index of referrers; none where there is no such tag. */
-async function referrersAt(dispatcher: Dispatcher, to: Repository, tag: string): Promise<readonly Descriptor[]> {
+async function referrersAt(dispatcher: Dispatcher, to: StagingRepository, tag: string): Promise<readonly Descriptor[]> {
   const url = `${to.url}/manifests/${tag}`;
   const { statusCode, body } = await request(url, { dispatcher, headers: { accept: mediaTypes.index } });
   const text = await body.text();

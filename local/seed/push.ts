@@ -3,7 +3,7 @@ import { Agent } from "undici";
 import type { DemoArtifacts } from "./artifacts.ts";
 import { createBucket, pushFiles } from "./push-files.ts";
 import { pushImage } from "./push-image.ts";
-import type { Pushed } from "./pushed.ts";
+import type { PushSummary } from "./pushed.ts";
 
 /** The staging area of one project. */
 export interface StagingTarget {
@@ -24,7 +24,7 @@ export async function pushStaging(
   artifacts: DemoArtifacts,
   options: { targets: readonly StagingTarget[]; gcsEndpoint: string; createBucketsIn?: string },
   say: (line: string) => void,
-): Promise<Pushed> {
+): Promise<PushSummary> {
   const endpoint = options.gcsEndpoint.replace(/\/*$/, "/");
   const dispatcher = new Agent({ connections: 8 });
   try {
@@ -48,6 +48,6 @@ export async function pushStaging(
   }
 }
 
-function add(a: Pushed, b: Pushed): Pushed {
+function add(a: PushSummary, b: PushSummary): PushSummary {
   return { items: a.items + b.items, pushed: a.pushed + b.pushed, bytes: a.bytes + b.bytes };
 }

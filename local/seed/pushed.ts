@@ -1,5 +1,5 @@
 /** What a push did. */
-export interface Pushed {
+export interface PushSummary {
   /** How many images' tags and files there are in all. */
   readonly items: number;
   /** How many of these were not there before. */

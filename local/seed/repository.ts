@@ -1,7 +1,7 @@
 /** Where a repository answers, from the name that clients use for it. */
 
 /** One image repository of a registry. */
-export interface Repository {
+export interface StagingRepository {
   /** Base of its API, e.g. `http://127.0.0.1:5001/v2/project/images/dotslash/dotslash`. */
   readonly url: string;
   /** As in an image reference, e.g. `127.0.0.1:5001/project/images/dotslash/dotslash`. */
@@ -9,7 +9,7 @@ export interface Repository {
 }
 
 /** The repository of an image below a `registryUri`. Plain http on a loopback address, as Docker has it. */
-export function repositoryAt(registryUri: string, image: string): Repository {
+export function stagingRepository(registryUri: string, image: string): StagingRepository {
   const name = `${registryUri}/${image}`;
   const slash = name.indexOf("/");
   const host = name.slice(0, slash);

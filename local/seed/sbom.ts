@@ -1,22 +1,27 @@
 /** Bills of materials (SPDX) attached to an image as an OCI 1.1 referrer: a manifest whose `subject` is the image. */
-import { type Content, content, descriptor, jsonContent, sha256 } from "./content.ts";
+import { content, type DigestedContent, descriptor, jsonContent, sha256Hex } from "./content.ts";
 import { mediaTypes } from "./image.ts";
 import { madeAt } from "./layer.ts";
 import { type PinnedPackage, packageFile } from "./packages.ts";
 
 /** A referrer as it lies in a registry; found through the subject, it needs no tag. */
 export interface Referrer {
-  readonly subject: Content;
+  readonly subject: DigestedContent;
   readonly artifactType: string;
-  readonly manifest: Content;
-  readonly blobs: readonly Content[];
+  readonly manifest: DigestedContent;
+  readonly blobs: readonly DigestedContent[];
 }
 
 /** The artifact type that SPDX tools look for. */
 export const spdxType = "application/spdx+json";
 
 /** Says what is in the image: the package, and each file of it that the image holds. */
-export function attachSbom(image: Content, name: string, from: PinnedPackage, paths: readonly string[]): Referrer {
+export function attachSbom(
+  image: DigestedContent,
+  name: string,
+  from: PinnedPackage,
+  paths: readonly string[],
+): Referrer {
   const sbom = jsonContent(spdxType, spdx(image, name, from, paths));
   const empty = content(mediaTypes.empty, new TextEncoder().encode("{}"));
   const annotations = { "org.opencontainers.image.created": madeAt.toISOString() };
@@ -33,11 +38,11 @@ export function attachSbom(image: Content, name: string, from: PinnedPackage, pa
 }
 
 /** An SPDX 2.3 document (spdx.github.io/spdx-spec/v2.3). */
-function spdx(image: Content, name: string, from: PinnedPackage, paths: readonly string[]): unknown {
+function spdx(image: DigestedContent, name: string, from: PinnedPackage, paths: readonly string[]): unknown {
   const files = paths.map((path, i) => ({
     SPDXID: `SPDXRef-File-${i + 1}`,
     fileName: `./${path}`,
-    checksums: [{ algorithm: "SHA256", checksumValue: sha256(packageFile(from, path)) }],
+    checksums: [{ algorithm: "SHA256", checksumValue: sha256Hex(packageFile(from, path)) }],
   }));
   return {
     spdxVersion: "SPDX-2.3",

@@ -1,21 +1,21 @@
 /** Signatures in the format of cosign: an image beside the signed one, at the tag `sha256-<hex>.sig`. */
 import { createHash, createPrivateKey, createPublicKey, sign } from "node:crypto";
-import { type Content, descriptor, jsonContent } from "./content.ts";
+import { type DigestedContent, descriptor, jsonContent } from "./content.ts";
 import { mediaTypes } from "./image.ts";
 
 /** A signature as it lies in a registry. */
-export interface Signature {
+export interface CosignSignature {
   /** The tag that clients look for, from the signed digest. */
   readonly tag: string;
-  readonly manifest: Content;
-  readonly blobs: readonly Content[];
+  readonly manifest: DigestedContent;
+  readonly blobs: readonly DigestedContent[];
 }
 
 /**
  * Signs an image or index (cosign, specs/SIGNATURE_SPEC.md: "simple signing" payload, signature as the layer's annotation).
  * The signature proves nothing but that signatures travel: see {@link demoKey}.
  */
-export function signImage(repository: string, signed: Content): Signature {
+export function signImage(repository: string, signed: DigestedContent): CosignSignature {
   const payload = jsonContent("application/vnd.dev.cosign.simplesigning.v1+json", {
     critical: {
       identity: { "docker-reference": repository },

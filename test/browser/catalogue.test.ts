@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import axe from "axe-core";
 import { after, afterEach, before, it } from "mocha";
 import type { Browser } from "playwright-core";
-import { catalogueEntry } from "../../components/catalogue/entry.ts";
+import { projectEntry } from "../../components/catalogue/entry.ts";
 import { type ImageFacts, readDocument } from "../../components/catalogue/formats.ts";
 import { replaceEntry } from "../../components/catalogue/index-document.ts";
 import { indexKey, listingKey, writeDocument } from "../../components/catalogue/layout.ts";
@@ -471,7 +471,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
       attestations: [{ attached: "tag", predicateType: markup("predicate") }],
       sboms: [{ attached: "index", format: markup("sbom") }],
     };
-    const entry = catalogueEntry({
+    const entry = projectEntry({
       name: "odd",
       description: markup("description"),
       contact: "javascript:alert(1)",

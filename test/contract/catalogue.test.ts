@@ -239,7 +239,7 @@ describe("the catalogue's writer", () => {
     const retraction = { project: "dotslash", prefix: "dotslash", mirrors: request.mirrors, storage: request.storage };
     const images = `${kept}\ndotslash:v9.9.9 sha256:${"0".repeat(64)}\n`;
     await anotherRun();
-    assert.deepEqual(await writer.retract({ ...retraction, kind: "images", lines: images }), []);
+    assert.deepEqual(await writer.unlist({ ...retraction, kind: "images", lines: images }), []);
     assert.equal(requests.length, 0, "the registry is not asked");
     const after = await entry("dotslash");
     assert.deepEqual(after.releases, before.releases);
@@ -259,8 +259,8 @@ describe("the catalogue's writer", () => {
     // Of a tag that moved, the old digest loses it; of all files, none is wanted: both kinds at once.
     const moved = `${kept.replace(/^([^:]+):\S+/, "$1@").replace("@ ", "@")}\n`;
     const both = [
-      writer.retract({ ...retraction, kind: "images", lines: moved }),
-      writer.retract({ ...retraction, kind: "files", lines: "" }),
+      writer.unlist({ ...retraction, kind: "images", lines: moved }),
+      writer.unlist({ ...retraction, kind: "files", lines: "" }),
     ];
     assert.deepEqual((await Promise.all(both)).flat(), []);
     const { images: left, releases } = await entry("dotslash");
@@ -273,9 +273,9 @@ describe("the catalogue's writer", () => {
     assert.deepEqual(await entry("dotslash"), before);
     const generation = async () => (await stores.served("canonical", "catalog/index.json"))?.headers.get("etag");
     const etag = await generation();
-    assert.deepEqual(await writer.retract({ ...retraction, kind: "images", lines: request.images }), []);
+    assert.deepEqual(await writer.unlist({ ...retraction, kind: "images", lines: request.images }), []);
     assert.equal(await generation(), etag, "nothing to take out is no write");
-    assert.deepEqual(await writer.retract({ ...retraction, project: "unknown", kind: "images", lines: "" }), []);
+    assert.deepEqual(await writer.unlist({ ...retraction, project: "unknown", kind: "images", lines: "" }), []);
   });
 
   it("a refresh finds what somebody changed, and the next run repairs it", async () => {

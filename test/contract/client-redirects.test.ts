@@ -4,7 +4,7 @@ import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "mocha";
 import { follow, way } from "../../local/client/follow.ts";
-import { parseReference } from "../../local/client/pull-image.ts";
+import { splitReference } from "../../local/client/pull-image.ts";
 
 let server: Server;
 let base: string;
@@ -60,7 +60,7 @@ describe("redirects as the rehearsal's client follows them", () => {
       ["a/b@sha256:00", "a/b", "sha256:00"],
       ["a/b:v1@sha256:00", "a/b", "sha256:00"],
     ]) {
-      assert.deepEqual(parseReference(reference!), { repository, name });
+      assert.deepEqual(splitReference(reference!), { repository, name });
     }
   });
 });

@@ -2,10 +2,10 @@
 import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { sha256 } from "../../local/seed/content.ts";
+import { sha256Hex } from "../../local/seed/content.ts";
 import { demoManifests } from "../../local/seed/demo-manifests.ts";
 import type { DemoImage, DemoManifest, DemoProject } from "../../local/seed/demo-project.ts";
-import { type Image, makeImage, makeIndex } from "../../local/seed/image.ts";
+import { makeImage, makeIndex, type PlatformImage } from "../../local/seed/image.ts";
 import { makeLayer } from "../../local/seed/layer.ts";
 import { signImage } from "../../local/seed/signature.ts";
 
@@ -25,7 +25,7 @@ export async function generateProject(name: string): Promise<DemoProject> {
     images,
     files: paths.map((path) => {
       const bytes = noise(`${name} ${path}`, fileBytes);
-      return { path, bytes, sha256: sha256(bytes), contentType: "application/octet-stream", promoted: true };
+      return { path, bytes, sha256: sha256Hex(bytes), contentType: "application/octet-stream", promoted: true };
     }),
   };
 }
@@ -72,7 +72,7 @@ async function generateImage(project: string, name: string): Promise<DemoImage> 
   const releases: DemoImage["releases"][number][] = [];
   for (let index = 0; index < releasesOfEach; index++) {
     const platforms = index % 3 === 2 ? ["amd64", "arm64"] : ["amd64"];
-    const images: Image[] = [];
+    const images: PlatformImage[] = [];
     for (const architecture of platforms) {
       const own = noise(`${project} ${name} ${index} ${architecture}`, layerBytes);
       const layer = await makeLayer("release", [{ path: "bin/program", content: own, mode: 0o755 }]);

@@ -47,7 +47,7 @@ describe(`pulumi up, killed at ${kills} random points`, function () {
       ["old", (index: number) => index < 7],
       ["new", (index: number) => index >= 3],
     ] as const) {
-      const manifests = join(drill.place.folder, "manifests", name);
+      const manifests = join(drill.workspace.folder, "manifests", name);
       const promoted = promoting(project, isPromoted);
       await writeProject(manifests, promoted);
       states.push({ manifests, wanted: wantedOf([promoted]) });

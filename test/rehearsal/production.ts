@@ -183,7 +183,7 @@ export async function copies(drill: Drill): Promise<ReadonlyMap<string, Physical
   const resources = await drill.resources();
   const found = new Map<string, PhysicalCopy>();
   for (const { region, uri } of imageMirrors(resources)) {
-    const repository = join(drill.place.folder, "cloud/registries", region, uri.slice(uri.indexOf("/") + 1));
+    const repository = join(drill.workspace.folder, "cloud/registries", region, uri.slice(uri.indexOf("/") + 1));
     for await (const file of glob("**/blobs/sha256/*", { cwd: repository })) {
       const { ino, mtimeNs, size } = await stat(join(repository, file), { bigint: true });
       found.set(`${region}/${file}`, { identity: `${ino} ${mtimeNs}`, size: Number(size) });

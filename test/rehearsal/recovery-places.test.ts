@@ -69,7 +69,7 @@ describe("recovery of places", function () {
 
   it("the project in Google Cloud lost, state and staging with it: a new one is filled from AWS, and by those who push again", async () => {
     await drill.lose(({ type }) => type.startsWith("gcp:"));
-    await rm(join(drill.place.folder, "state/.pulumi"), { recursive: true });
+    await rm(join(drill.workspace.folder, "state/.pulumi"), { recursive: true });
     const project = "rehearsal-artifacts-2";
     const prefix = "rehearsal-2"; // the lost project holds the names of its buckets for a while
     await configure({ "gcp:project": project, "artifacts:googlePrefix": prefix });

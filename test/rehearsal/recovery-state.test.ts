@@ -27,13 +27,13 @@ describe("recovery of the state", function () {
   });
   after(() => drill.end());
 
-  const stateFile = () => join(drill.place.folder, "state/.pulumi/stacks/artifacts/local.json");
+  const stateFile = () => join(drill.workspace.folder, "state/.pulumi/stacks/artifacts/local.json");
 
   it("lost: one command takes over everything that exists", async () => {
     const before = await drill.resources();
     const held = await copies(drill);
     assert.ok(held.size > 40, `${held.size} copies`);
-    await rm(join(drill.place.folder, "state/.pulumi"), { recursive: true });
+    await rm(join(drill.workspace.folder, "state/.pulumi"), { recursive: true });
     await drill.run("pulumi stack init local --no-select");
 
     const adopted = await drill.run("npm run adopt");
@@ -78,7 +78,7 @@ describe("recovery of the state", function () {
     const before = await drill.resources();
     const up = drill.start("pulumi up");
     // Killed between the request to make the registry, whose start takes a moment, and its answer.
-    const registry = join(drill.place.folder, "cloud/registries/europe-west4");
+    const registry = join(drill.workspace.folder, "cloud/registries/europe-west4");
     while (!existsSync(registry)) {
       assert.doesNotMatch(up.output, /images-europe-west4 created/);
       await setTimeout(1);

@@ -14,7 +14,7 @@ import { Stack } from "../../local/tools/stack.ts";
 import { itUnless, note } from "../support/annotations.ts";
 import { findChromium } from "../support/browser/chromium.ts";
 import { peerPath } from "../support/peers.ts";
-import { Place, type Run } from "../support/rehearsal/rehearsal.ts";
+import { type RehearsalProcess, Workspace } from "../support/rehearsal/rehearsal.ts";
 import { mistakes } from "../support/seed/manifest-mistakes.ts";
 import { visitCatalogue } from "./catalogue.ts";
 import { runCommands } from "./catalogue-commands.ts";
@@ -27,13 +27,13 @@ const noBrowser = findChromium() === undefined ? "Chromium is not installed" : u
 
 describe("npm start", function () {
   this.timeout(15 * 60_000);
-  let place: Place;
-  let rehearsal: Run;
+  let place: Workspace;
+  let rehearsal: RehearsalProcess;
   let checkout: string;
 
   before(async () => {
     checkout = gitStatus();
-    place = await Place.make();
+    place = await Workspace.make();
     rehearsal = place.start();
     await rehearsal.says("Running. Ctrl-C ends it.");
   });
@@ -188,7 +188,7 @@ describe("npm start", function () {
     assert.equal(await same.ended, 1);
     assert.match(same.output, /error: A rehearsal already runs .*process \d+/);
 
-    const other = await Place.make();
+    const other = await Workspace.make();
     const blocker = createServer();
     await new Promise<void>((resolve) => blocker.listen(other.ports, "127.0.0.1", resolve));
     const refused = other.start(["--once"]);
@@ -231,7 +231,7 @@ describe("npm start", function () {
 
 describe("a machine that lacks something", () => {
   it("without Go and without built programs: says what to install", async () => {
-    const place = await Place.make();
+    const place = await Workspace.make();
     const run = place.start(["--once"], { PATH: "/nonexistent", ARTIFACTS_CACHE: place.folder, ARTIFACTS_TOOLS: "" });
     assert.equal(await run.ended, 1);
     assert.match(run.output, /error: Go is not installed, and .*pulumi.* must be built once\. Install Go 1\.25/);
@@ -239,7 +239,7 @@ describe("a machine that lacks something", () => {
   });
 
   it("without a network for the Go modules: says so", async () => {
-    const place = await Place.make();
+    const place = await Workspace.make();
     const run = place.start(["--once"], {
       ARTIFACTS_CACHE: place.folder,
       ARTIFACTS_TOOLS: "",
@@ -253,7 +253,7 @@ describe("a machine that lacks something", () => {
   });
 
   it("a wrong option: the usage", async () => {
-    const place = await Place.make();
+    const place = await Workspace.make();
     const run = place.start(["--twice"]);
     assert.equal(await run.ended, 2);
     assert.match(run.output, /usage: npm start/);
@@ -277,7 +277,7 @@ async function productionRegistries(control: string): Promise<Record<string, num
   );
 }
 
-async function pids(place: Place): Promise<number[]> {
+async function pids(place: Workspace): Promise<number[]> {
   const recorded = JSON.parse(await readFile(join(place.folder, "cloud/pids.json"), "utf8")) as {
     children: { pid: number }[];
   };

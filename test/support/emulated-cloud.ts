@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { packTar } from "modern-tar";
-import { type Cloud, type CloudOptions, startCloud } from "../../local/cloud/cloud.ts";
+import { type CloudOptions, type EmulatedCloud, startCloud } from "../../local/cloud/cloud.ts";
 import type { Resource, Values } from "../../local/cloud/inventory.ts";
 import type { PortBlock } from "../../local/cloud/ports.ts";
 import { CloudClient } from "../../local/providers/cloud-client.ts";
@@ -17,7 +17,7 @@ export const config = { project: "demo", region: "us-central1" };
 export interface TestCloud {
   readonly dir: string;
   readonly ports: PortBlock;
-  cloud: Cloud;
+  cloud: EmulatedCloud;
   client: CloudClient;
   /** Stops it and starts another one on the same data. */
   restart(): Promise<void>;
@@ -73,7 +73,12 @@ export async function echoSource(version: string): Promise<Uint8Array> {
 }
 
 /** Puts an object into the emulated Cloud Storage, as a client with rights does. */
-export async function upload(cloud: Cloud, bucket: string, name: string, body: Uint8Array | string): Promise<void> {
+export async function upload(
+  cloud: EmulatedCloud,
+  bucket: string,
+  name: string,
+  body: Uint8Array | string,
+): Promise<void> {
   const url = `${cloud.endpoints.gcs}/upload/storage/v1/b/${bucket}/o?uploadType=media&name=${encodeURIComponent(name)}`;
   const response = await fetch(url, { method: "POST", body: Buffer.from(body) });
   if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`);

@@ -3,7 +3,7 @@ import { projectKey } from "../../catalogue/layout.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
 
 /** What an earlier run has learned and written of a project: it need not be learned again. */
-export interface KnownEntry {
+export interface CachedEntry {
   /** By digest. */
   readonly facts: ReadonlyMap<string, ImageFacts>;
   /** Bytes of a file, by `<key> <sha256>`. */
@@ -13,13 +13,13 @@ export interface KnownEntry {
 }
 
 /** Of a project that no run has written. */
-export const unknownEntry: KnownEntry = { facts: new Map(), sizes: new Map(), documents: new Set() };
+export const noCachedEntry: CachedEntry = { facts: new Map(), sizes: new Map(), documents: new Set() };
 
 /** Reads a project's documents in one mirror. What is not there, or of another version, is not known. */
-export async function readKnownEntry(mirror: CatalogueMirror, project: string): Promise<KnownEntry> {
+export async function readCachedEntry(mirror: CatalogueMirror, project: string): Promise<CachedEntry> {
   const key = projectKey(project);
   const document = readDocument("project", String((await mirror.read(key)) ?? ""));
-  if (document === undefined) return unknownEntry;
+  if (document === undefined) return noCachedEntry;
   const facts = new Map<string, ImageFacts>();
   const sizes = new Map<string, number>();
   const images = document.images.map(async ({ details }) => {

@@ -1,19 +1,19 @@
 import { createHash } from "node:crypto";
 import pLimit, { type LimitFunction } from "p-limit";
-import { catalogueEntry, noEntry } from "../../catalogue/entry.ts";
+import { emptyEntry, projectEntry } from "../../catalogue/entry.ts";
 import { projectKey } from "../../catalogue/layout.ts";
 import { Transport, type TransportOptions } from "../oci/transport.ts";
 import { KeyedLock } from "../run/keyed-lock.ts";
 import type { Progress, StorageSettings } from "../run/request.ts";
 import { BucketAbsent } from "../storage/bucket.ts";
 import { openStorage, type Storage } from "../storage/storage.ts";
-import { type KnownEntry, readKnownEntry, unknownEntry } from "./cached-entry.ts";
+import { type CachedEntry, noCachedEntry, readCachedEntry } from "./cached-entry.ts";
 import { CatalogueMirror } from "./catalogue-mirror.ts";
 import { checkEntry } from "./check-entry.ts";
-import { learnEntry } from "./describe-entry.ts";
-import type { EntryOutcome, EntryRequest, Retraction } from "./request.ts";
+import { describeEntry } from "./describe-entry.ts";
+import type { EntryOutcome, EntryRequest, UnlistRequest } from "./request.ts";
 import { SharedDocuments } from "./shared-documents.ts";
-import { type Retracted, retractLines } from "./unlist-lines.ts";
+import { type UnlistedEntry, unlistLines } from "./unlist-lines.ts";
 import { writeEntry } from "./write-entry.ts";
 
 /** Writes the catalogue, project by project, over one set of connections. */
@@ -26,7 +26,7 @@ export interface CatalogueWriter {
   /** Takes a project out of the catalogue, in every mirror. */
   withdraw(request: EntryRequest): Promise<EntryOutcome>;
   /** Takes out of a project's entry, in every mirror, what is not wanted any more; adds nothing. @returns failures, one line each. */
-  retract(retraction: Retraction): Promise<readonly string[]>;
+  unlist(retraction: UnlistRequest): Promise<readonly string[]>;
   /** Which mirrors have not this document of the project, whole; failures are mirrors that could not be asked. */
   check(request: EntryRequest, document: string): Promise<Pick<EntryOutcome, "incomplete" | "failures">>;
   /** Ends all connections. */
@@ -43,18 +43,18 @@ export function catalogueWriter(signal: AbortSignal, options: TransportOptions =
     publish: (request, anew, report) =>
       means.entries.with(request.project, async () => {
         const mirrors = means.mirrors(request);
-        const known = await knownEntry(request.project, mirrors, signal);
+        const known = await findCachedEntry(request.project, mirrors, signal);
         const bucket = means.storage(request.storage).open(request.mirrors[0]!);
-        const learned = await learnEntry(request, anew ? unknownEntry : known, {
+        const learned = await describeEntry(request, anew ? noCachedEntry : known, {
           ...means,
           limit: means.limit,
           bucket,
           report,
         });
-        const entry = catalogueEntry(learned.published);
+        const entry = projectEntry(learned.published);
         const written = await writeEntry(entry, known.documents, mirrors, means.shared(mirrors), signal);
         const document = entry.documents.get(projectKey(request.project));
-        const looked = learned.looked === 0 ? "nothing new to describe" : `${learned.looked} described`;
+        const looked = learned.described === 0 ? "nothing new to describe" : `${learned.described} described`;
         return {
           document: document === undefined ? "" : createHash("sha256").update(document).digest("hex"),
           // What could not be learned is missing everywhere.
@@ -66,9 +66,9 @@ export function catalogueWriter(signal: AbortSignal, options: TransportOptions =
     withdraw: (request) =>
       means.entries.with(request.project, async () => {
         const mirrors = means.mirrors(request);
-        const known = await knownEntry(request.project, mirrors, signal);
+        const known = await findCachedEntry(request.project, mirrors, signal);
         const written = await writeEntry(
-          noEntry(request.project),
+          emptyEntry(request.project),
           known.documents,
           mirrors,
           means.shared(mirrors),
@@ -76,7 +76,7 @@ export function catalogueWriter(signal: AbortSignal, options: TransportOptions =
         );
         return { ...written, document: "", summary: `catalogue: taken out of ${mirrors.length} mirrors` };
       }),
-    retract: (retraction) =>
+    unlist: (retraction) =>
       means.entries.with(retraction.project, async () => {
         const mirrors = means.mirrors(retraction);
         const retracted = await listedEntry(retraction, mirrors, signal);
@@ -134,33 +134,33 @@ function cached<Value>(values: Map<string, Value>, key: string, make: () => Valu
 }
 
 /** From the first mirror that has it: what one mirror lost need not be learned again. */
-async function knownEntry(
+async function findCachedEntry(
   project: string,
   mirrors: readonly CatalogueMirror[],
   signal: AbortSignal,
-): Promise<KnownEntry> {
+): Promise<CachedEntry> {
   for (const mirror of mirrors) {
     try {
-      const known = await readKnownEntry(mirror, project);
+      const known = await readCachedEntry(mirror, project);
       if (known.documents.size > 0) return known;
     } catch {
       // Writing to that mirror will tell why.
       signal.throwIfAborted();
     }
   }
-  return unknownEntry;
+  return noCachedEntry;
 }
 
 /** From the first mirror that has it whole. Throws if none has, and one could not be read. */
 async function listedEntry(
-  retraction: Retraction,
+  retraction: UnlistRequest,
   mirrors: readonly CatalogueMirror[],
   signal: AbortSignal,
-): Promise<Retracted | undefined> {
+): Promise<UnlistedEntry | undefined> {
   let failure: unknown;
   for (const mirror of mirrors) {
     try {
-      const found = await retractLines(mirror, retraction);
+      const found = await unlistLines(mirror, retraction);
       if (found !== undefined) return found;
     } catch (error) {
       signal.throwIfAborted();

@@ -10,12 +10,12 @@ import { listTags, type TagList } from "../oci/tags.ts";
 import type { Transport } from "../oci/transport.ts";
 import type { Progress } from "../run/request.ts";
 import type { Bucket } from "../storage/bucket.ts";
-import type { KnownEntry } from "./cached-entry.ts";
-import { learnImage } from "./describe-image.ts";
+import type { CachedEntry } from "./cached-entry.ts";
+import { describeImage } from "./describe-image.ts";
 import type { EntryRequest } from "./request.ts";
 
 /** What learning needs. */
-export interface LearningMeans {
+export interface DescribeDependencies {
   readonly transport: Transport;
   readonly signal: AbortSignal;
   /** The canonical file mirror. */
@@ -26,18 +26,22 @@ export interface LearningMeans {
 }
 
 /** What was learned of a project. */
-export interface Learned {
+export interface DescribedEntry {
   readonly published: Published;
   /** How many digests and files were looked at: those that were not known. */
-  readonly looked: number;
+  readonly described: number;
   /** What could not be learned, one line each; it is left out. */
   readonly failures: readonly string[];
 }
 
 /** Learns what is not known yet of what a project has in production: of images from the registry, of files from their bucket. */
-export async function learnEntry(request: EntryRequest, known: KnownEntry, means: LearningMeans): Promise<Learned> {
-  const images = await learnImages(request, known, means);
-  const files = await learnFiles(request, known, means);
+export async function describeEntry(
+  request: EntryRequest,
+  known: CachedEntry,
+  means: DescribeDependencies,
+): Promise<DescribedEntry> {
+  const images = await describeImages(request, known, means);
+  const files = await describeFiles(request, known, means);
   const { project: name, description, contact, imagePrefix, filePrefix } = request;
   return {
     published: {
@@ -50,12 +54,12 @@ export async function learnEntry(request: EntryRequest, known: KnownEntry, means
       facts: images.facts,
       files: files.files,
     },
-    looked: images.looked + files.looked,
+    described: images.looked + files.looked,
     failures: [...images.failures, ...files.failures],
   };
 }
 
-async function learnImages(request: EntryRequest, known: KnownEntry, means: LearningMeans) {
+async function describeImages(request: EntryRequest, known: CachedEntry, means: DescribeDependencies) {
   const { transport, signal } = means;
   const facts = new Map<string, ImageFacts>();
   const failures: string[] = [];
@@ -81,7 +85,7 @@ async function learnImages(request: EntryRequest, known: KnownEntry, means: Lear
   return { facts, looked: total, failures };
 
   async function learn(at: Remote, image: string, digest: string, tags: TagList): Promise<void> {
-    const fact = await learnImage(at, digest, tags).catch((error: unknown) => failed(error, `${image}@${digest}`));
+    const fact = await describeImage(at, digest, tags).catch((error: unknown) => failed(error, `${image}@${digest}`));
     if (fact !== undefined) facts.set(digest, fact);
     done++;
     means.report({ done, total, failed: failures.length, bytes: 0, mirrors: [] });
@@ -93,7 +97,7 @@ async function learnImages(request: EntryRequest, known: KnownEntry, means: Lear
   }
 }
 
-async function learnFiles(request: EntryRequest, known: KnownEntry, { bucket, signal }: LearningMeans) {
+async function describeFiles(request: EntryRequest, known: CachedEntry, { bucket, signal }: DescribeDependencies) {
   const prefix = filesPrefix(request.filePrefix);
   const wanted = [...parseFileLines(request.files)].map(([path, sha256]) => ({
     path,

@@ -18,7 +18,7 @@ const largestBlob = 1024 * 1024;
  * @param tags the repository's tags, if they are known completely.
  * @throws AbsentError if the registry does not have the digest with all that it lists, or a failure of the registry.
  */
-export async function learnImage(at: Remote, digest: Digest, tags: TagList | undefined): Promise<ImageFacts> {
+export async function describeImage(at: Remote, digest: Digest, tags: TagList | undefined): Promise<ImageFacts> {
   const { root, manifests } = await readTree([at], digest);
   const manifest = jsonOf(root);
   const children = new Map(manifests.filter((one) => one !== root).map((child) => [child.digest, jsonOf(child)]));

@@ -19,7 +19,7 @@ export interface EntryRequest {
 }
 
 /** Of a promotion that failed in part, or is being removed: what the manifest still wants. All else is to leave the project's entry. */
-export interface Retraction extends Pick<EntryRequest, "project" | "mirrors" | "storage"> {
+export interface UnlistRequest extends Pick<EntryRequest, "project" | "mirrors" | "storage"> {
   readonly kind: "images" | "files";
   /** The promoted lines that are wanted; empty: none. */
   readonly lines: string;

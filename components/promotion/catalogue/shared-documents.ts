@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Entry } from "../../catalogue/entry.ts";
+import type { ProjectEntry } from "../../catalogue/entry.ts";
 import { type CatalogueIndex, readDocument } from "../../catalogue/formats.ts";
 import { emptyIndex, replaceEntry } from "../../catalogue/index-document.ts";
 import { indexKey, listingKey, platformsKey, writeDocument } from "../../catalogue/layout.ts";
@@ -8,9 +8,9 @@ import { BucketAbsent } from "../storage/bucket.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
 
 /** One project's part of the documents that all projects share. */
-export interface Change {
+export interface EntryChange {
   /** Of a project that goes: one of nothing. */
-  readonly entry: Pick<Entry, "name" | "index" | "lines" | "platforms">;
+  readonly entry: Pick<ProjectEntry, "name" | "index" | "lines" | "platforms">;
   /** Where it is to be written, the canonical mirror first. */
   readonly mirrors: readonly CatalogueMirror[];
 }
@@ -28,7 +28,7 @@ export class SharedDocuments {
   #listing = "";
   #platforms = "";
   #loaded: Promise<void> | undefined;
-  #waiting: { readonly change: Change; readonly done: (result: Promise<Failures>) => void }[] = [];
+  #waiting: { readonly change: EntryChange; readonly done: (result: Promise<Failures>) => void }[] = [];
   #writing = false;
   #written = Number.NEGATIVE_INFINITY;
 
@@ -41,7 +41,7 @@ export class SharedDocuments {
    * @returns why a mirror does not have it, by the mirror's name.
    * @throws if what is there could not be read: nothing is then written, as it would lose the other projects.
    */
-  async apply(change: Change): Promise<Failures> {
+  async apply(change: EntryChange): Promise<Failures> {
     const { promise, resolve } = Promise.withResolvers<Failures>();
     this.#waiting.push({ change, done: resolve });
     if (!this.#writing) void this.#writeAll();
@@ -63,7 +63,7 @@ export class SharedDocuments {
     this.#writing = false;
   }
 
-  async #write(changes: readonly Change[]): Promise<Failures> {
+  async #write(changes: readonly EntryChange[]): Promise<Failures> {
     const mirrors = [
       ...new Map(changes.flatMap((change) => change.mirrors).map((mirror) => [mirror.url, mirror])).values(),
     ];

@@ -1,15 +1,15 @@
-import { composeEntry, type Entry } from "../../catalogue/entry.ts";
+import { composeEntry, type ProjectEntry } from "../../catalogue/entry.ts";
 import { type ImageDetails, type ReleaseDetails, readDocument } from "../../catalogue/formats.ts";
 import { filesPrefix, projectKey } from "../../catalogue/layout.ts";
 import { compareTagged } from "../../catalogue/version-order.ts";
 import { parseFileLines } from "../files/plan.ts";
 import { readImageLines } from "../images/lines.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
-import type { Retraction } from "./request.ts";
+import type { UnlistRequest } from "./request.ts";
 
 /** An entry of which something is to go: what stays, and the keys of the documents that it had. */
-export interface Retracted {
-  readonly entry: Entry;
+export interface UnlistedEntry {
+  readonly entry: ProjectEntry;
   readonly old: ReadonlySet<string>;
   /** Whether anything goes. */
   readonly changed: boolean;
@@ -20,7 +20,10 @@ export interface Retracted {
  * @returns undefined if that mirror does not list the project.
  * @throws if a document that the entry names is not there: the next run writes it anew.
  */
-export async function retractLines(mirror: CatalogueMirror, retraction: Retraction): Promise<Retracted | undefined> {
+export async function unlistLines(
+  mirror: CatalogueMirror,
+  retraction: UnlistRequest,
+): Promise<UnlistedEntry | undefined> {
   const { project: name, kind, lines, prefix } = retraction;
   const key = projectKey(name);
   const document = readDocument("project", String((await mirror.read(key)) ?? ""));

@@ -1,5 +1,5 @@
 import pLimit from "p-limit";
-import type { Entry } from "../../catalogue/entry.ts";
+import type { ProjectEntry } from "../../catalogue/entry.ts";
 import { projectKey } from "../../catalogue/layout.ts";
 import { causeOf } from "../http/errors.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
@@ -22,7 +22,7 @@ export interface Written {
  * @param old keys of the documents that the entry had before.
  */
 export async function writeEntry(
-  entry: Entry,
+  entry: ProjectEntry,
   old: ReadonlySet<string>,
   mirrors: readonly CatalogueMirror[],
   shared: SharedDocuments,

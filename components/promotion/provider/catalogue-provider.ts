@@ -9,7 +9,7 @@ import {
   unknown,
 } from "../../plugin/protocol.ts";
 import type { CatalogueWriter } from "../catalogue/catalogue-writer.ts";
-import type { EntryOutcome, EntryRequest, Retraction } from "../catalogue/request.ts";
+import type { EntryOutcome, EntryRequest, UnlistRequest } from "../catalogue/request.ts";
 import { causeOf } from "../http/errors.ts";
 import { progressLine } from "../run/progress.ts";
 import { fileMirrors } from "./kinds.ts";
@@ -29,7 +29,7 @@ export interface CatalogueNews {
   /** A promotion of the project has run: whatever its entry was recorded as, it is looked at again. */
   promoted(project: string): void;
   /** Takes out of the project's entry what is not wanted any more. @returns why it could not, one line each. */
-  retract(retraction: Retraction): Promise<readonly string[]>;
+  retract(retraction: UnlistRequest): Promise<readonly string[]>;
 }
 
 /**
@@ -106,7 +106,7 @@ export function catalogueProvider(log: ResourceLog): ResourceProvider & Catalogu
 
     async retract(retraction) {
       try {
-        return await (await opened()).retract(retraction);
+        return await (await opened()).unlist(retraction);
       } catch (error) {
         return [`project ${retraction.project}, catalogue: ${causeOf(error)}`];
       }

@@ -1,4 +1,4 @@
-import type { Inventory, Resource, Values } from "../inventory.ts";
+import type { CloudInventory, Resource, Values } from "../inventory.ts";
 import type { Ports } from "../ports.ts";
 import type { Processes } from "../processes.ts";
 import type { Servers } from "../servers.ts";
@@ -7,7 +7,7 @@ import type { Servers } from "../servers.ts";
 export interface CloudParts {
   /** The directory for files that live as long as the cloud's data. */
   readonly dir: string;
-  readonly inventory: Inventory;
+  readonly inventory: CloudInventory;
   readonly ports: Ports;
   readonly processes: Processes;
   readonly servers: Servers;
@@ -29,4 +29,4 @@ export interface Behaviour {
 }
 
 /** Refused because of what is there: the control API answers 409. */
-export class Conflict extends Error {}
+export class ConflictError extends Error {}

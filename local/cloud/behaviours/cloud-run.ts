@@ -10,7 +10,7 @@ import { closeServer, listen } from "../servers.ts";
 import { unpackSource } from "../source-archive.ts";
 import { object, objects, text, texts } from "../values.ts";
 import type { Behaviour, CloudParts } from "./behaviour.ts";
-import { contentOf, download } from "./gcs.ts";
+import { download, objectMd5 } from "./gcs.ts";
 
 /** The type token of a Cloud Run service. */
 export const serviceType = "gcp:cloudrunv2/service:Service";
@@ -179,7 +179,7 @@ export class CloudRun {
     const source = object(object(container["sourceCode"])["cloudStorageSource"]);
     const [bucket, archive] = [text(source, "bucket"), text(source, "object")];
     const { gcs } = this.#parts.servers;
-    const dir = join(this.#parts.dir, "packages", await contentOf(gcs, bucket, archive));
+    const dir = join(this.#parts.dir, "packages", await objectMd5(gcs, bucket, archive));
     const unpacked =
       this.#unpacking.get(dir) ?? unpackTo(dir, `gs://${bucket}/${archive}`, () => download(gcs, bucket, archive));
     this.#unpacking.set(dir, unpacked);

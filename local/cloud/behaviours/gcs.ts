@@ -1,7 +1,7 @@
 import { openAsBlob } from "node:fs";
 import { resolve } from "node:path";
 import { object, text } from "../values.ts";
-import { type Behaviour, type CloudParts, Conflict } from "./behaviour.ts";
+import { type Behaviour, type CloudParts, ConflictError } from "./behaviour.ts";
 
 /** `gcp:storage/bucket:Bucket`: a bucket of the Cloud Storage server. */
 export function bucket({ servers }: CloudParts): Behaviour {
@@ -18,7 +18,7 @@ export function bucket({ servers }: CloudParts): Behaviour {
       const url = `${servers.gcs}/storage/v1/b/${encodeURIComponent(name)}`;
       for await (const object of listObjects(servers.gcs, name)) {
         if (inputs["forceDestroy"] !== true) {
-          throw new Conflict(
+          throw new ConflictError(
             `Error trying to delete bucket ${name} containing objects without \`forceDestroy\` set to true ` +
               "(googleapi: Error 409: The bucket you tried to delete is not empty., conflict)",
           );
@@ -78,7 +78,7 @@ export function bucketObject({ servers }: CloudParts): Behaviour {
 }
 
 /** A text that tells an object's content from any other's: its MD5, as Cloud Storage has it. Throws if the object is not there. */
-export async function contentOf(gcs: string, bucketName: string, name: string): Promise<string> {
+export async function objectMd5(gcs: string, bucketName: string, name: string): Promise<string> {
   const url = `${gcs}/storage/v1/b/${encodeURIComponent(bucketName)}/o/${encodeURIComponent(name)}`;
   const { md5Hash } = (await (await call(url, { method: "GET" })).json()) as { md5Hash: string };
   return Buffer.from(md5Hash, "base64").toString("hex");

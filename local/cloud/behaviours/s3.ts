@@ -1,7 +1,7 @@
 import type * as S3 from "@aws-sdk/client-s3";
 import { bucketRegion } from "../s3-front.ts";
 import { object, text } from "../values.ts";
-import { type Behaviour, type CloudParts, Conflict } from "./behaviour.ts";
+import { type Behaviour, type CloudParts, ConflictError } from "./behaviour.ts";
 
 /** `aws:s3/bucket:Bucket`: a bucket of the S3 server of its region. */
 export function s3Bucket(parts: CloudParts): Behaviour {
@@ -25,7 +25,7 @@ export function s3Bucket(parts: CloudParts): Behaviour {
           const found = [...(list.Versions ?? []), ...(list.DeleteMarkers ?? [])];
           if (found.length === 0) break;
           if (inputs["forceDestroy"] !== true) {
-            throw new Conflict(
+            throw new ConflictError(
               `deleting S3 Bucket (${name}): operation error S3: DeleteBucket, https response error StatusCode: 409, ` +
                 "api error BucketNotEmpty: The bucket you tried to delete is not empty",
             );

@@ -12,7 +12,7 @@ export type View =
   | { readonly kind: "unknown"; readonly path: string };
 
 /** Reads an address: its path as the browser has it (percent-encoded), and the query with its question mark, or nothing. */
-export function readAddress(address: string, search: string): View {
+export function readViewAddress(address: string, search: string): View {
   const decoded = decode(address);
   if (decoded === undefined) return { kind: "unknown", path: address };
   if (decoded === "/") return { kind: "home", query: new URLSearchParams(search).get("q") ?? "" };

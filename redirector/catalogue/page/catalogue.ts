@@ -6,7 +6,7 @@ import type { Status } from "./views/status.ts";
 /** The data: fetched when first needed, from the file mirror that the redirector chooses, and kept until the page is left. */
 
 /** There is no such document. */
-export class Absent extends Error {}
+export class NotFoundError extends Error {}
 
 const kept = new Map<string, Promise<unknown>>();
 /** A damaged document came, which the browser may keep: from then on nothing is taken from what it keeps. */
@@ -18,13 +18,13 @@ export function loadIndex(): Promise<CatalogueIndex> {
     try {
       return await json<CatalogueIndex>("catalog/index.json");
     } catch (error) {
-      if (error instanceof Absent) return { projects: [] };
+      if (error instanceof NotFoundError) return { projects: [] };
       throw error;
     }
   });
 }
 
-/** One project. `again`: past all that is kept. Throws {@link Absent}. */
+/** One project. `again`: past all that is kept. Throws {@link NotFoundError}. */
 export function loadProject(name: string, again = false): Promise<ProjectDocument> {
   if (again) kept.delete(`project ${name}`);
   return keep(`project ${name}`, () =>
@@ -32,12 +32,12 @@ export function loadProject(name: string, again = false): Promise<ProjectDocumen
   );
 }
 
-/** Every version of one image. Throws {@link Absent}. */
+/** Every version of one image. Throws {@link NotFoundError}. */
 export async function loadImage(project: string, repository: string): Promise<ImageDetails> {
   return details(project, (document) => document.images.find((image) => image.repository === repository));
 }
 
-/** The files of one release. Throws {@link Absent}. */
+/** The files of one release. Throws {@link NotFoundError}. */
 export async function loadRelease(project: string, release: string): Promise<ReleaseDetails> {
   return details(project, (document) => document.releases.find((one) => one.release === release));
 }
@@ -72,7 +72,7 @@ export function loadPlatforms(progress: (share: number) => void): Promise<Platfo
       const text = response.body?.pipeThrough(counting).pipeThrough(new DecompressionStream("gzip"));
       return new PlatformLines(await new Response(text).text());
     } catch (error) {
-      if (error instanceof Absent) return new PlatformLines("");
+      if (error instanceof NotFoundError) return new PlatformLines("");
       throw error;
     }
   });
@@ -95,11 +95,11 @@ async function details<Document>(
 ): Promise<Document> {
   const named = async (again: boolean): Promise<Document | undefined> => {
     const found = find(await loadProject(project, again));
-    if (found === undefined) throw new Absent();
+    if (found === undefined) throw new NotFoundError();
     try {
       return await keep(found.details, () => json<Document>(found.details));
     } catch (error) {
-      if (error instanceof Absent) return undefined;
+      if (error instanceof NotFoundError) return undefined;
       throw error;
     }
   };
@@ -138,7 +138,7 @@ async function get(path: string, cache: RequestCache = "default"): Promise<Respo
     );
   });
   // 403 is what buckets without a public listing answer for what they do not have.
-  if (response.status === 404 || response.status === 403) throw new Absent(`there is no ${path}`);
+  if (response.status === 404 || response.status === 403) throw new NotFoundError(`there is no ${path}`);
   if (!response.ok) throw new Error(`${new URL(response.url).host} answers ${response.status}`);
   return response;
 }

@@ -1,8 +1,8 @@
 import { fileAddress } from "./address.ts";
-import type { Attachment, ImageVersion, ReleaseFile } from "./documents.ts";
+import type { AttachmentSummary, ImageVersion, ReleaseFile } from "./documents.ts";
 
 /** A command for a terminal. */
-export interface Command {
+export interface TerminalCommand {
   readonly label: string;
   readonly line: string;
   /** What the reader has to know before running it. */
@@ -10,7 +10,7 @@ export interface Command {
 }
 
 /** How to get one version of an image and check it; `host` as a client names it, with its port if it has one. */
-export function imageCommands(host: string, repository: string, version: ImageVersion): Command[] {
+export function imageCommands(host: string, repository: string, version: ImageVersion): TerminalCommand[] {
   const name = `${host}/${repository}`;
   const [tag] = version.tags;
   return [
@@ -28,16 +28,16 @@ export function fileCommand(origin: string, file: ReleaseFile): string {
   const name = file.path.slice(file.path.lastIndexOf("/") + 1);
   const address = fileAddress(file.path);
   // With -O curl names the file as the URL has it, without decoding (curl(1), --remote-name).
-  const to = address.endsWith(`/${name}`) ? "-fLO" : `-fL -o ${quoted(`./${name}`)}`;
-  return `curl ${to} ${quoted(origin + address)} && echo ${quoted(`${file.sha256}  ${name}`)} | sha256sum -c`;
+  const to = address.endsWith(`/${name}`) ? "-fLO" : `-fL -o ${shellWord(`./${name}`)}`;
+  return `curl ${to} ${shellWord(origin + address)} && echo ${shellWord(`${file.sha256}  ${name}`)} | sha256sum -c`;
 }
 
 /** A text as one word of a POSIX shell. */
-export function quoted(text: string): string {
+export function shellWord(text: string): string {
   return /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-function pullCommands(name: string, { tags: [tag], digest, artifactType }: ImageVersion): Command[] {
+function pullCommands(name: string, { tags: [tag], digest, artifactType }: ImageVersion): TerminalCommand[] {
   if (artifactType !== undefined) return [{ label: "oras", line: `oras pull ${name}@${digest}` }];
   return [
     ...(tag === undefined ? [] : [{ label: "Docker", line: `docker pull ${name}:${tag}` }]),
@@ -46,7 +46,7 @@ function pullCommands(name: string, { tags: [tag], digest, artifactType }: Image
   ];
 }
 
-function chartCommands(name: string, { tags: [tag], digest }: ImageVersion): Command[] {
+function chartCommands(name: string, { tags: [tag], digest }: ImageVersion): TerminalCommand[] {
   // Helm writes the `+` of a version as `_` in a tag (helm.sh/docs/topics/registries).
   if (tag !== undefined)
     return [{ label: "Helm", line: `helm pull oci://${name} --version ${tag.replaceAll("_", "+")}` }];
@@ -58,7 +58,7 @@ function isChart({ artifactType }: ImageVersion): boolean {
 }
 
 /** As whom to verify, and of what. What is signed in a way that no one command can verify has none. */
-function verifyCommands(name: string, { signatures, digest }: ImageVersion): Command[] {
+function verifyCommands(name: string, { signatures, digest }: ImageVersion): TerminalCommand[] {
   const signature = signatures.find(({ of }) => of === undefined) ?? signatures[0];
   if (signature === undefined) return [];
   const { of, format, identity, issuer, logged, attached } = signature;
@@ -72,7 +72,7 @@ function verifyCommands(name: string, { signatures, digest }: ImageVersion): Com
   if (identity !== undefined && issuer !== undefined) {
     // The certificate was good for minutes: only the log says that the signature is not younger.
     if (logged === false) return [];
-    words.push(`--certificate-identity=${quoted(identity)}`, `--certificate-oidc-issuer=${quoted(issuer)}`);
+    words.push(`--certificate-identity=${shellWord(identity)}`, `--certificate-oidc-issuer=${shellWord(issuer)}`);
     notes.unshift(
       "Is that who you expect to have signed? The catalogue shows whom the certificate names, without a judgement.",
     );
@@ -90,9 +90,12 @@ function verifyCommands(name: string, { signatures, digest }: ImageVersion): Com
 }
 
 /** How to see what is attached, which depends on how it is: no one tool knows all ways. */
-function attachedCommands(name: string, { digest, attestations, sboms }: ImageVersion): Command[] {
-  const at = ({ of }: Attachment): string => `${name}@${of ?? digest}`;
-  const first = (all: readonly Attachment[], how: Attachment["attached"]): Attachment | undefined =>
+function attachedCommands(name: string, { digest, attestations, sboms }: ImageVersion): TerminalCommand[] {
+  const at = ({ of }: AttachmentSummary): string => `${name}@${of ?? digest}`;
+  const first = (
+    all: readonly AttachmentSummary[],
+    how: AttachmentSummary["attached"],
+  ): AttachmentSummary | undefined =>
     all.find(({ attached, of }) => attached === how && of === undefined) ??
     all.find(({ attached }) => attached === how);
   const referrer = first([...attestations, ...sboms], "referrer");

@@ -74,9 +74,9 @@ export interface ImageVersion {
   readonly artifactType?: string | undefined;
   readonly created?: string | undefined;
   readonly platforms: readonly Platform[];
-  readonly signatures: readonly Signature[];
-  readonly attestations: readonly (Attachment & { readonly predicateType?: string | undefined })[];
-  readonly sboms: readonly (Attachment & { readonly format: string })[];
+  readonly signatures: readonly SignatureSummary[];
+  readonly attestations: readonly (AttachmentSummary & { readonly predicateType?: string | undefined })[];
+  readonly sboms: readonly (AttachmentSummary & { readonly format: string })[];
 }
 
 /** One of the things that a version can be pulled as. */
@@ -87,7 +87,7 @@ export interface Platform {
 }
 
 /** Something that is said of a version. */
-export interface Attachment {
+export interface AttachmentSummary {
   /** A platform's digest; absent: the version itself. */
   readonly of?: string | undefined;
   /** By a tag, as a referrer, or in the index. */
@@ -95,7 +95,7 @@ export interface Attachment {
 }
 
 /** A signature; whom it names is not verified. */
-export interface Signature extends Attachment {
+export interface SignatureSummary extends AttachmentSummary {
   readonly format: string;
   /** Has an entry in a transparency log. */
   readonly logged?: boolean | undefined;

@@ -1,6 +1,5 @@
-import { addressOf, readAddress, type View } from "./address.ts";
+import { addressOf, readViewAddress, type View } from "./address.ts";
 import {
-  Absent,
   listingWanted,
   loadImage,
   loadIndex,
@@ -8,6 +7,7 @@ import {
   loadProject,
   loadRelease,
   loadStatus,
+  NotFoundError,
 } from "./catalogue.ts";
 import { element } from "./element.ts";
 import { findRelease } from "./find-release.ts";
@@ -53,7 +53,7 @@ void show(true);
 async function show(back = false): Promise<void> {
   const mine = ++turn;
   forgetSearch();
-  const view = readAddress(location.pathname, location.search);
+  const view = readViewAddress(location.pathname, location.search);
   // With what was read before there is nothing to wait for; else the old view stays until the new one is there.
   const slow = setTimeout(() => main.setAttribute("aria-busy", "true"), 150);
   let shown: Shown;
@@ -91,7 +91,7 @@ async function compose(view: View): Promise<Shown> {
       return orNotFound(async () => {
         const project = await loadProject(view.project);
         const found = findRelease(project, view.path);
-        if (found === undefined) throw new Absent();
+        if (found === undefined) throw new NotFoundError();
         return showFiles(project, await loadRelease(view.project, found.release), found.file, location.origin);
       });
     case "image":
@@ -107,7 +107,7 @@ async function composeImage(repository: string, reference: string | undefined): 
   const index = await loadIndex();
   const entry = index.projects.find(({ images }) => images.some((image) => image.repository === repository));
   const summary = entry?.images.find((image) => image.repository === repository);
-  if (entry === undefined || summary === undefined) throw new Absent();
+  if (entry === undefined || summary === undefined) throw new NotFoundError();
   const details = await loadImage(entry.name, repository);
   const opened = (address: string): void => {
     if (address !== location.pathname) history.replaceState(history.state, "", address);
@@ -119,7 +119,7 @@ async function orNotFound(make: () => Promise<Shown>): Promise<Shown> {
   try {
     return await make();
   } catch (error) {
-    if (!(error instanceof Absent)) throw error;
+    if (!(error instanceof NotFoundError)) throw error;
     return showNotFound(await loadIndex(), location.pathname, host, "Not in production");
   }
 }
@@ -187,7 +187,7 @@ async function openFirst(): Promise<void> {
 function typed(): void {
   wantListing();
   const query = search.value.trim();
-  const view = readAddress(location.pathname, location.search);
+  const view = readViewAddress(location.pathname, location.search);
   const address = addressOf({ kind: "home", query });
   if (refusal !== undefined) {
     location.assign(address);
@@ -241,7 +241,7 @@ function settle(loaded: Listing | null): void {
 
 /** More is known of what is being searched for: what is found changes where it stands. */
 function showAgain(): void {
-  const view = readAddress(location.pathname, location.search);
+  const view = readViewAddress(location.pathname, location.search);
   if (view.kind !== "home" || view.query === "") return;
   void (search.value.trim() === view.query.trim() ? searchNow() : show(true));
 }

@@ -1,4 +1,4 @@
-import { Absent, loadImage, loadPlatforms } from "./catalogue.ts";
+import { loadImage, loadPlatforms, NotFoundError } from "./catalogue.ts";
 import type { Candidate, DigestAsked } from "./platforms.ts";
 
 /** A platform of a version in production. */
@@ -80,7 +80,7 @@ async function confirmed({ project, repository, version }: Candidate, digits: st
           .map(({ platform, digest }) => ({ repository, tag, platform, digest })),
       );
   } catch (error) {
-    if (error instanceof Absent) return [];
+    if (error instanceof NotFoundError) return [];
     throw error;
   }
 }

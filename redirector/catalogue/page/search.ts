@@ -15,7 +15,7 @@ export interface NameHits {
 }
 
 /** One line of the listing. */
-export type Line =
+export type ListingLine =
   | {
       readonly kind: "image";
       readonly project: string;
@@ -29,7 +29,7 @@ export type Line =
 
 /** What the listing has of it; `more`: it has more than was asked for. */
 export interface LineHits {
-  readonly lines: readonly Line[];
+  readonly lines: readonly ListingLine[];
   readonly more: boolean;
 }
 
@@ -168,7 +168,7 @@ const common = 500;
 /** Length of the longest first field, `image`. */
 const firstField = 5;
 
-function readLine(text: string, words: readonly string[]): Line {
+function readLine(text: string, words: readonly string[]): ListingLine {
   const [kind, project = "", name = "", digest = "", ...tags] = text.split("\t");
   if (kind === "file") return { kind, project, path: name, sha256: digest.slice("sha256:".length) };
   const asked = (fits: (tag: string, word: string) => boolean): string | undefined =>

@@ -3,7 +3,7 @@
 const units = ["B", "kB", "MB", "GB", "TB"];
 
 /** `999 B`, `1.2 kB`, `34 MB`: decimal units, as registries and download pages have them. */
-export function bytes(count: number): string {
+export function formatBytes(count: number): string {
   let value = count;
   let unit = 0;
   while (value >= 999.5 && unit < units.length - 1) {
@@ -14,12 +14,12 @@ export function bytes(count: number): string {
 }
 
 /** `1 file`, `8,990 files`. */
-export function counted(count: number, one: string, many = `${one}s`): string {
+export function formatCount(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 }
 
 /** The day of a time in RFC 3339, as everybody can read and sort it: `2026-01-31`. */
-export function day(time: string): string {
+export function formatDay(time: string): string {
   return time.slice(0, 10);
 }
 
@@ -29,9 +29,9 @@ export function shortDigest(digest: string): string {
 }
 
 /** The sizes of a version's platforms: `12 MB`, or from the least to the most; nothing for none. */
-export function sizes(counts: readonly number[]): string {
+export function formatSizeRange(counts: readonly number[]): string {
   if (counts.length === 0) return "";
-  const [least, most] = [bytes(Math.min(...counts)), bytes(Math.max(...counts))];
+  const [least, most] = [formatBytes(Math.min(...counts)), formatBytes(Math.max(...counts))];
   if (least === most) return least;
   const [number, unit] = least.split(" ");
   return `${unit === most.split(" ")[1] ? number : least}\u2013${most}`;

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { catalogueEntry } from "../../../components/catalogue/entry.ts";
+import { projectEntry } from "../../../components/catalogue/entry.ts";
 import type { CatalogueIndex, ImageFacts } from "../../../components/catalogue/formats.ts";
 import { emptyIndex, replaceEntry } from "../../../components/catalogue/index-document.ts";
 import { indexKey, listingKey, platformsKey, writeDocument } from "../../../components/catalogue/layout.ts";
@@ -18,7 +18,7 @@ export function generateCatalogue(set: ManifestSet): Map<string, Buffer> {
   let [listing, ownDigests] = ["", ""];
   for (const project of readManifests(generateManifests(set)).projects) {
     const digests = project.images.flatMap((image) => image.digests.map(({ digest }) => digest));
-    const entry = catalogueEntry({
+    const entry = projectEntry({
       ...project,
       images: new Map(
         project.images.map(({ name, digests: all }) => [name, new Map(all.map(({ digest, tags }) => [digest, tags]))]),

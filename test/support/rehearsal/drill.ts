@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { chmod, copyFile, mkdir, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
-import { type Cloud, startCloud } from "../../../local/cloud/cloud.ts";
+import { type EmulatedCloud, startCloud } from "../../../local/cloud/cloud.ts";
 import { ControlApi } from "../../../local/control-api.ts";
 import { installProviders } from "../../../local/providers/install.ts";
 import type { DemoArtifacts } from "../../../local/seed/artifacts.ts";
@@ -14,7 +14,7 @@ import { pushStaging } from "../../../local/seed/push.ts";
 import { projectRoot, type Rehearsal, removeRehearsal, writeRehearsal } from "../../../local/tools/rehearsal-folder.ts";
 import { Stack } from "../../../local/tools/stack.ts";
 import { buildRedirector } from "../../../redirector/build.ts";
-import { Place } from "./rehearsal.ts";
+import { Workspace } from "./rehearsal.ts";
 
 /** A resource of the emulated cloud. */
 export interface CloudResource {
@@ -25,14 +25,14 @@ export interface CloudResource {
 }
 
 /** What a command printed, both streams together, and how it ended. */
-export interface Ran {
+export interface CommandResult {
   readonly code: number;
   readonly output: string;
 }
 
 /** A command line that runs, in a process group of its own. */
-export class Command {
-  readonly ended: Promise<Ran>;
+export class OperatorCommand {
+  readonly ended: Promise<CommandResult>;
   output = "";
   readonly #child: ChildProcess;
 
@@ -80,15 +80,15 @@ export class Command {
 
 /** A running rehearsal for drills. */
 export class Drill {
-  readonly place: Place;
-  readonly cloud: Cloud;
+  readonly workspace: Workspace;
+  readonly cloud: EmulatedCloud;
   readonly stack: Stack;
   readonly control: ControlApi;
   readonly rehearsal: Rehearsal;
   readonly #bin: string;
 
-  private constructor(place: Place, cloud: Cloud, rehearsal: Rehearsal, bin: string) {
-    this.place = place;
+  private constructor(place: Workspace, cloud: EmulatedCloud, rehearsal: Rehearsal, bin: string) {
+    this.workspace = place;
     this.cloud = cloud;
     this.rehearsal = rehearsal;
     this.stack = new Stack(place.folder, rehearsal);
@@ -105,7 +105,7 @@ export class Drill {
     const ports = options.ports ?? 60;
     const [archive, place] = await Promise.all([
       options.archive ?? buildRedirector().then((built) => built.archive),
-      Place.make(ports),
+      Workspace.make(ports),
     ]);
     // A copy of its own: another test may build meanwhile.
     await copyFile(archive, join(place.folder, "redirector.tar.gz"));
@@ -135,14 +135,14 @@ export class Drill {
 
   /** Stops everything and removes its folder. */
   async end(): Promise<void> {
-    await removeRehearsal(this.place.folder);
+    await removeRehearsal(this.workspace.folder);
     await this.cloud.stop();
-    await this.place.remove();
+    await this.workspace.remove();
   }
 
   /** Writes the stack's file: the rehearsal's with these changes. */
   async configure(manifests: string, settings: Readonly<Record<string, unknown>> = {}): Promise<void> {
-    const archive = join(this.place.folder, "redirector.tar.gz");
+    const archive = join(this.workspace.folder, "redirector.tar.gz");
     await this.stack.configure(manifests, { "artifacts:redirectorArchive": archive, ...settings });
   }
 
@@ -192,14 +192,14 @@ export class Drill {
    * Starts a command line in a shell as an operator types it who answers "yes": `pulumi` is the rehearsal's CLI, on the rehearsal's stack,
    * `npm run adopt` the committed command.
    */
-  start(command: string): Command {
+  start(command: string): OperatorCommand {
     const path = [this.#bin, dirname(process.execPath), process.env["PATH"]].join(delimiter);
     const line = command.replace(/\bnpm run adopt\b/, `node ${join(projectRoot, "components/commands/adopt.ts")}`);
-    return new Command(line, { ...process.env, ...this.place.environment, PATH: path });
+    return new OperatorCommand(line, { ...process.env, ...this.workspace.environment, PATH: path });
   }
 
   /** Runs a command line to its end, however it ends. */
-  async runs(command: string): Promise<Ran> {
+  async runs(command: string): Promise<CommandResult> {
     return await this.start(command).ended;
   }
 

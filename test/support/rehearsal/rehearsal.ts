@@ -11,7 +11,7 @@ const root = join(import.meta.dirname, "../../..");
 const usualPorts = 60;
 
 /** One process that ran or runs. */
-export class Run {
+export class RehearsalProcess {
   readonly child: ChildProcess;
   output = "";
   readonly ended: Promise<number | NodeJS.Signals>;
@@ -47,7 +47,7 @@ export class Run {
 }
 
 /** A folder and a block of free ports for one rehearsal. */
-export class Place {
+export class Workspace {
   readonly folder: string;
   readonly ports: number;
 
@@ -57,23 +57,26 @@ export class Place {
   }
 
   /** @param ports how many it may use. */
-  static async make(ports = usualPorts): Promise<Place> {
-    return new Place(await mkdtemp(join(tmpdir(), "rehearsal-")), (await claimBlock(ports)).base);
+  static async make(ports = usualPorts): Promise<Workspace> {
+    return new Workspace(await mkdtemp(join(tmpdir(), "rehearsal-")), (await claimBlock(ports)).base);
   }
 
   /** `npm start -- ARGS` without npm. */
-  start(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Run {
-    return new Run("local/rehearse.ts", ["--ports", String(this.ports), ...args], { ...this.environment, ...env });
+  start(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): RehearsalProcess {
+    return new RehearsalProcess("local/rehearse.ts", ["--ports", String(this.ports), ...args], {
+      ...this.environment,
+      ...env,
+    });
   }
 
   /** `npm run pulumi -- ARGS`. */
-  pulumi(...args: string[]): Run {
-    return new Run("local/tools/pulumi.ts", args, this.environment);
+  pulumi(...args: string[]): RehearsalProcess {
+    return new RehearsalProcess("local/tools/pulumi.ts", args, this.environment);
   }
 
   /** `npm run clean`. */
-  clean(): Run {
-    return new Run("local/clean.ts", [], this.environment);
+  clean(): RehearsalProcess {
+    return new RehearsalProcess("local/clean.ts", [], this.environment);
   }
 
   get environment(): NodeJS.ProcessEnv {

@@ -4,7 +4,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { it } from "mocha";
-import { catalogueEntry, type Published } from "../../../components/catalogue/entry.ts";
+import { type Published, projectEntry } from "../../../components/catalogue/entry.ts";
 import { type ImageFacts, readDocument } from "../../../components/catalogue/formats.ts";
 import { emptyIndex, replaceEntry } from "../../../components/catalogue/index-document.ts";
 import { writeDocument } from "../../../components/catalogue/layout.ts";
@@ -52,7 +52,7 @@ function parsed(name: "project" | "image" | "release", documents: ReadonlyMap<st
 }
 
 it("one project's entry, document and listing", () => {
-  const { index, documents, lines } = catalogueEntry(published);
+  const { index, documents, lines } = projectEntry(published);
   assert.deepEqual(index, {
     name: "demo",
     description: "A demo",
@@ -103,7 +103,7 @@ file\tdemo\tbinaries/demo/KEYS\tsha256:${"4".repeat(64)}
 });
 
 it("the name of a details document is its content", () => {
-  for (const [key, text] of catalogueEntry(published).documents) {
+  for (const [key, text] of projectEntry(published).documents) {
     const hex = /^catalog\/details\/([0-9a-f]{64})\.json$/.exec(key)?.[1];
     if (hex !== undefined) assert.equal(createHash("sha256").update(text).digest("hex"), hex);
   }
@@ -114,7 +114,7 @@ it("the same in another order gives the same bytes", () => {
     [...published.images].reverse().map(([name, digests]) => [name, new Map([...digests].reverse())]),
   );
   const turned = { ...published, images, files: [...published.files].reverse() };
-  const [one, other] = [catalogueEntry(published), catalogueEntry(turned)];
+  const [one, other] = [projectEntry(published), projectEntry(turned)];
   assert.deepEqual(other.index, one.index);
   assert.equal(other.lines, one.lines);
   assert.deepEqual(new Map([...other.documents].sort()), new Map([...one.documents].sort()));
@@ -130,7 +130,7 @@ it("what was learned, in whatever order of members, and what is read back of it 
     mediaType: "application/vnd.oci.image.index.v1+json",
     digest: digest("d"),
   };
-  const of = (known: ImageFacts) => catalogueEntry({ ...published, facts: new Map([[digest("d"), known]]) });
+  const of = (known: ImageFacts) => projectEntry({ ...published, facts: new Map([[digest("d"), known]]) });
   const written = of(facts);
   const project = parsed("project", written.documents, "catalog/projects/demo.json");
   assert.ok("releases" in project && "images" in project);
@@ -148,7 +148,7 @@ it("the platforms' own digests: a line for each version that is an index, with w
     return [digest(letter), { ...facts, platforms: own }];
   };
   const facts = new Map([of("a", "e", "f", "e"), of("b", "b"), of("c", "0"), factsOf("d")]);
-  const entry = catalogueEntry({ ...published, facts });
+  const entry = projectEntry({ ...published, facts });
   const line = (...letters: string[]) => letters.map((letter) => letter.repeat(16)).join("\t");
   assert.equal(
     entry.platforms,
@@ -159,18 +159,18 @@ it("the platforms' own digests: a line for each version that is an index, with w
 });
 
 it("a digest of which nothing is known is not listed, nor an image of which none is", () => {
-  const { index, lines } = catalogueEntry({ ...published, facts: new Map([factsOf("a")]) });
+  const { index, lines } = projectEntry({ ...published, facts: new Map([factsOf("a")]) });
   assert.deepEqual(index?.images, [{ repository: "demo/tool", digests: 1, latest: "v1.9.0" }]);
   assert.equal(lines.match(/^image/gm)?.length, 1);
 });
 
 it("a project with nothing in production is not listed", () => {
-  const { index, lines, platforms, documents } = catalogueEntry({ ...published, images: new Map(), files: [] });
+  const { index, lines, platforms, documents } = projectEntry({ ...published, images: new Map(), files: [] });
   assert.deepEqual([index, lines, platforms, documents.size], [undefined, "", "", 0]);
 });
 
 it("images and files at the root", () => {
-  const { index } = catalogueEntry({ ...published, imagePrefix: "", filePrefix: "" });
+  const { index } = projectEntry({ ...published, imagePrefix: "", filePrefix: "" });
   assert.deepEqual(
     index?.images.map(({ repository }) => repository),
     ["base", "tool"],
@@ -222,7 +222,7 @@ it("the committed schemas are those of the formats: npm run schemas writes them"
 
 it("what is written is what the schemas say", () => {
   const ajv = new Ajv2020({ allErrors: true, formats: { "date-time": true } });
-  const { index, documents } = catalogueEntry(published);
+  const { index, documents } = projectEntry(published);
   const valid = (name: string, value: unknown) => {
     const validate = ajv.compile(catalogueSchemas()[`${name}.schema.json`] ?? assert.fail(name));
     assert.ok(validate(value), `${name}: ${ajv.errorsText(validate.errors)}`);

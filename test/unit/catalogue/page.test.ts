@@ -6,13 +6,19 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { it } from "mocha";
 import type * as written from "../../../components/catalogue/formats.ts";
-import { addressOf, fileAddress, readAddress, type View } from "../../../redirector/catalogue/page/address.ts";
-import { fileCommand, imageCommands, quoted } from "../../../redirector/catalogue/page/commands.ts";
+import { addressOf, fileAddress, readViewAddress, type View } from "../../../redirector/catalogue/page/address.ts";
+import { fileCommand, imageCommands, shellWord } from "../../../redirector/catalogue/page/commands.ts";
 import type * as read from "../../../redirector/catalogue/page/documents.ts";
 import { findRelease } from "../../../redirector/catalogue/page/find-release.ts";
 import { digestAsked, PlatformLines } from "../../../redirector/catalogue/page/platforms.ts";
 import { findNames, Listing, readQuery } from "../../../redirector/catalogue/page/search.ts";
-import { bytes, counted, day, shortDigest, sizes } from "../../../redirector/catalogue/page/text.ts";
+import {
+  formatBytes,
+  formatCount,
+  formatDay,
+  formatSizeRange,
+  shortDigest,
+} from "../../../redirector/catalogue/page/text.ts";
 import { afterTest } from "../../support/cleanup.ts";
 
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
@@ -42,9 +48,9 @@ for (const [address, view] of [
 ] as const satisfies readonly (readonly [string, View])[]) {
   it(`${address} is an address, both ways`, () => {
     const { pathname, search } = new URL(address, "https://x");
-    assert.deepEqual(readAddress(pathname, search), view);
+    assert.deepEqual(readViewAddress(pathname, search), view);
     const back = new URL(addressOf(view), "https://x");
-    assert.deepEqual(readAddress(back.pathname, back.search), view);
+    assert.deepEqual(readViewAddress(back.pathname, back.search), view);
     assert.equal(addressOf(view), address);
   });
 }
@@ -60,7 +66,7 @@ it("what is no address of a view", () => {
     "/%zz",
     "/projects/a/b",
   ])
-    assert.equal(readAddress(path, "").kind, "unknown", path);
+    assert.equal(readViewAddress(path, "").kind, "unknown", path);
 });
 
 it("any file's path makes an address that leads back to it", () => {
@@ -70,7 +76,7 @@ it("any file's path makes an address that leads back to it", () => {
       const path = segments.join("/");
       const view = { kind: "files", project: "p", path } as const;
       const { pathname, search } = new URL(addressOf(view), "https://x");
-      assert.deepEqual(readAddress(pathname, search), view);
+      assert.deepEqual(readViewAddress(pathname, search), view);
       assert.equal(decodeURIComponent(new URL(fileAddress(path), "https://x").pathname), `/${path}`);
       assert.ok(!fileAddress(path).includes("+"), "S3 reads it as a space");
     }),
@@ -322,7 +328,7 @@ it("any text is one word of a shell", () => {
     fc.property(
       fc.string().filter((text) => !text.includes("\0")),
       (text) => {
-        const shown = spawnSync("sh", ["-c", `printf %s ${quoted(text)}`], { encoding: "utf8" });
+        const shown = spawnSync("sh", ["-c", `printf %s ${shellWord(text)}`], { encoding: "utf8" });
         assert.equal(shown.stdout, text);
       },
     ),
@@ -352,7 +358,7 @@ it("the download in one line says OK, and fails for another content", () => {
 });
 
 it("quantities", () => {
-  assert.deepEqual([0, 1, 999, 1000, 9949, 12_345, 999_499, 999_500, 1.5e6, 2e9].map(bytes), [
+  assert.deepEqual([0, 1, 999, 1000, 9949, 12_345, 999_499, 999_500, 1.5e6, 2e9].map(formatBytes), [
     "0 B",
     "1 B",
     "999 B",
@@ -365,11 +371,11 @@ it("quantities", () => {
     "2.0 GB",
   ]);
   assert.deepEqual(
-    [sizes([]), sizes([5e6]), sizes([5e6, 7e6]), sizes([9e5, 1.2e6])],
+    [formatSizeRange([]), formatSizeRange([5e6]), formatSizeRange([5e6, 7e6]), formatSizeRange([9e5, 1.2e6])],
     ["", "5.0 MB", "5.0\u20137.0 MB", "900 kB\u20131.2 MB"],
   );
-  assert.deepEqual([counted(1, "file"), counted(8990, "file")], ["1 file", "8,990 files"]);
-  assert.equal(day("2026-01-31T10:00:00Z"), "2026-01-31");
+  assert.deepEqual([formatCount(1, "file"), formatCount(8990, "file")], ["1 file", "8,990 files"]);
+  assert.equal(formatDay("2026-01-31T10:00:00Z"), "2026-01-31");
   assert.equal(shortDigest(digest("a")), `sha256:${"a".repeat(12)}`);
 });
 

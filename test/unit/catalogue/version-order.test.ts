@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { it } from "mocha";
-import { compareTagged, compareVersions, latestOf, sortTags } from "../../../components/catalogue/version-order.ts";
+import { compareNewestFirst, compareTagged, latestOf, sortTags } from "../../../components/catalogue/version-order.ts";
 
 const commit = "3f786850e387550fdab836ed7e6dc881de23001b";
 
@@ -21,8 +21,8 @@ for (const newestFirst of [
   ["b", "a"],
 ]) {
   it(`newest first: ${newestFirst.join(" ")}`, () => {
-    assert.deepEqual([...newestFirst].reverse().sort(compareVersions), newestFirst);
-    assert.deepEqual([...newestFirst].sort(compareVersions), newestFirst);
+    assert.deepEqual([...newestFirst].reverse().sort(compareNewestFirst), newestFirst);
+    assert.deepEqual([...newestFirst].sort(compareNewestFirst), newestFirst);
   });
 }
 
@@ -31,12 +31,12 @@ it("it is an order: of any three texts, in any arrangement, the sorted list is t
   const name = fc.array(part, { maxLength: 6 }).map((parts) => parts.join(""));
   fc.assert(
     fc.property(fc.uniqueArray(name, { minLength: 3, maxLength: 6 }), (names) => {
-      const sorted = [...names].sort(compareVersions);
-      assert.deepEqual([...names].reverse().sort(compareVersions), sorted);
+      const sorted = [...names].sort(compareNewestFirst);
+      assert.deepEqual([...names].reverse().sort(compareNewestFirst), sorted);
       for (let i = 0; i < sorted.length; i++)
         for (let j = i + 1; j < sorted.length; j++) {
-          assert.ok(compareVersions(sorted[i]!, sorted[j]!) < 0, `${sorted[i]} before ${sorted[j]}`);
-          assert.ok(compareVersions(sorted[j]!, sorted[i]!) > 0);
+          assert.ok(compareNewestFirst(sorted[i]!, sorted[j]!) < 0, `${sorted[i]} before ${sorted[j]}`);
+          assert.ok(compareNewestFirst(sorted[j]!, sorted[i]!) > 0);
         }
     }),
     { numRuns: 2000 },

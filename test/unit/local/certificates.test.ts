@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "mocha";
 import { certificateProblem } from "../../../local/cloud/certificates.ts";
 import type { DnsRecord } from "../../../local/cloud/dns.ts";
-import { Inventory, type Resource, type Values } from "../../../local/cloud/inventory.ts";
+import { CloudInventory, type Resource, type Values } from "../../../local/cloud/inventory.ts";
 
 const locations = "projects/p/locations/global";
 const make = (type: string, id: string, inputs: Values, computed: Values = {}): Resource => ({
@@ -33,7 +33,7 @@ const proxy = (inputs: Values) => make("gcp:compute/targetHttpsProxy:TargetHttps
 const withMap = proxy({ certificateMap: `//certificatemanager.googleapis.com/${locations}/certificateMaps/m` });
 
 function problem(parts: Resource[], host: string, records: DnsRecord[] = [proof], at = withMap): string | undefined {
-  return certificateProblem(new Inventory("never written", [...parts, authorization], {}), records, at, host);
+  return certificateProblem(new CloudInventory("never written", [...parts, authorization], {}), records, at, host);
 }
 
 it("a host needs an entry in the map, for itself, by wildcard, or the primary one", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "mocha";
 import { existingThings } from "../../../components/adoption/existing.ts";
-import { Inventory, type Resource } from "../../../local/cloud/inventory.ts";
+import { CloudInventory, type Resource } from "../../../local/cloud/inventory.ts";
 import { listing } from "../../../local/cloud/listings.ts";
 import { afterTest } from "../../support/cleanup.ts";
 
@@ -13,7 +13,7 @@ const resource = (type: string, id: string, inputs: Resource["inputs"]): Resourc
   computed: {},
   config: {},
 });
-const inventory = new Inventory(
+const inventory = new CloudInventory(
   "unused",
   [
     resource("gcp:monitoring/dashboard:Dashboard", "projects/1/dashboards/2", {

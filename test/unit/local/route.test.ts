@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "mocha";
-import { Inventory, type Resource, type Values } from "../../../local/cloud/inventory.ts";
-import { MissingLink, route } from "../../../local/cloud/route.ts";
+import { CloudInventory, type Resource, type Values } from "../../../local/cloud/inventory.ts";
+import { followUrlMap, MissingLink } from "../../../local/cloud/route.ts";
 
 const global = "projects/p/global";
 const rule: Resource = resource("globalForwardingRule:GlobalForwardingRule", `${global}/forwardingRules/r`, {
@@ -32,9 +32,9 @@ function resource(type: string, id: string, inputs: Values): Resource {
 /** Where the chain with this URL map leads: the name of the Cloud Run service, the Location of a redirect, or the error. */
 function lead(map: Values, host: string, target: string, parts: Resource[] = ["a", "b", "c"].flatMap(service)): string {
   const urlMap = resource("uRLMap:URLMap", `${global}/urlMaps/m`, { name: "m", ...map });
-  const inventory = new Inventory("never written", [rule, proxy, urlMap, ...parts], {});
+  const inventory = new CloudInventory("never written", [rule, proxy, urlMap, ...parts], {});
   try {
-    const way = route(inventory, rule, { host, target });
+    const way = followUrlMap(inventory, rule, { host, target });
     return way.kind === "redirect" ? `${way.status} ${way.location}` : way.services.map(({ id }) => id).join(" ");
   } catch (error) {
     assert.ok(error instanceof MissingLink);
@@ -113,9 +113,9 @@ it("a missing link is named", () => {
     lead(map, "h", "/", [backendA!, nameless]),
     /^503 network endpoint group a: it names no Cloud Run service/,
   );
-  const orphan = new Inventory("never written", [rule], {});
+  const orphan = new CloudInventory("never written", [rule], {});
   assert.throws(
-    () => route(orphan, rule, { host: "h", target: "/" }),
+    () => followUrlMap(orphan, rule, { host: "h", target: "/" }),
     /forwarding rule r: its target proxy .*t does not exist/,
   );
 });

@@ -9,7 +9,7 @@ import { gunzipSync } from "node:zlib";
 import { it } from "mocha";
 import { unpackTar } from "modern-tar";
 import { makeArtifacts } from "../../../local/seed/artifacts.ts";
-import { content, type Descriptor, sha256 } from "../../../local/seed/content.ts";
+import { content, type Descriptor, sha256Hex } from "../../../local/seed/content.ts";
 import { demoManifests } from "../../../local/seed/demo-manifests.ts";
 import { makeImage, mediaTypes } from "../../../local/seed/image.ts";
 import { makeLayer } from "../../../local/seed/layer.ts";
@@ -37,9 +37,9 @@ it("another JavaScript engine makes the same bytes", async () => {
 it("every digest is that of its bytes, and what a manifest names is there", () => {
   for (const image of images) {
     const known = new Map(image.blobs.map((blob) => [blob.digest, blob.bytes.length]));
-    for (const blob of image.blobs) assert.equal(blob.digest, `sha256:${sha256(blob.bytes)}`);
+    for (const blob of image.blobs) assert.equal(blob.digest, `sha256:${sha256Hex(blob.bytes)}`);
     for (const { content: manifest } of image.manifests) {
-      assert.equal(manifest.digest, `sha256:${sha256(manifest.bytes)}`);
+      assert.equal(manifest.digest, `sha256:${sha256Hex(manifest.bytes)}`);
       const value = JSON.parse(new TextDecoder().decode(manifest.bytes)) as {
         config?: Descriptor;
         layers?: Descriptor[];
@@ -85,7 +85,7 @@ it("a checksum lies beside each file, and is right", () => {
   assert.equal(plain.length * 2, files.length);
   for (const file of plain) {
     const beside = files.find(({ path }) => path === `${file.path}.sha256`)!;
-    assert.equal(new TextDecoder().decode(beside.bytes), `${sha256(file.bytes)}  ${file.path.split("/").at(-1)}\n`);
+    assert.equal(new TextDecoder().decode(beside.bytes), `${sha256Hex(file.bytes)}  ${file.path.split("/").at(-1)}\n`);
   }
 });
 
@@ -97,7 +97,7 @@ it("a layer holds its entries with the folders above them, owned and dated the s
     { path: "tmp/", mode: 0o1777 },
   ]);
   const tar = gunzipSync(layer.bytes);
-  assert.equal(layer.diffId, `sha256:${sha256(tar)}`);
+  assert.equal(layer.diffId, `sha256:${sha256Hex(tar)}`);
   const entries = await unpackTar(tar, { strict: true });
   assert.deepEqual(
     entries.map(({ header: { name, type, mode, uid, gid, linkname } }) => [name, type, mode, uid, gid, linkname]),
@@ -127,7 +127,7 @@ it("a config lists what its layers unpack to", async () => {
 it("a signature is of the payload that names the image, and the same each time", async () => {
   const signed = content(mediaTypes.manifest, new TextEncoder().encode("{}"));
   const { tag, blobs, manifest } = signImage("a/b", signed);
-  assert.equal(tag, `sha256-${sha256(signed.bytes)}.sig`);
+  assert.equal(tag, `sha256-${sha256Hex(signed.bytes)}.sig`);
   const payload = blobs.find(({ mediaType }) => mediaType === "application/vnd.dev.cosign.simplesigning.v1+json")!;
   const { layers } = JSON.parse(new TextDecoder().decode(manifest.bytes)) as {
     layers: { digest: string; annotations: Record<string, string> }[];

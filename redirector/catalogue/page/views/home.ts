@@ -2,8 +2,8 @@ import type { CatalogueIndex, ImageSummary, IndexEntry } from "../documents.ts";
 import { element, marked } from "../element.ts";
 import type { PlatformHit, PlatformSearch, PlatformSearches } from "../platform-search.ts";
 import { digestAsked } from "../platforms.ts";
-import { findNames, type Line, type LineHits, type Listing, type Query, readQuery } from "../search.ts";
-import { counted, shortDigest } from "../text.ts";
+import { findNames, type LineHits, type Listing, type ListingLine, type Query, readQuery } from "../search.ts";
+import { formatCount, shortDigest } from "../text.ts";
 import { link, longList, nothing, type Shown } from "./parts.ts";
 
 /** So many hits of a kind are shown at first: no key waits for more. */
@@ -26,9 +26,9 @@ export function showProjects(index: CatalogueIndex, host: string): Shown {
   const digests = sum((entry) => entry.images.reduce((total, image) => total + image.digests, 0));
   const files = sum((entry) => entry.files?.files ?? 0);
   const counts = [
-    counted(index.projects.length, "project"),
-    ...(images > 0 ? [counted(images, "image"), counted(digests, "version")] : []),
-    ...(files > 0 ? [counted(files, "file")] : []),
+    formatCount(index.projects.length, "project"),
+    ...(images > 0 ? [formatCount(images, "image"), formatCount(digests, "version")] : []),
+    ...(files > 0 ? [formatCount(files, "file")] : []),
   ];
   const list = element("ul", { class: "rows projects" });
   return {
@@ -103,11 +103,11 @@ export function showHits(
       : [];
   const extra = [pending, failed, ...none].filter((node) => node !== undefined);
   const counts = [
-    images.length > 0 && counted(images.length, "image"),
-    projects.length > 0 && counted(projects.length, "project"),
-    versions.length > 0 && counted(versions.length, "version"),
-    hits.length > 0 && counted(hits.length, "platform"),
-    files.length > 0 && counted(files.length, "file"),
+    images.length > 0 && formatCount(images.length, "image"),
+    projects.length > 0 && formatCount(projects.length, "project"),
+    versions.length > 0 && formatCount(versions.length, "version"),
+    hits.length > 0 && formatCount(hits.length, "platform"),
+    files.length > 0 && formatCount(files.length, "file"),
   ].filter((count) => count !== false);
   return {
     title: text,
@@ -129,7 +129,8 @@ function searchPlatforms(
   const asked = digestAsked(query);
   if (asked === undefined) return undefined;
   const lines = found?.lines ?? [];
-  const digestOf = (line: Line): string => (line.kind === "file" ? line.sha256 : line.digest.slice("sha256:".length));
+  const digestOf = (line: ListingLine): string =>
+    line.kind === "file" ? line.sha256 : line.digest.slice("sha256:".length);
   const settled = asked.surely ? lines.some((line) => digestOf(line) === asked.digits) : names + lines.length > 0;
   return settled ? undefined : platforms.of(asked);
 }
@@ -151,8 +152,8 @@ function projectRow(entry: IndexEntry, words: readonly string[]): HTMLElement {
   const [image] = entry.images;
   const latest = entry.images.length === 1 ? image?.latest : (entry.files?.latest ?? undefined);
   const facts = [
-    entry.images.length > 0 && counted(entry.images.length, "image"),
-    entry.files !== undefined && counted(entry.files.files, "file"),
+    entry.images.length > 0 && formatCount(entry.images.length, "image"),
+    entry.files !== undefined && formatCount(entry.files.files, "file"),
   ].filter((fact) => fact !== false);
   return row(
     link({ kind: "project", project: entry.name }, marked(entry.name, words)),
@@ -167,12 +168,12 @@ export function imageRow(image: ImageSummary, words: readonly string[], project?
   return row(
     link({ kind: "image", repository: image.repository, reference: undefined }, marked(image.repository, words)),
     project !== undefined && element("span", { class: "about" }, project),
-    element("span", { class: "facts" }, counted(image.digests, "version")),
+    element("span", { class: "facts" }, formatCount(image.digests, "version")),
     image.latest !== undefined && element("span", { class: "latest" }, image.latest),
   );
 }
 
-function versionRow(line: Line & { readonly kind: "image" }, words: readonly string[]): HTMLElement {
+function versionRow(line: ListingLine & { readonly kind: "image" }, words: readonly string[]): HTMLElement {
   const { repository, digest, tag } = line;
   return row(
     link(
@@ -198,7 +199,11 @@ function platformRow({ repository, tag, platform, digest }: PlatformHit, words: 
   );
 }
 
-function fileRow(line: Line & { readonly kind: "file" }, words: readonly string[], index: CatalogueIndex): HTMLElement {
+function fileRow(
+  line: ListingLine & { readonly kind: "file" },
+  words: readonly string[],
+  index: CatalogueIndex,
+): HTMLElement {
   const prefix = index.projects.find(({ name }) => name === line.project)?.files?.prefix ?? "";
   const path = line.path.startsWith(prefix) ? line.path.slice(prefix.length) : line.path;
   return row(

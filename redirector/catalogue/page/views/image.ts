@@ -1,9 +1,9 @@
 import { addressOf } from "../address.ts";
 import { imageCommands } from "../commands.ts";
 import { copyButton, copyLine } from "../copy-button.ts";
-import type { ImageDetails, ImageSummary, ImageVersion, Signature } from "../documents.ts";
+import type { ImageDetails, ImageSummary, ImageVersion, SignatureSummary } from "../documents.ts";
 import { element, unseen } from "../element.ts";
-import { bytes, counted, day, shortDigest, sizes } from "../text.ts";
+import { formatBytes, formatCount, formatDay, formatSizeRange, shortDigest } from "../text.ts";
 import { link, longList, nothing, type Shown, trail } from "./parts.ts";
 
 /** From so many versions on there is a box to filter them. */
@@ -81,9 +81,9 @@ export function showImage(view: ImageView): Shown {
 
 function leadOf(versions: readonly ImageVersion[], { latest }: ImageSummary): string {
   const platforms = new Set(versions.flatMap((version) => version.platforms.flatMap(({ platform }) => platform ?? [])));
-  const named = platforms.size <= 3 ? [...platforms].join(", ") : counted(platforms.size, "platform");
+  const named = platforms.size <= 3 ? [...platforms].join(", ") : formatCount(platforms.size, "platform");
   return [
-    counted(versions.length, "version"),
+    formatCount(versions.length, "version"),
     ...(latest === undefined ? [] : [`latest ${latest}`]),
     ...(named === "" ? [] : [named]),
   ].join(" \u00b7 ");
@@ -152,14 +152,14 @@ function summaryOf({ digest, tags, platforms, created, signatures, attestations,
         ? [
             " ",
             element("small", { "aria-hidden": "true" }, `+${more.length}`),
-            unseen(`and ${counted(more.length, "more tag")}`),
+            unseen(`and ${formatCount(more.length, "more tag")}`),
           ]
         : []),
     ),
     element("code", { class: "digest" }, name === undefined ? "" : shortDigest(digest).slice("sha256:".length)),
     element("span", { class: "platforms" }, platformsInShort(platforms.flatMap(({ platform }) => platform ?? []))),
-    element("span", { class: "size" }, sizes(platforms.map((platform) => platform.bytes))),
-    element("span", { class: "created" }, created === undefined ? "" : day(created)),
+    element("span", { class: "size" }, formatSizeRange(platforms.map((platform) => platform.bytes))),
+    element("span", { class: "created" }, created === undefined ? "" : formatDay(created)),
     element(
       "span",
       { class: "proofs" },
@@ -225,7 +225,7 @@ function platformTable(platforms: ImageVersion["platforms"], asked: string | und
           "tr",
           { class: digest === asked && "asked" },
           element("th", { scope: "row" }, platform ?? "any"),
-          element("td", {}, bytes(size)),
+          element("td", {}, formatBytes(size)),
           element(
             "td",
             {},
@@ -244,7 +244,7 @@ function platformsInShort(platforms: readonly string[]): string {
   if (platforms.length === 1) return platforms[0]!;
   const architectures = platforms.map((platform) => platform.replace(/^linux\//, ""));
   const few = platforms.length <= 3 && platforms.every((platform) => platform.startsWith("linux/"));
-  return few ? architectures.join(", ") : platforms.length === 0 ? "" : counted(platforms.length, "platform");
+  return few ? architectures.join(", ") : platforms.length === 0 ? "" : formatCount(platforms.length, "platform");
 }
 
 function proofs({ signatures, attestations, sboms, platforms }: ImageVersion): Node[][] {
@@ -280,7 +280,7 @@ interface Said {
 }
 
 /** Who signed, as far as the signature says it. */
-function signer({ format, identity, issuer, logged }: Signature): Pick<Said, "text" | "more"> {
+function signer({ format, identity, issuer, logged }: SignatureSummary): Pick<Said, "text" | "more"> {
   const unlogged = logged === false ? "in no transparency log" : undefined;
   if (format === "notation") return { text: "with notation" };
   if (identity === undefined && issuer === undefined) return { text: "with a key", more: unlogged };
