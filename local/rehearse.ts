@@ -1,8 +1,7 @@
 /**
- * `npm start [-- --once] [-- --ports BASE]`: the whole system on this machine. The unchanged program, run by the real engine, on an
- * emulated cloud made of real servers, publishing real artifacts, used by clients that no one here wrote.
+ * `npm start [-- --once] [-- --ports BASE]`: rehearses the whole system on this machine. The real Pulumi engine runs the unchanged program
+ * against an emulated cloud made of real servers. It publishes real artifacts, which independent clients then pull.
  */
-import { spawn } from "node:child_process";
 import { cp, mkdir, readFile, rm } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -22,16 +21,17 @@ import {
   removeRehearsal,
   writeRehearsal,
 } from "./tools/rehearsal-folder.ts";
+import { type CommandEnd, runCommand } from "./tools/run-command.ts";
 import { interruptCommands, Stack } from "./tools/stack.ts";
 import { ensureTools } from "./tools/tools.ts";
 import { mustBeGone, type Site, visitFile, visitImage, visitSigned } from "./visit.ts";
 
-/** As Pulumi.local.yaml has it. */
+/** The host name in Pulumi.local.yaml. */
 const host = "artifacts.example.org";
 /** How many loopback ports the emulated cloud may use. */
 const portBlock = 60;
 const defaultPorts = 5500;
-/** What the demo projects' programs are asked: their version; which of two versions comes first. */
+/** Arguments for the demo projects' programs: print the version; sort two versions. */
 const programArguments: Readonly<Record<string, readonly string[]>> = {
   dotslash: ["--version"],
   semver: ["1.10.0", "1.9.0"],
@@ -40,51 +40,46 @@ const programArguments: Readonly<Record<string, readonly string[]>> = {
 const options = readOptions();
 const folder = rehearsalFolder();
 const onboardingFolder = join(folder, "onboarding");
-/** Undone last to first, however it ends. */
-const undo: (() => Promise<void>)[] = [];
-/** A start that is under way gives up. */
+/** Clean-up steps, run last to first at every end. */
+const cleanup: (() => Promise<void>)[] = [];
+/** Aborts a start of the cloud that is under way. */
 const interrupted = new AbortController();
-let settled = false;
+let running = false;
 let ending: Promise<void> | undefined;
 
 for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) {
-  process.on(signal, () => void end(settled ? 0 : code));
+  process.on(signal, () => void end(running ? 0 : code));
 }
 try {
   await rehearse();
-  settled = true;
+  running = true;
   if (options.once) await end(0);
 } catch (error) {
-  // What fails because of an interruption is not news.
+  // An interruption makes steps fail: that is no error to report.
   if (ending === undefined) complain(error instanceof Error ? error.message : String(error));
   await end(1);
 }
 
-/** The main job, from nothing to the summary. Then the servers in this process keep it running. */
+/** All steps from set-up to the summary. Afterwards the servers in this process keep it alive. */
 async function rehearse(): Promise<void> {
   const { stack, cloud } = await step("Set-up", setUp);
   const control = new ControlApi(cloud.control);
 
-  const artifacts = await step("1. Two demo projects' artifacts, made of packages that the lockfile pins", makeDemo);
+  const artifacts = await step("1. Build two demo projects' artifacts from packages that the lockfile pins", makeDemo);
 
-  await step(
-    "2a. A pull request asks for staging areas: one project.yaml each, nothing in production yet",
-    async () => {
-      await stack.configure(await onboarding());
-      if ((await control.stagingAreas()).length > 0) say("they were granted by an earlier start");
-      else await pulumi(stack, "up", "--yes", "--skip-preview");
-    },
-  );
-  await step("2. The projects push to their staging areas", async () => {
+  await step("2a. A pull request adds two projects: staging areas only, nothing in production yet", async () => {
+    await stack.configure(await onboarding());
+    if ((await control.stagingAreas()).length > 0) say("an earlier start created them");
+    else await pulumi(stack, "up", "--yes", "--skip-preview");
+  });
+  await step("2b. The projects push to their staging areas", async () => {
     const targets = await control.stagingAreas();
     const pushed = await pushStaging(artifacts, { targets, gcsEndpoint: gcsApi(cloud) }, say);
-    say(`${pushed.pushed} of ${pushed.items} images and files were not there yet: ${megabytes(pushed.bytes)} sent`);
+    say(`${pushed.pushed} of ${pushed.items} images and files were missing: ${megabytes(pushed.bytes)} sent`);
   });
 
-  await step("2b. The digests come into the manifests by npm run promote, which reads staging", () =>
-    promoteDemo(control),
-  );
-  await step("3. The committed manifests: preview, then up", async () => {
+  await step("2c. npm run promote reads staging and writes the digests into the manifests", () => promoteDemo(control));
+  await step("3. Promote the committed manifests: preview, then up", async () => {
     await stack.configure("manifests");
     await pulumi(stack, "preview", "--diff");
     await pulumi(stack, "up", "--yes", "--skip-preview");
@@ -95,14 +90,14 @@ async function rehearse(): Promise<void> {
     names: await control.names(),
     folder: join(folder, "client"),
   };
-  const layers = await step(`4. Clients of ${host}, here ${site.base}`, () => visit(site, artifacts));
-  await step("5. A pull request adds a digest, and another one reverts it", () =>
+  const layers = await step(`4. Clients pull from ${host}, here ${site.base}`, () => visit(site, artifacts));
+  await step("5. A pull request adds a digest, another one reverts it", () =>
     change({ stack, site, artifacts, layers, control }),
   );
   summarise(site, artifacts, cloud);
 }
 
-/** Everything that must be there before the program can run. */
+/** Prepares everything that the program needs to run. */
 async function setUp(): Promise<{ stack: Stack; cloud: EmulatedCloud }> {
   const { engine } = await ensureTools(say);
   say(`Pulumi ${engine.version} (${engine.origin === "built" ? "built from its Go module" : engine.path})`);
@@ -113,8 +108,8 @@ async function setUp(): Promise<{ stack: Stack; cloud: EmulatedCloud }> {
     ports: { base: options.ports, size: portBlock },
     signal: interrupted.signal,
   });
-  // From the first moment on: a start that is given up stops what it had started.
-  undo.push(() =>
+  // Registered before the start has ended: an interrupted start must also stop its servers.
+  cleanup.push(() =>
     starting.then(
       (started) => started.stop(),
       () => {},
@@ -122,7 +117,7 @@ async function setUp(): Promise<{ stack: Stack; cloud: EmulatedCloud }> {
   );
   const cloud = await starting;
   for (const { purpose, pid } of cloud.leftovers)
-    say(`stopped a leftover of a killed rehearsal: ${purpose}, process ${pid}`);
+    say(`stopped a process that a killed rehearsal left running: ${purpose}, process ${pid}`);
   for (const problem of cloud.problems) say(problem);
 
   const rehearsal: Rehearsal = {
@@ -136,39 +131,29 @@ async function setUp(): Promise<{ stack: Stack; cloud: EmulatedCloud }> {
     },
   };
   await writeRehearsal(folder, rehearsal);
-  undo.push(() => removeRehearsal(folder));
+  cleanup.push(() => removeRehearsal(folder));
   const stack = new Stack(folder, rehearsal);
   installProviders(stack.home);
   await stack.configure("manifests");
   await stack.ensure();
-  undo.push(() => interruptCommands("SIGINT"));
-  // A CLI that was killed leaves its lock; no other one can be running, since this rehearsal is the only one in its folder.
+  cleanup.push(() => interruptCommands("SIGINT"));
+  // A killed CLI leaves its lock. No other CLI can hold it: only one rehearsal runs in a folder.
   await stack.unlock();
   await recover(stack, cloud.control);
   say(`emulated cloud: control API ${cloud.control}, data in ${relative(projectRoot, folder) || folder}/cloud`);
   return { stack, cloud };
 }
 
-/** What is deployed, for this machine; a program of its own, so run as one. Quick when nothing changed. */
+/** Builds the archive that is deployed, for this machine. Quick when nothing changed. */
 async function buildRedirector(): Promise<void> {
   const { code, output } = await runScript("redirector/build.ts");
   if (code !== 0) throw new Error(`the redirector could not be built (npm run build):\n${output}`);
-  say(output);
+  say(output.trimEnd());
 }
 
-/** Runs a script of the project to its end. */
-function runScript(path: string, ...args: string[]): Promise<{ code: number | null; output: string }> {
-  return new Promise((done, failed) => {
-    const child = spawn(process.execPath, [join(projectRoot, path), ...args], { cwd: projectRoot });
-    let output = "";
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on("data", (chunk: Buffer) => {
-        output += chunk;
-      });
-    }
-    child.once("error", failed);
-    child.once("close", (code) => done({ code, output: output.trimEnd() }));
-  });
+/** Runs one of the project's scripts to its end. */
+function runScript(path: string, ...args: string[]): Promise<CommandEnd> {
+  return runCommand(process.execPath, [join(projectRoot, path), ...args], { cwd: projectRoot });
 }
 
 async function makeDemo(): Promise<DemoArtifacts> {
@@ -180,7 +165,7 @@ async function makeDemo(): Promise<DemoArtifacts> {
   return made;
 }
 
-/** The manifests as they are in the projects' first pull requests: `semver` by `npm run new`, as the committed one was made. */
+/** The manifests of the projects' first pull requests. `npm run new` writes the one of `semver`, as it wrote the committed one. */
 async function onboarding(): Promise<string> {
   const to = onboardingFolder;
   await rm(to, { recursive: true, force: true });
@@ -195,7 +180,7 @@ async function onboarding(): Promise<string> {
   return to;
 }
 
-/** What the projects' people would do next; the committed manifests must be what comes out. */
+/** Promotes as a project's maintainers do. The result must equal the committed manifests. */
 async function promoteDemo(control: ControlApi): Promise<void> {
   const targets = await control.stagingAreas();
   const staging = targets.find(({ project }) => project === "semver")?.registryUri ?? "";
@@ -206,21 +191,21 @@ async function promoteDemo(control: ControlApi): Promise<void> {
         (await readFile(resolve(projectRoot, from, "semver", file), "utf8")).replaceAll(/^#.*\n/gm, ""),
       ),
     );
-    if (made !== committed) throw new Error(`manifests/semver/${file} is not what the commands write:\n${made}`);
+    if (made !== committed) throw new Error(`manifests/semver/${file} differs from what the commands write:\n${made}`);
   }
-  say("manifests/semver is what these commands wrote");
+  say("the result equals the committed manifests/semver");
 }
 
-/** Runs one of the manifests' commands as a user does, its output shown. Throws when it fails. */
+/** Runs one of the manifests' commands as a user does and prints its output. Throws when it fails. */
 async function command(name: "new" | "promote", ...args: string[]): Promise<void> {
   const shown = args.map((one) => (/[\s;]/.test(one) ? `"${one}"` : one)).join(" ");
   sayCommand(`npm run ${name} -- ${shown}`);
   const ended = await runScript(`components/commands/${name}.ts`, ...args);
-  say(ended.output);
+  say(ended.output.trimEnd());
   if (ended.code !== 0) throw new Error(`npm run ${name} failed with exit code ${ended.code}: see above`);
 }
 
-/** Everything that is in production is used. Returns the digests of the layers that were pulled. */
+/** Pulls everything that is in production. Returns the digests of the pulled layers. */
 async function visit(site: Site, artifacts: DemoArtifacts): Promise<ReadonlySet<string>> {
   const layers = new Set<string>();
   for (const project of artifacts.projects) {
@@ -234,13 +219,13 @@ async function visit(site: Site, artifacts: DemoArtifacts): Promise<ReadonlySet<
   return layers;
 }
 
-/** A digest is added in a scratch copy of the manifests, promoted, pulled; then the addition is reverted, and it is gone everywhere. */
+/** Adds a digest in a scratch copy of the manifests, promotes and pulls it, reverts the change, and checks that every mirror removed it. */
 async function change(on: {
   stack: Stack;
   site: Site;
   artifacts: DemoArtifacts;
   control: ControlApi;
-  /** What other images in production need. */
+  /** Layers of the other images in production. */
   layers: ReadonlySet<string>;
 }): Promise<void> {
   const { stack, site, control } = on;
@@ -267,7 +252,7 @@ async function change(on: {
   await pulumi(stack, "up", "--yes", "--skip-preview");
   const pulled = await visitImage(site, `${repository}:${release.tags[0]}`, programArguments[project.name] ?? []);
 
-  say("The pull request is reverted:");
+  say("Revert the pull request:");
   await copyManifests(join(projectRoot, "manifests"), scratch);
   await pulumi(stack, "up", "--yes", "--skip-preview");
   const mirrors = await control.mirrors();
@@ -277,13 +262,13 @@ async function change(on: {
       [release.digest, signature, ...release.tags].map((name) => `${url}/${repository}/manifests/${name}`),
     );
     say(
-      `gone from the image mirror in ${region}: ${release.tags.join(", ")}, ${release.digest.slice(0, 19)}, its signature`,
+      `removed from the image mirror in ${region}: ${release.tags.join(", ")}, ${release.digest.slice(0, 19)}, its signature`,
     );
   }
   const unneeded = pulled.filter((digest) => !on.layers.has(digest));
   for (const { region, url } of mirrors.layers) {
     await mustBeGone(unneeded.map((digest) => `${url}/${digest}`));
-    say(`gone from the S3 mirror in ${region}: ${unneeded.length} layer(s) that no other image needs`);
+    say(`removed from the S3 mirror in ${region}: ${unneeded.length} layer(s) that no other image needs`);
   }
   await stack.configure("manifests");
 }
@@ -306,10 +291,10 @@ function summarise(site: Site, artifacts: DemoArtifacts, cloud: EmulatedCloud): 
   sayCommand(`crane manifest ${address}/${project.name}/${image}:${tag}`);
   sayCommand(`docker pull ${address}/${project.name}/${image}:${tag}`);
   sayCommand("npm run pulumi -- preview      # after a change in manifests/");
-  if (!options.once) print("\nRunning. Ctrl-C ends it.");
+  if (!options.once) print("\nRunning. Press Ctrl-C to stop.");
 }
 
-/** Runs one command of the CLI, its output shown. Throws when it fails. */
+/** Runs one command of the Pulumi CLI and prints its output. Throws when it fails. */
 async function pulumi(stack: Stack, ...args: string[]): Promise<string> {
   sayCommand(`pulumi ${args.join(" ")}`);
   const ended = await stack.run(args);
@@ -325,7 +310,7 @@ function promoted(project: DemoProject): { image: string; tag: string } {
   throw new Error(`demo project ${project.name} promotes no image`);
 }
 
-/** The staged image that the committed manifests do not have. */
+/** A staged image that the committed manifests do not promote. */
 function nextRelease({ projects }: DemoArtifacts): {
   project: DemoProject;
   image: string;
@@ -340,13 +325,13 @@ function nextRelease({ projects }: DemoArtifacts): {
   throw new Error("no demo project has a staged image that is not promoted");
 }
 
-/** Ends the rehearsal: stops what it started, last first, then exits. A second call waits for the first. */
+/** Stops everything that the rehearsal started, last first, then exits. A second call waits for the first. */
 function end(code: number): Promise<void> {
   interrupted.abort(new Error("interrupted"));
   ending ??= (async () => {
-    for (const stop of undo.reverse()) {
+    for (const stop of cleanup.reverse()) {
       await stop().catch((error: unknown) =>
-        complain(`while stopping: ${error instanceof Error ? error.message : error}`),
+        complain(`stopping failed: ${error instanceof Error ? error.message : error}`),
       );
     }
     process.exit(code);

@@ -1,10 +1,10 @@
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { buildAssets } from "./catalogue/build-assets.ts";
 import { readTable } from "./cloud-ranges/table.ts";
+import { runBun } from "./run-bun.ts";
 import { packSource, type SourceFile } from "./source-archive.ts";
 
 /**
@@ -110,22 +110,8 @@ async function compile(work: string, target: string): Promise<Uint8Array> {
   const options = ["--compile", "--minify", "--bytecode", "--format=esm", "--production", runtime];
   // Bun carries the runtime of the machine it runs on; for any other it fetches one of its own version.
   if (target !== hostTarget()) options.push(`--target=${target}`);
-  await run(bunExecutable(), ["build", ...options, path.join(folder, "main.ts"), "--outfile", outfile]);
+  await runBun(["build", ...options, path.join(folder, "main.ts"), "--outfile", outfile]);
   return readFile(existsSync(outfile) ? outfile : `${outfile}.exe`);
-}
-
-function bunExecutable(): string {
-  return path.join(root, "node_modules", ".bin", "bun");
-}
-
-async function run(command: string, args: readonly string[]): Promise<void> {
-  const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
-  const code = await new Promise<number | null>((resolve, reject) =>
-    child.once("error", reject).once("close", resolve),
-  );
-  if (code !== 0) throw new Error(`bun ${args[0]} ended with ${code}:\n${output.trim()}`);
 }
 
 /** Of everything that the archive's bytes depend on. */

@@ -1,15 +1,15 @@
 /**
- * Programs built once from a pinned Go module and cached outside node_modules, so that `npm ci` does not lose them.
- * The cache's key is the module's own pins: another version is another folder, and an interrupted build leaves nothing behind.
+ * Builds programs once from a pinned Go module and caches them outside node_modules, so that `npm ci` keeps them. The cache key is a
+ * digest of the module's pins: each version has its own folder. An interrupted build leaves nothing behind.
  */
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { type CommandEnd, runCommand } from "./run-command.ts";
 
-/** One Go module whose programs are wanted. */
+/** A Go module and the programs to build from it. */
 export interface GoModule {
   /** Folder of go.mod and go.sum. */
   readonly folder: string;
@@ -19,17 +19,17 @@ export interface GoModule {
   readonly ldflags?: string;
 }
 
-/** Says what is going on, one short line at a time. */
+/** Prints progress, one short line at a time. */
 export type Say = (line: string) => void;
 
-/** Where everything that is built or downloaded once is kept: $ARTIFACTS_CACHE, else the XDG cache folder. */
+/** The cache of everything that is built or downloaded once: $ARTIFACTS_CACHE, else `artifacts` in the XDG cache folder. */
 export function cacheDir(): string {
   const { ARTIFACTS_CACHE, XDG_CACHE_HOME } = process.env;
   if (ARTIFACTS_CACHE) return ARTIFACTS_CACHE;
   return join(XDG_CACHE_HOME || join(homedir(), ".cache"), "artifacts");
 }
 
-/** Where a module's programs are or will be; the folder's name is a digest of all that decides their bytes. */
+/** The folder of a module's programs, which may not exist yet. Its name is a digest of everything that the programs' bytes depend on. */
 export async function programsFolder(module: GoModule): Promise<string> {
   const hash = createHash("sha256");
   for (const file of ["go.mod", "go.sum"]) hash.update(await readFile(join(module.folder, file)));
@@ -38,9 +38,9 @@ export async function programsFolder(module: GoModule): Promise<string> {
 }
 
 /**
- * Builds those of the named programs that are not in the cache yet.
+ * Builds the named programs that are not in the cache yet.
  * @returns the folder that holds them.
- * @throws Error with one clear sentence: Go is missing, the module proxy cannot be reached, or the compiler's own last lines.
+ * @throws if Go is missing or too old, the modules cannot be downloaded, or the build fails (with the last lines of its output).
  */
 export async function ensurePrograms(module: GoModule, names: readonly string[], say: Say): Promise<string> {
   const folder = await programsFolder(module);
@@ -64,7 +64,7 @@ export async function ensurePrograms(module: GoModule, names: readonly string[],
   return folder;
 }
 
-/** No cgo and no local paths: the same bytes wherever it is built. */
+/** Neither cgo nor local paths: every machine builds the same bytes. */
 const buildFlags = ["-trimpath"];
 const goEnvironment = { ...process.env, CGO_ENABLED: "0", GOWORK: "off", GOFLAGS: "-mod=readonly" };
 
@@ -112,22 +112,6 @@ function tail(output: string): string {
   return output.trim().split("\n").slice(-5).join("\n");
 }
 
-function run(
-  command: string,
-  args: readonly string[],
-  cwd: string,
-  onLine?: () => void,
-): Promise<{ code: number | null; output: string }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env: goEnvironment, stdio: ["ignore", "pipe", "pipe"] });
-    let output = "";
-    const take = (chunk: Buffer): void => {
-      output += chunk;
-      if (onLine) for (const byte of chunk) if (byte === 0x0a) onLine();
-    };
-    child.stdout.on("data", take);
-    child.stderr.on("data", take);
-    child.once("error", reject);
-    child.once("close", (code) => resolve({ code, output }));
-  });
+function run(command: string, args: readonly string[], cwd: string, onLine?: () => void): Promise<CommandEnd> {
+  return runCommand(command, args, { cwd, env: goEnvironment, ...(onLine && { onLine }) });
 }

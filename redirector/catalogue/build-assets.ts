@@ -1,14 +1,11 @@
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { gzipSync } from "fflate";
+import { runBun } from "../run-bun.ts";
 import { assetFiles, contentsFile, packedName } from "./assets.ts";
 
-/**
- * Bundles the page into a folder, which is made, and compresses it: the same sources, Bun and fflate give the same bytes. Throws what the
- * bundler says.
- */
+/** Bundles and compresses the page into a new folder. The same sources, Bun and fflate give the same bytes. Throws with the bundler's output. */
 export async function buildAssets(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   const source = import.meta.dirname;
@@ -27,14 +24,5 @@ export async function buildAssets(folder: string): Promise<void> {
 }
 
 async function bundle(from: string, to: string): Promise<void> {
-  const bun = path.join(import.meta.dirname, "..", "..", "node_modules", ".bin", "bun");
-  const args = ["build", from, "--target=browser", "--format=esm", "--minify", `--outfile=${to}`];
-  const child = spawn(bun, args, { stdio: ["ignore", "pipe", "pipe"] });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
-  const code = await new Promise<number | null>((resolve, reject) =>
-    child.once("error", reject).once("close", resolve),
-  );
-  if (code !== 0)
-    throw new Error(`${path.basename(from)} could not be bundled (bun ended with ${code}):\n${output.trim()}`);
+  await runBun(["build", from, "--target=browser", "--format=esm", "--minify", `--outfile=${to}`]);
 }

@@ -35,7 +35,7 @@ describe("npm start", function () {
     checkout = gitStatus();
     place = await Workspace.make();
     rehearsal = place.start();
-    await rehearsal.says("Running. Ctrl-C ends it.");
+    await rehearsal.says("Running. Press Ctrl-C to stop.");
   });
   after(async () => {
     rehearsal.child.kill("SIGTERM");
@@ -89,9 +89,9 @@ describe("npm start", function () {
     );
     const added = change.split("\n").filter((line) => /^\s+\+ \S+:\S+ sha256:[0-9a-f]{64}$/.test(line));
     assert.equal(new Set(added.map((line) => line.trim())).size, 1, added.join("\n"));
-    assert.match(rehearsal.output, /gone from the image mirror in us-central1: 0/);
-    assert.match(rehearsal.output, /gone from the image mirror in europe-west1: 0/);
-    assert.match(rehearsal.output, /gone from the S3 mirror in us-east-1: [1-9]\d* layer/);
+    assert.match(rehearsal.output, /removed from the image mirror in us-central1: 0/);
+    assert.match(rehearsal.output, /removed from the image mirror in europe-west1: 0/);
+    assert.match(rehearsal.output, /removed from the S3 mirror in us-east-1: [1-9]\d* layer/);
   });
 
   it("ran the program of the pulled image, and said what came from where", () => {
@@ -210,8 +210,8 @@ describe("npm start", function () {
     await rehearsal.ended;
     assert.ok(started.filter(alive).length > 0, "a kill -9 leaves the servers");
     rehearsal = place.start();
-    await rehearsal.says("Running. Ctrl-C ends it.");
-    assert.match(rehearsal.output, /stopped a leftover of a killed rehearsal/);
+    await rehearsal.says("Running. Press Ctrl-C to stop.");
+    assert.match(rehearsal.output, /stopped a process that a killed rehearsal left running/);
     assert.deepEqual(started.filter(alive), []);
   });
 

@@ -2,9 +2,9 @@ import { type ImageFacts, readDocument } from "../../catalogue/formats.ts";
 import { projectKey } from "../../catalogue/layout.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
 
-/** What an earlier run has learned and written of a project: it need not be learned again. */
+/** What earlier runs wrote about a project. A run describes only what is not cached here. */
 export interface CachedEntry {
-  /** By digest. */
+  /** Facts by digest. */
   readonly facts: ReadonlyMap<string, ImageFacts>;
   /** Bytes of a file, by `<key> <sha256>`. */
   readonly sizes: ReadonlyMap<string, number>;
@@ -12,10 +12,10 @@ export interface CachedEntry {
   readonly documents: ReadonlySet<string>;
 }
 
-/** Of a project that no run has written. */
+/** The cache of a project that no run has written yet. */
 export const noCachedEntry: CachedEntry = { facts: new Map(), sizes: new Map(), documents: new Set() };
 
-/** Reads a project's documents in one mirror. What is not there, or of another version, is not known. */
+/** Reads a project's documents in one mirror. Documents that are missing or of another format are not cached. */
 export async function readCachedEntry(mirror: CatalogueMirror, project: string): Promise<CachedEntry> {
   const key = projectKey(project);
   const document = readDocument("project", String((await mirror.read(key)) ?? ""));
@@ -24,7 +24,7 @@ export async function readCachedEntry(mirror: CatalogueMirror, project: string):
   const sizes = new Map<string, number>();
   const images = document.images.map(async ({ details }) => {
     const image = readDocument("image", String((await mirror.read(details)) ?? ""));
-    for (const { tags: _, ...known } of image?.versions ?? []) facts.set(known.digest, known);
+    for (const { tags: _, ...fact } of image?.versions ?? []) facts.set(fact.digest, fact);
   });
   const releases = document.releases.map(async ({ details }) => {
     const release = readDocument("release", String((await mirror.read(details)) ?? ""));

@@ -4,7 +4,7 @@ import { cataloguePrefix, indexKey, isLasting } from "../../catalogue/layout.ts"
 import { readAll } from "../blobs/fan-out.ts";
 import { type Bucket, BucketAbsent, type ObjectHeaders } from "../storage/bucket.ts";
 
-/** The catalogue in one file mirror. Lists it once; what it writes and removes is known from then on. */
+/** The catalogue in one file mirror. Lists the mirror once and then tracks its own writes and removals. */
 export class CatalogueMirror {
   readonly name: string;
   readonly #bucket: Bucket;
@@ -23,35 +23,35 @@ export class CatalogueMirror {
     return this.#bucket.url;
   }
 
-  /** An object's content; undefined if there is none. */
+  /** An object's content, undefined if the object does not exist. */
   async read(key: string): Promise<Buffer | undefined> {
     const object = await this.#bucket.stat(key, this.#signal);
     if (object === undefined) return undefined;
     return Buffer.concat(await Array.fromAsync(readAll(this.#bucket, object, this.#signal)));
   }
 
-  /** Whether an object is there. Throws if the mirror cannot be asked. */
+  /** Whether an object exists. Throws if the mirror cannot be listed. */
   async has(key: string): Promise<boolean> {
     return (await this.#list()).has(key);
   }
 
-  /** The index that is there, read once: it is compared for each project. */
+  /** The index in this mirror. Read once, because every project is compared with it. */
   index(): Promise<CatalogueIndex | undefined> {
     this.#index ??= this.read(indexKey).then((bytes) => readDocument("index", String(bytes ?? "")));
     return this.#index;
   }
 
-  /** Whether an object is there, with this content. Throws if the mirror cannot be asked. */
+  /** Whether an object exists with this content. Throws if the mirror cannot be listed. */
   async holds(key: string, sha256: string): Promise<boolean> {
     const objects = await this.#list();
     if (!objects.has(key)) return false;
-    // Not every store's list tells of the content.
+    // Not every store lists digests.
     const proven = objects.get(key) ?? (await this.#bucket.stat(key, this.#signal))?.sha256;
     objects.set(key, proven);
     return proven === sha256;
   }
 
-  /** Makes an object have this content, if it has not. */
+  /** Writes an object unless it already has this content. */
   async write(key: string, bytes: Uint8Array): Promise<void> {
     const sha256 = createHash("sha256").update(bytes).digest("hex");
     if (isLasting(key) ? await this.has(key) : await this.holds(key, sha256)) return;
@@ -60,7 +60,7 @@ export class CatalogueMirror {
     if (key === indexKey) this.#index = undefined;
   }
 
-  /** Removes an object, if it is there. A bucket that is gone holds nothing. */
+  /** Removes an object if it exists. A bucket that does not exist holds nothing. */
   async remove(key: string): Promise<void> {
     try {
       const objects = await this.#list();
@@ -73,7 +73,7 @@ export class CatalogueMirror {
     }
   }
 
-  /** Every object of the catalogue, with the SHA-256 of its content where the store's list says it. */
+  /** Every object of the catalogue, with the SHA-256 of its content where the store lists it. */
   #list(): Promise<Map<string, string | undefined>> {
     this.#objects ??= this.#readList().catch((error: unknown) => {
       this.#objects = undefined;
@@ -89,7 +89,7 @@ export class CatalogueMirror {
   }
 }
 
-/** What lasts is kept by everybody; what changes is asked for again after a minute, which ends with 304 if it has not. */
+/** Caches keep immutable documents for ever and revalidate the others after a minute (304 if unchanged). */
 function headersOf(key: string): ObjectHeaders {
   return {
     contentType: key.endsWith(".gz") ? "application/gzip" : "application/json",

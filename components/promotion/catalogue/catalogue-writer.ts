@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import pLimit, { type LimitFunction } from "p-limit";
-import { emptyEntry, projectEntry } from "../../catalogue/entry.ts";
+import { emptyEntry, type ProjectEntry, projectEntry } from "../../catalogue/entry.ts";
 import { projectKey } from "../../catalogue/layout.ts";
 import { Transport, type TransportOptions } from "../oci/transport.ts";
 import { KeyedLock } from "../run/keyed-lock.ts";
@@ -19,82 +19,80 @@ import { writeEntry } from "./write-entry.ts";
 /** Writes the catalogue, project by project, over one set of connections. */
 export interface CatalogueWriter {
   /**
-   * Brings a project's entry to what the request says, in every mirror. What an earlier run has learned of a digest is taken from
-   * the catalogue itself, unless it is to be learned `anew`.
+   * Writes a project's entry to every mirror. What earlier runs described is taken from the catalogue itself, unless `anew` asks to
+   * describe every digest again.
    */
   publish(request: EntryRequest, anew: boolean, report: (progress: Progress) => void): Promise<EntryOutcome>;
-  /** Takes a project out of the catalogue, in every mirror. */
+  /** Removes a project from the catalogue in every mirror. */
   withdraw(request: EntryRequest): Promise<EntryOutcome>;
-  /** Takes out of a project's entry, in every mirror, what is not wanted any more; adds nothing. @returns failures, one line each. */
-  unlist(retraction: UnlistRequest): Promise<readonly string[]>;
-  /** Which mirrors have not this document of the project, whole; failures are mirrors that could not be asked. */
+  /** Removes from a project's entry, in every mirror, what its manifest no longer wants. Adds nothing. @returns failures, one line each. */
+  unlist(request: UnlistRequest): Promise<readonly string[]>;
+  /** Names the mirrors that lack this document of the project or a part of its entry. A mirror that cannot be read is a failure. */
   check(request: EntryRequest, document: string): Promise<Pick<EntryOutcome, "incomplete" | "failures">>;
-  /** Ends all connections. */
+  /** Closes all connections. */
   close(): Promise<void>;
 }
 
-/** Digests being read at a time, over all projects of the process. */
+/** Concurrent digests over all projects of the process. */
 const digestsAtATime = 32;
 
-/** Opens a writer. `signal` ends what it does. */
+/** Opens a writer. `signal` aborts its work. */
 export function catalogueWriter(signal: AbortSignal, options: TransportOptions = {}): CatalogueWriter {
-  const means = new Dependencies(signal, options);
+  const dependencies = new Dependencies(signal, options);
+  const { entries, limit } = dependencies;
+  const write = (entry: ProjectEntry, old: ReadonlySet<string>, mirrors: readonly CatalogueMirror[]) =>
+    writeEntry(entry, old, mirrors, dependencies.shared(mirrors), signal);
   return {
     publish: (request, anew, report) =>
-      means.entries.with(request.project, async () => {
-        const mirrors = means.mirrors(request);
-        const known = await findCachedEntry(request.project, mirrors, signal);
-        const bucket = means.storage(request.storage).open(request.mirrors[0]!);
-        const learned = await describeEntry(request, anew ? noCachedEntry : known, {
-          ...means,
-          limit: means.limit,
+      entries.with(request.project, async () => {
+        const mirrors = dependencies.mirrors(request);
+        const cached = await findCachedEntry(request.project, mirrors, signal);
+        const bucket = dependencies.storage(request.storage).open(request.mirrors[0]!);
+        const { transport } = dependencies;
+        const described = await describeEntry(request, anew ? noCachedEntry : cached, {
+          transport,
+          signal,
+          limit,
           bucket,
           report,
         });
-        const entry = projectEntry(learned.published);
-        const written = await writeEntry(entry, known.documents, mirrors, means.shared(mirrors), signal);
+        const entry = projectEntry(described.published);
+        const written = await write(entry, cached.documents, mirrors);
         const document = entry.documents.get(projectKey(request.project));
-        const looked = learned.described === 0 ? "nothing new to describe" : `${learned.described} described`;
+        const count = described.described === 0 ? "nothing new to describe" : `${described.described} described`;
         return {
           document: document === undefined ? "" : createHash("sha256").update(document).digest("hex"),
-          // What could not be learned is missing everywhere.
-          incomplete: learned.failures.length > 0 ? mirrors.map(({ name }) => name) : written.incomplete,
-          failures: [...learned.failures, ...written.failures],
-          summary: `catalogue: ${looked}, ${mirrors.length} mirror${mirrors.length === 1 ? "" : "s"}`,
+          // What could not be described is missing in every mirror.
+          incomplete: described.failures.length > 0 ? mirrors.map(({ name }) => name) : written.incomplete,
+          failures: [...described.failures, ...written.failures],
+          summary: `catalogue: ${count}, ${mirrors.length} mirror${mirrors.length === 1 ? "" : "s"}`,
         };
       }),
     withdraw: (request) =>
-      means.entries.with(request.project, async () => {
-        const mirrors = means.mirrors(request);
-        const known = await findCachedEntry(request.project, mirrors, signal);
-        const written = await writeEntry(
-          emptyEntry(request.project),
-          known.documents,
-          mirrors,
-          means.shared(mirrors),
-          signal,
-        );
-        return { ...written, document: "", summary: `catalogue: taken out of ${mirrors.length} mirrors` };
+      entries.with(request.project, async () => {
+        const mirrors = dependencies.mirrors(request);
+        const { documents } = await findCachedEntry(request.project, mirrors, signal);
+        const written = await write(emptyEntry(request.project), documents, mirrors);
+        return { ...written, document: "", summary: `catalogue: removed from ${mirrors.length} mirrors` };
       }),
-    unlist: (retraction) =>
-      means.entries.with(retraction.project, async () => {
-        const mirrors = means.mirrors(retraction);
-        const retracted = await listedEntry(retraction, mirrors, signal);
-        if (!retracted?.changed) return [];
-        const { entry, old } = retracted;
-        return (await writeEntry(entry, old, mirrors, means.shared(mirrors), signal)).failures;
+    unlist: (request) =>
+      entries.with(request.project, async () => {
+        const mirrors = dependencies.mirrors(request);
+        const unlisted = await unlistInFirst(request, mirrors, signal);
+        if (!unlisted?.changed) return [];
+        return (await write(unlisted.entry, unlisted.old, mirrors)).failures;
       }),
-    check: (request, document) => checkEntry(request.project, document, means.mirrors(request), signal),
-    close: () => means.close(),
+    check: (request, document) => checkEntry(request.project, document, dependencies.mirrors(request), signal),
+    close: () => dependencies.close(),
   };
 }
 
-/** What all entries share. */
+/** What the entries of all projects share. */
 class Dependencies {
   readonly signal: AbortSignal;
   readonly transport: Transport;
   readonly limit: LimitFunction = pLimit(digestsAtATime);
-  /** A project's images and its files may leave at the same time, and be taken out slowly: all change its one entry. */
+  /** Serializes changes of one project's entry: its images and its files may be unlisted at the same time. */
   readonly entries = new KeyedLock();
   readonly #storages = new Map<string, Storage>();
   readonly #mirrors = new Map<string, CatalogueMirror>();
@@ -116,7 +114,7 @@ class Dependencies {
     });
   }
 
-  /** The documents that all projects of a catalogue share. It is known by its canonical mirror. */
+  /** The documents that all projects of a catalogue share. The canonical mirror identifies the catalogue. */
   shared([canonical]: readonly CatalogueMirror[]): SharedDocuments {
     return cached(this.#shared, canonical?.url ?? "", () => new SharedDocuments(this.signal));
   }
@@ -133,7 +131,7 @@ function cached<Value>(values: Map<string, Value>, key: string, make: () => Valu
   return value;
 }
 
-/** From the first mirror that has it: what one mirror lost need not be learned again. */
+/** Reads the entry from the first mirror that has it, so that a mirror's loss does not mean describing every digest again. */
 async function findCachedEntry(
   project: string,
   mirrors: readonly CatalogueMirror[],
@@ -141,26 +139,26 @@ async function findCachedEntry(
 ): Promise<CachedEntry> {
   for (const mirror of mirrors) {
     try {
-      const known = await readCachedEntry(mirror, project);
-      if (known.documents.size > 0) return known;
+      const cached = await readCachedEntry(mirror, project);
+      if (cached.documents.size > 0) return cached;
     } catch {
-      // Writing to that mirror will tell why.
+      // Writing to that mirror reports the error.
       signal.throwIfAborted();
     }
   }
   return noCachedEntry;
 }
 
-/** From the first mirror that has it whole. Throws if none has, and one could not be read. */
-async function listedEntry(
-  retraction: UnlistRequest,
+/** Unlists in the first mirror that has the whole entry. Throws if no mirror has it and one could not be read. */
+async function unlistInFirst(
+  request: UnlistRequest,
   mirrors: readonly CatalogueMirror[],
   signal: AbortSignal,
 ): Promise<UnlistedEntry | undefined> {
   let failure: unknown;
   for (const mirror of mirrors) {
     try {
-      const found = await unlistLines(mirror, retraction);
+      const found = await unlistLines(mirror, request);
       if (found !== undefined) return found;
     } catch (error) {
       signal.throwIfAborted();

@@ -5,8 +5,8 @@ import type { CatalogueMirror } from "./catalogue-mirror.ts";
 import type { EntryOutcome } from "./request.ts";
 
 /**
- * Which mirrors do not have a project's entry whole: its document, all that it names, its part of the index, and the texts that all share.
- * @param document SHA-256 of the project's document; empty: there is to be none.
+ * Names the mirrors that lack a part of a project's entry: its document, the details it refers to, its part of the index, or the shared texts.
+ * @param document SHA-256 of the project's document; empty if the project should have none.
  */
 export async function checkEntry(
   project: string,
@@ -19,8 +19,8 @@ export async function checkEntry(
   await Promise.all(
     mirrors.map(async (mirror) => {
       try {
-        const right = document === "" ? await isWithout(mirror, project) : await isComplete(mirror, project, document);
-        if (!right) incomplete.push(mirror.name);
+        const isRight = document === "" ? await isAbsent(mirror, project) : await isComplete(mirror, project, document);
+        if (!isRight) incomplete.push(mirror.name);
       } catch (error) {
         signal.throwIfAborted();
         failures.push(`project ${project}, catalogue, mirror ${mirror.name}: ${causeOf(error)}`);
@@ -30,7 +30,7 @@ export async function checkEntry(
   return { incomplete: incomplete.sort(), failures: failures.sort() };
 }
 
-async function isWithout(mirror: CatalogueMirror, project: string): Promise<boolean> {
+async function isAbsent(mirror: CatalogueMirror, project: string): Promise<boolean> {
   const listed = (await mirror.index())?.projects.some(({ name }) => name === project) ?? false;
   return !listed && !(await mirror.has(projectKey(project)));
 }
@@ -42,7 +42,7 @@ async function isComplete(mirror: CatalogueMirror, project: string, sha256: stri
   const document = readDocument("project", String((await mirror.read(key)) ?? ""));
   if (document === undefined) return false;
   const details = [...document.images, ...document.releases].map((one) => one.details);
-  // The name of a document is its content, which its store keeps.
+  // Details are named by the digest of their content, so it is enough that they exist.
   if (!(await Promise.all(details.map((one) => mirror.has(one)))).every(Boolean)) return false;
   const entry = (await mirror.index())?.projects.find(({ name }) => name === project);
   const images = document.images.map(({ details: _, ...image }) => image);

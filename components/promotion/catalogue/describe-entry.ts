@@ -14,34 +14,34 @@ import type { CachedEntry } from "./cached-entry.ts";
 import { describeImage } from "./describe-image.ts";
 import type { EntryRequest } from "./request.ts";
 
-/** What learning needs. */
+/** What {@link describeEntry} needs. */
 export interface DescribeDependencies {
   readonly transport: Transport;
   readonly signal: AbortSignal;
   /** The canonical file mirror. */
   readonly bucket: Bucket;
-  /** Runs work about one digest, so many at a time. */
+  /** Runs the work on one digest, within the limit of concurrent digests. */
   limit<T>(work: () => Promise<T>): Promise<T>;
   report(progress: Progress): void;
 }
 
-/** What was learned of a project. */
+/** A project, ready to be written to the catalogue. */
 export interface DescribedEntry {
   readonly published: Published;
-  /** How many digests and files were looked at: those that were not known. */
+  /** How many digests and files were not cached and were described now. */
   readonly described: number;
-  /** What could not be learned, one line each; it is left out. */
+  /** What could not be described, one line each. It is left out of `published`. */
   readonly failures: readonly string[];
 }
 
-/** Learns what is not known yet of what a project has in production: of images from the registry, of files from their bucket. */
+/** Describes what a project has in production and is not cached: images from the registry, files from their bucket. */
 export async function describeEntry(
   request: EntryRequest,
-  known: CachedEntry,
-  means: DescribeDependencies,
+  cached: CachedEntry,
+  dependencies: DescribeDependencies,
 ): Promise<DescribedEntry> {
-  const images = await describeImages(request, known, means);
-  const files = await describeFiles(request, known, means);
+  const images = await describeImages(request, cached, dependencies);
+  const files = await describeFiles(request, cached, dependencies);
   const { project: name, description, contact, imagePrefix, filePrefix } = request;
   return {
     published: {
@@ -54,41 +54,41 @@ export async function describeEntry(
       facts: images.facts,
       files: files.files,
     },
-    described: images.looked + files.looked,
+    described: images.described + files.described,
     failures: [...images.failures, ...files.failures],
   };
 }
 
-async function describeImages(request: EntryRequest, known: CachedEntry, means: DescribeDependencies) {
-  const { transport, signal } = means;
+async function describeImages(request: EntryRequest, cached: CachedEntry, dependencies: DescribeDependencies) {
+  const { transport, signal } = dependencies;
   const facts = new Map<string, ImageFacts>();
   const failures: string[] = [];
-  const unknown: { image: string; digests: string[] }[] = [];
+  const missing: { image: string; digests: string[] }[] = [];
   for (const [image, digests] of readImageLines(request.images)) {
-    const missing = [...digests.keys()].filter((digest) => !known.facts.has(digest));
-    if (missing.length > 0) unknown.push({ image, digests: missing });
+    const notCached = [...digests.keys()].filter((digest) => !cached.facts.has(digest));
+    if (notCached.length > 0) missing.push({ image, digests: notCached });
     for (const digest of digests.keys()) {
-      const fact = known.facts.get(digest);
+      const fact = cached.facts.get(digest);
       if (fact !== undefined) facts.set(digest, fact);
     }
   }
-  const total = unknown.reduce((sum, { digests }) => sum + digests.length, 0);
+  const total = missing.reduce((sum, { digests }) => sum + digests.length, 0);
   let done = 0;
-  const work = unknown.map(async ({ image, digests }) => {
+  const work = missing.map(async ({ image, digests }) => {
     const at: Remote = { transport, repository: repositoryAt(request.registry, request.imagePrefix, image), signal };
-    // One list for all digests of the image: then nobody asks for signatures that are not there.
-    const tags = await means.limit(() => listTags(at)).catch((error: unknown) => failed(error, image));
+    // One list of tags for all digests of the image, so that no request looks for signatures that do not exist.
+    const tags = await dependencies.limit(() => listTags(at)).catch((error: unknown) => failed(error, image));
     if (tags === undefined) return;
-    await Promise.all(digests.map((digest) => means.limit(() => learn(at, image, digest, tags))));
+    await Promise.all(digests.map((digest) => dependencies.limit(() => describe(at, image, digest, tags))));
   });
   await Promise.all(work);
-  return { facts, looked: total, failures };
+  return { facts, described: total, failures };
 
-  async function learn(at: Remote, image: string, digest: string, tags: TagList): Promise<void> {
+  async function describe(at: Remote, image: string, digest: string, tags: TagList): Promise<void> {
     const fact = await describeImage(at, digest, tags).catch((error: unknown) => failed(error, `${image}@${digest}`));
     if (fact !== undefined) facts.set(digest, fact);
     done++;
-    means.report({ done, total, failed: failures.length, bytes: 0, mirrors: [] });
+    dependencies.report({ done, total, failed: failures.length, bytes: 0, mirrors: [] });
   }
 
   function failed(error: unknown, what: string): undefined {
@@ -97,17 +97,17 @@ async function describeImages(request: EntryRequest, known: CachedEntry, means: 
   }
 }
 
-async function describeFiles(request: EntryRequest, known: CachedEntry, { bucket, signal }: DescribeDependencies) {
+async function describeFiles(request: EntryRequest, cached: CachedEntry, { bucket, signal }: DescribeDependencies) {
   const prefix = filesPrefix(request.filePrefix);
   const wanted = [...parseFileLines(request.files)].map(([path, sha256]) => ({
     path,
     sha256,
-    bytes: known.sizes.get(`${prefix}${path} ${sha256}`),
+    bytes: cached.sizes.get(`${prefix}${path} ${sha256}`),
   }));
-  const looked = wanted.filter(({ bytes }) => bytes === undefined).length;
+  const described = wanted.filter(({ bytes }) => bytes === undefined).length;
   const failures: string[] = [];
   const sizes = new Map<string, number>();
-  if (looked > 0) {
+  if (described > 0) {
     try {
       for await (const { key, size } of bucket.list(prefix, signal)) sizes.set(key.slice(prefix.length), size);
     } catch (error) {
@@ -121,5 +121,5 @@ async function describeFiles(request: EntryRequest, known: CachedEntry, { bucket
     failures.push(`project ${request.project}, file ${path} is not in ${bucket.url}`);
     return [];
   });
-  return { files, looked, failures };
+  return { files, described, failures };
 }

@@ -10,13 +10,13 @@ import { getManifest } from "../oci/manifests.ts";
 import type { Remote } from "../oci/remote.ts";
 import type { TagList } from "../oci/tags.ts";
 
-/** Configs and signatures are a few kilobytes; what is larger is not read for the sake of a catalogue. */
+/** Largest blob to read, bytes. Configs and signatures are a few kilobytes. */
 const largestBlob = 1024 * 1024;
 
 /**
- * Reads what the catalogue says of a digest: its platforms, sizes and age, and what is attached to it or to one of its platforms.
- * @param tags the repository's tags, if they are known completely.
- * @throws AbsentError if the registry does not have the digest with all that it lists, or a failure of the registry.
+ * Reads the facts of a digest from the registry: platforms, sizes, age, and what is attached to it or to one of its platforms.
+ * @param tags all tags of the repository; undefined if the list is not complete.
+ * @throws AbsentError if the registry lacks the digest or something that it lists; otherwise the registry's error.
  */
 export async function describeImage(at: Remote, digest: Digest, tags: TagList | undefined): Promise<ImageFacts> {
   const { root, manifests } = await readTree([at], digest);
@@ -42,7 +42,7 @@ async function readAttachments(
   const direct = found.filter(({ subject }) => subjects.includes(subject));
   const readings = direct.map(async ({ subject, tag, digest }): Promise<AttachmentReading[]> => {
     const attached = await getManifest(at, digest);
-    if (attached === undefined) return []; // listed a moment ago: it is being taken back
+    if (attached === undefined) return []; // it was listed a moment ago and is being removed
     const reading = { subject, ...(tag !== undefined && { tag }), manifest: jsonOf(attached) };
     const needed = needsLayer(reading);
     const layer = needed && (await readJson(at, needed));
@@ -51,12 +51,12 @@ async function readAttachments(
   return (await Promise.all(readings)).flat();
 }
 
-/** The manifest's JSON: it has been read once already, so it is some. */
+/** The manifest's JSON. It was parsed before, so it is valid. */
 function jsonOf(manifest: Manifest): unknown {
   return JSON.parse(manifest.bytes.toString("utf8"));
 }
 
-/** A small blob's JSON; undefined for what is large or none. */
+/** A blob's JSON; undefined if the blob is too large or not JSON. */
 async function readJson(at: Remote, blob: { digest: string; size: number }): Promise<unknown> {
   if (blob.size > largestBlob) return undefined;
   const chunks = await Array.fromAsync(readBlob([at], blob, beginning()));

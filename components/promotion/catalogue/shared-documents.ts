@@ -9,18 +9,18 @@ import type { CatalogueMirror } from "./catalogue-mirror.ts";
 
 /** One project's part of the documents that all projects share. */
 export interface EntryChange {
-  /** Of a project that goes: one of nothing. */
+  /** An empty entry removes the project. */
   readonly entry: Pick<ProjectEntry, "name" | "index" | "lines" | "platforms">;
-  /** Where it is to be written, the canonical mirror first. */
+  /** The mirrors to write, the canonical one first. */
   readonly mirrors: readonly CatalogueMirror[];
 }
 
-/** Cloud Storage takes one write a second of the same object (cloud.google.com/storage/quotas). */
+/** Milliseconds between two writes. Cloud Storage takes one write a second of the same object (cloud.google.com/storage/quotas). */
 const leastInterval = 1_000;
 
 /**
- * The index, the listing and the platforms' lines, which all projects share: changes that come while others are being written go together into the next
- * writing. One process writes at a time, which the stack's lock sees to.
+ * The documents that all projects share: index, listing and platform lines. Changes that arrive during a write are batched into the next one.
+ * The stack's lock ensures that one process writes at a time.
  */
 export class SharedDocuments {
   readonly #signal: AbortSignal;
@@ -37,9 +37,9 @@ export class SharedDocuments {
   }
 
   /**
-   * Writes a change, with whatever others are waiting.
-   * @returns why a mirror does not have it, by the mirror's name.
-   * @throws if what is there could not be read: nothing is then written, as it would lose the other projects.
+   * Writes a change, together with the others that wait.
+   * @returns errors by the name of the mirror that was not written.
+   * @throws if the present documents cannot be read. Nothing is written then, because that would lose the other projects.
    */
   async apply(change: EntryChange): Promise<Failures> {
     const { promise, resolve } = Promise.withResolvers<Failures>();
@@ -58,7 +58,7 @@ export class SharedDocuments {
       this.#written = performance.now();
       const result = this.#write(batch.map(({ change }) => change));
       for (const { done } of batch) done(result);
-      await result.catch(() => undefined); // told to each who waits for it
+      await result.catch(() => undefined); // each waiting caller receives the error
     }
     this.#writing = false;
   }
@@ -79,7 +79,7 @@ export class SharedDocuments {
     await Promise.all(
       mirrors.map(async (mirror) => {
         try {
-          // What the index names is there before it.
+          // The index comes last: what it refers to exists by then.
           await mirror.write(platformsKey, platforms);
           await mirror.write(listingKey, listing);
           await mirror.write(indexKey, index);
@@ -100,7 +100,7 @@ export class SharedDocuments {
     return this.#loaded;
   }
 
-  /** From the first mirror that has them: a new one has nothing yet. */
+  /** Reads the documents from the first mirror that has them. A new mirror is empty. */
   async #read(mirrors: readonly CatalogueMirror[]): Promise<void> {
     for (const mirror of mirrors) {
       let [index, listing, platforms]: (Buffer | undefined)[] = [];
@@ -114,12 +114,12 @@ export class SharedDocuments {
       }
       if (index === undefined || listing === undefined) continue;
       const [document, lines] = [readDocument("index", index.toString()), unpackListing(listing)];
-      // A catalogue of before there were these lines has none: each entry then brings its own.
+      // A catalogue that an old version wrote has no platform lines. Each entry adds its own.
       const digests = platforms === undefined ? "" : unpackListing(platforms);
       if (document === undefined || lines === undefined || digests === undefined) {
         const what = document === undefined ? indexKey : lines === undefined ? listingKey : platformsKey;
         throw new Error(
-          `${mirror.url}/${what} was written by a newer version of this program, or is damaged: remove it there if so`,
+          `${mirror.url}/${what} is damaged, or a newer version of this program wrote it: update this program, or remove the object if it is damaged`,
         );
       }
       this.#index = document;

@@ -7,31 +7,28 @@ import { readImageLines } from "../images/lines.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
 import type { UnlistRequest } from "./request.ts";
 
-/** An entry of which something is to go: what stays, and the keys of the documents that it had. */
+/** An entry without what is unlisted, and the keys of the documents that it had before. */
 export interface UnlistedEntry {
   readonly entry: ProjectEntry;
   readonly old: ReadonlySet<string>;
-  /** Whether anything goes. */
+  /** Whether anything is unlisted. */
   readonly changed: boolean;
 }
 
 /**
- * A project's entry as one mirror has it, without what its manifest does not list any more. Nothing is added, nothing is asked of a registry.
- * @returns undefined if that mirror does not list the project.
- * @throws if a document that the entry names is not there: the next run writes it anew.
+ * A project's entry in one mirror, without what its manifest does not list any more. Adds nothing and sends no request to a registry.
+ * @returns undefined if the mirror does not list the project.
+ * @throws if a document that the entry refers to is missing. The next run writes it again.
  */
-export async function unlistLines(
-  mirror: CatalogueMirror,
-  retraction: UnlistRequest,
-): Promise<UnlistedEntry | undefined> {
-  const { project: name, kind, lines, prefix } = retraction;
+export async function unlistLines(mirror: CatalogueMirror, request: UnlistRequest): Promise<UnlistedEntry | undefined> {
+  const { project: name, kind, lines, prefix } = request;
   const key = projectKey(name);
   const document = readDocument("project", String((await mirror.read(key)) ?? ""));
   const listed = (await mirror.index())?.projects.find((one) => one.name === name);
   if (document === undefined || listed === undefined) return undefined;
   const read = async <Kind extends "image" | "release">(what: Kind, details: string) => {
     const found = readDocument(what, String((await mirror.read(details)) ?? ""));
-    if (found === undefined) throw new Error(`${mirror.url}/${details} is not there, or damaged`);
+    if (found === undefined) throw new Error(`${mirror.url}/${details} is missing or damaged`);
     return found;
   };
   const [images, releases] = await Promise.all([
@@ -46,12 +43,12 @@ export async function unlistLines(
     listed.files?.prefix ?? filesPrefix(prefix),
   );
   const old = new Set([key, ...[...document.images, ...document.releases].map(({ details }) => details)]);
-  // The names of details are their content: the same names are the same entry.
+  // Details are named by the digest of their content: equal names mean an equal entry.
   const changed = entry.documents.size !== old.size || [...old].some((one) => !entry.documents.has(one));
   return { entry, old, changed };
 }
 
-/** A digest stays as long as the manifest has it; of its tags those that are still its own. */
+/** Keeps the digests that the manifest has, each with the tags that still name it. */
 function stillWanted(images: readonly ImageDetails[], lines: string, prefix: string): ImageDetails[] {
   const wanted = readImageLines(lines);
   return images.map((image) => {

@@ -5,20 +5,20 @@ import { causeOf } from "../http/errors.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
 import type { SharedDocuments } from "./shared-documents.ts";
 
-/** Documents being written to one mirror at a time. */
+/** Concurrent writes to one mirror. */
 const writesAtATime = 16;
 
-/** What came of writing an entry. */
+/** Result of writing an entry. */
 export interface Written {
-  /** Names of the mirrors that do not have it all. */
+  /** Names of the mirrors that lack a part of it, sorted. */
   readonly incomplete: readonly string[];
   /** One line each. */
   readonly failures: readonly string[];
 }
 
 /**
- * Writes an entry to all mirrors: what is new, then what all projects share, then what is not needed any more is removed. So a
- * reader finds at every moment what it is referred to, but for who holds on to a document that has been replaced.
+ * Writes an entry to all mirrors: first new details, then the project's document, then the shared documents; then removes old details. So
+ * every reference leads to an existing document at any moment, except from a document that was replaced meanwhile.
  * @param old keys of the documents that the entry had before.
  */
 export async function writeEntry(
@@ -55,15 +55,15 @@ export async function writeEntry(
     ),
   );
   for (const [name, error] of await shared.apply({ entry, mirrors })) failed.set(name, error);
-  const gone = [...old, ofProject].filter((key) => !entry.documents.has(key));
-  await inEach((mirror) => all(gone, (key) => mirror.remove(key)));
+  const stale = [...old, ofProject].filter((key) => !entry.documents.has(key));
+  await inEach((mirror) => all(stale, (key) => mirror.remove(key)));
   return {
     incomplete: [...failed.keys()].sort(),
     failures: [...failed].map(([name, error]) => `project ${entry.name}, catalogue, mirror ${name}: ${causeOf(error)}`),
   };
 }
 
-/** Some at a time; after a failure nothing more is begun. */
+/** Runs the work on all items, a limited number at a time. After a failure it starts no more. */
 async function all<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
   const limit = pLimit(writesAtATime);
   try {

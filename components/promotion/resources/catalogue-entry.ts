@@ -1,31 +1,30 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { StorageSettings } from "../run/request.ts";
+import type { Inputs } from "./promotion-args.ts";
 
-/** One project's entry in the catalogue. Every value is compared with the last run's: equal inputs are no work and no request. */
+/** One project's entry in the catalogue. The plugin compares each input with the last run's: equal inputs mean no work and no request. */
 export interface CatalogueEntryArgs {
   readonly project: pulumi.Input<string>;
   readonly description: pulumi.Input<string>;
-  /** Where its people are; "" = not told. */
+  /** URL or mail address of the project's owners. "" = none. */
   readonly contact: pulumi.Input<string>;
   readonly imagePrefix: pulumi.Input<string>;
   readonly filePrefix: pulumi.Input<string>;
-  /** What was promoted, as the promotion says it: only then is it listed. "" = nothing. */
+  /** The promoted lines, taken from the promotions' outputs, so that the catalogue lists only what is in production. "" = nothing. */
   readonly images: pulumi.Input<string>;
   readonly files: pulumi.Input<string>;
-  /** Shown in place of the two, e.g. `57 images, 8,990 digests`. */
+  /** What the CLI shows in place of the lines, e.g. `57 images, 8,990 digests`. */
   readonly summary: pulumi.Input<string>;
   /** Registry URI of the canonical image mirror. */
   readonly registry: pulumi.Input<string>;
-  /** Lines of file mirrors (mirror-lines.ts), the canonical one first. */
+  /** File mirrors as lines (mirror-lines.ts), the canonical one first. */
   readonly mirrors: pulumi.Input<string>;
   readonly storage: pulumi.Input<Inputs<StorageSettings>>;
 }
 
-type Inputs<T> = { readonly [Key in keyof T]: pulumi.Input<T[Key]> };
-
 /**
- * Keeps one project's part of the catalogue in every file mirror as its promotions have left production. One resource for each
- * project, so that one failing promotion keeps nobody else's news from the catalogue.
+ * Keeps one project's part of the catalogue in every file mirror as its promotions left production. Each project has a resource of
+ * its own, so that a failing promotion does not delay the entries of other projects.
  */
 export class CatalogueEntry extends pulumi.CustomResource {
   constructor(name: string, args: CatalogueEntryArgs, options?: pulumi.CustomResourceOptions) {

@@ -3,7 +3,7 @@
 const units = ["B", "kB", "MB", "GB", "TB"];
 
 /** `999 B`, `1.2 kB`, `34 MB`: decimal units, as registries and download pages have them. */
-export function formatBytes(count: number): string {
+export function formatSize(count: number): string {
   let value = count;
   let unit = 0;
   while (value >= 999.5 && unit < units.length - 1) {
@@ -14,7 +14,7 @@ export function formatBytes(count: number): string {
 }
 
 /** `1 file`, `8,990 files`. */
-export function formatCount(count: number, one: string, many = `${one}s`): string {
+export function formatQuantity(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 }
 
@@ -31,7 +31,7 @@ export function shortDigest(digest: string): string {
 /** The sizes of a version's platforms: `12 MB`, or from the least to the most; nothing for none. */
 export function formatSizeRange(counts: readonly number[]): string {
   if (counts.length === 0) return "";
-  const [least, most] = [formatBytes(Math.min(...counts)), formatBytes(Math.max(...counts))];
+  const [least, most] = [formatSize(Math.min(...counts)), formatSize(Math.max(...counts))];
   if (least === most) return least;
   const [number, unit] = least.split(" ");
   return `${unit === most.split(" ")[1] ? number : least}\u2013${most}`;

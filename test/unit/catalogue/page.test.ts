@@ -13,9 +13,9 @@ import { findRelease } from "../../../redirector/catalogue/page/find-release.ts"
 import { digestAsked, PlatformLines } from "../../../redirector/catalogue/page/platforms.ts";
 import { findNames, Listing, readQuery } from "../../../redirector/catalogue/page/search.ts";
 import {
-  formatBytes,
-  formatCount,
   formatDay,
+  formatQuantity,
+  formatSize,
   formatSizeRange,
   shortDigest,
 } from "../../../redirector/catalogue/page/text.ts";
@@ -358,7 +358,7 @@ it("the download in one line says OK, and fails for another content", () => {
 });
 
 it("quantities", () => {
-  assert.deepEqual([0, 1, 999, 1000, 9949, 12_345, 999_499, 999_500, 1.5e6, 2e9].map(formatBytes), [
+  assert.deepEqual([0, 1, 999, 1000, 9949, 12_345, 999_499, 999_500, 1.5e6, 2e9].map(formatSize), [
     "0 B",
     "1 B",
     "999 B",
@@ -374,7 +374,7 @@ it("quantities", () => {
     [formatSizeRange([]), formatSizeRange([5e6]), formatSizeRange([5e6, 7e6]), formatSizeRange([9e5, 1.2e6])],
     ["", "5.0 MB", "5.0\u20137.0 MB", "900 kB\u20131.2 MB"],
   );
-  assert.deepEqual([formatCount(1, "file"), formatCount(8990, "file")], ["1 file", "8,990 files"]);
+  assert.deepEqual([formatQuantity(1, "file"), formatQuantity(8990, "file")], ["1 file", "8,990 files"]);
   assert.equal(formatDay("2026-01-31T10:00:00Z"), "2026-01-31");
   assert.equal(shortDigest(digest("a")), `sha256:${"a".repeat(12)}`);
 });

@@ -3,7 +3,7 @@ import { fileCommand } from "../commands.ts";
 import { copyLine } from "../copy-button.ts";
 import type { ProjectDocument, ReleaseDetails, ReleaseFile } from "../documents.ts";
 import { element, unseen } from "../element.ts";
-import { formatBytes, formatCount, shortDigest } from "../text.ts";
+import { formatQuantity, formatSize, shortDigest } from "../text.ts";
 import { link, longList, type Shown, trail } from "./parts.ts";
 
 /** The files of one release. `file`: the path, below the project's, of the one to be opened. */
@@ -37,7 +37,7 @@ export function showFiles(
       element(
         "p",
         { class: "lead" },
-        `${formatCount(files.length, "file")}, ${formatBytes(total)}, each with the command that downloads and checks it.`,
+        `${formatQuantity(files.length, "file")}, ${formatSize(total)}, each with the command that downloads and checks it.`,
       ),
       ...(file !== undefined && wanted === undefined
         ? [element("p", { class: "warning" }, `There is no file ${file} here in production.`)]
@@ -62,7 +62,7 @@ function fileEntry(file: ReleaseFile, prefix: string, origin: string): HTMLDetai
       unseen("sha256 "),
       shortDigest(`sha256:${file.sha256}`).slice("sha256:".length),
     ),
-    element("span", { class: "size" }, formatBytes(file.bytes)),
+    element("span", { class: "size" }, formatSize(file.bytes)),
   );
   const entry = element("details", {}, summary);
   const fill = (): void => {
@@ -79,7 +79,7 @@ function fileEntry(file: ReleaseFile, prefix: string, origin: string): HTMLDetai
           "p",
           {},
           element("a", { href: fileAddress(file.path), "data-outside": true }, "Download"),
-          ` ${formatBytes(file.bytes)}`,
+          ` ${formatSize(file.bytes)}`,
         ),
       ),
     );

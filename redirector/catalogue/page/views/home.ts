@@ -3,7 +3,7 @@ import { element, marked } from "../element.ts";
 import type { PlatformHit, PlatformSearch, PlatformSearches } from "../platform-search.ts";
 import { digestAsked } from "../platforms.ts";
 import { findNames, type LineHits, type Listing, type ListingLine, type Query, readQuery } from "../search.ts";
-import { formatCount, shortDigest } from "../text.ts";
+import { formatQuantity, shortDigest } from "../text.ts";
 import { link, longList, nothing, type Shown } from "./parts.ts";
 
 /** So many hits of a kind are shown at first: no key waits for more. */
@@ -26,9 +26,9 @@ export function showProjects(index: CatalogueIndex, host: string): Shown {
   const digests = sum((entry) => entry.images.reduce((total, image) => total + image.digests, 0));
   const files = sum((entry) => entry.files?.files ?? 0);
   const counts = [
-    formatCount(index.projects.length, "project"),
-    ...(images > 0 ? [formatCount(images, "image"), formatCount(digests, "version")] : []),
-    ...(files > 0 ? [formatCount(files, "file")] : []),
+    formatQuantity(index.projects.length, "project"),
+    ...(images > 0 ? [formatQuantity(images, "image"), formatQuantity(digests, "version")] : []),
+    ...(files > 0 ? [formatQuantity(files, "file")] : []),
   ];
   const list = element("ul", { class: "rows projects" });
   return {
@@ -103,11 +103,11 @@ export function showHits(
       : [];
   const extra = [pending, failed, ...none].filter((node) => node !== undefined);
   const counts = [
-    images.length > 0 && formatCount(images.length, "image"),
-    projects.length > 0 && formatCount(projects.length, "project"),
-    versions.length > 0 && formatCount(versions.length, "version"),
-    hits.length > 0 && formatCount(hits.length, "platform"),
-    files.length > 0 && formatCount(files.length, "file"),
+    images.length > 0 && formatQuantity(images.length, "image"),
+    projects.length > 0 && formatQuantity(projects.length, "project"),
+    versions.length > 0 && formatQuantity(versions.length, "version"),
+    hits.length > 0 && formatQuantity(hits.length, "platform"),
+    files.length > 0 && formatQuantity(files.length, "file"),
   ].filter((count) => count !== false);
   return {
     title: text,
@@ -152,8 +152,8 @@ function projectRow(entry: IndexEntry, words: readonly string[]): HTMLElement {
   const [image] = entry.images;
   const latest = entry.images.length === 1 ? image?.latest : (entry.files?.latest ?? undefined);
   const facts = [
-    entry.images.length > 0 && formatCount(entry.images.length, "image"),
-    entry.files !== undefined && formatCount(entry.files.files, "file"),
+    entry.images.length > 0 && formatQuantity(entry.images.length, "image"),
+    entry.files !== undefined && formatQuantity(entry.files.files, "file"),
   ].filter((fact) => fact !== false);
   return row(
     link({ kind: "project", project: entry.name }, marked(entry.name, words)),
@@ -168,7 +168,7 @@ export function imageRow(image: ImageSummary, words: readonly string[], project?
   return row(
     link({ kind: "image", repository: image.repository, reference: undefined }, marked(image.repository, words)),
     project !== undefined && element("span", { class: "about" }, project),
-    element("span", { class: "facts" }, formatCount(image.digests, "version")),
+    element("span", { class: "facts" }, formatQuantity(image.digests, "version")),
     image.latest !== undefined && element("span", { class: "latest" }, image.latest),
   );
 }

@@ -3,7 +3,7 @@ import { imageCommands } from "../commands.ts";
 import { copyButton, copyLine } from "../copy-button.ts";
 import type { ImageDetails, ImageSummary, ImageVersion, SignatureSummary } from "../documents.ts";
 import { element, unseen } from "../element.ts";
-import { formatBytes, formatCount, formatDay, formatSizeRange, shortDigest } from "../text.ts";
+import { formatDay, formatQuantity, formatSize, formatSizeRange, shortDigest } from "../text.ts";
 import { link, longList, nothing, type Shown, trail } from "./parts.ts";
 
 /** From so many versions on there is a box to filter them. */
@@ -81,9 +81,9 @@ export function showImage(view: ImageView): Shown {
 
 function leadOf(versions: readonly ImageVersion[], { latest }: ImageSummary): string {
   const platforms = new Set(versions.flatMap((version) => version.platforms.flatMap(({ platform }) => platform ?? [])));
-  const named = platforms.size <= 3 ? [...platforms].join(", ") : formatCount(platforms.size, "platform");
+  const named = platforms.size <= 3 ? [...platforms].join(", ") : formatQuantity(platforms.size, "platform");
   return [
-    formatCount(versions.length, "version"),
+    formatQuantity(versions.length, "version"),
     ...(latest === undefined ? [] : [`latest ${latest}`]),
     ...(named === "" ? [] : [named]),
   ].join(" \u00b7 ");
@@ -152,7 +152,7 @@ function summaryOf({ digest, tags, platforms, created, signatures, attestations,
         ? [
             " ",
             element("small", { "aria-hidden": "true" }, `+${more.length}`),
-            unseen(`and ${formatCount(more.length, "more tag")}`),
+            unseen(`and ${formatQuantity(more.length, "more tag")}`),
           ]
         : []),
     ),
@@ -225,7 +225,7 @@ function platformTable(platforms: ImageVersion["platforms"], asked: string | und
           "tr",
           { class: digest === asked && "asked" },
           element("th", { scope: "row" }, platform ?? "any"),
-          element("td", {}, formatBytes(size)),
+          element("td", {}, formatSize(size)),
           element(
             "td",
             {},
@@ -244,7 +244,7 @@ function platformsInShort(platforms: readonly string[]): string {
   if (platforms.length === 1) return platforms[0]!;
   const architectures = platforms.map((platform) => platform.replace(/^linux\//, ""));
   const few = platforms.length <= 3 && platforms.every((platform) => platform.startsWith("linux/"));
-  return few ? architectures.join(", ") : platforms.length === 0 ? "" : formatCount(platforms.length, "platform");
+  return few ? architectures.join(", ") : platforms.length === 0 ? "" : formatQuantity(platforms.length, "platform");
 }
 
 function proofs({ signatures, attestations, sboms, platforms }: ImageVersion): Node[][] {

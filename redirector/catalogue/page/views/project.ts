@@ -1,6 +1,6 @@
 import type { ProjectDocument, ReleaseSummary } from "../documents.ts";
 import { element } from "../element.ts";
-import { formatBytes, formatCount } from "../text.ts";
+import { formatQuantity, formatSize } from "../text.ts";
 import { imageRow } from "./home.ts";
 import { contactLink, link, longList, type Shown, trail } from "./parts.ts";
 
@@ -34,7 +34,7 @@ function releaseRow(project: string, { release, files, bytes: size }: ReleaseSum
     "li",
     {},
     link({ kind: "files", project, path: release }, release === "" ? "Without a release" : release),
-    element("span", { class: "facts" }, formatCount(files, "file")),
-    element("span", { class: "latest" }, formatBytes(size)),
+    element("span", { class: "facts" }, formatQuantity(files, "file")),
+    element("span", { class: "latest" }, formatSize(size)),
   );
 }

@@ -1,5 +1,5 @@
 import { element } from "../element.ts";
-import { formatCount } from "../text.ts";
+import { formatQuantity } from "../text.ts";
 import type { Shown } from "./parts.ts";
 
 /** `/status.json`: the mirrors as the redirector that answered sees them. */
@@ -31,7 +31,7 @@ export function showStatus({ region, mirrors, you }: Status): Shown {
         {},
         unhealthy === 0
           ? "All mirrors answer"
-          : `${formatCount(unhealthy, "mirror")} of ${mirrors.length} ${unhealthy === 1 ? "does" : "do"} not answer`,
+          : `${formatQuantity(unhealthy, "mirror")} of ${mirrors.length} ${unhealthy === 1 ? "does" : "do"} not answer`,
       ),
       element(
         "p",

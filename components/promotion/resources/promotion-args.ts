@@ -1,0 +1,21 @@
+import type * as pulumi from "@pulumi/pulumi";
+import type { StorageSettings } from "../run/request.ts";
+
+/** The inputs that a project's images and files have in common. The plugin compares each with the last run's: equal inputs mean no work and no request. */
+export interface PromotionArgs {
+  readonly project: pulumi.Input<string>;
+  /** What the CLI shows in place of the lines, e.g. `57 images, 8,990 digests`. */
+  readonly summary: pulumi.Input<string>;
+  /** Prefix of the production names: `<mirror>/<prefix>/<image>`, `binaries/<prefix>/<path>`. */
+  readonly prefix: pulumi.Input<string>;
+  /** Registry URI of the staging repository, or name of the staging bucket. "" = the project has none. */
+  readonly staging: pulumi.Input<string>;
+  /** Mirrors as lines (mirror-lines.ts), the canonical one first. */
+  readonly mirrors: pulumi.Input<string>;
+  /** Largest share (0..1) of the project that one run may remove. */
+  readonly removalShare: pulumi.Input<number>;
+  readonly storage: pulumi.Input<Inputs<StorageSettings>>;
+}
+
+/** An object whose members may be outputs of other resources. */
+export type Inputs<T> = { readonly [Key in keyof T]: pulumi.Input<T[Key]> };
