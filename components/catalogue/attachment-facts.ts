@@ -2,18 +2,18 @@ import { certificateIdentity, type Identity } from "./certificate.ts";
 import type { ImageFacts } from "./formats.ts";
 import { attestationEntries, nonEmptyText, record, records } from "./image-facts.ts";
 
-/** Something found beside a digest: its OCI manifest, and the first layer where it holds a certificate. */
+/** An artifact attached to a digest: its OCI manifest, and its first layer if that may hold a certificate. */
 export interface AttachmentReading {
   /** The digest that it is attached to: the version's, or that of one of its platforms. */
   readonly subject: string;
-  /** Set for what is found by cosign's tags `sha256-<hex>.sig`, `.att`, `.sbom`. */
+  /** The tag, if one of cosign's tags (`sha256-<hex>.sig`, `.att`, `.sbom`) attaches it. */
   readonly tag?: string;
   readonly manifest: unknown;
-  /** The JSON of its first layer, when {@link needsLayer} asked for it. */
+  /** The JSON of its first layer, if {@link needsLayer} requires it. */
   readonly layer?: unknown;
 }
 
-/** What the attachments of one version say of it. Nothing is verified here: that is for who uses it. */
+/** The signatures, attestations and SBOMs of one version, from its attachments. Verifies nothing: clients do. */
 export function attachmentFacts(
   version: string,
   manifest: unknown,
@@ -74,7 +74,7 @@ export function attachmentFacts(
   };
 }
 
-/** The first layer of an attachment, if it has to be read for the certificate in it. */
+/** The descriptor of an attachment's first layer, if that layer holds the certificate. */
 export function needsLayer(attachment: Omit<AttachmentReading, "layer">): { digest: string; size: number } | undefined {
   if (kindOf(attachment) !== "sigstore") return undefined;
   const { digest, size } = records(record(attachment.manifest)["layers"])[0] ?? {};
@@ -90,7 +90,7 @@ type Sbom = ImageFacts["sboms"][number];
 const sbomPredicate = /spdx|cyclonedx/i;
 const sbomType = /^(?:application\/(?:spdx|vnd\.cyclonedx|vnd\.syft)|text\/spdx)/i;
 
-/** By cosign's tag, else by the artifact type that a referrer has. Undefined: something else, not shown. */
+/** By cosign's tag, else by the referrer's artifact type. Undefined for any other artifact, which the catalogue does not list. */
 function kindOf(
   attachment: Omit<AttachmentReading, "layer">,
 ): "cosign" | "sigstore" | "notation" | "attestation" | "sbom" | undefined {
@@ -114,8 +114,8 @@ function artifactType(manifest: unknown): string | undefined {
 }
 
 /**
- * cosign, specs/SIGNATURE_SPEC.md: the certificate is an annotation of the layer, and so is the entry of the transparency log; without a
- * certificate a key signed.
+ * cosign, specs/SIGNATURE_SPEC.md: annotations of the layer hold the certificate and the entry of the transparency log. Without a
+ * certificate, a key signed.
  */
 function cosignSignature(layer: Readonly<Record<string, unknown>>): Identity & { logged: boolean } {
   const annotations = record(layer["annotations"]);
@@ -126,7 +126,7 @@ function cosignSignature(layer: Readonly<Record<string, unknown>>): Identity & {
 
 /**
  * sigstore/protobuf-specs, Bundle: `verificationMaterial.certificate`, or the first of `x509CertificateChain`, as DER in base64; the entries of
- * the transparency log in `tlogEntries`. What was not read says nothing of either.
+ * the transparency log in `tlogEntries`. A bundle that was not read states neither.
  */
 function bundleSignature(bundle: unknown): Identity & { logged?: boolean } {
   if (bundle === undefined) return {};

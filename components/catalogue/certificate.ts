@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 
-/** Whom a signing certificate names, and who vouched for that. Empty if it says neither. */
+/** The identity in a signing certificate and the OIDC issuer that authenticated it. Empty if the certificate has neither. */
 export interface Identity {
   readonly identity?: string;
   readonly issuer?: string;
@@ -8,7 +8,7 @@ export interface Identity {
 
 /**
  * Reads a certificate as Fulcio issues it (sigstore/fulcio, docs/certificate-specification.md): the identity is its subject alternative name,
- * the OIDC issuer an extension. It is read, not verified: what it says is what there is to be checked. Never throws.
+ * the OIDC issuer an extension. Reads the certificate without verifying it. Never throws.
  * @param certificate PEM or DER.
  */
 export function certificateIdentity(certificate: string | Buffer): Identity {
@@ -16,7 +16,7 @@ export function certificateIdentity(certificate: string | Buffer): Identity {
   try {
     parsed = new X509Certificate(certificate);
   } catch {
-    return {}; // no certificate: then nobody is named
+    return {}; // not a certificate: no identity
   }
   const identity = /^(?:URI|email):([^,\s]+)/.exec(parsed.subjectAltName ?? "")?.[1];
   const issuer = extensionText(parsed.raw, issuerV2) ?? extensionText(parsed.raw, issuerV1);

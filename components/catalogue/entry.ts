@@ -13,17 +13,17 @@ import { fileListingLine, imageListingLine } from "./listing.ts";
 import { platformsLine } from "./platform-lines.ts";
 import { compareNewestFirst, compareTagged, latestOf, sortTags } from "./version-order.ts";
 
-/** What is in production of one project. */
+/** What one project has in production. */
 export interface Published {
   readonly name: string;
   readonly description: string;
   readonly contact?: string;
-  /** Below which its images and files are; "" = the root. */
+  /** Prefixes of its images and files; "" = the root. */
   readonly imagePrefix: string;
   readonly filePrefix: string;
-  /** Of each image its digests, of each digest its tags. */
+  /** Image name -> digest -> tags. */
   readonly images: ReadonlyMap<string, ReadonlyMap<string, Iterable<string>>>;
-  /** What was learned of each digest; a digest that nothing is known of is not listed. */
+  /** Facts by digest. A digest without facts is not listed. */
   readonly facts: ReadonlyMap<string, ImageFacts>;
   /** Paths below the project's prefix. */
   readonly files: readonly { readonly path: string; readonly sha256: string; readonly bytes: number }[];
@@ -32,16 +32,16 @@ export interface Published {
 /** One project's part of the catalogue. */
 export interface ProjectEntry {
   readonly name: string;
-  /** Nothing when the project has nothing in production. */
+  /** Undefined if the project has nothing in production. */
   readonly index: IndexEntry | undefined;
-  /** Its part of the listing, and of the platforms' lines. */
+  /** The project's lines of the listing and of the platform lines. */
   readonly lines: string;
   readonly platforms: string;
-  /** The texts to write, by key: the details first, then the project's document, which names them. */
+  /** The documents to write, by key: the details first, then the project's document, which refers to them. */
   readonly documents: ReadonlyMap<string, string>;
 }
 
-/** Makes one project's part of the catalogue: the same input gives the same bytes. */
+/** Composes one project's part of the catalogue. The same input gives the same bytes. */
 export function projectEntry(published: Published): ProjectEntry {
   const { name, description, contact } = published;
   const about = { name, description, ...(contact !== undefined && { contact }) };
@@ -49,8 +49,8 @@ export function projectEntry(published: Published): ProjectEntry {
 }
 
 /**
- * Puts an entry together of its details, each list in order. What is empty is left out.
- * @param prefix what the paths of all its files begin with.
+ * Composes an entry from its details, whose lists are sorted. Leaves out empty ones.
+ * @param prefix common prefix of the paths of all its files.
  */
 export function composeEntry(
   about: Pick<IndexEntry, "name" | "description" | "contact">,
@@ -60,7 +60,7 @@ export function composeEntry(
 ): ProjectEntry {
   const { name } = about;
   const documents = new Map<string, string>();
-  // Through the format, which puts members in one order: what was learned now and what was read back gives the same bytes.
+  // The format puts members in one order, so that described and cached facts give the same bytes.
   const write = (kind: "image" | "release", value: ImageDetails | ReleaseDetails): string => {
     const text = writeDocument(formats[kind].parse(value));
     const key = detailsKey(text);
@@ -118,9 +118,9 @@ function imageDetails({ name, imagePrefix, images, facts }: Published): ImageDet
   return [...images]
     .map(([image, digests]): ImageDetails => {
       const versions = [...digests].flatMap(([digest, tags]): ImageVersion[] => {
-        const known = facts.get(digest);
-        if (known === undefined) return [];
-        const { digest: _, ...rest } = known;
+        const fact = facts.get(digest);
+        if (fact === undefined) return [];
+        const { digest: _, ...rest } = fact;
         return [{ digest, tags: sortTags(tags), ...rest }];
       });
       versions.sort((a, b) => compareTagged(a.tags, b.tags) || (a.digest < b.digest ? -1 : 1));
@@ -135,7 +135,7 @@ function summaryOf({ repository, versions }: ImageDetails): IndexEntry["images"]
   return { repository, digests: versions.length, ...(latest !== undefined && { latest }) };
 }
 
-/** Files by the first folder of their path, which by custom is the version. */
+/** Groups files by the first folder of their path, which usually is the version. */
 function releaseDetails({ name, filePrefix, files }: Published): ReleaseDetails[] {
   const releases = new Map<string, ReleaseFile[]>();
   const prefix = filesPrefix(filePrefix);

@@ -1,16 +1,16 @@
 import { z } from "zod";
 
 /**
- * The documents of the catalogue, as they lie in every file mirror below `catalog/`. The one definition: the writer builds these types, the
- * reader of earlier documents validates with it, `schema/` is derived from it.
+ * The formats of the catalogue's documents, which every file mirror holds below `catalog/`. This is the only definition: the writer builds
+ * these types, the reader of earlier documents validates with them, and `schema/` is generated from them.
  *
- * `schemaVersion` is 1 as long as documents only gain members: readers must ignore members that they do not know.
+ * `schemaVersion` stays 1 while documents only gain members: readers must ignore unknown members.
  */
 export const schemaVersion = 1;
 
 const version = z
   .literal(schemaVersion)
-  .describe("Readers ignore members they do not know; a change of meaning is a new number");
+  .describe("Readers ignore unknown members; a change of meaning gets a new number");
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 const bytes = z.int().min(0);
 const repository = z
@@ -28,11 +28,11 @@ const platform = z
       .string()
       .min(1)
       .optional()
-      .describe("os/architecture[/variant]; absent: not made for a platform, e.g. a Helm chart"),
+      .describe("os/architecture[/variant]; absent if it has none, e.g. a Helm chart"),
     digest: digest.describe("Of this platform's own manifest"),
-    bytes: bytes.describe("To download: config and layers as they are stored, compressed"),
+    bytes: bytes.describe("Download size: config and layers as they are stored, compressed"),
   })
-  .describe("One of the things that a version can be pulled as");
+  .describe("A platform for which a version can be pulled");
 
 const attached = z
   .enum(["tag", "referrer", "index"])
@@ -42,34 +42,34 @@ const attached = z
   );
 
 const signature = z.object({
-  of: digest.optional().describe("What is signed; absent: the version itself"),
+  of: digest.optional().describe("The signed digest; absent: the version itself"),
   format: z
     .enum(["cosign", "sigstore", "notation"])
     .describe("cosign: simple signing; sigstore: a bundle; notation: of the Notary Project"),
   attached,
   logged: z.boolean().optional().describe("Of cosign and sigstore: has an entry in a transparency log (Rekor)"),
-  identity: z.string().optional().describe("Whom the certificate names; NOT verified here. Absent: signed with a key"),
-  issuer: z.string().optional().describe("Who vouched for the identity"),
+  identity: z.string().optional().describe("The identity in the certificate; NOT verified. Absent: signed with a key"),
+  issuer: z.string().optional().describe("The OIDC issuer that authenticated the identity"),
 });
 
 const attestation = z.object({
-  of: digest.optional().describe("What it is about; absent: the version itself"),
+  of: digest.optional().describe("The digest that it describes; absent: the version itself"),
   attached,
   predicateType: z.string().optional(),
 });
 
 const sbom = z.object({
-  of: digest.optional().describe("What it lists the parts of; absent: the version itself"),
+  of: digest.optional().describe("The digest that it describes; absent: the version itself"),
   attached,
   format: z.string().describe("A media type or an in-toto predicate type"),
 });
 
 const imageVersion = z.object({
   digest,
-  tags: z.array(z.string()).describe("The one that best names the version first; may be empty"),
+  tags: z.array(z.string()).describe("The tag that best names the version comes first; may be empty"),
   mediaType: z.string().describe("Of the OCI manifest or index"),
-  artifactType: z.string().optional().describe("Of what is not a container image"),
-  created: z.iso.datetime({ offset: true }).optional().describe("As the image says"),
+  artifactType: z.string().optional().describe("Type of an artifact that is not a container image"),
+  created: z.iso.datetime({ offset: true }).optional().describe("Time of creation according to the image"),
   platforms: z.array(platform),
   signatures: z.array(signature),
   attestations: z.array(attestation),
@@ -81,9 +81,9 @@ const imageDetails = z
     schemaVersion: version,
     project: z.string(),
     repository,
-    versions: z.array(imageVersion).describe("Newest first, by their tags read as versions; those without a tag last"),
+    versions: z.array(imageVersion).describe("Newest first, by their tags read as versions; versions without a tag last"),
   })
-  .describe("catalog/details/<sha256>.json of an image: every digest of it in production");
+  .describe("catalog/details/<sha256>.json of an image: all its digests in production");
 
 const releaseFile = z.object({
   path: z.string().describe("Below the host: downloaded as https://<host>/<path>"),
@@ -107,7 +107,7 @@ const imageSummary = z.object({
 });
 
 const releases = z.object({
-  prefix: z.string().describe("What the paths of all its files begin with, below the host"),
+  prefix: z.string().describe("Common prefix of the paths of all its files, below the host"),
   files: z.int().min(1),
   releases: z.int().min(1),
   latest: z.string().optional(),
@@ -116,7 +116,7 @@ const releases = z.object({
 const project = {
   name: z.string().min(1),
   description: z.string(),
-  contact: z.string().optional().describe("Where its people are: a URL or a mail address"),
+  contact: z.string().optional().describe("How to reach its owners: a URL or a mail address"),
 };
 
 const projectDocument = z
@@ -142,7 +142,7 @@ const index = z
       }),
     ),
   })
-  .describe("catalog/index.json: everything in production, in short");
+  .describe("catalog/index.json: a summary of everything in production");
 
 /** The formats by the names of their JSON Schemas. */
 export const formats = { index, project: projectDocument, image: imageDetails, release: releaseDetails };
@@ -157,7 +157,7 @@ export type ProjectDocument = DeepReadonly<z.output<typeof projectDocument>>;
 export type ImageDetails = DeepReadonly<z.output<typeof imageDetails>>;
 /** One digest of an image. */
 export type ImageVersion = ImageDetails["versions"][number];
-/** What is known of a digest besides its tags; it never changes. */
+/** The facts of a digest: everything but its tags. They never change. */
 export type ImageFacts = Omit<ImageVersion, "tags">;
 /** `catalog/details/<sha256>.json` of a release. */
 export type ReleaseDetails = DeepReadonly<z.output<typeof releaseDetails>>;
@@ -170,7 +170,7 @@ type DeepReadonly<T> = T extends readonly (infer Item)[]
     ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
     : T;
 
-/** Reads a document that an earlier run wrote; undefined if it is not of this format (of a future version, or damaged). */
+/** Reads a document that an earlier run wrote; undefined if it does not match the format (a future version, or damaged). */
 export function readDocument<Name extends keyof typeof formats>(
   name: Name,
   text: string,

@@ -1,18 +1,18 @@
 import type { ImageFacts } from "./formats.ts";
 
-/** What was read of a digest in a registry: the JSON of manifests and configs as it is. */
+/** What was read about a digest in a registry: manifests and configs as parsed JSON. */
 export interface ImageReading {
   readonly digest: string;
   /** Of the OCI manifest or index. */
   readonly mediaType: string;
   readonly manifest: unknown;
-  /** Of an index: its entries' manifests, by digest. One that is not there is left out of the platforms. */
+  /** Manifests of an index's entries, by digest. An entry without one is left out of the platforms. */
   readonly children: ReadonlyMap<string, unknown>;
-  /** Image configs, by digest: of an image that is no index, and of one entry of an index, for when it was made. */
+  /** Image configs by digest: of a plain image, or of one entry of an index (for its time of creation). */
   readonly configs: ReadonlyMap<string, unknown>;
 }
 
-/** What the OCI image spec says of an image ("Image Manifest", "Image Index", "Image Configuration"), as the catalogue shows it. */
+/** Extracts what the catalogue shows of an image (OCI image spec, "Image Manifest", "Image Index", "Image Configuration"). */
 export function imageFacts(
   reading: ImageReading,
 ): Pick<ImageFacts, "digest" | "mediaType" | "artifactType" | "created" | "platforms"> {
@@ -43,8 +43,8 @@ export function imageFacts(
 }
 
 /**
- * The configs that {@link imageFacts} needs, by the digest and size that the manifests give: of an image its own, of an index the first
- * entry's unless an annotation already says when it was made.
+ * The descriptors of the configs that {@link imageFacts} needs: a plain image's own; an index's first entry's, unless an annotation states
+ * the time of creation.
  */
 export function neededConfigs(reading: Omit<ImageReading, "configs">): { digest: string; size: number }[] {
   const manifest = record(reading.manifest);
@@ -68,17 +68,17 @@ export function attestationEntries(manifest: unknown): { digest: string; of: str
   });
 }
 
-/** A JSON value as an object; what is none has no members. */
+/** A JSON value as an object; empty if it is not an object. */
 export function record(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 }
 
-/** A JSON value as a list of objects. */
+/** A JSON value as a list of objects; empty if it is not a list. */
 export function records(value: unknown): Readonly<Record<string, unknown>>[] {
   return Array.isArray(value) ? value.map(record) : [];
 }
 
-/** A JSON value as text that says something. */
+/** A JSON value as a text; undefined if it is not a text or is empty. */
 export function nonEmptyText(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
@@ -92,20 +92,20 @@ function isImageConfig(config: Readonly<Record<string, unknown>>): boolean {
   return configTypes.has(String(config["mediaType"]));
 }
 
-/** Entries of an index that can be pulled for a platform. */
+/** The entries of an index that a client can pull for a platform. */
 function platformEntries(
   manifest: Readonly<Record<string, unknown>>,
 ): { digest: string; platform: string | undefined }[] {
   return records(manifest["manifests"]).flatMap((entry) => {
     const digest = entry["digest"];
     const platform = platformOf(record(entry["platform"]));
-    // unknown/unknown is what BuildKit gives to its attestations.
+    // BuildKit marks attestations with the platform unknown/unknown.
     if (typeof digest !== "string" || platform?.startsWith("unknown/")) return [];
     return [{ digest, platform }];
   });
 }
 
-/** Of a descriptor's `platform` or of an image config, which have the same members. */
+/** The platform of a descriptor's `platform` or of an image config: both have the same members. */
 function platformOf(value: Readonly<Record<string, unknown>>): string | undefined {
   const [os, architecture, variant] = [
     nonEmptyText(value["os"]),
@@ -149,14 +149,14 @@ function annotatedTime(manifest: Readonly<Record<string, unknown>>): string | un
   return timeOf(record(manifest["annotations"])["org.opencontainers.image.created"]);
 }
 
-/** A time as RFC 3339; those who build reproducibly write the epoch or the year 1, which is none. */
+/** A time as RFC 3339; undefined for the epoch and the year 1, which reproducible builds write. */
 function timeOf(value: unknown): string | undefined {
   const milliseconds = typeof value === "string" ? Date.parse(value) : Number.NaN;
   const earliest = Date.UTC(1980, 0, 2);
   return milliseconds > earliest ? new Date(milliseconds).toISOString().replace(".000Z", "Z") : undefined;
 }
 
-/** Linux first, as that is what most look for; then by name. */
+/** Linux first, because most clients need it; then by name. */
 function comparePlatforms(a: string, b: string): number {
   const linux = Number(b.startsWith("linux/")) - Number(a.startsWith("linux/"));
   return linux || (a < b ? -1 : a > b ? 1 : 0);

@@ -1,25 +1,26 @@
 import { gunzipSync, gzipSync } from "node:zlib";
 
 /**
- * The listing: everything in production as text, a line for each digest of an image and each file, fields separated by tabs:
+ * The listing: everything in production as text for grep and for the page's search. One line for each digest of an image and each file, fields
+ * separated by tabs:
  *
  *     image <project> <repository> sha256:<hex> <tag> <tag> ...
  *     file  <project> <path>       sha256:<hex>
  *
- * Sorted by project; within one, images in order of name and newest first, then files. For searching, by the page and by grep.
+ * Sorted by project; within a project images by name and newest first, then files.
  */
 
-/** One digest of an image. */
+/** The line of one digest of an image. */
 export function imageListingLine(project: string, repository: string, digest: string, tags: readonly string[]): string {
   return `${["image", project, repository, digest, ...tags].join("\t")}\n`;
 }
 
-/** One file; `sha256` in hexadecimal digits. */
+/** The line of one file; `sha256` in hexadecimal digits. */
 export function fileListingLine(project: string, path: string, sha256: string): string {
   return `${["file", project, path, `sha256:${sha256}`].join("\t")}\n`;
 }
 
-/** The listing (or the platforms' lines) with one project's lines replaced; without lines it is gone. */
+/** Replaces one project's lines in the listing or the platform lines; removes them if `lines` is empty. */
 export function replaceLines(listing: string, project: string, lines: string): string {
   const kept = new Map<string, string[]>();
   for (const line of listing.split("\n")) {
@@ -36,12 +37,12 @@ export function replaceLines(listing: string, project: string, lines: string): s
     .join("");
 }
 
-/** As it is stored: compressed, since a third of its size is what digests are made of. */
+/** Compresses a listing for storage. */
 export function packListing(listing: string): Buffer {
   return gzipSync(listing, { level: 9 });
 }
 
-/** The text again; undefined for bytes that are no listing. */
+/** Decompresses a listing; undefined if the bytes are not gzip. */
 export function unpackListing(bytes: Uint8Array): string | undefined {
   try {
     return gunzipSync(bytes, { maxOutputLength: 512 * 1024 * 1024 }).toString("utf8");

@@ -1,10 +1,10 @@
 /**
- * The order of versions, newest first. Tags are what people make them: versions (`v1.10.0-rc.1`), builds (`v20240102-abc1234`), words (`latest`),
- * commits; a digest may have one of each. Versions come before builds, builds before words, words before commits, as that is how
- * much each says about age.
+ * The order of versions, newest first. Tags have many forms: versions (`v1.10.0-rc.1`), builds (`v20240102-abc1234`), words (`latest`), commits.
+ * A digest may have one of each. Versions come before builds, builds before words, words before commits: in the order of how much each
+ * tells about age.
  */
 
-/** Orders two tags, release names or other spellings of versions, newest first (for `sort`). Total: equal only for equal texts. */
+/** Compares two tags or release names, newest first (for `sort`). A total order: equal only for equal texts. */
 export function compareNewestFirst(a: string, b: string): number {
   const [left, right] = [read(a), read(b)];
   if (left.rank !== right.rank) return left.rank - right.rank;
@@ -13,24 +13,24 @@ export function compareNewestFirst(a: string, b: string): number {
     const difference = (right.numbers[index] ?? -1) - (left.numbers[index] ?? -1);
     if (difference !== 0) return difference;
   }
-  // What has a suffix is older than what has none (Semantic Versioning 2.0.0, section 11); `-amd64` or `-1` is still no pre-release.
+  // A version with a suffix is older than one without (Semantic Versioning 2.0.0, section 11). `-amd64` or `-1` is not a pre-release.
   if (left.stage !== right.stage) return right.stage - left.stage;
   return compareNaturally(right.rest, left.rest) || (a < b ? -1 : a > b ? 1 : 0);
 }
 
-/** A digest's tags, the one that best names its version first. */
+/** Sorts a digest's tags: the one that best names its version comes first. */
 export function sortTags(tags: Iterable<string>): string[] {
   return [...tags].sort(compareNewestFirst);
 }
 
-/** Orders two digests by their tags (each list as from {@link sortTags}), newest first; those without tags last. */
+/** Compares two digests by their tags (each list from {@link sortTags}), newest first; digests without tags come last. */
 export function compareTagged(a: readonly string[], b: readonly string[]): number {
   const [left, right] = [a[0], b[0]];
   if (left === undefined || right === undefined) return Number(left === undefined) - Number(right === undefined);
   return compareNewestFirst(left, right);
 }
 
-/** The newest of these that names a released version; undefined if none does. */
+/** The newest name of a released version; undefined if there is none. */
 export function latestOf(names: Iterable<string>): string | undefined {
   return [...names]
     .filter((name) => {
@@ -51,7 +51,7 @@ interface Reading {
 }
 
 const unstable = /^[-._+]?(?:alpha|beta|rc|pre|preview|dev|snapshot|next|nightly|canary|test|a|b)(?![a-z])/i;
-/** A first number of that size is a date or a build's number. */
+/** A first number from here on is a date or a build number, not a major version. */
 const leastBuild = 100_000;
 
 function read(name: string): Reading {
@@ -61,7 +61,7 @@ function read(name: string): Reading {
     return { ...word, rank: ranks.commit };
   }
   const preRelease = unstable.test(rest);
-  // What goes on in letters, such as `3d-viewer`, is a word; `1.0rc1` is not.
+  // A number that letters follow, such as `3d-viewer`, is a word; `1.0rc1` is a version.
   if (core === undefined || (/^[A-Za-z]/.test(rest) && !preRelease)) return word;
   const numbers = core.split(".").map(Number);
   return {
@@ -72,7 +72,7 @@ function read(name: string): Reading {
   };
 }
 
-/** Digits by their number, everything else by its characters. */
+/** Compares digits as numbers and everything else as text. */
 function compareNaturally(a: string, b: string): number {
   const [left, right] = [a, b].map((text) => text.split(/(\d+)/)) as [string[], string[]];
   for (let index = 0; index < Math.min(left.length, right.length); index++) {
