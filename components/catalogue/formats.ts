@@ -81,7 +81,9 @@ const imageDetails = z
     schemaVersion: version,
     project: z.string(),
     repository,
-    versions: z.array(imageVersion).describe("Newest first, by their tags read as versions; versions without a tag last"),
+    versions: z
+      .array(imageVersion)
+      .describe("Newest first, by their tags read as versions; versions without a tag last"),
   })
   .describe("catalog/details/<sha256>.json of an image: all its digests in production");
 
