@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 
-/** A file of the page, ready to be sent. */
+/** A static file of the page, ready to be sent. */
 export interface Asset {
-  /** Where the document refers to it: the path, and of which content. */
+  /** The URL in the document: the path and a query that identifies the content. */
   readonly address: string;
   /** The query in {@link Asset.address}, with its question mark. */
   readonly query: string;
@@ -14,14 +14,14 @@ export interface Asset {
   readonly gzip: string;
 }
 
-/** The files of the page. */
+/** The static files of the page. */
 export interface Assets {
   readonly script: Asset;
   readonly style: Asset;
   readonly icon: Asset;
 }
 
-/** Names of the files in the folder that the build makes, and below `/assets/`; beside each lies what {@link packedName} names. */
+/** File names in the build's folder and below `/assets/`. The folder also holds each file's compressed form, see {@link packedName}. */
 export const assetFiles = { script: "page.js", style: "page.css", icon: "icon.svg" } as const;
 
 /** Name of a file's compressed form. */
@@ -29,10 +29,10 @@ export function packedName(file: string): string {
   return `${file}.gz`;
 }
 
-/** Name of the file in that folder that holds, as JSON, of which content each one is: the start of its SHA-256. */
+/** Name of the JSON file in that folder that maps each file to the start of its SHA-256. */
 export const contentsFile = "contents.json";
 
-/** Loads the files of the page from a folder. Throws if one is missing. Nothing is compressed or hashed: an instance starts for a client. */
+/** Loads the static files from a folder. Throws if one is missing. The build has compressed and hashed them, so that an instance starts quickly. */
 export function loadAssets(folder: string): Assets {
   const read = (file: string): string => readFileSync(path.join(folder, file), "latin1");
   const contents = JSON.parse(read(contentsFile)) as Record<string, string>;

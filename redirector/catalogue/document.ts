@@ -1,22 +1,22 @@
 import type { Assets } from "./assets.ts";
 
-/** The one HTML document of the page; its script shows what the address names. */
+/** Parts of the page's HTML document. Its script shows the view that the URL names. */
 export interface DocumentParts {
   readonly host: string;
   readonly assets: Assets;
-  /** What the address shows is made of the index. */
+  /** The view needs the index: the document preloads it. */
   readonly needsIndex?: boolean;
-  /** The document is the body of an error: what to say. */
+  /** The message, if the document is the body of an error. */
   readonly refusal?: string;
 }
 
 /**
- * The document, ASCII. Without script it says what it can: an error's reason, or where the lists are. An index that is
- * needed is asked for while the script is still on its way.
+ * The page's HTML document, in ASCII. Without JavaScript it shows the error's message, or a link to the lists. If the view needs the index,
+ * the browser fetches it in parallel with the script.
  */
 export function pageDocument({ host, assets, needsIndex = false, refusal }: DocumentParts): string {
   const name = escaped(host);
-  const said =
+  const content =
     refusal === undefined
       ? `<h1>${name}</h1><noscript><p>The catalogue needs JavaScript. For programs and terminals: <a href="/catalog/index.json">index.json</a>.</p></noscript>`
       : `<h1>${escaped(refusal)}</h1><p><a href="/">${name}</a></p>`;
@@ -33,7 +33,7 @@ export function pageDocument({ host, assets, needsIndex = false, refusal }: Docu
 ${needsIndex ? '<link rel="preload" as="fetch" crossorigin="anonymous" href="/catalog/index.json">\n' : ""}<script type="module" src="${assets.script.address}"></script>
 </head>
 <body${refusal === undefined ? "" : ` data-refusal="${escaped(refusal)}"`}>
-<main>${said}</main>
+<main>${content}</main>
 </body>
 </html>
 `;

@@ -1,20 +1,20 @@
-/** What `curl https://<host>/` is told: what this is, how to get something, where the lists are. ASCII. */
+/** The text that `curl https://<host>/` gets: what the host serves, how to pull, where the lists are. ASCII. */
 export function frontText(host: string): string {
-  return `${host} serves container images and files, from the mirror near to you.
+  return `${host} serves container images and files from the mirror nearest to you.
 
   docker pull ${host}/<image>:<tag>
   curl -fLO https://${host}/binaries/<path>
 
-What there is:
+Catalogue:
 
-  https://${host}/                           for people, in a browser
-  https://${host}/catalog/index.json         for programs: projects, images, releases
-  https://${host}/catalog/all.tsv.gz         a line for each digest and each file
-  https://${host}/catalog/platforms.tsv.gz   the digests of the platforms of each
+  https://${host}/                           web page, for browsers
+  https://${host}/catalog/index.json         projects, images and releases, for programs
+  https://${host}/catalog/all.tsv.gz         one line per digest and per file
+  https://${host}/catalog/platforms.tsv.gz   the digests of each version's platforms
 
   curl -fsSL https://${host}/catalog/all.tsv.gz | gunzip | grep <name or digest>
 
-Whether the mirrors answer:
+Health of the mirrors:
 
   curl https://${host}/status
 `;

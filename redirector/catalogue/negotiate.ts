@@ -1,11 +1,11 @@
-/** What a client wants to be answered with, by its Accept header (RFC 9110 section 12.5.1). */
+/** Content negotiation by the Accept and Accept-Encoding headers (RFC 9110 section 12.5). */
 
-/** Forms that an answer of ours can have. */
+/** The forms that a response can have. */
 export type Form = "html" | "json" | "text";
 
 /**
- * The form for a client. Only who names `text/html` gets HTML, as browsers do and command-line clients do not; only who names a JSON type, or
- * prefers one, gets JSON; all others get text.
+ * The form for a client. HTML only if the client names `text/html`, as browsers do and command-line clients do not; JSON only if it names or
+ * prefers a JSON type; text otherwise.
  */
 export function preferredForm(accept: string | undefined): Form {
   let best: Form = "text";
@@ -14,7 +14,7 @@ export function preferredForm(accept: string | undefined): Form {
     const [type = "", ...parameters] = range.split(";").map((part) => part.trim());
     const form = forms.get(type) ?? (type.endsWith("+json") ? "json" : undefined);
     const weight = weightOf(parameters);
-    // Of equal weights the one named first, which RFC 9110 leaves to us.
+    // Of equal weights the first one: RFC 9110 leaves the choice to the server.
     if (form !== undefined && weight > bestWeight) {
       best = form;
       bestWeight = weight;
@@ -23,7 +23,7 @@ export function preferredForm(accept: string | undefined): Form {
   return best;
 }
 
-/** Whether a client takes content compressed by gzip (RFC 9110 section 12.5.3). Without the header it is not sent. */
+/** Whether a client accepts gzip (RFC 9110 section 12.5.3). Without the header: no. */
 export function acceptsGzip(acceptEncoding: string | undefined): boolean {
   return (acceptEncoding ?? "")
     .toLowerCase()
@@ -41,7 +41,7 @@ const forms: ReadonlyMap<string, Form> = new Map([
   ["text/plain", "text"],
 ]);
 
-/** Of the parameters `q=0.5` and others; 1 without one; 0 for one that is no weight. */
+/** The weight among parameters such as `q=0.5`; 1 if there is none; 0 if it is invalid. */
 function weightOf(parameters: readonly string[]): number {
   const given = parameters.find((parameter) => parameter.startsWith("q="));
   if (given === undefined) return 1;

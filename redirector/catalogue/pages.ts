@@ -10,15 +10,15 @@ import { acceptsGzip, preferredForm } from "./negotiate.ts";
 import { contentPolicy } from "./policy.ts";
 import { statusOf, statusText } from "./status.ts";
 
-/** Answers people, and terminals at the front door. */
+/** Responses for people: the page in browsers, texts in terminals. */
 export interface Pages {
-  /** The answer to a path that is ours and no client's of images or files. */
+  /** The response to a path of the page, its static files, or `/status`. */
   page(route: PageRoute, request: IncomingRequest, client: Client): Answer;
-  /** A refusal as a browser's reader can understand it; undefined for who is no browser. */
+  /** An error as an HTML page; undefined if the client is not a browser. */
   refusal(refused: RefusedRoute, request: IncomingRequest): Answer | undefined;
 }
 
-/** What the pages are made of. Without assets, e.g. when it runs from its sources, browsers get what terminals get. */
+/** Prepares the pages. Without assets, e.g. when the redirector runs from its sources, browsers get the texts for terminals. */
 export function createPages(config: RedirectorConfig, mirrors: Mirrors, assets: Assets | undefined): Pages {
   const { host } = config;
   const front = frontText(host);
@@ -65,7 +65,7 @@ export function createPages(config: RedirectorConfig, mirrors: Mirrors, assets: 
   };
 }
 
-/** Answers who asks for a file with a query, and takes gzip or not. */
+/** The response for a static file, by the request's query and whether the client accepts gzip. */
 type AssetAnswers = (query: string, gzip: boolean) => Answer;
 
 const absent: RefusedRoute = { kind: "refused", status: 404, form: "text", code: "", message: "not found" };
@@ -101,8 +101,8 @@ function json(value: unknown): Answer {
 }
 
 /**
- * A file of the page. An instance has the files of its own build only: during a deployment, a document of the one may ask an instance of the
- * other. It gets what there is, which goes with any document, and does not keep it.
+ * Responses for a static file. An instance has the files of its own build only. During a deployment, a document of one build may request a
+ * file from an instance of another: it gets that instance's version, which works with any document, and may not cache it.
  */
 function assetAnswers({ query: own, type, plain, gzip }: Asset): AssetAnswers {
   const headers = (kept: boolean, packed: boolean): HeaderSet => [

@@ -1,6 +1,6 @@
 /**
- * The Content-Security-Policy of the page: only its own script, style and icon; data only from the host and the file mirrors that it
- * redirects to; no frames around it; no markup from texts.
+ * The Content-Security-Policy of the page: its own script, style and icon only; data from the host and the file mirrors only; no framing; no
+ * HTML from strings.
  * @param mirrors base URLs of the file mirrors.
  */
 export function contentPolicy(mirrors: readonly string[]): string {

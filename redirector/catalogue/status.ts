@@ -3,11 +3,11 @@ import type { RedirectorConfig } from "../config.ts";
 import { chooseMirror, type Mirror } from "../mirrors/mirrors.ts";
 import type { Mirrors } from "../routing/decide.ts";
 
-/** The mirrors as one instance sees them at this moment: the document `/status.json`. */
+/** The document `/status.json`: the mirrors' health as one instance sees it now. */
 export interface Status {
   readonly schemaVersion: 1;
   readonly host: string;
-  /** Where the instance that answers serves. */
+  /** Region of the instance that answers. */
   readonly region: string;
   readonly mirrors: readonly {
     readonly name: string;
@@ -16,11 +16,11 @@ export interface Status {
     readonly region: string;
     readonly healthy: boolean;
   }[];
-  /** Who asks: in which cloud, if in any, and which mirrors they are sent to. */
+  /** The client: its cloud and region, if it is in a cloud, and the mirrors that it is redirected to. */
   readonly you: { readonly cloud: string; readonly region: string; readonly images?: string; readonly files?: string };
 }
 
-/** What to say of the mirrors to a client. */
+/** Composes the status for a client. */
 export function statusOf(config: RedirectorConfig, mirrors: Mirrors, client: Client): Status {
   const [images, files] = [chooseMirror(mirrors.images, client), chooseMirror(mirrors.files, client)];
   const described = (kind: "images" | "files") => (mirror: Mirror<{ region: string } & Mirror["site"]>) => {
@@ -41,7 +41,7 @@ export function statusOf(config: RedirectorConfig, mirrors: Mirrors, client: Cli
   };
 }
 
-/** The same for a terminal. */
+/** The status as text for a terminal. */
 export function statusText({ host, region, mirrors, you }: Status): string {
   const unhealthy = mirrors.filter(({ healthy }) => !healthy).length;
   const rows = mirrors.map(({ kind, cloud, region: at, healthy, name }) => {

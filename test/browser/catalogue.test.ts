@@ -329,7 +329,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     assert.equal(await page.locator(".versions details").count(), 1);
     assert.match((await page.locator("summary .name").textContent()) ?? "", new RegExp(ofPlatform.tags[0]!));
     await box.fill("nothing has this");
-    await page.getByText("No version has that").waitFor();
+    await page.getByText("No tag or digest matches").waitFor();
     await box.fill("");
     assert.equal(await page.locator(".versions details").count(), versions().length);
   });

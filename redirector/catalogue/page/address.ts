@@ -1,17 +1,17 @@
-/** The addresses of the page's views: each names one thing and can be kept, sent and opened again. */
+/** The URLs of the page's views. Each view has a URL that can be bookmarked and shared. */
 
-/** What there is to be seen. */
+/** A view of the page. */
 export type View =
   | { readonly kind: "home"; readonly query: string }
   | { readonly kind: "project"; readonly project: string }
-  /** `path`: a release, or a file in it, as it is below the project's; empty for the files that are in no release. */
+  /** `path`: a release, or a file in it, relative to the project's files; empty for files without a release. */
   | { readonly kind: "files"; readonly project: string; readonly path: string }
-  /** `reference`: a tag, or a digest, of the version to be opened. */
+  /** `reference`: tag or digest of the version to open. */
   | { readonly kind: "image"; readonly repository: string; readonly reference: string | undefined }
   | { readonly kind: "status" }
   | { readonly kind: "unknown"; readonly path: string };
 
-/** Reads an address: its path as the browser has it (percent-encoded), and the query with its question mark, or nothing. */
+/** The view of a URL: its path as the browser has it (percent-encoded), and its query with the question mark, or "". */
 export function readViewAddress(address: string, search: string): View {
   const decoded = decode(address);
   if (decoded === undefined) return { kind: "unknown", path: address };
@@ -26,7 +26,7 @@ export function readViewAddress(address: string, search: string): View {
   return { kind: "unknown", path: decoded };
 }
 
-/** The address of a view. */
+/** The URL of a view. */
 export function addressOf(view: Exclude<View, { kind: "unknown" }>): string {
   switch (view.kind) {
     case "home":
@@ -45,12 +45,12 @@ export function addressOf(view: Exclude<View, { kind: "unknown" }>): string {
   }
 }
 
-/** The address of a file below the host, which may hold characters that a URL writes otherwise. */
+/** The URL path of a file, percent-encoded where necessary. */
 export function fileAddress(path: string): string {
   return `/${encode(path)}`;
 }
 
-/** Percent-encodes what has a meaning in a path, and only that: addresses are read by people. */
+/** Percent-encodes only the characters that have a meaning in a path, to keep URLs readable. */
 function encode(text: string): string {
   return encodeURI(text).replace(/[?#+]/g, encodeURIComponent);
 }
@@ -59,6 +59,6 @@ function decode(path: string): string | undefined {
   try {
     return decodeURIComponent(path);
   } catch {
-    return undefined; // not made by us
+    return undefined; // invalid percent-encoding
   }
 }

@@ -3,16 +3,16 @@ import { PlatformLines } from "./platforms.ts";
 import { Listing } from "./search.ts";
 import type { Status } from "./views/status.ts";
 
-/** The data: fetched when first needed, from the file mirror that the redirector chooses, and kept until the page is left. */
+/** Loads the catalogue's documents: each is fetched when first needed, through the redirector, and kept until the page is closed. */
 
-/** There is no such document. */
+/** The document does not exist. */
 export class NotFoundError extends Error {}
 
 const kept = new Map<string, Promise<unknown>>();
-/** A damaged document came, which the browser may keep: from then on nothing is taken from what it keeps. */
-let distrust = false;
+/** Set after a damaged document, which the browser may have cached: all later requests bypass its cache. */
+let bypassCache = false;
 
-/** Everything in production, in short. An absent index is an empty catalogue: nothing has been published yet. */
+/** The index. If it does not exist, nothing has been published yet: an empty catalogue. */
 export function loadIndex(): Promise<CatalogueIndex> {
   return keep("index", async () => {
     try {
@@ -24,7 +24,7 @@ export function loadIndex(): Promise<CatalogueIndex> {
   });
 }
 
-/** One project. `again`: past all that is kept. Throws {@link NotFoundError}. */
+/** One project. `again` bypasses all caches. Throws {@link NotFoundError}. */
 export function loadProject(name: string, again = false): Promise<ProjectDocument> {
   if (again) kept.delete(`project ${name}`);
   return keep(`project ${name}`, () =>
@@ -42,7 +42,7 @@ export async function loadRelease(project: string, release: string): Promise<Rel
   return details(project, (document) => document.releases.find((one) => one.release === release));
 }
 
-/** All tags, digests and files. Larger than all else, so only for who searches. */
+/** All tags, digests and files. The largest document, so only the search loads it. */
 export function loadListing(): Promise<Listing> {
   return keep("listing", async () => {
     const response = await get("catalog/all.tsv.gz");
@@ -52,9 +52,9 @@ export function loadListing(): Promise<Listing> {
 }
 
 /**
- * The beginnings of all platforms' own digests: only for who looks for a digest that nothing else has. None: the catalogue was last written
- * before there were such.
- * @param progress is told the share that is here, 0 to 1, by who is the first to need them.
+ * The first digits of all platforms' digests, for a search for a digest that nothing else has. Empty if the catalogue was last written by a
+ * version without them.
+ * @param progress receives the loaded share, 0 to 1. Only the first caller's is called.
  */
 export function loadPlatforms(progress: (share: number) => void): Promise<PlatformLines> {
   return keep("platforms", async () => {
@@ -78,17 +78,17 @@ export function loadPlatforms(progress: (share: number) => void): Promise<Platfo
   });
 }
 
-/** The mirrors as the redirector sees them now: never kept. */
+/** The mirrors' present health. Never cached. */
 export function loadStatus(): Promise<Status> {
   return json<Status>("status.json", "no-store");
 }
 
-/** Whether the listing is on its way or here. */
+/** Whether the listing is loading or loaded. */
 export function listingWanted(): boolean {
   return kept.has("listing");
 }
 
-/** What a project's document refers to. If that is gone, the document was replaced a moment ago: it is read again, once. */
+/** A details document of a project. If it does not exist, the project's document was replaced a moment ago and is read again, once. */
 async function details<Document>(
   project: string,
   find: (document: ProjectDocument) => { readonly details: string } | undefined,
@@ -104,14 +104,14 @@ async function details<Document>(
     }
   };
   const document = (await named(false)) ?? (await named(true));
-  if (document === undefined) throw new Error("The catalogue is being replaced at this moment");
+  if (document === undefined) throw new Error("The catalogue is being updated at this moment");
   return document;
 }
 
-/** The result of the first call, for all; a failure is not kept. */
+/** Caches the result of the first call. Failures are not cached. */
 function keep<T>(name: string, load: () => Promise<T>): Promise<T> {
-  const known = kept.get(name);
-  if (known !== undefined) return known as Promise<T>;
+  const cached = kept.get(name);
+  if (cached !== undefined) return cached as Promise<T>;
   const loading = load();
   kept.set(name, loading);
   loading.catch(() => kept.delete(name));
@@ -124,21 +124,21 @@ async function json<Document>(path: string, cache: RequestCache = "default"): Pr
     return (await response.json()) as Document;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    distrust = true;
+    bypassCache = true;
     throw new Error(`${path} from ${new URL(response.url).host} is damaged`);
   }
 }
 
 async function get(path: string, cache: RequestCache = "default"): Promise<Response> {
-  const response = await fetch(`/${path}`, { cache: distrust ? "reload" : cache }).catch((error: unknown) => {
+  const response = await fetch(`/${path}`, { cache: bypassCache ? "reload" : cache }).catch((error: unknown) => {
     if (!(error instanceof TypeError)) throw error;
-    // All that a script is told of a connection that could not be made (Fetch Standard, "network error").
+    // A script learns no more about a failed connection (Fetch Standard, "network error").
     throw new Error(
-      navigator.onLine ? `No connection to ${location.host}, or to the mirror it names` : "You are offline",
+      navigator.onLine ? `No connection to ${location.host}, or to the mirror that it redirects to` : "You are offline",
     );
   });
-  // 403 is what buckets without a public listing answer for what they do not have.
-  if (response.status === 404 || response.status === 403) throw new NotFoundError(`there is no ${path}`);
+  // Buckets without public listing answer 403 for objects that do not exist.
+  if (response.status === 404 || response.status === 403) throw new NotFoundError(`${path} does not exist`);
   if (!response.ok) throw new Error(`${new URL(response.url).host} answers ${response.status}`);
   return response;
 }

@@ -5,11 +5,11 @@ import type { AttachmentSummary, ImageVersion, ReleaseFile } from "./documents.t
 export interface TerminalCommand {
   readonly label: string;
   readonly line: string;
-  /** What the reader has to know before running it. */
+  /** What the user needs to know before running it. */
   readonly note?: string;
 }
 
-/** How to get one version of an image and check it; `host` as a client names it, with its port if it has one. */
+/** Commands that pull one version of an image and verify it. `host` includes the port, if there is one. */
 export function imageCommands(host: string, repository: string, version: ImageVersion): TerminalCommand[] {
   const name = `${host}/${repository}`;
   const [tag] = version.tags;
@@ -23,7 +23,7 @@ export function imageCommands(host: string, repository: string, version: ImageVe
   ];
 }
 
-/** How to download a file and check it, in one line; `origin` is scheme and host. */
+/** A command that downloads a file and checks its digest. `origin` is scheme and host. */
 export function fileCommand(origin: string, file: ReleaseFile): string {
   const name = file.path.slice(file.path.lastIndexOf("/") + 1);
   const address = fileAddress(file.path);
@@ -32,7 +32,7 @@ export function fileCommand(origin: string, file: ReleaseFile): string {
   return `curl ${to} ${shellWord(origin + address)} && echo ${shellWord(`${file.sha256}  ${name}`)} | sha256sum -c`;
 }
 
-/** A text as one word of a POSIX shell. */
+/** Quotes a text as one word of a POSIX shell. */
 export function shellWord(text: string): string {
   return /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
@@ -57,39 +57,39 @@ function isChart({ artifactType }: ImageVersion): boolean {
   return artifactType?.startsWith("application/vnd.cncf.helm.") ?? false;
 }
 
-/** As whom to verify, and of what. What is signed in a way that no one command can verify has none. */
+/** The command that verifies the signature. None if no single command can verify it. */
 function verifyCommands(name: string, { signatures, digest }: ImageVersion): TerminalCommand[] {
   const signature = signatures.find(({ of }) => of === undefined) ?? signatures[0];
   if (signature === undefined) return [];
   const { of, format, identity, issuer, logged, attached } = signature;
   const subject = `${name}@${of ?? digest}`;
   if (format === "notation") {
-    const note = "By the trust policy that you have set for it.";
+    const note = "Uses the trust policy that you have configured.";
     return [{ label: "notation", line: `notation verify ${subject}`, note }];
   }
   const notes = format === "sigstore" ? ["Needs cosign 3 or newer."] : [];
   const words = ["cosign verify"];
   if (identity !== undefined && issuer !== undefined) {
-    // The certificate was good for minutes: only the log says that the signature is not younger.
+    // The certificate is valid for minutes. Only the log proves that the signature was made in that time.
     if (logged === false) return [];
     words.push(`--certificate-identity=${shellWord(identity)}`, `--certificate-oidc-issuer=${shellWord(issuer)}`);
     notes.unshift(
-      "Is that who you expect to have signed? The catalogue shows whom the certificate names, without a judgement.",
+      "Check that this is the signer you expect: the catalogue shows the identity in the certificate and does not verify it.",
     );
   } else {
-    if (identity !== undefined || issuer !== undefined) return []; // a certificate of somebody else's authority
+    if (identity !== undefined || issuer !== undefined) return []; // a certificate of an unknown authority
     words.push("--key cosign.pub");
-    notes.unshift("cosign.pub: the project's public key, from the project itself.");
+    notes.unshift("cosign.pub is the project's public key. Get it from the project itself.");
     if (logged === false) {
       words.push("--insecure-ignore-tlog=true");
-      notes.push("This signature is in no transparency log, so cosign is told not to look for it there.");
+      notes.push("This signature is not in a transparency log, so cosign must not look for it there.");
     }
   }
   if (format === "cosign" && attached === "referrer") words.push("--experimental-oci11=true");
   return [{ label: "cosign", line: [...words, subject].join(" "), note: notes.join(" ") }];
 }
 
-/** How to see what is attached, which depends on how it is: no one tool knows all ways. */
+/** Commands that show what is attached. They depend on how it is attached: no tool supports all ways. */
 function attachedCommands(name: string, { digest, attestations, sboms }: ImageVersion): TerminalCommand[] {
   const at = ({ of }: AttachmentSummary): string => `${name}@${of ?? digest}`;
   const first = (

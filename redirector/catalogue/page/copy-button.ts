@@ -1,10 +1,10 @@
 import { element, unseen } from "./element.ts";
-import { tell } from "./frame.ts";
+import { announce } from "./frame.ts";
 
-/** How long a button shows that it has copied, in milliseconds. */
+/** How long a button confirms that it has copied, in milliseconds. */
 const shownFor = 1600;
 
-/** A button that copies a text. `what` names it for those who do not see where it stands. */
+/** A button that copies a text. `what` names the text for screen readers. */
 export function copyButton(text: string, what: string): HTMLButtonElement {
   const label = element("span", { "aria-hidden": "true" }, "Copy");
   const button = element("button", { type: "button", class: "copy" }, label, unseen(`Copy ${what}`));
@@ -17,10 +17,10 @@ export function copyButton(text: string, what: string): HTMLButtonElement {
   });
   return button;
 
-  function show(word: string, told: string): void {
+  function show(word: string, announcement: string): void {
     label.textContent = word;
     button.classList.add("done");
-    tell(told);
+    announce(announcement);
     clearTimeout(timer);
     timer = window.setTimeout(() => {
       label.textContent = "Copy";
@@ -29,7 +29,7 @@ export function copyButton(text: string, what: string): HTMLButtonElement {
   }
 }
 
-/** A line to be copied whole. */
+/** A line with a button that copies it. */
 export function copyLine(text: string, what: string): HTMLElement {
   return element("div", { class: "line" }, element("code", {}, text), copyButton(text, what));
 }

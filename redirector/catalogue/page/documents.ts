@@ -1,6 +1,5 @@
 /**
- * The documents of the catalogue as the page reads them: what others who build on it read too (components/catalogue/schema). Members that
- * the page has no use for are left out here; members that it does not know are ignored.
+ * The catalogue's documents as the page reads them (components/catalogue/schema). These types omit members that the page does not use.
  */
 
 /** `/catalog/index.json`. */
@@ -8,23 +7,23 @@ export interface CatalogueIndex {
   readonly projects: readonly IndexEntry[];
 }
 
-/** One project, in short. */
+/** Summary of one project. */
 export interface IndexEntry extends About {
-  /** Where its document is, without the leading slash. */
+  /** Path of its document, without the leading slash. */
   readonly document: string;
   readonly images: readonly ImageSummary[];
   readonly files?: FilesSummary | undefined;
 }
 
-/** What a project says of itself. */
-export interface About {
+/** A project's description of itself. */
+interface About {
   readonly name: string;
   readonly description: string;
   /** A URL or a mail address. */
   readonly contact?: string | undefined;
 }
 
-/** One image, in short. */
+/** Summary of one image. */
 export interface ImageSummary {
   /** Pulled as `<host>/<repository>`. */
   readonly repository: string;
@@ -32,9 +31,9 @@ export interface ImageSummary {
   readonly latest?: string | undefined;
 }
 
-/** A project's files, in short. */
-export interface FilesSummary {
-  /** What their paths begin with. */
+/** Summary of a project's files. */
+interface FilesSummary {
+  /** Common prefix of their paths. */
   readonly prefix: string;
   readonly files: number;
   readonly releases: number;
@@ -48,9 +47,9 @@ export interface ProjectDocument extends About {
   readonly releases: readonly ReleaseSummary[];
 }
 
-/** One release, in short. */
+/** Summary of one release. */
 export interface ReleaseSummary {
-  /** Empty: files in no folder. */
+  /** Empty for files without a folder. */
   readonly release: string;
   readonly files: number;
   readonly bytes: number;
@@ -67,10 +66,10 @@ export interface ImageDetails {
 /** One digest of an image. */
 export interface ImageVersion {
   readonly digest: string;
-  /** The one that best names the version first. */
+  /** The tag that best names the version comes first. */
   readonly tags: readonly string[];
   readonly mediaType: string;
-  /** Of what is no container image. */
+  /** Type of an artifact that is not a container image. */
   readonly artifactType?: string | undefined;
   readonly created?: string | undefined;
   readonly platforms: readonly Platform[];
@@ -79,22 +78,22 @@ export interface ImageVersion {
   readonly sboms: readonly (AttachmentSummary & { readonly format: string })[];
 }
 
-/** One of the things that a version can be pulled as. */
-export interface Platform {
+/** A platform for which a version can be pulled. */
+interface Platform {
   readonly platform?: string | undefined;
   readonly digest: string;
   readonly bytes: number;
 }
 
-/** Something that is said of a version. */
+/** Something that is attached to a version. */
 export interface AttachmentSummary {
-  /** A platform's digest; absent: the version itself. */
+  /** The platform's digest; absent if it is attached to the version itself. */
   readonly of?: string | undefined;
-  /** By a tag, as a referrer, or in the index. */
+  /** How it is attached: by a tag, as a referrer, or in the index. */
   readonly attached?: "tag" | "referrer" | "index" | undefined;
 }
 
-/** A signature; whom it names is not verified. */
+/** A signature. Its identity is not verified. */
 export interface SignatureSummary extends AttachmentSummary {
   readonly format: string;
   /** Has an entry in a transparency log. */
@@ -109,7 +108,7 @@ export interface ReleaseDetails {
   readonly files: readonly ReleaseFile[];
 }
 
-/** One file; its path is below the host. */
+/** One file. Its path is relative to the host. */
 export interface ReleaseFile {
   readonly path: string;
   readonly sha256: string;

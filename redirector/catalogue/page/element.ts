@@ -1,8 +1,8 @@
-/** Makes elements. Texts become text nodes and never markup: the page's policy (require-trusted-types-for) leaves no other way. */
+/** Creates elements. Texts become text nodes, never HTML: the page's policy (require-trusted-types-for) forbids anything else. */
 
 type Child = Node | string | undefined | false;
 
-/** Attributes by name; `false` and `undefined` are left out, `true` is an attribute without a value. */
+/** Attributes by name. `false` and `undefined` are omitted, `true` is an attribute without a value. */
 export type Attributes = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** An element with attributes and children. */
@@ -19,12 +19,12 @@ export function element<Name extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** A text that only screen readers tell. */
+/** A text for screen readers only. */
 export function unseen(text: string): HTMLElement {
   return element("span", { class: "unseen" }, text);
 }
 
-/** A text in which the words that were searched for stand out. */
+/** A text with the search words highlighted. */
 export function marked(text: string, words: readonly string[]): DocumentFragment {
   const made = document.createDocumentFragment();
   const lower = text.toLowerCase();

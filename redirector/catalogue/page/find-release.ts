@@ -1,6 +1,6 @@
 import type { ProjectDocument } from "./documents.ts";
 
-/** Which release an address below a project's files names, and which file in it; undefined if there is neither. */
+/** The release, and the file in it, that a path below a project's files names; undefined if there is none. */
 export function findRelease(
   project: ProjectDocument,
   path: string,

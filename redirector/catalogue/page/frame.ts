@@ -1,6 +1,6 @@
 import { element } from "./element.ts";
 
-/** What stays while views change: the bar with the search, the place for the view, the voice for screen readers. */
+/** The frame, which stays while views change: header with search, main element, live region for screen readers. */
 
 /** The parts of the frame. */
 export interface Frame {
@@ -8,14 +8,14 @@ export interface Frame {
   readonly main: HTMLElement;
 }
 
-const voice = element("div", { class: "unseen", role: "status", "aria-live": "polite" });
+const liveRegion = element("div", { class: "unseen", role: "status", "aria-live": "polite" });
 
-/** Says something to who does not see the page. */
-export function tell(text: string): void {
-  voice.textContent = text;
+/** Announces a text to screen readers. */
+export function announce(text: string): void {
+  liveRegion.textContent = text;
 }
 
-/** Builds the frame in place of what the document had. `host` is who we are. */
+/** Replaces the document's content by the frame. `host` is shown as the site's name. */
 export function buildFrame(host: string): Frame {
   const search = element("input", {
     type: "search",
@@ -58,7 +58,7 @@ export function buildFrame(host: string): Frame {
       element("a", { href: "/catalog/all.tsv.gz", "data-outside": true }, "all.tsv.gz"),
       " has a line for each digest and file.",
     ),
-    voice,
+    liveRegion,
   );
   return { search, main };
 }

@@ -11,7 +11,7 @@ import {
 } from "./catalogue.ts";
 import { element } from "./element.ts";
 import { findRelease } from "./find-release.ts";
-import { buildFrame, tell } from "./frame.ts";
+import { announce, buildFrame } from "./frame.ts";
 import { isPageAddress } from "./page-addresses.ts";
 import { PlatformSearches } from "./platform-search.ts";
 import type { Listing } from "./search.ts";
@@ -23,17 +23,17 @@ import type { Shown } from "./views/parts.ts";
 import { showProject } from "./views/project.ts";
 import { showStatus } from "./views/status.ts";
 
-/** The page of the catalogue: one document for all addresses, which shows what the address names. */
+/** The catalogue's page: one document for all URLs, which shows the view that the URL names. */
 
 const host = location.host;
-/** The redirector has answered with an error of which this document is the body. */
+/** The message of the redirector's error, if this document is its body. */
 const refusal = document.body.dataset["refusal"];
 const { search, main } = buildFrame(host);
-/** Counts views: what arrives late is for a view that has been left. */
+/** Counts views. A result that arrives for an earlier view is discarded. */
 let turn = 0;
-/** The frame with which a search will be shown; 0 for none. Keys that come faster than frames are answered together. */
+/** Animation frame that will show a search; 0 if there is none. Keys pressed within one frame cause one search. */
 let searching = 0;
-/** What the listing has become: undefined while it is not here. */
+/** The listing; undefined until it is loaded, null if it could not be loaded. */
 let listing: Listing | null | undefined;
 const platforms = new PlatformSearches(showAgain);
 
@@ -49,12 +49,12 @@ search.form?.addEventListener("submit", (event) => {
 });
 void show(true);
 
-/** Shows what the address names. `back`: the reader has been here, and is brought to where they were. */
+/** Shows the view of the URL. `back`: the user has been here before; restores the scroll position. */
 async function show(back = false): Promise<void> {
   const mine = ++turn;
   forgetSearch();
   const view = readViewAddress(location.pathname, location.search);
-  // With what was read before there is nothing to wait for; else the old view stays until the new one is there.
+  // Cached documents show at once. Otherwise the old view stays until the new one is ready.
   const slow = setTimeout(() => main.setAttribute("aria-busy", "true"), 150);
   let shown: Shown;
   try {
@@ -73,7 +73,7 @@ async function show(back = false): Promise<void> {
     shown.target.open = true;
   }
   scrollTo(0, back ? (state?.y ?? 0) : 0);
-  // Who came by a link hears where they are; on the first view the browser says so itself.
+  // After a link, screen readers announce the new view. The browser announces the first view itself.
   if (!back && document.activeElement !== search) main.focus({ preventScroll: true });
 }
 
@@ -141,7 +141,7 @@ function failed(error: unknown): Shown {
 
 function put({ title, content }: Shown): void {
   document.title = title === host ? host : `${title} \u2013 ${host}`;
-  // What comes in later, as the listing does, may come while a row has the focus.
+  // Data that arrives later, such as the listing, may arrive while a row has the focus.
   const focused = main.contains(document.activeElement) ? document.activeElement?.getAttribute("href") : null;
   main.replaceChildren(...content);
   if (focused) main.querySelector<HTMLElement>(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
@@ -157,7 +157,7 @@ function markPage(view: View): void {
   }
 }
 
-/** A click on a link to one of our views stays in this document. */
+/** Handles a click on a link to a view within this document. */
 function follow(event: MouseEvent): void {
   if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
     return;
@@ -174,7 +174,7 @@ function go(address: string): void {
   void show();
 }
 
-/** Goes to what was found first, of what is in the box by now. */
+/** Opens the first hit of the present search. */
 async function openFirst(): Promise<void> {
   if (searching !== 0) await searchNow();
   const first = main.querySelector<HTMLAnchorElement>(".rows a");
@@ -183,7 +183,7 @@ async function openFirst(): Promise<void> {
   first.click();
 }
 
-/** Another search replaces the last one; the first is a step that "back" undoes. */
+/** Handles input in the search box. A search replaces the last one in the history; the first adds a step. */
 function typed(): void {
   wantListing();
   const query = search.value.trim();
@@ -200,7 +200,7 @@ function typed(): void {
   searching = requestAnimationFrame(() => void searchNow());
 }
 
-/** Shows what is found: nothing is waited for. */
+/** Shows the present hits without waiting for data that is still loading. */
 async function searchNow(): Promise<void> {
   forgetSearch();
   const mine = ++turn;
@@ -217,7 +217,7 @@ async function searchNow(): Promise<void> {
   }
   const shown = showHits(index, { listing, platforms }, query, host);
   put(shown);
-  tell(shown.told);
+  announce(shown.announcement);
 }
 
 function forgetSearch(): void {
@@ -225,21 +225,21 @@ function forgetSearch(): void {
   searching = 0;
 }
 
-/** Begins to load what tags, digests and files are found in, once. */
+/** Starts to load the listing, once. */
 function wantListing(): void {
   if (listingWanted()) return;
   loadListing().then(
-    (loaded) => settle(loaded),
-    () => settle(null),
+    (loaded) => setListing(loaded),
+    () => setListing(null),
   );
 }
 
-function settle(loaded: Listing | null): void {
+function setListing(loaded: Listing | null): void {
   listing = loaded;
   showAgain();
 }
 
-/** More is known of what is being searched for: what is found changes where it stands. */
+/** Updates the present search after more data has arrived. */
 function showAgain(): void {
   const view = readViewAddress(location.pathname, location.search);
   if (view.kind !== "home" || view.query === "") return;
@@ -261,7 +261,7 @@ function keys(event: KeyboardEvent): void {
     return;
   }
   if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
-  // The rows that are there are of what was in the box before.
+  // The present rows belong to the previous search.
   if (event.target === search && searching !== 0) {
     event.preventDefault();
     void searchNow().then(() => main.querySelector<HTMLElement>(".rows > li > a")?.focus());

@@ -1,6 +1,6 @@
-/** Which paths are views of the page. The redirector asks too: it knows the page by nothing else. */
+/** Which paths are views of the page. The redirector uses it too, and nothing else of the page. */
 
-/** Whether a path (percent-encoded or not) is a view's. */
+/** Whether a path (percent-encoded or not) is a view of the page. */
 export function isPageAddress(path: string): boolean {
   return path === "/" || path === "/status" || path.startsWith("/projects/") || path.startsWith("/images/");
 }

@@ -4,38 +4,38 @@ import type { Candidate, DigestAsked } from "./platforms.ts";
 /** A platform of a version in production. */
 export interface PlatformHit {
   readonly repository: string;
-  /** The version's first tag; undefined for a version without. */
+  /** The version's first tag; undefined if it has none. */
   readonly tag: string | undefined;
-  /** The platform's name; undefined for a version that is made for none. */
+  /** The platform's name; undefined if the version has none. */
   readonly platform: string | undefined;
-  /** Its own. */
+  /** The platform's digest. */
   readonly digest: string;
 }
 
-/** How far a search has come. */
+/** State of a search. */
 export type PlatformSearch =
-  /** `share`: how much of the lines is here, 0 to 1; undefined if their size is not known. */
+  /** `share`: loaded share of the lines, 0 to 1; undefined if their size is unknown. */
   | { readonly state: "looking"; readonly share: number | undefined }
   | { readonly state: "failed" }
   | { readonly state: "found"; readonly hits: readonly PlatformHit[]; readonly more: boolean };
 
-/** So many versions are looked for: the same platform may be in many. */
+/** Largest number of versions to look for: many versions may have the same platform. */
 const mostVersions = 50;
-/** A step of progress that is worth being shown. */
+/** Smallest step of progress to show. */
 const step = 0.05;
 
-/** Looks for a platform's digest, one at a time: who asks for another one has no use for the last. */
+/** Searches for a platform's digest. A new search replaces the last one. */
 export class PlatformSearches {
   readonly #changed: () => void;
   #asked = "";
   #search: PlatformSearch = { state: "looking", share: undefined };
 
-  /** @param changed is called when a search that was answered with "looking" has come further. */
+  /** @param changed is called when the state of a search that was "looking" changes. */
   constructor(changed: () => void) {
     this.#changed = changed;
   }
 
-  /** What is found of a digest by now; begins to look for it. */
+  /** The present state of the search for a digest. Starts the search at the first call. */
   of({ digits }: DigestAsked): PlatformSearch {
     if (digits !== this.#asked) {
       this.#asked = digits;
@@ -63,12 +63,12 @@ export class PlatformSearches {
       const hits = (await Promise.all(each)).flat();
       set({ state: "found", hits, more: candidates.length > mostVersions });
     } catch {
-      set({ state: "failed" }); // another digest is another try
+      set({ state: "failed" }); // another digest tries again
     }
   }
 }
 
-/** What the image's details say, which have whole digests: nothing if the version is gone, or only its digest's beginning was the same. */
+/** Confirms a candidate by the image's details, which have whole digests. Empty if the version was removed, or only the first digits match. */
 async function confirmed({ project, repository, version }: Candidate, digits: string): Promise<readonly PlatformHit[]> {
   try {
     const { versions } = await loadImage(project, repository);

@@ -1,16 +1,16 @@
 import type { Query } from "./search.ts";
 
-/** Finds images by the digest of one of their platforms, which the listing does not have: many clients tell of no other. */
+/** Finds images by the digest of a platform. The listing does not have these, but many clients report no other digest. */
 
-/** What looks like a digest, or its beginning. */
+/** A search word that looks like a digest or the start of one. */
 export interface DigestAsked {
   /** Hexadecimal digits. */
   readonly digits: string;
-  /** Nothing else is meant: it says `sha256:`, or is longer than a name or a date would be. */
+  /** The word can only be a digest: it has `sha256:`, or is longer than a name or a date. */
   readonly surely: boolean;
 }
 
-/** The longest of the words that look like a digest; undefined for none. */
+/** The longest word that looks like a digest; undefined if there is none. */
 export function digestAsked({ words }: Query): DigestAsked | undefined {
   const [longest] = words
     .flatMap((word) => {
@@ -21,15 +21,15 @@ export function digestAsked({ words }: Query): DigestAsked | undefined {
   return longest;
 }
 
-/** A version one of whose platforms may be meant: lines have beginnings of digests. */
+/** A version with a platform that matches the first digits. */
 export interface Candidate {
   readonly project: string;
   readonly repository: string;
-  /** What the version's digest begins with, in hexadecimal digits. */
+  /** First hexadecimal digits of the version's digest. */
   readonly version: string;
 }
 
-/** The lines of `catalog/platforms.tsv.gz`, ready to be searched: as a whole, as the listing is. */
+/** The lines of `catalog/platforms.tsv.gz`, searched as one text. */
 export class PlatformLines {
   readonly #text: string;
 
@@ -37,7 +37,7 @@ export class PlatformLines {
     this.#text = text;
   }
 
-  /** Up to `most` versions that have a platform whose digest begins with the digits, as far as lines tell it. */
+  /** Up to `most` versions with a platform whose digest starts with the digits, as far as the lines show. */
   find(digits: string, most: number): Candidate[] {
     const found: Candidate[] = [];
     const needle = `\t${digits.slice(0, lineDigits)}`;
@@ -53,5 +53,5 @@ export class PlatformLines {
   }
 }
 
-/** Digits that a line has of a digest. */
+/** Number of digits of a digest in a line. */
 const lineDigits = 16;

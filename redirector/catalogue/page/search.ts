@@ -1,14 +1,14 @@
 import type { CatalogueIndex, ImageSummary, IndexEntry } from "./documents.ts";
 
-/** Search in what is published: names by the index, tags, digests and files by the listing. */
+/** Search: names in the index; tags, digests and files in the listing. */
 
-/** What was asked for, taken apart. */
+/** A parsed search. */
 export interface Query {
-  /** Lower case; all of them have to be found. Empty: nothing was asked for. */
+  /** Lower case. A hit has all of them. Empty if the user entered nothing. */
   readonly words: readonly string[];
 }
 
-/** What the index has of it, best first. */
+/** Hits in the index, best first. */
 export interface NameHits {
   readonly projects: readonly IndexEntry[];
   readonly images: readonly (ImageSummary & { readonly project: string })[];
@@ -22,20 +22,20 @@ export type ListingLine =
       readonly repository: string;
       readonly digest: string;
       readonly tags: readonly string[];
-      /** The tag that was asked for, else the first; undefined for a digest without tags. */
+      /** The tag that matches, else the first; undefined for a digest without tags. */
       readonly tag: string | undefined;
     }
   | { readonly kind: "file"; readonly project: string; readonly path: string; readonly sha256: string };
 
-/** What the listing has of it; `more`: it has more than was asked for. */
+/** Hits in the listing. `more`: there are more than requested. */
 export interface LineHits {
   readonly lines: readonly ListingLine[];
   readonly more: boolean;
 }
 
 /**
- * Reads what somebody typed or pasted: words, a reference (`host/semver:v7`, `semver@sha256:09`), a digest, a URL of ours, a whole pull
- * command. `host` is our own name, which says nothing here.
+ * Parses what the user typed or pasted: words, a reference (`host/semver:v7`, `semver@sha256:09`), a digest, a URL of this site, a whole pull
+ * command. `host` is this site's name, which is removed.
  */
 export function readQuery(text: string, host: string): Query {
   const command = /^\s*(?:docker|podman|nerdctl|crictl|crane|skopeo|helm|oras)\s+(?:pull|manifest|digest|inspect)\s+/;
@@ -48,7 +48,7 @@ export function readQuery(text: string, host: string): Query {
   return { words: words.filter((word) => word !== "") };
 }
 
-/** `[scheme://host/]name:tag@digest` as its parts. */
+/** Splits `[scheme://host/]name:tag@digest` into its parts. */
 function referenceWords(word: string, host: string): string[] {
   const bare = word.replace(/^[a-z]+:\/\//, "");
   const name = bare.startsWith(`${host}/`)
@@ -60,7 +60,7 @@ function referenceWords(word: string, host: string): string[] {
   return name.split(/@|(?<!sha256):(?!.*\/)/);
 }
 
-/** Finds projects and images by their names; of projects also the description counts, after all names. */
+/** Finds projects and images by name. Projects also match by their description, after all names. */
 export function findNames(index: CatalogueIndex, { words }: Query): NameHits {
   const projects: [number, IndexEntry][] = [];
   const images: [number, ImageSummary & { readonly project: string }][] = [];
@@ -78,7 +78,7 @@ export function findNames(index: CatalogueIndex, { words }: Query): NameHits {
   return { projects: best(projects), images: best(images) };
 }
 
-/** How well a name fits: 0 the name itself, 1 its last part, 2 it begins so, 3 a part begins so, 4 it has it; undefined not at all. */
+/** Rank of a match: 0 the whole name, 1 its last part, 2 its start, 3 the start of a part, 4 anywhere; undefined if it does not match. */
 function scoreOf(name: string, words: readonly string[]): number | undefined {
   const text = name.toLowerCase();
   let worst: number | undefined;
@@ -93,11 +93,11 @@ function scoreOf(name: string, words: readonly string[]): number | undefined {
 }
 
 /**
- * The listing, ready to be searched. Its text is searched as a whole, which takes a browser about a millisecond for 3 MB, instead of line by line.
+ * The listing. It is searched as one text instead of line by line: a browser takes about a millisecond for 3 MB.
  */
 export class Listing {
   readonly #text: string;
-  /** The same in lower case: lengths are the same, as it is ASCII. */
+  /** The text in lower case. It has the same length, because it is ASCII. */
   readonly #lower: string;
 
   constructor(text: string) {
@@ -106,32 +106,32 @@ export class Listing {
   }
 
   /**
-   * Finds up to `most` lines that have all words: first those that have the longest word as a tag, name or digest, then those where one
-   * begins so, then all others.
+   * Finds up to `most` lines that have all words: first lines with the longest word as a tag, name or digest, then lines where one starts
+   * with it, then all others.
    */
   find({ words }: Query, most: number): LineHits {
     const rarest = [...words].sort((a, b) => b.length - a.length)[0];
     if (rarest === undefined) return { lines: [], more: false };
-    // Most words are rare: one look through the text finds all lines. Of a common one the best have to be looked for.
+    // Most words are rare: one pass over the text finds all lines. For a common word, search for the best lines first.
     const found = this.#scan([rarest], words, common);
     const ranked = found.size < common ? this.#rank(found, rarest) : this.#scan(this.#needles(rarest), words, most + 1);
     const lines = [...ranked].slice(0, most).map((start) => readLine(this.#text.slice(start, this.#end(start)), words));
     return { lines, more: ranked.size > most };
   }
 
-  /** A word as what stands in a line, the best first. */
+  /** The forms in which a word appears in a line, the best first. */
   #needles(word: string): string[] {
     return [`\t${word}\t`, `\t${word}\n`, `\tsha256:${word}`, `\t${word}`, word];
   }
 
-  /** The starts of the lines that have all words, those with the first needle first, until there are so many. */
+  /** Offsets of up to `most` lines that have all words, those with the first needle first. */
   #scan(needles: readonly string[], words: readonly string[], most: number): Set<number> {
     const starts = new Set<number>();
     for (const needle of needles) {
       for (let at = this.#lower.indexOf(needle); at >= 0 && starts.size < most; ) {
         const start = this.#lower.lastIndexOf("\n", at) + 1;
         const end = this.#end(start);
-        // The needle is the only word, and stands where it counts: nothing more to look at.
+        // The needle is the only word and is not in the first field: the line matches.
         const sure = words.length === 1 && at > start + firstField;
         if (sure || this.#matches(start, end, words)) starts.add(start);
         at = this.#lower.indexOf(needle, Math.max(end, at + 1));
@@ -155,7 +155,7 @@ export class Listing {
     return end < 0 ? this.#lower.length : end;
   }
 
-  /** Whether the line has all words, outside its first field, which says what it is. */
+  /** Whether the line has all words outside its first field, which is its kind. */
   #matches(start: number, end: number, words: readonly string[]): boolean {
     if (start >= end) return false;
     const line = this.#lower.slice(this.#lower.indexOf("\t", start), end);
@@ -163,7 +163,7 @@ export class Listing {
   }
 }
 
-/** From so many lines on a word is common. */
+/** Number of lines from which a word is common. */
 const common = 500;
 /** Length of the longest first field, `image`. */
 const firstField = 5;

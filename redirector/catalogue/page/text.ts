@@ -1,8 +1,8 @@
-/** How quantities, times and digests are written. */
+/** Formats quantities, times and digests. */
 
 const units = ["B", "kB", "MB", "GB", "TB"];
 
-/** `999 B`, `1.2 kB`, `34 MB`: decimal units, as registries and download pages have them. */
+/** `999 B`, `1.2 kB`, `34 MB`: decimal units, as on registries and download pages. */
 export function formatSize(count: number): string {
   let value = count;
   let unit = 0;
@@ -18,17 +18,17 @@ export function formatQuantity(count: number, one: string, many = `${one}s`): st
   return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 }
 
-/** The day of a time in RFC 3339, as everybody can read and sort it: `2026-01-31`. */
+/** The date of a time in RFC 3339: `2026-01-31`. */
 export function formatDay(time: string): string {
   return time.slice(0, 10);
 }
 
-/** As much of a digest as tells it from the others: `sha256:0a1b2c3d4e5f`. */
+/** The first 12 digits of a digest: `sha256:0a1b2c3d4e5f`. */
 export function shortDigest(digest: string): string {
   return digest.slice(0, "sha256:".length + 12);
 }
 
-/** The sizes of a version's platforms: `12 MB`, or from the least to the most; nothing for none. */
+/** The range of sizes of a version's platforms: `12 MB`, `9–12 MB`; empty if there are none. */
 export function formatSizeRange(counts: readonly number[]): string {
   if (counts.length === 0) return "";
   const [least, most] = [formatSize(Math.min(...counts)), formatSize(Math.max(...counts))];

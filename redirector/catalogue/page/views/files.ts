@@ -6,7 +6,7 @@ import { element, unseen } from "../element.ts";
 import { formatQuantity, formatSize, shortDigest } from "../text.ts";
 import { link, longList, type Shown, trail } from "./parts.ts";
 
-/** The files of one release. `file`: the path, below the project's, of the one to be opened. */
+/** The view of one release's files. `file`: path, relative to the project's files, of the file to open. */
 export function showFiles(
   project: ProjectDocument,
   details: ReleaseDetails,
@@ -37,13 +37,13 @@ export function showFiles(
       element(
         "p",
         { class: "lead" },
-        `${formatQuantity(files.length, "file")}, ${formatSize(total)}, each with the command that downloads and checks it.`,
+        `${formatQuantity(files.length, "file")}, ${formatSize(total)}, each with the command that downloads and verifies it.`,
       ),
       ...(file !== undefined && wanted === undefined
-        ? [element("p", { class: "warning" }, `There is no file ${file} here in production.`)]
+        ? [element("p", { class: "warning" }, `The file ${file} is not in production.`)]
         : []),
       ...(wanted !== undefined && files.length > 1
-        ? [element("p", { class: "order" }, "The file that was asked for comes first, then all others by name.")]
+        ? [element("p", { class: "order" }, "The requested file comes first, then all others by name.")]
         : []),
       ...rows,
     ],
@@ -71,7 +71,7 @@ function fileEntry(file: ReleaseFile, prefix: string, origin: string): HTMLDetai
       element(
         "div",
         { class: "inside" },
-        element("h2", { class: "first" }, "Download and check"),
+        element("h2", { class: "first" }, "Download and verify"),
         copyLine(fileCommand(origin, file), `the command for ${name}`),
         element("h2", {}, "SHA-256"),
         copyLine(file.sha256, `the SHA-256 of ${name}`),
@@ -88,7 +88,7 @@ function fileEntry(file: ReleaseFile, prefix: string, origin: string): HTMLDetai
   return entry;
 }
 
-/** The folder that all are in, with its slash. */
+/** The common folder of all files, with a slash at the end. */
 function commonFolder(files: readonly ReleaseFile[]): string {
   const [first = "", ...others] = files.map(({ path }) => path);
   let end = first.lastIndexOf("/") + 1;

@@ -6,18 +6,18 @@ import { findNames, type LineHits, type Listing, type ListingLine, type Query, r
 import { formatQuantity, shortDigest } from "../text.ts";
 import { link, longList, nothing, type Shown } from "./parts.ts";
 
-/** So many hits of a kind are shown at first: no key waits for more. */
+/** Number of hits of a kind to show at first, so that each key is answered quickly. */
 const firstHits = 20;
-/** So many lines of the listing are looked for; who wants another one types another letter. */
+/** Largest number of lines of the listing to find. Another letter narrows the search. */
 const mostLines = 200;
 
-/** All projects. */
+/** The view of all projects. */
 export function showProjects(index: CatalogueIndex, host: string): Shown {
   const title = host;
   if (index.projects.length === 0) {
     return {
       title,
-      content: [element("h1", {}, "Nothing is published yet"), nothing("What is promoted appears here.")],
+      content: [element("h1", {}, "Nothing is published yet"), nothing("Promoted images and files appear here.")],
     };
   }
   const sum = (of: (entry: IndexEntry) => number): number =>
@@ -35,26 +35,26 @@ export function showProjects(index: CatalogueIndex, host: string): Shown {
     title,
     content: [
       element("h1", {}, "Container images and files"),
-      element("p", { class: "lead" }, `${counts.join(", ")}, each with its digest and how to check it.`),
+      element("p", { class: "lead" }, `${counts.join(", ")}, each with its digest and how to verify it.`),
       ...longList(index.projects, list, (entry) => projectRow(entry, [])),
     ],
   };
 }
 
-/** What is searched, besides the index. */
+/** What the search uses besides the index. */
 export interface Searched {
-  /** Undefined while it is on its way, `null` if it cannot be had. */
+  /** Undefined while it is loading, `null` if it could not be loaded. */
   readonly listing: Listing | null | undefined;
   readonly platforms: Pick<PlatformSearches, "of">;
 }
 
-/** What was found. */
+/** The view of a search's hits. */
 export function showHits(
   index: CatalogueIndex,
   { listing, platforms }: Searched,
   text: string,
   host: string,
-): Shown & { readonly told: string } {
+): Shown & { readonly announcement: string } {
   const query = readQuery(text, host);
   const { words } = query;
   const { projects, images } = findNames(index, query);
@@ -79,7 +79,7 @@ export function showHits(
       more: search?.state === "found" && search.more,
     }),
   ];
-  // Who asks for a digest or a tag wants versions first; who asks for a name, names.
+  // For a digest or a tag, versions come first; for a name, names.
   const order = names > 0 ? [1, 2, 0, 4, 3] : [0, 4, 3, 1, 2];
   const shown = order.flatMap((at) => groups[at] ?? []);
   const looking = listing === undefined || search?.state === "looking";
@@ -97,7 +97,7 @@ export function showHits(
           element(
             "p",
             { class: "aside" },
-            "All words have to be of one project, image, version or file; of a digest, 6 digits are enough.",
+            "One project, image, version or file must match all words. 6 digits of a digest are enough.",
           ),
         ]
       : [];
@@ -112,13 +112,13 @@ export function showHits(
   return {
     title: text,
     content: [element("h1", { class: "unseen" }, `Search: ${text}`), ...shown, ...extra],
-    told: counts.length === 0 ? (looking ? "Searching" : "Nothing found") : `Found ${counts.join(", ")}`,
+    announcement: counts.length === 0 ? (looking ? "Searching" : "Nothing found") : `Found ${counts.join(", ")}`,
   };
 }
 
 /**
- * Looks for a platform's digest, if that may be what was asked for: what looks like a digest, unless it is one that was found whole, or a name or a date
- * that something has.
+ * Searches for a platform's digest if a word looks like a digest, unless that digest was found whole, or the word is a name or a date that
+ * something has.
  */
 function searchPlatforms(
   query: Query,
@@ -147,7 +147,7 @@ function lookingIn(search: PlatformSearch | undefined): string {
   return `Looking through the digests of platforms\u2026${share}`;
 }
 
-/** A project in a list. */
+/** A project's row in a list. */
 function projectRow(entry: IndexEntry, words: readonly string[]): HTMLElement {
   const [image] = entry.images;
   const latest = entry.images.length === 1 ? image?.latest : (entry.files?.latest ?? undefined);
@@ -163,7 +163,7 @@ function projectRow(entry: IndexEntry, words: readonly string[]): HTMLElement {
   );
 }
 
-/** An image in a list. `project` is named where that is not clear from where the list stands. */
+/** An image's row in a list. `project` is shown where the list does not make it clear. */
 export function imageRow(image: ImageSummary, words: readonly string[], project?: string): HTMLElement {
   return row(
     link({ kind: "image", repository: image.repository, reference: undefined }, marked(image.repository, words)),
@@ -212,7 +212,7 @@ function fileRow(
   );
 }
 
-/** A digest short, but with what was asked for of it. */
+/** A digest, shortened to no less than the part that matches. */
 function shownDigest(digest: string, words: readonly string[]): string {
   const end = Math.max(...words.map((word) => (digest.includes(word) ? digest.indexOf(word) + word.length : 0)));
   return end > shortDigest(digest).length ? digest.slice(0, end) : shortDigest(digest);
@@ -222,7 +222,7 @@ function row(...children: (Node | string | undefined | false)[]): HTMLElement {
   return element("li", {}, ...children);
 }
 
-/** `wide`: what is found needs the room of the facts. `more`: there is more than was looked for. */
+/** A section of hits. `wide`: the hit's name uses the room of the facts. `more`: there are more hits than were searched for. */
 function group<Item>(
   name: string,
   items: readonly Item[],

@@ -6,22 +6,22 @@ import { element, unseen } from "../element.ts";
 import { formatDay, formatQuantity, formatSize, formatSizeRange, shortDigest } from "../text.ts";
 import { link, longList, nothing, type Shown, trail } from "./parts.ts";
 
-/** From so many versions on there is a box to filter them. */
+/** Number of versions from which the view has a filter. */
 const filterFrom = 12;
 
-/** What the view of an image is made of. */
+/** What the view of an image needs. */
 export interface ImageView {
   readonly host: string;
   readonly project: string;
   readonly summary: ImageSummary;
   readonly details: ImageDetails;
-  /** A tag or digest: the version to be opened. */
+  /** Tag or digest of the version to open. */
   readonly reference: string | undefined;
-  /** Told when a version was opened by the reader: the address is then its own. */
+  /** Called when the user opens a version, with its URL. */
   readonly opened: (address: string) => void;
 }
 
-/** One image: its versions, newest first. */
+/** The view of one image: its versions, newest first. */
 export function showImage(view: ImageView): Shown {
   const { host, project, summary, details, reference } = view;
   const { repository, versions } = details;
@@ -44,10 +44,12 @@ export function showImage(view: ImageView): Shown {
     ...fill(wanted === undefined ? versions : [wanted, ...versions.filter((one) => one !== wanted)]),
   );
   const order = [
-    ...(asked === undefined ? [] : [`${shortDigest(asked.digest)} is ${asked.platform ?? "a part"} of this version.`]),
+    ...(asked === undefined
+      ? []
+      : [`${shortDigest(asked.digest)} is ${asked.platform ?? "a platform"} of this version.`]),
     ...(wanted === undefined || versions.length === 1
       ? []
-      : ["The version that was asked for comes first, then all others, newest first."]),
+      : ["The requested version comes first, then all others, newest first."]),
   ];
   return {
     title:
@@ -60,7 +62,13 @@ export function showImage(view: ImageView): Shown {
       element("h1", {}, repository),
       element("p", { class: "lead" }, leadOf(versions, summary)),
       ...(reference !== undefined && wanted === undefined
-        ? [element("p", { class: "warning" }, `${reference} is not in production. Was it taken back? These are:`)]
+        ? [
+            element(
+              "p",
+              { class: "warning" },
+              `${reference} is not in production. It may have been removed. These versions are:`,
+            ),
+          ]
         : []),
       ...(latest === undefined || wanted !== undefined
         ? []
@@ -106,7 +114,7 @@ function filterBox(
       .toLowerCase()
       .split(/\s+/)
       .filter((word) => word !== "");
-    // A client may have told the digest of its own platform.
+    // The digest may be a platform's: some clients report no other.
     const fits = ({ digest, tags, platforms }: ImageVersion): boolean =>
       words.every(
         (word) =>
@@ -116,7 +124,7 @@ function filterBox(
       );
     const shown = versions.filter(fits);
     show(shown);
-    if (shown.length === 0) body.replaceChildren(nothing("No version has that in a tag or a digest."));
+    if (shown.length === 0) body.replaceChildren(nothing("No tag or digest matches."));
   });
   return element(
     "div",
@@ -126,7 +134,7 @@ function filterBox(
   );
 }
 
-/** `asked`: what the reader called it, which stays its address. */
+/** `asked`: the tag or digest in the URL, which stays in the URL. */
 function versionEntry(view: ImageView, version: ImageVersion, asked: string | undefined): HTMLDetailsElement {
   const { digest, tags } = version;
   const [name, ...more] = tags;
@@ -187,7 +195,7 @@ function insideOf(
     "div",
     { class: "inside" },
     element("dl", {}, ...facts.flat()),
-    element("h2", {}, "Get it, check it"),
+    element("h2", {}, "Pull and verify"),
     element(
       "ul",
       { class: "commands" },
@@ -207,7 +215,7 @@ function insideOf(
   );
 }
 
-/** `asked`: the digest that was asked for, which stands out if it is one of these. */
+/** `asked`: the requested digest, which is highlighted if it is one of these. */
 function platformTable(platforms: ImageVersion["platforms"], asked: string | undefined): HTMLElement {
   return element(
     "table",
@@ -239,7 +247,7 @@ function platformTable(platforms: ImageVersion["platforms"], asked: string | und
   );
 }
 
-/** What most want to know: `amd64, arm64` of Linux, else how many. */
+/** A short form of the platforms: the architectures if all are Linux and few, else their number. */
 function platformsInShort(platforms: readonly string[]): string {
   if (platforms.length === 1) return platforms[0]!;
   const architectures = platforms.map((platform) => platform.replace(/^linux\//, ""));
@@ -248,7 +256,7 @@ function platformsInShort(platforms: readonly string[]): string {
 }
 
 function proofs({ signatures, attestations, sboms, platforms }: ImageVersion): Node[][] {
-  const lines = (facts: readonly Said[]): Node[] =>
+  const lines = (facts: readonly Proof[]): Node[] =>
     [...Map.groupBy(facts, ({ text, more }) => JSON.stringify([text, more]))].map(([, group]) => {
       const { text, more } = group[0]!;
       const where = group
@@ -271,20 +279,20 @@ function proofs({ signatures, attestations, sboms, platforms }: ImageVersion): N
   ];
 }
 
-/** A line that is said of a version, or of one of its platforms. */
-interface Said {
+/** A line about a version or one of its platforms. */
+interface Proof {
   readonly text: string;
   /** In small print below it. */
   readonly more?: string | undefined;
   readonly of: string | undefined;
 }
 
-/** Who signed, as far as the signature says it. */
-function signer({ format, identity, issuer, logged }: SignatureSummary): Pick<Said, "text" | "more"> {
-  const unlogged = logged === false ? "in no transparency log" : undefined;
+/** The signer, as far as the signature states it. */
+function signer({ format, identity, issuer, logged }: SignatureSummary): Pick<Proof, "text" | "more"> {
+  const unlogged = logged === false ? "not in a transparency log" : undefined;
   if (format === "notation") return { text: "with notation" };
   if (identity === undefined && issuer === undefined) return { text: "with a key", more: unlogged };
-  const more = [issuer === undefined ? undefined : `vouched for by ${issuer}`, unlogged];
+  const more = [issuer === undefined ? undefined : `authenticated by ${issuer}`, unlogged];
   return {
     text: identity === undefined ? "with a certificate" : `as ${identity}`,
     more: more.filter((part) => part !== undefined).join(", ") || undefined,

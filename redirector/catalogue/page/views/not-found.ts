@@ -3,7 +3,7 @@ import { element } from "../element.ts";
 import { findNames, readQuery } from "../search.ts";
 import { link, nothing, type Shown } from "./parts.ts";
 
-/** What cannot be shown, with what the address may have meant: people paste the names of images into their browser. */
+/** The view of a URL that names nothing, with images that may be meant: people paste image names into the browser. */
 export function showNotFound(index: CatalogueIndex | undefined, path: string, host: string, message: string): Shown {
   const names = guesses(index, path, host);
   return {
@@ -16,7 +16,7 @@ export function showNotFound(index: CatalogueIndex | undefined, path: string, ho
             element(
               "p",
               { class: "aside" },
-              "Addresses below /v2/ are for container clients: ",
+              "Paths below /v2/ are for container clients: ",
               element("code", {}, `docker pull ${host}/<image>:<tag>`),
             ),
           ]
@@ -47,7 +47,7 @@ export function showNotFound(index: CatalogueIndex | undefined, path: string, ho
   };
 }
 
-/** Images whose name the path holds, as a whole or in its last part. */
+/** Images whose name the path has, whole or in its last part. */
 function guesses(index: CatalogueIndex | undefined, path: string, host: string): string[] {
   if (index === undefined) return [];
   const { words } = readQuery(path.replace(/^\/(?:images|v2)?\/?/, ""), host);

@@ -1,14 +1,14 @@
 import { addressOf, type View } from "../address.ts";
 import { element } from "../element.ts";
 
-/** What several views have. */
+/** Parts that several views share. */
 
-/** A view, ready to be shown. */
+/** A rendered view. */
 export interface Shown {
-  /** Of the document: what the tab is called. */
+  /** Title of the document. */
   readonly title: string;
   readonly content: readonly Node[];
-  /** To be brought into sight and opened. */
+  /** The element to open. */
   readonly target?: HTMLElement | undefined;
 }
 
@@ -17,17 +17,17 @@ export function link(view: Exclude<View, { kind: "unknown" }>, ...children: (Nod
   return element("a", { href: addressOf(view) }, ...children);
 }
 
-/** Where the view is, from the catalogue down to what is above it. */
+/** Breadcrumbs from the catalogue to the view's parent. */
 export function trail(...links: readonly HTMLAnchorElement[]): HTMLElement {
   const all = [link({ kind: "home", query: "" }, "Catalogue"), ...links];
   return element(
     "nav",
-    { class: "trail", "aria-label": "Where this is" },
+    { class: "trail", "aria-label": "Breadcrumbs" },
     element("ol", {}, ...all.map((one) => element("li", {}, one))),
   );
 }
 
-/** How to reach the people of a project, where that is an address that is safe to follow. */
+/** A project's contact, as a link if it is a URL or a mail address. */
 export function contactLink(contact: string | undefined): HTMLElement | undefined {
   if (contact === undefined) return undefined;
   const url = URL.parse(contact);
@@ -38,7 +38,7 @@ export function contactLink(contact: string | undefined): HTMLElement | undefine
   return element("span", {}, contact);
 }
 
-/** A list that shows a part of itself until asked for all, so that the first of 5,000 are there at once. */
+/** A list that shows its first items and a button for the rest, so that 5,000 items do not delay the view. */
 export function longList<Item>(
   items: readonly Item[],
   container: HTMLElement,
@@ -59,7 +59,7 @@ export function longList<Item>(
   return [container, button];
 }
 
-/** Says that there is nothing, and what to do. */
+/** A message that there is nothing to show, and what to do. */
 export function nothing(text: string, ...more: (Node | string)[]): HTMLElement {
   return element("p", { class: "nothing" }, text, ...more);
 }

@@ -4,7 +4,7 @@ import { formatQuantity, formatSize } from "../text.ts";
 import { imageRow } from "./home.ts";
 import { contactLink, link, longList, type Shown, trail } from "./parts.ts";
 
-/** One project: its images and its releases. */
+/** The view of one project: its images and its releases. */
 export function showProject(project: ProjectDocument): Shown {
   const { name, description, images, releases } = project;
   const contact = contactLink(project.contact);
@@ -14,7 +14,7 @@ export function showProject(project: ProjectDocument): Shown {
       trail(),
       element("h1", {}, name),
       element("p", { class: "lead" }, description),
-      ...(contact === undefined ? [] : [element("p", { class: "contact" }, "Its people: ", contact)]),
+      ...(contact === undefined ? [] : [element("p", { class: "contact" }, "Contact: ", contact)]),
       ...section("Images", images.length, () =>
         longList(images, element("ul", { class: "rows" }), (image) => imageRow(image, [])),
       ),

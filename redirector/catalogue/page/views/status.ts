@@ -2,7 +2,7 @@ import { element } from "../element.ts";
 import { formatQuantity } from "../text.ts";
 import type { Shown } from "./parts.ts";
 
-/** `/status.json`: the mirrors as the redirector that answered sees them. */
+/** `/status.json`: the mirrors' health as seen by the redirector that answered. */
 export interface Status {
   readonly region: string;
   readonly mirrors: readonly MirrorStatus[];
@@ -10,7 +10,7 @@ export interface Status {
 }
 
 /** One mirror. */
-export interface MirrorStatus {
+interface MirrorStatus {
   readonly name: string;
   readonly kind: "images" | "files";
   readonly cloud: string;
@@ -18,10 +18,10 @@ export interface MirrorStatus {
   readonly healthy: boolean;
 }
 
-/** The mirrors' health. */
+/** The view of the mirrors' health. */
 export function showStatus({ region, mirrors, you }: Status): Shown {
   const unhealthy = mirrors.filter(({ healthy }) => !healthy).length;
-  const place =
+  const clientLocation =
     you.cloud === "" ? "" : ` You are in ${[you.cloud, you.region].filter((part) => part !== "").join(" ")}.`;
   return {
     title: "Status",
@@ -36,7 +36,7 @@ export function showStatus({ region, mirrors, you }: Status): Shown {
       element(
         "p",
         { class: "lead" },
-        `As the redirector in ${region} sees them; it sends nobody to a mirror that does not answer.${place}`,
+        `As seen by the redirector in ${region}, which redirects no client to a mirror that does not answer.${clientLocation}`,
       ),
       ...(["images", "files"] as const).flatMap((kind) => {
         const list = mirrors.filter((mirror) => mirror.kind === kind);
