@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { removeFile } from "../manifests/edit-files.ts";
 import { removeDigest, removeImage, removeTag } from "../manifests/edit-images.ts";
-import { nearest } from "../manifests/nearest.ts";
+import { nearest } from "../promotion/text/nearest.ts";
 import { CommandError, runCommand, UsageError } from "./command.ts";
 import { OpenProject } from "./open-project.ts";
 import { parseReference } from "./reference.ts";

@@ -3,12 +3,12 @@ import { dirname, join } from "node:path";
 import { EditError } from "../manifests/edit.ts";
 import { fileLines, imageLines } from "../manifests/lines.ts";
 import { manifestTexts, shownPath } from "../manifests/load.ts";
-import { nearest } from "../manifests/nearest.ts";
 import { positionOf, type Thing } from "../manifests/positions.ts";
 import { problemLine, quoted } from "../manifests/problem.ts";
 import type { Project } from "../manifests/project.ts";
 import { readManifests } from "../manifests/read.ts";
 import { compareTexts } from "../manifests/versions.ts";
+import { nearest } from "../promotion/text/nearest.ts";
 import { CommandError } from "./command.ts";
 
 /** A project whose manifests a command edits: in memory, until `save`. */

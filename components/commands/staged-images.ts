@@ -1,5 +1,4 @@
 import { attachedTagPattern } from "../manifests/names.ts";
-import { nearest } from "../manifests/nearest.ts";
 import { lostPlatforms } from "../manifests/platforms.ts";
 import type { Project } from "../manifests/project.ts";
 import { newestVersion, versionBefore } from "../manifests/versions.ts";
@@ -9,6 +8,7 @@ import type { Remote } from "../promotion/oci/remote.ts";
 import { repositoryAt } from "../promotion/oci/repository.ts";
 import { listTags } from "../promotion/oci/tags.ts";
 import type { Transport } from "../promotion/oci/transport.ts";
+import { nearest } from "../promotion/text/nearest.ts";
 import { CommandError } from "./command.ts";
 import type { Reference } from "./reference.ts";
 

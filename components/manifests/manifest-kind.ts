@@ -1,4 +1,4 @@
-import { nearest } from "./nearest.ts";
+import { nearest } from "../promotion/text/nearest.ts";
 import { quoted } from "./problem.ts";
 
 /** Which of a project's files a path below its folder is; undefined for one that has no place there. */

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../promotion/text/nearest.ts";
 import { type Problem, quoted } from "./problem.ts";
 import type { Source } from "./source.ts";
 import { type Entry, isNull, type Node, type ScalarNode } from "./yaml/tree.ts";

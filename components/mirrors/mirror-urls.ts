@@ -1,5 +1,5 @@
-import type { StorageSettings } from "../promotion/run/request.ts";
 import type { Region } from "../stack/geography.ts";
+import type { StorageEndpoints } from "../stack/storage-endpoints.ts";
 
 /**
  * Base of the registry API for a repository: `us-central1-docker.pkg.dev/p/images` is read at
@@ -18,7 +18,7 @@ export function registryUrl(repository: string): string {
  * Public address of a bucket, without a slash at the end, at the endpoint that the cloud's provider is told to use. S3's own is the
  * dual-stack one: it answers on IPv6 too.
  */
-export function bucketUrl(bucket: string, region: Pick<Region, "cloud" | "name">, storage: StorageSettings): string {
+export function bucketUrl(bucket: string, region: Pick<Region, "cloud" | "name">, storage: StorageEndpoints): string {
   if (region.cloud === "gcp") {
     const origin =
       storage.gcsEndpoint === undefined ? "https://storage.googleapis.com" : new URL(storage.gcsEndpoint).origin;

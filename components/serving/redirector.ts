@@ -21,9 +21,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { configVariable, locationHeader, type RedirectorConfigInput } from "../../redirector/config.ts";
 import { bucketUrl, registryUrl } from "../mirrors/mirror-urls.ts";
 import type { MirrorAddresses } from "../mirrors/mirrors.ts";
-import type { StorageSettings } from "../promotion/run/request.ts";
 import { bucketLocation } from "../stack/bucket-location.ts";
 import { type Cloud, findRegion, type Region, regions } from "../stack/geography.ts";
+import type { StorageEndpoints } from "../stack/storage-endpoints.ts";
 import type { Addresses } from "./domain.ts";
 
 export interface RedirectorArgs {
@@ -39,7 +39,7 @@ export interface RedirectorArgs {
   /** Where it runs. */
   readonly regions: readonly [Region, ...Region[]];
   readonly mirrors: pulumi.Input<MirrorAddresses>;
-  readonly storage: StorageSettings;
+  readonly storage: StorageEndpoints;
   /** Names of regions that are about to be taken off: their mirrors get no clients while there are others. */
   readonly retiring: ReadonlySet<string>;
   /** In each region; `minIn` by region where it is not `min`. */

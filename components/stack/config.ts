@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { nearest } from "../manifests/nearest.ts";
-import type { StorageSettings } from "../promotion/run/request.ts";
+import { nearest } from "../promotion/text/nearest.ts";
 import { type Cloud, findRegion, type Region, regions } from "./geography.ts";
+import type { StorageEndpoints } from "./storage-endpoints.ts";
 
 /** The stack's configuration, validated, every default filled in: what `Pulumi.<stack>.yaml` says, in the program's own terms. */
 export interface StackConfig {
@@ -63,7 +63,7 @@ export interface StackConfig {
   /** Who is told of an alert; none = nobody. */
   readonly alertEmail: string | undefined;
   /** Where the storage services answer, as the providers are told by `gcp:storageCustomEndpoint`, `aws:endpoints`, `aws:s3UsePathStyle`. */
-  readonly storage: StorageSettings;
+  readonly storage: StorageEndpoints;
   /** As `gcp:monitoringCustomEndpoint` and `cloudflare:baseUrl` say; undefined: the clouds' own. Read by adoption only. */
   readonly monitoringEndpoint: string | undefined;
   readonly cloudflareEndpoint: string | undefined;
