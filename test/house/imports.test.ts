@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, posix } from "node:path";
-
 import { cruise, type ICruiseResult } from "dependency-cruiser";
 import { before, describe, it } from "mocha";
 import { importRules } from "./import-rules.ts";
