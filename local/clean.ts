@@ -1,4 +1,4 @@
-/** `npm run clean`: removes what the rehearsal made. The cache of built programs stays (it is shared, and keyed by version). */
+/** `npm run clean`: removes the rehearsal's folder. The cache of built programs stays: all clones share it, and its key is the version. */
 import { rm } from "node:fs/promises";
 import { relative } from "node:path";
 import { projectRoot, readRehearsal, rehearsalFolder } from "./tools/rehearsal-folder.ts";

@@ -1,4 +1,4 @@
-/** What the rehearsal asks the emulated cloud: where its projects stage, where its site answers, and how to call the servers. */
+/** The rehearsal's client of the control API: staging areas, the site's address, mirrors, names of the servers. */
 import type { StagingTarget } from "./seed/push.ts";
 
 interface Resource {
@@ -15,7 +15,7 @@ export class ControlApi {
     this.#base = base;
   }
 
-  /** The staging areas that exist, as the program labels them. */
+  /** The present staging areas, by the program's labels. */
   async stagingAreas(): Promise<StagingTarget[]> {
     const list = async (type: string): Promise<Resource[]> =>
       ((await this.#get(`/v1/resources?type=${type}`)) as Resource[]).filter(
@@ -36,13 +36,13 @@ export class ControlApi {
     });
   }
 
-  /** Where a host name's load balancer listens on this machine: DNS record -> address -> forwarding rule. */
+  /** Loopback URL of a host name's load balancer: DNS record -> address -> forwarding rule. */
   async site(host: string): Promise<string> {
     const { port } = (await this.#get(`/v1/resolve?host=${host}&port=443`)) as { port: number };
     return `http://127.0.0.1:${port}`;
   }
 
-  /** The mirrors of production, as the program labels them: addresses below which their content is. */
+  /** The production mirrors, by the program's labels, with the base URLs of their content. */
   async mirrors(): Promise<{
     repositories: { region: string; url: string }[];
     layers: { region: string; url: string }[];
@@ -66,7 +66,7 @@ export class ControlApi {
     };
   }
 
-  /** `127.0.0.1:<port>` -> what is there. */
+  /** `127.0.0.1:<port>` -> name of the server that listens there. */
   async names(): Promise<ReadonlyMap<string, string>> {
     const { gcs, s3, registries } = (await this.#get("/v1/status")) as {
       gcs: string;

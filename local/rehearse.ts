@@ -24,7 +24,7 @@ import {
 import { type CommandEnd, runCommand } from "./tools/run-command.ts";
 import { interruptCommands, Stack } from "./tools/stack.ts";
 import { ensureTools } from "./tools/tools.ts";
-import { mustBeGone, type Site, visitFile, visitImage, visitSigned } from "./visit.ts";
+import { expectNotFound, type Site, visitFile, visitImage, visitSigned } from "./visit.ts";
 
 /** The host name in Pulumi.local.yaml. */
 const host = "artifacts.example.org";
@@ -258,7 +258,7 @@ async function change(on: {
   const mirrors = await control.mirrors();
   const signature = `${release.digest.replace(":", "-")}.sig`;
   for (const { region, url } of mirrors.repositories) {
-    await mustBeGone(
+    await expectNotFound(
       [release.digest, signature, ...release.tags].map((name) => `${url}/${repository}/manifests/${name}`),
     );
     say(
@@ -267,7 +267,7 @@ async function change(on: {
   }
   const unneeded = pulled.filter((digest) => !on.layers.has(digest));
   for (const { region, url } of mirrors.layers) {
-    await mustBeGone(unneeded.map((digest) => `${url}/${digest}`));
+    await expectNotFound(unneeded.map((digest) => `${url}/${digest}`));
     say(`removed from the S3 mirror in ${region}: ${unneeded.length} layer(s) that no other image needs`);
   }
   await stack.configure("manifests");

@@ -1,10 +1,10 @@
-/** What the rehearsal says: numbered steps with their times, and indented lines below them. */
+/** The rehearsal's output: steps with their durations, and indented lines below them. */
 
 const colour = process.stdout.isTTY && !process.env["NO_COLOR"];
 const paint = (code: number, text: string): string => (colour ? `\x1b[${code}m${text}\x1b[0m` : text);
 const started = Date.now();
 
-/** Runs one step under a heading, and says how long it took. */
+/** Runs one step under a heading and prints its duration. */
 export async function step<T>(title: string, work: () => Promise<T>): Promise<T> {
   const begin = Date.now();
   console.log(`\n${paint(1, `== ${title}`)}`);
@@ -13,27 +13,27 @@ export async function step<T>(title: string, work: () => Promise<T>): Promise<T>
   return result;
 }
 
-/** A line that belongs to the step. */
+/** Prints lines of the present step, indented. */
 export function say(line: string): void {
   for (const one of line.split("\n")) console.log(`   ${one}`);
 }
 
-/** A plain line. */
+/** Prints a line without indentation. */
 export function print(line = ""): void {
   console.log(line);
 }
 
-/** A command as the user could type it. */
+/** Prints a command as the user can type it. */
 export function sayCommand(command: string): void {
   console.log(`   ${paint(36, `$ ${command}`)}`);
 }
 
-/** Why it ends badly, on stderr. */
+/** Prints an error on stderr. */
 export function complain(message: string): void {
   console.error(`\n${colour ? paint(31, "error:") : "error:"} ${message}`);
 }
 
-/** Seconds since this process began, or since a moment (milliseconds): `12.3 s`. */
+/** Seconds since this process started, or since a time in milliseconds: `12.3 s`. */
 export function seconds(since = started): string {
   return `${((Date.now() - since) / 1000).toFixed(1)} s`;
 }

@@ -1,4 +1,4 @@
-/** What a client of the published artifacts does and sees: pulls, downloads, checks, runs; each with where it came from. */
+/** Clients of the published artifacts: pull, download, verify, run. Prints where each part came from. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { listReferrers, verifySignature } from "./client/attachments.ts";
@@ -11,40 +11,40 @@ import { runProgram } from "./client/run-program.ts";
 import { say } from "./screen.ts";
 import { demoPublicKey } from "./seed/signature.ts";
 
-/** The published system as its clients meet it. */
+/** The published system as its clients see it. */
 export interface Site {
   /** The load balancer, e.g. `http://127.0.0.1:5520`. */
   readonly base: string;
-  /** `host:port` -> what it stands for, for the reader. */
+  /** `host:port` -> name of the server, for output. */
   readonly names: ReadonlyMap<string, string>;
   /** Scratch folder. */
   readonly folder: string;
 }
 
-/** Where on Earth a client may be: the header only the emulated load balancer knows. */
-const places = { "New York": "40.71,-74.01", Berlin: "52.52,13.40" };
+/** Locations of clients, as values of the emulated load balancer's header. */
+const clientLocations = { "New York": "40.71,-74.01", Berlin: "52.52,13.40" };
 
-/** Pulls an image from two places on Earth and runs its program. Returns the digests of its layers. */
+/** Pulls an image as clients on two continents and runs its program. Returns the digests of its layers. */
 export async function visitImage(site: Site, reference: string, args: readonly string[]): Promise<string[]> {
   const layers = new Set<string>();
-  for (const [place, position] of Object.entries(places)) {
-    const folder = join(site.folder, place.replace(" ", "-"));
-    const headers = { "x-rehearsal-client": position };
+  for (const [city, coordinates] of Object.entries(clientLocations)) {
+    const folder = join(site.folder, city.replace(" ", "-"));
+    const headers = { "x-rehearsal-client": coordinates };
     const image = await pullImage(site.base, reference, containerPlatform(), folder, { headers });
-    say(`a client in ${place} pulled ${reference}@${image.digest}`);
+    say(`a client in ${city} pulled ${reference}@${image.digest}`);
     for (const part of image.parts) {
       say(`  ${part.kind.padEnd(8)} ${part.digest.slice(0, 19)}  ${size(part.size)}  ${way(part.hops, site.names)}`);
     }
     for (const { kind, digest } of image.parts) if (kind === "layer") layers.add(digest);
-    if (place !== Object.keys(places)[0]) continue;
+    if (city !== Object.keys(clientLocations)[0]) continue;
     const ran = await runProgram(image, args, folder);
     const output = ran.ran ? ran.output.replaceAll("\n", " ") : "";
-    say(ran.ran ? `  its program, run here with ${args.join(" ")}: ${output}` : `  not run here: ${ran.why}`);
+    say(ran.ran ? `  its program, run here with ${args.join(" ")}: ${output}` : `  not run: ${ran.why}`);
   }
   return [...layers];
 }
 
-/** Copies an image with regctl, with everything that is attached to it, and verifies its signature. */
+/** Copies an image with everything attached to it with regctl, and verifies its signature. */
 export async function visitSigned(site: Site, repository: string, tag: string): Promise<void> {
   const folder = join(site.folder, "regctl");
   await mkdir(folder, { recursive: true });
@@ -53,12 +53,12 @@ export async function visitSigned(site: Site, repository: string, tag: string): 
   say(`regctl copied ${repository}:${tag}@${copy.digest} from ${hosts}`);
   for (const attached of copy.tags.filter((one) => one.startsWith("sha256-"))) say(`  with ${attached}`);
   const signature = await verifySignature(site.base, repository, copy.digest, demoPublicKey());
-  say(`  signature ${signature.tag.slice(0, 20)}... holds (demo key), from ${way(signature.hops, site.names)}`);
+  say(`  signature ${signature.tag.slice(0, 20)}... is valid (demo key), from ${way(signature.hops, site.names)}`);
   const { referrers } = await listReferrers(site.base, repository, copy.digest);
   for (const referrer of referrers) say(`  referrer ${referrer.artifactType} ${referrer.digest.slice(0, 19)}`);
 }
 
-/** Downloads a release file with its checksum file: ours step by step, then curl. */
+/** Downloads a release file and its checksum file, first with our client, which prints the redirects, then with curl. */
 export async function visitFile(site: Site, path: string, sha256: string): Promise<void> {
   const folder = join(site.folder, "files");
   await mkdir(folder, { recursive: true });
@@ -69,16 +69,16 @@ export async function visitFile(site: Site, path: string, sha256: string): Promi
   const curl = await curlFile(url, folder);
   if (curl.ran)
     say(`curl --location: ${size(curl.size)}, sha256 as in the .sha256 file, from ${new URL(curl.from).host}`);
-  else say(`curl was not tried: ${curl.why}`);
+  else say(`curl was skipped: ${curl.why}`);
 }
 
-/** Throws unless a GET of each address answers 404: what was removed must be gone. */
-export async function mustBeGone(urls: readonly string[]): Promise<void> {
+/** Throws unless a GET of each URL answers 404. */
+export async function expectNotFound(urls: readonly string[]): Promise<void> {
   const accept = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json";
   for (const url of urls) {
     const { status, body } = await follow("GET", url, { accept });
     await body.dump();
-    if (status !== 404) throw new Error(`${url} should be gone, and answers ${status}`);
+    if (status !== 404) throw new Error(`${url} was removed but answers ${status}, not 404`);
   }
 }
 

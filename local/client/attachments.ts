@@ -1,9 +1,9 @@
-/** What is attached to a promoted image, as clients look for it: its signature and what refers to it. */
+/** Finds what is attached to an image, as clients do: its signature and its referrers. */
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { type ClientOptions, follow, type Hop } from "./follow.ts";
 import { fetchManifest } from "./pull-image.ts";
 
-/** A signature that holds. */
+/** A valid signature. */
 export interface VerifiedSignature {
   readonly tag: string;
   /** Digest of the signature's own manifest. */
@@ -16,8 +16,9 @@ interface SignatureManifest {
 }
 
 /**
- * Verifies the cosign signature of a digest with a public key (PEM): the signed payload must name this digest.
- * @param repository below the service at `base`, e.g. `semver/semver`. Throws when there is no signature or it does not hold.
+ * Verifies the cosign signature of a digest with a public key (PEM). The signed payload must name this digest.
+ * @param repository at the service at `base`, e.g. `semver/semver`.
+ * @throws if there is no signature or none is valid.
  */
 export async function verifySignature(
   base: string,
@@ -35,25 +36,25 @@ export async function verifySignature(
     const { status, body } = await follow("GET", `${api}/blobs/${layer.digest}`, {}, options);
     const payload = Buffer.from(await body.arrayBuffer());
     if (status !== 200) throw new Error(`${api}/blobs/${layer.digest}: ${status}`);
-    if (signature !== undefined && holds(payload, signature, key, digest))
+    if (signature !== undefined && isValid(payload, signature, key, digest))
       return { tag, digest: manifest.digest, hops: manifest.hops };
   }
-  throw new Error(`${repository}:${tag} holds no signature of ${digest} by this key`);
+  throw new Error(`${repository}:${tag} has no valid signature of ${digest} by this key`);
 }
 
-function holds(payload: Buffer, signature: string, key: KeyObject, digest: string): boolean {
+function isValid(payload: Buffer, signature: string, key: KeyObject, digest: string): boolean {
   if (!verify(null, payload, key, Buffer.from(signature, "base64"))) return false;
   const { critical } = JSON.parse(payload.toString()) as { critical: { image: { "docker-manifest-digest": string } } };
   return critical.image["docker-manifest-digest"] === digest;
 }
 
-/** One manifest that refers to an image. */
+/** A manifest that refers to an image. */
 export interface FoundReferrer {
   readonly digest: string;
   readonly artifactType: string;
 }
 
-/** What refers to a digest (distribution-spec, "Listing Referrers"). Throws when the service does not answer with a list. */
+/** Lists the referrers of a digest (distribution-spec, "Listing Referrers"). Throws if the service does not answer with a list. */
 export async function listReferrers(
   base: string,
   repository: string,

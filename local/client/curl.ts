@@ -1,18 +1,18 @@
-/** Downloads a file with curl, a client that no one here wrote. */
+/** Downloads a file with curl, as an independent client. */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
 
-/** What curl fetched, or why it was not tried. */
+/** The download, or why curl was skipped. */
 export type CurlDownload =
   | { readonly ran: true; readonly path: string; readonly size: number; readonly sha256: string; readonly from: string }
   | { readonly ran: false; readonly why: string };
 
 /**
- * Downloads `url` and its `.sha256` with `curl --location` into the folder and compares them. `from` is where the content came
- * from in the end. A machine without curl is told so; a failed download throws with curl's own message.
+ * Downloads `url` and its `.sha256` into the folder with `curl --location` and compares them. `from` is the URL after all redirects. Skips
+ * the download if curl is not installed. Throws with curl's own message if the download fails.
  */
 export async function curlFile(url: string, folder: string): Promise<CurlDownload> {
   const path = join(folder, basename(new URL(url).pathname));

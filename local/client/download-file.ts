@@ -1,10 +1,10 @@
-/** Downloads a release file and checks it against the checksum published beside it. */
+/** Downloads a release file and verifies its published checksum. */
 import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { type ClientOptions, follow, type Hop } from "./follow.ts";
 
-/** A file on this machine. */
+/** A downloaded file. */
 export interface DownloadedFile {
   readonly path: string;
   readonly size: number;
@@ -12,7 +12,7 @@ export interface DownloadedFile {
   readonly hops: readonly Hop[];
 }
 
-/** Downloads `url` into the folder; `url` + `.sha256` must name its checksum. Throws when it is missing or another one. */
+/** Downloads `url` into the folder. Throws if the checksum in `url` + `.sha256` is missing or does not match. */
 export async function downloadFile(url: string, folder: string, options: ClientOptions = {}): Promise<DownloadedFile> {
   const [file, checksum] = await Promise.all([get(url, options), get(`${url}.sha256`, options)]);
   const sha256 = createHash("sha256").update(file.bytes).digest("hex");

@@ -1,4 +1,4 @@
-/** Unpacks the layers of an image one over the other (OCI image spec, layer.md). */
+/** Unpacks the layers of an image (OCI image spec, layer.md). */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
@@ -12,8 +12,8 @@ const whiteout = ".wh.";
 const opaque = ".wh..wh..opq";
 
 /**
- * Unpacks gzip-compressed layers, bottom first, into a folder, and checks each against the digest of its uncompressed content.
- * Files keep their modes, less this process's umask, but not their owners. Throws on a wrong digest, and on entries that lead out of the folder.
+ * Unpacks gzip-compressed layers, bottom first, into a folder, and verifies the digest of each one's uncompressed content. Files keep their
+ * modes, masked by this process's umask, but not their owners. Throws on a wrong digest and on entries outside the folder.
  */
 export async function extractLayers(
   layers: readonly string[],
@@ -28,7 +28,7 @@ export async function extractLayers(
     const removed: string[] = [];
     const diffId = await readLayer(layer, rootfs, (name) => {
       if (basename(name).startsWith(whiteout)) removed.push(name);
-      return false; // the first pass only looks: a whiteout hides what lower layers have, never its own layer's files
+      return false; // the first pass only reads: a whiteout hides files of lower layers, never of its own layer
     });
     if (diffId !== diffIds[i]) throw new Error(`layer ${layer} unpacks to ${diffId}, the config says ${diffIds[i]}`);
     for (const name of removed) await hide(rootfs, name);
@@ -36,7 +36,7 @@ export async function extractLayers(
   }
 }
 
-/** Unpacks the wanted entries; returns the digest of the whole tar. */
+/** Unpacks the wanted entries. Returns the digest of the whole tar. */
 async function readLayer(layer: string, rootfs: string, wanted: (name: string) => boolean): Promise<string> {
   const hash = createHash("sha256");
   const measure = new Transform({
@@ -51,7 +51,7 @@ async function readLayer(layer: string, rootfs: string, wanted: (name: string) =
 }
 
 async function hide(rootfs: string, name: string): Promise<void> {
-  if (name.split("/").includes("..")) throw new Error(`whiteout ${name} leads out of the image`);
+  if (name.split("/").includes("..")) throw new Error(`whiteout ${name} is outside the image`);
   const folder = join(rootfs, dirname(name));
   if (basename(name) !== opaque) {
     await rm(join(folder, basename(name).slice(whiteout.length)), { recursive: true, force: true });

@@ -1,13 +1,13 @@
-/** GET and HEAD as clients of registries and download pages do them: redirects followed one by one, each remembered. */
+/** GET and HEAD as clients of registries and download pages send them. Follows redirects one by one and records each. */
 import { type Dispatcher, request } from "undici";
 
-/** One answer on the way to the content. */
+/** One response on the way to the content. */
 export interface Hop {
   readonly url: string;
   readonly status: number;
 }
 
-/** The last answer, and how it was come by. The body must be read or dumped. */
+/** The last response and the hops before it. The caller must read or dump the body. */
 export interface Followed {
   readonly hops: readonly Hop[];
   readonly url: string;
@@ -16,16 +16,16 @@ export interface Followed {
   readonly body: Dispatcher.ResponseData["body"];
 }
 
-/** What all requests of one client have in common. */
+/** Options for all requests of one client. */
 export interface ClientOptions {
-  /** Sent with the first request only, as a proxy before the service would add them, e.g. where the client is. */
+  /** Headers of the first request only, as a proxy in front of the service adds them, e.g. the client's location. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly dispatcher?: Dispatcher;
 }
 
 const maxRedirects = 5;
 
-/** Follows 301, 302, 303, 307 and 308. Throws on a loop, and on a redirect without a usable Location. */
+/** Follows 301, 302, 303, 307 and 308. Throws after too many redirects and on a redirect without a Location. */
 export async function follow(
   method: "GET" | "HEAD",
   url: string,
@@ -49,7 +49,7 @@ export async function follow(
   }
 }
 
-/** The way of one piece of content in a line: `127.0.0.1:5000 -> 127.0.0.1:5402`, hosts by the names given for them. */
+/** Formats the hops to one piece of content: `127.0.0.1:5000 -> 127.0.0.1:5402`, with the given names for hosts. */
 export function way(hops: readonly Hop[], names: ReadonlyMap<string, string> = new Map()): string {
   return hops
     .map(({ url }) => new URL(url).host)

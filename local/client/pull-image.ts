@@ -1,4 +1,4 @@
-/** Pulls an image as a container runtime does: index, manifest, config, layers; every byte checked against its digest. */
+/** Pulls an image as a container runtime does: index, manifest, config, layers. Verifies every digest. */
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import { mkdir, readFile, rename, rm } from "node:fs/promises";
@@ -8,13 +8,13 @@ import { pipeline } from "node:stream/promises";
 import { extractLayers } from "./extract.ts";
 import { type ClientOptions, follow, type Hop } from "./follow.ts";
 
-/** An image on this machine. */
+/** A pulled image. */
 export interface PulledImage {
-  /** As it was asked for. */
+  /** The requested reference. */
   readonly reference: string;
-  /** Digest that the reference led to: of the index, if the image has one. */
+  /** Digest that the reference names: the index's, if the image has one. */
   readonly digest: string;
-  /** Digest of the manifest of this platform. */
+  /** Digest of this platform's manifest. */
   readonly manifestDigest: string;
   readonly platform: string;
   readonly config: ImageConfig;
@@ -23,16 +23,16 @@ export interface PulledImage {
   readonly parts: readonly Part[];
 }
 
-/** One thing that was fetched, and from where. */
-export interface Part {
+/** One part of an image and where it came from. */
+interface Part {
   readonly kind: "index" | "manifest" | "config" | "layer";
   readonly digest: string;
   readonly size: number;
   readonly hops: readonly Hop[];
 }
 
-/** What the image's config says of how to run it. */
-export interface ImageConfig {
+/** The image's config: how to run it. */
+interface ImageConfig {
   readonly os: string;
   readonly architecture: string;
   readonly config: {
@@ -65,14 +65,14 @@ const manifestTypes = [
   "application/vnd.docker.distribution.manifest.v2+json",
 ];
 
-/** The Linux platform that containers on this machine have, e.g. `linux/amd64`. */
+/** The platform of containers on this machine, e.g. `linux/amd64`. */
 export function containerPlatform(): string {
   return `linux/${process.arch === "x64" ? "amd64" : process.arch}`;
 }
 
 /**
  * Pulls `reference` (`dotslash/dotslash:0.5.8-1` or `...@sha256:...`) from the service at `base` (`http://127.0.0.1:8080`) into the
- * folder: `blobs/<hex>` and `rootfs/`, which is made anew. Throws an error that names what is missing or not what its digest says.
+ * folder: `blobs/<hex>` and `rootfs/`, which is replaced. Throws an error that names the part that is missing or has a wrong digest.
  */
 export async function pullImage(
   base: string,
@@ -138,7 +138,7 @@ export async function pullImage(
   };
 }
 
-/** Splits a reference without a host into repository and tag or digest; without either the tag is `latest`. */
+/** Splits a reference without a host into repository and tag or digest. The default tag is `latest`. */
 export function splitReference(reference: string): { repository: string; name: string } {
   const at = reference.indexOf("@");
   if (at >= 0) return { repository: reference.slice(0, at).replace(/:[^/]*$/, ""), name: reference.slice(at + 1) };
@@ -147,7 +147,7 @@ export function splitReference(reference: string): { repository: string; name: s
   return { repository: reference.slice(0, colon), name: reference.slice(colon + 1) };
 }
 
-/** Fetches one manifest or index and checks its digest. Throws when there is none. */
+/** Fetches one manifest or index and verifies its digest. Throws if it does not exist. */
 export async function fetchManifest(
   api: string,
   name: string,
@@ -159,16 +159,16 @@ export async function fetchManifest(
   if (status !== 200)
     throw new Error(`${api}/manifests/${name}: ${status} ${bytes.toString("utf8", 0, 300)}`.trimEnd());
   const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-  const said = headers["docker-content-digest"];
-  if (name.startsWith("sha256:") ? name !== digest : said !== undefined && said !== digest) {
-    throw new Error(`${api}/manifests/${name}: the content is ${digest}, which is not what was asked for`);
+  const stated = headers["docker-content-digest"];
+  if (name.startsWith("sha256:") ? name !== digest : stated !== undefined && stated !== digest) {
+    throw new Error(`${api}/manifests/${name}: the content has digest ${digest}, which is not the requested one`);
   }
   const value: unknown = JSON.parse(bytes.toString());
   const type = (value as { mediaType?: string }).mediaType ?? String(headers["content-type"]);
   return { type, digest, size: bytes.length, value, hops };
 }
 
-/** Streams one blob to a file; the file is there only if size and digest are right. */
+/** Streams one blob to a file. The file exists only if size and digest are right. */
 async function fetchBlob(
   url: string,
   wanted: Descriptor,

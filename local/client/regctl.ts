@@ -1,23 +1,23 @@
-/** Pulls an image with regctl, a client that no one here wrote. */
+/** Copies an image with regctl, as an independent client. */
 import { execFile } from "node:child_process";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { toolPath } from "../tools/tools.ts";
 
-/** What regctl fetched. */
+/** The result of a copy. */
 export interface RegctlCopy {
   readonly digest: string;
   /** Folder with an OCI image layout: the image with all platforms, its signature tags and its referrers. */
   readonly layout: string;
   /** The tags in the layout, sorted. */
   readonly tags: readonly string[];
-  /** Hosts that were asked, in order of first request, as regctl's own log names them. */
+  /** Hosts in regctl's own log, in order of the first request. */
   readonly hosts: readonly string[];
 }
 
 /**
- * Copies an image with everything attached to it from the service at `base` into `<folder>/layout`; regctl checks every digest.
+ * Copies an image with everything attached to it from the service at `base` into `<folder>/layout`. regctl verifies every digest.
  * Throws with regctl's own message.
  */
 export async function regctlCopy(base: string, reference: string, folder: string): Promise<RegctlCopy> {

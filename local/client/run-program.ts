@@ -5,25 +5,25 @@ import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { containerPlatform, type PulledImage } from "./pull-image.ts";
 
-/** What came of it. */
+/** The program's output, or why it did not run. */
 export type ProgramRun =
   | { readonly ran: true; readonly output: string }
   | { readonly ran: false; readonly why: string };
 
 /**
- * Runs the image's entrypoint with these arguments, in the folder given, and returns what it printed.
- * A program for another kind of machine is not run, which is said; one that fails throws.
+ * Runs the image's entrypoint with these arguments in the given folder and returns its output.
+ * Does not run a program for another platform. Throws if the program fails.
  */
 export async function runProgram(image: PulledImage, args: readonly string[], cwd: string): Promise<ProgramRun> {
   const [command, ...own] = [...(image.config.config.Entrypoint ?? []), ...(image.config.config.Cmd ?? [])];
   if (command === undefined) return { ran: false, why: `${image.reference} has no entrypoint` };
   const program = await realpath(join(image.rootfs, command));
-  if (!program.startsWith(`${await realpath(image.rootfs)}/`)) throw new Error(`${command} leads out of the image`);
+  if (!program.startsWith(`${await realpath(image.rootfs)}/`)) throw new Error(`${command} is outside the image`);
   const here = process.platform === "linux" ? containerPlatform() : process.platform;
   if (image.platform !== here && !(await isScript(program))) {
     return { ran: false, why: `it is a program for ${image.platform}, and this machine is ${here}` };
   }
-  // Scripts for Node.js find the one that runs this.
+  // Scripts for Node.js run on the Node.js that runs this.
   const env = { PATH: [dirname(process.execPath), "/usr/bin", "/bin"].join(delimiter), HOME: cwd };
   const { stdout } = await promisify(execFile)(program, [...own, ...args], { cwd, env, timeout: 30_000 });
   return { ran: true, output: stdout.trimEnd() };

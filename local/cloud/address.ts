@@ -1,11 +1,11 @@
-/** One address of a load balancer, and the loopback port that stands for it. */
+/** An address of a load balancer and the loopback port that emulates it. */
 export interface Address {
   readonly name: string;
-  /** The address in the emulated internet, as DNS records name it. */
+  /** The IP address in DNS records. */
   readonly address: string;
-  /** The port clients use in the real cloud, e.g. 443. */
+  /** The port in the real cloud, e.g. 443. */
   readonly addressPort: number;
   readonly https: boolean;
-  /** The loopback port. Clear text, also where the real one ends TLS. */
+  /** The loopback port. Plain HTTP, even where the real load balancer terminates TLS. */
   readonly port: number;
 }

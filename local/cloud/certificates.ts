@@ -3,8 +3,8 @@ import type { CloudInventory, Resource } from "./inventory.ts";
 import { object, objects, texts } from "./values.ts";
 
 /**
- * Why a TLS handshake for a host would fail at a target HTTPS proxy, undefined if a certificate covers it. A managed certificate counts as
- * issued when its proof is in the DNS, so a program that forgot the record fails.
+ * Why a TLS handshake for a host would fail at a target HTTPS proxy; undefined if a certificate covers the host. A managed certificate counts as
+ * issued if its DNS authorization's record exists, so a program without the record fails.
  */
 export function certificateProblem(
   inventory: CloudInventory,
@@ -19,11 +19,11 @@ export function certificateProblem(
   if (certificates.length === 0) return `${name} has no certificate for ${host}`;
   const covering = certificates.filter((certificate) => domains(certificate).some((domain) => covers(domain, host)));
   if (covering.length === 0) return `none of the certificates of ${name} covers ${host}`;
-  const problems = covering.map((certificate) => unproven(inventory, records, certificate));
+  const problems = covering.map((certificate) => missingProof(inventory, records, certificate));
   return problems.includes(undefined) ? undefined : problems[0];
 }
 
-/** The entry for the host itself, else for its parent with a wildcard, else the primary one (Certificate Manager, "certificate selection"). */
+/** Selects the entry of the host itself, else the wildcard entry of its parent, else the primary one (Certificate Manager, "certificate selection"). */
 function certificatesOfMap(inventory: CloudInventory, reference: unknown, host: string): (Resource | undefined)[] {
   if (typeof reference !== "string") return [];
   const map = reference.slice(Math.max(reference.indexOf("projects/"), 0));
@@ -42,14 +42,19 @@ function domains({ inputs, computed }: Resource): string[] {
   return managed.length > 0 ? managed : texts(computed["sanDnsnames"] ?? computed["subjectAlternativeNames"]);
 }
 
-function unproven(inventory: CloudInventory, records: readonly DnsRecord[], certificate: Resource): string | undefined {
+function missingProof(
+  inventory: CloudInventory,
+  records: readonly DnsRecord[],
+  certificate: Resource,
+): string | undefined {
   for (const id of texts(object(certificate.inputs["managed"])["dnsAuthorizations"])) {
     const authorization = byId(inventory, id);
     if (authorization === undefined) return `certificate ${certificate.id}: its DNS authorization ${id} does not exist`;
     for (const wanted of objects(authorization.computed["dnsResourceRecords"])) {
-      const [name, data] = [bare(String(wanted["name"])), bare(String(wanted["data"]))];
+      const [name, data] = [normalName(String(wanted["name"])), normalName(String(wanted["data"]))];
       const found = records.some(
-        (record) => record.type === wanted["type"] && bare(record.name) === name && bare(record.content) === data,
+        (record) =>
+          record.type === wanted["type"] && normalName(record.name) === name && normalName(record.content) === data,
       );
       if (!found)
         return `certificate ${certificate.id} is not issued: DNS has no ${String(wanted["type"])} ${name} -> ${data}`;
@@ -62,8 +67,8 @@ function covers(domain: string, host: string): boolean {
   return domain === host || (domain.startsWith("*.") && domain.slice(1) === host.slice(host.indexOf(".")));
 }
 
-/** Names are equal with and without the final dot, in any case (RFC 1034 section 3.1). */
-function bare(name: string): string {
+/** Normalizes a DNS name: lower case, no final dot (RFC 1034 section 3.1). */
+function normalName(name: string): string {
   return name.toLowerCase().replace(/\.$/, "");
 }
 

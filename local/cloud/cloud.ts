@@ -14,35 +14,35 @@ import { type PortBlock, Ports } from "./ports.ts";
 import { Processes, type RecordedProcess } from "./processes.ts";
 import { closeServer, listen, Servers } from "./servers.ts";
 
-/** How an emulated cloud is started. */
+/** Options of an emulated cloud. */
 export interface CloudOptions {
-  /** Where everything is kept: inventory, data, logs, pids. Made if absent. */
+  /** Folder of inventory, data, logs and pids. Created if absent. */
   readonly dir: string;
-  /** Loopback ports for all of it; the control API gets the first. */
+  /** Loopback ports of the whole cloud. The control API gets the first. */
   readonly ports: PortBlock;
-  /** Locations whose registry is needed before the program makes a repository there. Others start when they are needed. */
+  /** Locations whose registry must run before the program creates a repository there. Others start on demand. */
   readonly registries?: readonly string[];
-  /** AWS regions, likewise. */
+  /** AWS regions whose S3 must run from the start. Others start on demand. */
   readonly s3Regions?: readonly string[];
-  /** Gives the start up: what was started is stopped, and the start throws. Without effect afterwards. */
+  /** Aborts the start: stops what was started, and the start throws. No effect afterwards. */
   readonly signal?: AbortSignal;
 }
 
 /** A running emulated cloud. */
 export interface EmulatedCloud {
-  /** e.g. `http://127.0.0.1:5400`: what the provider plugins need as `ARTIFACTS_CLOUD`. */
+  /** URL of the control API, e.g. `http://127.0.0.1:5400`: the provider plugins' `ARTIFACTS_CLOUD`. */
   readonly control: string;
-  /** Cloud Storage and S3 (path style, all regions); the registries' ports by location, as they were at the start. */
+  /** URLs of Cloud Storage and S3 (path style, all regions), and ports of the registries by location, as of the start. */
   readonly endpoints: {
     readonly gcs: string;
     readonly s3: string;
     readonly registries: Readonly<Record<string, number>>;
   };
-  /** For processes that talk to the cloud: the control API and the credentials of the emulated AWS account. */
+  /** Environment for clients of the cloud: the control API and the credentials of the emulated AWS account. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Processes of a killed predecessor that were stopped. */
+  /** Processes that a killed predecessor left running and that were stopped. */
   readonly leftovers: readonly RecordedProcess[];
-  /** Resources that could not be brought back, one sentence each: the next `pulumi up` has to repair them. */
+  /** Resources that could not be restored, one sentence each. The next `pulumi up` must repair them. */
   readonly problems: readonly string[];
   /** The port of a location's registry, started if needed. */
   registry(location: string): Promise<number>;
@@ -51,8 +51,8 @@ export interface EmulatedCloud {
 }
 
 /**
- * Starts the emulated cloud, with what the directory holds from before.
- * Throws, with nothing left running, if another one runs on the directory, a port is in use, or a server does not start.
+ * Starts the emulated cloud on the directory's data. Throws if another one runs on the directory, a port is in use, or a server does not
+ * start; nothing is left running then.
  */
 export async function startCloud(options: CloudOptions): Promise<EmulatedCloud> {
   const dir = resolve(options.dir);
@@ -80,7 +80,7 @@ async function unlessAborted<T>(signal: AbortSignal | undefined, work: Promise<T
     return await Promise.race([promise, work]);
   } finally {
     signal.removeEventListener("abort", abort);
-    work.catch(() => {}); // after an abort it fails because its servers are gone
+    work.catch(() => {}); // after an abort it fails, because its servers are stopped
   }
 }
 
@@ -166,14 +166,14 @@ async function resume(inventory: CloudInventory, behaviours: Readonly<Record<str
         await behaviours[resource.type]?.resume?.(resource);
         return [];
       } catch (error) {
-        return [`${resource.type} ${resource.id} could not be started again: ${(error as Error).message}`];
+        return [`${resource.type} ${resource.id} could not be restored: ${(error as Error).message}`];
       }
     }),
   );
   return problems.flat();
 }
 
-/** Like Promise.all, but waits for all before it fails: what was started can then be stopped. */
+/** Like Promise.all, but waits for all promises before it fails, so that everything that was started can be stopped. */
 async function all(work: readonly Promise<unknown>[]): Promise<void> {
   const failed = (await Promise.allSettled(work)).find((one) => one.status === "rejected");
   if (failed !== undefined) throw failed.reason;

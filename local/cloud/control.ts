@@ -6,7 +6,7 @@ import type { CloudInventory, Resource } from "./inventory.ts";
 import { listing } from "./listings.ts";
 import { type CloudRefusal, inUse, missingReference } from "./references.ts";
 
-/** What the control API serves. */
+/** The cloud behind the control API. */
 export interface Controlled {
   readonly inventory: CloudInventory;
   readonly behaviours: Readonly<Record<string, Behaviour>>;
@@ -14,7 +14,7 @@ export interface Controlled {
   status(): Promise<unknown>;
 }
 
-/** An answer that is not success. */
+/** An error response. */
 class Refusal extends Error {
   readonly status: number;
   constructor(status: number, message: string) {
@@ -29,18 +29,18 @@ class Refusal extends Error {
  * - `POST /v1/resources` `{type, id, inputs, computed, config, adopt?}` -> 201 the resource; 409 if it exists (unless `adopt`: then it is updated)
  * - `GET /v1/resources?type=&id=` -> the resource or 404; without `id` a list
  * - `PUT /v1/resources` `{type, id, inputs, computed, config}` -> the resource
- * - `DELETE /v1/resources?type=&id=` -> 204, also if it is absent; 409 where the cloud refuses. With `&lose=true` it is lost with all that is
- *   in it, as in a disaster: nothing is asked
+ * - `DELETE /v1/resources?type=&id=` -> 204, also if it does not exist; 409 if the cloud refuses. `&lose=true` emulates a disaster: deletes the
+ *   resource with its content, without any check
  * - `GET /v1/load-balancers`, `GET /v1/dns`, `GET /v1/resolve?host=&port=`, `GET /v1/status`
- * - `GET /apis/...`: the clouds' own lists, see {@link listing}
+ * - `GET /apis/...`: the clouds' own list APIs, see {@link listing}
  *
- * Errors are `{error: "<the cloud's words>"}`.
+ * Errors are `{error: "<the real cloud's message>"}`.
  */
 export function controlServer(cloud: Controlled): Server {
   const busy = new Set<string>();
   return createServer((request, response) => {
     if (fromBrowserPage(request)) {
-      reply(response, 403, { error: "The control API takes no requests from web pages" });
+      reply(response, 403, { error: "The control API accepts no requests from web pages" });
       return;
     }
     answer(cloud, busy, request).then(
@@ -54,8 +54,8 @@ export function controlServer(cloud: Controlled): Server {
 }
 
 /**
- * A page of any site can have a browser send requests to a loopback port, and this API starts programs. A browser names the page's origin,
- * and a name that a foreign DNS points at loopback is in the Host header.
+ * A page of any site can make a browser send requests to a loopback port, and this API starts programs. A browser sends the page's origin. If a
+ * foreign DNS name resolves to loopback (DNS rebinding), that name is in the Host header.
  */
 function fromBrowserPage({ headers }: IncomingMessage): boolean {
   const named = !/^(127\.0\.0\.1|localhost)(:\d+)?$/.test(headers.host ?? "");
@@ -145,7 +145,7 @@ async function answer(
   }
 }
 
-/** What is lost in a disaster, with all that is in it, is not asked whether it may be deleted. */
+/** The resource without its protections: a disaster ignores them. */
 function unprotected(resource: Resource): Resource {
   return { ...resource, inputs: { ...resource.inputs, forceDestroy: true, deletionProtection: false } };
 }
@@ -154,7 +154,7 @@ function refuse(error: CloudRefusal | undefined): void {
   if (error !== undefined) throw new Refusal(error.status, error.message);
 }
 
-/** The gcp provider refuses by itself, before it asks the cloud. */
+/** The real gcp provider refuses this itself, without a request to the cloud. */
 function refuseProtected({ id, inputs }: Resource): void {
   if (inputs["deletionPolicy"] === "PREVENT") {
     throw new ConflictError(
@@ -163,7 +163,7 @@ function refuseProtected({ id, inputs }: Resource): void {
   }
 }
 
-/** Two operations on one resource at once: the second is refused, as the clouds do. */
+/** Refuses a second concurrent operation on one resource, as the clouds do. */
 async function exclusively<T>(
   busy: Set<string>,
   name: { type: string; id: string },

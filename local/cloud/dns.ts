@@ -12,7 +12,7 @@ export interface DnsRecord {
 /** The type token of a DNS record. */
 export const recordType = "cloudflare:index/dnsRecord:DnsRecord";
 
-/** `cloudflare:index/dnsRecord:DnsRecord`: ids are drawn; what there can be only one of is a record with the same content (error 81058). */
+/** `cloudflare:index/dnsRecord:DnsRecord`: ids are random; Cloudflare refuses a second record with the same content (error 81058). */
 export function dnsRecord({ inventory }: CloudParts): Behaviour {
   const identity = ({ inputs }: Resource): string =>
     JSON.stringify([
@@ -41,8 +41,8 @@ export function dnsRecords(inventory: CloudInventory): DnsRecord[] {
 }
 
 /**
- * What a client of the emulated internet finds at `host:port`: A and AAAA records (over CNAMEs), then the load balancer with that address.
- * Throws an error that names what is missing.
+ * Resolves `host:port`: follows CNAMEs to A and AAAA records, then to the load balancer with that address. Throws an error that names the
+ * missing link.
  */
 export function resolve(
   records: readonly DnsRecord[],

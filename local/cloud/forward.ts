@@ -8,10 +8,10 @@ import {
 } from "node:http";
 import { pipeline } from "node:stream/promises";
 
-/** Connections to the servers behind the fronts are kept: most requests are small. */
+/** Keeps connections to the servers behind the fronts open, because most requests are small. */
 const agent = new Agent({ keepAlive: true, maxSockets: 256 });
 
-/** Headers that belong to one connection, not to the message (RFC 9110 section 7.6.1), and `Expect`, which we answer ourselves. */
+/** Hop-by-hop headers (RFC 9110 section 7.6.1), and `Expect`, which the front answers itself. */
 const hopByHop = new Set([
   "connection",
   "keep-alive",
@@ -23,7 +23,7 @@ const hopByHop = new Set([
   "expect",
 ]);
 
-/** The header pairs of a message in order and with repetitions, without those of the connection. */
+/** The end-to-end headers of a message as pairs, in order and with repetitions. */
 export function endToEndHeaders(raw: readonly string[]): [string, string][] {
   const pairs: [string, string][] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) {
@@ -33,12 +33,12 @@ export function endToEndHeaders(raw: readonly string[]): [string, string][] {
   return pairs;
 }
 
-/** Thrown when nothing answered: the response is untouched, so another server can be tried. */
+/** The server did not answer. The response is untouched, so the caller can try another server. */
 export class Unreachable extends Error {}
 
 /**
- * Sends a request on to a loopback port and streams the answer back.
- * @throws {Unreachable} if the server could not be reached and no byte of the request's body was used up.
+ * Forwards a request to a loopback port and streams the response back.
+ * @throws {Unreachable} if the server did not answer and no byte of the request's body was consumed.
  */
 export async function forward(
   request: IncomingMessage,
@@ -57,7 +57,7 @@ export async function forward(
   let outgoing: ClientRequest | undefined;
   const attempt = (): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
-      // A body cannot be sent twice, so it gets a connection that cannot turn out to be closed.
+      // A body cannot be sent twice, so it needs a new connection: a kept one may already be closed.
       const sent = send({ host: "127.0.0.1", port: to.port, method, path, headers, agent: hasBody ? false : agent });
       outgoing = sent;
       sent.once("response", resolve);
@@ -69,7 +69,7 @@ export async function forward(
       else sent.end();
     });
   response.once("close", () => {
-    if (!response.writableEnded) outgoing?.destroy(); // the client went away
+    if (!response.writableEnded) outgoing?.destroy(); // the client closed the connection
   });
   const answer = await attempt();
   response.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEndHeaders(answer.rawHeaders).flat());

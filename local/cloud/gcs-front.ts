@@ -3,7 +3,7 @@ import { endToEndHeaders, forward } from "./forward.ts";
 import type { CloudInventory } from "./inventory.ts";
 import { texts } from "./values.ts";
 
-/** Roles that let their members read objects, and whether they let them list a bucket too (cloud.google.com/storage/docs/access-control/iam-roles). */
+/** Roles that allow reading objects, and whether they also allow listing (cloud.google.com/storage/docs/access-control/iam-roles). */
 const readers: Readonly<Record<string, { readonly lists: boolean }>> = {
   "roles/storage.legacyObjectReader": { lists: false },
   "roles/storage.objectViewer": { lists: true },
@@ -13,8 +13,8 @@ const readers: Readonly<Record<string, { readonly lists: boolean }>> = {
 };
 
 /**
- * The front of Cloud Storage. The server behind it knows no permissions: here the public addresses (`/<bucket>/<object>`, the XML API) of a
- * bucket answer only if the program gave allUsers the right to read. The JSON API stands for callers with rights: it is passed through.
+ * The front of Cloud Storage, which adds permissions to the server behind it. Public URLs (`/<bucket>/<object>`, the XML API) answer only if the
+ * program granted allUsers read access. The JSON API is for callers with permissions and is passed through.
  */
 export function gcsFront(inventory: CloudInventory, port: number): RequestListener {
   return (request, response) => {
@@ -36,7 +36,7 @@ interface Refusal {
   readonly message: string;
 }
 
-/** Why the public may not have it; undefined if it may, or if the request is not to a public address. */
+/** Why anonymous access is refused; undefined if it is allowed, or if the request is not for a public URL. */
 function publicRefusal(inventory: CloudInventory, request: IncomingMessage): Refusal | undefined {
   const path = (request.url ?? "/").split("?")[0] ?? "/";
   const [, first = "", ...rest] = path.split("/");
@@ -60,7 +60,7 @@ function publicRefusal(inventory: CloudInventory, request: IncomingMessage): Ref
   return { status: 403, code: "AccessDenied", message };
 }
 
-/** First parts of paths that are not buckets. */
+/** First path segments of APIs: these are not buckets. */
 const interfaces = new Set(["storage", "upload", "download", "batch", "resumable", "_internal"]);
 
 function refuse(response: ServerResponse, { status, code, message }: Refusal): void {

@@ -11,15 +11,15 @@ export interface Resource {
   readonly type: string;
   /** The cloud's own id, unique within the type. */
   readonly id: string;
-  /** What was asked for. */
+  /** The inputs of the request. */
   readonly inputs: Values;
-  /** What the cloud added: addresses, numbers, times. */
+  /** Outputs that the cloud added: addresses, numbers, times. */
   readonly computed: Values;
-  /** The provider's settings it was made with (project, region). */
+  /** The settings of the provider that created it (project, region). */
   readonly config: Values;
 }
 
-/** All that exists in the emulated cloud, kept in one JSON file. */
+/** All resources of the emulated cloud, stored in one JSON file. */
 export class CloudInventory {
   readonly #file: JsonFile;
   readonly #resources: Map<string, Resource>;
@@ -32,7 +32,7 @@ export class CloudInventory {
     this.allocation = allocation;
   }
 
-  /** Reads the file, or starts empty. Throws when it is damaged. */
+  /** Reads the file, or starts empty if there is none. Throws if it is damaged. */
   static open(file: string): CloudInventory {
     let text: string;
     try {
@@ -45,7 +45,9 @@ export class CloudInventory {
       const stored = JSON.parse(text) as { resources: Resource[]; ports: Allocation };
       return new CloudInventory(file, stored.resources, stored.ports);
     } catch (error) {
-      throw new Error(`${file} is damaged (${(error as Error).message}): run \`npm run clean\` to start afresh.`);
+      throw new Error(
+        `${file} is damaged (${(error as Error).message}): run \`npm run clean\` to start with an empty cloud.`,
+      );
     }
   }
 
@@ -53,24 +55,24 @@ export class CloudInventory {
     return this.#resources.get(key(type, id));
   }
 
-  /** All resources of a type, or all. */
+  /** All resources of a type, or all resources. */
   list(type?: string): Resource[] {
     const all = [...this.#resources.values()];
     return type === undefined ? all : all.filter((resource) => resource.type === type);
   }
 
-  /** Resolves when it is on disk; it is in the inventory at once. */
+  /** Adds or replaces a resource at once; resolves when it is on disk. */
   async put(resource: Resource): Promise<void> {
     this.#resources.set(key(resource.type, resource.id), resource);
     await this.save();
   }
 
-  /** Resolves when it is gone from the disk; it is gone from the inventory at once. */
+  /** Removes a resource at once; resolves when the change is on disk. */
   async remove(type: string, id: string): Promise<void> {
     if (this.#resources.delete(key(type, id))) await this.save();
   }
 
-  /** Also keeps the ports, which change in place. */
+  /** Writes the file, including the ports, which change in place. */
   save(): Promise<void> {
     return this.#file.save();
   }

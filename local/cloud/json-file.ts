@@ -2,7 +2,7 @@ import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 
-/** Writes a value as JSON so that a reader, also after a crash, sees the old or the new file, never half of one. */
+/** Writes a value as JSON atomically: a reader sees the old or the new file, also after a crash. */
 export function writeJson(file: string, value: unknown, mode = 0o644): void {
   mkdirSync(dirname(file), { recursive: true });
   const part = `${file}.part`;
@@ -11,7 +11,7 @@ export function writeJson(file: string, value: unknown, mode = 0o644): void {
 }
 
 /**
- * A JSON file that is written often: changes that come while it is being written go into the next write together.
+ * A JSON file that is written often. Changes during a write are batched into the next one.
  */
 export class JsonFile {
   readonly #file: string;
@@ -19,20 +19,20 @@ export class JsonFile {
   #writing: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
 
-  /** @param value what is to be written, asked for at each write. */
+  /** @param value returns the value to write; called at each write. */
   constructor(file: string, value: () => unknown) {
     this.#file = file;
     this.#value = value;
   }
 
-  /** Resolves when what the value is now is on disk. */
+  /** Resolves when the present value is on disk. */
   save(): Promise<void> {
     this.#next ??= this.#after(this.#writing);
     return this.#next;
   }
 
   async #after(writing: Promise<void>): Promise<void> {
-    await writing.catch(() => {}); // told to those who waited for it
+    await writing.catch(() => {}); // the callers that waited for it get the error
     this.#next = undefined;
     this.#writing = this.#write();
     await this.#writing;

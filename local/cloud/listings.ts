@@ -1,10 +1,10 @@
-/** The lists by which a program finds the things that the clouds number themselves, in the clouds' own forms. */
+/** The clouds' list APIs, by which a program finds resources whose ids the clouds assign. */
 import type { CloudInventory, Resource } from "./inventory.ts";
 import { text } from "./values.ts";
 
 /**
  * Answers a GET below `/apis/`: `/apis/monitoring/` stands for https://monitoring.googleapis.com/ (v3 of most lists, v1 of dashboards;
- * `pageSize`, `pageToken`), `/apis/cloudflare/client/v4/` for Cloudflare's API (`per_page`, `page`). undefined: there is no such list.
+ * `pageSize`, `pageToken`), `/apis/cloudflare/client/v4/` for Cloudflare's API (`per_page`, `page`). Undefined for any other path.
  */
 export function listing(inventory: CloudInventory, url: URL): object | undefined {
   const [, collection] = /^\/apis\/monitoring\/v[13]\/projects\/[^/]+\/(\w+)$/.exec(url.pathname) ?? [];
@@ -38,7 +38,7 @@ const collections: Readonly<Record<string, string>> = {
   uptimeCheckConfigs: "gcp:monitoring/uptimeCheckConfig:UptimeCheckConfig",
 };
 
-/** A dashboard is one JSON document, its name in it. */
+/** The display name. A dashboard's is in its JSON document. */
 function displayName({ inputs }: Resource): unknown {
   const document = inputs["dashboardJson"];
   return typeof document === "string"

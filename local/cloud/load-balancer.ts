@@ -15,15 +15,15 @@ import { texts } from "./values.ts";
 /** The type token of a global forwarding rule. */
 export const forwardingRuleType = "gcp:compute/globalForwardingRule:GlobalForwardingRule";
 
-/** The request header that only the emulator knows: `<latitude>,<longitude>[,<client address>]`. Never passed on. */
-export const clientHeader = "x-rehearsal-client";
+/** Request header of the emulation: `<latitude>,<longitude>[,<client address>]`. Never forwarded. */
+const clientHeader = "x-rehearsal-client";
 
-/** Where a client without {@link clientHeader} is: Council Bluffs, beside us-central1. */
-const defaultPlace: Coordinates = { latitude: 41.26, longitude: -95.86 };
+/** Location of a client without {@link clientHeader}: Council Bluffs, near us-central1. */
+const defaultLocation: Coordinates = { latitude: 41.26, longitude: -95.86 };
 
 /**
- * The global external load balancers: one loopback port per global forwarding rule. What a request meets behind it is looked up in the
- * inventory for every request, so a link that the program forgot is an error that names it.
+ * The global external load balancers: one loopback port per global forwarding rule. Each request follows the chain of resources in the
+ * inventory, so a link that the program lacks is an error that names it.
  */
 export class LoadBalancers {
   readonly #parts: CloudParts;
@@ -40,9 +40,9 @@ export class LoadBalancers {
       create: async (rule) => {
         const address = rule.inputs["ipAddress"] ?? freeAddress(this.#parts, rule.inputs["ipVersion"]);
         const { name, port } = describe(rule);
-        const rival = this.addresses().find((other) => other.address === address && other.addressPort === port);
-        if (rival !== undefined) {
-          const message = `Specified IP address is in-use and would result in a conflict (${name} and ${rival.name}).`;
+        const conflicting = this.addresses().find((other) => other.address === address && other.addressPort === port);
+        if (conflicting !== undefined) {
+          const message = `Specified IP address is in-use and would result in a conflict (${name} and ${conflicting.name}).`;
           throw new Error(
             `googleapi: Error 400: Invalid value for field 'resource.IPAddress': '${String(address)}'. ${message}`,
           );
@@ -58,7 +58,7 @@ export class LoadBalancers {
     };
   }
 
-  /** What the load balancers listen on. */
+  /** The addresses on which the load balancers listen. */
   addresses(): Address[] {
     return this.#parts.inventory.list(forwardingRuleType).flatMap((rule) => {
       const listener = this.#listeners.get(rule.id);
@@ -84,7 +84,7 @@ export class LoadBalancers {
   async #open(rule: Resource): Promise<void> {
     const port = await this.#parts.ports.take(purposeOf(rule));
     const server = createServer((request, response) => {
-      // The rule as it is now: its target may have been changed since.
+      // Read the present rule: its target may have changed.
       const current = this.#parts.inventory.find(forwardingRuleType, rule.id) ?? rule;
       this.#serve(current, request, response).catch((error: unknown) => {
         if (response.headersSent) response.destroy();
@@ -107,44 +107,49 @@ export class LoadBalancers {
     const { inventory } = this.#parts;
     const { proxy, https } = targetProxy(inventory, rule);
     const host = (request.headers.host ?? "").replace(/:\d+$/, "").toLowerCase();
-    // Who comes by a loopback address, or this machine's name for it, has no name to ask a certificate for.
+    // A client that uses a loopback address or localhost has no host name that needs a certificate.
     const named = isIP(host) === 0 && host !== "localhost";
     const failure = https && named && certificateProblem(inventory, dnsRecords(inventory), proxy, host);
     if (failure) throw new MissingLink(503, `no TLS connection: ${failure}`);
-    const way = followUrlMap(inventory, rule, { host, target: request.url ?? "/" });
-    if (way.kind === "redirect") {
-      response.writeHead(way.status, { location: way.location, "content-length": 0 });
+    const target = followUrlMap(inventory, rule, { host, target: request.url ?? "/" });
+    if (target.kind === "redirect") {
+      response.writeHead(target.status, { location: target.location, "content-length": 0 });
       response.end();
       return;
     }
     const client = clientOf(request);
-    const headers = passedOn(request, { client, https, address: describe(rule).address, backend: way.backend });
+    const headers = forwardedHeaders(request, {
+      client,
+      https,
+      address: describe(rule).address,
+      backend: target.backend,
+    });
     const regions = byDistance(
-      client.place,
-      way.services.map(({ region }) => region),
+      client.location,
+      target.services.map(({ region }) => region),
     );
-    const nearestFirst = regions.flatMap((region) => way.services.filter((service) => service.region === region));
+    const nearestFirst = regions.flatMap((region) => target.services.filter((service) => service.region === region));
     const unreachable: string[] = [];
     for (const service of nearestFirst) {
-      this.#refuseUninvited(service);
+      this.#checkInvocation(service);
       try {
         await this.#services.serve(service.id, request, response, headers);
         return;
       } catch (error) {
         if (!(error instanceof Unreachable)) throw error;
-        unreachable.push(this.#whyNot(service, error));
+        unreachable.push(this.#whyUnreachable(service, error));
       }
     }
     throw new MissingLink(503, unreachable.join("; "));
   }
 
-  /** Cloud Run serves a load balancer only if the service takes its requests and lets everyone, or nobody in particular, invoke it. */
-  #refuseUninvited({ id }: RegionalService): void {
+  /** Cloud Run serves a load balancer only if the ingress allows it and allUsers may invoke the service (or the IAM check is disabled). */
+  #checkInvocation({ id }: RegionalService): void {
     const { inventory } = this.#parts;
     const inputs = inventory.find(serviceType, id)?.inputs;
-    if (inputs === undefined) return; // the reason is told by #whyNot
+    if (inputs === undefined) return; // #whyUnreachable reports it
     if (inputs["ingress"] === "INGRESS_TRAFFIC_INTERNAL_ONLY") {
-      throw new MissingLink(404, `Cloud Run service ${id} takes internal requests only (ingress)`);
+      throw new MissingLink(404, `Cloud Run service ${id} accepts only internal requests (ingress)`);
     }
     const invoker = `${id}/roles/run.invoker`;
     const granted = inventory
@@ -157,18 +162,18 @@ export class LoadBalancers {
     if (inputs["invokerIamDisabled"] !== true && !granted) {
       throw new MissingLink(
         403,
-        `Cloud Run service ${id}: nobody let allUsers invoke it (roles/run.invoker or invokerIamDisabled)`,
+        `Cloud Run service ${id}: allUsers may not invoke it (grant roles/run.invoker or set invokerIamDisabled)`,
       );
     }
   }
 
-  #whyNot({ id }: RegionalService, { message }: Error): string {
+  #whyUnreachable({ id }: RegionalService, { message }: Error): string {
     const exists = this.#parts.inventory.find(serviceType, id) !== undefined;
     return `Cloud Run service ${id} ${exists ? `does not answer: ${message}` : "does not exist"}`;
   }
 }
 
-/** `gcp:compute/globalAddress:GlobalAddress`: an address that nothing else in the inventory has. */
+/** `gcp:compute/globalAddress:GlobalAddress`: an address that no other resource in the inventory has. */
 export function globalAddress(parts: CloudParts): Behaviour {
   return {
     async create({ inputs }) {
@@ -177,7 +182,7 @@ export function globalAddress(parts: CloudParts): Behaviour {
   };
 }
 
-/** From the blocks reserved for documentation (RFC 5737, RFC 3849): they can never be a real host's. */
+/** An unused address from the blocks reserved for documentation (RFC 5737, RFC 3849), which no real host has. */
 function freeAddress({ inventory }: CloudParts, version: unknown): string {
   const used = new Set(
     inventory
@@ -206,7 +211,7 @@ function describe(rule: Resource): { name: string; address: string; port: number
 }
 
 interface Client {
-  readonly place: Coordinates;
+  readonly location: Coordinates;
   readonly address: string;
 }
 
@@ -215,22 +220,22 @@ function clientOf(request: IncomingMessage): Client {
   const [latitude, longitude, address] = String(request.headers[clientHeader] ?? "")
     .split(",")
     .map((part) => part.trim());
-  const place = { latitude: Number(latitude || Number.NaN), longitude: Number(longitude || Number.NaN) };
-  const known = Number.isFinite(place.latitude) && Number.isFinite(place.longitude);
-  return { place: known ? place : defaultPlace, address: address || remote };
+  const location = { latitude: Number(latitude || Number.NaN), longitude: Number(longitude || Number.NaN) };
+  const isKnown = Number.isFinite(location.latitude) && Number.isFinite(location.longitude);
+  return { location: isKnown ? location : defaultLocation, address: address || remote };
 }
 
 /**
- * The headers as the load balancer sends them on: `X-Forwarded-For: <as received>,<client>,<load balancer>`, `X-Forwarded-Proto`, `Via`, and the
- * backend service's custom headers, which replace what the client sent under the same name.
+ * The headers that the load balancer forwards: `X-Forwarded-For: <as received>,<client>,<load balancer>`, `X-Forwarded-Proto`, `Via`, and the
+ * backend service's custom headers, which replace the client's headers of the same name.
  */
-function passedOn(
+function forwardedHeaders(
   request: IncomingMessage,
   to: { client: Client; https: boolean; address: string; backend: Resource },
 ): [string, string][] {
   const custom = texts(to.backend.inputs["customRequestHeaders"]).map((line): [string, string] => {
     const colon = line.indexOf(":");
-    return [line.slice(0, colon).trim(), fill(line.slice(colon + 1).trim(), request, to)];
+    return [line.slice(0, colon).trim(), expand(line.slice(colon + 1).trim(), request, to)];
   });
   const replaced = new Set([
     clientHeader,
@@ -250,17 +255,17 @@ function passedOn(
 }
 
 /**
- * Variables of custom request headers (cloud.google.com/load-balancing/docs/https/custom-headers). A variable the load balancer knows no
- * value for becomes the empty text, as there.
+ * Expands the variables of custom request headers (cloud.google.com/load-balancing/docs/https/custom-headers). A variable without a value
+ * becomes empty, as in the real load balancer.
  */
-function fill(
+function expand(
   template: string,
   request: IncomingMessage,
   to: { client: Client; https: boolean; address: string },
 ): string {
-  const { place, address } = to.client;
+  const { location, address } = to.client;
   const values: Values = {
-    client_city_lat_long: `${place.latitude.toFixed(6)},${place.longitude.toFixed(6)}`,
+    client_city_lat_long: `${location.latitude.toFixed(6)},${location.longitude.toFixed(6)}`,
     client_ip_address: address,
     client_port: request.socket.remotePort,
     client_encrypted: to.https,

@@ -6,12 +6,12 @@ export interface PortBlock {
   readonly size: number;
 }
 
-/** What the emulated cloud remembers of its ports: purpose (a stable text) -> port. */
+/** The stored ports: purpose (a stable text) -> port. */
 export type Allocation = Record<string, number>;
 
 /**
- * Gives each purpose one port of the block and remembers it, because ports are part of addresses that Pulumi keeps in its state
- * (a repository's `registryUri`): after a restart the same purpose must get the same port.
+ * Assigns each purpose one port of the block and keeps the assignment over restarts, because Pulumi's state contains URLs with ports
+ * (a repository's `registryUri`).
  */
 export class Ports {
   readonly #block: PortBlock;
@@ -21,29 +21,29 @@ export class Ports {
     this.#allocation = allocation;
   }
 
-  /** What is to be remembered for the next start. */
+  /** The assignments to store for the next start. */
   get allocation(): Allocation {
     return { ...this.#allocation };
   }
 
   /**
-   * The port for a purpose. Throws when the block is used up, or when another program listens on it.
+   * Assigns a port to a purpose, or returns the one that it has. Throws if the block is full or another program listens on the port.
    * @param purpose e.g. `image registry us-central1`; shown to the user.
    */
   async take(purpose: string): Promise<number> {
     const { base, size } = this.#block;
-    const portOf = this.#allocation[purpose];
-    const port = portOf !== undefined && portOf >= base && portOf < base + size ? portOf : this.#next();
+    const stored = this.#allocation[purpose];
+    const port = stored !== undefined && stored >= base && stored < base + size ? stored : this.#next();
     if (port === undefined) {
       throw new Error(`No port left for the ${purpose} in ${base}-${base + size - 1}: configure a larger block.`);
     }
-    this.#allocation[purpose] = port; // before anything is awaited: others take ports at the same time
+    this.#allocation[purpose] = port; // before the first await: other callers take ports concurrently
     if (!(await isFree(port))) throw new Error(inUse(port, purpose, this.#block));
     return port;
   }
 
-  /** The port that a purpose has. Throws if it has none. */
-  known(purpose: string): number {
+  /** The port of a purpose. Throws if it has none. */
+  portOf(purpose: string): number {
     const port = this.#allocation[purpose];
     if (port === undefined) throw new Error(`The ${purpose} has no port.`);
     return port;
@@ -56,7 +56,7 @@ export class Ports {
     return undefined;
   }
 
-  /** Forgets a purpose whose resource was deleted. */
+  /** Releases the port of a purpose whose resource was deleted. */
   release(purpose: string): void {
     delete this.#allocation[purpose];
   }

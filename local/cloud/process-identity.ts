@@ -2,14 +2,14 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
 /**
- * When a process started, as an opaque text, or undefined if there is no such process. With the pid it names one process for good:
- * pids are reused, a pid with the same start time is not.
+ * Start time of a process, as an opaque text; undefined if the process does not exist. Pids are reused, but pid and start time together
+ * identify one process.
  */
 export function startTime(pid: number): string | undefined {
   if (process.platform === "linux") {
     try {
       const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-      // The second field is the command in parentheses and may hold anything; field 22 counts from after it (proc(5)).
+      // The second field is the command in parentheses, which may contain spaces. Field 22 is counted after it (proc(5)).
       const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
       return fields[0] === "Z" ? undefined : fields[19];
     } catch {
@@ -24,20 +24,20 @@ export function startTime(pid: number): string | undefined {
   }
 }
 
-/** One process, named so that a stranger that later got its pid is not mistaken for it. */
+/** Identifies one process, even if another one gets its pid later. */
 export interface ProcessIdentity {
   readonly pid: number;
   readonly startTime: string;
 }
 
-/** True if exactly this process still runs. */
+/** Whether exactly this process still runs. */
 export function isAlive(identity: ProcessIdentity): boolean {
   return startTime(identity.pid) === identity.startTime;
 }
 
 /**
- * Stops exactly these processes: TERM to each one's group, then KILL after the grace period. Strangers that got a pid since are left alone.
- * Resolves when all are gone.
+ * Stops exactly these processes: TERM to each one's group, then KILL after the grace period. Leaves other processes alone that got a reused pid.
+ * Resolves when all have ended.
  */
 export async function stopProcesses(identities: readonly ProcessIdentity[], graceMs: number): Promise<void> {
   const deadline = Date.now() + graceMs;
@@ -50,7 +50,7 @@ export async function stopProcesses(identities: readonly ProcessIdentity[], grac
   }
 }
 
-/** Every child of ours leads its own process group, so the negative pid reaches what it started too. */
+/** Signals a process group. Each child leads its own group, so the signal also reaches its children. */
 function signal(identity: ProcessIdentity, name: NodeJS.Signals): void {
   if (!isAlive(identity)) return;
   try {

@@ -4,31 +4,31 @@ import { join } from "node:path";
 import { writeJson } from "./json-file.ts";
 import { isAlive, type ProcessIdentity, startTime, stopProcesses } from "./process-identity.ts";
 
-/** A child process as the pid file remembers it. */
+/** A child process in the pid file. */
 export interface RecordedProcess extends ProcessIdentity {
-  /** What it is for, as the user reads it. */
+  /** Its purpose, for output. */
   readonly purpose: string;
-  /** Keeps nothing on disk. */
+  /** It stores nothing on disk, so it may be killed at once. */
   readonly stateless: boolean;
 }
 
-/** What to start. */
+/** A child process to start. */
 export interface ProcessCommand {
-  /** What it is for, e.g. `image registry us-central1`: names its log file and its errors. */
+  /** Its purpose, e.g. `image registry us-central1`: names its log file and appears in errors. */
   readonly purpose: string;
   readonly file: string;
   readonly args: readonly string[];
   readonly cwd?: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Keeps nothing on disk. */
+  /** It stores nothing on disk, so it may be killed at once. */
   readonly stateless?: boolean;
 }
 
 /** A running child process. */
 export interface Child extends RecordedProcess {
-  /** Where its stdout and stderr go. */
+  /** Log of its stdout and stderr. */
   readonly logFile: string;
-  /** Settles when it has ended, with a text that says how. */
+  /** Resolves when it has ended, with a text that describes how. */
   readonly ended: Promise<string>;
 }
 
@@ -36,8 +36,8 @@ export interface Child extends RecordedProcess {
 const grace = 5000;
 
 /**
- * The child processes of the emulated cloud. Each is recorded in `pids.json` before anything else happens with it, so that after a
- * kill -9 of this process the next start finds and stops what was left running.
+ * The child processes of the emulated cloud. Each is recorded in `pids.json` as soon as it starts, so that after a kill -9 of this process the
+ * next start can stop those that are still running.
  */
 export class Processes {
   readonly #dir: string;
@@ -45,15 +45,15 @@ export class Processes {
   #owner: RecordedProcess | undefined;
   #stopping = false;
 
-  /** @param dir where `pids.json` and `logs/` are kept. */
+  /** @param dir folder of `pids.json` and `logs/`. */
   constructor(dir: string) {
     this.#dir = dir;
   }
 
   /**
-   * Stops what a killed predecessor left running and takes over the directory.
-   * Throws when the predecessor is alive: two clouds must not share a directory.
-   * @returns the leftovers that were stopped.
+   * Stops the processes that a killed predecessor left running and takes over the directory.
+   * Throws if the predecessor is alive: two clouds must not share a directory.
+   * @returns the stopped processes.
    */
   async takeOver(): Promise<RecordedProcess[]> {
     const recorded = readPids(join(this.#dir, "pids.json"));
@@ -70,14 +70,14 @@ export class Processes {
     return leftovers;
   }
 
-  /** Starts a child in its own process group, its output in `logs/<purpose>.log`. Throws if it cannot be started. */
+  /** Starts a child in its own process group, with its output in `logs/<purpose>.log`. Throws if it cannot be started. */
   async start(command: ProcessCommand): Promise<Child> {
     const logs = join(this.#dir, "logs");
     mkdirSync(logs, { recursive: true });
     const logFile = join(logs, `${command.purpose.replaceAll(/[^A-Za-z0-9.-]+/g, "-")}.log`);
     const log = createWriteStream(logFile);
     await new Promise<void>((resolve, reject) => log.once("open", () => resolve()).once("error", reject));
-    if (this.#stopping) throw new Error(`The ${command.purpose} is not started: the cloud is being stopped.`);
+    if (this.#stopping) throw new Error(`The ${command.purpose} was not started: the cloud is stopping.`);
     const child = spawn(command.file, command.args, {
       cwd: command.cwd,
       env: command.env,
@@ -110,7 +110,7 @@ export class Processes {
     await child.ended;
   }
 
-  /** Stops all children and gives the directory up. */
+  /** Stops all children and releases the directory. */
   async stopAll(): Promise<void> {
     this.#stopping = true;
     const children = [...this.#children.values()];
@@ -132,11 +132,11 @@ export class Processes {
   }
 }
 
-/** TERM to all; what keeps nothing on disk need not end in its own time. */
+/** TERM to all processes. Stateless ones are killed after a shorter time. */
 async function stopEach(processes: readonly RecordedProcess[]): Promise<void> {
-  const hasty = processes.filter(({ stateless }) => stateless);
-  const careful = processes.filter(({ stateless }) => !stateless);
-  await Promise.all([stopProcesses(hasty, 100), stopProcesses(careful, grace)]);
+  const stateless = processes.filter((one) => one.stateless);
+  const stateful = processes.filter((one) => !one.stateless);
+  await Promise.all([stopProcesses(stateless, 100), stopProcesses(stateful, grace)]);
 }
 
 /** The last lines of a log file, for an error message. */

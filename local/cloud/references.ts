@@ -1,7 +1,7 @@
 import type { CloudInventory, Resource } from "./inventory.ts";
 import { texts } from "./values.ts";
 
-/** What the cloud answers when a resource names another one that is not there, or is still named by another one. */
+/** The cloud's error for a resource that refers to a missing one, or that another one still refers to. */
 export interface CloudRefusal {
   /** HTTP status. */
   readonly status: number;
@@ -9,8 +9,8 @@ export interface CloudRefusal {
 }
 
 /**
- * The first thing that a resource names and that does not exist. The clouds refuse such a resource, so a program that forgot a link, or to
- * wait for one, fails here as it would there.
+ * The error for the first missing resource that a resource refers to. The real clouds refuse such a resource, so a program with a missing
+ * link or dependency fails here as it does there.
  */
 export function missingReference(inventory: CloudInventory, resource: Resource): CloudRefusal | undefined {
   for (const { type, id, error } of parents(resource)) {
@@ -20,13 +20,13 @@ export function missingReference(inventory: CloudInventory, resource: Resource):
   const dangling = [...namesOf(resource)].find((id) => !ids.has(id));
   if (dangling !== undefined) return notFound(`The resource '${dangling}' was not found, notFound`);
   const accounts = new Set(inventory.list(accountType).map((one) => one.id.slice(one.id.lastIndexOf("/") + 1)));
-  const stranger = members(resource).find((email) => !accounts.has(email));
-  return stranger === undefined
+  const missing = grantedAccounts(resource).find((email) => !accounts.has(email));
+  return missing === undefined
     ? undefined
-    : { status: 400, message: `googleapi: Error 400: Service account ${stranger} does not exist., badRequest` };
+    : { status: 400, message: `googleapi: Error 400: Service account ${missing} does not exist., badRequest` };
 }
 
-/** Why a resource cannot be deleted: another one still names it. */
+/** The error for deleting a resource that another one still refers to. */
 export function inUse(inventory: CloudInventory, resource: Resource): CloudRefusal | undefined {
   if (!chained(resource.type)) return undefined;
   const user = inventory.list().find((other) => other.id !== resource.id && namesOf(other).has(resource.id));
@@ -37,12 +37,12 @@ export function inUse(inventory: CloudInventory, resource: Resource): CloudRefus
 
 const accountType = "gcp:serviceaccount/account:Account";
 
-/** Types whose resources name each other by id or self link: the parts of a load balancer and their certificates. */
+/** Types whose resources refer to each other by id or self link: the parts of a load balancer and their certificates. */
 function chained(type: string): boolean {
   return type.startsWith("gcp:compute/") || type.startsWith("gcp:certificatemanager/");
 }
 
-/** Collections of which nothing exists unless the program made it (a project has a default network from the start, for example). */
+/** Collections that are empty unless the program creates something (unlike networks: a project starts with a default network). */
 const collections =
   /^projects\/[^/]+\/(?:global|regions\/[^/]+|locations\/[^/]+)\/(?:backendServices|backendBuckets|networkEndpointGroups|urlMaps|targetHttpProxies|targetHttpsProxies|sslCertificates|sslPolicies|securityPolicies|certificates|certificateMaps|dnsAuthorizations)\/[^/]+$/;
 
@@ -57,7 +57,7 @@ function namesOf(resource: Resource): Set<string> {
   };
   search(resource.inputs);
   if (resource.type === "gcp:certificatemanager/certificateMapEntry:CertificateMapEntry") {
-    found.add(resource.id.slice(0, resource.id.indexOf("/certificateMapEntries/"))); // it names its map without the path
+    found.add(resource.id.slice(0, resource.id.indexOf("/certificateMapEntries/"))); // it refers to its map without the path
   }
   return found;
 }
@@ -68,7 +68,7 @@ interface Parent {
   readonly error: CloudRefusal;
 }
 
-/** Things that belong to another thing, which they name by its short name. */
+/** Parents of a resource that it refers to by a short name. */
 function parents({ type, inputs, config }: Resource): Parent[] {
   const input = (name: string): string => String(inputs[name] ?? config[name] ?? "");
   const gcp = (parentType: string, id: string): Parent[] => [
@@ -109,8 +109,8 @@ function parents({ type, inputs, config }: Resource): Parent[] {
   return [];
 }
 
-/** Addresses of this project's service accounts that get rights. Google refuses a grant to an account that is not there. */
-function members({ inputs, config, type }: Resource): string[] {
+/** Mail addresses of the project's service accounts in a grant. Google refuses a grant to an account that does not exist. */
+function grantedAccounts({ inputs, config, type }: Resource): string[] {
   if (!type.startsWith("gcp:")) return [];
   const ending = `@${String(config["project"] ?? "")}.iam.gserviceaccount.com`;
   return [inputs["member"], ...texts(inputs["members"])]

@@ -1,5 +1,5 @@
-/** Where Google's regions are: degrees of latitude and longitude of the place Google names (cloud.google.com/about/locations). */
-export const gcpRegions: Readonly<Record<string, readonly [latitude: number, longitude: number]>> = {
+/** Coordinates of Google's regions in degrees, from the place that Google names (cloud.google.com/about/locations). */
+const gcpRegions: Readonly<Record<string, readonly [latitude: number, longitude: number]>> = {
   "africa-south1": [-26.2, 28.0],
   "asia-east1": [24.1, 120.5],
   "asia-east2": [22.3, 114.2],
@@ -44,21 +44,21 @@ export const gcpRegions: Readonly<Record<string, readonly [latitude: number, lon
   "us-west4": [36.2, -115.1],
 };
 
-/** A point on the earth in degrees. */
+/** A point on Earth, in degrees. */
 export interface Coordinates {
   readonly latitude: number;
   readonly longitude: number;
 }
 
-/** Regions ordered by great-circle distance from a place; those with an unknown place come last. */
-export function byDistance(place: Coordinates, regions: readonly string[]): string[] {
+/** Sorts regions by great-circle distance from a point. Unknown regions come last. */
+export function byDistance(from: Coordinates, regions: readonly string[]): string[] {
   const distance = (region: string): number => {
     const [latitude, longitude] = gcpRegions[region] ?? [];
     if (latitude === undefined || longitude === undefined) return Number.POSITIVE_INFINITY;
     const radians = Math.PI / 180;
-    const a = Math.sin(((latitude - place.latitude) * radians) / 2) ** 2;
-    const b = Math.sin(((longitude - place.longitude) * radians) / 2) ** 2;
-    return a + Math.cos(latitude * radians) * Math.cos(place.latitude * radians) * b; // haversine: grows with the distance
+    const a = Math.sin(((latitude - from.latitude) * radians) / 2) ** 2;
+    const b = Math.sin(((longitude - from.longitude) * radians) / 2) ** 2;
+    return a + Math.cos(latitude * radians) * Math.cos(from.latitude * radians) * b; // haversine: increases with the distance
   };
   return regions
     .map((region) => ({ region, distance: distance(region) }))

@@ -1,7 +1,7 @@
 import type { CloudInventory, Resource, Values } from "./inventory.ts";
 import { object, objects, text, texts } from "./values.ts";
 
-/** Where a load balancer sends a request. */
+/** The target of a request at a load balancer. */
 export type LoadBalancerRoute =
   | { readonly kind: "redirect"; readonly status: number; readonly location: string }
   | { readonly kind: "service"; readonly backend: Resource; readonly services: readonly RegionalService[] };
@@ -12,9 +12,9 @@ export interface RegionalService {
   readonly id: string;
 }
 
-/** A link of the chain from forwarding rule to service is missing. */
+/** A resource in the chain from forwarding rule to service is missing. */
 export class MissingLink extends Error {
-  /** HTTP status that the load balancer answers with. */
+  /** HTTP status of the load balancer's response. */
   readonly status: number;
   constructor(status: number, message: string) {
     super(message);
@@ -22,7 +22,7 @@ export class MissingLink extends Error {
   }
 }
 
-/** What of a request decides its route. */
+/** The parts of a request that decide its target. */
 export interface RoutedRequest {
   /** Without the port. */
   readonly host: string;
@@ -30,7 +30,7 @@ export interface RoutedRequest {
   readonly target: string;
 }
 
-/** The target proxy of a forwarding rule, and whether it ends TLS. Throws {@link MissingLink}. */
+/** The target proxy of a forwarding rule, and whether it terminates TLS. Throws {@link MissingLink}. */
 export function targetProxy(inventory: CloudInventory, rule: Resource): { proxy: Resource; https: boolean } {
   const name = rule.inputs["name"];
   const https = lookUp(inventory, "gcp:compute/targetHttpsProxy:TargetHttpsProxy", rule.inputs["target"]);
@@ -42,7 +42,7 @@ export function targetProxy(inventory: CloudInventory, rule: Resource): { proxy:
 
 /**
  * Follows the chain: forwarding rule -> target proxy -> URL map -> backend service -> network endpoint groups -> Cloud Run services.
- * Throws {@link MissingLink}, which names the link.
+ * Throws {@link MissingLink}, which names the missing resource.
  */
 export function followUrlMap(inventory: CloudInventory, rule: Resource, request: RoutedRequest): LoadBalancerRoute {
   const { proxy, https } = targetProxy(inventory, rule);
@@ -81,10 +81,7 @@ function services(inventory: CloudInventory, backend: Resource): RegionalService
     const region = text(inputs, "region");
     const service = object(inputs["cloudRun"])["service"];
     if (typeof service !== "string") {
-      throw new MissingLink(
-        503,
-        `network endpoint group ${inputs["name"]}: it names no Cloud Run service (cloudRun.service)`,
-      );
+      throw new MissingLink(503, `network endpoint group ${inputs["name"]}: cloudRun.service is not set`);
     }
     return { region, id: `projects/${text(inputs, "project", config)}/locations/${region}/services/${service}` };
   });
@@ -95,7 +92,7 @@ interface Choice {
   readonly redirect?: Values;
 }
 
-/** Host rules, path matchers and defaults of a URL map (compute API, urlMaps): the most specific host, then the longest path. */
+/** Applies host rules, path matchers and defaults of a URL map (compute API, urlMaps): the most specific host, then the longest path. */
 function choose(map: Resource, { host, target }: RoutedRequest): Choice {
   const rules = objects(map.inputs["hostRules"]);
   const matching = rules.filter((rule) => texts(rule["hosts"]).some((pattern) => hostMatches(pattern, host)));
@@ -133,7 +130,7 @@ function specificity(rule: Values, host: string): number {
   return Math.max(...matching.map((pattern) => (pattern.startsWith("*") ? pattern.length : 1000)));
 }
 
-/** `/*` at the end matches the rest, also nothing of it; otherwise the path is meant exactly. */
+/** `/*` at the end matches any rest, also an empty one. Other patterns match exactly. */
 function pathMatches(pattern: string, path: string): boolean {
   return pattern.endsWith("/*")
     ? path.startsWith(pattern.slice(0, -1)) || path === pattern.slice(0, -2)

@@ -3,28 +3,28 @@ import { endToEndHeaders, forward } from "./forward.ts";
 import type { CloudInventory } from "./inventory.ts";
 import { text } from "./values.ts";
 
-/** The region of an S3 bucket in the inventory. Bucket names are global, so there is at most one. */
+/** The region of an S3 bucket in the inventory. Bucket names are globally unique. */
 export function bucketRegion(inventory: CloudInventory, name: string): string | undefined {
   const found = inventory.find("aws:s3/bucket:Bucket", name);
   return found && text(found.inputs, "region", found.config);
 }
 
-/** What the front must know of the cloud behind it. */
+/** What the front needs from the cloud. */
 export interface S3Regions {
-  /** The region of a bucket, undefined if there is none of that name. */
+  /** The region of a bucket; undefined if the bucket does not exist. */
   bucketRegion(bucket: string): string | undefined;
   /** The port of the S3 server of a region. */
   gateway(region: string): Promise<number>;
 }
 
 /**
- * One S3 endpoint for all regions, path style. A signed request goes to the region it was signed for, an anonymous one to its bucket's.
- * A bucket of another region than the signature's is refused with S3's own words (AuthorizationHeaderMalformed).
+ * One S3 endpoint for all regions, path style. A signed request goes to the region of its signature, an anonymous one to its bucket's region.
+ * If a bucket is in another region than the signature, the response is S3's error (AuthorizationHeaderMalformed).
  */
 export function s3Front(regions: S3Regions): RequestListener {
   return (request, response) => {
-    route(regions, request, response).catch((error: unknown) => {
-      // A server that refuses an upload before it has read it closes the connection under it, as S3 itself may.
+    forwardToRegion(regions, request, response).catch((error: unknown) => {
+      // A server may refuse an upload and close the connection before it has read the body, as S3 does.
       const isBroken = /^(ECONNRESET|EPIPE)$/.test((error as NodeJS.ErrnoException).code ?? "");
       if (response.headersSent || isBroken) response.destroy();
       else refuse(response, 503, "ServiceUnavailable", (error as Error).message);
@@ -32,7 +32,7 @@ export function s3Front(regions: S3Regions): RequestListener {
   };
 }
 
-async function route(regions: S3Regions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function forwardToRegion(regions: S3Regions, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? "/", "http://s3");
   const bucket = decodeURIComponent(url.pathname.split("/")[1] ?? "");
   const home = bucket === "" ? undefined : regions.bucketRegion(bucket);

@@ -9,22 +9,22 @@ import { accepts, type Ports } from "./ports.ts";
 import { type Child, logTail, type Processes } from "./processes.ts";
 import { bucketRegion, s3Front } from "./s3-front.ts";
 
-/** The executables of the servers, as paths. */
+/** Paths of the servers' executables. */
 export interface ServerTools {
   readonly olareg: string;
   readonly fakeGcsServer: string;
   readonly versitygw: string;
 }
 
-/** Credentials of the emulated AWS account. Made at random for each directory. */
+/** Credentials of the emulated AWS account, random for each directory. */
 export interface S3Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
 }
 
 /**
- * The data planes of the emulated cloud, servers that others wrote: one olareg per location of Artifact Registry, one fake-gcs-server for
- * Cloud Storage, and one versitygw per AWS region behind one front, because a versitygw accepts signatures of one region only.
+ * The data planes of the emulated cloud, which are third-party servers: one olareg per location of Artifact Registry, one fake-gcs-server for
+ * Cloud Storage, and one versitygw per AWS region behind a common front, because a versitygw accepts signatures of one region only.
  */
 export class Servers {
   readonly #dir: string;
@@ -46,27 +46,27 @@ export class Servers {
     this.s3Credentials = credentials(join(options.dir, "s3-credentials.json"));
   }
 
-  /** Starts what does not depend on a location: Cloud Storage and the front of S3. */
+  /** Starts the servers without a location: Cloud Storage and the front of S3. */
   async start(inventory: CloudInventory): Promise<void> {
     await Promise.all([this.#startGcs(inventory), this.#startS3Front(inventory)]);
   }
 
-  /** e.g. `http://127.0.0.1:5401`; the JSON API is below `/storage/v1/`, public objects are at `/<bucket>/<object>`. */
+  /** URL of Cloud Storage, e.g. `http://127.0.0.1:5401`. The JSON API is below `/storage/v1/`, public objects are at `/<bucket>/<object>`. */
   get gcs(): string {
     return `http://127.0.0.1:${this.#gcsPort}`;
   }
 
-  /** e.g. `http://127.0.0.1:5402`, path style, every region. */
+  /** URL of S3, e.g. `http://127.0.0.1:5402`: path style, all regions. */
   get s3(): string {
     return `http://127.0.0.1:${this.#s3Port}`;
   }
 
-  /** The port of the registry of a location, which is started if it does not run yet. */
+  /** The port of a location's registry. Starts it if necessary. */
   async registry(location: string): Promise<number> {
     return (await this.#registry(location)).port;
   }
 
-  /** Ports of the registries that run, by location. */
+  /** Ports of the running registries, by location. */
   async registries(): Promise<Record<string, number>> {
     const running = await Promise.all(
       [...this.#registries].map(async ([name, one]) => [name, (await one).port] as const),
@@ -74,32 +74,32 @@ export class Servers {
     return Object.fromEntries(running);
   }
 
-  /** Removes a repository with all its images. olareg keeps indexes in memory, so the registry is started anew. */
+  /** Removes a repository with all its images. Restarts the registry, because olareg keeps indexes in memory. */
   async dropRepository(location: string, path: string): Promise<void> {
     const data = join(this.#dir, "registries", location, path);
     if (!existsSync(data)) return;
     const running = this.#registry(location);
-    const anew = running.then(async ({ child }) => {
+    const restarted = running.then(async ({ child }) => {
       await this.#processes.stop(child);
       rmSync(data, { recursive: true, force: true });
       return this.#startRegistry(location);
     });
-    this.#registries.set(location, anew); // at once: who asks now, or drops another repository, waits for it
-    await anew;
+    this.#registries.set(location, restarted); // before the first await: concurrent callers must wait for the restart
+    await restarted;
   }
 
-  /** The port of the S3 server of an AWS region, which is started if it does not run yet. */
+  /** The port of the S3 server of an AWS region. Starts it if necessary. */
   gateway(region: string): Promise<number> {
-    return remember(this.#gateways, region, () => this.#startGateway(region));
+    return once(this.#gateways, region, () => this.#startGateway(region));
   }
 
-  /** Closes what runs in this process; the children are stopped by {@link Processes}. */
+  /** Closes the fronts in this process. {@link Processes} stops the children. */
   async close(): Promise<void> {
     await Promise.all(this.#fronts.map(closeServer));
   }
 
   #registry(location: string): Promise<{ port: number; child: Child }> {
-    return remember(this.#registries, location, () => this.#startRegistry(location));
+    return once(this.#registries, location, () => this.#startRegistry(location));
   }
 
   async #startRegistry(location: string): Promise<{ port: number; child: Child }> {
@@ -122,7 +122,7 @@ export class Servers {
         "--api-blob-delete",
       ].concat(
         "--gc-frequency",
-        "24h", // untagged images are kept: production names images by digest
+        "24h", // keep untagged images: production refers to images by digest
       ),
       env: {},
     });
@@ -140,7 +140,7 @@ export class Servers {
     const child = await this.#processes.start({
       purpose: "Cloud Storage",
       file: this.#tools.fakeGcsServer,
-      // Public objects are recognised by the Host header: it is the front's.
+      // The server recognises public URLs by the Host header, which is the front's.
       args: ["-scheme", "http", "-host", "127.0.0.1", "-port", `${port}`, "-public-host", `127.0.0.1:${front}`].concat(
         ["-external-url", `http://127.0.0.1:${front}`, "-backend", "filesystem", "-filesystem-root", root],
         ["-log-level", "warn"],
@@ -209,9 +209,9 @@ export class Servers {
 
 /**
  * Waits until a server answers a GET with 200.
- * @throws if it ends before, or is silent for 20 seconds; the message holds the end of its log.
+ * @throws if it ends, or does not answer within 20 seconds. The message has the end of its log.
  */
-export async function ready(url: string, child: Child): Promise<void> {
+async function ready(url: string, child: Child): Promise<void> {
   const deadline = Date.now() + 20_000;
   let end: string | undefined;
   void child.ended.then((how) => {
@@ -221,7 +221,7 @@ export async function ready(url: string, child: Child): Promise<void> {
   for (;;) {
     if (end !== undefined) throw new Error(`The ${child.purpose} ${end}.\n${logTail(child.logFile)}`);
     if (await accepts(port)) {
-      const response = await fetch(url, { headers: { connection: "close" } }); // a kept one delays the server's stop
+      const response = await fetch(url, { headers: { connection: "close" } }); // a kept connection delays the server's stop
       await response.arrayBuffer();
       if (response.ok) return;
     }
@@ -239,7 +239,7 @@ export function listen(server: Server, port: number): Promise<void> {
   });
 }
 
-/** Stops listening and drops the connections. */
+/** Stops listening and closes all connections. */
 export async function closeServer(server: Server): Promise<void> {
   if (!server.listening) return;
   const closed = new Promise((done) => server.close(done));
@@ -247,13 +247,13 @@ export async function closeServer(server: Server): Promise<void> {
   await closed;
 }
 
-/** The value for a key, made once; a failed attempt is forgotten. */
-function remember<T>(known: Map<string, Promise<T>>, name: string, make: () => Promise<T>): Promise<T> {
-  const before = known.get(name);
+/** Returns the cached value of a key, or makes it. Failures are not cached. */
+function once<T>(cache: Map<string, Promise<T>>, name: string, make: () => Promise<T>): Promise<T> {
+  const before = cache.get(name);
   if (before !== undefined) return before;
   const made = make();
-  known.set(name, made);
-  made.catch(() => known.delete(name));
+  cache.set(name, made);
+  made.catch(() => cache.delete(name));
   return made;
 }
 

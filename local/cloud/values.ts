@@ -1,6 +1,6 @@
 import type { Values } from "./inventory.ts";
 
-/** A text among the inputs of a resource, else among the provider's settings. Throws, naming it, if it is in neither. */
+/** A text in a resource's inputs, else in the provider's settings. Throws an error that names it if neither has it. */
 export function text(inputs: Values, name: string, config: Values = {}): string {
   const value = inputs[name] ?? config[name];
   if (typeof value !== "string" || value === "")
@@ -8,17 +8,17 @@ export function text(inputs: Values, name: string, config: Values = {}): string 
   return value;
 }
 
-/** A property that is an object, or an empty one. */
+/** The value if it is an object, else an empty object. */
 export function object(value: unknown): Values {
   return value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Values) : {};
 }
 
-/** A property that is a list of objects, or an empty one. */
+/** The value as a list of objects; empty if it is not a list. */
 export function objects(value: unknown): Values[] {
   return Array.isArray(value) ? value.map(object) : [];
 }
 
-/** A property that is a list of texts, or an empty one. */
+/** The texts in the value; empty if it is not a list. */
 export function texts(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((one): one is string => typeof one === "string") : [];
 }

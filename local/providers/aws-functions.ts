@@ -2,7 +2,7 @@ import type { Properties } from "../../components/plugin/protocol.ts";
 import { accountId } from "./aws-kinds.ts";
 import type { ProviderFunction } from "./provider.ts";
 
-/** The functions of the aws provider that programs here may call. */
+/** The emulated functions of the aws provider. */
 export const awsFunctions: Readonly<Record<string, ProviderFunction>> = {
   "aws:iam/getPolicyDocument:getPolicyDocument": (args) => {
     const json = JSON.stringify(policyDocument(args), null, 2);
@@ -26,7 +26,7 @@ export const awsFunctions: Readonly<Record<string, ProviderFunction>> = {
   }),
 };
 
-/** The document as terraform-provider-aws writes it: one value stands alone, several are a sorted list. */
+/** The policy as terraform-provider-aws writes it: a single value is a text, several are a sorted list. */
 function policyDocument(args: Properties): Properties {
   const statements = list(args["statements"]).map((statement) => {
     const written: Properties = {

@@ -1,10 +1,10 @@
 import type { Values } from "../cloud/inventory.ts";
 import type { ResourceKind } from "./kind.ts";
 
-/** The account that the rehearsal plays in. */
+/** Id of the rehearsal's AWS account. */
 export const accountId = "123456789012";
 
-/** Inputs that are JSON documents: a program may give them as objects, the provider keeps texts. */
+/** Inputs that are JSON documents: a program may pass objects, the provider keeps texts. */
 const documents = ["policy", "assumeRolePolicy"];
 
 const ofBucket: ResourceKind = {
@@ -15,7 +15,7 @@ const ofBucket: ResourceKind = {
   normalise,
 };
 
-/** The types of AWS that need more than the generic rules. */
+/** The AWS types that the generic rules do not cover. */
 const awsKinds: Readonly<Record<string, ResourceKind>> = {
   "s3/bucket:Bucket": {
     id: "{bucket}",
@@ -67,11 +67,11 @@ const awsKinds: Readonly<Record<string, ResourceKind>> = {
   },
 };
 
-/** The kind of a type of AWS. */
+/** The kind of an AWS type. */
 export function awsKind(token: string): ResourceKind {
   const name = token.slice("aws:".length);
-  const known = awsKinds[name];
-  if (known !== undefined) return known;
+  const listed = awsKinds[name];
+  if (listed !== undefined) return listed;
   if (/^s3\/bucket[A-Z]\w+:/.test(name) && !/Object/.test(name)) return ofBucket;
   const [module = "", type = ""] = name.split(":")[0]?.split("/") ?? [];
   return {
@@ -84,7 +84,7 @@ export function awsKind(token: string): ResourceKind {
   };
 }
 
-/** As pulumi-aws does: objects become JSON texts with sorted keys. */
+/** Converts objects to JSON texts with sorted keys, as pulumi-aws does. */
 function normalise(inputs: Values): Values {
   const given = documents.filter((name) => inputs[name] !== null && typeof inputs[name] === "object");
   return { ...inputs, ...Object.fromEntries(given.map((name) => [name, JSON.stringify(sorted(inputs[name]))])) };

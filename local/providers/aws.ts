@@ -6,7 +6,7 @@ import { emulatedProvider } from "./provider.ts";
 
 serve(() => emulatedProvider({ name: "aws", kind: awsKind, functions: awsFunctions, importedId }, cloudAddress()));
 
-/** What is in another region than the provider's is imported as `<id>@<region>` (pulumi-aws 7, "Enhanced region support"). */
+/** The import id of a resource in another region than the provider's is `<id>@<region>` (pulumi-aws 7, "Enhanced region support"). */
 function importedId(_type: string, id: string): string {
   return id.replace(/@[a-z]+(-[a-z]+)+-\d+$/, "");
 }

@@ -1,4 +1,4 @@
-/** Where the emulated cloud's control API is. Ends the process with a clear message if nobody says it. */
+/** URL of the emulated cloud's control API. Ends the process with a message if it is not set. */
 export function cloudAddress(): string {
   const address = process.env["ARTIFACTS_CLOUD"];
   if (address) return address;

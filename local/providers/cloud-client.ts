@@ -1,6 +1,6 @@
 import type { Resource } from "../cloud/inventory.ts";
 
-/** An answer of the control API that is not success. `message` holds the cloud's words. */
+/** An error response of the control API. `message` is the real cloud's. */
 export class CloudError extends Error {
   readonly status: number;
   constructor(status: number, message: string) {
@@ -26,7 +26,7 @@ export class CloudClient {
     return (await this.#call("PUT", "", resource)) as Resource;
   }
 
-  /** undefined if it does not exist. */
+  /** The resource; undefined if it does not exist. */
   async find(type: string, id: string): Promise<Resource | undefined> {
     try {
       return (await this.#call("GET", `?${new URLSearchParams({ type, id })}`)) as Resource;

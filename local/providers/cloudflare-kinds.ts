@@ -1,6 +1,6 @@
 import type { ResourceKind } from "./kind.ts";
 
-/** The types of Cloudflare that need more than the generic rules. */
+/** The Cloudflare types that the generic rules do not cover. */
 const cloudflareKinds: Readonly<Record<string, ResourceKind>> = {
   "index/dnsRecord:DnsRecord": {
     id: ({ id, seed }) => id || seed.slice(0, 32),
@@ -26,10 +26,10 @@ const cloudflareKinds: Readonly<Record<string, ResourceKind>> = {
   "index/zoneSetting:ZoneSetting": { id: "{zoneId}/{settingId}", named: null, adopts: true },
 };
 
-/** The kind of a type of Cloudflare. */
+/** The kind of a Cloudflare type. */
 export function cloudflareKind(token: string): ResourceKind {
-  const known = cloudflareKinds[token.slice("cloudflare:".length)];
-  if (known !== undefined) return known;
+  const listed = cloudflareKinds[token.slice("cloudflare:".length)];
+  if (listed !== undefined) return listed;
   return {
     id: ({ inputs, id, seed }) => {
       if (id !== "") return id;
@@ -42,7 +42,7 @@ export function cloudflareKind(token: string): ResourceKind {
   };
 }
 
-/** 32 hex digits, the form of Cloudflare's ids; the same for the same text (FNV-1a, four times). */
+/** 32 hex digits, the form of Cloudflare's ids, derived from a text (FNV-1a, four times). */
 function hex(text: string): string {
   return [0, 1, 2, 3]
     .map((round) => {

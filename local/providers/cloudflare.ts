@@ -5,7 +5,7 @@ import { emulatedProvider } from "./provider.ts";
 
 serve(() => emulatedProvider({ name: "cloudflare", kind: cloudflareKind, functions: {}, importedId }, cloudAddress()));
 
-/** A record is imported as `<zone>/<record>`, and keeps the second as its id. */
+/** The import id of a record is `<zone>/<record>`; its id is `<record>`. */
 function importedId(type: string, id: string): string {
   return type === "cloudflare:index/dnsRecord:DnsRecord" ? id.slice(id.lastIndexOf("/") + 1) : id;
 }

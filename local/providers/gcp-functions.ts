@@ -1,7 +1,7 @@
 import { projectNumber } from "./gcp-kinds.ts";
 import type { ProviderFunction } from "./provider.ts";
 
-/** The functions of the gcp provider that programs here may call. */
+/** The emulated functions of the gcp provider. */
 export const gcpFunctions: Readonly<Record<string, ProviderFunction>> = {
   "gcp:organizations/getIAMPolicy:getIAMPolicy": (args) => {
     const policy = {

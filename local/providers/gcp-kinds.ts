@@ -1,7 +1,7 @@
 import type { Values } from "../cloud/inventory.ts";
 import type { ResourceKind, Subject } from "./kind.ts";
 
-/** The number that stands for every project: real ones have one each, which programs read from outputs. */
+/** The project number of every emulated project. Real projects have a number each, which programs read from outputs. */
 export const projectNumber = "415926535897";
 
 const compute = (scope: string): ResourceKind => ({
@@ -24,8 +24,8 @@ const withOutputs = (
   outputs: (subject) => ({ ...kind.outputs?.(subject), ...outputs(subject) }),
 });
 
-/** The types of Google Cloud that need more than the generic rules. */
-export const gcpKinds: Readonly<Record<string, ResourceKind>> = {
+/** The Google Cloud types that the generic rules do not cover. */
+const gcpKinds: Readonly<Record<string, ResourceKind>> = {
   "artifactregistry/repository:Repository": {
     id: "projects/{project}/locations/{location}/repositories/{repositoryId}",
     required: ["location", "project"],
@@ -56,7 +56,7 @@ export const gcpKinds: Readonly<Record<string, ResourceKind>> = {
       contentType: "application/octet-stream",
     }),
     volatile: ["generation", "crc32c", "md5hash", "md5hexhash", "detectMd5hash"],
-    adopts: true, // uploading over an object is an ordinary upload
+    adopts: true, // an upload may replace an object
   },
   "storage/managedFolder:ManagedFolder": { id: "{bucket}/{name}" },
   "cloudrunv2/service:Service": {
@@ -162,7 +162,7 @@ export const gcpKinds: Readonly<Record<string, ResourceKind>> = {
   "projects/serviceIdentity:ServiceIdentity": {
     id: "projects/{project}/services/{service}",
     named: null,
-    adopts: true, // generating it again gives the same
+    adopts: true, // a second request returns the same identity
     outputs: () => {
       const email = `service-${projectNumber}@serverless-robot-prod.iam.gserviceaccount.com`;
       return { email, member: `serviceAccount:${email}` };
@@ -211,28 +211,28 @@ export const gcpKinds: Readonly<Record<string, ResourceKind>> = {
   "projects/iAM": grant("{project}"),
 };
 
-/** The kind of a type of Google Cloud. `*IamMember`, `*IamBinding` and `*IamPolicy` of one thing share one. */
+/** The kind of a Google Cloud type. `*IamMember`, `*IamBinding` and `*IamPolicy` of one type share a kind. */
 export function gcpKind(token: string): ResourceKind {
   const name = token.slice("gcp:".length);
-  const known = gcpKinds[name];
-  if (known !== undefined) return known;
+  const listed = gcpKinds[name];
+  if (listed !== undefined) return listed;
   const iam = /^(\w+\/\w*?i(?:AM|am|Am))(?:Member|Binding|Policy):/i.exec(name)?.[1];
   if (iam !== undefined) return gcpKinds[iam] ?? grant("");
   const [module = "", type = ""] = name.split(":")[0]?.split("/") ?? [];
   const collection = type.endsWith("y") ? `${type.slice(0, -1)}ies` : `${type}s`;
   return {
-    // The usual form of ids. Types that have another one work as well: an id only has to be unique.
+    // The usual form of ids. It also works for types with another form, because an id only has to be unique.
     id: ({ inputs, config, seed, id }) => {
       if (id !== "") return id;
-      const place = inputs["location"] ?? inputs["region"] ?? inputs["zone"] ?? "global";
+      const location = inputs["location"] ?? inputs["region"] ?? inputs["zone"] ?? "global";
       const own = inputs["name"] ?? inputs[`${type}Id`] ?? seed.slice(0, 16);
-      return `projects/${project({ inputs, config })}/locations/${String(place)}/${module}/${collection}/${String(own)}`;
+      return `projects/${project({ inputs, config })}/locations/${String(location)}/${module}/${collection}/${String(own)}`;
     },
     replaces: ["name", "location", "region", "zone", "project", `${type}Id`],
   };
 }
 
-/** One grant of rights. The id is as the real provider forms it: `<resource>/<role>/<member>`. Granting twice is granting. */
+/** A grant. Its id is the real provider's: `<resource>/<role>/<member>`. A second equal grant succeeds. */
 function grant(resource: string): ResourceKind {
   return {
     id: ({ inputs, config }) => {
@@ -283,7 +283,7 @@ function project({ inputs, config }: Pick<Subject, "inputs" | "config">): string
   return String(inputs["project"] ?? config["project"] ?? "");
 }
 
-/** A number of 15 digits, exact in a JSON number; the same for the same seed and salt. */
+/** A number of 15 digits, which a JSON number holds exactly, derived from seed and salt. */
 function number(seed: string, salt: string): number {
   let value = 0;
   for (const character of `${seed}${salt}`) value = (value * 31 + character.charCodeAt(0)) % 899_999_999_999_999;

@@ -6,7 +6,7 @@ import { emulatedProvider } from "./provider.ts";
 
 serve(() => emulatedProvider({ name: "gcp", kind: gcpKind, functions: gcpFunctions, importedId }, cloudAddress()));
 
-/** Services and their objectives are imported by the project's id or its number, and have the number in their ids. */
+/** The import id of a service or an objective has the project's id or number; its id has the number. */
 function importedId(type: string, id: string): string {
   if (!/^gcp:monitoring\/(customService|slo):/.test(type)) return id;
   return id.replace(/^projects\/[^/]+\//, `projects/${projectNumber}/`);

@@ -3,13 +3,13 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { sdkVersion } from "./schema.ts";
 
-/** The providers that are emulated. */
-export const emulatedProviders = ["gcp", "aws", "cloudflare"] as const;
+/** The emulated providers. */
+const emulatedProviders = ["gcp", "aws", "cloudflare"] as const;
 
 /**
- * Puts the emulated providers where the engine looks for plugins, as the versions that the SDKs ask for. Cheap: writes one line per
- * provider, so every start may call it.
- * @param pulumiHome the rehearsal's own `PULUMI_HOME`: the user's plugins must not be shadowed.
+ * Installs the emulated providers in the engine's plugin folder, with the versions that the SDKs require. Writes one short script per
+ * provider, so every start can call it.
+ * @param pulumiHome the rehearsal's own `PULUMI_HOME`, so that the user's plugins are not shadowed.
  */
 export function installProviders(pulumiHome: string): void {
   const here = dirname(fileURLToPath(import.meta.url));
@@ -17,7 +17,7 @@ export function installProviders(pulumiHome: string): void {
     const folder = join(pulumiHome, "plugins", `resource-${name}-v${sdkVersion(name)}`);
     mkdirSync(folder, { recursive: true });
     const file = join(folder, `pulumi-resource-${name}`);
-    // This Node, not the machine's: it runs TypeScript.
+    // The Node.js of this process runs TypeScript; the machine's may not.
     writeFileSync(file, `#!/bin/sh\nexec ${quoted(process.execPath)} ${quoted(join(here, `${name}.ts`))} "$@"\n`);
     chmodSync(file, 0o755);
   }

@@ -3,26 +3,26 @@ import type { Resource, Values } from "../cloud/inventory.ts";
 import { type ResourceKind, resourceId, type Subject } from "./kind.ts";
 import type { DeclaredOutput, Schema } from "./schema.ts";
 
-/** What the plugin keeps in a resource's computed values beside the outputs. Keys with `__` are never shown. */
-export const memory = { seed: "__seed", created: "__created", updated: "__updated" };
+/** Keys of the plugin's own values in a resource's computed values. The engine never shows keys that start with `__`. */
+export const internalKeys = { seed: "__seed", created: "__created", updated: "__updated" };
 
 /**
- * All outputs of an existing resource: what was asked for, what the cloud added, and a stand-in for every other declared output. An output that
- * were missing would be unknown in every preview, and everything that reads it would change for ever.
- * The same resource always gives the same outputs: `refresh` compares them.
+ * All outputs of an existing resource: its inputs, what the cloud added, and a placeholder for every other declared output. A missing output
+ * would be unknown in every preview, so that its readers would always show a change. The same resource always gives the same outputs,
+ * because `refresh` compares them.
  */
 export function outputsOf(resource: Resource, kind: ResourceKind, schema: Schema | undefined): Properties {
   const { inputs, computed, config, id } = resource;
-  const subject: Subject = { inputs, config, id, seed: String(computed[memory.seed] ?? "") };
+  const subject: Subject = { inputs, config, id, seed: String(computed[internalKeys.seed] ?? "") };
   const special = kind.outputs?.(subject) ?? {};
   const outputs: Properties = {};
   for (const [name, declared] of schema?.outputs ?? []) {
-    outputs[name] = computed[name] ?? inputs[name] ?? special[name] ?? standIn(name, declared, resource);
+    outputs[name] = computed[name] ?? inputs[name] ?? special[name] ?? placeholder(name, declared, resource);
   }
   return { ...special, ...computed, ...outputs, ...given(inputs) };
 }
 
-/** The outputs of a resource that a preview would make: what only the cloud can know is unknown. */
+/** The outputs of a new resource in a preview. Outputs that only the cloud knows are unknown. */
 export function plannedOutputs(
   inputs: Properties,
   config: Values,
@@ -31,36 +31,36 @@ export function plannedOutputs(
 ): Properties {
   const outputs: Properties = {};
   for (const [name, declared] of schema?.outputs ?? []) {
-    const foreseen = foreseeable.has(name)
-      ? standIn(name, declared, { type: "", id: "", inputs, computed: {}, config })
+    const predicted = predictable.has(name)
+      ? placeholder(name, declared, { type: "", id: "", inputs, computed: {}, config })
       : undefined;
-    outputs[name] = foreseen ?? (declared.optional && !kind.volatile?.includes(name) ? null : unknown);
+    outputs[name] = predicted ?? (declared.optional && !kind.volatile?.includes(name) ? null : unknown);
   }
   return { ...outputs, ...given(inputs) };
 }
 
-/** The outputs of an update in a preview: as they are, but for what changes with every update. */
+/** The outputs of an update in a preview: the present ones, except those that every update changes. */
 export function plannedUpdate(resource: Resource, kind: ResourceKind, schema: Schema | undefined): Properties {
   const { inputs, computed, config, id } = resource;
-  const special = kind.outputs?.({ inputs, config, id, seed: String(computed[memory.seed] ?? "") }) ?? {};
-  const kept = Object.entries(computed).filter(([name]) => !(name in special) && !foreseeable.has(name));
+  const special = kind.outputs?.({ inputs, config, id, seed: String(computed[internalKeys.seed] ?? "") }) ?? {};
+  const kept = Object.entries(computed).filter(([name]) => !(name in special) && !predictable.has(name));
   const changing = Object.fromEntries((kind.volatile ?? []).map((name) => [name, unknown]));
   return { ...outputsOf({ ...resource, computed: Object.fromEntries(kept) }, kind, schema), ...changing };
 }
 
-/** The id of a new resource. Throws when one of its parts is missing. */
+/** The id of a new resource. Throws if one of its parts is missing. */
 export function newId(kind: ResourceKind, subject: Omit<Subject, "id">): string {
   const id = resourceId(kind, { ...subject, id: "" });
-  if (id === undefined || id === "") throw new Error("The resource's identity is not known.");
+  if (id === undefined || id === "") throw new Error("The inputs do not determine the resource's id.");
   return id;
 }
 
-/** Outputs that the real providers foresee from their own settings. */
-const foreseeable = new Set(["project", "region", "deletionPolicy", "effectiveLabels", "pulumiLabels", "tagsAll"]);
+/** Outputs that the real providers know in a preview from their own settings. */
+const predictable = new Set(["project", "region", "deletionPolicy", "effectiveLabels", "pulumiLabels", "tagsAll"]);
 
-/** By the output's name where the clouds agree on its meaning, else an empty value of its type. */
-function standIn(name: string, declared: DeclaredOutput, { inputs, computed, config }: Resource): unknown {
-  const seed = String(computed[memory.seed] ?? "");
+/** A placeholder for an output: by its name where the clouds agree on the meaning, else an empty value of its type. */
+function placeholder(name: string, declared: DeclaredOutput, { inputs, computed, config }: Resource): unknown {
+  const seed = String(computed[internalKeys.seed] ?? "");
   const labels = { ...record(config["defaultLabels"]), ...record(inputs["labels"] ?? inputs["userLabels"]) };
   switch (name) {
     case "project":
@@ -80,12 +80,12 @@ function standIn(name: string, declared: DeclaredOutput, { inputs, computed, con
     case "timeCreated":
     case "createDate":
     case "createdOn":
-      return computed[memory.created];
+      return computed[internalKeys.created];
     case "updateTime":
     case "updated":
     case "modifiedOn":
     case "commentModifiedOn":
-      return computed[memory.updated];
+      return computed[internalKeys.updated];
     case "etag":
     case "fingerprint":
     case "labelFingerprint":

@@ -11,27 +11,27 @@ import type { Values } from "../cloud/inventory.ts";
 import { forComparison } from "./assets.ts";
 import { CloudClient, CloudError } from "./cloud-client.ts";
 import { idInputs, type ResourceKind, resourceId, type Subject } from "./kind.ts";
-import { memory, newId, outputsOf, plannedOutputs, plannedUpdate } from "./outputs.ts";
+import { internalKeys, newId, outputsOf, plannedOutputs, plannedUpdate } from "./outputs.ts";
 import { schemaOf, sdkVersion } from "./schema.ts";
 
 /** A function of a provider: arguments and the provider's settings to the result. */
 export type ProviderFunction = (args: Properties, config: Values) => Properties;
 
-/** What distinguishes one emulated provider from another. */
+/** The parts of an emulated provider that differ between clouds. */
 export interface Emulation {
   /** `gcp`, `aws`, `cloudflare`. */
   readonly name: string;
   readonly kind: (token: string) => ResourceKind;
   /** Functions by token, e.g. `aws:iam/getPolicyDocument:getPolicyDocument`. */
   readonly functions: Readonly<Record<string, ProviderFunction>>;
-  /** The id of what an import names in another of the forms that the real provider takes. */
+  /** Converts an import id, which may have other forms, to the resource's id. */
   readonly importedId?: (type: string, id: string) => string;
 }
 
 /**
- * An emulated provider: what the real one does between the engine and the cloud, over the inventory of the emulated cloud. Generic for
- * every type of the SDK; `emulation` says what is special.
- * @param address the control API of the emulated cloud.
+ * An emulated provider: works between the engine and the emulated cloud as the real one does. Generic for every type of the SDK, except for the
+ * rules in `emulation`.
+ * @param address URL of the emulated cloud's control API.
  */
 export function emulatedProvider(emulation: Emulation, address: string): ResourceProvider {
   const cloud = new CloudClient(address);
@@ -82,7 +82,7 @@ export function emulatedProvider(emulation: Emulation, address: string): Resourc
       const seed = randomBytes(32).toString("hex");
       const id = newId(kind, { inputs, config, seed });
       const now = new Date().toISOString();
-      const drawn = { [memory.seed]: seed, [memory.created]: now, [memory.updated]: now };
+      const drawn = { [internalKeys.seed]: seed, [internalKeys.created]: now, [internalKeys.updated]: now };
       const computed = { ...kind.outputs?.({ inputs, config, id, seed }), ...drawn };
       try {
         const made = await cloud.create({ type, id, inputs, computed, config }, kind.adopts ?? false);
@@ -100,8 +100,11 @@ export function emulatedProvider(emulation: Emulation, address: string): Resourc
         const computed = Object.fromEntries(Object.entries(olds).filter(([name]) => !(name in oldInputs)));
         return { outputs: plannedUpdate({ type, id, inputs, computed, config }, kind, schema) };
       }
-      const seed = String(olds[memory.seed] ?? "");
-      const computed = { ...kind.outputs?.({ inputs, config, id, seed }), [memory.updated]: new Date().toISOString() };
+      const seed = String(olds[internalKeys.seed] ?? "");
+      const computed = {
+        ...kind.outputs?.({ inputs, config, id, seed }),
+        [internalKeys.updated]: new Date().toISOString(),
+      };
       const made = await cloud.update({ type, id, inputs, computed, config });
       return { outputs: outputsOf(made, kind, schema) };
     },
@@ -117,21 +120,21 @@ export function emulatedProvider(emulation: Emulation, address: string): Resourc
     },
 
     async invoke(token, args) {
-      const known = emulation.functions[token];
-      if (known === undefined) {
+      const call = emulation.functions[token];
+      if (call === undefined) {
         throw new Error(
-          `The emulated ${emulation.name} provider does not know the function ${token}: add it to local/providers/${emulation.name}.ts.`,
+          `The emulated ${emulation.name} provider does not have the function ${token}: add it to local/providers/${emulation.name}.ts.`,
         );
       }
-      return known(args, config);
+      return call(args, config);
     },
   };
 }
 
-/** The settings that outputs and ids depend on. Credentials are not among them: nothing here needs any. */
+/** The settings that outputs and ids depend on. The emulation needs no credentials. */
 const settings = ["project", "region", "zone", "defaultLabels", "defaultTags"];
 
-/** The engine passes every setting that is not a text as JSON. */
+/** Parses the provider's settings. The engine passes every setting that is not a text as JSON. */
 function settingsOf(config: Properties): Values {
   return Object.fromEntries(
     settings
@@ -143,13 +146,13 @@ function settingsOf(config: Properties): Values {
   );
 }
 
-/** The bridged providers name a resource by themselves if its `name` is optional. */
+/** The property that gets an automatic name: `name` if it is optional, as in the bridged providers. */
 function optionalName(schema: ReturnType<typeof schemaOf>): string | undefined {
   if (schema === undefined || !schema.inputs.has("name") || schema.required.includes("name")) return undefined;
   return schema.outputs.get("name")?.optional === false ? "name" : undefined;
 }
 
-/** The logical name and seven random digits, kept once given. */
+/** The previous automatic name, or the logical name with seven random digits. */
 function automaticName(logicalName: string, property: string, olds: Properties): unknown {
   const kept = (olds["__defaults"] as string[] | undefined)?.includes(property) ? olds[property] : undefined;
   return kept ?? `${logicalName.toLowerCase()}-${randomBytes(4).toString("hex").slice(0, 7)}`;

@@ -2,17 +2,17 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 
-/** What kind of value an output is; enough to stand in for one that the emulation knows nothing of. */
-export type OutputKind = "text" | "number" | "boolean" | "list" | "object";
+/** Type of an output's value, from which its placeholder is made. */
+type OutputKind = "text" | "number" | "boolean" | "list" | "object";
 
 /** A declared output of a resource type. */
 export interface DeclaredOutput {
   readonly kind: OutputKind;
-  /** The type says that it may be undefined. */
+  /** Its type includes undefined. */
   readonly optional: boolean;
 }
 
-/** What the SDK's own class says of a resource type. */
+/** The properties of a resource type, from the SDK's class. */
 export interface Schema {
   readonly inputs: ReadonlySet<string>;
   readonly required: readonly string[];
@@ -20,24 +20,24 @@ export interface Schema {
 }
 
 const require = createRequire(import.meta.url);
-const known = new Map<string, Schema | undefined>();
+const cache = new Map<string, Schema | undefined>();
 
-/** The version of the SDK package `@pulumi/<provider>`, which is the version of the plugin it asks for. */
+/** The version of the SDK package `@pulumi/<provider>`, which is also the version of the plugin that it requires. */
 export function sdkVersion(provider: string): string {
   const manifest = require(`@pulumi/${provider}/package.json`) as { version: string; pulumi?: { version?: string } };
   return manifest.pulumi?.version ?? manifest.version;
 }
 
 /**
- * Reads the schema of a type from the generated class in the SDK: its constructor lists the inputs, the required ones and the outputs; its
- * declaration file their types. Only the files of the types in use are read: loading an SDK takes seconds.
+ * Reads the schema of a type from the SDK's generated class: its constructor lists inputs, required inputs and outputs, its declaration file
+ * their types. Reads only the files of the types in use, because loading an SDK takes seconds.
  * @param token e.g. `gcp:storage/bucket:Bucket`
- * @returns undefined for a type that the SDK does not have.
+ * @returns undefined if the SDK does not have the type.
  */
 export function schemaOf(token: string): Schema | undefined {
-  if (known.has(token)) return known.get(token);
+  if (cache.has(token)) return cache.get(token);
   const schema = read(token);
-  known.set(token, schema);
+  cache.set(token, schema);
   return schema;
 }
 
@@ -48,7 +48,7 @@ function read(token: string): Schema | undefined {
   return parseClass(readFileSync(`${file}.js`, "utf8"), readFileSync(`${file}.d.ts`, "utf8"));
 }
 
-/** Module `index` is the package's root. The generated files' names are lower case at the start (`uRLMap` -> `urlmap.js`). */
+/** The path of a class without its ending. Module `index` is the package's root. File names may differ in case (`uRLMap` -> `urlmap.js`). */
 function classFile(provider: string, path: string): string | undefined {
   const [module = "", name = ""] = path.split("/");
   const root = dirname(require.resolve(`@pulumi/${provider}/package.json`));
@@ -57,14 +57,14 @@ function classFile(provider: string, path: string): string | undefined {
   try {
     files = readdirSync(folder);
   } catch {
-    return undefined; // the SDK has no such module
+    return undefined; // the SDK does not have the module
   }
   const wanted = `${name}.js`.toLowerCase();
   const found = files.find((file) => file === `${name}.js`) ?? files.find((file) => file.toLowerCase() === wanted);
   return found === undefined ? undefined : join(folder, found.slice(0, -".js".length));
 }
 
-/** Reads the texts of a generated class: its JavaScript and its declaration. */
+/** Parses a generated class: its JavaScript and its declaration. */
 export function parseClass(script: string, declaration: string): Schema {
   const inputs = [...script.matchAll(/resourceInputs\["(\w+)"\] = .*\bargs\?\.\w+/g)].map((match) => match[1]!);
   const required = [...script.matchAll(/Missing required property '(\w+)'/g)].map((match) => match[1]!);

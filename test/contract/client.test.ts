@@ -111,7 +111,7 @@ describe("the rehearsal's clients against real servers", () => {
       "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
     await assert.rejects(
       verifySignature(base, "semver/semver", release("semver").digest, otherKey),
-      /holds no signature of sha256:.* by this key/,
+      /has no valid signature of sha256:.* by this key/,
     );
   });
 

@@ -264,7 +264,7 @@ describe("emulated providers over gRPC", () => {
     assert.equal((await gcp.invoke("gcp:organizations/getProject:getProject", {}))["projectId"], "demo");
     assert.equal((await aws.invoke("aws:index/getCallerIdentity:getCallerIdentity", {}))["accountId"], "123456789012");
     await assert.rejects(gcp.invoke("gcp:compute/getImage:getImage", {}), {
-      details: /does not know the function gcp:compute\/getImage:getImage/,
+      details: /does not have the function gcp:compute\/getImage:getImage/,
     });
   });
 

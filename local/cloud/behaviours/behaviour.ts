@@ -3,9 +3,9 @@ import type { Ports } from "../ports.ts";
 import type { Processes } from "../processes.ts";
 import type { Servers } from "../servers.ts";
 
-/** What a behaviour may use of the cloud. */
+/** The parts of the cloud that a behaviour may use. */
 export interface CloudParts {
-  /** The directory for files that live as long as the cloud's data. */
+  /** Directory of the cloud's persistent files. */
   readonly dir: string;
   readonly inventory: CloudInventory;
   readonly ports: Ports;
@@ -14,19 +14,19 @@ export interface CloudParts {
 }
 
 /**
- * What one type of resource does besides being in the inventory: its data plane. A method that throws makes the operation fail with that
- * message, which should be the cloud's own words.
+ * The data plane of one type of resource. The inventory alone covers types without one. If a method throws, the operation fails with its
+ * message, which should be the real cloud's.
  */
 export interface Behaviour {
-  /** Makes it real. Returns the outputs that only the cloud can know. */
+  /** Creates the resource. Returns the outputs that only the cloud knows. */
   create?(resource: Resource): Promise<Values>;
-  /** Changes it. Returns the outputs that change with it. */
+  /** Changes the resource. Returns the outputs that change. */
   update?(resource: Resource, before: Resource): Promise<Values>;
-  /** Takes it away; throws if the cloud would refuse. */
+  /** Deletes the resource. Throws if the real cloud would refuse. */
   delete?(resource: Resource): Promise<void>;
-  /** Brings back what does not survive a restart of the cloud. */
+  /** Restores the parts that do not survive a restart of the cloud. */
   resume?(resource: Resource): Promise<void>;
 }
 
-/** Refused because of what is there: the control API answers 409. */
+/** The resource's present state forbids the operation: the control API answers 409. */
 export class ConflictError extends Error {}

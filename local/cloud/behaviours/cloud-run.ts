@@ -20,24 +20,24 @@ interface Revision {
   readonly port: number;
   child: Child;
   stopping: boolean;
-  /** Under way. */
+  /** Number of requests in progress. */
   requests: number;
 }
 
-/** How long a replaced revision may finish its requests, milliseconds: what Cloud Run gives a container between SIGTERM and SIGKILL. */
+/** Milliseconds for a replaced revision to finish its requests: Cloud Run's time between SIGTERM and SIGKILL. */
 const drainTime = 10_000;
 
 /**
- * `gcp:cloudrunv2/service:Service` deployed from source (`sourceCode.cloudStorageSource`): the .tar.gz is fetched from the emulated bucket,
- * unpacked, and its command is run with the resource's environment and Cloud Run's (container runtime contract: PORT, K_SERVICE, ...).
- * A new revision serves only after its startup probe succeeded; until then, and when it fails, the one before serves. Base images are
- * not used: there are no containers here.
+ * `gcp:cloudrunv2/service:Service` deployed from source (`sourceCode.cloudStorageSource`): fetches the .tar.gz from the emulated bucket, unpacks
+ * it, and runs its command with the resource's environment and Cloud Run's (container runtime contract: PORT, K_SERVICE, ...). A new
+ * revision serves after its startup probe has succeeded. Until then, and if it fails, the previous revision serves. Base images are not used:
+ * nothing runs in a container here.
  */
 export class CloudRun {
   readonly #parts: CloudParts;
   readonly #revisions = new Map<string, Revision>();
   readonly #fronts = new Map<string, Server>();
-  /** The end of a service's replaced revision: nobody waits for it but who needs its port. */
+  /** Pending stops of replaced revisions. Only the next deployment, which needs the port, waits for them. */
   readonly #retiring = new Map<string, Promise<void>>();
   readonly #unpacking = new Map<string, Promise<void>>();
 
@@ -57,8 +57,8 @@ export class CloudRun {
   }
 
   /**
-   * Has the service's serving revision answer a request.
-   * @throws {Unreachable} if none runs or it does not answer; the response is then untouched.
+   * Forwards a request to the service's serving revision.
+   * @throws {Unreachable} if no revision runs or it does not answer. The response is untouched then.
    */
   async serve(
     id: string,
@@ -67,7 +67,7 @@ export class CloudRun {
     headers: readonly (readonly [string, string])[],
   ): Promise<void> {
     const revision = this.#revisions.get(id);
-    if (revision === undefined) throw new Unreachable("it does not run");
+    if (revision === undefined) throw new Unreachable("it is not running");
     revision.requests++;
     try {
       await forward(request, response, { port: revision.port, headers });
@@ -76,7 +76,7 @@ export class CloudRun {
     }
   }
 
-  /** Closes the services' own addresses; their processes are stopped by {@link Processes}. */
+  /** Closes the services' own addresses. {@link Processes} stops their processes. */
   async close(): Promise<void> {
     for (const revision of this.#revisions.values()) revision.stopping = true;
     await Promise.all([...this.#fronts.keys()].map((id) => this.#closeFront(id)));
@@ -118,7 +118,7 @@ export class CloudRun {
     this.#revisions.set(id, revision);
     if (before !== undefined) {
       const retiring = this.#retire(before);
-      retiring.catch(() => {}); // told to the next deployment, which needs the port
+      retiring.catch(() => {}); // the next deployment awaits it and gets the error
       this.#retiring.set(id, retiring);
     }
     const uri = await this.#openFront(resource, location, name);
@@ -135,7 +135,7 @@ export class CloudRun {
     };
   }
 
-  /** Throws in Cloud Run's words, with the end of the log, if it does not start. */
+  /** Starts a revision. If it does not start, throws Cloud Run's error with the end of the log. */
   async #startRevision(name: string, port: number, start: () => Promise<Child>, probe: Values): Promise<Revision> {
     let child: Child | undefined;
     try {
@@ -166,7 +166,7 @@ export class CloudRun {
     for (const purpose of purposes(text(inputs, "location"), text(inputs, "name"))) this.#parts.ports.release(purpose);
   }
 
-  /** Lets it finish what it is doing, then stops it. */
+  /** Waits for the revision's requests, then stops it. */
   async #retire(revision: Revision): Promise<void> {
     revision.stopping = true;
     const deadline = Date.now() + drainTime;
@@ -174,7 +174,7 @@ export class CloudRun {
     await this.#parts.processes.stop(revision.child);
   }
 
-  /** Unpacked once per content: two regions share the tree, and a restart finds it. */
+  /** Unpacks each archive's content once. Regions share the folder, and a restart reuses it. */
   async #unpack(container: Values): Promise<string> {
     const source = object(object(container["sourceCode"])["cloudStorageSource"]);
     const [bucket, archive] = [text(source, "bucket"), text(source, "object")];
@@ -191,7 +191,7 @@ export class CloudRun {
     return dir;
   }
 
-  /** Cloud Run starts an instance again that ends by itself. */
+  /** Restarts an instance that ends by itself, as Cloud Run does. */
   #keepRunning(revision: Revision, start: () => Promise<Child>): void {
     const watch = async (): Promise<void> => {
       for (let pause = 200; ; pause = Math.min(pause * 2, 10_000)) {
@@ -202,13 +202,11 @@ export class CloudRun {
       }
     };
     watch().catch((error: unknown) => {
-      process.stderr.write(
-        `Cloud Run revision ${revision.name} cannot be started again: ${(error as Error).message}\n`,
-      );
+      process.stderr.write(`Cloud Run revision ${revision.name} cannot be restarted: ${(error as Error).message}\n`);
     });
   }
 
-  /** The service's own address, empty if the program wants none. */
+  /** The service's own URL, empty if the program disables it. */
   async #openFront(resource: Resource, location: string, name: string): Promise<string> {
     const { id, inputs } = resource;
     if (inputs["defaultUriDisabled"] === true) {
@@ -216,7 +214,7 @@ export class CloudRun {
       return "";
     }
     const [, , purpose] = purposes(location, name);
-    const port = this.#fronts.has(id) ? this.#parts.ports.known(purpose) : await this.#parts.ports.take(purpose);
+    const port = this.#fronts.has(id) ? this.#parts.ports.portOf(purpose) : await this.#parts.ports.take(purpose);
     if (!this.#fronts.has(id)) {
       const server = createServer((request, response) => {
         this.#answer(id, request, response).catch(() => response.destroy());
@@ -257,7 +255,7 @@ export class CloudRun {
   }
 }
 
-/** What a service needs ports for: its revisions in turn, since two run while one replaces the other, and its own address. */
+/** The ports of a service: one each for even and odd revisions, because two run during a replacement, and one for its own address. */
 function purposes(location: string, name: string): [even: string, odd: string, front: string] {
   const service = `Cloud Run service ${name} in ${location}`;
   return [`${service}, even revisions`, `${service}, odd revisions`, service];
@@ -267,11 +265,13 @@ function onlyContainer(inputs: Values): Values {
   const containers = objects(object(inputs["template"])["containers"]);
   const [container] = containers;
   if (container === undefined || containers.length > 1) {
-    throw new Error(`A Cloud Run service here has exactly one container, this one has ${containers.length}.`);
+    throw new Error(
+      `The emulated Cloud Run needs exactly one container per service, this one has ${containers.length}.`,
+    );
   }
   if (Object.keys(object(object(container["sourceCode"])["cloudStorageSource"])).length === 0) {
     throw new Error(
-      `The emulated Cloud Run runs source (sourceCode.cloudStorageSource) only, not the image ${String(container["image"])}.`,
+      `The emulated Cloud Run runs only source (sourceCode.cloudStorageSource), not the image ${String(container["image"])}.`,
     );
   }
   return container;
@@ -282,7 +282,7 @@ function environment(container: Values): Record<string, string> {
   for (const variable of objects(container["envs"])) {
     const name = String(variable["name"]);
     if (variable["valueSource"] !== undefined)
-      throw new Error(`Variable ${name}: the emulated cloud keeps no secrets (valueSource).`);
+      throw new Error(`Variable ${name}: the emulated cloud has no secrets (valueSource).`);
     variables[name] = String(variable["value"] ?? "");
   }
   return variables;
@@ -298,8 +298,8 @@ async function unpackTo(dir: string, name: string, fetchArchive: () => Promise<B
 }
 
 /**
- * The startup probe: `httpGet`, else TCP, which is also Cloud Run's default. The time it may take is Cloud Run's (initial delay + period x
- * threshold); it is asked more often than there, since one waits for it here.
+ * Waits for the startup probe: `httpGet`, else TCP, Cloud Run's default. The time limit is Cloud Run's (initial delay + period x threshold).
+ * Probes more often than Cloud Run, because a user waits.
  */
 async function started(child: Child, port: number, probe: Values): Promise<void> {
   const seconds = (name: string, otherwise: number): number => Number(probe[name] ?? otherwise);
@@ -317,7 +317,7 @@ async function started(child: Child, port: number, probe: Values): Promise<void>
   for (;;) {
     if (end !== undefined)
       throw new Error(`The container ${end}. Its log (${child.logFile}) ends with:\n${logTail(child.logFile)}`);
-    if ((await accepts(port)) && (probe["httpGet"] === undefined || (await answersWell(port, path)))) return;
+    if ((await accepts(port)) && (probe["httpGet"] === undefined || (await isHealthy(port, path)))) return;
     if (Date.now() > deadline) {
       throw new Error(
         `The container did not pass its startup probe on PORT=${port} within ${allowed} s. Its log (${child.logFile}) ends with:\n${logTail(child.logFile)}`,
@@ -327,7 +327,7 @@ async function started(child: Child, port: number, probe: Values): Promise<void>
   }
 }
 
-async function answersWell(port: number, path: string): Promise<boolean> {
+async function isHealthy(port: number, path: string): Promise<boolean> {
   try {
     const response = await fetch(`http://127.0.0.1:${port}${path}`, {
       redirect: "manual",
@@ -336,6 +336,6 @@ async function answersWell(port: number, path: string): Promise<boolean> {
     await response.arrayBuffer();
     return response.status >= 200 && response.status < 400;
   } catch {
-    return false; // not yet, or never: the deadline decides
+    return false; // the caller tries again until its deadline
   }
 }

@@ -9,7 +9,7 @@ export function bucket({ servers }: CloudParts): Behaviour {
     async create({ inputs, config }) {
       const name = text(inputs, "name");
       const url = `${servers.gcs}/storage/v1/b?project=${encodeURIComponent(text(inputs, "project", config))}`;
-      // 409: the server already has it, because something was put there before the program ran. The inventory decides what exists.
+      // 409: a client uploaded to the bucket before the program ran. The inventory decides what exists.
       await call(url, { method: "POST", body: JSON.stringify({ name, location: inputs["location"] }) }, [409]);
       return {};
     },
@@ -77,21 +77,21 @@ export function bucketObject({ servers }: CloudParts): Behaviour {
   };
 }
 
-/** A text that tells an object's content from any other's: its MD5, as Cloud Storage has it. Throws if the object is not there. */
+/** The MD5 of an object's content, in hexadecimal digits. Throws if the object does not exist. */
 export async function objectMd5(gcs: string, bucketName: string, name: string): Promise<string> {
   const url = `${gcs}/storage/v1/b/${encodeURIComponent(bucketName)}/o/${encodeURIComponent(name)}`;
   const { md5Hash } = (await (await call(url, { method: "GET" })).json()) as { md5Hash: string };
   return Buffer.from(md5Hash, "base64").toString("hex");
 }
 
-/** Downloads an object. Throws, naming it, if it is not there. */
+/** Downloads an object. Throws an error that names it if it does not exist. */
 export async function download(gcs: string, bucketName: string, name: string): Promise<Buffer> {
   const url = `${gcs}/storage/v1/b/${encodeURIComponent(bucketName)}/o/${encodeURIComponent(name)}?alt=media`;
   const response = await call(url, { method: "GET" });
   return Buffer.from(await response.arrayBuffer());
 }
 
-/** @param folder where relative paths start: the program's directory. */
+/** @param folder the program's directory, to which paths are relative. */
 async function body(inputs: Record<string, unknown>, folder: string): Promise<string | Blob> {
   if (typeof inputs["content"] === "string") return inputs["content"];
   const source = object(inputs["source"]);
@@ -104,7 +104,7 @@ async function body(inputs: Record<string, unknown>, folder: string): Promise<st
     }
   }
   throw new Error(
-    "The source of an object must be a file, a text, or an archive that is one file: the emulated cloud uploads nothing else.",
+    "The emulated cloud uploads only a file, a text, or an archive that is one file as the source of an object.",
   );
 }
 

@@ -11,7 +11,7 @@ export function s3Bucket(parts: CloudParts): Behaviour {
       const name = text(inputs, "bucket");
       await withClient(parts, region, async (sdk, client) => {
         await client.send(new sdk.CreateBucketCommand({ Bucket: name })).catch((error: Error) => {
-          // Made before the program ran. The inventory decides what exists.
+          // A client created the bucket before the program ran. The inventory decides what exists.
           if (error.name !== "BucketAlreadyOwnedByYou" && error.name !== "BucketAlreadyExists") throw error;
         });
       });
@@ -39,7 +39,7 @@ export function s3Bucket(parts: CloudParts): Behaviour {
   };
 }
 
-/** `aws:s3/bucketPolicy:BucketPolicy`: the policy is enforced by the S3 server. */
+/** `aws:s3/bucketPolicy:BucketPolicy`: the S3 server enforces the policy. */
 export function s3BucketPolicy(parts: CloudParts): Behaviour {
   return setting(parts, {
     apply: (sdk, client, bucket, inputs) => {
@@ -74,7 +74,7 @@ export function s3BucketVersioning(parts: CloudParts): Behaviour {
   });
 }
 
-/** `aws:s3/bucketCorsConfiguration:BucketCorsConfiguration`: the S3 server answers browsers as the rules say. */
+/** `aws:s3/bucketCorsConfiguration:BucketCorsConfiguration`: the S3 server applies the rules. */
 export function s3BucketCors(parts: CloudParts): Behaviour {
   const list = (value: unknown): string[] | undefined => (Array.isArray(value) ? value.map(String) : undefined);
   return setting(parts, {
@@ -120,13 +120,13 @@ function setting(parts: CloudParts, how: { apply: Apply; remove: Apply }): Behav
   };
 }
 
-/** A new bucket refuses public policies until its public access block says otherwise (S3, "Blocking public access", since April 2023). */
+/** A bucket refuses public policies unless its public access block allows them (S3, "Blocking public access", since April 2023). */
 function publicPolicyBlocked({ inventory }: CloudParts, bucket: string): boolean {
   const access = inventory.find("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock", bucket);
   return access === undefined || access.inputs["blockPublicPolicy"] === true;
 }
 
-/** The S3 client is loaded when the first S3 resource comes: a start without one is quicker. */
+/** Runs a function with an S3 client. Loads the SDK at the first call, so that a start without S3 resources is quicker. */
 async function withClient<T>(
   { servers }: CloudParts,
   region: string,
@@ -143,9 +143,9 @@ async function withClient<T>(
 }
 
 /**
- * The S3 server knows its own users only, not the ARNs of IAM: statements for roles and accounts are left out (the rehearsal's credentials
- * are the account's owner anyway). What everyone may do is enforced. So is not what is forbidden without TLS: all here is plain http on a
- * loopback address, where the clouds have TLS.
+ * The part of a policy that the S3 server can enforce: statements for everyone. It has no IAM, so statements for roles and accounts are left
+ * out (the rehearsal's credentials own the account). Statements that require TLS are left out too: the emulated cloud is plain HTTP on
+ * loopback addresses.
  */
 function enforceable(policy: unknown): string | undefined {
   const document = typeof policy === "string" ? (JSON.parse(policy) as Record<string, unknown>) : object(policy);

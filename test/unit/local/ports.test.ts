@@ -15,7 +15,7 @@ it("each purpose gets a port of its own and keeps it", async () => {
   assert.equal(await ports.take("c"), base);
   assert.equal(await ports.take("d"), base + 2);
   await assert.rejects(ports.take("e"), /No port left for the e in/);
-  assert.throws(() => ports.known("e"), /The e has no port/);
+  assert.throws(() => ports.portOf("e"), /The e has no port/);
 });
 
 it("a port outside of the block is given up: the user moved the block", async () => {

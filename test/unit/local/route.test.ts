@@ -111,7 +111,7 @@ it("a missing link is named", () => {
   const nameless = { ...group!, inputs: { name: "a", region: "eu" } };
   assert.match(
     lead(map, "h", "/", [backendA!, nameless]),
-    /^503 network endpoint group a: it names no Cloud Run service/,
+    /^503 network endpoint group a: cloudRun\.service is not set/,
   );
   const orphan = new CloudInventory("never written", [rule], {});
   assert.throws(

@@ -37,8 +37,8 @@ describe("source archive", () => {
       zipSync({ f: strToU8("content") }),
       /gs:\/\/b\/o is a zip; Cloud Run deploys source from a \.tar\.gz only/,
     );
-    await refused(strToU8("nothing of the kind"), /is no gzip/);
-    await refused(new Uint8Array(), /is no gzip/);
+    await refused(strToU8("nothing of the kind"), /is not gzip/);
+    await refused(new Uint8Array(), /is not gzip/);
     await refused(gzipSync("a text, ".repeat(200)), /cannot be unpacked as a \.tar\.gz/);
     const file = (name: string) => packTar([{ header: { name, size: 1000 }, body: "x".repeat(1000) }]);
     const good = gzipSync(await file("f"));
