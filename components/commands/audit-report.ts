@@ -1,4 +1,6 @@
 import type { Inventory } from "../promotion/run/request.ts";
+import { countOf } from "../promotion/text/count-of.ts";
+import { formatCount } from "../promotion/text/format-count.ts";
 import { escapeUnprintable } from "../promotion/text/printable.ts";
 import type { Unmanaged } from "../promotion/unmanaged/unmanaged.ts";
 
@@ -104,11 +106,11 @@ export function describeReport(report: Report, shown = 50): string {
     );
   }
   if (report.unlisted.length > 0) parts.push(["could not be looked for:", ...report.unlisted].join("\n"));
-  const what = `${counted(report.projects, "project")}, ${counted(report.lines, "line")}, ${counted(report.mirrors, "mirror")}`;
+  const what = `${countOf(report.projects, "project")}, ${countOf(report.lines, "line")}, ${countOf(report.mirrors, "mirror")}`;
   parts.push(
     isClean(report)
       ? `${what}: production is what the manifests say`
-      : `${what}: ${counted(report.differences.length, "difference")}, ${count(report.unreadable.length)} unreadable`,
+      : `${what}: ${countOf(report.differences.length, "difference")}, ${formatCount(report.unreadable.length)} unreadable`,
   );
   return parts.join("\n\n");
 }
@@ -121,7 +123,8 @@ function rowsOf(differences: readonly Difference[]): string[][] {
   );
   return [...alike.values()].map((mirrors) => {
     const [its] = mirrors as [Difference[]];
-    const amount = (what: Difference["what"]) => count(its.filter((difference) => difference.what === what).length);
+    const amount = (what: Difference["what"]) =>
+      formatCount(its.filter((difference) => difference.what === what).length);
     const names = mirrors.map(([first]) => first!.mirror);
     return [its[0]!.project, its[0]!.kind, amount("missing"), amount("extra"), amount("incomplete"), some(names)];
   });
@@ -141,7 +144,7 @@ function some(names: readonly string[]): string {
 }
 
 function more(all: number, shown: number): string[] {
-  return all > shown ? [`... and ${count(all - shown)} more (--json has all)`] : [];
+  return all > shown ? [`... and ${formatCount(all - shown)} more (--json has all)`] : [];
 }
 
 function table(rows: readonly (readonly string[])[]): string {
@@ -154,12 +157,4 @@ function table(rows: readonly (readonly string[])[]): string {
         .trimEnd(),
     )
     .join("\n");
-}
-
-function count(n: number): string {
-  return n.toLocaleString("en-US");
-}
-
-function counted(n: number, one: string): string {
-  return `${count(n)} ${one}${n === 1 ? "" : "s"}`;
 }

@@ -1,9 +1,9 @@
 import { stat } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { counted } from "../manifests/lines.ts";
 import { loadManifests } from "../manifests/load.ts";
 import { type Problem, problemLine } from "../manifests/problem.ts";
 import type { Loaded } from "../manifests/read.ts";
+import { countOf } from "../promotion/text/count-of.ts";
 import { annotation } from "./annotation.ts";
 import { CommandError, runCommand, UsageError } from "./command.ts";
 
@@ -70,11 +70,11 @@ function counts({ projects }: Loaded): Record<"projects" | "images" | "digests" 
 function summary(folder: string, loaded: Loaded): string {
   const { projects, images, digests, tags, files } = counts(loaded);
   const wanted = [
-    counted(projects, "project"),
-    counted(images, "image"),
-    counted(digests, "digest"),
-    counted(tags, "tag"),
-    counted(files, "file"),
+    countOf(projects, "project"),
+    countOf(images, "image"),
+    countOf(digests, "digest"),
+    countOf(tags, "tag"),
+    countOf(files, "file"),
   ];
   const errors = loaded.problems.filter(({ severity }) => severity === "error").length;
   const warnings = loaded.problems.length - errors;
@@ -82,8 +82,8 @@ function summary(folder: string, loaded: Loaded): string {
     errors + warnings === 0
       ? "no mistakes"
       : [
-          ...(errors > 0 ? [counted(errors, "error")] : []),
-          ...(warnings > 0 ? [counted(warnings, "warning")] : []),
+          ...(errors > 0 ? [countOf(errors, "error")] : []),
+          ...(warnings > 0 ? [countOf(warnings, "warning")] : []),
         ].join(", ");
   return `${folder}: ${found}${errors > 0 ? "; without mistakes are" : " in"} ${wanted.join(", ")}`;
 }

@@ -3,11 +3,11 @@ import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Imported, importK8s } from "../manifests/import-k8s.ts";
 import { promotedFolders } from "../manifests/k8s-checkout.ts";
-import { counted } from "../manifests/lines.ts";
 import { manifestTexts, shownPath } from "../manifests/load.ts";
 import { inReadingOrder, type Problem, problemLine } from "../manifests/problem.ts";
 import { readManifests } from "../manifests/read.ts";
 import { readFolder } from "../manifests/read-folder.ts";
+import { countOf } from "../promotion/text/count-of.ts";
 import { CommandError, runCommand, UsageError } from "./command.ts";
 
 const usage = `Turns the manifests of a checkout of k8s.io into projects of this repository. Lists of images and files are taken over byte for byte.
@@ -46,7 +46,7 @@ await runCommand(usage, async (args) => {
   for (const problem of problems.sort(inReadingOrder)) console.log(problemLine(problem));
   console.log(summary(imported));
   console.log(
-    `${values.manifests}: ${counted(written.added, "file")} ${values["dry-run"] === true ? "would be added" : "added"}, ${written.changed} changed, ${written.same} as they were, ${written.kept} kept`,
+    `${values.manifests}: ${countOf(written.added, "file")} ${values["dry-run"] === true ? "would be added" : "added"}, ${written.changed} changed, ${written.same} as they were, ${written.kept} kept`,
   );
   if (imported.places.length > 0)
     console.log(`promoted today to: ${imported.places.join(", ")}. Mirrors are regions of the stack's config.`);
@@ -141,14 +141,14 @@ function summary({ counts }: Imported): string {
     counts.reduce((total, count) => total + count[what], 0);
   const lines = counts.map(
     ({ folder, images, digests, tags, files }) =>
-      `  ${folder}: ${[counted(images, "image"), counted(digests, "digest"), counted(tags, "tag"), counted(files, "file")].join(", ")}`,
+      `  ${folder}: ${[countOf(images, "image"), countOf(digests, "digest"), countOf(tags, "tag"), countOf(files, "file")].join(", ")}`,
   );
   const total = [
-    counted(counts.length, "project"),
-    counted(sum("images"), "image"),
-    counted(sum("digests"), "digest"),
-    counted(sum("tags"), "tag"),
-    counted(sum("files"), "file"),
+    countOf(counts.length, "project"),
+    countOf(sum("images"), "image"),
+    countOf(sum("digests"), "digest"),
+    countOf(sum("tags"), "tag"),
+    countOf(sum("files"), "file"),
   ];
   return [...lines, `taken over: ${total.join(", ")}`].join("\n");
 }

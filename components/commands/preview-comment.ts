@@ -1,3 +1,4 @@
+import { countOf } from "../promotion/text/count-of.ts";
 import { printableLines } from "../promotion/text/printable.ts";
 
 /** Most that GitHub takes as one comment or issue: 65,536 characters. Room is left for what a caller puts around it. */
@@ -29,7 +30,7 @@ export function previewReport({
     kept.push(line);
   }
   const missing = lines.length - kept.length;
-  const cut = missing === 0 ? "" : `\n${missing.toLocaleString("en-US")} more lines: see [the run](${runUrl}).\n`;
+  const cut = missing === 0 ? "" : `\n${countOf(missing, "more line")}: see [the run](${runUrl}).\n`;
   return `<!-- ${marker} -->\n### ${title}\n\n${fence}diff\n${kept.join("\n")}\n${fence}\n${cut}\n[The run](${runUrl})\n`;
 }
 

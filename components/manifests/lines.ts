@@ -1,3 +1,4 @@
+import { countOf } from "../promotion/text/count-of.ts";
 import type { Project } from "./project.ts";
 
 /**
@@ -29,15 +30,10 @@ export function fileLines(project: Project): string {
 /** How much a project's images are, e.g. `57 images, 8,990 digests`. */
 export function imageSummary(project: Project): string {
   const digests = project.images.reduce((sum, image) => sum + image.digests.length, 0);
-  return `${counted(project.images.length, "image")}, ${counted(digests, "digest")}`;
+  return `${countOf(project.images.length, "image")}, ${countOf(digests, "digest")}`;
 }
 
 /** How many a project's files are, e.g. `114 files`. */
 export function fileSummary(project: Project): string {
-  return counted(project.files.length, "file");
-}
-
-/** `1 file`, `8,990 files`. */
-export function counted(count: number, one: string): string {
-  return `${count.toLocaleString("en-US")} ${one}${count === 1 ? "" : "s"}`;
+  return countOf(project.files.length, "file");
 }

@@ -1,8 +1,12 @@
 import type { z } from "zod";
+import { countOf } from "../promotion/text/count-of.ts";
 import { nearest } from "../promotion/text/nearest.ts";
 import { type Problem, quoted } from "./problem.ts";
 import type { Source } from "./source.ts";
 import { type Entry, isNull, type Node, type ScalarNode } from "./yaml/tree.ts";
+
+/** So many unknown keys of a map are named, each with what it may mean; of more than that only the number is told. */
+const maximalUnknownKeys = 10;
 
 /**
  * Validates a tree by a format of formats.ts and returns its value, or adds a problem for every fault, each where it
@@ -77,7 +81,14 @@ function problemsOf(issue: z.core.$ZodIssue, place: Place, source: Source): Prob
   if (issue.code === "unrecognized_keys") {
     const entries = entriesOf(node);
     const known = issue.message.split(", ");
-    return issue.keys.map((key) => problem(entries.get(key)?.key.start ?? node.start, unknownKey(key, entries, known)));
+    const unknown = issue.keys
+      .map((key) => ({ key, start: entries.get(key)?.key.start ?? node.start }))
+      .sort((one, other) => one.start - other.start);
+    const more = unknown.slice(maximalUnknownKeys);
+    return [
+      ...unknown.slice(0, maximalUnknownKeys).map(({ key, start }) => problem(start, unknownKey(key, entries, known))),
+      ...more.slice(0, 1).map(({ start }) => problem(start, `... and ${countOf(more.length, "more unknown key")}`)),
+    ];
   }
   if (issue.code === "invalid_key")
     return issue.issues.map(({ message }) => problem(entry?.key.start ?? node.start, message));

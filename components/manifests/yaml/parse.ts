@@ -1,9 +1,177 @@
-import { parseFull } from "./full.ts";
-import { parseRegular } from "./regular.ts";
-import type { Parsed } from "./tree.ts";
+import { Composer, type CST, type Document, isAlias, isCollection, isMap, isScalar, isSeq, Lexer, Parser } from "yaml";
+import { escapeUnprintable } from "../../promotion/text/printable.ts";
+import type { Entry, Fault, Node, Parsed, ScalarNode } from "./tree.ts";
 
-/** Parses a manifest's text (without byte order mark) in time linear to its length. Never throws. */
+/** Deeper than any manifest (5: map, list, map, map, list), far below where the parser's recursion would hurt. */
+const maximalDepth = 20;
+/** Longest line that is read, in UTF-16 units; the longest lines of real manifests have some thousand. */
+const maximalLine = 64 * 1024;
+/**
+ * Most lexemes (indents, scalars, indicators, line ends) that are read: some ten seconds of work and 1 GiB at the worst. A list of digests
+ * has about ten a line, so that one of 4 MiB, the longest file that is read, stays below.
+ */
+const maximalLexemes = 1_000_000;
+/** A broken text breaks in many places at once; the first few say where. */
+const maximalFaults = 5;
+
+/**
+ * Parses a manifest's text (one YAML document, without byte order mark) by the `yaml` package, in time linear to its length.
+ * Refuses what a manifest has no use for: anchors, aliases (never followed, so none can explode), tags, complex keys, more
+ * than one document, lines longer than 64 Ki, nesting deeper than 20. Never throws.
+ */
 export function parseYaml(text: string): Parsed {
-  const regular = parseRegular(text);
-  return regular === undefined ? parseFull(text) : { ok: true, root: regular.root };
+  const long = longLine(text);
+  if (long !== undefined) return { ok: false, faults: [long] };
+  const read = tokensOf(text);
+  if ("fault" in read) return { ok: false, faults: [read.fault] };
+  const documents = composed(read.tokens, text.length);
+  const errors = documents.flatMap((document) => document.errors);
+  if (errors.length > 0) {
+    const faults = errors.map(({ pos, message }) => ({ start: Math.max(0, pos[0]), message }));
+    return { ok: false, faults: firstOfEachLine(faults, text).map(fromPackage) };
+  }
+  const faults: Fault[] = [];
+  const root = nodeOf(documents[0]?.contents ?? null, faults);
+  return faults.length === 0 ? { ok: true, root } : { ok: false, faults: firstOfEachLine(faults, text) };
+}
+
+/** A message of the package, which quotes the text. */
+function fromPackage({ start, message }: Fault): Fault {
+  return { start, message: `not YAML: ${escapeUnprintable(message.slice(0, 200))}` };
+}
+
+function longLine(text: string): Fault | undefined {
+  for (let start = 0; start <= text.length; ) {
+    const newline = text.indexOf("\n", start);
+    const end = newline === -1 ? text.length : newline;
+    if (end - start > maximalLine)
+      return {
+        start,
+        message: `the line has ${end - start} characters, ${maximalLine} at most: break it into several lines`,
+      };
+    start = end + 1;
+  }
+  return undefined;
+}
+
+/**
+ * The concrete syntax of a text. The parser is given one lexeme at a time and its stack, one entry for each list, map and scalar
+ * that is open, is looked at after each: it closes what is open by recursion, and so does the composer that comes next.
+ */
+function tokensOf(text: string): { readonly tokens: readonly CST.Token[] } | { readonly fault: Fault } {
+  const parser = new Parser();
+  const tokens: CST.Token[] = [];
+  let documents = 0;
+  let lexemes = 0;
+  for (const lexeme of new Lexer().lex(text)) {
+    if (++lexemes > maximalLexemes) return { fault: tooMuch(parser.offset) };
+    for (const token of parser.next(lexeme)) {
+      if (token.type === "document" && ++documents === 2) return { fault: secondDocument(token.offset) };
+      tokens.push(token);
+    }
+    // The lowest entry is the document.
+    if (parser.stack.length > maximalDepth + 2) return { fault: tooDeep(parser.stack.at(-1)?.offset ?? 0) };
+  }
+  for (const token of parser.end()) {
+    if (token.type === "document" && ++documents === 2) return { fault: secondDocument(token.offset) };
+    tokens.push(token);
+  }
+  return { tokens };
+}
+
+function secondDocument(start: number): Fault {
+  return {
+    start,
+    message:
+      "a second YAML document starts here; a manifest is one document: remove the --- line or move this to a file of its own",
+  };
+}
+
+function tooMuch(start: number): Fault {
+  return { start, message: "more than a million YAML tokens up to here: split it into several files" };
+}
+
+function tooDeep(start: number): Fault {
+  return {
+    start,
+    message: `nested deeper than ${maximalDepth} levels; a manifest needs 5: remove the extra dashes, brackets or indentation`,
+  };
+}
+
+/**
+ * The documents of some tokens. Their errors are Error objects, of which broken text makes one a character: their
+ * stacks, most of the time taken, are left out.
+ */
+function composed(tokens: readonly CST.Token[], length: number): Document.Parsed[] {
+  const composer = new Composer({ schema: "failsafe", uniqueKeys: false, prettyErrors: false, logLevel: "silent" });
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return [...composer.compose(tokens, true, length)];
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
+function nodeOf(node: unknown, faults: Fault[]): Node | undefined {
+  if (node === null) return undefined;
+  if (isAlias(node)) return refused(faults, node.range?.[0] ?? 0, "aliases (*name) are not read: write the value out");
+  if (!isScalar(node) && !isCollection(node)) return refused(faults, 0, "not YAML that a manifest can hold");
+  const [start, valueEnd] = node.range ?? [0, 0];
+  if (node.anchor !== undefined) return refused(faults, start, "anchors (&name) are not read: remove it");
+  if (node.tag !== undefined) return refused(faults, start, "YAML tags (!name) are not read: remove it");
+  if (isScalar(node))
+    return {
+      kind: "scalar",
+      text: String(node.value),
+      plain: node.type === "PLAIN" || node.type === undefined,
+      start,
+      end: valueEnd,
+    };
+  if (isSeq(node)) {
+    const items: Node[] = [];
+    for (const item of node.items) {
+      const made = nodeOf(item, faults);
+      if (made !== undefined) items.push(made);
+    }
+    return { kind: "list", items, start, end: node.flow ? valueEnd : (items.at(-1)?.end ?? start) };
+  }
+  const entries: Entry[] = [];
+  if (isMap(node))
+    for (const pair of node.items) {
+      const key = keyOf(pair.key, faults, start);
+      const value = pair.value === null && key !== undefined ? emptyAt(key.end) : nodeOf(pair.value, faults);
+      if (key !== undefined && value !== undefined) entries.push({ key, value });
+    }
+  return { kind: "map", entries, start, end: node.flow ? valueEnd : (entries.at(-1)?.value.end ?? start) };
+}
+
+function keyOf(node: unknown, faults: Fault[], start: number): ScalarNode | undefined {
+  const key = nodeOf(node, faults);
+  if (key === undefined || key.kind === "scalar") return key;
+  return refused(faults, start, "a key must be text, not a list or a map");
+}
+
+/** `{a, b}` has keys without even an empty value node. */
+function emptyAt(start: number): ScalarNode {
+  return { kind: "scalar", text: "", plain: true, start, end: start };
+}
+
+function refused(faults: Fault[], start: number, message: string): undefined {
+  faults.push({ start, message });
+  return undefined;
+}
+
+/** The first faults, one a line: what follows on the same line mostly comes of the first. */
+function firstOfEachLine(faults: readonly Fault[], text: string): Fault[] {
+  const kept: Fault[] = [];
+  let lineEnd = -1;
+  for (const fault of faults.toSorted((one, other) => one.start - other.start)) {
+    if (fault.start <= lineEnd) continue;
+    kept.push(fault);
+    const newline = text.indexOf("\n", fault.start);
+    if (newline === -1 || kept.length === maximalFaults) break;
+    lineEnd = newline;
+  }
+  return kept;
 }

@@ -223,7 +223,30 @@ const cases: readonly Case[] = [
     number: "17, depth",
     what: "a deep nest",
     given: `${"[".repeat(30)}${"]".repeat(30)}`,
-    problems: ["manifests/p/images.yaml:1:22: nested deeper than 20 levels"],
+    problems: [
+      "manifests/p/images.yaml:1:22: nested deeper than 20 levels; a manifest needs 5: remove the extra dashes, brackets or indentation",
+    ],
+  },
+  {
+    number: "17, dashes",
+    what: "5,000 lists in one line, twice",
+    given: `${"- ".repeat(5000)}\n`.repeat(2),
+    problems: [
+      "manifests/p/images.yaml:1:43: nested deeper than 20 levels; a manifest needs 5: remove the extra dashes, brackets or indentation",
+    ],
+  },
+  {
+    number: "14, many",
+    what: "60,000 misspelt keys: the first ten are named, the others are counted",
+    given: `images: []\n${Array.from({ length: 60_000 }, (_, index) => `registrie${index}: x\n`).join("")}`,
+    problems: [
+      ...Array.from(
+        { length: 10 },
+        (_, index) =>
+          `manifests/p/images.yaml:${index + 2}:1: unknown key "registrie${index}": did you mean registries?`,
+      ),
+      "manifests/p/images.yaml:12:1: ... and 59,990 more unknown keys",
+    ],
   },
   {
     number: "18, BOM and CRLF",
