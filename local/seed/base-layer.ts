@@ -1,9 +1,9 @@
-/** The bottom layer of all demo images, as small base images have it; it lets blobs be shared between images and projects. */
+/** The bottom layer of all demo images, like a small base image's. Images and projects share its blob. */
 import { type Layer, makeLayer } from "./layer.ts";
 
-const nonroot = 65532; // the number that distroless images made usual
+const nonroot = 65532; // as in distroless images
 
-/** Two users, a home and a place for temporary files. */
+/** Two users, a home folder and a folder for temporary files. */
 export function baseLayer(): Promise<Layer> {
   return makeLayer("base: users, groups, /home/nonroot, /tmp", [
     {

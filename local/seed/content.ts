@@ -1,7 +1,7 @@
-/** Content that its digest names, as registries hold it: blobs and OCI manifests. */
+/** Content that is addressed by its digest, as in registries: blobs and OCI manifests. */
 import { createHash } from "node:crypto";
 
-/** Bytes with the digest that names them. */
+/** Bytes with their digest. */
 export interface DigestedContent {
   readonly mediaType: string;
   /** `sha256:` and 64 hex digits. */
@@ -9,7 +9,7 @@ export interface DigestedContent {
   readonly bytes: Uint8Array;
 }
 
-/** What one piece of content says of another (OCI image spec, descriptor.md). */
+/** A reference from one piece of content to another (OCI image spec, descriptor.md). */
 export interface Descriptor {
   readonly mediaType: string;
   readonly digest: string;
@@ -18,23 +18,23 @@ export interface Descriptor {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-/** The machine that an image runs on, in Go's words (OCI image spec, image-index.md). */
+/** The platform of an image, with Go's names (OCI image spec, image-index.md). */
 export interface ImagePlatform {
   readonly os: string;
   readonly architecture: string;
 }
 
-/** Names the bytes by their digest. */
+/** Computes the digest of the bytes. */
 export function content(mediaType: string, bytes: Uint8Array): DigestedContent {
   return { mediaType, digest: `sha256:${sha256Hex(bytes)}`, bytes };
 }
 
-/** Encodes a value as JSON: its keys keep the order they are written in, so that the digest is the same everywhere. */
+/** Encodes a value as JSON. Keys keep their order, so that the digest is the same everywhere. */
 export function jsonContent(mediaType: string, value: unknown): DigestedContent {
   return content(mediaType, new TextEncoder().encode(JSON.stringify(value)));
 }
 
-/** The descriptor of the content, in the key order that all tools write. */
+/** The descriptor of the content, in the usual order of keys. */
 export function descriptor({ mediaType, digest, bytes }: DigestedContent): Descriptor {
   return { mediaType, digest, size: bytes.length };
 }

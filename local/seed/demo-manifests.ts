@@ -1,4 +1,4 @@
-/** What the committed manifests of the demo projects have to say, from the artifacts themselves. */
+/** The manifests of the demo projects, generated from the artifacts. The committed ones must equal them. */
 import type { DemoArtifacts } from "./artifacts.ts";
 import type { DemoProject } from "./demo-project.ts";
 
@@ -7,7 +7,7 @@ const head = [
   "# An adopter replaces the demo projects by their own.",
 ];
 
-/** The text of each `images.yaml` and `files.yaml` by its path below the manifests' folder; `project.yaml` is written by hand. */
+/** The text of each `images.yaml` and `files.yaml`, by its path in the manifests' folder. `project.yaml` is written by hand. */
 export function demoManifests({ projects }: DemoArtifacts): ReadonlyMap<string, string> {
   const texts = new Map<string, string>();
   for (const project of projects) {

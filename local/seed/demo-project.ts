@@ -1,7 +1,7 @@
-/** The shape of what a project pushes to its staging area. */
+/** The artifacts that a project pushes to its staging area. */
 import type { DigestedContent } from "./content.ts";
 
-/** What one project's people pushed to their staging area. */
+/** The artifacts of one project. */
 export interface DemoProject {
   readonly name: string;
   readonly images: readonly DemoImage[];
@@ -12,9 +12,9 @@ export interface DemoProject {
 export interface DemoImage {
   readonly name: string;
   readonly blobs: readonly DigestedContent[];
-  /** In the order to push them: what is named comes before what names it. */
+  /** In the order to push them: each manifest comes after those that it refers to. */
   readonly manifests: readonly DemoManifest[];
-  /** The images that clients are to pull. Only those marked are in the committed manifest. */
+  /** The images that clients pull. The committed manifest has only those that are `promoted`. */
   readonly releases: readonly {
     readonly digest: string;
     readonly tags: readonly string[];
@@ -26,7 +26,7 @@ export interface DemoImage {
 export interface DemoManifest {
   readonly content: DigestedContent;
   readonly tags: readonly string[];
-  /** Set for a referrer: the digest that it is about, and what it is. */
+  /** Set for a referrer: the digest that it refers to, and its type. */
   readonly refersTo?: { readonly subject: string; readonly artifactType: string };
 }
 

@@ -11,7 +11,7 @@ import { signImage } from "./signature.ts";
 
 const project = "dotslash";
 
-/** The program for Linux, linked statically: it runs in an image that holds nothing else. */
+/** The statically linked programs for Linux, which run in an image without other files. */
 const linuxPrograms: readonly { platform: ImagePlatform; path: string }[] = [
   { platform: { os: "linux", architecture: "amd64" }, path: "bin/linux-musl.x86_64/dotslash" },
   { platform: { os: "linux", architecture: "arm64" }, path: "bin/linux-musl.aarch64/dotslash" },
@@ -24,12 +24,12 @@ const releaseFiles: Readonly<Record<string, string>> = {
   "darwin/universal/dotslash": "bin/macos/dotslash",
 };
 
-/** Staged, but not in the committed manifest: what a change may promote next. */
+/** Files in staging that the committed manifest does not have: a later change may promote them. */
 const laterFiles: Readonly<Record<string, string>> = {
   "windows/amd64/dotslash.exe": "bin/windows/dotslash.exe",
 };
 
-/** Makes all that the project's people pushed to their staging area. */
+/** Builds the artifacts of the project. */
 export async function makeDotslash(): Promise<DemoProject> {
   const programs = [
     ...linuxPrograms.map(({ path }) => path),
@@ -44,7 +44,7 @@ export async function makeDotslash(): Promise<DemoProject> {
   };
 }
 
-/** Two revisions of one version: the second also holds the package's description and is not run by root. */
+/** Two revisions of one version. The second also has the package's description and does not run as root. */
 async function image(from: PinnedPackage): Promise<DemoImage> {
   const base = await baseLayer();
   const about = await makeLayer("COPY package.json /usr/share/doc/dotslash/", [
@@ -101,7 +101,7 @@ async function image(from: PinnedPackage): Promise<DemoImage> {
   };
 }
 
-/** Each file, and beside it its checksum as `sha256sum --check` reads it. */
+/** Each file with its checksum file, which `sha256sum --check` reads. */
 function files(from: PinnedPackage, paths: Readonly<Record<string, string>>, promoted: boolean): DemoFile[] {
   return Object.entries(paths).flatMap(([name, source]) => {
     const bytes = packageFile(from, source);

@@ -1,8 +1,8 @@
-/** Images and indexes as the OCI image spec has them. */
+/** Builds images and indexes (OCI image spec). */
 import { type Descriptor, type DigestedContent, descriptor, type ImagePlatform, jsonContent } from "./content.ts";
 import { type Layer, madeAt } from "./layer.ts";
 
-/** An image of one platform: its manifest, and the blobs that the manifest names. */
+/** An image of one platform: its manifest and the blobs that it refers to. */
 export interface PlatformImage {
   readonly platform: ImagePlatform;
   readonly manifest: DigestedContent;
@@ -10,10 +10,10 @@ export interface PlatformImage {
   readonly layers: readonly Layer[];
 }
 
-/** How the program in an image is run (OCI image spec, config.md, `config`). */
+/** How to run the program in an image (OCI image spec, config.md, `config`). */
 export interface RunConfig {
   readonly entrypoint: readonly string[];
-  /** Without it the command is run by root in `/`. */
+  /** Default: root. */
   readonly user?: string;
   readonly workingDir?: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -29,7 +29,7 @@ export const mediaTypes = {
 
 const path = "PATH=/usr/local/bin:/usr/bin:/bin";
 
-/** Makes the image of one platform from its layers, bottom first. */
+/** Builds the image of one platform from its layers, bottom first. */
 export function makeImage(platform: ImagePlatform, layers: readonly Layer[], run: RunConfig): PlatformImage {
   const created = madeAt.toISOString();
   const config = jsonContent(mediaTypes.config, {
@@ -59,7 +59,7 @@ export function makeImage(platform: ImagePlatform, layers: readonly Layer[], run
   return { platform, manifest, config, layers };
 }
 
-/** Makes the index that gives each client the image of its platform. */
+/** Builds the index of several platforms' images. */
 export function makeIndex(
   images: readonly PlatformImage[],
   annotations: Readonly<Record<string, string>>,

@@ -1,35 +1,34 @@
-/** Layers of images, the same bytes on every machine. */
+/** Builds layers of images, with the same bytes on every machine. */
 import { gzipSync } from "fflate";
 import { packTar } from "modern-tar";
 import { content, type DigestedContent, sha256Hex } from "./content.ts";
 
-/** When everything in the demo artifacts was made, for whoever asks: a constant, or digests would change with the clock. */
+/** Time of creation of all demo artifacts: a constant, so that digests do not depend on the clock. */
 export const madeAt = new Date("2026-01-01T00:00:00Z");
 
 /** One file, folder or symbolic link of a layer. */
 export interface LayerEntry {
-  /** Absolute path in the image, without the leading slash; a folder ends in one. */
+  /** Absolute path in the image, without the leading slash. A folder ends in a slash. */
   readonly path: string;
   readonly content?: Uint8Array | string;
-  /** What a symbolic link points to. */
+  /** Target of a symbolic link. */
   readonly link?: string;
   readonly mode?: number;
   /** Owner, both user and group. */
   readonly owner?: number;
 }
 
-/** A layer, compressed, and the digest of what is inside. */
+/** A compressed layer and the digest of its uncompressed content. */
 export interface Layer extends DigestedContent {
   /** Digest of the uncompressed tar, which the image's config lists (OCI image spec, config.md). */
   readonly diffId: string;
-  /** How it came to be, for the image's history. */
+  /** The command for the image's history. */
   readonly history: string;
 }
 
 /**
- * Packs the entries, with the folders above them, sorted by path.
- * Compressed by fflate, which is JavaScript: the output of zlib differs from one build to the next.
- * Level 4 is half the time of 9 for 1 % more bytes.
+ * Packs the entries and their parent folders, sorted by path. Compresses with fflate, which is JavaScript, because the output of zlib differs
+ * between builds. Level 4 takes half the time of level 9 for 1 % more bytes.
  */
 export async function makeLayer(history: string, entries: readonly LayerEntry[]): Promise<Layer> {
   const tar = await packTar(withFolders(entries).map(tarEntry));

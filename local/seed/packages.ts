@@ -1,4 +1,4 @@
-/** Real files to publish, from packages that package-lock.json pins: the same bytes on every machine. */
+/** Reads files to publish from packages that package-lock.json pins, so that their bytes are the same on every machine. */
 import { readdir, readFile } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 
@@ -9,7 +9,7 @@ export interface PinnedPackage {
   readonly name: string;
   readonly version: string;
   readonly license: string;
-  /** The `sha512-…` of its tarball, as npm checked it when it installed the package. */
+  /** The `sha512-…` of its tarball, which npm verified at installation. */
   readonly integrity: string;
   /** Content by path in the package, sorted by path. */
   readonly files: ReadonlyMap<string, Uint8Array>;
@@ -20,8 +20,7 @@ interface Lockfile {
 }
 
 /**
- * Reads an installed package: the named files, or all of it.
- * Throws when what is installed is not what the lockfile pins, saying how to mend it.
+ * Reads the named files of an installed package, or all files. Throws if the installed version is not the pinned one; the error says what to run.
  */
 export async function readPackage(name: string, paths?: readonly string[], root = projectRoot): Promise<PinnedPackage> {
   const folder = join(root, "node_modules", name);
@@ -40,7 +39,7 @@ export async function readPackage(name: string, paths?: readonly string[], root 
   return { name, version: pin.version, license: installed.license ?? "NOASSERTION", integrity: pin.integrity, files };
 }
 
-/** One file of the package; throws when the package does not have it. */
+/** One file of the package. Throws if the package does not have it. */
 export function packageFile(from: PinnedPackage, path: string): Uint8Array {
   const bytes = from.files.get(path);
   if (!bytes) throw new Error(`${from.name} ${from.version} has no file ${path}`);
@@ -61,5 +60,5 @@ async function filesUnder(folder: string): Promise<string[]> {
   return entries
     .filter((entry) => entry.isFile())
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join("/"))
-    .filter((path) => !path.startsWith("node_modules/")); // what npm nested there is not of the package
+    .filter((path) => !path.startsWith("node_modules/")); // nested dependencies are not part of the package
 }

@@ -1,10 +1,10 @@
-/** Puts release files into a bucket by the JSON API of Cloud Storage. */
+/** Uploads release files to a bucket with the JSON API of Cloud Storage. */
 import { createHash } from "node:crypto";
 import { type Dispatcher, request } from "undici";
 import type { DemoFile } from "./demo-project.ts";
 import type { PushSummary } from "./pushed.ts";
 
-/** Uploads the files that the bucket lacks or holds with other content. Throws an error that names file and bucket. */
+/** Uploads the files that the bucket lacks or has with other content. Throws an error that names file and bucket. */
 export async function pushFiles(
   dispatcher: Dispatcher,
   files: readonly DemoFile[],
@@ -18,7 +18,7 @@ export async function pushFiles(
   return { items: files.length, pushed: pushed.length, bytes: sent.reduce((sum, size) => sum + size, 0) };
 }
 
-/** Makes a bucket if there is none (JSON API, "Buckets: insert"; 409 = it exists). */
+/** Creates a bucket if it does not exist (JSON API, "Buckets: insert"; 409 = it exists). */
 export async function createBucket(
   dispatcher: Dispatcher,
   endpoint: string,
@@ -35,11 +35,11 @@ export async function createBucket(
   });
   const text = await body.text();
   if (statusCode !== 200 && statusCode !== 409) {
-    throw new Error(`making the bucket ${name}: the server answered ${statusCode} ${text.slice(0, 500)}`);
+    throw new Error(`creating the bucket ${name}: the server answered ${statusCode} ${text.slice(0, 500)}`);
   }
 }
 
-/** Returns the bytes sent: 0 when the same content was there. */
+/** Uploads one file. Returns the number of bytes sent: 0 if the bucket has the same content. */
 async function pushFile(dispatcher: Dispatcher, file: DemoFile, endpoint: string, bucket: string): Promise<number> {
   const object = `b/${encodeURIComponent(bucket)}/o`;
   const url = new URL(`${object}/${encodeURIComponent(file.path)}`, endpoint);
@@ -62,7 +62,7 @@ async function pushFile(dispatcher: Dispatcher, file: DemoFile, endpoint: string
   });
   const answer = await put.body.text();
   if (put.statusCode !== 200) {
-    const hint = put.statusCode === 404 ? "; is there such a bucket?" : "";
+    const hint = put.statusCode === 404 ? "; does the bucket exist?" : "";
     throw new Error(
       `uploading gs://${bucket}/${file.path}: the server answered ${put.statusCode} ${answer.slice(0, 500).trimEnd()}${hint}`,
     );

@@ -6,7 +6,7 @@ import { mediaTypes } from "./image.ts";
 import type { PushSummary } from "./pushed.ts";
 import { type StagingRepository, stagingRepository } from "./repository.ts";
 
-/** Pushes what the repository lacks. Throws an error that names the image, what failed and the registry's answer. */
+/** Pushes what the repository lacks. Throws an error that names the image, the step and the registry's response. */
 export async function pushImage(
   dispatcher: Dispatcher,
   image: DemoImage,
@@ -39,7 +39,7 @@ export async function pushImage(
   return { items, pushed: pushed.length, bytes };
 }
 
-/** The digest that a tag or digest leads to; undefined where there is none. */
+/** The digest of a tag or digest in the repository; undefined if it does not exist. */
 async function manifestDigest(
   dispatcher: Dispatcher,
   to: StagingRepository,
@@ -57,7 +57,7 @@ async function manifestDigest(
   return String(headers["docker-content-digest"]);
 }
 
-/** Returns the bytes sent: 0 when the blob was there. */
+/** Pushes one blob. Returns the number of bytes sent: 0 if the repository has it. */
 async function pushBlob(
   dispatcher: Dispatcher,
   to: StagingRepository,
@@ -70,9 +70,9 @@ async function pushBlob(
   if (statusCode !== 404) throw new Error(`HEAD ${url}: ${statusCode}`);
   const start = await request(`${to.url}/blobs/uploads/`, { dispatcher, method: "POST" });
   await expectStatus(start, 202, `starting the upload of ${digest} to ${to.name}`);
-  const place = new URL(String(start.headers["location"]), `${to.url}/blobs/uploads/`); // may be relative
-  place.searchParams.set("digest", digest);
-  const put = await request(place, {
+  const location = new URL(String(start.headers["location"]), `${to.url}/blobs/uploads/`); // may be relative
+  location.searchParams.set("digest", digest);
+  const put = await request(location, {
     dispatcher,
     method: "PUT",
     headers: { "content-type": "application/octet-stream" },
@@ -94,9 +94,9 @@ async function pushManifest(
     headers: { "content-type": content.mediaType },
     body: content.bytes,
   });
-  await expectStatus(put, 201, `putting the manifest ${content.digest} at ${to.name}:${reference}`);
-  // A registry without the referrers API does not answer with OCI-Subject: then the pusher keeps an index of the referrers
-  // at a tag made of the subject's digest (distribution-spec, "Referrers Tag Schema").
+  await expectStatus(put, 201, `pushing the manifest ${content.digest} at ${to.name}:${reference}`);
+  // A registry without the referrers API does not send OCI-Subject. The client then maintains an index of the referrers at a tag made of
+  // the subject's digest (distribution-spec, "Referrers Tag Schema").
   if (refersTo && put.headers["oci-subject"] === undefined) {
     const tag = refersTo.subject.replace(":", "-");
     const others = (await referrersAt(dispatcher, to, tag)).filter(({ digest }) => digest !== content.digest);
@@ -106,7 +106,7 @@ async function pushManifest(
   }
 }
 
-/** The entries of an index of referrers; none where there is no such tag. */
+/** The entries of an index of referrers; empty if the tag does not exist. */
 async function referrersAt(dispatcher: Dispatcher, to: StagingRepository, tag: string): Promise<readonly Descriptor[]> {
   const url = `${to.url}/manifests/${tag}`;
   const { statusCode, body } = await request(url, { dispatcher, headers: { accept: mediaTypes.index } });

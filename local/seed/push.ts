@@ -1,4 +1,4 @@
-/** Pushes the demo projects' artifacts to their staging areas, as the CI of real projects would. */
+/** Pushes the demo projects' artifacts to their staging areas, as the CI of real projects does. */
 import { Agent } from "undici";
 import type { DemoArtifacts } from "./artifacts.ts";
 import { createBucket, pushFiles } from "./push-files.ts";
@@ -15,10 +15,9 @@ export interface StagingTarget {
 }
 
 /**
- * Pushes what the staging areas lack; asks first, so that a second run is quick.
- * `gcsEndpoint` is as in `gcp:storageCustomEndpoint`, e.g. `http://127.0.0.1:5514/storage/v1/`. With `createBucketsIn`, the id of a
- * Google Cloud project, buckets that are missing are made: the rehearsal pushes before the program first runs.
- * Throws an error that names what could not be pushed where.
+ * Pushes what the staging areas lack. Checks first, so that a second run is quick. `gcsEndpoint` has the form of `gcp:storageCustomEndpoint`,
+ * e.g. `http://127.0.0.1:5514/storage/v1/`. `createBucketsIn`, the id of a Google Cloud project, creates missing buckets, for a push before the
+ * program has run. Throws an error that names the artifact and its target.
  */
 export async function pushStaging(
   artifacts: DemoArtifacts,
@@ -31,7 +30,7 @@ export async function pushStaging(
     const counts = await Promise.all(
       options.targets.map(async ({ project, registryUri, bucket }) => {
         const made = artifacts.projects.find(({ name }) => name === project);
-        if (!made) throw new Error(`there is no demo project ${project}`);
+        if (!made) throw new Error(`unknown demo project: ${project}`);
         if (made.images.length > 0 && !registryUri)
           throw new Error(`staging of ${project}: no repository for its images`);
         if (made.files.length > 0 && !bucket) throw new Error(`staging of ${project}: no bucket for its files`);

@@ -1,9 +1,9 @@
-/** What a push did. */
+/** Summary of a push. */
 export interface PushSummary {
-  /** How many images' tags and files there are in all. */
+  /** Number of images and files in all. */
   readonly items: number;
-  /** How many of these were not there before. */
+  /** Number of images and files that were missing. */
   readonly pushed: number;
-  /** What was sent, in bytes. */
+  /** Bytes sent. */
   readonly bytes: number;
 }

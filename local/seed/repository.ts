@@ -1,14 +1,14 @@
-/** Where a repository answers, from the name that clients use for it. */
+/** URL of a staging repository, from its name in image references. */
 
 /** One image repository of a registry. */
 export interface StagingRepository {
-  /** Base of its API, e.g. `http://127.0.0.1:5001/v2/project/images/dotslash/dotslash`. */
+  /** Base URL of its API, e.g. `http://127.0.0.1:5001/v2/project/images/dotslash/dotslash`. */
   readonly url: string;
-  /** As in an image reference, e.g. `127.0.0.1:5001/project/images/dotslash/dotslash`. */
+  /** Its name in image references, e.g. `127.0.0.1:5001/project/images/dotslash/dotslash`. */
   readonly name: string;
 }
 
-/** The repository of an image below a `registryUri`. Plain http on a loopback address, as Docker has it. */
+/** The repository of an image below a `registryUri`. Plain HTTP on a loopback address, as in Docker. */
 export function stagingRepository(registryUri: string, image: string): StagingRepository {
   const name = `${registryUri}/${image}`;
   const slash = name.indexOf("/");

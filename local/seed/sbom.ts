@@ -1,10 +1,10 @@
-/** Bills of materials (SPDX) attached to an image as an OCI 1.1 referrer: a manifest whose `subject` is the image. */
+/** SBOMs (SPDX) that are attached to an image as an OCI 1.1 referrer: a manifest whose `subject` is the image. */
 import { content, type DigestedContent, descriptor, jsonContent, sha256Hex } from "./content.ts";
 import { mediaTypes } from "./image.ts";
 import { madeAt } from "./layer.ts";
 import { type PinnedPackage, packageFile } from "./packages.ts";
 
-/** A referrer as it lies in a registry; found through the subject, it needs no tag. */
+/** A referrer. Clients find it through its subject, so it has no tag. */
 export interface Referrer {
   readonly subject: DigestedContent;
   readonly artifactType: string;
@@ -13,9 +13,9 @@ export interface Referrer {
 }
 
 /** The artifact type that SPDX tools look for. */
-export const spdxType = "application/spdx+json";
+const spdxType = "application/spdx+json";
 
-/** Says what is in the image: the package, and each file of it that the image holds. */
+/** Builds the SBOM of an image: the package and each of its files in the image. */
 export function attachSbom(
   image: DigestedContent,
   name: string,

@@ -1,4 +1,4 @@
-/** Demo project `semver`: one plain image, signed, with a bill of materials. */
+/** Demo project `semver`: one plain image, signed, with an SBOM. */
 
 import { baseLayer } from "./base-layer.ts";
 import type { DemoProject } from "./demo-project.ts";
@@ -11,8 +11,8 @@ import { signImage } from "./signature.ts";
 const project = "semver";
 
 /**
- * Makes all that the project's people pushed to their staging area.
- * The image holds a command for Node.js and no Node.js: one to mount as an image volume, or to `COPY --from` into another image.
+ * Builds the artifacts of the project. The image has a command for Node.js but no Node.js: users mount it as an image volume, or `COPY --from` it
+ * into another image.
  */
 export async function makeSemver(): Promise<DemoProject> {
   const from = await readPackage("semver");

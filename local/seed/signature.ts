@@ -1,11 +1,11 @@
-/** Signatures in the format of cosign: an image beside the signed one, at the tag `sha256-<hex>.sig`. */
+/** Signatures in cosign's format: an image at the tag `sha256-<hex>.sig` of the signed image's repository. */
 import { createHash, createPrivateKey, createPublicKey, sign } from "node:crypto";
 import { type DigestedContent, descriptor, jsonContent } from "./content.ts";
 import { mediaTypes } from "./image.ts";
 
-/** A signature as it lies in a registry. */
+/** A signature. */
 export interface CosignSignature {
-  /** The tag that clients look for, from the signed digest. */
+  /** The tag that clients look for, derived from the signed digest. */
   readonly tag: string;
   readonly manifest: DigestedContent;
   readonly blobs: readonly DigestedContent[];
@@ -13,7 +13,7 @@ export interface CosignSignature {
 
 /**
  * Signs an image or index (cosign, specs/SIGNATURE_SPEC.md: "simple signing" payload, signature as the layer's annotation).
- * The signature proves nothing but that signatures travel: see {@link demoKey}.
+ * The signature only tests that signatures are promoted. It proves nothing: see {@link demoKey}.
  */
 export function signImage(repository: string, signed: DigestedContent): CosignSignature {
   const payload = jsonContent("application/vnd.dev.cosign.simplesigning.v1+json", {
@@ -52,8 +52,8 @@ export function demoPublicKey(): string {
 }
 
 /**
- * A key that everyone has: made from a constant, so that the demo artifacts are the same everywhere. Not a secret; never trust it.
- * Ed25519, whose signatures need no random number (RFC 8032): the same payload gives the same signature.
+ * A public key pair, derived from a constant, so that the demo artifacts are the same everywhere. It is not secret: never trust it. Ed25519
+ * signatures need no random number (RFC 8032), so the same payload gives the same signature.
  */
 function demoKey(): ReturnType<typeof createPrivateKey> {
   const seed = createHash("sha256").update("artifacts: public demo key, proves nothing").digest();

@@ -1,6 +1,6 @@
 /**
- * `node local/seed/write-manifests.ts`: writes the demo projects' manifests anew, after package-lock.json pins other versions of the
- * packages that the artifacts are made from.
+ * `node local/seed/write-manifests.ts`: writes the demo projects' manifests. Run it after package-lock.json has changed the versions of the
+ * packages in the artifacts.
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";

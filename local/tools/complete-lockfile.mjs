@@ -1,6 +1,6 @@
-// `node local/tools/complete-lockfile.mjs`: after `npm install`, names in package-lock.json the optional packages of other platforms that
-// the registry in use does not have (a mirror may hold only some). npm drops these from the lockfile, and `npm ci` then refuses it
-// for what it dropped. They are named by version and platform; where a registry has them, npm records their integrity itself.
+// `node local/tools/complete-lockfile.mjs`: run after `npm install`. Adds to package-lock.json the optional packages of other platforms that
+// the registry in use lacks (a mirror may have only some). npm drops these from the lockfile, and `npm ci` then fails because they are
+// missing. They are added with version and platform only; if a registry has them, npm records their integrity itself.
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,7 +15,7 @@ for (const [parent, entry] of Object.entries(lock.packages)) {
     const shared = `node_modules/${name}`;
     if (lock.packages[own] || lock.packages[shared]) continue;
     if (!/^\d+\.\d+\.\d+\S*$/.test(version))
-      throw new Error(`${parent} wants ${name}@${version}: not one exact version`);
+      throw new Error(`${parent} requires ${name}@${version}, which is not an exact version`);
     lock.packages[shared] = {
       version,
       ...platform(name),
@@ -27,9 +27,9 @@ for (const [parent, entry] of Object.entries(lock.packages)) {
 }
 lock.packages = Object.fromEntries(Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
 writeFileSync(path, `${JSON.stringify(lock, null, 2)}\n`);
-console.log(added.length === 0 ? "nothing was missing" : `added ${added.join(", ")}`);
+console.log(added.length === 0 ? "nothing is missing" : `added ${added.join(", ")}`);
 
-/** What a package is for, from its name: `@biomejs/cli-linux-x64-musl`. Without it npm would install it everywhere. */
+/** The platform of a package, from its name: `@biomejs/cli-linux-x64-musl`. Without it npm installs the package on every platform. */
 function platform(name) {
   const words = name.split(/[/-]/);
   const pick = (known) => words.filter((word) => known.includes(word));
@@ -46,7 +46,7 @@ function platform(name) {
     "win32",
   ]);
   const cpu = pick(["arm", "arm64", "ia32", "loong64", "mips64el", "ppc64", "riscv64", "s390x", "x64"]);
-  if (os.length !== 1 || cpu.length !== 1) throw new Error(`which platform is ${name} for?`);
+  if (os.length !== 1 || cpu.length !== 1) throw new Error(`the name ${name} does not name one os and one cpu`);
   const libc = words.some((word) => word.startsWith("musl"))
     ? ["musl"]
     : words.some((word) => word.startsWith("gnu"))

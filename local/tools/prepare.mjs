@@ -1,5 +1,5 @@
-// Makes a fresh clone runnable: installs the dependencies when they are missing or are not the lockfile's.
-// Plain JavaScript without imports from node_modules: it runs before anything is installed, on any Node >= 20.
+// Prepares a clone: installs the dependencies if they are missing or differ from the lockfile.
+// Plain JavaScript without imports from node_modules, because it runs before they are installed, on any Node >= 20.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -25,27 +25,27 @@ if (stale !== undefined) {
   console.log(`Dependencies installed in ${((Date.now() - started) / 1000).toFixed(0)} s`);
 }
 
-// The `node` package is what puts Node 24 first on PATH in npm scripts; its own install script fetches the binary.
+// The `node` package puts Node 24 first on PATH in npm scripts. Its install script fetches the binary.
 if (!existsSync(join(root, "node_modules/.bin/node")) || !existsSync(join(root, "node_modules/node/bin/node"))) {
   if (major < 24) {
     fail(
-      "node_modules/.bin/node is missing: npm's install scripts seem to be switched off (ignore-scripts). " +
+      "node_modules/.bin/node is missing: npm's install scripts seem to be disabled (ignore-scripts). " +
         "Run `npm rebuild node bun --ignore-scripts=false`, or use Node 24.",
     );
   }
 }
 
-/** Why node_modules is not what package-lock.json says, or undefined. Compares it with npm's own record of what it installed. */
+/** How node_modules differs from package-lock.json; undefined if it does not. Compares npm's record of the installed packages. */
 function staleness() {
   const record = join(root, "node_modules/.package-lock.json");
-  if (!existsSync(record)) return "there are none yet";
+  if (!existsSync(record)) return "none are installed";
   const wanted = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages;
   const present = JSON.parse(readFileSync(record, "utf8")).packages;
   for (const [path, entry] of Object.entries(wanted)) {
     if (path === "") continue;
     const installed = present[path];
     if (installed === undefined) {
-      // Optional packages of other platforms are in the lockfile, and rightly not installed.
+      // Optional packages of other platforms are in the lockfile but not installed.
       if (entry.optional || entry.devOptional) continue;
       return `${path.replace(/^node_modules\//, "")} is missing`;
     }

@@ -1,31 +1,31 @@
-/** The one folder that a rehearsal writes to, and the note in it that says where a running one is to be found. */
+/** The folder that a rehearsal writes to, and the file in it that describes a running rehearsal. */
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 
 /** The repository's root: the program's folder. */
 export const projectRoot = join(import.meta.dirname, "../..");
 
-/** What a rehearsal says of itself, for others that join it (`npm run pulumi`). */
+/** Description of a running rehearsal, for other processes (`npm run pulumi`). */
 export interface Rehearsal {
   /** The rehearsal's process. */
   readonly pid: number;
-  /** The emulated cloud's control API. */
+  /** URL of the emulated cloud's control API. */
   readonly control: string;
-  /** As the provider's setting `gcp:storageCustomEndpoint` has it. */
+  /** Value of the provider's setting `gcp:storageCustomEndpoint`. */
   readonly gcsEndpoint: string;
   readonly s3Endpoint: string;
-  /** For the official AWS SDK's default chain: the emulated S3's own, of no use anywhere else. */
+  /** Credentials of the emulated S3, for the AWS SDK's default chain. Useless anywhere else. */
   readonly awsCredentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
 }
 
-/** $ARTIFACTS_REHEARSAL, else .rehearsal in the project; git ignores it. */
+/** The rehearsal's folder: $ARTIFACTS_REHEARSAL, else .rehearsal in the repository, which git ignores. */
 export function rehearsalFolder(): string {
   return resolve(projectRoot, process.env["ARTIFACTS_REHEARSAL"] || ".rehearsal");
 }
 
-/** The rehearsal that runs in a folder; undefined when none does, or when it was killed. */
+/** The rehearsal that runs in a folder; undefined if none runs or it was killed. */
 export async function readRehearsal(folder: string): Promise<Rehearsal | undefined> {
-  const text = await readFile(note(folder), "utf8").catch(() => undefined);
+  const text = await readFile(descriptionFile(folder), "utf8").catch(() => undefined);
   if (text === undefined) return undefined;
   const rehearsal = JSON.parse(text) as Rehearsal;
   const answers = await fetch(rehearsal.control, { signal: AbortSignal.timeout(2000) }).catch(() => undefined);
@@ -33,19 +33,19 @@ export async function readRehearsal(folder: string): Promise<Rehearsal | undefin
   return answers && rehearsal;
 }
 
-/** Says that a rehearsal runs. Only its user can read the note. */
+/** Writes the description of a running rehearsal. Only its user can read the file. */
 export async function writeRehearsal(folder: string, rehearsal: Rehearsal): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const scratch = `${note(folder)}.new`;
+  const scratch = `${descriptionFile(folder)}.new`;
   await writeFile(scratch, `${JSON.stringify(rehearsal, null, 2)}\n`, { mode: 0o600 });
-  await rename(scratch, note(folder));
+  await rename(scratch, descriptionFile(folder));
 }
 
-/** Takes the note away. */
+/** Removes the description. */
 export async function removeRehearsal(folder: string): Promise<void> {
-  await rm(note(folder), { force: true });
+  await rm(descriptionFile(folder), { force: true });
 }
 
-function note(folder: string): string {
+function descriptionFile(folder: string): string {
   return join(folder, "rehearsal.json");
 }

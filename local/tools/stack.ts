@@ -1,6 +1,6 @@
 /**
- * The stack `local`: the unchanged program, run by the real CLI, with a state, a PULUMI_HOME and a copy of the stack's config
- * in the rehearsal's own folder. Nothing outside that folder is written.
+ * The stack `local`: the real CLI runs the unchanged program. State, PULUMI_HOME and a copy of the stack's config are in the rehearsal's folder;
+ * nothing outside that folder is written.
  */
 import { spawn } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
@@ -11,14 +11,14 @@ import { type ProcessIdentity, startTime, stopProcesses } from "../cloud/process
 import { projectRoot, type Rehearsal } from "./rehearsal-folder.ts";
 import { ensureEngine, languageHostEnvironment } from "./tools.ts";
 
-/** A command's end. */
-export interface Ended {
+/** How a command of the CLI ended. */
+export interface CliResult {
   readonly code: number;
   /** stdout and stderr together, in order of arrival. */
   readonly output: string;
 }
 
-/** The commands of the CLI that read the stack's config, and so take --config-file. */
+/** Commands that read the stack's config and accept --config-file. */
 const readsConfig = new Set([
   "preview",
   "pre",
@@ -32,23 +32,23 @@ const readsConfig = new Set([
   "watch",
 ]);
 
-/** Runs the CLI on the stack `local`. */
+/** Runs the Pulumi CLI on the stack `local`. */
 export class Stack {
   readonly folder: string;
   readonly #rehearsal: Rehearsal;
 
-  /** @param folder the rehearsal's own, absolute. */
+  /** @param folder the rehearsal's folder, absolute. */
   constructor(folder: string, rehearsal: Rehearsal) {
     this.folder = folder;
     this.#rehearsal = rehearsal;
   }
 
-  /** Where the engine keeps its plugins and credentials for this rehearsal. */
+  /** The engine's PULUMI_HOME for this rehearsal: plugins and credentials. */
   get home(): string {
     return join(this.folder, "pulumi-home");
   }
 
-  /** The CLI that runs, for the start after a kill -9. */
+  /** Identity of the running CLI, for the next start after a kill -9. */
   get #pidFile(): string {
     return join(this.folder, "cli.json");
   }
@@ -58,9 +58,9 @@ export class Stack {
   }
 
   /**
-   * Writes the stack's config: Pulumi.local.yaml with the addresses of this rehearsal, and a manifests folder.
-   * @param manifests absolute, or relative to the project's root.
-   * @param settings further ones, by full key (`artifacts:protection`).
+   * Writes the stack's config: Pulumi.local.yaml with the URLs of this rehearsal and a folder of manifests.
+   * @param manifests absolute path, or relative to the repository's root.
+   * @param settings further settings, by full key (`artifacts:protection`).
    */
   async configure(manifests: string, settings: Readonly<Record<string, unknown>> = {}): Promise<void> {
     const document = parseDocument(await readFile(join(projectRoot, "Pulumi.local.yaml"), "utf8"));
@@ -74,7 +74,7 @@ export class Stack {
     await writeFile(this.#configFile, document.toString());
   }
 
-  /** Creates the stack when the rehearsal's state has none yet. */
+  /** Creates the stack if the rehearsal's state does not have it. */
   async ensure(): Promise<void> {
     await mkdir(join(this.folder, "state"), { recursive: true });
     if (existsSync(join(this.folder, "state/.pulumi/stacks/artifacts/local.json"))) return;
@@ -82,7 +82,7 @@ export class Stack {
     if (ended.code !== 0) throw new Error(`pulumi stack init failed:\n${ended.output}`);
   }
 
-  /** Stops a CLI that outlived its killed rehearsal, and takes away the lock it held. */
+  /** Stops a CLI that outlived its killed rehearsal, and releases its lock. */
   async unlock(): Promise<void> {
     const left = await readFile(this.#pidFile, "utf8").catch(() => undefined);
     if (left !== undefined) await stopProcesses([JSON.parse(left) as ProcessIdentity], 5000);
@@ -91,15 +91,15 @@ export class Stack {
 
   /**
    * Runs one command of the CLI to its end.
-   * @param args without --stack and --config-file: they are added where the command takes them.
+   * @param args without --stack and --config-file, which are added where the command accepts them.
    */
-  async run(args: readonly string[], options: { quiet?: boolean; interactive?: boolean } = {}): Promise<Ended> {
+  async run(args: readonly string[], options: { quiet?: boolean; interactive?: boolean } = {}): Promise<CliResult> {
     const engine = await ensureEngine(() => {});
     const child = spawn(engine.path, this.#arguments(args, options.interactive ?? false), {
       cwd: projectRoot,
       env: this.environment(),
       stdio: options.interactive ? "inherit" : ["ignore", "pipe", "pipe"],
-      // Not in the terminal's process group: a ^C is passed on by whoever called, so that a copy stops cleanly, once.
+      // Not in the terminal's process group: the caller forwards Ctrl-C, so that the CLI gets it exactly once.
       detached: !options.interactive,
     });
     running.add(child);
@@ -132,11 +132,11 @@ export class Stack {
       ...Object.fromEntries(inherited),
       ...languageHostEnvironment(),
       PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter), // plugins are started as `node`
-      // Attributes in a file of their own are not written in one piece: a kill -9 in between left a state that can't be read (fileblob's
-      // attrs.go), which an object in a bucket never is.
+      // Without metadata files: fileblob writes them in a second step (attrs.go), and a kill -9 in between leaves an unreadable state. An
+      // object in a bucket cannot be half written.
       PULUMI_BACKEND_URL: `file://${join(this.folder, "state")}?metadata=skip`,
       PULUMI_HOME: this.home,
-      PULUMI_CONFIG_PASSPHRASE: "", // the rehearsal has no secrets; the CLI wants one to be set
+      PULUMI_CONFIG_PASSPHRASE: "", // the rehearsal has no secrets, but the CLI requires a passphrase
       PULUMI_SKIP_UPDATE_CHECK: "true",
       PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK: "true",
       // Node's own cache of compiled modules: the program and its plugins start at every command.
@@ -163,10 +163,10 @@ export class Stack {
   }
 }
 
-/** Commands under way: a ^C of the rehearsal is passed on to them. */
+/** Running commands, to which the rehearsal forwards Ctrl-C. */
 const running = new Set<ReturnType<typeof spawn>>();
 
-/** Passes a signal on to every command under way; resolves when all have ended. */
+/** Forwards a signal to every running command. Resolves when all have ended. */
 export async function interruptCommands(signal: "SIGINT" | "SIGTERM"): Promise<void> {
   const ends = [...running].map((child) => new Promise((resolve) => child.once("close", resolve)));
   for (const child of running) child.kill(signal);

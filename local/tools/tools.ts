@@ -1,4 +1,4 @@
-/** How the rehearsal has its engine, its servers and its independent client: found on this machine, or built once (go.mod here). */
+/** The rehearsal's engine, servers and independent client: found on this machine, or built once from go.mod in this folder. */
 import { execFile } from "node:child_process";
 import { chmod, mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
@@ -8,7 +8,7 @@ import { ensurePrograms, type GoModule, type Say } from "./go-tools.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 
-/** The engine that `@pulumi/pulumi` in package.json is pinned to; facts: newer ones cannot be built from the module proxy. */
+/** Version of the engine, equal to `@pulumi/pulumi` in package.json. Newer ones cannot be built from the module proxy. */
 export const engineVersion = "3.232.0";
 
 const versionVariable = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version";
@@ -28,12 +28,11 @@ const goModule: GoModule = {
 /** A program of the rehearsal. */
 export type Tool = "pulumi" | "olareg" | "fake-gcs-server" | "versitygw" | "regctl";
 
-/** All but the engine, which may be the machine's own. */
+/** All tools but the engine, which may be the machine's own. */
 const servers: readonly Tool[] = ["olareg", "fake-gcs-server", "versitygw", "regctl"];
 
 /**
- * The path of one program; builds what is missing, quietly.
- * $ARTIFACTS_TOOLS names a folder of prebuilt programs, which then is used as it is.
+ * The path of one program. Builds it if necessary, without output. If $ARTIFACTS_TOOLS is set, it is the folder of prebuilt programs.
  */
 export async function toolPath(name: Tool): Promise<string> {
   const prebuilt = process.env["ARTIFACTS_TOOLS"];
@@ -42,7 +41,7 @@ export async function toolPath(name: Tool): Promise<string> {
   return join(await ensurePrograms(goModule, [name], () => {}), name);
 }
 
-/** Has every program ready, telling what it builds. */
+/** Builds every missing program and prints the progress. */
 export async function ensureTools(say: Say): Promise<{ engine: Engine }> {
   if (process.env["ARTIFACTS_TOOLS"]) return { engine: await ensureEngine(say) };
   const own = await ownEngine();
@@ -50,7 +49,7 @@ export async function ensureTools(say: Say): Promise<{ engine: Engine }> {
   return { engine: own ?? (await ensureEngine(say)) };
 }
 
-/** A Pulumi CLI and where it is from. */
+/** A Pulumi CLI and its origin. */
 export interface Engine {
   readonly path: string;
   readonly version: string;
@@ -58,7 +57,7 @@ export interface Engine {
   readonly origin: "machine" | "built";
 }
 
-/** The CLI to use: the machine's own when it is new enough, else the one built from the pinned module. */
+/** The CLI to use: the machine's own if it is new enough, else the one built from the pinned module. */
 export async function ensureEngine(say: Say): Promise<Engine> {
   const own = await ownEngine();
   if (own) return own;
@@ -68,20 +67,20 @@ export async function ensureEngine(say: Say): Promise<Engine> {
   return { path: join(folder, "pulumi"), version: engineVersion, origin: "built" };
 }
 
-/** Environment that our language host needs; see {@link installLanguageHost}. */
+/** Environment for our language host, see {@link installLanguageHost}. */
 export function languageHostEnvironment(): Record<string, string> {
   return { ARTIFACTS_NODE: process.execPath, ARTIFACTS_LANGUAGE_HOST: join(here, "language-host/main.ts") };
 }
 
 /**
- * The engine looks for `pulumi-language-nodejs` beside itself first, and warns when it has to take it from PATH. The cache is
- * shared by all clones on this machine, so what lies there only forwards to the clone that runs it.
+ * Installs `pulumi-language-nodejs` beside the engine, which looks there first and warns if it has to use PATH. All clones on this machine
+ * share the cache, so the installed script only forwards to the language host of the clone that runs it.
  */
 async function installLanguageHost(folder: string): Promise<void> {
   const path = join(folder, "pulumi-language-nodejs");
   const script = `#!/bin/sh\nexec "\${ARTIFACTS_NODE:?run the engine by npm run pulumi}" "$ARTIFACTS_LANGUAGE_HOST" "$@"\n`;
   if ((await readFile(path, "utf8").catch(() => undefined)) === script) return;
-  // Put in place whole: another run may be starting it, and a file that is open for writing can't be executed.
+  // Write and rename: another run may start the script, and a file that is open for writing cannot be executed.
   await mkdir(folder, { recursive: true });
   const scratch = `${path}.${process.pid}`;
   await writeFile(scratch, script, { mode: 0o755 });
@@ -89,13 +88,13 @@ async function installLanguageHost(folder: string): Promise<void> {
   await rename(scratch, path);
 }
 
-/** Set for a CLI that is asked for its version. */
-const askingVariable = "ARTIFACTS_ASKED_FOR_VERSION";
+/** Set in the environment of a CLI that is queried for its version. */
+const queryVariable = "ARTIFACTS_ASKED_FOR_VERSION";
 
 /** A `pulumi` on PATH that is new enough and comes with a Node.js language host. */
 async function ownEngine(): Promise<Engine | undefined> {
-  // A `pulumi` on PATH may be a script that runs `npm run pulumi`: asked for its version, it must not ask itself, for ever.
-  if (process.env[askingVariable] !== undefined) return undefined;
+  // A `pulumi` on PATH may be a script that runs `npm run pulumi`. Its version query must not start another one.
+  if (process.env[queryVariable] !== undefined) return undefined;
   for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
     const path = join(folder || ".", "pulumi");
     const isFile = await stat(path).then(
@@ -112,12 +111,12 @@ async function ownEngine(): Promise<Engine | undefined> {
 async function cliVersion(path: string): Promise<string | undefined> {
   try {
     const { stdout } = await promisify(execFile)(path, ["version"], {
-      env: { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true", [askingVariable]: "1" },
+      env: { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true", [queryVariable]: "1" },
       timeout: 20_000,
     });
     return stdout.trim().match(/^v?(\d+\.\d+\.\d+)/)?.[1];
   } catch {
-    return undefined; // not a CLI that answers: as good as none
+    return undefined; // not a working CLI
   }
 }
 

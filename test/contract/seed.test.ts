@@ -26,7 +26,7 @@ describe("demo artifacts on real servers", () => {
     pushStaging(artifacts, { targets, gcsEndpoint: `${servers.gcs}/storage/v1/`, ...extra }, say);
 
   it("a bucket that is not there is named", async () => {
-    await assert.rejects(push(), /gs:\/\/staging-dotslash\/0\.5\.8.*404.*is there such a bucket\?/s);
+    await assert.rejects(push(), /gs:\/\/staging-dotslash\/0\.5\.8.*404.*does the bucket exist\?/s);
   });
 
   it("everything arrives, by digest, by tag and with what refers to it", async () => {

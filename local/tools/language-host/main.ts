@@ -1,6 +1,6 @@
 /**
- * A minimal Node.js language host for an engine that was built from source (the official one is not in the module proxy).
- * It serves pulumirpc.LanguageRuntime: the engine asks it to run the program; a real CLI brings its own and never sees this.
+ * A minimal Node.js language host for an engine that was built from source, because the official one is not in the module proxy. It serves
+ * pulumirpc.LanguageRuntime: the engine calls it to run the program. An installed CLI has its own host and does not use this one.
  */
 import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
@@ -16,7 +16,7 @@ const { PluginInfo } =
 const { Empty } =
   require("google-protobuf/google/protobuf/empty_pb.js") as typeof import("google-protobuf/google/protobuf/empty_pb.js");
 
-/** The program's exit code that says: the message was shown already (@pulumi/pulumi/cmd/run). */
+/** The program's exit code after it has printed its error (@pulumi/pulumi/cmd/run). */
 const bail = 32;
 
 const engineAddress = process.argv.slice(2).findLast((argument) => !argument.startsWith("-")) ?? "";
@@ -33,7 +33,7 @@ const methods = {
     info.setVersion("1.0.0");
     reply(null, info);
   },
-  // Empty: the versions of the plugins then come from the SDKs that the program registers resources with.
+  // Empty: the engine then takes the plugins' versions from the SDKs that register resources.
   getRequiredPackages: (_call: Call, reply: Reply) => reply(null, new pb.GetRequiredPackagesResponse()),
   getRequiredPlugins: (_call: Call, reply: Reply) => reply(null, new pb.GetRequiredPluginsResponse()),
   about: (_call: Call, reply: Reply) => {
@@ -69,7 +69,7 @@ const methods = {
 
 const parent = process.ppid;
 setInterval(() => {
-  if (process.ppid !== parent) process.exit(1); // kill -9 of the CLI: do not stay behind
+  if (process.ppid !== parent) process.exit(1); // a kill -9 of the CLI must not leave this process running
 }, 500).unref();
 
 const server = new grpc.Server({
@@ -85,7 +85,7 @@ server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error,
   process.stdout.write(`${port}\n`);
 });
 
-/** Runs the program as the SDK's own runner does; resolves to undefined (ran well), "bail" (it said why), or a problem. */
+/** Runs the program with the SDK's runner. Resolves to undefined (success), "bail" (it has printed its error), or an error message. */
 function run(request: InstanceType<typeof pb.RunRequest>): Promise<string | undefined> {
   const info = request.getInfo();
   const directory = info?.getProgramDirectory() || request.getPwd();

@@ -30,7 +30,7 @@ describe("local/tools/prepare.mjs", () => {
     const first = prepare();
     assert.equal(first.status, 0, first.output);
     assert.ok(first.installs);
-    assert.match(first.output, /npm ci.*none yet/);
+    assert.match(first.output, /npm ci.*none are installed/);
     const second = prepare();
     assert.equal(second.status, 0, second.output);
     assert.ok(!second.installs, "the optional package of another platform is no reason");
