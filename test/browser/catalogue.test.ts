@@ -64,7 +64,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     return readDocument("image", String(site.objects.get(details)))?.versions ?? assert.fail("no versions");
   }
 
-  it("shows every project, with nothing from another host", async () => {
+  it("shows every project and requests nothing from other hosts", async () => {
     const asked: string[] = [];
     visitor = await newVisitor(browser, site.origin);
     visitor.page.on("request", (request) => asked.push(request.url()));
@@ -77,7 +77,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     assert.equal(new Set(index).size, index.length, "the preloaded index is the one that is used");
   });
 
-  it("a project, an image, a version: each is a link, and each address survives a reload", async () => {
+  it("projects, images and versions are links whose URLs survive a reload", async () => {
     const { page } = await visit("/");
     await page.getByRole("link", { name: "kubernetes", exact: true }).click();
     await shows(page, "kubernetes");
@@ -107,13 +107,13 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     assert.match(await openedText(page), new RegExp(third.digest));
   });
 
-  it("a version that is not there is told, beside those that are", async () => {
+  it("reports a version that does not exist, and shows the existing ones", async () => {
     const { page } = await visit(`${image}:v0.0.0-taken-back`);
     await page.getByText("v0.0.0-taken-back is not in production").waitFor();
     assert.equal(await page.locator(".versions details").count(), versions().length);
   });
 
-  it("search as one types: names, then tags and digests; Enter opens the first, back comes back", async () => {
+  it("searches while typing: names, then tags and digests; Enter opens the first hit, back returns", async () => {
     const { page } = await visit("/");
     const [newest] = versions();
     const box = page.getByRole("searchbox", { name: /Search/ });
@@ -130,7 +130,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     assert.equal(await box.inputValue(), `kube-0:${newest!.tags[0]}`);
   });
 
-  it("search by digest: whole, its beginning, in a pull command; a file by its checksum", async () => {
+  it("searches by digest: whole, its start, in a pull command; a file by its checksum", async () => {
     const wanted = versions()[5]!;
     const { page } = await visit(`/?q=${wanted.digest}`);
     const name = `kubernetes/kube-0:${wanted.tags[0]}`;
@@ -155,7 +155,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     await page.locator("details[open]").waitFor();
   });
 
-  it("search by a platform's own digest: whole, its beginning, in a pull command; the link is to that platform", async () => {
+  it("searches by a platform's digest: whole, its start, in a pull command; links to that platform", async () => {
     const wanted = versions().find(({ platforms }) => platforms.length > 2) ?? assert.fail("all have few platforms");
     const { platform, digest } = wanted.platforms[2]!;
     const { page } = await visit("/");
@@ -192,7 +192,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     assert.equal(new URL(page.url()).pathname, address);
   });
 
-  it("platforms' digests are looked through only when a digest may be meant; how far is told, and what does not come", async () => {
+  it("searches platform digests only for words that look like digests; shows progress and failures", async () => {
     visitor = await newVisitor(browser, site.origin);
     const { page } = visitor;
     const key = "catalog/platforms.tsv.gz";
@@ -239,7 +239,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     }
   });
 
-  it("many hits: the first at once, the rest when asked for, by the keyboard too", async () => {
+  it("shows the first hits at once and the rest on request, also by keyboard", async () => {
     const { page } = await visit("/?q=v1");
     const rows = page.locator("section", { has: page.getByRole("heading", { name: "Versions" }) }).locator("li");
     await rows.first().waitFor();
@@ -253,7 +253,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
   });
 
   for (const key of ["Enter", "ArrowDown"]) {
-    it(`${key} takes the first of what is in the box, however fast it was typed`, async () => {
+    it(`${key} opens the first hit for the typed text, however fast it was typed`, async () => {
       const { page } = await visit("/?q=kube-0");
       await page.getByRole("link", { name: "kubernetes/kube-0", exact: true }).waitFor();
       await page.evaluate((pressed) => {
@@ -269,7 +269,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     });
   }
 
-  it("nothing found is said, also to who listens", async () => {
+  it("announces an empty result to screen readers", async () => {
     const { page } = await visit("/");
     await page.getByRole("searchbox", { name: /Search/ }).fill("no such thing");
     await page.getByText("Nothing in production matches.").waitFor();
@@ -318,7 +318,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     await shows(page, "Container images and files");
   });
 
-  it("versions can be filtered, and a long list shows its rest when asked", async () => {
+  it("filters versions and shows the rest of a long list on request", async () => {
     const { page } = await visit(image);
     const wanted = versions()[7]!;
     const box = page.getByRole("searchbox", { name: "Filter versions by tag or digest" });
@@ -334,7 +334,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     assert.equal(await page.locator(".versions details").count(), versions().length);
   });
 
-  it("what is not there: the status for machines, a page for people, with what may have been meant", async () => {
+  it("not found: the status code for machines, a page with suggestions for people", async () => {
     for (const [address, heading] of [
       ["/nothing/here", /Not found/],
       ["/v2/kubernetes/nonsense", /This registry serves/],
@@ -357,13 +357,13 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     );
   });
 
-  it("an image that is not there is no error of the page", async () => {
+  it('shows "Not in production" for an image that does not exist', async () => {
     const { page } = await visit("/images/kubernetes/kube");
     await shows(page, "Not in production");
     await page.getByRole("link", { name: "kubernetes/kube-0", exact: true }).waitFor();
   });
 
-  it("the status: what the redirector sees", async () => {
+  it("shows the status of the mirrors", async () => {
     const { page } = await visit("/status");
     await shows(page, "All mirrors answer");
     site.setHealth("files-aws", false);
@@ -373,7 +373,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     site.setHealth("files-aws", true);
   });
 
-  it("a mirror that fails is told, and trying again helps", async () => {
+  it("reports a failing mirror; a retry succeeds", async () => {
     site.failing = true;
     const { page } = await visit("/");
     await shows(page, "This did not load");
@@ -386,7 +386,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     );
   });
 
-  it("data replaced while somebody looks: the new one is read", async () => {
+  it("reads documents again that were replaced meanwhile", async () => {
     const { page } = await visit("/projects/kubernetes");
     await shows(page, "kubernetes");
     // The browser keeps the project's document for a minute; what it refers to is gone now.
@@ -406,7 +406,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     );
   });
 
-  it("what is slow says so, and only then", async () => {
+  it("shows a loading state only if loading is slow", async () => {
     visitor = await newVisitor(browser, site.origin);
     const { page } = visitor;
     const held = Promise.withResolvers<void>();
@@ -422,7 +422,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     assert.equal(await loading.count(), 0);
   });
 
-  it("no connection, and documents that are none, are told in words; trying again helps", async () => {
+  it("reports a lost connection and damaged documents; a retry succeeds", async () => {
     const { page } = await visit("/");
     await shows(page, "Container images and files");
     const context = page.context();
@@ -452,7 +452,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     );
   });
 
-  it("what comes from projects and registries is text wherever it is shown: no markup, no script, no dangerous link", async () => {
+  it("shows texts from projects and registries as text: no markup, no script, no dangerous link", async () => {
     const markup = (where: string) => `<img src=x onerror="alert('${where}')"><b>${where}</b>&amp;\u202e"'`;
     const sha256 = createHash("sha256").update("content").digest("hex");
     const path = `v1/$(touch hacked) 'a+b' "<i>&%41.txt`;
@@ -524,7 +524,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     for (const [key, value] of before) site.objects.set(key, value);
   });
 
-  it("nothing published yet is a sentence", async () => {
+  it("shows a sentence if nothing is published", async () => {
     const before = site.objects.get(indexKey)!;
     site.objects.delete(indexKey);
     const { page } = await visit("/");
@@ -537,7 +537,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
   });
 
   for (const colorScheme of ["light", "dark"] as const) {
-    it(`axe finds nothing to complain of, nothing is wider than its place: ${colorScheme}`, async () => {
+    it(`axe finds no violations, and nothing overflows: ${colorScheme}`, async () => {
       const [newest] = versions();
       const { digest } = versions().find(({ platforms }) => platforms.length > 1)!.platforms[0]!;
       // The page's policy would keep axe out, too.
@@ -590,7 +590,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     }
   });
 
-  it("on paper: what is known, without boxes and buttons", async () => {
+  it("prints content without controls", async () => {
     const { digest, tags } = versions()[0]!;
     const { page } = await visit(`${image}:${tags[0]}`, { colorScheme: "dark" });
     await page.locator("details[open] .commands").waitFor();

@@ -21,7 +21,7 @@ describe("catalogue entries driven by the engine", () => {
 
   const up = ["up", "--yes", "--skip-preview", "--continue-on-error"] as const;
 
-  it("the life of an entry: after its promotion, never before; a failed one only takes out; drift; removal", async () => {
+  it("the life of an entry: written after its promotion; a failed promotion only unlists; drift; removal", async () => {
     for (const bucket of ["us", "eu"]) await stores.makeBucket("gcs", bucket);
     for (const path of ["v1/a", "v1/b", "v2/a"]) await stores.stage("staging", path, path);
     const program = await PromotionProgram.make(join(stores.folder, "program"));
@@ -96,7 +96,7 @@ describe("catalogue entries driven by the engine", () => {
     assert.equal(await stores.served("us", "catalog/projects/tools.json"), undefined);
   });
 
-  it("killed at its first removal, a run has unlisted already what it removes; the next one lists what there is", async () => {
+  it("a run that is killed at its first removal has already unlisted it; the next run lists what exists", async () => {
     const mirrors = ["killed-us", "killed-eu"];
     for (const bucket of mirrors) await stores.makeBucket("gcs", bucket);
     for (const path of ["v1/a", "v1/b", "v2/a"]) await stores.stage("staging", path, path);

@@ -94,7 +94,7 @@ describe("the catalogue's writer", () => {
     readDocument("project", String((await stored(`catalog/projects/${name}.json`)) ?? "")) ??
     assert.fail("no document");
 
-  it("describes what is in the registry and the bucket, in every mirror", async () => {
+  it("describes images and files and writes every mirror", async () => {
     const results = await Promise.all(["dotslash", "semver"].map((name) => publish(requestFor(name))));
     for (const { failures, incomplete } of results) assert.deepEqual([failures, incomplete], [[], []]);
     assert.deepEqual(
@@ -148,14 +148,14 @@ describe("the catalogue's writer", () => {
     assert.deepEqual(aws, { incomplete: [], failures: [] });
   });
 
-  it("what changes is kept for a minute, what never changes for ever", async () => {
+  it("caches mutable documents for a minute and immutable ones for ever", async () => {
     const cache = async (key: string) => (await stores.served("canonical", key))?.headers.get("cache-control");
     assert.equal(await cache("catalog/index.json"), "public, max-age=60");
     assert.equal(await cache("catalog/projects/semver.json"), "public, max-age=60");
     assert.match((await cache((await entry("semver")).images[0]!.details)) ?? "", /immutable/);
   });
 
-  it("the next run asks the registry only about what is new", async () => {
+  it("the next run asks the registry only about new digests", async () => {
     await anotherRun();
     const request = requestFor("dotslash");
     const [first = ""] = request.images.split("\n");
@@ -187,7 +187,7 @@ describe("the catalogue's writer", () => {
     );
   });
 
-  it("the same again is no write", async () => {
+  it("an unchanged entry is not written", async () => {
     await anotherRun();
     const generation = async () =>
       (await stores.served("canonical", "catalog/index.json"))?.headers.get("x-goog-generation");
@@ -198,7 +198,7 @@ describe("the catalogue's writer", () => {
     assert.match(outcome.summary, /nothing new to describe/);
   });
 
-  it("what is not in production is not listed, and is told", async () => {
+  it("reports and leaves out what is not in production", async () => {
     await anotherRun();
     const absent = `sha256:${"0".repeat(64)}`;
     const request = requestFor("semver");
@@ -214,7 +214,7 @@ describe("the catalogue's writer", () => {
     assert.deepEqual((await publish(request)).failures, []);
   });
 
-  it("a mirror that fails is told; the others have it, and the next run completes it", async () => {
+  it("reports a failing mirror, writes the others, and completes it in the next run", async () => {
     await anotherRun();
     const request = requestFor("semver", { description: "Another" });
     const gone = { name: "files-gone", kind: "gcs", bucket: "gone", region: "asia-east1" } as const;
@@ -230,7 +230,7 @@ describe("the catalogue's writer", () => {
     assert.deepEqual(await stored("catalog/index.json", "gone"), await stored("catalog/index.json"));
   });
 
-  it("after a failed run, what is not wanted any more goes; nothing new comes, and the other kind stays", async () => {
+  it("unlists what is not wanted after a failed run; adds nothing, and keeps the other kind", async () => {
     await anotherRun();
     const request = requestFor("dotslash");
     await publish(request);
@@ -278,7 +278,7 @@ describe("the catalogue's writer", () => {
     assert.deepEqual(await writer.unlist({ ...retraction, project: "unknown", kind: "images", lines: "" }), []);
   });
 
-  it("a refresh finds what somebody changed, and the next run repairs it", async () => {
+  it("a refresh finds changes by others, and the next run repairs them", async () => {
     await anotherRun();
     const request = requestFor("semver");
     const { document } = await publish(request);
@@ -297,7 +297,7 @@ describe("the catalogue's writer", () => {
     await publish(request);
   });
 
-  it("a catalogue of before there were platforms' lines loses nothing, and gets them project by project", async () => {
+  it("a catalogue without platform lines loses nothing and gets them project by project", async () => {
     const request = requestFor("semver");
     const { document } = await publish(request);
     const whole = await stored("catalog/platforms.tsv.gz");
@@ -317,7 +317,7 @@ describe("the catalogue's writer", () => {
     assert.deepEqual((await writer.check(request, document)).incomplete, []);
   });
 
-  it("entries that come at the same time are written together, and none is lost", async () => {
+  it("batches concurrent entries and loses none", async () => {
     await anotherRun();
     const names = Array.from({ length: 20 }, (_, at) => `many-${String(at).padStart(2, "0")}`);
     const [file] = project("dotslash").files;
@@ -341,7 +341,7 @@ describe("the catalogue's writer", () => {
     );
   });
 
-  it("a project that leaves leaves nothing behind", async () => {
+  it("removes every object of a withdrawn project", async () => {
     await anotherRun();
     for (const name of ["dotslash", "semver"]) assert.deepEqual((await writer.withdraw(requestFor(name))).failures, []);
     assert.deepEqual((await index("second")).projects, []);
@@ -357,7 +357,7 @@ describe("the catalogue's writer", () => {
     assert.deepEqual(await writer.check(requestFor("semver"), ""), { incomplete: [], failures: [] });
   });
 
-  it("what cannot be read is not overwritten: it holds the other projects", async () => {
+  it("does not overwrite an index that it cannot read", async () => {
     await stores.stage("canonical", "catalog/index.json", '{"schemaVersion":2}');
     await anotherRun();
     await assert.rejects(
@@ -367,7 +367,7 @@ describe("the catalogue's writer", () => {
     assert.equal(String(await stored("catalog/index.json")), '{"schemaVersion":2}');
   });
 
-  it("the digest of a project's document is what a store keeps of it", async () => {
+  it("the outcome's digest is that of the stored document", async () => {
     await fetch(`${stores.gcs}/storage/v1/b/canonical/o/${encodeURIComponent("catalog/index.json")}`, {
       method: "DELETE",
     });

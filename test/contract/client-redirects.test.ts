@@ -10,7 +10,7 @@ let server: Server;
 let base: string;
 const seen: { path: string; headers: IncomingHttpHeaders }[] = [];
 
-describe("redirects as the rehearsal's client follows them", () => {
+describe("redirects in the rehearsal's client", () => {
   before(async () => {
     server = createServer((request, response) => {
       const path = request.url ?? "";
@@ -28,7 +28,7 @@ describe("redirects as the rehearsal's client follows them", () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  it("each answer is remembered; what a proxy adds goes to the first host only", async () => {
+  it("records each response, and sends a proxy's headers to the first host only", async () => {
     const options = { headers: { "x-place": "Berlin" } };
     const { hops, url, status, body } = await follow("GET", `${base}/relative`, { accept: "a/b" }, options);
     assert.equal(await body.text(), "content");
@@ -48,12 +48,12 @@ describe("redirects as the rehearsal's client follows them", () => {
     assert.equal(way(hops, new Map([[host, "mirror"]])), "mirror -> mirror");
   });
 
-  it("a loop and a redirect to nowhere are errors that name the address", async () => {
+  it("names the URL of a redirect loop and of a redirect without Location", async () => {
     await assert.rejects(follow("GET", `${base}/loop`, {}), /\/loop: more than 5 redirects/);
     await assert.rejects(follow("HEAD", `${base}/nowhere`, {}), /\/nowhere: 307 without a Location/);
   });
 
-  it("references as people write them", () => {
+  it("parses references", () => {
     for (const [reference, repository, name] of [
       ["a/b", "a/b", "latest"],
       ["a/b:v1", "a/b", "v1"],

@@ -23,7 +23,7 @@ let artifacts: DemoArtifacts;
 let service: Server;
 let base: string;
 
-describe("the rehearsal's clients against real servers", () => {
+describe("the rehearsal's clients on real servers", () => {
   before(async () => {
     [servers, artifacts] = await Promise.all([startSeedServers(), makeArtifacts()]);
     const targets = [
@@ -56,7 +56,7 @@ describe("the rehearsal's clients against real servers", () => {
     await servers.stop();
   });
 
-  it("pulls the image of this machine's platform by tag, and the program in it runs", async function () {
+  it("pulls the image of this machine's platform by tag and runs its program", async function () {
     const { tag, digest } = release("dotslash");
     const image = await pullImage(base, `dotslash/dotslash:${tag}`, containerPlatform(), await folder("tag"));
     assert.equal(image.digest, digest);
@@ -77,7 +77,7 @@ describe("the rehearsal's clients against real servers", () => {
     assert.match(ran.output, /^DotSlash \d/);
   });
 
-  it("the image of another platform is pulled, and said not to be run", async () => {
+  it("pulls the image of another platform but does not run it", async () => {
     const other = containerPlatform() === "linux/arm64" ? "linux/amd64" : "linux/arm64";
     const { digest } = release("dotslash", 1);
     const image = await pullImage(base, `dotslash/dotslash@${digest}`, other, await folder("other"));
@@ -86,14 +86,14 @@ describe("the rehearsal's clients against real servers", () => {
     assert.ok(!ran.ran && ran.why.includes(other), JSON.stringify(ran));
   });
 
-  it("a platform that the index lacks is named, with those it has", async () => {
+  it("names a platform that the index lacks, and those that it has", async () => {
     await assert.rejects(
       pullImage(base, `dotslash/dotslash@${release("dotslash").digest}`, "linux/s390x", await folder("none")),
       /has no image for linux\/s390x, only for linux\/amd64, linux\/arm64/,
     );
   });
 
-  it("a plain image: a symbolic link leads to a script that runs on every machine", async () => {
+  it("runs the script behind a symbolic link of a plain image", async () => {
     const { tag, digest } = release("semver");
     const image = await pullImage(base, `semver/semver:${tag}`, "linux/amd64", await folder("semver"));
     assert.equal(image.manifestDigest, digest);
@@ -101,7 +101,7 @@ describe("the rehearsal's clients against real servers", () => {
     assert.deepEqual(ran, { ran: true, output: "1.9.0\n1.10.0" });
   });
 
-  it("signatures hold, for the image they are about and no other", async () => {
+  it("a signature is valid for its image and no other", async () => {
     for (const project of ["dotslash", "semver"]) {
       const { digest } = release(project);
       const found = await verifySignature(base, `${project}/${project}`, digest, demoPublicKey());
@@ -115,7 +115,7 @@ describe("the rehearsal's clients against real servers", () => {
     );
   });
 
-  it("a bill of materials is found through the image it is about", async () => {
+  it("finds an SBOM through its subject", async () => {
     const { referrers } = await listReferrers(base, "semver/semver", release("semver").digest);
     assert.deepEqual(
       referrers.map(({ artifactType }) => artifactType),
@@ -123,7 +123,7 @@ describe("the rehearsal's clients against real servers", () => {
     );
   });
 
-  it("a file is downloaded and checked against its checksum", async () => {
+  it("downloads a file and verifies its checksum", async () => {
     const { path, sha256, bytes } = artifacts.projects[0]!.files[0]!;
     const file = await downloadFile(`${base}/binaries/dotslash/${path}`, await folder("file"));
     assert.deepEqual([file.sha256, file.size], [sha256, bytes.length]);
@@ -131,7 +131,7 @@ describe("the rehearsal's clients against real servers", () => {
     assert.deepEqual(await readFile(file.path), Buffer.from(bytes));
   });
 
-  it("what is not there or not what it should be is an error that names it", async () => {
+  it("names content that is missing or wrong", async () => {
     await assert.rejects(
       downloadFile(`${base}/binaries/dotslash/0/none`, servers.folder),
       /binaries\/dotslash\/0\/none.*404/,
@@ -142,7 +142,7 @@ describe("the rehearsal's clients against real servers", () => {
     );
   });
 
-  it("bytes that are not what their digest says are not kept", async () => {
+  it("discards bytes with a wrong digest", async () => {
     const { digest } = release("semver");
     const lying = createServer((request, response) => {
       if (!request.url?.includes("/blobs/")) {
@@ -164,7 +164,7 @@ describe("the rehearsal's clients against real servers", () => {
     }
   });
 
-  it("regctl copies an image with its signature and bills of materials", async () => {
+  it("regctl copies an image with its signature and SBOMs", async () => {
     const { tag, digest } = release("dotslash");
     const copy = await regctlCopy(base, `dotslash/dotslash:${tag}`, await folder("regctl"));
     assert.equal(copy.digest, digest);
@@ -191,7 +191,7 @@ describe("the rehearsal's clients against real servers", () => {
     await assert.rejects(curlFile(`${base}/binaries/dotslash/0/none`, servers.folder), /404/);
   });
 
-  it("upper layers hide and replace what lower ones have", async () => {
+  it("upper layers hide and replace files of lower ones", async () => {
     const { extractLayers } = await import("../../local/client/extract.ts");
     const { makeLayer } = await import("../../local/seed/layer.ts");
     const layers = [

@@ -30,7 +30,7 @@ describe("emulated cloud", () => {
   const bucket = (name: string, inputs = {}) =>
     make(test1.client, bucketType, name, { name, location: "US", forceDestroy: false, ...inputs });
 
-  it("a repository is a path in the registry of its location, which starts when it is needed", async () => {
+  it("starts a location's registry on demand; a repository is a path in it", async () => {
     assert.deepEqual(Object.keys(test1.cloud.endpoints.registries), ["us"]);
     const id = "projects/demo/locations/asia-east1/repositories/images";
     const made = await make(test1.client, repositoryType, id, { repositoryId: "images", location: "asia-east1" });
@@ -52,14 +52,14 @@ describe("emulated cloud", () => {
     );
   });
 
-  it("creating what exists is a 409 in the cloud's words; adopting it is not", async () => {
+  it("answers 409 to the creation of an existing resource, unless it adopts", async () => {
     await bucket("twice");
     await assert.rejects(bucket("twice"), { status: 409, message: /^googleapi: Error 409: .*already exists/ });
     const wanted = { type: bucketType, id: "twice", inputs: { name: "twice", location: "EU" }, computed: {}, config };
     assert.equal((await test1.client.create(wanted, true)).inputs["location"], "EU");
   });
 
-  it("a bucket with something in it is not deleted, unless it says so", async () => {
+  it("refuses to delete a bucket with content, unless forceDestroy is set", async () => {
     await bucket("full");
     await upload(test1.cloud, "full", "a/b.txt", "hello");
     await assert.rejects(test1.client.delete(bucketType, "full"), { status: 409, message: /forceDestroy.*not empty/ });
@@ -74,7 +74,7 @@ describe("emulated cloud", () => {
     assert.equal((await fetch(`${test1.cloud.endpoints.gcs}/storage/v1/b/full`)).status, 404);
   });
 
-  it("what is protected is not deleted; what is abandoned stays; what is lost is gone", async () => {
+  it("does not delete protected resources; keeps abandoned ones; removes lost ones", async () => {
     await bucket("kept", { deletionPolicy: "PREVENT" });
     await assert.rejects(test1.client.delete(bucketType, "kept"), { status: 409, message: /deletionPolicy.*PREVENT/ });
     await bucket("left", { deletionPolicy: "ABANDON" });
@@ -88,7 +88,7 @@ describe("emulated cloud", () => {
     assert.equal(await test1.client.find(bucketType, "kept"), undefined);
   });
 
-  it("the public reads a bucket only if the program granted it, and lists it only with a role that lists", async () => {
+  it("allows anonymous reads of a bucket only if granted, and lists only with a role that may list", async () => {
     await bucket("shop");
     await upload(test1.cloud, "shop", "tool.txt", "hello");
     const url = `${test1.cloud.endpoints.gcs}/shop`;
@@ -113,7 +113,7 @@ describe("emulated cloud", () => {
     assert.equal((await fetch(`${url}/tool.txt`)).status, 403);
   });
 
-  it("S3: a server per region, buckets found by region, policies enforced", async () => {
+  it("S3: one server per region, buckets by region, enforced policies", async () => {
     const regions = ["us-east-1", "eu-west-2"];
     for (const region of regions)
       await make(test1.client, s3Type, `layers-${region}`, { bucket: `layers-${region}`, region });
@@ -174,7 +174,7 @@ describe("emulated cloud", () => {
     assert.equal((await fetch(`${test1.cloud.endpoints.s3}/layers-nowhere/a`)).status, 404);
   });
 
-  it("settings and grants of things that are not there are refused", async () => {
+  it("refuses settings and grants of missing resources", async () => {
     const grant = { bucket: "nowhere", role: "roles/storage.objectViewer", member: "allUsers" };
     await assert.rejects(make(test1.client, "gcp:storage/bucketIAMMember:BucketIAMMember", "b/nowhere", grant), {
       status: 404,
@@ -191,7 +191,7 @@ describe("emulated cloud", () => {
     );
   });
 
-  it("a restart keeps the inventory, the data and the ports", async () => {
+  it("keeps inventory, data and ports over a restart", async () => {
     await bucket("lasting");
     await upload(test1.cloud, "lasting", "file", "still here");
     const id = "projects/demo/locations/us/repositories/lasting";
@@ -209,7 +209,7 @@ describe("emulated cloud", () => {
     assert.equal(await read.text(), "still here");
   });
 
-  it("a second cloud on the same directory is refused while the first runs", async () => {
+  it("refuses a second cloud on the same directory while the first runs", async () => {
     const script = `import { startCloud } from ${JSON.stringify(new URL("../../local/cloud/cloud.ts", import.meta.url).href)};
     await startCloud(${JSON.stringify({ dir: test1.dir, ports: test1.ports })});`;
     const child = spawn(process.execPath, ["--input-type=module-typescript", "-e", script], {
@@ -225,7 +225,7 @@ describe("emulated cloud", () => {
     assert.equal((await fetch(`${test1.cloud.control}/v1/status`)).status, 200, "the first one is unharmed");
   });
 
-  it("after a kill -9 the next start stops what was left, and only that", async () => {
+  it("after a kill -9 the next start stops the orphaned processes and no others", async () => {
     const dir = await mkdtemp(join(tmpdir(), "emulated-cloud-killed-"));
     const ports = await claimBlock(20);
     const script = `import { startCloud } from ${JSON.stringify(new URL("../../local/cloud/cloud.ts", import.meta.url).href)};
@@ -265,7 +265,7 @@ describe("emulated cloud", () => {
     }
   });
 
-  it("a port in use is one error that names it, and nothing is left running", async () => {
+  it("names a port in use in one error and leaves nothing running", async () => {
     const dir = await mkdtemp(join(tmpdir(), "emulated-cloud-ports-"));
     const ports = await claimBlock(20);
     const rival = createServer();
@@ -283,7 +283,7 @@ describe("emulated cloud", () => {
     }
   });
 
-  it("a start that is given up leaves nothing running", async () => {
+  it("leaves nothing running after an aborted start", async () => {
     const dir = await mkdtemp(join(tmpdir(), "emulated-cloud-aborted-"));
     const abort = new AbortController();
     const started = startCloud({ dir, ports: await claimBlock(20), registries: ["us"], signal: abort.signal });
@@ -295,7 +295,7 @@ describe("emulated cloud", () => {
     await rm(dir, { recursive: true });
   });
 
-  it("the control API takes no orders from web pages", async () => {
+  it("the control API refuses requests from web pages", async () => {
     const url = `${test1.cloud.control}/v1/resources`;
     assert.equal((await fetch(url)).status, 200);
     assert.equal((await fetch(url, { headers: { origin: "https://evil.example" } })).status, 403);

@@ -45,7 +45,7 @@ describe("emulated Cloud Run and load balancer", () => {
   const compute = (type: string, id: string, inputs: Values) =>
     make(t.client, `gcp:compute/${type}`, id, { name: id.slice(id.lastIndexOf("/") + 1), ...inputs });
 
-  it("a service runs the deployed source with its environment, and a change starts it anew without a gap", async () => {
+  it("runs the deployed source with its environment, and replaces it without a gap", async () => {
     const id = serviceId("web", "us-central1");
     const made = await make(t.client, serviceType, id, serviceInputs("web", "us-central1", "v1.tar.gz"));
     const uri = String(made.computed["uri"]);
@@ -71,7 +71,7 @@ describe("emulated Cloud Run and load balancer", () => {
     assert.equal(((await (await fetch(uri)).json()) as Echo).version, "2");
   });
 
-  it("a service that does not start fails with the end of its log; the revision before it goes on serving", async () => {
+  it("fails a service that does not start, with the end of its log; the previous revision keeps serving", async () => {
     const id = serviceId("web", "us-central1");
     const bad = serviceInputs("web", "us-central1", "v2.tar.gz");
     const template = bad["template"] as { containers: Values[] };
@@ -81,7 +81,7 @@ describe("emulated Cloud Run and load balancer", () => {
     assert.equal(((await (await fetch(String(computed["uri"]))).json()) as Echo).version, "2");
   });
 
-  it("source that is no .tar.gz is refused, as Cloud Run does; the revision before goes on serving", async () => {
+  it("refuses source that is not a .tar.gz, as Cloud Run does; the previous revision keeps serving", async () => {
     await upload(t.cloud, "src", "source.zip", "PK\x03\x04");
     const id = serviceId("web", "us-central1");
     await assert.rejects(
@@ -92,7 +92,7 @@ describe("emulated Cloud Run and load balancer", () => {
     assert.equal(((await (await fetch(String(computed["uri"]))).json()) as Echo).version, "2");
   });
 
-  it("an instance that ends by itself is started again", async () => {
+  it("restarts an instance that ends by itself", async () => {
     const uri = String((await t.client.find(serviceType, serviceId("web", "us-central1")))!.computed["uri"]);
     await fetch(`${uri}/fail`);
     for (let i = 0; ; i++) {
@@ -103,7 +103,7 @@ describe("emulated Cloud Run and load balancer", () => {
     }
   });
 
-  it("an address that the program closed is closed", async () => {
+  it("closes a service's own address if the program disables it", async () => {
     const closed = serviceInputs("closed", "us-central1", "v1.tar.gz", {
       ingress: "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
     });
@@ -113,7 +113,7 @@ describe("emulated Cloud Run and load balancer", () => {
     assert.deepEqual([none.computed["uri"], none.computed["urls"]], ["", []]);
   });
 
-  it("deletion protection is on unless it is switched off", async () => {
+  it("deletion protection is on by default", async () => {
     const { deletionProtection: _off, ...inputs } = serviceInputs("guarded", "us-central1", "v1.tar.gz");
     const id = serviceId("guarded", "us-central1");
     await make(t.client, serviceType, id, inputs);
@@ -122,7 +122,7 @@ describe("emulated Cloud Run and load balancer", () => {
     await t.client.delete(serviceType, id);
   });
 
-  it("a part that names one that does not exist is refused, and one in use is not deleted", async () => {
+  it("refuses a part that refers to a missing one, and the deletion of a part in use", async () => {
     await assert.rejects(compute("uRLMap:URLMap", ids.urls, { defaultService: ids.backend }), {
       status: 404,
       message: `googleapi: Error 404: The resource '${ids.backend}' was not found, notFound`,
@@ -237,7 +237,7 @@ describe("emulated Cloud Run and load balancer", () => {
     );
   });
 
-  it("after a restart the services run and the load balancer listens where it did", async () => {
+  it("after a restart the services run and the load balancer listens on the same port", async () => {
     const before = await addresses();
     await t.restart();
     assert.deepEqual(t.cloud.problems, []);
@@ -248,7 +248,7 @@ describe("emulated Cloud Run and load balancer", () => {
     assert.equal(echo.env["REGION"], "europe-west1");
   });
 
-  it("a region without its service is passed over; a chain without an end says where it is broken", async () => {
+  it("skips a region without a service; names the missing link of a chain", async () => {
     const port = await portOf("https");
     await t.client.delete(serviceType, serviceId("web", "europe-west1"));
     const echo = JSON.parse((await get(port, "/", { "x-rehearsal-client": "48.85,2.35" })).body) as Echo;

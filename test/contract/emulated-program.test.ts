@@ -43,7 +43,7 @@ describe("a program on the emulated cloud", () => {
   });
   after(() => t.end());
 
-  it("what was made is what is there: no warning, and the next preview and refresh find nothing to do", async () => {
+  it("creates everything without a warning; the next preview and refresh find no change", async () => {
     const output = await pulumi("up", "--yes", "--skip-preview");
     assert.match(output, /\+ \d+ created/);
     assert.doesNotMatch(output, /warning/i);
@@ -51,20 +51,20 @@ describe("a program on the emulated cloud", () => {
     await pulumi("refresh", "--preview-only", "--expect-no-changes");
   });
 
-  it("the name leads to the service", async () => {
+  it("the host name resolves to the service", async () => {
     const resolved = await fetch(`${t.cloud.control}/v1/resolve?host=artifacts.example.org`);
     const { port } = (await resolved.json()) as Address;
     const answer = (await (await fetch(`http://127.0.0.1:${port}/`)).json()) as { env: { REGION: string } };
     assert.equal(answer.env.REGION, "hello");
   });
 
-  it("a change of the program changes what it should, and only that", async () => {
+  it("a change of the program changes only the affected resources", async () => {
     const output = await pulumi("up", "--yes", "--skip-preview", "--config", "emulated:greeting=good day");
     assert.match(output, /~ 2 updated\n +\d+ unchanged/);
     await pulumi("preview", "--expect-no-changes");
   });
 
-  it("everything can be taken away again", async () => {
+  it("destroys everything", async () => {
     await pulumi("destroy", "--yes", "--skip-preview");
     const left = (await (await fetch(`${t.cloud.control}/v1/resources`)).json()) as Resource[];
     assert.deepEqual(left, []);

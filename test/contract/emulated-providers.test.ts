@@ -46,7 +46,7 @@ describe("emulated providers over gRPC", () => {
 
   const bucketType = "gcp:storage/bucket:Bucket";
 
-  it("what the cloud requires must be given: the type and the property are named", async () => {
+  it("names the type and the property of a missing required input", async () => {
     const { failures } = await gcp.check("gcp:artifactregistry/repository:Repository", { format: "DOCKER" });
     assert.deepEqual(failures, [
       "gcp:artifactregistry/repository:Repository: Missing required property 'repositoryId'",
@@ -61,7 +61,7 @@ describe("emulated providers over gRPC", () => {
     assert.deepEqual(none, [], "a value that is not known yet is one");
   });
 
-  it("names are made where the cloud needs one, and kept", async () => {
+  it("generates names where the cloud needs one, and keeps them", async () => {
     const first = await gcp.check(bucketType, { location: "US" }, undefined, "Pictures");
     assert.match(String(first.inputs["name"]), /^pictures-[0-9a-f]{7}$/);
     const again = await gcp.check(bucketType, { location: "EU" }, first.inputs, "Pictures");
@@ -79,7 +79,7 @@ describe("emulated providers over gRPC", () => {
     assert.deepEqual(grant.inputs, { role: "r", member: "allUsers", name: "s" });
   });
 
-  it("a preview knows what was asked for and what the provider decides; the rest is unknown", async () => {
+  it("a preview knows the inputs and what the provider decides; other outputs are unknown", async () => {
     const inputs = { name: "seen", location: "US" };
     const { id, outputs } = await gcp.create(bucketType, inputs, true);
     assert.deepEqual(
@@ -90,7 +90,7 @@ describe("emulated providers over gRPC", () => {
     assert.equal((await gcp.read(bucketType, "seen")).id, "", "a preview makes nothing");
   });
 
-  it("a created resource has every output that its class declares, and reads as it was made", async () => {
+  it("a created resource has every declared output and reads back unchanged", async () => {
     const inputs = { name: "made", location: "US", labels: { a: "b" } };
     const { id, outputs } = await gcp.create(bucketType, inputs);
     assert.equal(id, "made");
@@ -118,7 +118,7 @@ describe("emulated providers over gRPC", () => {
     assert.equal((await gcp.read(bucketType, id)).id, "");
   });
 
-  it("what identifies a resource replaces it; a name of one's own is free only after the old one is gone", async () => {
+  it("a change of an identifying input replaces a resource; with an explicit name the old one is deleted first", async () => {
     const before = { name: "b", location: "US", versioning: { enabled: false } };
     const changed = await gcp.diff(bucketType, "b", before, { ...before, versioning: { enabled: true } });
     assert.deepEqual(changed, { changed: ["versioning"], replaces: [], deleteFirst: false });
@@ -138,7 +138,7 @@ describe("emulated providers over gRPC", () => {
     assert.deepEqual((await gcp.diff(binding, "b/b/r", grant, { ...grant, role: "s" })).replaces, ["role"]);
   });
 
-  it("the same asset at another path is no change; another content is one", async () => {
+  it("an asset changes with its content, not with its path", async () => {
     const asset = (path: string, hash: string) => ({
       bucket: "b",
       name: "o",
@@ -149,7 +149,7 @@ describe("emulated providers over gRPC", () => {
     assert.deepEqual((await gcp.diff(type, "b-o", asset("a.zip", "1"), asset("a.zip", "2"))).replaces, ["source"]);
   });
 
-  it("an object is uploaded from a file beside the program", async () => {
+  it("uploads an object from a file beside the program", async () => {
     await gcp.create(bucketType, { name: "objects", location: "US" });
     await writeFile(join(t.dir, "file.txt"), "content of the file");
     const inputs = {
@@ -170,7 +170,7 @@ describe("emulated providers over gRPC", () => {
     await gcp.delete("gcp:storage/bucketObject:BucketObject", id);
   });
 
-  it("types that nobody described work: of every cloud, known to the SDK or not", async () => {
+  it("supports types without special rules, known to the SDK or not", async () => {
     const cases = [
       { provider: gcp, type: "gcp:pubsub/topic:Topic", inputs: { name: "news" }, id: /^projects\/demo\/.*\/news$/ },
       { provider: gcp, type: "gcp:nothing/ofThis:OfThis", inputs: { name: "n" }, id: /n$/ },
@@ -223,7 +223,7 @@ describe("emulated providers over gRPC", () => {
     assert.deepEqual([bucket.outputs["arn"], bucket.outputs["region"]], ["arn:aws:s3:::layers", "eu-west-2"]);
   });
 
-  it("a DNS record is there once, whatever its id", async () => {
+  it("refuses a second equal DNS record, whatever its id", async () => {
     const type = "cloudflare:index/dnsRecord:DnsRecord";
     const inputs = { zoneId: "z", name: "a.example.org", type: "A", content: "203.0.113.1", ttl: 300 };
     const { id, outputs } = await cloudflare.create(type, inputs);
@@ -234,7 +234,7 @@ describe("emulated providers over gRPC", () => {
     assert.notEqual((await cloudflare.create(type, inputs)).id, id);
   });
 
-  it("functions answer; an unknown one is named", async () => {
+  it("answers functions and names an unknown one", async () => {
     const { json } = await aws.invoke("aws:iam/getPolicyDocument:getPolicyDocument", {
       statements: [
         {
@@ -268,7 +268,7 @@ describe("emulated providers over gRPC", () => {
     });
   });
 
-  it("a provider without a running cloud says what to do", async () => {
+  it("a provider without a running cloud reports what to do", async () => {
     const orphan = spawn(
       join(t.dir, "home/plugins", `resource-gcp-v${sdkVersion("gcp")}`, "pulumi-resource-gcp"),
       ["127.0.0.1:1"],

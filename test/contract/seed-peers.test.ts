@@ -54,12 +54,12 @@ describe("demo artifacts in the reference registry", () => {
       project.images.map((image) => ({ image, at: `${host}/p/${project.name}/${image.name}` })),
     );
 
-  it("a push and a second one, which sends nothing", async () => {
+  it("sends nothing at a second push to the reference registry", async () => {
     assert.ok((await push()).bytes > 7_000_000);
     assert.equal((await push()).bytes, 0);
   });
 
-  it("crane finds every image well-formed: manifests, configs, layers and what they unpack to", async () => {
+  it("crane validates every image: manifests, configs, layers and their content", async () => {
     for (const { image, at } of images()) {
       for (const { digest } of image.releases) {
         const { stdout, stderr } = await promisify(execFile)(await peerPath("crane"), [
@@ -72,7 +72,7 @@ describe("demo artifacts in the reference registry", () => {
     }
   });
 
-  it("oras finds the bills of materials by the tag that stands in for the referrers API", async () => {
+  it("oras finds the SBOMs by the fallback tag of the referrers API", async () => {
     for (const { image, at } of images()) {
       for (const { content, refersTo } of image.manifests) {
         if (!refersTo) continue;
@@ -87,7 +87,7 @@ describe("demo artifacts in the reference registry", () => {
     }
   });
 
-  it("a second bill of materials for one image is added to the first", async () => {
+  it("adds a second SBOM to an image's first one", async () => {
     const { image, at } = images().find((one) => one.image.name === "semver")!;
     const sbom = image.manifests.find(({ refersTo }) => refersTo)!;
     const subject = sbom.refersTo!.subject;

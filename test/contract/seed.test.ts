@@ -25,11 +25,11 @@ describe("demo artifacts on real servers", () => {
   const push = (extra: { createBucketsIn?: string } = {}) =>
     pushStaging(artifacts, { targets, gcsEndpoint: `${servers.gcs}/storage/v1/`, ...extra }, say);
 
-  it("a bucket that is not there is named", async () => {
+  it("names a bucket that does not exist", async () => {
     await assert.rejects(push(), /gs:\/\/staging-dotslash\/0\.5\.8.*404.*does the bucket exist\?/s);
   });
 
-  it("everything arrives, by digest, by tag and with what refers to it", async () => {
+  it("pushes every image by digest and tag, with its referrers", async () => {
     const pushed = await push({ createBucketsIn: "p" });
     assert.ok(pushed.pushed > 0 && pushed.bytes > 7_000_000, `${pushed.bytes} bytes`);
     for (const { project, registryUri } of targets) {
@@ -57,7 +57,7 @@ describe("demo artifacts on real servers", () => {
     }
   });
 
-  it("a second push sends nothing", async () => {
+  it("sends nothing at a second push", async () => {
     lines.length = 0;
     const { pushed, bytes, items } = await push({ createBucketsIn: "p" });
     assert.deepEqual({ pushed, bytes }, { pushed: 0, bytes: 0 });
@@ -65,7 +65,7 @@ describe("demo artifacts on real servers", () => {
     assert.deepEqual(lines, []);
   });
 
-  it("what was lost is pushed again, and only that", async () => {
+  it("pushes only what was lost", async () => {
     const [dotslash] = artifacts.projects;
     const gone = dotslash!.images[0]!.releases[1]!;
     const base = `http://${servers.registry}/v2/p/staging-dotslash/dotslash`;

@@ -7,7 +7,7 @@ import { type DemoArtifacts, makeArtifacts } from "../../local/seed/artifacts.ts
 import { type CloudResource, Drill } from "../support/rehearsal/drill.ts";
 import { assertFiles, assertProduction, assertServed, type Wanted, wantedOf } from "./production.ts";
 
-describe("recovery of places", function () {
+describe("recovery of regions and of the cloud project", function () {
   this.timeout(15 * 60_000);
   let drill: Drill;
   let artifacts: DemoArtifacts;
@@ -27,7 +27,7 @@ describe("recovery of places", function () {
   });
   after(() => drill.end());
 
-  it("regions lost: refresh, then up, fills them from those that are left", async () => {
+  it("lost regions: refresh and up refill them from the others", async () => {
     await drill.lose(inRegions(await drill.resources(), ["europe-west1", "us-east-1"]));
     await assert.rejects(assertProduction(drill, wanted), "something is missing");
     await drill.run("pulumi refresh");
@@ -36,7 +36,7 @@ describe("recovery of places", function () {
     await assertServed(drill, wanted);
   });
 
-  it("the canonical region lost: filled from the others, which were filled from it", async () => {
+  it("lost canonical region: up refills it from the others", async () => {
     await drill.lose(inRegions(await drill.resources(), ["us-central1"]));
     await drill.run("pulumi refresh");
     await drill.run("pulumi up");
@@ -45,7 +45,7 @@ describe("recovery of places", function () {
     await assertServed(drill, wanted);
   });
 
-  it("a region is taken off in two runs, and comes back with one line, filled from the rest", async () => {
+  it("removes a region in two runs, and adds it again with one line, filled from the others", async () => {
     const [left, retiring] = ["us-central1", "europe-west1"];
     await configure({ "artifacts:gcpRegions": [left] });
     assert.match(await drill.refused("pulumi up"), /protected/, "not in one run");
@@ -67,7 +67,7 @@ describe("recovery of places", function () {
     await drill.run("pulumi preview --expect-no-changes");
   });
 
-  it("the project in Google Cloud lost, state and staging with it: a new one is filled from AWS, and by those who push again", async () => {
+  it("lost Google Cloud project with state and staging: a new one is filled from AWS and by new pushes", async () => {
     await drill.lose(({ type }) => type.startsWith("gcp:"));
     await rm(join(drill.workspace.folder, "state/.pulumi"), { recursive: true });
     const project = "rehearsal-artifacts-2";

@@ -29,7 +29,7 @@ describe("recovery of the state", function () {
 
   const stateFile = () => join(drill.workspace.folder, "state/.pulumi/stacks/artifacts/local.json");
 
-  it("lost: one command takes over everything that exists", async () => {
+  it("lost state: one command adopts everything that exists", async () => {
     const before = await drill.resources();
     const held = await copies(drill);
     assert.ok(held.size > 40, `${held.size} copies`);
@@ -47,7 +47,7 @@ describe("recovery of the state", function () {
     await assertProduction(drill, wanted);
   });
 
-  it("intact: adopting changes nothing, and a setting left in the shell does no harm", async () => {
+  it("intact state: adopting changes nothing, and a leftover environment variable does no harm", async () => {
     const before = births(await drill.resources());
     const output = await drill.run("npm run adopt");
     assert.match(output, /Resources:\n {4}\d+ unchanged\n/);
@@ -56,7 +56,7 @@ describe("recovery of the state", function () {
     assert.match(plain, /ARTIFACTS_ADOPT=1 is set by `npm run adopt` alone/);
   });
 
-  it("damaged: an earlier version of its file, or an export, is put back", async () => {
+  it("damaged state: an earlier version of its file, or an export, is restored", async () => {
     await copyFile(stateFile(), `${stateFile()}.version`); // as the state's bucket keeps it
     await drill.run(`pulumi stack export --file ${stateFile()}.export`);
     const damage = async () => {
@@ -73,7 +73,7 @@ describe("recovery of the state", function () {
     await drill.run("pulumi preview --expect-no-changes");
   });
 
-  it("kill -9 in the middle of a change: the lock is taken away, what was begun is found and taken over", async () => {
+  it("kill -9 during a change: the lock is released, and created resources are found and adopted", async () => {
     await drill.configure("manifests", { ...settings, "artifacts:gcpRegions": [...regions, "europe-west4"] });
     const before = await drill.resources();
     const up = drill.start("pulumi up");

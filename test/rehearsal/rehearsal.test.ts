@@ -56,7 +56,7 @@ describe("npm start", function () {
     return stack;
   };
 
-  it("promotes exactly what the committed manifests say, to every mirror", async () => {
+  it("promotes exactly the committed manifests to every mirror", async () => {
     const running = (await readRehearsal(place.folder))!;
     const registries = await productionRegistries(running.control);
     assert.deepEqual(Object.keys(registries).sort(), ["europe-west1", "us-central1"]);
@@ -82,7 +82,7 @@ describe("npm start", function () {
     }
   });
 
-  it("showed exactly the one added digest in the preview of the change, and pulled it", () => {
+  it("the preview of the change showed exactly the one added digest, which was then pulled", () => {
     const change = rehearsal.output.slice(
       rehearsal.output.indexOf("== 5."),
       rehearsal.output.indexOf("pulumi up", rehearsal.output.indexOf("== 5.")),
@@ -94,7 +94,7 @@ describe("npm start", function () {
     assert.match(rehearsal.output, /removed from the S3 mirror in us-east-1: [1-9]\d* layer/);
   });
 
-  it("ran the program of the pulled image, and said what came from where", () => {
+  it("ran the program of the pulled image and printed the source of each part", () => {
     assert.match(rehearsal.output, /its program, run here with --version: \S*DotSlash \d/i);
     assert.match(rehearsal.output, /layer {4}sha256:\w{12} .* redirector -> registry us-central1/);
     assert.match(rehearsal.output, /layer {4}sha256:\w{12} .* redirector -> registry europe-west1/);
@@ -102,15 +102,15 @@ describe("npm start", function () {
     assert.match(rehearsal.output, /sha256 as in the manifest {2}redirector -> GCS/);
   });
 
-  it("lists in the catalogue what was promoted, and only that, as its schemas say", async () => {
+  it("the catalogue lists exactly what was promoted and matches its schemas", async () => {
     await readCatalogue(catalogue(), await makeArtifacts());
   });
 
-  itUnless(noBrowser, "shows that in a browser, from both clouds", async () => {
+  itUnless(noBrowser, "shows the catalogue in a browser, from both clouds", async () => {
     await visitCatalogue(findChromium()!, catalogue(), await makeArtifacts());
   });
 
-  itUnless(noBrowser, "runs the commands that the page shows, as they stand there", async function () {
+  itUnless(noBrowser, "runs the commands that the page shows, unchanged", async function () {
     const { ran, left } = await runCommands(findChromium()!, catalogue(), await makeArtifacts());
     const told = (counts: Readonly<Record<string, number>>) =>
       Object.entries(counts).map(([program, count]) => `${count} of ${program}`);
@@ -122,7 +122,7 @@ describe("npm start", function () {
     assert.doesNotMatch(rehearsal.output, /warning:/);
   });
 
-  it("npm run pulumi -- preview: nothing to do, and a new process sees the same", async () => {
+  it("npm run pulumi -- preview finds no change, in a new process", async () => {
     const run = place.pulumi("preview", "--expect-no-changes", "--non-interactive", "--color", "never");
     assert.equal(await run.ended, 0, run.output);
     const output = place.pulumi("stack", "output", "url");
@@ -130,7 +130,7 @@ describe("npm start", function () {
     assert.equal(output.output.trim(), `https://${host}`);
   });
 
-  it("refresh finds no drift in what it made", async () => {
+  it("refresh finds no drift", async () => {
     const run = place.pulumi(
       "refresh",
       "--preview-only",
@@ -183,7 +183,7 @@ describe("npm start", function () {
     return found;
   };
 
-  it("a second one in the same folder, or on the same ports, is refused with one sentence", async () => {
+  it("refuses a second rehearsal in the same folder or on the same ports with one sentence", async () => {
     const same = place.start(["--once"]);
     assert.equal(await same.ended, 1);
     assert.match(same.output, /error: A rehearsal already runs .*process \d+/);
@@ -204,7 +204,7 @@ describe("npm start", function () {
     assert.match(clean.output, /a rehearsal runs/);
   });
 
-  it("works again after kill -9, and leaves no process behind", async () => {
+  it("starts again after kill -9 and stops the orphaned processes", async () => {
     const started = await pids(place);
     rehearsal.child.kill("SIGKILL");
     await rehearsal.ended;
@@ -215,7 +215,7 @@ describe("npm start", function () {
     assert.deepEqual(started.filter(alive), []);
   });
 
-  it("Ctrl-C ends it and every process it started; clean removes the rest; the checkout is untouched", async () => {
+  it("Ctrl-C stops it and every process that it started; clean removes its folder; the checkout is unchanged", async () => {
     const started = await pids(place);
     rehearsal.child.kill("SIGINT");
     assert.equal(await rehearsal.ended, 0, rehearsal.output);
@@ -229,8 +229,8 @@ describe("npm start", function () {
   });
 });
 
-describe("a machine that lacks something", () => {
-  it("without Go and without built programs: says what to install", async () => {
+describe("a machine without prerequisites", () => {
+  it("without Go and without built programs: prints what to install", async () => {
     const place = await Workspace.make();
     const run = place.start(["--once"], { PATH: "/nonexistent", ARTIFACTS_CACHE: place.folder, ARTIFACTS_TOOLS: "" });
     assert.equal(await run.ended, 1);
@@ -238,7 +238,7 @@ describe("a machine that lacks something", () => {
     await place.remove();
   });
 
-  it("without a network for the Go modules: says so", async () => {
+  it("without a network for the Go modules: prints what to check", async () => {
     const place = await Workspace.make();
     const run = place.start(["--once"], {
       ARTIFACTS_CACHE: place.folder,
@@ -252,7 +252,7 @@ describe("a machine that lacks something", () => {
     await place.remove();
   });
 
-  it("a wrong option: the usage", async () => {
+  it("a wrong option prints the usage", async () => {
     const place = await Workspace.make();
     const run = place.start(["--twice"]);
     assert.equal(await run.ended, 2);

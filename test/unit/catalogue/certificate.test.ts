@@ -35,13 +35,13 @@ const ofWorkflow = {
   issuer: "https://token.actions.githubusercontent.com",
 };
 
-it("whom a certificate names and who vouched for it", () => {
+it("reads identity and issuer of a certificate", () => {
   assert.deepEqual(certificateIdentity(workflow), ofWorkflow);
   assert.deepEqual(certificateIdentity(new X509Certificate(workflow).raw), ofWorkflow);
   assert.deepEqual(certificateIdentity(person), { identity: "release@example.org", issuer: "https://token.old" });
 });
 
-it("what is no certificate names nobody, whatever it is", () => {
+it("an invalid certificate has no identity", () => {
   const der = new X509Certificate(workflow).raw;
   for (const text of ["", "x", workflow.slice(0, 200)]) assert.deepEqual(certificateIdentity(text), {});
   for (let length = 0; length < der.length; length += 7)
@@ -54,7 +54,7 @@ it("what is no certificate names nobody, whatever it is", () => {
   }
 });
 
-it("a signature at cosign's tag and one in a bundle say who signed", () => {
+it("reads the signer from cosign's tag and from a bundle", () => {
   const version = `sha256:${"f".repeat(64)}`;
   const annotations = { "dev.sigstore.cosign/certificate": workflow };
   const cosign = { subject: version, tag: "sha256-f.sig", manifest: { layers: [{ annotations }] } };

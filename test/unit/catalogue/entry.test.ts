@@ -102,14 +102,14 @@ file\tdemo\tbinaries/demo/KEYS\tsha256:${"4".repeat(64)}
   assert.equal(release.files[0]?.path, "binaries/demo/v1.10.0/darwin/tool");
 });
 
-it("the name of a details document is its content", () => {
+it("names a details document by its digest", () => {
   for (const [key, text] of projectEntry(published).documents) {
     const hex = /^catalog\/details\/([0-9a-f]{64})\.json$/.exec(key)?.[1];
     if (hex !== undefined) assert.equal(createHash("sha256").update(text).digest("hex"), hex);
   }
 });
 
-it("the same in another order gives the same bytes", () => {
+it("the same input in another order gives the same bytes", () => {
   const images = new Map(
     [...published.images].reverse().map(([name, digests]) => [name, new Map([...digests].reverse())]),
   );
@@ -120,7 +120,7 @@ it("the same in another order gives the same bytes", () => {
   assert.deepEqual(new Map([...other.documents].sort()), new Map([...one.documents].sort()));
 });
 
-it("what was learned, in whatever order of members, and what is read back of it give the same bytes", () => {
+it("described facts in any order of members and cached facts give the same bytes", () => {
   const facts: ImageFacts = {
     sboms: [{ format: "application/spdx+json", attached: "referrer", of: digest("c") }],
     attestations: [{ predicateType: "https://slsa.dev/provenance/v1", attached: "index" }],
@@ -141,7 +141,7 @@ it("what was learned, in whatever order of members, and what is read back of it 
   assert.deepEqual(of(back).documents, written.documents);
 });
 
-it("the platforms' own digests: a line for each version that is an index, with what tells it from all others", () => {
+it("platform lines: one line for each index, with the first digits of its platforms' digests", () => {
   const of = (letter: string, ...platforms: string[]): [string, ImageFacts] => {
     const [, facts] = factsOf(letter);
     const own = platforms.map((one, at) => ({ platform: `linux/${at}`, digest: digest(one), bytes: 1 }));
@@ -158,13 +158,13 @@ it("the platforms' own digests: a line for each version that is an index, with w
   assert.equal(replaceLines(entry.platforms + others, "demo", ""), others);
 });
 
-it("a digest of which nothing is known is not listed, nor an image of which none is", () => {
+it("does not list a digest without facts, nor an image without digests", () => {
   const { index, lines } = projectEntry({ ...published, facts: new Map([factsOf("a")]) });
   assert.deepEqual(index?.images, [{ repository: "demo/tool", digests: 1, latest: "v1.9.0" }]);
   assert.equal(lines.match(/^image/gm)?.length, 1);
 });
 
-it("a project with nothing in production is not listed", () => {
+it("does not list a project with nothing in production", () => {
   const { index, lines, platforms, documents } = projectEntry({ ...published, images: new Map(), files: [] });
   assert.deepEqual([index, lines, platforms, documents.size], [undefined, "", "", 0]);
 });
@@ -178,7 +178,7 @@ it("images and files at the root", () => {
   assert.equal(index?.files?.prefix, "binaries/");
 });
 
-it("the index and the listing: entries come in order of name, are replaced and go", () => {
+it("adds, replaces and removes entries of the index and the listing, sorted by name", () => {
   const entryOf = (name: string, description = "") => ({ name, description, document: "", images: [] });
   const both = replaceEntry(replaceEntry(emptyIndex, "b", entryOf("b")), "a", entryOf("a"));
   assert.deepEqual(
@@ -203,7 +203,7 @@ it("the index and the listing: entries come in order of name, are replaced and g
   assert.equal(unpackListing(Buffer.from("no gzip")), undefined);
 });
 
-it("documents of other versions and damaged ones are not read, members more are no matter", () => {
+it("rejects documents of other versions and damaged ones, accepts additional members", () => {
   const text = writeDocument(emptyIndex);
   assert.deepEqual(readDocument("index", text), emptyIndex);
   assert.deepEqual(readDocument("index", text.replace("1", "2")), undefined);
@@ -213,14 +213,14 @@ it("documents of other versions and damaged ones are not read, members more are 
 
 const root = join(import.meta.dirname, "../../..");
 
-it("the committed schemas are those of the formats: npm run schemas writes them", async () => {
+it("the committed schemas equal the formats: npm run schemas writes them", async () => {
   const schemas = catalogueSchemas();
   assert.deepEqual((await readdir(join(root, catalogueSchemaFolder))).sort(), Object.keys(schemas).sort());
   for (const [name, schema] of Object.entries(schemas))
     assert.deepEqual(JSON.parse(await readFile(join(root, catalogueSchemaFolder, name), "utf8")), schema, name);
 });
 
-it("what is written is what the schemas say", () => {
+it("written documents match the schemas", () => {
   const ajv = new Ajv2020({ allErrors: true, formats: { "date-time": true } });
   const { index, documents } = projectEntry(published);
   const valid = (name: string, value: unknown) => {

@@ -42,7 +42,7 @@ const children = new Map<string, unknown>([
 ]);
 const ofIndex = { digest: digest("f"), mediaType: ociIndex, manifest: index, children, configs: new Map() };
 
-it("an index: its platforms, Linux first; attestations are none, an entry that was not found is left out", () => {
+it("lists an index's platforms, Linux first, without attestations and missing entries", () => {
   assert.deepEqual(imageFacts(ofIndex), {
     digest: digest("f"),
     mediaType: ociIndex,
@@ -53,7 +53,7 @@ it("an index: its platforms, Linux first; attestations are none, an entry that w
   });
 });
 
-it("when an index was made: its annotation, else the config of its first entry", () => {
+it("takes an index's time from its annotation, else from its first entry's config", () => {
   const annotated = { ...index, annotations: { "org.opencontainers.image.created": "2026-01-02T03:04:05+01:00" } };
   assert.equal(imageFacts({ ...ofIndex, manifest: annotated }).created, "2026-01-02T02:04:05Z");
   assert.deepEqual(neededConfigs({ ...ofIndex, manifest: annotated }), []);
@@ -64,7 +64,7 @@ it("when an index was made: its annotation, else the config of its first entry",
   assert.equal(imageFacts({ ...ofIndex, manifest: first, configs }).created, "2026-02-03T04:05:06.789Z");
 });
 
-it("an image that is no index: platform and time are in its config", () => {
+it("reads platform and time of a plain image from its config", () => {
   const reading = {
     digest: digest("a"),
     mediaType: ociManifest,
@@ -83,14 +83,14 @@ it("an image that is no index: platform and time are in its config", () => {
 });
 
 for (const created of ["1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "1980-01-01T00:00:00Z", "yesterday", 5]) {
-  it(`the time ${created} of a reproducible build says nothing`, () => {
+  it(`the time ${created} of a reproducible build is ignored`, () => {
     const configs = new Map([[digest("1"), { os: "linux", architecture: "amd64", created }]]);
     const reading = { digest: digest("a"), mediaType: ociManifest, manifest: amd64, children: new Map(), configs };
     assert.equal("created" in imageFacts(reading), false);
   });
 }
 
-it("what is no container image says what it is", () => {
+it("shows the artifact type of an artifact that is not a container image", () => {
   const chart = {
     config: { ...layer("1", 10), mediaType: "application/vnd.cncf.helm.config.v1+json" },
     layers: [layer("2", 20)],
@@ -112,7 +112,7 @@ it("what is no container image says what it is", () => {
 });
 
 for (const manifest of [null, [], "x", { manifests: "x" }, { manifests: [null, 3, {}] }, { layers: [{ size: -1 }] }]) {
-  it(`nonsense is no platform and no error: ${JSON.stringify(manifest)}`, () => {
+  it(`invalid manifests have no platform and throw nothing: ${JSON.stringify(manifest)}`, () => {
     const { platforms } = imageFacts({
       digest: digest("a"),
       mediaType: "",
@@ -124,7 +124,7 @@ for (const manifest of [null, [], "x", { manifests: "x" }, { manifests: [null, 3
   });
 }
 
-it("cosign's tag: a signature by a key, and one with a broken certificate, name nobody", () => {
+it("a signature by a key or with a broken certificate has no identity", () => {
   const broken = {
     annotations: { "dev.sigstore.cosign/certificate": "-----BEGIN CERTIFICATE-----\nMIIC\n-----END CERTIFICATE-----" },
   };
@@ -138,13 +138,13 @@ it("cosign's tag: a signature by a key, and one with a broken certificate, name 
   assert.deepEqual(facts.signatures, [{ attached: "tag", format: "cosign", logged: false }]);
 });
 
-it("BuildKit's attestations are in the index; a bill of materials among them is one", () => {
+it("reads BuildKit's attestations and SBOMs from the index", () => {
   const { attestations: found, sboms } = attachmentFacts(digest("f"), index, [], children);
   assert.deepEqual(found, [{ of: digest("a"), attached: "index", predicateType: "https://slsa.dev/provenance/v0.2" }]);
   assert.deepEqual(sboms, [{ of: digest("a"), attached: "index", format: "https://spdx.dev/Document" }]);
 });
 
-it("referrers by their artifact types; the unknown is not shown", () => {
+it("reads referrers by artifact type and ignores unknown types", () => {
   const referrer = (artifactType: string, rest: object = {}) => ({
     subject: digest("f"),
     manifest: { artifactType, layers: [layer("1", 7, { mediaType: artifactType })], ...rest },
@@ -182,7 +182,7 @@ it("referrers by their artifact types; the unknown is not shown", () => {
   assert.equal(needsLayer(referrer("application/spdx+json")), undefined);
 });
 
-it("what cosign 3.1.3 has written, with a key and without a log: the facts that its own commands then proved", () => {
+it("reads what cosign 3.1.3 writes with a key and without a log, as its own commands confirm", () => {
   const bundleType = "application/vnd.dev.sigstore.bundle.v0.3+json";
   const bundle = (predicateType: string, payload: string) => ({
     subject: digest("f"),

@@ -5,7 +5,7 @@ import { readManifests } from "../../../components/manifests/read.ts";
 import { fingerprint, packLines, unpackLines } from "../../../components/promotion/provider/packed-lines.ts";
 import { generateManifests, k8sSize } from "../../support/generate-manifests.ts";
 
-it("packed lines are the same again, in a fraction of the room", () => {
+it("packs lines without loss in a fraction of the size", () => {
   const { projects } = readManifests(generateManifests(k8sSize));
   let [plain, packed] = [0, 0];
   for (const project of projects) {
@@ -19,11 +19,11 @@ it("packed lines are the same again, in a fraction of the room", () => {
   assert.deepEqual([packLines(""), unpackLines("")], ["", ""]);
 });
 
-it("what is not packed lines is an error, not other lines", () => {
+it("throws on text that is not packed lines", () => {
   for (const text of ["x", "H4sI", Buffer.from("no gzip").toString("base64")]) assert.throws(() => unpackLines(text));
 });
 
-it("a fingerprint tells texts apart, also where one ends and the next begins", () => {
+it("a fingerprint distinguishes lists of texts with different boundaries", () => {
   const all = [fingerprint("a", "b"), fingerprint("ab", ""), fingerprint("", "ab"), fingerprint("a", "b", "")];
   assert.equal(new Set(all).size, all.length);
   for (const one of all) assert.match(one, /^[0-9a-f]{8}$/);

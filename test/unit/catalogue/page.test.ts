@@ -24,7 +24,7 @@ import { afterTest } from "../../support/cleanup.ts";
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
 const host = "artifacts.example.org";
 
-it("what is written is what the page reads (the types say so)", () => {
+it("the page's types match the written documents", () => {
   const contract: {
     index: (value: written.CatalogueIndex) => read.CatalogueIndex;
     project: (value: written.ProjectDocument) => read.ProjectDocument;
@@ -46,7 +46,7 @@ for (const [address, view] of [
   ["/images/a/b/c:v1.0-x_y", { kind: "image", repository: "a/b/c", reference: "v1.0-x_y" }],
   [`/images/a/b@${digest("a")}`, { kind: "image", repository: "a/b", reference: digest("a") }],
 ] as const satisfies readonly (readonly [string, View])[]) {
-  it(`${address} is an address, both ways`, () => {
+  it(`${address} round-trips`, () => {
     const { pathname, search } = new URL(address, "https://x");
     assert.deepEqual(readViewAddress(pathname, search), view);
     const back = new URL(addressOf(view), "https://x");
@@ -55,7 +55,7 @@ for (const [address, view] of [
   });
 }
 
-it("what is no address of a view", () => {
+it("URLs that are no view", () => {
   for (const path of [
     "/nothing",
     "/projects/",
@@ -69,7 +69,7 @@ it("what is no address of a view", () => {
     assert.equal(readViewAddress(path, "").kind, "unknown", path);
 });
 
-it("any file's path makes an address that leads back to it", () => {
+it("every file path round-trips through its URL", () => {
   const segment = fc.stringMatching(/^[A-Za-z0-9._+~@=,-]{1,12}$/).filter((text) => !/^\.{1,2}$/.test(text));
   fc.assert(
     fc.property(fc.array(segment, { minLength: 1, maxLength: 5 }), (segments) => {
@@ -117,7 +117,7 @@ const index: read.CatalogueIndex = {
   ],
 };
 
-it("names: the exact before the beginning before the rest, descriptions last", () => {
+it("names: exact matches first, then prefixes, then others, descriptions last", () => {
   const found = findNames(index, readQuery("semver", host));
   assert.deepEqual(
     found.images.map(({ repository }) => repository),
@@ -147,7 +147,7 @@ const found = (typed: string, most = 10) =>
     .find(readQuery(typed, host), most)
     .lines.map((line) => (line.kind === "file" ? line.path : `${line.repository}:${line.tag}`));
 
-it("the listing: exact tags first, then those that begin so, then all others", () => {
+it("the listing: exact tags first, then prefixes, then all others", () => {
   assert.deepEqual(found("v1.0.1"), ["a/tool:v1.0.1", "b/image:v1.0.1", "a/tool:v1.0.10", "binaries/c/v1.0.1/Tool"]);
   assert.deepEqual(found("b/image:v1.0.1"), ["b/image:v1.0.1"]);
   assert.deepEqual(found("stable"), ["b/image:Stable"]);
@@ -156,7 +156,7 @@ it("the listing: exact tags first, then those that begin so, then all others", (
   assert.deepEqual(found(""), []);
 });
 
-it("an image is found by its digest, whole or its beginning, with and without the algorithm; a file by its checksum", () => {
+it("finds an image by its digest or the start of it, with and without the algorithm; a file by its checksum", () => {
   for (const asked of [digest("4"), digest("4").slice(0, 15), "4".repeat(64), "44444444"])
     assert.deepEqual(found(asked), ["b/image:undefined"], asked);
   assert.deepEqual(found("5".repeat(10)), ["binaries/c/v1.0.1/Tool"]);
@@ -175,11 +175,11 @@ for (const [typed, digits, surely] of [
   [`${digest("4")}0`, undefined, false],
   ["v1.2.3 semver", undefined, false],
 ] as const) {
-  it(`"${typed}" asks for ${digits === undefined ? "no digest" : surely ? "a digest" : "what may be a digest"}`, () =>
+  it(`"${typed}" asks for ${digits === undefined ? "no digest" : surely ? "a digest" : "words that look like a digest"}`, () =>
     assert.deepEqual(digestAsked(readQuery(typed, host)), digits === undefined ? undefined : { digits, surely }));
 }
 
-it("a platform's digest is found by its beginning: in the lines' last fields only, once a version, no more than asked for", () => {
+it("finds a platform's digest by its first digits: in the last fields only, once per version, up to the limit", () => {
   const [abc, abd, fed] = ["abc".padEnd(16, "0"), "abd".padEnd(16, "0"), "fed".padEnd(16, "0")];
   const all = new PlatformLines(
     [
@@ -201,18 +201,18 @@ it("a platform's digest is found by its beginning: in the lines' last fields onl
   assert.deepEqual(new PlatformLines("").find("abc", 1), []);
 });
 
-it("what a line is, is not searched: all lines hold the word image or file", () => {
+it("does not search the first field, which all lines have", () => {
   assert.deepEqual(found("image"), ["b/image:Stable", "b/image:undefined"]);
   assert.deepEqual(found("file"), []);
 });
 
-it("no more than asked for, and whether there is more", () => {
+it("returns up to the limit, and whether there is more", () => {
   assert.deepEqual(listing.find(readQuery("a", host), 2).lines.length, 2);
   assert.equal(listing.find(readQuery("v1.0.1", host), 3).more, true);
   assert.equal(listing.find(readQuery("v1.0.1", host), 4).more, false);
 });
 
-it("a word that thousands of lines have: the one that has it as a tag comes first all the same", () => {
+it("ranks the line with an exact tag first among thousands of matches", () => {
   const many = Array.from({ length: 5000 }, (_, at) => `image\tp\tp/tool-${at}\t${digest("0")}\tv1.0.${at}`);
   many.push(`image\tp\tp/wanted\t${digest("9")}\tv1`);
   const large = new Listing(`${many.join("\n")}\n`);
@@ -227,7 +227,7 @@ it("a word that thousands of lines have: the one that has it as a tag comes firs
   assert.deepEqual(large.find({ words: ["wanted", "v1"] }, 3).lines.length, 1);
 });
 
-it("searching as a whole finds what searching line by line finds", () => {
+it("searching the whole text finds the same as searching line by line", () => {
   const word = fc.constantFrom("v1", "v1.0.1", "tool", "a", "b/image", "sha256:2", "4444", "abc", "binaries", "\u00e4");
   fc.assert(
     fc.property(fc.array(word, { minLength: 1, maxLength: 3 }), (words) => {
@@ -252,7 +252,7 @@ const version: read.ImageVersion = {
 const commandsOf = (changes: Partial<read.ImageVersion>) =>
   imageCommands(host, "a/b", { ...version, ...changes }).map(({ line }) => line);
 
-it("commands: by tag, by digest, what the tag is", () => {
+it("commands: pull by tag, pull by digest, digest of the tag", () => {
   assert.deepEqual(commandsOf({}), [
     `docker pull ${host}/a/b:v1`,
     `docker pull ${host}/a/b@${digest("a")}`,
@@ -302,7 +302,7 @@ for (const [how, signature, line] of [
   });
 }
 
-it("commands: what is attached is shown by the tool that finds it there, of the digest that has it", () => {
+it("commands: attachments are shown by a tool that finds them, for the digest that has them", () => {
   const attached = (changes: Partial<read.ImageVersion>) => commandsOf(changes).slice(4);
   assert.deepEqual(attached({ sboms: [{ attached: "referrer", of: digest("b"), format: "x" }] }), [
     `oras discover ${host}/a/b@${digest("b")}`,
@@ -317,13 +317,13 @@ it("commands: what is attached is shown by the tool that finds it there, of the 
   assert.deepEqual(attached({ sboms: [{ format: "written by an older program" }] }), []);
 });
 
-it("commands: a chart is Helm's, other artifacts are oras's", () => {
+it("commands: Helm for a chart, oras for other artifacts", () => {
   const chart = { artifactType: "application/vnd.cncf.helm.config.v1+json", tags: ["1.0.0_build"] };
   assert.equal(commandsOf(chart)[0], `helm pull oci://${host}/a/b --version 1.0.0+build`);
   assert.equal(commandsOf({ artifactType: "application/x" })[0], `oras pull ${host}/a/b@${digest("a")}`);
 });
 
-it("any text is one word of a shell", () => {
+it("quotes any text as one word of a shell", () => {
   fc.assert(
     fc.property(
       fc.string().filter((text) => !text.includes("\0")),
@@ -336,7 +336,7 @@ it("any text is one word of a shell", () => {
   );
 });
 
-it("the download in one line says OK, and fails for another content", () => {
+it("the download command prints OK, and fails for other content", () => {
   const folder = mkdtempSync(join(tmpdir(), "download-"));
   afterTest(() => rmSync(folder, { recursive: true }));
   const sha256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"; // of "hello"
@@ -379,7 +379,7 @@ it("quantities", () => {
   assert.equal(shortDigest(digest("a")), `sha256:${"a".repeat(12)}`);
 });
 
-it("which release and file an address below a project's files names", () => {
+it("finds the release and file of a path below a project's files", () => {
   const project = (...releases: string[]) =>
     ({ releases: releases.map((release) => ({ release })) }) as unknown as read.ProjectDocument;
   assert.deepEqual(findRelease(project("v1", ""), "v1"), { release: "v1", file: undefined });

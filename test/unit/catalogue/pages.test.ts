@@ -74,14 +74,14 @@ for (const [accept, form] of [
   it(`Accept: ${accept} is answered with ${form}`, () => assert.equal(preferredForm(accept), form));
 }
 
-it("gzip for who says so", () => {
+it("gzip only for clients that accept it", () => {
   assert.equal(acceptsGzip("gzip, deflate, br"), true);
   assert.equal(acceptsGzip("br;q=1.0, GZIP;q=0.5"), true);
   for (const not of [undefined, "", "br", "gzip;q=0", "identity", "gzipped"])
     assert.equal(acceptsGzip(not), false, not);
 });
 
-it("the front door: a page for browsers, text for terminals, the index for programs", async () => {
+it("`/`: the page for browsers, text for terminals, the index for programs", async () => {
   const { ask } = appOf();
   const page = await ask("/", { accept: browser });
   assert.equal(page.status, 200);
@@ -94,13 +94,13 @@ it("the front door: a page for browsers, text for terminals, the index for progr
   for (const answer of [page, text, json]) assert.equal(header(answer, "Vary"), "Accept");
 });
 
-it("who has a site of their own keeps it", async () => {
+it("a configured site of its own is kept", async () => {
   const { ask } = appOf({ pages: { home: "https://example.org/" } });
   assert.deepEqual((await ask("/", { accept: browser })).location, "https://example.org/");
   assert.equal((await ask("/status", { accept: browser })).status, 200);
 });
 
-it("every view of the page is the one document, with its policy", async () => {
+it("every view is the same document, with its policy", async () => {
   const { ask } = appOf();
   const front = await ask("/", { accept: browser });
   for (const target of [
@@ -128,14 +128,14 @@ it("the policy names each origin once", () => {
   assert.match(policy, /connect-src 'self' https:\/\/storage\.example http:\/\/127\.0\.0\.1:5;/);
 });
 
-it("without its files, browsers get what terminals get", async () => {
+it("without static files, browsers get the texts for terminals", async () => {
   const { ask } = appOf({}, false);
   assert.match((await ask("/", { accept: browser })).body ?? "", /^artifacts\.example\.org serves/);
   assert.equal((await ask("/assets/page.js")).status, 404);
   assert.match((await ask("/nothing", { accept: browser })).body ?? "", /^not found\n$/);
 });
 
-it("files of the page: kept for ever under the name of their content, never under another", async () => {
+it("static files: cached for ever under the digest of their content, not at all under another", async () => {
   const { ask } = appOf();
   const own = await ask("/assets/page.js?own", { "accept-encoding": "gzip" });
   assert.deepEqual([own.status, own.body], [200, "packed js"]);
@@ -151,7 +151,7 @@ it("files of the page: kept for ever under the name of their content, never unde
   }
 });
 
-it("what is not there: a page for browsers, text and OCI's JSON for clients", async () => {
+it("not found: a page for browsers, text and OCI's JSON for clients", async () => {
   const { ask } = appOf();
   for (const [target, status] of [
     ["/nothing", 404],
@@ -171,14 +171,14 @@ it("what is not there: a page for browsers, text and OCI's JSON for clients", as
   assert.deepEqual([refused.status, header(refused, "Allow")], [405, "GET, HEAD"]);
 });
 
-it("what stands in a refusal cannot be markup", async () => {
+it("escapes the message of an error", async () => {
   const { ask } = appOf({ host: '"><script>&' });
   const body = (await ask("/", { accept: browser })).body ?? "";
   assert.doesNotMatch(body, /"><script>&/);
   assert.match(body, /&#34;&#62;&#60;script&#62;&#38;/);
 });
 
-it("the catalogue's documents are in the file mirrors", async () => {
+it("redirects the catalogue's documents to the file mirrors", async () => {
   const { ask } = appOf();
   for (const target of ["/catalog/index.json", "/catalog/projects/semver.json", "/catalog/all.tsv.gz"]) {
     const answer = await ask(target, { accept: browser });
@@ -190,7 +190,7 @@ it("the catalogue's documents are in the file mirrors", async () => {
   assert.equal((await ask("/catalog")).status, 404);
 });
 
-it("the status: the mirrors as this instance sees them, and where who asks is sent", async () => {
+it("the status: the mirrors' health as this instance sees it, and the client's mirrors", async () => {
   const { app, ask } = appOf();
   const status = async () => JSON.parse((await ask("/status.json")).body ?? "");
   assert.deepEqual(await status(), {
@@ -211,7 +211,7 @@ it("the status: the mirrors as this instance sees them, and where who asks is se
   assert.deepEqual(JSON.parse((await ask("/status", { accept: "application/json" })).body ?? ""), await status());
 });
 
-it("real files of the page are packed with gzip", async () => {
+it("the built static files are gzipped", async () => {
   const { builtAssets } = await import("../../support/browser/site.ts");
   const { script, style, icon } = await builtAssets();
   for (const { plain, gzip } of [script, style, icon])

@@ -26,7 +26,7 @@ for (const newestFirst of [
   });
 }
 
-it("it is an order: of any three texts, in any arrangement, the sorted list is the same", () => {
+it("is a total order: any arrangement of three texts sorts to the same list", () => {
   const part = fc.constantFrom("v", "1", "10", "2", ".", "-", "rc", "alpha", "latest", "a1b2c3d", "20240102", "x", "+");
   const name = fc.array(part, { maxLength: 6 }).map((parts) => parts.join(""));
   fc.assert(
@@ -43,12 +43,12 @@ it("it is an order: of any three texts, in any arrangement, the sorted list is t
   );
 });
 
-it("a digest's tags: the one that names the version best comes first", () => {
+it("sorts a digest's tags: the one that best names the version comes first", () => {
   const tags = [`v1.2.3-${commit}`, "latest", commit, "v1.2", "v1.2.3", "v1"];
   assert.deepEqual(sortTags(tags), ["v1.2.3", `v1.2.3-${commit}`, "v1.2", "v1", "latest", commit]);
 });
 
-it("digests are ordered by their first tag, those without one are last", () => {
+it("sorts digests by their first tag; digests without one come last", () => {
   assert.deepEqual([[], ["v1"], ["v2"], ["latest"]].sort(compareTagged), [["v2"], ["v1"], ["latest"], []]);
   assert.equal(compareTagged([], []), 0);
 });

@@ -36,7 +36,7 @@ function problem(parts: Resource[], host: string, records: DnsRecord[] = [proof]
   return certificateProblem(new CloudInventory("never written", [...parts, authorization], {}), records, at, host);
 }
 
-it("a host needs an entry in the map, for itself, by wildcard, or the primary one", () => {
+it("a host needs an entry in the map: its own, a wildcard's or the primary one", () => {
   const own = certificate("own", ["a.org"], [authorization.id]);
   const parts = [own, entry("e", { hostname: "a.org", certificates: [own.id] })];
   assert.equal(problem(parts, "a.org"), undefined);
@@ -50,7 +50,7 @@ it("a host needs an entry in the map, for itself, by wildcard, or the primary on
   assert.equal(problem(primary, "z.org"), "none of the certificates of target proxy t covers z.org");
 });
 
-it("a certificate is issued only with its proof in the DNS", () => {
+it("a certificate is issued only if its DNS record exists", () => {
   const own = certificate("own", ["a.org"], [authorization.id]);
   const parts = [own, entry("e", { hostname: "a.org", certificates: [own.id] })];
   assert.match(
@@ -62,7 +62,7 @@ it("a certificate is issued only with its proof in the DNS", () => {
   assert.match(problem([dangling, parts[1]!], "a.org") ?? "", /its DNS authorization .*gone does not exist/);
 });
 
-it("classic certificates are listed by the proxy itself", () => {
+it("uses the classic certificates of the proxy", () => {
   const classic = make(
     "gcp:compute/managedSslCertificate:ManagedSslCertificate",
     "projects/p/global/sslCertificates/s",

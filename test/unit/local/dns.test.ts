@@ -5,7 +5,7 @@ import { resolve } from "../../../local/cloud/dns.ts";
 const https = { name: "h", address: "203.0.113.1", addressPort: 443, https: true, port: 5510 };
 const http = { ...https, name: "p", addressPort: 80, https: false, port: 5511 };
 
-it("a host leads over aliases and addresses to a loopback port", () => {
+it("resolves a host over CNAMEs and addresses to a loopback port", () => {
   const records = [
     { name: "www.a.org", type: "CNAME", content: "a.org" },
     { name: "a.org", type: "A", content: "203.0.113.1" },

@@ -36,7 +36,7 @@ const inventory = new CloudInventory(
   {},
 );
 
-it("the program finds by these lists what the clouds numbered, on whatever page", async () => {
+it("the program finds resources with assigned ids in these lists, on any page", async () => {
   const asked: string[] = [];
   const { fetch } = globalThis;
   afterTest(() => Object.assign(globalThis, { fetch }));
@@ -60,7 +60,7 @@ it("the program finds by these lists what the clouds numbered, on whatever page"
   assert.ok(asked.length >= 6, asked.join("\n"));
 });
 
-it("any other list is none", () => {
+it("has no other lists", () => {
   for (const path of ["/apis/monitoring/v3/projects/p/groups", "/apis/monitoring/v3/projects/p/toString", "/apis/"]) {
     assert.equal(listing(inventory, new URL(path, "http://127.0.0.1")), undefined);
   }

@@ -4,7 +4,7 @@ import { it } from "mocha";
 import { type Allocation, Ports } from "../../../local/cloud/ports.ts";
 import { claimBlock } from "../../support/ports.ts";
 
-it("each purpose gets a port of its own and keeps it", async () => {
+it("assigns each purpose a port and keeps it", async () => {
   const base = (await claimBlock(3)).base;
   const allocation: Allocation = {};
   const ports = new Ports({ base, size: 3 }, allocation);
@@ -18,12 +18,12 @@ it("each purpose gets a port of its own and keeps it", async () => {
   assert.throws(() => ports.portOf("e"), /The e has no port/);
 });
 
-it("a port outside of the block is given up: the user moved the block", async () => {
+it("reassigns a port outside the block: the user moved the block", async () => {
   const base = (await claimBlock(3)).base;
   assert.equal(await new Ports({ base, size: 2 }, { a: 9 }).take("a"), base);
 });
 
-it("another program's port is named with its purpose", async () => {
+it("names a port that another program uses, with its purpose", async () => {
   const base = (await claimBlock(3)).base;
   const rival = createServer();
   await new Promise<void>((resolve) => rival.listen(base, "127.0.0.1", resolve));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "mocha";
 import { byDistance } from "../../../local/cloud/regions.ts";
 
-it("regions come nearest first, over the date line too; unknown ones last", () => {
+it("sorts regions by distance, across the date line too; unknown ones come last", () => {
   const regions = ["moon-base1", "us-west1", "asia-northeast1", "europe-west1"];
   const first = (latitude: number, longitude: number) => byDistance({ latitude, longitude }, regions)[0];
   assert.equal(first(48.9, 2.4), "europe-west1");

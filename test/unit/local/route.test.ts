@@ -83,7 +83,7 @@ it("the most specific host rule and the longest path decide", () => {
   );
 });
 
-it("redirects keep or drop what they say", () => {
+it("redirects keep or drop the path and query as configured", () => {
   const https = { httpsRedirect: true, redirectResponseCode: "MOVED_PERMANENTLY_DEFAULT", stripQuery: false };
   assert.equal(lead({ defaultUrlRedirect: https }, "h.org", "/a?b=c"), "301 https://h.org/a?b=c");
   const other = {
@@ -95,7 +95,7 @@ it("redirects keep or drop what they say", () => {
   assert.equal(lead({ defaultUrlRedirect: other }, "h.org", "/a?b=c"), "307 https://o.org/p");
 });
 
-it("a missing link is named", () => {
+it("names a missing link", () => {
   const map = { defaultService: backend("a") };
   assert.equal(lead(map, "h", "/", []), `502 URL map m: its backend service ${backend("a")} does not exist`);
   assert.equal(lead({}, "h", "/"), "404 URL map m has no service for h/");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "mocha";
 import { parseClass, schemaOf } from "../../../local/providers/schema.ts";
 
-it("a generated class says inputs, required ones, and the kinds of outputs", () => {
+it("parses inputs, required inputs and types of outputs of a generated class", () => {
   const script = `
         if (opts.id) {
             resourceInputs["labels"] = state?.labels;
@@ -43,7 +43,7 @@ it("a generated class says inputs, required ones, and the kinds of outputs", () 
   });
 });
 
-it("the SDKs' classes are found by their tokens, however their files are spelt", () => {
+it("finds the SDKs' classes by their tokens, whatever the case of their file names", () => {
   const required: Record<string, string[]> = {
     "gcp:compute/uRLMap:URLMap": [],
     "gcp:serviceaccount/iAMMember:IAMMember": ["member", "role", "serviceAccountId"],

@@ -17,7 +17,7 @@ describe("source archive", () => {
   });
   after(() => rm(dir, { recursive: true }));
 
-  it("files come with their content and permissions, from an archive that tar made", async () => {
+  it("unpacks files with content and permissions from an archive that tar made", async () => {
     const from = join(dir, "from");
     await mkdir(join(from, "deep/er"), { recursive: true });
     await writeFile(join(from, "run"), "#!/bin/sh\n", { mode: 0o755 });
@@ -30,7 +30,7 @@ describe("source archive", () => {
     assert.equal(await readFile(join(to, "deep/er/file.txt"), "utf8"), long);
   });
 
-  it("what is no .tar.gz, is damaged, too large or leaves the directory is refused", async () => {
+  it("refuses archives that are not .tar.gz, damaged, too large or have entries outside the directory", async () => {
     const refused = (bytes: Uint8Array, message: RegExp) =>
       assert.rejects(unpackSource(Buffer.from(bytes), join(dir, "refused"), "gs://b/o"), message);
     await refused(

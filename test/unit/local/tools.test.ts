@@ -23,7 +23,7 @@ describe("choice of the Pulumi CLI", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it("the engine that is built is the version of the SDK", () => {
+  it("builds the engine in the version of the SDK", () => {
     assert.equal(packageJson.dependencies["@pulumi/pulumi"], engineVersion);
   });
 
@@ -46,7 +46,7 @@ describe("choice of the Pulumi CLI", () => {
     });
   }
 
-  it("a script on PATH that asks us in turn is asked once, and not used", async () => {
+  it("a script on PATH that runs this CLI is queried once and not used", async () => {
     const tools = join(import.meta.dirname, "../../../local/tools/tools.ts");
     const asks = `import { ensureEngine } from ${JSON.stringify(tools)}; console.log((await ensureEngine(() => {})).origin)`;
     await machineHas(`echo asked >> ${join(folder, "log")}; '${process.execPath}' --input-type=module -e '${asks}'`);

@@ -19,7 +19,7 @@ const root = join(import.meta.dirname, "../../..");
 const artifacts = await makeArtifacts();
 const images = artifacts.projects.flatMap((project) => project.images);
 
-it("the committed manifests name the true digests", async () => {
+it("the committed manifests have the actual digests", async () => {
   for (const [path, text] of demoManifests(artifacts)) {
     const committed = await readFile(join(root, "manifests", path), "utf8");
     assert.equal(committed, text, `manifests/${path}: run node local/seed/write-manifests.ts`);
@@ -34,7 +34,7 @@ it("another JavaScript engine makes the same bytes", async () => {
   assert.deepEqual(new Map(JSON.parse(stdout) as [string, string][]), demoManifests(artifacts));
 });
 
-it("every digest is that of its bytes, and what a manifest names is there", () => {
+it("every digest matches its bytes, and every reference of a manifest exists", () => {
   for (const image of images) {
     const known = new Map(image.blobs.map((blob) => [blob.digest, blob.bytes.length]));
     for (const blob of image.blobs) assert.equal(blob.digest, `sha256:${sha256Hex(blob.bytes)}`);
@@ -58,7 +58,7 @@ it("every digest is that of its bytes, and what a manifest names is there", () =
   }
 });
 
-it("there is an index of two platforms with a release in staging only, and a plain image", () => {
+it("the demo has an index of two platforms, a release in staging only, and a plain image", () => {
   const [dotslash, semver] = images;
   const kinds = (image: typeof dotslash) =>
     image?.releases.map(({ digest, promoted }) => {
@@ -74,12 +74,12 @@ it("there is an index of two platforms with a release in staging only, and a pla
   assert.deepEqual(kinds(semver), [{ promoted: true, platforms: undefined }]);
 });
 
-it("projects share a layer, as images on one base do", () => {
+it("projects share the base layer", () => {
   const [dotslash, semver] = images.map(({ blobs }) => new Set(blobs.filter(isLayer).map(({ digest }) => digest)));
   assert.equal([...dotslash!].filter((digest) => semver!.has(digest)).length, 1);
 });
 
-it("a checksum lies beside each file, and is right", () => {
+it("each file has a correct checksum file", () => {
   const { files } = artifacts.projects[0]!;
   const plain = files.filter(({ path }) => !path.endsWith(".sha256"));
   assert.equal(plain.length * 2, files.length);
@@ -89,7 +89,7 @@ it("a checksum lies beside each file, and is right", () => {
   }
 });
 
-it("a layer holds its entries with the folders above them, owned and dated the same everywhere", async () => {
+it("a layer has its entries and their parent folders, with fixed owners and times", async () => {
   const layer = await makeLayer("a test", [
     { path: "z/b", content: "b" },
     { path: "a/tool", content: "tool", mode: 0o755, owner: 7 },
@@ -116,7 +116,7 @@ it("a layer holds its entries with the folders above them, owned and dated the s
   );
 });
 
-it("a config lists what its layers unpack to", async () => {
+it("a config lists the diff ids of its layers", async () => {
   const layer = await makeLayer("a test", [{ path: "a", content: "a" }]);
   const { config } = makeImage({ os: "linux", architecture: "amd64" }, [layer], { entrypoint: ["/a"], labels: {} });
   const value = JSON.parse(new TextDecoder().decode(config.bytes)) as { rootfs: unknown; history: unknown[] };
@@ -124,7 +124,7 @@ it("a config lists what its layers unpack to", async () => {
   assert.equal(value.history.length, 2); // the layer and the entrypoint
 });
 
-it("a signature is of the payload that names the image, and the same each time", async () => {
+it("a signature signs the payload that names the image, and is reproducible", async () => {
   const signed = content(mediaTypes.manifest, new TextEncoder().encode("{}"));
   const { tag, blobs, manifest } = signImage("a/b", signed);
   assert.equal(tag, `sha256-${sha256Hex(signed.bytes)}.sig`);

@@ -26,14 +26,14 @@ describe("packages of the lockfile", () => {
   });
   after(() => rm(root, { recursive: true }));
 
-  it("all files of a package, sorted, without what is nested in it", async () => {
+  it("reads all files of a package, sorted, without nested dependencies", async () => {
     const found = await readPackage("here", undefined, root);
     assert.deepEqual([...found.files.keys()], ["B.js", "b/c.js", "package.json"]);
     assert.deepEqual([found.version, found.license], ["1.0.0", "MIT"]);
     assert.throws(() => packageFile(found, "d.js"), /here 1\.0\.0 has no file d\.js/);
   });
 
-  it("what is not installed as pinned is said, with the remedy", async () => {
+  it("names a package that is not installed as pinned, and what to run", async () => {
     await assert.rejects(
       readPackage("old", undefined, root),
       /old is 1\.9\.0, package-lock\.json pins 2\.0\.0; run npm ci/,
