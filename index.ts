@@ -29,22 +29,47 @@ if (process.env["ARTIFACTS_ADOPT"]) {
 }
 
 /** Who may deploy and who may preview, from GitHub. */
-const identities = new Identities("identities", config);
+const identities = new Identities("identities", {
+  project: config.project,
+  organization: config.organization,
+  repository: config.repository,
+  repositoryId: config.repositoryId,
+  githubOwners: config.githubOwners,
+  awsAccount: config.awsAccount,
+  state: config.state,
+});
 
 /** Where production is served from, the canonical mirrors first. */
-const mirrors = new Mirrors("mirrors", { ...config, writers: [identities.deploy], auditors: [identities.preview] });
+const mirrors = new Mirrors("mirrors", {
+  project: config.project,
+  organization: config.organization,
+  googlePrefix: config.googlePrefix,
+  gcpRegions: config.gcpRegions,
+  awsRegions: config.awsRegions,
+  writers: [identities.deploy],
+  auditors: [identities.preview],
+  vulnerabilityScanning: config.vulnerabilityScanning,
+  accessLogs: config.accessLogs,
+  retiring: config.retiring,
+  protection: config.protection,
+});
 const canonicalRegistry = mirrors.addresses.apply(({ images: [canonical] }) => canonical?.repository ?? "");
 
 /** For each project: where it pushes, what of it is in production, and its entry in the catalogue of everything. */
 for (const project of projects) {
   const staging = new StagingArea(project.name, {
-    ...config,
-    ...project.staging,
+    project: config.project,
+    googlePrefix: config.googlePrefix,
     location: config.stagingLocation,
     description: project.description,
     group: project.owners.group,
     ci: project.owners.repositories.map((repository) => identities.releasesOf(repository)),
     readers: [identities.deploy, identities.preview],
+    images: project.staging.images,
+    files: project.staging.files,
+    retentionDays: project.staging.retentionDays,
+    cleanupDryRun: config.cleanupDryRun,
+    protection: config.protection,
   });
   // A promotion stays declared when its manifest is emptied: its preview says what goes, and whether that is too much at once.
   const promotions: pulumi.Resource[] = [];
@@ -109,20 +134,47 @@ for (const project of projects) {
 }
 
 /** How clients come to it: the name, the service behind it, then the switch. */
-const domain = new Domain("domain", config);
+const domain = new Domain("domain", {
+  project: config.project,
+  host: config.host,
+  vanityHost: config.vanityHost,
+  zoneId: config.zoneId,
+  dnssec: config.dnssec,
+  protection: config.protection,
+});
 const redirector = new Redirector("redirector", {
-  ...config,
+  project: config.project,
+  projectNumber: config.projectNumber,
+  googlePrefix: config.googlePrefix,
+  host: config.host,
+  vanityHost: config.vanityHost,
+  archive: config.archive,
   regions: config.gcpRegions,
   mirrors: mirrors.addresses,
+  storage: config.storage,
+  retiring: config.retiring,
+  instances: config.instances,
+  logSampleRate: config.logSampleRate,
+  settings: config.redirector,
   addresses: domain.addresses,
   certificateMap: domain.certificateMap,
   deployer: identities.deploy,
   auditor: identities.preview,
 });
-if (config.live) new DomainRecords("records", { ...config, addresses: domain.addresses }, { dependsOn: redirector });
+if (config.live) {
+  const { host, vanityHost, zoneId } = config;
+  new DomainRecords("records", { host, vanityHost, zoneId, addresses: domain.addresses }, { dependsOn: redirector });
+}
 
 /** Whether it answers. */
-new Monitoring("monitoring", { ...config, image: someImage(projects), file: someFile(projects) });
+new Monitoring("monitoring", {
+  project: config.project,
+  host: config.host,
+  vanityHost: config.vanityHost,
+  image: someImage(projects),
+  file: someFile(projects),
+  alertEmail: config.alertEmail,
+});
 
 export const url = `https://${config.host}`;
 /** The build that is deployed: a preview takes it, in place of one of its own (.github/actions/set-up). */
@@ -157,6 +209,7 @@ function readConfig(): StackConfig {
   if (!existsSync(parsed.config.archive)) {
     throw new pulumi.RunError(`${parsed.config.archive} is missing, the redirector to deploy: run "npm run build"`);
   }
+  for (const warning of parsed.warnings) void pulumi.log.warn(warning);
   return parsed.config;
 }
 

@@ -89,6 +89,78 @@ const fileMirror = z.strictObject({
   layers: z._default(z.boolean(), false),
 });
 
+/** What the operator of a stack may set (`artifacts:redirector` there); all have defaults. The rest of the configuration is the program's. */
+const operatorSettings = {
+  /**
+   * Who gets image layers from the buckets that hold them (`layers: true`): only clients inside that cloud, or every client
+   * that is not inside GCP (which reads the registry for nothing).
+   */
+  layerClients: z._default(z.enum(["same-cloud", "outside-gcp"]), "same-cloud"),
+  health: z.prefault(
+    z.strictObject({
+      /** Time between two probes of a healthy mirror; each wait is varied by a fifth. */
+      intervalSeconds: z._default(z.number().check(z.gte(0.05), z.lte(3600)), 10),
+      /** Time between two probes of a mirror whose last answer differs from what it is taken to be. */
+      recheckSeconds: z._default(z.number().check(z.gte(0.05), z.lte(3600)), 1),
+      timeoutSeconds: z._default(z.number().check(z.gte(0.05), z.lte(60)), 2),
+      /** Failures in a row that make a healthy mirror unhealthy. */
+      unhealthyAfter: z._default(z.int().check(z.gte(1), z.lte(100)), 3),
+      /** Successes in a row that make an unhealthy mirror healthy. */
+      healthyAfter: z._default(z.int().check(z.gte(1), z.lte(100)), 2),
+      /** Probes under way at the same time. */
+      concurrency: z._default(z.int().check(z.gte(1), z.lte(256)), 8),
+    }),
+    {},
+  ),
+  /** Knowledge of what mirrors hold. */
+  existence: z.prefault(
+    z.strictObject({
+      /**
+       * Whether a mirror is asked, once in a while for each thing, whether it holds it before a client is sent there: one that promotion
+       * has not reached yet, or that is being filled, then costs nobody a pull. Buckets are always asked for layers.
+       */
+      mirrors: z._default(z.boolean(), true),
+      entries: z._default(z.int().check(z.gte(2), z.lte(1_000_000)), 20_000),
+      presentSeconds: z._default(z.number().check(z.gte(0), z.lte(86_400)), 600),
+      absentSeconds: z._default(z.number().check(z.gte(0), z.lte(86_400)), 60),
+      /** How long a pull may wait for the answer before it is sent elsewhere. */
+      timeoutSeconds: z._default(z.number().check(z.gte(0.01), z.lte(10)), 0.8),
+      /** Questions under way at the same time; beyond that no more are asked. */
+      concurrency: z._default(z.int().check(z.gte(1), z.lte(4096)), 128),
+    }),
+    {},
+  ),
+  pages: z.prefault(
+    z.strictObject({
+      /** Where `/` leads; without it there is no such page. */
+      home: z.optional(pageUrl),
+      /** Where `/privacy` leads. */
+      privacy: z.optional(pageUrl),
+    }),
+    {},
+  ),
+  /** Port of the Prometheus metrics, for a collector inside the instance's own network; 0: any free one. Without it none are served, and what is
+   * counted reaches Cloud Monitoring by the log's summaries alone. */
+  metricsPort: z.optional(z.int().check(z.gte(0), z.lte(65535))),
+  limits: z.prefault(
+    z.strictObject({
+      /** Longest request target (path and query) in bytes. */
+      targetBytes: z._default(z.int().check(z.gte(256), z.lte(16_384)), 12_288),
+      /** Time from SIGTERM to the end at most. Cloud Run kills after 10 s. */
+      drainSeconds: z._default(z.number().check(z.gte(0), z.lte(3600)), 8),
+    }),
+    {},
+  ),
+};
+
+/** The operator's part of the log's settings. */
+const operatorLogSettings = {
+  /** Time between two summaries of what was counted (log-summary.ts); 0: none. */
+  summarySeconds: z._default(z.number().check(z.gte(0), z.lte(3600)), 60),
+  /** What is logged of the client's address: nothing, its network (/24, /48), or all of it. */
+  clientAddress: z._default(z.enum(["none", "network", "full"]), "network"),
+};
+
 const schema = z
   .strictObject({
     /** Host name that clients use, e.g. `artifacts.example.dev`. */
@@ -106,75 +178,14 @@ const schema = z
     fileMirrors: z._default(z.array(fileMirror).check(z.maxLength(256)), []),
     /** Where the clouds' regions are; a client in one of them is taken to be there, whatever its header says. */
     cloudRegions: z._default(z.array(z.strictObject({ cloud, name, ...position })).check(z.maxLength(1024)), []),
-    /**
-     * Who gets image layers from the buckets that hold them (`layers: true`): only clients inside that cloud, or every client
-     * that is not inside GCP (which reads the registry for nothing).
-     */
-    layerClients: z._default(z.enum(["same-cloud", "outside-gcp"]), "same-cloud"),
-    health: z.prefault(
-      z.strictObject({
-        /** Time between two probes of a healthy mirror; each wait is varied by a fifth. */
-        intervalSeconds: z._default(z.number().check(z.gte(0.05), z.lte(3600)), 10),
-        /** Time between two probes of a mirror whose last answer differs from what it is taken to be. */
-        recheckSeconds: z._default(z.number().check(z.gte(0.05), z.lte(3600)), 1),
-        timeoutSeconds: z._default(z.number().check(z.gte(0.05), z.lte(60)), 2),
-        /** Failures in a row that make a healthy mirror unhealthy. */
-        unhealthyAfter: z._default(z.int().check(z.gte(1), z.lte(100)), 3),
-        /** Successes in a row that make an unhealthy mirror healthy. */
-        healthyAfter: z._default(z.int().check(z.gte(1), z.lte(100)), 2),
-        /** Probes under way at the same time. */
-        concurrency: z._default(z.int().check(z.gte(1), z.lte(256)), 8),
-      }),
-      {},
-    ),
-    /** Knowledge of what mirrors hold. */
-    existence: z.prefault(
-      z.strictObject({
-        /**
-         * Whether a mirror is asked, once in a while for each thing, whether it holds it before a client is sent there: one that promotion
-         * has not reached yet, or that is being filled, then costs nobody a pull. Buckets are always asked for layers.
-         */
-        mirrors: z._default(z.boolean(), true),
-        entries: z._default(z.int().check(z.gte(2), z.lte(1_000_000)), 20_000),
-        presentSeconds: z._default(z.number().check(z.gte(0), z.lte(86_400)), 600),
-        absentSeconds: z._default(z.number().check(z.gte(0), z.lte(86_400)), 60),
-        /** How long a pull may wait for the answer before it is sent elsewhere. */
-        timeoutSeconds: z._default(z.number().check(z.gte(0.01), z.lte(10)), 0.8),
-        /** Questions under way at the same time; beyond that no more are asked. */
-        concurrency: z._default(z.int().check(z.gte(1), z.lte(4096)), 128),
-      }),
-      {},
-    ),
+    ...operatorSettings,
     log: z.prefault(
       z.strictObject({
+        ...operatorLogSettings,
         /** Share of the requests that are logged, 0 to 1. Errors of the redirector itself are always logged. */
         sample: z._default(z.number().check(z.gte(0), z.lte(1)), 1),
-        /** Time between two summaries of what was counted (log-summary.ts); 0: none. */
-        summarySeconds: z._default(z.number().check(z.gte(0), z.lte(3600)), 60),
-        /** What is logged of the client's address: nothing, its network (/24, /48), or all of it. */
-        clientAddress: z._default(z.enum(["none", "network", "full"]), "network"),
         /** Google Cloud project whose Cloud Trace the requests' trace ids belong to. Without it they are logged as they are. */
         traceProject: z.optional(z.string().check(z.minLength(1), z.maxLength(64))),
-      }),
-      {},
-    ),
-    pages: z.prefault(
-      z.strictObject({
-        /** Where `/` leads; without it there is no such page. */
-        home: z.optional(pageUrl),
-        /** Where `/privacy` leads. */
-        privacy: z.optional(pageUrl),
-      }),
-      {},
-    ),
-    /** Port of the metrics, not to be open to the public; 0: any free one. Without it none are served. */
-    metricsPort: z.optional(z.int().check(z.gte(0), z.lte(65535))),
-    limits: z.prefault(
-      z.strictObject({
-        /** Longest request target (path and query) in bytes. */
-        targetBytes: z._default(z.int().check(z.gte(256), z.lte(16_384)), 12_288),
-        /** Time from SIGTERM to the end at most. Cloud Run kills after 10 s. */
-        drainSeconds: z._default(z.number().check(z.gte(0), z.lte(3600)), 8),
       }),
       {},
     ),
@@ -199,6 +210,23 @@ const schema = z
       });
     }
   });
+
+/** The operator's settings by themselves, as the stack's config has them. */
+const settingsSchema = z.strictObject({
+  ...operatorSettings,
+  log: z.prefault(z.strictObject(operatorLogSettings), {}),
+});
+
+/** The operator's settings as one writes them: each has a default and may be left out. */
+export type RedirectorSettings = z.input<typeof settingsSchema>;
+
+/** What is wrong with an operator's settings: the path in the value and the reason. Empty: {@link RedirectorSettings}. Never throws. */
+export function problemsInSettings(
+  value: unknown,
+): readonly { readonly path: PropertyKey[]; readonly message: string }[] {
+  const result = settingsSchema.safeParse(value);
+  return result.success ? [] : result.error.issues.map(({ path, message }) => ({ path, message }));
+}
 
 /** The configuration as the redirector uses it: validated, every default filled in. */
 export type RedirectorConfig = z.output<typeof schema>;

@@ -66,7 +66,7 @@ export class Identities extends pulumi.ComponentResource {
     this.logWrites(name, args.project);
     if (args.state !== undefined) this.grantOnState(name, args.state);
     if (args.awsAccount !== undefined) this.addAwsRoles(name, args, args.awsAccount);
-    this.registerOutputs({});
+    this.registerOutputs({ deploy: this.deploy, preview: this.preview });
   }
 
   /** The IAM principals that stand for release builds of a GitHub repository (`owner/name`): see {@link release}. */

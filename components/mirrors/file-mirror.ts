@@ -41,7 +41,7 @@ export class FileMirror extends pulumi.ComponentResource {
   constructor(name: string, args: FileMirrorArgs, opts?: pulumi.ComponentResourceOptions) {
     super("artifacts:mirror:FileMirror", name, {}, opts);
     this.bucket = args.region.cloud === "gcp" ? this.addGcsBucket(name, args) : this.addS3Bucket(name, args);
-    this.registerOutputs({});
+    this.registerOutputs({ bucket: this.bucket });
   }
 
   private addGcsBucket(name: string, args: FileMirrorArgs): pulumi.Output<string> {

@@ -51,6 +51,6 @@ export class ImageMirror extends pulumi.ComponentResource {
       { ...place, role: "roles/artifactregistry.repoAdmin", members: [...args.writers] },
       { parent: this },
     );
-    this.registerOutputs({});
+    this.registerOutputs({ repository: this.repository });
   }
 }

@@ -62,8 +62,9 @@ export class Mirrors extends pulumi.ComponentResource {
       mirror: new ImageMirror(
         imageMirrorName(region),
         {
-          ...args,
+          project: args.project,
           region,
+          writers: args.writers,
           scanning: args.vulnerabilityScanning && index === 0,
           protection: protection(region),
         },
@@ -74,7 +75,16 @@ export class Mirrors extends pulumi.ComponentResource {
       region,
       mirror: new FileMirror(
         fileMirrorName(region),
-        { ...args, region, logBucket, protection: protection(region) },
+        {
+          project: args.project,
+          organization: args.organization,
+          googlePrefix: args.googlePrefix,
+          region,
+          writers: args.writers,
+          auditors: args.auditors,
+          logBucket,
+          protection: protection(region),
+        },
         { parent: this },
       ),
     }));
@@ -104,8 +114,10 @@ export class Mirrors extends pulumi.ComponentResource {
       layers: this.addresses.apply(({ files }) => layerMirrorLines(files.filter(({ kind }) => kind === "s3"))),
       files: this.addresses.apply(({ files }) => fileMirrorLines(files)),
     };
-    this.registerOutputs({});
+    // The addresses stand in the state once already, in the stash: how many there are is what a reader of the component wants.
+    this.registerOutputs({ images: images.length, files: files.length });
   }
+
   private addLogBucket(name: string, args: MirrorsArgs): pulumi.Output<string> {
     const bucket = new Bucket(
       `${name}-logs`,

@@ -28,6 +28,8 @@ export interface MonitoringArgs {
  * alerts that say what to do, and one dashboard.
  */
 export class Monitoring extends pulumi.ComponentResource {
+  /** Names of the objectives, `projects/<number>/services/redirector/serviceLevelObjectives/<id>`. */
+  public readonly objectives: Readonly<Record<"availability" | "latency", pulumi.Output<string>>>;
   readonly #project: string;
   readonly #channels: pulumi.Output<string>[];
 
@@ -50,7 +52,7 @@ export class Monitoring extends pulumi.ComponentResource {
     if (args.file !== undefined) this.addCheck(`${name}-file`, { host, what: "a file", path: args.file });
 
     const service = new CustomService(name, { project, serviceId: "redirector", displayName: host }, { parent: this });
-    const objectives = {
+    this.objectives = {
       availability: this.addObjective(name, "availability", service, {
         displayName: "99.9 % of requests are answered without an error of ours",
         goal: 0.999,
@@ -80,12 +82,12 @@ export class Monitoring extends pulumi.ComponentResource {
       {
         project,
         dashboardJson: pulumi
-          .output(objectives)
+          .output(this.objectives)
           .apply((names) => JSON.stringify(dashboard({ project, host, objectives: names }))),
       },
       { parent: this },
     );
-    this.registerOutputs({});
+    this.registerOutputs({ objectives: this.objectives });
   }
 
   private addChannel(name: string, email: string): pulumi.Output<string> {

@@ -54,7 +54,11 @@ export class Domain extends pulumi.ComponentResource {
     }
     // A proxy with an empty map would answer without a certificate: whoever uses the map waits for its entries.
     this.certificateMap = pulumi.all([map.id, pulumi.all(entries)]).apply(([id]) => id);
-    this.registerOutputs({});
+    this.registerOutputs({
+      addresses: this.addresses,
+      certificateMap: this.certificateMap,
+      dsRecord: this.dsRecord,
+    });
   }
 
   private addAddress(args: DomainArgs, ipVersion: "IPV4" | "IPV6"): pulumi.Output<string> {
@@ -137,10 +141,14 @@ export interface DomainRecordsArgs {
 
 /** The switch: the names point at the addresses. To be made when they answer. */
 export class DomainRecords extends pulumi.ComponentResource {
+  /** The names that now point at the addresses. */
+  public readonly hosts: readonly string[];
+
   constructor(name: string, args: DomainRecordsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("artifacts:domain:DomainRecords", name, {}, opts);
     const hosts = [[name, args.host] as const];
     if (args.vanityHost !== undefined) hosts.push([`${name}-vanity`, args.vanityHost]);
+    this.hosts = hosts.map(([, host]) => host);
     for (const [logical, host] of hosts) {
       for (const [type, content] of [
         ["A", args.addresses.ipv4],
@@ -162,7 +170,7 @@ export class DomainRecords extends pulumi.ComponentResource {
         );
       }
     }
-    this.registerOutputs({});
+    this.registerOutputs({ hosts: this.hosts });
   }
 }
 

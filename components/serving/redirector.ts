@@ -18,7 +18,12 @@ import { Bucket } from "@pulumi/gcp/storage/bucket.js";
 import { BucketIAMBinding } from "@pulumi/gcp/storage/bucketIAMBinding.js";
 import { BucketObject } from "@pulumi/gcp/storage/bucketObject.js";
 import * as pulumi from "@pulumi/pulumi";
-import { configVariable, locationHeader, type RedirectorConfigInput } from "../../redirector/config.ts";
+import {
+  configVariable,
+  locationHeader,
+  type RedirectorConfigInput,
+  type RedirectorSettings,
+} from "../../redirector/config.ts";
 import { bucketUrl, registryUrl } from "../mirrors/mirror-urls.ts";
 import type { MirrorAddresses } from "../mirrors/mirrors.ts";
 import { bucketLocation } from "../stack/bucket-location.ts";
@@ -44,8 +49,10 @@ export interface RedirectorArgs {
   readonly retiring: ReadonlySet<string>;
   /** In each region; `minIn` by region where it is not `min`. */
   readonly instances: { readonly min: number; readonly max: number; readonly minIn: Readonly<Record<string, number>> };
-  /** One request in so many is logged. */
-  readonly logOneIn: number;
+  /** Share of the requests that are logged, 0 to 1. */
+  readonly logSampleRate: number;
+  /** Settings of the redirector itself; those left out have its defaults. */
+  readonly settings: RedirectorSettings;
   /** IAM principal that deploys. */
   readonly deployer: pulumi.Input<string>;
   /** IAM principal that compares what is deployed with what should be. */
@@ -72,7 +79,7 @@ export class Redirector extends pulumi.ComponentResource {
     const services = this.addServices(name, args, source);
     this.addLoadBalancer(name, args, services);
     this.excludeCloudRunsLog(name, args.project);
-    this.registerOutputs({});
+    this.registerOutputs({ archive: this.archive });
   }
 
   private addServices(name: string, args: RedirectorArgs, source: BucketObject): readonly Service[] {
@@ -280,7 +287,7 @@ export class Redirector extends pulumi.ComponentResource {
         customResponseHeaders: ["Strict-Transport-Security: max-age=31536000"],
         securityPolicy: edge.id,
         enableCdn: false, // an answer depends on where the client is
-        logConfig: { enable: true, sampleRate: 1 / args.logOneIn },
+        logConfig: { enable: true, sampleRate: args.logSampleRate },
         // Serverless backends have no health checks: a region that fails in a row is left out for a while.
         outlierDetection: {
           consecutiveErrors: 5,
@@ -386,7 +393,7 @@ function place(cloud: Cloud, name: string) {
 
 /** What the redirector of one region is told. */
 function regionConfig(
-  { host, project, logOneIn }: RedirectorArgs,
+  { host, project, logSampleRate, settings }: RedirectorArgs,
   region: Region,
   mirrors: Mirrors,
 ): RedirectorConfigInput {
@@ -398,7 +405,8 @@ function regionConfig(
     ...mirrors,
     cloudRegions: regions.map(({ cloud, name, latitude, longitude }) => ({ cloud, name, latitude, longitude })),
     // With the project Cloud Logging shows a request's entry beside its trace.
-    log: { sample: 1 / logOneIn, traceProject: project },
+    ...settings,
+    log: { ...settings.log, sample: logSampleRate, traceProject: project },
   };
 }
 

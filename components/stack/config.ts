@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { problemsInSettings, type RedirectorSettings } from "../../redirector/config.ts";
 import { nearest } from "../promotion/text/nearest.ts";
 import { type Cloud, findRegion, type Region, regions } from "./geography.ts";
 import type { StorageEndpoints } from "./storage-endpoints.ts";
@@ -58,8 +59,10 @@ export interface StackConfig {
     readonly max: number;
     readonly minIn: Readonly<Record<string, number>>;
   };
-  /** One request in so many is logged, by the load balancer and by the redirector. */
-  readonly logOneIn: number;
+  /** Share of the requests that the load balancer and the redirector log, 0 to 1. */
+  readonly logSampleRate: number;
+  /** Settings of the redirector itself; those left out have the defaults of redirector/config.ts. */
+  readonly redirector: RedirectorSettings;
   /** Who is told of an alert; none = nobody. */
   readonly alertEmail: string | undefined;
   /** Where the storage services answer, as the providers are told by `gcp:storageCustomEndpoint`, `aws:endpoints`, `aws:s3UsePathStyle`. */
@@ -83,6 +86,33 @@ const integer = (min: number, max: number) => {
     .union([z.int(), z.string().regex(/^\d+$/).transform(Number)], must)
     .pipe(z.int().min(min, must).max(max, must));
 };
+
+/** A share of something; the engine hands numbers over as text. */
+const share = z
+  .union(
+    [
+      z.number(),
+      z
+        .string()
+        .regex(/^(0|1|0?\.\d+|\d+(\.\d+)?e-\d+)$/)
+        .transform(Number),
+    ],
+    "must be a number from 0 to 1",
+  )
+  .pipe(z.number().min(0, "must be a number from 0 to 1").max(1, "must be a number from 0 to 1"));
+
+/** The redirector validates its own settings: here its problems get the key of the stack in front. */
+const redirectorSettings = z
+  .unknown()
+  .optional()
+  .transform((value = {}, context) => {
+    for (const { path, message } of problemsInSettings(value)) {
+      context.addIssue({ code: "custom", path, message: `is not valid: ${message}` });
+    }
+    return value as RedirectorSettings;
+  });
+
+const defaultLogSampleRate = 0.01;
 
 const optionalText = (pattern: RegExp, must: string) =>
   z.union([z.literal(""), text(pattern, must)], must).transform((value) => (value === "" ? undefined : value));
@@ -169,7 +199,8 @@ const settings = {
       .record(z.string(), integer(0, 1000), "must be a map of region names to numbers")
       .default({}),
     maxInstances: integer(1, 1000).default(20),
-    logOneIn: integer(1, 1_000_000).default(100),
+    logSampleRate: share.default(defaultLogSampleRate),
+    redirector: redirectorSettings,
     alertEmail: optionalText(/^[^\s@]+@[^\s@]+$/, "must be an e-mail address").prefault(""),
   },
   gcp: {
@@ -198,6 +229,41 @@ type Settings = {
 
 /** The settings that are right in themselves; the others are missing. */
 type SomeSettings = { readonly [Package in keyof Settings]: Partial<Settings[Package]> };
+
+/** A key that has another name now. The old one is read with a warning until the next major release. */
+interface RenamedKey {
+  readonly now: string;
+  /** The default of the new key. The engine fills it in from Pulumi.yaml, so beside the old key it is no second opinion. */
+  readonly byDefault: unknown;
+  /** The old key's value as the new one has it; what cannot be converted is given back, and refused under the new name. */
+  convert(value: unknown): unknown;
+}
+
+const renamedKeys: Readonly<Record<string, RenamedKey>> = {
+  // Since 0.2.0: "one request in N" became a share.
+  logOneIn: {
+    now: "logSampleRate",
+    byDefault: defaultLogSampleRate,
+    convert: (value) => (/^[1-9]\d{0,6}$/.test(String(value)) ? 1 / Number(value) : value),
+  },
+};
+
+/** Replaces old keys by new ones, in place. Adds a warning for each, and an error where both are set. */
+function renameKeys(given: Record<string, unknown>, warnings: string[], errors: string[]): void {
+  for (const [old, { now, byDefault, convert }] of Object.entries(renamedKeys)) {
+    if (!Object.hasOwn(given, old)) continue;
+    const value = given[old];
+    delete given[old];
+    if (Object.hasOwn(given, now) && String(given[now]) !== String(byDefault)) {
+      errors.push(
+        `artifacts:${old}: is the old name of artifacts:${now}, which is set as well: remove artifacts:${old}`,
+      );
+      continue;
+    }
+    given[now] = convert(value);
+    warnings.push(`artifacts:${old}: is deprecated: write artifacts:${now}: ${JSON.stringify(given[now])} instead`);
+  }
+}
 
 /** What is wrong between settings. Looks only at those that are right in themselves. */
 function conflicts({ artifacts, aws }: SomeSettings): string[] {
@@ -242,14 +308,18 @@ function conflicts({ artifacts, aws }: SomeSettings): string[] {
   return faults;
 }
 
+/** A stack's config that can be used, with a line for each thing to mend in time; or every error in it. */
+export type ParsedConfig =
+  | { readonly config: StackConfig; readonly warnings: readonly string[] }
+  | { readonly errors: readonly string[] };
+
 /**
  * Reads the configuration of a stack from its values by full key (`artifacts:domain`, `gcp:project`), as the engine hands them over
  * (all text, lists as JSON) or as they stand in the stack's file. Returns it, or every error in it: one line each, naming the key, what
- * stands there and what should. Keys of other packages are not looked at. Never throws.
+ * stands there and what should. Deprecated keys are read under their new name, with a warning each. Keys of other packages are not looked at.
+ * Never throws.
  */
-export function parseStackConfig(
-  values: Readonly<Record<string, unknown>>,
-): { readonly config: StackConfig } | { readonly errors: readonly string[] } {
+export function parseStackConfig(values: Readonly<Record<string, unknown>>): ParsedConfig {
   const input: Record<keyof Settings, Record<string, unknown>> = { artifacts: {}, gcp: {}, aws: {}, cloudflare: {} };
   for (const [fullKey, value] of Object.entries(values)) {
     const [namespace, key] = fullKey.split(":", 2) as [string, string | undefined];
@@ -257,6 +327,8 @@ export function parseStackConfig(
   }
   const found: Record<string, Record<string, unknown>> = { artifacts: {}, gcp: {}, aws: {}, cloudflare: {} };
   const errors: string[] = [];
+  const warnings: string[] = [];
+  renameKeys(input.artifacts, warnings, errors);
   for (const [namespace, fields] of Object.entries(settings)) {
     const given = input[namespace as keyof Settings];
     for (const [key, field] of Object.entries(fields)) {
@@ -275,6 +347,7 @@ export function parseStackConfig(
   const { artifacts, gcp, aws, cloudflare } = found as unknown as Settings; // every field was parsed
   const s3 = aws.endpoints?.find((endpoints) => endpoints.s3 !== undefined)?.s3;
   return {
+    warnings,
     config: {
       organization: artifacts.organization,
       googlePrefix: artifacts.googlePrefix ?? artifacts.organization,
@@ -308,7 +381,8 @@ export function parseStackConfig(
         max: artifacts.maxInstances,
         minIn: artifacts.minInstancesByRegion,
       },
-      logOneIn: artifacts.logOneIn,
+      logSampleRate: artifacts.logSampleRate,
+      redirector: artifacts.redirector,
       alertEmail: artifacts.alertEmail,
       monitoringEndpoint: gcp.monitoringCustomEndpoint,
       cloudflareEndpoint: cloudflare.baseUrl,

@@ -1,14 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
-import { parseStackConfig, type StackConfig } from "./config.ts";
+import { type ParsedConfig, parseStackConfig } from "./config.ts";
 
 /**
  * The config of a stack as its file (`Pulumi.<stack>.yaml`) has it, for commands that run without the engine: it, or every error in it as
  * `file:line: key: what is wrong`. The defaults of Pulumi.yaml are those of components/stack/config.ts. Throws only if the file can't be read.
  */
-export async function readStackFile(
-  path: string,
-): Promise<{ readonly config: StackConfig } | { readonly errors: readonly string[] }> {
+export async function readStackFile(path: string): Promise<ParsedConfig> {
   const lines = new LineCounter();
   const document = parseDocument(await readFile(path, "utf8"), { lineCounter: lines });
   if (document.errors.length > 0) {
@@ -26,11 +24,7 @@ export async function readStackFile(
     return start === undefined || start === null ? 1 : lines.linePos(start).line;
   };
   const parsed = parseStackConfig(config.toJSON() as Record<string, unknown>);
-  if ("config" in parsed) return parsed;
-  return {
-    errors: parsed.errors.map((error) => {
-      const key = /^[a-z]+:\w+/.exec(error)?.[0] ?? "";
-      return `${path}:${lineOf(key)}: ${error}`;
-    }),
-  };
+  const located = (message: string): string => `${path}:${lineOf(/^[a-z]+:\w+/.exec(message)?.[0] ?? "")}: ${message}`;
+  if ("config" in parsed) return { ...parsed, warnings: parsed.warnings.map(located) };
+  return { errors: parsed.errors.map(located) };
 }

@@ -44,7 +44,7 @@ export class StagingArea extends pulumi.ComponentResource {
     const writers = [`group:${args.group}`, ...args.ci];
     this.repository = args.images ? this.addRepository(name, args, writers) : pulumi.output("");
     this.bucket = args.files ? this.addBucket(name, args, writers) : pulumi.output("");
-    this.registerOutputs({});
+    this.registerOutputs({ repository: this.repository, bucket: this.bucket });
   }
 
   private addRepository(

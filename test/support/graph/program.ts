@@ -14,6 +14,8 @@ export interface Declared {
   readonly path: readonly string[];
   readonly protect: boolean;
   readonly component: boolean;
+  /** Names of what a component registers as its outputs. */
+  readonly outputs: readonly string[];
   /** Logical names of what it waits for by `dependsOn`. */
   readonly after: readonly string[];
 }
@@ -71,6 +73,13 @@ async function record(config: Readonly<Record<string, unknown>>): Promise<readon
       Object.entries(config).map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]),
     ),
   );
+  const registered = new Map<pulumi.Resource, readonly string[]>();
+  const { prototype } = pulumi.ComponentResource as unknown as { prototype: RegistersOutputs };
+  const registerOutputs = prototype.registerOutputs;
+  prototype.registerOutputs = function (this: pulumi.ComponentResource, outputs) {
+    registered.set(this, Object.keys(outputs ?? {}));
+    registerOutputs.call(this, outputs);
+  };
   let failure: unknown;
   await pulumi.runtime.runInPulumiStack(async () => {
     pulumi.runtime.registerStackTransformation(({ type, name, opts, resource }) => {
@@ -82,6 +91,9 @@ async function record(config: Readonly<Record<string, unknown>>): Promise<readon
         protect: opts.protect ?? false,
         component: resource instanceof pulumi.ComponentResource,
         after: names(opts.dependsOn),
+        get outputs() {
+          return registered.get(resource) ?? [];
+        },
       });
       return undefined;
     });
@@ -91,6 +103,7 @@ async function record(config: Readonly<Record<string, unknown>>): Promise<readon
     });
   });
   await pulumi.runtime.disconnect();
+  prototype.registerOutputs = registerOutputs;
   if (failure !== undefined) throw failure;
   return [...inputs]
     .flatMap(([typeAndName, given]) => {
@@ -99,6 +112,10 @@ async function record(config: Readonly<Record<string, unknown>>): Promise<readon
       return rest === undefined ? [] : [{ type, name, inputs: given, ...rest }]; // all but the stack itself
     })
     .sort((a, b) => (key(a.type, a.name) < key(b.type, b.name) ? -1 : 1));
+}
+
+interface RegistersOutputs {
+  registerOutputs(outputs?: Readonly<Record<string, unknown>>): void;
 }
 
 /** The id of a resource, by which others refer to it: things of different types often have one logical name. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { Ajv } from "ajv";
-import { it } from "mocha";
+import { describe, it } from "mocha";
 import { parse } from "yaml";
 import { parseStackConfig } from "../../../components/stack/config.ts";
 
@@ -42,7 +42,8 @@ it("the least config gets every default", () => {
   assert.deepEqual(config.awsRegions, []);
   assert.equal(config.protection, true);
   assert.equal(config.alertEmail, undefined);
-  assert.equal(config.logOneIn, 100);
+  assert.equal(config.logSampleRate, 0.01);
+  assert.deepEqual(config.redirector, {});
   assert.deepEqual(config.storage, {});
 });
 
@@ -53,6 +54,72 @@ it("the engine's form of the values, all text, means the same", () => {
     typeof value === "string" ? value : JSON.stringify(value),
   ]);
   assert.deepEqual(accepted(Object.fromEntries(asText)), accepted(values));
+});
+
+describe("a key that was renamed", () => {
+  const warningsOf = (values: Record<string, unknown>) => {
+    const parsed = parseStackConfig(values);
+    assert.ok("config" in parsed, JSON.stringify(parsed));
+    return [parsed.config.logSampleRate, parsed.warnings];
+  };
+
+  it("is read under its old name, with a warning that gives the new one", () => {
+    const warning = "artifacts:logOneIn: is deprecated: write artifacts:logSampleRate: 0.001 instead";
+    assert.deepEqual(warningsOf({ ...least, "artifacts:logOneIn": 1000 }), [0.001, [warning]]);
+    assert.deepEqual(warningsOf({ ...least, "artifacts:logOneIn": "1000" }), [0.001, [warning]]);
+  });
+
+  it("gives no warning under its new name", () => {
+    assert.deepEqual(warningsOf({ ...least, "artifacts:logSampleRate": "0.5" }), [0.5, []]);
+  });
+
+  it("may stand beside the default of the new one, which the engine fills in", () => {
+    const [share] = warningsOf({ ...least, "artifacts:logOneIn": 4, "artifacts:logSampleRate": "0.01" });
+    assert.equal(share, 0.25);
+  });
+
+  it("is refused beside another value of the new one", () => {
+    assert.deepEqual(refused({ ...least, "artifacts:logOneIn": 4, "artifacts:logSampleRate": 0.5 }), [
+      "artifacts:logOneIn: is the old name of artifacts:logSampleRate, which is set as well: remove artifacts:logOneIn",
+    ]);
+  });
+
+  it("is refused with a value that cannot be converted", () => {
+    assert.deepEqual(refused({ ...least, "artifacts:logOneIn": "often" }), [
+      'artifacts:logSampleRate: "often" must be a number from 0 to 1',
+    ]);
+  });
+});
+
+describe("the redirector's own settings", () => {
+  it("are handed on as they stand, from the file and from the engine", () => {
+    const settings = {
+      layerClients: "outside-gcp",
+      health: { intervalSeconds: 30 },
+      existence: { entries: 100 },
+      log: { clientAddress: "none", summarySeconds: 0 },
+      pages: { privacy: "https://example.org/privacy" },
+      metricsPort: 9090,
+      limits: { drainSeconds: 4 },
+    };
+    assert.deepEqual(accepted({ ...least, "artifacts:redirector": settings }).redirector, settings);
+    assert.deepEqual(accepted({ ...least, "artifacts:redirector": JSON.stringify(settings) }).redirector, settings);
+  });
+
+  it("are validated by the redirector's schema, every error at once", () => {
+    const settings = { health: { intervalSeconds: "often", interval: 1 }, log: { sample: 1 }, metricsPort: 70_000 };
+    assert.deepEqual(
+      refused({ ...least, "artifacts:redirector": settings })
+        .map((error) => error.split(" is not valid: ")[0])
+        .sort(),
+      [
+        'artifacts:redirector.health.intervalSeconds: "often"',
+        'artifacts:redirector.health: {"intervalSeconds":"often","interval":1}',
+        'artifacts:redirector.log: {"sample":1}',
+        "artifacts:redirector.metricsPort: 70000",
+      ],
+    );
+  });
 });
 
 it("the storage settings are those of the providers", () => {
