@@ -4,7 +4,7 @@
  * of pulumi/proto/provider.proto and google/protobuf/struct.proto; the test compares with the generated classes.
  */
 import protobuf from "protobufjs/minimal.js";
-import type { Properties } from "./protocol.ts";
+import type { Properties } from "./properties.ts";
 
 /** `pulumirpc.CheckRequest`: what is looked at of it. */
 export class CheckRequest {

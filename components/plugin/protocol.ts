@@ -6,8 +6,9 @@
  */
 import { createRequire } from "node:module";
 import * as grpc from "@grpc/grpc-js"; // the SDK's own copy: messages of two copies do not mix
-
 import { CheckRequest, type CheckResponse, DiffRequest, writeCheckResponse } from "./codec.ts";
+import { debugArgument } from "./debug-argument.ts";
+import { compareInputs, type Properties } from "./properties.ts";
 
 // The generated modules are CommonJS without named ESM exports.
 const require = createRequire(import.meta.url);
@@ -27,12 +28,6 @@ const { Empty } =
   require("google-protobuf/google/protobuf/empty_pb.js") as typeof import("google-protobuf/google/protobuf/empty_pb.js");
 const { Struct } =
   require("google-protobuf/google/protobuf/struct_pb.js") as typeof import("google-protobuf/google/protobuf/struct_pb.js");
-
-/** The properties of one resource: JSON values, and {@link unknown} where a preview does not know a value yet. */
-export type Properties = Record<string, unknown>;
-
-/** Stands for a value that only a real run will know (the engine's sentinel for an unknown string). */
-export const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
 /** What the engine names in every call about one resource. */
 export interface ResourceCall {
@@ -136,12 +131,14 @@ export class AlreadyExists extends Error {}
 /** How serious a line of {@link ResourceLog} is. */
 export type Severity = "info" | "warning" | "error";
 
-/** Lines on a resource's row of the user's screen. */
+/** Lines on a resource's row of the user's screen, and messages for whoever debugs. */
 export interface ResourceLog {
   /** Replaces the row's status text: progress. In a CI log each call is one line, so throttle. */
   status(urn: string, message: string): Promise<void>;
   /** A line that also stays under "Diagnostics". An `error` makes the preview or the run fail. */
   lasting(urn: string, severity: Severity, message: string): Promise<void>;
+  /** A message that the CLI shows under `--debug` only. Undefined when it was not given: there is no need to make one. */
+  readonly debug?: (message: string) => void;
 }
 
 /**
@@ -165,7 +162,7 @@ export function serve(make: (log: ResourceLog) => ResourceProvider): void {
   });
 }
 
-/** The service, but for its largest messages, which are read and written by plugin-wire.ts. */
+/** The service, but for its largest messages, which are read and written by codec.ts. */
 function serviceDefinition(): grpc.ServiceDefinition {
   const service = services.ResourceProviderService as unknown as grpc.ServiceDefinition;
   return {
@@ -177,13 +174,6 @@ function serviceDefinition(): grpc.ServiceDefinition {
     },
     diff: { ...service["diff"]!, requestDeserialize: (bytes) => new DiffRequest(bytes) },
   };
-}
-
-/** The default comparison: every top-level input whose JSON differs, in sorted order of names. */
-export function compareInputs(olds: Properties, news: Properties): string[] {
-  const names = [...new Set([...Object.keys(olds), ...Object.keys(news)])].sort();
-  // Most are equal texts, some of them of a megabyte.
-  return names.filter((name) => olds[name] !== news[name] && canonical(olds[name]) !== canonical(news[name]));
 }
 
 /** gRPC's default of 4 MiB is too small: one project's inputs alone can be larger. Bytes, both directions. */
@@ -202,8 +192,13 @@ function exitWithParent(): void {
 
 function engineLog(address: string): ResourceLog {
   const engine = new EngineClient(address, grpc.credentials.createInsecure());
-  const severities = { info: LogSeverity.INFO, warning: LogSeverity.WARNING, error: LogSeverity.ERROR };
-  const send = (urn: string, severity: Severity, message: string, ephemeral: boolean): Promise<void> =>
+  const severities = {
+    debug: LogSeverity.DEBUG,
+    info: LogSeverity.INFO,
+    warning: LogSeverity.WARNING,
+    error: LogSeverity.ERROR,
+  };
+  const send = (urn: string, severity: Severity | "debug", message: string, ephemeral: boolean): Promise<void> =>
     new Promise((done) => {
       const request = new LogRequest();
       request.setUrn(urn);
@@ -217,6 +212,7 @@ function engineLog(address: string): ResourceLog {
   return {
     status: (urn, message) => send(urn, "info", message, true),
     lasting: (urn, severity, message) => send(urn, severity, message, false),
+    ...(debugArgument() && { debug: (message: string) => void send("", "debug", message, false) }),
   };
 }
 
@@ -401,13 +397,4 @@ function fromStruct(struct: unknown): Properties {
 /** JSON first: it drops `undefined`, which Struct.fromJavaScript refuses. */
 function toStruct(properties: Properties): InstanceType<typeof Struct> {
   return Struct.fromJavaScript(JSON.parse(JSON.stringify(properties)));
-}
-
-/** JSON with sorted keys: the order of keys in a Struct is not the writer's. */
-function canonical(value: unknown): string | undefined {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    inner !== null && typeof inner === "object" && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
 }

@@ -1,4 +1,4 @@
-import type { Properties } from "../../components/plugin/protocol.ts";
+import type { Properties } from "../../components/plugin/properties.ts";
 import { accountId } from "./aws-kinds.ts";
 import type { ProviderFunction } from "./provider.ts";
 

@@ -1,4 +1,4 @@
-import { type Properties, unknown } from "../../components/plugin/protocol.ts";
+import { type Properties, unknown } from "../../components/plugin/properties.ts";
 import type { Resource, Values } from "../cloud/inventory.ts";
 import { type ResourceKind, resourceId, type Subject } from "./kind.ts";
 import type { DeclaredOutput, Schema } from "./schema.ts";

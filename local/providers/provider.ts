@@ -1,12 +1,6 @@
 import { randomBytes } from "node:crypto";
-import {
-  AlreadyExists,
-  compareInputs,
-  type Diff,
-  type Properties,
-  type ResourceProvider,
-  unknown,
-} from "../../components/plugin/protocol.ts";
+import { compareInputs, type Properties, unknown } from "../../components/plugin/properties.ts";
+import { AlreadyExists, type Diff, type ResourceProvider } from "../../components/plugin/protocol.ts";
 import type { Values } from "../cloud/inventory.ts";
 import { forComparison } from "./assets.ts";
 import { CloudClient, CloudError } from "./cloud-client.ts";

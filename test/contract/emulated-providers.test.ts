@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import * as grpc from "@grpc/grpc-js";
 import { after, before, describe, it } from "mocha";
-import { type Properties, unknown } from "../../components/plugin/protocol.ts";
+import { type Properties, unknown } from "../../components/plugin/properties.ts";
 import { installProviders } from "../../local/providers/install.ts";
 import { schemaOf, sdkVersion } from "../../local/providers/schema.ts";
 import { type TestCloud, testCloud } from "../support/emulated-cloud.ts";

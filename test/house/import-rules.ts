@@ -32,7 +32,8 @@ const orders: readonly Order[] = [
     name: "components",
     folder: "components",
     rooms: [
-      ["plugin", "stack", "catalogue"],
+      ["plugin", "catalogue"],
+      ["stack"],
       ["manifests"],
       ["promotion"],
       ["identities", "staging", "mirrors", "monitoring", "adoption"],

@@ -58,9 +58,9 @@ export class PromotionProgram {
     await writeFile(
       join(folder, "index.ts"),
       `import { readFileSync } from "node:fs";
-import { CatalogueEntry } from "${promotion}/catalogue-entry.ts";
-import { PromotedFiles } from "${promotion}/promoted-files.ts";
-import { PromotedImages } from "${promotion}/promoted-images.ts";
+import { CatalogueEntry } from "${promotion}/resources/catalogue-entry.ts";
+import { PromotedFiles } from "${promotion}/resources/promoted-files.ts";
+import { PromotedImages } from "${promotion}/resources/promoted-images.ts";
 const types = { files: PromotedFiles, images: PromotedImages, entry: CatalogueEntry };
 const made = {};
 for (const [name, { type, args, after = [] }] of Object.entries(JSON.parse(readFileSync("declared.json", "utf8"))))

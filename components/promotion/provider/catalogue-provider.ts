@@ -1,13 +1,7 @@
 import { z } from "zod";
 import { schemaVersion } from "../../catalogue/formats.ts";
-import {
-  compareInputs,
-  PartialFailure,
-  type Properties,
-  type ResourceLog,
-  type ResourceProvider,
-  unknown,
-} from "../../plugin/protocol.ts";
+import { compareInputs, type Properties, unknown } from "../../plugin/properties.ts";
+import { PartialFailure, type ResourceLog, type ResourceProvider } from "../../plugin/protocol.ts";
 import type { CatalogueWriter } from "../catalogue/catalogue-writer.ts";
 import type { EntryOutcome, EntryRequest, UnlistRequest } from "../catalogue/request.ts";
 import { causeOf } from "../http/errors.ts";

@@ -1,11 +1,5 @@
-import {
-  compareInputs,
-  PartialFailure,
-  type Properties,
-  type ResourceLog,
-  type ResourceProvider,
-  unknown,
-} from "../../plugin/protocol.ts";
+import { compareInputs, type Properties, unknown } from "../../plugin/properties.ts";
+import { PartialFailure, type ResourceLog, type ResourceProvider } from "../../plugin/protocol.ts";
 import { progressLine } from "../run/progress.ts";
 import { RemovalRefused } from "../run/removal-guard.ts";
 import type { Context, Differences, Previous } from "../run/request.ts";

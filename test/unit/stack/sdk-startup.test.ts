@@ -20,7 +20,10 @@ it("the SDK's debugger, debug messages and source maps are off: these are the SD
   const formatter = () => "";
   Error.prepareStackTrace = formatter;
 
-  await trimSdkStartup();
+  const { debug } = pulumi.log;
+  await trimSdkStartup(true);
+  assert.equal(pulumi.log.debug, debug, "under --debug the SDK's messages stay");
+  await trimSdkStartup(false);
 
   await assert.rejects(ask(), /not enabled/);
   assert.notEqual(Error.prepareStackTrace, formatter);

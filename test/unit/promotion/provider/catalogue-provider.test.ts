@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "mocha";
-import type { Properties } from "../../../../components/plugin/protocol.ts";
+import type { Properties } from "../../../../components/plugin/properties.ts";
 import { catalogueEntryType, catalogueProvider } from "../../../../components/promotion/provider/catalogue-provider.ts";
 import { unpackLines } from "../../../../components/promotion/provider/packed-lines.ts";
 

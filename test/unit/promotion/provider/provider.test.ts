@@ -1,7 +1,8 @@
 /** The provider without the engine: what it makes of inputs, differences and a user's confirmation. */
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { PartialFailure, type Properties, unknown } from "../../../../components/plugin/protocol.ts";
+import { type Properties, unknown } from "../../../../components/plugin/properties.ts";
+import { PartialFailure } from "../../../../components/plugin/protocol.ts";
 import { currentSetting, parseConfirmed } from "../../../../components/promotion/provider/confirmed.ts";
 import { packLines } from "../../../../components/promotion/provider/packed-lines.ts";
 import { promotionProvider } from "../../../../components/promotion/provider/provider.ts";
