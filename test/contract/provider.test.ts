@@ -152,6 +152,14 @@ describe("provider plugin driven by the engine", () => {
     assert.match(said, /removalShare: Too big/);
   });
 
+  it("`pulumi up --debug` shows the plugin's calls, and without it they are not sent", async () => {
+    const world = await World.make("debug", { a: "a" });
+    await world.declare({ a: "a" });
+    const call = /^ +debug: promotion:index:PromotedFiles debug: check in \d+ ms/m;
+    assert.match(succeeded(await world.program.run("preview", "--debug")), call);
+    assert.doesNotMatch(succeeded(await world.program.run("preview")), /PromotedFiles debug: check in/);
+  });
+
   it("images: promoted with their signature, drift repaired, removed", async () => {
     const [staging, us, eu] = await Promise.all([
       startRegistry("olareg"),
