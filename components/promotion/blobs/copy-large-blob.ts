@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { InterruptedError } from "../http/errors.ts";
+import { isTransientStatus } from "../http/retry-policy.ts";
 import { beginning, type ResumePoint, readBlob } from "../oci/blobs.ts";
 import { RegistryError, WrongContentError } from "../oci/errors.ts";
 import type { Remote } from "../oci/remote.ts";
@@ -164,10 +165,11 @@ async function isIn(promise: Promise<void>, milliseconds: number): Promise<boole
   }
 }
 
+/** Statuses of an upload that the registry has lost or whose length it counts otherwise, and of an expired token. */
+const lostUpload = new Set([400, 401, 404, 416]);
+
 /** Whether going on, or beginning anew, may help: what broke, and uploads that a registry has lost or counts otherwise. */
 function mayRepeat(error: unknown): boolean {
   if (error instanceof InterruptedError || error instanceof WrongContentError) return true;
-  return (
-    error instanceof RegistryError && (error.status >= 500 || [400, 401, 404, 408, 416, 429].includes(error.status))
-  );
+  return error instanceof RegistryError && (isTransientStatus(error.status) || lostUpload.has(error.status));
 }

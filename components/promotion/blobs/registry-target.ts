@@ -1,3 +1,4 @@
+import { isTransientStatus } from "../http/retry-policy.ts";
 import {
   type Blob,
   cancelUpload,
@@ -65,8 +66,12 @@ export class RegistryTarget implements BlobTarget {
   }
 }
 
-/** Refusals that say nothing about uploads: a token has expired, a host is busy. */
-const passing = new Set([401, 408, 429]);
+/** Whether a registry's refusal is about the upload itself, not about an expired token or a busy host. */
+function isRefusal(error: unknown): error is RegistryError {
+  return (
+    error instanceof RegistryError && error.status < 500 && error.status !== 401 && !isTransientStatus(error.status)
+  );
+}
 
 class RegistryWriter implements BlobWriter {
   readonly #at: Remote;
@@ -101,14 +106,13 @@ class RegistryWriter implements BlobWriter {
       if (from < this.#blob.size) this.#upload = await sendRest(at, this.#upload, this.#blob, from, chunks);
     } catch (error) {
       // 416: it has got more, or less, than it said a moment ago; once, that is no answer to whether it goes on at all.
-      const refused = from > 0 && error instanceof RegistryError && error.status < 500 && !passing.has(error.status);
-      if (refused && (error.status !== 416 || this.#misses++ > 0)) this.#wholeOnly = true;
+      if (from > 0 && isRefusal(error) && (error.status !== 416 || this.#misses++ > 0)) this.#wholeOnly = true;
       throw error;
     }
     try {
       await finishUpload(at, this.#upload, this.#blob.digest);
     } catch (error) {
-      if (error instanceof RegistryError && error.status < 500 && !passing.has(error.status)) this.#wholeOnly = true;
+      if (isRefusal(error)) this.#wholeOnly = true;
       throw error;
     }
   }

@@ -22,8 +22,6 @@ export const defaultRules: HostRules = {
   resting: 120_000,
 };
 
-/** No server's wish is followed for longer: a mistaken `Retry-After: 86400` would stop a promotion for a day. */
-const longestPause = 120_000;
 /** So few errors in a row may be one bad object's, not the host's. */
 const errorsOfADeadHost = 3;
 
@@ -93,7 +91,7 @@ export class Host {
 
   /** 429, or 503 with Retry-After: nothing more is sent before, and then less at a time. */
   slowDown(milliseconds: number): void {
-    const until = Date.now() + Math.min(milliseconds, longestPause);
+    const until = Date.now() + milliseconds;
     if (until <= this.#pausedUntil) return;
     if (this.#pausedUntil < Date.now()) this.#limit.resize(Math.max(1, Math.floor(this.#limit.total / 2)));
     this.#successes = 0;

@@ -1,7 +1,8 @@
-/** Trying again what a server or a network refused for a moment, no sooner than the server asked for. */
+/** Retries of what a server or the network refused for a moment, no sooner than the server asked for. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { attempts, pauseAfter, rateLimitPause } from "./retry-policy.ts";
 
-/** A failure that may pass. */
+/** A failure that may pass: the same request may succeed later. */
 export class TransientError extends Error {
   /** How long the server asked to be left alone, from `Retry-After`; undefined: it did not say. Milliseconds. */
   readonly retryAfterMs: number | undefined;
@@ -32,29 +33,27 @@ export class RateGate {
   }
 }
 
-/** Waits before the second, third... attempt, when the server does not say; each with up to half of it again at random. Milliseconds. */
-const pauses = [200, 500, 1_500, 4_000, 10_000];
-
-/** No server keeps us longer than this at once: it is asked again then. Milliseconds. */
-const longestWait = 120_000;
-
 /**
- * Runs `attempt` until it returns, throws something else than {@link TransientError}, or has failed six times.
- * The last failure is thrown as it is.
+ * Runs `attempt` until it returns, throws something else than {@link TransientError}, or the policy's attempts are used up. The last failure is
+ * thrown as it is.
+ * @param attempt is given its number, from 1.
  */
-export async function retrying<T>(host: RateGate, signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
-  for (let failed = 0; ; failed++) {
+export async function retrying<T>(
+  host: RateGate,
+  signal: AbortSignal,
+  attempt: (number: number) => Promise<T>,
+): Promise<T> {
+  for (let number = 1; ; number++) {
     await host.wait(signal);
     try {
-      return await attempt();
+      return await attempt(number);
     } catch (error) {
       signal.throwIfAborted();
-      const pause = pauses[failed];
-      if (!(error instanceof TransientError) || pause === undefined) throw error;
+      if (!(error instanceof TransientError) || number === attempts) throw error;
       if (error.retryAfterMs === undefined) {
-        await sleep(pause * (1 + Math.random() / 2), undefined, { signal });
+        await sleep(pauseAfter(number), undefined, { signal });
       } else {
-        host.holdBack(Math.min(error.retryAfterMs, longestWait));
+        host.holdBack(rateLimitPause(error.retryAfterMs, number));
         // Those who waited for the same moment do not all come at once.
         await sleep(Math.random() * 100, undefined, { signal });
       }

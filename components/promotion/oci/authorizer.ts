@@ -1,7 +1,9 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { isDistrust, UnreachableError } from "../http/errors.ts";
+import { TooLargeError } from "../http/exchange.ts";
 import { pause } from "../http/host.ts";
 import { parseRetryAfter } from "../http/retry-after.ts";
+import { attempts, isProxyRefusal, isTransientStatus, pauseAfter, rateLimitPause } from "../http/retry-policy.ts";
 import { printable } from "../text/printable.ts";
 import { readChallenges } from "./challenge.ts";
 import type { CredentialSource, Credentials } from "./credentials.ts";
@@ -15,6 +17,7 @@ export type Scope = string;
 export type TokenFetcher = (
   url: URL,
   headers: Record<string, string>,
+  attempt: number,
   signal: AbortSignal,
 ) => Promise<{ status: number; headers: IncomingHttpHeaders; body: Buffer }>;
 
@@ -22,11 +25,6 @@ export type TokenFetcher = (
 const defaultLifetime = 60;
 /** A longer life is not believed: olareg means nanoseconds. A token that ends before is renewed by the 401 it then gets. */
 const longestLifetime = 3_600;
-
-/** Waits between the attempts to get a token, in ms, where the server names none. */
-const waits = [200, 500, 1_500, 4_000];
-/** No server's wish is followed for longer. */
-const longestWait = 60_000;
 
 interface Realm {
   readonly realm: URL;
@@ -146,21 +144,21 @@ export class Authorizer {
     return { authorization: `Bearer ${token}`, expires: Date.now() + lifetime * 900 };
   }
 
-  /** A token server that breaks, is overloaded or says 5xx is asked again. Throws UnreachableError when there is no answer at all. */
+  /** Asks a token server by the retry policy. Throws UnreachableError when there is no response at all. */
   async #fetchPatiently(url: URL, headers: Record<string, string>, signal: AbortSignal) {
-    for (let failed = 0; ; failed++) {
-      const wait = waits[failed];
-      let asked: number | undefined;
+    for (let attempt = 1; ; attempt++) {
+      let retryAfterMs: number | undefined;
       try {
-        const answer = await this.#fetch(url, headers, signal);
-        if (wait === undefined || (answer.status !== 429 && answer.status < 500)) return answer;
-        asked = parseRetryAfter(answer.headers["retry-after"]);
+        const response = await this.#fetch(url, headers, attempt, signal);
+        if (attempt === attempts || !isTransientStatus(response.status)) return response;
+        retryAfterMs = parseRetryAfter(response.headers["retry-after"]);
       } catch (error) {
         signal.throwIfAborted();
-        if (error instanceof WrongContentError) throw error;
-        if (wait === undefined || isDistrust(error)) throw new UnreachableError(url.host, error);
+        if (error instanceof TooLargeError) throw new WrongContentError(error.message);
+        if (attempt === attempts || isDistrust(error) || isProxyRefusal(error))
+          throw new UnreachableError(url.host, error);
       }
-      await pause(asked === undefined ? wait * (0.5 + Math.random() / 2) : Math.min(asked, longestWait), signal);
+      await pause(retryAfterMs === undefined ? pauseAfter(attempt) : rateLimitPause(retryAfterMs, attempt), signal);
     }
   }
 }

@@ -1,13 +1,22 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
-import { Agent } from "undici";
+import { HttpClient } from "../http/client.ts";
 import { InterruptedError, isDistrust, UnreachableError } from "../http/errors.ts";
+import { type HttpRequest, TooLargeError } from "../http/exchange.ts";
 import { defaultRules, Host, type HostRules, pause } from "../http/host.ts";
 import { parseRetryAfter } from "../http/retry-after.ts";
+import {
+  attempts,
+  isProxyRefusal,
+  isTransientStatus,
+  isTransportError,
+  isUnconnected,
+  pauseAfter,
+  rateLimitedAttempts,
+  rateLimitPause,
+} from "../http/retry-policy.ts";
 import { printable } from "../text/printable.ts";
 import { Authorizer, type Scope } from "./authorizer.ts";
-import type { Request } from "./connection.ts";
-import { Connections } from "./connections.ts";
 import { applicationDefaultCredentials, type CredentialSource } from "./credentials.ts";
 import { RegistryError, WrongContentError } from "./errors.ts";
 import type { Repository } from "./repository.ts";
@@ -65,11 +74,6 @@ export interface TransportOptions {
   readonly onRequest?: (method: string, url: string) => void;
 }
 
-/** Attempts of one request that breaks or is answered 408 or 5xx, with waits of 0.2 to 3.2 s, half to fully, between them. */
-const attempts = 6;
-const firstBackoff = 200;
-/** Attempts of one request that is told to slow down: a host may do so for long, with right. */
-const patientAttempts = 120;
 const slowFactor = 5;
 const mostRedirects = 5;
 const redirects = new Set([301, 302, 303, 307, 308]);
@@ -77,22 +81,9 @@ const defaultLimit = 1024 * 1024;
 /** In every request (RFC 9110, 10.1.5): common rules of firewalls refuse those that do not say who asks. */
 const named = { "user-agent": "artifacts-promotion" };
 
-const unconnected = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "UND_ERR_CONNECT_TIMEOUT",
-  "CONNECT_TIMEOUT",
-]);
-
 /** Sends requests to registries: connections, limits per host, authorization, redirects, retries. Knows no meaning of any. */
 export class Transport {
-  /** For what is sent and taken whole. */
-  readonly #connections: Connections;
-  /** For what is sent or given on piece by piece. */
-  readonly #streaming: Agent;
+  readonly #client: HttpClient;
   readonly #hosts = new Map<string, Host>();
   readonly #rules: HostRules;
   readonly #stall: number;
@@ -103,18 +94,10 @@ export class Transport {
     this.#rules = { ...defaultRules, ...options.rules };
     this.#stall = options.stallTimeout ?? 60_000;
     this.#onRequest = options.onRequest;
-    const connectTimeout = options.connectTimeout ?? 5_000;
-    this.#connections = new Connections({ connectTimeout, stallTimeout: this.#stall });
-    this.#streaming = new Agent({
-      headersTimeout: this.#stall,
-      bodyTimeout: this.#stall,
-      keepAliveTimeout: 15_000,
-      // Else all requests to a host share one connection, which long ways make slow, and a layer that fills it holds up all others.
-      allowH2: false,
-      connect: { timeout: connectTimeout },
-    });
-    this.#authorizer = new Authorizer(options.credentials ?? applicationDefaultCredentials(), (url, headers, signal) =>
-      this.#fetchToken(url, headers, signal),
+    this.#client = new HttpClient({ connectTimeout: options.connectTimeout ?? 5_000, stallTimeout: this.#stall });
+    this.#authorizer = new Authorizer(
+      options.credentials ?? applicationDefaultCredentials(),
+      (url, headers, attempt, signal) => this.#fetchToken(url, headers, attempt, signal),
     );
   }
 
@@ -135,56 +118,38 @@ export class Transport {
   async call(call: Call): Promise<Answer> {
     const { stream, what, into, signal, limit = defaultLimit } = call;
     if (stream) return this.#persist<Buffer>(call, (request) => this.#upload(request, stream, signal));
-    const taking = { limit, into, what, signal };
+    const receiving = { limit, into, what, signal };
     return this.host(call.repository.host).within(() =>
-      this.#persist<Buffer>(call, (request) => this.#connections.exchange(request, taking)),
+      this.#persist<Buffer>(call, (request) => this.#client.exchange(request, receiving)),
     );
   }
 
   /** As {@link call}, but gives the body as it comes; what breaks while it is read is the caller's. */
   async stream(call: Call): Promise<StreamAnswer> {
-    return this.#persist<Readable>(call, async ({ origin, path, method, headers: sent }) => {
-      const request = { origin, path, method, headers: sent, signal: call.signal, reset: false };
-      const { statusCode: status, headers, body } = await this.#streaming.request(request);
+    return this.#persist<Readable>(call, async ({ body: _, ...request }) => {
+      const { status, headers, body } = await this.#client.stream(request, call.signal);
       if (call.expect.includes(status)) return { status, headers, body };
-      await body.dump(); // what a refusal says of a blob is in its status
+      await body.dump(); // what a failure says of a blob is in its status
       return { status, headers, body: Buffer.alloc(0) };
     });
   }
 
   /** Ends all connections. */
   async close(): Promise<void> {
-    this.#connections.destroy();
-    await this.#streaming.destroy();
+    await this.#client.destroy();
   }
 
-  /** Sends a body that comes piece by piece. What the answer says beside its head is short, or of no interest. */
-  async #upload(
-    { origin, path, method, headers: sent, patience }: Request,
-    chunks: AsyncIterable<Uint8Array>,
-    signal: AbortSignal,
-  ) {
-    const {
-      statusCode: status,
-      headers,
-      body,
-    } = await this.#streaming.request({
-      origin,
-      path,
-      method,
-      headers: sent,
-      body: chunks as Readable, // undici takes async iterables, which its types do not say
-      headersTimeout: patience,
-      signal,
-    });
-    const pieces: Buffer[] = [];
+  /** Sends a body that comes as a stream. Beyond its head, the response is short or does not matter. */
+  async #upload(request: HttpRequest, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal) {
+    const { status, headers, body } = await this.#client.stream({ ...request, body: chunks }, signal);
+    const parts: Buffer[] = [];
     let size = 0;
-    for await (const piece of body as AsyncIterable<Buffer>) {
-      size += piece.length;
+    for await (const part of body as AsyncIterable<Buffer>) {
+      size += part.length;
       if (size > defaultLimit) break;
-      pieces.push(piece);
+      parts.push(part);
     }
-    return { status, headers, body: Buffer.concat(pieces) };
+    return { status, headers, body: Buffer.concat(parts) };
   }
 
   async #persist<Body extends Buffer | Readable>(call: Call, send: Send<Body>): Promise<Answered<Body>> {
@@ -197,7 +162,7 @@ export class Transport {
       if (wait) await wait;
       let answer: Answered<Body | Buffer>;
       try {
-        answer = await this.#send(call, send);
+        answer = await this.#send(call, send, failures + waits + reauthorized + 1);
       } catch (error) {
         await this.#broken(error, call, host, ++failures);
         continue;
@@ -221,29 +186,29 @@ export class Transport {
       const asked = parseRetryAfter(answer.headers["retry-after"]);
       const isTooMuch = status === 429 || refusal.code === "TOOMANYREQUESTS"; // some say it with 403
       if (isTooMuch || (status === 503 && asked !== undefined)) {
-        host.slowDown(asked ?? Math.min(1_000 * 2 ** waits, 30_000));
-        if (call.stream || ++waits >= patientAttempts) throw refusal;
+        host.slowDown(rateLimitPause(asked, waits));
+        if (call.stream || ++waits >= rateLimitedAttempts) throw refusal;
         continue;
       }
-      // 408: what was sent had not come in time (RFC 9110, 15.5.9), which is no word about what was asked.
-      if (status < 500 && status !== 408) {
+      if (status < 500 && !isTransientStatus(status)) {
         host.answered();
         throw refusal;
       }
       const last = ++failures >= attempts;
       host.failed(refusal, { count: failures, last });
-      if (call.stream || last || status === 501 || status === 505) throw refusal;
-      await backOff(failures, call.signal);
+      if (call.stream || last || !isTransientStatus(status)) throw refusal;
+      await pause(pauseAfter(failures), call.signal);
     }
   }
 
   /** Decides about an attempt that got no answer: returns to repeat it, else throws. */
   async #broken(error: unknown, call: Call, host: Host, failures: number): Promise<void> {
     call.signal.throwIfAborted();
-    // What an answer says is no matter of the connection.
-    if (error instanceof RegistryError || error instanceof WrongContentError) throw error;
+    // What a response says is no matter of the connection.
+    if (error instanceof RegistryError) throw error;
+    if (error instanceof TooLargeError) throw new WrongContentError(error.message);
     if (!isTransportError(error)) throw error;
-    if (isDistrust(error)) host.distrusted(error);
+    if (isDistrust(error) || isProxyRefusal(error)) host.distrusted(error);
     if (isUnconnected(error)) {
       // The host itself answers, or this would have ended: where it sends us to cannot be reached.
       if (failures >= attempts) throw new InterruptedError(`${host.name}: ${call.what}`, error);
@@ -254,23 +219,28 @@ export class Transport {
     const last = failures >= attempts;
     host.failed(error, { count: failures, last });
     if (call.stream || last) throw new InterruptedError(`${host.name}: ${call.what}`, error);
-    await backOff(failures, call.signal);
+    await pause(pauseAfter(failures), call.signal);
   }
 
   async #ping(repository: Repository): Promise<void> {
     const signal = AbortSignal.timeout(this.#stall);
-    const request: Request = {
+    const request: HttpRequest = {
       origin: repository.origin,
       path: "/v2/",
       method: "GET",
       headers: named,
-      patience: this.#stall,
+      responseTimeout: this.#stall,
+      attempt: 1,
     };
-    await this.#connections.exchange(request, { limit: defaultLimit, what: "ping", signal });
+    await this.#client.exchange(request, { limit: defaultLimit, what: "ping", signal });
   }
 
   /** One attempt, over redirects. */
-  async #send<Body extends Buffer | Readable>(call: Call, send: Send<Body>): Promise<Answered<Body | Buffer>> {
+  async #send<Body extends Buffer | Readable>(
+    call: Call,
+    send: Send<Body>,
+    attempt: number,
+  ): Promise<Answered<Body | Buffer>> {
     // No URL is made of a path: with thousands of requests that would be felt.
     let to: Address =
       typeof call.url === "string" ? { origin: call.repository.origin, path: call.url } : addressOf(call.url);
@@ -288,10 +258,11 @@ export class Transport {
           method: call.method,
           headers: { ...named, ...call.headers, ...(authorization && { authorization }) },
           body: call.body,
-          patience: call.slow ? this.#stall * slowFactor : this.#stall,
+          responseTimeout: call.slow ? this.#stall * slowFactor : this.#stall,
+          attempt,
         });
       } catch (error) {
-        if (to.origin === call.repository.origin || !isDistrust(error)) throw error;
+        if (to.origin === call.repository.origin || !(isDistrust(error) || isProxyRefusal(error))) throw error;
         throw new UnreachableError(new URL(to.origin).host, error); // not the registry, but whom it sends us to
       }
       const { status } = answer;
@@ -309,20 +280,23 @@ export class Transport {
     }
   }
 
-  async #fetchToken(url: URL, headers: Record<string, string>, signal: AbortSignal) {
+  async #fetchToken(url: URL, headers: Record<string, string>, attempt: number, signal: AbortSignal) {
     this.#onRequest?.("GET", url.href);
-    const request: Request = {
+    const request: HttpRequest = {
       ...addressOf(url),
       method: "GET",
       headers: { ...named, ...headers },
-      patience: this.#stall,
+      responseTimeout: this.#stall,
+      attempt,
     };
-    return this.#connections.exchange(request, { limit: defaultLimit, what: "get a token", signal });
+    return this.#client.exchange(request, { limit: defaultLimit, what: "get a token", signal });
   }
 }
 
 /** Sends one request; the body of an answer that is not expected comes whole. */
-type Send<Body> = (request: Request) => Promise<{ status: number; headers: IncomingHttpHeaders; body: Body | Buffer }>;
+type Send<Body> = (
+  request: HttpRequest,
+) => Promise<{ status: number; headers: IncomingHttpHeaders; body: Body | Buffer }>;
 
 interface Answered<Body> extends Omit<Answer, "body"> {
   readonly body: Body;
@@ -362,23 +336,4 @@ function refusalOf({ status, body }: Answered<Buffer | Readable>, call: Call): R
     if (!(error instanceof SyntaxError)) throw error; // no OCI error body: the status alone has to do
   }
   return new RegistryError(call.repository.host, call.what, status, code, detail);
-}
-
-async function backOff(failures: number, signal: AbortSignal): Promise<void> {
-  await pause(firstBackoff * 2 ** (failures - 1) * (0.5 + Math.random() / 2), signal);
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
-}
-
-function isUnconnected(error: unknown): boolean {
-  if (error instanceof AggregateError) return error.errors.every(isUnconnected);
-  return unconnected.has(codeOf(error));
-}
-
-/** Errors of sockets, TLS and undici carry a code; a bug of ours has none or `ERR_*`, and must not be retried into silence. */
-function isTransportError(error: unknown): boolean {
-  const code = codeOf(error);
-  return isUnconnected(error) || (code !== "" && code !== "UND_ERR_INVALID_ARG" && !/^ERR_(?!SSL|TLS)/.test(code));
 }

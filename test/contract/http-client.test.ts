@@ -4,14 +4,14 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, getCACertificates, setDefaultCACertificates } from "node:tls";
 import { after, describe, it } from "mocha";
-import type { Request, Taking } from "../../components/promotion/oci/connection.ts";
-import { Connections } from "../../components/promotion/oci/connections.ts";
+import { HttpClient } from "../../components/promotion/http/client.ts";
+import type { HttpRequest, Receiving } from "../../components/promotion/http/exchange.ts";
 import { selfSigned } from "../support/self-signed.ts";
 
 const servers: Server[] = [];
-const opened: Connections[] = [];
+const opened: HttpClient[] = [];
 
-describe("HTTP/1.1 connections of the OCI client", () => {
+describe("the HTTP/1.1 client", () => {
   after(() => {
     for (const connections of opened) connections.destroy();
     for (const server of servers) server.close();
@@ -28,8 +28,8 @@ describe("HTTP/1.1 connections of the OCI client", () => {
       ["an empty body", "HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n", "PUT", ""],
       ["HEAD with a length", "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n", "HEAD", ""],
       [
-        "first 100, 103",
-        `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n${hello}`,
+        "first 102, 103",
+        `HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n${hello}`,
         "GET",
         "hello",
       ],
@@ -38,7 +38,7 @@ describe("HTTP/1.1 connections of the OCI client", () => {
         const { origin, count } = await serve(always(answer));
         const client = connections();
         for (let round = 0; round < 3; round++) {
-          const got = await client.exchange(request(origin, { method }), taking());
+          const got = await client.exchange(request(origin, { method }), receiving());
           assert.equal(got.body.toString(), body);
         }
         assert.equal(count(), 1);
@@ -50,7 +50,7 @@ describe("HTTP/1.1 connections of the OCI client", () => {
     for (const [answer, ends] of [
       [hello, false],
       [chunkedHello, false],
-      [`HTTP/1.1 100 Continue\r\n\r\n${hello}`, false],
+      [`HTTP/1.1 103 Early Hints\r\n\r\n${hello}`, false],
       ["HTTP/1.1 200 OK\r\n\r\nhello", true],
     ] as const) {
       const bytewise: Script = async (peer) => {
@@ -63,7 +63,7 @@ describe("HTTP/1.1 connections of the OCI client", () => {
         if (ends) peer.socket.end();
       };
       const { origin } = await serve(bytewise);
-      assert.equal((await connections().exchange(request(origin), taking())).body.toString(), "hello");
+      assert.equal((await connections().exchange(request(origin), receiving())).body.toString(), "hello");
     }
   });
 
@@ -73,7 +73,7 @@ describe("HTTP/1.1 connections of the OCI client", () => {
     for (const answer of [...answers, hello.replace("200 OK", "404 Not Found")]) {
       const { origin } = await serve(always(answer));
       const into = Buffer.alloc(big.length + 10, ".");
-      const { status, body } = await connections().exchange(request(origin), taking({ into }));
+      const { status, body } = await connections().exchange(request(origin), receiving({ into }));
       assert.equal(body.toString(), answer === answers[0] ? big : "hello");
       if (answer === answers[0]) assert.equal(body.buffer, into.buffer);
       if (status === 404) assert.ok(into.every((byte) => byte === 0x2e));
@@ -93,15 +93,15 @@ describe("HTTP/1.1 connections of the OCI client", () => {
     const host = origin.slice("http://".length);
     await client.exchange(
       request(origin, { method: "PUT", path: "/a?b=c%20d", headers: { "x-a": "b" }, body: Buffer.from("hello") }),
-      taking(),
+      receiving(),
     );
     for (const method of ["POST", "GET", "DELETE"] as const)
-      await client.exchange(request(origin, { method }), taking());
+      await client.exchange(request(origin, { method }), receiving());
     assert.deepEqual(seen, [
-      `PUT /a?b=c%20d HTTP/1.1\r\nhost: ${host}\r\nx-a: b\r\ncontent-length: 5\r\n\r\nhello`,
-      `POST /x HTTP/1.1\r\nhost: ${host}\r\ncontent-length: 0\r\n\r\n`,
-      `GET /x HTTP/1.1\r\nhost: ${host}\r\n\r\n`,
-      `DELETE /x HTTP/1.1\r\nhost: ${host}\r\n\r\n`,
+      `PUT /a?b=c%20d HTTP/1.1\r\nhost: ${host}\r\nconnection: keep-alive\r\nx-a: b\r\ncontent-length: 5\r\n\r\nhello`,
+      `POST /x HTTP/1.1\r\nhost: ${host}\r\nconnection: keep-alive\r\ncontent-length: 0\r\n\r\n`,
+      `GET /x HTTP/1.1\r\nhost: ${host}\r\nconnection: keep-alive\r\n\r\n`,
+      `DELETE /x HTTP/1.1\r\nhost: ${host}\r\nconnection: keep-alive\r\n\r\n`,
     ]);
   });
 
@@ -115,9 +115,9 @@ describe("HTTP/1.1 connections of the OCI client", () => {
       { headers: { authorization: "Bearer a\r\nevil: 1" } },
       { headers: { authorization: "Bearer \u0000" } },
     ]) {
-      await assert.rejects(client.exchange(request(origin, bad), taking()), TypeError);
+      await assert.rejects(client.exchange(request(origin, bad), receiving()), { code: "UND_ERR_INVALID_ARG" });
     }
-    const { body } = await client.exchange(request(origin), taking());
+    const { body } = await client.exchange(request(origin), receiving());
     assert.equal(body.toString(), "hello");
     assert.ok(count() <= 6);
   });
@@ -139,7 +139,7 @@ describe("HTTP/1.1 connections of the OCI client", () => {
         const client = connections();
         for (let round = 1; round <= 3; round++) {
           const method = body === "" ? "HEAD" : "GET";
-          const got = await client.exchange(request(origin, { method }), taking());
+          const got = await client.exchange(request(origin, { method }), receiving());
           assert.equal(got.body.toString(), body);
           assert.equal(count(), round);
         }
@@ -154,9 +154,9 @@ describe("HTTP/1.1 connections of the OCI client", () => {
       }, always(hello));
       const client = connections();
       const body = Buffer.alloc(64 * 1024 * 1024);
-      const got = await client.exchange(request(origin, { method: "PUT", body }), taking());
+      const got = await client.exchange(request(origin, { method: "PUT", body }), receiving());
       assert.deepEqual([got.status, got.body.toString()], [413, "big"]);
-      assert.equal((await client.exchange(request(origin), taking())).status, 200);
+      assert.equal((await client.exchange(request(origin), receiving())).status, 200);
       assert.equal(count(), 2);
     });
   });
@@ -172,8 +172,8 @@ describe("HTTP/1.1 connections of the OCI client", () => {
       const { origin, count } = await serve(once, once, always(hello));
       const client = connections();
       // Two connections that will be of no use at the second request.
-      await Promise.all([client.exchange(request(origin), taking()), client.exchange(request(origin), taking())]);
-      assert.equal((await client.exchange(request(origin), taking())).body.toString(), "hello");
+      await Promise.all([client.exchange(request(origin), receiving()), client.exchange(request(origin), receiving())]);
+      assert.equal((await client.exchange(request(origin), receiving())).body.toString(), "hello");
       assert.equal(count(), 3);
     });
 
@@ -182,7 +182,7 @@ describe("HTTP/1.1 connections of the OCI client", () => {
         await peer.request();
         peer.socket.end();
       });
-      await assert.rejects(connections().exchange(request(origin), taking()), { code: "HTTP_ENDED" });
+      await assert.rejects(connections().exchange(request(origin), receiving()), { code: "UND_ERR_SOCKET" });
       assert.equal(count(), 1);
     });
 
@@ -195,8 +195,8 @@ describe("HTTP/1.1 connections of the OCI client", () => {
         peer.socket.end();
       });
       const client = connections();
-      await client.exchange(request(origin), taking());
-      await assert.rejects(client.exchange(request(origin), taking()), { code: "HTTP_ENDED" });
+      await client.exchange(request(origin), receiving());
+      await assert.rejects(client.exchange(request(origin), receiving()), { code: "UND_ERR_SOCKET" });
       assert.equal(count(), 1);
     });
   });
@@ -204,30 +204,82 @@ describe("HTTP/1.1 connections of the OCI client", () => {
   describe("what is no answer ends the request", () => {
     for (const [why, answer, error] of [
       ["another protocol", "SSH-2.0-x\r\n\r\n", { code: "HTTP_PROTOCOL" }],
-      ["a head without end", `HTTP/1.1 200 OK\r\n${"x: y\r\n".repeat(8_000)}`, { code: "HTTP_PROTOCOL" }],
+      ["a head without end", `HTTP/1.1 200 OK\r\n${"x: y\r\n".repeat(40_000)}`, { code: "UND_ERR_HEADERS_OVERFLOW" }],
       ["a head without end in one line", "x".repeat(200_000), { code: "HTTP_PROTOCOL" }],
       ["a change of the protocol", "HTTP/1.1 101 Switching Protocols\r\n\r\n", { code: "HTTP_PROTOCOL" }],
       [
         "a length and chunks",
         hello.replace("\r\n\r\n", "\r\ntransfer-encoding: chunked\r\n\r\n"),
-        { code: "HTTP_PROTOCOL" },
+        { code: "UND_ERR_RES_CONTENT_LENGTH_MISMATCH" },
       ],
+      ["100, which nobody asked for", `HTTP/1.1 100 Continue\r\n\r\n${hello}`, { code: "UND_ERR_SOCKET" }],
       ["bad chunks", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nx\r\n", { code: "HTTP_PROTOCOL" }],
-      [
-        "a body that says it is too large",
-        "HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n",
-        { name: "WrongContentError" },
-      ],
+      ["a body that says it is too large", "HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n", { name: "TooLargeError" }],
       [
         "chunks that are too large",
         chunkedHello.replace("2\r\nhe", `a\r\n${"x".repeat(10)}`),
-        { name: "WrongContentError" },
+        { name: "TooLargeError" },
       ],
-      ["a body without end", `HTTP/1.1 200 OK\r\n\r\n${"x".repeat(11)}`, { name: "WrongContentError" }],
+      ["a body without end", `HTTP/1.1 200 OK\r\n\r\n${"x".repeat(11)}`, { name: "TooLargeError" }],
     ] as const) {
       it(why, async () => {
         const { origin } = await serve(always(answer));
-        await assert.rejects(connections().exchange(request(origin), taking({ limit: 10 })), error);
+        await assert.rejects(connections().exchange(request(origin), receiving({ limit: 10 })), error);
+      });
+    }
+  });
+
+  describe("what two readers could read differently is refused", () => {
+    const ok = "HTTP/1.1 200 OK";
+    const chunked = `${ok}\r\ntransfer-encoding: chunked\r\n\r\n`;
+    for (const [why, answer] of [
+      ["two lengths", `${ok}\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello`],
+      ["two lengths in one", `${ok}\r\ncontent-length: 5, 6\r\n\r\nhello`],
+      ["a length with a sign", `${ok}\r\ncontent-length: +5\r\n\r\nhello`],
+      ["a negative length", `${ok}\r\ncontent-length: -5\r\n\r\nhello`],
+      ["a length in hex", `${ok}\r\ncontent-length: 0x5\r\n\r\nhello`],
+      ["an empty length", `${ok}\r\ncontent-length: \r\n\r\nhello`],
+      ["a length beyond all numbers", `${ok}\r\ncontent-length: 99999999999999999999\r\n\r\nhello`],
+      [
+        "a length and sound chunks",
+        `${ok}\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n`,
+      ],
+      ["a blank before the colon", `${ok}\r\ncontent-length : 5\r\n\r\nhello`],
+      ["a line that goes on", `${ok}\r\nx: a\r\n b\r\ncontent-length: 5\r\n\r\nhello`],
+      ["a line without a colon", `${ok}\r\nx\r\ncontent-length: 5\r\n\r\nhello`],
+      ["a line without a name", `${ok}\r\n: x\r\ncontent-length: 5\r\n\r\nhello`],
+      ["a lone LF in a value", `${ok}\r\nx: a\ncontent-length: 5\r\n\r\nhello`],
+      ["a lone LF at a value's end", `${ok}\r\ncontent-length: 5\n\r\nhello`],
+      ["a lone CR in a value", `${ok}\r\nx: a\rb\r\ncontent-length: 5\r\n\r\nhello`],
+      ["a NUL", `${ok}\r\nx: a\0b\r\ncontent-length: 5\r\n\r\nhello`],
+      ["HTTP/2", "HTTP/2 200\r\ncontent-length: 5\r\n\r\nhello"],
+      ["HTTP/1.2", "HTTP/1.2 200 OK\r\ncontent-length: 5\r\n\r\nhello"],
+      ["no status", "HTTP/1.1 OK\r\ncontent-length: 5\r\n\r\nhello"],
+      ["a status of two digits", "HTTP/1.1 20 OK\r\ncontent-length: 5\r\n\r\nhello"],
+      ["a status below 100", "HTTP/1.1 099 OK\r\ncontent-length: 5\r\n\r\nhello"],
+      ["a chunk's size that is none", `${chunked}x\r\n`],
+      ["no chunk size", `${chunked}\r\n`],
+      ["a chunk's size with a sign", `${chunked}+5\r\nhello\r\n0\r\n\r\n`],
+      ["a chunk's size as 0x", `${chunked}0x5\r\nhello\r\n0\r\n\r\n`],
+      ["a chunk's size with a blank before it", `${chunked} 5\r\nhello\r\n0\r\n\r\n`],
+      ["a chunk's size beyond all numbers", `${chunked}fffffffffffffffff\r\n`],
+      ["a chunk's size that ends in LF alone", `${chunked}5\nhello\r\n0\r\n\r\n`],
+      ["a chunk longer than it says", `${chunked}5\r\nhello!\r\n0\r\n\r\n`],
+      ["a chunk that ends in LF alone", `${chunked}5\r\nhello\n0\r\n\r\n`],
+      ["a control character in a chunk's extension", `${chunked}5;\u0001\r\nhello\r\n0\r\n\r\n`],
+      ["a trailer that ends in LF alone", `${chunked}0\r\nx: y\n\r\n`],
+      ["trailers without end", `${chunked}0\r\n${"x: y\r\n".repeat(40_000)}`],
+    ] as const) {
+      it(why, async () => {
+        const { origin } = await serve(always(answer));
+        const got = await connections()
+          .exchange(request(origin, { responseTimeout: 2000 }), receiving())
+          .then(
+            ({ status, body }) => `${status} ${body}`,
+            (error: Error & { code?: string }) => error,
+          );
+        assert.ok(got instanceof Error, String(got));
+        assert.notEqual((got as { code?: string }).code, "UND_ERR_HEADERS_TIMEOUT");
       });
     }
   });
@@ -242,19 +294,19 @@ describe("HTTP/1.1 connections of the OCI client", () => {
     ]) {
       const { origin, count } = await serve(always(answer), always(hello));
       const client = connections();
-      const { status, headers, body } = await client.exchange(request(origin), taking({ limit: 10 }));
+      const { status, headers, body } = await client.exchange(request(origin), receiving({ limit: 10 }));
       assert.deepEqual([status, headers["retry-after"]], [503, "7"]);
       assert.ok(page.startsWith(body.toString()));
-      assert.equal((await client.exchange(request(origin), taking())).body.toString(), "hello");
+      assert.equal((await client.exchange(request(origin), receiving())).body.toString(), "hello");
       assert.equal(count(), 2);
     }
   });
 
   describe("what stands still is given up", () => {
-    for (const [what, sent] of [
-      ["before the answer", ""],
-      ["in its head", "HTTP/1.1 200 OK\r\nx: "],
-      ["in its body", hello.slice(0, -1)],
+    for (const [what, sent, code] of [
+      ["before the response", "", "UND_ERR_HEADERS_TIMEOUT"],
+      ["in its head", "HTTP/1.1 200 OK\r\nx: ", "UND_ERR_HEADERS_TIMEOUT"],
+      ["in its body", hello.slice(0, -1), "UND_ERR_BODY_TIMEOUT"],
     ] as const) {
       it(what, async () => {
         const { origin } = await serve(async (peer) => {
@@ -262,7 +314,7 @@ describe("HTTP/1.1 connections of the OCI client", () => {
           peer.write(sent);
         });
         const client = connections({ stallTimeout: 50 });
-        await assert.rejects(client.exchange(request(origin, { patience: 50 }), taking()), { code: "HTTP_TIMEOUT" });
+        await assert.rejects(client.exchange(request(origin, { responseTimeout: 50 }), receiving()), { code });
       });
     }
 
@@ -270,8 +322,8 @@ describe("HTTP/1.1 connections of the OCI client", () => {
       const { origin } = await serve((peer) => void peer.socket.pause());
       const client = connections({ stallTimeout: 50 });
       const body = Buffer.alloc(64 * 1024 * 1024);
-      const sent = client.exchange(request(origin, { method: "PUT", body, patience: 1_000_000 }), taking());
-      await assert.rejects(sent, { code: "HTTP_TIMEOUT" });
+      const sent = client.exchange(request(origin, { method: "PUT", body, responseTimeout: 1_000_000 }), receiving());
+      await assert.rejects(sent, { code: "HTTP_STALLED" });
     });
 
     it("but not a body that goes slowly over TLS", async () => {
@@ -299,7 +351,7 @@ describe("HTTP/1.1 connections of the OCI client", () => {
       const origin = `https://0.0.0.0:${(server.address() as AddressInfo).port}`;
       const client = connections({ stallTimeout: 2_000 });
       const put = request(origin, { method: "PUT", body });
-      assert.equal((await client.exchange(put, taking())).status, 201);
+      assert.equal((await client.exchange(put, receiving())).status, 201);
     });
 
     it("but a registry that verifies what it was sent may think for longer", async () => {
@@ -311,11 +363,11 @@ describe("HTTP/1.1 connections of the OCI client", () => {
         peer.write(hello);
       });
       const client = connections({ stallTimeout: 50 });
-      const patience = 1_000_000;
+      const responseTimeout = 1_000_000;
       // Over a connection that stands: to make one may take this machine longer than 50 ms.
-      await client.exchange(request(origin, { patience }), taking());
-      const put = request(origin, { method: "PUT", body: Buffer.from("bytes"), patience });
-      assert.equal((await client.exchange(put, taking())).status, 200);
+      await client.exchange(request(origin, { responseTimeout }), receiving());
+      const put = request(origin, { method: "PUT", body: Buffer.from("bytes"), responseTimeout });
+      assert.equal((await client.exchange(put, receiving())).status, 200);
       assert.equal(count(), 1);
     });
   });
@@ -327,8 +379,10 @@ describe("HTTP/1.1 connections of the OCI client", () => {
       const client = connections();
       const stop = new AbortController();
       const reason = new Error("enough");
-      const under = [origin, silent.origin].map((at) => client.exchange(request(at), taking({ signal: stop.signal })));
-      const other = client.exchange(request(silent.origin), taking());
+      const under = [origin, silent.origin].map((at) =>
+        client.exchange(request(at), receiving({ signal: stop.signal })),
+      );
+      const other = client.exchange(request(silent.origin), receiving());
       const ended = Promise.allSettled([...under, Promise.race([other, Promise.resolve("goes on")])]);
       stop.abort(reason);
       const [one, two, three] = await ended;
@@ -340,7 +394,7 @@ describe("HTTP/1.1 connections of the OCI client", () => {
         ],
       );
       assert.deepEqual(three, { status: "fulfilled", value: "goes on" });
-      await assert.rejects(client.exchange(request(origin), taking({ signal: stop.signal })), reason);
+      await assert.rejects(client.exchange(request(origin), receiving({ signal: stop.signal })), reason);
       client.destroy();
       await assert.rejects(other, /connections were closed/);
     });
@@ -349,10 +403,10 @@ describe("HTTP/1.1 connections of the OCI client", () => {
   it("a process ends with connections that nobody uses", async () => {
     const { origin } = await serve(always(hello));
     const code = `
-    import { Connections } from ${JSON.stringify(new URL("../../components/promotion/oci/connections.ts", import.meta.url).href)};
-    const connections = new Connections({ connectTimeout: 60_000, stallTimeout: 60_000 });
+    import { HttpClient } from ${JSON.stringify(new URL("../../components/promotion/http/client.ts", import.meta.url).href)};
+    const connections = new HttpClient({ connectTimeout: 60_000, stallTimeout: 60_000 });
     const taking = { limit: 10, what: "x", signal: new AbortController().signal };
-    const request = { origin: ${JSON.stringify(origin)}, path: "/x", method: "GET", headers: {}, patience: 60_000 };
+    const request = { origin: ${JSON.stringify(origin)}, path: "/x", method: "GET", headers: {}, responseTimeout: 60_000, attempt: 1 };
     for (let round = 0; round < 2; round++) console.log((await connections.exchange(request, taking)).status);
   `;
     const { execFile } = await import("node:child_process");
@@ -418,17 +472,17 @@ async function serve(...scripts: Script[]): Promise<Scripted> {
   return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, count: () => count };
 }
 
-function connections(rules: { connectTimeout?: number; stallTimeout?: number } = {}): Connections {
-  const made = new Connections({ connectTimeout: 60_000, stallTimeout: 60_000, ...rules });
+function connections(rules: { connectTimeout?: number; stallTimeout?: number } = {}): HttpClient {
+  const made = new HttpClient({ connectTimeout: 60_000, stallTimeout: 60_000, ...rules });
   opened.push(made);
   return made;
 }
 
-function request(origin: string, rest: Partial<Request> = {}): Request {
-  return { origin, path: "/x", method: "GET", headers: {}, patience: 60_000, ...rest };
+function request(origin: string, rest: Partial<HttpRequest> = {}): HttpRequest {
+  return { origin, path: "/x", method: "GET", headers: {}, responseTimeout: 60_000, attempt: 1, ...rest };
 }
 
-function taking(rest: Partial<Taking> = {}): Taking {
+function receiving(rest: Partial<Receiving> = {}): Receiving {
   return { limit: 1_000_000, what: "ask for x", signal: new AbortController().signal, ...rest };
 }
 

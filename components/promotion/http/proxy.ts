@@ -1,0 +1,67 @@
+import { codeOf } from "./errors.ts";
+
+/** The proxies that the environment names. */
+export interface ProxySettings {
+  /** For URLs with `http:`. */
+  readonly http: HttpProxy | undefined;
+  /** For URLs with `https:`. */
+  readonly https: HttpProxy | undefined;
+  /** Hosts that are asked directly, as NO_PROXY has them. */
+  readonly direct: string;
+}
+
+/** One proxy. */
+export interface HttpProxy {
+  readonly url: string;
+  /** Without user and password, with the variable that names it, for messages: `http://proxy:3128 (HTTPS_PROXY)`. */
+  readonly title: string;
+}
+
+/** A loopback address is never asked through a proxy, which could not reach it (as Go's net/http). */
+const loopback = "localhost,127.0.0.1,::1";
+
+/**
+ * Reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY; names in small letters go first, as in curl. HTTPS_PROXY defaults to HTTP_PROXY, as in npm.
+ * @throws Error that names the variable, if its value is not the URL of an HTTP proxy.
+ */
+export function proxySettings(environment: NodeJS.ProcessEnv): ProxySettings {
+  const http = proxyIn(environment, "HTTP_PROXY");
+  const https = proxyIn(environment, "HTTPS_PROXY") ?? http;
+  const direct = environment["no_proxy"] ?? environment["NO_PROXY"] ?? "";
+  return { http, https, direct: direct === "" ? loopback : `${direct},${loopback}` };
+}
+
+function proxyIn(environment: NodeJS.ProcessEnv, name: string): HttpProxy | undefined {
+  const used = environment[name.toLowerCase()] === undefined ? name : name.toLowerCase();
+  const value = environment[used]?.trim() ?? "";
+  if (value === "") return undefined;
+  const text = value.includes("://") ? value : `http://${value}`;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  // The value may hold a password, so that it is not quoted.
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    throw new Error(
+      `the environment variable ${used} must be the URL of an HTTP proxy, such as http://proxy.example:3128`,
+    );
+  }
+  return { url: url.href, title: `${url.protocol}//${url.host} (${used})` };
+}
+
+/** A proxy cannot be reached, or does not let a request through. Its code is that of the cause, if there is one. */
+export class ProxyError extends Error {
+  readonly code: string;
+  /** The proxy has answered: it will not let the next request through either. */
+  readonly isRefusal: boolean;
+
+  constructor(proxy: HttpProxy, problem: { readonly cause: Error } | { readonly status: number }) {
+    const advice = "allow the host there, correct the proxy's URL and password, or name the host in NO_PROXY";
+    super(
+      "cause" in problem
+        ? `the proxy ${proxy.title} cannot be reached: ${problem.cause.message || codeOf(problem.cause)}`
+        : `the proxy ${proxy.title} refuses the connection with status ${problem.status}: ${advice}`,
+      "cause" in problem ? { cause: problem.cause } : undefined,
+    );
+    this.name = "ProxyError";
+    this.code = "cause" in problem ? codeOf(problem.cause) : "PROXY_REFUSED";
+    this.isRefusal = "status" in problem && problem.status < 500;
+  }
+}
