@@ -7,6 +7,7 @@ import { existingThings } from "./components/adoption/existing.ts";
 import { Identities } from "./components/identities/identities.ts";
 import { fileLines, fileSummary, imageLines, imageSummary } from "./components/manifests/lines.ts";
 import { loadManifests } from "./components/manifests/load.ts";
+import { problemLine } from "./components/manifests/problem.ts";
 import { type Project, promotesFiles, promotesImages } from "./components/manifests/project.ts";
 import { Mirrors } from "./components/mirrors/mirrors.ts";
 import { Monitoring } from "./components/monitoring/monitoring.ts";
@@ -17,8 +18,8 @@ import { Domain, DomainRecords } from "./components/serving/domain.ts";
 import { Redirector } from "./components/serving/redirector.ts";
 import { parseStackConfig, type StackConfig } from "./components/stack/config.ts";
 import { trimSdkStartup } from "./components/stack/sdk-startup.ts";
+import { stackRules } from "./components/staging/stack-rules.ts";
 import { StagingArea } from "./components/staging/staging-area.ts";
-import { stagingBucketName } from "./components/staging/staging-names.ts";
 
 await trimSdkStartup();
 const config = readConfig();
@@ -214,25 +215,11 @@ function readConfig(): StackConfig {
 }
 
 /** The projects of the manifests, or every error in them, before anything is registered. */
-async function readProjects({ manifests, googlePrefix, githubOwners }: StackConfig): Promise<readonly Project[]> {
-  const { projects, problems } = await loadManifests(manifests);
-  const lines = { error: [] as string[], warning: [] as string[] };
-  for (const { severity, file, line, column, message } of problems) {
-    lines[severity].push(`${file}:${line}:${column}: ${message}`);
-  }
-  for (const { name, owners } of projects) {
-    for (const repository of owners.repositories) {
-      if (Object.hasOwn(githubOwners, repository.split("/")[0] ?? "")) continue;
-      lines.error.push(
-        `${manifests}/${name}/project.yaml: the owner of ${repository} is not in artifacts:githubOwners of the stack: only those may push`,
-      );
-    }
-    const bucket = stagingBucketName(googlePrefix, name);
-    if (bucket.length > 63) {
-      lines.error.push(`${manifests}/${name}: bucket name ${bucket} is longer than 63: shorten the project's name`);
-    }
-  }
-  for (const warning of lines.warning) void pulumi.log.warn(warning);
-  if (lines.error.length > 0) throw new pulumi.RunError(`The manifests have errors:\n${lines.error.join("\n")}`);
+async function readProjects(stack: StackConfig): Promise<readonly Project[]> {
+  const { projects, problems } = await loadManifests(stack.manifests, stackRules(stack));
+  const warnings = problems.filter(({ severity }) => severity === "warning");
+  for (const warning of warnings) void pulumi.log.warn(problemLine(warning));
+  const errors = problems.filter(({ severity }) => severity === "error");
+  if (errors.length > 0) throw new pulumi.RunError(`The manifests have errors:\n${errors.map(problemLine).join("\n")}`);
   return projects;
 }

@@ -1,32 +1,43 @@
 import { stat } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { loadManifests } from "../manifests/load.ts";
-import { type Problem, problemLine } from "../manifests/problem.ts";
+import { inReadingOrder, type Problem, problemLine } from "../manifests/problem.ts";
 import type { Loaded } from "../manifests/read.ts";
 import { countOf } from "../promotion/text/count-of.ts";
+import type { StackConfig } from "../stack/config.ts";
+import { readStackFile } from "../stack/stack-file.ts";
+import { stackRules } from "../staging/stack-rules.ts";
 import { annotation } from "./annotation.ts";
 import { CommandError, runCommand, UsageError } from "./command.ts";
 
-const usage = `Checks manifests without cloud or engine: every mistake at once, each at its file and line.
+const usage = `Checks the manifests and the stack's config without cloud or engine. Reports every mistake at once, each with file and line.
 
 usage: npm run check [-- [FOLDER] [options]]
-  FOLDER        the folder of the projects' folders (default manifests)
+  FOLDER        the folder of the projects' folders (default artifacts:manifests of the stack, else manifests)
+  --stack NAME  check Pulumi.NAME.yaml too, and the manifests against it (default prod, if Pulumi.prod.yaml exists)
   --json        one JSON document: {"problems": [{severity, file, line, column, message}], "projects", "images", "digests", "tags", "files"}
-  --github      annotations for a pull request too (default where GITHUB_ACTIONS is true)
+  --github      also print annotations for a pull request (default where GITHUB_ACTIONS is true)
   --strict      warnings count as errors
 
-exit code: 0 no error, 1 errors, 2 called wrongly`;
+exit code: 0 no errors, 1 errors, 2 wrong usage`;
 
 await runCommand(usage, async (args) => {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { json: { type: "boolean" }, github: { type: "boolean" }, strict: { type: "boolean" } },
+    options: {
+      stack: { type: "string" },
+      json: { type: "boolean" },
+      github: { type: "boolean" },
+      strict: { type: "boolean" },
+    },
   });
-  const [folder = "manifests", ...rest] = positionals;
-  if (rest.length > 0) throw new UsageError("one folder at most");
+  if (positionals.length > 1) throw new UsageError(`unexpected argument: ${positionals[1]}; give one folder at most`);
+  const stack = await readStack(values.stack);
+  const folder = positionals[0] ?? stack.config?.manifests ?? "manifests";
   await mustBeFolder(folder);
-  const loaded = await loadManifests(folder);
+  const { projects, problems: inManifests } = await loadManifests(folder, stack.config && stackRules(stack.config));
+  const loaded: Loaded = { projects, problems: [...stack.problems, ...inManifests].sort(inReadingOrder) };
   const fails = values.strict === true || loaded.problems.some(({ severity }) => severity === "error");
   if (values.json === true) console.log(JSON.stringify({ problems: loaded.problems, ...counts(loaded) }, undefined, 2));
   else {
@@ -37,6 +48,29 @@ await runCommand(usage, async (args) => {
   }
   return fails && loaded.problems.length > 0 ? 1 : 0;
 });
+
+/**
+ * The config of a stack from its file, as far as it has no errors, and these. Without a name that of production, or nothing if there is none:
+ * a repository of manifests alone can be checked too.
+ */
+async function readStack(name: string | undefined): Promise<{ config?: StackConfig; problems: Problem[] }> {
+  const file = `Pulumi.${name ?? "prod"}.yaml`;
+  try {
+    const read = await readStackFile(file);
+    if ("errors" in read) return { problems: read.errors.map((line) => problemOf("error", file, line)) };
+    return { config: read.config, problems: read.warnings.map((line) => problemOf("warning", file, line)) };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    if (name !== undefined) throw new CommandError(`there is no ${file}: give the name of a stack with --stack`);
+    return { problems: [] };
+  }
+}
+
+/** A line `file:line: message` as a problem. */
+function problemOf(severity: Problem["severity"], file: string, text: string): Problem {
+  const [, line = "1", message = text] = /^:(\d+): (.*)$/s.exec(text.slice(file.length)) ?? [];
+  return { severity, file, line: Number(line), column: 1, message };
+}
 
 /** GitHub shows ten errors and ten warnings of a step; the log has them all. */
 function shownByGithub(problems: readonly Problem[]): Problem[] {
@@ -51,7 +85,7 @@ async function mustBeFolder(folder: string): Promise<void> {
     throw error;
   });
   if (found?.isDirectory() !== true)
-    throw new CommandError(`there is no folder ${folder}: name the folder of the manifests`);
+    throw new CommandError(`there is no folder ${folder}: give the folder of the manifests`);
 }
 
 /** What the projects without errors want in production. */

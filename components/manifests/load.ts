@@ -3,13 +3,15 @@ import { manifestKind } from "./manifest-kind.ts";
 import { inReadingOrder, type Problem } from "./problem.ts";
 import { type Loaded, readManifests } from "./read.ts";
 import { type FolderTexts, readFolder } from "./read-folder.ts";
+import type { StackRules } from "./stack-rules.ts";
 
 /**
  * Reads all manifests below a folder, within limits of size and number, following no symbolic link. Names that start
  * with a dot, the files README.md and OWNERS beside the projects' folders and OWNERS in them are left alone. Throws
  * only if the folder itself cannot be read.
+ * @param rules of the stack that the manifests are for, as readManifests takes them.
  */
-export async function loadManifests(root: string): Promise<Loaded> {
+export async function loadManifests(root: string, rules?: StackRules): Promise<Loaded> {
   const folder = shownPath(root);
   const { texts, faults } = await manifestTexts(root);
   const broken = new Set(faults.map(({ path }) => path.split("/")[0]));
@@ -20,6 +22,7 @@ export async function loadManifests(root: string): Promise<Loaded> {
   const loaded = readManifests(
     new Map([...texts].filter(([path]) => !unknown.some((project) => path.startsWith(project)))),
     folder,
+    rules,
   );
   const unread = faults.map(
     ({ path, message }): Problem => ({

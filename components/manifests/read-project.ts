@@ -10,6 +10,7 @@ import type { Project } from "./project.ts";
 import { type ReadFile, readFiles } from "./read-files.ts";
 import { type ReadImage, readImages } from "./read-images.ts";
 import type { Source } from "./source.ts";
+import { type StackRules, stackProblems } from "./stack-rules.ts";
 import { validate } from "./validate.ts";
 import { compareTexts } from "./versions.ts";
 import { parseYaml } from "./yaml/parse.ts";
@@ -24,8 +25,8 @@ export interface ReadProject {
   readonly problems: readonly Problem[];
 }
 
-/** Reads the files of a project by their paths below its folder. */
-export function readProject(name: string, sources: ReadonlyMap<string, Source>): ReadProject {
+/** Reads the files of a project by their paths below its folder. @param rules of the stack, if it is known. */
+export function readProject(name: string, sources: ReadonlyMap<string, Source>, rules?: StackRules): ReadProject {
   const inFiles: Problem[] = [];
   const imageLists: ReadImage[][] = [];
   const fileLists: ReadFile[][] = [];
@@ -38,7 +39,11 @@ export function readProject(name: string, sources: ReadonlyMap<string, Source>):
       inFiles.push(...parsed.faults.map(({ start, message }) => source.problem("error", start, message)));
     else if (kind === "images") imageLists.push(readImages(parsed.root, source, inFiles));
     else if (kind === "files") fileLists.push(readFiles(parsed.root, source, inFiles));
-    else declaration = readDeclaration(parsed.root ?? nothing, source, inFiles);
+    else {
+      declaration = readDeclaration(parsed.root ?? nothing, source, inFiles);
+      if (rules !== undefined && parsed.root !== undefined)
+        for (const problem of stackProblems(name, parsed.root, source, rules)) inFiles.push(problem);
+    }
   }
   const [images, files] = [imageLists.flat(), fileLists.flat()];
   const { imagePrefix = name, filePrefix = name } = declaration?.settings ?? {};

@@ -3,6 +3,7 @@ import { inReadingOrder, type Problem, problemLine } from "./problem.ts";
 import type { Project } from "./project.ts";
 import { readProject } from "./read-project.ts";
 import { Source } from "./source.ts";
+import type { StackRules } from "./stack-rules.ts";
 import { compareTexts } from "./versions.ts";
 
 /** The projects without errors, sorted by name, and everything wrong with all of them in reading order. */
@@ -15,8 +16,9 @@ export interface Loaded {
  * Reads manifests that are already in memory. Keys are paths below the folder of manifests with `/`
  * (`<project>/images.yaml`), values their texts; `folder` is put before the paths in messages. Pure; never throws,
  * whatever the texts hold; time is linear in their length.
+ * @param rules of the stack that the manifests are for; without them only what they must be for any stack is checked.
  */
-export function readManifests(files: ReadonlyMap<string, string>, folder = ""): Loaded {
+export function readManifests(files: ReadonlyMap<string, string>, folder = "", rules?: StackRules): Loaded {
   const problems: Problem[] = [];
   const folders = new Map<string, Map<string, Source>>();
   for (const [path, text] of files) {
@@ -33,7 +35,9 @@ export function readManifests(files: ReadonlyMap<string, string>, folder = ""): 
         ),
       );
   }
-  const read = [...folders].sort(([a], [b]) => compareTexts(a, b)).map(([name, sources]) => readProject(name, sources));
+  const read = [...folders]
+    .sort(([a], [b]) => compareTexts(a, b))
+    .map(([name, sources]) => readProject(name, sources, rules));
   const claims = claimProblems(read.flatMap(({ claimant }) => claimant ?? []));
   for (const list of [claims.problems, ...read.map((one) => one.problems)])
     for (const problem of list) problems.push(problem);

@@ -65,7 +65,8 @@ interface Run {
 /** One process: wall time and the most memory that was resident. */
 async function measure(args: readonly string[]): Promise<Run> {
   const started = performance.now();
-  const child = spawn(process.execPath, [...args], { stdio: "ignore" });
+  // Not in the repository's root, whose stack has other owners than the generated projects.
+  const child = spawn(process.execPath, [...args], { cwd: folder, stdio: "ignore" });
   let most = 0;
   const watch = setInterval(() => {
     void readFile(`/proc/${child.pid}/status`, "utf8").then(

@@ -100,7 +100,8 @@ describe("the whole program", () => {
       "new/project.yaml": manifests["new/project.yaml"]!.replace("owners:", "owners:\n  repositories: [stranger/new]"),
     };
     await assert.rejects(declare(config, { ...manifests, ...stranger }), {
-      message: /new\/project\.yaml: the owner of stranger\/new is not in artifacts:githubOwners/,
+      message:
+        /new\/project\.yaml:\d+:\d+: repository "stranger\/new" may not push: its owner is not in artifacts:githubOwners/,
     });
     const bad = { ...manifests, "full/images.yaml": "- nam: tool\n", "new/project.yaml": "owners: 1\n" };
     await assert.rejects(declare(config, bad), (error: Error) => {

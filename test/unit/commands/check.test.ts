@@ -10,6 +10,17 @@ import { problemLine } from "../../../components/manifests/problem.ts";
 const folder = await mkdtemp(join(tmpdir(), "check-"));
 const command = join(import.meta.dirname, "../../../components/commands/check.ts");
 const project = "description: x\nowners: {group: g@example.org}\nstaging: {images: true}\n";
+const config = `config:
+  artifacts:organization: org
+  artifacts:repository: example/artifacts
+  artifacts:repositoryId: "123456789"
+  artifacts:githubOwners: {example: "1234567"}
+  artifacts:domain: example.org
+  artifacts:projectNumber: "415926535897"
+  artifacts:zoneId: 0123456789abcdef0123456789abcdef
+  artifacts:gcpRegions: [us-central1]
+  gcp:project: some-project
+`;
 const digest = `sha256:${"a".repeat(64)}`;
 
 await write("manifests", "good", `- name: app\n  dmap:\n    "${digest}": ["v1"]\n`);
@@ -75,6 +86,58 @@ broken/p/images.yaml:4:5: image "app": digest "sha256:0" has 1 hex digits instea
     );
   });
 
+  it("--stack: repositories of owners that the stack lacks are mistakes, each at its place", async () => {
+    await writeFile(join(folder, "Pulumi.test.yaml"), `${config}  artifacts:manifests: owned\n`);
+    await mkdir(join(folder, "owned/p"), { recursive: true });
+    const repositories = "[example/a, stranger/b, Example/c]";
+    await writeFile(
+      join(folder, "owned/p/project.yaml"),
+      project.replace("{group: g@example.org}", `\n  group: g@example.org\n  repositories: ${repositories}`),
+    );
+    // Without a stack only what holds for every stack is checked.
+    assert.equal((await check(["owned"])).code, 0);
+    const advice = (repository: string, owner: string) =>
+      `repository "${repository}" may not push: its owner is not in artifacts:githubOwners of the stack; add "${owner}" there or remove the repository`;
+    const out = `owned/p/project.yaml:4:29: ${advice("stranger/b", "stranger")}
+owned/p/project.yaml:4:41: ${advice("Example/c", "Example")}
+owned: 2 errors; without mistakes are 0 projects, 0 images, 0 digests, 0 tags, 0 files\n`;
+    assert.deepEqual(await check(["--stack", "test"]), { code: 1, out, err: "" });
+  });
+
+  it("--stack: the stack's own mistakes are reported with those of the manifests, by file and line", async () => {
+    await writeFile(
+      join(folder, "Pulumi.bad.yaml"),
+      config.replace("organization: org", "organization: Org").replace("domain:", "domian:"),
+    );
+    const { code, out } = await check(["broken", "--stack", "bad"]);
+    assert.equal(code, 1);
+    const [first, second, third, ...rest] = out.trimEnd().split("\n");
+    assert.match(first ?? "", /^Pulumi\.bad\.yaml:2:1: artifacts:domain: is missing/);
+    assert.match(second ?? "", /^Pulumi\.bad\.yaml:2:1: artifacts:organization: "Org" must be 2 to 20 lower-case/);
+    assert.equal(third, 'Pulumi.bad.yaml:6:1: artifacts:domian: is not a setting; did you mean "artifacts:domain"?');
+    assert.equal(
+      `${rest.join("\n")}\n`,
+      `${lines}broken: 5 errors; without mistakes are 0 projects, 0 images, 0 digests, 0 tags, 0 files\n`,
+    );
+  });
+
+  it("production's stack is checked if its file is there; another one must be there", async () => {
+    assert.deepEqual(await check(["--stack", "absent"]), {
+      code: 1,
+      out: "",
+      err: "error: there is no Pulumi.absent.yaml: give the name of a stack with --stack\n",
+    });
+    const production = join(folder, "Pulumi.prod.yaml");
+    await writeFile(production, "config:\n  gcp:project: P\n");
+    try {
+      const { code, out } = await check([]);
+      assert.equal(code, 1);
+      assert.match(out, /^Pulumi\.prod\.yaml:2:1: artifacts:organization: is missing/m);
+    } finally {
+      await rm(production);
+    }
+  });
+
   it("--json is one document", async () => {
     const { code, out } = await check(["broken", "--json"]);
     assert.equal(code, 1);
@@ -94,12 +157,12 @@ broken/p/images.yaml:4:5: image "app": digest "sha256:0" has 1 hex digits instea
       const { code, out, err } = await check(args);
       assert.equal(code, 2);
       assert.equal(out, "");
-      assert.match(err, /^error: .*\n\nChecks manifests/s);
+      assert.match(err, /^error: .*\n\nChecks the manifests/s);
     }
     assert.deepEqual(await check(["absent"]), {
       code: 1,
       out: "",
-      err: "error: there is no folder absent: name the folder of the manifests\n",
+      err: "error: there is no folder absent: give the folder of the manifests\n",
     });
     const help = await check(["--help"]);
     assert.equal(help.code, 0);

@@ -1,0 +1,51 @@
+import { repositoryPattern } from "./names.ts";
+import { type Problem, quoted } from "./problem.ts";
+import type { Source } from "./source.ts";
+import { type Node, valueAt } from "./yaml/tree.ts";
+
+/** What a stack asks of its manifests. */
+export interface StackRules {
+  /** Owners at GitHub whose repositories may push to staging areas: the keys of `artifacts:githubOwners`. */
+  readonly githubOwners: ReadonlySet<string>;
+  /** The name of the bucket that a project stages files in. */
+  readonly stagingBucket: (project: string) => string;
+}
+
+/** Cloud Storage, "Bucket names": 3 to 63 characters. */
+const maximalBucketName = 63;
+
+/**
+ * Problems of a project.yaml that only its stack knows: a repository of an owner that may not push, a name that makes the staging bucket's too
+ * long. Looks only at what is right in itself. Pure.
+ */
+export function stackProblems(
+  project: string,
+  root: Node,
+  source: Source,
+  { githubOwners, stagingBucket }: StackRules,
+): Problem[] {
+  const problems: Problem[] = [];
+  const repositories = valueAt(valueAt(root, "owners") ?? root, "repositories");
+  for (const node of repositories?.kind === "list" ? repositories.items : []) {
+    if (node.kind !== "scalar" || !repositoryPattern.test(node.text)) continue;
+    const [owner = ""] = node.text.split("/");
+    if (githubOwners.has(owner)) continue;
+    problems.push(
+      source.problem(
+        "error",
+        node.start,
+        `repository ${quoted(node.text)} may not push: its owner is not in artifacts:githubOwners of the stack; add ${quoted(owner)} there or remove the repository`,
+      ),
+    );
+  }
+  const bucket = stagingBucket(project);
+  if (bucket.length > maximalBucketName)
+    problems.push(
+      source.problem(
+        "error",
+        valueAt(root, "staging")?.start ?? root.start,
+        `staging bucket ${quoted(bucket)} has ${bucket.length} characters, ${maximalBucketName} at most: shorten the project's name (its folder) or artifacts:organization`,
+      ),
+    );
+  return problems;
+}

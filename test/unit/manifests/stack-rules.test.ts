@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { it } from "mocha";
+import { problemLine } from "../../../components/manifests/problem.ts";
+import { readManifests } from "../../../components/manifests/read.ts";
+import type { StackRules } from "../../../components/manifests/stack-rules.ts";
+
+const rules: StackRules = {
+  githubOwners: new Set(["example"]),
+  stagingBucket: (project) => `org-staging-${project}`,
+};
+
+function read(text: string, asked: StackRules = rules, more: Readonly<Record<string, string>> = {}) {
+  const files = new Map(Object.entries({ "tool/project.yaml": text, ...more }));
+  const { projects, problems } = readManifests(files, "manifests", asked);
+  return { projects: projects.length, problems: problems.map(problemLine) };
+}
+
+const project = (repositories: string, staging = "{images: true}") =>
+  `description: x\nowners:\n  group: g@example.org\n  repositories: ${repositories}\nstaging: ${staging}\n`;
+
+it("repositories of the stack's owners may push, those of others are errors at their place", () => {
+  assert.deepEqual(read(project("[example/a, example/b]")), { projects: 1, problems: [] });
+  assert.deepEqual(read(project("[example/a, stranger/b]")), {
+    projects: 0,
+    problems: [
+      'manifests/tool/project.yaml:4:29: repository "stranger/b" may not push: its owner is not in artifacts:githubOwners of the stack; add "stranger" there or remove the repository',
+    ],
+  });
+});
+
+it("owners are compared as GitHub's tokens spell them, and by no name that every object has", () => {
+  assert.equal(read(project("[Example/a]")).problems.length, 1);
+  assert.equal(read(project("[constructor/a, toString/b]")).problems.length, 2);
+});
+
+it("what the stack refuses is reported along with all other mistakes of the project", () => {
+  const { problems } = read(`${project("[stranger/b, nonsense]")}unknown: 1\n`, rules, {
+    "tool/images.yaml": "- nam: x\n",
+  });
+  assert.deepEqual(
+    problems.map((line) => line.slice(0, line.indexOf(": "))),
+    [
+      "manifests/tool/images.yaml:1:3",
+      "manifests/tool/images.yaml:1:3",
+      "manifests/tool/images.yaml:1:3",
+      "manifests/tool/project.yaml:4:18",
+      "manifests/tool/project.yaml:4:30",
+      "manifests/tool/project.yaml:6:1",
+    ],
+  );
+});
+
+it("a staging bucket's name has 63 characters at most", () => {
+  const named = (length: number): StackRules => ({ ...rules, stagingBucket: (name) => name.padEnd(length, "x") });
+  assert.deepEqual(read(project("[]", "{files: true}"), named(63)).problems, []);
+  assert.deepEqual(read(project("[]", "{files: true}"), named(64)).problems, [
+    `manifests/tool/project.yaml:5:10: staging bucket "tool${"x".repeat(60)}" has 64 characters, 63 at most: shorten the project's name (its folder) or artifacts:organization`,
+  ]);
+});
+
+it("without a stack only what holds for every stack is checked", () => {
+  const files = new Map([["tool/project.yaml", project("[stranger/b]")]]);
+  assert.deepEqual(readManifests(files).problems, []);
+});
