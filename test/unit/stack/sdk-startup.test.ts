@@ -1,35 +1,59 @@
 import assert from "node:assert/strict";
-import type { Session } from "node:inspector";
-import { createRequire } from "node:module";
-import * as pulumi from "@pulumi/pulumi";
-import { it } from "mocha";
-import { trimSdkStartup } from "../../../components/stack/sdk-startup.ts";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { describe, it } from "mocha";
 
-const require = createRequire(import.meta.url);
+const run = promisify(execFile);
+const module = new URL("../../../components/stack/sdk-startup.ts", import.meta.url).href;
 
-it("the SDK's debugger, debug messages and source maps are off: these are the SDK's own, which may change", async () => {
-  // As the SDK's runner does before it starts the program (@pulumi/pulumi/cmd/run/index.js).
-  const hooks = require("@pulumi/pulumi/runtime/closure/v8Hooks.js") as { getSessionAsync(): Promise<Session> };
-  const session = await hooks.getSessionAsync();
-  // A request that only an enabled debugger takes, and that changes nothing.
-  const ask = (): Promise<void> =>
-    new Promise((resolve, reject) => {
-      session.post("Debugger.setPauseOnExceptions", { state: "none" }, (error) => (error ? reject(error) : resolve()));
+/**
+ * What is on before and after, in a process of its own: the SDK's state is the process's. The script does what the SDK's runner does before it
+ * starts a program (@pulumi/pulumi/cmd/run/index.js).
+ */
+async function trimmed(debug: boolean): Promise<Record<string, boolean>> {
+  const script = `
+    import { createRequire } from "node:module";
+    import { trimSdkStartup } from ${JSON.stringify(module)};
+    const require = createRequire(${JSON.stringify(module)});
+    const log = require("@pulumi/pulumi/log/index.js");
+    const hooks = require("@pulumi/pulumi/runtime/closure/v8Hooks.js");
+    const session = await hooks.getSessionAsync();
+    // A request that only an enabled debugger takes, and that changes nothing.
+    const ask = () => new Promise((done) => session.post("Debugger.setPauseOnExceptions", { state: "none" }, (error) => done(!error)));
+    const formatter = () => "";
+    Error.prepareStackTrace = formatter;
+    const state = async () => ({
+      debugger: await ask(),
+      sourceMaps: Error.prepareStackTrace === formatter,
+      debugMessages: /engine/i.test(log.debug.toString()),
+      infoMessages: /engine/i.test(log.info.toString()),
     });
-  await ask();
-  const formatter = () => "";
-  Error.prepareStackTrace = formatter;
+    const before = await state();
+    if (!Object.values(before).every(Boolean)) throw new Error("the SDK has changed: " + JSON.stringify(before));
+    await trimSdkStartup(${debug});
+    process.stdout.write(JSON.stringify(await state()));
+    process.exit(0);
+  `;
+  const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", script]);
+  return JSON.parse(stdout) as Record<string, boolean>;
+}
 
-  const { debug } = pulumi.log;
-  await trimSdkStartup(true);
-  assert.equal(pulumi.log.debug, debug, "under --debug the SDK's messages stay");
-  await trimSdkStartup(false);
+describe("what the SDK does at the start, as of its own files, which may change", () => {
+  it("turns off the debugger, debug messages and source maps", async () => {
+    assert.deepEqual(await trimmed(false), {
+      debugger: false,
+      sourceMaps: false,
+      debugMessages: false,
+      infoMessages: true,
+    });
+  });
 
-  await assert.rejects(ask(), /not enabled/);
-  assert.notEqual(Error.prepareStackTrace, formatter);
-  const log = require("@pulumi/pulumi/log/index.js") as typeof pulumi.log; // as the SDK's runtime sees it
-  assert.equal(log.debug, pulumi.log.debug);
-  assert.equal(await log.debug("nobody reads this"), undefined);
-  assert.doesNotMatch(log.debug.toString(), /engine/i);
-  assert.match(log.info.toString(), /engine/i);
+  it("keeps debug messages under --debug", async () => {
+    assert.deepEqual(await trimmed(true), {
+      debugger: false,
+      sourceMaps: false,
+      debugMessages: true,
+      infoMessages: true,
+    });
+  });
 });
