@@ -11,6 +11,7 @@ import { runCommand, UsageError } from "./command.ts";
 import { interruptible } from "./interruptible.ts";
 import { mirrorsNamed } from "./mirrors-named.ts";
 import { type Found, readProduction } from "./production.ts";
+import { traceIfAsked, traceOption, traceUsage } from "./trace-option.ts";
 
 const usage = `Compares all manifests with all mirrors, without the engine: what is missing, what is there beyond them, also in
 repositories and folders that no manifest names.
@@ -22,6 +23,7 @@ usage: npm run audit -- [options]
   --manifests FOLDER  the folder of the projects' folders, instead of the config's
   --project NAME      only this project (may be repeated)
   --mirror NAME       only this mirror, e.g. images-us-central1, files-aws-us-east-1 (may be repeated)
+${traceUsage}
   --json              one JSON document: {projects, mirrors, lines, differences: [{project, kind, mirror, what, line}], unreadable,
                       unlisted}; project: - if it is none's; what: missing, extra, incomplete (there, but not with all that belongs to it);
                       unlisted: what could not be looked for
@@ -42,8 +44,10 @@ await runCommand(usage, async (args) => {
       project: several,
       mirror: several,
       json: { type: "boolean", default: false },
+      trace: traceOption,
     },
   });
+  traceIfAsked(values.trace);
   if (positionals.length > 0)
     throw new UsageError(`${positionals.join(" ")}: unknown; a project is named by --project`);
   const { stack, config, state, manifests } = values;

@@ -10,6 +10,7 @@ import { parseReference } from "./reference.ts";
 import { findStagedFiles } from "./staged-files.ts";
 import { type StagedImage, StagedImages } from "./staged-images.ts";
 import { type StagingOverrides, stagingOf } from "./staging.ts";
+import { traceIfAsked, traceOption, traceUsage } from "./trace-option.ts";
 
 const usage = `Writes what is in a project's staging area into its manifest, by digest, so that the next deployment puts it into production.
 
@@ -25,6 +26,7 @@ usage: npm run promote -- PROJECT IMAGE[:TAG][@DIGEST] ... [options]
   --bucket NAME        the project's staging bucket, instead of the stack's
   --gcs-endpoint URL   where Google Cloud Storage answers, instead of the stack's
   --manifests FOLDER   the folder of the projects' folders (default manifests)
+${traceUsage}
   --dry-run            say what would change and write nothing`;
 
 await runCommand(usage, async (args) => {
@@ -39,8 +41,10 @@ await runCommand(usage, async (args) => {
       "gcs-endpoint": text,
       manifests: { type: "string", default: "manifests" },
       "dry-run": { type: "boolean" },
+      trace: traceOption,
     },
   });
+  traceIfAsked(values.trace);
   const [name, ...wanted] = positionals;
   const [first, ...paths] = wanted;
   if (name === undefined || first === undefined || (first === "files" && paths.length === 0))

@@ -5,6 +5,7 @@ import { mirrorsNamed } from "./mirrors-named.ts";
 import { readProduction } from "./production.ts";
 import { filesRuns, imagesRuns, repairMirror } from "./repair.ts";
 import { parseShard } from "./shard.ts";
+import { traceIfAsked, traceOption, traceUsage } from "./trace-option.ts";
 
 const usage = `Brings one mirror to what the manifests say, without the engine: a repair by hand, or a lost region, in parts.
 
@@ -17,6 +18,7 @@ usage: npm run sync -- --mirror NAME [options]
   --config FILE       the stack's config, instead
   --state FILE        an export of the stack's state (pulumi stack export --file FILE), to learn from it where the mirrors are
   --manifests FOLDER  the folder of the projects' folders, instead of the config's
+${traceUsage}
 
 exit code: 0 the mirror is what the manifests say, 1 it is not, 2 called wrongly`;
 
@@ -34,8 +36,10 @@ await runCommand(usage, async (args) => {
       config: text,
       state: text,
       manifests: text,
+      trace: traceOption,
     },
   });
+  traceIfAsked(values.trace);
   if (positionals.length > 0)
     throw new UsageError(`${positionals.join(" ")}: unknown; a project is named by --project`);
   const { mirror, stack, config, state, manifests } = values;
