@@ -17,7 +17,7 @@ export interface Declaration {
 }
 
 /** The line by which editors find the schema of a project.yaml without settings of their own. */
-export const schemaLine = "# yaml-language-server: $schema=../../components/manifests/schema/project.schema.json\n";
+const schemaLine = "# yaml-language-server: $schema=../../components/manifests/schema/project.schema.json\n";
 
 /** The text of a project.yaml. `comments` are whole lines with their `#`. */
 export function projectText(declaration: Declaration, comments: readonly string[] = []): string {

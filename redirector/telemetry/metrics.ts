@@ -2,7 +2,7 @@ import type { Existence } from "../mirrors/existence.ts";
 import type { Prober } from "../mirrors/health.ts";
 
 /** What a request was about, as the metrics and the log name it. */
-export const routeNames = [
+const routeNames = [
   "ping",
   "manifest",
   "tags",

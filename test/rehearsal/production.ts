@@ -232,7 +232,7 @@ async function s3Versions(drill: Drill, bucket: string): Promise<[string, Physic
 }
 
 /** The image mirrors, as the program labels them. */
-export function imageMirrors(resources: readonly CloudResource[]): Registry[] {
+function imageMirrors(resources: readonly CloudResource[]): Registry[] {
   return resources
     .filter(
       ({ type, inputs }) => type === "gcp:artifactregistry/repository:Repository" && isProduction(inputs["labels"]),
@@ -364,7 +364,7 @@ async function listS3(drill: Drill, bucket: string, region: string, prefix: stri
 }
 
 /** The official client of S3, with the rehearsal's credentials. */
-export function s3Client(drill: Drill, region: string): S3Client {
+function s3Client(drill: Drill, region: string): S3Client {
   const { s3Endpoint: endpoint, awsCredentials: credentials } = drill.rehearsal;
   return new S3Client({ endpoint, region, credentials, forcePathStyle: true });
 }

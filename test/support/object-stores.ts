@@ -46,7 +46,7 @@ export async function startVersityGateway(): Promise<{ url: string; stop(): Prom
 }
 
 /** Starts fake-gcs-server, all in its memory; resolves when it answers. */
-export async function startFakeGcs(): Promise<{ url: string; stop(): Promise<void> }> {
+async function startFakeGcs(): Promise<{ url: string; stop(): Promise<void> }> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const flags = `-scheme http -host 127.0.0.1 -port ${port} -public-host 127.0.0.1:${port} -external-url ${url}`;

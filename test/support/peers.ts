@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { cacheDir, ensurePrograms, type GoModule, type Say } from "../../local/tools/go-tools.ts";
+import { cacheDir, ensurePrograms, type GoModule } from "../../local/tools/go-tools.ts";
 
 const here = join(import.meta.dirname, "../tools");
 
@@ -34,12 +34,6 @@ export async function peerPath(name: Peer): Promise<string> {
   const module = modules.find((one) => name in one.programs);
   if (module === undefined) throw new Error(`${name} is built by no module of test/tools`);
   return join(await ensurePrograms(module, [name], () => {}), name);
-}
-
-/** Has every peer ready, telling what it builds. */
-export async function ensurePeers(say: Say): Promise<void> {
-  if (process.env["ARTIFACTS_PEERS"]) return;
-  for (const module of modules) await ensurePrograms(module, Object.keys(module.programs), say);
 }
 
 const zizmorVersion = "1.32.0";

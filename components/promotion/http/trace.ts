@@ -34,7 +34,7 @@ export function traceTo(writer: TraceWriter | undefined): void {
 }
 
 /** One line to standard error. */
-export function toStandardError(line: string): void {
+function toStandardError(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 

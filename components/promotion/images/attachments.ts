@@ -19,7 +19,7 @@ export interface AttachedTree extends Attachment {
 }
 
 /** The tags that cosign derives from a digest: `sha256-<hex>.sig`. */
-export function cosignTags(digest: Digest): string[] {
+function cosignTags(digest: Digest): string[] {
   return [".sig", ".att", ".sbom"].map((suffix) => fallbackTag(digest) + suffix);
 }
 

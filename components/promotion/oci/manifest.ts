@@ -48,11 +48,6 @@ export function isIndexType(mediaType: string): boolean {
   return indexTypes.has(mediaType);
 }
 
-/** Whether content of a media type is a manifest, so stored through the manifests endpoint. */
-export function isManifestType(mediaType: string): boolean {
-  return manifestTypes.has(mediaType);
-}
-
 /**
  * Reads a manifest's bytes.
  * @param expected the digest under which the bytes were asked for.
