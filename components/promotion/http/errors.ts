@@ -45,7 +45,7 @@ export function isDistrust(error: unknown): boolean {
 }
 
 /** The error's code (`ECONNRESET`), or an empty text. */
-function codeOf(error: unknown): string {
+export function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 

@@ -9,7 +9,7 @@ export const attempts = 6;
 export const rateLimitedAttempts = 120;
 
 /** A server's Retry-After is followed up to this, in ms: a mistaken `Retry-After: 86400` would stop a promotion for a day. */
-export const longestRetryAfter = 120_000;
+const longestRetryAfter = 120_000;
 
 /** ms before the second, third... attempt. The last is repeated if there are more. */
 const pauses = [200, 500, 1_500, 4_000, 10_000] as const;
