@@ -34,7 +34,7 @@ export function traceTo(writer: TraceWriter | undefined): void {
 }
 
 /** One line to standard error. */
-function toStandardError(line: string): void {
+export function toStandardError(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
