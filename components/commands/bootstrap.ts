@@ -1,19 +1,20 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
+import { parse, YAMLParseError } from "yaml";
 import { bucketLocation } from "../stack/bucket-location.ts";
 import { CommandError, runCommand, UsageError } from "./command.ts";
 
-const usage = `Makes what must be there before the first \`pulumi up\`: the bucket that keeps the stack's state and the key that encrypts its secrets.
-Without --create it only prints the commands. Run by an owner of the project, with gcloud logged in; what exists is left as it is.
+const usage = `Creates what must exist before the first \`pulumi up\`: the bucket for the stack's state and the key that encrypts its secrets.
+Without --create it only prints the commands. Run it as an owner of the project, logged in to gcloud. Keeps what exists.
 
-usage: npm run bootstrap -- --project ID --organization NAME [--location L] [--stack NAME] [--create]
-  --project ID          the project in Google Cloud, used for nothing else
-  --organization NAME   as artifacts:organization in the stack's file; begins the bucket's name
+usage: npm run bootstrap [-- [options]]
+  --project ID          the Google Cloud project, used for nothing else (default gcp:project of the stack's file)
+  --organization NAME   begins the bucket's name (default artifacts:organization of the stack's file)
   --location L          us (default), europe, asia or a region
-  --stack NAME          the stack to make the state for (default prod)
+  --stack NAME          the stack that the state is for, in Pulumi.NAME.yaml (default prod)
   --create              run the commands`;
 
 /** The services that the program uses. */
@@ -34,8 +35,8 @@ const services = [
 ];
 
 /**
- * Old states are kept as versions: the last ten always, others for 90 days. The engine adds a full copy for each run (`history`) and one before
- * each write (`backups`); nothing reads them but people.
+ * Old states are kept as versions: the last ten always, older ones for 90 days. The engine adds a full copy for each run (`history`) and one
+ * before each write (`backups`); only people read them.
  */
 const lifecycle = {
   rule: [
@@ -45,7 +46,7 @@ const lifecycle = {
   ],
 };
 
-/** One thing to make: not made again if `exists` succeeds. */
+/** One thing to create: skipped if `exists` succeeds. */
 interface Step {
   readonly what: string;
   readonly exists?: readonly string[];
@@ -64,10 +65,9 @@ await runCommand(usage, async (args) => {
       create: { type: "boolean", default: false },
     },
   });
-  const { project, organization, location, stack, create } = values;
-  if (positionals.length > 0) throw new UsageError(`what is ${positionals[0]}?`);
-  if (project === undefined) throw new UsageError("name the project: --project ID");
-  if (organization === undefined) throw new UsageError("name the organization: --organization NAME");
+  const { location, stack, create } = values;
+  if (positionals.length > 0) throw new UsageError(`unexpected argument: ${positionals[0]}`);
+  const { project, organization } = await names(values.project, values.organization, `Pulumi.${stack}.yaml`);
   const bucket = `${organization}-artifacts-state`;
   const key = `projects/${project}/locations/${location}/keyRings/artifacts/cryptoKeys/state`;
 
@@ -96,14 +96,49 @@ await runCommand(usage, async (args) => {
 #   artifacts:projectNumber: ${create ? `"${number}"` : number}
 #   artifacts:stateBucket: ${bucket}
 #   artifacts:stateKey: ${key}
-# and artifacts:repositoryId, artifacts:githubOwners (the file says how to find them out)
-# Then, as an owner of the project (of the AWS account too, and with CLOUDFLARE_API_TOKEN set):
+# and artifacts:repositoryId, artifacts:githubOwners (the file says how to find their numbers)
+# Then, as an owner of the project and of the AWS account, with CLOUDFLARE_API_TOKEN set:
 pulumi login gs://${bucket}
 pulumi stack init ${stack} --secrets-provider gcpkms://${key}
 npm ci && npm run ranges && npm run build && pulumi up --stack ${stack}
 `);
   return 0;
 });
+
+/**
+ * The project and the organization as they were given, else as the stack's file has them. The rest of that file may still have errors: this
+ * runs before it is complete.
+ */
+async function names(
+  project: string | undefined,
+  organization: string | undefined,
+  file: string,
+): Promise<{ project: string; organization: string }> {
+  const config = project === undefined || organization === undefined ? await configIn(file) : {};
+  const found = {
+    project: project ?? config["gcp:project"],
+    organization: organization ?? config["artifacts:organization"],
+  };
+  if (typeof found.project === "string" && typeof found.organization === "string")
+    return { project: found.project, organization: found.organization };
+  const missing = [
+    ...(typeof found.project === "string" ? [] : ["--project ID (or set gcp:project in FILE)"]),
+    ...(typeof found.organization === "string" ? [] : ["--organization NAME (or set artifacts:organization in FILE)"]),
+  ];
+  throw new UsageError(`give ${missing.join(" and ").replaceAll("FILE", file)}`);
+}
+
+/** The settings of a stack's file; none if there is no such file. */
+async function configIn(file: string): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    const document: unknown = parse(await readFile(file, "utf8"));
+    return (document as { config?: Record<string, unknown> } | null)?.config ?? {};
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return {};
+    if (error instanceof YAMLParseError) throw new CommandError(`${file}: ${error.message}`);
+    throw error;
+  }
+}
 
 function steps({
   project,
@@ -125,7 +160,7 @@ function steps({
       make: [["services", "enable", ...services.map((service) => `${service}.googleapis.com`), ...place]],
     },
     {
-      what: "The bucket of the state: versioned, private",
+      what: "The bucket for the state: versioned, private",
       exists: ["storage", "buckets", "describe", `gs://${bucket}`, ...place],
       make: [
         [
@@ -141,7 +176,7 @@ function steps({
       make: [["kms", "keyrings", "create", "artifacts", ...ring]],
     },
     {
-      what: "The key of the state's secrets, a new version of it every 90 days",
+      what: "The key that encrypts the state's secrets, with a new version every 90 days",
       exists: ["kms", "keys", "describe", "state", "--keyring", "artifacts", ...ring],
       make: [
         [
@@ -159,13 +194,13 @@ async function carryOut(step: Step): Promise<void> {
     (await gcloud(step.exists).then(
       () => true,
       (error: unknown) => {
-        // Not there is the one answer to go on from; a wrong project or no right must not be taken for it.
+        // Only "not found" means that it must be created: a wrong project or a missing permission must not be taken for it.
         if (error instanceof CommandError && /not found|NOT_FOUND|does not exist|404/i.test(error.message))
           return false;
         throw error;
       },
     ));
-  process.stdout.write(`${step.what}: ${exists ? "exists" : "making it"}\n`);
+  process.stdout.write(`${step.what}: ${exists ? "exists" : "creating it"}\n`);
   if (!exists) for (const command of step.make) await gcloud(command);
 }
 
@@ -182,7 +217,7 @@ async function gcloud(command: readonly string[]): Promise<string> {
   }
 }
 
-/** For a shell, where it is needed. */
+/** A word quoted for a shell, if it needs quotes. */
 function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -65,7 +65,7 @@ describe("npm run bootstrap", () => {
       (await made()).slice(first.length).map((call) => call.split(" ")[0]),
       ["services"],
     ); // enabling is idempotent
-    assert.match(out, /The bucket of the state: versioned, private: exists/);
+    assert.match(out, /The bucket for the state: versioned, private: exists/);
   });
 
   it("the settings that it prints are accepted", async () => {
@@ -99,18 +99,44 @@ describe("npm run bootstrap", () => {
     );
   });
 
-  it("what is missing in the call is told with the usage", async () => {
-    const { code, err } = await run(["--project", "p"]);
+  it("project and organization are those of the stack's file, whatever else is missing there", async () => {
+    await writeFile(
+      join(folder, "Pulumi.named.yaml"),
+      "config:\n  gcp:project: some-project\n  artifacts:organization: org\n  artifacts:domain: not a domain\n",
+    );
+    const { code, out } = await run(["--stack", "named"], {}, folder);
+    assert.equal(code, 0);
+    assert.match(out, /^gcloud storage buckets create gs:\/\/org-artifacts-state --project some-project /m);
+    assert.match(
+      (await run(["--stack", "named", "--project", "other"], {}, folder)).out,
+      /gs:\/\/org-artifacts-state --project other /,
+    );
+    // As README has it, in this repository.
+    assert.match(
+      (await run(["--project", "p"], {}, join(import.meta.dirname, "../../.."))).out,
+      /^gcloud storage buckets create gs:\/\/example-artifacts-state --project p /m,
+    );
+  });
+
+  it("reports everything that is missing in the call at once, with the usage", async () => {
+    const { code, err } = await run(["--project", "p"], {}, folder);
     assert.equal(code, 2);
-    assert.match(err, /name the organization: --organization NAME/);
+    assert.match(
+      err,
+      /^error: give --organization NAME \(or set artifacts:organization in Pulumi\.prod\.yaml\)\n\nCreates/,
+    );
+    assert.match(
+      (await run([], {}, folder)).err,
+      /^error: give --project ID \(or set gcp:project in Pulumi\.prod\.yaml\) and --organization NAME \(or set /,
+    );
   });
 });
 
-function run(args: readonly string[], environment: Record<string, string> = {}) {
+function run(args: readonly string[], environment: Record<string, string> = {}, cwd = process.cwd()) {
   const path = [folder, process.env["PATH"]].join(delimiter);
   return new Promise<{ code: number; out: string; err: string }>((resolve) => {
     const env = { ...process.env, PATH: path, REFUSED: "no such call", ...environment };
-    execFile(process.execPath, [command, ...args], { env }, (error, out, err) =>
+    execFile(process.execPath, [command, ...args], { cwd, env }, (error, out, err) =>
       resolve({ code: error === null ? 0 : Number(error.code), out, err }),
     );
   });
