@@ -11,27 +11,27 @@ import { startChromium } from "../support/browser/chromium.ts";
 import { newVisitor, shows } from "../support/browser/visitor.ts";
 import { peerPath } from "../support/peers.ts";
 
-/** A command as the page shows it, and what it is about. */
+/** A command as the page shows it, and its subject. */
 interface ShownCommand {
   readonly line: string;
   /** Digest of the version, or SHA-256 of the file. */
   readonly of: string;
 }
 
-/** What came of them, by the name of the program. */
+/** Numbers of commands, by program. */
 export interface Commands {
   readonly ran: Readonly<Record<string, number>>;
-  /** Programs that this machine has not, or that talk to a service which it has not. */
+  /** Commands of programs, or of services behind them, that this machine lacks. */
   readonly left: Readonly<Record<string, number>>;
 }
 
 /**
- * Runs the commands that the page of a running rehearsal shows for what the demo projects have promoted, each as it stands there, in a shell: all
- * whose program is there. Throws what fails, or does not say what its name promises.
+ * Runs the commands that the page of a running rehearsal shows for the promoted artifacts, unchanged, in a shell, if their program is installed.
+ * Throws if a command fails or does not print what it should.
  */
 export async function runCommands(chromium: string, base: string, artifacts: DemoArtifacts): Promise<Commands> {
-  // The page shows commands for the name by which it was reached. oras speaks plain http with "localhost" only without being told to; crane (0.22)
-  // lets no other name than the address itself redirect it to a loopback address.
+  // The page shows commands for the host name in its URL. Without a flag, oras uses plain HTTP only with "localhost". crane (0.22) follows a
+  // redirect to a loopback address only from such an address.
   const local = new URL(base);
   local.hostname = "localhost";
   const [byAddress, byName] = [
@@ -55,13 +55,13 @@ export async function runCommands(chromium: string, base: string, artifacts: Dem
       const counts = (await isThere(program, environment)) ? ran : left;
       counts[program] = (counts[program] ?? 0) + 1;
       if (counts === left) continue;
-      const place = join(folder, String(index));
-      await mkdir(place);
-      await copyFile(join(projectRoot, "local/seed/demo-key.pub"), join(place, "cosign.pub")); // "from the project itself"
-      const done = await promisify(execFile)("sh", ["-c", line], { cwd: place, env: environment }).catch(
+      const directory = join(folder, String(index));
+      await mkdir(directory);
+      await copyFile(join(projectRoot, "local/seed/demo-key.pub"), join(directory, "cosign.pub")); // "from the project itself"
+      const done = await promisify(execFile)("sh", ["-c", line], { cwd: directory, env: environment }).catch(
         (error: Error) => assert.fail(`${line}\n${error.message}`),
       );
-      await tells(line, of, done.stdout, place);
+      await checkResult(line, of, done.stdout, directory);
     }
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -69,11 +69,11 @@ export async function runCommands(chromium: string, base: string, artifacts: Dem
   return { ran, left };
 }
 
-/** What a command must have done, besides ending well. */
-async function tells(line: string, of: string, output: string, place: string): Promise<void> {
+/** Checks the result of a command that has exited with 0. */
+async function checkResult(line: string, of: string, output: string, directory: string): Promise<void> {
   if (line.startsWith("curl")) assert.match(output, /: OK\n$/, line);
   if (line.startsWith("crane digest")) assert.equal(output.trim(), of, line);
-  if (line.startsWith("crane pull")) assert.ok((await readdir(place)).includes("image.tar"), line);
+  if (line.startsWith("crane pull")) assert.ok((await readdir(directory)).includes("image.tar"), line);
   if (line.startsWith("oras discover")) assert.match(output, /application\/spdx\+json/, line);
   if (line.startsWith("cosign verify")) assert.ok(output.includes(of), `${line}\n${output}`);
 }
@@ -110,19 +110,19 @@ async function shownCommands(
   return found;
 }
 
-/** The lines to be copied in what is open. */
+/** The lines with a copy button in the open version. */
 async function opened(page: Page): Promise<string[]> {
   const lines = page.locator("details[open] .line code");
   await lines.first().waitFor();
   return lines.allTextContents();
 }
 
-/** Files of a project that are downloaded. */
+/** Number of files of a project to download. */
 const filesTried = 3;
 
 async function isThere(program: string, env: NodeJS.ProcessEnv): Promise<boolean> {
   const probes: Readonly<Record<string, string>> = {
-    docker: "docker info", // it pulls by its daemon, which is on no machine by being installed
+    docker: "docker info", // needs a running daemon, not only the program
     curl: "command -v curl && command -v sha256sum",
   };
   const probe = probes[program] ?? `command -v ${program}`;

@@ -8,8 +8,8 @@ import type { DemoArtifacts } from "../../local/seed/artifacts.ts";
 const schemas = join(import.meta.dirname, "../../components/catalogue/schema");
 
 /**
- * Reads the catalogue of a running rehearsal as another program would: nothing but its addresses and the committed schemas. Throws what is not
- * as they say, or not what the demo projects have promoted.
+ * Reads the catalogue of a running rehearsal as an independent program does, by its URLs and the committed schemas. Throws if a document does not
+ * match its schema or the demo projects' promoted artifacts.
  */
 export async function readCatalogue(base: string, { projects }: DemoArtifacts): Promise<void> {
   const ajv = new Ajv2020({ allErrors: true, formats: { "date-time": true } });

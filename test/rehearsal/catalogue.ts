@@ -4,12 +4,12 @@ import type { DemoArtifacts } from "../../local/seed/artifacts.ts";
 import { startChromium } from "../support/browser/chromium.ts";
 import { newVisitor, shows } from "../support/browser/visitor.ts";
 
-/** The header by which the emulated load balancer is told where a client is. New York: its nearest file mirror is the one in AWS. */
+/** The emulated load balancer's header for the client's location. New York: its nearest file mirror is the one in AWS. */
 const fromNewYork = { "x-rehearsal-client": "40.71,-74.01" };
 
 /**
- * Visits the catalogue of a running rehearsal in a real browser: what it lists is what the demo projects have promoted, from a mirror in
- * Google Cloud and from one in AWS. Throws what is not so.
+ * Visits the catalogue of a running rehearsal in a real browser, from a mirror in Google Cloud and from one in AWS. Throws if it does not list
+ * exactly the demo projects' promoted artifacts.
  */
 export async function visitCatalogue(chromium: string, base: string, artifacts: DemoArtifacts): Promise<void> {
   const browser = await startChromium(chromium);
@@ -44,7 +44,7 @@ export async function visitCatalogue(chromium: string, base: string, artifacts: 
                 `cosign verify --key cosign.pub --insecure-ignore-tlog=true ${new URL(base).host}/${repository}@${digest}`,
               )
               .waitFor();
-            // A platform by its own digest, as far as the page shows it.
+            // Search for a platform by the digits of its digest that the page shows.
             for (const own of (await version.locator("table code").allTextContents()).slice(-1)) {
               await page.getByRole("searchbox", { name: /Search/ }).fill(own);
               await page.getByRole("link", { name: `${repository}:${tags[0]}`, exact: true }).click();
@@ -88,5 +88,5 @@ export async function visitCatalogue(chromium: string, base: string, artifacts: 
   }
 }
 
-/** Files of a project that are looked up. */
+/** Number of files of a project to search for. */
 const filesLookedUp = 3;

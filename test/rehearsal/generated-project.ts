@@ -1,4 +1,4 @@
-/** A project with more content than the demo's: images with signatures and platforms, and files. The same bytes every time. */
+/** A project with more content than the demo's: images with signatures and platforms, and files. Reproducible. */
 import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,14 +9,14 @@ import { makeImage, makeIndex, type PlatformImage } from "../../local/seed/image
 import { makeLayer } from "../../local/seed/layer.ts";
 import { signImage } from "../../local/seed/signature.ts";
 
-/** How much there is. */
+/** Size of the project. */
 const imageNames = ["api", "worker", "tool"];
 const releasesOfEach = 10;
 const files = 24;
 const layerBytes = 400_000;
 const fileBytes = 100_000;
 
-/** One image in ten releases: every third an index of two platforms, every other one signed; a layer of each release is its own. */
+/** Each image has ten releases: every third is an index of two platforms, every second is signed, and each has a layer of its own. */
 export async function generateProject(name: string): Promise<DemoProject> {
   const images = await Promise.all(imageNames.map((image) => generateImage(name, image)));
   const paths = Array.from({ length: files }, (_, i) => `1.${i}/linux/${name}`);
@@ -31,8 +31,8 @@ export async function generateProject(name: string): Promise<DemoProject> {
 }
 
 /**
- * The project with only some of it in production.
- * @param isPromoted of the release or file with this number; the last promoted release is tagged `latest` too.
+ * The project with a part of it in production.
+ * @param isPromoted whether to promote the release or file with this number. The last promoted release also has the tag `latest`.
  */
 export function promoting(project: DemoProject, isPromoted: (index: number) => boolean): DemoProject {
   return {
@@ -51,7 +51,7 @@ export function promoting(project: DemoProject, isPromoted: (index: number) => b
   };
 }
 
-/** Writes the project's manifests into a folder, from which any of it may be removed again in one run. */
+/** Writes the project's manifests to a folder. They allow one run to remove all of it. */
 export async function writeProject(folder: string, project: DemoProject): Promise<void> {
   await mkdir(join(folder, project.name), { recursive: true });
   const declaration = `description: Generated for a drill
@@ -95,7 +95,7 @@ async function generateImage(project: string, name: string): Promise<DemoImage> 
   return { name, blobs: [...new Map(blobs.map((blob) => [blob.digest, blob])).values()], manifests, releases };
 }
 
-/** Bytes that do not compress, from a text. */
+/** Incompressible bytes, derived from a text. */
 function noise(of: string, length: number): Uint8Array {
   const blocks = Array.from({ length: Math.ceil(length / 64) }, (_, i) =>
     createHash("sha512").update(`${of} ${i}`).digest(),

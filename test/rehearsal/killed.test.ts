@@ -1,7 +1,7 @@
 /**
- * `kill -9` of `pulumi up` at random points of a promotion that adds, removes and moves a tag: the next `up` ends in the exact wanted state in
- * every mirror and its catalogue, and copies nothing that was there. Every fifth point is no random one: it is surely in the middle. Five points;
- * as many as ARTIFACTS_KILLS says (`npm run drills`: 20). The seed is ARTIFACTS_SEED, else drawn and printed.
+ * `kill -9` of `pulumi up` at random points of a promotion that adds, removes and moves a tag. The next `up` must reach the exact wanted state in
+ * every mirror and its catalogue, and copy nothing that is present. Every fifth point is not random but held in the middle. Five points by
+ * default, else ARTIFACTS_KILLS (`npm run drills`: 20). The seed is ARTIFACTS_SEED, else random and printed.
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -30,10 +30,10 @@ const seed = Number(process.env["ARTIFACTS_SEED"] || Math.floor(Math.random() * 
 describe(`pulumi up, killed at ${kills} random points`, function () {
   this.timeout((15 + 3 * kills) * 60_000);
   let drill: Drill;
-  /** What the program takes for S3: through it a run can be held in the middle. */
+  /** The program's S3 endpoint: a proxy that can hold a run in the middle. */
   let s3: FaultyProxy;
   const states: { manifests: string; wanted: Wanted }[] = [];
-  /** Milliseconds from the start to the moment when the promotions begin, and from there to the end. */
+  /** Milliseconds from the start of a run to the start of the promotions, and from there to the end. */
   let beginning = 0;
   let promotion = 0;
 
@@ -42,7 +42,7 @@ describe(`pulumi up, killed at ${kills} random points`, function () {
     const [opened, project] = await Promise.all([Drill.open(), generateProject("drill")]);
     drill = opened;
     s3 = await startFaultyProxy(new URL(drill.cloud.endpoints.s3).host);
-    // Each change adds three releases of ten, removes three and keeps four; of files likewise.
+    // Each change adds three of ten releases, removes three and keeps four. The same for files.
     for (const [name, isPromoted] of [
       ["old", (index: number) => index < 7],
       ["new", (index: number) => index >= 3],
@@ -68,7 +68,7 @@ describe(`pulumi up, killed at ${kills} random points`, function () {
     await assertCatalogue(drill, states[1]!.wanted);
   });
   after(async () => {
-    // Where the others fall is chance; that those which are held do is asserted there.
+    // Only the held points are asserted to be in the middle; the others are random.
     console.warn(`${halfway} of ${kills} left production between the old state and the new`);
     await drill.end();
     await s3.close();
@@ -79,7 +79,7 @@ describe(`pulumi up, killed at ${kills} random points`, function () {
   const random = randomOf(seed);
   let halfway = 0;
   for (let index = 0; index < kills; index++) {
-    // Of five one surely in the middle, one anywhere in the run, the others while it promotes.
+    // Of five points one is held in the middle, one is anywhere in the run, the others are during the promotion.
     const [held, anywhere] = [index % 5 === 0, index % 5 === 4];
     const share = random();
     const moment = `after ${Math.round(share * 100)}% of ${anywhere ? "the run" : "the promotion"}`;
@@ -112,16 +112,16 @@ describe(`pulumi up, killed at ${kills} random points`, function () {
 
       const had = await copies(drill);
       await drill.run("pulumi cancel");
-      // The runbook's way now and then: with a refresh first, the next run knows more.
+      // Sometimes the runbook's way, with a refresh first.
       if (index % 3 === 2) await drill.run("pulumi refresh --clear-pending-creates");
       const output = await drill.run("pulumi up");
       await assertProduction(drill, to.wanted);
       await assertCatalogue(drill, to.wanted);
       const now = await copies(drill);
-      for (const [place, copy] of now) {
-        if (had.has(place)) assert.equal(copy.identity, had.get(place)!.identity, `${place} was copied again`);
+      for (const [location, copy] of now) {
+        if (had.has(location)) assert.equal(copy.identity, had.get(location)!.identity, `${location} was copied again`);
       }
-      const missing = [...now].filter(([place]) => !had.has(place)).reduce((sum, [, { size }]) => sum + size, 0);
+      const missing = [...now].filter(([location]) => !had.has(location)).reduce((sum, [, { size }]) => sum + size, 0);
       assert.ok(sentBytes(output) <= missing + rounding, `${sentBytes(output)} bytes sent, ${missing} were missing`);
       await drill.run("pulumi preview --expect-no-changes");
     });
@@ -129,20 +129,20 @@ describe(`pulumi up, killed at ${kills} random points`, function () {
 });
 
 /**
- * Lets one file into the S3 mirror and answers no other change of its files, as a store that hangs: whatever the machine's speed, the run can
- * neither end nor remove anything before it is killed.
+ * Lets one file into the S3 mirror and answers no other change of its files, like a store that hangs. So the run can neither end nor remove
+ * anything before it is killed, whatever the machine's speed.
  */
 function holdingAllButOneFile(): Choose {
   let first: string | undefined;
   return (method, url) => {
     const path = url.split("?", 1)[0]!;
     if (!/^(PUT|POST|DELETE)$/.test(method) || !path.includes("/binaries/")) return undefined;
-    first ??= path; // of which the store may ask for more than one request: a file that comes back has a delete marker in the way
+    first ??= path; // one file may need several requests: a file that is added again has a delete marker
     return path === first ? undefined : { kind: "hang" };
   };
 }
 
-/** @returns what resolves when the S3 mirror holds other files than now, or the run has ended. */
+/** @returns a function that resolves when the files in the S3 mirror have changed, or the run has ended. */
 async function changeOfFiles(drill: Drill): Promise<(ended: Promise<unknown>) => Promise<void>> {
   const [mirror] = fileMirrors(drill, await drill.resources()).filter(({ cloud }) => cloud === "aws");
   const list = async () => (await mirror!.list("binaries/")).join("\n");
@@ -156,13 +156,13 @@ async function changeOfFiles(drill: Drill): Promise<(ended: Promise<unknown>) =>
   };
 }
 
-/** The engine says that it has called the provider. */
+/** The engine's output when it has called the provider. */
 const begins = /promotion:index:Promoted\w+ drill updating/;
 
-/** Sizes in summaries have one decimal. */
+/** Tolerance, bytes: sizes in summaries have one decimal. */
 const rounding = 0.1 * 1024 * 1024;
 
-/** What the promotions say that they sent, by the last line each has printed. */
+/** Bytes that the promotions report as sent, from the last line of each. */
 function sentBytes(output: string): number {
   const units: Readonly<Record<string, number>> = { bytes: 1, byte: 1, KiB: 1024, MiB: 1024 ** 2 };
   const diagnostics = output.split("Diagnostics:").at(-1)!.split("Outputs:")[0]!;
@@ -170,7 +170,7 @@ function sentBytes(output: string): number {
   return [...sizes].reduce((sum, [, amount, unit]) => sum + Number(amount!.replaceAll(",", "")) * units[unit!]!, 0);
 }
 
-/** After a kill -9 of the CLI, its providers notice within a moment and end: until then they may write. */
+/** Waits until the providers have noticed a kill -9 of the CLI and ended. Until then they may write. */
 async function orphansEnd(): Promise<void> {
   const provider = join(projectRoot, "components/promotion/provider/");
   for (;;) {

@@ -1,4 +1,4 @@
-/** What production serves, seen by clients that share no code with the promotion: crane, plain HTTP, the official S3 client. */
+/** Checks production with clients that share no code with the promotion: crane, plain HTTP, the official S3 client. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -16,17 +16,17 @@ import type { DemoProject } from "../../local/seed/demo-project.ts";
 import { peerPath } from "../support/peers.ts";
 import type { CloudResource, Drill } from "../support/rehearsal/drill.ts";
 
-/** What production should hold, exactly. */
+/** The exact content that production should have. */
 export interface Wanted {
-  /** By the production name of an image (`dotslash/dotslash`): each tag with its digest; signatures' tags too. */
+  /** Production name of an image (`dotslash/dotslash`) -> tag -> digest, including the signatures' tags. */
   readonly images: ReadonlyMap<string, ReadonlyMap<string, string>>;
-  /** Digests that must be nowhere, by image. */
+  /** Digests that no mirror may have, by image. */
   readonly gone: ReadonlyMap<string, readonly string[]>;
-  /** By the path behind `binaries/`: the sha256. */
+  /** Path below `binaries/` -> sha256. */
   readonly files: ReadonlyMap<string, string>;
 }
 
-/** What the projects' artifacts say should be in production: those of them that are `promoted`. */
+/** The wanted content of production: the projects' `promoted` artifacts. */
 export function wantedOf(projects: readonly DemoProject[]): Wanted {
   const images = new Map<string, Map<string, string>>();
   const gone = new Map<string, string[]>();
@@ -52,7 +52,7 @@ export function wantedOf(projects: readonly DemoProject[]): Wanted {
   return { images, gone, files };
 }
 
-/** Every mirror holds exactly what is wanted, whole. Also counts the mirrors: images, files. */
+/** Asserts that every mirror has exactly the wanted content, complete. Also checks the numbers of image and file mirrors. */
 export async function assertProduction(
   drill: Drill,
   wanted: Wanted,
@@ -69,7 +69,7 @@ export async function assertProduction(
   ]);
 }
 
-/** Every file mirror holds exactly the wanted files. */
+/** Asserts that every file mirror has exactly the wanted files. */
 export async function assertFiles(drill: Drill, { files }: Wanted): Promise<void> {
   const keys = [...files.keys()].map((path) => `binaries/${path}`).sort();
   await Promise.all(
@@ -80,7 +80,7 @@ export async function assertFiles(drill: Drill, { files }: Wanted): Promise<void
   );
 }
 
-/** The catalogue of every file mirror lists exactly what is wanted: its text for grep, read without our code. */
+/** Asserts that the catalogue's listing in every file mirror is exactly as wanted, parsed without the product's code. */
 export async function assertCatalogue(drill: Drill, { images, files }: Wanted): Promise<void> {
   const wanted = [...files].map(([path, hex]) => `file ${path} sha256:${hex}`);
   for (const [image, tags] of images) {
@@ -100,7 +100,7 @@ export async function assertCatalogue(drill: Drill, { images, files }: Wanted): 
   );
 }
 
-/** Whatever the catalogue of a file mirror lists is in every mirror: at any moment, also when a run was killed. @returns how much it is. */
+/** Asserts that every mirror has what any mirror's catalogue lists. This holds at any moment, also after a kill. @returns the number of requests. */
 export async function assertListedIsThere(drill: Drill): Promise<number> {
   const resources = await drill.resources();
   const buckets = fileMirrors(drill, resources);
@@ -119,19 +119,19 @@ export async function assertListedIsThere(drill: Drill): Promise<number> {
   const gone = await Promise.all(
     urls.map(async ({ url, mirror }) => {
       const { status } = await fetch(url, { method: "HEAD", headers: { accept: "*/*" } });
-      return status === 200 ? [] : [`${mirror} lists what ${url} answers ${status} for`];
+      return status === 200 ? [] : [`${mirror} lists ${url}, which answers ${status}`];
     }),
   );
   assert.deepEqual(gone.flat(), []);
   return urls.length;
 }
 
-/** What a file mirror's catalogue lists: its text for grep. */
+/** The parsed listing of a file mirror's catalogue. */
 async function listing({ name, url }: Bucket) {
   const answer = await fetch(`${url}/catalog/all.tsv.gz`);
   assert.equal(answer.status, 200, name);
   const bytes = Buffer.from(await answer.arrayBuffer());
-  const text = (bytes[0] === 0x1f ? gunzipSync(bytes) : bytes).toString("utf8"); // fetch may have done it
+  const text = (bytes[0] === 0x1f ? gunzipSync(bytes) : bytes).toString("utf8"); // fetch may have decompressed it
   const lines = text.split("\n").filter((line) => line !== "");
   return lines.map((line) => {
     const [kind, , what = "", digest = "", ...tags] = line.split("\t");
@@ -139,18 +139,18 @@ async function listing({ name, url }: Bucket) {
   });
 }
 
-/** Clients on two continents get an image and a file from the site itself, whole. */
+/** Asserts that clients on two continents get a complete image and file from the site. */
 export async function assertServed(drill: Drill, { images, files }: Wanted): Promise<void> {
   const site = await drill.control.site("artifacts.example.org");
   const [[image, tags]] = images as unknown as [[string, ReadonlyMap<string, string>]];
   const [tag, digest] = [...tags].find(([name]) => !name.startsWith("sha256-"))!;
   const [path, hex] = [...files][0]!;
-  for (const place of ["40.71,-74.01", "52.52,13.40"]) {
+  for (const location of ["40.71,-74.01", "52.52,13.40"]) {
     for (const [url, wanted] of [
       [`${site}/v2/${image}/manifests/${tag}`, digest],
       [`${site}/binaries/${path}`, `sha256:${hex}`],
     ] as const) {
-      const way = await fetch(url, { redirect: "manual", headers: { accept: "*/*", "x-rehearsal-client": place } });
+      const way = await fetch(url, { redirect: "manual", headers: { accept: "*/*", "x-rehearsal-client": location } });
       assert.equal(way.status, 307, `${url}: ${await way.text()}`);
       await assertContent(way.headers.get("location")!, wanted);
     }
@@ -166,19 +166,19 @@ interface Registry {
 interface Bucket {
   readonly cloud: "gcp" | "aws";
   readonly name: string;
-  /** Where its objects are read without credentials. */
+  /** Base URL for reads without credentials. */
   readonly url: string;
   list(prefix: string): Promise<string[]>;
 }
 
 /** One physical copy of some content. */
 export interface PhysicalCopy {
-  /** Of the file of a registry, or the generation or version of an object: writing the same content again makes another. */
+  /** The file's inode and time in a registry, or the object's generation or version. Writing the same content again changes it. */
   readonly identity: string;
   readonly size: number;
 }
 
-/** All copies in the mirrors that the promotions make, by place. */
+/** All copies that promotions made in the mirrors, by location. */
 export async function copies(drill: Drill): Promise<ReadonlyMap<string, PhysicalCopy>> {
   const resources = await drill.resources();
   const found = new Map<string, PhysicalCopy>();
@@ -221,7 +221,7 @@ async function s3Versions(drill: Drill, bucket: string): Promise<[string, Physic
         }),
       );
       for (const { IsLatest, Key = "", VersionId = "", Size = 0 } of page.Versions ?? []) {
-        // The catalogue is written anew when what it tells has changed.
+        // The catalogue is not a copy: it changes with its content.
         if (IsLatest && !Key.startsWith("catalog/")) found.push([Key, { identity: VersionId, size: Size }]);
       }
     } while (page.IsTruncated);
@@ -231,7 +231,7 @@ async function s3Versions(drill: Drill, bucket: string): Promise<[string, Physic
   }
 }
 
-/** The image mirrors, as the program labels them. */
+/** The image mirrors, by the program's labels. */
 function imageMirrors(resources: readonly CloudResource[]): Registry[] {
   return resources
     .filter(
@@ -240,7 +240,7 @@ function imageMirrors(resources: readonly CloudResource[]): Registry[] {
     .map(({ inputs, computed }) => ({ region: String(inputs["location"]), uri: String(computed["registryUri"]) }));
 }
 
-/** The file mirrors, likewise. */
+/** The file mirrors, by the program's labels. */
 export function fileMirrors(drill: Drill, resources: readonly CloudResource[]): Bucket[] {
   const { gcs, s3 } = drill.cloud.endpoints;
   return resources.flatMap(({ type, inputs }): Bucket[] => {
@@ -261,7 +261,7 @@ function isProduction(labels: unknown): boolean {
   return (labels as Record<string, string> | undefined)?.["purpose"] === "production";
 }
 
-/** @returns the digests of all blobs that the wanted images are made of. */
+/** Asserts the images of one mirror. @returns the digests of all blobs of the wanted images. */
 async function assertImages({ region, uri }: Registry, { images, gone }: Wanted): Promise<ReadonlySet<string>> {
   const blobs = new Set<string>();
   const [host, ...path] = uri.split("/");
@@ -302,7 +302,7 @@ interface AnyManifest {
   readonly layers?: readonly { readonly digest: string }[];
 }
 
-/** Reads a manifest with all below it; every byte must be what its digest says. @returns the blobs' digests. */
+/** Reads a manifest and everything below it, and verifies every digest. @returns the blobs' digests. */
 async function readWhole(base: string, reference: string, digest: string): Promise<string[]> {
   const answer = await fetch(`${base}/manifests/${reference}`, { headers: { accept: "*/*" } });
   const bytes = Buffer.from(await answer.arrayBuffer());
@@ -363,7 +363,7 @@ async function listS3(drill: Drill, bucket: string, region: string, prefix: stri
   }
 }
 
-/** The official client of S3, with the rehearsal's credentials. */
+/** The official S3 client, with the rehearsal's credentials. */
 function s3Client(drill: Drill, region: string): S3Client {
   const { s3Endpoint: endpoint, awsCredentials: credentials } = drill.rehearsal;
   return new S3Client({ endpoint, region, credentials, forcePathStyle: true });

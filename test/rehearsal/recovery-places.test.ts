@@ -1,4 +1,4 @@
-/** The runbook of README.md, "When something is lost": regions and the cloud project, lost for real, with nothing left in staging. */
+/** Runs the runbook for lost regions and a lost cloud project, with nothing left in staging. */
 import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -71,11 +71,11 @@ describe("recovery of regions and of the cloud project", function () {
     await drill.lose(({ type }) => type.startsWith("gcp:"));
     await rm(join(drill.workspace.folder, "state/.pulumi"), { recursive: true });
     const project = "rehearsal-artifacts-2";
-    const prefix = "rehearsal-2"; // the lost project holds the names of its buckets for a while
+    const prefix = "rehearsal-2"; // the names of the lost project's buckets stay reserved for a while
     await configure({ "gcp:project": project, "artifacts:googlePrefix": prefix });
     await drill.run("pulumi stack init local --no-select");
 
-    const adopted = await drill.refused("npm run adopt"); // the images are nowhere any more
+    const adopted = await drill.refused("npm run adopt"); // no mirror has the images any more
     const diagnostics = adopted.split("Diagnostics:").at(-1)!;
     for (const { name } of artifacts.projects) {
       assert.match(
@@ -94,7 +94,7 @@ describe("recovery of regions and of the cloud project", function () {
   });
 });
 
-/** All that is in these regions, or in a bucket there. */
+/** Matches all resources in these regions or in a bucket there. */
 function inRegions(
   resources: readonly CloudResource[],
   regions: readonly string[],

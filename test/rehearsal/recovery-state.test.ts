@@ -1,4 +1,4 @@
-/** The runbook of README.md, "When something is lost", run: each command as it stands there, on the rehearsal with production's protections. */
+/** Runs the runbook for a lost or damaged state, command by command, on the rehearsal with production's protections. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { copyFile, readFile, rm, truncate } from "node:fs/promises";
@@ -42,22 +42,22 @@ describe("recovery of the state", function () {
 
     const importable = before.filter(({ type }) => importIds[type] !== undefined);
     assert.match(adopted, new RegExp(`= ${importable.length} imported`));
-    assert.deepEqual(births(await drill.resources()), births(before), "nothing was made anew");
+    assert.deepEqual(creationTimes(await drill.resources()), creationTimes(before), "nothing was created again");
     assert.deepEqual(await copies(drill), held, "nothing was copied again");
     await assertProduction(drill, wanted);
   });
 
   it("intact state: adopting changes nothing, and a leftover environment variable does no harm", async () => {
-    const before = births(await drill.resources());
+    const before = creationTimes(await drill.resources());
     const output = await drill.run("npm run adopt");
     assert.match(output, /Resources:\n {4}\d+ unchanged\n/);
-    assert.deepEqual(births(await drill.resources()), before);
+    assert.deepEqual(creationTimes(await drill.resources()), before);
     const plain = await drill.refused("ARTIFACTS_ADOPT=1 pulumi preview");
     assert.match(plain, /ARTIFACTS_ADOPT=1 is set by `npm run adopt` alone/);
   });
 
   it("damaged state: an earlier version of its file, or an export, is restored", async () => {
-    await copyFile(stateFile(), `${stateFile()}.version`); // as the state's bucket keeps it
+    await copyFile(stateFile(), `${stateFile()}.version`); // as the state's bucket keeps versions
     await drill.run(`pulumi stack export --file ${stateFile()}.export`);
     const damage = async () => {
       await truncate(stateFile(), 100_000);
@@ -77,7 +77,7 @@ describe("recovery of the state", function () {
     await drill.configure("manifests", { ...settings, "artifacts:gcpRegions": [...regions, "europe-west4"] });
     const before = await drill.resources();
     const up = drill.start("pulumi up");
-    // Killed between the request to make the registry, whose start takes a moment, and its answer.
+    // Kill between the request to create the registry, whose start takes a moment, and its response.
     const registry = join(drill.workspace.folder, "cloud/registries/europe-west4");
     while (!existsSync(registry)) {
       assert.doesNotMatch(up.output, /images-europe-west4 created/);
@@ -106,18 +106,18 @@ describe("recovery of the state", function () {
   });
 });
 
-/** As Pulumi.local.yaml has them. */
+/** The regions in Pulumi.local.yaml. */
 const regions = ["us-central1", "europe-west1"];
 
-/** What is read of a state's file. */
+/** The parts of a state file that the test reads. */
 interface State {
   readonly checkpoint: {
     readonly latest: { readonly pending_operations?: readonly { readonly resource: { readonly urn: string } }[] };
   };
 }
 
-/** When each thing was made, by type and id: other for what was made anew. What can only be set is not born. */
-function births(resources: readonly CloudResource[]): Record<string, unknown> {
+/** Time of creation of each resource, by type and id. It changes if the resource is created again. Resources that can only be set are left out. */
+function creationTimes(resources: readonly CloudResource[]): Record<string, unknown> {
   return Object.fromEntries(
     resources
       .filter(({ type }) => importIds[type] !== undefined)

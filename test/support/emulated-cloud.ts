@@ -1,4 +1,4 @@
-/** What the tests of the emulated cloud share: a cloud in a temporary directory, and the clouds' operations on it. */
+/** An emulated cloud in a temporary directory for tests, and operations on it. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,10 +10,10 @@ import type { PortBlock } from "../../local/cloud/ports.ts";
 import { CloudClient } from "../../local/providers/cloud-client.ts";
 import { claimBlock } from "./ports.ts";
 
-/** Settings that every test's resources are made with. */
+/** Provider settings of the tests' resources. */
 export const config = { project: "demo", region: "us-central1" };
 
-/** A cloud of a test, and the directory it keeps its data in. */
+/** A test's cloud and its directory. */
 export interface TestCloud {
   readonly dir: string;
   readonly ports: PortBlock;
@@ -47,7 +47,7 @@ export async function testCloud(options: Partial<CloudOptions> = {}): Promise<Te
   return test;
 }
 
-/** Makes a resource as a provider would. */
+/** Creates a resource, as a provider does. */
 export function make(
   client: CloudClient,
   type: string,
@@ -58,7 +58,7 @@ export function make(
   return client.create({ type, id, inputs, computed, config }, false);
 }
 
-/** A .tar.gz whose `start` is a program on this Node that answers with what it received, as JSON. */
+/** A .tar.gz whose `start` is a Node.js program that answers with the received request as JSON. */
 export async function echoSource(version: string): Promise<Uint8Array> {
   const program = `
     import http from "node:http";
@@ -72,7 +72,7 @@ export async function echoSource(version: string): Promise<Uint8Array> {
   return gzipSync(await packTar([file("start", 0o755, start), file("program.mjs", 0o644, program)]));
 }
 
-/** Puts an object into the emulated Cloud Storage, as a client with rights does. */
+/** Uploads an object to the emulated Cloud Storage, as an authorized client. */
 export async function upload(
   cloud: EmulatedCloud,
   bucket: string,
@@ -84,7 +84,7 @@ export async function upload(
   if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`);
 }
 
-/** Makes a Cloud Run service that runs an object of a bucket. */
+/** Inputs of a Cloud Run service that runs an object of a bucket. */
 export function serviceInputs(name: string, location: string, object: string, more: Values = {}): Values {
   return {
     name,

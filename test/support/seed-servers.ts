@@ -1,4 +1,4 @@
-/** Real servers for the tests of the seed and the clients: a registry and a Cloud Storage, on free ports, data in a folder of their own. */
+/** Real servers for the tests of the seed and the clients: a registry and a Cloud Storage, on free ports, with their own folder. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -7,7 +7,7 @@ import { toolPath } from "../../local/tools/tools.ts";
 import { afterFile } from "./cleanup.ts";
 import { freePort } from "./ports.ts";
 
-/** Servers that run. */
+/** Running servers. */
 export interface SeedServers {
   /** `127.0.0.1:<port>` */
   readonly registry: string;

@@ -1,6 +1,6 @@
 /**
- * A rehearsal for drills: the unchanged program on the emulated cloud, the demo projects' artifacts in staging, the commands of
- * the runbook as an operator types them, and disasters. Starts in this process, without the tour that `npm start` gives.
+ * A rehearsal for drills: the unchanged program on the emulated cloud, the demo projects' artifacts in staging, the runbook's commands as an
+ * operator types them, and disasters. It runs in this process, without the steps of `npm start`.
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
@@ -24,13 +24,13 @@ export interface CloudResource {
   readonly computed: Readonly<Record<string, unknown>>;
 }
 
-/** What a command printed, both streams together, and how it ended. */
+/** Output of a command, both streams together, and its exit code. */
 export interface CommandResult {
   readonly code: number;
   readonly output: string;
 }
 
-/** A command line that runs, in a process group of its own. */
+/** A running command line in a process group of its own. */
 export class OperatorCommand {
   readonly ended: Promise<CommandResult>;
   output = "";
@@ -54,7 +54,7 @@ export class OperatorCommand {
     });
   }
 
-  /** Resolves when it has printed this. Throws if it ends before. */
+  /** Resolves when the output matches. Throws if the command ends before. */
   async prints(pattern: RegExp): Promise<void> {
     let over = false;
     void this.ended.then(() => {
@@ -66,7 +66,7 @@ export class OperatorCommand {
     }
   }
 
-  /** kill -9 of the CLI's whole process group. */
+  /** Sends SIGKILL to the command's whole process group. */
   async kill(): Promise<void> {
     assert.ok(this.#child.pid !== undefined);
     try {
@@ -97,9 +97,9 @@ export class Drill {
   }
 
   /**
-   * Starts the cloud, and prepares stack and CLI; nothing is deployed yet.
-   * @param options.ports how many the cloud may use; default: enough for the regions of the rehearsal.
-   * @param options.archive what is deployed as the redirector; default: the redirector.
+   * Starts the cloud and prepares stack and CLI. Deploys nothing.
+   * @param options.ports number of ports for the cloud. Default: enough for the rehearsal's regions.
+   * @param options.archive archive to deploy as the redirector. Default: the redirector.
    */
   static async open(options: { readonly ports?: number; readonly archive?: string } = {}): Promise<Drill> {
     const ports = options.ports ?? 60;
@@ -107,7 +107,7 @@ export class Drill {
       options.archive ?? buildRedirector().then((built) => built.archive),
       Workspace.make(ports),
     ]);
-    // A copy of its own: another test may build meanwhile.
+    // Copy the archive, because another test may build it meanwhile.
     await copyFile(archive, join(place.folder, "redirector.tar.gz"));
     const cloud = await startCloud({ dir: join(place.folder, "cloud"), ports: { base: place.ports, size: ports } });
     try {
@@ -140,16 +140,16 @@ export class Drill {
     await this.workspace.remove();
   }
 
-  /** Writes the stack's file: the rehearsal's with these changes. */
+  /** Writes the stack's config: the rehearsal's with these settings. */
   async configure(manifests: string, settings: Readonly<Record<string, unknown>> = {}): Promise<void> {
     const archive = join(this.workspace.folder, "redirector.tar.gz");
     await this.stack.configure(manifests, { "artifacts:redirectorArchive": archive, ...settings });
   }
 
   /**
-   * Puts artifacts where the projects' CI pushes them; the staging areas need not be there yet: the program then finds them filled.
-   * @param project of Google Cloud.
-   * @param prefix of the names of the buckets in it.
+   * Pushes artifacts to the staging areas, which need not exist yet.
+   * @param project id of the Google Cloud project.
+   * @param prefix prefix of its buckets' names.
    */
   async stage(artifacts: DemoArtifacts, project = "rehearsal-artifacts", prefix = "rehearsal"): Promise<void> {
     const host = `127.0.0.1:${await this.cloud.registry("us")}`;
@@ -162,7 +162,7 @@ export class Drill {
     await pushStaging(artifacts, { targets, gcsEndpoint, createBucketsIn: project }, () => {});
   }
 
-  /** Nothing is left in the staging areas, as when all of it has expired. */
+  /** Empties the staging areas, as if everything had expired. */
   async emptyStaging(): Promise<void> {
     const areas = await this.control.stagingAreas();
     const { gcs } = this.cloud.endpoints;
@@ -177,7 +177,7 @@ export class Drill {
         type === "gcp:artifactregistry/repository:Repository" &&
         (inputs["labels"] as Record<string, string>)["purpose"] === "staging",
     );
-    // The emulated registry has no other way to drop all of a repository: it is lost, and made again as it was.
+    // The emulated registry cannot empty a repository: delete and recreate it.
     for (const resource of repositories) {
       await this.lose(({ type, id }) => type === resource.type && id === resource.id);
       const answer = await fetch(`${this.cloud.control}/v1/resources`, {
@@ -189,8 +189,8 @@ export class Drill {
   }
 
   /**
-   * Starts a command line in a shell as an operator types it who answers "yes": `pulumi` is the rehearsal's CLI, on the rehearsal's stack,
-   * `npm run adopt` the committed command.
+   * Starts a command line in a shell, as an operator who answers "yes" to questions. `pulumi` is the rehearsal's CLI on the rehearsal's stack,
+   * `npm run adopt` is the committed command.
    */
   start(command: string): OperatorCommand {
     const path = [this.#bin, dirname(process.execPath), process.env["PATH"]].join(delimiter);
@@ -198,35 +198,35 @@ export class Drill {
     return new OperatorCommand(line, { ...process.env, ...this.workspace.environment, PATH: path });
   }
 
-  /** Runs a command line to its end, however it ends. */
+  /** Runs a command line to its end, whatever its exit code. */
   async runs(command: string): Promise<CommandResult> {
     return await this.start(command).ended;
   }
 
-  /** Runs a command that must succeed. @returns what it printed. */
+  /** Runs a command that must succeed. @returns its output. */
   async run(command: string): Promise<string> {
     const { code, output } = await this.runs(command);
     assert.equal(code, 0, `$ ${command}\n${output}`);
     return output;
   }
 
-  /** Runs a command that must fail. @returns what it printed. */
+  /** Runs a command that must fail. @returns its output. */
   async refused(command: string): Promise<string> {
     const { code, output } = await this.runs(command);
     assert.notEqual(code, 0, `$ ${command}\n${output}`);
     return output;
   }
 
-  /** What exists in the emulated cloud. */
+  /** All resources of the emulated cloud. */
   async resources(): Promise<CloudResource[]> {
     return (await (await fetch(`${this.cloud.control}/v1/resources`)).json()) as CloudResource[];
   }
 
-  /** A disaster: what matches is gone, with all that is in it, and nobody was asked. @returns how many things. */
+  /** A disaster: deletes the matching resources with their content, despite protections. @returns their number. */
   async lose(matches: (resource: CloudResource) => boolean): Promise<number> {
     const lost = (await this.resources()).filter(matches);
     assert.ok(lost.length > 0, "something is lost");
-    // What is set on a bucket before the bucket.
+    // Settings of a bucket before the bucket.
     for (const holds of [false, true]) {
       await Promise.all(
         lost
@@ -242,7 +242,7 @@ export class Drill {
   }
 }
 
-/** A `pulumi` for the operator's shell: the rehearsal's, and every question is answered with yes. */
+/** Writes a `pulumi` for the operator's shell: the rehearsal's CLI, which answers every question with yes. */
 async function writeOperator(folder: string): Promise<string> {
   const bin = join(folder, "operator");
   await mkdir(bin);

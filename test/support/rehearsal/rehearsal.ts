@@ -1,4 +1,4 @@
-/** A rehearsal as a user runs it: `node local/rehearse.ts` in a process of its own, with a folder and ports of its own. */
+/** A rehearsal as a user runs it: `node local/rehearse.ts` in its own process, with its own folder and ports. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -7,10 +7,10 @@ import { claimBlock } from "../ports.ts";
 
 const root = join(import.meta.dirname, "../../..");
 
-/** How many ports a rehearsal may use, unless it says so. */
+/** Default number of ports of a rehearsal. */
 const usualPorts = 60;
 
-/** One process that ran or runs. */
+/** A process of the rehearsal and its output. */
 export class RehearsalProcess {
   readonly child: ChildProcess;
   output = "";
@@ -33,7 +33,7 @@ export class RehearsalProcess {
     });
   }
 
-  /** Resolves when the output has this text; throws, with the output, when the process ends before. */
+  /** Resolves when the output has this text. Throws with the output if the process ends before. */
   async says(text: string): Promise<void> {
     let over = false;
     void this.ended.then(() => {
@@ -56,7 +56,7 @@ export class Workspace {
     this.ports = ports;
   }
 
-  /** @param ports how many it may use. */
+  /** @param ports number of ports. */
   static async make(ports = usualPorts): Promise<Workspace> {
     return new Workspace(await mkdtemp(join(tmpdir(), "rehearsal-")), (await claimBlock(ports)).base);
   }
