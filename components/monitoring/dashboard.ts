@@ -9,8 +9,8 @@ export interface DashboardSubject {
 }
 
 /**
- * The dashboard of the service, as Cloud Monitoring's JSON (API reference, "REST Resource: projects.dashboards"): what clients get, how quick, from where,
- * and what is left of the error budgets.
+ * The dashboard of the service, as Cloud Monitoring's JSON (API reference, "REST Resource: projects.dashboards"): responses, latency, clients'
+ * countries, mirrors, redirectors and the remaining error budgets.
  */
 export function dashboard({ host, objectives }: DashboardSubject): object {
   return {
@@ -19,24 +19,24 @@ export function dashboard({ host, objectives }: DashboardSubject): object {
       columns: 12,
       tiles: tiles([
         chart(
-          "Answers a second, by class",
+          "Responses per second, by class",
           line(loadBalancer("request_count"), "ALIGN_RATE", "REDUCE_SUM", ["metric.label.response_code_class"]),
         ),
         chart(
-          "Time to answer: 99 of 100, of the redirectors, and with the way to the client",
+          "Latency, 99th percentile: redirectors, and total with the way to the client",
           line(loadBalancer("backend_latencies"), "ALIGN_DELTA", "REDUCE_PERCENTILE_99"),
           line(loadBalancer("total_latencies"), "ALIGN_DELTA", "REDUCE_PERCENTILE_99"),
         ),
         chart(
-          "Answers a second, by the client's country",
+          "Responses per second, by client country",
           line(loadBalancer("request_count"), "ALIGN_RATE", "REDUCE_SUM", ["metric.label.client_country"]),
         ),
         chart(
-          "Redirects a second, by mirror",
+          "Redirects per second, by mirror",
           promql(`sum by (mirror) (rate(${inPromql(`${redirects}_sum`, "cloud_run_revision")}[5m]))`),
         ),
         chart(
-          "Mirrors in trouble: redirectors that find them so, by mirror",
+          "Unhealthy or failing mirrors: number of redirectors that see it, by mirror",
           promql(
             `sum by (mirror, trouble) (increase(${inPromql(mirrorTrouble, "cloud_run_revision")}[5m])) / 5`, // one line a minute
           ),
@@ -46,19 +46,19 @@ export function dashboard({ host, objectives }: DashboardSubject): object {
           line(cloudRun("container/instance_count"), "ALIGN_MAX", "REDUCE_SUM", ["resource.label.location"]),
         ),
         chart(
-          "CPU of a redirector, 99 of 100",
+          "CPU of the redirectors, 99th percentile",
           line(cloudRun("container/cpu/utilizations"), "ALIGN_DELTA", "REDUCE_PERCENTILE_99", [
             "resource.label.location",
           ]),
         ),
         chart(
-          "Memory of a redirector, 99 of 100",
+          "Memory of the redirectors, 99th percentile",
           line(cloudRun("container/memory/utilizations"), "ALIGN_DELTA", "REDUCE_PERCENTILE_99", [
             "resource.label.location",
           ]),
         ),
         ...Object.entries(objectives).map(([about, name]) =>
-          chart(`Error budget that is left: ${about}`, {
+          chart(`Remaining error budget: ${about}`, {
             timeSeriesFilter: {
               filter: `select_slo_budget_fraction("${name}")`,
               aggregation: { alignmentPeriod: "300s", perSeriesAligner: "ALIGN_NEXT_OLDER" },

@@ -1,9 +1,9 @@
 /**
- * What Cloud Logging counts of the log, and who is told of what it counts. Whoever writes the lines needs no right but to write them.
+ * A metric that Cloud Logging counts from log lines, and the alert on it. The writer of the lines needs only the right to write logs.
  *
- * All alerts on such counts are in PromQL: alone of Cloud Monitoring's conditions that may be made in the same run as the metric that it looks
- * at (`disableMetricValidation`; all others are refused for up to ten minutes, hashicorp/terraform-provider-google#11102), and alone it
- * fires for what was never written at all. It looks back 25 hours at most on metrics of logs, and a state can be required to last for 24 hours more.
+ * Alerts on these metrics are in PromQL. It is the only condition of Cloud Monitoring that can be created in the same run as its metric
+ * (`disableMetricValidation`; all others are refused for up to ten minutes, hashicorp/terraform-provider-google#11102), and the only one that
+ * fires for a line that was never written. On metrics of logs it looks back 25 hours at most; a state can be required to last 24 hours more.
  */
 export interface LogMetric {
   /** The metric's name, `logging.googleapis.com/user/<name>`; also ends the alert's logical name. */
@@ -15,7 +15,7 @@ export interface LogMetric {
   readonly labels?: Readonly<Record<string, string>>;
   /** The field with a number to be added up; without it lines are counted. */
   readonly sum?: string;
-  /** Who is told of what; without it the dashboard shows it, and nobody is told. */
+  /** Without it the metric is shown on the dashboard only. */
   readonly alert?: {
     readonly displayName: string;
     readonly severity: "CRITICAL" | "ERROR" | "WARNING";
@@ -34,7 +34,7 @@ export function inPromql(metric: string, resource: "global" | "cloud_run_revisio
   return `logging_googleapis_com:user_${metric}{monitored_resource="${resource}"}`;
 }
 
-/** What the workflow `drift` writes into the workflows' log when it has ended as it should, whatever it found. */
+/** The workflow `drift` writes this into the log of the workflows when it has run to its end, whatever it found. */
 export const driftHeartbeat = "drift";
 
 const driftCompared = "artifacts_drift_compared";
@@ -43,20 +43,20 @@ export const mirrorTrouble = "redirector_mirror_trouble";
 const unserved = "redirector_unserved";
 const withoutRanges = "redirector_without_ranges";
 
-/** The lines that redirectors write once a minute (redirector/telemetry/log-summary.ts). Cloud Run takes them from their output: their account needs no right. */
+/** The lines that redirectors write once a minute (redirector/telemetry/log-summary.ts). Cloud Run collects their output: their account needs no right. */
 const redirector = 'resource.type="cloud_run_revision" resource.labels.service_name=~"^redirector-"';
 
 export const logMetrics: readonly LogMetric[] = [
   {
     name: driftCompared,
-    description: "Times that the workflow drift compared production with the main branch, to the end",
+    description: "Runs of the workflow drift that compared production with the main branch to the end",
     filter: (project) => `logName="projects/${project}/logs/artifacts" jsonPayload.heartbeat="${driftHeartbeat}"`,
     alert: {
-      displayName: "Nobody looks whether production is what the main branch says",
+      displayName: "Production is no longer compared with the main branch",
       severity: "WARNING",
       documentation:
-        "The workflow `drift`, which runs every night, has not come to its end for a day and a half: then no other alert tells of a drift, either. Look at its runs at GitHub (Actions, drift). No run at all: GitHub skips some when it is busy, and turns off the schedule of a repository without a change for 60 days; enable the workflow there and run it. A run that fails before it can raise an alert: it can't sign in, see its log. After a first deploy: run it once by hand. This alert ends when a run does.",
-      condition: "No run that came to its end for 24 hours, and that for 12 hours",
+        "The nightly workflow `drift` has not finished for a day and a half, so no other alert reports drift. Look at its runs on GitHub (Actions, drift). If there is no run: GitHub skips scheduled runs when it is busy, and disables the schedule of a repository without a change for 60 days; enable the workflow there and run it. If a run fails before it can raise an alert, it can't sign in: see its log. After the first deploy: run it once by hand. This alert ends when a run finishes.",
+      condition: "No finished run in 24 hours, for 12 hours",
       query: `absent_over_time(${inPromql(driftCompared, "global")}[24h])`,
       lastsSeconds: 12 * 3600,
     },
@@ -70,14 +70,14 @@ export const logMetrics: readonly LogMetric[] = [
   },
   {
     name: unserved,
-    description: "Minutes in which a redirector knew no healthy mirror of images, or of files",
+    description: "Minutes in which a redirector had no healthy image mirror, or no healthy file mirror",
     filter: () => `${redirector} jsonPayload.unserved:*`,
     labels: { what: "unserved" },
     alert: {
-      displayName: "Redirectors of a region find no healthy mirror",
+      displayName: "The redirectors of a region have no healthy mirror",
       severity: "CRITICAL",
       documentation:
-        "All their probes fail: they send every client to the canonical mirror, whether it answers or not. From one region alone: it can't reach the others, look at Google Cloud's status; pulls go wrong only if clients can't, either. From all: the mirrors are down, or a deploy told the redirectors the wrong addresses (roll it back, see the runbook in the README).",
+        "All their probes fail, so they send every client to the canonical mirror, whether it answers or not. If only one region reports this, it can't reach the others: look at Google Cloud's status; pulls fail only if clients can't reach the mirrors, either. If all regions do, the mirrors are down, or a deploy gave the redirectors wrong addresses: roll it back, see the runbook.",
       condition: "Two summaries of redirectors in a region within five minutes",
       query: `sum by (location, what) (increase(${inPromql(unserved, "cloud_run_revision")}[5m])) > 1`,
       lastsSeconds: 0,
@@ -85,28 +85,28 @@ export const logMetrics: readonly LogMetric[] = [
   },
   {
     name: mirrorTrouble,
-    description: "Minutes in which a redirector found a mirror unhealthy, or failing when asked for what it holds",
+    description: "Minutes in which a redirector found a mirror unhealthy, or failing existence checks",
     filter: () => `${redirector} jsonPayload.trouble:*`,
     labels: { mirror: "mirror", trouble: "trouble" },
     alert: {
       displayName: "A mirror is unhealthy or fails",
       severity: "WARNING",
       documentation:
-        "Clients are sent to the next mirror meanwhile, so nobody is without an answer. `unhealthy`: its probes fail; `failing`: it answers them, but not when asked for what it holds: for a bucket in AWS look whether its policy or its public access block was changed (`drift` shows it) and at AWS's status. The redirectors' log says since when, and in which regions they see it. To take it out of use: artifacts:retiringRegions.",
-      condition: "The same mirror, in every ten minutes of a quarter of an hour",
+        "Clients are sent to the next mirror meanwhile, so all are served. `unhealthy`: its probes fail. `failing`: its probes succeed, but existence checks fail: for a bucket in AWS check whether its policy or its public access block was changed (`drift` shows it), and AWS's status. The log of the redirectors says since when, and which regions see it. To take the mirror out of use: artifacts:retiringRegions.",
+      condition: "The same mirror, for 15 minutes",
       query: `sum by (mirror, trouble) (increase(${inPromql(mirrorTrouble, "cloud_run_revision")}[10m])) > 0`,
       lastsSeconds: 900,
     },
   },
   {
     name: withoutRanges,
-    description: "Minutes in which a redirector had no table of the clouds' addresses",
+    description: "Minutes in which a redirector had no table of cloud IP ranges",
     filter: () => `${redirector} jsonPayload.message="summary" jsonPayload.cloudRanges=0`,
     alert: {
-      displayName: "Redirectors have no table of the clouds' addresses",
+      displayName: "The redirectors have no table of cloud IP ranges",
       severity: "WARNING",
       documentation:
-        "They choose by location alone: clients inside AWS no longer get layers from the buckets there, which costs transfer out of Google Cloud. The deployed build was made without `npm run ranges`, or its table is damaged (the redirectors' log says which): deploy again.",
+        "They choose mirrors by location alone: clients inside AWS no longer get layers from the buckets there, which costs egress from Google Cloud. The deployed build was made without `npm run ranges`, or its table is damaged (the log of the redirectors says which): deploy again.",
       condition: "For ten minutes",
       query: `sum(increase(${inPromql(withoutRanges, "cloud_run_revision")}[10m])) > 0`,
       lastsSeconds: 600,

@@ -24,8 +24,8 @@ export interface MonitoringArgs {
 }
 
 /**
- * Whether the service does what it promises: checked from outside on four continents, counted at the load balancer against objectives, with
- * alerts that say what to do, and one dashboard.
+ * Whether the service works: uptime checks from four continents, service level objectives on the load balancer's metrics, alerts that say
+ * what to do, and one dashboard.
  */
 export class Monitoring extends pulumi.ComponentResource {
   /** Names of the objectives, `projects/<number>/services/redirector/serviceLevelObjectives/<id>`. */
@@ -54,7 +54,7 @@ export class Monitoring extends pulumi.ComponentResource {
     const service = new CustomService(name, { project, serviceId: "redirector", displayName: host }, { parent: this });
     this.objectives = {
       availability: this.addObjective(name, "availability", service, {
-        displayName: "99.9 % of requests are answered without an error of ours",
+        displayName: "99.9 % of requests are answered without a server error",
         goal: 0.999,
         requestBasedSli: {
           goodTotalRatio: {
@@ -68,7 +68,7 @@ export class Monitoring extends pulumi.ComponentResource {
         goal: 0.99,
         requestBasedSli: {
           distributionCut: {
-            // From the load balancer to a redirector and back. The total has the way to the client in it, which is long from some continents.
+            // From the load balancer to a redirector and back. The total latency includes the way to the client, which is long from some continents.
             distributionFilter: `metric.type="loadbalancing.googleapis.com/https/backend_latencies" ${balancer}`,
             range: { max: 300 },
           },
@@ -98,7 +98,7 @@ export class Monitoring extends pulumi.ComponentResource {
     ).name;
   }
 
-  /** One address tried from outside every minute, and the alert when more than one place can't get it. The check's id. */
+  /** An uptime check every minute, and the alert when more than one location fails it. Returns the check's id. */
   private addCheck(
     name: string,
     {
@@ -137,10 +137,10 @@ export class Monitoring extends pulumi.ComponentResource {
       displayName: `${host}: ${what} can't be reached`,
       severity: "CRITICAL",
       documentation:
-        "What this check asks for does not come as it should, or the mirror that it leads to does not answer. See the runbook in the README: is one region sick (the dashboard shows answers by region), or the last deploy (roll it back)?",
+        "The request fails, or the mirror that it is redirected to does not answer. See the runbook: either one region fails (the dashboard shows responses by region), or the last deploy broke it (roll it back).",
       conditions: [
         {
-          displayName: "Checks fail from more than one place for two minutes",
+          displayName: "Checks fail from more than one location for two minutes",
           conditionThreshold: {
             filter: pulumi.interpolate`metric.type="monitoring.googleapis.com/uptime_check/check_passed" AND resource.type="uptime_url" AND metric.labels.check_id="${check.uptimeCheckId}"`,
             comparison: "COMPARISON_GT",
@@ -162,18 +162,18 @@ export class Monitoring extends pulumi.ComponentResource {
   }
 
   /**
-   * The certificate of a host as a check that is not redirected sees it: of the others it is the last server's. Certificate Manager renews it in its
-   * last month, by the proof in the DNS: one that is not renewed by now waits for somebody.
+   * The certificate of a host, seen by a check that is not redirected: other checks see the certificate of the last server. Certificate Manager
+   * renews it in its last month by the record in the DNS; one that is not renewed 15 days before its end needs help.
    */
   private addCertificateAlert(name: string, host: string, check: pulumi.Output<string>): void {
     this.addAlert(name, {
-      displayName: `The certificate of ${host} ends in less than 15 days`,
+      displayName: `The certificate of ${host} expires in less than 15 days`,
       severity: "ERROR",
       documentation:
-        "It should have been renewed. `gcloud certificate-manager certificates list` and `describe` say why it was not: as a rule the CNAME `_acme-challenge` or the CAA records are not what they should be, which the next deploy repairs (`pulumi refresh` first), or the DNS does not answer.",
+        "It should have been renewed by now. `gcloud certificate-manager certificates list` and `describe` say why it was not: usually the CNAME `_acme-challenge` or the CAA records are wrong, which the next deploy repairs (`pulumi refresh` first), or the DNS does not answer.",
       conditions: [
         {
-          displayName: "Seen so for ten minutes",
+          displayName: "For ten minutes",
           conditionThreshold: {
             filter: pulumi.interpolate`metric.type="monitoring.googleapis.com/uptime_check/time_until_ssl_cert_expires" AND resource.type="uptime_url" AND metric.labels.check_id="${check}"`,
             comparison: "COMPARISON_LT",
@@ -195,7 +195,7 @@ export class Monitoring extends pulumi.ComponentResource {
 
   /**
    * An objective over 28 days and its two alerts by the rate at which its error budget burns (Google, "The Site Reliability Workbook",
-   * chapter 5): 2 % of the budget in an hour calls somebody, 5 % in six hours is a task. The short window ends the alert when it is over.
+   * chapter 5): 2 % of the budget in an hour is critical, 5 % in six hours is a warning. The short window ends the alert when the errors end.
    */
   private addObjective(
     name: string,
@@ -213,11 +213,11 @@ export class Monitoring extends pulumi.ComponentResource {
       ["slow", "WARNING", 6, "21600s", "1800s"],
     ] as const) {
       this.addAlert(`${name}-${about}-${speed}`, {
-        displayName: `${about}: the error budget burns ${speed === "fast" ? "fast" : "steadily"}`,
+        displayName: `${about}: ${speed === "fast" ? "fast" : "slow"} burn of the error budget`,
         severity,
-        documentation: `At this rate the budget of 28 days is gone in ${speed === "fast" ? "two" : "five"} days. The dashboard shows which answers, and where.`,
+        documentation: `At this rate the error budget of 28 days is used up in ${speed === "fast" ? "two" : "five"} days. The dashboard shows which responses fail, and where.`,
         conditions: [long, short].map((window) => ({
-          displayName: `${rate} times the rate that lasts 28 days, over ${window}`,
+          displayName: `Burn rate above ${rate} over ${window}`,
           conditionThreshold: {
             filter: pulumi.interpolate`select_slo_burn_rate("${slo.name}", "${window}")`,
             comparison: "COMPARISON_GT",
@@ -230,13 +230,13 @@ export class Monitoring extends pulumi.ComponentResource {
     return slo.name;
   }
 
-  /** The workflows write an error to this log when a deploy fails or what is there differs from what should be. */
+  /** The workflows write an error to this log when a deploy fails or production differs from the main branch. */
   private addReportAlert(name: string): void {
     this.addAlert(`${name}-report`, {
       displayName: "A deploy failed, or production differs from the manifests",
       severity: "ERROR",
       documentation:
-        "The log entry names the workflow's run. A failed deploy goes on where it stopped: run it again. Drift: the run shows it line by line, a deploy repairs it.",
+        "The log entry names the run of the workflow. After a failed deploy: run it again, it resumes where it stopped. After drift: the run shows the differences line by line; a deploy repairs them.",
       conditions: [
         {
           displayName: "An error in the log of the workflows",
@@ -247,7 +247,7 @@ export class Monitoring extends pulumi.ComponentResource {
     });
   }
 
-  /** What is counted of the log, and the alert on it, if any. */
+  /** A metric of log lines, and the alert on it, if any. */
   private addLogMetric(name: string, { name: metric, description, filter, labels, sum, alert }: LogMetric): void {
     const counted = new Metric(
       `${name}-${metric}`,
@@ -266,7 +266,7 @@ export class Monitoring extends pulumi.ComponentResource {
             Object.entries(labels).map(([label, field]) => [label, `EXTRACT(jsonPayload.${field})`]),
           ),
         }),
-        // Numbers of a line can only be had as a distribution; of that only the sum is looked at.
+        // Cloud Logging extracts numbers as distributions only; the sum is used.
         ...(sum !== undefined && {
           valueExtractor: `EXTRACT(jsonPayload.${sum})`,
           bucketOptions: { exponentialBuckets: { numFiniteBuckets: 8, growthFactor: 10, scale: 1 } },
@@ -317,7 +317,7 @@ export class Monitoring extends pulumi.ComponentResource {
 }
 
 const serviceId = "redirector";
-/** All kinds: a registry answers 404 for one that is not accepted. */
+/** All types of manifests: a registry answers 404 for a type that the request does not accept. */
 const manifests = [
   "application/vnd.oci.image.index.v1+json",
   "application/vnd.oci.image.manifest.v1+json",
