@@ -49,7 +49,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     await visitor.close();
   });
 
-  /** A new visitor at an address. */
+  /** A new browser session at a URL. */
   async function visit(address: string, options: Parameters<typeof newVisitor>[2] = {}) {
     visitor = await newVisitor(browser, site.origin, options);
     const response = await visitor.page.goto(address);
@@ -57,7 +57,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     return { page: visitor.page, response };
   }
 
-  /** Of the first versions of the image: digest and tags, as the data has them. */
+  /** Digest and tags of the image's first versions, from the data. */
   function versions() {
     const project = readDocument("project", String(site.objects.get("catalog/projects/kubernetes.json")));
     const details = project?.images.find(({ repository }) => repository === "kubernetes/kube-0")?.details ?? "";
@@ -210,7 +210,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
       await shows(page, `Search: ${typed}`);
       await page.getByText(/^Looking through/).waitFor({ state: "detached" });
     }
-    await page.evaluate(() => fetch("/status.json").then((response) => response.text())); // what was asked for before it has been seen
+    await page.evaluate(() => fetch("/status.json").then((response) => response.text())); // all earlier requests have been recorded by then
     assert.equal(asked, 0);
     await box.fill("sha256:0a1b2c3d4e5f");
     await page.getByText(/^Looking through the digests of platforms/).waitFor();
@@ -389,7 +389,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
   it("reads documents again that were replaced meanwhile", async () => {
     const { page } = await visit("/projects/kubernetes");
     await shows(page, "kubernetes");
-    // The browser keeps the project's document for a minute; what it refers to is gone now.
+    // The browser caches the project's document for a minute. The documents that it refers to do not exist any more.
     const before = new Map(site.objects);
     site.objects.clear();
     for (const [key, value] of generateCatalogue({ ...small, seed: 8 })) site.objects.set(key, value);
@@ -507,7 +507,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     await opened.getByRole("rowheader", { name: "platform" }).waitFor();
     await unharmed();
 
-    // Found by its name, shown, and downloaded by the command as it is copied, which does what it says and nothing else.
+    // Find it by name, show it, and download it with the copied command, which must do nothing else.
     await page.getByRole("searchbox", { name: /Search/ }).fill("touch");
     await page.locator(".rows a").click();
     await page.getByText(sha256, { exact: true }).waitFor();
@@ -540,7 +540,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     it(`axe finds no violations, and nothing overflows: ${colorScheme}`, async () => {
       const [newest] = versions();
       const { digest } = versions().find(({ platforms }) => platforms.length > 1)!.platforms[0]!;
-      // The page's policy would keep axe out, too.
+      // The page's policy would block axe, too.
       visitor = await newVisitor(browser, site.origin, { colorScheme, bypassCSP: true });
       const { page } = visitor;
       for (const [address, there] of [
@@ -640,10 +640,10 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
   });
 });
 
-/** What of the page is wider than its place: it would be cut off, or has to be scrolled to. Runs in the browser. */
+/** Elements that overflow their container: they would be cut off or need scrolling. Runs in the browser. */
 function tooWide(): string[] {
   const { scrollWidth, clientWidth } = document.documentElement;
-  // A box scrolls what is typed into it.
+  // An input scrolls its own text.
   const seen = [...document.querySelectorAll<HTMLElement>("body *:not(input, .unseen, .unseen *, .skip)")];
   const wider = seen.filter(
     (one) => one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== "inline",

@@ -1,6 +1,6 @@
 /**
- * `npm run screenshots`: the README's pictures of the catalogue, of the rehearsal that runs (`npm start`), or of the address given. Under the name
- * that its clients would use.
+ * `npm run screenshots`: takes the README's pictures of the catalogue, from the running rehearsal (`npm start`) or a given URL, under the host
+ * name that clients use.
  */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { findChromium, startChromium } from "../support/browser/chromium.ts";
 
 const host = "artifacts.example.org";
 const folder = join(import.meta.dirname, "screenshots");
-/** A version of an image of the demo, which the rehearsal publishes. */
+/** A version of a demo image that the rehearsal publishes. */
 const view = "/images/dotslash/dotslash:0.5.8-1";
 
 const chromium = findChromium();

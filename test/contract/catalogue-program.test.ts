@@ -1,4 +1,4 @@
-/** The catalogue's entries as the real engine drives them, after the promotions that they tell of. */
+/** The catalogue's entries on the real engine, after the promotions that they list. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
@@ -43,7 +43,7 @@ describe("catalogue entries driven by the engine", () => {
     succeeded(await program.run(...up));
     assert.equal(await generation(), before, "no change is no write");
 
-    // What changed is shown in short: the promotion shows the lines.
+    // The preview shows a summary of the change: the promotion shows the lines.
     const more = { ...tools, "v2/a": "v2/a" };
     await program.declare(project("tools", more));
     const preview = succeeded(await program.run("preview", "--diff"));
@@ -53,7 +53,7 @@ describe("catalogue entries driven by the engine", () => {
     succeeded(await program.run(...up));
     assert.deepEqual(await listed(), { tools: 3 });
 
-    // Of a promotion that fails nothing new is listed; what it removed is gone at once. Taken back, all is as it was.
+    // A failing promotion lists nothing new, and unlists at once what it removed. Reverting restores everything.
     const { "v1/b": _, ...less } = more;
     const entryOf = async () => String((await stores.served("us", "catalog/projects/tools.json"))?.bytes);
     const whole = await entryOf();
@@ -75,7 +75,7 @@ describe("catalogue entries driven by the engine", () => {
     assert.deepEqual(await listed(), { tools: 3 });
     succeeded(await program.run("preview", "--expect-no-changes"));
 
-    // Somebody damages a mirror: a refresh tells, the next run repairs.
+    // A damaged mirror: a refresh reports it, the next run repairs it.
     await stores.stage("eu", "catalog/index.json", "{}");
     const refreshed = succeeded(await program.run("refresh", "--yes"));
     assert.match(refreshed, /The catalogue is not as it was written in eu/);
@@ -83,7 +83,7 @@ describe("catalogue entries driven by the engine", () => {
     assert.deepEqual(await listed("eu"), { tools: 3 });
     succeeded(await program.run("refresh", "--preview-only", "--expect-no-changes"));
 
-    // A description alone is news, too.
+    // A changed description alone is a change, too.
     await program.declare(project("tools", more, "Better described"));
     assert.match(succeeded(await program.run("preview", "--diff")), /~ description *: "tools" => "Better described"/);
     succeeded(await program.run(...up));
@@ -128,7 +128,7 @@ describe("catalogue entries driven by the engine", () => {
       const at = await Promise.race([removing.promise.then(() => "removing"), run.ended.then(({ output }) => output)]);
       assert.equal(at, "removing");
       run.child.kill("SIGKILL");
-      await run.ended; // and all that it had started
+      await run.ended; // and everything that it had started
       assert.deepEqual(await perBucket(linesOf), [["v1/a"], ["v1/a"]]);
       for (const path of ["v1/b", "v2/a"])
         assert.deepEqual(

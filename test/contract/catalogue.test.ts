@@ -40,7 +40,7 @@ describe("the catalogue's writer", () => {
     await Promise.all([stores?.stop(), registry?.remove()]);
   });
 
-  /** As the next run's process: it knows nothing but what is in the mirrors. */
+  /** A new writer, like the next run's process: its only state is in the mirrors. */
   function newWriter(): CatalogueWriter {
     return catalogueWriter(controller.signal, {
       onRequest: (method, url) => requests.push(`${method} ${new URL(url).pathname}`),
@@ -256,7 +256,7 @@ describe("the catalogue's writer", () => {
       assert.equal((await index(bucket)).projects.find(({ name }) => name === "dotslash")?.images[0]?.digests, 1);
     }
 
-    // Of a tag that moved, the old digest loses it; of all files, none is wanted: both kinds at once.
+    // Both kinds at once: the old digest of a moved tag loses it, and no file is wanted.
     const moved = `${kept.replace(/^([^:]+):\S+/, "$1@").replace("@ ", "@")}\n`;
     const both = [
       writer.unlist({ ...retraction, kind: "images", lines: moved }),
@@ -267,7 +267,7 @@ describe("the catalogue's writer", () => {
     assert.deepEqual(releases, []);
     assert.deepEqual(readDocument("image", String(await stored(left[0]!.details)))?.versions[0]?.tags, []);
 
-    // The next run that succeeds brings all back, byte for byte.
+    // The next successful run restores everything, byte for byte.
     await anotherRun();
     assert.deepEqual((await publish(request)).failures, []);
     assert.deepEqual(await entry("dotslash"), before);

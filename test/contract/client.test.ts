@@ -35,7 +35,7 @@ describe("the rehearsal's clients on real servers", () => {
       { targets, gcsEndpoint: `${servers.gcs}/storage/v1/`, createBucketsIn: "p" },
       () => {},
     );
-    // Redirects by path only; what the product's redirector does is tested with it.
+    // Redirects by path only. The product's redirector has tests of its own.
     service = createServer((request, response) => {
       const path = request.url ?? "/";
       if (path === "/v2/") {
@@ -171,7 +171,7 @@ describe("the rehearsal's clients on real servers", () => {
     assert.ok(copy.tags.includes(`${digest.replace(":", "-")}.sig`), copy.tags.join());
     assert.deepEqual(copy.hosts, [new URL(base).host, servers.registry]);
     const manifests = artifacts.projects[0]!.images[0]!.manifests;
-    const release1 = manifests.slice(0, manifests.length / 2); // the first of two revisions, with all that is attached to it
+    const release1 = manifests.slice(0, manifests.length / 2); // the first of two revisions, with everything attached to it
     for (const { content } of release1) {
       const stored = await readFile(join(copy.layout, "blobs/sha256", content.digest.slice("sha256:".length)));
       assert.deepEqual(stored, Buffer.from(content.bytes));

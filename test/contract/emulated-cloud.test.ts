@@ -1,4 +1,4 @@
-/** The emulated cloud as its users meet it: real servers, an inventory that lasts, and nothing left running. */
+/** The emulated cloud: real servers, a persistent inventory, and nothing left running. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -149,7 +149,7 @@ describe("emulated cloud", () => {
           Resource: "arn:aws:s3:::layers-us-east-1/*",
         },
         {
-          Effect: "Deny", // here is no TLS
+          Effect: "Deny", // the emulation has no TLS
           Principal: "*",
           Action: "s3:*",
           Resource: ["arn:aws:s3:::layers-us-east-1", "arn:aws:s3:::layers-us-east-1/*"],
@@ -245,7 +245,7 @@ describe("emulated cloud", () => {
       recorded.children.map(() => true),
     );
 
-    // A stranger that since got the pid of a child: the same pid, another start time.
+    // Another process that got the pid of a child: same pid, another start time.
     const stranger = spawn("sleep", ["60"], { detached: true, stdio: "ignore" });
     recorded.children.push({ pid: stranger.pid!, startTime: "1", purpose: "image registry gone", stateless: false });
     await writeFile(join(dir, "pids.json"), JSON.stringify(recorded));

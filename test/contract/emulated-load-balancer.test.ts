@@ -1,4 +1,4 @@
-/** Cloud Run services from source, and the load balancer in front of them, link by link as a program declares them. */
+/** Cloud Run services from source and the load balancer in front of them, declared resource by resource. */
 import assert from "node:assert/strict";
 import { request } from "node:http";
 import { after, before, describe, it } from "mocha";
@@ -272,7 +272,7 @@ interface Echo {
   env: Record<string, string>;
 }
 
-/** GET with a Host header of our own, which fetch does not allow. */
+/** GET with a custom Host header, which fetch does not allow. */
 async function get(
   port: number,
   path: string,

@@ -1,4 +1,4 @@
-/** A whole program on the real engine and the emulated cloud: what is there stays as it is until the program changes. */
+/** A whole program on the real engine and the emulated cloud: resources change only if the program changes. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -71,7 +71,7 @@ describe("a program on the emulated cloud", () => {
   });
 });
 
-/** Runs the CLI; fails the test if it fails. */
+/** Runs the CLI. Fails the test if the CLI fails. */
 async function pulumi(...args: string[]): Promise<string> {
   const options = args[0] === "stack" ? [] : ["--suppress-progress", "--stack", "local"];
   const child = spawn(engine, [...args, "--non-interactive", "--color", "never", ...options], {

@@ -1,4 +1,4 @@
-/** The emulated providers, spoken to as the engine does: their executables, started, over gRPC. */
+/** The emulated providers as the engine uses them: starts their executables and calls them over gRPC. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,4 +1,4 @@
-/** The demo artifacts in the reference registry, which has no referrers API, as clients and tools of others see them. */
+/** The demo artifacts in the reference registry, which has no referrers API, as seen by third-party tools. */
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -43,7 +43,7 @@ describe("demo artifacts in the reference registry", () => {
           { project: "dotslash", registryUri: `${host}/p/dotslash`, bucket: "files" },
           { project: "semver", registryUri: `${host}/p/semver` },
         ],
-        gcsEndpoint: `${servers.gcs}/storage/v1`, // without the slash that people forget
+        gcsEndpoint: `${servers.gcs}/storage/v1`, // without the slash at the end, which users forget
         createBucketsIn: "p",
       },
       () => {},

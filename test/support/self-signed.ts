@@ -1,4 +1,4 @@
-/** A certificate that nobody vouches for, made anew for each test: neither a program nor a key in the repository is needed for it. */
+/** A self-signed certificate, generated for each test, without a program and without a key in the repository. */
 import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
 
 /** Both as PEM. */

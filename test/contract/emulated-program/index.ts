@@ -1,4 +1,4 @@
-/** What a program of this kind declares, one of each, as the real engine is given it by emulated-program.test.ts. */
+/** One resource of each kind that a program like this one declares. emulated-program.test.ts runs it on the real engine. */
 import * as aws from "@pulumi/aws";
 import * as cloudflare from "@pulumi/cloudflare";
 import * as gcp from "@pulumi/gcp";
@@ -8,7 +8,7 @@ const config = new pulumi.Config();
 const host = "artifacts.example.org";
 const regions = ["us-central1", "europe-west1"];
 
-// Registries and buckets, with rights on them.
+// Registries and buckets, with grants.
 const repository = new gcp.artifactregistry.Repository("images", {
   repositoryId: "images",
   location: "us",
@@ -129,7 +129,7 @@ new cloudflare.DnsRecord("proof", {
   ttl: 300,
 });
 
-// Watching it, and who may deploy it.
+// Monitoring and identities.
 const email = new gcp.monitoring.NotificationChannel("email", { type: "email", labels: { email_address: "a@b.org" } });
 const check = new gcp.monitoring.UptimeCheckConfig("web", {
   displayName: "web",
@@ -209,7 +209,7 @@ new aws.iam.RolePolicyAttachment("deploy", {
   policyArn: aws.iam.ManagedPolicy.AmazonS3FullAccess,
 });
 
-/** Outputs of which any one that a provider forgot would be unknown in the next preview. */
+/** If a provider omits one of these outputs, it is unknown in the next preview. */
 export const outputs = {
   registry: repository.registryUri,
   bucket: files.selfLink,

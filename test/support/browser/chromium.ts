@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { type Browser, chromium } from "playwright-core";
 
-/** Where distributions put Chromium. `ARTIFACTS_CHROMIUM` names another one. */
+/** Paths of Chromium in distributions. `ARTIFACTS_CHROMIUM` overrides them. */
 const usual = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
-/** The path of a Chromium, or undefined: then the browser's tests are skipped, which this says loudly. */
+/** The path of Chromium; undefined if it is not installed: then the browser's tests are skipped, with a message. */
 export function findChromium(): string | undefined {
   const named = process.env["ARTIFACTS_CHROMIUM"];
   const found = named ?? usual.find((path) => existsSync(path));
@@ -16,13 +16,13 @@ export function findChromium(): string | undefined {
   return found;
 }
 
-/** Starts it without a window, with a profile of its own that is gone afterwards, and without anything that it does of its own accord. */
+/** Starts it headless, with a temporary profile and without background requests. */
 export function startChromium(executablePath: string, more: readonly string[] = []): Promise<Browser> {
   return chromium.launch({
     executablePath,
     headless: true,
     args: [
-      "--no-sandbox", // Chromium's sandbox does not start for root; what is opened is our own page
+      "--no-sandbox", // Chromium's sandbox does not start for root; the tests open only our own page
       "--disable-gpu",
       "--disable-quic",
       "--no-first-run",

@@ -8,8 +8,8 @@ import { readManifests } from "../../../components/manifests/read.ts";
 import { generateManifests, type ManifestSet, randomOf } from "../generate-manifests.ts";
 
 /**
- * A catalogue of a set of manifests: their real content, and for what only registries know (platforms, sizes, signatures) values drawn by
- * lot. The objects of a file mirror by key; the same set gives the same bytes.
+ * A catalogue of a set of manifests, as the objects of a file mirror by key. What only registries know (platforms, sizes, signatures) is
+ * generated. The same set gives the same bytes.
  */
 export function generateCatalogue(set: ManifestSet): Map<string, Buffer> {
   const random = randomOf(set.seed);

@@ -16,16 +16,16 @@ import { nodeServer } from "../redirector-node-http.ts";
 /** A redirector with one file mirror, on loopback. */
 export interface TestSite {
   readonly origin: string;
-  /** What the file mirror holds, by key; may be changed. */
+  /** The file mirror's objects by key; mutable. */
   readonly objects: Map<string, Buffer>;
   /** The file mirror answers 503 to everything. */
   failing: boolean;
-  /** The mirrors' health, by name, as the redirector is to see it. */
+  /** The mirrors' health by name, as the redirector sees it; mutable. */
   setHealth(mirror: string, healthy: boolean): void;
   stop(): Promise<void>;
 }
 
-/** Builds the page into a folder of its own, loads it, and leaves nothing behind. */
+/** Builds the page in a temporary folder and loads it. */
 export async function builtAssets(): Promise<Assets> {
   const folder = await mkdtemp(join(tmpdir(), "catalogue-"));
   try {
@@ -36,7 +36,7 @@ export async function builtAssets(): Promise<Assets> {
   }
 }
 
-/** Starts one. The mirror is another origin and answers as buckets with CORS do, so that what browsers are strict about is as in production. */
+/** Starts a site. The mirror has another origin and CORS headers like a bucket's, so that browsers apply the same rules as in production. */
 export async function startSite(assets: Assets, objects: Map<string, Buffer>): Promise<TestSite> {
   const site = { failing: false };
   const bucket = createServer((request, response) => {

@@ -1,24 +1,24 @@
 import assert from "node:assert/strict";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 
-/** Somebody with a browser, who notes whatever goes wrong. */
+/** A browser session that records every error. */
 export interface Visitor {
   readonly page: Page;
-  /** Asserts that nothing went wrong since the last call: no error in the console, no exception, no breach of the policy. */
+  /** Asserts that there was no error since the last call: none in the console, no exception, no violation of the policy. */
   wellBehaved(): void;
-  /** As much of it as one expects to have gone wrong; forgotten then. */
+  /** The recorded errors, which are then cleared, for tests that expect some. */
   complaints(): string[];
   close(): Promise<void>;
 }
 
-/** Opens a browser's window of its own: nothing is shared with others, nothing is cached. */
+/** Opens an isolated browser context, without a cache. */
 export async function newVisitor(
   browser: Browser,
   origin: string,
   options: BrowserContextOptions = {},
 ): Promise<Visitor> {
   const context = await browser.newContext({ baseURL: origin, ...options });
-  context.setDefaultTimeout(90_000); // all waits are for something: a busy machine may need long for it
+  context.setDefaultTimeout(90_000); // every wait is for a condition, which may take long on a busy machine
   const page = await context.newPage();
   let complaints: string[] = [];
   page.on("pageerror", (error) => complaints.push(`exception: ${error.message}`));
@@ -52,7 +52,7 @@ export async function shows(page: Page, heading: string | RegExp): Promise<void>
   await page.getByRole("heading", { level: 1, name: heading }).waitFor({ state: "attached" });
 }
 
-/** The text of the version or file that is open. Its inside is made when it opens, a moment after the click. */
+/** The text of the open version or file. Its content is rendered when it opens, a moment after the click. */
 export async function openedText(page: Page): Promise<string> {
   return (await page.locator("details[open]:has(.inside)").textContent()) ?? "";
 }

@@ -4,7 +4,7 @@ import { it } from "mocha";
 import { attachmentFacts } from "../../../components/catalogue/attachment-facts.ts";
 import { certificateIdentity } from "../../../components/catalogue/certificate.ts";
 
-// Certificates of nobody, made with OpenSSL, that have Fulcio's extensions: of a workflow, and in the older form of a person.
+// Certificates made with OpenSSL that have Fulcio's extensions: of a workflow, and in the older form of a person.
 const workflow = `-----BEGIN CERTIFICATE-----
 MIICFDCCAbmgAwIBAgIUUCVgsrennMxvPqYjA/1ZQ8gH+PMwCgYIKoZIzj0EAwIw
 GTEXMBUGA1UECgwOdGVzdCBvZiBub2JvZHkwIBcNMjYxMTI0MDI1NTEwWhgPMjEy
@@ -46,7 +46,7 @@ it("an invalid certificate has no identity", () => {
   for (const text of ["", "x", workflow.slice(0, 200)]) assert.deepEqual(certificateIdentity(text), {});
   for (let length = 0; length < der.length; length += 7)
     assert.deepEqual(certificateIdentity(der.subarray(0, length)), {});
-  // A changed byte may change what is said, but never throws.
+  // A changed byte may change the result but never throws.
   for (let at = 0; at < der.length; at++) {
     const changed = Buffer.from(der);
     changed[at] = changed[at]! ^ 0xff;
