@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { after, afterEach, before, describe, it } from "mocha";
 import { type ImagePromotionOptions, imagePromotion } from "../../components/promotion/images/images.ts";
 import type { Context, ImagesRequest } from "../../components/promotion/run/request.ts";
-import { type FaultyProxy, first, startFaultyProxy } from "../support/faulty-proxy.ts";
+import { type FaultyProxy, first, firstOfEach, startFaultyProxy } from "../support/faulty-proxy.ts";
 import {
   head,
   layersOf,
@@ -77,7 +77,14 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
     }
 
     const isBlobRead = (method: string, url: string) => method === "GET" && /\/blobs\/sha256:/.test(url);
-    const isUpload = (method: string, url: string) => /^(PATCH|PUT|POST)$/.test(method) && url.includes("/uploads/");
+    /** The blob or manifest that a request commits. */
+    const commit = (method: string, url: string): string | undefined => {
+      const { pathname, searchParams } = new URL(url, "http://x");
+      if (method !== "PUT" && method !== "POST") return undefined;
+      return searchParams.get("digest") ?? (method === "PUT" ? pathname : undefined);
+    };
+    const largeUpload: Parameters<typeof firstOfEach>[1] = (method, url, headers) =>
+      Number(headers["content-length"]) > 1_000 && url.includes("/uploads/") ? commit(method, url) : undefined;
 
     it("obeys 429 with Retry-After", async () => {
       const staged = await stage(2_000);
@@ -164,10 +171,20 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
 
     it("survives small uploads that are cut, and answers that are lost", async () => {
       const staged = await stage(200_000);
-      const cutUpload = first(2, isUpload, { kind: "cut-request", after: 1_000 });
-      const loseAnswer = first(4, (method) => method === "PUT", { kind: "cut-answer", after: 0 });
-      target.inject((method, url) => cutUpload(method, url) ?? loseAnswer(method, url));
+      // Four failures of one request at most: after six it is given up, and its mirror with it when none of the others fared better.
+      const cutUpload = firstOfEach(2, largeUpload, { kind: "cut-request", after: 1_000 });
+      const loseAnswer = firstOfEach(2, commit, { kind: "cut-answer", after: 0 });
+      let cut = 0;
+      const lost = new Set<string>();
+      target.inject((...request) => {
+        const cutting = cutUpload(...request);
+        if (cutting) cut++;
+        const losing = cutting ? undefined : loseAnswer(...request);
+        if (losing) lost.add(commit(request[0], request[1])!);
+        return cutting ?? losing;
+      });
       await promotes(staged);
+      assert.deepEqual([cut, lost.size], [2, 3], "the layer's upload is cut; layer, config and manifest lose answers");
     });
 
     it("gives slow bytes the time they need", async () => {

@@ -76,6 +76,25 @@ export function first(times: number, matches: (method: string, url: string) => b
     left > 0 && matches(method, url) && left-- > 0 ? fault : undefined;
 }
 
+/**
+ * Does the fault to the first `times` attempts of each request. `name` tells which request an attempt belongs to; undefined: it passes.
+ * A client that gives up after so many failures of one request then meets the same number of them whatever it does at the same time.
+ */
+export function firstOfEach(
+  times: number,
+  name: (...request: Parameters<Choose>) => string | undefined,
+  fault: Fault,
+): Choose {
+  const done = new Map<string, number>();
+  return (...request) => {
+    const named = name(...request);
+    const count = named === undefined ? times : (done.get(named) ?? 0);
+    if (named === undefined || count >= times) return undefined;
+    done.set(named, count + 1);
+    return fault;
+  };
+}
+
 /** How a proxy listens. */
 export interface ProxyOptions {
   /** Default: one that the system gives. */
