@@ -42,7 +42,7 @@ export interface Report {
   readonly differences: readonly Difference[];
   /** Mirrors that could not be read, a sentence each. */
   readonly unreadable: readonly string[];
-  /** What could not be looked for, a sentence each. */
+  /** What could not be searched, a sentence each. */
   readonly unlisted: readonly string[];
 }
 
@@ -105,7 +105,7 @@ export function describeReport(report: Report, shown = 50): string {
       ["could not be read:", ...report.unreadable.slice(0, shown), ...more(report.unreadable.length, shown)].join("\n"),
     );
   }
-  if (report.unlisted.length > 0) parts.push(["could not be looked for:", ...report.unlisted].join("\n"));
+  if (report.unlisted.length > 0) parts.push(["could not be searched:", ...report.unlisted].join("\n"));
   const what = `${countOf(report.projects, "project")}, ${countOf(report.lines, "line")}, ${countOf(report.mirrors, "mirror")}`;
   parts.push(
     isClean(report)

@@ -26,9 +26,9 @@ usage: npm run audit -- [options]
 ${traceUsage}
   --json              one JSON document: {projects, mirrors, lines, differences: [{project, kind, mirror, what, line}], unreadable,
                       unlisted}; project: - if it is none's; what: missing, extra, incomplete (there, but not with all that belongs to it);
-                      unlisted: what could not be looked for
+                      unlisted: what could not be searched
 
-exit code: 0 production is what the manifests say, 1 it is not or a mirror could not be read, 2 called wrongly`;
+exit code: 0 production is as the manifests say, 1 it is not, or a mirror could not be read, 2 wrong usage`;
 
 await runCommand(usage, async (args) => {
   const text = { type: "string" } as const;
@@ -49,7 +49,7 @@ await runCommand(usage, async (args) => {
   });
   traceIfAsked(values.trace);
   if (positionals.length > 0)
-    throw new UsageError(`${positionals.join(" ")}: unknown; a project is named by --project`);
+    throw new UsageError(`${positionals.join(" ")}: unexpected argument; name projects with --project`);
   const { stack, config, state, manifests } = values;
   const production = await readProduction({ stack, config, state, manifests }, values.project);
   const only = mirrorsNamed(production, values.mirror);

@@ -37,7 +37,7 @@ export async function asking<Answer>(what: string, ask: () => Promise<Answer>): 
   } catch (error) {
     const ours = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
     if (error instanceof CommandError || error instanceof UsageError || !(error instanceof Error) || ours) throw error;
-    const login = /default credentials/i.test(error.message) ? "; log in by gcloud auth application-default login" : "";
+    const login = /default credentials/i.test(error.message) ? "; run gcloud auth application-default login" : "";
     throw new CommandError(`${what}: ${error.message}${login}`);
   }
 }

@@ -26,7 +26,7 @@ await runCommand(usage, async (args) => {
   const [name, ...wanted] = positionals;
   const [first, ...paths] = wanted;
   if (name === undefined || first === undefined || (first === "files" && paths.length === 0))
-    throw new UsageError("name a project and what to demote");
+    throw new UsageError("give a project and what to demote");
   const open = await OpenProject.open(values.manifests, name);
   if (first === "files") for (const path of paths) demoteFiles(open, path);
   else for (const reference of wanted) demoteImage(open, reference);
@@ -52,7 +52,7 @@ await runCommand(usage, async (args) => {
 
 function demoteImage(open: OpenProject, text: string): void {
   const { image, tag, digest } = parseReference(text);
-  if (tag !== undefined && digest !== undefined) throw new UsageError(`${text}: name the tag or the digest, not both`);
+  if (tag !== undefined && digest !== undefined) throw new UsageError(`${text}: give the tag or the digest, not both`);
   const path = open.holderOf({ image });
   if (path === undefined) {
     const meant = nearest(

@@ -19,7 +19,7 @@ usage: npm run import -- CHECKOUT [options]
   --force              overwrite each project.yaml that is there; without it the one there is kept
   --dry-run            write nothing
 
-exit code: 0 all taken over, 1 something needs a person (told by file and line), 2 called wrongly`;
+exit code: 0 all taken over, 1 something needs a person (told by file and line), 2 wrong usage`;
 
 await runCommand(usage, async (args) => {
   const { values, positionals } = parseArgs({
@@ -33,7 +33,7 @@ await runCommand(usage, async (args) => {
     },
   });
   const [checkout, ...rest] = positionals;
-  if (checkout === undefined || rest.length > 0) throw new UsageError("name one checkout of k8s.io");
+  if (checkout === undefined || rest.length > 0) throw new UsageError("give one checkout of k8s.io");
   const { texts, problems: unread } = await readCheckout(checkout);
   const imported = importK8s(texts, values.owners, shownPath(checkout));
   const written = await writeTexts(values.manifests, imported.texts, values.force === true, values["dry-run"] === true);
@@ -46,7 +46,7 @@ await runCommand(usage, async (args) => {
   for (const problem of problems.sort(inReadingOrder)) console.log(problemLine(problem));
   console.log(summary(imported));
   console.log(
-    `${values.manifests}: ${countOf(written.added, "file")} ${values["dry-run"] === true ? "would be added" : "added"}, ${written.changed} changed, ${written.same} as they were, ${written.kept} kept`,
+    `${values.manifests}: ${countOf(written.added, "file")} ${values["dry-run"] === true ? "would be added" : "added"}, ${written.changed} changed, ${written.same} unchanged, ${written.kept} kept`,
   );
   if (imported.places.length > 0)
     console.log(`promoted today to: ${imported.places.join(", ")}. Mirrors are regions of the stack's config.`);
@@ -118,7 +118,7 @@ async function writeTexts(
         file,
         line: 1,
         column: 1,
-        message: "is kept as it is, though the checkout gives another: --force overwrites it",
+        message: "is kept, but differs from the checkout: use --force to overwrite it",
       });
     } else {
       written[there === undefined ? "added" : "changed"]++;

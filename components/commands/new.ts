@@ -44,12 +44,12 @@ await runCommand(usage, async (args) => {
     },
   });
   const [project, ...rest] = positionals;
-  if (project === undefined || rest.length > 0) throw new UsageError("name one project");
+  if (project === undefined || rest.length > 0) throw new UsageError("give one project");
   if (!projectPattern.test(project))
     throw new CommandError(
-      `${quoted(project)} is no name for a project: at most 24 lower-case letters and digits in words joined by -, a letter first`,
+      `${quoted(project)} is not a project name: use at most 24 lower-case letters and digits in words joined by -, a letter first`,
     );
-  if (values.owners === undefined) throw new UsageError("name the group that owns the project: --owners GROUP");
+  if (values.owners === undefined) throw new UsageError("--owners GROUP is required: the group that owns the project");
   if (!["images", "files", "both"].includes(values.staging))
     throw new UsageError(`--staging is images, files or both, not ${values.staging}`);
   const declaration = projectText({
@@ -69,14 +69,14 @@ await runCommand(usage, async (args) => {
   await mkdir(values.manifests, { recursive: true });
   const { texts } = await manifestTexts(values.manifests);
   const shown = join(values.manifests, file);
-  if (texts.has(file)) throw new CommandError(`${shown} is there already: edit it`);
+  if (texts.has(file)) throw new CommandError(`${shown} already exists: edit it`);
   const folder = shownPath(values.manifests);
   const { problems } = readManifests(new Map([...texts, [file, declaration]]), folder);
   const own = problems.filter(
     (problem) => problem.severity === "error" && problem.file === (folder === "" ? file : `${folder}/${file}`),
   );
   if (own.length > 0)
-    throw new CommandError(`nothing written, project.yaml would have mistakes:\n${own.map(problemLine).join("\n")}`);
+    throw new CommandError(`nothing written: project.yaml would have errors:\n${own.map(problemLine).join("\n")}`);
   await mkdir(join(values.manifests, project), { recursive: true });
   await writeFile(shown, declaration, { flag: "wx" });
   console.log(`${shown}: written. Commit it and open a pull request; once it is merged and deployed, ${values.owners} pushes to the staging area,

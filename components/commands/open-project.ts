@@ -31,7 +31,7 @@ export class OpenProject {
       throw error;
     });
     if (found?.isDirectory() !== true)
-      throw new CommandError(`there is no folder ${folder}: name the folder of the manifests by --manifests`);
+      throw new CommandError(`there is no folder ${folder}: give the folder of the manifests with --manifests`);
     const { texts } = await manifestTexts(folder);
     const { projects, problems } = readManifests(texts, shownPath(folder));
     const project = projects.find((one) => one.name === name);
@@ -40,15 +40,13 @@ export class OpenProject {
       ({ severity, file }) => severity === "error" && file.startsWith(`${shownPath(join(folder, name))}/`),
     );
     if (own.length > 0)
-      throw new CommandError(
-        `project ${quoted(name)} has mistakes, which come first:\n${own.map(problemLine).join("\n")}`,
-      );
+      throw new CommandError(`project ${quoted(name)} has errors; fix them first:\n${own.map(problemLine).join("\n")}`);
     const meant = nearest(
       name,
       projects.map((one) => one.name),
     );
     throw new CommandError(
-      `there is no project ${quoted(name)} in ${folder}${meant === undefined ? ": make one by npm run new" : `: did you mean ${meant}?`}`,
+      `there is no project ${quoted(name)} in ${folder}${meant === undefined ? ": create one with npm run new" : `: did you mean ${meant}?`}`,
     );
   }
 
@@ -105,7 +103,7 @@ export class OpenProject {
     const after = projects.find(({ name }) => name === this.project.name);
     if (after === undefined) {
       const errors = problems.filter(({ severity }) => severity === "error").map(problemLine);
-      throw new CommandError(`nothing written, the manifests would have mistakes:\n${errors.join("\n")}`);
+      throw new CommandError(`nothing written: the manifests would have errors:\n${errors.join("\n")}`);
     }
     if (!dry)
       for (const path of this.#changed) {

@@ -14,7 +14,7 @@ await runCommand(usage, async (args) => {
   });
   const { marker, title, "run-url": runUrl } = values;
   if (marker === undefined || title === undefined || runUrl === undefined) {
-    throw new UsageError("--marker, --title and --run-url are needed");
+    throw new UsageError("--marker, --title and --run-url are required");
   }
   process.stdout.write(previewReport({ marker, title, runUrl, output: await text(process.stdin) }));
   return 0;

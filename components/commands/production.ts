@@ -143,7 +143,7 @@ export function placesInState(text: string, from: string): Places {
   try {
     state = JSON.parse(text) as State;
   } catch {
-    throw new CommandError(`${from} is not JSON: make it by pulumi stack export --file ${from}`);
+    throw new CommandError(`${from} is not JSON: write it with pulumi stack export --file ${from}`);
   }
   const promotions = (state.deployment?.resources ?? []).flatMap(({ type, inputs }) =>
     inputs !== undefined && type?.startsWith("promotion:index:") === true ? [{ type, inputs }] : [],
@@ -156,7 +156,7 @@ export function placesInState(text: string, from: string): Places {
   const files = of<FilesRequest>("PromotedFiles");
   if (images.length + files.length === 0) {
     throw new CommandError(
-      `${from} has no promotions in it: it is of another stack, or of one that was never deployed`,
+      `${from} has no promotions: it is the state of another stack, or of one that was never deployed`,
     );
   }
   const staging = <Request extends { project: string; staging: string }>(

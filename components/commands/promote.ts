@@ -48,7 +48,7 @@ await runCommand(usage, async (args) => {
   const [name, ...wanted] = positionals;
   const [first, ...paths] = wanted;
   if (name === undefined || first === undefined || (first === "files" && paths.length === 0))
-    throw new UsageError("name a project and what to promote");
+    throw new UsageError("give a project and what to promote");
   const open = await OpenProject.open(values.manifests, name);
   const overrides: StagingOverrides = {
     registryUri: values.staging,
@@ -65,7 +65,7 @@ await runCommand(usage, async (args) => {
   const files = open.changedFiles().join(", ");
   console.log(
     changes.length === 0
-      ? "nothing to do: all of it is in the manifest"
+      ? "nothing to do: everything is in the manifest"
       : values["dry-run"] === true
         ? `${files}: not written`
         : `${files}: written. Open a pull request; its preview checks this against staging.`,
@@ -109,7 +109,7 @@ function addImage(open: OpenProject, { image, digest, tags }: StagedImage): void
     if (!digests.some((entry) => entry.digest !== digest && entry.tags.includes(tag))) continue;
     if (!isMutable(tag))
       throw new CommandError(
-        `${image}:${tag} is another digest in production (${open.place({ image, tag })}), and tags do not move: promote it under a new tag, or list the tag in mutableTags of project.yaml`,
+        `${image}:${tag} is another digest in production (${open.place({ image, tag })}), and tags do not move: promote it with a new tag, or add the tag to mutableTags of project.yaml`,
       );
     open.edit(path, (text) => removeTag(text, image, tag, true));
   }

@@ -83,7 +83,7 @@ export async function repairMirror<Request extends ImagesRequest | FilesRequest>
     return unread + outcome.failures.length;
   } catch (error) {
     if (!(error instanceof RemovalRefused)) throw error;
-    console.error(`error: ${error.message}; raise it there, or remove by hand`);
+    console.error(`error: ${error.message}; raise it there, or remove the artifacts by hand`);
     return unread + 1;
   }
 }

@@ -19,7 +19,7 @@ export function parseShard(text: string | undefined, environment: NodeJS.Process
   if (!(shard.index >= 1 && shard.index <= shard.count)) {
     const given =
       text === undefined ? `CLOUD_RUN_TASK_INDEX ${task}, CLOUD_RUN_TASK_COUNT ${tasks}` : `--shard ${text}`;
-    throw new UsageError(`${given}: must be like 3/20, the third of twenty`);
+    throw new UsageError(`${given}: must be I/N, such as 3/20 for the third part of 20`);
   }
   return shard;
 }

@@ -14,7 +14,7 @@ export async function findStagedFiles(bucket: Bucket, path: string): Promise<Fil
   const objects = await objectsAt(bucket, path, signal);
   if (objects.length === 0)
     throw new CommandError(
-      `${bucket.url}/${path} is not in staging: push it first${path.endsWith("/") ? "" : "; of a folder all is meant by a / at the end"}`,
+      `${bucket.url}/${path} is not in staging: push it first${path.endsWith("/") ? "" : "; for all files of a folder, end its path with /"}`,
     );
   const files: File[] = [];
   for (const object of objects) {
@@ -32,7 +32,7 @@ async function objectsAt(bucket: Bucket, path: string, signal: AbortSignal): Pro
     return object === undefined ? [] : [object];
   } catch (error) {
     if (error instanceof BucketAbsent)
-      throw new CommandError(`${error.message}: is the project deployed, with files in its staging?`);
+      throw new CommandError(`${error.message}: check that the project is deployed with staging.files: true`);
     throw error;
   }
 }

@@ -34,7 +34,7 @@ export async function stagingOf(
   const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT")
       throw new CommandError(
-        `there is no ${file}: name the stack whose staging area it is by --stack, or the staging area itself by ${needed === "images" ? "--staging" : "--bucket"}`,
+        `there is no ${file}: name the stack with --stack, or the staging area with ${needed === "images" ? "--staging" : "--bucket"}`,
       );
     throw error;
   });

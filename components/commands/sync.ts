@@ -20,7 +20,7 @@ usage: npm run sync -- --mirror NAME [options]
   --manifests FOLDER  the folder of the projects' folders, instead of the config's
 ${traceUsage}
 
-exit code: 0 the mirror is what the manifests say, 1 it is not, 2 called wrongly`;
+exit code: 0 the mirror is what the manifests say, 1 it is not, 2 wrong usage`;
 
 await runCommand(usage, async (args) => {
   const text = { type: "string" } as const;
@@ -41,9 +41,9 @@ await runCommand(usage, async (args) => {
   });
   traceIfAsked(values.trace);
   if (positionals.length > 0)
-    throw new UsageError(`${positionals.join(" ")}: unknown; a project is named by --project`);
+    throw new UsageError(`${positionals.join(" ")}: unexpected argument; name projects with --project`);
   const { mirror, stack, config, state, manifests } = values;
-  if (mirror === undefined) throw new UsageError("--mirror is missing");
+  if (mirror === undefined) throw new UsageError("--mirror NAME is required");
   const shard = parseShard(values.shard, process.env);
   const production = await readProduction({ stack, config, state, manifests }, values.project);
   const is = mirrorsNamed(production, [mirror]);

@@ -14,13 +14,13 @@ await runCommand(usage, async (args) => {
     allowPositionals: true,
     options: { stack: { type: "string", default: "prod" } },
   });
-  if (positionals.length > 0) throw new UsageError(`what is ${positionals[0]}?`);
+  if (positionals.length > 0) throw new UsageError(`unexpected argument: ${positionals[0]}`);
   const read = await readStackFile(`Pulumi.${values.stack}.yaml`);
   if ("errors" in read) throw new CommandError(read.errors.join("\n"));
   const { project, projectNumber, awsAccount, awsRegions, state, host, archive } = read.config;
   if (state === undefined) {
     throw new CommandError(
-      `Pulumi.${values.stack}.yaml: set artifacts:stateBucket and artifacts:stateKey, see npm run bootstrap`,
+      `Pulumi.${values.stack}.yaml: set artifacts:stateBucket and artifacts:stateKey (npm run bootstrap prints them)`,
     );
   }
   const account = (role: string): string => `artifacts-${role}@${project}.iam.gserviceaccount.com`;

@@ -33,7 +33,7 @@ export function editText<Model>(
   mean(wanted);
   const edited = edit(content, root);
   if (lines(read(parsed(edited), new Source("", edited))) !== lines(wanted))
-    throw new EditError("this spelling cannot be edited by a command: edit it by hand");
+    throw new EditError("commands cannot edit this style of YAML: edit it by hand");
   return mark + edited;
 }
 
@@ -41,7 +41,7 @@ export function editText<Model>(
 export function notInLines(content: string, node: Node): EditError {
   const { line } = new Source("", content).position(node.start);
   return new EditError(
-    `line ${line} is written in braces, which a command does not edit: write each key in a line of its own, or edit it by hand`,
+    `line ${line} is in flow style ({} or []), which commands do not edit: write each key on its own line, or edit it by hand`,
   );
 }
 

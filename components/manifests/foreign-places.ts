@@ -19,9 +19,9 @@ export function foreignPlaces(root: Node, source: Source, kind: "registries" | "
       source.problem(
         "error",
         second.start,
-        `a second ${one} says src: true: a project has one staging area; remove the ${kind}`,
+        `a second ${one} has src: true, but a project has one staging area: remove the ${kind}`,
       ),
     ];
-  const message = `${kind} are not obeyed: ${what} come from the project's own staging area and go to the mirrors of the stack's config, below ${prefix} of project.yaml: remove them`;
+  const message = `${kind} are ignored: ${what} are copied from the project's staging area to the mirrors of the stack, below ${prefix} of project.yaml: remove them`;
   return [source.problem("warning", places.key.start, message)];
 }

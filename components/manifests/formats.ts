@@ -21,6 +21,19 @@ import { quoted } from "./problem.ts";
 // booleans are codecs from text; its output is what the JSON Schemas describe. Rules that span several places are in
 // the readers.
 
+/** What to write where a key is missing. */
+const examples: Readonly<Record<string, string>> = {
+  description: "`description: what the project is`",
+  owners: "`owners: {group: team@example.org}`",
+  group: "`group: team@example.org`",
+  staging: "`staging: {images: true}` (or `files: true`)",
+  name: "`name: ` and its name",
+  dmap: "`dmap: ` and below it a digest with its tags",
+  images: "`images: []`",
+  files: "`files: []`",
+  sha256: "`sha256: ` and its 64 hex digits",
+};
+
 const list = "a list, one `- ` line for each";
 
 /** Text of a pattern; `fault` says what is wrong with one that does not match. */
@@ -31,7 +44,7 @@ function text(name: string, pattern: RegExp, fault: (text: string) => string) {
 }
 
 function mustBe(name: string, what: string, input: unknown): string {
-  if (input === undefined) return `${name} is missing: add it`;
+  if (input === undefined) return `\`${name}\` is required: add ${examples[name] ?? "it"}`;
   if (input === null) return `${name} is empty or null: it must be ${what}`;
   const got = Array.isArray(input) ? "a list" : typeof input === "object" ? "a map" : quoted(String(input));
   return `${name} must be ${what}, not ${got}`;

@@ -138,7 +138,7 @@ function importImages(
   const plain = root !== undefined && valueAt(root, "images") !== undefined ? registries : undefined;
   if (images !== undefined && plain !== undefined)
     problems.push(
-      plain.problem("error", 0, "its images are not taken over, because images.yaml has images of the project too"),
+      plain.problem("error", 0, "its images are not imported, because images.yaml has images of the project too"),
     );
   const source = images ?? plain;
   if (source === undefined) return undefined;
@@ -158,7 +158,7 @@ function importLists({ name, lists }: K8sProject, texts: Map<string, string>, pr
   for (const { path, source } of lists) {
     const target = `${name}/files/${path.replace(/\.ya?ml$/i, "").replaceAll("/", "-")}.yaml`;
     if (texts.has(target))
-      problems.push(source.problem("error", 0, `not taken over: another file would be ${target} too; rename one`));
+      problems.push(source.problem("error", 0, `not imported: another file would be ${target} too; rename one`));
     else {
       texts.set(target, source.original);
       count += readFiles(rootOf(source, problems), source, []).length;
@@ -189,7 +189,7 @@ function reportMissingHalves(
   const [list] = lists;
   const what = `folder ${quoted(folder)} has no`;
   const unpromoted = (other: string, kind: string) =>
-    `${what} ${other}, so today nothing of it is promoted: its ${kind} get the prefix ${quoted(name)}`;
+    `${what} ${other}, so none of it is promoted today: its ${kind} get the prefix ${quoted(name)}`;
   if (images !== undefined && registries === undefined)
     problems.push(
       images.problem("error", 0, unpromoted(`manifests/${escapeUnprintable(folder)}/promoter-manifest.yaml`, "images")),

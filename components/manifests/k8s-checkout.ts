@@ -51,8 +51,8 @@ export function readCheckout(
     };
     if (place === "artifacts/mirroring") mirroring.push(source);
     else if (path.endsWith("/OWNERS"))
-      problems.push(source.problem("warning", 0, "reviewers are not taken over: name them in .github/CODEOWNERS"));
-    else if (file === "") problems.push(source.problem("error", 0, "not taken over: it is in no project's folder"));
+      problems.push(source.problem("warning", 0, "reviewers are not imported: add them to .github/CODEOWNERS"));
+    else if (file === "") problems.push(source.problem("error", 0, "not imported: it is in no project's folder"));
     else {
       folders.set(folder, project);
       if (place === "artifacts/manifests") project.lists = [...project.lists, { path: file, source }];
@@ -64,7 +64,7 @@ export function readCheckout(
           source.problem(
             "error",
             0,
-            `not taken over: today's promoter does not read ${quoted(file)} here; is its name misspelt?`,
+            `not imported: today's promoter does not read ${quoted(file)} here: check its name`,
           ),
         );
     }
@@ -89,11 +89,7 @@ function named(project: K8sProject, folders: ReadonlyMap<string, K8sProject>, pr
   const rule = "at most 24 lower-case letters and digits in words joined by -";
   if (source !== undefined)
     problems.push(
-      source.problem(
-        "error",
-        0,
-        `not taken over: ${quoted(name)} is no name for a project (${rule}): rename the folder`,
-      ),
+      source.problem("error", 0, `not imported: ${quoted(name)} is not a project name (${rule}): rename the folder`),
     );
   return [];
 }

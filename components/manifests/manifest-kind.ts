@@ -12,7 +12,7 @@ export function manifestKind(path: string): "project" | "images" | "files" | und
 /** Says of a file that has no place in a project's folder what it may have been meant to be. */
 export function unknownFile(path: string): string {
   if (/(^|\/)(file)?promoter-manifest\.yaml$/.test(path))
-    return `${quoted(path)} has no place here: where artifacts go is in project.yaml and the stack's config; npm run import turns k8s.io's manifests into these`;
+    return `${quoted(path)} is not supported: project.yaml and the stack's config say where artifacts go; npm run import converts manifests of k8s.io`;
   const yaml = path.replace(/\.(yml|YAML|YML)$/, ".yaml");
   const meant = manifestKind(yaml) === undefined ? nearest(yaml, ["project.yaml", "images.yaml", "files.yaml"]) : yaml;
   const known = "a project has project.yaml, images.yaml or images/*.yaml, files.yaml or files/*.yaml";

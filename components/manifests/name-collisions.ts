@@ -55,7 +55,7 @@ export function fileNameProblems(files: readonly ReadFile[], prefix: string): Pr
       problems.push(
         at(
           file,
-          `file ${quoted(file.name.text)} is inside of ${quoted(folder.name.text)} (${place(folder)}), which is a file: rename one`,
+          `file ${quoted(file.name.text)} is inside ${quoted(folder.name.text)} (${place(folder)}), which is a file: rename one`,
         ),
       );
   }
@@ -78,7 +78,7 @@ function place({ source, name }: Named): string {
 
 function twice(what: string, first: Named, second: Named, todo: string): Problem[] {
   return [
-    at(first, `${what} stands here and again in ${place(second)}: ${todo}`),
-    at(second, `${what} stands already in ${place(first)}: ${todo}`),
+    at(first, `${what} is also in ${place(second)}: ${todo}`),
+    at(second, `${what} is also in ${place(first)}: ${todo}`),
   ];
 }

@@ -50,14 +50,14 @@ export const attachedTagPattern = /^sha256-[0-9a-f]{64}(?:\.|$)/;
 export function digestFault(text: string): string {
   const hex = text.replace(/^sha256:/i, "");
   if (/^sha(384|512):/i.test(text))
-    return `${quoted(text)} is not a sha256 digest: registries serve images by "sha256:" and 64 hex digits`;
+    return `${quoted(text)} is not a sha256 digest: write "sha256:" and 64 lower-case hex digits`;
   if (!/^sha256:/i.test(text)) return `${quoted(text)} is not a digest: write "sha256:" and 64 lower-case hex digits`;
   return hexFault(text, hex, "digest");
 }
 
 /** Says why a text is no sha256 of a file and what to write. */
 export function sha256Fault(text: string): string {
-  if (/^sha256:/.test(text)) return `${quoted(text)}: files have the 64 hex digits alone: leave out "sha256:"`;
+  if (/^sha256:/.test(text)) return `${quoted(text)}: a file has 64 hex digits alone: remove "sha256:"`;
   return hexFault(text, text, "sha256");
 }
 
@@ -66,7 +66,7 @@ function hexFault(text: string, hex: string, what: string): string {
     return `${what} ${quoted(text)} has upper-case letters: write it in lower case`;
   if (/^[0-9a-fA-F]*$/.test(hex))
     return `${what} ${quoted(text)} has ${hex.length} hex digits instead of 64: copy it again`;
-  return `${what} ${quoted(text)} holds something else than the digits 0-9a-f: copy it again`;
+  return `${what} ${quoted(text)} has characters other than 0-9a-f: copy it again`;
 }
 
 /** Says why a text is no image name. */

@@ -16,5 +16,5 @@ export function lostPlatforms(image: string, added: Built, before: Built): strin
   const has = new Set(added.platforms);
   const lost = before.platforms.filter((platform) => !has.has(platform) && !platform.startsWith("unknown"));
   if (lost.length === 0) return undefined;
-  return `image ${quoted(image)}: ${added.reference} lacks ${[...new Set(lost)].sort().join(", ")}, which ${before.reference} has: check its build, or go on if that is meant`;
+  return `image ${quoted(image)}: ${added.reference} lacks ${[...new Set(lost)].sort().join(", ")}, which ${before.reference} has: check its build, or continue if that is intended`;
 }

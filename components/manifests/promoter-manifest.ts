@@ -32,7 +32,7 @@ export function readPromoter(source: Source, kind: "registries" | "filestores", 
   const root: Node = (parsed.ok ? parsed.root : undefined) ?? { kind: "map", entries: [], start: 0, end: 0 };
   const list = valueAt(root, kind);
   if (parsed.ok && list?.kind !== "list")
-    problems.push(source.problem("error", root.start, `${kind} is missing: where artifacts go is unknown`));
+    problems.push(source.problem("error", root.start, `${kind} is required: it says where artifacts go`));
   const nameKey = kind === "registries" ? "name" : "base";
   reportOtherKeys(root, kind === "registries" ? [kind, "images"] : [kind]);
   const items = list?.kind === "list" ? list.items : [];
@@ -40,7 +40,7 @@ export function readPromoter(source: Source, kind: "registries" | "filestores", 
     reportOtherKeys(item, [nameKey, "src", "service-account"]);
     const [name, account] = [valueAt(item, nameKey), valueAt(item, "service-account")];
     if (name?.kind !== "scalar")
-      problems.push(source.problem("error", item.start, `${nameKey} is missing: where artifacts go is unknown`));
+      problems.push(source.problem("error", item.start, `${nameKey} is required: it says where artifacts go`));
     return name?.kind === "scalar"
       ? [
           {
@@ -54,13 +54,15 @@ export function readPromoter(source: Source, kind: "registries" | "filestores", 
   });
   const [sources, destinations] = [entries.filter(({ from }) => from), entries.filter(({ from }) => !from)];
   if (list !== undefined && sources.length === 0)
-    problems.push(source.problem("error", list.start, "no entry says src: true: where artifacts come from is unknown"));
+    problems.push(
+      source.problem("error", list.start, "no entry has src: true: add it to the one that artifacts come from"),
+    );
   for (const { name, start } of sources.slice(1))
     problems.push(
       source.problem(
         "error",
         start,
-        `${quoted(name)} is a second source, which today's promoter takes for a destination: a project has one staging area`,
+        `${quoted(name)} is a second source (today's promoter takes it for a destination): a project has one staging area`,
       ),
     );
   const placed = destinations.flatMap(({ name, start }) => {
@@ -70,7 +72,7 @@ export function readPromoter(source: Source, kind: "registries" | "filestores", 
         source.problem(
           "error",
           start,
-          `${quoted(name)} is not taken over: what path clients see is unclear; set the prefix in project.yaml`,
+          `${quoted(name)} is not imported: what path clients see is unclear; set the prefix in project.yaml`,
         ),
       );
     return place === undefined ? [] : [{ ...place, start }];
@@ -88,7 +90,7 @@ export function readPromoter(source: Source, kind: "registries" | "filestores", 
     for (const { key } of node.entries)
       if (!known.includes(key.text))
         problems.push(
-          source.problem("warning", key.start, `key ${quoted(key.text)} is not taken over: it means nothing here`),
+          source.problem("warning", key.start, `key ${quoted(key.text)} is not imported: it has no meaning here`),
         );
   }
 
@@ -103,7 +105,7 @@ export function readPromoter(source: Source, kind: "registries" | "filestores", 
           source.problem(
             "error",
             first.start,
-            `a second prefix is not taken over: ${quoted(prefix)} (${rest.length + 1} destinations) beside ${quoted(main[0])}; a project's artifacts appear in one place`,
+            `a second prefix is not imported: ${quoted(prefix)} (${rest.length + 1} destinations) beside ${quoted(main[0])}; a project's artifacts appear in one place`,
           ),
         );
     return main?.[0];

@@ -31,7 +31,7 @@ export function readFiles(root: Node | undefined, source: Source, problems: Prob
           source.problem(
             "warning",
             node.start,
-            `${what} ${node.text} is the text ${quoted(node.text)} here, but other readers of YAML take it for ${other}: quote it`,
+            `${what} ${node.text} is read as the text ${quoted(node.text)}, but by other YAML readers as ${other}: quote it`,
           ),
         );
     }

@@ -52,7 +52,7 @@ export async function readFolder(root: string, reading: FolderReading): Promise<
           faults.push({
             path,
             message: entry.isDirectory()
-              ? `folder ${what} has no place here: nothing is read from it`
+              ? `folder ${what} is not supported here: move its files up, or remove it`
               : `${what} is not a regular file: links are not followed`,
           });
           return [];

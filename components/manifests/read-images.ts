@@ -60,7 +60,7 @@ function addImageProblems({ source, name, digests }: ReadImage, problems: Proble
       add(
         "warning",
         node,
-        `${what} ${node.text} is the text ${quoted(node.text)} here, but other readers of YAML take it for ${other}: quote it`,
+        `${what} ${node.text} is read as the text ${quoted(node.text)}, but by other YAML readers as ${other}: quote it`,
       );
   };
   unquoted(name, "name");
@@ -88,7 +88,7 @@ function addImageProblems({ source, name, digests }: ReadImage, problems: Proble
             `tag ${quoted(tag.text)} differs from ${quoted(alike.text)} (line ${source.position(alike.start).line}) only in case`,
           );
       } else if (held.digest.text === digest.text)
-        add("error", tag, `tag ${quoted(tag.text)} stands twice at this digest: keep one`);
+        add("error", tag, `tag ${quoted(tag.text)} is listed twice for this digest: keep one`);
       else {
         const [there, here] = [source.position(held.tag.start).line, source.position(tag.start).line];
         const what = `tag ${quoted(tag.text)} is on two digests, in lines ${there} and ${here}: keep it on one`;

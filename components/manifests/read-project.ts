@@ -3,7 +3,7 @@ import { projectFormat } from "./formats.ts";
 import { manifestKind, unknownFile } from "./manifest-kind.ts";
 import { fileNameProblems, imageNameProblems } from "./name-collisions.ts";
 import { projectPattern } from "./names.ts";
-import type { Claimant } from "./path-ownership.ts";
+import type { PathOwner } from "./path-ownership.ts";
 import { recordOrigin } from "./positions.ts";
 import { type Problem, quoted } from "./problem.ts";
 import type { Project } from "./project.ts";
@@ -20,8 +20,8 @@ import { type Node, valueAt } from "./yaml/tree.ts";
 export interface ReadProject {
   /** Undefined if there is an error. */
   readonly project: Project | undefined;
-  /** What it claims of the names that all projects share; undefined if its project.yaml cannot be read. */
-  readonly claimant: Claimant | undefined;
+  /** Its paths in production, which no other project may use; undefined if its project.yaml cannot be read. */
+  readonly owner: PathOwner | undefined;
   readonly problems: readonly Problem[];
 }
 
@@ -53,10 +53,10 @@ export function readProject(name: string, sources: ReadonlyMap<string, Source>, 
     imageNameProblems(images, imagePrefix),
     fileNameProblems(files, filePrefix),
   ].flat();
-  if (declaration === undefined) return { project: undefined, claimant: undefined, problems };
-  const claimant = { name, ...claimsOf(declaration, imagePrefix, filePrefix), images, files };
+  if (declaration === undefined) return { project: undefined, owner: undefined, problems };
+  const owner = { name, ...prefixesOf(declaration, imagePrefix, filePrefix), images, files };
   const broken = problems.some(({ severity }) => severity === "error");
-  return { project: broken ? undefined : projectOf(name, declaration.settings, images, files), claimant, problems };
+  return { project: broken ? undefined : projectOf(name, declaration.settings, images, files), owner, problems };
 }
 
 /** A valid project.yaml. */
@@ -84,7 +84,7 @@ function nameProblems(
   const add = (message: string) => at !== undefined && problems.push(at.problem("error", 0, message));
   if (!sources.has("project.yaml"))
     add(
-      `project ${quoted(name)} has no project.yaml: write one by npm run new -- ${escapeUnprintable(name)} --owners <group>`,
+      `project ${quoted(name)} has no project.yaml: create one with npm run new -- ${escapeUnprintable(name)} --owners <group>`,
     );
   if (!projectPattern.test(name))
     add(
@@ -93,12 +93,16 @@ function nameProblems(
   // Google refuses such bucket names (Cloud Storage, "Bucket names").
   if (declaration?.settings.staging.files && /g[o0][o0]gle/.test(name))
     add(
-      `project name ${quoted(name)} holds "google", which no bucket's name may: rename the folder or set staging.files to false`,
+      `project name ${quoted(name)} contains "google", which bucket names must not: rename the folder or set staging.files to false`,
     );
   return problems;
 }
 
-function claimsOf({ root, source }: Declaration, imagePrefix: string, filePrefix: string): Pick<Claimant, "prefixes"> {
+function prefixesOf(
+  { root, source }: Declaration,
+  imagePrefix: string,
+  filePrefix: string,
+): Pick<PathOwner, "prefixes"> {
   const start = (key: string) => valueAt(root, key)?.start ?? 0;
   return {
     prefixes: {

@@ -1,4 +1,4 @@
-import { claimProblems } from "./path-ownership.ts";
+import { ownershipProblems } from "./path-ownership.ts";
 import { inReadingOrder, type Problem, problemLine } from "./problem.ts";
 import type { Project } from "./project.ts";
 import { readProject } from "./read-project.ts";
@@ -31,19 +31,19 @@ export function readManifests(files: ReadonlyMap<string, string>, folder = "", r
         source.problem(
           "error",
           0,
-          "a file beside the projects' folders: each project has a folder of its own, made by npm run new",
+          "file outside of a project's folder: move it into one, or create a project with npm run new",
         ),
       );
   }
   const read = [...folders]
     .sort(([a], [b]) => compareTexts(a, b))
     .map(([name, sources]) => readProject(name, sources, rules));
-  const claims = claimProblems(read.flatMap(({ claimant }) => claimant ?? []));
-  for (const list of [claims.problems, ...read.map((one) => one.problems)])
+  const ownership = ownershipProblems(read.flatMap(({ owner }) => owner ?? []));
+  for (const list of [ownership.problems, ...read.map((one) => one.problems)])
     for (const problem of list) problems.push(problem);
   return {
     projects: read.flatMap(({ project }) =>
-      project === undefined || claims.projects.has(project.name) ? [] : project,
+      project === undefined || ownership.projects.has(project.name) ? [] : project,
     ),
     problems: withoutRepeats(problems.sort(inReadingOrder)),
   };

@@ -7,7 +7,7 @@ export const schemaFolder = "components/manifests/schema";
 /**
  * The JSON Schemas (draft 7, which editors understand best) by file name, derived from the formats that the reader
  * validates with. They say what one file may hold; what several places must not hold together (a tag on two digests, a
- * path claimed twice) only `npm run check` says.
+ * path used twice) only `npm run check` says.
  */
 export function jsonSchemas(): Record<string, Record<string, unknown>> {
   return {

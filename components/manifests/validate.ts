@@ -57,12 +57,8 @@ function plainValue(node: Node, source: Source, problems: Problem[]): unknown {
     const first = seen.get(key.text);
     if (first !== undefined) {
       const [there, here] = [source.position(first.start).line, source.position(key.start).line];
-      problems.push(
-        source.problem("error", first.start, `${quoted(key.text)} stands here and again in line ${here}: keep one`),
-      );
-      problems.push(
-        source.problem("error", key.start, `${quoted(key.text)} stands already in line ${there}: keep one`),
-      );
+      problems.push(source.problem("error", first.start, `${quoted(key.text)} is also in line ${here}: keep one`));
+      problems.push(source.problem("error", key.start, `${quoted(key.text)} is also in line ${there}: keep one`));
     } else if (key.text === "__proto__") {
       // JavaScript would take it for the map's prototype, and zod leaves it out; in no format is it a key.
       problems.push(source.problem("error", key.start, `unknown key ${quoted(key.text)}: remove it`));
@@ -96,7 +92,7 @@ function problemsOf(issue: z.core.$ZodIssue, place: Place, source: Source): Prob
 }
 
 function unknownKey(key: string, entries: ReadonlyMap<string, Entry>, known: readonly string[]): string {
-  if (key === "<<") return "merge keys (<<) are not read: write the keys out";
+  if (key === "<<") return "merge keys (<<) are not supported: write the keys out";
   const absent = known.filter((candidate) => !entries.has(candidate));
   const meant = nearest(key, absent) ?? nearest(key, known);
   return `unknown key ${quoted(key)}: ${meant === undefined ? `known here: ${known.join(", ")}` : `did you mean ${meant}?`}`;

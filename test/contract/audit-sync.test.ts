@@ -156,7 +156,7 @@ describe("audit and sync against real stores", () => {
     const shown = await run("audit");
     assert.match(shown.stdout, /^- +files +0 +1 +0 +files-gcp-us-central1$/m);
     assert.match(shown.stdout, /^- - binaries\/left\/ \(1 file, 5 bytes\): files-gcp-us-central1$/m);
-    assert.ok(shown.stdout.includes(`could not be looked for:\n${unlisted}\n`), shown.stdout);
+    assert.ok(shown.stdout.includes(`could not be searched:\n${unlisted}\n`), shown.stdout);
     for (const args of [
       ["--project", "tool"],
       ["--mirror", "files-gcp-europe-west1"],

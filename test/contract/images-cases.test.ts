@@ -270,7 +270,7 @@ for (const kind of ["olareg", "google"])
           lost: string,
         ) =>
           assert.deepEqual(lines, [
-            `${project.name}: image "app": ${tag} ${digest} lacks ${lost}, which v1.9.0 has: check its build, or go on if that is meant`,
+            `${project.name}: image "app": ${tag} ${digest} lacks ${lost}, which v1.9.0 has: check its build, or continue if that is intended`,
           ]);
         const { warnings, errors } = await project.preview(`app:v1.9.0 ${full.digest}`, `app:v1.10.0 ${less.digest}`);
         assert.deepEqual(errors, []);

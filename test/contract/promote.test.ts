@@ -156,7 +156,7 @@ describe("npm run promote and demote", () => {
 
     assert.equal(
       (await promote("tool", "app:v1.10.0", `app@${two}`)).out,
-      "nothing to do: all of it is in the manifest\n",
+      "nothing to do: everything is in the manifest\n",
     );
     const more = await promote("tool", "web/server", `app:v1.9@${one}`);
     assert.equal(more.code, 0, more.err);
@@ -216,7 +216,7 @@ describe("npm run promote and demote", () => {
         .map(([name, content]) => `- name: ${name}\n  sha256: ${sha256(content ?? "")}\n`)
         .join("")}`,
     );
-    assert.equal((await promote("tool", "files", "v1.0.0/")).out, "nothing to do: all of it is in the manifest\n");
+    assert.equal((await promote("tool", "files", "v1.0.0/")).out, "nothing to do: everything is in the manifest\n");
     assert.match(
       (await promote("tool", "files", "v1.1.0/")).err,
       /file name "v1\.1\.0\/odd name" has the character " "/,

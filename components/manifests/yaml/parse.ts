@@ -115,11 +115,12 @@ function composed(tokens: readonly CST.Token[], length: number): Document.Parsed
 
 function nodeOf(node: unknown, faults: Fault[]): Node | undefined {
   if (node === null) return undefined;
-  if (isAlias(node)) return refused(faults, node.range?.[0] ?? 0, "aliases (*name) are not read: write the value out");
+  if (isAlias(node))
+    return refused(faults, node.range?.[0] ?? 0, "aliases (*name) are not supported: write the value out");
   if (!isScalar(node) && !isCollection(node)) return refused(faults, 0, "not YAML that a manifest can hold");
   const [start, valueEnd] = node.range ?? [0, 0];
-  if (node.anchor !== undefined) return refused(faults, start, "anchors (&name) are not read: remove it");
-  if (node.tag !== undefined) return refused(faults, start, "YAML tags (!name) are not read: remove it");
+  if (node.anchor !== undefined) return refused(faults, start, "anchors (&name) are not supported: remove it");
+  if (node.tag !== undefined) return refused(faults, start, "YAML tags (!name) are not supported: remove it");
   if (isScalar(node))
     return {
       kind: "scalar",

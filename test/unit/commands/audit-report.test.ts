@@ -100,7 +100,7 @@ kops     files   0        1      0           files-a
 - - left/app:v1 sha256:1: images-a
 - kops binaries/kops/ (1 file, 5 bytes): files-a
 
-could not be looked for:
+could not be searched:
 repositories in images-b: no
 
 1 project, 1,200 lines, 2 mirrors: 2 differences, 0 unreadable`,

@@ -39,7 +39,7 @@ describe("npm run check", () => {
   });
 
   it("a warning is shown and does not fail, but with --strict it does", async () => {
-    const out = `warned/p/images.yaml:3:81: warning: image "app": tag 1.10 is the text "1.10" here, but other readers of YAML take it for the number 1.1: quote it
+    const out = `warned/p/images.yaml:3:81: warning: image "app": tag 1.10 is read as the text "1.10", but by other YAML readers as the number 1.1: quote it
 warned: 1 warning in 1 project, 1 image, 1 digest, 1 tag, 0 files\n`;
     assert.deepEqual(await check(["warned"]), { code: 0, out, err: "" });
     assert.deepEqual(await check(["warned", "--strict"]), { code: 1, out, err: "" });

@@ -69,15 +69,15 @@ describe("npm run new", () => {
 
   it("a mistake writes nothing and says what is wrong", async () => {
     for (const [args, expected] of [
-      [["Bad", "--owners", "g@example.org"], /"Bad" is no name for a project/],
-      [["../up", "--owners", "g@example.org"], /is no name for a project/],
+      [["Bad", "--owners", "g@example.org"], /"Bad" is not a project name/],
+      [["../up", "--owners", "g@example.org"], /is not a project name/],
       [["bad", "--owners", "nobody"], /group "nobody" is not a mail address/],
       [["bad", "--owners", "g@example.org", "--removal-share", "20%"], /removalShare must be a share from 0 to 1/],
       [
         ["bad", "--owners", "g@example.org", "--image-prefix", "tool"],
-        /imagePrefix "tool" is claimed by project "tool" too/,
+        /imagePrefix "tool" is also used by project "tool"/,
       ],
-      [["tool", "--owners", "g@example.org"], /is there already/],
+      [["tool", "--owners", "g@example.org"], /already exists/],
     ] as const) {
       const { code, out, err } = await run(...args);
       assert.equal(code, 1, err);

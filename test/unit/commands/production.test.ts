@@ -93,8 +93,8 @@ it("from a state: where the promotions were told to go", () => {
 });
 
 it("a file that is no state, or one without promotions", () => {
-  assert.throws(() => placesInState("not json", "f"), /f is not JSON: make it by pulumi stack export/);
-  assert.throws(() => placesInState("{}", "f"), /f has no promotions in it/);
+  assert.throws(() => placesInState("not json", "f"), /f is not JSON: write it with pulumi stack export/);
+  assert.throws(() => placesInState("{}", "f"), /f has no promotions: it is/);
 });
 
 it("mirrors are named as the config's regions name them", () => {

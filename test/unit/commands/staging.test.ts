@@ -62,7 +62,7 @@ describe("staging project of a command", () => {
     await assert.rejects(
       stagingOf("tool", "absent", "images", {}),
       (error) =>
-        error instanceof CommandError && /there is no Pulumi\.absent\.yaml: .* by --staging$/.test(error.message),
+        error instanceof CommandError && /there is no Pulumi\.absent\.yaml: .* with --staging$/.test(error.message),
     );
     await writeFile("Pulumi.bad.yaml", "config:\n  artifacts:organization: Org\n");
     await assert.rejects(

@@ -43,9 +43,9 @@ const cases: readonly Case[] = [
     problems: [
       `manifests/p/images.yaml:3:5: image "app": digest "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" has 63 hex digits instead of 64: copy it again`,
       `manifests/p/images.yaml:4:5: image "app": digest "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" has upper-case letters: write it in lower case`,
-      `manifests/p/images.yaml:5:5: image "app": "sha512:${hex}ccccccccccccccccccccccccccccc…" is not a sha256 digest: registries serve images by "sha256:" and 64 hex digits`,
+      `manifests/p/images.yaml:5:5: image "app": "sha512:${hex}ccccccccccccccccccccccccccccc…" is not a sha256 digest: write "sha256:" and 64 lower-case hex digits`,
       `manifests/p/images.yaml:6:5: image "app": "${hex}" is not a digest: write "sha256:" and 64 lower-case hex digits`,
-      `manifests/p/images.yaml:7:5: image "app": digest "sha256:gggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggg" holds something else than the digits 0-9a-f: copy it again`,
+      `manifests/p/images.yaml:7:5: image "app": digest "sha256:gggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggg" has characters other than 0-9a-f: copy it again`,
     ],
   },
   {
@@ -71,9 +71,9 @@ const cases: readonly Case[] = [
     what: "unquoted numbers are the text they are",
     given: dmap(`"${a}": [1.10, 010, 1e3]`),
     problems: [
-      `manifests/p/images.yaml:3:81: warning: image "app": tag 1.10 is the text "1.10" here, but other readers of YAML take it for the number 1.1: quote it`,
-      `manifests/p/images.yaml:3:87: warning: image "app": tag 010 is the text "010" here, but other readers of YAML take it for the number 10: quote it`,
-      `manifests/p/images.yaml:3:92: warning: image "app": tag 1e3 is the text "1e3" here, but other readers of YAML take it for the number 1000: quote it`,
+      `manifests/p/images.yaml:3:81: warning: image "app": tag 1.10 is read as the text "1.10", but by other YAML readers as the number 1.1: quote it`,
+      `manifests/p/images.yaml:3:87: warning: image "app": tag 010 is read as the text "010", but by other YAML readers as the number 10: quote it`,
+      `manifests/p/images.yaml:3:92: warning: image "app": tag 1e3 is read as the text "1e3", but by other YAML readers as the number 1000: quote it`,
     ],
     lines: `app:010 ${a}\napp:1.10 ${a}\napp:1e3 ${a}\n`,
   },
@@ -119,8 +119,8 @@ const cases: readonly Case[] = [
     what: "a digest twice",
     given: dmap(`"${a}": ["v1"]`, `"${b}": ["v2"]`, `"${a}": ["v3"]`),
     problems: [
-      `manifests/p/images.yaml:3:5: "${a}" stands here and again in line 5: keep one`,
-      `manifests/p/images.yaml:5:5: "${a}" stands already in line 3: keep one`,
+      `manifests/p/images.yaml:3:5: "${a}" is also in line 5: keep one`,
+      `manifests/p/images.yaml:5:5: "${a}" is also in line 3: keep one`,
     ],
   },
   {
@@ -136,15 +136,15 @@ const cases: readonly Case[] = [
     number: 11,
     what: "a tag twice in a list (today: accepted)",
     given: dmap(`"${a}": ["v1", "v1"]`),
-    problems: [`manifests/p/images.yaml:3:87: image "app": tag "v1" stands twice at this digest: keep one`],
+    problems: [`manifests/p/images.yaml:3:87: image "app": tag "v1" is listed twice for this digest: keep one`],
   },
   {
     number: 12,
     what: "an image twice (today: merged)",
     given: `${dmap(`"${a}": ["v1"]`)}${dmap(`"${b}": ["v2"]`)}`,
     problems: [
-      `manifests/p/images.yaml:1:9: image "app" stands here and again in manifests/p/images.yaml:4: put its digests under one name`,
-      `manifests/p/images.yaml:4:9: image "app" stands already in manifests/p/images.yaml:1: put its digests under one name`,
+      `manifests/p/images.yaml:1:9: image "app" is also in manifests/p/images.yaml:4: put its digests under one name`,
+      `manifests/p/images.yaml:4:9: image "app" is also in manifests/p/images.yaml:1: put its digests under one name`,
     ],
   },
   {
@@ -152,8 +152,8 @@ const cases: readonly Case[] = [
     what: "an image twice",
     given: { "p/images/1.yaml": dmap(`"${a}": ["v1"]`), "p/images/2.yaml": dmap(`"${b}": ["v2"]`) },
     problems: [
-      `manifests/p/images/1.yaml:1:9: image "app" stands here and again in manifests/p/images/2.yaml:1: put its digests under one name`,
-      `manifests/p/images/2.yaml:1:9: image "app" stands already in manifests/p/images/1.yaml:1: put its digests under one name`,
+      `manifests/p/images/1.yaml:1:9: image "app" is also in manifests/p/images/2.yaml:1: put its digests under one name`,
+      `manifests/p/images/2.yaml:1:9: image "app" is also in manifests/p/images/1.yaml:1: put its digests under one name`,
     ],
   },
   {
@@ -175,7 +175,7 @@ const cases: readonly Case[] = [
     what: "a misspelt key",
     given: `- name: app\n  dmapp:\n    "${a}": ["v1"]\n`,
     problems: [
-      "manifests/p/images.yaml:1:3: dmap is missing: add it",
+      "manifests/p/images.yaml:1:3: `dmap` is required: add `dmap: ` and below it a digest with its tags",
       `manifests/p/images.yaml:2:3: unknown key "dmapp": did you mean dmap?`,
     ],
   },
@@ -184,7 +184,7 @@ const cases: readonly Case[] = [
     what: "no dmap, an empty one, nothing in it (today: green)",
     given: `- name: app\n- name: b\n  dmap: {}\n- name: c\n  dmap:\n`,
     problems: [
-      "manifests/p/images.yaml:1:3: dmap is missing: add it",
+      "manifests/p/images.yaml:1:3: `dmap` is required: add `dmap: ` and below it a digest with its tags",
       `manifests/p/images.yaml:3:9: image "b": no digest in dmap: add one or remove the image`,
       `manifests/p/images.yaml:5:8: image "c": dmap is empty or null: it must be a map of digests and their tags: "sha256:…": ["v1.0.0"]`,
     ],
@@ -203,21 +203,21 @@ const cases: readonly Case[] = [
     what: "aliases and anchors",
     given: dmap(`"${a}": &tags ["v1"]`, `"${b}": *tags`),
     problems: [
-      "manifests/p/images.yaml:3:86: anchors (&name) are not read: remove it",
-      "manifests/p/images.yaml:4:80: aliases (*name) are not read: write the value out",
+      "manifests/p/images.yaml:3:86: anchors (&name) are not supported: remove it",
+      "manifests/p/images.yaml:4:80: aliases (*name) are not supported: write the value out",
     ],
   },
   {
     number: "17, merge",
     what: "merge keys",
     given: `- name: app\n  dmap:\n    "${a}": ["v1"]\n  <<: {x: y}\n`,
-    problems: [`manifests/p/images.yaml:4:3: image "app": merge keys (<<) are not read: write the keys out`],
+    problems: [`manifests/p/images.yaml:4:3: image "app": merge keys (<<) are not supported: write the keys out`],
   },
   {
     number: "17, tag",
     what: "YAML tags",
     given: dmap(`"${a}": !!seq ["v1"]`),
-    problems: ["manifests/p/images.yaml:3:86: YAML tags (!name) are not read: remove it"],
+    problems: ["manifests/p/images.yaml:3:86: YAML tags (!name) are not supported: remove it"],
   },
   {
     number: "17, depth",
@@ -267,12 +267,12 @@ const cases: readonly Case[] = [
       "loose.yaml": "",
     },
     problems: [
-      "manifests/loose.yaml:1:1: a file beside the projects' folders: each project has a folder of its own, made by npm run new",
+      "manifests/loose.yaml:1:1: file outside of a project's folder: move it into one, or create a project with npm run new",
       `manifests/p/OWNERS.txt:1:1: unknown file "OWNERS.txt": a project has project.yaml, images.yaml or images/*.yaml, files.yaml or files/*.yaml`,
       `manifests/p/imaegs.yaml:1:1: unknown file "imaegs.yaml": did you mean images.yaml?`,
       `manifests/p/images.yml:1:1: unknown file "images.yml": did you mean images.yaml?`,
       `manifests/p/images/deep/x.yaml:1:1: unknown file "images/deep/x.yaml": a project has project.yaml, images.yaml or images/*.yaml, files.yaml or files/*.yaml`,
-      `manifests/p/promoter-manifest.yaml:1:1: "promoter-manifest.yaml" has no place here: where artifacts go is in project.yaml and the stack's config; npm run import turns k8s.io's manifests into these`,
+      `manifests/p/promoter-manifest.yaml:1:1: "promoter-manifest.yaml" is not supported: project.yaml and the stack's config say where artifacts go; npm run import converts manifests of k8s.io`,
     ],
   },
   {
@@ -280,7 +280,7 @@ const cases: readonly Case[] = [
     what: "two sources (today: the second is a destination)",
     given: `registries:\n- name: gcr.io/a\n  src: true\n- name: gcr.io/b\n  src: true\nimages: []\n`,
     problems: [
-      "manifests/p/images.yaml:4:3: a second registry says src: true: a project has one staging area; remove the registries",
+      "manifests/p/images.yaml:4:3: a second registry has src: true, but a project has one staging area: remove the registries",
     ],
   },
   {
@@ -288,7 +288,7 @@ const cases: readonly Case[] = [
     what: "mirrors come from the stack's config",
     given: `registries:\n- name: gcr.io/a\n  src: true\nimages:\n${dmap(`"${a}": ["v1"]`)}`,
     problems: [
-      "manifests/p/images.yaml:1:1: warning: registries are not obeyed: images come from the project's own staging area and go to the mirrors of the stack's config, below imagePrefix of project.yaml: remove them",
+      "manifests/p/images.yaml:1:1: warning: registries are ignored: images are copied from the project's staging area to the mirrors of the stack, below imagePrefix of project.yaml: remove them",
     ],
     lines: `app:v1 ${a}\n`,
   },
@@ -301,8 +301,8 @@ const cases: readonly Case[] = [
       "q/images.yaml": `- name: p/app\n  dmap:\n    "${b}": ["v1"]\n`,
     },
     problems: [
-      `manifests/p/images.yaml:1:9: image "p/app" is claimed by project "q" too, in manifests/q/images.yaml:1: one of the two must change`,
-      `manifests/q/images.yaml:1:9: image "p/app" is claimed by project "p" too, in manifests/p/images.yaml:1: one of the two must change`,
+      `manifests/p/images.yaml:1:9: image "p/app" is also used by project "q" (manifests/q/images.yaml:1): change one of the two`,
+      `manifests/q/images.yaml:1:9: image "p/app" is also used by project "p" (manifests/p/images.yaml:1): change one of the two`,
     ],
   },
   {
@@ -314,10 +314,10 @@ const cases: readonly Case[] = [
       "q/images.yaml": dmap(`"${a}": ["v1"]`),
     },
     problems: [
-      `manifests/p/images.yaml:1:9: image "p/app" is claimed by project "q" too, in manifests/q/images.yaml:1: one of the two must change`,
-      `manifests/p/project.yaml:1:1: imagePrefix "p" is claimed by project "q" too, in manifests/q/project.yaml:7: one of the two must change`,
-      `manifests/q/images.yaml:1:9: image "p/app" is claimed by project "p" too, in manifests/p/images.yaml:1: one of the two must change`,
-      `manifests/q/project.yaml:7:14: imagePrefix "p" is claimed by project "p" too, in manifests/p/project.yaml:1: one of the two must change`,
+      `manifests/p/images.yaml:1:9: image "p/app" is also used by project "q" (manifests/q/images.yaml:1): change one of the two`,
+      `manifests/p/project.yaml:1:1: imagePrefix "p" is also used by project "q" (manifests/q/project.yaml:7): change one of the two`,
+      `manifests/q/images.yaml:1:9: image "p/app" is also used by project "p" (manifests/p/images.yaml:1): change one of the two`,
+      `manifests/q/project.yaml:7:14: imagePrefix "p" is also used by project "p" (manifests/p/project.yaml:1): change one of the two`,
     ],
   },
   {
@@ -329,8 +329,8 @@ const cases: readonly Case[] = [
       "q/files.yaml": files(["tool", hex]),
     },
     problems: [
-      `manifests/p/files.yaml:2:9: file "p/v1/tool" is claimed by project "q" too, in manifests/q/files.yaml:2: one of the two must change`,
-      `manifests/q/files.yaml:2:9: file "p/v1/tool" is claimed by project "p" too, in manifests/p/files.yaml:2: one of the two must change`,
+      `manifests/p/files.yaml:2:9: file "p/v1/tool" is also used by project "q" (manifests/q/files.yaml:2): change one of the two`,
+      `manifests/q/files.yaml:2:9: file "p/v1/tool" is also used by project "p" (manifests/p/files.yaml:2): change one of the two`,
     ],
   },
   {
@@ -342,8 +342,8 @@ const cases: readonly Case[] = [
       "q/files.yaml": files(["p/v1", hex]),
     },
     problems: [
-      `manifests/p/files.yaml:2:9: "p/v1", a folder of one and a file of the other, is claimed by project "q" too, in manifests/q/files.yaml:2: one of the two must change`,
-      `manifests/q/files.yaml:2:9: "p/v1", a folder of one and a file of the other, is claimed by project "p" too, in manifests/p/files.yaml:2: one of the two must change`,
+      `manifests/p/files.yaml:2:9: "p/v1", a folder in one project and a file in the other, is also used by project "q" (manifests/q/files.yaml:2): change one of the two`,
+      `manifests/q/files.yaml:2:9: "p/v1", a folder in one project and a file in the other, is also used by project "p" (manifests/p/files.yaml:2): change one of the two`,
     ],
   },
   {
@@ -374,8 +374,8 @@ const cases: readonly Case[] = [
     given: { "p/files.yaml": files(["x", hex.toUpperCase()], ["y", `sha256:${hex}`], ["z", hex.slice(1)]) },
     problems: [
       `manifests/p/files.yaml:3:11: sha256 "CCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC" has upper-case letters: write it in lower case`,
-      `manifests/p/files.yaml:4:9: warning: name y is the text "y" here, but other readers of YAML take it for true: quote it`,
-      `manifests/p/files.yaml:5:11: "sha256:${hex}": files have the 64 hex digits alone: leave out "sha256:"`,
+      `manifests/p/files.yaml:4:9: warning: name y is read as the text "y", but by other YAML readers as true: quote it`,
+      `manifests/p/files.yaml:5:11: "sha256:${hex}": a file has 64 hex digits alone: remove "sha256:"`,
       `manifests/p/files.yaml:7:11: sha256 "ccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc" has 63 hex digits instead of 64: copy it again`,
     ],
   },
@@ -384,8 +384,8 @@ const cases: readonly Case[] = [
     what: "a sha256 of digits, a name like a number (today: +Inf and 1.1)",
     given: { "p/files.yaml": files(["1.10", "1".repeat(64)]) },
     problems: [
-      `manifests/p/files.yaml:2:9: warning: name 1.10 is the text "1.10" here, but other readers of YAML take it for the number 1.1: quote it`,
-      `manifests/p/files.yaml:3:11: warning: sha256 1111111111111111111111111111111111111111111111111111111111111111 is the text "1111111111111111111111111111111111111111111111111111111111111111" here, but other readers of YAML take it for the number 1.1111111111111112e+63: quote it`,
+      `manifests/p/files.yaml:2:9: warning: name 1.10 is read as the text "1.10", but by other YAML readers as the number 1.1: quote it`,
+      `manifests/p/files.yaml:3:11: warning: sha256 1111111111111111111111111111111111111111111111111111111111111111 is read as the text "1111111111111111111111111111111111111111111111111111111111111111", but by other YAML readers as the number 1.1111111111111112e+63: quote it`,
     ],
     lines: "",
   },
@@ -409,8 +409,8 @@ const cases: readonly Case[] = [
       ),
     },
     problems: [
-      `manifests/p/files.yaml:2:9: file "a" stands here and again in manifests/p/files.yaml:4: keep one`,
-      `manifests/p/files.yaml:4:9: file "a" stands already in manifests/p/files.yaml:2: keep one`,
+      `manifests/p/files.yaml:2:9: file "a" is also in manifests/p/files.yaml:4: keep one`,
+      `manifests/p/files.yaml:4:9: file "a" is also in manifests/p/files.yaml:2: keep one`,
       `manifests/p/files.yaml:6:9: file name "../x" has a segment . or ..: write the path it means`,
       `manifests/p/files.yaml:8:9: file name "/x" starts with a slash: write it relative to the project's folder`,
       `manifests/p/files.yaml:10:9: file name "x/./y" has a segment . or ..: write the path it means`,
@@ -429,7 +429,7 @@ const cases: readonly Case[] = [
     given: { "p/files.yaml": files(["v1/Tool", hex], ["v1/tool", hex], ["v1/tool/x", hex]) },
     problems: [
       `manifests/p/files.yaml:4:9: file "v1/tool" differs from "v1/Tool" (manifests/p/files.yaml:2) only in case: rename one`,
-      `manifests/p/files.yaml:6:9: file "v1/tool/x" is inside of "v1/Tool" (manifests/p/files.yaml:2), which is a file: rename one`,
+      `manifests/p/files.yaml:6:9: file "v1/tool/x" is inside "v1/Tool" (manifests/p/files.yaml:2), which is a file: rename one`,
     ],
   },
   {
@@ -509,7 +509,7 @@ const cases: readonly Case[] = [
     problems: [
       "manifests/p/files.yaml:1:1: the manifest must be a map of keys and values, not a list",
       `manifests/p/files/1.yaml:1:8: files must be a list, one \`- \` line for each, not "x"`,
-      "manifests/p/files/2.yaml:1:1: files is missing: add it",
+      "manifests/p/files/2.yaml:1:1: `files` is required: add `files: []`",
       `manifests/p/files/2.yaml:1:1: unknown key "Files": did you mean files?`,
       `manifests/p/images.yaml:1:1: images must be a list, one \`- \` line for each, not "app"`,
       `manifests/p/images/1.yaml:1:3: an image must be a map of keys and values, not "app"`,

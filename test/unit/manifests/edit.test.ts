@@ -165,8 +165,8 @@ it("images: what a command does not do is said", () => {
     `- {name: app, dmap: {"${a}": [v1]}}\n`,
     `- name: app\n  dmap: {"${a}": [v1]}\n`,
   ]) {
-    assert.throws(() => addDigest(inBraces, "app", d, ["v2"]), /is written in braces/, inBraces);
-    assert.throws(() => removeDigest(`${inBraces}`, "app", a), /is written in braces|edit it by hand/, inBraces);
+    assert.throws(() => addDigest(inBraces, "app", d, ["v2"]), /is in flow style/, inBraces);
+    assert.throws(() => removeDigest(`${inBraces}`, "app", a), /is in flow style|edit it by hand/, inBraces);
   }
 });
 
@@ -220,7 +220,7 @@ it("files: from nothing, to nothing, indented, and what is refused", () => {
   );
   assert.throws(() => addFile(released, { name: "v1.1.0/tool", sha256 }), /released files do not change/);
   assert.throws(() => removeFile(released, "v9"), new EditError("there is no file v9"));
-  assert.throws(() => addFile(`files: [{name: a, sha256: ${sha256}}]\n`, { name: "b", sha256 }), /written in braces/);
+  assert.throws(() => addFile(`files: [{name: a, sha256: ${sha256}}]\n`, { name: "b", sha256 }), /is in flow style/);
 });
 
 const project = "description: x\nowners: {group: g@example.org}\nstaging: {images: true}\n";

@@ -106,10 +106,10 @@ filePrefix: tools/tool
     assert.deepEqual(problems, [
       'artifacts/filestores/k8s-staging-empty/filepromoter-manifest.yaml:4:9: warning: files were staged below "releases": stage them at the root of the project\'s bucket, by the names that the manifest has',
       'artifacts/mirroring/filestores/k8s-staging-tool/filepromoter-manifest.yaml:4:9: warning: "s3://prod-us-east-2/binaries/tool/" is a mirror: mirrors are regions of the stack\'s config (artifacts:gcpRegions, artifacts:awsRegions)',
-      'registry.k8s.io/images/charts/images.yaml:1:1: folder "charts" has no manifests/charts/promoter-manifest.yaml, so today nothing of it is promoted: its images get the prefix "charts"',
-      "registry.k8s.io/images/k8s-staging-tool/OWNERS:1:1: warning: reviewers are not taken over: name them in .github/CODEOWNERS",
+      'registry.k8s.io/images/charts/images.yaml:1:1: folder "charts" has no manifests/charts/promoter-manifest.yaml, so none of it is promoted today: its images get the prefix "charts"',
+      "registry.k8s.io/images/k8s-staging-tool/OWNERS:1:1: warning: reviewers are not imported: add them to .github/CODEOWNERS",
       "registry.k8s.io/manifests/k8s-staging-part/promoter-manifest.yaml:1:1: warning: not promoted to asia-east1, europe-west3 today, as other projects are: here every mirror has every project",
-      'registry.k8s.io/manifests/k8s-staging-root/promoter-manifest.yaml:11:9: a second prefix is not taken over: "root" (3 destinations) beside ""; a project\'s artifacts appear in one place',
+      'registry.k8s.io/manifests/k8s-staging-root/promoter-manifest.yaml:11:9: a second prefix is not imported: "root" (3 destinations) beside ""; a project\'s artifacts appear in one place',
     ]);
     assert.deepEqual(counts, [
       { folder: "charts", images: 1, digests: 1, tags: 1, files: 0 },
@@ -139,7 +139,7 @@ filePrefix: tools/tool
     [
       "case 20: images without a promoter-manifest.yaml",
       { [images]: toolImages },
-      /^registry.*images\.yaml:1:1: folder "k8s-staging-tool" has no manifests\/.*so today nothing of it is promoted/,
+      /^registry.*images\.yaml:1:1: folder "k8s-staging-tool" has no manifests\/.*so none of it is promoted today/,
     ],
     [
       "case 21: two sources",
@@ -155,23 +155,23 @@ filePrefix: tools/tool
     [
       "case 19: a misspelt file",
       { [images.replace("images.yaml", "imaegs.yaml")]: "", [tool]: registries("tool", ["/tool"]) },
-      /imaegs.yaml:1:1: not taken over: today's promoter does not read "imaegs.yaml" here/,
+      /imaegs.yaml:1:1: not imported: today's promoter does not read "imaegs.yaml" here/,
     ],
     [
       "no source",
       { [tool]: registries("tool", ["/tool"]).replace("    src: true\n", "") },
-      /:3:3: no entry says src: true/,
+      /:3:3: no entry has src: true/,
     ],
-    ["no registries", { [tool]: "registrys: []\n" }, /:1:1: registries is missing/],
+    ["no registries", { [tool]: "registrys: []\n" }, /:1:1: registries is required/],
     [
       "a key that means nothing here",
       { [tool]: `imagesPath: x\n${registries("tool", ["/tool"])}` },
-      /:1:1: warning: key "imagesPath" is not taken over/,
+      /:1:1: warning: key "imagesPath" is not imported/,
     ],
     [
       "a registry elsewhere",
       { [tool]: `registries:\n- name: docker.io/library\n- name: gcr.io/x\n  src: true\n` },
-      /:2:9: "docker.io\/library" is not taken over/,
+      /:2:9: "docker.io\/library" is not imported/,
     ],
     [
       "no group in a comment",
@@ -187,7 +187,7 @@ filePrefix: tools/tool
     [
       "a name that no project can have",
       { "registry.k8s.io/images/k8s-staging-a_b/images.yaml": "" },
-      /"a_b" is no name for a project/,
+      /"a_b" is not a project name/,
     ],
   ] as const)
     it(`told: ${what}`, () => {
@@ -231,23 +231,23 @@ filePrefix: tools/tool
     const first = await run("k8s.io");
     assert.equal(first.code, 1);
     assert.match(first.out, /^taken over: 5 projects, 3 images, 4 digests, 4 tags, 2 files$/m);
-    assert.match(first.out, /^manifests: 10 files added, 0 changed, 0 as they were, 0 kept$/m);
+    assert.match(first.out, /^manifests: 10 files added, 0 changed, 0 unchanged, 0 kept$/m);
     assert.match(first.out, /^manifests\/charts\/project\.yaml:4:9: group is empty/m);
     assert.equal(await readFile(join(folder, "manifests/tool/images.yaml"), "utf8"), toolImages);
-    assert.match((await run("k8s.io")).out, /^manifests: 0 files added, 0 changed, 10 as they were, 0 kept$/m);
+    assert.match((await run("k8s.io")).out, /^manifests: 0 files added, 0 changed, 10 unchanged, 0 kept$/m);
     const charts = join(folder, "manifests/charts/project.yaml");
     await writeFile(charts, (await readFile(charts, "utf8")).replace("group:", "group: charts@example.org"));
     await writeFile(join(folder, "k8s.io/registry.k8s.io/images/charts/images.yaml"), "[]\n");
     assert.match(
       (await run("k8s.io", "--dry-run")).out,
-      /^manifests: 0 files would be added, 1 changed, 8 as they were, 1 kept$/m,
+      /^manifests: 0 files would be added, 1 changed, 8 unchanged, 1 kept$/m,
     );
     const again = await run("k8s.io");
-    assert.match(again.out, /^manifests: 0 files added, 1 changed, 8 as they were, 1 kept$/m);
+    assert.match(again.out, /^manifests: 0 files added, 1 changed, 8 unchanged, 1 kept$/m);
     assert.match(await readFile(charts, "utf8"), /charts@example\.org/);
     assert.match(
       (await run("k8s.io", "--force", "--owners", "g@example.org")).out,
-      /^manifests: 0 files added, 1 changed, 9 as they were, 0 kept$/m,
+      /^manifests: 0 files added, 1 changed, 9 unchanged, 0 kept$/m,
     );
     assert.deepEqual(await run("."), {
       code: 1,

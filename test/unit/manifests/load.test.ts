@@ -48,10 +48,10 @@ describe("loading of manifests", () => {
     const { projects, problems } = await loadManifests(root);
     assert.deepEqual(problems.map(problemLine), [
       `${root}/big/images.yaml:1:1: 4194305 bytes: 4194304 at most; split it into several files`,
-      `${root}/deep/images/more:1:1: folder "more" has no place here: nothing is read from it`,
+      `${root}/deep/images/more:1:1: folder "more" is not supported here: move its files up, or remove it`,
       `${root}/latin/project.yaml:1:1: not UTF-8 text: save it as UTF-8`,
       `${root}/linked/images.yaml:1:1: "images.yaml" is not a regular file: links are not followed`,
-      `${root}/notes.txt:1:1: a file beside the projects' folders: each project has a folder of its own, made by npm run new`,
+      `${root}/notes.txt:1:1: file outside of a project's folder: move it into one, or create a project with npm run new`,
     ]);
     assert.deepEqual(
       projects.map(({ name }) => name),

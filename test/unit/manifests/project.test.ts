@@ -96,12 +96,12 @@ removalShare: 50%
 
 it("an empty project.yaml, none at all, and names that no project can have", () => {
   assert.deepEqual(read("").problems, [
-    "p/project.yaml:1:1: description is missing: add it",
-    "p/project.yaml:1:1: owners is missing: add it",
-    "p/project.yaml:1:1: staging is missing: add it",
+    "p/project.yaml:1:1: `description` is required: add `description: what the project is`",
+    "p/project.yaml:1:1: `owners` is required: add `owners: {group: team@example.org}`",
+    "p/project.yaml:1:1: `staging` is required: add `staging: {images: true}` (or `files: true`)",
   ]);
   assert.deepEqual(readManifests(new Map([["p/images.yaml", ""]])).problems.map(problemLine), [
-    'p/images.yaml:1:1: project "p" has no project.yaml: write one by npm run new -- p --owners <group>',
+    'p/images.yaml:1:1: project "p" has no project.yaml: create one with npm run new -- p --owners <group>',
   ]);
   const valid = "description: x\nowners: {group: g@example.org}\nstaging: {files: true}\n";
   for (const name of ["P", "1p", "p_q", "p-", "-p", "p--q", "x".repeat(25)])
@@ -109,7 +109,7 @@ it("an empty project.yaml, none at all, and names that no project can have", () 
       `${name}/project.yaml:1:1: project name "${name}" (the folder's) must be at most 24 lower-case letters and digits in words joined by -, a letter first`,
     ]);
   for (const name of ["p", "p1-q2", "x".repeat(24)]) assert.deepEqual(read(valid, name).problems, []);
-  assert.match(read(valid, "go-google").problems[0] ?? "", /no bucket's name may/);
+  assert.match(read(valid, "go-google").problems[0] ?? "", /which bucket names must not/);
 });
 
 it("removal shares and days at their limits", () => {

@@ -70,7 +70,7 @@ it("case 35: an index without a platform that the version before had", () => {
   const newest = { reference: "v1.0.0", platforms: ["linux/amd64", "linux/arm64", "linux/arm/v7", "unknown/unknown"] };
   assert.equal(
     lostPlatforms("app", { reference: "v1.1.0", platforms: ["linux/amd64", "linux/arm/v7"] }, newest),
-    'image "app": v1.1.0 lacks linux/arm64, which v1.0.0 has: check its build, or go on if that is meant',
+    'image "app": v1.1.0 lacks linux/arm64, which v1.0.0 has: check its build, or continue if that is intended',
   );
   assert.equal(
     lostPlatforms(
