@@ -2,11 +2,11 @@ import type { Assets } from "./catalogue/assets.ts";
 import { createPages } from "./catalogue/pages.ts";
 import { type Caller, type CloudRanges, callerOf } from "./client/client.ts";
 import type { RedirectorConfig } from "./config.ts";
-import type { Answer, IncomingRequest } from "./http1/request.ts";
+import type { OutgoingResponse, IncomingRequest } from "./http1/request.ts";
 import type { Held, Question } from "./mirrors/existence.ts";
 import { mirrorOf } from "./mirrors/mirrors.ts";
 import { type Check, type Decision, decide, type Mirrors, settle } from "./routing/decide.ts";
-import { answerTo } from "./routing/response.ts";
+import { responseTo } from "./routing/response.ts";
 import { Targets } from "./routing/targets.ts";
 import { accessFields } from "./telemetry/access-log.ts";
 import type { Log } from "./telemetry/log.ts";
@@ -16,7 +16,7 @@ import type { RequestMetrics, RouteName } from "./telemetry/metrics.ts";
 export interface App {
   readonly mirrors: Mirrors;
   /** Answers a request: at once, unless a mirror has to be asked. */
-  handle(request: IncomingRequest): Answer | Promise<Answer>;
+  handle(request: IncomingRequest): OutgoingResponse | Promise<OutgoingResponse>;
 }
 
 /** What the app needs of the world around it. */
@@ -53,7 +53,7 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
     return leaving() ?? (anyHealthy ? undefined : "no mirror is healthy");
   }
 
-  function finish(request: IncomingRequest, caller: Caller, decision: Final, milliseconds: number): Answer {
+  function finish(request: IncomingRequest, caller: Caller, decision: Final, milliseconds: number): OutgoingResponse {
     const answer = answerOf(decision, request, caller);
     const what = nameOf(decision);
     const mirror = decision.kind === "redirect" ? decision.mirror : undefined;
@@ -69,11 +69,11 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
     return answer;
   }
 
-  function answerOf(decision: Final, request: IncomingRequest, caller: Caller): Answer {
+  function answerOf(decision: Final, request: IncomingRequest, caller: Caller): OutgoingResponse {
     if (decision.kind === "page") return pages.page(decision.route, request, caller.client);
     const forPeople = decision.kind === "refused" ? pages.refusal(decision.refusal, request) : undefined;
     if (forPeople) return forPeople;
-    return answerTo(decision, decision.kind === "plain" && decision.page === "readyz" ? notReady() : undefined);
+    return responseTo(decision, decision.kind === "plain" && decision.page === "readyz" ? notReady() : undefined);
   }
 
   async function finishLater(
@@ -81,7 +81,7 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
     caller: Caller,
     first: Check,
     held: Promise<Held>,
-  ): Promise<Answer> {
+  ): Promise<OutgoingResponse> {
     const started = performance.now();
     let decision = settle(first, await held, caller.client, mirrors, config);
     while (decision.kind === "check") {

@@ -11,7 +11,7 @@ import type { Mirror } from "./mirrors/mirrors.ts";
 import { logTo } from "./telemetry/log.ts";
 import { LogSummary, logSummaries } from "./telemetry/log-summary.ts";
 import { exposeState, type InstanceState, RequestMetrics } from "./telemetry/metrics.ts";
-import { metricsAnswer } from "./telemetry/metrics-page.ts";
+import { metricsResponse } from "./telemetry/metrics-page.ts";
 
 /**
  * The redirector as it runs in production, on Bun. Listens on PORT (Cloud Run's container contract; 8080 without it). The table of
@@ -123,8 +123,8 @@ function listenForMetrics(): Server | undefined {
   }
 }
 
-function metricsPage({ method, target }: { method: string; target: string }): ReturnType<typeof metricsAnswer> {
-  return metricsAnswer(method, target, metrics, instanceState());
+function metricsPage({ method, target }: { method: string; target: string }): ReturnType<typeof metricsResponse> {
+  return metricsResponse(method, target, metrics, instanceState());
 }
 
 function instanceState(): InstanceState {

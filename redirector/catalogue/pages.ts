@@ -1,6 +1,6 @@
 import type { Client } from "../client/client.ts";
 import type { RedirectorConfig } from "../config.ts";
-import type { Answer, HeaderSet, IncomingRequest } from "../http1/request.ts";
+import type { OutgoingResponse, HeaderSet, IncomingRequest } from "../http1/request.ts";
 import type { Mirrors } from "../routing/decide.ts";
 import type { PageRoute, RefusedRoute } from "../routing/route.ts";
 import { type Asset, type Assets, assetFiles } from "./assets.ts";
@@ -13,9 +13,9 @@ import { statusOf, statusText } from "./status.ts";
 /** Responses for people: the page in browsers, texts in terminals. */
 export interface Pages {
   /** The response to a path of the page, its static files, or `/status`. */
-  page(route: PageRoute, request: IncomingRequest, client: Client): Answer;
+  page(route: PageRoute, request: IncomingRequest, client: Client): OutgoingResponse;
   /** An error as an HTML page; undefined if the client is not a browser. */
-  refusal(refused: RefusedRoute, request: IncomingRequest): Answer | undefined;
+  refusal(refused: RefusedRoute, request: IncomingRequest): OutgoingResponse | undefined;
 }
 
 /** Prepares the pages. Without assets, e.g. when the redirector runs from its sources, browsers get the texts for terminals. */
@@ -33,7 +33,7 @@ export function createPages(config: RedirectorConfig, mirrors: Mirrors, assets: 
     }
   }
 
-  const shown = (needsIndex: boolean): Answer | undefined =>
+  const shown = (needsIndex: boolean): OutgoingResponse | undefined =>
     assets && { status: 200, headers: pageHeaders, body: pageDocument({ host, assets, needsIndex }) };
   const [withIndex, withoutIndex] = [shown(true), shown(false)];
 
@@ -66,7 +66,7 @@ export function createPages(config: RedirectorConfig, mirrors: Mirrors, assets: 
 }
 
 /** The response for a static file, by the request's query and whether the client accepts gzip. */
-type AssetAnswers = (query: string, gzip: boolean) => Answer;
+type AssetAnswers = (query: string, gzip: boolean) => OutgoingResponse;
 
 const absent: RefusedRoute = { kind: "refused", status: 404, form: "text", code: "", message: "not found" };
 
@@ -96,7 +96,7 @@ function htmlHeaders(policy: string, cacheControl: string): HeaderSet {
   ];
 }
 
-function json(value: unknown): Answer {
+function json(value: unknown): OutgoingResponse {
   return { status: 200, headers: unkeptJson, body: `${JSON.stringify(value, undefined, 2)}\n` };
 }
 

@@ -1,4 +1,4 @@
-import { pieceOf } from "../http1/byte-slice.ts";
+import { sliceOf } from "../http1/byte-slice.ts";
 import { readAddress } from "./address.ts";
 
 /** A block of addresses that a cloud publishes as one region's. */
@@ -16,7 +16,7 @@ export interface Prefix {
 export function readPrefix(cloud: Prefix["cloud"], region: string, cidr: string): Prefix {
   const [, address, digits] = /^([0-9a-fA-F.:]+)\/(0|[1-9]\d{0,2})$/.exec(cidr) ?? [];
   const words = new Uint32Array(4);
-  const family = address === undefined ? 0 : readAddress(pieceOf(address), words);
+  const family = address === undefined ? 0 : readAddress(sliceOf(address), words);
   if (family === 0) throw new Error(`${cloud} ${region}: ${JSON.stringify(cidr)} is not a block of addresses`);
   const length = Number(digits);
   const bits = family === 4 ? 32 : 128;

@@ -1,6 +1,6 @@
 import { Connection, type ConnectionSettings, type Wire } from "./connection.ts";
 import { longestHead } from "./head.ts";
-import type { Answer, IncomingRequest } from "./request.ts";
+import type { OutgoingResponse, IncomingRequest } from "./request.ts";
 
 /**
  * Carries HTTP/1.1 over Bun's sockets. Bun's own HTTP server gives a request's URL only after resolving it (`..`, `%2e%2e`, `\`), and takes
@@ -24,7 +24,7 @@ export interface ServerSettings {
   readonly hostname: string;
   /** 0: any free one. */
   readonly port: number;
-  readonly handle: (request: IncomingRequest) => Answer | Promise<Answer>;
+  readonly handle: (request: IncomingRequest) => OutgoingResponse | Promise<OutgoingResponse>;
   readonly fault: (error: unknown) => void;
   /** Told of each thing that was no request of HTTP/1.1, and what it was answered with. */
   readonly malformed: (status: number) => void;

@@ -8,7 +8,7 @@ export interface ByteSlice {
 }
 
 /** A text as a piece. */
-export function pieceOf(text: string): ByteSlice {
+export function sliceOf(text: string): ByteSlice {
   return { bytes: Buffer.from(text, "latin1"), from: 0, to: text.length };
 }
 

@@ -1,8 +1,8 @@
-import { internalError, malformedAnswer } from "../routing/response.ts";
-import { type ByteSlice, pieceOf } from "./byte-slice.ts";
+import { internalError, malformedResponse } from "../routing/response.ts";
+import { type ByteSlice, sliceOf } from "./byte-slice.ts";
 import { readHead } from "./head.ts";
 import { Output } from "./output.ts";
-import type { Answer, IncomingRequest } from "./request.ts";
+import type { OutgoingResponse, IncomingRequest } from "./request.ts";
 
 /** What a connection needs of the runtime that carries it. */
 export interface Wire {
@@ -17,7 +17,7 @@ export interface Wire {
 
 /** What all connections of a server share. */
 export interface ConnectionSettings {
-  readonly handle: (request: IncomingRequest) => Answer | Promise<Answer>;
+  readonly handle: (request: IncomingRequest) => OutgoingResponse | Promise<OutgoingResponse>;
   /** Longest accepted request head in bytes. */
   readonly longestHead: number;
   /** Whether the server is going away: each answer is then the last of its connection. */
@@ -66,7 +66,7 @@ export class Connection {
   constructor(settings: ConnectionSettings, wire: Wire, peer: string | undefined) {
     this.#settings = settings;
     this.#wire = wire;
-    this.#peer = peer === undefined ? undefined : pieceOf(peer);
+    this.#peer = peer === undefined ? undefined : sliceOf(peer);
   }
 
   /** Takes in bytes, and keeps them for as long as they are no whole request. */
@@ -113,7 +113,7 @@ export class Connection {
       if (head === undefined) break;
       if ("reason" in head) {
         malformed(head.status);
-        const answer = malformedAnswer(head.status, head.reason, isForRegistry(this.#input, from));
+        const answer = malformedResponse(head.status, head.reason, isForRegistry(this.#input, from));
         output.add(answer, false, true, date());
         last = true;
         linger = true;
@@ -121,7 +121,7 @@ export class Connection {
       }
       from = head.end;
       const close = !head.keepAlive || head.hasBody || this.#settings.draining();
-      let answer: Answer | Promise<Answer>;
+      let answer: OutgoingResponse | Promise<OutgoingResponse>;
       try {
         answer = handle(head);
       } catch (error) {

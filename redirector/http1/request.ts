@@ -32,7 +32,7 @@ export type HeaderSet = readonly (readonly [name: string, value: string])[];
  * An answer. The carrier adds Date and Content-Length and leaves the body out for HEAD. The body has a character for each byte (latin1), the
  * Location is ASCII.
  */
-export interface Answer {
+export interface OutgoingResponse {
   readonly status: number;
   readonly headers: HeaderSet;
   readonly location?: string;

@@ -43,7 +43,7 @@ export interface Refused {
   readonly refusal: RefusedRoute;
 }
 
-/** Answer oneself. */
+/** OutgoingResponse oneself. */
 export interface Plain {
   readonly kind: "plain";
   readonly page: Exclude<PlainRoute["kind"], "home" | "privacy">;

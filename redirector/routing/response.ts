@@ -1,12 +1,12 @@
-import type { Answer, HeaderSet } from "../http1/request.ts";
+import type { OutgoingResponse, HeaderSet } from "../http1/request.ts";
 import type { Decision, Plain } from "./decide.ts";
 import type { RefusedRoute } from "./route.ts";
 
 /** The answer to a decision that needs nothing more to be found out. `ready` is why this instance is not ready, if it is not. */
-export function answerTo(
+export function responseTo(
   decision: Exclude<Decision, { kind: "check" | "page" }>,
   notReady: string | undefined,
-): Answer {
+): OutgoingResponse {
   switch (decision.kind) {
     case "redirect":
       return {
@@ -22,14 +22,14 @@ export function answerTo(
 }
 
 /** The answer to what is no request of HTTP/1.1, or a too long one. */
-export function malformedAnswer(status: number, message: string, inRegistry: boolean): Answer {
+export function malformedResponse(status: number, message: string, inRegistry: boolean): OutgoingResponse {
   return inRegistry
     ? { status, headers: ociRefusal, body: errorBody("UNSUPPORTED", message) }
     : { status, headers: textRefusal, body: `${message}\n` };
 }
 
 /** The answer to a fault of our own. */
-export const internalError: Answer = {
+export const internalError: OutgoingResponse = {
   status: 500,
   headers: [
     ["Content-Type", "text/plain; charset=utf-8"],
@@ -57,7 +57,7 @@ const textNotAllowed: HeaderSet = [plainText, unkept, noSniff, allow];
 const ociRefusal: HeaderSet = [registryVersion, json, unkept, noSniff];
 const ociNotAllowed: HeaderSet = [registryVersion, json, unkept, noSniff, allow];
 
-function plain(page: Plain["page"], notReady: string | undefined): Answer {
+function plain(page: Plain["page"], notReady: string | undefined): OutgoingResponse {
   switch (page) {
     case "ping":
       return { status: 200, headers: pong, body: "{}" };
@@ -73,7 +73,7 @@ function plain(page: Plain["page"], notReady: string | undefined): Answer {
 }
 
 /** OCI distribution spec 1.1, "Error Codes": `{"errors":[{"code","message"}]}`. */
-function refusal({ status, form, code, message }: RefusedRoute): Answer {
+function refusal({ status, form, code, message }: RefusedRoute): OutgoingResponse {
   if (form === "text") return { status, headers: status === 405 ? textNotAllowed : textRefusal, body: `${message}\n` };
   return {
     status,

@@ -4,7 +4,7 @@ import { readAddress } from "../../redirector/cloud-ranges/address.ts";
 import { flatten } from "../../redirector/cloud-ranges/flatten.ts";
 import { readPrefix } from "../../redirector/cloud-ranges/prefix.ts";
 import { type LoadedTable, loadTable, readTable, storeTable } from "../../redirector/cloud-ranges/table.ts";
-import { pieceOf } from "../../redirector/http1/byte-slice.ts";
+import { sliceOf } from "../../redirector/http1/byte-slice.ts";
 
 /**
  * Part of the redirector's benchmark, run by Bun: time to find the region of an address, as numbers and from its text, over an address
@@ -16,7 +16,7 @@ const made = path.join(import.meta.dirname, "../../redirector/cloud-ranges/data/
 const random = randomOf(1);
 const stored = existsSync(made) ? new Uint8Array(readFileSync(made)) : storeTable(flatten(madeUpBlocks(26_685)).table);
 const table: LoadedTable = loadTable(stored);
-const addresses = shuffled(addressesOf(stored)).map(pieceOf);
+const addresses = shuffled(addressesOf(stored)).map(sliceOf);
 const words = new Uint32Array(4);
 /** The addresses as numbers, one behind the other: a request's address has just been read and lies in the cache. */
 const read = new Uint32Array(addresses.length * 4);

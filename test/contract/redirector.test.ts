@@ -22,12 +22,12 @@ import { nodeServer } from "../support/redirector-node-http.ts";
 import {
   exchange,
   type RunningRedirector,
-  readAnswer,
+  readResponse,
   runRedirector,
   scratch,
   startRedirector,
   unpack,
-  type WireAnswer,
+  type WireResponse,
 } from "../support/redirector-process.ts";
 
 const notLinux = process.platform === "linux" ? undefined : "reads /proc, which only Linux has";
@@ -81,8 +81,8 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
   describe("answer every case of the table alike, and as the table says", () => {
     for (const each of cases) {
       it(`${each.method} ${each.target.slice(0, 100)} ${JSON.stringify(each.headers)}`, async () => {
-        const bun = comparable(readAnswer(await exchange(onBun.port, wire(each))));
-        const node = comparable(readAnswer(await exchange(portOf(onNode), wire(each))));
+        const bun = comparable(readResponse(await exchange(onBun.port, wire(each))));
+        const node = comparable(readResponse(await exchange(portOf(onNode), wire(each))));
         assert.deepEqual(bun, node);
         const { expect } = each;
         if ("mirror" in expect) {
@@ -106,7 +106,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
   it("HEAD tells the length that GET sends", async () => {
     const [get, head] = await Promise.all(
       ["GET", "HEAD"].map(async (method) =>
-        readAnswer(await exchange(onBun.port, wire({ method, target: "/v2/_catalog", headers: [] }))),
+        readResponse(await exchange(onBun.port, wire({ method, target: "/v2/_catalog", headers: [] }))),
       ),
     );
     assert.ok(get && head);
@@ -157,7 +157,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
       ["x".repeat(40), 400],
     ];
     for (const [text, status] of refused) {
-      const answer = readAnswer(await exchange(onBun.port, text));
+      const answer = readResponse(await exchange(onBun.port, text));
       assert.equal(answer.status, status, JSON.stringify(text.slice(0, 80)));
       assert.equal(answer.headers.get("connection"), "close");
     }
@@ -190,7 +190,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
           .map((each, index) => wire(each, index === requests.length - 1))
           .join(cut % 3 === 0 ? "\r\n" : "");
         const [bun, node] = await Promise.all(
-          [onBun.port, portOf(onNode)].map(async (port) => readAnswers(await exchangeInTwo(port, text, cut), requests)),
+          [onBun.port, portOf(onNode)].map(async (port) => readResponses(await exchangeInTwo(port, text, cut), requests)),
         );
         assert.equal(bun?.length, requests.length);
         assert.deepEqual(bun?.map(comparable), node?.map(comparable));
@@ -280,7 +280,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
   it("who sends a long body gets the answer and not a reset", async () => {
     const length = 4 * 1024 * 1024;
     const text = `POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n${"x".repeat(length)}`;
-    for (let round = 0; round < 5; round++) assert.equal(readAnswer(await exchange(onBun.port, text)).status, 405);
+    for (let round = 0; round < 5; round++) assert.equal(readResponse(await exchange(onBun.port, text)).status, 405);
   });
 
   itUnless(notLinux, "thousands of odd requests: it goes on, and its memory does not", async () => {
@@ -305,7 +305,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     assert.ok(after - before < 16, `${before.toFixed(1)} MiB, then ${after.toFixed(1)} MiB`);
     assert.ok(!onBun.output().includes("fault"), onBun.output());
     assert.equal(
-      readAnswer(await exchange(onBun.port, wire({ method: "GET", target: "/healthz", headers: [] }))).status,
+      readResponse(await exchange(onBun.port, wire({ method: "GET", target: "/healthz", headers: [] }))).status,
       200,
     );
   });
@@ -319,7 +319,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     }
     let text = "";
     for await (const chunk of socket) text += String(chunk);
-    assert.equal(readAnswer(text).status, 200);
+    assert.equal(readResponse(text).status, 200);
   });
 });
 
@@ -388,7 +388,7 @@ it("a server that is full: who is new takes the place of who is idle", async () 
       await new Promise((resolve) => setTimeout(resolve, 100));
       answer = await exchange(port, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").catch(() => "");
     }
-    assert.equal(readAnswer(answer).body, "hello");
+    assert.equal(readResponse(answer).body, "hello");
     assert.equal(gone, 1);
     for (const socket of idle) socket.destroy();
   } finally {
@@ -451,7 +451,7 @@ function wire(
 const carriers = new Set(["date", "connection", "keep-alive"]);
 
 /** Without what only the carrier decides. */
-function comparable({ status, headers, body }: WireAnswer): WireAnswer {
+function comparable({ status, headers, body }: WireResponse): WireResponse {
   return {
     status,
     body,
@@ -555,10 +555,10 @@ async function exchangeInTwo(port: number, text: string, cut: number): Promise<s
 }
 
 /** Reads the answers to requests that were sent on one connection. */
-function readAnswers(text: string, requests: readonly { method: string }[]): WireAnswer[] {
+function readResponses(text: string, requests: readonly { method: string }[]): WireResponse[] {
   let rest = text;
   return requests.map(({ method }) => {
-    const { headers, status, body } = readAnswer(rest);
+    const { headers, status, body } = readResponse(rest);
     const length = method === "HEAD" ? 0 : Number(headers.get("content-length"));
     rest = body.slice(length);
     return { headers, status, body: body.slice(0, length) };

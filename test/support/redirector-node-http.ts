@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { Answer, IncomingRequest } from "../../redirector/http1/request.ts";
+import type { OutgoingResponse, IncomingRequest } from "../../redirector/http1/request.ts";
 import { asked } from "./redirector/asked.ts";
 
 /** Carries the redirector's core over Node's own http: the proof that the core knows no runtime. */
-export function nodeServer(handle: (request: IncomingRequest) => Answer | Promise<Answer>): Server {
+export function nodeServer(handle: (request: IncomingRequest) => OutgoingResponse | Promise<OutgoingResponse>): Server {
   return createServer((incoming, outgoing) => {
     Promise.resolve(handle(requestOf(incoming)))
       .then((answer) => send(answer, outgoing))
@@ -20,7 +20,7 @@ function requestOf(incoming: IncomingMessage): IncomingRequest {
   );
 }
 
-function send({ status, headers, location, body = "" }: Answer, outgoing: ServerResponse): void {
+function send({ status, headers, location, body = "" }: OutgoingResponse, outgoing: ServerResponse): void {
   const bytes = Buffer.from(body, "latin1");
   for (const [name, value] of headers) outgoing.setHeader(name, value);
   if (location !== undefined) outgoing.setHeader("Location", location);

@@ -128,7 +128,7 @@ export async function exchange(port: number, bytes: string, limitMs = 10_000): P
 }
 
 /** An answer as it came over the wire. */
-export interface WireAnswer {
+export interface WireResponse {
   readonly status: number;
   /** By lower-case name. */
   readonly headers: ReadonlyMap<string, string>;
@@ -136,7 +136,7 @@ export interface WireAnswer {
 }
 
 /** Reads one answer; throws if it is not one. */
-export function readAnswer(text: string): WireAnswer {
+export function readResponse(text: string): WireResponse {
   const end = text.indexOf("\r\n\r\n");
   const [first = "", ...lines] = text.slice(0, end).split("\r\n");
   const status = /^HTTP\/1\.1 (\d{3}) /.exec(first)?.[1];

@@ -7,7 +7,7 @@ import { acceptsGzip, preferredForm } from "../../../redirector/catalogue/negoti
 import { contentPolicy } from "../../../redirector/catalogue/policy.ts";
 import { emptyTable } from "../../../redirector/cloud-ranges/table.ts";
 import { parseConfig, type RedirectorConfigInput } from "../../../redirector/config.ts";
-import type { Answer, HeaderName } from "../../../redirector/http1/request.ts";
+import type { OutgoingResponse, HeaderName } from "../../../redirector/http1/request.ts";
 import { RequestMetrics } from "../../../redirector/telemetry/metrics.ts";
 import { asked } from "../../support/redirector/asked.ts";
 import { silentLog } from "../../support/redirector/silent-log.ts";
@@ -53,7 +53,7 @@ function appOf(changes: Partial<RedirectorConfigInput> = {}, withAssets = true) 
   return { app, ask };
 }
 
-const header = (answer: Answer, name: string) => answer.headers.find(([one]) => one === name)?.[1];
+const header = (answer: OutgoingResponse, name: string) => answer.headers.find(([one]) => one === name)?.[1];
 
 for (const [accept, form] of [
   [undefined, "text"],

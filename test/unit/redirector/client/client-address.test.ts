@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "mocha";
 import { clientAddress } from "../../../../redirector/client/client-address.ts";
-import { pieceOf, textOf } from "../../../../redirector/http1/byte-slice.ts";
+import { sliceOf, textOf } from "../../../../redirector/http1/byte-slice.ts";
 
 const rows: [string | undefined, number, string | undefined][] = [
   ["1.1.1.1,10.0.0.1", 1, "1.1.1.1"],
@@ -28,11 +28,11 @@ const rows: [string | undefined, number, string | undefined][] = [
 
 for (const [header, hops, expected] of rows) {
   it(`${JSON.stringify(header)} with ${hops} trusted hops: ${expected}`, () => {
-    const given = header === undefined ? undefined : pieceOf(header);
+    const given = header === undefined ? undefined : sliceOf(header);
     // As it stands among other headers, which are none of its business.
-    const among = given && { bytes: pieceOf(`9.9.9.9,[${header}],:9`).bytes, from: 9, to: 9 + given.to };
+    const among = given && { bytes: sliceOf(`9.9.9.9,[${header}],:9`).bytes, from: 9, to: 9 + given.to };
     for (const piece of [given, among]) {
-      const address = clientAddress(piece, pieceOf("peer"), hops);
+      const address = clientAddress(piece, sliceOf("peer"), hops);
       assert.equal(address && textOf(address), expected);
     }
   });

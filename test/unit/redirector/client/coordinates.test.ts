@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "mocha";
 import { angleOf, cosineBetween, parseLocation, placeAt } from "../../../../redirector/client/coordinates.ts";
-import { pieceOf } from "../../../../redirector/http1/byte-slice.ts";
+import { sliceOf } from "../../../../redirector/http1/byte-slice.ts";
 
 const earthRadiusKm = 6371;
 
@@ -16,7 +16,7 @@ it("distances are those of the great circle", () => {
 
 it("the location header", () => {
   const near = (text: string, latitude: number, longitude: number): boolean => {
-    const place = parseLocation(pieceOf(text));
+    const place = parseLocation(sliceOf(text));
     return place !== undefined && cosineBetween(place, placeAt(latitude, longitude)) > 1 - 1e-12;
   };
   assert.ok(near("48.85,2.35", 48.85, 2.35));
@@ -46,6 +46,6 @@ it("the location header", () => {
     "\u0661,1",
     `1,${"2".repeat(80)}`,
   ]) {
-    assert.equal(parseLocation(text === undefined ? undefined : pieceOf(text)), undefined, String(text));
+    assert.equal(parseLocation(text === undefined ? undefined : sliceOf(text)), undefined, String(text));
   }
 });

@@ -15,7 +15,7 @@ import { flatten } from "../../../../redirector/cloud-ranges/flatten.ts";
 import { type Prefix, readPrefix } from "../../../../redirector/cloud-ranges/prefix.ts";
 import { readAws, readAzure, readGcp } from "../../../../redirector/cloud-ranges/sources.ts";
 import { type LoadedTable, loadTable, storeTable } from "../../../../redirector/cloud-ranges/table.ts";
-import { pieceOf } from "../../../../redirector/http1/byte-slice.ts";
+import { sliceOf } from "../../../../redirector/http1/byte-slice.ts";
 import { skip } from "../../../support/annotations.ts";
 import { afterTest } from "../../../support/cleanup.ts";
 
@@ -75,7 +75,7 @@ it("any text: an address exactly if Node says so, but for zones", () => {
       (text) => {
         const expected = text.includes("%") ? 0 : isIP(text);
         const words = new Uint32Array(4);
-        const family = readAddress(pieceOf(text), words);
+        const family = readAddress(sliceOf(text), words);
         assert.equal(family !== 0, expected !== 0, text);
       },
     ),
@@ -140,7 +140,7 @@ it("nested blocks: for any blocks and address the same as the longest match of a
         for (let high = 0n; high < 16n; high++) {
           for (const low of [0n, 1n, 7n, 8n, 15n, 16n, 1n << 20n]) {
             const address = (high << (bits - 4n)) | low;
-            const index = table.lookup(pieceOf(textOf(address, family)));
+            const index = table.lookup(sliceOf(textOf(address, family)));
             const found = index < 0 ? undefined : `${table.regions[index]?.cloud} ${table.regions[index]?.region}`;
             assert.ok(
               longestMatches(prefixes, address, family).includes(found),
@@ -170,7 +170,7 @@ it("the same blocks in any order give the same bytes; a block of two regions goe
     [["eu", "GLOBAL"]],
   );
   const table = loadTable(storeTable(one.table));
-  assert.equal(table.regions[table.lookup(pieceOf("11.1.1.1"))]?.region, "eu");
+  assert.equal(table.regions[table.lookup(sliceOf("11.1.1.1"))]?.region, "eu");
 });
 
 it("what the clouds publish is read strictly, in its true forms", () => {
@@ -247,7 +247,7 @@ it("a table damaged anywhere is refused, or finds something or nothing: never a 
         return;
       }
       for (const address of ["10.1.2.3", "9.9.9.9", "255.255.255.255", "2600::1", "::1", "ffff::"]) {
-        const found = table.lookup(pieceOf(address));
+        const found = table.lookup(sliceOf(address));
         assert.ok(Number.isInteger(found) && found >= -1, `${address}: ${found}`);
       }
     }),
@@ -367,7 +367,7 @@ it("the clouds' whole ranges: every block's first and last address as a linear s
         const block = 1n << BigInt(bits - size);
         expected = byBlock.get(`${family} ${(address / block) * block}/${size}`);
       }
-      const found = table.regions[table.lookup(pieceOf(textOf(address, family)))];
+      const found = table.regions[table.lookup(sliceOf(textOf(address, family)))];
       if (found?.cloud !== expected?.cloud || found?.region !== expected?.region) wrong++;
     }
   }
@@ -376,7 +376,7 @@ it("the clouds' whole ranges: every block's first and last address as a linear s
 
 function read(text: string): string {
   const words = new Uint32Array(4);
-  const family = readAddress(pieceOf(text), words);
+  const family = readAddress(sliceOf(text), words);
   const hex = [...words].map((word) => word.toString(16).padStart(8, "0"));
   return family === 0 ? "" : `${family} ${hex.slice(0, family === 4 ? 1 : 4).join(" ")}`;
 }

@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { it } from "mocha";
-import { pieceOf, textOf } from "../../../../redirector/http1/byte-slice.ts";
+import { sliceOf, textOf } from "../../../../redirector/http1/byte-slice.ts";
 import { Connection, type ConnectionSettings } from "../../../../redirector/http1/connection.ts";
 import { readHead } from "../../../../redirector/http1/head.ts";
-import type { Answer, IncomingRequest } from "../../../../redirector/http1/request.ts";
+import type { OutgoingResponse, IncomingRequest } from "../../../../redirector/http1/request.ts";
 
 const headers = [["Content-Type", "text/plain"]] as const;
 
 it("a head is read: names in any case, values trimmed, repeated lines joined", () => {
   const text =
     "\r\nGET /a?b HTTP/1.1\r\nhost: x\r\nX-FORWARDED-FOR:1\r\nx-forwarded-for: \t2 \r\nUser-Agent: \r\nX-Client-Latlong: 1,2\r\nAccept: a/b\r\nAccept-Encoding: gzip\r\n\r\nrest";
-  const head = readHead(latin1(text), 0, 1000, pieceOf("peer"));
+  const head = readHead(latin1(text), 0, 1000, sliceOf("peer"));
   assert.ok(head && "method" in head);
   assert.deepEqual(
     [head.method, head.target, head.peer && textOf(head.peer), head.keepAlive, head.hasBody],
@@ -139,7 +139,7 @@ it("of long answers no more is made than the other end takes, and who asks for m
 
 it("a character of a body is a byte, alone or among others, and how an answer begins is that of its own headers", () => {
   const wire = new RecordingWire();
-  const bytes: Answer = { status: 200, headers: [["Content-Type", "image/png"]], body: "\u00ff" };
+  const bytes: OutgoingResponse = { status: 200, headers: [["Content-Type", "image/png"]], body: "\u00ff" };
   const connection = new Connection(
     { ...settings(), handle: ({ target }) => (target === "/bytes" ? bytes : { status: 200, headers, body: "a" }) },
     wire,
@@ -254,8 +254,8 @@ function settings(): ConnectionSettings {
   };
 }
 
-function handle({ target }: IncomingRequest): Answer | Promise<Answer> {
-  const answer: Answer = { status: 200, headers, body: "hello" };
+function handle({ target }: IncomingRequest): OutgoingResponse | Promise<OutgoingResponse> {
+  const answer: OutgoingResponse = { status: 200, headers, body: "hello" };
   switch (target) {
     case "/later":
       return new Promise((resolve) => setImmediate(() => resolve(answer)));

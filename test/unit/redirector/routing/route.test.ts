@@ -6,7 +6,7 @@ import { type App, createApp } from "../../../../redirector/app.ts";
 import { buildTable, readFolder } from "../../../../redirector/cloud-ranges/build.ts";
 import { type LoadedTable, loadTable } from "../../../../redirector/cloud-ranges/table.ts";
 import { parseConfig, type RedirectorConfig } from "../../../../redirector/config.ts";
-import type { Answer } from "../../../../redirector/http1/request.ts";
+import type { OutgoingResponse } from "../../../../redirector/http1/request.ts";
 import type { Held, Question } from "../../../../redirector/mirrors/existence.ts";
 import { RequestMetrics } from "../../../../redirector/telemetry/metrics.ts";
 import { skip } from "../../../support/annotations.ts";
@@ -147,7 +147,7 @@ function nameOf({ method, target, headers }: Case): string {
   return `${method} ${shown} ${headers.map(([name, value]) => `${name}: ${value}`).join("; ")}`.trim();
 }
 
-function check({ target, expect }: Case, answer: Answer): void {
+function check({ target, expect }: Case, answer: OutgoingResponse): void {
   if ("mirror" in expect) {
     const mirror = [...config.imageMirrors, ...config.fileMirrors].find(({ name }) => name === expect.mirror);
     assert.equal(answer.location, `${mirror?.url}${expect.path}`, target);
@@ -168,7 +168,7 @@ function check({ target, expect }: Case, answer: Answer): void {
   assert.equal(allow, answer.status === 405 ? "GET, HEAD" : undefined);
 }
 
-async function ask(app: App, { method, target, headers }: Omit<Case, "expect">): Promise<Answer> {
+async function ask(app: App, { method, target, headers }: Omit<Case, "expect">): Promise<OutgoingResponse> {
   const header = (name: string): string | undefined => {
     const values = headers.filter(([each]) => each.toLowerCase() === name).map(([, value]) => value);
     return values.length > 0 ? values.join(", ") : undefined;

@@ -7,7 +7,7 @@ import path from "node:path";
 import { it } from "mocha";
 import { placeAt } from "../../../../redirector/client/coordinates.ts";
 import { parseConfig, type RedirectorConfig } from "../../../../redirector/config.ts";
-import { pieceOf } from "../../../../redirector/http1/byte-slice.ts";
+import { sliceOf } from "../../../../redirector/http1/byte-slice.ts";
 import type { HeaderName } from "../../../../redirector/http1/request.ts";
 import { type Access, accessFields } from "../../../../redirector/telemetry/access-log.ts";
 import { logTo } from "../../../../redirector/telemetry/log.ts";
@@ -133,7 +133,7 @@ it("long targets and agents are cut", () => {
 function access(address: string | undefined, headers: Partial<Record<HeaderName, string>> = agent): Access {
   return {
     request: asked("GET", "/v2/a/manifests/1", (name) => headers[name as HeaderName]),
-    address: address === undefined ? undefined : pieceOf(address),
+    address: address === undefined ? undefined : sliceOf(address),
     client: { cloud: "aws", region: "eu-west-3", place: placeAt(0, 0) },
     route: "manifest",
     mirror: "m",

@@ -3,7 +3,7 @@ import { it } from "mocha";
 import { Existence } from "../../../../redirector/mirrors/existence.ts";
 import { mirrorOf } from "../../../../redirector/mirrors/mirrors.ts";
 import { exposeState, RequestMetrics } from "../../../../redirector/telemetry/metrics.ts";
-import { metricsAnswer } from "../../../../redirector/telemetry/metrics-page.ts";
+import { metricsResponse } from "../../../../redirector/telemetry/metrics-page.ts";
 
 const state = {
   prober: {
@@ -54,9 +54,9 @@ it("the state of an instance, with odd names escaped", () => {
 
 it("the page of the metrics", () => {
   const metrics = new RequestMetrics();
-  assert.equal(metricsAnswer("GET", "/metrics?x", metrics, state).status, 200);
-  assert.equal(metricsAnswer("GET", "/", metrics, state).status, 404);
-  assert.equal(metricsAnswer("POST", "/metrics", metrics, state).status, 405);
+  assert.equal(metricsResponse("GET", "/metrics?x", metrics, state).status, 200);
+  assert.equal(metricsResponse("GET", "/", metrics, state).status, 404);
+  assert.equal(metricsResponse("POST", "/metrics", metrics, state).status, 405);
 });
 
 it("the whole page as Prometheus wants it: names, units, types, no label value twice", () => {
@@ -66,7 +66,7 @@ it("the whole page as Prometheus wants it: names, units, types, no label value t
   metrics.count("refused", "", 404, "gcp", 5000);
   metrics.countMalformed(431);
   metrics.detours.absent++;
-  const page = metricsAnswer("GET", "/metrics", metrics, state).body ?? "";
+  const page = metricsResponse("GET", "/metrics", metrics, state).body ?? "";
   const samples = read(page);
   assert.equal(samples.get('redirector_malformed_requests_total{status="431"}'), 1);
   assert.equal(samples.get('redirector_detours_total{reason="absent"}'), 1);
