@@ -2,7 +2,7 @@ import type { Assets } from "./catalogue/assets.ts";
 import { createPages } from "./catalogue/pages.ts";
 import { type Caller, type CloudRanges, callerOf } from "./client/client.ts";
 import type { RedirectorConfig } from "./config.ts";
-import type { OutgoingResponse, IncomingRequest } from "./http1/request.ts";
+import type { IncomingRequest, OutgoingResponse } from "./http1/request.ts";
 import type { Held, Question } from "./mirrors/existence.ts";
 import { mirrorOf } from "./mirrors/mirrors.ts";
 import { type Check, type Decision, decide, type Mirrors, settle } from "./routing/decide.ts";

@@ -1,6 +1,6 @@
 import type { Client } from "../client/client.ts";
 import type { RedirectorConfig } from "../config.ts";
-import type { OutgoingResponse, HeaderSet, IncomingRequest } from "../http1/request.ts";
+import type { HeaderSet, IncomingRequest, OutgoingResponse } from "../http1/request.ts";
 import type { Mirrors } from "../routing/decide.ts";
 import type { PageRoute, RefusedRoute } from "../routing/route.ts";
 import { type Asset, type Assets, assetFiles } from "./assets.ts";

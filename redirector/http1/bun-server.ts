@@ -1,6 +1,6 @@
 import { Connection, type ConnectionSettings, type Wire } from "./connection.ts";
-import { longestHead } from "./head.ts";
-import type { OutgoingResponse, IncomingRequest } from "./request.ts";
+import { HeadReader } from "./head.ts";
+import type { IncomingRequest, OutgoingResponse } from "./request.ts";
 
 /**
  * Carries HTTP/1.1 over Bun's sockets. Bun's own HTTP server gives a request's URL only after resolving it (`..`, `%2e%2e`, `\`), and takes
@@ -30,9 +30,10 @@ export interface ServerSettings {
   readonly malformed: (status: number) => void;
   /** Beyond it each new connection takes the place of one that is idle, or is refused. */
   readonly mostConnections?: number;
+  /** How long a client may take for one request head, or leave a response unread. Default: 10. */
+  readonly headSeconds?: number;
 }
 
-const headSeconds = 10;
 /** Longer than the 600 s that Google's load balancers keep a connection, so that it is they who close. */
 const idleSeconds = 620;
 const lingerSeconds = 2;
@@ -43,17 +44,17 @@ const disconnects: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "ETIMED
 
 /** Starts to listen. Throws if it cannot, e.g. because the port is taken. */
 export function serve(settings: ServerSettings): Server {
-  const { hostname, port, handle, fault, malformed, mostConnections = 10_000 } = settings;
+  const { hostname, port, handle, fault, malformed, mostConnections = 10_000, headSeconds = 10 } = settings;
   const open = new Set<Socket>();
   let draining = false;
-  const shared: Shared = { now: Date.now(), unsent: 0 };
+  const shared: Shared = { now: Date.now(), unsent: 0, headSeconds };
   let date = new Date(shared.now).toUTCString();
 
   const connectionSettings: ConnectionSettings = {
     handle,
     fault,
     malformed,
-    longestHead,
+    heads: new HeadReader(),
     draining: () => draining,
     date: () => date,
   };
@@ -105,7 +106,7 @@ export function serve(settings: ServerSettings): Server {
     shared.now = Date.now();
     date = new Date(shared.now).toUTCString();
     for (const socket of open) {
-      if (shared.now - socket.data.active >= socket.data.patience(draining) * 1000) socket.data.giveUp();
+      if (socket.data.isOverdue(draining)) socket.data.giveUp();
     }
   }, sweepMs);
   sweeper.unref();
@@ -130,6 +131,7 @@ interface Shared {
   now: number;
   /** Bytes that wait for clients to take them. */
   unsent: number;
+  readonly headSeconds: number;
 }
 
 /** A socket's connection, and what is still to be sent on it. */
@@ -137,8 +139,10 @@ class Held implements Wire {
   readonly connection: Connection;
   readonly #socket: Socket;
   readonly #shared: Shared;
-  /** When bytes last came or went. */
+  /** When the client last did what was expected: began or completed a request, took a response. */
   active: number;
+  /** Requests that have arrived whole, as of the last look. */
+  #requests = 0;
   #unsent: Uint8Array | undefined = undefined;
   #ending: "no" | "once sent" | "lingering" = "no";
 
@@ -154,11 +158,26 @@ class Held implements Wire {
     return this.#ending === "no" && !this.connection.busy && !this.connection.reading;
   }
 
-  /** How many seconds it may go on without anything happening. */
-  patience(draining: boolean): number {
+  /** Whether nothing has happened for longer than it may. */
+  isOverdue(draining: boolean): boolean {
+    this.#noteRequests();
+    return this.#shared.now - this.active >= this.#secondsAllowed(draining) * 1000;
+  }
+
+  #secondsAllowed(draining: boolean): number {
     if (this.#ending !== "no" && this.#unsent === undefined) return lingerSeconds;
-    if (this.connection.busy || this.connection.reading || this.#unsent !== undefined) return headSeconds;
+    if (this.connection.busy || this.connection.reading || this.#unsent !== undefined) return this.#shared.headSeconds;
     return draining ? 1 : idleSeconds;
+  }
+
+  /**
+   * A whole head is activity: a client that pipelines without end always has part of the next request here, and is served. The time for a head counts from the
+   * end of the one before it.
+   */
+  #noteRequests(): void {
+    if (this.connection.requests === this.#requests) return;
+    this.#requests = this.connection.requests;
+    this.active = this.#shared.now;
   }
 
   /** Ends it as nothing happens: in order if it is only idle, by force if the other end is at fault. */
@@ -185,9 +204,10 @@ class Held implements Wire {
 
   receive(bytes: Buffer): void {
     if (this.#ending !== "no") return;
-    // A head that trickles in does not count as activity, so that it is cut off in time.
+    // Bytes of a head that trickles in do not count as activity, so that it is cut off in time.
     if (!this.connection.reading) this.active = this.#shared.now;
     this.connection.receive(bytes);
+    this.#noteRequests();
   }
 
   send(bytes: Buffer, length: number): boolean {

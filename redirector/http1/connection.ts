@@ -1,8 +1,8 @@
 import { internalError, malformedResponse } from "../routing/response.ts";
 import { type ByteSlice, sliceOf } from "./byte-slice.ts";
-import { readHead } from "./head.ts";
+import type { HeadReader } from "./head.ts";
 import { Output } from "./output.ts";
-import type { OutgoingResponse, IncomingRequest } from "./request.ts";
+import type { IncomingRequest, OutgoingResponse } from "./request.ts";
 
 /** What a connection needs of the runtime that carries it. */
 export interface Wire {
@@ -18,8 +18,8 @@ export interface Wire {
 /** What all connections of a server share. */
 export interface ConnectionSettings {
   readonly handle: (request: IncomingRequest) => OutgoingResponse | Promise<OutgoingResponse>;
-  /** Longest accepted request head in bytes. */
-  readonly longestHead: number;
+  /** Reads request heads; one serves all connections, as each head is read in one go. */
+  readonly heads: HeadReader;
   /** Whether the server is going away: each answer is then the last of its connection. */
   readonly draining: () => boolean;
   /** Value of the Date header. */
@@ -54,6 +54,11 @@ export class Connection {
   #last = false;
   /** The other end has sent all it will. */
   #finished = false;
+  #requests = 0;
+  /** Requests whose heads have arrived whole, so far. */
+  get requests(): number {
+    return this.#requests;
+  }
   /** Whether part of a request has arrived. */
   get reading(): boolean {
     return this.#input.length > 0;
@@ -103,23 +108,24 @@ export class Connection {
   }
 
   #work(): void {
-    const { handle, longestHead, date, fault, malformed } = this.#settings;
+    const { handle, heads, date, fault, malformed } = this.#settings;
     let from = 0;
     let last = false;
     let linger = false;
     while (!last && !this.#ended) {
       if (from >= this.#input.length || output.length > longestOutput) break;
-      const head = readHead(this.#input, from, longestHead, this.#peer);
+      const head = heads.read(this.#input, from, this.#peer);
       if (head === undefined) break;
       if ("reason" in head) {
         malformed(head.status);
-        const answer = malformedResponse(head.status, head.reason, isForRegistry(this.#input, from));
+        const answer = malformedResponse(head.status, head.reason, isForRegistry(head.requestLine));
         output.add(answer, false, true, date());
         last = true;
         linger = true;
         break;
       }
       from = head.end;
+      this.#requests++;
       const close = !head.keepAlive || head.hasBody || this.#settings.draining();
       let answer: OutgoingResponse | Promise<OutgoingResponse>;
       try {
@@ -168,7 +174,7 @@ export class Connection {
   }
 }
 
-/** Whether what was to be a request is one for the registry, whose clients read errors as JSON. */
-function isForRegistry(input: Buffer, from: number): boolean {
-  return /^(?:\r\n)*[!-~]+ (?:https?:\/\/[^/ ]*)?\/v2[/ ?]/i.test(input.toString("latin1", from, from + 512));
+/** Whether a refused request was meant for the registry, whose clients read errors as JSON. */
+function isForRegistry(requestLine: string): boolean {
+  return /^[!-~]+ (?:https?:\/\/[^/ ]*)?\/v2[/ ?]/i.test(requestLine.slice(0, 512));
 }

@@ -82,7 +82,10 @@ export class HeadReader {
 }
 
 const badField: BadHead = { status: 400, reason: "a header line is malformed" };
-const badHost: BadHead = { status: 400, reason: "Host must be given once, as a host name or address with an optional port" };
+const badHost: BadHead = {
+  status: 400,
+  reason: "Host must be given once, as a host name or address with an optional port",
+};
 const longRequestLine: BadHead = { status: 414, reason: "the request line is too long" };
 const longHead: BadHead = { status: 431, reason: "the request head is too long" };
 

@@ -1,4 +1,4 @@
-import type { OutgoingResponse, HeaderSet } from "./request.ts";
+import type { HeaderSet, OutgoingResponse } from "./request.ts";
 
 /**
  * Answers as they go over the wire (RFC 9112 sections 4 to 6), written into one piece of memory again and again: strings put together
@@ -12,7 +12,12 @@ export class Output {
   #first: Uint8Array | undefined = undefined;
 
   /** Adds an answer; `bodiless`: without its body, for HEAD; `close`: it is the last of its connection; `date` is the value of Date. */
-  add({ status, headers, location, body = "" }: OutgoingResponse, bodiless: boolean, close: boolean, date: string): void {
+  add(
+    { status, headers, location, body = "" }: OutgoingResponse,
+    bodiless: boolean,
+    close: boolean,
+    date: string,
+  ): void {
     const { toLength, toLocation } = preamble(status, headers, date);
     if (location !== undefined && body === "" && !close) {
       this.#write(toLocation, location, "\r\n\r\n");
@@ -57,6 +62,7 @@ const reasons: Readonly<Record<number, string>> = {
   414: "URI Too Long",
   431: "Request Header Fields Too Large",
   500: "Internal Server Error",
+  501: "Not Implemented",
   503: "Service Unavailable",
   505: "HTTP Version Not Supported",
 };

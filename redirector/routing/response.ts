@@ -1,4 +1,4 @@
-import type { OutgoingResponse, HeaderSet } from "../http1/request.ts";
+import type { HeaderSet, OutgoingResponse } from "../http1/request.ts";
 import type { Decision, Plain } from "./decide.ts";
 import type { RefusedRoute } from "./route.ts";
 

@@ -1,8 +1,13 @@
-import type { OutgoingResponse, HeaderSet } from "../http1/request.ts";
+import type { HeaderSet, OutgoingResponse } from "../http1/request.ts";
 import { exposeState, type InstanceState, metricsContentType, type RequestMetrics } from "./metrics.ts";
 
 /** The answer on the port of the metrics: `/metrics`, and nothing else. */
-export function metricsResponse(method: string, target: string, metrics: RequestMetrics, state: InstanceState): OutgoingResponse {
+export function metricsResponse(
+  method: string,
+  target: string,
+  metrics: RequestMetrics,
+  state: InstanceState,
+): OutgoingResponse {
   if (method !== "GET" && method !== "HEAD") return { status: 405, headers: notAllowed, body: "only GET and HEAD\n" };
   if (target.split("?")[0] !== "/metrics") return { status: 404, headers: text, body: "not found: try /metrics\n" };
   return { status: 200, headers: exposition, body: metrics.expose() + exposeState(state) };

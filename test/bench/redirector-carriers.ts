@@ -6,7 +6,7 @@ import { parseArgs, promisify } from "node:util";
 import { createApp } from "../../redirector/app.ts";
 import { parseConfig } from "../../redirector/config.ts";
 import { serve } from "../../redirector/http1/bun-server.ts";
-import type { OutgoingResponse, IncomingRequest } from "../../redirector/http1/request.ts";
+import type { IncomingRequest, OutgoingResponse } from "../../redirector/http1/request.ts";
 import { RequestMetrics } from "../../redirector/telemetry/metrics.ts";
 import { freePort } from "../support/ports.ts";
 import { asked } from "../support/redirector/asked.ts";
@@ -100,7 +100,10 @@ function carry(carrier: Carrier, port: number): void {
   else nodeServer(handle).listen(port, hostname);
 }
 
-function bunServe(port: number, handle: (request: IncomingRequest) => OutgoingResponse | Promise<OutgoingResponse>): void {
+function bunServe(
+  port: number,
+  handle: (request: IncomingRequest) => OutgoingResponse | Promise<OutgoingResponse>,
+): void {
   interface Bun {
     serve(options: { hostname: string; port: number; fetch(request: Request): Promise<Response> }): unknown;
   }

@@ -12,6 +12,7 @@ import { createApp } from "../../redirector/app.ts";
 import { buildRedirector } from "../../redirector/build.ts";
 import { configFileVariable, configVariable, parseConfig } from "../../redirector/config.ts";
 import { Connection } from "../../redirector/http1/connection.ts";
+import { HeadReader } from "../../redirector/http1/head.ts";
 import { Existence, headObject } from "../../redirector/mirrors/existence.ts";
 import { RequestMetrics } from "../../redirector/telemetry/metrics.ts";
 import { itUnless } from "../support/annotations.ts";
@@ -155,6 +156,19 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
       ["GET a HTTP/1.1\r\nHost: x\r\n\r\n", 400],
       ["\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400], // TLS
       ["x".repeat(40), 400],
+      // RFC 9110 section 5.5 and RFC 9112 section 2.2: control characters in a value; a carriage return that stands alone.
+      ["GET / HTTP/1.1\r\nHost: x\r\nA: \x01\r\n\r\n", 400],
+      ["GET / HTTP/1.1\r\nHost: x\r\nA: \x7f\r\n\r\n", 400],
+      ["GET / HTTP/1.1\r\nHost: x\r\nA: b\rc\r\n\r\n", 400],
+      // RFC 9112 section 3.2: a Host that is no host.
+      ["GET / HTTP/1.1\r\nHost: a b<>\r\n\r\n", 400],
+      ["GET / HTTP/1.1\r\nHost: x:80a\r\n\r\n", 400],
+      ["GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", 400],
+      // RFC 9112 sections 6.1 and 6.3: a framing that two readers could read in two ways.
+      ["POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400],
+      ["POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: xchunked\r\n\r\n", 400],
+      ["POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, identity\r\n\r\n", 400],
+      ["POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501],
     ];
     for (const [text, status] of refused) {
       const answer = readResponse(await exchange(onBun.port, text));
@@ -190,7 +204,9 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
           .map((each, index) => wire(each, index === requests.length - 1))
           .join(cut % 3 === 0 ? "\r\n" : "");
         const [bun, node] = await Promise.all(
-          [onBun.port, portOf(onNode)].map(async (port) => readResponses(await exchangeInTwo(port, text, cut), requests)),
+          [onBun.port, portOf(onNode)].map(async (port) =>
+            readResponses(await exchangeInTwo(port, text, cut), requests),
+          ),
         );
         assert.equal(bun?.length, requests.length);
         assert.deepEqual(bun?.map(comparable), node?.map(comparable));
@@ -221,7 +237,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
                 ours.push(`${method} ${target}`);
                 return { status: 200, headers: [] };
               },
-              longestHead: 16 * 1024,
+              heads: new HeadReader(),
               draining: () => false,
               date: () => "",
               fault: (error) => assert.fail(String(error)),
@@ -368,16 +384,58 @@ it("SIGTERM: what is under way is answered and the last, idle connections end in
   assert.match(redirector.output(), /"status":307,.*"message":"ended"/s, "the log is whole");
 });
 
-it("a server that is full: who is new takes the place of who is idle", async () => {
+/** A server of its own on Bun, with these settings besides (JavaScript), that answers everything with `hello`. */
+async function startServer(settings: string): Promise<{ readonly port: number; readonly kill: () => void }> {
   const script = `
     const { serve } = await import(${JSON.stringify(path.join(import.meta.dirname, "../../redirector/http1/bun-server.ts"))});
     const handle = () => ({ status: 200, headers: [], body: "hello" });
     const nothing = () => undefined;
-    const server = serve({ hostname: "127.0.0.1", port: 0, handle, fault: nothing, malformed: nothing, mostConnections: 3 });
+    const server = serve({ hostname: "127.0.0.1", port: 0, handle, fault: nothing, malformed: nothing, ${settings} });
     console.log(server.port);`;
   const child = spawn(path.join(import.meta.dirname, "../../node_modules/.bin/bun"), ["-e", script]);
+  const port = Number(String((await once(child.stdout, "data"))[0]));
+  return { port, kill: () => child.kill("SIGKILL") };
+}
+
+it("a client that pipelines without end is served; one whose head trickles in is cut off", async () => {
+  const headSeconds = 2;
+  const server = await startServer(`headSeconds: ${headSeconds}`);
   try {
-    const port = Number(String((await once(child.stdout, "data"))[0]));
+    const request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    const pipelining = connect(server.port, "127.0.0.1");
+    const trickling = connect(server.port, "127.0.0.1");
+    let responses = 0;
+    let isCut = false;
+    pipelining.on("data", (chunk: Buffer) => (responses += chunk.toString("latin1").split("hello").length - 1));
+    pipelining.on("error", () => undefined).on("close", () => (isCut = true));
+    trickling.on("error", () => undefined);
+    const trickleCut = new Promise((resolve) => trickling.once("close", resolve));
+    trickling.write("GET / HTTP/1.1\r\nHost: x\r\nA: ");
+    // Each write ends in the middle of a request, so that there is always part of one.
+    pipelining.write(request.slice(0, 10));
+    let sent = 0;
+    const started = performance.now();
+    // Until well after the limit for one head, whatever the server's clock, which ticks once a second, says.
+    while (performance.now() - started < (2 * headSeconds + 2) * 1000) {
+      pipelining.write(request.slice(10) + request.slice(0, 10));
+      if (!trickling.destroyed) trickling.write("a");
+      sent++;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assert.equal(isCut, false);
+    await trickleCut;
+    pipelining.end(request.slice(10));
+    await once(pipelining, "close");
+    assert.equal(responses, sent + 1);
+  } finally {
+    server.kill();
+  }
+});
+
+it("a server that is full: who is new takes the place of who is idle", async () => {
+  const server = await startServer("mostConnections: 3");
+  try {
+    const { port } = server;
     const idle = Array.from({ length: 3 }, () => connect(port, "127.0.0.1"));
     await Promise.all(idle.map((socket) => once(socket, "connect")));
     let gone = 0;
@@ -392,7 +450,7 @@ it("a server that is full: who is new takes the place of who is idle", async () 
     assert.equal(gone, 1);
     for (const socket of idle) socket.destroy();
   } finally {
-    child.kill("SIGKILL");
+    server.kill();
   }
 });
 

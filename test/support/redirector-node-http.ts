@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { OutgoingResponse, IncomingRequest } from "../../redirector/http1/request.ts";
+import type { IncomingRequest, OutgoingResponse } from "../../redirector/http1/request.ts";
 import { asked } from "./redirector/asked.ts";
 
 /** Carries the redirector's core over Node's own http: the proof that the core knows no runtime. */
