@@ -31,6 +31,26 @@ export function proxySettings(environment: NodeJS.ProcessEnv): ProxySettings {
   return { http, https, direct: direct === "" ? loopback : `${direct},${loopback}` };
 }
 
+/** The same for Node's own agents (`proxyEnv`). */
+export function nodeProxies(environment: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
+  const { http, https, direct } = proxySettings(environment);
+  return {
+    ...(http && { HTTP_PROXY: http.url }),
+    ...(https && { HTTPS_PROXY: https.url }),
+    NO_PROXY: direct,
+  };
+}
+
+/** Turns the error of Node's agents for a refused tunnel into one that names the proxy; undefined: it is another error. */
+export function nodeTunnelError(error: unknown, environment: NodeJS.ProcessEnv): ProxyError | undefined {
+  const { https } = proxySettings(environment);
+  if (!https || codeOf(error) !== "ERR_PROXY_TUNNEL") return undefined;
+  const { statusCode } = error as { readonly statusCode?: unknown };
+  return typeof statusCode === "number"
+    ? new ProxyError(https, { status: statusCode })
+    : new ProxyError(https, { cause: error as Error });
+}
+
 function proxyIn(environment: NodeJS.ProcessEnv, name: string): HttpProxy | undefined {
   const used = environment[name.toLowerCase()] === undefined ? name : name.toLowerCase();
   const value = environment[used]?.trim() ?? "";

@@ -6,10 +6,11 @@
  */
 import { isIP } from "node:net";
 import { Readable } from "node:stream";
-import { Agent, type Dispatcher, request } from "undici";
+import { HttpClient, type StreamedResponse } from "../http/client.ts";
 import { causeOf } from "../http/errors.ts";
 import { RateGate, retrying, TransientError } from "../http/retry.ts";
 import { parseRetryAfter } from "../http/retry-after.ts";
+import { isProxyRefusal, isTransientStatus, isTransportError } from "../http/retry-policy.ts";
 import {
   type Bucket,
   BucketAbsent,
@@ -269,20 +270,23 @@ class GcsUpload implements Upload {
     const { client, content, signal } = this.#to;
     const end = offset + bytes.length;
     let sent = 0;
-    await retrying(client.patience, signal, async () => {
+    await retrying(client.patience, signal, async (attempt) => {
       while (true) {
         const rest = bytes.subarray(sent);
         const range = rest.length === 0 ? "*" : `${offset + sent}-${end - 1}`;
         const response = await client
-          .once({
-            what: this.#what,
-            method: "PUT",
-            url: session,
-            headers: { "content-range": `bytes ${range}/${content.size}` },
-            body: rest,
-            accept: [200, 201, 308, 404, 410, 412],
-            signal,
-          })
+          .once(
+            {
+              what: this.#what,
+              method: "PUT",
+              url: session,
+              headers: { "content-range": `bytes ${range}/${content.size}` },
+              body: rest,
+              accept: [200, 201, 308, 404, 410, 412],
+              signal,
+            },
+            attempt,
+          )
           .catch(async (error: unknown) => {
             const status = error instanceof TransientError ? await this.#status(session) : undefined;
             // All has arrived and only the answer was lost, or nothing is left of the upload: that is the answer.
@@ -315,15 +319,18 @@ class GcsUpload implements Upload {
   async #status(session: string): Promise<Reply | undefined> {
     const { client, content, signal } = this.#to;
     const status = await client
-      .once({
-        what: this.#what,
-        method: "PUT",
-        url: session,
-        headers: { "content-range": `bytes */${content.size}` },
-        body: Buffer.alloc(0),
-        accept: [200, 201, 308, 404, 410],
-        signal,
-      })
+      .once(
+        {
+          what: this.#what,
+          method: "PUT",
+          url: session,
+          headers: { "content-range": `bytes */${content.size}` },
+          body: Buffer.alloc(0),
+          accept: [200, 201, 308, 404, 410],
+          signal,
+        },
+        1,
+      )
       .catch((error: unknown) => error);
     return isReply(status) ? status : undefined;
   }
@@ -415,13 +422,7 @@ class GcsClient {
   readonly patience = new RateGate();
   readonly #origin: string;
   readonly #credentials: Credentials;
-  readonly #agent = new Agent({
-    connections: 64,
-    allowH2: false, // 64 connections, not one that all share
-    connect: { timeout: 15_000 },
-    headersTimeout: 120_000,
-    bodyTimeout: 60_000, // between two pieces of a body
-  });
+  readonly #http = new HttpClient({ connections: 64, connectTimeout: 15_000, stallTimeout: 60_000 });
 
   constructor(origin: string, credentials: Credentials) {
     this.#origin = origin;
@@ -429,7 +430,7 @@ class GcsClient {
   }
 
   async close(): Promise<void> {
-    await this.#agent.destroy();
+    await this.#http.destroy();
   }
 
   /** An upload session's address, absolute. */
@@ -439,25 +440,25 @@ class GcsClient {
 
   /** Asks until there is an answer that counts. */
   async json(ask: Ask): Promise<Reply> {
-    return await retrying(this.patience, ask.signal, () => this.once(ask));
+    return await retrying(this.patience, ask.signal, (attempt) => this.once(ask, attempt));
   }
 
   /** Asks once. Throws {@link TransientError} for what may pass. */
-  async once(ask: Ask): Promise<Reply> {
-    const response = await this.#send(ask);
-    const text = await this.#passing(ask, () => response.body.text());
-    const reply: Reply = { status: response.statusCode, headers: response.headers, body: parseJson(text) };
+  async once(ask: Ask, attempt: number): Promise<Reply> {
+    const response = await this.#send(ask, attempt);
+    const text = await this.#passing(ask, () => textOf(response));
+    const reply: Reply = { status: response.status, headers: response.headers, body: parseJson(text) };
     if (ask.accept === "any" || ask.accept.includes(reply.status)) return reply;
     throw refusal(ask.what, reply, text);
   }
 
   /** Opens a download. What breaks later throws {@link TransientError} from the iteration. */
   async stream(ask: Omit<Ask, "accept"> & { expect: number }): Promise<AsyncIterable<Uint8Array>> {
-    return await retrying(this.patience, ask.signal, async () => {
-      const response = await this.#send(ask);
-      if (response.statusCode === ask.expect) return this.#pieces(ask, response.body);
-      const text = await this.#passing(ask, () => response.body.text());
-      throw refusal(ask.what, { status: response.statusCode, headers: response.headers, body: parseJson(text) }, text);
+    return await retrying(this.patience, ask.signal, async (attempt) => {
+      const response = await this.#send(ask, attempt);
+      if (response.status === ask.expect) return this.#pieces(ask, response.body);
+      const text = await this.#passing(ask, () => textOf(response));
+      throw refusal(ask.what, { status: response.status, headers: response.headers, body: parseJson(text) }, text);
     });
   }
 
@@ -466,29 +467,38 @@ class GcsClient {
       yield* body;
     } catch (error) {
       ask.signal.throwIfAborted();
-      throw new TransientError(`${ask.what}: ${causeOf(error)}`, { cause: error });
+      throw broken(ask.what, error);
     }
   }
 
-  async #send(ask: Omit<Ask, "accept">): Promise<Dispatcher.ResponseData> {
+  async #send(ask: Omit<Ask, "accept">, attempt: number): Promise<StreamedResponse> {
     const url = new URL(ask.url ?? `${this.#origin}${ask.path ?? "/"}`);
     for (const [name, value] of Object.entries(ask.query ?? {})) url.searchParams.set(name, value);
     for (const fresh of [false, true]) {
       const authorization = await this.#credentials(fresh);
       const response = await this.#passing(ask, () =>
-        request(url, {
-          dispatcher: this.#agent,
-          method: ask.method ?? "GET",
-          headers: { ...ask.headers, ...lengthOf(ask.body), ...(authorization === undefined ? {} : { authorization }) },
-          body: isPieces(ask.body) ? Readable.from(ask.body, { objectMode: false }) : (ask.body ?? null),
-          signal: ask.signal,
-        }),
+        this.#http.stream(
+          {
+            origin: url.origin,
+            path: url.pathname + url.search,
+            method: ask.method ?? "GET",
+            headers: {
+              ...ask.headers,
+              ...lengthOf(ask.body),
+              ...(authorization === undefined ? {} : { authorization }),
+            },
+            body: isPieces(ask.body) ? Readable.from(ask.body, { objectMode: false }) : ask.body,
+            responseTimeout: 120_000,
+            attempt,
+          },
+          ask.signal,
+        ),
       );
       // A token may expire between two requests: once more with a new one.
-      if (response.statusCode !== 401 || fresh || authorization === undefined) return response;
+      if (response.status !== 401 || fresh || authorization === undefined) return response;
       await response.body.dump();
     }
-    throw new Error("unreachable: the second answer is returned whatever it is");
+    throw new Error("unreachable: the second response is returned whatever it is");
   }
 
   async #passing<T>(ask: Pick<Ask, "what" | "signal">, work: () => Promise<T>): Promise<T> {
@@ -496,28 +506,41 @@ class GcsClient {
       return await work();
     } catch (error) {
       ask.signal.throwIfAborted();
-      throw new TransientError(`${ask.what}: ${causeOf(error)}`, { cause: error });
+      throw broken(ask.what, error);
     }
   }
+}
+
+/** The error for a request without a response, or with a broken one. */
+function broken(what: string, error: unknown): unknown {
+  const message = `${what}: ${causeOf(error)}`;
+  if (isProxyRefusal(error)) return new Denied(message, { cause: error });
+  return isTransportError(error) ? new TransientError(message, { cause: error }) : error;
+}
+
+async function textOf({ body }: StreamedResponse): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const part of body as AsyncIterable<Buffer>) parts.push(part);
+  return Buffer.concat(parts).toString("utf8");
 }
 
 function isPieces(body: Ask["body"]): body is readonly Uint8Array[] {
   return Array.isArray(body);
 }
 
-/** Of a body in pieces; that of any other is known without us. */
+/** Content-Length of a body. */
 function lengthOf(body: Ask["body"]): Readonly<Record<string, string>> {
-  if (!isPieces(body)) return {};
+  if (!isPieces(body)) return body === undefined ? {} : { "content-length": String(body.length) };
   return { "content-length": String(body.reduce((sum, piece) => sum + piece.length, 0)) };
 }
 
-/** 408, 429 and 5xx may pass (https://cloud.google.com/storage/docs/retry-strategy), and a 403 whose reason is a rate, not a right. */
+/** Transient statuses (https://cloud.google.com/storage/docs/retry-strategy), and a 403 whose reason is a rate, not a right, are tried again. */
 function refusal(what: string, reply: Reply, text: string): Error {
   const error = (reply.body as { error?: { message?: string; errors?: { reason?: string }[] } } | undefined)?.error;
   const said = error?.message ?? text.slice(0, 300).trim();
   const message = `${what}: HTTP ${reply.status}${said === "" ? "" : ` ${said}`}`;
   const isRate = error?.errors?.some(({ reason }) => /^(user)?rateLimitExceeded$/i.test(reason ?? "")) ?? false;
-  if (!isRate && reply.status !== 408 && reply.status !== 429 && reply.status < 500) {
+  if (!isRate && !isTransientStatus(reply.status)) {
     return reply.status === 401 || reply.status === 403 ? new Denied(message) : new Error(message);
   }
   const retryAfter = reply.headers["retry-after"];

@@ -3,6 +3,9 @@
  *
  * The SDK's own retries are off: they wait at most five seconds longer than their own pause, whatever Retry-After says.
  */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { Agent as HttpAgent } from "node:http";
+import { Agent as HttpsAgent } from "node:https";
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -22,8 +25,11 @@ import {
   type S3ClientConfig,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
+import { nodeProxies, nodeTunnelError } from "../http/proxy.ts";
 import { RateGate, retrying, TransientError } from "../http/retry.ts";
 import { parseRetryAfter } from "../http/retry-after.ts";
+import { isTransientStatus } from "../http/retry-policy.ts";
+import { startTrace } from "../http/trace.ts";
 import {
   type Bucket,
   BucketAbsent,
@@ -43,6 +49,7 @@ import {
 
 /** A client of one region of S3, or of the store at this endpoint (as in `aws:endpoints`). */
 export function connectS3(to: { region: string; endpoint: string | undefined; pathStyle: boolean }): StoreClient {
+  const agent = { keepAlive: true, maxSockets: 64, proxyEnv: nodeProxies(process.env) };
   const config: S3ClientConfig = {
     region: to.region,
     forcePathStyle: to.pathStyle,
@@ -53,16 +60,64 @@ export function connectS3(to: { region: string; endpoint: string | undefined; pa
     requestHandler: {
       connectionTimeout: 15_000,
       socketTimeout: 60_000, // without a byte in either direction
-      httpAgent: { keepAlive: true, maxSockets: 64 },
-      httpsAgent: { keepAlive: true, maxSockets: 64 },
+      httpAgent: new HttpAgent(agent),
+      httpsAgent: new HttpsAgent(agent),
     },
     ...(to.endpoint === undefined ? {} : { endpoint: to.endpoint }),
   };
-  const connection: Connection = { client: new S3Client(config), patience: new RateGate() };
+  const client = new S3Client(config);
+  traceRequests(client);
+  const connection: Connection = { client, patience: new RateGate() };
   return {
     bucket: (name) => new S3Bucket(connection, name),
     close: async () => connection.client.destroy(),
   };
+}
+
+/** The number of the attempt that a request belongs to, for the trace: the SDK has no place for it. */
+const attemptNumber = new AsyncLocalStorage<number>();
+
+/** Writes each request of the client to the trace. */
+function traceRequests(client: S3Client): void {
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      const request = args.request as SdkRequest;
+      const query = new URLSearchParams(
+        Object.entries(request.query).flatMap(([name, value]) =>
+          [value ?? ""].flat().map((one): [string, string] => [name, one]),
+        ),
+      );
+      const port = request.port === undefined ? "" : `:${request.port}`;
+      const url = `${request.protocol}//${request.hostname}${port}${request.path}?${query}`;
+      const trace = startTrace(request.method, url, attemptNumber.getStore() ?? 1);
+      const sent = Number(request.headers["content-length"] ?? 0);
+      try {
+        const result = await next(args);
+        const { statusCode, headers } = result.response as SdkResponse;
+        trace?.end({ status: statusCode, sent, received: Number(headers["content-length"] ?? 0) });
+        return result;
+      } catch (error) {
+        trace?.end({ status: statusOf(error), error, sent });
+        throw error;
+      }
+    },
+    { step: "finalizeRequest", name: "artifactsTrace", priority: "low" },
+  );
+}
+
+/** The parts of the SDK's requests and responses that the trace shows. */
+interface SdkRequest {
+  readonly method: string;
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly port?: number;
+  readonly path: string;
+  readonly query: Readonly<Record<string, string | string[] | null>>;
+  readonly headers: Readonly<Record<string, string>>;
+}
+interface SdkResponse {
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, string | undefined>>;
 }
 
 /** Metadata keys that we record with every object; S3 spells them `x-amz-meta-...`. */
@@ -503,9 +558,9 @@ async function asking<T>(
   signal: AbortSignal,
   send: (connection: Connection, abortSignal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  return await retrying(connection.patience, signal, async () => {
+  return await retrying(connection.patience, signal, async (attempt) => {
     try {
-      return await send(connection, signal);
+      return await attemptNumber.run(attempt, () => send(connection, signal));
     } catch (error) {
       signal.throwIfAborted();
       throw explained(what, error);
@@ -519,10 +574,9 @@ function explained(what: string, error: unknown): unknown {
   const message = messageOf(what, error);
   const status = statusOf(error);
   if (status !== undefined && status >= 300) {
-    // "Error responses" of the S3 API; 429 is what stores with its interface say for SlowDown. 409, ConditionalRequestConflict and
-    // OperationAborted: somebody writes or removes the same key at this moment.
+    // "Error responses" of the S3 API. 409 (ConditionalRequestConflict, OperationAborted): another client writes or removes the same key now.
     if (status === 401 || status === 403) return new Denied(message, { cause: error });
-    if (![408, 409, 429].includes(status) && status < 500) return new Error(message, { cause: error });
+    if (status !== 409 && !isTransientStatus(status)) return new Error(message, { cause: error });
     return new TransientError(message, {
       cause: error,
       retryAfterMs: parseRetryAfter(headersOf(error)["retry-after"]),
@@ -533,7 +587,9 @@ function explained(what: string, error: unknown): unknown {
       cause: error,
     });
   }
-  return new TransientError(message, { cause: error });
+  const tunnel = nodeTunnelError(error, process.env);
+  if (tunnel?.isRefusal === true) return new Denied(`${what}: ${tunnel.message}`, { cause: error });
+  return new TransientError(tunnel ? `${what}: ${tunnel.message}` : message, { cause: error });
 }
 
 async function* pieces(what: string, body: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
