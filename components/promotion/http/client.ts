@@ -99,7 +99,7 @@ export class HttpClient {
         trace?.end({
           status: response.statusCode,
           sent,
-          received: Number(length ?? 0),
+          received: method === "HEAD" ? 0 : Number(length ?? 0),
           ...(error !== undefined && { error }),
         });
       };

@@ -94,7 +94,11 @@ function traceRequests(client: S3Client): void {
       try {
         const result = await next(args);
         const { statusCode, headers } = result.response as SdkResponse;
-        trace?.end({ status: statusCode, sent, received: Number(headers["content-length"] ?? 0) });
+        trace?.end({
+          status: statusCode,
+          sent,
+          received: request.method === "HEAD" ? 0 : Number(headers["content-length"] ?? 0),
+        });
         return result;
       } catch (error) {
         trace?.end({ status: statusOf(error), error, sent });
