@@ -12,8 +12,8 @@ const servers: Server[] = [];
 const opened: HttpClient[] = [];
 
 describe("the HTTP/1.1 client", () => {
-  after(() => {
-    for (const connections of opened) connections.destroy();
+  after(async () => {
+    await Promise.all(opened.map((client) => client.destroy()));
     for (const server of servers) server.close();
   });
 
@@ -395,7 +395,7 @@ describe("the HTTP/1.1 client", () => {
       );
       assert.deepEqual(three, { status: "fulfilled", value: "goes on" });
       await assert.rejects(client.exchange(request(origin), receiving({ signal: stop.signal })), reason);
-      client.destroy();
+      await client.destroy();
       await assert.rejects(other, /connections were closed/);
     });
   });
