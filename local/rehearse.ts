@@ -21,7 +21,7 @@ import {
   removeRehearsal,
   writeRehearsal,
 } from "./tools/rehearsal-folder.ts";
-import { type CommandEnd, runCommand } from "./tools/run-command.ts";
+import { type CommandEnd, runToEnd } from "./tools/run-to-end.ts";
 import { interruptCommands, Stack } from "./tools/stack.ts";
 import { ensureTools } from "./tools/tools.ts";
 import { expectNotFound, type Site, visitFile, visitImage, visitSigned } from "./visit.ts";
@@ -153,7 +153,7 @@ async function buildRedirector(): Promise<void> {
 
 /** Runs one of the project's scripts to its end. */
 function runScript(path: string, ...args: string[]): Promise<CommandEnd> {
-  return runCommand(process.execPath, [join(projectRoot, path), ...args], { cwd: projectRoot });
+  return runToEnd(process.execPath, [join(projectRoot, path), ...args], { cwd: projectRoot });
 }
 
 async function makeDemo(): Promise<DemoArtifacts> {

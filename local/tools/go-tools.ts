@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { type CommandEnd, runCommand } from "./run-command.ts";
+import { type CommandEnd, runToEnd } from "./run-to-end.ts";
 
 /** A Go module and the programs to build from it. */
 export interface GoModule {
@@ -113,5 +113,5 @@ function tail(output: string): string {
 }
 
 function run(command: string, args: readonly string[], cwd: string, onLine?: () => void): Promise<CommandEnd> {
-  return runCommand(command, args, { cwd, env: goEnvironment, ...(onLine && { onLine }) });
+  return runToEnd(command, args, { cwd, env: goEnvironment, ...(onLine && { onLine }) });
 }

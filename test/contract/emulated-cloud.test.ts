@@ -12,7 +12,7 @@ import { after, before, describe, it } from "mocha";
 import { startCloud } from "../../local/cloud/cloud.ts";
 import { isAlive, startTime } from "../../local/cloud/process-identity.ts";
 import type { RecordedProcess } from "../../local/cloud/processes.ts";
-import { config, make, type TestCloud, testCloud, upload } from "../support/emulated-cloud.ts";
+import { make, providerConfig, type TestCloud, testCloud, upload } from "../support/emulated-cloud.ts";
 import { claimBlock } from "../support/ports.ts";
 
 const bucketType = "gcp:storage/bucket:Bucket";
@@ -55,7 +55,13 @@ describe("emulated cloud", () => {
   it("answers 409 to the creation of an existing resource, unless it adopts", async () => {
     await bucket("twice");
     await assert.rejects(bucket("twice"), { status: 409, message: /^googleapi: Error 409: .*already exists/ });
-    const wanted = { type: bucketType, id: "twice", inputs: { name: "twice", location: "EU" }, computed: {}, config };
+    const wanted = {
+      type: bucketType,
+      id: "twice",
+      inputs: { name: "twice", location: "EU" },
+      computed: {},
+      config: providerConfig,
+    };
     assert.equal((await test1.client.create(wanted, true)).inputs["location"], "EU");
   });
 
@@ -68,7 +74,7 @@ describe("emulated cloud", () => {
       id: "full",
       inputs: { name: "full", location: "US", forceDestroy: true },
       computed: {},
-      config,
+      config: providerConfig,
     });
     await test1.client.delete(bucketType, "full");
     assert.equal((await fetch(`${test1.cloud.endpoints.gcs}/storage/v1/b/full`)).status, 404);
@@ -108,7 +114,7 @@ describe("emulated cloud", () => {
       id: "shop",
       inputs: { name: "shop", location: "US", publicAccessPrevention: "enforced" },
       computed: {},
-      config,
+      config: providerConfig,
     });
     assert.equal((await fetch(`${url}/tool.txt`)).status, 403);
   });

@@ -11,7 +11,7 @@ import { CloudClient } from "../../local/providers/cloud-client.ts";
 import { claimBlock } from "./ports.ts";
 
 /** Provider settings of the tests' resources. */
-export const config = { project: "demo", region: "us-central1" };
+export const providerConfig = { project: "demo", region: "us-central1" };
 
 /** A test's cloud and its directory. */
 export interface TestCloud {
@@ -55,7 +55,7 @@ export function make(
   inputs: Values,
   computed: Values = {},
 ): Promise<Resource> {
-  return client.create({ type, id, inputs, computed, config }, false);
+  return client.create({ type, id, inputs, computed, config: providerConfig }, false);
 }
 
 /** A .tar.gz whose `start` is a Node.js program that answers with the received request as JSON. */
@@ -109,5 +109,5 @@ export function serviceInputs(name: string, location: string, object: string, mo
 
 /** The id of a Cloud Run service. */
 export function serviceId(name: string, location: string): string {
-  return `projects/${config.project}/locations/${location}/services/${name}`;
+  return `projects/${providerConfig.project}/locations/${location}/services/${name}`;
 }

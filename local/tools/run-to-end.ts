@@ -13,7 +13,7 @@ export interface CommandEnd {
  * Runs a program to its end, whatever its exit code. Rejects only if the program cannot be started.
  * @param onLine is called once for each line of output.
  */
-export function runCommand(
+export function runToEnd(
   command: string,
   args: readonly string[],
   options: { readonly cwd: string; readonly env?: NodeJS.ProcessEnv; readonly onLine?: () => void },
