@@ -13,13 +13,13 @@ import { mirrorsNamed } from "./mirrors-named.ts";
 import { type Found, readProduction } from "./production.ts";
 import { traceIfAsked, traceOption, traceUsage } from "./trace-option.ts";
 
-const usage = `Compares all manifests with all mirrors, without the engine: what is missing, what is there beyond them, also in
+const usage = `Compares all manifests with all mirrors, without the Pulumi engine: reports what is missing and what is extra, also in
 repositories and folders that no manifest names.
 
 usage: npm run audit -- [options]
-  --stack NAME        the stack, of which Pulumi.NAME.yaml is read (default prod)
-  --config FILE       the stack's config, instead
-  --state FILE        an export of the stack's state (pulumi stack export --file FILE), to learn from it where the mirrors are
+  --stack NAME        the stack, whose config is Pulumi.NAME.yaml (default prod)
+  --config FILE       read the stack's config from this file instead
+  --state FILE        take the mirrors' addresses from an export of the stack's state (pulumi stack export --file FILE)
   --manifests FOLDER  the folder of the projects' folders, instead of the config's
   --project NAME      only this project (may be repeated)
   --mirror NAME       only this mirror, e.g. images-us-central1, files-aws-us-east-1 (may be repeated)

@@ -6,16 +6,16 @@ import { CommandError, runCommand, UsageError } from "./command.ts";
 import { OpenProject } from "./open-project.ts";
 import { parseReference } from "./reference.ts";
 
-const usage = `Takes something out of a project's manifest, so that the next deployment takes it out of production. Staging is not looked at.
+const usage = `Removes artifacts from a project's manifest, so that the next deployment removes them from production. Does not read staging.
 
 usage: npm run demote -- PROJECT IMAGE[:TAG|@DIGEST] ... [options]
        npm run demote -- PROJECT files PATH ... [options]
   IMAGE                the image with all its digests
-  IMAGE:TAG            the tag; with it the digest, if it has no other tag
+  IMAGE:TAG            the tag, and the digest too if it has no other tag
   IMAGE@DIGEST         the digest with all its tags
   PATH                 a file; with a / at the end, all files below it
   --manifests FOLDER   the folder of the projects' folders (default manifests)
-  --dry-run            say what would change and write nothing`;
+  --dry-run            print what would change, and write nothing`;
 
 await runCommand(usage, async (args) => {
   const { values, positionals } = parseArgs({

@@ -10,16 +10,16 @@ import { readFolder } from "../manifests/read-folder.ts";
 import { countOf } from "../promotion/text/count-of.ts";
 import { CommandError, runCommand, UsageError } from "./command.ts";
 
-const usage = `Turns the manifests of a checkout of k8s.io into projects of this repository. Lists of images and files are taken over byte for byte.
+const usage = `Converts the manifests of a checkout of k8s.io into projects of this repository. Lists of images and files are copied byte for byte.
 
 usage: npm run import -- CHECKOUT [options]
   CHECKOUT             a checkout of github.com/kubernetes/k8s.io
-  --owners GROUP       the group of projects whose manifests name none
+  --owners GROUP       the group that owns projects whose manifests name none
   --manifests FOLDER   the folder to write into (default manifests)
-  --force              overwrite each project.yaml that is there; without it the one there is kept
+  --force              overwrite existing project.yaml files, which are kept without it
   --dry-run            write nothing
 
-exit code: 0 all taken over, 1 something needs a person (told by file and line), 2 wrong usage`;
+exit code: 0 everything is imported, 1 something must be done by hand (reported with file and line), 2 wrong usage`;
 
 await runCommand(usage, async (args) => {
   const { values, positionals } = parseArgs({
@@ -130,7 +130,7 @@ async function writeTexts(
   return written;
 }
 
-/** What `npm run check` will say of the projects taken over, read together with those that were there. */
+/** What `npm run check` will report about the imported projects, read together with the existing ones. */
 async function mistakes(folder: string, texts: ReadonlyMap<string, string>): Promise<Problem[]> {
   const there = (await isFolder(folder)) ? (await manifestTexts(folder)).texts : new Map<string, string>();
   return [...readManifests(new Map([...texts, ...there]), shownPath(folder)).problems];
@@ -150,5 +150,5 @@ function summary({ counts }: Imported): string {
     countOf(sum("tags"), "tag"),
     countOf(sum("files"), "file"),
   ];
-  return [...lines, `taken over: ${total.join(", ")}`].join("\n");
+  return [...lines, `imported: ${total.join(", ")}`].join("\n");
 }

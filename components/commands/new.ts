@@ -8,20 +8,20 @@ import { projectText } from "../manifests/project-text.ts";
 import { readManifests } from "../manifests/read.ts";
 import { CommandError, runCommand, UsageError } from "./command.ts";
 
-const usage = `Writes manifests/<project>/project.yaml. In one pull request, it grants the project its staging area.
+const usage = `Writes manifests/<project>/project.yaml, which grants the project its staging area once it is merged and deployed.
 
 usage: npm run new -- PROJECT --owners GROUP [options]
   PROJECT              its name: lower-case letters and digits in words joined by -, at most 24 characters
   --owners GROUP       mail address of the group whose members may push
   --repository O/N     a GitHub repository whose workflows may push, by OIDC (any number of times)
   --description TEXT   what it is, in a line
-  --contact TEXT       where to ask about it
+  --contact TEXT       where users ask about it
   --staging WHAT       images, files or both (default images)
-  --retention-days N   days after which what lies in staging expires (default 90)
+  --retention-days N   days after which artifacts in staging expire (default 90)
   --image-prefix PATH  where its images appear (default the project's name; "" for the root)
   --file-prefix PATH   where its files appear below binaries/ (default the project's name; "" for the root)
   --mutable-tag GLOB   a pattern of tags that may move (any number of times)
-  --removal-share S    the share of it that one run may remove, 0 to 1 (default 0.5)
+  --removal-share S    the share of its artifacts that one run may remove, 0 to 1 (default 0.5)
   --manifests FOLDER   the folder of the projects' folders (default manifests)`;
 
 await runCommand(usage, async (args) => {

@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { runCommand, UsageError } from "./command.ts";
 import { previewReport } from "./preview-comment.ts";
 
-const usage = `Turns the output of a preview (standard input) into Markdown for a comment or an issue on GitHub (standard output).
+const usage = `Formats the output of a preview (standard input) as Markdown for a comment or an issue on GitHub (standard output).
 
 usage: node components/commands/preview-report.ts --marker NAME --title TEXT --run-url URL < OUTPUT`;
 

@@ -12,22 +12,22 @@ import { type StagedImage, StagedImages } from "./staged-images.ts";
 import { type StagingOverrides, stagingOf } from "./staging.ts";
 import { traceIfAsked, traceOption, traceUsage } from "./trace-option.ts";
 
-const usage = `Writes what is in a project's staging area into its manifest, by digest, so that the next deployment puts it into production.
+const usage = `Adds artifacts of a project's staging area to its manifest, by digest, so that the next deployment publishes them.
 
 usage: npm run promote -- PROJECT IMAGE[:TAG][@DIGEST] ... [options]
        npm run promote -- PROJECT files PATH ... [options]
-  IMAGE                the newest version that staging has
-  IMAGE:TAG            what the tag is in staging now
+  IMAGE                the newest version in staging
+  IMAGE:TAG            the digest that the tag has in staging now
   IMAGE@DIGEST         a digest, without a tag
-  IMAGE:TAG@DIGEST     a digest, under this tag
+  IMAGE:TAG@DIGEST     a digest, with this tag
   PATH                 a file; with a / at the end, all files below it
-  --stack NAME         the stack whose staging area it is, of which Pulumi.NAME.yaml is read (default prod)
+  --stack NAME         the stack of the staging area, whose config is Pulumi.NAME.yaml (default prod)
   --staging URI        the project's staging repository, HOST/PATH, instead of the stack's
   --bucket NAME        the project's staging bucket, instead of the stack's
-  --gcs-endpoint URL   where Google Cloud Storage answers, instead of the stack's
+  --gcs-endpoint URL   address of Google Cloud Storage, instead of the stack's
   --manifests FOLDER   the folder of the projects' folders (default manifests)
 ${traceUsage}
-  --dry-run            say what would change and write nothing`;
+  --dry-run            print what would change, and write nothing`;
 
 await runCommand(usage, async (args) => {
   const text = { type: "string" } as const;

@@ -7,20 +7,20 @@ import { filesRuns, imagesRuns, repairMirror } from "./repair.ts";
 import { parseShard } from "./shard.ts";
 import { traceIfAsked, traceOption, traceUsage } from "./trace-option.ts";
 
-const usage = `Brings one mirror to what the manifests say, without the engine: a repair by hand, or a lost region, in parts.
+const usage = `Makes one mirror match the manifests, without the Pulumi engine: to repair it by hand, or to refill a lost region in parts.
 
 usage: npm run sync -- --mirror NAME [options]
-  --mirror NAME       the mirror to write to, e.g. images-us-central1, files-aws-us-east-1; all others are sources only
+  --mirror NAME       the mirror to write to, e.g. images-us-central1, files-aws-us-east-1; the others are read only
   --project NAME      only this project (may be repeated)
-  --shard I/N         only the I-th of N equal parts of the work; in a job of Cloud Run each task takes its own part
-  --dry-run           say what would be done and do nothing
-  --stack NAME        the stack, of which Pulumi.NAME.yaml is read (default prod)
-  --config FILE       the stack's config, instead
-  --state FILE        an export of the stack's state (pulumi stack export --file FILE), to learn from it where the mirrors are
+  --shard I/N         only part I of N equal parts of the work; in a Cloud Run job each task takes its own part
+  --dry-run           print what would be done, and do nothing
+  --stack NAME        the stack, whose config is Pulumi.NAME.yaml (default prod)
+  --config FILE       read the stack's config from this file instead
+  --state FILE        take the mirrors' addresses from an export of the stack's state (pulumi stack export --file FILE)
   --manifests FOLDER  the folder of the projects' folders, instead of the config's
 ${traceUsage}
 
-exit code: 0 the mirror is what the manifests say, 1 it is not, 2 wrong usage`;
+exit code: 0 the mirror matches the manifests, 1 it does not, 2 wrong usage`;
 
 await runCommand(usage, async (args) => {
   const text = { type: "string" } as const;

@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { readStackFile } from "../stack/stack-file.ts";
 import { CommandError, runCommand, UsageError } from "./command.ts";
 
-const usage = `Prints what the workflows need of a stack's file, as name=value lines; in a workflow they become the step's outputs.
+const usage = `Prints the settings of a stack that the workflows need, as name=value lines; in a workflow they become the step's outputs.
 
 usage: node components/commands/workflow-settings.ts [--stack NAME]
   --stack NAME   the stack (default prod), whose settings are in Pulumi.NAME.yaml`;

@@ -3,7 +3,7 @@ import type { Source } from "./source.ts";
 import { entryAt, isTrue, type Node, valueAt } from "./yaml/tree.ts";
 
 /**
- * Problems of the `registries` or `filestores` that k8s.io's plain spelling has beside its list: they are not obeyed
+ * Problems of the `registries` or `filestores` that k8s.io's plain spelling has beside its list: they are ignored
  * here, which a user must know; two sources are a mistake in any case (today's promoter takes the second for a
  * destination).
  */

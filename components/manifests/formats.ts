@@ -115,7 +115,7 @@ const images = listOf("images", image);
 export const imagesFormat = images.meta({ title: "images.yaml: the images of a project that are in production" });
 
 /**
- * The plain spelling of k8s.io: `registries` beside `images`. The registries are not obeyed, so the reader warns of
+ * The plain spelling of k8s.io: `registries` beside `images`. The registries are ignored, so the reader warns of
  * them.
  */
 export const plainImagesFormat = mapOf("the manifest", {
@@ -129,7 +129,7 @@ export const plainImagesFormat = mapOf("the manifest", {
     }),
   )
     .optional()
-    .meta({ description: "As in k8s.io; not obeyed: where images go is in project.yaml and the stack's config" }),
+    .meta({ description: "As in k8s.io; ignored: where images go is in project.yaml and the stack's config" }),
   images,
 });
 
@@ -150,7 +150,7 @@ export const filesFormat = mapOf("the manifest", {
     }),
   )
     .optional()
-    .meta({ description: "As in k8s.io; not obeyed: where files go is in project.yaml and the stack's config" }),
+    .meta({ description: "As in k8s.io; ignored: where files go is in project.yaml and the stack's config" }),
   files: listOf(
     "files",
     mapOf("a file", {

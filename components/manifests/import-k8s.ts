@@ -36,7 +36,7 @@ export interface Counts {
 
 /**
  * Turns the manifests of a checkout of k8s.io (texts by path from its root, in the layout that kpromo reads) into
- * projects of ours. Lists of images and files are taken over byte for byte, comments and all; where they go becomes
+ * projects of ours. Lists of images and files are copied byte for byte, comments and all; where they go becomes
  * project.yaml, with the comments of the file that said it. What has no counterpart is a problem, never left out in
  * silence. `owners` is the group of projects whose files name none; `shown` is put before the checkout's paths in
  * messages. Pure; the same checkout gives the same texts.

@@ -54,7 +54,7 @@ project bom, mirror files-b: cannot be read: 403
   );
 });
 
-it("the same in 22 mirrors is told once, a thousand lines are cut, incomplete images are reported as incomplete", () => {
+it("the same in 22 mirrors is reported once, a thousand lines are cut, incomplete images are reported as incomplete", () => {
   const mirrors = Array.from({ length: 22 }, (_, index) => `images-${index}`);
   const lost = Array.from({ length: 1_000 }, (_, index) => `+ app:v${index} sha256:1\n`).join("");
   const incomplete = Object.fromEntries(mirrors.map((name, index) => [name, index === 21 ? "~ app@sha256:1\n" : lost]));
@@ -113,7 +113,7 @@ it("a mirror that cannot be read is no clean production", () => {
   assert.equal(isClean(reportOf([{ ...clean, inventory: { ...clean.inventory, failures: ["x"] } }])), false);
 });
 
-it("66: a name that would steer a CI log or a terminal is told harmlessly; --json has it as it is", () => {
+it("66: a name that would steer a CI log or a terminal is printed escaped; --json has it as it is", () => {
   const name = "a##[error]b\u202ec";
   const incomplete = { "files-a": `- ${name} sha256:1\n` };
   const report = reportOf([{ ...drifted, inventory: { text: "", incomplete, failures: [] } }]);

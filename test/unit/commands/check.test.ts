@@ -152,7 +152,7 @@ owned: 2 errors; without mistakes are 0 projects, 0 images, 0 digests, 0 tags, 0
     });
   });
 
-  it("a wrong call says how to call it and exits with 2, a missing folder with 1", async () => {
+  it("wrong usage prints the usage and exits with 2, a missing folder with 1", async () => {
     for (const args of [["--jsno"], ["a", "b"]]) {
       const { code, out, err } = await check(args);
       assert.equal(code, 2);

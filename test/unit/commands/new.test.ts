@@ -21,7 +21,7 @@ describe("npm run new", () => {
     assert.deepEqual(projects[0]?.staging, { images: true, files: false, retentionDays: 90 });
   });
 
-  it("everything that can be said arrives as it was said, whatever YAML makes of it", async () => {
+  it("every option is written as it was given, whatever YAML would make of it", async () => {
     const said = [
       "--description",
       'yes: it\'s # a "tool"',
@@ -67,7 +67,7 @@ describe("npm run new", () => {
     );
   });
 
-  it("a mistake writes nothing and says what is wrong", async () => {
+  it("a mistake writes nothing and is reported", async () => {
     for (const [args, expected] of [
       [["Bad", "--owners", "g@example.org"], /"Bad" is not a project name/],
       [["../up", "--owners", "g@example.org"], /is not a project name/],

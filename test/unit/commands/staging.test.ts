@@ -58,7 +58,7 @@ describe("staging project of a command", () => {
     });
   });
 
-  it("a stack without file or with errors is said", async () => {
+  it("a stack without a file, or with errors, is reported", async () => {
     await assert.rejects(
       stagingOf("tool", "absent", "images", {}),
       (error) =>

@@ -65,7 +65,7 @@ const folder = await mkdtemp(join(tmpdir(), "import-"));
 const command = join(import.meta.dirname, "../../../components/commands/import.ts");
 
 describe("npm run import", () => {
-  it("every project of a checkout becomes one of ours; what has no counterpart is told", () => {
+  it("every project of a checkout becomes one of ours; what has no counterpart is reported", () => {
     const { texts, problems, counts, places, accounts } = imported(checkout, "owners@example.org");
     assert.equal(texts["tool/images.yaml"], toolImages);
     assert.equal(texts["tool/files/v1.yaml"], toolFiles);
@@ -190,7 +190,7 @@ filePrefix: tools/tool
       /"a_b" is not a project name/,
     ],
   ] as const)
-    it(`told: ${what}`, () => {
+    it(`reported: ${what}`, () => {
       const { problems } = imported(files);
       assert.ok(
         problems.some((problem) => expected.test(problem)),
@@ -212,7 +212,7 @@ filePrefix: tools/tool
     assert.ok(problems.some((problem) => problem.includes('becomes project "k8s-staging-tool"')));
   });
 
-  it("the plain spelling, images beside registries, is taken over whole", () => {
+  it("the plain spelling, images beside registries, is imported as it is", () => {
     const plain = `${registries("tool", ["/tool"])}images:\n- name: tool\n  dmap:\n    "${a}": ["v1"]\n`;
     const { texts, counts } = imported({ [tool]: plain });
     assert.equal(texts["tool/images.yaml"], plain);
@@ -223,14 +223,14 @@ filePrefix: tools/tool
   });
   after(() => rm(folder, { recursive: true }));
 
-  it("npm run import writes, a second time changes nothing, and keeps a project.yaml that was edited", async () => {
+  it("npm run import writes, changes nothing the second time, and keeps a project.yaml that was edited", async () => {
     for (const [path, text] of Object.entries(checkout)) {
       await mkdir(dirname(join(folder, "k8s.io", path)), { recursive: true });
       await writeFile(join(folder, "k8s.io", path), text);
     }
     const first = await run("k8s.io");
     assert.equal(first.code, 1);
-    assert.match(first.out, /^taken over: 5 projects, 3 images, 4 digests, 4 tags, 2 files$/m);
+    assert.match(first.out, /^imported: 5 projects, 3 images, 4 digests, 4 tags, 2 files$/m);
     assert.match(first.out, /^manifests: 10 files added, 0 changed, 0 unchanged, 0 kept$/m);
     assert.match(first.out, /^manifests\/charts\/project\.yaml:4:9: group is empty/m);
     assert.equal(await readFile(join(folder, "manifests/tool/images.yaml"), "utf8"), toolImages);
@@ -272,13 +272,13 @@ filePrefix: tools/tool
       "k8s-staging-e2e-test-images: 33 images, 173 digests, 176 tags, 0 files",
       "k8s-staging-cri-tools: 0 images, 0 digests, 0 tags, 114 files",
       "k8s-staging-kops: 0 images, 0 digests, 0 tags, 34 files",
-      "taken over: 10 projects, 36 images, 208 digests, 211 tags, 148 files",
+      "imported: 10 projects, 36 images, 208 digests, 211 tags, 148 files",
     ])
       assert.ok(
         out.split("\n").some((printed) => printed.trim() === line),
         `${line}\nis not in\n${out}`,
       );
-    // Everything that was taken over is without mistakes, once each project has its group.
+    // Everything that was imported is without mistakes, once each project has its group.
     assert.doesNotMatch(out, /^real\//m);
   });
 });
