@@ -23,18 +23,18 @@ async function violations(baseDir: string, places: string[]) {
 
 it("nothing imports what it may not", async () => {
   const found = await violations(root, ["index.ts", "components", "redirector", "local", "test"]);
+  const shown = found.map(({ rule, from, to }) => `${rule}: ${from} -> ${to}`);
   assert.deepEqual(
-    found.filter(({ from }) => !pending.includes(from)),
+    shown.filter((violation) => !pending.includes(violation)),
     [],
   );
 });
 
-/** Files whose cut is under way. */
+/** Violations whose cut is under way; remove the line with the import. */
 const pending = [
-  "components/promotion/http/host.ts",
-  "components/promotion/images/images.ts",
-  "components/promotion/run/circuit-breaker.ts",
-  "redirector/http1/connection.ts",
+  "promotion/images: components/promotion/images/images.ts -> components/promotion/unmanaged/unmanaged-images.ts",
+  "promotion/run: components/promotion/run/circuit-breaker.ts -> components/promotion/storage/bucket.ts",
+  "redirector/http1: redirector/http1/connection.ts -> redirector/routing/response.ts",
 ];
 
 /** For each rule one import that violates it and no other rule. */
