@@ -1,62 +1,39 @@
 /**
- * The messages of Pulumi's provider protocol that are as many as the resources, and as large as they are, read and written without the generated
- * classes: those read each text character by character, which is most of a plugin's work in a preview (test/bench/preview.ts). The fields are those
- * of pulumi/proto/provider.proto and google/protobuf/struct.proto; the test compares with the generated classes.
+ * The messages of Pulumi's provider protocol that carry properties, read and written without the generated classes. Those read each text
+ * character by character, which is most of a plugin's work: a preview of k8s.io's size sends megabytes of lines in check and diff
+ * (`npm run bench -- preview`). The fields are those of pulumi/proto/provider.proto and google/protobuf/struct.proto; a test compares
+ * each message with the generated classes.
  */
 import protobuf from "protobufjs/minimal.js";
 import type { Properties } from "./properties.ts";
 
-/** `pulumirpc.CheckRequest`: what is looked at of it. */
-export class CheckRequest {
-  readonly #fields: Fields;
-
-  /** Throws if the bytes are no message. Properties are read when somebody looks at them, each time anew. */
-  constructor(bytes: Uint8Array) {
-    this.#fields = readFields(bytes);
-  }
-
-  get urn(): string {
-    return textOf(this.#fields.get(1));
-  }
-
-  get olds(): Properties {
-    return structOf(this.#fields.get(2));
-  }
-
-  get news(): Properties {
-    return structOf(this.#fields.get(3));
-  }
-}
-
-/** `pulumirpc.DiffRequest`: what is looked at of it. */
-export class DiffRequest {
-  readonly #fields: Fields;
-
-  /** As of {@link CheckRequest}. */
-  constructor(bytes: Uint8Array) {
-    this.#fields = readFields(bytes);
-  }
-
-  get id(): string {
-    return textOf(this.#fields.get(1));
-  }
-
-  get urn(): string {
-    return textOf(this.#fields.get(2));
-  }
-
-  get olds(): Properties {
-    return structOf(this.#fields.get(3));
-  }
-
-  get news(): Properties {
-    return structOf(this.#fields.get(4));
-  }
-
-  get oldInputs(): Properties {
-    return structOf(this.#fields.get(6));
-  }
-}
+/** Each reads a request from its bytes; throws if they are no message. Properties are read when somebody looks at them, each time anew. */
+export const readCheckRequest = message({ urn: text(1), olds: properties(2), news: properties(3) });
+export const readDiffRequest = message({
+  id: text(1),
+  urn: text(2),
+  olds: properties(3),
+  news: properties(4),
+  oldInputs: properties(6),
+});
+export const readCreateRequest = message({ urn: text(1), inputs: properties(2), preview: flag(4) });
+export const readUpdateRequest = message({
+  id: text(1),
+  urn: text(2),
+  olds: properties(3),
+  news: properties(4),
+  preview: flag(7),
+  oldInputs: properties(8),
+});
+export const readReadRequest = message({ id: text(1), urn: text(2), outputs: properties(3), inputs: properties(4) });
+export const readDeleteRequest = message({
+  id: text(1),
+  urn: text(2),
+  outputs: properties(3),
+  oldInputs: properties(5),
+});
+export const readInvokeRequest = message({ token: text(1), args: properties(2) });
+export const readConfigureRequest = message({ args: properties(2) });
 
 /** `pulumirpc.CheckResponse`; of a failure only the reason, as the CLI prints the whole value of a property that is named. */
 export interface CheckResponse {
@@ -64,27 +41,104 @@ export interface CheckResponse {
   readonly failures: readonly string[];
 }
 
-/** The bytes of a check response. As in JSON, what is undefined is left out. */
+/** Each returns the bytes of a response. As in JSON, what is undefined is left out. */
 export function writeCheckResponse({ inputs, failures }: CheckResponse): Buffer {
   const writer = protobuf.Writer.create();
-  writeStruct(writer.uint32(tag(1)).fork(), inputs).ldelim();
+  writeProperties(writer, 1, inputs);
   for (const reason of failures) writer.uint32(tag(2)).fork().uint32(tag(2)).string(reason).ldelim();
-  const bytes = writer.finish();
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return finish(writer);
 }
 
-/** The fields of a message that have a length, by number, unread. */
-type Fields = ReadonlyMap<number, Uint8Array>;
+/** @param id "" in a preview. */
+export function writeCreateResponse({ id, outputs }: { readonly id: string; readonly outputs: Properties }): Buffer {
+  return finish(writeProperties(writeText(protobuf.Writer.create(), 1, id), 2, outputs));
+}
+
+export function writeUpdateResponse({ outputs }: { readonly outputs: Properties }): Buffer {
+  return finish(writeProperties(protobuf.Writer.create(), 1, outputs));
+}
+
+/** What was found; undefined: the resource does not exist. */
+export function writeReadResponse(
+  found: { readonly id: string; readonly outputs: Properties; readonly inputs: Properties } | undefined,
+): Buffer {
+  const writer = protobuf.Writer.create();
+  if (found !== undefined) {
+    writeText(writer, 1, found.id);
+    writeProperties(writer, 2, found.outputs);
+    writeProperties(writer, 3, found.inputs);
+  }
+  return finish(writer);
+}
+
+export function writeInvokeResponse(result: Properties): Buffer {
+  return finish(writeProperties(protobuf.Writer.create(), 1, result));
+}
+
+/** `pulumirpc.ErrorResourceInitFailed`: the resource is there, in part. */
+export function writeInitFailed(failed: {
+  readonly id: string;
+  readonly inputs: Properties;
+  readonly outputs: Properties;
+  readonly reasons: readonly string[];
+}): Buffer {
+  const writer = writeText(protobuf.Writer.create(), 1, failed.id);
+  writeProperties(writer, 2, failed.outputs);
+  for (const reason of failed.reasons) writer.uint32(tag(3)).string(reason);
+  return finish(writeProperties(writer, 4, failed.inputs));
+}
+
+/** How one field of a message is read. */
+type Field<T> = (fields: Fields) => T;
+
+/** A message with a property for each field. */
+type Message<Read> = { readonly [Name in keyof Read]: Read[Name] extends Field<infer T> ? T : never };
+
+/** The reader of a kind of message: its properties are getters, so that only what is looked at is read. */
+function message<Read extends Readonly<Record<string, Field<unknown>>>>(
+  read: Read,
+): (bytes: Uint8Array) => Message<Read> {
+  return (bytes) => {
+    const fields = readFields(bytes);
+    const made = {};
+    for (const [name, field] of Object.entries(read)) {
+      Object.defineProperty(made, name, { enumerable: true, get: () => field(fields) });
+    }
+    return made as Message<Read>;
+  };
+}
+
+function text(number: number): Field<string> {
+  return ({ withLength }) => textOf(withLength.get(number));
+}
+
+function properties(number: number): Field<Properties> {
+  return ({ withLength }) => structOf(withLength.get(number));
+}
+
+function flag(number: number): Field<boolean> {
+  return ({ set }) => set.has(number);
+}
+
+/** The fields of a message, unread: those with a length by number, and the numbers of the flags that are true. */
+interface Fields {
+  readonly withLength: ReadonlyMap<number, Uint8Array>;
+  readonly set: ReadonlySet<number>;
+}
 
 function readFields(bytes: Uint8Array): Fields {
   const reader = protobuf.Reader.create(bytes);
-  const fields = new Map<number, Uint8Array>();
+  const withLength = new Map<number, Uint8Array>();
+  const set = new Set<number>();
   while (reader.pos < reader.len) {
     const key = reader.uint32();
-    if ((key & 7) === 2) fields.set(key >>> 3, reader.bytes());
-    else reader.skipType(key & 7);
+    const number = key >>> 3;
+    if ((key & 7) === 2) withLength.set(number, reader.bytes());
+    else if ((key & 7) !== 0) reader.skipType(key & 7);
+    else if (reader.bool()) set.add(number);
+    else set.delete(number);
   }
-  return fields;
+  return { withLength, set };
 }
 
 function textOf(bytes: Uint8Array | undefined): string {
@@ -186,6 +240,20 @@ function writeValue(writer: protobuf.Writer, value: unknown): protobuf.Writer {
       return writeStruct(writer.uint32(tag(5)).fork(), value).ldelim();
   }
   return writer.uint32(nullTag).uint32(0);
+}
+
+/** As the generated classes have it, an empty text is left out. */
+function writeText(writer: protobuf.Writer, field: number, value: string): protobuf.Writer {
+  return value === "" ? writer : writer.uint32(tag(field)).string(value);
+}
+
+function writeProperties(writer: protobuf.Writer, field: number, value: Properties): protobuf.Writer {
+  return writeStruct(writer.uint32(tag(field)).fork(), value).ldelim();
+}
+
+function finish(writer: protobuf.Writer): Buffer {
+  const bytes = writer.finish();
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** The key of a field that has a length (protobuf's wire type 2). */

@@ -2,11 +2,14 @@
  * Pulumi's provider protocol as a small typed surface: plain JavaScript objects in, plain JavaScript objects out.
  *
  * It serves our own plugin (`promotion/provider`) and the rehearsal's emulated clouds (`local/providers`). The wire is gRPC with
- * protobuf `Struct`s (pulumi/proto/provider.proto); nothing of that leaks out of this file.
+ * protobuf `Struct`s (pulumi/proto/provider.proto); nothing of that leaks out of this folder.
+ *
+ * Why not the SDK's own provider server (`@pulumi/pulumi/provider`, dynamic providers): it serves one resource type's class per closure or
+ * schema, has no preview of create and update, and reads messages by the generated classes (codec.ts says what that costs).
  */
 import { createRequire } from "node:module";
 import * as grpc from "@grpc/grpc-js"; // the SDK's own copy: messages of two copies do not mix
-import { CheckRequest, type CheckResponse, DiffRequest, writeCheckResponse } from "./codec.ts";
+import * as codec from "./codec.ts";
 import { debugArgument } from "./debug-argument.ts";
 import { compareInputs, type Properties } from "./properties.ts";
 
@@ -26,8 +29,6 @@ const { Any } =
   require("google-protobuf/google/protobuf/any_pb.js") as typeof import("google-protobuf/google/protobuf/any_pb.js");
 const { Empty } =
   require("google-protobuf/google/protobuf/empty_pb.js") as typeof import("google-protobuf/google/protobuf/empty_pb.js");
-const { Struct } =
-  require("google-protobuf/google/protobuf/struct_pb.js") as typeof import("google-protobuf/google/protobuf/struct_pb.js");
 
 /** What the engine names in every call about one resource. */
 export interface ResourceCall {
@@ -166,19 +167,27 @@ export function serve(make: (log: ResourceLog) => ResourceProvider): void {
   });
 }
 
-/** The service, but for its largest messages, which are read and written by codec.ts. */
+/** The service; messages that carry properties are read and written by codec.ts. */
 function serviceDefinition(): grpc.ServiceDefinition {
-  const service = services.ResourceProviderService as unknown as grpc.ServiceDefinition;
-  return {
-    ...service,
-    check: {
-      ...service["check"]!,
-      requestDeserialize: (bytes) => new CheckRequest(bytes),
-      responseSerialize: writeCheckResponse,
-    },
-    diff: { ...service["diff"]!, requestDeserialize: (bytes) => new DiffRequest(bytes) },
-  };
+  const definition = { ...(services.ResourceProviderService as unknown as grpc.ServiceDefinition) };
+  for (const [name, own] of Object.entries(ownMessages)) {
+    definition[name] = { ...definition[name]!, ...own } as grpc.MethodDefinition<object, object>;
+  }
+  return definition;
 }
+
+const ownMessages: Readonly<
+  Record<string, Partial<Pick<grpc.MethodDefinition<unknown, never>, "requestDeserialize" | "responseSerialize">>>
+> = {
+  configure: { requestDeserialize: codec.readConfigureRequest },
+  check: { requestDeserialize: codec.readCheckRequest, responseSerialize: codec.writeCheckResponse },
+  diff: { requestDeserialize: codec.readDiffRequest },
+  create: { requestDeserialize: codec.readCreateRequest, responseSerialize: codec.writeCreateResponse },
+  update: { requestDeserialize: codec.readUpdateRequest, responseSerialize: codec.writeUpdateResponse },
+  read: { requestDeserialize: codec.readReadRequest, responseSerialize: codec.writeReadResponse },
+  delete: { requestDeserialize: codec.readDeleteRequest },
+  invoke: { requestDeserialize: codec.readInvokeRequest, responseSerialize: codec.writeInvokeResponse },
+};
 
 /** gRPC's default of 4 MiB is too small: one project's inputs alone can be larger. Bytes, both directions. */
 const messageLimits = {
@@ -224,8 +233,12 @@ function engineLog(address: string): ResourceLog {
 type Call = { request: any };
 type Reply = (error: object | null, reply?: unknown) => void;
 
+/** A call whose request codec.ts has read. */
+interface Request<Read extends (bytes: Uint8Array) => unknown> {
+  readonly request: ReturnType<Read>;
+}
+
 function implementation(provider: ResourceProvider): Record<string, unknown> {
-  const calls = (call: Call): ResourceCall => callOf(call.request.getUrn());
   const unimplemented = (_call: Call, reply: Reply): void => reply({ code: grpc.status.UNIMPLEMENTED });
   return {
     // An empty answer to the handshake: secrets then arrive as plain values and the engine keeps them encrypted in the state.
@@ -246,25 +259,25 @@ function implementation(provider: ResourceProvider): Record<string, unknown> {
       reply(null, response);
     },
     diffConfig: (_call: Call, reply: Reply) => reply(null, new pb.DiffResponse()),
-    configure: answer(async (call) => {
-      await provider.configure?.(fromStruct(call.request.getArgs()));
+    configure: answer(async ({ request }: Request<typeof codec.readConfigureRequest>) => {
+      await provider.configure?.(request.args);
       const response = new pb.ConfigureResponse();
       response.setSupportspreview(true); // else create and update are not asked in a preview
       return response;
     }),
-    check: answer(async ({ request }: { request: CheckRequest }): Promise<CheckResponse> => {
+    check: answer(async ({ request }: Request<typeof codec.readCheckRequest>): Promise<codec.CheckResponse> => {
       const { urn, olds, news } = request;
       const checked = (await provider.check?.({ ...callOf(urn), olds, news })) ?? { inputs: news };
       return { inputs: checked.inputs, failures: checked.failures ?? [] };
     }),
-    diff: answer(async (call: { request: DiffRequest }) => {
+    diff: answer(async (call: Request<typeof codec.readDiffRequest>) => {
       const { urn, id, news, oldInputs } = call.request;
       const request = {
         ...callOf(urn),
         id,
         news,
         oldInputs,
-        // The largest, and not everyone looks at it.
+        // The largest, and not every provider looks at it.
         get olds() {
           return call.request.olds;
         },
@@ -278,61 +291,31 @@ function implementation(provider: ResourceProvider): Record<string, unknown> {
       response.setDeletebeforereplace(diff.deleteBeforeReplace ?? false);
       return response;
     }),
-    create: answer(async (call) => {
-      const preview: boolean = call.request.getPreview();
-      const inputs = fromStruct(call.request.getProperties());
-      const created = await provider.create({ ...calls(call), inputs, preview });
-      const response = new pb.CreateResponse();
-      if (!preview) response.setId(created.id);
-      response.setProperties(toStruct(created.outputs));
-      return response;
+    create: answer(async ({ request }: Request<typeof codec.readCreateRequest>) => {
+      const { urn, inputs, preview } = request;
+      const { id, outputs } = await provider.create({ ...callOf(urn), inputs, preview });
+      return { id: preview ? "" : id, outputs };
     }),
-    update: answer(async (call) => {
-      const updated = await provider.update({
-        ...calls(call),
-        id: call.request.getId(),
-        olds: fromStruct(call.request.getOlds()),
-        oldInputs: fromStruct(call.request.getOldInputs()),
-        inputs: fromStruct(call.request.getNews()),
-        preview: call.request.getPreview(),
-      });
-      const response = new pb.UpdateResponse();
-      response.setProperties(toStruct(updated.outputs));
-      return response;
+    update: answer(async ({ request }: Request<typeof codec.readUpdateRequest>) => {
+      const { urn, id, olds, oldInputs, news: inputs, preview } = request;
+      return await provider.update({ ...callOf(urn), id, olds, oldInputs, inputs, preview });
     }),
-    read: answer(async (call) => {
-      const found = await provider.read({
-        ...calls(call),
-        id: call.request.getId(),
-        inputs: fromStruct(call.request.getInputs()),
-        outputs: fromStruct(call.request.getProperties()),
-      });
-      const response = new pb.ReadResponse(); // without an id: it does not exist
-      if (found !== undefined) {
-        response.setId(found.id);
-        response.setProperties(toStruct(found.outputs));
-        response.setInputs(toStruct(found.inputs));
-      }
-      return response;
+    read: answer(async ({ request }: Request<typeof codec.readReadRequest>) => {
+      const { urn, id, inputs, outputs } = request;
+      return await provider.read({ ...callOf(urn), id, inputs, outputs });
     }),
-    delete: answer(async (call) => {
-      await provider.delete({
-        ...calls(call),
-        id: call.request.getId(),
-        outputs: fromStruct(call.request.getProperties()),
-        oldInputs: fromStruct(call.request.getOldInputs()),
-      });
+    delete: answer(async ({ request }: Request<typeof codec.readDeleteRequest>) => {
+      const { urn, id, outputs, oldInputs } = request;
+      await provider.delete({ ...callOf(urn), id, outputs, oldInputs });
       return new Empty();
     }),
     invoke:
       provider.invoke === undefined
         ? unimplemented
-        : answer(async (call) => {
-            const result = await provider.invoke?.(call.request.getTok(), fromStruct(call.request.getArgs()));
-            const response = new pb.InvokeResponse();
-            response.setReturn(toStruct(result ?? {}));
-            return response;
-          }),
+        : answer(
+            async ({ request }: Request<typeof codec.readInvokeRequest>) =>
+              (await provider.invoke?.(request.token, request.args)) ?? {},
+          ),
     cancel: (_call: Call, reply: Reply) => {
       provider.cancel?.();
       reply(null, new Empty());
@@ -355,7 +338,7 @@ function timed(methods: Record<string, unknown>, debug: ResourceLog["debug"]): R
   if (debug === undefined) return methods;
   const wrap = (name: string, method: (call: Call, reply: Reply) => void) => (call: Call, reply: Reply) => {
     const began = performance.now();
-    const urn: string = call.request.urn ?? call.request.getUrn();
+    const urn: string = call.request.urn;
     method(call, (error, answer) => {
       const outcome = error === null ? "" : " failed";
       debug(`${typeOfUrn(urn)} ${nameOfUrn(urn)}: ${name}${outcome} in ${Math.round(performance.now() - began)} ms`);
@@ -387,13 +370,8 @@ function grpcError(error: unknown): object {
 }
 
 function partialFailure(failure: PartialFailure): object {
-  const detail = new pb.ErrorResourceInitFailed();
-  detail.setId(failure.id);
-  detail.setInputs(toStruct(failure.inputs));
-  detail.setProperties(toStruct(failure.outputs));
-  detail.setReasonsList([...failure.reasons]);
   const any = new Any();
-  any.pack(detail.serializeBinary(), "pulumirpc.ErrorResourceInitFailed");
+  any.pack(codec.writeInitFailed(failure), "pulumirpc.ErrorResourceInitFailed");
   const status = new Status();
   status.setCode(grpc.status.UNKNOWN);
   status.setMessage("partial failure");
@@ -415,13 +393,4 @@ function typeOfUrn(urn: string): string {
 
 function nameOfUrn(urn: string): string {
   return urn.split("::").slice(3).join("::");
-}
-
-function fromStruct(struct: unknown): Properties {
-  return ((struct as InstanceType<typeof Struct> | undefined)?.toJavaScript() as Properties | undefined) ?? {};
-}
-
-/** JSON first: it drops `undefined`, which Struct.fromJavaScript refuses. */
-function toStruct(properties: Properties): InstanceType<typeof Struct> {
-  return Struct.fromJavaScript(JSON.parse(JSON.stringify(properties)));
 }

@@ -6,7 +6,8 @@ import { catalogueEntryType, catalogueProvider } from "./catalogue-provider.ts";
 import { promotionProvider } from "./provider.ts";
 
 serve((log) => {
-  if (log.debug !== undefined) traceTo(log.debug); // one line a request, under `pulumi up --debug`
+  // One line for each request: under `pulumi up --debug` as debug messages; with ARTIFACTS_TRACE=1 to standard error, which is always shown.
+  if (log.debug !== undefined && process.env["ARTIFACTS_TRACE"] !== "1") traceTo(log.debug);
   const catalogue = catalogueProvider(log);
   return byType(promotionProvider(log, catalogue), { [catalogueEntryType]: catalogue });
 });
