@@ -1,3 +1,4 @@
+import { digestPattern, nameSource, tagPattern } from "../promotion/text/oci-grammar.ts";
 import { quoted } from "./problem.ts";
 
 /**
@@ -11,17 +12,12 @@ export const projectPattern = /^(?=.{1,24}$)[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
  * A repository name (OCI distribution spec 1.1, "Pulling manifests"), 200 at most: clients refuse 255 with the host's
  * name.
  */
-export const imagePattern =
-  /^(?=.{1,200}$)[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
+export const imagePattern = new RegExp(`^(?=.{1,200}$)${nameSource}$`);
 
-/** A tag (OCI distribution spec 1.1, "Pulling manifests"). */
-export const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
+export { digestPattern, tagPattern };
 
 /** A pattern of tags: a tag in which `*` stands for any run of characters. */
 export const tagGlobPattern = /^[A-Za-z0-9_*][A-Za-z0-9._*-]{0,127}$/;
-
-/** A digest (OCI image spec 1.1, "Digests"); of the registered algorithms only sha256 is served by every registry. */
-export const digestPattern = /^sha256:[0-9a-f]{64}$/;
 
 /** A file's sha256 as filepromoter manifests have it: the hex digits alone. */
 export const sha256Pattern = /^[0-9a-f]{64}$/;

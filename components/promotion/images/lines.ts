@@ -1,5 +1,6 @@
 import { type Digest, isDigest } from "../oci/digest.ts";
 import { joinLines } from "../text/join-lines.ts";
+import { digestSource, tagSource } from "../text/oci-grammar.ts";
 
 /** Of each image, its digests, and of each digest the tags it has. */
 export type Images = ReadonlyMap<string, ReadonlyMap<Digest, ReadonlySet<string>>>;
@@ -7,8 +8,8 @@ export type Images = ReadonlyMap<string, ReadonlyMap<Digest, ReadonlySet<string>
 /** {@link Images} that are being built. */
 export type ImagesBuilder = Map<string, Map<Digest, Set<string>>>;
 
-const tagged = /^([^\s:@]+):([A-Za-z0-9_][A-Za-z0-9._-]{0,127}) (sha256:[0-9a-f]{64})$/;
-const untagged = /^([^\s:@]+)@(sha256:[0-9a-f]{64})$/;
+const tagged = new RegExp(`^([^\\s:@]+):(${tagSource}) (${digestSource})$`);
+const untagged = new RegExp(`^([^\\s:@]+)@(${digestSource})$`);
 
 /**
  * Reads the manifests' canonical lines: `image:tag sha256:<hex>`, `image@sha256:<hex>`.

@@ -1,13 +1,12 @@
 import { hash } from "node:crypto";
+import { digestPattern } from "../text/oci-grammar.ts";
 
 /** A digest as manifests here and registries write it: `sha256:` and 64 lower-case hex digits (OCI image spec, "Digests"). */
 export type Digest = string;
 
-const pattern = /^sha256:[0-9a-f]{64}$/;
-
 /** Whether a text is a {@link Digest}. Other algorithms are not taken: no registry here would store them. */
 export function isDigest(text: string): boolean {
-  return pattern.test(text);
+  return digestPattern.test(text);
 }
 
 /** The digest of bytes at hand. */

@@ -1,3 +1,4 @@
+import { namePattern } from "../text/oci-grammar.ts";
 import { printable } from "../text/printable.ts";
 import { RegistryError } from "./errors.ts";
 import { pages } from "./pages.ts";
@@ -69,7 +70,7 @@ async function readChildren(at: Remote): Promise<string[]> {
     const lists = await Promise.all(
       level.map(async (name) => {
         const { children } = await listTags({ ...at, repository: { ...at.repository, name } });
-        return children.filter((child) => childPattern.test(child)).map((child) => `${name}/${child}`);
+        return children.filter((child) => namePattern.test(child)).map((child) => `${name}/${child}`);
       }),
     );
     level = lists.flat();
@@ -77,6 +78,3 @@ async function readChildren(at: Remote): Promise<string[]> {
   }
   return names;
 }
-
-/** What may be asked for: components of a name (distribution spec, "Pulling manifests"). */
-const childPattern = /^[a-z0-9]+([._/-]+[a-z0-9]+)*$/;

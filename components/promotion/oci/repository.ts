@@ -1,3 +1,5 @@
+import { componentPattern } from "../text/oci-grammar.ts";
+
 /** A repository in a registry: where its requests go. */
 export interface Repository {
   /** `host` or `host:port`. */
@@ -8,8 +10,6 @@ export interface Repository {
   readonly name: string;
 }
 
-/** One path component of a repository name (OCI distribution spec, "Pulling manifests"). */
-const component = /^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$/;
 const hostPattern = /^(\[[0-9a-fA-F:]+\]|[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?)(:[0-9]{1,5})?$/;
 /** Google's project ids may be `domain.com:project`; in a registry path that colon is written as a slash, so no colon here. */
 const longestName = 255;
@@ -26,7 +26,7 @@ export function repositoryAt(uri: string, ...path: readonly string[]): Repositor
     throw new Error(`"${uri}" is no registry URI: write <host>/<path>, e.g. us-central1-docker.pkg.dev/project/images`);
   }
   const name = [...(slash < 0 ? [] : [uri.slice(slash + 1)]), ...path].filter((part) => part !== "").join("/");
-  const wrong = name.split("/").find((part) => !component.test(part));
+  const wrong = name.split("/").find((part) => !componentPattern.test(part));
   if (wrong !== undefined) {
     throw new Error(
       `"${name}" is no repository name: "${wrong}" must be lower-case letters and digits, separated by one of . _ __ -`,

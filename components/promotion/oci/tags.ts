@@ -1,3 +1,4 @@
+import { tagPattern } from "../text/oci-grammar.ts";
 import { printable } from "../text/printable.ts";
 import { type Digest, isDigest } from "./digest.ts";
 import { RegistryError } from "./errors.ts";
@@ -26,8 +27,6 @@ export interface ListedManifest {
 /** A list of 100,000 manifests with their tags, about 300 bytes each; no answer needs more. */
 const largestPage = 64 * 1024 * 1024;
 const perPage = 1_000;
-/** What else a registry may list can be nobody's tag, nor asked for (distribution spec, "Pulling manifests"). */
-const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
 /**
  * Lists a repository's tags (distribution spec, "Listing Tags").
@@ -59,6 +58,7 @@ function readPage(body: Buffer, host: string, what: string) {
     const json = JSON.parse(body.toString("utf8")) as Record<string, unknown>;
     const texts = (value: unknown) =>
       Array.isArray(value) ? value.filter((entry): entry is string => typeof entry === "string") : [];
+    // What is no tag by the grammar cannot be asked for.
     const tagsIn = (value: unknown) => texts(value).filter((tag) => tagPattern.test(tag));
     const listed = json["manifest"];
     const manifests =

@@ -1,0 +1,18 @@
+/**
+ * The grammar of names, tags and digests (OCI distribution spec 1.1, "Pulling manifests"; OCI image spec 1.1, "Digests"), once for manifests,
+ * plans and the client. As texts too, to be parts of longer patterns.
+ */
+
+/** One path component of a repository name. */
+export const componentSource = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
+/** A repository name: components joined by `/`. Its length is limited by whoever uses it. */
+export const nameSource = `${componentSource}(?:\\/${componentSource})*`;
+/** A tag. */
+export const tagSource = "[A-Za-z0-9_][A-Za-z0-9._-]{0,127}";
+/** A digest. Of the registered algorithms only sha256 is stored by every registry. */
+export const digestSource = "sha256:[0-9a-f]{64}";
+
+export const componentPattern = new RegExp(`^${componentSource}$`);
+export const namePattern = new RegExp(`^${nameSource}$`);
+export const tagPattern = new RegExp(`^${tagSource}$`);
+export const digestPattern = new RegExp(`^${digestSource}$`);
