@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { type CommandEnd, runToEnd } from "./run-to-end.ts";
@@ -44,15 +44,26 @@ export async function programsFolder(module: GoModule): Promise<string> {
  */
 export async function ensurePrograms(module: GoModule, names: readonly string[], say: Say): Promise<string> {
   const folder = await programsFolder(module);
-  const missing = names.filter((name) => !existsSync(join(folder, name)));
-  if (missing.length === 0) return folder;
+  const missing = (): string[] => names.filter((name) => !existsSync(join(folder, name)));
+  if (missing().length === 0) return folder;
 
-  await requireGo(missing);
+  await requireGo(missing());
+  await mkdir(folder, { recursive: true });
+  const unlock = await lock(join(folder, ".lock"), () => say(`Waiting for another process that builds in ${folder}`));
+  try {
+    const stillMissing = missing();
+    if (stillMissing.length > 0) await build(module, stillMissing, folder, say);
+  } finally {
+    await unlock();
+  }
+  return folder;
+}
+
+async function build(module: GoModule, missing: readonly string[], folder: string, say: Say): Promise<void> {
   const started = Date.now();
   say(`Building ${missing.join(", ")} from ${module.folder}/go.mod (once; kept in ${folder})`);
   say("  downloading the sources of its modules");
   await download(module);
-  await mkdir(folder, { recursive: true });
   const scratch = await mkdtemp(join(folder, ".building-"));
   try {
     await compile(module, missing, scratch, say);
@@ -61,7 +72,38 @@ export async function ensurePrograms(module: GoModule, names: readonly string[],
     await rm(scratch, { recursive: true, force: true });
   }
   say(`Built in ${Math.round((Date.now() - started) / 1000)} s`);
-  return folder;
+}
+
+/**
+ * Waits until no other process holds the lock, and takes it. A lock whose process is gone is taken over.
+ * @returns releases it.
+ */
+async function lock(path: string, onWait: () => void): Promise<() => Promise<void>> {
+  for (let told = false; ; ) {
+    try {
+      await writeFile(path, String(process.pid), { flag: "wx" });
+      return () => rm(path, { force: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+    const holder = Number(await readFile(path, "utf8").catch(() => ""));
+    // Without a number it was just created or just released.
+    if (holder > 0 && !isAlive(holder)) await rm(path, { force: true });
+    else if (!told) {
+      onWait();
+      told = true;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
 }
 
 /** Neither cgo nor local paths: every machine builds the same bytes. */

@@ -32,13 +32,14 @@ export type Tool = "pulumi" | "olareg" | "fake-gcs-server" | "versitygw" | "regc
 const servers: readonly Tool[] = ["olareg", "fake-gcs-server", "versitygw", "regctl"];
 
 /**
- * The path of one program. Builds it if necessary, without output. If $ARTIFACTS_TOOLS is set, it is the folder of prebuilt programs.
+ * The path of one program. Builds it if necessary. If $ARTIFACTS_TOOLS is set, it is the folder of prebuilt programs.
+ * @param say receives the progress of a build.
  */
-export async function toolPath(name: Tool): Promise<string> {
+export async function toolPath(name: Tool, say: Say = () => {}): Promise<string> {
   const prebuilt = process.env["ARTIFACTS_TOOLS"];
   if (prebuilt) return join(prebuilt, name);
-  if (name === "pulumi") return (await ensureEngine(() => {})).path;
-  return join(await ensurePrograms(goModule, [name], () => {}), name);
+  if (name === "pulumi") return (await ensureEngine(say)).path;
+  return join(await ensurePrograms(goModule, [name], say), name);
 }
 
 /** Builds every missing program and prints the progress. */

@@ -10,6 +10,9 @@ import type { Resource } from "../../local/cloud/inventory.ts";
 import { installProviders } from "../../local/providers/install.ts";
 import { languageHostEnvironment, toolPath } from "../../local/tools/tools.ts";
 import { echoSource, type TestCloud, testCloud } from "../support/emulated-cloud.ts";
+import { builtTools } from "../support/programs.ts";
+
+await builtTools("pulumi");
 
 let t: TestCloud;
 let program: string;

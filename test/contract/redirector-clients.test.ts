@@ -13,8 +13,12 @@ import { skip } from "../support/annotations.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
 import { peerPath } from "../support/peers.ts";
 import { freePort } from "../support/ports.ts";
+import { builtPeers, builtTools } from "../support/programs.ts";
 import { type RunningRedirector, startRedirector } from "../support/redirector-process.ts";
 import { answers, end } from "../support/seed-servers.ts";
+
+await builtPeers("crane", "oras");
+await builtTools("regctl", "olareg");
 
 const run = promisify(execFile);
 

@@ -11,7 +11,10 @@ import { pushStaging } from "../../local/seed/push.ts";
 import { afterFile } from "../support/cleanup.ts";
 import { peerPath } from "../support/peers.ts";
 import { freePort } from "../support/ports.ts";
+import { builtPeers } from "../support/programs.ts";
 import { answers, end, type SeedServers, startSeedServers } from "../support/seed-servers.ts";
+
+await builtPeers("registry", "crane", "oras");
 
 let artifacts: DemoArtifacts;
 let servers: SeedServers;

@@ -7,7 +7,10 @@ import { CreateBucketCommand, PutBucketVersioningCommand, S3Client } from "@aws-
 import { toolPath } from "../../local/tools/tools.ts";
 import { afterFile } from "./cleanup.ts";
 import { freePort } from "./ports.ts";
+import { builtTools } from "./programs.ts";
 import { answers, end } from "./seed-servers.ts";
+
+await builtTools("versitygw", "fake-gcs-server");
 
 /** Stores that run. */
 export interface ObjectStores {

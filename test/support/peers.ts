@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { cacheDir, ensurePrograms, type GoModule } from "../../local/tools/go-tools.ts";
+import { cacheDir, ensurePrograms, type GoModule, type Say } from "../../local/tools/go-tools.ts";
 
 const here = join(import.meta.dirname, "../tools");
 
@@ -27,13 +27,16 @@ const modules: readonly GoModule[] = [
 /** A program that only tests need. `registry` is the reference implementation, distribution. */
 export type Peer = "registry" | "crane" | "regsync" | "oras" | "actionlint";
 
-/** The path of one peer; builds it when it is missing. $ARTIFACTS_PEERS names a folder of prebuilt ones. */
-export async function peerPath(name: Peer): Promise<string> {
+/**
+ * The path of one peer; builds it when it is missing. $ARTIFACTS_PEERS names a folder of prebuilt ones.
+ * @param say receives the progress of a build.
+ */
+export async function peerPath(name: Peer, say: Say = () => {}): Promise<string> {
   const prebuilt = process.env["ARTIFACTS_PEERS"];
   if (prebuilt) return join(prebuilt, name);
   const module = modules.find((one) => name in one.programs);
   if (module === undefined) throw new Error(`${name} is built by no module of test/tools`);
-  return join(await ensurePrograms(module, [name], () => {}), name);
+  return join(await ensurePrograms(module, [name], say), name);
 }
 
 const zizmorVersion = "1.32.0";

@@ -9,7 +9,11 @@ import { toolPath } from "../../local/tools/tools.ts";
 import { afterFile } from "./cleanup.ts";
 import { peerPath } from "./peers.ts";
 import { freePort } from "./ports.ts";
+import { builtPeers, builtTools } from "./programs.ts";
 import { answers, end } from "./seed-servers.ts";
+
+await builtTools("olareg");
+await builtPeers("registry", "crane");
 
 /** `olareg` has the referrers API and uploads in one POST; `distribution`, the reference implementation, has neither. */
 export type RegistryKind = "olareg" | "distribution";

@@ -6,6 +6,9 @@ import { join } from "node:path";
 import { toolPath } from "../../local/tools/tools.ts";
 import { afterFile } from "./cleanup.ts";
 import { freePort } from "./ports.ts";
+import { builtTools } from "./programs.ts";
+
+await builtTools("olareg", "fake-gcs-server");
 
 /** Running servers. */
 export interface SeedServers {

@@ -4,6 +4,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { claimBlock } from "../ports.ts";
+import { builtPeers, builtTools } from "../programs.ts";
+
+await builtTools("pulumi", "olareg", "fake-gcs-server", "versitygw", "regctl");
+await builtPeers("crane", "oras");
 
 const root = join(import.meta.dirname, "../../..");
 
