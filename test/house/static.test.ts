@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { it } from "mocha";
+import { describe, it } from "mocha";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -11,7 +11,11 @@ function succeeds(command: string, ...args: string[]): void {
   assert.equal(result.status, 0, `${command} ${args.join(" ")}\n${result.stdout}${result.stderr}`);
 }
 
-it("types: tsc finds nothing", () => succeeds("node_modules/typescript7/lib/tsc.js", "-p", "."));
-it("format and style: biome finds nothing", () =>
-  succeeds("node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings", "."));
-it("floating and misused promises: oxlint finds none", () => succeeds("node_modules/oxlint/bin/oxlint"));
+describe("static checks", function () {
+  this.timeout(10 * 60_000); // on a busy machine a minute each
+
+  it("types: tsc finds nothing", () => succeeds("node_modules/typescript7/lib/tsc.js", "-p", "."));
+  it("format and style: biome finds nothing", () =>
+    succeeds("node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings", "."));
+  it("floating and misused promises: oxlint finds none", () => succeeds("node_modules/oxlint/bin/oxlint"));
+});
