@@ -1,11 +1,12 @@
 import { parseArgs } from "node:util";
 import pLimit from "p-limit";
-import { takeFileInventory } from "../promotion/files/inventory.ts";
-import { takeImageInventory, unmanagedImages } from "../promotion/images/images.ts";
+import { takeFileInventory } from "../promotion/files/files.ts";
+import { takeImageInventory } from "../promotion/images/images.ts";
 import { progressLine } from "../promotion/run/progress.ts";
 import type { Context, FilesRequest, ImagesRequest, Inventory } from "../promotion/run/request.ts";
 import type { Unmanaged } from "../promotion/unmanaged/unmanaged.ts";
 import { findUnmanagedFiles } from "../promotion/unmanaged/unmanaged-files.ts";
+import { unmanagedImages } from "../promotion/unmanaged/unmanaged-images.ts";
 import { type Audited, describeReport, isClean, reportOf } from "./audit-report.ts";
 import { runCommand, UsageError } from "./command.ts";
 import { interruptible } from "./interruptible.ts";

@@ -1,6 +1,5 @@
 /** The repair of one mirror, of one project, of one kind. */
-import { previewFiles, promoteFiles } from "../promotion/files/files.ts";
-import { takeFileInventory } from "../promotion/files/inventory.ts";
+import { previewFiles, promoteFiles, takeFileInventory } from "../promotion/files/files.ts";
 import { previewImages, promoteImages, takeImageInventory } from "../promotion/images/images.ts";
 import { progressLine } from "../promotion/run/progress.ts";
 import { RemovalRefused } from "../promotion/run/removal-guard.ts";

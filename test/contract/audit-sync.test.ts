@@ -104,14 +104,14 @@ describe("audit and sync against real stores", () => {
       await fetch(eu + encodeURIComponent(`binaries/tool/${path}`), { method: "DELETE" });
     }
     await stores.s3Client.send(
-      new PutObjectCommand({ Bucket: "org-artifacts-us-east-1", Key: "binaries/tool/stranger", Body: "x" }),
+      new PutObjectCommand({ Bucket: "org-artifacts-us-east-1", Key: "binaries/tool/unmanaged", Body: "x" }),
     );
     const found = await run("audit", "--json");
     assert.equal(found.code, 1);
     const report = JSON.parse(found.stdout) as { differences: { mirror: string; what: string; line: string }[] };
     const short = report.differences.map(({ mirror, what, line }) => `${mirror} ${what} ${line.split(" ")[0]}`).sort();
     assert.deepEqual(short, [
-      "files-aws-us-east-1 extra stranger",
+      "files-aws-us-east-1 extra unmanaged",
       "files-gcp-europe-west1 missing 1.0/tool",
       "files-gcp-europe-west1 missing 1.0/tool.sha256",
       "files-gcp-europe-west1 missing 1.1/tool",
@@ -204,7 +204,7 @@ describe("audit and sync against real stores", () => {
     assert.equal(code, 1, stdout);
     assert.match(
       stderr,
-      /^error: project tool, mirror files-aws-us-east-1: has a file whose name is no text of one line/m,
+      /^error: project tool, mirror files-aws-us-east-1: has a file whose name is not one line of text/m,
     );
     assert.match(stdout, /^tool files: copied 1 /m, stderr);
     await stores.s3Client.send(new DeleteObjectCommand(odd));

@@ -11,8 +11,12 @@ import {
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import { after, before, beforeEach, describe, it } from "mocha";
-import { previewFiles, promoteFiles, removeFiles } from "../../components/promotion/files/files.ts";
-import { takeFileInventory } from "../../components/promotion/files/inventory.ts";
+import {
+  filePromotion,
+  previewFiles,
+  promoteFiles,
+  takeFileInventory,
+} from "../../components/promotion/files/files.ts";
 import { RemovalRefused } from "../../components/promotion/run/removal-guard.ts";
 import type { Context, FilesRequest, Outcome, Previous, Progress } from "../../components/promotion/run/request.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
@@ -64,7 +68,7 @@ describe("promotion of files between real stores", () => {
     assert.equal(head.ChecksumSHA256, Buffer.from(sha256("sum"), "hex").toString("base64"));
   });
 
-  it("a large file streams in chunks to all mirrors, and stock needs no download", async () => {
+  it("a large file streams in chunks to all mirrors, and an inventory needs no download", async () => {
     const files = { big: randomBytes(30 * 1024 * 1024 + 7) };
     await stage(files);
     await promoted(wanted(files));
@@ -92,13 +96,13 @@ describe("promotion of files between real stores", () => {
     const files = { a: "a" };
     await stage(files);
     await stores.stage(names.eu, "binaries/kops/a", "a");
-    await stores.stage(names.eu, "binaries/kops/stranger", "x");
+    await stores.stage(names.eu, "binaries/kops/unmanaged", "x");
     const preview = await previewFiles(wanted(files), undefined, context());
     assert.deepEqual(preview.errors, []);
-    assert.match(preview.warnings.join("\n"), /mirror eu: left alone are 1 files/);
+    assert.match(preview.warnings.join("\n"), /mirror eu: 1 unmanaged file left in place/);
     const outcome = await promoted(wanted(files));
     assert.equal(outcome.summary, "copied 2 (2 bytes) in 2 mirrors");
-    assert.equal((await stores.served(names.eu, "binaries/kops/stranger"))?.bytes.toString(), "x");
+    assert.equal((await stores.served(names.eu, "binaries/kops/unmanaged"))?.bytes.toString(), "x");
   });
 
   describe("refused", () => {
@@ -170,9 +174,9 @@ describe("promotion of files between real stores", () => {
       await promoted(wanted(files));
       await assert.rejects(promoteFiles(wanted({ a: "a" }), previous(wanted(files)), context()), RemovalRefused);
       await assert.rejects(previewFiles(wanted({ a: "a" }), previous(wanted(files)), context()), RemovalRefused);
-      await assert.rejects(removeFiles(previous(wanted(files)), context()), RemovalRefused);
+      await assert.rejects(filePromotion.remove(previous(wanted(files)), context()), RemovalRefused);
       assert.deepEqual(await served("b"), Array(3).fill(sha256("b")));
-      const outcome = await removeFiles(previous(wanted(files, { removalShare: 1 })), context());
+      const outcome = await filePromotion.remove(previous(wanted(files, { removalShare: 1 })), context());
       assert.equal(outcome.summary, "removed 9 in 3 mirrors");
       for (const path of Object.keys(files)) assert.deepEqual(await served(path), [undefined, undefined, undefined]);
     });
@@ -256,24 +260,24 @@ describe("promotion of files between real stores", () => {
     assert.equal(sha256((await stores.served(fresh, "binaries/kops/big"))!.bytes), sha256(files.big));
   });
 
-  it("drift: missing, extra, other content; shown by stock, repaired by the next run", async () => {
+  it("drift: missing, extra, other content; shown by an inventory, repaired by the next run", async () => {
     const files = { a: "a", b: "b", c: "c", d: "d" };
     await stage(files);
     await promoted(wanted(files));
     await stores.s3Client.send(new DeleteObjectCommand({ Bucket: names.aws, Key: "binaries/kops/a" }));
     await stores.s3Client.send(new PutObjectCommand({ Bucket: names.aws, Key: "binaries/kops/extra", Body: "extra" }));
     await stores.stage(names.eu, "binaries/kops/b", "tampered");
-    const stock = await takeFileInventory(wanted(files), context());
-    assert.deepEqual(stock.failures, []);
-    assert.deepEqual(stock.incomplete, {
+    const inventory = await takeFileInventory(wanted(files), context());
+    assert.deepEqual(inventory.failures, []);
+    assert.deepEqual(inventory.incomplete, {
       aws: `+ a sha256:${sha256("a")}\n- extra sha256:${sha256("extra")}\n`,
       eu: `+ b sha256:${sha256("b")}\n- b sha256:${sha256("tampered")}\n`,
     });
     assert.equal(
-      stock.text,
+      inventory.text,
       `b sha256:${sha256("tampered")}\nc sha256:${sha256("c")}\nd sha256:${sha256("d")}\nextra sha256:${sha256("extra")}\n`,
     );
-    const preview = await previewFiles(wanted(files), previous(wanted(files), stock), context());
+    const preview = await previewFiles(wanted(files), previous(wanted(files), inventory), context());
     assert.deepEqual(preview.errors, []);
     assert.deepEqual(preview.lines, [
       `copy a sha256:${sha256("a")} (1 byte) from gs://${names.us} to aws`,
@@ -281,7 +285,7 @@ describe("promotion of files between real stores", () => {
       "remove b from eu (other content, to be restored)",
       "remove extra from aws",
     ]);
-    await promoted(wanted(files), previous(wanted(files), stock));
+    await promoted(wanted(files), previous(wanted(files), inventory));
     assert.deepEqual(await takeFileInventory(wanted(files), context()), {
       text: lines(files),
       incomplete: {},
@@ -300,12 +304,12 @@ describe("promotion of files between real stores", () => {
         mirror.name === "us" ? mirror : { ...mirror, bucket: `lost-${world}` },
       ),
     };
-    const stock = await takeFileInventory(lost, context());
+    const inventory = await takeFileInventory(lost, context());
     const all = lines(files).replaceAll(/^/gm, "+ ").replace(/\+ $/, "");
-    assert.deepEqual(stock, { text: "", incomplete: { eu: all, aws: all }, failures: [] });
+    assert.deepEqual(inventory, { text: "", incomplete: { eu: all, aws: all }, failures: [] });
     await stores.makeBucket("gcs", `lost-${world}`);
     await stores.makeBucket("s3", `lost-${world}`);
-    assert.equal((await promoted(lost, previous(lost, stock))).summary, "copied 4 (4 bytes) in 2 mirrors");
+    assert.equal((await promoted(lost, previous(lost, inventory))).summary, "copied 4 (4 bytes) in 2 mirrors");
   });
 
   it("63: objects that others wrote, in parts or without our metadata, are compared by their content", async () => {
@@ -321,7 +325,7 @@ describe("promotion of files between real stores", () => {
     await stores.s3Client.send(new CompleteMultipartUploadCommand({ ...object, UploadId, MultipartUpload }));
     const files = { a: Buffer.concat([content, content]) };
     const only = wanted(files, { staging: "", mirrors: wanted(files).mirrors.slice(2) });
-    assert.equal((await promoted(only)).summary, "nothing done");
+    assert.equal((await promoted(only)).summary, "nothing to do");
     assert.deepEqual((await takeFileInventory(only, context())).incomplete, {});
   });
 
@@ -333,11 +337,11 @@ describe("promotion of files between real stores", () => {
     await stores.s3Client.send(new PutObjectCommand({ ...put, Key: "binaries/kops/a\n::error::b" }));
     await stores.s3Client.send(new PutObjectCommand({ ...put, Key: "binaries/kops/c\u009b31md" })); // C1's CSI, which terminals obey
     await stores.s3Client.send(new PutObjectCommand({ ...put, Key: "binaries/kops/extra" }));
-    const stock = await takeFileInventory(request, context());
-    assert.deepEqual(stock.incomplete, { aws: `- extra sha256:${sha256("x")}\n` });
-    assert.deepEqual(stock.failures, [
-      'project kops, mirror aws: has a file whose name is no text of one line, "a : :error: :b": remove it by hand',
-      'project kops, mirror aws: has a file whose name is no text of one line, "c 31md": remove it by hand',
+    const inventory = await takeFileInventory(request, context());
+    assert.deepEqual(inventory.incomplete, { aws: `- extra sha256:${sha256("x")}\n` });
+    assert.deepEqual(inventory.failures, [
+      'project kops, mirror aws: has a file whose name is not one line of text, "a : :error: :b": remove it by hand',
+      'project kops, mirror aws: has a file whose name is not one line of text, "c 31md": remove it by hand',
     ]);
   });
 
@@ -347,10 +351,10 @@ describe("promotion of files between real stores", () => {
     await promoted(wanted(files));
     await stores.stage(names.eu, "binaries/kops/", "");
     await stores.s3Client.send(new PutObjectCommand({ Bucket: names.aws, Key: "binaries/kops/" }));
-    const stock = await takeFileInventory(wanted(files), context());
-    assert.deepEqual(stock, { text: lines(files), incomplete: {}, failures: [] });
+    const inventory = await takeFileInventory(wanted(files), context());
+    assert.deepEqual(inventory, { text: lines(files), incomplete: {}, failures: [] });
     assert.deepEqual((await previewFiles(wanted(files), undefined, context())).warnings, []);
-    assert.equal((await promoted(wanted(files), previous(wanted(files), stock))).summary, "nothing done");
+    assert.equal((await promoted(wanted(files), previous(wanted(files), inventory))).summary, "nothing to do");
   });
 
   it("65: 1,001 files in every mirror", async () => {
@@ -372,7 +376,7 @@ describe("promotion of files between real stores", () => {
     assert.equal(last?.done, 3_003);
     assert.equal(last?.total, 3_003);
     const second = await promoted(request);
-    assert.equal(second.summary, "nothing done");
+    assert.equal(second.summary, "nothing to do");
     assert.deepEqual((await takeFileInventory(request, context())).incomplete, {});
   }).timeout(240_000);
 
@@ -386,7 +390,7 @@ describe("promotion of files between real stores", () => {
     assert.deepEqual(preview.errors, []); // in a preview, the program may be about to make it
     const outcome = await promoteFiles({ ...request, mirrors }, undefined, context());
     assert.deepEqual(outcome.failures, [
-      "project kops, mirror eu: given up with 1 file to go: gs://no-such-bucket does not exist",
+      "project kops, mirror eu: given up with 1 step to go: gs://no-such-bucket does not exist",
     ]);
     assert.deepEqual(outcome.incomplete, { eu: `+ a sha256:${sha256("a")}\n` });
     assert.deepEqual(await served("a"), [sha256("a"), undefined, sha256("a")]);
@@ -403,7 +407,7 @@ describe("promotion of files between real stores", () => {
       },
     });
     assert.equal(outcome.failures.length, 1, outcome.failures.join("\n"));
-    assert.match(outcome.failures[0]!, /^project kops: stopped with [0-9]+ files to go$/);
+    assert.match(outcome.failures[0]!, /^project kops: stopped with [0-9]+ steps to go; the next run resumes$/);
     const left = Object.values(outcome.incomplete).join("").split("\n").length - 1;
     assert.ok(left > 0 && left < 180, `${left} left`);
     const next = await promoted(wanted(files), previous(wanted(files), outcome));

@@ -100,10 +100,10 @@ for (const kind of ["olareg", "google"])
 
       /** `pulumi refresh`. */
       async refresh(): Promise<Differences> {
-        const stock = await promotion.takeInventory(this.last!.request, context);
-        assert.deepEqual(stock.failures, []);
-        this.last = { request: this.last!.request, incomplete: stock.incomplete };
-        return stock.incomplete;
+        const inventory = await promotion.takeInventory(this.last!.request, context);
+        assert.deepEqual(inventory.failures, []);
+        this.last = { request: this.last!.request, incomplete: inventory.incomplete };
+        return inventory.incomplete;
       }
 
       /** Expects exactly these tags in every mirror. */
@@ -135,11 +135,11 @@ for (const kind of ["olareg", "google"])
         assert.equal(errors.length, 1);
         assert.match(
           errors[0]!,
-          new RegExp(`^${project.name}: app:v2 ${lost}: .* is not in .*: push it to staging again`),
+          new RegExp(`^project ${project.name}, image app:v2 ${lost}: .* is not in .*: push it to staging again`),
         );
         const outcome = await project.run(...lines);
         assert.equal(outcome.failures.length, 1, outcome.failures.join("\n"));
-        assert.match(outcome.failures[0]!, new RegExp(`app@${lost}: m0, m1, m2: ${lost} is not in`));
+        assert.match(outcome.failures[0]!, new RegExp(`image app@${lost}, mirror m0, m1, m2: ${lost} is not in`));
         await project.holds({ v1: real.digest });
         assert.deepEqual(
           outcome.incomplete,
@@ -166,7 +166,7 @@ for (const kind of ["olareg", "google"])
         const outcome = await project.run(...lines);
         const [line] = lines.slice(7);
         assert.deepEqual(outcome.failures, [
-          `${project.name}: ${line!.replace(/:v7 /, "@")}: m0, m1, m2: blob ${sha256(lost)} is in no place that was asked`,
+          `project ${project.name}, image ${line!.replace(/:v7 /, "@")}, mirror m0, m1, m2: blob ${sha256(lost)} is in no place that was asked`,
         ]);
         await project.holds(tags);
       });
@@ -198,7 +198,7 @@ for (const kind of ["olareg", "google"])
         const foreign = await project.production(hosts[1]!).image({ tags: ["v1"] });
         const { errors } = await project.preview(`app:v1 ${ours.digest}`);
         assert.equal(errors.length, 1);
-        assert.match(errors[0]!, /app:v1: m1: the tag is on sha256:.* not declared mutable/);
+        assert.match(errors[0]!, /image app:v1, mirror m1: the tag is on sha256:.* not declared mutable/);
         const outcome = await project.run(`app:v1 ${ours.digest}`);
         assert.equal(outcome.failures.length, 1, outcome.failures.join("\n"));
         assert.equal((await inspect(hosts[0]!, project.repository())).tags["v1"], ours.digest);
@@ -270,7 +270,7 @@ for (const kind of ["olareg", "google"])
           lost: string,
         ) =>
           assert.deepEqual(lines, [
-            `${project.name}: image "app": ${tag} ${digest} lacks ${lost}, which v1.9.0 has: check its build, or continue if that is intended`,
+            `project ${project.name}, image "app": ${tag} ${digest} lacks ${lost}, which v1.9.0 has: check its build, or continue if that is intended`,
           ]);
         const { warnings, errors } = await project.preview(`app:v1.9.0 ${full.digest}`, `app:v1.10.0 ${less.digest}`);
         assert.deepEqual(errors, []);
@@ -304,7 +304,7 @@ for (const kind of ["olareg", "google"])
         assert.equal(outcome.failures.length, 1, outcome.failures.join("\n"));
         assert.match(
           outcome.failures[0]!,
-          new RegExp(`^${project.name}: m2: given up, 3 lines not done there: .*unreachable`),
+          new RegExp(`^project ${project.name}, mirror m2: given up with 3 steps to go: .*unreachable`),
         );
         assert.deepEqual(Object.keys(outcome.incomplete), ["m2"]);
         await new Promise((resolve) => setTimeout(resolve, 60)); // as long as these rules let a dead host rest
@@ -365,7 +365,7 @@ for (const kind of ["olareg", "google"])
         await project.holds({}, "old");
       });
 
-      it("who tells of what is there is told before the first goes, once, when all that is new is there", async () => {
+      it("beforeRemoval is called once, after all additions and before the first removal", async () => {
         const project = new Project();
         const [old, kept, added] = await Promise.all([1, 2, 3].map(() => project.staging().image()));
         const [before, after] = [
@@ -373,9 +373,9 @@ for (const kind of ["olareg", "google"])
           [`app:v2 ${kept!.digest}`, `app:v3 ${added!.digest}`],
         ];
         let told = 0;
-        const run = async (lines: string[], leaving: () => Promise<void>): Promise<void> => {
+        const run = async (lines: string[], beforeRemoval: () => Promise<void>): Promise<void> => {
           const request = project.request(...lines);
-          const outcome = await promotion.promote(request, project.last, { ...context, leaving });
+          const outcome = await promotion.promote(request, project.last, { ...context, beforeRemoval });
           assert.deepEqual(outcome.failures, []);
           project.last = { request, incomplete: outcome.incomplete };
         };
@@ -397,7 +397,10 @@ for (const kind of ["olareg", "google"])
         await project.promotes(`old:v1 ${digest}`);
         await project.expireStaging("old", digest);
         const outcome = await project.run(`new:v1 ${digest}`);
-        assert.match(outcome.failures.join("\n"), /old@.*kept, because its copy under another name is not complete/);
+        assert.match(
+          outcome.failures.join("\n"),
+          /image old@.*kept, because its copy under another name is not complete/,
+        );
         for (const host of hosts) assert.equal(await head(host, project.repository("old"), digest), digest);
       });
 
@@ -673,8 +676,8 @@ for (const kind of ["olareg", "google"])
         assert.deepEqual(await project.refresh(), {});
         await remove(hosts[1]!, project.repository(), lost.digest);
         await remove(hosts[2]!, project.repository(), `${signed.digest.replace(":", "-")}.sig`);
-        const damaged = `~ app@${index.digest}\n`;
-        assert.deepEqual(await project.refresh(), { m1: damaged, m2: damaged });
+        const incomplete = `~ app@${index.digest}\n`;
+        assert.deepEqual(await project.refresh(), { m1: incomplete, m2: incomplete });
         await project.promotes(`app:v1 ${index.digest}`);
         await pull(`${hosts[1]}/${project.repository()}:v1`);
         await project.holds({ v1: index.digest, [`${signed.digest.replace(":", "-")}.sig`]: signature.digest });

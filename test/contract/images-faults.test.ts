@@ -99,7 +99,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       assert.deepEqual(early, [...new Set(early)]);
     });
 
-    it("takes stock in the mirrors' order, whichever answers first", async () => {
+    it("takes an inventory in the mirrors' order, whichever answers first", async () => {
       const { request, digest } = await stage(2_000);
       target.inject(first(1, () => true, { kind: "answer", status: 429, headers: { "retry-after": "1" } }));
       const { incomplete, failures } = await promotion.takeInventory(request, context);
@@ -261,7 +261,9 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       while (target.seen.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
       stop.abort(new Error("^C"));
       const outcome = await running;
-      assert.deepEqual(outcome.failures, [`${request.project}: stopped before it was finished; the next run goes on`]);
+      assert.deepEqual(outcome.failures, [
+        `project ${request.project}: stopped with 1 step to go; the next run resumes`,
+      ]);
     }).timeout(60_000);
 
     it("gives up a mirror that never answers, and completes the others", async () => {
@@ -281,7 +283,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       );
       const outcome = await promotion.promote(request, undefined, context);
       assert.equal(outcome.failures.length, 1, outcome.failures.join("\n"));
-      assert.match(outcome.failures[0]!, /faulty: given up, 1 line not done there: .*403 DENIED/);
+      assert.match(outcome.failures[0]!, /mirror faulty: given up with 1 step to go: .*403 DENIED/);
       for (const steering of ["\u001b", "::error::"]) assert.ok(!outcome.failures[0]!.includes(steering), steering);
       await pull(`${registries[2]!.host}/${repository}:v1`);
     });

@@ -82,8 +82,8 @@ describe("layers in S3", () => {
         assert.equal(sha256(await Body!.transformToByteArray()), sha256(layer));
       }
     }
-    const stock = await promotion.takeInventory(requestTwo, context);
-    assert.deepEqual([stock.incomplete, stock.failures], [{}, []]);
+    const inventory = await promotion.takeInventory(requestTwo, context);
+    assert.deepEqual([inventory.incomplete, inventory.failures], [{}, []]);
 
     const gone = await promotion.remove({ request: requestOne, incomplete: {} }, context);
     assert.deepEqual([gone.failures, gone.incomplete], [[], {}]);
@@ -406,7 +406,10 @@ describe("layers in S3", () => {
       const body = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>";
       proxy.inject((method) => (method === "PUT" ? { kind: "answer", status: 403, body } : undefined));
       const outcome = await promotion.promote(request, undefined, context);
-      assert.match(outcome.failures[0]!, /^refused: layers-a: given up, 20 lines not done there: .*AccessDenied/);
+      assert.match(
+        outcome.failures[0]!,
+        /^project refused, mirror layers-a: given up with 20 steps to go: .*AccessDenied/,
+      );
       assert.ok(outcome.failures.length <= 4, outcome.failures.join("\n"));
       assert.deepEqual(Object.keys(outcome.incomplete), ["layers-a"]);
       // Once it lets us, the next run does only what lacks.

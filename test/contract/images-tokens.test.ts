@@ -204,7 +204,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[])
       assert.equal(failures.length, 1, failures.join("\n"));
       assert.match(
         failures[0]!,
-        new RegExp(`guarded: given up, 1 line not done there: ${nobody} is unreachable: .*ECONNREFUSED`),
+        new RegExp(`mirror guarded: given up with 1 step to go: ${nobody} is unreachable: .*ECONNREFUSED`),
       );
     });
   });

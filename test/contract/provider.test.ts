@@ -315,7 +315,7 @@ describe("provider plugin driven by the engine", () => {
         const { world, run } = stood;
         const { said, ms } = await stopped(run, signal);
         note(this, `ended ${ms} ms after the signal`);
-        assert.match(said, new RegExp(`project ${name}: stopped with \\d+ files to go`));
+        assert.match(said, new RegExp(`project ${name}: stopped with \\d+ steps to go; the next run resumes`));
 
         const held = await world.held("us");
         const { incomplete } = await world.program.recorded(world.name);
@@ -363,7 +363,7 @@ describe("provider plugin driven by the engine", () => {
         await Promise.race([stands.promise, run.ended.then(({ output }) => assert.fail(output))]);
         const { said, ms } = await stopped(run, "SIGTERM");
         note(this, `ended ${ms} ms after the signal`);
-        assert.match(said, /tool: stopped before it was finished; the next run goes on/);
+        assert.match(said, /project tool: stopped with \d+ steps? to go; the next run resumes/);
 
         const { tags } = await inspect(us.host, "p/images/tools/tool");
         assert.ok(Object.keys(tags).length > 0, "what hangs in the second mirror is in the canonical one");

@@ -125,7 +125,7 @@ describe("a certificate that nobody here knows", () => {
       [plain, /^untrusted: tool@sha256:\w+: us: sha256:\w+ could not be read: /],
       [
         { ...request, staging: `${registries[0]!.host}/p/untrusted` },
-        /^untrusted: us: given up, 1 line not done there: /,
+        /^project untrusted, mirror us: given up with 1 step to go: /,
       ],
     ] as const) {
       const promotion = imagePromotion();

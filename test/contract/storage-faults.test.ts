@@ -5,8 +5,7 @@ import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { GetObjectCommand, HeadObjectCommand, ListMultipartUploadsCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { after, before, beforeEach, describe, it } from "mocha";
-import { promoteFiles } from "../../components/promotion/files/files.ts";
-import { takeFileInventory } from "../../components/promotion/files/inventory.ts";
+import { promoteFiles, takeFileInventory } from "../../components/promotion/files/files.ts";
 import type { Context, FileMirror, FilesRequest, Outcome } from "../../components/promotion/run/request.ts";
 import { type Bucket, chunkBytes, ObjectExists } from "../../components/promotion/storage/bucket.ts";
 import { crc32c, encodeCrc32c } from "../../components/promotion/storage/crc32c.ts";
@@ -91,11 +90,11 @@ describe("release files through failing networks and stores", () => {
           assert.deepEqual(outcome.failures, []);
           assert.equal(sha256((await served(kind, "file"))!), sha256(files["file"]!));
           proxies[kind].inject(() => undefined);
-          const stock = await takeFileInventory(request(kind, files), {
+          const inventory = await takeFileInventory(request(kind, files), {
             signal: new AbortController().signal,
             report: () => {},
           });
-          assert.deepEqual(stock.incomplete, {});
+          assert.deepEqual(inventory.incomplete, {});
         });
       }
 
@@ -132,7 +131,7 @@ describe("release files through failing networks and stores", () => {
     });
   }
 
-  it("stock is taken in the mirrors' order, whichever answers first", async () => {
+  it("an inventory is in the mirrors' order, whichever answers first", async () => {
     const files = { file: randomBytes(50_000) };
     const [gcs, s3] = [request("gcs", files), request("s3", files)];
     const mirrors = [...gcs.mirrors, { ...s3.mirrors[0]!, name: "two" }];
@@ -152,7 +151,7 @@ describe("release files through failing networks and stores", () => {
     // Staging and the listing answer, the writes do not.
     proxies.s3.inject(breaking(isWrite, [1, 9_999], { kind: "cut-request", after: 0 }));
     const outcome = await promote(request("s3", files));
-    assert.match(outcome.failures.at(-1) ?? "", /^project kops, mirror one: given up with \d+ files to go: /);
+    assert.match(outcome.failures[0] ?? "", /^project kops, mirror one: given up with \d+ steps to go: /);
     assert.ok(outcome.failures.length <= 4, `${outcome.failures.length} lines`);
     assert.equal(outcome.incomplete["one"]?.split("\n").length, 31);
     proxies.s3.inject(() => undefined);
@@ -370,7 +369,7 @@ describe("release files through failing networks and stores", () => {
       return { kind: "cut-request", after: 100 };
     });
     const outcome = await promoteFiles(request("s3", files), undefined, { signal: stop.signal, report: () => {} });
-    assert.match(outcome.failures.join("\n"), /stopped with 1 file to go/);
+    assert.match(outcome.failures.join("\n"), /stopped with 1 step to go; the next run resumes/);
     assert.equal(await served("s3", "file"), undefined);
     proxies.s3.inject(() => undefined);
     proxies.s3.seen.length = 0;

@@ -5,6 +5,7 @@ import { projectKey } from "../../catalogue/layout.ts";
 import { Transport, type TransportOptions } from "../oci/transport.ts";
 import { KeyedLock } from "../run/keyed-lock.ts";
 import type { Progress, StorageSettings } from "../run/request.ts";
+import { Storages } from "../run/storages.ts";
 import { BucketAbsent } from "../storage/bucket.ts";
 import { openStorage, type Storage } from "../storage/storage.ts";
 import { type CachedEntry, noCachedEntry, readCachedEntry } from "./cached-entry.ts";
@@ -94,7 +95,7 @@ class Dependencies {
   readonly limit: LimitFunction = pLimit(digestsAtATime);
   /** Serializes changes of one project's entry: its images and its files may be unlisted at the same time. */
   readonly entries = new KeyedLock();
-  readonly #storages = new Map<string, Storage>();
+  readonly #storages = new Storages(openStorage);
   readonly #mirrors = new Map<string, CatalogueMirror>();
   readonly #shared = new Map<string, SharedDocuments>();
 
@@ -104,7 +105,7 @@ class Dependencies {
   }
 
   storage(settings: StorageSettings): Storage {
-    return cached(this.#storages, JSON.stringify(settings), () => openStorage(settings));
+    return this.#storages.at(settings);
   }
 
   mirrors({ mirrors, storage }: Pick<EntryRequest, "mirrors" | "storage">): CatalogueMirror[] {
@@ -121,7 +122,7 @@ class Dependencies {
 
   async close(): Promise<void> {
     await this.transport.close();
-    for (const storage of this.#storages.values()) await storage.close();
+    await this.#storages.close();
   }
 }
 

@@ -1,26 +1,26 @@
 import pLimit from "p-limit";
 import { measure, readAll } from "../blobs/fan-out.ts";
-import { causeOf } from "../http/errors.ts";
 import { WeightedSemaphore } from "../http/weighted-semaphore.ts";
-import { CircuitBreaker } from "../run/circuit-breaker.ts";
+import { type CircuitBreaker, GivenUpError } from "../run/circuit-breaker.ts";
+import { fileLookups, fileMemory } from "../run/limits.ts";
 import type { StorageSettings } from "../run/request.ts";
+import { Storages } from "../run/storages.ts";
 import { type Bucket, BucketAbsent, type BucketAddress, chunkBytes, type Stored } from "../storage/bucket.ts";
-import { openStorage, type Storage } from "../storage/storage.ts";
+import { openStorage } from "../storage/storage.ts";
 import { fileKey, filesPrefix } from "./plan.ts";
 
 /** One project's files in one bucket, as paths. */
 export class MirrorFiles {
-  readonly name: string;
   readonly bucket: Bucket;
   readonly #prefix: string;
+  readonly #breaker: CircuitBreaker;
   readonly #signal: AbortSignal;
-  readonly #health = new CircuitBreaker();
-  #lost: MirrorLost | undefined;
 
-  constructor(name: string, bucket: Bucket, prefix: string, signal: AbortSignal) {
-    this.name = name;
+  /** @param breaker of the mirror: told how each request to the bucket ends. */
+  constructor(bucket: Bucket, prefix: string, breaker: CircuitBreaker, signal: AbortSignal) {
     this.bucket = bucket;
     this.#prefix = prefix;
+    this.#breaker = breaker;
     this.#signal = signal;
   }
 
@@ -63,15 +63,14 @@ export class MirrorFiles {
   }
 
   /**
-   * Runs one piece of work with this mirror. A mirror at which many pieces in a row have failed, each after its repetitions, is given
-   * up for this run, so that a dead region costs minutes and not hours.
-   * @throws {@link MirrorLost} once it is given up.
+   * Runs one piece of work with this mirror.
+   * @throws GivenUpError once the mirror is given up.
    */
   async attempt<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#lost !== undefined) throw this.#lost;
+    if (this.givenUp) throw this.givenUp;
     try {
       const result = await work();
-      this.succeeded();
+      this.#breaker.succeeded();
       return result;
     } catch (error) {
       throw this.failed(error);
@@ -79,31 +78,24 @@ export class MirrorFiles {
   }
 
   /** Set once the mirror is given up. */
-  get lost(): MirrorLost | undefined {
-    return this.#lost;
+  get givenUp(): GivenUpError | undefined {
+    const cause = this.#breaker.givenUp;
+    return cause === undefined ? undefined : new GivenUpError(cause);
   }
 
-  /** Counts a piece of work that has succeeded, which {@link attempt} does by itself: what fails later is not in a row with what failed before. */
-  succeeded(): void {
-    this.#health.succeeded();
-  }
-
-  /** Counts a failure at this mirror, which {@link attempt} does by itself. @returns what to say of it. */
+  /** Counts a failure at this mirror, which {@link attempt} does by itself. @returns the error to report. */
   failed(error: unknown): unknown {
-    if (this.#health.isLost(error)) this.#lost ??= new MirrorLost(causeOf(error));
-    return this.#lost ?? error;
+    this.#breaker.failed(error);
+    return this.givenUp ?? error;
   }
 }
 
 /** An object whose content is known. */
 export type Identified = Stored & { readonly sha256: string };
 
-/** A mirror that is not asked any more in this run. The message is its last failure's. */
-export class MirrorLost extends Error {}
-
 /** One look at an object, within the limit that all projects share. */
 export async function statOf(bucket: Bucket, key: string, signal: AbortSignal): Promise<Stored | undefined> {
-  return await looks(() => bucket.stat(key, signal));
+  return await lookups(() => bucket.stat(key, signal));
 }
 
 /** Reads an object to its end and says what it is. */
@@ -117,23 +109,16 @@ export async function measured(
 
 /** Runs a copy or a reading of so many bytes when there is memory for it; the memory is that of all projects together. */
 export async function withMemoryFor<T>(size: number, work: () => Promise<T>): Promise<T> {
-  // Small objects are not for nothing: connections are limited too.
+  // Small objects have a price too, as the number of connections is limited.
   return await memory.with(Math.max(Math.min(size, 3 * chunkBytes(size)), 4 * 1024 * 1024), work);
 }
 
 /** The bucket at an address; all projects of this process share the clients and their connections. */
 export function openBucket(settings: StorageSettings, address: BucketAddress): Bucket {
-  const { gcsEndpoint, s3Endpoint, s3UsePathStyle } = settings;
-  const key = JSON.stringify([gcsEndpoint, s3Endpoint, s3UsePathStyle]);
-  let storage = storages.get(key);
-  if (storage === undefined) {
-    storage = openStorage(settings);
-    storages.set(key, storage);
-  }
-  return storage.open(address);
+  return storages.at(settings).open(address);
 }
 
-// Of the process, not of a request: the quotas of the stores and this process's memory are shared by all projects.
-const storages = new Map<string, Storage>();
-const looks = pLimit(64);
-const memory = new WeightedSemaphore(256 * 1024 * 1024);
+// Of the process, not of a request.
+const storages = new Storages(openStorage);
+const lookups = pLimit(fileLookups);
+const memory = new WeightedSemaphore(fileMemory);

@@ -1,14 +1,14 @@
-/** What a promotion of files has to look at and to do, from texts alone: pure, no requests. */
+/** The plan of a promotion of files, from texts alone. Pure. */
 import { guardRemoval } from "../run/removal-guard.ts";
 import type { FileMirror, FilesRequest, Previous } from "../run/request.ts";
 
 /** Hex digests by path. */
 export type Files = ReadonlyMap<string, string>;
 
-/** What one mirror is to be asked about and brought to. */
+/** What one mirror is asked about and brought to. */
 export interface MirrorPlan {
   readonly mirror: FileMirror;
-  /** Nothing is known of this mirror: look at all of it. Else only the paths below are asked about. */
+  /** Nothing is known of this mirror: it is listed. Otherwise only the paths below are looked up. */
   readonly unknown: boolean;
   /** Wanted there, and not known to be there. */
   readonly add: Files;
@@ -25,27 +25,27 @@ export interface MirrorPlan {
 export function planFiles(request: FilesRequest, previous: Previous<FilesRequest> | undefined): MirrorPlan[] {
   const wanted = parseFileLines(request.files);
   const asked = parseFileLines(previous?.request.files ?? "");
-  const present = new Set(asked.keys());
+  const inProduction = new Set(asked.keys());
   const plans = request.mirrors.map((mirror): MirrorPlan => {
     if (previous === undefined || !isKnown(mirror, request, previous.request)) {
       return { mirror, unknown: true, add: wanted, restore: new Map(), remove: new Map() };
     }
-    const { missing, extra } = parseIncomplete(previous.incomplete[mirror.name] ?? "");
-    for (const path of extra.keys()) present.add(path);
+    const { missing, extra } = parseDifferences(previous.incomplete[mirror.name] ?? "");
+    for (const path of extra.keys()) inProduction.add(path);
     const add = [...wanted].filter(
       ([path, sha256]) => asked.get(path) !== sha256 || missing.has(path) || extra.has(path),
     );
-    const held = [...asked].filter(([path]) => !missing.has(path));
+    const present = [...asked].filter(([path]) => !missing.has(path));
     return {
       mirror,
       unknown: false,
       add: new Map(add),
       restore: new Map([...extra].filter(([path]) => wanted.has(path))),
-      remove: new Map([...held, ...extra].filter(([path]) => !wanted.has(path))),
+      remove: new Map([...present, ...extra].filter(([path]) => !wanted.has(path))),
     };
   });
   const removing = new Set(plans.flatMap(({ remove }) => [...remove.keys()]));
-  guardRemoval(request.project, "files", removing.size, present.size, request.removalShare);
+  guardRemoval(request.project, "files", removing.size, inProduction.size, request.removalShare);
   return plans;
 }
 
@@ -91,8 +91,8 @@ function isKnown(mirror: FileMirror, request: FilesRequest, before: FilesRequest
   );
 }
 
-/** One mirror's text of an `Differences`: `+ ` lines are missing there, `- ` lines are there beyond or instead of what is wanted. */
-function parseIncomplete(text: string): { readonly missing: Files; readonly extra: Files } {
+/** One mirror's text in `Differences`: `+ ` lines are missing there, `- ` lines are there beyond or instead of what is wanted. */
+function parseDifferences(text: string): { readonly missing: Files; readonly extra: Files } {
   const lines = text.split("\n");
   const of = (sign: string): Files =>
     parseFileLines(

@@ -1,88 +1,89 @@
 import { fanOut, readAll } from "../blobs/fan-out.ts";
-import type { Context, FilesRequest, Outcome } from "../run/request.ts";
+import { MirrorRun } from "../run/mirror-run.ts";
+import { type Phase, PromotionRun } from "../run/promotion-run.ts";
+import type { Context, FilesRequest } from "../run/request.ts";
 import { type Bucket, type Content, ObjectExists, type Stored, UploadLost } from "../storage/bucket.ts";
-import { formatBytes } from "../text/format-bytes.ts";
-import { formatCount } from "../text/format-count.ts";
+import { severityInBucket } from "../storage/severity.ts";
 import { joinLines } from "../text/join-lines.ts";
-import { FileFailures } from "./failures.ts";
 import { MirrorFiles, openBucket, statOf, withMemoryFor } from "./mirror-files.ts";
 import { type Files, fileLine, type MirrorPlan, parseFileLines } from "./plan.ts";
 import { releaseFileHeaders } from "./release-file.ts";
 import { causeAt, contentOf, type Source } from "./sources.ts";
 
-/** One mirror during a run: what is to be done there, less what has been done. */
-export class MirrorRun {
+/** One mirror of files in a run: what is to be done there, less what has been done. */
+export class FilesMirrorRun extends MirrorRun {
   readonly plan: MirrorPlan;
   readonly files: MirrorFiles;
   /** Paths at which the wanted content was found. */
-  readonly holds = new Set<string>();
+  readonly present = new Set<string>();
   /** Wanted and not there. */
   readonly missing = new Set<string>();
   /** Not wanted and there; also other content in the way of a file to be restored. */
   readonly unwanted = new Map<string, Stored>();
-  /** Objects there that nobody has asked about: found by looking at all of an unknown mirror. They are left alone. */
-  strangers = 0;
-  total = 0;
-  done = 0;
-  failed = 0;
-  bytes = 0;
+  /** Objects that the manifest does not name, in a mirror that was listed because nothing was known of it. They are left alone. */
+  unmanaged = 0;
 
-  constructor(plan: MirrorPlan, files: MirrorFiles) {
+  constructor(plan: MirrorPlan, bucket: Bucket, prefix: string, signal: AbortSignal) {
+    super(plan.mirror.name, severityInBucket);
     this.plan = plan;
-    this.files = files;
+    this.files = new MirrorFiles(bucket, prefix, this.breaker, signal);
   }
 }
 
-/** One promotion under way: `look` first, then the rest. */
-export class FilesRun {
-  readonly mirrors: readonly MirrorRun[];
+/** One project's run of a promotion of files. */
+export class FilesRun extends PromotionRun<FilesMirrorRun> {
+  readonly all: readonly FilesMirrorRun[];
   readonly wanted: Files;
-  readonly failures: FileFailures;
   /** The project's staging bucket, if it has one. */
   readonly staging: Bucket | undefined;
-  readonly #request: FilesRequest;
-  readonly #context: Context;
-  #copies = 0;
-  #removals = 0;
 
   constructor(request: FilesRequest, plans: readonly MirrorPlan[], context: Context) {
-    this.#request = request;
-    this.#context = context;
-    this.wanted = parseFileLines(request.files);
-    this.failures = new FileFailures(
-      request.project,
-      request.mirrors.map(({ name }) => name),
-      this.wanted,
-      context.signal,
-    );
-    this.mirrors = plans.map((plan) => {
+    const wanted = parseFileLines(request.files);
+    super(request, context, (path) => {
+      const sha256 = wanted.get(path);
+      return `file ${sha256 === undefined ? path : fileLine(path, sha256)}`;
+    });
+    this.wanted = wanted;
+    this.all = plans.map((plan) => {
       const bucket = openBucket(request.storage, plan.mirror);
-      return new MirrorRun(plan, new MirrorFiles(plan.mirror.name, bucket, request.prefix, context.signal));
+      return new FilesMirrorRun(plan, bucket, request.prefix, context.signal);
     });
     this.staging =
       request.staging === "" ? undefined : openBucket(request.storage, { kind: "gcs", bucket: request.staging });
   }
 
-  /** Asks every mirror about what the plan names, and finds what is to be done there. */
+  get additions(): readonly Phase[] {
+    return [() => [this.look()], () => this.#copies()];
+  }
+
+  get removals(): readonly Phase[] {
+    return [() => this.#removals()];
+  }
+
+  get removes(): boolean {
+    return this.all.some(({ plan }) => plan.remove.size > 0);
+  }
+
+  /** Looks up in every mirror what the plan names, and finds what is to be done there. Must come before everything else. */
   async look({ absentIsEmpty = false }: { readonly absentIsEmpty?: boolean } = {}): Promise<void> {
-    await Promise.all(this.mirrors.map((mirror) => this.#lookAt(mirror, absentIsEmpty)));
-    for (const mirror of this.mirrors) {
+    await Promise.all(this.all.map((mirror) => this.#lookAt(mirror, absentIsEmpty)));
+    for (const mirror of this.all) {
       const removals = [...mirror.unwanted.keys()].filter((path) => !this.wanted.has(path));
       mirror.total = mirror.missing.size + removals.length + mirror.failed;
     }
-    this.#report();
+    this.report("step");
   }
 
-  async #lookAt(mirror: MirrorRun, absentIsEmpty: boolean): Promise<void> {
+  async #lookAt(mirror: FilesMirrorRun, absentIsEmpty: boolean): Promise<void> {
     const { plan, files } = mirror;
     let find = (path: string): Promise<Stored | undefined> => files.stat(path);
     if (plan.unknown) {
       try {
         const listed = await files.list({ absentIsEmpty });
-        mirror.strangers = [...listed.keys()].filter((path) => !plan.add.has(path)).length;
+        mirror.unmanaged = [...listed.keys()].filter((path) => !plan.add.has(path)).length;
         find = async (path) => listed.get(path);
       } catch (error) {
-        for (const path of plan.add.keys()) this.#fail(mirror, path, error);
+        for (const path of plan.add.keys()) this.stepFailed(mirror, path, error);
         return;
       }
     }
@@ -100,7 +101,7 @@ export class FilesRun {
   }
 
   async #lookForWanted(
-    mirror: MirrorRun,
+    mirror: FilesMirrorRun,
     path: string,
     sha256: string,
     find: (path: string) => Promise<Stored | undefined>,
@@ -110,7 +111,7 @@ export class FilesRun {
     if (object === undefined) {
       mirror.missing.add(path);
     } else if (object.sha256 === sha256) {
-      mirror.holds.add(path);
+      mirror.present.add(path);
     } else if (mirror.plan.restore.has(path)) {
       mirror.unwanted.set(path, this.#removable(object));
       mirror.missing.add(path);
@@ -121,14 +122,14 @@ export class FilesRun {
 
   /** Another project's object is never removed, even if two projects' prefixes overlap. */
   #removable(object: Stored): Stored {
-    if (object.project === undefined || object.project === this.#request.project) return object;
+    if (object.project === undefined || object.project === this.project) return object;
     throw new Error(`the object belongs to project ${object.project}`);
   }
 
   /** The mirrors that lack a file, by path; in the request's order, the canonical mirror first. */
-  missing(): Map<string, MirrorRun[]> {
-    const missing = new Map<string, MirrorRun[]>();
-    for (const mirror of this.mirrors) {
+  missing(): Map<string, FilesMirrorRun[]> {
+    const missing = new Map<string, FilesMirrorRun[]>();
+    for (const mirror of this.all) {
       for (const path of mirror.missing) missing.set(path, [...(missing.get(path) ?? []), mirror]);
     }
     return missing;
@@ -137,14 +138,12 @@ export class FilesRun {
   /** Where a file may come from: the mirrors that hold it, canonical first, then staging. */
   sources(path: string): Source[] {
     const { staging } = this;
-    const believed = this.mirrors.filter(
-      ({ plan, holds }) => holds.has(path) || (!plan.unknown && !plan.add.has(path)),
-    );
+    const holders = this.all.filter(({ plan, present }) => present.has(path) || (!plan.unknown && !plan.add.has(path)));
     return [
-      ...believed.map(({ files }) => ({ bucket: files.bucket, key: files.key(path), stat: () => files.stat(path) })),
+      ...holders.map(({ files }) => ({ bucket: files.bucket, key: files.key(path), stat: () => files.stat(path) })),
       ...(staging === undefined
         ? []
-        : [{ bucket: staging, key: path, stat: () => statOf(staging, path, this.#context.signal) }]),
+        : [{ bucket: staging, key: path, stat: () => statOf(staging, path, this.context.signal) }]),
     ];
   }
 
@@ -156,28 +155,26 @@ export class FilesRun {
   }
 
   /** Copies every missing file: one download for all the mirrors that lack it. */
-  async copyAll(): Promise<void> {
-    await Promise.all(
-      [...this.missing()].map(async ([path, mirrors]) => {
-        await Promise.all(mirrors.map((mirror) => this.#clearTheWay(mirror, path)));
-        const ready = mirrors.filter((mirror) => mirror.missing.has(path) && !mirror.unwanted.has(path));
-        if (ready.length > 0) await this.#copy(path, this.wanted.get(path)!, ready);
-      }),
-    );
+  #copies(): Promise<void>[] {
+    return [...this.missing()].map(async ([path, mirrors]) => {
+      await Promise.all(mirrors.map((mirror) => this.#clearTheWay(mirror, path)));
+      const ready = mirrors.filter((mirror) => mirror.missing.has(path) && !mirror.unwanted.has(path));
+      if (ready.length > 0) await this.#copy(path, this.wanted.get(path)!, ready);
+    });
   }
 
   /** Removes other content where a file is to be restored; the store keeps it recoverable for a while, as any removed file. */
-  async #clearTheWay(mirror: MirrorRun, path: string): Promise<void> {
+  async #clearTheWay(mirror: FilesMirrorRun, path: string): Promise<void> {
     const object = mirror.unwanted.get(path);
     if (object === undefined) return;
     await this.#trying(mirror, path, async () => {
-      await mirror.files.attempt(() => mirror.files.bucket.remove(object, this.#context.signal));
+      await mirror.files.attempt(() => mirror.files.bucket.remove(object, this.context.signal));
       mirror.unwanted.delete(path);
     });
   }
 
-  async #copy(path: string, sha256: string, mirrors: readonly MirrorRun[]): Promise<void> {
-    const { signal } = this.#context;
+  async #copy(path: string, sha256: string, mirrors: readonly FilesMirrorRun[]): Promise<void> {
+    const { signal } = this.context;
     let left = mirrors;
     const causes: string[] = [];
     for (const source of this.sources(path)) {
@@ -197,15 +194,15 @@ export class FilesRun {
       }
     }
     const cause = new Error(causes.length > 0 ? causes.join("; ") : this.nowhere(path));
-    for (const mirror of left) this.#fail(mirror, path, signal.aborted ? signal.reason : cause);
+    for (const mirror of left) this.stepFailed(mirror, path, signal.aborted ? signal.reason : cause);
   }
 
   /** Without the mirrors that were given up meanwhile, at which the file fails. */
-  #notLost(path: string, mirrors: readonly MirrorRun[]): MirrorRun[] {
+  #notGivenUp(path: string, mirrors: readonly FilesMirrorRun[]): FilesMirrorRun[] {
     return mirrors.filter((mirror) => {
-      const lost = mirror.files.lost;
-      if (lost !== undefined) this.#fail(mirror, path, lost);
-      return lost === undefined;
+      const { givenUp } = mirror.files;
+      if (givenUp !== undefined) this.stepFailed(mirror, path, givenUp);
+      return givenUp === undefined;
     });
   }
 
@@ -215,14 +212,14 @@ export class FilesRun {
     object: Stored,
     content: Content,
     path: string,
-    mirrors: readonly MirrorRun[],
+    mirrors: readonly FilesMirrorRun[],
     attempt: "first" | "last",
-  ): Promise<readonly MirrorRun[]> {
+  ): Promise<readonly FilesMirrorRun[]> {
     // Nothing that takes memory itself may be waited for in here: copies that hold all there is would wait for each other for ever.
     const failures = await withMemoryFor(object.size, () =>
-      this.#send(source.bucket, object, content, path, this.#notLost(path, mirrors)),
+      this.#send(source.bucket, object, content, path, this.#notGivenUp(path, mirrors)),
     );
-    const again: MirrorRun[] = [];
+    const again: FilesMirrorRun[] = [];
     await Promise.all(
       [...failures].map(async ([mirror, failure]) => {
         if (failure instanceof UploadLost && attempt === "first") {
@@ -232,13 +229,12 @@ export class FilesRun {
         await this.#trying(mirror, path, async () => {
           if (failure instanceof ObjectExists) await this.#sameAlready(mirror, path, content.sha256);
           else if (failure !== undefined) throw mirror.files.failed(failure);
-          else mirror.files.succeeded();
+          else mirror.breaker.succeeded();
           mirror.missing.delete(path);
-          mirror.holds.add(path);
-          mirror.done++;
-          this.#copies++;
+          mirror.present.add(path);
+          this.counts.copied++;
+          this.stepDone(mirror);
         });
-        this.#report();
       }),
     );
     return again;
@@ -250,17 +246,17 @@ export class FilesRun {
     object: Stored,
     content: Content,
     path: string,
-    mirrors: readonly MirrorRun[],
-  ): Promise<ReadonlyMap<MirrorRun, unknown>> {
-    const { signal } = this.#context;
+    mirrors: readonly FilesMirrorRun[],
+  ): Promise<ReadonlyMap<FilesMirrorRun, unknown>> {
+    const { signal } = this.context;
     if (mirrors.length === 0) return new Map();
-    const headers = releaseFileHeaders(this.#request.project, path);
+    const headers = releaseFileHeaders(this.project, path);
     const destinations = await Promise.all(
       mirrors.map(async (mirror) => ({
         upload: await mirror.files.bucket.create(mirror.files.key(path), content, headers, signal),
         received: (bytes: number) => {
           mirror.bytes += bytes;
-          this.#report();
+          this.report("bytes");
         },
       })),
     );
@@ -269,90 +265,47 @@ export class FilesRun {
   }
 
   /** The key was taken meanwhile: by our own first attempt, whose answer was lost, or by somebody else. */
-  async #sameAlready(mirror: MirrorRun, path: string, sha256: string): Promise<void> {
+  async #sameAlready(mirror: FilesMirrorRun, path: string, sha256: string): Promise<void> {
     const object = await mirror.files.stat(path);
     const found = object === undefined ? undefined : await mirror.files.identified(path, object);
     if (found?.sha256 !== sha256) throw new OtherContent(found?.sha256 ?? "unknown");
   }
 
   /** Removes what is no longer wanted. */
-  async removeAll(): Promise<void> {
-    const { signal } = this.#context;
-    if (this.mirrors.some(({ plan }) => plan.remove.size > 0)) await this.#context.leaving?.();
-    await Promise.all(
-      this.mirrors.flatMap((mirror) =>
-        [...mirror.unwanted].map(async ([path, object]) => {
-          if (this.wanted.has(path)) return; // in the way of a file to be restored: its failure is recorded
-          await this.#trying(mirror, path, async () => {
-            await mirror.files.attempt(() => withMemoryFor(0, () => mirror.files.bucket.remove(object, signal)));
-            mirror.unwanted.delete(path);
-            mirror.done++;
-            this.#removals++;
-          });
-          this.#report();
-        }),
-      ),
+  #removals(): Promise<void>[] {
+    const { signal } = this.context;
+    return this.all.flatMap((mirror) =>
+      [...mirror.unwanted].map(async ([path, object]) => {
+        if (this.wanted.has(path)) return; // in the way of a file to be restored: its failure is recorded
+        await this.#trying(mirror, path, async () => {
+          await mirror.files.attempt(() => withMemoryFor(0, () => mirror.files.bucket.remove(object, signal)));
+          mirror.unwanted.delete(path);
+          this.counts.removed++;
+          this.stepDone(mirror);
+        });
+      }),
     );
   }
 
-  /** What was done, and what is left. */
-  outcome(): Outcome {
-    const incomplete: Record<string, string> = {};
-    for (const { plan, files, missing, unwanted } of this.mirrors) {
-      const failed = this.failures.at(files.name);
-      const lines = new Set<string>();
-      for (const [path, sha256] of this.wanted) {
-        if (missing.has(path) || failed.has(path)) lines.add(`+ ${fileLine(path, sha256)}`);
-      }
-      for (const [path, sha256] of [...plan.remove, ...plan.restore]) {
-        // A failed look leaves it open whether the object is still there.
-        if (unwanted.has(path) || (failed.has(path) && !missing.has(path))) lines.add(`- ${fileLine(path, sha256)}`);
-      }
-      if (lines.size > 0) incomplete[files.name] = joinLines(lines);
+  differencesAt({ name, plan, missing, unwanted }: FilesMirrorRun): string {
+    const failed = this.failures.at(name);
+    const lines = new Set<string>();
+    for (const [path, sha256] of this.wanted) {
+      if (missing.has(path) || failed.has(path)) lines.add(`+ ${fileLine(path, sha256)}`);
     }
-    return { incomplete, failures: this.failures.lines(), summary: this.#summary() };
+    for (const [path, sha256] of [...plan.remove, ...plan.restore]) {
+      // A failed look leaves it open whether the object is still there.
+      if (unwanted.has(path) || (failed.has(path) && !missing.has(path))) lines.add(`- ${fileLine(path, sha256)}`);
+    }
+    return joinLines(lines);
   }
 
-  #summary(): string {
-    const bytes = this.mirrors.reduce((sum, mirror) => sum + mirror.bytes, 0);
-    const parts = [
-      ...(this.#copies > 0 ? [`copied ${formatCount(this.#copies)} (${formatBytes(bytes)})`] : []),
-      ...(this.#removals > 0 ? [`removed ${formatCount(this.#removals)}`] : []),
-    ];
-    const count = this.mirrors.filter(({ done }) => done > 0).length;
-    return parts.length > 0 ? `${parts.join(", ")} in ${count} mirror${count === 1 ? "" : "s"}` : "nothing done";
-  }
-
-  async #trying(mirror: MirrorRun, path: string, work: () => Promise<void>): Promise<void> {
+  async #trying(mirror: FilesMirrorRun, path: string, work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
-      this.#fail(mirror, path, error);
+      this.stepFailed(mirror, path, error);
     }
-  }
-
-  #fail(mirror: MirrorRun, path: string, cause: unknown): void {
-    if (!this.failures.add(mirror.files.name, path, cause)) return;
-    mirror.failed++;
-    this.#report();
-  }
-
-  #report(): void {
-    const mirrors = this.mirrors.map(({ files, done, total, failed, bytes }) => ({
-      name: files.name,
-      done,
-      total,
-      failed,
-      bytes,
-    }));
-    const sum = (of: "done" | "total" | "failed" | "bytes"): number => mirrors.reduce((all, one) => all + one[of], 0);
-    this.#context.report({
-      done: sum("done"),
-      total: sum("total"),
-      failed: sum("failed"),
-      bytes: sum("bytes"),
-      mirrors,
-    });
   }
 }
 

@@ -2,7 +2,6 @@ import { SourceError } from "../blobs/blob-copy.ts";
 import type { BlobTarget } from "../blobs/blob-target.ts";
 import { copyBlob } from "../blobs/copy-blob.ts";
 import { RegistryTarget } from "../blobs/registry-target.ts";
-import { causeOf } from "../http/errors.ts";
 import type { Blob } from "../oci/blobs.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
@@ -10,8 +9,9 @@ import { headManifest, putManifest } from "../oci/manifests.ts";
 import { enterReferrer, listReferrers } from "../oci/referrers.ts";
 import type { Remote } from "../oci/remote.ts";
 import { type AttachedTree, type Attachment, findAttachments, readAttachments } from "./attachments.ts";
+import type { ImageMirrorRun, ImagesMirrorRun, LayerMirrorRun } from "./mirror-runs.ts";
 import type { Copy } from "./plan.ts";
-import type { ImageMirrorRun, ImagesRun, LayerMirrorRun, MirrorRun } from "./run.ts";
+import type { ImagesRun } from "./run.ts";
 import { AbsentError, type ImageTree, readTree } from "./tree.ts";
 
 /**
@@ -35,10 +35,11 @@ export async function copyImage(copy: Copy, run: ImagesRun): Promise<void> {
   } catch (error) {
     run.context.signal.throwIfAborted();
     const cause = error instanceof AbsentError ? new SourceError(error) : error;
-    return run.stepFailed([...open.map(({ mirror }) => mirror), ...layerMirrors], what, cause);
+    for (const mirror of [...open.map((place) => place.mirror), ...layerMirrors]) run.stepFailed(mirror, what, cause);
+    return;
   }
 
-  const broken = new Map<MirrorRun, unknown>();
+  const broken = new Map<ImagesMirrorRun, unknown>();
   await Promise.all([
     ...open.map((place) => attempt(place.mirror, broken, () => findNeeds(place, copy.image, content))),
     ...layerMirrors.map((mirror) => attempt(mirror, broken, () => noteLayers(mirror, copy, content, run))),
@@ -52,26 +53,21 @@ export async function copyImage(copy: Copy, run: ImagesRun): Promise<void> {
   for (const group of [first, others]) {
     await Promise.all(
       group.map(async (place) => {
-        if (!broken.has(place.mirror)) await attempt(place.mirror, broken, () => publish(copy, place, content, run));
+        if (!broken.has(place.mirror)) await attempt(place.mirror, broken, () => publish(copy, place, content));
       }),
     );
   }
   run.context.signal.throwIfAborted();
-  const causes = new Map<string, { error: unknown; mirrors: MirrorRun[] }>();
   for (const mirror of [...open.map((place) => place.mirror), ...layerMirrors]) {
     if (broken.has(mirror)) {
-      const error = broken.get(mirror);
-      const cause = causes.get(causeOf(error)) ?? { error, mirrors: [] };
-      causes.set(causeOf(error), cause);
-      cause.mirrors.push(mirror);
+      run.stepFailed(mirror, what, broken.get(mirror));
     } else {
-      run.achieved(mirror, copy.image, copy.digest);
-      run.completed(mirror, copy.image, copy.digest);
+      mirror.achieved.add(copy.image, copy.digest);
+      mirror.completed(copy.image, copy.digest);
       run.counts.copied++;
       run.stepDone(mirror);
     }
   }
-  for (const { error, mirrors } of causes.values()) run.stepFailed(mirrors, what, error);
 }
 
 /** A mirror that is to get the digest, and what it has of it. */
@@ -101,7 +97,7 @@ async function look(copy: Copy, run: ImagesRun): Promise<Place[]> {
         return await lookAt(copy, mirror, run);
       } catch (error) {
         run.context.signal.throwIfAborted();
-        run.stepFailed([mirror], `${copy.image}@${copy.digest}`, error);
+        run.stepFailed(mirror, `${copy.image}@${copy.digest}`, error);
         return undefined;
       }
     }),
@@ -109,7 +105,11 @@ async function look(copy: Copy, run: ImagesRun): Promise<Place[]> {
   return places.filter((place) => place !== undefined);
 }
 
-async function lookAt({ image, digest, tags, damaged }: Copy, mirror: ImageMirrorRun, run: ImagesRun): Promise<Place> {
+async function lookAt(
+  { image, digest, tags, incomplete }: Copy,
+  mirror: ImageMirrorRun,
+  run: ImagesRun,
+): Promise<Place> {
   const { has: present, tagged: actual } = await mirror.lookup(image).find(digest, tags);
   const toSet: string[] = [];
   const there: string[] = [];
@@ -118,11 +118,11 @@ async function lookAt({ image, digest, tags, damaged }: Copy, mirror: ImageMirro
     if (now === digest) there.push(tag);
     else if (isFree(tag, now, image, mirror, run)) toSet.push(tag);
   });
-  if (present) run.begun(mirror, image, digest);
-  for (const tag of there) run.achieved(mirror, image, digest, tag);
+  if (present) mirror.begun(image, digest);
+  for (const tag of there) mirror.achieved.add(image, digest, tag);
   // Without a tag nothing says that the signatures came along too.
-  const complete = present && tags.length > 0 && there.length === tags.length && !damaged.includes(mirror.name);
-  if (complete) run.completed(mirror, image, digest);
+  const complete = present && tags.length > 0 && there.length === tags.length && !incomplete.includes(mirror.name);
+  if (complete) mirror.completed(image, digest);
   const state = complete ? "complete" : present ? "partial" : "absent";
   return { mirror, at: mirror.remote(image), state, tags: toSet, present: new Set() };
 }
@@ -130,7 +130,7 @@ async function lookAt({ image, digest, tags, damaged }: Copy, mirror: ImageMirro
 /** Whether a tag may be set; if not, the run is told, and the digest goes without it. */
 function isFree(tag: string, now: Digest | undefined, image: string, mirror: ImageMirrorRun, run: ImagesRun): boolean {
   const conflict = conflictOf(tag, now, image, mirror, run);
-  if (conflict !== undefined) run.failure(mirror, `${image}:${tag}`, conflict);
+  if (conflict !== undefined) run.failures.add(mirror.name, `${image}:${tag}`, new Error(conflict));
   return conflict === undefined;
 }
 
@@ -145,7 +145,7 @@ export function conflictOf(
   mirror: ImageMirrorRun,
   run: ImagesRun,
 ): string | undefined {
-  if (now === undefined || run.mayMove(tag) || mirror.believedTag(image, tag) === now) return undefined;
+  if (now === undefined || run.mayMove(tag) || mirror.lastKnownTag(image, tag) === now) return undefined;
   return (
     `the tag is on ${now} there, and is not declared mutable: give the new digest another tag, or, ` +
     "if the mirror is wrong, run `pulumi refresh` and again"
@@ -175,7 +175,7 @@ async function readContent(copy: Copy, places: readonly Place[], run: ImagesRun)
   const digests = tree.manifests.map(({ digest }) => digest);
   // What one mirror has lost another may have; what a run that died has not brought is in staging.
   const witnesses =
-    copy.damaged.length > 0 ? [...whole, ...partly] : whole.length > 0 ? whole.slice(0, mostWitnesses) : partly;
+    copy.incomplete.length > 0 ? [...whole, ...partly] : whole.length > 0 ? whole.slice(0, mostWitnesses) : partly;
   const attachments = await attachedIn(witnesses, digests, run);
   if (staging && copy.holders.length === 0) {
     const staged = await attachedInStaging(staging, copy, digests, run).catch((error: unknown) => {
@@ -262,7 +262,7 @@ async function noteLayers(
   run: ImagesRun,
 ): Promise<void> {
   const use = { project: run.request.project, image, digest };
-  run.begun(mirror, image, digest);
+  mirror.begun(image, digest);
   await Promise.all(tree.blobs.map((blob) => mirror.references.add(blob.digest, use)));
 }
 
@@ -272,7 +272,7 @@ async function bringBlobs(
   { tree, attached, sources }: Content,
   places: readonly Place[],
   layerMirrors: readonly LayerMirrorRun[],
-  broken: Map<MirrorRun, unknown>,
+  broken: Map<ImagesMirrorRun, unknown>,
   run: ImagesRun,
 ): Promise<void> {
   const wanted = new Map<Digest, { blob: Blob; places: Set<Place>; layerMirrors: readonly LayerMirrorRun[] }>();
@@ -287,13 +287,13 @@ async function bringBlobs(
     }
   }
   for (const { digest } of tree.blobs) wanted.get(digest)!.layerMirrors = layerMirrors;
-  const fail = (mirror: MirrorRun, failure: unknown) => {
+  const fail = (mirror: ImagesMirrorRun, failure: unknown) => {
     if (failure !== undefined && !broken.has(mirror)) broken.set(mirror, failure);
   };
   await Promise.all(
     [...wanted.values()].map(async (entry) => {
       const targets: BlobTarget[] = [];
-      const claims = new Map<BlobTarget, { mirror: MirrorRun; settle: (failure: unknown) => void }>();
+      const claims = new Map<BlobTarget, { mirror: ImagesMirrorRun; settle: (failure: unknown) => void }>();
       const waits: Promise<void>[] = [];
       const { digest } = entry.blob;
       for (const { mirror, at } of entry.places) {
@@ -302,7 +302,7 @@ async function bringBlobs(
           waits.push(earlier.failure.then((failure) => fail(mirror, failure)));
           continue;
         }
-        const fresh = (mirror.belief.held.get(copy.image)?.size ?? 0) === 0;
+        const fresh = (mirror.lastKnown.present.get(copy.image)?.size ?? 0) === 0;
         const target = new RegistryTarget(mirror.name, at, { neighbour: earlier, fresh });
         const claim = Promise.withResolvers<unknown>();
         if (!earlier) mirror.blobs.set(digest, { repository: at.repository, failure: claim.promise });
@@ -326,10 +326,11 @@ async function bringBlobs(
         const received = (target: BlobTarget, bytes: number) => {
           const { mirror } = claims.get(target)!;
           mirror.bytes += bytes;
-          run.report();
+          run.report("bytes");
         };
-        const means = { ...run.means, signal: run.context.signal };
-        if (targets.length > 0) failures = await copyBlob({ blob: entry.blob, sources, targets, received }, means);
+        const dependencies = { ...run.dependencies, signal: run.context.signal };
+        if (targets.length > 0)
+          failures = await copyBlob({ blob: entry.blob, sources, targets, received }, dependencies);
       } catch (error) {
         failures = new Map(targets.map((target) => [target, error]));
       }
@@ -345,16 +346,16 @@ async function bringBlobs(
 }
 
 /** Makes the digest visible in one mirror. */
-async function publish(copy: Copy, place: Place, { tree, attached }: Content, run: ImagesRun): Promise<void> {
+async function publish(copy: Copy, place: Place, { tree, attached }: Content): Promise<void> {
   const { mirror, at, present } = place;
-  run.begun(mirror, copy.image, copy.digest);
+  mirror.begun(copy.image, copy.digest);
   // With nothing attached, the first tag's PUT also stores the manifest.
   const rootByTag = place.tags.length > 0 && attached.length === 0;
   await pushTree(at, tree, present, rootByTag ? tree.root.digest : undefined);
   await pushAttachments(at, attached, present);
   for (const tag of place.tags) {
     await push(at, tree.root, tag);
-    run.achieved(mirror, copy.image, copy.digest, tag);
+    mirror.achieved.add(copy.image, copy.digest, tag);
   }
 }
 
@@ -406,7 +407,11 @@ async function push(at: Remote, manifest: Manifest, tag?: string): Promise<void>
   if (manifest.subject && !subjectKnown) await enterReferrer(at, manifest.subject.digest, manifest);
 }
 
-async function attempt(mirror: MirrorRun, broken: Map<MirrorRun, unknown>, work: () => Promise<void>): Promise<void> {
+async function attempt(
+  mirror: ImagesMirrorRun,
+  broken: Map<ImagesMirrorRun, unknown>,
+  work: () => Promise<void>,
+): Promise<void> {
   try {
     await work();
   } catch (error) {
@@ -415,8 +420,8 @@ async function attempt(mirror: MirrorRun, broken: Map<MirrorRun, unknown>, work:
 }
 
 /** Whether a mirror is still tried; counts the step if not. */
-function lives(mirror: MirrorRun, run: ImagesRun): boolean {
-  if (mirror.gone === undefined) return true;
+function lives(mirror: ImagesMirrorRun, run: ImagesRun): boolean {
+  if (mirror.givenUp === undefined) return true;
   run.stepSkipped(mirror);
   return false;
 }

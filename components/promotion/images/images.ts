@@ -2,25 +2,22 @@ import pLimit from "p-limit";
 import { BufferPool } from "../blobs/buffer-pool.ts";
 import { WeightedSemaphore } from "../http/weighted-semaphore.ts";
 import { Transport, type TransportOptions } from "../oci/transport.ts";
+import { type ContentKind, type Promotion, promotionOf } from "../run/engine.ts";
 import { eventLoopIdle } from "../run/event-loop-idle.ts";
-import type { ImagesRequest, InventoryRun, PreviewRun, PromoteRun, RemoveRun } from "../run/request.ts";
-import { openStorage, type Storage } from "../storage/storage.ts";
-import { findUnmanagedImages, type UnmanagedImagesRun } from "../unmanaged/unmanaged-images.ts";
-import { copyImage } from "./copy-image.ts";
+import { blobMemory, blobStreams, digestsAtATime } from "../run/limits.ts";
+import type { ImagesRequest, InventoryRun, PreviewRun, PromoteRun } from "../run/request.ts";
+import { Storages } from "../run/storages.ts";
+import { openStorage } from "../storage/storage.ts";
+import type { Dependencies } from "./dependencies.ts";
 import { takeInventory } from "./inventory.ts";
-import { isEmptyPlan, planImages } from "./plan.ts";
-import { previewPlan } from "./preview.ts";
-import { removeImage } from "./remove-image.ts";
-import { type Dependencies, ImagesRun } from "./run.ts";
-import { tagImage, untagImage } from "./tag-image.ts";
+import { type ImagePlan, planImages } from "./plan.ts";
+import { previewImagesRun } from "./preview.ts";
+import { ImagesRun } from "./run.ts";
 
 /** The runs of promotion of images, over one set of connections. */
-export interface ImagePromotion {
-  readonly preview: PreviewRun<ImagesRequest>;
-  readonly promote: PromoteRun<ImagesRequest>;
-  readonly takeInventory: InventoryRun<ImagesRequest>;
-  readonly remove: RemoveRun<ImagesRequest>;
-  readonly findUnmanaged: UnmanagedImagesRun;
+export interface ImagePromotion extends Promotion<ImagesRequest> {
+  /** For whoever else reads the mirrors. */
+  readonly dependencies: Dependencies;
   /** Ends all connections. */
   close(): Promise<void>;
 }
@@ -28,40 +25,30 @@ export interface ImagePromotion {
 /** How it behaves; all are for tests, but for `credentials` and `listingLife`. */
 export interface ImagePromotionOptions extends TransportOptions {
   /**
-   * ms for which a bucket's listing is believed, while nothing here writes: projects of which stock is taken one after the other
-   * then share it. 0: only those at the same time do.
+   * ms for which a bucket's listing is reused while nothing is written here: inventories of several projects, one after the other, share
+   * it. 0: only those at the same time do.
    */
   readonly listingLife?: number;
   /** ms that one mirror may keep the others waiting for a large blob, in sum, before it has to go on alone. */
   readonly patience?: number;
 }
 
-/** Digests under way at a time, over all projects of the process: enough to fill a network with 50 ms of round trip. */
-const digestsAtATime = 64;
-/** Bytes of small blobs in memory at a time: so many at first, up to the second when the ways to the registries are long. */
-const memory = { first: 8 * 1024 * 1024, most: 32 * 1024 * 1024 };
-/** Large blobs under way at a time. */
-const streams = 12;
-
 /** Opens the connections; they are shared by all runs, of all projects. */
 export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromotion {
   const transport = new Transport(options);
-  const storages = new Map<string, Storage>();
+  const storages = new Storages(openStorage);
   const listings = new Map<string, Promise<readonly string[]>>();
   const limit = pLimit(digestsAtATime);
-  const means: Dependencies = {
+  const dependencies: Dependencies = {
     transport,
-    memory: new WeightedSemaphore(memory.first, { most: memory.most, mayGrow: eventLoopIdle() }),
-    pool: new BufferPool(memory.most),
-    streams: new WeightedSemaphore(streams),
+    memory: new WeightedSemaphore(blobMemory.first, { most: blobMemory.most, mayGrow: eventLoopIdle() }),
+    pool: new BufferPool(blobMemory.most),
+    streams: new WeightedSemaphore(blobStreams),
     patience: options.patience ?? 30_000,
     stall: options.stallTimeout ?? 60_000,
     limit: (work) => limit(work),
     bucket: (settings, bucket, region) => {
-      const key = JSON.stringify(settings);
-      const storage = storages.get(key) ?? openStorage(settings);
-      storages.set(key, storage);
-      return storage.open({ kind: "s3", bucket, region });
+      return storages.at(settings).open({ kind: "s3", bucket, region });
     },
     keys: (bucket, prefix, signal) => {
       const name = `${bucket.url}/${prefix}`;
@@ -74,68 +61,47 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
       return listing;
     },
   };
-  const promote: PromoteRun<ImagesRequest> = async (request, previous, context) => {
-    const plan = planImages(request, previous);
-    if (plan.errors.length > 0) throw new Error(plan.errors.join("\n"));
-    const run = new ImagesRun(request, plan, means, context);
-    if (isEmptyPlan(plan)) return run.outcome();
+  const kind: ContentKind<ImagesRequest, ImagePlan, ImagesRun> = {
+    plan: planImages,
+    start: (request, plan, context) => new ImagesRun(request, plan, dependencies, context),
+    preview: previewImagesRun,
+    takeInventory: (request, context) => takeInventory(request, dependencies, context),
+    emptied: (request) => ({ ...request, images: "" }),
+  };
+  const promotion = promotionOf(kind);
+  /** A run writes: what was listed before it, and while it wrote, is out of date. */
+  const afresh = async <T>(run: () => Promise<T>): Promise<T> => {
     listings.clear();
-    await untilAborted(context.signal, () => carryOut(run, means));
-    listings.clear();
-    return run.outcome();
+    try {
+      return await run();
+    } finally {
+      listings.clear();
+    }
   };
   return {
-    preview: (request, previous, context) => previewPlan(request, planImages(request, previous), means, context),
-    promote,
-    takeInventory: (request, context) => takeInventory(request, means, context),
-    findUnmanaged: (places, owners, context) => findUnmanagedImages(places, owners, means, context),
-    remove: (previous, context) => promote({ ...previous.request, images: "" }, previous, context),
+    ...promotion,
+    promote: (...args) => afresh(() => promotion.promote(...args)),
+    remove: (...args) => afresh(() => promotion.remove(...args)),
+    dependencies,
     async close() {
       await transport.close();
-      for (const storage of storages.values()) await storage.close();
+      await storages.close();
     },
   };
 }
 
-/** Additions first, so that a renamed image is never absent; then tags, then what goes. */
-async function carryOut(run: ImagesRun, means: Dependencies): Promise<void> {
-  const { copies, retags, untags, removals } = run.plan;
-  const all = <Step>(steps: readonly Step[], work: (step: Step, run: ImagesRun) => Promise<void>) =>
-    settleAll(steps.map((step) => means.limit(() => work(step, run))));
-  await settleAll([all(copies, copyImage), all(retags, tagImage)]);
-  if (untags.length + removals.length > 0) await run.context.leaving?.();
-  await all(untags, untagImage);
-  await all(removals, removeImage);
-}
-
-/** Waits for all, so that nothing goes on behind the run's back, then throws what the first threw. */
-async function settleAll(promises: readonly Promise<void>[]): Promise<void> {
-  for (const result of await Promise.allSettled(promises)) if (result.status === "rejected") throw result.reason;
-}
-
-/** An abort ends the work, not the run: what was done is its outcome. */
-async function untilAborted(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  }
-}
-
 let shared: ImagePromotion | undefined;
 
-function sharedPromotion(): ImagePromotion {
+/** The promotion of images that all of this process share. */
+export function sharedImagePromotion(): ImagePromotion {
   shared ??= imagePromotion({ listingLife: 60_000 });
   return shared;
 }
 
-/** As {@link ImagePromotion.preview}, over the connections of this process. */
-export const previewImages: PreviewRun<ImagesRequest> = (...args) => sharedPromotion().preview(...args);
-/** As {@link ImagePromotion.promote}, over the connections of this process. */
-export const promoteImages: PromoteRun<ImagesRequest> = (...args) => sharedPromotion().promote(...args);
-/** As {@link ImagePromotion.takeInventory}, over the connections of this process. */
-export const takeImageInventory: InventoryRun<ImagesRequest> = (...args) => sharedPromotion().takeInventory(...args);
-/** As {@link ImagePromotion.remove}, over the connections of this process. */
-export const removeImages: RemoveRun<ImagesRequest> = (...args) => sharedPromotion().remove(...args);
-/** As {@link ImagePromotion.findUnmanaged}, over the connections of this process. */
-export const unmanagedImages: UnmanagedImagesRun = (...args) => sharedPromotion().findUnmanaged(...args);
+/** As {@link Promotion.preview}, over the connections of this process. */
+export const previewImages: PreviewRun<ImagesRequest> = (...args) => sharedImagePromotion().preview(...args);
+/** As {@link Promotion.promote}, over the connections of this process. */
+export const promoteImages: PromoteRun<ImagesRequest> = (...args) => sharedImagePromotion().promote(...args);
+/** As {@link Promotion.takeInventory}, over the connections of this process. */
+export const takeImageInventory: InventoryRun<ImagesRequest> = (...args) =>
+  sharedImagePromotion().takeInventory(...args);

@@ -1,45 +1,48 @@
 import { layersPrefix } from "../blobs/layer-target.ts";
-import { causeOf } from "../http/errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import { isIndexType } from "../oci/manifest.ts";
 import { headManifest } from "../oci/manifests.ts";
 import type { Remote } from "../oci/remote.ts";
 import { repositoryAt } from "../oci/repository.ts";
 import { listTags, type TagList } from "../oci/tags.ts";
-import { differencesIn } from "../run/differences.ts";
+import { inventoryOf, unreadable } from "../run/inventory.ts";
 import type { Context, ImagesRequest, Inventory, LayerMirror } from "../run/request.ts";
+import { settleAll } from "../run/settle-all.ts";
 import { BucketAbsent } from "../storage/bucket.ts";
-import { joinLines } from "../text/join-lines.ts";
 import { type Attachment, findAttachments, subjectOfTag } from "./attachments.ts";
+import type { Dependencies } from "./dependencies.ts";
 import { difference, type LastKnownState } from "./last-known-state.ts";
 import { readNotes, referencesPrefix } from "./layer-references.ts";
-import { addImage, type Images, type ImagesBuilder, readImageLines, writeImageLines } from "./lines.ts";
-import type { Dependencies } from "./run.ts";
+import { addImage, type ImagesBuilder, linesOf, readImageLines, writeImageLines } from "./lines.ts";
 import { readRemains } from "./tree.ts";
 
 /**
  * What every mirror really holds of a project. Registries are asked for their lists; of a registry that lists tags only, for the
  * digest of each tag, for each digest without a tag, for each image of an index, and for what is attached to each of them. Nothing is written.
  */
-export async function takeInventory(request: ImagesRequest, means: Dependencies, context: Context): Promise<Inventory> {
+export async function takeInventory(
+  request: ImagesRequest,
+  dependencies: Dependencies,
+  context: Context,
+): Promise<Inventory> {
   const wanted = readImageLines(request.images);
-  const damagedIn = new Map<string, ImagesBuilder>();
+  const incompleteIn = new Map<string, ImagesBuilder>();
   const parts = new Parts();
-  const failed = new Map<string, string>();
+  const failed = new Map<string, string[]>();
   const fail = (name: string, error: unknown) => {
     context.signal.throwIfAborted();
-    failed.set(name, `${request.project}: ${name}: ${causeOf(error)}`);
+    failed.set(name, [unreadable(request.project, name, error)]);
     return undefined;
   };
   const read = await Promise.all(
     request.mirrors.map(async ({ name, repository }) => {
       try {
-        const { transport } = means;
+        const { transport } = dependencies;
         const entries = [...wanted].map(async ([image, digests]): Promise<[string, Holding]> => {
           const at = { transport, repository: repositoryAt(repository, request.prefix, image), signal: context.signal };
           return [image, await readHolding(at, new Set(digests.keys()), wantedTags(digests), parts)];
         });
-        return new Map(await all(entries));
+        return new Map(await settleAll(entries));
       } catch (error) {
         return fail(name, error);
       }
@@ -51,31 +54,31 @@ export async function takeInventory(request: ImagesRequest, means: Dependencies,
   const differences = new Map<string, string>();
   for (const [image, digests] of wanted) {
     const mirrors = [...holdings].map(([name, images]) => ({ name, holding: images.get(image)! }));
-    const damage = (name: string, digest: Digest) => {
-      const damaged = damagedIn.get(name) ?? new Map();
-      damagedIn.set(name, damaged);
-      addImage(damaged, image, digest);
+    const markIncomplete = (name: string, digest: Digest) => {
+      const incomplete = incompleteIn.get(name) ?? new Map();
+      incompleteIn.set(name, incomplete);
+      addImage(incomplete, image, digest);
     };
-    await compareMirrors(mirrors, [...digests.keys()], parts, damage, fail);
+    await compareMirrors(mirrors, [...digests.keys()], parts, markIncomplete, fail);
   }
   for (const [name, images] of holdings) {
     if (failed.has(name)) continue;
-    const held: ImagesBuilder = new Map();
+    const present: ImagesBuilder = new Map();
     for (const [image, { digests }] of images) {
       for (const [digest, tags] of digests) {
-        addImage(held, image, digest);
-        for (const tag of tags) addImage(held, image, digest, tag);
+        addImage(present, image, digest);
+        for (const tag of tags) addImage(present, image, digest, tag);
       }
     }
-    differences.set(name, difference(wanted.keys(), wanted, held, damagedIn.get(name) ?? new Map()));
+    differences.set(name, difference(wanted.keys(), wanted, present, incompleteIn.get(name) ?? new Map()));
   }
   await Promise.all(
     request.layerMirrors.map(async (mirror) => {
       try {
-        const { held, parts } = await readLayers(request, mirror, means, context.signal);
+        const { present, incomplete } = await readLayers(request, mirror, dependencies, context.signal);
         differences.set(
           mirror.name,
-          difference(new Set([...wanted.keys(), ...held.keys()]), wanted, held, parts, true),
+          difference(new Set([...wanted.keys(), ...present.keys()]), wanted, present, incomplete, true),
         );
       } catch (error) {
         fail(mirror.name, error);
@@ -83,9 +86,12 @@ export async function takeInventory(request: ImagesRequest, means: Dependencies,
     }),
   );
   const mirrors = [...request.mirrors, ...request.layerMirrors];
-  const incomplete = differencesIn(mirrors, differences);
-  const failures = mirrors.flatMap(({ name }) => failed.get(name) ?? []);
-  return { text: visible(wanted, incomplete), incomplete, failures };
+  /** The wanted lines of `image@digest`. */
+  const linesAbout = (incomplete: string): string[] => {
+    const [image, digest] = incomplete.split("@") as [string, string];
+    return linesOf(image, digest, wanted.get(image)?.get(digest) ?? []);
+  };
+  return inventoryOf(mirrors, splitLines(writeImageLines(wanted)), differences, failed, linesAbout);
 }
 
 /** What digests consist of, each read once for all mirrors, from the first that can say it: content is the same wherever it is. */
@@ -107,7 +113,7 @@ export interface Holding {
   readonly at: Remote;
   readonly digests: Map<Digest, Set<string>>;
   /** Wanted indexes of which it lacks an image, where the registry was asked. */
-  readonly damaged: readonly Digest[];
+  readonly incomplete: readonly Digest[];
   /** What is attached to what it has: of Google's registries by tags only. */
   readonly attached: readonly Attachment[];
   /** Google's registries: all manifests, and those without a tag, among them what indexes list and what is attached. */
@@ -146,34 +152,36 @@ export async function readHolding(
       if (head && wanted.has(head.digest) && isIndexType(head.mediaType)) indexes.add(head.digest);
       return head?.digest;
     };
-    await all(
+    await settleAll(
       list.tags.map(async (tag) => {
         const digest = await ask(tag);
         if (digest !== undefined) place(tag, digest);
       }),
     );
     const unseen = list.unknown ? [] : [...wanted].filter((digest) => !digests.has(digest));
-    await all(
+    await settleAll(
       unseen.map(async (digest) => {
         if ((await ask(digest)) !== undefined) found(digest);
       }),
     );
   }
   const byTag = await placeConventional(at, list, conventional, digests, found, parts);
-  if (list.manifests) return { at, digests, damaged: [], attached: byTag, listed: listedIn(list.manifests) };
-  const held = [...wanted].filter((digest) => digests.has(digest));
-  const listing = new Map(await all([...indexes].map(async (index) => [index, await parts.of(index, at)] as const)));
+  if (list.manifests) return { at, digests, incomplete: [], attached: byTag, listed: listedIn(list.manifests) };
+  const present = [...wanted].filter((digest) => digests.has(digest));
+  const listing = new Map(
+    await settleAll([...indexes].map(async (index) => [index, await parts.of(index, at)] as const)),
+  );
   const inIndexes = [...new Set([...listing.values()].flat())].filter((digest) => !digests.has(digest));
   const lost = new Set<Digest>();
-  await all(
+  await settleAll(
     inIndexes.map(async (digest) => {
       if (!(await headManifest(at, digest))) lost.add(digest);
     }),
   );
-  const damaged = [...listing].filter(([, own]) => own.some((digest) => lost.has(digest))).map(([index]) => index);
-  const subjects = [...held, ...inIndexes.filter((digest) => !lost.has(digest))];
+  const incomplete = [...listing].filter(([, own]) => own.some((digest) => lost.has(digest))).map(([index]) => index);
+  const subjects = [...present, ...inIndexes.filter((digest) => !lost.has(digest))];
   const attached = [...byTag, ...(await findAttachments(at, subjects, list))];
-  return { at, digests, damaged, attached, listed: undefined };
+  return { at, digests, incomplete, attached, listed: undefined };
 }
 
 /** A tag that names a digest by convention. */
@@ -198,26 +206,26 @@ async function placeConventional(
   parts: Parts,
 ): Promise<Attachment[]> {
   const ours = new Set(digests.keys());
-  const strangers = () => {
+  const unowned = () => {
     for (let before = -1; before !== ours.size; ) {
       before = ours.size;
       for (const { digest, subject } of conventional) if (ours.has(subject)) ours.add(digest);
     }
     return conventional.filter(({ subject }) => !ours.has(subject));
   };
-  if (strangers().length > 0) {
+  if (unowned().length > 0) {
     const lists = await Promise.allSettled([...digests.keys()].map((digest) => parts.of(digest, at)));
     at.signal.throwIfAborted();
     for (const own of lists) if (own.status === "fulfilled") for (const digest of own.value) ours.add(digest);
-    await all(
-      [...new Set(strangers().map(({ subject }) => subject))].map(async (subject) => {
+    await settleAll(
+      [...new Set(unowned().map(({ subject }) => subject))].map(async (subject) => {
         const isThere = list.manifests ? list.manifests.has(subject) : (await headManifest(at, subject)) !== undefined;
         if (!isThere) return;
         found(subject);
         ours.add(subject);
       }),
     );
-    for (const { tag, digest } of strangers()) found(digest).add(tag);
+    for (const { tag, digest } of unowned()) found(digest).add(tag);
   }
   // A tag without a suffix is on the list of the others.
   return conventional.filter(({ subject, tag }) => ours.has(subject) && tag.includes("."));
@@ -228,19 +236,19 @@ function listedIn(manifests: NonNullable<TagList["manifests"]>): NonNullable<Hol
   return { all: new Set(manifests.keys()), untagged: new Set(untagged) };
 }
 
-/** Mirrors are to hold the same signatures and the same parts of indexes; a digest of which a mirror lacks some is damaged there. */
+/** Mirrors are to hold the same signatures and the same parts of indexes; a digest of which a mirror lacks some is incomplete there. */
 async function compareMirrors(
   mirrors: readonly { name: string; holding: Holding }[],
   wanted: readonly Digest[],
   parts: Parts,
-  damage: (name: string, digest: Digest) => void,
+  markIncomplete: (name: string, digest: Digest) => void,
   fail: (name: string, error: unknown) => void,
 ): Promise<void> {
-  for (const { name, holding } of mirrors) for (const digest of holding.damaged) damage(name, digest);
+  for (const { name, holding } of mirrors) for (const digest of holding.incomplete) markIncomplete(name, digest);
   let owners: Promise<Map<Digest, Set<Digest>>> | undefined;
   const readOwners = () => (owners ??= ownersOf(mirrors, wanted, parts));
-  await compareAttachments(mirrors, wanted, readOwners, damage);
-  await compareUntagged(mirrors, readOwners, damage, fail);
+  await compareAttachments(mirrors, wanted, readOwners, markIncomplete);
+  await compareUntagged(mirrors, readOwners, markIncomplete, fail);
 }
 
 /** Of each manifest that a wanted digest consists of, which digests those are. */
@@ -250,7 +258,7 @@ async function ownersOf(
   parts: Parts,
 ): Promise<Map<Digest, Set<Digest>>> {
   const owners = new Map<Digest, Set<Digest>>();
-  await all(
+  await settleAll(
     wanted.map(async (root) => {
       for (const { holding } of mirrors.filter(({ holding }) => holding.digests.has(root))) {
         for (const part of await parts.of(root, holding.at)) addOwner(owners, part, root);
@@ -268,7 +276,7 @@ async function compareAttachments(
   mirrors: readonly { name: string; holding: Holding }[],
   wanted: readonly Digest[],
   readOwners: () => Promise<ReadonlyMap<Digest, ReadonlySet<Digest>>>,
-  damage: (name: string, digest: Digest) => void,
+  markIncomplete: (name: string, digest: Digest) => void,
 ): Promise<void> {
   const keyOf = ({ tag, subject, digest }: Attachment) => `${tag ?? subject} ${digest}`;
   const union = new Map(mirrors.flatMap(({ holding }) => holding.attached.map((each) => [keyOf(each), each] as const)));
@@ -284,7 +292,7 @@ async function compareAttachments(
     const has = new Set(holding.attached.map(keyOf));
     for (const [key, { subject }] of union) {
       if (has.has(key)) continue;
-      for (const root of await rootsOf(subject)) if (holding.digests.has(root)) damage(name, root);
+      for (const root of await rootsOf(subject)) if (holding.digests.has(root)) markIncomplete(name, root);
     }
   }
 }
@@ -293,7 +301,7 @@ async function compareAttachments(
 async function compareUntagged(
   mirrors: readonly { name: string; holding: Holding }[],
   readOwners: () => Promise<ReadonlyMap<Digest, ReadonlySet<Digest>>>,
-  damage: (name: string, digest: Digest) => void,
+  markIncomplete: (name: string, digest: Digest) => void,
   fail: (name: string, error: unknown) => void,
 ): Promise<void> {
   const listed = mirrors.filter(({ holding }) => holding.listed);
@@ -308,7 +316,7 @@ async function compareUntagged(
   for (const { name, holding } of listed) {
     try {
       const there = [...parts].filter(([part]) => holding.listed!.all.has(part));
-      await all(
+      await settleAll(
         there.map(async ([part, roots]) => {
           for (const { digest } of await findAttachments(holding.at, [part], undefined)) {
             for (const root of roots) addOwner(owners, digest, root);
@@ -321,7 +329,7 @@ async function compareUntagged(
   }
   for (const { name, holding, lacks } of lacking) {
     for (const digest of lacks) {
-      for (const root of owners.get(digest) ?? []) if (holding.digests.has(root)) damage(name, root);
+      for (const root of owners.get(digest) ?? []) if (holding.digests.has(root)) markIncomplete(name, root);
     }
   }
 }
@@ -330,12 +338,12 @@ async function compareUntagged(
 async function readLayers(
   request: ImagesRequest,
   { bucket: bucketName, region }: LayerMirror,
-  means: Dependencies,
+  dependencies: Dependencies,
   signal: AbortSignal,
 ): Promise<LastKnownState> {
-  const bucket = means.bucket(request.storage, bucketName, region);
+  const bucket = dependencies.bucket(request.storage, bucketName, region);
   const keys = (prefix: string) =>
-    means.keys(bucket, prefix, signal).catch((error: unknown): readonly string[] => {
+    dependencies.keys(bucket, prefix, signal).catch((error: unknown): readonly string[] => {
       if (error instanceof BucketAbsent) return []; // a lost region's bucket; the next run fills the new one
       throw error;
     });
@@ -347,14 +355,14 @@ async function readLayers(
     notes.set(use, needed);
     needed.push(layer);
   }
-  const held: ImagesBuilder = new Map();
-  const parts: ImagesBuilder = new Map();
+  const present: ImagesBuilder = new Map();
+  const incomplete: ImagesBuilder = new Map();
   for (const [use, needed] of notes) {
     const [image, digest] = use.split("@") as [string, string];
-    addImage(held, image, digest);
-    if (!needed.every((layer) => layers.has(layer))) addImage(parts, image, digest);
+    addImage(present, image, digest);
+    if (!needed.every((layer) => layers.has(layer))) addImage(incomplete, image, digest);
   }
-  return { held, parts };
+  return { present, incomplete };
 }
 
 /** What is made of a listing, made once for all projects that share it. */
@@ -370,38 +378,10 @@ function layersOf(keys: readonly string[]): ReadonlySet<string> {
   return new Set(keys.map((key) => key.slice(layersPrefix.length)));
 }
 
-/** The wanted lines as they look when what differs in any mirror is shown. */
-function visible(wanted: Images, incomplete: Inventory["incomplete"]): string {
-  const lines = new Set(
-    writeImageLines(wanted)
-      .split("\n")
-      .filter((line) => line !== ""),
-  );
-  for (const text of Object.values(incomplete)) {
-    for (const line of text.split("\n")) {
-      if (line.startsWith("+ ")) lines.delete(line.slice(2));
-      if (line.startsWith("~ ")) {
-        const [image, digest] = line.slice(2).split("@") as [string, string];
-        for (const tag of wanted.get(image)?.get(digest) ?? []) lines.delete(`${image}:${tag} ${digest}`);
-        lines.delete(`${image}@${digest}`);
-      }
-    }
-  }
-  for (const text of Object.values(incomplete)) {
-    for (const line of text.split("\n")) if (line.startsWith("- ")) lines.add(line.slice(2));
-  }
-  return joinLines(lines);
-}
-
 function wantedTags(digests: ReadonlyMap<Digest, ReadonlySet<string>>): ReadonlySet<string> {
   return new Set([...digests.values()].flatMap((tags) => [...tags]));
 }
 
-/** As Promise.all, but waits for all before it throws, so that nothing goes on behind. */
-async function all<T>(promises: readonly Promise<T>[]): Promise<T[]> {
-  const results = await Promise.allSettled(promises);
-  return results.map((result) => {
-    if (result.status === "rejected") throw result.reason;
-    return result.value;
-  });
+function splitLines(text: string): string[] {
+  return text.split("\n").filter((line) => line !== "");
 }

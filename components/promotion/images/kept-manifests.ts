@@ -8,7 +8,7 @@ import { readRemains, readTree } from "./tree.ts";
 export interface Whereabouts {
   readonly digest: Digest;
   /** Whether any mirror has it, or a part of it. */
-  readonly isHeld: boolean;
+  readonly isPresent: boolean;
   /** Those of these mirrors that can be asked, whole ones first; all mirrors if none has it. */
   readonly mirrors: readonly Remote[];
 }
@@ -30,17 +30,17 @@ export async function keptManifests(
     return (await findAttachments(at, subjects, await list)).map(({ digest }) => digest);
   };
   await Promise.all(
-    wanted.map(async ({ digest, isHeld, mirrors }) => {
-      const parts = await partsOf(digest, isHeld, staging ? [...mirrors, staging] : mirrors);
-      const attached = isHeld ? await firstAnswer(mirrors, (at) => attachedAt(at, parts)) : [];
+    wanted.map(async ({ digest, isPresent, mirrors }) => {
+      const parts = await partsOf(digest, isPresent, staging ? [...mirrors, staging] : mirrors);
+      const attached = isPresent ? await firstAnswer(mirrors, (at) => attachedAt(at, parts)) : [];
       for (const part of [...parts, ...attached]) kept.add(part);
     }),
   );
   return kept;
 }
 
-async function partsOf(digest: Digest, isHeld: boolean, sources: readonly Remote[]): Promise<readonly Digest[]> {
-  if (isHeld) return (await readTree(sources, digest)).manifests.map((manifest) => manifest.digest);
+async function partsOf(digest: Digest, isPresent: boolean, sources: readonly Remote[]): Promise<readonly Digest[]> {
+  if (isPresent) return (await readTree(sources, digest)).manifests.map((manifest) => manifest.digest);
   const { digests, isUncertain } = await readRemains(sources, digest);
   if (isUncertain) throw new Error(`it could not be read what ${digest}, which is to be promoted, consists of`);
   return digests;

@@ -10,13 +10,13 @@ import { readRemains } from "./tree.ts";
  * Deletes what is left of indexes that are gone. Google's registries delete an index before what it lists, so that a run that dies between the
  * two leaves manifests that nothing names any more but their list of all that has no tag. Other registries have no such list, and need none.
  * @param keep what stays, by {@link keptManifests}.
- * @param held what else the repository has that is not wanted: what belongs to it is for its own removal to delete, or to leave.
+ * @param present what else the repository has that is not wanted: what belongs to it is for its own removal to delete, or to leave.
  */
-export async function deleteOrphans(at: Remote, keep: ReadonlySet<Digest>, held: readonly Digest[]): Promise<void> {
+export async function deleteOrphans(at: Remote, keep: ReadonlySet<Digest>, present: readonly Digest[]): Promise<void> {
   const { manifests } = await listTags(at);
   if (!manifests) return;
-  const spoken = new Set([...keep, ...held]);
-  for (const digest of held) {
+  const spoken = new Set([...keep, ...present]);
+  for (const digest of present) {
     const { digests: parts } = await readRemains([at], digest);
     const attached = await findAttachments(at, parts, undefined);
     for (const part of [...parts, ...attached.map((attachment) => attachment.digest)]) spoken.add(part);

@@ -1,7 +1,8 @@
 import type { Digest } from "../oci/digest.ts";
+import { failureLine } from "../run/failures.ts";
 import { guardRemoval } from "../run/removal-guard.ts";
 import type { ImagesRequest, Previous } from "../run/request.ts";
-import { believe, type LastKnownState } from "./last-known-state.ts";
+import { type LastKnownState, lastKnownStates } from "./last-known-state.ts";
 import { type Images, readImageLines, tagsOf } from "./lines.ts";
 import { differingImages } from "./present-images.ts";
 import { countRemovals } from "./removals.ts";
@@ -14,12 +15,12 @@ export interface Copy {
   readonly tags: readonly string[];
   /** Image mirrors that lack it, canonical first. */
   readonly mirrors: readonly string[];
-  /** Image mirrors that are believed to have it, canonical first. */
+  /** Image mirrors that have it by their last known state, canonical first. */
   readonly holders: readonly string[];
   /** S3 mirrors that lack its layers. */
   readonly layerMirrors: readonly string[];
-  /** Those of the mirrors that have the digest, but not with all that it lists or that is attached to it. */
-  readonly damaged: readonly string[];
+  /** Those of the mirrors that have the digest, but lack something that it lists or that is attached to it. */
+  readonly incomplete: readonly string[];
 }
 
 /** A tag that some mirrors lack, or have on another digest, of a digest that they have. */
@@ -48,9 +49,9 @@ export interface Removal {
 /** What to do so that every mirror holds what is wanted, in this order: copies and tags, then what goes. Plain data but for the maps. */
 export interface ImagePlan {
   readonly wanted: Images;
-  /** What each mirror (of images or layers) is believed to hold before the run. */
-  readonly believed: ReadonlyMap<string, LastKnownState>;
-  /** The images of which a belief differs from what is wanted. */
+  /** What each mirror (of images or layers) held when the last run or refresh ended. */
+  readonly lastKnown: ReadonlyMap<string, LastKnownState>;
+  /** The images in which a last known state differs from what is wanted. */
   readonly differing: ReadonlyMap<LastKnownState, ReadonlySet<string>>;
   readonly copies: readonly Copy[];
   readonly retags: readonly Retag[];
@@ -61,29 +62,29 @@ export interface ImagePlan {
 }
 
 /**
- * Plans the way from what the last run knew to what is wanted. Asks nobody: a mirror that is new, or all when there was no last
- * run, is believed to be empty, and shows in the copying what it has.
+ * Plans the steps from the last known states to what is wanted, without any request: a mirror that is new, or all when there was no last
+ * run, counts as empty: the copying finds what it has.
  * @throws RemovalRefused at the removal guard, Error for lines that cannot be read.
  */
 export function planImages(request: ImagesRequest, previous: Previous<ImagesRequest> | undefined): ImagePlan {
   const wanted = readImageLines(request.images);
-  const believed = believe(request, previous);
-  const beliefs = new Set(believed.values());
-  const differing = new Map([...beliefs].map((belief) => [belief, differingImages(wanted, belief.held)]));
+  const lastKnown = lastKnownStates(request, previous);
+  const states = new Set(lastKnown.values());
+  const differing = new Map([...states].map((state) => [state, differingImages(wanted, state.present)]));
   const steps = new Steps();
-  for (const belief of beliefs) {
-    const sharing = ({ name }: { name: string }) => believed.get(name) === belief;
-    const images = new Set([...differing.get(belief)!, ...belief.parts.keys()]);
-    steps.plan(wanted, belief, images, request.mirrors.filter(sharing), request.layerMirrors.filter(sharing));
+  for (const state of states) {
+    const sharing = ({ name }: { name: string }) => lastKnown.get(name) === state;
+    const images = new Set([...differing.get(state)!, ...state.incomplete.keys()]);
+    steps.plan(wanted, state, images, request.mirrors.filter(sharing), request.layerMirrors.filter(sharing));
   }
   const { removing, present } = countRemovals(
     wanted,
-    [...beliefs].map(({ held }) => held),
+    [...states].map(({ present }) => present),
   );
   guardRemoval(request.project, "tags and digests", removing, present, request.removalShare);
   const asked = previous ? readImageLines(previous.request.images) : new Map<string, never>();
-  const errors = [...movedTags(request, wanted, asked, believed)];
-  return { wanted, believed, differing, ...steps.all(request, believed), errors };
+  const errors = [...movedTags(request, wanted, asked, lastKnown)];
+  return { wanted, lastKnown, differing, ...steps.all(request, lastKnown), errors };
 }
 
 /** Whether there is anything to do. */
@@ -117,10 +118,10 @@ class Steps {
   readonly #untags = new Map<string, Open<Untag>>();
   readonly #removals = new Map<string, Open<Removal>>();
 
-  /** Adds what mirrors that are believed to hold the same need. */
+  /** Adds what mirrors with the same last known state need. */
   plan(
     wanted: Images,
-    { held, parts }: LastKnownState,
+    { present, incomplete }: LastKnownState,
     images: ReadonlySet<string>,
     mirrors: readonly { name: string }[],
     layerMirrors: readonly { name: string }[],
@@ -128,17 +129,17 @@ class Steps {
     const names = mirrors.map(({ name }) => name);
     const layerNames = layerMirrors.map(({ name }) => name);
     for (const image of images) {
-      const has = held.get(image);
+      const has = present.get(image);
       const hasTags = tagsOf(has);
       const wants = wanted.get(image);
       const wantsTags = tagsOf(wants);
       for (const [digest, tags] of wants ?? []) {
-        const isPart = parts.get(image)?.has(digest) ?? false;
-        if (!has?.has(digest) || isPart) {
+        const isIncomplete = incomplete.get(image)?.has(digest) ?? false;
+        if (!has?.has(digest) || isIncomplete) {
           const copy = this.#copy(image, digest, tags);
           copy.mirrors.push(...names);
           copy.layerMirrors.push(...layerNames);
-          if (isPart) copy.damaged.push(...names, ...layerNames);
+          if (isIncomplete) copy.incomplete.push(...names, ...layerNames);
           continue;
         }
         for (const tag of tags) {
@@ -156,16 +157,16 @@ class Steps {
   }
 
   /** The steps, mirrors in the request's order: canonical first. */
-  all({ mirrors, layerMirrors }: ImagesRequest, believed: ReadonlyMap<string, LastKnownState>) {
+  all({ mirrors, layerMirrors }: ImagesRequest, lastKnown: ReadonlyMap<string, LastKnownState>) {
     const order = new Map([...mirrors, ...layerMirrors].map(({ name }, index) => [name, index]));
     const sort = (names: string[]) => names.sort((one, other) => order.get(one)! - order.get(other)!);
     for (const copy of this.#copies.values()) {
       for (const { name } of mirrors) {
-        const { held, parts } = believed.get(name)!;
-        const isHeld = held.get(copy.image)?.has(copy.digest) && !parts.get(copy.image)?.has(copy.digest);
-        if (isHeld) copy.holders.push(name);
+        const { present, incomplete } = lastKnown.get(name)!;
+        const isPresent = present.get(copy.image)?.has(copy.digest) && !incomplete.get(copy.image)?.has(copy.digest);
+        if (isPresent) copy.holders.push(name);
       }
-      for (const names of [copy.mirrors, copy.layerMirrors, copy.damaged]) sort(names);
+      for (const names of [copy.mirrors, copy.layerMirrors, copy.incomplete]) sort(names);
     }
     for (const { mirrors, layerMirrors } of this.#removals.values())
       for (const names of [mirrors, layerMirrors]) sort(names);
@@ -179,7 +180,7 @@ class Steps {
   }
 
   #copy(image: string, digest: Digest, tags: ReadonlySet<string>): Open<Copy> {
-    const lists = { mirrors: [], holders: [], layerMirrors: [], damaged: [] };
+    const lists = { mirrors: [], holders: [], layerMirrors: [], incomplete: [] };
     return getOrAdd(this.#copies, `${image}@${digest}`, () => ({ image, digest, tags: [...tags].sort(), ...lists }));
   }
 
@@ -209,7 +210,7 @@ function* movedTags(
   request: ImagesRequest,
   wanted: Images,
   asked: Images,
-  believed: ReadonlyMap<string, LastKnownState>,
+  lastKnown: ReadonlyMap<string, LastKnownState>,
 ): Generator<string> {
   const mayMove = tagMatcher(request.mutableTags);
   for (const [image, digests] of wanted) {
@@ -219,10 +220,11 @@ function* movedTags(
       for (const tag of tags) {
         const old = before.get(tag);
         if (old === undefined || old === digest || mayMove(tag)) continue;
-        const isThere = request.mirrors.some(({ name }) => believed.get(name)?.held.get(image)?.get(old)?.has(tag));
+        const isThere = request.mirrors.some(({ name }) => lastKnown.get(name)?.present.get(image)?.get(old)?.has(tag));
         if (!isThere) continue;
         const how = `give the new digest another tag, or add "${tag}" to mutableTags in project.yaml`;
-        yield `${request.project}: tag ${image}:${tag} would move from ${old} to ${digest}, but it is not declared mutable: ${how}`;
+        const what = `would move from ${old} to ${digest}, but it is not declared mutable: ${how}`;
+        yield failureLine({ project: request.project }, `tag ${image}:${tag} ${what}`);
       }
     }
   }

@@ -4,7 +4,7 @@ import { type Images, tagsOf } from "./lines.ts";
 type Digests = ReadonlyMap<Digest, ReadonlySet<string>>;
 
 /**
- * What a mirror holds while a run works on it: what it held before, and what has changed since. What did not change is shared
+ * What a mirror holds while a run works on it: what it present before, and what has changed since. What did not change is shared
  * with all other mirrors, so that 22 of them cost hardly more than one.
  */
 export class PresentImages {

@@ -3,11 +3,13 @@ import { versionBefore } from "../../manifests/versions.ts";
 import { causeOf, UnreachableError } from "../http/errors.ts";
 import { WrongContentError } from "../oci/errors.ts";
 import { type Manifest, platformsOf } from "../oci/manifest.ts";
-import type { Context, ImagesRequest, Preview } from "../run/request.ts";
+import { failureLine } from "../run/failures.ts";
+import type { Preview } from "../run/request.ts";
 import { conflictOf } from "./copy-image.ts";
 import { tagsOf } from "./lines.ts";
-import { type Copy, type ImagePlan, printPlan } from "./plan.ts";
-import { type Dependencies, type ImageMirrorRun, ImagesRun } from "./run.ts";
+import type { ImageMirrorRun } from "./mirror-runs.ts";
+import { type Copy, printPlan } from "./plan.ts";
+import type { ImagesRun } from "./run.ts";
 import { AbsentError, readTree } from "./tree.ts";
 
 /** So many new images are compared with the versions before them; more are a first promotion, not a release. */
@@ -17,19 +19,14 @@ const mostCompared = 20;
  * Looks whether a plan can be carried out: what is new exists, with all that it lists, in staging or a mirror; no tag that must not
  * move is on another digest in a mirror; no new image lacks a platform that the version before it has. Writes nothing.
  */
-export async function previewPlan(
-  request: ImagesRequest,
-  plan: ImagePlan,
-  means: Dependencies,
-  context: Context,
-): Promise<Preview> {
-  const run = new ImagesRun(request, plan, means, context);
+export async function previewImagesRun(run: ImagesRun): Promise<Preview> {
+  const { plan, project, failures } = run;
   const errors = [...plan.errors];
   const warnings: string[] = [];
   const unreachable = new Map<string, string>();
   const roots = new Map<Copy, Manifest>();
   const checked = plan.copies.map((copy) =>
-    means.limit(async () => {
+    run.dependencies.limit(async () => {
       const mirrors = copy.mirrors.map((name) => run.mirrors.get(name)!);
       const holders = copy.holders.map((name) => run.mirrors.get(name)!);
       const wrongTags = mirrors.map((mirror) => checkTags(copy, mirror, run, unreachable));
@@ -43,16 +40,16 @@ export async function previewPlan(
         ];
         roots.set(copy, (await readTree(places, copy.digest)).root);
       } catch (error) {
-        context.signal.throwIfAborted();
+        run.context.signal.throwIfAborted();
         if (!(error instanceof AbsentError) && !(error instanceof WrongContentError)) throw error;
         const advice = ": push it to staging again, or take it out of the manifest";
         const isUncertain = error instanceof AbsentError && error.isUncertain;
-        errors.push(`${request.project}: ${nameOf(copy)}: ${error.message}${isUncertain ? "" : advice}`);
+        errors.push(failures.line(nameOf(copy), `${error.message}${isUncertain ? "" : advice}`));
       }
     }),
   );
   const retagged = plan.retags.map(({ image, tag, digest, mirrors }) =>
-    means.limit(async () => {
+    run.dependencies.limit(async () => {
       const step = { image, digest, tags: [tag] };
       const found = mirrors.map((name) => checkTags(step, run.mirrors.get(name)!, run, unreachable));
       errors.push(...(await Promise.all(found)).flat());
@@ -66,7 +63,9 @@ export async function previewPlan(
     releases.slice(0, mostCompared).map(([copy, root]) => platformsLost(copy, root, run)),
   );
   warnings.push(...compared.filter((warning) => warning !== undefined));
-  for (const [name, cause] of unreachable) warnings.push(`${request.project}: ${name} could not be asked: ${cause}`);
+  for (const [name, cause] of unreachable) {
+    warnings.push(failureLine({ project, mirrors: [name] }, `could not be checked: ${cause}`));
+  }
   return { lines: printPlan(plan), errors, warnings };
 }
 
@@ -81,7 +80,7 @@ async function checkTags(
     for (const tag of tags) {
       const now = await mirror.lookup(image).tag(tag);
       const conflict = now === digest ? undefined : conflictOf(tag, now, image, mirror, run);
-      if (conflict !== undefined) errors.push(`${run.request.project}: ${image}:${tag}: ${mirror.name}: ${conflict}`);
+      if (conflict !== undefined) errors.push(run.failures.line(`${image}:${tag}`, conflict, [mirror.name]));
     }
     return errors;
   } catch (error) {
@@ -101,7 +100,7 @@ async function platformsLost(copy: Copy, root: Manifest, run: ImagesRun): Promis
     const old = (await readTree(before.places, before.digest)).root;
     const added = { reference: `${copy.tags[0]} ${copy.digest}`, platforms: platformsOf(root) };
     const lost = lostPlatforms(copy.image, added, { reference: before.tag, platforms: platformsOf(old) });
-    return lost && `${run.request.project}: ${lost}`;
+    return lost && `project ${run.project}, ${lost}`;
   } catch (error) {
     run.context.signal.throwIfAborted();
     if (error instanceof AbsentError) return undefined; // drift, which is not this change's matter
@@ -112,12 +111,12 @@ async function platformsLost(copy: Copy, root: Manifest, run: ImagesRun): Promis
 /** The promoted version of the image that comes right before a new digest, and where it is. */
 function predecessor({ image, tags, digest }: Copy, run: ImagesRun) {
   const [canonical] = run.mirrors.values();
-  const promoted = tagsOf(canonical?.belief.held.get(image));
+  const promoted = tagsOf(canonical?.lastKnown.present.get(image));
   const others = [...promoted].filter(([, other]) => other !== digest).map(([tag]) => tag);
   const tag = versionBefore(tags, others);
   if (tag === undefined) return undefined;
   const before = promoted.get(tag)!;
-  const holders = [...run.mirrors.values()].filter(({ belief }) => belief.held.get(image)?.has(before));
+  const holders = [...run.mirrors.values()].filter(({ lastKnown }) => lastKnown.present.get(image)?.has(before));
   return { tag, digest: before, places: holders.map((mirror) => mirror.remote(image)) };
 }
 

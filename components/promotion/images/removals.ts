@@ -3,12 +3,12 @@ import { type Images, tagsOf } from "./lines.ts";
 /**
  * How much of what clients can ask for (`image:tag`, `image@digest`) would go. A digest whose tags have all moved on to others, as
  * those of a `latest` do, is not counted as removed.
- * @param held what each mirror is believed to hold.
+ * @param states the distinct last known contents of mirrors.
  */
-export function countRemovals(wanted: Images, held: Iterable<Images>): { removing: number; present: number } {
+export function countRemovals(wanted: Images, states: Iterable<Images>): { removing: number; present: number } {
   const present = new Set<string>();
   const removing = new Set<string>();
-  for (const images of held) {
+  for (const images of states) {
     for (const [image, digests] of images) {
       const wantedTags = tagsOf(wanted.get(image));
       for (const [digest, tags] of digests) {

@@ -6,14 +6,15 @@ import { fallbackTag } from "../oci/referrers.ts";
 import type { Remote } from "../oci/remote.ts";
 import { findAttachments } from "./attachments.ts";
 import { tagsOf } from "./lines.ts";
+import type { ImageMirrorRun, LayerMirrorRun } from "./mirror-runs.ts";
 import { deleteOrphans, deleteUnlessListed } from "./orphans.ts";
 import type { Removal } from "./plan.ts";
-import type { ImageMirrorRun, ImagesRun, LayerMirrorRun } from "./run.ts";
+import type { ImagesRun } from "./run.ts";
 import { canonicalFirst, isMoving, movingStill } from "./tag-image.ts";
 import { type Remains, readRemains } from "./tree.ts";
 
 /**
- * Takes one digest out of mirrors, whose tags have gone before: its layers in S3 that nothing else needs, its signatures, the
+ * Takes one digest out of mirrors, whose tags have been removed before: its layers in S3 that nothing else needs, its signatures, the
  * manifests that it lists, itself. What another wanted digest of the image needs stays. Failures go to the run.
  *
  * Nothing is deleted before that from which it can be found, so that a run that dies is taken up again by the next.
@@ -21,15 +22,17 @@ import { type Remains, readRemains } from "./tree.ts";
 export async function removeImage(removal: Removal, run: ImagesRun): Promise<void> {
   const { image, digest, mirrors, layerMirrors } = removal;
   const what = `${image}@${digest}`;
-  const all = [...mirrors, ...layerMirrors].map((name) => run.mirror(name));
-  if (isMoving(image, digest, mirrors, run)) return run.stepFailed(all, what, movingStill());
+  const fail = (cause: unknown): void => {
+    for (const name of [...mirrors, ...layerMirrors]) run.stepFailed(run.mirror(name), what, cause);
+  };
+  if (isMoving(image, digest, mirrors, run)) return fail(movingStill());
   let remains: Remains;
   let keep: ReadonlySet<Digest>;
   try {
     [remains, keep] = await Promise.all([findRemains(removal, run), run.keptIn(image)]);
   } catch (error) {
     run.context.signal.throwIfAborted();
-    return run.stepFailed(all, what, new SourceError(error));
+    return fail(new SourceError(error));
   }
   await Promise.all(layerMirrors.map((name) => removeLayers(run.layerMirrors.get(name)!, removal, remains, run)));
   const doomed = remains.digests.filter((each) => !keep.has(each));
@@ -44,10 +47,10 @@ export async function removeImage(removal: Removal, run: ImagesRun): Promise<voi
     const at = mirror.remote(image);
     await removeAt(at, digest, doomed, keep);
     if (remains.lost.includes(digest)) {
-      const held = [...(mirror.achieved.get(image)?.keys() ?? [])].filter(
+      const others = [...(mirror.achieved.get(image)?.keys() ?? [])].filter(
         (other) => other !== digest && !wanted.has(other),
       );
-      await deleteOrphans(at, keep, held);
+      await deleteOrphans(at, keep, others);
     }
     mirror.achieved.drop(image, digest);
     run.counts.removed++;
@@ -68,7 +71,7 @@ async function removeLayers(
   { blobs, lost }: Remains,
   run: ImagesRun,
 ): Promise<void> {
-  if (mirror.gone !== undefined) return run.stepSkipped(mirror);
+  if (mirror.givenUp !== undefined) return run.stepSkipped(mirror);
   const use = { project: run.request.project, image, digest };
   try {
     const layers = lost.length === 0 ? blobs.map((blob) => blob.digest) : await mirror.references.layersOf(use);
@@ -77,7 +80,7 @@ async function removeLayers(
     run.stepDone(mirror);
   } catch (error) {
     run.context.signal.throwIfAborted();
-    run.stepFailed([mirror], `${image}@${digest}`, error);
+    run.stepFailed(mirror, `${image}@${digest}`, error);
   }
 }
 

@@ -3,8 +3,9 @@ import type { Digest } from "../oci/digest.ts";
 import { deleteManifest, getManifest, putManifest } from "../oci/manifests.ts";
 import { subjectOfTag } from "./attachments.ts";
 import { conflictOf } from "./copy-image.ts";
+import type { ImageMirrorRun } from "./mirror-runs.ts";
 import type { Retag, Untag } from "./plan.ts";
-import type { ImageMirrorRun, ImagesRun } from "./run.ts";
+import type { ImagesRun } from "./run.ts";
 import { readTree } from "./tree.ts";
 
 /** Gives a digest, which the mirrors have, a tag; canonical mirror first. Failures go to the run. */
@@ -31,7 +32,7 @@ export async function tagImage({ image, tag, digest, mirrors }: Retag, run: Imag
         await putManifest(at, manifest, tag);
         run.counts.tagged++;
       }
-      run.achieved(mirror, image, digest, tag);
+      mirror.achieved.add(image, digest, tag);
     },
     `${image}:${tag}`,
   );
@@ -43,7 +44,7 @@ export async function untagImage({ image, tag, mirrors }: Untag, run: ImagesRun)
     mirrors,
     run,
     async (mirror) => {
-      const digest = mirror.believedTag(image, tag);
+      const digest = mirror.lastKnownTag(image, tag);
       if (digest !== undefined && isMoving(image, digest, mirrors, run)) throw movingStill();
       const subject = subjectOfTag(tag);
       const isAttached = subject !== undefined && (await run.keptIn(image)).has(subject);
@@ -61,7 +62,7 @@ export async function untagImage({ image, tag, mirrors }: Untag, run: ImagesRun)
 export function isMoving(image: string, digest: Digest, mirrors: readonly string[], run: ImagesRun): boolean {
   for (const [other, digests] of run.plan.wanted) {
     if (other === image || !digests.has(digest)) continue;
-    if (mirrors.some((name) => !run.mirrors.get(name)?.isWhole(other, digest))) return true;
+    if (mirrors.some((name) => !run.mirrors.get(name)?.isComplete(other, digest))) return true;
   }
   return false;
 }
@@ -83,13 +84,13 @@ export async function canonicalFirst(
     await Promise.all(
       group.map(async (name) => {
         const mirror = run.mirrors.get(name)!;
-        if (mirror.gone !== undefined) return run.stepSkipped(mirror);
+        if (mirror.givenUp !== undefined) return run.stepSkipped(mirror);
         try {
           await work(mirror);
           run.stepDone(mirror);
         } catch (error) {
           run.context.signal.throwIfAborted();
-          run.stepFailed([mirror], what, error);
+          run.stepFailed(mirror, what, error);
         }
       }),
     );

@@ -1,7 +1,8 @@
 /** The two kinds of promotion, as the provider sees them: their inputs, and the engine that carries them out. */
 import { z } from "zod";
+import type { Promotion } from "../run/engine.ts";
 import { type MirrorKind, readMirrorLines } from "../run/mirror-lines.ts";
-import type { FilesRequest, ImagesRequest, InventoryRun, PreviewRun, PromoteRun, RemoveRun } from "../run/request.ts";
+import type { FilesRequest, ImagesRequest } from "../run/request.ts";
 
 /** What either kind is asked. */
 export type AnyRequest = ImagesRequest | FilesRequest;
@@ -13,15 +14,7 @@ export interface Kind<Request = AnyRequest> {
   /** The inputs' shape. */
   readonly schema: z.ZodType<Request>;
   /** Loaded when first needed: a plugin that has nothing to do starts quickly. */
-  load(): Promise<Runs<Request>>;
-}
-
-/** The engine's four runs for one kind. */
-export interface Runs<Request> {
-  readonly preview: PreviewRun<Request>;
-  readonly promote: PromoteRun<Request>;
-  readonly takeInventory: InventoryRun<Request>;
-  readonly remove: RemoveRun<Request>;
+  load(): Promise<Promotion<Request>>;
 }
 
 /** The kind of a resource type token. Throws if there is none. */
@@ -73,13 +66,8 @@ const images: Kind<ImagesRequest> = {
     catalogue: fileMirrors.optional(),
   }),
   load: async () => {
-    const engine = await import("../images/images.ts");
-    return {
-      preview: engine.previewImages,
-      promote: engine.promoteImages,
-      takeInventory: engine.takeImageInventory,
-      remove: engine.removeImages,
-    };
+    const { sharedImagePromotion } = await import("../images/images.ts");
+    return sharedImagePromotion();
   },
 };
 
@@ -91,13 +79,8 @@ const files: Kind<FilesRequest> = {
     mirrors: fileMirrors,
   }),
   load: async () => {
-    const [engine, stock] = await Promise.all([import("../files/files.ts"), import("../files/inventory.ts")]);
-    return {
-      preview: engine.previewFiles,
-      promote: engine.promoteFiles,
-      takeInventory: stock.takeFileInventory,
-      remove: engine.removeFiles,
-    };
+    const { filePromotion } = await import("../files/files.ts");
+    return filePromotion;
   },
 };
 

@@ -24,10 +24,10 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
   let confirmed: Confirmed = () => false;
 
   /** The signal, progress on the resource's row, and what is to be done before something goes. */
-  const context = (urn: string, doing: string, leaving?: () => Promise<unknown>): Context => ({
+  const context = (urn: string, doing: string, beforeRemoval?: () => Promise<unknown>): Context => ({
     signal: stop.signal,
     report: progressLine((line) => void log.status(urn, `${doing} ${line}`)),
-    ...(leaving && { leaving: () => withTimeout(patience, leaving()) }),
+    ...(beforeRemoval && { beforeRemoval: () => withTimeout(patience, beforeRemoval()) }),
   });
   /** What one run may remove: a confirmed project's everything. */
   const allowed = (request: AnyRequest): AnyRequest =>
@@ -81,9 +81,9 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       }
       const { takeInventory } = await kind.load();
       const last = lastAsked(kind, inputs, outputs);
-      const stock = await takeInventory(requestOf(kind, last), context(urn, "taking stock:"));
-      for (const failure of stock.failures) await log.lasting(urn, "warning", failure);
-      const lines = Object.entries(stock.incomplete).flatMap(([mirror, text]) =>
+      const inventory = await takeInventory(requestOf(kind, last), context(urn, "taking inventory:"));
+      for (const failure of inventory.failures) await log.lasting(urn, "warning", failure);
+      const lines = Object.entries(inventory.incomplete).flatMap(([mirror, text]) =>
         splitLines(text).map((line) => `mirror ${mirror}: ${line}`),
       );
       if (lines.length > 0) {
@@ -91,11 +91,11 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
         await log.lasting(urn, "warning", `${what}:\n${cut(lines)}`);
       }
       // A mirror that could not be read keeps what was known of it.
-      const before = stock.failures.length > 0 ? incompleteOf(outputs) : {};
-      const found = { ...inputs, [kind.text]: stock.text };
+      const before = inventory.failures.length > 0 ? incompleteOf(outputs) : {};
+      const found = { ...inputs, [kind.text]: inventory.text };
       return {
         id,
-        outputs: outputsOf(kind, last, found, { ...before, ...stock.incomplete }),
+        outputs: outputsOf(kind, last, found, { ...before, ...inventory.incomplete }),
         inputs: found,
       };
     },
@@ -106,11 +106,11 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       const last = lastAsked(kind, oldInputs, outputs);
       const previous = previousOf(kind, last);
       const request = allowed(previous.request);
-      const leaving = () => retracted(kind, last, "");
+      const beforeRemoval = () => retracted(kind, last, "");
       const outcome = await explained(request, () =>
-        remove({ ...previous, request }, context(urn, "removing:", leaving)),
+        remove({ ...previous, request }, context(urn, "removing:", beforeRemoval)),
       );
-      const left = await leaving(); // once more, for what it could not do before
+      const left = await beforeRemoval(); // once more, for what it could not do before
       const failures = [...outcome.failures, ...left];
       if (failures.length > 0) throw new Error(some(failures).join("\n"));
       await log.lasting(urn, "info", outcome.summary);
@@ -131,11 +131,13 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     const { promote } = await kind.load();
     const request = allowed(requestOf(kind, inputs));
     const previous = last === undefined ? undefined : previousOf(kind, last);
-    const leaving = () => retracted(kind, inputs, String(inputs[kind.text]));
-    const outcome = await explained(request, () => promote(request, previous, context(urn, "promoting:", leaving)));
+    const beforeRemoval = () => retracted(kind, inputs, String(inputs[kind.text]));
+    const outcome = await explained(request, () =>
+      promote(request, previous, context(urn, "promoting:", beforeRemoval)),
+    );
     catalogue?.promoted(request.project);
     if (outcome.failures.length > 0) {
-      const left = await leaving();
+      const left = await beforeRemoval();
       const reasons = [...some(outcome.failures), ...left, `${outcome.summary}; the next \`pulumi up\` resumes`];
       throw new PartialFailure({ id, inputs, outputs: outputsOf(kind, inputs, {}, outcome.incomplete), reasons });
     }

@@ -1,21 +1,42 @@
-import { TransientError } from "../http/retry.ts";
-import { BucketAbsent, Denied } from "../storage/bucket.ts";
+import { causeOf } from "../http/errors.ts";
 
-/** After so many failed pieces of work in a row a store is given up for the run; each that may pass had six attempts. */
-const failuresOfALostStore = 4;
+/** After so many failures in a row a mirror is given up for the run; each may already be the last of several attempts. */
+const failuresInARow = 4;
 
-/** Tells when one store is to be given up for a run, so that a dead region, or a right that lacks, costs minutes and not hours. */
+/**
+ * What a failure says about the mirror at which it happened. `fatal`: it is given up at once. `unhealthy`: it is given up after some in a
+ * row. `unrelated`: the failure is not the mirror's.
+ */
+export type Severity = "fatal" | "unhealthy" | "unrelated";
+
+/** Gives a mirror up for a run, so that a dead region or a missing permission costs minutes and not hours. */
 export class CircuitBreaker {
-  #failuresInARow = 0;
+  readonly #severityOf: (error: unknown) => Severity;
+  #failures = 0;
+  #givenUp: string | undefined;
 
-  succeeded(): void {
-    this.#failuresInARow = 0;
+  constructor(severityOf: (error: unknown) => Severity) {
+    this.#severityOf = severityOf;
   }
 
-  /** Counts a failure. @returns whether nothing more is to be asked of the store in this run. */
-  isLost(error: unknown): boolean {
-    if (error instanceof BucketAbsent) return true;
-    if (!(error instanceof TransientError) && !(error instanceof Denied)) return false;
-    return ++this.#failuresInARow >= failuresOfALostStore;
+  /** Why the mirror was given up: nothing more is asked of it in this run. */
+  get givenUp(): string | undefined {
+    return this.#givenUp;
+  }
+
+  /** A step succeeded: later failures are not in a row with earlier ones. */
+  succeeded(): void {
+    this.#failures = 0;
+  }
+
+  /** A step failed. */
+  failed(error: unknown): void {
+    const severity = this.#severityOf(error);
+    if (severity === "unrelated") return;
+    if (severity === "unhealthy" && ++this.#failures < failuresInARow) return;
+    this.#givenUp ??= causeOf(error);
   }
 }
+
+/** A step was not tried, or failed, at a mirror that is given up. The message says why that is. */
+export class GivenUpError extends Error {}

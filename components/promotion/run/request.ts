@@ -1,6 +1,6 @@
 /**
- * What a promotion is asked and what it answers: the types that the engine (`images.ts`, `files.ts`) and its callers (the
- * provider plugin, the audit, a repair by hand) share. Plain data: everything in a request and in an outcome survives JSON.
+ * Requests and outcomes of a promotion: the types that the engine (`engine.ts`) and its callers (the provider plugin, the audit, a repair by
+ * hand) share. Plain data: everything in a request and in an outcome survives JSON.
  *
  * Texts of lines are the manifests' canonical form, sorted, each line ending in a newline:
  * `image:tag sha256:<hex>`, `image@sha256:<hex>` for a digest without a tag, `path sha256:<hex>` for a file.
@@ -75,8 +75,8 @@ export interface FilesRequest {
 
 /**
  * Where a mirror differs from the wanted lines: one text per mirror, each line marked `+ ` (wanted, but missing there) or
- * `- ` (there, but not wanted) or, of images, `~ ` (there, but not with all that it lists or that is attached to it). A mirror that is
- * not named holds exactly what is wanted.
+ * `- ` (there, but not wanted) or, of images, `~ ` (incomplete: it lacks something that it lists or that is attached to it). A mirror that
+ * is not named holds exactly what is wanted.
  */
 export type Differences = Readonly<Record<string, string>>;
 
@@ -117,10 +117,10 @@ export interface Context {
   /** Called often; the receiver throttles. */
   report(progress: Progress): void;
   /**
-   * Awaited once, after all that is added and before the first thing that is not wanted any more leaves a mirror: who tells others of what is there
-   * has not to tell of what is gone, even if the run is killed. What it could not do is its own matter, and it is not to take long.
+   * Called once, after all additions and before the first removal, so that the catalogue can unlist items even if the run is killed. Best
+   * effort: it does not throw, and does not take long.
    */
-  leaving?(): Promise<void>;
+  beforeRemoval?(): Promise<void>;
 }
 
 /** What a run did. A run throws only when it could not begin (a bad request, the removal guard). */
@@ -150,7 +150,7 @@ export interface Inventory {
   readonly failures: readonly string[];
 }
 
-/** `previewImages` in images.ts, `previewFiles` in files.ts. No writes. */
+/** What a run would do. No writes. */
 export type PreviewRun<Request> = (
   request: Request,
   previous: Previous<Request> | undefined,
@@ -158,8 +158,8 @@ export type PreviewRun<Request> = (
 ) => Promise<Preview>;
 
 /**
- * `promoteImages` in images.ts, `promoteFiles` in files.ts. With `previous`, asks the mirrors only about what differs from it;
- * without, takes stock first and copies what is missing (it adopts what is there and removes nothing).
+ * Brings the mirrors to what the request says. With `previous`, asks the mirrors only about what differs from it; without, adopts what is
+ * there, copies what is missing and removes nothing.
  */
 export type PromoteRun<Request> = (
   request: Request,
@@ -167,11 +167,10 @@ export type PromoteRun<Request> = (
   context: Context,
 ) => Promise<Outcome>;
 
-/** `takeImageInventory` in images.ts, `takeFileInventory` in files.ts. No writes. */
+/** What all mirrors hold. No writes. */
 export type InventoryRun<Request> = (request: Request, context: Context) => Promise<Inventory>;
 
 /**
- * `removeImages` in images.ts, `removeFiles` in files.ts: the project leaves production. `request` is the last run's, so
- * is `incomplete`. Stops at the removal guard unless `removalShare` is 1.
+ * The project leaves production. `request` is the last run's, so is `incomplete`. Stops at the removal guard unless `removalShare` is 1.
  */
 export type RemoveRun<Request> = (previous: Previous<Request>, context: Context) => Promise<Outcome>;

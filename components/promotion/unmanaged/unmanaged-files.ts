@@ -2,22 +2,22 @@ import { openBucket } from "../files/mirror-files.ts";
 import { filesPrefix } from "../files/plan.ts";
 import type { Context, FileMirror, StorageSettings } from "../run/request.ts";
 import type { Bucket } from "../storage/bucket.ts";
+import { counted } from "../text/counted.ts";
 import { formatBytes } from "../text/format-bytes.ts";
-import { formatCount } from "../text/format-count.ts";
 import { printable } from "../text/printable.ts";
-import { lookThrough } from "./look-through.ts";
-import { type Owner, ownerOf, type Stranger, type Unmanaged } from "./unmanaged.ts";
+import { searchMirrors } from "./search-mirrors.ts";
+import { type Owner, ownerOf, type Unmanaged, type UnmanagedArtifact } from "./unmanaged.ts";
 
 const root = filesPrefix("");
-/** What else lies in a production bucket: the catalogue and, in S3, images' layers. */
+/** What else a production bucket holds: the catalogue and, in S3, layers of images. */
 const known: Readonly<Record<FileMirror["kind"], readonly string[]>> = {
   gcs: [root, "catalog/"],
   s3: [root, "catalog/", "containers/"],
 };
 
 /**
- * Objects in the mirrors' buckets that no project's stock shows: folders beside the projects'. Nothing is written, and nothing is read of what
- * projects have.
+ * Objects in the mirrors' buckets that no project's inventory shows: folders beside the projects'. Writes nothing, and does not read the
+ * projects' own folders.
  * @param owners all projects there are.
  */
 export async function findUnmanagedFiles(
@@ -26,36 +26,36 @@ export async function findUnmanagedFiles(
   storage: StorageSettings,
   { signal }: Context,
 ): Promise<Unmanaged> {
-  const looked = await lookThrough(mirrors, signal, async (mirror) => {
+  const looked = await searchMirrors(mirrors, signal, async (mirror) => {
     const bucket = openBucket(storage, mirror);
-    const entries = await strangersIn(bucket, mirror.kind, owners, signal);
+    const entries = await unmanagedIn(bucket, mirror.kind, owners, signal);
     return Promise.all(entries.map((entry) => described(bucket, entry, mirror.name, owners, signal)));
   });
   return { ...looked, unlisted: [] };
 }
 
-/** Keys, and folders' prefixes, that lie in nobody's folder. */
-async function strangersIn(
+/** Keys, and prefixes of folders, outside of all projects' folders. */
+async function unmanagedIn(
   bucket: Bucket,
   kind: FileMirror["kind"],
   owners: readonly Owner[],
   signal: AbortSignal,
 ): Promise<string[]> {
   const prefixes = owners.filter(({ promotesFiles }) => promotesFiles).map(({ filePrefix }) => filesPrefix(filePrefix));
-  const strangers: string[] = [];
+  const unmanaged: string[] = [];
   const look = async (folder: string): Promise<void> => {
     const deeper: string[] = [];
     for await (const entry of bucket.entries(folder, signal)) {
-      // A folder may be an object of its own, made by a console: it is none of ours to judge.
+      // A folder may be an object of its own, made by a console: it is not counted.
       if (entry === folder || prefixes.includes(entry)) continue;
       if (prefixes.some((prefix) => entry.endsWith("/") && prefix.startsWith(entry))) deeper.push(entry);
-      else if (folder !== "" || !known[kind].includes(entry)) strangers.push(entry);
+      else if (folder !== "" || !known[kind].includes(entry)) unmanaged.push(entry);
       else if (entry === root) deeper.push(entry);
     }
     await Promise.all(deeper.map(look));
   };
   await look("");
-  return strangers.sort();
+  return unmanaged.sort();
 }
 
 async function described(
@@ -64,18 +64,16 @@ async function described(
   mirror: string,
   owners: readonly Owner[],
   signal: AbortSignal,
-): Promise<Stranger> {
+): Promise<UnmanagedArtifact> {
   const path = entry.slice(root.length).replace(/\/$/, "");
   const owner = entry.startsWith(root) ? ownerOf(path, owners, "filePrefix") : undefined;
-  const stranger = (line: string): Stranger => ({ kind: "files", mirror, project: owner?.project, line });
-  if (!entry.endsWith("/")) return stranger(printable(entry, 200));
+  const artifact = (line: string): UnmanagedArtifact => ({ kind: "files", mirror, project: owner?.project, line });
+  if (!entry.endsWith("/")) return artifact(printable(entry, 200));
   let count = 0;
   let bytes = 0;
   for await (const { size } of bucket.list(entry, signal)) {
     count++;
     bytes += size;
   }
-  return stranger(
-    `${printable(entry, 200)} (${formatCount(count)} file${count === 1 ? "" : "s"}, ${formatBytes(bytes)})`,
-  );
+  return artifact(`${printable(entry, 200)} (${counted(count, "file")}, ${formatBytes(bytes)})`);
 }

@@ -1,38 +1,32 @@
+import type { Dependencies } from "../images/dependencies.ts";
+import { sharedImagePromotion } from "../images/images.ts";
 import { Parts, readHolding } from "../images/inventory.ts";
 import { readNotes, referencesPrefix } from "../images/layer-references.ts";
 import { linesOf } from "../images/lines.ts";
-import type { Dependencies } from "../images/run.ts";
 import type { Remote } from "../oci/remote.ts";
 import { listRepositories, UnlistedError } from "../oci/repositories.ts";
 import { repositoryAt } from "../oci/repository.ts";
 import type { Context, ImageMirror, ImagesRequest, LayerMirror } from "../run/request.ts";
 import { printable } from "../text/printable.ts";
-import { lookThrough } from "./look-through.ts";
-import { type Owner, ownerOf, type Stranger, type Unmanaged } from "./unmanaged.ts";
+import { searchMirrors } from "./search-mirrors.ts";
+import { type Owner, ownerOf, type Unmanaged, type UnmanagedArtifact } from "./unmanaged.ts";
 
-/** Where to look for images that no manifest names. */
+/** Where to search for images that no manifest names. */
 export interface ImagePlaces {
   readonly mirrors: readonly ImageMirror[];
   readonly layerMirrors: readonly LayerMirror[];
   readonly storage: ImagesRequest["storage"];
 }
 
-/** Finds them. */
-export type UnmanagedImagesRun = (
-  places: ImagePlaces,
-  owners: readonly Owner[],
-  context: Context,
-) => Promise<Unmanaged>;
-
 /**
- * Images in the mirrors that no project's manifest names: whole repositories, which no project's stock shows. Registries are asked for their
- * lists, and about each repository that nobody wants. In S3, what is noted for projects that are gone. Nothing is written.
+ * Images in the mirrors that no project's manifest names: whole repositories, which no project's inventory shows. Asks registries for their
+ * lists of repositories, and for the contents of each that is not wanted. In S3, finds references of projects that no longer exist. Writes nothing.
  * @param owners all projects there are.
  */
 export async function findUnmanagedImages(
   { mirrors, layerMirrors, storage }: ImagePlaces,
   owners: readonly Owner[],
-  means: Dependencies,
+  dependencies: Dependencies,
   context: Context,
 ): Promise<Unmanaged> {
   const { signal } = context;
@@ -42,22 +36,22 @@ export async function findUnmanagedImages(
     ),
   );
   const unlisted = new Map<string, string>();
-  const inRegistries = lookThrough(mirrors, signal, async ({ name, repository }) => {
-    const root: Remote = { transport: means.transport, repository: repositoryAt(repository), signal };
+  const inRegistries = searchMirrors(mirrors, signal, async ({ name, repository }) => {
+    const root: Remote = { transport: dependencies.transport, repository: repositoryAt(repository), signal };
     const names = await listRepositories(root).catch((error: unknown): readonly string[] => {
       if (!(error instanceof UnlistedError)) throw error;
       unlisted.set(name, error.message);
       return [];
     });
     const paths = names.map((each) => each.slice(root.repository.name.length + 1)).filter((path) => !wanted.has(path));
-    const read = paths.map((path) => readStranger(root, path, name, owners));
+    const read = paths.map((path) => readUnmanaged(root, path, name, owners));
     return (await Promise.all(read)).flat();
   });
-  const inBuckets = lookThrough(layerMirrors, signal, async ({ name, bucket: bucketName, region }) => {
-    const bucket = means.bucket(storage, bucketName, region);
-    const notes = readNotes(await means.keys(bucket, referencesPrefix, signal));
-    const gone = [...notes].filter(([project]) => !owners.some((owner) => owner.project === project));
-    return gone.flatMap(([project, its]) =>
+  const inBuckets = searchMirrors(layerMirrors, signal, async ({ name, bucket: bucketName, region }) => {
+    const bucket = dependencies.bucket(storage, bucketName, region);
+    const notes = readNotes(await dependencies.keys(bucket, referencesPrefix, signal));
+    const removed = [...notes].filter(([project]) => !owners.some((owner) => owner.project === project));
+    return removed.flatMap(([project, its]) =>
       [...new Set(its.map(({ use }) => use))].map((line) => ({ kind: "images", mirror: name, project, line }) as const),
     );
   });
@@ -73,20 +67,25 @@ export async function findUnmanagedImages(
   };
 }
 
+/** As {@link findUnmanagedImages}, over the connections of this process. */
+export function unmanagedImages(places: ImagePlaces, owners: readonly Owner[], context: Context): Promise<Unmanaged> {
+  return findUnmanagedImages(places, owners, sharedImagePromotion().dependencies, context);
+}
+
 /** What one repository has that no manifest names; nothing if it is empty, as some registries keep those. */
-async function readStranger(
+async function readUnmanaged(
   root: Remote,
   path: string,
   mirror: string,
   owners: readonly Owner[],
-): Promise<readonly Stranger[]> {
+): Promise<readonly UnmanagedArtifact[]> {
   const owner = ownerOf(path, owners, "imagePrefix");
-  const stranger = (line: string): Stranger => ({ kind: "images", mirror, project: owner?.project, line });
+  const artifact = (line: string): UnmanagedArtifact => ({ kind: "images", mirror, project: owner?.project, line });
   let repository: Remote["repository"];
   try {
     repository = repositoryAt(`${root.repository.host}/${root.repository.name}`, path);
   } catch {
-    return [stranger(printable(path, 100))]; // a name that nothing of it can be asked by
+    return [artifact(printable(path, 100))]; // not a name that the registry's API accepts
   }
   const { digests, listed } = await readHolding({ ...root, repository }, new Set(), new Set(), new Parts());
   // Google's registries list what has no tag as well. Of what is tagged, the parts of indexes and signatures say nothing more.
@@ -95,5 +94,5 @@ async function readStranger(
   return [...digests, ...untagged.map((digest) => [digest, new Set<string>()] as const)]
     .flatMap(([digest, tags]) => linesOf(image, digest, tags))
     .sort()
-    .map(stranger);
+    .map(artifact);
 }

@@ -1,4 +1,4 @@
-/** What is in production's places and belongs to nothing that a manifest names: types, and whose it would be. Pure. */
+/** Unmanaged artifacts, which are in the mirrors though no manifest names them: types, and which project they would belong to. Pure. */
 
 /** One project's names in production, by its manifests. */
 export interface Owner {
@@ -7,15 +7,15 @@ export interface Owner {
   /** Names of the images that are wanted, below the prefix. */
   readonly images: readonly string[];
   readonly filePrefix: string;
-  /** Its files are promoted: then whoever takes stock of them sees all that lies below the prefix. */
+  /** Its files are promoted: then its inventory shows everything below the prefix. */
   readonly promotesFiles: boolean;
 }
 
-/** Something that nothing wants. It may have been pushed by hand, or be left of a project that is gone. */
-export interface Stranger {
+/** Something that no manifest names. It was pushed by hand, or is left of a project that was removed. */
+export interface UnmanagedArtifact {
   readonly kind: "images" | "files";
   readonly mirror: string;
-  /** The project whose prefix it lies below, or that it was noted for; undefined: none. */
+  /** The project whose prefix it is below, or that its reference names; undefined: none. */
   readonly project: string | undefined;
   /**
    * Of an image, as the manifests' lines, from the project's prefix or else from the mirror's root on; of files
@@ -26,8 +26,8 @@ export interface Stranger {
 
 /** All that was found. */
 export interface Unmanaged {
-  readonly found: readonly Stranger[];
-  /** Mirrors that do not let themselves be looked through, a sentence for each reason. */
+  readonly found: readonly UnmanagedArtifact[];
+  /** Mirrors that cannot be searched, a sentence for each reason. */
   readonly unlisted: readonly string[];
   /** Mirrors that could not be read, a sentence each. */
   readonly failures: readonly string[];

@@ -75,7 +75,7 @@ describe("plan of images", () => {
     const before = stateAfter(`app:v1 ${a}\n`, {}, { mirrors: requestOf("").mirrors.slice(0, 1) });
     const plan = planImages(requestOf(`app:v1 ${a}\n`), before);
     assert.deepEqual(plan.copies, [
-      { image: "app", digest: a, tags: ["v1"], mirrors: ["two"], holders: ["one"], layerMirrors: [], damaged: [] },
+      { image: "app", digest: a, tags: ["v1"], mirrors: ["two"], holders: ["one"], layerMirrors: [], incomplete: [] },
     ]);
   });
 
@@ -102,10 +102,10 @@ describe("plan of images", () => {
 
   it("what is there in part is copied again, or removed when it is not wanted any more", () => {
     const text = `app:v1 ${a}\n`;
-    const damaged = { two: `~ app@${a}\n` };
-    const plan = planImages(requestOf(text), stateAfter(text, damaged));
+    const incomplete = { two: `~ app@${a}\n` };
+    const plan = planImages(requestOf(text), stateAfter(text, incomplete));
     assert.deepEqual(
-      plan.copies.map(({ mirrors, damaged }) => [mirrors, damaged]),
+      plan.copies.map(({ mirrors, incomplete }) => [mirrors, incomplete]),
       [[["two"], ["two"]]],
     );
     const failed = { two: `+ app:v1 ${a}\n~ app@${a}\n` };
@@ -119,8 +119,8 @@ describe("plan of images", () => {
     const known = stateAfter(`app:old ${b}\n`, { two: `- app:v1 ${a}\n` });
     const plan = planImages(requestOf(`app:old ${b}\napp:v1 ${a}\n`), known);
     assert.deepEqual(
-      plan.copies.map(({ digest, mirrors, damaged, holders }) => ({ digest, mirrors, damaged, holders })),
-      [{ digest: a, mirrors: ["one", "two"], damaged: ["two"], holders: [] }],
+      plan.copies.map(({ digest, mirrors, incomplete, holders }) => ({ digest, mirrors, incomplete, holders })),
+      [{ digest: a, mirrors: ["one", "two"], incomplete: ["two"], holders: [] }],
     );
     assert.deepEqual(printed(`app:old ${b}\n`, known), [`remove tag app:v1 from two`, `remove app@${a} from two`]);
     // Another tag of what was promoted is no such thing.
@@ -132,7 +132,10 @@ describe("plan of images", () => {
     const before = stateAfter(`app:v1 ${a}\napp:latest ${a}\n`);
     const { errors } = planImages(requestOf(`app:v1 ${b}\napp:latest ${b}\n`), before);
     assert.equal(errors.length, 1);
-    assert.match(errors[0]!, /^p: tag app:v1 would move from sha256:a+ to sha256:b+, but it is not declared mutable/);
+    assert.match(
+      errors[0]!,
+      /^project p: tag app:v1 would move from sha256:a+ to sha256:b+, but it is not declared mutable/,
+    );
   });
 
   it("a tag that someone else has moved is put back, and may be corrected where it never arrived", () => {
@@ -185,18 +188,19 @@ const images = fc
 
 /** What a plan makes of what a mirror holds. */
 function carriedOut(plan: ImagePlan, mirror: string): ImagesBuilder {
-  const held = new PresentImages(plan.believed.get(mirror)!.held);
+  const present = new PresentImages(plan.lastKnown.get(mirror)!.present);
   for (const { image, digest, tags, mirrors } of plan.copies) {
     if (!mirrors.includes(mirror)) continue;
-    held.add(image, digest);
-    for (const tag of tags) held.add(image, digest, tag);
+    present.add(image, digest);
+    for (const tag of tags) present.add(image, digest, tag);
   }
-  for (const { image, digest, tag, mirrors } of plan.retags) if (mirrors.includes(mirror)) held.add(image, digest, tag);
-  for (const { image, tag, mirrors } of plan.untags) if (mirrors.includes(mirror)) held.dropTag(image, tag);
-  for (const { image, digest, mirrors } of plan.removals) if (mirrors.includes(mirror)) held.drop(image, digest);
+  for (const { image, digest, tag, mirrors } of plan.retags)
+    if (mirrors.includes(mirror)) present.add(image, digest, tag);
+  for (const { image, tag, mirrors } of plan.untags) if (mirrors.includes(mirror)) present.dropTag(image, tag);
+  for (const { image, digest, mirrors } of plan.removals) if (mirrors.includes(mirror)) present.drop(image, digest);
   const result: ImagesBuilder = new Map();
   for (const image of ["app", "web/ui"]) {
-    for (const [digest, tags] of held.get(image) ?? []) {
+    for (const [digest, tags] of present.get(image) ?? []) {
       addImage(result, image, digest);
       for (const tag of tags) addImage(result, image, digest, tag);
     }
@@ -224,7 +228,7 @@ describe("properties", () => {
         const plan = planImages(requestOf(writeImageLines(wanted)), stateAfter(writeImageLines(asked), incomplete));
         for (const mirror of ["one", "two"]) {
           assert.equal(
-            writeImageLines(plan.believed.get(mirror)!.held),
+            writeImageLines(plan.lastKnown.get(mirror)!.present),
             writeImageLines(mirror === "one" ? inOne : inTwo),
           );
           assert.equal(writeImageLines(carriedOut(plan, mirror)), writeImageLines(wanted));

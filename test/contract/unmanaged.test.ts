@@ -12,6 +12,7 @@ import { Transport } from "../../components/promotion/oci/transport.ts";
 import type { Context, FileMirror } from "../../components/promotion/run/request.ts";
 import type { Owner } from "../../components/promotion/unmanaged/unmanaged.ts";
 import { findUnmanagedFiles } from "../../components/promotion/unmanaged/unmanaged-files.ts";
+import { findUnmanagedImages } from "../../components/promotion/unmanaged/unmanaged-images.ts";
 import { type GoogleFront, startGoogleFront } from "../support/google-front.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
 import { Pusher, startRegistry, type TestRegistry } from "../support/registries.ts";
@@ -62,7 +63,7 @@ describe("repositories", () => {
       const untagged = await push("p/images/left/untagged", []);
       const mirror = { name: "us", repository: `${host}/p/images` };
       const places = { mirrors: [mirror], layerMirrors: [], storage: {} };
-      const { found, ...rest } = await promotion.findUnmanaged(places, owners, context);
+      const { found, ...rest } = await findUnmanagedImages(places, owners, promotion.dependencies, context);
       assert.deepEqual(rest, { unlisted: [], failures: [] });
       const lines = found.map(({ kind, mirror, project = "-", line }) => `${kind} ${mirror} ${project} ${line}`).sort();
       // What has no tag is in Google's lists only.
@@ -88,7 +89,7 @@ describe("repositories", () => {
       const head = await fetch(signature, { headers: { accept: "application/vnd.oci.image.manifest.v1+json" } });
       const digest = head.headers.get("docker-content-digest");
       await fetch(signature.replace(/[^/]+$/, digest!), { method: "DELETE", headers: { "x-force": "yes" } });
-      assert.deepEqual((await promotion.findUnmanaged(places, owners, context)).found, []);
+      assert.deepEqual((await findUnmanagedImages(places, owners, promotion.dependencies, context)).found, []);
       assert.ok(wanted);
     });
   }
@@ -97,7 +98,12 @@ describe("repositories", () => {
     const host = await start("olareg");
     await new Pusher(host, "p/images/left/app").image({ tags: ["v1"] });
     const mirrors = ["us", "eu"].map((name) => ({ name, repository: `${host}/p/images` }));
-    const found = await promotion.findUnmanaged({ mirrors, layerMirrors: [], storage: {} }, owners, context);
+    const found = await findUnmanagedImages(
+      { mirrors, layerMirrors: [], storage: {} },
+      owners,
+      promotion.dependencies,
+      context,
+    );
     assert.deepEqual(found, {
       found: [],
       unlisted: ["repositories that no manifest names, in us, eu: its catalogue is answered 404"],
@@ -202,7 +208,7 @@ describe("objects", () => {
     ];
     const layers = { kind: "files", mirror: "gcs", project: undefined, line: "containers/ (1 file, 5 bytes)" };
     assert.deepEqual(found, { found: [...of("gcs", [layers]), ...of("s3")], unlisted: [], failures: [] });
-    // The root of all files is a project's: it takes stock of all of them.
+    // The root of all files is a project's: its inventory shows all of them.
     const all = await findUnmanagedFiles(mirrors.slice(1), [owner("all", "")], storage(), context);
     assert.deepEqual(
       all.found.map(({ line }) => line),
@@ -223,9 +229,14 @@ describe("objects", () => {
     try {
       const layerMirrors = [{ name: "s3", bucket: "strange-s3", region: "us-east-1" }];
       const places = { mirrors: [], layerMirrors, storage: storage() };
-      const strangers = await promotion.findUnmanaged(places, [owner("kops", "kops", ["deep/app"])], context);
+      const unmanaged = await findUnmanagedImages(
+        places,
+        [owner("kops", "kops", ["deep/app"])],
+        promotion.dependencies,
+        context,
+      );
       const found = [{ kind: "images", mirror: "s3", project: "gone", line: `deep/app@${digest}` }];
-      assert.deepEqual(strangers, { found, unlisted: [], failures: [] });
+      assert.deepEqual(unmanaged, { found, unlisted: [], failures: [] });
     } finally {
       await promotion.close();
     }

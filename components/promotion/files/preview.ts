@@ -1,0 +1,131 @@
+import { WrongContent } from "../blobs/fan-out.ts";
+import { failureLine } from "../run/failures.ts";
+import { linesOfGivenUp } from "../run/outcome.ts";
+import type { Preview } from "../run/request.ts";
+import { type Bucket, BucketAbsent, type Stored } from "../storage/bucket.ts";
+import { counted } from "../text/counted.ts";
+import { formatBytes } from "../text/format-bytes.ts";
+import { measured } from "./mirror-files.ts";
+import { fileLine } from "./plan.ts";
+import type { FilesRun } from "./run.ts";
+import { causeAt } from "./sources.ts";
+
+/** What a run would do. Also reads what is to be copied, up to 2 GiB, so that a wrong sha256 is found before the merge and not after it. */
+export async function previewFilesRun(run: FilesRun): Promise<Preview> {
+  const { project } = run;
+  const { signal } = run.context;
+  await run.look({ absentIsEmpty: true });
+  const lines: string[] = [];
+  const errors = [...linesOfGivenUp(project, run.all), ...run.failures.lines()];
+  const warnings: string[] = [];
+  const stagingIsThere = run.staging === undefined || (await exists(run.staging, signal));
+  const reader = new Reader(signal);
+  let unchecked = 0;
+  await Promise.all(
+    [...run.missing()].map(async ([path, mirrors]) => {
+      const found = await reader.find(run, path);
+      if ("object" in found) {
+        const { object, from } = found;
+        const to = mirrors.map(({ name }) => name).join(", ");
+        lines.push(`copy ${fileLine(path, run.wanted.get(path)!)} (${formatBytes(object.size)}) from ${from} to ${to}`);
+      } else if (found.cause === undefined && !stagingIsThere) {
+        unchecked++;
+      } else {
+        errors.push(run.failures.line(path, found.cause ?? run.nowhere(path)));
+      }
+    }),
+  );
+  lines.push(...removals(run));
+  const warn = (what: string, ...mirrors: string[]): void =>
+    void warnings.push(failureLine({ project, mirrors }, what));
+  for (const mirror of await withoutHistory(run, signal)) {
+    warn("its bucket keeps no removed files, so these removals cannot be undone", mirror);
+  }
+  if (unchecked > 0) {
+    warn(`${run.staging?.url} does not exist yet, so ${counted(unchecked, "file")} cannot be checked`);
+  }
+  if (reader.unread > 0) {
+    warn(`not verified before the copy: ${counted(reader.unread, "file")}, as a preview reads at most 2 GiB`);
+  }
+  for (const { name, unmanaged } of run.all) {
+    if (unmanaged > 0) {
+      const what = `${counted(unmanaged, "unmanaged file")} left in place, which the manifest does not name`;
+      warn(`${what}: \`pulumi refresh\` lists them, the next run then removes them`, name);
+    }
+  }
+  return { lines: lines.sort(), errors: errors.sort(), warnings };
+}
+
+/** Bytes of staged files that one preview reads to verify them. */
+const previewReads = 2 * 1024 * 1024 * 1024;
+
+/** Finds where files will come from, and verifies their content as far as the bytes allow. */
+class Reader {
+  /** Files found but not verified. */
+  unread = 0;
+  #left = previewReads;
+  readonly #signal: AbortSignal;
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  /** @returns the first source that has the file, or why none will do; no cause = none has it. */
+  async find(run: FilesRun, path: string): Promise<{ object: Stored; from: string } | { cause: string | undefined }> {
+    const causes: string[] = [];
+    for (const source of run.sources(path)) {
+      let object: Stored | undefined;
+      try {
+        object = await source.stat();
+        if (object === undefined) continue;
+        await this.#verify(source.bucket, object, run.wanted.get(path)!);
+        return { object, from: source.bucket.url };
+      } catch (error) {
+        this.#signal.throwIfAborted();
+        causes.push(causeAt(source, object, error));
+      }
+    }
+    return { cause: causes.length > 0 ? causes.join("; ") : undefined };
+  }
+
+  async #verify(bucket: Bucket, object: Stored, sha256: string): Promise<void> {
+    let found = object.sha256;
+    if (found === undefined && object.size <= this.#left) {
+      this.#left -= object.size;
+      found = (await measured(bucket, object, this.#signal)).sha256;
+    }
+    if (found === undefined) this.unread++;
+    else if (found !== sha256) throw new WrongContent("other content", found);
+  }
+}
+
+function removals(run: FilesRun): string[] {
+  const removing = new Map<string, string[]>();
+  for (const { unwanted, name } of run.all) {
+    for (const path of unwanted.keys()) removing.set(path, [...(removing.get(path) ?? []), name]);
+  }
+  return [...removing].map(([path, mirrors]) => {
+    const why = run.wanted.has(path) ? " (other content, to be restored)" : "";
+    return `remove ${path} from ${mirrors.join(", ")}${why}`;
+  });
+}
+
+/** Mirrors that cannot restore what this run removes there. */
+async function withoutHistory(run: FilesRun, signal: AbortSignal): Promise<string[]> {
+  const asked = await Promise.all(
+    run.all
+      .filter(({ unwanted }) => unwanted.size > 0)
+      .map(async ({ files, name }) => ((await files.bucket.keepsRemoved(signal)) === false ? [name] : [])),
+  );
+  return asked.flat();
+}
+
+async function exists(bucket: Bucket, signal: AbortSignal): Promise<boolean> {
+  try {
+    for await (const _any of bucket.list("", signal)) break;
+    return true;
+  } catch (error) {
+    if (error instanceof BucketAbsent) return false;
+    throw error;
+  }
+}

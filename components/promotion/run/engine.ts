@@ -1,0 +1,78 @@
+/** The engine of promotion: one for every kind of content. */
+import type { PromotionRun } from "./promotion-run.ts";
+import type {
+  Context,
+  Inventory,
+  InventoryRun,
+  Preview,
+  PreviewRun,
+  Previous,
+  PromoteRun,
+  RemoveRun,
+} from "./request.ts";
+import { settleAll } from "./settle-all.ts";
+
+/** What is promoted: images, or files. */
+export interface ContentKind<Request, Plan extends { readonly errors: readonly string[] }, Run extends PromotionRun> {
+  /**
+   * The steps from what the last run knew to what is wanted; no requests.
+   * @throws RemovalRefused at the removal guard, Error for lines that cannot be read.
+   */
+  plan(request: Request, previous: Previous<Request> | undefined): Plan;
+  /** A run of a plan; no requests yet. */
+  start(request: Request, plan: Plan, context: Context): Run;
+  /** What a run would do. Also reports the plan's errors. Writes nothing. */
+  preview(run: Run): Promise<Preview>;
+  /** What all mirrors hold. Writes nothing. */
+  takeInventory(request: Request, context: Context): Promise<Inventory>;
+  /** The request that wants nothing. */
+  emptied(request: Request): Request;
+}
+
+/** The four runs of a kind of content. */
+export interface Promotion<Request> {
+  readonly preview: PreviewRun<Request>;
+  readonly promote: PromoteRun<Request>;
+  readonly takeInventory: InventoryRun<Request>;
+  readonly remove: RemoveRun<Request>;
+}
+
+/** Promotion of one kind of content. */
+export function promotionOf<Request, Plan extends { readonly errors: readonly string[] }, Run extends PromotionRun>(
+  kind: ContentKind<Request, Plan, Run>,
+): Promotion<Request> {
+  const promote: PromoteRun<Request> = async (request, previous, context) => {
+    const plan = kind.plan(request, previous);
+    if (plan.errors.length > 0) throw new Error(plan.errors.join("\n"));
+    const run = kind.start(request, plan, context);
+    await untilAborted(context.signal, () => carryOut(run));
+    return run.outcome();
+  };
+  return {
+    preview: async (request, previous, context) => {
+      const preview = await kind.preview(kind.start(request, kind.plan(request, previous), context));
+      context.signal.throwIfAborted(); // what was not looked at is no error of the change
+      return preview;
+    },
+    promote,
+    takeInventory: (request, context) => kind.takeInventory(request, context),
+    remove: (previous, context) => promote(kind.emptied(previous.request), previous, context),
+  };
+}
+
+async function carryOut(run: PromotionRun): Promise<void> {
+  for (const phase of run.additions) await settleAll(phase());
+  if (!run.removes) return;
+  run.context.signal.throwIfAborted();
+  await run.context.beforeRemoval?.();
+  for (const phase of run.removals) await settleAll(phase());
+}
+
+/** An abort ends the work, not the run: what was done is its outcome. */
+async function untilAborted(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}

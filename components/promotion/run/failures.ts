@@ -1,0 +1,72 @@
+import { causeOf } from "../http/errors.ts";
+import { GivenUpError } from "./circuit-breaker.ts";
+
+/** What went wrong in one run, by mirror and step, and the lines that say so. */
+export class Failures {
+  readonly #project: string;
+  readonly #mirrors: readonly string[];
+  readonly #describe: (what: string) => string;
+  readonly #failed = new Map<string, Set<string>>();
+  readonly #alike = new Map<string, { readonly what: string; readonly cause: string; readonly mirrors: Set<string> }>();
+
+  /**
+   * @param mirrors their names, in the order in which lines name them.
+   * @param describe names a step's image or file for a line: `file a sha256:...`.
+   */
+  constructor(project: string, mirrors: readonly string[], describe: (what: string) => string) {
+    this.#project = project;
+    this.#mirrors = mirrors;
+    this.#describe = describe;
+  }
+
+  /**
+   * A step fails at a mirror once, for the first cause. @returns whether this is it.
+   * @param cause a {@link GivenUpError} has no line of its own: the mirror's says it. Neither has "unnamed", of a run that is stopped.
+   */
+  add(mirror: string, what: string, cause: unknown): boolean {
+    const failed = this.#failed.get(mirror) ?? new Set();
+    this.#failed.set(mirror, failed);
+    if (failed.has(what)) return false;
+    failed.add(what);
+    if (cause instanceof GivenUpError || cause === unnamed) return true;
+    const text = causeOf(cause);
+    const key = `${what}\n${text}`;
+    const known = this.#alike.get(key) ?? { what, cause: text, mirrors: new Set() };
+    this.#alike.set(key, known);
+    known.mirrors.add(mirror);
+    return true;
+  }
+
+  /** The steps that failed at a mirror. */
+  at(mirror: string): ReadonlySet<string> {
+    return this.#failed.get(mirror) ?? new Set();
+  }
+
+  /** Sorted lines: one for each image or file and cause, with all mirrors at which it failed. */
+  lines(): string[] {
+    return [...this.#alike.values()].map(({ what, cause, mirrors }) => this.line(what, cause, mirrors)).sort();
+  }
+
+  /** One line that names project, image or file, mirrors and cause. */
+  line(what: string, cause: string, mirrors: Iterable<string> = []): string {
+    const names = new Set(mirrors);
+    const named = this.#mirrors.filter((name) => names.has(name));
+    return failureLine({ project: this.#project, what: this.#describe(what), mirrors: named }, cause);
+  }
+}
+
+/** The cause of a step that a stopped run did not do. */
+export const unnamed = Symbol("stopped");
+
+/** `project kops, file a sha256:..., mirror us, eu: cause`. */
+export function failureLine(
+  { project, what, mirrors = [] }: { project: string; what?: string; mirrors?: readonly string[] },
+  cause: string,
+): string {
+  const parts = [
+    `project ${project}`,
+    ...(what === undefined ? [] : [what]),
+    ...(mirrors.length === 0 ? [] : [`mirror ${mirrors.join(", ")}`]),
+  ];
+  return `${parts.join(", ")}: ${cause}`;
+}

@@ -1,0 +1,70 @@
+import { counted } from "../text/counted.ts";
+import { formatBytes } from "../text/format-bytes.ts";
+import { formatCount } from "../text/format-count.ts";
+import { differencesIn } from "./differences.ts";
+import { type Failures, failureLine } from "./failures.ts";
+import type { MirrorRun } from "./mirror-run.ts";
+import type { Outcome } from "./request.ts";
+
+/** How many steps of each sort a run has done, over all mirrors. */
+export interface Counts {
+  copied: number;
+  tagged: number;
+  untagged: number;
+  removed: number;
+}
+
+/**
+ * What a run did.
+ * @param differences what is left to do at each mirror, by its name.
+ * @param stopped the run was aborted.
+ */
+export function outcomeOf(
+  project: string,
+  mirrors: readonly MirrorRun[],
+  counts: Counts,
+  failed: Failures,
+  differences: ReadonlyMap<string, string>,
+  stopped: boolean,
+): Outcome {
+  const failures = [...linesOfGivenUp(project, mirrors), ...failed.lines()];
+  const unfinished = mirrors.some(({ total, done }) => done < total) || [...differences.values()].some((text) => text);
+  if (stopped && unfinished) {
+    failures.push(failureLine({ project }, `stopped with ${stepsLeft(mirrors)}; the next run resumes`));
+  }
+  return { incomplete: differencesIn(mirrors, differences), failures, summary: summaryOf(mirrors, counts, failures) };
+}
+
+/** A line for each mirror that was given up. */
+export function linesOfGivenUp(project: string, mirrors: readonly MirrorRun[]): string[] {
+  return mirrors.flatMap((mirror) => {
+    const { name, givenUp } = mirror;
+    if (givenUp === undefined) return [];
+    return [failureLine({ project, mirrors: [name] }, `given up with ${stepsLeft([mirror])}: ${givenUp}`)];
+  });
+}
+
+function stepsLeft(mirrors: readonly MirrorRun[]): string {
+  const left = mirrors.reduce((sum, { total, done }) => sum + total - done, 0);
+  return `${counted(left, "step")} to go`;
+}
+
+/** `copied 12 (31.2 MiB), removed 3 in 2 mirrors; 1 failure`. */
+function summaryOf(
+  mirrors: readonly MirrorRun[],
+  { copied, tagged, untagged, removed }: Counts,
+  failures: readonly string[],
+): string {
+  const bytes = mirrors.reduce((sum, mirror) => sum + mirror.bytes, 0);
+  const parts = [
+    copied > 0 && `copied ${formatCount(copied)} (${formatBytes(bytes)})`,
+    copied === 0 && bytes > 0 && `sent ${formatBytes(bytes)}`,
+    tagged > 0 && `tagged ${formatCount(tagged)}`,
+    untagged > 0 && `untagged ${formatCount(untagged)}`,
+    removed > 0 && `removed ${formatCount(removed)}`,
+  ].filter((part) => part !== false);
+  const at = counted(mirrors.filter(({ done }) => done > 0).length, "mirror");
+  if (parts.length > 0) parts.push(`${parts.pop()} in ${at}`);
+  else parts.push(failures.length > 0 ? "nothing done" : "nothing to do");
+  return `${parts.join(", ")}${failures.length > 0 ? `; ${counted(failures.length, "failure")}` : ""}`;
+}

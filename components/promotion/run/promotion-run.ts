@@ -1,0 +1,78 @@
+import { Failures, unnamed } from "./failures.ts";
+import { type MirrorRun, sumOf } from "./mirror-run.ts";
+import { type Counts, outcomeOf } from "./outcome.ts";
+import type { Context, Outcome } from "./request.ts";
+
+/** ms between two reports of bytes. */
+const reportEvery = 100;
+
+/** Starts steps that may run at the same time. What it starts depends on what the phases before it have found. */
+export type Phase = () => Iterable<Promise<void>>;
+
+/**
+ * One project's run: its mirrors, its failures, its progress. A kind of content adds the steps. A step never throws for what fails at a
+ * mirror, which goes to {@link stepFailed}, so that the others go on; it throws the signal's reason.
+ */
+export abstract class PromotionRun<Mirror extends MirrorRun = MirrorRun> {
+  readonly project: string;
+  readonly context: Context;
+  readonly failures: Failures;
+  readonly counts: Counts = { copied: 0, tagged: 0, untagged: 0, removed: 0 };
+  #reported = Number.NEGATIVE_INFINITY;
+
+  /** @param describe names a step's image or file for a line: `file a sha256:...`. */
+  constructor(
+    { project, mirrors }: { readonly project: string; readonly mirrors: readonly { readonly name: string }[] },
+    context: Context,
+    describe: (what: string) => string,
+  ) {
+    this.project = project;
+    this.context = context;
+    const names = mirrors.map(({ name }) => name);
+    this.failures = new Failures(project, names, describe);
+  }
+
+  /** All mirrors, the canonical one first. */
+  abstract readonly all: readonly Mirror[];
+  /** One after the other; all before anything is removed, so that a renamed image or file is never absent. */
+  abstract readonly additions: readonly Phase[];
+  /** One after the other. */
+  abstract readonly removals: readonly Phase[];
+  /** Whether the plan has removals. */
+  abstract readonly removes: boolean;
+  /** What is left to do at a mirror, in the format of `Differences`. */
+  abstract differencesAt(mirror: Mirror): string;
+
+  /** A step at one mirror has ended. */
+  stepDone(mirror: MirrorRun): void {
+    mirror.done++;
+    this.report("step");
+  }
+
+  /** A step failed at a mirror, or was not tried because the mirror is given up or the run is stopped. @param what image or file. */
+  stepFailed(mirror: MirrorRun, what: string, cause: unknown): void {
+    const { signal } = this.context;
+    if (!this.failures.add(mirror.name, what, signal.aborted && isAbort(cause, signal) ? unnamed : cause)) return;
+    mirror.failed++;
+    this.report("step");
+  }
+
+  /** Reports the progress: when a step has ended, and of bytes not more often than anyone can see. */
+  report(of: "step" | "bytes"): void {
+    const now = performance.now();
+    if (of === "bytes" && now - this.#reported < reportEvery) return;
+    this.#reported = now;
+    this.context.report(sumOf(this.all.map(({ progress }) => progress)));
+  }
+
+  outcome(): Outcome {
+    this.report("step");
+    const differences = new Map(this.all.map((mirror) => [mirror.name, this.differencesAt(mirror)]));
+    const { project, all, counts, failures, context } = this;
+    return outcomeOf(project, all, counts, failures, differences, context.signal.aborted);
+  }
+}
+
+function isAbort(cause: unknown, signal: AbortSignal): boolean {
+  return cause === signal.reason || (cause instanceof Error && cause.name === "AbortError");
+}

@@ -1,0 +1,24 @@
+import type { StorageSettings } from "./request.ts";
+
+/** The object stores by their settings: requests with equal settings share clients, connections and credentials. */
+export class Storages<Storage extends { close(): Promise<void> }> {
+  readonly #open: (settings: StorageSettings) => Storage;
+  readonly #known = new Map<string, Storage>();
+
+  constructor(open: (settings: StorageSettings) => Storage) {
+    this.#open = open;
+  }
+
+  /** The stores at these endpoints, opened when first asked for. */
+  at(settings: StorageSettings): Storage {
+    const { gcsEndpoint, s3Endpoint, s3UsePathStyle } = settings;
+    const key = JSON.stringify([gcsEndpoint, s3Endpoint, s3UsePathStyle]);
+    const storage = this.#known.get(key) ?? this.#open(settings);
+    this.#known.set(key, storage);
+    return storage;
+  }
+
+  async close(): Promise<void> {
+    for (const storage of this.#known.values()) await storage.close();
+  }
+}

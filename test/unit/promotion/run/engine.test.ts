@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { it } from "mocha";
+import { type ContentKind, promotionOf } from "../../../../components/promotion/run/engine.ts";
+import { MirrorRun } from "../../../../components/promotion/run/mirror-run.ts";
+import { type Phase, PromotionRun } from "../../../../components/promotion/run/promotion-run.ts";
+import type { Context, Progress } from "../../../../components/promotion/run/request.ts";
+
+interface Words {
+  readonly add: readonly string[];
+  readonly remove: readonly string[];
+}
+
+/** A kind of content that only says what is done. */
+class WordsRun extends PromotionRun {
+  readonly all = [new MirrorRun("us", () => "unrelated")];
+  readonly words: Words;
+  readonly said: string[];
+
+  constructor(words: Words, context: Context, said: string[]) {
+    super({ project: "p", mirrors: [{ name: "us" }] }, context, (word) => `word ${word}`);
+    this.words = words;
+    this.said = said;
+    this.all[0]!.total = words.add.length + words.remove.length;
+  }
+
+  get additions(): readonly Phase[] {
+    return [() => this.#steps(this.words.add, "add")];
+  }
+  get removals(): readonly Phase[] {
+    return [() => this.#steps(this.words.remove, "remove")];
+  }
+  get removes(): boolean {
+    return this.words.remove.length > 0;
+  }
+  differencesAt(): string {
+    return "";
+  }
+
+  #steps(words: readonly string[], what: string): Promise<void>[] {
+    return words.map(async (word) => {
+      await Promise.resolve();
+      this.context.signal.throwIfAborted();
+      if (word === "crash") throw new Error("a mistake of ours");
+      if (word === "bad") return this.stepFailed(this.all[0]!, word, new Error("bad word"));
+      this.said.push(`${what} ${word}`);
+      this.stepDone(this.all[0]!);
+    });
+  }
+}
+
+const reports: Progress[] = [];
+const said: string[] = [];
+const kind: ContentKind<Words, Words & { readonly errors: readonly string[] }, WordsRun> = {
+  plan: (words) => ({ ...words, errors: words.add.filter((word) => word === "refused") }),
+  start: (words, _plan, context) => new WordsRun(words, context, said),
+  preview: async (run) => ({ lines: run.words.add, errors: [], warnings: [] }),
+  takeInventory: async () => ({ text: "", incomplete: {}, failures: [] }),
+  emptied: ({ add, remove }) => ({ add: [], remove: [...add, ...remove] }),
+};
+const promotion = promotionOf(kind);
+
+async function run(words: Words, stop = new AbortController()) {
+  said.length = 0;
+  reports.length = 0;
+  const context = {
+    signal: stop.signal,
+    report: (progress: Progress) => void reports.push(progress),
+    beforeRemoval: async () => void said.push("before removal"),
+  };
+  return await promotion.promote(words, undefined, context);
+}
+
+it("adds, then calls beforeRemoval, then removes", async () => {
+  const outcome = await run({ add: ["a", "b"], remove: ["c"] });
+  assert.deepEqual(said, ["add a", "add b", "before removal", "remove c"]);
+  assert.deepEqual(outcome.failures, []);
+  assert.equal(reports.at(-1)?.done, 3);
+});
+
+it("without removals nobody is told of them", async () => {
+  await run({ add: ["a"], remove: [] });
+  assert.deepEqual(said, ["add a"]);
+});
+
+it("a failed step does not stop the others, nor the removals", async () => {
+  const outcome = await run({ add: ["bad", "b"], remove: ["c"] });
+  assert.deepEqual(said, ["add b", "before removal", "remove c"]);
+  assert.deepEqual(outcome.failures, ["project p, word bad, mirror us: bad word"]);
+});
+
+it("a plan's errors stop the run before its first step; an unexpected error is thrown when all steps have ended", async () => {
+  await assert.rejects(run({ add: ["refused"], remove: [] }), /^Error: refused$/);
+  assert.deepEqual(said, []);
+  await assert.rejects(run({ add: ["crash", "b"], remove: ["c"] }), /a mistake of ours/);
+  assert.deepEqual(said, ["add b"]);
+});
+
+it("a stopped run returns what it did, and removes nothing", async () => {
+  const stop = new AbortController();
+  stop.abort(new Error("stopped"));
+  const outcome = await run({ add: ["a"], remove: ["c"] }, stop);
+  assert.deepEqual(said, []);
+  assert.deepEqual(outcome.failures, ["project p: stopped with 2 steps to go; the next run resumes"]);
+});
+
+it("removing a project is the run of the request that wants nothing", async () => {
+  said.length = 0;
+  const context = { signal: new AbortController().signal, report: () => {} };
+  await promotion.remove({ request: { add: ["a"], remove: [] }, incomplete: {} }, context);
+  assert.deepEqual(said, ["remove a"]);
+});
