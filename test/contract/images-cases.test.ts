@@ -452,7 +452,7 @@ for (const kind of ["olareg", "google"])
         await project.promotes();
         await project.expireStaging("app", digest);
         const { errors } = await project.preview(`app:v1 ${digest}`);
-        assert.match(errors.join("\n"), /is not in .*push it to staging again, or take it out of the manifest/);
+        assert.match(errors.join("\n"), /is not in .*push it to staging again, or remove it from the manifest/);
       });
 
       it("50: what is removed goes with all that is attached to it or to its children", async () => {

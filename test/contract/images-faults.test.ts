@@ -203,7 +203,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
         assert.equal(outcome.failures.length, 1, outcome.failures.join("\n"));
         assert.match(
           outcome.failures[0]!,
-          new RegExp(`^${request.project}: app@${digest}: faulty, sound: .*is not sha256:`),
+          new RegExp(`^project ${request.project}, image app@${digest}, mirror faulty, sound: .*is not sha256:`),
         );
         for (const { host } of registries.slice(1)) assert.equal(await head(host, repository, digest), undefined);
         assert.deepEqual(Object.keys(outcome.incomplete), ["faulty", "sound"]);

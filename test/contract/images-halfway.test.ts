@@ -111,7 +111,7 @@ describe("halfway", () => {
     mirrorProxy.inject(refuse("PUT", /\/manifests\//));
     for (let run = 0; run < 2; run++) {
       const { failures, incomplete } = await project.run(`app:latest ${b.digest}`);
-      assert.match(failures.join("\n"), new RegExp(`app@${a.digest}: m1: kept, because its tag latest `));
+      assert.match(failures.join("\n"), new RegExp(`image app@${a.digest}, mirror m1: kept, because its tag latest `));
       assert.deepEqual(await project.tags(), [{ latest: b.digest }, { latest: a.digest }]);
       assert.match(incomplete["m1"]!, new RegExp(`^\\+ app:latest ${b.digest}\n- app:latest ${a.digest}\n`));
       await pull(`${registries[1]!.host}/${project.repository()}:latest`);
@@ -255,7 +255,7 @@ describe("halfway", () => {
     await copyTo(there, image, project, layers);
     await there.image({ tags: ["v1"] });
     const { failures } = await project.run(`app:v1 ${image.digest}`);
-    assert.match(failures.join("\n"), /app:v1: m1: the tag is on sha256:/);
+    assert.match(failures.join("\n"), /image app:v1, mirror m1: the tag is on sha256:/);
     const taken = `http://${registries[1]!.host}/v2/${project.repository()}/manifests/v1`;
     assert.equal((await fetch(taken, { method: "DELETE" })).status, 202);
     await project.promotes(`app:v1 ${image.digest}`);

@@ -349,7 +349,7 @@ describe("layers in S3", () => {
     const image = await staging("nobucket").image();
     const request = requestOf("nobucket", `app:v1 ${image.digest}\n`, ["absent"]);
     const outcome = await promotion.promote(request, undefined, context);
-    assert.match(outcome.failures.join("\n"), /^nobucket: app@sha256:.*: absent: /);
+    assert.match(outcome.failures.join("\n"), /^project nobucket, image app@sha256:.*, mirror absent: /);
     assert.deepEqual(Object.keys(outcome.incomplete), ["absent"]);
   });
 

@@ -122,7 +122,7 @@ describe("a certificate that nobody here knows", () => {
     const { request } = await stage("untrusted");
     const plain = { ...request, mirrors: [{ name: "us", repository: `${registries[1]!.host}/p/images` }] };
     for (const [asked, what] of [
-      [plain, /^untrusted: tool@sha256:\w+: us: sha256:\w+ could not be read: /],
+      [plain, /^project untrusted, image tool@sha256:\w+, mirror us: sha256:\w+ could not be read: /],
       [
         { ...request, staging: `${registries[0]!.host}/p/untrusted` },
         /^project untrusted, mirror us: given up with 1 step to go: /,

@@ -5,7 +5,7 @@ import type { Remote } from "../oci/remote.ts";
 import type { TagList } from "../oci/tags.ts";
 import { type ImageTree, readTree } from "./tree.ts";
 
-/** Something that belongs to a digest and travels with it: a signature, an attestation, an SBOM. */
+/** Something that is attached to a digest and copied with it: a signature, an attestation, an SBOM. */
 export interface Attachment {
   readonly subject: Digest;
   /** By cosign's convention a tag names the subject; undefined: an OCI referrer, which names its subject itself. */
@@ -35,7 +35,7 @@ const mostAttachments = 1_000;
 
 /**
  * Finds what is attached to digests in one repository, and to that in turn; attachments come after what they are attached to.
- * @param tags the repository's tags, if they are known completely: then nobody is asked for tags that do not exist.
+ * @param tags the repository's tags, if the list is complete: then no request is made for a tag that does not exist.
  */
 export async function findAttachments(
   at: Remote,
@@ -47,7 +47,7 @@ export async function findAttachments(
   const seen = new Set<Digest>(subjects);
   let level = subjects;
   for (let depth = 0; depth < deepest && level.length > 0; depth++) {
-    // Tags can be made to go in a circle; what began it is no attachment.
+    // Tags can form a cycle; a subject is not an attachment of itself.
     const next = (await Promise.all(level.map((subject) => attachedTo(at, subject, known))))
       .flat()
       .filter(({ digest }) => !subjects.includes(digest));

@@ -15,8 +15,8 @@ import type { ImagesRun } from "./run.ts";
 import { AbsentError, type ImageTree, readTree } from "./tree.ts";
 
 /**
- * Brings one digest, with all that belongs to it, to the mirrors that lack it: blobs to all at once, then, in the canonical mirror
- * first, manifests from the leaves to the root, signatures, and the tags as the last. What a mirror proves to have is adopted.
+ * Copies one digest, with its blobs, manifests and attachments, to the mirrors that lack it: blobs to all at once; then, in the canonical
+ * mirror first, manifests from the leaves to the root, attachments, and last the tags. What a mirror already has is adopted.
  * Failures go to the run; throws only the signal's reason.
  */
 export async function copyImage(copy: Copy, run: ImagesRun): Promise<void> {
@@ -46,7 +46,7 @@ export async function copyImage(copy: Copy, run: ImagesRun): Promise<void> {
   ]);
   await bringBlobs(copy, content, open, layerMirrors, broken, run);
 
-  // What is visible in any mirror is in the canonical one already.
+  // A digest becomes visible in the canonical mirror before it does in any other.
   const [canonical] = run.mirrors.keys();
   const first = open.filter(({ mirror }) => mirror.name === canonical);
   const others = open.filter(({ mirror }) => mirror.name !== canonical);
@@ -70,19 +70,19 @@ export async function copyImage(copy: Copy, run: ImagesRun): Promise<void> {
   }
 }
 
-/** A mirror that is to get the digest, and what it has of it. */
+/** A mirror that lacks the digest, and what it has of it. */
 interface Place {
   readonly mirror: ImageMirrorRun;
   readonly at: Remote;
-  /** `partial`: the digest is there, but not under all its tags, so that a run may have died between the two. */
+  /** `partial`: the digest is there, but not under all its tags, because a run was killed between the two. */
   readonly state: "absent" | "partial" | "complete";
   /** Tags to set. */
   readonly tags: readonly string[];
-  /** Manifests that are there, found by `findNeeds`. */
+  /** Manifests that it has, found by `findNeeds`. */
   readonly present: Set<Digest>;
 }
 
-/** A digest with all that travels with it. */
+/** A digest with all that is copied with it. */
 interface Content {
   readonly tree: ImageTree;
   readonly attached: readonly AttachedTree[];
@@ -120,14 +120,14 @@ async function lookAt(
   });
   if (present) mirror.begun(image, digest);
   for (const tag of there) mirror.achieved.add(image, digest, tag);
-  // Without a tag nothing says that the signatures came along too.
+  // Without a tag nothing proves that the attachments were copied too: tags are set last.
   const complete = present && tags.length > 0 && there.length === tags.length && !incomplete.includes(mirror.name);
   if (complete) mirror.completed(image, digest);
   const state = complete ? "complete" : present ? "partial" : "absent";
   return { mirror, at: mirror.remote(image), state, tags: toSet, present: new Set() };
 }
 
-/** Whether a tag may be set; if not, the run is told, and the digest goes without it. */
+/** Whether a tag may be set; if not, that is recorded as a failure, and the digest is copied without it. */
 function isFree(tag: string, now: Digest | undefined, image: string, mirror: ImageMirrorRun, run: ImagesRun): boolean {
   const conflict = conflictOf(tag, now, image, mirror, run);
   if (conflict !== undefined) run.failures.add(mirror.name, `${image}:${tag}`, new Error(conflict));
@@ -135,8 +135,8 @@ function isFree(tag: string, now: Digest | undefined, image: string, mirror: Ima
 }
 
 /**
- * Why a tag that is on this digest must not be given to another; undefined if it may. It may if it is declared mutable, or if the
- * last run or refresh has seen it like this: then the plan has decided.
+ * Why a tag must not move to another digest; undefined if it may. It may if it is declared mutable, or if the last run or refresh found it
+ * where it is now: then the plan has decided.
  */
 export function conflictOf(
   tag: string,
@@ -152,12 +152,12 @@ export function conflictOf(
   );
 }
 
-/** So many mirrors are asked what is attached to a digest that they have; asking all 22 would find nothing else. */
+/** How many mirrors that have a digest are asked for its attachments; asking all 22 would find nothing more. */
 const mostWitnesses = 3;
 
 /**
- * Reads the manifests of the digest and of what is attached to it. Mirrors that have it go first: staging may have lost it. Any
- * other mirror may at least have a part, an index's child under a tag of its own or a layer.
+ * Reads the manifests of the digest and of its attachments. Mirrors that have it are the first sources, as it may have expired in staging.
+ * Any other mirror may still have a part: a child of the index under a tag of its own, or a layer.
  */
 async function readContent(copy: Copy, places: readonly Place[], run: ImagesRun): Promise<Content> {
   const remote = ({ mirror }: { mirror: ImageMirrorRun }) => mirror.remote(copy.image);
@@ -170,10 +170,10 @@ async function readContent(copy: Copy, places: readonly Place[], run: ImagesRun)
   const others = run.alive([...run.mirrors.keys()]).map((mirror) => mirror.remote(copy.image));
   const sources = [...new Set([...whole, ...partly, ...(staging ? [staging] : []), ...others])];
   const tree = await readTree(sources, copy.digest);
-  // Buckets hold layers only.
+  // Only layers are missing, which have no attachments.
   if (places.every(({ state }) => state === "complete")) return { tree, attached: [], sources };
   const digests = tree.manifests.map(({ digest }) => digest);
-  // What one mirror has lost another may have; what a run that died has not brought is in staging.
+  // An attachment that one mirror lost may be in another; one that a killed run did not copy is in staging.
   const witnesses =
     copy.incomplete.length > 0 ? [...whole, ...partly] : whole.length > 0 ? whole.slice(0, mostWitnesses) : partly;
   const attachments = await attachedIn(witnesses, digests, run);
@@ -183,7 +183,7 @@ async function readContent(copy: Copy, places: readonly Place[], run: ImagesRun)
       if (whole.length > 0) return [];
       throw new SourceError(error);
     });
-    // A mirror that has the digest without our knowing may have it from others, who did not bring all.
+    // A mirror that has the digest though no run of ours copied it may lack attachments.
     if (whole.length > 0) attachments.push(...staged);
     else attachments.unshift(...staged);
   }
@@ -200,7 +200,7 @@ async function attachedInStaging(
   return findAttachments(staging, digests, list);
 }
 
-/** What is attached to the digests in any of the mirrors. Throws only if none of them can say. */
+/** What is attached to the digests in any of the mirrors. Throws only if none of them responds. */
 async function attachedIn(
   mirrors: readonly Remote[],
   digests: readonly Digest[],
@@ -214,7 +214,7 @@ async function attachedIn(
   return lists.flat();
 }
 
-/** Each attachment once; where a tag differs the first word counts. */
+/** Each attachment once; where a tag is on different digests, the first one counts. */
 function union(attachments: readonly Attachment[]): Attachment[] {
   const once = new Map<string, Attachment>();
   for (const attachment of attachments) {
@@ -224,7 +224,7 @@ function union(attachments: readonly Attachment[]): Attachment[] {
   return [...once.values()];
 }
 
-/** Asks which manifests a mirror has already, where that is likely: a run may have died in the middle of an index. */
+/** Finds which manifests a mirror already has, where that is likely: a run may have been killed in the middle of an index. */
 async function findNeeds(place: Place, image: string, { tree, attached }: Content): Promise<void> {
   if (place.state === "absent" && place.tags.length > 0 && (await place.mirror.lookup(image).isEmpty())) return;
   const asked = tree.manifests.filter((manifest) => manifest !== tree.root);
@@ -245,7 +245,7 @@ async function findNeeds(place: Place, image: string, { tree, attached }: Conten
   );
 }
 
-/** A referrer is there when it is listed: one that a run has stored but not listed, where it has to do so itself, is stored again. */
+/** A referrer is present when it is listed. One that a killed run stored but did not list, where the client keeps the list, is stored again. */
 async function findReferrers(place: Place, attached: readonly AttachedTree[]): Promise<void> {
   const subjects = new Set(attached.filter(({ tag }) => tag === undefined).map(({ subject }) => subject));
   await Promise.all(
@@ -266,7 +266,7 @@ async function noteLayers(
   await Promise.all(tree.blobs.map((blob) => mirror.references.add(blob.digest, use)));
 }
 
-/** Brings each blob to all places that lack it, each once in a run, downloaded once for all of them. */
+/** Copies each blob to all mirrors that lack it: once in a run, downloaded once for all of them. */
 async function bringBlobs(
   copy: Copy,
   { tree, attached, sources }: Content,
@@ -359,7 +359,7 @@ async function publish(copy: Copy, place: Place, { tree, attached }: Content): P
   }
 }
 
-/** Stores manifests, each after those that it lists, those of one index beside each other. */
+/** Stores manifests, each after those that it lists; the children of one index in parallel. */
 async function pushTree(at: Remote, tree: ImageTree, present: ReadonlySet<Digest>, except?: Digest): Promise<void> {
   const byDigest = new Map(tree.manifests.map((manifest) => [manifest.digest, manifest]));
   const started = new Map<Digest, Promise<void>>();
@@ -376,7 +376,7 @@ async function pushTree(at: Remote, tree: ImageTree, present: ReadonlySet<Digest
   await visit(tree.root);
 }
 
-/** Stores what is attached, each after what it is attached to; what is attached to one digest one after the other, for its list. */
+/** Stores attachments, each after its subject; those of one subject one after the other, because they share a list. */
 async function pushAttachments(
   at: Remote,
   attached: readonly AttachedTree[],
@@ -388,7 +388,7 @@ async function pushAttachments(
     const known = waiting.get(subject);
     if (known) return known;
     const pushed = (async () => {
-      // The subject may itself be attached to something that is under way.
+      // The subject may itself be an attachment that is being stored.
       const holder = attached.find(({ digest }) => digest === subject);
       if (holder) await visit(holder.subject);
       for (const { tree, tag, digest } of bySubject.get(subject)!) {
@@ -419,7 +419,7 @@ async function attempt(
   }
 }
 
-/** Whether a mirror is still tried; counts the step if not. */
+/** Whether a mirror is not given up; counts the step as failed if it is. */
 function lives(mirror: ImagesMirrorRun, run: ImagesRun): boolean {
   if (mirror.givenUp === undefined) return true;
   run.stepSkipped(mirror);

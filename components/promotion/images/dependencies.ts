@@ -6,7 +6,7 @@ import type { Bucket } from "../storage/bucket.ts";
 /** What all runs of a process share. */
 export interface Dependencies extends Omit<CopyDependencies, "signal"> {
   readonly transport: Transport;
-  /** Runs work about one digest, so many at a time in the whole process. */
+  /** Runs the work on one digest, within the limit of the whole process. */
   limit<T>(work: () => Promise<T>): Promise<T>;
   bucket(settings: StorageSettings, name: string, region: string): Bucket;
   /** All keys of a bucket under a prefix; projects that ask at the same time share one listing. */

@@ -16,13 +16,13 @@ import { ImagesRun } from "./run.ts";
 
 /** The runs of promotion of images, over one set of connections. */
 export interface ImagePromotion extends Promotion<ImagesRequest> {
-  /** For whoever else reads the mirrors. */
+  /** For other readers of the mirrors. */
   readonly dependencies: Dependencies;
-  /** Ends all connections. */
+  /** Closes all connections. */
   close(): Promise<void>;
 }
 
-/** How it behaves; all are for tests, but for `credentials` and `listingLife`. */
+/** Settings; all but `credentials` and `listingLife` are for tests. */
 export interface ImagePromotionOptions extends TransportOptions {
   /**
    * ms for which a bucket's listing is reused while nothing is written here: inventories of several projects, one after the other, share
@@ -33,7 +33,7 @@ export interface ImagePromotionOptions extends TransportOptions {
   readonly patience?: number;
 }
 
-/** Opens the connections; they are shared by all runs, of all projects. */
+/** A promotion of images over connections of its own, which all its runs share. */
 export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromotion {
   const transport = new Transport(options);
   const storages = new Storages(openStorage);
@@ -69,7 +69,7 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
     emptied: (request) => ({ ...request, images: "" }),
   };
   const promotion = promotionOf(kind);
-  /** A run writes: what was listed before it, and while it wrote, is out of date. */
+  /** A run writes: listings from before it, or from while it wrote, are stale. */
   const afresh = async <T>(run: () => Promise<T>): Promise<T> => {
     listings.clear();
     try {
@@ -92,7 +92,7 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
 
 let shared: ImagePromotion | undefined;
 
-/** The promotion of images that all of this process share. */
+/** The promotion of images over the connections of this process. */
 export function sharedImagePromotion(): ImagePromotion {
   shared ??= imagePromotion({ listingLife: 60_000 });
   return shared;

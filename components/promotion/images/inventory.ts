@@ -12,13 +12,13 @@ import { BucketAbsent } from "../storage/bucket.ts";
 import { type Attachment, findAttachments, subjectOfTag } from "./attachments.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { difference, type LastKnownState } from "./last-known-state.ts";
-import { readNotes, referencesPrefix } from "./layer-references.ts";
+import { readReferences, referencesPrefix } from "./layer-references.ts";
 import { addImage, type ImagesBuilder, linesOf, readImageLines, writeImageLines } from "./lines.ts";
 import { readRemains } from "./tree.ts";
 
 /**
- * What every mirror really holds of a project. Registries are asked for their lists; of a registry that lists tags only, for the
- * digest of each tag, for each digest without a tag, for each image of an index, and for what is attached to each of them. Nothing is written.
+ * What every mirror holds of a project. Lists each repository; of a registry that lists tags only, also looks up the digest of each tag, each
+ * digest without a tag, each image of an index, and the attachments of each. Writes nothing.
  */
 export async function takeInventory(
   request: ImagesRequest,
@@ -94,11 +94,11 @@ export async function takeInventory(
   return inventoryOf(mirrors, splitLines(writeImageLines(wanted)), differences, failed, linesAbout);
 }
 
-/** What digests consist of, each read once for all mirrors, from the first that can say it: content is the same wherever it is. */
+/** The manifests that digests consist of, each read once for all mirrors, as a digest's content is the same everywhere. */
 export class Parts {
   readonly #known = new Map<Digest, Promise<{ readonly digests: readonly Digest[]; readonly isWhole: boolean }>>();
 
-  /** The digest, and those of all manifests that it lists, be they there or not. */
+  /** The digest, and those of all manifests that it lists, whether they are there or not. */
   async of(digest: Digest, at: Remote): Promise<readonly Digest[]> {
     const known = await this.#known.get(digest)?.catch((): undefined => undefined);
     if (known?.isWhole) return known.digests;
@@ -112,15 +112,15 @@ export class Parts {
 export interface Holding {
   readonly at: Remote;
   readonly digests: Map<Digest, Set<string>>;
-  /** Wanted indexes of which it lacks an image, where the registry was asked. */
+  /** Wanted indexes of which it lacks an image, as far as the registry was asked. */
   readonly incomplete: readonly Digest[];
-  /** What is attached to what it has: of Google's registries by tags only. */
+  /** The attachments of what it has; of Google's registries only those by tag. */
   readonly attached: readonly Attachment[];
-  /** Google's registries: all manifests, and those without a tag, among them what indexes list and what is attached. */
+  /** Google's registries: all manifests, and those without a tag, which include children of indexes and attachments. */
   readonly listed: { readonly all: ReadonlySet<Digest>; readonly untagged: ReadonlySet<Digest> } | undefined;
 }
 
-/** Reads what a repository has: of what has no tag only what is wanted, since most registries do not list it. */
+/** Reads what a repository has. Of the digests without a tag only the wanted ones, because most registries do not list them. */
 export async function readHolding(
   at: Remote,
   wanted: ReadonlySet<Digest>,
@@ -192,10 +192,9 @@ interface Conventional {
 }
 
 /**
- * Tags that name a digest by convention belong to it if it is there, if what is there lists it, or if it is what another such tag is on.
- * A digest that is there only under its own name is told by what is attached to it: a run that died has left it. Any other
- * tag is somebody's.
- * @returns what is attached by such tags.
+ * A tag that names a digest by convention belongs to that subject if the subject is there, is listed by an index that is there, or is an
+ * attachment itself. Of a subject that is there without a tag only its attachments tell: a killed run left it. Any other tag is unmanaged.
+ * @returns the attachments by tag.
  */
 async function placeConventional(
   at: Remote,
@@ -227,7 +226,7 @@ async function placeConventional(
     );
     for (const { tag, digest } of unowned()) found(digest).add(tag);
   }
-  // A tag without a suffix is on the list of the others.
+  // A tag without a suffix is the list of referrers.
   return conventional.filter(({ subject, tag }) => ours.has(subject) && tag.includes("."));
 }
 
@@ -236,7 +235,7 @@ function listedIn(manifests: NonNullable<TagList["manifests"]>): NonNullable<Hol
   return { all: new Set(manifests.keys()), untagged: new Set(untagged) };
 }
 
-/** Mirrors are to hold the same signatures and the same parts of indexes; a digest of which a mirror lacks some is incomplete there. */
+/** Mirrors must hold the same attachments and the same children of indexes; a digest that lacks some in a mirror is incomplete there. */
 async function compareMirrors(
   mirrors: readonly { name: string; holding: Holding }[],
   wanted: readonly Digest[],
@@ -251,7 +250,7 @@ async function compareMirrors(
   await compareUntagged(mirrors, readOwners, markIncomplete, fail);
 }
 
-/** Of each manifest that a wanted digest consists of, which digests those are. */
+/** For each manifest, the wanted digests that it is a part of. */
 async function ownersOf(
   mirrors: readonly { holding: Holding }[],
   wanted: readonly Digest[],
@@ -282,7 +281,7 @@ async function compareAttachments(
   const union = new Map(mirrors.flatMap(({ holding }) => holding.attached.map((each) => [keyOf(each), each] as const)));
   const above = new Map([...union.values()].map(({ digest, subject }) => [digest, subject]));
   const roots = new Set(wanted);
-  /** What something is attached to in the end: it may be attached to an attachment, or to an image of an index. */
+  /** The wanted digests that something is attached to, directly, or through another attachment or a child of an index. */
   const rootsOf = async (subject: Digest): Promise<Iterable<Digest>> => {
     let current = subject;
     for (let depth = 0; depth < 4 && !roots.has(current); depth++) current = above.get(current) ?? current;
@@ -297,7 +296,7 @@ async function compareAttachments(
   }
 }
 
-/** Google's lists name every manifest: only where they differ between mirrors it has to be found out what they belong to. */
+/** Google's lists name every manifest: only where they differ between mirrors are the owners of manifests looked up. */
 async function compareUntagged(
   mirrors: readonly { name: string; holding: Holding }[],
   readOwners: () => Promise<ReadonlyMap<Digest, ReadonlySet<Digest>>>,
@@ -334,7 +333,7 @@ async function compareUntagged(
   }
 }
 
-/** The digests of a project that an S3 mirror has notes of; in part, where it lacks a layer that is noted. */
+/** The digests of a project that an S3 mirror has references of; incomplete, where it lacks a referenced layer. */
 async function readLayers(
   request: ImagesRequest,
   { bucket: bucketName, region }: LayerMirror,
@@ -347,17 +346,17 @@ async function readLayers(
       if (error instanceof BucketAbsent) return []; // a lost region's bucket; the next run fills the new one
       throw error;
     });
-  const [layerKeys, noteKeys] = await Promise.all([keys(layersPrefix), keys(referencesPrefix)]);
+  const [layerKeys, referenceKeys] = await Promise.all([keys(layersPrefix), keys(referencesPrefix)]);
   const layers = once(layersOf, layerKeys);
-  const notes = new Map<string, string[]>();
-  for (const { layer, use } of once(readNotes, noteKeys).get(request.project) ?? []) {
-    const needed = notes.get(use) ?? [];
-    notes.set(use, needed);
+  const uses = new Map<string, string[]>();
+  for (const { layer, use } of once(readReferences, referenceKeys).get(request.project) ?? []) {
+    const needed = uses.get(use) ?? [];
+    uses.set(use, needed);
     needed.push(layer);
   }
   const present: ImagesBuilder = new Map();
   const incomplete: ImagesBuilder = new Map();
-  for (const [use, needed] of notes) {
+  for (const [use, needed] of uses) {
     const [image, digest] = use.split("@") as [string, string];
     addImage(present, image, digest);
     if (!needed.every((layer) => layers.has(layer))) addImage(incomplete, image, digest);
@@ -365,7 +364,7 @@ async function readLayers(
   return { present, incomplete };
 }
 
-/** What is made of a listing, made once for all projects that share it. */
+/** What is derived from a listing, once for all projects that share it. */
 const made = new WeakMap<readonly string[], unknown>();
 
 function once<Made>(make: (keys: readonly string[]) => Made, keys: readonly string[]): Made {

@@ -4,19 +4,19 @@ import { listTags, type TagList } from "../oci/tags.ts";
 import { findAttachments } from "./attachments.ts";
 import { readRemains, readTree } from "./tree.ts";
 
-/** Where a wanted digest is. */
+/** The mirrors of a wanted digest. */
 export interface Whereabouts {
   readonly digest: Digest;
   /** Whether any mirror has it, or a part of it. */
   readonly isPresent: boolean;
-  /** Those of these mirrors that can be asked, whole ones first; all mirrors if none has it. */
+  /** Those of these mirrors that are not given up, complete ones first; all mirrors if none has it. */
   readonly mirrors: readonly Remote[];
 }
 
 /**
- * The manifests of one image that stay, whatever else they belong to goes: those that wanted digests consist of, and what is attached
- * to them. Also of a digest that could not be copied: what it lists may be in the mirrors only, and the next run then needs it.
- * @throws if it can't be said of one of them.
+ * The manifests of one image that must stay, whatever is removed: those that wanted digests consist of, and their attachments. Also those of
+ * a digest that could not be copied: its children may be in the mirrors only, and the next run then needs them.
+ * @throws if they cannot be found for one of the digests.
  */
 export async function keptManifests(
   wanted: readonly Whereabouts[],
@@ -32,7 +32,7 @@ export async function keptManifests(
   await Promise.all(
     wanted.map(async ({ digest, isPresent, mirrors }) => {
       const parts = await partsOf(digest, isPresent, staging ? [...mirrors, staging] : mirrors);
-      const attached = isPresent ? await firstAnswer(mirrors, (at) => attachedAt(at, parts)) : [];
+      const attached = isPresent ? await firstResponse(mirrors, (at) => attachedAt(at, parts)) : [];
       for (const part of [...parts, ...attached]) kept.add(part);
     }),
   );
@@ -42,12 +42,12 @@ export async function keptManifests(
 async function partsOf(digest: Digest, isPresent: boolean, sources: readonly Remote[]): Promise<readonly Digest[]> {
   if (isPresent) return (await readTree(sources, digest)).manifests.map((manifest) => manifest.digest);
   const { digests, isUncertain } = await readRemains(sources, digest);
-  if (isUncertain) throw new Error(`it could not be read what ${digest}, which is to be promoted, consists of`);
+  if (isUncertain) throw new Error(`cannot read the manifests of ${digest}, which is to be promoted`);
   return digests;
 }
 
-/** The answer of the first mirror that gives one. Throws the first one's failure if none does. */
-async function firstAnswer(
+/** The response of the first mirror that gives one. Throws the first mirror's failure if none does. */
+async function firstResponse(
   mirrors: readonly Remote[],
   ask: (at: Remote) => Promise<readonly Digest[]>,
 ): Promise<readonly Digest[]> {

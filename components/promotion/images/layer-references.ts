@@ -13,23 +13,23 @@ export interface LayerUse {
   readonly digest: Digest;
 }
 
-/** Where the notes are kept of who needs which layer. */
+/** The prefix of the references: which digest needs which layer. */
 export const referencesPrefix = "containers/references/";
 
 const empty = Buffer.alloc(0);
 const emptyContent = { size: 0, sha256: digestOf(empty).slice("sha256:".length), crc32c: encodeCrc32c(crc32c(empty)) };
 const emptyChunk = { bytes: empty, offset: 0, crc32c: emptyContent.crc32c };
-/** A note is read by promotions only. */
+/** References are read by promotions only. */
 const headers = { contentType: "application/octet-stream", cacheControl: "no-store" };
 
-/** Projects run beside each other in one process. Two processes (an `up` and `npm run sync`) are told of each other by `drop`. */
+/** Serializes the projects of one process. Two processes (an `up` and `npm run sync`) are detected by `drop`. */
 const locks = new KeyedLock();
 
 /**
  * Layers are shared by all images of all projects, so an S3 mirror holds, beside each layer, one empty object for each promoted
- * digest that needs it: `containers/references/<layer hex>/<project>/<image>/<digest hex>`. It is written before the layer
- * and struck after it, and a layer goes only with the last one. So a removal needs to know of no other project, and at whatever
- * moment a run dies, no layer is there that nobody has noted: a refresh finds all that it left half done.
+ * digest that needs it, its reference: `containers/references/<layer hex>/<project>/<image>/<digest hex>`. It is written before the layer
+ * and deleted after it, and a layer is deleted only with its last reference. So a removal needs to know of no other project, and whenever a
+ * run is killed, each layer has a reference: a refresh finds all that the run left unfinished.
  */
 export class LayerReferences {
   readonly #bucket: Bucket;
@@ -40,7 +40,7 @@ export class LayerReferences {
     this.#signal = signal;
   }
 
-  /** Notes that a layer is needed. */
+  /** Adds a reference to a layer. */
   async add(layer: Digest, use: LayerUse): Promise<void> {
     await this.#locked(layer, async () => {
       const upload = await this.#bucket.create(referenceKey(layer, use), emptyContent, headers, this.#signal);
@@ -53,31 +53,31 @@ export class LayerReferences {
   }
 
   /**
-   * Strikes a note; if it is the last, the layer goes first.
-   * @throws if another process has noted the layer meanwhile and may have seen it there: who notes after that sees that it is gone.
+   * Deletes a reference; if it is the last one, deletes the layer first.
+   * @throws if another process added a reference meanwhile and may have seen the layer there. One that adds it later sees that it is gone.
    */
   async drop(layer: Digest, use: LayerUse): Promise<void> {
     await this.#locked(layer, async () => {
-      const note = referenceKey(layer, use);
-      if (!(await this.#hasNotesBut(note, layer))) {
+      const reference = referenceKey(layer, use);
+      if (!(await this.#hasReferencesBut(reference, layer))) {
         await this.#remove(layerKey(layer));
-        if (await this.#hasNotesBut(note, layer)) {
+        if (await this.#hasReferencesBut(reference, layer)) {
           const what = `${this.#bucket.url}/${layerKey(layer)} was removed while another process began to need it`;
           throw new Error(`${what}: \`pulumi refresh\` finds that, and the next run brings it back`);
         }
       }
-      await this.#remove(note);
+      await this.#remove(reference);
     });
   }
 
-  async #hasNotesBut(note: string, layer: Digest): Promise<boolean> {
+  async #hasReferencesBut(reference: string, layer: Digest): Promise<boolean> {
     for await (const { key } of this.#bucket.list(`${referencesPrefix}${hexOf(layer)}/`, this.#signal)) {
-      if (key !== note) return true;
+      if (key !== reference) return true;
     }
     return false;
   }
 
-  /** The layers that a digest is noted to need: reads the list of all notes, for when no registry has its manifest any more. */
+  /** The layers that a digest has references to. Lists all references: for a digest whose manifest no registry has any more. */
   async layersOf(use: LayerUse): Promise<Digest[]> {
     const end = referenceKey("sha256:", use).slice(referencesPrefix.length);
     const layers: Digest[] = [];
@@ -97,22 +97,22 @@ export class LayerReferences {
   }
 }
 
-/** Of each project, which layers its images need (`use`: `image@digest`), from the keys of notes. What is no note is left out. */
-export function readNotes(keys: readonly string[]): ReadonlyMap<string, { layer: Digest; use: string }[]> {
-  const notes = new Map<string, { layer: Digest; use: string }[]>();
+/** Each project's references: which layers its images need (`use`: `image@digest`). Keys that are not references are left out. */
+export function readReferences(keys: readonly string[]): ReadonlyMap<string, { layer: Digest; use: string }[]> {
+  const references = new Map<string, { layer: Digest; use: string }[]>();
   for (const key of keys) {
-    const [, layer, project, image, hex] = notePattern.exec(key.slice(referencesPrefix.length)) ?? [];
+    const [, layer, project, image, hex] = referencePattern.exec(key.slice(referencesPrefix.length)) ?? [];
     if (project === undefined) continue;
-    const its = notes.get(project) ?? [];
-    notes.set(project, its);
+    const its = references.get(project) ?? [];
+    references.set(project, its);
     its.push({ layer: `sha256:${layer}`, use: `${image}@sha256:${hex}` });
   }
-  return notes;
+  return references;
 }
 
-const notePattern = /^([0-9a-f]{64})\/([^/]+)\/(.+)\/([0-9a-f]{64})$/;
+const referencePattern = /^([0-9a-f]{64})\/([^/]+)\/(.+)\/([0-9a-f]{64})$/;
 
-/** The key of a note. */
+/** The key of a reference. */
 export function referenceKey(layer: Digest, { project, image, digest }: LayerUse): string {
   return `${referencesPrefix}${hexOf(layer)}/${project}/${image}/${hexOf(digest)}`;
 }

@@ -2,7 +2,7 @@ import { type Digest, isDigest } from "../oci/digest.ts";
 import { joinLines } from "../text/join-lines.ts";
 import { digestSource, tagSource } from "../text/oci-grammar.ts";
 
-/** Of each image, its digests, and of each digest the tags it has. */
+/** The digests of each image, and the tags of each digest. */
 export type Images = ReadonlyMap<string, ReadonlyMap<Digest, ReadonlySet<string>>>;
 
 /** {@link Images} that are being built. */
@@ -26,15 +26,15 @@ export function readImageLines(text: string): ImagesBuilder {
     }
     const [, name, alone] = untagged.exec(line) ?? [];
     if (name === undefined)
-      throw new Error(`line ${index + 1} of the images is no "image:tag digest" or "image@digest"`);
+      throw new Error(`line ${index + 1} of the images is not "image:tag digest" or "image@digest"`);
     addImage(images, name, alone!);
   }
   return images;
 }
 
-/** Adds a digest, and a tag of it, to what is being built. */
+/** Adds a digest, and a tag of it. */
 export function addImage(images: ImagesBuilder, image: string, digest: Digest, tag?: string): void {
-  if (!isDigest(digest)) throw new Error(`"${digest}" is no sha256 digest`);
+  if (!isDigest(digest)) throw new Error(`"${digest}" is not a sha256 digest`);
   const digests = images.get(image) ?? new Map<Digest, Set<string>>();
   images.set(image, digests);
   const tags = digests.get(digest) ?? new Set<string>();
@@ -57,7 +57,7 @@ export function writeImageLines(images: Images): string {
   return joinLines(lines);
 }
 
-/** Which digest each tag of an image has. A tag on two digests is a contradiction that validated manifests do not hold. */
+/** The digest of each tag of an image. Validated manifests have no tag on two digests. */
 export function tagsOf(digests: ReadonlyMap<Digest, ReadonlySet<string>> | undefined): Map<string, Digest> {
   const tags = new Map<string, Digest>();
   for (const [digest, names] of digests ?? []) for (const name of names) tags.set(name, digest);

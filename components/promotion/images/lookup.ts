@@ -3,27 +3,27 @@ import { headManifest } from "../oci/manifests.ts";
 import type { Remote } from "../oci/remote.ts";
 import { listTags, type TagList } from "../oci/tags.ts";
 
-/** From so many questions about one repository on, its list is asked for first: it answers most of them at once. */
+/** From this many lookups in one repository on, its list is read first: it replaces most of them. */
 const worthAList = 3;
-/** A page of tags costs about as much as so many questions. */
-const questionsPerPage = 20;
+/** A page of tags costs about as much as this many lookups. */
+const lookupsPerPage = 20;
 
-/** Answers questions about one image of one mirror with few requests. */
+/** Looks up tags and digests of one image in one mirror, with few requests. */
 export class ImageLookup {
   readonly #at: Remote;
-  readonly #questions: number;
+  readonly #expected: number;
   #list: Promise<TagList | undefined> | undefined;
   #tags: ReadonlyMap<string, Digest | undefined> | undefined;
 
-  /** @param questions how many there will be, about. */
-  constructor(at: Remote, questions: number) {
+  /** @param expected about how many lookups there will be. */
+  constructor(at: Remote, expected: number) {
     this.#at = at;
-    this.#questions = questions;
+    this.#expected = expected;
   }
 
   /**
-   * Whether the digest is there, and which digest each of the tags has. Where nothing has a tag, what a run that died may have left is not
-   * worth a question for each digest: it is said not to be there, and stored again.
+   * Whether the digest is there, and the digest of each tag. In a repository without tags a killed run may have left digests; they are not
+   * worth a request each, so they count as absent and are stored again.
    * @returns the digests of the tags in their order; undefined: there is no such tag.
    */
   async find(digest: Digest, tags: readonly string[]): Promise<{ has: boolean; tagged: (Digest | undefined)[] }> {
@@ -33,7 +33,7 @@ export class ImageLookup {
       return { has, tagged };
     }
     const tagged = await Promise.all(tags.map((tag) => this.tag(tag)));
-    // A tag on it proves it; the list has told which tags are worth a question.
+    // A tag on it proves it; the list says which tags are worth a request.
     return { has: tagged.includes(digest) || (await this.has(digest)), tagged };
   }
 
@@ -45,7 +45,7 @@ export class ImageLookup {
     return (await headManifest(this.#at, digest)) !== undefined;
   }
 
-  /** The digest that a tag has there; undefined: there is no such tag. */
+  /** The digest of a tag; undefined: there is no such tag. */
   async tag(tag: string): Promise<Digest | undefined> {
     const list = await this.list();
     if (list) {
@@ -63,10 +63,10 @@ export class ImageLookup {
     return list !== undefined && !list.truncated && list.tags.length === 0 && (list.manifests?.size ?? 0) === 0;
   }
 
-  /** The repository's tags, complete or truncated; undefined if so few questions are not worth it. */
+  /** The repository's tags, complete or truncated; undefined if there are too few lookups for it. */
   list(): Promise<TagList | undefined> {
-    if (this.#questions < worthAList) return Promise.resolve(undefined);
-    this.#list ??= listTags(this.#at, 1 + Math.ceil(this.#questions / questionsPerPage));
+    if (this.#expected < worthAList) return Promise.resolve(undefined);
+    this.#list ??= listTags(this.#at, 1 + Math.ceil(this.#expected / lookupsPerPage));
     return this.#list;
   }
 }

@@ -50,21 +50,21 @@ export class ImageMirrorRun extends ImagesMirrorRun {
   readonly #remote: (image: string) => Remote;
   readonly #remotes = new Map<string, Remote>();
   readonly #lookups = new Map<string, ImageLookup>();
-  readonly #questions: ReadonlyMap<string, number>;
-  /** Blobs that this run has brought or is bringing, and to which repository of the mirror. */
+  readonly #expected: ReadonlyMap<string, number>;
+  /** Blobs that this run has copied or is copying, and to which repository of the mirror. */
   readonly blobs = new Map<Digest, { readonly repository: Repository; readonly failure: Promise<unknown> }>();
-  /** Tags there, by its last known state. */
+  /** The tags of its last known state. */
   readonly #tags = new Map<string, ReadonlyMap<string, Digest>>();
 
   constructor(
     name: string,
     lastKnown: LastKnownState,
     remote: (image: string) => Remote,
-    questions: ReadonlyMap<string, number>,
+    expected: ReadonlyMap<string, number>,
   ) {
     super(name, lastKnown, severityInRegistry);
     this.#remote = remote;
-    this.#questions = questions;
+    this.#expected = expected;
   }
 
   /** The image's repository. */
@@ -75,7 +75,7 @@ export class ImageMirrorRun extends ImagesMirrorRun {
   }
 
   lookup(image: string): ImageLookup {
-    const known = this.#lookups.get(image) ?? new ImageLookup(this.remote(image), this.#questions.get(image) ?? 1);
+    const known = this.#lookups.get(image) ?? new ImageLookup(this.remote(image), this.#expected.get(image) ?? 1);
     this.#lookups.set(image, known);
     return known;
   }
@@ -91,7 +91,7 @@ export class ImageMirrorRun extends ImagesMirrorRun {
 export class LayerMirrorRun extends ImagesMirrorRun {
   readonly target: LayerTarget;
   readonly references: LayerReferences;
-  /** Layers that this run has brought or is bringing. */
+  /** Layers that this run has copied or is copying. */
   readonly blobs = new Map<Digest, { readonly failure: Promise<unknown> }>();
 
   constructor(name: string, lastKnown: LastKnownState, bucket: Bucket, signal: AbortSignal) {
@@ -101,7 +101,7 @@ export class LayerMirrorRun extends ImagesMirrorRun {
   }
 }
 
-/** A registry that cannot be reached, or refuses us, does so for every image. */
+/** A registry that cannot be reached, or denies access, does so for every image. */
 function severityInRegistry(error: unknown): Severity {
   return error instanceof UnreachableError || isDenied(error) ? "fatal" : "unrelated";
 }

@@ -7,21 +7,21 @@ import { findAttachments } from "./attachments.ts";
 import { readRemains } from "./tree.ts";
 
 /**
- * Deletes what is left of indexes that are gone. Google's registries delete an index before what it lists, so that a run that dies between the
- * two leaves manifests that nothing names any more but their list of all that has no tag. Other registries have no such list, and need none.
+ * Deletes what is left of deleted indexes. Google's registries delete an index before its children, so a run that is killed between the two
+ * leaves manifests that only the registry's list of untagged manifests names. Other registries have no such list, and do not need it.
  * @param keep what stays, by {@link keptManifests}.
- * @param present what else the repository has that is not wanted: what belongs to it is for its own removal to delete, or to leave.
+ * @param present what else the repository has that is not wanted: its own removal deletes, or leaves, what belongs to it.
  */
 export async function deleteOrphans(at: Remote, keep: ReadonlySet<Digest>, present: readonly Digest[]): Promise<void> {
   const { manifests } = await listTags(at);
   if (!manifests) return;
-  const spoken = new Set([...keep, ...present]);
+  const owned = new Set([...keep, ...present]);
   for (const digest of present) {
     const { digests: parts } = await readRemains([at], digest);
     const attached = await findAttachments(at, parts, undefined);
-    for (const part of [...parts, ...attached.map((attachment) => attachment.digest)]) spoken.add(part);
+    for (const part of [...parts, ...attached.map((attachment) => attachment.digest)]) owned.add(part);
   }
-  let orphans = [...manifests].filter(([digest, { tags }]) => tags.length === 0 && !spoken.has(digest));
+  let orphans = [...manifests].filter(([digest, { tags }]) => tags.length === 0 && !owned.has(digest));
   for (let before = orphans.length + 1; orphans.length > 0 && orphans.length < before; ) {
     before = orphans.length;
     const refused: typeof orphans = [];
@@ -30,7 +30,7 @@ export async function deleteOrphans(at: Remote, keep: ReadonlySet<Digest>, prese
   }
 }
 
-/** Whether a manifest is gone; false: an index there lists it, so that it has to stay as long as that. */
+/** Whether a manifest was deleted; false: an index there lists it, so it stays as long as that. */
 export async function deleteUnlessListed(at: Remote, digest: Digest): Promise<boolean> {
   try {
     await deleteManifest(at, digest);

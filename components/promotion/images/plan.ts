@@ -8,7 +8,7 @@ import { differingImages } from "./present-images.ts";
 import { countRemovals } from "./removals.ts";
 import { tagMatcher } from "./tag-patterns.ts";
 
-/** A digest that some mirrors lack, with all the tags it is to have there. */
+/** A digest that some mirrors lack, with all its wanted tags. */
 export interface Copy {
   readonly image: string;
   readonly digest: Digest;
@@ -46,7 +46,7 @@ export interface Removal {
   readonly layerMirrors: readonly string[];
 }
 
-/** What to do so that every mirror holds what is wanted, in this order: copies and tags, then what goes. Plain data but for the maps. */
+/** The steps after which every mirror holds what is wanted: copies and tags, then removals. */
 export interface ImagePlan {
   readonly wanted: Images;
   /** What each mirror (of images or layers) held when the last run or refresh ended. */
@@ -87,7 +87,7 @@ export function planImages(request: ImagesRequest, previous: Previous<ImagesRequ
   return { wanted, lastKnown, differing, ...steps.all(request, lastKnown), errors };
 }
 
-/** Whether there is anything to do. */
+/** Whether there is nothing to do. */
 export function isEmptyPlan({ copies, retags, untags, removals }: ImagePlan): boolean {
   return copies.length + retags.length + untags.length + removals.length === 0;
 }
@@ -108,10 +108,10 @@ export function printPlan(plan: ImagePlan): string[] {
   ];
 }
 
-/** A step, with the lists of mirrors in it still open. */
+/** A step whose lists of mirrors are still being built. */
 type Open<Step> = { -readonly [Key in keyof Step]: Step[Key] extends readonly string[] ? string[] : Step[Key] };
 
-/** Collects the same step of several mirrors into one. */
+/** Merges equal steps of several mirrors into one. */
 class Steps {
   readonly #copies = new Map<string, Open<Copy>>();
   readonly #retags = new Map<string, Open<Retag>>();
@@ -197,14 +197,14 @@ class Steps {
   }
 }
 
-/** A step about tags is nothing for mirrors of layers. */
+/** Mirrors of layers have no tags: a step on tags may be left without mirrors. */
 function hasMirrors({ mirrors }: { readonly mirrors: readonly string[] }): boolean {
   return mirrors.length > 0;
 }
 
 /**
- * Tags that would move though they must not. Only a digest that was promoted under the tag, and is there, counts: what someone
- * else has put under it is repaired, and a promotion that never succeeded may be corrected.
+ * Tags that would move though they must not. Only a digest that was promoted under the tag, and is there, counts: a tag that somebody else
+ * moved is repaired, and a promotion that never succeeded may be corrected.
  */
 function* movedTags(
   request: ImagesRequest,

@@ -4,7 +4,7 @@ import { type Images, tagsOf } from "./lines.ts";
 type Digests = ReadonlyMap<Digest, ReadonlySet<string>>;
 
 /**
- * What a mirror holds while a run works on it: what it present before, and what has changed since. What did not change is shared
+ * What a mirror holds while a run works on it: what it held before, and what has changed since. What did not change is shared
  * with all other mirrors, so that 22 of them cost hardly more than one.
  */
 export class PresentImages {
@@ -17,7 +17,7 @@ export class PresentImages {
     this.#before = before;
   }
 
-  /** The images that may be other than before. */
+  /** The images that may differ from before. */
   get changed(): Iterable<string> {
     return this.#changed.keys();
   }
@@ -49,7 +49,7 @@ export class PresentImages {
     tags.delete(tag);
   }
 
-  /** A digest is there no more, nor are its tags. */
+  /** Removes a digest, and its tags. */
   drop(image: string, digest: Digest): void {
     const digests = this.#own(image);
     for (const tag of digests.get(digest) ?? []) this.#tags.get(image)!.delete(tag);
@@ -67,7 +67,7 @@ export class PresentImages {
   }
 }
 
-/** The images that two sides do not have alike. */
+/** The images that differ between two sides. */
 export function differingImages(one: Images, other: Images): Set<string> {
   const differing = new Set<string>();
   for (const image of one.keys()) if (!areAlike(one.get(image), other.get(image))) differing.add(image);

@@ -12,12 +12,12 @@ import { type Copy, printPlan } from "./plan.ts";
 import type { ImagesRun } from "./run.ts";
 import { AbsentError, readTree } from "./tree.ts";
 
-/** So many new images are compared with the versions before them; more are a first promotion, not a release. */
+/** How many new images are compared with the versions before them; more are a first promotion, not a release. */
 const mostCompared = 20;
 
 /**
- * Looks whether a plan can be carried out: what is new exists, with all that it lists, in staging or a mirror; no tag that must not
- * move is on another digest in a mirror; no new image lacks a platform that the version before it has. Writes nothing.
+ * Checks whether a plan can be carried out: new digests exist, with all that they list, in staging or a mirror; no immutable tag is on another
+ * digest in a mirror; no new image lacks a platform that the version before it has. Writes nothing.
  */
 export async function previewImagesRun(run: ImagesRun): Promise<Preview> {
   const { plan, project, failures } = run;
@@ -42,7 +42,7 @@ export async function previewImagesRun(run: ImagesRun): Promise<Preview> {
       } catch (error) {
         run.context.signal.throwIfAborted();
         if (!(error instanceof AbsentError) && !(error instanceof WrongContentError)) throw error;
-        const advice = ": push it to staging again, or take it out of the manifest";
+        const advice = ": push it to staging again, or remove it from the manifest";
         const isUncertain = error instanceof AbsentError && error.isUncertain;
         errors.push(failures.line(nameOf(copy), `${error.message}${isUncertain ? "" : advice}`));
       }
@@ -56,7 +56,7 @@ export async function previewImagesRun(run: ImagesRun): Promise<Preview> {
     }),
   );
   await Promise.all([...checked, ...retagged]);
-  // What a new index lists, `v1-amd64` of `v1`, is one platform by intent.
+  // A child of a new index, `v1-amd64` of `v1`, has one platform by intent.
   const listed = new Set([...roots.values()].flatMap(({ children }) => children.map((child) => child.digest)));
   const releases = [...roots].filter(([{ tags, digest }]) => tags.length > 0 && !listed.has(digest));
   const compared = await Promise.all(
@@ -85,14 +85,14 @@ async function checkTags(
     return errors;
   } catch (error) {
     run.context.signal.throwIfAborted();
-    // A mirror that is down is no mistake of the change under review.
+    // A mirror that is down is not an error of the change under review.
     if (error instanceof UnreachableError || !unreachable.has(mirror.name))
       unreachable.set(mirror.name, causeOf(error));
     return [];
   }
 }
 
-/** A warning if a new image lacks platforms that the version before it has; an image of several that is one of a single platform lacks all. */
+/** A warning if a new image lacks platforms that the version before it has; an index replaced by an image of a single platform lacks all of them. */
 async function platformsLost(copy: Copy, root: Manifest, run: ImagesRun): Promise<string | undefined> {
   const before = predecessor(copy, run);
   if (!before) return undefined;
@@ -103,12 +103,12 @@ async function platformsLost(copy: Copy, root: Manifest, run: ImagesRun): Promis
     return lost && `project ${run.project}, ${lost}`;
   } catch (error) {
     run.context.signal.throwIfAborted();
-    if (error instanceof AbsentError) return undefined; // drift, which is not this change's matter
+    if (error instanceof AbsentError) return undefined; // drift, which is not an error of this change
     throw error;
   }
 }
 
-/** The promoted version of the image that comes right before a new digest, and where it is. */
+/** The promoted version of the image right before a new digest, and where to read it. */
 function predecessor({ image, tags, digest }: Copy, run: ImagesRun) {
   const [canonical] = run.mirrors.values();
   const promoted = tagsOf(canonical?.lastKnown.present.get(image));

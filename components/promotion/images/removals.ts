@@ -1,8 +1,8 @@
 import { type Images, tagsOf } from "./lines.ts";
 
 /**
- * How much of what clients can ask for (`image:tag`, `image@digest`) would go. A digest whose tags have all moved on to others, as
- * those of a `latest` do, is not counted as removed.
+ * How many of the references that clients can pull (`image:tag`, `image@digest`) would be removed. A digest whose tags have all moved to
+ * other digests, as those of a `latest` do, does not count as removed.
  * @param states the distinct last known contents of mirrors.
  */
 export function countRemovals(wanted: Images, states: Iterable<Images>): { removing: number; present: number } {

@@ -14,10 +14,10 @@ import { canonicalFirst, isMoving, movingStill } from "./tag-image.ts";
 import { type Remains, readRemains } from "./tree.ts";
 
 /**
- * Takes one digest out of mirrors, whose tags have been removed before: its layers in S3 that nothing else needs, its signatures, the
+ * Removes one digest, whose tags were removed before, from mirrors: its layers in S3 that nothing else needs, its attachments, the
  * manifests that it lists, itself. What another wanted digest of the image needs stays. Failures go to the run.
  *
- * Nothing is deleted before that from which it can be found, so that a run that dies is taken up again by the next.
+ * Each thing is deleted before the manifest or tag that leads to it, so that the next run can resume a killed one.
  */
 export async function removeImage(removal: Removal, run: ImagesRun): Promise<void> {
   const { image, digest, mirrors, layerMirrors } = removal;
@@ -41,7 +41,7 @@ export async function removeImage(removal: Removal, run: ImagesRun): Promise<voi
   const remove = async (mirror: ImageMirrorRun) => {
     const waiting = [...(mirror.achieved.get(image)?.get(digest) ?? [])].filter((tag) => wantedTags.has(tag)).sort();
     if (waiting.length > 0) {
-      const why = `kept, because its tag ${waiting.join(", ")} could not be moved to its new digest`;
+      const why = `kept, because its tag ${waiting.join(", ")} could not move to its new digest`;
       throw new SourceError(new Error(why));
     }
     const at = mirror.remote(image);
@@ -58,7 +58,7 @@ export async function removeImage(removal: Removal, run: ImagesRun): Promise<voi
   await canonicalFirst(mirrors, run, remove, what);
 }
 
-/** What the digest lists, from wherever it still is: a run that died may have taken some of it away everywhere. */
+/** What the digest lists, from any source that still has it: a killed run may have removed some of it everywhere. */
 function findRemains({ image, digest, mirrors }: Removal, run: ImagesRun): Promise<Remains> {
   const places = run.alive(mirrors).map((mirror) => mirror.remote(image));
   const staging = run.staging(image);
@@ -84,9 +84,9 @@ async function removeLayers(
   }
 }
 
-/** @param doomed the digest's manifests that go, leaves first. */
+/** @param doomed the digest's manifests to delete, leaves first. */
 async function removeAt(at: Remote, root: Digest, doomed: readonly Digest[], keep: ReadonlySet<Digest>): Promise<void> {
-  if (doomed.length === 0) return; // still listed by a wanted index: losing its tags was all
+  if (doomed.length === 0) return; // a wanted index still lists it: only its tags were removed
   const attachments = await findAttachments(at, doomed, undefined);
   for (const { digest, tag } of attachments.toReversed()) {
     if (!keep.has(digest)) await deleteTagged(at, digest, tag);
@@ -108,19 +108,19 @@ async function deleteFallbackList(at: Remote, subject: Digest): Promise<void> {
   if (list) await deleteTagged(at, list.digest, fallbackTag(subject));
 }
 
-/** Deletes a manifest, then its tag: the other way round a run that dies between the two would leave a manifest that nobody finds. */
+/** Deletes a manifest, then its tag: the other way round, a run that is killed between the two would leave a manifest that no tag leads to. */
 async function deleteTagged(at: Remote, digest: Digest, tag: string | undefined): Promise<void> {
   try {
     await deleteManifest(at, digest);
     if (tag !== undefined) await deleteManifest(at, tag);
   } catch (error) {
-    // Google's registries want the tags to go first; they list what has none, so that it can be found there.
+    // Google's registries require the tags to be deleted first; there the list of untagged manifests leads to it.
     if (tag === undefined || !isTagged(error)) throw error;
     await deleteManifest(at, tag);
     try {
       await deleteManifest(at, digest);
     } catch (again) {
-      if (!isTagged(again)) throw again; // attached to another digest too, with which it goes
+      if (!isTagged(again)) throw again; // attached to another digest too, and deleted with that
     }
   }
 }

@@ -29,7 +29,7 @@ export class ImagesRun extends PromotionRun<ImagesMirrorRun> {
   readonly mayMove: (tag: string) => boolean;
   readonly #kept = new Map<string, Promise<ReadonlySet<Digest>>>();
   readonly #stagingLookups = new Map<string, ImageLookup>();
-  readonly #questions: ReadonlyMap<string, number>;
+  readonly #expectedLookups: ReadonlyMap<string, number>;
 
   constructor(request: ImagesRequest, plan: ImagePlan, dependencies: Dependencies, context: Context) {
     const { project, mirrors, layerMirrors } = request;
@@ -45,11 +45,11 @@ export class ImagesRun extends PromotionRun<ImagesMirrorRun> {
       repository: repositoryAt(uri, ...path),
       signal,
     });
-    this.#questions = questionsIn(plan);
+    this.#expectedLookups = expectedLookupsIn(plan);
     this.mirrors = new Map(
       request.mirrors.map(({ name, repository }) => {
         const remote = (image: string) => remoteAt(repository, request.prefix, image);
-        return [name, new ImageMirrorRun(name, plan.lastKnown.get(name)!, remote, this.#questions)];
+        return [name, new ImageMirrorRun(name, plan.lastKnown.get(name)!, remote, this.#expectedLookups)];
       }),
     );
     this.layerMirrors = new Map(
@@ -93,12 +93,12 @@ export class ImagesRun extends PromotionRun<ImagesMirrorRun> {
 
   /** The tags of the image in staging, when so much is promoted that listing them saves requests. */
   stagingLookup(image: string, at: Remote): ImageLookup {
-    const known = this.#stagingLookups.get(image) ?? new ImageLookup(at, this.#questions.get(image) ?? 1);
+    const known = this.#stagingLookups.get(image) ?? new ImageLookup(at, this.#expectedLookups.get(image) ?? 1);
     this.#stagingLookups.set(image, known);
     return known;
   }
 
-  /** {@link keptManifests} of an image, as the mirrors are once all is copied. */
+  /** {@link keptManifests} of an image, once all is copied. */
   keptIn(image: string): Promise<ReadonlySet<Digest>> {
     const known = this.#kept.get(image) ?? keptManifests(this.#whereabouts(image), this.staging(image));
     this.#kept.set(image, known);
@@ -142,9 +142,9 @@ export class ImagesRun extends PromotionRun<ImagesMirrorRun> {
     super.stepDone(mirror);
   }
 
-  /** A mirror that cannot be reached, or refuses us, is given up for the whole run. @param what `image@digest` or `image:tag`. */
+  /** A mirror that cannot be reached, or denies access, is given up for the whole run. @param what `image@digest` or `image:tag`. */
   override stepFailed(mirror: MirrorRun, what: string, error: unknown): void {
-    if (this.context.signal.aborted) return; // not the mirror's fault; the run says so once
+    if (this.context.signal.aborted) return; // not the mirror's fault; the outcome has one line for it
     mirror.breaker.failed(error);
     super.stepFailed(mirror, what, mirror.givenUp === undefined ? error : new GivenUpError(mirror.givenUp));
   }
@@ -158,17 +158,17 @@ export class ImagesRun extends PromotionRun<ImagesMirrorRun> {
   differencesAt(mirror: ImagesMirrorRun): string {
     const { wanted, differing } = this.plan;
     const images = new Set([...differing.get(mirror.lastKnown)!, ...mirror.achieved.changed]);
-    // A mirror of layers knows no tags: a digest that it has, it has under all the tags that are wanted.
+    // A mirror of layers has no tags: a digest that it has counts under all the tags that are wanted.
     const tagless = mirror instanceof LayerMirrorRun;
     return difference(images, wanted, mirror.achieved, mirror.incomplete, tagless);
   }
 }
 
-/** How many questions about an image each mirror will be asked, about. */
-function questionsIn(plan: ImagePlan): Map<string, number> {
-  const questions = new Map<string, number>();
-  const add = (image: string, count: number) => questions.set(image, (questions.get(image) ?? 0) + count);
+/** About how many lookups of each image there will be in each mirror. */
+function expectedLookupsIn(plan: ImagePlan): Map<string, number> {
+  const expected = new Map<string, number>();
+  const add = (image: string, count: number) => expected.set(image, (expected.get(image) ?? 0) + count);
   for (const { image, tags } of plan.copies) add(image, 1 + tags.length);
   for (const { image } of plan.retags) add(image, 1);
-  return questions;
+  return expected;
 }

@@ -8,7 +8,7 @@ import type { Retag, Untag } from "./plan.ts";
 import type { ImagesRun } from "./run.ts";
 import { readTree } from "./tree.ts";
 
-/** Gives a digest, which the mirrors have, a tag; canonical mirror first. Failures go to the run. */
+/** Tags a digest that the mirrors have; the canonical mirror first. Failures go to the run. */
 export async function tagImage({ image, tag, digest, mirrors }: Retag, run: ImagesRun): Promise<void> {
   await canonicalFirst(
     mirrors,
@@ -19,7 +19,7 @@ export async function tagImage({ image, tag, digest, mirrors }: Retag, run: Imag
       if (now !== digest) {
         const conflict = conflictOf(tag, now, image, mirror, run);
         if (conflict !== undefined) throw new Error(conflict);
-        // Its own copy first; another's is the same, and repairs a mirror that has lost it after all.
+        // The mirror's own copy first; another mirror's is the same, and repairs a mirror that has lost it.
         const others = run.alive(run.request.mirrors.map(({ name }) => name)).filter((other) => other !== mirror);
         const manifest =
           (await getManifest(at, digest)) ??
@@ -38,7 +38,7 @@ export async function tagImage({ image, tag, digest, mirrors }: Retag, run: Imag
   );
 }
 
-/** Removes a tag, canonical mirror first; one by which a wanted digest is signed is no tag that goes alone. Failures go to the run. */
+/** Removes a tag, in the canonical mirror first, unless it attaches something to a wanted digest. Failures go to the run. */
 export async function untagImage({ image, tag, mirrors }: Untag, run: ImagesRun): Promise<void> {
   await canonicalFirst(
     mirrors,
@@ -58,7 +58,7 @@ export async function untagImage({ image, tag, mirrors }: Untag, run: ImagesRun)
   );
 }
 
-/** Whether a digest is wanted under another image's name, and not whole there in all of these mirrors: it stays under the old one, with its tags. */
+/** Whether a digest is wanted under another image's name and not complete there in all of these mirrors: then it stays under the old name. */
 export function isMoving(image: string, digest: Digest, mirrors: readonly string[], run: ImagesRun): boolean {
   for (const [other, digests] of run.plan.wanted) {
     if (other === image || !digests.has(digest)) continue;
@@ -67,12 +67,12 @@ export function isMoving(image: string, digest: Digest, mirrors: readonly string
   return false;
 }
 
-/** Why a step waits for {@link isMoving}. */
+/** Why a step is not done while {@link isMoving}. */
 export function movingStill(): SourceError {
   return new SourceError(new Error("kept, because its copy under another name is not complete"));
 }
 
-/** Does a step in the canonical mirror, if it is among them, then in all others beside each other. Failures go to the run. */
+/** Does a step in the canonical mirror, if it is among them, then in all others in parallel. Failures go to the run. */
 export async function canonicalFirst(
   mirrors: readonly string[],
   run: ImagesRun,

@@ -1,12 +1,12 @@
 /**
  * Whether tags match one of a project's patterns of mutable tags; in a pattern `*` stands for any run of characters.
- * Time is linear in the tag for each pattern: the patterns are other people's.
+ * The time is linear in the tag's length for each pattern, as patterns are untrusted input.
  */
 export function tagMatcher(patterns: readonly string[]): (tag: string) => boolean {
   return (tag) => patterns.some((pattern) => matches(pattern, tag));
 }
 
-/** Greedy from left to right: a part between two stars may always take its first place, the last part takes the end. */
+/** Greedy from left to right: a part between two stars matches at its first occurrence, the last part at the end. */
 function matches(pattern: string, tag: string): boolean {
   const [first = "", ...rest] = pattern.split("*");
   const last = rest.pop();

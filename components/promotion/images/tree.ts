@@ -6,7 +6,7 @@ import type { Manifest } from "../oci/manifest.ts";
 import { getManifest } from "../oci/manifests.ts";
 import type { Remote } from "../oci/remote.ts";
 
-/** A manifest with all it needs, below it. */
+/** A manifest with everything below it. */
 export interface ImageTree {
   readonly root: Manifest;
   /** All manifests, each after those that it lists: the order in which a registry takes them. */
@@ -15,12 +15,12 @@ export interface ImageTree {
   readonly blobs: readonly Blob[];
 }
 
-/** Indexes in indexes in indexes: more is an attack or a mistake. */
+/** Levels of indexes in indexes: more is an attack or a mistake. */
 const deepest = 4;
 /** An index of 1,000 platforms is a mistake too. */
 const mostManifests = 1_000;
 
-/** A digest that no source has, as far as they can be read. */
+/** No source has a digest, as far as they can be read. */
 export class AbsentError extends Error {
   readonly digest: Digest;
   /** A source that may have it could not be read. */
@@ -35,8 +35,8 @@ export class AbsentError extends Error {
 }
 
 /**
- * Reads a manifest and those that it lists, each from the first source that has it: a child that staging has lost may still be
- * in a mirror. All are verified by their digests, so every source is as good as any other.
+ * Reads a manifest and those that it lists, each from the first source that has it: a child that has expired in staging may still be in a
+ * mirror. All are verified by their digests, so every source is as good as any other.
  * @throws AbsentError if a manifest is in no source, or the failure of a source that may have it.
  */
 export async function readTree(sources: readonly Remote[], digest: Digest): Promise<ImageTree> {
@@ -48,7 +48,7 @@ export async function readTree(sources: readonly Remote[], digest: Digest): Prom
 
 /** What is left of a manifest and those that it lists. */
 export interface Remains extends Omit<ImageTree, "root"> {
-  /** The manifests that no source has; of what they list nothing is known. */
+  /** The manifests that no source has; what they list is unknown. */
   readonly lost: readonly Digest[];
   /** The lost and the found, each once. */
   readonly digests: readonly Digest[];
@@ -56,7 +56,7 @@ export interface Remains extends Omit<ImageTree, "root"> {
   readonly isUncertain: boolean;
 }
 
-/** As {@link readTree}, but goes on without what is in no source. */
+/** As {@link readTree}, but continues without the manifests that no source has. */
 export async function readRemains(sources: readonly Remote[], digest: Digest): Promise<Remains> {
   const absent: AbsentError[] = [];
   const found = await read(sources, digest, (error) => void absent.push(error));

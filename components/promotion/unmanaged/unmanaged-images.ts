@@ -1,7 +1,7 @@
 import type { Dependencies } from "../images/dependencies.ts";
 import { sharedImagePromotion } from "../images/images.ts";
 import { Parts, readHolding } from "../images/inventory.ts";
-import { readNotes, referencesPrefix } from "../images/layer-references.ts";
+import { readReferences, referencesPrefix } from "../images/layer-references.ts";
 import { linesOf } from "../images/lines.ts";
 import type { Remote } from "../oci/remote.ts";
 import { listRepositories, UnlistedError } from "../oci/repositories.ts";
@@ -49,8 +49,8 @@ export async function findUnmanagedImages(
   });
   const inBuckets = searchMirrors(layerMirrors, signal, async ({ name, bucket: bucketName, region }) => {
     const bucket = dependencies.bucket(storage, bucketName, region);
-    const notes = readNotes(await dependencies.keys(bucket, referencesPrefix, signal));
-    const removed = [...notes].filter(([project]) => !owners.some((owner) => owner.project === project));
+    const references = readReferences(await dependencies.keys(bucket, referencesPrefix, signal));
+    const removed = [...references].filter(([project]) => !owners.some((owner) => owner.project === project));
     return removed.flatMap(([project, its]) =>
       [...new Set(its.map(({ use }) => use))].map((line) => ({ kind: "images", mirror: name, project, line }) as const),
     );
