@@ -241,7 +241,7 @@ describe("halfway", () => {
     );
     const { failures } = await project.run(`app:fresh ${fresh.digest}`, `app:held ${held.digest}`);
     assert.equal(failures.length, 1, failures.join("\n"));
-    assert.match(failures[0]!, new RegExp(`app@${fresh.digest}: m0, m1: ${stagingProxy.host}: .*403`));
+    assert.match(failures[0]!, new RegExp(`image app@${fresh.digest}, mirror m0, m1: ${stagingProxy.host}: .*403`));
     assert.deepEqual(await project.tags(), [{ held: held.digest }, { held: held.digest }]);
   });
 

@@ -14,6 +14,7 @@ interface FilesPlan {
 const kind: ContentKind<FilesRequest, FilesPlan, FilesRun> = {
   plan: (request, previous) => ({ mirrors: planFiles(request, previous), errors: [] }),
   start: (request, { mirrors }, context) => new FilesRun(request, mirrors, context),
+  phases: (run) => run.phases(),
   preview: previewFilesRun,
   takeInventory,
   emptied: (request) => ({ ...request, files: "" }),

@@ -1,6 +1,7 @@
 import { fanOut, readAll } from "../blobs/fan-out.ts";
+import type { Phases } from "../run/engine.ts";
 import { MirrorRun } from "../run/mirror-run.ts";
-import { type Phase, PromotionRun } from "../run/promotion-run.ts";
+import { PromotionRun } from "../run/promotion-run.ts";
 import type { Context, FilesRequest } from "../run/request.ts";
 import { type Bucket, type Content, ObjectExists, type Stored, UploadLost } from "../storage/bucket.ts";
 import { severityInBucket } from "../storage/severity.ts";
@@ -52,16 +53,12 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
       request.staging === "" ? undefined : openBucket(request.storage, { kind: "gcs", bucket: request.staging });
   }
 
-  get additions(): readonly Phase[] {
-    return [() => [this.look()], () => this.#copies()];
-  }
-
-  get removals(): readonly Phase[] {
-    return [() => this.#removals()];
-  }
-
-  get removes(): boolean {
-    return this.all.some(({ plan }) => plan.remove.size > 0);
+  /** The steps: a look at the mirrors, copies, removals. */
+  phases(): Phases {
+    return {
+      additions: [() => [this.look()], () => this.#copies()],
+      removals: this.all.some(({ plan }) => plan.remove.size > 0) ? [() => this.#removals()] : [],
+    };
   }
 
   /** Looks up in every mirror what the plan names, and finds what is to be done there. Must come before everything else. */

@@ -10,6 +10,7 @@ import { Storages } from "../run/storages.ts";
 import { openStorage } from "../storage/storage.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { takeInventory } from "./inventory.ts";
+import { imagePhases } from "./phases.ts";
 import { type ImagePlan, planImages } from "./plan.ts";
 import { previewImagesRun } from "./preview.ts";
 import { ImagesRun } from "./run.ts";
@@ -64,6 +65,7 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
   const kind: ContentKind<ImagesRequest, ImagePlan, ImagesRun> = {
     plan: planImages,
     start: (request, plan, context) => new ImagesRun(request, plan, dependencies, context),
+    phases: imagePhases,
     preview: previewImagesRun,
     takeInventory: (request, context) => takeInventory(request, dependencies, context),
     emptied: (request) => ({ ...request, images: "" }),

@@ -3,9 +3,8 @@ import type { Remote } from "../oci/remote.ts";
 import { repositoryAt } from "../oci/repository.ts";
 import { GivenUpError } from "../run/circuit-breaker.ts";
 import type { MirrorRun } from "../run/mirror-run.ts";
-import { type Phase, PromotionRun } from "../run/promotion-run.ts";
+import { PromotionRun } from "../run/promotion-run.ts";
 import type { Context, ImagesRequest } from "../run/request.ts";
-import { copyImage } from "./copy-image.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { keptManifests, type Whereabouts } from "./kept-manifests.ts";
 import { difference } from "./last-known-state.ts";
@@ -13,8 +12,6 @@ import { addImage } from "./lines.ts";
 import { ImageLookup } from "./lookup.ts";
 import { ImageMirrorRun, type ImagesMirrorRun, LayerMirrorRun } from "./mirror-runs.ts";
 import type { ImagePlan } from "./plan.ts";
-import { removeImage } from "./remove-image.ts";
-import { tagImage, untagImage } from "./tag-image.ts";
 import { tagMatcher } from "./tag-patterns.ts";
 
 /** One project's run of a promotion of images. */
@@ -117,24 +114,6 @@ export class ImagesRun extends PromotionRun<ImagesMirrorRun> {
       const alive = this.alive(asked.map(({ name }) => name));
       return { digest, isPresent, mirrors: alive.map((mirror) => mirror.remote(image)) };
     });
-  }
-
-  get additions(): readonly Phase[] {
-    const { copies, retags } = this.plan;
-    return [() => [...this.#steps(copies, copyImage), ...this.#steps(retags, tagImage)]];
-  }
-
-  get removals(): readonly Phase[] {
-    const { untags, removals } = this.plan;
-    return [() => this.#steps(untags, untagImage), () => this.#steps(removals, removeImage)];
-  }
-
-  get removes(): boolean {
-    return this.plan.untags.length + this.plan.removals.length > 0;
-  }
-
-  #steps<Step>(steps: readonly Step[], work: (step: Step, run: ImagesRun) => Promise<void>): Promise<void>[] {
-    return steps.map((step) => this.dependencies.limit(() => work(step, this)));
   }
 
   override stepDone(mirror: MirrorRun): void {

@@ -21,12 +21,24 @@ export interface ContentKind<Request, Plan extends { readonly errors: readonly s
   plan(request: Request, previous: Previous<Request> | undefined): Plan;
   /** A run of a plan; no requests yet. */
   start(request: Request, plan: Plan, context: Context): Run;
+  /** The steps of a run. */
+  phases(run: Run): Phases;
   /** What a run would do. Also reports the plan's errors. Writes nothing. */
   preview(run: Run): Promise<Preview>;
   /** What all mirrors hold. Writes nothing. */
   takeInventory(request: Request, context: Context): Promise<Inventory>;
   /** The request that wants nothing. */
   emptied(request: Request): Request;
+}
+
+/** Starts steps that may run at the same time. What it starts depends on what the phases before it have found. */
+export type Phase = () => Iterable<Promise<void>>;
+
+/** The steps of a run, phase by phase: all additions before the first removal, so that a renamed image or file is never absent. */
+export interface Phases {
+  readonly additions: readonly Phase[];
+  /** Empty: the plan removes nothing. */
+  readonly removals: readonly Phase[];
 }
 
 /** The four runs of a kind of content. */
@@ -45,7 +57,7 @@ export function promotionOf<Request, Plan extends { readonly errors: readonly st
     const plan = kind.plan(request, previous);
     if (plan.errors.length > 0) throw new Error(plan.errors.join("\n"));
     const run = kind.start(request, plan, context);
-    await untilAborted(context.signal, () => carryOut(run));
+    await untilAborted(context.signal, () => carryOut(kind.phases(run), context));
     return run.outcome();
   };
   return {
@@ -60,12 +72,12 @@ export function promotionOf<Request, Plan extends { readonly errors: readonly st
   };
 }
 
-async function carryOut(run: PromotionRun): Promise<void> {
-  for (const phase of run.additions) await settleAll(phase());
-  if (!run.removes) return;
-  run.context.signal.throwIfAborted();
-  await run.context.beforeRemoval?.();
-  for (const phase of run.removals) await settleAll(phase());
+async function carryOut({ additions, removals }: Phases, context: Context): Promise<void> {
+  for (const phase of additions) await settleAll(phase());
+  if (removals.length === 0) return;
+  context.signal.throwIfAborted();
+  await context.beforeRemoval?.();
+  for (const phase of removals) await settleAll(phase());
 }
 
 /** An abort ends the work, not the run: what was done is its outcome. */

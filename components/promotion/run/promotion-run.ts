@@ -6,12 +6,9 @@ import type { Context, Outcome } from "./request.ts";
 /** ms between two reports of bytes. */
 const reportEvery = 100;
 
-/** Starts steps that may run at the same time. What it starts depends on what the phases before it have found. */
-export type Phase = () => Iterable<Promise<void>>;
-
 /**
- * One project's run: its mirrors, its failures, its progress. A kind of content adds the steps. A step never throws for what fails at a
- * mirror, which goes to {@link stepFailed}, so that the others go on; it throws the signal's reason.
+ * One project's run: its mirrors, its failures, its progress. A kind of content adds what its steps need. A step never throws for what fails
+ * at a mirror, which goes to {@link stepFailed}, so that the others go on; it throws the signal's reason.
  */
 export abstract class PromotionRun<Mirror extends MirrorRun = MirrorRun> {
   readonly project: string;
@@ -34,12 +31,6 @@ export abstract class PromotionRun<Mirror extends MirrorRun = MirrorRun> {
 
   /** All mirrors, the canonical one first. */
   abstract readonly all: readonly Mirror[];
-  /** One after the other; all before anything is removed, so that a renamed image or file is never absent. */
-  abstract readonly additions: readonly Phase[];
-  /** One after the other. */
-  abstract readonly removals: readonly Phase[];
-  /** Whether the plan has removals. */
-  abstract readonly removes: boolean;
   /** What is left to do at a mirror, in the format of `Differences`. */
   abstract differencesAt(mirror: Mirror): string;
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { it } from "mocha";
-import { type ContentKind, promotionOf } from "../../../../components/promotion/run/engine.ts";
+import { type ContentKind, type Phases, promotionOf } from "../../../../components/promotion/run/engine.ts";
 import { MirrorRun } from "../../../../components/promotion/run/mirror-run.ts";
-import { type Phase, PromotionRun } from "../../../../components/promotion/run/promotion-run.ts";
+import { PromotionRun } from "../../../../components/promotion/run/promotion-run.ts";
 import type { Context, Progress } from "../../../../components/promotion/run/request.ts";
 
 interface Words {
@@ -23,14 +23,11 @@ class WordsRun extends PromotionRun {
     this.all[0]!.total = words.add.length + words.remove.length;
   }
 
-  get additions(): readonly Phase[] {
-    return [() => this.#steps(this.words.add, "add")];
-  }
-  get removals(): readonly Phase[] {
-    return [() => this.#steps(this.words.remove, "remove")];
-  }
-  get removes(): boolean {
-    return this.words.remove.length > 0;
+  phases(): Phases {
+    return {
+      additions: [() => this.#steps(this.words.add, "add")],
+      removals: this.words.remove.length === 0 ? [] : [() => this.#steps(this.words.remove, "remove")],
+    };
   }
   differencesAt(): string {
     return "";
@@ -53,6 +50,7 @@ const said: string[] = [];
 const kind: ContentKind<Words, Words & { readonly errors: readonly string[] }, WordsRun> = {
   plan: (words) => ({ ...words, errors: words.add.filter((word) => word === "refused") }),
   start: (words, _plan, context) => new WordsRun(words, context, said),
+  phases: (run) => run.phases(),
   preview: async (run) => ({ lines: run.words.add, errors: [], warnings: [] }),
   takeInventory: async () => ({ text: "", incomplete: {}, failures: [] }),
   emptied: ({ add, remove }) => ({ add: [], remove: [...add, ...remove] }),
