@@ -262,7 +262,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       stop.abort(new Error("^C"));
       const outcome = await running;
       assert.deepEqual(outcome.failures, [
-        `project ${request.project}: stopped with 1 step to go; the next run resumes`,
+        `project ${request.project}: stopped with 2 steps to go; the next run resumes`,
       ]);
     }).timeout(60_000);
 
