@@ -2,8 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { after, afterEach, before, beforeEach, describe, it } from "mocha";
-import { promoteFiles } from "../../components/promotion/files/files.ts";
-import { takeFileInventory } from "../../components/promotion/files/inventory.ts";
+import { promoteFiles, takeFileInventory } from "../../components/promotion/files/files.ts";
 import { traceTo } from "../../components/promotion/http/trace.ts";
 import { type ImagePromotion, imagePromotion } from "../../components/promotion/images/images.ts";
 import type { Context, FilesRequest, ImagesRequest } from "../../components/promotion/run/request.ts";
