@@ -58,7 +58,7 @@ const refused: readonly (readonly [title: string, markdown: string, fault: RegEx
   ["a word that no test has", "```sh\nnpm test -- nowhere/at-all\n```", /no test has nowhere\/at-all/],
   ["a file that is not there", "```sh\nnode local/nothing.ts\n```", /no file local\/nothing\.ts/],
   ["a tool that is not installed", "```sh\nnpx prettier --check .\n```", /npx prettier: not installed/],
-  ["a Pulumi command that nothing runs", "```sh\npulumi watch\n```", /runs pulumi watch/],
+  ["a Pulumi command that nothing runs", "```sh\npulumi console\n```", /runs pulumi console/],
   ["a Pulumi option that nothing runs", "```sh\npulumi up --yolo\n```", /pulumi up with --yolo/],
   ["a wrong command within a line of others", "```sh\nnpm ci && npm run nothing && npm test\n```", /no script nothing/],
   ["YAML that does not say what it is", "```yaml\na: 1\n```", /does not name its file/],

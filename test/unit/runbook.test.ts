@@ -1,4 +1,4 @@
-/** The runbook of README.md says nothing that no test does. */
+/** The runbook (docs/operating.md) has no command that no test runs. */
 import assert from "node:assert/strict";
 import { glob, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { it } from "mocha";
 
 const root = join(import.meta.dirname, "../..");
 
-/** What can't be run here, as the README says beside it. */
+/** What can't be run here, as the runbook says beside it. */
 const untested = [
   "gcloud auth application-default login",
   "gcloud run services update-traffic",
@@ -15,8 +15,8 @@ const untested = [
 ];
 
 it("every command of the runbook is run in a rehearsal or against real servers", async () => {
-  const readme = await readFile(join(root, "README.md"), "utf8");
-  const runbook = /^### Runbook\n(.*?)^## /ms.exec(readme)?.[1] ?? "";
+  const document = await readFile(join(root, "docs/operating.md"), "utf8");
+  const runbook = /^## Runbook\n(.*?)^## /ms.exec(document)?.[1] ?? "";
   const commands = [...runbook.matchAll(/`((?:pulumi|npm|gcloud) [^`]+)`/g)].map(([, command = ""]) =>
     command.replaceAll(/\s+/g, " "),
   );

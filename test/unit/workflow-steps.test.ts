@@ -222,6 +222,44 @@ describe("scripts of the workflows", () => {
       });
     }
   });
+  describe("release", () => {
+    const step = () => script("workflows/release.yml", "Tag and publish the version if it is new");
+    const environment = { GH_TOKEN: "x", REPOSITORY: "example/artifacts", COMMIT: "c0ffee" };
+    const changelog =
+      "# Changelog\n\n## [Unreleased]\n\n## [0.3.0] - 2027-01-01\n\n- New\n\n## [0.2.0] - 2026-11-29\n\n- Old\n";
+    const make = async (version: string, view: string) => {
+      await writeFile(join(folder, "package.json"), JSON.stringify({ version }));
+      await writeFile(join(folder, "CHANGELOG.md"), changelog);
+      await program("gh", `[[ "$*" == *"release view"* ]] && { ${view}; }; exit 0`);
+    };
+
+    it("tags a new version at this commit and publishes its own section", async () => {
+      await make("0.3.0", "echo 'release not found' >&2; exit 1");
+      const { code, printed } = await run(await step(), environment);
+      assert.equal(code, 0, printed);
+      assert.match(
+        (await calls()).at(-1) ?? "",
+        /^gh release create v0\.3\.0 .*--target c0ffee .*--notes-file notes\.md/,
+      );
+      assert.equal((await readFile(join(folder, "notes.md"), "utf8")).trim(), "- New");
+    });
+
+    it("does nothing for a version that is released", async () => {
+      await make("0.3.0", "exit 0");
+      assert.equal((await run(await step(), environment)).code, 0);
+      assert.doesNotMatch((await calls()).join("\n"), /release create/);
+    });
+
+    it("fails, and publishes nothing, when GitHub does not answer or the changelog has no section", async () => {
+      await make("0.3.0", "echo 'HTTP 502' >&2; exit 1");
+      assert.equal((await run(await step(), environment)).code, 1);
+      await make("0.4.0", "echo 'release not found' >&2; exit 1");
+      const { code, printed } = await run(await step(), environment);
+      assert.equal(code, 1);
+      assert.match(printed, /CHANGELOG\.md has no section for 0\.4\.0/);
+      assert.doesNotMatch((await calls()).join("\n"), /release create/);
+    });
+  });
 });
 
 /** A program that notes how it is called, then does this. */

@@ -86,10 +86,10 @@ async function entryFault(
         ? endsWith(0, entry, args, root)
         : inSandbox(manifests, (cwd) => accepts(entry, args, cwd));
     case "components/commands/new.ts":
+    case "components/commands/import.ts":
+      if (args.length === 0) return undefined; // named in a sentence, not called
       return inSandbox(new Map(), (cwd) => endsWith(0, entry, args, cwd));
     case "components/commands/bootstrap.ts":
-      return inSandbox(new Map(), (cwd) => endsWith(0, entry, args, cwd));
-    case "components/commands/import.ts":
       return inSandbox(new Map(), (cwd) => endsWith(0, entry, args, cwd));
     case "components/commands/demote.ts":
     case "components/commands/promote.ts":

@@ -18,7 +18,7 @@ const shortestReason = 8;
 /** Every document of the repository, by its path. */
 export async function documentFiles(): Promise<readonly string[]> {
   const found = await Array.fromAsync(
-    glob("{,*,.github,docs,docs/**,components/**,redirector,manifests}/*.md", {
+    glob("{*,.github/*,docs/**/*,components/**/*,redirector/*,manifests/*}.md", {
       cwd: root,
       exclude: (name) => name === "node_modules" || name.startsWith(".rehearsal"),
     }),
@@ -30,7 +30,7 @@ export async function documentFiles(): Promise<readonly string[]> {
 export async function documentFaults(document: Document): Promise<readonly string[]> {
   const manifests = shownManifests(document);
   const faults = [
-    ...(await Promise.all(document.blocks.map((block) => blockFaults(block, document, manifests)))).flat(),
+    ...(await Promise.all(document.blocks.map((block) => blockFaults(block, manifests)))).flat(),
     ...(await Promise.all(document.inlineCode.map((code) => inlineFaults(code, manifests)))).flat(),
     ...(await Promise.all(document.links.map((link) => linkFaults(link, document)))).flat(),
   ];
@@ -42,7 +42,7 @@ interface Fault {
   readonly fault: string;
 }
 
-async function blockFaults(block: Block, document: Document, manifests: Manifests): Promise<readonly Fault[]> {
+async function blockFaults(block: Block, manifests: Manifests): Promise<readonly Fault[]> {
   const at = (fault: string | undefined): Fault[] => (fault === undefined ? [] : [{ line: block.line, fault }]);
   if (!block.fenced) return at("an indented block says no language: use a fence");
   if (block.attributes === undefined) return at('after the language only skip="reason" or excerpt="command" may stand');
@@ -95,7 +95,7 @@ function shownManifests({ blocks }: Document): Manifests {
   const latest = new Map(shown);
   for (const [path] of shown) {
     const project = path.split("/")[0] ?? "";
-    if (!latest.has(`${project}/project.yaml`)) latest.set(`${project}/project.yaml`, someProject(project));
+    if (!latest.has(`${project}/project.yaml`)) latest.set(`${project}/project.yaml`, someProject());
   }
   return { latest };
 }
@@ -105,7 +105,7 @@ function manifestPath(block: Block): string | undefined {
 }
 
 /** For a document that shows a project's lists and not its declaration. */
-function someProject(project: string): string {
+function someProject(): string {
   return projectText({
     description: "A project",
     group: "owners@example.org",
@@ -179,7 +179,10 @@ async function inlineFaults(
 
 let allSources: string | undefined;
 async function sources(): Promise<string> {
-  const files = glob(["{components,local,redirector,test}/**/*.{ts,mjs}", "index.ts", "package.json"], { cwd: root });
+  const files = glob(["{components,local,redirector,test}/**/*.{ts,mjs}", "index.ts", "package.json"], {
+    cwd: root,
+    exclude: ["test/unit/documents.test.ts"], // which names variables that must not be there
+  });
   allSources ??= (
     await Promise.all((await Array.fromAsync(files)).map((file) => readFile(join(root, file), "utf8")))
   ).join("\n");
@@ -195,7 +198,8 @@ async function linkFaults(
   if (/^[a-z]+:/i.test(target)) return target.startsWith("mailto:") ? [] : at(`${target}: only https is linked to`);
   const [path = "", anchor] = target.split("#");
   const file = path === "" ? document.file : posix.join(dirname(document.file), path);
-  if (file.startsWith("..") || !existsSync(join(root, file))) return at(`link to ${target}: there is no file ${file}`);
+  if (path !== "" && (file.startsWith("..") || !existsSync(join(root, file))))
+    return at(`link to ${target}: there is no file ${file}`);
   if (anchor === undefined) return [];
   const anchors = path === "" ? document.anchors : readDocument(file, await readFile(join(root, file), "utf8")).anchors;
   return anchors.has(anchor) ? [] : at(`link to ${target}: ${file} has no heading #${anchor}`);

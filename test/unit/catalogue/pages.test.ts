@@ -7,7 +7,7 @@ import { acceptsGzip, preferredForm } from "../../../redirector/catalogue/negoti
 import { contentPolicy } from "../../../redirector/catalogue/policy.ts";
 import { emptyTable } from "../../../redirector/cloud-ranges/table.ts";
 import { parseConfig, type RedirectorConfigInput } from "../../../redirector/config.ts";
-import type { OutgoingResponse, HeaderName } from "../../../redirector/http1/request.ts";
+import type { HeaderName, OutgoingResponse } from "../../../redirector/http1/request.ts";
 import { RequestMetrics } from "../../../redirector/telemetry/metrics.ts";
 import { asked } from "../../support/redirector/asked.ts";
 import { silentLog } from "../../support/redirector/silent-log.ts";
