@@ -24,7 +24,7 @@ export interface RefusedHead extends BadHead {
 }
 
 /** The longest accepted head in bytes, if nothing else is said. */
-export const longestHead = 16 * 1024;
+const longestHead = 16 * 1024;
 
 /**
  * Reads heads of HTTP/1.1 requests (RFC 9112), strictly: what the RFC lets a server repair is refused, because two readers that repair differently are how requests get
