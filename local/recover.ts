@@ -1,6 +1,6 @@
 /**
  * Recovers from a kill -9 of a rehearsal during an `up`. The emulated cloud may have resources that the state does not list, and the state
- * may have operations with an unknown outcome. In production an operator adopts the resources (README); the rehearsal deletes them.
+ * may have operations with an unknown outcome. In production an operator adopts the resources (docs/operating.md); the rehearsal deletes them.
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
