@@ -20,6 +20,7 @@ import { parseStackConfig, type StackConfig } from "./components/stack/config.ts
 import { trimSdkStartup } from "./components/stack/sdk-startup.ts";
 import { stackRules } from "./components/staging/stack-rules.ts";
 import { StagingArea } from "./components/staging/staging-area.ts";
+import { fileKey, manifestPath, objectPath } from "./redirector/object-paths.ts";
 
 await trimSdkStartup();
 const config = readConfig();
@@ -189,7 +190,7 @@ function someImage(all: readonly Project[]): string | undefined {
   const image = project?.images[0];
   const digest = image?.digests[0]?.digest;
   if (project === undefined || image === undefined || digest === undefined) return undefined;
-  return ["/v2", project.imagePrefix, image.name, "manifests", digest].filter((part) => part !== "").join("/");
+  return manifestPath(project.imagePrefix, image.name, digest);
 }
 
 /** Address of a file in production, for monitoring to try. */
@@ -197,7 +198,7 @@ function someFile(all: readonly Project[]): string | undefined {
   const project = all.find(({ files }) => files.length > 0);
   if (project === undefined) return undefined;
   const file = project.files.find(({ name }) => name.endsWith(".sha256")) ?? project.files[0]; // a small one if there is
-  return file && encodeURI(["/binaries", project.filePrefix, file.name].filter((part) => part !== "").join("/"));
+  return file && objectPath(fileKey(project.filePrefix, file.name));
 }
 
 /** The stack's config, or every error in it, before anything is registered. */

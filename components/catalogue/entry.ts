@@ -1,3 +1,4 @@
+import { filesPrefix } from "../../redirector/object-paths.ts";
 import type {
   ImageDetails,
   ImageFacts,
@@ -8,7 +9,7 @@ import type {
   ReleaseFile,
 } from "./formats.ts";
 import { formats, schemaVersion } from "./formats.ts";
-import { detailsKey, filesPrefix, projectKey, writeDocument } from "./layout.ts";
+import { detailsKey, projectKey, writeDocument } from "./layout.ts";
 import { fileListingLine, imageListingLine } from "./listing.ts";
 import { platformsLine } from "./platform-lines.ts";
 import { compareNewestFirst, compareTagged, latestOf, sortTags } from "./version-order.ts";

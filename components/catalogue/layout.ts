@@ -1,30 +1,23 @@
 import { createHash } from "node:crypto";
-
-/** Prefix of all objects of the catalogue, in every file mirror. */
-export const cataloguePrefix = "catalog/";
+import { catalogueFolder } from "../../redirector/object-paths.ts";
 
 /** The index: a summary of everything in production. Mutable. */
-export const indexKey = `${cataloguePrefix}index.json`;
+export const indexKey = `${catalogueFolder}index.json`;
 
 /** The listing: everything in production as text, gzipped (see listing.ts). Mutable. */
-export const listingKey = `${cataloguePrefix}all.tsv.gz`;
+export const listingKey = `${catalogueFolder}all.tsv.gz`;
 
 /** The digests of platforms as text, gzipped (see platform-lines.ts). Mutable. */
-export const platformsKey = `${cataloguePrefix}platforms.tsv.gz`;
+export const platformsKey = `${catalogueFolder}platforms.tsv.gz`;
 
 /** The document of one project. Mutable. */
 export function projectKey(project: string): string {
-  return `${cataloguePrefix}projects/${project}.json`;
+  return `${catalogueFolder}projects/${project}.json`;
 }
 
 /** A document that is named by the digest of its content. Immutable. */
 export function detailsKey(text: string): string {
-  return `${cataloguePrefix}details/${createHash("sha256").update(text).digest("hex")}.json`;
-}
-
-/** Prefix of a project's files, with a slash at the end. */
-export function filesPrefix(filePrefix: string): string {
-  return filePrefix === "" ? "binaries/" : `binaries/${filePrefix}/`;
+  return `${catalogueFolder}details/${createHash("sha256").update(text).digest("hex")}.json`;
 }
 
 /** Serializes a document. The same value gives the same bytes. */
@@ -34,5 +27,5 @@ export function writeDocument(value: unknown): string {
 
 /** Whether an object is immutable. */
 export function isLasting(key: string): boolean {
-  return key.startsWith(`${cataloguePrefix}details/`);
+  return key.startsWith(`${catalogueFolder}details/`);
 }

@@ -1,3 +1,4 @@
+import { fileKey } from "../../redirector/object-paths.ts";
 import { escapeUnprintable } from "../promotion/text/printable.ts";
 import { below, foldersOf } from "./path-ownership.ts";
 import { type Problem, quoted } from "./problem.ts";
@@ -43,7 +44,7 @@ export function fileNameProblems(files: readonly ReadFile[], prefix: string): Pr
           `file ${quoted(name)} differs from ${quoted(other.name.text)} (${place(other)}) only in case: rename one`,
         ),
       );
-    const path = `binaries/${below(prefix, name)}`;
+    const path = fileKey(prefix, name);
     if (path.length > 1024 && name.length <= 512)
       problems.push(at(file, `file ${quoted(path)} has ${path.length} characters with its prefix: 1024 at most`));
   }

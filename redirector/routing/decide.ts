@@ -2,6 +2,7 @@ import type { Client } from "../client/client.ts";
 import type { FileMirror, ImageMirror, RedirectorConfig } from "../config.ts";
 import type { Held, Question } from "../mirrors/existence.ts";
 import { chooseMirror, type Mirror } from "../mirrors/mirrors.ts";
+import { layerKey } from "../object-paths.ts";
 import type {
   BlobRoute,
   FileRoute,
@@ -141,7 +142,7 @@ function fromBucket(
 }
 
 function layerCheck(route: BlobRoute, mirror: Mirror): Check {
-  const location = `${mirror.site.url}/containers/images/${route.digest}`;
+  const location = `${mirror.site.url}/${layerKey(route.digest)}`;
   return {
     kind: "check",
     asked: mirror.site.name,

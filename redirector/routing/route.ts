@@ -1,3 +1,4 @@
+import { catalogueFolder, filesFolder } from "../object-paths.ts";
 import { isDigest, isRepositoryName, judgeTag } from "./reference.ts";
 
 /** What a request asks for, read from its method and raw target alone. Every string in it is safe to stand in a Location. */
@@ -70,7 +71,7 @@ const plain = new Map<string, PlainRoute>([
 ]);
 
 /** What the file mirrors hold: the projects' files, and the catalogue of everything. */
-const filePrefixes = ["/binaries/", "/catalog/"];
+const filePrefixes = [`/${filesFolder}`, `/${catalogueFolder}`];
 const pagePrefixes = ["/projects/", "/images/", "/assets/"];
 const pages = new Set(["/status", "/status.json"]);
 const visible = /^[\x21-\x7e]*$/;

@@ -13,12 +13,12 @@ import type { AddressInfo } from "node:net";
 import pLimit from "p-limit";
 import { productionOf } from "../../components/commands/production.ts";
 import { readManifests } from "../../components/manifests/read.ts";
-import { layerKey } from "../../components/promotion/blobs/layer-target.ts";
 import { promoteImages, takeImageInventory } from "../../components/promotion/images/images.ts";
 import { referenceKey, referencesPrefix } from "../../components/promotion/images/layer-references.ts";
 import { readImageLines } from "../../components/promotion/images/lines.ts";
 import { isEmptyPlan, planImages } from "../../components/promotion/images/plan.ts";
 import type { Context, ImagesRequest } from "../../components/promotion/run/request.ts";
+import { layerKey } from "../../redirector/object-paths.ts";
 import { generateManifests } from "../support/generate-manifests.ts";
 
 const imageMirrors = 22;

@@ -8,7 +8,7 @@ import {
   ListObjectsV2Command,
 } from "@aws-sdk/client-s3";
 import { after, before, describe, it } from "mocha";
-import { LayerTarget, layerKey } from "../../components/promotion/blobs/layer-target.ts";
+import { LayerTarget } from "../../components/promotion/blobs/layer-target.ts";
 import { InterruptedError } from "../../components/promotion/http/errors.ts";
 import { imagePromotion } from "../../components/promotion/images/images.ts";
 import { LayerReferences } from "../../components/promotion/images/layer-references.ts";
@@ -17,6 +17,7 @@ import type { Context, ImagesRequest } from "../../components/promotion/run/requ
 import type { Bucket } from "../../components/promotion/storage/bucket.ts";
 import { crc32c, encodeCrc32c } from "../../components/promotion/storage/crc32c.ts";
 import { openStorage, type Storage } from "../../components/promotion/storage/storage.ts";
+import { layerKey } from "../../redirector/object-paths.ts";
 import { startFaultyProxy } from "../support/faulty-proxy.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
 import { Pusher, sha256, startRegistry, type TestRegistry } from "../support/registries.ts";

@@ -61,6 +61,7 @@ const forbiddenImports: readonly (readonly [rule: string, from: string, to: stri
   ["promotion/unmanaged", "components/promotion/unmanaged/x.ts", "components/promotion/catalogue/y.ts"],
   ["promotion/catalogue", "components/promotion/catalogue/x.ts", "components/promotion/unmanaged/y.ts"],
   ["redirector/config.ts", "redirector/config.ts", "redirector/http1/y.ts"],
+  ["redirector/object-paths.ts", "redirector/object-paths.ts", "redirector/http1/y.ts"],
   ["redirector/http1", "redirector/http1/x.ts", "redirector/routing/y.ts"],
   ["redirector/client", "redirector/client/x.ts", "redirector/mirrors/y.ts"],
   ["redirector/cloud-ranges", "redirector/cloud-ranges/x.ts", "redirector/mirrors/y.ts"],

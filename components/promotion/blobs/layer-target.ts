@@ -1,3 +1,4 @@
+import { layerKey } from "../../../redirector/object-paths.ts";
 import { InterruptedError } from "../http/errors.ts";
 import type { Blob } from "../oci/blobs.ts";
 import { WrongContentError } from "../oci/errors.ts";
@@ -12,14 +13,6 @@ import {
 } from "../storage/bucket.ts";
 import { crc32c, encodeCrc32c } from "../storage/crc32c.ts";
 import type { BlobTarget, BlobWriter } from "./blob-target.ts";
-
-/** Where an S3 mirror has its layers. */
-export const layersPrefix = "containers/images/";
-
-/** The object of an S3 mirror that holds a layer, where the redirector sends clients inside AWS. */
-export function layerKey(digest: string): string {
-  return `${layersPrefix}${digest}`;
-}
 
 /** A digest's content never changes, so it may be kept for as long as caches like (RFC 8246). */
 const headers = { contentType: "application/octet-stream", cacheControl: "public, max-age=31536000, immutable" };

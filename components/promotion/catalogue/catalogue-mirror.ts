@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
+import { catalogueFolder } from "../../../redirector/object-paths.ts";
 import { type CatalogueIndex, readDocument } from "../../catalogue/formats.ts";
-import { cataloguePrefix, indexKey, isLasting } from "../../catalogue/layout.ts";
+import { indexKey, isLasting } from "../../catalogue/layout.ts";
 import { readAll } from "../blobs/fan-out.ts";
 import { type Bucket, BucketAbsent, type ObjectHeaders } from "../storage/bucket.ts";
 
@@ -84,7 +85,7 @@ export class CatalogueMirror {
 
   async #readList(): Promise<Map<string, string | undefined>> {
     const objects = new Map<string, string | undefined>();
-    for await (const { key, sha256 } of this.#bucket.list(cataloguePrefix, this.#signal)) objects.set(key, sha256);
+    for await (const { key, sha256 } of this.#bucket.list(catalogueFolder, this.#signal)) objects.set(key, sha256);
     return objects;
   }
 }

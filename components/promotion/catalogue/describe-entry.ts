@@ -1,6 +1,6 @@
+import { filesPrefix } from "../../../redirector/object-paths.ts";
 import type { Published } from "../../catalogue/entry.ts";
 import type { ImageFacts } from "../../catalogue/formats.ts";
-import { filesPrefix } from "../../catalogue/layout.ts";
 import { parseFileLines } from "../files/plan.ts";
 import { causeOf } from "../http/errors.ts";
 import { readImageLines } from "../images/lines.ts";

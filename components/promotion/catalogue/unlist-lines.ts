@@ -1,6 +1,7 @@
+import { filesPrefix } from "../../../redirector/object-paths.ts";
 import { composeEntry, type ProjectEntry } from "../../catalogue/entry.ts";
 import { type ImageDetails, type ReleaseDetails, readDocument } from "../../catalogue/formats.ts";
-import { filesPrefix, projectKey } from "../../catalogue/layout.ts";
+import { projectKey } from "../../catalogue/layout.ts";
 import { compareTagged } from "../../catalogue/version-order.ts";
 import { parseFileLines } from "../files/plan.ts";
 import { readImageLines } from "../images/lines.ts";

@@ -1,4 +1,5 @@
 import pLimit from "p-limit";
+import { fileKey, filesPrefix } from "../../../redirector/object-paths.ts";
 import { measure, readAll } from "../blobs/fan-out.ts";
 import { WeightedSemaphore } from "../http/weighted-semaphore.ts";
 import { type CircuitBreaker, GivenUpError } from "../run/circuit-breaker.ts";
@@ -7,7 +8,6 @@ import type { StorageSettings } from "../run/request.ts";
 import { Storages } from "../run/storages.ts";
 import { type Bucket, BucketAbsent, type BucketAddress, chunkBytes, type Stored } from "../storage/bucket.ts";
 import { openStorage } from "../storage/storage.ts";
-import { fileKey, filesPrefix } from "./plan.ts";
 
 /** One project's files in one bucket, as paths. */
 export class MirrorFiles {

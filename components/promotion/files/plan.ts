@@ -72,16 +72,6 @@ export function fileLine(path: string, sha256: string): string {
   return `${path} sha256:${sha256}`;
 }
 
-/** Key of a production file. */
-export function fileKey(prefix: string, path: string): string {
-  return `${filesPrefix(prefix)}${path}`;
-}
-
-/** What the keys of all a project's production files start with. */
-export function filesPrefix(prefix: string): string {
-  return prefix === "" ? "binaries/" : `binaries/${prefix}/`;
-}
-
 function isKnown(mirror: FileMirror, request: FilesRequest, before: FilesRequest): boolean {
   return (
     before.prefix === request.prefix &&

@@ -1,4 +1,4 @@
-import { layersPrefix } from "../blobs/layer-target.ts";
+import { layersFolder } from "../../../redirector/object-paths.ts";
 import type { Digest } from "../oci/digest.ts";
 import { isIndexType } from "../oci/manifest.ts";
 import { headManifest } from "../oci/manifests.ts";
@@ -346,7 +346,7 @@ async function readLayers(
       if (error instanceof BucketAbsent) return []; // a lost region's bucket; the next run fills the new one
       throw error;
     });
-  const [layerKeys, referenceKeys] = await Promise.all([keys(layersPrefix), keys(referencesPrefix)]);
+  const [layerKeys, referenceKeys] = await Promise.all([keys(layersFolder), keys(referencesPrefix)]);
   const layers = once(layersOf, layerKeys);
   const uses = new Map<string, string[]>();
   for (const { layer, use } of once(readReferences, referenceKeys).get(request.project) ?? []) {
@@ -374,7 +374,7 @@ function once<Made>(make: (keys: readonly string[]) => Made, keys: readonly stri
 }
 
 function layersOf(keys: readonly string[]): ReadonlySet<string> {
-  return new Set(keys.map((key) => key.slice(layersPrefix.length)));
+  return new Set(keys.map((key) => key.slice(layersFolder.length)));
 }
 
 function wantedTags(digests: ReadonlyMap<Digest, ReadonlySet<string>>): ReadonlySet<string> {

@@ -1,4 +1,4 @@
-import { layerKey } from "../blobs/layer-target.ts";
+import { layerKey } from "../../../redirector/object-paths.ts";
 import type { Digest } from "../oci/digest.ts";
 import { digestOf } from "../oci/digest.ts";
 import { KeyedLock } from "../run/keyed-lock.ts";

@@ -4,7 +4,9 @@
  * Writing is create-only: nothing here can replace an object's content, but for the catalogue's own documents. What a caller may believe of an object is what the store
  * itself proves (see {@link Stored.sha256}).
  */
+
 import { createHash } from "node:crypto";
+import { catalogueFolder } from "../../../redirector/object-paths.ts";
 import { crc32c, encodeCrc32c } from "./crc32c.ts";
 
 /** Where a bucket is. */
@@ -99,12 +101,9 @@ export interface Bucket {
   keepsRemoved(signal: AbortSignal): Promise<boolean | undefined>;
 }
 
-/** Below it lie the only objects that may be replaced. */
-const replaceable = "catalog/";
-
-/** The content and the one chunk of a document that is to be replaced. Throws for a key that may not be. */
+/** The content and the one chunk of a document that is to be replaced. Throws for a key outside of the catalogue: nothing else may be. */
 export function replacement(key: string, bytes: Uint8Array): { readonly content: Content; readonly chunk: Chunk } {
-  if (!key.startsWith(replaceable)) throw new Error(`${key} may not be replaced: what is published never changes`);
+  if (!key.startsWith(catalogueFolder)) throw new Error(`${key} may not be replaced: what is published never changes`);
   const sum = encodeCrc32c(crc32c(bytes));
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   return { content: { size: bytes.length, sha256, crc32c: sum }, chunk: { bytes, offset: 0, crc32c: sum } };

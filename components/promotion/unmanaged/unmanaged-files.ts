@@ -1,5 +1,5 @@
+import { catalogueFolder, filesFolder, filesPrefix, layersFolder } from "../../../redirector/object-paths.ts";
 import { openBucket } from "../files/mirror-files.ts";
-import { filesPrefix } from "../files/plan.ts";
 import type { Context, FileMirror, StorageSettings } from "../run/request.ts";
 import type { Bucket } from "../storage/bucket.ts";
 import { counted } from "../text/counted.ts";
@@ -8,11 +8,10 @@ import { printable } from "../text/printable.ts";
 import { searchMirrors } from "./search-mirrors.ts";
 import { type Owner, ownerOf, type Unmanaged, type UnmanagedArtifact } from "./unmanaged.ts";
 
-const root = filesPrefix("");
 /** What else a production bucket holds: the catalogue and, in S3, layers of images. */
 const known: Readonly<Record<FileMirror["kind"], readonly string[]>> = {
-  gcs: [root, "catalog/"],
-  s3: [root, "catalog/", "containers/"],
+  gcs: [filesFolder, catalogueFolder],
+  s3: [filesFolder, catalogueFolder, layersFolder.slice(0, layersFolder.indexOf("/") + 1)],
 };
 
 /**
@@ -50,7 +49,7 @@ async function unmanagedIn(
       if (entry === folder || prefixes.includes(entry)) continue;
       if (prefixes.some((prefix) => entry.endsWith("/") && prefix.startsWith(entry))) deeper.push(entry);
       else if (folder !== "" || !known[kind].includes(entry)) unmanaged.push(entry);
-      else if (entry === root) deeper.push(entry);
+      else if (entry === filesFolder) deeper.push(entry);
     }
     await Promise.all(deeper.map(look));
   };
@@ -65,8 +64,8 @@ async function described(
   owners: readonly Owner[],
   signal: AbortSignal,
 ): Promise<UnmanagedArtifact> {
-  const path = entry.slice(root.length).replace(/\/$/, "");
-  const owner = entry.startsWith(root) ? ownerOf(path, owners, "filePrefix") : undefined;
+  const path = entry.slice(filesFolder.length).replace(/\/$/, "");
+  const owner = entry.startsWith(filesFolder) ? ownerOf(path, owners, "filePrefix") : undefined;
   const artifact = (line: string): UnmanagedArtifact => ({ kind: "files", mirror, project: owner?.project, line });
   if (!entry.endsWith("/")) return artifact(printable(entry, 200));
   let count = 0;
