@@ -8,6 +8,7 @@ import { type Server, serve } from "./http1/bun-server.ts";
 import { Existence, headObject } from "./mirrors/existence.ts";
 import { probeMirror, startProber } from "./mirrors/health.ts";
 import type { Mirror } from "./mirrors/mirrors.ts";
+import { malformedResponse } from "./routing/response.ts";
 import { logTo } from "./telemetry/log.ts";
 import { LogSummary, logSummaries } from "./telemetry/log-summary.ts";
 import { exposeState, type InstanceState, RequestMetrics } from "./telemetry/metrics.ts";
@@ -97,7 +98,10 @@ function listen(on: number): Server {
       port: on,
       handle: app.handle,
       fault,
-      malformed: (status) => metrics.countMalformed(status),
+      refuse: (head) => {
+        metrics.countMalformed(head.status);
+        return malformedResponse(head);
+      },
     });
   } catch (error) {
     return stop(cannotListen, [
@@ -115,7 +119,7 @@ function listenForMetrics(): Server | undefined {
       port: config.metricsPort,
       handle: metricsPage,
       fault,
-      malformed: () => undefined,
+      refuse: malformedResponse,
     });
   } catch (error) {
     log.entry("ERROR", `no metrics: cannot listen on port ${config.metricsPort}: ${String(error)}`);

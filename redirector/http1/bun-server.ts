@@ -1,5 +1,5 @@
 import { Connection, type ConnectionSettings, type Wire } from "./connection.ts";
-import { HeadReader } from "./head.ts";
+import { HeadReader, type RefusedHead } from "./head.ts";
 import type { IncomingRequest, OutgoingResponse } from "./request.ts";
 
 /**
@@ -26,8 +26,8 @@ export interface ServerSettings {
   readonly port: number;
   readonly handle: (request: IncomingRequest) => OutgoingResponse | Promise<OutgoingResponse>;
   readonly fault: (error: unknown) => void;
-  /** Told of each thing that was no request of HTTP/1.1, and what it was answered with. */
-  readonly malformed: (status: number) => void;
+  /** Gives the response to a request that HTTP/1.1 refuses. */
+  readonly refuse: (head: RefusedHead) => OutgoingResponse;
   /** Beyond it each new connection takes the place of one that is idle, or is refused. */
   readonly mostConnections?: number;
   /** How long a client may take for one request head, or leave a response unread. Default: 10. */
@@ -44,7 +44,7 @@ const disconnects: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "ETIMED
 
 /** Starts to listen. Throws if it cannot, e.g. because the port is taken. */
 export function serve(settings: ServerSettings): Server {
-  const { hostname, port, handle, fault, malformed, mostConnections = 10_000, headSeconds = 10 } = settings;
+  const { hostname, port, handle, fault, refuse, mostConnections = 10_000, headSeconds = 10 } = settings;
   const open = new Set<Socket>();
   let draining = false;
   const shared: Shared = { now: Date.now(), unsent: 0, headSeconds };
@@ -53,7 +53,7 @@ export function serve(settings: ServerSettings): Server {
   const connectionSettings: ConnectionSettings = {
     handle,
     fault,
-    malformed,
+    refuse,
     heads: new HeadReader(),
     draining: () => draining,
     date: () => date,

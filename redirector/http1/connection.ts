@@ -1,6 +1,5 @@
-import { internalError, malformedResponse } from "../routing/response.ts";
 import { type ByteSlice, sliceOf } from "./byte-slice.ts";
-import type { HeadReader } from "./head.ts";
+import type { HeadReader, RefusedHead } from "./head.ts";
 import { Output } from "./output.ts";
 import type { IncomingRequest, OutgoingResponse } from "./request.ts";
 
@@ -26,8 +25,8 @@ export interface ConnectionSettings {
   readonly date: () => string;
   /** Told of a fault in `handle`, which is answered with a 500. */
   readonly fault: (error: unknown) => void;
-  /** Told of what was no request, and the status it was answered with. */
-  readonly malformed: (status: number) => void;
+  /** Gives the response to a request that HTTP/1.1 refuses. */
+  readonly refuse: (head: RefusedHead) => OutgoingResponse;
 }
 
 const nothing = Buffer.alloc(0);
@@ -108,7 +107,7 @@ export class Connection {
   }
 
   #work(): void {
-    const { handle, heads, date, fault, malformed } = this.#settings;
+    const { handle, heads, date, fault, refuse } = this.#settings;
     let from = 0;
     let last = false;
     let linger = false;
@@ -117,9 +116,7 @@ export class Connection {
       const head = heads.read(this.#input, from, this.#peer);
       if (head === undefined) break;
       if ("reason" in head) {
-        malformed(head.status);
-        const answer = malformedResponse(head.status, head.reason, isForRegistry(head.requestLine));
-        output.add(answer, false, true, date());
+        output.add(refuse(head), false, true, date());
         last = true;
         linger = true;
         break;
@@ -174,7 +171,12 @@ export class Connection {
   }
 }
 
-/** Whether a refused request was meant for the registry, whose clients read errors as JSON. */
-function isForRegistry(requestLine: string): boolean {
-  return /^[!-~]+ (?:https?:\/\/[^/ ]*)?\/v2[/ ?]/i.test(requestLine.slice(0, 512));
-}
+/** The response to a fault of our own. */
+const internalError: OutgoingResponse = {
+  status: 500,
+  headers: [
+    ["Content-Type", "text/plain; charset=utf-8"],
+    ["Cache-Control", "no-store"],
+  ],
+  body: "internal error\n",
+};

@@ -1,3 +1,4 @@
+import type { RefusedHead } from "../http1/head.ts";
 import type { HeaderSet, OutgoingResponse } from "../http1/request.ts";
 import type { Decision, Plain } from "./decide.ts";
 import type { RefusedRoute } from "./route.ts";
@@ -21,22 +22,17 @@ export function responseTo(
   }
 }
 
-/** The answer to what is no request of HTTP/1.1, or a too long one. */
-export function malformedResponse(status: number, message: string, inRegistry: boolean): OutgoingResponse {
-  return inRegistry
-    ? { status, headers: ociRefusal, body: errorBody("UNSUPPORTED", message) }
-    : { status, headers: textRefusal, body: `${message}\n` };
+/** The response to a request that HTTP/1.1 refuses: OCI's JSON for clients of the registry, text for everybody else. */
+export function malformedResponse({ status, reason, requestLine }: RefusedHead): OutgoingResponse {
+  return isForRegistry(requestLine)
+    ? { status, headers: ociRefusal, body: errorBody("UNSUPPORTED", reason) }
+    : { status, headers: textRefusal, body: `${reason}\n` };
 }
 
-/** The answer to a fault of our own. */
-export const internalError: OutgoingResponse = {
-  status: 500,
-  headers: [
-    ["Content-Type", "text/plain; charset=utf-8"],
-    ["Cache-Control", "no-store"],
-  ],
-  body: "internal error\n",
-};
+/** Whether a refused request was meant for the registry, whose clients read errors as JSON. */
+function isForRegistry(requestLine: string): boolean {
+  return /^[!-~]+ (?:https?:\/\/[^/ ]*)?\/v2[/ ?]/i.test(requestLine.slice(0, 512));
+}
 
 /** Where a client is sent depends on where it is and on what is healthy now: nobody is to keep it. */
 const unkept = ["Cache-Control", "no-store"] as const;

@@ -7,6 +7,7 @@ import { createApp } from "../../redirector/app.ts";
 import { parseConfig } from "../../redirector/config.ts";
 import { serve } from "../../redirector/http1/bun-server.ts";
 import type { IncomingRequest, OutgoingResponse } from "../../redirector/http1/request.ts";
+import { malformedResponse } from "../../redirector/routing/response.ts";
 import { RequestMetrics } from "../../redirector/telemetry/metrics.ts";
 import { freePort } from "../support/ports.ts";
 import { asked } from "../support/redirector/asked.ts";
@@ -95,7 +96,7 @@ function carry(carrier: Carrier, port: number): void {
     leaving: () => undefined,
   });
   const hostname = "127.0.0.1";
-  if (carrier === "by hand") serve({ hostname, port, handle, fault: console.error, malformed: () => undefined });
+  if (carrier === "by hand") serve({ hostname, port, handle, fault: console.error, refuse: malformedResponse });
   else if (carrier === "Bun.serve") bunServe(port, handle);
   else nodeServer(handle).listen(port, hostname);
 }

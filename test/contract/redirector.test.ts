@@ -14,6 +14,7 @@ import { configFileVariable, configVariable, parseConfig } from "../../redirecto
 import { Connection } from "../../redirector/http1/connection.ts";
 import { HeadReader } from "../../redirector/http1/head.ts";
 import { Existence, headObject } from "../../redirector/mirrors/existence.ts";
+import { malformedResponse } from "../../redirector/routing/response.ts";
 import { RequestMetrics } from "../../redirector/telemetry/metrics.ts";
 import { itUnless } from "../support/annotations.ts";
 import { afterTest } from "../support/cleanup.ts";
@@ -241,7 +242,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
               draining: () => false,
               date: () => "",
               fault: (error) => assert.fail(String(error)),
-              malformed: () => undefined,
+              refuse: malformedResponse,
             },
             { send: () => true, end: () => undefined },
             undefined,
@@ -390,7 +391,7 @@ async function startServer(settings: string): Promise<{ readonly port: number; r
     const { serve } = await import(${JSON.stringify(path.join(import.meta.dirname, "../../redirector/http1/bun-server.ts"))});
     const handle = () => ({ status: 200, headers: [], body: "hello" });
     const nothing = () => undefined;
-    const server = serve({ hostname: "127.0.0.1", port: 0, handle, fault: nothing, malformed: nothing, ${settings} });
+    const server = serve({ hostname: "127.0.0.1", port: 0, handle, fault: nothing, refuse: nothing, ${settings} });
     console.log(server.port);`;
   const child = spawn(path.join(import.meta.dirname, "../../node_modules/.bin/bun"), ["-e", script]);
   const port = Number(String((await once(child.stdout, "data"))[0]));

@@ -2,11 +2,13 @@
  * A bounded fuzz of the HTTP/1.1 server: heads that are mutated byte by byte, pipelines of them, and every mixture of body framings. The seed is printed;
  * FUZZ_SEED=<number> runs the same inputs again.
  */
+
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
 import { Connection } from "../../../../redirector/http1/connection.ts";
 import { HeadReader } from "../../../../redirector/http1/head.ts";
+import { malformedResponse } from "../../../../redirector/routing/response.ts";
 
 const seed = Number(process.env["FUZZ_SEED"] ?? Date.now() % 2 ** 31);
 
@@ -160,7 +162,7 @@ function outcomeOf(parts: readonly string[]): Outcome {
       draining: () => false,
       date: () => "now",
       fault: (error) => assert.fail(String(error)),
-      malformed: () => undefined,
+      refuse: malformedResponse,
     },
     {
       send: (bytes, length) => {

@@ -5,6 +5,7 @@ import { sliceOf, textOf } from "../../../../redirector/http1/byte-slice.ts";
 import { Connection, type ConnectionSettings } from "../../../../redirector/http1/connection.ts";
 import { HeadReader } from "../../../../redirector/http1/head.ts";
 import type { IncomingRequest, OutgoingResponse } from "../../../../redirector/http1/request.ts";
+import { malformedResponse } from "../../../../redirector/routing/response.ts";
 
 const headers = [["Content-Type", "text/plain"]] as const;
 
@@ -211,7 +212,11 @@ it("what is no request is answered in the form of what it was to be, and counted
   for (const [sent, status, oci] of rows) {
     const counted: number[] = [];
     const wire = new RecordingWire();
-    new Connection({ ...settings(), malformed: (each) => counted.push(each) }, wire, undefined).receive(latin1(sent));
+    const refuse: ConnectionSettings["refuse"] = (head) => {
+      counted.push(head.status);
+      return malformedResponse(head);
+    };
+    new Connection({ ...settings(), refuse }, wire, undefined).receive(latin1(sent));
     assert.match(wire.output, new RegExp(`^HTTP/1.1 ${status} `), sent.slice(0, 40));
     assert.equal(wire.output.includes('\r\n\r\n{"errors":[{"code":"UNSUPPORTED","message":"'), oci, wire.output);
     assert.deepEqual(counted, [status]);
@@ -250,7 +255,7 @@ function settings(): ConnectionSettings {
     draining: () => false,
     date: () => "now",
     fault: () => undefined,
-    malformed: () => undefined,
+    refuse: malformedResponse,
   };
 }
 
