@@ -3,7 +3,7 @@ import { createPages } from "./catalogue/pages.ts";
 import { type Caller, type CloudRanges, callerOf } from "./client/client.ts";
 import type { RedirectorConfig } from "./config.ts";
 import type { IncomingRequest, OutgoingResponse } from "./http1/request.ts";
-import type { Held, Question } from "./mirrors/existence.ts";
+import type { ExistenceCheck, Held } from "./mirrors/existence.ts";
 import { mirrorOf } from "./mirrors/mirrors.ts";
 import { type Check, type Decision, decide, type Mirrors, settle } from "./routing/decide.ts";
 import { responseTo } from "./routing/response.ts";
@@ -23,7 +23,7 @@ export interface App {
 export interface Surroundings {
   readonly ranges: CloudRanges;
   /** Whether a mirror holds an object. Never rejects. */
-  holds(question: Question): Held | Promise<Held>;
+  holds(question: ExistenceCheck): Held | Promise<Held>;
   readonly metrics: RequestMetrics;
   readonly log: Log;
   /** What the page of the catalogue is made of; without it browsers are answered as terminals are. */

@@ -97,7 +97,7 @@ function listen(on: number): Server {
       hostname: "0.0.0.0",
       port: on,
       handle: app.handle,
-      fault,
+      onError,
       refuse: (head) => {
         metrics.countMalformed(head.status);
         return malformedResponse(head);
@@ -118,7 +118,7 @@ function listenForMetrics(): Server | undefined {
       hostname: "0.0.0.0",
       port: config.metricsPort,
       handle: metricsPage,
-      fault,
+      onError,
       refuse: malformedResponse,
     });
   } catch (error) {
@@ -147,7 +147,7 @@ function namesOf(mirrors: readonly Mirror[]): string[] {
   return mirrors.map(({ site }) => site.name);
 }
 
-function fault(error: unknown): void {
+function onError(error: unknown): void {
   metrics.faults++;
   log.entry("ERROR", `fault: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
 }

@@ -2,7 +2,7 @@ import type { RedirectorConfig } from "../config.ts";
 import type { ByteSlice } from "../http1/byte-slice.ts";
 import type { IncomingRequest } from "../http1/request.ts";
 import { clientAddress } from "./client-address.ts";
-import { type Place, parseLocation, placeAt } from "./coordinates.ts";
+import { type Coordinates, coordinatesAt, parseLocation } from "./coordinates.ts";
 
 /** A cloud's region as the published address ranges name it, e.g. `aws` and `eu-west-3`. */
 export interface CloudRegion {
@@ -24,7 +24,7 @@ export interface Client {
   readonly cloud: string;
   readonly region: string;
   /** The place to be near to. */
-  readonly place: Place;
+  readonly place: Coordinates;
 }
 
 /** Who asks: the address is kept apart from the place, as most of the code has no business with it. */
@@ -38,14 +38,14 @@ export interface Caller {
  * load balancer says; else where this instance serves. Nothing in a request makes it fail.
  */
 export function callerOf(config: RedirectorConfig, ranges: CloudRanges): (request: IncomingRequest) => Caller {
-  const places = new Map<string, Place>();
+  const places = new Map<string, Coordinates>();
   for (const known of [...config.imageMirrors, ...config.fileMirrors]) {
-    places.set(`${known.cloud} ${known.region}`, placeAt(known.latitude, known.longitude));
+    places.set(`${known.cloud} ${known.region}`, coordinatesAt(known.latitude, known.longitude));
   }
   for (const known of config.cloudRegions) {
-    places.set(`${known.cloud} ${known.name}`, placeAt(known.latitude, known.longitude));
+    places.set(`${known.cloud} ${known.name}`, coordinatesAt(known.latitude, known.longitude));
   }
-  const here: Client = { cloud: "", region: "", place: placeAt(config.region.latitude, config.region.longitude) };
+  const here: Client = { cloud: "", region: "", place: coordinatesAt(config.region.latitude, config.region.longitude) };
   const regions = ranges.regions.map(({ cloud, region }) => ({
     cloud,
     region,

@@ -1,7 +1,7 @@
 import type { ByteSlice } from "../http1/byte-slice.ts";
 
 /** A point on the earth as a unit vector, so that nearness is one dot product: the nearer, the larger. */
-export interface Place {
+export interface Coordinates {
   readonly x: number;
   readonly y: number;
   readonly z: number;
@@ -10,7 +10,7 @@ export interface Place {
 const radians = Math.PI / 180;
 
 /** The place at a latitude and longitude in degrees. */
-export function placeAt(latitude: number, longitude: number): Place {
+export function coordinatesAt(latitude: number, longitude: number): Coordinates {
   const ring = Math.cos(latitude * radians);
   return {
     x: ring * Math.cos(longitude * radians),
@@ -23,7 +23,7 @@ export function placeAt(latitude: number, longitude: number): Place {
  * Cosine of the great-circle distance of two places as an angle: 1 for the same place, -1 for the other side of the earth; a little beyond them
  * at times, as numbers are rounded.
  */
-export function cosineBetween(a: Place, b: Place): number {
+export function cosineBetween(a: Coordinates, b: Coordinates): number {
   return a.x * b.x + a.y * b.y + a.z * b.z;
 }
 
@@ -36,7 +36,7 @@ export function angleOf(cosine: number): number {
  * Reads the load balancer's location header, `<latitude>,<longitude>` in degrees. Nothing for a missing, empty or senseless one:
  * an unknown location is never an error.
  */
-export function parseLocation(header: ByteSlice | undefined): Place | undefined {
+export function parseLocation(header: ByteSlice | undefined): Coordinates | undefined {
   if (header === undefined || header.to - header.from > longestLocation) return undefined;
   const { bytes, from, to } = header;
   let middle = from;
@@ -44,7 +44,7 @@ export function parseLocation(header: ByteSlice | undefined): Place | undefined 
   const latitude = readDecimal(bytes, from, middle);
   const longitude = readDecimal(bytes, middle + 1, to);
   // Not a number compares as false.
-  return Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180 ? placeAt(latitude, longitude) : undefined;
+  return Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180 ? coordinatesAt(latitude, longitude) : undefined;
 }
 
 const longestLocation = 64;

@@ -25,7 +25,7 @@ export interface ServerSettings {
   /** 0: any free one. */
   readonly port: number;
   readonly handle: (request: IncomingRequest) => OutgoingResponse | Promise<OutgoingResponse>;
-  readonly fault: (error: unknown) => void;
+  readonly onError: (error: unknown) => void;
   /** Gives the response to a request that HTTP/1.1 refuses. */
   readonly refuse: (head: RefusedHead) => OutgoingResponse;
   /** Beyond it each new connection takes the place of one that is idle, or is refused. */
@@ -44,7 +44,7 @@ const disconnects: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "ETIMED
 
 /** Starts to listen. Throws if it cannot, e.g. because the port is taken. */
 export function serve(settings: ServerSettings): Server {
-  const { hostname, port, handle, fault, refuse, mostConnections = 10_000, headSeconds = 10 } = settings;
+  const { hostname, port, handle, onError, refuse, mostConnections = 10_000, headSeconds = 10 } = settings;
   const open = new Set<Socket>();
   let draining = false;
   const shared: Shared = { now: Date.now(), unsent: 0, headSeconds };
@@ -52,7 +52,7 @@ export function serve(settings: ServerSettings): Server {
 
   const connectionSettings: ConnectionSettings = {
     handle,
-    fault,
+    onError,
     refuse,
     heads: new HeadReader(),
     draining: () => draining,
@@ -85,8 +85,8 @@ export function serve(settings: ServerSettings): Server {
       },
       error(socket, error) {
         socket.data.gone();
-        // A client that goes away is no fault of ours.
-        if (!disconnects.has((error as NodeJS.ErrnoException).code ?? "")) fault(error);
+        // A client that goes away is not an error of ours.
+        if (!disconnects.has((error as NodeJS.ErrnoException).code ?? "")) onError(error);
       },
     },
   });

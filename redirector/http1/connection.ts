@@ -23,8 +23,8 @@ export interface ConnectionSettings {
   readonly draining: () => boolean;
   /** Value of the Date header. */
   readonly date: () => string;
-  /** Told of a fault in `handle`, which is answered with a 500. */
-  readonly fault: (error: unknown) => void;
+  /** Called with an error thrown by `handle`, which is answered with a 500. */
+  readonly onError: (error: unknown) => void;
   /** Gives the response to a request that HTTP/1.1 refuses. */
   readonly refuse: (head: RefusedHead) => OutgoingResponse;
 }
@@ -107,7 +107,7 @@ export class Connection {
   }
 
   #work(): void {
-    const { handle, heads, date, fault, refuse } = this.#settings;
+    const { handle, heads, date, onError, refuse } = this.#settings;
     let from = 0;
     let last = false;
     let linger = false;
@@ -128,7 +128,7 @@ export class Connection {
       try {
         answer = handle(head);
       } catch (error) {
-        fault(error);
+        onError(error);
         answer = internalError;
       }
       if (answer instanceof Promise) {
@@ -136,7 +136,7 @@ export class Connection {
         this.#last = close;
         answer
           .catch((error: unknown) => {
-            fault(error);
+            onError(error);
             return internalError;
           })
           .then((late) => {
@@ -147,7 +147,7 @@ export class Connection {
             this.#send(closing, head.hasBody);
             if (!this.busy && !this.#ended) this.#work();
           })
-          .catch(fault);
+          .catch(onError);
         break;
       }
       output.add(answer, head.method === "HEAD", close, date());
@@ -171,7 +171,7 @@ export class Connection {
   }
 }
 
-/** The response to a fault of our own. */
+/** The response to an error of our own. */
 const internalError: OutgoingResponse = {
   status: 500,
   headers: [

@@ -2,7 +2,7 @@ import type { RedirectorConfig } from "../config.ts";
 import { LruCache } from "./lru-cache.ts";
 
 /** What is to be found out: whether a mirror holds an object. */
-export interface Question {
+export interface ExistenceCheck {
   /** Name of the mirror. */
   readonly asked: string;
   /** Address of the object there. */
@@ -12,21 +12,21 @@ export interface Question {
 }
 
 /**
- * What came of a question. `failing`: the mirror did not answer in time, or with a fault of its own, now or just before. `unknown`: it
+ * What came of a check. `failing`: the mirror did not answer in time, or with an error of its own, now or just before. `unknown`: it
  * was not asked or did not say, and nothing speaks against it.
  */
 export type Held = "present" | "absent" | "failing" | "unknown";
 
-/** Counts of what came of the questions, for the metrics. */
+/** Counts of what came of the checks, for the metrics. */
 export interface ExistenceCounts {
   /** Answered from memory: the mirror holds it, or not. */
   present: number;
   absent: number;
   /** Asked the mirror. */
   asked: number;
-  /** Waited for a question that another request had asked. */
+  /** Waited for a check of another request. */
   shared: number;
-  /** Not asked: too many questions under way, or the mirror failed too often just now. */
+  /** Not asked: too many checks under way, or the mirror failed too often just now. */
   skipped: number;
   /** Asked without getting an answer in time. */
   failed: number;
@@ -46,11 +46,11 @@ interface Known {
 }
 
 /** How a mirror has answered of late. */
-interface Line {
+interface CircuitBreaker {
   /** Addresses that it failed to answer for, since it last answered. A single broken object is no broken mirror. */
   readonly failed: Set<string>;
-  /** Until then it is not asked. */
-  closedUntil: number;
+  /** Open until then: the mirror is not asked. */
+  openUntil: number;
   /** Grows when all that is known of it is to be forgotten. */
   epoch: number;
 }
@@ -58,18 +58,18 @@ interface Line {
 /**
  * Knows which objects mirrors hold. Remembers both answers for a stated time; what was not used for longest is forgotten first;
  * asks once however many want to know; and gives up in time. A mirror that fails for five objects in a row is failing, whatever
- * is known of it, and is not asked for ten seconds, so that not every pull waits for it; then one question at a time until it answers.
+ * is known of it, and is not asked for ten seconds, so that not every pull waits for it; then one check at a time until it answers.
  */
 export class Existence {
   readonly counts: ExistenceCounts = { present: 0, absent: 0, asked: 0, shared: 0, skipped: 0, failed: 0, evicted: 0 };
   readonly #settings: RedirectorConfig["existence"];
-  readonly #ask: (question: Question, signal: AbortSignal) => Promise<boolean | undefined>;
+  readonly #ask: (check: ExistenceCheck, signal: AbortSignal) => Promise<boolean | undefined>;
   readonly #now: () => number;
   readonly #turned: (mirror: string, failing: boolean) => void;
   /** By address. */
   readonly #known: LruCache<Known>;
   readonly #asking = new Map<string, Promise<Held>>();
-  readonly #lines = new Map<string, Line>();
+  readonly #breakers = new Map<string, CircuitBreaker>();
 
   /**
    * `ask` finds out whether an object is there; undefined: the mirror wants us to ask less. It rejects if the mirror fails. `now` is in
@@ -77,7 +77,7 @@ export class Existence {
    */
   constructor(
     settings: RedirectorConfig["existence"],
-    ask: (question: Question, signal: AbortSignal) => Promise<boolean | undefined>,
+    ask: (check: ExistenceCheck, signal: AbortSignal) => Promise<boolean | undefined>,
     now: () => number = () => performance.now(),
     turned: (mirror: string, failing: boolean) => void = () => undefined,
   ) {
@@ -93,28 +93,28 @@ export class Existence {
     return this.#known.size;
   }
 
-  /** Questions under way. */
+  /** Checks under way. */
   get asking(): number {
     return this.#asking.size;
   }
 
   /** Names of the mirrors that fail. */
   get failing(): string[] {
-    return [...this.#lines].filter(([, line]) => isFailing(line)).map(([mirror]) => mirror);
+    return [...this.#breakers].filter(([, breaker]) => isFailing(breaker)).map(([mirror]) => mirror);
   }
 
   /** Whether the mirror holds the object: at once if it is known or not to be found out. Never rejects. */
-  holds(question: Question): Held | Promise<Held> {
-    const { url, asked } = question;
-    const line = this.#line(asked);
+  holds(check: ExistenceCheck): Held | Promise<Held> {
+    const { url, asked } = check;
+    const breaker = this.#breakerOf(asked);
     const now = this.#now();
-    const failing = isFailing(line);
-    if (failing && now < line.closedUntil) {
+    const failing = isFailing(breaker);
+    if (failing && now < breaker.openUntil) {
       this.counts.skipped++;
       return "failing";
     }
     const known = this.#known.get(url);
-    if (known && !failing && now < known.until && known.epoch === line.epoch) {
+    if (known && !failing && now < known.until && known.epoch === breaker.epoch) {
       this.counts[known.held]++;
       return known.held;
     }
@@ -123,28 +123,28 @@ export class Existence {
       this.counts.shared++;
       return asking;
     }
-    if (now < line.closedUntil || this.#asking.size >= this.#settings.concurrency) {
+    if (now < breaker.openUntil || this.#asking.size >= this.#settings.concurrency) {
       this.counts.skipped++;
       return "unknown";
     }
-    if (failing) line.closedUntil = now + openMs; // this question finds out for all
-    const answer = this.#find(question, line).finally(() => this.#asking.delete(url));
+    if (failing) breaker.openUntil = now + openMs; // this check finds out for all
+    const answer = this.#find(check, breaker).finally(() => this.#asking.delete(url));
     this.#asking.set(url, answer);
     return answer;
   }
 
   /** Forgets what a mirror holds, as one that was away may have come back with less. */
   forget(mirror: string): void {
-    const line = this.#line(mirror);
-    line.epoch++;
-    line.failed.clear();
-    line.closedUntil = 0;
+    const breaker = this.#breakerOf(mirror);
+    breaker.epoch++;
+    breaker.failed.clear();
+    breaker.openUntil = 0;
   }
 
-  async #find(question: Question, line: Line): Promise<Held> {
+  async #find(check: ExistenceCheck, breaker: CircuitBreaker): Promise<Held> {
     this.counts.asked++;
     const { timeoutSeconds, presentSeconds, absentSeconds } = this.#settings;
-    const { epoch } = line;
+    const { epoch } = breaker;
     const deadline = Promise.withResolvers<never>();
     const controller = new AbortController();
     const timer = setTimeout(() => {
@@ -153,25 +153,25 @@ export class Existence {
     }, timeoutSeconds * 1000);
     try {
       // The race, as not every transport lets go when it is told to.
-      const present = await Promise.race([this.#ask(question, controller.signal), deadline.promise]);
+      const present = await Promise.race([this.#ask(check, controller.signal), deadline.promise]);
       const now = this.#now();
-      if (isFailing(line)) this.#turned(question.asked, false);
-      line.failed.clear();
-      line.closedUntil = present === undefined ? now + openMs : 0;
+      if (isFailing(breaker)) this.#turned(check.asked, false);
+      breaker.failed.clear();
+      breaker.openUntil = present === undefined ? now + openMs : 0;
       if (present === undefined) return "unknown";
       const held = present ? "present" : "absent";
       const until = now + (present ? presentSeconds : absentSeconds) * 1000;
-      this.#known.set(question.url, { held, until, epoch });
+      this.#known.set(check.url, { held, until, epoch });
       this.counts.evicted = this.#known.evicted;
       return held;
     } catch {
       // Whatever went wrong: others have the object, and the count tells of it.
       this.counts.failed++;
-      const before = isFailing(line);
-      if (!before) line.failed.add(question.url);
-      if (isFailing(line)) {
-        line.closedUntil = this.#now() + openMs;
-        if (!before) this.#turned(question.asked, true);
+      const before = isFailing(breaker);
+      if (!before) breaker.failed.add(check.url);
+      if (isFailing(breaker)) {
+        breaker.openUntil = this.#now() + openMs;
+        if (!before) this.#turned(check.asked, true);
       }
       return "failing";
     } finally {
@@ -179,17 +179,17 @@ export class Existence {
     }
   }
 
-  #line(mirror: string): Line {
-    let line = this.#lines.get(mirror);
-    if (!line) {
-      line = { failed: new Set(), closedUntil: 0, epoch: 0 };
-      this.#lines.set(mirror, line);
+  #breakerOf(mirror: string): CircuitBreaker {
+    let breaker = this.#breakers.get(mirror);
+    if (!breaker) {
+      breaker = { failed: new Set(), openUntil: 0, epoch: 0 };
+      this.#breakers.set(mirror, breaker);
     }
-    return line;
+    return breaker;
   }
 }
 
-function isFailing({ failed }: Line): boolean {
+function isFailing({ failed }: CircuitBreaker): boolean {
   return failed.size >= failuresToOpen;
 }
 
@@ -207,7 +207,7 @@ const accept = [
  * S3 and GCS answer it for an absent object to who may not list the bucket (S3 API, HeadObject). Other refusals, such as
  * 429 and a registry's 401, say nothing of the object. Rejects at 5xx.
  */
-export async function headObject({ url, registry }: Question, signal: AbortSignal): Promise<boolean | undefined> {
+export async function headObject({ url, registry }: ExistenceCheck, signal: AbortSignal): Promise<boolean | undefined> {
   const response = await fetch(url, { method: "HEAD", headers: { accept }, signal, redirect: "manual" });
   await response.body?.cancel();
   const { status } = response;

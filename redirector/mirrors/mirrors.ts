@@ -1,5 +1,5 @@
 import type { Client } from "../client/client.ts";
-import { angleOf, cosineBetween, type Place, placeAt } from "../client/coordinates.ts";
+import { angleOf, type Coordinates, coordinatesAt, cosineBetween } from "../client/coordinates.ts";
 
 /** What the choice needs to know of a mirror, as it stands in the configuration. */
 export interface MirrorSite {
@@ -15,13 +15,13 @@ export interface MirrorSite {
 /** A mirror that can be chosen. `healthy` is what the probes last found; they write it, the choice reads it. */
 export interface Mirror<Site extends MirrorSite = MirrorSite> {
   readonly site: Site;
-  readonly place: Place;
+  readonly place: Coordinates;
   healthy: boolean;
 }
 
 /** The mirror as it starts: taken to be healthy until probes say otherwise. */
 export function mirrorOf<Site extends MirrorSite>(site: Site): Mirror<Site> {
-  return { site, place: placeAt(site.latitude, site.longitude), healthy: true };
+  return { site, place: coordinatesAt(site.latitude, site.longitude), healthy: true };
 }
 
 /**

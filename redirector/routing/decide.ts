@@ -1,6 +1,6 @@
 import type { Client } from "../client/client.ts";
 import type { FileMirror, ImageMirror, RedirectorConfig } from "../config.ts";
-import type { Held, Question } from "../mirrors/existence.ts";
+import type { ExistenceCheck, Held } from "../mirrors/existence.ts";
 import { chooseMirror, type Mirror } from "../mirrors/mirrors.ts";
 import { layerKey } from "../object-paths.ts";
 import type {
@@ -29,7 +29,7 @@ export interface Redirect {
 }
 
 /** Find out whether a mirror holds what is asked for, and {@link settle} it by the answer. */
-export interface Check extends Question {
+export interface Check extends ExistenceCheck {
   readonly kind: "check";
   readonly route: ManifestRoute | BlobRoute | FileRoute;
   /** Where to send the client if it does. */

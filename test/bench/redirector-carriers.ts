@@ -96,7 +96,7 @@ function carry(carrier: Carrier, port: number): void {
     leaving: () => undefined,
   });
   const hostname = "127.0.0.1";
-  if (carrier === "by hand") serve({ hostname, port, handle, fault: console.error, refuse: malformedResponse });
+  if (carrier === "by hand") serve({ hostname, port, handle, onError: console.error, refuse: malformedResponse });
   else if (carrier === "Bun.serve") bunServe(port, handle);
   else nodeServer(handle).listen(port, hostname);
 }

@@ -241,7 +241,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
               heads: new HeadReader(),
               draining: () => false,
               date: () => "",
-              fault: (error) => assert.fail(String(error)),
+              onError: (error) => assert.fail(String(error)),
               refuse: malformedResponse,
             },
             { send: () => true, end: () => undefined },
@@ -391,7 +391,7 @@ async function startServer(settings: string): Promise<{ readonly port: number; r
     const { serve } = await import(${JSON.stringify(path.join(import.meta.dirname, "../../redirector/http1/bun-server.ts"))});
     const handle = () => ({ status: 200, headers: [], body: "hello" });
     const nothing = () => undefined;
-    const server = serve({ hostname: "127.0.0.1", port: 0, handle, fault: nothing, refuse: nothing, ${settings} });
+    const server = serve({ hostname: "127.0.0.1", port: 0, handle, onError: nothing, refuse: nothing, ${settings} });
     console.log(server.port);`;
   const child = spawn(path.join(import.meta.dirname, "../../node_modules/.bin/bun"), ["-e", script]);
   const port = Number(String((await once(child.stdout, "data"))[0]));

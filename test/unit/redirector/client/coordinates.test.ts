@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { it } from "mocha";
-import { angleOf, cosineBetween, parseLocation, placeAt } from "../../../../redirector/client/coordinates.ts";
+import { angleOf, coordinatesAt, cosineBetween, parseLocation } from "../../../../redirector/client/coordinates.ts";
 import { sliceOf } from "../../../../redirector/http1/byte-slice.ts";
 
 const earthRadiusKm = 6371;
 
 it("distances are those of the great circle", () => {
   const km = (a: [number, number], b: [number, number]): number =>
-    angleOf(cosineBetween(placeAt(...a), placeAt(...b))) * earthRadiusKm;
+    angleOf(cosineBetween(coordinatesAt(...a), coordinatesAt(...b))) * earthRadiusKm;
   assert.ok(Math.abs(km([51.5, -0.13], [48.86, 2.35]) - 344) < 3, "London - Paris");
   assert.ok(Math.abs(km([40.71, -74.01], [35.68, 139.69]) - 10_850) < 20, "New York - Tokyo");
   assert.ok(km([-17.7, 178], [-14.3, -170.7]) < 1300, "Fiji - Samoa, over the date line");
@@ -17,7 +17,7 @@ it("distances are those of the great circle", () => {
 it("the location header", () => {
   const near = (text: string, latitude: number, longitude: number): boolean => {
     const place = parseLocation(sliceOf(text));
-    return place !== undefined && cosineBetween(place, placeAt(latitude, longitude)) > 1 - 1e-12;
+    return place !== undefined && cosineBetween(place, coordinatesAt(latitude, longitude)) > 1 - 1e-12;
   };
   assert.ok(near("48.85,2.35", 48.85, 2.35));
   assert.ok(near(" -33.868820 , 151.209296 ", -33.86882, 151.209296));

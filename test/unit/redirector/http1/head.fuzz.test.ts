@@ -161,7 +161,7 @@ function outcomeOf(parts: readonly string[]): Outcome {
       heads: new HeadReader(1000),
       draining: () => false,
       date: () => "now",
-      fault: (error) => assert.fail(String(error)),
+      onError: (error) => assert.fail(String(error)),
       refuse: malformedResponse,
     },
     {

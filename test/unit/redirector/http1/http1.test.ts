@@ -254,7 +254,7 @@ function settings(): ConnectionSettings {
     heads: new HeadReader(1000),
     draining: () => false,
     date: () => "now",
-    fault: () => undefined,
+    onError: () => undefined,
     refuse: malformedResponse,
   };
 }

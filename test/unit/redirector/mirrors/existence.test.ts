@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { it } from "mocha";
-import { Existence, type Held, headObject, type Question } from "../../../../redirector/mirrors/existence.ts";
+import { Existence, type ExistenceCheck, type Held, headObject } from "../../../../redirector/mirrors/existence.ts";
 import { afterTest } from "../../../support/cleanup.ts";
 
 const settings = {
@@ -15,7 +15,7 @@ const settings = {
   timeoutSeconds: 0.05,
   concurrency: 2,
 };
-const about = (url: string, asked = "b"): Question => ({ asked, url, registry: false });
+const about = (url: string, asked = "b"): ExistenceCheck => ({ asked, url, registry: false });
 const never = () => new Promise<boolean>(() => undefined);
 
 it("both answers are remembered, each for its time", async () => {
@@ -138,7 +138,7 @@ it("a mirror that fails for five objects in a row is left alone for ten seconds,
   let broken = false;
   const asked: string[] = [];
   const turns: unknown[] = [];
-  const ask = async ({ url }: Question): Promise<boolean> => {
+  const ask = async ({ url }: ExistenceCheck): Promise<boolean> => {
     asked.push(url);
     if (broken && url.startsWith("bad")) throw new Error("503");
     return true;

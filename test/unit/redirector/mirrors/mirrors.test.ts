@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { it } from "mocha";
 import type { Client } from "../../../../redirector/client/client.ts";
-import { angleOf, cosineBetween, placeAt } from "../../../../redirector/client/coordinates.ts";
+import { angleOf, coordinatesAt, cosineBetween } from "../../../../redirector/client/coordinates.ts";
 import { chooseMirror, type Mirror, type MirrorSite, mirrorOf } from "../../../../redirector/mirrors/mirrors.ts";
 
 const iowa = site("iowa", "gcp", 41.26, -95.86);
 const belgium = site("belgium", "gcp", 50.45, 3.82);
 const tokyo = site("tokyo", "gcp", 35.68, 139.69);
 const paris = site("paris", "aws", 48.86, 2.35);
-const berlin: Client = { cloud: "", region: "", place: placeAt(52.52, 13.4) };
+const berlin: Client = { cloud: "", region: "", place: coordinatesAt(52.52, 13.4) };
 
 it("the nearest, then the second and the third nearest", () => {
   const mirrors = [iowa, belgium, tokyo].map(mirrorOf);
@@ -18,7 +18,7 @@ it("the nearest, then the second and the third nearest", () => {
 
 it("the client's own cloud before a nearer mirror of another, as long as one of it is healthy", () => {
   const mirrors = [iowa, belgium, paris].map(mirrorOf);
-  const inAws: Client = { cloud: "aws", region: "x", place: placeAt(41.26, -95.86) };
+  const inAws: Client = { cloud: "aws", region: "x", place: coordinatesAt(41.26, -95.86) };
   assert.deepEqual(namesInTurn(mirrors, inAws), ["paris", "iowa", "belgium"]);
 });
 
@@ -67,7 +67,7 @@ it("for any mirrors and client: a healthy one, none nearer by weight in the same
           mirror.healthy = each.healthy;
           return mirror;
         });
-        const client: Client = { cloud, region: "", place: placeAt(latitude, longitude) };
+        const client: Client = { cloud, region: "", place: coordinatesAt(latitude, longitude) };
         const chosen = chooseMirror(mirrors, client);
         assert.ok(chosen);
         const healthy = mirrors.filter((mirror) => mirror.healthy);

@@ -7,7 +7,7 @@ import { buildTable, readFolder } from "../../../../redirector/cloud-ranges/buil
 import { type LoadedTable, loadTable } from "../../../../redirector/cloud-ranges/table.ts";
 import { parseConfig, type RedirectorConfig } from "../../../../redirector/config.ts";
 import type { OutgoingResponse } from "../../../../redirector/http1/request.ts";
-import type { Held, Question } from "../../../../redirector/mirrors/existence.ts";
+import type { ExistenceCheck, Held } from "../../../../redirector/mirrors/existence.ts";
 import { RequestMetrics } from "../../../../redirector/telemetry/metrics.ts";
 import { skip } from "../../../support/annotations.ts";
 import { asked } from "../../../support/redirector/asked.ts";
@@ -178,7 +178,7 @@ async function ask(app: App, { method, target, headers }: Omit<Case, "expect">):
 
 function appWith(
   ranges: LoadedTable,
-  holds: (question: Question) => Held = ({ url }) => (isThere(url) ? "present" : "absent"),
+  holds: (question: ExistenceCheck) => Held = ({ url }) => (isThere(url) ? "present" : "absent"),
   changes: Partial<RedirectorConfig> = {},
 ): App {
   return createApp(

@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { it } from "mocha";
-import { placeAt } from "../../../../redirector/client/coordinates.ts";
+import { coordinatesAt } from "../../../../redirector/client/coordinates.ts";
 import { parseConfig, type RedirectorConfig } from "../../../../redirector/config.ts";
 import { sliceOf } from "../../../../redirector/http1/byte-slice.ts";
 import type { HeaderName } from "../../../../redirector/http1/request.ts";
@@ -134,7 +134,7 @@ function access(address: string | undefined, headers: Partial<Record<HeaderName,
   return {
     request: asked("GET", "/v2/a/manifests/1", (name) => headers[name as HeaderName]),
     address: address === undefined ? undefined : sliceOf(address),
-    client: { cloud: "aws", region: "eu-west-3", place: placeAt(0, 0) },
+    client: { cloud: "aws", region: "eu-west-3", place: coordinatesAt(0, 0) },
     route: "manifest",
     mirror: "m",
     status: 307,
