@@ -236,9 +236,9 @@ describe("audit and sync against real stores", () => {
 
   it("called wrongly", async () => {
     for (const [args, said] of [
-      [["sync"], /--mirror is missing/],
-      [["sync", "--mirror", "files-gcp-us-central1", "--shard", "4/3"], /--shard 4\/3: must be like 3\/20/],
-      [["audit", "stray"], /stray: unknown/],
+      [["sync"], /--mirror NAME is required/],
+      [["sync", "--mirror", "files-gcp-us-central1", "--shard", "4/3"], /--shard 4\/3: must be I\/N, such as 3\/20/],
+      [["audit", "stray"], /stray: unexpected argument/],
     ] as const) {
       const [command, ...rest] = args;
       const { code, stderr } = await run(command, ...rest);

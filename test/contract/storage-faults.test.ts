@@ -205,7 +205,7 @@ describe("release files through failing networks and stores", () => {
       assert.equal(outcome.failures.length, 5);
       for (const line of outcome.failures)
         assert.match(line, /^project kops, file f\d sha256:\w+, mirror one: .*not allowed/);
-      assert.equal(outcome.summary, "copied 4 (400 bytes) in 1 mirror");
+      assert.equal(outcome.summary, "copied 4 (400 bytes) in 1 mirror; 5 failures");
     } finally {
       store.closeAllConnections();
       store.close();

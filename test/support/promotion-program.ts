@@ -61,9 +61,7 @@ export class PromotionProgram {
 import { CatalogueEntry } from "${promotion}/resources/catalogue-entry.ts";
 import { PromotedFiles } from "${promotion}/resources/promoted-files.ts";
 import { PromotedImages } from "${promotion}/resources/promoted-images.ts";
-import { builtTools } from "./programs.ts";
 
-await builtTools("pulumi");
 const types = { files: PromotedFiles, images: PromotedImages, entry: CatalogueEntry };
 const made = {};
 for (const [name, { type, args, after = [] }] of Object.entries(JSON.parse(readFileSync("declared.json", "utf8"))))
