@@ -80,7 +80,7 @@ describe("recovery of regions and of the cloud project", function () {
     for (const { name } of artifacts.projects) {
       assert.match(
         diagnostics,
-        new RegExp(`${name}@sha256:\\w+: images-us-central1, .* is not in .*/staging-${name}/`),
+        new RegExp(`${name}@sha256:\\w+, mirror images-us-central1, .* is not in .*/staging-${name}/`),
       );
     }
     await assertFiles(drill, wanted);
