@@ -4,7 +4,7 @@
  */
 
 /** One path component of a repository name. */
-export const componentSource = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
+const componentSource = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
 /** A repository name: components joined by `/`. Its length is limited by whoever uses it. */
 export const nameSource = `${componentSource}(?:\\/${componentSource})*`;
 /** A tag. */
