@@ -1,6 +1,6 @@
 /**
- * A bounded fuzz of the HTTP/1.1 server: heads that are mutated byte by byte, pipelines of them, and every mixture of body framings. The seed is printed;
- * FUZZ_SEED=<number> runs the same inputs again.
+ * A bounded fuzz of the HTTP/1.1 server: heads that are mutated byte by byte, pipelines of them, and every mixture of body framings. The same inputs in every run;
+ * FUZZ_SEED=<number> tries others.
  */
 
 import assert from "node:assert/strict";
@@ -10,7 +10,7 @@ import { Connection } from "../../../../redirector/http1/connection.ts";
 import { HeadReader } from "../../../../redirector/http1/head.ts";
 import { malformedResponse } from "../../../../redirector/routing/response.ts";
 
-const seed = Number(process.env["FUZZ_SEED"] ?? Date.now() % 2 ** 31);
+const seed = Number(process.env["FUZZ_SEED"] ?? 20_261_129);
 
 /** What comes out of a connection that got these bytes. */
 interface Outcome {
