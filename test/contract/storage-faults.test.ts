@@ -280,7 +280,8 @@ describe("release files through failing networks and stores", () => {
     assert.deepEqual((await promote(request("gcs", files))).failures, []);
     assert.equal(sha256((await served("gcs", "file"))!), sha256(files.file));
     const [first, second, third] = seen(proxies.gcs, isSecond).map(({ at }) => at);
-    assert.ok(second! - first! >= 200 && third! - second! >= 500, `${second! - first!} and ${third! - second!} ms`);
+    // At least half of 200 and 500 ms (http/retry-policy.ts), give or take a tick of the timers.
+    assert.ok(second! - first! >= 99 && third! - second! >= 249, `${second! - first!} and ${third! - second!} ms`);
   });
 
   it("what is written, read and removed in GCS is named by its generation, which the rehearsal's store does not hold us to", async () => {
