@@ -166,7 +166,7 @@ for (const kind of ["olareg", "google"])
         const outcome = await project.run(...lines);
         const [line] = lines.slice(7);
         assert.deepEqual(outcome.failures, [
-          `project ${project.name}, image ${line!.replace(/:v7 /, "@")}, mirror m0, m1, m2: blob ${sha256(lost)} is in no place that was asked`,
+          `project ${project.name}, image ${line!.replace(/:v7 /, "@")}, mirror m0, m1, m2: blob ${sha256(lost)} is in none of the places that were tried`,
         ]);
         await project.holds(tags);
       });

@@ -5,7 +5,7 @@ export interface BlobTarget {
   /** The mirror's name, for messages and counts. */
   readonly mirror: string;
   /** Whether there is nothing to send: it has the blob, or can take it from a neighbour without us. */
-  settle(blob: Blob): Promise<boolean>;
+  mountOrExists(blob: Blob): Promise<boolean>;
   /** Stores a blob that is at hand. */
   put(blob: Blob, bytes: Buffer): Promise<void>;
   /** Begins to store a blob that comes in pieces. */

@@ -10,19 +10,19 @@ const smallBlob = 4 * 1024 * 1024;
  * Copies one blob, downloaded once, to all targets that lack it. Each target succeeds or fails by itself.
  * @throws only the signal's reason.
  */
-export async function copyBlob(copy: BlobCopy, means: CopyDependencies): Promise<BlobFailures> {
+export async function copyBlob(copy: BlobCopy, dependencies: CopyDependencies): Promise<BlobFailures> {
   const failures: BlobFailures = new Map();
   const lacking = new Set<BlobTarget>();
   await each(copy.targets, failures, async (target) => {
-    if (!(await target.settle(copy.blob))) lacking.add(target);
+    if (!(await target.mountOrExists(copy.blob))) lacking.add(target);
   });
-  means.signal.throwIfAborted();
+  dependencies.signal.throwIfAborted();
   if (lacking.size === 0) return failures;
   const rest = { ...copy, targets: copy.targets.filter((target) => lacking.has(target)) };
   await (copy.blob.size <= smallBlob
-    ? means.memory.with(copy.blob.size, () => copySmallBlob(rest, failures, means))
-    : means.streams.with(1, () => copyLargeBlob(rest, failures, means)));
-  means.signal.throwIfAborted();
+    ? dependencies.memory.with(copy.blob.size, () => copySmallBlob(rest, failures, dependencies))
+    : dependencies.streams.with(1, () => copyLargeBlob(rest, failures, dependencies)));
+  dependencies.signal.throwIfAborted();
   return failures;
 }
 

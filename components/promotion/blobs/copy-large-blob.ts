@@ -18,26 +18,30 @@ const breath = 250;
  * a new download of the rest; one that is much slower than the others goes on without them. Memory: half a MiB a target.
  * @param failures gets an entry for each target that finally failed.
  */
-export async function copyLargeBlob(copy: BlobCopy, failures: BlobFailures, means: CopyDependencies): Promise<void> {
-  const state: State = { bookmarks: [beginning()], writers: new Map() };
+export async function copyLargeBlob(
+  copy: BlobCopy,
+  failures: BlobFailures,
+  dependencies: CopyDependencies,
+): Promise<void> {
+  const state: State = { resumePoints: [beginning()], writers: new Map() };
   let targets = copy.targets;
   let sources = copy.sources;
   let wrong: WrongContentError | undefined;
-  for (let round = 1; targets.length > 0 && !means.signal.aborted; round++) {
-    const { broken, unread } = await copyRound({ ...copy, targets, sources }, state, means);
+  for (let round = 1; targets.length > 0 && !dependencies.signal.aborted; round++) {
+    const { broken, unread } = await copyRound({ ...copy, targets, sources }, state, dependencies);
     if (unread instanceof WrongContentError && unread.from) {
       wrong ??= unread;
       // What this round has sent belongs to nothing: every upload begins anew, from another source.
       await Promise.all([...state.writers.values()].map((writer) => writer.abandon()));
       state.writers.clear();
-      state.bookmarks = [beginning()];
+      state.resumePoints = [beginning()];
       sources = sources.filter((source) => source.repository !== unread.from);
     } else if (unread) {
       for (const target of copy.targets) if (broken.has(target)) failures.set(target, new SourceError(wrong ?? unread));
       break;
     }
     if (broken.size > 0)
-      await sleep(breath * round, undefined, { signal: means.signal }).catch((error: unknown) => error);
+      await sleep(breath * round, undefined, { signal: dependencies.signal }).catch((error: unknown) => error);
     targets = [...broken.keys()].filter((target) => round < mostRounds && mayRepeat(broken.get(target)));
     for (const [target, error] of broken) if (!targets.includes(target)) failures.set(target, error);
   }
@@ -47,7 +51,7 @@ export async function copyLargeBlob(copy: BlobCopy, failures: BlobFailures, mean
 
 interface State {
   /** By offset; the first is the beginning. */
-  bookmarks: ResumePoint[];
+  resumePoints: ResumePoint[];
   readonly writers: Map<BlobTarget, BlobWriter>;
 }
 
@@ -66,7 +70,7 @@ interface Lane {
 async function copyRound(
   copy: BlobCopy,
   state: State,
-  means: CopyDependencies,
+  dependencies: CopyDependencies,
 ): Promise<{ broken: BlobFailures; unread?: unknown }> {
   const broken: BlobFailures = new Map();
   const lanes: Lane[] = [];
@@ -85,10 +89,10 @@ async function copyRound(
   );
   if (lanes.length === 0) return { broken };
   const least = Math.min(...lanes.map((lane) => lane.from));
-  const start = state.bookmarks.findLast((bookmark) => bookmark.offset <= least)!;
+  const start = state.resumePoints.findLast((resumePoint) => resumePoint.offset <= least)!;
   const writing = lanes.map(async ({ target, from, channel, stop }) => {
     try {
-      await state.writers.get(target)!.write(from, channel, AbortSignal.any([means.signal, stop.signal]));
+      await state.writers.get(target)!.write(from, channel, AbortSignal.any([dependencies.signal, stop.signal]));
       state.writers.delete(target);
     } catch (error) {
       broken.set(target, error);
@@ -98,7 +102,7 @@ async function copyRound(
   });
   let unread: unknown;
   try {
-    await pump(copy, copy.sources, start, state, lanes, means);
+    await pump(copy, copy.sources, start, state, lanes, dependencies);
     for (const { channel } of lanes) channel.end();
   } catch (error) {
     unread = error ?? new Error("the download failed");
@@ -115,14 +119,14 @@ async function pump(
   start: ResumePoint,
   state: State,
   lanes: readonly Lane[],
-  means: CopyDependencies,
+  dependencies: CopyDependencies,
 ): Promise<void> {
   let { offset } = start;
-  const mark = (bookmark: ResumePoint) => {
-    if (bookmark.offset > state.bookmarks.at(-1)!.offset) state.bookmarks.push(bookmark);
+  const mark = (resumePoint: ResumePoint) => {
+    if (resumePoint.offset > state.resumePoints.at(-1)!.offset) state.resumePoints.push(resumePoint);
   };
   for await (const chunk of readBlob(sources, copy.blob, start, mark)) {
-    means.signal.throwIfAborted();
+    dependencies.signal.throwIfAborted();
     const live = lanes.filter((lane) => !lane.channel.closed);
     if (live.length === 0) return; // all have broken: nobody is interested in the rest
     for (const { channel, from, target } of live) {
@@ -131,18 +135,18 @@ async function pump(
       copy.received(target, piece.length);
     }
     offset += chunk.length;
-    if (live.some((lane) => lane.channel.full)) await waitForRoom(live, means);
+    if (live.some((lane) => lane.channel.full)) await waitForRoom(live, dependencies);
   }
 }
 
 /** Waits until all can take more; those who take too long are sent to the next round. */
-async function waitForRoom(live: readonly Lane[], means: CopyDependencies): Promise<void> {
+async function waitForRoom(live: readonly Lane[], dependencies: CopyDependencies): Promise<void> {
   const slow = live.filter((lane) => lane.channel.full);
   const othersWait = slow.length < live.length;
   const began = Date.now();
   await Promise.all(
     slow.map(async (lane) => {
-      const allowed = othersWait ? Math.min(means.stall, means.patience - lane.lag) : means.stall;
+      const allowed = othersWait ? Math.min(dependencies.stall, dependencies.patience - lane.lag) : dependencies.stall;
       if (await isIn(lane.channel.room(), allowed)) {
         if (othersWait) lane.lag += Date.now() - began;
       } else {

@@ -29,7 +29,7 @@ export class LayerTarget implements BlobTarget {
     this.#signal = signal;
   }
 
-  async settle(blob: Blob): Promise<boolean> {
+  async mountOrExists(blob: Blob): Promise<boolean> {
     const key = layerKey(blob.digest);
     const stored = await this.#bucket.stat(key, this.#signal);
     if (!stored) return false;
@@ -56,7 +56,7 @@ export class LayerTarget implements BlobTarget {
         } catch (error) {
           if (!(error instanceof UploadLost)) throw error;
           // It was an upload that another project's or process's copy of the same layer is at, too, and has completed or given up.
-          if (!(await this.settle(blob))) throw new InterruptedError(`${this.mirror}: ${blob.digest}`, error);
+          if (!(await this.mountOrExists(blob))) throw new InterruptedError(`${this.mirror}: ${blob.digest}`, error);
         }
       },
       abandon: async () => {

@@ -39,7 +39,7 @@ export class RegistryTarget implements BlobTarget {
     this.#knowledge = knowledge;
   }
 
-  async settle(blob: Blob): Promise<boolean> {
+  async mountOrExists(blob: Blob): Promise<boolean> {
     const { neighbour } = this.#knowledge;
     if (neighbour && (await neighbour.failure) === undefined) {
       const upload = await startUpload(this.#at, blob.digest, neighbour.repository);

@@ -187,5 +187,5 @@ function tokenOf(body: Buffer, host: string): { token: string; lifetime: number 
   } catch (error) {
     throw new RegistryError(host, "token", 200, "", `unreadable: ${printable(String(error), 100)}`);
   }
-  throw new RegistryError(host, "token", 200, "", "the answer holds no token");
+  throw new RegistryError(host, "token", 200, "", "the response has no token");
 }

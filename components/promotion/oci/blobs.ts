@@ -5,7 +5,7 @@ import { type Digest, digestOf } from "./digest.ts";
 import { RegistryError, WrongContentError } from "./errors.ts";
 import type { Remote } from "./remote.ts";
 import type { Repository } from "./repository.ts";
-import type { Answer, Call } from "./transport.ts";
+import type { Call, Response } from "./transport.ts";
 
 /** A blob as a manifest describes it. */
 export interface Blob {
@@ -45,13 +45,13 @@ export async function getBlob(sources: readonly Remote[], { digest, size }: Blob
     try {
       const url = `/v2/${name}/blobs/${digest}`;
       const get = { url, what, method: "GET", expect: [200, 404], limit: size, into } as const;
-      let answer = await call(at, get);
+      let response = await call(at, get);
       // Something in between may have ended it early as if that were all.
-      for (let tries = 1; answer.status === 200 && answer.body.length < size && tries < mostBreaks; tries++) {
-        answer = await call(at, get);
+      for (let tries = 1; response.status === 200 && response.body.length < size && tries < mostBreaks; tries++) {
+        response = await call(at, get);
       }
-      if (answer.status === 404) continue;
-      if (answer.body.length === size && digestOf(answer.body) === digest) return answer.body;
+      if (response.status === 404) continue;
+      if (response.body.length === size && digestOf(response.body) === digest) return response.body;
       wrong ??= new WrongContentError(`blob from ${host} is not ${digest}`, at.repository);
     } catch (error) {
       at.signal.throwIfAborted();
@@ -63,7 +63,7 @@ export async function getBlob(sources: readonly Remote[], { digest, size }: Blob
 }
 
 function absent(digest: Digest): WrongContentError {
-  return new WrongContentError(`blob ${digest} is in no place that was asked`);
+  return new WrongContentError(`blob ${digest} is in none of the places that were tried`);
 }
 
 /** How far apart bookmarks are, in bytes; between two, what was received is read again after a break. */
@@ -76,19 +76,19 @@ const mostBreaks = 4;
  * verifies it: the last chunk is only given out once the whole content has proved to be the digest's.
  * @param sources where to look, in this order.
  * @param from where to begin.
- * @param mark given a bookmark now and then.
+ * @param mark called now and then with a resume point.
  * @throws WrongContentError (content is not the digest's), or the last source's failure.
  */
 export async function* readBlob(
   sources: readonly Remote[],
   blob: Blob,
   from: ResumePoint,
-  mark: (bookmark: ResumePoint) => void = () => {},
+  mark: (resumePoint: ResumePoint) => void = () => {},
 ): AsyncGenerator<Buffer> {
   let { offset } = from;
   const hash = from.hash.copy();
   let marked = offset;
-  let held: Buffer | undefined;
+  let pending: Buffer | undefined;
   let failure: unknown;
   for (const source of sources) {
     for (let breaks = 0; breaks < mostBreaks; ) {
@@ -110,8 +110,8 @@ export async function* readBlob(
               marked = offset;
               mark({ offset, hash: hash.copy() });
             }
-            if (held) yield held;
-            held = chunk;
+            if (pending) yield pending;
+            pending = chunk;
           }
         } finally {
           body.destroy();
@@ -121,7 +121,7 @@ export async function* readBlob(
             const { host } = source.repository;
             throw new WrongContentError(`blob from ${host} is not ${blob.digest}`, source.repository);
           }
-          if (held) yield held;
+          if (pending) yield pending;
           return;
         }
         throw new InterruptedError(
@@ -143,7 +143,7 @@ export async function* readBlob(
 /** A blob's bytes from an offset on; undefined if the repository does not have it. */
 async function openBlob(at: Remote, { digest, size }: Blob, offset: number) {
   const { transport, ...rest } = at;
-  const answer = await transport.stream({
+  const response = await transport.stream({
     ...rest,
     url: `/v2/${at.repository.name}/blobs/${digest}`,
     what: `read blob ${digest} of ${at.repository.name}`,
@@ -151,12 +151,12 @@ async function openBlob(at: Remote, { digest, size }: Blob, offset: number) {
     ...(offset > 0 && { headers: { range: `bytes=${offset}-${size - 1}` } }),
     expect: [200, 206, 404],
   });
-  if (answer.status === 404) {
-    answer.body.resume(); // destroying it would emit an error that nobody listens to
+  if (response.status === 404) {
+    response.body.resume(); // destroying it would emit an error that nobody listens to
     return undefined;
   }
-  if (answer.status === 206 || offset === 0) return answer.body;
-  return skip(answer.body, offset); // a server without ranges sends all of it again
+  if (response.status === 206 || offset === 0) return response.body;
+  return skip(response.body, offset); // a server without ranges sends all of it again
 }
 
 function skip(body: Readable, bytes: number) {
@@ -185,10 +185,10 @@ export async function putBlob(at: Remote, { digest }: Blob, bytes: Buffer, begun
   if (!begun && (known.get(host) ?? bytes.length <= worthATry)) {
     const url = `${uploads(at)}?digest=${encodeURIComponent(digest)}`;
     const post = { url, what, method: "POST", headers: octets, body: bytes, expect: [201, 202], slow: true } as const;
-    const answer = await call(at, post);
-    known.set(host, answer.status === 201);
-    if (answer.status === 201) return;
-    return putWhole(at, location(at, answer), digest, bytes, what);
+    const response = await call(at, post);
+    known.set(host, response.status === 201);
+    if (response.status === 201) return;
+    return putWhole(at, location(at, response), digest, bytes, what);
   }
   await putWhole(at, begun ?? (await beginUpload(at, digest)), digest, bytes, what);
 }
@@ -240,8 +240,8 @@ export async function startUpload(at: Remote, digest: Digest, from?: Repository)
   const what = `begin upload of blob ${digest} to ${at.repository.name}`;
   const request = { what, method: "POST", expect: [201, 202] } as const;
   try {
-    const answer = await call(at, { ...request, url: `${uploads(at)}${query}`, ...(from && { from }) });
-    return answer.status === 201 && from ? "mounted" : location(at, answer);
+    const response = await call(at, { ...request, url: `${uploads(at)}${query}`, ...(from && { from }) });
+    return response.status === 201 && from ? "mounted" : location(at, response);
   } catch (error) {
     // A registry may refuse a mount that it cannot do, where it should begin an upload instead.
     if (!from || !(error instanceof RegistryError) || error.status >= 500) throw error;
@@ -262,7 +262,7 @@ export async function sendRest(
   offset: number,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<URL> {
-  const answer = await call(at, {
+  const response = await call(at, {
     url: upload,
     what: `write blob ${digest} to ${at.repository.name}`,
     method: "PATCH",
@@ -275,7 +275,7 @@ export async function sendRest(
     expect: [202, 204],
     slow: true,
   });
-  return location(at, answer);
+  return location(at, response);
 }
 
 /** Ends an upload: the registry verifies the digest and stores the blob. */
@@ -288,12 +288,12 @@ export async function finishUpload(at: Remote, upload: URL, digest: Digest): Pro
 /** How far an upload is (spec, "Getting upload status"); undefined if the registry no longer knows it. */
 export async function uploadStatus(at: Remote, upload: URL): Promise<{ offset: number; location: URL } | undefined> {
   const what = `ask for an upload to ${at.repository.name}`;
-  const answer = await call(at, { url: upload, what, method: "GET", expect: [204, 202, 200, 400, 404, 405, 501] });
-  if (answer.status >= 300) return undefined;
-  const range = /^(?:bytes=)?0-(\d+)$/.exec(String(answer.headers["range"] ?? ""))?.[1];
+  const response = await call(at, { url: upload, what, method: "GET", expect: [204, 202, 200, 400, 404, 405, 501] });
+  if (response.status >= 300) return undefined;
+  const range = /^(?:bytes=)?0-(\d+)$/.exec(String(response.headers["range"] ?? ""))?.[1];
   // "0-0" is what both an empty upload and one of a single byte say; the empty one is by far likelier, and safe.
   const offset = range === undefined || range === "0" ? 0 : Number(range) + 1;
-  return { offset, location: answer.headers.location === undefined ? upload : location(at, answer) };
+  return { offset, location: response.headers.location === undefined ? upload : location(at, response) };
 }
 
 /** Gives an upload up, so that the registry need not keep it. Failing to is of no consequence. */
@@ -308,18 +308,18 @@ function uploads(at: Remote): string {
   return `/v2/${at.repository.name}/blobs/uploads/`;
 }
 
-function call({ transport, ...at }: Remote, rest: Omit<Call, "repository" | "signal">): Promise<Answer> {
+function call({ transport, ...at }: Remote, rest: Omit<Call, "repository" | "signal">): Promise<Response> {
   return transport.call({ ...at, ...rest });
 }
 
 /** `Location` may be relative, and its query is the registry's own: nothing of it is changed. */
-function location(at: Remote, answer: Answer): URL {
-  const text = answer.headers.location;
-  if (typeof text === "string" && URL.canParse(text, answer.url)) {
-    const url = new URL(text, answer.url);
+function location(at: Remote, response: Response): URL {
+  const text = response.headers.location;
+  if (typeof text === "string" && URL.canParse(text, response.url)) {
+    const url = new URL(text, response.url);
     if (url.protocol === "https:" || url.origin === at.repository.origin) return url;
   }
-  throw new RegistryError(at.repository.host, "upload", answer.status, "", "the answer has no usable Location");
+  throw new RegistryError(at.repository.host, "upload", response.status, "", "the response has no usable Location");
 }
 
 function withDigest(url: URL, digest: Digest): URL {

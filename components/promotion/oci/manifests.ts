@@ -15,30 +15,30 @@ const accept = { accept: acceptedManifests };
 
 /** Fetches a manifest by digest; undefined if the repository does not have it. Throws WrongContentError for other bytes. */
 export async function getManifest(at: Remote, digest: Digest): Promise<Manifest | undefined> {
-  const answer = await at.transport.call({
+  const response = await at.transport.call({
     ...base(at, digest, `read manifest ${digest}`),
     method: "GET",
     headers: accept,
     expect: [200, 404],
     limit: largestManifest,
   });
-  if (answer.status === 404) return undefined;
-  return readManifest(answer.body, digest, answer.headers["content-type"] ?? "");
+  if (response.status === 404) return undefined;
+  return readManifest(response.body, digest, response.headers["content-type"] ?? "");
 }
 
 /** Asks for a manifest by tag or digest; undefined if it is not there. */
 export async function headManifest(at: Remote, reference: string): Promise<ManifestHead | undefined> {
   const what = `ask for ${reference}`;
-  const answer = await at.transport.call({
+  const response = await at.transport.call({
     ...base(at, reference, what),
     method: "HEAD",
     headers: accept,
     expect: [200, 404],
   });
-  if (answer.status === 404) return undefined;
-  const mediaType = answer.headers["content-type"] ?? "";
-  const digest = answer.headers["docker-content-digest"];
-  const { etag } = answer.headers;
+  if (response.status === 404) return undefined;
+  const mediaType = response.headers["content-type"] ?? "";
+  const digest = response.headers["docker-content-digest"];
+  const { etag } = response.headers;
   const tagged = etag === undefined ? {} : { etag };
   if (typeof digest === "string" && isDigest(digest)) return { digest, mediaType, ...tagged };
   if (isDigest(reference)) return { digest: reference, mediaType, ...tagged };
@@ -65,18 +65,18 @@ export async function putManifest(
   ifMatch?: string,
 ): Promise<{ subjectKnown: boolean }> {
   const reference = tag ?? manifest.digest;
-  const answer = await at.transport.call({
+  const response = await at.transport.call({
     ...base(at, reference, `write manifest ${tag === undefined ? "" : `${tag} `}${manifest.digest}`),
     method: "PUT",
     headers: { "content-type": manifest.mediaType, ...(ifMatch !== undefined && { "if-match": ifMatch }) },
     body: manifest.bytes,
     expect: [201, 200],
   });
-  const stored = answer.headers["docker-content-digest"] ?? (await headManifest(at, reference))?.digest;
+  const stored = response.headers["docker-content-digest"] ?? (await headManifest(at, reference))?.digest;
   if (stored !== manifest.digest) {
     throw new WrongContentError(`${at.repository.host} stored ${manifest.digest} as ${String(stored)}`);
   }
-  return { subjectKnown: answer.headers["oci-subject"] !== undefined };
+  return { subjectKnown: response.headers["oci-subject"] !== undefined };
 }
 
 /**

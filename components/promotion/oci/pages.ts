@@ -1,9 +1,9 @@
 import { RegistryError } from "./errors.ts";
 import type { Remote } from "./remote.ts";
-import type { Answer, Call } from "./transport.ts";
+import type { Call, Response } from "./transport.ts";
 
 /** One page of a list. */
-export interface Page extends Answer {
+export interface Page extends Response {
   /** There are more. */
   readonly hasNext: boolean;
 }
@@ -21,19 +21,19 @@ export async function* pages(
   const seen = new Set<string>();
   let call = first;
   for (;;) {
-    const answer = await transport.call({ ...at, ...call, method: "GET" });
-    seen.add(answer.url);
-    const next = answer.status === 200 ? nextOf(answer) : undefined;
+    const response = await transport.call({ ...at, ...call, method: "GET" });
+    seen.add(response.url);
+    const next = response.status === 200 ? nextOf(response) : undefined;
     if (next && seen.has(next.href))
-      throw new RegistryError(at.repository.host, call.what, answer.status, "", "its pages go round");
-    yield { ...answer, hasNext: next !== undefined };
+      throw new RegistryError(at.repository.host, call.what, response.status, "", "its pages form a loop");
+    yield { ...response, hasNext: next !== undefined };
     if (!next) return;
     call = { ...first, url: next, expect: [200] };
   }
 }
 
 /** The next page's URL; `rel` comes quoted and unquoted. */
-function nextOf({ headers, url }: Answer): URL | undefined {
+function nextOf({ headers, url }: Response): URL | undefined {
   const { link } = headers;
   const text = Array.isArray(link) ? link.join(", ") : (link ?? "");
   const target = /<([^>]*)>\s*;\s*rel="?next"?/.exec(text)?.[1];

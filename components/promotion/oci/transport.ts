@@ -37,11 +37,11 @@ export interface Call {
   readonly scope?: Scope;
   /** A second repository that is read, for a mount. */
   readonly from?: Repository;
-  /** Statuses that are answers, not failures. */
+  /** Statuses that are returned; any other is thrown as an error. */
   readonly expect: readonly number[];
   /** The registry may think long before it answers: it verifies what it was sent. */
   readonly slow?: boolean;
-  /** Largest answer that is taken, in bytes. */
+  /** Largest response accepted, in bytes. */
   readonly limit?: number;
   /** Memory of that size for the body of an answer 200. */
   readonly into?: Buffer;
@@ -49,7 +49,7 @@ export interface Call {
 }
 
 /** An answer with one of the expected statuses. */
-export interface Answer {
+export interface Response {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
@@ -58,7 +58,7 @@ export interface Answer {
 }
 
 /** An answer whose body is still to come. It must be read or destroyed. */
-export interface StreamAnswer extends Omit<Answer, "body"> {
+export interface StreamedResponse extends Omit<Response, "body"> {
   readonly body: Readable;
 }
 
@@ -78,7 +78,7 @@ const slowFactor = 5;
 const mostRedirects = 5;
 const redirects = new Set([301, 302, 303, 307, 308]);
 const defaultLimit = 1024 * 1024;
-/** In every request (RFC 9110, 10.1.5): common rules of firewalls refuse those that do not say who asks. */
+/** In every request (RFC 9110, 10.1.5): common rules of firewalls refuse requests without a User-Agent. */
 const named = { "user-agent": "artifacts-promotion" };
 
 /** Sends requests to registries: connections, limits per host, authorization, redirects, retries. Knows no meaning of any. */
@@ -115,7 +115,7 @@ export class Transport {
    * Sends a request and reads the whole answer. Repeats it after a broken connection, 408, 429 and 5xx, unless its body is a stream.
    * @throws RegistryError for a status that was not expected, UnreachableError, InterruptedError, the signal's reason.
    */
-  async call(call: Call): Promise<Answer> {
+  async call(call: Call): Promise<Response> {
     const { stream, what, into, signal, limit = defaultLimit } = call;
     if (stream) return this.#persist<Buffer>(call, (request) => this.#upload(request, stream, signal));
     const receiving = { limit, into, what, signal };
@@ -125,7 +125,7 @@ export class Transport {
   }
 
   /** As {@link call}, but gives the body as it comes; what breaks while it is read is the caller's. */
-  async stream(call: Call): Promise<StreamAnswer> {
+  async stream(call: Call): Promise<StreamedResponse> {
     return this.#persist<Readable>(call, async ({ body: _, ...request }) => {
       const { status, headers, body } = await this.#client.stream(request, call.signal);
       if (call.expect.includes(status)) return { status, headers, body };
@@ -152,7 +152,7 @@ export class Transport {
     return { status, headers, body: Buffer.concat(parts) };
   }
 
-  async #persist<Body extends Buffer | Readable>(call: Call, send: Send<Body>): Promise<Answered<Body>> {
+  async #persist<Body extends Buffer | Readable>(call: Call, send: Send<Body>): Promise<AttemptResponse<Body>> {
     const host = this.host(call.repository.host);
     let failures = 0;
     let waits = 0;
@@ -160,30 +160,30 @@ export class Transport {
     for (;;) {
       const wait = host.ready(call.signal);
       if (wait) await wait;
-      let answer: Answered<Body | Buffer>;
+      let response: AttemptResponse<Body | Buffer>;
       try {
-        answer = await this.#send(call, send, failures + waits + reauthorized + 1);
+        response = await this.#send(call, send, failures + waits + reauthorized + 1);
       } catch (error) {
         await this.#broken(error, call, host, ++failures);
         continue;
       }
-      if (call.expect.includes(answer.status)) {
+      if (call.expect.includes(response.status)) {
         host.answered();
-        return answer as Answered<Body>;
+        return response as AttemptResponse<Body>;
       }
-      const { status } = answer;
-      const refusal = refusalOf(answer, call);
+      const { status } = response;
+      const refusal = refusalOf(response, call);
       if (status === 401 && reauthorized < 2) {
-        const challenge = answer.headers["www-authenticate"];
+        const challenge = response.headers["www-authenticate"];
         const text = Array.isArray(challenge) ? challenge.join(", ") : (challenge ?? "");
         // Twice: the first answer may be to an old token, the second to a way of asking that was not known yet.
-        const other = this.#authorizer.refused(call.repository, scopeOf(call), answer.used, text);
+        const other = this.#authorizer.refused(call.repository, scopeOf(call), response.used, text);
         if (other && !call.stream) {
           reauthorized++;
           continue;
         }
       }
-      const asked = parseRetryAfter(answer.headers["retry-after"]);
+      const asked = parseRetryAfter(response.headers["retry-after"]);
       const isTooMuch = status === 429 || refusal.code === "TOOMANYREQUESTS"; // some say it with 403
       if (isTooMuch || (status === 503 && asked !== undefined)) {
         host.slowDown(rateLimitPause(asked, waits));
@@ -240,7 +240,7 @@ export class Transport {
     call: Call,
     send: Send<Body>,
     attempt: number,
-  ): Promise<Answered<Body | Buffer>> {
+  ): Promise<AttemptResponse<Body | Buffer>> {
     // No URL is made of a path: with thousands of requests that would be felt.
     let to: Address =
       typeof call.url === "string" ? { origin: call.repository.origin, path: call.url } : addressOf(call.url);
@@ -251,9 +251,9 @@ export class Transport {
     let authorization = used;
     for (let hops = 0; ; hops++) {
       this.#onRequest?.(call.method, to.origin + to.path);
-      let answer: Awaited<ReturnType<Send<Body>>>;
+      let response: Awaited<ReturnType<Send<Body>>>;
       try {
-        answer = await send({
+        response = await send({
           ...to,
           method: call.method,
           headers: { ...named, ...call.headers, ...(authorization && { authorization }) },
@@ -265,10 +265,10 @@ export class Transport {
         if (to.origin === call.repository.origin || !(isDistrust(error) || isProxyRefusal(error))) throw error;
         throw new UnreachableError(new URL(to.origin).host, error); // not the registry, but whom it sends us to
       }
-      const { status } = answer;
-      const { location } = answer.headers;
+      const { status } = response;
+      const { location } = response.headers;
       if (!redirects.has(status) || typeof location !== "string" || !/^(GET|HEAD)$/.test(call.method)) {
-        return { ...answer, url: to.origin + to.path, used };
+        return { ...response, url: to.origin + to.path, used };
       }
       const here = new URL(to.path, to.origin);
       const next = URL.canParse(location, here) ? new URL(location, here) : undefined;
@@ -298,7 +298,7 @@ type Send<Body> = (
   request: HttpRequest,
 ) => Promise<{ status: number; headers: IncomingHttpHeaders; body: Body | Buffer }>;
 
-interface Answered<Body> extends Omit<Answer, "body"> {
+interface AttemptResponse<Body> extends Omit<Response, "body"> {
   readonly body: Body;
   /** The authorization it was asked with. */
   readonly used: string | undefined;
@@ -321,7 +321,7 @@ function addressOf(url: URL): Address {
 }
 
 /** The failure that an answer's body tells of. Servers send OCI's JSON as text/plain too (olareg), so the type is not asked. */
-function refusalOf({ status, body }: Answered<Buffer | Readable>, call: Call): RegistryError {
+function refusalOf({ status, body }: AttemptResponse<Buffer | Readable>, call: Call): RegistryError {
   let code = "";
   let detail = "";
   try {

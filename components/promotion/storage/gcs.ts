@@ -270,7 +270,7 @@ class GcsUpload implements Upload {
     const { client, content, signal } = this.#to;
     const end = offset + bytes.length;
     let sent = 0;
-    await retrying(client.patience, signal, async (attempt) => {
+    await retrying(client.rateGate, signal, async (attempt) => {
       while (true) {
         const rest = bytes.subarray(sent);
         const range = rest.length === 0 ? "*" : `${offset + sent}-${end - 1}`;
@@ -417,9 +417,9 @@ type Credentials = (fresh: boolean) => Promise<string | undefined>;
 
 const noCredentials: Credentials = async () => undefined;
 
-/** HTTP to one GCS endpoint: connections, credentials, patience, and errors in the store's words. */
+/** HTTP to one GCS endpoint: connections, credentials, the rate gate, and the errors of the store. */
 class GcsClient {
-  readonly patience = new RateGate();
+  readonly rateGate = new RateGate();
   readonly #origin: string;
   readonly #credentials: Credentials;
   readonly #http = new HttpClient({ connections: 64, connectTimeout: 15_000, stallTimeout: 60_000 });
@@ -440,7 +440,7 @@ class GcsClient {
 
   /** Asks until there is an answer that counts. */
   async json(ask: Ask): Promise<Reply> {
-    return await retrying(this.patience, ask.signal, (attempt) => this.once(ask, attempt));
+    return await retrying(this.rateGate, ask.signal, (attempt) => this.once(ask, attempt));
   }
 
   /** Asks once. Throws {@link TransientError} for what may pass. */
@@ -454,7 +454,7 @@ class GcsClient {
 
   /** Opens a download. What breaks later throws {@link TransientError} from the iteration. */
   async stream(ask: Omit<Ask, "accept"> & { expect: number }): Promise<AsyncIterable<Uint8Array>> {
-    return await retrying(this.patience, ask.signal, async (attempt) => {
+    return await retrying(this.rateGate, ask.signal, async (attempt) => {
       const response = await this.#send(ask, attempt);
       if (response.status === ask.expect) return this.#pieces(ask, response.body);
       const text = await this.#passing(ask, () => textOf(response));

@@ -67,7 +67,7 @@ export function connectS3(to: { region: string; endpoint: string | undefined; pa
   };
   const client = new S3Client(config);
   traceRequests(client);
-  const connection: Connection = { client, patience: new RateGate() };
+  const connection: Connection = { client, rateGate: new RateGate() };
   return {
     bucket: (name) => new S3Bucket(connection, name),
     close: async () => connection.client.destroy(),
@@ -129,7 +129,7 @@ const recorded = { sha256: "artifacts-sha256", crc32c: "artifacts-crc32c", proje
 
 interface Connection {
   readonly client: S3Client;
-  readonly patience: RateGate;
+  readonly rateGate: RateGate;
 }
 
 class S3Bucket implements Bucket {
@@ -207,7 +207,7 @@ class S3Bucket implements Bucket {
         { abortSignal },
       ),
     );
-    if (response.Body === undefined) throw new Error(`${what}: the answer has no body`);
+    if (response.Body === undefined) throw new Error(`${what}: the response has no body`);
     return pieces(what, response.Body as AsyncIterable<Uint8Array>, signal);
   }
 
@@ -562,7 +562,7 @@ async function asking<T>(
   signal: AbortSignal,
   send: (connection: Connection, abortSignal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  return await retrying(connection.patience, signal, async (attempt) => {
+  return await retrying(connection.rateGate, signal, async (attempt) => {
     try {
       return await attemptNumber.run(attempt, () => send(connection, signal));
     } catch (error) {
