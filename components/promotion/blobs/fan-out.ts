@@ -1,8 +1,9 @@
 /** One download, verified as it streams by, written to many buckets at once. */
 import { createHash } from "node:crypto";
 import { TransientError } from "../http/retry.ts";
-import { type Bucket, type Chunk, type Content, chunkBytes, type Stored, type Upload } from "../storage/bucket.ts";
+import type { Bucket, Chunk, Content, Stored, Upload } from "../storage/bucket.ts";
 import { crc32c, encodeCrc32c } from "../storage/crc32c.ts";
+import { cutChunks } from "./cut-chunks.ts";
 
 /** The source holds other content than was asked for. Nothing of it has become visible anywhere. */
 export class WrongContent extends Error {
@@ -25,7 +26,7 @@ export interface Destination {
  * Copies a content to all destinations. The last piece, which makes the object visible, is sent only when the whole content is
  * verified; it goes to the first destination before the others.
  *
- * Memory: three chunks ({@link chunkBytes}), whatever the size and the number of destinations. The slowest destination sets the pace.
+ * Memory: three chunks (storage/bucket.ts, `chunkBytes`), whatever the size and the number of destinations. The slowest destination sets the pace.
  * @returns for each destination why it does not hold the object now, undefined = it does.
  * @throws {@link WrongContent}, and whatever reading the source throws.
  */
@@ -58,7 +59,7 @@ export async function fanOut(
   let last: Chunk | undefined;
   let sending: Promise<void> = Promise.resolve();
   try {
-    for await (const chunk of chunksOf(source, content.size)) {
+    for await (const chunk of cutChunks(exactly(content.size, source), content.size)) {
       hash.update(chunk.bytes);
       if (last !== undefined) {
         const ready = last;
@@ -124,45 +125,17 @@ export async function measure(
   return { size, sha256: hash.digest("hex"), crc32c: encodeCrc32c(crc) };
 }
 
-/** Cuts a stream of `size` bytes into chunks; the last one is never empty, except of an empty object. */
-async function* chunksOf(source: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Chunk> {
-  const full = chunkBytes(size);
-  let start = 0;
-  let filled = 0;
-  let buffer = Buffer.allocUnsafe(Math.min(full, size));
+/** The stream, if it has exactly the bytes that its store says. */
+async function* exactly(size: number, source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let read = 0;
   for await (const piece of source) {
-    if (start + filled + piece.length > size) {
+    read += piece.length;
+    if (read > size) {
       throw new WrongContent(`the content there is longer than the ${size} bytes that its store says`, undefined);
     }
-    for (let taken = 0; taken < piece.length; ) {
-      if (filled === buffer.length) {
-        yield chunkOf(buffer, start);
-        start += filled;
-        filled = 0;
-        buffer = Buffer.allocUnsafe(Math.min(full, size - start));
-      }
-      const count = Math.min(piece.length - taken, buffer.length - filled);
-      buffer.set(piece.subarray(taken, taken + count), filled);
-      filled += count;
-      taken += count;
-    }
+    yield piece;
   }
-  if (start + filled !== size) {
-    throw new TransientError(
-      `the content there ended after ${start + filled} of the ${size} bytes that its store says`,
-    );
+  if (read !== size) {
+    throw new TransientError(`the content there ended after ${read} of the ${size} bytes that its store says`);
   }
-  yield chunkOf(buffer, start);
-}
-
-function chunkOf(bytes: Uint8Array, offset: number): Chunk {
-  let checksum: string | undefined;
-  return {
-    bytes,
-    offset,
-    get crc32c() {
-      checksum ??= encodeCrc32c(crc32c(bytes));
-      return checksum;
-    },
-  };
 }

@@ -2,17 +2,10 @@ import { layerKey } from "../../../redirector/object-paths.ts";
 import { InterruptedError } from "../http/errors.ts";
 import type { Blob } from "../oci/blobs.ts";
 import { WrongContentError } from "../oci/errors.ts";
-import {
-  type Bucket,
-  type Chunk,
-  type Content,
-  chunkBytes,
-  ObjectExists,
-  type Upload,
-  UploadLost,
-} from "../storage/bucket.ts";
+import { type Bucket, type Chunk, type Content, ObjectExists, type Upload, UploadLost } from "../storage/bucket.ts";
 import { crc32c, encodeCrc32c } from "../storage/crc32c.ts";
 import type { BlobTarget, BlobWriter } from "./blob-target.ts";
+import { chunkOf, cutChunks } from "./cut-chunks.ts";
 
 /** A digest's content never changes, so it may be kept for as long as caches like (RFC 8246). */
 const headers = { contentType: "application/octet-stream", cacheControl: "public, max-age=31536000, immutable" };
@@ -71,27 +64,12 @@ export class LayerTarget implements BlobTarget {
   }
 }
 
-/** Cuts the stream into the store's chunks; the last one, which makes the object visible, only comes when all is verified. */
+/** Writes the stream chunk by chunk. The last one only comes when all is verified. */
 async function send(upload: Upload, size: number, stream: AsyncIterable<Uint8Array>): Promise<void> {
-  const full = chunkBytes(size);
-  let buffer = Buffer.allocUnsafe(Math.min(full, size));
-  let filled = 0;
-  let start = 0;
-  for await (const piece of stream) {
-    for (let taken = 0; taken < piece.length; ) {
-      if (filled === buffer.length) {
-        await upload.write(chunkOf(buffer, start));
-        start += filled;
-        filled = 0;
-        buffer = Buffer.allocUnsafe(Math.min(full, size - start));
-      }
-      const count = Math.min(piece.length - taken, buffer.length - filled);
-      buffer.set(piece.subarray(taken, taken + count), filled);
-      filled += count;
-      taken += count;
-    }
+  for await (const chunk of cutChunks(stream, size)) {
+    if (chunk.isLast) await finish(upload, chunk);
+    else await upload.write(chunk);
   }
-  await finish(upload, chunkOf(buffer.subarray(0, filled), start));
 }
 
 /** Another project's promotion may have stored the same layer meanwhile. */
@@ -101,8 +79,4 @@ async function finish(upload: Upload, last: Chunk): Promise<void> {
   } catch (error) {
     if (!(error instanceof ObjectExists)) throw error;
   }
-}
-
-function chunkOf(bytes: Uint8Array, offset: number): Chunk {
-  return { bytes, offset, crc32c: encodeCrc32c(crc32c(bytes)) };
 }

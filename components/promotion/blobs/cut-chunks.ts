@@ -1,0 +1,38 @@
+import { type Chunk, chunkBytes } from "../storage/bucket.ts";
+import { crc32c, encodeCrc32c } from "../storage/crc32c.ts";
+
+/** A chunk, and whether it is the content's last. */
+export interface CutChunk extends Chunk {
+  readonly isLast: boolean;
+}
+
+/**
+ * Cuts a stream of `size` bytes into the chunks that a store takes. The last one, which makes the object visible, comes when the stream has ended;
+ * it is empty only for an empty object. A stream that may be longer or shorter must be checked before it comes here.
+ */
+export async function* cutChunks(stream: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<CutChunk> {
+  const full = chunkBytes(size);
+  let buffer = Buffer.allocUnsafe(Math.min(full, size));
+  let filled = 0;
+  let start = 0;
+  for await (const piece of stream) {
+    for (let taken = 0; taken < piece.length; ) {
+      if (filled === buffer.length) {
+        yield { ...chunkOf(buffer, start), isLast: false };
+        start += filled;
+        filled = 0;
+        buffer = Buffer.allocUnsafe(Math.min(full, size - start));
+      }
+      const count = Math.min(piece.length - taken, buffer.length - filled);
+      buffer.set(piece.subarray(taken, taken + count), filled);
+      filled += count;
+      taken += count;
+    }
+  }
+  yield { ...chunkOf(buffer.subarray(0, filled), start), isLast: true };
+}
+
+/** Bytes at an offset as a chunk. */
+export function chunkOf(bytes: Uint8Array, offset: number): Chunk {
+  return { bytes, offset, crc32c: encodeCrc32c(crc32c(bytes)) };
+}
