@@ -3,7 +3,7 @@ import { failureLine } from "../run/failures.ts";
 import { linesOfGivenUp } from "../run/outcome.ts";
 import type { Preview } from "../run/request.ts";
 import { type Bucket, BucketAbsent, type Stored } from "../storage/bucket.ts";
-import { counted } from "../text/counted.ts";
+import { countOf } from "../text/count-of.ts";
 import { formatBytes } from "../text/format-bytes.ts";
 import { measured } from "./mirror-files.ts";
 import { fileLine } from "./plan.ts";
@@ -42,14 +42,14 @@ export async function previewFilesRun(run: FilesRun): Promise<Preview> {
     warn("its bucket keeps no removed files, so these removals cannot be undone", mirror);
   }
   if (unchecked > 0) {
-    warn(`${run.staging?.url} does not exist yet, so ${counted(unchecked, "file")} cannot be checked`);
+    warn(`${run.staging?.url} does not exist yet, so ${countOf(unchecked, "file")} cannot be checked`);
   }
   if (reader.unread > 0) {
-    warn(`not verified before the copy: ${counted(reader.unread, "file")}, as a preview reads at most 2 GiB`);
+    warn(`not verified before the copy: ${countOf(reader.unread, "file")}, as a preview reads at most 2 GiB`);
   }
   for (const { name, unmanaged } of run.all) {
     if (unmanaged > 0) {
-      const what = `${counted(unmanaged, "unmanaged file")} left in place, which the manifest does not name`;
+      const what = `${countOf(unmanaged, "unmanaged file")} left in place, which the manifest does not name`;
       warn(`${what}: \`pulumi refresh\` lists them, the next run then removes them`, name);
     }
   }

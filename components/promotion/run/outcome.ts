@@ -1,4 +1,4 @@
-import { counted } from "../text/counted.ts";
+import { countOf } from "../text/count-of.ts";
 import { formatBytes } from "../text/format-bytes.ts";
 import { formatCount } from "../text/format-count.ts";
 import { differencesIn } from "./differences.ts";
@@ -46,7 +46,7 @@ export function linesOfGivenUp(project: string, mirrors: readonly MirrorRun[]): 
 
 function stepsLeft(mirrors: readonly MirrorRun[]): string {
   const left = mirrors.reduce((sum, { total, done }) => sum + total - done, 0);
-  return `${counted(left, "step")} to go`;
+  return `${countOf(left, "step")} to go`;
 }
 
 /** `copied 12 (31.2 MiB), removed 3 in 2 mirrors; 1 failure`. */
@@ -63,8 +63,8 @@ function summaryOf(
     untagged > 0 && `untagged ${formatCount(untagged)}`,
     removed > 0 && `removed ${formatCount(removed)}`,
   ].filter((part) => part !== false);
-  const at = counted(mirrors.filter(({ done }) => done > 0).length, "mirror");
+  const at = countOf(mirrors.filter(({ done }) => done > 0).length, "mirror");
   if (parts.length > 0) parts.push(`${parts.pop()} in ${at}`);
   else parts.push(failures.length > 0 ? "nothing done" : "nothing to do");
-  return `${parts.join(", ")}${failures.length > 0 ? `; ${counted(failures.length, "failure")}` : ""}`;
+  return `${parts.join(", ")}${failures.length > 0 ? `; ${countOf(failures.length, "failure")}` : ""}`;
 }

@@ -2,7 +2,7 @@ import { catalogueFolder, filesFolder, filesPrefix, layersFolder } from "../../.
 import { openBucket } from "../files/mirror-files.ts";
 import type { Context, FileMirror, StorageSettings } from "../run/request.ts";
 import type { Bucket } from "../storage/bucket.ts";
-import { counted } from "../text/counted.ts";
+import { countOf } from "../text/count-of.ts";
 import { formatBytes } from "../text/format-bytes.ts";
 import { printable } from "../text/printable.ts";
 import { searchMirrors } from "./search-mirrors.ts";
@@ -74,5 +74,5 @@ async function described(
     count++;
     bytes += size;
   }
-  return artifact(`${printable(entry, 200)} (${counted(count, "file")}, ${formatBytes(bytes)})`);
+  return artifact(`${printable(entry, 200)} (${countOf(count, "file")}, ${formatBytes(bytes)})`);
 }
