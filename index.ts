@@ -7,7 +7,7 @@ import { existingThings } from "./components/adoption/existing.ts";
 import { Identities } from "./components/identities/identities.ts";
 import { fileLines, fileSummary, imageLines, imageSummary } from "./components/manifests/lines.ts";
 import { loadManifests } from "./components/manifests/load.ts";
-import { problemLine } from "./components/manifests/problem.ts";
+import { locatedMessage, problemLine } from "./components/manifests/problem.ts";
 import { type Project, promotesFiles, promotesImages } from "./components/manifests/project.ts";
 import { Mirrors } from "./components/mirrors/mirrors.ts";
 import { Monitoring } from "./components/monitoring/monitoring.ts";
@@ -219,7 +219,7 @@ function readConfig(): StackConfig {
 async function readProjects(stack: StackConfig): Promise<readonly Project[]> {
   const { projects, problems } = await loadManifests(stack.manifests, stackRules(stack));
   const warnings = problems.filter(({ severity }) => severity === "warning");
-  for (const warning of warnings) void pulumi.log.warn(problemLine(warning));
+  for (const warning of warnings) void pulumi.log.warn(locatedMessage(warning));
   const errors = problems.filter(({ severity }) => severity === "error");
   if (errors.length > 0) throw new pulumi.RunError(`The manifests have errors:\n${errors.map(problemLine).join("\n")}`);
   return projects;

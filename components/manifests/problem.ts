@@ -14,11 +14,16 @@ export interface Problem {
   readonly message: string;
 }
 
-/** `file:line:column: message`, the form that editors and terminals make clickable; warnings say so. */
+/** {@link locatedMessage}; warnings say that they are. */
 export function problemLine(problem: Problem): string {
+  const { severity, message } = problem;
+  return locatedMessage(severity === "warning" ? { ...problem, message: `warning: ${message}` } : problem);
+}
+
+/** `file:line:column: message`, the form that editors and terminals make clickable; for a reader who is told the severity. */
+export function locatedMessage({ file, line, column, message }: Omit<Problem, "severity">): string {
   // At the start of a line GitHub's log reads `::` as a command.
-  const file = escapeUnprintable(problem.file).replace(/^::/, "\\u{3a}:");
-  return `${file}:${problem.line}:${problem.column}: ${problem.severity === "warning" ? "warning: " : ""}${problem.message}`;
+  return `${escapeUnprintable(file).replace(/^::/, "\\u{3a}:")}:${line}:${column}: ${message}`;
 }
 
 /** Orders problems as one reads: by file, line, column; then by message, so that the order is always the same. */
