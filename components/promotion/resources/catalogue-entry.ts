@@ -1,25 +1,18 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { StorageSettings } from "../run/request.ts";
-import type { Inputs } from "./promotion-args.ts";
+import type { PromotionArgs } from "./promotion-args.ts";
 
 /** One project's entry in the catalogue. The plugin compares each input with the last run's: equal inputs mean no work and no request. */
-export interface CatalogueEntryArgs {
-  readonly project: pulumi.Input<string>;
+export interface CatalogueEntryArgs extends Pick<PromotionArgs, "project" | "summary" | "mirrors" | "storage"> {
   readonly description: pulumi.Input<string>;
   /** URL or mail address of the project's owners. "" = none. */
   readonly contact: pulumi.Input<string>;
   readonly imagePrefix: pulumi.Input<string>;
   readonly filePrefix: pulumi.Input<string>;
-  /** The promoted lines, taken from the promotions' outputs, so that the catalogue lists only what is in production. "" = nothing. */
+  /** The manifests' lines. The program declares the entry after the promotions, so it lists only what is in production. "" = nothing. */
   readonly images: pulumi.Input<string>;
   readonly files: pulumi.Input<string>;
-  /** What the CLI shows in place of the lines, e.g. `57 images, 8,990 digests`. */
-  readonly summary: pulumi.Input<string>;
   /** Registry URI of the canonical image mirror. */
   readonly registry: pulumi.Input<string>;
-  /** File mirrors as lines (mirror-lines.ts), the canonical one first. */
-  readonly mirrors: pulumi.Input<string>;
-  readonly storage: pulumi.Input<Inputs<StorageSettings>>;
 }
 
 /**

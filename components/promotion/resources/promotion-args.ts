@@ -18,4 +18,4 @@ export interface PromotionArgs {
 }
 
 /** An object whose members may be outputs of other resources. */
-export type Inputs<T> = { readonly [Key in keyof T]: pulumi.Input<T[Key]> };
+type Inputs<T> = { readonly [Key in keyof T]: pulumi.Input<T[Key]> };
