@@ -8,6 +8,7 @@ import { after, before, describe, it } from "mocha";
 import { loadManifests } from "../../components/manifests/load.ts";
 import { freePort } from "../support/ports.ts";
 import { type SeedServers, startSeedServers } from "../support/seed-servers.ts";
+import { stackFile } from "../support/stack-file.ts";
 
 let servers: SeedServers;
 const commands = join(import.meta.dirname, "../../components/commands");
@@ -264,18 +265,7 @@ describe("npm run promote and demote", () => {
   });
 
   it("from the config of a stack: the names that the program gives to staging areas", async () => {
-    const stack = `config:
-  artifacts:organization: org
-  artifacts:repository: example/artifacts
-  artifacts:repositoryId: "123456789"
-  artifacts:githubOwners: {example: "1234567"}
-  artifacts:domain: example.org
-  artifacts:projectNumber: "415926535897"
-  artifacts:zoneId: 0123456789abcdef0123456789abcdef
-  artifacts:gcpRegions: [us-central1]
-  gcp:project: some-project
-  gcp:storageCustomEndpoint: ${servers.gcs}/storage/v1/
-`;
+    const stack = `${stackFile}  gcp:storageCustomEndpoint: ${servers.gcs}/storage/v1/\n`;
     await writeFile(join(servers.folder, "Pulumi.test.yaml"), stack);
     assert.equal(
       (

@@ -5,22 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "mocha";
 import { annotation } from "../../../components/commands/annotation.ts";
-import { problemLine } from "../../../components/manifests/problem.ts";
+import { locatedMessage, problemLine } from "../../../components/manifests/problem.ts";
+import { stackFile } from "../../support/stack-file.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "check-"));
 const command = join(import.meta.dirname, "../../../components/commands/check.ts");
 const project = "description: x\nowners: {group: g@example.org}\nstaging: {images: true}\n";
-const config = `config:
-  artifacts:organization: org
-  artifacts:repository: example/artifacts
-  artifacts:repositoryId: "123456789"
-  artifacts:githubOwners: {example: "1234567"}
-  artifacts:domain: example.org
-  artifacts:projectNumber: "415926535897"
-  artifacts:zoneId: 0123456789abcdef0123456789abcdef
-  artifacts:gcpRegions: [us-central1]
-  gcp:project: some-project
-`;
 const digest = `sha256:${"a".repeat(64)}`;
 
 await write("manifests", "good", `- name: app\n  dmap:\n    "${digest}": ["v1"]\n`);
@@ -86,8 +76,14 @@ broken/p/images.yaml:4:5: image "app": digest "sha256:0" has 1 hex digits instea
     );
   });
 
+  it("a line says that it is a warning, unless the reader is told the severity", () => {
+    const warning = { severity: "warning", file: "a.yaml", line: 2, column: 3, message: "x" } as const;
+    assert.equal(problemLine(warning), "a.yaml:2:3: warning: x");
+    assert.equal(locatedMessage(warning), "a.yaml:2:3: x");
+  });
+
   it("--stack: repositories of owners that the stack lacks are mistakes, each at its place", async () => {
-    await writeFile(join(folder, "Pulumi.test.yaml"), `${config}  artifacts:manifests: owned\n`);
+    await writeFile(join(folder, "Pulumi.test.yaml"), `${stackFile}  artifacts:manifests: owned\n`);
     await mkdir(join(folder, "owned/p"), { recursive: true });
     const repositories = "[example/a, stranger/b, Example/c]";
     await writeFile(
@@ -107,7 +103,7 @@ owned: 2 errors; without mistakes are 0 projects, 0 images, 0 digests, 0 tags, 0
   it("--stack: the stack's own mistakes are reported with those of the manifests, by file and line", async () => {
     await writeFile(
       join(folder, "Pulumi.bad.yaml"),
-      config.replace("organization: org", "organization: Org").replace("domain:", "domian:"),
+      stackFile.replace("organization: org", "organization: Org").replace("domain:", "domian:"),
     );
     const { code, out } = await check(["broken", "--stack", "bad"]);
     assert.equal(code, 1);

@@ -6,6 +6,7 @@ import { after, before, describe, it } from "mocha";
 import { CommandError, UsageError } from "../../../components/commands/command.ts";
 import { parseReference } from "../../../components/commands/reference.ts";
 import { stagingOf } from "../../../components/commands/staging.ts";
+import { stackFile } from "../../support/stack-file.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "staging-"));
 const started = process.cwd();
@@ -18,21 +19,7 @@ describe("staging project of a command", () => {
   });
 
   it("a project's staging area is where the program of that stack makes it", async () => {
-    await writeFile(
-      "Pulumi.test.yaml",
-      `config:
-  artifacts:organization: org
-  artifacts:repository: example/artifacts
-  artifacts:repositoryId: "123456789"
-  artifacts:githubOwners: {example: "1234567"}
-  artifacts:domain: example.org
-  artifacts:projectNumber: "415926535897"
-  artifacts:zoneId: 0123456789abcdef0123456789abcdef
-  artifacts:stagingLocation: europe
-  artifacts:gcpRegions: [us-central1]
-  gcp:project: some-project
-`,
-    );
+    await writeFile("Pulumi.test.yaml", `${stackFile}  artifacts:stagingLocation: europe\n`);
     const staging = {
       registryUri: "europe-docker.pkg.dev/some-project/staging-tool",
       bucket: "org-staging-tool",

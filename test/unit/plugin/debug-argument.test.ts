@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { it } from "mocha";
 import { asksForDebug, debugArgument } from "../../../components/plugin/debug-argument.ts";
+import { skip } from "../../support/annotations.ts";
 
 for (const [commandLine, expected] of [
   ["pulumi up --debug", true],
@@ -24,7 +25,7 @@ it("ARTIFACTS_TRACE=1 asks for debug messages, whatever started the process", ()
 });
 
 it("the command line of the CLI is found through the language host between them", function () {
-  if (process.platform !== "linux") this.skip();
+  if (process.platform !== "linux") skip(this, "command lines of parents are read from /proc, which Linux has");
   const file = join(import.meta.dirname, "../../../components/plugin/debug-argument.ts");
   const program = `import(${JSON.stringify(file)}).then(({ debugArgument }) => console.log(debugArgument()))`;
   // Two processes that stay: bash replaces itself by its last command, so each has one more.

@@ -12,15 +12,7 @@ const once = { count: 1, last: false };
 describe("a host", () => {
   it("has so many requests at a time", async () => {
     const host = new Host("h", rules);
-    let now = 0;
-    let most = 0;
-    const work = async () => {
-      most = Math.max(most, ++now);
-      await new Promise((resolve) => setImmediate(resolve));
-      now--;
-    };
-    await Promise.all(Array.from({ length: 20 }, () => host.within(work)));
-    assert.equal(most, 4);
+    assert.equal(await mostAtATime(host, 20), 4);
   });
 
   it("that refuses connections is probed once for all, then given up for all", async () => {
@@ -92,19 +84,9 @@ describe("a host", () => {
     host.slowDown(50); // a shorter wish does not shorten the longer
     await host.ready(signal);
     assert.ok(performance.now() - began >= 115);
-    let now = 0;
-    let most = 0;
-    const work = async () => {
-      most = Math.max(most, ++now);
-      await new Promise((resolve) => setImmediate(resolve));
-      now--;
-    };
-    await Promise.all(Array.from({ length: 8 }, () => host.within(work)));
-    assert.equal(most, 2);
+    assert.equal(await mostAtATime(host, 8), 2);
     for (let answers = 0; answers < 64; answers++) host.answered();
-    most = 0;
-    await Promise.all(Array.from({ length: 8 }, () => host.within(work)));
-    assert.equal(most, 4);
+    assert.equal(await mostAtATime(host, 8), 4);
   });
 
   it("is not waited for when the run is stopped", async () => {
@@ -116,3 +98,16 @@ describe("a host", () => {
     await assert.rejects(waiting, /stopped/);
   });
 });
+
+/** Runs so many requests of one turn of the event loop each. @returns how many were under way at a time, at most. */
+async function mostAtATime(host: Host, requests: number): Promise<number> {
+  let now = 0;
+  let most = 0;
+  const work = async () => {
+    most = Math.max(most, ++now);
+    await new Promise((resolve) => setImmediate(resolve));
+    now--;
+  };
+  await Promise.all(Array.from({ length: requests }, () => host.within(work)));
+  return most;
+}
