@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import { createServer as createTlsServer, getCACertificates, setDefaultCACertificates } from "node:tls";
+import { createServer as createTlsServer } from "node:tls";
 import { after, describe, it } from "mocha";
 import { HttpClient } from "../../components/promotion/http/client.ts";
 import type { HttpRequest, Receiving } from "../../components/promotion/http/exchange.ts";
-import { selfSigned } from "../support/self-signed.ts";
+import { selfSigned, trustInFile } from "../support/self-signed.ts";
 
 const servers: Server[] = [];
 const opened: HttpClient[] = [];
@@ -328,7 +328,7 @@ describe("the HTTP/1.1 client", () => {
 
     it("but not a body that goes slowly over TLS", async () => {
       const tls = selfSigned("0.0.0.0");
-      setDefaultCACertificates([...getCACertificates("default"), tls.cert]); // of this process, which has this file's tests only
+      trustInFile(tls);
       const body = Buffer.alloc(64 * 1024 * 1024); // fills every buffer in between
       const server = createTlsServer(tls, (socket) => {
         socket.on("error", () => {});

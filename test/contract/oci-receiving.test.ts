@@ -5,7 +5,6 @@ import { createServer, type RequestListener } from "node:http";
 import { createSecureServer } from "node:http2";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Server } from "node:net";
-import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { describe, it } from "mocha";
 import { beginning, getBlob, readBlob } from "../../components/promotion/oci/blobs.ts";
 import type { Remote } from "../../components/promotion/oci/remote.ts";
@@ -13,7 +12,7 @@ import { repositoryAt } from "../../components/promotion/oci/repository.ts";
 import { listTags } from "../../components/promotion/oci/tags.ts";
 import { Transport } from "../../components/promotion/oci/transport.ts";
 import { sha256 } from "../support/registries.ts";
-import { selfSigned } from "../support/self-signed.ts";
+import { selfSigned, trustInFile } from "../support/self-signed.ts";
 
 const sizes = [0, 1, 300, 16_384, 65_536, 262_145, 1_000_000, 3_000_000];
 const blobs = new Map(
@@ -46,7 +45,6 @@ const listener: RequestListener = (request, response) => {
 };
 
 const tls = selfSigned("0.0.0.0");
-setDefaultCACertificates([...getCACertificates("default"), tls.cert]); // of this process, which has this test only
 const kinds: Readonly<Record<string, { address: string; make: () => Server }>> = {
   http: { address: "127.0.0.1", make: () => createServer(listener) },
   "https, HTTP/1.1": { address: "0.0.0.0", make: () => createTlsServer(tls, listener) },
@@ -63,6 +61,7 @@ const kinds: Readonly<Record<string, { address: string; make: () => Server }>> =
 for (const [kind, { address, make }] of Object.entries(kinds)) {
   describe(kind, () => {
     it("blobs and lists, many at once", async () => {
+      trustInFile(tls);
       const server = make();
       await new Promise<void>((resolve) => server.listen(0, address, resolve));
       const transport = new Transport();

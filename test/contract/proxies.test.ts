@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { createServer, type RequestListener } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Server } from "node:net";
-import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { afterEach, before, beforeEach, describe, it } from "mocha";
 import type { Remote } from "../../components/promotion/oci/remote.ts";
 import { repositoryAt } from "../../components/promotion/oci/repository.ts";
@@ -15,12 +14,13 @@ import { connectS3 } from "../../components/promotion/storage/s3.ts";
 import { afterFile, afterTest } from "../support/cleanup.ts";
 import { type HttpProxy, startHttpProxy } from "../support/http-proxy.ts";
 import { freePort } from "../support/ports.ts";
-import { selfSigned } from "../support/self-signed.ts";
+import { selfSigned, trustInFile } from "../support/self-signed.ts";
 
 /** An address that nothing answers at (RFC 5737), so that whoever gets an answer got it through the proxy. */
 const elsewhere = "192.0.2.1";
 const { signal } = new AbortController();
-const variables = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"];
+const proxyVariables = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"];
+const credentials = { AWS_ACCESS_KEY_ID: "key", AWS_SECRET_ACCESS_KEY: "secret" };
 
 /** A registry with a token server, and what is needed of GCS and S3. */
 const listener: RequestListener = (request, response) => {
@@ -47,7 +47,7 @@ describe("proxies of the environment", () => {
   const saved = { ...process.env };
   before(async () => {
     const tls = selfSigned(elsewhere);
-    setDefaultCACertificates([...getCACertificates("default"), tls.cert]);
+    trustInFile(tls);
     const secure = createTlsServer(tls, listener);
     const plain = createServer(listener);
     afterFile(() => {
@@ -59,15 +59,15 @@ describe("proxies of the environment", () => {
     forwarding = await startHttpProxy(plainPort);
   });
   beforeEach(() => {
-    for (const name of variables) delete process.env[name];
-    Object.assign(process.env, { AWS_ACCESS_KEY_ID: "key", AWS_SECRET_ACCESS_KEY: "secret" });
+    for (const name of proxyVariables) delete process.env[name];
+    Object.assign(process.env, credentials);
     for (const proxy of [tunnelling, forwarding]) {
       proxy.asked.length = 0;
       proxy.refuse(undefined);
     }
   });
   afterEach(() => {
-    for (const name of variables) {
+    for (const name of [...proxyVariables, ...Object.keys(credentials)]) {
       if (saved[name] === undefined) delete process.env[name];
       else process.env[name] = saved[name];
     }

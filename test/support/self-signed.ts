@@ -1,5 +1,7 @@
 /** A self-signed certificate, generated for each test, without a program and without a key in the repository. */
 import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
+import { getCACertificates, setDefaultCACertificates } from "node:tls";
+import { afterFile } from "./cleanup.ts";
 
 /** Both as PEM. */
 export interface KeyAndCertificate {
@@ -7,11 +9,25 @@ export interface KeyAndCertificate {
   readonly cert: string;
 }
 
-/** A self-signed certificate (RFC 5280, 4.1) for an IPv4 address, valid for a day; as a CA's file it vouches for itself. */
+/**
+ * Lets this process believe a certificate until the current file is over: a worker of mocha runs many files, and one that was left would be taken
+ * for the next file's. Call it in a hook or a test.
+ */
+export function trustInFile({ cert }: KeyAndCertificate): void {
+  setDefaultCACertificates([...getCACertificates("default"), cert]);
+  afterFile(() => setDefaultCACertificates(ownCertificates));
+}
+
+const ownCertificates = getCACertificates("default");
+
+/**
+ * A self-signed certificate (RFC 5280, 4.1) for an IPv4 address, valid for a day; as a CA's file it vouches for itself. Its subject is its own: of two CAs
+ * with one name OpenSSL takes the first.
+ */
 export function selfSigned(address: string): KeyAndCertificate {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const algorithm = sequence(identifier("2a8648ce3d040302")); // ecdsa-with-SHA256
-  const name = sequence(set(sequence(identifier("550403"), text("artifacts test"))));
+  const name = sequence(set(sequence(identifier("550403"), text(`artifacts test ${randomBytes(8).toString("hex")}`))));
   const now = Date.now();
   const validity = sequence(time(now - 3_600_000), time(now + 86_400_000));
   const alternative = sequence(tagged(0x87, Buffer.from(address.split(".").map(Number))));
