@@ -14,6 +14,7 @@ usage: npm run new -- PROJECT --owners GROUP [options]
   PROJECT              its name: lower-case letters and digits in words joined by -, at most 24 characters
   --owners GROUP       mail address of the group whose members may push
   --repository O/N     a GitHub repository whose workflows may push, by OIDC (any number of times)
+  --approver WHO       a GitHub user, or a team as organization/team, that approves changes of its folder (any number of times)
   --description TEXT   what it is, in a line
   --contact TEXT       where users ask about it
   --staging WHAT       images, files or both (default images)
@@ -32,6 +33,7 @@ await runCommand(usage, async (args) => {
     options: {
       owners: text,
       repository: { type: "string", multiple: true },
+      approver: { type: "string", multiple: true },
       description: text,
       contact: text,
       staging: { type: "string", default: "images" },
@@ -56,6 +58,7 @@ await runCommand(usage, async (args) => {
     description: values.description ?? `Artifacts of ${project}`,
     group: values.owners,
     repositories: values.repository ?? [],
+    approvers: values.approver ?? [],
     contact: values.contact,
     images: values.staging !== "files",
     files: values.staging !== "images",

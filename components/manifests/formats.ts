@@ -1,5 +1,6 @@
 import { z } from "zod";
 import {
+  approverPattern,
   digestFault,
   digestPattern,
   fileFault,
@@ -7,9 +8,12 @@ import {
   groupPattern,
   imageFault,
   imagePattern,
+  projectPattern,
   repositoryPattern,
   sha256Fault,
   sha256Pattern,
+  sharedFilePattern,
+  sharedImagePattern,
   tagFault,
   tagGlobPattern,
   tagPattern,
@@ -32,6 +36,7 @@ const examples: Readonly<Record<string, string>> = {
   images: "`images: []`",
   files: "`files: []`",
   sha256: "`sha256: ` and its 64 hex digits",
+  project: "`project: ` and the name of its folder",
 };
 
 const list = "a list, one `- ` line for each";
@@ -168,6 +173,23 @@ const prefixFault = (what: string) => (value: string) =>
   `${what} ${quoted(value)} is not a path: lower-case letters and digits, joined by one . _ / , __ or dashes; "" for the root`;
 const prefixPattern = new RegExp(`${imagePattern.source}|^$`);
 
+const sharedFault = (what: string) => (value: string) =>
+  `${what} ${quoted(value)} is not a name that can be shared: a name, "folder/*" for all below a folder, or "*" for all`;
+
+const share = mapOf("a share", {
+  project: text(
+    "project",
+    projectPattern,
+    (value) => `project ${quoted(value)} is not a project's name: write the name of its folder`,
+  ).meta({ description: "The project that may publish them" }),
+  images: listOf("images", text("an image", sharedImagePattern, sharedFault("image")), 'a list of names: ["etcd"]')
+    .optional()
+    .meta({ description: "Images below this project's image prefixes: name, folder/* or *" }),
+  files: listOf("files", text("a file", sharedFilePattern, sharedFault("file")), 'a list of paths: ["plugins/*"]')
+    .optional()
+    .meta({ description: "Files below this project's file prefixes: path, folder/* or *" }),
+});
+
 /** `project.yaml`: who owns the project and what it gets. */
 export const projectFormat = mapOf("project.yaml", {
   description: text(
@@ -200,6 +222,21 @@ export const projectFormat = mapOf("project.yaml", {
           "GitHub repositories (owner/name) whose workflows may push to the staging area, by OIDC, without keys",
       }),
   }).meta({ description: "Who may push to the project's staging area" }),
+  approvers: listOf(
+    "approvers",
+    text(
+      "an approver",
+      approverPattern,
+      (value) =>
+        `approver ${quoted(value)} is not a GitHub user or team: write a login, or organization/team (its slug), without @`,
+    ),
+    "a list of GitHub users and teams: [octocat, octo-org/release-team]",
+  )
+    .optional()
+    .meta({
+      description:
+        "GitHub users and teams (organization/team) that approve changes of this folder (default: the stack's approvers)",
+    }),
   contact: text(
     "contact",
     /^(?=.*\S)[^\p{C}\p{Zl}\p{Zp}]{1,200}$/u,
@@ -219,6 +256,9 @@ export const projectFormat = mapOf("project.yaml", {
     .meta({ description: 'Where its images appear: <prefix>/<image> (default the project\'s name; "" for the root)' }),
   filePrefix: text("filePrefix", prefixPattern, prefixFault("filePrefix")).optional().meta({
     description: 'Where its files appear: binaries/<prefix>/<path> (default the project\'s name; "" for the root)',
+  }),
+  shares: listOf("shares", share).optional().meta({
+    description: "Names below this project's prefixes that other projects may publish (default none)",
   }),
   mutableTags: listOf(
     "mutableTags",

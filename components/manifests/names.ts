@@ -29,6 +29,15 @@ export const sha256Pattern = /^[0-9a-f]{64}$/;
 export const filePattern =
   /^(?=.{1,512}$)(?!\.{1,2}(?:\/|$))[A-Za-z0-9._+~@=,-]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._+~@=,-]{1,255})*$/;
 
+const fileSegment = "(?!\\.{1,2}(?:\\/|$))[A-Za-z0-9._+~@=,-]{1,255}";
+
+/** Names of images or files that a project shares: one name, `folder/*` for all below a folder, `*` for all. */
+export const sharedImagePattern = new RegExp(`^(?:\\*|(?=.{1,200}$)${nameSource}(?:\\/\\*)?)$`);
+export const sharedFilePattern = new RegExp(`^(?:\\*|(?=.{1,512}$)${fileSegment}(?:\\/${fileSegment})*(?:\\/\\*)?)$`);
+
+/** Who approves: a GitHub user's login, or a team as `organization/team` (its slug). */
+export const approverPattern = /^[A-Za-z0-9](?:[A-Za-z0-9_-]{0,38})(?:\/[a-z0-9][a-z0-9_-]{0,99})?$/;
+
 /** A group's mail address. */
 export const groupPattern =
   /^[A-Za-z0-9](?:[A-Za-z0-9._+-]{0,62}[A-Za-z0-9])?@(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+$/;

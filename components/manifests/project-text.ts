@@ -6,6 +6,7 @@ export interface Declaration {
   /** "" leaves the place for it empty, which the reader then asks for. */
   readonly group: string;
   readonly repositories?: readonly string[];
+  readonly approvers?: readonly string[];
   readonly contact?: string | undefined;
   readonly images: boolean;
   readonly files: boolean;
@@ -25,6 +26,7 @@ export function projectText(declaration: Declaration, comments: readonly string[
     description,
     group,
     repositories = [],
+    approvers = [],
     contact,
     images,
     files,
@@ -45,6 +47,7 @@ export function projectText(declaration: Declaration, comments: readonly string[
     repositories.length === 0
       ? ""
       : `  repositories:\n${repositories.map((repository) => `    - ${scalar(repository)}\n`).join("")}`,
+    approvers.length === 0 ? "" : `approvers:\n${approvers.map((approver) => `  - ${scalar(approver)}\n`).join("")}`,
     `staging:\n  images: ${images}\n  files: ${files}\n`,
     retentionDays === undefined ? "" : `  retentionDays: ${retentionDays}\n`,
     optional("imagePrefix", imagePrefix),

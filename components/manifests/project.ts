@@ -1,3 +1,5 @@
+import type { Share } from "./shares.ts";
+
 /** One project as its folder `manifests/<name>/` declares it. */
 export interface Project {
   readonly name: string;
@@ -7,12 +9,16 @@ export interface Project {
    * Group: the mail address of who owns the project. Repositories: GitHub `owner/name` whose CI may push to staging.
    */
   readonly owners: { readonly group: string; readonly repositories: readonly string[] };
+  /** GitHub users and teams (`organization/team`) that approve changes of its folder; none: those of the stack do. */
+  readonly approvers: readonly string[];
   /** Which staging areas it gets, and after how many days what lies in them expires. */
   readonly staging: { readonly images: boolean; readonly files: boolean; readonly retentionDays: number };
   /** Where its images appear: `<prefix>/<image>`; "" is the root. */
   readonly imagePrefix: string;
   /** Where its files appear: `binaries/<prefix>/<path>`. */
   readonly filePrefix: string;
+  /** Names below its prefixes that other projects may publish. */
+  readonly shares: readonly Share[];
   /** Tags that may move, `*` standing for any run of characters. */
   readonly mutableTags: readonly string[];
   /** The share (0 to 1) of what the project has in production that one run may remove. */

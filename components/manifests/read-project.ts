@@ -9,6 +9,7 @@ import { type Problem, quoted } from "./problem.ts";
 import type { Project } from "./project.ts";
 import { type ReadFile, readFiles } from "./read-files.ts";
 import { type ReadImage, readImages } from "./read-images.ts";
+import type { Share } from "./shares.ts";
 import type { Source } from "./source.ts";
 import { type StackRules, stackProblems } from "./stack-rules.ts";
 import { validate } from "./validate.ts";
@@ -54,7 +55,7 @@ export function readProject(name: string, sources: ReadonlyMap<string, Source>, 
     fileNameProblems(files, filePrefix),
   ].flat();
   if (declaration === undefined) return { project: undefined, owner: undefined, problems };
-  const owner = { name, ...prefixesOf(declaration, imagePrefix, filePrefix), images, files };
+  const owner = { name, ...ownedBy(declaration, imagePrefix, filePrefix), images, files };
   const broken = problems.some(({ severity }) => severity === "error");
   return { project: broken ? undefined : projectOf(name, declaration.settings, images, files), owner, problems };
 }
@@ -98,19 +99,26 @@ function nameProblems(
   return problems;
 }
 
-function prefixesOf(
-  { root, source }: Declaration,
+function ownedBy(
+  { root, source, settings }: Declaration,
   imagePrefix: string,
   filePrefix: string,
-): Pick<PathOwner, "prefixes"> {
+): Pick<PathOwner, "prefixes" | "shares"> {
   const start = (key: string) => valueAt(root, key)?.start ?? 0;
+  const list = valueAt(root, "shares");
+  const starts = list?.kind === "list" ? list.items.map((item) => item.start) : [];
   return {
     prefixes: {
       source,
-      image: { prefix: imagePrefix, start: start("imagePrefix") },
-      file: { prefix: filePrefix, start: start("filePrefix") },
+      image: [{ prefix: imagePrefix, start: start("imagePrefix") }],
+      file: [{ prefix: filePrefix, start: start("filePrefix") }],
     },
+    shares: sharesOf(settings).map((share, index) => ({ ...share, start: starts[index] ?? 0 })),
   };
+}
+
+function sharesOf({ shares = [] }: Declaration["settings"]): Share[] {
+  return shares.map(({ project, images = [], files = [] }) => ({ project, images, files }));
 }
 
 function projectOf(
@@ -125,6 +133,7 @@ function projectOf(
     description,
     ...(contact === undefined ? {} : { contact }),
     owners: { group: owners.group, repositories: owners.repositories ?? [] },
+    approvers: settings.approvers ?? [],
     staging: {
       images: staging.images ?? false,
       files: staging.files ?? false,
@@ -132,6 +141,7 @@ function projectOf(
     },
     imagePrefix,
     filePrefix,
+    shares: sharesOf(settings),
     mutableTags: settings.mutableTags ?? [],
     removalShare: settings.removalShare ?? 0.5,
     images: images

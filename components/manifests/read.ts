@@ -38,7 +38,10 @@ export function readManifests(files: ReadonlyMap<string, string>, folder = "", r
   const read = [...folders]
     .sort(([a], [b]) => compareTexts(a, b))
     .map(([name, sources]) => readProject(name, sources, rules));
-  const ownership = ownershipProblems(read.flatMap(({ owner }) => owner ?? []));
+  const ownership = ownershipProblems(
+    read.flatMap(({ owner }) => owner ?? []),
+    new Set(folders.keys()),
+  );
   for (const list of [ownership.problems, ...read.map((one) => one.problems)])
     for (const problem of list) problems.push(problem);
   return {

@@ -45,6 +45,10 @@ describe("npm run new", () => {
       "*-dev",
       "--removal-share",
       "0.1",
+      "--approver",
+      "octocat",
+      "--approver",
+      "octo-org/123",
     ];
     assert.equal((await run("other", "--owners", "other@example.org", ...said, ...more)).code, 0);
     const { projects, problems } = await loadManifests(join(folder, "manifests"));
@@ -56,9 +60,11 @@ describe("npm run new", () => {
         description: 'yes: it\'s # a "tool"',
         contact: "#tool",
         owners: { group: "other@example.org", repositories: ["example/tool", "example/1.10"] },
+        approvers: ["octocat", "octo-org/123"],
         staging: { images: true, files: true, retentionDays: 7 },
         imagePrefix: "",
         filePrefix: "1.10",
+        shares: [],
         mutableTags: ["*-dev"],
         removalShare: 0.1,
         images: [],

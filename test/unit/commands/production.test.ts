@@ -30,6 +30,8 @@ const project: Project = {
   staging: { images: true, files: false, retentionDays: 60 },
   imagePrefix: "tools",
   filePrefix: "tool",
+  approvers: [],
+  shares: [],
   mutableTags: ["latest"],
   removalShare: 0.1,
   images: [{ name: "tool", digests: [{ digest: `sha256:${"a".repeat(64)}`, tags: ["v1"] }] }],

@@ -315,9 +315,9 @@ const cases: readonly Case[] = [
     },
     problems: [
       `manifests/p/images.yaml:1:9: image "p/app" is also used by project "q" (manifests/q/images.yaml:1): change one of the two`,
-      `manifests/p/project.yaml:1:1: imagePrefix "p" is also used by project "q" (manifests/q/project.yaml:7): change one of the two`,
+      `manifests/p/project.yaml:1:1: imagePrefix "p" is also used by project "q" (manifests/q/project.yaml:7): change one of the two, or grant names by \`shares\``,
       `manifests/q/images.yaml:1:9: image "p/app" is also used by project "p" (manifests/p/images.yaml:1): change one of the two`,
-      `manifests/q/project.yaml:7:14: imagePrefix "p" is also used by project "p" (manifests/p/project.yaml:1): change one of the two`,
+      `manifests/q/project.yaml:7:14: imagePrefix "p" is also used by project "p" (manifests/p/project.yaml:1): change one of the two, or grant names by \`shares\``,
     ],
   },
   {
@@ -330,7 +330,9 @@ const cases: readonly Case[] = [
     },
     problems: [
       `manifests/p/files.yaml:2:9: file "p/v1/tool" is also used by project "q" (manifests/q/files.yaml:2): change one of the two`,
+      `manifests/p/project.yaml:1:1: filePrefix "p/v1" of project "q" (manifests/q/project.yaml:7) is inside filePrefix "p": choose another there, or add \`shares: [{project: q, files: ["v1/*"]}]\` here`,
       `manifests/q/files.yaml:2:9: file "p/v1/tool" is also used by project "p" (manifests/p/files.yaml:2): change one of the two`,
+      `manifests/q/project.yaml:7:13: filePrefix "p/v1" is inside filePrefix "p" of project "p" (manifests/p/project.yaml:1): choose another, or have that project's approvers add \`shares: [{project: q, files: ["v1/*"]}]\` to its project.yaml`,
     ],
   },
   {
@@ -352,7 +354,7 @@ const cases: readonly Case[] = [
     given: {
       "p/images.yaml": `- name: ${"x".repeat(150)}1\n  dmap:\n    "${a}": ["v1"]\n`,
       "q/project.yaml": `${declaration}imagePrefix: ""\n`,
-      "q/images.yaml": `- name: p/${"x".repeat(150)}2\n  dmap:\n    "${a}": ["v1"]\n`,
+      "q/images.yaml": `- name: q/${"x".repeat(150)}2\n  dmap:\n    "${a}": ["v1"]\n`,
     },
     problems: [],
     lines: `${"x".repeat(150)}1:v1 ${a}\n`,

@@ -16,9 +16,11 @@ it("the least that a project says, and what it gets by default", () => {
       name: "p",
       description: "A tool",
       owners: { group: "tool@example.org", repositories: [] },
+      approvers: [],
       staging: { images: true, files: false, retentionDays: 90 },
       imagePrefix: "p",
       filePrefix: "p",
+      shares: [],
       mutableTags: [],
       removalShare: 0.5,
       images: [],
@@ -34,9 +36,13 @@ contact: "#tool in the chat"
 owners:
   group: tool@example.org
   repositories: [example/tool, Example/.github]
+approvers: [octocat, octo-org/release_team]
 staging: {images: true, files: true, retentionDays: 30}
 imagePrefix: ""
 filePrefix: tools/tool
+shares:
+  - {project: p, images: [etcd, "plugins/*", "*"], files: [v1.0.1/tool, "V1/*"]}
+  - {project: p}
 mutableTags: ["latest", "v*-dev", "*"]
 removalShare: 0.25
 `);
@@ -46,9 +52,14 @@ removalShare: 0.25
     description: "A: tool",
     contact: "#tool in the chat",
     owners: { group: "tool@example.org", repositories: ["example/tool", "Example/.github"] },
+    approvers: ["octocat", "octo-org/release_team"],
     staging: { images: true, files: true, retentionDays: 30 },
     imagePrefix: "",
     filePrefix: "tools/tool",
+    shares: [
+      { project: "p", images: ["etcd", "plugins/*", "*"], files: ["v1.0.1/tool", "V1/*"] },
+      { project: "p", images: [], files: [] },
+    ],
     mutableTags: ["latest", "v*-dev", "*"],
     removalShare: 0.25,
     images: [],
@@ -73,6 +84,8 @@ imagePrefix: /tool
 filePrefix: ../x
 mutableTags: latest
 removalShare: 50%
+approvers: ["@octocat", a/b/c]
+shares: [{project: P, images: [A, "a*"], files: ["../x"]}, {}]
 `);
   assert.equal(project, undefined);
   assert.deepEqual(problems, [
@@ -91,6 +104,13 @@ removalShare: 50%
     'p/project.yaml:14:13: filePrefix "../x" is not a path: lower-case letters and digits, joined by one . _ / , __ or dashes; "" for the root',
     'p/project.yaml:15:14: mutableTags must be a list of patterns: ["latest"], not "latest"',
     'p/project.yaml:16:15: removalShare must be a share from 0 to 1, e.g. 0.5, not "50%"',
+    'p/project.yaml:17:13: approver "@octocat" is not a GitHub user or team: write a login, or organization/team (its slug), without @',
+    'p/project.yaml:17:25: approver "a/b/c" is not a GitHub user or team: write a login, or organization/team (its slug), without @',
+    `p/project.yaml:18:20: project "P" is not a project's name: write the name of its folder`,
+    'p/project.yaml:18:32: image "A" is not a name that can be shared: a name, "folder/*" for all below a folder, or "*" for all',
+    'p/project.yaml:18:35: image "a*" is not a name that can be shared: a name, "folder/*" for all below a folder, or "*" for all',
+    'p/project.yaml:18:50: file "../x" is not a name that can be shared: a name, "folder/*" for all below a folder, or "*" for all',
+    "p/project.yaml:18:60: `project` is required: add `project: ` and the name of its folder",
   ]);
 });
 
