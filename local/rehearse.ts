@@ -3,7 +3,7 @@
  * against an emulated cloud made of real servers. It publishes real artifacts, which independent clients then pull.
  */
 import { cp, mkdir, readFile, rm } from "node:fs/promises";
-import { join, relative, resolve } from "node:path";
+import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { type EmulatedCloud, startCloud } from "./cloud/cloud.ts";
 import { ControlApi } from "./control-api.ts";
@@ -11,6 +11,7 @@ import { installProviders } from "./providers/install.ts";
 import { recover } from "./recover.ts";
 import { complain, print, say, sayCommand, seconds, step } from "./screen.ts";
 import { type DemoArtifacts, makeArtifacts } from "./seed/artifacts.ts";
+import { demoManifestsFolder } from "./seed/demo-manifests.ts";
 import type { DemoProject } from "./seed/demo-project.ts";
 import { pushStaging } from "./seed/push.ts";
 import { copyManifests } from "./seed/scratch-manifests.ts";
@@ -80,7 +81,7 @@ async function rehearse(): Promise<void> {
 
   await step("2c. npm run promote reads staging and writes the digests into the manifests", () => promoteDemo(control));
   await step("3. Promote the committed manifests: preview, then up", async () => {
-    await stack.configure("manifests");
+    await stack.configure(demoManifestsFolder);
     await pulumi(stack, "preview", "--diff");
     await pulumi(stack, "up", "--yes", "--skip-preview");
   });
@@ -134,7 +135,7 @@ async function setUp(): Promise<{ stack: Stack; cloud: EmulatedCloud }> {
   cleanup.push(() => removeRehearsal(folder));
   const stack = new Stack(folder, rehearsal);
   installProviders(stack.home);
-  await stack.configure("manifests");
+  await stack.configure(demoManifestsFolder);
   await stack.ensure();
   cleanup.push(() => interruptCommands("SIGINT"));
   // A killed CLI leaves its lock. No other CLI can hold it: only one rehearsal runs in a folder.
@@ -170,7 +171,7 @@ async function onboarding(): Promise<string> {
   const to = onboardingFolder;
   await rm(to, { recursive: true, force: true });
   await mkdir(join(to, "dotslash"), { recursive: true });
-  await cp(join(projectRoot, "manifests/dotslash/project.yaml"), join(to, "dotslash/project.yaml"));
+  await cp(join(demoManifestsFolder, "dotslash/project.yaml"), join(to, "dotslash/project.yaml"));
   const about = [
     ...["--owners", "semver-maintainers@example.org"],
     ...["--description", "Demo: semver, one plain image of a command for Node.js; images only"],
@@ -187,13 +188,14 @@ async function promoteDemo(control: ControlApi): Promise<void> {
   await command("promote", "semver", "semver:v7.8.6", "--staging", staging, "--manifests", onboardingFolder);
   for (const file of ["project.yaml", "images.yaml"]) {
     const [made, committed] = await Promise.all(
-      [onboardingFolder, "manifests"].map(async (from) =>
-        (await readFile(resolve(projectRoot, from, "semver", file), "utf8")).replaceAll(/^#.*\n/gm, ""),
+      [onboardingFolder, demoManifestsFolder].map(async (from) =>
+        (await readFile(join(from, "semver", file), "utf8")).replaceAll(/^#.*\n/gm, ""),
       ),
     );
-    if (made !== committed) throw new Error(`manifests/semver/${file} differs from what the commands write:\n${made}`);
+    if (made !== committed)
+      throw new Error(`local/seed/manifests/semver/${file} differs from what the commands write:\n${made}`);
   }
-  say("the result equals the committed manifests/semver");
+  say("the result equals the committed local/seed/manifests/semver");
 }
 
 /** Runs one of the manifests' commands as a user does and prints its output. Throws when it fails. */
@@ -232,7 +234,7 @@ async function change(on: {
   const { project, image, release } = nextRelease(on.artifacts);
   const repository = `${project.name}/${image}`;
   const scratch = join(folder, "manifests");
-  await copyManifests(join(projectRoot, "manifests"), scratch);
+  await copyManifests(demoManifestsFolder, scratch);
   const { registryUri = "" } = (await control.stagingAreas()).find((one) => one.project === project.name) ?? {};
   await command(
     "promote",
@@ -253,7 +255,7 @@ async function change(on: {
   const pulled = await visitImage(site, `${repository}:${release.tags[0]}`, programArguments[project.name] ?? []);
 
   say("Revert the pull request:");
-  await copyManifests(join(projectRoot, "manifests"), scratch);
+  await copyManifests(demoManifestsFolder, scratch);
   await pulumi(stack, "up", "--yes", "--skip-preview");
   const mirrors = await control.mirrors();
   const signature = `${release.digest.replace(":", "-")}.sig`;
@@ -270,7 +272,7 @@ async function change(on: {
     await expectNotFound(unneeded.map((digest) => `${url}/${digest}`));
     say(`removed from the S3 mirror in ${region}: ${unneeded.length} layer(s) that no other image needs`);
   }
-  await stack.configure("manifests");
+  await stack.configure(demoManifestsFolder);
 }
 
 function summarise(site: Site, artifacts: DemoArtifacts, cloud: EmulatedCloud): void {
@@ -290,7 +292,7 @@ function summarise(site: Site, artifacts: DemoArtifacts, cloud: EmulatedCloud): 
   sayCommand(`curl -si ${site.base}/v2/${project.name}/${image}/manifests/${tag}`);
   sayCommand(`crane manifest ${address}/${project.name}/${image}:${tag}`);
   sayCommand(`docker pull ${address}/${project.name}/${image}:${tag}`);
-  sayCommand("npm run pulumi -- preview      # after a change in manifests/");
+  sayCommand("npm run pulumi -- preview      # after a change in local/seed/manifests/");
   if (!options.once) print("\nRunning. Press Ctrl-C to stop.");
 }
 

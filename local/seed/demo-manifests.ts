@@ -1,11 +1,14 @@
-/** The manifests of the demo projects, generated from the artifacts. The committed ones must equal them. */
+/** The manifests of the demo projects, generated from the artifacts. The committed ones, in `manifests/` here, must equal them. */
+import { join } from "node:path";
 import type { DemoArtifacts } from "./artifacts.ts";
 import type { DemoProject } from "./demo-project.ts";
 
 const head = [
-  "# Made by `node local/seed/write-manifests.ts`: the true digests of what local/seed makes from the packages in package-lock.json.",
-  "# An adopter replaces the demo projects by their own.",
+  "# Made by `node local/seed/write-manifests.ts`: the digests of what local/seed makes from the packages in package-lock.json.",
 ];
+
+/** Folder of the committed manifests of the demo projects. `npm start` plays them, whatever the folder `manifests/` of a fork has. */
+export const demoManifestsFolder = join(import.meta.dirname, "manifests");
 
 /** The text of each `images.yaml` and `files.yaml`, by its path in the manifests' folder. `project.yaml` is written by hand. */
 export function demoManifests({ projects }: DemoArtifacts): ReadonlyMap<string, string> {

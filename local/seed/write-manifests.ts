@@ -5,12 +5,11 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { makeArtifacts } from "./artifacts.ts";
-import { demoManifests } from "./demo-manifests.ts";
+import { demoManifests, demoManifestsFolder } from "./demo-manifests.ts";
 
-const folder = join(import.meta.dirname, "../../manifests");
 for (const [path, text] of demoManifests(await makeArtifacts())) {
-  const file = join(folder, path);
+  const file = join(demoManifestsFolder, path);
   const before = await readFile(file, "utf8").catch(() => undefined);
   if (before !== text) await writeFile(file, text);
-  console.log(`${before === text ? "unchanged" : "written  "} manifests/${path}`);
+  console.log(`${before === text ? "unchanged" : "written  "} local/seed/manifests/${path}`);
 }

@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- preview [--rounds N]`: how long a review waits: `pulumi preview` of the unchanged program on the real engine, with the
- * 22 + 6 regions of Pulumi.prod.yaml and manifests of k8s.io's size (108 projects, 12,400 digests, 5,140 files), on the emulated cloud.
+ * 22 + 6 regions of the organisation `big` (test/support/organisations) and manifests of k8s.io's size (108 projects, 12,400 digests, 5,140 files), on the emulated cloud.
  *
  * - "no change": nothing was changed. "one digest": one more in the largest project (9,000 digests), which the preview looks up in staging
  *   and whose tag it looks up in all 22 image mirrors.
@@ -23,7 +23,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Agent } from "undici";
-import { parse, parseDocument } from "yaml";
+import { parseDocument } from "yaml";
 import { makeImage } from "../../local/seed/image.ts";
 import { makeLayer } from "../../local/seed/layer.ts";
 import { pushImage } from "../../local/seed/push-image.ts";
@@ -31,6 +31,7 @@ import { projectRoot } from "../../local/tools/rehearsal-folder.ts";
 import { ensureEngine } from "../../local/tools/tools.ts";
 import { packSource } from "../../redirector/source-archive.ts";
 import { generateManifests, writeManifests } from "../support/generate-manifests.ts";
+import { organisation } from "../support/organisations/organisation.ts";
 import { Drill } from "../support/rehearsal/drill.ts";
 import { type TreeUse, watchTree } from "./process-tree.ts";
 
@@ -127,12 +128,9 @@ async function bench(drill: Drill): Promise<void> {
   console.log(`figure: preview.state.mib = ${(state.size / 1024 ** 2).toFixed(2)} MiB`);
 }
 
-/** All settings of Pulumi.prod.yaml but the place of the manifests; the rest, such as where the emulated clouds are, is the rehearsal's. */
+/** All settings of the organisation `big` but the place of the manifests; the rest, such as where the emulated clouds are, is the rehearsal's. */
 async function productionSettings(): Promise<Readonly<Record<string, unknown>>> {
-  const { config } = parse(await readFile(join(projectRoot, "Pulumi.prod.yaml"), "utf8")) as {
-    config: Record<string, unknown>;
-  };
-  const { "artifacts:manifests": _, ...settings } = config;
+  const { "artifacts:manifests": _, ...settings } = (await organisation("big")).config;
   return settings;
 }
 

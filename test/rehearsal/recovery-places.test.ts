@@ -4,6 +4,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
 import { type DemoArtifacts, makeArtifacts } from "../../local/seed/artifacts.ts";
+import { demoManifestsFolder } from "../../local/seed/demo-manifests.ts";
 import { type CloudResource, Drill } from "../support/rehearsal/drill.ts";
 import { assertFiles, assertProduction, assertServed, type Wanted, wantedOf } from "./production.ts";
 
@@ -13,7 +14,7 @@ describe("recovery of regions and of the cloud project", function () {
   let artifacts: DemoArtifacts;
   let wanted: Wanted;
   const configure = (settings: Record<string, unknown> = {}) =>
-    drill.configure("manifests", { "artifacts:protection": true, ...settings });
+    drill.configure(demoManifestsFolder, { "artifacts:protection": true, ...settings });
 
   before(async () => {
     [drill, artifacts] = await Promise.all([Drill.open(), makeArtifacts()]);

@@ -7,6 +7,7 @@ import { setTimeout } from "node:timers/promises";
 import { after, before, describe, it } from "mocha";
 import { importIds } from "../../components/adoption/adoption.ts";
 import { type DemoArtifacts, makeArtifacts } from "../../local/seed/artifacts.ts";
+import { demoManifestsFolder } from "../../local/seed/demo-manifests.ts";
 import { type CloudResource, Drill } from "../support/rehearsal/drill.ts";
 import { assertProduction, copies, type Wanted, wantedOf } from "./production.ts";
 
@@ -20,7 +21,7 @@ describe("recovery of the state", function () {
   before(async () => {
     [drill, artifacts] = await Promise.all([Drill.open(), makeArtifacts()]);
     wanted = wantedOf(artifacts.projects);
-    await drill.configure("manifests", settings);
+    await drill.configure(demoManifestsFolder, settings);
     await drill.stage(artifacts);
     await drill.run("pulumi up");
     await assertProduction(drill, wanted);
@@ -74,7 +75,7 @@ describe("recovery of the state", function () {
   });
 
   it("kill -9 during a change: the lock is released, and created resources are found and adopted", async () => {
-    await drill.configure("manifests", { ...settings, "artifacts:gcpRegions": [...regions, "europe-west4"] });
+    await drill.configure(demoManifestsFolder, { ...settings, "artifacts:gcpRegions": [...regions, "europe-west4"] });
     const before = await drill.resources();
     const up = drill.start("pulumi up");
     // Kill between the request to create the registry, whose start takes a moment, and its response.

@@ -1,16 +1,19 @@
-/** The whole system, end to end, as a user meets it: `npm start`, the CLI beside it, mistakes, kill -9, Ctrl-C. */
+/** The whole system, end to end, as a user meets it in a fork with a config and manifests of its own: `npm start`, the CLI beside it, mistakes, kill -9, Ctrl-C. */
 import assert from "node:assert/strict";
-import { execFile, execFileSync } from "node:child_process";
-import { readFile, stat } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { after, before, describe, it } from "mocha";
 import { ControlApi } from "../../local/control-api.ts";
 import { makeArtifacts } from "../../local/seed/artifacts.ts";
+import { demoManifestsFolder } from "../../local/seed/demo-manifests.ts";
 import { copyManifests } from "../../local/seed/scratch-manifests.ts";
 import { readRehearsal } from "../../local/tools/rehearsal-folder.ts";
 import { Stack } from "../../local/tools/stack.ts";
+import { adopt, copyCheckout } from "../support/adopter.ts";
 import { itUnless, note } from "../support/annotations.ts";
 import { findChromium } from "../support/browser/chromium.ts";
 import { peerPath } from "../support/peers.ts";
@@ -20,7 +23,6 @@ import { visitCatalogue } from "./catalogue.ts";
 import { runCommands } from "./catalogue-commands.ts";
 import { readCatalogue } from "./catalogue-documents.ts";
 
-const root = join(import.meta.dirname, "../..");
 const host = "artifacts.example.org";
 
 const noBrowser = findChromium() === undefined ? "Chromium is not installed" : undefined;
@@ -29,11 +31,15 @@ describe("npm start", function () {
   this.timeout(15 * 60_000);
   let place: Workspace;
   let rehearsal: RehearsalProcess;
+  let fork: string;
   let checkout: string;
 
   before(async () => {
-    checkout = gitStatus();
-    place = await Workspace.make();
+    fork = await mkdtemp(join(tmpdir(), "fork-"));
+    await copyCheckout(fork);
+    await adopt(fork);
+    checkout = await contents(fork);
+    place = await Workspace.make(undefined, fork);
     rehearsal = place.start();
     await rehearsal.says("Running. Press Ctrl-C to stop.");
   });
@@ -41,6 +47,7 @@ describe("npm start", function () {
     rehearsal.child.kill("SIGTERM");
     await rehearsal.ended;
     await place.remove();
+    await rm(fork, { recursive: true });
   });
 
   /** Where the summary says that the catalogue is. */
@@ -145,7 +152,7 @@ describe("npm start", function () {
   for (const mistake of mistakes) {
     it(`refuses ${mistake.name}: one clear error, nothing promoted`, async () => {
       const scratch = join(place.folder, "mistake");
-      await copyManifests(join(root, "manifests"), scratch);
+      await copyManifests(demoManifestsFolder, scratch);
       const change = await mistake.make(scratch);
       const stack = await stackOn(scratch);
       try {
@@ -160,7 +167,7 @@ describe("npm start", function () {
         assert.doesNotMatch(ended.output, /\n\s+at .+:\d+:\d+\)?/, "no stack trace");
         assert.deepEqual(await mirrors(), inventory, "no mirror changed");
       } finally {
-        await stack.configure("manifests");
+        await stack.configure(demoManifestsFolder);
         // What a failed `up` left half done, the next one finishes.
         if (mistake.found === "up") {
           const again = await stack.run(["up", "--yes", "--skip-preview"], { quiet: true });
@@ -225,7 +232,7 @@ describe("npm start", function () {
     assert.match(pulumi.output, /no rehearsal runs/);
     assert.equal(await place.clean().ended, 0);
     await assert.rejects(stat(place.folder));
-    assert.equal(gitStatus(), checkout);
+    assert.equal(await contents(fork), checkout);
   });
 });
 
@@ -293,8 +300,9 @@ function alive(pid: number): boolean {
   }
 }
 
-/** What a rehearsal could have changed in the checkout ; CI compares all of it. */
-function gitStatus(): string {
-  const paths = ["Pulumi.yaml", "Pulumi.local.yaml", "manifests"];
-  return execFileSync("git", ["diff", "HEAD", "--", ...paths], { cwd: root, encoding: "utf8" });
+/** The files that a rehearsal could have changed in the fork, with their texts. */
+async function contents(fork: string): Promise<string> {
+  const paths = ["Pulumi.yaml", "Pulumi.local.yaml", "Pulumi.prod.yaml", "manifests", "local/seed/manifests"];
+  const { stdout } = await promisify(execFile)("grep", ["--recursive", "", ...paths], { cwd: fork });
+  return stdout;
 }

@@ -7,6 +7,7 @@ import { problemLine } from "../../../components/manifests/problem.ts";
 import { projectText } from "../../../components/manifests/project-text.ts";
 import { readManifests } from "../../../components/manifests/read.ts";
 import { parseStackConfig } from "../../../components/stack/config.ts";
+import { organisation } from "../organisations/organisation.ts";
 import { commandFault, root } from "./command-fault.ts";
 import { mermaidFault } from "./parse-mermaid.ts";
 import { type Block, type Document, readDocument } from "./read-document.ts";
@@ -140,11 +141,10 @@ async function yamlFaults(block: Block, { latest }: Manifests): Promise<readonly
   return existsSync(join(root, file)) ? [] : [`there is no file ${file}`];
 }
 
-/** A part of a stack's file: put into production's, it is accepted. */
+/** A part of a stack's file: put into that of a large organisation, it is accepted. */
 async function stackFaults(content: unknown): Promise<readonly string[]> {
-  const production = parse(await readFile(join(root, "Pulumi.prod.yaml"), "utf8")) as { config: object };
   const { config = {} } = content as { config?: object };
-  const parsed = parseStackConfig({ ...production.config, ...config });
+  const parsed = parseStackConfig({ ...(await organisation("big")).config, ...config });
   return "errors" in parsed ? parsed.errors : [];
 }
 

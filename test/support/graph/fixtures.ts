@@ -1,4 +1,6 @@
 /** Configs and manifests that the tests of the program share. */
+import { join } from "node:path";
+import { manifestTexts } from "../organisations/organisation.ts";
 
 /** Two regions of Google Cloud and one of AWS, nothing optional. */
 export const config: Readonly<Record<string, unknown>> = {
@@ -30,28 +32,5 @@ export const everything: Readonly<Record<string, unknown>> = {
   "artifacts:stateKey": "projects/demo-project/locations/us/keyRings/artifacts/cryptoKeys/state",
 };
 
-const hex = (digit: string): string => digit.repeat(64);
-
 /** One project with everything, one with only its project.yaml. */
-export const manifests: Readonly<Record<string, string>> = {
-  "full/project.yaml": `description: Has images and files
-owners:
-  group: full@example.org
-  repositories: [example/full]
-staging: {images: true, files: true}
-`,
-  "full/images.yaml": `- name: tool
-  dmap:
-    "sha256:${hex("a")}": ["v1.0.0", "v1.0"]
-    "sha256:${hex("b")}": []
-`,
-  "full/files.yaml": `files:
-- name: v1.0.0/tool.tar.gz
-  sha256: ${hex("c")}
-`,
-  "new/project.yaml": `description: Has nothing yet
-owners:
-  group: new@example.org
-staging: {images: true, files: true}
-`,
-};
+export const manifests = await manifestTexts(join(import.meta.dirname, "../organisations/manifests/both"));

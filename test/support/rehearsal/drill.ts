@@ -10,6 +10,7 @@ import { type EmulatedCloud, startCloud } from "../../../local/cloud/cloud.ts";
 import { ControlApi } from "../../../local/control-api.ts";
 import { installProviders } from "../../../local/providers/install.ts";
 import type { DemoArtifacts } from "../../../local/seed/artifacts.ts";
+import { demoManifestsFolder } from "../../../local/seed/demo-manifests.ts";
 import { pushStaging } from "../../../local/seed/push.ts";
 import { projectRoot, type Rehearsal, removeRehearsal, writeRehearsal } from "../../../local/tools/rehearsal-folder.ts";
 import { Stack } from "../../../local/tools/stack.ts";
@@ -124,7 +125,7 @@ export class Drill {
       await writeRehearsal(place.folder, rehearsal);
       const drill = new Drill(place, cloud, rehearsal, await writeOperator(place.folder));
       installProviders(drill.stack.home);
-      await drill.configure("manifests");
+      await drill.configure(demoManifestsFolder);
       await drill.stack.ensure();
       return drill;
     } catch (error) {

@@ -1,4 +1,4 @@
-/** A rehearsal as a user runs it: `node local/rehearse.ts` in its own process, with its own folder and ports. */
+/** A rehearsal as a user runs it: `node local/rehearse.ts` in its own process, with its own folder and ports, in this checkout or a copy. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -20,9 +20,9 @@ export class RehearsalProcess {
   output = "";
   readonly ended: Promise<number | NodeJS.Signals>;
 
-  constructor(file: string, args: readonly string[], env: NodeJS.ProcessEnv) {
-    this.child = spawn(process.execPath, [join(root, file), ...args], {
-      cwd: root,
+  constructor(checkout: string, file: string, args: readonly string[], env: NodeJS.ProcessEnv) {
+    this.child = spawn(process.execPath, [join(checkout, file), ...args], {
+      cwd: checkout,
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -54,20 +54,23 @@ export class RehearsalProcess {
 export class Workspace {
   readonly folder: string;
   readonly ports: number;
+  /** The checkout that it runs in. */
+  readonly checkout: string;
 
-  private constructor(folder: string, ports: number) {
+  private constructor(folder: string, ports: number, checkout: string) {
     this.folder = folder;
     this.ports = ports;
+    this.checkout = checkout;
   }
 
   /** @param ports number of ports. */
-  static async make(ports = usualPorts): Promise<Workspace> {
-    return new Workspace(await mkdtemp(join(tmpdir(), "rehearsal-")), (await claimBlock(ports)).base);
+  static async make(ports = usualPorts, checkout = root): Promise<Workspace> {
+    return new Workspace(await mkdtemp(join(tmpdir(), "rehearsal-")), (await claimBlock(ports)).base, checkout);
   }
 
   /** `npm start -- ARGS` without npm. */
   start(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): RehearsalProcess {
-    return new RehearsalProcess("local/rehearse.ts", ["--ports", String(this.ports), ...args], {
+    return new RehearsalProcess(this.checkout, "local/rehearse.ts", ["--ports", String(this.ports), ...args], {
       ...this.environment,
       ...env,
     });
@@ -75,12 +78,12 @@ export class Workspace {
 
   /** `npm run pulumi -- ARGS`. */
   pulumi(...args: string[]): RehearsalProcess {
-    return new RehearsalProcess("local/tools/pulumi.ts", args, this.environment);
+    return new RehearsalProcess(this.checkout, "local/tools/pulumi.ts", args, this.environment);
   }
 
   /** `npm run clean`. */
   clean(): RehearsalProcess {
-    return new RehearsalProcess("local/clean.ts", [], this.environment);
+    return new RehearsalProcess(this.checkout, "local/clean.ts", [], this.environment);
   }
 
   get environment(): NodeJS.ProcessEnv {

@@ -111,11 +111,6 @@ describe("npm run bootstrap", () => {
       (await run(["--stack", "named", "--project", "other"], {}, folder)).out,
       /gs:\/\/org-artifacts-state --project other /,
     );
-    // As README has it, in this repository.
-    assert.match(
-      (await run(["--project", "p"], {}, join(import.meta.dirname, "../../.."))).out,
-      /^gcloud storage buckets create gs:\/\/example-artifacts-state --project p /m,
-    );
   });
 
   it("reports everything that is missing in the call at once, with the usage", async () => {

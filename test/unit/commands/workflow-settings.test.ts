@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "mocha";
+import { organisation } from "../../support/organisations/organisation.ts";
 
-const root = join(import.meta.dirname, "../../..");
-const command = join(root, "components/commands/workflow-settings.ts");
+const command = join(import.meta.dirname, "../../../components/commands/workflow-settings.ts");
 const folder = await mkdtemp(join(tmpdir(), "workflow-settings-"));
 
 describe("settings in the workflows", () => {
@@ -15,7 +15,8 @@ describe("settings in the workflows", () => {
   it("production's settings become the step's outputs", async () => {
     const outputs = join(folder, "outputs");
     await writeFile(outputs, "before=1\n");
-    const { code, out } = await run(root, { GITHUB_OUTPUT: outputs });
+    await copyFile((await organisation("big")).file, join(folder, "Pulumi.prod.yaml"));
+    const { code, out } = await run(folder, { GITHUB_OUTPUT: outputs });
     assert.equal(code, 0);
     assert.equal(await readFile(outputs, "utf8"), `before=1\n${out}`);
     assert.match(out, /^state=gs:\/\/example-artifacts-state$/m);

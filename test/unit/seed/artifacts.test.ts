@@ -10,7 +10,7 @@ import { it } from "mocha";
 import { unpackTar } from "modern-tar";
 import { makeArtifacts } from "../../../local/seed/artifacts.ts";
 import { content, type Descriptor, sha256Hex } from "../../../local/seed/content.ts";
-import { demoManifests } from "../../../local/seed/demo-manifests.ts";
+import { demoManifests, demoManifestsFolder } from "../../../local/seed/demo-manifests.ts";
 import { makeImage, mediaTypes } from "../../../local/seed/image.ts";
 import { makeLayer } from "../../../local/seed/layer.ts";
 import { demoPublicKey, signImage } from "../../../local/seed/signature.ts";
@@ -21,8 +21,8 @@ const images = artifacts.projects.flatMap((project) => project.images);
 
 it("the committed manifests have the actual digests", async () => {
   for (const [path, text] of demoManifests(artifacts)) {
-    const committed = await readFile(join(root, "manifests", path), "utf8");
-    assert.equal(committed, text, `manifests/${path}: run node local/seed/write-manifests.ts`);
+    const committed = await readFile(join(demoManifestsFolder, path), "utf8");
+    assert.equal(committed, text, `${path}: run node local/seed/write-manifests.ts`);
   }
 });
 

@@ -6,11 +6,11 @@ import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "mocha";
 import { fileLines, imageLines } from "../../../components/manifests/lines.ts";
 import { loadManifests } from "../../../components/manifests/load.ts";
+import { demoManifestsFolder as committed } from "../../../local/seed/demo-manifests.ts";
 import { copyManifests } from "../../../local/seed/scratch-manifests.ts";
 import { appendFile, appendRelease, revert } from "../../support/seed/edit-manifests.ts";
 import { mistakes } from "../../support/seed/manifest-mistakes.ts";
 
-const committed = join(import.meta.dirname, "../../../manifests");
 const digest = `sha256:${"ab".repeat(32)}`;
 let scratch: string;
 

@@ -4,14 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "mocha";
 import { readStackFile } from "../../../components/stack/stack-file.ts";
+import { organisation } from "../../support/organisations/organisation.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "stack-file-"));
 
 describe("stack file", () => {
   after(() => rm(folder, { recursive: true }));
 
-  it("production's file is read", async () => {
-    const read = await readStackFile(join(import.meta.dirname, "../../../Pulumi.prod.yaml"));
+  it("the file of a large organisation is read", async () => {
+    const read = await readStackFile((await organisation("big")).file);
     assert.ok("config" in read);
     assert.equal(read.config.gcpRegions[0].name, "us-central1");
   });
