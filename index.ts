@@ -1,4 +1,4 @@
-/** The program: what is published, where, by whom, and how clients come to it. Reads as the table of contents of the system. */
+/** The program: what is published, where, by whom, and how clients reach it. It is the system's table of contents. */
 import { existsSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { adoption } from "./components/adoption/adoption.ts";
@@ -57,7 +57,7 @@ const mirrors = new Mirrors("mirrors", {
 });
 const canonicalRegistry = mirrors.addresses.apply(({ images: [canonical] }) => canonical?.repository ?? "");
 
-/** For each project: where it pushes, what of it is in production, and its entry in the catalogue of everything. */
+/** For each project: its staging area, its artifacts in production, and its entry in the catalogue. */
 for (const project of projects) {
   const staging = new StagingArea(project.name, {
     project: config.project,
@@ -73,7 +73,7 @@ for (const project of projects) {
     cleanupDryRun: config.cleanupDryRun,
     protection: config.protection,
   });
-  // A promotion stays declared when its manifest is emptied: its preview says what goes, and whether that is too much at once.
+  // A promotion stays declared when its manifest is emptied, so that its preview shows the removals and the removal guard applies.
   const promotions: pulumi.Resource[] = [];
   if (promotesImages(project)) {
     const images = new PromotedImages(
@@ -91,7 +91,7 @@ for (const project of projects) {
         removalShare: project.removalShare,
         storage: config.storage,
       },
-      // Not only the staging area's address: the grants that let it be read. Nothing is lost with a promotion of nothing.
+      // Depends on the whole staging area, with the grants to read it, not on its address alone. A promotion of nothing needs no protection.
       { dependsOn: staging, protect: config.protection && project.images.length > 0 },
     );
     promotions.push(images);
@@ -129,13 +129,13 @@ for (const project of projects) {
         mirrors: mirrors.lines.files,
         storage: config.storage,
       },
-      // Only what really is in production is listed: after a failed promotion nothing new is.
+      // Depends on the promotions, so the catalogue lists only what is in production: nothing new after a failed promotion.
       { dependsOn: promotions, protect: config.protection && project.images.length + project.files.length > 0 },
     );
   }
 }
 
-/** How clients come to it: the name, the service behind it, then the switch. */
+/** How clients reach it: the certificates, the service, then the DNS records. */
 const domain = new Domain("domain", {
   project: config.project,
   host: config.host,
@@ -168,7 +168,7 @@ if (config.live) {
   new DomainRecords("records", { host, vanityHost, zoneId, addresses: domain.addresses }, { dependsOn: redirector });
 }
 
-/** Whether it answers. */
+/** Monitoring of the service. */
 new Monitoring("monitoring", {
   project: config.project,
   host: config.host,
@@ -179,12 +179,12 @@ new Monitoring("monitoring", {
 });
 
 export const url = `https://${config.host}`;
-/** The build that is deployed: a preview takes it, in place of one of its own (.github/actions/set-up). */
+/** The deployed build. A preview uses it instead of building its own (.github/actions/set-up). */
 export const redirectorArchive = redirector.archive;
-/** The record to enter at the registrar when the zone is signed here. */
+/** The DS record to enter at the registrar when this program signs the zone. */
 export const dsRecord = domain.dsRecord;
 
-/** Address of an image in production, for monitoring to try: by a digest, which stays when tags move. */
+/** URL of an image in production that monitoring requests, by digest because tags may move. */
 function someImage(all: readonly Project[]): string | undefined {
   const project = all.find(({ images }) => images.length > 0);
   const image = project?.images[0];
@@ -193,29 +193,31 @@ function someImage(all: readonly Project[]): string | undefined {
   return manifestPath(project.imagePrefix, image.name, digest);
 }
 
-/** Address of a file in production, for monitoring to try. */
+/** URL of a file in production that monitoring requests. */
 function someFile(all: readonly Project[]): string | undefined {
   const project = all.find(({ files }) => files.length > 0);
   if (project === undefined) return undefined;
-  const file = project.files.find(({ name }) => name.endsWith(".sha256")) ?? project.files[0]; // a small one if there is
+  const file = project.files.find(({ name }) => name.endsWith(".sha256")) ?? project.files[0]; // a small file if there is one
   return file && objectPath(fileKey(project.filePrefix, file.name));
 }
 
-/** The stack's config, or every error in it, before anything is registered. */
+/** The stack's config. Throws all of its errors before anything is registered. */
 function readConfig(): StackConfig {
   const parsed = parseStackConfig(pulumi.runtime.allConfig());
   if ("errors" in parsed) {
     const lines = parsed.errors.map((error) => `  ${error}`);
-    throw new pulumi.RunError(`The config of stack ${pulumi.getStack()} can't be used:\n${lines.join("\n")}`);
+    throw new pulumi.RunError(`The config of stack ${pulumi.getStack()} has errors:\n${lines.join("\n")}`);
   }
   if (!existsSync(parsed.config.archive)) {
-    throw new pulumi.RunError(`${parsed.config.archive} is missing, the redirector to deploy: run "npm run build"`);
+    throw new pulumi.RunError(
+      `${parsed.config.archive} does not exist; it is the redirector to deploy: run "npm run build"`,
+    );
   }
   for (const warning of parsed.warnings) void pulumi.log.warn(warning);
   return parsed.config;
 }
 
-/** The projects of the manifests, or every error in them, before anything is registered. */
+/** The projects of the manifests. Throws all of their errors before anything is registered. */
 async function readProjects(stack: StackConfig): Promise<readonly Project[]> {
   const { projects, problems } = await loadManifests(stack.manifests, stackRules(stack));
   const warnings = problems.filter(({ severity }) => severity === "warning");

@@ -1,23 +1,26 @@
-/** What `npm run adopt` tells the program, by a file that ARTIFACTS_ADOPT names. */
+/** The list that `npm run adopt` passes to the program, in a file that ARTIFACTS_ADOPT names. */
 import { readFileSync } from "node:fs";
 
-/** Which things are not to be taken over. */
+/** Which resources are not to be adopted. */
 export interface AdoptionList {
-  /** Resources that the state has, as {@link resourceKey}. Taking one over again would replace it: the engine deletes the "old" one, the same. */
+  /**
+   * Resources that the state already has, as {@link resourceKey}. Importing one again would replace it: the engine
+   * would delete the "old" one, which is the same.
+   */
   readonly known: readonly string[];
-  /** Ids of things that do not exist, so are made. */
+  /** Ids of resources that do not exist, so are created. */
   readonly absent: readonly string[];
 }
 
-/** Type and logical name, which tell this program's resources apart. */
+/** Type and logical name, which identify a resource of this program. */
 export function resourceKey(type: string, name: string): string {
   return `${type} ${name}`;
 }
 
-/** The resources of a state as `pulumi stack export` prints it. Throws if it is something else. */
+/** The resources of a state as `pulumi stack export` prints it. Throws if the text is something else. */
 export function knownTo(stackExport: string): string[] {
   const { deployment } = JSON.parse(stackExport) as { deployment?: { resources?: readonly { urn: string }[] | null } };
-  if (deployment === undefined) throw new Error("this is no state as `pulumi stack export` prints it");
+  if (deployment === undefined) throw new Error("this is not a state as `pulumi stack export` prints it");
   return (deployment.resources ?? []).map(({ urn }) => {
     // urn:pulumi:<stack>::<project>::<parent types$>type::<name>
     const [, , types = "", ...name] = urn.split("::");
@@ -25,22 +28,22 @@ export function knownTo(stackExport: string): string[] {
   });
 }
 
-/** The ids that a run of the CLI found absent, from what it printed. */
+/** The ids that a run of the CLI reported as absent, from its output. */
 export function absentIn(output: string): string[] {
   return [...output.matchAll(/resource '([^'\n]+)' does not exist/g)].map(([, id]) => id!);
 }
 
-/** Reads the file. Throws, saying what to run, if it is none. */
+/** Reads the file. Throws if it is not such a list; the message says what to run. */
 export function readAdoptionList(file: string): AdoptionList {
   let list: Partial<AdoptionList>;
   try {
     list = JSON.parse(readFileSync(file, "utf8")) as Partial<AdoptionList>;
   } catch (error) {
-    throw new Error(`ARTIFACTS_ADOPT=${file} is set by \`npm run adopt\` alone: unset it, or run that`, {
+    throw new Error(`ARTIFACTS_ADOPT=${file} is set by \`npm run adopt\` only: unset it, or run that command`, {
       cause: error,
     });
   }
   const { known, absent } = list;
-  if (!Array.isArray(known) || !Array.isArray(absent)) throw new Error(`${file} is no list of \`npm run adopt\``);
+  if (!Array.isArray(known) || !Array.isArray(absent)) throw new Error(`${file} was not written by \`npm run adopt\``);
   return { known, absent };
 }

@@ -2,7 +2,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import { type AdoptionList, resourceKey } from "./adoption-list.ts";
 import type { Existing } from "./existing.ts";
 
-/** What the ids of existing things are computed from, besides their own names. */
+/** What the ids of existing resources are computed from, besides their own names. */
 export interface AdoptionContext extends AdoptionList {
   readonly project: string;
   readonly awsAccount: string | undefined;
@@ -13,9 +13,10 @@ type Props = Readonly<Record<string, unknown>>;
 type IdOf = (props: Props, context: AdoptionContext) => string | Promise<string | undefined>;
 
 /**
- * A transform that makes the program take over what exists, in place of making it: after a loss of the stack's state a plain `up` fails at the
- * first thing that is already there. Registered by index.ts when `npm run adopt` runs it. Something that does not exist fails
- * ("resource '...' does not exist"): the command then runs again with it among the absent.
+ * A transform that makes the program import existing resources instead of creating them. After a loss of the stack's
+ * state, a plain `up` fails at the first resource that already exists. index.ts registers it when `npm run adopt`
+ * runs the program. Importing a resource that does not exist fails ("resource '...' does not exist"); the command
+ * then runs again with its id in the list of absent ones.
  */
 export function adoption(context: AdoptionContext): pulumi.ResourceTransform {
   const known = new Set(context.known);
@@ -30,29 +31,29 @@ export function adoption(context: AdoptionContext): pulumi.ResourceTransform {
 
 const text = (props: Props, key: string): string => {
   const value = props[key];
-  // An output here would mean that an id depends on another resource: give the program's own name instead.
-  if (typeof value !== "string") throw new Error(`adoption needs ${key} to be a plain text, it is ${typeof value}`);
+  // An output here would mean that the id depends on another resource. The program must set the name itself.
+  if (typeof value !== "string") throw new Error(`adoption needs ${key} as a plain string, but it is ${typeof value}`);
   return value;
 };
 
-/** A name in Google Cloud: `{project}` and the properties in braces filled in. */
+/** A name in Google Cloud, with `{project}` and the properties in braces filled in. */
 const google =
   (template: string): IdOf =>
   (props, { project }) =>
     template.replaceAll(/\{(\w+)\}/g, (_, key: string) => (key === "project" ? project : text(props, key)));
 
-/** Found by its display name: the cloud numbers it. */
+/** Found by its display name, since the cloud assigns its id. */
 const listed =
   (collection: string): IdOf =>
   (props, { existing }) =>
     existing.monitoring(collection, text(props, "displayName"));
 
-/** For each type that cannot be made twice: the id by which it is imported, as the types' own documentation has it ("Import"). */
+/** For each type that cannot be created twice: the import id, from the type's documentation ("Import"). */
 export const importIds: Readonly<Record<string, IdOf>> = {
   "aws:iam/openIdConnectProvider:OpenIdConnectProvider": (props, { awsAccount }) =>
     `arn:aws:iam::${awsAccount}:oidc-provider/${text(props, "url").replace("https://", "")}`,
   "aws:iam/role:Role": (props) => text(props, "name"),
-  // The region behind the @: the provider's own is another one.
+  // With the region after the @, since the provider's default region may be another one.
   "aws:s3/bucket:Bucket": (props) => `${text(props, "bucket")}@${text(props, "region")}`,
   "cloudflare:index/dnsRecord:DnsRecord": (props, { existing }) =>
     existing.dnsRecord(text(props, "zoneId"), text(props, "comment")),
@@ -102,7 +103,7 @@ export const importIds: Readonly<Record<string, IdOf>> = {
   "gcp:storage/bucket:Bucket": (props) => text(props, "name"),
 };
 
-/** The types that need no adoption, with the reason: making one again sets it as it should be. */
+/** The types that need no adoption, with the reason: creating one again leaves it as the program declares it. */
 export const settable: Readonly<Record<string, string>> = {
   "aws:iam/rolePolicy:RolePolicy": "put over the old one",
   "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": "put over the old one",
@@ -118,12 +119,12 @@ export const settable: Readonly<Record<string, string>> = {
   "gcp:projects/iAMAuditConfig:IAMAuditConfig": "sets what is logged of a service",
   "gcp:projects/iAMBinding:IAMBinding": "sets the role's members",
   "gcp:projects/iAMMember:IAMMember": "adds a member, who may have the role already",
-  "gcp:projects/serviceIdentity:ServiceIdentity": "made by Google once; the type knows no import",
+  "gcp:projects/serviceIdentity:ServiceIdentity": "created by Google once; the type has no import",
   "gcp:serviceaccount/iAMBinding:IAMBinding": "sets the role's members",
   "gcp:storage/bucketIAMBinding:BucketIAMBinding": "sets the role's members",
-  "gcp:storage/bucketObject:BucketObject": "uploaded over the same bytes; the type knows no import",
+  "gcp:storage/bucketObject:BucketObject": "uploads the same bytes again; the type has no import",
   "promotion:index:CatalogueEntry": "written again",
   "promotion:index:PromotedFiles": "takes an inventory and copies what is missing",
   "promotion:index:PromotedImages": "takes an inventory and copies what is missing",
-  "pulumi:index:Stash": "lives in the state alone",
+  "pulumi:index:Stash": "exists only in the state",
 };

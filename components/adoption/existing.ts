@@ -1,6 +1,6 @@
-/** Finds the ids that the clouds give to things themselves, so that no name tells them. Used by adoption only. */
+/** Finds ids that the clouds assign, which cannot be derived from names. Used by adoption only. */
 export interface Existing {
-  /** Full name of a thing of Cloud Monitoring (`alertPolicies`, ...) with this display name; undefined if there is none. */
+  /** Full name of the resource of Cloud Monitoring (`alertPolicies`, ...) with this display name; undefined if there is none. */
   monitoring(collection: string, displayName: string): Promise<string | undefined>;
   /** Full name of this host's dashboard. */
   dashboard(): Promise<string | undefined>;
@@ -11,15 +11,16 @@ export interface Existing {
 export interface ExistingSettings {
   readonly project: string;
   readonly host: string;
-  /** As the provider's setting `gcp:monitoringCustomEndpoint`; undefined: Google's own. */
+  /** The provider's setting `gcp:monitoringCustomEndpoint`; undefined: Google's endpoint. */
   readonly monitoringEndpoint: string | undefined;
-  /** As the provider's setting `cloudflare:baseUrl`; undefined: Cloudflare's own. */
+  /** The provider's setting `cloudflare:baseUrl`; undefined: Cloudflare's endpoint. */
   readonly cloudflareEndpoint: string | undefined;
 }
 
 /**
- * Reads the lists of Cloud Monitoring (API v3; dashboards v1) and of Cloudflare (API v4, with CLOUDFLARE_API_TOKEN). Each list is read once.
- * Throws with the address when one can't be read, and when two things have the same name: which one is ours nobody can tell.
+ * Reads the lists of Cloud Monitoring (API v3; dashboards v1) and of Cloudflare (API v4, with CLOUDFLARE_API_TOKEN).
+ * Each list is read once. Throws an error with the URL when a list cannot be read, or when two resources have the
+ * same name.
  */
 export function existingThings(settings: ExistingSettings): Existing {
   const lists = new Map<string, Promise<readonly Named[]>>();
@@ -28,7 +29,7 @@ export function existingThings(settings: ExistingSettings): Existing {
     lists.set(address, list);
     const [found, another] = (await list).filter((thing) => thing.name === name);
     if (another !== undefined)
-      throw new Error(`${address} has more than one "${name}": remove those that are not ours`);
+      throw new Error(`${address} has more than one "${name}": delete those that this program did not create`);
     return found?.id;
   };
   const google = (version: string, collection: string, name: string) => {

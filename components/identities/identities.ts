@@ -24,36 +24,39 @@ import {
 
 export interface IdentitiesArgs {
   readonly project: string;
-  /** Begins the names of the buckets in AWS. */
+  /** Prefix of the names of the buckets in AWS. */
   readonly organization: string;
   /** GitHub repository of this program, `owner/name`. */
   readonly repository: string;
-  /** Its number at GitHub, which no other repository ever gets: a name can be taken over by somebody else. */
+  /** Its numeric id at GitHub. Ids are never reused; a name that was given up can be registered by somebody else. */
   readonly repositoryId: string;
-  /** The owners at GitHub, name to number, whose repositories may have a token at all; the one of `repository` among them. */
+  /** The GitHub owners, name to id, whose repositories may get a token. Includes the owner of `repository`. */
   readonly githubOwners: Readonly<Record<string, string>>;
-  /** The AWS account with mirrors; undefined: there are none. */
+  /** The AWS account that has the mirrors in AWS; undefined if there are none. */
   readonly awsAccount: string | undefined;
-  /** Where the stack's state is; undefined: what the identities need there is granted elsewhere. */
+  /** Where the stack's state is; undefined if the identities get access to it elsewhere. */
   readonly state: { readonly bucket: string; readonly key: string } | undefined;
 }
 
 /**
- * Who may do what from GitHub, without a key anywhere: a workflow's OIDC token is exchanged for one that lives for an hour.
+ * The identities of GitHub workflows. There are no long-lived keys: a workflow exchanges its OIDC token for a cloud
+ * token that is valid for an hour.
  *
  * - `deploy` changes what is published, from the main branch in the environment `production` only.
- * - `preview` reads (and says in a log what it found), from any branch or pull request of the repository itself; pull requests of forks get no token at all.
- * - A project's own workflows push to its staging area, from its release branches and tags only; granted there.
+ * - `preview` only reads, and writes its findings to a log. It is available to any branch or pull request of the
+ *   repository itself; pull requests from forks get no token.
+ * - A project's own workflows push to its staging area, from its release branches and tags only. The staging area grants this.
  *
- * GitHub is believed by the numbers of repositories and their owners: names can be given up and taken over by somebody else.
+ * Repositories and owners are checked by their numeric ids, because a name that was given up can be registered by somebody else.
  *
- * Neither can change who may do what in the project (no role here sets the project's policy or makes accounts): a change of this
- * component, and the first `pulumi up`, is made by an owner of the project. What they may do is in permissions.ts.
+ * Neither identity can change permissions of the project: no role here sets the project's IAM policy or creates
+ * service accounts. An owner of the project runs the first `pulumi up` and applies changes to this component. The
+ * permissions are in permissions.ts.
  */
 export class Identities extends pulumi.ComponentResource {
   /** IAM principal that deploys and promotes. */
   public readonly deploy: pulumi.Output<string>;
-  /** IAM principal that previews: it reads. */
+  /** IAM principal that previews. It can only read. */
   public readonly preview: pulumi.Output<string>;
   readonly #pool: WorkloadIdentityPool;
 
@@ -69,7 +72,7 @@ export class Identities extends pulumi.ComponentResource {
     this.registerOutputs({ deploy: this.deploy, preview: this.preview });
   }
 
-  /** The IAM principals that stand for release builds of a GitHub repository (`owner/name`): see {@link release}. */
+  /** The IAM principals of release builds of a GitHub repository (`owner/name`): see {@link release}. */
   releasesOf(repository: string): pulumi.Output<string> {
     return this.principals("release", repository);
   }
@@ -92,7 +95,7 @@ export class Identities extends pulumi.ComponentResource {
       own,
       'assertion.ref == "refs/heads/main"',
       `assertion.workflow_ref == "${repository}/.github/workflows/deploy.yml@refs/heads/main"`,
-      // A subject begins with the names, in newer repositories with the numbers too, and nothing in it that comes from people has a colon.
+      // A subject begins with the names (in newer repositories with the ids too). No part that users choose can contain a colon.
       'assertion.sub.endsWith(":environment:production")',
     ].join(" && ");
     const owners = Object.values(githubOwners).map((id) => `"${id}"`);
@@ -103,13 +106,13 @@ export class Identities extends pulumi.ComponentResource {
         workloadIdentityPoolId: poolId,
         workloadIdentityPoolProviderId: "actions",
         attributeMapping: {
-          // What the audit log shows. Not the token's own subject: that of a long branch name has more than the 127 bytes that Google takes.
+          // What the audit log shows. Not the token's own subject, which exceeds Google's limit of 127 bytes for a long branch name.
           "google.subject": 'assertion.repository_id + "/" + assertion.run_id + "/" + assertion.run_attempt',
           "attribute.deploy": `${deploy} ? "yes" : "no"`,
           "attribute.preview": `${own} ? "yes" : "no"`,
           "attribute.release": `${release} ? assertion.repository : "none"`,
         },
-        // The rest of the world gets no token, not even one without rights.
+        // All others get no token, not even one without permissions.
         attributeCondition: `assertion.repository_owner_id in [${owners.join(", ")}] && (${own} || ${release})`,
         oidc: { issuerUri: `https://${github}` },
       },
@@ -165,7 +168,7 @@ export class Identities extends pulumi.ComponentResource {
         { parent: this },
       );
     }
-    // Added to whoever has them: the people on call look at the dashboard with the same roles.
+    // A member is added, and other members are kept: people on call use the same roles to view the dashboard.
     for (const [identity, member, roles] of [
       ["preview", this.preview, [...previewRoles, ...reportingRoles]],
       ["deploy", this.deploy, reportingRoles],
@@ -180,7 +183,10 @@ export class Identities extends pulumi.ComponentResource {
     }
   }
 
-  /** Who wrote what, to mirrors, staging and the state: kept by Google for 30 days. Reads are not: a mirror's are everybody's. */
+  /**
+   * Logs writes to mirrors, staging areas and the state; Google keeps them for 30 days. Reads are not logged, since
+   * mirrors are public.
+   */
   private logWrites(name: string, project: string): void {
     for (const service of ["artifactregistry", "storage"]) {
       new IAMAuditConfig(
@@ -202,7 +208,7 @@ export class Identities extends pulumi.ComponentResource {
         { parent: this },
       );
     }
-    // Every run reads the stack's own key with it; only a deploy writes secrets, which this program has none of.
+    // Every run decrypts the stack's own key with it. Only a deploy encrypts secrets, and this program has none.
     new CryptoKeyIAMBinding(
       `${name}-state-key`,
       {
@@ -236,9 +242,9 @@ export class Identities extends pulumi.ComponentResource {
       ["deploy", 6, ["environment:production"], { ref: "refs/heads/main", environment: "production" }, bucketActions],
       ["preview", 2, ["pull_request", "ref:refs/heads/main"], {}, bucketReadActions],
     ] as const) {
-      // Repositories made or renamed since July 2026 have their numbers in the subject, older ones until they choose it do not (GitHub docs,
-      // "OpenID Connect reference", "Immutable subject claims"). Whoever takes over a name is a new one, and has another number in any case.
-      // That of a job with an environment does not say its branch.
+      // Repositories created or renamed since July 2026 have their ids in the subject; older ones only after they opt
+      // in (GitHub docs, "OpenID Connect reference", "Immutable subject claims"). A repository that takes over a name
+      // is new, and has another id in any case. The subject of a job with an environment does not contain its branch.
       const claims = {
         sub: contexts.flatMap((context) => [
           `repo:${repository}:${context}`,
@@ -252,7 +258,8 @@ export class Identities extends pulumi.ComponentResource {
         {
           name: `artifacts-${role}`,
           description: `artifacts: ${role}`,
-          // As long as the workflow's job may take: what is assumed can't be renewed by what runs. `.github/actions/set-up` asks for it.
+          // The longest time that the workflow's job may take, since a job cannot renew the role that it has assumed.
+          // `.github/actions/set-up` requests this duration.
           maxSessionDuration: hours * 3600,
           assumeRolePolicy: provider.arn.apply((arn) => trust(arn, claims)),
         },
@@ -281,8 +288,9 @@ const poolId = "github";
 const github = "token.actions.githubusercontent.com";
 
 /**
- * A build that the repository's maintainers let through: of a tag, of the main branch or of a release branch, and not started by a pull
- * request, whose code they may not have seen (`pull_request_target` and `workflow_run` carry the main branch's name too).
+ * A build of code that the repository's maintainers have accepted: of a tag, the main branch or a release branch, and
+ * not triggered by a pull request, whose code may be unreviewed (`pull_request_target` and `workflow_run` also have
+ * the main branch's name).
  */
 const release =
   '(assertion.event_name in ["push", "release", "workflow_dispatch", "schedule"] && ' +
@@ -290,8 +298,9 @@ const release =
   'assertion.ref.startsWith("refs/heads/release-")))';
 
 /**
- * Who may assume a role: workflows whose token says so (GitHub docs, "OpenID Connect in Amazon Web Services"). AWS takes the subject, and since January
- * 2026 these other claims of GitHub's too (IAM User Guide, "IAM and AWS STS condition context keys", "Available keys for AWS OIDC federation").
+ * Which workflows may assume a role, by the claims of their token (GitHub docs, "OpenID Connect in Amazon Web
+ * Services"). AWS evaluates the subject and, since January 2026, these other claims of GitHub's tokens (IAM User
+ * Guide, "IAM and AWS STS condition context keys", "Available keys for AWS OIDC federation").
  */
 function trust(provider: string, claims: Readonly<Record<string, string | readonly string[]>>): string {
   const wanted = Object.entries({ aud: "sts.amazonaws.com", ...claims });

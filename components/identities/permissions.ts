@@ -1,9 +1,9 @@
 /**
- * The rights in Google Cloud of the two identities, as far as no role of Google's own is small enough: the permissions of two roles of our
- * own, each with what it is for. What a permission allows is in Google's "IAM permissions reference"; which of them Google's roles have, in
- * "IAM basic and predefined roles reference".
+ * The permissions of the two identities in Google Cloud. Where every predefined role grants too much, a custom role
+ * lists the permissions, each with its purpose. Google's "IAM permissions reference" says what a permission allows;
+ * "IAM basic and predefined roles reference" says which permissions a predefined role has.
  *
- * A role of our own is granted to nobody else, so that binding it takes nothing from anybody.
+ * The custom roles are granted to nobody else, so an authoritative binding of them removes no other member.
  */
 export interface CustomRole {
   readonly title: string;
@@ -12,42 +12,43 @@ export interface CustomRole {
 }
 
 /**
- * Makes and changes what holds artifacts, and cannot remove it: a repository or bucket that is to go is removed by an owner of the project.
- * What is *in* them is granted one by one: mirrors and the redirector's builds to write, staging to read. It sets who may read and write them
- * (each new project is such a grant), so somebody who took it over could give himself more on one of them; not in the project.
+ * Creates and changes repositories and buckets, but cannot delete them: an owner of the project does that. Access to
+ * their *content* is granted separately for each: write for mirrors and the redirector's builds, read for staging
+ * areas. This role can set IAM policies of repositories and buckets (each new project needs that), so an attacker who
+ * obtains it could extend access to one of them, but not to the project.
  */
 export const deployRole: CustomRole = {
   title: "artifacts: deploy",
   description:
-    "Makes and changes repositories, buckets, the edge's rules and monitoring; removes no repository and no bucket",
+    "Creates and changes repositories, buckets, edge rules and monitoring; deletes no repository and no bucket",
   permissions: [
-    // Staging areas and image mirrors, and who reads and writes them.
+    // Staging areas and image mirrors, and their IAM policies.
     "artifactregistry.repositories.create",
     "artifactregistry.repositories.get",
     "artifactregistry.repositories.update",
     "artifactregistry.repositories.getIamPolicy",
     "artifactregistry.repositories.setIamPolicy",
-    // Staging areas and file mirrors, the same.
+    // Staging areas and file mirrors, and their IAM policies.
     "storage.buckets.create",
     "storage.buckets.get",
     "storage.buckets.update",
     "storage.buckets.getIamPolicy",
     "storage.buckets.setIamPolicy",
-    // The edge's rules: the load balancer's role only uses them, and the security admin's has the firewalls too.
+    // The edge's rules. The load balancer admin's role can only use them, and the security admin's role includes firewalls.
     "compute.securityPolicies.create",
     "compute.securityPolicies.get",
     "compute.securityPolicies.update",
     "compute.securityPolicies.delete",
-    // Monitoring. Google's editor of it may also turn on any service in the project, and write what is measured.
+    // Monitoring. The predefined editor role could also enable any service in the project, and write metrics.
     ...["alertPolicies", "dashboards", "notificationChannels", "services", "slos", "uptimeCheckConfigs"].flatMap(
       (things) => ["create", "get", "update", "delete"].map((verb) => `monitoring.${things}.${verb}`),
     ),
-    // What is counted of the log.
+    // Log-based metrics.
     "logging.logMetrics.create",
     "logging.logMetrics.get",
     "logging.logMetrics.update",
     "logging.logMetrics.delete",
-    // An alert on a line in a log is a rule there too (Logging docs, "Configure log-based alerting policies").
+    // An alert on a log line is a rule of Logging too (Logging docs, "Configure log-based alerting policies").
     "logging.notificationRules.create",
     "logging.notificationRules.get",
     "logging.notificationRules.update",
@@ -55,10 +56,13 @@ export const deployRole: CustomRole = {
   ],
 };
 
-/** Compares what is there with what should be: settings and grants, of every kind of thing that no viewer's role below shows. */
+/**
+ * Compares the actual settings and IAM policies with the program, for all kinds of resources that the viewer roles
+ * below do not cover.
+ */
 export const previewRole: CustomRole = {
   title: "artifacts: preview",
-  description: "Reads settings and grants of repositories, buckets, accounts, keys and the project; no artifact",
+  description: "Reads settings and IAM policies of repositories, buckets, accounts, keys and the project; no artifacts",
   permissions: [
     "artifactregistry.repositories.get",
     "artifactregistry.repositories.getIamPolicy",
@@ -77,7 +81,8 @@ export const previewRole: CustomRole = {
 };
 
 /**
- * Google's own roles for the deploying identity. They belong to it alone: whoever else is given one in this project loses it at the next update.
+ * Predefined roles of the deploying identity. Their bindings are authoritative: any other member in this project is
+ * removed at the next update.
  */
 export const deployRoles = [
   "roles/certificatemanager.editor", // certificate, its map and the proof; an owner removes one
@@ -85,7 +90,10 @@ export const deployRoles = [
   "roles/run.admin", // the redirector's services. Less would do, but for letting in callers without an account, as the load balancer is one (Cloud Run docs, "Allowing public access")
 ] as const;
 
-/** Google's own roles for the previewing identity. People may have them too. None reads objects or images: staging is granted area by area. */
+/**
+ * Predefined roles of the previewing identity. People may have them too. None reads objects or images: each staging
+ * area grants read access itself.
+ */
 export const previewRoles = [
   "roles/certificatemanager.viewer",
   "roles/compute.viewer", // the network viewer's does not show endpoint groups of services, nor the edge's rules
@@ -94,12 +102,15 @@ export const previewRoles = [
   "roles/run.viewer",
 ] as const;
 
-/** Both identities', and whoever else's: a failed deploy and a drift that is found raise an alert by a line in a log, a night without a line another one. */
+/**
+ * Roles that both identities have, and that others may have. A failed deploy and detected drift raise an alert by a log
+ * line; a night without such a line raises another.
+ */
 export const reportingRoles = ["roles/logging.logWriter"] as const;
 
 /**
- * The actions of the deploying identity on the buckets in AWS: all that a promotion and an update of a bucket need. Not: remove a bucket,
- * remove a version of an object, so that what is removed can be brought back.
+ * The actions of the deploying identity on the buckets in AWS: all that a promotion and an update of a bucket need.
+ * It cannot delete a bucket or a version of an object, so removed objects can be restored.
  */
 export const bucketActions = [
   "s3:CreateBucket",
@@ -128,5 +139,5 @@ export const bucketActions = [
   "s3:ListMultipartUploadParts",
 ] as const;
 
-/** The previewing identity's: settings, lists, objects (which everybody may read). */
+/** The actions of the previewing identity: it reads settings, lists, and objects (which are public). */
 export const bucketReadActions = ["s3:Get*", "s3:List*"] as const;

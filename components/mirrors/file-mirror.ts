@@ -14,26 +14,26 @@ import type { Region } from "../stack/geography.ts";
 import { fileBucketName } from "./mirror-names.ts";
 
 export interface FileMirrorArgs {
-  /** Google Cloud project of a mirror there. */
+  /** Google Cloud project of a mirror in Google Cloud. */
   readonly project: string;
-  /** Begins the bucket's name in AWS. */
+  /** Prefix of the bucket's name in AWS. */
   readonly organization: string;
-  /** Begins the bucket's name in Google Cloud. */
+  /** Prefix of the bucket's name in Google Cloud. */
   readonly googlePrefix: string;
-  /** Its cloud decides: Cloud Storage or S3. */
+  /** Its cloud decides between Cloud Storage and S3. */
   readonly region: Region;
-  /** The only ones who write in Cloud Storage: IAM principals. In S3 only the account's own roles can. */
+  /** The only IAM principals that write to Cloud Storage. In S3 only the account's own roles can write. */
   readonly writers: readonly pulumi.Input<string>[];
-  /** Who lists what is there, to compare it with the manifests: IAM principals. In S3 the account's own roles can. */
+  /** IAM principals that list the objects, to compare them with the manifests. In S3 the account's own roles can list. */
   readonly auditors: readonly pulumi.Input<string>[];
-  /** Bucket in Cloud Storage that gets the log of a mirror there; undefined: none is kept. */
+  /** Bucket in Cloud Storage that receives the access log of a mirror in Google Cloud; undefined: no log is kept. */
   readonly logBucket: pulumi.Input<string> | undefined;
   readonly protection: boolean;
 }
 
 /**
- * One region's production files: a bucket that everybody reads object by object, without a listing for the public, and only the promotion
- * writes. Those in AWS also hold the layers of the images, for clients inside AWS.
+ * One region's production files: a bucket whose objects are public but not listable, and that only the promotion
+ * writes. Buckets in AWS also hold image layers for clients inside AWS.
  */
 export class FileMirror extends pulumi.ComponentResource {
   public readonly bucket: pulumi.Output<string>;
@@ -69,7 +69,7 @@ export class FileMirror extends pulumi.ComponentResource {
       },
       { parent: this, protect: args.protection },
     );
-    // The object viewer's role would also list the bucket.
+    // The object viewer role would also allow listing the bucket.
     new BucketIAMBinding(
       `${name}-reader`,
       { bucket: bucket.name, role: "roles/storage.legacyObjectReader", members: ["allUsers"] },
@@ -126,7 +126,8 @@ export class FileMirror extends pulumi.ComponentResource {
             status: "Enabled",
             filter: { prefix: "" },
             noncurrentVersionExpiration: { noncurrentDays: recoverableDays },
-            // The mark of a removal goes when nothing is left under it: else a bucket lists slower with each file that ever was.
+            // A delete marker is removed once no versions are left under it. Otherwise listing gets slower with every
+            // file that was ever removed.
             expiration: { expiredObjectDeleteMarker: true },
             abortIncompleteMultipartUpload: { daysAfterInitiation: 7 },
           },
@@ -134,7 +135,7 @@ export class FileMirror extends pulumi.ComponentResource {
       },
       { parent: this, dependsOn: versioning },
     );
-    // The catalogue's page is of another origin than its data.
+    // The catalogue's page has another origin than its data.
     new BucketCorsConfiguration(
       `${name}-cors`,
       {
@@ -173,9 +174,10 @@ export class FileMirror extends pulumi.ComponentResource {
 }
 
 /**
- * Everybody reads single objects; nobody does anything in clear, which S3 allows unless a policy forbids it. Downloads too: what the redirector
- * sends out is https, the host itself answers plain http with a redirect alone, and a checksum file that came in clear vouches for nothing. It
- * is what k8s.io's buckets do, and what AWS's own rule `s3-bucket-ssl-requests-only` asks of every bucket (S3 User Guide, "Security best practices").
+ * Single objects are public; all requests must use TLS, which S3 enforces only with a policy. That includes
+ * downloads: the redirector sends clients to https, the host answers plain http only with a redirect, and a checksum
+ * file fetched without TLS proves nothing. k8s.io's buckets do the same, and AWS's rule `s3-bucket-ssl-requests-only`
+ * requires it of every bucket (S3 User Guide, "Security best practices").
  */
 function policy(arn: string): string {
   return JSON.stringify({
@@ -194,5 +196,5 @@ function policy(arn: string): string {
   });
 }
 
-/** How long a removed or replaced file can be brought back. */
+/** How long a removed or replaced file can be restored. */
 const recoverableDays = 30;

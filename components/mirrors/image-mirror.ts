@@ -7,14 +7,14 @@ import { imageRepositoryId } from "./mirror-names.ts";
 export interface ImageMirrorArgs {
   readonly project: string;
   readonly region: Region;
-  /** The only ones who write: IAM principals. */
+  /** The only IAM principals that write. */
   readonly writers: readonly pulumi.Input<string>[];
   /** Scan new images for known vulnerabilities. */
   readonly scanning: boolean;
   readonly protection: boolean;
 }
 
-/** One region's production images: an Artifact Registry repository that everybody reads and only the promotion writes. */
+/** One region's production images: an Artifact Registry repository that is public and that only the promotion writes. */
 export class ImageMirror extends pulumi.ComponentResource {
   /** `<region>-docker.pkg.dev/<project>/<repository>`, without a scheme. */
   public readonly repository: pulumi.Output<string>;
@@ -31,8 +31,8 @@ export class ImageMirror extends pulumi.ComponentResource {
         format: "DOCKER",
         mode: "STANDARD_REPOSITORY",
         labels: { purpose: "production" },
-        // Tags are not immutable here: projects may declare some that move, and a signature's tag is written again when another one is added.
-        // No cleanup policies: what is here is what the manifests say.
+        // Tags are not immutable: projects may declare mutable tags, and a signature's tag is rewritten when another signature is added.
+        // No cleanup policies: the manifests alone decide what is here.
         vulnerabilityScanningConfig: { enablementConfig: args.scanning ? "INHERITED" : "DISABLED" },
         deletionPolicy: args.protection ? "PREVENT" : "DELETE",
       },
@@ -45,7 +45,7 @@ export class ImageMirror extends pulumi.ComponentResource {
       { ...place, role: "roles/artifactregistry.reader", members: ["allUsers"] },
       { parent: this },
     );
-    // Removing a tag or an image needs more than the writer's role.
+    // Removing a tag or an image needs more than the writer role.
     new RepositoryIamBinding(
       `${name}-writer`,
       { ...place, role: "roles/artifactregistry.repoAdmin", members: [...args.writers] },

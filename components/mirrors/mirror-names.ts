@@ -15,7 +15,7 @@ export function fileMirrorName(region: Pick<Region, "cloud" | "name">): string {
   return `files-${region.cloud}-${region.name}`;
 }
 
-/** What begins the names of buckets, by cloud. */
+/** Prefix of bucket names, by cloud. */
 export type BucketPrefixes = Pick<StackConfig, "organization" | "googlePrefix">;
 
 /** Name of a region's production bucket; no two regions of the clouds have the same name. */
@@ -27,8 +27,8 @@ export function fileBucketName(
 }
 
 /**
- * Where the mirrors of a stack are by these names, for commands that run without the engine: what `Mirrors` has for addresses in the real
- * clouds. Canonical mirrors first.
+ * The addresses of a stack's mirrors, derived from these names, for commands that run without the engine. They equal
+ * those of `Mirrors` in the real clouds. Canonical mirrors first.
  */
 export function mirrorAddresses(config: Pick<StackConfig, "project" | "gcpRegions" | "awsRegions"> & BucketPrefixes): {
   readonly images: readonly ImageMirror[];
@@ -37,7 +37,7 @@ export function mirrorAddresses(config: Pick<StackConfig, "project" | "gcpRegion
   return {
     images: config.gcpRegions.map((region) => ({
       name: imageMirrorName(region),
-      // As the output `registryUri` of a Docker repository has it.
+      // The format of the output `registryUri` of a Docker repository.
       repository: `${region.name}-docker.pkg.dev/${config.project}/${imageRepositoryId}`,
     })),
     files: [...config.gcpRegions, ...config.awsRegions].map((region) => ({

@@ -3,8 +3,8 @@ import type { StorageEndpoints } from "../stack/storage-endpoints.ts";
 
 /**
  * Base of the registry API for a repository: `us-central1-docker.pkg.dev/p/images` is read at
- * `https://us-central1-docker.pkg.dev/v2/p/images` (OCI distribution spec, "Endpoints"). A registry on a loopback address is plain http,
- * as Docker has it.
+ * `https://us-central1-docker.pkg.dev/v2/p/images` (OCI distribution spec, "Endpoints"). A registry on a loopback
+ * address is plain http, as in Docker.
  */
 export function registryUrl(repository: string): string {
   const slash = repository.indexOf("/");
@@ -15,8 +15,8 @@ export function registryUrl(repository: string): string {
 }
 
 /**
- * Public address of a bucket, without a slash at the end, at the endpoint that the cloud's provider is told to use. S3's own is the
- * dual-stack one: it answers on IPv6 too.
+ * Public URL of a bucket, without a trailing slash, at the endpoint that the cloud's provider is configured with. For
+ * S3 it is the dual-stack endpoint, which also answers on IPv6.
  */
 export function bucketUrl(bucket: string, region: Pick<Region, "cloud" | "name">, storage: StorageEndpoints): string {
   if (region.cloud === "gcp") {

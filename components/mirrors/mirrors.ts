@@ -11,27 +11,27 @@ import { fileMirrorName, imageMirrorName } from "./mirror-names.ts";
 
 export interface MirrorsArgs {
   readonly project: string;
-  /** Begins the buckets' names in AWS. */
+  /** Prefix of the buckets' names in AWS. */
   readonly organization: string;
-  /** Begins the buckets' names in Google Cloud. */
+  /** Prefix of the buckets' names in Google Cloud. */
   readonly googlePrefix: string;
   /** The first holds the canonical mirrors. */
   readonly gcpRegions: readonly [Region, ...Region[]];
   readonly awsRegions: readonly Region[];
-  /** The only ones who write: IAM principals. */
+  /** The only IAM principals that write. */
   readonly writers: readonly pulumi.Input<string>[];
-  /** Who compares what is there with the manifests: IAM principals. */
+  /** IAM principals that compare the mirrors with the manifests. */
   readonly auditors: readonly pulumi.Input<string>[];
   /** Scan the canonical mirror's images; the others hold the same. */
   readonly vulnerabilityScanning: boolean;
   /** Log the reads of files in Google Cloud. */
   readonly accessLogs: boolean;
-  /** Names of regions that are about to be taken off: not protected any more. */
+  /** Names of regions that are about to be removed: their resources are no longer protected. */
   readonly retiring: ReadonlySet<string>;
   readonly protection: boolean;
 }
 
-/** Where mirrors are, once they can be written to and read. */
+/** Addresses of the mirrors, known once they can be written and read. */
 export interface MirrorAddresses {
   /** Canonical mirror first. */
   readonly images: readonly (promotion.ImageMirror & { readonly region: string })[];
@@ -39,18 +39,18 @@ export interface MirrorAddresses {
   readonly files: readonly promotion.FileMirror[];
 }
 
-/** The same as promotions are declared with them (promotion/mirror-lines.ts). */
+/** The same as the lines that promotions are declared with (promotion/run/mirror-lines.ts). */
 export interface MirrorLines {
   readonly images: pulumi.Output<string>;
-  /** The file mirrors that hold the images' layers too. */
+  /** The file mirrors that also hold image layers. */
   readonly layers: pulumi.Output<string>;
   readonly files: pulumi.Output<string>;
 }
 
-/** Every place that production is served from: an image mirror in each region of Google Cloud, a file mirror in each region of all clouds. */
+/** All mirrors of production: an image mirror in each region of Google Cloud, and a file mirror in each region of both clouds. */
 export class Mirrors extends pulumi.ComponentResource {
   public readonly addresses: pulumi.Output<MirrorAddresses>;
-  /** Worked out once, not for each of a hundred projects. */
+  /** Computed once, not for each of a hundred projects. */
   public readonly lines: MirrorLines;
 
   constructor(name: string, args: MirrorsArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -101,20 +101,20 @@ export class Mirrors extends pulumi.ComponentResource {
         region: region.name,
       })),
     };
-    // One thing that every promotion and every redirector waits for, in place of each mirror with its grants: at 28 mirrors and 108
-    // projects those dependencies were a quarter of the state.
+    // One resource that every promotion and every redirector depends on, instead of each mirror and its grants: with
+    // 28 mirrors and 108 projects those dependencies were a quarter of the state.
     const ready = new pulumi.Stash(
       name,
       { input: addresses },
       { parent: this, dependsOn: [...images, ...files].map(({ mirror }) => mirror) },
     );
-    this.addresses = ready.input as pulumi.Output<MirrorAddresses>; // a stash gives back what it was given
+    this.addresses = ready.input as pulumi.Output<MirrorAddresses>; // a stash returns its input
     this.lines = {
       images: this.addresses.apply(({ images }) => imageMirrorLines(images)),
       layers: this.addresses.apply(({ files }) => layerMirrorLines(files.filter(({ kind }) => kind === "s3"))),
       files: this.addresses.apply(({ files }) => fileMirrorLines(files)),
     };
-    // The addresses stand in the state once already, in the stash: how many there are is what a reader of the component wants.
+    // The stash already has the addresses in the state; the outputs of the component are the counts.
     this.registerOutputs({ images: images.length, files: files.length });
   }
 
@@ -138,7 +138,7 @@ export class Mirrors extends pulumi.ComponentResource {
       {
         bucket: bucket.name,
         role: "roles/storage.objectCreator",
-        // Google's own account that delivers usage logs (Cloud Storage docs, "Usage logs and storage logs").
+        // Google's service account that delivers usage logs (Cloud Storage docs, "Usage logs and storage logs").
         members: ["group:cloud-storage-analytics@google.com"],
       },
       { parent: this },

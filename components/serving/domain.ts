@@ -11,30 +11,34 @@ export interface DomainArgs {
   readonly project: string;
   /** The name that clients use. */
   readonly host: string;
-  /** One more name for the same, if any, in the same zone. */
+  /** An additional name for the same service, if any, in the same zone. */
   readonly vanityHost: string | undefined;
-  /** Cloudflare's id of the zone that holds them. */
+  /** Cloudflare's id of the zone that contains them. */
   readonly zoneId: string;
-  /** Sign the zone. */
+  /** Sign the zone (DNSSEC). */
   readonly dnssec: boolean;
   readonly protection: boolean;
 }
 
-/** The two addresses of the service. They outlive every load balancer: clients' firewalls and caches know them. */
+/**
+ * The two addresses of the service. They are kept when a load balancer is replaced, because clients' firewalls and
+ * caches know them.
+ */
 export interface Addresses {
   readonly ipv4: pulumi.Output<string>;
   readonly ipv6: pulumi.Output<string>;
 }
 
 /**
- * What the names need before anything serves them: the addresses, and certificates that are issued on proof in the DNS, so before a name
- * points here and without an outage when it moves here from elsewhere. {@link DomainRecords} then makes the switch.
+ * What the names need before they are served: the addresses, and certificates. Certificates are issued by DNS
+ * authorization, so before a name points here and without an outage when it moves here. {@link DomainRecords} then
+ * makes the switch.
  */
 export class Domain extends pulumi.ComponentResource {
   public readonly addresses: Addresses;
   /** Id of the certificate map, `projects/<project>/locations/global/certificateMaps/<name>`. */
   public readonly certificateMap: pulumi.Output<string>;
-  /** The DS record of the zone, to be entered at the registrar by hand; "": the zone is signed by others, or not. */
+  /** The DS record of the zone, to be entered at the registrar by hand; "" if this program does not sign the zone. */
   public readonly dsRecord: pulumi.Output<string>;
 
   constructor(name: string, args: DomainArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -45,14 +49,14 @@ export class Domain extends pulumi.ComponentResource {
       : pulumi.output("");
     const map = new CertificateMap(
       name,
-      { project: args.project, name: mapName, description: "Certificates of the redirector's names" },
+      { project: args.project, name: mapName, description: "Certificates of the redirector's host names" },
       { parent: this },
     );
     const entries = [this.addCertificate(name, args, map, "artifacts", args.host)];
     if (args.vanityHost !== undefined) {
       entries.push(this.addCertificate(`${name}-vanity`, args, map, "artifacts-vanity", args.vanityHost));
     }
-    // A proxy with an empty map would answer without a certificate: whoever uses the map waits for its entries.
+    // A proxy with an empty map would answer without a certificate, so users of the map depend on its entries.
     this.certificateMap = pulumi.all([map.id, pulumi.all(entries)]).apply(([id]) => id);
     this.registerOutputs({
       addresses: this.addresses,
@@ -84,10 +88,10 @@ export class Domain extends pulumi.ComponentResource {
     );
     const proof = authorization.dnsResourceRecords.apply((records) => {
       const record = records[0];
-      if (record === undefined) throw new Error(`Certificate Manager gave no DNS record to prove the right to ${host}`);
+      if (record === undefined) throw new Error(`Certificate Manager returned no DNS record to authorize ${host}`);
       return record;
     });
-    const record = { zoneId, ttl: 300, proxied: false }; // its comment is the name by which a lost state finds it again
+    const record = { zoneId, ttl: 300, proxied: false }; // adoption finds the record by its comment after a loss of the state
     const proofRecord = new DnsRecord(
       `${name}-proof`,
       {
@@ -99,7 +103,8 @@ export class Domain extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    // Certificate Manager asks Google's authority, and Let's Encrypt when that one refuses. No other one may issue for this name.
+    // Certificate Manager uses Google's certificate authority, and Let's Encrypt as the fallback. No other authority
+    // may issue for this name.
     const authorities = ["pki.goog", "letsencrypt.org"].map(
       (value) =>
         new DnsRecord(
@@ -139,7 +144,7 @@ export interface DomainRecordsArgs {
   readonly addresses: Addresses;
 }
 
-/** The switch: the names point at the addresses. To be made when they answer. */
+/** The DNS records that point the names at the addresses. Create them once the addresses answer. */
 export class DomainRecords extends pulumi.ComponentResource {
   /** The names that now point at the addresses. */
   public readonly hosts: readonly string[];
@@ -162,7 +167,7 @@ export class DomainRecords extends pulumi.ComponentResource {
             type,
             content,
             ttl: 300,
-            // The load balancer must see the clients' own addresses: it tells the redirector where they are.
+            // Not proxied: the load balancer must see the clients' own addresses, since it tells the redirector their location.
             proxied: false,
             comment: `artifacts: ${type} of ${host}`,
           },
@@ -176,7 +181,7 @@ export class DomainRecords extends pulumi.ComponentResource {
 
 const mapName = "artifacts";
 
-/** Cloudflare writes names without the final dot that Google has. */
+/** Cloudflare writes names without the final dot that Google adds. */
 function withoutFinalDot(name: string): string {
   return name.endsWith(".") ? name.slice(0, -1) : name;
 }

@@ -33,29 +33,29 @@ import type { Addresses } from "./domain.ts";
 
 export interface RedirectorArgs {
   readonly project: string;
-  /** Begins the bucket's name. */
+  /** Prefix of the bucket's name. */
   readonly googlePrefix: string;
   /** The name that clients use. */
   readonly host: string;
-  /** One more name for the same, if any. */
+  /** An additional name for the same service, if any. */
   readonly vanityHost: string | undefined;
-  /** The built redirector: path of a .tar.gz that holds the executable `redirector`, for Linux on x86-64. */
+  /** The built redirector: path of a .tar.gz that contains the executable `redirector`, for Linux on x86-64. */
   readonly archive: string;
   /** Where it runs. */
   readonly regions: readonly [Region, ...Region[]];
   readonly mirrors: pulumi.Input<MirrorAddresses>;
   readonly storage: StorageEndpoints;
-  /** Names of regions that are about to be taken off: their mirrors get no clients while there are others. */
+  /** Names of regions that are about to be removed: their mirrors get no clients while others are healthy. */
   readonly retiring: ReadonlySet<string>;
-  /** In each region; `minIn` by region where it is not `min`. */
+  /** Instances in each region; `minIn` overrides `min` by region. */
   readonly instances: { readonly min: number; readonly max: number; readonly minIn: Readonly<Record<string, number>> };
   /** Share of the requests that are logged, 0 to 1. */
   readonly logSampleRate: number;
-  /** Settings of the redirector itself; those left out have its defaults. */
+  /** Settings of the redirector itself; its defaults apply to those left out. */
   readonly settings: RedirectorSettings;
   /** IAM principal that deploys. */
   readonly deployer: pulumi.Input<string>;
-  /** IAM principal that compares what is deployed with what should be. */
+  /** IAM principal that compares the deployment with the program. */
   readonly auditor: pulumi.Input<string>;
   /** The project's number. */
   readonly projectNumber: string;
@@ -65,8 +65,8 @@ export interface RedirectorArgs {
 }
 
 /**
- * The service behind the host: the redirector on Cloud Run in every region, behind one global load balancer that sends a client to the
- * nearest region that answers.
+ * The service behind the host name: the redirector on Cloud Run in every region, behind one global load balancer that
+ * sends each client to the nearest region that answers.
  */
 export class Redirector extends pulumi.ComponentResource {
   /** Where the deployed build is, `gs://<bucket>/<object>`. */
@@ -94,9 +94,9 @@ export class Redirector extends pulumi.ComponentResource {
           project,
           location: region.name,
           name: `redirector-${region.name}`,
-          description: "Sends clients to the mirror that is best for them",
+          description: "Redirects clients to the best mirror",
           labels: { purpose: "redirector" },
-          // Only the load balancer reaches it, so it needs no caller's identity.
+          // Only the load balancer reaches it, so callers need no identity.
           ingress: "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
           invokerIamDisabled: true,
           defaultUriDisabled: true,
@@ -104,15 +104,15 @@ export class Redirector extends pulumi.ComponentResource {
           scaling: { minInstanceCount: min, maxInstanceCount: args.instances.max },
           template: {
             serviceAccount: account.email,
-            // A microVM with a real Linux kernel. The first generation starts quicker, but is gVisor, under which Bun is known to crash
+            // A microVM with a Linux kernel. The first generation starts faster, but uses gVisor, under which Bun is known to crash
             // (oven-sh/bun#16376 on Cloud Run, github/gh-aw-firewall#6260). Needs 512 MiB or more.
             executionEnvironment: "EXECUTION_ENVIRONMENT_GEN2",
             maxInstanceRequestConcurrency: 500,
             timeout: "10s",
             containers: [
               {
-                // Started from a .tar.gz on a base image that Google keeps patched, Ubuntu alone: there is no image of our own to build.
-                // The archive is unpacked into the working directory, with its executable bits.
+                // Starts from a .tar.gz on a plain Ubuntu base image that Google patches, so there is no image to build.
+                // The archive is unpacked into the working directory; executable bits are kept.
                 image: "scratch",
                 baseImageUri: `${region.name}-docker.pkg.dev/serverless-runtimes/google-24/runtimes/osonly24`,
                 commands: ["./redirector"],
@@ -130,8 +130,10 @@ export class Redirector extends pulumi.ComponentResource {
                   },
                 ],
                 ports: { containerPort: 8080 },
-                // It probes the mirrors between requests too: the CPU stays on, which Cloud Run has with 512 MiB at least. It needs an eighth of that,
-                // and redirects some ten thousand requests a second on one CPU (`npm run bench -- redirector`): 500 at a time are far from its limit.
+                // It also probes the mirrors between requests, so the CPU is always allocated, for which Cloud Run
+                // requires 512 MiB. The redirector needs an eighth of that, and redirects some ten thousand requests
+                // a second on one CPU (`npm run bench -- redirector`): 500 concurrent requests are far below its
+                // limit.
                 resources: { limits: { cpu: "1", memory: "512Mi" }, cpuIdle: false, startupCpuBoost: true },
                 startupProbe: {
                   httpGet: { path: "/healthz" },
@@ -139,14 +141,15 @@ export class Redirector extends pulumi.ComponentResource {
                   timeoutSeconds: 1,
                   failureThreshold: 30,
                 },
-                // Not /readyz: with all mirrors unreachable a redirect to one is still better than no answer. Needs an instance that runs.
+                // Not /readyz: if all mirrors are unreachable, a redirect to one is still better than no response.
+                // Needs a running instance.
                 ...(min > 0 && {
                   readinessProbe: { httpGet: { path: "/healthz" }, periodSeconds: 10, timeoutSeconds: 2 },
                 }),
               },
             ],
           },
-          // A new revision gets traffic when its startup probe has succeeded; the one before stays for a rollback.
+          // A new revision gets traffic once its startup probe has succeeded; the previous revision is kept for a rollback.
           traffics: [{ type: "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", percent: 100 }],
         },
         { parent: this, dependsOn: source },
@@ -154,7 +157,7 @@ export class Redirector extends pulumi.ComponentResource {
     });
   }
 
-  /** It only answers requests: an account without any right, in place of the default one, which may edit the project. */
+  /** It only answers requests, so its account has no permissions. The default account could edit the project. */
   private addAccount(name: string, args: RedirectorArgs): Account {
     const account = new Account(
       name,
@@ -162,7 +165,7 @@ export class Redirector extends pulumi.ComponentResource {
         project: args.project,
         accountId: "redirector",
         displayName: "Redirector",
-        description: "Runs the redirector; has no rights",
+        description: "Runs the redirector; has no permissions",
       },
       { parent: this },
     );
@@ -174,7 +177,7 @@ export class Redirector extends pulumi.ComponentResource {
     return account;
   }
 
-  /** The built redirector in a bucket, under a name that tells its content: a new build is a new object. */
+  /** The built redirector in a bucket. The object's name contains its hash, so a new build is a new object. */
   private addSource(name: string, args: RedirectorArgs): BucketObject {
     const bucket = new Bucket(
       `${name}-source`,
@@ -185,7 +188,7 @@ export class Redirector extends pulumi.ComponentResource {
         labels: { purpose: "redirector" },
         uniformBucketLevelAccess: true,
         publicAccessPrevention: "enforced",
-        // The builds of earlier revisions, for a rollback.
+        // Keeps the builds of earlier revisions, for a rollback.
         versioning: { enabled: true },
         lifecycleRules: [
           { action: { type: "Delete" }, condition: { daysSinceNoncurrentTime: 90, withState: "ARCHIVED" } },
@@ -194,7 +197,8 @@ export class Redirector extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    // Cloud Run's own agent, which fetches the archive. Google makes it when it is first needed, and a grant to nobody is refused.
+    // Cloud Run's service agent, which fetches the archive. Google creates it on first use, and a grant to a member
+    // that does not exist is refused.
     const agent = new ServiceIdentity(
       `${name}-agent`,
       { project: args.project, service: "run.googleapis.com" },
@@ -231,8 +235,9 @@ export class Redirector extends pulumi.ComponentResource {
   }
 
   /**
-   * Cloud Run logs every request once more, and can't be told not to: of what is routed nowhere nothing is billed ("Cloud Logging pricing"), and it is
-   * counted all the same. Made by an owner: whoever excludes lines could hide what he does from the audit log.
+   * Cloud Run logs every request as well, and this cannot be turned off. Excluded entries are not billed ("Cloud
+   * Logging pricing"), but log-based metrics still count them. An owner applies this: somebody who can exclude log
+   * lines could hide from the audit log.
    */
   private excludeCloudRunsLog(name: string, project: string): void {
     new ProjectExclusion(
@@ -240,7 +245,7 @@ export class Redirector extends pulumi.ComponentResource {
       {
         project,
         name: "redirector-requests",
-        description: "The load balancer and the redirector log a share of these already; what fails is kept",
+        description: "The load balancer and the redirector already log a share of these; failures are kept",
         filter: `resource.type="cloud_run_revision" resource.labels.service_name=~"^redirector-" logName="projects/${project}/logs/run.googleapis.com%2Frequests" httpRequest.status<500`,
       },
       { parent: this },
@@ -268,7 +273,7 @@ export class Redirector extends pulumi.ComponentResource {
       {
         project,
         name: "redirector",
-        description: "What the edge lets through to the redirector",
+        description: "Requests that the edge passes on to the redirector",
         type: "CLOUD_ARMOR",
         rules: edgeRules,
       },
@@ -283,12 +288,13 @@ export class Redirector extends pulumi.ComponentResource {
         protocol: "HTTPS",
         backends: groups.map((group) => ({ group: group.id })),
         customRequestHeaders: [`${locationHeader}: {client_city_lat_long}`],
-        // A browser that was here once does not ask in clear again (RFC 6797); what redirects plain http is another backend, which it has none of.
+        // HSTS (RFC 6797): a browser that was here once uses https from then on. The redirect of plain http does not
+        // pass through this backend.
         customResponseHeaders: ["Strict-Transport-Security: max-age=31536000"],
         securityPolicy: edge.id,
         enableCdn: false, // an answer depends on where the client is
         logConfig: { enable: true, sampleRate: args.logSampleRate },
-        // Serverless backends have no health checks: a region that fails in a row is left out for a while.
+        // Serverless backends have no health checks; instead a region with consecutive failures is ejected for a while.
         outlierDetection: {
           consecutiveErrors: 5,
           consecutiveGatewayFailure: 3,
@@ -325,7 +331,7 @@ export class Redirector extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    // RESTRICTED leaves out suites that TLS 1.2 clients of older systems (Windows Server 2012, Java 7) have nothing better than.
+    // RESTRICTED excludes the only cipher suites that TLS 1.2 clients of older systems (Windows Server 2012, Java 7) support.
     const tls = new SSLPolicy(
       name,
       { project, name: "redirector", profile: "MODERN", minTlsVersion: "TLS_1_2" },
@@ -367,7 +373,7 @@ export class Redirector extends pulumi.ComponentResource {
 
 type Mirrors = Required<Pick<RedirectorConfigInput, "imageMirrors" | "fileMirrors">>;
 
-/** The mirrors as the redirector's config has them. A retiring one is used only when no other is healthy. */
+/** The mirrors in the format of the redirector's config. A retiring mirror is used only when no other is healthy. */
 function mirrorsConfig(addresses: MirrorAddresses, { storage, retiring }: RedirectorArgs): Mirrors {
   const drained = (region: string) => retiring.has(region) && { weight: 0 };
   return {
@@ -391,7 +397,7 @@ function place(cloud: Cloud, name: string) {
   return { cloud, region: name, latitude: region.latitude, longitude: region.longitude };
 }
 
-/** What the redirector of one region is told. */
+/** The config of one region's redirector. */
 function regionConfig(
   { host, project, logSampleRate, settings }: RedirectorArgs,
   region: Region,
@@ -404,26 +410,26 @@ function regionConfig(
     trustedHops: 1,
     ...mirrors,
     cloudRegions: regions.map(({ cloud, name, latitude, longitude }) => ({ cloud, name, latitude, longitude })),
-    // With the project Cloud Logging shows a request's entry beside its trace.
+    // Given the project, Cloud Logging shows a request's entry beside its trace.
     ...settings,
     log: { ...settings.log, sample: logSampleRate, traceProject: project },
   };
 }
 
-/** The names that the load balancer answers to. */
+/** The host names that the load balancer serves. */
 function hostsOf({ host, vanityHost }: RedirectorArgs): string[] {
   return vanityHost === undefined ? [host] : [host, vanityHost];
 }
 
 const everybody = { versionedExpr: "SRC_IPS_V1", config: { srcIpRanges: ["*"] } };
 
-/** What the edge refuses before it costs an instance's time; evaluated by priority, lowest first. */
+/** Requests that the edge refuses before they reach an instance. Rules are evaluated by priority, lowest first. */
 const edgeRules = [
-  // One rule each: what an expression of several becomes when a request lacks one of the headers is not documented.
+  // One rule for each header: it is not documented how an expression with several evaluates when a request lacks one of the headers.
   ...[
-    { header: "authorization", bytes: 8192, who: "Registry tokens are the longest, and shorter" },
+    { header: "authorization", bytes: 8192, who: "Registry tokens are the longest valid value, and shorter than this" },
     { header: "cookie", bytes: 4096, who: "Nothing here sets a cookie" },
-    { header: "user-agent", bytes: 1024, who: "No client of ours sends such a name" },
+    { header: "user-agent", bytes: 1024, who: "No valid client sends such a name" },
   ].map(({ header, bytes, who }, index) => ({
     priority: 900 + index,
     description: who,
@@ -438,7 +444,7 @@ const edgeRules = [
   },
   {
     priority: 1000,
-    description: "One address: less than what Artifact Registry itself lets one address do",
+    description: "Limit for one address, below Artifact Registry's own",
     action: "throttle",
     match: everybody,
     rateLimitOptions: {
@@ -448,5 +454,5 @@ const edgeRules = [
       rateLimitThreshold: { count: 2490, intervalSec: 30 },
     },
   },
-  { priority: 2_147_483_647, description: "Everybody else", action: "allow", match: everybody },
+  { priority: 2_147_483_647, description: "All other requests", action: "allow", match: everybody },
 ];

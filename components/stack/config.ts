@@ -4,27 +4,30 @@ import { nearest } from "../promotion/text/nearest.ts";
 import { type Cloud, findRegion, type Region, regions } from "./geography.ts";
 import type { StorageEndpoints } from "./storage-endpoints.ts";
 
-/** The stack's configuration, validated, every default filled in: what `Pulumi.<stack>.yaml` says, in the program's own terms. */
+/** The stack's configuration (`Pulumi.<stack>.yaml`), validated, with all defaults filled in. */
 export interface StackConfig {
-  /** Begins the names that must be unique in the whole world (buckets). */
+  /** Prefix of names that must be globally unique (buckets). */
   readonly organization: string;
-  /** The same for the buckets in Google Cloud: other than `organization` after the loss of a project, which still holds their names. */
+  /**
+   * The same for the buckets in Google Cloud. It differs from `organization` after the loss of a project, which still
+   * reserves their names.
+   */
   readonly googlePrefix: string;
   /** GitHub repository of this program and its manifests, `owner/name`. */
   readonly repository: string;
-  /** Its number at GitHub, all digits. */
+  /** Its numeric id at GitHub, all digits. */
   readonly repositoryId: string;
-  /** The owners at GitHub, name to number, whose repositories may push to staging areas; the one of `repository` among them. */
+  /** The GitHub owners, name to id, whose repositories may push to staging areas. Includes the owner of `repository`. */
   readonly githubOwners: Readonly<Record<string, string>>;
   /** Google Cloud project that everything in Google Cloud belongs to; the provider's own setting `gcp:project`. */
   readonly project: string;
-  /** Its number, which Google's own agents and the names of identities have. */
+  /** Its number, which occurs in the names of Google's service agents and of identities. */
   readonly projectNumber: string;
   /** The name that clients use: `artifacts.<domain>`. */
   readonly host: string;
-  /** One more name for the same, if any, in the same zone. */
+  /** An additional name for the same service, if any, in the same zone. */
   readonly vanityHost: string | undefined;
-  /** Cloudflare's id of the zone that holds the domain. */
+  /** Cloudflare's id of the zone that contains the domain. */
   readonly zoneId: string;
   /** Folder of the manifests, relative to the program. */
   readonly manifests: string;
@@ -35,25 +38,25 @@ export interface StackConfig {
   readonly awsRegions: readonly Region[];
   /** Where staging areas are: a multi-region (`us`, `europe`, `asia`) or a region of Google Cloud. */
   readonly stagingLocation: string;
-  /** Whether the cleanup of staging only says what it would remove. */
+  /** Whether the cleanup of staging only logs what it would remove (dry run). */
   readonly cleanupDryRun: boolean;
-  /** Whether the images of the canonical mirror are scanned for known vulnerabilities; each new digest is paid for. */
+  /** Whether the images of the canonical mirror are scanned for known vulnerabilities; Google bills each new digest. */
   readonly vulnerabilityScanning: boolean;
   /** Whether reads of the file mirrors in Google Cloud are logged, to a bucket of their own. */
   readonly accessLogs: boolean;
-  /** Whether the zone is signed. False: the program leaves that to others. */
+  /** Whether this program signs the zone (DNSSEC). False: it is left as it is. */
   readonly dnssec: boolean;
-  /** Names of regions that are about to be taken off: their mirrors get no clients and lose their protection. */
+  /** Names of regions that are about to be removed: their mirrors get no clients and lose their protection. */
   readonly retiring: ReadonlySet<string>;
-  /** Whether the names point here. False: all is made and filled, and clients go where they went before. */
+  /** Whether the host names point here. False: everything is created and filled, but the DNS records are not. */
   readonly live: boolean;
-  /** Where the stack's state is, to grant the identities what they need there; undefined: granted elsewhere. */
+  /** Where the stack's state is, to grant the identities access to it; undefined: granted elsewhere. */
   readonly state: { readonly bucket: string; readonly key: string } | undefined;
   /** The AWS account, the provider's own setting `aws:allowedAccountIds`; undefined without regions of AWS. */
   readonly awsAccount: string | undefined;
-  /** Whether what holds artifacts is protected from removal. Without it a `pulumi destroy` removes every artifact. */
+  /** Whether resources that hold artifacts are protected from deletion. Without it `pulumi destroy` deletes every artifact. */
   readonly protection: boolean;
-  /** Instances of the redirector in each region; `minIn` by region where it is not `min`. */
+  /** Instances of the redirector in each region; `minIn` overrides `min` by region. */
   readonly instances: {
     readonly min: number;
     readonly max: number;
@@ -61,13 +64,19 @@ export interface StackConfig {
   };
   /** Share of the requests that the load balancer and the redirector log, 0 to 1. */
   readonly logSampleRate: number;
-  /** Settings of the redirector itself; those left out have the defaults of redirector/config.ts. */
+  /** Settings of the redirector itself; the defaults of redirector/config.ts apply to those left out. */
   readonly redirector: RedirectorSettings;
-  /** Who is told of an alert; none = nobody. */
+  /** Who is notified of alerts; empty: nobody. */
   readonly alertEmail: string | undefined;
-  /** Where the storage services answer, as the providers are told by `gcp:storageCustomEndpoint`, `aws:endpoints`, `aws:s3UsePathStyle`. */
+  /**
+   * Endpoints of the storage services, from the providers' settings `gcp:storageCustomEndpoint`, `aws:endpoints`,
+   * `aws:s3UsePathStyle`.
+   */
   readonly storage: StorageEndpoints;
-  /** As `gcp:monitoringCustomEndpoint` and `cloudflare:baseUrl` say; undefined: the clouds' own. Read by adoption only. */
+  /**
+   * The settings `gcp:monitoringCustomEndpoint` and `cloudflare:baseUrl`; undefined: the clouds' endpoints. Read by
+   * adoption only.
+   */
   readonly monitoringEndpoint: string | undefined;
   readonly cloudflareEndpoint: string | undefined;
 }
@@ -79,7 +88,7 @@ const boolean = z.union(
   "must be true or false",
 );
 
-/** The engine hands numbers over as text. */
+/** The engine passes numbers as text. */
 const integer = (min: number, max: number) => {
   const must = `must be a whole number from ${min} to ${max}`;
   return z
@@ -87,7 +96,7 @@ const integer = (min: number, max: number) => {
     .pipe(z.int().min(min, must).max(max, must));
 };
 
-/** A share of something; the engine hands numbers over as text. */
+/** A share from 0 to 1; the engine passes numbers as text. */
 const share = z
   .union(
     [
@@ -101,7 +110,7 @@ const share = z
   )
   .pipe(z.number().min(0, "must be a number from 0 to 1").max(1, "must be a number from 0 to 1"));
 
-/** The redirector validates its own settings: here its problems get the key of the stack in front. */
+/** The redirector validates its own settings; here its problems are prefixed with the stack's key. */
 const redirectorSettings = z
   .unknown()
   .optional()
@@ -117,7 +126,7 @@ const defaultLogSampleRate = 0.01;
 const optionalText = (pattern: RegExp, must: string) =>
   z.union([z.literal(""), text(pattern, must)], must).transform((value) => (value === "" ? undefined : value));
 
-/** A number of GitHub's, which YAML may have as one. */
+/** A numeric id of GitHub, which YAML may have as a number. */
 const githubId = (must: string) => z.union([z.int().positive().transform(String), text(/^[1-9]\d{0,18}$/, must)], must);
 
 const endpoint = z.url({ protocol: /^https?$/, error: "must be an http or https address" });
@@ -227,20 +236,23 @@ type Settings = {
   };
 };
 
-/** The settings that are right in themselves; the others are missing. */
+/** The settings that are valid by themselves; the others are absent. */
 type SomeSettings = { readonly [Package in keyof Settings]: Partial<Settings[Package]> };
 
-/** A key that has another name now. The old one is read with a warning until the next major release. */
+/** A renamed key. The old name is accepted, with a warning, until the next major release. */
 interface RenamedKey {
   readonly now: string;
-  /** The default of the new key. The engine fills it in from Pulumi.yaml, so beside the old key it is no second opinion. */
+  /** The default of the new key. The engine fills it in from Pulumi.yaml, so it does not conflict with the old key. */
   readonly byDefault: unknown;
-  /** The old key's value as the new one has it; what cannot be converted is given back, and refused under the new name. */
+  /**
+   * The old key's value in the form of the new key. A value that cannot be converted is returned as it is, and refused
+   * under the new name.
+   */
   convert(value: unknown): unknown;
 }
 
 const renamedKeys: Readonly<Record<string, RenamedKey>> = {
-  // Since 0.2.0: "one request in N" became a share.
+  // Since 0.2.0: "one request in N" became a share of the requests.
   logOneIn: {
     now: "logSampleRate",
     byDefault: defaultLogSampleRate,
@@ -248,7 +260,7 @@ const renamedKeys: Readonly<Record<string, RenamedKey>> = {
   },
 };
 
-/** Replaces old keys by new ones, in place. Adds a warning for each, and an error where both are set. */
+/** Replaces old keys by new ones, in place. Adds a warning for each, and an error if both are set. */
 function renameKeys(given: Record<string, unknown>, warnings: string[], errors: string[]): void {
   for (const [old, { now, byDefault, convert }] of Object.entries(renamedKeys)) {
     if (!Object.hasOwn(given, old)) continue;
@@ -265,7 +277,7 @@ function renameKeys(given: Record<string, unknown>, warnings: string[], errors: 
   }
 }
 
-/** What is wrong between settings. Looks only at those that are right in themselves. */
+/** Problems between settings. Considers only settings that are valid by themselves. */
 function conflicts({ artifacts, aws }: SomeSettings): string[] {
   const faults: string[] = [];
   const { gcpRegions, awsRegions = [], minInstances = 0, maxInstances, domain, vanityHost } = artifacts;
@@ -308,16 +320,16 @@ function conflicts({ artifacts, aws }: SomeSettings): string[] {
   return faults;
 }
 
-/** A stack's config that can be used, with a line for each thing to mend in time; or every error in it. */
+/** A usable config of a stack with its warnings, one line each; or all of its errors. */
 export type ParsedConfig =
   | { readonly config: StackConfig; readonly warnings: readonly string[] }
   | { readonly errors: readonly string[] };
 
 /**
- * Reads the configuration of a stack from its values by full key (`artifacts:domain`, `gcp:project`), as the engine hands them over
- * (all text, lists as JSON) or as they stand in the stack's file. Returns it, or every error in it: one line each, naming the key, what
- * stands there and what should. Deprecated keys are read under their new name, with a warning each. Keys of other packages are not looked at.
- * Never throws.
+ * Reads the configuration of a stack from its values by full key (`artifacts:domain`, `gcp:project`), as the engine
+ * passes them (all text, lists as JSON) or as they are in the stack's file. Returns it, or all of its errors: one
+ * line each, with the key, its value and what is expected. Deprecated keys are read under their new name, with a
+ * warning each. Keys of other packages are ignored. Never throws.
  */
 export function parseStackConfig(values: Readonly<Record<string, unknown>>): ParsedConfig {
   const input: Record<keyof Settings, Record<string, unknown>> = { artifacts: {}, gcp: {}, aws: {}, cloudflare: {} };
@@ -395,13 +407,13 @@ export function parseStackConfig(values: Readonly<Record<string, unknown>>): Par
   };
 }
 
-/** Lists and maps arrive as JSON text from the engine. */
+/** The engine passes lists and maps as JSON text. */
 function decode(value: unknown): unknown {
   if (typeof value !== "string" || !/^\s*[[{]/.test(value)) return value;
   try {
     return JSON.parse(value);
   } catch {
-    return value; // not JSON after all: the schema says what it should be
+    return value; // not JSON: the schema reports what is expected
   }
 }
 

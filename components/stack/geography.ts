@@ -1,7 +1,10 @@
 /** The clouds whose regions the program knows. */
 export type Cloud = "gcp" | "aws";
 
-/** A region of a cloud and where it stands. Degrees, north and east positive; of the city or county that the cloud names. */
+/**
+ * A region of a cloud and its location: the coordinates of the city or county that the cloud names, in degrees, north
+ * and east positive.
+ */
 export interface Region {
   readonly cloud: Cloud;
   /** As the cloud spells it: `europe-west1`, `eu-west-1`. */
@@ -100,7 +103,7 @@ export const regions: readonly Region[] = [
 
 const byName = new Map(regions.map((region) => [`${region.cloud} ${region.name}`, region]));
 
-/** The region of that name, or undefined if the cloud has none of it. */
+/** The region of that name, or undefined if the cloud has none. */
 export function findRegion(cloud: Cloud, name: string): Region | undefined {
   return byName.get(`${cloud} ${name}`);
 }

@@ -3,8 +3,9 @@ import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
 import { type ParsedConfig, parseStackConfig } from "./config.ts";
 
 /**
- * The config of a stack as its file (`Pulumi.<stack>.yaml`) has it, for commands that run without the engine: it, or every error in it as
- * `file:line: key: what is wrong`. The defaults of Pulumi.yaml are those of components/stack/config.ts. Throws only if the file can't be read.
+ * Reads the config of a stack from its file (`Pulumi.<stack>.yaml`), for commands that run without the engine.
+ * Returns it, or all of its errors as `file:line: key: what is wrong`. The defaults of Pulumi.yaml are those of
+ * components/stack/config.ts. Throws only if the file can't be read.
  */
 export async function readStackFile(path: string): Promise<ParsedConfig> {
   const lines = new LineCounter();

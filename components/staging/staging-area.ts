@@ -9,29 +9,30 @@ import { stagingBucketName, stagingRepositoryId } from "./staging-names.ts";
 export interface StagingAreaArgs {
   /** Google Cloud project it belongs to. */
   readonly project: string;
-  /** Begins the bucket's name. */
+  /** Prefix of the bucket's name. */
   readonly googlePrefix: string;
   /** A multi-region (`us`, `europe`, `asia`) or a region. */
   readonly location: string;
   readonly description: string;
   /** The one group whose members may push, an e-mail address. */
   readonly group: string;
-  /** CI runs that may push too: IAM principals, one per GitHub repository. */
+  /** IAM principals of CI runs that may push too, one per GitHub repository. */
   readonly ci: readonly pulumi.Input<string>[];
-  /** Who reads it to promote and to preview a promotion: IAM principals. */
+  /** IAM principals that read it to promote and to preview a promotion. */
   readonly readers: readonly pulumi.Input<string>[];
   readonly images: boolean;
   readonly files: boolean;
-  /** Artifacts older than this are removed: they are promoted by then or not wanted. */
+  /** Artifacts older than this are removed, whether they were promoted or not. */
   readonly retentionDays: number;
-  /** The cleanup of the repository only says what it would remove. */
+  /** The repository's cleanup policy only logs what it would remove (dry run). */
   readonly cleanupDryRun: boolean;
   readonly protection: boolean;
 }
 
 /**
- * Where one project pushes its artifacts: an image repository and a bucket of its own. Its group writes, the promotion reads, nobody
- * else: never the public. Each binding owns its role, so that a grant made by hand is taken back by the next update.
+ * Where one project pushes its artifacts: an image repository and a bucket of its own. Only its group can write and
+ * only the promotion can read; it is never public. The bindings are authoritative, so the next update removes a grant
+ * that was made by hand.
  */
 export class StagingArea extends pulumi.ComponentResource {
   /** `<location>-docker.pkg.dev/<project>/<repository>`; "" if the project stages no images. */

@@ -1,6 +1,6 @@
 /**
- * Name of the bucket that a project stages its files in; bucket names are unique in the whole world and at most 63
- * characters long.
+ * Name of the bucket that a project stages its files in; bucket names are globally unique and at most 63 characters
+ * long.
  */
 export function stagingBucketName(googlePrefix: string, project: string): string {
   return `${googlePrefix}-staging-${project}`;

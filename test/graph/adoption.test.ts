@@ -59,7 +59,7 @@ describe("adoption of existing resources", () => {
     assert.notEqual(await adopt("gcp:cloudrunv2/service:Service", place.name, place), undefined, "of another type");
     await assert.rejects(
       async () => adopt("gcp:storage/bucket:Bucket", "x", { name: 1 }),
-      /adoption needs name to be a plain text/,
+      /adoption needs name as a plain string/,
     );
   });
 
@@ -117,7 +117,7 @@ describe("adoption of existing resources", () => {
       "cloudflare:index/dnsRecord:DnsRecord odd::name",
     ]);
     assert.deepEqual(knownTo('{"version":3,"deployment":{}}'), []); // a new stack's
-    assert.throws(() => knownTo("{}"), /no state/);
+    assert.throws(() => knownTo("{}"), /not a state/);
   });
 
   it("what a run found absent is read from its output, and the list of it must be one", () => {
@@ -125,8 +125,8 @@ describe("adoption of existing resources", () => {
       "  gcp:compute:URLMap (x):\n    error: resource 'projects/p/global/urlMaps/x' does not exist\n" +
       "    error: Preview failed: resource 'b@us-east-1' does not exist\n";
     assert.deepEqual(absentIn(output), ["projects/p/global/urlMaps/x", "b@us-east-1"]);
-    assert.throws(() => readAdoptionList("1"), /ARTIFACTS_ADOPT=1 is set by `npm run adopt` alone/);
-    assert.throws(() => readAdoptionList(new URL("../../package.json", import.meta.url).pathname), /no list/);
+    assert.throws(() => readAdoptionList("1"), /ARTIFACTS_ADOPT=1 is set by `npm run adopt` only/);
+    assert.throws(() => readAdoptionList(new URL("../../package.json", import.meta.url).pathname), /not written by/);
   });
 });
 
