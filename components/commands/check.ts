@@ -8,9 +8,10 @@ import type { StackConfig } from "../stack/config.ts";
 import { readStackFile } from "../stack/stack-file.ts";
 import { stackRules } from "../staging/stack-rules.ts";
 import { annotation } from "./annotation.ts";
+import { codeownersProblems } from "./codeowners-current.ts";
 import { CommandError, runCommand, UsageError } from "./command.ts";
 
-const usage = `Checks the manifests and the stack's config without cloud or engine. Reports every mistake at once, each with file and line.
+const usage = `Checks the manifests, the stack's config and .github/CODEOWNERS without cloud or engine. Reports every mistake at once, each with file and line.
 
 usage: npm run check [-- [FOLDER] [options]]
   FOLDER        the folder of the projects' folders (default artifacts:manifests of the stack, else manifests)
@@ -37,7 +38,15 @@ await runCommand(usage, async (args) => {
   const folder = positionals[0] ?? stack.config?.manifests ?? "manifests";
   await mustBeFolder(folder);
   const { projects, problems: inManifests } = await loadManifests(folder, stack.config && stackRules(stack.config));
-  const loaded: Loaded = { projects, problems: [...stack.problems, ...inManifests].sort(inReadingOrder) };
+  const whole = !inManifests.some(({ severity }) => severity === "error");
+  const inCodeowners =
+    stack.config !== undefined && whole && folder === stack.config.manifests
+      ? await codeownersProblems(stack.config, stackFileOf(values.stack), projects)
+      : [];
+  const loaded: Loaded = {
+    projects,
+    problems: [...stack.problems, ...inManifests, ...inCodeowners].sort(inReadingOrder),
+  };
   const fails = values.strict === true || loaded.problems.some(({ severity }) => severity === "error");
   if (values.json === true) console.log(JSON.stringify({ problems: loaded.problems, ...counts(loaded) }, undefined, 2));
   else {
@@ -54,7 +63,7 @@ await runCommand(usage, async (args) => {
  * a repository of manifests alone can be checked too.
  */
 async function readStack(name: string | undefined): Promise<{ config?: StackConfig; problems: Problem[] }> {
-  const file = `Pulumi.${name ?? "prod"}.yaml`;
+  const file = stackFileOf(name);
   try {
     const read = await readStackFile(file);
     if ("errors" in read) return { problems: read.errors.map((line) => problemOf("error", file, line)) };
@@ -64,6 +73,10 @@ async function readStack(name: string | undefined): Promise<{ config?: StackConf
     if (name !== undefined) throw new CommandError(`there is no ${file}: give the name of a stack with --stack`);
     return { problems: [] };
   }
+}
+
+function stackFileOf(name: string | undefined): string {
+  return `Pulumi.${name ?? "prod"}.yaml`;
 }
 
 /** A line `file:line: message` as a problem. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { approverPattern } from "../stack/approver.ts";
 import {
-  approverPattern,
   digestFault,
   digestPattern,
   fileFault,

@@ -35,9 +35,6 @@ const fileSegment = "(?!\\.{1,2}(?:\\/|$))[A-Za-z0-9._+~@=,-]{1,255}";
 export const sharedImagePattern = new RegExp(`^(?:\\*|(?=.{1,200}$)${nameSource}(?:\\/\\*)?)$`);
 export const sharedFilePattern = new RegExp(`^(?:\\*|(?=.{1,512}$)${fileSegment}(?:\\/${fileSegment})*(?:\\/\\*)?)$`);
 
-/** Who approves: a GitHub user's login, or a team as `organization/team` (its slug). */
-export const approverPattern = /^[A-Za-z0-9](?:[A-Za-z0-9_-]{0,38})(?:\/[a-z0-9][a-z0-9_-]{0,99})?$/;
-
 /** A group's mail address. */
 export const groupPattern =
   /^[A-Za-z0-9](?:[A-Za-z0-9._+-]{0,62}[A-Za-z0-9])?@(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+$/;

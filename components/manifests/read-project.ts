@@ -87,6 +87,17 @@ function nameProblems(
     add(
       `project ${quoted(name)} has no project.yaml: create one with npm run new -- ${escapeUnprintable(name)} --owners <group>`,
     );
+  const paths = new Map<string, string>();
+  for (const path of [...sources.keys()].sort(compareTexts)) {
+    const other = paths.get(path.toLowerCase());
+    if (other !== undefined)
+      problems.push(
+        sources
+          .get(path)!
+          .problem("error", 0, `${quoted(path)} differs from ${quoted(other)} only in case: rename one`),
+      );
+    paths.set(path.toLowerCase(), path);
+  }
   if (!projectPattern.test(name))
     add(
       `project name ${quoted(name)} (the folder's) must be at most 24 lower-case letters and digits in words joined by -, a letter first`,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { problemsInSettings, type RedirectorSettings } from "../../redirector/config.ts";
 import { nearest } from "../promotion/text/nearest.ts";
+import { approverPattern } from "./approver.ts";
 import { type Cloud, findRegion, type Region, regions } from "./geography.ts";
 import type { StorageEndpoints } from "./storage-endpoints.ts";
 
@@ -19,6 +20,8 @@ export interface StackConfig {
   readonly repositoryId: string;
   /** The GitHub owners, name to id, whose repositories may push to staging areas. Includes the owner of `repository`. */
   readonly githubOwners: Readonly<Record<string, string>>;
+  /** GitHub users and teams (`organization/team`) that approve changes of everything that belongs to no project; none: nobody is asked. */
+  readonly approvers: readonly string[];
   /** Google Cloud project that everything in Google Cloud belongs to; the provider's own setting `gcp:project`. */
   readonly project: string;
   /** Its number, which occurs in the names of Google's service agents and of identities. */
@@ -165,6 +168,12 @@ const settings = {
       githubId("must be the number of that owner: gh api users/<owner> --jq .id"),
       "must be a map of owners at GitHub to their numbers: <owner>: gh api users/<owner> --jq .id",
     ),
+    approvers: z
+      .array(
+        text(approverPattern, "must be a GitHub user's login, or organization/team (its slug), without @"),
+        "must be a list of GitHub users and teams",
+      )
+      .default([]),
     domain: text(
       domainName,
       'must be a domain name in lower case, such as "example.org"; clients then use artifacts.example.org',
@@ -366,6 +375,7 @@ export function parseStackConfig(values: Readonly<Record<string, unknown>>): Par
       repository: artifacts.repository,
       repositoryId: artifacts.repositoryId,
       githubOwners: artifacts.githubOwners,
+      approvers: artifacts.approvers,
       project: gcp.project,
       projectNumber: artifacts.projectNumber,
       host: `artifacts.${artifacts.domain}`,

@@ -360,6 +360,27 @@ const cases: readonly Case[] = [
     lines: `${"x".repeat(150)}1:v1 ${a}\n`,
   },
   {
+    number: "24, names of manifests",
+    what: "names that do not mean the same on every system, or print as something else",
+    given: {
+      "p/images/a b.yaml": "",
+      "p/images/x\n`\x01`\x01`\n\nNo changes to production.\n<!--.yaml": dmap(`"${a}": [1.10]`),
+      "p/files/.yaml": "",
+      "p/files/\u202egpj.yaml": "",
+      "p/files/A.yaml": "",
+      "p/files/a.yaml": "",
+      [`p/files/${"x".repeat(101)}.yaml`]: "",
+    },
+    problems: [
+      `manifests/p/files/.yaml:1:1: "files/.yaml" has a name that not every system takes: rename it to letters, digits and . _ - (100 at most before .yaml, a letter or digit first)`,
+      `manifests/p/files/a.yaml:1:1: "files/a.yaml" differs from "files/A.yaml" only in case: rename one`,
+      `manifests/p/files/${"x".repeat(101)}.yaml:1:1: "files/${"x".repeat(94)}…" has a name that not every system takes: rename it to letters, digits and . _ - (100 at most before .yaml, a letter or digit first)`,
+      `manifests/p/files/\\u{202e}gpj.yaml:1:1: "files/\\u{202e}gpj.yaml" has a name that not every system takes: rename it to letters, digits and . _ - (100 at most before .yaml, a letter or digit first)`,
+      `manifests/p/images/a b.yaml:1:1: "images/a b.yaml" has a name that not every system takes: rename it to letters, digits and . _ - (100 at most before .yaml, a letter or digit first)`,
+      'manifests/p/images/x\\u{a}`\\u{1}`\\u{1}`\\u{a}\\u{a}No changes to production.\\u{a}<!--.yaml:1:1: "images/x\\u{a}`\\u{1}`\\u{1}`\\u{a}\\u{a}No changes to production.\\u{a}<!--.yaml" has a name that not every system takes: rename it to letters, digits and . _ - (100 at most before .yaml, a letter or digit first)',
+    ],
+  },
+  {
     number: 25,
     what: "one project's mistake leaves the others",
     given: {

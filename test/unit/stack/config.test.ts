@@ -41,6 +41,7 @@ it("the least config gets every default", () => {
     ["us-central1", "europe-west1"],
   );
   assert.deepEqual(config.awsRegions, []);
+  assert.deepEqual(config.approvers, []);
   assert.equal(config.protection, true);
   assert.equal(config.alertEmail, undefined);
   assert.equal(config.logSampleRate, 0.01);
@@ -231,6 +232,11 @@ for (const [what, change, error] of [
     "an owner's name for its number",
     { "artifacts:githubOwners": { example: "1", other: "other" } },
     'artifacts:githubOwners.other: "other" must be the number of that owner: gh api users/<owner> --jq .id',
+  ],
+  [
+    "an approver in the spelling of CODEOWNERS",
+    { "artifacts:approvers": ["octo-org/infra", "@octocat"] },
+    'artifacts:approvers[1]: "@octocat" must be a GitHub user\'s login, or organization/team (its slug), without @',
   ],
   [
     "a repository of an owner that is not listed",
