@@ -140,8 +140,8 @@ describe("proxies of the environment", () => {
       process.env["HTTPS_PROXY"] = tunnelling.url.replace("//", "//me:password@");
       tunnelling.refuse(status);
       const said =
-        `the proxy http://${host} (HTTPS_PROXY) refuses the connection with status ${status}: allow the host there, ` +
-        "correct the proxy's URL and password, or name the host in NO_PROXY";
+        `the proxy http://${host} (HTTPS_PROXY) refuses the connection with status ${status}: allow the host in the proxy, ` +
+        "correct the proxy's URL and password, or add the host to NO_PROXY";
       await assert.rejects(listTags(registry(elsewhere)), (error: Error) => {
         assert.equal(error.message, `${elsewhere} is unreachable: ${said} (PROXY_REFUSED)`);
         return true;

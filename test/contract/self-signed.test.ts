@@ -21,8 +21,8 @@ import { selfSigned } from "../support/self-signed.ts";
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };
 const advice =
-  "self-signed certificate (DEPTH_ZERO_SELF_SIGNED_CERT); if its certificate is from a CA of your own, " +
-  "name that CA's file (PEM) in the environment variable NODE_EXTRA_CA_CERTS";
+  "self-signed certificate (DEPTH_ZERO_SELF_SIGNED_CERT); if its certificate is from a private CA, " +
+  "set the environment variable NODE_EXTRA_CA_CERTS to that CA's file (PEM)";
 
 describe("a certificate that nobody here knows", () => {
   const tls = selfSigned("0.0.0.0");

@@ -7,7 +7,7 @@ import { Exchange, type HttpRequest, type HttpResponse, ProtocolError, type Rece
 import { type ProxySettings, proxySettings } from "./proxy.ts";
 import { startTrace } from "./trace.ts";
 
-/** A response whose body is still to come. It must be read or destroyed. */
+/** A response whose body has not been read yet. It must be read or destroyed. */
 export interface StreamedResponse {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -16,7 +16,7 @@ export interface StreamedResponse {
 
 /** How a client behaves. */
 export interface ClientRules extends ConnectionRules {
-  /** ms without a byte in either direction after which a request is given up. */
+  /** ms without a byte in either direction after which a request is aborted. */
   readonly stallTimeout: number;
 }
 
@@ -41,8 +41,8 @@ export class HttpClient {
   }
 
   /**
-   * Sends a request and receives the whole response. A request that was sent over an idle connection which the server had closed is sent
-   * again at once.
+   * Sends a request and receives the whole response. Repeats a request at once if it went over an idle connection
+   * that the server had just closed.
    * @throws TooLargeError, ProxyError, undici's and the system's errors, the signal's reason.
    */
   async exchange(request: HttpRequest, receiving: Receiving): Promise<HttpResponse> {
@@ -68,7 +68,7 @@ export class HttpClient {
     }
   }
 
-  /** Sends a request, with a body that comes as a stream if there is one, and gives the response's body as it comes. */
+  /** Sends a request, with a streamed body if there is one, and streams the response's body. */
   async stream(
     request: Omit<HttpRequest, "body"> & { readonly body?: AsyncIterable<Uint8Array> | Uint8Array | undefined },
     signal: AbortSignal,
@@ -114,14 +114,14 @@ export class HttpClient {
     }
   }
 
-  /** Closes all connections and ends what is under way. */
+  /** Closes all connections and aborts all requests. */
   async destroy(): Promise<void> {
     await this.#dispatcher.destroy(new Error("connections were closed"));
   }
 
   #explained(error: unknown, { origin }: { readonly origin: string }): unknown {
     if (!(error instanceof Error)) return error;
-    // undici's assertions fail when a server changes the protocol unasked (101).
+    // undici's assertions fail when a server switches protocols unasked (101).
     if (error instanceof errors.HTTPParserError || codeOf(error) === "ERR_ASSERTION") return new ProtocolError(error);
     return explainProxy(error, new URL(origin).protocol, this.#proxies);
   }
@@ -135,7 +135,7 @@ export class HttpClient {
     return count;
   }
 
-  /** What an abort of this signal ends; one listener for the thousands of requests of a run. */
+  /** The requests that an abort of this signal ends. One listener serves the thousands of requests of a run. */
   #stopsOf(signal: AbortSignal): Set<(reason: unknown) => void> {
     const known = this.#underWay.get(signal);
     if (known) return known;
@@ -149,11 +149,11 @@ export class HttpClient {
   }
 }
 
-/** Connections to an origin. Only counted without proxies; there undici does not tell. */
+/** Connections to an origin. Not known through a proxy, where undici does not report them. */
 interface ConnectionCount {
   open: number;
   busy: number;
 }
 
-/** How it shows that the server has closed an idle connection. */
+/** The error codes of an idle connection that the server has closed. */
 const goneCodes = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);

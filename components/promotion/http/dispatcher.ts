@@ -1,7 +1,7 @@
 import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool } from "undici";
 import { type HttpProxy, ProxyError, type ProxySettings } from "./proxy.ts";
 
-/** How connections behave. */
+/** Settings of connections. */
 export interface ConnectionRules {
   /** ms until a connection must be established. */
   readonly connectTimeout: number;
@@ -9,13 +9,14 @@ export interface ConnectionRules {
   readonly connections?: number;
 }
 
-/** ms for which an idle connection is kept: less than servers and what is in between keep it. */
+/** ms for which an idle connection is kept: less than servers and middleboxes keep it. */
 const idleTime = 15_000;
 
 /** undici's connections, directly or through the proxies of the environment. HTTP/1.1 only. */
 export function makeDispatcher(rules: ConnectionRules, proxies: ProxySettings): Dispatcher {
   const options = {
-    // With HTTP/2 all requests to a host share one connection: a long round trip slows it, and a layer that fills it delays all others.
+    // With HTTP/2 all requests to a host share one connection: a long round trip limits it, and a layer that fills it
+    // delays all other requests.
     allowH2: false,
     keepAliveTimeout: idleTime,
     keepAliveMaxTimeout: idleTime,
@@ -45,7 +46,7 @@ export function makeDispatcher(rules: ConnectionRules, proxies: ProxySettings): 
   });
 }
 
-/** A connector whose failures name the proxy. */
+/** A connector whose errors name the proxy. */
 function naming(proxy: HttpProxy | undefined, connect: buildConnector.connector): buildConnector.connector {
   if (!proxy) return connect;
   return (to, callback) =>
@@ -54,7 +55,7 @@ function naming(proxy: HttpProxy | undefined, connect: buildConnector.connector)
     );
 }
 
-/** Turns what undici says of a proxy's response to CONNECT, or of its 407, into an error that names the proxy. */
+/** Turns undici's error for a proxy's response to CONNECT, or for its 407, into an error that names the proxy. */
 export function explainProxy(error: Error, protocol: string, { http, https }: ProxySettings): Error {
   const proxy = protocol === "https:" ? https : http;
   if (!proxy) return error;

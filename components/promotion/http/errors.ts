@@ -1,7 +1,7 @@
-/** Failures of the network: no response, or not a whole one. What a response says is the business of whoever asked. */
+/** Failures of the network: no response, or an incomplete one. Callers interpret complete responses themselves. */
 import { printable } from "../text/printable.ts";
 
-/** A host that could not be reached for so long that it was given up, for everything that is still asked of it. */
+/** A host was unreachable for so long that no more requests are sent to it. */
 export class UnreachableError extends Error {
   readonly host: string;
 
@@ -20,7 +20,7 @@ export class InterruptedError extends Error {
   }
 }
 
-/** OpenSSL's codes for a certificate whose signer is not known here (Node's documentation, "X509 certificate error codes"). */
+/** OpenSSL's codes for a certificate with an unknown issuer (Node's documentation, "X509 certificate error codes"). */
 const unknownSigners = new Set([
   "DEPTH_ZERO_SELF_SIGNED_CERT",
   "SELF_SIGNED_CERT_IN_CHAIN",
@@ -29,7 +29,7 @@ const unknownSigners = new Set([
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
   "CERT_UNTRUSTED",
 ]);
-/** A certificate that is not valid, though its signer may be known. */
+/** OpenSSL's codes for a certificate that is invalid for another reason. */
 const badCertificates = new Set([
   "CERT_HAS_EXPIRED",
   "CERT_NOT_YET_VALID",
@@ -38,7 +38,7 @@ const badCertificates = new Set([
   "ERR_TLS_CERT_ALTNAME_INVALID",
 ]);
 
-/** Whether a host could not prove who it is: trying again does not help. */
+/** Whether the host's certificate was rejected. Retrying does not help. */
 export function isDistrust(error: unknown): boolean {
   const code = codeOf(error);
   return unknownSigners.has(code) || badCertificates.has(code);
@@ -49,15 +49,15 @@ export function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
-/** What the user can do about a failure, for its message. */
+/** Advice on a failure, for its message. */
 function adviceOn(code: string): string {
   if (!unknownSigners.has(code)) return "";
-  return "; if its certificate is from a CA of your own, name that CA's file (PEM) in the environment variable NODE_EXTRA_CA_CERTS";
+  return "; if its certificate is from a private CA, set the environment variable NODE_EXTRA_CA_CERTS to that CA's file (PEM)";
 }
 
-/** One printable line for a failure; foreign text in it can neither break the line nor steer a terminal or a CI log. */
+/** One printable line for a failure. Untrusted text in it can neither break the line nor control a terminal or a CI log. */
 export function causeOf(error: unknown): string {
-  // Of several attempts to connect (IPv4, IPv6) only the parts say anything.
+  // After several attempts to connect (IPv4, IPv6) only the parts have the cause.
   if (error instanceof AggregateError && error.message === "" && error.errors.length > 0)
     return causeOf(error.errors[0]);
   const text = error instanceof Error ? error.message || error.name : String(error);

@@ -14,7 +14,7 @@ export interface HttpRequest {
   readonly body?: Buffer | undefined;
   /** ms until the response has to begin, once the request is sent. */
   readonly responseTimeout: number;
-  /** Counts the tries of the same request, from 1. */
+  /** Number of this attempt, from 1. */
   readonly attempt: number;
 }
 
@@ -24,15 +24,15 @@ export interface Receiving {
   readonly limit: number;
   /** Memory for the body of a response 200, at least `limit` bytes. */
   readonly into?: Buffer | undefined;
-  /** What the request does, for the message of a failure. */
+  /** What the request does, for error messages. */
   readonly what: string;
   readonly signal: AbortSignal;
 }
 
-/** Names in small letters; several fields of one name are joined by commas. Cookies are left out. */
+/** Names in lower case; several fields of one name are joined by commas. Cookies are left out. */
 export type Headers = Readonly<Record<string, string | undefined>> & { readonly "set-cookie"?: undefined };
 
-/** A whole response. */
+/** A complete response. */
 export interface HttpResponse {
   readonly status: number;
   readonly headers: Headers;
@@ -47,7 +47,7 @@ export class TooLargeError extends Error {
   }
 }
 
-/** What came is not an HTTP/1.1 response; the connection is of no use any more. */
+/** The received bytes are not an HTTP/1.1 response; the connection cannot be used any more. */
 export class ProtocolError extends Error {
   readonly code = "HTTP_PROTOCOL";
 
@@ -62,20 +62,20 @@ class StalledError extends Error {
   readonly code = "HTTP_STALLED";
 
   constructor(milliseconds: number) {
-    super(`no byte of the request was taken for ${milliseconds} ms`);
+    super(`no byte of the request was accepted for ${milliseconds} ms`);
     this.name = "StalledError";
   }
 }
 
-/** The body of a failure, which may say why, and that of a redirect are received up to this size. */
+/** The body of a redirect or of a failure, which may contain the cause, is received up to this size. */
 const longestAside = 64 * 1024;
 /**
- * Larger bodies are written in parts of this size. undici and TLS see no progress within one write, so a whole layer on a slow line would
- * look stalled.
+ * Larger bodies are written in parts of this size. undici and TLS report no progress within one write, so a whole
+ * layer on a slow connection would look stalled.
  */
 const writeSize = 256 * 1024;
 
-/** One request under way and what has come of its response. */
+/** One request in progress and the received part of its response. */
 export class Exchange implements Dispatcher.DispatchHandler {
   readonly response: Promise<HttpResponse>;
   readonly #resolve: (response: HttpResponse) => void;
@@ -92,7 +92,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #status = 0;
   #headers: Headers = {};
   #limit = 0;
-  /** The body when its size is known or there is memory for it: up to `#at` it has come. */
+  /** The body, if its size is known or memory was given for it. It is received up to `#at`. */
   #memory: Buffer | undefined;
   #parts: Buffer[] = [];
   #at = 0;
@@ -108,7 +108,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#trace = startTrace(request.method, request.origin + request.path, request.attempt);
   }
 
-  /** Not a byte of the response has come. */
+  /** Not a byte of the response was received. */
   get isUnanswered(): boolean {
     return !this.#isBegun;
   }
@@ -176,7 +176,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    // undici takes a connection back one turn of the event loop after the response. Who asks again before gets another connection.
+    // undici reuses a connection only one turn of the event loop after the response. A request before that opens another connection.
     setImmediate(() => setImmediate(() => this.#succeed()));
   }
 
@@ -191,7 +191,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#resolve({ status: this.#status, headers: this.#headers, body });
   }
 
-  /** Of a failure or a redirect with too long a body, the head is enough. */
+  /** For a failure or a redirect with too long a body, the head is enough. */
   #tooLarge(): void {
     if (this.#status < 300) {
       this.fail(new TooLargeError(this.#receiving.what, this.#limit));
@@ -209,14 +209,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #abort(): void {
-    this.#controller?.abort(this.#failure instanceof Error ? this.#failure : new Error("the response is not read on"));
+    this.#controller?.abort(
+      this.#failure instanceof Error ? this.#failure : new Error("the rest of the response is not needed"),
+    );
   }
 
   get #sent(): number {
     return this.#request.body?.length ?? 0;
   }
 
-  /** The body in parts; undici takes the next one when there is room for it. */
+  /** The body in parts; undici requests the next one when it has room for it. */
   async *#parted(body: Buffer): AsyncGenerator<Buffer, void, undefined> {
     for (let at = 0; at < body.length && !this.#isOver; at += writeSize) {
       clearTimeout(this.#stall);

@@ -6,15 +6,15 @@ import { WeightedSemaphore } from "./weighted-semaphore.ts";
 export interface HostRules {
   /** Requests at a time, besides the streams of large blobs. */
   readonly parallel: number;
-  /** Waits between the attempts to reach a host that refuses connections, in ms; after the last it is given up. */
+  /** Pauses between attempts to reach a host that refuses connections, in ms; after the last attempt the host is given up. */
   readonly probes: readonly number[];
-  /** A host that has answered nothing but errors for this long, in ms, is given up. */
+  /** A host that has responded only with errors for this long, in ms, is given up. */
   readonly patience: number;
-  /** How long a host that was given up is not asked again, in ms. */
+  /** How long no request is sent to a host that was given up, in ms. */
   readonly resting: number;
 }
 
-/** Rules fit for Artifact Registry, whose quota is 1,000 requests a second and region (facts). */
+/** Limits for Artifact Registry, whose quota is 1,000 requests a second and region. */
 export const defaultRules: HostRules = {
   parallel: 48,
   probes: [200, 500, 1_000, 2_000],
@@ -22,12 +22,13 @@ export const defaultRules: HostRules = {
   resting: 120_000,
 };
 
-/** So few errors in a row may be one bad object's, not the host's. */
+/** Up to so many errors in a row may be caused by one object instead of the host. */
 const errorsOfADeadHost = 3;
 
 /**
- * What all requests to one host share: how many run at a time, when the host asked to be left alone until, and whether it was
- * given up. A host is given up once, for all: thousands of requests to a dead mirror must not each wait for it.
+ * State that all requests to one host share: how many run at a time, until when the host wants no requests, and
+ * whether it was given up. A host is given up for all requests at once, because thousands of requests to a dead
+ * mirror must not each wait for it.
  */
 export class Host {
   readonly name: string;
@@ -54,7 +55,10 @@ export class Host {
     return this.#limit.with(1, work);
   }
 
-  /** Whether the host may be asked now; a promise if not: of when it may. Throws UnreachableError if it was given up, the signal's reason if aborted. */
+  /**
+   * Waits until a request may be sent; undefined if that is now. Throws UnreachableError if the host was given up, the
+   * signal's reason if aborted.
+   */
   ready(signal: AbortSignal): Promise<void> | undefined {
     signal.throwIfAborted();
     this.refuseIfDead();
@@ -68,7 +72,7 @@ export class Host {
       if (this.#probing) await abortable(this.#probing, signal);
       const wait = this.#pausedUntil - Date.now();
       if (wait <= 0) return;
-      // Spread over the next half second, or all would come back in the same moment and be refused again.
+      // Spread over the next half second; otherwise all requests would start in the same moment and be refused again.
       await pause(wait + Math.random() * Math.min(500, wait), signal);
     }
   }
@@ -79,7 +83,7 @@ export class Host {
     this.#dead = undefined;
   }
 
-  /** An answer that is neither a server's error nor a "slow down" has arrived. */
+  /** Reports a response that is neither a server error nor a "slow down". */
   answered(): void {
     this.#everAnswered = true;
     this.#errors = 0;
@@ -89,7 +93,7 @@ export class Host {
     }
   }
 
-  /** 429, or 503 with Retry-After: nothing more is sent before, and then less at a time. */
+  /** Reports 429, or 503 with Retry-After: no request is sent until then, and fewer at a time afterwards. */
   slowDown(milliseconds: number): void {
     const until = Date.now() + milliseconds;
     if (until <= this.#pausedUntil) return;
@@ -99,26 +103,26 @@ export class Host {
   }
 
   /**
-   * A connection broke, or the server said 5xx. Gives the host up when that is all it has done for a while.
-   * @param tries how often the request has failed that has now, and whether it was for the last time.
+   * Reports a broken connection or a 5xx. Gives the host up when nothing else has happened for a while.
+   * @param tries how often this request has failed, and whether that was its last attempt.
    * @throws UnreachableError if the host is given up.
    */
   failed(error: unknown, tries: { readonly count: number; readonly last: boolean }): void {
     this.refuseIfDead();
     const now = Date.now();
     if (this.#errors++ === 0) this.#failingSince = now;
-    // Nobody else was luckier while one request has used up all its attempts, or for very long.
+    // No request succeeded while one used up all its attempts, or for a very long time.
     if (tries.last && tries.count > 1 && this.#errors >= tries.count) this.#giveUp(error);
     if (this.#errors >= errorsOfADeadHost && now - this.#failingSince > this.#rules.patience) this.#giveUp(error);
   }
 
-  /** The host is not who it should be. It is given up at once: asking again would change nothing. */
+  /** Reports that the host's certificate was rejected. It is given up at once, since a retry would not help. */
   distrusted(error: unknown): never {
     this.#giveUp(error);
   }
 
   /**
-   * No connection could be made. One prober tries again for all, who wait for it.
+   * Reports that no connection could be made. One prober retries for all requests, which wait for it.
    * @param probe makes one attempt; its failure is a failure to connect.
    */
   async refused(error: unknown, probe: () => Promise<void>, signal: AbortSignal): Promise<void> {
@@ -131,7 +135,7 @@ export class Host {
 
   async #probe(first: unknown, probe: () => Promise<void>): Promise<void> {
     let error = first;
-    // A host that worked a moment ago is restarting, perhaps: it gets twice the time.
+    // A host that worked a moment ago may be restarting: it gets twice the time.
     const waits = this.#everAnswered ? [...this.#rules.probes, ...this.#rules.probes] : this.#rules.probes;
     for (const wait of waits) {
       await sleep(wait);
@@ -152,7 +156,7 @@ export class Host {
   }
 }
 
-/** Waits, but not longer than the signal allows; throws its reason. */
+/** Waits until the time is over; throws the signal's reason if it is aborted first. */
 export async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   try {
     await sleep(milliseconds, undefined, { signal });

@@ -6,22 +6,22 @@ export interface ProxySettings {
   readonly http: HttpProxy | undefined;
   /** For URLs with `https:`. */
   readonly https: HttpProxy | undefined;
-  /** Hosts that are asked directly, as NO_PROXY has them. */
+  /** Hosts that are connected to directly, in the format of NO_PROXY. */
   readonly direct: string;
 }
 
 /** One proxy. */
 export interface HttpProxy {
   readonly url: string;
-  /** Without user and password, with the variable that names it, for messages: `http://proxy:3128 (HTTPS_PROXY)`. */
+  /** The URL without user and password, and the variable that names it, for messages: `http://proxy:3128 (HTTPS_PROXY)`. */
   readonly title: string;
 }
 
-/** A loopback address is never asked through a proxy, which could not reach it (as Go's net/http). */
+/** Loopback addresses are always connected to directly, since a proxy could not reach them (as in Go's net/http). */
 const loopback = "localhost,127.0.0.1,::1";
 
 /**
- * Reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY; names in small letters go first, as in curl. HTTPS_PROXY defaults to HTTP_PROXY, as in npm.
+ * Reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY. Lower-case names take precedence, as in curl. HTTPS_PROXY defaults to HTTP_PROXY, as in npm.
  * @throws Error that names the variable, if its value is not the URL of an HTTP proxy.
  */
 export function proxySettings(environment: NodeJS.ProcessEnv): ProxySettings {
@@ -31,7 +31,7 @@ export function proxySettings(environment: NodeJS.ProcessEnv): ProxySettings {
   return { http, https, direct: direct === "" ? loopback : `${direct},${loopback}` };
 }
 
-/** The same for Node's own agents (`proxyEnv`). */
+/** The same settings for Node's own agents (`proxyEnv`). */
 export function nodeProxies(environment: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
   const { http, https, direct } = proxySettings(environment);
   return {
@@ -41,7 +41,7 @@ export function nodeProxies(environment: NodeJS.ProcessEnv): Readonly<Record<str
   };
 }
 
-/** Turns the error of Node's agents for a refused tunnel into one that names the proxy; undefined: it is another error. */
+/** Turns the error of Node's agents for a refused tunnel into one that names the proxy; undefined for other errors. */
 export function nodeTunnelError(error: unknown, environment: NodeJS.ProcessEnv): ProxyError | undefined {
   const { https } = proxySettings(environment);
   if (!https || codeOf(error) !== "ERR_PROXY_TUNNEL") return undefined;
@@ -57,7 +57,7 @@ function proxyIn(environment: NodeJS.ProcessEnv, name: string): HttpProxy | unde
   if (value === "") return undefined;
   const text = value.includes("://") ? value : `http://${value}`;
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  // The value may hold a password, so that it is not quoted.
+  // The value may contain a password, so it is not quoted.
   if (!url || !/^https?:$/.test(url.protocol)) {
     throw new Error(
       `the environment variable ${used} must be the URL of an HTTP proxy, such as http://proxy.example:3128`,
@@ -66,14 +66,14 @@ function proxyIn(environment: NodeJS.ProcessEnv, name: string): HttpProxy | unde
   return { url: url.href, title: `${url.protocol}//${url.host} (${used})` };
 }
 
-/** A proxy cannot be reached, or does not let a request through. Its code is that of the cause, if there is one. */
+/** A proxy cannot be reached, or refuses a request. The error's code is that of the cause, if there is one. */
 export class ProxyError extends Error {
   readonly code: string;
-  /** The proxy has answered: it will not let the next request through either. */
+  /** The proxy has responded, so it will refuse the next request too. */
   readonly isRefusal: boolean;
 
   constructor(proxy: HttpProxy, problem: { readonly cause: Error } | { readonly status: number }) {
-    const advice = "allow the host there, correct the proxy's URL and password, or name the host in NO_PROXY";
+    const advice = "allow the host in the proxy, correct the proxy's URL and password, or add the host to NO_PROXY";
     super(
       "cause" in problem
         ? `the proxy ${proxy.title} cannot be reached: ${problem.cause.message || codeOf(problem.cause)}`

@@ -1,10 +1,10 @@
-/** Retries of what a server or the network refused for a moment, no sooner than the server asked for. */
+/** Retries of transient failures, no sooner than the server's Retry-After. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { attempts, pauseAfter, rateLimitPause } from "./retry-policy.ts";
 
-/** A failure that may pass: the same request may succeed later. */
+/** A transient failure: the same request may succeed later. */
 export class TransientError extends Error {
-  /** How long the server asked to be left alone, from `Retry-After`; undefined: it did not say. Milliseconds. */
+  /** The server's `Retry-After` in milliseconds; undefined if it sent none. */
   readonly retryAfterMs: number | undefined;
   constructor(message: string, options: { cause?: unknown; retryAfterMs?: number | undefined } = {}) {
     super(message, { cause: options.cause });
@@ -13,13 +13,13 @@ export class TransientError extends Error {
 }
 
 /**
- * One host that must not be asked before a moment it has named: a 429 to one request holds back all requests of this process to
- * that host, which answers them all from one quota.
+ * Pauses all requests of this process to one host until the time that the host has named. A 429 to one request
+ * applies to all of them, since they share one quota.
  */
 export class RateGate {
   #notBefore = 0;
 
-  /** Waits until the host may be asked. */
+  /** Waits until requests to the host are allowed. */
   async wait(signal: AbortSignal): Promise<void> {
     for (let left = this.#notBefore - Date.now(); left > 0; left = this.#notBefore - Date.now()) {
       await sleep(left, undefined, { signal });
@@ -27,16 +27,16 @@ export class RateGate {
     signal.throwIfAborted();
   }
 
-  /** Nobody asks for this long from now on. Milliseconds. */
+  /** Pauses requests from now on, for so many milliseconds. */
   holdBack(ms: number): void {
     this.#notBefore = Math.max(this.#notBefore, Date.now() + ms);
   }
 }
 
 /**
- * Runs `attempt` until it returns, throws something else than {@link TransientError}, or the policy's attempts are used up. The last failure is
- * thrown as it is.
- * @param attempt is given its number, from 1.
+ * Runs `attempt` until it returns, throws an error other than {@link TransientError}, or the policy's attempts are
+ * used up. Throws the last failure unchanged.
+ * @param attempt receives its number, from 1.
  */
 export async function retrying<T>(
   host: RateGate,
@@ -54,7 +54,7 @@ export async function retrying<T>(
         await sleep(pauseAfter(number), undefined, { signal });
       } else {
         host.holdBack(rateLimitPause(error.retryAfterMs, number));
-        // Those who waited for the same moment do not all come at once.
+        // Requests that waited for the same time do not all start at once.
         await sleep(Math.random() * 100, undefined, { signal });
       }
     }

@@ -1,13 +1,13 @@
 /**
- * A trace of every HTTP request: one line each, for whoever has to find out why a promotion fails or is slow. On with `--trace`, or with
- * ARTIFACTS_TRACE=1 in the environment, which the provider plugin under `pulumi up` inherits. Lines carry no header, no body and no
- * unknown query parameter, so no token and no signature.
+ * A trace of every HTTP request, one line each, to find out why a promotion fails or is slow. Turned on by `--trace`,
+ * or by ARTIFACTS_TRACE=1 in the environment, which the provider plugin under `pulumi up` inherits. Lines contain no
+ * headers, no bodies and no unknown query parameters, so no tokens and no signatures.
  */
 import { printable } from "../text/printable.ts";
 
-/** A request whose response has not come yet. */
+/** A request that waits for its response. */
 export interface PendingTrace {
-  /** Writes the line. Only the first call counts. */
+  /** Writes the line. Further calls do nothing. */
   end(result: TraceResult): void;
 }
 
@@ -15,7 +15,7 @@ export interface PendingTrace {
 export interface TraceResult {
   /** Undefined if there was no response. */
   readonly status?: number | undefined;
-  /** Why there was no whole response. */
+  /** Why there was no complete response. */
   readonly error?: unknown;
   /** Bytes of the request's body. */
   readonly sent?: number | undefined;
@@ -28,7 +28,7 @@ export type TraceWriter = (line: string) => void;
 
 let write: TraceWriter | undefined = process.env["ARTIFACTS_TRACE"] === "1" ? toStandardError : undefined;
 
-/** Writes a line for each request of this process from now on; undefined: no longer. */
+/** Sets where the line for each request of this process is written from now on; undefined turns the trace off. */
 export function traceTo(writer: TraceWriter | undefined): void {
   write = writer;
 }
@@ -39,7 +39,7 @@ export function toStandardError(line: string): void {
 }
 
 /**
- * Begins the trace of a request.
+ * Starts the trace of a request.
  * @param attempt 1 for the first try.
  * @returns undefined if nothing is traced, which costs nothing.
  */
@@ -66,7 +66,7 @@ function traceLine(method: string, url: string, attempt: number, ms: number, res
   return `trace: ${method} ${where} status=${status} ms=${ms} sent=${sent} received=${received} try=${attempt}${why}`;
 }
 
-/** Query parameters whose values help and are no secret: of the distribution API, its token servers, GCS's JSON API and S3. */
+/** Query parameters whose values are useful and not secret: of the distribution API, its token servers, GCS's JSON API and S3. */
 const shown = new Set([
   "n",
   "last",
@@ -95,7 +95,7 @@ const shown = new Set([
   "x-id",
 ]);
 
-/** The parameters that may be shown; `...` stands for the others, such as signatures and ids of uploads. */
+/** The parameters that may be shown; `...` replaces the others, such as signatures and upload ids. */
 function safeQuery(search: string): string {
   const parameters = [...new URLSearchParams(search)];
   const safe = parameters.filter(([name]) => shown.has(name));

@@ -1,4 +1,7 @@
-/** A shared amount of something (bytes of memory) that work takes before it begins and gives back when it ends. */
+/**
+ * A weighted semaphore: work acquires an amount of a shared resource (bytes of memory) before it starts and releases it
+ * when it ends.
+ */
 export class WeightedSemaphore {
   #left: number;
   #total: number;
@@ -7,8 +10,8 @@ export class WeightedSemaphore {
   readonly #waiting: { readonly amount: number; readonly start: () => void }[] = [];
 
   /**
-   * @param total how much there is; an amount beyond it waits for all of it.
-   * @param growth the total grows up to `most` while work waits for it and `mayGrow` says so.
+   * @param total the capacity; a request for more waits for all of it.
+   * @param growth the capacity grows up to `most` while work waits for it and `mayGrow` returns true.
    */
   constructor(
     total: number,
@@ -24,17 +27,17 @@ export class WeightedSemaphore {
     return this.#total;
   }
 
-  /** Changes how much there is. What is taken stays taken, if it is more. */
+  /** Changes the capacity. Amounts that are already acquired stay acquired, even if they exceed it. */
   resize(total: number): void {
     this.#left += total - this.#total;
     this.#total = total;
     this.#serve();
   }
 
-  /** Runs `work` when `amount` is free. First come, first served: a large amount is not overtaken for ever. */
+  /** Runs `work` when `amount` is free. First come, first served, so a large amount is not starved. */
   async with<T>(amount: number, work: () => Promise<T>): Promise<T> {
     const taken = Math.min(amount, this.#total);
-    // Where nothing has to be waited for nothing is: thousands of requests pass here.
+    // Does not await anything if the amount is free, because thousands of requests pass here.
     if (this.#waiting.length === 0 && taken <= this.#left) this.#left -= taken;
     else await this.#take(taken);
     try {

@@ -1,6 +1,6 @@
 import type { ResourceProvider } from "../../plugin/protocol.ts";
 
-/** One provider made of several: `others` have resource types of their own, all other types are `main`'s. */
+/** Combines several providers into one: each of `others` has its own resource types, `main` has all remaining ones. */
 export function byType(main: ResourceProvider, others: Readonly<Record<string, ResourceProvider>>): ResourceProvider {
   const all = [main, ...Object.values(others)];
   const of = (type: string): ResourceProvider => others[type] ?? main;

@@ -12,29 +12,30 @@ import { fingerprint, packLines, unpackLines } from "./packed-lines.ts";
 /** The resource type of one project's entry in the catalogue. */
 export const catalogueEntryType = "promotion:index:CatalogueEntry";
 
-/** The number of what is learned of a digest: another one makes every entry be learned anew. */
+/** Version of the data that is read for each digest. A change makes every entry be read again. */
 const learned = 2;
 
-/** The number of what is written of an entry: another one makes every entry be written anew, of what is known. */
+/** Version of the written documents. A change makes every entry be written again, from the data that is known. */
 const written = 2;
 
-/** What promotions tell the catalogue, in the process that both run in. */
+/** What promotions report to the catalogue. Both run in the same process. */
 export interface CatalogueNews {
-  /** A promotion of the project has run: whatever its entry was recorded as, it is looked at again. */
+  /** Reports that a promotion of the project has run: its entry is checked again, whatever is recorded of it. */
   promoted(project: string): void;
-  /** Takes out of the project's entry what is not wanted any more. @returns why it could not, one line each. */
+  /** Unlists from the project's entry what is no longer wanted. @returns the failures, one line each. */
   retract(retraction: UnlistRequest): Promise<readonly string[]>;
 }
 
 /**
- * The provider of the catalogue's entries. What is recorded of the promoted lines is packed (`images`, `files`), with `content` to show
- * that they changed. The outputs are `document`, the SHA-256 of the project's document, and `incomplete`: the mirrors that do not have it.
+ * The provider of the catalogue's entries. The promoted lines are recorded packed (`images`, `files`), with `content`
+ * to show that they changed. The outputs are `document`, the SHA-256 of the project's document, and `incomplete`, the
+ * mirrors that do not have it.
  */
 export function catalogueProvider(log: ResourceLog): ResourceProvider & CatalogueNews {
   const stop = new AbortController();
   let writer: Promise<CatalogueWriter> | undefined;
   const promoted = new Set<string>();
-  /** Loaded when first needed: a plugin that has nothing to do starts quickly. */
+  /** Loaded on first use, so that a plugin that has nothing to do starts fast. */
   const opened = (): Promise<CatalogueWriter> => {
     writer ??= import("../catalogue/catalogue-writer.ts").then(({ catalogueWriter }) => catalogueWriter(stop.signal));
     return writer;
@@ -52,10 +53,10 @@ export function catalogueProvider(log: ResourceLog): ResourceProvider & Catalogu
 
     diff({ olds, oldInputs, news }) {
       const changed = compareInputs(oldInputs, news).filter((name) => !holdsUnknown(news[name]));
-      // A failed run may have taken something out that this one has brought back.
+      // A failed run may have unlisted something that this run has restored.
       const stale = incompleteOf(olds).length > 0 || promoted.has(String(news["project"]));
       if (changed.length === 0 && stale) return { changed: ["mirrors"] };
-      // `content` tells of the lines.
+      // `content` shows a change of the lines.
       return {
         changed: changed.filter((name) => name !== "images" && name !== "files"),
         replaces: changed.filter((name) => name === "project"),
@@ -74,7 +75,7 @@ export function catalogueProvider(log: ResourceLog): ResourceProvider & Catalogu
 
     async read({ urn, id, inputs, outputs }) {
       if (outputs["document"] === undefined)
-        throw new Error("an entry of the catalogue is not imported: `pulumi up` writes it");
+        throw new Error("an entry of the catalogue cannot be imported: `pulumi up` writes it");
       const request = requestOf(inputs);
       const { incomplete, failures } = await (await opened()).check(request, String(outputs["document"]));
       for (const failure of failures) await log.lasting(urn, "warning", failure);
@@ -139,7 +140,10 @@ const schema = z.object({
   }),
 });
 
-/** The program's inputs as they are recorded. What is packed already in `olds` is not packed again: nearly always nothing has changed. */
+/**
+ * The program's inputs in the form in which they are recorded. Lines that are packed in `olds` already are not packed
+ * again, since nearly always nothing has changed.
+ */
 function recorded(news: Properties, olds: Properties): Properties {
   const { images, files } = news;
   if (images === unknown || files === unknown) return { ...news, learned, written, schemaVersion };
@@ -165,7 +169,7 @@ function incompleteOf(outputs: Properties): readonly unknown[] {
   return Array.isArray(outputs["incomplete"]) ? outputs["incomplete"] : [];
 }
 
-/** With something of the right shape for what only a real run will know. */
+/** With placeholders of the right shape for values that only a real run will know. */
 function knownOf(properties: Properties): Properties {
   const { mirrors, images, files, registry } = properties;
   const text = (value: unknown): unknown => (value === unknown ? "" : value);

@@ -1,4 +1,4 @@
-/** Whether a project's removal from production, whole or in a large part, is confirmed. */
+/** Whether the removal of a project, or of a large part of it, from production is confirmed. */
 export type Confirmed = (project: string) => boolean;
 
 /**
@@ -11,8 +11,9 @@ export function parseConfirmed(value: unknown): Confirmed {
 }
 
 /**
- * The setting as it is now. The engine gives the plugin the stack's current config of its namespace in PULUMI_CONFIG; what `configure`
- * receives in a destroy, or when the last promotion is removed, is what the state remembers of an earlier run.
+ * The current setting. The engine passes the plugin the stack's current config of its namespace in PULUMI_CONFIG. In
+ * a destroy, or when the last promotion is removed, `configure` receives only what the state recorded in an earlier
+ * run.
  */
 export function currentSetting(remembered: unknown, environment: NodeJS.ProcessEnv = process.env): unknown {
   const current = environment["PULUMI_CONFIG"];
@@ -23,14 +24,14 @@ export function currentSetting(remembered: unknown, environment: NodeJS.ProcessE
 /** How the user confirms, for the message of a refused removal. */
 export function howToConfirm(project: string): string {
   return (
-    `If it is meant: \`pulumi config set promotion:confirmRemoval ${project}\`, run again, ` +
+    `If it is intended: \`pulumi config set promotion:confirmRemoval ${project}\`, run again, ` +
     "then `pulumi config rm promotion:confirmRemoval`"
   );
 }
 
 function listOf(value: unknown): string[] {
   if (value === undefined || value === "") return [];
-  if (typeof value !== "string") throw new Error("promotion:confirmRemoval must be the name of a project, or several");
+  if (typeof value !== "string") throw new Error("promotion:confirmRemoval must be the name of one or more projects");
   // A list in the stack's config arrives as JSON.
   const parsed: unknown = value.startsWith("[") ? JSON.parse(value) : value.split(",");
   if (!Array.isArray(parsed) || !parsed.every((name) => typeof name === "string")) {

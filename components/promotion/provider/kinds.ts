@@ -4,16 +4,16 @@ import type { Promotion } from "../run/engine.ts";
 import { type MirrorKind, readMirrorLines } from "../run/mirror-lines.ts";
 import type { FilesRequest, ImagesRequest } from "../run/request.ts";
 
-/** What either kind is asked. */
+/** A request of either kind. */
 export type AnyRequest = ImagesRequest | FilesRequest;
 
-/** One kind of promotion. Its runs take only requests of its own schema. */
+/** One kind of promotion. Its operations accept only requests of its own schema. */
 export interface Kind<Request = AnyRequest> {
-  /** The input that holds the wanted lines. */
+  /** Name of the input that has the wanted lines. */
   readonly text: "images" | "files";
-  /** The inputs' shape. */
+  /** Shape of the inputs. */
   readonly schema: z.ZodType<Request>;
-  /** Loaded when first needed: a plugin that has nothing to do starts quickly. */
+  /** Loaded on first use, so that a plugin that has nothing to do starts fast. */
   load(): Promise<Promotion<Request>>;
 }
 
@@ -21,7 +21,7 @@ export interface Kind<Request = AnyRequest> {
 export function kindOf(type: string): Kind {
   const kind = kinds[type];
   if (kind === undefined) throw new Error(`the promotion provider has no resource type ${type}`);
-  return kind as unknown as Kind; // of either kind: its runs and its schema go together
+  return kind as unknown as Kind; // of either kind: its operations and its schema belong together
 }
 
 const common = {
@@ -36,7 +36,7 @@ const common = {
   }),
 };
 
-/** The mirrors of files, which hold the catalogue, too. */
+/** The file mirrors too, which hold the catalogue. */
 export const fileMirrors = mirrors(
   "files",
   z.object({
@@ -47,7 +47,7 @@ export const fileMirrors = mirrors(
   }),
 );
 
-/** A text of mirrors, as the program declares them. (States of earlier programs have lists.) */
+/** A text of mirrors, as the program declares them. (States of earlier versions have lists.) */
 function mirrors<Mirror>(kind: MirrorKind, mirror: z.ZodType<Mirror>) {
   return z.preprocess((value) => readMirrorLines(kind, value), z.array(mirror));
 }

@@ -2,19 +2,19 @@ import { createHash } from "node:crypto";
 import { gunzipSync, gzipSync } from "node:zlib";
 
 /**
- * Lines for the state: it already holds them as the promotions' inputs, and one more copy of 31,000 would be 2.8 MB of it. Packed they are
- * 1.1 MB, most of it digests.
+ * Packs lines for the state. The state already has them as the promotions' inputs, and another copy of 31,000 lines
+ * would add 2.8 MB. Packed they are 1.1 MB, most of it digests.
  */
 export function packLines(text: string): string {
   return text === "" ? "" : gzipSync(text, { level: 9 }).toString("base64");
 }
 
-/** The lines again. Throws for what is not packed lines. */
+/** Unpacks the lines. Throws if the text is not packed lines. */
 export function unpackLines(packed: string): string {
   return packed === "" ? "" : gunzipSync(Buffer.from(packed, "base64")).toString("utf8");
 }
 
-/** What tells texts from others, for who compares them by eye: eight hex digits. */
+/** A short hash of a text, for people to compare: eight hex digits. */
 export function fingerprint(...texts: readonly string[]): string {
   const hash = createHash("sha256");
   for (const text of texts) hash.update(text).update("\0");

@@ -13,23 +13,24 @@ import { packLines, unpackLines } from "./packed-lines.ts";
 /**
  * The provider of the promotion resources: a thin shell around the engine of promotion.
  *
- * The outputs of a resource are what its recorded inputs do not say: what was last asked for where the inputs say something else (a refresh
- * puts the lines that it found there; of an update that fails in part the engine keeps the inputs before it), and `incomplete`, where mirrors
- * differ from what was asked for, as the last run or the last refresh found. From these the next run knows what to ask about; equal texts
- * are no request. (All inputs once more would be a third of the state, which every preview reads, sends and compares.)
- * @param catalogue is told what the runs have done; without it, nobody is.
+ * The outputs of a resource record what its inputs do not: what was last asked for, where the inputs differ from it
+ * (a refresh writes the lines that it found there; after an update that failed in part the engine keeps the previous
+ * inputs), and `incomplete`, where mirrors differ from what was asked for, as the last run or refresh found. The next
+ * run asks the mirrors only about these differences; equal texts cause no request. (A second copy of all inputs would
+ * be a third of the state, which every preview reads, sends and compares.)
+ * @param catalogue receives reports of the runs, if given.
  */
 export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): ResourceProvider {
   const stop = new AbortController();
   let confirmed: Confirmed = () => false;
 
-  /** The signal, progress on the resource's row, and what is to be done before something goes. */
+  /** The signal, progress on the resource's row, and the call before the first removal. */
   const context = (urn: string, doing: string, beforeRemoval?: () => Promise<unknown>): Context => ({
     signal: stop.signal,
     report: progressLine((line) => void log.status(urn, `${doing} ${line}`)),
     ...(beforeRemoval && { beforeRemoval: () => withTimeout(patience, beforeRemoval()) }),
   });
-  /** What one run may remove: a confirmed project's everything. */
+  /** What one run may remove: everything, if it is confirmed for the project. */
   const allowed = (request: AnyRequest): AnyRequest =>
     confirmed(request.project) ? { ...request, removalShare: 1 } : request;
 
@@ -49,7 +50,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     diff({ type, olds, oldInputs, news }) {
       const { text } = kindOf(type);
       const changed = compareInputs(oldInputs, news).filter((name) => !holdsUnknown(news[name]));
-      // Also with equal texts there is work, when a mirror was left incomplete.
+      // Even with equal texts there is work if a mirror is incomplete.
       if (changed.length === 0 && Object.keys(incompleteOf(olds)).length > 0) return { changed: [text] };
       return { changed, replaces: changed.filter((name) => name === "project" || name === "prefix") };
     },
@@ -77,7 +78,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     async read({ urn, type, id, inputs, outputs }) {
       const kind = kindOf(type);
       if (inputs[kind.text] === undefined) {
-        throw new Error("a promotion is not imported: `pulumi up` adopts what its mirrors already hold");
+        throw new Error("a promotion cannot be imported: `pulumi up` adopts what its mirrors already have");
       }
       const { takeInventory } = await kind.load();
       const last = lastAsked(kind, inputs, outputs);
@@ -87,10 +88,10 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
         splitLines(text).map((line) => `mirror ${mirror}: ${line}`),
       );
       if (lines.length > 0) {
-        const what = "The mirrors differ from what was promoted (+ missing there, - there beyond it)";
+        const what = "The mirrors differ from what was promoted (+ missing, - extra)";
         await log.lasting(urn, "warning", `${what}:\n${cut(lines)}`);
       }
-      // A mirror that could not be read keeps what was known of it.
+      // A mirror that could not be read keeps its last-known state.
       const before = inventory.failures.length > 0 ? incompleteOf(outputs) : {};
       const found = { ...inputs, [kind.text]: inventory.text };
       return {
@@ -110,7 +111,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       const outcome = await explained(request, () =>
         remove({ ...previous, request }, context(urn, "removing:", beforeRemoval)),
       );
-      const left = await beforeRemoval(); // once more, for what it could not do before
+      const left = await beforeRemoval(); // again, for the steps that failed before
       const failures = [...outcome.failures, ...left];
       if (failures.length > 0) throw new Error(some(failures).join("\n"));
       await log.lasting(urn, "info", outcome.summary);
@@ -146,8 +147,8 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
   }
 
   /**
-   * The entry in the catalogue is written after all promotions of its project, which one that fails, or is killed, prevents: what is not wanted any
-   * more leaves it before it leaves the mirrors. @returns why it could not.
+   * The entry in the catalogue is written after all promotions of its project, so a promotion that fails or is killed
+   * prevents it. Therefore items are unlisted before they are removed from the mirrors. @returns the failures.
    */
   async function retracted(kind: Kind, properties: Properties, lines: string): Promise<readonly string[]> {
     const { success, data } = fileMirrors.safeParse(properties[kind.text === "files" ? "mirrors" : "catalogue"]);
@@ -156,7 +157,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     return await catalogue.retract({ project, kind: kind.text, lines, prefix, mirrors: data, storage });
   }
 
-  /** Says what a real run would do. Throws what would make it fail. */
+  /** Reports what a real run would do. Throws the errors that would make it fail. */
   async function showPreview(urn: string, kind: Kind, inputs: Properties, last: Properties | undefined): Promise<void> {
     const { preview } = await kind.load();
     const request = allowed(requestOf(kind, { ...inputs, ...lastKnown(inputs, last) }));
@@ -169,12 +170,12 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     await log.lasting(
       urn,
       "warning",
-      `The staging area is made by this run, so it can't be looked at:\n${cut(found.errors)}`,
+      `This run creates the staging area, so it cannot be checked yet:\n${cut(found.errors)}`,
     );
   }
 }
 
-/** Inputs checked against their kind. Parts that a preview does not know yet are as good as right. */
+/** Validates inputs against their kind. Values that a preview does not know yet are accepted. */
 function checked(kind: Kind, news: Properties): { inputs: Properties; failures: string[] } {
   const { success, error } = kind.schema.safeParse(knownOf(news));
   if (success) return { inputs: news, failures: [] };
@@ -190,7 +191,7 @@ function requestOf(kind: Kind, properties: Properties): AnyRequest {
   return kind.schema.parse(knownOf(properties));
 }
 
-/** What the last run was asked for, and `incomplete`, from what is recorded of it. */
+/** What the last run was asked for, and `incomplete`, from the recorded state. */
 function lastAsked(kind: Kind, inputs: Properties, outputs: Properties): Properties {
   const { [askedLines]: packed, ...others } = outputs;
   const lines = typeof packed === "string" && { [kind.text]: unpackLines(packed) };
@@ -206,9 +207,9 @@ function incompleteOf(outputs: Properties): Differences {
 }
 
 /**
- * What is recorded beside the inputs.
+ * The outputs that are recorded next to the inputs.
  * @param asked what the run was asked for.
- * @param inputs what is surely recorded as the inputs.
+ * @param inputs what is certain to be recorded as the inputs.
  */
 function outputsOf(kind: Kind, asked: Properties, inputs: Properties, incomplete: Differences): Properties {
   const outputs: Properties = Object.keys(incomplete).length > 0 ? { incomplete } : {};
@@ -220,10 +221,10 @@ function outputsOf(kind: Kind, asked: Properties, inputs: Properties, incomplete
   return outputs;
 }
 
-/** The output that holds the lines last asked for; the engine never shows what begins with two underscores. */
+/** The output with the lines that were last asked for. The engine never shows outputs whose name begins with two underscores. */
 const askedLines = "__asked";
 
-/** Of the places that a preview does not know, because this run changes some of them: what they were in the last run. */
+/** For mirrors that a preview does not know, because this run changes some of them: those of the last run. */
 function lastKnown(inputs: Properties, last: Properties | undefined): Properties {
   const places = ["staging", "mirrors", "layerMirrors", "catalogue"].filter((name) => holdsUnknown(inputs[name]));
   return Object.fromEntries(places.flatMap((name) => (last?.[name] === undefined ? [] : [[name, last[name]]])));
@@ -246,7 +247,7 @@ function holdsUnknown(value: unknown): boolean {
   return Object.values(value).some(holdsUnknown);
 }
 
-/** ms that what is not wanted any more stays for the sake of a mirror that does not take it out of its catalogue. */
+/** ms that removals wait for a mirror whose catalogue cannot be updated. */
 const patience = 30_000;
 
 /** A refused removal with how to confirm it. */
@@ -263,14 +264,14 @@ function splitLines(text: string): string[] {
   return text.split("\n").filter((line) => line !== "");
 }
 
-/** So many failures that one can read them; those that are left out have the same cause as a rule. */
+/** Limits the failures to a readable number. Those left out usually have the same cause. */
 function some(failures: readonly string[]): string[] {
   const shown = failures.slice(0, 50);
   if (failures.length > 50) shown.push(`... and ${formatCount(failures.length - 50)} more failures`);
   return shown;
 }
 
-/** So many lines that a review can read them; the diff has them all. */
+/** Limits the lines to a readable number. The diff has all of them. */
 function cut(lines: readonly string[]): string {
   const shown = lines.slice(0, 20).map((line) => `  ${line}`);
   if (lines.length > 20) shown.push(`  ... and ${formatCount(lines.length - 20)} more`);

@@ -1,7 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { PromotionArgs } from "./promotion-args.ts";
 
-/** One project's entry in the catalogue. The plugin compares each input with the last run's: equal inputs mean no work and no request. */
+/**
+ * One project's entry in the catalogue. The plugin compares each input with the last run's; equal inputs cause no work
+ * and no request.
+ */
 export interface CatalogueEntryArgs extends Pick<PromotionArgs, "project" | "summary" | "mirrors" | "storage"> {
   readonly description: pulumi.Input<string>;
   /** URL or mail address of the project's owners. "" = none. */

@@ -1,7 +1,10 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { StorageSettings } from "../run/request.ts";
 
-/** The inputs that a project's images and files have in common. The plugin compares each with the last run's: equal inputs mean no work and no request. */
+/**
+ * The inputs that a project's images and files have in common. The plugin compares each with the last run's; equal
+ * inputs cause no work and no request.
+ */
 export interface PromotionArgs {
   readonly project: pulumi.Input<string>;
   /** What the CLI shows in place of the lines, e.g. `57 images, 8,990 digests`. */
@@ -17,5 +20,5 @@ export interface PromotionArgs {
   readonly storage: pulumi.Input<Inputs<StorageSettings>>;
 }
 
-/** An object whose members may be outputs of other resources. */
+/** An object whose properties may be outputs of other resources. */
 type Inputs<T> = { readonly [Key in keyof T]: pulumi.Input<T[Key]> };

@@ -1,15 +1,18 @@
 import { causeOf } from "../http/errors.ts";
 
-/** After so many failures in a row a mirror is given up for the run; each may already be the last of several attempts. */
+/** After so many consecutive failures a mirror is given up for the run. Each may already be the last of several attempts. */
 const failuresInARow = 4;
 
 /**
- * What a failure says about the mirror at which it happened. `fatal`: it is given up at once. `unhealthy`: it is given up after some in a
- * row. `unrelated`: the failure is not the mirror's.
+ * What a failure says about the mirror where it happened. `fatal`: the mirror is given up at once. `unhealthy`: it is
+ * given up after several in a row. `unrelated`: the mirror did not cause the failure.
  */
 export type Severity = "fatal" | "unhealthy" | "unrelated";
 
-/** Gives a mirror up for a run, so that a dead region or a missing permission costs minutes and not hours. */
+/**
+ * A circuit breaker: gives a mirror up for a run, so that a dead region or a missing permission costs minutes instead
+ * of hours.
+ */
 export class CircuitBreaker {
   readonly #severityOf: (error: unknown) => Severity;
   #failures = 0;
@@ -19,12 +22,12 @@ export class CircuitBreaker {
     this.#severityOf = severityOf;
   }
 
-  /** Why the mirror was given up: nothing more is asked of it in this run. */
+  /** Why the mirror was given up; no more requests are sent to it in this run. */
   get givenUp(): string | undefined {
     return this.#givenUp;
   }
 
-  /** A step succeeded: later failures are not in a row with earlier ones. */
+  /** A step succeeded: the count of consecutive failures restarts. */
   succeeded(): void {
     this.#failures = 0;
   }
@@ -38,5 +41,5 @@ export class CircuitBreaker {
   }
 }
 
-/** A step was not tried, or failed, at a mirror that is given up. The message says why that is. */
+/** A step was skipped, or failed, at a mirror that was given up. The message has the reason. */
 export class GivenUpError extends Error {}

@@ -1,9 +1,9 @@
 import type { Differences } from "./request.ts";
 
 /**
- * Differences as they are recorded: in the mirrors' order, whichever answered first, so that the same contents give the same text, in the audit
- * and in the state; without mirrors that hold exactly what is wanted.
- * @param differences each mirror's text, by its name; none: nothing is known of it.
+ * Differences in the form in which they are recorded: in the mirrors' order, so that the same contents give the same
+ * text in the audit and in the state; without mirrors that have exactly the wanted lines.
+ * @param differences each mirror's text, by its name; absent if the mirror could not be read.
  */
 export function differencesIn(
   mirrors: readonly { readonly name: string }[],

@@ -19,29 +19,29 @@ export interface ContentKind<Request, Plan extends { readonly errors: readonly s
    * @throws RemovalRefused at the removal guard, Error for lines that cannot be read.
    */
   plan(request: Request, previous: Previous<Request> | undefined): Plan;
-  /** A run of a plan; no requests yet. */
+  /** Creates the run of a plan. Sends no requests yet. */
   start(request: Request, plan: Plan, context: Context): Run;
   /** The steps of a run. */
   phases(run: Run): Phases;
   /** What a run would do. Also reports the plan's errors. Writes nothing. */
   preview(run: Run): Promise<Preview>;
-  /** What all mirrors hold. Writes nothing. */
+  /** What all mirrors contain. Writes nothing. */
   takeInventory(request: Request, context: Context): Promise<Inventory>;
   /** The request that wants nothing. */
   emptied(request: Request): Request;
 }
 
-/** Starts steps that may run at the same time. What it starts depends on what the phases before it have found. */
+/** Starts steps that may run at the same time. Which steps depends on the findings of the phases before. */
 export type Phase = () => Iterable<Promise<void>>;
 
 /** The steps of a run, phase by phase: all additions before the first removal, so that a renamed image or file is never absent. */
 export interface Phases {
   readonly additions: readonly Phase[];
-  /** Empty: the plan removes nothing. */
+  /** Empty if the plan removes nothing. */
   readonly removals: readonly Phase[];
 }
 
-/** The four runs of a kind of content. */
+/** The four operations of a kind of content. */
 export interface Promotion<Request> {
   readonly preview: PreviewRun<Request>;
   readonly promote: PromoteRun<Request>;
@@ -63,7 +63,7 @@ export function promotionOf<Request, Plan extends { readonly errors: readonly st
   return {
     preview: async (request, previous, context) => {
       const preview = await kind.preview(kind.start(request, kind.plan(request, previous), context));
-      context.signal.throwIfAborted(); // what was not looked at is no error of the change
+      context.signal.throwIfAborted(); // a mirror that could not be read is not an error of the change
       return preview;
     },
     promote,
@@ -80,7 +80,7 @@ async function carryOut({ additions, removals }: Phases, context: Context): Prom
   for (const phase of removals) await settleAll(phase());
 }
 
-/** An abort ends the work, not the run: what was done is its outcome. */
+/** An abort ends the work but not the run: its outcome says what was done. */
 async function untilAborted(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
   try {
     await work();

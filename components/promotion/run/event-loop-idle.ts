@@ -1,13 +1,13 @@
 import { performance } from "node:perf_hooks";
 
-/** ms that are looked back on, at least. */
+/** Minimal length of the measured interval in ms. */
 const span = 20;
-/** Busy for a larger share of them, this process is what the others wait for. */
+/** If this process is busy for a larger share of the interval, it is the bottleneck. */
 const busyShare = 0.8;
 
 /**
- * Tells, when it is asked, whether this process has waited for others most of the time since a moment ago. Only then does more at a time make
- * it faster: where it is busy all the time, more at a time only takes more memory and fills the processor's caches.
+ * Tells whether this process was idle, waiting for servers, for most of the last interval. Only then does more
+ * concurrency make it faster; in a busy process it only takes more memory and fills the processor's caches.
  */
 export function eventLoopIdle(): () => boolean {
   let before = performance.eventLoopUtilization();

@@ -1,7 +1,7 @@
 import { causeOf } from "../http/errors.ts";
 import { GivenUpError } from "./circuit-breaker.ts";
 
-/** What went wrong in one run, by mirror and step, and the lines that say so. */
+/** The failures of one run, by mirror and step, and the lines that report them. */
 export class Failures {
   readonly #project: string;
   readonly #mirrors: readonly string[];
@@ -10,7 +10,7 @@ export class Failures {
   readonly #alike = new Map<string, { readonly what: string; readonly cause: string; readonly mirrors: Set<string> }>();
 
   /**
-   * @param mirrors their names, in the order in which lines name them.
+   * @param mirrors names of the mirrors, in the order in which lines name them.
    * @param describe names a step's image or file for a line: `file a sha256:...`.
    */
   constructor(project: string, mirrors: readonly string[], describe: (what: string) => string) {
@@ -20,8 +20,9 @@ export class Failures {
   }
 
   /**
-   * A step fails at a mirror once, for the first cause. @returns whether this is it.
-   * @param cause a {@link GivenUpError} has no line of its own: the mirror's says it. Neither has "unnamed", of a run that is stopped.
+   * Records a failed step. Only the first cause of a step at a mirror counts. @returns whether this is the first.
+   * @param cause a {@link GivenUpError} gets no line, since the mirror's line reports it. Neither does "unnamed", for
+   * a run that was stopped.
    */
   add(mirror: string, what: string, cause: unknown): boolean {
     const failed = this.#failed.get(mirror) ?? new Set();
@@ -55,7 +56,7 @@ export class Failures {
   }
 }
 
-/** The cause of a step that a stopped run did not do. */
+/** The cause of a step that a stopped run skipped. */
 export const unnamed = Symbol("stopped");
 
 /** `project kops, file a sha256:..., mirror us, eu: cause`. */

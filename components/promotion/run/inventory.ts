@@ -10,11 +10,11 @@ export function unreadable(project: string, mirror: string, error: unknown): str
 }
 
 /**
- * An inventory of what the mirrors differ in.
+ * Builds an inventory from the mirrors' differences.
  * @param wanted the wanted lines.
  * @param differences each mirror's text, by its name.
  * @param failures each mirror's lines, by its name.
- * @param linesOf the wanted lines of what a line `~ ` names.
+ * @param linesOf the wanted lines of the item that a line `~ ` names.
  */
 export function inventoryOf(
   mirrors: readonly { readonly name: string }[],

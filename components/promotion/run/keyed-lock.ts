@@ -1,4 +1,4 @@
-/** Lets work about the same thing run one after the other; work about different things does not wait. */
+/** A lock for each key: work with the same key runs one after the other, work with different keys in parallel. */
 export class KeyedLock {
   readonly #last = new Map<string, Promise<void>>();
 

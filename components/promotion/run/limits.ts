@@ -1,11 +1,11 @@
 /**
- * How much is under way at a time, over all projects of the process: the quotas of registries and stores, and this process's memory, are
- * shared by all.
+ * Limits of concurrency over all projects of the process, which share the quotas of registries and stores and this
+ * process's memory.
  */
 
-/** Images' digests: enough to fill a network with a round trip of 50 ms. */
+/** Digests of images: enough to use a network with a round trip of 50 ms fully. */
 export const digestsAtATime = 64;
-/** Bytes of small blobs in memory: `first` in the beginning, up to `most` when the registries are far away. */
+/** Bytes of small blobs in memory: `first` at the start, up to `most` for distant registries. */
 export const blobMemory = { first: 8 * 1024 * 1024, most: 32 * 1024 * 1024 } as const;
 /** Large blobs. */
 export const blobStreams = 12;

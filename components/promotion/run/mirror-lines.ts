@@ -1,10 +1,10 @@
 /**
- * Mirrors as a promotion is declared with them: a text, one line each. As lists of objects those of 108 projects were a fifth of the state,
- * and of what each preview sends; and the CLI shows of a text the lines that changed.
+ * The mirrors of a declared promotion as a text, one line each. As lists of objects, the mirrors of 108 projects were
+ * a fifth of the state and of what each preview sends. Of a text, the CLI shows only the changed lines.
  */
 import type { FileMirror, ImageMirror, LayerMirror } from "./request.ts";
 
-/** What a line tells, in this order, by the kind of mirror. None holds a blank. */
+/** The fields of a line, in this order, by the kind of mirror. None contains a blank. */
 const columns = {
   images: ["name", "repository"],
   layers: ["name", "bucket", "region"],
@@ -29,7 +29,7 @@ export function fileMirrorLines(mirrors: readonly FileMirror[]): string {
   return lines("files", mirrors);
 }
 
-/** The lines as objects of their kind; whether they are mirrors is for a schema to say. What is no text is given back. */
+/** Parses the lines into objects of their kind; a schema validates them. Returns a value that is not a text unchanged. */
 export function readMirrorLines(kind: MirrorKind, text: unknown): unknown {
   if (typeof text !== "string") return text;
   return text

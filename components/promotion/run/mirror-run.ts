@@ -1,7 +1,7 @@
 import { CircuitBreaker, type Severity } from "./circuit-breaker.ts";
 import type { MirrorProgress, Progress } from "./request.ts";
 
-/** One mirror in a run: how far it is, and whether it was given up. Counts are of steps. */
+/** One mirror in a run: its progress, and whether it was given up. Counts are of steps. */
 export class MirrorRun {
   readonly name: string;
   readonly breaker: CircuitBreaker;
@@ -16,7 +16,7 @@ export class MirrorRun {
     this.breaker = new CircuitBreaker(severityOf);
   }
 
-  /** Why it was given up: nothing more is asked of it in this run. */
+  /** Why it was given up; no more requests are sent to it in this run. */
   get givenUp(): string | undefined {
     return this.breaker.givenUp;
   }

@@ -6,7 +6,7 @@ import { type Failures, failureLine } from "./failures.ts";
 import type { MirrorRun } from "./mirror-run.ts";
 import type { Outcome } from "./request.ts";
 
-/** How many steps of each sort a run has done, over all mirrors. */
+/** How many steps of each kind a run has done, over all mirrors. */
 export interface Counts {
   copied: number;
   tagged: number;
@@ -15,7 +15,7 @@ export interface Counts {
 }
 
 /**
- * What a run did.
+ * The outcome of a run.
  * @param differences what is left to do at each mirror, by its name.
  * @param stopped the run was aborted.
  */

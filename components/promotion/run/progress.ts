@@ -3,9 +3,10 @@ import { formatCount } from "../text/format-count.ts";
 import type { MirrorProgress, Progress } from "./request.ts";
 
 /**
- * Makes a status line of progress. In a terminal each replaces the one before: one a second in the beginning, one in five later. In a CI log
- * each is a line that stays, beside those of all other projects: after ten seconds, then one in half a minute, after ten minutes one in two,
- * so that a run of two hours over a hundred projects stays readable.
+ * Creates a reporter of progress lines. In a terminal each line replaces the previous one: one a second at first, one
+ * in five seconds later. In a CI log each line stays, among those of all other projects: the first after ten seconds,
+ * then one every half minute, and after ten minutes one every two minutes, so that the log of a run of two hours over
+ * a hundred projects stays readable.
  * @param say shows one line.
  */
 export function progressLine(
@@ -24,7 +25,7 @@ export function progressLine(
   };
 }
 
-/** From so many ms of a run on, so many ms between two lines. */
+/** After so many ms of a run: so many ms between two lines. */
 const pausesInTerminal = [
   { after: 0, ms: 1_000 },
   { after: 10_000, ms: 5_000 },
@@ -36,14 +37,17 @@ const pausesInLog = [
 ];
 
 /**
- * What CI systems set (GitHub Actions, GitLab, Cloud Build by its templates), and Cloud Run for the tasks of a job; the plugin's own output is
- * never a terminal.
+ * Variables that CI systems set (GitHub Actions, GitLab, Cloud Build by its templates), and Cloud Run for the tasks
+ * of a job. They are needed because the plugin's own output is never a terminal.
  */
 export function isLogged({ CI, CLOUD_RUN_JOB }: NodeJS.ProcessEnv): boolean {
   return CLOUD_RUN_JOB !== undefined || (CI !== undefined && !/^(|0|false)$/i.test(CI));
 }
 
-/** One line of a run's progress, e.g. `12 of 60, 31.2 MiB, 4.1 MiB/s; eu 5/20 (1 failed), us 7/20`; of many mirrors those that are behind. */
+/**
+ * One line of a run's progress, e.g. `12 of 60, 31.2 MiB, 4.1 MiB/s; eu 5/20 (1 failed), us 7/20`; if there are many
+ * mirrors, only those that are behind.
+ */
 export function describe(progress: Progress, seconds: number): string {
   const parts = [`${formatCount(progress.done)} of ${formatCount(progress.total)}`];
   if (progress.failed > 0) parts.push(`${formatCount(progress.failed)} failed`);
@@ -53,7 +57,7 @@ export function describe(progress: Progress, seconds: number): string {
   return `${parts.join(", ")}${mirrors.length > 0 ? `; ${mirrors.join(", ")}` : ""}`;
 }
 
-/** A row of a terminal has no place for more. */
+/** A row of a terminal has no room for more. */
 const shownMirrors = 4;
 
 function slowest(mirrors: readonly MirrorProgress[]): string[] {

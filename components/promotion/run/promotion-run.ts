@@ -7,8 +7,9 @@ import type { Context, Outcome } from "./request.ts";
 const reportEvery = 100;
 
 /**
- * One project's run: its mirrors, its failures, its progress. A kind of content adds what its steps need. A step never throws for what fails
- * at a mirror, which goes to {@link stepFailed}, so that the others go on; it throws the signal's reason.
+ * One project's run: its mirrors, its failures, its progress. Each kind of content adds what its steps need. A step
+ * reports a failure at a mirror to {@link stepFailed} instead of throwing it, so that the others continue; it throws
+ * only the signal's reason.
  */
 export abstract class PromotionRun<Mirror extends MirrorRun = MirrorRun> {
   readonly project: string;
@@ -34,13 +35,16 @@ export abstract class PromotionRun<Mirror extends MirrorRun = MirrorRun> {
   /** What is left to do at a mirror, in the format of `Differences`. */
   abstract differencesAt(mirror: Mirror): string;
 
-  /** A step at one mirror has ended. */
+  /** Reports the end of a step at one mirror. */
   stepDone(mirror: MirrorRun): void {
     mirror.done++;
     this.report("step");
   }
 
-  /** A step failed at a mirror, or was not tried because the mirror is given up or the run is stopped. @param what image or file. */
+  /**
+   * Reports a step that failed at a mirror, or was skipped because the mirror was given up or the run was stopped.
+   * @param what image or file.
+   */
   stepFailed(mirror: MirrorRun, what: string, cause: unknown): void {
     const { signal } = this.context;
     if (!this.failures.add(mirror.name, what, signal.aborted && isAbort(cause, signal) ? unnamed : cause)) return;
@@ -48,7 +52,7 @@ export abstract class PromotionRun<Mirror extends MirrorRun = MirrorRun> {
     this.report("step");
   }
 
-  /** Reports the progress: when a step has ended, and of bytes not more often than anyone can see. */
+  /** Reports the progress whenever a step has ended, and for bytes at a limited rate. */
   report(of: "step" | "bytes"): void {
     const now = performance.now();
     if (of === "bytes" && now - this.#reported < reportEvery) return;

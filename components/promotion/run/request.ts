@@ -1,36 +1,36 @@
 /**
- * Requests and outcomes of a promotion: the types that the engine (`engine.ts`) and its callers (the provider plugin, the audit, a repair by
- * hand) share. Plain data: everything in a request and in an outcome survives JSON.
+ * Requests and outcomes of a promotion: the types that the engine (`engine.ts`) and its callers (the provider plugin,
+ * the audit, the repair) share. Plain data: all of it can be converted to JSON and back.
  *
  * Texts of lines are the manifests' canonical form, sorted, each line ending in a newline:
  * `image:tag sha256:<hex>`, `image@sha256:<hex>` for a digest without a tag, `path sha256:<hex>` for a file.
  */
 
-/** Where the object stores are, when they are not where the clouds have them. */
+/** Endpoints of the object stores, where they differ from the clouds' own. */
 export interface StorageSettings {
   /** The GCS JSON API, e.g. `http://127.0.0.1:5514/storage/v1/`. */
   readonly gcsEndpoint?: string | undefined;
   /** The S3 API, e.g. `http://127.0.0.1:5515`. */
   readonly s3Endpoint?: string | undefined;
-  /** `true`: the bucket is in the path, not in the host name. */
+  /** `true`: the bucket is part of the path, not of the host name. */
   readonly s3UsePathStyle?: boolean | undefined;
 }
 
-/** One place that serves production images. */
+/** A registry repository that serves production images. */
 export interface ImageMirror {
   readonly name: string;
   /** Registry URI without scheme: `<host>/<path>`, e.g. `us-central1-docker.pkg.dev/p/images`. */
   readonly repository: string;
 }
 
-/** One S3 bucket that holds image layers (`containers/images/<digest>`) for clients inside AWS. */
+/** An S3 bucket that holds image layers (`containers/images/<digest>`) for clients inside AWS. */
 export interface LayerMirror {
   readonly name: string;
   readonly bucket: string;
   readonly region: string;
 }
 
-/** One place that serves production files. */
+/** A bucket that serves production files. */
 export interface FileMirror {
   readonly name: string;
   readonly kind: "gcs" | "s3";
@@ -38,7 +38,7 @@ export interface FileMirror {
   readonly region: string;
 }
 
-/** Bring one project's images to what `images` says, in every mirror. */
+/** Request: make one project's images in every mirror equal to `images`. */
 export interface ImagesRequest {
   readonly project: string;
   /** The wanted lines. */
@@ -57,7 +57,7 @@ export interface ImagesRequest {
   readonly storage: StorageSettings;
 }
 
-/** Bring one project's files to what `files` says, in every mirror. */
+/** Request: make one project's files in every mirror equal to `files`. */
 export interface FilesRequest {
   readonly project: string;
   /** The wanted lines. */
@@ -74,23 +74,23 @@ export interface FilesRequest {
 }
 
 /**
- * Where a mirror differs from the wanted lines: one text per mirror, each line marked `+ ` (wanted, but missing there) or
- * `- ` (there, but not wanted) or, of images, `~ ` (incomplete: it lacks something that it lists or that is attached to it). A mirror that
- * is not named holds exactly what is wanted.
+ * Where a mirror differs from the wanted lines: one text per mirror, each line marked `+ ` (wanted, but missing
+ * there) or `- ` (there, but not wanted) or, of images, `~ ` (incomplete: it lacks something that it lists or that is
+ * attached to it). A mirror that is not named has exactly the wanted lines.
  */
 export type Differences = Readonly<Record<string, string>>;
 
 /**
- * What the last run knew when it ended. `request.images` must be the text which that run was *asked for* (not a text that a
- * refresh has changed): the rule that tags do not move compares against it, so that a tag which someone else moved in a
- * mirror, recorded in `incomplete`, may be put back.
+ * The last-known state: what the last run knew when it ended. `request.images` must be the text that this run was
+ * *asked for*, not one that a refresh has changed: the rule that tags do not move compares with it, so that a tag
+ * which someone else moved in a mirror, recorded in `incomplete`, may be moved back.
  */
 export interface Previous<Request> {
   readonly request: Request;
   readonly incomplete: Differences;
 }
 
-/** How far a run is. Counts are of this run's work only: what is already in place is not in them. */
+/** The progress of a run. Counts only this run's work, not what is already in place. */
 export interface Progress {
   /** Images' digests or files, each counted once for every mirror that needs it. */
   readonly done: number;
@@ -110,23 +110,23 @@ export interface MirrorProgress {
   readonly bytes: number;
 }
 
-/** What a run is given besides its request. */
+/** Options of a run. */
 export interface Context {
-  /** Aborted: the run stops within a moment and throws the signal's reason, or returns what it did as its outcome. */
+  /** When aborted, the run stops at once and throws the signal's reason, or returns what it did as its outcome. */
   readonly signal: AbortSignal;
   /** Called often; the receiver throttles. */
   report(progress: Progress): void;
   /**
-   * Called once, after all additions and before the first removal, so that the catalogue can unlist items even if the run is killed. Best
-   * effort: it does not throw, and does not take long.
+   * Called once, after all additions and before the first removal, so that the catalogue can unlist items even if the
+   * run is killed. Best effort: it must not throw or take long.
    */
   beforeRemoval?(): Promise<void>;
 }
 
-/** What a run did. A run throws only when it could not begin (a bad request, the removal guard). */
+/** What a run did. A run throws only if it cannot start (invalid request, removal guard). */
 export interface Outcome {
   readonly incomplete: Differences;
-  /** One line each, naming project, image and digest (or path), mirror and cause. Empty: all is as wanted, everywhere. */
+  /** One line each, naming project, image and digest (or path), mirror and cause. Empty if all mirrors are as wanted. */
   readonly failures: readonly string[];
   /** One line: what was copied, tagged, removed. */
   readonly summary: string;
@@ -136,14 +136,14 @@ export interface Outcome {
 export interface Preview {
   /** The plan, one line a step. */
   readonly lines: readonly string[];
-  /** The run would fail for these reasons. */
+  /** Reasons for which the run would fail. */
   readonly errors: readonly string[];
   readonly warnings: readonly string[];
 }
 
-/** What the mirrors really hold. */
+/** What the mirrors actually contain. */
 export interface Inventory {
-  /** The wanted lines, less those missing in some mirror, plus those that some mirror has beyond them. */
+  /** The wanted lines, without those missing in some mirror, with those that some mirror has in addition. */
   readonly text: string;
   readonly incomplete: Differences;
   /** Mirrors that could not be read, one line each; they are left out of `text` and `incomplete`. */
@@ -158,8 +158,8 @@ export type PreviewRun<Request> = (
 ) => Promise<Preview>;
 
 /**
- * Brings the mirrors to what the request says. With `previous`, asks the mirrors only about what differs from it; without, adopts what is
- * there, copies what is missing and removes nothing.
+ * Changes the mirrors to what the request says. With `previous`, asks the mirrors only about differences from it.
+ * Without, adopts what is there, copies what is missing and removes nothing.
  */
 export type PromoteRun<Request> = (
   request: Request,
@@ -167,10 +167,11 @@ export type PromoteRun<Request> = (
   context: Context,
 ) => Promise<Outcome>;
 
-/** What all mirrors hold. No writes. */
+/** What all mirrors contain. No writes. */
 export type InventoryRun<Request> = (request: Request, context: Context) => Promise<Inventory>;
 
 /**
- * The project leaves production. `request` is the last run's, so is `incomplete`. Stops at the removal guard unless `removalShare` is 1.
+ * Removes the project from production. `request` and `incomplete` are those of the last run. The removal guard stops
+ * it unless `removalShare` is 1.
  */
 export type RemoveRun<Request> = (previous: Previous<Request>, context: Context) => Promise<Outcome>;

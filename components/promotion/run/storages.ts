@@ -1,6 +1,6 @@
 import type { StorageSettings } from "./request.ts";
 
-/** The object stores by their settings: requests with equal settings share clients, connections and credentials. */
+/** The object stores, by their endpoints: requests with equal endpoints share clients, connections and credentials. */
 export class Storages<Storage extends { close(): Promise<void> }> {
   readonly #open: (settings: StorageSettings) => Storage;
   readonly #known = new Map<string, Storage>();
@@ -9,7 +9,7 @@ export class Storages<Storage extends { close(): Promise<void> }> {
     this.#open = open;
   }
 
-  /** The stores at these endpoints, opened when first asked for. */
+  /** The stores at these endpoints, opened on first use. */
   at(settings: StorageSettings): Storage {
     const { gcsEndpoint, s3Endpoint, s3UsePathStyle } = settings;
     const key = JSON.stringify([gcsEndpoint, s3Endpoint, s3UsePathStyle]);

@@ -1,4 +1,4 @@
-/** An amount of data for people, e.g. `512 bytes`, `31.2 MiB`, `5.0 GiB`. */
+/** Formats a number of bytes for people, e.g. `512 bytes`, `31.2 MiB`, `5.0 GiB`. */
 export function formatBytes(bytes: number): string {
   const units = ["KiB", "MiB", "GiB", "TiB"];
   if (bytes < 1024) return `${Math.round(bytes)} byte${Math.round(bytes) === 1 ? "" : "s"}`;

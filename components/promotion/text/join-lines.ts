@@ -1,4 +1,4 @@
-/** Lines as texts have them here: sorted, each ending in a newline. */
+/** Joins lines in the format of all texts of lines: sorted, each ending in a newline. */
 export function joinLines(lines: Iterable<string>): string {
   return [...lines]
     .sort()

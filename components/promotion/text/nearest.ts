@@ -1,6 +1,6 @@
 /**
- * The candidate that a misspelt word probably means: at most a third of its letters differ. Undefined when none is
- * near.
+ * The candidate that a misspelt word probably means: at most a third of its letters differ. Undefined if none is
+ * close enough.
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;

@@ -1,11 +1,11 @@
 /**
- * The grammar of names, tags and digests (OCI distribution spec 1.1, "Pulling manifests"; OCI image spec 1.1, "Digests"), once for manifests,
- * plans and the client. As texts too, to be parts of longer patterns.
+ * The grammar of names, tags and digests (OCI distribution spec 1.1, "Pulling manifests"; OCI image spec 1.1,
+ * "Digests"), shared by manifests, plans and the client. Also as strings, to be parts of longer patterns.
  */
 
 /** One path component of a repository name. */
 const componentSource = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
-/** A repository name: components joined by `/`. Its length is limited by whoever uses it. */
+/** A repository name: components joined by `/`. Callers limit its length. */
 export const nameSource = `${componentSource}(?:\\/${componentSource})*`;
 /** A tag. */
 export const tagSource = "[A-Za-z0-9_][A-Za-z0-9._-]{0,127}";

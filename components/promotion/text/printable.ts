@@ -1,12 +1,12 @@
 /**
- * Makes hostile text safe to print. Names, tags, error messages of registries and texts of manifests come from strangers; printed as they
- * are, they can forge lines of a log, recolour or clear a terminal, reverse the order of what is read (Trojan Source, CVE-2021-42574), or
- * run a command of the CI system that reads the log.
+ * Makes hostile text safe to print. Names, tags, error messages of registries and texts of manifests are untrusted.
+ * Printed unchanged, they can forge lines of a log, recolour or clear a terminal, reverse the displayed order (Trojan
+ * Source, CVE-2021-42574), or run a command of the CI system that reads the log.
  */
 import { stripVTControlCharacters } from "node:util";
 
 /**
- * Everything that has no picture of its own: Unicode's categories C (control, format, unassigned, private use, lone surrogates) and the line and
+ * Everything that is not visible: Unicode's categories C (control, format, unassigned, private use, lone surrogates) and the line and
  * paragraph separators. Contains C0 and C1 controls, the zero-width characters U+200B to U+200F and U+FEFF, and the bidirectional controls
  * U+202A to U+202E and U+2066 to U+2069.
  */
@@ -32,7 +32,7 @@ export function escapeUnprintable(text: string): string {
   return text.replace(unprintable, codePoint).replace(/#(?=#\[)/g, codePoint);
 }
 
-/** Several lines of a program's output, without colours and other terminal sequences; a tab becomes a space. */
+/** Several lines of a program's output, without colours and other terminal sequences. A tab becomes a space. */
 export function printableLines(text: string): string {
   return stripVTControlCharacters(text).replaceAll("\t", " ").replace(unprintableInLines, "");
 }

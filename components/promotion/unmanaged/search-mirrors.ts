@@ -3,8 +3,8 @@ import { BucketAbsent } from "../storage/bucket.ts";
 import type { Unmanaged, UnmanagedArtifact } from "./unmanaged.ts";
 
 /**
- * Searches mirrors for unmanaged artifacts, all at the same time. A bucket that does not exist is a lost region's and has none; a mirror that
- * cannot be read does not stop the search of the others.
+ * Searches all mirrors for unmanaged artifacts in parallel. A bucket that does not exist belongs to a lost region and
+ * has none; a mirror that cannot be read does not stop the search of the others.
  * @returns what was found and what failed, in the mirrors' order.
  * @throws only the signal's reason.
  */

@@ -8,7 +8,7 @@ import { printable } from "../text/printable.ts";
 import { searchMirrors } from "./search-mirrors.ts";
 import { type Owner, ownerOf, type Unmanaged, type UnmanagedArtifact } from "./unmanaged.ts";
 
-/** What else a production bucket holds: the catalogue and, in S3, layers of images. */
+/** What a production bucket contains besides files: the catalogue and, in S3, image layers. */
 const known: Readonly<Record<FileMirror["kind"], readonly string[]>> = {
   gcs: [filesFolder, catalogueFolder],
   s3: [filesFolder, catalogueFolder, layersFolder.slice(0, layersFolder.indexOf("/") + 1)],
@@ -45,7 +45,7 @@ async function unmanagedIn(
   const look = async (folder: string): Promise<void> => {
     const deeper: string[] = [];
     for await (const entry of bucket.entries(folder, signal)) {
-      // A folder may be an object of its own, made by a console: it is not counted.
+      // Consoles create placeholder objects for folders; they are not counted.
       if (entry === folder || prefixes.includes(entry)) continue;
       if (prefixes.some((prefix) => entry.endsWith("/") && prefix.startsWith(entry))) deeper.push(entry);
       else if (folder !== "" || !known[kind].includes(entry)) unmanaged.push(entry);

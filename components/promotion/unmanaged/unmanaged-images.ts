@@ -19,8 +19,9 @@ export interface ImagePlaces {
 }
 
 /**
- * Images in the mirrors that no project's manifest names: whole repositories, which no project's inventory shows. Asks registries for their
- * lists of repositories, and for the contents of each that is not wanted. In S3, finds references of projects that no longer exist. Writes nothing.
+ * Images in the mirrors that no project's manifest names: whole repositories, which no project's inventory shows.
+ * Asks registries for their lists of repositories, and for the contents of each repository that no manifest names. In
+ * S3, finds references of projects that no longer exist. Writes nothing.
  * @param owners all projects there are.
  */
 export async function findUnmanagedImages(
@@ -67,12 +68,15 @@ export async function findUnmanagedImages(
   };
 }
 
-/** As {@link findUnmanagedImages}, over the connections of this process. */
+/** Like {@link findUnmanagedImages}, over the connections of this process. */
 export function unmanagedImages(places: ImagePlaces, owners: readonly Owner[], context: Context): Promise<Unmanaged> {
   return findUnmanagedImages(places, owners, sharedImagePromotion().dependencies, context);
 }
 
-/** What one repository has that no manifest names; nothing if it is empty, as some registries keep those. */
+/**
+ * The contents of one repository that no manifest names; nothing if it is empty, since some registries keep empty
+ * repositories.
+ */
 async function readUnmanaged(
   root: Remote,
   path: string,
@@ -88,7 +92,7 @@ async function readUnmanaged(
     return [artifact(printable(path, 100))]; // not a name that the registry's API accepts
   }
   const { digests, listed } = await readHolding({ ...root, repository }, new Set(), new Set(), new Parts());
-  // Google's registries list what has no tag as well. Of what is tagged, the parts of indexes and signatures say nothing more.
+  // Google's registries also list manifests without a tag. Next to tagged images, parts of indexes and signatures add no information.
   const untagged = digests.size === 0 ? [...(listed?.untagged ?? [])] : [];
   const image = owner && owner.imagePrefix !== "" ? path.slice(owner.imagePrefix.length + 1) : path;
   return [...digests, ...untagged.map((digest) => [digest, new Set<string>()] as const)]
