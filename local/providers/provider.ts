@@ -3,10 +3,13 @@ import { compareInputs, type Properties, unknown } from "../../components/plugin
 import { AlreadyExists, type Diff, type ResourceProvider } from "../../components/plugin/protocol.ts";
 import type { Values } from "../cloud/inventory.ts";
 import { forComparison } from "./assets.ts";
+import { checkInputs } from "./check-inputs.ts";
 import { CloudClient, CloudError } from "./cloud-client.ts";
 import { idInputs, type ResourceKind, resourceId, type Subject } from "./kind.ts";
 import { internalKeys, newId, outputsOf, plannedOutputs, plannedUpdate } from "./outputs.ts";
+import { planChange } from "./plan-change.ts";
 import { schemaOf, sdkVersion } from "./schema.ts";
+import { typeFacts } from "./type-facts.ts";
 
 /** A function of a provider: arguments and the provider's settings to the result. */
 export type ProviderFunction = (args: Properties, config: Values) => Properties;
@@ -30,6 +33,16 @@ export interface Emulation {
 export function emulatedProvider(emulation: Emulation, address: string): ResourceProvider {
   const cloud = new CloudClient(address);
   let config: Values = {};
+  const failuresOf = (type: string, kind: ResourceKind, inputs: Properties): string[] => {
+    const facts = typeFacts(type);
+    if (facts !== undefined) {
+      return checkInputs(facts, inputs, new Set(Object.keys(config))).map((problem) => `${type}: ${problem}`);
+    }
+    const missing = new Set([...(schemaOf(type)?.required ?? []), ...(kind.required ?? [])]);
+    return [...missing]
+      .filter((property) => !isGiven(inputs[property]) && !isGiven(config[property]))
+      .map((property) => `${type}: Missing required property '${property}'`);
+  };
   return {
     name: emulation.name,
     version: sdkVersion(emulation.name),
@@ -47,25 +60,25 @@ export function emulatedProvider(emulation: Emulation, address: string): Resourc
         named === null || named === undefined || isGiven(inputs[named])
           ? inputs
           : { ...inputs, [named]: automaticName(name, named, olds), __defaults: [named] };
-      const missing = [...(schema?.required ?? []), ...(kind.required ?? [])].filter(
-        (property, at, all) =>
-          all.indexOf(property) === at && !isGiven(complete[property]) && !isGiven(config[property]),
-      );
-      return {
-        inputs: complete,
-        failures: missing.map((property) => `${type}: Missing required property '${property}'`),
-      };
+      return { inputs: complete, failures: failuresOf(type, kind, complete) };
     },
 
     diff({ type, id, oldInputs, news }): Diff {
       const kind = emulation.kind(type);
       const [before, after] = [oldInputs, news].map((inputs) => forComparison({ ...inputs, __defaults: null }));
+      const subject: Subject = { inputs: news, config, id: "", seed: "" };
+      const facts = typeFacts(type);
+      if (facts !== undefined) {
+        const { changed, replaces, refused } = planChange(facts, before ?? {}, after ?? {});
+        if (refused !== undefined) throw new Error(`${type}: ${refused}`);
+        const first = facts.deleteBeforeReplace === true || resourceId(kind, subject) === id;
+        return { changed, replaces, deleteBeforeReplace: replaces.length > 0 && first };
+      }
       const changed = compareInputs(before ?? {}, after ?? {});
       const fixed = [...idInputs(kind), ...(kind.replaces ?? [])];
       const replaces = changed.filter((name) =>
         kind.updatable ? !kind.updatable.includes(name) : fixed.includes(name),
       );
-      const subject: Subject = { inputs: news, config, id: "", seed: "" };
       return { changed, replaces, deleteBeforeReplace: replaces.length > 0 && resourceId(kind, subject) === id };
     },
 

@@ -50,7 +50,11 @@ describe("emulated providers over gRPC", () => {
     const { failures } = await gcp.check("gcp:artifactregistry/repository:Repository", { format: "DOCKER" });
     assert.deepEqual(failures, [
       "gcp:artifactregistry/repository:Repository: Missing required property 'repositoryId'",
-      "gcp:artifactregistry/repository:Repository: Missing required property 'location'",
+    ]);
+    const { failures: two } = await aws.check("aws:s3/bucketPolicy:BucketPolicy", {});
+    assert.deepEqual(two, [
+      "aws:s3/bucketPolicy:BucketPolicy: Missing required property 'bucket'",
+      "aws:s3/bucketPolicy:BucketPolicy: Missing required property 'policy'",
     ]);
     const { failures: none } = await cloudflare.check("cloudflare:index/dnsRecord:DnsRecord", {
       zoneId: unknown,
