@@ -4,6 +4,8 @@ export interface Existing {
   monitoring(collection: string, displayName: string): Promise<string | undefined>;
   /** Full name of this host's dashboard. */
   dashboard(): Promise<string | undefined>;
+  /** Deletes an objective of Cloud Monitoring if it is there: a definition, which holds no data and cannot be imported. */
+  removeObjective(service: string, objective: string): Promise<void>;
   /** `<zone>/<record>` of the DNS record with this comment. */
   dnsRecord(zoneId: string, comment: string): Promise<string | undefined>;
 }
@@ -33,13 +35,19 @@ export function existingThings(settings: ExistingSettings): Existing {
     return found?.id;
   };
   const google = (version: string, collection: string, name: string) => {
-    const base = settings.monitoringEndpoint ?? "https://monitoring.googleapis.com/";
-    const address = new URL(`${version}/projects/${settings.project}/${collection}`, base).href;
-    return find(address, () => readGoogle(address, collection, settings.monitoringEndpoint === undefined), name);
+    const address = monitoringAddress(settings, `${version}/projects/${settings.project}/${collection}`);
+    return find(address, () => readGoogle(address, collection, settings), name);
   };
   return {
     monitoring: (collection, displayName) => google("v3", collection, displayName),
     dashboard: () => google("v1", "dashboards", settings.host),
+    removeObjective: async (service, objective) => {
+      const name = `projects/${settings.project}/services/${service}/serviceLevelObjectives/${objective}`;
+      const address = monitoringAddress(settings, `v3/${name}`);
+      const headers = await googleHeaders(settings, "https://www.googleapis.com/auth/monitoring");
+      const response = await request(address, { method: "DELETE", headers });
+      if (!response.ok && response.status !== 404) throw await unexpected(address, response);
+    },
     dnsRecord: (zoneId, comment) => {
       const base = (settings.cloudflareEndpoint ?? "https://api.cloudflare.com/client/v4").replace(/\/$/, "");
       const address = `${base}/zones/${zoneId}/dns_records`;
@@ -54,19 +62,16 @@ interface Named {
 }
 
 /** Page by page (Google API design guide, "List pagination"). */
-async function readGoogle(address: string, collection: string, authorize: boolean): Promise<readonly Named[]> {
-  const headers: Record<string, string> = {};
-  if (authorize) {
-    const { GoogleAuth } = await import("google-auth-library");
-    const auth = new GoogleAuth({ scopes: ["https://www.googleapis.com/auth/monitoring.read"] });
-    headers["authorization"] = `Bearer ${await auth.getAccessToken()}`;
-  }
+async function readGoogle(address: string, collection: string, settings: ExistingSettings): Promise<readonly Named[]> {
+  const headers = await googleHeaders(settings, "https://www.googleapis.com/auth/monitoring.read");
   const things: Named[] = [];
   let token = "";
   do {
     const page = await readJson(`${address}?pageSize=500&pageToken=${encodeURIComponent(token)}`, headers);
     for (const thing of list(page[collection])) {
-      things.push({ name: String(thing["displayName"] ?? ""), id: String(thing["name"] ?? "") });
+      // Google names things by the project's number. An import by that number replaces the thing: `project` is read from the id.
+      const id = String(thing["name"] ?? "").replace(/^projects\/[^/]+\//, `projects/${settings.project}/`);
+      things.push({ name: String(thing["displayName"] ?? ""), id });
     }
     token = String(page["nextPageToken"] ?? "");
   } while (token !== "");
@@ -94,14 +99,33 @@ function list(value: unknown): readonly Json[] {
   return Array.isArray(value) ? (value as readonly Json[]) : [];
 }
 
+function monitoringAddress(settings: ExistingSettings, path: string): string {
+  return new URL(path, settings.monitoringEndpoint ?? "https://monitoring.googleapis.com/").href;
+}
+
+/** Credentials of whoever runs the command; none for an emulated cloud. */
+async function googleHeaders(settings: ExistingSettings, scope: string): Promise<Record<string, string>> {
+  if (settings.monitoringEndpoint !== undefined) return {};
+  const { GoogleAuth } = await import("google-auth-library");
+  const token = await new GoogleAuth({ scopes: [scope] }).getAccessToken();
+  // With a user's application-default login, calls without a project to bill are refused (403).
+  return { authorization: `Bearer ${token}`, "x-goog-user-project": settings.project };
+}
+
 async function readJson(address: string, headers: Record<string, string>): Promise<Json> {
-  const answer = await fetch(address, { headers, signal: AbortSignal.timeout(30_000) }).catch((error: unknown) => {
-    throw new Error(`${address} can't be read: ${error instanceof Error ? error.message : String(error)}`, {
+  const response = await request(address, { headers });
+  if (!response.ok) throw await unexpected(address, response);
+  return (await response.json()) as Json;
+}
+
+function request(address: string, init: RequestInit): Promise<Response> {
+  return fetch(address, { ...init, signal: AbortSignal.timeout(30_000) }).catch((error: unknown) => {
+    throw new Error(`no response from ${address}: ${error instanceof Error ? error.message : String(error)}`, {
       cause: error,
     });
   });
-  if (!answer.ok) {
-    throw new Error(`${address} can't be read: ${answer.status} ${(await answer.text()).slice(0, 200)}`);
-  }
-  return (await answer.json()) as Json;
+}
+
+async function unexpected(address: string, response: Response): Promise<Error> {
+  return new Error(`unexpected response from ${address}: ${response.status} ${(await response.text()).slice(0, 200)}`);
 }

@@ -8,11 +8,11 @@ export const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 export function compareInputs(olds: Properties, news: Properties): string[] {
   const names = [...new Set([...Object.keys(olds), ...Object.keys(news)])].sort();
   // Most are equal texts, some of them of a megabyte.
-  return names.filter((name) => olds[name] !== news[name] && canonical(olds[name]) !== canonical(news[name]));
+  return names.filter((name) => olds[name] !== news[name] && canonicalJson(olds[name]) !== canonicalJson(news[name]));
 }
 
 /** JSON with sorted keys: the order of keys in a Struct is not the writer's. */
-function canonical(value: unknown): string | undefined {
+export function canonicalJson(value: unknown): string | undefined {
   return JSON.stringify(value, (_key, inner: unknown) =>
     inner !== null && typeof inner === "object" && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))

@@ -6,6 +6,7 @@ import { CertificateMapEntry } from "@pulumi/gcp/certificatemanager/certificateM
 import { DnsAuthorization } from "@pulumi/gcp/certificatemanager/dnsAuthorization.js";
 import { GlobalAddress } from "@pulumi/gcp/compute/globalAddress.js";
 import * as pulumi from "@pulumi/pulumi";
+import { recordComment } from "./record-comment.ts";
 
 export interface DomainArgs {
   readonly project: string;
@@ -99,7 +100,7 @@ export class Domain extends pulumi.ComponentResource {
         name: proof.name.apply(withoutFinalDot),
         type: proof.type,
         content: proof.data.apply(withoutFinalDot),
-        comment: `artifacts: lets Google issue and renew the certificate of ${host}`,
+        comment: recordComment(`lets Google issue and renew the certificate of ${host}`),
       },
       { parent: this },
     );
@@ -113,8 +114,8 @@ export class Domain extends pulumi.ComponentResource {
             ...record,
             name: host,
             type: "CAA",
-            data: { flags: "0", tag: "issue", value },
-            comment: `artifacts: ${value} may issue certificates of ${host}`,
+            data: { flags: 0, tag: "issue", value },
+            comment: recordComment(`${value} may issue certificates of ${host}`),
           },
           { parent: this },
         ),
@@ -169,7 +170,7 @@ export class DomainRecords extends pulumi.ComponentResource {
             ttl: 300,
             // Not proxied: the load balancer must see the clients' own addresses, since it tells the redirector their location.
             proxied: false,
-            comment: `artifacts: ${type} of ${host}`,
+            comment: recordComment(`${type} of ${host}`),
           },
           { parent: this },
         );

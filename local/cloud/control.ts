@@ -3,7 +3,7 @@ import type { Address } from "./address.ts";
 import { type Behaviour, ConflictError } from "./behaviours/behaviour.ts";
 import { dnsRecords, resolve } from "./dns.ts";
 import type { CloudInventory, Resource } from "./inventory.ts";
-import { listing } from "./listings.ts";
+import { listing, objectiveAt } from "./listings.ts";
 import { type CloudRefusal, inUse, missingReference } from "./references.ts";
 
 /** The cloud behind the control API. */
@@ -32,7 +32,7 @@ class Refusal extends Error {
  * - `DELETE /v1/resources?type=&id=` -> 204, also if it does not exist; 409 if the cloud refuses. `&lose=true` emulates a disaster: deletes the
  *   resource with its content, without any check
  * - `GET /v1/load-balancers`, `GET /v1/dns`, `GET /v1/resolve?host=&port=`, `GET /v1/status`
- * - `GET /apis/...`: the clouds' own list APIs, see {@link listing}
+ * - `GET /apis/...`: the clouds' own list APIs, see {@link listing}; `DELETE /apis/monitoring/v3/.../serviceLevelObjectives/<id>`
  *
  * Errors are `{error: "<the real cloud's message>"}`.
  */
@@ -138,6 +138,11 @@ async function answer(
     case "GET /v1/status":
       return { status: 200, body: await cloud.status() };
     default: {
+      const objective = request.method === "DELETE" ? objectiveAt(cloud.inventory, url) : undefined;
+      if (objective !== undefined) {
+        await cloud.inventory.remove(objective.type, objective.id);
+        return { status: 200, body: {} };
+      }
       const list = request.method === "GET" ? listing(cloud.inventory, url) : undefined;
       if (list === undefined) throw new Refusal(404, `The control API has no ${at}`);
       return { status: 200, body: list };

@@ -31,6 +31,15 @@ export function listing(inventory: CloudInventory, url: URL): object | undefined
   };
 }
 
+/** The objective that a path of Monitoring's API names (v3, projects.services.serviceLevelObjectives), by the project's id or number. */
+export function objectiveAt(inventory: CloudInventory, url: URL): Resource | undefined {
+  const [, name] =
+    /^\/apis\/monitoring\/v3\/projects\/[^/]+\/(services\/[^/]+\/serviceLevelObjectives\/[^/]+)$/.exec(url.pathname) ??
+    [];
+  if (name === undefined) return undefined;
+  return inventory.list("gcp:monitoring/slo:Slo").find(({ id }) => id.endsWith(`/${name}`));
+}
+
 const collections: Readonly<Record<string, string>> = {
   alertPolicies: "gcp:monitoring/alertPolicy:AlertPolicy",
   dashboards: "gcp:monitoring/dashboard:Dashboard",

@@ -4,9 +4,11 @@ import { awsKind } from "./aws-kinds.ts";
 import { cloudAddress } from "./cloud-address.ts";
 import { emulatedProvider } from "./provider.ts";
 
-serve(() => emulatedProvider({ name: "aws", kind: awsKind, functions: awsFunctions, importedId }, cloudAddress()));
+serve(() =>
+  emulatedProvider({ name: "aws", kind: awsKind, functions: awsFunctions, importedId: withoutRegion }, cloudAddress()),
+);
 
 /** The import id of a resource in another region than the provider's is `<id>@<region>` (pulumi-aws 7, "Enhanced region support"). */
-function importedId(_type: string, id: string): string {
+function withoutRegion(id: string): string {
   return id.replace(/@[a-z]+(-[a-z]+)+-\d+$/, "");
 }

@@ -36,6 +36,11 @@ export class CloudClient {
     }
   }
 
+  /** All resources of a type. */
+  async list(type: string): Promise<readonly Resource[]> {
+    return (await this.#call("GET", `?${new URLSearchParams({ type })}`)) as readonly Resource[];
+  }
+
   async delete(type: string, id: string): Promise<void> {
     await this.#call("DELETE", `?${new URLSearchParams({ type, id })}`);
   }

@@ -1,11 +1,14 @@
 import { serve } from "../../components/plugin/protocol.ts";
+import type { Values } from "../cloud/inventory.ts";
 import { cloudAddress } from "./cloud-address.ts";
 import { cloudflareKind } from "./cloudflare-kinds.ts";
 import { emulatedProvider } from "./provider.ts";
 
-serve(() => emulatedProvider({ name: "cloudflare", kind: cloudflareKind, functions: {}, importedId }, cloudAddress()));
+serve(() => emulatedProvider({ name: "cloudflare", kind: cloudflareKind, functions: {}, stored }, cloudAddress()));
 
-/** The import id of a record is `<zone>/<record>`; its id is `<record>`. */
-function importedId(type: string, id: string): string {
-  return type === "cloudflare:index/dnsRecord:DnsRecord" ? id.slice(id.lastIndexOf("/") + 1) : id;
+/** Cloudflare answers the flags of a CAA record as a number, whatever was sent. */
+function stored(type: string, inputs: Values): Values {
+  if (type !== "cloudflare:index/dnsRecord:DnsRecord" || inputs["data"] === undefined) return inputs;
+  const data = inputs["data"] as Values;
+  return data["flags"] === undefined ? inputs : { ...inputs, data: { ...data, flags: Number(data["flags"]) } };
 }

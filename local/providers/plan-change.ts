@@ -1,4 +1,4 @@
-import { type Properties, unknown } from "../../components/plugin/properties.ts";
+import { canonicalJson, type Properties, unknown } from "../../components/plugin/properties.ts";
 import type { PropertyFacts, TypeFacts } from "./type-facts.ts";
 
 /** What a change of inputs does, by the facts of the type. */
@@ -14,7 +14,7 @@ export interface PlannedChange {
 /** Compares the inputs of the last run with the wanted ones as the real provider plans them. */
 export function planChange(facts: TypeFacts, olds: Properties, news: Properties): PlannedChange {
   const paths = changedPaths(facts, olds, news);
-  const refusedPath = paths.find((path) => /^(error|refused)/.test(facts.onChange?.[path] ?? ""));
+  const refusedPath = paths.find((path) => facts.onChange?.[path]?.startsWith("refused"));
   const replaces = paths.filter((path) => replacesAt(facts, path, news));
   return {
     changed: topLevel(paths),
@@ -33,6 +33,8 @@ export function changedPaths(facts: TypeFacts, olds: Properties, news: Propertie
 function compare(facts: TypeFacts, path: string, before: unknown, after: unknown, paths: Set<string>): void {
   if (before === after) return;
   const property = facts.properties[path];
+  if (property?.type?.includes("|") && isPresent(before) && isPresent(after) && typeof before !== typeof after)
+    throw new Error(`${path}: can't unmarshal ${JSON.stringify(before)} into the type of ${JSON.stringify(after)}`);
   const given = after !== undefined && after !== null;
   if (path !== "" && !given && isKept(facts, path, property)) return;
   // What an import does not give back is taken to be the default, which Check fills in.
@@ -89,7 +91,8 @@ function topLevel(paths: readonly string[]): string[] {
 }
 
 function sorted(list: readonly unknown[]): unknown[] {
-  return [...list].sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+  const keyed = list.map((value) => [canonicalJson(value) ?? "", value] as const);
+  return keyed.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
 }
 
 function isComposite(value: unknown): boolean {

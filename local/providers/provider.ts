@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { compareInputs, type Properties, unknown } from "../../components/plugin/properties.ts";
 import { AlreadyExists, type Diff, type ResourceProvider } from "../../components/plugin/protocol.ts";
-import type { Values } from "../cloud/inventory.ts";
+import type { Resource, Values } from "../cloud/inventory.ts";
 import { forComparison } from "./assets.ts";
 import { checkInputs } from "./check-inputs.ts";
 import { CloudClient, CloudError } from "./cloud-client.ts";
+import { findImported } from "./import.ts";
 import { idInputs, type ResourceKind, resourceId, type Subject } from "./kind.ts";
 import { internalKeys, newId, outputsOf, plannedOutputs, plannedUpdate } from "./outputs.ts";
 import { planChange } from "./plan-change.ts";
@@ -21,8 +22,10 @@ export interface Emulation {
   readonly kind: (token: string) => ResourceKind;
   /** Functions by token, e.g. `aws:iam/getPolicyDocument:getPolicyDocument`. */
   readonly functions: Readonly<Record<string, ProviderFunction>>;
-  /** Converts an import id, which may have other forms, to the resource's id. */
-  readonly importedId?: (type: string, id: string) => string;
+  /** The forms of an import's id that a provider adds to those of every type. */
+  readonly importedId?: (id: string) => string;
+  /** Inputs as the cloud stores them and an import reads them, where they differ from what was asked for. */
+  readonly stored?: (type: string, inputs: Values) => Values;
 }
 
 /**
@@ -65,9 +68,13 @@ export function emulatedProvider(emulation: Emulation, address: string): Resourc
 
     diff({ type, id, oldInputs, news }): Diff {
       const kind = emulation.kind(type);
-      const [before, after] = [oldInputs, news].map((inputs) => forComparison({ ...inputs, __defaults: null }));
-      const subject: Subject = { inputs: news, config, id: "", seed: "" };
       const facts = typeFacts(type);
+      // The provider's own settings stand in for these.
+      const stand = facts && "project" in facts.properties ? { project: config["project"] } : {};
+      const [before, after] = [oldInputs, news].map((inputs) =>
+        forComparison({ ...stand, ...inputs, __defaults: null }),
+      );
+      const subject: Subject = { inputs: news, config, id: "", seed: "" };
       if (facts !== undefined) {
         const { changed, replaces, refused } = planChange(facts, before ?? {}, after ?? {});
         if (refused !== undefined) throw new Error(`${type}: ${refused}`);
@@ -116,10 +123,22 @@ export function emulatedProvider(emulation: Emulation, address: string): Resourc
       return { outputs: outputsOf(made, kind, schema) };
     },
 
-    async read({ type, id: asked }) {
-      const id = emulation.importedId?.(type, asked) ?? asked;
+    async read({ type, id, inputs: olds }) {
+      const [kind, schema, facts] = [emulation.kind(type), schemaOf(type), typeFacts(type)];
+      const outputs = (resource: Resource): Properties => outputsOf(resource, kind, schema);
+      // Only an import asks without inputs.
+      if (facts !== undefined && Object.keys(olds).length === 0) {
+        const asked = emulation.importedId?.(id) ?? id;
+        const imported = findImported(type, facts, asked, await cloud.list(type), outputs);
+        const inputs = imported && (emulation.stored?.(type, imported.inputs) ?? imported.inputs);
+        return imported && inputs && { id: imported.resource.id, inputs, outputs: outputs(imported.resource) };
+      }
       const found = await cloud.find(type, id);
-      return found && { id, inputs: found.inputs, outputs: outputsOf(found, emulation.kind(type), schemaOf(type)) };
+      if (found === undefined) return undefined;
+      // What the cloud does not store stays as the state has it.
+      const kept = (facts?.notReadOnImport ?? []).filter((name) => name in olds);
+      const own = Object.fromEntries(kept.map((name) => [name, olds[name]]));
+      return { id, inputs: { ...found.inputs, ...own }, outputs: outputs(found) };
     },
 
     async delete({ type, id }) {

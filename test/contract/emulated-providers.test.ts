@@ -102,7 +102,7 @@ describe("emulated providers over gRPC", () => {
     assert.deepEqual(missing, []);
     assert.deepEqual([outputs["url"], outputs["project"]], ["gs://made", "demo"]);
     assert.deepEqual(outputs["effectiveLabels"], { team: "release", a: "b", "goog-pulumi-provisioned": "true" });
-    assert.deepEqual(await gcp.read(bucketType, id), { id, outputs, inputs });
+    assert.deepEqual(await gcp.read(bucketType, id, inputs), { id, outputs, inputs });
     await assert.rejects(gcp.create(bucketType, inputs), {
       code: grpc.status.ALREADY_EXISTS,
       details: /^googleapi: Error 409/,
@@ -197,10 +197,107 @@ describe("emulated providers over gRPC", () => {
       assert.match(made.id, form, type);
       for (const name of schemaOf(type)?.outputs.keys() ?? [])
         assert.notEqual(made.outputs[name], undefined, `${type}.${name}`);
-      assert.deepEqual(await provider.read(type, made.id), { id: made.id, outputs: made.outputs, inputs });
+      assert.deepEqual(await provider.read(type, made.id, inputs), { id: made.id, outputs: made.outputs, inputs });
       await assert.rejects(provider.create(type, inputs), { code: grpc.status.ALREADY_EXISTS }, `${type} twice`);
       await provider.delete(type, made.id);
     }
+  });
+
+  /** What the real providers did (facts of 2026-11-28, run): the forms of an id that they take, and what they read. */
+  it("an import takes the real providers' ids, and gives back what the cloud stores", async () => {
+    const record = {
+      zoneId: "z",
+      name: "example.org",
+      type: "CAA",
+      ttl: 300,
+      data: { flags: "0", tag: "issue", value: "x" },
+    };
+    const dashboardJson = JSON.stringify({ displayName: "d" });
+    const cases: readonly {
+      readonly provider: Plugin;
+      readonly type: string;
+      readonly inputs: Properties;
+      readonly ids: (id: string) => readonly string[];
+      readonly refused: (id: string) => readonly string[];
+      readonly read: Properties;
+    }[] = [
+      {
+        provider: gcp,
+        type: bucketType,
+        inputs: { name: "imported", location: "US", labels: { a: "b" }, forceDestroy: false, storageClass: "STANDARD" },
+        ids: () => ["imported", "demo/imported"],
+        refused: () => ["projects/demo/buckets/imported", "other"],
+        read: { name: "imported", location: "US" },
+      },
+      {
+        provider: gcp,
+        type: "gcp:monitoring/dashboard:Dashboard",
+        inputs: { dashboardJson },
+        ids: (id) => [id.replace(/^projects\/\d+/, "projects/demo")],
+        refused: () => ["projects/demo/dashboards/other"],
+        read: { dashboardJson },
+      },
+      {
+        provider: gcp,
+        type: "gcp:compute/regionNetworkEndpointGroup:RegionNetworkEndpointGroup",
+        inputs: { name: "neg", region: "us-central1" },
+        ids: () => ["us-central1/neg", "demo/us-central1/neg"],
+        refused: () => ["neg"],
+        read: { name: "neg", region: "us-central1" },
+      },
+      {
+        provider: cloudflare,
+        type: "cloudflare:index/dnsRecord:DnsRecord",
+        inputs: { ...record, proxied: false },
+        ids: (id) => [`z/${id}`],
+        refused: (id) => [id],
+        read: { ...record, data: { flags: 0, tag: "issue", value: "x" } },
+      },
+      {
+        provider: aws,
+        type: "aws:s3/bucket:Bucket",
+        inputs: { bucket: "imported", region: "eu-west-2", forceDestroy: false },
+        ids: () => ["imported@eu-west-2", "imported"],
+        refused: () => ["arn:aws:s3:::imported"],
+        read: { bucket: "imported", region: "eu-west-2" },
+      },
+    ];
+    for (const { provider, type, inputs, ids, refused, read } of cases) {
+      const { id } = await provider.create(type, inputs);
+      for (const one of ids(id)) assert.deepEqual((await provider.read(type, one)).inputs, read, `${type} ${one}`);
+      for (const one of refused(id)) assert.equal((await provider.read(type, one)).id, "", `${type} ${one}`);
+      await provider.delete(type, id);
+    }
+  });
+
+  it("what an import reads can end a run: an objective's service, an id with the project's number, a flag as text", async () => {
+    const slo = {
+      service: "redirector",
+      sloId: "latency",
+      goal: 0.99,
+      rollingPeriodDays: 28,
+      basicSli: { availability: {} },
+    };
+    const made = await gcp.create("gcp:monitoring/slo:Slo", slo);
+    const imported = await gcp.read(
+      "gcp:monitoring/slo:Slo",
+      "projects/demo/services/redirector/serviceLevelObjectives/latency",
+    );
+    assert.deepEqual((await gcp.diff("gcp:monitoring/slo:Slo", made.id, imported.inputs, slo)).replaces, ["service"]);
+
+    const dashboard = { dashboardJson: "{}" };
+    const type = "gcp:monitoring/dashboard:Dashboard";
+    const { id } = await gcp.create(type, dashboard);
+    assert.match(id, /^projects\/\d+\//);
+    const byNumber = await gcp.read(type, id);
+    assert.deepEqual((await gcp.diff(type, id, byNumber.inputs, dashboard)).replaces, ["project"]);
+
+    const flags = (value: unknown) => ({ type: "CAA", data: { flags: value, tag: "issue", value: "x" } });
+    await assert.rejects(
+      cloudflare.diff("cloudflare:index/dnsRecord:DnsRecord", "x", flags(0), flags("0")),
+      /can't unmarshal/,
+    );
+    await assert.rejects(gcp.read("gcp:projects/serviceIdentity:ServiceIdentity", "x"), /cannot be imported/);
   });
 
   it("ids and outputs have the real providers' forms", async () => {
@@ -314,7 +411,8 @@ interface Plugin {
     inputs: Properties,
     preview?: boolean,
   ): Promise<Properties>;
-  read(type: string, id: string): Promise<{ id: string; outputs: Properties; inputs: Properties }>;
+  /** A refresh, by the state's inputs; an import without. */
+  read(type: string, id: string, inputs?: Properties): Promise<{ id: string; outputs: Properties; inputs: Properties }>;
   delete(type: string, id: string): Promise<void>;
   invoke(token: string, args: Properties): Promise<Properties>;
 }
@@ -397,10 +495,11 @@ async function plugin(name: string, settings: Properties): Promise<Plugin> {
       );
       return js(response.getProperties());
     },
-    async read(type, id) {
+    async read(type, id, inputs) {
       const request = new pb.ReadRequest();
       request.setUrn(urn(type));
       request.setId(id);
+      if (inputs) request.setInputs(struct(inputs));
       const response = await call<typeof request, InstanceType<typeof pb.ReadResponse>>(
         client.read.bind(client) as never,
         request,

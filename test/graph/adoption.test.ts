@@ -13,6 +13,7 @@ describe("adoption of existing resources", () => {
     resources = (await declare(everything, manifests)).filter(({ component }) => !component);
   });
 
+  const removed: string[] = [];
   const context: AdoptionContext = {
     project: "demo-project",
     awsAccount: "123456789012",
@@ -20,6 +21,7 @@ describe("adoption of existing resources", () => {
       monitoring: async (collection, displayName) => `projects/demo-project/${collection}/${displayName}`,
       dashboard: async () => "projects/1234/dashboards/5678",
       dnsRecord: async (zoneId, comment) => `${zoneId}/${comment}`,
+      removeObjective: async (service, objective) => void removed.push(`${service}/${objective}`),
     },
     known: [resourceKey("gcp:compute/regionNetworkEndpointGroup:RegionNetworkEndpointGroup", "redirector-us-central1")],
     absent: ["gone"],
@@ -41,6 +43,18 @@ describe("adoption of existing resources", () => {
       ids.set(`${type} ${id}`, name);
     }
     assert.ok(ids.size > 30);
+  });
+
+  it("objectives are deleted, not imported: an import would be replaced, and end the whole run", async () => {
+    const type = "gcp:monitoring/slo:Slo";
+    const transform = adoption({ ...context, known: [resourceKey(type, "known")] });
+    const adopt = (name: string) =>
+      transform({ type, name, props: { service: "redirector", sloId: name }, opts: {}, custom: true } as Parameters<
+        typeof transform
+      >[0]);
+    assert.equal(await adopt("latency"), undefined);
+    assert.equal(await adopt("known"), undefined);
+    assert.deepEqual(removed.splice(0), ["redirector/latency"]);
   });
 
   it("the transform imports what has an id, and leaves alone what has none, what the state knows and what does not exist", async () => {

@@ -656,7 +656,7 @@ describe("properties of resources", () => {
       "another authority may issue, too",
       inputs(/:DnsRecord domain-caa-pki\.goog$/, (old) => ({
         ...old,
-        data: { flags: "0", tag: "issue", value: "authority.example.com" },
+        data: { flags: 0, tag: "issue", value: "authority.example.com" },
       })),
     ],
     [

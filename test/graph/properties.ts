@@ -610,9 +610,7 @@ export const properties: Readonly<Record<string, Property>> = {
         .filter(({ inputs }) => inputs["name"] === host && inputs["type"] === "CAA")
         .map(({ inputs }) => JSON.stringify(inputs["data"]))
         .sort();
-      const wanted = ["letsencrypt.org", "pki.goog"].map((value) =>
-        JSON.stringify({ flags: "0", tag: "issue", value }),
-      );
+      const wanted = ["letsencrypt.org", "pki.goog"].map((value) => JSON.stringify({ flags: 0, tag: "issue", value }));
       if (issuers.join() !== wanted.join()) violations.push(`${host}: ${issuers}`);
     }
     return violations;

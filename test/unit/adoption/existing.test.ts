@@ -22,6 +22,8 @@ const answers: Readonly<Record<string, object>> = {
   "/v1/projects/p/dashboards?pageSize=500&pageToken=": {
     dashboards: [{ name: "projects/7/dashboards/8", displayName: "artifacts.example.org" }],
   },
+  "DELETE /v3/projects/p/services/redirector/serviceLevelObjectives/latency": {},
+  "DELETE /v3/projects/p/services/redirector/serviceLevelObjectives/absent": { error: { code: 404 } },
   "/v3/projects/p/notificationChannels?pageSize=500&pageToken=": {},
   [`/client/v4/zones/${zone}/dns_records?per_page=100&page=1`]: {
     result: [{ id: "r1", comment: "artifacts: A" }, { id: "r2" }],
@@ -40,9 +42,11 @@ let existing: Existing;
 describe("lookup of existing resources", () => {
   before(async () => {
     server = createServer((request, response) => {
-      asked.push(request.url ?? "");
-      const answer = answers[request.url ?? ""];
-      response.writeHead(answer === undefined ? 403 : 200, { "content-type": "application/json" });
+      asked.push(`${request.method === "GET" ? "" : `${request.method} `}${request.url ?? ""}`);
+      const answer = answers[asked.at(-1)!];
+      response.writeHead(answer === undefined ? 403 : asked.at(-1)!.endsWith("/absent") ? 404 : 200, {
+        "content-type": "application/json",
+      });
       response.end(answer === undefined ? "no permission" : JSON.stringify(answer));
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -62,7 +66,11 @@ describe("lookup of existing resources", () => {
     assert.equal(await existing.monitoring("alertPolicies", "slow"), "projects/p/alertPolicies/2");
     assert.equal(await existing.monitoring("alertPolicies", "other"), undefined);
     assert.equal(await existing.monitoring("notificationChannels", "any"), undefined);
-    assert.equal(await existing.dashboard(), "projects/7/dashboards/8");
+    assert.equal(
+      await existing.dashboard(),
+      "projects/p/dashboards/8",
+      "an id with the project's number would replace it",
+    );
   });
 
   it("a DNS record is found by its comment, on any page", async () => {
@@ -77,6 +85,15 @@ describe("lookup of existing resources", () => {
     await assert.rejects(existing.monitoring("alertPolicies", "twice"), /more than one "twice"/);
   });
 
+  it("an objective is deleted by its name; one that is not there is no error, a refusal is", async () => {
+    await existing.removeObjective("redirector", "latency");
+    await existing.removeObjective("redirector", "absent");
+    await assert.rejects(
+      existing.removeObjective("redirector", "refused"),
+      /unexpected response from http.*refused: 403/,
+    );
+  });
+
   it("a list that can't be read is an error with its address", async () => {
     await assert.rejects(
       existing.monitoring("uptimeCheckConfigs", "x"),
@@ -88,6 +105,6 @@ describe("lookup of existing resources", () => {
       monitoringEndpoint: "http://127.0.0.1:1/",
       cloudflareEndpoint: undefined,
     });
-    await assert.rejects(nowhere.dashboard(), /can't be read: /);
+    await assert.rejects(nowhere.dashboard(), /no response from http:\/\/127\.0\.0\.1:1\//);
   });
 });

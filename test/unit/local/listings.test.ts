@@ -54,7 +54,7 @@ it("the program finds resources with assigned ids in these lists, on any page", 
   });
   assert.equal(await existing.monitoring("alertPolicies", "alert 640"), "projects/p/alertPolicies/640");
   assert.equal(await existing.monitoring("alertPolicies", "alert 650"), undefined);
-  assert.equal(await existing.dashboard(), "projects/1/dashboards/2");
+  assert.equal(await existing.dashboard(), "projects/p/dashboards/2", "by the project's id");
   assert.equal(await existing.dnsRecord(zone, "record 249"), `${zone}/r249`);
   assert.equal(await existing.dnsRecord(zone, "record 7"), `${zone}/r7`);
   assert.ok(asked.length >= 6, asked.join("\n"));
