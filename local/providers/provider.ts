@@ -136,9 +136,10 @@ export function emulatedProvider(emulation: Emulation, address: string): Resourc
       const found = await cloud.find(type, id);
       if (found === undefined) return undefined;
       // What the cloud does not store stays as the state has it.
-      const kept = (facts?.notReadOnImport ?? []).filter((name) => name in olds);
-      const own = Object.fromEntries(kept.map((name) => [name, olds[name]]));
-      return { id, inputs: { ...found.inputs, ...own }, outputs: outputs(found) };
+      const lost = facts?.notReadOnImport ?? [];
+      const stored = Object.entries(found.inputs).filter(([name]) => !lost.includes(name));
+      const own = Object.entries(olds).filter(([name]) => lost.includes(name));
+      return { id, inputs: Object.fromEntries([...stored, ...own]), outputs: outputs(found) };
     },
 
     async delete({ type, id }) {
