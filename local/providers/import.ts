@@ -32,7 +32,7 @@ export function findImported(
 }
 
 /** The inputs that an import reads. What it takes from a wrong form of the id is not the program's: the next plan replaces it. */
-export function readInputs(facts: TypeFacts, form: string, inputs: Values): Values {
+function readInputs(facts: TypeFacts, form: string, inputs: Values): Values {
   const lost = [...(facts.notReadOnImport ?? []), ...(facts.replacedAfterImport?.[form] ?? [])];
   const read = Object.fromEntries(
     Object.entries(inputs).filter(([name]) => !lost.includes(name) && name !== "__defaults"),

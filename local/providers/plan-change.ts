@@ -24,7 +24,7 @@ export function planChange(facts: TypeFacts, olds: Properties, news: Properties)
 }
 
 /** The paths of the inputs that differ, without the indices of lists. */
-export function changedPaths(facts: TypeFacts, olds: Properties, news: Properties): string[] {
+function changedPaths(facts: TypeFacts, olds: Properties, news: Properties): string[] {
   const paths = new Set<string>();
   compare(facts, "", olds, news, paths);
   return [...paths].filter((path) => facts.onChange?.[path] !== "no change").sort();
