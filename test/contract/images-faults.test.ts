@@ -169,6 +169,53 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       assert.equal(patches, 3);
     });
 
+    const isResumption: Parameters<typeof firstOfEach>[1] = (method, _url, headers) =>
+      method === "PATCH" && headers["content-range"] !== undefined ? "resumption" : undefined;
+    const wholeOrRest = () =>
+      target.seen.filter(({ method }) => method === "PATCH").map(({ headers }) => headers["content-range"] ?? "whole");
+    const rest = `${5 * mebibyte}-${8 * mebibyte - 1}`;
+    const resumptions = [
+      { how: "refused with 416 once", times: 1, fault: { kind: "answer", status: 416 }, sent: ["whole", rest, rest] },
+      {
+        how: "refused with 416 always",
+        times: 99,
+        fault: { kind: "answer", status: 416 },
+        sent: ["whole", rest, rest, "whole"],
+      },
+      {
+        how: "refused by a closed connection",
+        times: 99,
+        fault: { kind: "cut-request", after: 0 },
+        sent: ["whole", rest, rest, "whole"],
+      },
+    ] as const;
+    for (const { how, times, fault, sent } of resumptions) {
+      it(`an upload whose resumption is ${how} does not fail the mirror`, async () => {
+        const staged = await stage(8 * mebibyte);
+        const settled = uploadHas(registries[1]!.host, 5 * mebibyte);
+        const cut = first(1, (method) => method === "PATCH", { kind: "cut-request", after: 5 * mebibyte, settled });
+        const refuse = firstOfEach(times, isResumption, fault);
+        target.inject((...request) => cut(request[0], request[1]) ?? refuse(...request));
+        await promotes(staged);
+        assert.deepEqual(wholeOrRest(), sent);
+      });
+    }
+
+    it("resumes an upload only when its offset stands still: the registry may still write what it was sent", async () => {
+      const staged = await stage(8 * mebibyte);
+      const settled = uploadHas(registries[1]!.host, 5 * mebibyte);
+      const cut = first(1, (method) => method === "PATCH", { kind: "cut-request", after: 5 * mebibyte, settled });
+      const early = [mebibyte, 2 * mebibyte];
+      target.inject((method, url) => {
+        if (method !== "GET" || !url.includes("/uploads/")) return cut(method, url);
+        const offset = early.shift();
+        return offset === undefined ? undefined : { kind: "headers", headers: { range: `0-${offset - 1}` } };
+      });
+      await promotes(staged);
+      assert.deepEqual(early, []);
+      assert.deepEqual(wholeOrRest(), ["whole", rest]);
+    });
+
     it("survives small uploads that are cut, and answers that are lost", async () => {
       const staged = await stage(200_000);
       // Four failures of one request at most: after six it is given up, and its mirror with it when none of the others fared better.

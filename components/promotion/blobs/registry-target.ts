@@ -1,3 +1,4 @@
+import { pause } from "../http/host.ts";
 import { isTransientStatus } from "../http/retry-policy.ts";
 import {
   type Blob,
@@ -13,6 +14,7 @@ import { RegistryError } from "../oci/errors.ts";
 import type { Remote } from "../oci/remote.ts";
 import type { Repository } from "../oci/repository.ts";
 import type { BlobTarget, BlobWriter } from "./blob-target.ts";
+import { settledUpload } from "./settled-upload.ts";
 
 /** What is known about a blob in a mirror before it is asked. */
 export interface Knowledge {
@@ -73,13 +75,20 @@ function isRefusal(error: unknown): error is RegistryError {
   );
 }
 
+/** Resumptions of one upload that may fail before the registry is taken for one that cannot resume. */
+const mostResumptions = 2;
+
 class RegistryWriter implements BlobWriter {
   readonly #at: Remote;
   readonly #blob: Blob;
   #upload: URL;
-  /** The registry has refused to go on in the middle (Artifact Registry takes no chunks): it gets all of it again. */
+  /** The registry does not go on in the middle (Artifact Registry takes no chunks): it gets all of it again. */
   #wholeOnly = false;
-  #misses = 0;
+  /** Resumptions in a row that brought the registry nothing. */
+  #failedResumptions = 0;
+  /** The largest offset up to which bytes of this upload have been sent, and what it was before the last resumption. */
+  #sent = 0;
+  #sentBefore = 0;
 
   constructor(at: Remote, blob: Blob, upload: URL) {
     this.#at = at;
@@ -88,25 +97,37 @@ class RegistryWriter implements BlobWriter {
   }
 
   async offset(): Promise<number> {
-    const status = this.#wholeOnly ? undefined : await uploadStatus(this.#at, this.#upload);
-    if (status && status.offset > 0 && status.offset <= this.#blob.size) {
-      this.#upload = status.location;
-      return status.offset;
-    }
+    if (this.#wholeOnly) return this.#beginAnew();
+    const { settled, status } = await settledUpload(
+      this.#sent,
+      () => uploadStatus(this.#at, this.#upload),
+      (milliseconds) => pause(milliseconds, this.#at.signal),
+    );
+    if (status) this.#upload = status.location;
+    if (!settled || !status || status.offset === 0 || status.offset > this.#blob.size) return this.#beginAnew();
+    if (status.offset > this.#sentBefore) this.#failedResumptions = 0;
+    this.#wholeOnly = this.#failedResumptions >= mostResumptions;
+    return this.#wholeOnly ? this.#beginAnew() : status.offset;
+  }
+
+  async #beginAnew(): Promise<number> {
     await this.abandon();
     const upload = await startUpload(this.#at, this.#blob.digest);
     if (upload === "mounted") throw new Error("unreachable: a mount was not asked for");
     this.#upload = upload;
+    this.#sent = 0;
     return 0;
   }
 
   async write(from: number, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
     const at = { ...this.#at, signal };
+    this.#sentBefore = this.#sent;
     try {
-      if (from < this.#blob.size) this.#upload = await sendRest(at, this.#upload, this.#blob, from, chunks);
+      if (from < this.#blob.size) {
+        this.#upload = await sendRest(at, this.#upload, this.#blob, from, this.#counted(from, chunks));
+      }
     } catch (error) {
-      // 416: it has got more, or less, than it said a moment ago; once, that is no answer to whether it goes on at all.
-      if (from > 0 && isRefusal(error) && (error.status !== 416 || this.#misses++ > 0)) this.#wholeOnly = true;
+      if (from > 0) this.#resumptionFailed(error);
       throw error;
     }
     try {
@@ -114,6 +135,24 @@ class RegistryWriter implements BlobWriter {
     } catch (error) {
       if (isRefusal(error)) this.#wholeOnly = true;
       throw error;
+    }
+  }
+
+  /**
+   * A 416 only says that the offset was another one, and a registry that refuses before it has read the body may close the connection before
+   * its response is read: neither tells by itself whether the registry resumes uploads at all.
+   */
+  #resumptionFailed(error: unknown): void {
+    this.#failedResumptions++;
+    if (isRefusal(error) && error.status !== 416) this.#wholeOnly = true;
+  }
+
+  async *#counted(from: number, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+    let offset = from;
+    for await (const chunk of chunks) {
+      offset += chunk.length;
+      this.#sent = Math.max(this.#sent, offset);
+      yield chunk;
     }
   }
 

@@ -1,6 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { Readable } from "node:stream";
 import { InterruptedError, UnreachableError } from "../http/errors.ts";
+import { attempts } from "../http/retry-policy.ts";
 import { type Digest, digestOf } from "./digest.ts";
 import { RegistryError, WrongContentError } from "./errors.ts";
 import type { Remote } from "./remote.ts";
@@ -193,8 +194,8 @@ export async function putBlob(at: Remote, { digest }: Blob, bytes: Buffer, begun
   await putWhole(at, begun ?? (await beginUpload(at, digest)), digest, bytes, what);
 }
 
-/** Uploads that are begun for one blob, when the registry forgets those that broke. */
-const mostUploads = 3;
+/** Uploads that are begun for one blob, when the registry forgets those that broke: each attempt may need one of its own. */
+const mostUploads = attempts;
 
 async function putWhole(at: Remote, upload: URL, digest: Digest, bytes: Buffer, what: string): Promise<void> {
   let to = upload;
@@ -285,10 +286,23 @@ export async function finishUpload(at: Remote, upload: URL, digest: Digest): Pro
   await unlessThere(at, digest, call(at, { url, what, method: "PUT", expect: [201, 204], slow: true }));
 }
 
-/** How far an upload is (spec, "Getting upload status"); undefined if the registry no longer knows it. */
-export async function uploadStatus(at: Remote, upload: URL): Promise<{ offset: number; location: URL } | undefined> {
+/** How far an upload is. */
+export interface UploadStatus {
+  /** Bytes that the registry has. */
+  readonly offset: number;
+  /** Where to go on. */
+  readonly location: URL;
+}
+
+/** Asks how far an upload is (spec, "Getting upload status"); undefined if the registry no longer knows it. */
+export async function uploadStatus(at: Remote, upload: URL): Promise<UploadStatus | undefined> {
   const what = `ask for an upload to ${at.repository.name}`;
-  const response = await call(at, { url: upload, what, method: "GET", expect: [204, 202, 200, 400, 404, 405, 501] });
+  const response = await call(at, {
+    url: upload,
+    what,
+    method: "GET",
+    expect: [204, 202, 200, 400, 404, 405, 416, 501],
+  });
   if (response.status >= 300) return undefined;
   const range = /^(?:bytes=)?0-(\d+)$/.exec(String(response.headers["range"] ?? ""))?.[1];
   // "0-0" is what both an empty upload and one of a single byte say; the empty one is by far likelier, and safe.
