@@ -151,7 +151,7 @@ describe("audit and sync against real stores", () => {
       extra("files", "-", "files-gcp-us-central1", "binaries/left/ (1 file, 5 bytes)"),
     ]);
     const where = "images-us-central1, images-europe-west1";
-    const unlisted = `repositories that no manifest names, in ${where}: its catalogue is answered 404`;
+    const unlisted = `repositories that no manifest names, in ${where}: its catalogue responds 404`;
     assert.deepEqual(report.unlisted, [unlisted]);
     const shown = await run("audit");
     assert.match(shown.stdout, /^- +files +0 +1 +0 +files-gcp-us-central1$/m);

@@ -106,7 +106,7 @@ describe("repositories", () => {
     );
     assert.deepEqual(found, {
       found: [],
-      unlisted: ["repositories that no manifest names, in us, eu: its catalogue is answered 404"],
+      unlisted: ["repositories that no manifest names, in us, eu: its catalogue responds 404"],
       failures: [],
     });
   });
@@ -150,9 +150,14 @@ describe("a catalogue", () => {
   });
 
   for (const [what, status, body, why] of [
-    ["that is refused", 403, { errors: [{ code: "DENIED", message: "no" }] }, "its catalogue is answered 403 DENIED"],
-    ["of nothing that is ours", 200, { repositories: ["p/other/a"] }, "its catalogue has nothing of what it holds"],
-    ["that is null", 200, { repositories: null }, "its catalogue has nothing of what it holds"],
+    ["that is refused", 403, { errors: [{ code: "DENIED", message: "no" }] }, "its catalogue responds 403 DENIED"],
+    [
+      "of nothing that is ours",
+      200,
+      { repositories: ["p/other/a"] },
+      "its catalogue lists no repository below this path",
+    ],
+    ["that is null", 200, { repositories: null }, "its catalogue lists no repository below this path"],
   ] as const) {
     it(`${what} proves nothing`, async () => {
       const answers = asked((request, response) => {

@@ -7,30 +7,30 @@ import type { BufferPool } from "./buffer-pool.ts";
 
 /** What all copies of blobs in a process share. */
 export interface CopyDependencies {
-  /** Bytes of blobs that are in memory as a whole. */
+  /** Bytes of the blobs that are completely in memory. */
   readonly memory: WeightedSemaphore;
-  /** Where that memory comes from. */
+  /** The pool of that memory. */
   readonly pool: BufferPool;
-  /** Large blobs under way at a time. */
+  /** Large blobs that are copied at a time. */
   readonly streams: WeightedSemaphore;
   readonly signal: AbortSignal;
-  /** ms that one target may keep the others waiting, in sum, before it has to go on alone. */
+  /** Total ms for which one target may delay the others before it continues alone. */
   readonly patience: number;
-  /** ms without taking a byte after which a target has broken. */
+  /** ms without accepting a byte after which a target counts as broken. */
   readonly stall: number;
 }
 
-/** One blob, where it can be read and where it goes. */
+/** One blob, its sources and its targets. */
 export interface BlobCopy {
   readonly blob: Blob;
-  /** In the order in which they are asked. */
+  /** In the order in which they are tried. */
   readonly sources: readonly Remote[];
   readonly targets: readonly BlobTarget[];
-  /** Told of bytes that a target has taken. */
+  /** Called with the number of bytes that a target has accepted. */
   received(target: BlobTarget, bytes: number): void;
 }
 
-/** The blob could not be read: no fault of the target that was to get it. */
+/** The blob could not be read, so the target did not cause the failure. */
 export class SourceError extends Error {
   constructor(cause: unknown) {
     super(causeOf(cause), { cause });

@@ -1,23 +1,23 @@
 import type { Blob } from "../oci/blobs.ts";
 
-/** One place that a blob is copied to: a repository of a registry, or an S3 bucket. */
+/** A target that a blob is copied to: a repository of a registry, or an S3 bucket. */
 export interface BlobTarget {
   /** The mirror's name, for messages and counts. */
   readonly mirror: string;
-  /** Whether there is nothing to send: it has the blob, or can take it from a neighbour without us. */
+  /** Mounts the blob if possible. @returns whether there is nothing to send: the target has the blob, or has mounted it. */
   mountOrExists(blob: Blob): Promise<boolean>;
-  /** Stores a blob that is at hand. */
+  /** Stores a blob from memory. */
   put(blob: Blob, bytes: Buffer): Promise<void>;
-  /** Begins to store a blob that comes in pieces. */
+  /** Starts the upload of a streamed blob. */
   begin(blob: Blob): Promise<BlobWriter>;
 }
 
-/** A blob that is being stored in pieces. It is not to be seen before `write` has returned. */
+/** A streamed upload of a blob. The blob is not visible before `write` has returned. */
 export interface BlobWriter {
-  /** How many bytes are there already; 0 after a beginning. */
+  /** How many bytes the target has; 0 at first. */
   offset(): Promise<number>;
-  /** Takes the rest, to its end, and commits. May be called again after it has failed. An aborted signal ends it at once. */
+  /** Writes the rest of the stream and commits. May be called again after a failure. An aborted signal ends it at once. */
   write(from: number, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
-  /** Gives the upload up. Never throws. */
+  /** Cancels the upload. Never throws. */
   abandon(): Promise<void>;
 }

@@ -1,15 +1,16 @@
 const smallest = 64 * 1024;
 
 /**
- * Memory for blobs that is used again: to have the system map and clear a fresh megabyte takes longer than to hash it.
- * Whoever bounds the blobs in memory bounds the pool: it never holds more than was in use at once, and not beyond `most` bytes.
+ * A pool of memory for blobs: mapping and clearing a fresh megabyte takes the system longer than hashing it. The
+ * limit of blobs in memory also limits the pool: it never keeps more than was in use at once, and at most `most`
+ * bytes.
  */
 export class BufferPool {
   readonly #free = new Map<number, Buffer[]>();
   readonly #most: number;
   #held = 0;
 
-  /** @param most bytes that are kept while nobody uses them. */
+  /** @param most bytes that are kept while they are unused. */
   constructor(most: number) {
     this.#most = most;
   }
@@ -23,7 +24,10 @@ export class BufferPool {
     return buffer;
   }
 
-  /** Gives memory back. Only when nothing reads it any more: what is still being sent would be overwritten. */
+  /**
+   * Returns memory to the pool. Only call it once nothing reads the memory any more; otherwise bytes that are still
+   * being sent would be overwritten.
+   */
   give(buffer: Buffer): void {
     if (buffer.length > this.#most - this.#held || buffer.length !== sizeFor(buffer.length)) return;
     const free = this.#free.get(buffer.length) ?? [];
@@ -33,7 +37,7 @@ export class BufferPool {
   }
 }
 
-/** Powers of two: few sizes, so that what is free fits. */
+/** Powers of two: few sizes, so that free memory fits. */
 function sizeFor(bytes: number): number {
   let size = smallest;
   while (size < bytes) size *= 2;

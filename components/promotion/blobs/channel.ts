@@ -1,7 +1,7 @@
-/** How much a channel holds before its reader must keep up, in bytes. */
+/** Bytes that a channel buffers before its writer has to wait. */
 const window = 512 * 1024;
 
-/** Chunks on their way from one writer to one reader, with a bound on how many bytes wait between them. */
+/** A bounded buffer of chunks between one writer and one reader. */
 export class Channel implements AsyncIterable<Uint8Array> {
   readonly #waiting: Uint8Array[] = [];
   #bytes = 0;
@@ -11,12 +11,12 @@ export class Channel implements AsyncIterable<Uint8Array> {
   #wakeReader: (() => void) | undefined;
   #wakeWriter: (() => void) | undefined;
 
-  /** The reader is gone: nothing that is written is of use any more. */
+  /** The reader is gone: written chunks are discarded. */
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** There is no room until the reader has taken something. */
+  /** The buffer is full until the reader has taken a chunk. */
   get full(): boolean {
     return !this.#closed && this.#bytes >= window;
   }
@@ -44,7 +44,7 @@ export class Channel implements AsyncIterable<Uint8Array> {
     this.#wakeReader?.();
   }
 
-  /** The reader gets this error instead of the rest. */
+  /** Makes the reader fail with this error instead of receiving the rest. */
   fail(error: unknown): void {
     this.#failure ??= { error };
     this.#wakeReader?.();
@@ -72,7 +72,7 @@ export class Channel implements AsyncIterable<Uint8Array> {
     }
   }
 
-  /** The reader will not read on. */
+  /** The reader stops reading. */
   close(): void {
     this.#closed = true;
     this.#waiting.length = 0;

@@ -3,7 +3,7 @@ import { type BlobCopy, type BlobFailures, type CopyDependencies, SourceError } 
 import type { BlobTarget } from "./blob-target.ts";
 import { copyLargeBlob } from "./copy-large-blob.ts";
 
-/** Up to this size a blob is read into memory once and sent from there: a failing target then needs no second download. */
+/** Up to this size a blob is read into memory once and sent from there, so that a failing target needs no second download. */
 const smallBlob = 4 * 1024 * 1024;
 
 /**
@@ -39,7 +39,7 @@ async function copySmallBlob(copy: BlobCopy, failures: BlobFailures, { pool }: C
     await target.put(copy.blob, bytes);
     copy.received(target, bytes.length);
   });
-  // After a failure somebody may still be sending from it.
+  // After a failure another target may still be sending from it.
   if (copy.targets.every((target) => !failures.has(target))) pool.give(memory);
 }
 

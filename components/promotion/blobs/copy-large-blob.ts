@@ -8,14 +8,18 @@ import { type BlobCopy, type BlobFailures, type CopyDependencies, SourceError } 
 import type { BlobTarget, BlobWriter } from "./blob-target.ts";
 import { Channel } from "./channel.ts";
 
-/** Downloads of one blob: the first for all targets, the next ones for those that broke or were too slow. */
+/** Downloads of one blob: the first for all targets, further ones for those that broke or were too slow. */
 const mostRounds = 6;
-/** ms until a broken upload is gone on with, times the rounds so far: a registry may not have noticed yet that it broke. */
+/**
+ * ms before a broken upload is resumed, times the rounds so far: the registry may not have noticed yet that the
+ * connection broke.
+ */
 const breath = 250;
 
 /**
- * Streams a blob to targets, downloaded once for all that keep up. A target whose upload broke goes on where it stopped, with
- * a new download of the rest; one that is much slower than the others goes on without them. Memory: half a MiB a target.
+ * Streams a blob to targets, downloaded once for all that keep up. A target whose upload broke resumes where it
+ * stopped, with a new download of the rest; one that is much slower than the others continues without them. Memory:
+ * half a MiB for each target.
  * @param failures gets an entry for each target that finally failed.
  */
 export async function copyLargeBlob(
@@ -31,7 +35,7 @@ export async function copyLargeBlob(
     const { broken, unread } = await copyRound({ ...copy, targets, sources }, state, dependencies);
     if (unread instanceof WrongContentError && unread.from) {
       wrong ??= unread;
-      // What this round has sent belongs to nothing: every upload begins anew, from another source.
+      // The bytes of this round are useless: every upload starts again, from another source.
       await Promise.all([...state.writers.values()].map((writer) => writer.abandon()));
       state.writers.clear();
       state.resumePoints = [beginning()];
@@ -50,7 +54,7 @@ export async function copyLargeBlob(
 }
 
 interface State {
-  /** By offset; the first is the beginning. */
+  /** By offset; the first is the start. */
   resumePoints: ResumePoint[];
   readonly writers: Map<BlobTarget, BlobWriter>;
 }
@@ -60,13 +64,13 @@ interface Lane {
   readonly target: BlobTarget;
   readonly from: number;
   readonly channel: Channel;
-  /** Ends the upload where it stands. */
+  /** Stops the upload at its current offset. */
   readonly stop: AbortController;
-  /** ms in which the others had to wait for this one. */
+  /** ms for which the others had to wait for this target. */
   lag: number;
 }
 
-/** Downloads once and feeds all targets. `unread`: why the download failed; then no target has the blob. */
+/** Downloads once and writes to all targets. `unread`: why the download failed; then no target has the blob. */
 async function copyRound(
   copy: BlobCopy,
   state: State,
@@ -128,7 +132,7 @@ async function pump(
   for await (const chunk of readBlob(sources, copy.blob, start, mark)) {
     dependencies.signal.throwIfAborted();
     const live = lanes.filter((lane) => !lane.channel.closed);
-    if (live.length === 0) return; // all have broken: nobody is interested in the rest
+    if (live.length === 0) return; // all targets have failed: the rest is not needed
     for (const { channel, from, target } of live) {
       const piece = chunk.subarray(Math.min(chunk.length, Math.max(0, from - offset)));
       channel.write(piece);
@@ -139,7 +143,7 @@ async function pump(
   }
 }
 
-/** Waits until all can take more; those who take too long are sent to the next round. */
+/** Waits until all targets can take more; those that take too long are moved to the next round. */
 async function waitForRoom(live: readonly Lane[], dependencies: CopyDependencies): Promise<void> {
   const slow = live.filter((lane) => lane.channel.full);
   const othersWait = slow.length < live.length;
@@ -150,7 +154,7 @@ async function waitForRoom(live: readonly Lane[], dependencies: CopyDependencies
       if (await isIn(lane.channel.room(), allowed)) {
         if (othersWait) lane.lag += Date.now() - began;
       } else {
-        const cause = othersWait ? "the others waited too long for it" : "it stood still";
+        const cause = othersWait ? "the others waited too long for it" : "it accepted nothing";
         lane.stop.abort(new InterruptedError(`${lane.target.mirror} takes the blob too slowly`, cause));
         lane.channel.close();
       }
@@ -158,7 +162,7 @@ async function waitForRoom(live: readonly Lane[], dependencies: CopyDependencies
   );
 }
 
-/** Whether a promise is fulfilled within some ms. */
+/** Whether a promise is fulfilled within so many ms. */
 async function isIn(promise: Promise<void>, milliseconds: number): Promise<boolean> {
   const timer = new AbortController();
   try {
@@ -169,10 +173,13 @@ async function isIn(promise: Promise<void>, milliseconds: number): Promise<boole
   }
 }
 
-/** Statuses of an upload that the registry has lost or whose length it counts otherwise, and of an expired token. */
+/** Statuses of an upload that the registry has lost or has at another offset, and of an expired token. */
 const lostUpload = new Set([400, 401, 404, 416]);
 
-/** Whether going on, or beginning anew, may help: what broke, and uploads that a registry has lost or counts otherwise. */
+/**
+ * Whether resuming or restarting may help: after broken connections, and for uploads that a registry has lost or has at
+ * another offset.
+ */
 function mayRepeat(error: unknown): boolean {
   if (error instanceof InterruptedError || error instanceof WrongContentError) return true;
   return error instanceof RegistryError && (isTransientStatus(error.status) || lostUpload.has(error.status));

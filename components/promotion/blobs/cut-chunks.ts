@@ -7,8 +7,9 @@ export interface CutChunk extends Chunk {
 }
 
 /**
- * Cuts a stream of `size` bytes into the chunks that a store takes. The last one, which makes the object visible, comes when the stream has ended;
- * it is empty only for an empty object. A stream that may be longer or shorter must be checked before it comes here.
+ * Cuts a stream of `size` bytes into the chunks that a store accepts. The last one, which makes the object visible,
+ * comes when the stream has ended; it is empty only for an empty object. The caller must check a stream that may be
+ * longer or shorter.
  */
 export async function* cutChunks(stream: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<CutChunk> {
   const full = chunkBytes(size);

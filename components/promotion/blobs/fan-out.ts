@@ -5,9 +5,9 @@ import type { Bucket, Chunk, Content, Stored, Upload } from "../storage/bucket.t
 import { crc32c, encodeCrc32c } from "../storage/crc32c.ts";
 import { cutChunks } from "./cut-chunks.ts";
 
-/** The source holds other content than was asked for. Nothing of it has become visible anywhere. */
+/** The source has other content than expected. None of it has become visible anywhere. */
 export class WrongContent extends Error {
-  /** Hex digest of what the source holds; undefined when it was longer than it said and not read to its end. */
+  /** Hex digest of the source's content; undefined if it was longer than announced and not read to its end. */
   readonly sha256: string | undefined;
   constructor(message: string, sha256: string | undefined) {
     super(message);
@@ -15,19 +15,19 @@ export class WrongContent extends Error {
   }
 }
 
-/** Where a copy goes. */
+/** The target of a copy. */
 export interface Destination {
   readonly upload: Upload;
-  /** Called with the bytes of each piece that this destination has taken. */
+  /** Called with the number of bytes of each slice that this destination has accepted. */
   received(bytes: number): void;
 }
 
 /**
- * Copies a content to all destinations. The last piece, which makes the object visible, is sent only when the whole content is
- * verified; it goes to the first destination before the others.
+ * Copies content to all destinations. The last slice, which makes the object visible, is sent only after the whole
+ * content is verified; it goes to the first destination before the others.
  *
  * Memory: three chunks (storage/bucket.ts, `chunkBytes`), whatever the size and the number of destinations. The slowest destination sets the pace.
- * @returns for each destination why it does not hold the object now, undefined = it does.
+ * @returns for each destination why it does not have the object; undefined if it has.
  * @throws {@link WrongContent}, and whatever reading the source throws.
  */
 export async function fanOut(
@@ -87,8 +87,8 @@ export async function fanOut(
 }
 
 /**
- * Reads an object from its store to its end; a download that breaks goes on where it stopped.
- * Gives up when it broke five times without a byte in between.
+ * Reads an object from its store to its end; a broken download resumes where it stopped. Fails after five breaks
+ * without a byte in between.
  */
 export async function* readAll(bucket: Bucket, object: Stored, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   let offset = 0;
@@ -110,7 +110,7 @@ export async function* readAll(bucket: Bucket, object: Stored, signal: AbortSign
   }
 }
 
-/** What an object's bytes are, found by reading all of them. */
+/** Reads all bytes of an object for their hash. */
 export async function measure(
   source: AsyncIterable<Uint8Array>,
 ): Promise<{ readonly size: number; readonly sha256: string; readonly crc32c: string }> {
@@ -125,17 +125,17 @@ export async function measure(
   return { size, sha256: hash.digest("hex"), crc32c: encodeCrc32c(crc) };
 }
 
-/** The stream, if it has exactly the bytes that its store says. */
+/** Passes the stream on, and throws if its length is not the one that its store reports. */
 async function* exactly(size: number, source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let read = 0;
   for await (const piece of source) {
     read += piece.length;
     if (read > size) {
-      throw new WrongContent(`the content there is longer than the ${size} bytes that its store says`, undefined);
+      throw new WrongContent(`the content there is longer than the ${size} bytes that its store reports`, undefined);
     }
     yield piece;
   }
   if (read !== size) {
-    throw new TransientError(`the content there ended after ${read} of the ${size} bytes that its store says`);
+    throw new TransientError(`the content there ended after ${read} of the ${size} bytes that its store reports`);
   }
 }

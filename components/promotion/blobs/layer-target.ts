@@ -7,7 +7,7 @@ import { crc32c, encodeCrc32c } from "../storage/crc32c.ts";
 import type { BlobTarget, BlobWriter } from "./blob-target.ts";
 import { chunkOf, cutChunks } from "./cut-chunks.ts";
 
-/** A digest's content never changes, so it may be kept for as long as caches like (RFC 8246). */
+/** A digest's content never changes, so caches may keep it without limit (RFC 8246). */
 const headers = { contentType: "application/octet-stream", cacheControl: "public, max-age=31536000, immutable" };
 
 /** An S3 bucket as the target of image layers. */
@@ -40,7 +40,7 @@ export class LayerTarget implements BlobTarget {
   async begin(blob: Blob): Promise<BlobWriter> {
     let upload: Upload | undefined;
     return {
-      // What was sent before is kept by the store, part by part, and the storage layer itself goes on after it.
+      // The store keeps the parts that were sent before; the storage room resumes after them.
       offset: () => Promise.resolve(0),
       write: async (_from, chunks, signal) => {
         upload = await this.#create(blob, signal, {});
@@ -48,7 +48,7 @@ export class LayerTarget implements BlobTarget {
           await send(upload, blob.size, chunks);
         } catch (error) {
           if (!(error instanceof UploadLost)) throw error;
-          // It was an upload that another project's or process's copy of the same layer is at, too, and has completed or given up.
+          // Another project's or process's copy of the same layer used the same upload, and has completed or cancelled it.
           if (!(await this.mountOrExists(blob))) throw new InterruptedError(`${this.mirror}: ${blob.digest}`, error);
         }
       },
@@ -64,7 +64,7 @@ export class LayerTarget implements BlobTarget {
   }
 }
 
-/** Writes the stream chunk by chunk. The last one only comes when all is verified. */
+/** Writes the stream chunk by chunk. The stream yields its last chunk only after everything is verified. */
 async function send(upload: Upload, size: number, stream: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const chunk of cutChunks(stream, size)) {
     if (chunk.isLast) await finish(upload, chunk);
@@ -72,7 +72,7 @@ async function send(upload: Upload, size: number, stream: AsyncIterable<Uint8Arr
   }
 }
 
-/** Another project's promotion may have stored the same layer meanwhile. */
+/** Another project's promotion may have stored the same layer in the meantime. */
 async function finish(upload: Upload, last: Chunk): Promise<void> {
   try {
     await upload.finish(last);

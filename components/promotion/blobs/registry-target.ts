@@ -16,15 +16,15 @@ import type { Repository } from "../oci/repository.ts";
 import type { BlobTarget, BlobWriter } from "./blob-target.ts";
 import { settledUpload } from "./settled-upload.ts";
 
-/** What is known about a blob in a mirror before it is asked. */
+/** What is known about a blob in a mirror without a request. */
 export interface Knowledge {
-  /** Another repository of the mirror that this run has brought the blob to: it can be mounted from there once it is. */
+  /** Another repository of the mirror that this run copies the blob to: once it is there, it can be mounted from it. */
   readonly neighbour?: { readonly repository: Repository; readonly failure: Promise<unknown> } | undefined;
-  /** The repository held nothing before this run: asking for small blobs costs more than it saves. */
+  /** The repository was empty before this run: checking for small blobs costs more than it saves. */
   readonly fresh: boolean;
 }
 
-/** A blob up to this size is sent unasked to a fresh repository: one request instead of two. */
+/** A blob up to this size is sent to an empty repository without a check: one request instead of two. */
 const sentUnasked = 1024 * 1024;
 
 /** One repository of a registry as the target of blobs. */
@@ -32,7 +32,7 @@ export class RegistryTarget implements BlobTarget {
   readonly mirror: string;
   readonly #at: Remote;
   readonly #knowledge: Knowledge;
-  /** Uploads that a registry began instead of mounting. */
+  /** Uploads that a registry started instead of mounting. */
   readonly #begun = new Map<string, URL>();
 
   constructor(mirror: string, at: Remote, knowledge: Knowledge) {
@@ -68,7 +68,7 @@ export class RegistryTarget implements BlobTarget {
   }
 }
 
-/** Whether a registry's refusal is about the upload itself, not about an expired token or a busy host. */
+/** Whether a registry's refusal concerns the upload itself, not an expired token or a busy host. */
 function isRefusal(error: unknown): error is RegistryError {
   return (
     error instanceof RegistryError && error.status < 500 && error.status !== 401 && !isTransientStatus(error.status)
@@ -82,7 +82,7 @@ class RegistryWriter implements BlobWriter {
   readonly #at: Remote;
   readonly #blob: Blob;
   #upload: URL;
-  /** The registry does not go on in the middle (Artifact Registry takes no chunks): it gets all of it again. */
+  /** The registry does not resume (Artifact Registry accepts no chunks): everything is sent again. */
   #wholeOnly = false;
   /** Resumptions in a row that brought the registry nothing. */
   #failedResumptions = 0;
@@ -157,7 +157,7 @@ class RegistryWriter implements BlobWriter {
   }
 
   async abandon(): Promise<void> {
-    // Of no consequence if it fails: a registry drops abandoned uploads by itself, in time.
+    // Failures are ignored: registries drop abandoned uploads by themselves in time.
     await cancelUpload(this.#at, this.#upload).catch((error: unknown) => error);
   }
 }

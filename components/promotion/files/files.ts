@@ -5,7 +5,7 @@ import { type MirrorPlan, planFiles } from "./plan.ts";
 import { previewFilesRun } from "./preview.ts";
 import { FilesRun } from "./run.ts";
 
-/** The plans of all mirrors. Files have no rule that a plan can break and a line of it can name. */
+/** The plans of all mirrors. Files have no rule that a plan could violate. */
 interface FilesPlan {
   readonly mirrors: readonly MirrorPlan[];
   readonly errors: readonly string[];

@@ -9,7 +9,7 @@ import { printable } from "../text/printable.ts";
 import { MirrorFiles, openBucket } from "./mirror-files.ts";
 import { type Files, fileLine, parseFileLines } from "./plan.ts";
 
-/** What every mirror holds of a project. Reads content only where a store cannot prove its digest. */
+/** What every mirror has of a project. Reads content only where a store cannot prove its digest. */
 export async function takeInventory(request: FilesRequest, context: Context): Promise<Inventory> {
   const { project, mirrors } = request;
   const wanted = parseFileLines(request.files);
@@ -47,13 +47,13 @@ function marked(sign: "+" | "-"): (file: readonly [string, string]) => string {
   return ([path, sha256]) => `${sign} ${fileLine(path, sha256)}`;
 }
 
-/** Hex digests of all that the project has in one mirror, by path; and paths that no line can name, which S3 allows. */
+/** Hex digests of all files of the project in one mirror, by path; and paths that a line cannot contain, which S3 allows. */
 async function contents(
   files: MirrorFiles,
   project: string,
   report: (done: number, total: number) => void,
 ): Promise<{ present: Files; unprintable: readonly string[] }> {
-  const listed = await files.list({ absentIsEmpty: true }); // a lost region's; the next run fills the new one
+  const listed = await files.list({ absentIsEmpty: true }); // the bucket of a lost region; the next run fills the new one
   const present = new Map<string, string>();
   const unprintable = [...listed.keys()].filter((path) => isUnprintable(path));
   for (const path of unprintable) listed.delete(path);
@@ -61,7 +61,7 @@ async function contents(
   await Promise.all(
     [...listed].map(async ([path, object]) => {
       const found = await files.identified(path, object);
-      // Another project's object is not this project's difference, even if the prefixes of the two overlap.
+      // Another project's object is not a difference of this project, even if the prefixes of the two overlap.
       const isForeign = found?.project !== undefined && found.project !== project;
       if (found !== undefined && !isForeign) present.set(path, found.sha256);
       report(++done, listed.size);

@@ -16,7 +16,7 @@ export class MirrorFiles {
   readonly #breaker: CircuitBreaker;
   readonly #signal: AbortSignal;
 
-  /** @param breaker of the mirror: told how each request to the bucket ends. */
+  /** @param breaker the mirror's circuit breaker, which is informed how each request to the bucket ends. */
   constructor(bucket: Bucket, prefix: string, breaker: CircuitBreaker, signal: AbortSignal) {
     this.bucket = bucket;
     this.#prefix = prefix;
@@ -33,14 +33,14 @@ export class MirrorFiles {
     return await this.attempt(() => statOf(this.bucket, this.key(path), this.#signal));
   }
 
-  /** All objects of the project, by path. With `absentIsEmpty` a bucket that does not exist holds none. */
+  /** All objects of the project, by path. With `absentIsEmpty` a bucket that does not exist has none. */
   async list({ absentIsEmpty = false }: { readonly absentIsEmpty?: boolean } = {}): Promise<Map<string, Stored>> {
     const prefix = filesPrefix(this.#prefix);
     return await this.attempt(async () => {
       const found = new Map<string, Stored>();
       try {
         for await (const object of this.bucket.list(prefix, this.#signal)) {
-          // The folder may be an object of its own, made by a console: it is no file, and no line could name it.
+          // Consoles create placeholder objects for folders: these are not files, and no line could name them.
           if (object.key !== prefix) found.set(object.key.slice(prefix.length), object);
         }
       } catch (error) {
@@ -51,19 +51,19 @@ export class MirrorFiles {
   }
 
   /**
-   * The object with the digest of its content: as its store proves it, else by reading it.
-   * @returns undefined if the object has gone meanwhile.
+   * The object with the digest of its content: proved by its store, else computed by reading it.
+   * @returns undefined if the object was removed in the meantime.
    */
   async identified(path: string, object: Stored): Promise<Identified | undefined> {
     if (object.sha256 !== undefined) return { ...object, sha256: object.sha256 };
-    const asked = await this.stat(path); // a listing tells less than a look at the object
+    const asked = await this.stat(path); // a listing has fewer fields than a request for the object
     if (asked === undefined) return undefined;
     const sha256 = asked.sha256 ?? (await this.attempt(() => measured(this.bucket, asked, this.#signal))).sha256;
     return { ...asked, sha256 };
   }
 
   /**
-   * Runs one piece of work with this mirror.
+   * Runs work at this mirror.
    * @throws GivenUpError once the mirror is given up.
    */
   async attempt<T>(work: () => Promise<T>): Promise<T> {
@@ -77,7 +77,7 @@ export class MirrorFiles {
     }
   }
 
-  /** Set once the mirror is given up. */
+  /** Set once the mirror was given up. */
   get givenUp(): GivenUpError | undefined {
     const cause = this.#breaker.givenUp;
     return cause === undefined ? undefined : new GivenUpError(cause);
@@ -93,12 +93,12 @@ export class MirrorFiles {
 /** An object whose content is known. */
 export type Identified = Stored & { readonly sha256: string };
 
-/** One look at an object, within the limit that all projects share. */
+/** Looks up an object, within the limit that all projects share. */
 export async function statOf(bucket: Bucket, key: string, signal: AbortSignal): Promise<Stored | undefined> {
   return await lookups(() => bucket.stat(key, signal));
 }
 
-/** Reads an object to its end and says what it is. */
+/** Reads an object to its end and returns its hashes. */
 export async function measured(
   bucket: Bucket,
   object: Stored,
@@ -107,9 +107,9 @@ export async function measured(
   return await withMemoryFor(object.size, () => measure(readAll(bucket, object, signal)));
 }
 
-/** Runs a copy or a reading of so many bytes when there is memory for it; the memory is that of all projects together. */
+/** Runs a copy or a read of so many bytes once there is memory for it, within the limit that all projects share. */
 export async function withMemoryFor<T>(size: number, work: () => Promise<T>): Promise<T> {
-  // Small objects have a price too, as the number of connections is limited.
+  // Small objects count with a minimum, since the number of connections is limited.
   return await memory.with(Math.max(Math.min(size, 3 * chunkBytes(size)), 4 * 1024 * 1024), work);
 }
 
@@ -118,7 +118,7 @@ export function openBucket(settings: StorageSettings, address: BucketAddress): B
   return storages.at(settings).open(address);
 }
 
-// Of the process, not of a request.
+// Belongs to the process, not to a request.
 const storages = new Storages(openStorage);
 const lookups = pLimit(fileLookups);
 const memory = new WeightedSemaphore(fileMemory);

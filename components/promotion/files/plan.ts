@@ -1,20 +1,23 @@
-/** The plan of a promotion of files, from texts alone. Pure. */
+/** The plan of a promotion of files, computed from texts alone. Pure. */
 import { guardRemoval } from "../run/removal-guard.ts";
 import type { FileMirror, FilesRequest, Previous } from "../run/request.ts";
 
 /** Hex digests by path. */
 export type Files = ReadonlyMap<string, string>;
 
-/** What one mirror is asked about and brought to. */
+/** The plan for one mirror: what to look up and what to change. */
 export interface MirrorPlan {
   readonly mirror: FileMirror;
-  /** Nothing is known of this mirror: it is listed. Otherwise only the paths below are looked up. */
+  /** Nothing is known of this mirror, so it is listed. Otherwise only the paths below are looked up. */
   readonly unknown: boolean;
   /** Wanted there, and not known to be there. */
   readonly add: Files;
-  /** Of the paths of {@link add}: those that hold other content, this one, since someone changed the mirror. To be put back. */
+  /**
+   * The paths of {@link add} that have other content, because someone changed the mirror, with the digest found there.
+   * To be restored.
+   */
   readonly restore: Files;
-  /** There, and no longer wanted; the digests are what is known of them. */
+  /** Present, and no longer wanted; with their last-known digests. */
   readonly remove: Files;
 }
 
@@ -51,7 +54,7 @@ export function planFiles(request: FilesRequest, previous: Previous<FilesRequest
 
 /**
  * Reads lines `path sha256:<hex>`.
- * @throws naming every line that is none.
+ * @throws an error that names every invalid line.
  */
 export function parseFileLines(text: string): Files {
   const files = new Map<string, string>();
@@ -60,7 +63,7 @@ export function parseFileLines(text: string): Files {
     if (line === "") continue;
     const [, path, sha256] = /^(.+) sha256:([0-9a-f]{64})$/.exec(line) ?? [];
     if (path === undefined || sha256 === undefined) wrong.push(`"${line}" is not a line "path sha256:<64 hex digits>"`);
-    else if (files.has(path)) wrong.push(`"${line}": the path is there twice`);
+    else if (files.has(path)) wrong.push(`"${line}": the path is listed twice`);
     else files.set(path, sha256);
   }
   if (wrong.length > 0) throw new Error(wrong.join("\n"));
@@ -81,7 +84,10 @@ function isKnown(mirror: FileMirror, request: FilesRequest, before: FilesRequest
   );
 }
 
-/** One mirror's text in `Differences`: `+ ` lines are missing there, `- ` lines are there beyond or instead of what is wanted. */
+/**
+ * One mirror's text in `Differences`: `+ ` lines are missing there; `- ` lines are there in addition to, or instead of,
+ * what is wanted.
+ */
 function parseDifferences(text: string): { readonly missing: Files; readonly extra: Files } {
   const lines = text.split("\n");
   const of = (sign: string): Files =>

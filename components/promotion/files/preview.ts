@@ -10,7 +10,7 @@ import { fileLine } from "./plan.ts";
 import type { FilesRun } from "./run.ts";
 import { causeAt } from "./sources.ts";
 
-/** What a run would do. Also reads what is to be copied, up to 2 GiB, so that a wrong sha256 is found before the merge and not after it. */
+/** What a run would do. Also reads the files to copy, up to 2 GiB, so that a wrong sha256 is found before the merge. */
 export async function previewFilesRun(run: FilesRun): Promise<Preview> {
   const { project } = run;
   const { signal } = run.context;
@@ -70,7 +70,7 @@ class Reader {
     this.#signal = signal;
   }
 
-  /** @returns the first source that has the file, or why none will do; no cause = none has it. */
+  /** @returns the first source that has the file, or why none can be used; without a cause none has it. */
   async find(run: FilesRun, path: string): Promise<{ object: Stored; from: string } | { cause: string | undefined }> {
     const causes: string[] = [];
     for (const source of run.sources(path)) {

@@ -1,14 +1,14 @@
 import type { ObjectHeaders } from "../storage/bucket.ts";
 
 /**
- * How a release file is served. A path never changes its content, hence `immutable`; a day, because a file that had to be removed must
- * also vanish from the caches of others in bounded time.
+ * How a release file is served. A path never changes its content, hence `immutable`; one day, because a removed file
+ * must also disappear from other parties' caches within a bounded time.
  */
 export function releaseFileHeaders(project: string, path: string): ObjectHeaders {
   return { contentType: contentType(path), cacheControl: "public, max-age=86400, immutable", project };
 }
 
-/** Media types (IANA registry) by the end of the name; what is not here is bytes, as a program is. */
+/** Media types (IANA registry) by the end of the name; all other files are served as bytes. */
 const contentTypes: Readonly<Record<string, string>> = {
   asc: "application/pgp-signature",
   bz2: "application/x-bzip2",

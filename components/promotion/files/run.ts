@@ -11,17 +11,20 @@ import { type Files, fileLine, type MirrorPlan, parseFileLines } from "./plan.ts
 import { releaseFileHeaders } from "./release-file.ts";
 import { causeAt, contentOf, type Source } from "./sources.ts";
 
-/** One mirror of files in a run: what is to be done there, less what has been done. */
+/** One file mirror in a run: what remains to be done there. */
 export class FilesMirrorRun extends MirrorRun {
   readonly plan: MirrorPlan;
   readonly files: MirrorFiles;
-  /** Paths at which the wanted content was found. */
+  /** Paths that have the wanted content. */
   readonly present = new Set<string>();
-  /** Wanted and not there. */
+  /** Wanted and absent. */
   readonly missing = new Set<string>();
-  /** Not wanted and there; also other content in the way of a file to be restored. */
+  /** Present and not wanted; also other content in the place of a file to be restored. */
   readonly unwanted = new Map<string, Stored>();
-  /** Objects that the manifest does not name, in a mirror that was listed because nothing was known of it. They are left alone. */
+  /**
+   * Objects that the manifest does not name, in a mirror that was listed because nothing was known of it. They are left
+   * in place.
+   */
   unmanaged = 0;
 
   constructor(plan: MirrorPlan, bucket: Bucket, prefix: string, signal: AbortSignal) {
@@ -53,7 +56,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
       request.staging === "" ? undefined : openBucket(request.storage, { kind: "gcs", bucket: request.staging });
   }
 
-  /** The steps: a look at the mirrors, copies, removals. */
+  /** The phases: lookups, copies, removals. */
   phases(): Phases {
     return {
       additions: [() => [this.look()], () => this.#copies()],
@@ -61,7 +64,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     };
   }
 
-  /** Looks up in every mirror what the plan names, and finds what is to be done there. Must come before everything else. */
+  /** Looks up in every mirror what the plan names, to find what to do there. Must run first. */
   async look({ absentIsEmpty = false }: { readonly absentIsEmpty?: boolean } = {}): Promise<void> {
     await Promise.all(this.all.map((mirror) => this.#lookAt(mirror, absentIsEmpty)));
     for (const mirror of this.all) {
@@ -132,7 +135,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     return missing;
   }
 
-  /** Where a file may come from: the mirrors that hold it, canonical first, then staging. */
+  /** The sources of a file: the mirrors that have it, canonical first, then staging. */
   sources(path: string): Source[] {
     const { staging } = this;
     const holders = this.all.filter(({ plan, present }) => present.has(path) || (!plan.unknown && !plan.add.has(path)));
@@ -144,7 +147,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     ];
   }
 
-  /** What to say when no source has a file. */
+  /** The message if no source has a file. */
   nowhere(path: string): string {
     return this.staging === undefined
       ? "no mirror has it, and the project has no staging bucket"
@@ -160,7 +163,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     });
   }
 
-  /** Removes other content where a file is to be restored; the store keeps it recoverable for a while, as any removed file. */
+  /** Removes other content where a file is to be restored. The store keeps it for a while, like any removed file. */
   async #clearTheWay(mirror: FilesMirrorRun, path: string): Promise<void> {
     const object = mirror.unwanted.get(path);
     if (object === undefined) return;
@@ -180,7 +183,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
         object = await source.stat();
         if (object === undefined) continue;
         const content = await contentOf(source.bucket, object, sha256, signal);
-        // An upload that the store has forgotten is begun again, once.
+        // An upload that the store has forgotten is started again, once.
         for (const attempt of ["first", "last"] as const) {
           left = await this.#copyFrom(source, object, content, path, left, attempt);
           if (left.length === 0) return;
@@ -194,7 +197,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     for (const mirror of left) this.stepFailed(mirror, path, signal.aborted ? signal.reason : cause);
   }
 
-  /** Without the mirrors that were given up meanwhile, at which the file fails. */
+  /** Leaves out mirrors that were given up in the meantime; there the file counts as failed. */
   #notGivenUp(path: string, mirrors: readonly FilesMirrorRun[]): FilesMirrorRun[] {
     return mirrors.filter((mirror) => {
       const { givenUp } = mirror.files;
@@ -203,7 +206,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     });
   }
 
-  /** @returns the mirrors at which another attempt makes sense. */
+  /** @returns the mirrors for which another attempt is useful. */
   async #copyFrom(
     source: Source,
     object: Stored,
@@ -212,7 +215,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     mirrors: readonly FilesMirrorRun[],
     attempt: "first" | "last",
   ): Promise<readonly FilesMirrorRun[]> {
-    // Nothing that takes memory itself may be waited for in here: copies that hold all there is would wait for each other for ever.
+    // Nothing in here may wait for memory itself: copies that hold all of it would deadlock.
     const failures = await withMemoryFor(object.size, () =>
       this.#send(source.bucket, object, content, path, this.#notGivenUp(path, mirrors)),
     );
@@ -237,7 +240,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     return again;
   }
 
-  /** One download for all these mirrors. @returns for each why it does not hold the file now; undefined: it does. */
+  /** One download for all these mirrors. @returns for each mirror why it does not have the file; undefined if it has. */
   async #send(
     source: Bucket,
     object: Stored,
@@ -261,7 +264,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     return new Map(mirrors.map((mirror, index) => [mirror, failures[index]]));
   }
 
-  /** The key was taken meanwhile: by our own first attempt, whose answer was lost, or by somebody else. */
+  /** The key is taken: by this run's first attempt, whose response was lost, or by somebody else. */
   async #sameAlready(mirror: FilesMirrorRun, path: string, sha256: string): Promise<void> {
     const object = await mirror.files.stat(path);
     const found = object === undefined ? undefined : await mirror.files.identified(path, object);
@@ -273,7 +276,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     const { signal } = this.context;
     return this.all.flatMap((mirror) =>
       [...mirror.unwanted].map(async ([path, object]) => {
-        if (this.wanted.has(path)) return; // in the way of a file to be restored: its failure is recorded
+        if (this.wanted.has(path)) return; // in the place of a file to be restored: that failure is recorded already
         await this.#trying(mirror, path, async () => {
           await mirror.files.attempt(() => withMemoryFor(0, () => mirror.files.bucket.remove(object, signal)));
           mirror.unwanted.delete(path);
@@ -291,7 +294,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
       if (missing.has(path) || failed.has(path)) lines.add(`+ ${fileLine(path, sha256)}`);
     }
     for (const [path, sha256] of [...plan.remove, ...plan.restore]) {
-      // A failed look leaves it open whether the object is still there.
+      // After a failed lookup it is unknown whether the object is still there.
       if (unwanted.has(path) || (failed.has(path) && !missing.has(path))) lines.add(`- ${fileLine(path, sha256)}`);
     }
     return joinLines(lines);
@@ -306,7 +309,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
   }
 }
 
-/** A file's path is taken by other content. */
+/** The path has other content. */
 class OtherContent extends Error {
   constructor(found: string) {
     super(

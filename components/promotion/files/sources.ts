@@ -1,11 +1,11 @@
-/** Where a release file may be copied from. Any place is as good as another: what is read is verified. */
+/** Where a release file may be copied from. All sources are equal, since content is verified. */
 
 import { WrongContent } from "../blobs/fan-out.ts";
 import { causeOf } from "../http/errors.ts";
 import { type Bucket, type Content, chunkBytes, type Stored } from "../storage/bucket.ts";
 import { measured } from "./mirror-files.ts";
 
-/** A place that may hold a file. */
+/** A bucket that may have a file. */
 export interface Source {
   readonly bucket: Bucket;
   readonly key: string;
@@ -14,9 +14,9 @@ export interface Source {
 }
 
 /**
- * What is known of the content before it is copied. A large object without its store's CRC32C is read once for it, as a store that
- * keeps no SHA-256 of the copy can later prove only by CRC32C what the copy is.
- * @throws WrongContent if reading shows that it is not the content wanted.
+ * What is known of the content before it is copied. A large object without its store's CRC32C is read once to compute
+ * it, because a store that keeps no SHA-256 can later prove the copy's content only by CRC32C.
+ * @throws WrongContent if reading shows that it is not the wanted content.
  */
 export async function contentOf(bucket: Bucket, object: Stored, sha256: string, signal: AbortSignal): Promise<Content> {
   if (object.crc32c !== undefined) return { size: object.size, sha256, crc32c: object.crc32c };
@@ -26,7 +26,7 @@ export async function contentOf(bucket: Bucket, object: Stored, sha256: string, 
   return found;
 }
 
-/** Why a source was of no use, with its place. */
+/** Why a source could not be used, with its URL. */
 export function causeAt(source: Source, object: Stored | undefined, error: unknown): string {
   const at = `${source.bucket.url}/${source.key}`;
   if (error instanceof WrongContent && error.sha256 !== undefined) {

@@ -10,7 +10,7 @@ import type { CredentialSource, Credentials } from "./credentials.ts";
 import { RegistryError, WrongContentError } from "./errors.ts";
 import type { Repository } from "./repository.ts";
 
-/** What a request is allowed to do with repositories, in the words of the token protocol: `repository:<name>:pull,push`. */
+/** What a request is allowed to do with repositories, in the token protocol's format: `repository:<name>:pull,push`. */
 export type Scope = string;
 
 /** Fetches a token document from an authorization server, once. */
@@ -21,9 +21,12 @@ export type TokenFetcher = (
   signal: AbortSignal,
 ) => Promise<{ status: number; headers: IncomingHttpHeaders; body: Buffer }>;
 
-/** Tokens without `expires_in` live this long, by the token specification. */
+/** Tokens without `expires_in` are valid for this long, by the token specification. */
 const defaultLifetime = 60;
-/** A longer life is not believed: olareg means nanoseconds. A token that ends before is renewed by the 401 it then gets. */
+/**
+ * Upper limit of a token's lifetime, since olareg sends it in nanoseconds. A token that expires earlier is renewed
+ * after the 401 that it gets.
+ */
 const longestLifetime = 3_600;
 
 interface Realm {
@@ -32,22 +35,22 @@ interface Realm {
 }
 
 interface HostState {
-  /** How this host wants to be asked, once it has said so. */
+  /** How this host wants requests to be authorized, once known. */
   mode: "unknown" | "basic" | Realm;
   readonly tokens: Map<Scope, Token>;
 }
 
-/** A token, or one that is being fetched. */
+/** A token, or the fetch of one. */
 interface Token {
   readonly fetched: Promise<void>;
-  /** Set once it is there. */
+  /** Set once it is fetched. */
   authorization?: string;
   expires: number;
 }
 
 /**
  * The `Authorization` of every request: none, Basic, or a Bearer token (distribution's token authentication specification).
- * A host's way is learned from its first refusal and then used at once, so it costs one refused request in a run.
+ * The first refusal of a host says which one it wants; all later requests use that, so it costs one refused request in a run.
  */
 export class Authorizer {
   readonly #source: CredentialSource;
@@ -59,7 +62,7 @@ export class Authorizer {
     this.#fetch = fetch;
   }
 
-  /** The header for a request, undefined to ask anonymously. Throws RegistryError if no token is given. */
+  /** The header for a request; undefined for an anonymous one. Throws RegistryError if the token server refuses. */
   async authorization(repository: Repository, scope: Scope, signal: AbortSignal): Promise<string | undefined> {
     const state = this.#state(repository.host);
     if (state.mode === "unknown") {
@@ -73,7 +76,7 @@ export class Authorizer {
     for (;;) {
       const known = state.tokens.get(scope);
       const isGood = known !== undefined && known.expires > Date.now();
-      // Many requests may find at once that there is no token, or an old one: one of them asks, for all.
+      // Many requests may find at the same time that there is no token, or an expired one: one fetch serves all of them.
       const token = isGood ? known : this.#token(repository, state.mode, scope, signal);
       state.tokens.set(scope, token);
       try {
@@ -81,14 +84,14 @@ export class Authorizer {
         return token.authorization;
       } catch (error) {
         if (state.tokens.get(scope) === token) state.tokens.delete(scope);
-        // Who asked for all may have been stopped, which is nobody else's matter.
+        // The request that fetched for all may have been aborted; the others fetch again.
         if (!isGood || signal.aborted) throw error;
       }
     }
   }
 
   /**
-   * A request was answered 401. Returns whether to ask again, with another authorization.
+   * Handles a 401. Returns whether to repeat the request with another authorization.
    * @param used what the refused request carried.
    */
   refused(repository: Repository, scope: Scope, used: string | undefined, wwwAuthenticate: string): boolean {
@@ -97,8 +100,8 @@ export class Authorizer {
     const bearer = challenges.find((challenge) => challenge.scheme === "bearer" && challenge.parameters["realm"]);
     if (bearer) {
       state.mode = { realm: realmOf(bearer.parameters["realm"]!, repository), service: bearer.parameters["service"] };
-      // Others may have got a new one since this request was sent. If not, those for other rights are as old, and a large layer that is
-      // sent with one of them would be sent for nothing.
+      // The token may have been renewed since this request was sent. If not, tokens for other scopes have probably
+      // expired too, and a large layer sent with one of them would be refused at its end.
       if (used !== undefined && state.tokens.get(scope)?.authorization === used) state.tokens.clear();
       return true;
     }
@@ -134,7 +137,7 @@ export class Authorizer {
     if (service !== undefined) url.searchParams.set("service", service);
     for (const part of scope.split(" ")) url.searchParams.append("scope", part);
     const credentials = await this.#source(repository.host);
-    // A token of ours goes back to the registry it is for, and nowhere else, whatever its challenge says.
+    // A configured token is sent only to the registry that it is for, whatever the challenge says.
     const mayBeSent = credentials && (!credentials.isToken || realm.host === repository.host);
     const headers: Record<string, string> = mayBeSent ? { authorization: basic(credentials) } : {};
     const { status, body } = await this.#fetchPatiently(url, headers, signal);
@@ -144,7 +147,7 @@ export class Authorizer {
     return { authorization: `Bearer ${token}`, expires: Date.now() + lifetime * 900 };
   }
 
-  /** Asks a token server by the retry policy. Throws UnreachableError when there is no response at all. */
+  /** Requests a token, by the retry policy. Throws UnreachableError if there is no response at all. */
   async #fetchPatiently(url: URL, headers: Record<string, string>, signal: AbortSignal) {
     for (let attempt = 1; ; attempt++) {
       let retryAfterMs: number | undefined;
@@ -167,7 +170,7 @@ function basic({ username, password }: Credentials): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
 }
 
-/** Where tokens are fetched; plain http only for a registry that is itself plain http (loopback). */
+/** The URL of the token server; plain http only for a registry that is itself plain http (loopback). */
 function realmOf(text: string, repository: Repository): URL {
   const realm = URL.canParse(text) ? new URL(text) : undefined;
   if (realm?.protocol === "https:" || (realm?.protocol === "http:" && repository.origin.startsWith("http:")))

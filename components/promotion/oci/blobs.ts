@@ -14,13 +14,13 @@ export interface Blob {
   readonly size: number;
 }
 
-/** A place in a blob from which reading can go on, with the hash of all that was before it. */
+/** A resume point: an offset in a blob from which reading can continue, with the hash of all bytes before it. */
 export interface ResumePoint {
   readonly offset: number;
   readonly hash: Hash;
 }
 
-/** The beginning of any blob. */
+/** The start of any blob. */
 export function beginning(): ResumePoint {
   return { offset: 0, hash: createHash("sha256") };
 }
@@ -33,9 +33,9 @@ export async function hasBlob(at: Remote, { digest }: Blob): Promise<boolean> {
 }
 
 /**
- * Reads a small blob into memory from the first source that has it, whole and right.
+ * Reads a small blob into memory from the first source that has its complete and correct content.
  * @param into memory for it, of at least its size.
- * @throws the first wrong content if no source has the right one, else the last source's failure.
+ * @throws the first wrong content if no source has the correct one, else the last source's failure.
  */
 export async function getBlob(sources: readonly Remote[], { digest, size }: Blob, into: Buffer): Promise<Buffer> {
   let wrong: unknown;
@@ -47,7 +47,7 @@ export async function getBlob(sources: readonly Remote[], { digest, size }: Blob
       const url = `/v2/${name}/blobs/${digest}`;
       const get = { url, what, method: "GET", expect: [200, 404], limit: size, into } as const;
       let response = await call(at, get);
-      // Something in between may have ended it early as if that were all.
+      // A proxy may have ended the response early without an error.
       for (let tries = 1; response.status === 200 && response.body.length < size && tries < mostBreaks; tries++) {
         response = await call(at, get);
       }
@@ -67,16 +67,16 @@ function absent(digest: Digest): WrongContentError {
   return new WrongContentError(`blob ${digest} is in none of the places that were tried`);
 }
 
-/** How far apart bookmarks are, in bytes; between two, what was received is read again after a break. */
+/** Bytes between two resume points; after a broken connection, reading repeats from the last one. */
 const bookmarkEvery = 8 * 1024 * 1024;
-/** Breaks of one source without a byte of progress between them, until the next source is taken. */
+/** How often the connection to a source may break without a byte of progress before the next source is used. */
 const mostBreaks = 4;
 
 /**
- * Reads a blob from the first source that has it, goes on where it was when a connection breaks, there or elsewhere, and
- * verifies it: the last chunk is only given out once the whole content has proved to be the digest's.
- * @param sources where to look, in this order.
- * @param from where to begin.
+ * Streams a blob from the first source that has it, resumes after a broken connection from the same or another
+ * source, and verifies it: the last chunk is yielded only after the whole content has matched the digest.
+ * @param sources repositories to try, in this order.
+ * @param from where to start.
  * @param mark called now and then with a resume point.
  * @throws WrongContentError (content is not the digest's), or the last source's failure.
  */
@@ -95,7 +95,7 @@ export async function* readBlob(
     for (let breaks = 0; breaks < mostBreaks; ) {
       const before = offset;
       try {
-        // All of it may be here, when a connection broke at its end or an upload stopped there: no range begins after the last byte.
+        // Everything may have been read if a connection broke, or an upload stopped, at the end: no range can start after the last byte.
         const body = offset < blob.size ? await openBlob(source, blob, offset) : Readable.from([]);
         if (!body) break;
         try {
@@ -153,11 +153,11 @@ async function openBlob(at: Remote, { digest, size }: Blob, offset: number) {
     expect: [200, 206, 404],
   });
   if (response.status === 404) {
-    response.body.resume(); // destroying it would emit an error that nobody listens to
+    response.body.resume(); // destroying it would emit an error without a listener
     return undefined;
   }
   if (response.status === 206 || offset === 0) return response.body;
-  return skip(response.body, offset); // a server without ranges sends all of it again
+  return skip(response.body, offset); // a server without range requests sends everything again
 }
 
 function skip(body: Readable, bytes: number) {
@@ -169,14 +169,14 @@ function skip(body: Readable, bytes: number) {
   });
 }
 
-/** What a host is known to do with a blob in the POST that would begin its upload (distribution spec, "Single POST"). */
+/** Whether a host is known to accept a blob in the POST that starts its upload (distribution spec, "Single POST"). */
 const singlePost = new WeakMap<object, Map<string, boolean>>();
-/** A POST whose body may be thrown away, to learn it. */
+/** A first POST to find out, whose body the registry may discard. */
 const worthATry = 64 * 1024;
 
 /**
- * Stores a blob that is at hand: in one request where the registry takes it, else in two.
- * @param begun an upload that is begun already.
+ * Stores a blob from memory: in one request where the registry supports that, else in two.
+ * @param begun an upload that was started already.
  */
 export async function putBlob(at: Remote, { digest }: Blob, bytes: Buffer, begun?: URL): Promise<void> {
   const known = singlePost.get(at.transport) ?? new Map<string, boolean>();
@@ -194,7 +194,7 @@ export async function putBlob(at: Remote, { digest }: Blob, bytes: Buffer, begun
   await putWhole(at, begun ?? (await beginUpload(at, digest)), digest, bytes, what);
 }
 
-/** Uploads that are begun for one blob, when the registry forgets those that broke: each attempt may need one of its own. */
+/** Uploads that may be started for one blob: each attempt may need a new one, if the registry forgets broken uploads. */
 const mostUploads = attempts;
 
 async function putWhole(at: Remote, upload: URL, digest: Digest, bytes: Buffer, what: string): Promise<void> {
@@ -211,7 +211,10 @@ async function putWhole(at: Remote, upload: URL, digest: Digest, bytes: Buffer, 
   }
 }
 
-/** The answer to a first attempt may have been lost, so that its repetition finds the upload gone: then the blob is there. */
+/**
+ * The response to a first attempt may have been lost, so that the repeated request finds the upload gone: then the blob
+ * exists.
+ */
 async function unlessThere(at: Remote, digest: Digest, put: Promise<unknown>): Promise<void> {
   try {
     await put;
@@ -221,7 +224,7 @@ async function unlessThere(at: Remote, digest: Digest, put: Promise<unknown>): P
   }
 }
 
-/** An upload is no longer known (404 in the spec, 400 in olareg), or not as far as we think (416). */
+/** Whether an upload is no longer known (404 in the spec, 400 in olareg), or is at another offset than expected (416). */
 function isUploadGone(error: unknown): boolean {
   return error instanceof RegistryError && [400, 404, 416].includes(error.status);
 }
@@ -233,7 +236,7 @@ async function beginUpload(at: Remote, digest: Digest): Promise<URL> {
 }
 
 /**
- * Begins an upload, or has the registry take the blob from another of its repositories (spec, "Mounting a blob").
+ * Starts an upload, or has the registry mount the blob from another of its repositories (spec, "Mounting a blob").
  * @returns where to send the bytes, or "mounted": there is nothing to send.
  */
 export async function startUpload(at: Remote, digest: Digest, from?: Repository): Promise<URL | "mounted"> {
@@ -244,17 +247,17 @@ export async function startUpload(at: Remote, digest: Digest, from?: Repository)
     const response = await call(at, { ...request, url: `${uploads(at)}${query}`, ...(from && { from }) });
     return response.status === 201 && from ? "mounted" : location(at, response);
   } catch (error) {
-    // A registry may refuse a mount that it cannot do, where it should begin an upload instead.
+    // Some registries refuse a mount that is not possible, where they should start an upload instead.
     if (!from || !(error instanceof RegistryError) || error.status >= 500) throw error;
     return location(at, await call(at, { ...request, url: uploads(at) }));
   }
 }
 
 /**
- * Sends the rest of a blob into an upload as one chunk, as it comes (spec, "Pushing a blob in chunks"; the form without
- * Content-Range is what Docker sends, so registries that know no chunks take it too).
- * @param offset how much the registry has already.
- * @returns where to go on.
+ * Streams the rest of a blob into an upload as one chunk (spec, "Pushing a blob in chunks"; Docker sends the form
+ * without Content-Range, so registries without support for chunks accept it too).
+ * @param offset how many bytes the registry has already.
+ * @returns the URL to continue at.
  */
 export async function sendRest(
   at: Remote,
@@ -279,18 +282,18 @@ export async function sendRest(
   return location(at, response);
 }
 
-/** Ends an upload: the registry verifies the digest and stores the blob. */
+/** Completes an upload: the registry verifies the digest and stores the blob. */
 export async function finishUpload(at: Remote, upload: URL, digest: Digest): Promise<void> {
   const what = `finish upload of blob ${digest} to ${at.repository.name}`;
   const url = withDigest(upload, digest);
   await unlessThere(at, digest, call(at, { url, what, method: "PUT", expect: [201, 204], slow: true }));
 }
 
-/** How far an upload is. */
+/** The status of an upload. */
 export interface UploadStatus {
   /** Bytes that the registry has. */
   readonly offset: number;
-  /** Where to go on. */
+  /** The URL to continue at. */
   readonly location: URL;
 }
 
@@ -305,12 +308,12 @@ export async function uploadStatus(at: Remote, upload: URL): Promise<UploadStatu
   });
   if (response.status >= 300) return undefined;
   const range = /^(?:bytes=)?0-(\d+)$/.exec(String(response.headers["range"] ?? ""))?.[1];
-  // "0-0" is what both an empty upload and one of a single byte say; the empty one is by far likelier, and safe.
+  // "0-0" means either an empty upload or one of a single byte. Empty is far more likely, and safe to assume.
   const offset = range === undefined || range === "0" ? 0 : Number(range) + 1;
   return { offset, location: response.headers.location === undefined ? upload : location(at, response) };
 }
 
-/** Gives an upload up, so that the registry need not keep it. Failing to is of no consequence. */
+/** Cancels an upload, so that the registry need not keep it. Failures are ignored. */
 export async function cancelUpload(at: Remote, upload: URL): Promise<void> {
   const what = `cancel an upload to ${at.repository.name}`;
   await call(at, { url: upload, what, method: "DELETE", expect: [204, 202, 200, 400, 404, 405, 501] });
@@ -326,7 +329,7 @@ function call({ transport, ...at }: Remote, rest: Omit<Call, "repository" | "sig
   return transport.call({ ...at, ...rest });
 }
 
-/** `Location` may be relative, and its query is the registry's own: nothing of it is changed. */
+/** `Location` may be relative. Its query belongs to the registry and is left unchanged. */
 function location(at: Remote, response: Response): URL {
   const text = response.headers.location;
   if (typeof text === "string" && URL.canParse(text, response.url)) {

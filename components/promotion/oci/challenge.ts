@@ -6,10 +6,10 @@ export interface Challenge {
   readonly parameters: Readonly<Record<string, string>>;
 }
 
-/** Reads the challenges of a `WWW-Authenticate` header; what cannot be read is left out. */
+/** Parses the challenges of a `WWW-Authenticate` header; parts that cannot be parsed are left out. */
 export function readChallenges(header: string): Challenge[] {
   const challenges: { scheme: string; parameters: Record<string, string> }[] = [];
-  // A word followed by `=` is a parameter of the challenge before it, any other word begins a new challenge.
+  // A word followed by `=` is a parameter of the challenge before it; any other word starts a new challenge.
   const token = /([A-Za-z0-9!#$%&'*+.^_`|~-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?/g;
   for (const [text, word, quoted, bare] of header.matchAll(token)) {
     if (!text.includes("=")) {

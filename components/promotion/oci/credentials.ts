@@ -1,20 +1,23 @@
-/** Name and secret for a registry. */
+/** User name and password for a registry. */
 export interface Credentials {
   readonly username: string;
   readonly password: string;
-  /** The password is an OAuth access token, which the registry also takes as a bearer token itself. */
+  /** The password is an OAuth access token, which the registry also accepts as a bearer token. */
   readonly isToken?: boolean;
 }
 
-/** Finds the credentials for a host; undefined: ask anonymously. Called again when they were refused or are old. */
+/**
+ * Finds the credentials for a host; undefined: send requests anonymously. Called again after credentials were refused
+ * or have expired.
+ */
 export type CredentialSource = (host: string) => Promise<Credentials | undefined>;
 
-/** Google's registries; no other host is ever given a Google token. */
+/** Google's registries. A Google token is never sent to any other host. */
 const googleHost = /^([a-z0-9-]+-docker\.pkg\.dev|([a-z]+\.)?gcr\.io)$/;
 
 /**
- * Google's registries by Application Default Credentials, every other host anonymously.
- * The user name `oauth2accesstoken` is Artifact Registry's word for "the password is an access token".
+ * Application Default Credentials for Google's registries, anonymous access for every other host. The user name
+ * `oauth2accesstoken` tells Artifact Registry that the password is an access token.
  */
 export function applicationDefaultCredentials(): CredentialSource {
   let client: Promise<{ getAccessToken(): Promise<string | null | undefined> }> | undefined;

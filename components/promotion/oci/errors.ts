@@ -1,6 +1,6 @@
 import type { Repository } from "./repository.ts";
 
-/** A registry's response that is a failure: its status and, if there is one, its OCI error code. */
+/** A failure response of a registry: its status and, if there is one, its OCI error code. */
 export class RegistryError extends Error {
   readonly host: string;
   readonly status: number;
@@ -16,9 +16,9 @@ export class RegistryError extends Error {
   }
 }
 
-/** Content is not what its digest or size says. It is never read again from the same repository and never written anywhere. */
+/** Content does not match its digest or size. It is never read again from the same repository and never written anywhere. */
 export class WrongContentError extends Error {
-  /** The repository that it came from, if from one. */
+  /** The repository that it was read from, if any. */
   readonly from: Repository | undefined;
 
   constructor(what: string, from?: Repository) {
@@ -28,7 +28,7 @@ export class WrongContentError extends Error {
   }
 }
 
-/** Whether a request was refused for lack of rights: other requests to the same repository will be refused too. */
+/** Whether a request was refused for lack of permissions: other requests to the same repository will be refused too. */
 export function isDenied(error: unknown): boolean {
   return error instanceof RegistryError && (error.status === 401 || error.status === 403);
 }

@@ -11,14 +11,17 @@ export interface Descriptor {
   readonly platform?: string;
 }
 
-/** What a manifest is to a copier: what it needs before it can be stored, and what it is attached to. */
+/** The parts of a manifest that matter for a copy: what must be stored before it, and what it is attached to. */
 export interface Manifest {
   readonly digest: Digest;
   readonly mediaType: string;
   readonly bytes: Buffer;
   /** Of an index: the manifests that it lists. */
   readonly children: readonly Descriptor[];
-  /** Config and layers. Layers that are only on other servers (`urls`, the "foreign" layers of old Windows images) are left out. */
+  /**
+   * Config and layers. Layers that are on other servers only (`urls`, the "foreign" layers of old Windows images) are
+   * left out.
+   */
   readonly blobs: readonly Descriptor[];
   /** Of a referrer: the manifest that it is attached to. */
   readonly subject?: Descriptor;
@@ -52,7 +55,7 @@ export function isIndexType(mediaType: string): boolean {
  * Reads a manifest's bytes.
  * @param expected the digest under which the bytes were asked for.
  * @param contentType as the registry gave it; the manifest's own `mediaType` must agree when there is one.
- * @throws WrongContentError if the bytes are not that digest's, or no manifest that can be copied (schema 1).
+ * @throws WrongContentError if the bytes do not match the digest, or are not a manifest that can be copied (schema 1).
  */
 export function readManifest(bytes: Buffer, expected: Digest, contentType: string): Manifest {
   const actual = digestOf(bytes);
@@ -94,7 +97,7 @@ export function readManifest(bytes: Buffer, expected: Digest, contentType: strin
   };
 }
 
-/** What an index says that its images run on; nothing for a plain image, whose manifest does not say it. */
+/** The platforms of an index's images; empty for a plain image, whose manifest does not name its platform. */
 export function platformsOf({ children }: Manifest): string[] {
   return children.flatMap(({ platform }) => platform ?? []);
 }
@@ -120,12 +123,12 @@ function parse(bytes: Buffer, digest: Digest): Record<string, unknown> {
   throw new WrongContentError(`manifest ${digest} is not a JSON object`);
 }
 
-/** The manifest's own word goes first: `mediaType` is part of the digest, a header is not. */
+/** The manifest's own `mediaType` takes precedence: it is covered by the digest, a header is not. */
 function mediaTypeOf(json: Record<string, unknown>, contentType: string): string {
   if (typeof json["mediaType"] === "string" && json["mediaType"]) return json["mediaType"];
   const header = contentType.split(";", 1)[0]!.trim();
   if (manifestTypes.has(header) || schema1.test(header)) return header;
-  if (Array.isArray(json["manifests"])) return ociIndex; // OCI 1.0 manifests need not say their type
+  if (Array.isArray(json["manifests"])) return ociIndex; // OCI 1.0 manifests need not have a media type
   if (json["config"] !== undefined && Array.isArray(json["layers"])) return ociManifest;
   return header;
 }

@@ -3,17 +3,20 @@ import { WrongContentError } from "./errors.ts";
 import { acceptedManifests, largestManifest, type Manifest, readManifest } from "./manifest.ts";
 import type { Remote } from "./remote.ts";
 
-/** What a registry answers about a manifest without sending it. */
+/** What a registry reports about a manifest without its content. */
 export interface ManifestHead {
   readonly digest: Digest;
   readonly mediaType: string;
-  /** Where the registry gives one: names this state of the tag in a conditional request (RFC 9110, 8.8.3). */
+  /** If the registry sends one: identifies this state of the tag in a conditional request (RFC 9110, 8.8.3). */
   readonly etag?: string;
 }
 
 const accept = { accept: acceptedManifests };
 
-/** Fetches a manifest by digest; undefined if the repository does not have it. Throws WrongContentError for other bytes. */
+/**
+ * Fetches a manifest by digest; undefined if the repository does not have it. Throws WrongContentError if the content
+ * does not match.
+ */
 export async function getManifest(at: Remote, digest: Digest): Promise<Manifest | undefined> {
   const response = await at.transport.call({
     ...base(at, digest, `read manifest ${digest}`),
@@ -26,7 +29,7 @@ export async function getManifest(at: Remote, digest: Digest): Promise<Manifest 
   return readManifest(response.body, digest, response.headers["content-type"] ?? "");
 }
 
-/** Asks for a manifest by tag or digest; undefined if it is not there. */
+/** Looks up a manifest by tag or digest; undefined if it does not exist. */
 export async function headManifest(at: Remote, reference: string): Promise<ManifestHead | undefined> {
   const what = `ask for ${reference}`;
   const response = await at.transport.call({
@@ -42,7 +45,7 @@ export async function headManifest(at: Remote, reference: string): Promise<Manif
   const tagged = etag === undefined ? {} : { etag };
   if (typeof digest === "string" && isDigest(digest)) return { digest, mediaType, ...tagged };
   if (isDigest(reference)) return { digest: reference, mediaType, ...tagged };
-  // The header is a SHOULD only (distribution spec, "Pulling manifests"); then the bytes have to say.
+  // The header is only a SHOULD (distribution spec, "Pulling manifests"); without it the content is hashed.
   const whole = await at.transport.call({
     ...base(at, reference, what),
     method: "GET",
@@ -54,8 +57,8 @@ export async function headManifest(at: Remote, reference: string): Promise<Manif
 }
 
 /**
- * Stores a manifest under its digest or a tag, and verifies the registry's word for what it stored.
- * @param ifMatch the ETag that the tag must still have: a registry that knows conditions answers 412 if it has another.
+ * Stores a manifest under its digest or a tag, and verifies the digest that the registry reports.
+ * @param ifMatch the ETag that the tag must still have: a registry with conditional requests responds 412 if it has another.
  * @returns whether the registry itself maintains the list of referrers of the manifest's subject (`OCI-Subject`).
  */
 export async function putManifest(
@@ -80,7 +83,7 @@ export async function putManifest(
 }
 
 /**
- * Deletes a tag, or a manifest with all its tags. What is not there is deleted already.
+ * Deletes a tag, or a manifest with all its tags. Succeeds if it does not exist.
  * @throws RegistryError, e.g. where deletion is switched off (405), or Google's 400 for what something else refers to.
  */
 export async function deleteManifest(at: Remote, reference: string): Promise<void> {

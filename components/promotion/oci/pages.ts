@@ -4,15 +4,15 @@ import type { Call, Response } from "./transport.ts";
 
 /** One page of a list. */
 export interface Page extends Response {
-  /** There are more. */
+  /** Whether there are more pages. */
   readonly hasNext: boolean;
 }
 
 /**
- * A list, page by page: `Link: <...>; rel="next"` (RFC 8288; distribution spec, "Listing Tags", "Listing Referrers"). A registry behind a
- * proxy may name another host there, so that only the link's path is taken, on the host that gave it.
- * @param first asks for the first page. Of further pages nothing but 200 is an answer.
- * @throws RegistryError also if a page is not there or they go round: a list that is not whole would be taken for all there is.
+ * A list, page by page: `Link: <...>; rel="next"` (RFC 8288; distribution spec, "Listing Tags", "Listing Referrers").
+ * A registry behind a proxy may name another host there, so only the link's path is used, on the host that sent it.
+ * @param first requests the first page. Further pages must respond 200.
+ * @throws RegistryError also if a page is missing or the pages form a loop, so that an incomplete list is not taken for a complete one.
  */
 export async function* pages(
   { transport, ...at }: Remote,

@@ -8,7 +8,7 @@ import { deleteManifest, getManifest, headManifest, type ManifestHead, putManife
 import { pages } from "./pages.ts";
 import type { Remote } from "./remote.ts";
 
-/** Hosts that have answered without the referrers API; asked once in a run. */
+/** Hosts without the referrers API; each is asked once in a run. */
 const without = new WeakMap<object, Set<string>>();
 
 /**
@@ -49,16 +49,17 @@ export function fallbackTag(subject: Digest): string {
   return subject.replace(":", "-");
 }
 
-/** Only other processes may write the same list at the same time. */
+/** Serializes writes within this process. Only other processes may write the same list at the same time. */
 const locks = new KeyedLock();
-/** How often a list that others write too is tried to be written. */
+/** Attempts to write a list that others write too. */
 const mostWrites = 8;
 
 /**
- * Enters an attached manifest, just stored, in the list of its subject where the registry does not do so itself (distribution spec,
- * "Pushing Manifests with Subject"). Other clients may do the same at the same moment: where the registry has ETags only a list that has
- * not changed is replaced, and everywhere it is looked afterwards whether ours has stayed.
- * @throws RegistryError if others do not let it, or if the fallback tag is on something that is no list.
+ * Adds an attached manifest, which was just stored, to the list of its subject if the registry does not do that
+ * itself (distribution spec, "Pushing Manifests with Subject"). Other clients may do the same at the same time: where
+ * the registry has ETags, only an unchanged list is replaced, and with all registries the list is read again to check
+ * that the entry is still there.
+ * @throws RegistryError if other clients keep changing the list, or if the fallback tag is on something that is not a list.
  */
 export async function enterReferrer(at: Remote, subject: Digest, referrer: Manifest): Promise<void> {
   const { host, name } = at.repository;
@@ -70,10 +71,10 @@ export async function enterReferrer(at: Remote, subject: Digest, referrer: Manif
       if (!list.isList)
         throw new RegistryError(host, what, 200, "", `the tag ${fallbackTag(subject)} is on something else`);
       if (list.entries.some(({ digest }) => digest === referrer.digest)) return;
-      if (writes === mostWrites) throw new RegistryError(host, what, 412, "", "others change the list all the time");
+      if (writes === mostWrites) throw new RegistryError(host, what, 412, "", "other clients keep changing the list");
       if (writes > 0) await pause(Math.random() * 100 * writes, at.signal);
       const written = await writeFallback(at, subject, list, referrer);
-      if (ours !== undefined && ours !== written) await deleteManifest(at, ours); // it was replaced by another's
+      if (ours !== undefined && ours !== written) await deleteManifest(at, ours); // another client replaced the list
       ours = written;
       if (ours !== undefined && (await headManifest(at, fallbackTag(subject)))?.digest === ours) return;
     }
@@ -86,9 +87,9 @@ interface Entry {
 }
 
 interface FallbackList {
-  /** The tag as it was; undefined: there is none. */
+  /** The state of the tag; undefined if there is none. */
   readonly head: ManifestHead | undefined;
-  /** Whether it is on a list, or free. */
+  /** Whether the tag is on a list, or unused. */
   readonly isList: boolean;
   readonly entries: readonly Entry[];
 }
@@ -98,14 +99,14 @@ async function fallbackList(at: Remote, subject: Digest): Promise<FallbackList> 
   for (let tries = 0; ; tries++) {
     const head = await headManifest(at, fallbackTag(subject));
     const index = head && (await getManifest(at, head.digest));
-    // Who replaces a list deletes the old one.
+    // A client that replaces a list deletes the old one.
     if (head && !index && tries < mostWrites) continue;
     if (index?.mediaType !== ociIndex) return { head, isList: index === undefined, entries: [] };
     return { head, isList: true, entries: entries(index.bytes, at.repository.host, what) };
   }
 }
 
-/** @returns the list that was stored; undefined: the registry refused, because somebody else has changed it. */
+/** @returns the stored list; undefined if the registry refused because another client has changed it. */
 async function writeFallback(
   at: Remote,
   subject: Digest,

@@ -1,10 +1,10 @@
 import type { Repository } from "./repository.ts";
 import type { Transport } from "./transport.ts";
 
-/** A repository, with the means to ask it; what every operation of the distribution API here works on. */
+/** A repository and the transport to reach it; the argument of every operation of the distribution API. */
 export interface Remote {
   readonly transport: Transport;
   readonly repository: Repository;
-  /** Ends what is under way. */
+  /** Ends requests in progress. */
   readonly signal: AbortSignal;
 }

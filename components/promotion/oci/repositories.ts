@@ -5,20 +5,21 @@ import { pages } from "./pages.ts";
 import type { Remote } from "./remote.ts";
 import { listTags } from "./tags.ts";
 
-/** A registry that does not say which repositories it has. */
+/** The registry does not list its repositories. */
 export class UnlistedError extends Error {}
 
-/** A page of 1,000 names of at most 255 characters, and room for what else a registry adds. */
+/** A page of 1,000 names of at most 255 characters, and room for what a registry may add. */
 const largestPage = 4 * 1024 * 1024;
 const perPage = 1_000;
-/** Google's list of one level may name this many; who nests deeper than that many levels is going round. */
+/** Google's list of one level may have this many names; deeper nesting than this is a loop. */
 const deepest = 16;
 
 /**
- * The names of all repositories below a path, from the registry's catalogue (`_catalog`: Docker Registry HTTP API V2, "Listing
- * Repositories"; no part of OCI's distribution spec, and of the whole host, less what the caller may not see). Where there is none, or
- * none that knows this path, from the lists of Google's registries, which name what is one level below (`child` in `tags/list`).
- * @param at the path: a repository or what others lie in.
+ * The names of all repositories below a path, from the registry's catalogue (`_catalog`: Docker Registry HTTP API V2,
+ * "Listing Repositories"; it is not in OCI's distribution spec, and covers the whole host, except what the caller may
+ * not see). Where there is no catalogue, or none that knows this path, from the lists of Google's registries, which
+ * name what is one level below (`child` in `tags/list`).
+ * @param at the path: a repository, or a prefix of repositories.
  * @throws UnlistedError if the registry has neither, RegistryError, UnreachableError.
  */
 export async function listRepositories(at: Remote): Promise<string[]> {
@@ -26,7 +27,7 @@ export async function listRepositories(at: Remote): Promise<string[]> {
   if (catalogue.names.length > 0) return catalogue.names;
   const children = await readChildren(at);
   if (children.length > 0) return children;
-  throw new UnlistedError(catalogue.why ?? "its catalogue has nothing of what it holds");
+  throw new UnlistedError(catalogue.why ?? "its catalogue lists no repository below this path");
 }
 
 async function readCatalogue(at: Remote): Promise<{ names: string[]; why?: string }> {
@@ -41,11 +42,11 @@ async function readCatalogue(at: Remote): Promise<{ names: string[]; why?: strin
     }
     return { names };
   } catch (error) {
-    // It is nobody's duty to have a catalogue, nor to show it.
+    // Registries need not have a catalogue, nor show it.
     if (error instanceof RegistryError && error.status >= 400 && (error.status < 500 || error.status === 501)) {
       return {
         names: [],
-        why: `its catalogue is answered ${error.status}${error.code === "" ? "" : ` ${error.code}`}`,
+        why: `its catalogue responds ${error.status}${error.code === "" ? "" : ` ${error.code}`}`,
       };
     }
     throw error;
@@ -55,14 +56,14 @@ async function readCatalogue(at: Remote): Promise<{ names: string[]; why?: strin
 function readPage(body: Buffer, host: string, what: string): string[] {
   try {
     const { repositories } = JSON.parse(body.toString("utf8")) as { repositories?: unknown };
-    // `null` is an empty list to some.
+    // Some registries send `null` for an empty list.
     return Array.isArray(repositories) ? repositories.filter((name): name is string => typeof name === "string") : [];
   } catch (error) {
     throw new RegistryError(host, what, 200, "", `unreadable: ${printable(String(error), 100)}`);
   }
 }
 
-/** All that Google's lists name below a path, level by level. */
+/** All repositories that Google's lists name below a path, level by level. */
 async function readChildren(at: Remote): Promise<string[]> {
   const names: string[] = [];
   let level = [at.repository.name];

@@ -1,6 +1,6 @@
 import { componentPattern } from "../text/oci-grammar.ts";
 
-/** A repository in a registry: where its requests go. */
+/** A repository in a registry: the address of its requests. */
 export interface Repository {
   /** `host` or `host:port`. */
   readonly host: string;
@@ -15,7 +15,7 @@ const hostPattern = /^(\[[0-9a-fA-F:]+\]|[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?
 const longestName = 255;
 
 /**
- * The repository that a registry URI names, below it `path` (an image's name, with its prefix).
+ * The repository `path` (an image's name, with its prefix) below a registry URI.
  * @param uri `<host>[:port]/<path>` as a registry's `registryUri` output gives it, without scheme.
  * @throws Error that quotes the value and says which part is wrong.
  */
@@ -36,7 +36,7 @@ export function repositoryAt(uri: string, ...path: readonly string[]): Repositor
   return { host, origin: `${isLoopback(host) ? "http" : "https"}://${host}`, name };
 }
 
-/** A registry on this machine speaks plain http, as Docker has it. */
+/** A registry on this machine uses plain http, as in Docker. */
 function isLoopback(host: string): boolean {
   return /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/.test(host);
 }

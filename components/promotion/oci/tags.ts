@@ -12,9 +12,9 @@ export interface TagList {
   readonly manifests: ReadonlyMap<Digest, ListedManifest> | undefined;
   /** Google's registries also list the repositories one level below, by their last component. */
   readonly children: readonly string[];
-  /** There is no such repository. A registry may also answer with an empty list then (olareg). */
+  /** The repository does not exist. Some registries respond with an empty list instead (olareg). */
   readonly unknown: boolean;
-  /** Pages were left, because more than was asked for would have come. */
+  /** The list is incomplete: it has more pages than were requested. */
   readonly truncated: boolean;
 }
 
@@ -24,7 +24,7 @@ export interface ListedManifest {
   readonly tags: readonly string[];
 }
 
-/** A list of 100,000 manifests with their tags, about 300 bytes each; no answer needs more. */
+/** Enough for a list of 100,000 manifests with their tags, about 300 bytes each. */
 const largestPage = 64 * 1024 * 1024;
 const perPage = 1_000;
 
@@ -58,7 +58,7 @@ function readPage(body: Buffer, host: string, what: string) {
     const json = JSON.parse(body.toString("utf8")) as Record<string, unknown>;
     const texts = (value: unknown) =>
       Array.isArray(value) ? value.filter((entry): entry is string => typeof entry === "string") : [];
-    // What is no tag by the grammar cannot be asked for.
+    // Names that are not tags by the grammar cannot be requested.
     const tagsIn = (value: unknown) => texts(value).filter((tag) => tagPattern.test(tag));
     const listed = json["manifest"];
     const manifests =
@@ -70,7 +70,7 @@ function readPage(body: Buffer, host: string, what: string) {
               { mediaType: String(entry?.["mediaType"] ?? ""), tags: tagsIn(entry?.["tag"]) },
             ])
         : undefined;
-    return { tags: tagsIn(json["tags"]), children: texts(json["child"]), manifests }; // `tags: null` is an empty list to some
+    return { tags: tagsIn(json["tags"]), children: texts(json["child"]), manifests }; // some registries send `tags: null` for an empty list
   } catch (error) {
     throw new RegistryError(host, what, 200, "", `unreadable: ${printable(String(error), 100)}`);
   }

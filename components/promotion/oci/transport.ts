@@ -25,52 +25,52 @@ import type { Repository } from "./repository.ts";
 export interface Call {
   readonly repository: Repository;
   readonly method: "GET" | "HEAD" | "PUT" | "POST" | "PATCH" | "DELETE";
-  /** Path with query, which begins with a slash and needs no encoding, or an absolute URL that the registry gave. */
+  /** Path with query, which starts with a slash and needs no encoding, or an absolute URL that the registry sent. */
   readonly url: string | URL;
-  /** What the request does, for the message of a failure: `push blob sha256:...`. */
+  /** What the request does, for error messages: `push blob sha256:...`. */
   readonly what: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Buffer;
-  /** A body that can be sent once only: the call is then not repeated. Its length goes in `content-length`. */
+  /** A body that can be sent only once, so the call is not repeated. Its length goes in `content-length`. */
   readonly stream?: AsyncIterable<Uint8Array>;
-  /** The right that is needed, if it is none to the repository. */
+  /** The scope that is needed, if it is not one of the repository. */
   readonly scope?: Scope;
-  /** A second repository that is read, for a mount. */
+  /** A second repository that is read: the source of a mount. */
   readonly from?: Repository;
-  /** Statuses that are returned; any other is thrown as an error. */
+  /** Statuses that are returned; all others are thrown as errors. */
   readonly expect: readonly number[];
-  /** The registry may think long before it answers: it verifies what it was sent. */
+  /** The registry may take long to respond, because it verifies what it received. */
   readonly slow?: boolean;
   /** Largest response accepted, in bytes. */
   readonly limit?: number;
-  /** Memory of that size for the body of an answer 200. */
+  /** Memory of that size for the body of a response 200. */
   readonly into?: Buffer;
   readonly signal: AbortSignal;
 }
 
-/** An answer with one of the expected statuses. */
+/** A response with one of the expected statuses. */
 export interface Response {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
-  /** What answered: relative `Location`s are relative to it. */
+  /** The URL that responded: relative `Location`s are relative to it. */
   readonly url: string;
 }
 
-/** An answer whose body is still to come. It must be read or destroyed. */
+/** A response whose body has not been read yet. It must be read or destroyed. */
 export interface StreamedResponse extends Omit<Response, "body"> {
   readonly body: Readable;
 }
 
-/** How a transport behaves. All are for tests, but for `credentials`. */
+/** Settings of a transport. All but `credentials` are for tests. */
 export interface TransportOptions {
   readonly credentials?: CredentialSource;
   readonly rules?: Partial<HostRules>;
-  /** ms until a connection must stand. */
+  /** ms within which a connection must be established. */
   readonly connectTimeout?: number;
-  /** ms without a byte, in either direction, until a request is given up; progress starts it anew. */
+  /** ms without a byte in either direction after which a request is aborted. */
   readonly stallTimeout?: number;
-  /** Told of every request as it goes out. */
+  /** Called for every request when it is sent. */
   readonly onRequest?: (method: string, url: string) => void;
 }
 
@@ -78,10 +78,13 @@ const slowFactor = 5;
 const mostRedirects = 5;
 const redirects = new Set([301, 302, 303, 307, 308]);
 const defaultLimit = 1024 * 1024;
-/** In every request (RFC 9110, 10.1.5): common rules of firewalls refuse requests without a User-Agent. */
+/** In every request (RFC 9110, 10.1.5): firewalls commonly refuse requests without a User-Agent. */
 const named = { "user-agent": "artifacts-promotion" };
 
-/** Sends requests to registries: connections, limits per host, authorization, redirects, retries. Knows no meaning of any. */
+/**
+ * Sends requests to registries: connections, limits per host, authorization, redirects, retries. Does not interpret the
+ * requests.
+ */
 export class Transport {
   readonly #client: HttpClient;
   readonly #hosts = new Map<string, Host>();
@@ -101,7 +104,7 @@ export class Transport {
     );
   }
 
-  /** What requests to this host share. */
+  /** State that all requests to this host share. */
   host(name: string): Host {
     let host = this.#hosts.get(name);
     if (!host) {
@@ -112,7 +115,7 @@ export class Transport {
   }
 
   /**
-   * Sends a request and reads the whole answer. Repeats it after a broken connection, 408, 429 and 5xx, unless its body is a stream.
+   * Sends a request and reads the whole response. Repeats it after a broken connection, 408, 429 and 5xx, unless its body is a stream.
    * @throws RegistryError for a status that was not expected, UnreachableError, InterruptedError, the signal's reason.
    */
   async call(call: Call): Promise<Response> {
@@ -124,12 +127,12 @@ export class Transport {
     );
   }
 
-  /** As {@link call}, but gives the body as it comes; what breaks while it is read is the caller's. */
+  /** Like {@link call}, but streams the body. Failures while it is read go to the caller. */
   async stream(call: Call): Promise<StreamedResponse> {
     return this.#persist<Readable>(call, async ({ body: _, ...request }) => {
       const { status, headers, body } = await this.#client.stream(request, call.signal);
       if (call.expect.includes(status)) return { status, headers, body };
-      await body.dump(); // what a failure says of a blob is in its status
+      await body.dump(); // the status alone says why a blob cannot be read
       return { status, headers, body: Buffer.alloc(0) };
     });
   }
@@ -139,7 +142,7 @@ export class Transport {
     await this.#client.destroy();
   }
 
-  /** Sends a body that comes as a stream. Beyond its head, the response is short or does not matter. */
+  /** Sends a streamed body. The response's body is short or not needed. */
   async #upload(request: HttpRequest, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal) {
     const { status, headers, body } = await this.#client.stream({ ...request, body: chunks }, signal);
     const parts: Buffer[] = [];
@@ -176,7 +179,7 @@ export class Transport {
       if (status === 401 && reauthorized < 2) {
         const challenge = response.headers["www-authenticate"];
         const text = Array.isArray(challenge) ? challenge.join(", ") : (challenge ?? "");
-        // Twice: the first answer may be to an old token, the second to a way of asking that was not known yet.
+        // Twice: the first refusal may be of an expired token, the second of a scheme that was not known yet.
         const other = this.#authorizer.refused(call.repository, scopeOf(call), response.used, text);
         if (other && !call.stream) {
           reauthorized++;
@@ -184,7 +187,7 @@ export class Transport {
         }
       }
       const asked = parseRetryAfter(response.headers["retry-after"]);
-      const isTooMuch = status === 429 || refusal.code === "TOOMANYREQUESTS"; // some say it with 403
+      const isTooMuch = status === 429 || refusal.code === "TOOMANYREQUESTS"; // some registries use 403 for this
       if (isTooMuch || (status === 503 && asked !== undefined)) {
         host.slowDown(rateLimitPause(asked, waits));
         if (call.stream || ++waits >= rateLimitedAttempts) throw refusal;
@@ -201,16 +204,16 @@ export class Transport {
     }
   }
 
-  /** Decides about an attempt that got no answer: returns to repeat it, else throws. */
+  /** Handles an attempt without a response: returns to repeat it, else throws. */
   async #broken(error: unknown, call: Call, host: Host, failures: number): Promise<void> {
     call.signal.throwIfAborted();
-    // What a response says is no matter of the connection.
+    // Errors of a complete response are not errors of the connection.
     if (error instanceof RegistryError) throw error;
     if (error instanceof TooLargeError) throw new WrongContentError(error.message);
     if (!isTransportError(error)) throw error;
     if (isDistrust(error) || isProxyRefusal(error)) host.distrusted(error);
     if (isUnconnected(error)) {
-      // The host itself answers, or this would have ended: where it sends us to cannot be reached.
+      // The host itself responds; the target of its redirect cannot be reached.
       if (failures >= attempts) throw new InterruptedError(`${host.name}: ${call.what}`, error);
       await host.refused(error, () => this.#ping(call.repository), call.signal);
       if (call.stream) throw new InterruptedError(call.what, error);
@@ -241,13 +244,13 @@ export class Transport {
     send: Send<Body>,
     attempt: number,
   ): Promise<AttemptResponse<Body | Buffer>> {
-    // No URL is made of a path: with thousands of requests that would be felt.
+    // Does not parse a path as a URL, which would be slow for thousands of requests.
     let to: Address =
       typeof call.url === "string" ? { origin: call.repository.origin, path: call.url } : addressOf(call.url);
     const used =
       to.origin === call.repository.origin
         ? await this.#authorizer.authorization(call.repository, scopeOf(call), call.signal)
-        : undefined; // a place elsewhere that the registry signed for us
+        : undefined; // a signed URL on another host
     let authorization = used;
     for (let hops = 0; ; hops++) {
       this.#onRequest?.(call.method, to.origin + to.path);
@@ -263,7 +266,7 @@ export class Transport {
         });
       } catch (error) {
         if (to.origin === call.repository.origin || !(isDistrust(error) || isProxyRefusal(error))) throw error;
-        throw new UnreachableError(new URL(to.origin).host, error); // not the registry, but whom it sends us to
+        throw new UnreachableError(new URL(to.origin).host, error); // not the registry, but the target of its redirect
       }
       const { status } = response;
       const { location } = response.headers;
@@ -293,14 +296,14 @@ export class Transport {
   }
 }
 
-/** Sends one request; the body of an answer that is not expected comes whole. */
+/** Sends one request. The body of an unexpected response is read completely. */
 type Send<Body> = (
   request: HttpRequest,
 ) => Promise<{ status: number; headers: IncomingHttpHeaders; body: Body | Buffer }>;
 
 interface AttemptResponse<Body> extends Omit<Response, "body"> {
   readonly body: Body;
-  /** The authorization it was asked with. */
+  /** The authorization that the request was sent with. */
   readonly used: string | undefined;
 }
 
@@ -320,7 +323,7 @@ function addressOf(url: URL): Address {
   return { origin: url.origin, path: url.pathname + url.search };
 }
 
-/** The failure that an answer's body tells of. Servers send OCI's JSON as text/plain too (olareg), so the type is not asked. */
+/** The error from a response's body. The content type is ignored, since some servers send OCI's JSON as text/plain (olareg). */
 function refusalOf({ status, body }: AttemptResponse<Buffer | Readable>, call: Call): RegistryError {
   let code = "";
   let detail = "";
@@ -333,7 +336,7 @@ function refusalOf({ status, body }: AttemptResponse<Buffer | Readable>, call: C
       if (typeof message === "string") detail = printable(message, 200);
     }
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error; // no OCI error body: the status alone has to do
+    if (!(error instanceof SyntaxError)) throw error; // no OCI error body: only the status is known
   }
   return new RegistryError(call.repository.host, call.what, status, code, detail);
 }

@@ -1,15 +1,15 @@
 /**
  * One small interface over the object stores that hold release files and, for clients inside AWS, image layers.
  *
- * Writing is create-only: nothing here can replace an object's content, but for the catalogue's own documents. What a caller may believe of an object is what the store
- * itself proves (see {@link Stored.sha256}).
+ * Writing is create-only: nothing here can replace an object's content, except the catalogue's own documents. Callers
+ * may rely only on what the store itself proves about an object (see {@link Stored.sha256}).
  */
 
 import { createHash } from "node:crypto";
 import { catalogueFolder } from "../../../redirector/object-paths.ts";
 import { crc32c, encodeCrc32c } from "./crc32c.ts";
 
-/** Where a bucket is. */
+/** The address of a bucket. */
 export interface BucketAddress {
   readonly kind: "gcs" | "s3";
   readonly bucket: string;
@@ -17,12 +17,12 @@ export interface BucketAddress {
   readonly region?: string;
 }
 
-/** An object as its store describes it. */
+/** An object's description by its store. */
 export interface Stored {
   readonly key: string;
   /** Bytes. */
   readonly size: number;
-  /** What a guarded read or removal names: the generation (GCS) or the ETag (S3). */
+  /** The condition of a guarded read or removal: the generation (GCS) or the ETag (S3). */
   readonly version: string;
   /**
    * Hex digest of the content, only when the store proves it: its own SHA-256 of the whole object, or the one recorded when the
@@ -31,23 +31,23 @@ export interface Stored {
   readonly sha256?: string;
   /** The store's own CRC32C of the whole content, base64 of four big-endian bytes, when it has one. */
   readonly crc32c?: string;
-  /** The project that wrote it, when recorded. */
+  /** The project that wrote it, if recorded. */
   readonly project?: string;
-  /** `Content-Encoding`, when there is one: what is stored is then not what most clients get. */
+  /** `Content-Encoding`, if there is one: most clients then receive other bytes than are stored. */
   readonly encoding?: string;
 }
 
-/** What is known of a content before it is written. */
+/** What is known of the content before it is written. */
 export interface Content {
   /** Bytes. */
   readonly size: number;
   /** Hex. */
   readonly sha256: string;
-  /** Base64; lets the store refuse other content, and prove later that {@link Stored.sha256} belongs to it. */
+  /** Base64. The store refuses other content, and can later prove that {@link Stored.sha256} belongs to the content. */
   readonly crc32c?: string;
 }
 
-/** What is recorded with a new object. */
+/** Metadata of a new object. */
 export interface ObjectHeaders {
   readonly contentType: string;
   readonly cacheControl: string;
@@ -65,16 +65,19 @@ export interface Upload {
   abort(): Promise<void>;
 }
 
-/** A piece of an object, shared by all the mirrors that it goes to. */
+/** A slice of an object, shared by all mirrors that it is sent to. */
 export interface Chunk {
   readonly bytes: Uint8Array;
-  /** Where it starts in the object. */
+  /** Its offset in the object. */
   readonly offset: number;
   /** Its CRC32C, base64, computed once for all mirrors. */
   readonly crc32c: string;
 }
 
-/** One bucket. All methods throw with the bucket's URL and the store's own words; an aborted signal rejects with its reason. */
+/**
+ * One bucket. Errors of all methods name the bucket's URL and quote the store's message; an aborted signal rejects with
+ * its reason.
+ */
 export interface Bucket {
   /** `gs://name` or `s3://name`, for messages. */
   readonly url: string;
@@ -83,27 +86,34 @@ export interface Bucket {
   /** All objects whose key starts with the prefix, in order of keys, page by page. Throws {@link BucketAbsent}. */
   list(prefix: string, signal: AbortSignal): AsyncIterable<Stored>;
   /**
-   * What lies directly below a prefix, in order, page by page: keys, and the prefixes, up to the next `/`, of all that lies deeper. Throws
+   * The entries directly below a prefix, in order, page by page: keys, and for deeper keys their prefixes up to the next `/`. Throws
    * {@link BucketAbsent}.
    */
   entries(prefix: string, signal: AbortSignal): AsyncIterable<string>;
   /** The stored bytes (never decompressed) of exactly this version, from an offset to the end. */
   read(object: Stored, from: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
-  /** Begins to write an object that does not exist. */
+  /** Starts to write an object that does not exist. */
   create(key: string, content: Content, headers: ObjectHeaders, signal: AbortSignal): Promise<Upload>;
   /**
-   * Writes a small document of the catalogue, whatever was there. Throws for any other key: what is published never changes.
+   * Writes a small document of the catalogue, and replaces an existing one. Throws for any other key, because
+   * published content never changes.
    */
   replace(key: string, bytes: Uint8Array, headers: ObjectHeaders, signal: AbortSignal): Promise<void>;
   /** Removes the object if it is still this version. Absent is fine; another version throws {@link ObjectChanged}. */
   remove(object: Stored, signal: AbortSignal): Promise<void>;
-  /** Whether what is removed stays recoverable for a while (versioning, soft delete); undefined = we may not ask. */
+  /**
+   * Whether removed objects can be restored for a while (versioning, soft delete); undefined if reading the setting is
+   * not permitted.
+   */
   keepsRemoved(signal: AbortSignal): Promise<boolean | undefined>;
 }
 
-/** The content and the one chunk of a document that is to be replaced. Throws for a key outside of the catalogue: nothing else may be. */
+/**
+ * The content and the only chunk of a document to write. Throws for a key outside of the catalogue, since nothing else
+ * may be replaced.
+ */
 export function replacement(key: string, bytes: Uint8Array): { readonly content: Content; readonly chunk: Chunk } {
-  if (!key.startsWith(catalogueFolder)) throw new Error(`${key} may not be replaced: what is published never changes`);
+  if (!key.startsWith(catalogueFolder)) throw new Error(`${key} cannot be replaced: published content never changes`);
   const sum = encodeCrc32c(crc32c(bytes));
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   return { content: { size: bytes.length, sha256, crc32c: sum }, chunk: { bytes, offset: 0, crc32c: sum } };
@@ -121,22 +131,22 @@ export function chunkBytes(size: number): number {
   return Math.max(8, Math.ceil(size / 9_000 / mebibyte)) * mebibyte;
 }
 
-/** An answer of a store that no repetition changes and that the caller may expect. */
+/** A definite response of a store that callers may expect. Retrying does not change it. */
 export class StorageAnswer extends Error {}
 
 /** The bucket does not exist (yet). */
 export class BucketAbsent extends StorageAnswer {}
 
-/** We lack the right, or have nothing to show who we are; asking for other objects of the bucket will be answered alike. */
+/** Access is denied, or there are no credentials; requests for other objects of the bucket will fail in the same way. */
 export class Denied extends StorageAnswer {}
 
-/** The key already holds an object. */
+/** There already is an object at the key. */
 export class ObjectExists extends StorageAnswer {}
 
-/** The object is no longer the version that was looked at. */
+/** The object is no longer the version that was read before. */
 export class ObjectChanged extends StorageAnswer {}
 
-/** The store may have forgotten an upload under way (GCS 404/410 of a session): begin the object again. */
+/** The store has forgotten an upload in progress (GCS 404/410 of a session): start the object again. */
 export class UploadLost extends StorageAnswer {}
 
 /** The client of one store. */

@@ -1,8 +1,9 @@
 /**
  * Google Cloud Storage by its JSON API (https://cloud.google.com/storage/docs/json_api).
  *
- * Not the official client: it cannot stop a request when a run is cancelled, does not obey Retry-After, and cannot hold back the end of
- * an upload until the content is verified. Credentials are the official library's, Application Default Credentials.
+ * Not the official client, which cannot abort a request when a run is cancelled, ignores Retry-After, and cannot
+ * delay the end of an upload until the content is verified. The official library provides the credentials
+ * (Application Default Credentials).
  */
 import { isIP } from "node:net";
 import { Readable } from "node:stream";
@@ -29,7 +30,7 @@ import {
 
 /**
  * A client of the store at this endpoint (as in `gcp:storageCustomEndpoint`), or of the real one.
- * An endpoint on a loopback address is asked without credentials: no real store is there.
+ * Requests to an endpoint on a loopback address have no credentials, since it is not a real store.
  */
 export function connectGcs(endpoint: string | undefined, credentials?: Credentials): StoreClient {
   const url = new URL(endpoint ?? "https://storage.googleapis.com");
@@ -38,10 +39,10 @@ export function connectGcs(endpoint: string | undefined, credentials?: Credentia
   return { bucket: (name) => new GcsBucket(client, name), close: () => client.close() };
 }
 
-/** Metadata keys that we record with every object. */
+/** Metadata keys that are recorded with every object. */
 const recorded = { sha256: "artifacts-sha256", crc32c: "artifacts-crc32c", project: "artifacts-project" } as const;
 
-/** The parts of an object resource that we ask for. */
+/** The fields of an object resource that are requested. */
 const objectFields = "name,size,generation,crc32c,contentEncoding,metadata";
 
 interface ObjectResource {
@@ -117,7 +118,7 @@ class GcsBucket implements Bucket {
       what: `${this.url}/${object.key}`,
       path: this.#objectPath(object.key),
       query: { alt: "media", generation: object.version },
-      // Else an object with Content-Encoding gzip arrives decompressed: other bytes than those that are stored and hashed.
+      // Otherwise an object with Content-Encoding gzip arrives decompressed, with other bytes than those stored and hashed.
       headers: { "accept-encoding": "gzip", ...(from > 0 ? { range: `bytes=${from}-` } : {}) },
       expect: from > 0 ? 206 : 200,
       signal,
@@ -171,7 +172,7 @@ class GcsBucket implements Bucket {
 }
 
 /**
- * Objects of one chunk go up in one request; larger ones by a resumable upload
+ * Objects of one chunk are uploaded in one request; larger ones by a resumable upload
  * (https://cloud.google.com/storage/docs/performing-resumable-uploads), whose last chunk makes the object visible.
  */
 class GcsUpload implements Upload {
@@ -198,7 +199,7 @@ class GcsUpload implements Upload {
     const session = this.#session;
     if (session === undefined) return;
     this.#session = undefined;
-    // 499 = cancelled, as documented. A session that stays behind is invisible and expires after a week.
+    // 499 means cancelled, as documented. An abandoned session is invisible and expires after a week.
     await this.#to.client
       .json({ what: this.#what, method: "DELETE", url: session, accept: "any", signal: AbortSignal.timeout(5_000) })
       .catch((error: unknown) => error);
@@ -261,11 +262,11 @@ class GcsUpload implements Upload {
     });
     if (response.status === 412) throw new ObjectExists(`${this.#what} exists`);
     const location = response.headers["location"];
-    if (typeof location !== "string") throw new Error(`${this.#what}: the store gave no address for the upload`);
+    if (typeof location !== "string") throw new Error(`${this.#what}: the store returned no URL for the upload`);
     return client.resolve(location);
   }
 
-  /** Sends bytes to the session; after a failure first asks how many have arrived, and sends only the others. */
+  /** Sends bytes to the session. After a failure it first asks how many have arrived, and sends only the rest. */
   async #send(session: string, bytes: Uint8Array, offset: number): Promise<void> {
     const { client, content, signal } = this.#to;
     const end = offset + bytes.length;
@@ -289,7 +290,7 @@ class GcsUpload implements Upload {
           )
           .catch(async (error: unknown) => {
             const status = error instanceof TransientError ? await this.#status(session) : undefined;
-            // All has arrived and only the answer was lost, or nothing is left of the upload: that is the answer.
+            // Everything has arrived and only the response was lost, or the upload is gone: this response is the result.
             if (status !== undefined && status.status !== 308) return status;
             if (status !== undefined) sent = Math.min(Math.max(arrivedOf(status) - offset, 0), bytes.length);
             throw error;
@@ -313,8 +314,8 @@ class GcsUpload implements Upload {
   }
 
   /**
-   * How far the upload is: 308 with what has come, 200 or 201 once it is over, 404 or 410 if the store knows nothing of it ("Check the status of a
-   * resumable upload"); undefined if the store cannot say either.
+   * The status of the upload: 308 with the received range, 200 or 201 once it is complete, 404 or 410 if the store
+   * does not know it ("Check the status of a resumable upload"); undefined if the store does not respond.
    */
   async #status(session: string): Promise<Reply | undefined> {
     const { client, content, signal } = this.#to;
@@ -335,14 +336,14 @@ class GcsUpload implements Upload {
     return isReply(status) ? status : undefined;
   }
 
-  /** The store's last word. 412 can also be the echo of our own success whose answer was lost. */
+  /** Handles the final response. 412 can also follow this client's own success whose response was lost. */
   async #settle(reply: Reply): Promise<void> {
     this.#session = undefined;
     if (reply.status === 412) throw new ObjectExists(`${this.#what} exists`);
     const made = stored(reply.body as ObjectResource);
     if (made.size === this.#to.content.size && made.sha256 === this.#to.content.sha256) return;
     if (made.size === this.#to.content.size && made.sha256 === undefined) return;
-    // The store says that it took something else than what was sent to it: it must not stay.
+    // The store reports other content than was sent: the object is removed.
     await this.#to.bucket.remove(made, this.#to.signal);
     throw new TransientError(`${this.#what}: the store kept ${made.size} bytes instead of ${this.#to.content.size}`);
   }
@@ -356,7 +357,7 @@ interface GcsUploadTarget {
   readonly content: Content;
   readonly headers: ObjectHeaders;
   readonly signal: AbortSignal;
-  /** An object that is there is no hindrance. */
+  /** An existing object is not an error if its content is the wanted one. */
   readonly replacing?: boolean;
 }
 
@@ -364,7 +365,7 @@ function stored(object: ObjectResource): Stored {
   const metadata = object.metadata ?? {};
   const sha256 = metadata[recorded.sha256];
   const project = metadata[recorded.project];
-  // Metadata can be changed apart from the content: it counts only with the checksum of the content that it was written with.
+  // Metadata can change without the content: it is valid only together with the checksum of the content that it was written with.
   const proven = sha256 !== undefined && object.crc32c !== undefined && metadata[recorded.crc32c] === object.crc32c;
   return {
     key: object.name,
@@ -379,7 +380,7 @@ function stored(object: ObjectResource): Stored {
   };
 }
 
-/** How many bytes from the start a 308 says have arrived: `Range: bytes=0-<last>`, absent = none. */
+/** How many bytes have arrived by a 308: `Range: bytes=0-<last>`; absent if none have. */
 function arrivedOf(reply: Reply): number {
   const range = reply.headers["range"];
   const last = typeof range === "string" ? /^bytes=0-(\d+)$/.exec(range)?.[1] : undefined;
@@ -387,15 +388,15 @@ function arrivedOf(reply: Reply): number {
 }
 
 interface Ask {
-  /** For messages: what this is about. */
+  /** What the request does, for messages. */
   readonly what: string;
   readonly method?: "GET" | "POST" | "PUT" | "DELETE";
   readonly path?: string;
-  /** Instead of `path`: a whole URL, e.g. of an upload session. */
+  /** Instead of `path`: a complete URL, e.g. of an upload session. */
   readonly url?: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Several pieces are sent one after the other, as they lie in memory: a chunk that goes to 22 mirrors is there once. */
+  /** Several slices are sent one after the other without copying them, so a chunk for 22 mirrors is in memory once. */
   readonly body?: Uint8Array | readonly Uint8Array[];
   readonly accept: readonly number[] | "any";
   readonly signal: AbortSignal;
@@ -404,7 +405,7 @@ interface Ask {
 interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** Parsed JSON, undefined if the answer has none. */
+  /** Parsed JSON; undefined if the response has none. */
   readonly body: unknown;
 }
 
@@ -412,12 +413,12 @@ function isReply(value: unknown): value is Reply {
   return typeof value === "object" && value !== null && "status" in value && "headers" in value;
 }
 
-/** Gives an `Authorization` header value; `fresh` = the last one was refused. */
+/** Returns the value of an `Authorization` header; `fresh`: the last one was refused. */
 type Credentials = (fresh: boolean) => Promise<string | undefined>;
 
 const noCredentials: Credentials = async () => undefined;
 
-/** HTTP to one GCS endpoint: connections, credentials, the rate gate, and the errors of the store. */
+/** HTTP client of one GCS endpoint: connections, credentials, the rate gate, and the store's errors. */
 class GcsClient {
   readonly rateGate = new RateGate();
   readonly #origin: string;
@@ -433,17 +434,17 @@ class GcsClient {
     await this.#http.destroy();
   }
 
-  /** An upload session's address, absolute. */
+  /** The absolute URL of an upload session. */
   resolve(location: string): string {
     return new URL(location, this.#origin).href;
   }
 
-  /** Asks until there is an answer that counts. */
+  /** Sends a request, with retries. */
   async json(ask: Ask): Promise<Reply> {
     return await retrying(this.rateGate, ask.signal, (attempt) => this.once(ask, attempt));
   }
 
-  /** Asks once. Throws {@link TransientError} for what may pass. */
+  /** Sends a request once. Throws {@link TransientError} for transient failures. */
   async once(ask: Ask, attempt: number): Promise<Reply> {
     const response = await this.#send(ask, attempt);
     const text = await this.#passing(ask, () => textOf(response));
@@ -452,7 +453,7 @@ class GcsClient {
     throw refusal(ask.what, reply, text);
   }
 
-  /** Opens a download. What breaks later throws {@link TransientError} from the iteration. */
+  /** Opens a download. If it breaks later, the iteration throws {@link TransientError}. */
   async stream(ask: Omit<Ask, "accept"> & { expect: number }): Promise<AsyncIterable<Uint8Array>> {
     return await retrying(this.rateGate, ask.signal, async (attempt) => {
       const response = await this.#send(ask, attempt);
@@ -494,7 +495,7 @@ class GcsClient {
           ask.signal,
         ),
       );
-      // A token may expire between two requests: once more with a new one.
+      // A token may expire between two requests: repeats once with a new one.
       if (response.status !== 401 || fresh || authorization === undefined) return response;
       await response.body.dump();
     }
@@ -511,7 +512,7 @@ class GcsClient {
   }
 }
 
-/** The error for a request without a response, or with a broken one. */
+/** The error for a request without a response, or with an incomplete one. */
 function broken(what: string, error: unknown): unknown {
   const message = `${what}: ${causeOf(error)}`;
   if (isProxyRefusal(error)) return new Denied(message, { cause: error });
@@ -534,7 +535,10 @@ function lengthOf(body: Ask["body"]): Readonly<Record<string, string>> {
   return { "content-length": String(body.reduce((sum, piece) => sum + piece.length, 0)) };
 }
 
-/** Transient statuses (https://cloud.google.com/storage/docs/retry-strategy), and a 403 whose reason is a rate, not a right, are tried again. */
+/**
+ * Transient statuses (https://cloud.google.com/storage/docs/retry-strategy), and a 403 because of a rate limit, not of
+ * permissions, are retried.
+ */
 function refusal(what: string, reply: Reply, text: string): Error {
   const error = (reply.body as { error?: { message?: string; errors?: { reason?: string }[] } } | undefined)?.error;
   const said = error?.message ?? text.slice(0, 300).trim();
@@ -553,7 +557,7 @@ function parseJson(text: string): unknown {
   try {
     return text === "" ? undefined : JSON.parse(text);
   } catch {
-    return undefined; // an error page of something in between: its text goes into the message
+    return undefined; // an error page of a proxy: its text goes into the message
   }
 }
 

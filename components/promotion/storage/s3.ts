@@ -1,7 +1,7 @@
 /**
  * Amazon S3 by the official SDK (https://docs.aws.amazon.com/AmazonS3/latest/API). Credentials: the SDK's default chain.
  *
- * The SDK's own retries are off: they wait at most five seconds longer than their own pause, whatever Retry-After says.
+ * The SDK's own retries are turned off, because they follow Retry-After for at most five seconds.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { Agent as HttpAgent } from "node:http";
@@ -54,7 +54,7 @@ export function connectS3(to: { region: string; endpoint: string | undefined; pa
     region: to.region,
     forcePathStyle: to.pathStyle,
     maxAttempts: 1,
-    // Each write names the checksum that we want the store to verify and keep; no second one beside it.
+    // Each write names the checksum that the store has to verify and keep; the SDK adds no other.
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
     requestHandler: {
@@ -74,7 +74,7 @@ export function connectS3(to: { region: string; endpoint: string | undefined; pa
   };
 }
 
-/** The number of the attempt that a request belongs to, for the trace: the SDK has no place for it. */
+/** The number of a request's attempt, for the trace. The SDK has no field for it. */
 const attemptNumber = new AsyncLocalStorage<number>();
 
 /** Writes each request of the client to the trace. */
@@ -124,7 +124,7 @@ interface SdkResponse {
   readonly headers: Readonly<Record<string, string | undefined>>;
 }
 
-/** Metadata keys that we record with every object; S3 spells them `x-amz-meta-...`. */
+/** Metadata keys that are recorded with every object; S3 sends them as `x-amz-meta-...`. */
 const recorded = { sha256: "artifacts-sha256", crc32c: "artifacts-crc32c", project: "artifacts-project" } as const;
 
 interface Connection {
@@ -252,15 +252,16 @@ class S3Bucket implements Bucket {
 }
 
 /**
- * Objects of one chunk go up in one request, with the SHA-256 that the store then verifies and keeps. S3 keeps no SHA-256 of a whole
- * multipart object, so larger ones are verified and kept by CRC32C ("Checking object integrity in Amazon S3": full object checksums).
+ * Objects of one chunk are uploaded in one request, with the SHA-256 that the store verifies and keeps. S3 keeps no
+ * SHA-256 of a whole multipart object, so larger ones use CRC32C ("Checking object integrity in Amazon S3": full
+ * object checksums).
  */
 class S3Upload implements Upload {
   readonly #to: S3UploadTarget;
   readonly #what: string;
   readonly #parts: { PartNumber: number; ETag: string; ChecksumCRC32C: string }[] = [];
   #id: string | undefined;
-  /** Parts that an earlier, interrupted run left behind, by number. */
+  /** Parts that an interrupted run left, by number. */
   #left: ReadonlyMap<number, LeftPart> = new Map();
 
   constructor(to: S3UploadTarget) {
@@ -278,12 +279,12 @@ class S3Upload implements Upload {
     this.#parts.push({ PartNumber: number, ETag: etag, ChecksumCRC32C: chunk.crc32c });
   }
 
-  /** The upload that was found is of other content: what it has noted of that, its digest first of all, would stay with the object. */
+  /** The existing upload is of other content: its metadata, such as the digest, would stay with the object. */
   async #beginAnew(number: number): Promise<string> {
     await this.abort();
     this.#left = new Map();
     if (number === 1) return await this.#begin();
-    throw new UploadLost(`${this.#what}: the upload that was left behind is of other content`);
+    throw new UploadLost(`${this.#what}: the upload of an interrupted run has other content`);
   }
 
   async finish(last: Chunk): Promise<void> {
@@ -299,7 +300,7 @@ class S3Upload implements Upload {
     this.#id = undefined;
     const { connection, name, key } = this.#to;
     const command = new AbortMultipartUploadCommand({ Bucket: name, Key: key, UploadId: id });
-    // What stays behind is invisible, and the bucket's lifecycle rule for incomplete uploads removes it.
+    // What is left is invisible, and the bucket's lifecycle rule for incomplete uploads removes it.
     await connection.client.send(command, { abortSignal: AbortSignal.timeout(5_000) }).catch((error: unknown) => error);
   }
 
@@ -344,7 +345,7 @@ class S3Upload implements Upload {
     return UploadId;
   }
 
-  /** An upload of this key that an interrupted run left behind, if it has parts, which tell whether it is of the same content. */
+  /** An upload of this key that an interrupted run left, if it has parts, which show whether it has the same content. */
   async #resume(): Promise<string | undefined> {
     const { name, key } = this.#to;
     const list = new ListMultipartUploadsCommand({ Bucket: name, Prefix: key });
@@ -373,7 +374,7 @@ class S3Upload implements Upload {
       return found.UploadId;
     } catch (error) {
       this.#to.signal.throwIfAborted();
-      // Resuming saves time only; who may write but not list uploads begins again.
+      // Resuming only saves time: without permission to list uploads, the upload starts again.
       if (error instanceof TransientError) throw error;
       return undefined;
     }
@@ -432,7 +433,7 @@ class S3Upload implements Upload {
       });
     } catch (error) {
       if (error instanceof ObjectExists) await this.abort();
-      // The answer to our own first attempt may have been lost: then the upload is gone because the object is there.
+      // The response to this client's first attempt may have been lost: then the upload is gone because the object exists.
       if (!(error instanceof UploadLost)) throw error;
       const made = await bucket.stat(key, signal);
       if (made?.size !== content.size || (content.crc32c !== undefined && made.sha256 !== content.sha256)) throw error;
@@ -477,7 +478,7 @@ class S3Upload implements Upload {
     return DeleteMarkers?.some((marker) => marker.Key === key && marker.IsLatest === true) ?? false;
   }
 
-  /** Whether something is there that If-None-Match is refused for, as far as one question each tells. */
+  /** Whether there is an object, or a delete marker, for which If-None-Match is refused. */
   async #isTaken(): Promise<boolean> {
     const { connection, name, key, signal } = this.#to;
     const { client } = connection;
@@ -495,9 +496,9 @@ class S3Upload implements Upload {
   }
 
   /**
-   * What a write has failed for.
-   * @param unseen looks whether the store has refused it: it may do so before it has read what is sent, and close the connection under it, so that
-   * its answer is not seen.
+   * Why a write failed.
+   * @param unseen checks whether the store has refused the write: it may do so before it has read the body, and close
+   * the connection, so that its response is lost.
    */
   async #refusedWrite(error: unknown, unseen: () => Promise<StorageAnswer | undefined>): Promise<unknown> {
     const status = statusOf(error);
@@ -532,7 +533,7 @@ interface LeftPart {
 
 function stored(key: string, head: HeadObjectCommandOutput): Stored {
   const metadata = head.Metadata ?? {};
-  // A composite checksum ("...-3") is one of the parts' checksums and says nothing of the whole.
+  // A composite checksum ("...-3") is a checksum of the parts' checksums, not of the whole content.
   const whole = head.ChecksumType !== "COMPOSITE";
   const crc32c = whole ? head.ChecksumCRC32C : undefined;
   const noted = metadata[recorded.sha256];
@@ -555,7 +556,7 @@ function stored(key: string, head: HeadObjectCommandOutput): Stored {
   };
 }
 
-/** Sends until there is an answer that counts; what the SDK throws becomes an error that names the object. */
+/** Sends a request, with retries. Turns the SDK's errors into errors that name the object. */
 async function asking<T>(
   connection: Connection,
   what: string,
@@ -572,7 +573,7 @@ async function asking<T>(
   });
 }
 
-/** What a store says once the request has been answered or lost; passing failures become {@link TransientError}. */
+/** The error for a failed request; transient failures become {@link TransientError}. */
 function explained(what: string, error: unknown): unknown {
   if (error instanceof StorageAnswer || error instanceof TransientError) return error;
   const message = messageOf(what, error);
@@ -605,7 +606,7 @@ async function* pieces(what: string, body: AsyncIterable<Uint8Array>, signal: Ab
   }
 }
 
-/** The parts of the SDK's errors that we read; any of them may be missing. */
+/** The fields of the SDK's errors that are read here; each may be missing. */
 interface SdkError {
   readonly name?: string;
   readonly message?: string;

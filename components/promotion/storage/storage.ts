@@ -1,7 +1,7 @@
 import type { StorageSettings } from "../run/request.ts";
 import { type Bucket, type BucketAddress, bucketUrl, type StoreClient } from "./bucket.ts";
 
-/** Opens buckets; clients, connections and credentials are shared by all buckets of a store. */
+/** Opens buckets. All buckets of a store share clients, connections and credentials. */
 export interface Storage {
   open(address: BucketAddress): Bucket;
   /** Closes idle connections. */
