@@ -39,6 +39,7 @@ export const deployRole: CustomRole = {
     "compute.securityPolicies.get",
     "compute.securityPolicies.update",
     "compute.securityPolicies.delete",
+    "compute.securityPolicies.setLabels", // the provider labels each policy after its creation
     // Monitoring. The predefined editor role could also enable any service in the project, and write metrics.
     ...["alertPolicies", "dashboards", "notificationChannels", "services", "slos", "uptimeCheckConfigs"].flatMap(
       (things) => ["create", "get", "update", "delete"].map((verb) => `monitoring.${things}.${verb}`),
@@ -71,6 +72,7 @@ export const previewRole: CustomRole = {
     "iam.serviceAccounts.get",
     "iam.serviceAccounts.getIamPolicy",
     "iam.roles.get", // this role and the one above
+    "iam.workloadIdentityPools.getAttestationRules", // asked for at each read of a pool; the viewer's role lacks it
     "resourcemanager.projects.get",
     "resourcemanager.projects.getIamPolicy",
     "cloudkms.cryptoKeys.getIamPolicy", // who decrypts the state's secrets

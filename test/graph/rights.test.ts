@@ -4,6 +4,7 @@
  * predefined roles reference".
  */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { before, describe, it } from "mocha";
 import { everything, manifests } from "../support/graph/fixtures.ts";
 import { type Declared, declare } from "../support/graph/program.ts";
@@ -29,7 +30,11 @@ describe("permissions of the two identities", () => {
     deploy: all("monitoring", things, "create", "get", "update", "delete"),
     preview: ["roles/monitoring.viewer"],
   });
-  const pool: Needed = { deploy: "owner", preview: ["roles/iam.workloadIdentityPoolViewer"] };
+  // The provider also asks for a pool's attestation rules, each time, which the viewer's role does not allow.
+  const pool: Needed = {
+    deploy: "owner",
+    preview: ["roles/iam.workloadIdentityPoolViewer", "iam.workloadIdentityPools.getAttestationRules"],
+  };
   const projectPolicy: Needed = { deploy: "owner", preview: ["resourcemanager.projects.getIamPolicy"] };
 
   const needed: Readonly<Record<string, Needed>> = {
@@ -52,7 +57,8 @@ describe("permissions of the two identities", () => {
     "compute/regionNetworkEndpointGroup:RegionNetworkEndpointGroup": loadBalancer,
     "compute/sSLPolicy:SSLPolicy": loadBalancer,
     "compute/securityPolicy:SecurityPolicy": {
-      deploy: all("compute", "securityPolicies", "create", "get", "update", "delete"),
+      // The provider labels each policy after its creation.
+      deploy: all("compute", "securityPolicies", "create", "get", "update", "delete", "setLabels"),
       preview: ["roles/compute.viewer"],
     },
     "compute/targetHttpProxy:TargetHttpProxy": loadBalancer,
@@ -112,6 +118,35 @@ describe("permissions of the two identities", () => {
     }
   });
 
+  it("every call that the providers make for what the program declares is allowed, or an owner's", () => {
+    const lacking: string[] = [];
+    for (const type of Object.keys(needed)) {
+      const calls = permissions.types[`gcp:${type}`];
+      assert.ok(calls, `the permissions of gcp:${type} are not in local/providers/facts/permissions.json`);
+      for (const operation of ["create", "read", "update", "delete"] as const) {
+        for (const permission of calls[operation] ?? []) {
+          const owned = needed[type]!.deploy === "owner" && operation !== "read";
+          if (!owned && !allows("deploy", permission)) lacking.push(`deploy, ${operation} ${type}: ${permission}`);
+          if (operation === "read" && !allows("preview", permission))
+            lacking.push(`preview, read ${type}: ${permission}`);
+        }
+      }
+    }
+    const said = new Set(
+      Object.keys(notGranted).flatMap((pattern) => lacking.filter((one) => new RegExp(pattern).test(one))),
+    );
+    assert.deepEqual(
+      lacking.filter((one) => !said.has(one)),
+      [],
+    );
+    for (const [pattern, why] of Object.entries(notGranted)) {
+      assert.ok(
+        lacking.some((one) => new RegExp(pattern).test(one)),
+        `nothing lacks ${pattern} (${why}) any more`,
+      );
+    }
+  });
+
   it("an object is written and read by grants on its bucket", () => {
     const objects = resources.filter(({ type }) => type.endsWith(":BucketObject"));
     assert.ok(objects.length > 0);
@@ -146,6 +181,36 @@ interface Needed {
   /** "owner": only an owner of the project makes and changes it. */
   readonly deploy: readonly string[] | "owner";
   readonly preview: readonly string[];
+}
+
+/** What the identities lack on purpose: patterns of what the test prints, and why. */
+const notGranted: Readonly<Record<string, string>> = {
+  "^deploy, delete artifactregistry/repository:": "an owner removes a mirror or a staging area",
+  "^deploy, delete storage/bucket:": "an owner removes a bucket",
+  "^deploy, delete certificatemanager/": "an owner removes a certificate: the editor's role deletes nothing",
+  "actAs \\(on the service account\\)$": "granted on the redirector's account alone",
+  "storage/bucketObject: |storage/bucketObject:BucketObject: ": "granted on its bucket",
+  "storage\\.objects\\.get \\(on the source archive": "granted on the bucket of the builds",
+  "^deploy, read (iam/|kms/|logging/projectExclusion|projects/|serviceaccount/)":
+    "an owner makes these; deploy neither changes nor refreshes them",
+};
+
+interface CallPermissions {
+  readonly roles: Readonly<Record<string, readonly string[]>>;
+  readonly types: Readonly<
+    Record<string, Readonly<Partial<Record<"create" | "read" | "update" | "delete", readonly string[]>>>>
+  >;
+}
+
+/** What each call of the providers needs, and which of it the predefined roles have. */
+const permissions = JSON.parse(
+  readFileSync(new URL("../../local/providers/facts/permissions.json", import.meta.url), "utf8"),
+) as CallPermissions;
+
+function allows(identity: "deploy" | "preview", permission: string): boolean {
+  const held = granted(identity);
+  const plain = permission.replace(/ \((?!on ).*\)$/, ""); // "(invokerIamDisabled)" says when, "(on ...)" where
+  return held.has(plain) || [...held].some((role) => permissions.roles[role]?.includes(plain));
 }
 
 /** Roles, and permissions of roles of our own, that an identity is granted in the project. */
