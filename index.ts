@@ -14,6 +14,8 @@ import { Monitoring } from "./components/monitoring/monitoring.ts";
 import { CatalogueEntry } from "./components/promotion/resources/catalogue-entry.ts";
 import { PromotedFiles } from "./components/promotion/resources/promoted-files.ts";
 import { PromotedImages } from "./components/promotion/resources/promoted-images.ts";
+import { ListedZone } from "./components/serving/dns/listed-zone.ts";
+import { zoneOf } from "./components/serving/dns/zone.ts";
 import { Domain, DomainRecords } from "./components/serving/domain.ts";
 import { Redirector } from "./components/serving/redirector.ts";
 import { parseStackConfig, type StackConfig } from "./components/stack/config.ts";
@@ -38,6 +40,8 @@ const identities = new Identities("identities", {
   repositoryId: config.repositoryId,
   githubOwners: config.githubOwners,
   awsAccount: config.awsAccount,
+  awsMirrors: config.awsRegions.length > 0,
+  dns: config.dns,
   state: config.state,
 });
 
@@ -136,12 +140,13 @@ for (const project of projects) {
 }
 
 /** How clients reach it: the certificates, the service, then the DNS records. */
+const zone = zoneOf(config.dns, config.project);
 const domain = new Domain("domain", {
   project: config.project,
   host: config.host,
   vanityHost: config.vanityHost,
-  zoneId: config.zoneId,
-  dnssec: config.dnssec,
+  zone,
+  signedZone: config.dnssec ? config.dns.zoneId : undefined,
   protection: config.protection,
 });
 const redirector = new Redirector("redirector", {
@@ -164,8 +169,8 @@ const redirector = new Redirector("redirector", {
   auditor: identities.preview,
 });
 if (config.live) {
-  const { host, vanityHost, zoneId } = config;
-  new DomainRecords("records", { host, vanityHost, zoneId, addresses: domain.addresses }, { dependsOn: redirector });
+  const { host, vanityHost } = config;
+  new DomainRecords("records", { host, vanityHost, zone, addresses: domain.addresses }, { dependsOn: redirector });
 }
 
 /** Monitoring of the service. */
@@ -183,6 +188,8 @@ export const url = `https://${config.host}`;
 export const redirectorArchive = redirector.archive;
 /** The DS record to enter at the registrar when this program signs the zone. */
 export const dsRecord = domain.dsRecord;
+/** The records to enter by hand where `artifacts:dns` is `none`. */
+export const dnsRecords = zone instanceof ListedZone ? zone.lines : undefined;
 
 /** URL of an image in production that monitoring requests, by digest because tags may move. */
 function someImage(all: readonly Project[]): string | undefined {

@@ -63,6 +63,7 @@ export const importIds: Readonly<Record<string, IdOf>> = {
   "aws:iam/openIdConnectProvider:OpenIdConnectProvider": (props, { awsAccount }) =>
     `arn:aws:iam::${awsAccount}:oidc-provider/${text(props, "url").replace("https://", "")}`,
   "aws:iam/role:Role": (props) => text(props, "name"),
+  "aws:route53/record:Record": (props) => `${text(props, "zoneId")}_${text(props, "name")}_${text(props, "type")}`,
   // With the region after the @, since the provider's default region may be another one.
   "aws:s3/bucket:Bucket": (props) => `${text(props, "bucket")}@${text(props, "region")}`,
   "cloudflare:index/dnsRecord:DnsRecord": (props, { existing }) =>
@@ -124,6 +125,8 @@ export const settable: Readonly<Record<string, string>> = {
   "aws:s3/bucketVersioning:BucketVersioning": "put over the old one",
   "cloudflare:index/zoneDnssec:ZoneDnssec": "a setting of the zone",
   "gcp:artifactregistry/repositoryIamBinding:RepositoryIamBinding": "sets the role's members",
+  "gcp:dns/dnsManagedZoneIamBinding:DnsManagedZoneIamBinding": "sets the role's members",
+  "gcp:dns/recordSet:RecordSet": "put over the old one",
   [objectiveType]: "deleted first: an import would be replaced",
   "gcp:kms/cryptoKeyIAMBinding:CryptoKeyIAMBinding": "sets the role's members",
   "gcp:projects/iAMAuditConfig:IAMAuditConfig": "sets what is logged of a service",

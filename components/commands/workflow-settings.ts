@@ -17,7 +17,7 @@ await runCommand(usage, async (args) => {
   if (positionals.length > 0) throw new UsageError(`unexpected argument: ${positionals[0]}`);
   const read = await readStackFile(`Pulumi.${values.stack}.yaml`);
   if ("errors" in read) throw new CommandError(read.errors.join("\n"));
-  const { project, projectNumber, awsAccount, awsRegions, state, host, archive } = read.config;
+  const { project, projectNumber, awsAccount, awsRegion, state, host, archive } = read.config;
   if (state === undefined) {
     throw new CommandError(
       `Pulumi.${values.stack}.yaml: set artifacts:stateBucket and artifacts:stateKey (npm run bootstrap prints them)`,
@@ -36,7 +36,7 @@ await runCommand(usage, async (args) => {
     preview_account: account("preview"),
     deploy_role: role("deploy"),
     preview_role: role("preview"),
-    aws_region: awsRegions[0]?.name ?? "",
+    aws_region: awsAccount === undefined ? "" : (awsRegion ?? ""),
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
   const outputs = process.env["GITHUB_OUTPUT"];

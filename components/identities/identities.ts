@@ -1,6 +1,7 @@
 import { OpenIdConnectProvider } from "@pulumi/aws/iam/openIdConnectProvider.js";
 import { Role } from "@pulumi/aws/iam/role.js";
 import { RolePolicy } from "@pulumi/aws/iam/rolePolicy.js";
+import { DnsManagedZoneIamBinding } from "@pulumi/gcp/dns/dnsManagedZoneIamBinding.js";
 import { WorkloadIdentityPool } from "@pulumi/gcp/iam/workloadIdentityPool.js";
 import { WorkloadIdentityPoolProvider } from "@pulumi/gcp/iam/workloadIdentityPoolProvider.js";
 import { CryptoKeyIAMBinding } from "@pulumi/gcp/kms/cryptoKeyIAMBinding.js";
@@ -17,9 +18,14 @@ import {
   bucketReadActions,
   deployRole,
   deployRoles,
+  deployZoneRole,
   previewRole,
   previewRoles,
+  previewZoneRole,
   reportingRoles,
+  zoneActions,
+  zoneChangeActions,
+  zoneReadActions,
 } from "./permissions.ts";
 
 export interface IdentitiesArgs {
@@ -32,8 +38,12 @@ export interface IdentitiesArgs {
   readonly repositoryId: string;
   /** The GitHub owners, name to id, whose repositories may get a token. Includes the owner of `repository`. */
   readonly githubOwners: Readonly<Record<string, string>>;
-  /** The AWS account that has the mirrors in AWS; undefined if there are none. */
+  /** The AWS account that has the mirrors in AWS, or the zone; undefined if there is none. */
   readonly awsAccount: string | undefined;
+  /** Whether there are mirrors in AWS. */
+  readonly awsMirrors: boolean;
+  /** Where the names are: in Cloud DNS and Route 53 the identities are granted the zone. */
+  readonly dns: { readonly dns: string; readonly zoneId: string };
   /** Where the stack's state is; undefined if the identities get access to it elsewhere. */
   readonly state: { readonly bucket: string; readonly key: string } | undefined;
 }
@@ -68,6 +78,7 @@ export class Identities extends pulumi.ComponentResource {
     this.grantOnProject(name, args.project);
     this.logWrites(name, args.project);
     if (args.state !== undefined) this.grantOnState(name, args.state);
+    if (args.dns.dns === "google") this.grantOnZone(name, args.project, args.dns.zoneId);
     if (args.awsAccount !== undefined) this.addAwsRoles(name, args, args.awsAccount);
     this.registerOutputs({ deploy: this.deploy, preview: this.preview });
   }
@@ -225,9 +236,34 @@ export class Identities extends pulumi.ComponentResource {
     );
   }
 
+  /** The records of one zone of Cloud DNS. The zone itself is its owner's. */
+  private grantOnZone(name: string, project: string, managedZone: string): void {
+    for (const [identity, member, { title, description, permissions }] of [
+      ["deploy", this.deploy, deployZoneRole],
+      ["preview", this.preview, previewZoneRole],
+    ] as const) {
+      const role = new IAMCustomRole(
+        `${name}-${identity}-zone`,
+        {
+          project,
+          roleId: `artifacts${identity[0]!.toUpperCase()}${identity.slice(1)}Zone`,
+          title,
+          description,
+          permissions: [...permissions],
+        },
+        { parent: this },
+      );
+      new DnsManagedZoneIamBinding(
+        `${name}-${identity}-zone`,
+        { project, managedZone, role: role.name, members: [member] },
+        { parent: this },
+      );
+    }
+  }
+
   private addAwsRoles(
     name: string,
-    { organization, repository, repositoryId, githubOwners }: IdentitiesArgs,
+    { organization, repository, repositoryId, githubOwners, awsMirrors, dns }: IdentitiesArgs,
     account: string,
   ): void {
     const provider = new OpenIdConnectProvider(
@@ -239,8 +275,8 @@ export class Identities extends pulumi.ComponentResource {
     const own = [`arn:aws:iam::${account}:role/artifacts-*`, `arn:aws:iam::${account}:oidc-provider/${github}`];
     const [owner = "", project = ""] = repository.split("/");
     for (const [role, hours, contexts, more, actions] of [
-      ["deploy", 6, ["environment:production"], { ref: "refs/heads/main", environment: "production" }, bucketActions],
-      ["preview", 2, ["pull_request", "ref:refs/heads/main"], {}, bucketReadActions],
+      ["deploy", 6, ["environment:production"], { ref: "refs/heads/main", environment: "production" }, deployActions],
+      ["preview", 2, ["pull_request", "ref:refs/heads/main"], {}, previewActions],
     ] as const) {
       // Repositories created or renamed since July 2026 have their ids in the subject; older ones only after they opt
       // in (GitHub docs, "OpenID Connect reference", "Immutable subject claims"). A repository that takes over a name
@@ -273,7 +309,8 @@ export class Identities extends pulumi.ComponentResource {
           policy: JSON.stringify({
             Version: "2012-10-17",
             Statement: [
-              { Effect: "Allow", Action: actions, Resource: buckets },
+              ...(awsMirrors ? [{ Effect: "Allow", Action: actions.buckets, Resource: buckets }] : []),
+              ...(dns.dns === "route53" ? onZone(dns.zoneId, actions) : []),
               { Effect: "Allow", Action: ["iam:Get*", "iam:List*"], Resource: own }, // a refresh compares them
             ],
           }),
@@ -282,6 +319,22 @@ export class Identities extends pulumi.ComponentResource {
       );
     }
   }
+}
+
+/** The actions in AWS of the two identities. */
+const deployActions = { buckets: bucketActions, zone: zoneActions, change: zoneChangeActions } as const;
+const previewActions = { buckets: bucketReadActions, zone: zoneReadActions, change: [] } as const;
+
+/** The statements of a policy that let an identity act on the records of one hosted zone. */
+function onZone(
+  zoneId: string,
+  { zone, change }: { readonly zone: readonly string[]; readonly change: readonly string[] },
+): object[] {
+  const changes = { Effect: "Allow", Action: change, Resource: ["arn:aws:route53:::change/*"] };
+  return [
+    { Effect: "Allow", Action: zone, Resource: [`arn:aws:route53:::hostedzone/${zoneId}`] },
+    ...(change.length > 0 ? [changes] : []),
+  ];
 }
 
 const poolId = "github";

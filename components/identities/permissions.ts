@@ -82,6 +82,27 @@ export const previewRole: CustomRole = {
   ],
 };
 
+/** Changes the records of the one zone of Cloud DNS on which it is granted. */
+export const deployZoneRole: CustomRole = {
+  title: "artifacts: deploy names",
+  description: "Changes the records of a zone; granted on one zone",
+  permissions: [
+    "dns.changes.create",
+    "dns.changes.get",
+    "dns.resourceRecordSets.create",
+    "dns.resourceRecordSets.delete",
+    "dns.resourceRecordSets.list",
+    "dns.resourceRecordSets.update",
+  ],
+};
+
+/** Compares the records of that zone, and who may change them. */
+export const previewZoneRole: CustomRole = {
+  title: "artifacts: preview names",
+  description: "Reads the records of a zone; granted on one zone",
+  permissions: ["dns.managedZones.getIamPolicy", "dns.resourceRecordSets.list"],
+};
+
 /**
  * Predefined roles of the deploying identity. Their bindings are authoritative: any other member in this project is
  * removed at the next update.
@@ -143,3 +164,12 @@ export const bucketActions = [
 
 /** The actions of the previewing identity: it reads settings, lists, and objects (which are public). */
 export const bucketReadActions = ["s3:Get*", "s3:List*"] as const;
+
+/** The actions on the hosted zone in Route 53, and on its changes, whose end the provider waits for. */
+export const zoneActions = [
+  "route53:ChangeResourceRecordSets",
+  "route53:GetHostedZone",
+  "route53:ListResourceRecordSets",
+] as const;
+export const zoneChangeActions = ["route53:GetChange"] as const;
+export const zoneReadActions = ["route53:GetHostedZone", "route53:ListResourceRecordSets"] as const;

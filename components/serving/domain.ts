@@ -1,4 +1,3 @@
-import { DnsRecord } from "@pulumi/cloudflare/dnsRecord.js";
 import { ZoneDnssec } from "@pulumi/cloudflare/zoneDnssec.js";
 import { Certificate } from "@pulumi/gcp/certificatemanager/certificate.js";
 import { CertificateMap } from "@pulumi/gcp/certificatemanager/certificateMap.js";
@@ -6,6 +5,7 @@ import { CertificateMapEntry } from "@pulumi/gcp/certificatemanager/certificateM
 import { DnsAuthorization } from "@pulumi/gcp/certificatemanager/dnsAuthorization.js";
 import { GlobalAddress } from "@pulumi/gcp/compute/globalAddress.js";
 import * as pulumi from "@pulumi/pulumi";
+import type { DnsZone } from "./dns/dns-zone.ts";
 import { recordComment } from "./record-comment.ts";
 
 export interface DomainArgs {
@@ -14,10 +14,10 @@ export interface DomainArgs {
   readonly host: string;
   /** An additional name for the same service, if any, in the same zone. */
   readonly vanityHost: string | undefined;
-  /** Cloudflare's id of the zone that contains them. */
-  readonly zoneId: string;
-  /** Sign the zone (DNSSEC). */
-  readonly dnssec: boolean;
+  /** The zone that holds them. */
+  readonly zone: DnsZone;
+  /** Cloudflare's id of the zone to sign; undefined: others sign it, or nobody. */
+  readonly signedZone: string | undefined;
   readonly protection: boolean;
 }
 
@@ -45,9 +45,10 @@ export class Domain extends pulumi.ComponentResource {
   constructor(name: string, args: DomainArgs, opts?: pulumi.ComponentResourceOptions) {
     super("artifacts:domain:Domain", name, {}, opts);
     this.addresses = { ipv4: this.addAddress(args, "IPV4"), ipv6: this.addAddress(args, "IPV6") };
-    this.dsRecord = args.dnssec
-      ? new ZoneDnssec(name, { zoneId: args.zoneId, status: "active" }, { parent: this }).ds
-      : pulumi.output("");
+    this.dsRecord =
+      args.signedZone === undefined
+        ? pulumi.output("")
+        : new ZoneDnssec(name, { zoneId: args.signedZone, status: "active" }, { parent: this }).ds;
     const map = new CertificateMap(
       name,
       { project: args.project, name: mapName, description: "Certificates of the redirector's host names" },
@@ -77,7 +78,7 @@ export class Domain extends pulumi.ComponentResource {
 
   private addCertificate(
     name: string,
-    { project, zoneId }: DomainArgs,
+    { project, zone }: DomainArgs,
     map: CertificateMap,
     physical: string,
     host: string,
@@ -87,38 +88,29 @@ export class Domain extends pulumi.ComponentResource {
       { project, name: physical, domain: host, type: "FIXED_RECORD" },
       { parent: this },
     );
+    const proofName = `_acme-challenge.${host}`;
     const proof = authorization.dnsResourceRecords.apply((records) => {
       const record = records[0];
-      if (record === undefined) throw new Error(`Certificate Manager returned no DNS record to authorize ${host}`);
-      return record;
+      // The name is known before (Certificate Manager docs, "DNS authorization", fixed record), so that adoption can compute an id of it.
+      if (record?.name !== `${proofName}.` || record.type !== "CNAME")
+        throw new Error(`Certificate Manager gave no CNAME record ${proofName} to prove the right to ${host}`);
+      return withoutFinalDot(record.data);
     });
-    const record = { zoneId, ttl: 300, proxied: false }; // adoption finds the record by its comment after a loss of the state
-    const proofRecord = new DnsRecord(
-      `${name}-proof`,
+    const proofRecord = zone.addRecord(
       {
-        ...record,
-        name: proof.name.apply(withoutFinalDot),
-        type: proof.type,
-        content: proof.data.apply(withoutFinalDot),
+        logicalName: `${name}-proof`,
+        name: proofName,
+        type: "CNAME",
+        value: proof,
         comment: recordComment(`lets Google issue and renew the certificate of ${host}`),
       },
-      { parent: this },
+      this,
     );
     // Certificate Manager uses Google's certificate authority, and Let's Encrypt as the fallback. No other authority
     // may issue for this name.
-    const authorities = ["pki.goog", "letsencrypt.org"].map(
-      (value) =>
-        new DnsRecord(
-          `${name}-caa-${value}`,
-          {
-            ...record,
-            name: host,
-            type: "CAA",
-            data: { flags: 0, tag: "issue", value },
-            comment: recordComment(`${value} may issue certificates of ${host}`),
-          },
-          { parent: this },
-        ),
+    const issuers = zone.addIssuers(
+      { logicalName: `${name}-caa`, name: host, authorities: ["pki.goog", "letsencrypt.org"] },
+      this,
     );
     const certificate = new Certificate(
       `${name}-certificate`,
@@ -128,7 +120,7 @@ export class Domain extends pulumi.ComponentResource {
         scope: "DEFAULT",
         managed: { domains: [host], dnsAuthorizations: [authorization.id] },
       },
-      { parent: this, dependsOn: [proofRecord, ...authorities] },
+      { parent: this, dependsOn: [...proofRecord, ...issuers] },
     );
     return new CertificateMapEntry(
       `${name}-certificate-entry`,
@@ -141,7 +133,7 @@ export class Domain extends pulumi.ComponentResource {
 export interface DomainRecordsArgs {
   readonly host: string;
   readonly vanityHost: string | undefined;
-  readonly zoneId: string;
+  readonly zone: DnsZone;
   readonly addresses: Addresses;
 }
 
@@ -156,23 +148,14 @@ export class DomainRecords extends pulumi.ComponentResource {
     if (args.vanityHost !== undefined) hosts.push([`${name}-vanity`, args.vanityHost]);
     this.hosts = hosts.map(([, host]) => host);
     for (const [logical, host] of hosts) {
-      for (const [type, content] of [
+      for (const [type, value] of [
         ["A", args.addresses.ipv4],
         ["AAAA", args.addresses.ipv6],
       ] as const) {
-        new DnsRecord(
-          `${logical}-${type.toLowerCase()}`,
-          {
-            zoneId: args.zoneId,
-            name: host,
-            type,
-            content,
-            ttl: 300,
-            // Not proxied: the load balancer must see the clients' own addresses, since it tells the redirector their location.
-            proxied: false,
-            comment: recordComment(`${type} of ${host}`),
-          },
-          { parent: this },
+        const comment = recordComment(`${type} of ${host}`);
+        args.zone.addRecord(
+          { logicalName: `${logical}-${type.toLowerCase()}`, name: host, type, value, comment },
+          this,
         );
       }
     }
@@ -182,7 +165,7 @@ export class DomainRecords extends pulumi.ComponentResource {
 
 const mapName = "artifacts";
 
-/** Cloudflare writes names without the final dot that Google adds. */
+/** Google adds a final dot to names. */
 function withoutFinalDot(name: string): string {
   return name.endsWith(".") ? name.slice(0, -1) : name;
 }

@@ -5,6 +5,27 @@ import { approverPattern } from "./approver.ts";
 import { type Cloud, findRegion, type Region, regions } from "./geography.ts";
 import type { StorageEndpoints } from "./storage-endpoints.ts";
 
+/** Who serves the zone that holds the domain; `none`: people enter its records by hand. */
+const dnsServices = ["cloudflare", "google", "route53", "none"] as const;
+
+/** Where the names are. */
+export interface DnsSettings {
+  readonly dns: (typeof dnsServices)[number];
+  /** Cloudflare's id of the zone, the name of a managed zone in the stack's Google Cloud project, or Route 53's id; empty with `none`. */
+  readonly zoneId: string;
+}
+
+/** What the zone's id must be, by service. */
+const zoneIds: Readonly<Record<Exclude<DnsSettings["dns"], "none">, { readonly form: RegExp; readonly must: string }>> =
+  {
+    cloudflare: { form: /^[0-9a-f]{32}$/, must: "must be the id of the zone at Cloudflare: 32 hexadecimal digits" },
+    google: {
+      form: /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/,
+      must: "must be the name of the managed zone in gcp:project: gcloud dns managed-zones list",
+    },
+    route53: { form: /^Z[A-Z0-9]{1,31}$/, must: "must be the id of the hosted zone: aws route53 list-hosted-zones" },
+  };
+
 /** The stack's configuration (`Pulumi.<stack>.yaml`), validated, with all defaults filled in. */
 export interface StackConfig {
   /** Prefix of names that must be globally unique (buckets). */
@@ -30,8 +51,7 @@ export interface StackConfig {
   readonly host: string;
   /** An additional name for the same service, if any, in the same zone. */
   readonly vanityHost: string | undefined;
-  /** Cloudflare's id of the zone that contains the domain. */
-  readonly zoneId: string;
+  readonly dns: DnsSettings;
   /** Folder of the manifests, relative to the program. */
   readonly manifests: string;
   /** The built redirector, relative to the program. */
@@ -55,8 +75,10 @@ export interface StackConfig {
   readonly live: boolean;
   /** Where the stack's state is, to grant the identities access to it; undefined: granted elsewhere. */
   readonly state: { readonly bucket: string; readonly key: string } | undefined;
-  /** The AWS account, the provider's own setting `aws:allowedAccountIds`; undefined without regions of AWS. */
+  /** The AWS account, the provider's own setting `aws:allowedAccountIds`; undefined without AWS. */
   readonly awsAccount: string | undefined;
+  /** Where the AWS provider starts, its own setting `aws:region`; undefined without AWS. */
+  readonly awsRegion: string | undefined;
   /** Whether resources that hold artifacts are protected from deletion. Without it `pulumi destroy` deletes every artifact. */
   readonly protection: boolean;
   /** Instances of the redirector in each region; `minIn` overrides `min` by region. */
@@ -182,7 +204,8 @@ const settings = {
       /^\d{6,15}$/,
       "must be the number of the project in Google Cloud: gcloud projects describe <project>",
     ),
-    zoneId: text(/^[0-9a-f]{32}$/, "must be the id of the zone at Cloudflare: 32 hexadecimal digits"),
+    dns: z.enum(dnsServices, `must be one of ${dnsServices.join(", ")}`).default("cloudflare"),
+    zoneId: z.string("must be the id of the zone at the service that artifacts:dns names").default(""),
     manifests: z.string().min(1, "must be the folder of the manifests").default("manifests"),
     redirectorArchive: z
       .string()
@@ -315,6 +338,7 @@ function conflicts({ artifacts, aws }: SomeSettings): string[] {
       `artifacts:vanityHost: "${vanityHost}" must end with ".${domain}": its records are put into the same zone`,
     );
   }
+  faults.push(...dnsFaults(artifacts, aws));
   if ((artifacts.stateBucket === undefined) !== (artifacts.stateKey === undefined)) {
     faults.push("artifacts:stateBucket, artifacts:stateKey: must be set together, or neither");
   }
@@ -324,6 +348,29 @@ function conflicts({ artifacts, aws }: SomeSettings): string[] {
   if (awsRegions.length > 0 && aws.allowedAccountIds?.length !== 1) {
     faults.push(
       "aws:allowedAccountIds: must name one account when artifacts:awsRegions lists any: the provider then changes no other",
+    );
+  }
+  return faults;
+}
+
+/** What is wrong with the zone, for the service that it is at. */
+function dnsFaults({ dns, zoneId, dnssec }: SomeSettings["artifacts"], aws: SomeSettings["aws"]): string[] {
+  if (dns === undefined || zoneId === undefined) return [];
+  const faults: string[] = [];
+  if (dns === "none") {
+    if (zoneId !== "") faults.push("artifacts:zoneId: must not be set when artifacts:dns is none: no zone is changed");
+  } else if (!zoneIds[dns].form.test(zoneId)) {
+    faults.push(
+      `artifacts:zoneId: ${zoneId === "" ? "is missing: it" : JSON.stringify(zoneId)} ${zoneIds[dns].must} (artifacts:dns is ${dns})`,
+    );
+  }
+  if (dnssec === true && dns !== "cloudflare")
+    faults.push(`artifacts:dnssec: must be false when artifacts:dns is ${dns}: sign the zone where it is`);
+  if (dns === "route53" && aws.region === undefined)
+    faults.push("aws:region: must be set when artifacts:dns is route53: the provider starts there");
+  if (dns === "route53" && aws.allowedAccountIds?.length !== 1) {
+    faults.push(
+      "aws:allowedAccountIds: must name one account when artifacts:dns is route53: the provider then changes no other",
     );
   }
   return faults;
@@ -380,7 +427,7 @@ export function parseStackConfig(values: Readonly<Record<string, unknown>>): Par
       projectNumber: artifacts.projectNumber,
       host: `artifacts.${artifacts.domain}`,
       vanityHost: artifacts.vanityHost,
-      zoneId: artifacts.zoneId,
+      dns: { dns: artifacts.dns, zoneId: artifacts.zoneId },
       manifests: artifacts.manifests,
       archive: artifacts.redirectorArchive,
       gcpRegions: artifacts.gcpRegions as readonly Region[] as StackConfig["gcpRegions"], // at least one: the schema refuses none
@@ -397,6 +444,7 @@ export function parseStackConfig(values: Readonly<Record<string, unknown>>): Par
           ? { bucket: artifacts.stateBucket, key: artifacts.stateKey }
           : undefined,
       awsAccount: aws.allowedAccountIds?.[0],
+      awsRegion: aws.region,
       protection: artifacts.protection,
       instances: {
         min: artifacts.minInstances,

@@ -1,8 +1,8 @@
 import type { Address } from "./address.ts";
 import { type Behaviour, type CloudParts, ConflictError } from "./behaviours/behaviour.ts";
-import type { CloudInventory, Resource } from "./inventory.ts";
+import type { CloudInventory, Resource, Values } from "./inventory.ts";
 
-/** A record of the emulated DNS (Cloudflare). */
+/** A record of the emulated DNS: at Cloudflare, in Cloud DNS, in Route 53, or entered by hand. */
 export interface DnsRecord {
   readonly name: string;
   readonly type: string;
@@ -11,6 +11,9 @@ export interface DnsRecord {
 
 /** The type token of a DNS record. */
 export const recordType = "cloudflare:index/dnsRecord:DnsRecord";
+
+/** The type of a record that a person enters in a zone of their own. No program declares it. */
+const handEnteredType = "rehearsal:index:HandEnteredRecord";
 
 /** `cloudflare:index/dnsRecord:DnsRecord`: ids are random; Cloudflare refuses a second record with the same content (error 81058). */
 export function dnsRecord({ inventory }: CloudParts): Behaviour {
@@ -33,11 +36,27 @@ export function dnsRecord({ inventory }: CloudParts): Behaviour {
 
 /** All DNS records. */
 export function dnsRecords(inventory: CloudInventory): DnsRecord[] {
-  return inventory.list(recordType).map(({ inputs }) => ({
-    name: String(inputs["name"]).toLowerCase(),
-    type: String(inputs["type"]),
-    content: String(inputs["content"] ?? ""),
-  }));
+  return Object.entries(valuesOf).flatMap(([type, values]) =>
+    inventory.list(type).flatMap(({ inputs }) =>
+      values(inputs).map((value) => ({
+        name: withoutFinalDot(String(inputs["name"])).toLowerCase(),
+        type: String(inputs["type"]),
+        content: withoutFinalDot(String(value ?? "")),
+      })),
+    ),
+  );
+}
+
+/** The values in a resource of each type of records. */
+const valuesOf: Readonly<Record<string, (inputs: Values) => readonly unknown[]>> = {
+  [recordType]: (inputs) => [inputs["content"]],
+  [handEnteredType]: (inputs) => [inputs["content"]],
+  "gcp:dns/recordSet:RecordSet": (inputs) => inputs["rrdatas"] as readonly unknown[],
+  "aws:route53/record:Record": (inputs) => inputs["records"] as readonly unknown[],
+};
+
+function withoutFinalDot(name: string): string {
+  return name.endsWith(".") ? name.slice(0, -1) : name;
 }
 
 /**

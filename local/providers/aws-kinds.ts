@@ -37,6 +37,13 @@ const awsKinds: Readonly<Record<string, ResourceKind>> = {
     exists: ({ inputs }) =>
       `creating S3 Bucket (${String(inputs["bucket"])}): operation error S3: CreateBucket, https response error StatusCode: 409, BucketAlreadyOwnedByYou`,
   },
+  "route53/record:Record": {
+    id: "{zoneId}_{name}_{type}",
+    named: null,
+    outputs: ({ inputs }) => ({ fqdn: inputs["name"] }),
+    exists: ({ inputs }) =>
+      `creating Route53 Record: operation error Route 53: ChangeResourceRecordSets, https response error StatusCode: 400, InvalidChangeBatch: [Tried to create resource record set [name='${String(inputs["name"])}.', type='${String(inputs["type"])}'] but it already exists]`,
+  },
   "iam/role:Role": {
     id: "{name}",
     replaces: ["path", "namePrefix"],

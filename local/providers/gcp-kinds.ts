@@ -144,6 +144,11 @@ const gcpKinds: Readonly<Record<string, ResourceKind>> = {
     exists: ({ inputs }) =>
       `Error creating service account: googleapi: Error 409: Service account ${String(inputs["accountId"])} already exists within project.`,
   },
+  "dns/recordSet:RecordSet": {
+    id: "projects/{project}/managedZones/{managedZone}/rrsets/{name}/{type}",
+    named: null,
+    adopts: true, // overwrites a record of the same name and type
+  },
   "iam/workloadIdentityPool:WorkloadIdentityPool": {
     id: "projects/{project}/locations/global/workloadIdentityPools/{workloadIdentityPoolId}",
     outputs: ({ inputs }) => ({
@@ -202,6 +207,7 @@ const gcpKinds: Readonly<Record<string, ResourceKind>> = {
   },
   "artifactregistry/repositoryIam": grant("projects/{project}/locations/{location}/repositories/{repository}"),
   "storage/bucketIAM": grant("b/{bucket}"),
+  "dns/dnsManagedZoneIam": grant("projects/{project}/managedZones/{managedZone}"),
   "storage/managedFolderIam": grant("b/{bucket}/managedFolders/{managedFolder}"),
   "cloudrunv2/serviceIam": grant("projects/{project}/locations/{location}/services/{name}"),
   "serviceaccount/iAM": grant("{serviceAccountId}"),

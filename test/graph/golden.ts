@@ -123,6 +123,8 @@ const matters = [
   "type",
   "status",
   "content",
+  "rrdatas",
+  "records",
   "data",
   "ipAddress",
   "portRange",

@@ -1,4 +1,5 @@
 /** What belongs together is joined: each resource refers to the right other one. A wrong link is a right setting in the wrong place. */
+import { dnsRecords } from "../support/graph/dns.ts";
 import { type Declared, idOf } from "../support/graph/program.ts";
 import { isGrant, owner, type Property, shown } from "../support/graph/property.ts";
 
@@ -58,9 +59,9 @@ export const links: Readonly<Record<string, Property>> = {
   "each name leads to its addresses, these to the proxies, and these to the redirectors": (resources) => {
     const violations: string[] = [];
     const byId = (id: unknown) => resources.find(({ type, name }) => idOf(type, name) === id);
-    for (const record of of(resources, "DnsRecord")) {
-      const wanted = { A: "192.0.2.1", AAAA: "2001:db8::1" }[String(record.inputs["type"])];
-      if (wanted !== undefined && record.inputs["content"] !== wanted) violations.push(wrong(record, "content"));
+    for (const { resource, type, value } of dnsRecords(resources)) {
+      const wanted = { A: "192.0.2.1", AAAA: "2001:db8::1" }[type];
+      if (wanted !== undefined && value !== wanted) violations.push(`${shown(resource)}: ${value}`);
     }
     for (const address of of(resources, "GlobalAddress")) {
       const wanted = address.name.endsWith("ipv4") ? "IPV4" : "IPV6";
@@ -110,13 +111,12 @@ export const links: Readonly<Record<string, Property>> = {
         const proofs = of(resources, "DnsAuthorization").filter((one) =>
           dnsAuthorizations?.includes(idOf(one.type, one.name)),
         );
-        const proved = of(resources, "DnsRecord").some(
-          ({ inputs }) => inputs["name"] === `_acme-challenge.${name}` && inputs["type"] === "CNAME",
-        );
+        const records = dnsRecords(resources);
+        const proved = records.some((record) => record.name === `_acme-challenge.${name}` && record.type === "CNAME");
         const entry = of(resources, "CertificateMapEntry").find(({ inputs }) => inputs["hostname"] === name);
         return [
           proofs.some(({ inputs }) => inputs["domain"] === name) ? "" : `${name} is not proved`,
-          proved ? "" : `${name} has no proof in the DNS`,
+          proved || records.length === 0 ? "" : `${name} has no proof in the DNS`,
           (entry?.inputs["certificates"] as string[] | undefined)?.includes(id)
             ? ""
             : `${name} is shown no certificate`,
@@ -129,11 +129,14 @@ export const links: Readonly<Record<string, Property>> = {
 
   "what is of a zone, of the state and of GitHub goes there": (resources) => {
     const zones = new Set(
-      [...of(resources, "DnsRecord"), ...of(resources, "ZoneDnssec")].map(({ inputs }) => inputs["zoneId"]),
+      [...dnsRecords(resources).map(({ resource }) => resource), ...of(resources, "ZoneDnssec")].map(
+        ({ inputs }) => inputs["zoneId"] ?? inputs["managedZone"],
+      ),
     );
+    const granted = of(resources, "DnsManagedZoneIamBinding").map(({ inputs }) => inputs["managedZone"]);
     const state = resources.filter(({ name }) => /^identities-state/.test(name));
     return [
-      ...(zones.size === 1 && /^[0-9a-f]{32}$/.test(String([...zones][0])) ? [] : [`zones ${[...zones]}`]),
+      ...(zones.size <= 1 && granted.every((zone) => zones.has(zone)) ? [] : [`zones ${[...zones]} ${granted}`]),
       ...state
         .filter(
           ({ inputs }) =>

@@ -2,23 +2,41 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "mocha";
 import { parseStackConfig } from "../../components/stack/config.ts";
-import { type Declared, declare } from "../support/graph/program.ts";
-import { type Organisation, organisation } from "../support/organisations/organisation.ts";
+import { dnsRecords } from "../support/graph/dns.ts";
+import { type Declared, declare, type Program, runProgram } from "../support/graph/program.ts";
+import { organisation } from "../support/organisations/organisation.ts";
 import { compareWithGolden, overview } from "./golden.ts";
 import { links } from "./links.ts";
 import { properties } from "./properties.ts";
 
 /** The organisations, by name of their file. */
-const organisations = ["big"] as const;
+const organisations = [
+  "big",
+  "one-region",
+  "two-regions",
+  "cloudflare",
+  "cloud-dns",
+  "route53",
+  "images-only",
+  "files-only",
+  "with-aws",
+] as const;
+
+const programs = new Map<string, Promise<Program>>();
+
+/** The program of an organisation, run once. */
+async function programOf(name: string): Promise<Program> {
+  const known = programs.get(name) ?? organisation(name).then(({ config, manifests }) => runProgram(config, manifests));
+  programs.set(name, known);
+  return await known;
+}
 
 for (const name of organisations) {
   describe(`organisation ${name}`, () => {
-    let fixture: Organisation;
     let resources: readonly Declared[];
 
     before(async () => {
-      fixture = await organisation(name);
-      resources = await declare(fixture.config, fixture.manifests);
+      resources = (await programOf(name)).resources;
     });
 
     it("its program is as the golden page says (UPDATE_GOLDEN=1 writes it)", async () => {
@@ -33,6 +51,34 @@ for (const name of organisations) {
   });
 }
 
+describe("an organisation whose DNS records people enter by hand", () => {
+  it("is told all of them by the stack's output, in the form of a zone file; no other organisation is", async () => {
+    const { config, manifests } = await organisation("one-region");
+    const { resources, outputs } = await programOf("one-region");
+    assert.deepEqual(dnsRecords(resources), []);
+    assert.deepEqual(outputs["dnsRecords"], [
+      "_acme-challenge.artifacts.example.org. 300 IN CNAME proof.authorize.certificatemanager.goog.",
+      'artifacts.example.org. 300 IN CAA 0 issue "pki.goog"',
+      'artifacts.example.org. 300 IN CAA 0 issue "letsencrypt.org"',
+      "artifacts.example.org. 300 IN A 192.0.2.1",
+      "artifacts.example.org. 300 IN AAAA 2001:db8::1",
+    ]);
+    const notLive = await runProgram({ ...config, "artifacts:live": false }, manifests);
+    assert.equal((notLive.outputs["dnsRecords"] as string[]).length, 3);
+    assert.ok(!("dnsRecords" in (await programOf("cloudflare")).outputs));
+  });
+
+  it("has the records that a service of DNS would be given", async () => {
+    const values = async (name: string): Promise<string[]> =>
+      dnsRecords((await programOf(name)).resources)
+        .map((record) => `${record.name}. 300 IN ${record.type} ${record.value.replace(/(goog)\.?$/, "$1.")}`)
+        .sort();
+    const byHand = (await programOf("one-region")).outputs["dnsRecords"] as string[];
+    for (const name of ["cloudflare", "cloud-dns", "route53"])
+      assert.deepEqual(await values(name), byHand.toSorted(), name);
+  });
+});
+
 describe("a large organisation", () => {
   it("has 22 regions of Google Cloud and 6 of AWS, protected", async () => {
     const parsed = parseStackConfig((await organisation("big")).config);
@@ -45,7 +91,7 @@ describe("a large organisation", () => {
   it("adds a region by one line", async () => {
     const { config, manifests } = await organisation("big");
     const regions = config["artifacts:gcpRegions"] as readonly string[];
-    const resources = await declare(config, manifests);
+    const { resources } = await programOf("big");
     const more = await declare({ ...config, "artifacts:gcpRegions": [...regions, "africa-south1"] }, manifests);
     const before = new Set(resources.map(({ type, name }) => `${type} ${name}`));
     const added = more.filter(({ type, name }) => !before.has(`${type} ${name}`)).map(({ name }) => name);

@@ -1,6 +1,7 @@
 /** What must hold for the program whatever is configured. */
 import { isDeepStrictEqual } from "node:util";
 import { locationHeader } from "../../redirector/config.ts";
+import { dnsRecords } from "../support/graph/dns.ts";
 import { type Declared, idOf } from "../support/graph/program.ts";
 import { isGrant, owner, type Property, shown } from "../support/graph/property.ts";
 
@@ -180,7 +181,8 @@ export const properties: Readonly<Record<string, Property>> = {
   "in AWS the identities act on the buckets of this program alone, and read their own roles": (resources) =>
     awsActions(resources)
       .filter(({ role, action, on }) => {
-        const reads = /^(s3|iam):(Get|List)[\w*]*$/.test(action);
+        const reads = /^(s3|iam|route53):(Get|List)[\w*]*$/.test(action);
+        if (action.startsWith("route53:")) return !onTheZone(resources, on) || (role.endsWith("preview") && !reads);
         if (
           on.some(
             (arn) =>
@@ -196,13 +198,13 @@ export const properties: Readonly<Record<string, Property>> = {
 
   "the previewing identity has no right to write, but into a log": (resources) => [
     ...[...customRoles(resources)]
-      .filter(([role]) => /preview$/i.test(role))
+      .filter(([role]) => /preview(zone)?$/i.test(role))
       .flatMap(([, permissions]) => permissions.filter((permission) => !/\.(get|list)\w*$/.test(permission))),
     ...resources
       .filter((grant) => isGrant(grant) && membersOf(grant).some((member) => /artifacts-preview@/.test(member)))
       .filter(
         ({ inputs }) =>
-          !/(reader|[vV]iewer|Decrypter|logging\.logWriter|\/artifactsPreview)$/.test(String(inputs["role"])) ||
+          !/(reader|[vV]iewer|Decrypter|logging\.logWriter|\/artifactsPreview(Zone)?)$/.test(String(inputs["role"])) ||
           /EncrypterDecrypter/.test(String(inputs["role"])),
       )
       .map(shown),
@@ -516,8 +518,8 @@ export const properties: Readonly<Record<string, Property>> = {
     const first = stash?.images[0]?.name;
     const listed = (lines: unknown) =>
       String(lines)
-        .trimEnd()
         .split("\n")
+        .filter((line) => line !== "")
         .map((line) => ({ name: line.slice(0, line.indexOf(" ")) }));
     const compare = (who: string, what: string, list: readonly { name: string }[], wanted: readonly string[]) => {
       if (JSON.stringify(list.map(({ name }) => name).sort()) !== JSON.stringify(wanted))
@@ -598,20 +600,21 @@ export const properties: Readonly<Record<string, Property>> = {
     }
     for (const zone of of(/:ZoneDnssec$/))
       if (zone.inputs["status"] !== "active") violations.push(`${shown(zone)} is off`);
-    const records = of(/:DnsRecord$/);
-    for (const record of records)
+    for (const record of of(/:DnsRecord$/)) {
       if (record.inputs["proxied"] !== false) violations.push(`${shown(record)} is proxied`);
+      const { flags = 0 } = (record.inputs["data"] ?? {}) as { flags?: unknown };
+      if (typeof flags !== "number") violations.push(`${shown(record)}: Cloudflare gives flags as a number`);
+    }
+    const records = dnsRecords(resources);
+    if (records.length === 0) return violations; // entered by hand: the stack's output lists them
     const hosts = of(/:Certificate$/).flatMap(({ inputs }) => (inputs["managed"] as { domains: string[] }).domains);
     for (const host of hosts) {
-      const types = records.filter(({ inputs }) => inputs["name"] === host).map(({ inputs }) => inputs["type"]);
+      const own = records.filter(({ name }) => name === host);
+      const types = own.map(({ type }) => type);
       for (const type of ["A", "AAAA", "CAA"]) if (!types.includes(type)) violations.push(`${host} has no ${type}`);
       // The two that Certificate Manager may ask (its documentation, "Domain authorization", "CAA records"), nobody else.
-      const issuers = records
-        .filter(({ inputs }) => inputs["name"] === host && inputs["type"] === "CAA")
-        .map(({ inputs }) => JSON.stringify(inputs["data"]))
-        .sort();
-      const wanted = ["letsencrypt.org", "pki.goog"].map((value) => JSON.stringify({ flags: 0, tag: "issue", value }));
-      if (issuers.join() !== wanted.join()) violations.push(`${host}: ${issuers}`);
+      const issuers = own.flatMap(({ type, value }) => (type === "CAA" ? [value] : [])).sort();
+      if (issuers.join() !== '0 issue "letsencrypt.org",0 issue "pki.goog"') violations.push(`${host}: ${issuers}`);
     }
     return violations;
   },
@@ -799,7 +802,12 @@ export const properties: Readonly<Record<string, Property>> = {
       });
       if (!told) violations.push(`nobody is told when the certificate of ${host} is not renewed`);
     }
-    for (const path of [/^\/v2\/.+\/manifests\/sha256:/, /^\/binaries\//]) {
+    const promotes = (what: string) =>
+      resources.some(({ type, inputs }) => type.startsWith("promotion:") && inputs[what]);
+    for (const path of [
+      ...(promotes("images") ? [/^\/v2\/.+\/manifests\/sha256:/] : []),
+      ...(promotes("files") ? [/^\/binaries\//] : []),
+    ]) {
       if (checkOf(hosts[0] ?? "", path) === undefined) violations.push(`nothing is fetched from a mirror: ${path}`);
     }
     if (!alerts.some(({ inputs }) => JSON.stringify(inputs["conditions"]).includes("conditionMatchedLog")))
@@ -929,4 +937,12 @@ function awsActions(resources: readonly Declared[]): { role: string; action: str
         [Action].flat().map((action) => ({ role: String(inputs["role"]), action, on: [Resource].flat() })),
       );
     });
+}
+
+/** The zone of Route 53 that holds the names, or the changes made to it. */
+function onTheZone(resources: readonly Declared[], arns: readonly string[]): boolean {
+  const zones = dnsRecords(resources).map(
+    ({ resource }) => `arn:aws:route53:::hostedzone/${resource.inputs["zoneId"]}`,
+  );
+  return arns.every((arn) => arn === "arn:aws:route53:::change/*" || zones.includes(arn));
 }

@@ -8,6 +8,7 @@ import { readFileSync } from "node:fs";
 import { before, describe, it } from "mocha";
 import { everything, manifests } from "../support/graph/fixtures.ts";
 import { type Declared, declare } from "../support/graph/program.ts";
+import { organisation } from "../support/organisations/organisation.ts";
 
 let resources: readonly Declared[];
 
@@ -161,6 +162,32 @@ describe("permissions of the two identities", () => {
       assert.ok(members("roles/storage.objectUser").some(is("deploy")), name);
       assert.ok(members("roles/storage.objectViewer").some(is("preview")), name);
     }
+  });
+
+  it("records in Cloud DNS are changed and read by grants on their zone", async () => {
+    const { config, manifests: texts } = await organisation("cloud-dns");
+    const declared = await declare(config, texts);
+    const records = declared.filter(({ type }) => type === "gcp:dns/recordSet:RecordSet");
+    assert.ok(records.length > 0);
+    const rights = (identity: string): unknown[] =>
+      declared
+        .filter(
+          ({ type, inputs }) =>
+            type.endsWith(":DnsManagedZoneIamBinding") && [inputs["members"]].flat().some(is(identity)),
+        )
+        .flatMap(({ inputs: grant }) => {
+          for (const { inputs } of records) assert.equal(inputs["managedZone"], grant["managedZone"]);
+          const role = declared.find(
+            ({ inputs }) => `projects/example-artifacts/roles/${inputs["roleId"]}` === grant["role"],
+          );
+          return role?.inputs["permissions"];
+        });
+    const ofRecords = (...verbs: string[]) => all("dns", "resourceRecordSets", ...verbs);
+    assert.deepEqual(rights("deploy"), [
+      ...all("dns", "changes", "create", "get"),
+      ...ofRecords("create", "delete", "list", "update"),
+    ]);
+    assert.deepEqual(rights("preview"), ["dns.managedZones.getIamPolicy", ...ofRecords("list")]);
   });
 
   it("what an owner alone may make stands in the identities' component, or is told here", () => {

@@ -22,14 +22,29 @@ export interface Declared {
 
 let run = 0;
 
-/**
- * What the program declares for a stack's config (by full keys) and manifests (texts by path), sorted by type and name.
- * Throws what the program throws.
- */
+/** What the program declares and what it exports. */
+export interface Program {
+  readonly resources: readonly Declared[];
+  /** The stack's outputs by name, without those that are undefined. */
+  readonly outputs: Readonly<Record<string, unknown>>;
+}
+
+/** What {@link runProgram} declares. */
 export async function declare(
   config: Readonly<Record<string, unknown>>,
   manifests: Readonly<Record<string, string>>,
 ): Promise<readonly Declared[]> {
+  return (await runProgram(config, manifests)).resources;
+}
+
+/**
+ * What the program declares and exports for a stack's config (by full keys) and manifests (texts by path), sorted by type and name.
+ * Throws what the program throws.
+ */
+export async function runProgram(
+  config: Readonly<Record<string, unknown>>,
+  manifests: Readonly<Record<string, string>>,
+): Promise<Program> {
   const folder = await mkdtemp(join(tmpdir(), "artifacts-graph-"));
   try {
     for (const [path, text] of Object.entries(manifests)) {
@@ -49,7 +64,7 @@ export async function declare(
   }
 }
 
-async function record(config: Readonly<Record<string, unknown>>): Promise<readonly Declared[]> {
+async function record(config: Readonly<Record<string, unknown>>): Promise<Program> {
   const inputs = new Map<string, Readonly<Record<string, unknown>>>();
   const options = new Map<string, Omit<Declared, "type" | "name" | "inputs">>();
   await pulumi.runtime.setMocks(
@@ -80,6 +95,7 @@ async function record(config: Readonly<Record<string, unknown>>): Promise<readon
     registered.set(this, Object.keys(outputs ?? {}));
     registerOutputs.call(this, outputs);
   };
+  let exports: Readonly<Record<string, unknown>> = {};
   let failure: unknown;
   await pulumi.runtime.runInPulumiStack(async () => {
     pulumi.runtime.registerStackTransformation(({ type, name, opts, resource }) => {
@@ -98,20 +114,35 @@ async function record(config: Readonly<Record<string, unknown>>): Promise<readon
       return undefined;
     });
     // Each run evaluates the program anew. Thrown inside, an error would also be a rejection that nobody handles.
-    await import(`../../../index.ts?run=${run++}`).catch((error: unknown) => {
-      failure = error;
-    });
+    await import(`../../../index.ts?run=${run++}`).then(
+      (exported: Record<string, unknown>) => {
+        exports = { ...exported };
+      },
+      (error: unknown) => {
+        failure = error;
+      },
+    );
   });
+  const outputs = await resolved(exports);
   await pulumi.runtime.disconnect();
   prototype.registerOutputs = registerOutputs;
   if (failure !== undefined) throw failure;
-  return [...inputs]
+  const resources = [...inputs]
     .flatMap(([typeAndName, given]) => {
       const [type, name] = typeAndName.split(" ") as [string, string];
       const rest = options.get(typeAndName);
       return rest === undefined ? [] : [{ type, name, inputs: given, ...rest }]; // all but the stack itself
     })
     .sort((a, b) => (key(a.type, a.name) < key(b.type, b.name) ? -1 : 1));
+  return { resources, outputs };
+}
+
+/** The values of outputs. */
+function resolved(exported: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>>> {
+  const given = Object.fromEntries(Object.entries(exported).filter(([, value]) => value !== undefined));
+  return new Promise((resolve) => {
+    pulumi.all(given).apply((values) => resolve(values as Record<string, unknown>));
+  });
 }
 
 interface RegistersOutputs {

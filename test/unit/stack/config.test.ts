@@ -58,6 +58,54 @@ it("the engine's form of the values, all text, means the same", () => {
   assert.deepEqual(accepted(Object.fromEntries(asText)), accepted(values));
 });
 
+describe("the zone", () => {
+  const { "artifacts:zoneId": _, ...withoutZone } = least;
+  const aws = { "aws:region": "us-east-1", "aws:allowedAccountIds": ["123456789012"] };
+
+  it("is at one of four services, Cloudflare by default", () => {
+    assert.deepEqual(accepted(least).dns, { dns: "cloudflare", zoneId: least["artifacts:zoneId"] });
+    for (const [dns, zoneId] of [
+      ["google", "example-org"],
+      ["route53", "Z0123456789EXAMPLE"],
+      ["none", ""],
+    ] as const) {
+      const config = accepted({ ...withoutZone, ...aws, "artifacts:dns": dns, "artifacts:zoneId": zoneId });
+      assert.deepEqual(config.dns, { dns, zoneId });
+    }
+    assert.deepEqual(accepted({ ...withoutZone, "artifacts:dns": "none" }).dns, { dns: "none", zoneId: "" });
+  });
+
+  it("has an id as its service has it", () => {
+    const ids = { cloudflare: "example-org", google: "Z0123", route53: "0123", none: "example-org" };
+    for (const [dns, zoneId] of Object.entries(ids)) {
+      const errors = refused({ ...withoutZone, ...aws, "artifacts:dns": dns, "artifacts:zoneId": zoneId });
+      assert.equal(errors.length, 1, errors.join("\n"));
+      assert.match(
+        errors[0] ?? "",
+        dns === "none" ? /^artifacts:zoneId: must not be set/ : /^artifacts:zoneId: ".*" must be the/,
+      );
+    }
+    assert.deepEqual(refused(withoutZone), [
+      "artifacts:zoneId: is missing: it must be the id of the zone at Cloudflare: 32 hexadecimal digits (artifacts:dns is cloudflare)",
+    ]);
+    assert.match(
+      refused({ ...least, "artifacts:dns": "bind" })[0] ?? "",
+      /^artifacts:dns: "bind" must be one of cloudflare, google, route53, none/,
+    );
+  });
+
+  it("is signed at Cloudflare only; Route 53 needs the AWS account", () => {
+    assert.deepEqual(refused({ ...withoutZone, "artifacts:dns": "none", "artifacts:dnssec": true }), [
+      "artifacts:dnssec: must be false when artifacts:dns is none: sign the zone where it is",
+    ]);
+    const errors = refused({ ...withoutZone, "artifacts:dns": "route53", "artifacts:zoneId": "Z0123456789EXAMPLE" });
+    assert.deepEqual(
+      errors.map((error) => error.split(":").slice(0, 2).join(":")),
+      ["aws:region", "aws:allowedAccountIds"],
+    );
+  });
+});
+
 describe("a key that was renamed", () => {
   const warningsOf = (values: Record<string, unknown>) => {
     const parsed = parseStackConfig(values);
@@ -165,9 +213,9 @@ it("everything that is missing is named at once", () => {
       "artifacts:githubOwners",
       "artifacts:domain",
       "artifacts:projectNumber",
-      "artifacts:zoneId",
       "artifacts:gcpRegions",
       "gcp:project",
+      "artifacts:zoneId",
     ],
   );
 });
@@ -286,12 +334,12 @@ it("Pulumi.yaml declares the same settings with the same defaults", () => {
   assert.deepEqual(
     required.sort(),
     Object.keys(least)
-      .filter((key) => key.startsWith("artifacts:"))
+      .filter((key) => key.startsWith("artifacts:") && key !== "artifacts:zoneId") // required by three of four services
       .map((key) => key.slice("artifacts:".length))
       .sort(),
   );
   const defaults = Object.entries(config).flatMap(([key, declared]) =>
-    declared.default === undefined ? [] : [[`artifacts:${key}`, declared.default]],
+    declared.default === undefined || key === "zoneId" ? [] : [[`artifacts:${key}`, declared.default]],
   );
   assert.deepEqual(accepted({ ...least, ...Object.fromEntries(defaults) }), accepted(least));
   assert.deepEqual(refused({ ...least, "artifacts:unheardOf": "" }).length, 1); // so every declared key is one that the parser knows

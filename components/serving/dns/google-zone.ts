@@ -1,0 +1,29 @@
+import { RecordSet } from "@pulumi/gcp/dns/recordSet.js";
+import * as pulumi from "@pulumi/pulumi";
+import { type DnsZone, ttl } from "./dns-zone.ts";
+
+/** A managed zone of Cloud DNS. @param managedZone its name in the project. */
+export function googleZone(project: string, managedZone: string): DnsZone {
+  const add = (
+    logicalName: string,
+    name: string,
+    type: string,
+    rrdatas: readonly pulumi.Input<string>[],
+    parent: pulumi.Resource,
+  ): readonly pulumi.Resource[] => [
+    new RecordSet(
+      logicalName,
+      { project, managedZone, name: `${name}.`, type, ttl, rrdatas: [...rrdatas] },
+      { parent },
+    ),
+  ];
+  return {
+    addRecord({ logicalName, name, type, value }, parent) {
+      return add(logicalName, name, type, [type === "CNAME" ? pulumi.interpolate`${value}.` : value], parent);
+    },
+    addIssuers({ logicalName, name, authorities }, parent) {
+      const data = authorities.map((authority) => `0 issue "${authority}"`);
+      return add(logicalName, name, "CAA", data, parent);
+    },
+  };
+}
