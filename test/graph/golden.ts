@@ -73,6 +73,29 @@ export function overview(resources: readonly Declared[]): string {
   return onceForAllRegions(texts).join("\n");
 }
 
+/** How one overview differs from another: for each component that does, the lines that go (`-`) and that come (`+`). */
+export function differences(from: string, to: string): string {
+  const [before, after] = [from, to].map(
+    (text) =>
+      new Map(
+        text.split("\n\n").map((group) => {
+          const [head = "", ...lines] = group.trimEnd().split("\n");
+          return [head, lines] as const;
+        }),
+      ),
+  ) as [Map<string, string[]>, Map<string, string[]>];
+  const heads = [...new Set([...before.keys(), ...after.keys()])].sort();
+  const groups = heads.flatMap((head) => {
+    const [old, now] = [before.get(head) ?? [], after.get(head) ?? []];
+    const lines = [
+      ...old.filter((line) => !now.includes(line)).map((line) => `- ${line.trimStart()}`),
+      ...now.filter((line) => !old.includes(line)).map((line) => `+ ${line.trimStart()}`),
+    ];
+    return lines.length === 0 ? [] : [`${[head, ...lines].join("\n")}\n`];
+  });
+  return groups.join("\n");
+}
+
 /** Texts that differ in nothing but a region become one, in the first's place, which begins with the regions. */
 function onceForAllRegions(texts: readonly string[]): string[] {
   const alike = new Map<string, { first: string; regions: string[] }>();
