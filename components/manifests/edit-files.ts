@@ -6,9 +6,9 @@ import { indentBefore, insertAfter, removeLines } from "./text-lines.ts";
 import { entryAt, isNull, type ListNode, type Node, valueAt } from "./yaml/tree.ts";
 
 /**
- * Adds a file to a manifest, in the order that its files follow. Everything else keeps its place, comments, style and
- * line ends. The text must be without errors. Throws EditError if the name is there with another sha256, or for a
- * spelling in braces. What is there already stays as it is.
+ * Adds a file to a manifest, in the order of its files. Everything else keeps its position, comments, style and line
+ * ends. The text must be without errors. Does nothing if the file is already listed. Throws EditError if the name is
+ * listed with another sha256, or for flow style.
  */
 export function addFile(text: string, file: File): string {
   return editText(
@@ -21,7 +21,7 @@ export function addFile(text: string, file: File): string {
       if (there !== undefined) {
         if (textAt(there, "sha256") !== file.sha256)
           throw new EditError(
-            `file ${file.name} is there with sha256 ${textAt(there, "sha256") ?? "(none)"}: released files do not change; release it under another name`,
+            `file ${file.name} is already listed with sha256 ${textAt(there, "sha256") ?? "(none)"}: released files do not change; release it under another name`,
           );
         return content;
       }
@@ -44,7 +44,7 @@ export function addFile(text: string, file: File): string {
   );
 }
 
-/** Removes a file from a manifest. Throws EditError if it is not there. */
+/** Removes a file from a manifest. Throws EditError if it is not listed. */
 export function removeFile(text: string, name: string): string {
   return editText(
     text,

@@ -5,9 +5,9 @@ import { indentBefore, insertAfter, insertBefore, lineEndOf, removeLines } from 
 import { entryAt, isNull, type ListNode, type MapNode, type Node, type ScalarNode, valueAt } from "./yaml/tree.ts";
 
 /**
- * Adds a digest with tags to an image, or tags to a digest that is there; the image too where it is new. Everything
- * else keeps its place, comments, style and line ends. The text must be without errors. Throws EditError if a tag is on
- * another digest of the image, or for a spelling in braces.
+ * Adds a digest with tags to an image, or tags to an existing digest; adds the image if it is new. Everything else
+ * keeps its position, comments, style and line ends. The text must be without errors. Throws EditError if a tag is on
+ * another digest of the image, or for flow style.
  */
 export function addDigest(text: string, image: string, digest: string, tags: readonly string[]): string {
   return editText(
@@ -34,7 +34,7 @@ export function addDigest(text: string, image: string, digest: string, tags: rea
   );
 }
 
-/** Removes an image with all its digests. Throws EditError if it is not there. */
+/** Removes an image with all its digests. Throws EditError if it is not listed. */
 export function removeImage(text: string, image: string): string {
   return editText(
     text,
@@ -44,7 +44,7 @@ export function removeImage(text: string, image: string): string {
   );
 }
 
-/** Removes a digest with its tags; with its last digest, the image. Throws EditError if it is not there. */
+/** Removes a digest with its tags; with the last digest, also the image. Throws EditError if it is not listed. */
 export function removeDigest(text: string, image: string, digest: string): string {
   return editText(
     text,
@@ -58,8 +58,8 @@ export function removeDigest(text: string, image: string, digest: string): strin
 }
 
 /**
- * Removes a tag. A digest that has no other is removed with it, or stays as one without a tag if `keep`. Throws
- * EditError if it is not there.
+ * Removes a tag. A digest without other tags is removed too, or kept without a tag if `keep`. Throws EditError if the
+ * tag is not listed.
  */
 export function removeTag(text: string, image: string, tag: string, keep = false): string {
   return editText(
@@ -106,7 +106,7 @@ const understanding: Understanding<Model> = {
     ),
 };
 
-/** The list of images in either spelling; undefined where there is none. */
+/** The list of images in either format; undefined if there is none. */
 function imagesOf(root: Node | undefined): ListNode | undefined {
   const list = root?.kind === "map" ? valueAt(root, "images") : root;
   return list?.kind === "list" ? list : undefined;
@@ -127,7 +127,7 @@ function tagsOf(value: Node): ScalarNode[] {
   return value.kind === "list" ? value.items.filter((tag) => tag.kind === "scalar") : [];
 }
 
-/** A new text in the quotes that a neighbour has; plain ones are not imitated, since what is new may need quotes. */
+/** Quotes a new text like its neighbour. A plain neighbour is not imitated, since the new text may need quotes. */
 function quotedLike(content: string, neighbour: Node | undefined, text: string): string {
   return neighbour !== undefined && content.charAt(neighbour.start) === "'" ? `'${text}'` : `"${text}"`;
 }
@@ -161,7 +161,7 @@ function addEntry(content: string, item: Node, dmap: MapNode, digest: string, ta
   return insertAfter(content, before.end, entryLines(content, indent, neighbour, digest, tags));
 }
 
-/** The lines of a digest in the style of a neighbour: one line, or a line for each tag. */
+/** The lines of a digest in its neighbour's style: one line, or a line for each tag. */
 function entryLines(
   content: string,
   indent: string,
@@ -226,7 +226,7 @@ function imageLines(
   ];
 }
 
-/** The first image of a manifest that wants nothing so far. */
+/** Adds the first image to an empty manifest. */
 function addFirstImage(
   content: string,
   root: Node | undefined,
@@ -249,7 +249,7 @@ function addFirstImage(
     : content.slice(0, empty.start) + lines.join(lineEndOf(content)) + content.slice(empty.end);
 }
 
-/** The start of the comment lines right above a line, unless they begin the text: those speak of the whole of it. */
+/** The start of the comment lines directly above a line, except at the start of the text, where they describe the whole file. */
 function aboveComments(content: string, offset: number): number {
   let start = content.lastIndexOf("\n", offset - 1) + 1;
   const own = start;
@@ -269,7 +269,7 @@ function withoutItem(content: string, root: Node | undefined, image: string): st
   return emptied(removeLines(content, item.start, item.end), root, list);
 }
 
-/** A list that lost its last item says so where its key needs a value. */
+/** A list that lost its last item becomes `[]` where its key needs a value. */
 function emptied(content: string, root: Node | undefined, list: ListNode): string {
   const key = root?.kind === "map" ? entryAt(root, "images")?.key : undefined;
   if (list.items.length > 1 || key === undefined) return content;
@@ -292,7 +292,7 @@ function withoutTag(content: string, value: ListNode, tag: string): string {
   if (one === undefined) throw new EditError(`there is no tag ${tag}`);
   if (!inBraces(content, value)) {
     if (value.items.length > 1) return removeLines(content, one.start, one.end);
-    // The last of a list in lines: the empty list stands behind the key.
+    // The last item of a block list: the key gets an empty list.
     const lineStart = content.lastIndexOf("\n", value.start - 1);
     const key = content.slice(0, lineStart).replace(/\r$/, "");
     const newline = content.indexOf("\n", one.end);

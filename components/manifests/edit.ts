@@ -4,20 +4,20 @@ import { lineEndOf } from "./text-lines.ts";
 import { parseYaml } from "./yaml/parse.ts";
 import type { Node } from "./yaml/tree.ts";
 
-/** A manifest that a command cannot edit, or an edit that it does not admit: for people. */
+/** A manifest that a command cannot edit, or an edit that is not allowed. The message is for people. */
 export class EditError extends Error {}
 
-/** How a kind of manifest is understood: as a model that an edit's meaning can be said in, and compared by. */
+/** The model of a kind of manifest, in which an edit's result is described and compared. */
 export interface Understanding<Model> {
   readonly read: (root: Node | undefined, source: Source) => Model;
-  /** Lines that say all of it, in any order. */
+  /** Lines that represent all of its content, in any order. */
   readonly describe: (model: Model) => readonly string[];
 }
 
 /**
- * Edits a text and makes sure that it then says exactly what was meant, no more and no less: a mistake of an edit must
- * not become a promotion. Keeps a byte order mark. Throws EditError for text with errors and for a spelling that the
- * edit did not grasp.
+ * Edits a text and checks that the result has exactly the intended content, so that a faulty edit is never promoted.
+ * Keeps a byte order mark. Throws EditError for text with errors, and for a style of YAML that the edit cannot
+ * handle.
  */
 export function editText<Model>(
   text: string,
@@ -37,7 +37,7 @@ export function editText<Model>(
   return mark + edited;
 }
 
-/** Says that a place is written in a way that commands do not edit. */
+/** The error for flow style, which commands do not edit. */
 export function notInLines(content: string, node: Node): EditError {
   const { line } = new Source("", content).position(node.start);
   return new EditError(
@@ -45,20 +45,20 @@ export function notInLines(content: string, node: Node): EditError {
   );
 }
 
-/** Whether a list or map is written in brackets or braces, not in lines. */
+/** Whether a list or map is in flow style (brackets or braces). */
 export function inBraces(content: string, node: Node): boolean {
   return node.kind !== "scalar" && /[[{]/.test(content.charAt(node.start));
 }
 
 /**
- * Text as a YAML scalar: plain, as most manifests have names, unless some reader would take that for something else.
+ * Text as a YAML scalar: plain, as in most manifests, unless some reader would read it as another type.
  */
 export function plainOrQuoted(text: string): string {
   const plain = /^[A-Za-z0-9_][A-Za-z0-9._/+-]*$/.test(text) && !/^null$/i.test(text);
   return plain && otherReading({ text, plain: true }) === undefined ? text : JSON.stringify(text);
 }
 
-/** Lines at the end of a text that holds nothing but comments. */
+/** Adds lines at the end of a text that has only comments. */
 export function appended(content: string, lines: readonly string[]): string {
   const newline = lineEndOf(content);
   return `${content === "" || content.endsWith("\n") ? content : content + newline}${lines.join(newline)}${newline}`;

@@ -3,8 +3,8 @@ import type { Source } from "./source.ts";
 import { entryAt, isTrue, type Node, valueAt } from "./yaml/tree.ts";
 
 /**
- * Problems of the `registries` or `filestores` that k8s.io's plain spelling has beside its list: they are ignored
- * here, which a user must know; two sources are a mistake in any case (today's promoter takes the second for a
+ * Problems of the `registries` or `filestores` that k8s.io's plain format has next to its list. They are ignored
+ * here, and the user is warned; two sources are an error in any case (today's promoter treats the second as a
  * destination).
  */
 export function foreignPlaces(root: Node, source: Source, kind: "registries" | "filestores"): Problem[] {

@@ -20,12 +20,12 @@ import {
 } from "./names.ts";
 import { quoted } from "./problem.ts";
 
-// The one definition of the three files: the reader validates with it, schema.ts derives the editors' JSON Schemas from
-// it. Its input is the YAML with every scalar as the text of its source (null for an empty one), so numbers and
-// booleans are codecs from text; its output is what the JSON Schemas describe. Rules that span several places are in
-// the readers.
+// The one definition of the three files: the reader validates with it, schema.ts derives the editors' JSON Schemas
+// from it. Its input is the YAML with every scalar as its source text (null for an empty one), so numbers and
+// booleans are codecs from text; its output is what the JSON Schemas describe. Rules across several values are in the
+// readers.
 
-/** What to write where a key is missing. */
+/** What to write for a missing key. */
 const examples: Readonly<Record<string, string>> = {
   description: "`description: what the project is`",
   owners: "`owners: {group: team@example.org}`",
@@ -41,7 +41,7 @@ const examples: Readonly<Record<string, string>> = {
 
 const list = "a list, one `- ` line for each";
 
-/** Text of a pattern; `fault` says what is wrong with one that does not match. */
+/** Text that matches a pattern; `fault` returns the error for text that does not. */
 function text(name: string, pattern: RegExp, fault: (text: string) => string) {
   return z
     .string({ error: ({ input }) => mustBe(name, "text", input) })
@@ -60,8 +60,8 @@ function listOf<Item extends z.ZodType>(name: string, item: Item, what = list) {
 }
 
 function mapOf<Shape extends z.ZodRawShape>(name: string, shape: Shape, what = "a map of keys and values") {
-  // For unknown keys the message is the known ones: validate.ts names each unknown key where it stands and what it may
-  // mean.
+  // For unknown keys the message is the list of known ones: validate.ts reports each unknown key at its position,
+  // with a suggestion.
   const known = Object.keys(shape).join(", ");
   return z.strictObject(shape, {
     error: (issue) => (issue.code === "unrecognized_keys" ? known : mustBe(name, what, issue.input)),
@@ -116,12 +116,11 @@ const image = mapOf("an image", {
 
 const images = listOf("images", image);
 
-/** `images.yaml` and `images/*.yaml`: a list of images, the thin spelling of k8s.io. */
+/** `images.yaml` and `images/*.yaml`: a list of images, k8s.io's thin format. */
 export const imagesFormat = images.meta({ title: "images.yaml: the images of a project that are in production" });
 
 /**
- * The plain spelling of k8s.io: `registries` beside `images`. The registries are ignored, so the reader warns of
- * them.
+ * k8s.io's plain format: `registries` next to `images`. The registries are ignored; the reader warns about them.
  */
 export const plainImagesFormat = mapOf("the manifest", {
   registries: listOf(
@@ -138,12 +137,12 @@ export const plainImagesFormat = mapOf("the manifest", {
   images,
 });
 
-/** Both spellings of `images.yaml`. */
+/** Both formats of `images.yaml`. */
 export const imagesFileFormat = z
   .union([imagesFormat, plainImagesFormat])
   .meta({ title: "images.yaml: the images of a project that are in production" });
 
-/** `files.yaml` and `files/*.yaml`: the files of a project, as filepromoter manifests have them. */
+/** `files.yaml` and `files/*.yaml`: the files of a project, in the format of filepromoter manifests. */
 export const filesFormat = mapOf("the manifest", {
   filestores: listOf(
     "filestores",
@@ -190,7 +189,7 @@ const share = mapOf("a share", {
     .meta({ description: "Files below this project's file prefixes: path, folder/* or *" }),
 });
 
-/** `project.yaml`: who owns the project and what it gets. */
+/** `project.yaml`: a project's owners, staging areas and settings. */
 export const projectFormat = mapOf("project.yaml", {
   description: text(
     "description",

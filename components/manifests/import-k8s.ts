@@ -9,23 +9,23 @@ import { Source } from "./source.ts";
 import { parseYaml } from "./yaml/parse.ts";
 import { type Node, valueAt } from "./yaml/tree.ts";
 
-/** What became of a checkout of k8s.io. */
+/** The result of importing a checkout of k8s.io. */
 export interface Imported {
   /** The manifests by path below the folder of manifests. */
   readonly texts: ReadonlyMap<string, string>;
   /**
-   * Errors: what is wrong in the checkout, or needs a person to be complete. Warnings: what has no counterpart here.
+   * Errors: mistakes in the checkout, and what a person must complete. Warnings: what has no counterpart here.
    */
   readonly problems: readonly Problem[];
-  /** What was found, by folder of the checkout. */
+  /** Counts by folder of the checkout. */
   readonly counts: readonly Counts[];
-  /** Places that artifacts are promoted to: regions of Artifact Registry and buckets, for the stack's config. */
+  /** Destinations of today's promotions: regions of Artifact Registry, and buckets, for the stack's config. */
   readonly places: readonly string[];
-  /** Service accounts that promote today; here the stack's own identity does. */
+  /** Service accounts that promote today; here the stack's own identity promotes. */
   readonly accounts: readonly string[];
 }
 
-/** How much one folder of the checkout holds. */
+/** Counts of one folder of the checkout. */
 export interface Counts {
   readonly folder: string;
   readonly images: number;
@@ -35,10 +35,10 @@ export interface Counts {
 }
 
 /**
- * Turns the manifests of a checkout of k8s.io (texts by path from its root, in the layout that kpromo reads) into
- * projects of ours. Lists of images and files are copied byte for byte, comments and all; where they go becomes
- * project.yaml, with the comments of the file that said it. What has no counterpart is a problem, never left out in
- * silence. `owners` is the group of projects whose files name none; `shown` is put before the checkout's paths in
+ * Converts the manifests of a checkout of k8s.io (texts by path from its root, in the layout that kpromo reads) into
+ * this program's projects. Lists of images and files are copied byte for byte, with comments; their destinations
+ * become project.yaml, with the comments of the file that had them. Everything without a counterpart is reported as a
+ * problem. `owners` is the group for projects whose files name none; `shown` prefixes the checkout's paths in
  * messages. Pure; the same checkout gives the same texts.
  */
 export function importK8s(files: ReadonlyMap<string, string>, owners = "", shown = ""): Imported {
@@ -67,7 +67,7 @@ export function importK8s(files: ReadonlyMap<string, string>, owners = "", shown
   };
 }
 
-/** Where a project's artifacts go, by the file that says it. */
+/** The destinations of a project's artifacts, by the file that has them. */
 interface Declared {
   readonly source: Source;
   readonly promoter: Promoter;
@@ -127,13 +127,13 @@ function importProject(project: K8sProject, owners: string, problems: Problem[])
   return { texts, promoters, counts: { folder, ...(images ?? { images: 0, digests: 0, tags: 0 }), files } };
 }
 
-/** Takes the list of images over; undefined if there is none. */
+/** Imports the list of images; undefined if there is none. */
 function importImages(
   { name, images, registries }: K8sProject,
   texts: Map<string, string>,
   problems: Problem[],
 ): Omit<Counts, "folder" | "files"> | undefined {
-  // The plain spelling has the images beside the registries, in one file.
+  // The plain format has the images and the registries in one file.
   const root = registries === undefined ? undefined : rootOf(registries, []);
   const plain = root !== undefined && valueAt(root, "images") !== undefined ? registries : undefined;
   if (images !== undefined && plain !== undefined)
@@ -152,7 +152,7 @@ function importImages(
   };
 }
 
-/** Takes the lists of files over, each into `files/`; returns how many files they hold. */
+/** Imports the lists of files, each into `files/`; returns the number of files. */
 function importLists({ name, lists }: K8sProject, texts: Map<string, string>, problems: Problem[]): number {
   let count = 0;
   for (const { path, source } of lists) {
@@ -180,7 +180,7 @@ function importMirroring(source: Source, problems: Problem[]): Promoter {
   return promoter;
 }
 
-/** What is promoted only if the other half is there; today's promoter passes over the one that stands alone. */
+/** Reports a list without its destinations, or the reverse; today's promoter ignores both. */
 function reportMissingHalves(
   { folder, name, images, registries, filestores, lists }: K8sProject,
   hasImages: boolean,
@@ -225,7 +225,7 @@ function reportStagedBelow({ source, promoter }: Declared, problems: Problem[]):
     );
 }
 
-/** Two projects with one staging area: whoever may push for the one could publish as the other. */
+/** Reports two projects with one staging area: members of one could publish as the other. */
 function reportSharedStaging(promoters: readonly Declared[], problems: Problem[]): void {
   const first = new Map<string, Source>();
   for (const { source, promoter } of promoters)
@@ -243,7 +243,7 @@ function reportSharedStaging(promoters: readonly Declared[], problems: Problem[]
     }
 }
 
-/** Here every project is in every mirror; who was not is told. */
+/** Reports mirrors that a project is not in today, since here every project is in every mirror. */
 function reportAbsentRegions(promoters: readonly Declared[], problems: Problem[]): void {
   const regionsOf = ({ promoter }: Declared) => promoter.places.filter((place) => /^[a-z0-9-]+$/.test(place));
   const all = [...new Set(promoters.flatMap(regionsOf))].sort();

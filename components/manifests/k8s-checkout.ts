@@ -11,7 +11,7 @@ export const promotedFolders = [
   "artifacts/mirroring",
 ] as const;
 
-/** One project of the checkout: what stands in the folders of its name. */
+/** One project of the checkout: the content of the folders with its name. */
 export interface K8sProject {
   /** Its folders' name: `k8s-staging-kops`. */
   readonly folder: string;
@@ -28,9 +28,9 @@ export interface K8sProject {
 }
 
 /**
- * Sorts the files of a checkout (by path from its root) into projects, by name; `mirroring` are the manifests of its
- * second run, which copies production to mirrors. What the promoter does not read, and a folder whose name no project
- * here can have, is a problem.
+ * Sorts the files of a checkout (by path from its root) into projects by name; `mirroring` are the manifests of the
+ * promoter's second run, which copies production to mirrors. Reports files that the promoter does not read, and
+ * folders whose names are not valid for projects here.
  */
 export function readCheckout(
   files: ReadonlyMap<string, Source>,
@@ -73,8 +73,8 @@ export function readCheckout(
 }
 
 /**
- * A project with its name here: without `k8s-staging-`, unless that is another folder's name. None, if no project can
- * have it.
+ * A project and its name here: without `k8s-staging-`, unless another folder has that name. Undefined if the name is
+ * not valid for a project.
  */
 function named(project: K8sProject, folders: ReadonlyMap<string, K8sProject>, problems: Problem[]): K8sProject[] {
   const { folder } = project;
@@ -94,7 +94,7 @@ function named(project: K8sProject, folders: ReadonlyMap<string, K8sProject>, pr
   return [];
 }
 
-/** A project's files, those first that say most about it. */
+/** A project's files, the most informative ones first. */
 export function sourcesOf({ registries, filestores, images, lists }: K8sProject): Source[] {
   return [registries, filestores, images, ...lists.map(({ source }) => source)].filter(
     (source) => source !== undefined,

@@ -2,7 +2,7 @@ import { countOf } from "../promotion/text/count-of.ts";
 import type { Project } from "./project.ts";
 
 /**
- * What of a project's images is wanted, as the text that the promotion takes and Pulumi's diff shows: a line `image:tag
+ * A project's wanted images, as the text that the promotion reads and Pulumi's diff shows: a line `image:tag
  * sha256:<hex>` for each tag, `image@sha256:<hex>` for each digest without a tag; sorted by UTF-16 units, each ending
  * in a newline; "" when nothing is wanted.
  */
@@ -17,7 +17,7 @@ export function imageLines(project: Project): string {
 }
 
 /**
- * What of a project's files is wanted: a line `path sha256:<hex>` for each; sorted by UTF-16 units, each ending in a
+ * A project's wanted files: a line `path sha256:<hex>` for each; sorted by UTF-16 units, each ending in a
  * newline.
  */
 export function fileLines(project: Project): string {
@@ -27,13 +27,13 @@ export function fileLines(project: Project): string {
     .join("");
 }
 
-/** How much a project's images are, e.g. `57 images, 8,990 digests`. */
+/** Counts a project's images, e.g. `57 images, 8,990 digests`. */
 export function imageSummary(project: Project): string {
   const digests = project.images.reduce((sum, image) => sum + image.digests.length, 0);
   return `${countOf(project.images.length, "image")}, ${countOf(digests, "digest")}`;
 }
 
-/** How many a project's files are, e.g. `114 files`. */
+/** Counts a project's files, e.g. `114 files`. */
 export function fileSummary(project: Project): string {
   return countOf(project.files.length, "file");
 }

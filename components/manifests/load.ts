@@ -6,8 +6,8 @@ import { type FolderTexts, readFolder } from "./read-folder.ts";
 import type { StackRules } from "./stack-rules.ts";
 
 /**
- * Reads all manifests below a folder, within limits of size and number, following no symbolic link. Names that start
- * with a dot, the files README.md and OWNERS beside the projects' folders and OWNERS in them are left alone. Throws
+ * Reads all manifests below a folder, within limits of size and number, following no symbolic link. Ignores names
+ * that start with a dot, the files README.md and OWNERS next to the projects' folders, and OWNERS in them. Throws
  * only if the folder itself cannot be read.
  * @param rules of the stack that the manifests are for, as readManifests takes them.
  */
@@ -15,7 +15,7 @@ export async function loadManifests(root: string, rules?: StackRules): Promise<L
   const folder = shownPath(root);
   const { texts, faults } = await manifestTexts(root);
   const broken = new Set(faults.map(({ path }) => path.split("/")[0]));
-  // Of a project without its readable project.yaml nothing can be said.
+  // Nothing can be checked about a project whose project.yaml cannot be read.
   const unknown = faults
     .filter(({ path }) => /^[^/]+\/project\.yaml$/.test(path))
     .map(({ path }) => path.slice(0, -"project.yaml".length));
@@ -49,7 +49,7 @@ export function manifestTexts(root: string): Promise<FolderTexts> {
   });
 }
 
-/** A folder's path as the user can open what is in it from where the command runs; "" for that very place. */
+/** A folder's path relative to the working directory; "" for the working directory itself. */
 export function shownPath(root: string): string {
   const path = relative(process.cwd(), resolve(root));
   return (path.startsWith("..") ? resolve(root) : path).split(sep).join("/");

@@ -6,7 +6,7 @@ import { quoted } from "./problem.ts";
  */
 const portable = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,99})\.yaml$/;
 
-/** Which of a project's files a path below its folder is; undefined for one that has no place there. */
+/** The kind of a project's file, by its path below the project's folder; undefined for an unsupported path. */
 export function manifestKind(path: string): "project" | "images" | "files" | undefined {
   if (path === "project.yaml") return "project";
   if (path === "images.yaml") return "images";
@@ -16,7 +16,7 @@ export function manifestKind(path: string): "project" | "images" | "files" | und
   return portable.test(name) ? folder : undefined;
 }
 
-/** Says of a file that has no place in a project's folder what it may have been meant to be. */
+/** The problem of an unsupported file in a project's folder, with a suggestion. */
 export function unknownFile(path: string): string {
   if (/(^|\/)(file)?promoter-manifest\.yaml$/.test(path))
     return `${quoted(path)} is not supported: project.yaml and the stack's config say where artifacts go; npm run import converts manifests of k8s.io`;

@@ -8,7 +8,7 @@ import type { Source } from "./source.ts";
 import type { ScalarNode } from "./yaml/tree.ts";
 
 /**
- * Problems between the images of one project: a name that stands twice, in one file or two; a path that gets too long.
+ * Problems between the images of one project: a name that is listed twice, in one file or two; a path that is too long.
  */
 export function imageNameProblems(images: readonly ReadImage[], prefix: string): Problem[] {
   const problems: Problem[] = [];
@@ -25,8 +25,8 @@ export function imageNameProblems(images: readonly ReadImage[], prefix: string):
 }
 
 /**
- * Problems between the files of one project: a name that stands twice, names that differ only in case (a client's file
- * system may hold one of them only), a name that is another's folder, a path that gets too long.
+ * Problems between the files of one project: a name that is listed twice; names that differ only in case (a client's
+ * file system may have only one of them); a name that is another's folder; a path that is too long.
  */
 export function fileNameProblems(files: readonly ReadFile[], prefix: string): Problem[] {
   const problems: Problem[] = [];

@@ -2,9 +2,10 @@ import { digestPattern, nameSource, tagPattern } from "../promotion/text/oci-gra
 import { quoted } from "./problem.ts";
 
 /**
- * A project's name: lower-case words joined by `-`, at most 24 characters. It becomes the folder, the id of the staging
- * repository (Artifact Registry: a letter first, at most 63), part of a bucket's name (63, after an organization of up to
- * 20) and leaves 6 for a prefix in what Google Cloud limits to 30 (ids of projects and service accounts).
+ * A project's name: lower-case words joined by `-`, at most 24 characters. It is used as the folder, as the id of the
+ * staging repository (Artifact Registry: a letter first, at most 63), in a bucket's name (63, after an organization
+ * of up to 20), and leaves 6 characters for a prefix where Google Cloud allows 30 (ids of projects and service
+ * accounts).
  */
 export const projectPattern = /^(?=.{1,24}$)[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
 
@@ -19,11 +20,11 @@ export { digestPattern, tagPattern };
 /** A pattern of tags: a tag in which `*` stands for any run of characters. */
 export const tagGlobPattern = /^[A-Za-z0-9_*][A-Za-z0-9._*-]{0,127}$/;
 
-/** A file's sha256 as filepromoter manifests have it: the hex digits alone. */
+/** A file's sha256 in the format of filepromoter manifests: only the hex digits. */
 export const sha256Pattern = /^[0-9a-f]{64}$/;
 
 /**
- * A file's path: segments of characters that mean nothing in URLs, shells and object stores; none is `.` or `..`; 255 a
+ * A file's path: segments of characters without special meaning in URLs, shells and object stores; none is `.` or `..`; 255 a
  * segment (file systems), 512 in all (GCS and S3 allow 1024 bytes with the prefix).
  */
 export const filePattern =
@@ -48,7 +49,7 @@ export const repositoryPattern = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,37}[A-Za-z0-9])?
  */
 export const attachedTagPattern = /^sha256-[0-9a-f]{64}(?:\.|$)/;
 
-/** Says why a text is no digest and what to write. */
+/** The error for a text that is not a digest, with what to write. */
 export function digestFault(text: string): string {
   const hex = text.replace(/^sha256:/i, "");
   if (/^sha(384|512):/i.test(text))
@@ -57,9 +58,9 @@ export function digestFault(text: string): string {
   return hexFault(text, hex, "digest");
 }
 
-/** Says why a text is no sha256 of a file and what to write. */
+/** The error for a text that is not a file's sha256, with what to write. */
 export function sha256Fault(text: string): string {
-  if (/^sha256:/.test(text)) return `${quoted(text)}: a file has 64 hex digits alone: remove "sha256:"`;
+  if (/^sha256:/.test(text)) return `${quoted(text)}: a file's sha256 is 64 hex digits: remove "sha256:"`;
   return hexFault(text, text, "sha256");
 }
 
@@ -71,7 +72,7 @@ function hexFault(text: string, hex: string, what: string): string {
   return `${what} ${quoted(text)} has characters other than 0-9a-f: copy it again`;
 }
 
-/** Says why a text is no image name. */
+/** The error for a text that is not an image name. */
 export function imageFault(text: string): string {
   const rule = "lower-case letters and digits, joined by one . _ / , __ or dashes";
   if (text === "") return `an image needs a name: ${rule}`;
@@ -79,14 +80,14 @@ export function imageFault(text: string): string {
   return `image name ${quoted(text)} is not a repository name: ${rule}${imagePattern.test(text.toLowerCase()) ? `; write ${quoted(text.toLowerCase())}` : ""}`;
 }
 
-/** Says why a text is no tag. */
+/** The error for a text that is not a tag. */
 export function tagFault(text: string): string {
-  if (text === "") return "a tag is empty: remove it; a digest without a tag has the list []";
+  if (text === "") return "a tag is empty: remove it; for a digest without tags write []";
   if (text.length > 128) return `tag ${quoted(text)} has ${text.length} characters: 128 at most`;
   return `tag ${quoted(text)} is not a tag: letters, digits, _ . - and not . or - first`;
 }
 
-/** Says why a text is no file path. */
+/** The error for a text that is not a file path. */
 export function fileFault(text: string): string {
   if (text === "") return "a file needs a name: its path below the project's";
   if (text.length > 512) return `file name ${quoted(text)} has ${text.length} characters: 512 at most`;

@@ -1,9 +1,8 @@
 import { compareTexts, compareVersions } from "./versions.ts";
 
 /**
- * Where a new entry goes among those that are there: in the order that they follow (versions up, versions down, text),
- * or last where they follow none. What is there never moves. An undefined key (a digest without a tag) has no place in
- * an order: it goes last.
+ * The position of a new entry among the existing ones: by their order (versions ascending, versions descending,
+ * text), or last if they have none. Existing entries never move. An undefined key (a digest without a tag) goes last.
  */
 export function placeFor(key: string | undefined, there: readonly (string | undefined)[]): number {
   if (key === undefined) return there.length;

@@ -3,14 +3,14 @@ import type { ReadFile } from "./read-files.ts";
 import type { ReadImage } from "./read-images.ts";
 import type { Position, Source } from "./source.ts";
 
-/** A thing of a project that stands in one of its manifests. */
+/** An item of a project that is listed in one of its manifests. */
 export type Thing =
   | { readonly image: string; readonly digest?: string; readonly tag?: string }
   | { readonly file: string };
 
 /**
- * Where a thing stands in the manifests that a project was read from, for messages about it: an image at its name, a
- * digest at its key, a tag in its list, a file at its name. Undefined for what is not there and for a project that was
+ * The position of an item in the manifests that a project was read from, for messages: of an image its name, of a
+ * digest its key, of a tag its list item, of a file its name. Undefined if the item is not listed, or the project was
  * not read from manifests.
  */
 export function positionOf(project: Project, thing: Thing): Position | undefined {
@@ -21,12 +21,12 @@ export function positionOf(project: Project, thing: Thing): Position | undefined
   return place?.source.position(place.start);
 }
 
-/** Notes what a project was read from. */
+/** Records the manifests that a project was read from. */
 export function recordOrigin(project: Project, images: readonly ReadImage[], files: readonly ReadFile[]): void {
   origins.set(project, { images, files, places: undefined });
 }
 
-// Beside the project and not in it, so that a project is plain data which compares and prints as what it says.
+// Stored separately, so that a project stays plain data that can be compared and printed.
 const origins = new WeakMap<
   Project,
   { images: readonly ReadImage[]; files: readonly ReadFile[]; places: Map<string, Place> | undefined }

@@ -1,9 +1,9 @@
 import { otherReading } from "./scalars.ts";
 
-/** What a new project.yaml says; what is left out keeps its default. */
+/** The content of a new project.yaml; settings that are left out keep their defaults. */
 export interface Declaration {
   readonly description: string;
-  /** "" leaves the place for it empty, which the reader then asks for. */
+  /** "" leaves the value empty, so that the reader reports it as missing. */
   readonly group: string;
   readonly repositories?: readonly string[];
   readonly approvers?: readonly string[];
@@ -17,7 +17,7 @@ export interface Declaration {
   readonly removalShare?: string | undefined;
 }
 
-/** The line by which editors find the schema of a project.yaml without settings of their own. */
+/** The line by which editors find the schema of a project.yaml without further settings. */
 const schemaLine = "# yaml-language-server: $schema=../../components/manifests/schema/project.schema.json\n";
 
 /** The text of a project.yaml. `comments` are whole lines with their `#`. */
@@ -60,7 +60,7 @@ export function projectText(declaration: Declaration, comments: readonly string[
 }
 
 /**
- * A value as YAML, in quotes where any reader could take it for something else than its text. JSON's quotes are YAML's
+ * A value as YAML, in quotes if any reader could read it as another type. JSON's quotes are valid YAML
  * (1.2.2, section 1.3).
  */
 function scalar(text: string): string {

@@ -1,17 +1,17 @@
 import type { Share } from "./shares.ts";
 
-/** One project as its folder `manifests/<name>/` declares it. */
+/** One project, as declared in its folder `manifests/<name>/`. */
 export interface Project {
   readonly name: string;
   readonly description: string;
   readonly contact?: string;
   /**
-   * Group: the mail address of who owns the project. Repositories: GitHub `owner/name` whose CI may push to staging.
+   * Group: the mail address of the project's owners. Repositories: GitHub repositories `owner/name` whose CI may push to staging.
    */
   readonly owners: { readonly group: string; readonly repositories: readonly string[] };
-  /** GitHub users and teams (`organization/team`) that approve changes of its folder; none: those of the stack do. */
+  /** GitHub users and teams (`organization/team`) that approve changes of its folder; if empty, the stack's approvers do. */
   readonly approvers: readonly string[];
-  /** Which staging areas it gets, and after how many days what lies in them expires. */
+  /** Which staging areas it gets, and after how many days their content expires. */
   readonly staging: { readonly images: boolean; readonly files: boolean; readonly retentionDays: number };
   /** Where its images appear: `<prefix>/<image>`; "" is the root. */
   readonly imagePrefix: string;
@@ -21,7 +21,7 @@ export interface Project {
   readonly shares: readonly Share[];
   /** Tags that may move, `*` standing for any run of characters. */
   readonly mutableTags: readonly string[];
-  /** The share (0 to 1) of what the project has in production that one run may remove. */
+  /** The share (0 to 1) of the project's artifacts in production that one run may remove. */
   readonly removalShare: number;
   /** Sorted by name; digests as they stand in the file. */
   readonly images: readonly Image[];
@@ -29,17 +29,20 @@ export interface Project {
   readonly files: readonly File[];
 }
 
-/** Whether a project's images are promoted; none of them yet, or no more, is a promotion too: of nothing. */
+/**
+ * Whether a project's images are promoted. A project without images (not yet, or no longer) still has a promotion, of
+ * nothing.
+ */
 export function promotesImages({ images, staging }: Project): boolean {
   return images.length > 0 || staging.images;
 }
 
-/** The same of its files. */
+/** The same for its files. */
 export function promotesFiles({ files, staging }: Project): boolean {
   return files.length > 0 || staging.files;
 }
 
-/** An image and the digests of it that are wanted in production; a digest without tags is wanted all the same. */
+/** An image and its digests that are wanted in production, with or without tags. */
 export interface Image {
   readonly name: string;
   readonly digests: readonly { readonly digest: string; readonly tags: readonly string[] }[];

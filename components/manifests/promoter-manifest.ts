@@ -3,14 +3,14 @@ import type { Source } from "./source.ts";
 import { parseYaml } from "./yaml/parse.ts";
 import { isTrue, type Node, valueAt } from "./yaml/tree.ts";
 
-/** What a promoter-manifest.yaml or filepromoter-manifest.yaml of k8s.io says. */
+/** The content of a promoter-manifest.yaml or filepromoter-manifest.yaml of k8s.io. */
 export interface Promoter {
   /**
    * The path below the production repository, or below `binaries/` of the bucket, that most destinations have; of
    * equals the shortest.
    */
   readonly prefix: string | undefined;
-  /** Where artifacts come from; one, if all is well. */
+  /** The sources of artifacts; exactly one in a valid manifest. */
   readonly sources: readonly Named[];
   readonly destinations: readonly Named[];
   /** The destinations' regions of Artifact Registry, other registries' hosts, and buckets. */
@@ -18,13 +18,13 @@ export interface Promoter {
   readonly accounts: readonly string[];
 }
 
-/** A registry or filestore and where it stands. */
+/** A registry or filestore and its position. */
 export interface Named {
   readonly name: string;
   readonly start: number;
 }
 
-/** Reads one; adds everything to `problems` that has no counterpart here or is wrong. */
+/** Reads a manifest; adds everything that is wrong, or has no counterpart here, to `problems`. */
 export function readPromoter(source: Source, kind: "registries" | "filestores", problems: Problem[]): Promoter {
   const parsed = parseYaml(source.text);
   if (!parsed.ok)
@@ -118,7 +118,7 @@ interface Place {
 }
 
 /**
- * `<region>-docker.pkg.dev/<project>/<repository>/<prefix>`, or the Container Registry of old,
+ * `<region>-docker.pkg.dev/<project>/<repository>/<prefix>`, or of the former Container Registry,
  * `<host>/<project>/<prefix>`.
  */
 function registryPlace(name: string): Place | undefined {

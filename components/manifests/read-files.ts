@@ -13,7 +13,7 @@ export interface ReadFile {
   readonly sha256: ScalarNode;
 }
 
-/** The files of one manifest, as far as they can be read; adds what is wrong inside this manifest to `problems`. */
+/** The files of one manifest, as far as they can be read; adds problems of this manifest to `problems`. */
 export function readFiles(root: Node | undefined, source: Source, problems: Problem[]): ReadFile[] {
   if (root === undefined || isNull(root)) return [];
   validate(filesFormat, root, source, problems);

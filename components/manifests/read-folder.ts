@@ -6,11 +6,11 @@ import { quoted } from "./problem.ts";
 
 /** Which files of a folder are read. */
 export interface FolderReading {
-  /** Whether a name (of a file or folder, `depth` folders below the root) is passed over in silence. */
+  /** Whether a name (of a file or folder, `depth` folders below the root) is ignored. */
   readonly leftAlone: (name: string, depth: number) => boolean;
-  /** Whether a file's text is wanted; of other files only the path is told, with the text "". */
+  /** Whether a file's text is wanted. Of other files only the path is returned, with the text "". */
   readonly wanted: (path: string) => boolean;
-  /** Folders below the root that are gone into. */
+  /** How many levels of folders below the root are read. */
   readonly depth: number;
 }
 
@@ -23,7 +23,7 @@ export interface FolderTexts {
 /** Nearly three times the largest manifest of k8s.io. */
 const maximalFileSize = 4 * 1024 * 1024;
 const maximalFiles = 20_000;
-/** Files that are open at a time. */
+/** Files that are opened at a time. */
 const limited = pLimit(32);
 
 /**

@@ -14,9 +14,9 @@ export interface ReadImage {
   readonly digests: readonly { readonly digest: ScalarNode; readonly tags: readonly ScalarNode[] }[];
 }
 
-/** The images of one file, as far as they can be read; adds what is wrong inside this file to `problems`. */
+/** The images of one file, as far as they can be read; adds problems of this file to `problems`. */
 export function readImages(root: Node | undefined, source: Source, problems: Problem[]): ReadImage[] {
-  // Nothing is wanted, which is what an emptied file says; the removal share guards against doing it by mistake.
+  // An empty file means that nothing is wanted; the removal guard protects against a mistake.
   if (root === undefined || isNull(root)) return [];
   const plain = root.kind === "map";
   validate(plain ? plainImagesFormat : imagesFormat, root, source, problems);
@@ -32,7 +32,7 @@ function readImage(node: Node, source: Source, problems: Problem[]): ReadImage[]
   if (name?.kind !== "scalar") return [];
   const entries = dmap?.kind === "map" ? dmap.entries : [];
   for (const { key, value } of entries) {
-    // zod looks no further once a map's key is wrong; its tags are to be mended in the same go.
+    // zod stops at a map's invalid key; its tags are checked here, so that all errors are reported at once.
     if (!digestPattern.test(key.text)) validate(tagsFormat, value, source, problems, name.text);
   }
   if (dmap?.kind === "map" && entries.length === 0)

@@ -17,9 +17,9 @@ import { compareTexts } from "./versions.ts";
 import { parseYaml } from "./yaml/parse.ts";
 import { type Node, valueAt } from "./yaml/tree.ts";
 
-/** What one project's folder says by itself. */
+/** The content of one project's folder. */
 export interface ReadProject {
-  /** Undefined if there is an error. */
+  /** Undefined if there are errors. */
   readonly project: Project | undefined;
   /** Its paths in production, which no other project may use; undefined if its project.yaml cannot be read. */
   readonly owner: PathOwner | undefined;
@@ -74,7 +74,7 @@ function readDeclaration(root: Node, source: Source, problems: Problem[]): Decla
   return settings === undefined ? undefined : { settings, root, source };
 }
 
-/** What is wrong with the folder as such: its name, a missing project.yaml. */
+/** Problems of the folder itself: its name, a missing project.yaml. */
 function nameProblems(
   name: string,
   sources: ReadonlyMap<string, Source>,

@@ -1,7 +1,7 @@
 import type { ScalarNode } from "./yaml/tree.ts";
 
 /**
- * What other readers of YAML take an unquoted scalar for, if not for its text: YAML 1.2's core schema (section 10.3.2)
+ * The type that other readers of YAML give an unquoted scalar, if it is not text: YAML 1.2's core schema (section 10.3.2)
  * and the types of YAML 1.1, which Go and Python programs still read. Undefined for text.
  */
 export function otherReading({ text, plain }: Pick<ScalarNode, "text" | "plain">): string | undefined {

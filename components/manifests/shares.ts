@@ -1,7 +1,7 @@
-/** What a path in production is of; images and files have separate paths. */
+/** The kind of a path in production; images and files have separate paths. */
 export type PathKind = "image" | "file";
 
-/** A project and what it grants others. */
+/** A project and the names that it grants to others. */
 export interface Sharer {
   readonly name: string;
   readonly shares: readonly Share[];

@@ -1,8 +1,8 @@
 import type { Problem } from "./problem.ts";
 
-/** Where something stands in a manifest. */
+/** A position in a manifest. */
 export interface Position {
-  /** The file's path as the user can open it. */
+  /** The file's path, relative to the working directory. */
   readonly file: string;
   /** 1-based. */
   readonly line: number;
@@ -10,9 +10,9 @@ export interface Position {
   readonly column: number;
 }
 
-/** One file's text, and where its offsets are in lines and columns. */
+/** One file's text, with conversion of offsets to lines and columns. */
 export class Source {
-  /** The path as the user can open it. */
+  /** The path, relative to the working directory. */
   readonly file: string;
   /** The text as it was given. */
   readonly original: string;

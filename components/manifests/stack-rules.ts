@@ -3,7 +3,7 @@ import { type Problem, quoted } from "./problem.ts";
 import type { Source } from "./source.ts";
 import { type Node, valueAt } from "./yaml/tree.ts";
 
-/** What a stack asks of its manifests. */
+/** The rules that a stack sets for its manifests. */
 export interface StackRules {
   /** Owners at GitHub whose repositories may push to staging areas: the keys of `artifacts:githubOwners`. */
   readonly githubOwners: ReadonlySet<string>;
@@ -15,8 +15,8 @@ export interface StackRules {
 const maximalBucketName = 63;
 
 /**
- * Problems of a project.yaml that only its stack knows: a repository of an owner that may not push, a name that makes the staging bucket's too
- * long. Looks only at what is right in itself. Pure.
+ * Problems of a project.yaml with the rules of its stack: a repository whose owner may not push, a name that makes
+ * the staging bucket's name too long. Considers only values that are valid by themselves. Pure.
  */
 export function stackProblems(
   project: string,

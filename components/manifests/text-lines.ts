@@ -4,7 +4,7 @@ export function lineEndOf(text: string): string {
 }
 
 /**
- * The text from the start of a line to an offset in it, if it is only spaces; undefined if something else stands there.
+ * The text from the start of a line to an offset in it, if it is only spaces; otherwise undefined.
  */
 export function indentBefore(text: string, offset: number): string | undefined {
   const before = text.slice(text.lastIndexOf("\n", offset - 1) + 1, offset);
@@ -12,8 +12,7 @@ export function indentBefore(text: string, offset: number): string | undefined {
 }
 
 /**
- * Puts lines after the line that holds an offset; at the end of a text without a last newline, there is none afterwards
- * either.
+ * Inserts lines after the line of an offset. A text without a final newline stays without one.
  */
 export function insertAfter(text: string, offset: number, lines: readonly string[]): string {
   const newline = lineEndOf(text);
@@ -22,13 +21,13 @@ export function insertAfter(text: string, offset: number, lines: readonly string
   return text.slice(0, end + 1) + lines.map((line) => line + newline).join("") + text.slice(end + 1);
 }
 
-/** Puts lines before the line that holds an offset. */
+/** Inserts lines before the line of an offset. */
 export function insertBefore(text: string, offset: number, lines: readonly string[]): string {
   const start = text.lastIndexOf("\n", offset - 1) + 1;
   return text.slice(0, start) + lines.map((line) => line + lineEndOf(text)).join("") + text.slice(start);
 }
 
-/** Takes out all lines from that of one offset to that of another. */
+/** Removes all lines from that of one offset to that of another. */
 export function removeLines(text: string, first: number, last: number): string {
   const start = text.lastIndexOf("\n", first - 1) + 1;
   const end = text.indexOf("\n", last);

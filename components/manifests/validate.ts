@@ -5,12 +5,12 @@ import { type Problem, quoted } from "./problem.ts";
 import type { Source } from "./source.ts";
 import { type Entry, isNull, type Node, type ScalarNode } from "./yaml/tree.ts";
 
-/** So many unknown keys of a map are named, each with what it may mean; of more than that only the number is told. */
+/** So many unknown keys of a map are reported, each with a suggestion; of more keys only the number is reported. */
 const maximalUnknownKeys = 10;
 
 /**
- * Validates a tree by a format of formats.ts and returns its value, or adds a problem for every fault, each where it
- * stands, and returns undefined. A key that stands twice is a fault too, named with both lines. `image` is the name of
+ * Validates a tree by a format of formats.ts and returns its value, or adds a problem for every error, at its
+ * position, and returns undefined. A duplicate key is an error too, reported with both lines. `image` is the name of
  * the image that the tree belongs to, if any.
  */
 export function validate<Format extends z.ZodType>(
@@ -23,7 +23,7 @@ export function validate<Format extends z.ZodType>(
   const before = problems.length;
   const result = parsed(format, plainValue(root, source, problems));
   if (result === undefined) {
-    problems.push(source.problem("error", root.start, "has too many mistakes to list them: is this a manifest?"));
+    problems.push(source.problem("error", root.start, "has too many errors to list: is this a manifest?"));
     return undefined;
   }
   if (!result.success) {
@@ -34,7 +34,7 @@ export function validate<Format extends z.ZodType>(
   return result.success && problems.length === before ? result.data : undefined;
 }
 
-/** Undefined for a value with more mistakes (some hundred thousand) than zod can hand on: it passes them as arguments of one call. */
+/** Undefined for a value with too many errors (some hundred thousand) for zod, which passes them as arguments of one call. */
 function parsed<Format extends z.ZodType>(
   format: Format,
   value: unknown,
@@ -47,7 +47,7 @@ function parsed<Format extends z.ZodType>(
   }
 }
 
-/** The tree as zod takes it: scalars as text, nulls as null. */
+/** The tree as zod's input: scalars as text, nulls as null. */
 function plainValue(node: Node, source: Source, problems: Problem[]): unknown {
   if (node.kind === "scalar") return isNull(node) ? null : node.text;
   if (node.kind === "list") return node.items.map((item) => plainValue(item, source, problems));
@@ -60,7 +60,7 @@ function plainValue(node: Node, source: Source, problems: Problem[]): unknown {
       problems.push(source.problem("error", first.start, `${quoted(key.text)} is also in line ${here}: keep one`));
       problems.push(source.problem("error", key.start, `${quoted(key.text)} is also in line ${there}: keep one`));
     } else if (key.text === "__proto__") {
-      // JavaScript would take it for the map's prototype, and zod leaves it out; in no format is it a key.
+      // JavaScript would set the map's prototype, and zod ignores it; no format has this key.
       problems.push(source.problem("error", key.start, `unknown key ${quoted(key.text)}: remove it`));
     } else {
       seen.set(key.text, key);
@@ -101,13 +101,13 @@ function unknownKey(key: string, entries: ReadonlyMap<string, Entry>, known: rea
 interface Place {
   readonly node: Node;
   readonly entry: Entry | undefined;
-  /** Name of the image that it belongs to. */
+  /** Name of the image that the tree belongs to. */
   readonly image: string | undefined;
 }
 
 /**
- * Finds the node at a path, or the deepest one on the way to it (that of a missing key is its map), in time that does
- * not grow with the maps.
+ * Finds the node at a path, or its deepest existing parent (for a missing key, the map), in time independent of the
+ * maps' sizes.
  */
 function finder(root: Node, within: string | undefined): (path: readonly PropertyKey[]) => Place {
   const indexes = new Map<Node, ReadonlyMap<string, Entry>>();
@@ -122,7 +122,7 @@ function finder(root: Node, within: string | undefined): (path: readonly Propert
       const entry = entriesAt(place.node).get(String(step));
       const node = place.node.kind === "list" ? place.node.items[Number(step)] : entry?.value;
       if (node === undefined) break;
-      // What is wrong with the name itself is said of the name.
+      // A problem of the name itself does not repeat the name.
       const name = entriesAt(node).has("dmap") ? entriesAt(node).get("name")?.value : undefined;
       place = { node, entry, image: step === "name" ? undefined : name?.kind === "scalar" ? name.text : place.image };
     }
@@ -130,7 +130,7 @@ function finder(root: Node, within: string | undefined): (path: readonly Propert
   };
 }
 
-/** The entries of a map by key (the first, should one stand twice); none for other nodes. */
+/** The entries of a map by key (the first of duplicates); none for other nodes. */
 function entriesOf(node: Node): ReadonlyMap<string, Entry> {
   const entries = new Map<string, Entry>();
   if (node.kind === "map")

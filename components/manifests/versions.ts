@@ -18,14 +18,15 @@ export function compareTexts(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** The newest of some tags that name versions (they start with a number, or v and one); undefined if none does. */
+/** The newest of the tags that name versions (they start with a number, or v and a number); undefined if there are none. */
 export function newestVersion(tags: readonly string[]): string | undefined {
   return tags.filter(isVersion).toSorted(compareVersions).at(-1);
 }
 
 /**
- * The version that comes right before a new one, to compare the two: of v1.29.9 it is v1.29.8, though there may be v1.30.0. Of what
- * has no version among its own tags, or comes before all others, it is the newest. Undefined if no tag names a version.
+ * The version directly before a new one, to compare the two: for v1.29.9 it is v1.29.8, even if there is v1.30.0. For
+ * a digest without a version among its tags, or one before all others, it is the newest version. Undefined if no tag
+ * names a version.
  */
 export function versionBefore(own: readonly string[], tags: readonly string[]): string | undefined {
   const others = tags.filter((tag) => !own.includes(tag));
@@ -34,17 +35,17 @@ export function versionBefore(own: readonly string[], tags: readonly string[]): 
   return newestVersion(earlier) ?? newestVersion(others);
 }
 
-/** Whether a tag names a version, as far as one can tell by looking at it. */
+/** Whether a tag looks like a version. */
 function isVersion(tag: string): boolean {
   return /^v?[0-9]/.test(tag);
 }
 
-/** Runs of digits and of other characters; a leading v says nothing. */
+/** Runs of digits and of other characters; a leading v is ignored. */
 function partsOf(tag: string): string[] {
   return tag.replace(/^v(?=[0-9])/, "").match(/[0-9]+|[^0-9]+/g) ?? [];
 }
 
-/** How a version compares that ends where another goes on with `rest`. */
+/** Compares a version that ends with one that continues with `rest`. */
 function endsBefore(rest: string | undefined): number {
   return isPreRelease(rest ?? "") ? 1 : -1;
 }

@@ -2,7 +2,10 @@ import { Composer, type CST, type Document, isAlias, isCollection, isMap, isScal
 import { escapeUnprintable } from "../../promotion/text/printable.ts";
 import type { Entry, Fault, Node, Parsed, ScalarNode } from "./tree.ts";
 
-/** Deeper than any manifest (5: map, list, map, map, list), far below where the parser's recursion would hurt. */
+/**
+ * Deeper than any manifest (5: map, list, map, map, list), and far below the depth at which the parser's recursion
+ * would overflow.
+ */
 const maximalDepth = 20;
 /** Longest line that is read, in UTF-16 units; the longest lines of real manifests have some thousand. */
 const maximalLine = 64 * 1024;
@@ -11,12 +14,12 @@ const maximalLine = 64 * 1024;
  * has about ten a line, so that one of 4 MiB, the longest file that is read, stays below.
  */
 const maximalLexemes = 1_000_000;
-/** A broken text breaks in many places at once; the first few say where. */
+/** One mistake can cause many errors; the first few are enough to find it. */
 const maximalFaults = 5;
 
 /**
  * Parses a manifest's text (one YAML document, without byte order mark) by the `yaml` package, in time linear to its length.
- * Refuses what a manifest has no use for: anchors, aliases (never followed, so none can explode), tags, complex keys, more
+ * Refuses what a manifest does not need: anchors, aliases (never followed, so none can explode), tags, complex keys, more
  * than one document, lines longer than 64 Ki, nesting deeper than 20. Never throws.
  */
 export function parseYaml(text: string): Parsed {
@@ -35,7 +38,7 @@ export function parseYaml(text: string): Parsed {
   return faults.length === 0 ? { ok: true, root } : { ok: false, faults: firstOfEachLine(faults, text) };
 }
 
-/** A message of the package, which quotes the text. */
+/** A message of the package, which may quote the text. */
 function fromPackage({ start, message }: Fault): Fault {
   return { start, message: `not YAML: ${escapeUnprintable(message.slice(0, 200))}` };
 }
@@ -55,8 +58,9 @@ function longLine(text: string): Fault | undefined {
 }
 
 /**
- * The concrete syntax of a text. The parser is given one lexeme at a time and its stack, one entry for each list, map and scalar
- * that is open, is looked at after each: it closes what is open by recursion, and so does the composer that comes next.
+ * The concrete syntax of a text. The parser receives one lexeme at a time, and the depth of its stack (one entry for
+ * each open list, map and scalar) is checked after each, because the parser and the composer close open nodes by
+ * recursion.
  */
 function tokensOf(text: string): { readonly tokens: readonly CST.Token[] } | { readonly fault: Fault } {
   const parser = new Parser();
@@ -99,8 +103,8 @@ function tooDeep(start: number): Fault {
 }
 
 /**
- * The documents of some tokens. Their errors are Error objects, of which broken text makes one a character: their
- * stacks, most of the time taken, are left out.
+ * The documents of some tokens. Broken text may create an Error object for each character; they are created without
+ * stacks, which would take most of the time.
  */
 function composed(tokens: readonly CST.Token[], length: number): Document.Parsed[] {
   const composer = new Composer({ schema: "failsafe", uniqueKeys: false, prettyErrors: false, logLevel: "silent" });
@@ -117,7 +121,7 @@ function nodeOf(node: unknown, faults: Fault[]): Node | undefined {
   if (node === null) return undefined;
   if (isAlias(node))
     return refused(faults, node.range?.[0] ?? 0, "aliases (*name) are not supported: write the value out");
-  if (!isScalar(node) && !isCollection(node)) return refused(faults, 0, "not YAML that a manifest can hold");
+  if (!isScalar(node) && !isCollection(node)) return refused(faults, 0, "this YAML is not supported in a manifest");
   const [start, valueEnd] = node.range ?? [0, 0];
   if (node.anchor !== undefined) return refused(faults, start, "anchors (&name) are not supported: remove it");
   if (node.tag !== undefined) return refused(faults, start, "YAML tags (!name) are not supported: remove it");
@@ -163,7 +167,7 @@ function refused(faults: Fault[], start: number, message: string): undefined {
   return undefined;
 }
 
-/** The first faults, one a line: what follows on the same line mostly comes of the first. */
+/** The first errors, one for each line, since further errors on a line mostly follow from its first. */
 function firstOfEachLine(faults: readonly Fault[], text: string): Fault[] {
   const kept: Fault[] = [];
   let lineEnd = -1;

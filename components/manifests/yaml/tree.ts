@@ -1,4 +1,4 @@
-/** A scalar as the source spells it: `1.10` stays `1.10`. `plain` says that it stood there without quotes. */
+/** A scalar as its source text: `1.10` stays `1.10`. `plain`: it was written without quotes. */
 export interface ScalarNode {
   readonly kind: "scalar";
   readonly text: string;
@@ -18,7 +18,7 @@ export interface ListNode {
   readonly end: number;
 }
 
-/** A mapping, entries in source order; a key that stands twice is here twice. */
+/** A mapping, entries in source order; duplicate keys are kept. */
 export interface MapNode {
   readonly kind: "map";
   readonly entries: readonly Entry[];
@@ -33,21 +33,21 @@ export interface Entry {
   readonly value: Node;
 }
 
-/** What a manifest's YAML may hold, and nothing else: no anchors, aliases, tags or complex keys. */
+/** The supported YAML of a manifest: no anchors, aliases, tags or complex keys. */
 export type Node = ScalarNode | ListNode | MapNode;
 
-/** What a text turned out to be: a tree (undefined for a text that holds nothing), or what is wrong with it. */
+/** The result of parsing a text: a tree (undefined for an empty text), or its errors. */
 export type Parsed =
   | { readonly ok: true; readonly root: Node | undefined }
   | { readonly ok: false; readonly faults: readonly Fault[] };
 
-/** One thing wrong with a text, at an offset in UTF-16 units. */
+/** One error in a text, at an offset in UTF-16 units. */
 export interface Fault {
   readonly start: number;
   readonly message: string;
 }
 
-/** The entry of a key in a map (the first, should it stand twice); undefined in anything else. */
+/** The entry of a key in a map (the first of duplicates); undefined for other nodes. */
 export function entryAt(node: Node, key: PropertyKey): Entry | undefined {
   return node.kind === "map" ? node.entries.find((entry) => entry.key.text === key) : undefined;
 }

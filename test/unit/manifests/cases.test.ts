@@ -83,7 +83,7 @@ const cases: readonly Case[] = [
     given: dmap(`"${a}": [null]`, `"${b}": [""]`),
     problems: [
       `manifests/p/images.yaml:3:81: image "app": a tag is empty or null: it must be text`,
-      `manifests/p/images.yaml:4:81: image "app": a tag is empty: remove it; a digest without a tag has the list []`,
+      `manifests/p/images.yaml:4:81: image "app": a tag is empty: remove it; for a digest without tags write []`,
     ],
   },
   {
@@ -398,7 +398,7 @@ const cases: readonly Case[] = [
     problems: [
       `manifests/p/files.yaml:3:11: sha256 "CCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC" has upper-case letters: write it in lower case`,
       `manifests/p/files.yaml:4:9: warning: name y is read as the text "y", but by other YAML readers as true: quote it`,
-      `manifests/p/files.yaml:5:11: "sha256:${hex}": a file has 64 hex digits alone: remove "sha256:"`,
+      `manifests/p/files.yaml:5:11: "sha256:${hex}": a file's sha256 is 64 hex digits: remove "sha256:"`,
       `manifests/p/files.yaml:7:11: sha256 "ccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc" has 63 hex digits instead of 64: copy it again`,
     ],
   },
