@@ -1,7 +1,7 @@
 /** Clients of the published artifacts: pull, download, verify, run. Prints where each part came from. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { listReferrers, verifySignature } from "./client/attachments.ts";
+import { readReferrers, verifySignature } from "./client/attachments.ts";
 import { curlFile } from "./client/curl.ts";
 import { downloadFile } from "./client/download-file.ts";
 import { follow, way } from "./client/follow.ts";
@@ -54,7 +54,7 @@ export async function visitSigned(site: Site, repository: string, tag: string): 
   for (const attached of copy.tags.filter((one) => one.startsWith("sha256-"))) say(`  with ${attached}`);
   const signature = await verifySignature(site.base, repository, copy.digest, demoPublicKey());
   say(`  signature ${signature.tag.slice(0, 20)}... is valid (demo key), from ${way(signature.hops, site.names)}`);
-  const { referrers } = await listReferrers(site.base, repository, copy.digest);
+  const { referrers } = await readReferrers(site.base, repository, copy.digest);
   for (const referrer of referrers) say(`  referrer ${referrer.artifactType} ${referrer.digest.slice(0, 19)}`);
 }
 

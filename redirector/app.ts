@@ -5,7 +5,7 @@ import type { RedirectorConfig } from "./config.ts";
 import type { IncomingRequest, OutgoingResponse } from "./http1/request.ts";
 import type { ExistenceCheck, Held } from "./mirrors/existence.ts";
 import { mirrorOf } from "./mirrors/mirrors.ts";
-import { type Check, type Decision, decide, type Mirrors, settle } from "./routing/decide.ts";
+import { type Check, type Decision, decide, type KnownMirrors, settle } from "./routing/decide.ts";
 import { responseTo } from "./routing/response.ts";
 import { Targets } from "./routing/targets.ts";
 import { accessFields } from "./telemetry/access-log.ts";
@@ -14,7 +14,7 @@ import type { RequestMetrics, RouteName } from "./telemetry/metrics.ts";
 
 /** One instance of the redirector, not yet listening anywhere. */
 export interface App {
-  readonly mirrors: Mirrors;
+  readonly mirrors: KnownMirrors;
   /** Answers a request: at once, unless a mirror has to be asked. */
   handle(request: IncomingRequest): OutgoingResponse | Promise<OutgoingResponse>;
 }
@@ -38,7 +38,7 @@ type Final = Exclude<Decision, { kind: "check" }>;
 export function createApp(config: RedirectorConfig, surroundings: Surroundings): App {
   const { ranges, holds, metrics, log, leaving } = surroundings;
   const files = config.fileMirrors.map(mirrorOf);
-  const mirrors: Mirrors = {
+  const mirrors: KnownMirrors = {
     images: config.imageMirrors.map(mirrorOf),
     files,
     layers: files.filter((mirror) => mirror.site.layers),

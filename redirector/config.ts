@@ -235,10 +235,10 @@ export type RedirectorConfig = z.output<typeof schema>;
 export type RedirectorConfigInput = z.input<typeof schema>;
 
 /** An image mirror as the redirector uses it. */
-export type ImageMirror = RedirectorConfig["imageMirrors"][number];
+export type ImageMirrorConfig = RedirectorConfig["imageMirrors"][number];
 
 /** A file mirror as the redirector uses it. */
-export type FileMirror = RedirectorConfig["fileMirrors"][number];
+export type FileMirrorConfig = RedirectorConfig["fileMirrors"][number];
 
 /**
  * Reads the JSON text of a configuration. Returns the configuration with its defaults, or every error found, each naming the

@@ -11,7 +11,7 @@ import { type Audited, describeReport, isClean, reportOf } from "./audit-report.
 import { runCommand, UsageError } from "./command.ts";
 import { interruptible } from "./interruptible.ts";
 import { mirrorsNamed } from "./mirrors-named.ts";
-import { type Found, readProduction } from "./production.ts";
+import { type ProductionSources, readProduction } from "./production.ts";
 import { traceIfAsked, traceOption, traceUsage } from "./trace-option.ts";
 
 const usage = `Compares all manifests with all mirrors, without the Pulumi engine: reports what is missing and what is extra, also in
@@ -83,7 +83,7 @@ await runCommand(usage, async (args) => {
 
 /** What is in these mirrors and belongs to these projects, or to none, and is in no manifest. @param projects none = all. */
 async function unmanagedOf(
-  { places, owners, storage }: Found,
+  { places, owners, storage }: ProductionSources,
   projects: readonly string[],
   only: (mirror: string) => boolean,
   context: Context,

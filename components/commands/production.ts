@@ -19,7 +19,7 @@ export interface Production {
 }
 
 /** {@link Production} of the projects asked for, and what else a command may look at. */
-export interface Found extends Production {
+export interface ProductionSources extends Production {
   readonly places: Places;
   readonly storage: StackConfig["storage"];
   /** All projects there are, whichever were asked for. */
@@ -52,7 +52,7 @@ export interface Sources {
  * Reads config, manifests and, if given, state. Throws CommandError with every mistake in them.
  * @param names the projects asked for; none = all.
  */
-export async function readProduction(sources: Sources, names: readonly string[]): Promise<Found> {
+export async function readProduction(sources: Sources, names: readonly string[]): Promise<ProductionSources> {
   const file = sources.config ?? `Pulumi.${sources.stack}.yaml`;
   const read = await readable(file, () => readStackFile(file));
   if ("errors" in read) throw new CommandError(`${file} has errors:\n${read.errors.join("\n")}`);

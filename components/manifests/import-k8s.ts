@@ -18,7 +18,7 @@ export interface Imported {
    */
   readonly problems: readonly Problem[];
   /** Counts by folder of the checkout. */
-  readonly counts: readonly Counts[];
+  readonly counts: readonly FolderCounts[];
   /** Destinations of today's promotions: regions of Artifact Registry, and buckets, for the stack's config. */
   readonly places: readonly string[];
   /** Service accounts that promote today; here the stack's own identity promotes. */
@@ -26,7 +26,7 @@ export interface Imported {
 }
 
 /** Counts of one folder of the checkout. */
-export interface Counts {
+export interface FolderCounts {
   readonly folder: string;
   readonly images: number;
   readonly digests: number;
@@ -75,7 +75,7 @@ interface Declared {
 
 interface ImportedProject {
   readonly texts: ReadonlyMap<string, string>;
-  readonly counts: Counts;
+  readonly counts: FolderCounts;
   readonly promoters: readonly Declared[];
 }
 
@@ -132,7 +132,7 @@ function importImages(
   { name, images, registries }: K8sProject,
   texts: Map<string, string>,
   problems: Problem[],
-): Omit<Counts, "folder" | "files"> | undefined {
+): Omit<FolderCounts, "folder" | "files"> | undefined {
   // The plain format has the images and the registries in one file.
   const root = registries === undefined ? undefined : rootOf(registries, []);
   const plain = root !== undefined && valueAt(root, "images") !== undefined ? registries : undefined;

@@ -1,7 +1,7 @@
 import { quoted } from "./problem.ts";
 
 /** An image or index of images, and what it runs on (`os/architecture[/variant]`; none known for a plain image). */
-export interface Built {
+export interface ImagePlatforms {
   /** A tag or digest, for the message. */
   readonly reference: string;
   readonly platforms: readonly string[];
@@ -12,7 +12,7 @@ export interface Built {
  * build that failed in part. Undefined if nothing is lost. Platforms of attestations (`unknown/unknown`, as build tools list
  * them in an index) do not count.
  */
-export function lostPlatforms(image: string, added: Built, before: Built): string | undefined {
+export function lostPlatforms(image: string, added: ImagePlatforms, before: ImagePlatforms): string | undefined {
   const has = new Set(added.platforms);
   const lost = before.platforms.filter((platform) => !has.has(platform) && !platform.startsWith("unknown"));
   if (lost.length === 0) return undefined;

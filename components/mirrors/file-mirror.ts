@@ -35,7 +35,7 @@ export interface FileMirrorArgs {
  * One region's production files: a bucket whose objects are public but not listable, and that only the promotion
  * writes. Buckets in AWS also hold image layers for clients inside AWS.
  */
-export class FileMirror extends pulumi.ComponentResource {
+export class FileMirrorResources extends pulumi.ComponentResource {
   public readonly bucket: pulumi.Output<string>;
 
   constructor(name: string, args: FileMirrorArgs, opts?: pulumi.ComponentResourceOptions) {

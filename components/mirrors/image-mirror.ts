@@ -15,7 +15,7 @@ export interface ImageMirrorArgs {
 }
 
 /** One region's production images: an Artifact Registry repository that is public and that only the promotion writes. */
-export class ImageMirror extends pulumi.ComponentResource {
+export class ImageMirrorResources extends pulumi.ComponentResource {
   /** `<region>-docker.pkg.dev/<project>/<repository>`, without a scheme. */
   public readonly repository: pulumi.Output<string>;
 

@@ -18,7 +18,11 @@ export function registryUrl(repository: string): string {
  * Public URL of a bucket, without a trailing slash, at the endpoint that the cloud's provider is configured with. For
  * S3 it is the dual-stack endpoint, which also answers on IPv6.
  */
-export function bucketUrl(bucket: string, region: Pick<Region, "cloud" | "name">, storage: StorageEndpoints): string {
+export function publicBucketUrl(
+  bucket: string,
+  region: Pick<Region, "cloud" | "name">,
+  storage: StorageEndpoints,
+): string {
   if (region.cloud === "gcp") {
     const origin =
       storage.gcsEndpoint === undefined ? "https://storage.googleapis.com" : new URL(storage.gcsEndpoint).origin;

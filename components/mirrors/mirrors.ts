@@ -5,8 +5,8 @@ import { fileMirrorLines, imageMirrorLines, layerMirrorLines } from "../promotio
 import type * as promotion from "../promotion/run/request.ts";
 import { bucketLocation } from "../stack/bucket-location.ts";
 import type { Region } from "../stack/geography.ts";
-import { FileMirror } from "./file-mirror.ts";
-import { ImageMirror } from "./image-mirror.ts";
+import { FileMirrorResources } from "./file-mirror.ts";
+import { ImageMirrorResources } from "./image-mirror.ts";
 import { fileMirrorName, imageMirrorName } from "./mirror-names.ts";
 
 export interface MirrorsArgs {
@@ -59,7 +59,7 @@ export class Mirrors extends pulumi.ComponentResource {
     const protection = (region: Region): boolean => args.protection && !args.retiring.has(region.name);
     const images = args.gcpRegions.map((region, index) => ({
       region,
-      mirror: new ImageMirror(
+      mirror: new ImageMirrorResources(
         imageMirrorName(region),
         {
           project: args.project,
@@ -73,7 +73,7 @@ export class Mirrors extends pulumi.ComponentResource {
     }));
     const files = [...args.gcpRegions, ...args.awsRegions].map((region) => ({
       region,
-      mirror: new FileMirror(
+      mirror: new FileMirrorResources(
         fileMirrorName(region),
         {
           project: args.project,

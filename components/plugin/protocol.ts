@@ -51,7 +51,7 @@ export interface Diff {
 }
 
 /** The answer of {@link ResourceProvider.read}. */
-export interface Found {
+export interface ReadResult {
   readonly id: string;
   readonly outputs: Properties;
   /** Also needed: with outputs alone the engine shows a drift as "update" without saying of what. */
@@ -98,7 +98,7 @@ export interface ResourceProvider {
   /** What really is there; `undefined` = gone. In an import `inputs` and `outputs` are empty and only `id` is known. */
   read(
     call: ResourceCall & { readonly id: string; readonly inputs: Properties; readonly outputs: Properties },
-  ): Promise<Found | undefined>;
+  ): Promise<ReadResult | undefined>;
   delete(
     call: ResourceCall & { readonly id: string; readonly outputs: Properties; readonly oldInputs: Properties },
   ): Promise<void>;
@@ -130,14 +130,14 @@ export class PartialFailure extends Error {
 export class AlreadyExists extends Error {}
 
 /** How serious a line of {@link ResourceLog} is. */
-export type Severity = "info" | "warning" | "error";
+export type MessageSeverity = "info" | "warning" | "error";
 
 /** Lines on a resource's row of the user's screen, and messages for whoever debugs. */
 export interface ResourceLog {
   /** Replaces the row's status text: progress. In a CI log each call is one line, so throttle. */
   status(urn: string, message: string): Promise<void>;
   /** A line that also stays under "Diagnostics". An `error` makes the preview or the run fail. */
-  lasting(urn: string, severity: Severity, message: string): Promise<void>;
+  lasting(urn: string, severity: MessageSeverity, message: string): Promise<void>;
   /** A message that the CLI shows under `--debug` only. Undefined when it was not given: there is no need to make one. */
   readonly debug?: (message: string) => void;
 }
@@ -147,7 +147,7 @@ export interface ResourceLog {
  * The engine's address is this process's first argument; our port is the first line on stdout, so nothing may print before it.
  * @param make receives the log to the engine and returns the provider.
  */
-export function serve(make: (log: ResourceLog) => ResourceProvider): void {
+export function serveProvider(make: (log: ResourceLog) => ResourceProvider): void {
   const engineAddress = process.argv[2];
   if (engineAddress === undefined) {
     process.stderr.write("This is a plugin of Pulumi: the engine starts it, with its address as the argument.\n");
@@ -211,7 +211,7 @@ function engineLog(address: string): ResourceLog {
     warning: LogSeverity.WARNING,
     error: LogSeverity.ERROR,
   };
-  const send = (urn: string, severity: Severity | "debug", message: string, ephemeral: boolean): Promise<void> =>
+  const send = (urn: string, severity: MessageSeverity | "debug", message: string, ephemeral: boolean): Promise<void> =>
     new Promise((done) => {
       const request = new LogRequest();
       request.setUrn(urn);

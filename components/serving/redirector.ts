@@ -24,7 +24,7 @@ import {
   type RedirectorConfigInput,
   type RedirectorSettings,
 } from "../../redirector/config.ts";
-import { bucketUrl, registryUrl } from "../mirrors/mirror-urls.ts";
+import { publicBucketUrl, registryUrl } from "../mirrors/mirror-urls.ts";
 import type { MirrorAddresses } from "../mirrors/mirrors.ts";
 import { bucketLocation } from "../stack/bucket-location.ts";
 import { type Cloud, findRegion, type Region, regions } from "../stack/geography.ts";
@@ -385,7 +385,7 @@ function mirrorsConfig(addresses: MirrorAddresses, { storage, retiring }: Redire
     })),
     fileMirrors: addresses.files.map(({ name, kind, bucket, region }) => {
       const cloud = kind === "gcs" ? "gcp" : "aws";
-      const url = bucketUrl(bucket, { cloud, name: region }, storage);
+      const url = publicBucketUrl(bucket, { cloud, name: region }, storage);
       return { name, url, ...place(cloud, region), ...drained(region), layers: kind === "s3" };
     }),
   };

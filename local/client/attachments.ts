@@ -55,7 +55,7 @@ export interface FoundReferrer {
 }
 
 /** Lists the referrers of a digest (distribution-spec, "Listing Referrers"). Throws if the service does not answer with a list. */
-export async function listReferrers(
+export async function readReferrers(
   base: string,
   repository: string,
   digest: string,

@@ -7,7 +7,7 @@ import { certificateProblem } from "./certificates.ts";
 import { dnsRecords } from "./dns.ts";
 import { endToEndHeaders, Unreachable } from "./forward.ts";
 import type { Resource, Values } from "./inventory.ts";
-import { byDistance, type Coordinates } from "./regions.ts";
+import { byDistance, type GeoPoint } from "./regions.ts";
 import { followUrlMap, MissingLink, type RegionalService, targetProxy } from "./route.ts";
 import { closeServer, listen } from "./servers.ts";
 import { texts } from "./values.ts";
@@ -19,7 +19,7 @@ export const forwardingRuleType = "gcp:compute/globalForwardingRule:GlobalForwar
 const clientHeader = "x-rehearsal-client";
 
 /** Location of a client without {@link clientHeader}: Council Bluffs, near us-central1. */
-const defaultLocation: Coordinates = { latitude: 41.26, longitude: -95.86 };
+const defaultLocation: GeoPoint = { latitude: 41.26, longitude: -95.86 };
 
 /**
  * The global external load balancers: one loopback port per global forwarding rule. Each request follows the chain of resources in the
@@ -211,7 +211,7 @@ function describe(rule: Resource): { name: string; address: string; port: number
 }
 
 interface Client {
-  readonly location: Coordinates;
+  readonly location: GeoPoint;
   readonly address: string;
 }
 

@@ -45,13 +45,13 @@ const gcpRegions: Readonly<Record<string, readonly [latitude: number, longitude:
 };
 
 /** A point on Earth, in degrees. */
-export interface Coordinates {
+export interface GeoPoint {
   readonly latitude: number;
   readonly longitude: number;
 }
 
 /** Sorts regions by great-circle distance from a point. Unknown regions come last. */
-export function byDistance(from: Coordinates, regions: readonly string[]): string[] {
+export function byDistance(from: GeoPoint, regions: readonly string[]): string[] {
   const distance = (region: string): number => {
     const [latitude, longitude] = gcpRegions[region] ?? [];
     if (latitude === undefined || longitude === undefined) return Number.POSITIVE_INFINITY;

@@ -1,10 +1,10 @@
-import { serve } from "../../components/plugin/protocol.ts";
+import { serveProvider } from "../../components/plugin/protocol.ts";
 import { awsFunctions } from "./aws-functions.ts";
 import { awsKind } from "./aws-kinds.ts";
 import { cloudAddress } from "./cloud-address.ts";
 import { emulatedProvider } from "./provider.ts";
 
-serve(() =>
+serveProvider(() =>
   emulatedProvider({ name: "aws", kind: awsKind, functions: awsFunctions, importedId: withoutRegion }, cloudAddress()),
 );
 

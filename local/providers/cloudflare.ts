@@ -1,10 +1,12 @@
-import { serve } from "../../components/plugin/protocol.ts";
+import { serveProvider } from "../../components/plugin/protocol.ts";
 import type { Values } from "../cloud/inventory.ts";
 import { cloudAddress } from "./cloud-address.ts";
 import { cloudflareKind } from "./cloudflare-kinds.ts";
 import { emulatedProvider } from "./provider.ts";
 
-serve(() => emulatedProvider({ name: "cloudflare", kind: cloudflareKind, functions: {}, stored }, cloudAddress()));
+serveProvider(() =>
+  emulatedProvider({ name: "cloudflare", kind: cloudflareKind, functions: {}, stored }, cloudAddress()),
+);
 
 /** Cloudflare answers the flags of a CAA record as a number, whatever was sent. */
 function stored(type: string, inputs: Values): Values {

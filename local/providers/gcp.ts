@@ -1,7 +1,7 @@
-import { serve } from "../../components/plugin/protocol.ts";
+import { serveProvider } from "../../components/plugin/protocol.ts";
 import { cloudAddress } from "./cloud-address.ts";
 import { gcpFunctions } from "./gcp-functions.ts";
 import { gcpKind } from "./gcp-kinds.ts";
 import { emulatedProvider } from "./provider.ts";
 
-serve(() => emulatedProvider({ name: "gcp", kind: gcpKind, functions: gcpFunctions }, cloudAddress()));
+serveProvider(() => emulatedProvider({ name: "gcp", kind: gcpKind, functions: gcpFunctions }, cloudAddress()));

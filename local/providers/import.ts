@@ -2,7 +2,7 @@ import type { Resource, Values } from "../cloud/inventory.ts";
 import type { TypeFacts } from "./type-facts.ts";
 
 /** An existing resource that an import's id names. */
-export interface Imported {
+export interface ImportedResource {
   readonly resource: Resource;
   /** What the provider gives back as inputs: what the cloud stores and an import reads. */
   readonly inputs: Values;
@@ -21,7 +21,7 @@ export function findImported(
   asked: string,
   resources: readonly Resource[],
   outputsOf: (resource: Resource) => Values,
-): Imported | undefined {
+): ImportedResource | undefined {
   if (facts.importable === false) throw new Error(`resource ${asked}: ${type} cannot be imported`);
   for (const resource of resources) {
     const values = { ...resource.config, ...outputsOf(resource), ...resource.inputs };

@@ -1,7 +1,7 @@
 import type { Client } from "../client/client.ts";
 import type { RedirectorConfig } from "../config.ts";
 import type { HeaderSet, IncomingRequest, OutgoingResponse } from "../http1/request.ts";
-import type { Mirrors } from "../routing/decide.ts";
+import type { KnownMirrors } from "../routing/decide.ts";
 import type { PageRoute, RefusedRoute } from "../routing/route.ts";
 import { type Asset, type Assets, assetFiles } from "./assets.ts";
 import { pageDocument } from "./document.ts";
@@ -19,7 +19,7 @@ export interface Pages {
 }
 
 /** Prepares the pages. Without assets, e.g. when the redirector runs from its sources, browsers get the texts for terminals. */
-export function createPages(config: RedirectorConfig, mirrors: Mirrors, assets: Assets | undefined): Pages {
+export function createPages(config: RedirectorConfig, mirrors: KnownMirrors, assets: Assets | undefined): Pages {
   const { host } = config;
   const front = frontText(host);
   const policy = contentPolicy(config.fileMirrors.map(({ url }) => url));

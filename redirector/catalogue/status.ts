@@ -1,7 +1,7 @@
 import type { Client } from "../client/client.ts";
 import type { RedirectorConfig } from "../config.ts";
 import { chooseMirror, type Mirror } from "../mirrors/mirrors.ts";
-import type { Mirrors } from "../routing/decide.ts";
+import type { KnownMirrors } from "../routing/decide.ts";
 
 /** The document `/status.json`: the mirrors' health as one instance sees it now. */
 export interface Status {
@@ -21,7 +21,7 @@ export interface Status {
 }
 
 /** Composes the status for a client. */
-export function statusOf(config: RedirectorConfig, mirrors: Mirrors, client: Client): Status {
+export function statusOf(config: RedirectorConfig, mirrors: KnownMirrors, client: Client): Status {
   const [images, files] = [chooseMirror(mirrors.images, client), chooseMirror(mirrors.files, client)];
   const described = (kind: "images" | "files") => (mirror: Mirror<{ region: string } & Mirror["site"]>) => {
     const { name, cloud, region } = mirror.site;

@@ -34,18 +34,18 @@ const fileNames: Readonly<Record<Cloud, RegExp>> = {
 };
 
 /** What a table was made of: how many distinct blocks each cloud has. */
-export type Counts = Partial<Record<Cloud, number>>;
+export type RangeCounts = Partial<Record<Cloud, number>>;
 
 /** A table as it is to be written. */
 export interface BuiltTable {
   readonly bytes: Uint8Array;
-  readonly counts: Counts;
+  readonly counts: RangeCounts;
   readonly warnings: readonly string[];
 }
 
 /** Makes the table of publications given as text. Throws if one is not what it should be. */
 export function buildTable(texts: Partial<Record<Cloud, string>>): BuiltTable {
-  const counts: Counts = {};
+  const counts: RangeCounts = {};
   const prefixes: Prefix[] = [];
   for (const cloud of ["aws", "gcp", "azure"] as const) {
     const text = texts[cloud];
@@ -68,7 +68,7 @@ export function buildTable(texts: Partial<Record<Cloud, string>>): BuiltTable {
 }
 
 /** Why these counts cannot be right, against the least that a cloud has and against the last table's, if there is one. */
-export function implausible(counts: Counts, last: Counts | undefined): string[] {
+export function implausible(counts: RangeCounts, last: RangeCounts | undefined): string[] {
   return (Object.keys(counts) as Cloud[]).flatMap((cloud) => {
     const count = counts[cloud] ?? 0;
     const before = last?.[cloud] ?? 0;
@@ -81,7 +81,10 @@ export function implausible(counts: Counts, last: Counts | undefined): string[] 
 }
 
 /** Reads the publications from files in a folder: by the names that the clouds give them, the newest of Microsoft's. */
-export async function readFolder(folder: string, clouds: readonly Cloud[]): Promise<Partial<Record<Cloud, string>>> {
+export async function readRangesFolder(
+  folder: string,
+  clouds: readonly Cloud[],
+): Promise<Partial<Record<Cloud, string>>> {
   const names = (await readdir(folder)).sort();
   const texts: Partial<Record<Cloud, string>> = {};
   for (const cloud of clouds) {
@@ -181,7 +184,7 @@ function readOptions(args: readonly string[]): Options {
 async function main(args: readonly string[]): Promise<void> {
   const { from, out, without, acceptShrinkage } = readOptions(args);
   const clouds = (["aws", "gcp", "azure"] as const).filter((cloud) => !without.includes(cloud));
-  const texts = from === undefined ? await fetchSources(clouds) : await readFolder(from, clouds);
+  const texts = from === undefined ? await fetchSources(clouds) : await readRangesFolder(from, clouds);
   const { bytes, counts, warnings } = buildTable(texts);
   for (const warning of warnings) console.warn(`warning: ${warning}`);
 
@@ -199,9 +202,9 @@ async function main(args: readonly string[]): Promise<void> {
 }
 
 /** How many blocks the last table was made of; nothing if there is none, or no record that can be read. */
-async function readCounts(file: string): Promise<Counts | undefined> {
+async function readCounts(file: string): Promise<RangeCounts | undefined> {
   try {
-    return JSON.parse(await readFile(file, "utf8")) as Counts;
+    return JSON.parse(await readFile(file, "utf8")) as RangeCounts;
   } catch (error) {
     if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;

@@ -1,5 +1,5 @@
 import type { Client } from "../client/client.ts";
-import type { FileMirror, ImageMirror, RedirectorConfig } from "../config.ts";
+import type { FileMirrorConfig, ImageMirrorConfig, RedirectorConfig } from "../config.ts";
 import type { ExistenceCheck, Held } from "../mirrors/existence.ts";
 import { chooseMirror, type Mirror } from "../mirrors/mirrors.ts";
 import { layerKey } from "../object-paths.ts";
@@ -57,11 +57,11 @@ export interface Page {
 }
 
 /** The mirrors that one instance knows, each list with the canonical one first. */
-export interface Mirrors {
-  readonly images: readonly Mirror<ImageMirror>[];
-  readonly files: readonly Mirror<FileMirror>[];
+export interface KnownMirrors {
+  readonly images: readonly Mirror<ImageMirrorConfig>[];
+  readonly files: readonly Mirror<FileMirrorConfig>[];
   /** Those file mirrors that also hold image layers. */
-  readonly layers: readonly Mirror<FileMirror>[];
+  readonly layers: readonly Mirror<FileMirrorConfig>[];
 }
 
 /** What is to be asked of each mirror about one route: the same whenever that mirror is chosen for it again. */
@@ -74,7 +74,7 @@ export type Checks = Check[];
 export function decide(
   route: Route,
   client: Client,
-  mirrors: Mirrors,
+  mirrors: KnownMirrors,
   config: RedirectorConfig,
   checks?: Checks,
 ): Decision {
@@ -115,7 +115,13 @@ export function decide(
  * comes first), that is being filled, or that lost something: the canonical mirror has it, or nobody does. One that fails has the
  * second choice in its place. If there is no other healthy one, or nothing was found out, it is the client's own mirror all the same.
  */
-export function settle(check: Check, held: Held, client: Client, mirrors: Mirrors, config: RedirectorConfig): Decision {
+export function settle(
+  check: Check,
+  held: Held,
+  client: Client,
+  mirrors: KnownMirrors,
+  config: RedirectorConfig,
+): Decision {
   const { route, present } = check;
   if (held === "present") return present;
   if (check.layer) return fromMirror(route, client, mirrors.images, config);
@@ -130,7 +136,7 @@ export function settle(check: Check, held: Held, client: Client, mirrors: Mirror
 function fromBucket(
   route: BlobRoute,
   client: Client,
-  mirrors: Mirrors,
+  mirrors: KnownMirrors,
   config: RedirectorConfig,
   checks?: Checks,
 ): Check | undefined {

@@ -1,4 +1,4 @@
-import type { Log, Severity } from "./log.ts";
+import type { Log, LogSeverity } from "./log.ts";
 
 /**
  * What an instance has counted and what it is like, in its log once a minute: for where nobody comes to ask for the metrics, as on Cloud Run,
@@ -10,7 +10,7 @@ import type { Log, Severity } from "./log.ts";
 
 /** An entry of the log. */
 export interface SummaryEntry {
-  readonly severity: Severity;
+  readonly severity: LogSeverity;
   readonly message: string;
   readonly fields: Readonly<Record<string, unknown>>;
 }

@@ -1,12 +1,12 @@
 import { write } from "node:fs";
 
 /** Severities of Cloud Logging (LogSeverity). */
-export type Severity = "INFO" | "NOTICE" | "WARNING" | "ERROR";
+export type LogSeverity = "INFO" | "NOTICE" | "WARNING" | "ERROR";
 
 /** A log of one JSON object per line, with the field names that Cloud Logging knows ("structured logging"). */
 export interface Log {
   /** Writes one entry. `fields` must hold no secret, and nothing of a client's address that the configuration does not allow. */
-  entry(severity: Severity, message: string, fields?: Readonly<Record<string, unknown>>): void;
+  entry(severity: LogSeverity, message: string, fields?: Readonly<Record<string, unknown>>): void;
   /** Lines dropped, as nobody read them. */
   readonly dropped: number;
   /** Resolves when everything so far is written, or cannot be. */

@@ -4,12 +4,12 @@
  * real one finds nothing to do afterwards (`test/bench/preview.ts` makes sure of that).
  */
 import { createHash } from "node:crypto";
-import { type ResourceProvider, serve } from "../../components/plugin/protocol.ts";
+import { type ResourceProvider, serveProvider } from "../../components/plugin/protocol.ts";
 import { byType } from "../../components/promotion/provider/by-type.ts";
 import { catalogueEntryType, catalogueProvider } from "../../components/promotion/provider/catalogue-provider.ts";
 import { promotionProvider } from "../../components/promotion/provider/provider.ts";
 
-serve((log) => {
+serveProvider((log) => {
   const promotions = recording(promotionProvider(log), ({ inputs }) => ({
     id: `${inputs["project"]}:${inputs["prefix"]}`,
     outputs: {},

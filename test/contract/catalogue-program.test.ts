@@ -7,7 +7,7 @@ import { readDocument } from "../../components/catalogue/formats.ts";
 import { unpackListing } from "../../components/catalogue/listing.ts";
 import { startFaultyProxy } from "../support/faulty-proxy.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
-import { type Declared, PromotionProgram, type Said } from "../support/promotion-program.ts";
+import { type DeclaredPromotions, PromotionProgram, type Said } from "../support/promotion-program.ts";
 
 let stores: ObjectStores;
 const sha256 = (content: string) => createHash("sha256").update(content).digest("hex");
@@ -165,7 +165,7 @@ function project(
   files: Readonly<Record<string, string>>,
   description = name,
   { gcs = stores.gcs, mirrors = ["us", "eu"] } = {},
-): Declared {
+): DeclaredPromotions {
   const lines = Object.entries(files).map(([path, content]) => `${path} sha256:${sha256(content)}\n`);
   const common = {
     project: name,

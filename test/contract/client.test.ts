@@ -5,7 +5,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
-import { listReferrers, verifySignature } from "../../local/client/attachments.ts";
+import { readReferrers, verifySignature } from "../../local/client/attachments.ts";
 import { curlFile } from "../../local/client/curl.ts";
 import { downloadFile } from "../../local/client/download-file.ts";
 import { way } from "../../local/client/follow.ts";
@@ -116,7 +116,7 @@ describe("the rehearsal's clients on real servers", () => {
   });
 
   it("finds an SBOM through its subject", async () => {
-    const { referrers } = await listReferrers(base, "semver/semver", release("semver").digest);
+    const { referrers } = await readReferrers(base, "semver/semver", release("semver").digest);
     assert.deepEqual(
       referrers.map(({ artifactType }) => artifactType),
       ["application/spdx+json"],

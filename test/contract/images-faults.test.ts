@@ -284,7 +284,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
     });
 
     it("lets a slow mirror go on alone, so that the others need not wait", async () => {
-      const staged = await stage(24 * mebibyte, { patience: 2_000 });
+      const staged = await stage(24 * mebibyte, { maxLag: 2_000 });
       const [layer] = await layersOf(registries[0]!.host, `staging/${staged.request.project}/app`, staged.digest);
       const sound = `http://${registries[2]!.host}/v2/${staged.repository}/blobs/${layer}`;
       let patches = 0;
@@ -301,7 +301,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
 
     it("stops at once when it is told to, and says so", async () => {
       // No timeout of ours will end what hangs.
-      const { request } = await stage(12 * mebibyte, { stallTimeout: 100_000_000, patience: 100_000_000 });
+      const { request } = await stage(12 * mebibyte, { stallTimeout: 100_000_000, maxLag: 100_000_000 });
       target.inject(() => ({ kind: "hang" }));
       const stop = new AbortController();
       const running = promotion.promote(request, undefined, { ...context, signal: stop.signal });
@@ -314,7 +314,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
     }).timeout(60_000);
 
     it("gives up a mirror that never answers, and completes the others", async () => {
-      const { request, repository } = await stage(2_000, { stallTimeout: 4_000, rules: { patience: 6_000 } });
+      const { request, repository } = await stage(2_000, { stallTimeout: 4_000, rules: { maxErrorTime: 6_000 } });
       target.inject(() => ({ kind: "hang" }));
       const outcome = await promotion.promote(request, undefined, context);
       assert.equal(outcome.failures.length, 1, outcome.failures.join("\n"));

@@ -18,7 +18,7 @@ const blob = { digest: digestOf(bytes), size: bytes.length };
 const servers: Server[] = [];
 const transport = new Transport({
   credentials: () => Promise.resolve(undefined),
-  rules: { probes: [10, 20], patience: 500 },
+  rules: { probes: [10, 20], maxErrorTime: 500 },
   connectTimeout: 60_000, // a resolver without a network may think long
 });
 

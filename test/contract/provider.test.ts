@@ -7,7 +7,7 @@ import { after, before, describe, it } from "mocha";
 import { note } from "../support/annotations.ts";
 import { type FaultyProxy, startFaultyProxy } from "../support/faulty-proxy.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
-import { type Declared, PromotionProgram, type Said } from "../support/promotion-program.ts";
+import { type DeclaredPromotions, PromotionProgram, type Said } from "../support/promotion-program.ts";
 import { inspect, Pusher, startRegistry } from "../support/registries.ts";
 
 let stores: ObjectStores;
@@ -443,7 +443,7 @@ class World {
     return new World(name, await PromotionProgram.make(join(stores.folder, name)), gcs);
   }
 
-  promotion(files: Files, more: object = {}): Declared[string] {
+  promotion(files: Files, more: object = {}): DeclaredPromotions[string] {
     const lines = Object.entries(files).map(([path, content]) => `${path} sha256:${sha256(content)}\n`);
     return {
       type: "files",

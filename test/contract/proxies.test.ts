@@ -12,7 +12,7 @@ import type { StoreClient } from "../../components/promotion/storage/bucket.ts";
 import { connectGcs } from "../../components/promotion/storage/gcs.ts";
 import { connectS3 } from "../../components/promotion/storage/s3.ts";
 import { afterFile, afterTest } from "../support/cleanup.ts";
-import { type HttpProxy, startHttpProxy } from "../support/http-proxy.ts";
+import { startHttpProxy, type TestProxy } from "../support/http-proxy.ts";
 import { freePort } from "../support/ports.ts";
 import { selfSigned, trustInFile } from "../support/self-signed.ts";
 
@@ -41,8 +41,8 @@ async function listen(server: Server, address = "127.0.0.1"): Promise<number> {
 }
 
 describe("proxies of the environment", () => {
-  let tunnelling: HttpProxy;
-  let forwarding: HttpProxy;
+  let tunnelling: TestProxy;
+  let forwarding: TestProxy;
   let plainPort: number;
   const saved = { ...process.env };
   before(async () => {

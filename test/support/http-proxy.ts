@@ -4,7 +4,7 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import { afterFile } from "./cleanup.ts";
 
 /** A proxy that runs. */
-export interface HttpProxy {
+export interface TestProxy {
   /** `http://127.0.0.1:<port>` */
   readonly url: string;
   /** What it was asked for: `CONNECT host:port`, `GET http://host/path`, with the Proxy-Authorization if there was one. */
@@ -15,7 +15,7 @@ export interface HttpProxy {
 }
 
 /** Starts a proxy. @param port of the server on 127.0.0.1 that all names lead to. */
-export async function startHttpProxy(port: number): Promise<HttpProxy> {
+export async function startHttpProxy(port: number): Promise<TestProxy> {
   const asked: string[] = [];
   const sockets = new Set<Socket>();
   let refusal: number | undefined;

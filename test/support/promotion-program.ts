@@ -8,7 +8,7 @@ import { ensureEngine, languageHostEnvironment, toolPath } from "../../local/too
 const root = join(import.meta.dirname, "../..");
 
 /** What the program declares: by logical name, each after those that it depends on. */
-export type Declared = Readonly<
+export type DeclaredPromotions = Readonly<
   Record<string, { readonly type: "files" | "images" | "entry"; readonly args: object; readonly after?: string[] }>
 >;
 
@@ -75,7 +75,7 @@ for (const [name, { type, args, after = [] }] of Object.entries(JSON.parse(readF
   }
 
   /** Changes what the program declares. */
-  async declare(declared: Declared): Promise<void> {
+  async declare(declared: DeclaredPromotions): Promise<void> {
     await writeFile(join(this.#folder, "declared.json"), JSON.stringify(declared));
   }
 

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "mocha";
 import { documentFaults, documentFiles } from "../support/documents/document-faults.ts";
-import { readDocument } from "../support/documents/read-document.ts";
+import { readMarkdown } from "../support/documents/read-document.ts";
 
 const root = join(import.meta.dirname, "../..");
 const files = await documentFiles();
@@ -19,7 +19,7 @@ describe("documents", function () {
 
   for (const file of files) {
     it(`${file}: what it shows works, what it points to exists`, async () => {
-      const document = readDocument(file, await readFile(join(root, file), "utf8"));
+      const document = readMarkdown(file, await readFile(join(root, file), "utf8"));
       assert.deepEqual(await documentFaults(document), []);
     });
   }
@@ -101,7 +101,7 @@ const refused: readonly (readonly [title: string, markdown: string, fault: RegEx
 describe("the test of the documents refuses", () => {
   for (const [title, markdown, fault] of refused) {
     it(title, async () => {
-      const faults = await documentFaults(readDocument("EXAMPLE.md", markdown));
+      const faults = await documentFaults(readMarkdown("EXAMPLE.md", markdown));
       assert.equal(faults.length, 1, faults.join("\n"));
       assert.match(faults[0] ?? "", /^EXAMPLE\.md:\d+: /);
       assert.match(faults[0] ?? "", fault);
@@ -122,6 +122,6 @@ describe("the test of the documents refuses", () => {
       "```mermaid\nflowchart LR\n  a([x]) -- push --> b[(y<br>z)]\n```\n",
       '```json\n{"a": 1}\n```\n',
     ].join("\n");
-    assert.deepEqual(await documentFaults(readDocument("EXAMPLE.md", right)), []);
+    assert.deepEqual(await documentFaults(readMarkdown("EXAMPLE.md", right)), []);
   });
 });

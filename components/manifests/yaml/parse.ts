@@ -1,6 +1,6 @@
 import { Composer, type CST, type Document, isAlias, isCollection, isMap, isScalar, isSeq, Lexer, Parser } from "yaml";
 import { escapeUnprintable } from "../../promotion/text/printable.ts";
-import type { Entry, Fault, Node, Parsed, ScalarNode } from "./tree.ts";
+import type { Entry, Node, Parsed, ScalarNode, YamlError } from "./tree.ts";
 
 /**
  * Deeper than any manifest (5: map, list, map, map, list), and far below the depth at which the parser's recursion
@@ -33,17 +33,17 @@ export function parseYaml(text: string): Parsed {
     const faults = errors.map(({ pos, message }) => ({ start: Math.max(0, pos[0]), message }));
     return { ok: false, faults: firstOfEachLine(faults, text).map(fromPackage) };
   }
-  const faults: Fault[] = [];
+  const faults: YamlError[] = [];
   const root = nodeOf(documents[0]?.contents ?? null, faults);
   return faults.length === 0 ? { ok: true, root } : { ok: false, faults: firstOfEachLine(faults, text) };
 }
 
 /** A message of the package, which may quote the text. */
-function fromPackage({ start, message }: Fault): Fault {
+function fromPackage({ start, message }: YamlError): YamlError {
   return { start, message: `not YAML: ${escapeUnprintable(message.slice(0, 200))}` };
 }
 
-function longLine(text: string): Fault | undefined {
+function longLine(text: string): YamlError | undefined {
   for (let start = 0; start <= text.length; ) {
     const newline = text.indexOf("\n", start);
     const end = newline === -1 ? text.length : newline;
@@ -62,7 +62,7 @@ function longLine(text: string): Fault | undefined {
  * each open list, map and scalar) is checked after each, because the parser and the composer close open nodes by
  * recursion.
  */
-function tokensOf(text: string): { readonly tokens: readonly CST.Token[] } | { readonly fault: Fault } {
+function tokensOf(text: string): { readonly tokens: readonly CST.Token[] } | { readonly fault: YamlError } {
   const parser = new Parser();
   const tokens: CST.Token[] = [];
   let documents = 0;
@@ -83,7 +83,7 @@ function tokensOf(text: string): { readonly tokens: readonly CST.Token[] } | { r
   return { tokens };
 }
 
-function secondDocument(start: number): Fault {
+function secondDocument(start: number): YamlError {
   return {
     start,
     message:
@@ -91,11 +91,11 @@ function secondDocument(start: number): Fault {
   };
 }
 
-function tooMuch(start: number): Fault {
+function tooMuch(start: number): YamlError {
   return { start, message: "more than a million YAML tokens up to here: split it into several files" };
 }
 
-function tooDeep(start: number): Fault {
+function tooDeep(start: number): YamlError {
   return {
     start,
     message: `nested deeper than ${maximalDepth} levels; a manifest needs 5: remove the extra dashes, brackets or indentation`,
@@ -117,7 +117,7 @@ function composed(tokens: readonly CST.Token[], length: number): Document.Parsed
   }
 }
 
-function nodeOf(node: unknown, faults: Fault[]): Node | undefined {
+function nodeOf(node: unknown, faults: YamlError[]): Node | undefined {
   if (node === null) return undefined;
   if (isAlias(node))
     return refused(faults, node.range?.[0] ?? 0, "aliases (*name) are not supported: write the value out");
@@ -151,7 +151,7 @@ function nodeOf(node: unknown, faults: Fault[]): Node | undefined {
   return { kind: "map", entries, start, end: node.flow ? valueEnd : (entries.at(-1)?.value.end ?? start) };
 }
 
-function keyOf(node: unknown, faults: Fault[], start: number): ScalarNode | undefined {
+function keyOf(node: unknown, faults: YamlError[], start: number): ScalarNode | undefined {
   const key = nodeOf(node, faults);
   if (key === undefined || key.kind === "scalar") return key;
   return refused(faults, start, "a key must be text, not a list or a map");
@@ -162,14 +162,14 @@ function emptyAt(start: number): ScalarNode {
   return { kind: "scalar", text: "", plain: true, start, end: start };
 }
 
-function refused(faults: Fault[], start: number, message: string): undefined {
+function refused(faults: YamlError[], start: number, message: string): undefined {
   faults.push({ start, message });
   return undefined;
 }
 
 /** The first errors, one for each line, since further errors on a line mostly follow from its first. */
-function firstOfEachLine(faults: readonly Fault[], text: string): Fault[] {
-  const kept: Fault[] = [];
+function firstOfEachLine(faults: readonly YamlError[], text: string): YamlError[] {
+  const kept: YamlError[] = [];
   let lineEnd = -1;
   for (const fault of faults.toSorted((one, other) => one.start - other.start)) {
     if (fault.start <= lineEnd) continue;

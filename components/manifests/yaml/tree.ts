@@ -39,10 +39,10 @@ export type Node = ScalarNode | ListNode | MapNode;
 /** The result of parsing a text: a tree (undefined for an empty text), or its errors. */
 export type Parsed =
   | { readonly ok: true; readonly root: Node | undefined }
-  | { readonly ok: false; readonly faults: readonly Fault[] };
+  | { readonly ok: false; readonly faults: readonly YamlError[] };
 
 /** One error in a text, at an offset in UTF-16 units. */
-export interface Fault {
+export interface YamlError {
   readonly start: number;
   readonly message: string;
 }

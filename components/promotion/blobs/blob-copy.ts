@@ -15,7 +15,7 @@ export interface CopyDependencies {
   readonly streams: WeightedSemaphore;
   readonly signal: AbortSignal;
   /** Total ms for which one target may delay the others before it continues alone. */
-  readonly patience: number;
+  readonly maxLag: number;
   /** ms without accepting a byte after which a target counts as broken. */
   readonly stall: number;
 }

@@ -150,7 +150,7 @@ async function waitForRoom(live: readonly Lane[], dependencies: CopyDependencies
   const began = Date.now();
   await Promise.all(
     slow.map(async (lane) => {
-      const allowed = othersWait ? Math.min(dependencies.stall, dependencies.patience - lane.lag) : dependencies.stall;
+      const allowed = othersWait ? Math.min(dependencies.stall, dependencies.maxLag - lane.lag) : dependencies.stall;
       if (await isIn(lane.channel.room(), allowed)) {
         if (othersWait) lane.lag += Date.now() - began;
       } else {

@@ -1,6 +1,6 @@
 import { type ContentKind, promotionOf } from "../run/engine.ts";
 import type { FilesRequest } from "../run/request.ts";
-import { takeInventory } from "./inventory.ts";
+import { takeFilesInventory } from "./inventory.ts";
 import { type MirrorPlan, planFiles } from "./plan.ts";
 import { previewFilesRun } from "./preview.ts";
 import { FilesRun } from "./run.ts";
@@ -16,7 +16,7 @@ const kind: ContentKind<FilesRequest, FilesPlan, FilesRun> = {
   start: (request, { mirrors }, context) => new FilesRun(request, mirrors, context),
   phases: (run) => run.phases(),
   preview: previewFilesRun,
-  takeInventory,
+  takeInventory: takeFilesInventory,
   emptied: (request) => ({ ...request, files: "" }),
 };
 

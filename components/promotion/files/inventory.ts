@@ -10,7 +10,7 @@ import { MirrorFiles, openBucket } from "./mirror-files.ts";
 import { type Files, fileLine, parseFileLines } from "./plan.ts";
 
 /** What every mirror has of a project. Reads content only where a store cannot prove its digest. */
-export async function takeInventory(request: FilesRequest, context: Context): Promise<Inventory> {
+export async function takeFilesInventory(request: FilesRequest, context: Context): Promise<Inventory> {
   const { project, mirrors } = request;
   const wanted = parseFileLines(request.files);
   const failures = new Map<string, string[]>();

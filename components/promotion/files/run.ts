@@ -9,7 +9,7 @@ import { joinLines } from "../text/join-lines.ts";
 import { MirrorFiles, openBucket, statOf, withMemoryFor } from "./mirror-files.ts";
 import { type Files, fileLine, type MirrorPlan, parseFileLines } from "./plan.ts";
 import { releaseFileHeaders } from "./release-file.ts";
-import { causeAt, contentOf, type Source } from "./sources.ts";
+import { causeAt, contentOf, type FileSource } from "./sources.ts";
 
 /** One file mirror in a run: what remains to be done there. */
 export class FilesMirrorRun extends MirrorRun {
@@ -136,7 +136,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
   }
 
   /** The sources of a file: the mirrors that have it, canonical first, then staging. */
-  sources(path: string): Source[] {
+  sources(path: string): FileSource[] {
     const { staging } = this;
     const holders = this.all.filter(({ plan, present }) => present.has(path) || (!plan.unknown && !plan.add.has(path)));
     return [
@@ -208,7 +208,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
 
   /** @returns the mirrors for which another attempt is useful. */
   async #copyFrom(
-    source: Source,
+    source: FileSource,
     object: Stored,
     content: Content,
     path: string,

@@ -6,7 +6,7 @@ import { type Bucket, type Content, chunkBytes, type Stored } from "../storage/b
 import { measured } from "./mirror-files.ts";
 
 /** A bucket that may have a file. */
-export interface Source {
+export interface FileSource {
   readonly bucket: Bucket;
   readonly key: string;
   /** The object there, if any. */
@@ -27,7 +27,7 @@ export async function contentOf(bucket: Bucket, object: Stored, sha256: string, 
 }
 
 /** Why a source could not be used, with its URL. */
-export function causeAt(source: Source, object: Stored | undefined, error: unknown): string {
+export function causeAt(source: FileSource, object: Stored | undefined, error: unknown): string {
   const at = `${source.bucket.url}/${source.key}`;
   if (error instanceof WrongContent && error.sha256 !== undefined) {
     const encoding = object?.encoding;

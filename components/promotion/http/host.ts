@@ -9,7 +9,7 @@ export interface HostRules {
   /** Pauses between attempts to reach a host that refuses connections, in ms; after the last attempt the host is given up. */
   readonly probes: readonly number[];
   /** A host that has responded only with errors for this long, in ms, is given up. */
-  readonly patience: number;
+  readonly maxErrorTime: number;
   /** How long no request is sent to a host that was given up, in ms. */
   readonly resting: number;
 }
@@ -18,7 +18,7 @@ export interface HostRules {
 export const defaultRules: HostRules = {
   parallel: 48,
   probes: [200, 500, 1_000, 2_000],
-  patience: 45_000,
+  maxErrorTime: 45_000,
   resting: 120_000,
 };
 
@@ -113,7 +113,7 @@ export class Host {
     if (this.#errors++ === 0) this.#failingSince = now;
     // No request succeeded while one used up all its attempts, or for a very long time.
     if (tries.last && tries.count > 1 && this.#errors >= tries.count) this.#giveUp(error);
-    if (this.#errors >= errorsOfADeadHost && now - this.#failingSince > this.#rules.patience) this.#giveUp(error);
+    if (this.#errors >= errorsOfADeadHost && now - this.#failingSince > this.#rules.maxErrorTime) this.#giveUp(error);
   }
 
   /** Reports that the host's certificate was rejected. It is given up at once, since a retry would not help. */

@@ -9,7 +9,7 @@ import type { ImagesRequest, InventoryRun, PreviewRun, PromoteRun } from "../run
 import { Storages } from "../run/storages.ts";
 import { openStorage } from "../storage/storage.ts";
 import type { Dependencies } from "./dependencies.ts";
-import { takeInventory } from "./inventory.ts";
+import { takeImagesInventory } from "./inventory.ts";
 import { imagePhases } from "./phases.ts";
 import { type ImagePlan, planImages } from "./plan.ts";
 import { previewImagesRun } from "./preview.ts";
@@ -31,7 +31,7 @@ export interface ImagePromotionOptions extends TransportOptions {
    */
   readonly listingLife?: number;
   /** ms that one mirror may keep the others waiting for a large blob, in sum, before it has to go on alone. */
-  readonly patience?: number;
+  readonly maxLag?: number;
 }
 
 /** A promotion of images over connections of its own, which all its runs share. */
@@ -45,7 +45,7 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
     memory: new WeightedSemaphore(blobMemory.first, { most: blobMemory.most, mayGrow: eventLoopIdle() }),
     pool: new BufferPool(blobMemory.most),
     streams: new WeightedSemaphore(blobStreams),
-    patience: options.patience ?? 30_000,
+    maxLag: options.maxLag ?? 30_000,
     stall: options.stallTimeout ?? 60_000,
     limit: (work) => limit(work),
     bucket: (settings, bucket, region) => {
@@ -67,7 +67,7 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
     start: (request, plan, context) => new ImagesRun(request, plan, dependencies, context),
     phases: imagePhases,
     preview: previewImagesRun,
-    takeInventory: (request, context) => takeInventory(request, dependencies, context),
+    takeInventory: (request, context) => takeImagesInventory(request, dependencies, context),
     emptied: (request) => ({ ...request, images: "" }),
   };
   const promotion = promotionOf(kind);

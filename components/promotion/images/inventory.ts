@@ -20,7 +20,7 @@ import { readRemains } from "./tree.ts";
  * What every mirror holds of a project. Lists each repository; of a registry that lists tags only, also looks up the digest of each tag, each
  * digest without a tag, each image of an index, and the attachments of each. Writes nothing.
  */
-export async function takeInventory(
+export async function takeImagesInventory(
   request: ImagesRequest,
   dependencies: Dependencies,
   context: Context,

@@ -5,7 +5,7 @@ import type { Digest } from "../oci/digest.ts";
 import { isDenied } from "../oci/errors.ts";
 import type { Remote } from "../oci/remote.ts";
 import type { Repository } from "../oci/repository.ts";
-import type { Severity } from "../run/circuit-breaker.ts";
+import type { FailureSeverity } from "../run/circuit-breaker.ts";
 import { MirrorRun } from "../run/mirror-run.ts";
 import type { Bucket } from "../storage/bucket.ts";
 import { severityInBucket } from "../storage/severity.ts";
@@ -22,7 +22,7 @@ export abstract class ImagesMirrorRun extends MirrorRun {
   /** The present digests that lack something. */
   readonly incomplete: ImagesBuilder = new Map();
 
-  constructor(name: string, lastKnown: LastKnownState, severityOf: (error: unknown) => Severity) {
+  constructor(name: string, lastKnown: LastKnownState, severityOf: (error: unknown) => FailureSeverity) {
     super(name, (error) => (error instanceof SourceError ? "unrelated" : severityOf(error)));
     this.lastKnown = lastKnown;
     this.achieved = new PresentImages(lastKnown.present);
@@ -102,6 +102,6 @@ export class LayerMirrorRun extends ImagesMirrorRun {
 }
 
 /** A registry that cannot be reached, or denies access, does so for every image. */
-function severityInRegistry(error: unknown): Severity {
+function severityInRegistry(error: unknown): FailureSeverity {
   return error instanceof UnreachableError || isDenied(error) ? "fatal" : "unrelated";
 }

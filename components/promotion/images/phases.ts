@@ -1,6 +1,6 @@
 import type { Phases } from "../run/engine.ts";
 import { copyImage } from "./copy-image.ts";
-import { removeImage } from "./remove-image.ts";
+import { removePromotedImage } from "./remove-image.ts";
 import type { ImagesRun } from "./run.ts";
 import { tagImage, untagImage } from "./tag-image.ts";
 
@@ -14,6 +14,6 @@ export function imagePhases(run: ImagesRun): Phases {
     removals:
       untags.length + removals.length === 0
         ? []
-        : [() => start(untags, untagImage), () => start(removals, removeImage)],
+        : [() => start(untags, untagImage), () => start(removals, removePromotedImage)],
   };
 }

@@ -19,7 +19,7 @@ import { type Remains, readRemains } from "./tree.ts";
  *
  * Each thing is deleted before the manifest or tag that leads to it, so that the next run can resume a killed one.
  */
-export async function removeImage(removal: Removal, run: ImagesRun): Promise<void> {
+export async function removePromotedImage(removal: Removal, run: ImagesRun): Promise<void> {
   const { image, digest, mirrors, layerMirrors } = removal;
   const what = `${image}@${digest}`;
   const fail = (cause: unknown): void => {

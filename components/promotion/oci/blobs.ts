@@ -68,7 +68,7 @@ function absent(digest: Digest): WrongContentError {
 }
 
 /** Bytes between two resume points; after a broken connection, reading repeats from the last one. */
-const bookmarkEvery = 8 * 1024 * 1024;
+const resumePointEvery = 8 * 1024 * 1024;
 /** How often the connection to a source may break without a byte of progress before the next source is used. */
 const mostBreaks = 4;
 
@@ -107,7 +107,7 @@ export async function* readBlob(
             }
             offset += chunk.length;
             hash.update(chunk);
-            if (offset - marked >= bookmarkEvery) {
+            if (offset - marked >= resumePointEvery) {
               marked = offset;
               mark({ offset, hash: hash.copy() });
             }

@@ -3,7 +3,7 @@ import type { Remote } from "./remote.ts";
 import type { Call, Response } from "./transport.ts";
 
 /** One page of a list. */
-export interface Page extends Response {
+export interface ListPage extends Response {
   /** Whether there are more pages. */
   readonly hasNext: boolean;
 }
@@ -17,7 +17,7 @@ export interface Page extends Response {
 export async function* pages(
   { transport, ...at }: Remote,
   first: Omit<Call, "repository" | "signal" | "method">,
-): AsyncGenerator<Page, void, undefined> {
+): AsyncGenerator<ListPage, void, undefined> {
   const seen = new Set<string>();
   let call = first;
   for (;;) {

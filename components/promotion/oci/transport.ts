@@ -58,7 +58,7 @@ export interface Response {
 }
 
 /** A response whose body has not been read yet. It must be read or destroyed. */
-export interface StreamedResponse extends Omit<Response, "body"> {
+export interface RegistryStream extends Omit<Response, "body"> {
   readonly body: Readable;
 }
 
@@ -128,7 +128,7 @@ export class Transport {
   }
 
   /** Like {@link call}, but streams the body. Failures while it is read go to the caller. */
-  async stream(call: Call): Promise<StreamedResponse> {
+  async stream(call: Call): Promise<RegistryStream> {
     return this.#persist<Readable>(call, async ({ body: _, ...request }) => {
       const { status, headers, body } = await this.#client.stream(request, call.signal);
       if (call.expect.includes(status)) return { status, headers, body };

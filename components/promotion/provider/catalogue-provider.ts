@@ -6,7 +6,7 @@ import type { CatalogueWriter } from "../catalogue/catalogue-writer.ts";
 import type { EntryOutcome, EntryRequest, UnlistRequest } from "../catalogue/request.ts";
 import { causeOf } from "../http/errors.ts";
 import { progressLine } from "../run/progress.ts";
-import { fileMirrors } from "./kinds.ts";
+import { fileMirrorsSchema } from "./kinds.ts";
 import { fingerprint, packLines, unpackLines } from "./packed-lines.ts";
 
 /** The resource type of one project's entry in the catalogue. */
@@ -132,7 +132,7 @@ const schema = z.object({
   files: z.string(),
   summary: z.string(),
   registry: z.string(),
-  mirrors: fileMirrors,
+  mirrors: fileMirrorsSchema,
   storage: z.strictObject({
     gcsEndpoint: z.string().optional(),
     s3Endpoint: z.string().optional(),

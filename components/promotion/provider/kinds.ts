@@ -37,7 +37,7 @@ const common = {
 };
 
 /** The file mirrors too, which hold the catalogue. */
-export const fileMirrors = mirrors(
+export const fileMirrorsSchema = mirrors(
   "files",
   z.object({
     name: z.string().min(1),
@@ -63,7 +63,7 @@ const images: Kind<ImagesRequest> = {
       z.object({ name: z.string().min(1), bucket: z.string().min(1), region: z.string().min(1) }),
     ),
     mutableTags: z.array(z.string()),
-    catalogue: fileMirrors.optional(),
+    catalogue: fileMirrorsSchema.optional(),
   }),
   load: async () => {
     const { sharedImagePromotion } = await import("../images/images.ts");
@@ -76,7 +76,7 @@ const files: Kind<FilesRequest> = {
   schema: z.object({
     ...common,
     files: z.string(),
-    mirrors: fileMirrors,
+    mirrors: fileMirrorsSchema,
   }),
   load: async () => {
     const { filePromotion } = await import("../files/files.ts");

@@ -7,7 +7,7 @@ import { withTimeout } from "../run/with-timeout.ts";
 import { formatCount } from "../text/format-count.ts";
 import type { CatalogueNews } from "./catalogue-provider.ts";
 import { type Confirmed, currentSetting, howToConfirm, parseConfirmed } from "./confirmed.ts";
-import { type AnyRequest, fileMirrors, type Kind, kindOf } from "./kinds.ts";
+import { type AnyRequest, fileMirrorsSchema, type Kind, kindOf } from "./kinds.ts";
 import { packLines, unpackLines } from "./packed-lines.ts";
 
 /**
@@ -28,7 +28,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
   const context = (urn: string, doing: string, beforeRemoval?: () => Promise<unknown>): Context => ({
     signal: stop.signal,
     report: progressLine((line) => void log.status(urn, `${doing} ${line}`)),
-    ...(beforeRemoval && { beforeRemoval: () => withTimeout(patience, beforeRemoval()) }),
+    ...(beforeRemoval && { beforeRemoval: () => withTimeout(unlistTimeout, beforeRemoval()) }),
   });
   /** What one run may remove: everything, if it is confirmed for the project. */
   const allowed = (request: AnyRequest): AnyRequest =>
@@ -151,7 +151,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
    * prevents it. Therefore items are unlisted before they are removed from the mirrors. @returns the failures.
    */
   async function retracted(kind: Kind, properties: Properties, lines: string): Promise<readonly string[]> {
-    const { success, data } = fileMirrors.safeParse(properties[kind.text === "files" ? "mirrors" : "catalogue"]);
+    const { success, data } = fileMirrorsSchema.safeParse(properties[kind.text === "files" ? "mirrors" : "catalogue"]);
     if (!success || data.length === 0 || catalogue === undefined || stop.signal.aborted) return [];
     const { project, prefix, storage } = requestOf(kind, properties);
     return await catalogue.retract({ project, kind: kind.text, lines, prefix, mirrors: data, storage });
@@ -248,7 +248,7 @@ function holdsUnknown(value: unknown): boolean {
 }
 
 /** ms that removals wait for a mirror whose catalogue cannot be updated. */
-const patience = 30_000;
+const unlistTimeout = 30_000;
 
 /** A refused removal with how to confirm it. */
 async function explained<T>(request: AnyRequest, work: () => Promise<T>): Promise<T> {

@@ -7,18 +7,18 @@ const failuresInARow = 4;
  * What a failure says about the mirror where it happened. `fatal`: the mirror is given up at once. `unhealthy`: it is
  * given up after several in a row. `unrelated`: the mirror did not cause the failure.
  */
-export type Severity = "fatal" | "unhealthy" | "unrelated";
+export type FailureSeverity = "fatal" | "unhealthy" | "unrelated";
 
 /**
  * A circuit breaker: gives a mirror up for a run, so that a dead region or a missing permission costs minutes instead
  * of hours.
  */
 export class CircuitBreaker {
-  readonly #severityOf: (error: unknown) => Severity;
+  readonly #severityOf: (error: unknown) => FailureSeverity;
   #failures = 0;
   #givenUp: string | undefined;
 
-  constructor(severityOf: (error: unknown) => Severity) {
+  constructor(severityOf: (error: unknown) => FailureSeverity) {
     this.#severityOf = severityOf;
   }
 

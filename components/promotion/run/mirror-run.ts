@@ -1,4 +1,4 @@
-import { CircuitBreaker, type Severity } from "./circuit-breaker.ts";
+import { CircuitBreaker, type FailureSeverity } from "./circuit-breaker.ts";
 import type { MirrorProgress, Progress } from "./request.ts";
 
 /** One mirror in a run: its progress, and whether it was given up. Counts are of steps. */
@@ -11,7 +11,7 @@ export class MirrorRun {
   /** Bytes that it has received. */
   bytes = 0;
 
-  constructor(name: string, severityOf: (error: unknown) => Severity) {
+  constructor(name: string, severityOf: (error: unknown) => FailureSeverity) {
     this.name = name;
     this.breaker = new CircuitBreaker(severityOf);
   }

@@ -7,7 +7,7 @@ import type { MirrorRun } from "./mirror-run.ts";
 import type { Outcome } from "./request.ts";
 
 /** How many steps of each kind a run has done, over all mirrors. */
-export interface Counts {
+export interface StepCounts {
   copied: number;
   tagged: number;
   untagged: number;
@@ -22,7 +22,7 @@ export interface Counts {
 export function outcomeOf(
   project: string,
   mirrors: readonly MirrorRun[],
-  counts: Counts,
+  counts: StepCounts,
   failed: Failures,
   differences: ReadonlyMap<string, string>,
   stopped: boolean,
@@ -52,7 +52,7 @@ function stepsLeft(mirrors: readonly MirrorRun[]): string {
 /** `copied 12 (31.2 MiB), removed 3 in 2 mirrors; 1 failure`. */
 function summaryOf(
   mirrors: readonly MirrorRun[],
-  { copied, tagged, untagged, removed }: Counts,
+  { copied, tagged, untagged, removed }: StepCounts,
   failures: readonly string[],
 ): string {
   const bytes = mirrors.reduce((sum, mirror) => sum + mirror.bytes, 0);

@@ -1,6 +1,6 @@
 import { Failures, unnamed } from "./failures.ts";
 import { type MirrorRun, sumOf } from "./mirror-run.ts";
-import { type Counts, outcomeOf } from "./outcome.ts";
+import { outcomeOf, type StepCounts } from "./outcome.ts";
 import type { Context, Outcome } from "./request.ts";
 
 /** ms between two reports of bytes. */
@@ -15,7 +15,7 @@ export abstract class PromotionRun<Mirror extends MirrorRun = MirrorRun> {
   readonly project: string;
   readonly context: Context;
   readonly failures: Failures;
-  readonly counts: Counts = { copied: 0, tagged: 0, untagged: 0, removed: 0 };
+  readonly counts: StepCounts = { copied: 0, tagged: 0, untagged: 0, removed: 0 };
   #reported = Number.NEGATIVE_INFINITY;
 
   /** @param describe names a step's image or file for a line: `file a sha256:...`. */

@@ -1,7 +1,7 @@
 import type { CatalogueIndex, ImageDetails, ProjectDocument, ReleaseDetails } from "./documents.ts";
 import { PlatformLines } from "./platforms.ts";
 import { Listing } from "./search.ts";
-import type { Status } from "./views/status.ts";
+import type { RedirectorStatus } from "./views/status.ts";
 
 /** Loads the catalogue's documents: each is fetched when first needed, through the redirector, and kept until the page is closed. */
 
@@ -79,8 +79,8 @@ export function loadPlatforms(progress: (share: number) => void): Promise<Platfo
 }
 
 /** The mirrors' present health. Never cached. */
-export function loadStatus(): Promise<Status> {
-  return json<Status>("status.json", "no-store");
+export function loadStatus(): Promise<RedirectorStatus> {
+  return json<RedirectorStatus>("status.json", "no-store");
 }
 
 /** Whether the listing is loading or loaded. */

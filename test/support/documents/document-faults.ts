@@ -10,7 +10,7 @@ import { parseStackConfig } from "../../../components/stack/config.ts";
 import { organisation } from "../organisations/organisation.ts";
 import { commandFault, root } from "./command-fault.ts";
 import { mermaidFault } from "./parse-mermaid.ts";
-import { type Block, type Document, readDocument } from "./read-document.ts";
+import { type Block, type Document, readMarkdown } from "./read-document.ts";
 import { fillPlaceholders, shellCommands } from "./shell-commands.ts";
 
 /** A reason to leave a block out, or the command that printed an excerpt, is at least this long. */
@@ -201,7 +201,7 @@ async function linkFaults(
   if (path !== "" && (file.startsWith("..") || !existsSync(join(root, file))))
     return at(`link to ${target}: there is no file ${file}`);
   if (anchor === undefined) return [];
-  const anchors = path === "" ? document.anchors : readDocument(file, await readFile(join(root, file), "utf8")).anchors;
+  const anchors = path === "" ? document.anchors : readMarkdown(file, await readFile(join(root, file), "utf8")).anchors;
   return anchors.has(anchor) ? [] : at(`link to ${target}: ${file} has no heading #${anchor}`);
 }
 

@@ -41,7 +41,7 @@ export interface Document {
 }
 
 /** Parses a document by CommonMark. Never throws. */
-export function readDocument(file: string, text: string): Document {
+export function readMarkdown(file: string, text: string): Document {
   const tree = fromMarkdown(text);
   const slugger = new GithubSlugger();
   const blocks: Block[] = [];

@@ -1,6 +1,6 @@
 /** Configs and manifests that the tests of the program share. */
 import { join } from "node:path";
-import { manifestTexts } from "../organisations/organisation.ts";
+import { organisationManifests } from "../organisations/organisation.ts";
 
 /** Two regions of Google Cloud and one of AWS, nothing optional. */
 export const config: Readonly<Record<string, unknown>> = {
@@ -33,4 +33,4 @@ export const everything: Readonly<Record<string, unknown>> = {
 };
 
 /** One project with everything, one with only its project.yaml. */
-export const manifests = await manifestTexts(join(import.meta.dirname, "../organisations/manifests/both"));
+export const manifests = await organisationManifests(join(import.meta.dirname, "../organisations/manifests/both"));

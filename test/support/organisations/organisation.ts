@@ -22,12 +22,12 @@ export interface Organisation {
 export async function organisation(name: string): Promise<Organisation> {
   const file = join(import.meta.dirname, `${name}.yaml`);
   const { config } = parse(await readFile(file, "utf8")) as { config: Record<string, unknown> };
-  const manifests = await manifestTexts(join(root, String(config["artifacts:manifests"])));
+  const manifests = await organisationManifests(join(root, String(config["artifacts:manifests"])));
   return { file, config, manifests };
 }
 
 /** The texts of the files in a folder of manifests, by path. */
-export async function manifestTexts(folder: string): Promise<Readonly<Record<string, string>>> {
+export async function organisationManifests(folder: string): Promise<Readonly<Record<string, string>>> {
   const paths = (await readdir(folder, { recursive: true })).filter((path) => path.endsWith(".yaml")).sort();
   const texts = paths.map(async (path) => [path, await readFile(join(folder, path), "utf8")] as const);
   return Object.fromEntries(await Promise.all(texts));

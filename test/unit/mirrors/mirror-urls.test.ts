@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "mocha";
-import { bucketUrl, registryUrl } from "../../../components/mirrors/mirror-urls.ts";
+import { publicBucketUrl, registryUrl } from "../../../components/mirrors/mirror-urls.ts";
 import { findRegion } from "../../../components/stack/geography.ts";
 
 for (const [repository, url] of [
@@ -18,17 +18,17 @@ const gcp = findRegion("gcp", "europe-west1")!;
 const aws = findRegion("aws", "eu-west-1")!;
 
 for (const [what, url, expected] of [
-  ["Cloud Storage", bucketUrl("b", gcp, {}), "https://storage.googleapis.com/b"],
+  ["Cloud Storage", publicBucketUrl("b", gcp, {}), "https://storage.googleapis.com/b"],
   [
     "Cloud Storage elsewhere",
-    bucketUrl("b", gcp, { gcsEndpoint: "http://127.0.0.1:5514/storage/v1/", s3Endpoint: "http://127.0.0.1:1" }),
+    publicBucketUrl("b", gcp, { gcsEndpoint: "http://127.0.0.1:5514/storage/v1/", s3Endpoint: "http://127.0.0.1:1" }),
     "http://127.0.0.1:5514/b",
   ],
-  ["S3", bucketUrl("b", aws, {}), "https://b.s3.dualstack.eu-west-1.amazonaws.com"],
-  ["S3 elsewhere", bucketUrl("b", aws, { s3Endpoint: "https://s3.example.org" }), "https://b.s3.example.org"],
+  ["S3", publicBucketUrl("b", aws, {}), "https://b.s3.dualstack.eu-west-1.amazonaws.com"],
+  ["S3 elsewhere", publicBucketUrl("b", aws, { s3Endpoint: "https://s3.example.org" }), "https://b.s3.example.org"],
   [
     "S3 elsewhere, the bucket in the path",
-    bucketUrl("b", aws, { s3Endpoint: "http://127.0.0.1:5515/", s3UsePathStyle: true }),
+    publicBucketUrl("b", aws, { s3Endpoint: "http://127.0.0.1:5515/", s3UsePathStyle: true }),
     "http://127.0.0.1:5515/b",
   ],
 ] as const) {

@@ -3,7 +3,7 @@ import { formatQuantity } from "../text.ts";
 import type { Shown } from "./parts.ts";
 
 /** `/status.json`: the mirrors' health as seen by the redirector that answered. */
-export interface Status {
+export interface RedirectorStatus {
   readonly region: string;
   readonly mirrors: readonly MirrorStatus[];
   readonly you: { readonly cloud: string; readonly region: string; readonly images?: string; readonly files?: string };
@@ -19,7 +19,7 @@ interface MirrorStatus {
 }
 
 /** The view of the mirrors' health. */
-export function showStatus({ region, mirrors, you }: Status): Shown {
+export function showStatus({ region, mirrors, you }: RedirectorStatus): Shown {
   const unhealthy = mirrors.filter(({ healthy }) => !healthy).length;
   const clientLocation =
     you.cloud === "" ? "" : ` You are in ${[you.cloud, you.region].filter((part) => part !== "").join(" ")}.`;

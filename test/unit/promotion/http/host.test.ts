@@ -5,7 +5,7 @@ import { UnreachableError } from "../../../../components/promotion/http/errors.t
 import { Host } from "../../../../components/promotion/http/host.ts";
 import { afterTest } from "../../../support/cleanup.ts";
 
-const rules = { parallel: 4, probes: [1, 1], patience: 20, resting: 60_000 };
+const rules = { parallel: 4, probes: [1, 1], maxErrorTime: 20, resting: 60_000 };
 const { signal } = new AbortController();
 const once = { count: 1, last: false };
 

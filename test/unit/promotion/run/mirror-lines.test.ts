@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "mocha";
-import { fileMirrors } from "../../../../components/promotion/provider/kinds.ts";
+import { fileMirrorsSchema } from "../../../../components/promotion/provider/kinds.ts";
 import {
   fileMirrorLines,
   imageMirrorLines,
@@ -27,7 +27,8 @@ it("mirrors as lines, and back, in their order", () => {
 });
 
 it("what is no mirror is named by the schema; a list, of an earlier state, is read as it is", () => {
-  const problems = (value: unknown) => fileMirrors.safeParse(value).error?.issues.map(({ path }) => path.join("."));
+  const problems = (value: unknown) =>
+    fileMirrorsSchema.safeParse(value).error?.issues.map(({ path }) => path.join("."));
   assert.equal(problems("a s3 b r\n"), undefined);
   assert.deepEqual(problems("a s3 b r\nb ftp\n"), ["1.kind", "1.bucket", "1.region"]);
   assert.equal(problems([{ name: "a", kind: "gcs", bucket: "b", region: "r" }]), undefined);

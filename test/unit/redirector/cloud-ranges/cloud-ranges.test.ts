@@ -10,7 +10,7 @@ import path from "node:path";
 import fc from "fast-check";
 import { it } from "mocha";
 import { readAddress } from "../../../../redirector/cloud-ranges/address.ts";
-import { buildTable, fetchSources, implausible, readFolder } from "../../../../redirector/cloud-ranges/build.ts";
+import { buildTable, fetchSources, implausible, readRangesFolder } from "../../../../redirector/cloud-ranges/build.ts";
 import { flatten } from "../../../../redirector/cloud-ranges/flatten.ts";
 import { type Prefix, readPrefix } from "../../../../redirector/cloud-ranges/prefix.ts";
 import { readAws, readAzure, readGcp } from "../../../../redirector/cloud-ranges/sources.ts";
@@ -350,7 +350,7 @@ it("the clouds' whole ranges: every block's first and last address as a linear s
     skip(this, `${shared} is not there`);
     return;
   }
-  const texts = await readFolder(shared, ["aws", "gcp", "azure"]);
+  const texts = await readRangesFolder(shared, ["aws", "gcp", "azure"]);
   const { bytes, counts, warnings } = buildTable(texts);
   assert.deepEqual(counts, { aws: 10_762, gcp: 1047, azure: 15_058 });
   assert.deepEqual(warnings, []);

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { describe, it } from "mocha";
 import { type App, createApp } from "../../../../redirector/app.ts";
-import { buildTable, readFolder } from "../../../../redirector/cloud-ranges/build.ts";
+import { buildTable, readRangesFolder } from "../../../../redirector/cloud-ranges/build.ts";
 import { type LoadedTable, loadTable } from "../../../../redirector/cloud-ranges/table.ts";
 import { parseConfig, type RedirectorConfig } from "../../../../redirector/config.ts";
 import type { OutgoingResponse } from "../../../../redirector/http1/request.ts";
@@ -28,7 +28,7 @@ it("every case of the table, with the clouds' whole ranges", async function () {
     skip(this, `${folder} is not there`);
     return;
   }
-  const app = appWith(loadTable(buildTable(await readFolder(folder, ["aws", "gcp", "azure"])).bytes));
+  const app = appWith(loadTable(buildTable(await readRangesFolder(folder, ["aws", "gcp", "azure"])).bytes));
   for (const each of cases) check(each, await ask(app, each));
 });
 
