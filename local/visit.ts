@@ -7,7 +7,7 @@ import { downloadFile } from "./client/download-file.ts";
 import { follow, way } from "./client/follow.ts";
 import { containerPlatform, pullImage } from "./client/pull-image.ts";
 import { regctlCopy } from "./client/regctl.ts";
-import { runProgram } from "./client/run-program.ts";
+import { runPulledProgram } from "./client/run-program.ts";
 import { say } from "./screen.ts";
 import { demoPublicKey } from "./seed/signature.ts";
 
@@ -37,7 +37,7 @@ export async function visitImage(site: Site, reference: string, args: readonly s
     }
     for (const { kind, digest } of image.parts) if (kind === "layer") layers.add(digest);
     if (city !== Object.keys(clientLocations)[0]) continue;
-    const ran = await runProgram(image, args, folder);
+    const ran = await runPulledProgram(image, args, folder);
     const output = ran.ran ? ran.output.replaceAll("\n", " ") : "";
     say(ran.ran ? `  its program, run here with ${args.join(" ")}: ${output}` : `  not run: ${ran.why}`);
   }

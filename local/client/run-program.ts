@@ -14,7 +14,7 @@ export type ProgramRun =
  * Runs the image's entrypoint with these arguments in the given folder and returns its output.
  * Does not run a program for another platform. Throws if the program fails.
  */
-export async function runProgram(image: PulledImage, args: readonly string[], cwd: string): Promise<ProgramRun> {
+export async function runPulledProgram(image: PulledImage, args: readonly string[], cwd: string): Promise<ProgramRun> {
   const [command, ...own] = [...(image.config.config.Entrypoint ?? []), ...(image.config.config.Cmd ?? [])];
   if (command === undefined) return { ran: false, why: `${image.reference} has no entrypoint` };
   const program = await realpath(join(image.rootfs, command));

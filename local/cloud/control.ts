@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Address } from "./address.ts";
 import { type Behaviour, ConflictError } from "./behaviours/behaviour.ts";
-import { dnsRecords, resolve } from "./dns.ts";
+import { resolve, zoneRecords } from "./dns.ts";
 import type { CloudInventory, Resource } from "./inventory.ts";
 import { listing, objectiveAt } from "./listings.ts";
 import { type CloudRefusal, inUse, missingReference } from "./references.ts";
@@ -126,11 +126,11 @@ async function answer(
     case "GET /v1/load-balancers":
       return { status: 200, body: cloud.addresses() };
     case "GET /v1/dns":
-      return { status: 200, body: dnsRecords(cloud.inventory) };
+      return { status: 200, body: zoneRecords(cloud.inventory) };
     case "GET /v1/resolve": {
       try {
         const port = Number(query("port") || 443);
-        return { status: 200, body: resolve(dnsRecords(cloud.inventory), cloud.addresses(), query("host"), port) };
+        return { status: 200, body: resolve(zoneRecords(cloud.inventory), cloud.addresses(), query("host"), port) };
       } catch (error) {
         throw new Refusal(404, (error as Error).message);
       }

@@ -35,7 +35,7 @@ export function dnsRecord({ inventory }: CloudParts): Behaviour {
 }
 
 /** All DNS records. */
-export function dnsRecords(inventory: CloudInventory): DnsRecord[] {
+export function zoneRecords(inventory: CloudInventory): DnsRecord[] {
   return Object.entries(valuesOf).flatMap(([type, values]) =>
     inventory.list(type).flatMap(({ inputs }) =>
       values(inputs).map((value) => ({

@@ -4,7 +4,7 @@ import type { Address } from "./address.ts";
 import type { Behaviour, CloudParts } from "./behaviours/behaviour.ts";
 import { type CloudRun, serviceType } from "./behaviours/cloud-run.ts";
 import { certificateProblem } from "./certificates.ts";
-import { dnsRecords } from "./dns.ts";
+import { zoneRecords } from "./dns.ts";
 import { endToEndHeaders, Unreachable } from "./forward.ts";
 import type { Resource, Values } from "./inventory.ts";
 import { byDistance, type GeoPoint } from "./regions.ts";
@@ -109,7 +109,7 @@ export class LoadBalancers {
     const host = (request.headers.host ?? "").replace(/:\d+$/, "").toLowerCase();
     // A client that uses a loopback address or localhost has no host name that needs a certificate.
     const named = isIP(host) === 0 && host !== "localhost";
-    const failure = https && named && certificateProblem(inventory, dnsRecords(inventory), proxy, host);
+    const failure = https && named && certificateProblem(inventory, zoneRecords(inventory), proxy, host);
     if (failure) throw new MissingLink(503, `no TLS connection: ${failure}`);
     const target = followUrlMap(inventory, rule, { host, target: request.url ?? "/" });
     if (target.kind === "redirect") {

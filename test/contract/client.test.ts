@@ -11,7 +11,7 @@ import { downloadFile } from "../../local/client/download-file.ts";
 import { way } from "../../local/client/follow.ts";
 import { containerPlatform, pullImage } from "../../local/client/pull-image.ts";
 import { regctlCopy } from "../../local/client/regctl.ts";
-import { runProgram } from "../../local/client/run-program.ts";
+import { runPulledProgram } from "../../local/client/run-program.ts";
 import { type DemoArtifacts, makeArtifacts } from "../../local/seed/artifacts.ts";
 import { pushStaging } from "../../local/seed/push.ts";
 import { demoPublicKey } from "../../local/seed/signature.ts";
@@ -68,7 +68,7 @@ describe("the rehearsal's clients on real servers", () => {
       assert.equal(way(hops, new Map([[servers.registry, "the mirror"]])), `${new URL(base).host} -> the mirror`);
     }
     assert.equal((await stat(join(image.rootfs, "usr/bin/dotslash"))).mode & 0o111, 0o111);
-    const ran = await runProgram(image, ["--version"], servers.folder);
+    const ran = await runPulledProgram(image, ["--version"], servers.folder);
     if (!ran.ran) {
       console.warn(`NOT RUN: ${ran.why}`);
       skip(this, ran.why);
@@ -82,7 +82,7 @@ describe("the rehearsal's clients on real servers", () => {
     const { digest } = release("dotslash", 1);
     const image = await pullImage(base, `dotslash/dotslash@${digest}`, other, await folder("other"));
     assert.equal(image.platform, other);
-    const ran = await runProgram(image, ["--version"], servers.folder);
+    const ran = await runPulledProgram(image, ["--version"], servers.folder);
     assert.ok(!ran.ran && ran.why.includes(other), JSON.stringify(ran));
   });
 
@@ -97,7 +97,7 @@ describe("the rehearsal's clients on real servers", () => {
     const { tag, digest } = release("semver");
     const image = await pullImage(base, `semver/semver:${tag}`, "linux/amd64", await folder("semver"));
     assert.equal(image.manifestDigest, digest);
-    const ran = await runProgram(image, ["1.10.0", "1.9.0"], servers.folder);
+    const ran = await runPulledProgram(image, ["1.10.0", "1.9.0"], servers.folder);
     assert.deepEqual(ran, { ran: true, output: "1.9.0\n1.10.0" });
   });
 

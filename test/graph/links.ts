@@ -1,5 +1,5 @@
 /** What belongs together is joined: each resource refers to the right other one. A wrong link is a right setting in the wrong place. */
-import { dnsRecords } from "../support/graph/dns.ts";
+import { declaredDnsRecords } from "../support/graph/dns.ts";
 import { type Declared, idOf } from "../support/graph/program.ts";
 import { isGrant, owner, type Property, shown } from "../support/graph/property.ts";
 
@@ -59,7 +59,7 @@ export const links: Readonly<Record<string, Property>> = {
   "each name leads to its addresses, these to the proxies, and these to the redirectors": (resources) => {
     const violations: string[] = [];
     const byId = (id: unknown) => resources.find(({ type, name }) => idOf(type, name) === id);
-    for (const { resource, type, value } of dnsRecords(resources)) {
+    for (const { resource, type, value } of declaredDnsRecords(resources)) {
       const wanted = { A: "192.0.2.1", AAAA: "2001:db8::1" }[type];
       if (wanted !== undefined && value !== wanted) violations.push(`${shown(resource)}: ${value}`);
     }
@@ -111,7 +111,7 @@ export const links: Readonly<Record<string, Property>> = {
         const proofs = of(resources, "DnsAuthorization").filter((one) =>
           dnsAuthorizations?.includes(idOf(one.type, one.name)),
         );
-        const records = dnsRecords(resources);
+        const records = declaredDnsRecords(resources);
         const proved = records.some((record) => record.name === `_acme-challenge.${name}` && record.type === "CNAME");
         const entry = of(resources, "CertificateMapEntry").find(({ inputs }) => inputs["hostname"] === name);
         return [
@@ -129,7 +129,7 @@ export const links: Readonly<Record<string, Property>> = {
 
   "what is of a zone, of the state and of GitHub goes there": (resources) => {
     const zones = new Set(
-      [...dnsRecords(resources).map(({ resource }) => resource), ...of(resources, "ZoneDnssec")].map(
+      [...declaredDnsRecords(resources).map(({ resource }) => resource), ...of(resources, "ZoneDnssec")].map(
         ({ inputs }) => inputs["zoneId"] ?? inputs["managedZone"],
       ),
     );

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "mocha";
 import { parseStackConfig } from "../../components/stack/config.ts";
-import { dnsRecords } from "../support/graph/dns.ts";
+import { declaredDnsRecords } from "../support/graph/dns.ts";
 import { type Declared, declare, type Program, runProgram } from "../support/graph/program.ts";
 import { organisation } from "../support/organisations/organisation.ts";
 import { compareWithGolden, differences, overview } from "./golden.ts";
@@ -63,7 +63,7 @@ describe("an organisation whose DNS records people enter by hand", () => {
   it("is told all of them by the stack's output, in the form of a zone file; no other organisation is", async () => {
     const { config, manifests } = await organisation("one-region");
     const { resources, outputs } = await programOf("one-region");
-    assert.deepEqual(dnsRecords(resources), []);
+    assert.deepEqual(declaredDnsRecords(resources), []);
     assert.deepEqual(outputs["dnsRecords"], [
       "_acme-challenge.artifacts.example.org. 300 IN CNAME proof.authorize.certificatemanager.goog.",
       'artifacts.example.org. 300 IN CAA 0 issue "pki.goog"',
@@ -78,7 +78,7 @@ describe("an organisation whose DNS records people enter by hand", () => {
 
   it("has the records that a service of DNS would be given", async () => {
     const values = async (name: string): Promise<string[]> =>
-      dnsRecords((await programOf(name)).resources)
+      declaredDnsRecords((await programOf(name)).resources)
         .map((record) => `${record.name}. 300 IN ${record.type} ${record.value.replace(/(goog)\.?$/, "$1.")}`)
         .sort();
     const byHand = (await programOf("one-region")).outputs["dnsRecords"] as string[];

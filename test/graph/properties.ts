@@ -1,7 +1,7 @@
 /** What must hold for the program whatever is configured. */
 import { isDeepStrictEqual } from "node:util";
 import { locationHeader } from "../../redirector/config.ts";
-import { dnsRecords } from "../support/graph/dns.ts";
+import { declaredDnsRecords } from "../support/graph/dns.ts";
 import { type Declared, idOf } from "../support/graph/program.ts";
 import { isGrant, owner, type Property, shown } from "../support/graph/property.ts";
 
@@ -605,7 +605,7 @@ export const properties: Readonly<Record<string, Property>> = {
       const { flags = 0 } = (record.inputs["data"] ?? {}) as { flags?: unknown };
       if (typeof flags !== "number") violations.push(`${shown(record)}: Cloudflare gives flags as a number`);
     }
-    const records = dnsRecords(resources);
+    const records = declaredDnsRecords(resources);
     if (records.length === 0) return violations; // entered by hand: the stack's output lists them
     const hosts = of(/:Certificate$/).flatMap(({ inputs }) => (inputs["managed"] as { domains: string[] }).domains);
     for (const host of hosts) {
@@ -941,7 +941,7 @@ function awsActions(resources: readonly Declared[]): { role: string; action: str
 
 /** The zone of Route 53 that holds the names, or the changes made to it. */
 function onTheZone(resources: readonly Declared[], arns: readonly string[]): boolean {
-  const zones = dnsRecords(resources).map(
+  const zones = declaredDnsRecords(resources).map(
     ({ resource }) => `arn:aws:route53:::hostedzone/${resource.inputs["zoneId"]}`,
   );
   return arns.every((arn) => arn === "arn:aws:route53:::change/*" || zones.includes(arn));

@@ -11,7 +11,7 @@ export interface DeclaredRecord {
 }
 
 /** What the program declares of records, at Cloudflare, in Cloud DNS and in Route 53. */
-export function dnsRecords(resources: readonly Declared[]): readonly DeclaredRecord[] {
+export function declaredDnsRecords(resources: readonly Declared[]): readonly DeclaredRecord[] {
   return resources.flatMap((resource) => {
     const { type, inputs } = resource;
     const values = valuesOf(type, inputs);
