@@ -202,7 +202,7 @@ async function promoteDemo(control: ControlApi): Promise<void> {
 async function command(name: "new" | "promote", ...args: string[]): Promise<void> {
   const shown = args.map((one) => (/[\s;]/.test(one) ? `"${one}"` : one)).join(" ");
   sayCommand(`npm run ${name} -- ${shown}`);
-  const ended = await runScript(`components/commands/${name}.ts`, ...args);
+  const ended = await runScript("components/commands/artifacts.mjs", name, ...args);
   say(ended.output.trimEnd());
   if (ended.code !== 0) throw new Error(`npm run ${name} failed with exit code ${ended.code}: see above`);
 }

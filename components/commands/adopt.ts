@@ -2,41 +2,34 @@ import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Command } from "@commander-js/extra-typings";
 import { type AdoptionList, absentIn, knownTo } from "../adoption/adoption-list.ts";
-import { CommandError, runCommand, UsageError } from "./command.ts";
-import { traceUsage } from "./trace-option.ts";
+import { CommandError } from "./command.ts";
+import { traceDescription } from "./trace-option.ts";
 
-const usage = `Brings the stack's state to what exists: imports the resources that exist and are missing from the state, then creates the
-others, as \`pulumi up\` does. For a state that is lost or older than the cloud. Needs only the names in the stack's file.
-
-usage: npm run adopt [-- [options]]
-  --stack NAME        the stack (default the selected one)
-  --preview-only      show what would be imported, up to the first resource that does not exist
-${traceUsage}`;
-
-await runCommand(usage, async (args) => {
-  const stack: string[] = [];
-  let previewOnly = false;
-  let environment: Readonly<Record<string, string>> = {};
-  for (let at = 0; at < args.length; at++) {
-    const argument = args[at]!;
-    if (argument === "--preview-only") previewOnly = true;
+/** `artifacts adopt`. */
+export const adopt = new Command("adopt")
+  .summary("bring a lost state to what exists")
+  .description(
+    "Brings the stack's state to what exists: imports the resources that exist and are missing from the state, then creates the others, as `pulumi up` does. For a state that is lost or older than the cloud. Needs only the names in the stack's file.",
+  )
+  .option("--stack <name>", "the stack (default the selected one)")
+  .option("--preview-only", "show what would be imported, up to the first resource that does not exist")
+  .option("--trace", traceDescription)
+  .action(async (values) => {
+    const stack = values.stack === undefined ? [] : ["--stack", values.stack];
     // The requests are those of the provider plugin, which inherits the environment.
-    else if (argument === "--trace") environment = { ARTIFACTS_TRACE: "1" };
-    else if (argument.startsWith("--stack=")) stack.push(argument);
-    else if (argument === "--stack" && args[at + 1] !== undefined) stack.push(argument, args[++at]!);
-    else throw new UsageError(`unexpected argument: ${argument}`);
-  }
-  const folder = await mkdtemp(join(tmpdir(), "adopt-"));
-  try {
-    return await adopt(join(folder, "list.json"), stack, previewOnly, environment);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-});
+    const environment: Record<string, string> = values.trace === true ? { ARTIFACTS_TRACE: "1" } : {};
+    const folder = await mkdtemp(join(tmpdir(), "adopt-"));
+    try {
+      process.exitCode = await adoptAll(join(folder, "list.json"), stack, values.previewOnly === true, environment);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
 
 /** Repeats the run without what it found absent, until all that exists is imported and the rest is created. */
-async function adopt(
+async function adoptAll(
   file: string,
   stack: readonly string[],
   previewOnly: boolean,

@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { Command } from "@commander-js/extra-typings";
 import pLimit from "p-limit";
 import { takeFileInventory } from "../promotion/files/files.ts";
 import { takeImageInventory } from "../promotion/images/images.ts";
@@ -8,78 +8,72 @@ import type { Unmanaged } from "../promotion/unmanaged/unmanaged.ts";
 import { findUnmanagedFiles } from "../promotion/unmanaged/unmanaged-files.ts";
 import { unmanagedImages } from "../promotion/unmanaged/unmanaged-images.ts";
 import { type Audited, describeReport, isClean, reportOf } from "./audit-report.ts";
-import { runCommand, UsageError } from "./command.ts";
+import { exitCodes } from "./exit-codes.ts";
 import { interruptible } from "./interruptible.ts";
 import { mirrorsNamed } from "./mirrors-named.ts";
+import { print, printJson, printProgress } from "./output.ts";
 import { type ProductionSources, readProduction } from "./production.ts";
-import { traceIfAsked, traceOption, traceUsage } from "./trace-option.ts";
+import { repeated } from "./repeated.ts";
+import { traceDescription, traceIfAsked } from "./trace-option.ts";
 
-const usage = `Compares all manifests with all mirrors, without the Pulumi engine: reports what is missing and what is extra, also in
-repositories and folders that no manifest names.
-
-usage: npm run audit -- [options]
-  --stack NAME        the stack, whose config is Pulumi.NAME.yaml (default prod)
-  --config FILE       read the stack's config from this file instead
-  --state FILE        take the mirrors' addresses from an export of the stack's state (pulumi stack export --file FILE)
-  --manifests FOLDER  the folder of the projects' folders, instead of the config's
-  --project NAME      only this project (may be repeated)
-  --mirror NAME       only this mirror, e.g. images-us-central1, files-aws-us-east-1 (may be repeated)
-${traceUsage}
-  --json              one JSON document: {projects, mirrors, lines, differences: [{project, kind, mirror, what, line}], unreadable,
-                      unlisted}; project: - if it is none's; what: missing, extra, incomplete (there, but not with all that belongs to it);
-                      unlisted: what could not be searched
-
-exit code: 0 production is as the manifests say, 1 it is not, or a mirror could not be read, 2 wrong usage`;
-
-await runCommand(usage, async (args) => {
-  const text = { type: "string" } as const;
-  const several = { type: "string", multiple: true, default: [] as string[] } as const;
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: {
-      stack: { type: "string", default: "prod" },
-      config: text,
-      state: text,
-      manifests: text,
-      project: several,
-      mirror: several,
-      json: { type: "boolean", default: false },
-      trace: traceOption,
-    },
+/** `artifacts audit`. */
+export const audit = new Command("audit")
+  .summary("compare all manifests with all mirrors")
+  .description(
+    "Compares all manifests with all mirrors, without the Pulumi engine: reports what is missing and what is extra, also in repositories and folders that no manifest names. Exit code 3: production differs; 1: a mirror could not be read.",
+  )
+  .option("--stack <name>", "the stack, whose config is Pulumi.NAME.yaml", "prod")
+  .option("--config <file>", "read the stack's config from this file instead")
+  .option(
+    "--state <file>",
+    "take the mirrors' addresses from an export of the stack's state (pulumi stack export --file FILE)",
+  )
+  .option("--manifests <folder>", "the folder of the projects' folders, instead of the config's")
+  .option("--project <name>", "only this project (may be repeated)", repeated, [])
+  .option(
+    "--mirror <name>",
+    "only this mirror, e.g. images-us-central1, files-aws-us-east-1 (may be repeated)",
+    repeated,
+    [],
+  )
+  .option("--trace", traceDescription)
+  .option(
+    "--json",
+    "one JSON document: {projects, mirrors, lines, differences: [{project, kind, mirror, what, line}], unreadable, unlisted}; project: - if it is none's; what: missing, extra, incomplete (there, but not with all that belongs to it); unlisted: what could not be searched",
+  )
+  .action(async (values) => {
+    traceIfAsked(values.trace);
+    const { stack, config, state, manifests } = values;
+    const production = await readProduction({ stack, config, state, manifests }, values.project);
+    const only = mirrorsNamed(production, values.mirror);
+    const report = await interruptible(async (signal) => {
+      const context: Context = { signal, report: () => {} };
+      const atOnce = pLimit(8);
+      const tell = progressLine((line) => printProgress(`audited ${line} promotions`));
+      const total = production.images.length + production.files.length;
+      let done = 0;
+      const counted = <T>(result: T): T => {
+        tell({ done: ++done, total, failed: 0, bytes: 0, mirrors: [] });
+        return result;
+      };
+      const images = production.images.map((request) =>
+        atOnce(() =>
+          auditOf("images", restricted(request, only), request.images, (one) => takeImageInventory(one, context)),
+        ).then(counted),
+      );
+      const files = production.files.map((request) =>
+        atOnce(() =>
+          auditOf("files", restricted(request, only), request.files, (one) => takeFileInventory(one, context)),
+        ).then(counted),
+      );
+      const audited = (await Promise.all([...images, ...files])).filter(({ mirrors }) => mirrors.length > 0);
+      return reportOf(audited, await unmanagedOf(production, values.project, only, context));
+    });
+    printJson(report);
+    print(describeReport(report));
+    process.exitCode =
+      report.unreadable.length > 0 ? exitCodes.error : isClean(report) ? exitCodes.ok : exitCodes.differs;
   });
-  traceIfAsked(values.trace);
-  if (positionals.length > 0)
-    throw new UsageError(`${positionals.join(" ")}: unexpected argument; name projects with --project`);
-  const { stack, config, state, manifests } = values;
-  const production = await readProduction({ stack, config, state, manifests }, values.project);
-  const only = mirrorsNamed(production, values.mirror);
-  const report = await interruptible(async (signal) => {
-    const context: Context = { signal, report: () => {} };
-    const atOnce = pLimit(8);
-    const tell = progressLine((line) => console.error(`audited ${line} promotions`));
-    const total = production.images.length + production.files.length;
-    let done = 0;
-    const counted = <T>(result: T): T => {
-      tell({ done: ++done, total, failed: 0, bytes: 0, mirrors: [] });
-      return result;
-    };
-    const images = production.images.map((request) =>
-      atOnce(() =>
-        auditOf("images", restricted(request, only), request.images, (one) => takeImageInventory(one, context)),
-      ).then(counted),
-    );
-    const files = production.files.map((request) =>
-      atOnce(() =>
-        auditOf("files", restricted(request, only), request.files, (one) => takeFileInventory(one, context)),
-      ).then(counted),
-    );
-    const audited = (await Promise.all([...images, ...files])).filter(({ mirrors }) => mirrors.length > 0);
-    return reportOf(audited, await unmanagedOf(production, values.project, only, context));
-  });
-  console.log(values.json ? JSON.stringify(report, undefined, 2) : describeReport(report));
-  return isClean(report) ? 0 : 1;
-});
 
 /** What is in these mirrors and belongs to these projects, or to none, and is in no manifest. @param projects none = all. */
 async function unmanagedOf(

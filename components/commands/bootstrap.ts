@@ -2,20 +2,11 @@ import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs, promisify } from "node:util";
+import { promisify } from "node:util";
+import { Command } from "@commander-js/extra-typings";
 import { parse, YAMLParseError } from "yaml";
 import { bucketLocation } from "../stack/bucket-location.ts";
-import { CommandError, runCommand, UsageError } from "./command.ts";
-
-const usage = `Creates what must exist before the first \`pulumi up\`: the bucket for the stack's state and the key that encrypts its secrets.
-Without --create it only prints the commands. Run it as an owner of the project, logged in to gcloud. Keeps what exists.
-
-usage: npm run bootstrap [-- [options]]
-  --project ID          the Google Cloud project, used for nothing else (default gcp:project of the stack's file)
-  --organization NAME   begins the bucket's name (default artifacts:organization of the stack's file)
-  --location L          us (default), europe, asia or a region
-  --stack NAME          the stack that the state is for, in Pulumi.NAME.yaml (default prod)
-  --create              run the commands`;
+import { CommandError, UsageError } from "./command.ts";
 
 /** The services that the program uses. */
 const services = [
@@ -53,43 +44,43 @@ interface Step {
   readonly make: readonly (readonly string[])[];
 }
 
-await runCommand(usage, async (args) => {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: {
-      project: { type: "string" },
-      organization: { type: "string" },
-      location: { type: "string", default: "us" },
-      stack: { type: "string", default: "prod" },
-      create: { type: "boolean", default: false },
-    },
-  });
-  const { location, stack, create } = values;
-  if (positionals.length > 0) throw new UsageError(`unexpected argument: ${positionals[0]}`);
-  const { project, organization } = await names(values.project, values.organization, `Pulumi.${stack}.yaml`);
-  const bucket = `${organization}-artifacts-state`;
-  const key = `projects/${project}/locations/${location}/keyRings/artifacts/cryptoKeys/state`;
+/** `artifacts bootstrap`. */
+export const bootstrap = new Command("bootstrap")
+  .summary("create the state's bucket and key, before the first pulumi up")
+  .description(
+    "Creates what must exist before the first `pulumi up`: the bucket for the stack's state and the key that encrypts its secrets. Without --create it only prints the commands. Run it as an owner of the project, logged in to gcloud. Keeps what exists.",
+  )
+  .option("--project <id>", "the Google Cloud project, used for nothing else (default gcp:project of the stack's file)")
+  .option("--organization <name>", "begins the bucket's name (default artifacts:organization of the stack's file)")
+  .option("--location <location>", "us, europe, asia or a region", "us")
+  .option("--stack <name>", "the stack that the state is for, in Pulumi.NAME.yaml", "prod")
+  .option("--create", "run the commands")
+  .action(async (values) => {
+    const { location, stack } = values;
+    const create = values.create === true;
+    const { project, organization } = await names(values.project, values.organization, `Pulumi.${stack}.yaml`);
+    const bucket = `${organization}-artifacts-state`;
+    const key = `projects/${project}/locations/${location}/keyRings/artifacts/cryptoKeys/state`;
 
-  const folder = await mkdtemp(join(tmpdir(), "bootstrap-"));
-  try {
-    const lifecycleFile = create ? join(folder, "lifecycle.json") : "lifecycle.json";
-    if (create) await writeFile(lifecycleFile, JSON.stringify(lifecycle));
-    else process.stdout.write(`# lifecycle.json:\n${JSON.stringify(lifecycle, null, 2)}\n\n`);
-    for (const step of steps({ project, location, bucket, lifecycleFile })) {
-      if (create) await carryOut(step);
-      else
-        process.stdout.write(
-          `# ${step.what}\n${step.make.map((command) => `gcloud ${command.map(quoted).join(" ")}\n`).join("")}\n`,
-        );
+    const folder = await mkdtemp(join(tmpdir(), "bootstrap-"));
+    try {
+      const lifecycleFile = create ? join(folder, "lifecycle.json") : "lifecycle.json";
+      if (create) await writeFile(lifecycleFile, JSON.stringify(lifecycle));
+      else process.stdout.write(`# lifecycle.json:\n${JSON.stringify(lifecycle, null, 2)}\n\n`);
+      for (const step of steps({ project, location, bucket, lifecycleFile })) {
+        if (create) await carryOut(step);
+        else
+          process.stdout.write(
+            `# ${step.what}\n${step.make.map((command) => `gcloud ${command.map(quoted).join(" ")}\n`).join("")}\n`,
+          );
+      }
+    } finally {
+      await rm(folder, { recursive: true });
     }
-  } finally {
-    await rm(folder, { recursive: true });
-  }
 
-  const numberOf = ["projects", "describe", project, "--format=value(projectNumber)"];
-  const number = create ? (await gcloud(numberOf)).trim() : `"$(gcloud ${numberOf.map(quoted).join(" ")})"`;
-  process.stdout.write(`
+    const numberOf = ["projects", "describe", project, "--format=value(projectNumber)"];
+    const number = create ? (await gcloud(numberOf)).trim() : `"$(gcloud ${numberOf.map(quoted).join(" ")})"`;
+    process.stdout.write(`
 # In Pulumi.${stack}.yaml:
 #   gcp:project: ${project}
 #   artifacts:organization: ${organization}
@@ -102,8 +93,7 @@ pulumi login gs://${bucket}
 pulumi stack init ${stack} --secrets-provider gcpkms://${key}
 npm ci && npm run ranges && npm run build && pulumi up --stack ${stack}
 `);
-  return 0;
-});
+  });
 
 /**
  * The project and the organization as they were given, else as the stack's file has them. The rest of that file may still have errors: this

@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { parseArgs } from "node:util";
+import { Command } from "@commander-js/extra-typings";
 import { loadManifests } from "../manifests/load.ts";
 import { inReadingOrder, type Problem, problemLine } from "../manifests/problem.ts";
 import type { Loaded } from "../manifests/read.ts";
@@ -9,54 +9,54 @@ import { readStackFile } from "../stack/stack-file.ts";
 import { stackRules } from "../staging/stack-rules.ts";
 import { annotation } from "./annotation.ts";
 import { codeownersProblems } from "./codeowners-current.ts";
-import { CommandError, runCommand, UsageError } from "./command.ts";
+import { CommandError } from "./command.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { print, printJson, printNote } from "./output.ts";
 
-const usage = `Checks the manifests, the stack's config and .github/CODEOWNERS without cloud or engine. Reports every mistake at once, each with file and line.
-
-usage: npm run check [-- [FOLDER] [options]]
-  FOLDER        the folder of the projects' folders (default artifacts:manifests of the stack, else manifests)
-  --stack NAME  check Pulumi.NAME.yaml too, and the manifests against it (default prod, if Pulumi.prod.yaml exists)
-  --json        one JSON document: {"problems": [{severity, file, line, column, message}], "projects", "images", "digests", "tags", "files"}
-  --github      also print annotations for a pull request (default where GITHUB_ACTIONS is true)
-  --strict      warnings count as errors
-
-exit code: 0 no errors, 1 errors, 2 wrong usage`;
-
-await runCommand(usage, async (args) => {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: {
-      stack: { type: "string" },
-      json: { type: "boolean" },
-      github: { type: "boolean" },
-      strict: { type: "boolean" },
-    },
+/** `artifacts check`. */
+export const check = new Command("check")
+  .summary("check the manifests, the stack's config and CODEOWNERS")
+  .description(
+    "Checks the manifests, the stack's config and .github/CODEOWNERS without cloud or engine. Reports every mistake at once, each with file and line.",
+  )
+  .argument(
+    "[folder]",
+    "the folder of the projects' folders (default artifacts:manifests of the stack, else manifests)",
+  )
+  .option(
+    "--stack <name>",
+    "check Pulumi.NAME.yaml too, and the manifests against it (default prod, if Pulumi.prod.yaml exists)",
+  )
+  .option(
+    "--json",
+    'one JSON document: {"problems": [{severity, file, line, column, message}], "projects", "images", "digests", "tags", "files"}',
+  )
+  .option("--github", "also print annotations for a pull request (default where GITHUB_ACTIONS is true)")
+  .option("--strict", "warnings count as errors")
+  .action(async (given, values) => {
+    const stack = await readStack(values.stack);
+    const folder = given ?? stack.config?.manifests ?? "manifests";
+    await mustBeFolder(folder);
+    const { projects, problems: inManifests } = await loadManifests(folder, stack.config && stackRules(stack.config));
+    const whole = !inManifests.some(({ severity }) => severity === "error");
+    const inCodeowners =
+      stack.config !== undefined && whole && folder === stack.config.manifests
+        ? await codeownersProblems(stack.config, stackFileOf(values.stack), projects)
+        : [];
+    const loaded: Loaded = {
+      projects,
+      problems: [...stack.problems, ...inManifests, ...inCodeowners].sort(inReadingOrder),
+    };
+    const fails = values.strict === true || loaded.problems.some(({ severity }) => severity === "error");
+    printJson({ problems: loaded.problems, ...counts(loaded) });
+    if (values.json !== true) {
+      const github = values.github ?? process.env["GITHUB_ACTIONS"] === "true";
+      for (const problem of loaded.problems) print(problemLine(problem));
+      if (github) for (const problem of shownByGithub(loaded.problems)) console.log(annotation(problem));
+      printNote(summary(folder, loaded));
+    }
+    process.exitCode = fails && loaded.problems.length > 0 ? exitCodes.error : exitCodes.ok;
   });
-  if (positionals.length > 1) throw new UsageError(`unexpected argument: ${positionals[1]}; give one folder at most`);
-  const stack = await readStack(values.stack);
-  const folder = positionals[0] ?? stack.config?.manifests ?? "manifests";
-  await mustBeFolder(folder);
-  const { projects, problems: inManifests } = await loadManifests(folder, stack.config && stackRules(stack.config));
-  const whole = !inManifests.some(({ severity }) => severity === "error");
-  const inCodeowners =
-    stack.config !== undefined && whole && folder === stack.config.manifests
-      ? await codeownersProblems(stack.config, stackFileOf(values.stack), projects)
-      : [];
-  const loaded: Loaded = {
-    projects,
-    problems: [...stack.problems, ...inManifests, ...inCodeowners].sort(inReadingOrder),
-  };
-  const fails = values.strict === true || loaded.problems.some(({ severity }) => severity === "error");
-  if (values.json === true) console.log(JSON.stringify({ problems: loaded.problems, ...counts(loaded) }, undefined, 2));
-  else {
-    const github = values.github ?? process.env["GITHUB_ACTIONS"] === "true";
-    for (const problem of loaded.problems) console.log(problemLine(problem));
-    if (github) for (const problem of shownByGithub(loaded.problems)) console.log(annotation(problem));
-    console.log(summary(folder, loaded));
-  }
-  return fails && loaded.problems.length > 0 ? 1 : 0;
-});
 
 /**
  * The config of a stack from its file, as far as it has no errors, and these. Without a name that of production, or nothing if there is none:

@@ -1,32 +1,34 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { parseArgs } from "node:util";
+import { Command } from "@commander-js/extra-typings";
 import { codeownersFile } from "../manifests/codeowners.ts";
 import { loadManifests } from "../manifests/load.ts";
 import { problemLine } from "../manifests/problem.ts";
 import { readStackFile } from "../stack/stack-file.ts";
 import { stackRules } from "../staging/stack-rules.ts";
 import { expectedCodeowners } from "./codeowners-current.ts";
-import { CommandError, runCommand } from "./command.ts";
+import { CommandError } from "./command.ts";
+import { printNote } from "./output.ts";
 
-const usage = `Writes ${codeownersFile}: each project's folder is approved by the approvers of its project.yaml, everything else by artifacts:approvers.
-
-usage: npm run codeowners [-- options]
-  --stack NAME  the stack whose artifacts:approvers and manifests are taken (default prod)`;
-
-await runCommand(usage, async (args) => {
-  const { values } = parseArgs({ args, options: { stack: { type: "string", default: "prod" } } });
-  const stackFile = `Pulumi.${values.stack}.yaml`;
-  const stack = await readStackFile(stackFile);
-  if ("errors" in stack) throw new CommandError(`nothing written, the config has errors:\n${stack.errors.join("\n")}`);
-  const { projects, problems } = await loadManifests(stack.config.manifests, stackRules(stack.config));
-  const errors = problems.filter(({ severity }) => severity === "error");
-  if (errors.length > 0)
-    throw new CommandError(`nothing written, the manifests have errors:\n${errors.map(problemLine).join("\n")}`);
-  const text = expectedCodeowners(stack.config, projects);
-  if (text === undefined) throw new CommandError(`nothing written: add artifacts:approvers to ${stackFile}`);
-  await mkdir(dirname(codeownersFile), { recursive: true });
-  await writeFile(codeownersFile, text);
-  console.log(`${codeownersFile}: written`);
-  return 0;
-});
+/** `artifacts codeowners`. */
+export const codeownersCommand = new Command("codeowners")
+  .summary("write CODEOWNERS from the approvers of stack and projects")
+  .description(
+    `Writes ${codeownersFile}: each project's folder is approved by the approvers of its project.yaml, everything else by artifacts:approvers.`,
+  )
+  .option("--stack <name>", "the stack whose artifacts:approvers and manifests are taken", "prod")
+  .action(async (values) => {
+    const stackFile = `Pulumi.${values.stack}.yaml`;
+    const stack = await readStackFile(stackFile);
+    if ("errors" in stack)
+      throw new CommandError(`nothing written, the config has errors:\n${stack.errors.join("\n")}`);
+    const { projects, problems } = await loadManifests(stack.config.manifests, stackRules(stack.config));
+    const errors = problems.filter(({ severity }) => severity === "error");
+    if (errors.length > 0)
+      throw new CommandError(`nothing written, the manifests have errors:\n${errors.map(problemLine).join("\n")}`);
+    const text = expectedCodeowners(stack.config, projects);
+    if (text === undefined) throw new CommandError(`nothing written: add artifacts:approvers to ${stackFile}`);
+    await mkdir(dirname(codeownersFile), { recursive: true });
+    await writeFile(codeownersFile, text);
+    printNote(`${codeownersFile}: written`);
+  });

@@ -1,54 +1,57 @@
-import { parseArgs } from "node:util";
+import { Command } from "@commander-js/extra-typings";
 import { removeFile } from "../manifests/edit-files.ts";
 import { removeDigest, removeImage, removeTag } from "../manifests/edit-images.ts";
 import { nearest } from "../promotion/text/nearest.ts";
-import { CommandError, runCommand, UsageError } from "./command.ts";
+import { CommandError, UsageError } from "./command.ts";
 import { OpenProject } from "./open-project.ts";
+import { print, printJson, printNote } from "./output.ts";
 import { parseReference } from "./reference.ts";
 
-const usage = `Removes artifacts from a project's manifest, so that the next deployment removes them from production. Does not read staging.
+/** `artifacts demote`. */
+export const demote = new Command("demote")
+  .summary("remove artifacts from a project's manifest")
+  .description(
+    `Removes artifacts from a project's manifest, so that the next deployment removes them from production. Does not read staging.
 
-usage: npm run demote -- PROJECT IMAGE[:TAG|@DIGEST] ... [options]
-       npm run demote -- PROJECT files PATH ... [options]
-  IMAGE                the image with all its digests
-  IMAGE:TAG            the tag, and the digest too if it has no other tag
-  IMAGE@DIGEST         the digest with all its tags
-  PATH                 a file; with a / at the end, all files below it
-  --manifests FOLDER   the folder of the projects' folders (default manifests)
-  --dry-run            print what would change, and write nothing`;
-
-await runCommand(usage, async (args) => {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: { manifests: { type: "string", default: "manifests" }, "dry-run": { type: "boolean" } },
+  IMAGE         the image with all its digests
+  IMAGE:TAG     the tag, and the digest too if it has no other tag
+  IMAGE@DIGEST  the digest with all its tags
+  files PATH    a file; with a / at the end, all files below it`,
+  )
+  .usage("[options] <project> <image[:tag|@digest]>... | <project> files <path>...")
+  .argument("<project>", "the project")
+  .argument("<what...>", "what to remove")
+  .option("--manifests <folder>", "the folder of the projects' folders", "manifests")
+  .option("--dry-run", "print what would change, and write nothing")
+  .option("--json", "one JSON document: {changes, files, written, warnings}")
+  .action(async (name, wanted, values) => {
+    const [first, ...paths] = wanted;
+    if (first === "files" && paths.length === 0) throw new UsageError("give the paths of files to demote");
+    const open = await OpenProject.open(values.manifests, name);
+    if (first === "files") for (const path of paths) demoteFiles(open, path);
+    else for (const reference of wanted) demoteImage(open, reference);
+    const changes = await open.save(values.dryRun === true);
+    for (const line of changes) print(line);
+    const { images, files, removalShare } = open.project;
+    const all =
+      first === "files"
+        ? files.length
+        : images.reduce(
+            (sum, { digests }) => sum + digests.reduce((lines, { tags }) => lines + Math.max(1, tags.length), 0),
+            0,
+          );
+    const gone = changes.filter((line) => line.startsWith("- ")).length;
+    const warnings =
+      gone > all * removalShare
+        ? [
+            `this is ${gone} of ${all}, more than the removalShare of ${removalShare} in project.yaml: the preview will stop and say how to confirm it`,
+          ]
+        : [];
+    for (const warning of warnings) print(`warning: ${warning}`);
+    const edited = open.changedFiles();
+    printNote(`${edited.join(", ")}: ${values.dryRun === true ? "not written" : "written. Open a pull request."}`);
+    printJson({ changes, files: edited, written: values.dryRun !== true, warnings });
   });
-  const [name, ...wanted] = positionals;
-  const [first, ...paths] = wanted;
-  if (name === undefined || first === undefined || (first === "files" && paths.length === 0))
-    throw new UsageError("give a project and what to demote");
-  const open = await OpenProject.open(values.manifests, name);
-  if (first === "files") for (const path of paths) demoteFiles(open, path);
-  else for (const reference of wanted) demoteImage(open, reference);
-  const changes = await open.save(values["dry-run"] === true);
-  for (const line of changes) console.log(line);
-  const { images, files, removalShare } = open.project;
-  const all =
-    first === "files"
-      ? files.length
-      : images.reduce(
-          (sum, { digests }) => sum + digests.reduce((lines, { tags }) => lines + Math.max(1, tags.length), 0),
-          0,
-        );
-  const gone = changes.filter((line) => line.startsWith("- ")).length;
-  if (gone > all * removalShare)
-    console.log(
-      `warning: this is ${gone} of ${all}, more than the removalShare of ${removalShare} in project.yaml: the preview will stop and say how to confirm it`,
-    );
-  const edited = open.changedFiles().join(", ");
-  console.log(values["dry-run"] === true ? `${edited}: not written` : `${edited}: written. Open a pull request.`);
-  return 0;
-});
 
 function demoteImage(open: OpenProject, text: string): void {
   const { image, tag, digest } = parseReference(text);

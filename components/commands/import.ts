@@ -1,6 +1,6 @@
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { parseArgs } from "node:util";
+import { Command } from "@commander-js/extra-typings";
 import { type Imported, importK8s } from "../manifests/import-k8s.ts";
 import { promotedFolders } from "../manifests/k8s-checkout.ts";
 import { manifestTexts, shownPath } from "../manifests/load.ts";
@@ -8,52 +8,45 @@ import { inReadingOrder, type Problem, problemLine } from "../manifests/problem.
 import { readManifests } from "../manifests/read.ts";
 import { readFolder } from "../manifests/read-folder.ts";
 import { countOf } from "../promotion/text/count-of.ts";
-import { CommandError, runCommand, UsageError } from "./command.ts";
+import { CommandError } from "./command.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { print, printJson, printNote } from "./output.ts";
 
-const usage = `Converts the manifests of a checkout of k8s.io into projects of this repository. Lists of images and files are copied byte for byte.
-
-usage: npm run import -- CHECKOUT [options]
-  CHECKOUT             a checkout of github.com/kubernetes/k8s.io
-  --owners GROUP       the group that owns projects whose manifests name none
-  --manifests FOLDER   the folder to write into (default manifests)
-  --force              overwrite existing project.yaml files, which are kept without it
-  --dry-run            write nothing
-
-exit code: 0 everything is imported, 1 something must be done by hand (reported with file and line), 2 wrong usage`;
-
-await runCommand(usage, async (args) => {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: {
-      owners: { type: "string", default: "" },
-      manifests: { type: "string", default: "manifests" },
-      force: { type: "boolean" },
-      "dry-run": { type: "boolean" },
-    },
+/** `artifacts import`. */
+export const importCommand = new Command("import")
+  .summary("convert the manifests of another promotion system")
+  .description(
+    "Converts the manifests of a checkout of k8s.io into projects of this repository. Lists of images and files are copied byte for byte. Exit code 1: something must be done by hand (reported with file and line).",
+  )
+  .argument("<checkout>", "a checkout of github.com/kubernetes/k8s.io")
+  .option("--owners <group>", "the group that owns projects whose manifests name none", "")
+  .option("--manifests <folder>", "the folder to write into", "manifests")
+  .option("--force", "overwrite existing project.yaml files, which are kept without it")
+  .option("--dry-run", "write nothing")
+  .option("--json", "one JSON document: {added, changed, same, kept, problems}")
+  .action(async (checkout, values) => {
+    const { texts, problems: unread } = await readCheckout(checkout);
+    const imported = importK8s(texts, values.owners, shownPath(checkout));
+    const written = await writeTexts(values.manifests, imported.texts, values.force === true, values.dryRun === true);
+    const problems = [
+      ...unread,
+      ...imported.problems,
+      ...written.problems,
+      ...(await mistakes(values.manifests, imported.texts)),
+    ];
+    for (const problem of problems.sort(inReadingOrder)) print(problemLine(problem));
+    printNote(summary(imported));
+    printNote(
+      `${values.manifests}: ${countOf(written.added, "file")} ${values.dryRun === true ? "would be added" : "added"}, ${written.changed} changed, ${written.same} unchanged, ${written.kept} kept`,
+    );
+    if (imported.places.length > 0)
+      printNote(`promoted today to: ${imported.places.join(", ")}. Mirrors are regions of the stack's config.`);
+    if (imported.accounts.length > 0)
+      printNote(`promoted today by: ${imported.accounts.join(", ")}. Here the stack's own identity does.`);
+    const { added, changed, same, kept } = written;
+    printJson({ added, changed, same, kept, problems });
+    process.exitCode = problems.some(({ severity }) => severity === "error") ? exitCodes.error : exitCodes.ok;
   });
-  const [checkout, ...rest] = positionals;
-  if (checkout === undefined || rest.length > 0) throw new UsageError("give one checkout of k8s.io");
-  const { texts, problems: unread } = await readCheckout(checkout);
-  const imported = importK8s(texts, values.owners, shownPath(checkout));
-  const written = await writeTexts(values.manifests, imported.texts, values.force === true, values["dry-run"] === true);
-  const problems = [
-    ...unread,
-    ...imported.problems,
-    ...written.problems,
-    ...(await mistakes(values.manifests, imported.texts)),
-  ];
-  for (const problem of problems.sort(inReadingOrder)) console.log(problemLine(problem));
-  console.log(summary(imported));
-  console.log(
-    `${values.manifests}: ${countOf(written.added, "file")} ${values["dry-run"] === true ? "would be added" : "added"}, ${written.changed} changed, ${written.same} unchanged, ${written.kept} kept`,
-  );
-  if (imported.places.length > 0)
-    console.log(`promoted today to: ${imported.places.join(", ")}. Mirrors are regions of the stack's config.`);
-  if (imported.accounts.length > 0)
-    console.log(`promoted today by: ${imported.accounts.join(", ")}. Here the stack's own identity does.`);
-  return problems.some(({ severity }) => severity === "error") ? 1 : 0;
-});
 
 /** The files of a checkout that the import knows what to do with. */
 async function readCheckout(checkout: string): Promise<{ texts: Map<string, string>; problems: Problem[] }> {

@@ -1,21 +1,16 @@
 import { text } from "node:stream/consumers";
-import { parseArgs } from "node:util";
-import { runCommand, UsageError } from "./command.ts";
+import { Command } from "@commander-js/extra-typings";
 import { previewReport } from "./preview-comment.ts";
 
-const usage = `Formats the output of a preview (standard input) as Markdown for a comment or an issue on GitHub (standard output).
-
-usage: node components/commands/preview-report.ts --marker NAME --title TEXT --run-url URL < OUTPUT`;
-
-await runCommand(usage, async (args) => {
-  const { values } = parseArgs({
-    args,
-    options: { marker: { type: "string" }, title: { type: "string" }, "run-url": { type: "string" } },
+/** `artifacts preview-report`. */
+export const previewReportCommand = new Command("preview-report")
+  .summary("format a preview as Markdown (for the workflows)")
+  .description(
+    "Formats the output of a preview (standard input) as Markdown for a comment or an issue on GitHub (standard output).",
+  )
+  .requiredOption("--marker <name>", "how a later report finds this one")
+  .requiredOption("--title <text>", "its heading")
+  .requiredOption("--run-url <url>", "where the whole output is")
+  .action(async ({ marker, title, runUrl }) => {
+    process.stdout.write(previewReport({ marker, title, runUrl, output: await text(process.stdin) }));
   });
-  const { marker, title, "run-url": runUrl } = values;
-  if (marker === undefined || title === undefined || runUrl === undefined) {
-    throw new UsageError("--marker, --title and --run-url are required");
-  }
-  process.stdout.write(previewReport({ marker, title, runUrl, output: await text(process.stdin) }));
-  return 0;
-});

@@ -1,77 +1,68 @@
-import { parseArgs } from "node:util";
+import { Command } from "@commander-js/extra-typings";
 import { addFile } from "../manifests/edit-files.ts";
 import { addDigest, removeTag } from "../manifests/edit-images.ts";
 import { tagMatcher } from "../promotion/images/tag-patterns.ts";
 import { Transport } from "../promotion/oci/transport.ts";
 import { openStorage } from "../promotion/storage/storage.ts";
-import { asking, CommandError, runCommand, UsageError } from "./command.ts";
+import { asking, CommandError, UsageError } from "./command.ts";
 import { OpenProject } from "./open-project.ts";
+import { print, printDetail, printJson, printNote } from "./output.ts";
 import { parseReference } from "./reference.ts";
 import { findStagedFiles } from "./staged-files.ts";
 import { type StagedImage, StagedImages } from "./staged-images.ts";
 import { type StagingOverrides, stagingOf } from "./staging.ts";
-import { traceIfAsked, traceOption, traceUsage } from "./trace-option.ts";
+import { traceDescription, traceIfAsked } from "./trace-option.ts";
 
-const usage = `Adds artifacts of a project's staging area to its manifest, by digest, so that the next deployment publishes them.
+/** `artifacts promote`. */
+export const promote = new Command("promote")
+  .summary("add artifacts of staging to a project's manifest")
+  .description(
+    `Adds artifacts of a project's staging area to its manifest, by digest, so that the next deployment publishes them.
 
-usage: npm run promote -- PROJECT IMAGE[:TAG][@DIGEST] ... [options]
-       npm run promote -- PROJECT files PATH ... [options]
-  IMAGE                the newest version in staging
-  IMAGE:TAG            the digest that the tag has in staging now
-  IMAGE@DIGEST         a digest, without a tag
-  IMAGE:TAG@DIGEST     a digest, with this tag
-  PATH                 a file; with a / at the end, all files below it
-  --stack NAME         the stack of the staging area, whose config is Pulumi.NAME.yaml (default prod)
-  --staging URI        the project's staging repository, HOST/PATH, instead of the stack's
-  --bucket NAME        the project's staging bucket, instead of the stack's
-  --gcs-endpoint URL   address of Google Cloud Storage, instead of the stack's
-  --manifests FOLDER   the folder of the projects' folders (default manifests)
-${traceUsage}
-  --dry-run            print what would change, and write nothing`;
-
-await runCommand(usage, async (args) => {
-  const text = { type: "string" } as const;
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: {
-      stack: { type: "string", default: "prod" },
-      staging: text,
-      bucket: text,
-      "gcs-endpoint": text,
-      manifests: { type: "string", default: "manifests" },
-      "dry-run": { type: "boolean" },
-      trace: traceOption,
-    },
+  IMAGE             the newest version in staging
+  IMAGE:TAG         the digest that the tag has in staging now
+  IMAGE@DIGEST      a digest, without a tag
+  IMAGE:TAG@DIGEST  a digest, with this tag
+  files PATH        a file; with a / at the end, all files below it`,
+  )
+  .usage("[options] <project> <image[:tag][@digest]>... | <project> files <path>...")
+  .argument("<project>", "the project")
+  .argument("<what...>", "what to add")
+  .option("--stack <name>", "the stack of the staging area, whose config is Pulumi.NAME.yaml", "prod")
+  .option("--staging <uri>", "the project's staging repository, HOST/PATH, instead of the stack's")
+  .option("--bucket <name>", "the project's staging bucket, instead of the stack's")
+  .option("--gcs-endpoint <url>", "address of Google Cloud Storage, instead of the stack's")
+  .option("--manifests <folder>", "the folder of the projects' folders", "manifests")
+  .option("--trace", traceDescription)
+  .option("--dry-run", "print what would change, and write nothing")
+  .option("--json", "one JSON document: {changes, files, written, warnings}")
+  .action(async (name, wanted, values) => {
+    traceIfAsked(values.trace);
+    const [first, ...paths] = wanted;
+    if (first === "files" && paths.length === 0) throw new UsageError("give the paths of files to promote");
+    const open = await OpenProject.open(values.manifests, name);
+    const overrides: StagingOverrides = {
+      registryUri: values.staging,
+      bucket: values.bucket,
+      gcsEndpoint: values.gcsEndpoint,
+    };
+    const warnings =
+      first === "files"
+        ? await promoteFiles(open, paths, values.stack, overrides)
+        : await promoteImages(open, wanted, values.stack, overrides);
+    const changes = await open.save(values.dryRun === true);
+    for (const line of changes) print(line);
+    for (const warning of warnings) print(`warning: ${warning}`);
+    const files = open.changedFiles();
+    printNote(
+      changes.length === 0
+        ? "nothing to do: everything is in the manifest"
+        : values.dryRun === true
+          ? `${files.join(", ")}: not written`
+          : `${files.join(", ")}: written. Open a pull request; its preview checks this against staging.`,
+    );
+    printJson({ changes, files, written: changes.length > 0 && values.dryRun !== true, warnings });
   });
-  traceIfAsked(values.trace);
-  const [name, ...wanted] = positionals;
-  const [first, ...paths] = wanted;
-  if (name === undefined || first === undefined || (first === "files" && paths.length === 0))
-    throw new UsageError("give a project and what to promote");
-  const open = await OpenProject.open(values.manifests, name);
-  const overrides: StagingOverrides = {
-    registryUri: values.staging,
-    bucket: values.bucket,
-    gcsEndpoint: values["gcs-endpoint"],
-  };
-  const warnings =
-    first === "files"
-      ? await promoteFiles(open, paths, values.stack, overrides)
-      : await promoteImages(open, wanted, values.stack, overrides);
-  const changes = await open.save(values["dry-run"] === true);
-  for (const line of changes) console.log(line);
-  for (const warning of warnings) console.log(`warning: ${warning}`);
-  const files = open.changedFiles().join(", ");
-  console.log(
-    changes.length === 0
-      ? "nothing to do: everything is in the manifest"
-      : values["dry-run"] === true
-        ? `${files}: not written`
-        : `${files}: written. Open a pull request; its preview checks this against staging.`,
-  );
-  return 0;
-});
 
 async function promoteImages(
   open: OpenProject,
@@ -82,6 +73,7 @@ async function promoteImages(
   const references = wanted.map(parseReference);
   const { project } = open;
   const { registryUri } = await stagingOf(project.name, stack, "images", overrides);
+  printDetail(`staging of ${project.name}: ${registryUri}`);
   const transport = new Transport();
   try {
     const staged = new StagedImages(transport, registryUri);
@@ -126,6 +118,7 @@ async function promoteFiles(
   const storage = openStorage(gcsEndpoint === undefined ? {} : { gcsEndpoint });
   try {
     const staging = storage.open({ kind: "gcs", bucket });
+    printDetail(`staging of ${open.project.name}: ${staging.url}`);
     for (const path of paths)
       for (const file of await asking(`staging of ${open.project.name} cannot be read`, () =>
         findStagedFiles(staging, path),

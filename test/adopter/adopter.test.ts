@@ -40,7 +40,7 @@ describe("an adopter", () => {
   });
 
   it("checks its config and manifests: npm run check finds no mistake, then each one with its line", async () => {
-    const good = await node("components/commands/check.ts");
+    const good = await node("components/commands/artifacts.mjs", "check");
     assert.deepEqual(
       [good.code, good.out],
       [0, `manifests: no mistakes in 1 project, 1 image, 1 digest, 1 tag, 1 file\n`],
@@ -48,7 +48,7 @@ describe("an adopter", () => {
     const file = join(checkout, "Pulumi.prod.yaml");
     const text = await readFile(file, "utf8");
     await writeFile(file, text.replace("us-west1", "us-west99").replace("acme.dev", "acme"));
-    const bad = await node("components/commands/check.ts");
+    const bad = await node("components/commands/artifacts.mjs", "check");
     await writeFile(file, text);
     assert.equal(bad.code, 1);
     assert.match(bad.out, /^Pulumi\.prod\.yaml:\d+:1: artifacts:gcpRegions\[1\]: "us-west99" is not a region/m);

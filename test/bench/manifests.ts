@@ -32,7 +32,7 @@ const plainParse = `
 try {
   await writeManifests(folder, generateManifests());
   const kinds = {
-    check: [join(root, "components/commands/check.ts"), folder],
+    check: [join(root, "components/commands/artifacts.mjs"), "check", folder],
     parse: ["--input-type=module", "--eval", plainParse, folder],
   };
   const runs: Record<string, Run[]> = { check: [], parse: [] };

@@ -11,7 +11,7 @@ import { type SeedServers, startSeedServers } from "../support/seed-servers.ts";
 import { stackFile } from "../support/stack-file.ts";
 
 let servers: SeedServers;
-const commands = join(import.meta.dirname, "../../components/commands");
+const artifacts = join(import.meta.dirname, "../../components/commands/artifacts.mjs");
 
 interface Result {
   readonly code: number;
@@ -22,7 +22,7 @@ interface Result {
 /** Runs a command in the folder of the test. */
 function run(command: string, ...args: string[]): Promise<Result> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [join(commands, `${command}.ts`), ...args], { cwd: servers.folder }, (error, out, err) =>
+    execFile(process.execPath, [artifacts, command, ...args], { cwd: servers.folder }, (error, out, err) =>
       resolve({ code: error === null ? 0 : Number(error.code), out, err }),
     );
   });

@@ -53,7 +53,7 @@ const refused: readonly (readonly [title: string, markdown: string, fault: RegEx
   ],
   ["an unknown option", "```sh\nnpm run audit -- --everything\n```", /called wrongly.*'--everything'/],
   ["an unknown option of the rehearsal", "```sh\nnpm start -- --twice\n```", /'--twice'/],
-  ["an unknown option of a build", "```sh\nnpm run build -- --fast\n```", /knows no --fast/],
+  ["an unknown option of a build", "```sh\nnpm run build -- --fast\n```", /'--fast'/],
   ["an unknown benchmark", "```sh\nnpm run bench -- nothing\n```", /no benchmark nothing/],
   ["a word that no test has", "```sh\nnpm test -- nowhere/at-all\n```", /no test has nowhere\/at-all/],
   ["a file that is not there", "```sh\nnode local/nothing.ts\n```", /no file local\/nothing\.ts/],

@@ -38,8 +38,8 @@ describe("scripts of the workflows", () => {
     await mkdir(join(folder, "components/commands"), { recursive: true });
     // The command runs from the checkout.
     await writeFile(
-      join(folder, "components/commands/preview-report.ts"),
-      `await import(${JSON.stringify(join(root, "components/commands/preview-report.ts"))});\n`,
+      join(folder, "components/commands/artifacts.mjs"),
+      `await import(${JSON.stringify(join(root, "components/commands/artifacts.mjs"))});\n`,
     );
   });
   afterEach(() => rm(folder, { recursive: true }));

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { glob, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { programs } from "../../../components/commands/programs.ts";
 import packageJson from "../../../package.json" with { type: "json" };
 
 export const root = join(import.meta.dirname, "../../..");
@@ -45,8 +46,11 @@ async function check(
     case "npm":
       return npmFault(args, manifests);
     case "node":
-      return entryFault(args[0] ?? "", args.slice(1), manifests);
+      return existsSync(join(root, args[0] ?? "")) ? undefined : `there is no file ${args[0]}`;
+    case "artifacts":
+      return artifactsFault(args, manifests);
     case "npx":
+      if (args[0] === "artifacts") return artifactsFault(args.slice(1), manifests);
       return existsSync(join(root, "node_modules/.bin", args[0] ?? ""))
         ? undefined
         : `npx ${args[0]}: not installed here`;
@@ -69,44 +73,37 @@ async function npmFault(args: readonly string[], manifests: ReadonlyMap<string, 
   const dashes = rest.indexOf("--");
   const before = dashes === -1 ? rest : rest.slice(0, dashes);
   if (before.length > 0) return `npm keeps ${before.join(" ")} for itself: arguments come after --`;
-  const entry = /node (\S+\.(?:ts|mjs))(?!.*node )/.exec(script)?.[1];
-  return entry === undefined ? undefined : entryFault(entry, rest.slice(dashes + 1), manifests);
+  const called = /artifacts\.mjs (\S+)$/.exec(script)?.[1];
+  const given = dashes === -1 ? [] : rest.slice(dashes + 1);
+  return called === undefined ? undefined : artifactsFault([called, ...given], manifests);
 }
 
-/** A program of this repository with its arguments. */
-async function entryFault(
-  entry: string,
-  args: readonly string[],
+/** `artifacts` with a command and its arguments. */
+async function artifactsFault(
+  [command = "", ...args]: readonly string[],
   manifests: ReadonlyMap<string, string>,
 ): Promise<string | undefined> {
-  if (!existsSync(join(root, entry))) return `there is no file ${entry}`;
-  switch (entry) {
-    case "components/commands/check.ts":
-      return args.length === 0
-        ? endsWith(0, entry, args, root)
-        : inSandbox(manifests, (cwd) => accepts(entry, args, cwd));
-    case "components/commands/new.ts":
-    case "components/commands/import.ts":
+  const all = [command, ...args];
+  switch (command) {
+    case "check":
+      return args.length === 0 ? endsWith(0, all, root) : inSandbox(manifests, (cwd) => accepts(all, cwd));
+    case "new":
+    case "import":
       if (args.length === 0) return undefined; // named in a sentence, not called
-      return inSandbox(new Map(), (cwd) => endsWith(0, entry, args, cwd));
-    case "components/commands/bootstrap.ts":
-      return inSandbox(new Map(), (cwd) => endsWith(0, entry, args, cwd));
-    case "components/commands/demote.ts":
-    case "components/commands/promote.ts":
-      if (args.length === 0) return undefined; // named in a sentence, not called
-      return inSandbox(manifests, (cwd) => accepts(entry, args, cwd));
-    case "test/run.ts":
+      return inSandbox(new Map(), (cwd) => endsWith(0, all, cwd));
+    case "bootstrap":
+      return inSandbox(new Map(), (cwd) => endsWith(0, all, cwd));
+    case "test":
       return testWordsFault(args);
-    case "test/bench/run.ts":
+    case "bench":
       return args[0] === undefined ? undefined : benchFault(args[0]);
-    case "local/rehearse.ts":
-      return args.length === 0 ? undefined : optionsFault(entry, args);
-    case "local/tools/pulumi.ts":
+    case "pulumi":
       return pulumiFault(args);
     default:
-      if (args.length === 0) return undefined;
-      if (entry.startsWith("components/commands/")) return inSandbox(new Map(), (cwd) => accepts(entry, args, cwd));
-      return flagsFault(entry, args);
+      if (args.length === 0) return undefined; // named in a sentence, not called
+      return programs.some(({ name }) => name === command)
+        ? optionsFault(all)
+        : inSandbox(manifests, (cwd) => accepts(all, cwd));
   }
 }
 
@@ -115,44 +112,33 @@ interface Ended {
   readonly output: string;
 }
 
-/** Runs a program of this repository without credentials, cloud CLIs or a home; 30 s at most. */
-function run(entry: string, args: readonly string[], cwd: string): Promise<Ended> {
+/** Runs `artifacts` without credentials, cloud CLIs or a home; 30 s at most. */
+function run(args: readonly string[], cwd: string): Promise<Ended> {
   return new Promise((resolve) => {
     const env = { PATH: "/nowhere", HOME: cwd, GOOGLE_APPLICATION_CREDENTIALS: join(cwd, "none.json") };
-    const words = args.map((word) => (word === "example" && entry.endsWith("import.ts") ? "k8s.io" : word));
-    execFile(process.execPath, [join(root, entry), ...words], { cwd, env, timeout: 30_000 }, (error, out, err) =>
+    const words = args.map((word) => (word === "example" && args[0] === "import" ? "k8s.io" : word));
+    const all = [join(root, "components/commands/artifacts.mjs"), ...words];
+    execFile(process.execPath, all, { cwd, env, timeout: 30_000 }, (error, out, err) =>
       resolve({ code: error === null ? 0 : typeof error.code === "number" ? error.code : -1, output: `${out}${err}` }),
     );
   });
 }
 
-async function endsWith(
-  wanted: number,
-  entry: string,
-  args: readonly string[],
-  cwd: string,
-): Promise<string | undefined> {
-  const { code, output } = await run(entry, args, cwd);
+async function endsWith(wanted: number, args: readonly string[], cwd: string): Promise<string | undefined> {
+  const { code, output } = await run(args, cwd);
   return code === wanted ? undefined : `exit code ${code}: ${firstLine(output)}`;
 }
 
 /** Its arguments are right. What it is asked to do may be impossible here. */
-async function accepts(entry: string, args: readonly string[], cwd: string): Promise<string | undefined> {
-  const { code, output } = await run(entry, args, cwd);
-  return code === 0 || code === 1 ? undefined : `called wrongly (exit code ${code}): ${firstLine(output)}`;
+async function accepts(args: readonly string[], cwd: string): Promise<string | undefined> {
+  const { code, output } = await run(args, cwd);
+  return [0, 1, 3].includes(code) ? undefined : `called wrongly (exit code ${code}): ${firstLine(output)}`;
 }
 
 /** Its options are known: an option that nobody knows, put after them, is the first to be refused. Nothing is started. */
-async function optionsFault(entry: string, args: readonly string[]): Promise<string | undefined> {
-  const { output } = await run(entry, [...args, "--no-such-option"], root);
+async function optionsFault(args: readonly string[]): Promise<string | undefined> {
+  const { output } = await run([...args, "--no-such-option"], root);
   return output.includes("'--no-such-option'") ? undefined : firstLine(output);
-}
-
-/** For a program that reads its arguments by hand: its source has each option. */
-async function flagsFault(entry: string, args: readonly string[]): Promise<string | undefined> {
-  const source = await readFile(join(root, entry), "utf8");
-  const unknown = args.filter((word) => word.startsWith("-") && !source.includes(word.split("=")[0] ?? word));
-  return unknown.length === 0 ? undefined : `${entry} knows no ${unknown.join(" ")}`;
 }
 
 /** A folder with these manifests and a checkout of k8s.io, gone afterwards. */
@@ -180,7 +166,7 @@ async function testWordsFault(words: readonly string[]): Promise<string | undefi
 }
 
 async function benchFault(name: string): Promise<string | undefined> {
-  const { output } = await run("test/bench/run.ts", [], root);
+  const { output } = await run(["bench"], root);
   const names = /^benchmarks: (.*)$/m.exec(output)?.[1]?.split(", ") ?? [];
   return names.includes(name) ? undefined : `there is no benchmark ${name}: there are ${names.join(", ")}`;
 }

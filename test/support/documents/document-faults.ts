@@ -163,7 +163,7 @@ async function inlineFaults(
   manifests: Manifests,
 ): Promise<readonly Fault[]> {
   const at = (fault: string): Fault => ({ line, fault });
-  if (/^(npm (run|start|test)\b|node \S+\.(ts|mjs))/.test(text)) {
+  if (/^(npm (run|start|test)\b|npx artifacts\b|node \S+\.(ts|mjs))/.test(text)) {
     // As a synopsis: `npm run check [-- FOLDER]` names the command, its arguments are words.
     const call = /[[\]]|\.\.\.|\bNAME\b|\b[A-Z]{4,}\b/.test(text) ? (text.split(/ (?:\[|-- )/)[0] ?? text) : text;
     return (await scriptFaults(call, manifests.latest)).map(at);

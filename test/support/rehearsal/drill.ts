@@ -195,7 +195,10 @@ export class Drill {
    */
   start(command: string): OperatorCommand {
     const path = [this.#bin, dirname(process.execPath), process.env["PATH"]].join(delimiter);
-    const line = command.replace(/\bnpm run adopt\b/, `node ${join(projectRoot, "components/commands/adopt.ts")}`);
+    const line = command.replace(
+      /\bnpm run adopt\b/,
+      `node ${join(projectRoot, "components/commands/artifacts.mjs")} adopt`,
+    );
     return new OperatorCommand(line, { ...process.env, ...this.workspace.environment, PATH: path });
   }
 

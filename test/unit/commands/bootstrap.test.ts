@@ -7,7 +7,7 @@ import { after, beforeEach, describe, it } from "mocha";
 import { parse } from "yaml";
 import { parseStackConfig } from "../../../components/stack/config.ts";
 
-const command = join(import.meta.dirname, "../../../components/commands/bootstrap.ts");
+const command = join(import.meta.dirname, "../../../components/commands/artifacts.mjs");
 const folder = await mkdtemp(join(tmpdir(), "bootstrap-test-"));
 const calls = join(folder, "calls");
 
@@ -113,12 +113,12 @@ describe("npm run bootstrap", () => {
     );
   });
 
-  it("reports everything that is missing in the call at once, with the usage", async () => {
+  it("reports everything that is missing in the call at once, and where the usage is", async () => {
     const { code, err } = await run(["--project", "p"], {}, folder);
     assert.equal(code, 2);
     assert.match(
       err,
-      /^error: give --organization NAME \(or set artifacts:organization in Pulumi\.prod\.yaml\)\n\nCreates/,
+      /^error: give --organization NAME \(or set artifacts:organization in Pulumi\.prod\.yaml\)\nSee artifacts bootstrap --help/,
     );
     assert.match(
       (await run([], {}, folder)).err,
@@ -131,7 +131,7 @@ function run(args: readonly string[], environment: Record<string, string> = {}, 
   const path = [folder, process.env["PATH"]].join(delimiter);
   return new Promise<{ code: number; out: string; err: string }>((resolve) => {
     const env = { ...process.env, PATH: path, REFUSED: "no such call", ...environment };
-    execFile(process.execPath, [command, ...args], { cwd, env }, (error, out, err) =>
+    execFile(process.execPath, [command, "bootstrap", ...args], { cwd, env }, (error, out, err) =>
       resolve({ code: error === null ? 0 : Number(error.code), out, err }),
     );
   });

@@ -9,7 +9,7 @@ import { locatedMessage, problemLine } from "../../../components/manifests/probl
 import { stackFile } from "../../support/stack-file.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "check-"));
-const command = join(import.meta.dirname, "../../../components/commands/check.ts");
+const command = join(import.meta.dirname, "../../../components/commands/artifacts.mjs");
 const project = "description: x\nowners: {group: g@example.org}\nstaging: {images: true}\n";
 const digest = `sha256:${"a".repeat(64)}`;
 
@@ -153,7 +153,7 @@ owned: 2 errors; without mistakes are 0 projects, 0 images, 0 digests, 0 tags, 0
       const { code, out, err } = await check(args);
       assert.equal(code, 2);
       assert.equal(out, "");
-      assert.match(err, /^error: .*\n\nChecks the manifests/s);
+      assert.match(err, /^error: .*\nSee artifacts check --help\n$/s);
     }
     assert.deepEqual(await check(["absent"]), {
       code: 1,
@@ -162,7 +162,7 @@ owned: 2 errors; without mistakes are 0 projects, 0 images, 0 digests, 0 tags, 0
     });
     const help = await check(["--help"]);
     assert.equal(help.code, 0);
-    assert.match(help.out, /usage: npm run check/);
+    assert.match(help.out, /^Usage: artifacts check /);
   });
 });
 
@@ -170,7 +170,7 @@ function check(args: string[], env: Record<string, string> = {}): Promise<{ code
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      [command, ...args],
+      [command, "check", ...args],
       { cwd: folder, env: { PATH: process.env["PATH"], ...env } },
       (error, out, err) => resolve({ code: error === null ? 0 : Number(error.code), out, err }),
     );

@@ -68,10 +68,10 @@ describe("npm run codeowners", () => {
 });
 
 function run(command: "check" | "codeowners"): Promise<{ code: number; out: string; err: string }> {
-  const path = join(import.meta.dirname, `../../../components/commands/${command}.ts`);
+  const path = join(import.meta.dirname, "../../../components/commands/artifacts.mjs");
   const env = { ...process.env, GITHUB_ACTIONS: "" };
   return new Promise((resolve) => {
-    execFile(process.execPath, [path], { cwd: folder, env }, (error, out, err) =>
+    execFile(process.execPath, [path, command], { cwd: folder, env }, (error, out, err) =>
       resolve({ code: typeof error?.code === "number" ? error.code : 0, out, err }),
     );
   });

@@ -7,7 +7,7 @@ import { after, describe, it } from "mocha";
 import { loadManifests } from "../../../components/manifests/load.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "new-"));
-const command = join(import.meta.dirname, "../../../components/commands/new.ts");
+const command = join(import.meta.dirname, "../../../components/commands/artifacts.mjs");
 
 describe("npm run new", () => {
   after(() => rm(folder, { recursive: true }));
@@ -104,7 +104,7 @@ describe("npm run new", () => {
 
 function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [command, ...args], { cwd: folder }, (error, out, err) =>
+    execFile(process.execPath, [command, "new", ...args], { cwd: folder }, (error, out, err) =>
       resolve({ code: error === null ? 0 : Number(error.code), out, err }),
     );
   });

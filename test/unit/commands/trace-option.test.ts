@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
 
-const commands = join(import.meta.dirname, "../../../components/commands");
+const artifacts = join(import.meta.dirname, "../../../components/commands/artifacts.mjs");
 
 describe("--trace", () => {
   const registry = createServer((_, response) => response.writeHead(404).end());
@@ -28,7 +28,7 @@ describe("--trace", () => {
 
   function promote(args: string[], environment: Record<string, string> = {}): Promise<string> {
     const staging = `127.0.0.1:${(registry.address() as AddressInfo).port}/staging`;
-    const all = [join(commands, "promote.ts"), "tool", "app:v1", "--staging", staging, ...args];
+    const all = [artifacts, "promote", "tool", "app:v1", "--staging", staging, ...args];
     const env = { PATH: process.env["PATH"], ...environment };
     return new Promise((resolve) => {
       execFile(process.execPath, all, { cwd: folder, env }, (_, __, err) => resolve(err));
@@ -49,9 +49,7 @@ describe("--trace", () => {
   for (const command of ["audit", "sync", "promote", "adopt"])
     it(`${command} --help names the option and the environment variable`, async () => {
       const help = await new Promise<string>((resolve) => {
-        execFile(process.execPath, [join(commands, `${command}.ts`), "--help"], { cwd: folder }, (_, out) =>
-          resolve(out),
-        );
+        execFile(process.execPath, [artifacts, command, "--help"], { cwd: folder }, (_, out) => resolve(out));
       });
       assert.match(help, /^ {2}--trace .*HTTP request.*\n.*ARTIFACTS_TRACE=1/m);
     });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, describe, it } from "mocha";
 import { organisation } from "../../support/organisations/organisation.ts";
 
-const command = join(import.meta.dirname, "../../../components/commands/workflow-settings.ts");
+const command = join(import.meta.dirname, "../../../components/commands/artifacts.mjs");
 const folder = await mkdtemp(join(tmpdir(), "workflow-settings-"));
 
 describe("settings in the workflows", () => {
@@ -39,8 +39,11 @@ describe("settings in the workflows", () => {
 
 function run(cwd: string, environment: Record<string, string> = {}) {
   return new Promise<{ code: number; out: string; err: string }>((resolve) => {
-    execFile(process.execPath, [command], { cwd, env: { ...process.env, ...environment } }, (error, out, err) =>
-      resolve({ code: error === null ? 0 : Number(error.code), out, err }),
+    execFile(
+      process.execPath,
+      [command, "workflow-settings"],
+      { cwd, env: { ...process.env, ...environment } },
+      (error, out, err) => resolve({ code: error === null ? 0 : Number(error.code), out, err }),
     );
   });
 }

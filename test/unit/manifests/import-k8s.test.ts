@@ -62,7 +62,7 @@ function imported(files: Readonly<Record<string, string>>, owners?: string) {
 }
 
 const folder = await mkdtemp(join(tmpdir(), "import-"));
-const command = join(import.meta.dirname, "../../../components/commands/import.ts");
+const command = join(import.meta.dirname, "../../../components/commands/artifacts.mjs");
 
 describe("npm run import", () => {
   it("every project of a checkout becomes one of ours; what has no counterpart is reported", () => {
@@ -285,7 +285,7 @@ filePrefix: tools/tool
 
 function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [command, ...args], { cwd: folder }, (error, out, err) =>
+    execFile(process.execPath, [command, "import", ...args], { cwd: folder }, (error, out, err) =>
       resolve({ code: error === null ? 0 : Number(error.code), out, err }),
     );
   });

@@ -1,0 +1,52 @@
+#!/usr/bin/env node
+// The command `artifacts`: `npx artifacts COMMAND ...` in a clone, or an npm script of package.json. Plain JavaScript without imports
+// from node_modules, because it runs before they are installed, on any Node >= 20.
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { enableCompileCache } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
+const args = process.argv.slice(2);
+
+// The first steps of a stranger with a new clone: they install what is missing. No other command, and no --help, does.
+const installing =
+  ["rehearse", "test", "drills"].includes(args[0] ?? "") && !args.some((word) => /^(-h|--help)$/.test(word));
+if (installing) await import("../../local/tools/prepare.mjs");
+
+const node = join(root, "node_modules/node/bin/node");
+if (!existsSync(join(root, "node_modules/commander/package.json"))) missing();
+else if (Number(process.versions.node.split(".")[0]) >= 24) await run();
+else if (existsSync(node)) {
+  // Ctrl-C reaches both processes: the child decides how it ends.
+  process.on("SIGINT", () => {});
+  const { status, error } = spawnSync(node, [fileURLToPath(import.meta.url), ...args], { stdio: "inherit" });
+  if (error) fail(`${node} cannot be started: ${error.message}`);
+  process.exitCode = status ?? 1;
+} else {
+  fail(
+    `Node ${process.versions.node} is too old and node_modules has none: run npm rebuild node bun --ignore-scripts=false, or use Node 24`,
+  );
+}
+
+async function run() {
+  enableCompileCache(join(root, "node_modules/.cache/compile"));
+  try {
+    const { runCommandLine } = await import("./command-line.ts");
+    await runCommandLine(args);
+  } catch (error) {
+    // A dependency that is newer than what is installed; a file of our own would be our mistake.
+    if (error?.code === "ERR_MODULE_NOT_FOUND" && /Cannot find package/.test(error.message)) missing();
+    else throw error;
+  }
+}
+
+function missing() {
+  fail(`the dependencies are not installed, or not all of them: run npm ci in ${root}`);
+}
+
+function fail(message) {
+  console.error(`error: ${message}`);
+  process.exitCode = 1;
+}

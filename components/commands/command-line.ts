@@ -1,0 +1,142 @@
+/** The command line `artifacts`: finds the command, refuses what npm kept for itself, runs it, sets the exit code. */
+import { Command, CommanderError, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
+import { CommandError, UsageError } from "./command.ts";
+import { completionCommand, completionRequest, completionsOf } from "./completion.ts";
+import { exitCodes, exitCodesInWords } from "./exit-codes.ts";
+import { flagsTakenByNpm } from "./npm-flags.ts";
+import { hasColours, paint, printError, setOutput } from "./output.ts";
+import { type Program, programCommand, programs, startProgram } from "./programs.ts";
+
+/** The commands of this room, each loaded only when it is called, or when all are listed. */
+export const commands: Readonly<Record<string, () => Promise<CommandUnknownOpts>>> = {
+  new: async () => (await import("./new.ts")).newCommand,
+  promote: async () => (await import("./promote.ts")).promote,
+  demote: async () => (await import("./demote.ts")).demote,
+  check: async () => (await import("./check.ts")).check,
+  codeowners: async () => (await import("./codeowners.ts")).codeownersCommand,
+  import: async () => (await import("./import.ts")).importCommand,
+  audit: async () => (await import("./audit.ts")).audit,
+  sync: async () => (await import("./sync.ts")).sync,
+  bootstrap: async () => (await import("./bootstrap.ts")).bootstrap,
+  adopt: async () => (await import("./adopt.ts")).adopt,
+  schemas: async () => (await import("./schemas.ts")).schemas,
+  "preview-report": async () => (await import("./preview-report.ts")).previewReportCommand,
+  "workflow-settings": async () => (await import("./workflow-settings.ts")).workflowSettings,
+};
+
+/** Called by workflows, not by people. */
+const plumbing = new Set(["preview-report", "workflow-settings"]);
+
+/** Names of npm scripts that are called otherwise than their command. */
+const scriptNames: Readonly<Record<string, string>> = { "check:manifests": "check", start: "rehearse" };
+
+/**
+ * Runs a command line to its end and sets the exit code, as exit-codes.ts has them. Errors of ours keep their stack.
+ * @param args the words after `artifacts`.
+ */
+export async function runCommandLine(args: readonly string[]): Promise<void> {
+  const [name = "", ...rest] = args;
+  const program = programs.find((one) => one.name === name);
+  try {
+    if (name === completionRequest) {
+      const words = rest[0] === "--" ? rest.slice(1) : rest;
+      for (const word of completionsOf(await commandLine(), words)) console.log(word);
+      return;
+    }
+    if (program?.passes === true && !asksForHelp(program, rest)) {
+      refuseTakenFlags(programCommand(program));
+      return await startProgram(program, rest);
+    }
+    const line = await commandLine(name);
+    await line.parseAsync([...args], { from: "user" });
+  } catch (error) {
+    process.exitCode = codeOf(error, name);
+  }
+}
+
+/**
+ * The parser of the whole line.
+ * @param name the command that is called; without one that exists, all are loaded.
+ */
+export async function commandLine(name = ""): Promise<Command> {
+  const line = new Command("artifacts")
+    .description("Publishes a project's container images and binaries to the whole world.")
+    .addHelpText("after", `\nExit codes: ${exitCodesInWords}.\nCompletion: artifacts completion bash|zsh|fish`)
+    .helpCommand("help [command]", "what a command does")
+    .showSuggestionAfterError();
+  const load = commands[name];
+  if (load !== undefined) line.addCommand(withCommonOptions(await load()));
+  else {
+    line.commandsGroup("Commands:");
+    for (const [one, loadOne] of Object.entries(commands))
+      line.addCommand(withCommonOptions(await loadOne()), { hidden: plumbing.has(one) });
+    line.addCommand(completionCommand());
+    line.commandsGroup("This machine and development:");
+    for (const program of programs) line.addCommand(programCommand(program));
+  }
+  for (const command of [line, ...line.commands]) configure(command as CommandUnknownOpts);
+  line.hook("preAction", (_, command) => {
+    refuseTakenFlags(command);
+    setOutput(command.opts());
+  });
+  return line;
+}
+
+/** The long names of a command's options, without dashes. */
+export function optionNames(command: CommandUnknownOpts): string[] {
+  return command.options.flatMap(({ long }) => (long === undefined ? [] : [long.replace(/^--/, "")]));
+}
+
+function withCommonOptions(command: CommandUnknownOpts): CommandUnknownOpts {
+  if (optionNames(command).includes("quiet")) return command; // a second line in this process
+  return command
+    .addOption(new Option("-q, --quiet", "print results and errors only").helpGroup("Output:"))
+    .addOption(new Option("-v, --verbose", "print what is done in detail, to standard error").helpGroup("Output:"));
+}
+
+function configure(command: CommandUnknownOpts): void {
+  command.exitOverride().configureOutput({
+    outputError: (text) => printError(text.replace(/^error: /, "").trimEnd()),
+    getOutHasColors: () => hasColours(process.stdout),
+    getErrHasColors: () => hasColours(process.stderr),
+    getOutHelpWidth: () => process.stdout.columns ?? 140,
+  });
+  command.showHelpAfterError(
+    `See ${command.parent === null ? "" : `${command.parent.name()} `}${command.name()} --help`,
+  );
+  command.configureHelp({
+    subcommandTerm: (one) => one.name(),
+    styleTitle: (text) => paint("bold", text),
+    sortOptions: false,
+  });
+}
+
+/** Whether the words ask for our help on a program, and not the program for its own: `pulumi up --help` is Pulumi's. */
+function asksForHelp(program: Program, words: readonly string[]): boolean {
+  const isHelp = (word: string | undefined) => word === "--help" || word === "-h";
+  return program.name === "pulumi" ? words.length === 1 && isHelp(words[0]) : words.some(isHelp);
+}
+
+/** Throws UsageError if npm kept options for itself that were meant for the command. */
+function refuseTakenFlags(command: CommandUnknownOpts): void {
+  const taken = flagsTakenByNpm(process.env, optionNames(command));
+  if (taken.length === 0) return;
+  const script = process.env["npm_lifecycle_event"] ?? command.name();
+  const isScript = (scriptNames[script] ?? script) === command.name();
+  throw new UsageError(
+    `npm took ${taken.join(" ")} for itself, nothing was done: write npm run ${isScript ? script : command.name()} -- ... ${taken.join(" ")}, or npx artifacts ${command.name()} ... ${taken.join(" ")}`,
+  );
+}
+
+function codeOf(error: unknown, name: string): number {
+  if (error instanceof CommandError) {
+    printError(error.message);
+    return exitCodes.error;
+  }
+  if (error instanceof UsageError) {
+    printError(`${error.message}\nSee artifacts ${name} --help`);
+    return exitCodes.usage;
+  }
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  throw error;
+}
