@@ -8,7 +8,7 @@ import { CommandError } from "./command.ts";
 import { traceDescription } from "./trace-option.ts";
 
 /** `artifacts adopt`. */
-export const adopt = new Command("adopt")
+export const adoptCommand = new Command("adopt")
   .summary("bring a lost state to what exists")
   .description(
     "Brings the stack's state to what exists: imports the resources that exist and are missing from the state, then creates the others, as `pulumi up` does. For a state that is lost or older than the cloud. Needs only the names in the stack's file.",

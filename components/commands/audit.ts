@@ -11,13 +11,13 @@ import { type Audited, describeReport, isClean, reportOf } from "./audit-report.
 import { exitCodes } from "./exit-codes.ts";
 import { interruptible } from "./interruptible.ts";
 import { mirrorsNamed } from "./mirrors-named.ts";
-import { print, printJson, printProgress } from "./output.ts";
+import { printJson, printProgress, printResult } from "./output.ts";
 import { type ProductionSources, readProduction } from "./production.ts";
 import { repeated } from "./repeated.ts";
 import { traceDescription, traceIfAsked } from "./trace-option.ts";
 
 /** `artifacts audit`. */
-export const audit = new Command("audit")
+export const auditCommand = new Command("audit")
   .summary("compare all manifests with all mirrors")
   .description(
     "Compares all manifests with all mirrors, without the Pulumi engine: reports what is missing and what is extra, also in repositories and folders that no manifest names. Exit code 3: production differs; 1: a mirror could not be read.",
@@ -70,7 +70,7 @@ export const audit = new Command("audit")
       return reportOf(audited, await unmanagedOf(production, values.project, only, context));
     });
     printJson(report);
-    print(describeReport(report));
+    printResult(describeReport(report));
     process.exitCode =
       report.unreadable.length > 0 ? exitCodes.error : isClean(report) ? exitCodes.ok : exitCodes.differs;
   });

@@ -45,7 +45,7 @@ interface Step {
 }
 
 /** `artifacts bootstrap`. */
-export const bootstrap = new Command("bootstrap")
+export const bootstrapCommand = new Command("bootstrap")
   .summary("create the state's bucket and key, before the first pulumi up")
   .description(
     "Creates what must exist before the first `pulumi up`: the bucket for the stack's state and the key that encrypts its secrets. Without --create it only prints the commands. Run it as an owner of the project, logged in to gcloud. Keeps what exists.",

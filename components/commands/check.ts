@@ -11,10 +11,10 @@ import { annotation } from "./annotation.ts";
 import { codeownersProblems } from "./codeowners-current.ts";
 import { CommandError } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { print, printJson, printNote } from "./output.ts";
+import { printJson, printNote, printResult } from "./output.ts";
 
 /** `artifacts check`. */
-export const check = new Command("check")
+export const checkCommand = new Command("check")
   .summary("check the manifests, the stack's config and CODEOWNERS")
   .description(
     "Checks the manifests, the stack's config and .github/CODEOWNERS without cloud or engine. Reports every mistake at once, each with file and line.",
@@ -51,7 +51,7 @@ export const check = new Command("check")
     printJson({ problems: loaded.problems, ...counts(loaded) });
     if (values.json !== true) {
       const github = values.github ?? process.env["GITHUB_ACTIONS"] === "true";
-      for (const problem of loaded.problems) print(problemLine(problem));
+      for (const problem of loaded.problems) printResult(problemLine(problem));
       if (github) for (const problem of shownByGithub(loaded.problems)) console.log(annotation(problem));
       printNote(summary(folder, loaded));
     }

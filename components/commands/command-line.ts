@@ -5,23 +5,23 @@ import { completionCommand, completionRequest, completionsOf } from "./completio
 import { exitCodes, exitCodesInWords } from "./exit-codes.ts";
 import { flagsTakenByNpm } from "./npm-flags.ts";
 import { hasColours, paint, printError, setOutput } from "./output.ts";
-import { type Program, programCommand, programs, startProgram } from "./programs.ts";
+import { programCommand, programs, type RepositoryProgram, startProgram } from "./programs.ts";
 
 /** The commands of this room, each loaded only when it is called, or when all are listed. */
 export const commands: Readonly<Record<string, () => Promise<CommandUnknownOpts>>> = {
   new: async () => (await import("./new.ts")).newCommand,
-  promote: async () => (await import("./promote.ts")).promote,
-  demote: async () => (await import("./demote.ts")).demote,
-  check: async () => (await import("./check.ts")).check,
+  promote: async () => (await import("./promote.ts")).promoteCommand,
+  demote: async () => (await import("./demote.ts")).demoteCommand,
+  check: async () => (await import("./check.ts")).checkCommand,
   codeowners: async () => (await import("./codeowners.ts")).codeownersCommand,
   import: async () => (await import("./import.ts")).importCommand,
-  audit: async () => (await import("./audit.ts")).audit,
-  sync: async () => (await import("./sync.ts")).sync,
-  bootstrap: async () => (await import("./bootstrap.ts")).bootstrap,
-  adopt: async () => (await import("./adopt.ts")).adopt,
-  schemas: async () => (await import("./schemas.ts")).schemas,
+  audit: async () => (await import("./audit.ts")).auditCommand,
+  sync: async () => (await import("./sync.ts")).syncCommand,
+  bootstrap: async () => (await import("./bootstrap.ts")).bootstrapCommand,
+  adopt: async () => (await import("./adopt.ts")).adoptCommand,
+  schemas: async () => (await import("./schemas.ts")).schemasCommand,
   "preview-report": async () => (await import("./preview-report.ts")).previewReportCommand,
-  "workflow-settings": async () => (await import("./workflow-settings.ts")).workflowSettings,
+  "workflow-settings": async () => (await import("./workflow-settings.ts")).workflowSettingsCommand,
 };
 
 /** Called by workflows, not by people. */
@@ -112,7 +112,7 @@ function configure(command: CommandUnknownOpts): void {
 }
 
 /** Whether the words ask for our help on a program, and not the program for its own: `pulumi up --help` is Pulumi's. */
-function asksForHelp(program: Program, words: readonly string[]): boolean {
+function asksForHelp(program: RepositoryProgram, words: readonly string[]): boolean {
   const isHelp = (word: string | undefined) => word === "--help" || word === "-h";
   return program.name === "pulumi" ? words.length === 1 && isHelp(words[0]) : words.some(isHelp);
 }

@@ -4,11 +4,11 @@ import { removeDigest, removeImage, removeTag } from "../manifests/edit-images.t
 import { nearest } from "../promotion/text/nearest.ts";
 import { CommandError, UsageError } from "./command.ts";
 import { OpenProject } from "./open-project.ts";
-import { print, printJson, printNote } from "./output.ts";
+import { printJson, printNote, printResult } from "./output.ts";
 import { parseReference } from "./reference.ts";
 
 /** `artifacts demote`. */
-export const demote = new Command("demote")
+export const demoteCommand = new Command("demote")
   .summary("remove artifacts from a project's manifest")
   .description(
     `Removes artifacts from a project's manifest, so that the next deployment removes them from production. Does not read staging.
@@ -31,7 +31,7 @@ export const demote = new Command("demote")
     if (first === "files") for (const path of paths) demoteFiles(open, path);
     else for (const reference of wanted) demoteImage(open, reference);
     const changes = await open.save(values.dryRun === true);
-    for (const line of changes) print(line);
+    for (const line of changes) printResult(line);
     const { images, files, removalShare } = open.project;
     const all =
       first === "files"
@@ -47,7 +47,7 @@ export const demote = new Command("demote")
             `this is ${gone} of ${all}, more than the removalShare of ${removalShare} in project.yaml: the preview will stop and say how to confirm it`,
           ]
         : [];
-    for (const warning of warnings) print(`warning: ${warning}`);
+    for (const warning of warnings) printResult(`warning: ${warning}`);
     const edited = open.changedFiles();
     printNote(`${edited.join(", ")}: ${values.dryRun === true ? "not written" : "written. Open a pull request."}`);
     printJson({ changes, files: edited, written: values.dryRun !== true, warnings });

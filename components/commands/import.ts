@@ -10,7 +10,7 @@ import { readFolder } from "../manifests/read-folder.ts";
 import { countOf } from "../promotion/text/count-of.ts";
 import { CommandError } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { print, printJson, printNote } from "./output.ts";
+import { printJson, printNote, printResult } from "./output.ts";
 
 /** `artifacts import`. */
 export const importCommand = new Command("import")
@@ -34,7 +34,7 @@ export const importCommand = new Command("import")
       ...written.problems,
       ...(await mistakes(values.manifests, imported.texts)),
     ];
-    for (const problem of problems.sort(inReadingOrder)) print(problemLine(problem));
+    for (const problem of problems.sort(inReadingOrder)) printResult(problemLine(problem));
     printNote(summary(imported));
     printNote(
       `${values.manifests}: ${countOf(written.added, "file")} ${values.dryRun === true ? "would be added" : "added"}, ${written.changed} changed, ${written.same} unchanged, ${written.kept} kept`,

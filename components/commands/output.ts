@@ -24,7 +24,7 @@ export function printJson(document: unknown): void {
 }
 
 /** Prints a line of the result. An added line (`+ `) is green, a removed one (`- `) red. */
-export function print(line: string): void {
+export function printResult(line: string): void {
   if (settings.json !== true) console.log(coloured(line));
 }
 

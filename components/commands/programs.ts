@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { Command } from "@commander-js/extra-typings";
 
 /** A program. */
-export interface Program {
+export interface RepositoryProgram {
   readonly name: string;
   readonly summary: string;
   /** Its arguments in words, e.g. `[word...]`. */
@@ -23,7 +23,7 @@ export interface Program {
 }
 
 /** All of them. */
-export const programs: readonly Program[] = [
+export const programs: readonly RepositoryProgram[] = [
   {
     name: "rehearse",
     summary: "run the whole system on this machine, with an emulated cloud (npm start)",
@@ -95,7 +95,7 @@ export const programs: readonly Program[] = [
 ];
 
 /** The command of a program: its help, its completion, and the check of its arguments. */
-export function programCommand(program: Program): Command<[string[]]> {
+export function programCommand(program: RepositoryProgram): Command<[string[]]> {
   const command = new Command(program.name).summary(program.summary).description(sentence(program.summary));
   for (const [flags, description] of Object.entries(program.options ?? {})) command.option(flags, description);
   // Read by the program itself; the parser only has to let them through.
@@ -109,7 +109,7 @@ export function programCommand(program: Program): Command<[string[]]> {
 }
 
 /** Starts a program with arguments that it checks itself. Its exit code becomes this process's. */
-export async function startProgram(program: Program, args: readonly string[]): Promise<void> {
+export async function startProgram(program: RepositoryProgram, args: readonly string[]): Promise<void> {
   const root = join(import.meta.dirname, "../..");
   Object.assign(process.env, program.environment);
   if (program.file !== undefined) {

@@ -6,7 +6,7 @@ import { Transport } from "../promotion/oci/transport.ts";
 import { openStorage } from "../promotion/storage/storage.ts";
 import { asking, CommandError, UsageError } from "./command.ts";
 import { OpenProject } from "./open-project.ts";
-import { print, printDetail, printJson, printNote } from "./output.ts";
+import { printDetail, printJson, printNote, printResult } from "./output.ts";
 import { parseReference } from "./reference.ts";
 import { findStagedFiles } from "./staged-files.ts";
 import { type StagedImage, StagedImages } from "./staged-images.ts";
@@ -14,7 +14,7 @@ import { type StagingOverrides, stagingOf } from "./staging.ts";
 import { traceDescription, traceIfAsked } from "./trace-option.ts";
 
 /** `artifacts promote`. */
-export const promote = new Command("promote")
+export const promoteCommand = new Command("promote")
   .summary("add artifacts of staging to a project's manifest")
   .description(
     `Adds artifacts of a project's staging area to its manifest, by digest, so that the next deployment publishes them.
@@ -51,8 +51,8 @@ export const promote = new Command("promote")
         ? await promoteFiles(open, paths, values.stack, overrides)
         : await promoteImages(open, wanted, values.stack, overrides);
     const changes = await open.save(values.dryRun === true);
-    for (const line of changes) print(line);
-    for (const warning of warnings) print(`warning: ${warning}`);
+    for (const line of changes) printResult(line);
+    for (const warning of warnings) printResult(`warning: ${warning}`);
     const files = open.changedFiles();
     printNote(
       changes.length === 0

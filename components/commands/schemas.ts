@@ -6,7 +6,7 @@ import { catalogueSchemaFolder, catalogueSchemas } from "../catalogue/schemas.ts
 import { jsonSchemas, schemaFolder } from "../manifests/schemas.ts";
 
 /** `artifacts schemas`. */
-export const schemas = new Command("schemas")
+export const schemasCommand = new Command("schemas")
   .summary("write the JSON Schemas of manifests and catalogue")
   .description(
     "Writes the JSON Schemas of project.yaml, images.yaml and files.yaml for editors, and those of the catalogue's documents for readers, from the definitions that the program validates with.",

@@ -9,7 +9,7 @@ import { parseShard } from "./shard.ts";
 import { traceDescription, traceIfAsked } from "./trace-option.ts";
 
 /** `artifacts sync`. */
-export const sync = new Command("sync")
+export const syncCommand = new Command("sync")
   .summary("make one mirror match the manifests")
   .description(
     "Makes one mirror match the manifests, without the Pulumi engine: to repair it by hand, or to refill a lost region in parts. Exit code 1: the mirror does not match.",

@@ -4,7 +4,7 @@ import { readStackFile } from "../stack/stack-file.ts";
 import { CommandError } from "./command.ts";
 
 /** `artifacts workflow-settings`. */
-export const workflowSettings = new Command("workflow-settings")
+export const workflowSettingsCommand = new Command("workflow-settings")
   .summary("print the settings that the workflows need")
   .description(
     "Prints the settings of a stack that the workflows need, as name=value lines; in a workflow they become the step's outputs.",
