@@ -5,6 +5,7 @@ import { adoption } from "./components/adoption/adoption.ts";
 import { readAdoptionList } from "./components/adoption/adoption-list.ts";
 import { existingThings } from "./components/adoption/existing.ts";
 import { Identities } from "./components/identities/identities.ts";
+import { attachmentSettings } from "./components/manifests/attachment-settings.ts";
 import { fileLines, fileSummary, imageLines, imageSummary } from "./components/manifests/lines.ts";
 import { loadManifests } from "./components/manifests/load.ts";
 import { locatedMessage, problemLine } from "./components/manifests/problem.ts";
@@ -92,6 +93,7 @@ for (const project of projects) {
         layerMirrors: mirrors.lines.layers,
         catalogue: mirrors.lines.files,
         mutableTags: [...project.mutableTags],
+        ...attachmentSettings(project),
         removalShare: project.removalShare,
         storage: config.storage,
       },

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { attachmentSettings } from "../manifests/attachment-settings.ts";
 import { fileLines, imageLines } from "../manifests/lines.ts";
 import { loadManifests } from "../manifests/load.ts";
 import { problemLine } from "../manifests/problem.ts";
@@ -99,6 +100,7 @@ export function productionOf(
       mirrors: places.images,
       layerMirrors: places.files.filter(({ kind }) => kind === "s3"),
       mutableTags: project.mutableTags,
+      ...attachmentSettings(project),
     })),
     files: projects.filter(promotesFiles).map((project) => ({
       ...common(project),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { approverPattern } from "../stack/approver.ts";
 import {
+  artifactTypePattern,
   digestFault,
   digestPattern,
   fileFault,
@@ -259,6 +260,27 @@ export const projectFormat = mapOf("project.yaml", {
   shares: listOf("shares", share).optional().meta({
     description: "Names below this project's prefixes that other projects may publish (default none)",
   }),
+  attachments: mapOf("attachments", {
+    artifactTypes: listOf(
+      "artifactTypes",
+      text(
+        "an artifact type",
+        artifactTypePattern,
+        (value) => `artifact type ${quoted(value)} is not a media type: write e.g. application/vnd.example.report`,
+      ),
+      'a list of media types: ["application/vnd.example.report"]',
+    )
+      .optional()
+      .meta({
+        description:
+          "Artifact types that may be attached to its images, beside signatures, attestations and SBOMs (default none)",
+      }),
+    megabytes: number("megabytes", "a whole number of megabytes from 1 to 1024", 1, 1024, true)
+      .optional()
+      .meta({ description: "Size that one attachment may have, in MiB (default 64)" }),
+  })
+    .optional()
+    .meta({ description: "What may be attached to its images" }),
   mutableTags: listOf(
     "mutableTags",
     text(

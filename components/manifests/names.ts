@@ -102,3 +102,6 @@ export function fileFault(text: string): string {
   const odd = [...text].find((character) => !/[A-Za-z0-9._+~@=,/-]/.test(character)) ?? "";
   return `file name ${quoted(text)} has the character ${quoted(odd)}: letters, digits and . _ + ~ @ = , - are allowed`;
 }
+
+/** A media type (RFC 6838, section 4.2). */
+export const artifactTypePattern = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$/i;

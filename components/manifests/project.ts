@@ -21,6 +21,8 @@ export interface Project {
   readonly shares: readonly Share[];
   /** Tags that may move, `*` standing for any run of characters. */
   readonly mutableTags: readonly string[];
+  /** What may be attached to its images beside signatures, attestations and SBOMs, and how large; undefined: the default. */
+  readonly attachments?: { readonly artifactTypes: readonly string[]; readonly megabytes: number };
   /** The share (0 to 1) of the project's artifacts in production that one run may remove. */
   readonly removalShare: number;
   /** Sorted by name; digests as they stand in the file. */

@@ -154,6 +154,12 @@ function projectOf(
     filePrefix,
     shares: sharesOf(settings),
     mutableTags: settings.mutableTags ?? [],
+    ...(settings.attachments && {
+      attachments: {
+        artifactTypes: settings.attachments.artifactTypes ?? [],
+        megabytes: settings.attachments.megabytes ?? 64,
+      },
+    }),
     removalShare: settings.removalShare ?? 0.5,
     images: images
       .map((image) => ({

@@ -486,7 +486,7 @@ for (const kind of ["olareg", "google"])
       const sharing = async () => {
         const project = new Project();
         const [a, b] = [await project.staging().image(), await project.staging().image()];
-        const sbom = await project.staging().image({ tags: [sbomTag(a), sbomTag(b)] });
+        const sbom = await project.staging().unsigned([sbomTag(a), sbomTag(b)], "sbom");
         await project.promotes(`app:a ${a.digest}`, `app:b ${b.digest}`);
         return { project, b, sbom };
       };

@@ -131,10 +131,11 @@ export class Pusher {
     return { digest, size: bytes.length, mediaType };
   }
 
-  /** An image of these layers, random ones by default. */
+  /** An image of these layers, random ones by default; with a subject, an SBOM that is attached to it. */
   async image(
     options: { tags?: readonly string[]; layers?: readonly Uint8Array[]; subject?: Pushed } = {},
   ): Promise<Pushed> {
+    if (options.subject) return this.#sbom(options.subject, options.tags);
     const config = await this.blob(Buffer.from(JSON.stringify({ os: "linux", nonce: randomBytes(8).toString("hex") })));
     const layers = [];
     for (const layer of options.layers ?? [randomBytes(2000), randomBytes(3000)]) layers.push(await this.blob(layer));
@@ -143,7 +144,6 @@ export class Pusher {
         mediaType: imageType,
         config: { ...config, mediaType: "application/vnd.oci.image.config.v1+json" },
         layers,
-        ...(options.subject && { subject: options.subject }),
       },
       options.tags,
     );
@@ -162,13 +162,53 @@ export class Pusher {
     return this.manifest({ mediaType: "application/vnd.oci.image.index.v1+json", manifests }, tags);
   }
 
-  /** What cosign would have put beside a digest. */
-  signature(subject: Pushed, suffix = "sig"): Promise<Pushed> {
-    return this.image({ tags: [`${subject.digest.replace(":", "-")}.${suffix}`], layers: [randomBytes(300)] });
+  /** What cosign puts beside a digest, in shape: the image config of nothing, and layers of the kind of the tag's suffix. */
+  signature(subject: Pushed, suffix: keyof typeof cosignLayers = "sig"): Promise<Pushed> {
+    return this.unsigned([`${subject.digest.replace(":", "-")}.${suffix}`], suffix);
+  }
+
+  /** The same under any tags. */
+  async unsigned(tags: readonly string[], suffix: keyof typeof cosignLayers): Promise<Pushed> {
+    const nothing = {
+      architecture: "",
+      created: "0001-01-01T00:00:00Z",
+      os: "",
+      rootfs: { type: "layers" },
+      config: {},
+    };
+    const config = await this.blob(Buffer.from(JSON.stringify(nothing)));
+    const layer = await this.blob(randomBytes(300));
+    const content = {
+      mediaType: imageType,
+      config: { ...config, mediaType: "application/vnd.oci.image.config.v1+json" },
+      layers: [{ ...layer, mediaType: cosignLayers[suffix] }],
+    };
+    return this.manifest(content, tags);
+  }
+
+  async #sbom(subject: Pushed, tags?: readonly string[]): Promise<Pushed> {
+    const type = "application/spdx+json";
+    const config = await this.blob(Buffer.from("{}"));
+    const layer = await this.blob(randomBytes(300));
+    const content = {
+      mediaType: imageType,
+      artifactType: type,
+      config: { ...config, mediaType: "application/vnd.oci.empty.v1+json" },
+      layers: [{ ...layer, mediaType: type }],
+      subject,
+    };
+    return this.manifest(content, tags);
   }
 }
 
 const imageType = "application/vnd.oci.image.manifest.v1+json";
+
+/** The media types of layers of what cosign attaches by tag. */
+const cosignLayers = {
+  sig: "application/vnd.dev.cosign.simplesigning.v1+json",
+  att: "application/vnd.dsse.envelope.v1+json",
+  sbom: "text/spdx+json",
+} as const;
 
 /** Everything that can be seen of a repository, asked by plain requests. */
 export async function inspect(host: string, repository: string): Promise<{ tags: Record<string, string> }> {

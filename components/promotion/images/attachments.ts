@@ -3,7 +3,6 @@ import { headManifest } from "../oci/manifests.ts";
 import { fallbackTag, listReferrers } from "../oci/referrers.ts";
 import type { Remote } from "../oci/remote.ts";
 import type { TagList } from "../oci/tags.ts";
-import { type ImageTree, readTree } from "./tree.ts";
 
 /** Something that is attached to a digest and copied with it: a signature, an attestation, an SBOM. */
 export interface Attachment {
@@ -11,11 +10,6 @@ export interface Attachment {
   /** By cosign's convention a tag names the subject; undefined: an OCI referrer, which names its subject itself. */
   readonly tag?: string;
   readonly digest: Digest;
-}
-
-/** An attachment with its content. */
-export interface AttachedTree extends Attachment {
-  readonly tree: ImageTree;
 }
 
 /** The tags that cosign derives from a digest: `sha256-<hex>.sig`. */
@@ -57,16 +51,6 @@ export async function findAttachments(
     if (found.length > mostAttachments) throw new Error(`more than ${mostAttachments} signatures and attestations`);
   }
   return found;
-}
-
-/** Reads the content of attachments. */
-export function readAttachments(
-  sources: readonly Remote[],
-  attachments: readonly Attachment[],
-): Promise<AttachedTree[]> {
-  return Promise.all(
-    attachments.map(async (attachment) => ({ ...attachment, tree: await readTree(sources, attachment.digest) })),
-  );
 }
 
 async function attachedTo(at: Remote, subject: Digest, known: ReadonlySet<string> | undefined): Promise<Attachment[]> {

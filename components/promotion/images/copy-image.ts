@@ -8,7 +8,13 @@ import type { Manifest } from "../oci/manifest.ts";
 import { headManifest, putManifest } from "../oci/manifests.ts";
 import { enterReferrer, listReferrers } from "../oci/referrers.ts";
 import type { Remote } from "../oci/remote.ts";
-import { type AttachedTree, type Attachment, findAttachments, readAttachments } from "./attachments.ts";
+import {
+  type AdmittedAttachment,
+  defaultAdmission,
+  type JudgedAttachments,
+  judgeAttachments,
+} from "./admitted-attachments.ts";
+import { type Attachment, findAttachments } from "./attachments.ts";
 import type { ImageMirrorRun, ImagesMirrorRun, LayerMirrorRun } from "./mirror-runs.ts";
 import type { Copy } from "./plan.ts";
 import type { ImagesRun } from "./run.ts";
@@ -85,7 +91,8 @@ interface Place {
 /** A digest with all that is copied with it. */
 interface Content {
   readonly tree: ImageTree;
-  readonly attached: readonly AttachedTree[];
+  /** What is attached to it, of that only what is admitted. */
+  readonly attached: readonly AdmittedAttachment[];
   readonly sources: readonly Remote[];
 }
 
@@ -187,7 +194,37 @@ async function readContent(copy: Copy, places: readonly Place[], run: ImagesRun)
     if (whole.length > 0) attachments.push(...staged);
     else attachments.unshift(...staged);
   }
-  return { tree, attached: await readAttachments(sources, union(attachments)), sources };
+  const { admitted } = await judged(sources, attachments, run);
+  return { tree, attached: admitted, sources };
+}
+
+/** What staging has attached to a digest, judged. */
+export async function stagedAttachments(
+  copy: Copy,
+  { manifests }: ImageTree,
+  staging: Remote,
+  run: ImagesRun,
+): Promise<JudgedAttachments> {
+  const found = await attachedInStaging(
+    staging,
+    copy,
+    manifests.map(({ digest }) => digest),
+    run,
+  );
+  return judged([staging], found, run);
+}
+
+function judged(
+  sources: readonly Remote[],
+  attachments: readonly Attachment[],
+  { request, dependencies }: ImagesRun,
+): Promise<JudgedAttachments> {
+  return judgeAttachments(
+    sources,
+    union(attachments),
+    request.attachments ?? defaultAdmission,
+    dependencies.attachmentMemory,
+  );
 }
 
 async function attachedInStaging(
@@ -231,12 +268,8 @@ async function findNeeds(place: Place, image: string, { tree, attached }: Conten
   if (place.state === "partial") {
     place.present.add(tree.root.digest);
     await findReferrers(place, attached);
-    const tagged = attached.filter(
-      (attachment) => attachment.tag !== undefined || attachment.tree.manifests.length > 1,
-    );
-    asked.push(
-      ...tagged.flatMap(({ tree: { manifests } }) => manifests).filter(({ digest }) => !place.present.has(digest)),
-    );
+    const tagged = attached.filter(({ tag }) => tag !== undefined);
+    asked.push(...tagged.map(({ manifest }) => manifest).filter(({ digest }) => !place.present.has(digest)));
   }
   await Promise.all(
     asked.map(async ({ digest }) => {
@@ -246,7 +279,7 @@ async function findNeeds(place: Place, image: string, { tree, attached }: Conten
 }
 
 /** A referrer is present when it is listed. One that a killed run stored but did not list, where the client keeps the list, is stored again. */
-async function findReferrers(place: Place, attached: readonly AttachedTree[]): Promise<void> {
+async function findReferrers(place: Place, attached: readonly AdmittedAttachment[]): Promise<void> {
   const subjects = new Set(attached.filter(({ tag }) => tag === undefined).map(({ subject }) => subject));
   await Promise.all(
     [...subjects].map(async (subject) => {
@@ -276,9 +309,7 @@ async function bringBlobs(
   run: ImagesRun,
 ): Promise<void> {
   const wanted = new Map<Digest, { blob: Blob; places: Set<Place>; layerMirrors: readonly LayerMirrorRun[] }>();
-  for (const manifest of [tree, ...attached.map((attachment) => attachment.tree)].flatMap(
-    ({ manifests }) => manifests,
-  )) {
+  for (const manifest of [...tree.manifests, ...attached.map((attachment) => attachment.manifest)]) {
     const lacking = places.filter(({ present, mirror }) => !present.has(manifest.digest) && !broken.has(mirror));
     for (const blob of manifest.blobs) {
       const entry = wanted.get(blob.digest) ?? { blob, places: new Set(), layerMirrors: [] };
@@ -379,7 +410,7 @@ async function pushTree(at: Remote, tree: ImageTree, present: ReadonlySet<Digest
 /** Stores attachments, each after its subject; those of one subject one after the other, because they share a list. */
 async function pushAttachments(
   at: Remote,
-  attached: readonly AttachedTree[],
+  attached: readonly AdmittedAttachment[],
   present: ReadonlySet<Digest>,
 ): Promise<void> {
   const bySubject = Map.groupBy(attached, ({ subject }) => subject);
@@ -391,9 +422,8 @@ async function pushAttachments(
       // The subject may itself be an attachment that is being stored.
       const holder = attached.find(({ digest }) => digest === subject);
       if (holder) await visit(holder.subject);
-      for (const { tree, tag, digest } of bySubject.get(subject)!) {
-        await pushTree(at, tree, present, tag === undefined ? undefined : digest);
-        if (tag !== undefined) await push(at, tree.root, tag);
+      for (const { manifest, tag, digest } of bySubject.get(subject)!) {
+        if (tag !== undefined || !present.has(digest)) await push(at, manifest, tag);
       }
     })();
     waiting.set(subject, pushed);

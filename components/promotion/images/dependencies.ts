@@ -1,4 +1,5 @@
 import type { CopyDependencies } from "../blobs/blob-copy.ts";
+import type { WeightedSemaphore } from "../http/weighted-semaphore.ts";
 import type { Transport } from "../oci/transport.ts";
 import type { StorageSettings } from "../run/request.ts";
 import type { Bucket } from "../storage/bucket.ts";
@@ -8,6 +9,8 @@ export interface Dependencies extends Omit<CopyDependencies, "signal"> {
   readonly transport: Transport;
   /** Runs the work on one digest, within the limit of the whole process. */
   limit<T>(work: () => Promise<T>): Promise<T>;
+  /** Bytes of OCI manifests of attachments that are being read. */
+  readonly attachmentMemory: WeightedSemaphore;
   bucket(settings: StorageSettings, name: string, region: string): Bucket;
   /** All keys of a bucket under a prefix; projects that ask at the same time share one listing. */
   keys(bucket: Bucket, prefix: string, signal: AbortSignal): Promise<readonly string[]>;

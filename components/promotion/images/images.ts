@@ -4,7 +4,7 @@ import { WeightedSemaphore } from "../http/weighted-semaphore.ts";
 import { Transport, type TransportOptions } from "../oci/transport.ts";
 import { type ContentKind, type Promotion, promotionOf } from "../run/engine.ts";
 import { eventLoopIdle } from "../run/event-loop-idle.ts";
-import { blobMemory, blobStreams, digestsAtATime } from "../run/limits.ts";
+import { attachmentMemory, blobMemory, blobStreams, digestsAtATime } from "../run/limits.ts";
 import type { ImagesRequest, InventoryRun, PreviewRun, PromoteRun } from "../run/request.ts";
 import { Storages } from "../run/storages.ts";
 import { openStorage } from "../storage/storage.ts";
@@ -48,6 +48,7 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
     maxLag: options.maxLag ?? 30_000,
     stall: options.stallTimeout ?? 60_000,
     limit: (work) => limit(work),
+    attachmentMemory: new WeightedSemaphore(attachmentMemory),
     bucket: (settings, bucket, region) => {
       return storages.at(settings).open({ kind: "s3", bucket, region });
     },

@@ -9,6 +9,7 @@ import { conflictOf } from "./copy-image.ts";
 import { tagsOf } from "./lines.ts";
 import type { ImageMirrorRun } from "./mirror-runs.ts";
 import { type Copy, printPlan } from "./plan.ts";
+import { previewAttachments } from "./preview-attachments.ts";
 import type { ImagesRun } from "./run.ts";
 import { AbsentError, readTree } from "./tree.ts";
 
@@ -25,6 +26,7 @@ export async function previewImagesRun(run: ImagesRun): Promise<Preview> {
   const warnings: string[] = [];
   const unreachable = new Map<string, string>();
   const roots = new Map<Copy, Manifest>();
+  const gained: string[] = [];
   const checked = plan.copies.map((copy) =>
     run.dependencies.limit(async () => {
       const mirrors = copy.mirrors.map((name) => run.mirrors.get(name)!);
@@ -38,7 +40,14 @@ export async function previewImagesRun(run: ImagesRun): Promise<Preview> {
           ...(staging ? [staging] : []),
           ...[...holders, ...mirrors].map((mirror) => mirror.remote(copy.image)),
         ];
-        roots.set(copy, (await readTree(places, copy.digest)).root);
+        const tree = await readTree(places, copy.digest);
+        roots.set(copy, tree.root);
+        if (staging && holders.length === 0) {
+          const attached = await previewAttachments(copy, tree, staging, run);
+          gained.push(...attached.gained);
+          warnings.push(...attached.warnings);
+          errors.push(...attached.errors);
+        }
       } catch (error) {
         run.context.signal.throwIfAborted();
         if (!(error instanceof AbsentError) && !(error instanceof WrongContentError)) throw error;
@@ -66,7 +75,7 @@ export async function previewImagesRun(run: ImagesRun): Promise<Preview> {
   for (const [name, cause] of unreachable) {
     warnings.push(failureLine({ project, mirrors: [name] }, `could not be checked: ${cause}`));
   }
-  return { lines: printPlan(plan), errors, warnings };
+  return { lines: printPlan(plan), attachments: gained.sort(), errors, warnings };
 }
 
 async function checkTags(

@@ -14,16 +14,21 @@ export interface ManifestHead {
 const accept = { accept: acceptedManifests };
 
 /**
- * Fetches a manifest by digest; undefined if the repository does not have it. Throws WrongContentError if the content
- * does not match.
+ * Fetches a manifest by digest; undefined if the repository does not have it.
+ * @param limit bytes that it may have.
+ * @throws WrongContentError for other bytes, or more of them.
  */
-export async function getManifest(at: Remote, digest: Digest): Promise<Manifest | undefined> {
+export async function getManifest(
+  at: Remote,
+  digest: Digest,
+  limit: number = largestManifest,
+): Promise<Manifest | undefined> {
   const response = await at.transport.call({
     ...base(at, digest, `read manifest ${digest}`),
     method: "GET",
     headers: accept,
     expect: [200, 404],
-    limit: largestManifest,
+    limit,
   });
   if (response.status === 404) return undefined;
   return readManifest(response.body, digest, response.headers["content-type"] ?? "");

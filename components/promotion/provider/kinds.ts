@@ -63,6 +63,7 @@ const images: Kind<ImagesRequest> = {
       z.object({ name: z.string().min(1), bucket: z.string().min(1), region: z.string().min(1) }),
     ),
     mutableTags: z.array(z.string()),
+    attachments: z.object({ artifactTypes: z.array(z.string()), bytes: z.number().positive() }).optional(),
     catalogue: fileMirrorsSchema.optional(),
   }),
   load: async () => {

@@ -165,6 +165,9 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     const found = await explained(request, () => preview(request, previous, context(urn, "looking:")));
     for (const warning of found.warnings) await log.lasting(urn, "warning", warning);
     if (found.lines.length > 0) await log.lasting(urn, "info", `The run will:\n${cut(found.lines)}`);
+    const { attachments = [] } = found;
+    if (attachments.length > 0)
+      await log.lasting(urn, "info", `What is attached to the new images:\n${cut(attachments, mostAttachments)}`);
     if (found.errors.length === 0) return;
     if (!holdsUnknown(inputs["staging"])) throw new Error(some(found.errors).join("\n"));
     await log.lasting(
@@ -260,6 +263,9 @@ async function explained<T>(request: AnyRequest, work: () => Promise<T>): Promis
   }
 }
 
+/** The diff does not show attachments: the preview is where they are reviewed, as far as a comment on a pull request can be read. */
+const mostAttachments = 200;
+
 function splitLines(text: string): string[] {
   return text.split("\n").filter((line) => line !== "");
 }
@@ -272,8 +278,8 @@ function some(failures: readonly string[]): string[] {
 }
 
 /** Limits the lines to a readable number. The diff has all of them. */
-function cut(lines: readonly string[]): string {
-  const shown = lines.slice(0, 20).map((line) => `  ${line}`);
-  if (lines.length > 20) shown.push(`  ... and ${formatCount(lines.length - 20)} more`);
+function cut(lines: readonly string[], most = 20): string {
+  const shown = lines.slice(0, most).map((line) => `  ${line}`);
+  if (lines.length > most) shown.push(`  ... and ${formatCount(lines.length - most)} more`);
   return shown.join("\n");
 }

@@ -9,6 +9,8 @@ export interface PromotedImagesArgs extends PromotionArgs {
   readonly layerMirrors: pulumi.Input<string>;
   /** File mirrors that hold the catalogue, as lines, the canonical one first. A run unlists there what it is about to remove. */
   readonly catalogue?: pulumi.Input<string>;
+  /** What may be attached to the images, and how large; by default signatures, attestations and SBOMs up to 64 MiB. */
+  readonly attachments?: pulumi.Input<{ readonly artifactTypes: readonly string[]; readonly bytes: number }>;
   /** Patterns of tags that may move. */
   readonly mutableTags: pulumi.Input<readonly pulumi.Input<string>[]>;
 }

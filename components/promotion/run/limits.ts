@@ -11,5 +11,20 @@ export const blobMemory = { first: 8 * 1024 * 1024, most: 32 * 1024 * 1024 } as 
 export const blobStreams = 12;
 /** Requests for the metadata of files. */
 export const fileLookups = 64;
+/** What may be attached to one promoted digest, with all that it lists: beyond it are mistakes, and attacks on this process's memory. */
+export const attachmentLimits = {
+  /** Attachments that are published. */
+  number: 500,
+  /** Bytes of one attachment, unless the project sets another limit. */
+  bytes: 64 * 1024 * 1024,
+  /** Bytes of one attachment's OCI manifest, which has certificates and log entries as annotations. */
+  manifest: 1024 * 1024,
+  /** Bytes of the OCI manifests of all of them, which are in memory at the same time. */
+  manifests: 2 * 1024 * 1024,
+  /** Bytes of an image config: cosign's is empty. */
+  config: 64 * 1024,
+} as const;
+/** Bytes of OCI manifests of attachments that are being read. */
+export const attachmentMemory = 64 * 1024 * 1024;
 /** Bytes of files in memory. */
 export const fileMemory = 256 * 1024 * 1024;

@@ -54,7 +54,17 @@ export interface ImagesRequest {
   readonly mutableTags: readonly string[];
   /** Largest share (0..1) of the project that one run may remove. */
   readonly removalShare: number;
+  /** What may be attached to its images beyond signatures, attestations and SBOMs; undefined: nothing, and the default size. */
+  readonly attachments?: AttachmentSettings | undefined;
   readonly storage: StorageSettings;
+}
+
+/** What a project admits as attachments of its images. */
+export interface AttachmentSettings {
+  /** Artifact types of OCI referrers. */
+  readonly artifactTypes: readonly string[];
+  /** Bytes that one attachment may have. */
+  readonly bytes: number;
 }
 
 /** Request: make one project's files in every mirror equal to `files`. */
@@ -136,6 +146,8 @@ export interface Outcome {
 export interface Preview {
   /** The plan, one line a step. */
   readonly lines: readonly string[];
+  /** What production gains attached to an image, one line each: `+ signature sha256:... of app:v1`. */
+  readonly attachments?: readonly string[];
   /** Reasons for which the run would fail. */
   readonly errors: readonly string[];
   readonly warnings: readonly string[];

@@ -43,6 +43,7 @@ filePrefix: tools/tool
 shares:
   - {project: p, images: [etcd, "plugins/*", "*"], files: [v1.0.1/tool, "V1/*"]}
   - {project: p}
+attachments: {artifactTypes: [application/vnd.example.report], megabytes: 8}
 mutableTags: ["latest", "v*-dev", "*"]
 removalShare: 0.25
 `);
@@ -60,6 +61,7 @@ removalShare: 0.25
       { project: "p", images: ["etcd", "plugins/*", "*"], files: ["v1.0.1/tool", "V1/*"] },
       { project: "p", images: [], files: [] },
     ],
+    attachments: { artifactTypes: ["application/vnd.example.report"], megabytes: 8 },
     mutableTags: ["latest", "v*-dev", "*"],
     removalShare: 0.25,
     images: [],

@@ -1,0 +1,145 @@
+/** What may be attached to a promoted image: only statements about it, never what somebody could run; and it is shown before it is published. */
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, before, describe, it } from "mocha";
+import { imagePromotion } from "../../../components/promotion/images/images.ts";
+import type { Context, ImagesRequest } from "../../../components/promotion/run/request.ts";
+import { inspect, type Pushed, Pusher, referrers, startRegistry, type TestRegistry } from "../../support/registries.ts";
+
+describe("attachments", () => {
+  let registry: TestRegistry;
+  const promotion = imagePromotion();
+  const context: Context = { signal: new AbortController().signal, report: () => {} };
+  before(async () => {
+    registry = await startRegistry("olareg");
+  });
+  after(async () => {
+    await promotion.close();
+    await registry.remove();
+  });
+
+  let projects = 0;
+  const project = () => {
+    const name = `p${projects++}`;
+    const staging = new Pusher(registry.host, `staging/${name}/app`);
+    const request = (image: Pushed, more: Partial<ImagesRequest> = {}): ImagesRequest => ({
+      project: name,
+      images: `app:v1 ${image.digest}\n`,
+      prefix: name,
+      staging: `${registry.host}/staging/${name}`,
+      mirrors: ["m0", "m1"].map((mirror) => ({ name: mirror, repository: `${registry.host}/${mirror}` })),
+      layerMirrors: [],
+      mutableTags: [],
+      removalShare: 1,
+      storage: {},
+      ...more,
+    });
+    const production = (mirror: string) => `${mirror}/${name}/app`;
+    return { name, staging, request, production };
+  };
+  const tagOf = ({ digest }: Pushed, suffix: string) => `${digest.replace(":", "-")}.${suffix}`;
+  const runnable = async (staging: Pusher, more: Record<string, unknown> = {}) => {
+    const config = {
+      os: "linux",
+      architecture: "amd64",
+      config: { Cmd: ["/evil"] },
+      nonce: randomBytes(8).toString("hex"),
+    };
+    const pushed = await staging.blob(Buffer.from(JSON.stringify(config)));
+    const layer = await staging.blob(randomBytes(200));
+    return {
+      mediaType: "application/vnd.oci.image.manifest.v1+json",
+      config: { ...pushed, mediaType: "application/vnd.oci.image.config.v1+json" },
+      layers: [layer],
+      ...more,
+    };
+  };
+
+  it("trust 1: a runnable image as signature, an index as attestation, a runnable image as referrer are named and stay out", async () => {
+    const { staging, request, production } = project();
+    const image = await staging.image({ tags: ["v1"] });
+    const evil = await staging.manifest(await runnable(staging), [tagOf(image, "sig")]);
+    const index = await staging.index([await staging.image()], [tagOf(image, "att")]);
+    const referrer = await staging.manifest(await runnable(staging, { subject: image }));
+    const disguised = await staging.manifest(
+      await runnable(staging, { subject: image, artifactType: "application/spdx+json" }),
+    );
+    const sbom = await staging.signature(image, "sbom");
+
+    const preview = await promotion.preview(request(image), undefined, context);
+    assert.deepEqual(preview.errors, []);
+    assert.deepEqual(preview.attachments, [`+ SBOM ${sbom.digest} of app:v1`]);
+    const said = preview.warnings.join("\n");
+    for (const { digest } of [evil, index, referrer, disguised])
+      assert.match(
+        said,
+        new RegExp(`image app:v1 ${image.digest}: the (tag|referrer).* ${digest} of app:v1 stays out: `),
+      );
+
+    const outcome = await promotion.promote(request(image), undefined, context);
+    assert.deepEqual([outcome.failures, outcome.incomplete], [[], {}]);
+    for (const mirror of ["m0", "m1"]) {
+      const { tags } = await inspect(registry.host, production(mirror));
+      assert.deepEqual(tags, { v1: image.digest, [tagOf(image, "sbom")]: sbom.digest });
+      assert.deepEqual(await referrers(registry.host, production(mirror), image.digest), []);
+    }
+  });
+
+  it("what is attached to something that stays out stays out too", async () => {
+    const { staging, request, production } = project();
+    const image = await staging.image({ tags: ["v1"] });
+    const evil = await staging.manifest(await runnable(staging, { subject: image }));
+    const signature = await staging.signature(evil);
+    const preview = await promotion.preview(request(image), undefined, context);
+    assert.deepEqual(preview.attachments, []);
+    assert.match(preview.warnings.join("\n"), new RegExp(`${signature.digest} of ${evil.digest} of app:v1 stays out`));
+    await promotion.promote(request(image), undefined, context);
+    assert.deepEqual((await inspect(registry.host, production("m1"))).tags, { v1: image.digest });
+  });
+
+  it("an artifact type that the project names is published, up to the size that it sets", async () => {
+    const { staging, request, production } = project();
+    const image = await staging.image();
+    const report = async (bytes: number) =>
+      staging.manifest({
+        mediaType: "application/vnd.oci.image.manifest.v1+json",
+        artifactType: "application/vnd.example.report",
+        config: { ...(await staging.blob(Buffer.from("{}"))), mediaType: "application/vnd.oci.empty.v1+json" },
+        layers: [{ ...(await staging.blob(randomBytes(bytes))), mediaType: "text/plain" }],
+        subject: image,
+      });
+    const [small, large] = [await report(100), await report(5000)];
+    const attachments = { artifactTypes: ["application/vnd.example.report"], bytes: 4096 };
+    const preview = await promotion.preview(request(image, { attachments }), undefined, context);
+    assert.deepEqual(preview.attachments, [`+ artifact ${small.digest} of app:v1`]);
+    assert.match(preview.warnings.join("\n"), new RegExp(`${large.digest} of app:v1 stays out: it has 4.9 KiB`));
+    await promotion.promote(request(image, { attachments }), undefined, context);
+    assert.deepEqual(await referrers(registry.host, production("m1"), image.digest), [small.digest]);
+  });
+
+  it("trust 4: OCI manifests that would fill the memory are refused by preview and run, and the image is not published without them", async () => {
+    const { staging, request, production } = project();
+    const image = await staging.image();
+    const list = [];
+    for (let index = 0; index < 4; index++) {
+      const annotations = { filler: "x".repeat(700_000), index: `${index}` };
+      const type = "application/vnd.dev.sigstore.bundle.v0.3+json";
+      list.push(
+        await staging.manifest({
+          mediaType: "application/vnd.oci.image.manifest.v1+json",
+          artifactType: type,
+          config: { ...(await staging.blob(Buffer.from("{}"))), mediaType: "application/vnd.oci.empty.v1+json" },
+          layers: [{ ...(await staging.blob(Buffer.from("{}"))), mediaType: type }],
+          subject: image,
+          annotations,
+        }),
+      );
+    }
+    const why = /the OCI manifests of its attachments have more than 2\.0 MiB/;
+    const preview = await promotion.preview(request(image), undefined, context);
+    assert.match(preview.errors.join("\n"), why);
+    const outcome = await promotion.promote(request(image), undefined, context);
+    assert.match(outcome.failures.join("\n"), why);
+    assert.deepEqual((await inspect(registry.host, production("m0"))).tags, {});
+  });
+});
