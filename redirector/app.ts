@@ -4,8 +4,18 @@ import { type Caller, type CloudRanges, callerOf } from "./client/client.ts";
 import type { RedirectorConfig } from "./config.ts";
 import type { IncomingRequest, OutgoingResponse } from "./http1/request.ts";
 import type { ExistenceCheck, Held } from "./mirrors/existence.ts";
+import type { ListAnswer, ListQuestion } from "./mirrors/lists.ts";
 import { mirrorOf } from "./mirrors/mirrors.ts";
-import { type Check, type Decision, decide, type KnownMirrors, settle } from "./routing/decide.ts";
+import {
+  type Check,
+  type Decision,
+  decide,
+  type KnownMirrors,
+  type ListStep,
+  otherListStep,
+  settle,
+} from "./routing/decide.ts";
+import { listResponse } from "./routing/list-response.ts";
 import { responseTo } from "./routing/response.ts";
 import { Targets } from "./routing/targets.ts";
 import { accessFields } from "./telemetry/access-log.ts";
@@ -24,6 +34,8 @@ export interface Surroundings {
   readonly ranges: CloudRanges;
   /** Whether a mirror holds an object. Never rejects. */
   holds(question: ExistenceCheck): Held | Promise<Held>;
+  /** Reads a list from a mirror. Never rejects. Without it clients are redirected to the mirror. */
+  readonly lists?: ((question: ListQuestion) => Promise<ListAnswer>) | undefined;
   readonly metrics: RequestMetrics;
   readonly log: Log;
   /** What the page of the catalogue is made of; without it browsers are answered as terminals are. */
@@ -32,7 +44,7 @@ export interface Surroundings {
   readonly leaving: () => string | undefined;
 }
 
-type Final = Exclude<Decision, { kind: "check" }>;
+type Final = Exclude<Decision, { kind: "check" | "list" }>;
 
 /** Puts the parts together. */
 export function createApp(config: RedirectorConfig, surroundings: Surroundings): App {
@@ -53,8 +65,15 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
     return leaving() ?? (anyHealthy ? undefined : "no mirror is healthy");
   }
 
-  function finish(request: IncomingRequest, caller: Caller, decision: Final, milliseconds: number): OutgoingResponse {
-    const answer = answerOf(decision, request, caller);
+  /** `own` is the answer, if it is not what follows from the decision: a list, read from the mirror to which the decision leads. */
+  function finish(
+    request: IncomingRequest,
+    caller: Caller,
+    decision: Final,
+    milliseconds: number,
+    own?: OutgoingResponse,
+  ): OutgoingResponse {
+    const answer = own ?? answerOf(decision, request, caller);
     const what = nameOf(decision);
     const mirror = decision.kind === "redirect" ? decision.mirror : undefined;
     const detour = decision.kind === "redirect" ? decision.detour : undefined;
@@ -83,11 +102,30 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
     held: Promise<Held>,
   ): Promise<OutgoingResponse> {
     const started = performance.now();
-    let decision = settle(first, await held, caller.client, mirrors, config);
+    let decision: ReturnType<typeof settle> = settle(first, await held, caller.client, mirrors, config);
     while (decision.kind === "check") {
       decision = settle(decision, await holds(decision), caller.client, mirrors, config);
     }
     return finish(request, caller, decision, performance.now() - started);
+  }
+
+  async function finishList(request: IncomingRequest, caller: Caller, first: ListStep): Promise<OutgoingResponse> {
+    const started = performance.now();
+    const read = surroundings.lists;
+    let listing: ListStep | undefined = first;
+    let last = first;
+    while (read && listing) {
+      last = listing;
+      const { kind, path } = listing.route;
+      const found = await read({ kind, url: listing.present.mirror.site.url + path });
+      if (typeof found !== "string") {
+        const own = listResponse(found, listing.route);
+        return finish(request, caller, listing.present, performance.now() - started, own);
+      }
+      const isOther: boolean = listing !== first || found === "unread";
+      listing = isOther ? undefined : otherListStep(first, found === "absent", caller.client, mirrors);
+    }
+    return finish(request, caller, last.present, performance.now() - started);
   }
 
   return {
@@ -101,6 +139,7 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
         if (held instanceof Promise) return finishLater(request, caller, decision, held);
         decision = settle(decision, held, caller.client, mirrors, config);
       }
+      if (decision.kind === "list") return finishList(request, caller, decision);
       // What needs no waiting takes microseconds: it is counted as nothing, as reading the clock twice would double it.
       return finish(request, caller, decision, 0);
     },

@@ -130,6 +130,25 @@ const operatorSettings = {
     }),
     {},
   ),
+  /** Lists (`tags/list`, `referrers`), which the redirector reads whole from a mirror and answers itself. */
+  lists: z.prefault(
+    z.strictObject({
+      /** Whether it does; else clients are redirected to a mirror, whose links to further pages lead many of them nowhere. */
+      answered: z._default(z.boolean(), true),
+      /** How long a list is remembered: a new tag is listed that much later. */
+      keptSeconds: z._default(z.number().check(z.gte(0), z.lte(3600)), 10),
+      /** Time for a whole list. */
+      timeoutSeconds: z._default(z.number().check(z.gte(0.1), z.lte(60)), 10),
+      /** Lists read at the same time; beyond that clients are redirected. */
+      concurrency: z._default(z.int().check(z.gte(1), z.lte(256)), 8),
+      /** Largest list in bytes, all its pages together, and in pages; of a larger one clients are redirected. */
+      bytes: z._default(z.int().check(z.gte(1024), z.lte(67_108_864)), 8_388_608),
+      pages: z._default(z.int().check(z.gte(1), z.lte(10_000)), 1_000),
+      /** Bytes of all lists that are remembered. */
+      keptBytes: z._default(z.int().check(z.gte(0), z.lte(268_435_456)), 16_777_216),
+    }),
+    {},
+  ),
   pages: z.prefault(
     z.strictObject({
       /** Where `/` leads; without it there is no such page. */

@@ -7,6 +7,7 @@ import { configFileVariable, configVariable, parseConfig, type RedirectorConfig 
 import { type Server, serve } from "./http1/bun-server.ts";
 import { Existence, headObject } from "./mirrors/existence.ts";
 import { probeMirror, startProber } from "./mirrors/health.ts";
+import { Lists } from "./mirrors/lists.ts";
 import type { Mirror } from "./mirrors/mirrors.ts";
 import { malformedResponse } from "./routing/response.ts";
 import { logTo } from "./telemetry/log.ts";
@@ -34,11 +35,13 @@ const existence = new Existence(config.existence, headObject, undefined, (mirror
     `mirror ${mirror} ${failing ? "fails when asked for what it holds" : "answers again when asked for what it holds"}`,
   ),
 );
+const lists = new Lists(config.lists);
 let leaving: string | undefined;
 
 const app = createApp(config, {
   ranges,
   holds: (question) => existence.holds(question),
+  lists: (question) => lists.read(question),
   metrics,
   log,
   assets: loadedAssets(),
@@ -135,6 +138,7 @@ function instanceState(): InstanceState {
   return {
     prober,
     existence,
+    lists,
     rangeIntervals: ranges.intervals,
     connections: server.connections(),
     droppedLogLines: log.dropped,

@@ -12,18 +12,16 @@ export class Output {
   #first: Uint8Array | undefined = undefined;
 
   /** Adds an answer; `bodiless`: without its body, for HEAD; `close`: it is the last of its connection; `date` is the value of Date. */
-  add(
-    { status, headers, location, body = "" }: OutgoingResponse,
-    bodiless: boolean,
-    close: boolean,
-    date: string,
-  ): void {
+  add(response: OutgoingResponse, bodiless: boolean, close: boolean, date: string): void {
+    const { status, headers, location, body = "" } = response;
     const { toLength, toLocation } = preamble(status, headers, date);
     if (location !== undefined && body === "" && !close) {
       this.#write(toLocation, location, "\r\n\r\n");
       return;
     }
-    const middle = location === undefined ? "" : `Location: ${location}\r\n`;
+    const { link } = response;
+    const middle =
+      (location === undefined ? "" : `Location: ${location}\r\n`) + (link === undefined ? "" : `Link: ${link}\r\n`);
     const end = close ? "Connection: close\r\n\r\n" : "\r\n";
     this.#write(toLength, `${body.length}\r\n${middle}${end}`, bodiless ? "" : body);
   }

@@ -36,5 +36,7 @@ export interface OutgoingResponse {
   readonly status: number;
   readonly headers: HeaderSet;
   readonly location?: string;
+  /** Value of Link (RFC 8288), ASCII. */
+  readonly link?: string;
   readonly body?: string;
 }

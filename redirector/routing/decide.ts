@@ -15,7 +15,7 @@ import type {
 } from "./route.ts";
 
 /** What to do with a request, as data. */
-export type Decision = Redirect | Check | Refused | Plain | Page;
+export type Decision = Redirect | Check | ListStep | Refused | Plain | Page;
 
 /** Send the client there. */
 export interface Redirect {
@@ -36,6 +36,14 @@ export interface Check extends ExistenceCheck {
   readonly present: Redirect;
   /** The mirror is a bucket asked for a layer: if not there, the registries have it. */
   readonly layer: boolean;
+}
+
+/** Read a list from a mirror and answer it. */
+export interface ListStep {
+  readonly kind: "list";
+  readonly route: ListRoute;
+  /** The mirror to read it from, and where to send the client if that cannot be done. */
+  readonly present: Redirect & { readonly mirror: KnownMirrors["images"][number] };
 }
 
 /** Say no. */
@@ -82,7 +90,9 @@ export function decide(
     case "tags":
     case "referrers": {
       const mirror = chooseMirror(mirrors.images, client);
-      return mirror ? redirectTo(route, mirror) : noSuchMirrors.images;
+      if (!mirror) return noSuchMirrors.images;
+      const present = { ...redirectTo(route, mirror), mirror };
+      return config.lists.answered ? { kind: "list", route, present } : present;
     }
     case "blob":
       return (
@@ -121,7 +131,7 @@ export function settle(
   client: Client,
   mirrors: KnownMirrors,
   config: RedirectorConfig,
-): Decision {
+): Redirect | Check | Refused {
   const { route, present } = check;
   if (held === "present") return present;
   if (check.layer) return fromMirror(route, client, mirrors.images, config);
@@ -130,6 +140,20 @@ export function settle(
   const others = list.filter((mirror) => mirror.healthy && mirror !== present.mirror);
   const other = held === "absent" && others[0] === list[0] ? list[0] : chooseMirror(others, client);
   return other ? { ...redirectTo(route, other), detour: held } : present;
+}
+
+/** The mirror to read a list from when the first one did not give it, by the rule of {@link settle}; undefined if there is no other healthy one. */
+export function otherListStep(
+  first: ListStep,
+  isAbsent: boolean,
+  client: Client,
+  { images }: KnownMirrors,
+): ListStep | undefined {
+  const others = images.filter((mirror) => mirror.healthy && mirror !== first.present.mirror);
+  const mirror = isAbsent ? (others[0] === images[0] ? images[0] : undefined) : chooseMirror(others, client);
+  if (!mirror) return undefined;
+  const present = { ...redirectTo(first.route, mirror), mirror, detour: isAbsent ? "absent" : "failing" } as const;
+  return { ...first, present };
 }
 
 /** A layer from a bucket near the client; undefined if it is no client for it. */

@@ -5,7 +5,7 @@ import type { RefusedRoute } from "./route.ts";
 
 /** The answer to a decision that needs nothing more to be found out. `ready` is why this instance is not ready, if it is not. */
 export function responseTo(
-  decision: Exclude<Decision, { kind: "check" | "page" }>,
+  decision: Exclude<Decision, { kind: "check" | "list" | "page" }>,
   notReady: string | undefined,
 ): OutgoingResponse {
   switch (decision.kind) {

@@ -1,5 +1,6 @@
 import type { Existence } from "../mirrors/existence.ts";
 import type { Prober } from "../mirrors/health.ts";
+import type { ListCounts } from "../mirrors/lists.ts";
 
 /** What a request was about, as the metrics and the log name it. */
 const routeNames = [
@@ -119,6 +120,7 @@ export class RequestMetrics {
 export interface InstanceState {
   readonly prober: Prober;
   readonly existence: Existence;
+  readonly lists: { readonly counts: ListCounts };
   readonly rangeIntervals: number;
   readonly connections: number;
   readonly droppedLogLines: number;
@@ -153,6 +155,8 @@ export function exposeState(state: InstanceState): string {
   page.family("existence_total", "counter", "Questions whether a mirror holds an object, by how they were answered.");
   for (const [result, count] of Object.entries(state.existence.counts))
     page.sample("existence_total", { result }, count);
+  page.family("lists_total", "counter", "Lists of tags and referrers, by how they were had from a mirror.");
+  for (const [result, count] of Object.entries(state.lists.counts)) page.sample("lists_total", { result }, count);
   page.single("existence_known", "gauge", "Objects whose existence in a mirror is remembered.", state.existence.size);
   page.single("existence_asking", "gauge", "Questions to mirrors under way.", state.existence.asking);
   page.single(

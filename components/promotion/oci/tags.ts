@@ -27,30 +27,46 @@ export interface ListedManifest {
 /** Enough for a list of 100,000 manifests with their tags, about 300 bytes each. */
 const largestPage = 64 * 1024 * 1024;
 const perPage = 1_000;
+/** A last page that is full, or ends on a multiple of this, may have been cut: some registries cut at `n`, or earlier, and do not link to the rest. */
+const suspectMultiple = 50;
 
 /**
  * Lists a repository's tags (distribution spec, "Listing Tags").
  * @param mostPages stop after so many pages; default all.
  */
 export async function listTags(at: Remote, mostPages = Number.POSITIVE_INFINITY): Promise<TagList> {
-  const tags: string[] = [];
+  const tags = new Set<string>();
   const children: string[] = [];
   let manifests: Map<Digest, ListedManifest> | undefined;
-  const url = `/v2/${at.repository.name}/tags/list?n=${perPage}`;
+  const first = `/v2/${at.repository.name}/tags/list?n=${perPage}`;
   const what = `list tags of ${at.repository.name}`;
+  const found = (more: Pick<TagList, "unknown" | "truncated">): TagList => ({
+    tags: [...tags],
+    manifests,
+    children,
+    ...more,
+  });
   let read = 0;
-  for await (const page of pages(at, { url, what, expect: [200, 404], limit: largestPage })) {
-    if (page.status === 404) return { tags, manifests, children, unknown: true, truncated: false };
-    const list = readPage(page.body, at.repository.host, what);
-    tags.push(...list.tags);
-    children.push(...list.children);
-    if (list.manifests) {
-      manifests ??= new Map();
-      for (const [digest, manifest] of list.manifests) manifests.set(digest, manifest);
+  for (let url: string | undefined = first; url !== undefined; ) {
+    let cutAfter: string | undefined;
+    for await (const page of pages(at, { url, what, expect: [200, 404], limit: largestPage })) {
+      if (page.status === 404) return found({ unknown: url === first, truncated: false });
+      const list = readPage(page.body, at.repository.host, what);
+      const before = tags.size;
+      for (const tag of list.tags) tags.add(tag);
+      children.push(...list.children);
+      if (list.manifests) {
+        manifests ??= new Map();
+        for (const [digest, manifest] of list.manifests) manifests.set(digest, manifest);
+      }
+      const mayBeCut = !list.manifests && tags.size > before && list.tags.length % suspectMultiple === 0;
+      cutAfter = mayBeCut && !page.hasNext ? list.tags.at(-1) : undefined;
+      if ((page.hasNext || cutAfter !== undefined) && ++read >= mostPages)
+        return found({ unknown: false, truncated: true });
     }
-    if (page.hasNext && ++read >= mostPages) return { tags, manifests, children, unknown: false, truncated: true };
+    url = cutAfter === undefined ? undefined : `${first}&last=${encodeURIComponent(cutAfter)}`;
   }
-  return { tags, manifests, children, unknown: false, truncated: false };
+  return found({ unknown: false, truncated: false });
 }
 
 function readPage(body: Buffer, host: string, what: string) {

@@ -31,6 +31,7 @@ function instance({ rangeIntervals = 5 } = {}) {
         stop: () => undefined,
       },
       existence,
+      lists: { counts: { kept: 0, read: 2, shared: 0, absent: 0, failing: 0, unread: 0 } },
       rangeIntervals,
       connections: 3,
       droppedLogLines: 0,

@@ -19,6 +19,7 @@ const state = {
     { mirrors: true, entries: 2, presentSeconds: 1, absentSeconds: 1, timeoutSeconds: 1, concurrency: 1 },
     async () => true,
   ),
+  lists: { counts: { kept: 0, read: 2, shared: 0, absent: 0, failing: 0, unread: 0 } },
   rangeIntervals: 22_936,
   connections: 3,
   droppedLogLines: 0,
@@ -50,6 +51,7 @@ it("the state of an instance, with odd names escaped", () => {
   assert.equal(samples.get('redirector_probes_total{mirror="odd\\"\\\\name",result="failed"}'), 2);
   assert.equal(samples.get("redirector_cloud_range_intervals"), 22_936);
   assert.equal(samples.get('redirector_existence_total{result="asked"}'), 0);
+  assert.equal(samples.get('redirector_lists_total{result="read"}'), 2);
 });
 
 it("the page of the metrics", () => {
