@@ -6,7 +6,7 @@ import { readAdoptionList } from "./components/adoption/adoption-list.ts";
 import { existingThings } from "./components/adoption/existing.ts";
 import { Identities } from "./components/identities/identities.ts";
 import { attachmentSettings } from "./components/manifests/attachment-settings.ts";
-import { fileLines, fileSummary, imageLines, imageSummary } from "./components/manifests/lines.ts";
+import { fileLines, fileSummary, imageLines, imageSources, imageSummary } from "./components/manifests/lines.ts";
 import { loadManifests } from "./components/manifests/load.ts";
 import { locatedMessage, problemLine } from "./components/manifests/problem.ts";
 import { type Project, promotesFiles, promotesImages } from "./components/manifests/project.ts";
@@ -23,6 +23,7 @@ import { parseStackConfig, type StackConfig } from "./components/stack/config.ts
 import { trimSdkStartup } from "./components/stack/sdk-startup.ts";
 import { stackRules } from "./components/staging/stack-rules.ts";
 import { StagingArea } from "./components/staging/staging-area.ts";
+import { stagedIn } from "./components/staging/staging-names.ts";
 import { fileKey, manifestPath, objectPath } from "./redirector/object-paths.ts";
 
 await trimSdkStartup();
@@ -86,6 +87,7 @@ for (const project of projects) {
       {
         project: project.name,
         images: imageLines(project),
+        sources: imageSources(project),
         summary: imageSummary(project),
         prefix: project.imagePrefix,
         staging: staging.repository,
@@ -110,7 +112,7 @@ for (const project of projects) {
         files: fileLines(project),
         summary: fileSummary(project),
         prefix: project.filePrefix,
-        staging: staging.bucket,
+        staging: staging.bucket.apply((bucket) => stagedIn(project, bucket)),
         mirrors: mirrors.lines.files,
         removalShare: project.removalShare,
         storage: config.storage,

@@ -32,9 +32,18 @@ export function layerKey(digest: string): string {
   return `${layersFolder}${digest}`;
 }
 
-/** Name of an image below a mirror's repository, and on the host that clients use. */
+/**
+ * Name of an image below a mirror's repository, and on the host that clients use. A name that starts with `/` is from the root, whatever the
+ * project's prefix is: that of an image in a further destination of the project.
+ */
 export function imageName(prefix: string, image: string): string {
-  return below(prefix, image);
+  return image.startsWith("/") ? image.slice(1) : below(prefix, image);
+}
+
+/** The image that has a name in production, as its project's lines have it: the inverse of {@link imageName}. */
+export function imageBelow(prefix: string, name: string): string {
+  if (prefix === "") return name;
+  return name.startsWith(`${prefix}/`) ? name.slice(prefix.length + 1) : `/${name}`;
 }
 
 /** Path of an OCI manifest, by tag or digest (OCI distribution specification, "Pulling manifests"). */

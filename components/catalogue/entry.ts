@@ -1,4 +1,4 @@
-import { filesPrefix } from "../../redirector/object-paths.ts";
+import { filesPrefix, imageName } from "../../redirector/object-paths.ts";
 import type {
   ImageDetails,
   ImageFacts,
@@ -125,7 +125,7 @@ function imageDetails({ name, imagePrefix, images, facts }: Published): ImageDet
         return [{ digest, tags: sortTags(tags), ...rest }];
       });
       versions.sort((a, b) => compareTagged(a.tags, b.tags) || (a.digest < b.digest ? -1 : 1));
-      const repository = imagePrefix === "" ? image : `${imagePrefix}/${image}`;
+      const repository = imageName(imagePrefix, image);
       return { schemaVersion, project: name, repository, versions };
     })
     .sort((a, b) => (a.repository < b.repository ? -1 : 1));

@@ -16,7 +16,7 @@ export const newCommand = new Command("new")
   .description(
     "Writes manifests/<project>/project.yaml, which grants the project its staging area once it is merged and deployed.",
   )
-  .argument("<project>", "its name: lower-case letters and digits in words joined by -, at most 24 characters")
+  .argument("<project>", "its name: lower-case letters and digits in words joined by -, at most 63 characters")
   .requiredOption("--owners <group>", "mail address of the group whose members may push")
   .option(
     "--repository <owner/name>",
@@ -46,7 +46,7 @@ export const newCommand = new Command("new")
   .action(async (project, values) => {
     if (!projectPattern.test(project))
       throw new CommandError(
-        `${quoted(project)} is not a project name: use at most 24 lower-case letters and digits in words joined by -, a letter first`,
+        `${quoted(project)} is not a project name: use at most 63 lower-case letters and digits in words joined by -, a letter first`,
       );
     const declaration = projectText({
       description: values.description ?? `Artifacts of ${project}`,

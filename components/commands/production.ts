@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { attachmentSettings } from "../manifests/attachment-settings.ts";
-import { fileLines, imageLines } from "../manifests/lines.ts";
+import { fileLines, imageLines, imageNames, imageSources } from "../manifests/lines.ts";
 import { loadManifests } from "../manifests/load.ts";
 import { problemLine } from "../manifests/problem.ts";
 import { type Project, promotesFiles, promotesImages } from "../manifests/project.ts";
@@ -10,7 +10,7 @@ import type { FileMirror, FilesRequest, ImageMirror, ImagesRequest } from "../pr
 import type { Owner } from "../promotion/unmanaged/unmanaged.ts";
 import type { StackConfig } from "../stack/config.ts";
 import { readStackFile } from "../stack/stack-file.ts";
-import { stagingBucketName, stagingRepositoryId } from "../staging/staging-names.ts";
+import { stagedIn, stagingBucketName, stagingRepositoryId } from "../staging/staging-names.ts";
 import { CommandError } from "./command.ts";
 
 /** What production should be, and where it is: what the program would ask of the promotion. */
@@ -74,11 +74,12 @@ export async function readProduction(sources: Sources, names: readonly string[])
 }
 
 function ownerOf(project: Project): Owner {
-  const { name, imagePrefix, images, filePrefix } = project;
+  const { name, imagePrefix, imagePrefixes, filePrefix } = project;
   return {
     project: name,
     imagePrefix,
-    images: images.map((image) => image.name),
+    imagePrefixes,
+    images: imageNames(project),
     filePrefix,
     promotesFiles: promotesFiles(project),
   };
@@ -97,6 +98,7 @@ export function productionOf(
       images: imageLines(project),
       prefix: project.imagePrefix,
       staging: places.staging(project).repository,
+      sources: imageSources(project),
       mirrors: places.images,
       layerMirrors: places.files.filter(({ kind }) => kind === "s3"),
       mutableTags: project.mutableTags,
@@ -106,7 +108,7 @@ export function productionOf(
       ...common(project),
       files: fileLines(project),
       prefix: project.filePrefix,
-      staging: places.staging(project).bucket,
+      staging: stagedIn(project, places.staging(project).bucket),
       mirrors: places.files,
     })),
   };
@@ -169,7 +171,7 @@ export function placesInState(text: string, from: string): Places {
   return {
     images: images[0]?.mirrors ?? [],
     files: files[0]?.mirrors ?? s3,
-    staging: ({ name }) => ({ repository: staging(images, name), bucket: staging(files, name) }),
+    staging: ({ name }) => ({ repository: staging(images, name), bucket: staging(files, name).split("/")[0] ?? "" }),
   };
 }
 

@@ -76,7 +76,7 @@ async function promoteImages(
   printDetail(`staging of ${project.name}: ${registryUri}`);
   const transport = new Transport();
   try {
-    const staged = new StagedImages(transport, registryUri);
+    const staged = new StagedImages(transport, registryUri, project);
     const [found, warnings] = await asking(`staging of ${project.name} cannot be read`, async () => {
       const images = await Promise.all(references.map((reference) => staged.find(reference)));
       return [images, await Promise.all(images.map((image) => staged.lostPlatforms(project, image)))] as const;
@@ -121,7 +121,7 @@ async function promoteFiles(
     printDetail(`staging of ${open.project.name}: ${staging.url}`);
     for (const path of paths)
       for (const file of await asking(`staging of ${open.project.name} cannot be read`, () =>
-        findStagedFiles(staging, path),
+        findStagedFiles(staging, path, open.project.staging.filesFolder),
       )) {
         const release = file.name.split("/")[0] ?? file.name;
         open.edit(open.holderOf({ file: file.name }) ?? open.targetFor("files", release), (text) =>

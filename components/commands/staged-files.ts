@@ -8,9 +8,12 @@ import { CommandError } from "./command.ts";
  * The files at a path of a staging bucket, or of everything below one that ends in `/`, with the sha256 of their
  * contents: as the store proves it, or found by reading them. Throws CommandError if nothing is there, or for a name
  * that no manifest can hold.
+ * @param folder of the bucket that the project's files are staged in; the path and the files' names are relative to it.
  */
-export async function findStagedFiles(bucket: Bucket, path: string): Promise<File[]> {
+export async function findStagedFiles(bucket: Bucket, name: string, folder?: string): Promise<File[]> {
   const signal = AbortSignal.timeout(24 * 3600 * 1000);
+  const above = folder === undefined ? "" : `${folder}/`;
+  const path = `${above}${name}`;
   const objects = await objectsAt(bucket, path, signal);
   if (objects.length === 0)
     throw new CommandError(
@@ -18,8 +21,9 @@ export async function findStagedFiles(bucket: Bucket, path: string): Promise<Fil
     );
   const files: File[] = [];
   for (const object of objects) {
-    if (!filePattern.test(object.key)) throw new CommandError(fileFault(object.key));
-    files.push({ name: object.key, sha256: object.sha256 ?? (await measure(readAll(bucket, object, signal))).sha256 });
+    const staged = object.key.slice(above.length);
+    if (!filePattern.test(staged)) throw new CommandError(fileFault(staged));
+    files.push({ name: staged, sha256: object.sha256 ?? (await measure(readAll(bucket, object, signal))).sha256 });
   }
   return files;
 }

@@ -23,10 +23,13 @@ export interface StagedImage {
 export class StagedImages {
   readonly #transport: Transport;
   readonly #registryUri: string;
+  readonly #sources: ReadonlyMap<string, string>;
 
-  constructor(transport: Transport, registryUri: string) {
+  /** @param project whose manifest says which images have another name in staging. */
+  constructor(transport: Transport, registryUri: string, project: Pick<Project, "images">) {
     this.#transport = transport;
     this.#registryUri = registryUri;
+    this.#sources = new Map(project.images.map(({ name, from = name }) => [name, from]));
   }
 
   /**
@@ -77,7 +80,7 @@ export class StagedImages {
   #remote(image: string): Remote {
     return {
       transport: this.#transport,
-      repository: repositoryAt(this.#registryUri, image),
+      repository: repositoryAt(this.#registryUri, this.#sources.get(image) ?? image),
       signal: AbortSignal.timeout(120_000),
     };
   }

@@ -103,7 +103,10 @@ export const tagsFormat = z
 
 const image = mapOf("an image", {
   name: text("name", imagePattern, imageFault).meta({
-    description: "The image's repository in the project's staging area, e.g. controller or e2e/agnhost",
+    description: "The image's name below the project's prefixes, e.g. controller or e2e/agnhost",
+  }),
+  from: text("from", imagePattern, imageFault).optional().meta({
+    description: "The image's repository in the project's staging area, if it has another name there (default name)",
   }),
   dmap: z
     .record(text("a digest", digestPattern, digestFault), tagsFormat, {
@@ -247,6 +250,9 @@ export const projectFormat = mapOf("project.yaml", {
   staging: mapOf("staging", {
     images: flag("images").optional().meta({ description: "A registry repository for its images (default false)" }),
     files: flag("files").optional().meta({ description: "A bucket for its files (default false)" }),
+    filesFolder: text("filesFolder", filePattern, fileFault)
+      .optional()
+      .meta({ description: "The folder of the bucket that its files are staged in, e.g. releases (default the root)" }),
     retentionDays: number("retentionDays", "a whole number of days from 1 to 3650", 1, 3650, true)
       .optional()
       .meta({ description: "Days after which what lies in staging expires (default 90); what is in production stays" }),
@@ -254,6 +260,17 @@ export const projectFormat = mapOf("project.yaml", {
   imagePrefix: text("imagePrefix", prefixPattern, prefixFault("imagePrefix"))
     .optional()
     .meta({ description: 'Where its images appear: <prefix>/<image> (default the project\'s name; "" for the root)' }),
+  imagePrefixes: listOf(
+    "imagePrefixes",
+    text("imagePrefixes", prefixPattern, prefixFault("imagePrefixes")),
+    'a list of paths: ["", tool]',
+  )
+    .min(1, { error: "imagePrefixes is empty: name a prefix, or remove it for the project's name" })
+    .optional()
+    .meta({
+      description:
+        "Instead of imagePrefix: several prefixes, below each of which all of its images appear; the first is the main one and stays first",
+    }),
   filePrefix: text("filePrefix", prefixPattern, prefixFault("filePrefix")).optional().meta({
     description: 'Where its files appear: binaries/<prefix>/<path> (default the project\'s name; "" for the root)',
   }),

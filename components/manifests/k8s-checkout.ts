@@ -86,7 +86,7 @@ function named(project: K8sProject, folders: ReadonlyMap<string, K8sProject>, pr
       source.problem("warning", 0, `becomes project ${quoted(name)}: ${quoted(short)} is a folder of its own`),
     );
   if (projectPattern.test(name)) return [{ ...project, name }];
-  const rule = "at most 24 lower-case letters and digits in words joined by -";
+  const rule = "at most 63 lower-case letters and digits in words joined by -";
   if (source !== undefined)
     problems.push(
       source.problem("error", 0, `not imported: ${quoted(name)} is not a project name (${rule}): rename the folder`),

@@ -1,19 +1,45 @@
+import { imageName } from "../../redirector/object-paths.ts";
 import { countOf } from "../promotion/text/count-of.ts";
-import type { Project } from "./project.ts";
+import type { Image, Project } from "./project.ts";
 
 /**
  * A project's wanted images, as the text that the promotion reads and Pulumi's diff shows: a line `image:tag
  * sha256:<hex>` for each tag, `image@sha256:<hex>` for each digest without a tag; sorted by UTF-16 units, each ending
- * in a newline; "" when nothing is wanted.
+ * in a newline; "" when nothing is wanted. Names are relative to the project's first prefix; below its further ones they
+ * start with `/` and are from the root, so that a prefix that comes or goes is lines that come or go.
  */
 export function imageLines(project: Project): string {
   const lines: string[] = [];
-  for (const { name, digests } of project.images)
-    for (const { digest, tags } of digests) {
-      if (tags.length === 0) lines.push(`${name}@${digest}\n`);
-      for (const tag of tags) lines.push(`${name}:${tag} ${digest}\n`);
-    }
+  for (const image of project.images)
+    for (const name of publishedNames(project, image))
+      for (const { digest, tags } of image.digests) {
+        if (tags.length === 0) lines.push(`${name}@${digest}\n`);
+        for (const tag of tags) lines.push(`${name}:${tag} ${digest}\n`);
+      }
   return lines.sort().join("");
+}
+
+/**
+ * Where the images of a project lie in staging under other names than {@link imageLines} has: a line `image source` for each; sorted, each
+ * ending in a newline; undefined if none does.
+ */
+export function imageSources(project: Project): string | undefined {
+  const lines = project.images.flatMap((image) =>
+    publishedNames(project, image)
+      .map((name) => ({ name, source: image.from ?? image.name }))
+      .filter(({ name, source }) => name !== source)
+      .map(({ name, source }) => `${name} ${source}\n`),
+  );
+  return lines.length === 0 ? undefined : lines.sort().join("");
+}
+
+/** The names of the images that a project publishes, as its lines have them. */
+export function imageNames(project: Project): string[] {
+  return project.images.flatMap((image) => publishedNames(project, image));
+}
+
+function publishedNames({ imagePrefix, imagePrefixes }: Project, { name }: Image): string[] {
+  return imagePrefixes.map((prefix) => (prefix === imagePrefix ? name : `/${imageName(prefix, name)}`));
 }
 
 /**

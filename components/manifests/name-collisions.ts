@@ -10,16 +10,23 @@ import type { ScalarNode } from "./yaml/tree.ts";
 /**
  * Problems between the images of one project: a name that is listed twice, in one file or two; a path that is too long.
  */
-export function imageNameProblems(images: readonly ReadImage[], prefix: string): Problem[] {
+export function imageNameProblems(images: readonly ReadImage[], prefixes: readonly string[]): Problem[] {
   const problems: Problem[] = [];
   const first = new Map<string, Named>();
+  const published = new Map<string, Named>();
   for (const image of images) {
     const other = first.get(image.name.text);
     if (other === undefined) first.set(image.name.text, image);
     else problems.push(...twice(`image ${quoted(image.name.text)}`, other, image, "put its digests under one name"));
-    const path = below(prefix, image.name.text);
-    if (path.length > 200 && image.name.text.length <= 200)
-      problems.push(at(image, `image ${quoted(path)} has ${path.length} characters with its prefix: 200 at most`));
+    for (const prefix of prefixes) {
+      const path = below(prefix, image.name.text);
+      if (path.length > 200 && image.name.text.length <= 200)
+        problems.push(at(image, `image ${quoted(path)} has ${path.length} characters with its prefix: 200 at most`));
+      const same = published.get(path);
+      if (same === undefined) published.set(path, image);
+      else if (same.name.text !== image.name.text)
+        problems.push(...twice(`image ${quoted(path)}`, same, image, "by another prefix of the project: rename one"));
+    }
   }
   return problems;
 }

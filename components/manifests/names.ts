@@ -2,12 +2,10 @@ import { digestPattern, nameSource, tagPattern } from "../promotion/text/oci-gra
 import { quoted } from "./problem.ts";
 
 /**
- * A project's name: lower-case words joined by `-`, at most 24 characters. It is used as the folder, as the id of the
- * staging repository (Artifact Registry: a letter first, at most 63), in a bucket's name (63, after an organization
- * of up to 20), and leaves 6 characters for a prefix where Google Cloud allows 30 (ids of projects and service
- * accounts).
+ * A project's name: lower-case words joined by `-`, at most 63 characters. It becomes the folder, a label (63) and part of the names of its
+ * staging repository and bucket (63 each; staging-names.ts shortens them).
  */
-export const projectPattern = /^(?=.{1,24}$)[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
+export const projectPattern = /^(?=.{1,63}$)[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
 
 /**
  * A repository name (OCI distribution spec 1.1, "Pulling manifests"), 200 at most: clients refuse 255 with the host's

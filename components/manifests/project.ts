@@ -12,9 +12,17 @@ export interface Project {
   /** GitHub users and teams (`organization/team`) that approve changes of its folder; if empty, the stack's approvers do. */
   readonly approvers: readonly string[];
   /** Which staging areas it gets, and after how many days their content expires. */
-  readonly staging: { readonly images: boolean; readonly files: boolean; readonly retentionDays: number };
+  readonly staging: {
+    readonly images: boolean;
+    readonly files: boolean;
+    /** The folder of the bucket that files are staged in; absent: its root. */
+    readonly filesFolder?: string;
+    readonly retentionDays: number;
+  };
   /** Where its images appear: `<prefix>/<image>`; "" is the root. */
   readonly imagePrefix: string;
+  /** All prefixes that each of its images appears below, that one first. */
+  readonly imagePrefixes: readonly string[];
   /** Where its files appear: `binaries/<prefix>/<path>`. */
   readonly filePrefix: string;
   /** Names below its prefixes that other projects may publish. */
@@ -47,6 +55,8 @@ export function promotesFiles({ files, staging }: Project): boolean {
 /** An image and its digests that are wanted in production, with or without tags. */
 export interface Image {
   readonly name: string;
+  /** Its name in staging, if that is another. */
+  readonly from?: string;
   readonly digests: readonly { readonly digest: string; readonly tags: readonly string[] }[];
 }
 

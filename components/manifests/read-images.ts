@@ -11,6 +11,8 @@ import { isNull, type Node, type ScalarNode, valueAt } from "./yaml/tree.ts";
 export interface ReadImage {
   readonly source: Source;
   readonly name: ScalarNode;
+  /** Its name in staging, if the file says one. */
+  readonly from?: ScalarNode;
   readonly digests: readonly { readonly digest: ScalarNode; readonly tags: readonly ScalarNode[] }[];
 }
 
@@ -28,7 +30,7 @@ export function readImages(root: Node | undefined, source: Source, problems: Pro
 }
 
 function readImage(node: Node, source: Source, problems: Problem[]): ReadImage[] {
-  const [name, dmap] = [valueAt(node, "name"), valueAt(node, "dmap")];
+  const [name, from, dmap] = [valueAt(node, "name"), valueAt(node, "from"), valueAt(node, "dmap")];
   if (name?.kind !== "scalar") return [];
   const entries = dmap?.kind === "map" ? dmap.entries : [];
   for (const { key, value } of entries) {
@@ -43,6 +45,7 @@ function readImage(node: Node, source: Source, problems: Problem[]): ReadImage[]
     {
       source,
       name,
+      ...(from?.kind === "scalar" ? { from } : {}),
       digests: entries.map(({ key, value }) => ({
         digest: key,
         tags: value.kind === "list" ? value.items.filter((tag) => tag.kind === "scalar") : [],

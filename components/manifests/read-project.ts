@@ -3,7 +3,7 @@ import { projectFormat } from "./formats.ts";
 import { manifestKind, unknownFile } from "./manifest-kind.ts";
 import { fileNameProblems, imageNameProblems } from "./name-collisions.ts";
 import { projectPattern } from "./names.ts";
-import type { PathOwner } from "./path-ownership.ts";
+import type { OwnedPrefix, PathOwner } from "./path-ownership.ts";
 import { recordOrigin } from "./positions.ts";
 import { type Problem, quoted } from "./problem.ts";
 import type { Project } from "./project.ts";
@@ -15,7 +15,7 @@ import { type StackRules, stackProblems } from "./stack-rules.ts";
 import { validate } from "./validate.ts";
 import { compareTexts } from "./versions.ts";
 import { parseYaml } from "./yaml/parse.ts";
-import { type Node, valueAt } from "./yaml/tree.ts";
+import { entryAt, type Node, valueAt } from "./yaml/tree.ts";
 
 /** The content of one project's folder. */
 export interface ReadProject {
@@ -43,21 +43,29 @@ export function readProject(name: string, sources: ReadonlyMap<string, Source>, 
     else {
       declaration = readDeclaration(parsed.root ?? nothing, source, inFiles);
       if (rules !== undefined && parsed.root !== undefined)
-        for (const problem of stackProblems(name, parsed.root, source, rules)) inFiles.push(problem);
+        for (const problem of stackProblems(parsed.root, source, rules)) inFiles.push(problem);
     }
   }
   const [images, files] = [imageLists.flat(), fileLists.flat()];
-  const { imagePrefix = name, filePrefix = name } = declaration?.settings ?? {};
+  const imagePrefixes = prefixesOf(name, declaration);
+  const { filePrefix = name } = declaration?.settings ?? {};
   const problems = [
     inFiles,
     nameProblems(name, sources, declaration),
-    imageNameProblems(images, imagePrefix),
+    imageNameProblems(
+      images,
+      imagePrefixes.map(({ prefix }) => prefix),
+    ),
     fileNameProblems(files, filePrefix),
   ].flat();
   if (declaration === undefined) return { project: undefined, owner: undefined, problems };
-  const owner = { name, ...ownedBy(declaration, imagePrefix, filePrefix), images, files };
+  const owner = { name, ...ownedBy(declaration, imagePrefixes, filePrefix), images, files };
   const broken = problems.some(({ severity }) => severity === "error");
-  return { project: broken ? undefined : projectOf(name, declaration.settings, images, files), owner, problems };
+  return {
+    project: broken ? undefined : projectOf(name, declaration.settings, imagePrefixes, images, files),
+    owner,
+    problems,
+  };
 }
 
 /** A valid project.yaml. */
@@ -71,7 +79,29 @@ const nothing: Node = { kind: "map", entries: [], start: 0, end: 0 };
 
 function readDeclaration(root: Node, source: Source, problems: Problem[]): Declaration | undefined {
   const settings = validate(projectFormat, root, source, problems);
-  return settings === undefined ? undefined : { settings, root, source };
+  if (settings === undefined) return undefined;
+  const [one, several] = [entryAt(root, "imagePrefix"), entryAt(root, "imagePrefixes")];
+  if (one !== undefined && several !== undefined)
+    problems.push(
+      source.problem("error", several.key.start, "imagePrefix and imagePrefixes say the same: keep one of the two"),
+    );
+  const seen = new Set<string>();
+  for (const node of several?.value.kind === "list" ? several.value.items : []) {
+    if (node.kind !== "scalar") continue;
+    if (seen.has(node.text))
+      problems.push(source.problem("error", node.start, `prefix ${quoted(node.text)} is listed twice: keep one`));
+    seen.add(node.text);
+  }
+  return { settings, root, source };
+}
+
+/** The prefixes of a project's images, the main one first, each with its offset in project.yaml. */
+function prefixesOf(name: string, declaration: Declaration | undefined): OwnedPrefix[] {
+  const several = declaration && valueAt(declaration.root, "imagePrefixes");
+  const listed = several?.kind === "list" ? several.items.filter((item) => item.kind === "scalar") : [];
+  if (listed.length > 0) return listed.map(({ text, start }) => ({ prefix: text, start }));
+  const one = declaration && valueAt(declaration.root, "imagePrefix");
+  return [{ prefix: declaration?.settings.imagePrefix ?? name, start: one?.start ?? 0 }];
 }
 
 /** Problems of the folder itself: its name, a missing project.yaml. */
@@ -100,7 +130,7 @@ function nameProblems(
   }
   if (!projectPattern.test(name))
     add(
-      `project name ${quoted(name)} (the folder's) must be at most 24 lower-case letters and digits in words joined by -, a letter first`,
+      `project name ${quoted(name)} (the folder's) must be at most 63 lower-case letters and digits in words joined by -, a letter first`,
     );
   // Google refuses such bucket names (Cloud Storage, "Bucket names").
   if (declaration?.settings.staging.files && /g[o0][o0]gle/.test(name))
@@ -112,7 +142,7 @@ function nameProblems(
 
 function ownedBy(
   { root, source, settings }: Declaration,
-  imagePrefix: string,
+  image: readonly OwnedPrefix[],
   filePrefix: string,
 ): Pick<PathOwner, "prefixes" | "shares"> {
   const start = (key: string) => valueAt(root, key)?.start ?? 0;
@@ -121,7 +151,7 @@ function ownedBy(
   return {
     prefixes: {
       source,
-      image: [{ prefix: imagePrefix, start: start("imagePrefix") }],
+      image,
       file: [{ prefix: filePrefix, start: start("filePrefix") }],
     },
     shares: sharesOf(settings).map((share, index) => ({ ...share, start: starts[index] ?? 0 })),
@@ -135,10 +165,11 @@ function sharesOf({ shares = [] }: Declaration["settings"]): Share[] {
 function projectOf(
   name: string,
   settings: Declaration["settings"],
+  imagePrefixes: readonly OwnedPrefix[],
   images: readonly ReadImage[],
   files: readonly ReadFile[],
 ): Project {
-  const { description, contact, owners, staging, imagePrefix = name, filePrefix = name } = settings;
+  const { description, contact, owners, staging, filePrefix = name } = settings;
   const project: Project = {
     name,
     description,
@@ -148,9 +179,11 @@ function projectOf(
     staging: {
       images: staging.images ?? false,
       files: staging.files ?? false,
+      ...(staging.filesFolder === undefined ? {} : { filesFolder: staging.filesFolder }),
       retentionDays: staging.retentionDays ?? 90,
     },
-    imagePrefix,
+    imagePrefix: imagePrefixes[0]?.prefix ?? name,
+    imagePrefixes: imagePrefixes.map(({ prefix }) => prefix),
     filePrefix,
     shares: sharesOf(settings),
     mutableTags: settings.mutableTags ?? [],
@@ -164,6 +197,7 @@ function projectOf(
     images: images
       .map((image) => ({
         name: image.name.text,
+        ...(image.from === undefined ? {} : { from: image.from.text }),
         digests: image.digests.map(({ digest, tags }) => ({ digest: digest.text, tags: tags.map(({ text }) => text) })),
       }))
       .sort(byName),

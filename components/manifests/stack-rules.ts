@@ -7,23 +7,13 @@ import { type Node, valueAt } from "./yaml/tree.ts";
 export interface StackRules {
   /** Owners at GitHub whose repositories may push to staging areas: the keys of `artifacts:githubOwners`. */
   readonly githubOwners: ReadonlySet<string>;
-  /** The name of the bucket that a project stages files in. */
-  readonly stagingBucket: (project: string) => string;
 }
 
-/** Cloud Storage, "Bucket names": 3 to 63 characters. */
-const maximalBucketName = 63;
-
 /**
- * Problems of a project.yaml with the rules of its stack: a repository whose owner may not push, a name that makes
- * the staging bucket's name too long. Considers only values that are valid by themselves. Pure.
+ * Problems of a project.yaml with the rules of its stack: a repository whose owner may not push. Considers only values that are valid by
+ * themselves. Pure.
  */
-export function stackProblems(
-  project: string,
-  root: Node,
-  source: Source,
-  { githubOwners, stagingBucket }: StackRules,
-): Problem[] {
+export function stackProblems(root: Node, source: Source, { githubOwners }: StackRules): Problem[] {
   const problems: Problem[] = [];
   const repositories = valueAt(valueAt(root, "owners") ?? root, "repositories");
   for (const node of repositories?.kind === "list" ? repositories.items : []) {
@@ -38,14 +28,5 @@ export function stackProblems(
       ),
     );
   }
-  const bucket = stagingBucket(project);
-  if (bucket.length > maximalBucketName)
-    problems.push(
-      source.problem(
-        "error",
-        valueAt(root, "staging")?.start ?? root.start,
-        `staging bucket ${quoted(bucket)} has ${bucket.length} characters, ${maximalBucketName} at most: shorten the project's name (its folder) or artifacts:organization`,
-      ),
-    );
   return problems;
 }

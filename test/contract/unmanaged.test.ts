@@ -21,6 +21,7 @@ const context: Context = { signal: new AbortController().signal, report: () => {
 const owner = (project: string, prefix: string, images: readonly string[] = [], promotesFiles = true): Owner => ({
   project,
   imagePrefix: prefix,
+  imagePrefixes: [prefix],
   images,
   filePrefix: prefix,
   promotesFiles,

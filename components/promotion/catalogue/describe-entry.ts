@@ -1,4 +1,4 @@
-import { filesPrefix } from "../../../redirector/object-paths.ts";
+import { filesPrefix, imageName } from "../../../redirector/object-paths.ts";
 import type { Published } from "../../catalogue/entry.ts";
 import type { ImageFacts } from "../../catalogue/formats.ts";
 import { parseFileLines } from "../files/plan.ts";
@@ -75,7 +75,11 @@ async function describeImages(request: EntryRequest, cached: CachedEntry, depend
   const total = missing.reduce((sum, { digests }) => sum + digests.length, 0);
   let done = 0;
   const work = missing.map(async ({ image, digests }) => {
-    const at: Remote = { transport, repository: repositoryAt(request.registry, request.imagePrefix, image), signal };
+    const at: Remote = {
+      transport,
+      repository: repositoryAt(request.registry, imageName(request.imagePrefix, image)),
+      signal,
+    };
     // One list of tags for all digests of the image, so that no request looks for signatures that do not exist.
     const tags = await dependencies.limit(() => listTags(at)).catch((error: unknown) => failed(error, image));
     if (tags === undefined) return;

@@ -1,4 +1,4 @@
-import { filesPrefix } from "../../../redirector/object-paths.ts";
+import { filesPrefix, imageName } from "../../../redirector/object-paths.ts";
 import { composeEntry, type ProjectEntry } from "../../catalogue/entry.ts";
 import { type ImageDetails, type ReleaseDetails, readDocument } from "../../catalogue/formats.ts";
 import { projectKey } from "../../catalogue/layout.ts";
@@ -51,9 +51,9 @@ export async function unlistLines(mirror: CatalogueMirror, request: UnlistReques
 
 /** Keeps the digests that the manifest has, each with the tags that still name it. */
 function stillWanted(images: readonly ImageDetails[], lines: string, prefix: string): ImageDetails[] {
-  const wanted = readImageLines(lines);
+  const wanted = new Map([...readImageLines(lines)].map(([image, digests]) => [imageName(prefix, image), digests]));
   return images.map((image) => {
-    const digests = wanted.get(prefix === "" ? image.repository : image.repository.slice(prefix.length + 1));
+    const digests = wanted.get(image.repository);
     const versions = image.versions.flatMap((version) => {
       const tags = digests?.get(version.digest);
       return tags === undefined ? [] : [{ ...version, tags: version.tags.filter((tag) => tags.has(tag)) }];

@@ -40,6 +40,8 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
   readonly wanted: Files;
   /** The project's staging bucket, if it has one. */
   readonly staging: Bucket | undefined;
+  /** What the keys of staged files begin with: "" or the folder's path with a slash at its end. */
+  readonly stagingFolder: string;
 
   constructor(request: FilesRequest, plans: readonly MirrorPlan[], context: Context) {
     const wanted = parseFileLines(request.files);
@@ -52,8 +54,9 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
       const bucket = openBucket(request.storage, plan.mirror);
       return new FilesMirrorRun(plan, bucket, request.prefix, context.signal);
     });
-    this.staging =
-      request.staging === "" ? undefined : openBucket(request.storage, { kind: "gcs", bucket: request.staging });
+    const [bucket = "", ...folders] = request.staging.split("/");
+    this.staging = bucket === "" ? undefined : openBucket(request.storage, { kind: "gcs", bucket });
+    this.stagingFolder = folders.map((folder) => `${folder}/`).join("");
   }
 
   /** The phases: lookups, copies, removals. */
@@ -138,12 +141,13 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
   /** The sources of a file: the mirrors that have it, canonical first, then staging. */
   sources(path: string): FileSource[] {
     const { staging } = this;
+    const staged = `${this.stagingFolder}${path}`;
     const holders = this.all.filter(({ plan, present }) => present.has(path) || (!plan.unknown && !plan.add.has(path)));
     return [
       ...holders.map(({ files }) => ({ bucket: files.bucket, key: files.key(path), stat: () => files.stat(path) })),
       ...(staging === undefined
         ? []
-        : [{ bucket: staging, key: path, stat: () => statOf(staging, path, this.context.signal) }]),
+        : [{ bucket: staging, key: staged, stat: () => statOf(staging, staged, this.context.signal) }]),
     ];
   }
 
@@ -151,7 +155,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
   nowhere(path: string): string {
     return this.staging === undefined
       ? "no mirror has it, and the project has no staging bucket"
-      : `neither ${this.staging.url}/${path} nor any mirror has it`;
+      : `neither ${this.staging.url}/${this.stagingFolder}${path} nor any mirror has it`;
   }
 
   /** Copies every missing file: one download for all the mirrors that lack it. */

@@ -174,8 +174,10 @@ async function readContent(copy: Copy, places: readonly Place[], run: ImagesRun)
   ];
   const partly = places.filter(({ state }) => state === "partial").map(remote);
   const staging = run.staging(copy.image);
-  const others = run.alive([...run.mirrors.keys()]).map((mirror) => mirror.remote(copy.image));
-  const sources = [...new Set([...whole, ...partly, ...(staging ? [staging] : []), ...others])];
+  const alive = run.alive([...run.mirrors.keys()]);
+  const siblings = alive.flatMap((mirror) => run.siblings(mirror, copy.image, copy.digest));
+  const others = alive.map((mirror) => mirror.remote(copy.image));
+  const sources = [...new Set([...whole, ...partly, ...(staging ? [staging] : []), ...siblings, ...others])];
   const tree = await readTree(sources, copy.digest);
   // Only layers are missing, which have no attachments.
   if (places.every(({ state }) => state === "complete")) return { tree, attached: [], sources };
@@ -183,6 +185,8 @@ async function readContent(copy: Copy, places: readonly Place[], run: ImagesRun)
   // An attachment that one mirror lost may be in another; one that a killed run did not copy is in staging.
   const witnesses =
     copy.incomplete.length > 0 ? [...whole, ...partly] : whole.length > 0 ? whole.slice(0, mostWitnesses) : partly;
+  // A further destination of what is in production already gets the same attachments.
+  if (witnesses.length === 0) witnesses.push(...siblings.slice(0, mostWitnesses));
   const attachments = await attachedIn(witnesses, digests, run);
   if (staging && copy.holders.length === 0) {
     const staged = await attachedInStaging(staging, copy, digests, run).catch((error: unknown) => {
@@ -333,8 +337,11 @@ async function bringBlobs(
           waits.push(earlier.failure.then((failure) => fail(mirror, failure)));
           continue;
         }
+        const [sibling] = run.siblings(mirror, copy.image, copy.digest);
+        const neighbour =
+          earlier ?? (sibling && { repository: sibling.repository, failure: Promise.resolve(undefined) });
         const fresh = (mirror.lastKnown.present.get(copy.image)?.size ?? 0) === 0;
-        const target = new RegistryTarget(mirror.name, at, { neighbour: earlier, fresh });
+        const target = new RegistryTarget(mirror.name, at, { neighbour, fresh });
         const claim = Promise.withResolvers<unknown>();
         if (!earlier) mirror.blobs.set(digest, { repository: at.repository, failure: claim.promise });
         targets.push(target);

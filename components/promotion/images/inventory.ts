@@ -1,4 +1,4 @@
-import { layersFolder } from "../../../redirector/object-paths.ts";
+import { imageName, layersFolder } from "../../../redirector/object-paths.ts";
 import type { Digest } from "../oci/digest.ts";
 import { isIndexType } from "../oci/manifest.ts";
 import { headManifest } from "../oci/manifests.ts";
@@ -39,7 +39,11 @@ export async function takeImagesInventory(
       try {
         const { transport } = dependencies;
         const entries = [...wanted].map(async ([image, digests]): Promise<[string, Holding]> => {
-          const at = { transport, repository: repositoryAt(repository, request.prefix, image), signal: context.signal };
+          const at = {
+            transport,
+            repository: repositoryAt(repository, imageName(request.prefix, image)),
+            signal: context.signal,
+          };
           return [image, await readHolding(at, new Set(digests.keys()), wantedTags(digests), parts)];
         });
         return new Map(await settleAll(entries));

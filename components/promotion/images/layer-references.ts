@@ -105,16 +105,17 @@ export function readReferences(keys: readonly string[]): ReadonlyMap<string, { l
     if (project === undefined) continue;
     const its = references.get(project) ?? [];
     references.set(project, its);
-    its.push({ layer: `sha256:${layer}`, use: `${image}@sha256:${hex}` });
+    its.push({ layer: `sha256:${layer}`, use: `${image!.replace(/^_(?=\/)/, "")}@sha256:${hex}` });
   }
   return references;
 }
 
 const referencePattern = /^([0-9a-f]{64})\/([^/]+)\/(.+)\/([0-9a-f]{64})$/;
 
-/** The key of a reference. */
+/** The key of a reference. An image's name from the root starts with `/`, and not every store keeps two slashes apart from one: `_/` in the key. */
 export function referenceKey(layer: Digest, { project, image, digest }: LayerUse): string {
-  return `${referencesPrefix}${hexOf(layer)}/${project}/${image}/${hexOf(digest)}`;
+  const name = image.startsWith("/") ? `_${image}` : image;
+  return `${referencesPrefix}${hexOf(layer)}/${project}/${name}/${hexOf(digest)}`;
 }
 
 function hexOf(digest: Digest): string {

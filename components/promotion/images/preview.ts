@@ -39,6 +39,7 @@ export async function previewImagesRun(run: ImagesRun): Promise<Preview> {
         const places = [
           ...(staging ? [staging] : []),
           ...[...holders, ...mirrors].map((mirror) => mirror.remote(copy.image)),
+          ...[...run.mirrors.values()].flatMap((mirror) => run.siblings(mirror, copy.image, copy.digest)),
         ];
         const tree = await readTree(places, copy.digest);
         roots.set(copy, tree.root);

@@ -1,3 +1,4 @@
+import { imageName } from "../../../redirector/object-paths.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Remote } from "../oci/remote.ts";
 import { repositoryAt } from "../oci/repository.ts";
@@ -6,6 +7,7 @@ import type { MirrorRun } from "../run/mirror-run.ts";
 import { PromotionRun } from "../run/promotion-run.ts";
 import type { Context, ImagesRequest } from "../run/request.ts";
 import type { Dependencies } from "./dependencies.ts";
+import { ImageSources } from "./image-sources.ts";
 import { keptManifests, type Whereabouts } from "./kept-manifests.ts";
 import { difference } from "./last-known-state.ts";
 import { addImage } from "./lines.ts";
@@ -24,6 +26,7 @@ export class ImagesRun extends PromotionRun<ImagesMirrorRun> {
   readonly layerMirrors: ReadonlyMap<string, LayerMirrorRun>;
   readonly all: readonly ImagesMirrorRun[];
   readonly mayMove: (tag: string) => boolean;
+  readonly #sources: ImageSources;
   readonly #kept = new Map<string, Promise<ReadonlySet<Digest>>>();
   readonly #stagingLookups = new Map<string, ImageLookup>();
   readonly #expectedLookups: ReadonlyMap<string, number>;
@@ -35,17 +38,18 @@ export class ImagesRun extends PromotionRun<ImagesMirrorRun> {
     this.plan = plan;
     this.dependencies = dependencies;
     this.mayMove = tagMatcher(request.mutableTags);
+    this.#sources = new ImageSources(request.sources, plan.wanted);
     const { transport } = dependencies;
     const { signal } = context;
-    const remoteAt = (uri: string, ...path: string[]): Remote => ({
+    const remoteAt = (uri: string, path: string): Remote => ({
       transport,
-      repository: repositoryAt(uri, ...path),
+      repository: repositoryAt(uri, path),
       signal,
     });
     this.#expectedLookups = expectedLookupsIn(plan);
     this.mirrors = new Map(
       request.mirrors.map(({ name, repository }) => {
-        const remote = (image: string) => remoteAt(repository, request.prefix, image);
+        const remote = (image: string) => remoteAt(repository, imageName(request.prefix, image));
         return [name, new ImageMirrorRun(name, plan.lastKnown.get(name)!, remote, this.#expectedLookups)];
       }),
     );
@@ -83,9 +87,15 @@ export class ImagesRun extends PromotionRun<ImagesMirrorRun> {
     if (staging === "") return undefined;
     return {
       transport: this.dependencies.transport,
-      repository: repositoryAt(staging, image),
+      repository: repositoryAt(staging, this.#sources.of(image)),
       signal: this.context.signal,
     };
+  }
+
+  /** Repositories of a mirror that hold the digest for another image from the same place in staging. */
+  siblings(mirror: ImageMirrorRun, image: string, digest: Digest): Remote[] {
+    const holders = this.#sources.siblings(image).filter((other) => mirror.achieved.has(other, digest));
+    return holders.map((other) => mirror.remote(other));
   }
 
   /** The tags of the image in staging, when so much is promoted that listing them saves requests. */

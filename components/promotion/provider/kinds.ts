@@ -57,6 +57,7 @@ const images: Kind<ImagesRequest> = {
   schema: z.object({
     ...common,
     images: z.string(),
+    sources: z.string().optional(),
     mirrors: mirrors("images", z.object({ name: z.string().min(1), repository: z.string().min(1) })),
     layerMirrors: mirrors(
       "layers",

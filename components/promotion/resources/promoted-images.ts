@@ -5,6 +5,8 @@ import type { PromotionArgs } from "./promotion-args.ts";
 export interface PromotedImagesArgs extends PromotionArgs {
   /** A line `image:tag sha256:<hex>` for each tag, `image@sha256:<hex>` for each digest without one, sorted. */
   readonly images: pulumi.Input<string>;
+  /** Names that images have in staging, where they differ: a line `image source` each. */
+  readonly sources?: pulumi.Input<string> | undefined;
   /** The S3 buckets that also hold the layers, as lines. */
   readonly layerMirrors: pulumi.Input<string>;
   /** File mirrors that hold the catalogue, as lines, the canonical one first. A run unlists there what it is about to remove. */

@@ -43,10 +43,15 @@ export interface ImagesRequest {
   readonly project: string;
   /** The wanted lines. */
   readonly images: string;
-  /** Production name of an image = `<mirror repository>/<prefix>/<image>`. */
+  /** Production name of an image = `<mirror repository>/<prefix>/<image>`; of one that starts with `/`, without the prefix. */
   readonly prefix: string;
   /** Registry URI of the project's staging repository; empty: the project has none. */
   readonly staging: string;
+  /**
+   * Where images lie in staging under another name, a line `image source` each, both as in `images` and below `staging`; further destinations
+   * of one image are such. Other images lie there under their own names. Absent: all do.
+   */
+  readonly sources?: string | undefined;
   /** Canonical mirror first. */
   readonly mirrors: readonly ImageMirror[];
   readonly layerMirrors: readonly LayerMirror[];
@@ -74,7 +79,7 @@ export interface FilesRequest {
   readonly files: string;
   /** Key of a production file = `binaries/<prefix>/<path>`. */
   readonly prefix: string;
-  /** Name of the project's staging bucket (GCS); empty: the project has none. */
+  /** The project's staging bucket (GCS), as `<bucket>` or `<bucket>/<folder>`; empty: the project has none. */
   readonly staging: string;
   /** Canonical mirror first. */
   readonly mirrors: readonly FileMirror[];

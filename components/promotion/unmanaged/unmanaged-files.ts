@@ -65,7 +65,7 @@ async function described(
   signal: AbortSignal,
 ): Promise<UnmanagedArtifact> {
   const path = entry.slice(filesFolder.length).replace(/\/$/, "");
-  const owner = entry.startsWith(filesFolder) ? ownerOf(path, owners, "filePrefix") : undefined;
+  const owner = entry.startsWith(filesFolder) ? ownerOf(path, owners, "files") : undefined;
   const artifact = (line: string): UnmanagedArtifact => ({ kind: "files", mirror, project: owner?.project, line });
   if (!entry.endsWith("/")) return artifact(printable(entry, 200));
   let count = 0;

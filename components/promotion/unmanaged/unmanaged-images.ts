@@ -1,3 +1,4 @@
+import { imageBelow, imageName } from "../../../redirector/object-paths.ts";
 import type { Dependencies } from "../images/dependencies.ts";
 import { sharedImagePromotion } from "../images/images.ts";
 import { Parts, readHolding } from "../images/inventory.ts";
@@ -32,9 +33,7 @@ export async function findUnmanagedImages(
 ): Promise<Unmanaged> {
   const { signal } = context;
   const wanted = new Set(
-    owners.flatMap(({ imagePrefix, images }) =>
-      images.map((image) => (imagePrefix === "" ? image : `${imagePrefix}/${image}`)),
-    ),
+    owners.flatMap(({ imagePrefix, images }) => images.map((image) => imageName(imagePrefix, image))),
   );
   const unlisted = new Map<string, string>();
   const inRegistries = searchMirrors(mirrors, signal, async ({ name, repository }) => {
@@ -83,7 +82,7 @@ async function readUnmanaged(
   mirror: string,
   owners: readonly Owner[],
 ): Promise<readonly UnmanagedArtifact[]> {
-  const owner = ownerOf(path, owners, "imagePrefix");
+  const owner = ownerOf(path, owners, "images");
   const artifact = (line: string): UnmanagedArtifact => ({ kind: "images", mirror, project: owner?.project, line });
   let repository: Remote["repository"];
   try {
@@ -94,7 +93,7 @@ async function readUnmanaged(
   const { digests, listed } = await readHolding({ ...root, repository }, new Set(), new Set(), new Parts());
   // Google's registries also list manifests without a tag. Next to tagged images, parts of indexes and signatures add no information.
   const untagged = digests.size === 0 ? [...(listed?.untagged ?? [])] : [];
-  const image = owner && owner.imagePrefix !== "" ? path.slice(owner.imagePrefix.length + 1) : path;
+  const image = owner === undefined ? path : imageBelow(owner.imagePrefix, path);
   return [...digests, ...untagged.map((digest) => [digest, new Set<string>()] as const)]
     .flatMap(([digest, tags]) => linesOf(image, digest, tags))
     .sort()

@@ -4,7 +4,9 @@
 export interface Owner {
   readonly project: string;
   readonly imagePrefix: string;
-  /** Names of the images that are wanted, below the prefix. */
+  /** All prefixes that its images appear below, that one first. */
+  readonly imagePrefixes: readonly string[];
+  /** Names of the images that are wanted, below the prefix; one that starts with `/` is from the root. */
   readonly images: readonly string[];
   readonly filePrefix: string;
   /** Its files are promoted: then its inventory shows everything below the prefix. */
@@ -34,12 +36,11 @@ export interface Unmanaged {
 }
 
 /** The project with the longest prefix that a path lies below. */
-export function ownerOf(
-  path: string,
-  owners: readonly Owner[],
-  prefix: "imagePrefix" | "filePrefix",
-): Owner | undefined {
+export function ownerOf(path: string, owners: readonly Owner[], kind: "images" | "files"): Owner | undefined {
   return owners
-    .filter((owner) => owner[prefix] === "" || path === owner[prefix] || path.startsWith(`${owner[prefix]}/`))
-    .toSorted((one, other) => other[prefix].length - one[prefix].length)[0];
+    .flatMap((owner) =>
+      (kind === "images" ? owner.imagePrefixes : [owner.filePrefix]).map((prefix) => ({ owner, prefix })),
+    )
+    .filter(({ prefix }) => prefix === "" || path === prefix || path.startsWith(`${prefix}/`))
+    .toSorted((one, other) => other.prefix.length - one.prefix.length)[0]?.owner;
 }

@@ -63,6 +63,7 @@ describe("npm run new", () => {
         approvers: ["octocat", "octo-org/123"],
         staging: { images: true, files: true, retentionDays: 7 },
         imagePrefix: "",
+        imagePrefixes: [""],
         filePrefix: "1.10",
         shares: [],
         mutableTags: ["*-dev"],

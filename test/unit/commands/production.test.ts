@@ -29,6 +29,7 @@ const project: Project = {
   owners: { group: "g@example.org", repositories: [] },
   staging: { images: true, files: false, retentionDays: 60 },
   imagePrefix: "tools",
+  imagePrefixes: ["tools"],
   filePrefix: "tool",
   approvers: [],
   shares: [],
@@ -54,6 +55,7 @@ it("by name: what the program of the stack would ask for", () => {
       {
         project: "tool",
         images: `tool:v1 sha256:${"a".repeat(64)}\n`,
+        sources: undefined,
         prefix: "tools",
         staging: "us-docker.pkg.dev/some-project/staging-tool",
         mirrors: images,

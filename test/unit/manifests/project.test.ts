@@ -19,6 +19,7 @@ it("the least that a project says, and what it gets by default", () => {
       approvers: [],
       staging: { images: true, files: false, retentionDays: 90 },
       imagePrefix: "p",
+      imagePrefixes: ["p"],
       filePrefix: "p",
       shares: [],
       mutableTags: [],
@@ -37,8 +38,8 @@ owners:
   group: tool@example.org
   repositories: [example/tool, Example/.github]
 approvers: [octocat, octo-org/release_team]
-staging: {images: true, files: true, retentionDays: 30}
-imagePrefix: ""
+staging: {images: true, files: true, filesFolder: tool/releases, retentionDays: 30}
+imagePrefixes: ["", kubernetes]
 filePrefix: tools/tool
 shares:
   - {project: p, images: [etcd, "plugins/*", "*"], files: [v1.0.1/tool, "V1/*"]}
@@ -54,8 +55,9 @@ removalShare: 0.25
     contact: "#tool in the chat",
     owners: { group: "tool@example.org", repositories: ["example/tool", "Example/.github"] },
     approvers: ["octocat", "octo-org/release_team"],
-    staging: { images: true, files: true, retentionDays: 30 },
+    staging: { images: true, files: true, filesFolder: "tool/releases", retentionDays: 30 },
     imagePrefix: "",
+    imagePrefixes: ["", "kubernetes"],
     filePrefix: "tools/tool",
     shares: [
       { project: "p", images: ["etcd", "plugins/*", "*"], files: ["v1.0.1/tool", "V1/*"] },
@@ -126,11 +128,11 @@ it("an empty project.yaml, none at all, and names that no project can have", () 
     'p/images.yaml:1:1: project "p" has no project.yaml: create one with npm run new -- p --owners <group>',
   ]);
   const valid = "description: x\nowners: {group: g@example.org}\nstaging: {files: true}\n";
-  for (const name of ["P", "1p", "p_q", "p-", "-p", "p--q", "x".repeat(25)])
+  for (const name of ["P", "1p", "p_q", "p-", "-p", "p--q", "x".repeat(64)])
     assert.deepEqual(read(valid, name).problems, [
-      `${name}/project.yaml:1:1: project name "${name}" (the folder's) must be at most 24 lower-case letters and digits in words joined by -, a letter first`,
+      `${name}/project.yaml:1:1: project name "${name}" (the folder's) must be at most 63 lower-case letters and digits in words joined by -, a letter first`,
     ]);
-  for (const name of ["p", "p1-q2", "x".repeat(24)]) assert.deepEqual(read(valid, name).problems, []);
+  for (const name of ["p", "p1-q2", "x".repeat(63)]) assert.deepEqual(read(valid, name).problems, []);
   assert.match(read(valid, "go-google").problems[0] ?? "", /which bucket names must not/);
 });
 

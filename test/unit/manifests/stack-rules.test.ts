@@ -6,7 +6,6 @@ import type { StackRules } from "../../../components/manifests/stack-rules.ts";
 
 const rules: StackRules = {
   githubOwners: new Set(["example"]),
-  stagingBucket: (project) => `org-staging-${project}`,
 };
 
 function read(text: string, asked: StackRules = rules, more: Readonly<Record<string, string>> = {}) {
@@ -48,14 +47,6 @@ it("what the stack refuses is reported along with all other mistakes of the proj
       "manifests/tool/project.yaml:6:1",
     ],
   );
-});
-
-it("a staging bucket's name has 63 characters at most", () => {
-  const named = (length: number): StackRules => ({ ...rules, stagingBucket: (name) => name.padEnd(length, "x") });
-  assert.deepEqual(read(project("[]", "{files: true}"), named(63)).problems, []);
-  assert.deepEqual(read(project("[]", "{files: true}"), named(64)).problems, [
-    `manifests/tool/project.yaml:5:10: staging bucket "tool${"x".repeat(60)}" has 64 characters, 63 at most: shorten the project's name (its folder) or artifacts:organization`,
-  ]);
 });
 
 it("without a stack only what holds for every stack is checked", () => {
