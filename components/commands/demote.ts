@@ -1,6 +1,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { removeFile } from "../manifests/edit-files.ts";
 import { removeDigest, removeImage, removeTag } from "../manifests/edit-images.ts";
+import { tagMatcher } from "../promotion/images/tag-patterns.ts";
 import { nearest } from "../promotion/text/nearest.ts";
 import { CommandError, UsageError } from "./command.ts";
 import { OpenProject } from "./open-project.ts";
@@ -15,6 +16,7 @@ export const demoteCommand = new Command("demote")
 
   IMAGE         the image with all its digests
   IMAGE:TAG     the tag, and the digest too if it has no other tag
+  IMAGE:PATTERN every tag that matches, as app:v1.*
   IMAGE@DIGEST  the digest with all its tags
   files PATH    a file; with a / at the end, all files below it`,
   )
@@ -54,7 +56,7 @@ export const demoteCommand = new Command("demote")
   });
 
 function demoteImage(open: OpenProject, text: string): void {
-  const { image, tag, digest } = parseReference(text);
+  const { image, tag, digest, pattern } = parseReference(text);
   if (tag !== undefined && digest !== undefined) throw new UsageError(`${text}: give the tag or the digest, not both`);
   const path = open.holderOf({ image });
   if (path === undefined) {
@@ -65,6 +67,16 @@ function demoteImage(open: OpenProject, text: string): void {
     throw new CommandError(
       `image ${image} is not in the manifest of ${open.project.name}${meant === undefined ? "" : `: did you mean ${meant}?`}`,
     );
+  }
+  if (pattern !== undefined) {
+    const tags = open.project.images
+      .filter(({ name }) => name === image)
+      .flatMap(({ digests }) => digests.flatMap((entry) => entry.tags))
+      .filter(tagMatcher([pattern]));
+    if (tags.length === 0)
+      throw new CommandError(`no tag of ${image} in the manifest of ${open.project.name} matches ${pattern}`);
+    for (const one of tags) open.edit(path, (content) => removeTag(content, image, one));
+    return;
   }
   open.edit(path, (content) =>
     tag !== undefined

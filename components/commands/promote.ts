@@ -4,10 +4,11 @@ import { addDigest, removeTag } from "../manifests/edit-images.ts";
 import { tagMatcher } from "../promotion/images/tag-patterns.ts";
 import { Transport } from "../promotion/oci/transport.ts";
 import { openStorage } from "../promotion/storage/storage.ts";
+import { doAll } from "./all-errors.ts";
 import { asking, CommandError, UsageError } from "./command.ts";
 import { OpenProject } from "./open-project.ts";
 import { printDetail, printJson, printNote, printResult } from "./output.ts";
-import { parseReference } from "./reference.ts";
+import { parseFilePath, parseReference } from "./reference.ts";
 import { findStagedFiles } from "./staged-files.ts";
 import { type StagedImage, StagedImages } from "./staged-images.ts";
 import { type StagingOverrides, stagingOf } from "./staging.ts";
@@ -19,11 +20,15 @@ export const promoteCommand = new Command("promote")
   .description(
     `Adds artifacts of a project's staging area to its manifest, by digest, so that the next deployment publishes them.
 
-  IMAGE             the newest version in staging
+  IMAGE             the newest release in staging by semantic versioning: no pre-release, no variant for a platform, no date
   IMAGE:TAG         the digest that the tag has in staging now
+  IMAGE:PATTERN     every tag that matches, as app:v1.*
   IMAGE@DIGEST      a digest, without a tag
   IMAGE:TAG@DIGEST  a digest, with this tag
-  files PATH        a file; with a / at the end, all files below it`,
+  files PATH        a file; with a / at the end, all files below it
+
+Full references are taken too: HOST/PATH/IMAGE:TAG, gs://BUCKET/PATH. Checksums come from the store, from a SHA256SUMS in the file's folder or one
+above, or from reading the file. All mistakes are named at once; nothing is written if there is one.`,
   )
   .usage("[options] <project> <image[:tag][@digest]>... | <project> files <path>...")
   .argument("<project>", "the project")
@@ -32,6 +37,7 @@ export const promoteCommand = new Command("promote")
   .option("--staging <uri>", "the project's staging repository, HOST/PATH, instead of the stack's")
   .option("--bucket <name>", "the project's staging bucket, instead of the stack's")
   .option("--gcs-endpoint <url>", "address of Google Cloud Storage, instead of the stack's")
+  .option("--pre", "the newest release may be a pre-release")
   .option("--manifests <folder>", "the folder of the projects' folders", "manifests")
   .option("--trace", traceDescription)
   .option("--dry-run", "print what would change, and write nothing")
@@ -49,7 +55,7 @@ export const promoteCommand = new Command("promote")
     const warnings =
       first === "files"
         ? await promoteFiles(open, paths, values.stack, overrides)
-        : await promoteImages(open, wanted, values.stack, overrides);
+        : await promoteImages(open, wanted, values.stack, overrides, values.pre === true);
     const changes = await open.save(values.dryRun === true);
     for (const line of changes) printResult(line);
     for (const warning of warnings) printResult(`warning: ${warning}`);
@@ -69,19 +75,20 @@ async function promoteImages(
   wanted: readonly string[],
   stack: string,
   overrides: StagingOverrides,
+  pre: boolean,
 ): Promise<string[]> {
-  const references = wanted.map(parseReference);
   const { project } = open;
   const { registryUri } = await stagingOf(project.name, stack, "images", overrides);
   printDetail(`staging of ${project.name}: ${registryUri}`);
+  const references = await doAll(wanted, (text) => parseReference(text, registryUri));
   const transport = new Transport();
   try {
     const staged = new StagedImages(transport, registryUri, project);
     const [found, warnings] = await asking(`staging of ${project.name} cannot be read`, async () => {
-      const images = await Promise.all(references.map((reference) => staged.find(reference)));
+      const images = (await doAll(references, (reference) => staged.find(reference, pre))).flat();
       return [images, await Promise.all(images.map((image) => staged.lostPlatforms(project, image)))] as const;
     });
-    for (const image of found) addImage(open, image);
+    await doAll(found, (image) => addImage(open, image));
     return warnings.filter((warning) => warning !== undefined);
   } finally {
     await transport.close();
@@ -119,15 +126,15 @@ async function promoteFiles(
   try {
     const staging = storage.open({ kind: "gcs", bucket });
     printDetail(`staging of ${open.project.name}: ${staging.url}`);
-    for (const path of paths)
-      for (const file of await asking(`staging of ${open.project.name} cannot be read`, () =>
-        findStagedFiles(staging, path, open.project.staging.filesFolder),
-      )) {
-        const release = file.name.split("/")[0] ?? file.name;
-        open.edit(open.holderOf({ file: file.name }) ?? open.targetFor("files", release), (text) =>
-          addFile(text, file),
-        );
-      }
+    const folder = open.project.staging.filesFolder;
+    const below = await doAll(paths, (path) => parseFilePath(path, bucket, folder));
+    const files = await asking(`staging of ${open.project.name} cannot be read`, () =>
+      doAll(below, (path) => findStagedFiles(staging, path, folder)),
+    );
+    await doAll(files.flat(), (file) => {
+      const release = file.name.split("/")[0] ?? file.name;
+      open.edit(open.holderOf({ file: file.name }) ?? open.targetFor("files", release), (text) => addFile(text, file));
+    });
   } finally {
     await storage.close();
   }

@@ -1,7 +1,9 @@
 import { attachedTagPattern } from "../manifests/names.ts";
 import { lostPlatforms } from "../manifests/platforms.ts";
 import type { Project } from "../manifests/project.ts";
-import { newestVersion, versionBefore } from "../manifests/versions.ts";
+import { newestRelease } from "../manifests/releases.ts";
+import { compareVersions, versionBefore } from "../manifests/versions.ts";
+import { tagMatcher } from "../promotion/images/tag-patterns.ts";
 import { platformsOf } from "../promotion/oci/manifest.ts";
 import { getManifest, headManifest } from "../promotion/oci/manifests.ts";
 import type { Remote } from "../promotion/oci/remote.ts";
@@ -33,21 +35,36 @@ export class StagedImages {
   }
 
   /**
-   * The digest that a reference has in staging, and the tag it is to have; of an image alone, the newest version there.
-   * Throws CommandError that says what is there instead, and what the registry's client throws.
+   * The digests that a reference has in staging, each with the tag it is to have; of an image alone, the newest release there; of a pattern,
+   * every tag that matches. Throws CommandError that says what is there instead, and what the registry's client throws.
+   * @param pre whether the newest may be a pre-release.
    */
-  async find({ image, tag, digest }: Reference): Promise<StagedImage> {
+  async find(reference: Reference, pre = false): Promise<StagedImage[]> {
+    if (reference.pattern === undefined) return [await this.#findOne(reference, pre)];
+    const { image, pattern } = reference;
     const remote = this.#remote(image);
-    const where = `${remote.repository.host}/${remote.repository.name}`;
+    const tags = (await this.#tags(remote)).filter(tagMatcher([pattern])).sort(compareVersions);
+    if (tags.length === 0)
+      throw new CommandError(
+        `no tag of ${image} in staging (${placeOf(remote)}) matches ${pattern}: ${await this.#there(remote)}`,
+      );
+    return await Promise.all(
+      tags.map((tag) => this.#findOne({ image, tag, digest: undefined, pattern: undefined }, pre)),
+    );
+  }
+
+  async #findOne({ image, tag, digest }: Reference, pre: boolean): Promise<StagedImage> {
+    const remote = this.#remote(image);
+    const where = placeOf(remote);
     if (digest !== undefined) {
       if ((await headManifest(remote, digest)) === undefined)
-        throw new CommandError(`${image}@${digest} is not in staging (${where}): push it first`);
+        throw new CommandError(`${image}@${digest} is not in staging (${where}): push it there first`);
       return { image, digest, tags: tag === undefined ? [] : [tag] };
     }
-    const wanted = tag ?? newestVersion(await this.#tags(remote));
+    const wanted = tag ?? newestRelease(await this.#tags(remote), { pre });
     if (wanted === undefined)
       throw new CommandError(
-        `${image} has no tag in staging (${where}) that looks like a version: name one, ${image}:TAG; ${await this.#there(remote)}`,
+        `${image} has no release in staging (${where}): name a tag, ${image}:TAG${pre ? "" : ", or take pre-releases too with --pre"}; ${await this.#there(remote)}`,
       );
     const found = await headManifest(remote, wanted);
     if (found === undefined)
@@ -95,7 +112,11 @@ export class StagedImages {
     const meant = wanted === undefined ? undefined : nearest(wanted, tags);
     if (meant !== undefined) return `did you mean ${meant}?`;
     return tags.length === 0
-      ? "nothing is there: push it first"
+      ? "nothing is there: push it there first"
       : `there are ${tags.slice(-10).join(", ")}${tags.length > 10 ? ` and ${tags.length - 10} more` : ""}`;
   }
+}
+
+function placeOf({ repository }: Remote): string {
+  return `${repository.host}/${repository.name}`;
 }

@@ -90,6 +90,13 @@ async function push(image: string, tag: string, ...platforms: string[]): Promise
   return putManifest(image, tag, "application/vnd.oci.image.index.v1+json", { manifests });
 }
 
+/** Stores an object in the staging bucket. */
+async function store(name: string, content: string): Promise<void> {
+  const query = new URLSearchParams({ uploadType: "media", name });
+  const url = `${servers.gcs}/upload/storage/v1/b/staging-tool/o?${query}`;
+  assert.equal((await fetch(url, { method: "POST", body: content })).status, 200);
+}
+
 describe("npm run promote and demote", () => {
   before(async () => {
     servers = await startSeedServers();
@@ -229,6 +236,58 @@ describe("npm run promote and demote", () => {
     assert.equal(await files(), "files: []\n");
   });
 
+  it("the newest is the newest release; a pattern takes every tag; a full reference is one of staging", async () => {
+    const release = await push("rel", "v1.1.0", "linux/amd64");
+    const older = await push("rel", "v1.0.0", "linux/arm64");
+    const next = await push("rel", "v1.2.0-rc.1", "linux/amd64", "linux/arm64");
+    for (const tag of ["v1.1.0-amd64", "20261129"]) await push("rel", tag, "linux/amd64");
+    const added = async (...args: string[]) => {
+      const { code, out, err } = await promote("tool", ...args, "--dry-run", "--json");
+      assert.equal(code, 0, err);
+      return (JSON.parse(out) as { changes: string[] }).changes;
+    };
+    assert.deepEqual(await added("rel"), [`+ rel:v1.1.0 ${release}`]);
+    assert.deepEqual(await added("rel", "--pre"), [`+ rel:v1.2.0-rc.1 ${next}`]);
+    assert.deepEqual(await added("rel:v1.*.0"), [`+ rel:v1.0.0 ${older}`, `+ rel:v1.1.0 ${release}`]);
+    assert.deepEqual(await added(`${servers.registry}/org/staging-tool/rel:v1.0.0`), [`+ rel:v1.0.0 ${older}`]);
+    const { code, err } = await promote("tool", "rel:v9.*");
+    assert.equal(code, 1);
+    assert.match(
+      err,
+      /^error: no tag of rel in staging \(127\.0\.0\.1:\d+\/org\/staging-tool\/rel\) matches v9\.\*: there are /,
+    );
+  });
+
+  it("every mistake is named at once, and nothing is written", async () => {
+    await push("many", "v1", "linux/amd64");
+    const before = await images();
+    const { code, err } = await promote("tool", "many:v1", "many:v2", "absent:v1");
+    assert.equal(code, 1);
+    assert.match(
+      err,
+      /^error: 2 mistakes, nothing was written:\n {2}many:v2 is not in staging .*\n {2}absent:v1 is not in staging/,
+    );
+    assert.equal(await images(), before);
+    for (const name of ["odd/a b", "odd/c d", "odd/right"]) await store(name, "x");
+    const files = await promote("tool", "files", "odd/", "v9/tool");
+    assert.match(files.err, /^error: 3 mistakes, .*\n.*"odd\/a b".*\n.*"odd\/c d".*\n.*v9\/tool is not in staging/);
+    assert.equal((await promote("tool", "ghcr.io/x/y:v1", "z:a:b")).code, 2);
+  });
+
+  it("checksums come from SHA256SUMS where staging has one; the files are not read", async () => {
+    await store("sums/tool", "tool's bytes");
+    await store("sums/other", "other's bytes");
+    await store("sums/SHA256SUMS", `${sha256("tool's bytes")}  tool\n`);
+    const { code, out, err } = await promote("tool", "files", "sums/", "--dry-run", "--verbose");
+    assert.equal(code, 0, err);
+    assert.match(out, new RegExp(`^\\+ sums/tool sha256:${sha256("tool's bytes")}$`, "m"));
+    assert.match(err, /^takes checksums from gs:\/\/staging-tool\/sums\/SHA256SUMS$/m);
+    assert.deepEqual(
+      [...err.matchAll(/^reads gs:\/\/staging-tool\/(\S+)/gm)].map(([, path]) => path),
+      ["sums/SHA256SUMS", "sums/other"],
+    );
+  });
+
   it("what is not there, is misspelt or cannot be reached is said in one line", async () => {
     await push("said", "v1.0.0", "linux/amd64");
     for (const [args, expected] of [
@@ -236,9 +295,12 @@ describe("npm run promote and demote", () => {
         ["tool", "said:v1.0.1"],
         /^error: said:v1\.0\.1 is not in staging \(127\.0\.0\.1:\d+\/org\/staging-tool\/said\): did you mean v1\.0\.0\?\n$/,
       ],
-      [["tool", "absent:v1"], /^error: absent:v1 is not in staging .*: nothing is there: push it first\n$/],
-      [["tool", `said@sha256:${"0".repeat(64)}`], /^error: said@sha256:0+ is not in staging .*: push it first\n$/],
-      [["tool", "files", "v9/tool"], /^error: gs:\/\/staging-tool\/v9\/tool is not in staging: push it first/],
+      [["tool", "absent:v1"], /^error: absent:v1 is not in staging .*: nothing is there: push it there first\n$/],
+      [
+        ["tool", `said@sha256:${"0".repeat(64)}`],
+        /^error: said@sha256:0+ is not in staging .*: push it there first\n$/,
+      ],
+      [["tool", "files", "v9/tool"], /^error: gs:\/\/staging-tool\/v9\/tool is not in staging: push it there first/],
       [["tol", "said:v1.0.0"], /^error: there is no project "tol" in manifests: did you mean tool\?\n$/],
     ] as const) {
       const { code, out, err } = await promote(...args);

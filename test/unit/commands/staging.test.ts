@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
 import { CommandError, UsageError } from "../../../components/commands/command.ts";
-import { parseReference } from "../../../components/commands/reference.ts";
+import { parseFilePath, parseReference } from "../../../components/commands/reference.ts";
 import { stagingOf } from "../../../components/commands/staging.ts";
 import { stackFile } from "../../support/stack-file.ts";
 
@@ -62,15 +62,26 @@ describe("staging project of a command", () => {
 
   it("references", () => {
     const digest = `sha256:${"a".repeat(64)}`;
-    assert.deepEqual(parseReference("a/b"), { image: "a/b", tag: undefined, digest: undefined });
-    assert.deepEqual(parseReference("a:v1"), { image: "a", tag: "v1", digest: undefined });
-    assert.deepEqual(parseReference(`a@${digest}`), { image: "a", tag: undefined, digest });
-    assert.deepEqual(parseReference(`a:v1@${digest}`), { image: "a", tag: "v1", digest });
+    const nothing = { tag: undefined, digest: undefined, pattern: undefined };
+    const uri = "us-docker.pkg.dev/p/staging-tool";
+    assert.deepEqual(parseReference("a/b"), { image: "a/b", ...nothing });
+    assert.deepEqual(parseReference("a:v1"), { image: "a", ...nothing, tag: "v1" });
+    assert.deepEqual(parseReference(`a@${digest}`), { image: "a", ...nothing, digest });
+    assert.deepEqual(parseReference(`a:v1@${digest}`), { image: "a", ...nothing, tag: "v1", digest });
+    assert.deepEqual(parseReference("a:v1.*"), { image: "a", ...nothing, pattern: "v1.*" });
+    assert.deepEqual(parseReference(`${uri}/a/b:v1`, uri), { image: "a/b", ...nothing, tag: "v1" });
+    assert.deepEqual(parseReference(`docker://${uri}/a@${digest}`, uri), { image: "a", ...nothing, digest });
+    assert.throws(
+      () => parseReference("ghcr.io/org/a:v1", uri),
+      /^Error: ghcr\.io\/org\/a:v1 is not below the project's staging repository us-docker\.pkg\.dev\/p\/staging-tool/,
+    );
     for (const wrong of [
       "",
       "A",
       "a:",
       "a:v+1",
+      "a:v 1*",
+      `a:v1.*@${digest}`,
       "a:b:c",
       "a@",
       "a@sha256:0",
@@ -78,5 +89,15 @@ describe("staging project of a command", () => {
       "host:5000/a:v1",
     ])
       assert.throws(() => parseReference(wrong), UsageError, wrong);
+  });
+
+  it("paths of files", () => {
+    assert.equal(parseFilePath("v1/tool", "b"), "v1/tool");
+    assert.equal(parseFilePath("gs://b/v1/", "b"), "v1/");
+    assert.equal(parseFilePath("https://storage.googleapis.com/b/v1/tool", "b"), "v1/tool");
+    assert.throws(
+      () => parseFilePath("gs://other/v1/tool", "b"),
+      /is in the bucket other, not in .* staging bucket b$/,
+    );
   });
 });
