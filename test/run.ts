@@ -19,6 +19,8 @@ if (files.length === 0) {
 
 const mocha = spawn(process.execPath, [join(root, "node_modules/mocha/bin/mocha.js"), ...files], {
   cwd: root,
+  // Node's own cache of compiled modules: a run starts hundreds of processes that load the same ones. It halves the time of their start.
+  env: { ...process.env, NODE_COMPILE_CACHE: join(root, "node_modules/.cache/compiled") },
   stdio: "inherit",
 });
 // The terminal sends Ctrl-C to mocha as well; it ends its workers, then this ends.
@@ -30,8 +32,23 @@ const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>
 if (signal !== null) console.error(`error: mocha was ended by ${signal}`);
 process.exitCode = code ?? 1;
 
-/** What takes longest comes first, so that everything else fits beside it. */
+/** Begins of paths: what takes longest comes first, so that both jobs end together. By the reporter's list of the slowest files in CI. */
 function longestFirst(a: string, b: string): number {
-  const rank = (file: string): number => (file.includes("rehearsal/") ? 0 : file.includes("contract/") ? 1 : 2);
+  const order = [
+    "test/rehearsal/recovery-places",
+    "test/rehearsal/rehearsal",
+    "test/rehearsal/",
+    "test/contract/provider",
+    "test/house/static",
+    "test/browser/",
+    "test/contract/images-faults",
+    "test/contract/catalogue-program",
+    "test/contract/storage-faults",
+    "test/contract/",
+  ];
+  const rank = (file: string): number => {
+    const found = order.findIndex((beginning) => file.startsWith(beginning));
+    return found === -1 ? order.length : found;
+  };
   return rank(a) - rank(b) || (a < b ? -1 : 1);
 }

@@ -7,7 +7,7 @@
  * Why not the SDK's own provider server (`@pulumi/pulumi/provider`, dynamic providers): it serves one resource type's class per closure or
  * schema, has no preview of create and update, and reads messages by the generated classes (codec.ts says what that costs).
  */
-import { createRequire } from "node:module";
+import { createRequire, flushCompileCache } from "node:module";
 import * as grpc from "@grpc/grpc-js"; // the SDK's own copy: messages of two copies do not mix
 import * as codec from "./codec.ts";
 import { debugArgument } from "./debug-argument.ts";
@@ -164,6 +164,8 @@ export function serveProvider(make: (log: ResourceLog) => ResourceProvider): voi
   server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) => {
     if (error) throw error;
     process.stdout.write(`${port}\n`);
+    // Node writes its cache of compiled modules (NODE_COMPILE_CACHE) when a process exits, and the engine ends a plugin before.
+    flushCompileCache();
   });
 }
 

@@ -140,7 +140,7 @@ export class Stack {
       PULUMI_SKIP_UPDATE_CHECK: "true",
       PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK: "true",
       // Node's own cache of compiled modules: the program and its plugins start at every command.
-      NODE_COMPILE_CACHE: join(this.folder, "compile-cache"),
+      NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] || join(this.folder, "compile-cache"),
       ARTIFACTS_CLOUD: this.#rehearsal.control,
       AWS_ACCESS_KEY_ID: awsCredentials.accessKeyId,
       AWS_SECRET_ACCESS_KEY: awsCredentials.secretAccessKey,

@@ -1,13 +1,10 @@
 /** The provider plugin as the real engine drives it, on real stores: what a user sees, and what is then there. */
 import assert from "node:assert/strict";
-import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { after, before, describe, it } from "mocha";
-import { note } from "../support/annotations.ts";
-import { type FaultyProxy, startFaultyProxy } from "../support/faulty-proxy.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
-import { type DeclaredPromotions, PromotionProgram, type Said } from "../support/promotion-program.ts";
+import { PromotionProgram } from "../support/promotion-program.ts";
+import { failed, sha256, succeeded, World } from "../support/promotion-world.ts";
 import { inspect, Pusher, startRegistry } from "../support/registries.ts";
 
 let stores: ObjectStores;
@@ -22,7 +19,7 @@ describe("provider plugin driven by the engine", () => {
 
   it("the life of a promotion: create, add, fail, resume, drift, repair, remove, go", async () => {
     const files = { "1.0/kops": "program", "1.0/kops.sha256": "sum", "README.txt": "read" };
-    const world = await World.make("life", { ...files, "1.1/kops": "next" });
+    const world = await World.make(stores, "life", { ...files, "1.1/kops": "next" });
     const { program } = world;
 
     await world.declare(files);
@@ -98,6 +95,7 @@ describe("provider plugin driven by the engine", () => {
     }
     succeeded(await program.run(...up));
     await world.holds(all);
+    succeeded(await program.run("refresh", "--preview-only", "--expect-no-changes"));
 
     // Removal: by removing the line; too much of it only when confirmed; the whole project too.
     const { "2.0/kops": _removed, ...rest } = all;
@@ -129,8 +127,8 @@ describe("provider plugin driven by the engine", () => {
   });
 
   it("one project's failure does not stop the others", async () => {
-    const good = await World.make("good", { a: "a" });
-    const bad = await World.make("bad", { a: "other content" });
+    const good = await World.make(stores, "good", { a: "a" });
+    const bad = await World.make(stores, "bad", { a: "other content" });
     await good.program.declare({ bad: bad.promotion({ a: "a" }), good: good.promotion({ a: "a" }) });
     const said = failed(await good.program.run(...up, "--continue-on-error"));
     assert.match(
@@ -142,7 +140,7 @@ describe("provider plugin driven by the engine", () => {
   });
 
   it("inputs of a wrong shape are refused before anything is done", async () => {
-    const world = await World.make("shape", { a: "a" });
+    const world = await World.make(stores, "shape", { a: "a" });
     await world.declare(
       { a: "a" },
       { removalShare: 7, mirrors: [{ name: "us", kind: "ftp", bucket: "x", region: "y" }] },
@@ -153,7 +151,7 @@ describe("provider plugin driven by the engine", () => {
   });
 
   it("`pulumi up --debug` shows the plugin's calls, and without it they are not sent", async () => {
-    const world = await World.make("debug", { a: "a" });
+    const world = await World.make(stores, "debug", { a: "a" });
     await world.declare({ a: "a" });
     const call = /^ +debug: promotion:index:PromotedFiles debug: check in \d+ ms/m;
     assert.match(succeeded(await world.program.run("preview", "--debug")), call);
@@ -239,264 +237,4 @@ describe("provider plugin driven by the engine", () => {
       await Promise.all([staging, us, eu].map((registry) => registry.remove()));
     }
   });
-
-  describe("interrupted", () => {
-    const old = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`old-${i}`, `old ${i}`]));
-    const kept = Object.fromEntries(Object.entries(old).slice(20));
-    const files = Object.fromEntries(Array.from({ length: 120 }, (_, i) => [`new-${i}`, randomBytes(100_000)]));
-    const wanted = { ...kept, ...files };
-    const proxies: FaultyProxy[] = [];
-    after(() => Promise.all(proxies.map((proxy) => proxy.close())));
-
-    async function proxyTo(host: string): Promise<FaultyProxy> {
-      const proxy = await startFaultyProxy(host);
-      proxies.push(proxy);
-      return proxy;
-    }
-
-    /** An `up` that stands still in the middle: the store never answers the writes that `hangs` chooses. */
-    interface Standing {
-      readonly world: World;
-      readonly proxy: FaultyProxy;
-      readonly run: ReturnType<PromotionProgram["start"]>;
-      /** Writes that hang. */
-      readonly hanging: number;
-    }
-
-    /**
-     * A project of old files of which some go and many come.
-     * @param hangs whether a write to a bucket of GCS hangs, by the bucket and how many were sent to the mirrors there before it.
-     * @param enough so many that hang are waited for.
-     */
-    async function standing(
-      name: string,
-      hangs: (bucket: string, before: number) => boolean,
-      enough: number,
-    ): Promise<Standing> {
-      const proxy = await proxyTo(new URL(stores.gcs).host);
-      const world = await World.make(name, { ...old, ...files }, `http://${proxy.host}`);
-      await world.declare(old);
-      succeeded(await world.program.run(...up));
-      await world.declare(wanted);
-      const stands = Promise.withResolvers<void>();
-      let writes = 0;
-      let hanging = 0;
-      proxy.inject((method, url) => {
-        const bucket = isWrite(method) ? /\/b\/([^/]+)\/o/.exec(url)?.[1] : undefined;
-        if (bucket === undefined || !hangs(bucket, writes++)) return undefined;
-        if (++hanging === enough) stands.resolve();
-        return { kind: "hang" };
-      });
-      const run = world.program.start(...up);
-      await Promise.race([stands.promise, run.ended.then(({ output }) => assert.fail(output))]);
-      return { world, proxy, run, hanging };
-    }
-
-    const isWrite = (method: string): boolean => !/GET|HEAD/.test(method);
-
-    /** The next run ends in the exact state, and sends nothing to the canonical mirror that was there. */
-    async function resumes({ world, proxy }: Standing): Promise<void> {
-      const there = Object.keys(await world.held("us")).filter((path) => path.startsWith("new-")).length;
-      proxy.seen.length = 0;
-      proxy.inject(() => undefined);
-      succeeded(await world.program.run(...up));
-      const sent = proxy.seen.filter(
-        ({ method, url }) => method === "POST" && url.startsWith(`/upload/storage/v1/b/${world.name}-us/`),
-      );
-      assert.ok(sent.length <= 120 - there, `${sent.length} sent, of 120 files ${there} were there`);
-      await world.holds(wanted);
-    }
-
-    for (const signal of ["SIGINT", "SIGTERM"] as const) {
-      it(`by ${signal}: ends at once, records what it did, the next run goes on`, async function () {
-        // A file whose write to the second mirror hangs is in the canonical one already.
-        const name = signal.toLowerCase();
-        const stood = await standing(name, (bucket) => bucket === `${name}-eu`, 5);
-        const { world, run } = stood;
-        const { said, ms } = await stopped(run, signal);
-        note(this, `ended ${ms} ms after the signal`);
-        assert.match(said, new RegExp(`project ${name}: stopped with \\d+ steps to go; the next run resumes`));
-
-        const held = await world.held("us");
-        const { incomplete } = await world.program.recorded(world.name);
-        const lacking = new Set(
-          ((incomplete as Record<string, string>)["us"] ?? "").split("\n").map((line) => line.slice(2).split(" ")[0]),
-        );
-        const done = Object.keys(files).filter((path) => !lacking.has(path));
-        assert.ok(done.length >= stood.hanging, `${done.length} recorded, ${stood.hanging} were there for certain`);
-        for (const path of done) assert.ok(path in held, `${path} is recorded, and not there`);
-        await resumes(stood);
-      });
-    }
-
-    it("images, by SIGTERM: ends at once, the next run sends nothing again", async function () {
-      const registries = await Promise.all([startRegistry("olareg"), startRegistry("olareg"), startRegistry("olareg")]);
-      try {
-        const [staging, us, eu] = registries;
-        const [toUs, toEu] = [await proxyTo(us.host), await proxyTo(eu.host)];
-        const pusher = new Pusher(staging.host, "p/staging/tool");
-        const images = await Promise.all(Array.from({ length: 8 }, (_, i) => pusher.image({ tags: [`v${i}`] })));
-        const program = await PromotionProgram.make(join(stores.folder, "images-stopped"));
-        const args = {
-          project: "tool",
-          images: images.map(({ digest }, i) => `tool:v${i} ${digest}\n`).join(""),
-          summary: "1 image, 8 digests",
-          prefix: "tools",
-          staging: `${staging.host}/p/staging`,
-          mirrors: [
-            { name: "us", repository: `${toUs.host}/p/images` },
-            { name: "eu", repository: `${toEu.host}/p/images` },
-          ],
-          layerMirrors: [],
-          mutableTags: [],
-          removalShare: 0.5,
-          storage: {},
-        };
-        await program.declare({ tool: { type: "images", args } });
-        const stands = Promise.withResolvers<void>();
-        toEu.inject((method, url) => {
-          if (method !== "PUT" || !url.includes("/manifests/")) return undefined;
-          stands.resolve();
-          return { kind: "hang" };
-        });
-        const run = program.start(...up);
-        await Promise.race([stands.promise, run.ended.then(({ output }) => assert.fail(output))]);
-        const { said, ms } = await stopped(run, "SIGTERM");
-        note(this, `ended ${ms} ms after the signal`);
-        assert.match(said, /project tool: stopped with \d+ steps? to go; the next run resumes/);
-
-        const { tags } = await inspect(us.host, "p/images/tools/tool");
-        assert.ok(Object.keys(tags).length > 0, "what hangs in the second mirror is in the canonical one");
-        for (const proxy of [toUs, toEu]) proxy.seen.length = 0;
-        toEu.inject(() => undefined);
-        succeeded(await program.run(...up));
-        for (const [tag, digest] of Object.entries(tags)) {
-          const again = toUs.seen.filter(
-            ({ method, url }) => isWrite(method) && (url.endsWith(tag) || url.endsWith(digest)),
-          );
-          assert.deepEqual(again, []);
-        }
-        const all = Object.fromEntries(images.map(({ digest }, i) => [`v${i}`, digest]));
-        for (const { host } of [us, eu]) assert.deepEqual((await inspect(host, "p/images/tools/tool")).tags, all);
-        succeeded(await program.run("preview", "--expect-no-changes"));
-      } finally {
-        await Promise.all(registries.map((registry) => registry.remove()));
-      }
-    });
-
-    // ARTIFACTS_KILLS=20: at so many random points instead. 280 writes in GCS: 120 files to two mirrors, then 20 go from both.
-    const kills = Number(process.env["ARTIFACTS_KILLS"] ?? 0);
-    const points = kills === 0 ? [1, 250] : Array.from({ length: kills }, () => Math.floor(Math.random() * 280));
-    for (const [index, point] of points.entries()) {
-      it(`by kill -9 after ${point} writes: the next run ends in the exact state`, async () => {
-        const stood = await standing(`kill${index}`, (_, before) => before >= point, 1);
-        stood.run.child.kill("SIGKILL");
-        await stood.run.ended;
-        await stood.proxy.quiet(); // the orphaned provider sees within a moment that it is one
-        succeeded(await stood.world.program.run("cancel", "--yes"));
-        await resumes(stood);
-      });
-    }
-
-    /** Sends the signal to a run that stands still, in which no request would be given up within two minutes. */
-    async function stopped(
-      run: ReturnType<PromotionProgram["start"]>,
-      signal: "SIGINT" | "SIGTERM",
-    ): Promise<{ said: string; ms: number }> {
-      const began = performance.now();
-      run.child.kill(signal);
-      const tooLate = new AbortController();
-      const late = sleep(60_000, undefined, { signal: tooLate.signal }).then(
-        () => assert.fail(`still there a minute after ${signal}`),
-        () => undefined,
-      );
-      const said = await Promise.race([run.ended, late]);
-      tooLate.abort();
-      return { said: failed(said!), ms: Math.round(performance.now() - began) };
-    }
-  });
 });
-
-type Files = Readonly<Record<string, string | Uint8Array>>;
-
-function sha256(content: string | Uint8Array): string {
-  return createHash("sha256").update(content).digest("hex");
-}
-
-/** A project with buckets of its own, and its promotion as a program declares it. */
-class World {
-  readonly name: string;
-  readonly program: PromotionProgram;
-  readonly #gcs: string;
-
-  private constructor(name: string, program: PromotionProgram, gcs: string) {
-    this.name = name;
-    this.program = program;
-    this.#gcs = gcs;
-  }
-
-  /** @param gcs where the promotion finds GCS. */
-  static async make(name: string, staged: Files, gcs = stores.gcs): Promise<World> {
-    for (const mirror of ["staging", "us", "eu"]) await stores.makeBucket("gcs", `${name}-${mirror}`);
-    await stores.makeBucket("s3", `${name}-aws`, { versioned: true });
-    for (const [path, content] of Object.entries(staged)) await stores.stage(`${name}-staging`, path, content);
-    return new World(name, await PromotionProgram.make(join(stores.folder, name)), gcs);
-  }
-
-  promotion(files: Files, more: object = {}): DeclaredPromotions[string] {
-    const lines = Object.entries(files).map(([path, content]) => `${path} sha256:${sha256(content)}\n`);
-    return {
-      type: "files",
-      args: {
-        project: this.name,
-        files: lines.sort().join(""),
-        summary: `${lines.length} files`,
-        prefix: this.name,
-        staging: `${this.name}-staging`,
-        removalShare: 0.5,
-        storage: { gcsEndpoint: `${this.#gcs}/storage/v1/`, s3Endpoint: stores.s3, s3UsePathStyle: true },
-        mirrors: [
-          { name: "us", kind: "gcs", bucket: `${this.name}-us`, region: "us-central1" },
-          { name: "eu", kind: "gcs", bucket: `${this.name}-eu`, region: "europe-west1" },
-          { name: "aws", kind: "s3", bucket: `${this.name}-aws`, region: "us-east-1" },
-        ],
-        ...more,
-      },
-    };
-  }
-
-  async declare(files: Files, more: object = {}): Promise<void> {
-    await this.program.declare({ [this.name]: this.promotion(files, more) });
-  }
-
-  /** Digests by path of what one mirror in GCS serves. */
-  async held(mirror: "us" | "eu"): Promise<Record<string, string>> {
-    const prefix = `binaries/${this.name}/`;
-    const held: Record<string, string> = {};
-    const listed = await fetch(`${stores.gcs}/storage/v1/b/${this.name}-${mirror}/o?maxResults=1000`);
-    const { items = [] } = (await listed.json()) as { items?: { name: string }[] };
-    for (const { name } of items) {
-      const served = await stores.served(`${this.name}-${mirror}`, name);
-      held[name.slice(prefix.length)] = sha256(served!.bytes);
-    }
-    return held;
-  }
-
-  async holds(files: Files): Promise<void> {
-    const wanted = Object.fromEntries(Object.entries(files).map(([path, content]) => [path, sha256(content)]));
-    assert.deepEqual(await this.held("us"), wanted);
-    assert.deepEqual(await this.held("eu"), wanted);
-    const refreshed = await this.program.run("refresh", "--preview-only", "--expect-no-changes");
-    assert.equal(refreshed.code, 0, refreshed.output); // our own words, of the mirror in S3
-  }
-}
-
-function succeeded(said: Said): string {
-  assert.equal(said.code, 0, said.output);
-  return said.output;
-}
-
-function failed(said: Said): string {
-  assert.equal(said.code, 1, said.output);
-  return said.output;
-}

@@ -3,7 +3,7 @@
  * pulumirpc.LanguageRuntime: the engine calls it to run the program. An installed CLI has its own host and does not use this one.
  */
 import { spawn } from "node:child_process";
-import { createRequire } from "node:module";
+import { createRequire, flushCompileCache } from "node:module";
 import { join } from "node:path";
 import * as grpc from "@grpc/grpc-js";
 
@@ -83,6 +83,7 @@ server.addService(
 server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) => {
   if (error) throw error;
   process.stdout.write(`${port}\n`);
+  flushCompileCache(); // the engine ends this process before Node writes the cache by itself
 });
 
 /** Runs the program with the SDK's runner. Resolves to undefined (success), "bail" (it has printed its error), or an error message. */

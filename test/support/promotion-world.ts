@@ -1,0 +1,110 @@
+/** A project of files with mirrors in real stores, promoted by the real engine. */
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
+import type { ObjectStores } from "./object-stores.ts";
+import { type DeclaredPromotions, PromotionProgram, type Said } from "./promotion-program.ts";
+
+/** Files of a project: content by path. */
+export type Files = Readonly<Record<string, string | Uint8Array>>;
+
+/** In hexadecimal digits. */
+export function sha256(content: string | Uint8Array): string {
+  return createHash("sha256").update(content).digest("hex");
+}
+
+/** A project with buckets of its own, and its promotion as a program declares it. */
+export class World {
+  readonly name: string;
+  readonly program: PromotionProgram;
+  readonly #stores: ObjectStores;
+  readonly #gcs: string;
+
+  private constructor(stores: ObjectStores, name: string, program: PromotionProgram, gcs: string) {
+    this.name = name;
+    this.program = program;
+    this.#stores = stores;
+    this.#gcs = gcs;
+  }
+
+  /**
+   * @param staged what lies in the project's staging bucket.
+   * @param gcs where the promotion finds GCS.
+   */
+  static async make(stores: ObjectStores, name: string, staged: Files, gcs = stores.gcs): Promise<World> {
+    for (const mirror of ["staging", "us", "eu"]) await stores.makeBucket("gcs", `${name}-${mirror}`);
+    await stores.makeBucket("s3", `${name}-aws`, { versioned: true });
+    for (const [path, content] of Object.entries(staged)) await stores.stage(`${name}-staging`, path, content);
+    return new World(stores, name, await PromotionProgram.make(join(stores.folder, name)), gcs);
+  }
+
+  /** The promotion of these files. */
+  promotion(files: Files, more: object = {}): DeclaredPromotions[string] {
+    const lines = Object.entries(files).map(([path, content]) => `${path} sha256:${sha256(content)}\n`);
+    return {
+      type: "files",
+      args: {
+        project: this.name,
+        files: lines.sort().join(""),
+        summary: `${lines.length} files`,
+        prefix: this.name,
+        staging: `${this.name}-staging`,
+        removalShare: 0.5,
+        storage: { gcsEndpoint: `${this.#gcs}/storage/v1/`, s3Endpoint: this.#stores.s3, s3UsePathStyle: true },
+        mirrors: [
+          { name: "us", kind: "gcs", bucket: `${this.name}-us`, region: "us-central1" },
+          { name: "eu", kind: "gcs", bucket: `${this.name}-eu`, region: "europe-west1" },
+          { name: "aws", kind: "s3", bucket: `${this.name}-aws`, region: "us-east-1" },
+        ],
+        ...more,
+      },
+    };
+  }
+
+  /** Makes it the only one that the program declares. */
+  async declare(files: Files, more: object = {}): Promise<void> {
+    await this.program.declare({ [this.name]: this.promotion(files, more) });
+  }
+
+  /** Digests by path of what one mirror in GCS serves, or the one in S3 has. */
+  async held(mirror: "us" | "eu" | "aws"): Promise<Record<string, string>> {
+    const bucket = `${this.name}-${mirror}`;
+    const prefix = `binaries/${this.name}/`;
+    const { gcs, s3Client } = this.#stores;
+    const held: Record<string, string> = {};
+    if (mirror === "aws") {
+      const { Contents = [] } = await s3Client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
+      for (const { Key = "" } of Contents) {
+        const { Body } = await s3Client.send(new GetObjectCommand({ Bucket: bucket, Key }));
+        held[Key.slice(prefix.length)] = sha256(await Body!.transformToByteArray());
+      }
+      return held;
+    }
+    const listed = await fetch(`${gcs}/storage/v1/b/${bucket}/o?maxResults=1000`);
+    const { items = [] } = (await listed.json()) as { items?: { name: string }[] };
+    for (const { name } of items) {
+      const served = await this.#stores.served(bucket, name);
+      held[name.slice(prefix.length)] = sha256(served!.bytes);
+    }
+    return held;
+  }
+
+  /** Asserts that every mirror has these files and no other. */
+  async holds(files: Files): Promise<void> {
+    const wanted = Object.fromEntries(Object.entries(files).map(([path, content]) => [path, sha256(content)]));
+    for (const mirror of ["us", "eu", "aws"] as const) assert.deepEqual(await this.held(mirror), wanted, mirror);
+  }
+}
+
+/** The output of a command that has to succeed. */
+export function succeeded(said: Said): string {
+  assert.equal(said.code, 0, said.output);
+  return said.output;
+}
+
+/** The output of a command that has to fail. */
+export function failed(said: Said): string {
+  assert.equal(said.code, 1, said.output);
+  return said.output;
+}
