@@ -6,11 +6,11 @@ import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import type { ObjectStores } from "./object-stores.ts";
 import { type DeclaredPromotions, PromotionProgram, type Said } from "./promotion-program.ts";
 
-/** Files of a project: content by path. */
-export type Files = Readonly<Record<string, string | Uint8Array>>;
+/** StagedFiles of a project: content by path. */
+export type StagedFiles = Readonly<Record<string, string | Uint8Array>>;
 
 /** In hexadecimal digits. */
-export function sha256(content: string | Uint8Array): string {
+export function sha256Hex(content: string | Uint8Array): string {
   return createHash("sha256").update(content).digest("hex");
 }
 
@@ -32,7 +32,7 @@ export class World {
    * @param staged what lies in the project's staging bucket.
    * @param gcs where the promotion finds GCS.
    */
-  static async make(stores: ObjectStores, name: string, staged: Files, gcs = stores.gcs): Promise<World> {
+  static async make(stores: ObjectStores, name: string, staged: StagedFiles, gcs = stores.gcs): Promise<World> {
     for (const mirror of ["staging", "us", "eu"]) await stores.makeBucket("gcs", `${name}-${mirror}`);
     await stores.makeBucket("s3", `${name}-aws`, { versioned: true });
     for (const [path, content] of Object.entries(staged)) await stores.stage(`${name}-staging`, path, content);
@@ -40,8 +40,8 @@ export class World {
   }
 
   /** The promotion of these files. */
-  promotion(files: Files, more: object = {}): DeclaredPromotions[string] {
-    const lines = Object.entries(files).map(([path, content]) => `${path} sha256:${sha256(content)}\n`);
+  promotion(files: StagedFiles, more: object = {}): DeclaredPromotions[string] {
+    const lines = Object.entries(files).map(([path, content]) => `${path} sha256:${sha256Hex(content)}\n`);
     return {
       type: "files",
       args: {
@@ -63,7 +63,7 @@ export class World {
   }
 
   /** Makes it the only one that the program declares. */
-  async declare(files: Files, more: object = {}): Promise<void> {
+  async declare(files: StagedFiles, more: object = {}): Promise<void> {
     await this.program.declare({ [this.name]: this.promotion(files, more) });
   }
 
@@ -77,7 +77,7 @@ export class World {
       const { Contents = [] } = await s3Client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
       for (const { Key = "" } of Contents) {
         const { Body } = await s3Client.send(new GetObjectCommand({ Bucket: bucket, Key }));
-        held[Key.slice(prefix.length)] = sha256(await Body!.transformToByteArray());
+        held[Key.slice(prefix.length)] = sha256Hex(await Body!.transformToByteArray());
       }
       return held;
     }
@@ -85,14 +85,14 @@ export class World {
     const { items = [] } = (await listed.json()) as { items?: { name: string }[] };
     for (const { name } of items) {
       const served = await this.#stores.served(bucket, name);
-      held[name.slice(prefix.length)] = sha256(served!.bytes);
+      held[name.slice(prefix.length)] = sha256Hex(served!.bytes);
     }
     return held;
   }
 
   /** Asserts that every mirror has these files and no other. */
-  async holds(files: Files): Promise<void> {
-    const wanted = Object.fromEntries(Object.entries(files).map(([path, content]) => [path, sha256(content)]));
+  async holds(files: StagedFiles): Promise<void> {
+    const wanted = Object.fromEntries(Object.entries(files).map(([path, content]) => [path, sha256Hex(content)]));
     for (const mirror of ["us", "eu", "aws"] as const) assert.deepEqual(await this.held(mirror), wanted, mirror);
   }
 }
