@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
 import { PromotionProgram } from "../support/promotion-program.ts";
-import { failed, sha256Hex, succeeded, World } from "../support/promotion-world.ts";
+import { failed, fileDigest, succeeded, World } from "../support/promotion-world.ts";
 import { inspect, Pusher, startRegistry } from "../support/registries.ts";
 
 let stores: ObjectStores;
@@ -44,7 +44,7 @@ describe("provider plugin driven by the engine", () => {
       [
         "~ promotion:index:PromotedFiles: (update)",
         "~ files  :",
-        `+ 1.1/kops sha256:${sha256Hex("next")}`,
+        `+ 1.1/kops sha256:${fileDigest("next")}`,
         '~ summary: "3 files" => "4 files"',
         "~ 1 to update",
       ],
@@ -55,13 +55,13 @@ describe("provider plugin driven by the engine", () => {
     // What is nowhere fails the preview; the run does the rest and the next one resumes.
     await world.declare({ ...more, "2.0/kops": "later", "1.2/kops": "third" });
     await stores.stage("life-staging", "1.2/kops", "third");
-    const line = `project life, file 2.0/kops sha256:${sha256Hex("later")}`;
+    const line = `project life, file 2.0/kops sha256:${fileDigest("later")}`;
     const cause = "neither gs://life-staging/2.0/kops nor any mirror has it";
     assert.ok(failed(await program.run("preview")).includes(`${line}: ${cause}`));
     const partly = failed(await program.run(...up));
     assert.ok(partly.includes(`${line}, mirror us, eu, aws: ${cause}`), partly);
     assert.match(partly, /copied 3 \(15 bytes\) in 3 mirrors; 1 failure; the next `pulumi up` resumes/);
-    assert.equal((await world.held("eu"))["1.2/kops"], sha256Hex("third"));
+    assert.equal((await world.held("eu"))["1.2/kops"], fileDigest("third"));
     await stores.stage("life-staging", "2.0/kops", "later");
     assert.match(succeeded(await program.run(...up)), /copied 3 \(15 bytes\) in 3 mirrors/);
     const all = { ...more, "2.0/kops": "later", "1.2/kops": "third" };
@@ -77,18 +77,18 @@ describe("provider plugin driven by the engine", () => {
     assert.notEqual(refreshed.code, 0, refreshed.output);
     const drift = succeeded(await program.run("refresh", "--yes"));
     for (const said of [
-      `mirror us: + 1.0/kops sha256:${sha256Hex("program")}`,
-      `mirror eu: - README.txt sha256:${sha256Hex("tampered")}`,
-      `mirror eu: - extra sha256:${sha256Hex("extra")}`,
+      `mirror us: + 1.0/kops sha256:${fileDigest("program")}`,
+      `mirror eu: - README.txt sha256:${fileDigest("tampered")}`,
+      `mirror eu: - extra sha256:${fileDigest("extra")}`,
     ]) {
       assert.ok(drift.includes(said), drift);
     }
     const repair = succeeded(await program.run("preview", "--diff"));
     for (const said of [
-      `+ 1.0/kops sha256:${sha256Hex("program")}`,
-      `- README.txt sha256:${sha256Hex("tampered")}`,
-      `+ README.txt sha256:${sha256Hex("read")}`,
-      `- extra sha256:${sha256Hex("extra")}`,
+      `+ 1.0/kops sha256:${fileDigest("program")}`,
+      `- README.txt sha256:${fileDigest("tampered")}`,
+      `+ README.txt sha256:${fileDigest("read")}`,
+      `- extra sha256:${fileDigest("extra")}`,
       "remove extra from eu",
     ]) {
       assert.ok(repair.includes(said), repair);
@@ -135,7 +135,7 @@ describe("provider plugin driven by the engine", () => {
       said,
       /project bad, file a .*gs:\/\/bad-staging\/a has sha256:\w+, which is not what the manifest says/,
     );
-    assert.deepEqual(await good.held("us"), { a: sha256Hex("a") });
+    assert.deepEqual(await good.held("us"), { a: fileDigest("a") });
     assert.deepEqual(await bad.held("us"), {});
   });
 

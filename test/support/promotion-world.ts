@@ -10,7 +10,7 @@ import { type DeclaredPromotions, PromotionProgram, type Said } from "./promotio
 export type StagedFiles = Readonly<Record<string, string | Uint8Array>>;
 
 /** In hexadecimal digits. */
-export function sha256Hex(content: string | Uint8Array): string {
+export function fileDigest(content: string | Uint8Array): string {
   return createHash("sha256").update(content).digest("hex");
 }
 
@@ -41,7 +41,7 @@ export class World {
 
   /** The promotion of these files. */
   promotion(files: StagedFiles, more: object = {}): DeclaredPromotions[string] {
-    const lines = Object.entries(files).map(([path, content]) => `${path} sha256:${sha256Hex(content)}\n`);
+    const lines = Object.entries(files).map(([path, content]) => `${path} sha256:${fileDigest(content)}\n`);
     return {
       type: "files",
       args: {
@@ -77,7 +77,7 @@ export class World {
       const { Contents = [] } = await s3Client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
       for (const { Key = "" } of Contents) {
         const { Body } = await s3Client.send(new GetObjectCommand({ Bucket: bucket, Key }));
-        held[Key.slice(prefix.length)] = sha256Hex(await Body!.transformToByteArray());
+        held[Key.slice(prefix.length)] = fileDigest(await Body!.transformToByteArray());
       }
       return held;
     }
@@ -85,14 +85,14 @@ export class World {
     const { items = [] } = (await listed.json()) as { items?: { name: string }[] };
     for (const { name } of items) {
       const served = await this.#stores.served(bucket, name);
-      held[name.slice(prefix.length)] = sha256Hex(served!.bytes);
+      held[name.slice(prefix.length)] = fileDigest(served!.bytes);
     }
     return held;
   }
 
   /** Asserts that every mirror has these files and no other. */
   async holds(files: StagedFiles): Promise<void> {
-    const wanted = Object.fromEntries(Object.entries(files).map(([path, content]) => [path, sha256Hex(content)]));
+    const wanted = Object.fromEntries(Object.entries(files).map(([path, content]) => [path, fileDigest(content)]));
     for (const mirror of ["us", "eu", "aws"] as const) assert.deepEqual(await this.held(mirror), wanted, mirror);
   }
 }
