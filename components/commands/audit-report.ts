@@ -3,6 +3,7 @@ import { countOf } from "../promotion/text/count-of.ts";
 import { formatCount } from "../promotion/text/format-count.ts";
 import { escapeUnprintable } from "../promotion/text/printable.ts";
 import type { Unmanaged } from "../promotion/unmanaged/unmanaged.ts";
+import { textTable } from "./text-table.ts";
 
 /** What one project has in production, of one kind, against what it should have. */
 export interface Audited {
@@ -90,7 +91,7 @@ export function describeReport(report: Report, shown = 50): string {
   if (report.differences.length > 0) {
     const rows = rowsOf(report.differences);
     const head = ["PROJECT", "KIND", "MISSING", "EXTRA", "INCOMPLETE", "MIRRORS"];
-    parts.push([table([head, ...rows.slice(0, shown)]), ...more(rows.length, shown)].join("\n"));
+    parts.push([...textTable([head, ...rows.slice(0, shown)]), ...more(rows.length, shown)].join("\n"));
     const lines = linesOf(report.differences);
     parts.push(
       [
@@ -145,16 +146,4 @@ function some(names: readonly string[]): string {
 
 function more(all: number, shown: number): string[] {
   return all > shown ? [`... and ${formatCount(all - shown)} more (--json has all)`] : [];
-}
-
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column]!))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
 }

@@ -17,6 +17,7 @@ export const commands: Readonly<Record<string, () => Promise<CommandUnknownOpts>
   import: async () => (await import("./import.ts")).importCommand,
   audit: async () => (await import("./audit.ts")).auditCommand,
   sync: async () => (await import("./sync.ts")).syncCommand,
+  cost: async () => (await import("./cost.ts")).costCommand,
   bootstrap: async () => (await import("./bootstrap.ts")).bootstrapCommand,
   adopt: async () => (await import("./adopt.ts")).adoptCommand,
   schemas: async () => (await import("./schemas.ts")).schemasCommand,

@@ -1,0 +1,142 @@
+/** What a stack costs in a month: pure arithmetic on its config, a traffic and a list of prices. */
+import { z } from "zod";
+import type { StackConfig } from "../stack/config.ts";
+
+const usd = z.number().min(0);
+const perMonth = z.strictObject({ perMonth: usd, source: z.url() });
+const storage = z.strictObject({ perGBMonth: usd, perMillionReads: usd, source: z.url() });
+const egress = z.strictObject({
+  perTB: z.array(z.strictObject({ upToTB: z.number().positive().optional(), usd })).min(1),
+  source: z.url(),
+});
+
+/** The form of a price file. */
+export const priceList = z.strictObject({
+  date: z.iso.date("must be a date as 2026-11-28"),
+  imageStorage: z.strictObject({ perGBMonth: usd, source: z.url() }),
+  googleFileStorage: storage,
+  awsFileStorage: storage,
+  googleEgress: egress,
+  awsEgress: egress,
+  redirectorInstance: z.strictObject({ perMonth: usd, perMillionRequests: usd, source: z.url() }),
+  loadBalancer: perMonth,
+  edgePolicy: z.strictObject({ perMonth: usd, perMillionRequests: usd, source: z.url() }),
+  alert: perMonth,
+  logs: z.strictObject({ perGB: usd, source: z.url() }),
+  key: perMonth,
+});
+
+const amount = z.number("must be a number").min(0, "must not be negative");
+
+/** The form of a traffic file: amounts of a month. */
+export const trafficFile = z.strictObject({
+  /** GB that each image mirror, and the layers in each bucket in AWS, hold. */
+  imagesGB: amount.default(50),
+  /** GB that each file mirror holds. */
+  filesGB: amount.default(20),
+  /** GB in all staging areas. */
+  stagingGB: amount.default(10),
+  /** TB that clients receive, by region of a mirror; the regions that are not named share `otherEgressTB` evenly. */
+  egressTB: z.record(z.string(), amount).default({}),
+  otherEgressTB: amount.default(0),
+  /** Millions of requests to the redirector. */
+  millionRequests: amount.default(0),
+});
+
+export type PriceList = z.infer<typeof priceList>;
+export type Traffic = z.infer<typeof trafficFile>;
+
+/** One line of the estimate. Amounts are USD. */
+export interface CostRow {
+  readonly component: string;
+  /** A region, or `global`. */
+  readonly where: string;
+  /** A month without any client. */
+  readonly atRest: number;
+  /** The next TB that clients receive from there; undefined: none leaves it. */
+  readonly perTB: number | undefined;
+  readonly perMillionRequests: number | undefined;
+  /** A month of the traffic that was given, with what is at rest. */
+  readonly month: number;
+}
+
+/** The parts of a stack that its cost depends on. */
+export type CostedStack = Pick<StackConfig, "gcpRegions" | "awsRegions" | "instances" | "logSampleRate">;
+
+/** Alerts of components/monitoring, and the bytes of the two log lines of a request that is logged. */
+const alerts = 13;
+const loggedBytes = 1700;
+
+/** The estimate, a row for each component and region. */
+export function costRows(stack: CostedStack, traffic: Traffic, prices: PriceList): CostRow[] {
+  const { gcpRegions, awsRegions, instances, logSampleRate } = stack;
+  const regions = [...gcpRegions, ...awsRegions].map(({ name }) => name);
+  const unnamed = regions.filter((name) => traffic.egressTB[name] === undefined);
+  const egressOf = (name: string) => traffic.egressTB[name] ?? traffic.otherEgressTB / unnamed.length;
+  const total = (of: readonly { readonly name: string }[]) => of.reduce((sum, { name }) => sum + egressOf(name), 0);
+  // A cloud bills by the sum of all regions: each pays its share.
+  const google = { used: total(gcpRegions), tiers: prices.googleEgress.perTB };
+  const aws = { used: total(awsRegions), tiers: prices.awsEgress.perTB };
+  const shareOf = ({ used, tiers }: typeof google, name: string) =>
+    used === 0 ? 0 : (egressCost(used, tiers) * egressOf(name)) / used;
+  const next = ({ used, tiers }: typeof google) => egressCost(used + 1, tiers) - egressCost(used, tiers);
+
+  const rows: CostRow[] = [];
+  const add = (
+    component: string,
+    where: string,
+    {
+      atRest = 0,
+      perTB,
+      perMillionRequests,
+      used = 0,
+    }: { atRest?: number; perTB?: number; perMillionRequests?: number; used?: number },
+  ) => rows.push({ component, where, atRest, perTB, perMillionRequests, month: atRest + used });
+
+  for (const { name } of gcpRegions) {
+    add("image mirror", name, { atRest: traffic.imagesGB * prices.imageStorage.perGBMonth });
+    add("file mirror", name, { atRest: traffic.filesGB * prices.googleFileStorage.perGBMonth });
+    add("egress", name, { perTB: next(google), used: shareOf(google, name) });
+    const always = instances.minIn[name] ?? instances.min;
+    add("redirector", name, { atRest: always * prices.redirectorInstance.perMonth });
+  }
+  for (const { name } of awsRegions) {
+    const stored = traffic.filesGB + traffic.imagesGB;
+    add("file mirror with layers", name, { atRest: stored * prices.awsFileStorage.perGBMonth });
+    add("egress", name, { perTB: next(aws), used: shareOf(aws, name) });
+  }
+  const { millionRequests } = traffic;
+  const perRequest = (component: string, atRest: number, price: number) =>
+    add(component, "global", { atRest, perMillionRequests: price, used: millionRequests * price });
+  const reads =
+    (gcpRegions.length * prices.googleFileStorage.perMillionReads +
+      awsRegions.length * prices.awsFileStorage.perMillionReads) /
+    regions.length;
+  perRequest("redirector's requests", 0, prices.redirectorInstance.perMillionRequests);
+  perRequest("reads of the mirrors", 0, reads);
+  perRequest("edge policy", prices.edgePolicy.perMonth, prices.edgePolicy.perMillionRequests);
+  perRequest("logs of requests", 0, ((1e6 * logSampleRate * loggedBytes) / 1e9) * prices.logs.perGB);
+  add("load balancer", "global", { atRest: prices.loadBalancer.perMonth });
+  add("staging areas", "global", { atRest: traffic.stagingGB * prices.imageStorage.perGBMonth });
+  add("alerts", "global", { atRest: alerts * prices.alert.perMonth });
+  add("key of the state", "global", { atRest: prices.key.perMonth });
+  return rows;
+}
+
+/** The sum of all rows: at rest, and with the traffic. */
+export function costTotal(rows: readonly CostRow[]): { readonly atRest: number; readonly month: number } {
+  return {
+    atRest: rows.reduce((sum, row) => sum + row.atRest, 0),
+    month: rows.reduce((sum, row) => sum + row.month, 0),
+  };
+}
+
+/** What so many TB of one cloud cost in a month. */
+function egressCost(tb: number, tiers: PriceList["googleEgress"]["perTB"]): number {
+  let [sum, from] = [0, 0];
+  for (const { upToTB = Number.POSITIVE_INFINITY, usd: price } of tiers) {
+    if (tb > from) sum += (Math.min(tb, upToTB) - from) * price;
+    from = upToTB;
+  }
+  return sum;
+}

@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "mocha";
+import { parse } from "yaml";
+import {
+  type CostedStack,
+  costRows,
+  costTotal,
+  priceList,
+  trafficFile,
+} from "../../../components/commands/cost-model.ts";
+import { regions } from "../../../components/stack/geography.ts";
+import { stackFile } from "../../support/stack-file.ts";
+
+const root = join(import.meta.dirname, "../../..");
+const prices = priceList.parse(parse(await readFile(join(root, "components/commands/prices.yaml"), "utf8")));
+
+function stack(gcp: number, aws: number, min = 0): CostedStack {
+  const of = (cloud: "gcp" | "aws", count: number) =>
+    regions.filter((region) => region.cloud === cloud).slice(0, count);
+  const [first, ...rest] = of("gcp", gcp);
+  return {
+    gcpRegions: [first!, ...rest],
+    awsRegions: of("aws", aws),
+    instances: { min, max: 10, minIn: {} },
+    logSampleRate: 0.01,
+  };
+}
+
+/** A month of one component. */
+function month(rows: ReturnType<typeof costRows>, component: string): number {
+  return Math.round(rows.filter((row) => row.component === component).reduce((sum, row) => sum + row.month, 0));
+}
+
+describe("the cost of a stack", () => {
+  it("k8s.io's 12 TB of images and 8 TB of files, stored in 22 + 6 regions", () => {
+    const rows = costRows(stack(22, 6), trafficFile.parse({ imagesGB: 12_000, filesGB: 8000 }), prices);
+    assert.equal(month(rows, "image mirror"), 26_400);
+    assert.equal(month(rows, "file mirror"), 3520);
+    assert.equal(month(rows, "file mirror with layers"), 2760);
+  });
+
+  it("egress by tiers of the cloud's whole month: 1,100 TB of each", () => {
+    const google = costRows(stack(2, 0), trafficFile.parse({ otherEgressTB: 1100 }), prices);
+    assert.equal(month(google, "egress"), 88_310);
+    assert.deepEqual(
+      google.filter(({ component }) => component === "egress").map(({ month: one }) => one),
+      [44_155, 44_155],
+    );
+    const [gcp, s3] = [stack(1, 1).gcpRegions[0].name, stack(1, 1).awsRegions[0]!.name];
+    const both = costRows(stack(1, 1), trafficFile.parse({ egressTB: { [gcp]: 0, [s3]: 1100 } }), prices);
+    assert.equal(month(both, "egress"), 58_800);
+    assert.deepEqual(
+      both.filter(({ component }) => component === "egress").map(({ perTB }) => perTB),
+      [120, 50],
+    );
+  });
+
+  it("a million requests are about 1.7 USD at the edge policy and the instances, plus reads and logs", () => {
+    const rows = costRows(stack(2, 0), trafficFile.parse({ millionRequests: 1 }), prices);
+    const sum = rows.reduce((total, row) => total + (row.perMillionRequests ?? 0), 0);
+    assert.ok(Math.abs(sum - (0.92 + 0.75 + 0.4 + 0.0085)) < 1e-9, String(sum));
+    const { atRest, month: whole } = costTotal(rows);
+    assert.ok(Math.abs(whole - atRest - sum) < 1e-9);
+  });
+
+  it("a small organisation with two regions pays about 31 USD at rest, and 50 for each instance that always runs", () => {
+    const small = trafficFile.parse({ imagesGB: 50, filesGB: 20, stagingGB: 0 });
+    const { atRest } = costTotal(costRows(stack(2, 0), small, prices));
+    assert.ok(atRest > 31 && atRest < 45, String(atRest));
+    assert.equal(Math.round(costTotal(costRows(stack(2, 0, 1), small, prices)).atRest - atRest), 100);
+  });
+
+  it("knows as many alerts as the program makes", async () => {
+    const golden = await readFile(join(root, "test/graph/program.golden.yaml"), "utf8");
+    const made = golden.match(/^ *gcp AlertPolicy /gm)?.length ?? 0;
+    const rows = costRows(stack(1, 0), trafficFile.parse({}), prices);
+    assert.equal(
+      rows.find(({ component }) => component === "alerts")?.atRest.toFixed(2),
+      (made * prices.alert.perMonth).toFixed(2),
+    );
+  });
+});
+
+describe("npm run cost", () => {
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "cost-"));
+    await writeFile(join(folder, "Pulumi.prod.yaml"), stackFile);
+    await writeFile(join(folder, "traffic.yaml"), "imagesGB: 100\notherEgressTB: 3\nmillionRequests: 40\n");
+    await writeFile(join(folder, "wrong.yaml"), "imagesGB: much\negressGB: 3\n");
+    await writeFile(join(folder, "elsewhere.yaml"), "egressTB: {mars-1: 1}\n");
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  const run = (...args: string[]) =>
+    new Promise<{ code: number; out: string; err: string }>((resolve) => {
+      const all = [join(root, "components/commands/artifacts.mjs"), "cost", ...args];
+      execFile(process.execPath, all, { cwd: folder }, (error, out, err) =>
+        resolve({ code: error === null ? 0 : Number(error.code), out, err }),
+      );
+    });
+
+  it("prints a table for the stack, with a total, the date of the prices and their file", async () => {
+    const { code, out, err } = await run("--traffic", "traffic.yaml");
+    assert.deepEqual({ code, err }, { code: 0, err: "" });
+    assert.match(out, /^COMPONENT +WHERE +AT REST +PER TB +PER MILLION REQUESTS +A MONTH\n/);
+    assert.match(out, /^total +[\d,.]+ +[\d,.]+$/m);
+    assert.match(out, /^USD a month at list prices of \d{4}-\d\d-\d\d \(components\/commands\/prices\.yaml\)/m);
+    const { rows, month: whole } = JSON.parse((await run("--json")).out) as {
+      rows: { month: number }[];
+      month: number;
+    };
+    assert.ok(Math.abs(rows.reduce((sum, row) => sum + row.month, 0) - whole) < 1e-6);
+  });
+
+  it("names every mistake of a file, and a region that the stack does not have", async () => {
+    const wrong = await run("--traffic", "wrong.yaml");
+    assert.equal(wrong.code, 1);
+    assert.match(
+      wrong.err,
+      /^error: wrong\.yaml: imagesGB: must be a number\nwrong\.yaml: Unrecognized key: "egressGB"\n$/,
+    );
+    assert.match(
+      (await run("--traffic", "elsewhere.yaml")).err,
+      /egressTB: Pulumi\.prod\.yaml has no region mars-1; it has /,
+    );
+    assert.match((await run("--prices", "none.yaml")).err, /^error: there is no none\.yaml/);
+    assert.match((await run("--stack", "none")).err, /^error: there is no Pulumi\.none\.yaml: name the stack/);
+  });
+});
