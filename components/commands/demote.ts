@@ -1,7 +1,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { removeFile } from "../manifests/edit-files.ts";
 import { removeDigest, removeImage, removeTag } from "../manifests/edit-images.ts";
-import { tagMatcher } from "../promotion/images/tag-patterns.ts";
+import { globMatcher } from "../promotion/text/glob-matcher.ts";
 import { nearest } from "../promotion/text/nearest.ts";
 import { CommandError, UsageError } from "./command.ts";
 import { OpenProject } from "./open-project.ts";
@@ -72,7 +72,7 @@ function demoteImage(open: OpenProject, text: string): void {
     const tags = open.project.images
       .filter(({ name }) => name === image)
       .flatMap(({ digests }) => digests.flatMap((entry) => entry.tags))
-      .filter(tagMatcher([pattern]));
+      .filter(globMatcher([pattern]));
     if (tags.length === 0)
       throw new CommandError(`no tag of ${image} in the manifest of ${open.project.name} matches ${pattern}`);
     for (const one of tags) open.edit(path, (content) => removeTag(content, image, one));

@@ -1,9 +1,9 @@
 import { Command } from "@commander-js/extra-typings";
 import { addFile } from "../manifests/edit-files.ts";
 import { addDigest, removeTag } from "../manifests/edit-images.ts";
-import { tagMatcher } from "../promotion/images/tag-patterns.ts";
 import { Transport } from "../promotion/oci/transport.ts";
 import { openStorage } from "../promotion/storage/storage.ts";
+import { globMatcher } from "../promotion/text/glob-matcher.ts";
 import { doAll } from "./all-errors.ts";
 import { asking, CommandError, UsageError } from "./command.ts";
 import { OpenProject } from "./open-project.ts";
@@ -103,7 +103,7 @@ function addImage(open: OpenProject, { image, digest, tags }: StagedImage): void
   const { project } = open;
   const path = open.holderOf({ image }) ?? open.targetFor("images", image.replaceAll("/", "-"));
   const digests = project.images.find(({ name }) => name === image)?.digests ?? [];
-  const isMutable = tagMatcher(project.mutableTags);
+  const isMutable = globMatcher(project.mutableTags);
   for (const tag of tags) {
     if (!digests.some((entry) => entry.digest !== digest && entry.tags.includes(tag))) continue;
     if (!isMutable(tag))

@@ -3,13 +3,13 @@ import { lostPlatforms } from "../manifests/platforms.ts";
 import type { Project } from "../manifests/project.ts";
 import { newestRelease } from "../manifests/releases.ts";
 import { compareVersions, versionBefore } from "../manifests/versions.ts";
-import { tagMatcher } from "../promotion/images/tag-patterns.ts";
 import { platformsOf } from "../promotion/oci/manifest.ts";
 import { getManifest, headManifest } from "../promotion/oci/manifests.ts";
 import type { Remote } from "../promotion/oci/remote.ts";
 import { repositoryAt } from "../promotion/oci/repository.ts";
 import { listTags } from "../promotion/oci/tags.ts";
 import type { Transport } from "../promotion/oci/transport.ts";
+import { globMatcher } from "../promotion/text/glob-matcher.ts";
 import { nearest } from "../promotion/text/nearest.ts";
 import { CommandError } from "./command.ts";
 import type { Reference } from "./reference.ts";
@@ -43,7 +43,7 @@ export class StagedImages {
     if (reference.pattern === undefined) return [await this.#findOne(reference, pre)];
     const { image, pattern } = reference;
     const remote = this.#remote(image);
-    const tags = (await this.#tags(remote)).filter(tagMatcher([pattern])).sort(compareVersions);
+    const tags = (await this.#tags(remote)).filter(globMatcher([pattern])).sort(compareVersions);
     if (tags.length === 0)
       throw new CommandError(
         `no tag of ${image} in staging (${placeOf(remote)}) matches ${pattern}: ${await this.#there(remote)}`,

@@ -46,6 +46,7 @@ const orders: readonly Order[] = [
     folder: "components/promotion",
     rooms: [
       ["text"],
+      ["trust"],
       ["http"],
       ["run"],
       ["oci", "storage"],

@@ -41,6 +41,7 @@ const forbiddenImports: readonly (readonly [rule: string, from: string, to: stri
   ["components/adoption", "components/adoption/x.ts", "components/commands/y.ts"],
   ["components/serving", "components/serving/x.ts", "components/commands/y.ts"],
   ["promotion/text", "components/promotion/text/x.ts", "components/promotion/http/y.ts"],
+  ["promotion/trust", "components/promotion/trust/x.ts", "components/promotion/oci/y.ts"],
   ["promotion/http", "components/promotion/http/x.ts", "components/promotion/oci/y.ts"],
   ["promotion/run", "components/promotion/run/x.ts", "components/promotion/storage/y.ts"],
   ["promotion/oci", "components/promotion/oci/x.ts", "components/promotion/storage/y.ts"],

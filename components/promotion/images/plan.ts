@@ -2,11 +2,11 @@ import type { Digest } from "../oci/digest.ts";
 import { failureLine } from "../run/failures.ts";
 import { guardRemoval } from "../run/removal-guard.ts";
 import type { ImagesRequest, Previous } from "../run/request.ts";
+import { globMatcher } from "../text/glob-matcher.ts";
 import { type LastKnownState, lastKnownStates } from "./last-known-state.ts";
 import { type Images, readImageLines, tagsOf } from "./lines.ts";
 import { differingImages } from "./present-images.ts";
 import { countRemovals } from "./removals.ts";
-import { tagMatcher } from "./tag-patterns.ts";
 
 /** A digest that some mirrors lack, with all its wanted tags. */
 export interface Copy {
@@ -212,7 +212,7 @@ function* movedTags(
   asked: Images,
   lastKnown: ReadonlyMap<string, LastKnownState>,
 ): Generator<string> {
-  const mayMove = tagMatcher(request.mutableTags);
+  const mayMove = globMatcher(request.mutableTags);
   for (const [image, digests] of wanted) {
     const before = tagsOf(asked.get(image));
     if (before.size === 0) continue;

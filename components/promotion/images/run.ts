@@ -6,6 +6,7 @@ import { GivenUpError } from "../run/circuit-breaker.ts";
 import type { MirrorRun } from "../run/mirror-run.ts";
 import { PromotionRun } from "../run/promotion-run.ts";
 import type { Context, ImagesRequest } from "../run/request.ts";
+import { globMatcher } from "../text/glob-matcher.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { ImageSources } from "./image-sources.ts";
 import { keptManifests, type Whereabouts } from "./kept-manifests.ts";
@@ -14,7 +15,6 @@ import { addImage } from "./lines.ts";
 import { ImageLookup } from "./lookup.ts";
 import { ImageMirrorRun, type ImagesMirrorRun, LayerMirrorRun } from "./mirror-runs.ts";
 import type { ImagePlan } from "./plan.ts";
-import { tagMatcher } from "./tag-patterns.ts";
 
 /** One project's run of a promotion of images. */
 export class ImagesRun extends PromotionRun<ImagesMirrorRun> {
@@ -37,7 +37,7 @@ export class ImagesRun extends PromotionRun<ImagesMirrorRun> {
     this.request = request;
     this.plan = plan;
     this.dependencies = dependencies;
-    this.mayMove = tagMatcher(request.mutableTags);
+    this.mayMove = globMatcher(request.mutableTags);
     this.#sources = new ImageSources(request.sources, plan.wanted);
     const { transport } = dependencies;
     const { signal } = context;

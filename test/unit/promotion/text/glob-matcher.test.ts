@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { it } from "mocha";
-import { tagMatcher } from "../../../../components/promotion/images/tag-patterns.ts";
+import { globMatcher } from "../../../../components/promotion/text/glob-matcher.ts";
 
 it("matches tags with stars for any run of characters", () => {
   const table: [string, string, boolean][] = [
@@ -17,9 +17,9 @@ it("matches tags with stars for any run of characters", () => {
     ["a*a", "a", false],
     ["a.c", "abc", false],
   ];
-  for (const [pattern, tag, matches] of table) assert.equal(tagMatcher([pattern])(tag), matches, `${pattern} ${tag}`);
-  assert.equal(tagMatcher([])("latest"), false);
-  assert.equal(tagMatcher(["edge", "nightly-*"])("nightly-1"), true);
+  for (const [pattern, tag, matches] of table) assert.equal(globMatcher([pattern])(tag), matches, `${pattern} ${tag}`);
+  assert.equal(globMatcher([])("latest"), false);
+  assert.equal(globMatcher(["edge", "nightly-*"])("nightly-1"), true);
 });
 
 it("agrees with the regular expression that means the same", () => {
@@ -28,12 +28,12 @@ it("agrees with the regular expression that means the same", () => {
   fc.assert(
     fc.property(text(["a", "b", "*"]), text(["a", "b"]), (pattern, tag) => {
       const expected = new RegExp(`^${pattern.replaceAll("*", ".*")}$`).test(tag);
-      assert.equal(tagMatcher([pattern])(tag), expected);
+      assert.equal(globMatcher([pattern])(tag), expected);
     }),
   );
 });
 
 it("is not slow on patterns made to be", () => {
   const pattern = "a*".repeat(60);
-  assert.equal(tagMatcher([`${pattern}b`])("a".repeat(128)), false);
+  assert.equal(globMatcher([`${pattern}b`])("a".repeat(128)), false);
 });

@@ -1,8 +1,8 @@
 /**
- * Whether tags match one of a project's patterns of mutable tags; in a pattern `*` stands for any run of characters.
- * The time is linear in the tag's length for each pattern, as patterns are untrusted input.
+ * Whether texts match one of the patterns; in a pattern `*` stands for any run of characters. The time is linear in the text's length for each
+ * pattern, as patterns are untrusted input.
  */
-export function tagMatcher(patterns: readonly string[]): (tag: string) => boolean {
+export function globMatcher(patterns: readonly string[]): (tag: string) => boolean {
   return (tag) => patterns.some((pattern) => matches(pattern, tag));
 }
 

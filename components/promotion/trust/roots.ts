@@ -1,0 +1,56 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { TrustedRoot } from "@sigstore/protobuf-specs";
+import { type TrustMaterial, toTrustMaterial } from "@sigstore/verify";
+import { printable } from "../text/printable.ts";
+
+/** Who may issue certificates, log signatures and confirm times: what verification rests on. */
+export interface Roots {
+  /** Without the keys of a policy. */
+  readonly material: TrustMaterial;
+  /** Name of each transparency log, by its id in base64. */
+  readonly logs: ReadonlyMap<string, string>;
+}
+
+/**
+ * Reads a `trusted_root.json` (sigstore/protobuf-specs, TrustedRoot), as `cosign trusted-root create` and TUF repositories have it.
+ * @throws Error if it is not one.
+ */
+export function readRoots(text: string): Roots {
+  let root: TrustedRoot;
+  try {
+    root = TrustedRoot.fromJSON(JSON.parse(text));
+    const material = toTrustMaterial(root);
+    if (material.certificateAuthorities.length === 0) throw new Error("it names no certificate authority");
+    const logs = root.tlogs.map(({ logId, checkpointKeyId, baseUrl }): [string, string] => [
+      Buffer.from((checkpointKeyId ?? logId)?.keyId ?? []).toString("base64"),
+      baseUrl,
+    ]);
+    return { material, logs: new Map(logs) };
+  } catch (error) {
+    throw new Error(`this is not a Sigstore trusted root: ${printable(String(error), 200)}`);
+  }
+}
+
+/**
+ * The roots of Sigstore's public instance, as the installed package has them: pinned by the lockfile, without a request. Logs and authorities that are
+ * newer than the package are not among them.
+ */
+export function publicRoots(): Roots {
+  known ??= readRoots(Buffer.from(seedOf(publicInstance), "base64").toString("utf8"));
+  return known;
+}
+
+let known: Roots | undefined;
+const publicInstance = "https://tuf-repo-cdn.sigstore.dev";
+
+function seedOf(instance: string): string {
+  const path = createRequire(import.meta.url).resolve("@sigstore/tuf/seeds.json");
+  const seeds = JSON.parse(readFileSync(path, "utf8")) as Record<
+    string,
+    { targets: Record<string, string> } | undefined
+  >;
+  const target = seeds[instance]?.targets["trusted_root.json"];
+  if (target === undefined) throw new Error(`@sigstore/tuf has no roots of ${instance}: install its pinned version`);
+  return target;
+}

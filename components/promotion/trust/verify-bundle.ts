@@ -1,0 +1,158 @@
+import { createHash, createPublicKey, type KeyObject, verify as verifyRaw } from "node:crypto";
+import { type Bundle, bundleFromJSON, isBundleWithDsseEnvelope, isBundleWithPublicKey } from "@sigstore/bundle";
+import { toSignedEntity, Verifier } from "@sigstore/verify";
+import { RefusedError, refusedBecause } from "./refused.ts";
+import type { Roots } from "./roots.ts";
+import { certificateSigner, type Signer } from "./signer.ts";
+import { readStatement, type Statement } from "./statement.ts";
+
+/** What a signature or attestation proves. */
+export interface Verified {
+  readonly signer: Signer;
+  /** Of an attestation; undefined: the content itself is signed. */
+  readonly statement?: Statement;
+  /** When it was signed, as a log or a timestamp authority says; undefined: only a key says so. */
+  readonly time?: Date;
+  /** Transparency logs that have it: `https://rekor.sigstore.dev #155690850`. */
+  readonly logged: readonly string[];
+}
+
+/** What a verification rests on. */
+export interface Trust {
+  readonly roots: Roots;
+  /** Public keys as PEM. A signature by key needs no log. */
+  readonly keys: readonly string[];
+}
+
+/** What is signed: content whose bytes are here, or content of which only the digest is known, which only a statement can be about. */
+export type Signed = { readonly content: Buffer } | { readonly digest: string };
+
+/** Bytes of the largest bundle: one with the provenance of a large build has some hundred kilobytes. */
+export const largestBundle = 4 * 1024 * 1024;
+
+/**
+ * Verifies a Sigstore bundle (sigstore/protobuf-specs, Bundle; v0.1 to v0.3): certificate chain and its log, time, transparency log, signature,
+ * and that it is about the content. Pure; makes no request.
+ * @param text the bundle's JSON.
+ * @throws RefusedError
+ */
+export function verifyBundle(text: string | Buffer, signed: Signed, trust: Trust): Verified {
+  if (text.length > largestBundle)
+    throw new RefusedError(`it has ${text.length} bytes, more than a bundle of ${largestBundle}`);
+  return verifyParsed(parse(text), signed, trust);
+}
+
+/** As {@link verifyBundle}, of a bundle that was read or made. */
+export function verifyParsed(bundle: Bundle, signed: Signed, trust: Trust): Verified {
+  const digest =
+    "digest" in signed ? signed.digest : `sha256:${createHash("sha256").update(signed.content).digest("hex")}`;
+  const statement = isBundleWithDsseEnvelope(bundle) && bundle.content.dsseEnvelope;
+  if (!statement) checkMessage(bundle, signed, digest);
+  const signer = verifySignature(bundle, "content" in signed ? signed.content : undefined, trust);
+  const { tlogEntries } = bundle.verificationMaterial;
+  const time = timeOf(bundle);
+  return {
+    signer,
+    ...(statement && { statement: readStatement(statement.payloadType, statement.payload, digest) }),
+    ...(time && { time }),
+    logged: tlogEntries.map(({ logId, logIndex }) => {
+      const id = Buffer.from(logId?.keyId ?? []).toString("base64");
+      return `${trust.roots.logs.get(id) ?? `log ${id}`} #${logIndex}`;
+    }),
+  };
+}
+
+/** Verifies by the bundle's certificate, or by one of the keys. */
+function verifySignature(bundle: Bundle, content: Buffer | undefined, { roots, keys }: Trust): Signer {
+  if (!isBundleWithPublicKey(bundle)) {
+    // A private instance may have no logs; who gave its root decides what it has.
+    const { tlogs, ctlogs } = roots.material;
+    const thresholds = { tlogThreshold: Math.min(1, tlogs.length), ctlogThreshold: Math.min(1, ctlogs.length) };
+    return attempt(() => {
+      const verifier = new Verifier(roots.material, thresholds);
+      return certificateSigner(verifier.verify(toSignedEntity(bundle, content)));
+    });
+  }
+  if (keys.length === 0) throw new RefusedError("it is signed with a key, and no key is trusted");
+  let refusal: RefusedError | undefined;
+  for (const key of keys) {
+    try {
+      return attempt(() => {
+        const publicKey = readKey(key);
+        const material = { ...roots.material, publicKey: () => ({ publicKey, validFor: () => true }) };
+        const verifier = new Verifier(material, { tlogThreshold: 0, ctlogThreshold: 0, timestampThreshold: 0 });
+        const entity = toSignedEntity(bundle, content);
+        verifier.verify({ ...entity, signature: withEd25519(entity.signature, publicKey, content) });
+        return { key };
+      });
+    } catch (error) {
+      refusal = error as RefusedError;
+    }
+  }
+  throw refusal!;
+}
+
+/** Ed25519 signs the content, not a hash of it, which the library does not know of message signatures. */
+function withEd25519(
+  signature: ReturnType<typeof toSignedEntity>["signature"],
+  key: KeyObject,
+  content: Buffer | undefined,
+) {
+  if (key.asymmetricKeyType !== "ed25519" || content === undefined) return signature;
+  return {
+    signature: signature.signature,
+    compareSignature: signature.compareSignature.bind(signature),
+    compareDigest: signature.compareDigest.bind(signature),
+    compareSignedDigest: signature.compareSignedDigest.bind(signature),
+    verifySignature: () => verifyRaw(null, content, key, signature.signature),
+  };
+}
+
+function readKey(pem: string): KeyObject {
+  try {
+    return createPublicKey(pem);
+  } catch {
+    throw new RefusedError("the trusted key is no public key in PEM");
+  }
+}
+
+/** A message signature says whose digest it signs; the signature proves it only of the content's bytes. */
+function checkMessage(bundle: Bundle, signed: Signed, digest: string): void {
+  if (bundle.content.$case !== "messageSignature") return;
+  const { messageDigest } = bundle.content.messageSignature;
+  const said = `sha256:${Buffer.from(messageDigest.digest).toString("hex")}`;
+  if (said !== digest) throw new RefusedError(`it is about ${said}`);
+  if (!("content" in signed)) throw new RefusedError("it signs bytes, of which only the digest is known");
+}
+
+/** The earliest time that was verified: of a log that promised its entry, or of a timestamp authority. */
+function timeOf(bundle: Bundle): Date | undefined {
+  const times = toSignedEntity(bundle).timestamps.flatMap((each) => {
+    if (each.$case === "timestamp-authority") return each.timestamp.signingTime;
+    return each.tlogEntry.inclusionPromise ? new Date(Number(each.tlogEntry.integratedTime) * 1000) : [];
+  });
+  return times.sort((one, other) => one.getTime() - other.getTime())[0];
+}
+
+function parse(text: string | Buffer): Bundle {
+  let json: unknown;
+  try {
+    json = JSON.parse(text.toString("utf8"));
+  } catch {
+    throw new RefusedError("it is no Sigstore bundle: it is not JSON, or was cut off");
+  }
+  try {
+    return bundleFromJSON(json);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new RefusedError(`it is no Sigstore bundle: ${why}`);
+  }
+}
+
+function attempt<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw refusedBecause(error);
+  }
+}
