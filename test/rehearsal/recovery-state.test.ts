@@ -54,7 +54,7 @@ describe("recovery of the state", function () {
     assert.match(output, /Resources:\n {4}\d+ unchanged\n/);
     assert.deepEqual(creationTimes(await drill.resources()), before);
     const plain = await drill.refused("ARTIFACTS_ADOPT=1 pulumi preview");
-    assert.match(plain, /ARTIFACTS_ADOPT=1 is set by `npm run adopt` alone/);
+    assert.match(plain, /ARTIFACTS_ADOPT=1 is set by `npm run adopt` only/);
   });
 
   it("damaged state: an earlier version of its file, or an export, is restored", async () => {
