@@ -6,7 +6,15 @@ import { readAdoptionList } from "./components/adoption/adoption-list.ts";
 import { existingThings } from "./components/adoption/existing.ts";
 import { Identities } from "./components/identities/identities.ts";
 import { attachmentSettings } from "./components/manifests/attachment-settings.ts";
-import { fileLines, fileSummary, imageLines, imageSources, imageSummary } from "./components/manifests/lines.ts";
+import {
+  fileLines,
+  fileSummary,
+  imageLines,
+  imageSources,
+  imageSummary,
+  withdrawnFileLines,
+  withdrawnImageLines,
+} from "./components/manifests/lines.ts";
 import { loadManifests } from "./components/manifests/load.ts";
 import { locatedMessage, problemLine } from "./components/manifests/problem.ts";
 import { type Project, promotesFiles, promotesImages } from "./components/manifests/project.ts";
@@ -88,6 +96,7 @@ for (const project of projects) {
         project: project.name,
         images: imageLines(project),
         sources: imageSources(project),
+        ...withdrawnInput(withdrawnImageLines(project)),
         summary: imageSummary(project),
         prefix: project.imagePrefix,
         staging: staging.repository,
@@ -110,6 +119,7 @@ for (const project of projects) {
       {
         project: project.name,
         files: fileLines(project),
+        ...withdrawnInput(withdrawnFileLines(project)),
         summary: fileSummary(project),
         prefix: project.filePrefix,
         staging: staging.bucket.apply((bucket) => stagedIn(project, bucket)),
@@ -194,6 +204,11 @@ export const redirectorArchive = redirector.archive;
 export const dsRecord = domain.dsRecord;
 /** The records to enter by hand where `artifacts:dns` is `none`. */
 export const dnsRecords = zone instanceof ListedZone ? zone.lines : undefined;
+
+/** The input of a promotion that withdraws something. The others do without it, so that it is no change of theirs. */
+function withdrawnInput(lines: string): { withdrawn?: string } {
+  return lines === "" ? {} : { withdrawn: lines };
+}
 
 /** URL of an image in production that monitoring requests, by digest because tags may move. */
 function someImage(all: readonly Project[]): string | undefined {

@@ -21,12 +21,13 @@ export const commands: Readonly<Record<string, () => Promise<CommandUnknownOpts>
   bootstrap: async () => (await import("./bootstrap.ts")).bootstrapCommand,
   adopt: async () => (await import("./adopt.ts")).adoptCommand,
   schemas: async () => (await import("./schemas.ts")).schemasCommand,
+  "change-report": async () => (await import("./change-report.ts")).changeReportCommand,
   "preview-report": async () => (await import("./preview-report.ts")).previewReportCommand,
   "workflow-settings": async () => (await import("./workflow-settings.ts")).workflowSettingsCommand,
 };
 
 /** Called by workflows, not by people. */
-const plumbing = new Set(["preview-report", "workflow-settings"]);
+const plumbing = new Set(["change-report", "preview-report", "workflow-settings"]);
 
 /** Names of npm scripts that are called otherwise than their command. */
 const scriptNames: Readonly<Record<string, string>> = { "check:manifests": "check", start: "rehearse" };

@@ -37,6 +37,7 @@ const examples: Readonly<Record<string, string>> = {
   images: "`images: []`",
   files: "`files: []`",
   sha256: "`sha256: ` and its 64 hex digits",
+  reason: "`reason: ` and why it is removed",
   project: "`project: ` and the name of its folder",
 };
 
@@ -175,6 +176,33 @@ export const filesFormat = mapOf("the manifest", {
 const prefixFault = (what: string) => (value: string) =>
   `${what} ${quoted(value)} is not a path: lower-case letters and digits, joined by one . _ / , __ or dashes; "" for the root`;
 const prefixPattern = new RegExp(`${imagePattern.source}|^$`);
+
+/** `withdrawn.yaml`: what was removed on purpose. That an entry names one thing is checked by its reader. */
+export const withdrawnFormat = listOf(
+  "withdrawn",
+  mapOf("an entry", {
+    image: text("image", imagePattern, imageFault).optional().meta({ description: "The image of the digest or tag" }),
+    digest: text("digest", digestPattern, digestFault)
+      .optional()
+      .meta({ description: "The digest that is withdrawn, with all its tags" }),
+    tag: text("tag", tagPattern, tagFault).optional().meta({ description: "The tag that is withdrawn" }),
+    file: text("file", filePattern, fileFault)
+      .optional()
+      .meta({ description: "The path of the file that is withdrawn" }),
+    reason: text(
+      "reason",
+      /^(?=.*\S)[^\p{C}\p{Zl}\p{Zp}]{1,300}$/u,
+      () => "reason must be one line of 1 to 300 characters",
+    ).meta({ description: "Why it is removed from production" }),
+    reference: text(
+      "reference",
+      /^(?:CVE-[0-9]{4}-[0-9]{4,19}|GHSA(?:-[a-z0-9]{4}){3}|https:\/\/[A-Za-z0-9.-]+(?:\/[A-Za-z0-9._~!$&'()*+,;=:@%/?#-]*)?)$/,
+      (value) => `reference ${quoted(value)} is not a CVE, a GHSA or an https URL`,
+    )
+      .optional()
+      .meta({ description: "CVE-..., GHSA-... or an https URL" }),
+  }),
+).meta({ title: "withdrawn.yaml: what was removed from production on purpose" });
 
 const sharedFault = (what: string) => (value: string) =>
   `${what} ${quoted(value)} is not a name that can be shared: a name, "folder/*" for all below a folder, or "*" for all`;

@@ -1,6 +1,6 @@
 import { imageName } from "../../redirector/object-paths.ts";
 import { countOf } from "../promotion/text/count-of.ts";
-import type { Image, Project } from "./project.ts";
+import type { Image, Project, Withdrawal } from "./project.ts";
 
 /**
  * A project's wanted images, as the text that the promotion reads and Pulumi's diff shows: a line `image:tag
@@ -38,7 +38,7 @@ export function imageNames(project: Project): string[] {
   return project.images.flatMap((image) => publishedNames(project, image));
 }
 
-function publishedNames({ imagePrefix, imagePrefixes }: Project, { name }: Image): string[] {
+function publishedNames({ imagePrefix, imagePrefixes }: Project, { name }: Pick<Image, "name">): string[] {
   return imagePrefixes.map((prefix) => (prefix === imagePrefix ? name : `/${imageName(prefix, name)}`));
 }
 
@@ -49,6 +49,35 @@ function publishedNames({ imagePrefix, imagePrefixes }: Project, { name }: Image
 export function fileLines(project: Project): string {
   return project.files
     .map(({ name, sha256 }) => `${name} sha256:${sha256}\n`)
+    .sort()
+    .join("");
+}
+
+/**
+ * What of a project's images is withdrawn: a line `image@sha256:<hex> <why>` or `image:tag <why>` for each, sorted, each ending in a newline.
+ */
+export function withdrawnImageLines(project: Project): string {
+  return sortedLines(
+    project.withdrawn.flatMap((one) => {
+      if ("file" in one) return [];
+      const reference = "digest" in one ? `@${one.digest}` : `:${one.tag}`;
+      return publishedNames(project, { name: one.image }).map((name) => `${name}${reference} ${why(one)}`);
+    }),
+  );
+}
+
+/** The same of its files: a line `path <why>` for each. */
+export function withdrawnFileLines({ withdrawn }: Project): string {
+  return sortedLines(withdrawn.flatMap((one) => ("file" in one ? `${one.file} ${why(one)}` : [])));
+}
+
+function why({ reason, reference }: Withdrawal): string {
+  return reference === undefined ? reason : `${reason} (${reference})`;
+}
+
+function sortedLines(lines: readonly string[]): string {
+  return lines
+    .map((line) => `${line}\n`)
     .sort()
     .join("");
 }

@@ -7,7 +7,8 @@ import { quoted } from "./problem.ts";
 const portable = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,99})\.yaml$/;
 
 /** The kind of a project's file, by its path below the project's folder; undefined for an unsupported path. */
-export function manifestKind(path: string): "project" | "images" | "files" | undefined {
+export function manifestKind(path: string): "project" | "images" | "files" | "withdrawn" | undefined {
+  if (path === "withdrawn.yaml") return "withdrawn";
   if (path === "project.yaml") return "project";
   if (path === "images.yaml") return "images";
   if (path === "files.yaml") return "files";
@@ -23,7 +24,10 @@ export function unknownFile(path: string): string {
   if (/^(?:images|files)\/[^/]*\.yaml$/s.test(path))
     return `${quoted(path)} has a name that not every system takes: rename it to letters, digits and . _ - (100 at most before .yaml, a letter or digit first)`;
   const yaml = path.replace(/\.(yml|YAML|YML)$/, ".yaml");
-  const meant = manifestKind(yaml) === undefined ? nearest(yaml, ["project.yaml", "images.yaml", "files.yaml"]) : yaml;
-  const known = "a project has project.yaml, images.yaml or images/*.yaml, files.yaml or files/*.yaml";
+  const meant =
+    manifestKind(yaml) === undefined
+      ? nearest(yaml, ["project.yaml", "images.yaml", "files.yaml", "withdrawn.yaml"])
+      : yaml;
+  const known = "a project has project.yaml, images.yaml or images/*.yaml, files.yaml or files/*.yaml, withdrawn.yaml";
   return `unknown file ${quoted(path)}: ${meant === undefined ? known : `did you mean ${meant}?`}`;
 }

@@ -33,11 +33,25 @@ export interface Project {
   readonly attachments?: { readonly artifactTypes: readonly string[]; readonly megabytes: number };
   /** The share (0 to 1) of the project's artifacts in production that one run may remove. */
   readonly removalShare: number;
+  /** What was removed on purpose, and may not be promoted while it is listed. */
+  readonly withdrawn: readonly Withdrawal[];
   /** Sorted by name; digests as they stand in the file. */
   readonly images: readonly Image[];
   /** Sorted by name. */
   readonly files: readonly File[];
 }
+
+/** Something that was removed from production on purpose: a digest, a tag or a file. */
+export type Withdrawal = (
+  | { readonly image: string; readonly digest: string }
+  | { readonly image: string; readonly tag: string }
+  | { readonly file: string }
+) & {
+  /** Why, on one line. */
+  readonly reason: string;
+  /** A CVE's id or a URL. */
+  readonly reference?: string;
+};
 
 /**
  * Whether a project's images are promoted. A project without images (not yet, or no longer) still has a promotion, of

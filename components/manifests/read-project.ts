@@ -9,6 +9,7 @@ import { type Problem, quoted } from "./problem.ts";
 import type { Project } from "./project.ts";
 import { type ReadFile, readFiles } from "./read-files.ts";
 import { type ReadImage, readImages } from "./read-images.ts";
+import { type ReadWithdrawal, readWithdrawn, withdrawnProblems } from "./read-withdrawn.ts";
 import type { Share } from "./shares.ts";
 import type { Source } from "./source.ts";
 import { type StackRules, stackProblems } from "./stack-rules.ts";
@@ -31,6 +32,7 @@ export function readProject(name: string, sources: ReadonlyMap<string, Source>, 
   const inFiles: Problem[] = [];
   const imageLists: ReadImage[][] = [];
   const fileLists: ReadFile[][] = [];
+  const withdrawn: ReadWithdrawal[] = [];
   let declaration: Declaration | undefined;
   for (const [path, source] of [...sources].sort(([a], [b]) => compareTexts(a, b))) {
     const kind = manifestKind(path);
@@ -39,6 +41,7 @@ export function readProject(name: string, sources: ReadonlyMap<string, Source>, 
     else if (!parsed.ok)
       inFiles.push(...parsed.faults.map(({ start, message }) => source.problem("error", start, message)));
     else if (kind === "images") imageLists.push(readImages(parsed.root, source, inFiles));
+    else if (kind === "withdrawn") withdrawn.push(...readWithdrawn(parsed.root, source, inFiles));
     else if (kind === "files") fileLists.push(readFiles(parsed.root, source, inFiles));
     else {
       declaration = readDeclaration(parsed.root ?? nothing, source, inFiles);
@@ -57,12 +60,13 @@ export function readProject(name: string, sources: ReadonlyMap<string, Source>, 
       imagePrefixes.map(({ prefix }) => prefix),
     ),
     fileNameProblems(files, filePrefix),
+    withdrawnProblems(withdrawn, images, files),
   ].flat();
   if (declaration === undefined) return { project: undefined, owner: undefined, problems };
   const owner = { name, ...ownedBy(declaration, imagePrefixes, filePrefix), images, files };
   const broken = problems.some(({ severity }) => severity === "error");
   return {
-    project: broken ? undefined : projectOf(name, declaration.settings, imagePrefixes, images, files),
+    project: broken ? undefined : projectOf(name, declaration.settings, imagePrefixes, images, files, withdrawn),
     owner,
     problems,
   };
@@ -168,6 +172,7 @@ function projectOf(
   imagePrefixes: readonly OwnedPrefix[],
   images: readonly ReadImage[],
   files: readonly ReadFile[],
+  withdrawn: readonly ReadWithdrawal[],
 ): Project {
   const { description, contact, owners, staging, filePrefix = name } = settings;
   const project: Project = {
@@ -194,6 +199,7 @@ function projectOf(
       },
     }),
     removalShare: settings.removalShare ?? 0.5,
+    withdrawn: withdrawn.map(({ withdrawal }) => withdrawal),
     images: images
       .map((image) => ({
         name: image.name.text,

@@ -1,7 +1,8 @@
-import { ownershipProblems } from "./path-ownership.ts";
+import { ownershipProblems, type PathOwner } from "./path-ownership.ts";
 import { inReadingOrder, type Problem, problemLine } from "./problem.ts";
 import type { Project } from "./project.ts";
 import { readProject } from "./read-project.ts";
+import type { Share } from "./shares.ts";
 import { Source } from "./source.ts";
 import type { StackRules } from "./stack-rules.ts";
 import { compareTexts } from "./versions.ts";
@@ -17,8 +18,14 @@ export interface Loaded {
  * (`<project>/images.yaml`), values their texts; `folder` is put before the paths in messages. Pure; never throws,
  * whatever the texts hold; time is linear in their length.
  * @param rules of the stack that the manifests are for; without them only what they must be for any stack is checked.
+ * @param sharesOf what a project shares in place of what its project.yaml says; undefined: what it says.
  */
-export function readManifests(files: ReadonlyMap<string, string>, folder = "", rules?: StackRules): Loaded {
+export function readManifests(
+  files: ReadonlyMap<string, string>,
+  folder = "",
+  rules?: StackRules,
+  sharesOf: (project: string) => readonly Share[] | undefined = () => undefined,
+): Loaded {
   const problems: Problem[] = [];
   const folders = new Map<string, Map<string, Source>>();
   for (const [path, text] of files) {
@@ -39,7 +46,7 @@ export function readManifests(files: ReadonlyMap<string, string>, folder = "", r
     .sort(([a], [b]) => compareTexts(a, b))
     .map(([name, sources]) => readProject(name, sources, rules));
   const ownership = ownershipProblems(
-    read.flatMap(({ owner }) => owner ?? []),
+    read.flatMap(({ owner }) => owner ?? []).map((owner) => withShares(owner, sharesOf(owner.name))),
     new Set(folders.keys()),
   );
   for (const list of [ownership.problems, ...read.map((one) => one.problems)])
@@ -50,6 +57,10 @@ export function readManifests(files: ReadonlyMap<string, string>, folder = "", r
     ),
     problems: withoutRepeats(problems.sort(inReadingOrder)),
   };
+}
+
+function withShares(owner: PathOwner, shares: readonly Share[] | undefined): PathOwner {
+  return shares === undefined ? owner : { ...owner, shares: shares.map((share) => ({ ...share, start: 0 })) };
 }
 
 /** A fault found in two ways is one fault. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { filesFormat, imagesFileFormat, projectFormat } from "./formats.ts";
+import { filesFormat, imagesFileFormat, projectFormat, withdrawnFormat } from "./formats.ts";
 
 /** The folder of the JSON Schemas, from the repository's root. */
 export const schemaFolder = "components/manifests/schema";
@@ -14,6 +14,7 @@ export function jsonSchemas(): Record<string, Record<string, unknown>> {
     "project.schema.json": schemaOf(projectFormat),
     "images.schema.json": schemaOf(imagesFileFormat),
     "files.schema.json": schemaOf(filesFormat),
+    "withdrawn.schema.json": schemaOf(withdrawnFormat),
   };
 }
 

@@ -1,5 +1,5 @@
 /** The plan of a promotion of files, computed from texts alone. Pure. */
-import { guardRemoval } from "../run/removal-guard.ts";
+import { guardRemoval, withdrawnReferences } from "../run/removal-guard.ts";
 import type { FileMirror, FilesRequest, Previous } from "../run/request.ts";
 
 /** Hex digests by path. */
@@ -48,7 +48,9 @@ export function planFiles(request: FilesRequest, previous: Previous<FilesRequest
     };
   });
   const removing = new Set(plans.flatMap(({ remove }) => [...remove.keys()]));
-  guardRemoval(request.project, "files", removing.size, inProduction.size, request.removalShare);
+  const withdrawn = withdrawnReferences(request.withdrawn);
+  const unannounced = [...removing].filter((path) => !withdrawn.has(path)).length;
+  guardRemoval(request.project, "files", unannounced, inProduction.size, request.removalShare);
   return plans;
 }
 

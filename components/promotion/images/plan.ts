@@ -1,6 +1,6 @@
 import type { Digest } from "../oci/digest.ts";
 import { failureLine } from "../run/failures.ts";
-import { guardRemoval } from "../run/removal-guard.ts";
+import { guardRemoval, withdrawnReferences } from "../run/removal-guard.ts";
 import type { ImagesRequest, Previous } from "../run/request.ts";
 import { globMatcher } from "../text/glob-matcher.ts";
 import { type LastKnownState, lastKnownStates } from "./last-known-state.ts";
@@ -80,10 +80,11 @@ export function planImages(request: ImagesRequest, previous: Previous<ImagesRequ
   const { removing, present } = countRemovals(
     wanted,
     [...states].map(({ present }) => present),
+    withdrawnReferences(request.withdrawn),
   );
   guardRemoval(request.project, "tags and digests", removing, present, request.removalShare);
   const asked = previous ? readImageLines(previous.request.images) : new Map<string, never>();
-  const errors = [...movedTags(request, wanted, asked, lastKnown)];
+  const errors = [...movedTags(request, wanted, asked, globMatcher(previous?.request.mutableTags ?? []), lastKnown)];
   return { wanted, lastKnown, differing, ...steps.all(request, lastKnown), errors };
 }
 
@@ -210,9 +211,12 @@ function* movedTags(
   request: ImagesRequest,
   wanted: Images,
   asked: Images,
+  mayMoveBefore: (tag: string) => boolean,
   lastKnown: ReadonlyMap<string, LastKnownState>,
 ): Generator<string> {
-  const mayMove = globMatcher(request.mutableTags);
+  // A change that declares a tag mutable does not move it too: what the last run was told counts as well.
+  const declared = globMatcher(request.mutableTags);
+  const mayMove = (tag: string) => declared(tag) && mayMoveBefore(tag);
   for (const [image, digests] of wanted) {
     const before = tagsOf(asked.get(image));
     if (before.size === 0) continue;
@@ -222,7 +226,9 @@ function* movedTags(
         if (old === undefined || old === digest || mayMove(tag)) continue;
         const isThere = request.mirrors.some(({ name }) => lastKnown.get(name)?.present.get(image)?.get(old)?.has(tag));
         if (!isThere) continue;
-        const how = `give the new digest another tag, or add "${tag}" to mutableTags in project.yaml`;
+        const how = declared(tag)
+          ? "mutableTags of project.yaml counts from the run after the one that changes it: move the tag in a change of its own"
+          : `give the new digest another tag, or add "${tag}" to mutableTags in project.yaml, in a change before this one`;
         const what = `would move from ${old} to ${digest}, but it is not declared mutable: ${how}`;
         yield failureLine({ project: request.project }, `tag ${image}:${tag} ${what}`);
       }

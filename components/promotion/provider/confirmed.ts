@@ -24,7 +24,8 @@ export function currentSetting(remembered: unknown, environment: NodeJS.ProcessE
 /** How the user confirms, for the message of a refused removal. */
 export function howToConfirm(project: string): string {
   return (
-    `If it is intended: \`pulumi config set promotion:confirmRemoval ${project}\`, run again, ` +
+    `If it is meant: list what goes in manifests/${project}/withdrawn.yaml; or, for one run, ` +
+    `\`pulumi config set promotion:confirmRemoval ${project}\`, run again, ` +
     "then `pulumi config rm promotion:confirmRemoval`"
   );
 }

@@ -29,6 +29,7 @@ const common = {
   prefix: z.string(), // "" = the root
   staging: z.string(),
   removalShare: z.number().min(0).max(1),
+  withdrawn: z.string().optional(),
   storage: z.strictObject({
     gcsEndpoint: z.string().optional(),
     s3Endpoint: z.string().optional(),

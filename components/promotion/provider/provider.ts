@@ -130,12 +130,11 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     last: Properties | undefined,
   ): Promise<Properties> {
     const { promote } = await kind.load();
-    const request = allowed(requestOf(kind, inputs));
+    const asked = requestOf(kind, inputs);
     const previous = last === undefined ? undefined : previousOf(kind, last);
+    const request = allowed(judgedBy(previous, asked));
     const beforeRemoval = () => retracted(kind, inputs, String(inputs[kind.text]));
-    const outcome = await explained(request, () =>
-      promote(request, previous, context(urn, "promoting:", beforeRemoval)),
-    );
+    const outcome = await explained(asked, () => promote(request, previous, context(urn, "promoting:", beforeRemoval)));
     catalogue?.promoted(request.project);
     if (outcome.failures.length > 0) {
       const left = await beforeRemoval();
@@ -160,9 +159,10 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
   /** Reports what a real run would do. Throws the errors that would make it fail. */
   async function showPreview(urn: string, kind: Kind, inputs: Properties, last: Properties | undefined): Promise<void> {
     const { preview } = await kind.load();
-    const request = allowed(requestOf(kind, { ...inputs, ...lastKnown(inputs, last) }));
+    const asked = requestOf(kind, { ...inputs, ...lastKnown(inputs, last) });
     const previous = last === undefined ? undefined : previousOf(kind, last);
-    const found = await explained(request, () => preview(request, previous, context(urn, "looking:")));
+    const request = allowed(judgedBy(previous, asked));
+    const found = await explained(asked, () => preview(request, previous, context(urn, "looking:")));
     for (const warning of found.warnings) await log.lasting(urn, "warning", warning);
     if (found.lines.length > 0) await log.lasting(urn, "info", `The run will:\n${cut(found.lines)}`);
     const { attachments = [] } = found;
@@ -253,12 +253,24 @@ function holdsUnknown(value: unknown): boolean {
 /** ms that removals wait for a mirror whose catalogue cannot be updated. */
 const unlistTimeout = 30_000;
 
+/**
+ * What a run may remove is judged by what was deployed before it: a change that raises removalShare does not use it in the same run. One that
+ * lowers it does.
+ */
+function judgedBy(previous: Previous<AnyRequest> | undefined, asked: AnyRequest): AnyRequest {
+  const removalShare = Math.min(asked.removalShare, previous?.request.removalShare ?? 1);
+  return { ...asked, removalShare };
+}
+
 /** A refused removal with how to confirm it. */
 async function explained<T>(request: AnyRequest, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof RemovalRefused) throw new Error(`${error.message}. ${howToConfirm(request.project)}`);
+    if (error instanceof RemovalRefused) {
+      const said = `${error.message} (a removalShare counts from the run after the one that changes it)`;
+      throw new Error(`${said}. ${howToConfirm(request.project)}`);
+    }
     throw error;
   }
 }

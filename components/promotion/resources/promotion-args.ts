@@ -17,6 +17,8 @@ export interface PromotionArgs {
   readonly mirrors: pulumi.Input<string>;
   /** Largest share (0..1) of the project that one run may remove. */
   readonly removalShare: pulumi.Input<number>;
+  /** What is removed on purpose, beyond that share: lines that begin with a reference or a path, then why. */
+  readonly withdrawn?: pulumi.Input<string>;
   readonly storage: pulumi.Input<Inputs<StorageSettings>>;
 }
 

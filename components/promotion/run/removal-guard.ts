@@ -2,6 +2,14 @@
 export class RemovalRefused extends Error {}
 
 /**
+ * The references (`image@sha256:<hex>`, `image:tag`, or paths of files) that a project withdraws: their removal is confirmed and does not count.
+ * @param lines each begins with one of them.
+ */
+export function withdrawnReferences(lines: string | undefined): ReadonlySet<string> {
+  return new Set((lines ?? "").split("\n").flatMap((line) => line.split(" ", 1).filter((word) => word !== "")));
+}
+
+/**
  * Stops a run that would remove more than the project's share of what it has in production.
  * @param what is counted, for the message: `files`.
  * @throws {@link RemovalRefused}, whose message the caller completes with how to confirm.

@@ -61,6 +61,8 @@ export interface ImagesRequest {
   readonly removalShare: number;
   /** What may be attached to its images beyond signatures, attestations and SBOMs; undefined: nothing, and the default size. */
   readonly attachments?: AttachmentSettings | undefined;
+  /** What is removed on purpose, beyond that share: lines that begin with `image@sha256:<hex>` or `image:tag`. */
+  readonly withdrawn?: string | undefined;
   readonly storage: StorageSettings;
 }
 
@@ -85,6 +87,8 @@ export interface FilesRequest {
   readonly mirrors: readonly FileMirror[];
   /** Largest share (0..1) of the project that one run may remove. */
   readonly removalShare: number;
+  /** What is removed on purpose, beyond that share: lines that begin with a path. */
+  readonly withdrawn?: string | undefined;
   readonly storage: StorageSettings;
 }
 

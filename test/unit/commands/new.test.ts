@@ -68,6 +68,7 @@ describe("npm run new", () => {
         shares: [],
         mutableTags: ["*-dev"],
         removalShare: 0.1,
+        withdrawn: [],
         images: [],
         files: [],
       },

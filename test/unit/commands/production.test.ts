@@ -35,6 +35,7 @@ const project: Project = {
   shares: [],
   mutableTags: ["latest"],
   removalShare: 0.1,
+  withdrawn: [],
   images: [{ name: "tool", digests: [{ digest: `sha256:${"a".repeat(64)}`, tags: ["v1"] }] }],
   files: [],
 };

@@ -268,10 +268,10 @@ const cases: readonly Case[] = [
     },
     problems: [
       "manifests/loose.yaml:1:1: file outside of a project's folder: move it into one, or create a project with npm run new",
-      `manifests/p/OWNERS.txt:1:1: unknown file "OWNERS.txt": a project has project.yaml, images.yaml or images/*.yaml, files.yaml or files/*.yaml`,
+      `manifests/p/OWNERS.txt:1:1: unknown file "OWNERS.txt": a project has project.yaml, images.yaml or images/*.yaml, files.yaml or files/*.yaml, withdrawn.yaml`,
       `manifests/p/imaegs.yaml:1:1: unknown file "imaegs.yaml": did you mean images.yaml?`,
       `manifests/p/images.yml:1:1: unknown file "images.yml": did you mean images.yaml?`,
-      `manifests/p/images/deep/x.yaml:1:1: unknown file "images/deep/x.yaml": a project has project.yaml, images.yaml or images/*.yaml, files.yaml or files/*.yaml`,
+      `manifests/p/images/deep/x.yaml:1:1: unknown file "images/deep/x.yaml": a project has project.yaml, images.yaml or images/*.yaml, files.yaml or files/*.yaml, withdrawn.yaml`,
       `manifests/p/promoter-manifest.yaml:1:1: "promoter-manifest.yaml" is not supported: project.yaml and the stack's config say where artifacts go; npm run import converts manifests of k8s.io`,
     ],
   },
@@ -460,8 +460,8 @@ const cases: readonly Case[] = [
     what: "prose among the files (today: all fail)",
     given: { "p/files/README.md": "Hello", "p/README.md": "Hello" },
     problems: [
-      `manifests/p/README.md:1:1: unknown file "README.md": a project has project.yaml, images.yaml or images/*.yaml, files.yaml or files/*.yaml`,
-      `manifests/p/files/README.md:1:1: unknown file "files/README.md": a project has project.yaml, images.yaml or images/*.yaml, files.yaml or files/*.yaml`,
+      `manifests/p/README.md:1:1: unknown file "README.md": a project has project.yaml, images.yaml or images/*.yaml, files.yaml or files/*.yaml, withdrawn.yaml`,
+      `manifests/p/files/README.md:1:1: unknown file "files/README.md": a project has project.yaml, images.yaml or images/*.yaml, files.yaml or files/*.yaml, withdrawn.yaml`,
     ],
   },
   {

@@ -24,6 +24,7 @@ it("the least that a project says, and what it gets by default", () => {
       shares: [],
       mutableTags: [],
       removalShare: 0.5,
+      withdrawn: [],
       images: [],
       files: [],
     },
@@ -66,6 +67,7 @@ removalShare: 0.25
     attachments: { artifactTypes: ["application/vnd.example.report"], megabytes: 8 },
     mutableTags: ["latest", "v*-dev", "*"],
     removalShare: 0.25,
+    withdrawn: [],
     images: [],
     files: [],
   });

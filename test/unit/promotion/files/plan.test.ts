@@ -108,6 +108,10 @@ describe("the removal guard", () => {
   });
 
   it("share 1 lets everything go, share 0 nothing", () => {
+    planFiles(request("", { removalShare: 0, withdrawn: [...Array(10).keys()].map((n) => `f${n} x\n`).join("") }), {
+      request: request(ten),
+      incomplete: {},
+    });
     planFiles(request("", { removalShare: 1 }), { request: request(ten), incomplete: {} });
     assert.throws(
       () => planFiles(request(without(1), { removalShare: 0 }), { request: request(ten), incomplete: {} }),

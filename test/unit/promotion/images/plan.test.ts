@@ -164,6 +164,31 @@ describe("plan of images", () => {
     );
   });
 
+  it("what is withdrawn does not count as removed, and nothing beside it does not", () => {
+    const before = stateAfter(`app:v1 ${a}\napp:v1.0 ${a}\napp:v2 ${b}\n`);
+    const removing = (images: string, withdrawn: string) => () =>
+      planImages(requestOf(images, { removalShare: 0, withdrawn }), before);
+    assert.doesNotThrow(removing(`app:v2 ${b}\n`, `app@${a} bad build (CVE-2026-1)\n`), "a digest with its tags");
+    assert.doesNotThrow(removing(`app:v1 ${a}\napp:v2 ${b}\n`, "app:v1.0 wrong name\n"), "a tag");
+    assert.throws(removing(`app:v2 ${b}\n`, "app:v1 x\napp:v1.0 x\n"), /would remove 1 of 5 /, "its digest goes too");
+    assert.throws(removing(`app:v2 ${b}\n`, `app@${b} x\n`), /would remove 3 of 5 /);
+    assert.throws(removing("", `app@${a} x\n`), /would remove 2 of 5 /);
+    assert.doesNotThrow(removing("", `app@${a} x\napp@${b} x\n`), "a project's only version");
+  });
+
+  it("a change that declares a tag mutable does not move it too", () => {
+    const strict = stateAfter(`app:v1 ${a}\n`, {}, { mutableTags: [] });
+    const declared = stateAfter(`app:v1 ${a}\n`, {}, { mutableTags: ["v*"] });
+    const errors = (mutableTags: string[], before: Parameters<typeof planImages>[1]) =>
+      planImages(requestOf(`app:v1 ${b}\n`, { mutableTags }), before).errors.join("\n");
+    assert.match(
+      errors(["*"], strict),
+      /mutableTags of project.yaml counts from the run after the one that changes it/,
+    );
+    assert.match(errors([], declared), /or add "v1" to mutableTags in project.yaml, in a change before this one/);
+    assert.equal(errors(["*"], declared), "");
+  });
+
   it("says which line it cannot read", () => {
     assert.throws(() => planImages(requestOf(`app:v1 ${a}\napp v2\n`), undefined), /line 2 of the images/);
     assert.throws(() => planImages(requestOf(""), stateAfter("", { one: "? x\n" })), /begins with none of/);

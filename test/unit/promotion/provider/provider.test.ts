@@ -109,6 +109,47 @@ it("a preview in which places are not known yet looks at those of the last run",
   await assert.rejects(preview, /stopped/); // it was asking; without mirrors there would have been nothing to ask
 });
 
+describe("a change that raises removalShare", () => {
+  const ten = Array.from({ length: 10 }, (_, index) => `f${index} sha256:${"a".repeat(64)}\n`).join("");
+  const gcsEndpoint = "http://127.0.0.1:1/storage/v1/"; // nobody answers
+  const mirrored = { ...inputs, files: ten, removalShare: 0.1, storage: { gcsEndpoint } };
+  const preview = (last: Properties, news: Properties) =>
+    provider.update({ ...call, id: "kops:kops", olds: {}, oldInputs: last, inputs: news, preview: true });
+  const emptied = { ...mirrored, files: "", removalShare: 1 };
+
+  it("does not use it in the same run, in its preview and for real", async () => {
+    const refused = /would remove 10 of 10 files .* more than the 10% .*counts from the run after/;
+    await assert.rejects(preview(mirrored, emptied) as Promise<unknown>, refused);
+    await assert.rejects(
+      provider.update({
+        ...call,
+        id: "kops:kops",
+        olds: {},
+        oldInputs: mirrored,
+        inputs: emptied,
+        preview: false,
+      }) as Promise<unknown>,
+      refused,
+    );
+  });
+  /** The guard lets it through: the run was about to ask the mirror when it was stopped. */
+  const passes = async (last: Properties, news: Properties) => {
+    const stopped = promotionProvider({ status: async () => {}, lasting: async () => {} });
+    const run = stopped.update({ ...call, id: "kops:kops", olds: {}, oldInputs: last, inputs: news, preview: true });
+    stopped.cancel!();
+    await assert.rejects(run, /stopped/);
+  };
+  it("may be followed by one that does", () => passes({ ...mirrored, removalShare: 1 }, emptied));
+  it("and one that lowers it is judged by the lower", async () => {
+    await assert.rejects(
+      preview({ ...mirrored, removalShare: 1 }, { ...emptied, removalShare: 0.1 }) as Promise<unknown>,
+      /more than the 10%/,
+    );
+  });
+  it("is not needed for what withdrawn.yaml lists", () =>
+    passes(mirrored, { ...mirrored, files: "", withdrawn: ten.replaceAll(/ .*$/gm, " bad build") }));
+});
+
 describe("what is recorded", () => {
   const nowhere = { ...inputs, mirrors: [], files: "" };
   const read = async (recorded: Properties, outputs: Properties) =>
