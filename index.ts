@@ -71,6 +71,8 @@ const mirrors = new Mirrors("mirrors", {
 });
 const canonicalRegistry = mirrors.addresses.apply(({ images: [canonical] }) => canonical?.repository ?? "");
 
+const stagingAreas = new Map<string, { repository: pulumi.Output<string>; bucket: pulumi.Output<string> }>();
+
 /** For each project: its staging area, its artifacts in production, and its entry in the catalogue. */
 for (const project of projects) {
   const staging = new StagingArea(project.name, {
@@ -87,6 +89,7 @@ for (const project of projects) {
     cleanupDryRun: config.cleanupDryRun,
     protection: config.protection,
   });
+  stagingAreas.set(project.name, { repository: staging.repository, bucket: staging.bucket });
   // A promotion stays declared when its manifest is emptied, so that its preview shows the removals and the removal guard applies.
   const promotions: pulumi.Resource[] = [];
   if (promotesImages(project)) {
@@ -202,6 +205,8 @@ export const url = `https://${config.host}`;
 export const redirectorArchive = redirector.archive;
 /** The DS record to enter at the registrar when this program signs the zone. */
 export const dsRecord = domain.dsRecord;
+/** Where each project pushes: the repository for images, the bucket for files; "" where it stages none. */
+export const staging = pulumi.output(Object.fromEntries(stagingAreas));
 /** The records to enter by hand where `artifacts:dns` is `none`. */
 export const dnsRecords = zone instanceof ListedZone ? zone.lines : undefined;
 

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command, Option } from "@commander-js/extra-typings";
@@ -6,9 +7,13 @@ import { projectPattern } from "../manifests/names.ts";
 import { problemLine, quoted } from "../manifests/problem.ts";
 import { projectText } from "../manifests/project-text.ts";
 import { readManifests } from "../manifests/read.ts";
+import type { StackConfig } from "../stack/config.ts";
+import { readStackFile } from "../stack/stack-file.ts";
+import { releaseWorkflow } from "./ci-workflow.ts";
 import { CommandError } from "./command.ts";
 import { printJson, printNote } from "./output.ts";
 import { repeated } from "./repeated.ts";
+import { stagingOf } from "./staging.ts";
 
 /** `artifacts new`. */
 export const newCommand = new Command("new")
@@ -42,7 +47,9 @@ export const newCommand = new Command("new")
   .option("--mutable-tag <glob>", "a pattern of tags that may move (may be repeated)", repeated, [])
   .option("--removal-share <share>", "the share of its artifacts that one run may remove, 0 to 1 (default 0.5)")
   .option("--manifests <folder>", "the folder of the projects' folders", "manifests")
-  .option("--json", "one JSON document: {project, file}")
+  .option("--stack <name>", "the stack whose config says where the staging area will be", "prod")
+  .addOption(new Option("--ci <service>", "also write a workflow for the project's own repository").choices(["github"]))
+  .option("--json", "one JSON document: {project, file, staging: {repository, bucket}, workflow}")
   .action(async (project, values) => {
     if (!projectPattern.test(project))
       throw new CommandError(
@@ -74,9 +81,54 @@ export const newCommand = new Command("new")
     );
     if (own.length > 0)
       throw new CommandError(`nothing written: project.yaml would have errors:\n${own.map(problemLine).join("\n")}`);
+    const staging = await stagingAreaOf(project, values.stack, values.staging);
+    if (values.ci !== undefined && staging === undefined)
+      throw new CommandError(
+        `nothing written: --ci needs the config of the stack, Pulumi.${values.stack}.yaml: name the stack with --stack`,
+      );
+    const workflow = values.ci === undefined ? undefined : `release-${project}.yml`;
+    if (workflow !== undefined && existsSync(workflow))
+      throw new CommandError(`nothing written: ${workflow} already exists: remove it, or leave out --ci`);
     await mkdir(join(values.manifests, project), { recursive: true });
     await writeFile(shown, declaration, { flag: "wx" });
-    printJson({ project, file: shown });
+    if (workflow !== undefined && staging !== undefined)
+      await writeFile(
+        workflow,
+        releaseWorkflow({
+          project,
+          identityProvider: `projects/${staging.config.projectNumber}/locations/global/workloadIdentityPools/github/providers/actions`,
+          registryUri: staging.repository,
+          bucket: staging.bucket,
+          manifests: staging.config.repository,
+        }),
+        { flag: "wx" },
+      );
+    const { repository, bucket } = staging ?? {};
+    printJson({ project, file: shown, staging: { repository, bucket }, workflow });
     printNote(`${shown}: written. Commit it and open a pull request; once it is merged and deployed, ${values.owners} pushes to the staging area,
 and npm run promote -- ${project} ${values.staging === "files" ? "files PATH" : "IMAGE:TAG"} puts what is there into production.`);
+    if (repository !== undefined) printNote(`Staging area for images: ${repository}/IMAGE:TAG`);
+    if (bucket !== undefined) printNote(`Staging area for files:  gs://${bucket}/PATH`);
+    if (workflow !== undefined)
+      printNote(
+        `${workflow}: written. Move it to .github/workflows/artifacts.yml of the project's own repository, which --repository names.`,
+      );
   });
+
+/** Where a new project will stage, and the config that says so; undefined without the stack's file. */
+async function stagingAreaOf(
+  project: string,
+  stack: string,
+  what: "images" | "files" | "both",
+): Promise<{ config: StackConfig; repository: string | undefined; bucket: string | undefined } | undefined> {
+  const file = `Pulumi.${stack}.yaml`;
+  if (!existsSync(file)) return undefined;
+  const read = await readStackFile(file);
+  if ("errors" in read) return undefined; // npm run check names them
+  const { registryUri, bucket } = await stagingOf(project, stack, "images", {});
+  return {
+    config: read.config,
+    repository: what === "files" ? undefined : registryUri,
+    bucket: what === "images" ? undefined : bucket,
+  };
+}

@@ -222,6 +222,57 @@ describe("scripts of the workflows", () => {
       });
     }
   });
+  describe("promote", () => {
+    const hostileWhat = "app:v1 --staging evil $(touch hit) `touch hit`";
+
+    it("gives the words to the command as arguments alone, and what it prints commands nothing", async () => {
+      await program("node", `printf '%s\\n' '+ app:v1' '${hostile.replaceAll("\n", "' '")}'`);
+      await program("git", "echo patch");
+      const environment = { PROJECT: "tool", WHAT: hostileWhat };
+      const { code, printed } = await run(await script("workflows/promote.yml", "Promote"), environment);
+      assert.equal(code, 0, printed);
+      assert.deepEqual(commands(printed), []);
+      assert.equal((await calls())[0], `node components/commands/artifacts.mjs promote -- tool ${hostileWhat}`);
+      await assert.rejects(readFile(join(folder, "hit")), { code: "ENOENT" });
+      assert.equal(await readFile(join(folder, "manifests.patch"), "utf8"), "patch\n");
+    });
+
+    it("ends with the command's exit code, and leaves no patch then", async () => {
+      await program("node", "exit 2");
+      const { code } = await run(await script("workflows/promote.yml", "Promote"), { PROJECT: "tool", WHAT: "x" });
+      assert.equal(code, 2);
+      await assert.rejects(readFile(join(folder, "manifests.patch")), { code: "ENOENT" });
+    });
+
+    const opening = () => script("workflows/promote.yml", "Open the pull request");
+    const environment = { GH_TOKEN: "x", PROJECT: "tool", WHAT: "app:v1", RUN: "7-1" };
+
+    it("opens a pull request with what changed", async () => {
+      await program("git", "");
+      await program("gh", "");
+      const PROMOTION = join(folder, "promotion");
+      await mkdir(PROMOTION);
+      await writeFile(join(PROMOTION, "manifests.patch"), "patch");
+      await writeFile(join(PROMOTION, "changes.txt"), "+ app:v1 sha256:x\n");
+      const { code, printed } = await run(await opening(), { ...environment, PROMOTION });
+      assert.equal(code, 0, printed);
+      assert.deepEqual(
+        (await calls()).at(-1),
+        "gh pr create --head promote/tool-7-1 --title Promote app:v1 of tool --body-file body.md",
+      );
+      assert.match(await readFile(join(folder, "body.md"), "utf8"), /^ {4}\+ app:v1 sha256:x$/m);
+    });
+
+    it("opens none where nothing changed", async () => {
+      await program("gh", "");
+      const PROMOTION = join(folder, "promotion");
+      await mkdir(PROMOTION);
+      await writeFile(join(PROMOTION, "manifests.patch"), "");
+      assert.equal((await run(await opening(), { ...environment, PROMOTION })).code, 0);
+      assert.deepEqual(await calls(), []);
+    });
+  });
+
   describe("release", () => {
     const step = () => script("workflows/release.yml", "Tag and publish the version if it is new");
     const environment = { GH_TOKEN: "x", REPOSITORY: "example/artifacts", COMMIT: "c0ffee" };

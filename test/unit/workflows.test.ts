@@ -42,8 +42,8 @@ describe("workflows", () => {
     action = parse(await readFile(join(root, ".github/actions/set-up/action.yml"), "utf8")) as typeof action;
   });
 
-  it("there are these five", () => {
-    assert.deepEqual([...workflows.keys()].sort(), ["check", "deploy", "drift", "preview", "release"]);
+  it("there are these six", () => {
+    assert.deepEqual([...workflows.keys()].sort(), ["check", "deploy", "drift", "preview", "promote", "release"]);
   });
 
   it("whatever is used is pinned by commit, or is of this repository", () => {
@@ -63,6 +63,8 @@ describe("workflows", () => {
       "drift.issue": { issues: "write" },
       "preview.preview": { contents: "read", "id-token": "write" },
       "preview.comment": { "pull-requests": "write" },
+      "promote.promote": { contents: "read", "id-token": "write" },
+      "promote.pull-request": { contents: "write", "pull-requests": "write" },
       "release.release": { contents: "write" },
     });
   });

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "mocha";
 import { loadManifests } from "../../../components/manifests/load.ts";
+import { stackFile } from "../../support/stack-file.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "new-"));
 const command = join(import.meta.dirname, "../../../components/commands/artifacts.mjs");
@@ -19,6 +20,33 @@ describe("npm run new", () => {
     const { projects, problems } = await loadManifests(join(folder, "manifests"));
     assert.deepEqual(problems, []);
     assert.deepEqual(projects[0]?.staging, { images: true, files: false, retentionDays: 90 });
+  });
+
+  it("says where the staging area will be, and writes the workflow of the project's own repository", async () => {
+    await writeFile(join(folder, "Pulumi.prod.yaml"), stackFile);
+    const { code, out, err } = await run("third", "--owners", "g@example.org", "--staging", "both", "--ci", "github");
+    assert.deepEqual({ code, err }, { code: 0, err: "" });
+    assert.match(out, /^Staging area for images: us-docker\.pkg\.dev\/some-project\/staging-third\/IMAGE:TAG$/m);
+    assert.match(out, /^Staging area for files: {2}gs:\/\/org-staging-third\/PATH$/m);
+    const workflow = await readFile(join(folder, "release-third.yml"), "utf8");
+    assert.match(
+      workflow,
+      /workload_identity_provider: projects\/\d+\/locations\/global\/workloadIdentityPools\/github\/providers\/actions$/m,
+    );
+    assert.match(workflow, /IMAGE: us-docker\.pkg\.dev\/some-project\/staging-third\/third$/m);
+    assert.match(workflow, /cosign sign --yes "\$IMAGE@/);
+    assert.match(workflow, /gcloud storage cp .* "gs:\/\/org-staging-third\/\$TAG\/"/);
+    const again = await run("fourth", "--owners", "g@example.org", "--ci", "github", "--json");
+    assert.deepEqual(JSON.parse(again.out), {
+      project: "fourth",
+      file: "manifests/fourth/project.yaml",
+      staging: { repository: "us-docker.pkg.dev/some-project/staging-fourth" },
+      workflow: "release-fourth.yml",
+    });
+    await rm(join(folder, "manifests/fourth"), { recursive: true });
+    const taken = await run("fourth", "--owners", "g@example.org", "--ci", "github");
+    assert.match(taken.err, /^error: nothing written: release-fourth\.yml already exists/);
+    await assert.rejects(readFile(join(folder, "manifests/fourth/project.yaml")), { code: "ENOENT" });
   });
 
   it("every option is written as it was given, whatever YAML would make of it", async () => {
@@ -92,8 +120,12 @@ describe("npm run new", () => {
       assert.equal(out, "");
       assert.match(err, expected);
     }
-    assert.deepEqual((await readdir(join(folder, "manifests"))).sort(), ["other", "tool"]);
+    assert.deepEqual((await readdir(join(folder, "manifests"))).sort(), ["other", "third", "tool"]);
     assert.match(await readFile(join(folder, "manifests/tool/project.yaml"), "utf8"), /tool@example\.org/);
+    assert.match(
+      (await run("next", "--owners", "g@example.org", "--ci", "github", "--stack", "absent")).err,
+      /^error: nothing written: --ci needs the config of the stack, Pulumi\.absent\.yaml/,
+    );
     for (const args of [
       ["bad"],
       ["a", "b", "--owners", "g@example.org"],
