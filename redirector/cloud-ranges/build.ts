@@ -1,29 +1,30 @@
 import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { EnvHttpProxyAgent, fetch, interceptors } from "undici";
 import { flatten } from "./flatten.ts";
 import type { Prefix } from "./prefix.ts";
 import { readAws, readAzure, readGcp } from "./sources.ts";
 import { loadTable, storeTable } from "./table.ts";
 
 /**
- * Makes the table of the clouds' addresses from what the clouds publish: `npm run ranges`, or
+ * Builds the table of the clouds' address ranges from the clouds' publications: `npm run ranges`, or
  * `node redirector/cloud-ranges/build.ts [--from=DIR] [--out=FILE] [--without=azure] [--accept-shrinkage]`.
- * The same publications give the same bytes.
+ * Unchanged publications give the same bytes.
  */
 
 type Cloud = Prefix["cloud"];
 
-/** Where the clouds publish their addresses. Microsoft's file has a new name each week, which its page tells. */
+/** Where the clouds publish their addresses. Microsoft's file has a new name each week; the page links to it. */
 export const publicSources: Readonly<Record<Cloud, string>> = {
   aws: "https://ip-ranges.amazonaws.com/ip-ranges.json",
   gcp: "https://www.gstatic.com/ipranges/cloud.json",
   azure: "https://www.microsoft.com/en-us/download/details.aspx?id=56519",
 };
 
-/** Less than this many blocks is not what a cloud has: about half of what each published in July 2026. */
+/** The least number of blocks of a complete publication: about half of what each cloud published in July 2026. */
 export const fewestPrefixes: Readonly<Record<Cloud, number>> = { aws: 5000, gcp: 500, azure: 7500 };
 
-/** A cloud does not give back more than this share of its addresses' blocks between two builds. */
+/** Between two builds the number of a cloud's blocks must not shrink by more than this share. */
 const largestShrinkage = 0.2;
 
 const readers: Readonly<Record<Cloud, (text: string) => Prefix[]>> = { aws: readAws, gcp: readGcp, azure: readAzure };
@@ -33,17 +34,17 @@ const fileNames: Readonly<Record<Cloud, RegExp>> = {
   azure: /^(ServiceTags_Public_\d{8}|azure-prefixes-by-region)\.json$/,
 };
 
-/** What a table was made of: how many distinct blocks each cloud has. */
+/** The number of distinct blocks of each cloud in a table. */
 export type RangeCounts = Partial<Record<Cloud, number>>;
 
-/** A table as it is to be written. */
+/** A table to be written. */
 export interface BuiltTable {
   readonly bytes: Uint8Array;
   readonly counts: RangeCounts;
   readonly warnings: readonly string[];
 }
 
-/** Makes the table of publications given as text. Throws if one is not what it should be. */
+/** Builds the table from the texts of publications. Throws if one is invalid. */
 export function buildTable(texts: Partial<Record<Cloud, string>>): BuiltTable {
   const counts: RangeCounts = {};
   const prefixes: Prefix[] = [];
@@ -56,31 +57,31 @@ export function buildTable(texts: Partial<Record<Cloud, string>>): BuiltTable {
   }
   const { table, conflicts } = flatten(prefixes);
   const bytes = storeTable(table);
-  loadTable(bytes); // what the redirector could not read is not to be written
+  loadTable(bytes); // checks that the redirector can read it
   return {
     bytes,
     counts,
     warnings: conflicts.map(
       ({ kept, dropped }) =>
-        `block ${kept.start}/${kept.length} is published as ${kept.cloud} ${kept.region} and ${dropped.cloud} ${dropped.region}: taken to be the first`,
+        `block ${kept.start}/${kept.length} is published as ${kept.cloud} ${kept.region} and ${dropped.cloud} ${dropped.region}: the first is used`,
     ),
   };
 }
 
-/** Why these counts cannot be right, against the least that a cloud has and against the last table's, if there is one. */
+/** Why these counts are implausible, compared with the least number and with the last table, if there is one. */
 export function implausible(counts: RangeCounts, last: RangeCounts | undefined): string[] {
   return (Object.keys(counts) as Cloud[]).flatMap((cloud) => {
     const count = counts[cloud] ?? 0;
     const before = last?.[cloud] ?? 0;
     if (count < fewestPrefixes[cloud])
-      return [`${cloud} publishes ${count} blocks; fewer than ${fewestPrefixes[cloud]} cannot be all`];
+      return [`${cloud} publishes ${count} blocks; fewer than ${fewestPrefixes[cloud]} cannot be complete`];
     if (count < before * (1 - largestShrinkage))
       return [`${cloud} publishes ${count} blocks, but had ${before} in the last table`];
     return [];
   });
 }
 
-/** Reads the publications from files in a folder: by the names that the clouds give them, the newest of Microsoft's. */
+/** Reads the publications from files in a folder, by the clouds' own file names; of Microsoft's, the newest. */
 export async function readRangesFolder(
   folder: string,
   clouds: readonly Cloud[],
@@ -90,13 +91,16 @@ export async function readRangesFolder(
   for (const cloud of clouds) {
     const name = names.findLast((each) => fileNames[cloud].test(each));
     if (name === undefined)
-      throw new Error(`${folder} holds no file named like ${fileNames[cloud].source} with the addresses of ${cloud}`);
+      throw new Error(`${folder} has no file named like ${fileNames[cloud].source} with the addresses of ${cloud}`);
     texts[cloud] = (await readFile(path.join(folder, name), "utf8")).replace(/^\ufeff/, "");
   }
   return texts;
 }
 
-/** Fetches the publications. Throws an error with a line for each that cannot be had, naming its address: a table of some would be a wrong one. */
+/**
+ * Fetches the publications. Throws an error with a line and the URL for each that cannot be fetched, because a table of only some of the chosen
+ * clouds would be wrong.
+ */
 export async function fetchSources(
   clouds: readonly Cloud[],
   sources: Readonly<Record<Cloud, string>> = publicSources,
@@ -125,29 +129,27 @@ function linkToServiceTags(html: string, page: string): string {
   return newest[0];
 }
 
-const attempts = 3;
 const timeoutMs = 30_000;
 const longestText = 64 * 1024 * 1024;
 
+/** Two retries of a transient failure, through the environment's proxies. */
+const dispatcher = new EnvHttpProxyAgent({
+  connect: { timeout: timeoutMs },
+  headersTimeout: timeoutMs,
+  bodyTimeout: timeoutMs,
+}).compose(interceptors.retry({ maxRetries: 2, minTimeout: 500, throwOnError: false }));
+
 async function get(url: string): Promise<string> {
-  let last: unknown;
-  for (let attempt = 1; attempt <= attempts; attempt++) {
-    try {
-      const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
-      if (response.ok) {
-        const text = await response.text();
-        if (text.length > longestText) throw new Error(`is longer than ${longestText} characters`);
-        return text;
-      }
-      last = new Error(`answers ${response.status}`);
-      await response.body?.cancel();
-      if (response.status < 500 && response.status !== 429) break;
-    } catch (error) {
-      last = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    }
-    if (attempt < attempts) await new Promise((resolve) => setTimeout(resolve, 1000 * attempt));
+  try {
+    const response = await fetch(url, { dispatcher });
+    if (!response.ok) throw new Error(`responds ${response.status}`);
+    const text = await response.text();
+    if (text.length > longestText) throw new Error(`is longer than ${longestText} characters`);
+    return text;
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    throw new Error(`${url}: ${cause instanceof Error ? cause.message : String(cause)}`);
   }
-  throw new Error(`${url}: ${last instanceof Error ? last.message : String(last)}`);
 }
 
 interface Options {
@@ -191,7 +193,7 @@ async function main(args: readonly string[]): Promise<void> {
   const record = `${out}.json`;
   const problems = implausible(counts, await readCounts(record));
   if (problems.length > 0 && !acceptShrinkage) {
-    throw new Error(`${problems.join("\n")}\nnothing written; if it is so, run again with --accept-shrinkage`);
+    throw new Error(`${problems.join("\n")}\nnothing written; if this is correct, run again with --accept-shrinkage`);
   }
   await mkdir(path.dirname(out), { recursive: true });
   await writeFile(`${out}.new`, bytes);

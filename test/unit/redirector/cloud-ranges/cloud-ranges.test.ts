@@ -304,7 +304,7 @@ it("npm run ranges: from a folder, the same bytes again, and a stop at shrinkage
   assert.equal(shrunk.code, 1);
   assert.match(
     shrunk.output,
-    /aws publishes 10 blocks; fewer than 5000 cannot be all\n.*gcp publishes 10 .*\n.*--accept-shrinkage/s,
+    /aws publishes 10 blocks; fewer than 5000 cannot be complete\n.*gcp publishes 10 .*\n.*--accept-shrinkage/s,
   );
   assert.deepEqual(await readFile(out), bytes, "nothing written");
   assert.equal((await build([...args, "--accept-shrinkage"])).code, 0);
@@ -314,7 +314,8 @@ it("npm run ranges: from a folder, the same bytes again, and a stop at shrinkage
   assert.match(unknown.output, /unknown argument --form/);
 });
 
-it("from the clouds' addresses: Microsoft's through the link on its page, an error that names the address", async () => {
+it("the publications are fetched, Microsoft's by the link on its page; a 503 is retried, an error names the URL", async () => {
+  let refused = 0;
   const server = createServer((request, response) => {
     const link = `http://127.0.0.1:${port()}/x/ServiceTags_Public_`;
     if (request.url === "/azure") response.end(`<a href="${link}20260720.json"> <a href="${link}20260727.json">`);
@@ -322,6 +323,7 @@ it("from the clouds' addresses: Microsoft's through the link on its page, an err
       response.end(`<script>{"url":"${link.replaceAll("/", "\\u002F")}20260727.json"}</script>`);
     else if (request.url === "/none") response.end("<html>");
     else if (request.url === "/gone") response.writeHead(404).end();
+    else if (request.url === "/busy" && ++refused === 1) response.writeHead(503).end("busy");
     else response.end(`text of ${request.url}`);
   });
   const port = (): number => (server.address() as AddressInfo).port;
@@ -337,10 +339,12 @@ it("from the clouds' addresses: Microsoft's through the link on its page, an err
   assert.deepEqual(await fetchSources(["azure"], { ...sources, azure: `${base}/azure-in-json` }), {
     azure: "text of /x/ServiceTags_Public_20260727.json",
   });
+  assert.deepEqual(await fetchSources(["gcp"], { ...sources, gcp: `${base}/busy` }), { gcp: "text of /busy" });
+  assert.equal(refused, 2, "one retry after a 503");
   await assert.rejects(fetchSources(["azure"], { ...sources, azure: `${base}/none` }), /\/none has no link/);
   await assert.rejects(
     fetchSources(["aws", "gcp", "azure"], { ...sources, aws: `${base}/gone`, azure: `${base}/none` }),
-    /\/gone: answers 404 \(--without aws .*\n.*\/none has no link .*--without azure/,
+    /\/gone: responds 404 \(--without aws .*\n.*\/none has no link .*--without azure/,
   );
 });
 
