@@ -59,15 +59,19 @@ export const checkCommand = new Command("check")
   });
 
 /**
- * The config of a stack from its file, as far as it has no errors, and these. Without a name that of production, or nothing if there is none:
- * a repository of manifests alone can be checked too.
+ * The config of a stack from its file if it has no errors, and its problems. Without a name, the config of production, or nothing if it does not
+ * exist, since a repository with only manifests can be checked too.
  */
 async function readStack(name: string | undefined): Promise<{ config?: StackConfig; problems: Problem[] }> {
   const file = stackFileOf(name);
   try {
     const read = await readStackFile(file);
-    if ("errors" in read) return { problems: read.errors.map((line) => problemOf("error", file, line)) };
-    return { config: read.config, problems: read.warnings.map((line) => problemOf("warning", file, line)) };
+    if ("errors" in read)
+      return { problems: read.errors.map((problem) => ({ ...problem, severity: "error", column: 1 })) };
+    return {
+      config: read.config,
+      problems: read.warnings.map((problem) => ({ ...problem, severity: "warning", column: 1 })),
+    };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     if (name !== undefined) throw new CommandError(`there is no ${file}: give the name of a stack with --stack`);
@@ -77,12 +81,6 @@ async function readStack(name: string | undefined): Promise<{ config?: StackConf
 
 function stackFileOf(name: string | undefined): string {
   return `Pulumi.${name ?? "prod"}.yaml`;
-}
-
-/** A line `file:line: message` as a problem. */
-function problemOf(severity: Problem["severity"], file: string, text: string): Problem {
-  const [, line = "1", message = text] = /^:(\d+): (.*)$/s.exec(text.slice(file.length)) ?? [];
-  return { severity, file, line: Number(line), column: 1, message };
 }
 
 /** GitHub shows ten errors and ten warnings of a step; the log has them all. */

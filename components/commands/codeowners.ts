@@ -4,7 +4,7 @@ import { Command } from "@commander-js/extra-typings";
 import { codeownersFile } from "../manifests/codeowners.ts";
 import { loadManifests } from "../manifests/load.ts";
 import { problemLine } from "../manifests/problem.ts";
-import { readStackFile } from "../stack/stack-file.ts";
+import { readStackFile, stackProblemLine } from "../stack/stack-file.ts";
 import { stackRules } from "../staging/stack-rules.ts";
 import { expectedCodeowners } from "./codeowners-current.ts";
 import { CommandError } from "./command.ts";
@@ -21,7 +21,7 @@ export const codeownersCommand = new Command("codeowners")
     const stackFile = `Pulumi.${values.stack}.yaml`;
     const stack = await readStackFile(stackFile);
     if ("errors" in stack)
-      throw new CommandError(`nothing written, the config has errors:\n${stack.errors.join("\n")}`);
+      throw new CommandError(`nothing written, the config has errors:\n${stack.errors.map(stackProblemLine).join("\n")}`);
     const { projects, problems } = await loadManifests(stack.config.manifests, stackRules(stack.config));
     const errors = problems.filter(({ severity }) => severity === "error");
     if (errors.length > 0)

@@ -9,7 +9,7 @@ import { type MirrorKind, readMirrorLines } from "../promotion/run/mirror-lines.
 import type { FileMirror, FilesRequest, ImageMirror, ImagesRequest } from "../promotion/run/request.ts";
 import type { Owner } from "../promotion/unmanaged/unmanaged.ts";
 import type { StackConfig } from "../stack/config.ts";
-import { readStackFile } from "../stack/stack-file.ts";
+import { readStackFile, stackProblemLine } from "../stack/stack-file.ts";
 import { stagedIn, stagingBucketName, stagingRepositoryId } from "../staging/staging-names.ts";
 import { CommandError } from "./command.ts";
 
@@ -56,7 +56,7 @@ export interface Sources {
 export async function readProduction(sources: Sources, names: readonly string[]): Promise<ProductionSources> {
   const file = sources.config ?? `Pulumi.${sources.stack}.yaml`;
   const read = await readable(file, () => readStackFile(file));
-  if ("errors" in read) throw new CommandError(`${file} has errors:\n${read.errors.join("\n")}`);
+  if ("errors" in read) throw new CommandError(`${file} has errors:\n${read.errors.map(stackProblemLine).join("\n")}`);
   const folder = sources.manifests ?? read.config.manifests;
   const { projects, problems } = await readable(folder, () => loadManifests(folder));
   const errors = problems.filter(({ severity }) => severity === "error");

@@ -12,7 +12,7 @@ export const workflowSettingsCommand = new Command("workflow-settings")
   .option("--stack <name>", "the stack, whose settings are in Pulumi.NAME.yaml", "prod")
   .action(async (values) => {
     const read = await readStackFile(`Pulumi.${values.stack}.yaml`);
-    if ("errors" in read) throw new CommandError(read.errors.join("\n"));
+    if ("errors" in read) throw new CommandError(read.errors.map(stackProblemLine).join("\n"));
     const { project, projectNumber, awsAccount, awsRegion, state, host, archive } = read.config;
     if (state === undefined) {
       throw new CommandError(

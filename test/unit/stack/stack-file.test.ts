@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "mocha";
-import { readStackFile } from "../../../components/stack/stack-file.ts";
+import { readStackFile, stackProblemLine } from "../../../components/stack/stack-file.ts";
 import { organisation } from "../../support/organisations/organisation.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "stack-file-"));
@@ -29,9 +29,9 @@ describe("stack file", () => {
     assert.match(errors.find((error) => error.includes("zoneId")) ?? "", /^3: artifacts:zoneId: is missing/);
   });
 
-  it("what is no YAML, or has no settings, is told by line", async () => {
+  it("a file that is not YAML, or has no settings, is an error with its line", async () => {
     assert.match((await errorsOf("config:\n  a: [\n"))[0] ?? "", /^\d+: /);
-    assert.deepEqual(await errorsOf("other: 1\n"), ["1: config is missing: the settings of the stack"]);
+    assert.deepEqual(await errorsOf("other: 1\n"), ["1: `config` is required: it has the settings of the stack"]);
   });
 });
 
@@ -40,5 +40,5 @@ async function errorsOf(text: string): Promise<readonly string[]> {
   await writeFile(path, text);
   const read = await readStackFile(path);
   assert.ok("errors" in read);
-  return read.errors.map((error) => error.replace(`${path}:`, ""));
+  return read.errors.map((error) => stackProblemLine(error).replace(`${path}:`, ""));
 }
