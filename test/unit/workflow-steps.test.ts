@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { parse } from "yaml";
-import { driftHeartbeat, logMetrics } from "../../components/monitoring/log-metrics.ts";
+import { logMetrics } from "../../components/monitoring/log-metrics.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -190,7 +190,7 @@ describe("scripts of the workflows", () => {
       assert.equal(code, 0, printed);
       assert.match((await calls())[0] ?? "", /^gcloud logging write artifacts --payload-type json .*--project demo /);
       const payload = JSON.parse(await readFile(join(folder, "payload"), "utf8")) as Record<string, string>;
-      assert.equal(payload["heartbeat"], driftHeartbeat);
+      assert.equal(payload["heartbeat"], "drift");
       assert.match(payload["message"] ?? "", /actions\/runs\/1$/);
       const counted = logMetrics.find(({ name }) => name === "artifacts_drift_compared");
       assert.equal(
@@ -277,7 +277,7 @@ describe("scripts of the workflows", () => {
     const step = () => script("workflows/release.yml", "Tag and publish the version if it is new");
     const environment = { GH_TOKEN: "x", REPOSITORY: "example/artifacts", COMMIT: "c0ffee" };
     const changelog =
-      "# Changelog\n\n## [Unreleased]\n\n## [0.3.0] - 2027-01-01\n\n- New\n\n## [0.2.0] - 2026-11-29\n\n- Old\n";
+      "# Changelog\n\n## [Unreleased]\n\n## [0.3.0] - 2027-01-01\n\n- New\n\n## [0.2.0] - 2026-11-29\n\n- Old\n\n[0.2.0]: ../x\n";
     const make = async (version: string, view: string) => {
       await writeFile(join(folder, "package.json"), JSON.stringify({ version }));
       await writeFile(join(folder, "CHANGELOG.md"), changelog);
@@ -293,6 +293,9 @@ describe("scripts of the workflows", () => {
         /^gh release create v0\.3\.0 .*--target c0ffee .*--notes-file notes\.md/,
       );
       assert.equal((await readFile(join(folder, "notes.md"), "utf8")).trim(), "- New");
+      await make("0.2.0", "echo 'release not found' >&2; exit 1");
+      assert.equal((await run(await step(), environment)).code, 0);
+      assert.equal((await readFile(join(folder, "notes.md"), "utf8")).trim(), "- Old");
     });
 
     it("does nothing for a version that is released", async () => {

@@ -198,6 +198,8 @@ async function linkFaults(
   if (/^[a-z]+:/i.test(target)) return target.startsWith("mailto:") ? [] : at(`${target}: only https is linked to`);
   const [path = "", anchor] = target.split("#");
   const file = path === "" ? document.file : posix.join(dirname(document.file), path);
+  // On GitHub a file of the root is at /owner/name/blob/main/: these are the repository's own comparisons and releases, in a fork as well.
+  if (/^\.\.\/\.\.\/(compare|releases)\//.test(file)) return [];
   if (path !== "" && (file.startsWith("..") || !existsSync(join(root, file))))
     return at(`link to ${target}: there is no file ${file}`);
   if (anchor === undefined) return [];
