@@ -58,7 +58,10 @@ const listed =
   (props, { existing }) =>
     existing.monitoring(collection, text(props, "displayName"));
 
-/** For each type that cannot be created twice: the import id, from the type's documentation ("Import"). */
+/**
+ * For each type that cannot be created twice: the import id, from the type's documentation ("Import").
+ * @internal exported for its tests.
+ */
 export const importIds: Readonly<Record<string, IdOf>> = {
   "aws:iam/openIdConnectProvider:OpenIdConnectProvider": (props, { awsAccount }) =>
     `arn:aws:iam::${awsAccount}:oidc-provider/${text(props, "url").replace("https://", "")}`,
@@ -113,7 +116,10 @@ export const importIds: Readonly<Record<string, IdOf>> = {
   "gcp:storage/bucket:Bucket": (props) => text(props, "name"),
 };
 
-/** The types that need no adoption, with the reason: creating one again leaves it as the program declares it. */
+/**
+ * The types that need no adoption, with the reason: creating one again leaves it as the program declares it.
+ * @internal exported for its tests.
+ */
 export const settable: Readonly<Record<string, string>> = {
   "aws:iam/rolePolicy:RolePolicy": "put over the old one",
   "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": "put over the old one",

@@ -21,7 +21,9 @@ export const codeownersCommand = new Command("codeowners")
     const stackFile = `Pulumi.${values.stack}.yaml`;
     const stack = await readStackFile(stackFile);
     if ("errors" in stack)
-      throw new CommandError(`nothing written, the config has errors:\n${stack.errors.map(stackProblemLine).join("\n")}`);
+      throw new CommandError(
+        `nothing written, the config has errors:\n${stack.errors.map(stackProblemLine).join("\n")}`,
+      );
     const { projects, problems } = await loadManifests(stack.config.manifests, stackRules(stack.config));
     const errors = problems.filter(({ severity }) => severity === "error");
     if (errors.length > 0)

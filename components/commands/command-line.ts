@@ -7,7 +7,10 @@ import { flagsTakenByNpm } from "./npm-flags.ts";
 import { hasColours, paint, printError, setOutput } from "./output.ts";
 import { programCommand, programs, type RepositoryProgram, startProgram } from "./programs.ts";
 
-/** The commands of this room, each loaded only when it is called, or when all are listed. */
+/**
+ * The commands of this room, each loaded only when it is called, or when all are listed.
+ * @internal exported for its tests.
+ */
 export const commands: Readonly<Record<string, () => Promise<CommandUnknownOpts>>> = {
   new: async () => (await import("./new.ts")).newCommand,
   promote: async () => (await import("./promote.ts")).promoteCommand,
@@ -59,6 +62,7 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
 /**
  * The parser of the whole line.
  * @param name the command that is called; without one that exists, all are loaded.
+ * @internal exported for its tests.
  */
 export async function commandLine(name = ""): Promise<Command> {
   const line = new Command("artifacts")
@@ -84,7 +88,10 @@ export async function commandLine(name = ""): Promise<Command> {
   return line;
 }
 
-/** The long names of a command's options, without dashes. */
+/**
+ * The long names of a command's options, without dashes.
+ * @internal exported for its tests.
+ */
 export function optionNames(command: CommandUnknownOpts): string[] {
   return command.options.flatMap(({ long }) => (long === undefined ? [] : [long.replace(/^--/, "")]));
 }

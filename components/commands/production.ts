@@ -85,7 +85,10 @@ function ownerOf(project: Project): Owner {
   };
 }
 
-/** What the program would ask for these projects. Pure. */
+/**
+ * What the program would ask for these projects. Pure.
+ * @internal exported for its tests.
+ */
 export function productionOf(
   projects: readonly Project[],
   places: Places,
@@ -114,7 +117,10 @@ export function productionOf(
   };
 }
 
-/** Where things are by the names that the program gives them. */
+/**
+ * Where things are by the names that the program gives them.
+ * @internal exported for its tests.
+ */
 export function placesByName(config: StackConfig): Places {
   return {
     ...mirrorAddresses(config),
@@ -141,6 +147,7 @@ interface State {
 /**
  * Where things are as the promotions in an exported state were told. Throws CommandError if there are none.
  * @param from the file's name, for the message.
+ * @internal exported for its tests.
  */
 export function placesInState(text: string, from: string): Places {
   let state: State;

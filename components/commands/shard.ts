@@ -24,7 +24,10 @@ export function parseShard(text: string | undefined, environment: NodeJS.Process
   return shard;
 }
 
-/** Whether a thing (a project's image or file) is in a part; every thing is in exactly one. */
+/**
+ * Whether a thing (a project's image or file) is in a part; every thing is in exactly one.
+ * @internal exported for its tests.
+ */
 export function inShard(shard: Shard, project: string, thing: string): boolean {
   if (shard.count === 1) return true;
   const hash = createHash("sha256").update(`${project}\n${thing}`).digest();

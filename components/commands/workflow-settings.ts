@@ -1,6 +1,6 @@
 import { appendFile } from "node:fs/promises";
 import { Command } from "@commander-js/extra-typings";
-import { readStackFile } from "../stack/stack-file.ts";
+import { readStackFile, stackProblemLine } from "../stack/stack-file.ts";
 import { CommandError } from "./command.ts";
 
 /** `artifacts workflow-settings`. */

@@ -18,7 +18,10 @@ export function compareTexts(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** The newest of the tags that name versions (they start with a number, or v and a number); undefined if there are none. */
+/**
+ * The newest of the tags that name versions (they start with a number, or v and a number); undefined if there are none.
+ * @internal exported for its tests.
+ */
 export function newestVersion(tags: readonly string[]): string | undefined {
   return tags.filter(isVersion).toSorted(compareVersions).at(-1);
 }

@@ -35,7 +35,7 @@ export function inPromql(metric: string, resource: "global" | "cloud_run_revisio
 }
 
 /** The workflow `drift` writes this into the log of the workflows when it has run to its end, whatever it found. */
-export const driftHeartbeat = "drift";
+const driftHeartbeat = "drift";
 
 const driftCompared = "artifacts_drift_compared";
 export const redirects = "redirector_redirects";

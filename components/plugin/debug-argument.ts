@@ -18,7 +18,10 @@ export function debugArgument(pid: number = process.ppid, environment: NodeJS.Pr
   return false;
 }
 
-/** Whether a command line is that of the CLI with its flag `--debug` (`-d`). */
+/**
+ * Whether a command line is that of the CLI with its flag `--debug` (`-d`).
+ * @internal exported for its tests.
+ */
 export function asksForDebug([program = "", ...args]: readonly string[]): boolean {
   if (basename(program) !== "pulumi") return false;
   return args.some((arg) => /^(--debug(=true|=1)?|-d)$/.test(arg));

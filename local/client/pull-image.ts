@@ -138,7 +138,10 @@ export async function pullImage(
   };
 }
 
-/** Splits a reference without a host into repository and tag or digest. The default tag is `latest`. */
+/**
+ * Splits a reference without a host into repository and tag or digest. The default tag is `latest`.
+ * @internal exported for its tests.
+ */
 export function splitReference(reference: string): { repository: string; name: string } {
   const at = reference.indexOf("@");
   if (at >= 0) return { repository: reference.slice(0, at).replace(/:[^/]*$/, ""), name: reference.slice(at + 1) };

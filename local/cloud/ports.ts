@@ -62,7 +62,10 @@ export class Ports {
   }
 }
 
-/** True if nothing listens on this loopback port. */
+/**
+ * True if nothing listens on this loopback port.
+ * @internal exported for its tests.
+ */
 export function isFree(port: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const probe = createServer();

@@ -64,7 +64,10 @@ function classFile(provider: string, path: string): string | undefined {
   return found === undefined ? undefined : join(folder, found.slice(0, -".js".length));
 }
 
-/** Parses a generated class: its JavaScript and its declaration. */
+/**
+ * Parses a generated class: its JavaScript and its declaration.
+ * @internal exported for its tests.
+ */
 export function parseClass(script: string, declaration: string): Schema {
   const inputs = [...script.matchAll(/resourceInputs\["(\w+)"\] = .*\bargs\?\.\w+/g)].map((match) => match[1]!);
   const required = [...script.matchAll(/Missing required property '(\w+)'/g)].map((match) => match[1]!);

@@ -69,7 +69,10 @@ export interface ProviderFacts {
 
 const cache = new Map<string, ProviderFacts>();
 
-/** The facts of a provider (`gcp`, `aws`, `cloudflare`), from `local/providers/facts/`. */
+/**
+ * The facts of a provider (`gcp`, `aws`, `cloudflare`), from `local/providers/facts/`.
+ * @internal exported for its tests.
+ */
 export function providerFacts(provider: string): ProviderFacts {
   const known = cache.get(provider);
   if (known !== undefined) return known;

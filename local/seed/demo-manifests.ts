@@ -20,12 +20,18 @@ export function demoManifests({ projects }: DemoArtifacts): ReadonlyMap<string, 
   return texts;
 }
 
-/** The line of one release in `images.yaml`. */
+/**
+ * The line of one release in `images.yaml`.
+ * @internal exported for its tests.
+ */
 export function releaseLine(digest: string, tags: readonly string[]): string {
   return `    "${digest}": [${tags.map((tag) => `"${tag}"`).join(", ")}]`;
 }
 
-/** The lines of one file in `files.yaml`. */
+/**
+ * The lines of one file in `files.yaml`.
+ * @internal exported for its tests.
+ */
 export function fileEntry(path: string, sha256: string): readonly [string, string] {
   return [`  - name: ${path}`, `    sha256: ${sha256}`];
 }

@@ -14,9 +14,9 @@ import pLimit from "p-limit";
 import { productionOf } from "../../components/commands/production.ts";
 import { readManifests } from "../../components/manifests/read.ts";
 import { promoteImages, takeImageInventory } from "../../components/promotion/images/images.ts";
-import { referenceKey, referencesPrefix } from "../../components/promotion/images/layer-references.ts";
+import { referencesPrefix } from "../../components/promotion/images/layer-references.ts";
 import { readImageLines } from "../../components/promotion/images/lines.ts";
-import { isEmptyPlan, planImages } from "../../components/promotion/images/plan.ts";
+import { planImages, printPlan } from "../../components/promotion/images/plan.ts";
 import type { Context, ImagesRequest } from "../../components/promotion/run/request.ts";
 import { layerKey } from "../../redirector/object-paths.ts";
 import { generateManifests } from "../support/generate-manifests.ts";
@@ -67,7 +67,8 @@ async function measure(task: Task): Promise<Result> {
       const added = task.work === "plan" && index === 0 ? `new:v1 sha256:${"0".repeat(64)}\n` : "";
       const previous = task.work === "plan" ? { request, incomplete: {} } : undefined;
       const plan = planImages({ ...request, images: `${added}${request.images}` }, previous);
-      if (task.work === "plan" && isEmptyPlan(plan) !== (added === "")) amiss.push(`${request.project}: wrong plan`);
+      if (task.work === "plan" && (printPlan(plan).length === 0) !== (added === ""))
+        amiss.push(`${request.project}: wrong plan`);
     }
   } else {
     const context: Context = { signal: new AbortController().signal, report: () => {} };
@@ -115,7 +116,7 @@ class Mirrors {
           // A layer of its own and one that all share, as far as keys go.
           for (const layer of [digest, `sha256:${"a".repeat(64)}`]) {
             layers.add(layerKey(layer));
-            notes.push(referenceKey(layer, { project, image, digest }));
+            notes.push(`${referencesPrefix}${hexOf(layer)}/${project}/${image}/${hexOf(digest)}`);
           }
         }
       }
@@ -201,3 +202,7 @@ if (process.env["BENCH_CHILD"]) {
     (task) => void measure(task as Task).then((result) => process.send!(result, () => process.exit())),
   );
 } else await main();
+
+function hexOf(digest: string): string {
+  return digest.slice("sha256:".length);
+}

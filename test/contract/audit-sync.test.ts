@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { after, before, describe, it } from "mocha";
-import { referenceKey } from "../../components/promotion/images/layer-references.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
 import { inspect, type Pushed, Pusher, startRegistry, type TestRegistry } from "../support/registries.ts";
 
@@ -137,7 +136,8 @@ describe("audit and sync against real stores", () => {
 
   it("what no manifest names is extra, whose it would be; what cannot be looked for is said once and fails nothing", async () => {
     await stores.stage("org-artifacts-us-central1", "binaries/left/1.0/x", "12345");
-    const note = referenceKey(`sha256:${"1".repeat(64)}`, { project: "gone", image: "app", digest: image.digest });
+    const hex = image.digest.slice("sha256:".length);
+    const note = `containers/references/${"1".repeat(64)}/gone/app/${hex}`;
     await stores.s3Client.send(new PutObjectCommand({ Bucket: "org-artifacts-us-east-1", Key: note, Body: "x" }));
     await new Pusher(registries.us.host, "p/images/left/tool").image({ tags: ["v1"] }); // olareg has no catalogue
     const found = await run("audit", "--json");

@@ -5,7 +5,6 @@ import type { AddressInfo } from "node:net";
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { after, before, describe, it } from "mocha";
 import { imagePromotion } from "../../components/promotion/images/images.ts";
-import { referenceKey } from "../../components/promotion/images/layer-references.ts";
 import { listRepositories, UnlistedError } from "../../components/promotion/oci/repositories.ts";
 import { repositoryAt } from "../../components/promotion/oci/repository.ts";
 import { Transport } from "../../components/promotion/oci/transport.ts";
@@ -223,13 +222,12 @@ describe("objects", () => {
   });
 
   it("layers that are noted for a project that is gone", async () => {
-    const digest = `sha256:${"a".repeat(64)}`;
     for (const [project, layer] of [
       ["gone", "1"],
       ["gone", "2"],
       ["kops", "1"],
     ] as const) {
-      await put(referenceKey(`sha256:${layer.repeat(64)}`, { project, image: "deep/app", digest }));
+      await put(`containers/references/${layer.repeat(64)}/${project}/deep/app/${"a".repeat(64)}`);
     }
     const promotion = imagePromotion();
     try {
@@ -241,7 +239,7 @@ describe("objects", () => {
         promotion.dependencies,
         context,
       );
-      const found = [{ kind: "images", mirror: "s3", project: "gone", line: `deep/app@${digest}` }];
+      const found = [{ kind: "images", mirror: "s3", project: "gone", line: `deep/app@sha256:${"a".repeat(64)}` }];
       assert.deepEqual(unmanaged, { found, unlisted: [], failures: [] });
     } finally {
       await promotion.close();

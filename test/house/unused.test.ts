@@ -9,16 +9,19 @@ import { afterTest } from "../support/cleanup.ts";
 
 const root = join(import.meta.dirname, "../..");
 
-function knip(cwd: string): { status: number | null; output: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, "node_modules/knip/bin/knip.js")], {
-    cwd,
-    encoding: "utf8",
-  });
+function knip(cwd: string, ...args: string[]): { status: number | null; output: string } {
+  const program = join(root, "node_modules/knip/bin/knip.js");
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { cwd, encoding: "utf8" });
   return { status, output: stdout + stderr };
 }
 
 it("every file and every export is used", () => {
   const { status, output } = knip(root);
+  assert.equal(status, 0, output);
+});
+
+it("every export is used outside of tests, or says @internal", () => {
+  const { status, output } = knip(root, "--production", "--config", "knip.production.json");
   assert.equal(status, 0, output);
 });
 
@@ -38,4 +41,26 @@ it("the check finds an unused export and an unused file", () => {
   assert.notEqual(status, 0, output);
   assert.match(output, /unusedExport/);
   assert.match(output, /unused-file\.ts/);
+});
+
+it("the check finds an export that only a test uses, unless it says @internal", () => {
+  const folder = mkdtempSync(join(tmpdir(), "unused-"));
+  afterTest(() => rmSync(folder, { recursive: true }));
+  mkdirSync(join(folder, "src"));
+  const files = {
+    "package.json": JSON.stringify({ name: "probe", type: "module" }),
+    "knip.production.json": JSON.stringify({
+      entry: ["src/main.ts!", "src/some.test.ts"],
+      project: ["src/*.ts!", "!src/*.test.ts!"],
+      include: ["exports"],
+    }),
+    "src/main.ts": 'import { used } from "./both.ts";\nconsole.log(used);\n',
+    "src/both.ts": "export const used = 1;\nexport const forTests = 2;\n/** @internal */\nexport const declared = 3;\n",
+    "src/some.test.ts": 'import { declared, forTests } from "./both.ts";\nconsole.log(declared, forTests);\n',
+  };
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  const { status, output } = knip(folder, "--production", "--config", "knip.production.json");
+  assert.notEqual(status, 0, output);
+  assert.match(output, /forTests/);
+  assert.doesNotMatch(output, /declared/);
 });

@@ -34,7 +34,10 @@ export interface ImagePromotionOptions extends TransportOptions {
   readonly maxLag?: number;
 }
 
-/** A promotion of images over connections of its own, which all its runs share. */
+/**
+ * A promotion of images over connections of its own, which all its runs share.
+ * @internal exported for its tests.
+ */
 export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromotion {
   const transport = new Transport(options);
   const storages = new Storages(openStorage);

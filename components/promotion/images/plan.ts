@@ -88,11 +88,6 @@ export function planImages(request: ImagesRequest, previous: Previous<ImagesRequ
   return { wanted, lastKnown, differing, ...steps.all(request, lastKnown), errors };
 }
 
-/** Whether there is nothing to do. */
-export function isEmptyPlan({ copies, retags, untags, removals }: ImagePlan): boolean {
-  return copies.length + retags.length + untags.length + removals.length === 0;
-}
-
 /** The plan for people, one line a step. */
 export function printPlan(plan: ImagePlan): string[] {
   const to = (mirrors: readonly string[]) => mirrors.join(", ");

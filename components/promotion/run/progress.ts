@@ -2,6 +2,12 @@ import { formatBytes } from "../text/format-bytes.ts";
 import { formatCount } from "../text/format-count.ts";
 import type { MirrorProgress, Progress } from "./request.ts";
 
+/** The clock and the environment variables, which tests replace. */
+interface ProgressOptions {
+  readonly now?: () => number;
+  readonly environment?: NodeJS.ProcessEnv;
+}
+
 /**
  * Creates a reporter of progress lines. In a terminal each line replaces the previous one: one a second at first, one
  * in five seconds later. In a CI log each line stays, among those of all other projects: the first after ten seconds,
@@ -11,9 +17,9 @@ import type { MirrorProgress, Progress } from "./request.ts";
  */
 export function progressLine(
   say: (line: string) => void,
-  { now = Date.now, inLog = isLogged(process.env) }: { readonly now?: () => number; readonly inLog?: boolean } = {},
+  { now = Date.now, environment = process.env }: ProgressOptions = {},
 ): (progress: Progress) => void {
-  const pauses = inLog ? pausesInLog : pausesInTerminal;
+  const pauses = isLogged(environment) ? pausesInLog : pausesInTerminal;
   const began = now();
   let last = began;
   return (progress) => {
@@ -21,7 +27,7 @@ export function progressLine(
     const pause = pauses.findLast(({ after }) => time - began >= after)!;
     if (time - last < pause.ms) return;
     last = time;
-    say(describe(progress, (time - began) / 1_000));
+    say(lineOf(progress, (time - began) / 1_000));
   };
 }
 
@@ -40,7 +46,7 @@ const pausesInLog = [
  * Variables that CI systems set (GitHub Actions, GitLab, Cloud Build by its templates), and Cloud Run for the tasks
  * of a job. They are needed because the plugin's own output is never a terminal.
  */
-export function isLogged({ CI, CLOUD_RUN_JOB }: NodeJS.ProcessEnv): boolean {
+function isLogged({ CI, CLOUD_RUN_JOB }: NodeJS.ProcessEnv): boolean {
   return CLOUD_RUN_JOB !== undefined || (CI !== undefined && !/^(|0|false)$/i.test(CI));
 }
 
@@ -48,7 +54,7 @@ export function isLogged({ CI, CLOUD_RUN_JOB }: NodeJS.ProcessEnv): boolean {
  * One line of a run's progress, e.g. `12 of 60, 31.2 MiB, 4.1 MiB/s; eu 5/20 (1 failed), us 7/20`; if there are many
  * mirrors, only those that are behind.
  */
-export function describe(progress: Progress, seconds: number): string {
+function lineOf(progress: Progress, seconds: number): string {
   const parts = [`${formatCount(progress.done)} of ${formatCount(progress.total)}`];
   if (progress.failed > 0) parts.push(`${formatCount(progress.failed)} failed`);
   if (progress.bytes > 0) parts.push(`${formatBytes(progress.bytes)}, ${formatBytes(progress.bytes / seconds)}/s`);

@@ -24,6 +24,7 @@ export interface ImagePlaces {
  * Asks registries for their lists of repositories, and for the contents of each repository that no manifest names. In
  * S3, finds references of projects that no longer exist. Writes nothing.
  * @param owners all projects there are.
+ * @internal exported for its tests.
  */
 export async function findUnmanagedImages(
   { mirrors, layerMirrors, storage }: ImagePlaces,

@@ -32,7 +32,10 @@ export function fileCommand(origin: string, file: ReleaseFile): string {
   return `curl ${to} ${shellWord(origin + address)} && echo ${shellWord(`${file.sha256}  ${name}`)} | sha256sum -c`;
 }
 
-/** Quotes a text as one word of a POSIX shell. */
+/**
+ * Quotes a text as one word of a POSIX shell.
+ * @internal exported for its tests.
+ */
 export function shellWord(text: string): string {
   return /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
