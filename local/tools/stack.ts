@@ -126,7 +126,9 @@ export class Stack {
 
   /** The environment of every command. */
   environment(): NodeJS.ProcessEnv {
-    const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("PULUMI_"));
+    const inherited = Object.entries(process.env).filter(
+      ([name]) => !name.startsWith("PULUMI_") || name === "PULUMI_SKIP_CHECKPOINTS",
+    );
     const { awsCredentials } = this.#rehearsal;
     return {
       ...Object.fromEntries(inherited),

@@ -54,7 +54,9 @@ describe(`pulumi up, killed at ${kills} random points`, function () {
     }
     await drill.stage({ projects: [project] });
     await configure(states[0]!.manifests);
+    drill.checkpoints = false;
     await drill.run("pulumi up");
+    drill.checkpoints = true;
     await assertProduction(drill, states[0]!.wanted);
 
     await configure(states[1]!.manifests);
