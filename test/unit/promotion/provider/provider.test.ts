@@ -252,11 +252,59 @@ describe("progress", () => {
   it("a line says how many, how much, how fast, and where", () => {
     assert.equal(
       progressText(progress(2_500), 10),
-      "2,500 of 5,000, 1 failed, 50.0 MiB, 5.0 MiB/s; 0 of 5 mirrors ended, behind are b 500/1,000, c 500/1,000, d 500/1,000",
+      "2,500 of 5,000, 1 failed, 50.0 MiB, 5.0 MiB/s, about 10 s left; 0 of 5 mirrors ended, behind are b 500/1,000, c 500/1,000, d 500/1,000",
     );
     const few = { ...progress(2_500), mirrors: progress(2_500).mirrors.slice(0, 2) };
     assert.match(progressText(few, 10) ?? "", /; a 500\/1,000 \(1 failed\), b 500\/1,000$/);
   });
+  it("the time that is left is told once the rate has settled", () => {
+    const told = (done: number, seconds: number) =>
+      / (about .* left)/.exec(
+        progressText({ done, total: 5_000, failed: 0, bytes: 0, mirrors: [] }, seconds) ?? "",
+      )?.[1];
+    assert.equal(told(1_000, 9), undefined);
+    assert.equal(told(1_000, 60), "about 4 min left");
+    assert.equal(told(100, 600), "about 8 h 10 min left");
+    assert.equal(told(0, 600), undefined);
+    assert.equal(told(5_000, 600), undefined);
+  });
+
+  it("a mirror that stands still is named after 20 s, also when nothing moves anywhere", () => {
+    let now = 0;
+    const lines: string[] = [];
+    let fire = () => {};
+    const report = progressLine((line) => lines.push(line), {
+      now: () => now,
+      environment: { CI: "true" },
+      after: (ms, act) => {
+        assert.equal(ms, 20_000);
+        fire = act;
+        return () => {
+          fire = () => {};
+        };
+      },
+    });
+    const mirrors = (eu: number, us: number) =>
+      [["eu", eu] as const, ["us", us] as const].map(([name, done]) => ({
+        name,
+        done,
+        total: 10,
+        failed: 0,
+        bytes: 0,
+      }));
+    report({ done: 2, total: 20, failed: 0, bytes: 0, mirrors: mirrors(1, 1) });
+    now = 45_000;
+    report({ done: 3, total: 20, failed: 0, bytes: 0, mirrors: mirrors(1, 2) });
+    assert.match(lines.at(-1) ?? "", /; eu stands still for 45 s$/);
+    now = 66_000;
+    fire();
+    assert.match(lines.at(-1) ?? "", /; eu stands still for 66 s, us stands still for 21 s$/);
+    report({ done: 20, total: 20, failed: 0, bytes: 0, mirrors: mirrors(10, 10) });
+    assert.equal(lines.at(-1), "20 of 20; eu 10/10, us 10/10", "the last line has the final counts");
+    fire();
+    assert.equal(lines.length, 3);
+  });
+
   it("of 22 mirrors those are named that are behind", () => {
     const mirrors = Array.from({ length: 22 }, (_, index) => ({
       name: `m${index}`,
@@ -284,7 +332,7 @@ describe("progress", () => {
     { inLog: false, until: 30_000, expected: 9 + 4 },
     { inLog: true, until: 9_000, expected: 0 },
     { inLog: true, until: 600_000, expected: 20 },
-    { inLog: true, until: 7_200_000, expected: 75 },
+    { inLog: true, until: 7_200_000, expected: 240 },
   ]) {
     it(`${inLog ? "a log" : "a terminal"} gets ${expected} lines in ${until / 1_000} s`, () => {
       assert.equal(linesUntil(until, inLog ? { CI: "true" } : {}), expected);
