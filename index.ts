@@ -18,6 +18,7 @@ import {
 import { loadManifests } from "./components/manifests/load.ts";
 import { locatedMessage, problemLine } from "./components/manifests/problem.ts";
 import { type Project, promotesFiles, promotesImages } from "./components/manifests/project.ts";
+import { trustSettings } from "./components/manifests/trust-settings.ts";
 import { Mirrors } from "./components/mirrors/mirrors.ts";
 import { Monitoring } from "./components/monitoring/monitoring.ts";
 import { CatalogueEntry } from "./components/promotion/resources/catalogue-entry.ts";
@@ -108,6 +109,7 @@ for (const project of projects) {
         catalogue: mirrors.lines.files,
         mutableTags: [...project.mutableTags],
         ...attachmentSettings(project),
+        ...trustSettings(project, config.trust),
         removalShare: project.removalShare,
         storage: config.storage,
       },

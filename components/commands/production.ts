@@ -4,6 +4,7 @@ import { fileLines, imageLines, imageNames, imageSources } from "../manifests/li
 import { loadManifests } from "../manifests/load.ts";
 import { problemLine } from "../manifests/problem.ts";
 import { type Project, promotesFiles, promotesImages } from "../manifests/project.ts";
+import { trustSettings } from "../manifests/trust-settings.ts";
 import { mirrorAddresses } from "../mirrors/mirror-names.ts";
 import { type MirrorKind, readMirrorLines } from "../promotion/run/mirror-lines.ts";
 import type { FileMirror, FilesRequest, ImageMirror, ImagesRequest } from "../promotion/run/request.ts";
@@ -70,7 +71,12 @@ export async function readProduction(sources: Sources, names: readonly string[])
       : placesInState(await readable(state, () => readFile(state, "utf8")), state);
   const { storage } = read.config;
   const chosen = projects.filter(({ name }) => names.length === 0 || names.includes(name));
-  return { ...productionOf(chosen, places, storage), places, storage, owners: projects.map(ownerOf) };
+  return {
+    ...productionOf(chosen, places, storage, read.config.trust),
+    places,
+    storage,
+    owners: projects.map(ownerOf),
+  };
 }
 
 function ownerOf(project: Project): Owner {
@@ -93,6 +99,7 @@ export function productionOf(
   projects: readonly Project[],
   places: Places,
   storage: StackConfig["storage"],
+  trust?: StackConfig["trust"],
 ): Production {
   const common = ({ name, removalShare }: Project) => ({ project: name, removalShare, storage });
   return {
@@ -106,6 +113,7 @@ export function productionOf(
       layerMirrors: places.files.filter(({ kind }) => kind === "s3"),
       mutableTags: project.mutableTags,
       ...attachmentSettings(project),
+      ...trustSettings(project, trust),
     })),
     files: projects.filter(promotesFiles).map((project) => ({
       ...common(project),

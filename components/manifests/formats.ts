@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { approverPattern } from "../stack/approver.ts";
+import { trustFormat } from "../stack/trust-format.ts";
 import {
   artifactTypePattern,
   digestFault,
@@ -305,6 +306,9 @@ export const projectFormat = mapOf("project.yaml", {
   shares: listOf("shares", share).optional().meta({
     description: "Names below this project's prefixes that other projects may publish (default none)",
   }),
+  trust: trustFormat
+    .optional()
+    .meta({ description: "What must be proven of its images before they are promoted (default: the stack's policy)" }),
   attachments: mapOf("attachments", {
     artifactTypes: listOf(
       "artifactTypes",

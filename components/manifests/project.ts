@@ -1,3 +1,4 @@
+import type { DeclaredTrust } from "../stack/trust-format.ts";
 import type { Share } from "./shares.ts";
 
 /** One project, as declared in its folder `manifests/<name>/`. */
@@ -29,6 +30,8 @@ export interface Project {
   readonly shares: readonly Share[];
   /** Tags that may move, `*` standing for any run of characters. */
   readonly mutableTags: readonly string[];
+  /** What must be proven of its images before they are promoted; undefined: what the stack asks for. */
+  readonly trust?: DeclaredTrust;
   /** What may be attached to its images beside signatures, attestations and SBOMs, and how large; undefined: the default. */
   readonly attachments?: { readonly artifactTypes: readonly string[]; readonly megabytes: number };
   /** The share (0 to 1) of the project's artifacts in production that one run may remove. */

@@ -192,6 +192,7 @@ function projectOf(
     filePrefix,
     shares: sharesOf(settings),
     mutableTags: settings.mutableTags ?? [],
+    ...(settings.trust && { trust: settings.trust }),
     ...(settings.attachments && {
       attachments: {
         artifactTypes: settings.attachments.artifactTypes ?? [],

@@ -4,6 +4,7 @@ import { nearest } from "../promotion/text/nearest.ts";
 import { approverPattern } from "./approver.ts";
 import { type Cloud, findRegion, type Region, regions } from "./geography.ts";
 import type { StorageEndpoints } from "./storage-endpoints.ts";
+import { type StackTrust, stackTrustFormat } from "./trust-format.ts";
 
 /** Who serves the zone that holds the domain; `none`: people enter its records by hand. */
 const dnsServices = ["cloudflare", "google", "route53", "none"] as const;
@@ -89,6 +90,8 @@ export interface StackConfig {
   };
   /** Share of the requests that the load balancer and the redirector log, 0 to 1. */
   readonly logSampleRate: number;
+  /** The policy of projects that declare none; its mode is the least that any project may ask for. */
+  readonly trust: StackTrust;
   /** Settings of the redirector itself; the defaults of redirector/config.ts apply to those left out. */
   readonly redirector: RedirectorSettings;
   /** Who is notified of alerts; empty: nobody. */
@@ -241,6 +244,7 @@ const settings = {
       .default({}),
     maxInstances: integer(1, 1000).default(20),
     logSampleRate: share.default(defaultLogSampleRate),
+    trust: stackTrustFormat.prefault({}),
     redirector: redirectorSettings,
     alertEmail: optionalText(/^[^\s@]+@[^\s@]+$/, "must be an e-mail address").prefault(""),
   },
@@ -452,6 +456,7 @@ export function parseStackConfig(values: Readonly<Record<string, unknown>>): Par
         minIn: artifacts.minInstancesByRegion,
       },
       logSampleRate: artifacts.logSampleRate,
+      trust: artifacts.trust,
       redirector: artifacts.redirector,
       alertEmail: artifacts.alertEmail,
       monitoringEndpoint: gcp.monitoringCustomEndpoint,

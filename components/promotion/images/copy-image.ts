@@ -19,6 +19,7 @@ import type { ImageMirrorRun, ImagesMirrorRun, LayerMirrorRun } from "./mirror-r
 import type { Copy } from "./plan.ts";
 import type { ImagesRun } from "./run.ts";
 import { AbsentError, type ImageTree, readTree } from "./tree.ts";
+import { PolicyError, type Verification, verifyAttachments } from "./verify-attachments.ts";
 
 /**
  * Copies one digest, with its blobs, manifests and attachments, to the mirrors that lack it: blobs to all at once; then, in the canonical
@@ -199,7 +200,25 @@ async function readContent(copy: Copy, places: readonly Place[], run: ImagesRun)
     else attachments.unshift(...staged);
   }
   const { admitted } = await judged(sources, attachments, run);
+  const isNew = [copy.holders, copy.incomplete, whole, siblings].every(({ length }) => length === 0);
+  if (isNew && run.request.trust?.mode === "require") {
+    // The preview has shown the same; in between, staging may have changed. What is verified here is what is copied, by its digest.
+    const { verdict } = await verified(copy.digest, admitted, sources, run);
+    if (!verdict.satisfied) throw new SourceError(new PolicyError(verdict.missing));
+  }
   return { tree, attached: admitted, sources };
+}
+
+/** What the attachments of a digest prove, by the policy of the run, which has one. */
+export function verified(
+  digest: Digest,
+  admitted: readonly AdmittedAttachment[],
+  sources: readonly Remote[],
+  { request, dependencies }: ImagesRun,
+): Promise<Verification> {
+  const policy = request.trust!;
+  const rest = { roots: dependencies.roots(policy.trustedRoot), memory: dependencies.attachmentMemory };
+  return verifyAttachments(digest, admitted, sources, policy, rest);
 }
 
 /** What staging has attached to a digest, judged. */
@@ -216,6 +235,11 @@ export async function stagedAttachments(
     run,
   );
   return judged([staging], found, run);
+}
+
+/** What one repository has attached to a digest itself, judged. */
+export async function attachmentsAt(digest: Digest, at: Remote, run: ImagesRun): Promise<JudgedAttachments> {
+  return judged([at], await findAttachments(at, [digest], undefined), run);
 }
 
 function judged(

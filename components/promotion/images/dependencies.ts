@@ -3,6 +3,7 @@ import type { WeightedSemaphore } from "../http/weighted-semaphore.ts";
 import type { Transport } from "../oci/transport.ts";
 import type { StorageSettings } from "../run/request.ts";
 import type { Bucket } from "../storage/bucket.ts";
+import type { Roots } from "../trust/roots.ts";
 
 /** What all runs of a process share. */
 export interface Dependencies extends Omit<CopyDependencies, "signal"> {
@@ -11,6 +12,8 @@ export interface Dependencies extends Omit<CopyDependencies, "signal"> {
   limit<T>(work: () => Promise<T>): Promise<T>;
   /** Bytes of OCI manifests of attachments that are being read. */
   readonly attachmentMemory: WeightedSemaphore;
+  /** The roots of a trusted root file, read once; "": those of Sigstore's public instance. @throws Error if it cannot be read. */
+  roots(file: string): Roots;
   bucket(settings: StorageSettings, name: string, region: string): Bucket;
   /** All keys of a bucket under a prefix; projects that ask at the same time share one listing. */
   keys(bucket: Bucket, prefix: string, signal: AbortSignal): Promise<readonly string[]>;

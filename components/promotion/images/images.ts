@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import pLimit from "p-limit";
 import { BufferPool } from "../blobs/buffer-pool.ts";
+import { causeOf } from "../http/errors.ts";
 import { WeightedSemaphore } from "../http/weighted-semaphore.ts";
 import { Transport, type TransportOptions } from "../oci/transport.ts";
 import { type ContentKind, type Promotion, promotionOf } from "../run/engine.ts";
@@ -8,6 +10,7 @@ import { attachmentMemory, blobMemory, blobStreams, digestsAtATime } from "../ru
 import type { ImagesRequest, InventoryRun, PreviewRun, PromoteRun } from "../run/request.ts";
 import { Storages } from "../run/storages.ts";
 import { openStorage } from "../storage/storage.ts";
+import { publicRoots, type Roots, readRoots } from "../trust/roots.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { takeImagesInventory } from "./inventory.ts";
 import { imagePhases } from "./phases.ts";
@@ -43,6 +46,7 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
   const storages = new Storages(openStorage);
   const listings = new Map<string, Promise<readonly string[]>>();
   const limit = pLimit(digestsAtATime);
+  const roots = new Map<string, Roots>();
   const dependencies: Dependencies = {
     transport,
     memory: new WeightedSemaphore(blobMemory.first, { most: blobMemory.most, mayGrow: eventLoopIdle() }),
@@ -52,6 +56,11 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
     stall: options.stallTimeout ?? 60_000,
     limit: (work) => limit(work),
     attachmentMemory: new WeightedSemaphore(attachmentMemory),
+    roots: (file) => {
+      const known = roots.get(file) ?? (file === "" ? publicRoots() : rootsOf(file));
+      roots.set(file, known);
+      return known;
+    },
     bucket: (settings, bucket, region) => {
       return storages.at(settings).open({ kind: "s3", bucket, region });
     },
@@ -94,6 +103,15 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
       await storages.close();
     },
   };
+}
+
+/** A file that the stack's config names. */
+function rootsOf(file: string): Roots {
+  try {
+    return readRoots(readFileSync(file, "utf8"));
+  } catch (error) {
+    throw new Error(`artifacts:trust.trustedRoot: ${file}: ${causeOf(error)}`);
+  }
 }
 
 let shared: ImagePromotion | undefined;

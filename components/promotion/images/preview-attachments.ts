@@ -3,15 +3,20 @@ import type { Digest } from "../oci/digest.ts";
 import type { Remote } from "../oci/remote.ts";
 import { type AdmittedAttachment, ExcessError, type RefusedAttachment } from "./admitted-attachments.ts";
 import type { Attachment } from "./attachments.ts";
-import { stagedAttachments } from "./copy-image.ts";
+import { attachmentsAt, stagedAttachments, verified } from "./copy-image.ts";
 import type { Copy } from "./plan.ts";
+import { predecessor } from "./predecessor.ts";
 import type { ImagesRun } from "./run.ts";
 import type { ImageTree } from "./tree.ts";
+import { claimOf, provenanceChanges, reportTrust } from "./trust-report.ts";
+import { PolicyError, type Verification } from "./verify-attachments.ts";
 
 /** What a preview says of the attachments of one new digest. */
 export interface AttachmentsPreview {
   /** `+ signature sha256:... of app:v1`, one for each that production gains. */
   readonly gained: readonly string[];
+  /** Who signed it, what built it, what is missing under the project's policy. */
+  readonly trust: readonly string[];
   /** Those that stay out, and why. */
   readonly warnings: readonly string[];
   readonly errors: readonly string[];
@@ -27,19 +32,55 @@ export async function previewAttachments(
   const name = (subject: Digest) => subjectName(copy, tree, subject);
   try {
     const { admitted, refused } = await stagedAttachments(copy, tree, staging, run);
+    const { trust: policy } = run.request;
+    const verification = policy && (await verified(copy.digest, admitted, [staging], run));
+    const claims = new Map(verification?.attachments.map((each) => [each.attachment, claimOf(each)]));
+    const warnings = refused.map((attachment) => run.failures.line(nameOf(copy), refusal(attachment, name))).sort();
+    const missing = verification?.verdict.missing ?? [];
+    const unproven = missing.length > 0 ? [run.failures.line(nameOf(copy), new PolicyError(missing).message)] : [];
+    const changes = verification ? await changedProvenance(copy, verification, run) : [];
+    warnings.push(...changes.map((change) => run.failures.line(nameOf(copy), change)));
+    if (policy?.mode === "warn") warnings.push(...unproven);
     return {
-      gained: admitted.map((attachment) => gain(attachment, name)).sort(),
-      warnings: refused.map((attachment) => run.failures.line(nameOf(copy), refusal(attachment, name))).sort(),
-      errors: [],
+      gained: admitted.map((attachment) => gain(attachment, name) + (claims.get(attachment) ?? "")).sort(),
+      trust: verification ? reportTrust(name(copy.digest), verification) : [],
+      warnings,
+      errors: policy?.mode === "require" && !(await isInProduction(copy, run)) ? unproven : [],
     };
   } catch (error) {
     run.context.signal.throwIfAborted();
     const line = (what: string) => [run.failures.line(nameOf(copy), what)];
     if (error instanceof ExcessError)
-      return { gained: [], warnings: [], errors: line(`${error.message}: remove some of them from staging`) };
+      return {
+        gained: [],
+        trust: [],
+        warnings: [],
+        errors: line(`${error.message}: remove some of them from staging`),
+      };
     // Staging may be gone while a mirror has the digest: the run decides.
-    return { gained: [], warnings: line(`what is attached to it could not be read: ${causeOf(error)}`), errors: [] };
+    const unread = line(`what is attached to it could not be read: ${causeOf(error)}`);
+    const isRequired = run.request.trust?.mode === "require";
+    return { gained: [], trust: [], warnings: isRequired ? [] : unread, errors: isRequired ? unread : [] };
   }
+}
+
+/** A first run adopts what the mirrors have: that is not promoted, and no policy is asked. */
+async function isInProduction({ image, digest, mirrors, incomplete }: Copy, run: ImagesRun): Promise<boolean> {
+  if (incomplete.length > 0) return true;
+  const [first] = mirrors.map((name) => run.mirrors.get(name)!);
+  if (first === undefined) return false;
+  return run.siblings(first, image, digest).length > 0 || (await first.lookup(image).has(digest));
+}
+
+/** What built the version before, if that is known, and something else built this one. */
+async function changedProvenance(copy: Copy, { verdict }: Verification, run: ImagesRun): Promise<string[]> {
+  const before = predecessor(copy, run);
+  const now = verdict.provenance[0]?.says;
+  const [at] = before?.places ?? [];
+  if (before === undefined || now === undefined || at === undefined) return [];
+  const { admitted } = await attachmentsAt(before.digest, at, run);
+  const old = (await verified(before.digest, admitted, [at], run)).verdict.provenance[0]?.says;
+  return provenanceChanges(old, now).map((change) => `${change}, compared with ${before.tag}`);
 }
 
 function gain({ kind, digest, subject }: AdmittedAttachment, name: (subject: Digest) => string): string {

@@ -1,14 +1,13 @@
 import { lostPlatforms } from "../../manifests/platforms.ts";
-import { versionBefore } from "../../manifests/versions.ts";
 import { causeOf, UnreachableError } from "../http/errors.ts";
 import { WrongContentError } from "../oci/errors.ts";
 import { type Manifest, platformsOf } from "../oci/manifest.ts";
 import { failureLine } from "../run/failures.ts";
 import type { Preview } from "../run/request.ts";
 import { conflictOf } from "./copy-image.ts";
-import { tagsOf } from "./lines.ts";
 import type { ImageMirrorRun } from "./mirror-runs.ts";
 import { type Copy, printPlan } from "./plan.ts";
+import { predecessor } from "./predecessor.ts";
 import { previewAttachments } from "./preview-attachments.ts";
 import type { ImagesRun } from "./run.ts";
 import { AbsentError, readTree } from "./tree.ts";
@@ -27,6 +26,7 @@ export async function previewImagesRun(run: ImagesRun): Promise<Preview> {
   const unreachable = new Map<string, string>();
   const roots = new Map<Copy, Manifest>();
   const gained: string[] = [];
+  const trust: string[] = [];
   const checked = plan.copies.map((copy) =>
     run.dependencies.limit(async () => {
       const mirrors = copy.mirrors.map((name) => run.mirrors.get(name)!);
@@ -46,6 +46,7 @@ export async function previewImagesRun(run: ImagesRun): Promise<Preview> {
         if (staging && holders.length === 0) {
           const attached = await previewAttachments(copy, tree, staging, run);
           gained.push(...attached.gained);
+          trust.push(...attached.trust);
           warnings.push(...attached.warnings);
           errors.push(...attached.errors);
         }
@@ -76,7 +77,7 @@ export async function previewImagesRun(run: ImagesRun): Promise<Preview> {
   for (const [name, cause] of unreachable) {
     warnings.push(failureLine({ project, mirrors: [name] }, `could not be checked: ${cause}`));
   }
-  return { lines: printPlan(plan), attachments: gained.sort(), errors, warnings };
+  return { lines: printPlan(plan), attachments: gained.sort(), trust: trust.sort(), errors, warnings };
 }
 
 async function checkTags(
@@ -116,18 +117,6 @@ async function platformsLost(copy: Copy, root: Manifest, run: ImagesRun): Promis
     if (error instanceof AbsentError) return undefined; // drift, which is not an error of this change
     throw error;
   }
-}
-
-/** The promoted version of the image right before a new digest, and where to read it. */
-function predecessor({ image, tags, digest }: Copy, run: ImagesRun) {
-  const [canonical] = run.mirrors.values();
-  const promoted = tagsOf(canonical?.lastKnown.present.get(image));
-  const others = [...promoted].filter(([, other]) => other !== digest).map(([tag]) => tag);
-  const tag = versionBefore(tags, others);
-  if (tag === undefined) return undefined;
-  const before = promoted.get(tag)!;
-  const holders = [...run.mirrors.values()].filter(({ lastKnown }) => lastKnown.present.get(image)?.has(before));
-  return { tag, digest: before, places: holders.map((mirror) => mirror.remote(image)) };
 }
 
 function nameOf({ image, digest, tags }: Copy): string {

@@ -53,6 +53,28 @@ function mirrors<Mirror>(kind: MirrorKind, mirror: z.ZodType<Mirror>) {
   return z.preprocess((value) => readMirrorLines(kind, value), z.array(mirror));
 }
 
+const texts = z.array(z.string());
+const trustSchema = z.object({
+  mode: z.enum(["off", "warn", "require"]),
+  signers: z.array(
+    z.union([
+      z.strictObject({ identity: z.string(), issuer: z.string() }),
+      z.strictObject({ identityPattern: z.string(), issuer: z.string() }),
+      z.strictObject({ key: z.string() }),
+    ]),
+  ),
+  provenance: z
+    .object({
+      builders: texts.optional(),
+      sources: texts.optional(),
+      refs: texts.optional(),
+      buildTypes: texts.optional(),
+    })
+    .optional(),
+  predicates: texts,
+  trustedRoot: z.string(),
+});
+
 const images: Kind<ImagesRequest> = {
   text: "images",
   schema: z.object({
@@ -65,6 +87,7 @@ const images: Kind<ImagesRequest> = {
       z.object({ name: z.string().min(1), bucket: z.string().min(1), region: z.string().min(1) }),
     ),
     mutableTags: z.array(z.string()),
+    trust: trustSchema.optional(),
     attachments: z.object({ artifactTypes: z.array(z.string()), bytes: z.number().positive() }).optional(),
     catalogue: fileMirrorsSchema.optional(),
   }),

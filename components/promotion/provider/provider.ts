@@ -165,7 +165,9 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     const found = await explained(asked, () => preview(request, previous, context(urn, "looking:")));
     for (const warning of found.warnings) await log.lasting(urn, "warning", warning);
     if (found.lines.length > 0) await log.lasting(urn, "info", `The run will:\n${cut(found.lines)}`);
-    const { attachments = [] } = found;
+    const { attachments = [], trust = [] } = found;
+    if (trust.length > 0)
+      await log.lasting(urn, "info", `Who signed and built the new images:\n${cut(trust, mostAttachments)}`);
     if (attachments.length > 0)
       await log.lasting(urn, "info", `What is attached to the new images:\n${cut(attachments, mostAttachments)}`);
     if (found.errors.length === 0) return;

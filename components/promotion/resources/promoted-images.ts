@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { TrustSettings } from "../run/request.ts";
 import type { PromotionArgs } from "./promotion-args.ts";
 
 /** One project's images in production. */
@@ -13,6 +14,8 @@ export interface PromotedImagesArgs extends PromotionArgs {
   readonly catalogue?: pulumi.Input<string>;
   /** What may be attached to the images, and how large; by default signatures, attestations and SBOMs up to 64 MiB. */
   readonly attachments?: pulumi.Input<{ readonly artifactTypes: readonly string[]; readonly bytes: number }>;
+  /** What must be proven of a digest before it is promoted; undefined: nothing. */
+  readonly trust?: pulumi.Input<TrustSettings>;
   /** Patterns of tags that may move. */
   readonly mutableTags: pulumi.Input<readonly pulumi.Input<string>[]>;
 }

@@ -5,6 +5,7 @@
  * Texts of lines are the manifests' canonical form, sorted, each line ending in a newline:
  * `image:tag sha256:<hex>`, `image@sha256:<hex>` for a digest without a tag, `path sha256:<hex>` for a file.
  */
+import type { TrustPolicy } from "../trust/policy.ts";
 
 /** Endpoints of the object stores, where they differ from the clouds' own. */
 export interface StorageSettings {
@@ -63,7 +64,15 @@ export interface ImagesRequest {
   readonly attachments?: AttachmentSettings | undefined;
   /** What is removed on purpose, beyond that share: lines that begin with `image@sha256:<hex>` or `image:tag`. */
   readonly withdrawn?: string | undefined;
+  /** What must be proven of a digest before it is promoted; undefined: nothing. */
+  readonly trust?: TrustSettings | undefined;
   readonly storage: StorageSettings;
+}
+
+/** A policy, and what its verification rests on. */
+export interface TrustSettings extends TrustPolicy {
+  /** File of a Sigstore trusted root, below the program's folder; "": the roots of Sigstore's public instance. */
+  readonly trustedRoot: string;
 }
 
 /** What a project admits as attachments of its images. */
@@ -157,6 +166,8 @@ export interface Preview {
   readonly lines: readonly string[];
   /** What production gains attached to an image, one line each: `+ signature sha256:... of app:v1`. */
   readonly attachments?: readonly string[];
+  /** Of each new digest, who signed it, what built it from what, and what the trust policy misses, one line each. */
+  readonly trust?: readonly string[];
   /** Reasons for which the run would fail. */
   readonly errors: readonly string[];
   readonly warnings: readonly string[];

@@ -45,6 +45,18 @@ filePrefix: tools/tool
 shares:
   - {project: p, images: [etcd, "plugins/*", "*"], files: [v1.0.1/tool, "V1/*"]}
   - {project: p}
+trust:
+  mode: require
+  signers:
+    - {identity: release@example.org, issuer: https://accounts.google.com}
+    - {identityPattern: "https://github.com/example/tool/*@refs/tags/*", issuer: https://token.actions.githubusercontent.com}
+    - key: |
+        -----BEGIN PUBLIC KEY-----
+        MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAExRRST79+PsrRBnGAI4cMu6Omz2Jh
+        fwlMW+gIutNKVRaMyS4rQKvgngc5p8UbLj55pVHhIoAxi/WGG8wf6oB3Qw==
+        -----END PUBLIC KEY-----
+  provenance: {sources: ["https://github.com/example/*"], refs: ["refs/tags/*"]}
+  predicates: [https://spdx.dev/Document]
 attachments: {artifactTypes: [application/vnd.example.report], megabytes: 8}
 mutableTags: ["latest", "v*-dev", "*"]
 removalShare: 0.25
@@ -64,6 +76,23 @@ removalShare: 0.25
       { project: "p", images: ["etcd", "plugins/*", "*"], files: ["v1.0.1/tool", "V1/*"] },
       { project: "p", images: [], files: [] },
     ],
+    trust: {
+      mode: "require",
+      signers: [
+        { identity: "release@example.org", issuer: "https://accounts.google.com" },
+        {
+          identityPattern: "https://github.com/example/tool/*@refs/tags/*",
+          issuer: "https://token.actions.githubusercontent.com",
+        },
+        {
+          key:
+            "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAExRRST79+PsrRBnGAI4cMu6Omz2Jh\n" +
+            "fwlMW+gIutNKVRaMyS4rQKvgngc5p8UbLj55pVHhIoAxi/WGG8wf6oB3Qw==\n-----END PUBLIC KEY-----\n",
+        },
+      ],
+      provenance: { sources: ["https://github.com/example/*"], refs: ["refs/tags/*"] },
+      predicates: ["https://spdx.dev/Document"],
+    },
     attachments: { artifactTypes: ["application/vnd.example.report"], megabytes: 8 },
     mutableTags: ["latest", "v*-dev", "*"],
     removalShare: 0.25,

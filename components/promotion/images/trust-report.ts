@@ -1,0 +1,63 @@
+import { printable } from "../text/printable.ts";
+import type { Provenance } from "../trust/provenance.ts";
+import { printSigner } from "../trust/signer.ts";
+import type { Verified } from "../trust/verify-bundle.ts";
+import type { Verification, VerifiedAttachment } from "./verify-attachments.ts";
+
+/** The answer to a reviewer's question about a new digest, one line each: who signed it, built by what from what, and what is missing. */
+export function reportTrust(name: string, { verdict }: Verification): string[] {
+  const lines = verdict.signatures.map((signature) => `${name}: signed by ${signedBy(signature)}`);
+  for (const { by, says } of verdict.provenance)
+    lines.push(`${name}: built ${builtBy(says)}; says ${printSigner(by.signer)}${when(by)}`);
+  return [...new Set(lines), ...verdict.missing.map((what) => `${name}: missing: ${what}`)];
+}
+
+/** `by <identity>`, or why it is not verified, for the line of an attachment. */
+export function claimOf({ verified, refusals }: VerifiedAttachment): string {
+  const [first] = verified;
+  if (first !== undefined) return ` by ${printSigner(first.signer)}`;
+  return `, not verified: ${refusals[0] ?? "it has no content"}`;
+}
+
+/** What changed in the provenance against the version before; nothing where one of them has none. */
+export function provenanceChanges(before: Provenance | undefined, now: Provenance | undefined): string[] {
+  if (before === undefined || now === undefined) return [];
+  const changes = [
+    ["builder", before.builder, now.builder],
+    ["repository", before.source, now.source],
+    ["workflow", before.workflow, now.workflow],
+  ] as const;
+  return changes
+    .filter(([, old, fresh]) => old !== fresh)
+    .map(([what, old, fresh]) => `another ${what}: ${shown(fresh)} in place of ${shown(old)}`);
+}
+
+function signedBy(signature: Verified): string {
+  const { signer } = signature;
+  if ("key" in signer) return `${printSigner(signer)}${when(signature)}`;
+  const { repository, commit, ref, run } = signer.build;
+  const from = repository === undefined ? "" : `, from ${shown(repository)}${at(ref, commit)}`;
+  return `${printSigner(signer)}${from}${run === undefined ? "" : `, run ${shown(run)}`}${when(signature)}`;
+}
+
+function builtBy({ builder, source, ref, commit, workflow }: Provenance): string {
+  const parts = [
+    `by ${shown(builder)}`,
+    ...(workflow === undefined ? [] : [`with ${shown(workflow)}`]),
+    `from ${shown(source)}${at(ref, commit)}`,
+  ];
+  return parts.join(" ");
+}
+
+function at(ref: string | undefined, commit: string | undefined): string {
+  return `${ref === undefined ? "" : ` ${shown(ref)}`}${commit === undefined ? "" : ` (${shown(commit)})`}`;
+}
+
+function when({ time, logged }: Verified): string {
+  const at = time === undefined ? "" : ` at ${time.toISOString().replace(".000Z", "Z")}`;
+  return `${at}${logged.length === 0 ? ", in no log" : `, logged in ${logged.map((log) => printable(log, 100)).join(", ")}`}`;
+}
+
+function shown(text: string | undefined): string {
+  return text === undefined ? "(not said)" : printable(text, 200);
+}

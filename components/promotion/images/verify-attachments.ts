@@ -1,0 +1,106 @@
+import type { WeightedSemaphore } from "../http/weighted-semaphore.ts";
+import { getBlob } from "../oci/blobs.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Manifest } from "../oci/manifest.ts";
+import type { Remote } from "../oci/remote.ts";
+import { judge, keysOf, type TrustPolicy, type Verdict } from "../trust/policy.ts";
+import { RefusedError } from "../trust/refused.ts";
+import type { Roots } from "../trust/roots.ts";
+import { largestBundle, type Trust, type Verified, verifyBundle } from "../trust/verify-bundle.ts";
+import { verifyCosignLayer } from "../trust/verify-cosign.ts";
+import type { AdmittedAttachment } from "./admitted-attachments.ts";
+
+/** What one attachment proves; none: it is verified by nobody, for these reasons. */
+export interface VerifiedAttachment {
+  readonly attachment: AdmittedAttachment;
+  readonly verified: readonly Verified[];
+  readonly refusals: readonly string[];
+}
+
+/** What the attachments of a digest prove, and what the policy says of it. */
+export interface Verification {
+  readonly attachments: readonly VerifiedAttachment[];
+  readonly verdict: Verdict;
+}
+
+/** A digest does not satisfy its project's policy, which requires it. */
+export class PolicyError extends Error {
+  /** @param missing what nothing proves, one text each. */
+  constructor(missing: readonly string[]) {
+    super(`the trust policy of the project requires ${missing.join("; ")}`);
+    this.name = "PolicyError";
+  }
+}
+
+/**
+ * Verifies signatures and attestations, and judges by a policy what is attached to the digest itself. What stays in memory is what they prove.
+ * @throws the failure of the sources, if none gives an attachment's content.
+ */
+export async function verifyAttachments(
+  digest: Digest,
+  admitted: readonly AdmittedAttachment[],
+  sources: readonly Remote[],
+  policy: TrustPolicy,
+  { roots, memory }: { readonly roots: Roots; readonly memory: WeightedSemaphore },
+): Promise<Verification> {
+  const trust = { roots, keys: keysOf(policy) };
+  const claims = admitted.filter(({ kind }) => kind === "signature" || kind === "attestation");
+  const attachments = await Promise.all(claims.map((attachment) => verifyOne(attachment, sources, trust, memory)));
+  const own = attachments.filter(({ attachment }) => attachment.subject === digest);
+  return {
+    attachments,
+    verdict: judge(
+      policy,
+      own.flatMap(({ verified }) => verified),
+    ),
+  };
+}
+
+async function verifyOne(
+  attachment: AdmittedAttachment,
+  sources: readonly Remote[],
+  trust: Trust,
+  memory: WeightedSemaphore,
+): Promise<VerifiedAttachment> {
+  const verified: Verified[] = [];
+  const refusals: string[] = [];
+  for (const layer of layersOf(attachment.manifest)) {
+    if (layer.size > largestBundle) {
+      refusals.push(`it has ${layer.size} bytes, more than a signature of ${largestBundle}`);
+      continue;
+    }
+    await memory.with(layer.size, async () => {
+      const bytes = await getBlob(sources, layer, Buffer.alloc(layer.size));
+      try {
+        verified.push(
+          isBundle.test(layer.mediaType)
+            ? verifyBundle(bytes, { digest: attachment.subject }, trust)
+            : verifyCosignLayer({ ...layer, bytes }, attachment.subject, trust),
+        );
+      } catch (error) {
+        if (!(error instanceof RefusedError)) throw error;
+        refusals.push(error.message);
+      }
+    });
+  }
+  return { attachment, verified, refusals };
+}
+
+const isBundle = /^application\/vnd\.dev\.sigstore\.bundle/;
+
+interface Layer {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  readonly size: number;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** The layers of an admitted attachment, with what cosign keeps in their annotations. */
+function layersOf({ bytes }: Manifest): Layer[] {
+  const { layers = [], blobs = [] } = JSON.parse(bytes.toString("utf8")) as Record<string, unknown[] | undefined>;
+  return [...layers, ...blobs].map((layer) => {
+    const { mediaType, digest, size, annotations } = layer as Partial<Layer>;
+    const texts = Object.entries(annotations ?? {}).filter(([, value]) => typeof value === "string");
+    return { mediaType: mediaType!, digest: digest!, size: size!, annotations: Object.fromEntries(texts) };
+  });
+}
