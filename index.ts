@@ -178,7 +178,7 @@ const redirector = new Redirector("redirector", {
   regions: config.gcpRegions,
   mirrors: mirrors.addresses,
   storage: config.storage,
-  retiring: config.retiring,
+  drained: new Set([...config.drained, ...config.retiring]),
   instances: config.instances,
   logSampleRate: config.logSampleRate,
   settings: config.redirector,

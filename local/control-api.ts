@@ -1,4 +1,5 @@
 /** The rehearsal's client of the control API: staging areas, the site's address, mirrors, names of the servers. */
+import type { Fault } from "./cloud/faults.ts";
 import type { StagingTarget } from "./seed/push.ts";
 
 interface Resource {
@@ -13,6 +14,12 @@ export class ControlApi {
   /** @param base e.g. `http://127.0.0.1:5400`. */
   constructor(base: string) {
     this.#base = base;
+  }
+
+  /** Sets the refusals of the control plane; none: it does everything again. */
+  async faults(faults: readonly Fault[]): Promise<void> {
+    const response = await fetch(`${this.#base}/v1/faults`, { method: "PUT", body: JSON.stringify(faults) });
+    if (!response.ok) throw new Error(`PUT /v1/faults: ${response.status} ${await response.text()}`);
   }
 
   /** The present staging areas, by the program's labels. */

@@ -37,14 +37,19 @@ export interface FileMirrorArgs {
  */
 export class FileMirrorResources extends pulumi.ComponentResource {
   public readonly bucket: pulumi.Output<string>;
+  /** All that the mirror consists of. */
+  public readonly parts: readonly pulumi.CustomResource[];
 
   constructor(name: string, args: FileMirrorArgs, opts?: pulumi.ComponentResourceOptions) {
     super("artifacts:mirror:FileMirror", name, {}, opts);
-    this.bucket = args.region.cloud === "gcp" ? this.addGcsBucket(name, args) : this.addS3Bucket(name, args);
+    const { bucket, parts } =
+      args.region.cloud === "gcp" ? this.addGcsBucket(name, args) : this.addS3Bucket(name, args);
+    this.bucket = bucket;
+    this.parts = parts;
     this.registerOutputs({ bucket: this.bucket });
   }
 
-  private addGcsBucket(name: string, args: FileMirrorArgs): pulumi.Output<string> {
+  private addGcsBucket(name: string, args: FileMirrorArgs): Made {
     const bucket = new GcsBucket(
       name,
       {
@@ -70,25 +75,25 @@ export class FileMirrorResources extends pulumi.ComponentResource {
       { parent: this, protect: args.protection },
     );
     // The object viewer role would also allow listing the bucket.
-    new BucketIAMBinding(
+    const reader = new BucketIAMBinding(
       `${name}-reader`,
       { bucket: bucket.name, role: "roles/storage.legacyObjectReader", members: ["allUsers"] },
       { parent: this },
     );
-    new BucketIAMBinding(
+    const auditor = new BucketIAMBinding(
       `${name}-auditor`,
       { bucket: bucket.name, role: "roles/storage.objectViewer", members: [...args.auditors] },
       { parent: this },
     );
-    new BucketIAMBinding(
+    const writer = new BucketIAMBinding(
       `${name}-writer`,
       { bucket: bucket.name, role: "roles/storage.objectUser", members: [...args.writers] },
       { parent: this },
     );
-    return bucket.name;
+    return { bucket: bucket.name, parts: [bucket, reader, auditor, writer] };
   }
 
-  private addS3Bucket(name: string, args: FileMirrorArgs): pulumi.Output<string> {
+  private addS3Bucket(name: string, args: FileMirrorArgs): Made {
     const region = args.region.name;
     const bucket = new S3Bucket(
       name,
@@ -100,12 +105,12 @@ export class FileMirrorResources extends pulumi.ComponentResource {
       },
       { parent: this, protect: args.protection },
     );
-    new BucketOwnershipControls(
+    const ownership = new BucketOwnershipControls(
       `${name}-ownership`,
       { region, bucket: bucket.bucket, rule: { objectOwnership: "BucketOwnerEnforced" } },
       { parent: this },
     );
-    new BucketServerSideEncryptionConfiguration(
+    const encryption = new BucketServerSideEncryptionConfiguration(
       `${name}-encryption`,
       { region, bucket: bucket.bucket, rules: [{ applyServerSideEncryptionByDefault: { sseAlgorithm: "AES256" } }] },
       { parent: this },
@@ -115,7 +120,7 @@ export class FileMirrorResources extends pulumi.ComponentResource {
       { region, bucket: bucket.bucket, versioningConfiguration: { status: "Enabled" } },
       { parent: this },
     );
-    new BucketLifecycleConfiguration(
+    const lifecycle = new BucketLifecycleConfiguration(
       `${name}-lifecycle`,
       {
         region,
@@ -136,7 +141,7 @@ export class FileMirrorResources extends pulumi.ComponentResource {
       { parent: this, dependsOn: versioning },
     );
     // The catalogue's page has another origin than its data.
-    new BucketCorsConfiguration(
+    const cors = new BucketCorsConfiguration(
       `${name}-cors`,
       {
         region,
@@ -160,7 +165,7 @@ export class FileMirrorResources extends pulumi.ComponentResource {
       { parent: this },
     );
     // AWS refuses a public policy while the default block of a new bucket is in place.
-    new BucketPolicy(
+    const reader = new BucketPolicy(
       `${name}-policy`,
       {
         region,
@@ -169,8 +174,16 @@ export class FileMirrorResources extends pulumi.ComponentResource {
       },
       { parent: this, dependsOn: access },
     );
-    return bucket.bucket;
+    return {
+      bucket: bucket.bucket,
+      parts: [bucket, ownership, encryption, versioning, lifecycle, cors, access, reader],
+    };
   }
+}
+
+interface Made {
+  readonly bucket: pulumi.Output<string>;
+  readonly parts: readonly pulumi.CustomResource[];
 }
 
 /**

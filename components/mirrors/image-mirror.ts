@@ -18,6 +18,8 @@ export interface ImageMirrorArgs {
 export class ImageMirrorResources extends pulumi.ComponentResource {
   /** `<region>-docker.pkg.dev/<project>/<repository>`, without a scheme. */
   public readonly repository: pulumi.Output<string>;
+  /** All that the mirror consists of. */
+  public readonly parts: readonly pulumi.CustomResource[];
 
   constructor(name: string, args: ImageMirrorArgs, opts?: pulumi.ComponentResourceOptions) {
     super("artifacts:mirror:ImageMirror", name, {}, opts);
@@ -40,17 +42,18 @@ export class ImageMirrorResources extends pulumi.ComponentResource {
     );
     this.repository = repository.registryUri;
     const place = { project: args.project, location: args.region.name, repository: repository.name };
-    new RepositoryIamBinding(
+    const reader = new RepositoryIamBinding(
       `${name}-reader`,
       { ...place, role: "roles/artifactregistry.reader", members: ["allUsers"] },
       { parent: this },
     );
     // Removing a tag or an image needs more than the writer role.
-    new RepositoryIamBinding(
+    const writer = new RepositoryIamBinding(
       `${name}-writer`,
       { ...place, role: "roles/artifactregistry.repoAdmin", members: [...args.writers] },
       { parent: this },
     );
+    this.parts = [repository, reader, writer];
     this.registerOutputs({ repository: this.repository });
   }
 }

@@ -15,6 +15,11 @@ export function fileMirrorName(region: Pick<Region, "cloud" | "name">): string {
   return `files-${region.cloud}-${region.name}`;
 }
 
+/** A region's image mirror, `<region>-docker.pkg.dev/<project>/<repository>`: the format of the output `registryUri` of a Docker repository. */
+export function imageMirrorAddress(project: string, region: Pick<Region, "name">): string {
+  return `${region.name}-docker.pkg.dev/${project}/${imageRepositoryId}`;
+}
+
 /** Prefix of bucket names, by cloud. */
 export type BucketPrefixes = Pick<StackConfig, "organization" | "googlePrefix">;
 
@@ -37,8 +42,7 @@ export function mirrorAddresses(config: Pick<StackConfig, "project" | "gcpRegion
   return {
     images: config.gcpRegions.map((region) => ({
       name: imageMirrorName(region),
-      // The format of the output `registryUri` of a Docker repository.
-      repository: `${region.name}-docker.pkg.dev/${config.project}/${imageRepositoryId}`,
+      repository: imageMirrorAddress(config.project, region),
     })),
     files: [...config.gcpRegions, ...config.awsRegions].map((region) => ({
       name: fileMirrorName(region),

@@ -7,7 +7,8 @@ import { bucketLocation } from "../stack/bucket-location.ts";
 import type { Region } from "../stack/geography.ts";
 import { FileMirrorResources } from "./file-mirror.ts";
 import { ImageMirrorResources } from "./image-mirror.ts";
-import { fileMirrorName, imageMirrorName } from "./mirror-names.ts";
+import { fileBucketName, fileMirrorName, imageMirrorAddress, imageMirrorName } from "./mirror-names.ts";
+import { knownValue, succeeded } from "./settled.ts";
 
 export interface MirrorsArgs {
   readonly project: string;
@@ -91,23 +92,21 @@ export class Mirrors extends pulumi.ComponentResource {
     const addresses = {
       images: images.map(({ region, mirror }) => ({
         name: imageMirrorName(region),
-        repository: mirror.repository,
+        repository: orName(mirror.repository, imageMirrorAddress(args.project, region)),
         region: region.name,
       })),
       files: files.map(({ region, mirror }) => ({
         name: fileMirrorName(region),
         kind: region.cloud === "gcp" ? "gcs" : "s3",
-        bucket: mirror.bucket,
+        bucket: orName(mirror.bucket, fileBucketName(args, region)),
         region: region.name,
       })),
     };
+    const parts = [...images, ...files].flatMap(({ mirror }) => mirror.parts);
+    // A mirror that fails holds back itself alone: promotions go to the others, and say that they could not reach it.
     // One resource that every promotion and every redirector depends on, instead of each mirror and its grants: with
     // 28 mirrors and 108 projects those dependencies were a quarter of the state.
-    const ready = new pulumi.Stash(
-      name,
-      { input: addresses },
-      { parent: this, dependsOn: [...images, ...files].map(({ mirror }) => mirror) },
-    );
+    const ready = new pulumi.Stash(name, { input: addresses }, { parent: this, dependsOn: succeeded(parts) });
     this.addresses = ready.input as pulumi.Output<MirrorAddresses>; // a stash returns its input
     this.lines = {
       images: this.addresses.apply(({ images }) => imageMirrorLines(images)),
@@ -145,4 +144,9 @@ export class Mirrors extends pulumi.ComponentResource {
     );
     return bucket.name;
   }
+}
+
+/** An output of a mirror or, if the mirror failed in this run, the address that its name gives; nothing depends on the mirror by it. */
+function orName(output: pulumi.Output<string>, name: string): pulumi.Input<string> {
+  return pulumi.runtime.isDryRun() ? output : knownValue(output).then((value) => value ?? name);
 }

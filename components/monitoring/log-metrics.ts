@@ -92,7 +92,7 @@ export const logMetrics: readonly LogMetric[] = [
       displayName: "A mirror is unhealthy or fails",
       severity: "WARNING",
       documentation:
-        "Clients are sent to the next mirror meanwhile, so all are served. `unhealthy`: its probes fail. `failing`: its probes succeed, but existence checks fail: for a bucket in AWS check whether its policy or its public access block was changed (`drift` shows it), and AWS's status. The log of the redirectors says since when, and which regions see it. To take the mirror out of use: artifacts:retiringRegions.",
+        "Clients are sent to the next mirror meanwhile, so all are served. `unhealthy`: its probes fail. `failing`: its probes succeed, but existence checks fail: for a bucket in AWS check whether its policy or its public access block was changed (`drift` shows it), and AWS's status. The log of the redirectors says since when, and which regions see it. To take the mirror out of use: artifacts:drainedRegions.",
       condition: "The same mirror, for 15 minutes",
       query: `sum by (mirror, trouble) (increase(${inPromql(mirrorTrouble, "cloud_run_revision")}[10m])) > 0`,
       lastsSeconds: 900,

@@ -46,7 +46,7 @@ export interface RedirectorArgs {
   readonly mirrors: pulumi.Input<MirrorAddresses>;
   readonly storage: StorageEndpoints;
   /** Names of regions that are about to be removed: their mirrors get no clients while others are healthy. */
-  readonly retiring: ReadonlySet<string>;
+  readonly drained: ReadonlySet<string>;
   /** Instances in each region; `minIn` overrides `min` by region. */
   readonly instances: { readonly min: number; readonly max: number; readonly minIn: Readonly<Record<string, number>> };
   /** Share of the requests that are logged, 0 to 1. */
@@ -373,20 +373,20 @@ export class Redirector extends pulumi.ComponentResource {
 
 type Mirrors = Required<Pick<RedirectorConfigInput, "imageMirrors" | "fileMirrors">>;
 
-/** The mirrors in the format of the redirector's config. A retiring mirror is used only when no other is healthy. */
-function mirrorsConfig(addresses: MirrorAddresses, { storage, retiring }: RedirectorArgs): Mirrors {
-  const drained = (region: string) => retiring.has(region) && { weight: 0 };
+/** The mirrors in the format of the redirector's config. A drained mirror is used only when no other is healthy. */
+function mirrorsConfig(addresses: MirrorAddresses, { storage, drained }: RedirectorArgs): Mirrors {
+  const weight = (region: string) => drained.has(region) && { weight: 0 };
   return {
     imageMirrors: addresses.images.map(({ name, repository, region }) => ({
       name,
       url: registryUrl(repository),
       ...place("gcp", region),
-      ...drained(region),
+      ...weight(region),
     })),
     fileMirrors: addresses.files.map(({ name, kind, bucket, region }) => {
       const cloud = kind === "gcs" ? "gcp" : "aws";
       const url = publicBucketUrl(bucket, { cloud, name: region }, storage);
-      return { name, url, ...place(cloud, region), ...drained(region), layers: kind === "s3" };
+      return { name, url, ...place(cloud, region), ...weight(region), layers: kind === "s3" };
     }),
   };
 }

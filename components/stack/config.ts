@@ -72,6 +72,8 @@ export interface StackConfig {
   readonly dnssec: boolean;
   /** Names of regions that are about to be removed: their mirrors get no clients and lose their protection. */
   readonly retiring: ReadonlySet<string>;
+  /** Names of regions whose mirrors get no clients, by the redirectors' config alone: nothing else of the region is touched. */
+  readonly drained: ReadonlySet<string>;
   /** Whether the host names point here. False: everything is created and filled, but the DNS records are not. */
   readonly live: boolean;
   /** Where the stack's state is, to grant the identities access to it; undefined: granted elsewhere. */
@@ -227,6 +229,7 @@ const settings = {
       }),
     protection: boolean.default(true),
     retiringRegions: z.array(z.string(), "must be a list of region names").default([]),
+    drainedRegions: z.array(z.string(), "must be a list of region names").default([]),
     live: boolean.default(true),
     cleanupDryRun: boolean.default(false),
     vulnerabilityScanning: boolean.default(false),
@@ -329,8 +332,10 @@ function conflicts({ artifacts, aws }: SomeSettings): string[] {
       }
     }
     const listed = [...served, ...awsRegions.map((region) => region.name)];
-    for (const name of artifacts.retiringRegions ?? []) {
-      if (!listed.includes(name)) faults.push(`artifacts:retiringRegions: ${unlisted(name, listed)}`);
+    for (const key of ["retiringRegions", "drainedRegions"] as const) {
+      for (const name of artifacts[key] ?? []) {
+        if (!listed.includes(name)) faults.push(`artifacts:${key}: ${unlisted(name, listed)}`);
+      }
     }
   }
   const owner = artifacts.repository?.split("/")[0];
@@ -442,6 +447,7 @@ export function parseStackConfig(values: Readonly<Record<string, unknown>>): Par
       accessLogs: artifacts.accessLogs,
       dnssec: artifacts.dnssec,
       retiring: new Set(artifacts.retiringRegions),
+      drained: new Set(artifacts.drainedRegions),
       live: artifacts.live,
       state:
         artifacts.stateBucket !== undefined && artifacts.stateKey !== undefined

@@ -8,6 +8,7 @@ import { bucket, bucketObject } from "./behaviours/gcs.ts";
 import { s3Bucket, s3BucketCors, s3BucketPolicy, s3BucketVersioning } from "./behaviours/s3.ts";
 import { controlServer } from "./control.ts";
 import { dnsRecord, recordType } from "./dns.ts";
+import { Faults } from "./faults.ts";
 import { CloudInventory } from "./inventory.ts";
 import { forwardingRuleType, globalAddress, LoadBalancers } from "./load-balancer.ts";
 import { type PortBlock, Ports } from "./ports.ts";
@@ -116,6 +117,7 @@ async function open(dir: string, options: CloudOptions, processes: Processes): P
   };
   const control = controlServer({
     inventory,
+    faults: new Faults(),
     behaviours,
     addresses: () => loadBalancers.addresses(),
     status: async () => ({ gcs: servers.gcs, s3: servers.s3, registries: await servers.registries() }),

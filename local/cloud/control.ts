@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Address } from "./address.ts";
 import { type Behaviour, ConflictError } from "./behaviours/behaviour.ts";
 import { resolve, zoneRecords } from "./dns.ts";
+import type { Fault, Faults } from "./faults.ts";
 import type { CloudInventory, Resource } from "./inventory.ts";
 import { listing, objectiveAt } from "./listings.ts";
 import { type CloudRefusal, inUse, missingReference } from "./references.ts";
@@ -10,6 +11,7 @@ import { type CloudRefusal, inUse, missingReference } from "./references.ts";
 export interface Controlled {
   readonly inventory: CloudInventory;
   readonly behaviours: Readonly<Record<string, Behaviour>>;
+  readonly faults: Faults;
   addresses(): Address[];
   status(): Promise<unknown>;
 }
@@ -32,6 +34,7 @@ class Refusal extends Error {
  * - `DELETE /v1/resources?type=&id=` -> 204, also if it does not exist; 409 if the cloud refuses. `&lose=true` emulates a disaster: deletes the
  *   resource with its content, without any check
  * - `GET /v1/load-balancers`, `GET /v1/dns`, `GET /v1/resolve?host=&port=`, `GET /v1/status`
+ * - `PUT /v1/faults` `[{type, id, operations?, status, message}]`: refuses these operations until the next, see {@link Fault}
  * - `GET /apis/...`: the clouds' own list APIs, see {@link listing}; `DELETE /apis/monitoring/v3/.../serviceLevelObjectives/<id>`
  *
  * Errors are `{error: "<the real cloud's message>"}`.
@@ -74,6 +77,7 @@ async function answer(
     case "POST /v1/resources": {
       const { adopt, ...wanted } = (await json(request)) as Resource & { adopt?: boolean };
       return exclusively(busy, wanted, async () => {
+        refuse(cloud.faults.refusal("create", wanted.type, wanted.id));
         const before = cloud.inventory.find(wanted.type, wanted.id);
         if (before !== undefined && adopt !== true) {
           throw new Refusal(409, `googleapi: Error 409: Resource '${wanted.id}' already exists, alreadyExists`);
@@ -90,6 +94,7 @@ async function answer(
     case "PUT /v1/resources": {
       const wanted = (await json(request)) as Resource;
       return exclusively(busy, wanted, async () => {
+        refuse(cloud.faults.refusal("update", wanted.type, wanted.id));
         const before = cloud.inventory.find(wanted.type, wanted.id);
         if (before === undefined)
           throw new Refusal(404, `googleapi: Error 404: Resource '${wanted.id}' was not found, notFound`);
@@ -104,6 +109,7 @@ async function answer(
       if (!url.searchParams.has("id")) {
         return { status: 200, body: cloud.inventory.list(url.searchParams.get("type") ?? undefined) };
       }
+      refuse(cloud.faults.refusal("read", query("type"), query("id")));
       const found = cloud.inventory.find(query("type"), query("id"));
       return found === undefined ? { status: 404, body: { error: "not found" } } : { status: 200, body: found };
     }
@@ -113,6 +119,7 @@ async function answer(
         const found = cloud.inventory.find(name.type, name.id);
         if (found === undefined) return { status: 204 };
         const lost = url.searchParams.get("lose") === "true";
+        if (!lost) refuse(cloud.faults.refusal("delete", name.type, name.id));
         if (!lost) {
           refuseProtected(found);
           if (found.inputs["deletionPolicy"] === "ABANDON") return { status: 204 };
@@ -123,6 +130,9 @@ async function answer(
         return { status: 204 };
       });
     }
+    case "PUT /v1/faults":
+      cloud.faults.set((await body(request)) as Fault[]);
+      return { status: 204 };
     case "GET /v1/load-balancers":
       return { status: 200, body: cloud.addresses() };
     case "GET /v1/dns":
@@ -186,10 +196,14 @@ async function exclusively<T>(
   }
 }
 
-async function json(request: IncomingMessage): Promise<unknown> {
+async function body(request: IncomingMessage): Promise<unknown> {
   const parts: Buffer[] = [];
   for await (const part of request) parts.push(part as Buffer);
-  const value: unknown = JSON.parse(Buffer.concat(parts).toString("utf8"));
+  return JSON.parse(Buffer.concat(parts).toString("utf8"));
+}
+
+async function json(request: IncomingMessage): Promise<unknown> {
+  const value = await body(request);
   const { type, id, inputs, computed, config } = (value ?? {}) as Partial<Resource>;
   if (typeof type !== "string" || typeof id !== "string" || id === "")
     throw new Refusal(400, "type and id are required");

@@ -63,12 +63,14 @@ describe("the whole program", () => {
 
   it("promotion goes to every mirror, the canonical one first, when all are ready to be written to", () => {
     const ready = resources.find(({ type }) => type === "pulumi:index:Stash");
+    // Each mirror with its grants and settings: a mirror that exists can be neither read nor written before.
+    const google = (name: string) => [name, `${name}-reader`, `${name}-auditor`, `${name}-writer`];
+    const settings = ["ownership", "encryption", "versioning", "lifecycle", "cors", "access", "policy"];
     assert.deepEqual(ready?.after, [
-      "images-us-central1",
-      "images-europe-west1",
-      "files-gcp-us-central1",
-      "files-gcp-europe-west1",
-      "files-aws-us-east-1",
+      ...["images-us-central1", "images-europe-west1"].flatMap((name) => [name, `${name}-reader`, `${name}-writer`]),
+      ...google("files-gcp-us-central1"),
+      ...google("files-gcp-europe-west1"),
+      ...["files-aws-us-east-1", ...settings.map((setting) => `files-aws-us-east-1-${setting}`)],
     ]);
     const images = resources.find(({ type }) => type === "promotion:index:PromotedImages");
     const files = resources.find(({ type }) => type === "promotion:index:PromotedFiles");

@@ -887,6 +887,18 @@ describe("properties of resources", () => {
     });
   });
 
+  describe("a drained region", () => {
+    it("loses its clients by the redirectors' config, and nothing else changes", async () => {
+      const drained = await declare({ ...everything, "artifacts:drainedRegions": ["europe-west1"] }, manifests);
+      const key = ({ type, name }: Declared) => `${type} ${name}`;
+      const before = new Map(resources.map((one) => [key(one), JSON.stringify(one)]));
+      assert.deepEqual(
+        drained.filter((one) => before.get(key(one)) !== JSON.stringify(one)).map(key),
+        resources.filter(({ type }) => type === "gcp:cloudrunv2/service:Service").map(key),
+      );
+    });
+  });
+
   describe("a retiring region", () => {
     it("loses its protection and its clients, the others keep theirs", async () => {
       const retiring = await declare(

@@ -163,6 +163,12 @@ const seen = new WeakMap<pulumi.Resource, { readonly name: string; readonly path
 
 function names(dependsOn: pulumi.ResourceOptions["dependsOn"]): string[] {
   if (dependsOn === undefined) return [];
+  // A promise of resources is resolved before the program ends: its names are added then.
+  if (dependsOn instanceof Promise) {
+    const later: string[] = [];
+    void dependsOn.then((list) => later.push(...names(list)));
+    return later;
+  }
   const list: readonly unknown[] = Array.isArray(dependsOn) ? dependsOn : [dependsOn];
   return list.map((item) => {
     if (!pulumi.Resource.isInstance(item)) throw new Error("dependsOn holds a promise or an output: give the resource");

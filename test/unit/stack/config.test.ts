@@ -272,6 +272,11 @@ for (const [what, change, error] of [
     'artifacts:retiringRegions: "europe-west2" is not among this stack\'s regions; did you mean "europe-west1"?',
   ],
   [
+    "a drained region that is not listed",
+    { "artifacts:drainedRegions": ["us-central2"] },
+    'artifacts:drainedRegions: "us-central2" is not among this stack\'s regions; did you mean "us-central1"?',
+  ],
+  [
     "a repository's name for its number",
     { "artifacts:repositoryId": "artifacts" },
     'artifacts:repositoryId: "artifacts" must be the number of that repository: gh api repos/<owner>/<name> --jq .id',

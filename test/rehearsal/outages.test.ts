@@ -1,0 +1,98 @@
+/** One region or one name fails in the control plane: the others go on, and the run ends red, naming it. */
+import assert from "node:assert/strict";
+import { cp, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, it } from "mocha";
+import { type DemoArtifacts, makeArtifacts } from "../../local/seed/artifacts.ts";
+import { demoManifestsFolder } from "../../local/seed/demo-manifests.ts";
+import { type CloudResource, Drill } from "../support/rehearsal/drill.ts";
+
+describe("outages of the clouds' control planes", function () {
+  this.timeout(15 * 60_000);
+  let drill: Drill;
+  let artifacts: DemoArtifacts;
+  let manifests: string;
+
+  before(async () => {
+    [drill, artifacts] = await Promise.all([Drill.open(), makeArtifacts()]);
+    manifests = join(drill.workspace.folder, "manifests");
+    await cp(demoManifestsFolder, manifests, { recursive: true });
+    await writeFile(join(manifests, "dotslash", "files.yaml"), "");
+    await drill.configure(manifests);
+    await drill.stage(artifacts);
+    await drill.run("pulumi up");
+  });
+  after(() => drill.end());
+
+  it("a new mirror's name is taken: files are promoted to the other mirrors, and the outputs stay", async () => {
+    await drill.control.faults([
+      {
+        type: "^gcp:storage/bucket:Bucket$",
+        id: "artifacts-asia-northeast1$",
+        operations: ["create"],
+        status: 409,
+        message: "googleapi: Error 409: The requested bucket name is not available., conflict",
+      },
+    ]);
+    await cp(join(demoManifestsFolder, "dotslash", "files.yaml"), join(manifests, "dotslash", "files.yaml"));
+    await drill.configure(manifests, { "artifacts:gcpRegions": ["us-central1", "europe-west1", "asia-northeast1"] });
+    const output = await drill.refused("pulumi up --continue-on-error");
+    assert.match(output, /Bucket files-gcp-asia-northeast1 .*failed|requested bucket name is not available/);
+    const listed = await objects("rehearsal-artifacts-europe-west1");
+    assert.ok(
+      listed.some((name) => name.startsWith("binaries/dotslash/")),
+      listed.join("\n"),
+    );
+    assert.match(await drill.run("pulumi stack output url"), /^https:/);
+    assert.equal(services(await drill.resources()).length, 3, "the redirectors of all regions are there");
+
+    await drill.control.faults([]);
+    await drill.run("pulumi up");
+    await drill.run("pulumi preview --expect-no-changes");
+    const files = (names: readonly string[]) => names.filter((name) => name.startsWith("binaries/"));
+    assert.deepEqual(files(await objects("rehearsal-artifacts-asia-northeast1")), files(listed));
+  });
+
+  it("a region's API is out: it is drained by the redirectors' config, and images are promoted to the others", async () => {
+    await drill.control.faults([
+      {
+        type: "^gcp:",
+        id: "europe-west1",
+        status: 503,
+        message: "googleapi: Error 503: The service is currently unavailable., backendError",
+      },
+    ]);
+    const file = join(manifests, "semver", "images.yaml");
+    const images = await readFile(file, "utf8");
+    await writeFile(file, images.replace(/": \["/, '": ["extra", "'));
+    await drill.configure(manifests, {
+      "artifacts:gcpRegions": ["us-central1", "europe-west1", "asia-northeast1"],
+      "artifacts:drainedRegions": ["europe-west1"],
+    });
+    const output = await drill.refused("pulumi up --continue-on-error");
+    assert.match(output, /Error 503: The service is currently unavailable/);
+    const weights = services(await drill.resources()).map(({ inputs }) => {
+      const config = JSON.stringify(inputs);
+      return [String(inputs["location"]), /\\"weight\\":0/.test(config)];
+    });
+    assert.deepEqual(weights.sort(), [
+      ["asia-northeast1", true],
+      ["europe-west1", false], // its own config could not be changed
+      ["us-central1", true],
+    ]);
+
+    await drill.control.faults([]);
+    await drill.run("pulumi up");
+    await drill.run("pulumi preview --expect-no-changes");
+  });
+
+  async function objects(bucket: string): Promise<string[]> {
+    const list = await fetch(`${drill.cloud.endpoints.gcs}/storage/v1/b/${bucket}/o`);
+    const { items = [] } = (await list.json()) as { items?: { name: string }[] };
+    return items.map(({ name }) => name).sort();
+  }
+});
+
+function services(resources: readonly CloudResource[]): CloudResource[] {
+  return resources.filter(({ type }) => type === "gcp:cloudrunv2/service:Service");
+}
