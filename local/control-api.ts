@@ -1,5 +1,5 @@
 /** The rehearsal's client of the control API: staging areas, the site's address, mirrors, names of the servers. */
-import type { Fault } from "./cloud/faults.ts";
+import type { ControlFault } from "./cloud/faults.ts";
 import type { StagingTarget } from "./seed/push.ts";
 
 interface Resource {
@@ -17,7 +17,7 @@ export class ControlApi {
   }
 
   /** Sets the refusals of the control plane; none: it does everything again. */
-  async faults(faults: readonly Fault[]): Promise<void> {
+  async faults(faults: readonly ControlFault[]): Promise<void> {
     const response = await fetch(`${this.#base}/v1/faults`, { method: "PUT", body: JSON.stringify(faults) });
     if (!response.ok) throw new Error(`PUT /v1/faults: ${response.status} ${await response.text()}`);
   }

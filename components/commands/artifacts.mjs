@@ -13,7 +13,7 @@ const args = process.argv.slice(2);
 // The first steps of a stranger with a new clone: they install what is missing. No other command, and no --help, does.
 const installing =
   ["rehearse", "test", "drills"].includes(args[0] ?? "") && !args.some((word) => /^(-h|--help)$/.test(word));
-if (installing) await import("../../local/tools/prepare.mjs");
+if (installing) prepare();
 
 const node = join(root, "node_modules/node/bin/node");
 if (!existsSync(join(root, "node_modules/commander/package.json"))) missing();
@@ -40,6 +40,13 @@ async function run() {
     if (error?.code === "ERR_MODULE_NOT_FOUND" && /Cannot find package/.test(error.message)) missing();
     else throw error;
   }
+}
+
+/** Installs what is missing, as a program of its own: no command depends on the rehearsal's files. */
+function prepare() {
+  const { status, error } = spawnSync(process.execPath, [join(root, "local/tools/prepare.mjs")], { stdio: "inherit" });
+  if (error) fail(`the preparation cannot be started: ${error.message}`);
+  if (status !== 0) process.exit(status ?? 1);
 }
 
 function missing() {

@@ -8,7 +8,7 @@ import type { Region } from "../stack/geography.ts";
 import { FileMirrorResources } from "./file-mirror.ts";
 import { ImageMirrorResources } from "./image-mirror.ts";
 import { fileBucketName, fileMirrorName, imageMirrorAddress, imageMirrorName } from "./mirror-names.ts";
-import { knownValue, succeeded } from "./settled.ts";
+import { knownValue, withoutFailed } from "./settled.ts";
 
 export interface MirrorsArgs {
   readonly project: string;
@@ -106,7 +106,7 @@ export class Mirrors extends pulumi.ComponentResource {
     // A mirror that fails holds back itself alone: promotions go to the others, and say that they could not reach it.
     // One resource that every promotion and every redirector depends on, instead of each mirror and its grants: with
     // 28 mirrors and 108 projects those dependencies were a quarter of the state.
-    const ready = new pulumi.Stash(name, { input: addresses }, { parent: this, dependsOn: succeeded(parts) });
+    const ready = new pulumi.Stash(name, { input: addresses }, { parent: this, dependsOn: withoutFailed(parts) });
     this.addresses = ready.input as pulumi.Output<MirrorAddresses>; // a stash returns its input
     this.lines = {
       images: this.addresses.apply(({ images }) => imageMirrorLines(images)),

@@ -8,7 +8,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
 /** Those of the resources whose registration succeeded, once all of them have ended. */
-export async function succeeded<T extends pulumi.CustomResource>(resources: readonly T[]): Promise<T[]> {
+export async function withoutFailed<T extends pulumi.CustomResource>(resources: readonly T[]): Promise<T[]> {
   if (pulumi.runtime.isDryRun()) return [...resources];
   const ended = await Promise.all(
     resources.map(async (resource) => ((await knownValue(resource.id)) === undefined ? [] : [resource])),

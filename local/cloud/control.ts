@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Address } from "./address.ts";
 import { type Behaviour, ConflictError } from "./behaviours/behaviour.ts";
 import { resolve, zoneRecords } from "./dns.ts";
-import type { Fault, Faults } from "./faults.ts";
+import type { ControlFault, Faults } from "./faults.ts";
 import type { CloudInventory, Resource } from "./inventory.ts";
 import { listing, objectiveAt } from "./listings.ts";
 import { type CloudRefusal, inUse, missingReference } from "./references.ts";
@@ -34,7 +34,7 @@ class Refusal extends Error {
  * - `DELETE /v1/resources?type=&id=` -> 204, also if it does not exist; 409 if the cloud refuses. `&lose=true` emulates a disaster: deletes the
  *   resource with its content, without any check
  * - `GET /v1/load-balancers`, `GET /v1/dns`, `GET /v1/resolve?host=&port=`, `GET /v1/status`
- * - `PUT /v1/faults` `[{type, id, operations?, status, message}]`: refuses these operations until the next, see {@link Fault}
+ * - `PUT /v1/faults` `[{type, id, operations?, status, message}]`: refuses these operations until the next, see {@link ControlFault}
  * - `GET /apis/...`: the clouds' own list APIs, see {@link listing}; `DELETE /apis/monitoring/v3/.../serviceLevelObjectives/<id>`
  *
  * Errors are `{error: "<the real cloud's message>"}`.
@@ -131,7 +131,7 @@ async function answer(
       });
     }
     case "PUT /v1/faults":
-      cloud.faults.set((await body(request)) as Fault[]);
+      cloud.faults.set((await body(request)) as ControlFault[]);
       return { status: 204 };
     case "GET /v1/load-balancers":
       return { status: 200, body: cloud.addresses() };

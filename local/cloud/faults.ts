@@ -1,7 +1,7 @@
 import type { CloudRefusal } from "./references.ts";
 
 /** Refusals of the control plane, on demand: an outage of a region, a name that somebody else has taken, an exceeded quota. */
-export interface Fault {
+export interface ControlFault {
   /** Pattern of the resource's type, e.g. `^gcp:storage/`. */
   readonly type: string;
   /** Pattern of its id or, for a new one, of the id that it is to have. */
@@ -16,10 +16,10 @@ export interface Fault {
 
 /** The faults that are set. None at the start. */
 export class Faults {
-  #faults: readonly Fault[] = [];
+  #faults: readonly ControlFault[] = [];
 
   /** Replaces all faults. Throws if a pattern is none. */
-  set(faults: readonly Fault[]): void {
+  set(faults: readonly ControlFault[]): void {
     for (const { type, id } of faults) for (const pattern of [type, id]) new RegExp(pattern);
     this.#faults = faults;
   }
