@@ -1,132 +1,132 @@
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
+import { EditError } from "../manifests/edit.ts";
 import { type Imported, importK8s } from "../manifests/import-k8s.ts";
-import { promotedFolders } from "../manifests/k8s-checkout.ts";
+import { publishedByK8s, publishedByProjects } from "../manifests/k8s-published.ts";
+import { updatedList } from "../manifests/k8s-update.ts";
 import { manifestTexts, shownPath } from "../manifests/load.ts";
 import { inReadingOrder, type Problem, problemLine } from "../manifests/problem.ts";
-import { readManifests } from "../manifests/read.ts";
-import { readFolder } from "../manifests/read-folder.ts";
+import { comparePublished, describePublished } from "../manifests/published-report.ts";
+import { type Loaded, readManifests } from "../manifests/read.ts";
 import { countOf } from "../promotion/text/count-of.ts";
 import { CommandError } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { isFolder, k8sTexts, k8sTextsAt } from "./k8s-texts.ts";
 import { printJson, printNote, printResult } from "./output.ts";
 
 /** `artifacts import`. */
 export const importCommand = new Command("import")
   .summary("convert the manifests of another promotion system")
   .description(
-    "Converts the manifests of a checkout of k8s.io into projects of this repository. Lists of images and files are copied byte for byte. Exit code 1: something must be done by hand (reported with file and line).",
+    "Converts the manifests of a checkout of k8s.io into projects of this repository, by what they mean. Repeated, it brings what has changed there; comments of the lists here and edits of project.yaml stay. Exit code 1: something that a client can pull today would be lost, or needs a person (reported with file and line).",
   )
   .argument("<checkout>", "a checkout of github.com/kubernetes/k8s.io")
   .option("--owners <group>", "the group that owns projects whose manifests name none", "")
   .option("--manifests <folder>", "the folder to write into", "manifests")
+  .option("--since <commit>", "bring only what the checkout has changed since this commit; what else is here stays")
+  .option("--report", "compare what clients can pull before and after, for each destination")
   .option("--force", "overwrite existing project.yaml files, which are kept without it")
   .option("--dry-run", "write nothing")
-  .option("--json", "one JSON document: {added, changed, same, kept, problems}")
+  .option("--json", "one JSON document: {added, changed, same, kept, removed, problems, report}; report with --report")
   .action(async (checkout, values) => {
-    const { texts, problems: unread } = await readCheckout(checkout);
+    const { texts, problems: unread } = await k8sTexts(checkout);
     const imported = importK8s(texts, values.owners, shownPath(checkout));
-    const written = await writeTexts(values.manifests, imported.texts, values.force === true, values.dryRun === true);
-    const problems = [
-      ...unread,
-      ...imported.problems,
-      ...written.problems,
-      ...(await mistakes(values.manifests, imported.texts)),
-    ];
-    for (const problem of problems.sort(inReadingOrder)) printResult(problemLine(problem));
+    const earlier =
+      values.since === undefined ? undefined : importK8s(await k8sTextsAt(checkout, values.since), values.owners);
+    const existing = (await isFolder(values.manifests)) ? (await manifestTexts(values.manifests)).texts : new Map();
+    const plan = planned(imported.texts, existing, earlier?.texts, values.force === true, values.manifests);
+    const loaded = readManifests(plan.texts, shownPath(values.manifests));
+    if (values.dryRun !== true) await write(values.manifests, existing, plan.texts);
+    const problems = [...unread, ...imported.problems, ...plan.problems, ...loaded.problems].sort(inReadingOrder);
+    for (const problem of problems) printResult(problemLine(problem));
     printNote(summary(imported));
+    const { added, changed, same, kept, removed } = plan;
     printNote(
-      `${values.manifests}: ${countOf(written.added, "file")} ${values.dryRun === true ? "would be added" : "added"}, ${written.changed} changed, ${written.same} unchanged, ${written.kept} kept`,
+      `${values.manifests}: ${countOf(added, "file")} ${values.dryRun === true ? "would be added" : "added"}, ${changed} changed, ${same} unchanged, ${kept} kept${removed === 0 ? "" : `, ${removed} removed`}`,
     );
     if (imported.places.length > 0)
       printNote(`promoted today to: ${imported.places.join(", ")}. Mirrors are regions of the stack's config.`);
     if (imported.accounts.length > 0)
       printNote(`promoted today by: ${imported.accounts.join(", ")}. Here the stack's own identity does.`);
-    const { added, changed, same, kept } = written;
-    printJson({ added, changed, same, kept, problems });
-    process.exitCode = problems.some(({ severity }) => severity === "error") ? exitCodes.error : exitCodes.ok;
+    const report = values.report === true ? reportOf(texts, imported, loaded) : undefined;
+    if (report !== undefined) for (const line of describePublished(report)) printResult(line);
+    printJson({ added, changed, same, kept, removed, problems, ...(report === undefined ? {} : { report }) });
+    const lost = report !== undefined && report.lost.length > 0;
+    process.exitCode = lost || problems.some(({ severity }) => severity === "error") ? exitCodes.error : exitCodes.ok;
   });
 
-/** The files of a checkout that the import knows what to do with. */
-async function readCheckout(checkout: string): Promise<{ texts: Map<string, string>; problems: Problem[] }> {
-  const texts = new Map<string, string>();
-  const problems: Problem[] = [];
-  for (const folder of promotedFolders) {
-    if (!(await isFolder(join(checkout, folder)))) continue;
-    const found = await readFolder(join(checkout, folder), {
-      leftAlone: (name) => name.startsWith("."),
-      wanted: () => true,
-      depth: 10,
-    });
-    for (const [path, text] of found.texts) texts.set(`${folder}/${path}`, text);
-    for (const { path, message } of found.faults)
-      problems.push({
-        severity: "error",
-        file: `${shownPath(checkout)}/${folder}/${path}`,
-        line: 1,
-        column: 1,
-        message,
-      });
-  }
-  if (texts.size === 0)
-    throw new CommandError(`${checkout} has nothing to import: none of ${promotedFolders.join(", ")} has a file`);
-  return { texts, problems };
+/** What clients can pull by the checkout, and by the projects that came of it. */
+function reportOf(texts: ReadonlyMap<string, string>, imported: Imported, { projects }: Loaded) {
+  const names = new Set([...imported.texts.keys()].map((path) => path.split("/")[0]));
+  return comparePublished(publishedByK8s(texts), publishedByProjects(projects.filter(({ name }) => names.has(name))));
 }
 
-async function isFolder(path: string): Promise<boolean> {
-  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
-    throw error;
-  });
-  return found?.isDirectory() === true;
-}
-
-interface Written {
+/** What the folder of manifests holds after the import. */
+interface Plan {
+  readonly texts: Map<string, string>;
   added: number;
   changed: number;
   same: number;
+  /** project.yaml files that differ from the import's. */
   kept: number;
+  removed: number;
   readonly problems: Problem[];
 }
 
-async function writeTexts(
-  folder: string,
-  texts: ReadonlyMap<string, string>,
+/** Throws CommandError for a list that cannot be edited. */
+function planned(
+  imported: ReadonlyMap<string, string>,
+  existing: ReadonlyMap<string, string>,
+  earlier: ReadonlyMap<string, string> | undefined,
   force: boolean,
-  dry: boolean,
-): Promise<Written> {
-  const written: Written = { added: 0, changed: 0, same: 0, kept: 0, problems: [] };
-  for (const [path, text] of texts) {
-    const file = join(folder, path);
-    const there = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return undefined;
-      throw error;
-    });
-    if (there === text) written.same++;
-    else if (there !== undefined && path.endsWith("/project.yaml") && !force) {
-      written.kept++;
-      written.problems.push({
-        severity: "warning",
-        file,
-        line: 1,
-        column: 1,
-        message: "is kept, but differs from the checkout: use --force to overwrite it",
-      });
-    } else {
-      written[there === undefined ? "added" : "changed"]++;
-      if (dry) continue;
-      await mkdir(dirname(file), { recursive: true });
-      await writeFile(file, text);
-    }
+  folder: string,
+): Plan {
+  const plan: Plan = { texts: new Map(existing), added: 0, changed: 0, same: 0, kept: 0, removed: 0, problems: [] };
+  const kept: string[] = [];
+  const gone = [...(earlier?.keys() ?? [])].filter((path) => !imported.has(path) && existing.has(path));
+  for (const path of [...imported.keys(), ...gone]) {
+    const [there, text, was] = [existing.get(path), imported.get(path), earlier?.get(path)];
+    const isProject = path.endsWith("/project.yaml");
+    const keeps = isProject && there !== undefined && there !== text && !force && there !== was;
+    if (keeps && (earlier === undefined || was !== text)) kept.push(`${folder}/${path}`);
+    const next = keeps ? there : isProject ? text : updated(path, there, text, earlier && { text: was });
+    if (next === undefined) plan.texts.delete(path);
+    else plan.texts.set(path, next);
+    if (keeps) plan.kept++;
+    else if (next === there) plan.same++;
+    else if (next === undefined) plan.removed++;
+    else if (there === undefined) plan.added++;
+    else plan.changed++;
   }
-  return written;
+  const [first, ...more] = kept;
+  if (first !== undefined)
+    plan.problems.push({
+      severity: "warning",
+      file: first,
+      line: 1,
+      column: 1,
+      message: `is kept, but differs from the checkout${more.length === 0 ? "" : `, as do ${countOf(more.length, "other project.yaml file")}`}: use --force to overwrite`,
+    });
+  return plan;
 }
 
-/** What `npm run check` will report about the imported projects, read together with the existing ones. */
-async function mistakes(folder: string, texts: ReadonlyMap<string, string>): Promise<Problem[]> {
-  const there = (await isFolder(folder)) ? (await manifestTexts(folder)).texts : new Map<string, string>();
-  return [...readManifests(new Map([...texts, ...there]), shownPath(folder)).problems];
+function updated(...[path, ...rest]: Parameters<typeof updatedList>): string | undefined {
+  try {
+    return updatedList(path, ...rest);
+  } catch (error) {
+    if (error instanceof EditError) throw new CommandError(error.message);
+    throw error;
+  }
+}
+
+async function write(folder: string, before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>) {
+  for (const path of before.keys()) if (!after.has(path)) await rm(join(folder, path));
+  for (const [path, text] of after) {
+    if (before.get(path) === text) continue;
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), text);
+  }
 }
 
 function summary({ counts }: Imported): string {

@@ -11,8 +11,12 @@ export interface Declaration {
   readonly images: boolean;
   readonly files: boolean;
   readonly retentionDays?: string | undefined;
+  readonly filesFolder?: string | undefined;
   readonly imagePrefix?: string | undefined;
+  /** Instead of it: several, the main one first. */
+  readonly imagePrefixes?: readonly string[];
   readonly filePrefix?: string | undefined;
+  readonly shares?: readonly { readonly project: string; readonly images: readonly string[] }[];
   readonly mutableTags?: readonly string[];
   readonly removalShare?: string | undefined;
 }
@@ -31,8 +35,11 @@ export function projectText(declaration: Declaration, comments: readonly string[
     images,
     files,
     retentionDays,
+    filesFolder,
     imagePrefix,
+    imagePrefixes = [],
     filePrefix,
+    shares = [],
     mutableTags = [],
     removalShare,
   } = declaration;
@@ -49,9 +56,16 @@ export function projectText(declaration: Declaration, comments: readonly string[
       : `  repositories:\n${repositories.map((repository) => `    - ${scalar(repository)}\n`).join("")}`,
     approvers.length === 0 ? "" : `approvers:\n${approvers.map((approver) => `  - ${scalar(approver)}\n`).join("")}`,
     `staging:\n  images: ${images}\n  files: ${files}\n`,
+    filesFolder === undefined ? "" : `  filesFolder: ${scalar(filesFolder)}\n`,
     retentionDays === undefined ? "" : `  retentionDays: ${retentionDays}\n`,
     optional("imagePrefix", imagePrefix),
+    imagePrefixes.length === 0
+      ? ""
+      : `imagePrefixes:\n${imagePrefixes.map((prefix) => `  - ${scalar(prefix)}\n`).join("")}`,
     optional("filePrefix", filePrefix),
+    shares.length === 0
+      ? ""
+      : `shares:\n${shares.map(({ project, images }) => `  - project: ${scalar(project)}\n    images:\n${images.map((image) => `      - ${scalar(image)}\n`).join("")}`).join("")}`,
     mutableTags.length === 0
       ? ""
       : `mutableTags:\n${mutableTags.map((tag) => `  - ${JSON.stringify(tag)}\n`).join("")}`,

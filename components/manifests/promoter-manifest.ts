@@ -6,10 +6,10 @@ import { isTrue, type Node, valueAt } from "./yaml/tree.ts";
 /** The content of a promoter-manifest.yaml or filepromoter-manifest.yaml of k8s.io. */
 export interface Promoter {
   /**
-   * The path below the production repository, or below `binaries/` of the bucket, that most destinations have; of
-   * equals the shortest.
+   * The paths below the production repository, or below `binaries/` of the bucket: first the one that most destinations have; of equals the
+   * shortest.
    */
-  readonly prefix: string | undefined;
+  readonly prefixes: readonly string[];
   /** The sources of artifacts; exactly one in a valid manifest. */
   readonly sources: readonly Named[];
   readonly destinations: readonly Named[];
@@ -34,10 +34,10 @@ export function readPromoter(source: Source, kind: "registries" | "filestores", 
   if (parsed.ok && list?.kind !== "list")
     problems.push(source.problem("error", root.start, `${kind} is required: it says where artifacts go`));
   const nameKey = kind === "registries" ? "name" : "base";
-  reportOtherKeys(root, kind === "registries" ? [kind, "images"] : [kind]);
+  reportOtherKeys(root, kind === "registries" ? [kind, "images", "imagesPath"] : [kind, "files", "filesPath"]);
   const items = list?.kind === "list" ? list.items : [];
   const entries = items.flatMap((item) => {
-    reportOtherKeys(item, [nameKey, "src", "service-account"]);
+    reportOtherKeys(item, [nameKey, "src", "service-account", "token"]);
     const [name, account] = [valueAt(item, nameKey), valueAt(item, "service-account")];
     if (name?.kind !== "scalar")
       problems.push(source.problem("error", item.start, `${nameKey} is required: it says where artifacts go`));
@@ -78,7 +78,7 @@ export function readPromoter(source: Source, kind: "registries" | "filestores", 
     return place === undefined ? [] : [{ ...place, start }];
   });
   return {
-    prefix: mainPrefix(placed),
+    prefixes: prefixesOf(placed),
     sources,
     destinations,
     places: placed.map(({ place }) => place),
@@ -93,26 +93,15 @@ export function readPromoter(source: Source, kind: "registries" | "filestores", 
           source.problem("warning", key.start, `key ${quoted(key.text)} is not imported: it has no meaning here`),
         );
   }
-
-  function mainPrefix(found: readonly { prefix: string; start: number }[]): string | undefined {
-    const byPrefix = Map.groupBy(found, ({ prefix }) => prefix);
-    const [main, ...others] = [...byPrefix].sort(
-      ([a, some], [b, more]) => more.length - some.length || a.length - b.length,
-    );
-    for (const [prefix, [first, ...rest]] of others)
-      if (first !== undefined && main !== undefined)
-        problems.push(
-          source.problem(
-            "error",
-            first.start,
-            `a second prefix is not imported: ${quoted(prefix)} (${rest.length + 1} destinations) beside ${quoted(main[0])}; a project's artifacts appear in one place`,
-          ),
-        );
-    return main?.[0];
-  }
 }
 
-interface Place {
+function prefixesOf(found: readonly { prefix: string }[]): string[] {
+  return [...Map.groupBy(found, ({ prefix }) => prefix)]
+    .sort(([a, some], [b, more]) => more.length - some.length || a.length - b.length || (a < b ? -1 : 1))
+    .map(([prefix]) => prefix);
+}
+
+export interface Place {
   readonly place: string;
   readonly prefix: string;
 }
@@ -121,14 +110,14 @@ interface Place {
  * `<region>-docker.pkg.dev/<project>/<repository>/<prefix>`, or of the former Container Registry,
  * `<host>/<project>/<prefix>`.
  */
-function registryPlace(name: string): Place | undefined {
+export function registryPlace(name: string): Place | undefined {
   const regional = /^([a-z0-9-]+)-docker\.pkg\.dev\/[^/]+\/[^/]+(?:\/(.+?))?\/*$/.exec(name);
   const found = regional ?? /^((?:[a-z]+\.)?gcr\.io)\/[^/]+(?:\/(.+?))?\/*$/.exec(name);
   return found === null ? undefined : { place: found[1] ?? "", prefix: found[2] ?? "" };
 }
 
 /** `gs://<bucket>/binaries/<prefix>/`, or s3. */
-function bucketPlace(base: string): Place | undefined {
+export function bucketPlace(base: string): Place | undefined {
   const found = /^((?:gs|s3):\/\/[^/]+)\/binaries(?:\/(.+?))?\/*$/.exec(base);
   return found === null ? undefined : { place: found[1] ?? "", prefix: found[2] ?? "" };
 }

@@ -10,6 +10,8 @@ export interface FolderReading {
   readonly leftAlone: (name: string, depth: number) => boolean;
   /** Whether a file's text is wanted. Of other files only the path is returned, with the text "". */
   readonly wanted: (path: string) => boolean;
+  /** Whether what is neither a file nor a folder, such as a link, is ignored in silence. */
+  readonly passesLinks?: boolean;
   /** How many levels of folders below the root are read. */
   readonly depth: number;
 }
@@ -48,6 +50,7 @@ export async function readFolder(root: string, reading: FolderReading): Promise<
           const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
           if (entry.isFile()) return [path];
           if (entry.isDirectory() && depth < reading.depth) return below(path, depth + 1);
+          if (!entry.isDirectory() && reading.passesLinks === true) return [];
           const what = quoted(entry.name);
           faults.push({
             path,

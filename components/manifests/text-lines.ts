@@ -34,3 +34,16 @@ export function removeLines(text: string, first: number, last: number): string {
   if (end !== -1) return text.slice(0, start) + text.slice(end + 1);
   return text.slice(0, start).replace(/\r?\n$/, "");
 }
+
+/** The comments, each with its `#`, on the lines directly above that of an offset. */
+export function commentsAbove(text: string, offset: number): string[] {
+  const comments: string[] = [];
+  for (let end = text.lastIndexOf("\n", offset - 1); end > 0; ) {
+    const start = text.lastIndexOf("\n", end - 1);
+    const line = text.slice(start + 1, end).trim();
+    if (!line.startsWith("#")) break;
+    comments.unshift(line);
+    end = start;
+  }
+  return comments;
+}

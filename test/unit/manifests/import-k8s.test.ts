@@ -38,7 +38,9 @@ const toolImages = `\uFEFF# versions\r\n- name: tool\n  dmap:\n    "${a}": ["v1"
 const toolFiles = `files:\n- name: v1/tool\n  sha256: ${"c".repeat(64)}\n- name: v1/tool.sha256\n  sha256: ${"d".repeat(64)}\n`;
 const checkout: Readonly<Record<string, string>> = {
   "registry.k8s.io/images/k8s-staging-tool/images.yaml": toolImages,
-  "registry.k8s.io/images/k8s-staging-tool/OWNERS": "approvers: []\n",
+  "registry.k8s.io/images/k8s-staging-tool/OWNERS": "approvers: [person-1, sig-tool]\nreviewers: [person-9]\n",
+  "artifacts/manifests/k8s-staging-tool/OWNERS": "approvers: [person-1, person-3]\n",
+  OWNERS_ALIASES: "aliases:\n  sig-tool: [person-2]\n",
   "registry.k8s.io/manifests/k8s-staging-tool/promoter-manifest.yaml": registries("tool", ["/tool"]),
   "registry.k8s.io/manifests/k8s-staging-root/promoter-manifest.yaml": registries("root", ["", "/root"], {
     indent: "",
@@ -78,6 +80,10 @@ describe("npm run import", () => {
 description: "Artifacts of tool, from k8s-staging-tool of k8s.io"
 owners:
   group: k8s-infra-staging-tool@kubernetes.io
+approvers:
+  - person-1
+  - person-3
+  - person-2
 staging:
   images: true
   files: true
@@ -104,12 +110,9 @@ filePrefix: tools/tool
       ],
     );
     assert.deepEqual(problems, [
-      'artifacts/filestores/k8s-staging-empty/filepromoter-manifest.yaml:4:9: warning: files were staged below "releases": stage them at the root of the project\'s bucket, by the names that the manifest has',
-      'artifacts/mirroring/filestores/k8s-staging-tool/filepromoter-manifest.yaml:4:9: warning: "s3://prod-us-east-2/binaries/tool/" is a mirror: mirrors are regions of the stack\'s config (artifacts:gcpRegions, artifacts:awsRegions)',
-      'registry.k8s.io/images/charts/images.yaml:1:1: folder "charts" has no manifests/charts/promoter-manifest.yaml, so none of it is promoted today: its images get the prefix "charts"',
-      "registry.k8s.io/images/k8s-staging-tool/OWNERS:1:1: warning: reviewers are not imported: add them to .github/CODEOWNERS",
-      "registry.k8s.io/manifests/k8s-staging-part/promoter-manifest.yaml:1:1: warning: not promoted to asia-east1, europe-west3 today, as other projects are: here every mirror has every project",
-      'registry.k8s.io/manifests/k8s-staging-root/promoter-manifest.yaml:11:9: a second prefix is not imported: "root" (3 destinations) beside ""; a project\'s artifacts appear in one place',
+      "artifacts/mirroring/filestores/k8s-staging-tool/filepromoter-manifest.yaml:1:1: warning: 1 mirror of files, in 1 manifest: mirrors are regions of the stack's config (artifacts:gcpRegions, artifacts:awsRegions)",
+      'registry.k8s.io/images/charts/images.yaml:1:1: warning: folder "charts" has no manifests/charts/promoter-manifest.yaml, so none of it is promoted today: its images get the prefix "charts"',
+      "registry.k8s.io/manifests/k8s-staging-part/promoter-manifest.yaml:1:1: warning: not promoted to asia-east1, europe-west3 today: here every mirror has every project",
     ]);
     assert.deepEqual(counts, [
       { folder: "charts", images: 1, digests: 1, tags: 1, files: 0 },
@@ -139,7 +142,7 @@ filePrefix: tools/tool
     [
       "case 20: images without a promoter-manifest.yaml",
       { [images]: toolImages },
-      /^registry.*images\.yaml:1:1: folder "k8s-staging-tool" has no manifests\/.*so none of it is promoted today/,
+      /^registry.*images\.yaml:1:1: warning: folder "k8s-staging-tool" has no manifests\/.*so none of it is promoted today/,
     ],
     [
       "case 21: two sources",
@@ -155,7 +158,7 @@ filePrefix: tools/tool
     [
       "case 19: a misspelt file",
       { [images.replace("images.yaml", "imaegs.yaml")]: "", [tool]: registries("tool", ["/tool"]) },
-      /imaegs.yaml:1:1: not imported: today's promoter does not read "imaegs.yaml" here/,
+      /imaegs.yaml:1:1: warning: not imported: today's promoter does not read "imaegs.yaml" here/,
     ],
     [
       "no source",
@@ -165,8 +168,8 @@ filePrefix: tools/tool
     ["no registries", { [tool]: "registrys: []\n" }, /:1:1: registries is required/],
     [
       "a key that means nothing here",
-      { [tool]: `imagesPath: x\n${registries("tool", ["/tool"])}` },
-      /:1:1: warning: key "imagesPath" is not imported/,
+      { [tool]: `imagePath: x\n${registries("tool", ["/tool"])}` },
+      /:1:1: warning: key "imagePath" is not imported/,
     ],
     [
       "a registry elsewhere",
@@ -181,7 +184,7 @@ filePrefix: tools/tool
     [
       "lists of files without a filestore",
       { "artifacts/manifests/k8s-staging-tool/v1.yaml": toolFiles },
-      /v1.yaml:1:1: folder "k8s-staging-tool" has no filestores/,
+      /v1.yaml:1:1: warning: folder "k8s-staging-tool" has no filestores/,
     ],
     ["no YAML", { [images]: "- [", [tool]: registries("tool", ["/tool"]) }, /images.yaml:1:4: not YAML/],
     [
@@ -212,14 +215,14 @@ filePrefix: tools/tool
     assert.ok(problems.some((problem) => problem.includes('becomes project "k8s-staging-tool"')));
   });
 
-  it("the plain spelling, images beside registries, is imported as it is", () => {
+  it("the plain spelling, images beside registries, becomes a list of its own", () => {
     const plain = `${registries("tool", ["/tool"])}images:\n- name: tool\n  dmap:\n    "${a}": ["v1"]\n`;
     const { texts, counts } = imported({ [tool]: plain });
-    assert.equal(texts["tool/images.yaml"], plain);
+    assert.equal(texts["tool/images.yaml"], `- name: tool\n  dmap:\n    "${a}": ["v1"]\n`);
     assert.deepEqual(counts, [{ folder: "k8s-staging-tool", images: 1, digests: 1, tags: 1, files: 0 }]);
     const { projects, problems } = readManifests(new Map(Object.entries(texts)));
     assert.equal(projects[0]?.images.length, 1);
-    assert.ok(problems.every(({ severity }) => severity === "warning"));
+    assert.deepEqual(problems, []);
   });
   after(() => rm(folder, { recursive: true }));
 
@@ -252,7 +255,7 @@ filePrefix: tools/tool
     assert.deepEqual(await run("."), {
       code: 1,
       out: "",
-      err: "error: . has nothing to import: none of registry.k8s.io/images, registry.k8s.io/manifests, artifacts/filestores, artifacts/manifests, artifacts/mirroring has a file\n",
+      err: "error: . has nothing to import: none of registry.k8s.io, k8s.gcr.io, artifacts/filestores, artifacts/manifests, artifacts/mirroring has a file\n",
     });
     assert.equal((await run()).code, 2);
   });
