@@ -18,6 +18,7 @@ export const commands: Readonly<Record<string, () => Promise<CommandUnknownOpts>
   check: async () => (await import("./check.ts")).checkCommand,
   codeowners: async () => (await import("./codeowners.ts")).codeownersCommand,
   import: async () => (await import("./import.ts")).importCommand,
+  compare: async () => (await import("./compare.ts")).compareCommand,
   audit: async () => (await import("./audit.ts")).auditCommand,
   sync: async () => (await import("./sync.ts")).syncCommand,
   cost: async () => (await import("./cost.ts")).costCommand,
