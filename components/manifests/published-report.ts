@@ -8,7 +8,7 @@ export interface PublishedReport {
   readonly before: Totals;
   readonly after: Totals;
   /** By destination: the first part of the path, "" the root. Only of images and files that are in one of the two. */
-  readonly destinations: readonly Destination[];
+  readonly destinations: readonly PublishedDestination[];
   /** What can be pulled before only, one line each. */
   readonly lost: readonly string[];
   /** What can be pulled after only. */
@@ -25,7 +25,7 @@ export interface Totals {
 }
 
 /** One destination's part. */
-export interface Destination {
+export interface PublishedDestination {
   readonly destination: string;
   readonly before: Totals;
   readonly after: Totals;

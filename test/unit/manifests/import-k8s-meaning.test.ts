@@ -360,7 +360,9 @@ describe("npm run import", () => {
     };
     const git = (...args: string[]) =>
       execFileSync("git", ["-C", checkout, "-c", "user.name=x", "-c", "user.email=x@example.org", ...args]);
-    await write(thin({ tool: [["tool"], image("x", `"${a}": ["v1"]`)], old: [["old"], image("tool", `"${a}": ["v1"]`)] }));
+    await write(
+      thin({ tool: [["tool"], image("x", `"${a}": ["v1"]`)], old: [["old"], image("tool", `"${a}": ["v1"]`)] }),
+    );
     await symlink("images.yaml", join(checkout, "registry.k8s.io/images/k8s-staging-tool/link.yaml"));
     git("init", "-q");
     git("add", "-A");
