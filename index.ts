@@ -209,8 +209,8 @@ export const redirectorArchive = redirector.archive;
 export const dsRecord = domain.dsRecord;
 /** Where each project pushes: the repository for images, the bucket for files; "" where it stages none. */
 export const staging = pulumi.output(Object.fromEntries(stagingAreas));
-/** The records to enter by hand where `artifacts:dns` is `none`. */
-export const dnsRecords = zone instanceof ListedZone ? zone.lines : undefined;
+/** The records to enter by hand where `artifacts:dns` is `none`; else none. */
+export const dnsRecords = zone instanceof ListedZone ? zone.lines : [];
 
 /** The input of a promotion that withdraws something. The others do without it, so that it is no change of theirs. */
 function withdrawnInput(lines: string): { withdrawn?: string } {

@@ -1,13 +1,15 @@
 /** `npm run clean`: removes the rehearsal's folder. The cache of built programs stays: all clones share it, and its key is the version. */
-import { rm } from "node:fs/promises";
-import { relative } from "node:path";
-import { projectRoot, readRehearsal, rehearsalFolder } from "./tools/rehearsal-folder.ts";
+import { readdir, rm } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { projectRoot, readRehearsal, rehearsalFolder, stackRehearsalFolder } from "./tools/rehearsal-folder.ts";
 
 const folder = rehearsalFolder();
-const rehearsal = await readRehearsal(folder);
-if (rehearsal !== undefined) {
+const stacks = await readdir(join(folder, "stacks")).catch(() => []);
+for (const one of [folder, ...stacks.map(stackRehearsalFolder)]) {
+  const rehearsal = await readRehearsal(one);
+  if (rehearsal === undefined) continue;
   console.error(
-    `error: a rehearsal runs in ${folder} (process ${rehearsal.pid}): stop it first (Ctrl-C, or kill ${rehearsal.pid})`,
+    `error: a rehearsal runs in ${one} (process ${rehearsal.pid}): stop it first (Ctrl-C, or kill ${rehearsal.pid})`,
   );
   process.exit(1);
 }

@@ -73,6 +73,38 @@ export class ControlApi {
     };
   }
 
+  /** The buckets that serve release files, by the program's labels, with their base URLs. */
+  async fileMirrors(): Promise<{ region: string; url: string }[]> {
+    const { gcs, s3 } = (await this.#get("/v1/status")) as { gcs: string; s3: string };
+    const list = async (type: string, label: "labels" | "tags"): Promise<Resource[]> =>
+      ((await this.#get(`/v1/resources?type=${type}`)) as Resource[]).filter(
+        ({ inputs }) => (inputs[label] as Record<string, string> | undefined)?.["purpose"] === "production",
+      );
+    const [google, aws] = await Promise.all([
+      list("gcp:storage/bucket:Bucket", "labels"),
+      list("aws:s3/bucket:Bucket", "tags"),
+    ]);
+    return [
+      ...google.map(({ inputs }) => ({
+        region: String(inputs["location"]).toLowerCase(),
+        url: `${gcs}/${inputs["name"]}`,
+      })),
+      ...aws.map(({ inputs }) => ({ region: String(inputs["region"]), url: `${s3}/${inputs["bucket"]}` })),
+    ];
+  }
+
+  /** All DNS records. */
+  async records(): Promise<{ name: string; type: string; content: string }[]> {
+    return (await this.#get("/v1/dns")) as { name: string; type: string; content: string }[];
+  }
+
+  /** Creates what exists before the program runs, or what people enter by hand: a bucket, a DNS record. Does nothing if it exists. */
+  async create(type: string, id: string, inputs: Readonly<Record<string, unknown>>): Promise<void> {
+    const body = JSON.stringify({ type, id, inputs, computed: {}, config: {}, adopt: true });
+    const answer = await fetch(new URL("/v1/resources", this.#base), { method: "POST", body });
+    if (!answer.ok) throw new Error(`the emulated cloud: ${await answer.text()}`);
+  }
+
   /** `127.0.0.1:<port>` -> name of the server that listens there. */
   async names(): Promise<ReadonlyMap<string, string>> {
     const { gcs, s3, registries } = (await this.#get("/v1/status")) as {

@@ -3,7 +3,6 @@
  * may have operations with an unknown outcome. In production an operator adopts the resources (docs/operating.md); the rehearsal deletes them.
  */
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { say } from "./screen.ts";
 import type { Stack } from "./tools/stack.ts";
 
@@ -18,9 +17,8 @@ interface State {
 
 /** Makes the state and the cloud consistent again. @param control address of the control API. */
 export async function recover(stack: Stack, control: string): Promise<void> {
-  const path = join(stack.folder, "state/.pulumi/stacks/artifacts/local.json");
   const { resources = [], pending_operations: pending = [] } =
-    (JSON.parse(await readFile(path, "utf8")) as State).checkpoint.latest ?? {};
+    (JSON.parse(await readFile(stack.stateFile, "utf8")) as State).checkpoint.latest ?? {};
   const inState = new Set(resources.map(({ type, id }) => `${type} ${id}`));
   const response = await fetch(`${control}/v1/resources`);
   const present = (await response.json()) as { type: string; id: string }[];

@@ -3,28 +3,19 @@
  * against an emulated cloud made of real servers. It publishes real artifacts, which independent clients then pull.
  */
 import { cp, mkdir, readFile, rm } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type EmulatedCloud, startCloud } from "./cloud/cloud.ts";
+import type { EmulatedCloud } from "./cloud/cloud.ts";
 import { ControlApi } from "./control-api.ts";
-import { installProviders } from "./providers/install.ts";
-import { recover } from "./recover.ts";
-import { complain, print, say, sayCommand, seconds, step } from "./screen.ts";
+import { print, say, sayCommand, seconds, step } from "./screen.ts";
 import { type DemoArtifacts, makeArtifacts } from "./seed/artifacts.ts";
 import { demoManifestsFolder } from "./seed/demo-manifests.ts";
 import type { DemoProject } from "./seed/demo-project.ts";
 import { pushStaging } from "./seed/push.ts";
 import { copyManifests } from "./seed/scratch-manifests.ts";
-import {
-  projectRoot,
-  type Rehearsal,
-  rehearsalFolder,
-  removeRehearsal,
-  writeRehearsal,
-} from "./tools/rehearsal-folder.ts";
-import { type CommandEnd, runToEnd } from "./tools/run-to-end.ts";
-import { interruptCommands, Stack } from "./tools/stack.ts";
-import { ensureTools } from "./tools/tools.ts";
+import { pulumi, runScript, Session } from "./session.ts";
+import { rehearsalFolder } from "./tools/rehearsal-folder.ts";
+import type { Stack } from "./tools/stack.ts";
 import { expectNotFound, type Site, visitFile, visitImage, visitSigned } from "./visit.ts";
 
 /** The host name in Pulumi.local.yaml. */
@@ -41,29 +32,13 @@ const programArguments: Readonly<Record<string, readonly string[]>> = {
 const options = readOptions();
 const folder = rehearsalFolder();
 const onboardingFolder = join(folder, "onboarding");
-/** Clean-up steps, run last to first at every end. */
-const cleanup: (() => Promise<void>)[] = [];
-/** Aborts a start of the cloud that is under way. */
-const interrupted = new AbortController();
-let running = false;
-let ending: Promise<void> | undefined;
 
-for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) {
-  process.on(signal, () => void end(running ? 0 : code));
-}
-try {
-  await rehearse();
-  running = true;
-  if (options.once) await end(0);
-} catch (error) {
-  // An interruption makes steps fail: that is no error to report.
-  if (ending === undefined) complain(error instanceof Error ? error.message : String(error));
-  await end(1);
-}
+const session = new Session({ folder, ports: { base: options.ports, size: portBlock } });
+await session.run(rehearse, { once: options.once });
 
 /** All steps from set-up to the summary. Afterwards the servers in this process keep it alive. */
 async function rehearse(): Promise<void> {
-  const { stack, cloud } = await step("Set-up", setUp);
+  const { stack, cloud } = await step("Set-up", () => session.setUp());
   const control = new ControlApi(cloud.control);
 
   const artifacts = await step("1. Build two demo projects' artifacts from packages that the lockfile pins", makeDemo);
@@ -96,65 +71,6 @@ async function rehearse(): Promise<void> {
     change({ stack, site, artifacts, layers, control }),
   );
   summarise(site, artifacts, cloud);
-}
-
-/** Prepares everything that the program needs to run. */
-async function setUp(): Promise<{ stack: Stack; cloud: EmulatedCloud }> {
-  const { engine } = await ensureTools(say);
-  say(`Pulumi ${engine.version} (${engine.origin === "built" ? "built from its Go module" : engine.path})`);
-  await buildRedirector();
-
-  const starting = startCloud({
-    dir: join(folder, "cloud"),
-    ports: { base: options.ports, size: portBlock },
-    signal: interrupted.signal,
-  });
-  // Registered before the start has ended: an interrupted start must also stop its servers.
-  cleanup.push(() =>
-    starting.then(
-      (started) => started.stop(),
-      () => {},
-    ),
-  );
-  const cloud = await starting;
-  for (const { purpose, pid } of cloud.leftovers)
-    say(`stopped a process that a killed rehearsal left running: ${purpose}, process ${pid}`);
-  for (const problem of cloud.problems) say(problem);
-
-  const rehearsal: Rehearsal = {
-    pid: process.pid,
-    control: cloud.control,
-    gcsEndpoint: gcsApi(cloud),
-    s3Endpoint: cloud.endpoints.s3,
-    awsCredentials: {
-      accessKeyId: cloud.environment["AWS_ACCESS_KEY_ID"]!,
-      secretAccessKey: cloud.environment["AWS_SECRET_ACCESS_KEY"]!,
-    },
-  };
-  await writeRehearsal(folder, rehearsal);
-  cleanup.push(() => removeRehearsal(folder));
-  const stack = new Stack(folder, rehearsal);
-  installProviders(stack.home);
-  await stack.configure(demoManifestsFolder);
-  await stack.ensure();
-  cleanup.push(() => interruptCommands("SIGINT"));
-  // A killed CLI leaves its lock. No other CLI can hold it: only one rehearsal runs in a folder.
-  await stack.unlock();
-  await recover(stack, cloud.control);
-  say(`emulated cloud: control API ${cloud.control}, data in ${relative(projectRoot, folder) || folder}/cloud`);
-  return { stack, cloud };
-}
-
-/** Builds the archive that is deployed, for this machine. Quick when nothing changed. */
-async function buildRedirector(): Promise<void> {
-  const { code, output } = await runScript("redirector/build.ts");
-  if (code !== 0) throw new Error(`the redirector could not be built (npm run build):\n${output}`);
-  say(output.trimEnd());
-}
-
-/** Runs one of the project's scripts to its end. */
-function runScript(path: string, ...args: string[]): Promise<CommandEnd> {
-  return runToEnd(process.execPath, [join(projectRoot, path), ...args], { cwd: projectRoot });
 }
 
 async function makeDemo(): Promise<DemoArtifacts> {
@@ -245,7 +161,7 @@ async function change(on: {
   await stack.configure(scratch);
 
   const preview = await pulumi(stack, "preview", "--diff");
-  const added = preview.split("\n").filter((line) => /^\s*\+ .*sha256:/.test(line));
+  const added = preview.split("\n").filter((line) => /^\s*\+ +[\w./-]+:\S+ sha256:/.test(line));
   if (added.length !== release.tags.length || !added.every((line) => line.includes(release.digest))) {
     throw new Error(
       `the preview should show exactly the added digest ${release.digest}; it shows:\n${added.join("\n")}`,
@@ -296,14 +212,6 @@ function summarise(site: Site, artifacts: DemoArtifacts, cloud: EmulatedCloud): 
   if (!options.once) print("\nRunning. Press Ctrl-C to stop.");
 }
 
-/** Runs one command of the Pulumi CLI and prints its output. Throws when it fails. */
-async function pulumi(stack: Stack, ...args: string[]): Promise<string> {
-  sayCommand(`pulumi ${args.join(" ")}`);
-  const ended = await stack.run(args);
-  if (ended.code !== 0) throw new Error(`pulumi ${args[0]} failed with exit code ${ended.code}: see above`);
-  return ended.output;
-}
-
 function promoted(project: DemoProject): { image: string; tag: string } {
   for (const { name, releases } of project.images) {
     const release = releases.find((one) => one.promoted);
@@ -325,20 +233,6 @@ function nextRelease({ projects }: DemoArtifacts): {
     }
   }
   throw new Error("no demo project has a staged image that is not promoted");
-}
-
-/** Stops everything that the rehearsal started, last first, then exits. A second call waits for the first. */
-function end(code: number): Promise<void> {
-  interrupted.abort(new Error("interrupted"));
-  ending ??= (async () => {
-    for (const stop of cleanup.reverse()) {
-      await stop().catch((error: unknown) =>
-        complain(`stopping failed: ${error instanceof Error ? error.message : error}`),
-      );
-    }
-    process.exit(code);
-  })();
-  return ending;
 }
 
 function gcsApi(cloud: EmulatedCloud): string {

@@ -27,6 +27,7 @@ export const checkCommand = new Command("check")
     "--stack <name>",
     "check Pulumi.NAME.yaml too, and the manifests against it (default prod, if Pulumi.prod.yaml exists)",
   )
+  .option("--config-file <file>", "the stack's file, where it is another one")
   .option(
     "--json",
     'one JSON document: {"problems": [{severity, file, line, column, message}], "projects", "images", "digests", "tags", "files"}',
@@ -34,7 +35,7 @@ export const checkCommand = new Command("check")
   .option("--github", "also print annotations for a pull request (default where GITHUB_ACTIONS is true)")
   .option("--strict", "warnings count as errors")
   .action(async (given, values) => {
-    const stack = await readStack(values.stack);
+    const stack = await readStack(values.stack, values.configFile);
     const folder = given ?? stack.config?.manifests ?? "manifests";
     await mustBeFolder(folder);
     const { projects, problems: inManifests } = await loadManifests(folder, stack.config && stackRules(stack.config));
@@ -62,8 +63,11 @@ export const checkCommand = new Command("check")
  * The config of a stack from its file if it has no errors, and its problems. Without a name, the config of production, or nothing if it does not
  * exist, since a repository with only manifests can be checked too.
  */
-async function readStack(name: string | undefined): Promise<{ config?: StackConfig; problems: Problem[] }> {
-  const file = stackFileOf(name);
+async function readStack(
+  name: string | undefined,
+  given: string | undefined,
+): Promise<{ config?: StackConfig; problems: Problem[] }> {
+  const file = given ?? stackFileOf(name);
   try {
     const read = await readStackFile(file);
     if ("errors" in read)
@@ -74,7 +78,8 @@ async function readStack(name: string | undefined): Promise<{ config?: StackConf
     };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    if (name !== undefined) throw new CommandError(`there is no ${file}: give the name of a stack with --stack`);
+    if (name !== undefined || given !== undefined)
+      throw new CommandError(`there is no ${file}: give the name of a stack with --stack`);
     return { problems: [] };
   }
 }

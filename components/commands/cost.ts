@@ -25,6 +25,7 @@ requests, and for a traffic of yours. A traffic file is YAML; every key may be l
   millionRequests: 40   # to the redirector, in a month`,
   )
   .option("--stack <name>", "the stack, whose config is Pulumi.NAME.yaml", "prod")
+  .option("--config-file <file>", "its file, where it is another one")
   .option("--traffic <file>", "amounts stored and sent in a month")
   .option("--prices <file>", "other prices than the repository's, in the form of components/commands/prices.yaml")
   .option("--all", "a row for each region, also where there are many alike")
@@ -33,7 +34,7 @@ requests, and for a traffic of yours. A traffic file is YAML; every key may be l
     "one JSON document: {date, rows: [{component, where, atRest, perTB, perMillionRequests, month}], atRest, month}",
   )
   .action(async (values) => {
-    const file = `Pulumi.${values.stack}.yaml`;
+    const file = values.configFile ?? `Pulumi.${values.stack}.yaml`;
     const stack = await readStackFile(file).catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") throw new CommandError(`there is no ${file}: name the stack with --stack`);
       throw error;

@@ -26,10 +26,17 @@ export interface RepositoryProgram {
 export const programs: readonly RepositoryProgram[] = [
   {
     name: "rehearse",
-    summary: "run the whole system on this machine, with an emulated cloud (npm start)",
-    options: { "--once": "exit when everything is done", "--ports <base>": "first port of the block that it uses" },
+    summary:
+      "run the whole system on this machine, with an emulated cloud (npm start); with --stack an organisation's own",
+    options: {
+      "--stack <name>": "rehearse the config and the projects of this stack, in place of the demo",
+      "--config-file <file>": "the stack's file, where it is not Pulumi.<name>.yaml",
+      "--html <file>": "with --stack: write the page at the end as HTML too",
+      "--once": "exit when everything is done",
+      "--ports <base>": "first port of the block that it uses",
+    },
     passes: true,
-    file: "local/rehearse.ts",
+    file: "local/start.ts",
   },
   {
     name: "pulumi",

@@ -13,7 +13,7 @@ export interface DnsRecord {
 export const recordType = "cloudflare:index/dnsRecord:DnsRecord";
 
 /** The type of a record that a person enters in a zone of their own. No program declares it. */
-const handEnteredType = "rehearsal:index:HandEnteredRecord";
+export const handEnteredType = "rehearsal:index:HandEnteredRecord";
 
 /** `cloudflare:index/dnsRecord:DnsRecord`: ids are random; Cloudflare refuses a second record with the same content (error 81058). */
 export function dnsRecord({ inventory }: CloudParts): Behaviour {

@@ -23,6 +23,11 @@ export function rehearsalFolder(): string {
   return resolve(projectRoot, process.env["ARTIFACTS_REHEARSAL"] || ".rehearsal");
 }
 
+/** The folder of the rehearsal of an organisation's stack, inside the rehearsal's folder. */
+export function stackRehearsalFolder(stack: string): string {
+  return join(rehearsalFolder(), "stacks", stack);
+}
+
 /** The rehearsal that runs in a folder; undefined if none runs or it was killed. */
 export async function readRehearsal(folder: string): Promise<Rehearsal | undefined> {
   const text = await readFile(descriptionFile(folder), "utf8").catch(() => undefined);

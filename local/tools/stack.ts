@@ -1,12 +1,12 @@
 /**
- * The stack `local`: the real CLI runs the unchanged program. State, PULUMI_HOME and a copy of the stack's config are in the rehearsal's folder;
- * nothing outside that folder is written.
+ * A stack on the emulated cloud: the real CLI runs the unchanged program. State, PULUMI_HOME and a copy of the stack's config are in the rehearsal's
+ * folder; nothing outside that folder is written.
  */
 import { spawn } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join, relative } from "node:path";
-import { parseDocument } from "yaml";
+import { type Document, isMap, parseDocument } from "yaml";
 import { type ProcessIdentity, startTime, stopProcesses } from "../cloud/process-identity.ts";
 import { projectRoot, type Rehearsal } from "./rehearsal-folder.ts";
 import { ensureEngine, languageHostEnvironment } from "./tools.ts";
@@ -32,15 +32,37 @@ const readsConfig = new Set([
   "watch",
 ]);
 
-/** Runs the Pulumi CLI on the stack `local`. */
+/** Where a stack's config comes from. */
+export interface StackSource {
+  /** The stack's name. */
+  readonly name: string;
+  /** Its file, absolute. It is only read. */
+  readonly file: string;
+}
+
+/** The stack of the demo. */
+const demo: StackSource = { name: "local", file: join(projectRoot, "Pulumi.local.yaml") };
+
+/** The settings of the emulated clouds' providers, and the build of the redirector that runs on this machine. */
+const onThisMachine: Readonly<Record<string, unknown>> = {
+  "artifacts:redirectorArchive": "redirector/dist/this-machine/redirector.tar.gz",
+  "aws:s3UsePathStyle": "true",
+  "aws:skipCredentialsValidation": "true",
+  "aws:skipRequestingAccountId": "true",
+  "aws:skipMetadataApiCheck": "true",
+};
+
+/** Runs the Pulumi CLI on a stack. */
 export class Stack {
   readonly folder: string;
   readonly #rehearsal: Rehearsal;
+  readonly #source: StackSource;
 
   /** @param folder the rehearsal's folder, absolute. */
-  constructor(folder: string, rehearsal: Rehearsal) {
+  constructor(folder: string, rehearsal: Rehearsal, source = demo) {
     this.folder = folder;
     this.#rehearsal = rehearsal;
+    this.#source = source;
   }
 
   /** The engine's PULUMI_HOME for this rehearsal: plugins and credentials. */
@@ -53,33 +75,46 @@ export class Stack {
     return join(this.folder, "cli.json");
   }
 
-  get #configFile(): string {
-    return join(this.folder, "Pulumi.local.yaml");
+  /** The copy of its config that commands use. */
+  get configFile(): string {
+    return join(this.folder, `Pulumi.${this.#source.name}.yaml`);
+  }
+
+  /** The file of the stack's state. */
+  get stateFile(): string {
+    return join(this.folder, `state/.pulumi/stacks/artifacts/${this.#source.name}.json`);
   }
 
   /**
-   * Writes the stack's config: Pulumi.local.yaml with the URLs of this rehearsal and a folder of manifests.
-   * @param manifests absolute path, or relative to the repository's root.
+   * Writes the stack's config: that of its file with the URLs of this rehearsal.
+   * @param manifests folder, absolute or relative to the repository's root; default that of the file.
    * @param settings further settings, by full key (`artifacts:protection`).
    */
-  async configure(manifests: string, settings: Readonly<Record<string, unknown>> = {}): Promise<void> {
-    const document = parseDocument(await readFile(join(projectRoot, "Pulumi.local.yaml"), "utf8"));
+  async configure(manifests?: string, settings: Readonly<Record<string, unknown>> = {}): Promise<void> {
+    const document = parseDocument(await readFile(this.#source.file, "utf8"));
+    if (this.#source !== demo) leaveSecrets(document);
     const set = (key: string, value: unknown): void => document.setIn(["config", key], document.createNode(value));
     set("gcp:storageCustomEndpoint", this.#rehearsal.gcsEndpoint);
     set("aws:endpoints", [{ s3: this.#rehearsal.s3Endpoint }]);
     set("gcp:monitoringCustomEndpoint", `${this.#rehearsal.control}/apis/monitoring/`);
     set("cloudflare:baseUrl", `${this.#rehearsal.control}/apis/cloudflare/client/v4`);
-    set("artifacts:manifests", manifests);
+    for (const [key, value] of Object.entries(onThisMachine)) set(key, value);
+    if (manifests !== undefined) set("artifacts:manifests", manifests);
     for (const [key, value] of Object.entries(settings)) set(key, value);
-    await writeFile(this.#configFile, document.toString());
+    await writeFile(this.configFile, document.toString());
   }
 
   /** Creates the stack if the rehearsal's state does not have it. */
   async ensure(): Promise<void> {
     await mkdir(join(this.folder, "state"), { recursive: true });
-    if (existsSync(join(this.folder, "state/.pulumi/stacks/artifacts/local.json"))) return;
-    const ended = await this.run(["stack", "init", "local", "--no-select"], { quiet: true });
+    if (existsSync(this.stateFile)) return;
+    // `stack init` writes Pulumi.<stack>.yaml beside Pulumi.yaml: here beside a copy, not in the checkout.
+    const scratch = join(this.folder, "init");
+    await mkdir(scratch, { recursive: true });
+    await copyFile(join(projectRoot, "Pulumi.yaml"), join(scratch, "Pulumi.yaml"));
+    const ended = await this.run(["stack", "init", this.#source.name, "--no-select"], { quiet: true, cwd: scratch });
     if (ended.code !== 0) throw new Error(`pulumi stack init failed:\n${ended.output}`);
+    await rm(scratch, { recursive: true });
   }
 
   /** Stops a CLI that outlived its killed rehearsal, and releases its lock. */
@@ -93,10 +128,13 @@ export class Stack {
    * Runs one command of the CLI to its end.
    * @param args without --stack and --config-file, which are added where the command accepts them.
    */
-  async run(args: readonly string[], options: { quiet?: boolean; interactive?: boolean } = {}): Promise<CliResult> {
+  async run(
+    args: readonly string[],
+    options: { quiet?: boolean; interactive?: boolean; cwd?: string } = {},
+  ): Promise<CliResult> {
     const engine = await ensureEngine(() => {});
     const child = spawn(engine.path, this.#arguments(args, options.interactive ?? false), {
-      cwd: projectRoot,
+      cwd: options.cwd ?? projectRoot,
       env: this.environment(),
       stdio: options.interactive ? "inherit" : ["ignore", "pipe", "pipe"],
       // Not in the terminal's process group: the caller forwards Ctrl-C, so that the CLI gets it exactly once.
@@ -126,8 +164,9 @@ export class Stack {
 
   /** The environment of every command. */
   environment(): NodeJS.ProcessEnv {
+    // Credentials and settings of real clouds stay outside.
     const inherited = Object.entries(process.env).filter(
-      ([name]) => !name.startsWith("PULUMI_") || name === "PULUMI_SKIP_CHECKPOINTS",
+      ([name]) => !/^(PULUMI_|AWS_|GOOGLE_|CLOUDSDK_|CLOUDFLARE_)/.test(name) || name === "PULUMI_SKIP_CHECKPOINTS",
     );
     const { awsCredentials } = this.#rehearsal;
     return {
@@ -155,14 +194,27 @@ export class Stack {
     const has = (flag: string): boolean =>
       args.some((argument) => argument === flag || argument.startsWith(`${flag}=`));
     const stackless = new Set(["", "version", "help", "about", "plugin", "whoami", "login", "logout", "completion"]);
-    const initialises = command === "stack" && args.includes("init");
-    if (!stackless.has(command) && !initialises && !has("--stack") && !has("-s")) extra.push("--stack", "local");
+    // `stack select NAME`, `stack rm NAME`: the name is an argument of its own.
+    const names = command === "stack" && args.some((argument) => ["init", "select", "ls"].includes(argument));
+    const removes = command === "stack" && args.includes("rm");
+    if (removes && !has("--preserve-config")) extra.push("--preserve-config"); // the file is the checkout's
+    const named = names || (removes && args.slice(args.indexOf("rm") + 1).some((one) => !one.startsWith("-")));
+    if (!stackless.has(command) && !named && !has("--stack") && !has("-s")) extra.push("--stack", this.#source.name);
     if (readsConfig.has(command) && !has("--config-file")) {
-      extra.push("--config-file", relative(projectRoot, this.#configFile));
+      extra.push("--config-file", relative(projectRoot, this.configFile));
     }
     if (!interactive && !has("--non-interactive")) extra.push("--non-interactive");
     return [...args, ...extra];
   }
+}
+
+/** Takes what only the real cloud can read out of a stack's config: the provider of secrets with its key, and secrets. */
+function leaveSecrets(document: Document): void {
+  for (const key of ["secretsprovider", "encryptedkey", "encryptionsalt"]) document.delete(key);
+  const config = document.get("config");
+  if (!isMap(config)) return;
+  const secrets = config.items.filter(({ value }) => isMap(value) && value.has("secure"));
+  for (const { key } of secrets) config.delete(key);
 }
 
 /** Running commands, to which the rehearsal forwards Ctrl-C. */

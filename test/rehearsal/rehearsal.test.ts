@@ -137,6 +137,24 @@ describe("npm start", function () {
     assert.equal(output.output.trim(), `https://${host}`);
   });
 
+  it("--stack prod reads Pulumi.prod.yaml, and stack select and rm do not touch it", async () => {
+    const quiet = ["--non-interactive", "--color", "never"];
+    const plan = place.pulumi("preview", "--stack", "prod", ...quiet);
+    await plan.ended; // it fails at the promotions: what the fork promotes is not in the rehearsal's staging
+    assert.match(plan.output, /Previewing update \(prod\)/);
+    assert.match(plan.output, /StagingArea +mine +create/);
+    assert.doesNotMatch(plan.output, /dotslash/);
+    const select = place.pulumi("stack", "select", "prod", "--non-interactive");
+    assert.equal(await select.ended, 0, select.output);
+    const name = place.pulumi("stack", "--show-name", "--non-interactive");
+    assert.equal(await name.ended, 0, name.output);
+    assert.equal(name.output.trim(), "prod");
+    const remove = place.pulumi("stack", "rm", "prod", "--yes", "--non-interactive");
+    assert.equal(await remove.ended, 0, remove.output);
+    const back = place.pulumi("stack", "select", "local", "--non-interactive");
+    assert.equal(await back.ended, 0, back.output);
+  });
+
   it("refresh finds no drift", async () => {
     const run = place.pulumi(
       "refresh",

@@ -76,6 +76,12 @@ export class Workspace {
     });
   }
 
+  /** `npm run rehearse -- ARGS` without npm. */
+  rehearse(args: readonly string[]): RehearsalProcess {
+    const ports = ["--ports", String(this.ports)];
+    return new RehearsalProcess(this.checkout, "local/rehearse-stack.ts", [...ports, ...args], this.environment);
+  }
+
   /** `npm run pulumi -- ARGS`. */
   pulumi(...args: string[]): RehearsalProcess {
     return new RehearsalProcess(this.checkout, "local/tools/pulumi.ts", args, this.environment);

@@ -1,0 +1,138 @@
+import type { StackConfig } from "./config.ts";
+
+/** Something that a person does once, with the commands for it. */
+export interface FirstStep {
+  readonly title: string;
+  /** For a shell; empty when there is no command. */
+  readonly commands: readonly string[];
+  /** What to know about it. */
+  readonly note?: string;
+}
+
+/** What people do by hand to put a stack into operation. */
+export interface FirstSteps {
+  /** Before the first `pulumi up`, and this itself, in order. */
+  readonly before: readonly FirstStep[];
+  /** Afterwards, in order. */
+  readonly after: readonly FirstStep[];
+}
+
+/** The steps for a stack. Only what its config needs is named: no AWS without AWS, no Cloudflare without Cloudflare. */
+export function firstSteps(config: StackConfig, stack: string): FirstSteps {
+  return {
+    before: [...clouds(config), ...zone(config), ...state(config, stack), ...deploy(stack)],
+    after: after(config, stack),
+  };
+}
+
+function clouds({ project, awsAccount, awsRegions }: StackConfig): FirstStep[] {
+  const google: FirstStep = {
+    title: "A Google Cloud project of its own, with billing, in which artifacts may be public",
+    commands: [
+      `gcloud projects create ${project}`,
+      `gcloud billing projects link ${project} --billing-account <id>`,
+      `gcloud resource-manager org-policies describe iam.allowedPolicyMemberDomains --project ${project} --effective`,
+    ],
+    note: "allUsers must be allowed: an exception from domain restricted sharing for this project, and no enforced storage.publicAccessPrevention",
+  };
+  if (awsAccount === undefined) return [google];
+  const identity = "It holds one identity provider for GitHub: if it has one already, the first run is npm run adopt";
+  const aws: FirstStep = {
+    title: `Sign in to the AWS account ${awsAccount}`,
+    commands: [
+      "aws sts get-caller-identity",
+      ...(awsRegions.length > 0 ? [`aws s3control delete-public-access-block --account-id ${awsAccount}`] : []),
+    ],
+    note: awsRegions.length > 0 ? `The account-wide block of public access must be off. ${identity}` : identity,
+  };
+  return [google, aws];
+}
+
+function zone({ dns, host, project, dnssec }: StackConfig): FirstStep[] {
+  const domain = host.slice("artifacts.".length);
+  switch (dns.dns) {
+    case "cloudflare":
+      return [
+        {
+          title: `A token of Cloudflare for the zone of ${domain}`,
+          commands: ["export CLOUDFLARE_API_TOKEN=<token>"],
+          note: `Rights: DNS edit${dnssec ? " and Zone Settings edit" : ""}, on this one zone`,
+        },
+      ];
+    case "google":
+      return [
+        {
+          title: `The managed zone of ${domain}, delegated from its registrar`,
+          commands: [`gcloud dns managed-zones describe ${dns.zoneId} --project ${project}`],
+          note: `If it is missing: gcloud dns managed-zones create ${dns.zoneId} --dns-name ${domain}. --description "${domain}" --project ${project}`,
+        },
+      ];
+    case "route53":
+      return [
+        {
+          title: `The hosted zone of ${domain}, delegated from its registrar`,
+          commands: [`aws route53 get-hosted-zone --id ${dns.zoneId}`],
+        },
+      ];
+    case "none":
+      return [];
+  }
+}
+
+function state({ state: given, organization, project }: StackConfig, stack: string): FirstStep[] {
+  const { bucket, key } = given ?? {
+    bucket: `${organization}-artifacts-state`,
+    key: `projects/${project}/locations/us/keyRings/artifacts/cryptoKeys/state`,
+  };
+  return [
+    {
+      title: "The bucket of the state and its key",
+      commands: [`npm run bootstrap -- --stack ${stack} --create`],
+      ...(given === undefined && {
+        note: `It prints artifacts:stateBucket and artifacts:stateKey, which belong into Pulumi.${stack}.yaml`,
+      }),
+    },
+    {
+      title: "The stack in that bucket",
+      commands: [`pulumi login gs://${bucket}`, `pulumi stack init ${stack} --secrets-provider gcpkms://${key}`],
+    },
+  ];
+}
+
+function deploy(stack: string): FirstStep[] {
+  return [
+    {
+      title: "The first deployment, as an owner of the project",
+      commands: ["npm ci && npm run ranges && npm run build", `pulumi up --stack ${stack}`],
+    },
+  ];
+}
+
+function after({ dns, dnssec, repository }: StackConfig, stack: string): FirstStep[] {
+  const cloudflare = dns.dns === "cloudflare";
+  return [
+    ...(dns.dns === "none"
+      ? [{ title: "Enter the DNS records", commands: [`pulumi stack output dnsRecords --stack ${stack}`] }]
+      : []),
+    ...(dnssec
+      ? [{ title: "Enter the DS record at the registrar", commands: [`pulumi stack output dsRecord --stack ${stack}`] }]
+      : []),
+    {
+      title: "The environment of GitHub that deploys, with reviewers and main as its only branch",
+      commands: [
+        `gh api --method PUT repos/${repository}/environments/production`,
+        ...(cloudflare
+          ? [
+              `gh secret set CLOUDFLARE_API_TOKEN --env production --repo ${repository}`,
+              `gh secret set CLOUDFLARE_READ_TOKEN --repo ${repository}`,
+            ]
+          : []),
+      ],
+      note: `Reviewers, branch and a ruleset for main: https://github.com/${repository}/settings`,
+    },
+    {
+      title: "The first comparison with the clouds; from then on one runs each night",
+      commands: [`gh workflow run drift --repo ${repository}`],
+    },
+  ];
+}

@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { parseStackConfig } from "../../../components/stack/config.ts";
+import { firstSteps } from "../../../components/stack/first-steps.ts";
+import { organisation } from "../../support/organisations/organisation.ts";
+
+describe("steps by hand", () => {
+  it("name nothing that the organisation does not use, the deployment last", async () => {
+    const { before, after } = await stepsOf("one-region");
+    assert.deepEqual(
+      before.map(({ commands }) => commands.at(-1)),
+      [
+        "gcloud resource-manager org-policies describe iam.allowedPolicyMemberDomains --project example-artifacts --effective",
+        "npm run bootstrap -- --stack prod --create",
+        "pulumi stack init prod --secrets-provider gcpkms://projects/example-artifacts/locations/us/keyRings/artifacts/cryptoKeys/state",
+        "pulumi up --stack prod",
+      ],
+    );
+    assert.equal(after[0]?.commands[0], "pulumi stack output dnsRecords --stack prod");
+    assert.doesNotMatch(JSON.stringify([before, after]), /aws|cloudflare/i);
+  });
+
+  for (const [name, command] of [
+    ["cloudflare", "export CLOUDFLARE_API_TOKEN=<token>"],
+    ["cloud-dns", "gcloud dns managed-zones describe example-org --project example-artifacts"],
+    ["route53", "aws route53 get-hosted-zone --id Z0123456789EXAMPLE"],
+    ["with-aws", "aws s3control delete-public-access-block --account-id 123456789012"],
+    ["big", "pulumi login gs://example-artifacts-state"],
+  ] as const) {
+    it(`of ${name} have ${command}`, async () => {
+      const { before } = await stepsOf(name);
+      const commands = before.flatMap((step) => step.commands);
+      assert.ok(commands.includes(command), commands.join("\n"));
+      assert.equal(commands.at(-1), "pulumi up --stack prod");
+    });
+  }
+
+  it("end with the secrets of Cloudflare and the DS record where there are any", async () => {
+    const big = (await stepsOf("big")).after.flatMap(({ commands }) => commands).join("\n");
+    assert.match(big, /dsRecord[\s\S]*gh secret set CLOUDFLARE_API_TOKEN --env production --repo example\/artifacts/);
+    assert.doesNotMatch(
+      (await stepsOf("route53")).after.flatMap(({ commands }) => commands).join("\n"),
+      /secret|dsRecord/,
+    );
+  });
+});
+
+async function stepsOf(name: string) {
+  const parsed = parseStackConfig((await organisation(name)).config);
+  if ("errors" in parsed) assert.fail(parsed.errors.join("\n"));
+  return firstSteps(parsed.config, "prod");
+}
