@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
+import { isDeepStrictEqual, promisify } from "node:util";
 import { Command } from "@commander-js/extra-typings";
 import { parse, YAMLParseError } from "yaml";
 import { bucketLocation } from "../stack/bucket-location.ts";
@@ -37,11 +37,35 @@ const lifecycle = {
   ],
 };
 
-/** One thing to create: skipped if `exists` succeeds. */
+/** What the bucket and the key are like, as far as it matters (Cloud Storage JSON API, "Buckets"; Cloud KMS API, "CryptoKey"). */
+interface Described {
+  readonly location?: string;
+  readonly versioning?: { readonly enabled?: boolean };
+  readonly lifecycle?: unknown;
+  readonly softDeletePolicy?: { readonly retentionDurationSeconds?: string };
+  readonly iamConfiguration?: {
+    readonly publicAccessPrevention?: string;
+    readonly uniformBucketLevelAccess?: { readonly enabled?: boolean };
+  };
+  readonly rotationPeriod?: string;
+  readonly primary?: { readonly state?: string };
+}
+
+/** One thing to create, and what must be true of it. */
 interface Step {
   readonly what: string;
-  readonly exists?: readonly string[];
-  readonly make: readonly (readonly string[])[];
+  /** Fails if it does not exist; none: `make` may run again. */
+  readonly describe?: readonly string[];
+  readonly make: readonly string[];
+  /** What is wrong with it that no command here mends. */
+  readonly fault?: (found: Described) => string | undefined;
+  readonly properties: readonly {
+    readonly what: string;
+    readonly holds: (found: Described) => boolean;
+    readonly set: readonly string[];
+    /** `make` sets it too. */
+    readonly atCreation?: true;
+  }[];
 }
 
 /** `artifacts bootstrap`. */
@@ -58,7 +82,7 @@ export const bootstrapCommand = new Command("bootstrap")
   .action(async (values) => {
     const { location, stack } = values;
     const create = values.create === true;
-    const { project, organization } = await names(values.project, values.organization, `Pulumi.${stack}.yaml`);
+    const { project, organization, dns } = await names(values.project, values.organization, `Pulumi.${stack}.yaml`);
     const bucket = `${organization}-artifacts-state`;
     const key = `projects/${project}/locations/${location}/keyRings/artifacts/cryptoKeys/state`;
 
@@ -67,12 +91,13 @@ export const bootstrapCommand = new Command("bootstrap")
       const lifecycleFile = create ? join(folder, "lifecycle.json") : "lifecycle.json";
       if (create) await writeFile(lifecycleFile, JSON.stringify(lifecycle));
       else process.stdout.write(`# lifecycle.json:\n${JSON.stringify(lifecycle, null, 2)}\n\n`);
-      for (const step of steps({ project, location, bucket, lifecycleFile })) {
+      for (const step of steps({ project, location, bucket, lifecycleFile, dns })) {
         if (create) await carryOut(step);
-        else
-          process.stdout.write(
-            `# ${step.what}\n${step.make.map((command) => `gcloud ${command.map(quoted).join(" ")}\n`).join("")}\n`,
-          );
+        else {
+          const settings = step.properties.filter(({ atCreation }) => atCreation !== true).map(({ set }) => set);
+          const lines = [step.make, ...settings].map((command) => `gcloud ${command.map(quoted).join(" ")}\n`);
+          process.stdout.write(`# ${step.what}\n${lines.join("")}\n`);
+        }
       }
     } finally {
       await rm(folder, { recursive: true });
@@ -88,7 +113,7 @@ export const bootstrapCommand = new Command("bootstrap")
 #   artifacts:stateBucket: ${bucket}
 #   artifacts:stateKey: ${key}
 # and artifacts:repositoryId, artifacts:githubOwners (the file says how to find their numbers)
-# Then, as an owner of the project and of the AWS account, with CLOUDFLARE_API_TOKEN set:
+# Then, as an owner of the project, with the credentials of AWS and Cloudflare where they are used (npm run steps):
 pulumi login gs://${bucket}
 pulumi stack init ${stack} --secrets-provider gcpkms://${key}
 npm ci && npm run ranges && npm run build && pulumi up --stack ${stack}
@@ -103,14 +128,14 @@ async function names(
   project: string | undefined,
   organization: string | undefined,
   file: string,
-): Promise<{ project: string; organization: string }> {
-  const config = project === undefined || organization === undefined ? await configIn(file) : {};
+): Promise<{ project: string; organization: string; dns: boolean }> {
+  const config = await configIn(file);
   const found = {
     project: project ?? config["gcp:project"],
     organization: organization ?? config["artifacts:organization"],
   };
   if (typeof found.project === "string" && typeof found.organization === "string")
-    return { project: found.project, organization: found.organization };
+    return { project: found.project, organization: found.organization, dns: config["artifacts:dns"] === "google" };
   const missing = [
     ...(typeof found.project === "string" ? [] : ["--project ID (or set gcp:project in FILE)"]),
     ...(typeof found.organization === "string" ? [] : ["--organization NAME (or set artifacts:organization in FILE)"]),
@@ -135,63 +160,125 @@ function steps({
   location,
   bucket,
   lifecycleFile,
+  dns,
 }: {
   readonly project: string;
   readonly location: string;
   readonly bucket: string;
   readonly lifecycleFile: string;
+  /** Whether the names are in Cloud DNS. */
+  readonly dns: boolean;
 }): readonly Step[] {
   const place = ["--project", project];
   const ring = [...place, "--location", location];
   const rotation = new Date(Date.now() + 90 * 86_400_000).toISOString().slice(0, 10);
+  const rotating = ["--rotation-period", "90d", "--next-rotation-time", rotation];
+  const update = ["storage", "buckets", "update", `gs://${bucket}`];
   return [
     {
       what: "The services that the program uses",
-      make: [["services", "enable", ...services.map((service) => `${service}.googleapis.com`), ...place]],
+      make: [
+        "services",
+        "enable",
+        ...[...services, ...(dns ? ["dns"] : [])].map((service) => `${service}.googleapis.com`),
+        ...place,
+      ],
+      properties: [],
     },
     {
-      what: "The bucket for the state: versioned, private",
-      exists: ["storage", "buckets", "describe", `gs://${bucket}`, ...place],
+      what: "The bucket for the state",
+      describe: ["storage", "buckets", "describe", `gs://${bucket}`, ...place, "--raw", "--format=json"],
       make: [
-        [
-          ...["storage", "buckets", "create", `gs://${bucket}`, ...place, "--location", bucketLocation(location)],
-          ...["--uniform-bucket-level-access", "--public-access-prevention", "--soft-delete-duration", "30d"],
-        ],
-        ["storage", "buckets", "update", `gs://${bucket}`, "--versioning", "--lifecycle-file", lifecycleFile],
+        ...["storage", "buckets", "create", `gs://${bucket}`, ...place, "--location", bucketLocation(location)],
+        ...["--uniform-bucket-level-access", "--public-access-prevention", "--soft-delete-duration", "30d"],
+      ],
+      fault: ({ location: found }) =>
+        found === undefined || found === bucketLocation(location)
+          ? undefined
+          : `gs://${bucket} is in ${found}, which cannot be changed: give --location, or remove the empty bucket`,
+      properties: [
+        {
+          what: "old states are kept as versions",
+          holds: ({ versioning }) => versioning?.enabled === true,
+          set: [...update, "--versioning"],
+        },
+        {
+          what: "old versions expire",
+          holds: (found) => isDeepStrictEqual(found.lifecycle, lifecycle),
+          set: [...update, "--lifecycle-file", lifecycleFile],
+        },
+        {
+          what: "nobody reads it without a role",
+          atCreation: true,
+          holds: ({ iamConfiguration: access }) =>
+            access?.uniformBucketLevelAccess?.enabled === true && access.publicAccessPrevention === "enforced",
+          set: [...update, "--uniform-bucket-level-access", "--public-access-prevention"],
+        },
+        {
+          what: "what is deleted can be restored for 30 days",
+          atCreation: true,
+          holds: ({ softDeletePolicy }) => Number(softDeletePolicy?.retentionDurationSeconds ?? 0) >= 30 * 86_400,
+          set: [...update, "--soft-delete-duration", "30d"],
+        },
       ],
     },
     {
       what: "The key ring",
-      exists: ["kms", "keyrings", "describe", "artifacts", ...ring],
-      make: [["kms", "keyrings", "create", "artifacts", ...ring]],
+      describe: ["kms", "keyrings", "describe", "artifacts", ...ring, "--format=json"],
+      make: ["kms", "keyrings", "create", "artifacts", ...ring],
+      properties: [],
     },
     {
-      what: "The key that encrypts the state's secrets, with a new version every 90 days",
-      exists: ["kms", "keys", "describe", "state", "--keyring", "artifacts", ...ring],
+      what: "The key that encrypts the state's secrets",
+      describe: ["kms", "keys", "describe", "state", "--keyring", "artifacts", ...ring, "--format=json"],
       make: [
-        [
-          ...["kms", "keys", "create", "state", "--keyring", "artifacts", ...ring, "--purpose", "encryption"],
-          ...["--rotation-period", "90d", "--next-rotation-time", rotation],
-        ],
+        ...["kms", "keys", "create", "state", "--keyring", "artifacts", ...ring, "--purpose", "encryption"],
+        ...rotating,
+      ],
+      fault: ({ primary }) =>
+        primary?.state === undefined || primary.state === "ENABLED"
+          ? undefined
+          : `the key's primary version is ${primary.state}: enable or restore it (gcloud kms keys versions enable|restore), or the state cannot be read`,
+      properties: [
+        {
+          what: "it gets a new version every 90 days",
+          atCreation: true,
+          holds: ({ rotationPeriod }) => rotationPeriod === `${90 * 86_400}s`,
+          set: ["kms", "keys", "update", "state", "--keyring", "artifacts", ...ring, ...rotating],
+        },
       ],
     },
   ];
 }
 
-async function carryOut(step: Step): Promise<void> {
-  const exists =
-    step.exists !== undefined &&
-    (await gcloud(step.exists).then(
-      () => true,
-      (error: unknown) => {
-        // Only "not found" means that it must be created: a wrong project or a missing permission must not be taken for it.
-        if (error instanceof CommandError && /not found|NOT_FOUND|does not exist|404/i.test(error.message))
-          return false;
-        throw error;
-      },
-    ));
-  process.stdout.write(`${step.what}: ${exists ? "exists" : "creating it"}\n`);
-  if (!exists) for (const command of step.make) await gcloud(command);
+/** Creates what is missing, then sets each property that does not hold: a run that failed half-way is completed by the next one. */
+async function carryOut({ what, describe, make, properties, fault }: Step): Promise<void> {
+  let found = describe === undefined ? undefined : await describeOrNothing(describe);
+  process.stdout.write(`${what}: ${found === undefined ? "creating it" : "exists"}\n`);
+  if (found === undefined) {
+    await gcloud(make);
+    if (describe === undefined) return;
+    found = (await describeOrNothing(describe)) ?? {};
+  }
+  const problem = fault?.(found);
+  if (problem !== undefined) throw new CommandError(problem);
+  for (const property of properties) {
+    const holds = property.holds(found);
+    process.stdout.write(`  ${property.what}: ${holds ? "yes" : "setting it"}\n`);
+    if (!holds) await gcloud(property.set);
+  }
+}
+
+/** What a thing is like; undefined if it does not exist. */
+async function describeOrNothing(command: readonly string[]): Promise<Described | undefined> {
+  try {
+    return JSON.parse((await gcloud(command)) || "{}") as Described;
+  } catch (error) {
+    // Only "not found" means that it must be created: a wrong project or a missing permission must not be taken for it.
+    if (error instanceof CommandError && /not found|NOT_FOUND|does not exist|404/i.test(error.message))
+      return undefined;
+    throw error;
+  }
 }
 
 async function gcloud(command: readonly string[]): Promise<string> {

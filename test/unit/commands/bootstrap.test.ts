@@ -11,23 +11,43 @@ const command = join(import.meta.dirname, "../../../components/commands/artifact
 const folder = await mkdtemp(join(tmpdir(), "bootstrap-test-"));
 const calls = join(folder, "calls");
 
-/** Stands in for gcloud: notes each call; knows the buckets, rings and keys that were created before. */
-const gcloud = `#!/bin/sh
-echo "$*" >> ${calls}
-case "$*" in
-  *"$REFUSED"*) echo "ERROR: permission denied" >&2; exit 1 ;;
-  "projects describe"*) echo 415926535897 ;;
-  *"buckets describe"*) grep -q "buckets create" ${calls} || { echo "ERROR: gs://x not found: 404." >&2; exit 1; } ;;
-  *"keyrings describe"*) grep -q "keyrings create" ${calls} || { echo "ERROR: NOT_FOUND: KeyRing" >&2; exit 1; } ;;
-  *"keys describe"*) grep -q "keys create" ${calls} || { echo "ERROR: NOT_FOUND: CryptoKey" >&2; exit 1; } ;;
-esac
+const cloud = join(folder, "cloud.json");
+
+/** Stands in for gcloud: notes each call; keeps the bucket, ring and key as they were made and changed. */
+const gcloud = `#!${process.execPath}
+const fs = require("node:fs");
+const line = process.argv.slice(2).join(" ");
+fs.appendFileSync(${JSON.stringify(calls)}, line + "\\n");
+const fail = (message) => { console.error("ERROR: " + message); process.exit(1); };
+if (line.includes(process.env.REFUSED)) fail("permission denied");
+const cloud = JSON.parse(fs.readFileSync(${JSON.stringify(cloud)}, "utf8"));
+const after = (flag) => process.argv[process.argv.indexOf(flag) + 1];
+const set = (name, values) => { cloud[name] = { ...cloud[name], ...values }; };
+const show = (name, missing) => console.log(JSON.stringify(cloud[name] ?? fail(missing)));
+const properties = () => {
+  if (line.includes("--uniform-bucket")) set("bucket", { iamConfiguration: { uniformBucketLevelAccess: { enabled: true }, publicAccessPrevention: "enforced" } });
+  if (line.includes("--soft-delete-duration")) set("bucket", { softDeletePolicy: { retentionDurationSeconds: "2592000" } });
+  if (line.includes("--versioning")) set("bucket", { versioning: { enabled: true } });
+  if (line.includes("--lifecycle-file")) set("bucket", { lifecycle: JSON.parse(fs.readFileSync(after("--lifecycle-file"), "utf8")) });
+};
+if (line.startsWith("projects describe")) console.log("415926535897");
+if (line.startsWith("storage buckets describe")) show("bucket", "gs://x not found: 404.");
+if (line.startsWith("storage buckets create")) { set("bucket", { location: after("--location") }); properties(); }
+if (line.startsWith("storage buckets update")) properties();
+if (line.startsWith("kms keyrings describe")) show("ring", "NOT_FOUND: KeyRing");
+if (line.startsWith("kms keyrings create")) set("ring", {});
+if (line.startsWith("kms keys describe")) show("key", "NOT_FOUND: CryptoKey");
+if (/^kms keys (create|update)/.test(line)) set("key", { rotationPeriod: "7776000s", primary: { state: "ENABLED" } });
+fs.writeFileSync(${JSON.stringify(cloud)}, JSON.stringify(cloud));
 `;
 await writeFile(join(folder, "gcloud"), gcloud);
 await chmod(join(folder, "gcloud"), 0o755);
 
 describe("npm run bootstrap", () => {
   after(() => rm(folder, { recursive: true }));
-  beforeEach(() => writeFile(calls, ""));
+  beforeEach(async () => {
+    await Promise.all([writeFile(calls, ""), writeFile(cloud, "{}")]);
+  });
 
   const needed = ["--project", "example-artifacts", "--organization", "example"];
   const made = async (): Promise<string[]> =>
@@ -55,6 +75,7 @@ describe("npm run bootstrap", () => {
         "services enable artifactregistry.googleapis.com certificatemanager.googleapis.com",
         "storage buckets create gs://example-artifacts-state",
         "storage buckets update gs://example-artifacts-state",
+        "storage buckets update gs://example-artifacts-state",
         "kms keyrings create artifacts",
         "kms keys create state",
       ],
@@ -65,7 +86,55 @@ describe("npm run bootstrap", () => {
       (await made()).slice(first.length).map((call) => call.split(" ")[0]),
       ["services"],
     ); // enabling is idempotent
-    assert.match(out, /The bucket for the state: versioned, private: exists/);
+    assert.match(
+      out,
+      /^The bucket for the state: exists\n {2}old states are kept as versions: yes\n {2}old versions expire: yes$/m,
+    );
+  });
+
+  it("completes a run that failed half-way, property by property", async () => {
+    const failed = await run([...needed, "--create"], { REFUSED: "--versioning" });
+    assert.equal(failed.code, 1);
+    await writeFile(calls, "");
+    assert.equal((await run([...needed, "--create"])).code, 0);
+    const kind = (call: string): string => call.replace(/ gs:.*? --(versioning|lifecycle-file).*/, " --$1");
+    assert.deepEqual(
+      (await made()).slice(1).map((call) => kind(call).split(" ").slice(0, 4).join(" ")),
+      [
+        "storage buckets update --versioning",
+        "storage buckets update --lifecycle-file",
+        "kms keyrings create artifacts",
+        "kms keys create state",
+      ],
+    );
+  });
+
+  it("puts back what was changed, and says what it cannot", async () => {
+    assert.equal((await run([...needed, "--create"])).code, 0);
+    const found = JSON.parse(await readFile(cloud, "utf8")) as Record<string, Record<string, unknown>>;
+    const changed = {
+      ...found,
+      bucket: { ...found["bucket"], softDeletePolicy: { retentionDurationSeconds: "0" }, iamConfiguration: {} },
+      key: { primary: { state: "ENABLED" } },
+    };
+    await Promise.all([writeFile(calls, ""), writeFile(cloud, JSON.stringify(changed))]);
+    const { out } = await run([...needed, "--create"]);
+    assert.equal((await made()).length, 4, "services, access, soft delete, rotation");
+    assert.match(out, /nobody reads it without a role: setting it/);
+    assert.deepEqual(JSON.parse(await readFile(cloud, "utf8")), found);
+    await writeFile(cloud, JSON.stringify({ ...found, key: { ...found["key"], primary: { state: "DESTROYED" } } }));
+    assert.match(
+      (await run([...needed, "--create"])).err,
+      /error: the key's primary version is DESTROYED: enable or restore it/,
+    );
+    const elsewhere = await run([...needed, "--create", "--location", "europe"]);
+    assert.match(elsewhere.err, /error: gs:\/\/example-artifacts-state is in US, which cannot be changed/);
+  });
+
+  it("turns on Cloud DNS where the names are there", async () => {
+    await writeFile(join(folder, "Pulumi.dns.yaml"), "config:\n  artifacts:dns: google\n");
+    assert.match((await run([...needed, "--stack", "dns"], {}, folder)).out, / dns\.googleapis\.com /);
+    assert.doesNotMatch((await run(needed, {}, folder)).out, / dns\.googleapis\.com /);
   });
 
   it("the settings that it prints are accepted", async () => {

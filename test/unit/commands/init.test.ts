@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { answersComplete, problemsOf, questions } from "../../../components/commands/init-questions.ts";
+import { readStackFile } from "../../../components/stack/stack-file.ts";
+
+const command = join(import.meta.dirname, "../../../components/commands/artifacts.mjs");
+
+/** What an organisation without AWS and with its names entered by hand has to say. */
+const least = {
+  organization: "acme",
+  repository: "acme/artifacts",
+  "repository-id": "987654321",
+  "owner-id": "7654321",
+  domain: "acme.dev",
+  regions: "europe-west3, us-west1",
+  project: "acme-artifacts",
+  "project-number": "210987654321",
+};
+
+describe("npm run init", () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "init-"));
+    await writeFile(join(folder, "package.json"), "{}");
+    await run("new", "tool", "--owners", "tool@acme.dev");
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  const run = (...args: string[]) =>
+    new Promise<{ code: number; out: string; err: string }>((resolve) => {
+      const child = execFile(process.execPath, [command, ...args], { cwd: folder }, (error, out, err) =>
+        resolve({ code: error === null ? 0 : Number(error.code), out, err }),
+      );
+      child.stdin?.end();
+    });
+  const flags = (answers: Readonly<Record<string, string>>) =>
+    Object.entries(answers).flatMap(([name, value]) => [`--${name}`, value]);
+
+  it("writes a config that is accepted, says where each value is from, and prints the steps by hand", async () => {
+    const { code, out, err } = await run(
+      "init",
+      ...flags({ ...least, approvers: "acme/infra", "alert-email": "oncall@acme.dev" }),
+    );
+    assert.equal(code, 0, err);
+    const read = await readStackFile(join(folder, "Pulumi.prod.yaml"));
+    assert.ok("config" in read, JSON.stringify(read));
+    assert.deepEqual(
+      read.config.gcpRegions.map(({ name }) => name),
+      ["europe-west3", "us-west1"],
+    );
+    assert.deepEqual(read.config.dns, { dns: "none", zoneId: "" });
+    assert.deepEqual(read.config.githubOwners, { acme: "7654321" });
+    assert.equal(read.config.state?.bucket, "acme-artifacts-state");
+    const text = await readFile(join(folder, "Pulumi.prod.yaml"), "utf8");
+    assert.match(text, /^ {2}artifacts:repositoryId: "987654321" # gh api repos/m);
+    assert.match(await readFile(join(folder, ".github/CODEOWNERS"), "utf8"), /@acme\/infra/);
+    assert.match(
+      out,
+      /1\. A Google Cloud project[\s\S]*npm run bootstrap[\s\S]*pulumi stack init prod[\s\S]*pulumi up --stack prod/,
+    );
+    const check = await run("check");
+    assert.equal(check.code, 0, check.out);
+  });
+
+  it("knows the other services of DNS, and AWS", async () => {
+    const answers = {
+      ...least,
+      dns: "route53",
+      zone: "Z0123456789EXAMPLE",
+      "aws-regions": "eu-west-1",
+      "aws-account": "123456789012",
+    };
+    const { code, err } = await run("init", ...flags(answers));
+    assert.equal(code, 0, err);
+    const read = await readStackFile(join(folder, "Pulumi.prod.yaml"));
+    assert.ok("config" in read, JSON.stringify(read));
+    assert.deepEqual(
+      [read.config.dns.dns, read.config.awsRegion, read.config.awsAccount],
+      ["route53", "eu-west-1", "123456789012"],
+    );
+  });
+
+  it("names every mistake and everything that is missing at once, and writes nothing", async () => {
+    const { organization: _, ...rest } = least;
+    const { code, err } = await run(
+      "init",
+      ...flags({ ...rest, regions: "europe-west99", dns: "cloudflare", domain: "acme" }),
+    );
+    assert.equal(code, 1);
+    assert.match(err, /^error: nothing written:$/m);
+    assert.match(err, /^--organization: is required: short name/m);
+    assert.match(err, /^--zone: is required: the zone/m);
+    assert.match(err, /^artifacts:gcpRegions\[0\]: "europe-west99" is not a region/m);
+    assert.match(err, /^artifacts:domain: "acme" must be a domain name/m);
+    assert.deepEqual((await readdir(folder)).sort(), ["manifests", "package.json"]);
+  });
+
+  it("replaces the example of this repository, and nobody's own config without --force", async () => {
+    const file = join(folder, "Pulumi.prod.yaml");
+    await writeFile(file, "config:\n  artifacts:repository: example/artifacts\n");
+    assert.equal((await run("init", ...flags(least))).code, 0);
+    const { code, err } = await run("init", ...flags({ ...least, domain: "other.dev" }));
+    assert.equal(code, 1);
+    assert.match(err, /error: nothing written: Pulumi\.prod\.yaml has a config already: edit it, or give --force/);
+    assert.match(await readFile(file, "utf8"), /domain: acme\.dev/);
+    assert.equal((await run("init", "--force", ...flags({ ...least, domain: "other.dev" }))).code, 0);
+    assert.match(await readFile(file, "utf8"), /domain: other\.dev/);
+  });
+});
+
+describe("the questions of npm run init", () => {
+  it("ask for what is needed only", () => {
+    const asked = (given: Readonly<Record<string, string>>) =>
+      answersComplete(given).missing.map(({ option }) => option);
+    assert.deepEqual(asked({}), Object.keys(least));
+    assert.ok(asked({ dns: "google" }).includes("zone"));
+    assert.ok(asked({ "aws-regions": "us-east-1" }).includes("aws-account"));
+  });
+
+  it("check one answer at a time, by the config's own rules", () => {
+    const question = (option: string) => questions.find((one) => one.option === option) ?? assert.fail(option);
+    assert.deepEqual(problemsOf(question("domain"), { domain: "acme.dev" }), []);
+    assert.match(problemsOf(question("domain"), { domain: "acme" })[0] ?? "", /must be a domain name/);
+    assert.match(
+      problemsOf(question("zone"), { dns: "route53", zone: "x" })[0] ?? "",
+      /must be the id of the hosted zone/,
+    );
+    assert.deepEqual(problemsOf(question("owner-id"), { repository: "acme/a", "owner-id": "7" }), []);
+    assert.match(problemsOf(question("regions"), { regions: "" })[0] ?? "", /needs at least one region|is missing/);
+  });
+});
