@@ -61,6 +61,8 @@ const mirrors = new Mirrors("mirrors", {
   project: config.project,
   organization: config.organization,
   googlePrefix: config.googlePrefix,
+  bucketNames: config.bucketNames,
+  imageRepository: config.imageRepository,
   gcpRegions: config.gcpRegions,
   awsRegions: config.awsRegions,
   writers: [identities.deploy],

@@ -73,6 +73,6 @@ export function sampleOf(names: readonly ComparedName[], count: number): Compare
 }
 
 /** `repository:tag` or `repository@digest`. */
-export function nameOf({ repository, reference }: ComparedName): string {
+function nameOf({ repository, reference }: ComparedName): string {
   return `${repository}${reference.startsWith("sha256:") ? "@" : ":"}${reference}`;
 }

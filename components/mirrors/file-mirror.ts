@@ -20,6 +20,8 @@ export interface FileMirrorArgs {
   readonly organization: string;
   /** Prefix of the bucket's name in Google Cloud. */
   readonly googlePrefix: string;
+  /** Whole names of buckets, by region, in place of those with a prefix. */
+  readonly bucketNames: Readonly<Record<string, string>>;
   /** Its cloud decides between Cloud Storage and S3. */
   readonly region: Region;
   /** The only IAM principals that write to Cloud Storage. In S3 only the account's own roles can write. */

@@ -2,10 +2,11 @@ import { Repository } from "@pulumi/gcp/artifactregistry/repository.js";
 import { RepositoryIamBinding } from "@pulumi/gcp/artifactregistry/repositoryIamBinding.js";
 import * as pulumi from "@pulumi/pulumi";
 import type { Region } from "../stack/geography.ts";
-import { imageRepositoryId } from "./mirror-names.ts";
 
 export interface ImageMirrorArgs {
   readonly project: string;
+  /** Its id in Artifact Registry. */
+  readonly repository: string;
   readonly region: Region;
   /** The only IAM principals that write. */
   readonly writers: readonly pulumi.Input<string>[];
@@ -28,7 +29,7 @@ export class ImageMirrorResources extends pulumi.ComponentResource {
       {
         project: args.project,
         location: args.region.name,
-        repositoryId: imageRepositoryId,
+        repositoryId: args.repository,
         description: "Production images; written by promotion only",
         format: "DOCKER",
         mode: "STANDARD_REPOSITORY",

@@ -2,9 +2,6 @@ import type { FileMirror, ImageMirror } from "../promotion/run/request.ts";
 import type { StackConfig } from "../stack/config.ts";
 import type { Region } from "../stack/geography.ts";
 
-/** Id of the Artifact Registry repository that holds production in each region. */
-export const imageRepositoryId = "images";
-
 /** Name of a region's image mirror: of its resources, in messages and in commands. */
 export function imageMirrorName(region: Pick<Region, "name">): string {
   return `images-${region.name}`;
@@ -16,33 +13,35 @@ export function fileMirrorName(region: Pick<Region, "cloud" | "name">): string {
 }
 
 /** A region's image mirror, `<region>-docker.pkg.dev/<project>/<repository>`: the format of the output `registryUri` of a Docker repository. */
-export function imageMirrorAddress(project: string, region: Pick<Region, "name">): string {
-  return `${region.name}-docker.pkg.dev/${project}/${imageRepositoryId}`;
+export function imageMirrorAddress(project: string, repository: string, region: Pick<Region, "name">): string {
+  return `${region.name}-docker.pkg.dev/${project}/${repository}`;
 }
 
-/** Prefix of bucket names, by cloud. */
-export type BucketPrefixes = Pick<StackConfig, "organization" | "googlePrefix">;
+/** Prefixes of buckets' names, by cloud, and whole names of some. */
+export type BucketNaming = Pick<StackConfig, "organization" | "googlePrefix" | "bucketNames">;
 
 /** Name of a region's production bucket; no two regions of the clouds have the same name. */
 export function fileBucketName(
-  { organization, googlePrefix }: BucketPrefixes,
+  { organization, googlePrefix, bucketNames }: BucketNaming,
   region: Pick<Region, "cloud" | "name">,
 ): string {
-  return `${region.cloud === "gcp" ? googlePrefix : organization}-artifacts-${region.name}`;
+  return bucketNames[region.name] ?? `${region.cloud === "gcp" ? googlePrefix : organization}-artifacts-${region.name}`;
 }
 
 /**
  * The addresses of a stack's mirrors, derived from these names, for commands that run without the engine. They equal
  * those of `Mirrors` in the real clouds. Canonical mirrors first.
  */
-export function mirrorAddresses(config: Pick<StackConfig, "project" | "gcpRegions" | "awsRegions"> & BucketPrefixes): {
+export function mirrorAddresses(
+  config: Pick<StackConfig, "project" | "gcpRegions" | "awsRegions" | "imageRepository"> & BucketNaming,
+): {
   readonly images: readonly ImageMirror[];
   readonly files: readonly FileMirror[];
 } {
   return {
     images: config.gcpRegions.map((region) => ({
       name: imageMirrorName(region),
-      repository: imageMirrorAddress(config.project, region),
+      repository: imageMirrorAddress(config.project, config.imageRepository, region),
     })),
     files: [...config.gcpRegions, ...config.awsRegions].map((region) => ({
       name: fileMirrorName(region),

@@ -16,6 +16,10 @@ export interface MirrorsArgs {
   readonly organization: string;
   /** Prefix of the buckets' names in Google Cloud. */
   readonly googlePrefix: string;
+  /** Whole names of buckets, by region, in place of those with a prefix. */
+  readonly bucketNames: Readonly<Record<string, string>>;
+  /** Id of the image mirrors' repositories. */
+  readonly imageRepository: string;
   /** The first holds the canonical mirrors. */
   readonly gcpRegions: readonly [Region, ...Region[]];
   readonly awsRegions: readonly Region[];
@@ -64,6 +68,7 @@ export class Mirrors extends pulumi.ComponentResource {
         imageMirrorName(region),
         {
           project: args.project,
+          repository: args.imageRepository,
           region,
           writers: args.writers,
           scanning: args.vulnerabilityScanning && index === 0,
@@ -80,6 +85,7 @@ export class Mirrors extends pulumi.ComponentResource {
           project: args.project,
           organization: args.organization,
           googlePrefix: args.googlePrefix,
+          bucketNames: args.bucketNames,
           region,
           writers: args.writers,
           auditors: args.auditors,
@@ -92,7 +98,7 @@ export class Mirrors extends pulumi.ComponentResource {
     const addresses = {
       images: images.map(({ region, mirror }) => ({
         name: imageMirrorName(region),
-        repository: orName(mirror.repository, imageMirrorAddress(args.project, region)),
+        repository: orName(mirror.repository, imageMirrorAddress(args.project, args.imageRepository, region)),
         region: region.name,
       })),
       files: files.map(({ region, mirror }) => ({

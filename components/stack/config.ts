@@ -36,6 +36,10 @@ export interface StackConfig {
    * reserves their names.
    */
   readonly googlePrefix: string;
+  /** Names of production buckets that were there before this stack, by region; the others are named by these prefixes. */
+  readonly bucketNames: Readonly<Record<string, string>>;
+  /** Id of the Artifact Registry repository that holds production in each region. */
+  readonly imageRepository: string;
   /** GitHub repository of this program and its manifests, `owner/name`. */
   readonly repository: string;
   /** Its numeric id at GitHub, all digits. */
@@ -221,6 +225,17 @@ const settings = {
       when: ({ issues }) => issues.length === 0,
     }),
     awsRegions: regionsOf("aws").default([]),
+    bucketNames: z
+      .record(
+        z.string(),
+        text(/^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$/, "must be the name of a bucket"),
+        "must be a map of region names to names of buckets",
+      )
+      .default({}),
+    imageRepository: text(
+      /^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
+      "must be the id of a repository: lower-case letters, digits and dashes, a letter first, 63 at most",
+    ).default("images"),
     stagingLocation: z
       .string()
       .default("us")
@@ -332,6 +347,8 @@ function conflicts({ artifacts, aws }: SomeSettings): string[] {
       }
     }
     const listed = [...served, ...awsRegions.map((region) => region.name)];
+    for (const name of Object.keys(artifacts.bucketNames ?? {}))
+      if (!listed.includes(name)) faults.push(`artifacts:bucketNames: ${unlisted(name, listed)}`);
     for (const key of ["retiringRegions", "drainedRegions"] as const) {
       for (const name of artifacts[key] ?? []) {
         if (!listed.includes(name)) faults.push(`artifacts:${key}: ${unlisted(name, listed)}`);
@@ -428,6 +445,8 @@ export function parseStackConfig(values: Readonly<Record<string, unknown>>): Par
     config: {
       organization: artifacts.organization,
       googlePrefix: artifacts.googlePrefix ?? artifacts.organization,
+      bucketNames: artifacts.bucketNames,
+      imageRepository: artifacts.imageRepository,
       repository: artifacts.repository,
       repositoryId: artifacts.repositoryId,
       githubOwners: artifacts.githubOwners,

@@ -267,6 +267,21 @@ for (const [what, change, error] of [
     'artifacts:minInstancesByRegion: "us-east1" is not among this stack\'s regions',
   ],
   [
+    "a bucket for a region that is not listed",
+    { "artifacts:bucketNames": { "us-east-7": "bucket" } },
+    'artifacts:bucketNames: "us-east-7" is not among this stack\'s regions',
+  ],
+  [
+    "a bucket by a name that none has",
+    { "artifacts:bucketNames": { "us-central1": "gs://bucket" } },
+    'artifacts:bucketNames.us-central1: "gs://bucket" must be the name of a bucket',
+  ],
+  [
+    "an id that no repository has",
+    { "artifacts:imageRepository": "images/prod" },
+    'artifacts:imageRepository: "images/prod" must be the id of a repository: lower-case letters, digits and dashes, a letter first, 63 at most',
+  ],
+  [
     "a retiring region that is not listed",
     { "artifacts:retiringRegions": ["europe-west2"] },
     'artifacts:retiringRegions: "europe-west2" is not among this stack\'s regions; did you mean "europe-west1"?',
