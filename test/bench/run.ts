@@ -4,7 +4,17 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 /** The other files of this folder are parts of these. */
-const benchmarks = ["catalogue", "files", "k8s", "manifests", "promotion", "redirector", "preview", "rehearse", "scale"];
+const benchmarks = [
+  "catalogue",
+  "files",
+  "k8s",
+  "manifests",
+  "promotion",
+  "redirector",
+  "preview",
+  "rehearse",
+  "scale",
+];
 
 const [name, ...args] = process.argv.slice(2);
 const present = benchmarks.filter((one) => existsSync(fileOf(one)));

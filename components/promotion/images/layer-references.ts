@@ -113,9 +113,10 @@ export function readReferences(keys: readonly string[]): ReadonlyMap<string, { l
 const referencePattern = /^([0-9a-f]{64})\/([^/]+)\/(.+)\/([0-9a-f]{64})$/;
 
 /**
- * The key of a reference. The name of an image at the root starts with `/`; its key has `_/`, because some stores merge double slashes.
+ * The key of a reference. An image's name from the root starts with `/`, and not every store keeps two slashes apart from one: `_/` in the key.
+ * @internal
  */
-function referenceKey(layer: Digest, { project, image, digest }: LayerUse): string {
+export function referenceKey(layer: Digest, { project, image, digest }: LayerUse): string {
   const name = image.startsWith("/") ? `_${image}` : image;
   return `${referencesPrefix}${hexOf(layer)}/${project}/${name}/${hexOf(digest)}`;
 }

@@ -178,6 +178,24 @@ it("images and files at the root", () => {
   assert.equal(index?.files?.prefix, "binaries/");
 });
 
+it("images in a further destination of the project are listed by their whole names", () => {
+  const pairs = new Map([[digest("a"), ["v1.9.0"]]]);
+  const { index, lines } = projectEntry({
+    ...published,
+    images: new Map([
+      ["tool", pairs],
+      ["/other/tool", pairs],
+      ["/tool", pairs],
+    ]),
+  });
+  assert.deepEqual(
+    index?.images.map(({ repository }) => repository),
+    ["demo/tool", "other/tool", "tool"],
+  );
+  assert.match(lines, /\bother\/tool\b/);
+  assert.doesNotMatch(lines, /demo\/\/|\s\/other/);
+});
+
 it("adds, replaces and removes entries of the index and the listing, sorted by name", () => {
   const entryOf = (name: string, description = "") => ({ name, description, document: "", images: [] });
   const both = replaceEntry(replaceEntry(emptyIndex, "b", entryOf("b")), "a", entryOf("a"));
