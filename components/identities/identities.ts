@@ -99,7 +99,8 @@ export class Identities extends pulumi.ComponentResource {
     const pool = new WorkloadIdentityPool(
       `${name}-github`,
       { project, workloadIdentityPoolId: poolId, displayName: "GitHub Actions" },
-      { parent: this },
+      // Google keeps a deleted pool for 30 days and refuses to make it again: after a `destroy` it stays, and `adopt` takes it over.
+      { parent: this, retainOnDelete: true },
     );
     const own = `assertion.repository_id == "${repositoryId}"`;
     const deploy = [
@@ -127,7 +128,7 @@ export class Identities extends pulumi.ComponentResource {
         attributeCondition: `assertion.repository_owner_id in [${owners.join(", ")}] && (${own} || ${release})`,
         oidc: { issuerUri: `https://${github}` },
       },
-      { parent: this, dependsOn: pool },
+      { parent: this, dependsOn: pool, retainOnDelete: true },
     );
     return pool;
   }

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { typeFacts } from "../providers/type-facts.ts";
 import type { Address } from "./address.ts";
 import { type Behaviour, ConflictError } from "./behaviours/behaviour.ts";
 import { resolve, zoneRecords } from "./dns.ts";
@@ -82,6 +83,10 @@ async function answer(
         if (before !== undefined && adopt !== true) {
           throw new Refusal(409, `googleapi: Error 409: Resource '${wanted.id}' already exists, alreadyExists`);
         }
+        if (cloud.inventory.isBuried(wanted.type, wanted.id)) {
+          const message = `Error 409: Requested entity already exists, alreadyExists (deleted: ${wanted.id})`;
+          throw new Refusal(409, `googleapi: ${message}`);
+        }
         refuse(missingReference(cloud.inventory, wanted));
         const behaviour = cloud.behaviours[wanted.type];
         const found =
@@ -126,7 +131,8 @@ async function answer(
           refuse(inUse(cloud.inventory, found));
         }
         await cloud.behaviours[name.type]?.delete?.(lost ? unprotected(found) : found);
-        await cloud.inventory.remove(name.type, name.id);
+        if (!lost && keepsName(name.type)) await cloud.inventory.bury(name.type, name.id);
+        else await cloud.inventory.remove(name.type, name.id);
         return { status: 204 };
       });
     }
@@ -158,6 +164,11 @@ async function answer(
       return { status: 200, body: list };
     }
   }
+}
+
+/** Whether the cloud keeps what was deleted, so that its name is refused: identity pools for 30 days, key rings for ever. */
+function keepsName(type: string): boolean {
+  return /^(no|never)\b/.test(typeFacts(type)?.softDeleted?.idReusable ?? "");
 }
 
 /** The resource without its protections: a disaster ignores them. */

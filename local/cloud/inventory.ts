@@ -23,11 +23,18 @@ export interface Resource {
 export class CloudInventory {
   readonly #file: JsonFile;
   readonly #resources: Map<string, Resource>;
+  /** Names of deleted resources that the cloud keeps for a time: they cannot be made again. */
+  readonly #buried: Set<string>;
   /** Purpose -> port, see {@link Ports}. */
   readonly allocation: Allocation;
 
-  constructor(file: string, resources: readonly Resource[], allocation: Allocation) {
-    this.#file = new JsonFile(file, () => ({ resources: this.list(), ports: this.allocation }));
+  constructor(file: string, resources: readonly Resource[], allocation: Allocation, buried: readonly string[] = []) {
+    this.#file = new JsonFile(file, () => ({
+      resources: this.list(),
+      ports: this.allocation,
+      buried: [...this.#buried],
+    }));
+    this.#buried = new Set(buried);
     this.#resources = new Map(resources.map((resource) => [key(resource.type, resource.id), resource]));
     this.allocation = allocation;
   }
@@ -42,8 +49,8 @@ export class CloudInventory {
       throw error;
     }
     try {
-      const stored = JSON.parse(text) as { resources: Resource[]; ports: Allocation };
-      return new CloudInventory(file, stored.resources, stored.ports);
+      const stored = JSON.parse(text) as { resources: Resource[]; ports: Allocation; buried?: string[] };
+      return new CloudInventory(file, stored.resources, stored.ports, stored.buried);
     } catch (error) {
       throw new Error(
         `${file} is damaged (${(error as Error).message}): run \`npm run clean\` to start with an empty cloud.`,
@@ -70,6 +77,17 @@ export class CloudInventory {
   /** Removes a resource at once; resolves when the change is on disk. */
   async remove(type: string, id: string): Promise<void> {
     if (this.#resources.delete(key(type, id))) await this.save();
+  }
+
+  /** Removes a resource whose name the cloud does not give free. */
+  async bury(type: string, id: string): Promise<void> {
+    this.#buried.add(key(type, id));
+    await this.remove(type, id);
+  }
+
+  /** Whether the cloud still keeps a deleted resource of this name. */
+  isBuried(type: string, id: string): boolean {
+    return this.#buried.has(key(type, id));
   }
 
   /** Writes the file, including the ports, which change in place. */

@@ -94,6 +94,37 @@ describe("emulated cloud", () => {
     assert.equal(await test1.client.find(bucketType, "kept"), undefined);
   });
 
+  it("does not give the name of a deleted identity pool free, as Google does not for 30 days; a lost one is gone", async () => {
+    const type = "gcp:iam/workloadIdentityPool:WorkloadIdentityPool";
+    const pool = (name: string) => `projects/demo/locations/global/workloadIdentityPools/${name}`;
+    for (const [name, query] of [
+      ["deleted", ""],
+      ["lost", "&lose=true"],
+    ] as const) {
+      await make(test1.client, type, pool(name), { workloadIdentityPoolId: name });
+      await fetch(`${test1.cloud.control}/v1/resources?type=${type}&id=${pool(name)}${query}`, { method: "DELETE" });
+      assert.equal(await test1.client.find(type, pool(name)), undefined);
+    }
+    await assert.rejects(make(test1.client, type, pool("deleted"), { workloadIdentityPoolId: "deleted" }), {
+      status: 409,
+      message: /Error 409: Requested entity already exists/,
+    });
+    await make(test1.client, type, pool("lost"), { workloadIdentityPoolId: "lost" });
+  });
+
+  it("refuses what a fault says, until it is taken away", async () => {
+    const faults = async (list: readonly object[]) => {
+      const put = { method: "PUT", body: JSON.stringify(list) };
+      assert.equal((await fetch(`${test1.cloud.control}/v1/faults`, put)).status, 204);
+    };
+    await faults([{ type: "Bucket$", id: "^out", operations: ["create", "read"], status: 503, message: "Error 503" }]);
+    await assert.rejects(bucket("out-1"), { status: 503, message: "Error 503" });
+    await assert.rejects(test1.client.find(bucketType, "out-1"), { status: 503 });
+    await bucket("in-1");
+    await faults([]);
+    await bucket("out-1");
+  });
+
   it("allows anonymous reads of a bucket only if granted, and lists only with a role that may list", async () => {
     await bucket("shop");
     await upload(test1.cloud, "shop", "tool.txt", "hello");

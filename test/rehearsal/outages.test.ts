@@ -86,6 +86,15 @@ describe("outages of the clouds' control planes", function () {
     await drill.run("pulumi preview --expect-no-changes");
   });
 
+  it("destroyed and made again in the same month: the identity pool stayed, and adopting takes it over", async () => {
+    await drill.run("pulumi config set promotion:confirmRemoval '*'");
+    await drill.run("pulumi destroy --yes --skip-preview");
+    const left = (await drill.resources()).map(({ type }) => type.slice(type.lastIndexOf(":") + 1));
+    assert.ok(left.includes("WorkloadIdentityPool") && left.includes("WorkloadIdentityPoolProvider"), left.join(" "));
+    assert.match(await drill.run("npm run adopt"), /= 2 imported/);
+    await drill.run("pulumi preview --expect-no-changes");
+  });
+
   async function objects(bucket: string): Promise<string[]> {
     const list = await fetch(`${drill.cloud.endpoints.gcs}/storage/v1/b/${bucket}/o`);
     const { items = [] } = (await list.json()) as { items?: { name: string }[] };

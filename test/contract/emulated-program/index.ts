@@ -153,7 +153,14 @@ new gcp.monitoring.AlertPolicy("down", {
   ],
 });
 const watched = new gcp.monitoring.CustomService("web", { serviceId: "web" });
-new gcp.monitoring.Slo("web", { service: watched.serviceId, goal: 0.999, rollingPeriodDays: 28 });
+new gcp.monitoring.Slo("web", {
+  service: watched.serviceId,
+  goal: 0.999,
+  rollingPeriodDays: 28,
+  requestBasedSli: {
+    goodTotalRatio: { totalServiceFilter: 'metric.type="a"', goodServiceFilter: 'metric.type="a" metric.labels.b="c"' },
+  },
+});
 const pool = new gcp.iam.WorkloadIdentityPool("github", { workloadIdentityPoolId: "github" });
 new gcp.iam.WorkloadIdentityPoolProvider("github", {
   workloadIdentityPoolId: pool.workloadIdentityPoolId,
