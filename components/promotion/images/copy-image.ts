@@ -18,6 +18,7 @@ import { type Attachment, findAttachments } from "./attachments.ts";
 import type { ImageMirrorRun, ImagesMirrorRun, LayerMirrorRun } from "./mirror-runs.ts";
 import type { Copy } from "./plan.ts";
 import type { ImagesRun } from "./run.ts";
+import { onePerTag } from "./superseding.ts";
 import { AbsentError, type ImageTree, readTree } from "./tree.ts";
 import { PolicyError, type Verification, verifyAttachments } from "./verify-attachments.ts";
 
@@ -195,8 +196,8 @@ async function readContent(copy: Copy, places: readonly Place[], run: ImagesRun)
       if (whole.length > 0) return [];
       throw new SourceError(error);
     });
-    // A mirror that has the digest though no run of ours copied it may lack attachments.
-    if (whole.length > 0) attachments.push(...staged);
+    // A mirror that has the digest though no run of ours copied it may lack attachments. What is in production stays unless staging adds to it.
+    if (whole.length > 0 || copy.incomplete.length > 0) attachments.push(...staged);
     else attachments.unshift(...staged);
   }
   const { admitted } = await judged(sources, attachments, run);
@@ -242,17 +243,14 @@ export async function attachmentsAt(digest: Digest, at: Remote, run: ImagesRun):
   return judged([at], await findAttachments(at, [digest], undefined), run);
 }
 
-function judged(
+async function judged(
   sources: readonly Remote[],
   attachments: readonly Attachment[],
   { request, dependencies }: ImagesRun,
 ): Promise<JudgedAttachments> {
-  return judgeAttachments(
-    sources,
-    union(attachments),
-    request.attachments ?? defaultAdmission,
-    dependencies.attachmentMemory,
-  );
+  const rules = request.attachments ?? defaultAdmission;
+  const all = await judgeAttachments(sources, union(attachments), rules, dependencies.attachmentMemory);
+  return { ...all, admitted: onePerTag(all.admitted) };
 }
 
 async function attachedInStaging(
@@ -279,13 +277,9 @@ async function attachedIn(
   return lists.flat();
 }
 
-/** Each attachment once; where a tag is on different digests, the first one counts. */
+/** Each attachment once; a tag may be on different digests in different places. */
 function union(attachments: readonly Attachment[]): Attachment[] {
-  const once = new Map<string, Attachment>();
-  for (const attachment of attachments) {
-    const key = attachment.tag ?? `${attachment.subject} ${attachment.digest}`;
-    if (!once.has(key)) once.set(key, attachment);
-  }
+  const once = new Map(attachments.map((each) => [`${each.tag ?? each.subject} ${each.digest}`, each]));
   return [...once.values()];
 }
 

@@ -1,4 +1,5 @@
 import { imageName, layersFolder } from "../../../redirector/object-paths.ts";
+import { causeOf } from "../http/errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import { isIndexType } from "../oci/manifest.ts";
 import { headManifest } from "../oci/manifests.ts";
@@ -9,9 +10,12 @@ import { inventoryOf, unreadable } from "../run/inventory.ts";
 import type { Context, ImagesRequest, Inventory, LayerMirror } from "../run/request.ts";
 import { settleAll } from "../run/settle-all.ts";
 import { BucketAbsent } from "../storage/bucket.ts";
+import { defaultAdmission } from "./admitted-attachments.ts";
 import { type Attachment, findAttachments, subjectOfTag } from "./attachments.ts";
 import type { Dependencies } from "./dependencies.ts";
+import { ImageSources } from "./image-sources.ts";
 import { difference, type LastKnownState } from "./last-known-state.ts";
+import { findLateAttachments } from "./late-attachments.ts";
 import { readReferences, referencesPrefix } from "./layer-references.ts";
 import { addImage, type ImagesBuilder, linesOf, readImageLines, writeImageLines } from "./lines.ts";
 import { readRemains } from "./tree.ts";
@@ -55,6 +59,25 @@ export async function takeImagesInventory(
   const holdings = new Map(
     request.mirrors.flatMap(({ name }, index) => (read[index] === undefined ? [] : [[name, read[index]] as const])),
   );
+  const notes: string[] = [];
+  const sources = new ImageSources(request.sources, wanted);
+  const lateIn = async (
+    image: string,
+    digests: readonly Digest[],
+    mirrors: Parameters<typeof findLateAttachments>[2],
+  ) => {
+    if (request.staging === "") return [];
+    const repository = repositoryAt(request.staging, sources.of(image));
+    const staging = { transport: dependencies.transport, repository, signal: context.signal };
+    const judging = { rules: request.attachments ?? defaultAdmission, memory: dependencies.attachmentMemory };
+    try {
+      return await findLateAttachments(staging, digests, mirrors, parts, judging);
+    } catch (error) {
+      context.signal.throwIfAborted();
+      notes.push(`what staging has attached to ${image} could not be looked at: ${causeOf(error)}`);
+      return [];
+    }
+  };
   const differences = new Map<string, string>();
   for (const [image, digests] of wanted) {
     const mirrors = [...holdings].map(([name, images]) => ({ name, holding: images.get(image)! }));
@@ -64,6 +87,12 @@ export async function takeImagesInventory(
       addImage(incomplete, image, digest);
     };
     await compareMirrors(mirrors, [...digests.keys()], parts, markIncomplete, fail);
+    for (const { root, line, mirrors: lacking } of await lateIn(image, [...digests.keys()], mirrors)) {
+      for (const name of lacking) markIncomplete(name, root);
+      notes.push(
+        `${line} of ${nameOfDigest(image, root, digests.get(root)!)} is in staging, not in ${lacking.join(", ")}`,
+      );
+    }
   }
   for (const [name, images] of holdings) {
     if (failed.has(name)) continue;
@@ -95,7 +124,13 @@ export async function takeImagesInventory(
     const [image, digest] = incomplete.split("@") as [string, string];
     return linesOf(image, digest, wanted.get(image)?.get(digest) ?? []);
   };
-  return inventoryOf(mirrors, splitLines(writeImageLines(wanted)), differences, failed, linesAbout);
+  const inventory = inventoryOf(mirrors, splitLines(writeImageLines(wanted)), differences, failed, linesAbout);
+  return notes.length > 0 ? { ...inventory, notes: notes.sort() } : inventory;
+}
+
+function nameOfDigest(image: string, digest: Digest, tags: ReadonlySet<string>): string {
+  const [tag] = [...tags].sort();
+  return tag === undefined ? `${image}@${digest}` : `${image}:${tag}`;
 }
 
 /** The manifests that digests consist of, each read once for all mirrors, as a digest's content is the same everywhere. */

@@ -84,6 +84,13 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       const last = lastAsked(kind, inputs, outputs);
       const inventory = await takeInventory(requestOf(kind, last), context(urn, "taking inventory:"));
       for (const failure of inventory.failures) await log.lasting(urn, "warning", failure);
+      const { notes = [] } = inventory;
+      if (notes.length > 0)
+        await log.lasting(
+          urn,
+          "warning",
+          `Attached after the promotion, for the next \`pulumi up\` to bring:\n${cut(notes)}`,
+        );
       const lines = Object.entries(inventory.incomplete).flatMap(([mirror, text]) =>
         splitLines(text).map((line) => `mirror ${mirror}: ${line}`),
       );

@@ -178,6 +178,8 @@ export interface Inventory {
   /** The wanted lines, without those missing in some mirror, with those that some mirror has in addition. */
   readonly text: string;
   readonly incomplete: Differences;
+  /** What explains the differences to people, one line each: signatures that staging has and mirrors lack. */
+  readonly notes?: readonly string[];
   /** Mirrors that could not be read, one line each; they are left out of `text` and `incomplete`. */
   readonly failures: readonly string[];
 }

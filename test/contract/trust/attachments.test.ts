@@ -38,6 +38,22 @@ describe("attachments", () => {
     return { name, staging, request, production };
   };
   const tagOf = ({ digest }: Pushed, suffix: string) => `${digest.replace(":", "-")}.${suffix}`;
+  const signed = async (staging: Pusher, tag: string, payloads: readonly Buffer[]) => {
+    const config = await staging.blob(Buffer.from(JSON.stringify({ architecture: "", os: "", config: {} })));
+    const layers = [];
+    for (const payload of payloads)
+      layers.push({
+        ...(await staging.blob(payload)),
+        mediaType: "application/vnd.dev.cosign.simplesigning.v1+json",
+        annotations: { "dev.cosignproject.cosign/signature": payload.toString("base64") },
+      });
+    const content = {
+      mediaType: "application/vnd.oci.image.manifest.v1+json",
+      config: { ...config, mediaType: "application/vnd.oci.image.config.v1+json" },
+      layers,
+    };
+    return staging.manifest(content, [tag]);
+  };
   const runnable = async (staging: Pusher, more: Record<string, unknown> = {}) => {
     const config = {
       os: "linux",
@@ -115,6 +131,48 @@ describe("attachments", () => {
     assert.match(preview.warnings.join("\n"), new RegExp(`${large.digest} of app:v1 stays out: it has 4.9 KiB`));
     await promotion.promote(request(image, { attachments }), undefined, context);
     assert.deepEqual(await referrers(registry.host, production("m1"), image.digest), [small.digest]);
+  });
+
+  it("trust 3: what is signed after the promotion, and signed once more, is drift, and arrives with the next run", async () => {
+    const { staging, request, production } = project();
+    const image = await staging.image();
+    const asked = request(image);
+    await promotion.promote(asked, undefined, context);
+    const arrives = async (tag: string, signature: Pushed) => {
+      const inventory = await promotion.takeInventory(asked, context);
+      assert.deepEqual(inventory.failures, []);
+      const incomplete = `~ app@${image.digest}\n`;
+      assert.deepEqual(inventory.incomplete, { m0: incomplete, m1: incomplete });
+      assert.deepEqual(inventory.notes, [`+ signature ${signature.digest} of app:v1 is in staging, not in m0, m1`]);
+      const outcome = await promotion.promote(asked, { request: asked, incomplete: inventory.incomplete }, context);
+      assert.deepEqual([outcome.failures, outcome.incomplete], [[], {}]);
+      for (const mirror of ["m0", "m1"])
+        assert.equal((await inspect(registry.host, production(mirror))).tags[tag], signature.digest);
+      const after = await promotion.takeInventory(asked, context);
+      assert.deepEqual([after.incomplete, after.notes], [{}, undefined]);
+    };
+    const tag = tagOf(image, "sig");
+    const first = await signed(staging, tag, [Buffer.from("first")]);
+    await arrives(tag, first);
+    await arrives(tag, await signed(staging, tag, [Buffer.from("first"), Buffer.from("second")]));
+
+    const kept = (await inspect(registry.host, production("m0"))).tags;
+    await signed(staging, tag, [Buffer.from("another")]);
+    const inventory = await promotion.takeInventory(asked, context);
+    assert.deepEqual(
+      [inventory.incomplete, inventory.notes],
+      [{}, undefined],
+      "a signature in place of others is not taken",
+    );
+    const all = { m0: `~ app@${image.digest}\n`, m1: `~ app@${image.digest}\n` };
+    await promotion.promote(asked, { request: asked, incomplete: all }, context);
+    assert.deepEqual((await inspect(registry.host, production("m0"))).tags, kept);
+
+    const sbom = await staging.image({ subject: image });
+    const late = await promotion.takeInventory(asked, context);
+    assert.deepEqual(late.notes, [`+ SBOM ${sbom.digest} of app:v1 is in staging, not in m0, m1`]);
+    await staging.manifest(await runnable(staging, { subject: image }));
+    assert.deepEqual((await promotion.takeInventory(asked, context)).notes, late.notes, "what stays out is no drift");
   });
 
   it("trust 4: OCI manifests that would fill the memory are refused by preview and run, and the image is not published without them", async () => {
