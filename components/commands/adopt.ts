@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { type AdoptionList, absentIn, knownTo } from "../adoption/adoption-list.ts";
 import { CommandError } from "./command.ts";
+import { useLocalStack } from "./local-stack.ts";
 import { traceDescription } from "./trace-option.ts";
 
 /** `artifacts adopt`. */
@@ -13,16 +14,23 @@ export const adoptCommand = new Command("adopt")
   .description(
     "Brings the stack's state to what exists: imports the resources that exist and are missing from the state, then creates the others, as `pulumi up` does. For a state that is lost or older than the cloud. Needs only the names in the stack's file.",
   )
-  .option("--stack <name>", "the stack (default the selected one)")
+  .option("--stack <name>", "the stack (default the selected one); local is the running rehearsal")
   .option("--preview-only", "show what would be imported, up to the first resource that does not exist")
   .option("--trace", traceDescription)
   .action(async (values) => {
+    const local = await useLocalStack(values.stack);
     const stack = values.stack === undefined ? [] : ["--stack", values.stack];
+    const configFile = local === undefined ? [] : ["--config-file", local.config];
     // The requests are those of the provider plugin, which inherits the environment.
     const environment: Record<string, string> = values.trace === true ? { ARTIFACTS_TRACE: "1" } : {};
     const folder = await mkdtemp(join(tmpdir(), "adopt-"));
     try {
-      process.exitCode = await adoptAll(join(folder, "list.json"), stack, values.previewOnly === true, environment);
+      process.exitCode = await adoptAll(
+        join(folder, "list.json"),
+        { stack, configFile },
+        values.previewOnly === true,
+        environment,
+      );
     } finally {
       await rm(folder, { recursive: true });
     }
@@ -31,7 +39,7 @@ export const adoptCommand = new Command("adopt")
 /** Repeats the run without what it found absent, until all that exists is imported and the rest is created. */
 async function adoptAll(
   file: string,
-  stack: readonly string[],
+  { stack, configFile }: { readonly stack: readonly string[]; readonly configFile: readonly string[] },
   previewOnly: boolean,
   environment: Readonly<Record<string, string>>,
 ): Promise<number> {
@@ -42,7 +50,11 @@ async function adoptAll(
     if (exported.code !== 0) throw new CommandError("the stack's state cannot be read: see the output of pulumi above");
     const list: AdoptionList = { known: knownTo(exported.output), absent: [...absent] };
     await writeFile(file, JSON.stringify(list));
-    const ended = await pulumi([...run, ...stack], { ...environment, ARTIFACTS_ADOPT: file }, { shown: true });
+    const ended = await pulumi(
+      [...run, ...stack, ...configFile],
+      { ...environment, ARTIFACTS_ADOPT: file },
+      { shown: true },
+    );
     const news = new Set(absentIn(ended.output).filter((id) => !absent.has(id)));
     if (previewOnly || ended.code === 0 || news.size === 0) return ended.code;
     for (const id of news) absent.add(id);

@@ -102,9 +102,8 @@ export function describeReport(report: Report, shown = 50): string {
     );
   }
   if (report.unreadable.length > 0) {
-    parts.push(
-      ["could not be read:", ...report.unreadable.slice(0, shown), ...more(report.unreadable.length, shown)].join("\n"),
-    );
+    const lines = causesIn(report.unreadable);
+    parts.push(["could not be read:", ...lines.slice(0, shown), ...more(lines.length, shown)].join("\n"));
   }
   if (report.unlisted.length > 0) parts.push(["could not be searched:", ...report.unlisted].join("\n"));
   const what = `${countOf(report.projects, "project")}, ${countOf(report.lines, "line")}, ${countOf(report.mirrors, "mirror")}`;
@@ -137,6 +136,30 @@ function linesOf(differences: readonly Difference[]): string[] {
   const alike = Map.groupBy(differences, ({ project, what, line }) => `${marks[what]} ${project} ${line}`);
   return [...alike].map(([line, its]) => `${escapeUnprintable(line)}: ${some(its.map(({ mirror }) => mirror))}`);
 }
+
+/**
+ * Failures of the forms `project P, mirror M: cannot be read: URL: cause` and `M: cannot be searched: URL: cause`, each cause once, with all that it
+ * hits. Pure.
+ * @param failures a sentence each; those of another form stay as they are.
+ */
+export function causesIn(failures: readonly string[]): string[] {
+  const parsed = failures.map((failure) => {
+    const [, project = "", mirror = "", cause = failure] = failurePattern.exec(failure) ?? [];
+    return { project, mirror, cause };
+  });
+  return [...Map.groupBy(parsed, ({ cause }) => cause)].map(([cause, hit]) => {
+    const names = (what: "project" | "mirror") =>
+      [...new Set(hit.map((one) => one[what]))].filter((name) => name !== "");
+    const [projects, mirrors] = [names("project"), names("mirror")];
+    if (mirrors.length === 0) return cause;
+    const of = projects.length === 0 ? "" : `${projects.length === 1 ? "project" : "projects"} ${some(projects)}, `;
+    return `${of}${mirrors.length === 1 ? "mirror" : "mirrors"} ${some(mirrors)}: ${cause}`;
+  });
+}
+
+/** Groups: project, mirror, cause. */
+const failurePattern =
+  /^(?:project ([^\s,:]+), )?(?:mirror )?([\w-]+): (?:cannot be (?:read|searched): )?(?:[a-z0-9]+:\/\/\S+: )?(.*)$/s;
 
 /** So many names that one can read them. */
 function some(names: readonly string[]): string {

@@ -10,6 +10,7 @@ import { unmanagedImages } from "../promotion/unmanaged/unmanaged-images.ts";
 import { type Audited, describeReport, isClean, reportOf } from "./audit-report.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { interruptible } from "./interruptible.ts";
+import { useLocalStack } from "./local-stack.ts";
 import { mirrorsNamed } from "./mirrors-named.ts";
 import { printJson, printProgress, printResult } from "./output.ts";
 import { type ProductionSources, readProduction } from "./production.ts";
@@ -22,7 +23,7 @@ export const auditCommand = new Command("audit")
   .description(
     "Compares all manifests with all mirrors, without the Pulumi engine: reports what is missing and what is extra, also in repositories and folders that no manifest names. Exit code 3: production differs; 1: a mirror could not be read.",
   )
-  .option("--stack <name>", "the stack, whose config is Pulumi.NAME.yaml", "prod")
+  .option("--stack <name>", "the stack, whose config is Pulumi.NAME.yaml; local is the running rehearsal", "prod")
   .option("--config <file>", "read the stack's config from this file instead")
   .option(
     "--state <file>",
@@ -43,7 +44,8 @@ export const auditCommand = new Command("audit")
   )
   .action(async (values) => {
     traceIfAsked(values.trace);
-    const { stack, config, state, manifests } = values;
+    const local = await useLocalStack(values.stack);
+    const { stack, config = local?.config, state = local?.state, manifests } = values;
     const production = await readProduction({ stack, config, state, manifests }, values.project);
     const only = mirrorsNamed(production, values.mirror);
     const report = await interruptible(async (signal) => {

@@ -19,6 +19,7 @@ export const commands: Readonly<Record<string, () => Promise<CommandUnknownOpts>
   codeowners: async () => (await import("./codeowners.ts")).codeownersCommand,
   import: async () => (await import("./import.ts")).importCommand,
   compare: async () => (await import("./compare.ts")).compareCommand,
+  status: async () => (await import("./status.ts")).statusCommand,
   audit: async () => (await import("./audit.ts")).auditCommand,
   sync: async () => (await import("./sync.ts")).syncCommand,
   cost: async () => (await import("./cost.ts")).costCommand,
@@ -54,7 +55,8 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     }
     if (program?.passes === true && !asksForHelp(program, rest)) {
       refuseTakenFlags(programCommand(program));
-      return await startProgram(program, rest);
+      // `artifacts pulumi -- up`, out of the habit of npm run.
+      return await startProgram(program, rest[0] === "--" ? rest.slice(1) : rest);
     }
     const line = await commandLine(name);
     await line.parseAsync([...args], { from: "user" });

@@ -1,6 +1,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { exitCodes } from "./exit-codes.ts";
 import { interruptible } from "./interruptible.ts";
+import { useLocalStack } from "./local-stack.ts";
 import { mirrorsNamed } from "./mirrors-named.ts";
 import { readProduction } from "./production.ts";
 import { filesRuns, imagesRuns, repairMirror } from "./repair.ts";
@@ -21,7 +22,7 @@ export const syncCommand = new Command("sync")
   .option("--project <name>", "only this project (may be repeated)", repeated, [])
   .option("--shard <i/n>", "only part I of N equal parts of the work; in a Cloud Run job each task takes its own part")
   .option("--dry-run", "print what would be done, and do nothing")
-  .option("--stack <name>", "the stack, whose config is Pulumi.NAME.yaml", "prod")
+  .option("--stack <name>", "the stack, whose config is Pulumi.NAME.yaml; local is the running rehearsal", "prod")
   .option("--config <file>", "read the stack's config from this file instead")
   .option(
     "--state <file>",
@@ -31,7 +32,8 @@ export const syncCommand = new Command("sync")
   .option("--trace", traceDescription)
   .action(async (values) => {
     traceIfAsked(values.trace);
-    const { mirror, stack, config, state, manifests } = values;
+    const local = await useLocalStack(values.stack);
+    const { mirror, stack, config = local?.config, state = local?.state, manifests } = values;
     const shard = parseShard(values.shard, process.env);
     const production = await readProduction({ stack, config, state, manifests }, values.project);
     const is = mirrorsNamed(production, [mirror]);

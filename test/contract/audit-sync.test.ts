@@ -234,6 +234,13 @@ describe("audit and sync against real stores", () => {
     assert.equal((await run(...sync, "--project", "second")).code, 0);
   });
 
+  it("a store that does not know the key is unreadable, which is no difference, and the cause is said once", async () => {
+    const found = await run("audit", "--mirror", "files-aws-us-east-1", { AWS_ACCESS_KEY_ID: "nobody" });
+    assert.equal(found.code, 1, found.stdout);
+    assert.match(found.stdout, /: 0 differences, \d+ unreadable$/m);
+    assert.equal(found.stdout.match(/could not be read:\n(.+\n)+/)?.[0].split("\n").length, 3, found.stdout); // the title, the cause, ""
+  });
+
   it("called wrongly", async () => {
     for (const [args, said] of [
       [["sync"], /required option '--mirror <name>' not specified/],
@@ -307,8 +314,10 @@ function state(...more: readonly object[]): object {
 
 async function run(
   command: "audit" | "sync",
-  ...args: string[]
+  ...given: (string | Readonly<Record<string, string>>)[]
 ): Promise<{ code: number; stdout: string; stderr: string }> {
+  const args = given.filter((one) => typeof one === "string");
+  const environment = Object.assign({}, ...given.filter((one) => typeof one !== "string")) as Record<string, string>;
   const all = [
     join(root, "components/commands/artifacts.mjs"),
     command,
@@ -318,7 +327,7 @@ async function run(
     "state.json",
     ...args,
   ];
-  const child = promisify(execFile)(process.execPath, all, { cwd: folder });
+  const child = promisify(execFile)(process.execPath, all, { cwd: folder, env: { ...process.env, ...environment } });
   return await child.then(
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
     (error: { code: number; stdout: string; stderr: string }) => error,

@@ -155,6 +155,19 @@ describe("npm start", function () {
     assert.equal(await back.ended, 0, back.output);
   });
 
+  it("the commands of the runbook work on it with --stack local", async () => {
+    for (const [args, said] of [
+      [["status"], /^2 projects: everything that was deployed is in place$/m],
+      [["audit"], /^2 projects, .*: production is what the manifests say$/m],
+      [["sync", "--mirror", "files-gcp-us-central1", "--dry-run"], /^dotslash files: nothing to do$/m],
+      [["adopt", "--preview-only"], /^ +\d+ unchanged$/m],
+    ] as const) {
+      const run = place.artifacts(...args, "--stack", "local");
+      assert.equal(await run.ended, 0, `${args.join(" ")}\n${run.output}`);
+      assert.match(run.output, said);
+    }
+  });
+
   it("refresh finds no drift", async () => {
     const run = place.pulumi(
       "refresh",

@@ -87,6 +87,11 @@ export class Workspace {
     return new RehearsalProcess(this.checkout, "local/tools/pulumi.ts", args, this.environment);
   }
 
+  /** `npx artifacts ARGS`. */
+  artifacts(...args: string[]): RehearsalProcess {
+    return new RehearsalProcess(this.checkout, "components/commands/artifacts.mjs", args, this.environment);
+  }
+
   /** `npm run clean`. */
   clean(): RehearsalProcess {
     return new RehearsalProcess(this.checkout, "local/clean.ts", [], this.environment);

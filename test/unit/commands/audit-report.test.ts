@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { it } from "mocha";
-import { type Audited, describeReport, isClean, reportOf } from "../../../components/commands/audit-report.ts";
+import {
+  type Audited,
+  causesIn,
+  describeReport,
+  isClean,
+  reportOf,
+} from "../../../components/commands/audit-report.ts";
 
 const clean: Audited = {
   project: "kops",
@@ -48,7 +54,7 @@ bom      files  1        2      0           files-a
 ... and 1 more (--json has all)
 
 could not be read:
-project bom, mirror files-b: cannot be read: 403
+project bom, mirror files-b: 403
 
 2 projects, 1,203 lines, 3 mirrors: 3 differences, 1 unreadable`,
   );
@@ -119,4 +125,23 @@ it("66: a name that would steer a CI log or a terminal is printed escaped; --jso
   const report = reportOf([{ ...drifted, inventory: { text: "", incomplete, failures: [] } }]);
   assert.match(describeReport(report), /^- bom a\\u\{23\}#\[error\]b\\u\{202e\}c sha256:1: files-a$/m);
   assert.equal(report.differences[0]?.line, `${name} sha256:1`);
+});
+
+it("a cause is said once, with all projects and mirrors that it hits", () => {
+  const projects = Array.from({ length: 28 }, (_, index) => `p${index}`);
+  assert.deepEqual(
+    causesIn([
+      ...projects.map((project) => `project ${project}, mirror files-aws-us-east-1: 403 InvalidAccessKeyId`),
+      "project p0, mirror eu: 503",
+      "project p0, mirror us: 503",
+      "the manifests changed",
+      "mirror asia: no such bucket",
+    ]),
+    [
+      "projects p0, p1, p2 and 25 more, mirror files-aws-us-east-1: 403 InvalidAccessKeyId",
+      "project p0, mirrors eu, us: 503",
+      "the manifests changed",
+      "mirror asia: no such bucket",
+    ],
+  );
 });

@@ -1,0 +1,148 @@
+/** What is missing in production, since when and why, as the state of a stack remembers it. Pure. */
+import { countOf } from "../promotion/text/count-of.ts";
+import { escapeUnprintable } from "../promotion/text/printable.ts";
+import { CommandError } from "./command.ts";
+
+/** The parts of an exported state that are read here. */
+interface ExportedState {
+  readonly deployment?: {
+    readonly resources?: readonly {
+      readonly type?: string;
+      readonly inputs?: Readonly<Record<string, unknown>>;
+      readonly outputs?: Readonly<Record<string, unknown>>;
+      readonly modified?: string;
+      /** Of a resource whose last update was not complete: why. */
+      readonly initErrors?: readonly string[];
+    }[];
+  };
+}
+
+/** One project in one mirror that is not as it should be. */
+export interface StatusRow {
+  readonly project: string;
+  readonly kind: "images" | "files";
+  readonly mirror: string;
+  readonly missing: number;
+  readonly extra: number;
+  readonly incomplete: number;
+  /** When the state last changed: it has been so since then. ISO 8601; undefined: the state does not say. */
+  readonly since: string | undefined;
+}
+
+/** What the state says of all promotions. */
+export interface Status {
+  readonly projects: number;
+  readonly rows: readonly StatusRow[];
+  /** Each cause once, with the projects that it holds back. */
+  readonly failures: readonly {
+    readonly cause: string;
+    readonly projects: readonly string[];
+    readonly since: string | undefined;
+  }[];
+  /** Projects of the manifests that no deployment has promoted yet. */
+  readonly undeployed: readonly string[];
+}
+
+/**
+ * Reads an exported state. @param from the file's name, for messages. @param wanted names of the projects in the manifests that want something.
+ * @throws CommandError if it is no state.
+ */
+export function statusOf(text: string, from: string, wanted: readonly string[]): Status {
+  let state: ExportedState;
+  try {
+    state = JSON.parse(text) as ExportedState;
+  } catch {
+    throw new CommandError(`${from} is not JSON: write it with pulumi stack export --file ${from}`);
+  }
+  const promotions = (state.deployment?.resources ?? []).flatMap(
+    ({ type, inputs = {}, outputs = {}, modified, initErrors = [] }) => {
+      const [, kind] = /^promotion:index:Promoted(Images|Files)$/.exec(type ?? "") ?? [];
+      if (kind === undefined) return [];
+      const incomplete = (outputs["incomplete"] ?? {}) as Readonly<Record<string, string>>;
+      return [
+        {
+          project: String(inputs["project"]),
+          kind: kind === "Images" ? ("images" as const) : ("files" as const),
+          incomplete,
+          modified,
+          initErrors,
+        },
+      ];
+    },
+  );
+  const deployed = new Set(promotions.map(({ project }) => project));
+  const causes = Map.groupBy(
+    promotions.flatMap(({ project, modified, initErrors }) =>
+      initErrors
+        .flatMap((error) => error.split("\n"))
+        .map((line) => ({
+          project,
+          modified,
+          cause: line.replace(`project ${project}, `, "").replace(/; the next `pulumi up` resumes$/, ""),
+        })),
+    ),
+    ({ cause }) => cause,
+  );
+  return {
+    projects: deployed.size,
+    rows: promotions.flatMap(({ project, kind, incomplete, modified }) =>
+      Object.entries(incomplete).flatMap(([mirror, lines]) => {
+        const count = (sign: string) => lines.split("\n").filter((line) => line.startsWith(`${sign} `)).length;
+        const [missing, extra, partial] = [count("+"), count("-"), count("~")];
+        return missing + extra + partial === 0
+          ? []
+          : [{ project, kind, mirror, missing, extra, incomplete: partial, since: modified }];
+      }),
+    ),
+    failures: [...causes].map(([cause, held]) => ({
+      cause,
+      projects: [...new Set(held.map(({ project }) => project))],
+      since: held.map(({ modified }) => modified).sort()[0],
+    })),
+    undeployed: wanted.filter((name) => !deployed.has(name)),
+  };
+}
+
+/** Whether everything that was deployed is in place. */
+export function isInPlace({ rows, failures }: Status): boolean {
+  return rows.length === 0 && failures.length === 0;
+}
+
+/** Head and rows of a table. @param now for how long it has been so. */
+export function statusTable({ rows }: Status, now: Date): string[][] {
+  const head = ["PROJECT", "KIND", "MIRROR", "MISSING", "EXTRA", "INCOMPLETE", "SINCE"];
+  const body = rows.map(({ project, kind, mirror, missing, extra, incomplete, since }) => [
+    ...[project, kind, mirror].map(escapeUnprintable),
+    ...[missing, extra, incomplete].map(String),
+    since === undefined ? "?" : `${since.slice(0, 16)}Z (${ago(new Date(since), now)})`,
+  ]);
+  return body.length === 0 ? [] : [head, ...body];
+}
+
+/** What to run next, a line each. @param stack its name. */
+export function nextCommands(status: Status, stack: string): string[] {
+  const { rows, failures, undeployed } = status;
+  const up = stack === "local" ? "npm run pulumi -- up" : `pulumi up --stack ${stack}`;
+  const mirrors = new Set(rows.map(({ mirror }) => mirror));
+  const [only] = mirrors;
+  return [
+    ...(rows.length > 0 || failures.length > 0
+      ? [`${up}: tries again what is missing, everywhere`]
+      : []),
+    ...(mirrors.size === 1
+      ? [`npx artifacts sync --stack ${stack} --mirror ${only}: the same for this mirror, without the engine`]
+      : []),
+    ...(rows.length > 0 ? [`npx artifacts audit --stack ${stack}: looks into the mirrors themselves`] : []),
+    ...(undeployed.length > 0
+      ? [
+          `${up}: ${countOf(undeployed.length, "project")} not deployed yet: ${undeployed.join(", ")}`,
+        ]
+      : []),
+  ];
+}
+
+function ago(since: Date, now: Date): string {
+  const hours = (now.getTime() - since.getTime()) / 3_600_000;
+  if (hours < 1) return `${Math.max(0, Math.round(hours * 60))} min ago`;
+  return hours < 48 ? `${Math.round(hours)} h ago` : `${Math.round(hours / 24)} days ago`;
+}

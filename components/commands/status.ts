@@ -1,0 +1,82 @@
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { promisify } from "node:util";
+import { Command } from "@commander-js/extra-typings";
+import { loadManifests } from "../manifests/load.ts";
+import { promotesFiles, promotesImages } from "../manifests/project.ts";
+import { countOf } from "../promotion/text/count-of.ts";
+import { escapeUnprintable } from "../promotion/text/printable.ts";
+import { readStackFile } from "../stack/stack-file.ts";
+import { CommandError } from "./command.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { useLocalStack } from "./local-stack.ts";
+import { printJson, printNote, printResult } from "./output.ts";
+import { isInPlace, nextCommands, statusOf, statusTable } from "./status-report.ts";
+import { textTable } from "./text-table.ts";
+
+/** `artifacts status`. */
+export const statusCommand = new Command("status")
+  .summary("say what is missing where, since when, why, and what to do")
+  .description(
+    "Says for each project and mirror what the last deployment or refresh left missing, since when, the last failure and the next command. Reads the stack's state alone, which takes seconds; audit looks into the mirrors themselves. Exit code 3: something is missing.",
+  )
+  .option("--stack <name>", "the stack; local is the running rehearsal", "prod")
+  .option(
+    "--state <file>",
+    "read an export of the stack's state (pulumi stack export --file FILE) instead of asking pulumi",
+  )
+  .option(
+    "--json",
+    "one JSON document: {projects, rows: [{project, kind, mirror, missing, extra, incomplete, since}], failures: [{cause, projects, since}], undeployed}",
+  )
+  .action(async (values) => {
+    const local = await useLocalStack(values.stack);
+    const file = values.state ?? local?.state;
+    const text = file === undefined ? await exportedState(values.stack) : await readState(file);
+    const status = statusOf(
+      text,
+      file ?? "the state",
+      await wantedProjects(local?.config ?? `Pulumi.${values.stack}.yaml`),
+    );
+    printJson(status);
+    for (const line of textTable(statusTable(status, new Date()))) printResult(line);
+    for (const { cause, projects, since } of status.failures)
+      printResult(
+        `last failure${since === undefined ? "" : ` (${since.slice(0, 16)}Z)`} of ${projects.join(", ")}: ${escapeUnprintable(cause)}`,
+      );
+    const what = countOf(status.projects, "project");
+    printResult(
+      isInPlace(status) ? `${what}: everything that was deployed is in place` : `${what}: not everything is in place`,
+    );
+    for (const line of nextCommands(status, values.stack)) printNote(`next: ${line}`);
+    process.exitCode = isInPlace(status) ? exitCodes.ok : exitCodes.differs;
+  });
+
+/** The names of the projects that want something in production; none if the stack's file or the manifests cannot be read: check names why. */
+async function wantedProjects(stackFile: string): Promise<string[]> {
+  const read = await readStackFile(stackFile).catch(() => undefined);
+  if (read === undefined || "errors" in read) return [];
+  const { projects } = await loadManifests(read.config.manifests).catch(() => ({ projects: [] }));
+  return projects.filter((project) => promotesImages(project) || promotesFiles(project)).map(({ name }) => name);
+}
+
+async function readState(file: string): Promise<string> {
+  return await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT")
+      throw new CommandError(`there is no ${file}: write it with pulumi stack export --file ${file}`);
+    throw error;
+  });
+}
+
+async function exportedState(stack: string): Promise<string> {
+  try {
+    const args = ["stack", "export", "--stack", stack, "--non-interactive"];
+    return (await promisify(execFile)("pulumi", args, { maxBuffer: 1024 ** 3 })).stdout;
+  } catch (error) {
+    const { code, stderr } = error as { code?: unknown; stderr?: string };
+    const why = code === "ENOENT" ? "pulumi is not on PATH" : (stderr ?? String(error)).trim();
+    throw new CommandError(
+      `the state of stack ${stack} cannot be read: ${why}; or give an export of it with --state FILE`,
+    );
+  }
+}
