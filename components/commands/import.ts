@@ -12,16 +12,22 @@ import { type Loaded, readManifests } from "../manifests/read.ts";
 import { countOf } from "../promotion/text/count-of.ts";
 import { CommandError } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { importLive, liveSourceOf } from "./import-live.ts";
 import { isFolder, k8sTexts, k8sTextsAt } from "./k8s-texts.ts";
 import { printJson, printNote, printResult } from "./output.ts";
 
 /** `artifacts import`. */
 export const importCommand = new Command("import")
-  .summary("convert the manifests of another promotion system")
+  .summary("take over what another system publishes")
   .description(
-    "Converts the manifests of a checkout of k8s.io into projects of this repository, by what they mean. Repeated, it brings what has changed there; comments of the lists here and edits of project.yaml stay. Exit code 1: something that a client can pull today would be lost, or needs a person (reported with file and line).",
+    "Takes over what another system publishes: a checkout of k8s.io, a regsync.yml, the repositories below HOST/PATH of a registry, or the files of gs://BUCKET/PREFIX/. The last three go into the project that --project names, with the digests that the source has now. Converts the manifests of a checkout of k8s.io into projects of this repository, by what they mean. Repeated, it brings what has changed there; comments of the lists here and edits of project.yaml stay. Exit code 1: something that a client can pull today would be lost, or needs a person (reported with file and line).",
   )
-  .argument("<checkout>", "a checkout of github.com/kubernetes/k8s.io")
+  .argument(
+    "<source>",
+    "a checkout of github.com/kubernetes/k8s.io, FILE.yml of regsync, HOST/PATH, or gs://BUCKET/PREFIX/",
+  )
+  .option("--project <name>", "the project that takes what is not a checkout of k8s.io")
+  .option("--gcs-endpoint <url>", "address of Google Cloud Storage, instead of Google's")
   .option("--owners <group>", "the group that owns projects whose manifests name none", "")
   .option("--manifests <folder>", "the folder to write into", "manifests")
   .option("--since <commit>", "bring only what the checkout has changed since this commit; what else is here stays")
@@ -30,6 +36,11 @@ export const importCommand = new Command("import")
   .option("--dry-run", "write nothing")
   .option("--json", "one JSON document: {added, changed, same, kept, removed, problems, report}; report with --report")
   .action(async (checkout, values) => {
+    const live = (await isFolder(checkout)) ? undefined : liveSourceOf(checkout);
+    if (live !== undefined) {
+      const { project, manifests, gcsEndpoint } = values;
+      return await importLive(live, { project, manifests, gcsEndpoint, dryRun: values.dryRun === true });
+    }
     const { texts, problems: unread } = await k8sTexts(checkout);
     const imported = importK8s(texts, values.owners, shownPath(checkout));
     const earlier =

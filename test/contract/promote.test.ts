@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
 import { loadManifests } from "../../components/manifests/load.ts";
@@ -286,6 +286,41 @@ describe("npm run promote and demote", () => {
       [...err.matchAll(/^reads gs:\/\/staging-tool\/(\S+)/gm)].map(([, path]) => path),
       ["sums/SHA256SUMS", "sums/other"],
     );
+  });
+
+  it("import: a regsync.yml and a bucket, with the digests of now; what cannot be taken over is an error", async () => {
+    const made = await run("new", "taken", "--owners", "taken@example.org", "--staging", "both");
+    assert.equal(made.code, 0, made.err);
+    const one = await push("src/lib", "v1.0.0", "linux/amd64");
+    const two = await push("src/lib", "v1.1.0", "linux/arm64");
+    await push("src/lib", "nightly", "linux/amd64");
+    const source = `${servers.registry}/org/staging-tool/src/lib`;
+    await writeFile(
+      join(servers.folder, "regsync.yml"),
+      `sync:
+  - {source: "${source}", target: registry.example.org/m/lib, type: repository, tags: {allow: ["v.*"]}}
+  - {source: "${source}:nightly", target: registry.example.org/m/deep/lib, type: image}
+  - {source: a.example, target: b.example, type: registry}
+`,
+    );
+    const imported = await run("import", "regsync.yml", "--project", "taken", "--json");
+    assert.equal(imported.code, 1, imported.err);
+    const { changes, problems } = JSON.parse(imported.out) as { changes: string[]; problems: string[] };
+    assert.deepEqual(changes.slice(1), [`+ lib:v1.0.0 ${one}`, `+ lib:v1.1.0 ${two}`]);
+    assert.match(changes[0] ?? "", /^\+ deep\/lib:nightly sha256:/);
+    assert.match(problems.join(), /^regsync\.yml: sync\[2\]: a whole registry/);
+
+    await store("old/1.0/tool", "released");
+    const gcs = ["--gcs-endpoint", `${servers.gcs}/storage/v1/`];
+    const files = await run("import", "gs://staging-tool/old/", "--project", "taken", ...gcs);
+    assert.equal(files.code, 0, files.err);
+    assert.match(files.out, new RegExp(`^\\+ 1\\.0/tool sha256:${sha256("released")}$`, "m"));
+    const again = await run("import", "gs://staging-tool/old/", "--project", "taken", ...gcs);
+    assert.equal(again.out, "nothing to do: everything is in the manifest\n");
+    const nobody = await run("import", "regsync.yml");
+    assert.equal(nobody.code, 2);
+    assert.match(nobody.err, /--project NAME is required/);
+    await rm(join(servers.folder, "manifests/taken"), { recursive: true });
   });
 
   it("what is not there, is misspelt or cannot be reached is said in one line", async () => {
