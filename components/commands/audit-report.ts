@@ -141,6 +141,7 @@ function linesOf(differences: readonly Difference[]): string[] {
  * Failures of the forms `project P, mirror M: cannot be read: URL: cause` and `M: cannot be searched: URL: cause`, each cause once, with all that it
  * hits. Pure.
  * @param failures a sentence each; those of another form stay as they are.
+ * @internal exported for its tests.
  */
 export function causesIn(failures: readonly string[]): string[] {
   const parsed = failures.map((failure) => {

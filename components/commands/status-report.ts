@@ -30,7 +30,7 @@ export interface StatusRow {
 }
 
 /** What the state says of all promotions. */
-export interface Status {
+export interface PromotionStatus {
   readonly projects: number;
   readonly rows: readonly StatusRow[];
   /** Each cause once, with the projects that it holds back. */
@@ -47,7 +47,7 @@ export interface Status {
  * Reads an exported state. @param from the file's name, for messages. @param wanted names of the projects in the manifests that want something.
  * @throws CommandError if it is no state.
  */
-export function statusOf(text: string, from: string, wanted: readonly string[]): Status {
+export function promotionStatus(text: string, from: string, wanted: readonly string[]): PromotionStatus {
   let state: ExportedState;
   try {
     state = JSON.parse(text) as ExportedState;
@@ -104,12 +104,12 @@ export function statusOf(text: string, from: string, wanted: readonly string[]):
 }
 
 /** Whether everything that was deployed is in place. */
-export function isInPlace({ rows, failures }: Status): boolean {
+export function isInPlace({ rows, failures }: PromotionStatus): boolean {
   return rows.length === 0 && failures.length === 0;
 }
 
 /** Head and rows of a table. @param now for how long it has been so. */
-export function statusTable({ rows }: Status, now: Date): string[][] {
+export function statusTable({ rows }: PromotionStatus, now: Date): string[][] {
   const head = ["PROJECT", "KIND", "MIRROR", "MISSING", "EXTRA", "INCOMPLETE", "SINCE"];
   const body = rows.map(({ project, kind, mirror, missing, extra, incomplete, since }) => [
     ...[project, kind, mirror].map(escapeUnprintable),
@@ -120,23 +120,19 @@ export function statusTable({ rows }: Status, now: Date): string[][] {
 }
 
 /** What to run next, a line each. @param stack its name. */
-export function nextCommands(status: Status, stack: string): string[] {
+export function nextCommands(status: PromotionStatus, stack: string): string[] {
   const { rows, failures, undeployed } = status;
   const up = stack === "local" ? "npm run pulumi -- up" : `pulumi up --stack ${stack}`;
   const mirrors = new Set(rows.map(({ mirror }) => mirror));
   const [only] = mirrors;
   return [
-    ...(rows.length > 0 || failures.length > 0
-      ? [`${up}: tries again what is missing, everywhere`]
-      : []),
+    ...(rows.length > 0 || failures.length > 0 ? [`${up}: tries again what is missing, everywhere`] : []),
     ...(mirrors.size === 1
       ? [`npx artifacts sync --stack ${stack} --mirror ${only}: the same for this mirror, without the engine`]
       : []),
     ...(rows.length > 0 ? [`npx artifacts audit --stack ${stack}: looks into the mirrors themselves`] : []),
     ...(undeployed.length > 0
-      ? [
-          `${up}: ${countOf(undeployed.length, "project")} not deployed yet: ${undeployed.join(", ")}`,
-        ]
+      ? [`${up}: ${countOf(undeployed.length, "project")} not deployed yet: ${undeployed.join(", ")}`]
       : []),
   ];
 }

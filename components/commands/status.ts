@@ -11,7 +11,7 @@ import { CommandError } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { useLocalStack } from "./local-stack.ts";
 import { printJson, printNote, printResult } from "./output.ts";
-import { isInPlace, nextCommands, statusOf, statusTable } from "./status-report.ts";
+import { isInPlace, nextCommands, promotionStatus, statusTable } from "./status-report.ts";
 import { textTable } from "./text-table.ts";
 
 /** `artifacts status`. */
@@ -33,7 +33,7 @@ export const statusCommand = new Command("status")
     const local = await useLocalStack(values.stack);
     const file = values.state ?? local?.state;
     const text = file === undefined ? await exportedState(values.stack) : await readState(file);
-    const status = statusOf(
+    const status = promotionStatus(
       text,
       file ?? "the state",
       await wantedProjects(local?.config ?? `Pulumi.${values.stack}.yaml`),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { isInPlace, nextCommands, statusOf, statusTable } from "../../../components/commands/status-report.ts";
+import { isInPlace, nextCommands, promotionStatus, statusTable } from "../../../components/commands/status-report.ts";
 
 const modified = "2026-11-29T01:00:00Z";
 const promotion = (kind: string, project: string, more: object = {}) => ({
@@ -14,7 +14,9 @@ const exported = (...resources: object[]) =>
 
 describe("status", () => {
   it("everything in place", () => {
-    const status = statusOf(exported(promotion("Images", "tool"), promotion("Files", "tool")), "s.json", ["tool"]);
+    const status = promotionStatus(exported(promotion("Images", "tool"), promotion("Files", "tool")), "s.json", [
+      "tool",
+    ]);
     assert.deepEqual(status, { projects: 1, rows: [], failures: [], undeployed: [] });
     assert.ok(isInPlace(status));
     assert.deepEqual(statusTable(status, new Date()), []);
@@ -23,7 +25,7 @@ describe("status", () => {
 
   it("what is missing, by project and mirror, since when, and the next command", () => {
     const incomplete = { eu: "+ app:v1 sha256:a\n+ app:v2 sha256:b\n~ app@sha256:c\n", us: "" };
-    const status = statusOf(exported(promotion("Images", "tool", { outputs: { incomplete } })), "s.json", [
+    const status = promotionStatus(exported(promotion("Images", "tool", { outputs: { incomplete } })), "s.json", [
       "tool",
       "late",
     ]);
@@ -51,7 +53,7 @@ describe("status", () => {
           "copied 3; the next `pulumi up` resumes",
         ],
       });
-    const { failures } = statusOf(exported(failed("a"), failed("b"), failed("c")), "s.json", []);
+    const { failures } = promotionStatus(exported(failed("a"), failed("b"), failed("c")), "s.json", []);
     assert.deepEqual(failures, [
       { cause: "mirror eu: given up: 503 Service Unavailable", projects: ["a", "b", "c"], since: modified },
       { cause: "copied 3", projects: ["a", "b", "c"], since: modified },
@@ -59,6 +61,9 @@ describe("status", () => {
   });
 
   it("what is no state is refused", () => {
-    assert.throws(() => statusOf("<html>", "s.json", []), /s\.json is not JSON: write it with pulumi stack export/);
+    assert.throws(
+      () => promotionStatus("<html>", "s.json", []),
+      /s\.json is not JSON: write it with pulumi stack export/,
+    );
   });
 });
