@@ -1,5 +1,6 @@
 import type { RedirectorConfig } from "../config.ts";
 import { LruCache } from "./lru-cache.ts";
+import { objectStatus } from "./status-meaning.ts";
 
 /** What is to be found out: whether a mirror holds an object. */
 export interface ExistenceCheck {
@@ -7,21 +8,25 @@ export interface ExistenceCheck {
   readonly asked: string;
   /** Address of the object there. */
   readonly url: string;
-  /** A registry, which does not say "absent" as a bucket does. */
-  readonly registry: boolean;
+  /** Address of the same object in another mirror; undefined if there is none. */
+  readonly elsewhere?: string | undefined;
 }
+
+/** What a mirror said of an object: that it is there or not, or that it does not give it; undefined: it wants us to ask less. */
+export type ObjectFound = boolean | "refused" | undefined;
 
 /**
  * What came of a check. `failing`: the mirror did not answer in time, or with an error of its own, now or just before. `unknown`: it
- * was not asked or did not say, and nothing speaks against it.
+ * was not asked or did not say, and nothing speaks against it. `refused`: it does not give this object to everyone.
  */
-export type Held = "present" | "absent" | "failing" | "unknown";
+export type Held = "present" | "absent" | "refused" | "failing" | "unknown";
 
 /** Counts of what came of the checks, for the metrics. */
 export interface ExistenceCounts {
   /** Answered from memory: the mirror holds it, or not. */
   present: number;
   absent: number;
+  refused: number;
   /** Asked the mirror. */
   asked: number;
   /** Waited for a check of another request. */
@@ -39,7 +44,7 @@ const failuresToOpen = 5;
 const openMs = 10_000;
 
 interface Known {
-  readonly held: "present" | "absent";
+  readonly held: "present" | "absent" | "refused";
   readonly until: number;
   /** Of the mirror when it answered. */
   readonly epoch: number;
@@ -49,6 +54,10 @@ interface Known {
 interface CircuitBreaker {
   /** Addresses that it failed to answer for, since it last answered. A single broken object is no broken mirror. */
   readonly failed: Set<string>;
+  /** Objects that it refused, since it last gave one. */
+  readonly refused: Map<string, ExistenceCheck>;
+  /** An object that it gave. */
+  given: ExistenceCheck | undefined;
   /** Open until then: the mirror is not asked. */
   openUntil: number;
   /** Grows when all that is known of it is to be forgotten. */
@@ -59,11 +68,23 @@ interface CircuitBreaker {
  * Knows which objects mirrors hold. Remembers both answers for a stated time; what was not used for longest is forgotten first;
  * asks once however many want to know; and gives up in time. A mirror that fails for five objects in a row is failing, whatever
  * is known of it, and is not asked for ten seconds, so that not every pull waits for it; then one check at a time until it answers.
+ *
+ * A mirror that refuses objects may refuse only those: they are a client's choice. After five of them it is asked for an object that it gave before, or other
+ * mirrors for those five; it is failing only if it refuses what it gave, or what another mirror gives.
  */
 export class Existence {
-  readonly counts: ExistenceCounts = { present: 0, absent: 0, asked: 0, shared: 0, skipped: 0, failed: 0, evicted: 0 };
+  readonly counts: ExistenceCounts = {
+    present: 0,
+    absent: 0,
+    refused: 0,
+    asked: 0,
+    shared: 0,
+    skipped: 0,
+    failed: 0,
+    evicted: 0,
+  };
   readonly #settings: RedirectorConfig["existence"];
-  readonly #ask: (check: ExistenceCheck, signal: AbortSignal) => Promise<boolean | undefined>;
+  readonly #ask: (check: ExistenceCheck, signal: AbortSignal) => Promise<ObjectFound>;
   readonly #now: () => number;
   readonly #turned: (mirror: string, failing: boolean) => void;
   /** By address. */
@@ -72,12 +93,12 @@ export class Existence {
   readonly #breakers = new Map<string, CircuitBreaker>();
 
   /**
-   * `ask` finds out whether an object is there; undefined: the mirror wants us to ask less. It rejects if the mirror fails. `now` is in
+   * `ask` finds out whether an object is there; it rejects if the mirror fails. `now` is in
    * milliseconds; `turned` is told when a mirror begins to fail, and when it answers again.
    */
   constructor(
     settings: RedirectorConfig["existence"],
-    ask: (check: ExistenceCheck, signal: AbortSignal) => Promise<boolean | undefined>,
+    ask: (check: ExistenceCheck, signal: AbortSignal) => Promise<ObjectFound>,
     now: () => number = () => performance.now(),
     turned: (mirror: string, failing: boolean) => void = () => undefined,
   ) {
@@ -138,6 +159,7 @@ export class Existence {
     const breaker = this.#breakerOf(mirror);
     breaker.epoch++;
     breaker.failed.clear();
+    breaker.refused.clear();
     breaker.openUntil = 0;
   }
 
@@ -155,12 +177,24 @@ export class Existence {
       // The race, as not every transport lets go when it is told to.
       const present = await Promise.race([this.#ask(check, controller.signal), deadline.promise]);
       const now = this.#now();
-      if (isFailing(breaker)) this.#turned(check.asked, false);
-      breaker.failed.clear();
-      breaker.openUntil = present === undefined ? now + openMs : 0;
-      if (present === undefined) return "unknown";
-      const held = present ? "present" : "absent";
-      const until = now + (present ? presentSeconds : absentSeconds) * 1000;
+      if (present === "refused") {
+        if (isFailing(breaker)) {
+          breaker.openUntil = now + openMs;
+          return "failing";
+        }
+        this.#suspect(check, breaker);
+      } else {
+        if (isFailing(breaker)) this.#turned(check.asked, false);
+        breaker.failed.clear();
+        breaker.openUntil = present === undefined ? now + openMs : 0;
+        if (present === undefined) return "unknown";
+      }
+      if (present === true) {
+        breaker.given = check;
+        breaker.refused.clear();
+      }
+      const held = present === true ? "present" : present === false ? "absent" : "refused";
+      const until = now + (present === true ? presentSeconds : absentSeconds) * 1000;
       this.#known.set(check.url, { held, until, epoch });
       this.counts.evicted = this.#known.evicted;
       return held;
@@ -179,10 +213,39 @@ export class Existence {
     }
   }
 
+  /** Notes a refusal; after five different ones in a row finds out whether the mirror refuses everything. */
+  #suspect(check: ExistenceCheck, breaker: CircuitBreaker): void {
+    breaker.refused.set(check.url, check);
+    if (breaker.refused.size < failuresToOpen) return;
+    const refused = [...breaker.refused.values()];
+    breaker.refused.clear();
+    const { given } = breaker;
+    const proof = given
+      ? this.#gives(given).then((answer) => answer === "refused")
+      : Promise.all(
+          refused.map(({ elsewhere }) => elsewhere !== undefined && this.#gives({ ...check, url: elsewhere })),
+        ).then((answers) => answers.includes(true));
+    void proof.then((refusesAll) => {
+      if (!refusesAll || isFailing(breaker)) return;
+      for (const { url } of refused) breaker.failed.add(url);
+      breaker.openUntil = this.#now() + openMs;
+      this.#turned(check.asked, true);
+    });
+  }
+
+  /** Asks for one object, beside all that is remembered. Never rejects. */
+  async #gives(check: ExistenceCheck): Promise<ObjectFound> {
+    try {
+      return await this.#ask(check, AbortSignal.timeout(this.#settings.timeoutSeconds * 1000));
+    } catch {
+      return undefined;
+    }
+  }
+
   #breakerOf(mirror: string): CircuitBreaker {
     let breaker = this.#breakers.get(mirror);
     if (!breaker) {
-      breaker = { failed: new Set(), openUntil: 0, epoch: 0 };
+      breaker = { failed: new Set(), refused: new Map(), given: undefined, openUntil: 0, epoch: 0 };
       this.#breakers.set(mirror, breaker);
     }
     return breaker;
@@ -202,16 +265,21 @@ const accept = [
   "*/*",
 ].join(", ");
 
-/**
- * Asks a mirror by HEAD whether an object is there: 200 is yes, and so is a redirect to where it is; 404 is no. So is 403 of a bucket:
- * S3 and GCS answer it for an absent object to who may not list the bucket (S3 API, HeadObject). Other refusals, such as
- * 429 and a registry's 401, say nothing of the object. Rejects at 5xx.
- */
-export async function headObject({ url, registry }: ExistenceCheck, signal: AbortSignal): Promise<boolean | undefined> {
+/** Asks a mirror by HEAD whether an object is there; true if so, false if not, by {@link objectStatus}; undefined: ask it less. Rejects if the mirror fails. */
+export async function headObject({ url }: ExistenceCheck, signal: AbortSignal): Promise<ObjectFound> {
   const response = await fetch(url, { method: "HEAD", headers: { accept }, signal, redirect: "manual" });
   await response.body?.cancel();
-  const { status } = response;
-  if (status >= 500) throw new Error(`${url} answers ${status}`);
-  if (status < 400) return true;
-  return status === 404 || (status === 403 && !registry) ? false : undefined;
+  const status = objectStatus(response.status);
+  switch (status) {
+    case "present":
+      return true;
+    case "absent":
+      return false;
+    case "refused":
+      return "refused";
+    case "busy":
+      return undefined;
+    case "failing":
+      throw new Error(`${url} answers ${response.status}`);
+  }
 }

@@ -1,6 +1,7 @@
 import pLimit from "p-limit";
 import type { RedirectorConfig } from "../config.ts";
 import type { Mirror } from "./mirrors.ts";
+import { isServing } from "./status-meaning.ts";
 
 type Settings = RedirectorConfig["health"];
 
@@ -115,15 +116,12 @@ export function startProber(mirrors: readonly Mirror[], settings: Settings, opti
   }
 }
 
-/**
- * Asks a mirror whether it is there. A mirror with a `probePath` has to answer that with less than 400; of any other an answer
- * below 500 to its root is enough: a registry may ask who we are and a bucket refuse to be listed.
- */
+/** Asks a mirror whether it is there: {@link isServing}. */
 export async function probeMirror(mirror: Mirror, signal: AbortSignal): Promise<boolean> {
   const { url, probePath } = mirror.site;
   const target =
     probePath !== undefined ? url + probePath : url.includes("/v2/") ? new URL("/v2/", url).href : `${url}/`;
   const response = await fetch(target, { method: "HEAD", signal, redirect: "manual" });
   await response.body?.cancel();
-  return response.status < (probePath === undefined ? 500 : 400);
+  return isServing(response.status, probePath !== undefined);
 }

@@ -25,7 +25,7 @@ export interface Redirect {
   readonly mirror: Mirror | undefined;
   readonly location: string;
   /** Why it is not the client's own mirror, if so. */
-  readonly detour?: "absent" | "failing";
+  readonly detour?: "absent" | "refused" | "failing";
 }
 
 /** Find out whether a mirror holds what is asked for, and {@link settle} it by the answer. */
@@ -122,7 +122,7 @@ export function decide(
 
 /**
  * Decides by what was found out. A mirror that lacks what is asked for is one that promotion has not reached yet (the canonical mirror
- * comes first), that is being filled, or that lost something: the canonical mirror has it, or nobody does. One that fails has the
+ * comes first), that is being filled, or that lost something: the canonical mirror has it, or nobody does. So does one that refuses it. One that fails has the
  * second choice in its place. If there is no other healthy one, or nothing was found out, it is the client's own mirror all the same.
  */
 export function settle(
@@ -138,7 +138,7 @@ export function settle(
   if (held === "unknown") return present;
   const list = route.kind === "file" ? mirrors.files : mirrors.images;
   const others = list.filter((mirror) => mirror.healthy && mirror !== present.mirror);
-  const other = held === "absent" && others[0] === list[0] ? list[0] : chooseMirror(others, client);
+  const other = held !== "failing" && others[0] === list[0] ? list[0] : chooseMirror(others, client);
   return other ? { ...redirectTo(route, other), detour: held } : present;
 }
 
@@ -168,16 +168,16 @@ function fromBucket(
   const mirror = chooseMirror(mirrors.layers, client);
   if (!mirror?.healthy) return undefined;
   if (config.layerClients === "same-cloud" && mirror.site.cloud !== client.cloud) return undefined;
-  return known(checks, mirror) ?? kept(layerCheck(route, mirror), checks);
+  return known(checks, mirror) ?? kept(layerCheck(route, mirror, mirrors.images), checks);
 }
 
-function layerCheck(route: BlobRoute, mirror: Mirror): Check {
+function layerCheck(route: BlobRoute, mirror: Mirror, registries: readonly Mirror[]): Check {
   const location = `${mirror.site.url}/${layerKey(route.digest)}`;
   return {
     kind: "check",
     asked: mirror.site.name,
     url: location,
-    registry: false,
+    elsewhere: registries[0] && registries[0].site.url + route.path,
     route,
     present: { kind: "redirect", what: "blob", mirror, location },
     layer: true,
@@ -194,17 +194,18 @@ function fromMirror(
 ): Redirect | Check | Refused {
   const mirror = chooseMirror(list, client);
   if (!mirror) return route.kind === "file" ? noSuchMirrors.files : noSuchMirrors.images;
-  const check = known(checks, mirror) ?? kept(mirrorCheck(route, mirror), checks);
+  const check = known(checks, mirror) ?? kept(mirrorCheck(route, mirror, list), checks);
   return !config.existence.mirrors || list.length === 1 || !mirror.healthy ? check.present : check;
 }
 
-function mirrorCheck(route: ManifestRoute | BlobRoute | FileRoute, mirror: Mirror): Check {
+function mirrorCheck(route: ManifestRoute | BlobRoute | FileRoute, mirror: Mirror, list: readonly Mirror[]): Check {
   const present = redirectTo(route, mirror);
+  const other = list.find((each) => each !== mirror);
   return {
     kind: "check",
     asked: mirror.site.name,
     url: route.query === "" ? present.location : mirror.site.url + route.path,
-    registry: route.kind !== "file",
+    elsewhere: other && other.site.url + route.path,
     route,
     present,
     layer: false,

@@ -43,7 +43,8 @@ const json = ["Content-Type", "application/json"] as const;
 const allow = ["Allow", "GET, HEAD"] as const;
 
 const registryRedirect: HeaderSet = [registryVersion, unkept];
-const fileRedirect: HeaderSet = [unkept];
+/** Pages of any origin may read what mirrors serve to them; a browser asks that of each redirect too (Fetch standard, "HTTP-redirect fetch"). */
+const fileRedirect: HeaderSet = [unkept, ["Access-Control-Allow-Origin", "*"]];
 const pageRedirect: HeaderSet = [["Cache-Control", "public, max-age=300"]];
 const pong: HeaderSet = [registryVersion, json, unkept];
 const text: HeaderSet = [plainText, unkept, noSniff];

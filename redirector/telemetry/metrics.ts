@@ -32,8 +32,8 @@ export class RequestMetrics {
   #latencySum = 0;
   /** Redirects to a mirror that is taken to be unhealthy, as there was no better one. */
   unhealthyRedirects = 0;
-  /** Redirects past the client's own mirror, which lacks what is asked for or fails. */
-  readonly detours = { absent: 0, failing: 0 };
+  /** Redirects past the client's own mirror, which lacks or refuses what is asked for, or fails. */
+  readonly detours = { absent: 0, refused: 0, failing: 0 };
   /** Faults of our own. */
   faults = 0;
   /** What was no request of HTTP/1.1, by the status it was answered with. */

@@ -54,6 +54,8 @@ export function caseConfig(origin: (name: string) => string): RedirectorConfigIn
     host: "artifacts.example.dev",
     region: { name: "europe-north1", latitude: 60.57, longitude: 27.19 },
     layerClients: "outside-gcp",
+    // The cases say where lists are redirected to; that they are answered: test/contract/reports/lists.test.ts.
+    lists: { answered: false },
     imageMirrors: Object.entries(registries).map(([region, [latitude, longitude]]) => ({
       name: `images-${region}`,
       url: `${origin(`images-${region}`)}/v2/p/images`,

@@ -3,8 +3,14 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { it } from "mocha";
-import { Existence, type ExistenceCheck, type Held, headObject } from "../../../../redirector/mirrors/existence.ts";
+import { describe, it } from "mocha";
+import {
+  Existence,
+  type ExistenceCheck,
+  type Held,
+  headObject,
+  type ObjectFound,
+} from "../../../../redirector/mirrors/existence.ts";
 import { afterTest } from "../../../support/cleanup.ts";
 
 const settings = {
@@ -15,7 +21,7 @@ const settings = {
   timeoutSeconds: 0.05,
   concurrency: 2,
 };
-const about = (url: string, asked = "b"): ExistenceCheck => ({ asked, url, registry: false });
+const about = (url: string, asked = "b"): ExistenceCheck => ({ asked, url });
 const never = () => new Promise<boolean>(() => undefined);
 
 it("both answers are remembered, each for its time", async () => {
@@ -235,23 +241,80 @@ it("what a mirror's answer says", async () => {
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   afterTest(() => server.close());
-  const ask = (status: number, registry: boolean): Promise<boolean | undefined> =>
-    headObject(
-      { asked: "m", url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/${status}`, registry },
-      AbortSignal.timeout(5000),
-    );
-  for (const [status, bucket, registry] of [
-    [200, true, true],
-    [302, true, true],
-    [307, true, true],
-    [404, false, false],
-    [403, false, undefined],
-    [401, undefined, undefined],
-    [429, undefined, undefined],
-  ] as const) {
-    assert.deepEqual([await ask(status, false), await ask(status, true)], [bucket, registry], String(status));
-  }
-  for (const status of [500, 503]) await assert.rejects(ask(status, true), new RegExp(`answers ${status}`));
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const ask = (status: number): Promise<ObjectFound> =>
+    headObject({ asked: "m", url: `${origin}/${status}` }, AbortSignal.timeout(5000));
+  const found = [200, 302, 404, 403, 429].map(ask);
+  assert.deepEqual(await Promise.all(found), [true, true, false, "refused", undefined]);
+  await assert.rejects(ask(503), /answers 503/);
   assert.equal(seen.method, "HEAD");
   assert.match(seen.accept ?? "", /oci\.image\.index.*docker\.distribution\.manifest\.v2/);
+});
+
+describe("a mirror that refuses", () => {
+  /** A mirror `near` that gives what `gives` says and refuses all else, and another one that gives `elsewhere/...` if `other`. */
+  function mirrorThat(gives: (url: string) => boolean, other: boolean) {
+    const asked: string[] = [];
+    const turns: boolean[] = [];
+    let now = 0;
+    const existence = new Existence(
+      { ...settings, concurrency: 50, entries: 1_000 },
+      async ({ url }) => {
+        asked.push(url);
+        if (url.startsWith("elsewhere/")) return other;
+        return gives(url) ? true : "refused";
+      },
+      () => now,
+      (_, failing) => turns.push(failing),
+    );
+    const holds = (url: string) => existence.holds({ asked: "near", url, elsewhere: `elsewhere/${url}` });
+    return { existence, holds, asked, turns, pass: (ms: number) => (now += ms) };
+  }
+  const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+  it("all that another mirror gives: it is failing, clients of what it gave before included, until it gives something", async () => {
+    let gives = false;
+    const { existence, holds, turns, pass } = mirrorThat(() => gives, true);
+    for (const name of ["a", "b", "c", "d", "e"]) assert.equal(await holds(name), "refused");
+    await settled();
+    assert.deepEqual(existence.failing, ["near"]);
+    assert.equal(holds("f"), "failing");
+    pass(10_001);
+    assert.equal(await holds("g"), "failing", "the trial is refused");
+    assert.equal(holds("h"), "failing");
+    pass(10_001);
+    gives = true;
+    assert.equal(await holds("i"), "present");
+    assert.deepEqual(existence.failing, []);
+    assert.deepEqual(turns, [true, false]);
+  });
+
+  it("everything from now on, though it gave objects before: what is known of them no longer counts", async () => {
+    let gives = true;
+    const { holds } = mirrorThat(() => gives, false);
+    assert.equal(await holds("old"), "present");
+    gives = false;
+    for (const name of ["a", "b", "c", "d", "e"]) await holds(name);
+    await settled();
+    assert.equal(holds("old"), "failing");
+  });
+
+  it("what nobody has, as often as anyone asks: nothing changes for others, for one question more in five", async () => {
+    const { existence, holds, asked, turns } = mirrorThat((url) => url === "good", true);
+    assert.equal(await holds("good"), "present");
+    for (let count = 0; count < 100; count++) {
+      assert.equal(await holds(`hostile-${count}`), "refused");
+      assert.equal(holds("good"), "present");
+    }
+    await settled();
+    assert.deepEqual([existence.failing, turns], [[], []]);
+    assert.ok(asked.length <= 1 + 100 + 20, `${asked.length} questions`);
+  });
+
+  it("of a mirror that never gave anything: what nobody has speaks against nobody", async () => {
+    const { existence, holds } = mirrorThat(() => false, false);
+    for (let count = 0; count < 20; count++) await holds(`hostile-${count}`);
+    await settled();
+    assert.deepEqual(existence.failing, []);
+  });
 });

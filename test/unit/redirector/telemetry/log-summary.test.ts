@@ -121,7 +121,7 @@ it("a mirror in trouble has a line each time, asked for or not", async () => {
   const summary = new LogSummary(names);
   mirrors.get("images-b")!.healthy = false;
   for (let index = 0; index < 5; index++) {
-    await existence.holds({ asked: "files-a", url: `https://x/${index}`, registry: false });
+    await existence.holds({ asked: "files-a", url: `https://x/${index}` });
   }
   for (let round = 0; round < 2; round++) {
     const [all, ...troubled] = summary.next(page(), 60);

@@ -1,0 +1,58 @@
+/** Users report: the nearest mirror refuses everyone, counts as healthy, and all pulls near it fail. */
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { PutBucketPolicyCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import { describe, it } from "mocha";
+import { afterFile } from "../../support/cleanup.ts";
+import { startObjectStores } from "../../support/object-stores.ts";
+import { startRedirector } from "../../support/redirector-process.ts";
+import { Pusher, startRegistry } from "../../support/registries.ts";
+
+const near = { cloud: "gcp", region: "near", latitude: 0, longitude: 0 } as const;
+const far = { cloud: "gcp", region: "far", latitude: 50, longitude: 50 } as const;
+
+describe("a mirror that refuses everyone", () => {
+  it("olareg (401) and versitygw without a bucket policy (403): every object comes from the far mirror", async () => {
+    const stores = await startObjectStores();
+    afterFile(() => stores.stop());
+    // It grants nobody anything.
+    await writeFile(`${stores.folder}/nobody.yaml`, "users: {}\nacls: []\n");
+    const closed = await startRegistry("olareg", ["--auth-basic", `${stores.folder}/nobody.yaml`]);
+    const open = await startRegistry("olareg");
+    const pusher = new Pusher(open.host, "p/images/demo/app");
+    const images = [];
+    for (let count = 0; count < 8; count++) images.push(await pusher.image({ layers: [] }));
+    for (const bucket of ["closed", "open"]) await stores.makeBucket("s3", bucket);
+    const Policy = JSON.stringify({
+      Version: "2012-10-17",
+      Statement: [{ Effect: "Allow", Principal: "*", Action: "s3:GetObject", Resource: "arn:aws:s3:::open/*" }],
+    });
+    await stores.s3Client.send(new PutBucketPolicyCommand({ Bucket: "open", Policy }));
+    for (const Bucket of ["closed", "open"])
+      for (let count = 0; count < 8; count++)
+        await stores.s3Client.send(new PutObjectCommand({ Bucket, Key: `binaries/demo/f${count}`, Body: "x" }));
+    const redirector = await startRedirector({
+      config: {
+        host: "artifacts.example.dev",
+        region: { name: "near", latitude: 0, longitude: 0 },
+        existence: { timeoutSeconds: 5 },
+        imageMirrors: [
+          { name: "images-near", url: `http://${closed.host}/v2/p/images`, ...near },
+          { name: "images-far", url: `http://${open.host}/v2/p/images`, ...far },
+        ],
+        fileMirrors: [
+          { name: "files-near", url: `${stores.s3}/closed`, ...near },
+          { name: "files-far", url: `${stores.s3}/open`, ...far },
+        ],
+      },
+    });
+    afterFile(() => redirector.stop());
+    const origin = `http://127.0.0.1:${redirector.port}`;
+    for (const { digest } of images)
+      assert.equal((await fetch(`${origin}/v2/demo/app/manifests/${digest}`)).status, 200, digest);
+    for (let count = 0; count < 8; count++)
+      assert.equal((await fetch(`${origin}/binaries/demo/f${count}`)).status, 200, `f${count}`);
+    assert.match(redirector.output(), /mirror images-near fails when asked/);
+    assert.match(redirector.output(), /mirror files-near fails when asked/);
+  });
+});
