@@ -12,6 +12,7 @@ export function releaseFileHeaders(project: string, path: string): ObjectHeaders
 const contentTypes: Readonly<Record<string, string>> = {
   asc: "application/pgp-signature",
   bz2: "application/x-bzip2",
+  cert: "text/plain; charset=utf-8",
   gz: "application/gzip",
   json: "application/json",
   md: "text/markdown; charset=utf-8",
@@ -19,7 +20,10 @@ const contentTypes: Readonly<Record<string, string>> = {
   pem: "application/x-pem-file",
   sha1: "text/plain; charset=utf-8",
   sha256: "text/plain; charset=utf-8",
+  sha256sum: "text/plain; charset=utf-8",
   sha512: "text/plain; charset=utf-8",
+  sha512sum: "text/plain; charset=utf-8",
+  sig: "text/plain; charset=utf-8",
   tar: "application/x-tar",
   tgz: "application/gzip",
   txt: "text/plain; charset=utf-8",
@@ -30,7 +34,11 @@ const contentTypes: Readonly<Record<string, string>> = {
   zst: "application/zstd",
 };
 
+/** Files of checksums, as `sha256sum` writes them: `SHA256SUMS`, `SHA512SUMS.txt`, `checksums`. */
+const checksumFile = /(^|\/)(md5|sha(1|224|256|384|512))sums?$|(^|\/)checksums?$/i;
+
 function contentType(path: string): string {
+  if (checksumFile.test(path)) return "text/plain; charset=utf-8";
   const ending = /\.([a-z0-9]+)$/.exec(path.toLowerCase())?.[1] ?? "";
   return contentTypes[ending] ?? "application/octet-stream";
 }

@@ -23,8 +23,8 @@ export function subjectOfTag(tag: string): Digest | undefined {
   return hex === undefined ? undefined : `sha256:${hex}`;
 }
 
-/** Attachments may have attachments (a signature of an SBOM); more than this is a mistake. */
-const deepest = 3;
+/** Attachments may have attachments (a signature of an SBOM); a longer chain is a mistake. */
+const deepest = 16;
 const mostAttachments = 1_000;
 
 /**
@@ -48,6 +48,8 @@ export async function findAttachments(
     level = [...new Set(next.map(({ digest }) => digest))].filter((digest) => !seen.has(digest));
     for (const digest of level) seen.add(digest);
     found.push(...next);
+    if (depth + 1 === deepest && level.length > 0)
+      throw new Error(`${level[0]} ends a chain of more than ${deepest} attachments of attachments`);
     if (found.length > mostAttachments) throw new Error(`more than ${mostAttachments} signatures and attestations`);
   }
   return found;

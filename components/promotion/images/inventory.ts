@@ -255,6 +255,8 @@ async function placeConventional(
     const lists = await Promise.allSettled([...digests.keys()].map((digest) => parts.of(digest, at)));
     at.signal.throwIfAborted();
     for (const own of lists) if (own.status === "fulfilled") for (const digest of own.value) ours.add(digest);
+    // A tag may name a referrer, which no list of tags shows.
+    if (unowned().length > 0) for (const { digest } of await findAttachments(at, [...ours], list)) ours.add(digest);
     await settleAll(
       [...new Set(unowned().map(({ subject }) => subject))].map(async (subject) => {
         const isThere = list.manifests ? list.manifests.has(subject) : (await headManifest(at, subject)) !== undefined;
@@ -323,7 +325,12 @@ async function compareAttachments(
   /** The wanted digests that something is attached to, directly, or through another attachment or a child of an index. */
   const rootsOf = async (subject: Digest): Promise<Iterable<Digest>> => {
     let current = subject;
-    for (let depth = 0; depth < 4 && !roots.has(current); depth++) current = above.get(current) ?? current;
+    // Tags can form a cycle.
+    const passed = new Set<Digest>();
+    while (!roots.has(current) && !passed.has(current)) {
+      passed.add(current);
+      current = above.get(current) ?? current;
+    }
     return roots.has(current) ? [current] : ((await readOwners()).get(current) ?? []);
   };
   for (const { name, holding } of mirrors) {

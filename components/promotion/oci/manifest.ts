@@ -79,7 +79,7 @@ export function readManifest(bytes: Buffer, expected: Digest, contentType: strin
     ...descriptors(json["blobs"], expected), // of the OCI artifact manifest
   ];
   const inIndex = indexTypes.has(mediaType);
-  const [subject] = json["subject"] === undefined ? [] : descriptors([json["subject"]], expected);
+  const [subject] = json["subject"] == null ? [] : descriptors([json["subject"]], expected);
   const configType = own[0]?.mediaType;
   const artifactType =
     typeof json["artifactType"] === "string" && json["artifactType"] ? json["artifactType"] : configType;

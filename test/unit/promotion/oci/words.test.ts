@@ -98,6 +98,7 @@ describe("manifests", () => {
     });
     assert.equal(image.blobs.length, 3);
     assert.equal(image.subject?.digest, digest);
+    assert.equal(read({ mediaType: image.mediaType, config: layer, layers: [], subject: null }).subject, undefined);
     const entry = {
       mediaType: image.mediaType,
       digest,
