@@ -220,11 +220,10 @@ export class Existence {
     const refused = [...breaker.refused.values()];
     breaker.refused.clear();
     const { given } = breaker;
+    const others = refused.flatMap(({ elsewhere: url }) => (url === undefined ? [] : { ...check, url }));
     const proof = given
       ? this.#gives(given).then((answer) => answer === "refused")
-      : Promise.all(
-          refused.map(({ elsewhere }) => elsewhere !== undefined && this.#gives({ ...check, url: elsewhere })),
-        ).then((answers) => answers.includes(true));
+      : Promise.all(others.map((other) => this.#gives(other))).then((answers) => answers.includes(true));
     void proof.then((refusesAll) => {
       if (!refusesAll || isFailing(breaker)) return;
       for (const { url } of refused) breaker.failed.add(url);
