@@ -53,8 +53,8 @@ export interface IdentitiesArgs {
  * token that is valid for an hour.
  *
  * - `deploy` changes what is published, from the main branch in the environment `production` only.
- * - `preview` only reads, and writes its findings to a log. It is available to any branch or pull request of the
- *   repository itself; pull requests from forks get no token.
+ * - `preview` only reads, and writes its findings to a log. Only the main branch's own preview.yml (for pull requests, of forks too),
+ *   drift.yml (nightly) and promote.yml (by hand) can take it: a branch that edits a workflow gets nothing.
  * - A project's own workflows push to its staging area, from its release branches and tags only. The staging area grants this.
  *
  * Repositories and owners are checked by their numeric ids, because a name that was given up can be registered by somebody else.
@@ -103,13 +103,24 @@ export class Identities extends pulumi.ComponentResource {
       { parent: this, retainOnDelete: true },
     );
     const own = `assertion.repository_id == "${repositoryId}"`;
+    const main = [own, 'assertion.ref == "refs/heads/main"'];
+    const workflow = (name: string, events: readonly string[]) =>
+      [
+        `assertion.workflow_ref == "${workflowRef(repository, name)}"`,
+        `assertion.event_name in [${events.map((event) => `"${event}"`).join(", ")}]`,
+      ].join(" && ");
     const deploy = [
-      own,
-      'assertion.ref == "refs/heads/main"',
-      `assertion.workflow_ref == "${repository}/.github/workflows/deploy.yml@refs/heads/main"`,
+      ...main,
+      workflow("deploy", ["push", "workflow_dispatch"]),
       // A subject begins with the names (in newer repositories with the ids too). No part that users choose can contain a colon.
       'assertion.sub.endsWith(":environment:production")',
     ].join(" && ");
+    const reading = [
+      workflow("preview", ["pull_request_target"]),
+      workflow("drift", ["schedule", "workflow_dispatch"]),
+      workflow("promote", ["workflow_dispatch"]),
+    ];
+    const preview = [...main, `((${reading.join(") || (")}))`].join(" && ");
     const owners = Object.values(githubOwners).map((id) => `"${id}"`);
     new WorkloadIdentityPoolProvider(
       `${name}-github`,
@@ -121,7 +132,7 @@ export class Identities extends pulumi.ComponentResource {
           // What the audit log shows. Not the token's own subject, which exceeds Google's limit of 127 bytes for a long branch name.
           "google.subject": 'assertion.repository_id + "/" + assertion.run_id + "/" + assertion.run_attempt',
           "attribute.deploy": `${deploy} ? "yes" : "no"`,
-          "attribute.preview": `${own} ? "yes" : "no"`,
+          "attribute.preview": `${preview} ? "yes" : "no"`,
           "attribute.release": `${release} ? assertion.repository : "none"`,
         },
         // All others get no token, not even one without permissions.
@@ -275,9 +286,9 @@ export class Identities extends pulumi.ComponentResource {
     const buckets = [`arn:aws:s3:::${organization}-artifacts-*`, `arn:aws:s3:::${organization}-artifacts-*/*`];
     const own = [`arn:aws:iam::${account}:role/artifacts-*`, `arn:aws:iam::${account}:oidc-provider/${github}`];
     const [owner = "", project = ""] = repository.split("/");
-    for (const [role, hours, contexts, more, actions] of [
-      ["deploy", 6, ["environment:production"], { ref: "refs/heads/main", environment: "production" }, deployActions],
-      ["preview", 2, ["pull_request", "ref:refs/heads/main"], {}, previewActions],
+    for (const [role, hours, contexts, more, workflows, actions] of [
+      ["deploy", 6, ["environment:production"], { environment: "production" }, ["deploy"], deployActions],
+      ["preview", 2, ["pull_request", "ref:refs/heads/main"], {}, ["preview", "drift", "promote"], previewActions],
     ] as const) {
       // Repositories created or renamed since July 2026 have their ids in the subject; older ones only after they opt
       // in (GitHub docs, "OpenID Connect reference", "Immutable subject claims"). A repository that takes over a name
@@ -288,6 +299,9 @@ export class Identities extends pulumi.ComponentResource {
           `repo:${owner}@${githubOwners[owner]}/${project}@${repositoryId}:${context}`,
         ]),
         repository_id: repositoryId,
+        // Set for these triggers: pull_request_target, push, schedule and workflow_dispatch run the main branch's file on the main branch.
+        ref: "refs/heads/main",
+        job_workflow_ref: workflows.map((workflow) => workflowRef(repository, workflow)),
         ...more,
       };
       const assumed = new Role(
@@ -336,6 +350,11 @@ function onZone(
     { Effect: "Allow", Action: zone, Resource: [`arn:aws:route53:::hostedzone/${zoneId}`] },
     ...(change.length > 0 ? [changes] : []),
   ];
+}
+
+/** How a token names a workflow of the main branch (GitHub docs, "OpenID Connect reference"). */
+function workflowRef(repository: string, name: string): string {
+  return `${repository}/.github/workflows/${name}.yml@refs/heads/main`;
 }
 
 const poolId = "github";

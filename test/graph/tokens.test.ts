@@ -25,11 +25,16 @@ describe("conditions on GitHub's tokens", () => {
     ref: "refs/heads/main",
     event_name: "push",
     workflow_ref: "example/artifacts/.github/workflows/deploy.yml@refs/heads/main",
+    job_workflow_ref: "example/artifacts/.github/workflows/deploy.yml@refs/heads/main",
     run_id: "1",
     run_attempt: "1",
     ...changed,
   });
 
+  const ofWorkflow = (workflow: string) => {
+    const workflow_ref = `example/artifacts/.github/workflows/${workflow}`;
+    return { workflow_ref, job_workflow_ref: workflow_ref };
+  };
   const none = { deploy: undefined, preview: undefined, pushesFrom: undefined, aws: [] };
   const reads = { deploy: "no", preview: "yes", pushesFrom: "none", aws: ["preview"] };
 
@@ -41,19 +46,75 @@ describe("conditions on GitHub's tokens", () => {
       const token = claims({ sub: `${prefix}environment:production`, environment: "production" });
       assert.deepEqual(rights(token), {
         deploy: "yes",
-        preview: "yes",
+        preview: "no",
         pushesFrom: "example/artifacts",
         aws: ["deploy"],
       });
     });
-    it(`a pull request of the repository itself, and the nightly run, read${form}`, () => {
-      const workflow_ref = "example/artifacts/.github/workflows/preview.yml@refs/pull/7/merge";
-      const pull = { sub: `${prefix}pull_request`, event_name: "pull_request", ref: "refs/pull/7/merge", workflow_ref };
-      assert.deepEqual(rights(claims(pull)), reads);
-      const nightly = { sub: `${prefix}ref:refs/heads/main`, event_name: "schedule", workflow_ref: "x/drift.yml@main" };
-      assert.deepEqual(rights(claims(nightly)), { ...reads, pushesFrom: "example/artifacts" });
+    it(`main's preview.yml for a pull request, of a fork too, and the nightly run, read${form}`, () => {
+      // GitHub's documents do not say which of the two subjects a pull_request_target has: both must do.
+      for (const context of ["pull_request", "ref:refs/heads/main"]) {
+        const pull = {
+          sub: `${prefix}${context}`,
+          event_name: "pull_request_target",
+          ...ofWorkflow("preview.yml@refs/heads/main"),
+        };
+        assert.deepEqual(rights(claims(pull)), reads, context);
+      }
+      for (const [name, event_name] of [
+        ["drift", "schedule"],
+        ["drift", "workflow_dispatch"],
+        ["promote", "workflow_dispatch"],
+      ] as const) {
+        const nightly = { sub: `${prefix}ref:refs/heads/main`, event_name, ...ofWorkflow(`${name}.yml@refs/heads/main`) };
+        assert.deepEqual(rights(claims(nightly)), { ...reads, pushesFrom: "example/artifacts" });
+      }
     });
   }
+
+  it("a branch or pull request that edits a workflow gets nothing, whatever it calls itself", () => {
+    const branch = "refs/heads/feature";
+    const merge = "refs/pull/7/merge";
+    for (const token of [
+      {
+        event_name: "push",
+        ref: branch,
+        ...ofWorkflow(`preview.yml@${branch}`),
+        sub: `repo:example/artifacts:ref:${branch}`,
+      },
+      {
+        event_name: "workflow_dispatch",
+        ref: branch,
+        ...ofWorkflow(`drift.yml@${branch}`),
+        sub: `repo:example/artifacts:ref:${branch}`,
+      },
+      {
+        event_name: "pull_request",
+        ref: merge,
+        ...ofWorkflow(`preview.yml@${merge}`),
+        sub: "repo:example/artifacts:pull_request",
+      },
+      {
+        event_name: "pull_request",
+        ref: merge,
+        ...ofWorkflow(`new.yml@${merge}`),
+        sub: "repo:example/artifacts:pull_request",
+      },
+      // Another workflow of main, reviewed as it is, has no need of it either.
+      { event_name: "push", ...ofWorkflow("check.yml@refs/heads/main") },
+      { event_name: "pull_request_target", ...ofWorkflow("other.yml@refs/heads/main") },
+      // The right file for another event: what it checks out there is another thing.
+      { event_name: "push", ...ofWorkflow("drift.yml@refs/heads/main") },
+      { event_name: "issue_comment", ...ofWorkflow("preview.yml@refs/heads/main") },
+    ]) {
+      const { deploy, preview, aws } = rights(claims(token));
+      assert.notEqual(preview, "yes", JSON.stringify(token));
+      assert.notEqual(deploy, "yes", JSON.stringify(token));
+      // AWS knows no event: of main's two files only, on main only.
+      const known = /(preview|drift)\.yml@refs\/heads\/main$/.test(token.workflow_ref) && !("ref" in token);
+      assert.deepEqual(aws, known ? ["preview"] : [], JSON.stringify(token));
+    }
+  });
 
   it("without the environment, from another branch or by another workflow nobody deploys", () => {
     const production = { sub: "repo:example/artifacts:environment:production", environment: "production" };
@@ -66,11 +127,11 @@ describe("conditions on GitHub's tokens", () => {
       assert.equal(rights(token).deploy, "no", JSON.stringify(token));
       assert.ok(!rights(token).aws.includes("deploy"), JSON.stringify(token));
     }
-    // AWS does not look at the workflow: of those on main, reviewed as they are, each may name the environment, which asks a person.
     for (const workflow of ["other.yml@refs/heads/main", "deploy.yml@refs/heads/other"]) {
-      const workflow_ref = `example/artifacts/.github/workflows/${workflow}`;
-      assert.equal(rights(claims({ ...production, workflow_ref })).deploy, "no", workflow);
+      const token = claims({ ...production, ...ofWorkflow(workflow) });
+      assert.deepEqual([rights(token).deploy, rights(token).aws], ["no", []], workflow);
     }
+    assert.equal(rights(claims({ ...production, event_name: "pull_request_target" })).deploy, "no");
   });
 
   it("a project's release builds push as their repository, its pull requests as nobody", () => {

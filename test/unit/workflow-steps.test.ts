@@ -1,12 +1,14 @@
 /** The scripts of the workflows, run as the runner runs them, with programs that stand in for the clouds' and GitHub's and note what they are told. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { parse } from "yaml";
 import { logMetrics } from "../../components/monitoring/log-metrics.ts";
+import { stackFile } from "../support/stack-file.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -51,31 +53,128 @@ describe("scripts of the workflows", () => {
     "::error file=x::fake\n::set-output name=code::0\n::stop-commands::guess\n::guess::\n::add-mask::production";
 
   describe("preview", () => {
+    /** Runs the step on a change of the manifests. */
+    const preview = async (before: string, after: string) => {
+      for (const [place, images] of [
+        ["before", before],
+        ["manifests", after],
+      ] as const) {
+        await mkdir(join(folder, place, "p"), { recursive: true });
+        await writeFile(
+          join(folder, place, "p/project.yaml"),
+          "description: x\nowners: {group: g@example.org}\nstaging: {images: true}\n",
+        );
+        await writeFile(join(folder, place, "p/images.yaml"), images);
+      }
+      await writeFile(join(folder, "Pulumi.prod.yaml"), stackFile);
+      return await run(await script("workflows/preview.yml", "Preview"));
+    };
+    const comment = () => readFile(join(folder, "report/comment-1.md"), "utf8");
+    const image = `- name: app\n  dmap:\n    "sha256:${"a".repeat(64)}": ["v1"]\n`;
+
     it("shows the preview; what it prints commands nothing and leaves its block neither", async () => {
       await program(
         "pulumi",
         `printf '%s\\n' 'Previewing' '${hostile.replaceAll("\n", "' '")}' '\`\`\`' '@everybody'; exit 0`,
       );
-      const { code, printed, outputs } = await run(await script("workflows/preview.yml", "Preview"));
+      const { code, printed, outputs } = await preview("", image);
       assert.equal(code, 0, printed);
       assert.equal(outputs, "code=0\n");
       assert.deepEqual(commands(printed), []);
-      const comment = await readFile(join(folder, "comment.md"), "utf8");
       assert.match(
-        comment,
-        /^<!-- artifacts-preview -->\n### What merging this changes in production\n\n````diff\nPreviewing\n/,
+        await comment(),
+        /^<!-- artifacts-preview 1 -->\n### What merging this changes in production\n\n\| project [\s\S]*\n````diff\nPreviewing\n/,
       );
       assert.match((await calls()).join(), /^pulumi preview --stack prod --diff .*--non-interactive/);
     });
 
     it("a failing preview is shown too, fails the job after it, and does not pass for a good one", async () => {
-      await program("pulumi", "echo 'error: the manifests have errors'; exit 255");
-      const { code, outputs } = await run(await script("workflows/preview.yml", "Preview"));
+      await program("pulumi", "echo 'error: no such digest in staging'; exit 255");
+      const { code, outputs } = await preview("", image);
       assert.equal(code, 0);
       assert.equal(outputs, "code=255\n");
-      assert.match(await readFile(join(folder, "comment.md"), "utf8"), /### This can't be promoted yet/);
+      assert.match(await comment(), /### This can't be promoted yet[\s\S]*error: no such digest in staging/);
       const last = await run(await script("workflows/preview.yml", "Fail if the preview did"), { CODE: "255" });
       assert.equal(last.code, 255);
+    });
+
+    it("what a guard stops is not shown to the engine", async () => {
+      await program("pulumi", "exit 0");
+      const { code, outputs, printed } = await preview(image, "");
+      assert.equal(code, 0, printed);
+      assert.equal(outputs, "code=1\n");
+      assert.match(await comment(), /### This can't be promoted yet[\s\S]*2 of 2 tags and digests would be removed/);
+      assert.deepEqual(await calls(), []);
+    });
+
+    /** The payloads' parts that the step reads, as GitHub sends them (docs, "Webhook events", pull_request). */
+    const payloads = {
+      "a branch of a member": { author_association: "MEMBER", head: { repo: { fork: false } } },
+      "a fork of a contributor": { author_association: "CONTRIBUTOR", head: { repo: { fork: true } } },
+      "a fork of a first-time contributor": {
+        author_association: "FIRST_TIME_CONTRIBUTOR",
+        head: { repo: { fork: true } },
+      },
+      "a fork of somebody who is new at GitHub": { author_association: "FIRST_TIMER", head: { repo: { fork: true } } },
+      "a fork of nobody in particular": { author_association: "NONE", head: { repo: { fork: true } } },
+    };
+    for (const [who, payload] of Object.entries(payloads)) {
+      it(`${who} is previewed at once or waits`, async () => {
+        await program("gh", `printf '%s\\n' '"README.md"' '"manifests/p/images.yaml"'`);
+        const environment = {
+          GH_TOKEN: "x",
+          REPOSITORY: "example/artifacts",
+          NUMBER: "7",
+          ASSOCIATION: payload.author_association,
+        };
+        const step = await script(
+          "workflows/preview.yml",
+          "Find out what it changes, and whether its author is new here",
+        );
+        const { outputs } = await run(step, environment);
+        const known = ["MEMBER", "CONTRIBUTOR"].includes(payload.author_association);
+        assert.equal(outputs, `manifests=yes\nnewcomer=${known ? "no" : "yes"}\n`);
+        await program("gh", `printf '%s\\n' '"README.md"' '"docs/manifests/x"' '"x\\nmanifests/y"'`);
+        assert.match((await run(step, environment)).outputs, /^manifests=no$/m);
+        await program("gh", "seq 3000");
+        assert.match((await run(step, environment)).outputs, /^manifests=yes$/m, "more files than GitHub lists");
+        await program("gh", "exit 1");
+        assert.notEqual((await run(step, environment)).code, 0);
+      });
+    }
+
+    it("an environment without reviewers lets no newcomer through", async () => {
+      const step = await script("workflows/preview.yml", "Refuse an environment that asks nobody");
+      const environment = { GH_TOKEN: "x", REPOSITORY: "example/artifacts" };
+      await program("gh", "echo 0");
+      assert.equal((await run(step, environment)).code, 1);
+      await program("gh", "echo 1");
+      assert.equal((await run(step, environment)).code, 0);
+      await program("gh", "exit 1");
+      assert.notEqual((await run(step, environment)).code, 0);
+    });
+
+    it("a commit that was pushed since the run began is not previewed by it", async () => {
+      const step = await script("workflows/preview.yml", "Refuse a merge of another commit");
+      await program("git", `case "$4" in HEAD^1) echo base ;; HEAD^2) echo head ;; esac`);
+      assert.equal((await run(step, { HEAD: "head" })).outputs, "base=base\n");
+      const { code, outputs } = await run(step, { HEAD: "older" });
+      assert.deepEqual([code, outputs], [1, ""]);
+    });
+
+    it("the check that is required passes for a change without manifests, and for no failed preview", async () => {
+      const step = await script("workflows/preview.yml", "Pass if there is nothing to preview, or the preview did");
+      for (const [scope, manifests, result, passes] of [
+        ["success", "no", "skipped", true],
+        ["success", "yes", "success", true],
+        ["success", "yes", "failure", false],
+        ["success", "yes", "skipped", false],
+        ["success", "yes", "cancelled", false],
+        ["failure", "", "skipped", false],
+      ] as const) {
+        const { code } = await run(step, { SCOPE: scope, MANIFESTS: manifests, PREVIEW: result });
+        assert.equal(code === 0, passes, `${scope} ${manifests} ${result}`);
+      }
     });
 
     it("of a pull request only the folder of manifests is taken: no link, nothing beside it", async () => {
@@ -83,6 +182,7 @@ describe("scripts of the workflows", () => {
       const make = async () => {
         await mkdir(join(folder, "manifests/old"), { recursive: true });
         await mkdir(join(folder, "merged"), { recursive: true });
+        await mkdir(join(folder, "base/manifests/old"), { recursive: true });
       };
       await make();
       await mkdir(join(folder, "merged/manifests/new"), { recursive: true });
@@ -90,7 +190,8 @@ describe("scripts of the workflows", () => {
       await writeFile(join(folder, "merged/manifests/new/project.yaml"), "good");
       assert.equal((await run(take)).code, 0);
       assert.equal(await readFile(join(folder, "manifests/new/project.yaml"), "utf8"), "good");
-      for (const gone of ["merged", "manifests/old", "index.ts"])
+      await readdir(join(folder, "before/old"));
+      for (const gone of ["merged", "base", "manifests/old", "index.ts"])
         await assert.rejects(readFile(join(folder, gone)), /ENOENT/);
 
       await make();
@@ -100,32 +201,33 @@ describe("scripts of the workflows", () => {
       assert.equal((await run(take)).code, 1, "no folder");
     });
 
-    const comment = async (existing: string) => {
-      await writeFile(join(folder, "comment.md"), "the preview");
+    const post = async (pages: number, existing: string) => {
+      for (let page = 1; page <= pages; page++) await writeFile(join(folder, `comment-${page}.md`), "the preview");
       await program("gh", `[[ "$*" == *--paginate* ]] && printf '%s' '${existing}'; exit 0`);
       const environment = { GH_TOKEN: "x", REPOSITORY: "example/artifacts", NUMBER: "7" };
-      assert.equal(
-        (
-          await run(
-            await script("workflows/preview.yml", "Comment, or replace the comment of the last run"),
-            environment,
-          )
-        ).code,
-        0,
-      );
-      return (await calls()).at(-1);
+      const step = await script("workflows/preview.yml", "Comment, in place of the comments of the last run");
+      const { code, printed } = await run(step, environment);
+      assert.equal(code, 0, printed);
+      return (await calls()).slice(1).map((call) => call.replace(/^gh api --method | --silent$/g, ""));
     };
-    it("the first preview is a new comment", async () => {
-      assert.match(
-        (await comment("")) ?? "",
-        /--method POST repos\/example\/artifacts\/issues\/7\/comments --field body=@comment\.md/,
-      );
+    it("the first preview is new comments", async () => {
+      assert.deepEqual(await post(2, ""), [
+        "POST repos/example/artifacts/issues/7/comments --field body=@comment-1.md",
+        "POST repos/example/artifacts/issues/7/comments --field body=@comment-2.md",
+      ]);
     });
-    it("the next one replaces it", async () => {
-      assert.match(
-        (await comment("42\n43\n")) ?? "",
-        /--method PATCH repos\/example\/artifacts\/issues\/comments\/42 /,
-      );
+    it("the next one replaces them, adds what is more", async () => {
+      assert.deepEqual(await post(2, "42\n"), [
+        "PATCH repos/example/artifacts/issues/comments/42 --field body=@comment-1.md",
+        "POST repos/example/artifacts/issues/7/comments --field body=@comment-2.md",
+      ]);
+    });
+    it("and removes what is left over", async () => {
+      assert.deepEqual(await post(1, "42\n43\n44\n"), [
+        "PATCH repos/example/artifacts/issues/comments/42 --field body=@comment-1.md",
+        "DELETE repos/example/artifacts/issues/comments/43",
+        "DELETE repos/example/artifacts/issues/comments/44",
+      ]);
     });
   });
 
@@ -142,11 +244,12 @@ describe("scripts of the workflows", () => {
         "gcloud storage cp gs://example-redirector/redirector-1.tar.gz redirector/dist/redirector.tar.gz",
       ]);
     });
-    it("before the first deploy it builds one; one that can't be fetched is an error", async () => {
+    it("before the first deploy it takes an empty one; one that can't be fetched is an error", async () => {
       await program("pulumi", "echo 'error: no output' >&2; exit 1");
       await program("npm", "");
       assert.equal((await run(await take(), environment)).code, 0);
-      assert.deepEqual((await calls()).at(-1), "npm run build");
+      assert.ok((await stat(join(folder, environment.ARCHIVE))).isFile());
+      assert.deepEqual(await calls(), ["pulumi stack output redirectorArchive --stack prod"]);
       await program("pulumi", "echo gs://example-redirector/redirector-1.tar.gz");
       await program("gcloud", "exit 1");
       assert.notEqual((await run(await take(), environment)).code, 0);
@@ -154,6 +257,38 @@ describe("scripts of the workflows", () => {
   });
 
   describe("deploy", () => {
+    it("refuses a commit that is not main's tip: a re-run of an older deploy", async () => {
+      const step = await script("workflows/deploy.yml", "Refuse a commit that is not main's tip");
+      const environment = { GH_TOKEN: "x", REPOSITORY: "example/artifacts", COMMIT: "c0ffee" };
+      await program("gh", "echo c0ffee");
+      assert.equal((await run(step, environment)).code, 0);
+      await program("gh", "echo decade");
+      const { code, printed } = await run(step, environment);
+      assert.equal(code, 1);
+      assert.match(printed, /c0ffee is not the tip of main, decade/);
+      await program("gh", "exit 1");
+      assert.notEqual((await run(step, environment)).code, 0);
+    });
+
+    it("takes the archive that was built and attested, and no other", async () => {
+      const step = await script("workflows/deploy.yml", "Check what was built");
+      const archive = join(folder, "redirector/dist/redirector.tar.gz");
+      await mkdir(dirname(archive), { recursive: true });
+      await writeFile(archive, "built");
+      const digest = createHash("sha256").update("built").digest("hex");
+      const environment = { GH_TOKEN: "x", REPOSITORY: "example/artifacts", COMMIT: "c0ffee", DIGEST: digest };
+      await program("gh", "exit 0");
+      assert.equal((await run(step, environment)).code, 0);
+      assert.deepEqual(await calls(), [
+        "gh attestation verify redirector/dist/redirector.tar.gz --repo example/artifacts --signer-workflow example/artifacts/.github/workflows/deploy.yml --source-ref refs/heads/main --source-digest c0ffee",
+      ]);
+      await program("gh", "exit 1");
+      assert.notEqual((await run(step, environment)).code, 0, "no attestation of this commit");
+      await program("gh", "exit 0");
+      await writeFile(archive, "tampered");
+      assert.notEqual((await run(step, environment)).code, 0, "another archive");
+    });
+
     it("ends as the engine does, and what it prints commands nothing", async () => {
       for (const wanted of [0, 1, 255]) {
         await program("pulumi", `printf '%s\\n' '${hostile.replaceAll("\n", "' '")}'; exit ${wanted}`);

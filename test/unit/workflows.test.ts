@@ -9,6 +9,7 @@ import { logMetrics } from "../../components/monitoring/log-metrics.ts";
 const root = join(import.meta.dirname, "../..");
 
 interface Step {
+  readonly name?: string;
   readonly if?: string;
   readonly uses?: string;
   readonly run?: string;
@@ -19,6 +20,7 @@ interface Job {
   readonly if?: string;
   readonly "timeout-minutes": number;
   readonly environment?: string;
+  readonly needs?: string | readonly string[];
   readonly permissions?: Readonly<Record<string, string>>;
   readonly steps: readonly Step[];
 }
@@ -58,11 +60,16 @@ describe("workflows", () => {
     assert.deepEqual(rights, {
       "check.manifests": { contents: "read" },
       "check.tests": { contents: "read" },
-      "deploy.deploy": { contents: "read", "id-token": "write" },
+      "deploy.build": { contents: "read" },
+      "deploy.attest": { "id-token": "write", attestations: "write" },
+      "deploy.deploy": { contents: "read", "id-token": "write", attestations: "read" },
       "drift.compare": { contents: "read", "id-token": "write" },
       "drift.issue": { issues: "write" },
+      "preview.scope": { "pull-requests": "read" },
+      "preview.approval": { actions: "read" },
       "preview.preview": { contents: "read", "id-token": "write" },
       "preview.comment": { "pull-requests": "write" },
+      "preview.previewed": {},
       "promote.promote": { contents: "read", "id-token": "write" },
       "promote.pull-request": { contents: "write", "pull-requests": "write" },
       "release.release": { contents: "write" },
@@ -78,17 +85,52 @@ describe("workflows", () => {
 
   it("a pull request's own code never runs with rights", () => {
     for (const [name, { on }] of workflows) {
-      for (const trigger of Object.keys(on)) assert.doesNotMatch(trigger, /_target$|^workflow_run$/, name);
+      for (const trigger of Object.keys(on))
+        if (name !== "preview") assert.doesNotMatch(trigger, /_target$|^workflow_run$/, name);
     }
-    const preview = workflows.get("preview")?.jobs["preview"];
-    assert.equal(preview?.if, "github.event.pull_request.head.repo.full_name == github.repository");
-    const checkouts = preview.steps.filter(({ uses }) => uses?.startsWith("actions/checkout@"));
-    assert.match(String(checkouts[0]?.with?.["ref"]), /^\$\{\{ github\.event\.pull_request\.base\.ref \}\}$/);
-    assert.deepEqual(workflows.get("preview")?.on["pull_request"], { branches: ["main"], paths: ["manifests/**"] });
-    for (const other of checkouts.slice(1)) assert.equal(other.with?.["sparse-checkout"], "manifests");
-    // Between the two checkouts everything that runs is installed and built.
-    const setUp = preview.steps.findIndex(({ uses }) => uses?.startsWith("./"));
-    assert.ok(setUp > 0 && setUp < preview.steps.indexOf(checkouts[1]!));
+    const preview = workflows.get("preview")!;
+    assert.deepEqual(preview.on, { pull_request_target: { branches: ["main"] } });
+    const job = preview.jobs["preview"]!;
+    const checkouts = job.steps.filter(({ uses }) => uses?.startsWith("actions/checkout@"));
+    assert.deepEqual(
+      checkouts.map(({ with: inputs }) => [inputs?.["ref"], inputs?.["path"], inputs?.["sparse-checkout"]]),
+      [
+        ["main", undefined, undefined],
+        [`refs/pull/$\{{ github.event.pull_request.number }}/merge`, "merged", "manifests"],
+        [`$\{{ steps.merge.outputs.base }}`, "base", "manifests"],
+      ],
+    );
+    // What runs is installed before anything of the pull request is there, and no other job checks anything out.
+    const setUp = job.steps.findIndex(({ uses }) => uses?.startsWith("./"));
+    assert.ok(setUp > 0 && setUp < job.steps.indexOf(checkouts[1]!));
+    for (const [name, { steps: others }] of Object.entries(preview.jobs))
+      if (name !== "preview")
+        assert.ok(
+          others.every(({ uses }) => !uses?.startsWith("actions/checkout@")),
+          name,
+        );
+  });
+
+  it("a newcomer's pull request waits for a maintainer, and whoever else's does not", () => {
+    const { approval, preview } = workflows.get("preview")!.jobs;
+    assert.equal(approval?.environment, "newcomers");
+    assert.equal(approval.if, "needs.scope.outputs.manifests == 'yes' && needs.scope.outputs.newcomer == 'yes'");
+    assert.deepEqual(preview?.needs, ["scope", "approval"]);
+    /** Whether the job runs, by its own condition. */
+    const runs = (manifests: string, newcomer: string, result: string) => {
+      const script = preview
+        .if!.replaceAll("!cancelled()", "true")
+        .replaceAll("needs.scope.outputs.manifests", JSON.stringify(manifests))
+        .replaceAll("needs.scope.outputs.newcomer", JSON.stringify(newcomer))
+        .replaceAll("needs.approval.result", JSON.stringify(result));
+      return new Function(`return ${script};`)() as boolean;
+    };
+    assert.equal(runs("yes", "no", "skipped"), true, "a branch, or a fork of a contributor");
+    assert.equal(runs("yes", "yes", "success"), true, "a newcomer, approved");
+    for (const result of ["failure", "cancelled", "skipped"])
+      assert.equal(runs("yes", "yes", result), false, `a newcomer: ${result}`);
+    assert.equal(runs("no", "no", "skipped"), false, "no manifests");
+    assert.equal(runs("", "", "skipped"), false, "the scope failed");
   });
 
   it("one deploy at a time, never stopped, from the main branch and behind the environment", () => {
@@ -97,7 +139,7 @@ describe("workflows", () => {
     assert.equal(deploy.jobs["deploy"]?.environment, "production");
     assert.equal(deploy.jobs["deploy"]?.if, "github.ref == 'refs/heads/main'");
     for (const [name, { environment }] of jobs()) {
-      if (name !== "deploy.deploy") assert.equal(environment, undefined, name);
+      if (name !== "deploy.deploy" && name !== "preview.approval") assert.equal(environment, undefined, name);
     }
     const run = deploy.jobs["deploy"]?.steps.find(({ run: script }) => script?.includes("pulumi up"))?.run;
     assert.match(run ?? "", /--continue-on-error/);
@@ -128,7 +170,7 @@ describe("workflows", () => {
     );
     assert.equal(asked, `\${{ inputs.identity == 'deploy' && ${allowed("deploy")} || ${allowed("preview")} }}`);
     for (const [name, { "timeout-minutes": minutes, permissions }] of jobs()) {
-      if (permissions?.["id-token"] !== "write") continue;
+      if (permissions?.["id-token"] !== "write" || name === "deploy.attest") continue;
       assert.ok(minutes * 60 <= allowed(name === "deploy.deploy" ? "deploy" : "preview"), name);
     }
   });
@@ -158,11 +200,31 @@ describe("workflows", () => {
   });
 
   it("what previews takes the deployed redirector: a build of today differs in the clouds' ranges", () => {
-    const [build, take] = ["npm run ranges", "redirectorArchive"].map((word) =>
-      action.runs.steps.find(({ run }) => run?.includes(word)),
-    );
-    assert.equal(build?.if, "inputs.identity == 'deploy'");
+    const take = action.runs.steps.find(({ run }) => run?.includes("redirectorArchive"));
     assert.equal(take?.if, "inputs.identity != 'deploy'");
+  });
+
+  it("no script of a package runs where an identity is, and what they built goes on by its digest, attested", () => {
+    const withIdentity = jobs().filter(([, { permissions }]) => permissions?.["id-token"] === "write");
+    const scripts = [...withIdentity.flatMap(([, job]) => job.steps), ...action.runs.steps].map(({ run = "" }) => run);
+    for (const script of scripts) {
+      assert.doesNotMatch(
+        script.replaceAll("npm ci --ignore-scripts", "").replaceAll("npm run --silent audit", ""),
+        /\bnp[mx]\b/,
+      );
+    }
+    const { build, attest, deploy } = workflows.get("deploy")!.jobs;
+    assert.equal(build?.permissions?.["id-token"], undefined);
+    assert.deepEqual(deploy?.needs, ["build", "attest"]);
+    assert.deepEqual(
+      attest?.steps.map(({ uses }) => uses?.split("@")[0]),
+      ["actions/attest-build-provenance"],
+      "nothing of ours runs where the attestation is signed",
+    );
+    // The tip is looked at, and the archive checked, before there is any right.
+    const names = deploy.steps.map(({ name, uses }) => name ?? uses?.split("@")[0]);
+    assert.ok(names.indexOf("Refuse a commit that is not main's tip") === 0);
+    assert.ok(names.indexOf("Check what was built") < names.indexOf("./.github/actions/set-up"));
   });
 });
 
