@@ -66,7 +66,11 @@ describe("conditions on GitHub's tokens", () => {
         ["drift", "workflow_dispatch"],
         ["promote", "workflow_dispatch"],
       ] as const) {
-        const nightly = { sub: `${prefix}ref:refs/heads/main`, event_name, ...ofWorkflow(`${name}.yml@refs/heads/main`) };
+        const nightly = {
+          sub: `${prefix}ref:refs/heads/main`,
+          event_name,
+          ...ofWorkflow(`${name}.yml@refs/heads/main`),
+        };
         assert.deepEqual(rights(claims(nightly)), { ...reads, pushesFrom: "example/artifacts" });
       }
     });
