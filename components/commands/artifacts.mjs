@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // The command `artifacts`: `npx artifacts COMMAND ...` in a clone, or an npm script of package.json. Plain JavaScript without imports
-// from node_modules, because it runs before they are installed, on any Node >= 20.
+// from node_modules, because it runs before they are installed, on any Node >= 20: no name is imported that Node 20 lacks.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { enableCompileCache } from "node:module";
+import * as nodeModule from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -31,7 +31,7 @@ else if (existsSync(node)) {
 }
 
 async function run() {
-  enableCompileCache(join(root, "node_modules/.cache/compile"));
+  nodeModule.enableCompileCache?.(join(root, "node_modules/.cache/compile"));
   try {
     const { runCommandLine } = await import("./command-line.ts");
     await runCommandLine(args);
