@@ -1,5 +1,6 @@
 import { Connection, type ConnectionSettings, type Wire } from "./connection.ts";
 import { HeadReader, type RefusedHead } from "./head.ts";
+import { Output } from "./output.ts";
 import type { IncomingRequest, OutgoingResponse } from "./request.ts";
 
 /**
@@ -55,6 +56,7 @@ export function serve(settings: ServerSettings): Server {
     onError,
     refuse,
     heads: new HeadReader(),
+    output: new Output(),
     draining: () => draining,
     date: () => date,
   };

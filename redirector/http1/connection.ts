@@ -1,15 +1,15 @@
 import { type ByteSlice, sliceOf } from "./byte-slice.ts";
 import type { HeadReader, RefusedHead } from "./head.ts";
-import { Output } from "./output.ts";
+import type { Output } from "./output.ts";
 import type { IncomingRequest, OutgoingResponse } from "./request.ts";
 
-/** What a connection needs of the runtime that carries it. */
+/** What a connection needs from the runtime's socket. */
 export interface Wire {
-  /** Sends the first `length` bytes, now or, a copy of them, when the other end is ready for more. Returns whether all went out now. */
+  /** Sends the first `length` bytes; copies what the socket does not accept yet and sends it later. Returns whether everything was sent at once. */
   send(bytes: Buffer, length: number): boolean;
   /**
-   * Ends the connection once everything is sent. `linger`: the other end may still be sending, which is to be read and dropped for a
-   * moment, as closing at once would be a reset that takes the answer with it (RFC 9112 section 9.6).
+   * Closes the connection once everything is sent. `linger`: the client may still be sending; its bytes are read and dropped for a
+   * moment, because closing at once would reset the connection and lose the response (RFC 9112 section 9.6).
    */
   end(linger: boolean): void;
 }
@@ -17,44 +17,45 @@ export interface Wire {
 /** What all connections of a server share. */
 export interface ConnectionSettings {
   readonly handle: (request: IncomingRequest) => OutgoingResponse | Promise<OutgoingResponse>;
-  /** Reads request heads; one serves all connections, as each head is read in one go. */
+  /** Reads request heads. One instance serves all connections, because each head is read synchronously. */
   readonly heads: HeadReader;
-  /** Whether the server is going away: each answer is then the last of its connection. */
+  /** Collects responses before they are sent. One instance serves all connections, because each connection empties it synchronously. */
+  readonly output: Output;
+  /** Whether the server is shutting down: each response is then the last of its connection. */
   readonly draining: () => boolean;
   /** Value of the Date header. */
   readonly date: () => string;
-  /** Called with an error thrown by `handle`, which is answered with a 500. */
+  /** Called with an error that `handle` throws. The client gets a 500. */
   readonly onError: (error: unknown) => void;
   /** Gives the response to a request that HTTP/1.1 refuses. */
   readonly refuse: (head: RefusedHead) => OutgoingResponse;
 }
 
 const nothing = Buffer.alloc(0);
-const output = new Output();
-/** Bytes that may wait while an earlier request of the same connection is being answered. */
+/** Bytes that a client may send while an earlier request of its connection is still being handled. */
 const longestBacklog = 64 * 1024;
-/** Bytes of answers that are collected before they are sent: a page is long and the request for it short. */
+/** Bytes of responses that are collected before they are sent: pipelined short requests can ask for long pages. */
 const longestOutput = 128 * 1024;
 
 /**
- * The server's side of one HTTP/1.1 connection: bytes in, answers out, one request at a time and in order. Knows no runtime.
- * A request with a body is answered without reading the body, and the connection ends there: so no body, however it is framed, can be
- * taken for a request.
+ * The server side of one HTTP/1.1 connection: bytes in, responses out, one request at a time and in order. Independent of the runtime.
+ * A request with a body gets its response without the body being read, and the connection closes after it. So no body, however it is
+ * framed, can be parsed as a request.
  */
 export class Connection {
   readonly #settings: ConnectionSettings;
   readonly #wire: Wire;
   readonly #peer: ByteSlice | undefined;
   #input: Buffer = nothing;
-  #answering = false;
+  #handling = false;
   #blocked = false;
   #ended = false;
-  /** The answer that is worked on is the last: what comes after its request is not for us. */
+  /** The response in progress is the last one: bytes after its request are ignored. */
   #last = false;
-  /** The other end has sent all it will. */
+  /** The client has closed its sending side. */
   #finished = false;
   #requests = 0;
-  /** Requests whose heads have arrived whole, so far. */
+  /** Number of requests whose complete heads have arrived. */
   get requests(): number {
     return this.#requests;
   }
@@ -62,9 +63,9 @@ export class Connection {
   get reading(): boolean {
     return this.#input.length > 0;
   }
-  /** Whether an answer is being worked on or sent. */
+  /** Whether a response is in progress or being sent. */
   get busy(): boolean {
-    return this.#answering || this.#blocked;
+    return this.#handling || this.#blocked;
   }
 
   constructor(settings: ConnectionSettings, wire: Wire, peer: string | undefined) {
@@ -73,7 +74,7 @@ export class Connection {
     this.#peer = peer === undefined ? undefined : sliceOf(peer);
   }
 
-  /** Takes in bytes, and keeps them for as long as they are no whole request. */
+  /** Accepts bytes, and buffers them until they are a complete request. */
   receive(bytes: Buffer): void {
     if (this.#ended || this.#last) return;
     this.#input = this.#input.length === 0 ? bytes : Buffer.concat([this.#input, bytes]);
@@ -81,20 +82,20 @@ export class Connection {
     else if (this.#input.length > longestBacklog) this.#end(true);
   }
 
-  /** Told when everything sent so far has gone out. */
+  /** Call when everything sent so far has left. */
   sent(): void {
     if (!this.#blocked) return;
     this.#blocked = false;
     if (!this.busy) this.#work();
   }
 
-  /** Told when the other end will send no more, though it may wait for answers still (RFC 9112 section 9.6). */
+  /** Call when the client has closed its sending side; it may still wait for responses (RFC 9112 section 9.6). */
   finished(): void {
     this.#finished = true;
     if (!this.busy) this.#work();
   }
 
-  /** Told when the other end is gone. */
+  /** Call when the connection is closed. */
   closed(): void {
     this.#ended = true;
     this.#input = nothing;
@@ -107,7 +108,7 @@ export class Connection {
   }
 
   #work(): void {
-    const { handle, heads, date, onError, refuse } = this.#settings;
+    const { handle, heads, output, date, onError, refuse } = this.#settings;
     let from = 0;
     let last = false;
     let linger = false;
@@ -124,23 +125,23 @@ export class Connection {
       from = head.end;
       this.#requests++;
       const close = !head.keepAlive || head.hasBody || this.#settings.draining();
-      let answer: OutgoingResponse | Promise<OutgoingResponse>;
+      let response: OutgoingResponse | Promise<OutgoingResponse>;
       try {
-        answer = handle(head);
+        response = handle(head);
       } catch (error) {
         onError(error);
-        answer = internalError;
+        response = internalError;
       }
-      if (answer instanceof Promise) {
-        this.#answering = true;
+      if (response instanceof Promise) {
+        this.#handling = true;
         this.#last = close;
-        answer
+        response
           .catch((error: unknown) => {
             onError(error);
             return internalError;
           })
           .then((late) => {
-            this.#answering = false;
+            this.#handling = false;
             if (this.#ended) return;
             const closing = close || this.#settings.draining();
             output.add(late, head.method === "HEAD", closing, date());
@@ -150,7 +151,7 @@ export class Connection {
           .catch(onError);
         break;
       }
-      output.add(answer, head.method === "HEAD", close, date());
+      output.add(response, head.method === "HEAD", close, date());
       last = close;
       linger = head.hasBody;
     }
@@ -164,6 +165,7 @@ export class Connection {
   }
 
   #send(last: boolean, linger: boolean): void {
+    const { output } = this.#settings;
     const { bytes, length } = output;
     output.length = 0;
     if (!this.#wire.send(bytes, length)) this.#blocked = true;
@@ -171,7 +173,7 @@ export class Connection {
   }
 }
 
-/** The response to an error of our own. */
+/** The response to an internal error. */
 const internalError: OutgoingResponse = {
   status: 500,
   headers: [

@@ -1,20 +1,23 @@
 import type { HeaderSet, OutgoingResponse } from "./request.ts";
 
 /**
- * Answers as they go over the wire (RFC 9112 sections 4 to 6), written into one piece of memory again and again: strings put together
- * would each be memory to be got and collected. It serves all connections, as each empties it before another one writes.
+ * Responses as bytes on the wire (RFC 9112 sections 4 to 6). The buffer is reused: concatenated strings would each be allocated and
+ * garbage-collected. One instance serves all connections of a server, because each connection sends and empties it before another one writes.
  */
 export class Output {
-  /** The answers written so far are its first {@link length} bytes. */
+  /** The responses written so far are its first {@link length} bytes. */
   bytes = Buffer.alloc(64 * 1024);
   length = 0;
-  /** What the bytes begin with, still or already: most answers begin as the one before did. */
+  /** The preamble that the buffer starts with, also after it was emptied: most responses start like the previous one, which saves the copy. */
   #first: Uint8Array | undefined = undefined;
+  /** By the headers they contain; all with the date {@link #date}. */
+  readonly #preambles = new Map<HeaderSet, Preamble>();
+  #date = "";
 
-  /** Adds an answer; `bodiless`: without its body, for HEAD; `close`: it is the last of its connection; `date` is the value of Date. */
+  /** Adds a response. `bodiless` leaves out its body, for HEAD; `close` marks the last response of a connection; `date` is the value of Date. */
   add(response: OutgoingResponse, bodiless: boolean, close: boolean, date: string): void {
     const { status, headers, location, body = "" } = response;
-    const { toLength, toLocation } = preamble(status, headers, date);
+    const { toLength, toLocation } = this.#preamble(status, headers, date);
     if (location !== undefined && body === "" && !close) {
       this.#write(toLocation, location, "\r\n\r\n");
       return;
@@ -26,7 +29,7 @@ export class Output {
     this.#write(toLength, `${body.length}\r\n${middle}${end}`, bodiless ? "" : body);
   }
 
-  /** Both texts have a character for each byte. */
+  /** Both strings are latin1: one character per byte. */
   #write(start: Uint8Array, middle: string, end: string): void {
     const needed = this.length + start.length + middle.length + end.length;
     if (needed > this.bytes.length) this.#grow(needed);
@@ -36,7 +39,7 @@ export class Output {
       if (this.length === 0) this.#first = start;
     }
     bytes.write(middle, this.length + start.length, "latin1");
-    // A call takes longer than a few characters.
+    // For a few characters, a loop is faster than the call.
     if (end.length > 8) bytes.write(end, needed - end.length, "latin1");
     else for (let i = 0; i < end.length; i++) bytes[needed - end.length + i] = end.charCodeAt(i);
     this.length = needed;
@@ -48,7 +51,28 @@ export class Output {
     this.bytes = bytes;
     if (this.length === 0) this.#first = undefined;
   }
+
+  /** The start of a response; cached per header set until the date changes. */
+  #preamble(status: number, headers: HeaderSet, date: string): Preamble {
+    if (date !== this.#date || this.#preambles.size >= mostPreambles) {
+      this.#preambles.clear();
+      this.#date = date;
+    }
+    const cached = this.#preambles.get(headers);
+    if (cached?.status === status) return cached;
+    const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+    const text = `HTTP/1.1 ${status} ${reasons[status] ?? "Unknown"}\r\n${lines}Date: ${date}\r\nContent-Length: `;
+    const made = {
+      status,
+      toLength: Buffer.from(text, "latin1"),
+      toLocation: Buffer.from(`${text}0\r\nLocation: `, "latin1"),
+    };
+    this.#preambles.set(headers, made);
+    return made;
+  }
 }
+
+const mostPreambles = 256;
 
 const reasons: Readonly<Record<number, string>> = {
   200: "OK",
@@ -65,34 +89,11 @@ const reasons: Readonly<Record<number, string>> = {
   505: "HTTP Version Not Supported",
 };
 
-/** How an answer begins. */
+/** The start of a response. */
 interface Preamble {
   readonly status: number;
   /** Status line and headers, up to the value of Content-Length. */
   readonly toLength: Uint8Array;
-  /** The same without a body, up to the value of Location. */
+  /** The same for a response without a body, up to the value of Location. */
   readonly toLocation: Uint8Array;
 }
-
-/** The beginning of an answer; kept, by its headers, for as long as the Date is right. */
-function preamble(status: number, headers: HeaderSet, date: string): Preamble {
-  if (date !== preambleDate || preambles.size >= mostPreambles) {
-    preambles.clear();
-    preambleDate = date;
-  }
-  const known = preambles.get(headers);
-  if (known?.status === status) return known;
-  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("");
-  const text = `HTTP/1.1 ${status} ${reasons[status] ?? "Unknown"}\r\n${lines}Date: ${date}\r\nContent-Length: `;
-  const made = {
-    status,
-    toLength: Buffer.from(text, "latin1"),
-    toLocation: Buffer.from(`${text}0\r\nLocation: `, "latin1"),
-  };
-  preambles.set(headers, made);
-  return made;
-}
-
-const mostPreambles = 256;
-const preambles = new Map<HeaderSet, Preamble>();
-let preambleDate = "";

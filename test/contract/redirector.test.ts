@@ -13,6 +13,7 @@ import { buildRedirector } from "../../redirector/build.ts";
 import { configFileVariable, configVariable, parseConfig } from "../../redirector/config.ts";
 import { Connection } from "../../redirector/http1/connection.ts";
 import { HeadReader } from "../../redirector/http1/head.ts";
+import { Output } from "../../redirector/http1/output.ts";
 import { Existence, headObject } from "../../redirector/mirrors/existence.ts";
 import { malformedResponse } from "../../redirector/routing/response.ts";
 import { RequestMetrics } from "../../redirector/telemetry/metrics.ts";
@@ -239,6 +240,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
                 return { status: 200, headers: [] };
               },
               heads: new HeadReader(),
+              output: new Output(),
               draining: () => false,
               date: () => "",
               onError: (error) => assert.fail(String(error)),

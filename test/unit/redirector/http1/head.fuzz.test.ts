@@ -8,6 +8,7 @@ import fc from "fast-check";
 import { describe, it } from "mocha";
 import { Connection } from "../../../../redirector/http1/connection.ts";
 import { HeadReader } from "../../../../redirector/http1/head.ts";
+import { Output } from "../../../../redirector/http1/output.ts";
 import { malformedResponse } from "../../../../redirector/routing/response.ts";
 
 const seed = Number(process.env["FUZZ_SEED"] ?? 20_261_129);
@@ -159,6 +160,7 @@ function outcomeOf(parts: readonly string[]): Outcome {
         return { status: 200, headers: [], body: "ok" };
       },
       heads: new HeadReader(1000),
+      output: new Output(),
       draining: () => false,
       date: () => "now",
       onError: (error) => assert.fail(String(error)),

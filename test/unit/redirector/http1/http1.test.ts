@@ -4,6 +4,7 @@ import { it } from "mocha";
 import { sliceOf, textOf } from "../../../../redirector/http1/byte-slice.ts";
 import { Connection, type ConnectionSettings } from "../../../../redirector/http1/connection.ts";
 import { HeadReader } from "../../../../redirector/http1/head.ts";
+import { Output } from "../../../../redirector/http1/output.ts";
 import type { IncomingRequest, OutgoingResponse } from "../../../../redirector/http1/request.ts";
 import { malformedResponse } from "../../../../redirector/routing/response.ts";
 
@@ -27,7 +28,7 @@ it("a head is read: names in any case, values trimmed, repeated lines joined", (
   assert.equal(text.slice(head.end), "rest");
 });
 
-it("who closes: HTTP/1.0, or whoever is asked to", () => {
+it("closes after a response to HTTP/1.0 or to Connection: close", () => {
   const keepAlive = (text: string): boolean | undefined => {
     const head = new HeadReader(1000).read(latin1(text), 0, undefined);
     return head && "method" in head ? head.keepAlive : undefined;
@@ -38,7 +39,7 @@ it("who closes: HTTP/1.0, or whoever is asked to", () => {
   assert.equal(keepAlive("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"), false);
 });
 
-it("any bytes: no crash, and either refused, incomplete, or a request within what was sent", () => {
+it("any bytes are a refused head, an incomplete head or a request within the input, never a crash", () => {
   const piece = fc.constantFrom(
     "GET ",
     "HEAD ",
@@ -106,7 +107,7 @@ it("however the bytes are cut, the answers are the same", async () => {
   );
 });
 
-it("while the other end does not read, nothing more is answered; then all of it", async () => {
+it("sends no further responses while the client does not read, then all of them", async () => {
   const wire = new RecordingWire();
   wire.ready = false;
   const connection = new Connection(settings(), wire, undefined);
@@ -119,7 +120,7 @@ it("while the other end does not read, nothing more is answered; then all of it"
   assert.equal(count(wire.output), 3);
 });
 
-it("of long answers no more is made than the other end takes, and who asks for many gets them in order", () => {
+it("builds at most 128 KiB of long responses until the client reads, and sends them in order", () => {
   const wire = new RecordingWire();
   let made = 0;
   const body = "x".repeat(40_000);
@@ -138,7 +139,7 @@ it("of long answers no more is made than the other end takes, and who asks for m
   );
 });
 
-it("a character of a body is a byte, alone or among others, and how an answer begins is that of its own headers", () => {
+it("each character of a body is one byte, and each response starts with its own headers", () => {
   const wire = new RecordingWire();
   const bytes: OutgoingResponse = { status: 200, headers: [["Content-Type", "image/png"]], body: "\u00ff" };
   const connection = new Connection(
@@ -158,7 +159,7 @@ it("a character of a body is a byte, alone or among others, and how an answer be
   assert.equal(wire.output, first + second + first + second + first);
 });
 
-it("who sends on and on without reading is cut off", () => {
+it("closes the connection of a client that keeps sending and never reads", () => {
   const wire = new RecordingWire();
   wire.ready = false;
   const connection = new Connection(settings(), wire, undefined);
@@ -167,7 +168,7 @@ it("who sends on and on without reading is cut off", () => {
   assert.equal(wire.ended, "lingering");
 });
 
-it("who has said all it wanted still gets its answers, also one that takes a while, and then the end", async () => {
+it("a client that closed its sending side gets all responses, slow ones too, before the connection closes", async () => {
   const request = "GET /later HTTP/1.1\r\nHost: x\r\n\r\n";
   for (const sent of [request, request + request, `${request}GET /half`]) {
     const wire = new RecordingWire();
@@ -184,7 +185,7 @@ it("who has said all it wanted still gets its answers, also one that takes a whi
   assert.equal(idle.ended, "once sent");
 });
 
-it("a long body does not take away the answer that is being worked on", async () => {
+it("a long request body does not cancel the response in progress", async () => {
   const wire = new RecordingWire();
   const connection = new Connection(settings(), wire, undefined);
   connection.receive(latin1("GET /later HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"));
@@ -193,7 +194,7 @@ it("a long body does not take away the answer that is being worked on", async ()
   assert.match(wire.output, /^HTTP\/1.1 200 OK\r\n.*Connection: close\r\n\r\nhello$/s);
 });
 
-it("what is no request is answered in the form of what it was to be, and counted", () => {
+it("a refused head gets an OCI error below /v2/ and plain text elsewhere, and is counted", () => {
   const long = "a".repeat(2000);
   const rows: [string, number, oci: boolean][] = [
     ["GET /v2/a/manifests/1 HTTP/1.1\r\n\r\n", 400, true],
@@ -204,7 +205,7 @@ it("what is no request is answered in the form of what it was to be, and counted
     [`GET /${long}`, 414, false],
     [`GET /v2/ HTTP/1.1\r\nHost: ${long}\r\n\r\n`, 431, true],
     [`GET / HTTP/1.1\r\nHost: ${long}\r\n\r\n`, 431, false],
-    // Lines that end with LF alone: at once, not when patience ends.
+    // Lines that end with LF only: refused at once, not after the timeout.
     ["GET / HTTP/1.1\nHost: x\n\n", 400, false],
     ["GET / HTTP/1.1\r\nHost: x\n\n", 400, false],
     ["\n", 400, false],
@@ -224,13 +225,39 @@ it("what is no request is answered in the form of what it was to be, and counted
   }
 });
 
-it("a server that goes away says so with each answer", () => {
+it("a server that shuts down sends Connection: close with its next response", () => {
   const wire = new RecordingWire();
   const connection = new Connection({ ...settings(), draining: () => true }, wire, undefined);
   connection.receive(latin1("GET /sync HTTP/1.1\r\nHost: x\r\n\r\nGET /sync HTTP/1.1\r\nHost: x\r\n\r\n"));
   assert.match(wire.output, /\r\nConnection: close\r\n\r\nhello$/);
   assert.equal(count(wire.output), 1);
   assert.equal(wire.ended, "once sent");
+});
+
+it("two servers in one process do not mix their pending responses", () => {
+  const [outer, inner] = [new RecordingWire(), new RecordingWire()];
+  const request = "GET /sync HTTP/1.1\r\nHost: x\r\n\r\n";
+  const innerConnection = new Connection(
+    { ...settings(), handle: () => ({ status: 200, headers, body: "inner" }) },
+    inner,
+    undefined,
+  );
+  let handled = 0;
+  const outerConnection = new Connection(
+    {
+      ...settings(),
+      // The second request reaches the other server while the first response is still pending here.
+      handle: () => {
+        if (++handled === 2) innerConnection.receive(latin1(request));
+        return { status: 200, headers, body: "outer" };
+      },
+    },
+    outer,
+    undefined,
+  );
+  outerConnection.receive(latin1(request + request));
+  assert.deepEqual([count(outer.output), outer.output.includes("inner")], [2, false]);
+  assert.deepEqual([count(inner.output), inner.output.includes("outer")], [1, false]);
 });
 
 class RecordingWire {
@@ -252,6 +279,7 @@ function settings(): ConnectionSettings {
   return {
     handle,
     heads: new HeadReader(1000),
+    output: new Output(),
     draining: () => false,
     date: () => "now",
     onError: () => undefined,
@@ -260,16 +288,16 @@ function settings(): ConnectionSettings {
 }
 
 function handle({ target }: IncomingRequest): OutgoingResponse | Promise<OutgoingResponse> {
-  const answer: OutgoingResponse = { status: 200, headers, body: "hello" };
+  const response: OutgoingResponse = { status: 200, headers, body: "hello" };
   switch (target) {
     case "/later":
-      return new Promise((resolve) => setImmediate(() => resolve(answer)));
+      return new Promise((resolve) => setImmediate(() => resolve(response)));
     case "/throws":
       throw new Error("meant");
     case "/rejects":
       return Promise.reject(new Error("meant"));
     default:
-      return answer;
+      return response;
   }
 }
 
