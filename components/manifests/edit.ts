@@ -66,6 +66,6 @@ export function appended(content: string, lines: readonly string[]): string {
 
 function parsed(content: string): Node | undefined {
   const result = parseYaml(content);
-  if (!result.ok) throw new EditError(`the manifest has errors: ${result.faults[0]?.message ?? "unknown"}`);
+  if (!result.ok) throw new EditError(`the manifest has errors: ${result.errors[0]?.message ?? "unknown"}`);
   return result.root;
 }

@@ -355,7 +355,7 @@ function reportAbsentRegions(read: readonly ReadProject[], problems: Problem[]):
 function rootOf(source: Source, problems: Problem[]): Node | undefined {
   const parsed = parseYaml(source.text);
   if (parsed.ok) return parsed.root;
-  problems.push(...parsed.faults.map(({ start, message }) => source.problem("error", start, message)));
+  problems.push(...parsed.errors.map(({ start, message }) => source.problem("error", start, message)));
   return undefined;
 }
 

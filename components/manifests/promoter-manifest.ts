@@ -28,7 +28,7 @@ export interface Named {
 export function readPromoter(source: Source, kind: "registries" | "filestores", problems: Problem[]): Promoter {
   const parsed = parseYaml(source.text);
   if (!parsed.ok)
-    for (const { start, message } of parsed.faults) problems.push(source.problem("error", start, message));
+    for (const { start, message } of parsed.errors) problems.push(source.problem("error", start, message));
   const root: Node = (parsed.ok ? parsed.root : undefined) ?? { kind: "map", entries: [], start: 0, end: 0 };
   const list = valueAt(root, kind);
   if (parsed.ok && list?.kind !== "list")

@@ -39,7 +39,7 @@ export function readProject(name: string, sources: ReadonlyMap<string, Source>, 
     const parsed = kind === undefined ? undefined : parseYaml(source.text);
     if (parsed === undefined) inFiles.push(source.problem("error", 0, unknownFile(path)));
     else if (!parsed.ok)
-      inFiles.push(...parsed.faults.map(({ start, message }) => source.problem("error", start, message)));
+      inFiles.push(...parsed.errors.map(({ start, message }) => source.problem("error", start, message)));
     else if (kind === "images") imageLists.push(readImages(parsed.root, source, inFiles));
     else if (kind === "withdrawn") withdrawn.push(...readWithdrawn(parsed.root, source, inFiles));
     else if (kind === "files") fileLists.push(readFiles(parsed.root, source, inFiles));

@@ -333,73 +333,73 @@ function renameKeys(given: Record<string, unknown>, warnings: string[], errors: 
 
 /** Problems between settings. Considers only settings that are valid by themselves. */
 function conflicts({ artifacts, aws }: SomeSettings): string[] {
-  const faults: string[] = [];
+  const errors: string[] = [];
   const { gcpRegions, awsRegions = [], minInstances = 0, maxInstances, domain, vanityHost } = artifacts;
   if (maxInstances !== undefined && minInstances > maxInstances) {
-    faults.push(`artifacts:minInstances: ${minInstances} must not exceed maxInstances, ${maxInstances}`);
+    errors.push(`artifacts:minInstances: ${minInstances} must not exceed maxInstances, ${maxInstances}`);
   }
   if (gcpRegions !== undefined) {
     const served = gcpRegions.map((region) => region.name);
     for (const [name, min] of Object.entries(artifacts.minInstancesByRegion ?? {})) {
-      if (!served.includes(name)) faults.push(`artifacts:minInstancesByRegion: ${unlisted(name, served)}`);
+      if (!served.includes(name)) errors.push(`artifacts:minInstancesByRegion: ${unlisted(name, served)}`);
       if (maxInstances !== undefined && min > maxInstances) {
-        faults.push(`artifacts:minInstancesByRegion.${name}: ${min} must not exceed maxInstances, ${maxInstances}`);
+        errors.push(`artifacts:minInstancesByRegion.${name}: ${min} must not exceed maxInstances, ${maxInstances}`);
       }
     }
     const listed = [...served, ...awsRegions.map((region) => region.name)];
     for (const name of Object.keys(artifacts.bucketNames ?? {}))
-      if (!listed.includes(name)) faults.push(`artifacts:bucketNames: ${unlisted(name, listed)}`);
+      if (!listed.includes(name)) errors.push(`artifacts:bucketNames: ${unlisted(name, listed)}`);
     for (const key of ["retiringRegions", "drainedRegions"] as const) {
       for (const name of artifacts[key] ?? []) {
-        if (!listed.includes(name)) faults.push(`artifacts:${key}: ${unlisted(name, listed)}`);
+        if (!listed.includes(name)) errors.push(`artifacts:${key}: ${unlisted(name, listed)}`);
       }
     }
   }
   const owner = artifacts.repository?.split("/")[0];
   if (owner !== undefined && artifacts.githubOwners !== undefined && !Object.hasOwn(artifacts.githubOwners, owner)) {
-    faults.push(`artifacts:githubOwners: has no "${owner}", the owner of artifacts:repository`);
+    errors.push(`artifacts:githubOwners: has no "${owner}", the owner of artifacts:repository`);
   }
   if (domain !== undefined && vanityHost !== undefined && !vanityHost.endsWith(`.${domain}`)) {
-    faults.push(
+    errors.push(
       `artifacts:vanityHost: "${vanityHost}" must end with ".${domain}": its records are put into the same zone`,
     );
   }
-  faults.push(...dnsFaults(artifacts, aws));
+  errors.push(...dnsErrors(artifacts, aws));
   if ((artifacts.stateBucket === undefined) !== (artifacts.stateKey === undefined)) {
-    faults.push("artifacts:stateBucket, artifacts:stateKey: must be set together, or neither");
+    errors.push("artifacts:stateBucket, artifacts:stateKey: must be set together, or neither");
   }
   if (awsRegions.length > 0 && aws.region === undefined) {
-    faults.push("aws:region: must be set when artifacts:awsRegions lists any: the provider starts there");
+    errors.push("aws:region: must be set when artifacts:awsRegions lists any: the provider starts there");
   }
   if (awsRegions.length > 0 && aws.allowedAccountIds?.length !== 1) {
-    faults.push(
+    errors.push(
       "aws:allowedAccountIds: must name one account when artifacts:awsRegions lists any: the provider then changes no other",
     );
   }
-  return faults;
+  return errors;
 }
 
 /** What is wrong with the zone, for the service that it is at. */
-function dnsFaults({ dns, zoneId, dnssec }: SomeSettings["artifacts"], aws: SomeSettings["aws"]): string[] {
+function dnsErrors({ dns, zoneId, dnssec }: SomeSettings["artifacts"], aws: SomeSettings["aws"]): string[] {
   if (dns === undefined || zoneId === undefined) return [];
-  const faults: string[] = [];
+  const errors: string[] = [];
   if (dns === "none") {
-    if (zoneId !== "") faults.push("artifacts:zoneId: must not be set when artifacts:dns is none: no zone is changed");
+    if (zoneId !== "") errors.push("artifacts:zoneId: must not be set when artifacts:dns is none: no zone is changed");
   } else if (!zoneIds[dns].form.test(zoneId)) {
-    faults.push(
+    errors.push(
       `artifacts:zoneId: ${zoneId === "" ? "is missing: it" : JSON.stringify(zoneId)} ${zoneIds[dns].must} (artifacts:dns is ${dns})`,
     );
   }
   if (dnssec === true && dns !== "cloudflare")
-    faults.push(`artifacts:dnssec: must be false when artifacts:dns is ${dns}: sign the zone where it is`);
+    errors.push(`artifacts:dnssec: must be false when artifacts:dns is ${dns}: sign the zone where it is`);
   if (dns === "route53" && aws.region === undefined)
-    faults.push("aws:region: must be set when artifacts:dns is route53: the provider starts there");
+    errors.push("aws:region: must be set when artifacts:dns is route53: the provider starts there");
   if (dns === "route53" && aws.allowedAccountIds?.length !== 1) {
-    faults.push(
+    errors.push(
       "aws:allowedAccountIds: must name one account when artifacts:dns is route53: the provider then changes no other",
     );
   }
-  return faults;
+  return errors;
 }
 
 /** A usable config of a stack with its warnings, one line each; or all of its errors. */

@@ -15,7 +15,7 @@ const maximalLine = 64 * 1024;
  */
 const maximalLexemes = 1_000_000;
 /** One mistake can cause many errors; the first few are enough to find it. */
-const maximalFaults = 5;
+const maximalErrors = 5;
 
 /**
  * Parses a manifest's text (one YAML document, without byte order mark) by the `yaml` package, in time linear to its length.
@@ -24,18 +24,18 @@ const maximalFaults = 5;
  */
 export function parseYaml(text: string): Parsed {
   const long = longLine(text);
-  if (long !== undefined) return { ok: false, faults: [long] };
+  if (long !== undefined) return { ok: false, errors: [long] };
   const read = tokensOf(text);
-  if ("fault" in read) return { ok: false, faults: [read.fault] };
+  if ("error" in read) return { ok: false, errors: [read.error] };
   const documents = composed(read.tokens, text.length);
-  const errors = documents.flatMap((document) => document.errors);
-  if (errors.length > 0) {
-    const faults = errors.map(({ pos, message }) => ({ start: Math.max(0, pos[0]), message }));
-    return { ok: false, faults: firstOfEachLine(faults, text).map(fromPackage) };
+  const notYaml = documents.flatMap((document) => document.errors);
+  if (notYaml.length > 0) {
+    const found = notYaml.map(({ pos, message }) => ({ start: Math.max(0, pos[0]), message }));
+    return { ok: false, errors: firstOfEachLine(found, text).map(fromPackage) };
   }
-  const faults: YamlError[] = [];
-  const root = nodeOf(documents[0]?.contents ?? null, faults);
-  return faults.length === 0 ? { ok: true, root } : { ok: false, faults: firstOfEachLine(faults, text) };
+  const errors: YamlError[] = [];
+  const root = nodeOf(documents[0]?.contents ?? null, errors);
+  return errors.length === 0 ? { ok: true, root } : { ok: false, errors: firstOfEachLine(errors, text) };
 }
 
 /** A message of the package, which may quote the text. */
@@ -62,22 +62,22 @@ function longLine(text: string): YamlError | undefined {
  * each open list, map and scalar) is checked after each, because the parser and the composer close open nodes by
  * recursion.
  */
-function tokensOf(text: string): { readonly tokens: readonly CST.Token[] } | { readonly fault: YamlError } {
+function tokensOf(text: string): { readonly tokens: readonly CST.Token[] } | { readonly error: YamlError } {
   const parser = new Parser();
   const tokens: CST.Token[] = [];
   let documents = 0;
   let lexemes = 0;
   for (const lexeme of new Lexer().lex(text)) {
-    if (++lexemes > maximalLexemes) return { fault: tooMuch(parser.offset) };
+    if (++lexemes > maximalLexemes) return { error: tooMuch(parser.offset) };
     for (const token of parser.next(lexeme)) {
-      if (token.type === "document" && ++documents === 2) return { fault: secondDocument(token.offset) };
+      if (token.type === "document" && ++documents === 2) return { error: secondDocument(token.offset) };
       tokens.push(token);
     }
     // The lowest entry is the document.
-    if (parser.stack.length > maximalDepth + 2) return { fault: tooDeep(parser.stack.at(-1)?.offset ?? 0) };
+    if (parser.stack.length > maximalDepth + 2) return { error: tooDeep(parser.stack.at(-1)?.offset ?? 0) };
   }
   for (const token of parser.end()) {
-    if (token.type === "document" && ++documents === 2) return { fault: secondDocument(token.offset) };
+    if (token.type === "document" && ++documents === 2) return { error: secondDocument(token.offset) };
     tokens.push(token);
   }
   return { tokens };
@@ -117,14 +117,14 @@ function composed(tokens: readonly CST.Token[], length: number): Document.Parsed
   }
 }
 
-function nodeOf(node: unknown, faults: YamlError[]): Node | undefined {
+function nodeOf(node: unknown, errors: YamlError[]): Node | undefined {
   if (node === null) return undefined;
   if (isAlias(node))
-    return refused(faults, node.range?.[0] ?? 0, "aliases (*name) are not supported: write the value out");
-  if (!isScalar(node) && !isCollection(node)) return refused(faults, 0, "this YAML is not supported in a manifest");
+    return refused(errors, node.range?.[0] ?? 0, "aliases (*name) are not supported: write the value out");
+  if (!isScalar(node) && !isCollection(node)) return refused(errors, 0, "this YAML is not supported in a manifest");
   const [start, valueEnd] = node.range ?? [0, 0];
-  if (node.anchor !== undefined) return refused(faults, start, "anchors (&name) are not supported: remove it");
-  if (node.tag !== undefined) return refused(faults, start, "YAML tags (!name) are not supported: remove it");
+  if (node.anchor !== undefined) return refused(errors, start, "anchors (&name) are not supported: remove it");
+  if (node.tag !== undefined) return refused(errors, start, "YAML tags (!name) are not supported: remove it");
   if (isScalar(node))
     return {
       kind: "scalar",
@@ -136,7 +136,7 @@ function nodeOf(node: unknown, faults: YamlError[]): Node | undefined {
   if (isSeq(node)) {
     const items: Node[] = [];
     for (const item of node.items) {
-      const made = nodeOf(item, faults);
+      const made = nodeOf(item, errors);
       if (made !== undefined) items.push(made);
     }
     return { kind: "list", items, start, end: node.flow ? valueEnd : (items.at(-1)?.end ?? start) };
@@ -144,17 +144,17 @@ function nodeOf(node: unknown, faults: YamlError[]): Node | undefined {
   const entries: Entry[] = [];
   if (isMap(node))
     for (const pair of node.items) {
-      const key = keyOf(pair.key, faults, start);
-      const value = pair.value === null && key !== undefined ? emptyAt(key.end) : nodeOf(pair.value, faults);
+      const key = keyOf(pair.key, errors, start);
+      const value = pair.value === null && key !== undefined ? emptyAt(key.end) : nodeOf(pair.value, errors);
       if (key !== undefined && value !== undefined) entries.push({ key, value });
     }
   return { kind: "map", entries, start, end: node.flow ? valueEnd : (entries.at(-1)?.value.end ?? start) };
 }
 
-function keyOf(node: unknown, faults: YamlError[], start: number): ScalarNode | undefined {
-  const key = nodeOf(node, faults);
+function keyOf(node: unknown, errors: YamlError[], start: number): ScalarNode | undefined {
+  const key = nodeOf(node, errors);
   if (key === undefined || key.kind === "scalar") return key;
-  return refused(faults, start, "a key must be text, not a list or a map");
+  return refused(errors, start, "a key must be text, not a list or a map");
 }
 
 /** `{a, b}` has keys without even an empty value node. */
@@ -162,20 +162,20 @@ function emptyAt(start: number): ScalarNode {
   return { kind: "scalar", text: "", plain: true, start, end: start };
 }
 
-function refused(faults: YamlError[], start: number, message: string): undefined {
-  faults.push({ start, message });
+function refused(errors: YamlError[], start: number, message: string): undefined {
+  errors.push({ start, message });
   return undefined;
 }
 
 /** The first errors, one for each line, since further errors on a line mostly follow from its first. */
-function firstOfEachLine(faults: readonly YamlError[], text: string): YamlError[] {
+function firstOfEachLine(errors: readonly YamlError[], text: string): YamlError[] {
   const kept: YamlError[] = [];
   let lineEnd = -1;
-  for (const fault of faults.toSorted((one, other) => one.start - other.start)) {
-    if (fault.start <= lineEnd) continue;
-    kept.push(fault);
-    const newline = text.indexOf("\n", fault.start);
-    if (newline === -1 || kept.length === maximalFaults) break;
+  for (const error of errors.toSorted((one, other) => one.start - other.start)) {
+    if (error.start <= lineEnd) continue;
+    kept.push(error);
+    const newline = text.indexOf("\n", error.start);
+    if (newline === -1 || kept.length === maximalErrors) break;
     lineEnd = newline;
   }
   return kept;

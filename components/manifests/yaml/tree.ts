@@ -39,7 +39,7 @@ export type Node = ScalarNode | ListNode | MapNode;
 /** The result of parsing a text: a tree (undefined for an empty text), or its errors. */
 export type Parsed =
   | { readonly ok: true; readonly root: Node | undefined }
-  | { readonly ok: false; readonly faults: readonly YamlError[] };
+  | { readonly ok: false; readonly errors: readonly YamlError[] };
 
 /** One error in a text, at an offset in UTF-16 units. */
 export interface YamlError {

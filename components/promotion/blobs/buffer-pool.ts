@@ -8,7 +8,7 @@ const smallest = 64 * 1024;
 export class BufferPool {
   readonly #free = new Map<number, Buffer[]>();
   readonly #most: number;
-  #held = 0;
+  #pooled = 0;
 
   /** @param most bytes that are kept while they are unused. */
   constructor(most: number) {
@@ -20,7 +20,7 @@ export class BufferPool {
     const size = sizeFor(bytes);
     const buffer = this.#free.get(size)?.pop();
     if (!buffer) return Buffer.allocUnsafeSlow(size);
-    this.#held -= size;
+    this.#pooled -= size;
     return buffer;
   }
 
@@ -29,11 +29,11 @@ export class BufferPool {
    * being sent would be overwritten.
    */
   give(buffer: Buffer): void {
-    if (buffer.length > this.#most - this.#held || buffer.length !== sizeFor(buffer.length)) return;
+    if (buffer.length > this.#most - this.#pooled || buffer.length !== sizeFor(buffer.length)) return;
     const free = this.#free.get(buffer.length) ?? [];
     this.#free.set(buffer.length, free);
     free.push(buffer);
-    this.#held += buffer.length;
+    this.#pooled += buffer.length;
   }
 }
 

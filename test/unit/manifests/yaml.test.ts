@@ -58,8 +58,8 @@ function assertPlaces(text: string, node: Node, from: number, to: number): void 
 function read(text: string): boolean {
   const parsed = parseYaml(text);
   if (!parsed.ok) {
-    assert.ok(parsed.faults.length > 0 && parsed.faults.length <= 5);
-    for (const { start, message } of parsed.faults) {
+    assert.ok(parsed.errors.length > 0 && parsed.errors.length <= 5);
+    for (const { start, message } of parsed.errors) {
       assert.ok(start >= 0 && start <= text.length);
       assert.match(message, /^[^\p{Cc}\p{Cf}\p{Cs}]+$/u);
     }
@@ -108,7 +108,7 @@ it("refuses what a manifest has no use for", () => {
   ] as const) {
     const parsed = parseYaml(text);
     assert.ok(!parsed.ok, text);
-    assert.match(parsed.faults[0]?.message ?? "", expected);
+    assert.match(parsed.errors[0]?.message ?? "", expected);
   }
 });
 
@@ -151,7 +151,7 @@ const deep = /^nested deeper than 20 levels; a manifest needs 5: remove the extr
 it("5,000 dashes in a line, twice, are one error with its place", () => {
   assert.deepEqual(parseYaml(`${"- ".repeat(5000)}\n`.repeat(2)), {
     ok: false,
-    faults: [
+    errors: [
       {
         start: 42,
         message: "nested deeper than 20 levels; a manifest needs 5: remove the extra dashes, brackets or indentation",
@@ -172,8 +172,8 @@ it("20 levels are read, one more is an error, in each spelling", () => {
     assert.ok(parseYaml(spelled(20)).ok, spelled(20));
     const parsed = parseYaml(spelled(22));
     assert.ok(!parsed.ok, spelled(22));
-    assert.equal(parsed.faults.length, 1);
-    assert.match(parsed.faults[0]?.message ?? "", deep);
+    assert.equal(parsed.errors.length, 1);
+    assert.match(parsed.errors[0]?.message ?? "", deep);
   }
 });
 
@@ -232,23 +232,23 @@ for (const unit of ["- ", "? ", ": ", "[", "{", "[{a: ", "- &a ", "- !t ", "- ? 
   it(`deep: a line of ${JSON.stringify(unit)} is one error`, () => {
     const parsed = inTime(fill(unit));
     assert.ok(!parsed.ok);
-    assert.equal(parsed.faults.length, 1);
+    assert.equal(parsed.errors.length, 1);
   });
 
 it("broken: long lines of one sign each are errors of at most five lines", () => {
   for (const unit of ["]", "}", ",", '"', "'", "!a ", "&a ", "*a ", "`", "{a}: ", "[a]: ", "\\", "%", "\t"]) {
     const parsed = inTime(`[${`${fill(unit)}\n`.repeat(2)}`);
-    assert.ok(parsed.ok || parsed.faults.length <= 5, unit);
+    assert.ok(parsed.ok || parsed.errors.length <= 5, unit);
   }
 });
 
 it("a line of more than 64 Ki characters, and more than a million tokens, are one error", () => {
   assert.deepEqual(parseYaml(`a: b\n# ${"x".repeat(65_536)}\n`), {
     ok: false,
-    faults: [{ start: 5, message: "the line has 65538 characters, 65536 at most: break it into several lines" }],
+    errors: [{ start: 5, message: "the line has 65538 characters, 65536 at most: break it into several lines" }],
   });
   assert.deepEqual(parseYaml("\n".repeat(1_100_000)), {
     ok: false,
-    faults: [{ start: 1_000_000, message: "more than a million YAML tokens up to here: split it into several files" }],
+    errors: [{ start: 1_000_000, message: "more than a million YAML tokens up to here: split it into several files" }],
   });
 });
