@@ -3,8 +3,8 @@ import { createPages } from "./catalogue/pages.ts";
 import { type Caller, type CloudRanges, callerOf } from "./client/client.ts";
 import type { RedirectorConfig } from "./config.ts";
 import type { IncomingRequest, OutgoingResponse } from "./http1/request.ts";
-import type { ExistenceCheck, Held } from "./mirrors/existence.ts";
-import type { ListAnswer, ListQuestion } from "./mirrors/lists.ts";
+import type { ExistenceCheck, Presence } from "./mirrors/existence.ts";
+import type { ListRequest, ListResult } from "./mirrors/lists.ts";
 import { mirrorOf } from "./mirrors/mirrors.ts";
 import {
   type Check,
@@ -25,28 +25,28 @@ import type { RequestMetrics, RouteName } from "./telemetry/metrics.ts";
 /** One instance of the redirector, not yet listening anywhere. */
 export interface App {
   readonly mirrors: KnownMirrors;
-  /** Answers a request: at once, unless a mirror has to be asked. */
+  /** Handles a request: synchronously, unless a mirror has to be asked. */
   handle(request: IncomingRequest): OutgoingResponse | Promise<OutgoingResponse>;
 }
 
-/** What the app needs of the world around it. */
+/** The app's dependencies. */
 export interface Surroundings {
   readonly ranges: CloudRanges;
-  /** Whether a mirror holds an object. Never rejects. */
-  holds(question: ExistenceCheck): Held | Promise<Held>;
+  /** Checks whether a mirror has an object. Never rejects. */
+  holds(check: ExistenceCheck): Presence | Promise<Presence>;
   /** Reads a list from a mirror. Never rejects. Without it clients are redirected to the mirror. */
-  readonly lists?: ((question: ListQuestion) => Promise<ListAnswer>) | undefined;
+  readonly lists?: ((request: ListRequest) => Promise<ListResult>) | undefined;
   readonly metrics: RequestMetrics;
   readonly log: Log;
-  /** What the page of the catalogue is made of; without it browsers are answered as terminals are. */
+  /** Static files of the catalogue's page. Without them browsers get the text for terminals. */
   readonly assets?: Assets | undefined;
-  /** Why this instance should get no new requests, if so. */
+  /** Why this instance must get no new requests; undefined if it may. */
   readonly leaving: () => string | undefined;
 }
 
 type Final = Exclude<Decision, { kind: "check" | "list" }>;
 
-/** Puts the parts together. */
+/** Composes the parts. */
 export function createApp(config: RedirectorConfig, surroundings: Surroundings): App {
   const { ranges, holds, metrics, log, leaving } = surroundings;
   const files = config.fileMirrors.map(mirrorOf);
@@ -65,7 +65,7 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
     return leaving() ?? (anyHealthy ? undefined : "no mirror is healthy");
   }
 
-  /** `own` is the answer, if it is not what follows from the decision: a list, read from the mirror to which the decision leads. */
+  /** `own` replaces the response of the decision: a list that was read from the mirror of the decision. */
   function finish(
     request: IncomingRequest,
     caller: Caller,
@@ -73,22 +73,22 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
     milliseconds: number,
     own?: OutgoingResponse,
   ): OutgoingResponse {
-    const answer = own ?? answerOf(decision, request, caller);
+    const response = own ?? responseOf(decision, request, caller);
     const what = nameOf(decision);
     const mirror = decision.kind === "redirect" ? decision.mirror : undefined;
     const detour = decision.kind === "redirect" ? decision.detour : undefined;
     const name = mirror?.site.name ?? "";
     if (mirror && !mirror.healthy) metrics.unhealthyRedirects++;
     if (detour) metrics.detours[detour]++;
-    metrics.count(what, name, answer.status, caller.client.cloud, milliseconds);
+    metrics.count(what, name, response.status, caller.client.cloud, milliseconds);
     if (sample > 0 && (sample === 1 || Math.random() < sample)) {
-      const access = { request, ...caller, route: what, mirror: name, detour, status: answer.status, milliseconds };
-      log.entry("INFO", `${answer.status} ${what}${name && ` ${name}`}`, accessFields(access, config));
+      const access = { request, ...caller, route: what, mirror: name, detour, status: response.status, milliseconds };
+      log.entry("INFO", `${response.status} ${what}${name && ` ${name}`}`, accessFields(access, config));
     }
-    return answer;
+    return response;
   }
 
-  function answerOf(decision: Final, request: IncomingRequest, caller: Caller): OutgoingResponse {
+  function responseOf(decision: Final, request: IncomingRequest, caller: Caller): OutgoingResponse {
     if (decision.kind === "page") return pages.page(decision.route, request, caller.client);
     const forPeople = decision.kind === "refused" ? pages.refusal(decision.refusal, request) : undefined;
     if (forPeople) return forPeople;
@@ -99,10 +99,10 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
     request: IncomingRequest,
     caller: Caller,
     first: Check,
-    held: Promise<Held>,
+    presence: Promise<Presence>,
   ): Promise<OutgoingResponse> {
     const started = performance.now();
-    let decision: ReturnType<typeof settle> = settle(first, await held, caller.client, mirrors, config);
+    let decision: ReturnType<typeof settle> = settle(first, await presence, caller.client, mirrors, config);
     while (decision.kind === "check") {
       decision = settle(decision, await holds(decision), caller.client, mirrors, config);
     }
@@ -135,18 +135,18 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
       const { route: wanted, checks } = targets.read(request.method, request.target);
       let decision = decide(wanted, caller.client, mirrors, config, checks);
       while (decision.kind === "check") {
-        const held = holds(decision);
-        if (held instanceof Promise) return finishLater(request, caller, decision, held);
-        decision = settle(decision, held, caller.client, mirrors, config);
+        const presence = holds(decision);
+        if (presence instanceof Promise) return finishLater(request, caller, decision, presence);
+        decision = settle(decision, presence, caller.client, mirrors, config);
       }
       if (decision.kind === "list") return finishList(request, caller, decision);
-      // What needs no waiting takes microseconds: it is counted as nothing, as reading the clock twice would double it.
+      // A synchronous request takes microseconds and is counted as 0: reading the clock twice would double its cost.
       return finish(request, caller, decision, 0);
     },
   };
 }
 
-/** What the request was about, for metrics and log. */
+/** Name of the route, for metrics and log. */
 function nameOf(decision: Final): RouteName {
   switch (decision.kind) {
     case "redirect":

@@ -8,37 +8,37 @@ import { runBun } from "./run-bun.ts";
 import { packSource, type SourceFile } from "./source-archive.ts";
 
 /**
- * Builds the redirector into the archive that Cloud Run starts: `npm run build`; `node redirector/build.ts [--target=T] [--out=FILE]`
- * builds for this machine, as the rehearsal runs it, or for another target. The same sources, versions and address ranges give the same bytes, so that no change is no deployment. Nothing is done
- * if none of them changed since the last build.
+ * Builds the archive that Cloud Run starts: `npm run build`. `node redirector/build.ts [--target=T] [--out=FILE]` builds for this machine,
+ * as the rehearsal runs it, or for another target. The build is reproducible: the same sources, versions and address ranges give the same
+ * bytes, so that an unchanged redirector is not deployed again. Skips the build if no input has changed since the last one.
  */
 
 const folder = import.meta.dirname;
 const root = path.dirname(folder);
 const rangesFile = path.join(folder, "cloud-ranges", "data", "cloud-ranges.bin");
 
-/** What a build made, or found already made. */
+/** The result of a build, new or cached. */
 export interface Built {
   /** Path of the .tar.gz. */
   readonly archive: string;
-  /** Of the archive, hexadecimal. */
+  /** SHA-256 of the archive, hexadecimal. */
   readonly sha256: string;
-  /** Whether the last build was still right. */
+  /** Whether the last build was still up to date. */
   readonly reused: boolean;
-  /** Whether the table of cloud address ranges is inside. */
+  /** Whether the archive contains the table of cloud address ranges. */
   readonly hasRanges: boolean;
 }
 
-/** How to build; what is left out is as for `npm run build`. */
+/** Options of a build; the defaults are those of `npm run build`. */
 export interface BuildOptions {
   /** A target of `bun build --compile`, e.g. `bun-linux-x64`: what Cloud Run runs. Default: this machine. */
   readonly target?: string;
   /**
-   * Default: `redirector/dist/redirector.tar.gz`, which production deploys; `redirector/dist/this-machine/redirector.tar.gz` when there is no
-   * target, so that no rehearsal on another kind of machine is ever deployed.
+   * Default: `redirector/dist/redirector.tar.gz`, which production deploys; `redirector/dist/this-machine/redirector.tar.gz` without a
+   * target, so that a build for a rehearsal is never deployed.
    */
   readonly out?: string;
-  /** The table of cloud address ranges to pack. Default: the one `npm run ranges` made, if it did. */
+  /** The table of cloud address ranges to include. Default: the output of `npm run ranges`, if it exists. */
   readonly ranges?: string;
 }
 
@@ -47,7 +47,7 @@ export function hostTarget(): string {
   return `bun-${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
 }
 
-/** Builds the archive, unless it is there and right. Throws an error that says what went wrong in the compiler's words. */
+/** Builds the archive, unless it is up to date. Throws an error with the compiler's output. */
 export async function buildRedirector(options: BuildOptions = {}): Promise<Built> {
   const target = options.target ?? hostTarget();
   const standard = options.target === undefined ? ["this-machine", "redirector.tar.gz"] : ["redirector.tar.gz"];
@@ -82,7 +82,7 @@ export async function buildRedirector(options: BuildOptions = {}): Promise<Built
   }
 }
 
-/** A table that redirectors would not use is not to be deployed. */
+/** Refuses a table that the redirector cannot load. */
 async function readRanges(file: string): Promise<Uint8Array> {
   const bytes = await readFile(file);
   try {
@@ -108,13 +108,13 @@ async function compile(work: string, target: string): Promise<Uint8Array> {
   // --smol: a heap that grows less between collections, 5 MiB less under load at the same speed (measured).
   const runtime = "--compile-exec-argv=--smol";
   const options = ["--compile", "--minify", "--bytecode", "--format=esm", "--production", runtime];
-  // Bun carries the runtime of the machine it runs on; for any other it fetches one of its own version.
+  // Bun contains the runtime of its own platform; for other targets it downloads the runtime of its version.
   if (target !== hostTarget()) options.push(`--target=${target}`);
   await runBun(["build", ...options, path.join(folder, "main.ts"), "--outfile", outfile]);
   return readFile(existsSync(outfile) ? outfile : `${outfile}.exe`);
 }
 
-/** Of everything that the archive's bytes depend on. */
+/** Hash of all inputs of the archive. */
 async function hashInputs(target: string, ranges: Uint8Array | undefined): Promise<string> {
   const hash = createHash("sha256");
   const names = (await readdir(folder, { recursive: true })).filter((name) => /\.(ts|css|svg)$/.test(name)).sort();

@@ -1,12 +1,12 @@
 import { en } from "zod/locales";
 import * as z from "zod/mini";
 
-// The small half of zod has no words of its own.
+// zod/mini has no default error messages.
 z.config(en());
 
 /**
- * The one contract between the program that deploys the redirector and the redirector itself: the type of its configuration,
- * its validation, and the names by which the two meet. Knows nothing of either side.
+ * The contract between the program that deploys the redirector and the redirector: the type of the configuration, its validation, and the
+ * names of the variables and headers that both use. Independent of both.
  */
 
 /** Environment variable that holds the configuration as JSON text. */
@@ -16,7 +16,7 @@ export const configVariable = "REDIRECTOR_CONFIG";
 export const configFileVariable = "REDIRECTOR_CONFIG_FILE";
 
 /**
- * Request header by which the load balancer tells where the client is: `<latitude>,<longitude>` in degrees, empty when it does not know.
+ * Request header with the client's location from the load balancer: `<latitude>,<longitude>` in degrees, empty if unknown.
  * The value of Google's load balancer variable `{client_city_lat_long}`.
  */
 export const locationHeader = "X-Client-Latlong";
@@ -39,7 +39,7 @@ const position = {
   longitude: z.number().check(z.gte(-180), z.lte(180)),
 };
 
-/** An address that requests are sent to: absolute, nothing in it that could change the meaning of what is appended. */
+/** A base URL: absolute, without anything that changes the meaning of an appended path. */
 const baseUrl = z.string().check((payload) => {
   const problem = baseUrlProblem(payload.value);
   if (problem) payload.issues.push({ code: "custom", input: payload.value, message: problem });
@@ -53,14 +53,14 @@ const pageUrl = z.string().check(({ value, issues }) => {
 });
 
 const region = z.strictObject({
-  /** Name of the region as its cloud has it, e.g. `us-central1`. */
+  /** The cloud's name of the region, e.g. `us-central1`. */
   name,
   ...position,
 });
 
-/** What a mirror of either kind is. */
+/** Settings of both kinds of mirrors. */
 const mirror = {
-  /** Unique among all mirrors; the label in logs and metrics. */
+  /** Unique among all mirrors; used as label in logs and metrics. */
   name,
   /**
    * Without a slash at the end: of an image mirror the registry API base with the repository path,
@@ -71,13 +71,13 @@ const mirror = {
   region: name,
   ...position,
   /**
-   * Path after `url` that a healthy mirror answers with less than 400, e.g. `/demo/hello/manifests/latest`. Without it any
-   * answer below 500 to its root will do.
+   * Path after `url` that a healthy mirror answers with less than 400, e.g. `/demo/hello/manifests/latest`. Without it, any
+   * status below 500 of the mirror's root means healthy.
    */
   probePath: z.optional(
     z.string().check(z.regex(/^\/[\x21-\x7e]*$/, "must start with a slash and hold only visible characters")),
   ),
-  /** Distances are divided by it: 2 draws clients from twice as far. 0 drains the mirror: used only when no other one is healthy. */
+  /** Divides distances: 2 attracts clients from twice as far. 0 drains the mirror: used only when no other mirror is healthy. */
   weight: z._default(z.number().check(z.gte(0), z.lte(100)), 1),
 };
 
@@ -89,94 +89,96 @@ const fileMirror = z.strictObject({
   layers: z._default(z.boolean(), false),
 });
 
-/** What the operator of a stack may set (`artifacts:redirector` there); all have defaults. The rest of the configuration is the program's. */
+/** Settings of a stack's operator (`artifacts:redirector`), all with defaults. The program sets the rest of the configuration. */
 const operatorSettings = {
   /**
-   * Who gets image layers from the buckets that hold them (`layers: true`): only clients inside that cloud, or every client
-   * that is not inside GCP (which reads the registry for nothing).
+   * Which clients get image layers from the buckets that have them (`layers: true`): only clients inside that cloud, or all clients
+   * outside GCP (inside GCP, reading the registry is free).
    */
   layerClients: z._default(z.enum(["same-cloud", "outside-gcp"]), "same-cloud"),
   health: z.prefault(
     z.strictObject({
-      /** Time between two probes of a healthy mirror; each wait is varied by a fifth. */
+      /** Time between two probes of a mirror, with 20 % jitter. */
       intervalSeconds: z._default(z.number().check(z.gte(0.05), z.lte(3600)), 10),
-      /** Time between two probes of a mirror whose last answer differs from what it is taken to be. */
+      /** Time to the next probe after a result that differs from the mirror's current state. */
       recheckSeconds: z._default(z.number().check(z.gte(0.05), z.lte(3600)), 1),
       timeoutSeconds: z._default(z.number().check(z.gte(0.05), z.lte(60)), 2),
       /** Failures in a row that make a healthy mirror unhealthy. */
       unhealthyAfter: z._default(z.int().check(z.gte(1), z.lte(100)), 3),
       /** Successes in a row that make an unhealthy mirror healthy. */
       healthyAfter: z._default(z.int().check(z.gte(1), z.lte(100)), 2),
-      /** Probes under way at the same time. */
+      /** Most concurrent probes. */
       concurrency: z._default(z.int().check(z.gte(1), z.lte(256)), 8),
     }),
     {},
   ),
-  /** Knowledge of what mirrors hold. */
+  /** Existence checks. */
   existence: z.prefault(
     z.strictObject({
       /**
-       * Whether a mirror is asked, once in a while for each thing, whether it holds it before a client is sent there: one that promotion
-       * has not reached yet, or that is being filled, then costs nobody a pull. Buckets are always asked for layers.
+       * Whether a mirror is asked for an object (and the result cached) before a client is redirected there, so that no pull fails at a mirror
+       * that promotion has not reached yet or that is still being filled. Buckets are always asked for layers.
        */
       mirrors: z._default(z.boolean(), true),
       entries: z._default(z.int().check(z.gte(2), z.lte(1_000_000)), 20_000),
       presentSeconds: z._default(z.number().check(z.gte(0), z.lte(86_400)), 600),
       absentSeconds: z._default(z.number().check(z.gte(0), z.lte(86_400)), 60),
-      /** How long a pull may wait for the answer before it is sent elsewhere. */
+      /** How long a pull waits for a check before it is redirected to another mirror. */
       timeoutSeconds: z._default(z.number().check(z.gte(0.01), z.lte(10)), 0.8),
-      /** Questions under way at the same time; beyond that no more are asked. */
+      /** Most concurrent checks; at the limit, further checks are skipped. */
       concurrency: z._default(z.int().check(z.gte(1), z.lte(4096)), 128),
     }),
     {},
   ),
-  /** Lists (`tags/list`, `referrers`), which the redirector reads whole from a mirror and answers itself. */
+  /** Lists (`tags/list`, `referrers`), which the redirector reads completely from a mirror and returns itself. */
   lists: z.prefault(
     z.strictObject({
-      /** Whether it does; else clients are redirected to a mirror, whose links to further pages lead many of them nowhere. */
+      /** Whether it does. Otherwise clients are redirected to a mirror, whose next links do not work for many of them. */
       answered: z._default(z.boolean(), true),
-      /** How long a list is remembered: a new tag is listed that much later. */
+      /** How long a list is cached: a new tag is listed up to this much later. */
       keptSeconds: z._default(z.number().check(z.gte(0), z.lte(3600)), 10),
-      /** Time for a whole list. */
+      /** Timeout of a complete list. */
       timeoutSeconds: z._default(z.number().check(z.gte(0.1), z.lte(60)), 10),
-      /** Lists read at the same time; beyond that clients are redirected. */
+      /** Most lists read concurrently; at the limit, clients are redirected. */
       concurrency: z._default(z.int().check(z.gte(1), z.lte(256)), 8),
-      /** Largest list in bytes, all its pages together, and in pages; of a larger one clients are redirected. */
+      /** Largest list, in bytes of all pages and in pages; for a larger list clients are redirected. */
       bytes: z._default(z.int().check(z.gte(1024), z.lte(67_108_864)), 8_388_608),
       pages: z._default(z.int().check(z.gte(1), z.lte(10_000)), 1_000),
-      /** Bytes of all lists that are remembered. */
+      /** Bytes of all cached lists. */
       keptBytes: z._default(z.int().check(z.gte(0), z.lte(268_435_456)), 16_777_216),
     }),
     {},
   ),
   pages: z.prefault(
     z.strictObject({
-      /** Where `/` leads; without it there is no such page. */
+      /** Redirect target of `/`; without it `/` is the catalogue. */
       home: z.optional(pageUrl),
-      /** Where `/privacy` leads. */
+      /** Redirect target of `/privacy`; without it `/privacy` is 404. */
       privacy: z.optional(pageUrl),
     }),
     {},
   ),
-  /** Port of the Prometheus metrics, for a collector inside the instance's own network; 0: any free one. Without it none are served, and what is
-   * counted reaches Cloud Monitoring by the log's summaries alone. */
+  /**
+   * Port of the Prometheus metrics, for a collector in the instance's network; 0: any free port. Without it the metrics are not served, and
+   * reach Cloud Monitoring only through the summaries in the log.
+   */
   metricsPort: z.optional(z.int().check(z.gte(0), z.lte(65535))),
   limits: z.prefault(
     z.strictObject({
       /** Longest request target (path and query) in bytes. */
       targetBytes: z._default(z.int().check(z.gte(256), z.lte(16_384)), 12_288),
-      /** Time from SIGTERM to the end at most. Cloud Run kills after 10 s. */
+      /** Longest time from SIGTERM to exit. Cloud Run kills after 10 s. */
       drainSeconds: z._default(z.number().check(z.gte(0), z.lte(3600)), 8),
     }),
     {},
   ),
 };
 
-/** The operator's part of the log's settings. */
+/** The log settings of a stack's operator. */
 const operatorLogSettings = {
-  /** Time between two summaries of what was counted (log-summary.ts); 0: none. */
+  /** Time between two summaries of the metrics (log-summary.ts); 0: none. */
   summarySeconds: z._default(z.number().check(z.gte(0), z.lte(3600)), 60),
-  /** What is logged of the client's address: nothing, its network (/24, /48), or all of it. */
+  /** How much of the client's address is logged: nothing, its network (/24, /48), or the full address. */
   clientAddress: z._default(z.enum(["none", "network", "full"]), "network"),
 };
 
@@ -184,10 +186,10 @@ const schema = z
   .strictObject({
     /** Host name that clients use, e.g. `artifacts.example.dev`. */
     host: z.string().check(z.minLength(1), z.maxLength(253)),
-    /** Where this instance serves: stands in for a client's location when nothing is known of it. */
+    /** Region of this instance. Also the location of clients whose location is unknown. */
     region,
     /**
-     * How many addresses at the right end of X-Forwarded-For our own proxies wrote after the client's. Google's external load
+     * Number of addresses that our own proxies append to X-Forwarded-For after the client's. Google's external load
      * balancer appends `<client>,<load balancer>`: 1.
      */
     trustedHops: z._default(z.int().check(z.gte(0), z.lte(16)), 1),
@@ -195,15 +197,15 @@ const schema = z
     imageMirrors: z._default(z.array(imageMirror).check(z.maxLength(256)), []),
     /** Canonical mirror first. */
     fileMirrors: z._default(z.array(fileMirror).check(z.maxLength(256)), []),
-    /** Where the clouds' regions are; a client in one of them is taken to be there, whatever its header says. */
+    /** Locations of the clouds' regions. For a client in one of them its header is ignored. */
     cloudRegions: z._default(z.array(z.strictObject({ cloud, name, ...position })).check(z.maxLength(1024)), []),
     ...operatorSettings,
     log: z.prefault(
       z.strictObject({
         ...operatorLogSettings,
-        /** Share of the requests that are logged, 0 to 1. Errors of the redirector itself are always logged. */
+        /** Sample rate of logged requests, 0 to 1. Errors of the redirector itself are always logged. */
         sample: z._default(z.number().check(z.gte(0), z.lte(1)), 1),
-        /** Google Cloud project whose Cloud Trace the requests' trace ids belong to. Without it they are logged as they are. */
+        /** Google Cloud project whose Cloud Trace the requests' trace ids belong to. Without it the ids are logged unchanged. */
         traceProject: z.optional(z.string().check(z.minLength(1), z.maxLength(64))),
       }),
       {},
@@ -230,16 +232,16 @@ const schema = z
     }
   });
 
-/** The operator's settings by themselves, as the stack's config has them. */
+/** Only the operator's settings, as in the stack's config. */
 const settingsSchema = z.strictObject({
   ...operatorSettings,
   log: z.prefault(z.strictObject(operatorLogSettings), {}),
 });
 
-/** The operator's settings as one writes them: each has a default and may be left out. */
+/** The operator's settings as input: each has a default and is optional. */
 export type RedirectorSettings = z.input<typeof settingsSchema>;
 
-/** What is wrong with an operator's settings: the path in the value and the reason. Empty: {@link RedirectorSettings}. Never throws. */
+/** Errors in an operator's settings: the path in the value and the reason. Empty: the value is {@link RedirectorSettings}. Never throws. */
 export function problemsInSettings(
   value: unknown,
 ): readonly { readonly path: PropertyKey[]; readonly message: string }[] {
@@ -250,7 +252,7 @@ export function problemsInSettings(
 /** The configuration as the redirector uses it: validated, every default filled in. */
 export type RedirectorConfig = z.output<typeof schema>;
 
-/** The configuration as one writes it: what has a default may be left out. */
+/** The configuration as input: what has a default is optional. */
 export type RedirectorConfigInput = z.input<typeof schema>;
 
 /** An image mirror as the redirector uses it. */
@@ -260,8 +262,8 @@ export type ImageMirrorConfig = RedirectorConfig["imageMirrors"][number];
 export type FileMirrorConfig = RedirectorConfig["fileMirrors"][number];
 
 /**
- * Reads the JSON text of a configuration. Returns the configuration with its defaults, or every error found, each naming the
- * place in the value (`imageMirrors[1].url`), what stands there and what should. Never throws.
+ * Reads the JSON text of a configuration. Returns the configuration with its defaults, or all errors, each with the
+ * path in the value (`imageMirrors[1].url`), the actual value and the expected one. Never throws.
  */
 export function parseConfig(text: string): { config: RedirectorConfig } | { errors: string[] } {
   if (text.length > maxTextLength) {

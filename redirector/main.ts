@@ -16,9 +16,9 @@ import { exposeState, type InstanceState, RequestMetrics } from "./telemetry/met
 import { metricsResponse } from "./telemetry/metrics-page.ts";
 
 /**
- * The redirector as it runs in production, on Bun. Listens on PORT (Cloud Run's container contract; 8080 without it). The table of
- * cloud addresses lies beside the executable, or where CLOUD_RANGES says; so does the page of the catalogue, or where CATALOGUE says. Ends with 78 if its configuration is wrong, with 0 after
- * SIGTERM when all requests are answered.
+ * The redirector as it runs in production, on Bun. Listens on PORT (Cloud Run's container contract; default 8080). Reads the table of
+ * cloud addresses and the page of the catalogue from the folder of the executable, or from the paths in CLOUD_RANGES and CATALOGUE. Exits
+ * with 78 if the configuration is invalid, with 69 if it cannot listen, and with 0 after SIGTERM when all requests are completed.
  */
 
 const misconfigured = 78; // EX_CONFIG of sysexits.h
@@ -40,8 +40,8 @@ let leaving: string | undefined;
 
 const app = createApp(config, {
   ranges,
-  holds: (question) => existence.holds(question),
-  lists: (question) => lists.read(question),
+  holds: (check) => existence.holds(check),
+  lists: (request) => lists.read(request),
   metrics,
   log,
   assets: loadedAssets(),
@@ -113,7 +113,7 @@ function listen(on: number): Server {
   }
 }
 
-/** The metrics are for the operator, on a port of their own; without them pulls go on. */
+/** The metrics have their own port. If it is taken, the redirector runs without them. */
 function listenForMetrics(): Server | undefined {
   if (config.metricsPort === undefined) return undefined;
   try {
@@ -179,11 +179,11 @@ function portNumber(): number {
     : stop(misconfigured, [`PORT is ${JSON.stringify(text)}, which is not a port`]);
 }
 
-/** A table that is missing or broken keeps nobody from pulling: the choice is then by location alone. */
+/** Without a valid table pulls still work: mirrors are then chosen by location only. */
 function loadedRanges(): LoadedTable {
   const file = process.env["CLOUD_RANGES"] ?? path.join(path.dirname(process.execPath), "cloud-ranges.bin");
   if (!existsSync(file)) {
-    log.entry("WARNING", "there is no table of cloud addresses: mirrors are chosen by location alone", { file });
+    log.entry("WARNING", "the table of cloud addresses is missing: mirrors are chosen by location only", { file });
     return emptyTable;
   }
   try {
@@ -198,13 +198,13 @@ function loadedRanges(): LoadedTable {
   }
 }
 
-/** Without its page it still does what machines need of it. */
+/** Without the page, pulls and downloads still work. */
 function loadedAssets(): Assets | undefined {
   const folder = process.env["CATALOGUE"] ?? path.join(path.dirname(process.execPath), "catalogue");
   try {
     return loadAssets(folder);
   } catch (error) {
-    log.entry("WARNING", `there is no page for browsers: ${error instanceof Error ? error.message : String(error)}`);
+    log.entry("WARNING", `no page for browsers: ${error instanceof Error ? error.message : String(error)}`);
     return undefined;
   }
 }

@@ -1,18 +1,18 @@
 /**
- * Where things lie in production: keys of objects in file mirrors, and the paths by which clients ask for them. With config.ts this is the contract
- * between the redirector, which sends clients there, and the program and its promotions, which put things there.
+ * Object paths in production: keys of objects in file mirrors, and the URL paths that clients use. With config.ts this is the contract between the
+ * redirector, which redirects clients to these objects, and the program and its promotions, which write them.
  */
 
-/** Begins the keys of all published files. */
+/** Prefix of the keys of all published files. */
 export const filesFolder = "binaries/";
 
-/** Begins the keys of image layers in an S3 mirror. */
+/** Prefix of the keys of image layers in an S3 mirror. */
 export const layersFolder = "containers/images/";
 
-/** Begins the keys of the catalogue's documents, in every file mirror. Public since 0.1.0, so its spelling stays. */
+/** Prefix of the keys of the catalogue's documents in every file mirror. The spelling is public since 0.1.0 and must not change. */
 export const catalogueFolder = "catalog/";
 
-/** What the keys of all a project's files begin with. An empty prefix is the root. */
+/** Prefix of the keys of a project's files. An empty project prefix is the root. */
 export function filesPrefix(prefix: string): string {
   return `${filesFolder}${below(prefix, "")}`;
 }
@@ -22,7 +22,7 @@ export function fileKey(prefix: string, path: string): string {
   return `${filesPrefix(prefix)}${path}`;
 }
 
-/** Path of an object on the host that clients use: `/` and its key, percent-encoded but for what `encodeURI` leaves. */
+/** Path of an object on the host that clients use: `/` and its key, percent-encoded by `encodeURI`. */
 export function objectPath(key: string): string {
   return `/${encodeURI(key)}`;
 }
@@ -33,14 +33,14 @@ export function layerKey(digest: string): string {
 }
 
 /**
- * Name of an image below a mirror's repository, and on the host that clients use. A name that starts with `/` is from the root, whatever the
- * project's prefix is: that of an image in a further destination of the project.
+ * Name of an image below a mirror's repository, and on the host that clients use. A name that starts with `/` ignores the project's prefix and
+ * starts at the root: an image in another destination of the project.
  */
 export function imageName(prefix: string, image: string): string {
   return image.startsWith("/") ? image.slice(1) : below(prefix, image);
 }
 
-/** The image that has a name in production, as its project's lines have it: the inverse of {@link imageName}. */
+/** The image with this name in production, as the project's manifest names it: the inverse of {@link imageName}. */
 export function imageBelow(prefix: string, name: string): string {
   if (prefix === "") return name;
   return name.startsWith(`${prefix}/`) ? name.slice(prefix.length + 1) : `/${name}`;

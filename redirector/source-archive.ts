@@ -3,21 +3,21 @@ import { packTar, type TarEntry } from "modern-tar";
 
 /** One file of an archive. */
 export interface SourceFile {
-  /** Relative, parts joined by `/`. */
+  /** Relative, with `/` as separator. */
   readonly path: string;
   readonly bytes: Uint8Array;
-  /** Whether it is a program to start. */
+  /** Whether the file is executable. */
   readonly executable?: boolean;
 }
 
-/** What the files are dated with, as buildpacks do: something fixed, so that the same files are the same bytes. */
+/** Fixed modification time of all files, as in buildpacks, so that the archive is reproducible. */
 const madeAt = new Date("1980-01-01T00:00:00Z");
 
 /**
- * Packs files into the archive that Cloud Run starts without a build (`sourceCode.cloudStorageSource`): a gzip-compressed tar, with the
- * Unix permissions of what it holds, at most 250 MiB. (Google's provider tests it with a .tar.gz, Google's cloud-run-mcp and
+ * Packs files into the archive that Cloud Run starts without a build (`sourceCode.cloudStorageSource`): a gzip-compressed tar, with
+ * Unix permissions, at most 250 MiB. (Google's provider tests it with a .tar.gz, Google's cloud-run-mcp and
  * firebase-tools upload one, gcloud's `--no-build` too.)
- * The bytes depend on the files alone: sorted, no owner, a fixed date; compressed by fflate, since zlib's output differs between builds.
+ * Reproducible: sorted, without owner, with a fixed date; compressed by fflate, because zlib's output differs between builds.
  */
 export async function packSource(files: readonly SourceFile[]): Promise<Uint8Array> {
   const common = { mtime: madeAt, uid: 0, gid: 0, uname: "", gname: "" };
@@ -33,7 +33,7 @@ export async function packSource(files: readonly SourceFile[]): Promise<Uint8Arr
   return gzipSync(await packTar(entries), { level: 6, mtime: 0 });
 }
 
-/** The folders above a file, outermost first, each with a slash at its end. */
+/** The parent folders of a file, outermost first, each with a trailing slash. */
 function parents(path: string): string[] {
   const parts = path.split("/").slice(0, -1);
   return parts.map((_, index) => `${parts.slice(0, index + 1).join("/")}/`);

@@ -1,9 +1,9 @@
 import { type ByteSlice, trimmed } from "../http1/byte-slice.ts";
 
 /**
- * The client's address as text, from X-Forwarded-For. Only the right end of that header is written by our own proxies: the
- * client's address is the one before the `trustedHops` last ones, everything left of it anyone can forge. Without the header
- * the connection's peer is the client. A header that is too short says nothing: undefined. Not checked to be an address.
+ * The client's address as text, from X-Forwarded-For. Our own proxies write only the right end of that header: the client's address is the
+ * one before the last `trustedHops`; clients can forge everything left of it. Without the header the connection's peer is the client.
+ * Undefined if the header has too few addresses. The text is not validated as an address.
  */
 export function clientAddress(
   forwardedFor: ByteSlice | undefined,
@@ -21,7 +21,7 @@ export function clientAddress(
   return address.from === address.to ? undefined : withoutPort(address);
 }
 
-/** `1.2.3.4:443`, `[2001:db8::1]` and `[2001:db8::1]:443` without what is not the address. */
+/** `1.2.3.4:443`, `[2001:db8::1]` and `[2001:db8::1]:443` without port and brackets. */
 function withoutPort(address: ByteSlice): ByteSlice {
   const { bytes, from, to } = address;
   if (bytes[from] === opening) {
@@ -32,7 +32,7 @@ function withoutPort(address: ByteSlice): ByteSlice {
   return last >= from && before(bytes, from, last, colon) < from ? { bytes, from, to: last } : address;
 }
 
-/** The last position before `to` at which that character stands; less than `from` if there is none. */
+/** The last position of the character before `to`; less than `from` if there is none. */
 function before(bytes: Buffer, from: number, to: number, code: number): number {
   let at = to - 1;
   while (at >= from && bytes[at] !== code) at--;

@@ -4,13 +4,13 @@ import type { IncomingRequest } from "../http1/request.ts";
 import { clientAddress } from "./client-address.ts";
 import { type Coordinates, coordinatesAt, parseLocation } from "./coordinates.ts";
 
-/** A cloud's region as the published address ranges name it, e.g. `aws` and `eu-west-3`. */
+/** A cloud's region as named in the published address ranges, e.g. `aws` and `eu-west-3`. */
 export interface CloudRegion {
   readonly cloud: string;
   readonly region: string;
 }
 
-/** Finds the cloud region of an address given as text; nothing for what is in no cloud, or no address. */
+/** Finds the cloud region of an address given as text. */
 export interface CloudRanges {
   /** Every region that a lookup may return. */
   readonly regions: readonly CloudRegion[];
@@ -18,24 +18,24 @@ export interface CloudRanges {
   lookup(address: ByteSlice): number;
 }
 
-/** Where a client is, as far as the choice of a mirror goes. */
+/** A client's location, as the choice of a mirror needs it. */
 export interface Client {
   /** Empty for a client in no known cloud. */
   readonly cloud: string;
   readonly region: string;
-  /** The place to be near to. */
+  /** The location that mirrors should be near to. */
   readonly place: Coordinates;
 }
 
-/** Who asks: the address is kept apart from the place, as most of the code has no business with it. */
+/** The client of a request. The address is separate from the location, because most code must not use it. */
 export interface Caller {
   readonly address: ByteSlice | undefined;
   readonly client: Client;
 }
 
 /**
- * Makes the function that finds out where a request comes from: in a cloud region whose place is known, there; else where the
- * load balancer says; else where this instance serves. Nothing in a request makes it fail.
+ * Returns the function that locates a request's client: the cloud region of its address, if its location is known; else the load
+ * balancer's header; else the region of this instance. It fails for no request.
  */
 export function callerOf(config: RedirectorConfig, ranges: CloudRanges): (request: IncomingRequest) => Caller {
   const places = new Map<string, Coordinates>();

@@ -1,6 +1,6 @@
 import type { ByteSlice } from "../http1/byte-slice.ts";
 
-/** A point on the earth as a unit vector, so that nearness is one dot product: the nearer, the larger. */
+/** A point on the earth as a unit vector, so that proximity is one dot product: larger is nearer. */
 export interface Coordinates {
   readonly x: number;
   readonly y: number;
@@ -9,7 +9,7 @@ export interface Coordinates {
 
 const radians = Math.PI / 180;
 
-/** The place at a latitude and longitude in degrees. */
+/** The point at a latitude and longitude in degrees. */
 export function coordinatesAt(latitude: number, longitude: number): Coordinates {
   const ring = Math.cos(latitude * radians);
   return {
@@ -20,20 +20,20 @@ export function coordinatesAt(latitude: number, longitude: number): Coordinates 
 }
 
 /**
- * Cosine of the great-circle distance of two places as an angle: 1 for the same place, -1 for the other side of the earth; a little beyond them
- * at times, as numbers are rounded.
+ * Cosine of the great-circle distance of two points as an angle: 1 for the same point, -1 for the opposite one; rounding errors may exceed
+ * both slightly.
  */
 export function cosineBetween(a: Coordinates, b: Coordinates): number {
   return a.x * b.x + a.y * b.y + a.z * b.z;
 }
 
-/** The angle that has the cosine which {@link cosineBetween} gave. */
+/** The angle of a cosine from {@link cosineBetween}. */
 export function angleOf(cosine: number): number {
   return Math.acos(Math.min(1, Math.max(-1, cosine)));
 }
 
 /**
- * Reads the load balancer's location header, `<latitude>,<longitude>` in degrees. Nothing for a missing, empty or senseless one:
+ * Reads the load balancer's location header, `<latitude>,<longitude>` in degrees. Undefined if it is missing, empty or invalid:
  * an unknown location is never an error.
  */
 export function parseLocation(header: ByteSlice | undefined): Coordinates | undefined {
@@ -43,13 +43,13 @@ export function parseLocation(header: ByteSlice | undefined): Coordinates | unde
   while (middle < to && bytes[middle] !== comma) middle++;
   const latitude = readDecimal(bytes, from, middle);
   const longitude = readDecimal(bytes, middle + 1, to);
-  // Not a number compares as false.
+  // Comparisons with NaN are false.
   return Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180 ? coordinatesAt(latitude, longitude) : undefined;
 }
 
 const longestLocation = 64;
 
-/** A decimal number such as `-33.87`, blanks around it allowed, an exponent not; NaN for anything else. Runs for each request. */
+/** A decimal number such as `-33.87`, with optional surrounding spaces, without exponent; NaN for anything else. Runs for each request. */
 function readDecimal(bytes: Buffer, from: number, to: number): number {
   let at = from;
   let end = to;

@@ -1,11 +1,11 @@
 import type { ByteSlice } from "../http1/byte-slice.ts";
 
 /**
- * Reads an IP address given as text into numbers: returns 4 with the address in `words[0]`, 6 with it in all four words (most
- * significant first), or 0 for what is no address. An IPv4 address inside IPv6 (`::ffff:1.2.3.4`) is returned as IPv4.
+ * Parses an IP address: returns 4 with the address in `words[0]`, 6 with the address in all four words (most
+ * significant first), or 0 if the text is not an address. An IPv4 address inside IPv6 (`::ffff:1.2.3.4`) is returned as IPv4.
  *
- * Strict where leniency is ambiguous: an octet with a leading zero (which some read as octal) and a zone (`%eth0`) are refused.
- * Makes no garbage: it runs for each request.
+ * Strict where other parsers differ: refuses an octet with a leading zero (octal in some parsers) and a zone (`%eth0`).
+ * Allocates nothing, because it runs for each request.
  */
 export function readAddress({ bytes, from, to }: ByteSlice, words: Uint32Array): 0 | 4 | 6 {
   if (to - from > 45) return 0;
@@ -42,7 +42,7 @@ function readOctets(bytes: Buffer, from: number, to: number): number {
   return dots === 3 && octet >= 0 ? value * 256 + octet : -1;
 }
 
-/** Groups of an IPv6 address, before its gap (`::`) is opened. One array for all: nothing here waits. */
+/** Groups of an IPv6 address, before its gap (`::`) is expanded. One shared array, because parsing is synchronous. */
 const groups = new Uint16Array(8);
 
 /** RFC 4291 section 2.2, its three forms. */
@@ -85,7 +85,7 @@ function readGroups(bytes: Buffer, words: Uint32Array, from: number, to: number)
     }
   }
   if (gap < 0 ? count !== 8 : count > 7) return 0;
-  // What stands behind the gap moves to the end.
+  // Groups after the gap move to the end.
   const open = 8 - count;
   const before = gap < 0 ? 8 : gap;
   for (let word = 0; word < 4; word++) {
@@ -96,7 +96,7 @@ function readGroups(bytes: Buffer, words: Uint32Array, from: number, to: number)
   return 4;
 }
 
-/** The group at an index of the whole address: `before` groups stand before the gap, which opens to `open` zeros. */
+/** The group at an index of the full address: `before` groups precede the gap, which expands to `open` zeros. */
 function groupAt(index: number, before: number, open: number): number {
   if (index < before) return groups[index]!;
   return index < before + open ? 0 : groups[index - open]!;

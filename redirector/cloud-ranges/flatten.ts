@@ -4,15 +4,15 @@ import type { Intervals, Table } from "./table.ts";
 
 const nowhere = 0xffff;
 
-/** A block that is published as two regions'. */
+/** A block that is published for two regions. */
 export interface Conflict {
   readonly kept: Prefix;
   readonly dropped: Prefix;
 }
 
 /**
- * Makes the table of the clouds' blocks: where blocks are nested, the longest decides. The order of the blocks does not matter.
- * A block that two regions claim goes to one by order of cloud and name, `GLOBAL` and `global` last, and is told.
+ * Builds the table of the clouds' blocks: of nested blocks the longest prefix wins. The order of the blocks does not matter.
+ * A block of two regions is assigned to the first by cloud and name, with `GLOBAL` and `global` last, and is reported.
  */
 export function flatten(prefixes: readonly Prefix[]): { table: Table; conflicts: Conflict[] } {
   const conflicts: Conflict[] = [];
@@ -63,7 +63,7 @@ function intervals(blocks: readonly Prefix[], family: 4 | 6, indexOf: (prefix: P
     if (cuts.at(-1)?.start === start) cuts.pop();
     if (cuts.at(-1)?.region !== region) cuts.push({ start, region });
   };
-  // The blocks around the current address, outermost first. Blocks nest or are disjoint, they never overlap in part.
+  // The blocks around the current address, outermost first. Blocks are nested or disjoint, they never overlap partially.
   const around: { end: bigint; region: number }[] = [{ end, region: nowhere }];
   const leaveBefore = (address: bigint): void => {
     while (around.length > 1 && around.at(-1)!.end <= address) cut(around.pop()!.end, around.at(-1)!.region);

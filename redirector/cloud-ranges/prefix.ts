@@ -1,18 +1,18 @@
 import { sliceOf } from "../http1/byte-slice.ts";
 import { readAddress } from "./address.ts";
 
-/** A block of addresses that a cloud publishes as one region's. */
+/** An address block that a cloud publishes for a region. */
 export interface Prefix {
   readonly cloud: "aws" | "gcp" | "azure";
   readonly region: string;
   readonly family: 4 | 6;
   /** First address of the block. */
   readonly start: bigint;
-  /** 0 to 32, or to 128. */
+  /** 0 to 32 (IPv4) or 128 (IPv6). */
   readonly length: number;
 }
 
-/** Reads a block in CIDR notation (RFC 4632 section 3.1, RFC 4291 section 2.3). Throws an error that names it if it is none. */
+/** Parses a block in CIDR notation (RFC 4632 section 3.1, RFC 4291 section 2.3). Throws an error with the text if it is invalid. */
 export function readPrefix(cloud: Prefix["cloud"], region: string, cidr: string): Prefix {
   const [, address, digits] = /^([0-9a-fA-F.:]+)\/(0|[1-9]\d{0,2})$/.exec(cidr) ?? [];
   const words = new Uint32Array(4);

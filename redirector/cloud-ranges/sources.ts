@@ -1,14 +1,14 @@
 import { z } from "zod";
 import { type Prefix, readPrefix } from "./prefix.ts";
 
-/** How each cloud publishes its addresses. Every function reads the text of one publication and throws if it is not one. */
+/** Parsers of the clouds' published address ranges. Each parses one document and throws if it is invalid. */
 
 const aws = z.object({
   prefixes: z.array(z.object({ ip_prefix: z.string(), region: z.string().min(1) })),
   ipv6_prefixes: z.array(z.object({ ipv6_prefix: z.string(), region: z.string().min(1) })),
 });
 
-/** Amazon's `ip-ranges.json` (docs: "AWS IP address ranges"): every service's, as pods and machines use them all. */
+/** Amazon's `ip-ranges.json` (docs: "AWS IP address ranges"): of all services, because pods and machines use them all. */
 export function readAws(text: string): Prefix[] {
   const { prefixes, ipv6_prefixes } = parse("Amazon's ip-ranges.json", aws, text);
   return [
@@ -23,7 +23,7 @@ const gcp = z.object({
   ),
 });
 
-/** Google's `cloud.json`: the addresses that customers' resources can have. */
+/** Google's `cloud.json`: addresses of customers' resources. */
 export function readGcp(text: string): Prefix[] {
   return parse("Google's cloud.json", gcp, text).prefixes.map((each) => {
     const cidr = each.ipv4Prefix ?? each.ipv6Prefix;

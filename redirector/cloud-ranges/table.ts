@@ -2,16 +2,16 @@ import type { CloudRanges, CloudRegion } from "../client/client.ts";
 import { readAddress } from "./address.ts";
 
 /**
- * The table of the clouds' addresses as it is stored and searched: the address space of each family cut into intervals, each of
- * one region or of none, sorted by their first address. As nested blocks are cut out when the table is made (flatten.ts), the
- * interval of an address is its longest matching prefix. What the search needs besides is stored too: an instance starts for a client, who
- * would wait while it is worked out. Little-endian, each part padded to a multiple of 8 bytes:
+ * The table of the clouds' addresses, as stored and searched: the address space of each family is divided into intervals, each of one
+ * region or of none, sorted by first address. Building the table (flatten.ts) resolves nested blocks, so that the interval of an address is
+ * its longest matching prefix. The indexes of the search are stored too, because a client waits while an instance starts.
+ * Little-endian, each part padded to a multiple of 8 bytes:
  *
  *     "cloud ranges 2\n\0"   16 bytes
  *     u32 n, n bytes         JSON {"regions": [{"cloud", "region"}...]}, padded with spaces
  *     u32 n4, n4 x u32       IPv4: first addresses
  *     n4 x u16               regions (65535: none)
- *     65537 x u16            for each upper half of an address the interval that holds its first one, and the last interval;
+ *     65537 x u16            for each upper half of an address the interval of its first address, and the last interval;
  *                            u32 if there are more than 65,536 intervals
  *     u32 n6, 4 n6 x u32     IPv6: first addresses, most significant word first
  *     n6 x u16               regions
@@ -39,13 +39,13 @@ export interface Table {
 export interface LoadedTable extends CloudRanges {
   /** Intervals of both families. */
   readonly intervals: number;
-  /** What the table takes in memory. */
+  /** Size of the table in memory. */
   readonly bytes: number;
-  /** As {@link CloudRanges.lookup}, of an address that {@link readAddress} has read. */
+  /** Like {@link CloudRanges.lookup}, for an address parsed by {@link readAddress}. */
   find(family: 4 | 6, words: Uint32Array): number;
 }
 
-/** A table that knows no cloud. */
+/** A table without any cloud. */
 export const emptyTable: LoadedTable = { regions: [], intervals: 0, bytes: 0, lookup: () => -1, find: () => -1 };
 
 /** The stored form of a table. The same table gives the same bytes. */
@@ -61,7 +61,7 @@ export function storeTable({ regions, v4, v6 }: Table): Uint8Array {
   ]);
 }
 
-/** A table as it is stored, with what the search needs. */
+/** A stored table with the indexes of the search. */
 interface StoredTable extends Table {
   readonly index: Uint16Array | Uint32Array;
   readonly keys: Float64Array;
@@ -84,7 +84,7 @@ export function readTable(stored: Uint8Array): StoredTable {
   const v6 = { starts: reader.array(Uint32Array, 4 * count6, 4), regions: reader.array(Uint16Array, count6) };
   const keys = reader.array(Float64Array, count6);
   for (const family of [v4, v6]) {
-    // Sorted, as a loop over all would take longer than all else here: the last but for those of no region.
+    // Sorted, because a loop over all takes longer than everything else here: the last one that is a region.
     const sorted = family.regions.toSorted();
     const none = sorted.indexOf(nowhere);
     if ((sorted[(none === -1 ? sorted.length : none) - 1] ?? -1) >= regions.length)
@@ -118,7 +118,7 @@ export function loadTable(stored: Uint8Array): LoadedTable {
   };
 }
 
-/** For each upper half of an IPv4 address the interval that holds its first address; one more for the end. */
+/** For each upper half of an IPv4 address the interval of its first address; one more for the end. */
 function firstByHalf(starts: Uint32Array): Uint16Array | Uint32Array {
   const index = starts.length <= 0x10000 ? new Uint16Array(0x10001) : new Uint32Array(0x10001);
   let interval = 0;
@@ -131,8 +131,8 @@ function firstByHalf(starts: Uint32Array): Uint16Array | Uint32Array {
 }
 
 /*
- * Both return undefined only of a table that is not what storeTable made. Both halve the interval without a branch on the comparison, which for addresses from everywhere would be guessed wrong half of
- * the time: twice as quick. Each has its own loop, as one over both kinds of array is compiled for neither (test/bench/redirector-lookup.ts).
+ * Both return undefined only for a table that storeTable did not make. Both are branchless binary searches: for random addresses a branch is mispredicted half of the
+ * time, which takes twice as long. Each has its own loop, because a loop over both array types is optimized for neither (test/bench/redirector-lookup.ts).
  */
 
 function search4(
@@ -150,7 +150,7 @@ function search4(
   return regions[low];
 }
 
-/** The upper 53 bits of each first address, as many as a number holds: one comparison instead of up to four. */
+/** The upper 53 bits of each first address, the precision of a number: one comparison instead of up to four. */
 function keysOf(starts: Uint32Array): Float64Array {
   const keys = new Float64Array(starts.length / 4);
   for (let i = 0; i < keys.length; i++) keys[i] = keyOf(starts[i * 4]!, starts[i * 4 + 1]!);
@@ -172,7 +172,7 @@ function search6({ starts, regions }: Intervals, keys: Float64Array, words: Uint
   return regions[keys[low] === key ? lastNotAfter(starts, words, low) : low];
 }
 
-/** The last interval up to `high` that does not begin after the address, looked for in all their bits. */
+/** The last interval up to `high` that does not start after the address, compared in all bits. */
 function lastNotAfter(starts: Uint32Array, words: Uint32Array, high: number): number {
   let from = 0;
   let to = high;
@@ -192,7 +192,7 @@ function beginsAfter(starts: Uint32Array, at: number, words: Uint32Array): boole
   return false;
 }
 
-/** The numbers' bytes and what fills them up, as they are on a little-endian machine, which every one is that runs this. */
+/** The numbers' bytes with padding. Assumes a little-endian machine, as all supported platforms are. */
 function padded(numbers: Uint16Array | Uint32Array | Float64Array, before = 0): [Uint8Array, Uint8Array] {
   const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
   return [bytes, new Uint8Array(-(before + bytes.length) & 7)];
@@ -242,7 +242,7 @@ class Reader {
     return Buffer.from(this.#bytes.buffer, this.skip(count), count).toString("utf8");
   }
 
-  /** So many numbers, padded; `before` is what stands before them in the same padding. */
+  /** A padded array of `count` numbers; `before` is the number of bytes before them in the same padding. */
   array<Numbers>(kind: NumbersKind<Numbers>, count: number, before = 0): Numbers {
     const length = count * kind.BYTES_PER_ELEMENT;
     return new kind(this.#bytes.buffer, this.skip(length + (-(before + length) & 7)), count);

@@ -2,8 +2,8 @@ import type { BadHead } from "./bad-head.ts";
 import { type ByteSlice, textOf } from "./byte-slice.ts";
 
 /**
- * Whether a body follows the head, by RFC 9112 section 6, or why its end could be disputed. No body is ever read: a request with one is the last of its connection. So
- * chunk sizes, which could be read in two ways, are not read at all.
+ * Whether a body follows the head (RFC 9112 section 6), or why its length is ambiguous. No body is ever read: a request with a body is the last of its connection. So
+ * chunk sizes, which parsers interpret differently, are never parsed.
  */
 export function bodyFollows(
   contentLength: ByteSlice | undefined,
@@ -11,19 +11,19 @@ export function bodyFollows(
   minor: 0 | 1,
 ): boolean | BadHead {
   if (transferEncoding === undefined) return contentLength === undefined ? false : ofLength(textOf(contentLength));
-  // Section 6.3, rule 3: both at once is an attempt at smuggling, or a fault.
+  // Section 6.3, rule 3: both at once is request smuggling or an error.
   if (contentLength !== undefined) return bothLengths;
-  // Section 6.1: HTTP/1.0 has no Transfer-Encoding; the framing of such a message is faulty.
+  // Section 6.1: HTTP/1.0 has no Transfer-Encoding; such a message has invalid framing.
   if (minor === 0) return codingInOld;
   return ofCoding(textOf(transferEncoding).toLowerCase());
 }
 
-/** Section 6.2: digits. A length that is given twice is refused also if it is the same (section 6.3, rule 5, allows it). */
+/** Section 6.2: digits. A repeated length is refused even if both are equal (section 6.3, rule 5, allows it). */
 function ofLength(text: string): boolean | BadHead {
   return /^\d{1,15}$/.test(text) ? Number(text) > 0 : badLength;
 }
 
-/** Sections 6.1 and 6.3, rule 4: `chunked`, once and last; another coding before it is not known here. */
+/** Sections 6.1 and 6.3, rule 4: `chunked`, once and last; another coding before it is not supported. */
 function ofCoding(text: string): true | BadHead {
   if (text === "chunked") return true;
   return /^(?!.*chunked.*chunked)[^,]+,.*[\t ,]chunked$/.test(text) ? unknownCoding : badCoding;

@@ -5,40 +5,40 @@ import type { IncomingRequest, OutgoingResponse } from "./request.ts";
 
 /**
  * Carries HTTP/1.1 over Bun's sockets. Bun's own HTTP server gives a request's URL only after resolving it (`..`, `%2e%2e`, `\`), and takes
- * 1.6 times the CPU for the same answers; its node:http takes 2.8 times, Node's 2.8 to 4.4 times (test/bench/redirector-carriers.ts).
+ * 1.6 times the CPU for the same responses; its node:http takes 2.8 times, Node's 2.8 to 4.4 times (test/bench/redirector-carriers.ts).
  */
 
-/** A server that listens. */
+/** A listening server. */
 export interface Server {
   readonly port: number;
   /** Connections that are open now. */
   connections(): number;
   /**
-   * Stops accepting, lets each connection finish what it is at, and closes those that are idle for a second. Resolves when all
-   * are closed, or after `limitMs` with the rest closed by force.
+   * Stops accepting, completes the requests in progress, and closes connections that are idle for a second. Resolves when all
+   * connections are closed; after `limitMs` it closes the rest by force.
    */
   drain(limitMs: number): Promise<void>;
 }
 
-/** How to serve. */
+/** Settings of a server. */
 export interface ServerSettings {
   readonly hostname: string;
-  /** 0: any free one. */
+  /** 0: any free port. */
   readonly port: number;
   readonly handle: (request: IncomingRequest) => OutgoingResponse | Promise<OutgoingResponse>;
   readonly onError: (error: unknown) => void;
   /** Gives the response to a request that HTTP/1.1 refuses. */
   readonly refuse: (head: RefusedHead) => OutgoingResponse;
-  /** Beyond it each new connection takes the place of one that is idle, or is refused. */
+  /** At this limit a new connection replaces an idle one, or is refused. */
   readonly mostConnections?: number;
-  /** How long a client may take for one request head, or leave a response unread. Default: 10. */
+  /** How long a client may take to send a request head, or leave a response unread. Default: 10. */
   readonly headSeconds?: number;
 }
 
-/** Longer than the 600 s that Google's load balancers keep a connection, so that it is they who close. */
+/** Longer than the 600 s keep-alive of Google's load balancers, so that the load balancer closes first. */
 const idleSeconds = 620;
 const lingerSeconds = 2;
-/** Bytes of answers that clients have not taken yet, of all connections together: who asks and never reads does not fill the memory. */
+/** Bytes of responses that clients have not read, of all connections together: clients that never read cannot exhaust the memory. */
 const mostUnsent = 64 * 1024 * 1024;
 const sweepMs = 1000;
 const disconnects: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "ETIMEDOUT", "ECONNABORTED"]);
@@ -61,14 +61,14 @@ export function serve(settings: ServerSettings): Server {
     date: () => date,
   };
 
-  const listener = Bun.listen<Held>({
+  const listener = Bun.listen<SocketConnection>({
     hostname,
     port,
-    // Who has sent its request and closes for writing still gets its answer.
+    // A client that closes its sending side after the request still gets the response.
     allowHalfOpen: true,
     socket: {
       open(socket) {
-        socket.data = new Held(socket, connectionSettings, shared);
+        socket.data = new SocketConnection(socket, connectionSettings, shared);
         if (open.size >= mostConnections && !makeRoom()) socket.terminate();
         else open.add(socket);
       },
@@ -87,13 +87,13 @@ export function serve(settings: ServerSettings): Server {
       },
       error(socket, error) {
         socket.data.gone();
-        // A client that goes away is not an error of ours.
+        // A client that disconnects is not an error of the server.
         if (!disconnects.has((error as NodeJS.ErrnoException).code ?? "")) onError(error);
       },
     },
   });
 
-  /** Ends an old connection on which nothing happens. False if there is none. */
+  /** Closes an idle connection. False if there is none. */
   function makeRoom(): boolean {
     for (const socket of open) {
       if (!socket.data.idle || shared.now - socket.data.active < sweepMs) continue;
@@ -129,21 +129,21 @@ export function serve(settings: ServerSettings): Server {
 
 /** What all connections of a server share. */
 interface Shared {
-  /** Time in milliseconds since the epoch, to the second: asking the system for each request would cost more than it is worth. */
+  /** Milliseconds since the epoch, updated once a second: reading the clock for each request costs too much. */
   now: number;
-  /** Bytes that wait for clients to take them. */
+  /** Bytes that wait for clients to read them. */
   unsent: number;
   readonly headSeconds: number;
 }
 
-/** A socket's connection, and what is still to be sent on it. */
-class Held implements Wire {
+/** A socket's connection, and its unsent bytes. */
+class SocketConnection implements Wire {
   readonly connection: Connection;
   readonly #socket: Socket;
   readonly #shared: Shared;
-  /** When the client last did what was expected: began or completed a request, took a response. */
+  /** When the client last started or completed a request, or read a response. */
   active: number;
-  /** Requests that have arrived whole, as of the last look. */
+  /** Number of complete requests at the last check. */
   #requests = 0;
   #unsent: Uint8Array | undefined = undefined;
   #ending: "no" | "once sent" | "lingering" = "no";
@@ -155,12 +155,12 @@ class Held implements Wire {
     this.connection = new Connection(settings, this, socket.remoteAddress);
   }
 
-  /** Whether it waits for a request. */
+  /** Whether the connection waits for a request. */
   get idle(): boolean {
     return this.#ending === "no" && !this.connection.busy && !this.connection.reading;
   }
 
-  /** Whether nothing has happened for longer than it may. */
+  /** Whether the connection has exceeded its time limit. */
   isOverdue(draining: boolean): boolean {
     this.#noteRequests();
     return this.#shared.now - this.active >= this.#secondsAllowed(draining) * 1000;
@@ -173,8 +173,8 @@ class Held implements Wire {
   }
 
   /**
-   * A whole head is activity: a client that pipelines without end always has part of the next request here, and is served. The time for a head counts from the
-   * end of the one before it.
+   * A complete head is activity: a client that pipelines without pause always has part of the next request buffered here, and is served. The time limit of a head
+   * starts at the end of the previous head.
    */
   #noteRequests(): void {
     if (this.connection.requests === this.#requests) return;
@@ -182,7 +182,7 @@ class Held implements Wire {
     this.active = this.#shared.now;
   }
 
-  /** Ends it as nothing happens: in order if it is only idle, by force if the other end is at fault. */
+  /** Closes an overdue connection: gracefully if it is idle, by force otherwise. */
   giveUp(): void {
     if (this.idle) {
       this.active = this.#shared.now;
@@ -192,7 +192,7 @@ class Held implements Wire {
     }
   }
 
-  /** The other end sends no more. */
+  /** The client has closed its sending side. */
   finished(): void {
     if (this.#ending === "lingering") this.#socket.end();
     else this.connection.finished();
@@ -206,7 +206,7 @@ class Held implements Wire {
 
   receive(bytes: Buffer): void {
     if (this.#ending !== "no") return;
-    // Bytes of a head that trickles in do not count as activity, so that it is cut off in time.
+    // The bytes of an incomplete head are not activity, so that a slow head reaches its time limit.
     if (!this.connection.reading) this.active = this.#shared.now;
     this.connection.receive(bytes);
     this.#noteRequests();
@@ -250,13 +250,13 @@ class Held implements Wire {
   }
 }
 
-type Socket = BunSocket<Held>;
+type Socket = BunSocket<SocketConnection>;
 
-/** The part of Bun's TCP interface that is used here (bun.sh/docs/runtime/networking/tcp); Node's types do not have it. */
+/** The part of Bun's TCP API that is used here (bun.sh/docs/runtime/networking/tcp). Node's types lack it. */
 interface BunSocket<Data> {
   data: Data;
   readonly remoteAddress: string;
-  /** Returns how many bytes were taken; -1 if the socket is closed. */
+  /** Returns how many bytes were written; -1 if the socket is closed. */
   write(data: Uint8Array, from?: number, length?: number): number;
   end(): void;
   /** Closes for writing only. */

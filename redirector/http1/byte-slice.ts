@@ -1,4 +1,4 @@
-/** Text that stands among bytes, a character each (latin1), and is read there: for each request to cut it out would cost more than that. */
+/** A slice of bytes that is latin1 text. It is read in place: extracting a string for each request would cost more. */
 export interface ByteSlice {
   readonly bytes: Buffer;
   /** Position of the first character. */
@@ -7,17 +7,17 @@ export interface ByteSlice {
   readonly to: number;
 }
 
-/** A text as a piece. */
+/** A text as a byte slice. */
 export function sliceOf(text: string): ByteSlice {
   return { bytes: Buffer.from(text, "latin1"), from: 0, to: text.length };
 }
 
-/** A piece as a text. */
+/** The text of a byte slice. */
 export function textOf({ bytes, from, to }: ByteSlice): string {
   return bytes.toString("latin1", from, to);
 }
 
-/** What stands between two positions, without the blanks around it (spaces and tabs: OWS of RFC 9110 section 5.6.3). */
+/** The bytes between two positions, without leading and trailing white space (spaces and tabs: OWS of RFC 9110 section 5.6.3). */
 export function trimmed(bytes: Buffer, from: number, to: number): ByteSlice {
   let first = from;
   let end = to;

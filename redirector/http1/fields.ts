@@ -1,7 +1,7 @@
 import { type ByteSlice, sliceOf, textOf, trimmed } from "./byte-slice.ts";
 import { codesOf, type HeadLines } from "./head-lines.ts";
 
-/** The header fields that every request needs; other fields are searched when somebody asks. Lines of one name are joined by `, ` (RFC 9110 section 5.3). */
+/** The header fields that every request needs; other fields are searched on demand. Lines of one name are joined by `, ` (RFC 9110 section 5.3). */
 export interface Fields {
   host: ByteSlice | undefined;
   connection: ByteSlice | undefined;
@@ -12,8 +12,8 @@ export interface Fields {
 }
 
 /**
- * Reads the field lines of a whole head: `field-name ":" OWS field-value OWS` (RFC 9112 section 5). Undefined if one of them is not: blanks before the colon (section 5.1)
- * and folded lines (section 5.2) are refused, not repaired. The bytes of the values are in order already (head-lines.ts). `input` holds the head from `from` on.
+ * Reads the field lines of a whole head: `field-name ":" OWS field-value OWS` (RFC 9112 section 5). Undefined if a line is malformed: white space before the colon (section 5.1)
+ * and folded lines (section 5.2) are refused, not repaired. head-lines.ts has already checked the bytes of the values. `input` holds the head from `from` on.
  */
 export function readFields(lines: HeadLines, input: Buffer, from: number): Fields | undefined {
   const fields: Fields = {
@@ -36,12 +36,12 @@ export function readFields(lines: HeadLines, input: Buffer, from: number): Field
   return fields;
 }
 
-/** Adds a line's value to what was read of the same name before. */
+/** Appends a line's value to the values of earlier lines of the same name. */
 export function joined(before: ByteSlice | undefined, value: ByteSlice): ByteSlice {
   return before === undefined ? value : sliceOf(`${textOf(before)}, ${textOf(value)}`);
 }
 
-/** No two of the names are of the same length. */
+/** All names differ in length. */
 function add(fields: Fields, nameLength: number, value: ByteSlice): void {
   switch (nameLength) {
     case 4:
@@ -80,7 +80,7 @@ const names: readonly (Uint8Array | undefined)[] = Array.from({ length: 18 }, (_
 
 const colonCode = 58;
 
-/** Whether this lower-case name stands there, in any case. */
+/** Whether the bytes are this lower-case name, ignoring case. */
 function isNamed(bytes: Uint8Array, at: number, name: Uint8Array): boolean {
   for (let i = 0; i < name.length; i++) {
     const code = bytes[at + i]!;

@@ -1,19 +1,19 @@
 /**
  * The lines of a request head (RFC 9112 section 2.2; their characters: RFC 9110 sections 5.5 and 5.6.2).
  *
- * A head is copied into memory that is read four bytes at a time, which costs less than searching a string for its lines. An instance holds one
- * head at a time and serves all connections of a server, because a head is read in one go.
+ * A head is copied into a buffer that is read four bytes at a time, which is faster than searching a string for its lines. An instance holds one
+ * head at a time and serves all connections of a server, because each head is read synchronously.
  */
 export class HeadLines {
-  /** The head's bytes. Behind them stand four blanks, so that a search for anything else ends. */
+  /** The head's bytes, followed by four spaces as a sentinel for searches. */
   readonly bytes: Uint8Array;
   /** Position of the request line: after the empty lines that a server ignores before it. */
   start = 0;
-  /** Complete lines found, without the empty one. */
+  /** Number of complete lines, without the empty one. */
   count = 0;
-  /** Position after the empty line; of a whole head only. */
+  /** Position after the empty line; only of a complete head. */
   end = 0;
-  /** Bytes of input that were looked at. */
+  /** Number of input bytes examined. */
   length = 0;
   readonly #longest: number;
   readonly #words: Int32Array;
@@ -32,11 +32,11 @@ export class HeadLines {
   }
 
   /**
-   * Takes in a head and finds its lines:
+   * Copies a head and finds its lines:
    * - `whole`: up to the empty line;
    * - `part`: the empty line has not come yet;
-   * - `too long`: nor will it come in time;
-   * - `broken`: a byte that no line may hold: a CR or LF that is not part of CRLF, NUL, or another control character but the tab.
+   * - `too long`: the limit is reached without it;
+   * - `broken`: a byte that no line may contain: a CR or LF that is not part of CRLF, or a control character other than the tab.
    */
   take(input: Buffer, from: number): "whole" | "part" | "too long" | "broken" {
     const most = this.#longest + emptyLine;
@@ -91,12 +91,12 @@ export class HeadLines {
     return this.#ends[index]!;
   }
 
-  /** The bytes between two positions, a character each. */
+  /** The bytes between two positions as latin1 text. */
   text(from: number, to: number): string {
     return this.#text.toString("latin1", from, to);
   }
 
-  /** The first position from `from` on whose byte does not belong in a token (RFC 9110 section 5.6.2). */
+  /** The first position from `from` on whose byte is not a token character (RFC 9110 section 5.6.2). */
   skipToken(from: number): number {
     const { bytes } = this;
     let at = from;
@@ -120,7 +120,7 @@ export class HeadLines {
     return at;
   }
 
-  /** Whether exactly these bytes stand there. */
+  /** Whether the head has these bytes at a position. */
   stands(at: number, codes: Uint8Array): boolean {
     const { bytes } = this;
     for (let i = 0; i < codes.length; i++) if (bytes[at + i] !== codes[i]) return false;

@@ -7,28 +7,28 @@ import { isHost } from "./host.ts";
 import type { HeaderName, IncomingRequest } from "./request.ts";
 import { mayBecomeRequestLine, type RequestLine, readRequestLine } from "./request-line.ts";
 
-/** A request head, and what it says about the bytes around it. */
+/** A request head, and what it says about the connection. */
 export interface RequestHead extends IncomingRequest {
   /** Position after the head. */
   readonly end: number;
-  /** Whether the connection may be used again. */
+  /** Whether the connection may be reused. */
   readonly keepAlive: boolean;
-  /** Whether a body follows, of which nothing is read. */
+  /** Whether a body follows. It is never read. */
   readonly hasBody: boolean;
 }
 
 /** A head that is refused. */
 export interface RefusedHead extends BadHead {
-  /** The request line; as much of it as was read if it is too long; empty if it is not whole. */
+  /** The request line; its read part if it is too long; empty if it is incomplete. */
   readonly requestLine: string;
 }
 
-/** The longest accepted head in bytes, if nothing else is said. */
+/** Default of the longest accepted head, in bytes. */
 const longestHead = 16 * 1024;
 
 /**
- * Reads heads of HTTP/1.1 requests (RFC 9112), strictly: what the RFC lets a server repair is refused, because two readers that repair differently are how requests get
- * smuggled. Each rule has its file:
+ * Parses heads of HTTP/1.1 requests (RFC 9112), strictly: what the RFC lets a server repair is refused, because requests get smuggled where two parsers repair
+ * differently. Each rule has its file:
  *
  * | rule | RFC | file |
  * |---|---|---|
@@ -48,8 +48,8 @@ export class HeadReader {
   }
 
   /**
-   * Reads the head that `input` holds from `from` on. Undefined while it is incomplete; refused as soon as that is certain. The result is the same however the head was
-   * cut on its way.
+   * Reads the head that `input` holds from `from` on. Undefined while it is incomplete; refused as soon as that is certain. The result does not depend on how the head
+   * was split into packets.
    */
   read(input: Buffer, from: number, peer: ByteSlice | undefined): RequestHead | RefusedHead | undefined {
     const lines = this.#lines;
@@ -64,7 +64,7 @@ export class HeadReader {
     if ("reason" in line) return this.#refused(line);
     const fields = readFields(lines, input, from);
     if (fields === undefined) return this.#refused(badField);
-    // RFC 9112 section 3.2: HTTP/1.1 needs it, HTTP/1.0 may have it.
+    // RFC 9112 section 3.2: required in HTTP/1.1, optional in HTTP/1.0.
     if (fields.host === undefined ? line.minor === 1 : !isHost(fields.host)) return this.#refused(badHost);
     const hasBody = bodyFollows(fields.contentLength, fields.transferEncoding, line.minor);
     if (typeof hasBody === "object") return this.#refused(hasBody);
@@ -75,7 +75,7 @@ export class HeadReader {
     const lines = this.#lines;
     let end = lines.start;
     if (head === longRequestLine) end = lines.length;
-    // Without a method it is refused before the rest has come, and so the rest must not count when it comes along.
+    // A head without a method is refused before the rest arrives, so the rest must not change the result.
     else if (head !== noMethod && lines.count > 0) end = lines.lineEnd(0);
     return { ...head, requestLine: lines.text(lines.start, end) };
   }
@@ -135,7 +135,7 @@ class ParsedHead implements RequestHead {
   }
 }
 
-/** RFC 9112 section 9.3: HTTP/1.1 stays open unless told. HTTP/1.0 is closed whatever it asks for (`keep-alive` there is no standard). */
+/** RFC 9112 section 9.3: HTTP/1.1 stays open unless asked to close. HTTP/1.0 always closes (its `keep-alive` is not standardized). */
 function asksToClose(connection: ByteSlice): boolean {
   return textOf(connection)
     .toLowerCase()

@@ -1,8 +1,8 @@
 import { type ByteSlice, textOf } from "./byte-slice.ts";
 
 /**
- * Whether this is the value of a Host header: `uri-host [ ":" port ]` (RFC 9110 section 7.2). It may be empty, for a target without an authority. Two Host lines
- * joined by a comma and a blank are no such value. An address of a future version (`[v1.x]`) is refused.
+ * Whether this is the value of a Host header: `uri-host [ ":" port ]` (RFC 9110 section 7.2). It may be empty, for a target without an authority. Two Host lines,
+ * joined by a comma and a space, do not match. An IP address of a future version (`[v1.x]`) is refused.
  */
 export function isHost({ bytes, from, to }: ByteSlice): boolean {
   if (bytes[from] === opening && from < to) return isAddressInBrackets(textOf({ bytes, from, to }));
@@ -25,7 +25,7 @@ function isEncodedName(text: string): boolean {
   return /^(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*(?::\d*)?$/.test(text);
 }
 
-/** reg-name of RFC 3986 section 3.2.2, but for percent-encoded characters. IPv4 addresses are such names too. */
+/** reg-name of RFC 3986 section 3.2.2, except percent-encoded characters. IPv4 addresses match too. */
 const mayStandInName = Uint8Array.from({ length: 256 }, (_, code) =>
   /[A-Za-z0-9\-._~!$&'()*+,;=]/.test(String.fromCharCode(code)) ? 1 : 0,
 );

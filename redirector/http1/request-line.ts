@@ -10,7 +10,7 @@ export interface RequestLine {
 }
 
 /**
- * Reads the first line of a whole head. RFC 9112 section 3 lets a server take any white space between the three parts; here it is one blank, and nothing else.
+ * Reads the first line of a whole head. RFC 9112 section 3 lets a server accept any white space between the three parts; this parser accepts one space only.
  */
 export function readRequestLine(lines: HeadLines): RequestLine | BadHead {
   const { bytes, start } = lines;
@@ -31,7 +31,7 @@ export function readRequestLine(lines: HeadLines): RequestLine | BadHead {
   };
 }
 
-/** Whether what has come of a head can become one: a client that speaks TLS to this port gets its answer at once, not when the time is up. */
+/** Whether an incomplete head can still become valid: a client that speaks TLS to this port is refused at once, not after the timeout. */
 export function mayBecomeRequestLine(lines: HeadLines): boolean {
   const { bytes, start, length } = lines;
   const methodEnd = lines.skipToken(start);

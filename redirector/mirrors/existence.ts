@@ -2,75 +2,76 @@ import type { RedirectorConfig } from "../config.ts";
 import { LruCache } from "./lru-cache.ts";
 import { objectStatus } from "./status-meaning.ts";
 
-/** What is to be found out: whether a mirror holds an object. */
+/** A check whether a mirror has an object. */
 export interface ExistenceCheck {
   /** Name of the mirror. */
   readonly asked: string;
-  /** Address of the object there. */
+  /** URL of the object in that mirror. */
   readonly url: string;
-  /** Address of the same object in another mirror; undefined if there is none. */
+  /** URL of the same object in another mirror; undefined if there is no other mirror. */
   readonly elsewhere?: string | undefined;
 }
 
-/** What a mirror said of an object: that it is there or not, or that it does not give it; undefined: it wants us to ask less. */
+/** What a mirror reports about an object: present (true), absent (false) or refused; undefined if the mirror asks for fewer requests (429). */
 export type ObjectFound = boolean | "refused" | undefined;
 
 /**
- * What came of a check. `failing`: the mirror did not answer in time, or with an error of its own, now or just before. `unknown`: it
- * was not asked or did not say, and nothing speaks against it. `refused`: it does not give this object to everyone.
+ * The result of a check. `failing`: the mirror timed out or returned a server error, now or within the last seconds. `unknown`: the
+ * mirror was not asked, or limits the rate of requests. `refused`: the mirror does not serve this object to anonymous clients.
  */
-export type Held = "present" | "absent" | "refused" | "failing" | "unknown";
+export type Presence = "present" | "absent" | "refused" | "failing" | "unknown";
 
-/** Counts of what came of the checks, for the metrics. */
+/** Results of the checks, counted for the metrics. */
 export interface ExistenceCounts {
-  /** Answered from memory: the mirror holds it, or not. */
+  /** Cached results. */
   present: number;
   absent: number;
   refused: number;
-  /** Asked the mirror. */
+  /** Requests to a mirror. */
   asked: number;
-  /** Waited for a check of another request. */
+  /** Checks that waited for the same check of another request. */
   shared: number;
-  /** Not asked: too many checks under way, or the mirror failed too often just now. */
+  /** Skipped: too many checks in progress, or the circuit breaker is open. */
   skipped: number;
-  /** Asked without getting an answer in time. */
+  /** Requests to a mirror that failed or timed out. */
   failed: number;
-  /** Forgotten to make room. */
+  /** Evicted from the cache. */
   evicted: number;
 }
 
-/** Different objects that a mirror failed to answer for, one after another, after which it is left alone for a while. */
+/** Number of different objects in a row that a mirror fails for before its circuit breaker opens. */
 const failuresToOpen = 5;
 const openMs = 10_000;
 
 interface Known {
-  readonly held: "present" | "absent" | "refused";
+  readonly presence: "present" | "absent" | "refused";
   readonly until: number;
-  /** Of the mirror when it answered. */
+  /** The mirror's epoch when the check started. */
   readonly epoch: number;
 }
 
-/** How a mirror has answered of late. */
+/** Recent failures and refusals of a mirror. */
 interface CircuitBreaker {
-  /** Addresses that it failed to answer for, since it last answered. A single broken object is no broken mirror. */
+  /** URLs that failed since the last success. A set, because one broken object does not make a broken mirror. */
   readonly failed: Set<string>;
-  /** Objects that it refused, since it last gave one. */
+  /** Objects refused since the last one that was present. */
   readonly refused: Map<string, ExistenceCheck>;
-  /** An object that it gave. */
+  /** The last object that was present. */
   given: ExistenceCheck | undefined;
-  /** Open until then: the mirror is not asked. */
+  /** Until this time the mirror is not asked. */
   openUntil: number;
-  /** Grows when all that is known of it is to be forgotten. */
+  /** Incremented to invalidate the mirror's cached results. */
   epoch: number;
 }
 
 /**
- * Knows which objects mirrors hold. Remembers both answers for a stated time; what was not used for longest is forgotten first;
- * asks once however many want to know; and gives up in time. A mirror that fails for five objects in a row is failing, whatever
- * is known of it, and is not asked for ten seconds, so that not every pull waits for it; then one check at a time until it answers.
+ * Checks which objects mirrors have. Caches results, positive and negative, for a configured time (LRU), sends one request for concurrent
+ * checks of the same object, and times out. A mirror that fails for five objects in a row counts as failing, whatever is cached about it,
+ * and gets no requests for ten seconds, so that not every pull waits for it; then one request at a time until it succeeds.
  *
- * A mirror that refuses objects may refuse only those: they are a client's choice. After five of them it is asked for an object that it gave before, or other
- * mirrors for those five; it is failing only if it refuses what it gave, or what another mirror gives.
+ * Clients choose which objects they ask for, so a mirror that refuses some objects may serve all others. After five refusals in a row the
+ * mirror is asked for an object that it served before, or other mirrors for those five; it counts as failing only if it refuses what it
+ * served before, or what another mirror serves.
  */
 export class Existence {
   readonly counts: ExistenceCounts = {
@@ -87,14 +88,14 @@ export class Existence {
   readonly #ask: (check: ExistenceCheck, signal: AbortSignal) => Promise<ObjectFound>;
   readonly #now: () => number;
   readonly #turned: (mirror: string, failing: boolean) => void;
-  /** By address. */
+  /** By URL. */
   readonly #known: LruCache<Known>;
-  readonly #asking = new Map<string, Promise<Held>>();
+  readonly #asking = new Map<string, Promise<Presence>>();
   readonly #breakers = new Map<string, CircuitBreaker>();
 
   /**
-   * `ask` finds out whether an object is there; it rejects if the mirror fails. `now` is in
-   * milliseconds; `turned` is told when a mirror begins to fail, and when it answers again.
+   * `ask` requests an object's status; it rejects if the mirror fails. `now` is in milliseconds. `turned` is called when a mirror
+   * starts to fail and when it recovers.
    */
   constructor(
     settings: RedirectorConfig["existence"],
@@ -109,12 +110,12 @@ export class Existence {
     this.#turned = turned;
   }
 
-  /** Objects remembered. */
+  /** Number of cached results. */
   get size(): number {
     return this.#known.size;
   }
 
-  /** Checks under way. */
+  /** Number of checks in progress. */
   get asking(): number {
     return this.#asking.size;
   }
@@ -124,8 +125,8 @@ export class Existence {
     return [...this.#breakers].filter(([, breaker]) => isFailing(breaker)).map(([mirror]) => mirror);
   }
 
-  /** Whether the mirror holds the object: at once if it is known or not to be found out. Never rejects. */
-  holds(check: ExistenceCheck): Held | Promise<Held> {
+  /** Whether the mirror has the object: synchronous if the result is cached or the check is skipped. Never rejects. */
+  holds(check: ExistenceCheck): Presence | Promise<Presence> {
     const { url, asked } = check;
     const breaker = this.#breakerOf(asked);
     const now = this.#now();
@@ -136,8 +137,8 @@ export class Existence {
     }
     const known = this.#known.get(url);
     if (known && !failing && now < known.until && known.epoch === breaker.epoch) {
-      this.counts[known.held]++;
-      return known.held;
+      this.counts[known.presence]++;
+      return known.presence;
     }
     const asking = this.#asking.get(url);
     if (asking) {
@@ -148,13 +149,13 @@ export class Existence {
       this.counts.skipped++;
       return "unknown";
     }
-    if (failing) breaker.openUntil = now + openMs; // this check finds out for all
-    const answer = this.#find(check, breaker).finally(() => this.#asking.delete(url));
-    this.#asking.set(url, answer);
-    return answer;
+    if (failing) breaker.openUntil = now + openMs; // this check decides for all
+    const result = this.#find(check, breaker).finally(() => this.#asking.delete(url));
+    this.#asking.set(url, result);
+    return result;
   }
 
-  /** Forgets what a mirror holds, as one that was away may have come back with less. */
+  /** Invalidates the cached results of a mirror: after an outage it may have fewer objects. */
   forget(mirror: string): void {
     const breaker = this.#breakerOf(mirror);
     breaker.epoch++;
@@ -163,18 +164,18 @@ export class Existence {
     breaker.openUntil = 0;
   }
 
-  async #find(check: ExistenceCheck, breaker: CircuitBreaker): Promise<Held> {
+  async #find(check: ExistenceCheck, breaker: CircuitBreaker): Promise<Presence> {
     this.counts.asked++;
     const { timeoutSeconds, presentSeconds, absentSeconds } = this.#settings;
     const { epoch } = breaker;
     const deadline = Promise.withResolvers<never>();
     const controller = new AbortController();
     const timer = setTimeout(() => {
-      deadline.reject(new Error("no answer in time"));
+      deadline.reject(new Error("timed out"));
       controller.abort();
     }, timeoutSeconds * 1000);
     try {
-      // The race, as not every transport lets go when it is told to.
+      // A race, because not every transport honors the abort signal.
       const present = await Promise.race([this.#ask(check, controller.signal), deadline.promise]);
       const now = this.#now();
       if (present === "refused") {
@@ -193,13 +194,13 @@ export class Existence {
         breaker.given = check;
         breaker.refused.clear();
       }
-      const held = present === true ? "present" : present === false ? "absent" : "refused";
+      const presence = present === true ? "present" : present === false ? "absent" : "refused";
       const until = now + (present === true ? presentSeconds : absentSeconds) * 1000;
-      this.#known.set(check.url, { held, until, epoch });
+      this.#known.set(check.url, { presence, until, epoch });
       this.counts.evicted = this.#known.evicted;
-      return held;
+      return presence;
     } catch {
-      // Whatever went wrong: others have the object, and the count tells of it.
+      // The error itself does not matter: the client goes to another mirror, and the counter reports the failure.
       this.counts.failed++;
       const before = isFailing(breaker);
       if (!before) breaker.failed.add(check.url);
@@ -213,7 +214,7 @@ export class Existence {
     }
   }
 
-  /** Notes a refusal; after five different ones in a row finds out whether the mirror refuses everything. */
+  /** Records a refusal; after five different ones in a row checks whether the mirror refuses everything. */
   #suspect(check: ExistenceCheck, breaker: CircuitBreaker): void {
     breaker.refused.set(check.url, check);
     if (breaker.refused.size < failuresToOpen) return;
@@ -222,8 +223,8 @@ export class Existence {
     const { given } = breaker;
     const others = refused.flatMap(({ elsewhere: url }) => (url === undefined ? [] : { ...check, url }));
     const proof = given
-      ? this.#gives(given).then((answer) => answer === "refused")
-      : Promise.all(others.map((other) => this.#gives(other))).then((answers) => answers.includes(true));
+      ? this.#gives(given).then((found) => found === "refused")
+      : Promise.all(others.map((other) => this.#gives(other))).then((found) => found.includes(true));
     void proof.then((refusesAll) => {
       if (!refusesAll || isFailing(breaker)) return;
       for (const { url } of refused) breaker.failed.add(url);
@@ -232,7 +233,7 @@ export class Existence {
     });
   }
 
-  /** Asks for one object, beside all that is remembered. Never rejects. */
+  /** Requests one object, bypassing the cache. Never rejects. */
   async #gives(check: ExistenceCheck): Promise<ObjectFound> {
     try {
       return await this.#ask(check, AbortSignal.timeout(this.#settings.timeoutSeconds * 1000));
@@ -255,7 +256,7 @@ function isFailing({ failed }: CircuitBreaker): boolean {
   return failed.size >= failuresToOpen;
 }
 
-/** Without these a registry may answer that it has no manifest of a kind that we take (OCI distribution spec, "Pulling manifests"). */
+/** Without this header a registry may return 404 for a manifest of another media type (OCI distribution spec, "Pulling manifests"). */
 const accept = [
   "application/vnd.oci.image.index.v1+json",
   "application/vnd.oci.image.manifest.v1+json",
@@ -264,7 +265,7 @@ const accept = [
   "*/*",
 ].join(", ");
 
-/** Asks a mirror by HEAD whether an object is there; true if so, false if not, by {@link objectStatus}; undefined: ask it less. Rejects if the mirror fails. */
+/** Sends HEAD for an object and maps the status by {@link objectStatus}. Rejects if the mirror fails. */
 export async function headObject({ url }: ExistenceCheck, signal: AbortSignal): Promise<ObjectFound> {
   const response = await fetch(url, { method: "HEAD", headers: { accept }, signal, redirect: "manual" });
   await response.body?.cancel();

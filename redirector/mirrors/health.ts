@@ -5,17 +5,17 @@ import { isServing } from "./status-meaning.ts";
 
 type Settings = RedirectorConfig["health"];
 
-/** What the probes of one mirror found, for the metrics. */
+/** Probe results of one mirror, for the metrics. */
 export interface ProbeCounts {
   succeeded: number;
   failed: number;
-  /** Given no weight, as the process stood still meanwhile. */
+  /** Ignored, because the process was suspended during the probe. */
   ignored: number;
-  /** Times the mirror went from healthy to not or back. */
+  /** Number of changes between healthy and unhealthy. */
   turned: number;
 }
 
-/** A mirror with what is known of its health. */
+/** A mirror and its probe results. */
 export interface Probed {
   readonly mirror: Mirror;
   readonly counts: ProbeCounts;
@@ -27,20 +27,20 @@ export interface Prober {
   stop(): void;
 }
 
-/** How to probe. */
+/** Probe and callbacks. */
 export interface ProberOptions {
-  /** Whether a mirror answers. May reject: that is a no. */
+  /** Whether a mirror serves. A rejection counts as false. */
   readonly probe: (mirror: Mirror, signal: AbortSignal) => Promise<boolean>;
-  /** Told when a mirror turns healthy or unhealthy. */
+  /** Called when a mirror becomes healthy or unhealthy. */
   readonly turned: (mirror: Mirror) => void;
   /** For the jitter: 0 to 1. */
   readonly random?: () => number;
 }
 
 /**
- * Probes each mirror now and then, and writes what it finds to `mirror.healthy`: `unhealthyAfter` failures in a row make it
- * unhealthy, `healthyAfter` successes healthy. As soon as one answer differs from what a mirror is taken to be, it is asked again
- * after `recheckSeconds` instead of `intervalSeconds`. So a dead mirror is left within
+ * Probes each mirror periodically and sets `mirror.healthy`: `unhealthyAfter` failures in a row make it unhealthy, `healthyAfter`
+ * successes in a row healthy. After a result that differs from the current state, the next probe follows after `recheckSeconds` instead
+ * of `intervalSeconds`. So a dead mirror gets no more clients after at most
  * `1.2 * intervalSeconds + unhealthyAfter * timeoutSeconds + 1.2 * (unhealthyAfter - 1) * recheckSeconds`, as long as fewer
  * than `concurrency` mirrors hang at the same time.
  */
@@ -54,19 +54,19 @@ export function startProber(mirrors: readonly Mirror[], settings: Settings, opti
   for (const each of probed) {
     let streak = 0;
     const round = async (): Promise<void> => {
-      const answer = await limited(() => ask(each.mirror));
+      const result = await limited(() => ask(each.mirror));
       if (stopping.signal.aborted) return;
       let seconds = settings.intervalSeconds;
-      if (answer === undefined) {
+      if (result === undefined) {
         each.counts.ignored++;
         seconds = settings.recheckSeconds;
       } else {
-        if (answer) each.counts.succeeded++;
+        if (result) each.counts.succeeded++;
         else each.counts.failed++;
-        streak = answer === each.mirror.healthy ? 0 : streak + 1;
-        if (streak >= (answer ? settings.healthyAfter : settings.unhealthyAfter)) {
+        streak = result === each.mirror.healthy ? 0 : streak + 1;
+        if (streak >= (result ? settings.healthyAfter : settings.unhealthyAfter)) {
           streak = 0;
-          each.mirror.healthy = answer;
+          each.mirror.healthy = result;
           each.counts.turned++;
           turned(each.mirror);
         }
@@ -74,7 +74,7 @@ export function startProber(mirrors: readonly Mirror[], settings: Settings, opti
       }
       later(round, seconds * 1000 * (0.8 + 0.4 * random()));
     };
-    // The first round starts at once, but not all mirrors in the same moment.
+    // The first probes start at once, with jitter.
     later(round, Math.min(1000, settings.intervalSeconds * 1000) * random() * 0.2);
   }
 
@@ -88,7 +88,7 @@ export function startProber(mirrors: readonly Mirror[], settings: Settings, opti
     },
   };
 
-  /** Undefined if the process was frozen meanwhile (Cloud Run takes the CPU from idle instances): the answer says nothing then. */
+  /** Undefined if the process was suspended meanwhile (Cloud Run throttles the CPU of idle instances): the result is meaningless then. */
   async function ask(mirror: Mirror): Promise<boolean | undefined> {
     const started = performance.now();
     const limit = settings.timeoutSeconds * 1000;
@@ -100,10 +100,10 @@ export function startProber(mirrors: readonly Mirror[], settings: Settings, opti
     }, limit);
     const stop = (): void => controller.abort();
     stopping.signal.addEventListener("abort", stop, { once: true });
-    const answer = await Promise.race([probe(mirror, controller.signal).catch(() => false), deadline.promise]);
+    const result = await Promise.race([probe(mirror, controller.signal).catch(() => false), deadline.promise]);
     clearTimeout(timer);
     stopping.signal.removeEventListener("abort", stop);
-    return performance.now() - started > 2 * limit + 1000 ? undefined : answer;
+    return performance.now() - started > 2 * limit + 1000 ? undefined : result;
   }
 
   function later(work: () => Promise<void>, ms: number): void {
@@ -116,7 +116,7 @@ export function startProber(mirrors: readonly Mirror[], settings: Settings, opti
   }
 }
 
-/** Asks a mirror whether it is there: {@link isServing}. */
+/** Sends HEAD to a mirror and maps the status by {@link isServing}. */
 export async function probeMirror(mirror: Mirror, signal: AbortSignal): Promise<boolean> {
   const { url, probePath } = mirror.site;
   const target =

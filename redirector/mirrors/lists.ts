@@ -1,33 +1,33 @@
 import type { RedirectorConfig } from "../config.ts";
 
 /** Which list: a repository's tags, or the referrers of a digest. */
-export interface ListQuestion {
+export interface ListRequest {
   readonly kind: "tags" | "referrers";
-  /** Address of the list in a mirror, without a query. */
+  /** URL of the list in a mirror, without a query. */
   readonly url: string;
 }
 
-/** A whole list, whatever pages it came in. */
+/** A complete list, of all pages. */
 export type WholeList =
   | { readonly kind: "tags"; readonly tags: readonly string[] }
   | { readonly kind: "referrers"; readonly referrers: readonly ListedReferrer[] };
 
-/** A descriptor of a referrer, as the mirror has it (OCI image spec, "Descriptors"). */
+/** The descriptor of a referrer, as the mirror returned it (OCI image spec, "Descriptors"). */
 export type ListedReferrer = Readonly<Record<string, unknown>> & { readonly digest: string };
 
 /**
- * What came of a question. `absent`: the mirror has no such repository, or no referrers API. `failing`: it did not answer in time, refused, or
- * failed. `unread`: the list is larger than what is read here, or too many are being read.
+ * The result of reading a list. `absent`: the mirror has no such repository, or no referrers API. `failing`: the mirror timed out, refused or
+ * failed. `unread`: the list exceeds the limits, or too many lists are being read.
  */
-export type ListAnswer = WholeList | "absent" | "failing" | "unread";
+export type ListResult = WholeList | "absent" | "failing" | "unread";
 
-/** Counts of what came of the questions, for the metrics. */
+/** Results, counted for the metrics. */
 export interface ListCounts {
-  /** Answered from memory. */
+  /** Cached results. */
   kept: number;
   /** Read from a mirror. */
   read: number;
-  /** Waited for another request's reading. */
+  /** Requests that waited for the same list read by another request. */
   shared: number;
   absent: number;
   failing: number;
@@ -37,26 +37,26 @@ export interface ListCounts {
 /** Fetches one page. */
 export type FetchPage = (url: string, signal: AbortSignal) => Promise<Response>;
 
-/** Asked for in one page; registries give fewer where they cap it (Docker Hub 100, Amazon ECR 1,000). */
+/** Requested page size; registries with a lower cap return fewer (Docker Hub 100, Amazon ECR 1,000). */
 const perPage = 1_000;
-/** A page that ends on a multiple of this, without a link to a next one, may have been cut (`crane registry` cuts at `n`). */
+/** A page without a next link whose length is a multiple of this may be truncated (`crane registry` truncates at `n`). */
 const suspectMultiple = 50;
-/** How long a mirror is left alone about a list that it did not give. */
+/** How long a failed or absent list is cached. */
 const retryMs = 10_000;
 
 /**
- * Reads whole lists from mirrors: page after page, each link's query on the list's own address, so that a mirror cannot send a request elsewhere.
- * Bounded in time, pages, bytes and readings at the same time. Remembers each list for a short time, and reads it once however many ask.
+ * Reads complete lists from mirrors, page by page. Of a next link only the query is used, on the list's own URL, so that a mirror cannot send
+ * requests elsewhere. Time, pages, bytes and concurrency are limited. Caches each list for a short time and reads it once for concurrent requests.
  */
 export class Lists {
   readonly counts: ListCounts = { kept: 0, read: 0, shared: 0, absent: 0, failing: 0, unread: 0 };
   readonly #settings: RedirectorConfig["lists"];
   readonly #fetch: FetchPage;
   readonly #now: () => number;
-  /** By address, the oldest first. */
-  readonly #kept = new Map<string, { readonly answer: ListAnswer; readonly until: number; readonly bytes: number }>();
+  /** By URL, oldest first. */
+  readonly #kept = new Map<string, { readonly result: ListResult; readonly until: number; readonly bytes: number }>();
   #keptBytes = 0;
-  readonly #reading = new Map<string, Promise<ListAnswer>>();
+  readonly #reading = new Map<string, Promise<ListResult>>();
 
   /** `now` is in milliseconds. */
   constructor(settings: RedirectorConfig["lists"], fetchPage: FetchPage = getPage, now = () => performance.now()) {
@@ -66,12 +66,12 @@ export class Lists {
   }
 
   /** The list. Never rejects. */
-  async read(question: ListQuestion): Promise<ListAnswer> {
-    const { url } = question;
+  async read(request: ListRequest): Promise<ListResult> {
+    const { url } = request;
     const kept = this.#kept.get(url);
     if (kept && this.#now() < kept.until) {
       this.counts.kept++;
-      return kept.answer;
+      return kept.result;
     }
     const reading = this.#reading.get(url);
     if (reading) {
@@ -82,27 +82,27 @@ export class Lists {
       this.counts.unread++;
       return "unread";
     }
-    const answer = this.#readAndKeep(question).finally(() => this.#reading.delete(url));
-    this.#reading.set(url, answer);
-    return answer;
+    const result = this.#readAndKeep(request).finally(() => this.#reading.delete(url));
+    this.#reading.set(url, result);
+    return result;
   }
 
-  async #readAndKeep(question: ListQuestion): Promise<ListAnswer> {
+  async #readAndKeep(request: ListRequest): Promise<ListResult> {
     const { timeoutSeconds, keptSeconds } = this.#settings;
-    let answer: ListAnswer;
+    let result: ListResult;
     let bytes = 0;
     try {
       const signal = AbortSignal.timeout(timeoutSeconds * 1000);
-      ({ answer, bytes } = await this.#readPages(question, signal));
+      ({ result, bytes } = await this.#readPages(request, signal));
     } catch {
-      answer = "failing";
+      result = "failing";
     }
-    this.counts[typeof answer === "string" ? answer : "read"]++;
-    this.#keep(question.url, answer, bytes, typeof answer === "string" ? retryMs : keptSeconds * 1000);
-    return answer;
+    this.counts[typeof result === "string" ? result : "read"]++;
+    this.#keep(request.url, result, bytes, typeof result === "string" ? retryMs : keptSeconds * 1000);
+    return result;
   }
 
-  async #readPages({ kind, url }: ListQuestion, signal: AbortSignal): Promise<{ answer: ListAnswer; bytes: number }> {
+  async #readPages({ kind, url }: ListRequest, signal: AbortSignal): Promise<{ result: ListResult; bytes: number }> {
     const tags = new Set<string>();
     const referrers = new Map<string, ListedReferrer>();
     const asked = new Set<string>();
@@ -110,17 +110,17 @@ export class Lists {
     let query: string | undefined = kind === "tags" ? `?n=${perPage}` : "";
     while (query !== undefined) {
       asked.add(query);
-      if (asked.size > this.#settings.pages) return { answer: "unread", bytes: 0 };
+      if (asked.size > this.#settings.pages) return { result: "unread", bytes: 0 };
       const response = await this.#fetch(url + query, signal);
       const { status } = response;
       if (status !== 200) {
         await response.body?.cancel();
         if (asked.size > 1 || (status !== 404 && status !== 405 && status !== 501))
-          return { answer: "failing", bytes: 0 };
-        return { answer: "absent", bytes: 0 };
+          return { result: "failing", bytes: 0 };
+        return { result: "absent", bytes: 0 };
       }
       const body = await readBody(response, this.#settings.bytes - bytes);
-      if (body === undefined) return { answer: "unread", bytes: 0 };
+      if (body === undefined) return { result: "unread", bytes: 0 };
       bytes += body.length;
       const page = JSON.parse(body) as { tags?: unknown; manifests?: unknown };
       const before = tags.size;
@@ -133,17 +133,17 @@ export class Lists {
         query = mayBeCut(own, tags.size > before) ? `?n=${perPage}&last=${encodeURIComponent(own.at(-1)!)}` : undefined;
       if (query !== undefined && asked.has(query)) query = undefined;
     }
-    const answer: WholeList =
+    const result: WholeList =
       kind === "tags" ? { kind, tags: [...tags].sort() } : { kind, referrers: [...referrers.values()] };
-    return { answer, bytes };
+    return { result, bytes };
   }
 
-  #keep(url: string, answer: ListAnswer, bytes: number, ms: number): void {
+  #keep(url: string, result: ListResult, bytes: number, ms: number): void {
     this.#keptBytes -= this.#kept.get(url)?.bytes ?? 0;
     this.#kept.delete(url);
-    // An answer without a list takes some memory too.
+    // A result without a list takes memory too.
     const size = bytes + 2 * url.length + 200;
-    this.#kept.set(url, { answer, until: this.#now() + ms, bytes: size });
+    this.#kept.set(url, { result, until: this.#now() + ms, bytes: size });
     this.#keptBytes += size;
     for (const [oldest, each] of this.#kept) {
       if (this.#keptBytes <= this.#settings.keptBytes) break;
@@ -153,14 +153,14 @@ export class Lists {
   }
 }
 
-/** Whether a page without a link to a next one may not be the last: it is full, or ends on a round number, and it brought something new. */
+/** Whether a page without a next link may not be the last: its length is suspicious, and it had new tags. */
 function mayBeCut(tags: readonly string[], isNew: boolean): boolean {
   return isNew && tags.length > 0 && tags.length % suspectMultiple === 0;
 }
 
 /**
- * The query of the next page (RFC 8288; distribution spec, "Listing Tags"). Of the link nothing else is taken: a registry names its own path, or another
- * host behind a proxy.
+ * The query of the next page (RFC 8288; distribution spec, "Listing Tags"). The rest of the link is ignored: registries name their internal path, or
+ * another host behind a proxy.
  */
 function nextQuery(link: string | null, url: string): string | undefined {
   const target = link === null ? undefined : /<([^>]*)>\s*;\s*rel="?next"?/.exec(link)?.[1];

@@ -1,16 +1,16 @@
 /**
- * Remembers values by a text, at most so many; what was not used for longest is forgotten first, half of them at a time. Against one list in
- * the order of use, a use is a lookup and nothing more, and to forget costs the same however much is known.
+ * A cache with a fixed capacity that evicts the least recently used values, half of the capacity at a time (two generations). Compared to a
+ * list in order of use, a hit is only a lookup, and an eviction takes constant time.
  */
 export class LruCache<Value> {
-  /** Values forgotten to make room. */
+  /** Number of evicted values. */
   evicted = 0;
   readonly #half: number;
-  /** What was used since the last change of generations, and what was in the one before. */
+  /** Values used since the last change of generations, and those of the previous generation. */
   #young = new Map<string, Value>();
   #old = new Map<string, Value>();
 
-  /** `most` is the number of values that are remembered, at least 2. */
+  /** `most` is the capacity, at least 2. */
   constructor(most: number) {
     this.#half = Math.floor(most / 2);
   }

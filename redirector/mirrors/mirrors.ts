@@ -1,7 +1,7 @@
 import type { Client } from "../client/client.ts";
 import { angleOf, type Coordinates, coordinatesAt, cosineBetween } from "../client/coordinates.ts";
 
-/** What the choice needs to know of a mirror, as it stands in the configuration. */
+/** The configuration of a mirror, as far as the choice needs it. */
 export interface MirrorSite {
   readonly name: string;
   readonly url: string;
@@ -12,14 +12,14 @@ export interface MirrorSite {
   readonly probePath?: string | undefined;
 }
 
-/** A mirror that can be chosen. `healthy` is what the probes last found; they write it, the choice reads it. */
+/** A mirror that can be chosen. The probes write `healthy`, the choice reads it. */
 export interface Mirror<Site extends MirrorSite = MirrorSite> {
   readonly site: Site;
   readonly place: Coordinates;
   healthy: boolean;
 }
 
-/** The mirror as it starts: taken to be healthy until probes say otherwise. */
+/** The initial state of a mirror: healthy until probes fail. */
 export function mirrorOf<Site extends MirrorSite>(site: Site): Mirror<Site> {
   return { site, place: coordinatesAt(site.latitude, site.longitude), healthy: true };
 }
@@ -27,8 +27,8 @@ export function mirrorOf<Site extends MirrorSite>(site: Site): Mirror<Site> {
 /**
  * Chooses among mirrors, the canonical one first: a healthy one in the client's own cloud if there is any, else any healthy one,
  * and of those the nearest to the client by great-circle distance divided by weight; the earlier one if two are equally near.
- * As that orders all mirrors, taking one away sends each of its clients to the same second choice, and so on. A weight of 0
- * makes a mirror a last resort. With no healthy mirror at all the canonical one is returned: a try is better than a refusal.
+ * This is a total order, so that without a mirror all its clients in one place get the same second choice, and so on. A weight of 0
+ * makes a mirror the last resort. Without any healthy mirror the canonical one is returned: a try is better than a refusal.
  * Undefined only for an empty list.
  */
 export function chooseMirror<M extends Mirror>(mirrors: readonly M[], client: Client): M | undefined {
@@ -50,7 +50,7 @@ export function chooseMirror<M extends Mirror>(mirrors: readonly M[], client: Cl
   return best ?? mirrors[0];
 }
 
-/** Whether the first distance, given as the cosine of its angle, is the smaller one after division by its weight. */
+/** Whether the first distance, given as the cosine of its angle, is smaller after division by its weight. */
 function nearer(cosine: number, weight: number, otherCosine: number, otherWeight: number): boolean {
   if (weight === otherWeight) return cosine > otherCosine;
   return angleOf(cosine) / weight < angleOf(otherCosine) / otherWeight;

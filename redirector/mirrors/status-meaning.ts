@@ -1,16 +1,16 @@
 /**
- * What a mirror's status says. The same for registries and buckets: a bucket answers 403 for an object that it lacks to clients that may not list it (S3 API,
- * HeadObject), a registry answers 401 or 403 for a repository that it does not show to everyone. Either way this mirror does not serve the object, and another may.
+ * The meaning of a mirror's HTTP status, the same for registries and buckets. A bucket returns 403 for a missing object to clients that may not list it (S3 API,
+ * HeadObject), a registry 401 or 403 for a repository that is not public. In both cases this mirror does not serve the object, and another one may.
  */
 
 /**
- * Of an object, asked for by HEAD as anonymously as clients ask:
- * `present`: send clients there (a redirect leads to where it is); `absent`, `refused`: send them to another mirror; `busy`: ask it less, its clients
- * stay; `failing`: send them to another mirror, and five such objects in a row speak against the mirror.
+ * The meaning of the status of an anonymous HEAD for an object:
+ * `present`: redirect clients there (also if the mirror itself redirects); `absent`, `refused`: redirect them to another mirror; `busy`: send fewer
+ * requests, its clients stay; `failing`: redirect them to another mirror; five such objects in a row open the mirror's circuit breaker.
  */
 export type ObjectStatus = "present" | "absent" | "refused" | "busy" | "failing";
 
-/** What the status of an object says. Any other refusal than those named (400 for a path that is too long, 405, 451) is about this object or this request. */
+/** Maps the status of an object. Every other 4xx (400 for a path that is too long, 405, 451) concerns only this object or request. */
 export function objectStatus(status: number): ObjectStatus {
   if (status >= 200 && status < 400) return "present";
   if (status === 404 || status === 410) return "absent";
@@ -20,8 +20,8 @@ export function objectStatus(status: number): ObjectStatus {
 }
 
 /**
- * Whether the status of a mirror's root (`/v2/`, `/`), or of its `probePath`, says that it serves. A registry may ask at its root who we are and a bucket refuse
- * to be listed, so that below 500 is enough there; a `probePath` is an object and has to be there.
+ * Whether the status of a mirror's root (`/v2/`, `/`), or of its `probePath`, means that it serves. At its root a registry may require authentication and a bucket may
+ * refuse a listing, so any status below 500 is enough there; a `probePath` is an object and must exist.
  */
 export function isServing(status: number, hasProbePath: boolean): boolean {
   return status < (hasProbePath ? 400 : 500);

@@ -1,6 +1,6 @@
 import type { Client } from "../client/client.ts";
 import type { FileMirrorConfig, ImageMirrorConfig, RedirectorConfig } from "../config.ts";
-import type { ExistenceCheck, Held } from "../mirrors/existence.ts";
+import type { ExistenceCheck, Presence } from "../mirrors/existence.ts";
 import { chooseMirror, type Mirror } from "../mirrors/mirrors.ts";
 import { layerKey } from "../object-paths.ts";
 import type {
@@ -17,48 +17,48 @@ import type {
 /** What to do with a request, as data. */
 export type Decision = Redirect | Check | ListStep | Refused | Plain | Page;
 
-/** Send the client there. */
+/** Redirect the client. */
 export interface Redirect {
   readonly kind: "redirect";
   readonly what: "manifest" | "tags" | "referrers" | "blob" | "file" | "home" | "privacy";
-  /** Nothing for a page. */
+  /** Undefined for a page. */
   readonly mirror: Mirror | undefined;
   readonly location: string;
-  /** Why it is not the client's own mirror, if so. */
+  /** Why the client is redirected past its own mirror, if it is. */
   readonly detour?: "absent" | "refused" | "failing";
 }
 
-/** Find out whether a mirror holds what is asked for, and {@link settle} it by the answer. */
+/** Check whether a mirror has the object, then {@link settle} by the result. */
 export interface Check extends ExistenceCheck {
   readonly kind: "check";
   readonly route: ManifestRoute | BlobRoute | FileRoute;
-  /** Where to send the client if it does. */
+  /** The redirect if the mirror has the object. */
   readonly present: Redirect;
-  /** The mirror is a bucket asked for a layer: if not there, the registries have it. */
+  /** The mirror is a bucket asked for a layer. Registries have every layer. */
   readonly layer: boolean;
 }
 
-/** Read a list from a mirror and answer it. */
+/** Read a list from a mirror and return it. */
 export interface ListStep {
   readonly kind: "list";
   readonly route: ListRoute;
-  /** The mirror to read it from, and where to send the client if that cannot be done. */
+  /** The mirror to read from, and the redirect if that fails. */
   readonly present: Redirect & { readonly mirror: KnownMirrors["images"][number] };
 }
 
-/** Say no. */
+/** Refuse the request. */
 export interface Refused {
   readonly kind: "refused";
   readonly refusal: RefusedRoute;
 }
 
-/** OutgoingResponse oneself. */
+/** Return the redirector's own response. */
 export interface Plain {
   readonly kind: "plain";
   readonly page: Exclude<PlainRoute["kind"], "home" | "privacy">;
 }
 
-/** Show something to people. */
+/** Return a page for people. */
 export interface Page {
   readonly kind: "page";
   readonly route: PageRoute;
@@ -72,12 +72,12 @@ export interface KnownMirrors {
   readonly layers: readonly Mirror<FileMirrorConfig>[];
 }
 
-/** What is to be asked of each mirror about one route: the same whenever that mirror is chosen for it again. */
+/** The checks of one route, at most one for each mirror. */
 export type Checks = Check[];
 
 /**
- * Decides what to do. Pure but for reading the mirrors' health, and for `checks`, in which it keeps for the same route with the same
- * mirrors and configuration what it need not make again.
+ * Decides how to handle a request. Pure, except that it reads the mirrors' health and caches checks in `checks`, which belongs to one route,
+ * set of mirrors and configuration.
  */
 export function decide(
   route: Route,
@@ -121,25 +121,25 @@ export function decide(
 }
 
 /**
- * Decides by what was found out. A mirror that lacks what is asked for is one that promotion has not reached yet (the canonical mirror
- * comes first), that is being filled, or that lost something: the canonical mirror has it, or nobody does. So does one that refuses it. One that fails has the
- * second choice in its place. If there is no other healthy one, or nothing was found out, it is the client's own mirror all the same.
+ * Decides by the result of a check. If the mirror lacks the object (promotion writes the canonical mirror first, and a mirror may be new or
+ * have lost objects) or refuses it, the client goes to the canonical mirror: if that lacks the object, every mirror does. If the mirror
+ * fails, the client goes to its second choice. If no other mirror is healthy, or the check has no result, the client goes to its own mirror.
  */
 export function settle(
   check: Check,
-  held: Held,
+  presence: Presence,
   client: Client,
   mirrors: KnownMirrors,
   config: RedirectorConfig,
 ): Redirect | Check | Refused {
   const { route, present } = check;
-  if (held === "present") return present;
+  if (presence === "present") return present;
   if (check.layer) return fromMirror(route, client, mirrors.images, config);
-  if (held === "unknown") return present;
+  if (presence === "unknown") return present;
   const list = route.kind === "file" ? mirrors.files : mirrors.images;
   const others = list.filter((mirror) => mirror.healthy && mirror !== present.mirror);
-  const other = held !== "failing" && others[0] === list[0] ? list[0] : chooseMirror(others, client);
-  return other ? { ...redirectTo(route, other), detour: held } : present;
+  const other = presence !== "failing" && others[0] === list[0] ? list[0] : chooseMirror(others, client);
+  return other ? { ...redirectTo(route, other), detour: presence } : present;
 }
 
 /** The mirror to read a list from when the first one did not give it, by the rule of {@link settle}; undefined if there is no other healthy one. */
@@ -156,7 +156,7 @@ export function otherListStep(
   return { ...first, present };
 }
 
-/** A layer from a bucket near the client; undefined if it is no client for it. */
+/** A layer from a bucket near the client; undefined if this client gets layers from the registry. */
 function fromBucket(
   route: BlobRoute,
   client: Client,
@@ -184,7 +184,7 @@ function layerCheck(route: BlobRoute, mirror: Mirror, registries: readonly Mirro
   };
 }
 
-/** The best mirror for the client, if it holds it. With a single mirror, or none that is healthy, there is nothing to find out. */
+/** The best mirror for the client, checked first. With a single mirror, or no healthy one, there is no check. */
 function fromMirror(
   route: ManifestRoute | BlobRoute | FileRoute,
   client: Client,
@@ -227,7 +227,7 @@ function redirectTo(route: ManifestRoute | ListRoute | BlobRoute | FileRoute, mi
   return { kind: "redirect", what: route.kind, mirror, location: mirror.site.url + route.path + route.query };
 }
 
-/** Clients inside GCP read the registry, which is theirs, for nothing. */
+/** Clients inside GCP always get layers from the registry, which is in GCP: reading it is free for them. */
 function mayHaveLayers(client: Client, config: RedirectorConfig): boolean {
   return config.layerClients === "outside-gcp" ? client.cloud !== "gcp" : client.cloud !== "";
 }

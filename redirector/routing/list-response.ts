@@ -3,8 +3,8 @@ import type { WholeList } from "../mirrors/lists.ts";
 import type { ListRoute } from "./route.ts";
 
 /**
- * The response to a list: of the tags those after `last`, at most `n`, with a link to the rest (distribution spec 1.1, "Listing Tags"); of the referrers those of
- * the `artifactType` ("Listing Referrers"). Links name the path that the client asked for.
+ * The response to a list: the tags after `last`, at most `n`, with a link to the rest (distribution spec 1.1, "Listing Tags"); or the referrers of
+ * the `artifactType` ("Listing Referrers"). Links use the path that the client requested.
  */
 export function listResponse(list: WholeList, { path, query }: ListRoute): OutgoingResponse {
   const parameters = new URLSearchParams(query);
@@ -34,7 +34,7 @@ const tagList: HeaderSet = [...common, ["Content-Type", "application/json"]];
 const allReferrers: HeaderSet = [...common, ["Content-Type", indexType]];
 const filteredReferrers: HeaderSet = [...allReferrers, ["OCI-Filters-Applied", "artifactType"]];
 
-/** Index of the first text that sorts after another one, in a sorted list. */
+/** Index of the first item of a sorted list that sorts after a text. */
 function firstAfter(sorted: readonly string[], text: string): number {
   let low = 0;
   let high = sorted.length;
@@ -46,12 +46,12 @@ function firstAfter(sorted: readonly string[], text: string): number {
   return low;
 }
 
-/** What is no number is left out, as most registries do. */
+/** Ignores an invalid number, as most registries do. */
 function numberIn(text: string | null): number | undefined {
   return text !== null && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }
 
-/** JSON with a character for each byte. */
+/** JSON as latin1: one character per byte. */
 function jsonBytes(value: unknown): string {
   return Buffer.from(JSON.stringify(value), "utf8").toString("latin1");
 }

@@ -3,7 +3,7 @@ import type { HeaderSet, OutgoingResponse } from "../http1/request.ts";
 import type { Decision, Plain } from "./decide.ts";
 import type { RefusedRoute } from "./route.ts";
 
-/** The answer to a decision that needs nothing more to be found out. `ready` is why this instance is not ready, if it is not. */
+/** The response for a final decision. `ready` is the reason why this instance is not ready; undefined if it is. */
 export function responseTo(
   decision: Exclude<Decision, { kind: "check" | "list" | "page" }>,
   notReady: string | undefined,
@@ -22,7 +22,7 @@ export function responseTo(
   }
 }
 
-/** The response to a request that HTTP/1.1 refuses: OCI's JSON for clients of the registry, text for everybody else. */
+/** The response to a request that HTTP/1.1 refuses: OCI's JSON for clients of the registry, text for all others. */
 export function malformedResponse({ status, reason, requestLine }: RefusedHead): OutgoingResponse {
   return isForRegistry(requestLine)
     ? { status, headers: ociRefusal, body: errorBody("UNSUPPORTED", reason) }
@@ -34,7 +34,7 @@ function isForRegistry(requestLine: string): boolean {
   return /^[!-~]+ (?:https?:\/\/[^/ ]*)?\/v2[/ ?]/i.test(requestLine.slice(0, 512));
 }
 
-/** Where a client is sent depends on where it is and on what is healthy now: nobody is to keep it. */
+/** A redirect depends on the client's location and the current health of mirrors, so it must not be cached. */
 const unkept = ["Cache-Control", "no-store"] as const;
 const registryVersion = ["Docker-Distribution-Api-Version", "registry/2.0"] as const;
 const noSniff = ["X-Content-Type-Options", "nosniff"] as const;
@@ -43,7 +43,7 @@ const json = ["Content-Type", "application/json"] as const;
 const allow = ["Allow", "GET, HEAD"] as const;
 
 const registryRedirect: HeaderSet = [registryVersion, unkept];
-/** Pages of any origin may read what mirrors serve to them; a browser asks that of each redirect too (Fetch standard, "HTTP-redirect fetch"). */
+/** CORS: pages of any origin may read redirected responses; browsers require the header on each redirect too (Fetch standard, "HTTP-redirect fetch"). */
 const fileRedirect: HeaderSet = [unkept, ["Access-Control-Allow-Origin", "*"]];
 const pageRedirect: HeaderSet = [["Cache-Control", "public, max-age=300"]];
 const pong: HeaderSet = [registryVersion, json, unkept];

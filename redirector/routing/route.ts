@@ -1,26 +1,26 @@
 import { catalogueFolder, filesFolder } from "../object-paths.ts";
 import { isDigest, isRepositoryName, judgeTag } from "./reference.ts";
 
-/** What a request asks for, read from its method and raw target alone. Every string in it is safe to stand in a Location. */
+/** The route of a request, from its method and raw target only. Every string in it is safe in a Location header. */
 export type Route = ManifestRoute | ListRoute | BlobRoute | FileRoute | PlainRoute | PageRoute | RefusedRoute;
 
 /** A manifest, by tag or digest, from an image mirror. */
 export interface ManifestRoute {
   readonly kind: "manifest";
-  /** What follows the base URL of an image mirror, with the leading slash: `/pause/manifests/3.9`. */
+  /** Path after the base URL of an image mirror, with leading slash: `/pause/manifests/3.9`. */
   readonly path: string;
-  /** The query with its question mark, or nothing. */
+  /** The query with its question mark, or empty. */
   readonly query: string;
 }
 
-/** What an image mirror knows of a repository or of a manifest. */
+/** A list from an image mirror: tags of a repository or referrers of a manifest. */
 export interface ListRoute {
   readonly kind: "tags" | "referrers";
   readonly path: string;
   readonly query: string;
 }
 
-/** A blob: from an image mirror, or from a bucket that holds layers. */
+/** A blob: from an image mirror, or from a bucket with layers. */
 export interface BlobRoute {
   readonly kind: "blob";
   readonly path: string;
@@ -31,26 +31,26 @@ export interface BlobRoute {
 /** A file. */
 export interface FileRoute {
   readonly kind: "file";
-  /** What follows the base URL of a file mirror, percent-encoded: `/binaries/kops/1.0/f`, `/catalog/index.json`. */
+  /** Path after the base URL of a file mirror, percent-encoded: `/binaries/kops/1.0/f`, `/catalog/index.json`. */
   readonly path: string;
-  /** Gone: buckets obey queries. */
+  /** Always empty: buckets interpret queries. */
   readonly query: "";
 }
 
-/** What the redirector answers by itself. */
+/** A response of the redirector itself. */
 export interface PlainRoute {
   readonly kind: "ping" | "home" | "privacy" | "robots" | "healthz" | "readyz";
 }
 
-/** Something for people to look at: the catalogue, the mirrors' health, or a file that the page is made of. */
+/** A page for people: the catalogue, the mirrors' health, or a static file of the page. */
 export interface PageRoute {
   readonly kind: "page";
   readonly path: string;
-  /** The query with its question mark, or nothing. */
+  /** The query with its question mark, or empty. */
   readonly query: string;
 }
 
-/** What is not answered, and why. */
+/** A refused request, and why. */
 export interface RefusedRoute {
   readonly kind: "refused";
   readonly status: 400 | 404 | 405 | 414;
@@ -70,18 +70,18 @@ const plain = new Map<string, PlainRoute>([
   ["/v2/", { kind: "ping" }],
 ]);
 
-/** What the file mirrors hold: the projects' files, and the catalogue of everything. */
+/** Path prefixes in file mirrors: the projects' files, and the catalogue. */
 const filePrefixes = [`/${filesFolder}`, `/${catalogueFolder}`];
 const pagePrefixes = ["/projects/", "/images/", "/assets/"];
 const pages = new Set(["/status", "/status.json"]);
 const visible = /^[\x21-\x7e]*$/;
 const unreservedPath = /^[A-Za-z0-9._~/-]+$/;
 const dotSegment = /(?:^|\/)\.{1,2}(?:\/|$)/;
-/** Visible characters that a URL path may not hold (RFC 3986 section 3.3), and `+`, which S3 reads as a space. */
+/** Visible characters that a URL path must not contain (RFC 3986 section 3.3), and `+`, which S3 decodes as a space. */
 const toEncode = /["+<>[\\\]^`{|}]/g;
 
 /**
- * Reads a request. Routes on the raw target: what a URL parser would resolve (`..`, `%2e%2e`, `\`, `//host`) is refused here instead.
+ * Routes a request by its raw target: what a URL parser would normalize (`..`, `%2e%2e`, `\`, `//host`) is refused.
  * `longest` is the longest accepted target in characters. Never throws.
  */
 export function route(method: string, target: string, longest: number): Route {
@@ -107,7 +107,7 @@ export function route(method: string, target: string, longest: number): Route {
 
 const notFound: RefusedRoute = { kind: "refused", status: 404, form: "text", code: "", message: "not found" };
 
-/** The target as path and query: of the absolute form (RFC 9112 section 3.2.2) the host is ignored, we serve only one. */
+/** The target as path and query: in the absolute form (RFC 9112 section 3.2.2) the host is ignored, because only one is served. */
 export function originForm(target: string): string {
   if (target.startsWith("/")) return target;
   const absolute = /^https?:\/\/[^/?#]*/i.exec(target);
@@ -131,7 +131,7 @@ function registryRoute(rawPath: string, query: string): Route {
   const beforeLast = path.lastIndexOf("/", last - 1);
   const verb = path.slice(beforeLast + 1, last);
   const reference = path.slice(last + 1);
-  // "/v2/" ends at 4: without a name, as in /v2/manifests/x, the slice is empty and no repository name.
+  // "/v2/" ends at 4: without a name, as in /v2/manifests/x, the slice is empty, which is not a repository name.
   const name = path.slice(4, Math.max(4, beforeLast));
   switch (verb) {
     case "manifests": {
@@ -212,7 +212,7 @@ const badFilePath: RefusedRoute = {
     "not the path of a file: empty and dot segments, backslashes, control characters and encoded slashes are refused",
 };
 
-/** Percent-decodes a path once as UTF-8; nothing if that is impossible or would make a slash of what was none. */
+/** Percent-decodes a path once as UTF-8; undefined if that fails or would add a slash. */
 function decodeOnce(path: string): string | undefined {
   if (/%2f/i.test(path)) return undefined;
   try {

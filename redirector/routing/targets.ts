@@ -2,20 +2,20 @@ import { LruCache } from "../mirrors/lru-cache.ts";
 import type { Checks } from "./decide.ts";
 import { type Route, route } from "./route.ts";
 
-/** What a target asks for. */
+/** The route of a target. */
 export interface Target {
   readonly route: Route;
-  /** For what is asked again and again: what follows from it for each mirror. */
+  /** Cached checks for each mirror; only of routes that are cached. */
   readonly checks?: Checks;
 }
 
-/** Targets that are remembered, some 2 MiB with what follows from them, and the longest of them in characters. */
+/** Number of cached targets (about 2 MiB with their checks), and the longest cached target in characters. */
 const remembered = 1024;
 const longestRemembered = 512;
 
 /**
- * Reads targets, and remembers those that lead to a mirror: most pulls are of few images, and to find a target again is less
- * work than to read it.
+ * Routes targets, and caches those that lead to a mirror: most pulls are of few images, and a lookup is cheaper than
+ * parsing.
  */
 export class Targets {
   readonly #longest: number;
@@ -26,7 +26,7 @@ export class Targets {
     this.#longest = longest;
   }
 
-  /** As {@link route}. Never throws. */
+  /** Like {@link route}. Never throws. */
   read(method: string, target: string): Target {
     // All other methods are refused.
     if ((method !== "GET" && method !== "HEAD") || target.length > longestRemembered)

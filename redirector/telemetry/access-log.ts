@@ -5,14 +5,14 @@ import { type ByteSlice, textOf } from "../http1/byte-slice.ts";
 import type { IncomingRequest } from "../http1/request.ts";
 import { originForm } from "../routing/route.ts";
 
-/** One answered request. */
+/** One completed request. */
 export interface Access {
   readonly request: IncomingRequest;
   readonly address: ByteSlice | undefined;
   readonly client: Client;
   readonly route: string;
   readonly mirror: string;
-  /** Why it is not the client's own mirror, if so. */
+  /** Why the client was redirected past its own mirror, if it was. */
   readonly detour?: string | undefined;
   readonly status: number;
   readonly milliseconds: number;
@@ -21,7 +21,7 @@ export interface Access {
 const longestTarget = 1024;
 const longestAgent = 256;
 
-/** What is logged of a request: fields of a Cloud Logging entry (LogEntry, HttpRequest). Of the address only what is configured. */
+/** The log fields of a request: fields of a Cloud Logging entry (LogEntry, HttpRequest). The client's address is shortened as configured. */
 export function accessFields(access: Access, { host, log }: RedirectorConfig): Record<string, unknown> {
   const { request, client, address, status, milliseconds } = access;
   const shown = address === undefined ? undefined : shownAddress(address, log.clientAddress);
@@ -44,7 +44,7 @@ export function accessFields(access: Access, { host, log }: RedirectorConfig): R
   };
 }
 
-/** The address, its network (/24 of IPv4, /48 of IPv6) or nothing; nothing for what is no address. */
+/** The address, its network (/24 of IPv4, /48 of IPv6) or undefined, as configured; undefined for an invalid address. */
 function shownAddress(address: ByteSlice, how: RedirectorConfig["log"]["clientAddress"]): string | undefined {
   const words = new Uint32Array(4);
   const family = readAddress(address, words);
@@ -55,7 +55,7 @@ function shownAddress(address: ByteSlice, how: RedirectorConfig["log"]["clientAd
   return `${(first >>> 16).toString(16)}:${(first & 0xffff).toString(16)}:${(second >>> 16).toString(16)}::/48`;
 }
 
-/** W3C Trace Context, "traceparent"; else Google's older header, whose span is decimal. Only what has the right form is logged. */
+/** W3C Trace Context, "traceparent"; else Google's older header, whose span is decimal. Only valid values are logged. */
 function traceFields(request: IncomingRequest, project: string | undefined): Record<string, unknown> {
   const [trace, span, sampled] = traceparent(request.header("traceparent")) ??
     cloudTraceContext(request.header("x-cloud-trace-context")) ?? [undefined, undefined, undefined];

@@ -1,27 +1,27 @@
 import type { Log, LogSeverity } from "./log.ts";
 
 /**
- * What an instance has counted and what it is like, in its log once a minute: for where nobody comes to ask for the metrics, as on Cloud Run,
- * whose instances have no address of their own. Cloud Logging counts these lines (components/monitoring/log-metrics.ts), without any right of the account that
- * the redirector runs as.
+ * Writes an instance's metrics to its log once a minute, for platforms where metrics cannot be scraped: instances on Cloud Run have no address
+ * of their own. Log-based metrics in Cloud Logging count these lines (components/monitoring/log-metrics.ts); the redirector's service account
+ * needs no permission for that.
  *
- * It reads the page of the metrics as Prometheus does: what is exposed there is here, and requests pay nothing for it.
+ * It parses the metrics page as Prometheus does: the summaries contain every exposed metric, at no cost for requests.
  */
 
-/** An entry of the log. */
+/** A log entry. */
 export interface SummaryEntry {
   readonly severity: LogSeverity;
   readonly message: string;
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** Names of the mirrors, by what they hold. */
+/** Names of the mirrors, by kind. */
 export interface MirrorNames {
   readonly images: readonly string[];
   readonly files: readonly string[];
 }
 
-/** Turns pages of metrics (Prometheus text format 0.0.4), taken one after another, into log entries of what changed in between. */
+/** Turns successive pages of metrics (Prometheus text format 0.0.4) into log entries with the changes. */
 export class LogSummary {
   readonly #mirrors: MirrorNames;
   #before: ReadonlyMap<string, number> = new Map();
@@ -31,14 +31,14 @@ export class LogSummary {
   }
 
   /**
-   * One entry of the whole instance:
+   * One entry of the instance:
    * - `requests`, `redirects`, `clientErrors`, `serverErrors` in the last `seconds`;
-   * - `counted`: all other counters that changed, by their names in the metrics, and how much; `gauges`: all of those;
-   * - `healthy`: how many mirrors; `unserved`: "images" or "files", of which no mirror is healthy (both: "images, files"); else it is absent;
-   * - `cloudRanges`: intervals of the table of cloud addresses, 0: there is none.
+   * - `counted`: changes of all other counters, by metric name; `gauges`: all gauges;
+   * - `healthy`: number of healthy mirrors; `unserved`: "images", "files" or "images, files" if no mirror of that kind is healthy, else absent;
+   * - `cloudRanges`: intervals of the table of cloud addresses; 0 if the table is missing.
    *
-   * And one for each mirror that requests were sent to or that is in trouble: `mirror`, how many were `sent` there, and `trouble`: "unhealthy" if its probes
-   * fail, "failing" if it fails when asked for what it holds.
+   * And one entry for each mirror that got requests or is in trouble: `mirror`, the number of requests `sent` there, and `trouble`: "unhealthy" if its
+   * probes fail, "failing" if existence checks fail.
    */
   next(page: string, seconds: number): SummaryEntry[] {
     const { samples, counters } = readPage(page);
@@ -106,7 +106,7 @@ export class LogSummary {
   }
 }
 
-/** Writes a summary every so many seconds (0: never), and the last one when told to. `page` is the page of the metrics as it is now. */
+/** Writes a summary every `everySeconds` (0: never), and a final one by `last`. `page` returns the current page of metrics. */
 export function logSummaries(
   log: Log,
   everySeconds: number,
@@ -132,7 +132,7 @@ export function logSummaries(
   };
 }
 
-/** The samples of a page, by name with labels, and the names of its counters; a histogram is one. */
+/** The samples of a page by name with labels, and the names of its counters, including histograms. */
 function readPage(page: string): { samples: Map<string, number>; counters: Set<string> } {
   const samples = new Map<string, number>();
   const counters = new Set<string>();
@@ -146,13 +146,13 @@ function readPage(page: string): { samples: Map<string, number>; counters: Set<s
   return { samples, counters };
 }
 
-/** The name of the family that a sample belongs to: those of a histogram end with what they are. */
+/** The metric family of a sample: removes the suffixes of histograms. */
 function familyOf(sample: string): string {
   const brace = sample.indexOf("{");
   return (brace === -1 ? sample : sample.slice(0, brace)).replace(/_(bucket|sum|count)$/, "");
 }
 
-/** Values as they stand there: the names of mirrors and routes have nothing that is escaped. */
+/** Labels without unescaping: names of mirrors and routes contain nothing that is escaped. */
 function labelsOf(sample: string): Record<string, string> {
   return Object.fromEntries([...sample.matchAll(/(\w+)="([^"]*)"/g)].map(([, label, value]) => [label, value]));
 }
@@ -161,7 +161,7 @@ function shortened(sample: string): string {
   return sample.replace(/^redirector_/, "");
 }
 
-/** To the thousandth: what differences of sums have behind it says nothing. */
+/** Rounds to thousandths: further digits of differences of sums are rounding errors. */
 function round(value: number): number {
   return Math.round(value * 1000) / 1000;
 }

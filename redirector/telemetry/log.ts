@@ -3,21 +3,21 @@ import { write } from "node:fs";
 /** Severities of Cloud Logging (LogSeverity). */
 export type LogSeverity = "INFO" | "NOTICE" | "WARNING" | "ERROR";
 
-/** A log of one JSON object per line, with the field names that Cloud Logging knows ("structured logging"). */
+/** A log of one JSON object per line, with the field names of Cloud Logging ("structured logging"). */
 export interface Log {
-  /** Writes one entry. `fields` must hold no secret, and nothing of a client's address that the configuration does not allow. */
+  /** Writes one entry. `fields` must not contain secrets, nor more of a client's address than the configuration allows. */
   entry(severity: LogSeverity, message: string, fields?: Readonly<Record<string, unknown>>): void;
-  /** Lines dropped, as nobody read them. */
+  /** Number of lines dropped, because the reader was too slow. */
   readonly dropped: number;
-  /** Resolves when everything so far is written, or cannot be. */
+  /** Resolves when all entries so far are written, or the descriptor is closed. */
   flush(): Promise<void>;
 }
 
-/** Lines are gathered this long, so that a busy instance writes many at once. */
+/** Lines are batched for this long, so that a busy instance writes many at once. */
 const gatherMs = 50;
 const longestBacklog = 1024 * 1024;
 
-/** A log to a file descriptor. Never blocks: what a slow reader leaves behind is kept up to 1 MiB, then dropped and counted. */
+/** A log to a file descriptor. Never blocks: up to 1 MiB is buffered for a slow reader, further lines are dropped and counted. */
 export function logTo(descriptor: number, now: () => Date = () => new Date()): Log {
   let lines = "";
   let writing: Promise<void> | undefined;
@@ -30,7 +30,7 @@ export function logTo(descriptor: number, now: () => Date = () => new Date()): L
       lines = "";
       while (rest.length > 0) {
         const written = await writeSome(descriptor, rest);
-        if (written === undefined) return; // nobody will ever read it: there is no one to tell
+        if (written === undefined) return; // the descriptor is closed: the error cannot be logged anywhere
         rest = rest.subarray(written);
       }
     }
@@ -64,7 +64,7 @@ export function logTo(descriptor: number, now: () => Date = () => new Date()): L
   };
 }
 
-/** Writes what the descriptor takes: the number of bytes, 0 if it takes none just now, undefined if it is closed. */
+/** Writes what the descriptor accepts. Returns the number of bytes, 0 if it is not ready, undefined if it is closed. */
 async function writeSome(descriptor: number, bytes: Uint8Array): Promise<number | undefined> {
   return await new Promise((resolve) => {
     write(descriptor, bytes, (error, written) => {

@@ -1,7 +1,7 @@
 import type { HeaderSet, OutgoingResponse } from "../http1/request.ts";
 import { exposeState, type InstanceState, metricsContentType, type RequestMetrics } from "./metrics.ts";
 
-/** The answer on the port of the metrics: `/metrics`, and nothing else. */
+/** The response on the metrics port: `/metrics` only. */
 export function metricsResponse(
   method: string,
   target: string,

@@ -2,7 +2,7 @@ import type { Existence } from "../mirrors/existence.ts";
 import type { Prober } from "../mirrors/health.ts";
 import type { ListCounts } from "../mirrors/lists.ts";
 
-/** What a request was about, as the metrics and the log name it. */
+/** Names of routes in the metrics and the log. */
 const routeNames = [
   "ping",
   "manifest",
@@ -23,28 +23,28 @@ export type RouteName = (typeof routeNames)[number];
 /** Upper bounds of the latency histogram's buckets in milliseconds. */
 const bounds = [0.05, 0.1, 0.25, 0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000];
 
-/** Counts what requests become. Counting is an addition to a number in an array; names are made when somebody asks. */
+/** Counts requests. Counting increments a number in an array; names are built only when the metrics are exposed. */
 export class RequestMetrics {
   /** By mirror name; within, by status and route. */
   readonly #requests = new Map<string, Map<number, Float64Array>>();
   readonly #byCloud = new Map<string, Float64Array>();
   readonly #latency = new Float64Array(bounds.length + 1);
   #latencySum = 0;
-  /** Redirects to a mirror that is taken to be unhealthy, as there was no better one. */
+  /** Redirects to an unhealthy mirror, because no mirror was healthy. */
   unhealthyRedirects = 0;
-  /** Redirects past the client's own mirror, which lacks or refuses what is asked for, or fails. */
+  /** Redirects past the client's own mirror, because it lacks or refuses the object, or fails. */
   readonly detours = { absent: 0, refused: 0, failing: 0 };
-  /** Faults of our own. */
+  /** Internal errors. */
   faults = 0;
-  /** What was no request of HTTP/1.1, by the status it was answered with. */
+  /** Malformed requests by response status. */
   readonly #malformed = new Map<number, number>();
 
-  /** Counts what was no request. */
+  /** Counts a malformed request. */
   countMalformed(status: number): void {
     this.#malformed.set(status, (this.#malformed.get(status) ?? 0) + 1);
   }
 
-  /** Counts one answered request. `mirror` is empty for what no mirror answers, `cloud` for a client outside all of them. */
+  /** Counts one completed request. `mirror` is empty for responses of the redirector itself, `cloud` for a client outside all clouds. */
   count(route: RouteName, mirror: string, status: number, cloud: string, milliseconds: number): void {
     const routes = this.#requests.get(mirror)?.get(status) ?? this.#firstOf(mirror, status);
     const index = routeIndex[route];
@@ -73,11 +73,7 @@ export class RequestMetrics {
   /** The counters in the Prometheus text format. */
   expose(): string {
     const page = new Page();
-    page.family(
-      "requests_total",
-      "counter",
-      "Requests by what was asked, the mirror it was sent to and the status answered.",
-    );
+    page.family("requests_total", "counter", "Requests by route, mirror and response status.");
     for (const [mirror, statuses] of this.#requests) {
       for (const [status, routes] of statuses) {
         routeNames.forEach((route, index) => {
@@ -85,22 +81,22 @@ export class RequestMetrics {
         });
       }
     }
-    page.family("client_requests_total", "counter", "Requests by the cloud that the client is in.");
+    page.family("client_requests_total", "counter", "Requests by the client's cloud.");
     for (const [cloud, [count = 0]] of this.#byCloud)
       page.sample("client_requests_total", { cloud: cloud || "none" }, count);
     page.single(
       "unhealthy_redirects_total",
       "counter",
-      "Redirects to an unhealthy mirror, as no mirror was healthy.",
+      "Redirects to an unhealthy mirror, because no mirror was healthy.",
       this.unhealthyRedirects,
     );
-    page.family("detours_total", "counter", "Redirects past the client's own mirror, by what is the matter with it.");
+    page.family("detours_total", "counter", "Redirects past the client's own mirror, by reason.");
     for (const [reason, count] of Object.entries(this.detours)) page.sample("detours_total", { reason }, count);
-    page.single("faults_total", "counter", "Requests that met a fault of the redirector's own.", this.faults);
-    page.family("malformed_requests_total", "counter", "What was no request of HTTP/1.1 or too long, by status.");
+    page.single("faults_total", "counter", "Requests with an internal error of the redirector.", this.faults);
+    page.family("malformed_requests_total", "counter", "Requests that are malformed or too long, by response status.");
     for (const [status, count] of this.#malformed)
       page.sample("malformed_requests_total", { status: String(status) }, count);
-    page.family("request_duration_seconds", "histogram", "Time to answer a request.");
+    page.family("request_duration_seconds", "histogram", "Time from request to response.");
     let total = 0;
     [...bounds, Number.POSITIVE_INFINITY].forEach((bound, index) => {
       total += this.#latency[index] ?? 0;
@@ -116,7 +112,7 @@ export class RequestMetrics {
   }
 }
 
-/** What one instance is like now, apart from its requests. */
+/** The current state of an instance, apart from its requests. */
 export interface InstanceState {
   readonly prober: Prober;
   readonly existence: Existence;
@@ -125,25 +121,21 @@ export interface InstanceState {
   readonly connections: number;
   readonly droppedLogLines: number;
   readonly residentBytes: number;
-  /** Since the epoch. */
+  /** Seconds since the epoch. */
   readonly startTimeSeconds: number;
 }
 
 /** The state of an instance in the Prometheus text format. */
 export function exposeState(state: InstanceState): string {
   const page = new Page();
-  page.family("mirror_healthy", "gauge", "1 if the mirror is taken to be healthy.");
+  page.family("mirror_healthy", "gauge", "1 if the mirror is healthy.");
   for (const { mirror } of state.prober.probed)
     page.sample("mirror_healthy", { mirror: mirror.site.name }, mirror.healthy ? 1 : 0);
-  page.family(
-    "mirror_failing",
-    "gauge",
-    "1 if the mirror fails when asked for what it holds, whatever its probes say.",
-  );
+  page.family("mirror_failing", "gauge", "1 if existence checks of the mirror fail, independent of its probes.");
   const failing = new Set(state.existence.failing);
   for (const { mirror } of state.prober.probed)
     page.sample("mirror_failing", { mirror: mirror.site.name }, failing.has(mirror.site.name) ? 1 : 0);
-  page.family("mirror_turns_total", "counter", "Times a mirror turned healthy or unhealthy.");
+  page.family("mirror_turns_total", "counter", "Changes of a mirror between healthy and unhealthy.");
   for (const { mirror, counts } of state.prober.probed)
     page.sample("mirror_turns_total", { mirror: mirror.site.name }, counts.turned);
   page.family("probes_total", "counter", "Probes by mirror and result.");
@@ -152,24 +144,24 @@ export function exposeState(state: InstanceState): string {
       page.sample("probes_total", { mirror: mirror.site.name, result }, counts[result]);
     }
   }
-  page.family("existence_total", "counter", "Questions whether a mirror holds an object, by how they were answered.");
+  page.family("existence_total", "counter", "Existence checks of objects in mirrors, by result.");
   for (const [result, count] of Object.entries(state.existence.counts))
     page.sample("existence_total", { result }, count);
-  page.family("lists_total", "counter", "Lists of tags and referrers, by how they were had from a mirror.");
+  page.family("lists_total", "counter", "Lists of tags and referrers, by result.");
   for (const [result, count] of Object.entries(state.lists.counts)) page.sample("lists_total", { result }, count);
-  page.single("existence_known", "gauge", "Objects whose existence in a mirror is remembered.", state.existence.size);
-  page.single("existence_asking", "gauge", "Questions to mirrors under way.", state.existence.asking);
+  page.single("existence_known", "gauge", "Cached results of existence checks.", state.existence.size);
+  page.single("existence_asking", "gauge", "Existence checks in progress.", state.existence.asking);
   page.single(
     "cloud_range_intervals",
     "gauge",
-    "Intervals of the table of cloud addresses; 0: there is no table.",
+    "Intervals of the table of cloud addresses; 0 without a table.",
     state.rangeIntervals,
   );
   page.single("connections", "gauge", "Open connections.", state.connections);
   page.single(
     "log_lines_dropped_total",
     "counter",
-    "Log lines dropped, as the log was not read fast enough.",
+    "Log lines dropped, because the log was read too slowly.",
     state.droppedLogLines,
   );
   page.single("resident_memory_bytes", "gauge", "Resident memory of the process.", state.residentBytes, "process");
@@ -183,7 +175,7 @@ export function exposeState(state: InstanceState): string {
   return page.text();
 }
 
-/** Content type of what is exposed (Prometheus exposition formats, text 0.0.4). */
+/** Content type of the metrics (Prometheus exposition formats, text 0.0.4). */
 export const metricsContentType = "text/plain; version=0.0.4; charset=utf-8";
 
 const routeIndex = Object.fromEntries(routeNames.map((name, index) => [name, index])) as Record<RouteName, number>;
@@ -202,7 +194,7 @@ class Page {
     this.#text += `${prefix}_${name}${pairs.length > 0 ? `{${pairs.join(",")}}` : ""} ${value}\n`;
   }
 
-  /** `prefix` is `process` for what client libraries of Prometheus say of any process. */
+  /** `prefix` is `process` for the standard process metrics of Prometheus client libraries. */
   single(name: string, type: "counter" | "gauge", help: string, value: number, prefix?: string): void {
     this.family(name, type, help, prefix);
     this.sample(name, {}, value, prefix);

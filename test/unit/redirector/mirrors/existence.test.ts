@@ -7,9 +7,9 @@ import { describe, it } from "mocha";
 import {
   Existence,
   type ExistenceCheck,
-  type Held,
   headObject,
   type ObjectFound,
+  type Presence,
 } from "../../../../redirector/mirrors/existence.ts";
 import { afterTest } from "../../../support/cleanup.ts";
 
@@ -155,7 +155,7 @@ it("a mirror that fails for five objects in a row is left alone for ten seconds,
     () => now,
     (...turn) => turns.push(turn),
   );
-  const bad = (number: number): Held | Promise<Held> => existence.holds(about(`bad${number}`, "bad"));
+  const bad = (number: number): Presence | Promise<Presence> => existence.holds(about(`bad${number}`, "bad"));
   assert.equal(await bad(0), "present");
   broken = true;
   for (let i = 1; i <= 5; i++) {

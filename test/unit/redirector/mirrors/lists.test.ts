@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import { parseConfig } from "../../../../redirector/config.ts";
-import { type ListAnswer, Lists } from "../../../../redirector/mirrors/lists.ts";
+import { type ListResult, Lists } from "../../../../redirector/mirrors/lists.ts";
 
 const url = "https://mirror.example/v2/p/images/app/tags/list";
 const mirror = { name: "m", url: "https://m.example/v2/p", cloud: "gcp", region: "r", latitude: 0, longitude: 0 };
@@ -47,7 +47,7 @@ async function tagsBy(respond: Parameters<typeof mirrorOf>[0], more: Partial<typ
   return { asked, answer };
 }
 
-function assertTags(answer: ListAnswer, expected: readonly string[]): void {
+function assertTags(answer: ListResult, expected: readonly string[]): void {
   assert.ok(typeof answer !== "string" && answer.kind === "tags", String(answer));
   assert.deepEqual(answer.tags, expected);
 }
@@ -95,7 +95,7 @@ describe("lists of a mirror, whole however it pages", () => {
 });
 
 describe("what is no list", () => {
-  const cases: [string, ListAnswer, Parameters<typeof mirrorOf>[0], Partial<typeof settings>?][] = [
+  const cases: [string, ListResult, Parameters<typeof mirrorOf>[0], Partial<typeof settings>?][] = [
     ["404", "absent", () => new Response("", { status: 404 })],
     ["401", "failing", () => new Response("", { status: 401 })],
     [

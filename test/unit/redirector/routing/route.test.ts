@@ -7,7 +7,7 @@ import { buildTable, readRangesFolder } from "../../../../redirector/cloud-range
 import { type LoadedTable, loadTable } from "../../../../redirector/cloud-ranges/table.ts";
 import { parseConfig, type RedirectorConfig } from "../../../../redirector/config.ts";
 import type { OutgoingResponse } from "../../../../redirector/http1/request.ts";
-import type { ExistenceCheck, Held } from "../../../../redirector/mirrors/existence.ts";
+import type { ExistenceCheck, Presence } from "../../../../redirector/mirrors/existence.ts";
 import { RequestMetrics } from "../../../../redirector/telemetry/metrics.ts";
 import { skip } from "../../../support/annotations.ts";
 import { asked } from "../../../support/redirector/asked.ts";
@@ -66,7 +66,7 @@ it("a mirror that is taken to be down is not asked either, as the client need no
 });
 
 it("where a client goes, by what its mirror says and which mirrors are healthy", async () => {
-  const rows: [unhealthy: string[], held: Held, expected: string][] = [
+  const rows: [unhealthy: string[], presence: Presence, expected: string][] = [
     [[], "present", "europe-north1"],
     [[], "absent", "us-central1"],
     [[], "failing", "us-central1"],
@@ -178,7 +178,7 @@ async function ask(app: App, { method, target, headers }: Omit<Case, "expect">):
 
 function appWith(
   ranges: LoadedTable,
-  holds: (question: ExistenceCheck) => Held = ({ url }) => (isThere(url) ? "present" : "absent"),
+  holds: (question: ExistenceCheck) => Presence = ({ url }) => (isThere(url) ? "present" : "absent"),
   changes: Partial<RedirectorConfig> = {},
 ): App {
   return createApp(
