@@ -26,7 +26,7 @@ const run = promisify(execFile);
  * Clients that nobody here wrote, pulling through the redirector from real registries and buckets. The clients run on this machine,
  * so the table of ranges says that this machine is in AWS: then layers come from the bucket that holds them.
  */
-describe("clients that nobody here wrote, through the redirector", () => {
+describe("third-party clients through the redirector", () => {
   let stores: ObjectStores;
   let registries: { near: string; far: string };
   const stops: (() => Promise<unknown>)[] = [];
@@ -132,7 +132,7 @@ describe("clients that nobody here wrote, through the redirector", () => {
     for (const stop of stops) await stop();
   });
 
-  it("crane: by tag and by digest, the layers from where they are", async () => {
+  it("crane: by tag and by digest, layers from their mirror", async () => {
     assert.equal((await run(crane, ["digest", `${host}/demo/app:1.0`], { env })).stdout.trim(), digest);
     assert.deepEqual((await run(crane, ["ls", `${host}/demo/app`], { env })).stdout.trim().split("\n").sort(), [
       "1.0",
@@ -202,7 +202,7 @@ describe("clients that nobody here wrote, through the redirector", () => {
     assert.equal(await readFile(path.join(folder, "sbom.json"), "utf8"), "{}");
   });
 
-  it("skopeo: the whole image", async function () {
+  it("skopeo: copies a complete image", async function () {
     const found = await run("skopeo", ["--version"]).catch(() => undefined);
     if (!found) {
       console.warn("SKIPPED: skopeo through the redirector, as skopeo is not installed (apt-get install skopeo)");
@@ -218,7 +218,7 @@ describe("clients that nobody here wrote, through the redirector", () => {
     for (const layer of layers) await assertContent(path.join(folder, layer.digest.slice(7)), layer.digest);
   });
 
-  it("containerd, to which it is a mirror by hosts.toml: by tag and by digest", async function () {
+  it("containerd with the redirector as mirror in hosts.toml: by tag and by digest", async function () {
     if (!(await run("containerd", ["--version"]).catch(() => undefined))) {
       console.warn("SKIPPED: containerd through the redirector, as it is not installed (apt-get install containerd)");
       skip(this, "containerd is not installed");
@@ -264,7 +264,7 @@ describe("clients that nobody here wrote, through the redirector", () => {
     }
   });
 
-  it("curl: a file, its head, a part of it; a part of a layer", async () => {
+  it("curl: GET, HEAD and ranges of a file, a range of a layer", async () => {
     const url = `http://${host}/binaries/demo/v1.0+x/tool`;
     assert.equal((await run("curl", ["-sSfL", url])).stdout, "the tool");
     assert.equal((await run("curl", ["-sSfL", "-r", "4-7", url])).stdout, "tool");

@@ -70,7 +70,7 @@ describe("faults under load", () => {
     await folder?.remove();
   });
 
-  it("a dead mirror is left within the stated time, and gets its clients back", async () => {
+  it("a dead mirror gets no clients after the documented time, and gets them back when it recovers", async () => {
     await sentTo("manifests", near.origin, 5000);
     await near.kill();
     await sentTo("manifests", far.origin, leftWithinMs);
@@ -78,14 +78,14 @@ describe("faults under load", () => {
     await sentTo("manifests", near.origin, backWithinMs);
   });
 
-  it("so is one that answers too slowly", async () => {
+  it("a slow mirror gets no clients after the documented time", async () => {
     near.delayMs = 5000;
     await sentTo("manifests", far.origin, leftWithinMs);
     near.delayMs = 0;
     await sentTo("manifests", near.origin, backWithinMs);
   });
 
-  it("so is one whose probes succeed while it fails for all that it holds", async () => {
+  it("a mirror that passes probes but fails for all objects gets no clients", async () => {
     await sentTo("manifests", near.origin, 5000);
     freshLayers = true;
     bucket.status = 404; // so that near is asked for layers
@@ -99,7 +99,7 @@ describe("faults under load", () => {
     freshLayers = false;
   });
 
-  it("one that lacks what was promoted just now costs nobody a pull", async () => {
+  it("no pull fails at a mirror that lacks a newly promoted artifact", async () => {
     near.status = 404;
     tag = "new";
     await sentTo("manifests", far.origin, 5000);
@@ -108,7 +108,7 @@ describe("faults under load", () => {
     await sentTo("manifests", near.origin, 5000);
   });
 
-  it("with all mirrors dead, clients are still sent to the canonical one", async () => {
+  it("with all mirrors dead, clients are redirected to the canonical mirror", async () => {
     await Promise.all([near.kill(), far.kill()]);
     await until(() => redirector.output().includes("mirror far is unhealthy"), leftWithinMs);
     await sentTo("manifests", far.origin, leftWithinMs);
@@ -116,7 +116,7 @@ describe("faults under load", () => {
     await sentTo("manifests", near.origin, backWithinMs);
   });
 
-  it("a bucket that answers slowly or not at all: layers come from the registry, and from the bucket again", async () => {
+  it("layers come from the registry while a bucket is slow or down, then from the bucket again", async () => {
     // A busy machine may have found it failing before.
     await sentTo("blobs", bucket.origin, 15_000);
     freshLayers = true;
@@ -130,13 +130,13 @@ describe("faults under load", () => {
     await sentTo("blobs", bucket.origin, 10_000 + backWithinMs);
   });
 
-  it("who never finishes a request is cut off after ten seconds, however it trickles", async () => {
+  it("an incomplete request head is closed after ten seconds, even if bytes keep arriving", async () => {
     const trickle = setInterval(() => unfinished.write("t"), 500);
     await until(() => unfinished.destroyed, 15_000);
     clearInterval(trickle);
   });
 
-  it("SIGTERM: every request is answered, then it ends; no fault of its own in all that time", async () => {
+  it("SIGTERM: completes every request and exits, without internal errors", async () => {
     assert.equal(await redirector.stop(), 0);
     await load.stop();
     const { statuses, broken, errors } = load.result;

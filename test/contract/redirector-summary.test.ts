@@ -8,7 +8,7 @@ type Line = Readonly<Record<string, unknown>>;
 const linesOf = (output: string): Line[] =>
   output.split("\n").flatMap((line) => (line.startsWith("{") && line.endsWith("}") ? [JSON.parse(line) as Line] : []));
 
-it("it says how many it sent where, that no mirror is healthy, and what it counted last when it ends", async () => {
+it("summaries in the log: redirects by mirror, no healthy mirror, and the final counts at exit", async () => {
   const mirror = (name: string, url: string) => ({
     name,
     url,

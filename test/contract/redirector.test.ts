@@ -35,7 +35,7 @@ import {
 
 const notLinux = process.platform === "linux" ? undefined : "reads /proc, which only Linux has";
 
-describe("the redirector as it is deployed, and its core on Node's http", () => {
+describe("the deployed redirector, and its core on Node's http", () => {
   const { bytes, ranges } = caseRanges();
   const stops: (() => Promise<unknown>)[] = [];
   let mirrors: Server;
@@ -81,7 +81,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     }
   });
 
-  describe("answer every case of the table alike, and as the table says", () => {
+  describe("respond equally to every case of the table, as documented", () => {
     for (const each of cases) {
       it(`${each.method} ${each.target.slice(0, 100)} ${JSON.stringify(each.headers)}`, async () => {
         const bun = comparable(readResponse(await exchange(onBun.port, wire(each))));
@@ -106,7 +106,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     }
   });
 
-  it("HEAD tells the length that GET sends", async () => {
+  it("HEAD has the Content-Length of GET", async () => {
     const [get, head] = await Promise.all(
       ["GET", "HEAD"].map(async (method) =>
         readResponse(await exchange(onBun.port, wire({ method, target: "/v2/_catalog", headers: [] }))),
@@ -117,7 +117,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     assert.equal(head.body, "");
   });
 
-  it("many requests on one connection, also sent at once, are answered in order", async () => {
+  it("requests on one connection, pipelined too, get their responses in order", async () => {
     const targets = [
       "/v2/a/manifests/1",
       "/v2/a/blobs/sha256:da86e6ba6ca197bf6bc5e9d900febd906b133eaa4750e6bed647b0fbe50ed43e",
@@ -136,7 +136,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     assert.ok(all.indexOf("/containers/images/") < all.indexOf("/b/manifests/2"));
   });
 
-  it("what is not HTTP/1.1 is refused, and the connection ended", async () => {
+  it("what is not HTTP/1.1 is refused, and the connection is closed", async () => {
     const refused: [string, number][] = [
       ["GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505],
       ["GET /\r\n\r\n", 400],
@@ -179,7 +179,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     }
   });
 
-  it("a body is not taken for the next request", async () => {
+  it("a body is never parsed as the next request", async () => {
     const smuggled = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
     for (const framing of [`Content-Length: ${smuggled.length}`, "Transfer-Encoding: chunked"]) {
       const all = await exchange(onBun.port, `GET /v2/ HTTP/1.1\r\nHost: x\r\n${framing}\r\n\r\n${smuggled}`);
@@ -187,7 +187,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     }
   });
 
-  it("who closes for writing after its request still gets the answer, also when a mirror has to be asked", async () => {
+  it("a client that closes its sending side gets its response, even after an existence check", async () => {
     mirrorDelayMs = 300;
     for (const target of ["/healthz", "/v2/half/manifests/closed"]) {
       const socket = connect({ port: onBun.port, host: "127.0.0.1", allowHalfOpen: true });
@@ -199,7 +199,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     mirrorDelayMs = 0;
   });
 
-  it("any valid requests, however they are cut and sent at once: the answers that Node's http gives", async () => {
+  it("any valid requests, split and pipelined arbitrarily, get the responses of Node's http", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(validRequest, { minLength: 1, maxLength: 4 }), fc.nat(), async (requests, cut) => {
         const text = requests
@@ -217,7 +217,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     );
   });
 
-  it("any bytes: no request is seen that Node's http does not see too", async () => {
+  it("any bytes: every request it parses, Node's http parses too", async () => {
     // Node's own parser is the second opinion: who is in front of us must not be made to see fewer requests than we do.
     const seen: string[][] = [[]];
     const reader = await listening(
@@ -296,7 +296,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     assert.ok(during - before < all / 2, sizes);
   });
 
-  it("who sends a long body gets the answer and not a reset", async () => {
+  it("a client that sends a long body gets the response, not a reset", async () => {
     const length = 4 * 1024 * 1024;
     const text = `POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n${"x".repeat(length)}`;
     for (let round = 0; round < 5; round++) assert.equal(readResponse(await exchange(onBun.port, text)).status, 405);
@@ -334,7 +334,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
     );
   });
 
-  it("a request that comes byte by byte is answered", async () => {
+  it("a request that arrives byte by byte gets a response", async () => {
     const socket = connect(onBun.port, "127.0.0.1");
     socket.setNoDelay(true);
     for (const byte of "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") {
@@ -347,7 +347,7 @@ describe("the redirector as it is deployed, and its core on Node's http", () => 
   });
 });
 
-it("SIGTERM: what is under way is answered and the last, idle connections end in order, nobody new is let in", async () => {
+it("SIGTERM: completes requests in progress, closes idle connections, accepts no new ones", async () => {
   const slow = await listening(
     createServer((_, response) => {
       setTimeout(() => response.end(), 600);
@@ -405,7 +405,7 @@ async function startServer(settings: string): Promise<{ readonly port: number; r
   return { port, kill: () => child.kill("SIGKILL") };
 }
 
-it("a client that pipelines without end is served; one whose head trickles in is cut off", async () => {
+it("serves a client that pipelines without pause; closes one that sends its head too slowly", async () => {
   const headSeconds = 2;
   const server = await startServer(`headSeconds: ${headSeconds}`);
   try {
@@ -440,7 +440,7 @@ it("a client that pipelines without end is served; one whose head trickles in is
   }
 });
 
-it("a server that is full: who is new takes the place of who is idle", async () => {
+it("at the connection limit, a new connection replaces an idle one", async () => {
   const server = await startServer("mostConnections: 3");
   try {
     const { port } = server;
@@ -462,7 +462,7 @@ it("a server that is full: who is new takes the place of who is idle", async () 
   }
 });
 
-it("a wrong configuration: every error, and exit code 78", async () => {
+it("an invalid configuration: all errors, and exit code 78", async () => {
   const wrong = {
     host: "",
     region: { name: "x", latitude: 100, longitude: 0 },
@@ -496,7 +496,7 @@ it("a configuration from a file", async () => {
   assert.match(output, /expected object/);
 });
 
-it("a port that is taken: one line, and an exit code of its own", async () => {
+it("a port in use: one line, and exit code 69", async () => {
   const taken = createServer().listen(0, "0.0.0.0");
   await once(taken, "listening");
   const config = JSON.stringify(caseConfig(() => "http://127.0.0.1:1"));

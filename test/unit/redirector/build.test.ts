@@ -9,7 +9,7 @@ import { buildRedirector } from "../../../redirector/build.ts";
 import { afterTest } from "../../support/cleanup.ts";
 import { caseRanges } from "../../support/redirector/cases.ts";
 
-it("two builds of the same input are the same bytes, another table is another archive, and nothing is built twice", async () => {
+it("builds are reproducible, depend on the table, and are skipped if nothing changed", async () => {
   const folder = await mkdtemp(path.join(tmpdir(), "redirector-build-"));
   afterTest(() => rm(folder, { recursive: true }));
   const ranges = path.join(folder, "ranges.bin");
@@ -36,7 +36,7 @@ it("two builds of the same input are the same bytes, another table is another ar
   assert.deepEqual(await entries(await readFile(two.archive)), ["755 catalogue/", ...page, "755 redirector"]);
 });
 
-it("a target that Bun does not know is an error in its words", async () => {
+it("an unknown target is an error with Bun's message", async () => {
   const folder = await mkdtemp(path.join(tmpdir(), "redirector-build-"));
   afterTest(() => rm(folder, { recursive: true }));
   await assert.rejects(

@@ -16,7 +16,7 @@ const least: RedirectorConfigInput = {
   imageMirrors: [mirror],
 };
 
-it("the least there can be, and its defaults", () => {
+it("a minimal configuration gets all defaults", () => {
   const result = parseConfig(JSON.stringify(least));
   assert.ok("config" in result);
   assert.equal(result.config.trustedHops, 1);
@@ -70,7 +70,7 @@ for (const [name, value, expected] of wrong) {
   });
 }
 
-it("all errors at once, none with a whole value in it", () => {
+it("reports all errors at once, without quoting long values", () => {
   const result = parseConfig(
     JSON.stringify({
       ...least,
@@ -84,7 +84,7 @@ it("all errors at once, none with a whole value in it", () => {
   assert.ok(result.errors.every((error) => error.length < 250));
 });
 
-it("a text of unreasonable length is not even parsed", () => {
+it("does not parse a text above the length limit", () => {
   const result = parseConfig(" ".repeat(300_000));
   assert.ok("errors" in result);
   assert.match(result.errors[0] ?? "", /300000 characters/);

@@ -11,7 +11,7 @@ import {
 
 const digest = `sha256:${"a".repeat(64)}`;
 
-describe("where things lie in production", () => {
+describe("object paths in production", () => {
   for (const [found, expected] of [
     [filesPrefix("tool"), "binaries/tool/"],
     [filesPrefix("a/b"), "binaries/a/b/"],

@@ -5,7 +5,7 @@ import { sliceOf } from "../../../../redirector/http1/byte-slice.ts";
 
 const earthRadiusKm = 6371;
 
-it("distances are those of the great circle", () => {
+it("distances are great-circle distances", () => {
   const km = (a: [number, number], b: [number, number]): number =>
     angleOf(cosineBetween(coordinatesAt(...a), coordinatesAt(...b))) * earthRadiusKm;
   assert.ok(Math.abs(km([51.5, -0.13], [48.86, 2.35]) - 344) < 3, "London - Paris");
@@ -14,7 +14,7 @@ it("distances are those of the great circle", () => {
   assert.ok(km([10, 20], [10, 20]) < 0.001);
 });
 
-it("the location header", () => {
+it("parses the location header", () => {
   const near = (text: string, latitude: number, longitude: number): boolean => {
     const place = parseLocation(sliceOf(text));
     return place !== undefined && cosineBetween(place, coordinatesAt(latitude, longitude)) > 1 - 1e-12;

@@ -21,7 +21,7 @@ import { afterTest } from "../../../support/cleanup.ts";
 
 const shared = path.join(import.meta.dirname, "../../../../../shared/data-cloud-ranges");
 
-it("addresses: every form there is, strictly", () => {
+it("parses every form of addresses, strictly", () => {
   const rows: [string, string][] = [
     ["0.0.0.0", "4 00000000"],
     ["255.255.255.255", "4 ffffffff"],
@@ -47,7 +47,7 @@ it("addresses: every form there is, strictly", () => {
   for (const text of ["", ...none.split("|")]) assert.equal(read(text), "", text);
 });
 
-it("any text: an address exactly if Node says so, but for zones", () => {
+it("any text is an address if and only if Node accepts it, except zones", () => {
   const hex = fc.constantFrom(
     "0",
     "1",
@@ -83,7 +83,7 @@ it("any text: an address exactly if Node says so, but for zones", () => {
   );
 });
 
-it("blocks are read strictly", () => {
+it("parses blocks strictly", () => {
   assert.deepEqual(readPrefix("aws", "r", "10.0.0.0/8"), {
     cloud: "aws",
     region: "r",
@@ -108,7 +108,7 @@ it("blocks are read strictly", () => {
   }
 });
 
-it("nested blocks: for any blocks and address the same as the longest match of a linear scan", () => {
+it("nested blocks: any lookup equals the longest match of a linear scan", () => {
   // Few bits, so that blocks nest, touch and repeat all the time.
   const block = fc.record({
     cloud: fc.constantFrom("aws", "gcp", "azure"),
@@ -154,7 +154,7 @@ it("nested blocks: for any blocks and address the same as the longest match of a
   );
 });
 
-it("the same blocks in any order give the same bytes; a block of two regions goes to one, and is told", () => {
+it("blocks in any order give the same bytes; a block of two regions is assigned to one and reported", () => {
   const prefixes = [
     readPrefix("gcp", "us", "10.0.0.0/8"),
     readPrefix("aws", "GLOBAL", "11.0.0.0/8"),
@@ -173,7 +173,7 @@ it("the same blocks in any order give the same bytes; a block of two regions goe
   assert.equal(table.regions[table.lookup(sliceOf("11.1.1.1"))]?.region, "eu");
 });
 
-it("what the clouds publish is read strictly, in its true forms", () => {
+it("parses the clouds' documents strictly, in their real formats", () => {
   assert.equal(
     readAws('{"prefixes":[{"ip_prefix":"3.4.12.4/32","region":"eu-west-1","service":"AMAZON"}],"ipv6_prefixes":[]}')
       .length,
@@ -209,7 +209,7 @@ it("what the clouds publish is read strictly, in its true forms", () => {
   assert.throws(() => readAzure('{"eastus":[1]}'), /Microsoft's service tags is not as expected/);
 });
 
-it("bytes that are no table are refused, whatever they are", () => {
+it("refuses any bytes that are not a table", () => {
   const { table } = flatten([readPrefix("aws", "r", "10.0.0.0/8"), readPrefix("aws", "r", "2600::/16")]);
   const good = storeTable(table);
   loadTable(good);
@@ -228,7 +228,7 @@ it("bytes that are no table are refused, whatever they are", () => {
   assert.throws(() => loadTable(older), /make it with `npm run ranges`/);
 });
 
-it("a table damaged anywhere is refused, or finds something or nothing: never a crash", () => {
+it("a corrupt table is refused or returns some result, but never crashes", () => {
   const good = storeTable(flatten([readPrefix("aws", "r", "10.0.0.0/8"), readPrefix("aws", "r", "2600::/16")]).table);
   const near = fc.oneof(
     fc.nat(300),
@@ -255,7 +255,7 @@ it("a table damaged anywhere is refused, or finds something or nothing: never a 
   );
 });
 
-it("implausibly few blocks", () => {
+it("refuses implausibly few blocks", () => {
   const counts = { aws: 10_000, gcp: 1000, azure: 15_000 };
   assert.deepEqual(implausible(counts, undefined), []);
   assert.deepEqual(implausible(counts, { aws: 12_000, gcp: 1000, azure: 1 }), []);
@@ -263,7 +263,7 @@ it("implausibly few blocks", () => {
   assert.equal(implausible({ aws: 3, gcp: 3, azure: 3 }, undefined).length, 3);
 });
 
-it("npm run ranges: from a folder, the same bytes again, and a stop at shrinkage", async () => {
+it("npm run ranges: reproducible from a folder, and refuses a table that shrinks", async () => {
   const folder = await mkdtemp(path.join(tmpdir(), "ranges-"));
   afterTest(() => rm(folder, { recursive: true }));
   const out = path.join(folder, "out/table");
@@ -314,7 +314,7 @@ it("npm run ranges: from a folder, the same bytes again, and a stop at shrinkage
   assert.match(unknown.output, /unknown argument --form/);
 });
 
-it("the publications are fetched, Microsoft's by the link on its page; a 503 is retried, an error names the URL", async () => {
+it("downloads the documents, Microsoft's by the link on its page; retries a 503; errors name the URL", async () => {
   let refused = 0;
   const server = createServer((request, response) => {
     const link = `http://127.0.0.1:${port()}/x/ServiceTags_Public_`;
@@ -348,7 +348,7 @@ it("the publications are fetched, Microsoft's by the link on its page; a 503 is 
   );
 });
 
-it("the clouds' whole ranges: every block's first and last address as a linear scan has it", async function () {
+it("the clouds' complete ranges: lookups of every block's first and last address equal a linear scan", async function () {
   if (!existsSync(shared)) {
     console.warn(`SKIPPED: the clouds' whole ranges, as ${shared} is not there`);
     skip(this, `${shared} is not there`);

@@ -40,7 +40,7 @@ describe(`a fuzz of the HTTP/1.1 server (FUZZ_SEED=${seed})`, () => {
     );
   });
 
-  it("however the bytes are cut, the same requests, responses and end", () => {
+  it("requests, responses and close do not depend on how the bytes are split", () => {
     check(
       fc.property(mutated, fc.array(fc.nat(2000), { maxLength: 12 }), (text, cuts) => {
         const points = [...new Set([0, ...cuts.filter((cut) => cut < text.length), text.length])].sort((a, b) => a - b);
@@ -51,14 +51,14 @@ describe(`a fuzz of the HTTP/1.1 server (FUZZ_SEED=${seed})`, () => {
     );
   });
 
-  it("byte by byte, the same as at once", () => {
+  it("byte by byte equals all at once", () => {
     check(
       fc.property(mutated, (text) => assert.deepEqual(outcomeOf([...text]), outcomeOf([text]))),
       300,
     );
   });
 
-  it("every mixture of body framings: what follows such a request is never taken for one", () => {
+  it("every mixture of body framings: bytes after such a request are never parsed as a request", () => {
     const smuggled = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
     check(
       fc.property(fc.array(framing, { minLength: 1, maxLength: 3 }), body, (fields, sent) => {
@@ -71,7 +71,7 @@ describe(`a fuzz of the HTTP/1.1 server (FUZZ_SEED=${seed})`, () => {
     );
   });
 
-  it("a pipeline of valid requests is answered whole, in order, whatever stands in one refused behind them", () => {
+  it("a pipeline of valid requests gets all responses in order, whatever refused request follows", () => {
     check(
       fc.property(fc.array(fc.nat(999), { minLength: 1, maxLength: 30 }), mutated, (numbers, rest) => {
         const valid = numbers.map((number) => `GET /${number} HTTP/1.1\r\nHost: x\r\n\r\n`).join("");

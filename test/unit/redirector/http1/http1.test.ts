@@ -10,7 +10,7 @@ import { malformedResponse } from "../../../../redirector/routing/response.ts";
 
 const headers = [["Content-Type", "text/plain"]] as const;
 
-it("a head is read: names in any case, values trimmed, repeated lines joined", () => {
+it("parses a head: names in any case, trimmed values, repeated lines joined", () => {
   const text =
     "\r\nGET /a?b HTTP/1.1\r\nhost: x\r\nX-FORWARDED-FOR:1\r\nx-forwarded-for: \t2 \r\nUser-Agent: \r\nX-Client-Latlong: 1,2\r\nAccept: a/b\r\nAccept-Encoding: gzip\r\n\r\nrest";
   const head = new HeadReader(1000).read(latin1(text), 0, sliceOf("peer"));
@@ -79,7 +79,7 @@ it("any bytes are a refused head, an incomplete head or a request within the inp
   );
 });
 
-it("however the bytes are cut, the answers are the same", async () => {
+it("the responses do not depend on how the bytes are split", async () => {
   const requests = [
     "GET /sync HTTP/1.1\r\nHost: x\r\n\r\n",
     "HEAD /sync HTTP/1.1\r\nHost: x\r\n\r\n",

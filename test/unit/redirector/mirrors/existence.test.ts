@@ -24,7 +24,7 @@ const settings = {
 const about = (url: string, asked = "b"): ExistenceCheck => ({ asked, url });
 const never = () => new Promise<boolean>(() => undefined);
 
-it("both answers are remembered, each for its time", async () => {
+it("caches positive and negative results, each for its configured time", async () => {
   let now = 0;
   const asked: string[] = [];
   const existence = new Existence(
@@ -49,7 +49,7 @@ it("both answers are remembered, each for its time", async () => {
   assert.deepEqual(asked, ["yes", "no", "no", "yes"]);
 });
 
-it("one question however many want to know", async () => {
+it("sends one request for concurrent checks of an object", async () => {
   const answer = Promise.withResolvers<boolean>();
   let asked = 0;
   const existence = new Existence(settings, () => {
@@ -65,7 +65,7 @@ it("one question however many want to know", async () => {
   assert.equal(existence.asking, 0);
 });
 
-it("no more is remembered than configured: what was not used for longest goes", async () => {
+it("evicts the least recently used results at the configured limit", async () => {
   const existence = new Existence(settings, async () => true);
   for (const url of ["1", "2", "3"]) await existence.holds(about(url));
   assert.equal(existence.holds(about("1")), "present");
@@ -82,7 +82,7 @@ it("no more is remembered than configured: what was not used for longest goes", 
   assert.ok(existence.counts.evicted >= 95, `${existence.counts.evicted} forgotten`);
 });
 
-it("remembers no more than configured when ten times as many digests are asked for: the memory stays", async () => {
+it("keeps its cache and memory bounded for ten times as many digests", async () => {
   const remembered = 5_000;
   const existence = new Existence({ ...settings, entries: remembered }, async () => true);
   const ask = async (from: number, to: number): Promise<number> => {
@@ -123,7 +123,7 @@ async function reachableBytes(): Promise<number> {
   return least;
 }
 
-it("a slow mirror is not waited for longer than configured, even if it cannot be interrupted", async () => {
+it("times out on a slow mirror, even if the request ignores the abort signal", async () => {
   const existence = new Existence(settings, never);
   assert.equal(await existence.holds(about("x")), "failing");
   assert.equal(existence.counts.failed, 1);
@@ -131,7 +131,7 @@ it("a slow mirror is not waited for longer than configured, even if it cannot be
   assert.equal(existence.asking, 0);
 });
 
-it("too many questions under way: no more are asked, which speaks against nobody", () => {
+it("skips checks at the concurrency limit, without counting failures", () => {
   const existence = new Existence(settings, never);
   const waiting = [existence.holds(about("1")), existence.holds(about("2"))];
   assert.ok(waiting.every((each) => each instanceof Promise));
@@ -139,7 +139,7 @@ it("too many questions under way: no more are asked, which speaks against nobody
   assert.equal(existence.counts.skipped, 1);
 });
 
-it("a mirror that fails for five objects in a row is left alone for ten seconds, then tried by one question", async () => {
+it("opens the circuit breaker for ten seconds after five failing objects in a row, then sends one request", async () => {
   let now = 0;
   let broken = false;
   const asked: string[] = [];
@@ -184,7 +184,7 @@ it("a mirror that fails for five objects in a row is left alone for ten seconds,
   assert.deepEqual(existence.failing, []);
 });
 
-it("one broken object is no broken mirror", async () => {
+it("one broken object does not make a mirror failing", async () => {
   const existence = new Existence(settings, async ({ url }) => {
     if (url === "broken") throw new Error("500");
     return true;
@@ -193,7 +193,7 @@ it("one broken object is no broken mirror", async () => {
   assert.equal(await existence.holds(about("x")), "present");
 });
 
-it("a mirror that wants us to ask less is left alone for ten seconds, and keeps its clients", async () => {
+it("a mirror with status 429 gets no checks for ten seconds, and keeps its clients", async () => {
   let now = 0;
   let asked = 0;
   const existence = new Existence(
@@ -208,7 +208,7 @@ it("a mirror that wants us to ask less is left alone for ten seconds, and keeps 
   assert.equal(await existence.holds(about("2")), "present");
 });
 
-it("what a mirror holds can be forgotten, and only that mirror's", async () => {
+it("invalidates the results of one mirror only", async () => {
   let asked = 0;
   const existence = new Existence(settings, async () => {
     asked++;
@@ -222,7 +222,7 @@ it("what a mirror holds can be forgotten, and only that mirror's", async () => {
   assert.equal(asked, 3);
 });
 
-it("an answer that was under way when a mirror turned is not remembered as news", async () => {
+it("does not cache a result that was in progress when its mirror was invalidated", async () => {
   const first = Promise.withResolvers<boolean>();
   let asked = 0;
   const existence = new Existence(settings, async () => (asked++ === 0 ? await first.promise : false));
@@ -233,7 +233,7 @@ it("an answer that was under way when a mirror turned is not remembered as news"
   assert.equal(await existence.holds(about("x")), "absent");
 });
 
-it("what a mirror's answer says", async () => {
+it("maps a mirror's status to a result", async () => {
   let seen: { method?: string | undefined; accept?: string | undefined } = {};
   const server = createServer((request, response) => {
     seen = { method: request.method, accept: request.headers.accept };
@@ -272,7 +272,7 @@ describe("a mirror that refuses", () => {
   }
   const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-  it("all that another mirror gives: it is failing, clients of what it gave before included, until it gives something", async () => {
+  it("objects that another mirror serves is failing, for all objects, until it serves one again", async () => {
     let gives = false;
     const { existence, holds, turns, pass } = mirrorThat(() => gives, true);
     for (const name of ["a", "b", "c", "d", "e"]) assert.equal(await holds(name), "refused");
@@ -289,7 +289,7 @@ describe("a mirror that refuses", () => {
     assert.deepEqual(turns, [true, false]);
   });
 
-  it("everything from now on, though it gave objects before: what is known of them no longer counts", async () => {
+  it("everything, after serving objects before, is failing: cached results do not count", async () => {
     let gives = true;
     const { holds } = mirrorThat(() => gives, false);
     assert.equal(await holds("old"), "present");
@@ -299,7 +299,7 @@ describe("a mirror that refuses", () => {
     assert.equal(holds("old"), "failing");
   });
 
-  it("what nobody has, as often as anyone asks: nothing changes for others, for one question more in five", async () => {
+  it("objects that no mirror has stays in use, at the cost of one extra request per five refusals", async () => {
     const { existence, holds, asked, turns } = mirrorThat((url) => url === "good", true);
     assert.equal(await holds("good"), "present");
     for (let count = 0; count < 100; count++) {
@@ -311,7 +311,7 @@ describe("a mirror that refuses", () => {
     assert.ok(asked.length <= 1 + 100 + 20, `${asked.length} questions`);
   });
 
-  it("of a mirror that never gave anything: what nobody has speaks against nobody", async () => {
+  it("objects that no mirror has, and never served any, stays in use", async () => {
     const { existence, holds } = mirrorThat(() => false, false);
     for (let count = 0; count < 20; count++) await holds(`hostile-${count}`);
     await settled();

@@ -13,7 +13,7 @@ const settings = {
   concurrency: 2,
 };
 
-it("three failures in a row make a mirror unhealthy, two successes healthy again; fewer do not", async () => {
+it("three failures in a row make a mirror unhealthy, two successes healthy; fewer change nothing", async () => {
   const answers = [true, false, false, true, false, false, false, true, false, true, true];
   const states: boolean[] = [];
   const turns: boolean[] = [];
@@ -36,7 +36,7 @@ it("three failures in a row make a mirror unhealthy, two successes healthy again
   assert.equal(prober.probed[0]?.counts.failed, 6);
 });
 
-it("a mirror that does not answer counts as failed after the time limit", async () => {
+it("a probe without response fails after the timeout", async () => {
   const mirror = named("a");
   const turned = Promise.withResolvers<void>();
   const prober = startProber(
@@ -52,7 +52,7 @@ it("a mirror that does not answer counts as failed after the time limit", async 
   assert.equal(mirror.healthy, false);
 });
 
-it("no more probes at once than configured, and all mirrors get theirs", async () => {
+it("limits concurrent probes, and probes all mirrors", async () => {
   let running = 0;
   let most = 0;
   const seen = new Set<string>();
@@ -74,7 +74,7 @@ it("no more probes at once than configured, and all mirrors get theirs", async (
   assert.equal(most, 2);
 });
 
-it("after stop there are no more probes, and no mirror turns", async () => {
+it("after stop there are no probes and no changes", async () => {
   let probes = 0;
   const begun = Promise.withResolvers<void>();
   const mirror = named("a");
@@ -92,7 +92,7 @@ it("after stop there are no more probes, and no mirror turns", async () => {
   assert.equal(probes, before);
 });
 
-it("an answer that took as long as only a frozen process takes says nothing", async () => {
+it("ignores the result of a probe during which the process was suspended", async () => {
   const mirror = named("a");
   const done = Promise.withResolvers<void>();
   let first = true;

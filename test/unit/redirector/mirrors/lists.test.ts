@@ -52,7 +52,7 @@ function assertTags(answer: ListResult, expected: readonly string[]): void {
   assert.deepEqual(answer.tags, expected);
 }
 
-describe("lists of a mirror, whole however it pages", () => {
+describe("complete lists of a mirror, for every way of paging", () => {
   const cases: [string, Parameters<typeof mirrorOf>[0]][] = [
     ["all at once", () => Response.json({ tags: many.toReversed() })],
     [
@@ -83,7 +83,7 @@ describe("lists of a mirror, whole however it pages", () => {
     assertTags((await tagsBy(() => Response.json({ tags: null }))).answer, []);
   });
 
-  it("a mirror that ignores `last`, or whose links go round, is asked no more than twice", async () => {
+  it("a mirror that ignores `last`, or whose links form a cycle, gets at most two requests", async () => {
     const fifty = many.slice(0, 50);
     const ignoring = await tagsBy(() => Response.json({ tags: fifty }));
     assertTags(ignoring.answer, fifty);
@@ -94,7 +94,7 @@ describe("lists of a mirror, whole however it pages", () => {
   });
 });
 
-describe("what is no list", () => {
+describe("results without a list", () => {
   const cases: [string, ListResult, Parameters<typeof mirrorOf>[0], Partial<typeof settings>?][] = [
     ["404", "absent", () => new Response("", { status: 404 })],
     ["401", "failing", () => new Response("", { status: 401 })],
@@ -125,7 +125,7 @@ describe("what is no list", () => {
     it(name, async () => assert.equal((await tagsBy(respond, more)).answer, expected));
   }
 
-  it("a mirror that does not answer in time", async () => {
+  it("a mirror that times out", async () => {
     const hanging = (_: string, signal: AbortSignal) =>
       new Promise<Response>((_resolve, reject) =>
         signal.addEventListener("abort", () => reject(signal.reason as Error)),
@@ -135,8 +135,8 @@ describe("what is no list", () => {
   });
 });
 
-describe("memory of lists", () => {
-  it("a list is read once however many ask, kept for a while, and then read again", async () => {
+describe("the cache of lists", () => {
+  it("reads a list once for concurrent requests, caches it, and reads it again after its time", async () => {
     let now = 0;
     const { fetchPage, asked } = mirrorOf(() => Response.json({ tags: ["a"] }));
     const lists = new Lists(settings, fetchPage, () => now);
@@ -150,7 +150,7 @@ describe("memory of lists", () => {
     assert.deepEqual(lists.counts, { kept: 1, read: 2, shared: 19, absent: 0, failing: 0, unread: 0 });
   });
 
-  it("the oldest are forgotten beyond the bytes that are kept", async () => {
+  it("evicts the oldest lists at the limit of bytes", async () => {
     const { fetchPage, asked } = mirrorOf(() => Response.json({ tags: many }));
     const lists = new Lists({ ...settings, keptBytes: 30_000 }, fetchPage);
     for (const name of ["a", "b", "c", "c", "a"]) await lists.read({ kind: "tags", url: `https://m/${name}` });
@@ -160,7 +160,7 @@ describe("memory of lists", () => {
     );
   });
 
-  it("no more are read at the same time than is configured", async () => {
+  it("limits lists read concurrently", async () => {
     const gate = Promise.withResolvers<Response>();
     const lists = new Lists({ ...settings, concurrency: 2 }, () => gate.promise);
     const reading = ["a", "b"].map((name) => lists.read({ kind: "tags", url: name }));

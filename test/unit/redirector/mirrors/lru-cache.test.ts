@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { it } from "mocha";
 import { LruCache } from "../../../../redirector/mirrors/lru-cache.ts";
 
-it("what was used lately is known, whatever else was asked in between; of the rest at most so many", () => {
+it("keeps recently used values, and at most the capacity of others", () => {
   const recent = new LruCache<number>(10);
   for (let i = 0; i < 1000; i++) {
     recent.set(`once ${i}`, i);
@@ -16,7 +16,7 @@ it("what was used lately is known, whatever else was asked in between; of the re
   assert.equal(recent.size + recent.evicted, 1001);
 });
 
-it("any use: a value is the last one that was set, or forgotten; nothing is known twice", () => {
+it("any sequence: a value is the last one set or evicted, and no key is stored twice", () => {
   const use = fc.tuple(fc.constantFrom("get", "set"), fc.nat(8));
   fc.assert(
     fc.property(fc.array(use, { maxLength: 60 }), fc.integer({ min: 2, max: 9 }), (uses, most) => {

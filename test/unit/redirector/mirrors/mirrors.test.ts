@@ -11,37 +11,37 @@ const tokyo = site("tokyo", "gcp", 35.68, 139.69);
 const paris = site("paris", "aws", 48.86, 2.35);
 const berlin: Client = { cloud: "", region: "", place: coordinatesAt(52.52, 13.4) };
 
-it("the nearest, then the second and the third nearest", () => {
+it("chooses the nearest mirror, then the second and third nearest", () => {
   const mirrors = [iowa, belgium, tokyo].map(mirrorOf);
   assert.deepEqual(namesInTurn(mirrors, berlin), ["belgium", "iowa", "tokyo"]);
 });
 
-it("the client's own cloud before a nearer mirror of another, as long as one of it is healthy", () => {
+it("prefers a healthy mirror in the client's cloud to a nearer one of another cloud", () => {
   const mirrors = [iowa, belgium, paris].map(mirrorOf);
   const inAws: Client = { cloud: "aws", region: "x", place: coordinatesAt(41.26, -95.86) };
   assert.deepEqual(namesInTurn(mirrors, inAws), ["paris", "iowa", "belgium"]);
 });
 
-it("a weight draws clients from farther away, 0 only when there is no other", () => {
+it("a weight attracts clients from farther away; 0 makes a mirror the last resort", () => {
   const heavy = mirrorOf({ ...iowa, weight: 20 });
   assert.deepEqual(namesInTurn([heavy, mirrorOf(belgium)], berlin), ["iowa", "belgium"]);
   const drained = mirrorOf({ ...belgium, weight: 0 });
   assert.deepEqual(namesInTurn([mirrorOf(iowa), drained, mirrorOf(tokyo)], berlin), ["iowa", "tokyo", "belgium"]);
 });
 
-it("none healthy: the canonical one; none at all: none", () => {
+it("without a healthy mirror chooses the canonical one; without mirrors, none", () => {
   const mirrors = [iowa, belgium].map(mirrorOf);
   for (const mirror of mirrors) mirror.healthy = false;
   assert.equal(chooseMirror(mirrors, berlin)?.site.name, "iowa");
   assert.equal(chooseMirror([], berlin), undefined);
 });
 
-it("equally near: the earlier one", () => {
+it("of equally near mirrors chooses the earlier one", () => {
   const twins = [mirrorOf({ ...belgium, name: "first" }), mirrorOf({ ...belgium, name: "second" })];
   assert.deepEqual(namesInTurn(twins, berlin), ["first", "second"]);
 });
 
-it("for any mirrors and client: a healthy one, none nearer by weight in the same rank; and losing another one changes nothing", () => {
+it("any mirrors and client: the nearest healthy one of its rank, independent of losing another one", () => {
   const anySite = fc.record({
     cloud: fc.constantFrom("gcp", "aws"),
     latitude: fc.double({ min: -90, max: 90, noNaN: true }),

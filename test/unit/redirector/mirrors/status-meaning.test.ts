@@ -15,7 +15,7 @@ const rows: [statuses: string, object: ObjectStatus, root: boolean, probePath: b
   ["500-599", "failing", false, false],
 ];
 
-it("each status from 200 to 599: of an object, of a mirror's root, of its probePath", () => {
+it("maps each status from 200 to 599 of an object, a mirror's root and its probePath", () => {
   const named = rows.flatMap(([statuses]) => (statuses.startsWith("other") ? [] : statuses.split(", ")));
   const isNamed = (status: number): string | undefined =>
     named.find((each) => {

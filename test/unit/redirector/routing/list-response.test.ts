@@ -29,7 +29,7 @@ for (const [query, expected, next] of cases) {
   });
 }
 
-it("referrers: all, those of a type, and their texts byte for byte", () => {
+it("referrers: all, by type, and byte for byte", () => {
   const referrers = [
     { digest: "sha256:1", artifactType: "a/sbom", annotations: { title: "Prüfung €" } },
     { digest: "sha256:2", artifactType: "a/sig" },

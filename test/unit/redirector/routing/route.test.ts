@@ -21,7 +21,7 @@ describe("every case of the table", () => {
   for (const each of cases) it(nameOf(each), async () => check(each, await ask(app, each)));
 });
 
-it("every case of the table, with the clouds' whole ranges", async function () {
+it("every case of the table, with the clouds' complete ranges", async function () {
   const folder = path.join(import.meta.dirname, "../../../../../shared/data-cloud-ranges");
   if (!existsSync(folder)) {
     console.warn(`SKIPPED: the cases on the clouds' whole ranges, as ${folder} is not there`);
@@ -32,7 +32,7 @@ it("every case of the table, with the clouds' whole ranges", async function () {
   for (const each of cases) check(each, await ask(app, each));
 });
 
-it("without any table of ranges, clients are served by location alone", async () => {
+it("without a table of ranges, mirrors are chosen by location only", async () => {
   const app = appWith(loadTable(buildTable({}).bytes));
   const [request] = cases.filter(
     (each) => each.target.includes("/blobs/") && each.headers[0]?.[1] === "35.180.1.1,10.0.0.1",
@@ -44,7 +44,7 @@ it("without any table of ranges, clients are served by location alone", async ()
   );
 });
 
-it("nothing is asked of a mirror for what is refused, and a mirror only for what is sent there", async () => {
+it("checks no mirror for a refused request, and only the mirror of the redirect", async () => {
   const asked: string[] = [];
   const app = appWith(caseRanges().ranges, ({ url }) => {
     asked.push(url);
@@ -58,14 +58,14 @@ it("nothing is asked of a mirror for what is refused, and a mirror only for what
   }
 });
 
-it("a mirror that is taken to be down is not asked either, as the client need not wait for it", async () => {
+it("does not check an unhealthy mirror", async () => {
   const app = appWith(caseRanges().ranges, ({ asked }) => assert.fail(asked));
   for (const mirror of app.mirrors.images) mirror.healthy = false;
   const { location } = await ask(app, { method: "GET", target: "/v2/a/manifests/1", headers: [] });
   assert.equal(new URL(location ?? "").host, "images-us-central1.example");
 });
 
-it("where a client goes, by what its mirror says and which mirrors are healthy", async () => {
+it("chooses the redirect by check result and healthy mirrors", async () => {
   const rows: [unhealthy: string[], presence: Presence, expected: string][] = [
     [[], "present", "europe-north1"],
     [[], "absent", "us-central1"],
@@ -86,7 +86,7 @@ it("where a client goes, by what its mirror says and which mirrors are healthy",
   }
 });
 
-it("a failing mirror's clients go to the next nearest, those of one that lacks something to the canonical one", async () => {
+it("clients of a failing mirror go to the next nearest, those of a mirror without the object to the canonical one", async () => {
   const places = { "us-central1": [41.26, -95.86], "europe-north1": [60.57, 27.19], "europe-west1": [50.45, 3.82] };
   const imageMirrors = Object.entries(places).map(([region, [latitude = 0, longitude = 0]]) => ({
     ...config.imageMirrors[0]!,
@@ -106,7 +106,7 @@ it("a failing mirror's clients go to the next nearest, those of one that lacks s
   }
 });
 
-it("as in production, only clients inside AWS get layers from its buckets", async () => {
+it("with the default, only clients inside AWS get layers from its buckets", async () => {
   const app = appWith(caseRanges().ranges, () => "present", { layerClients: "same-cloud" });
   const target = `/v2/pause/blobs/sha256:${"a".repeat(64)}`;
   for (const [address, expected] of [
@@ -125,7 +125,7 @@ it("as in production, only clients inside AWS get layers from its buckets", asyn
   }
 });
 
-it("mirrors are not asked where that is not wanted; buckets still are for layers", async () => {
+it("with existence.mirrors off checks no mirrors, but still buckets for layers", async () => {
   const asked: string[] = [];
   const app = appWith(
     caseRanges().ranges,

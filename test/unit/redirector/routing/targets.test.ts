@@ -7,7 +7,7 @@ import { cases } from "../../../support/redirector/cases.ts";
 
 const longest = 8192;
 
-it("any target, asked for any number of times by any method: read as if it were the first time", () => {
+it("any target gets the same route each time, by any method", () => {
   const targets = new Targets(longest);
   const known = cases.map(({ target }) => target);
   const target = fc.oneof(fc.constantFrom(...known), fc.string({ unit: "binary", maxLength: 30 }));
@@ -22,7 +22,7 @@ it("any target, asked for any number of times by any method: read as if it were 
   );
 });
 
-it("what leads to a mirror is remembered; what does not, or is long, takes no place", () => {
+it("caches targets that lead to a mirror; not others, nor long ones", () => {
   const targets = new Targets(longest);
   const again = (target: string): boolean => {
     const first = targets.read("GET", target);

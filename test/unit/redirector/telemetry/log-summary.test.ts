@@ -43,7 +43,7 @@ function instance({ rangeIntervals = 5 } = {}) {
 
 const fieldsOf = (entries: readonly SummaryEntry[]) => entries.map(({ fields }) => fields);
 
-it("requests since the last summary, in all and by mirror", () => {
+it("requests since the last summary, in total and by mirror", () => {
   const { metrics, page } = instance();
   const summary = new LogSummary(names);
   metrics.count("blob", "images-a", 307, "aws", 0);
@@ -89,7 +89,7 @@ it("requests since the last summary, in all and by mirror", () => {
   );
 });
 
-it("every other counter that changed, and every gauge", () => {
+it("all other changed counters, and all gauges", () => {
   const { metrics, page } = instance();
   const summary = new LogSummary(names);
   summary.next(page(), 60);
@@ -116,7 +116,7 @@ it("every other counter that changed, and every gauge", () => {
   });
 });
 
-it("a mirror in trouble has a line each time, asked for or not", async () => {
+it("a mirror in trouble has a line in each summary, even without requests", async () => {
   const { mirrors, existence, page } = instance();
   const summary = new LogSummary(names);
   mirrors.get("images-b")!.healthy = false;
@@ -140,7 +140,7 @@ it("a mirror in trouble has a line each time, asked for or not", async () => {
   }
 });
 
-it("without a healthy mirror of images, of files, or of both it is an error that names which", () => {
+it("an error names the kinds (images, files) without a healthy mirror", () => {
   const { mirrors, page } = instance();
   const summary = new LogSummary(names);
   const told = () => {
@@ -159,7 +159,7 @@ it("without a healthy mirror of images, of files, or of both it is an error that
   assert.equal(imagesOnly.next(page(), 60)[0]?.fields["unserved"], undefined, "what is not configured is not missing");
 });
 
-it("they are written every so many seconds and at the end, or never", () => {
+it("summaries are written periodically and at exit, or never", () => {
   const clock = install({ toFake: ["setInterval", "clearInterval"] });
   try {
     const written: string[] = [];

@@ -51,7 +51,7 @@ itUnless(noFifo, "a log that nobody reads holds at most its backlog, and counts 
   await log.flush();
 });
 
-it("the access log: Cloud Logging's fields, and of the client's address only what is configured", () => {
+it("the access log has Cloud Logging's fields, and the client's address as configured", () => {
   const fields = accessFields(access("35.180.1.77"), configWith({ clientAddress: "network" }));
   assert.deepEqual(JSON.parse(JSON.stringify(fields)), {
     httpRequest: {
@@ -82,7 +82,7 @@ it("the access log: Cloud Logging's fields, and of the client's address only wha
   assert.ok(!shown(undefined, "full").includes("remoteIp"));
 });
 
-it("a trace id is logged under the project's name, and nothing that is no trace id", () => {
+it("logs a valid trace id under the project's name, and no invalid one", () => {
   const trace = (headers: Partial<Record<HeaderName, string>>, traceProject?: string): unknown =>
     accessFields(access("1.1.1.1", headers), configWith(traceProject === undefined ? {} : { traceProject }))[
       "logging.googleapis.com/trace"
@@ -93,7 +93,7 @@ it("a trace id is logged under the project's name, and nothing that is no trace 
   assert.equal(trace({ traceparent: "junk", "x-cloud-trace-context": "junk" }), undefined);
 });
 
-it("Google's older header: its span is decimal there, hexadecimal in a log entry", () => {
+it("converts the decimal span of Google's older header to hexadecimal", () => {
   const id = "0af7651916cd43dd8448eb211c80319c";
   const fields = (context: string): Record<string, unknown> =>
     JSON.parse(JSON.stringify(accessFields(access("1.1.1.1", { "x-cloud-trace-context": context }), configWith({}))));
@@ -103,7 +103,7 @@ it("Google's older header: its span is decimal there, hexadecimal in a log entry
   assert.equal(fields(id)["logging.googleapis.com/spanId"], undefined);
 });
 
-it("nothing of who asks is logged but what is configured, whatever headers say of it", () => {
+it("logs no more of the client's address than configured, whatever headers contain", () => {
   const headers = { ...agent, "x-forwarded-for": "203.0.113.9,35.180.1.77,10.0.0.1", "x-client-latlong": "48.86,2.35" };
   for (const clientAddress of ["none", "network"] as const) {
     const text = JSON.stringify(accessFields(access("35.180.1.77", headers), configWith({ clientAddress })));
@@ -111,7 +111,7 @@ it("nothing of who asks is logged but what is configured, whatever headers say o
   }
 });
 
-it("the URL of a request in the absolute form is ours, not what it says", () => {
+it("logs our own host for a request in absolute form", () => {
   const one = access("1.1.1.1");
   const url = (target: string): unknown =>
     (
@@ -122,7 +122,7 @@ it("the URL of a request in the absolute form is ours, not what it says", () => 
   assert.equal(url("http://evil.example/v2/a/manifests/1?x"), "https://artifacts.example.dev/v2/a/manifests/1?x");
 });
 
-it("long targets and agents are cut", () => {
+it("truncates long targets and user agents", () => {
   const long = { ...access("1.1.1.1", { "user-agent": "u".repeat(9000) }) };
   const text = JSON.stringify(
     accessFields({ ...long, request: { ...long.request, target: `/${"t".repeat(9000)}` } }, configWith({})),

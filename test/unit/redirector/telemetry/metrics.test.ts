@@ -27,7 +27,7 @@ const state = {
   startTimeSeconds: 1_790_000_000,
 };
 
-it("requests are counted by route, mirror and status, clients by cloud, and durations", () => {
+it("counts requests by route, mirror and status, clients by cloud, and durations", () => {
   const metrics = new RequestMetrics();
   metrics.count("blob", "a", 307, "aws", 0.02);
   metrics.count("blob", "a", 307, "aws", 0.3);
@@ -45,7 +45,7 @@ it("requests are counted by route, mirror and status, clients by cloud, and dura
   assert.ok(Math.abs((samples.get("redirector_request_duration_seconds_sum") ?? 0) - 5.00032) < 1e-9);
 });
 
-it("the state of an instance, with odd names escaped", () => {
+it("exposes the state of an instance, with escaped labels", () => {
   const samples = read(exposeState(state));
   assert.equal(samples.get('redirector_mirror_healthy{mirror="odd\\"\\\\name"}'), 1);
   assert.equal(samples.get('redirector_probes_total{mirror="odd\\"\\\\name",result="failed"}'), 2);
@@ -54,14 +54,14 @@ it("the state of an instance, with odd names escaped", () => {
   assert.equal(samples.get('redirector_lists_total{result="read"}'), 2);
 });
 
-it("the page of the metrics", () => {
+it("the metrics page", () => {
   const metrics = new RequestMetrics();
   assert.equal(metricsResponse("GET", "/metrics?x", metrics, state).status, 200);
   assert.equal(metricsResponse("GET", "/", metrics, state).status, 404);
   assert.equal(metricsResponse("POST", "/metrics", metrics, state).status, 405);
 });
 
-it("the whole page as Prometheus wants it: names, units, types, no label value twice", () => {
+it("the page is valid for Prometheus: names, units, types, unique label values", () => {
   const metrics = new RequestMetrics();
   metrics.count("blob", "a", 307, "aws", 0.02);
   metrics.count("blob", "b", 307, "aws", 20);
