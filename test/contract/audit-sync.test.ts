@@ -66,7 +66,7 @@ describe("audit and sync against real stores", () => {
     "files-aws-us-east-1",
   ];
 
-  it("nothing is there: the audit says so of every mirror; sync fills them one by one; then all is clean", async () => {
+  it("empty mirrors: the audit reports each; sync fills them one by one; then the audit is clean", async () => {
     const empty = await run("audit");
     assert.equal(empty.code, 3, empty.stderr);
     for (const row of [
@@ -97,7 +97,7 @@ describe("audit and sync against real stores", () => {
     assert.match(clean.stdout, /^1 project, 4 lines, 5 mirrors: production is what the manifests say$/m);
   });
 
-  it("drift is named, and sync of one mirror repairs that one, in parts", async () => {
+  it("the audit reports drift, and sync repairs one mirror, in parts", async () => {
     const eu = `${stores.gcs}/storage/v1/b/org-artifacts-europe-west1/o/`;
     for (const path of Object.keys(files)) {
       await fetch(eu + encodeURIComponent(`binaries/tool/${path}`), { method: "DELETE" });
@@ -134,7 +134,7 @@ describe("audit and sync against real stores", () => {
     assert.equal((await run("audit")).code, 0);
   });
 
-  it("what no manifest names is extra, whose it would be; what cannot be looked for is said once and fails nothing", async () => {
+  it("artifacts in no manifest are extra, with their project; a list that is not available is reported once and is no failure", async () => {
     await stores.stage("org-artifacts-us-central1", "binaries/left/1.0/x", "12345");
     const hex = image.digest.slice("sha256:".length);
     const note = `containers/references/${"1".repeat(64)}/gone/app/${hex}`;
@@ -170,7 +170,7 @@ describe("audit and sync against real stores", () => {
     await stores.s3Client.send(new DeleteObjectCommand({ Bucket: "org-artifacts-us-east-1", Key: note }));
   });
 
-  it("a mirror that cannot be read fails the audit, and is named", async () => {
+  it("a mirror that cannot be read fails the audit, by name", async () => {
     await registries.eu.stop();
     const { code, stdout } = await run("audit", "--mirror", "images-europe-west1");
     await registries.eu.start();
@@ -178,7 +178,7 @@ describe("audit and sync against real stores", () => {
     assert.match(stdout, /could not be read:\n.*images-europe-west1/);
   });
 
-  it("sync of a mirror while the canonical one is lost: it is repaired from what is left, and that is said", async () => {
+  it("sync repairs a mirror from the others while the canonical one is lost, and reports that", async () => {
     const third = { name: "images-asia-east1", repository: `${registries.staging.host}/p/images` };
     await writeFile(join(folder, "state3.json"), JSON.stringify(state(third)));
     const sync = (mirror: string) => run("sync", "--state", "state3.json", "--mirror", mirror);
@@ -195,7 +195,7 @@ describe("audit and sync against real stores", () => {
     assert.equal((await sync("images-europe-west1")).code, 0);
   });
 
-  it("sync of a mirror with a file that cannot be named: that is said, and the others are repaired", async () => {
+  it("sync reports a file with an unprintable name, and repairs the others", async () => {
     const Bucket = "org-artifacts-us-east-1";
     const odd = { Bucket, Key: "binaries/tool/two\nlines" };
     await stores.s3Client.send(new PutObjectCommand({ ...odd, Body: "x" }));
@@ -212,7 +212,7 @@ describe("audit and sync against real stores", () => {
     assert.equal(clean.code, 0, clean.stdout);
   });
 
-  it("sync: a project of which too much would go fails by itself, and the next one is repaired", async () => {
+  it("sync: a project with too many removals fails without affecting the next one", async () => {
     const [us, eu] = ["org-artifacts-us-central1", "org-artifacts-europe-west1"];
     const manifests = join(folder, "two");
     for (const name of ["first", "second"]) {
@@ -234,14 +234,14 @@ describe("audit and sync against real stores", () => {
     assert.equal((await run(...sync, "--project", "second")).code, 0);
   });
 
-  it("a store that does not know the key is unreadable, which is no difference, and the cause is said once", async () => {
+  it("a store with an unknown key is unreadable, not different, and the cause is reported once", async () => {
     const found = await run("audit", "--mirror", "files-aws-us-east-1", { AWS_ACCESS_KEY_ID: "nobody" });
     assert.equal(found.code, 1, found.stdout);
     assert.match(found.stdout, /: 0 differences, \d+ unreadable$/m);
     assert.equal(found.stdout.match(/could not be read:\n(.+\n)+/)?.[0].split("\n").length, 3, found.stdout); // the title, the cause, ""
   });
 
-  it("called wrongly", async () => {
+  it("wrong usage", async () => {
     for (const [args, said] of [
       [["sync"], /required option '--mirror <name>' not specified/],
       [["sync", "--mirror", "files-gcp-us-central1", "--shard", "4/3"], /--shard 4\/3: must be I\/N, such as 3\/20/],

@@ -6,7 +6,7 @@ import { it } from "mocha";
 import { afterTest } from "../support/cleanup.ts";
 import { runMocha } from "../support/run-mocha.ts";
 
-it("a file whose `before` throws after it has started servers ends by itself, and says why", async () => {
+it("a file whose `before` throws after starting servers exits, with the reason", async () => {
   const folder = await mkdtemp(join(tmpdir(), "artifacts-broken-"));
   afterTest(() => rm(folder, { recursive: true, force: true }));
   const file = join(folder, "broken.test.ts");

@@ -25,7 +25,7 @@ describe("bucket policy of the mirrors in AWS", () => {
   const put = (text: string) => stores.s3Client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy: text }));
   const download = (path = "/binaries/tool", method = "GET") => fetch(`${stores.s3}/${bucket}${path}`, { method });
 
-  it("everybody reads an object, lists nothing and writes nothing", async () => {
+  it("anonymous clients can read an object, but not list or write", async () => {
     // As if it came over TLS.
     await put(policy.replace('"aws:SecureTransport":"false"', '"aws:SecureTransport":"true"'));
     assert.equal(await (await download()).text(), "the tool");
@@ -34,7 +34,7 @@ describe("bucket policy of the mirrors in AWS", () => {
     assert.equal((await download("/binaries/tool", "DELETE")).status, 403);
   });
 
-  it("over plain http not even that", async () => {
+  it("refuses reads over plain http", async () => {
     await put(policy);
     assert.equal((await download()).status, 403);
     assert.equal((await download("/binaries/tool", "HEAD")).status, 403);

@@ -94,7 +94,7 @@ describe("emulated cloud", () => {
     assert.equal(await test1.client.find(bucketType, "kept"), undefined);
   });
 
-  it("does not give the name of a deleted identity pool free, as Google does not for 30 days; a lost one is gone", async () => {
+  it("reserves the name of a deleted identity pool, as Google does for 30 days; not of a lost one", async () => {
     const type = "gcp:iam/workloadIdentityPool:WorkloadIdentityPool";
     const pool = (name: string) => `projects/demo/locations/global/workloadIdentityPools/${name}`;
     for (const [name, query] of [
@@ -112,7 +112,7 @@ describe("emulated cloud", () => {
     await make(test1.client, type, pool("lost"), { workloadIdentityPoolId: "lost" });
   });
 
-  it("refuses what a fault says, until it is taken away", async () => {
+  it("refuses the operations of a fault until the fault is removed", async () => {
     const faults = async (list: readonly object[]) => {
       const put = { method: "PUT", body: JSON.stringify(list) };
       assert.equal((await fetch(`${test1.cloud.control}/v1/faults`, put)).status, 204);

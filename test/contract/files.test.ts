@@ -44,7 +44,7 @@ describe("promotion of files between real stores", () => {
     await stores.makeBucket("s3", names.aws, { versioned: true });
   });
 
-  it("files go to every mirror, with the headers of release files", async () => {
+  it("copies files to every mirror, with the headers of release files", async () => {
     const files = {
       "1.0/linux/kops": randomBytes(100),
       "1.0/linux/kops.sha256": "sum",
@@ -80,7 +80,7 @@ describe("promotion of files between real stores", () => {
     });
   });
 
-  it("adding asks only about what is new; nothing new asks nothing", async () => {
+  it("an addition sends requests only for new files; no change sends none", async () => {
     const first = { a: "a", b: "b" };
     await stage({ ...first, c: "c" });
     await promoted(wanted(first));
@@ -92,7 +92,7 @@ describe("promotion of files between real stores", () => {
     assert.equal(outcome.summary, "copied 3 (3 bytes) in 3 mirrors");
   });
 
-  it("what is already in production is adopted, what is not named is left alone", async () => {
+  it("adopts files that are in production already, and keeps unmanaged ones", async () => {
     const files = { a: "a" };
     await stage(files);
     await stores.stage(names.eu, "binaries/kops/a", "a");
@@ -106,7 +106,7 @@ describe("promotion of files between real stores", () => {
   });
 
   describe("refused", () => {
-    it("54: a file that is nowhere, in the preview and in the run; the others go on", async () => {
+    it("54: a file that exists nowhere, in preview and run; the others are promoted", async () => {
       await stage({ a: "a" });
       const request = wanted({ a: "a", gone: "x" });
       const preview = await previewFiles(request, undefined, context());
@@ -143,7 +143,7 @@ describe("promotion of files between real stores", () => {
       });
     }
 
-    it("57: other content in production is not overwritten", async () => {
+    it("57: different content in production is not overwritten", async () => {
       await stage({ a: "a" });
       await stores.stage(names.eu, "binaries/kops/a", "already released");
       const outcome = await promoteFiles(wanted({ a: "a" }), undefined, context());
@@ -193,7 +193,7 @@ describe("promotion of files between real stores", () => {
       assert.deepEqual(await served("a"), Array(3).fill(sha256("a")));
     });
 
-    it("lines that are none, all at once", async () => {
+    it("invalid lines, all at once", async () => {
       const request = { ...wanted({}), files: "a sha256:123\nb\n" };
       await assert.rejects(
         promoteFiles(request, undefined, context()),
@@ -202,7 +202,7 @@ describe("promotion of files between real stores", () => {
     });
   });
 
-  it("a removed file goes from every mirror and stays recoverable in its versions", async () => {
+  it("a removed file is deleted from every mirror, and recoverable from its versions", async () => {
     const files = { a: "a", b: "b" };
     await stage(files);
     await promoted(wanted(files));
@@ -221,7 +221,7 @@ describe("promotion of files between real stores", () => {
     assert.deepEqual(await served("b"), Array(3).fill(sha256("b")));
   });
 
-  it("a preview warns of a bucket that keeps no removed files", async () => {
+  it("a preview warns about a bucket without versioning", async () => {
     await stores.makeBucket("s3", `forgetful-${world}`);
     const files = { a: "a", b: "b" };
     await stage(files);
@@ -260,7 +260,7 @@ describe("promotion of files between real stores", () => {
     assert.equal(sha256((await stores.served(fresh, "binaries/kops/big"))!.bytes), sha256(files.big));
   });
 
-  it("drift: missing, extra, other content; shown by an inventory, repaired by the next run", async () => {
+  it("drift: missing, extra and different content is found by an inventory and repaired by the next run", async () => {
     const files = { a: "a", b: "b", c: "c", d: "d" };
     await stage(files);
     await promoted(wanted(files));
@@ -293,7 +293,7 @@ describe("promotion of files between real stores", () => {
     });
   });
 
-  it("a mirror whose bucket is lost holds nothing; it is filled from the others when it is made anew", async () => {
+  it("a mirror without its bucket is empty, and filled from the others when the bucket exists again", async () => {
     const files = { a: "a", b: "b" };
     await stage(files);
     await promoted(wanted(files));
@@ -312,7 +312,7 @@ describe("promotion of files between real stores", () => {
     assert.equal((await promoted(lost, previous(lost, inventory))).summary, "copied 4 (4 bytes) in 2 mirrors");
   });
 
-  it("63: objects that others wrote, in parts or without our metadata, are compared by their content", async () => {
+  it("63: objects by other writers, multipart or without our metadata, are compared by content", async () => {
     const content = randomBytes(6 * 1024 * 1024);
     const object = { Bucket: names.aws, Key: "binaries/kops/a" };
     const { UploadId } = await stores.s3Client.send(new CreateMultipartUploadCommand(object));
@@ -329,7 +329,7 @@ describe("promotion of files between real stores", () => {
     assert.deepEqual((await takeFileInventory(only, context())).incomplete, {});
   });
 
-  it("66: an object whose name would break or steer a log is named harmlessly, and hinders nothing else", async () => {
+  it("66: an object name with control characters is printed escaped, and does not stop the run", async () => {
     await stage({ "1.0/kops": "program" });
     const request = wanted({ "1.0/kops": "program" });
     assert.deepEqual((await promoteFiles(request, undefined, context())).failures, []);
@@ -345,7 +345,7 @@ describe("promotion of files between real stores", () => {
     ]);
   });
 
-  it("a project's folder that is an object of its own, as consoles make them, is no file: the next run can read the record", async () => {
+  it("a folder placeholder object, as consoles create, is not a file: the next run can read the record", async () => {
     const files = { "1.0/kops": "program" };
     await stage(files);
     await promoted(wanted(files));
@@ -396,7 +396,7 @@ describe("promotion of files between real stores", () => {
     assert.deepEqual(await served("a"), [sha256("a"), undefined, sha256("a")]);
   });
 
-  it("a run that is stopped says so, keeps what it did, and the next one goes on", async () => {
+  it("a stopped run reports it and records its progress, and the next run continues", async () => {
     const files = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`f${i}`, randomBytes(200_000)]));
     await stage(files);
     const stop = new AbortController();

@@ -125,8 +125,8 @@ for (const kind of ["olareg", "google"])
       assert.equal(response.status, 202, response.url);
     }
 
-    describe("what is new", () => {
-      it("26: is nowhere: the preview fails, and so does the run, for this digest only", async () => {
+    describe("additions", () => {
+      it("26: a digest that exists nowhere fails preview and run, for this digest only", async () => {
         const project = new Project();
         const real = await project.staging().image();
         const lost = `sha256:${"1".repeat(64)}`;
@@ -147,7 +147,7 @@ for (const kind of ["olareg", "google"])
         );
       });
 
-      it("40: one of many cannot be copied: the others are complete, signatures too, and one is reported", async () => {
+      it("40: one of many digests cannot be copied: it is reported, and the others are complete with signatures", async () => {
         const project = new Project();
         const lost = randomBytes(700);
         const lines: string[] = [];
@@ -171,7 +171,7 @@ for (const kind of ["olareg", "google"])
         await project.holds(tags);
       });
 
-      it("27, 32, 43: a tag on its own line is one PUT a mirror, also when staging has expired", async () => {
+      it("27, 32, 43: a new tag is one PUT per mirror, even after staging has expired", async () => {
         const project = new Project();
         const { digest } = await project.staging().image();
         await project.promotes(`app:v0 ${digest}`);
@@ -183,7 +183,7 @@ for (const kind of ["olareg", "google"])
         await project.holds({ v0: digest, v1: digest });
       });
 
-      it("28, 67: nothing changed is no request, though staging is empty", async () => {
+      it("28, 67: no change sends no request, even with empty staging", async () => {
         const project = new Project();
         const { digest } = await project.staging().image();
         await project.promotes(`app:v1 ${digest}`);
@@ -192,7 +192,7 @@ for (const kind of ["olareg", "google"])
         assert.deepEqual(requests, []);
       });
 
-      it("29, 30: a tag that is on another digest in one mirror does not move", async () => {
+      it("29, 30: a tag with another digest in one mirror is not moved", async () => {
         const project = new Project();
         const ours = await project.staging().image();
         const foreign = await project.production(hosts[1]!).image({ tags: ["v1"] });
@@ -206,7 +206,7 @@ for (const kind of ["olareg", "google"])
         assert.deepEqual(outcome.incomplete, { m1: `+ app:v1 ${ours.digest}\n- app@${ours.digest}\n` });
       });
 
-      it("29: a promoted tag may not be moved by the manifest either", async () => {
+      it("29: the manifest must not move a promoted tag", async () => {
         const project = new Project();
         const [a, b] = [await project.staging().image(), await project.staging().image()];
         await project.promotes(`app:v1 ${a.digest}`);
@@ -224,7 +224,7 @@ for (const kind of ["olareg", "google"])
         await project.holds({ v1: digest });
       });
 
-      it("31: a mutable tag moves, and the old digest goes", async () => {
+      it("31: a mutable tag moves, and the old digest is removed", async () => {
         const project = new Project();
         project.mutableTags = ["lat*"];
         project.removalShare = 0.2;
@@ -235,7 +235,7 @@ for (const kind of ["olareg", "google"])
         for (const host of hosts) assert.equal(await head(host, project.repository(), a.digest), undefined);
       });
 
-      it("33: an index whose child staging has lost is completed from production", async () => {
+      it("33: an index with a child missing in staging is completed from production", async () => {
         const project = new Project();
         const child = await project.staging().image();
         const other = await project.staging().image();
@@ -248,7 +248,7 @@ for (const kind of ["olareg", "google"])
         for (const host of hosts) await pull(`${host}/${project.repository()}:v1`);
       });
 
-      it("34: an index whose child is nowhere fails in the preview", async () => {
+      it("34: an index with a child that exists nowhere fails in the preview", async () => {
         const project = new Project();
         const child = await project.staging().image();
         const index = await project.staging().index([child]);
@@ -290,7 +290,7 @@ for (const kind of ["olareg", "google"])
     });
 
     describe("mirrors", () => {
-      it("38: one is down: the rest is done, and the next run brings only what it lacks", async () => {
+      it("38: with one mirror down the others are completed, and the next run copies only what that mirror lacks", async () => {
         const project = new Project();
         const images = [
           await project.staging().image(),
@@ -344,7 +344,7 @@ for (const kind of ["olareg", "google"])
     });
 
     describe("removal", () => {
-      it("44: a renamed image is there under the new name before it goes under the old one", async () => {
+      it("44: a renamed image exists under the new name before the old one is removed", async () => {
         const project = new Project();
         const { digest } = await project.staging("new").image();
         const same = await fetch(`http://${hosts[0]}/v2/staging/${project.name}/new/manifests/${digest}`);
@@ -404,7 +404,7 @@ for (const kind of ["olareg", "google"])
         for (const host of hosts) assert.equal(await head(host, project.repository("old"), digest), digest);
       });
 
-      it("45: a tag that is removed is gone everywhere, its digest stays", async () => {
+      it("45: a removed tag is deleted everywhere, its digest stays", async () => {
         const project = new Project();
         const { digest } = await project.staging().image();
         await project.promotes(`app:v1 ${digest}`, `app:v2 ${digest}`);
@@ -422,7 +422,7 @@ for (const kind of ["olareg", "google"])
         for (const host of hosts) await pull(`${host}/${project.repository()}:v1`);
       });
 
-      it("47: an image that shares its layers with one that goes stays whole", async () => {
+      it("47: an image that shares layers with a removed one stays complete", async () => {
         const project = new Project();
         const layers = [randomBytes(3_000)];
         const [a, b] = [await project.staging().image({ layers }), await project.staging().image({ layers })];
@@ -432,7 +432,7 @@ for (const kind of ["olareg", "google"])
         for (const host of hosts) await pull(`${host}/${project.repository()}:b`);
       });
 
-      it("48: a project that would be emptied stops, and says how much", async () => {
+      it("48: refuses to empty a project, with the number of removals", async () => {
         const project = new Project();
         project.removalShare = 0.5;
         const { digest } = await project.staging().image();
@@ -455,7 +455,7 @@ for (const kind of ["olareg", "google"])
         assert.match(errors.join("\n"), /is not in .*push it to staging again, or remove it from the manifest/);
       });
 
-      it("50: what is removed goes with all that is attached to it or to its children", async () => {
+      it("50: a removal includes everything attached to the image or its children", async () => {
         const project = new Project();
         const kept = await project.staging().image();
         const child = await project.staging().image();
@@ -491,7 +491,7 @@ for (const kind of ["olareg", "google"])
         return { project, b, sbom };
       };
 
-      it("an SBOM that two digests share goes with the last of them", async () => {
+      it("an SBOM shared by two digests is removed with the last one", async () => {
         const { project, b, sbom } = await sharing();
         await project.promotes(`app:b ${b.digest}`);
         await project.holds({ b: b.digest, [sbomTag(b)]: sbom.digest });
@@ -500,14 +500,14 @@ for (const kind of ["olareg", "google"])
         for (const host of hosts) assert.equal(await head(host, project.repository(), sbom.digest), undefined);
       });
 
-      it("an SBOM that two digests share goes with both of them at once", async () => {
+      it("an SBOM shared by two digests is removed when both are removed at once", async () => {
         const { project, sbom } = await sharing();
         await project.promotes();
         await project.holds({});
         for (const host of hosts) assert.equal(await head(host, project.repository(), sbom.digest), undefined);
       });
 
-      it("a signature or a referrer that was promoted by itself stays with what it is attached to", async () => {
+      it("a signature or referrer promoted by itself is kept with its subject", async () => {
         const project = new Project();
         const image = await project.staging().image({ tags: ["v1"] });
         const signature = await project.staging().signature(image);
@@ -523,7 +523,7 @@ for (const kind of ["olareg", "google"])
         assert.deepEqual(await project.refresh(), {});
       });
 
-      it("a removal that died halfway is finished without staging: nothing is left that nobody finds", async () => {
+      it("an interrupted removal is completed without staging, without orphans", async () => {
         const project = new Project();
         const [kept, gone, left] = [
           await project.staging().image(),
@@ -542,7 +542,7 @@ for (const kind of ["olareg", "google"])
         }
       });
 
-      it("signatures whose tags go in a circle travel, and go", async () => {
+      it("signatures whose tags form a cycle are promoted and removed", async () => {
         const project = new Project();
         const image = await project.staging().image();
         const one = await project.staging().signature(image);
@@ -564,7 +564,7 @@ for (const kind of ["olareg", "google"])
         }
       });
 
-      it("an index in an index goes with all images of both", async () => {
+      it("a nested index is removed with all images of both indexes", async () => {
         const project = new Project();
         const [kept, inner, outer] = await Promise.all([1, 2, 3].map(() => project.staging().image()));
         const nested = await project.staging().index([inner!]);
@@ -578,7 +578,7 @@ for (const kind of ["olareg", "google"])
       });
 
       if (kind === "google")
-        it("images of an index that a run which died had deleted already are found in the list of what has no tag", async () => {
+        it("images of an index deleted by an interrupted run are found in the list of untagged manifests", async () => {
           const project = new Project();
           const [kept, child, needed] = await Promise.all([1, 2, 3].map(() => project.staging().image()));
           const sbom = await project.staging().image({ subject: kept! });
@@ -595,7 +595,7 @@ for (const kind of ["olareg", "google"])
           }
         });
 
-      it("what a mirror could not remove is removed by the next run", async () => {
+      it("a failed removal is repeated by the next run", async () => {
         const project = new Project();
         const [a, b] = [await project.staging().image(), await project.staging().image()];
         await project.promotes(`app:a ${a.digest}`, `app:b ${b.digest}`);
@@ -621,7 +621,7 @@ for (const kind of ["olareg", "google"])
         assert.equal(await head(hosts[2]!, project.repository(), foreign.digest), undefined);
       });
 
-      it("52: a tag, and a digest, that one mirror has lost come back from another", async () => {
+      it("52: a tag and a digest lost in one mirror are restored from another", async () => {
         const project = new Project();
         const [a, b] = [await project.staging().image(), await project.staging().image()];
         const lines = [`app:a ${a.digest}`, `app:b ${b.digest}`];
@@ -637,7 +637,7 @@ for (const kind of ["olareg", "google"])
         assert.deepEqual(await project.refresh(), {});
       });
 
-      it("53: a tag that an attacker has moved is put back", async () => {
+      it("53: a tag moved by an attacker is restored", async () => {
         const project = new Project();
         const { digest } = await project.staging().image();
         await project.promotes(`app:v1 ${digest}`);
@@ -650,7 +650,7 @@ for (const kind of ["olareg", "google"])
         assert.equal(await head(hosts[0]!, project.repository(), evil.digest), undefined);
       });
 
-      it("a signature or a referrer that one mirror has lost comes back", async () => {
+      it("a signature or referrer lost in one mirror is restored", async () => {
         const project = new Project();
         const image = await project.staging().image();
         const signature = await project.staging().signature(image);
@@ -667,7 +667,7 @@ for (const kind of ["olareg", "google"])
         assert.deepEqual(await project.refresh(), {});
       });
 
-      it("an image of an index that one mirror has lost comes back, and so does its signature in another", async () => {
+      it("an image of an index lost in one mirror is restored, and its signature lost in another", async () => {
         const project = new Project();
         const [lost, signed] = [await project.staging().image(), await project.staging().image()];
         const index = await project.staging().index([lost, signed]);
@@ -684,7 +684,7 @@ for (const kind of ["olareg", "google"])
         assert.deepEqual(await project.refresh(), {});
       });
 
-      it("a signature that is left of nothing is found and removed", async () => {
+      it("a signature without a subject is found and removed", async () => {
         const project = new Project();
         const { digest } = await project.staging().image();
         await project.promotes(`app:v1 ${digest}`);

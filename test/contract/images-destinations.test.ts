@@ -75,7 +75,7 @@ describe("several destinations of one image", () => {
     assert.deepEqual([inventory.text, inventory.incomplete, inventory.failures], [request.images, {}, []]);
   });
 
-  it("a further name of what has expired in staging comes from production, by mounts, with its signature", async () => {
+  it("another name of an image that expired in staging is mounted from production, with its signature", async () => {
     const staging = new Pusher(hosts[1]!, "p/images/late/app");
     const image = await staging.image({ layers: [layer] });
     await staging.signature(image);

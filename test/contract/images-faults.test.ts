@@ -99,7 +99,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       assert.deepEqual(early, [...new Set(early)]);
     });
 
-    it("takes an inventory in the mirrors' order, whichever answers first", async () => {
+    it("takes an inventory in the mirrors' order, independent of which responds first", async () => {
       const { request, digest } = await stage(2_000);
       target.inject(first(1, () => true, { kind: "answer", status: 429, headers: { "retry-after": "1" } }));
       const { incomplete, failures } = await promotion.takeInventory(request, context);
@@ -111,7 +111,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       assert.deepEqual(failures, []);
     });
 
-    it("repeats what is answered 500, 502 and 503", async () => {
+    it("retries 500, 502 and 503", async () => {
       const staged = await stage(2_000);
       const statuses = [500, 502, 503, 500];
       target.inject(() => {
@@ -121,7 +121,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       await promotes(staged);
     });
 
-    it("goes on with a download where it was cut", async () => {
+    it("resumes an interrupted download", async () => {
       const staged = await stage(24 * mebibyte);
       source.inject(first(2, isBlobRead, { kind: "cut-answer", after: 5 * mebibyte }));
       await promotes(staged);
@@ -139,7 +139,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       });
     }
 
-    it("survives an upload that is cut in the middle", async () => {
+    it("survives an upload interrupted in the middle", async () => {
       const staged = await stage(24 * mebibyte);
       const settled = uploadHas(registries[1]!.host, 10 * mebibyte);
       target.inject(first(1, (method) => method === "PATCH", { kind: "cut-request", after: 10 * mebibyte, settled }));
@@ -154,7 +154,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       );
     });
 
-    it("sends all of it again to a registry that takes no second chunk, as Artifact Registry", async () => {
+    it("restarts the upload at a registry that accepts no second chunk, like Artifact Registry", async () => {
       const staged = await stage(16 * mebibyte);
       let patches = 0;
       target.inject((method) => {
@@ -201,7 +201,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       });
     }
 
-    it("resumes an upload only when its offset stands still: the registry may still write what it was sent", async () => {
+    it("resumes an upload only when its offset is stable: the registry may still be writing", async () => {
       const staged = await stage(8 * mebibyte);
       const settled = uploadHas(registries[1]!.host, 5 * mebibyte);
       const cut = first(1, (method) => method === "PATCH", { kind: "cut-request", after: 5 * mebibyte, settled });
@@ -216,7 +216,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       assert.deepEqual(wholeOrRest(), ["whole", rest]);
     });
 
-    it("survives small uploads that are cut, and answers that are lost", async () => {
+    it("survives interrupted small uploads and lost responses", async () => {
       const staged = await stage(200_000);
       // Four failures of one request at most: after six it is given up, and its mirror with it when none of the others fared better.
       const cutUpload = firstOfEach(2, largeUpload, { kind: "cut-request", after: 1_000 });
@@ -234,7 +234,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       assert.deepEqual([cut, lost.size], [2, 3], "the layer's upload is cut; layer, config and manifest lose answers");
     });
 
-    it("gives slow bytes the time they need", async () => {
+    it("does not time out on a slow transfer that makes progress", async () => {
       const staged = await stage(300_000, { stallTimeout: 2_000 });
       source.inject(first(9, isBlobRead, { kind: "slow", piece: 8_000, every: 80 }));
       const began = performance.now();
@@ -261,7 +261,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       });
     }
 
-    it("never takes a manifest that arrives with another content", async () => {
+    it("never accepts a manifest with different content", async () => {
       const { request, digest, repository } = await stage(2_000);
       const isManifest = (method: string, url: string) => method === "GET" && url.includes("/manifests/");
       source.inject((method, url) => (isManifest(method, url) ? { kind: "corrupt", at: 30 } : undefined));
@@ -270,7 +270,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       for (const { host } of registries.slice(1)) assert.equal(await head(host, repository, digest), undefined);
     });
 
-    it("does not believe a registry that stores something else", async () => {
+    it("detects a registry that stores different content", async () => {
       const { request } = await stage(2_000);
       const other = `sha256:${"0".repeat(64)}`;
       target.inject((method, url) =>
@@ -283,7 +283,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       assert.deepEqual(Object.keys(outcome.incomplete), ["faulty"]);
     });
 
-    it("lets a slow mirror go on alone, so that the others need not wait", async () => {
+    it("does not slow down other mirrors for a slow one", async () => {
       const staged = await stage(24 * mebibyte, { maxLag: 2_000 });
       const [layer] = await layersOf(registries[0]!.host, `staging/${staged.request.project}/app`, staged.digest);
       const sound = `http://${registries[2]!.host}/v2/${staged.repository}/blobs/${layer}`;
@@ -299,7 +299,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       assert.equal(await soundHasIt, true, "the slow one goes on in a round of its own, when the others have it");
     });
 
-    it("stops at once when it is told to, and says so", async () => {
+    it("stops immediately on abort, and reports it", async () => {
       // No timeout of ours will end what hangs.
       const { request } = await stage(12 * mebibyte, { stallTimeout: 100_000_000, maxLag: 100_000_000 });
       target.inject(() => ({ kind: "hang" }));
@@ -313,7 +313,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       ]);
     }).timeout(60_000);
 
-    it("gives up a mirror that never answers, and completes the others", async () => {
+    it("gives up a mirror that never responds, and completes the others", async () => {
       const { request, repository } = await stage(2_000, { stallTimeout: 4_000, rules: { maxErrorTime: 6_000 } });
       target.inject(() => ({ kind: "hang" }));
       const outcome = await promotion.promote(request, undefined, context);
@@ -322,7 +322,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       await pull(`${registries[2]!.host}/${repository}:v1`);
     });
 
-    it("gives up a mirror that refuses us, once", async () => {
+    it("gives up a mirror that denies access, with one error", async () => {
       const { request, repository } = await stage(2_000);
       const body = JSON.stringify({ errors: [{ code: "DENIED", message: "no \u001b[31m::error::right" }] });
       target.inject((method) =>

@@ -20,7 +20,7 @@ import {
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };
 
-describe("halfway", () => {
+describe("partial failures", () => {
   let registries: TestRegistry[];
   /** The staging area and the second mirror are behind proxies. */
   let stagingProxy: FaultyProxy;
@@ -103,7 +103,7 @@ describe("halfway", () => {
     }
   }
 
-  it("a mutable tag that cannot move stays where it is, and so does what it is on", async () => {
+  it("a mutable tag that cannot move keeps its digest, which is not removed", async () => {
     const project = new Project();
     project.mutableTags = ["latest"];
     const [a, b] = [await project.staging().image(), await project.staging().image()];
@@ -122,7 +122,7 @@ describe("halfway", () => {
     for (const { host } of registries) assert.equal(await head(host, project.repository(), a.digest), undefined);
   });
 
-  it("so does one that was to move to a digest that is there", async () => {
+  it("a mutable tag that cannot move to a present digest keeps its old digest, too", async () => {
     const project = new Project();
     project.mutableTags = ["latest"];
     const [a, b] = [await project.staging().image(), await project.staging().image()];
@@ -136,7 +136,7 @@ describe("halfway", () => {
     assert.deepEqual((await project.tags())[1], { latest: b.digest, v2: b.digest });
   });
 
-  it("a renamed image that one mirror does not take stays there under its old name, with its tag", async () => {
+  it("an image whose rename fails in one mirror keeps its old name and tag there", async () => {
     const project = new Project();
     const layers = [randomBytes(500)];
     const image = await project.staging("old").image({ layers });
@@ -169,7 +169,7 @@ describe("halfway", () => {
     return Object.fromEntries(Object.entries(object).filter(([key]) => key !== name));
   }
 
-  it("what an index that could not be copied lists stays, though it is not wanted by itself any more", async () => {
+  it("images of an index that could not be copied are kept, even if no manifest names them any more", async () => {
     const project = new Project();
     const layer = randomBytes(700);
     const [inProduction, added] = [await project.staging().image(), await project.staging().image({ layers: [layer] })];
@@ -187,7 +187,7 @@ describe("halfway", () => {
     for (const { host } of registries.slice(0, 2)) await pull(`${host}/${project.repository()}:v1`);
   });
 
-  it("what stays is found in another mirror when the first one does not answer", async () => {
+  it("kept images are found in another mirror if the first one does not respond", async () => {
     const project = new Project();
     project.mirrors = project.mirrors.toReversed(); // the one behind the proxy is canonical now
     const [gone, kept] = [await project.staging().image(), await project.staging().image()];
@@ -205,7 +205,7 @@ describe("halfway", () => {
     assert.deepEqual(one, other);
   });
 
-  it("a mirror that refuses from the middle on is given up, and then gets what it lacks and nothing else", async () => {
+  it("a mirror that starts to deny access is given up, and later gets only what it lacks", async () => {
     const project = new Project();
     const tags: Record<string, string> = { [`v${"x".repeat(127)}`]: (await project.staging().image()).digest };
     for (let index = 0; index < 9; index++) tags[`v${index}`] = (await project.staging().image()).digest;
@@ -229,7 +229,7 @@ describe("halfway", () => {
     for (const tag of Object.keys(tags)) await pull(`${registries[1]!.host}/${project.repository()}:${tag}`);
   });
 
-  it("staging that does not say what is attached to an image fails that image, not the mirrors", async () => {
+  it("staging without a list of attachments fails the image, not the mirrors", async () => {
     const project = new Project();
     const [, second] = project.mirrors;
     project.mirrors = project.mirrors.slice(0, 1);
@@ -245,7 +245,7 @@ describe("halfway", () => {
     assert.deepEqual(await project.tags(), [{ held: held.digest }, { held: held.digest }]);
   });
 
-  it("a digest that a mirror has without its signature is not whole there because its tag is taken", async () => {
+  it("a digest without its signature is incomplete in a mirror whose signature tag is in use", async () => {
     const project = new Project();
     const layers = [randomBytes(400)];
     const image = await project.staging("old").image({ layers });

@@ -62,7 +62,7 @@ describe("layers in S3", () => {
     assert.deepEqual([outcome.failures, outcome.incomplete], [[], {}]);
   }
 
-  it("each layer is there once, verified, and goes with the last image of any project that needs it", async () => {
+  it("each layer is stored once, verified, and removed with the last image of any project that needs it", async () => {
     const shared = randomBytes(5_000);
     const large = randomBytes(20 * 1024 * 1024);
     const one = await staging("one").image({ layers: [shared, large] });
@@ -98,7 +98,7 @@ describe("layers in S3", () => {
     for (const bucket of ["layers-a", "layers-b"]) assert.deepEqual(await keys(bucket, "containers/"), []);
   });
 
-  it("two projects at once, one bringing what the other takes away, lose no layer", async () => {
+  it("two concurrent projects, one adding what the other removes, lose no layer", async () => {
     const layers = [randomBytes(1_000), randomBytes(2_000), randomBytes(3_000)];
     for (let round = 0; round < 5; round++) {
       const [leaving, coming] = [`leaving${round}`, `coming${round}`];
@@ -119,7 +119,7 @@ describe("layers in S3", () => {
     assert.deepEqual(await keys("layers-a", "containers/"), []);
   });
 
-  it("a layer that another process notes while this one removes it: one of the two notices", async () => {
+  it("a layer registered by another process during its removal: one of the two detects it", async () => {
     const { signal } = context;
     const storage = openStorage({ s3Endpoint: stores.s3, s3UsePathStyle: true });
     try {
@@ -158,7 +158,7 @@ describe("layers in S3", () => {
     }
   });
 
-  describe("two that bring the same large layer at once, the second going on with the upload of the first", () => {
+  describe("two concurrent promotions of a large layer, the second resuming the upload of the first", () => {
     const mebibyte = 1024 * 1024;
     const { signal } = context;
     let storage: Storage;
@@ -204,7 +204,7 @@ describe("layers in S3", () => {
       await stores.s3Client.send(new DeleteObjectCommand(object));
     }
 
-    it("finds the layer there when the first has completed it", async () => {
+    it("finds the layer when the first has completed it", async () => {
       const { blob, first, second } = await halfway();
       first.goOn();
       await first.written;
@@ -213,7 +213,7 @@ describe("layers in S3", () => {
       await assertThere(blob);
     });
 
-    it("begins anew when the first has given it up", async () => {
+    it("restarts when the first has aborted it", async () => {
       const { blob, first, second, all } = await halfway();
       first.breakOff(new Error("the source is wrong"));
       await assert.rejects(first.written, /source is wrong/);
@@ -225,7 +225,7 @@ describe("layers in S3", () => {
     });
   });
 
-  it("a new tag of a promoted digest asks no bucket anything, a new bucket is filled", async () => {
+  it("a new tag of a promoted digest sends no request to buckets; a new bucket is filled", async () => {
     const image = await staging("grow").image();
     const before = requestOf("grow", `app:v1 ${image.digest}\n`, ["layers-a"]);
     await promote(before);
@@ -241,7 +241,7 @@ describe("layers in S3", () => {
     await promotion.remove({ request: grown, incomplete: {} }, context);
   });
 
-  it("a new bucket is filled without asking what is attached to images", async () => {
+  it("a new bucket is filled without requests for attachments", async () => {
     const image = await staging("fill").image();
     await staging("fill").signature(image);
     const before = requestOf("fill", `app:v1 ${image.digest}\n`, ["layers-a"]);
@@ -264,7 +264,7 @@ describe("layers in S3", () => {
     await promotion.remove({ request: grown, incomplete: {} }, context);
   });
 
-  it("a layer that was lost is drift, and comes back", async () => {
+  it("a lost layer is drift, and is restored", async () => {
     const image = await staging("drift").image();
     const request = requestOf("drift", `app:v1 ${image.digest}\n`, ["layers-a"]);
     await promote(request);
@@ -278,7 +278,7 @@ describe("layers in S3", () => {
     await promotion.remove({ request, incomplete: {} }, context);
   });
 
-  it("a removal that died at any request: after a refresh the next one leaves nothing", async () => {
+  it("a removal interrupted at any request is completed by the next run after a refresh", async () => {
     await stores.makeBucket("s3", "layers-dying");
     const image = await staging("dying").image({ layers: [randomBytes(1_000), randomBytes(2_000)] });
     const old = requestOf("dying", `app:v1 ${image.digest}\n`, ["layers-dying"]);
@@ -307,7 +307,7 @@ describe("layers in S3", () => {
     await storage.close();
   });
 
-  it("a bucket that was lost is drift, and the one made anew is filled", async () => {
+  it("a lost bucket is drift, and filled when it exists again", async () => {
     const image = await staging("region").image();
     const request = requestOf("region", `app:v1 ${image.digest}\n`, ["layers-a", "layers-lost"]);
     await promote({ ...request, layerMirrors: request.layerMirrors.slice(0, 1) });
@@ -320,7 +320,7 @@ describe("layers in S3", () => {
     await promotion.remove({ request, incomplete: {} }, context);
   });
 
-  it("an image that no registry has any more still takes its layers along", async () => {
+  it("removes the layers of an image that no registry has any more", async () => {
     const image = await staging("lost").image();
     const request = requestOf("lost", `app:v1 ${image.digest}\n`, ["layers-a"]);
     await promote(request);
@@ -332,7 +332,7 @@ describe("layers in S3", () => {
     assert.deepEqual(await keys("layers-a", "containers/"), []);
   });
 
-  it("an index of which no registry has one image any more still takes the layers of all along", async () => {
+  it("removes the layers of an index of which one image is lost in all registries", async () => {
     const children = [await staging("part").image(), await staging("part").image()];
     const index = await staging("part").index(children);
     const request = requestOf("part", `app:v1 ${index.digest}\n`, ["layers-a"]);
@@ -346,7 +346,7 @@ describe("layers in S3", () => {
     assert.deepEqual(await keys("layers-a", "containers/"), []);
   });
 
-  it("a bucket that is not there leaves the registries complete", async () => {
+  it("a missing bucket does not affect the registries", async () => {
     const image = await staging("nobucket").image();
     const request = requestOf("nobucket", `app:v1 ${image.digest}\n`, ["absent"]);
     const outcome = await promotion.promote(request, undefined, context);
@@ -354,7 +354,7 @@ describe("layers in S3", () => {
     assert.deepEqual(Object.keys(outcome.incomplete), ["absent"]);
   });
 
-  it("a layer that arrives with another content, or through a store that breaks, is never committed wrong", async () => {
+  it("never commits a layer with different content, even through a failing store", async () => {
     const source = await startFaultyProxy(registry.host);
     const store = await startFaultyProxy(new URL(stores.s3).host);
     try {
@@ -394,7 +394,7 @@ describe("layers in S3", () => {
     }
   });
 
-  it("a store that refuses us is given up, once for all images, and the registries are complete", async () => {
+  it("a store that denies access is given up, with one error for all images, and the registries are complete", async () => {
     const proxy = await startFaultyProxy(new URL(stores.s3).host);
     try {
       const lines: string[] = [];

@@ -12,7 +12,7 @@ const context: Context = { signal: new AbortController().signal, report: () => {
 const ociIndex = "application/vnd.oci.image.index.v1+json";
 const ociManifest = "application/vnd.oci.image.manifest.v1+json";
 
-describe("odd content", () => {
+describe("unusual content", () => {
   /** A staging registry that holds whatever it is given: real ones refuse some of it. */
   const content = new Map<string, { type: string; bytes: Buffer }>();
   let staging: Server;
@@ -81,18 +81,18 @@ describe("odd content", () => {
     await pull(`${mirror.host}/${repository}:v1`);
   });
 
-  it("indexes nested without an end in sight", async () => {
+  it("indexes nested too deep", async () => {
     let nested = image();
     for (let depth = 0; depth < 30; depth++) nested = index([nested]);
     await isRefused(nested.digest, /indexes are nested more than 4 deep/);
   });
 
-  it("an index of too many", async () => {
+  it("an index with too many entries", async () => {
     const one = image();
     await isRefused(index(Array(1_001).fill(one)).digest, /lists more than 1000 manifests/);
   });
 
-  it("the same image under two platforms of an index, and one layer in all", async () => {
+  it("the same image for two platforms of an index, and one layer in all images", async () => {
     const one = image();
     const platform = (architecture: string) => ({ ...one, platform: { os: "linux", architecture } });
     const { failures, repository } = await promote(index([platform("amd64"), platform("arm64")]).digest);
@@ -100,7 +100,7 @@ describe("odd content", () => {
     await pull(`${mirror.host}/${repository}:v1`);
   });
 
-  it("a manifest larger than registries have to take", async () => {
+  it("a manifest larger than registries must accept", async () => {
     const large = image({ annotations: { text: "x".repeat(4 * 1024 * 1024) } });
     await isRefused(large.digest, /larger than 4194304 bytes/);
   });
@@ -111,7 +111,7 @@ describe("odd content", () => {
     await isRefused(old.digest, /is a Docker schema 1 manifest, .*build and push the image again/);
   });
 
-  it("a layer under a digest that is not sha256", async () => {
+  it("a layer with a digest other than sha256", async () => {
     const digest = `sha512:${"a".repeat(128)}`;
     await isRefused(
       image({ layers: [{ ...layer(), digest }] }).digest,
@@ -119,7 +119,7 @@ describe("odd content", () => {
     );
   });
 
-  it("a page of a proxy instead of a manifest", async () => {
+  it("a proxy's HTML page instead of a manifest", async () => {
     await isRefused(put("text/html", Buffer.from("<html>Sign in</html>")).digest, /is no|not a JSON/);
   });
 });

@@ -129,7 +129,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[])
       await pull(`${registries[1]!.host}/${image}:v1`);
     }
 
-    it("one token is asked for by all requests together, and another when it has expired", async () => {
+    it("all requests share one token, and request another when it expires", async () => {
       let requests = 0;
       await succeeds(
         await promote(Array(30).fill(1_000), () => {
@@ -141,7 +141,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[])
       assert.ok(guard.asked <= 4, `${guard.asked} tokens`);
     });
 
-    it("a token that expires while a layer streams costs none of its bytes", async () => {
+    it("a token that expires during a layer transfer loses no bytes", async () => {
       let writing = false;
       await succeeds(
         await promote([16 * mebibyte], (method) => {
@@ -155,7 +155,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[])
       assert.deepEqual(guard.patches, [undefined]);
     });
 
-    it("a token that expires as an upload breaks: the upload goes on where it was", async () => {
+    it("an upload that breaks as its token expires is resumed", async () => {
       let writing = false;
       await succeeds(
         await promote([16 * mebibyte], (method) => {
@@ -172,7 +172,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[])
       assert.deepEqual(guard.patches, [undefined, `${10 * mebibyte}-${16 * mebibyte - 1}`]);
     });
 
-    it("a token that has expired before a layer is sent: it is sent again", async () => {
+    it("a layer rejected for an expired token is sent again", async () => {
       let begun = false;
       await succeeds(
         await promote([6 * mebibyte], (method, url) => {
@@ -185,7 +185,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[])
       );
     });
 
-    it("a token server that is overloaded is asked again, not before it said", async () => {
+    it("an overloaded token server is retried after Retry-After, not before", async () => {
       const faults: (Fault | undefined)[] = [
         { kind: "answer", status: 503 },
         { kind: "answer", status: 429, headers: { "retry-after": "1" } },
@@ -196,7 +196,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[])
       await succeeds(promoted);
     });
 
-    it("a token server that is not there: the mirror is given up, once, with the cause", async () => {
+    it("an unreachable token server: the mirror is given up, with one error and its cause", async () => {
       const promoted = await promote([1_000, 2_000]);
       const nobody = `127.0.0.1:${await freePort()}`;
       guard.realm = `http://${nobody}/token`;

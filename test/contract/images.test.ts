@@ -46,7 +46,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       storage: {},
     });
 
-    it("brings an index with its signatures and referrers to all mirrors, and takes them away again", async () => {
+    it("promotes an index with signatures and referrers to all mirrors, and removes them", async () => {
       const staging = new Pusher(hosts[0]!, "p/staging-whole/app");
       const children = [await staging.image(), await staging.image()];
       const index = await staging.index(children);
@@ -87,7 +87,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       }
     });
 
-    it("an empty repository is asked for its list, and nothing else, whatever a run that died has left there", async () => {
+    it("sends an empty repository only a list request, whatever an interrupted run left there", async () => {
       const staging = new Pusher(hosts[0]!, "p/staging-empty/app");
       const children = [await staging.image(), await staging.image()];
       const index = await staging.index(children);
@@ -114,7 +114,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       for (const host of hosts) await pull(`${host}/p/images/large/app@${image.digest}`);
     });
 
-    it("asks nothing about what did not change", async () => {
+    it("sends no request for unchanged images", async () => {
       const staging = new Pusher(hosts[0]!, "p/staging-add/app");
       const old = [await staging.image(), await staging.image()];
       const before = requestFor("add", old.map(({ digest }, index) => `app:v${index} ${digest}\n`).join(""));

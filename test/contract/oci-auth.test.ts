@@ -75,11 +75,11 @@ acls:
         await registry.remove();
       });
 
-      it("reads anonymously what is public", async () => {
+      it("reads public content anonymously", async () => {
         assert.deepEqual((await listTags(remote(proxy.host, "public/app"))).tags, []);
       });
 
-      it("writes with credentials, asking for each right once", async () => {
+      it("writes with credentials, requesting each scope once", async () => {
         const at = remote(proxy.host, "ours/app", robot);
         proxy.seen.length = 0;
         for (let times = 0; times < 5; times++) await putBlob(at, blob, bytes);
@@ -92,7 +92,7 @@ acls:
         );
       });
 
-      it("says who refused what when credentials are wrong", async () => {
+      it("reports which server denied what for wrong credentials", async () => {
         const at = remote(proxy.host, "ours/app", { username: "robot", password: "wrong" });
         await assert.rejects(putBlob(at, blob, bytes), (error: Error) => {
           assert.ok(isDenied(error), String(error));
@@ -102,7 +102,7 @@ acls:
         });
       });
 
-      it("asks for another token when one has expired", async () => {
+      it("requests another token when one expires", async () => {
         const at = remote(proxy.host, "ours/app", robot);
         await putBlob(at, blob, bytes);
         const realm = `Bearer realm="http://${proxy.host}/token",service="olareg registry",scope="x"`;
@@ -122,7 +122,7 @@ acls:
     });
   }
 
-  it("every request says who asks, also that for a token", async () => {
+  it("every request has the User-Agent, token requests too", async () => {
     const agents: (string | undefined)[] = [];
     const server = createServer((request, response) => {
       agents.push(request.headers["user-agent"]);
@@ -142,8 +142,8 @@ acls:
     }
   });
 
-  describe("a registry that would like our Google token", () => {
-    it("does not get it sent elsewhere", async () => {
+  describe("a registry that asks for our Google token", () => {
+    it("does not get it sent to another host", async () => {
       const stolen: (string | undefined)[] = [];
       const thief = createServer((request, response) => {
         stolen.push(request.headers.authorization);

@@ -37,14 +37,14 @@ describe("blobs that a registry redirects", () => {
     await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   });
 
-  it("is read there, though the redirect's own body is longer than the blob, and our credentials stay here", async () => {
+  it("are read at the target without our credentials, even if the redirect's own body is longer than the blob", async () => {
     answer = (location) => (_, response) => void response.writeHead(307, { location }).end(page);
     assert.deepEqual(await getBlob([at()], blob, Buffer.alloc(8)), bytes);
     assert.equal(await hasBlob(at(), blob), true);
     assert.deepEqual([...new Set(stored.map(({ authorization }) => authorization))], [undefined]);
   });
 
-  it("is not taken when more comes than the blob has, and the message says what was read", async () => {
+  it("are refused if longer than the blob, and the error has the number of bytes read", async () => {
     answer = () => (_, response) => void response.writeHead(307, { location: `http://${store}/large` }).end(page);
     await assert.rejects(
       getBlob([at()], blob, Buffer.alloc(8)),
@@ -52,7 +52,7 @@ describe("blobs that a registry redirects", () => {
     );
   });
 
-  it("is not looked for without end, nor by another protocol", async () => {
+  it("are refused after too many redirects, or to another protocol", async () => {
     for (const location of ["/v2/a/b/blobs/again", "ftp://127.0.0.1/blob", "http://:bad"]) {
       answer = () => (_, response) => void response.writeHead(307, { location }).end();
       await assert.rejects(getBlob([at()], blob, Buffer.alloc(8)), /its redirect cannot be followed/);

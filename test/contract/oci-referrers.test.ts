@@ -97,7 +97,7 @@ describe("referrers tag schema", () => {
 
   const names = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
-  it("all that enter at the same time are in, and no old list stays behind", async () => {
+  it("keeps all concurrent additions, and deletes the old lists", async () => {
     const entered = names.map(referrer);
     await Promise.all(entered.map((one) => enterReferrer(at(), subject, one)));
     const digests = entered.map(({ digest }) => digest).sort();
@@ -106,7 +106,7 @@ describe("referrers tag schema", () => {
     assert.equal(registry.manifests.size, names.length + 1);
   });
 
-  it("whoever is in the list already is not entered twice, and nothing is written", async () => {
+  it("an entry that exists is not added again, and nothing is written", async () => {
     const one = referrer("one");
     await enterReferrer(at(), subject, one);
     registry.before = () => assert.fail("it is written again");
@@ -114,7 +114,7 @@ describe("referrers tag schema", () => {
     assert.deepEqual(registry.listed, [one.digest]);
   });
 
-  it("another client has changed the list before ours came: with ETags ours is refused, and made anew of theirs", async () => {
+  it("another client changed the list first: with ETags our write is refused and repeated on the new list", async () => {
     registry.conditional = true;
     const [first, theirs, ours] = ["first", "theirs", "ours"].map(referrer) as [Manifest, Manifest, Manifest];
     await enterReferrer(at(), subject, first);
@@ -127,7 +127,7 @@ describe("referrers tag schema", () => {
     assert.deepEqual(registry.listed, [first.digest, theirs.digest, ours.digest]);
   });
 
-  it("another client writes over our list, as one without conditions may: we notice, and enter again", async () => {
+  it("another client overwrites our list without conditions: this is detected, and our entry added again", async () => {
     const [first, theirs, ours] = ["first", "theirs", "ours"].map(referrer) as [Manifest, Manifest, Manifest];
     await enterReferrer(at(), subject, first);
     const before = registry.readList();
@@ -139,7 +139,7 @@ describe("referrers tag schema", () => {
     assert.deepEqual(registry.listed, [first.digest, theirs.digest, ours.digest]);
   });
 
-  it("others who never let us are a failure, in the end", async () => {
+  it("repeated conflicts end in a failure", async () => {
     registry.conditional = true;
     await enterReferrer(at(), subject, referrer("first"));
     let turns = 0;
@@ -147,7 +147,7 @@ describe("referrers tag schema", () => {
     await assert.rejects(enterReferrer(at(), subject, referrer("ours")), /other clients keep changing the list/);
   });
 
-  it("a fallback tag that is on an image is left alone", async () => {
+  it("a fallback tag that names an image is not changed", async () => {
     const other = registry.put(imageType, referrer("other").bytes, tag);
     await assert.rejects(enterReferrer(at(), subject, referrer("ours")), /the tag sha256-5+ is on something else/);
     assert.equal(registry.tags.get(tag), other);

@@ -29,7 +29,7 @@ describe("registries that cannot be reached", () => {
     await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   });
 
-  it("a host that the DNS does not know is given up, by name", async () => {
+  it("an unknown host is given up, by name", async () => {
     await assert.rejects(headManifest(at("registry.invalid"), "v1"), (error: Error) => {
       assert.ok(error instanceof UnreachableError);
       // Without any DNS: EAI_AGAIN.
@@ -38,7 +38,7 @@ describe("registries that cannot be reached", () => {
     });
   });
 
-  it("a host that speaks no TLS is given up, and the message says that it is that", async () => {
+  it("a host without TLS is given up, and the error says so", async () => {
     // Any other name of this machine than a loopback one: as a registry elsewhere, it is asked by https.
     const host = `0.0.0.0:${await listen((_, response) => response.end())}`;
     await assert.rejects(
@@ -47,7 +47,7 @@ describe("registries that cannot be reached", () => {
     );
   });
 
-  it("a registry that sends us to a host that is not there: the next source is asked", async () => {
+  it("a redirect to an unreachable host: the next source is used", async () => {
     const nobody = `127.0.0.1:${await freePort()}`;
     let asked = 0;
     const sending = `127.0.0.1:${await listen((request, response) => {
@@ -63,7 +63,7 @@ describe("registries that cannot be reached", () => {
     );
   });
 
-  it("a request that did not come in time, to the server's mind, is sent again", async () => {
+  it("retries 408", async () => {
     let asked = 0;
     const host = `127.0.0.1:${await listen((_, response) => {
       if (++asked === 1) response.writeHead(408, { connection: "close" }).end();
@@ -85,7 +85,7 @@ describe("registries that cannot be reached", () => {
     assert.ok(times[1]! - times[0]! >= 1_400, `asked again after ${times[1]! - times[0]!} ms`);
   });
 
-  it("too much is too much, though it is said with 403", async () => {
+  it("a rate limit reported as 403 is retried", async () => {
     let answers = 0;
     const body = JSON.stringify({ errors: [{ code: "TOOMANYREQUESTS", message: "Quota exceeded" }] });
     const host = `127.0.0.1:${await listen((_, response) => {

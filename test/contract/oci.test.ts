@@ -47,7 +47,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       }
     });
 
-    it("goes on with a blob from the middle", async () => {
+    it("resumes a blob from an offset", async () => {
       const bytes = randomBytes(20_000_000);
       const blob = { digest: digestOf(bytes), size: bytes.length };
       await putBlob(at("a/layers"), blob, bytes);
@@ -64,7 +64,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       await assert.rejects(Array.fromAsync(readBlob([at("a/layers")], blob, wrong)), /is not sha256:/);
     });
 
-    it("has a registry take a blob from its own other repository", async () => {
+    it("mounts a blob from another repository of the registry", async () => {
       const bytes = randomBytes(1000);
       const blob = { digest: digestOf(bytes), size: bytes.length };
       await putBlob(at("mount/from"), blob, bytes);
@@ -123,7 +123,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       assert.deepEqual((await listTags(at("nothing"))).tags, []);
     });
 
-    it("lists what is attached to a digest, and keeps the list where the registry does not", async () => {
+    it("lists the referrers of a digest, and maintains the list if the registry does not", async () => {
       const pusher = new Pusher(registry.host, "referrers");
       const subject = await pusher.image();
       assert.deepEqual(await listReferrers(at("referrers"), subject.digest), []);

@@ -136,7 +136,7 @@ describe("npm run promote and demote", () => {
   });
   after(() => servers.stop());
 
-  it("an image by tag, by nothing (its newest version), by digest; then taken out again", async () => {
+  it("an image by tag, without tag (its newest version) and by digest; then demoted", async () => {
     const one = await push("app", "v1.9.0", "linux/amd64", "linux/arm64");
     const two = await push("app", "v1.10.0", "linux/amd64");
     await push("app", "nightly", "linux/amd64");
@@ -189,7 +189,7 @@ describe("npm run promote and demote", () => {
     assert.equal(await images(), "# ours\n");
   });
 
-  it("a tag that moves is promoted again if the project says that it may, else refused", async () => {
+  it("a moved tag is promoted again if the project declares it mutable, else refused", async () => {
     const one = await push("moving", "latest", "linux/amd64");
     await push("moving", "v1", "linux/amd64");
     assert.equal((await promote("tool", "moving:latest", "moving:v1")).code, 0);
@@ -258,7 +258,7 @@ describe("npm run promote and demote", () => {
     );
   });
 
-  it("every mistake is named at once, and nothing is written", async () => {
+  it("all errors are reported at once, and nothing is written", async () => {
     await push("many", "v1", "linux/amd64");
     const before = await images();
     const { code, err } = await promote("tool", "many:v1", "many:v2", "absent:v1");
@@ -323,7 +323,7 @@ describe("npm run promote and demote", () => {
     await rm(join(servers.folder, "manifests/taken"), { recursive: true });
   });
 
-  it("what is not there, is misspelt or cannot be reached is said in one line", async () => {
+  it("missing, misspelt and unreachable arguments are reported in one line", async () => {
     await push("said", "v1.0.0", "linux/amd64");
     for (const [args, expected] of [
       [

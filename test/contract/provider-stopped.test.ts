@@ -110,7 +110,7 @@ describe("a promotion by the provider plugin, interrupted", () => {
     });
   }
 
-  it("images, by SIGTERM: ends at once, the next run sends nothing again", async function () {
+  it("images, by SIGTERM: ends at once, and the next run sends nothing twice", async function () {
     const registries = await Promise.all([startRegistry("olareg"), startRegistry("olareg"), startRegistry("olareg")]);
     try {
       const [staging, us, eu] = registries;

@@ -139,7 +139,7 @@ describe("provider plugin driven by the engine", () => {
     assert.deepEqual(await bad.held("us"), {});
   });
 
-  it("inputs of a wrong shape are refused before anything is done", async () => {
+  it("invalid inputs are refused before any change", async () => {
     const world = await World.make(stores, "shape", { a: "a" });
     await world.declare(
       { a: "a" },

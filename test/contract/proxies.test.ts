@@ -40,7 +40,7 @@ async function listen(server: Server, address = "127.0.0.1"): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-describe("proxies of the environment", () => {
+describe("proxies from the environment", () => {
   let tunnelling: TestProxy;
   let forwarding: TestProxy;
   let plainPort: number;
@@ -95,7 +95,7 @@ describe("proxies of the environment", () => {
     return client;
   }
 
-  it("a registry and its token server are asked through HTTPS_PROXY, over one tunnel", async () => {
+  it("a registry and its token server are reached through HTTPS_PROXY, over one tunnel", async () => {
     process.env["HTTPS_PROXY"] = tunnelling.url;
     const at = registry(elsewhere);
     for (let round = 0; round < 3; round++) assert.deepEqual((await listTags(at)).tags, ["v1"]);
@@ -109,7 +109,7 @@ describe("proxies of the environment", () => {
     assert.deepEqual(tunnelling.asked, [`CONNECT ${elsewhere}:443 as ${authorization}`]);
   });
 
-  it("GCS and S3 are asked through the proxies, by https and by http", async () => {
+  it("GCS and S3 are reached through the proxies, by https and by http", async () => {
     process.env["HTTPS_PROXY"] = tunnelling.url;
     process.env["HTTP_PROXY"] = forwarding.url;
     for (const connectTo of [gcs, s3]) {
@@ -121,7 +121,7 @@ describe("proxies of the environment", () => {
     for (const asked of forwarding.asked) assert.match(asked, /^(GET|HEAD) http:\/\/store\.example\//);
   });
 
-  it("hosts of NO_PROXY and loopback addresses are asked directly", async () => {
+  it("hosts of NO_PROXY and loopback addresses are reached directly", async () => {
     for (const name of ["HTTP_PROXY", "HTTPS_PROXY"]) process.env[name] = forwarding.url;
     process.env["NO_PROXY"] = `other.example, 0.0.0.0, ${elsewhere}`;
     for (const connectTo of [gcs, s3]) {
@@ -159,14 +159,14 @@ describe("proxies of the environment", () => {
     });
   }
 
-  it("a proxy that cannot be reached is named", async () => {
+  it("the error names a proxy that cannot be reached", async () => {
     const nobody = `127.0.0.1:${await freePort()}`;
     process.env["HTTPS_PROXY"] = `http://${nobody}`;
     const said = `the proxy http://${nobody} (HTTPS_PROXY) cannot be reached: connect ECONNREFUSED ${nobody}`;
     await assert.rejects(listTags(registry(elsewhere)), { message: `${elsewhere} is unreachable: ${said}` });
   });
 
-  it("a value that is no proxy's URL is refused before anything is sent, and not quoted: it may hold a password", () => {
+  it("an invalid proxy URL is refused before any request, and not quoted: it may contain a password", () => {
     process.env["https_proxy"] = "socks5://me:secret@proxy.example";
     const message =
       "the environment variable https_proxy must be the URL of an HTTP proxy, such as http://proxy.example:3128";

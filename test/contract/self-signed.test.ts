@@ -24,7 +24,7 @@ const advice =
   "self-signed certificate (DEPTH_ZERO_SELF_SIGNED_CERT); if its certificate is from a private CA, " +
   "set the environment variable NODE_EXTRA_CA_CERTS to that CA's file (PEM)";
 
-describe("a certificate that nobody here knows", () => {
+describe("a certificate from an unknown issuer", () => {
   const tls = selfSigned("0.0.0.0");
   let registries: TestRegistry[];
   let staging: FaultyProxy;
@@ -55,7 +55,7 @@ describe("a certificate that nobody here knows", () => {
   const isSaid = (host: string) => (error: Error) =>
     error instanceof UnreachableError && error.message === `${host} is unreachable: ${advice}`;
 
-  it("is told with the host, the cause and what to do, after one connection", async () => {
+  it("is reported with host, cause and remedy, after one connection", async () => {
     const before = staging.connections;
     await assert.rejects(listTags(at(staging.host)), isSaid(staging.host));
     assert.equal(staging.connections, before + 1);
@@ -63,7 +63,7 @@ describe("a certificate that nobody here knows", () => {
     assert.equal(staging.connections, before + 1, "given up for a while");
   });
 
-  it("of a place that a registry sends us to: the next source is asked, the registry is not given up", async () => {
+  it("of a redirect target: the next source is used, and the registry is not given up", async () => {
     const bytes = Buffer.from("layer");
     const server = createServer((request, response) => {
       if (request.url!.includes("/blobs/")) response.writeHead(307, { location: `https://${mirror.host}/blob` }).end();
@@ -85,7 +85,7 @@ describe("a certificate that nobody here knows", () => {
     }
   });
 
-  it("of a token server: the registry's error names that server, without repetition", async () => {
+  it("of a token server: the registry's error names that server, without retries", async () => {
     const server = createServer((_, response) => {
       const challenge = `Bearer realm="https://${mirror.host}/token",service="x"`;
       response.writeHead(401, { "www-authenticate": challenge }).end();
@@ -118,7 +118,7 @@ describe("a certificate that nobody here knows", () => {
     return { request, digest };
   }
 
-  it("where is read from, and where is written to: one failure of a promotion each, and nothing is written", async () => {
+  it("of a source and of a destination: one failure of the promotion each, and nothing is written", async () => {
     const { request } = await stage("untrusted");
     const plain = { ...request, mirrors: [{ name: "us", repository: `${registries[1]!.host}/p/images` }] };
     for (const [asked, what] of [
@@ -142,7 +142,7 @@ describe("a certificate that nobody here knows", () => {
     assert.deepEqual(await inspect(registries[1]!.host, "p/images/untrusted/tool"), { tags: {} });
   });
 
-  it("is known to `pulumi up` and its plugin by NODE_EXTRA_CA_CERTS, and then all goes well", async () => {
+  it("is accepted by `pulumi up` and its plugin with NODE_EXTRA_CA_CERTS", async () => {
     const { request, digest } = await stage("trusted");
     const program = await PromotionProgram.make(join(stores.folder, "program"));
     await program.declare({ tool: { type: "images", args: { ...request, summary: "1 image, 1 digest" } } });

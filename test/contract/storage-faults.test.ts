@@ -98,7 +98,7 @@ describe("release files through failing networks and stores", () => {
         });
       }
 
-      it("says 429 with Retry-After: nobody asks it again before that", async () => {
+      it("returns 429 with Retry-After: no request before that time", async () => {
         const files = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`f${i}`, randomBytes(100)]));
         await stage(files);
         const refusal: Fault = { kind: "answer", status: 429, headers: { "retry-after": "1" } };
@@ -115,7 +115,7 @@ describe("release files through failing networks and stores", () => {
         assert.ok(refused > 0 && refused <= 20, `${refused} writes of 20 files`);
       });
 
-      it("refuses for good: one clear error, no repetition, nothing there", async () => {
+      it("denies access: one clear error, no retry, nothing written", async () => {
         await stage(small);
         proxies[kind].inject(breaking(isWrite, [1, 99], { kind: "answer", status: 403, body: forbidden(kind) }));
         const outcome = await promote(request(kind, small));
@@ -131,7 +131,7 @@ describe("release files through failing networks and stores", () => {
     });
   }
 
-  it("an inventory is in the mirrors' order, whichever answers first", async () => {
+  it("an inventory is in the mirrors' order, independent of which responds first", async () => {
     const files = { file: randomBytes(50_000) };
     const [gcs, s3] = [request("gcs", files), request("s3", files)];
     const mirrors = [...gcs.mirrors, { ...s3.mirrors[0]!, name: "two" }];
@@ -159,7 +159,7 @@ describe("release files through failing networks and stores", () => {
     assert.deepEqual(again.failures, []);
   });
 
-  it("files that somebody else brings meanwhile are read and found to be the same, also more than there is memory for at once", async () => {
+  it("files written concurrently by others are read and found equal, even if larger than memory in total", async () => {
     const files = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`f${i}`, randomBytes(100)]));
     await stage(files);
     for (const [path, Body] of Object.entries(files)) {
@@ -170,7 +170,7 @@ describe("release files through failing networks and stores", () => {
     assert.deepEqual([outcome.failures, outcome.incomplete], [[], {}]);
   });
 
-  it("a mirror that refuses a file now and then is not given up: only failures in a row are a lost mirror's", async () => {
+  it("a mirror with occasional refusals is not given up, only one with failures in a row", async () => {
     const files = Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`f${i}`, randomBytes(100)]));
     await stage(files);
     // A store that answers the writes one after the other, each when the one before is counted, and refuses every other.
@@ -214,7 +214,7 @@ describe("release files through failing networks and stores", () => {
 
   describe("staging", () => {
     const large = { file: randomBytes(20 * mebibyte + 11) };
-    it("breaks in the middle of a download: it goes on from there", async () => {
+    it("breaks during a download: the download is resumed", async () => {
       await stage(large);
       proxies.gcs.inject(breaking(isDownload, [1, 3], { kind: "cut-answer", after: 5 * mebibyte }));
       const outcome = await promote(request("s3", large));
@@ -228,7 +228,7 @@ describe("release files through failing networks and stores", () => {
       );
     });
 
-    it("ends a download early as if that were all: it goes on from there", async () => {
+    it("truncates a download: the download is resumed", async () => {
       await stage(large);
       proxies.gcs.inject(breaking(isDownload, [1, 1], { kind: "shorten", to: 5 * mebibyte }));
       assert.deepEqual((await promote(request("s3", large))).failures, []);
@@ -249,7 +249,7 @@ describe("release files through failing networks and stores", () => {
     }
   });
 
-  it("the answer to the last chunk of a resumable upload is lost: the store says that it has all, and nothing is sent again", async () => {
+  it("the response to the last chunk of a resumable upload is lost: the store reports it complete, and nothing is sent again", async () => {
     const file = randomBytes(20 * mebibyte);
     await stage({ file });
     const sum = { sha256: sha256(file), crc32c: encodeCrc32c(crc32c(file)) };
@@ -269,7 +269,7 @@ describe("release files through failing networks and stores", () => {
     assert.equal(sha256((await served("gcs", "file"))!), sum.sha256);
   });
 
-  it("a resumable upload of which the store takes nothing is tried again after a pause, and not for ever", async () => {
+  it("a resumable upload without progress is retried after a pause", async () => {
     const files = { file: randomBytes(20 * mebibyte) };
     await stage(files);
     const full = chunkBytes(files.file.length);
@@ -284,7 +284,7 @@ describe("release files through failing networks and stores", () => {
     assert.ok(second! - first! >= 99 && third! - second! >= 249, `${second! - first!} and ${third! - second!} ms`);
   });
 
-  it("what is written, read and removed in GCS is named by its generation, which the rehearsal's store does not hold us to", async () => {
+  it("writes, reads and removals in GCS name the generation, which the rehearsal's store does not enforce", async () => {
     const files = { small: randomBytes(1_000), large: randomBytes(9 * mebibyte) };
     await stage(files);
     const asked = request("gcs", files);
@@ -308,7 +308,7 @@ describe("release files through failing networks and stores", () => {
     assert.equal(named, generations.get("binaries/kops/large"));
   });
 
-  it("a resumable upload that the store has forgotten is begun again", async () => {
+  it("a resumable upload that the store lost is restarted", async () => {
     const files = { file: randomBytes(20 * mebibyte) };
     await stage(files);
     proxies.gcs.inject(answersStatusQueries(breaking(isChunk, [2, 2], { kind: "answer", status: 410 })));
@@ -317,7 +317,7 @@ describe("release files through failing networks and stores", () => {
     assert.equal(sha256((await served("gcs", "file"))!), sha256(files.file));
   });
 
-  it("a token of Google's that expires in the middle of a large upload is renewed, and the upload goes on", async () => {
+  it("a Google token that expires during a large upload is renewed, and the upload continues", async () => {
     const content = randomBytes(20 * mebibyte);
     let token = 0;
     let valid = 0;
@@ -350,7 +350,7 @@ describe("release files through failing networks and stores", () => {
     assert.equal(sha256((await served("gcs", "file"))!), sha256(content));
   });
 
-  it("a rate that Google says with 403 passes", async () => {
+  it("Google's rate limit with 403 is retried", async () => {
     const files = { file: randomBytes(1_000) };
     await stage(files);
     const body = JSON.stringify({ error: { message: "slow down", errors: [{ reason: "userRateLimitExceeded" }] } });
@@ -359,7 +359,7 @@ describe("release files through failing networks and stores", () => {
     assert.equal(sha256((await served("gcs", "file"))!), sha256(files.file));
   });
 
-  it("a multipart upload that an earlier run left behind is resumed: only the parts that lack are sent", async () => {
+  it("an unfinished multipart upload of an earlier run is resumed: only missing parts are sent", async () => {
     const files = { file: randomBytes(30 * mebibyte) };
     await stage(files);
     const stop = new AbortController();
@@ -398,7 +398,7 @@ describe("release files through failing networks and stores", () => {
     });
   }
 
-  it("a multipart upload whose place is taken meanwhile leaves nothing behind", async () => {
+  it("a multipart upload whose key is written meanwhile is aborted", async () => {
     const files = { file: randomBytes(20 * mebibyte) };
     await stage(files);
     const object = { Bucket: `prod-${world}`, Key: "binaries/kops/file" };
@@ -409,7 +409,7 @@ describe("release files through failing networks and stores", () => {
     assert.equal(await openUploads(), 0);
   });
 
-  it("a removal that meets another request for the same object is tried again", async () => {
+  it("a removal that conflicts with another request is retried", async () => {
     const files = { file: randomBytes(100) };
     await stage(files);
     const asked = request("s3", files);
@@ -421,7 +421,7 @@ describe("release files through failing networks and stores", () => {
     assert.equal(await served("s3", "file"), undefined);
   });
 
-  it("the answer to a multipart upload's completion is lost: the file is there, and that is no failure", async () => {
+  it("a lost response to a multipart upload's completion is no failure: the file is there", async () => {
     const files = { file: randomBytes(10 * mebibyte) };
     await stage(files);
     proxies.s3.inject(breaking(isCompletion, [1, 1], { kind: "cut-answer", after: 0 }));
@@ -429,7 +429,7 @@ describe("release files through failing networks and stores", () => {
     assert.equal(sha256((await served("s3", "file"))!), sha256(files.file));
   });
 
-  describe("a store that refuses an object before it has read it, and closes the connection: its answer is never seen", () => {
+  describe("a store that refuses an object before reading it, and closes the connection without a visible response", () => {
     const content = Buffer.from("content".repeat(1_000));
     const headers = { contentType: "application/octet-stream", cacheControl: "public" };
     const { signal } = new AbortController();
@@ -448,7 +448,7 @@ describe("release files through failing networks and stores", () => {
       await upload.finish({ bytes: content, offset: 0, crc32c: crc });
     }
 
-    it("what is there is found, and kept", async () => {
+    it("an existing object is found and kept", async () => {
       const connection = connectS3({ endpoint: `http://${proxies.s3.host}`, region: "us-east-1", pathStyle: true });
       const bucket = connection.bucket(`prod-${world}`);
       await write(bucket);
@@ -460,7 +460,7 @@ describe("release files through failing networks and stores", () => {
       await connection.close();
     });
 
-    it("what was removed from a bucket that keeps versions comes back", async () => {
+    it("an object removed from a bucket with versioning is restored", async () => {
       await stores.makeBucket("s3", `versioned-${world}`, { versioned: true });
       const connection = connectS3({ endpoint: `http://${proxies.s3.host}`, region: "us-east-1", pathStyle: true });
       const bucket = connection.bucket(`versioned-${world}`);
@@ -472,7 +472,7 @@ describe("release files through failing networks and stores", () => {
       await connection.close();
     });
 
-    it("where nothing is, it is tried again", async () => {
+    it("a missing object is written again", async () => {
       const connection = connectS3({ endpoint: `http://${proxies.s3.host}`, region: "us-east-1", pathStyle: true });
       const bucket = connection.bucket(`prod-${world}`);
       proxies.s3.inject(breaking(isWrite, [1, 2], { kind: "cut-request", after: 100 }));

@@ -64,7 +64,7 @@ describe("the Bucket interface", () => {
         assert.equal((await bucket.stat("taken", never))?.sha256, sha256(Buffer.from("first")));
       });
 
-      it("of eight writers at once one wins", async () => {
+      it("of eight concurrent writers one wins", async () => {
         const all = Array.from({ length: 8 }, (_, i) => put(bucket, "race", Buffer.from(`writer ${i}`)));
         const results = await Promise.allSettled(all);
         assert.equal(results.filter(({ status }) => status === "fulfilled").length, 1);
@@ -79,7 +79,7 @@ describe("the Bucket interface", () => {
         });
       }
 
-      it("a source that ends early or runs over is not written", async () => {
+      it("a source that is too short or too long is not written", async () => {
         const bytes = randomBytes(1_000);
         for (const size of [999, 1_001]) {
           const content = { size, sha256: sha256(bytes) };
@@ -89,7 +89,7 @@ describe("the Bucket interface", () => {
         assert.equal(await bucket.stat("cut", never), undefined);
       });
 
-      it("a document of the catalogue is replaced, and nothing else is", async () => {
+      it("a document of the catalogue is replaced, no other object is", async () => {
         for (const text of ["one", "two", "two"]) {
           await bucket.replace("catalog/index.json", Buffer.from(text), headers, never);
           const found = await bucket.stat("catalog/index.json", never);
@@ -100,7 +100,7 @@ describe("the Bucket interface", () => {
           await assert.rejects(bucket.replace(key, Buffer.from("x"), headers, never), /never changes/);
       });
 
-      it("removal: of the version that was looked at, and absent is fine", async () => {
+      it("removes the version that was read; an absent object is no error", async () => {
         await put(bucket, "removed", Buffer.from("x"));
         const object = await bucket.stat("removed", never);
         if (kind === "s3") {
@@ -112,7 +112,7 @@ describe("the Bucket interface", () => {
         await bucket.remove(object!, never);
       });
 
-      it("listing an absent bucket says so", async () => {
+      it("listing an absent bucket is an error that says so", async () => {
         const absent = storage.open({ kind, bucket: "no-such-bucket" });
         await assert.rejects(Array.fromAsync(absent.list("", never)), BucketAbsent);
         assert.equal(await absent.stat("x", never), undefined);
@@ -124,7 +124,7 @@ describe("the Bucket interface", () => {
         await assert.rejects(bucket.stat("x", stop.signal), /stopped/);
       });
 
-      it("1,001 objects are listed, page after page", async () => {
+      it("lists 1,001 objects over all pages", async () => {
         const names = Array.from({ length: 1_001 }, (_, i) => `many/${String(i).padStart(4, "0")}`);
         for (let at = 0; at < names.length; at += 50) {
           await Promise.all(names.slice(at, at + 50).map((name) => put(bucket, name, Buffer.from(name))));
@@ -164,7 +164,7 @@ describe("the Bucket interface", () => {
     assert.equal((await s3.stat("free", never))?.sha256, content.sha256);
   });
 
-  it("a piece that goes to 22 mirrors of GCS at once is in memory once", async () => {
+  it("a chunk for 22 GCS mirrors is in memory once", async () => {
     const bytes = randomBytes(8 * 1024 * 1024);
     const content = await measure(inPieces(bytes));
     const buckets = await Promise.all(

@@ -94,7 +94,7 @@ describe("repositories", () => {
     });
   }
 
-  it("of a registry that lists none: that is said, once for all mirrors alike, and is no failure", async () => {
+  it("of a registry without a list: reported once for all such mirrors, and no failure", async () => {
     const host = await start("olareg");
     await new Pusher(host, "p/images/left/app").image({ tags: ["v1"] });
     const mirrors = ["us", "eu"].map((name) => ({ name, repository: `${host}/p/images` }));
@@ -129,7 +129,7 @@ describe("a catalogue", () => {
     return listRepositories({ transport, repository: repositoryAt(`${host}/p/images`), signal: context.signal });
   }
 
-  it("of several pages is read to its end, with the right that it wants", async () => {
+  it("of several pages is read completely, with the required scope", async () => {
     const scopes: (string | null)[] = [];
     const names = await asked((request, response) => {
       const url = new URL(request.url!, `http://${request.headers.host}`);
@@ -221,7 +221,7 @@ describe("objects", () => {
     );
   });
 
-  it("layers that are noted for a project that is gone", async () => {
+  it("layers registered for a removed project", async () => {
     for (const [project, layer] of [
       ["gone", "1"],
       ["gone", "2"],

@@ -48,7 +48,7 @@ describe("access to data", () => {
     resources = await declare(everything, manifests);
   });
 
-  it("every pair of who and where is as docs/rights.md says (UPDATE_GOLDEN=1 writes it)", async () => {
+  it("every pair of identity and store is as in docs/rights.md (UPDATE_GOLDEN=1 writes it)", async () => {
     const { golden, text } = await compareWithGolden(new URL("../../docs/rights.md", import.meta.url), page());
     assert.equal(text, golden);
   });
@@ -64,7 +64,7 @@ describe("access to data", () => {
     );
   });
 
-  it("any grant that is dropped changes the table", () => {
+  it("removing any grant changes the table", () => {
     const before = page();
     const grants = resources.filter(({ type }) => /(repositoryIam|bucketIAM)Binding:|:BucketPolicy$/.test(type));
     // The table shows one region; the graph's properties hold the others to be the same.
@@ -78,7 +78,7 @@ describe("access to data", () => {
     );
   });
 
-  it("any grant that is widened to everybody changes the table", () => {
+  it("widening any grant to everyone changes the table", () => {
     const before = page();
     const grants = resources.filter(({ type }) => /(repositoryIam|bucketIAM)Binding:/.test(type));
     const widened = grants
@@ -95,7 +95,7 @@ describe("access to data", () => {
     }
   });
 
-  it("a role that the table does not know is an error, not silence", () => {
+  it("a role that the table does not know is an error", () => {
     const grant = resources.find(({ name }) => name === "staging-full-objectViewer")!;
     const odd = { ...grant, inputs: { ...grant.inputs, role: "roles/storage.legacyBucketOwner" } };
     const all = resources.map((one) => (one === grant ? odd : one));

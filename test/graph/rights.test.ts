@@ -103,7 +103,7 @@ describe("permissions of the two identities", () => {
     "storage/bucketObject:BucketObject": { deploy: [], preview: [] }, // granted on its bucket: the test after the next
   };
 
-  it("every type has its rights said, and no type that is not there", () => {
+  it("every type has its permissions listed, and no other type", () => {
     const types = resources.filter(({ type }) => type.startsWith("gcp:")).map(({ type }) => type.slice("gcp:".length));
     assert.deepEqual(Object.keys(needed).sort(), [...new Set(types)].sort());
   });
@@ -190,7 +190,7 @@ describe("permissions of the two identities", () => {
     assert.deepEqual(rights("preview"), ["dns.managedZones.getIamPolicy", ...ofRecords("list")]);
   });
 
-  it("what an owner alone may make stands in the identities' component, or is told here", () => {
+  it("what only an owner may create is in the identities' component or listed here", () => {
     const owned = resources.filter(({ type }) => needed[type.slice("gcp:".length)]?.deploy === "owner");
     const elsewhere = owned
       .filter(({ path }) => path.at(-1) !== "identities")

@@ -120,7 +120,7 @@ describe("conditions on GitHub's tokens", () => {
     }
   });
 
-  it("without the environment, from another branch or by another workflow nobody deploys", () => {
+  it("without the environment, from another branch or by another workflow no token can deploy", () => {
     const production = { sub: "repo:example/artifacts:environment:production", environment: "production" };
     for (const token of [
       claims(),
@@ -138,7 +138,7 @@ describe("conditions on GitHub's tokens", () => {
     assert.equal(rights(claims({ ...production, event_name: "pull_request_target" })).deploy, "no");
   });
 
-  it("a project's release builds push as their repository, its pull requests as nobody", () => {
+  it("a project's release builds can push as their repository, its pull requests cannot", () => {
     const project = { repository: "example/full", repository_id: "5", sub: "repo:example/full:x" };
     const pushesFrom = (changed: Record<string, string>) => rights(claims({ ...project, ...changed })).pushesFrom;
     for (const ref of ["refs/heads/main", "refs/heads/master", "refs/heads/release-1.2", "refs/tags/v1.2.3"]) {
@@ -151,7 +151,7 @@ describe("conditions on GitHub's tokens", () => {
     assert.deepEqual(rights(claims(project)), { deploy: "no", preview: "no", pushesFrom: "example/full", aws: [] });
   });
 
-  it("who takes over a name, and everybody else, gets nothing", () => {
+  it("tokens of a taken-over owner name, and all others, get nothing", () => {
     const environment = "environment:production";
     for (const token of [
       // The organisation was renamed, somebody registered its old name and made a repository of the same name.
@@ -180,7 +180,7 @@ describe("conditions on GitHub's tokens", () => {
     }
   });
 
-  it("a repository made anew under an old name of the same owner neither deploys nor previews", () => {
+  it("a repository recreated with an old name by the same owner can neither deploy nor preview", () => {
     const none = { deploy: "no", preview: "no", pushesFrom: "example/artifacts", aws: [] };
     for (const sub of ["repo:example@1234567/artifacts@9", "repo:example/artifacts"]) {
       const token = { repository_id: "9", sub: `${sub}:environment:production`, environment: "production" };
