@@ -98,7 +98,7 @@ const refused: readonly (readonly [title: string, markdown: string, fault: RegEx
   ["a variable that nothing reads", "Set `ARTIFACTS_NO_SUCH_THING=1`.", /nothing reads ARTIFACTS_NO_SUCH/],
 ];
 
-describe("the test of the documents refuses", () => {
+describe("the check of the documents refuses", () => {
   for (const [title, markdown, fault] of refused) {
     it(title, async () => {
       const faults = await documentFaults(readMarkdown("EXAMPLE.md", markdown));
@@ -108,7 +108,7 @@ describe("the test of the documents refuses", () => {
     });
   }
 
-  it("nothing of a document that is right", async () => {
+  it("nothing in a valid document", async () => {
     const right = [
       "# A title: *with* `code`\n",
       "[up](#a-title-with-code) [file](README.md) <https://example.org/>\n",

@@ -143,7 +143,7 @@ describe("scripts of the workflows", () => {
       });
     }
 
-    it("an environment without reviewers lets no newcomer through", async () => {
+    it("an environment without reviewers admits no newcomer", async () => {
       const step = await script("workflows/preview.yml", "Refuse an environment that asks nobody");
       const environment = { GH_TOKEN: "x", REPOSITORY: "example/artifacts" };
       await program("gh", "echo 0");
@@ -270,7 +270,7 @@ describe("scripts of the workflows", () => {
       assert.notEqual((await run(step, environment)).code, 0);
     });
 
-    it("takes the archive that was built and attested, and no other", async () => {
+    it("deploys only the archive that was built and attested", async () => {
       const step = await script("workflows/deploy.yml", "Check what was built");
       const archive = join(folder, "redirector/dist/redirector.tar.gz");
       await mkdir(dirname(archive), { recursive: true });
@@ -289,7 +289,7 @@ describe("scripts of the workflows", () => {
       assert.notEqual((await run(step, environment)).code, 0, "another archive");
     });
 
-    it("ends as the engine does, and what it prints commands nothing", async () => {
+    it("has the engine's exit code, and its output is no command to the runner", async () => {
       for (const wanted of [0, 1, 255]) {
         await program("pulumi", `printf '%s\\n' '${hostile.replaceAll("\n", "' '")}'; exit ${wanted}`);
         const { code, printed } = await run(await script("workflows/deploy.yml", "Deploy"));
@@ -318,7 +318,7 @@ describe("scripts of the workflows", () => {
       assert.match(issue, /^audited$/m);
     });
 
-    it("says that it looked, in the words that the alert on silence counts", async () => {
+    it("logs the line that the alert on missing runs counts", async () => {
       await program("gcloud", `printf '%s' "\${@: -1}" > "${folder}/payload"`);
       const environment = { PROJECT: "demo" };
       const { code, printed } = await run(await script("workflows/drift.yml", "Say that it was compared"), environment);
@@ -333,7 +333,7 @@ describe("scripts of the workflows", () => {
         `logName="projects/demo/logs/artifacts" jsonPayload.heartbeat="${payload["heartbeat"]}"`,
       );
     });
-    it("that nobody could be told that it looked fails the run", async () => {
+    it("fails the run if the report that it ran cannot be sent", async () => {
       await program("gcloud", "exit 1");
       const { code } = await run(await script("workflows/drift.yml", "Say that it was compared"), { PROJECT: "demo" });
       assert.notEqual(code, 0);
@@ -382,7 +382,7 @@ describe("scripts of the workflows", () => {
     const opening = () => script("workflows/promote.yml", "Open the pull request");
     const environment = { GH_TOKEN: "x", PROJECT: "tool", WHAT: "app:v1", RUN: "7-1" };
 
-    it("opens a pull request with what changed", async () => {
+    it("opens a pull request with the changes", async () => {
       await program("git", "");
       await program("gh", "");
       const PROMOTION = join(folder, "promotion");
@@ -398,7 +398,7 @@ describe("scripts of the workflows", () => {
       assert.match(await readFile(join(folder, "body.md"), "utf8"), /^ {4}\+ app:v1 sha256:x$/m);
     });
 
-    it("opens none where nothing changed", async () => {
+    it("opens none without changes", async () => {
       await program("gh", "");
       const PROMOTION = join(folder, "promotion");
       await mkdir(PROMOTION);

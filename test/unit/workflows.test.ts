@@ -44,17 +44,17 @@ describe("workflows", () => {
     action = parse(await readFile(join(root, ".github/actions/set-up/action.yml"), "utf8")) as typeof action;
   });
 
-  it("there are these six", () => {
+  it("the six workflows exist", () => {
     assert.deepEqual([...workflows.keys()].sort(), ["check", "deploy", "drift", "preview", "promote", "release"]);
   });
 
-  it("whatever is used is pinned by commit, or is of this repository", () => {
+  it("every action is pinned by commit, or from this repository", () => {
     for (const [name, { uses }] of steps()) {
       if (uses !== undefined) assert.match(uses, /^(\.\/\.github\/actions\/set-up|[\w-]+\/[\w-]+@[0-9a-f]{40})$/, name);
     }
   });
 
-  it("no workflow has rights of its own, each job names its few", () => {
+  it("no workflow has permissions of its own, each job declares its minimum", () => {
     for (const [name, { permissions }] of workflows) assert.deepEqual(permissions, {}, name);
     const rights = Object.fromEntries(jobs().map(([name, { permissions }]) => [name, permissions]));
     assert.deepEqual(rights, {
@@ -111,7 +111,7 @@ describe("workflows", () => {
         );
   });
 
-  it("a newcomer's pull request waits for a maintainer, and whoever else's does not", () => {
+  it("only a newcomer's pull request waits for a maintainer", () => {
     const { approval, preview } = workflows.get("preview")!.jobs;
     assert.equal(approval?.environment, "newcomers");
     assert.equal(approval.if, "needs.scope.outputs.manifests == 'yes' && needs.scope.outputs.newcomer == 'yes'");
@@ -147,7 +147,7 @@ describe("workflows", () => {
     assert.match(JSON.stringify(deploy), /"PULUMI_DIY_BACKEND_GZIP":"true"/);
   });
 
-  it("nothing that is printed is a command to the runner", () => {
+  it("no output is a command to the runner", () => {
     for (const [name, { run = "" }] of steps()) {
       for (const printed of run.matchAll(/^(cat |pulumi up ).*$/gm)) {
         const before = run.slice(0, printed.index);
@@ -162,7 +162,7 @@ describe("workflows", () => {
     }
   });
 
-  it("a run's rights in AWS last as long as its job may, and the roles allow it", async () => {
+  it("credentials in AWS last as long as the job's timeout, and the roles allow it", async () => {
     const identity = await readFile(join(root, "components/identities/identities.ts"), "utf8");
     const allowed = (role: string) => Number(new RegExp(`\\["${role}", (\\d+), \\[`).exec(identity)?.[1]) * 3600;
     const asked = String(
@@ -175,7 +175,7 @@ describe("workflows", () => {
     }
   });
 
-  it("who fails raises an alert, whether it failed, was cancelled or took too long", () => {
+  it("a failed, cancelled or timed-out run raises an alert", () => {
     for (const name of ["deploy.deploy", "drift.compare"]) {
       const job = jobs().find(([one]) => one === name)?.[1];
       const alert = job?.steps.find(({ run }) => run?.startsWith("gcloud logging write artifacts "));
@@ -183,7 +183,7 @@ describe("workflows", () => {
     }
   });
 
-  it("who looks for drift says so last of all, and only if everything before went well", () => {
+  it("the drift run reports itself in its last step, and only if all steps succeeded", () => {
     const steps = workflows.get("drift")?.jobs["compare"]?.steps ?? [];
     const last = steps.at(-1);
     assert.match(last?.run ?? "", /^gcloud logging write artifacts .*--payload-type json/);
@@ -199,12 +199,12 @@ describe("workflows", () => {
     assert.equal(hours, 36);
   });
 
-  it("what previews takes the deployed redirector: a build of today differs in the clouds' ranges", () => {
+  it("previews use the deployed redirector, because a new build differs in the clouds' ranges", () => {
     const take = action.runs.steps.find(({ run }) => run?.includes("redirectorArchive"));
     assert.equal(take?.if, "inputs.identity != 'deploy'");
   });
 
-  it("no script of a package runs where an identity is, and what they built goes on by its digest, attested", () => {
+  it("no package script runs with an identity, and build results are passed on attested, by digest", () => {
     const withIdentity = jobs().filter(([, { permissions }]) => permissions?.["id-token"] === "write");
     const scripts = [...withIdentity.flatMap(([, job]) => job.steps), ...action.runs.steps].map(({ run = "" }) => run);
     for (const script of scripts) {

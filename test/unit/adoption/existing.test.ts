@@ -61,7 +61,7 @@ describe("lookup of existing resources", () => {
 
   after(() => server.close());
 
-  it("a thing is found by its display name, on any page; an absent one is undefined", async () => {
+  it("finds a resource by its display name, on any page; undefined if absent", async () => {
     assert.equal(await existing.monitoring("alertPolicies", "down"), "projects/p/alertPolicies/1");
     assert.equal(await existing.monitoring("alertPolicies", "slow"), "projects/p/alertPolicies/2");
     assert.equal(await existing.monitoring("alertPolicies", "other"), undefined);
@@ -79,13 +79,13 @@ describe("lookup of existing resources", () => {
     assert.equal(await existing.dnsRecord(zone, "artifacts: CAA"), undefined);
   });
 
-  it("each page is read once", () => assert.equal(new Set(asked).size, asked.length));
+  it("reads each page once", () => assert.equal(new Set(asked).size, asked.length));
 
-  it("two things of one name are refused: nobody can tell which is ours", async () => {
+  it("refuses two resources with one name as ambiguous", async () => {
     await assert.rejects(existing.monitoring("alertPolicies", "twice"), /more than one "twice"/);
   });
 
-  it("an objective is deleted by its name; one that is not there is no error, a refusal is", async () => {
+  it("deletes an objective by its name; a missing one is no error, a refusal is", async () => {
     await existing.removeObjective("redirector", "latency");
     await existing.removeObjective("redirector", "absent");
     await assert.rejects(

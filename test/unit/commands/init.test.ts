@@ -84,7 +84,7 @@ describe("npm run init", () => {
     );
   });
 
-  it("names every mistake and everything that is missing at once, and writes nothing", async () => {
+  it("reports all errors and missing options at once, and writes nothing", async () => {
     const { organization: _, ...rest } = least;
     const { code, err } = await run(
       "init",
@@ -99,7 +99,7 @@ describe("npm run init", () => {
     assert.deepEqual((await readdir(folder)).sort(), ["manifests", "package.json"]);
   });
 
-  it("replaces the example of this repository, and nobody's own config without --force", async () => {
+  it("replaces the example of this repository, and another config only with --force", async () => {
     const file = join(folder, "Pulumi.prod.yaml");
     await writeFile(file, "config:\n  artifacts:repository: example/artifacts\n");
     assert.equal((await run("init", ...flags(least))).code, 0);

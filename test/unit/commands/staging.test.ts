@@ -32,7 +32,7 @@ describe("staging project of a command", () => {
     });
   });
 
-  it("what the caller says needs no stack", async () => {
+  it("an explicit staging project needs no stack", async () => {
     assert.deepEqual(await stagingOf("tool", "absent", "images", { registryUri: "host/x" }), {
       registryUri: "host/x",
       bucket: "",

@@ -24,7 +24,7 @@ describe("npm run upgrade", () => {
       );
     });
 
-  it("names keys of the config with their lines, and the commands that mend the state", async () => {
+  it("names config keys with their lines, and the commands that repair the state", async () => {
     const { code, out } = await run("--from", "0.2.0");
     assert.equal(code, 0);
     assert.match(out, /^Pulumi\.prod\.yaml:\d+.*logOneIn.*logSampleRate: 0\.02/m);
@@ -35,7 +35,7 @@ describe("npm run upgrade", () => {
     assert.match(out, /^ {2}npm run upgrade -- --from 0\.2\.0 --state state\.json$/m);
   });
 
-  it("mends a state in place, once", async () => {
+  it("repairs a state in place, once", async () => {
     const record = (flags: unknown) => ({
       type: "cloudflare:index/dnsRecord:DnsRecord",
       urn: "urn:pulumi:prod::artifacts::x$cloudflare:index/dnsRecord:DnsRecord::domain-caa-pki.goog",
@@ -53,7 +53,7 @@ describe("npm run upgrade", () => {
     assert.match((await run("--from", "0.2.0", "--state", file)).out, /nothing to mend/);
   });
 
-  it("asks for the release where git does not know it", async () => {
+  it("requires the release if git does not know it", async () => {
     const { code, err } = await run();
     assert.equal(code, 2);
     assert.match(err, /--from VERSION is required/);
@@ -62,7 +62,7 @@ describe("npm run upgrade", () => {
   });
 });
 
-it("the changes of a release are for stacks that were deployed before it", () => {
+it("the changes of a release apply to stacks deployed before it", () => {
   assert.equal(changesSince("0.1.0").length, changesSince("0.2.0").length);
   assert.ok(changesSince("0.2.0").length > 0);
   assert.deepEqual(changesSince("9.0.0"), []);

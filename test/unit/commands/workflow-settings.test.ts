@@ -29,7 +29,7 @@ describe("settings in the workflows", () => {
     );
   });
 
-  it("a wrong file is told by line", async () => {
+  it("errors of an invalid file have their lines", async () => {
     await writeFile(join(folder, "Pulumi.prod.yaml"), "config:\n  gcp:project: P\n");
     const { code, err } = await run(folder);
     assert.equal(code, 1);

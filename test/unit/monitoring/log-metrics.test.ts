@@ -51,17 +51,16 @@ function counts(text: string): Record<string, number> {
   );
 }
 
-describe("of a redirector's summary is counted", () => {
-  it("nothing of a quiet one", () => assert.deepEqual(counts(page()), {}));
-  it("what it sent to a mirror", () => assert.deepEqual(counts(page({ requests: 3 })), { redirector_redirects: 1 }));
-  it("a mirror that fails", () => assert.deepEqual(counts(page({ failing: 1 })), { redirector_mirror_trouble: 1 }));
-  it("that there is no healthy one", () =>
+describe("metrics of a redirector's summary", () => {
+  it("none for a summary without requests", () => assert.deepEqual(counts(page()), {}));
+  it("redirects to a mirror", () => assert.deepEqual(counts(page({ requests: 3 })), { redirector_redirects: 1 }));
+  it("a failing mirror", () => assert.deepEqual(counts(page({ failing: 1 })), { redirector_mirror_trouble: 1 }));
+  it("no healthy mirror", () =>
     assert.deepEqual(counts(page({ healthy: 0 })), { redirector_mirror_trouble: 1, redirector_unserved: 1 }));
-  it("that there is no table of addresses", () =>
-    assert.deepEqual(counts(page({ ranges: 0 })), { redirector_without_ranges: 1 }));
+  it("no table of addresses", () => assert.deepEqual(counts(page({ ranges: 0 })), { redirector_without_ranges: 1 }));
 });
 
-it("a request's own line is counted nowhere, nor are other services' lines", () => {
+it("request lines and other services' lines are not counted", () => {
   const access = entry("307 blob images-a", { route: "blob", mirror: "images-a", detour: "failing", cloud: "aws" });
   const other = entry("summary", { cloudRanges: 0, unserved: "images" });
   other.resource.labels.service_name = "other";
@@ -71,7 +70,7 @@ it("a request's own line is counted nowhere, nor are other services' lines", () 
   }
 });
 
-it("labels and sums are fields of the lines that are counted", () => {
+it("labels and values are fields of the counted lines", () => {
   const lines = new LogSummary({ images: ["images-a"], files: ["files-a"] })
     .next(page({ requests: 3, healthy: 0 }), 60)
     .map(({ message, fields }) => entry(message, fields));
@@ -84,7 +83,7 @@ it("labels and sums are fields of the lines that are counted", () => {
   }
 });
 
-it("names are as PromQL has them", () => {
+it("names are the names in PromQL", () => {
   assert.equal(inPromql("a_b", "global"), 'logging_googleapis_com:user_a_b{monitored_resource="global"}');
   for (const { name } of logMetrics) assert.match(name, /^[a-z_]+$/, "anything else would be written otherwise there");
 });

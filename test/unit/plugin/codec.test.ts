@@ -38,7 +38,7 @@ const { value } = fc.letrec<{ value: unknown }>((tie) => ({
 }));
 const properties = fc.dictionary(text, value, { maxKeys: 6, noNullPrototype: true }).map(plain);
 
-it("any properties: read as the generated classes wrote them", () => {
+it("any properties: decodes what the generated classes encode", () => {
   fc.assert(
     fc.property(properties, properties, properties, text, (olds, news, oldInputs, urn) => {
       const check = new pb.CheckRequest();
@@ -63,7 +63,7 @@ it("any properties: read as the generated classes wrote them", () => {
   );
 });
 
-it("any properties: read as the generated classes wrote them, in the calls that change something", () => {
+it("any properties: decodes what the generated classes encode, in calls that change resources", () => {
   fc.assert(
     fc.property(properties, properties, properties, text, fc.boolean(), (olds, news, oldInputs, urn, preview) => {
       const create = new pb.CreateRequest();
@@ -116,7 +116,7 @@ it("any properties: read as the generated classes wrote them, in the calls that 
   );
 });
 
-it("any properties: written so that the generated classes read them, in the responses of calls that change something", () => {
+it("any properties: encodes what the generated classes decode, in responses of calls that change resources", () => {
   fc.assert(
     fc.property(properties, properties, text, fc.array(text), (outputs, inputs, id, reasons) => {
       const created = pb.CreateResponse.deserializeBinary(writeCreateResponse({ id, outputs }));
@@ -142,7 +142,7 @@ it("any properties: written so that the generated classes read them, in the resp
   assert.equal(pb.ReadResponse.deserializeBinary(writeReadResponse(undefined)).getId(), "");
 });
 
-it("any properties: written so that the generated classes read them", () => {
+it("any properties: encodes what the generated classes decode", () => {
   fc.assert(
     fc.property(properties, fc.array(text), (inputs, failures) => {
       const read = pb.CheckResponse.deserializeBinary(writeCheckResponse({ inputs, failures }));
@@ -155,7 +155,7 @@ it("any properties: written so that the generated classes read them", () => {
   );
 });
 
-it("what JSON leaves out or makes null is left out or null; what is absent is empty", () => {
+it("omits or writes null like JSON; absent fields are empty", () => {
   const inputs = { gone: undefined, list: [undefined, Number.NaN], inner: { gone: undefined, kept: 0 } };
   const read = pb.CheckResponse.deserializeBinary(writeCheckResponse({ inputs, failures: [] }));
   assert.deepEqual(read.getInputs()?.toJavaScript(), JSON.parse(JSON.stringify(inputs)));
@@ -163,7 +163,7 @@ it("what JSON leaves out or makes null is left out or null; what is absent is em
   assert.deepEqual([empty.id, empty.urn, empty.olds, empty.news, empty.oldInputs], ["", "", {}, {}, {}]);
 });
 
-it("a property called __proto__ is one of many, and changes no prototype", () => {
+it("a property named __proto__ is a normal property, and changes no prototype", () => {
   const inputs = JSON.parse('{"__proto__": {"polluted": true}}') as Record<string, unknown>;
   const bytes = writeCheckResponse({ inputs, failures: [] });
   // A check response's inputs are field 1, a check request's news field 3: the same Struct.
@@ -174,7 +174,7 @@ it("a property called __proto__ is one of many, and changes no prototype", () =>
   assert.equal(Object.getPrototypeOf(news), Object.prototype);
 });
 
-it("bytes that are no message are an error", () => {
+it("invalid bytes are an error", () => {
   assert.throws(() => readCheckRequest(Uint8Array.from([0x12, 0xff])));
   assert.throws(() => readDiffRequest(Uint8Array.from([0x1a, 0x02, 0x0a, 0x7f])).olds);
 });

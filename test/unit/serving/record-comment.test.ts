@@ -3,11 +3,11 @@ import { describe, it } from "mocha";
 import { recordComment } from "../../../components/serving/record-comment.ts";
 
 describe("comments of DNS records", () => {
-  it("say what the record is for", () => {
+  it("describe the purpose of the record", () => {
     assert.equal(recordComment("A of artifacts.example.org"), "artifacts: A of artifacts.example.org");
   });
 
-  it("have at most 100 characters, and differ where the texts differ in their ends alone", () => {
+  it("have at most 100 characters, and differ even if only the ends of the texts differ", () => {
     const host = `${"a-long-label.".repeat(12)}example.org`;
     const comments = ["A", "AAAA"].map((type) => recordComment(`${"x".repeat(100)} ${type} of ${host}`));
     for (const comment of comments) assert.equal(comment.length, 100);

@@ -33,7 +33,7 @@ function refused(values: Record<string, unknown>): readonly string[] {
   return parsed.errors;
 }
 
-it("the least config gets every default", () => {
+it("a minimal config gets all defaults", () => {
   const config = accepted(least);
   assert.equal(config.host, "artifacts.example.org");
   assert.deepEqual(
@@ -49,7 +49,7 @@ it("the least config gets every default", () => {
   assert.deepEqual(config.storage, {});
 });
 
-it("the engine's form of the values, all text, means the same", () => {
+it("the engine's form of the values, all strings, is equivalent", () => {
   const values = { ...least, "artifacts:protection": false, "artifacts:maxInstances": 7 };
   const asText = Object.entries(values).map(([key, value]) => [
     key,
@@ -62,7 +62,7 @@ describe("the zone", () => {
   const { "artifacts:zoneId": _, ...withoutZone } = least;
   const aws = { "aws:region": "us-east-1", "aws:allowedAccountIds": ["123456789012"] };
 
-  it("is at one of four services, Cloudflare by default", () => {
+  it("is at one of four providers, Cloudflare by default", () => {
     assert.deepEqual(accepted(least).dns, { dns: "cloudflare", zoneId: least["artifacts:zoneId"] });
     for (const [dns, zoneId] of [
       ["google", "example-org"],
@@ -75,7 +75,7 @@ describe("the zone", () => {
     assert.deepEqual(accepted({ ...withoutZone, "artifacts:dns": "none" }).dns, { dns: "none", zoneId: "" });
   });
 
-  it("has an id as its service has it", () => {
+  it("has an id in its provider's format", () => {
     const ids = { cloudflare: "example-org", google: "Z0123", route53: "0123", none: "example-org" };
     for (const [dns, zoneId] of Object.entries(ids)) {
       const errors = refused({ ...withoutZone, ...aws, "artifacts:dns": dns, "artifacts:zoneId": zoneId });
@@ -123,12 +123,12 @@ describe("a key that was renamed", () => {
     assert.deepEqual(warningsOf({ ...least, "artifacts:logSampleRate": "0.5" }), [0.5, []]);
   });
 
-  it("may stand beside the default of the new one, which the engine fills in", () => {
+  it("may be set together with the default of the new one, which the engine adds", () => {
     const [share] = warningsOf({ ...least, "artifacts:logOneIn": 4, "artifacts:logSampleRate": "0.01" });
     assert.equal(share, 0.25);
   });
 
-  it("is refused beside another value of the new one", () => {
+  it("is refused together with another value of the new one", () => {
     assert.deepEqual(refused({ ...least, "artifacts:logOneIn": 4, "artifacts:logSampleRate": 0.5 }), [
       "artifacts:logOneIn: is the old name of artifacts:logSampleRate, which is set as well: remove artifacts:logOneIn",
     ]);
@@ -142,7 +142,7 @@ describe("a key that was renamed", () => {
 });
 
 describe("the redirector's own settings", () => {
-  it("are handed on as they stand, from the file and from the engine", () => {
+  it("are passed on unchanged, from the file and from the engine", () => {
     const settings = {
       layerClients: "outside-gcp",
       health: { intervalSeconds: 30 },
@@ -156,7 +156,7 @@ describe("the redirector's own settings", () => {
     assert.deepEqual(accepted({ ...least, "artifacts:redirector": JSON.stringify(settings) }).redirector, settings);
   });
 
-  it("are validated by the redirector's schema, every error at once", () => {
+  it("are validated by the redirector's schema, all errors at once", () => {
     const settings = { health: { intervalSeconds: "often", interval: 1 }, log: { sample: 1 }, metricsPort: 70_000 };
     assert.deepEqual(
       refused({ ...least, "artifacts:redirector": settings })
@@ -186,7 +186,7 @@ it("the storage settings are those of the providers", () => {
   });
 });
 
-it("GitHub's numbers may stand without quotes", () => {
+it("GitHub's ids need no quotes", () => {
   const { repositoryId, githubOwners } = accepted({
     ...least,
     "artifacts:repositoryId": 123456789,
@@ -195,7 +195,7 @@ it("GitHub's numbers may stand without quotes", () => {
   assert.deepEqual({ repositoryId, githubOwners }, { repositoryId: "123456789", githubOwners: { example: "1234567" } });
 });
 
-it("what is wrong between settings is told with what is wrong in one", () => {
+it("reports errors between settings together with errors in single settings", () => {
   const errors = refused({ ...least, "artifacts:domain": undefined, "artifacts:minInstances": 30 });
   assert.deepEqual(
     errors.map((line) => line.slice(0, line.indexOf(":", 10))),
@@ -203,7 +203,7 @@ it("what is wrong between settings is told with what is wrong in one", () => {
   );
 });
 
-it("everything that is missing is named at once", () => {
+it("reports all missing settings at once", () => {
   assert.deepEqual(
     refused({}).map((line) => line.slice(0, line.indexOf(":", 10))),
     [

@@ -5,7 +5,7 @@ import { firstSteps } from "../../../components/stack/first-steps.ts";
 import { organisation } from "../../support/organisations/organisation.ts";
 
 describe("steps by hand", () => {
-  it("name nothing that the organisation does not use, the deployment last", async () => {
+  it("contain only what the organisation uses, the deployment last", async () => {
     const { before, after } = await stepsOf("one-region");
     assert.deepEqual(
       before.map(({ commands }) => commands.at(-1)),
@@ -35,7 +35,7 @@ describe("steps by hand", () => {
     });
   }
 
-  it("end with the secrets of Cloudflare and the DS record where there are any", async () => {
+  it("end with the secrets of Cloudflare and the DS record, if needed", async () => {
     const big = (await stepsOf("big")).after.flatMap(({ commands }) => commands).join("\n");
     assert.match(big, /dsRecord[\s\S]*gh secret set CLOUDFLARE_API_TOKEN --env production --repo example\/artifacts/);
     assert.doesNotMatch(

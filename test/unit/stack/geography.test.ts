@@ -3,7 +3,7 @@ import { Region as AwsRegion } from "@pulumi/aws/types/enums/index.js";
 import { it } from "mocha";
 import { findRegion, regions } from "../../../components/stack/geography.ts";
 
-it("no region is listed twice, each has a place on the globe", () => {
+it("lists each region once, with valid coordinates", () => {
   assert.equal(new Set(regions.map((region) => `${region.cloud} ${region.name}`)).size, regions.length);
   for (const { name, latitude, longitude } of regions) {
     assert.ok(Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180, name);
@@ -11,7 +11,7 @@ it("no region is listed twice, each has a place on the globe", () => {
   }
 });
 
-it("every region of AWS's commercial partition is known", () => {
+it("has every region of AWS's commercial partition", () => {
   const commercial = Object.values(AwsRegion).filter((name) => !/^(cn|us-gov|us-iso|eu-iso|eusc)/.test(name));
   assert.deepEqual(
     regions.filter((region) => region.cloud === "aws").map((region) => region.name),
@@ -19,7 +19,7 @@ it("every region of AWS's commercial partition is known", () => {
   );
 });
 
-it("places are where their names say", () => {
+it("coordinates match the names of regions", () => {
   // Two regions in one city have the same place; a sign or a swapped pair would show.
   const at = (cloud: "gcp" | "aws", name: string) => {
     const region = findRegion(cloud, name);

@@ -38,7 +38,7 @@ async function trimmed(debug: boolean): Promise<Record<string, boolean>> {
   return JSON.parse(stdout) as Record<string, boolean>;
 }
 
-describe("what the SDK does at the start, as of its own files, which may change", () => {
+describe("the SDK's start-up, which depends on its internal files", () => {
   it("turns off the debugger, debug messages and source maps", async () => {
     assert.deepEqual(await trimmed(false), {
       debugger: false,

@@ -11,13 +11,13 @@ const folder = await mkdtemp(join(tmpdir(), "stack-file-"));
 describe("stack file", () => {
   after(() => rm(folder, { recursive: true }));
 
-  it("the file of a large organisation is read", async () => {
+  it("reads the file of a large organisation", async () => {
     const read = await readStackFile((await organisation("big")).file);
     assert.ok("config" in read);
     assert.equal(read.config.gcpRegions[0].name, "us-central1");
   });
 
-  it("an error names its line; what is missing, the line where it belongs", async () => {
+  it("errors have their line; a missing setting, the line where it belongs", async () => {
     const errors = await errorsOf(
       "# a comment\nconfig:\n  artifacts:organization: Wrong\n  artifacts:domain: example.org\n  artifacts:domian: x\n",
     );
@@ -29,7 +29,7 @@ describe("stack file", () => {
     assert.match(errors.find((error) => error.includes("zoneId")) ?? "", /^3: artifacts:zoneId: is missing/);
   });
 
-  it("a file that is not YAML, or has no settings, is an error with its line", async () => {
+  it("a file without valid YAML or settings is an error with its line", async () => {
     assert.match((await errorsOf("config:\n  a: [\n"))[0] ?? "", /^\d+: /);
     assert.deepEqual(await errorsOf("other: 1\n"), ["1: `config` is required: it has the settings of the stack"]);
   });

@@ -4,7 +4,7 @@ import { Channel } from "../../../../components/promotion/blobs/channel.ts";
 
 const chunk = (size: number, fill = 1) => Buffer.alloc(size, fill);
 
-it("gives what was written, in order, and ends", async () => {
+it("returns what was written, in order, and ends", async () => {
   const channel = new Channel();
   channel.write(chunk(3, 1));
   channel.write(chunk(0));
@@ -14,7 +14,7 @@ it("gives what was written, in order, and ends", async () => {
   assert.equal(channel.closed, true);
 });
 
-it("is full until its reader has taken something", async () => {
+it("is full until its reader has read something", async () => {
   const channel = new Channel();
   while (!channel.full) channel.write(chunk(100_000));
   let hasRoom = false;
@@ -29,14 +29,14 @@ it("is full until its reader has taken something", async () => {
   assert.equal(channel.full, false);
 });
 
-it("gives its reader an error instead of the rest", async () => {
+it("throws an error at its reader instead of the rest", async () => {
   const channel = new Channel();
   channel.write(chunk(1));
   channel.fail(new Error("broken"));
   await assert.rejects(Array.fromAsync(channel), /broken/);
 });
 
-it("lets the writer go when the reader is gone", async () => {
+it("releases the writer when the reader has ended", async () => {
   const channel = new Channel();
   while (!channel.full) channel.write(chunk(100_000));
   const room = channel.room();

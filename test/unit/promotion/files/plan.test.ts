@@ -35,17 +35,17 @@ describe("a plan", () => {
     assert.equal(plan!.remove.size, 0);
   });
 
-  it("of equal texts is nothing", () => {
+  it("of equal texts is empty", () => {
     assert.deepEqual(planned(request(ab), request(ab)), [{ mirror: "us" }]);
   });
 
-  it("names the lines that came and went", () => {
+  it("has the added and removed lines", () => {
     assert.deepEqual(planned(request(line("b", "b") + line("c", "c")), request(ab)), [
       { mirror: "us", add: ["c"], remove: ["a"] },
     ]);
   });
 
-  it("goes on with what was left incomplete, where it was", () => {
+  it("continues incomplete work where it was", () => {
     const both = { mirrors: [us, aws] };
     const incomplete = { aws: `+ ${line("a", "a")}- ${line("old", "c")}` };
     assert.deepEqual(planned(request(ab, both), request(ab, both), incomplete), [
@@ -54,22 +54,22 @@ describe("a plan", () => {
     ]);
   });
 
-  it("restores what others have changed", () => {
+  it("restores changes by others", () => {
     const incomplete = { us: `+ ${line("a", "a")}- ${line("a", "e")}` };
     assert.deepEqual(planned(request(ab), request(ab), incomplete), [{ mirror: "us", add: ["a"], restore: ["a"] }]);
   });
 
-  it("also when the change made it what an edit of the manifest now wants", () => {
+  it("restores changes by others, even to the content that an edit of the manifest wants", () => {
     const incomplete = { us: `+ ${line("a", "a")}- ${line("a", "e")}` };
     const wanted = line("a", "e") + line("b", "b");
     assert.deepEqual(planned(request(wanted), request(ab), incomplete), [{ mirror: "us", add: ["a"], restore: ["a"] }]);
   });
 
-  it("does not remove what is missing anyway", () => {
+  it("does not remove what is missing already", () => {
     assert.deepEqual(planned(request(line("b", "b")), request(ab), { us: `+ ${line("a", "a")}` }), [{ mirror: "us" }]);
   });
 
-  it("looks at all of a mirror that is new, or has another bucket, or under another prefix", () => {
+  it("examines all of a new mirror, another bucket, or another prefix", () => {
     const unknown = { mirror: "us", unknown: true, add: ["a", "b"] };
     const elsewhere = { ...us, bucket: "other" };
     assert.deepEqual(planned(request(ab), request(ab, { mirrors: [aws] })), [unknown]);
@@ -77,7 +77,7 @@ describe("a plan", () => {
     assert.deepEqual(planned(request(ab), request(ab, { prefix: "old" })), [unknown]);
   });
 
-  it("keeps to the order of the request, the canonical mirror first", () => {
+  it("keeps the order of the request, the canonical mirror first", () => {
     const plans = planFiles(request(ab, { mirrors: [aws, us] }), undefined);
     assert.deepEqual(
       plans.map(({ mirror }) => mirror.name),
@@ -90,7 +90,7 @@ describe("the removal guard", () => {
   const ten = Array.from({ length: 10 }, (_, i) => line(`f${i}`, "a")).join("");
   const without = (count: number): string => ten.split("\n").slice(count).join("\n");
 
-  it("lets the share go, and not one more", () => {
+  it("allows the share of removals, and not one more", () => {
     planFiles(request(without(3), { removalShare: 0.3 }), { request: request(ten), incomplete: {} });
     assert.throws(
       () => planFiles(request(without(4), { removalShare: 0.3 }), { request: request(ten), incomplete: {} }),
@@ -98,7 +98,7 @@ describe("the removal guard", () => {
     );
   });
 
-  it("counts files that others have added, and each file once, whatever the number of mirrors", () => {
+  it("counts files added by others, and each file once for any number of mirrors", () => {
     const extra = Array.from({ length: 10 }, (_, i) => `- ${line(`x${i}`, "a")}`).join("");
     const asked = { mirrors: [us, aws], removalShare: 0.4 };
     assert.throws(

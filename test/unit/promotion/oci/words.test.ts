@@ -28,7 +28,7 @@ it("digests are sha256 in lower case", () => {
 });
 
 describe("repositories", () => {
-  it("have an origin by their host", () => {
+  it("have the origin of their host", () => {
     assert.deepEqual(repositoryAt("us-docker.pkg.dev/p/images", "prefix", "app/ui"), {
       host: "us-docker.pkg.dev",
       origin: "https://us-docker.pkg.dev",
@@ -42,7 +42,7 @@ describe("repositories", () => {
     }
   });
 
-  it("that are none are refused by name", () => {
+  it("are refused by name if invalid", () => {
     const table: [string, string[], RegExp][] = [
       ["", ["app"], /is no registry URI/],
       ["https://host/p", ["app"], /is no registry URI|no repository name/],
@@ -60,7 +60,7 @@ describe("repositories", () => {
 });
 
 describe("challenges", () => {
-  it("are read with quotes, commas and several schemes", () => {
+  it("are parsed with quotes, commas and several schemes", () => {
     assert.deepEqual(
       readChallenges('Bearer realm="https://h/token?a=b,c",service="a \\"b\\"",scope="repository:x:pull,push"'),
       [
@@ -89,7 +89,7 @@ describe("manifests", () => {
   };
   const layer = { mediaType: "application/vnd.oci.image.layer.v1.tar", digest, size: 3 };
 
-  it("of images say their blobs, of indexes their children", () => {
+  it("of images list their blobs, of indexes their children", () => {
     const image = read({
       mediaType: "application/vnd.oci.image.manifest.v1+json",
       config: layer,
@@ -117,7 +117,7 @@ describe("manifests", () => {
     );
   });
 
-  it("need not say their type, and foreign layers are left where they are", () => {
+  it("need no media type, and foreign layers are not copied", () => {
     assert.equal(read({ config: layer, layers: [] }).mediaType, "application/vnd.oci.image.manifest.v1+json");
     assert.equal(read({ manifests: [] }).mediaType, "application/vnd.oci.image.index.v1+json");
     const docker = "application/vnd.docker.distribution.manifest.v2+json";
@@ -130,7 +130,7 @@ describe("manifests", () => {
     assert.equal(read({ mediaType: docker, config: layer, layers: [foreign] }).blobs.length, 1);
   });
 
-  it("of OCI artifacts carry over what the list of referrers must say", () => {
+  it("of OCI artifacts have the fields of the referrers list", () => {
     const content = {
       mediaType: "application/vnd.oci.image.manifest.v1+json",
       config: layer,
@@ -146,7 +146,7 @@ describe("manifests", () => {
     assert.equal(read({ mediaType: "application/vnd.oci.artifact.manifest.v1+json", blobs: [layer] }).blobs.length, 1);
   });
 
-  it("that are wrong say why", () => {
+  it("are refused with a reason if invalid", () => {
     const table: [unknown, RegExp][] = [
       ["no json", /is not JSON/],
       [[], /is not a JSON object/],
@@ -161,7 +161,7 @@ describe("manifests", () => {
     assert.throws(() => readManifest(Buffer.from("{}"), digest, ""), /came as content with digest/);
   });
 
-  it("never fail otherwise", () => {
+  it("never fail in another way", () => {
     fc.assert(
       fc.property(fc.json(), fc.string(), (json, type) => {
         try {

@@ -42,15 +42,15 @@ describe("check", () => {
   const without = (name: string): Properties =>
     Object.fromEntries(Object.entries(inputs).filter(([key]) => key !== name));
 
-  it("right inputs", async () => assert.deepEqual(await failures(inputs), []));
-  it("what a preview does not know is as good as right", async () => {
+  it("valid inputs", async () => assert.deepEqual(await failures(inputs), []));
+  it("accepts unknown values of a preview", async () => {
     assert.deepEqual(await failures({ ...inputs, staging: unknown, mirrors: unknown }), []);
     assert.deepEqual(
       await failures({ ...inputs, mirrors: [{ name: "us", kind: "gcs", bucket: unknown, region: "r" }] }),
       [],
     );
   });
-  it("each wrong input has a line", async () => {
+  it("each invalid input has a line", async () => {
     const wrong = {
       ...without("files"),
       removalShare: 2,
@@ -62,7 +62,7 @@ describe("check", () => {
     assert.match(lines!.join("\n"), /^removalShare: /m);
     assert.match(lines!.join("\n"), /^mirrors\.0\.kind: /m);
   });
-  it("a type that is none", () => {
+  it("an unknown type", () => {
     assert.throws(
       () => provider.check!({ ...call, type: "promotion:index:Other", olds: {}, news: inputs }),
       /no resource type/,
@@ -72,34 +72,34 @@ describe("check", () => {
 
 describe("diff", () => {
   it("nothing changed", async () => assert.deepEqual((await diff(inputs, inputs, inputs)).changed, []));
-  it("only what changed is named", async () => {
+  it("names only changed inputs", async () => {
     const news = { ...inputs, files: "", summary: "0 files" };
     assert.deepEqual(await diff(inputs, inputs, news), { changed: ["files", "summary"], replaces: [] });
   });
-  it("mirrors that are not known yet are not compared", async () => {
+  it("does not compare unknown mirrors", async () => {
     assert.deepEqual((await diff(inputs, inputs, { ...inputs, mirrors: unknown, staging: unknown })).changed, []);
     const partly = [{ name: "us", kind: "gcs", bucket: unknown, region: "us-central1" }];
     assert.deepEqual((await diff(inputs, inputs, { ...inputs, mirrors: partly })).changed, []);
   });
-  it("another project or prefix is another promotion", async () => {
+  it("another project or prefix replaces the promotion", async () => {
     const news = { ...inputs, prefix: "other" };
     assert.deepEqual(await diff(inputs, inputs, news), { changed: ["prefix"], replaces: ["prefix"] });
   });
-  it("what was left incomplete is work, though no input changed", async () => {
+  it("incomplete work is a difference, even without changed inputs", async () => {
     const olds = { ...inputs, incomplete: { us: `+ ${line}` } };
     assert.deepEqual((await diff(olds, inputs, inputs)).changed, ["files"]);
   });
 });
 
 describe("a first preview", () => {
-  it("with the staging area and all mirrors still to be made says nothing and does not fail", async () => {
+  it("without staging area and mirrors prints nothing and succeeds", async () => {
     said.length = 0;
     await provider.create({ ...call, inputs: { ...inputs, staging: unknown, mirrors: unknown }, preview: true });
     assert.deepEqual(said, []);
   });
 });
 
-it("a preview in which places are not known yet looks at those of the last run", async () => {
+it("a preview with unknown locations uses those of the last run", async () => {
   const gcsEndpoint = "http://127.0.0.1:1/storage/v1/"; // nobody answers
   const olds = { ...inputs, staging: "", storage: { gcsEndpoint } };
   const news = { ...olds, files: `${line}b sha256:${"b".repeat(64)}\n`, mirrors: unknown };
@@ -140,7 +140,7 @@ describe("a change that raises removalShare", () => {
     await assert.rejects(run, /stopped/);
   };
   it("may be followed by one that does", () => passes({ ...mirrored, removalShare: 1 }, emptied));
-  it("and one that lowers it is judged by the lower", async () => {
+  it("and one that lowers it is checked by the lower value", async () => {
     await assert.rejects(
       preview({ ...mirrored, removalShare: 1 }, { ...emptied, removalShare: 0.1 }) as Promise<unknown>,
       /more than the 10%/,
@@ -155,11 +155,11 @@ describe("what is recorded", () => {
   const read = async (recorded: Properties, outputs: Properties) =>
     (await provider.read({ ...call, id: "kops:kops", inputs: recorded, outputs }))!;
 
-  it("beside the inputs nothing, when every mirror holds what they say", async () => {
+  it("only the inputs, if every mirror matches them", async () => {
     assert.deepEqual((await provider.create({ ...call, inputs: nowhere, preview: false })).outputs, {});
     assert.deepEqual((await read(nowhere, {})).outputs, {});
   });
-  it("the lines last asked for, packed, where a refresh has put others into the inputs", async () => {
+  it("the last requested lines, packed, if a refresh has changed the inputs", async () => {
     const asked = packLines(line);
     const found = await read(nowhere, { __asked: asked });
     assert.deepEqual([found.inputs["files"], found.outputs], [line, {}]); // no mirror lacks it
@@ -177,7 +177,7 @@ describe("what is recorded", () => {
     });
     assert.deepEqual(said, []);
   });
-  it("of a run that fails in part all that was asked for: the engine keeps the inputs before it", async () => {
+  it("all requested lines of a partly failed run: the engine keeps the previous inputs", async () => {
     const news: Properties = { ...inputs, storage: { gcsEndpoint: "http://127.0.0.1:1/storage/v1/" } };
     const stopped = promotionProvider({ status: async () => {}, lasting: async () => {} });
     const run = stopped.create({ ...call, inputs: news, preview: false });
@@ -213,7 +213,7 @@ describe("promotion:confirmRemoval", () => {
     assert.throws(() => parseConfirmed(true), /must be the name/);
     assert.throws(() => parseConfirmed("[1]"), /must be the name/);
   });
-  it("the stack's config of now wins over what the state remembers", () => {
+  it("the stack's current config takes precedence over the state", () => {
     assert.equal(currentSetting("old", { PULUMI_CONFIG: "{}" }), undefined);
     assert.equal(currentSetting("old", { PULUMI_CONFIG: '{"confirmRemoval":"new"}' }), "new");
     assert.equal(currentSetting("old", {}), "old");
@@ -249,7 +249,7 @@ describe("progress", () => {
       bytes: 1,
     })),
   });
-  it("a line says how many, how much, how fast, and where", () => {
+  it("a line has count, size, rate and mirrors", () => {
     assert.equal(
       progressText(progress(2_500), 10),
       "2,500 of 5,000, 1 failed, 50.0 MiB, 5.0 MiB/s, about 10 s left; 0 of 5 mirrors ended, behind are b 500/1,000, c 500/1,000, d 500/1,000",
@@ -257,7 +257,7 @@ describe("progress", () => {
     const few = { ...progress(2_500), mirrors: progress(2_500).mirrors.slice(0, 2) };
     assert.match(progressText(few, 10) ?? "", /; a 500\/1,000 \(1 failed\), b 500\/1,000$/);
   });
-  it("the time that is left is told once the rate has settled", () => {
+  it("shows the remaining time when the rate is stable", () => {
     const told = (done: number, seconds: number) =>
       / (about .* left)/.exec(
         progressText({ done, total: 5_000, failed: 0, bytes: 0, mirrors: [] }, seconds) ?? "",
@@ -269,7 +269,7 @@ describe("progress", () => {
     assert.equal(told(5_000, 600), undefined);
   });
 
-  it("a mirror that stands still is named after 20 s, also when nothing moves anywhere", () => {
+  it("names a stalled mirror after 20 s, even if all are stalled", () => {
     let now = 0;
     const lines: string[] = [];
     let fire = () => {};
@@ -305,7 +305,7 @@ describe("progress", () => {
     assert.equal(lines.length, 3);
   });
 
-  it("of 22 mirrors those are named that are behind", () => {
+  it("names the slowest of 22 mirrors", () => {
     const mirrors = Array.from({ length: 22 }, (_, index) => ({
       name: `m${index}`,
       done: index === 7 ? 2 : index === 9 ? 5 : 10,

@@ -75,12 +75,12 @@ it("adds, then calls beforeRemoval, then removes", async () => {
   assert.equal(reports.at(-1)?.done, 3);
 });
 
-it("without removals nobody is told of them", async () => {
+it("does not call beforeRemoval without removals", async () => {
   await run({ add: ["a"], remove: [] });
   assert.deepEqual(said, ["add a"]);
 });
 
-it("a failed step does not stop the others, nor the removals", async () => {
+it("a failed step stops neither the others nor the removals", async () => {
   const outcome = await run({ add: ["bad", "b"], remove: ["c"] });
   assert.deepEqual(said, ["add b", "before removal", "remove c"]);
   assert.deepEqual(outcome.failures, ["project p, word bad, mirror us: bad word"]);
@@ -93,7 +93,7 @@ it("a plan's errors stop the run before its first step; an unexpected error is t
   assert.deepEqual(said, ["add b"]);
 });
 
-it("a stopped run returns what it did, and removes nothing", async () => {
+it("a stopped run returns its progress, and removes nothing", async () => {
   const stop = new AbortController();
   stop.abort(new Error("stopped"));
   const outcome = await run({ add: ["a"], remove: ["c"] }, stop);
@@ -101,7 +101,7 @@ it("a stopped run returns what it did, and removes nothing", async () => {
   assert.deepEqual(outcome.failures, ["project p: stopped with 2 steps to go; the next run resumes"]);
 });
 
-it("removing a project is the run of the request that wants nothing", async () => {
+it("removing a project is a run with an empty request", async () => {
   said.length = 0;
   const context = { signal: new AbortController().signal, report: () => {} };
   await promotion.remove({ request: { add: ["a"], remove: [] }, incomplete: {} }, context);

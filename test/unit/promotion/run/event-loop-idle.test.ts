@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { it } from "mocha";
 import { eventLoopIdle } from "../../../../components/promotion/run/event-loop-idle.ts";
 
-it("a process that waits has time to spare, one that works has none", async () => {
+it("a waiting process is idle, a working one is not", async () => {
   const hasTime = eventLoopIdle();
   assert.equal(hasTime(), false, "nothing is known yet");
   await sleep(200);

@@ -7,7 +7,7 @@ import { outcomeOf } from "../../../../components/promotion/run/outcome.ts";
 
 const nothing = { copied: 0, tagged: 0, untagged: 0, removed: 0 };
 
-it("a file fails at a mirror once, whatever else goes wrong with it there", () => {
+it("a file fails once per mirror, whatever further errors it has there", () => {
   const mirrors = ["us", "eu"].map((name) => new MirrorRun(name, () => "fatal"));
   for (const mirror of mirrors) mirror.breaker.failed(new Error("nobody answers"));
   mirrors[0]!.total = 1;
@@ -30,7 +30,7 @@ it("a file fails at a mirror once, whatever else goes wrong with it there", () =
   ]);
 });
 
-it("alike failures are one line, with the mirrors in their order, and lines are sorted", () => {
+it("equal failures are one line with the mirrors in order, and lines are sorted", () => {
   const failures = new Failures("kops", ["us", "eu", "aws"], (what) => `image ${what}`);
   for (const mirror of ["aws", "us"]) failures.add(mirror, "b", new Error("absent"));
   failures.add("eu", "b", new Error("denied"));
@@ -47,7 +47,7 @@ describe("an outcome", () => {
     Object.assign(new MirrorRun(name, () => "unrelated"), { done, total, bytes });
   const none = new Failures("kops", [], String);
 
-  it("summarizes what was done, where, and how much failed", () => {
+  it("summarizes what was done, where, and how many failed", () => {
     const mirrors = [mirror("us", 2, 2, 2_048), mirror("eu", 1, 2), mirror("aws", 0, 0)];
     const counts = { copied: 1, tagged: 1, untagged: 0, removed: 1_000 };
     const failures = new Failures("kops", ["eu"], String);
@@ -57,11 +57,11 @@ describe("an outcome", () => {
     assert.deepEqual(incomplete, { eu: "+ a\n" });
   });
 
-  it("without a step is nothing to do", () => {
+  it("without steps means nothing to do", () => {
     assert.equal(outcomeOf("kops", [mirror("us", 0, 0)], nothing, none, new Map(), false).summary, "nothing to do");
   });
 
-  it("of a stopped run says how much is left, if anything is", () => {
+  it("of a stopped run has the number of remaining steps, if any", () => {
     const stopped = (done: number) => outcomeOf("kops", [mirror("us", done, 2)], nothing, none, new Map(), true);
     assert.deepEqual(stopped(1).failures, ["project kops: stopped with 1 step to go; the next run resumes"]);
     assert.equal(stopped(0).summary, "nothing done; 1 failure");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "mocha";
 import { KeyedLock } from "../../../../components/promotion/run/keyed-lock.ts";
 
-it("runs work with the same key in order, other work beside it, and goes on after a failure", async () => {
+it("runs work with the same key in order and other work concurrently, and continues after a failure", async () => {
   const lock = new KeyedLock();
   const events: string[] = [];
   const gate = Promise.withResolvers<void>();

@@ -8,7 +8,7 @@ import {
   readMirrorLines,
 } from "../../../../components/promotion/run/mirror-lines.ts";
 
-it("mirrors as lines, and back, in their order", () => {
+it("mirrors round-trip as lines, in order", () => {
   const images = [
     { name: "images-us", repository: "us-docker.pkg.dev/p/images", region: "us" },
     { name: "images-eu", repository: "eu-docker.pkg.dev/p/images", region: "eu" },
@@ -26,7 +26,7 @@ it("mirrors as lines, and back, in their order", () => {
   assert.deepEqual(readMirrorLines("layers", ""), []);
 });
 
-it("what is no mirror is named by the schema; a list, of an earlier state, is read as it is", () => {
+it("reports an invalid mirror by the schema; accepts a list from an earlier state", () => {
   const problems = (value: unknown) =>
     fileMirrorsSchema.safeParse(value).error?.issues.map(({ path }) => path.join("."));
   assert.equal(problems("a s3 b r\n"), undefined);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "mocha";
 import { withTimeout } from "../../../../components/promotion/run/with-timeout.ts";
 
-it("what ends in time is waited for; what does not is left alone", async () => {
+it("waits for work that ends in time, and abandons other work", async () => {
   let ended = false;
   const work = new Promise<void>((resolve) =>
     setImmediate(() => {
@@ -15,6 +15,6 @@ it("what ends in time is waited for; what does not is left alone", async () => {
   await withTimeout(1, new Promise(() => {}));
 });
 
-it("what fails in time is thrown", async () => {
+it("throws the error of work that fails in time", async () => {
   await assert.rejects(withTimeout(1_000_000, Promise.reject(new Error("no"))), /^Error: no$/);
 });

@@ -16,7 +16,7 @@ it("the check value of the algorithm, in the stores' form", () => {
   assert.equal(encodeCrc32c(crc32c(new Uint8Array())), "AAAAAA==");
 });
 
-it("in pieces as in one", () => {
+it("is equal in chunks and at once", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 100 }), fc.nat(100), (bytes, at) => {
       assert.equal(crc32c(bytes.subarray(at), crc32c(bytes.subarray(0, at))), crc32c(bytes));

@@ -33,7 +33,7 @@ it("agrees with the regular expression that means the same", () => {
   );
 });
 
-it("is not slow on patterns made to be", () => {
+it("is fast on adversarial patterns", () => {
   const pattern = "a*".repeat(60);
   assert.equal(globMatcher([`${pattern}b`])("a".repeat(128)), false);
 });

@@ -45,11 +45,11 @@ describe("commands of CI systems", () => {
   }
 });
 
-it("a terminal's sequences go from several lines, the lines stay", () => {
+it("removes terminal sequences from multi-line text, and keeps the lines", () => {
   assert.equal(printableLines("\u001b[31m- old\u001b[0m\r\n+\tnew\u202e\n"), "- old\n+ new\n");
 });
 
-it("a long text is cut, not inside a character", () => {
+it("truncates a long text, not inside a character", () => {
   assert.equal(printable("x".repeat(20), 5), "xxxxx...");
   assert.equal(printable("x".repeat(5), 5), "xxxxx");
   assert.equal(printable("xxxx\u{1f600}x", 5), "xxxx...");
@@ -77,7 +77,7 @@ const hostile = fc.string({
 });
 const bad = /[\p{C}\p{Zl}\p{Zp}]|##\[/u;
 
-it("whatever comes, nothing hostile is left, and safe text stays as it is", () => {
+it("removes everything hostile from any text, and keeps safe text unchanged", () => {
   fc.assert(
     fc.property(hostile, fc.nat({ max: 30 }), (text, length) => {
       const line = printable(text, length);

@@ -75,10 +75,10 @@ describe("whether a signer is trusted", () => {
   ];
   for (const [name, who, rule, is] of cases) it(name, () => assert.equal(isTrusted(who, [rule]), is));
 
-  it("nobody, when no one is named", () => assert.equal(isTrusted(signer, []), false));
+  it("no signer, if none is named", () => assert.equal(isTrusted(signer, []), false));
 });
 
-describe("what a policy misses", () => {
+describe("what a policy finds missing", () => {
   const cases: [string, TrustPolicy, Verified[], RegExp[]][] = [
     ["nothing, of a signature by the signer", policy(), [signed(signer)], []],
     [
@@ -164,7 +164,7 @@ describe("what a policy misses", () => {
       assert.equal(verdict.satisfied, missing.length === 0);
     });
 
-  it("has the keys of its signers", () =>
+  it("includes the keys of its signers", () =>
     assert.deepEqual(keysOf(policy({ signers: [{ key: "A" }, { key: "B" }] })), ["A", "B"]));
 });
 
@@ -199,6 +199,6 @@ describe("provenance", () => {
       workflow: ".github/workflows/release.yml",
     });
   });
-  it("none, of a statement of another kind", () =>
+  it("none for a statement of another type", () =>
     assert.equal(readProvenance({ predicateType: "https://spdx.dev/Document", predicate: {} }), undefined));
 });

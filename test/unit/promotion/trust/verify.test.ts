@@ -42,7 +42,7 @@ describe("verification", () => {
     trust = { roots: readRoots(sigstore.root), keys: [pemOf(key)] };
   });
 
-  describe("what is right", () => {
+  describe("valid", () => {
     it("a keyless bundle: who signed, about what, when, in which log", async () => {
       const predicate = { buildType: "x" };
       const text = await sigstore.bundle({ digest, predicateType: "https://slsa.dev/provenance/v1", predicate });
@@ -84,7 +84,7 @@ describe("verification", () => {
     });
   });
 
-  describe("a bundle that is wrong", () => {
+  describe("an invalid bundle", () => {
     const wrong: [string, () => Promise<string | Buffer>, RegExp][] = [
       ["about another digest", () => sigstore.bundle({ digest: other }), /^it is about sha256:2222/],
       [
@@ -179,7 +179,7 @@ describe("verification", () => {
         refusedFor(() => verifyBundle(text, { digest }, trust), why);
       });
 
-    it("signed by a certificate that had expired by the time of the log", async () => {
+    it("signed with a certificate that was expired at the time of the log entry", async () => {
       const late = await testSigstore(new Date(), new Date(Date.now() + 3_600_000));
       const text = await late.bundle({ digest });
       refusedFor(
@@ -210,13 +210,13 @@ describe("verification", () => {
       refusedFor(() => verifyBundle(text, { content: Buffer.from("other") }, trust), /^it is about sha256:/);
     });
 
-    it("a statement about several digests is about each of them, and about no other", async () => {
+    it("a statement about several digests is valid for each of them, and no other", async () => {
       const text = await sigstore.bundle({ digest, key });
       refusedFor(() => verifyBundle(text, { digest: other }, trust), /^it is about sha256:1111/);
     });
   });
 
-  describe("a layer of cosign's older format that is wrong", () => {
+  describe("an invalid layer of cosign's older format", () => {
     const altered = async (change: (layer: SignedLayer) => Partial<SignedLayer>, signing: object = {}) => {
       const layer = await sigstore.signature({ digest, ...signing });
       return { ...layer, ...change(layer) };
