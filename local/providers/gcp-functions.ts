@@ -1,14 +1,14 @@
+import { canonicalJson } from "../../components/plugin/properties.ts";
 import { projectNumber } from "./gcp-kinds.ts";
 import type { ProviderFunction } from "./provider.ts";
 
 /** The emulated functions of the gcp provider. */
 export const gcpFunctions: Readonly<Record<string, ProviderFunction>> = {
   "gcp:organizations/getIAMPolicy:getIAMPolicy": (args) => {
-    const policy = {
-      bindings: args["bindings"] ?? [],
-      ...(args["auditConfigs"] ? { auditConfigs: args["auditConfigs"] } : {}),
-    };
-    return { ...args, id: "policy", policyData: JSON.stringify(policy) };
+    const { bindings = [], auditConfigs } = args;
+    // In one order: the engine hands over maps in another order each time.
+    const policyData = canonicalJson({ bindings, ...(auditConfigs ? { auditConfigs } : {}) });
+    return { ...args, id: "policy", policyData };
   },
   "gcp:organizations/getProject:getProject": (args, config) => {
     const project = String(args["projectId"] ?? config["project"] ?? "");

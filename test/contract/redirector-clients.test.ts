@@ -258,7 +258,7 @@ describe("third-party clients through the redirector", () => {
         }
       }
       // It says which registry it stands for; registries are told, buckets, which obey queries, are not.
-      assert.match(redirector.output(), /manifests\/1\.0\?ns=registry\.example\.org/);
+      await redirector.logged(/manifests\/1\.0\?ns=registry\.example\.org/);
     } finally {
       await end(daemon);
     }

@@ -20,6 +20,11 @@ export interface RunningRedirector {
   readonly process: ChildProcess;
   /** What it wrote so far. */
   output(): string;
+  /**
+   * Waits until its log matches: the log gathers lines before it writes them, so a response may be there first. Throws with the output
+   * after 10 seconds.
+   */
+  logged(pattern: RegExp): Promise<void>;
   /** SIGTERM, and the exit code. */
   stop(): Promise<number | null>;
 }
@@ -63,6 +68,12 @@ export async function startRedirector({ config, executable, ranges }: Redirector
     port,
     process: child,
     output: () => output,
+    async logged(pattern) {
+      for (const end = Date.now() + 10_000; !pattern.test(output); ) {
+        if (Date.now() > end) throw new Error(`the redirector did not log ${pattern}:\n${output}`);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    },
     async stop() {
       child.kill("SIGTERM");
       return await ended;
