@@ -1,4 +1,3 @@
-import pLimit from "p-limit";
 import { fileKey, filesPrefix } from "../../../redirector/object-paths.ts";
 import { measure, readAll } from "../blobs/fan-out.ts";
 import { WeightedSemaphore } from "../http/weighted-semaphore.ts";
@@ -95,7 +94,7 @@ export type Identified = Stored & { readonly sha256: string };
 
 /** Looks up an object, within the limit that all projects share. */
 export async function statOf(bucket: Bucket, key: string, signal: AbortSignal): Promise<Stored | undefined> {
-  return await lookups(() => bucket.stat(key, signal));
+  return await lookups.with(1, () => bucket.stat(key, signal));
 }
 
 /** Reads an object to its end and returns its hashes. */
@@ -120,5 +119,5 @@ export function openBucket(settings: StorageSettings, address: BucketAddress): B
 
 // Belongs to the process, not to a request.
 const storages = new Storages(openStorage);
-const lookups = pLimit(fileLookups);
+const lookups = new WeightedSemaphore(fileLookups);
 const memory = new WeightedSemaphore(fileMemory);

@@ -1,4 +1,5 @@
 import { fanOut, readAll } from "../blobs/fan-out.ts";
+import { inShare } from "../http/fair-share.ts";
 import type { Phases } from "../run/engine.ts";
 import { MirrorRun } from "../run/mirror-run.ts";
 import { PromotionRun } from "../run/promotion-run.ts";
@@ -142,13 +143,21 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
   sources(path: string): FileSource[] {
     const { staging } = this;
     const staged = `${this.stagingFolder}${path}`;
-    const holders = this.all.filter(({ plan, present }) => present.has(path) || (!plan.unknown && !plan.add.has(path)));
     return [
-      ...holders.map(({ files }) => ({ bucket: files.bucket, key: files.key(path), stat: () => files.stat(path) })),
+      ...this.#holders(path).map(({ files }) => ({
+        bucket: files.bucket,
+        key: files.key(path),
+        stat: () => files.stat(path),
+      })),
       ...(staging === undefined
         ? []
         : [{ bucket: staging, key: staged, stat: () => statOf(staging, staged, this.context.signal) }]),
     ];
+  }
+
+  /** The mirrors that have a file, canonical first. */
+  #holders(path: string): FilesMirrorRun[] {
+    return this.all.filter(({ plan, present }) => present.has(path) || (!plan.unknown && !plan.add.has(path)));
   }
 
   /** The message if no source has a file. */
@@ -158,13 +167,16 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
       : `neither ${this.staging.url}/${this.stagingFolder}${path} nor any mirror has it`;
   }
 
-  /** Copies every missing file: one download for all the mirrors that lack it. */
+  /** Copies every missing file: one download for all the mirrors that lack it. What no mirror has does not wait for what is filled. */
   #copies(): Promise<void>[] {
-    return [...this.missing()].map(async ([path, mirrors]) => {
+    const copy = async (path: string, mirrors: readonly FilesMirrorRun[]): Promise<void> => {
       await Promise.all(mirrors.map((mirror) => this.#clearTheWay(mirror, path)));
       const ready = mirrors.filter((mirror) => mirror.missing.has(path) && !mirror.unwanted.has(path));
       if (ready.length > 0) await this.#copy(path, this.wanted.get(path)!, ready);
-    });
+    };
+    return [...this.missing()].map(([path, mirrors]) =>
+      this.#holders(path).length === 0 ? copy(path, mirrors) : inShare(this.filling, () => copy(path, mirrors)),
+    );
   }
 
   /** Removes other content where a file is to be restored. The store keeps it for a while, like any removed file. */

@@ -16,7 +16,7 @@ export interface HostRules {
 
 /** Limits for Artifact Registry, whose quota is 1,000 requests a second and region. */
 export const defaultRules: HostRules = {
-  parallel: 48,
+  parallel: 54,
   probes: [200, 500, 1_000, 2_000],
   maxErrorTime: 45_000,
   resting: 120_000,

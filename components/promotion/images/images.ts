@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import pLimit from "p-limit";
 import { BufferPool } from "../blobs/buffer-pool.ts";
 import { causeOf } from "../http/errors.ts";
 import { WeightedSemaphore } from "../http/weighted-semaphore.ts";
@@ -45,7 +44,7 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
   const transport = new Transport(options);
   const storages = new Storages(openStorage);
   const listings = new Map<string, Promise<readonly string[]>>();
-  const limit = pLimit(digestsAtATime);
+  const digests = new WeightedSemaphore(digestsAtATime);
   const roots = new Map<string, Roots>();
   const dependencies: Dependencies = {
     transport,
@@ -54,7 +53,7 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
     streams: new WeightedSemaphore(blobStreams),
     maxLag: options.maxLag ?? 30_000,
     stall: options.stallTimeout ?? 60_000,
-    limit: (work) => limit(work),
+    limit: (work) => digests.with(1, work),
     attachmentMemory: new WeightedSemaphore(attachmentMemory),
     roots: (file) => {
       const known = roots.get(file) ?? (file === "" ? publicRoots() : rootsOf(file));

@@ -1,4 +1,5 @@
 /** The engine of promotion: one for every kind of content. */
+import { inShare } from "../http/fair-share.ts";
 import type { PromotionRun } from "./promotion-run.ts";
 import type {
   Context,
@@ -53,21 +54,24 @@ export interface Promotion<Request> {
 export function promotionOf<Request, Plan extends { readonly errors: readonly string[] }, Run extends PromotionRun>(
   kind: ContentKind<Request, Plan, Run>,
 ): Promotion<Request> {
-  const promote: PromoteRun<Request> = async (request, previous, context) => {
+  const promoteNow: PromoteRun<Request> = async (request, previous, context) => {
     const plan = kind.plan(request, previous);
     if (plan.errors.length > 0) throw new Error(plan.errors.join("\n"));
     const run = kind.start(request, plan, context);
     await untilAborted(context.signal, () => carryOut(kind.phases(run), context));
     return run.outcome();
   };
+  // Each run has a fair share of the process's limits.
+  const promote: PromoteRun<Request> = (...args) => inShare({}, () => promoteNow(...args));
   return {
-    preview: async (request, previous, context) => {
-      const preview = await kind.preview(kind.start(request, kind.plan(request, previous), context));
-      context.signal.throwIfAborted(); // a mirror that could not be read is not an error of the change
-      return preview;
-    },
+    preview: (request, previous, context) =>
+      inShare({}, async () => {
+        const preview = await kind.preview(kind.start(request, kind.plan(request, previous), context));
+        context.signal.throwIfAborted(); // a mirror that could not be read is not an error of the change
+        return preview;
+      }),
     promote,
-    takeInventory: (request, context) => kind.takeInventory(request, context),
+    takeInventory: (request, context) => inShare({}, () => kind.takeInventory(request, context)),
     remove: (previous, context) => promote(kind.emptied(previous.request), previous, context),
   };
 }

@@ -1,16 +1,16 @@
 /**
  * Limits of concurrency over all projects of the process, which share the quotas of registries and stores and this
- * process's memory.
+ * process's memory. One run alone may use seven eighths of each (http/weighted-semaphore.ts).
  */
 
 /** Digests of images: enough to use a network with a round trip of 50 ms fully. */
-export const digestsAtATime = 64;
+export const digestsAtATime = 72;
 /** Bytes of small blobs in memory: `first` at the start, up to `most` for distant registries. */
 export const blobMemory = { first: 8 * 1024 * 1024, most: 32 * 1024 * 1024 } as const;
 /** Large blobs. */
-export const blobStreams = 12;
+export const blobStreams = 14;
 /** Requests for the metadata of files. */
-export const fileLookups = 64;
+export const fileLookups = 72;
 /** What may be attached to one promoted digest, with all that it lists: beyond it are mistakes, and attacks on this process's memory. */
 export const attachmentLimits = {
   /** Attachments that are published. */
@@ -26,5 +26,9 @@ export const attachmentLimits = {
 } as const;
 /** Bytes of OCI manifests of attachments that are being read. */
 export const attachmentMemory = 64 * 1024 * 1024;
+/** Requests to one object store at a time, besides downloads, which the memory of files limits. */
+export const storeRequests = 72;
+/** Connections to one object store: no request waits for one, because there it would not be its turn that counts. */
+export const storeConnections = 2 * storeRequests;
 /** Bytes of files in memory. */
 export const fileMemory = 256 * 1024 * 1024;

@@ -1,3 +1,4 @@
+import type { FairShare } from "../http/fair-share.ts";
 import { Failures, unnamed } from "./failures.ts";
 import { type MirrorRun, sumOf } from "./mirror-run.ts";
 import { outcomeOf, type StepCounts } from "./outcome.ts";
@@ -15,6 +16,8 @@ export abstract class PromotionRun<Mirror extends MirrorRun = MirrorRun> {
   readonly project: string;
   readonly context: Context;
   readonly failures: Failures;
+  /** The share of what some mirrors have already and others are filled with; what is new has the run's own. */
+  readonly filling: FairShare = {};
   readonly counts: StepCounts = { copied: 0, tagged: 0, untagged: 0, removed: 0 };
   #reported = Number.NEGATIVE_INFINITY;
 

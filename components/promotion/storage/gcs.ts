@@ -12,6 +12,8 @@ import { causeOf } from "../http/errors.ts";
 import { RateGate, retrying, TransientError } from "../http/retry.ts";
 import { parseRetryAfter } from "../http/retry-after.ts";
 import { isProxyRefusal, isTransientStatus, isTransportError } from "../http/retry-policy.ts";
+import { WeightedSemaphore } from "../http/weighted-semaphore.ts";
+import { storeConnections, storeRequests } from "../run/limits.ts";
 import {
   type Bucket,
   BucketAbsent,
@@ -423,7 +425,12 @@ class GcsClient {
   readonly rateGate = new RateGate();
   readonly #origin: string;
   readonly #credentials: Credentials;
-  readonly #http = new HttpClient({ connections: 64, connectTimeout: 15_000, stallTimeout: 60_000 });
+  readonly #http = new HttpClient({
+    connections: storeConnections,
+    connectTimeout: 15_000,
+    stallTimeout: 60_000,
+  });
+  readonly #requests = new WeightedSemaphore(storeRequests);
 
   constructor(origin: string, credentials: Credentials) {
     this.#origin = origin;
@@ -446,6 +453,10 @@ class GcsClient {
 
   /** Sends a request once. Throws {@link TransientError} for transient failures. */
   async once(ask: Ask, attempt: number): Promise<Reply> {
+    return await this.#requests.with(1, () => this.#once(ask, attempt));
+  }
+
+  async #once(ask: Ask, attempt: number): Promise<Reply> {
     const response = await this.#send(ask, attempt);
     const text = await this.#passing(ask, () => textOf(response));
     const reply: Reply = { status: response.status, headers: response.headers, body: parseJson(text) };

@@ -30,6 +30,8 @@ import { RateGate, retrying, TransientError } from "../http/retry.ts";
 import { parseRetryAfter } from "../http/retry-after.ts";
 import { isTransientStatus } from "../http/retry-policy.ts";
 import { startTrace } from "../http/trace.ts";
+import { WeightedSemaphore } from "../http/weighted-semaphore.ts";
+import { storeConnections, storeRequests } from "../run/limits.ts";
 import {
   type Bucket,
   BucketAbsent,
@@ -49,7 +51,7 @@ import {
 
 /** A client of one region of S3, or of the store at this endpoint (as in `aws:endpoints`). */
 export function connectS3(to: { region: string; endpoint: string | undefined; pathStyle: boolean }): StoreClient {
-  const agent = { keepAlive: true, maxSockets: 64, proxyEnv: nodeProxies(process.env) };
+  const agent = { keepAlive: true, maxSockets: storeConnections, proxyEnv: nodeProxies(process.env) };
   const config: S3ClientConfig = {
     region: to.region,
     forcePathStyle: to.pathStyle,
@@ -67,7 +69,7 @@ export function connectS3(to: { region: string; endpoint: string | undefined; pa
   };
   const client = new S3Client(config);
   traceRequests(client);
-  const connection: Connection = { client, rateGate: new RateGate() };
+  const connection: Connection = { client, rateGate: new RateGate(), requests: new WeightedSemaphore(storeRequests) };
   return {
     bucket: (name) => new S3Bucket(connection, name),
     close: async () => connection.client.destroy(),
@@ -130,6 +132,7 @@ const recorded = { sha256: "artifacts-sha256", crc32c: "artifacts-crc32c", proje
 interface Connection {
   readonly client: S3Client;
   readonly rateGate: RateGate;
+  readonly requests: WeightedSemaphore;
 }
 
 class S3Bucket implements Bucket {
@@ -226,16 +229,18 @@ class S3Bucket implements Bucket {
   async remove(object: Stored, signal: AbortSignal): Promise<void> {
     const what = `${this.url}/${object.key}`;
     const command = new DeleteObjectCommand({ Bucket: this.#name, Key: object.key, IfMatch: object.version });
-    await asking(this.#connection, what, signal, async ({ client }, abortSignal) => {
+    const isOther = await asking(this.#connection, what, signal, async ({ client }, abortSignal) => {
       try {
         await client.send(command, { abortSignal });
+        return false;
       } catch (error) {
-        if (statusOf(error) === 404) return;
-        if (statusOf(error) !== 412) throw error;
-        if ((await this.stat(object.key, signal)) === undefined) return; // a delete marker matches no ETag either
-        throw new ObjectChanged(`${what} has changed since it was looked at`);
+        if (statusOf(error) !== 404 && statusOf(error) !== 412) throw error;
+        return statusOf(error) === 412;
       }
     });
+    // A delete marker matches no ETag either.
+    if (!isOther || (await this.stat(object.key, signal)) === undefined) return;
+    throw new ObjectChanged(`${what} has changed since it was looked at`);
   }
 
   async keepsRemoved(signal: AbortSignal): Promise<boolean | undefined> {
@@ -556,7 +561,7 @@ function stored(key: string, head: HeadObjectCommandOutput): Stored {
   };
 }
 
-/** Sends a request, with retries. Turns the SDK's errors into errors that name the object. */
+/** Sends a request, with retries; `send` must not call this again. Turns the SDK's errors into errors that name the object. */
 async function asking<T>(
   connection: Connection,
   what: string,
@@ -565,7 +570,7 @@ async function asking<T>(
 ): Promise<T> {
   return await retrying(connection.rateGate, signal, async (attempt) => {
     try {
-      return await attemptNumber.run(attempt, () => send(connection, signal));
+      return await connection.requests.with(1, () => attemptNumber.run(attempt, () => send(connection, signal)));
     } catch (error) {
       signal.throwIfAborted();
       throw explained(what, error);
