@@ -84,7 +84,7 @@ for (const project of projects) {
     location: config.stagingLocation,
     description: project.description,
     group: project.owners.group,
-    ci: project.owners.repositories.map((repository) => identities.releasesOf(repository)),
+    ci: project.owners.repositories.flatMap((repository) => identities.releasesOf(repository)),
     readers: [identities.deploy, identities.preview],
     images: project.staging.images,
     files: project.staging.files,

@@ -1,6 +1,7 @@
 import type { ProjectDifference } from "../manifests/difference.ts";
 import { fileLines, imageLines, withdrawnFileLines, withdrawnImageLines } from "../manifests/lines.ts";
 import { type Project, promotesFiles, promotesImages, type Withdrawal } from "../manifests/project.ts";
+import { releaseBuildsLine } from "../manifests/release-builds.ts";
 import { readImageLines } from "../promotion/images/lines.ts";
 import { countRemovals } from "../promotion/images/removals.ts";
 import { withdrawnReferences } from "../promotion/run/removal-guard.ts";
@@ -150,7 +151,11 @@ function loosened(before: Project, after: Project): string[] {
     ...(before.owners.group === after.owners.group
       ? []
       : [`${markdownCode("owners.group")} becomes ${markdownCode(after.owners.group)}`]),
-    ...added("owners.repositories", before.owners.repositories, after.owners.repositories),
+    ...added(
+      "owners.repositories",
+      before.owners.repositories.map(releaseBuildsLine),
+      after.owners.repositories.map(releaseBuildsLine),
+    ),
     ...added("approvers", before.approvers, after.approvers),
   ];
   return [

@@ -7,10 +7,11 @@ import { projectPattern } from "../manifests/names.ts";
 import { problemLine, quoted } from "../manifests/problem.ts";
 import { projectText } from "../manifests/project-text.ts";
 import { readManifests } from "../manifests/read.ts";
+import { printable } from "../promotion/text/printable.ts";
 import type { StackConfig } from "../stack/config.ts";
 import { readStackFile } from "../stack/stack-file.ts";
 import { releaseWorkflow } from "./ci-workflow.ts";
-import { CommandError } from "./command.ts";
+import { CommandError, UsageError } from "./command.ts";
 import { printJson, printNote } from "./output.ts";
 import { repeated } from "./repeated.ts";
 import { stagingOf } from "./staging.ts";
@@ -24,8 +25,8 @@ export const newCommand = new Command("new")
   .argument("<project>", "its name: lower-case letters and digits in words joined by -, at most 63 characters")
   .requiredOption("--owners <group>", "mail address of the group whose members may push")
   .option(
-    "--repository <owner/name>",
-    "a GitHub repository whose workflows may push, by OIDC (may be repeated)",
+    "--repository <owner/name=id>",
+    "a GitHub repository whose release builds may push, by OIDC, with its number: gh api repos/<owner/name> --jq .id (may be repeated)",
     repeated,
     [],
   )
@@ -58,7 +59,7 @@ export const newCommand = new Command("new")
     const declaration = projectText({
       description: values.description ?? `Artifacts of ${project}`,
       group: values.owners,
-      repositories: values.repository,
+      repositories: values.repository.map(namedRepository),
       approvers: values.approver,
       contact: values.contact,
       images: values.staging !== "files",
@@ -114,6 +115,15 @@ and npm run promote -- ${project} ${values.staging === "files" ? "files PATH" : 
         `${workflow}: written. Move it to .github/workflows/artifacts.yml of the project's own repository, which --repository names.`,
       );
   });
+
+function namedRepository(given: string): { name: string; id: string } {
+  const [, name, id] = /^([^=]*)=(\d+)$/.exec(given) ?? [];
+  if (name !== undefined && id !== undefined) return { name, id };
+  const asked = given.replace(/=.*$/s, "");
+  throw new UsageError(
+    `--repository ${printable(given, 200)} must be a name with its number, ${printable(asked, 200)}=NUMBER: gh api repos/${printable(asked, 200)} --jq .id prints it`,
+  );
+}
 
 /** Where a new project will stage, and the config that says so; undefined without the stack's file. */
 async function stagingAreaOf(

@@ -13,6 +13,7 @@ import { Account } from "@pulumi/gcp/serviceaccount/account.js";
 import { IAMBinding as AccountIAMBinding } from "@pulumi/gcp/serviceaccount/iambinding.js";
 import { BucketIAMBinding } from "@pulumi/gcp/storage/bucketIAMBinding.js";
 import * as pulumi from "@pulumi/pulumi";
+import type { ReleaseBuilds } from "../manifests/release-builds.ts";
 import {
   bucketActions,
   bucketReadActions,
@@ -55,7 +56,7 @@ export interface IdentitiesArgs {
  * - `deploy` changes what is published, from the main branch in the environment `production` only.
  * - `preview` only reads, and writes its findings to a log. Only the main branch's own preview.yml (for pull requests, of forks too),
  *   drift.yml (nightly) and promote.yml (by hand) can take it: a branch that edits a workflow gets nothing.
- * - A project's own workflows push to its staging area, from its release branches and tags only. The staging area grants this.
+ * - A project's own release workflow pushes to its staging area, from its release branches and tags only. The staging area grants this.
  *
  * Repositories and owners are checked by their numeric ids, because a name that was given up can be registered by somebody else.
  *
@@ -83,9 +84,12 @@ export class Identities extends pulumi.ComponentResource {
     this.registerOutputs({ deploy: this.deploy, preview: this.preview });
   }
 
-  /** The IAM principals of release builds of a GitHub repository (`owner/name`): see {@link release}. */
-  releasesOf(repository: string): pulumi.Output<string> {
-    return this.principals("release", repository);
+  /**
+   * The IAM principals of the release builds of one workflow of a GitHub repository, known by its number, for each kind of refs: see
+   * {@link release}.
+   */
+  releasesOf({ id, workflow, refs }: ReleaseBuilds): pulumi.Output<string>[] {
+    return refs.map((kind) => this.principals("release", `${id}/${workflow}/${kind}`));
   }
 
   private principals(attribute: string, value: string): pulumi.Output<string> {
@@ -133,7 +137,7 @@ export class Identities extends pulumi.ComponentResource {
           "google.subject": 'assertion.repository_id + "/" + assertion.run_id + "/" + assertion.run_attempt',
           "attribute.deploy": `${deploy} ? "yes" : "no"`,
           "attribute.preview": `${preview} ? "yes" : "no"`,
-          "attribute.release": `${release} ? assertion.repository : "none"`,
+          "attribute.release": `${release} ? ${releaseBuild} : "none"`,
         },
         // All others get no token, not even one without permissions.
         attributeCondition: `assertion.repository_owner_id in [${owners.join(", ")}] && (${own} || ${release})`,
@@ -369,6 +373,11 @@ const release =
   '(assertion.event_name in ["push", "release", "workflow_dispatch", "schedule"] && ' +
   '(assertion.ref.startsWith("refs/tags/") || assertion.ref in ["refs/heads/main", "refs/heads/master"] || ' +
   'assertion.ref.startsWith("refs/heads/release-")))';
+
+/** A release build as grants name it: the repository's number, the workflow's file, and what it builds. */
+const releaseBuild =
+  'assertion.repository_id + "/" + assertion.workflow_ref.extract("/.github/workflows/{file}@") + "/" + ' +
+  '(assertion.ref.startsWith("refs/tags/") ? "tags" : "branches")';
 
 /**
  * Which workflows may assume a role, by the claims of their token (GitHub docs, "OpenID Connect in Amazon Web

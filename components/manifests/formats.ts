@@ -21,6 +21,7 @@ import {
   tagPattern,
 } from "./names.ts";
 import { quoted } from "./problem.ts";
+import { releaseRefs, releaseWorkflowFile } from "./release-builds.ts";
 
 // The one definition of the three files: the reader validates with it, schema.ts derives the editors' JSON Schemas
 // from it. Its input is the YAML with every scalar as its source text (null for an empty one), so numbers and
@@ -34,6 +35,7 @@ const examples: Readonly<Record<string, string>> = {
   group: "`group: team@example.org`",
   staging: "`staging: {images: true}` (or `files: true`)",
   name: "`name: ` and its name",
+  id: "`id: ` and the repository's number (gh api repos/OWNER/NAME --jq .id)",
   dmap: "`dmap: ` and below it a digest with its tags",
   images: "`images: []`",
   files: "`files: []`",
@@ -222,6 +224,45 @@ const share = mapOf("a share", {
     .meta({ description: "Files below this project's file prefixes: path, folder/* or *" }),
 });
 
+const releaseBuilds = z.strictObject(
+  {
+    name: text(
+      "name",
+      repositoryPattern,
+      (value) => `repository ${quoted(value)} is not a GitHub repository: write owner/name`,
+    ).meta({ description: "owner/name" }),
+    id: text(
+      "id",
+      /^[1-9][0-9]{0,18}$/,
+      (value) => `id ${quoted(value)} is not a repository's number: gh api repos/OWNER/NAME --jq .id prints it`,
+    ).meta({ description: "The repository's number at GitHub: gh api repos/OWNER/NAME --jq .id" }),
+    workflow: text(
+      "workflow",
+      /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.ya?ml$/,
+      (value) =>
+        `workflow ${quoted(value)} is not the name of a file in .github/workflows: write ${releaseWorkflowFile}`,
+    )
+      .optional()
+      .meta({ description: `The file in .github/workflows that pushes (default ${releaseWorkflowFile})` }),
+    refs: listOf(
+      "refs",
+      z.enum(releaseRefs, { error: ({ input }) => `refs: ${quoted(String(input))} is neither tags nor branches` }),
+      "a list: [tags], or [tags, branches]",
+    )
+      .optional()
+      .meta({
+        description: "What it pushes for: tags (default), and branches, which are main, master and release-*",
+      }),
+  },
+  {
+    error: (issue) => {
+      if (issue.code === "unrecognized_keys") return "name, id, workflow, refs";
+      if (typeof issue.input !== "string") return mustBe("a repository", "a map of name and id", issue.input);
+      return `repository ${quoted(issue.input)} is known by its name alone, which can change hands: write {name: owner/name, id: NUMBER}; gh api repos/OWNER/NAME --jq .id prints the number`;
+    },
+  },
+);
+
 /** `project.yaml`: a project's owners, staging areas and settings. */
 export const projectFormat = mapOf("project.yaml", {
   description: text(
@@ -239,19 +280,10 @@ export const projectFormat = mapOf("project.yaml", {
     ).meta({
       description: "Mail address of the group whose members may push to the project's staging area",
     }),
-    repositories: listOf(
-      "repositories",
-      text(
-        "a repository",
-        repositoryPattern,
-        (value) => `repository ${quoted(value)} is not a GitHub repository: write owner/name`,
-      ),
-      "a list of owner/name",
-    )
+    repositories: listOf("repositories", releaseBuilds, "a list of repositories, each with name and id")
       .optional()
       .meta({
-        description:
-          "GitHub repositories (owner/name) whose workflows may push to the staging area, by OIDC, without keys",
+        description: "GitHub repositories whose release builds may push to the staging area, by OIDC, without keys",
       }),
   }).meta({ description: "Who may push to the project's staging area" }),
   approvers: listOf(

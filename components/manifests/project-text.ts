@@ -5,7 +5,7 @@ export interface Declaration {
   readonly description: string;
   /** "" leaves the value empty, so that the reader reports it as missing. */
   readonly group: string;
-  readonly repositories?: readonly string[];
+  readonly repositories?: readonly { readonly name: string; readonly id: string }[];
   readonly approvers?: readonly string[];
   readonly contact?: string | undefined;
   readonly images: boolean;
@@ -53,7 +53,7 @@ export function projectText(declaration: Declaration, comments: readonly string[
     `owners:\n  group:${group === "" ? "" : ` ${scalar(group)}`}\n`,
     repositories.length === 0
       ? ""
-      : `  repositories:\n${repositories.map((repository) => `    - ${scalar(repository)}\n`).join("")}`,
+      : `  repositories:\n${repositories.map(({ name, id }) => `    - name: ${scalar(name)}\n      id: ${JSON.stringify(id)}\n`).join("")}`,
     approvers.length === 0 ? "" : `approvers:\n${approvers.map((approver) => `  - ${scalar(approver)}\n`).join("")}`,
     `staging:\n  images: ${images}\n  files: ${files}\n`,
     filesFolder === undefined ? "" : `  filesFolder: ${scalar(filesFolder)}\n`,

@@ -1,4 +1,5 @@
 import type { DeclaredTrust } from "../stack/trust-format.ts";
+import type { ReleaseBuilds } from "./release-builds.ts";
 import type { Share } from "./shares.ts";
 
 /** One project, as declared in its folder `manifests/<name>/`. */
@@ -7,9 +8,9 @@ export interface Project {
   readonly description: string;
   readonly contact?: string;
   /**
-   * Group: the mail address of the project's owners. Repositories: GitHub repositories `owner/name` whose CI may push to staging.
+   * Group: the mail address of the project's owners. Repositories: those at GitHub whose release builds may push to staging.
    */
-  readonly owners: { readonly group: string; readonly repositories: readonly string[] };
+  readonly owners: { readonly group: string; readonly repositories: readonly ReleaseBuilds[] };
   /** GitHub users and teams (`organization/team`) that approve changes of its folder; if empty, the stack's approvers do. */
   readonly approvers: readonly string[];
   /** Which staging areas it gets, and after how many days their content expires. */

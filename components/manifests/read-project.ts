@@ -10,6 +10,7 @@ import type { Project } from "./project.ts";
 import { type ReadFile, readFiles } from "./read-files.ts";
 import { type ReadImage, readImages } from "./read-images.ts";
 import { type ReadWithdrawal, readWithdrawn, withdrawnProblems } from "./read-withdrawn.ts";
+import { type ReleaseBuilds, releaseWorkflowFile } from "./release-builds.ts";
 import type { Share } from "./shares.ts";
 import type { Source } from "./source.ts";
 import { type StackRules, stackProblems } from "./stack-rules.ts";
@@ -162,6 +163,15 @@ function ownedBy(
   };
 }
 
+function releaseBuilds({
+  name,
+  id,
+  workflow = releaseWorkflowFile,
+  refs = ["tags"],
+}: NonNullable<Declaration["settings"]["owners"]["repositories"]>[number]): ReleaseBuilds {
+  return { name, id, workflow, refs };
+}
+
 function sharesOf({ shares = [] }: Declaration["settings"]): Share[] {
   return shares.map(({ project, images = [], files = [] }) => ({ project, images, files }));
 }
@@ -179,7 +189,7 @@ function projectOf(
     name,
     description,
     ...(contact === undefined ? {} : { contact }),
-    owners: { group: owners.group, repositories: owners.repositories ?? [] },
+    owners: { group: owners.group, repositories: (owners.repositories ?? []).map(releaseBuilds) },
     approvers: settings.approvers ?? [],
     staging: {
       images: staging.images ?? false,

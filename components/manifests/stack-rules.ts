@@ -16,8 +16,9 @@ export interface StackRules {
 export function stackProblems(root: Node, source: Source, { githubOwners }: StackRules): Problem[] {
   const problems: Problem[] = [];
   const repositories = valueAt(valueAt(root, "owners") ?? root, "repositories");
-  for (const node of repositories?.kind === "list" ? repositories.items : []) {
-    if (node.kind !== "scalar" || !repositoryPattern.test(node.text)) continue;
+  for (const item of repositories?.kind === "list" ? repositories.items : []) {
+    const node = valueAt(item, "name");
+    if (node?.kind !== "scalar" || !repositoryPattern.test(node.text)) continue;
     const [owner = ""] = node.text.split("/");
     if (githubOwners.has(owner)) continue;
     problems.push(

@@ -71,8 +71,10 @@ export function rightsGranted(resources: readonly StateResource[]): Right[] {
 function spoken(who: string): string {
   const [, attribute = "", value = ""] = /\/attribute\.(\w+)\/(.*)$/.exec(who) ?? [];
   switch (attribute) {
-    case "release":
-      return `GitHub: release builds of ${value}`;
+    case "release": {
+      const [id, workflow, refs] = value.split("/");
+      return `GitHub: ${workflow} of repository ${id} for ${refs}`;
+    }
     case "deploy":
       return "GitHub: the workflow deploy on main, in its environment";
     case "preview":

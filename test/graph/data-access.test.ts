@@ -12,18 +12,19 @@ const account = (name: string): Requester => ({
   members: [`serviceAccount:${name}@demo-project.iam.gserviceaccount.com`],
   ...(name.startsWith("artifacts-") && { awsRole: name }),
 });
-const release = (repository: string): Requester => ({
+const release = (build: string): Requester => ({
   members: [
-    `principalSet://iam.googleapis.com/projects/1234/locations/global/workloadIdentityPools/github/attribute.release/${repository}`,
+    `principalSet://iam.googleapis.com/projects/1234/locations/global/workloadIdentityPools/github/attribute.release/${build}`,
   ],
 });
 const requesters: Readonly<Record<string, Requester>> = {
   anybody: { members: ["allUsers"] },
   "any Google account": { members: ["user:somebody@example.com"] },
   "the group of `full`": { members: ["group:full@example.org"] },
-  "the CI of `full`": release("example/full"),
+  "the CI of `full`": release("1296269/artifacts.yml/tags"),
   "the group of `new`": { members: ["group:new@example.org"] },
-  "another repository's CI": release("example/other"),
+  "another repository's CI": release("7/artifacts.yml/tags"),
+  "another workflow of `full`'s repository": release("1296269/other.yml/tags"),
   "`preview`": account("artifacts-preview"),
   "`deploy`": account("artifacts-deploy"),
   "the redirector": account("redirector"),

@@ -99,7 +99,10 @@ describe("the whole program", () => {
       },
     );
     const stranger = {
-      "new/project.yaml": manifests["new/project.yaml"]!.replace("owners:", "owners:\n  repositories: [stranger/new]"),
+      "new/project.yaml": manifests["new/project.yaml"]!.replace(
+        "owners:",
+        'owners:\n  repositories: [{name: stranger/new, id: "1"}]',
+      ),
     };
     await assert.rejects(declare(config, { ...manifests, ...stranger }), {
       message:

@@ -91,7 +91,7 @@ describe("properties of resources", () => {
       set(/Binding staging-new-writer$/, {
         members: [
           "group:new@example.org",
-          "principalSet://iam.googleapis.com/projects/1234/locations/global/workloadIdentityPools/github/attribute.release/example/full",
+          "principalSet://iam.googleapis.com/projects/1234/locations/global/workloadIdentityPools/github/attribute.release/1296269/artifacts.yml/tags",
         ],
       }),
     ],

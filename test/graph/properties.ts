@@ -105,7 +105,7 @@ export const properties: Readonly<Record<string, Property>> = {
         const right = reading
           ? JSON.stringify(members) === JSON.stringify([identity("deploy", project), identity("preview", project)])
           : members[0]?.startsWith("group:") &&
-            members.slice(1).every((member) => /\/attribute\.release\/[\w.-]+\/[\w.-]+$/.test(member));
+            members.slice(1).every((member) => /\/attribute\.release\/\d+\/[\w.-]+\/(tags|branches)$/.test(member));
         if (!right) violations.push(`${shown(grant)}: ${members}`);
       }
     }
@@ -328,7 +328,7 @@ export const properties: Readonly<Record<string, Property>> = {
         ...membersOf(grant).filter(
           (member) =>
             /^principal/.test(member) &&
-            !/\/attribute\.(deploy\/yes|preview\/yes|release\/[\w.-]+\/[\w.-]+)$/.test(member),
+            !/\/attribute\.(deploy\/yes|preview\/yes|release\/\d+\/[\w.-]+\.ya?ml\/(tags|branches))$/.test(member),
         ),
       );
     }
@@ -343,6 +343,7 @@ export const properties: Readonly<Record<string, Property>> = {
     const right =
       release.includes('assertion.event_name in ["push", "release", "workflow_dispatch", "schedule"]') &&
       release.includes("assertion.ref") &&
+      release.includes("assertion.repository_id +") &&
       condition.includes("assertion.ref");
     return right ? [] : [`release: ${release}, condition: ${condition}`];
   },

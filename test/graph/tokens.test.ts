@@ -47,7 +47,7 @@ describe("conditions on GitHub's tokens", () => {
       assert.deepEqual(rights(token), {
         deploy: "yes",
         preview: "no",
-        pushesFrom: "example/artifacts",
+        pushesFrom: "123456789/deploy.yml/branches",
         aws: ["deploy"],
       });
     });
@@ -71,7 +71,10 @@ describe("conditions on GitHub's tokens", () => {
           event_name,
           ...ofWorkflow(`${name}.yml@refs/heads/main`),
         };
-        assert.deepEqual(rights(claims(nightly)), { ...reads, pushesFrom: "example/artifacts" });
+        assert.deepEqual(rights(claims(nightly)), {
+          ...reads,
+          pushesFrom: `123456789/${name}.yml/branches`,
+        });
       }
     });
   }
@@ -139,16 +142,35 @@ describe("conditions on GitHub's tokens", () => {
   });
 
   it("a project's release builds can push as their repository, its pull requests cannot", () => {
-    const project = { repository: "example/full", repository_id: "5", sub: "repo:example/full:x" };
-    const pushesFrom = (changed: Record<string, string>) => rights(claims({ ...project, ...changed })).pushesFrom;
-    for (const ref of ["refs/heads/main", "refs/heads/master", "refs/heads/release-1.2", "refs/tags/v1.2.3"]) {
-      assert.equal(pushesFrom({ ref }), "example/full", ref);
-    }
-    assert.equal(pushesFrom({ ref: "refs/heads/feature" }), undefined);
-    assert.equal(pushesFrom({ ref: "refs/pull/7/merge", event_name: "pull_request" }), undefined);
-    assert.equal(pushesFrom({ event_name: "pull_request_target" }), undefined);
-    assert.equal(pushesFrom({ event_name: "workflow_run" }), undefined);
-    assert.deepEqual(rights(claims(project)), { deploy: "no", preview: "no", pushesFrom: "example/full", aws: [] });
+    const build = (file: string, ref: string) => ({
+      repository: "example/full",
+      repository_id: "1296269",
+      sub: "repo:example/full:x",
+      ref,
+      workflow_ref: `example/full/.github/workflows/${file}@${ref}`,
+      job_workflow_ref: `example/full/.github/workflows/${file}@${ref}`,
+    });
+    const pushesFrom = (changed: Record<string, string>) => rights(claims(changed)).pushesFrom;
+    for (const ref of ["refs/heads/main", "refs/heads/master", "refs/heads/release-1.2"])
+      assert.equal(pushesFrom(build("artifacts.yml", ref)), "1296269/artifacts.yml/branches", ref);
+    const tagged = build("artifacts.yml", "refs/tags/v1.2.3");
+    assert.equal(pushesFrom(tagged), "1296269/artifacts.yml/tags");
+    assert.equal(pushesFrom(build("other.yml", "refs/tags/v1.2.3")), "1296269/other.yml/tags", "which no grant names");
+    assert.equal(
+      pushesFrom({ ...tagged, repository_id: "7" }),
+      "7/artifacts.yml/tags",
+      "the name taken over by another",
+    );
+    assert.equal(pushesFrom(build("artifacts.yml", "refs/heads/feature")), undefined);
+    for (const event_name of ["pull_request_target", "workflow_run"])
+      assert.equal(pushesFrom({ ...build("artifacts.yml", "refs/heads/main"), event_name }), undefined);
+    assert.equal(pushesFrom({ ...build("artifacts.yml", "refs/pull/7/merge"), event_name: "pull_request" }), undefined);
+    assert.deepEqual(rights(claims(tagged)), {
+      deploy: "no",
+      preview: "no",
+      pushesFrom: "1296269/artifacts.yml/tags",
+      aws: [],
+    });
   });
 
   it("tokens of a taken-over owner name, and all others, get nothing", () => {
@@ -181,7 +203,7 @@ describe("conditions on GitHub's tokens", () => {
   });
 
   it("a repository recreated with an old name by the same owner can neither deploy nor preview", () => {
-    const none = { deploy: "no", preview: "no", pushesFrom: "example/artifacts", aws: [] };
+    const none = { deploy: "no", preview: "no", pushesFrom: "9/deploy.yml/branches", aws: [] };
     for (const sub of ["repo:example@1234567/artifacts@9", "repo:example/artifacts"]) {
       const token = { repository_id: "9", sub: `${sub}:environment:production`, environment: "production" };
       assert.deepEqual(rights(claims(token)), none, sub);
@@ -223,13 +245,22 @@ function evaluate(expression: string, assertion: Record<string, string>): unknow
   const script = expression
     .replaceAll(/([\w.]+) in (\[[^\]]*\])/g, "$2.includes($1)")
     .replaceAll("==", "===")
+    .replaceAll(/\bassertion\.(\w+)\.extract\(/g, 'extract(claim("$1"), ')
     .replaceAll(/\bassertion\.(\w+)/g, 'claim("$1")');
   const claim = (name: string): string => {
     const value = assertion[name];
     if (value === undefined) throw new Error(`the token has no ${name}: Google refuses it`);
     return value;
   };
-  return new Function("claim", `"use strict"; return ${script};`)(claim) as unknown;
+  return new Function("claim", "extract", `"use strict"; return ${script};`)(claim, extract) as unknown;
+}
+
+/** Google's `extract`: what stands in place of the braces, up to the first occurrence of what follows them; "" if it does not match. */
+function extract(value: string, template: string): string {
+  const [, before = "", after = ""] = /^(.*)\{\w+\}(.*)$/.exec(template) ?? [];
+  const start = value.indexOf(before);
+  const end = start < 0 ? -1 : value.indexOf(after, start + before.length);
+  return end < 0 ? "" : value.slice(start + before.length, end);
 }
 
 function trusts(policy: string, token: Record<string, string>): boolean {

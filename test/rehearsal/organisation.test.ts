@@ -64,7 +64,7 @@ describe("npm run rehearse", function () {
     );
     assert.match(
       section("Who may do what"),
-      /GitHub: release builds of example\/full +roles\/storage\.objectUser +bucket example-staging-full/,
+      /GitHub: artifacts\.yml of repository 1296269 for tags +roles\/storage\.objectUser +bucket example-staging-full/,
     );
     const steps = section("By hand, before the first deployment");
     const commands = [

@@ -68,7 +68,7 @@ const stackFile = {
 
 const project: Readonly<Record<string, string>> = {
   "project.yaml":
-    "description: Ours\nowners: {group: mine@acme.dev, repositories: [acme/mine]}\nstaging: {images: true, files: true}\n",
+    "description: Ours\nowners: {group: mine@acme.dev, repositories: [{name: acme/mine, id: 1296269}]}\nstaging: {images: true, files: true}\n",
   "images.yaml": `- name: server\n  dmap:\n    "sha256:${"1c".repeat(32)}": ["v1.0.0"]\n`,
   "files.yaml": `files:\n  - name: v1.0.0/server.tar.gz\n    sha256: ${"3e".repeat(16)}${"ab".repeat(16)}\n`,
 };

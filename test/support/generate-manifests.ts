@@ -94,7 +94,7 @@ function projectText(name: string, images: boolean, files: boolean): string {
 owners:
   group: k8s-infra-staging-${name}@example.org
   repositories:
-    - example/${name}
+    - { name: example/${name}, id: "1296269" }
 staging:
   images: ${images}
   files: ${files}

@@ -135,12 +135,12 @@ describe("guards on a change of the manifests", () => {
       ...four,
       "p/project.yaml": declaration("approvers: [mallory]\n").replace(
         "g@example.org}",
-        "m@example.org, repositories: [example/x]}",
+        "m@example.org, repositories: [{name: example/x, id: 7}]}",
       ),
     };
     assert.deepEqual(guards(four, after), [
       "p: Changes who may push or approve: `owners.group` becomes `m@example.org`.",
-      "p: Changes who may push or approve: `owners.repositories` gains `example/x`.",
+      "p: Changes who may push or approve: `owners.repositories` gains `example/x (7): artifacts.yml for tags`.",
       "p: Changes who may push or approve: `approvers` gains `mallory`.",
     ]);
   });

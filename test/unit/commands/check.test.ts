@@ -85,7 +85,7 @@ broken/p/images.yaml:4:5: image "app": digest "sha256:0" has 1 hex digits instea
   it("--stack: repositories of owners that the stack lacks are mistakes, each at its place", async () => {
     await writeFile(join(folder, "Pulumi.test.yaml"), `${stackFile}  artifacts:manifests: owned\n`);
     await mkdir(join(folder, "owned/p"), { recursive: true });
-    const repositories = "[example/a, stranger/b, Example/c]";
+    const repositories = "[{name: example/a, id: 1}, {name: stranger/b, id: 2}, {name: Example/c, id: 3}]";
     await writeFile(
       join(folder, "owned/p/project.yaml"),
       project.replace("{group: g@example.org}", `\n  group: g@example.org\n  repositories: ${repositories}`),
@@ -94,8 +94,8 @@ broken/p/images.yaml:4:5: image "app": digest "sha256:0" has 1 hex digits instea
     assert.equal((await check(["owned"])).code, 0);
     const advice = (repository: string, owner: string) =>
       `repository "${repository}" may not push: its owner is not in artifacts:githubOwners of the stack; add "${owner}" there or remove the repository`;
-    const out = `owned/p/project.yaml:4:29: ${advice("stranger/b", "stranger")}
-owned/p/project.yaml:4:41: ${advice("Example/c", "Example")}
+    const out = `owned/p/project.yaml:4:51: ${advice("stranger/b", "stranger")}
+owned/p/project.yaml:4:78: ${advice("Example/c", "Example")}
 owned: 2 errors; without mistakes are 0 projects, 0 images, 0 digests, 0 tags, 0 files\n`;
     assert.deepEqual(await check(["--stack", "test"]), { code: 1, out, err: "" });
   });

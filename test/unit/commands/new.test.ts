@@ -56,9 +56,9 @@ describe("npm run new", () => {
       "--contact",
       "#tool",
       "--repository",
-      "example/tool",
+      "example/tool=12",
       "--repository",
-      "example/1.10",
+      "example/1.10=34",
     ];
     const more = [
       "--staging",
@@ -87,7 +87,13 @@ describe("npm run new", () => {
         name: "other",
         description: 'yes: it\'s # a "tool"',
         contact: "#tool",
-        owners: { group: "other@example.org", repositories: ["example/tool", "example/1.10"] },
+        owners: {
+          group: "other@example.org",
+          repositories: [
+            { name: "example/tool", id: "12", workflow: "artifacts.yml", refs: ["tags"] },
+            { name: "example/1.10", id: "34", workflow: "artifacts.yml", refs: ["tags"] },
+          ],
+        },
         approvers: ["octocat", "octo-org/123"],
         staging: { images: true, files: true, retentionDays: 7 },
         imagePrefix: "",

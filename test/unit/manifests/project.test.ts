@@ -37,7 +37,9 @@ description: "A: tool"
 contact: "#tool in the chat"
 owners:
   group: tool@example.org
-  repositories: [example/tool, Example/.github]
+  repositories:
+    - {name: example/tool, id: 12}
+    - {name: Example/.github, id: "345", workflow: push.yaml, refs: [tags, branches]}
 approvers: [octocat, octo-org/release_team]
 staging: {images: true, files: true, filesFolder: tool/releases, retentionDays: 30}
 imagePrefixes: ["", kubernetes]
@@ -66,7 +68,13 @@ removalShare: 0.25
     name: "p",
     description: "A: tool",
     contact: "#tool in the chat",
-    owners: { group: "tool@example.org", repositories: ["example/tool", "Example/.github"] },
+    owners: {
+      group: "tool@example.org",
+      repositories: [
+        { name: "example/tool", id: "12", workflow: "artifacts.yml", refs: ["tags"] },
+        { name: "Example/.github", id: "345", workflow: "push.yaml", refs: ["tags", "branches"] },
+      ],
+    },
     approvers: ["octocat", "octo-org/release_team"],
     staging: { images: true, files: true, filesFolder: "tool/releases", retentionDays: 30 },
     imagePrefix: "",
@@ -110,7 +118,7 @@ owner:
 owners:
   group: tool
   repository: [a/b]
-  repositories: [tool, a/.., "a/b/c"]
+  repositories: [example/tool, {name: a/.., id: 0}, {name: "a/b/c"}, {name: a/b, id: 1, workflow: ../x.yml, refs: [heads], branch: x}]
 staging:
   image: true
   files: yes
@@ -129,9 +137,14 @@ shares: [{project: P, images: [A, "a*"], files: ["../x"]}, {}]
     'p/project.yaml:3:1: unknown key "owner": did you mean owners?',
     'p/project.yaml:6:10: group "tool" is not a mail address: write the address of the group that owns the project',
     'p/project.yaml:7:3: unknown key "repository": did you mean repositories?',
-    'p/project.yaml:8:18: repository "tool" is not a GitHub repository: write owner/name',
-    'p/project.yaml:8:24: repository "a/.." is not a GitHub repository: write owner/name',
-    'p/project.yaml:8:30: repository "a/b/c" is not a GitHub repository: write owner/name',
+    'p/project.yaml:8:18: repository "example/tool" is known by its name alone, which can change hands: write {name: owner/name, id: NUMBER}; gh api repos/OWNER/NAME --jq .id prints the number',
+    'p/project.yaml:8:39: repository "a/.." is not a GitHub repository: write owner/name',
+    `p/project.yaml:8:49: id "0" is not a repository's number: gh api repos/OWNER/NAME --jq .id prints it`,
+    "p/project.yaml:8:53: `id` is required: add `id: ` and the repository's number (gh api repos/OWNER/NAME --jq .id)",
+    'p/project.yaml:8:60: repository "a/b/c" is not a GitHub repository: write owner/name',
+    'p/project.yaml:8:99: workflow "../x.yml" is not the name of a file in .github/workflows: write artifacts.yml',
+    'p/project.yaml:8:116: refs: "heads" is neither tags nor branches',
+    'p/project.yaml:8:124: unknown key "branch": known here: name, id, workflow, refs',
     'p/project.yaml:10:3: unknown key "image": did you mean images?',
     'p/project.yaml:11:10: files must be true or false, not "yes"',
     'p/project.yaml:12:18: retentionDays must be a whole number of days from 1 to 3650, not "0"',
