@@ -34,6 +34,8 @@ export interface Surroundings {
   readonly ranges: CloudRanges;
   /** Checks whether a mirror has an object. Never rejects. */
   holds(check: ExistenceCheck): Presence | Promise<Presence>;
+  /** Whether a mirror limits the rate of requests, by its name. */
+  readonly isBusy?: ((mirror: string) => boolean) | undefined;
   /** Reads a list from a mirror. Never rejects. Without it clients are redirected to the mirror. */
   readonly lists?: ((request: ListRequest) => Promise<ListResult>) | undefined;
   readonly metrics: RequestMetrics;
@@ -48,7 +50,7 @@ type Final = Exclude<Decision, { kind: "check" | "list" }>;
 
 /** Composes the parts. */
 export function createApp(config: RedirectorConfig, surroundings: Surroundings): App {
-  const { ranges, holds, metrics, log, leaving } = surroundings;
+  const { ranges, holds, isBusy, metrics, log, leaving } = surroundings;
   const files = config.fileMirrors.map(mirrorOf);
   const mirrors: KnownMirrors = {
     images: config.imageMirrors.map(mirrorOf),
@@ -102,9 +104,9 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
     presence: Promise<Presence>,
   ): Promise<OutgoingResponse> {
     const started = performance.now();
-    let decision: ReturnType<typeof settle> = settle(first, await presence, caller.client, mirrors, config);
+    let decision: ReturnType<typeof settle> = settle(first, await presence, caller.client, mirrors, config, isBusy);
     while (decision.kind === "check") {
-      decision = settle(decision, await holds(decision), caller.client, mirrors, config);
+      decision = settle(decision, await holds(decision), caller.client, mirrors, config, isBusy);
     }
     return finish(request, caller, decision, performance.now() - started);
   }
@@ -137,7 +139,7 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
       while (decision.kind === "check") {
         const presence = holds(decision);
         if (presence instanceof Promise) return finishLater(request, caller, decision, presence);
-        decision = settle(decision, presence, caller.client, mirrors, config);
+        decision = settle(decision, presence, caller.client, mirrors, config, isBusy);
       }
       if (decision.kind === "list") return finishList(request, caller, decision);
       // A synchronous request takes microseconds and is counted as 0: reading the clock twice would double its cost.

@@ -41,6 +41,7 @@ let leaving: string | undefined;
 const app = createApp(config, {
   ranges,
   holds: (check) => existence.holds(check),
+  isBusy: (mirror) => existence.isBusy(mirror),
   lists: (request) => lists.read(request),
   metrics,
   log,

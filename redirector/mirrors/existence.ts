@@ -16,10 +16,11 @@ export interface ExistenceCheck {
 export type ObjectFound = boolean | "refused" | undefined;
 
 /**
- * The result of a check. `failing`: the mirror timed out or returned a server error, now or within the last seconds. `unknown`: the
- * mirror was not asked, or limits the rate of requests. `refused`: the mirror does not serve this object to anonymous clients.
+ * The result of a check. `failing`: the mirror timed out or returned a server error, now or within the last seconds. `busy`: it limits the
+ * rate of requests, now or within the last seconds. `unknown`: the mirror was not asked. `refused`: the mirror does not serve this object to
+ * anonymous clients.
  */
-export type Presence = "present" | "absent" | "refused" | "failing" | "unknown";
+export type Presence = "present" | "absent" | "refused" | "failing" | "busy" | "unknown";
 
 /** Results of the checks, counted for the metrics. */
 export interface ExistenceCounts {
@@ -33,6 +34,8 @@ export interface ExistenceCounts {
   shared: number;
   /** Skipped: too many checks in progress, or the circuit breaker is open. */
   skipped: number;
+  /** Requests to a mirror that asked for fewer (429). */
+  busy: number;
   /** Requests to a mirror that failed or timed out. */
   failed: number;
   /** Evicted from the cache. */
@@ -60,6 +63,8 @@ interface CircuitBreaker {
   given: ExistenceCheck | undefined;
   /** Until this time the mirror is not asked. */
   openUntil: number;
+  /** Until this time the mirror limits the rate of requests: its quota is used up for all its clients, and for these checks. */
+  busyUntil: number;
   /** Incremented to invalidate the mirror's cached results. */
   epoch: number;
 }
@@ -68,6 +73,8 @@ interface CircuitBreaker {
  * Checks which objects mirrors have. Caches results, positive and negative, for a configured time (LRU), sends one request for concurrent
  * checks of the same object, and times out. A mirror that fails for five objects in a row counts as failing, whatever is cached about it,
  * and gets no requests for ten seconds, so that not every pull waits for it; then one request at a time until it succeeds.
+ *
+ * A mirror that answers 429 counts as busy for ten seconds, whatever is cached about it: its clients would get the same answer.
  *
  * Clients choose which objects they ask for, so a mirror that refuses some objects may serve all others. After five refusals in a row the
  * mirror is asked for an object that it served before, or other mirrors for those five; it counts as failing only if it refuses what it
@@ -81,6 +88,7 @@ export class Existence {
     asked: 0,
     shared: 0,
     skipped: 0,
+    busy: 0,
     failed: 0,
     evicted: 0,
   };
@@ -135,6 +143,10 @@ export class Existence {
       this.counts.skipped++;
       return "failing";
     }
+    if (now < breaker.busyUntil) {
+      this.counts.skipped++;
+      return "busy";
+    }
     const known = this.#known.get(url);
     if (known && !failing && now < known.until && known.epoch === breaker.epoch) {
       this.counts[known.presence]++;
@@ -155,6 +167,11 @@ export class Existence {
     return result;
   }
 
+  /** Whether the mirror limits the rate of requests, now or within the last seconds. */
+  isBusy(mirror: string): boolean {
+    return this.#now() < this.#breakerOf(mirror).busyUntil;
+  }
+
   /** Invalidates the cached results of a mirror: after an outage it may have fewer objects. */
   forget(mirror: string): void {
     const breaker = this.#breakerOf(mirror);
@@ -162,6 +179,7 @@ export class Existence {
     breaker.failed.clear();
     breaker.refused.clear();
     breaker.openUntil = 0;
+    breaker.busyUntil = 0;
   }
 
   async #find(check: ExistenceCheck, breaker: CircuitBreaker): Promise<Presence> {
@@ -187,8 +205,12 @@ export class Existence {
       } else {
         if (isFailing(breaker)) this.#turned(check.asked, false);
         breaker.failed.clear();
-        breaker.openUntil = present === undefined ? now + openMs : 0;
-        if (present === undefined) return "unknown";
+        breaker.openUntil = 0;
+        breaker.busyUntil = present === undefined ? now + openMs : 0;
+        if (present === undefined) {
+          this.counts.busy++;
+          return "busy";
+        }
       }
       if (present === true) {
         breaker.given = check;
@@ -245,7 +267,7 @@ export class Existence {
   #breakerOf(mirror: string): CircuitBreaker {
     let breaker = this.#breakers.get(mirror);
     if (!breaker) {
-      breaker = { failed: new Set(), refused: new Map(), given: undefined, openUntil: 0, epoch: 0 };
+      breaker = { failed: new Set(), refused: new Map(), given: undefined, openUntil: 0, busyUntil: 0, epoch: 0 };
       this.#breakers.set(mirror, breaker);
     }
     return breaker;

@@ -5,8 +5,8 @@
 
 /**
  * The meaning of the status of an anonymous HEAD for an object:
- * `present`: redirect clients there (also if the mirror itself redirects); `absent`, `refused`: redirect them to another mirror; `busy`: send fewer
- * requests, its clients stay; `failing`: redirect them to another mirror; five such objects in a row open the mirror's circuit breaker.
+ * `present`: redirect clients there (also if the mirror itself redirects); `absent`, `refused`: redirect them to another mirror; `busy`: for a while
+ * redirect all its clients to another mirror, since its quota is theirs too; `failing`: redirect them to another mirror; five such objects in a row open the mirror's circuit breaker.
  */
 export type ObjectStatus = "present" | "absent" | "refused" | "busy" | "failing";
 

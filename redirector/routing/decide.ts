@@ -25,7 +25,7 @@ export interface Redirect {
   readonly mirror: Mirror | undefined;
   readonly location: string;
   /** Why the client is redirected past its own mirror, if it is. */
-  readonly detour?: "absent" | "refused" | "failing";
+  readonly detour?: "absent" | "refused" | "failing" | "busy";
 }
 
 /** Check whether a mirror has the object, then {@link settle} by the result. */
@@ -123,7 +123,7 @@ export function decide(
 /**
  * Decides by the result of a check. If the mirror lacks the object (promotion writes the canonical mirror first, and a mirror may be new or
  * have lost objects) or refuses it, the client goes to the canonical mirror: if that lacks the object, every mirror does. If the mirror
- * fails, the client goes to its second choice. If no other mirror is healthy, or the check has no result, the client goes to its own mirror.
+ * fails, or is busy (429), the client goes to its second choice that is not busy too. If no other mirror is healthy, or the check has no result, the client goes to its own mirror.
  */
 export function settle(
   check: Check,
@@ -131,6 +131,7 @@ export function settle(
   client: Client,
   mirrors: KnownMirrors,
   config: RedirectorConfig,
+  isBusy: (mirror: string) => boolean = () => false,
 ): Redirect | Check | Refused {
   const { route, present } = check;
   if (presence === "present") return present;
@@ -138,7 +139,14 @@ export function settle(
   if (presence === "unknown") return present;
   const list = route.kind === "file" ? mirrors.files : mirrors.images;
   const others = list.filter((mirror) => mirror.healthy && mirror !== present.mirror);
-  const other = presence !== "failing" && others[0] === list[0] ? list[0] : chooseMirror(others, client);
+  const lacks = presence === "absent" || presence === "refused";
+  const other =
+    lacks && others[0] === list[0]
+      ? list[0]
+      : chooseMirror(
+          others.filter(({ site }) => !isBusy(site.name)),
+          client,
+        );
   return other ? { ...redirectTo(route, other), detour: presence } : present;
 }
 

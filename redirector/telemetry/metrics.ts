@@ -33,7 +33,7 @@ export class RequestMetrics {
   /** Redirects to an unhealthy mirror, because no mirror was healthy. */
   unhealthyRedirects = 0;
   /** Redirects past the client's own mirror, because it lacks or refuses the object, or fails. */
-  readonly detours = { absent: 0, refused: 0, failing: 0 };
+  readonly detours = { absent: 0, refused: 0, failing: 0, busy: 0 };
   /** Internal errors. */
   faults = 0;
   /** Malformed requests by response status. */

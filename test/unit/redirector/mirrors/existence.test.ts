@@ -193,18 +193,23 @@ it("one broken object does not make a mirror failing", async () => {
   assert.equal(await existence.holds(about("x")), "present");
 });
 
-it("a mirror with status 429 gets no checks for ten seconds, and keeps its clients", async () => {
+it("a mirror with status 429 is busy for ten seconds, also for what it is known to hold", async () => {
   let now = 0;
   let asked = 0;
   const existence = new Existence(
     settings,
-    async () => (asked++ === 0 ? undefined : true),
+    async () => (asked++ === 1 ? undefined : true),
     () => now,
   );
-  assert.equal(await existence.holds(about("1")), "unknown");
-  assert.equal(existence.holds(about("2")), "unknown");
-  assert.equal(asked, 1);
+  assert.equal(await existence.holds(about("known")), "present");
+  assert.equal(existence.isBusy(about("known").asked), false);
+  assert.equal(await existence.holds(about("1")), "busy");
+  assert.equal(existence.holds(about("2")), "busy");
+  assert.equal(existence.holds(about("known")), "busy");
+  assert.equal(existence.isBusy(about("known").asked), true);
+  assert.equal(asked, 2);
   now = 10_001;
+  assert.equal(existence.holds(about("known")), "present");
   assert.equal(await existence.holds(about("2")), "present");
 });
 

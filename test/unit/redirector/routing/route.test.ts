@@ -96,11 +96,16 @@ it("clients of a failing mirror go to the next nearest, those of a mirror withou
     latitude,
     longitude,
   }));
-  for (const [held, expected] of [
-    ["failing", "europe-west1"],
-    ["absent", "us-central1"],
+  for (const [held, busy, expected] of [
+    ["failing", [], "europe-west1"],
+    ["absent", [], "us-central1"],
+    // The quota of a region is used up: its clients spill over to the next region that has some left.
+    ["busy", ["europe-north1"], "europe-west1"],
+    ["busy", ["europe-north1", "europe-west1"], "us-central1"],
+    ["busy", Object.keys(places), "europe-north1"],
   ] as const) {
-    const app = appWith(caseRanges().ranges, () => held, { imageMirrors });
+    const isBusy = (mirror: string): boolean => (busy as readonly string[]).includes(mirror);
+    const app = appWith(caseRanges().ranges, () => held, { imageMirrors }, isBusy);
     const { location } = await ask(app, { method: "GET", target: "/v2/a/manifests/1", headers: [] });
     assert.equal(new URL(location ?? "").host, `${expected}.example`);
   }
@@ -180,12 +185,14 @@ function appWith(
   ranges: LoadedTable,
   holds: (question: ExistenceCheck) => Presence = ({ url }) => (isThere(url) ? "present" : "absent"),
   changes: Partial<RedirectorConfig> = {},
+  isBusy?: (mirror: string) => boolean,
 ): App {
   return createApp(
     { ...config, ...changes },
     {
       ranges,
       holds,
+      isBusy,
       metrics: new RequestMetrics(),
       log: silentLog,
       leaving: () => undefined,
