@@ -27,9 +27,35 @@ export function objectPath(key: string): string {
   return `/${encodeURI(key)}`;
 }
 
-/** Key of an image layer in an S3 mirror. */
+/** Key of an image layer in an S3 mirror, and of any blob in a bucket that is an image mirror. */
 export function layerKey(digest: string): string {
   return `${layersFolder}${digest}`;
+}
+
+/**
+ * Prefix of the keys of OCI manifests and lists in a bucket that is an image mirror. Below it, a part of a name that begins with `_` is never
+ * part of an image's name (OCI distribution specification, "Pulling manifests"), so that no image's object is where another image's folder is.
+ */
+export const registryFolder = "containers/registry/";
+
+/** Key of an OCI manifest in a bucket, by digest or by tag. */
+export function manifestKey(name: string, reference: string): string {
+  return `${registryFolder}${name}/_manifests/${reference}`;
+}
+
+/** Key of the list of an image's tags in a bucket. */
+export function tagsKey(name: string): string {
+  return `${registryFolder}${name}/_tags/list`;
+}
+
+/** Key of the list of what is attached to a digest in a bucket. */
+export function referrersKey(name: string, subject: string): string {
+  return `${registryFolder}${name}/_referrers/${subject}`;
+}
+
+/** Whether the object with this key, in a bucket that is an image mirror, may be replaced: tags and lists, but no digest and no blob. */
+export function isReplaceableKey(key: string): boolean {
+  return key.startsWith(registryFolder) && /\/_(tags\/list|referrers\/[^/]+|manifests\/[^/:]+)$/.test(key);
 }
 
 /**

@@ -50,7 +50,7 @@ const orders: readonly Order[] = [
       ["http"],
       ["run"],
       ["oci", "storage"],
-      ["blobs"],
+      ["bucket-registry", "blobs"],
       ["images", "files"],
       ["unmanaged", "catalogue"],
       ["provider"],

@@ -47,6 +47,7 @@ const forbiddenImports: readonly (readonly [rule: string, from: string, to: stri
   ["promotion/oci", "components/promotion/oci/x.ts", "components/promotion/storage/y.ts"],
   ["promotion/storage", "components/promotion/storage/x.ts", "components/promotion/oci/y.ts"],
   ["promotion/blobs", "components/promotion/blobs/x.ts", "components/promotion/images/y.ts"],
+  ["promotion/bucket-registry", "components/promotion/bucket-registry/x.ts", "components/promotion/blobs/y.ts"],
   ["promotion/images", "components/promotion/images/x.ts", "components/promotion/unmanaged/y.ts"],
   ["promotion/files", "components/promotion/files/x.ts", "components/promotion/images/y.ts"],
   ["promotion/unmanaged", "components/promotion/unmanaged/x.ts", "components/promotion/catalogue/y.ts"],

@@ -15,11 +15,14 @@ export class LayerTarget implements BlobTarget {
   readonly mirror: string;
   readonly #bucket: Bucket;
   readonly #signal: AbortSignal;
+  readonly #verified: boolean;
 
-  constructor(mirror: string, bucket: Bucket, signal: AbortSignal) {
+  /** @param options.verified a blob is looked at once more when it is stored: clients pull from this bucket alone. */
+  constructor(mirror: string, bucket: Bucket, signal: AbortSignal, options = { verified: false }) {
     this.mirror = mirror;
     this.#bucket = bucket;
     this.#signal = signal;
+    this.#verified = options.verified;
   }
 
   async mountOrExists(blob: Blob): Promise<boolean> {
@@ -35,6 +38,7 @@ export class LayerTarget implements BlobTarget {
   async put(blob: Blob, bytes: Buffer): Promise<void> {
     const upload = await this.#create(blob, this.#signal, { crc32c: encodeCrc32c(crc32c(bytes)) });
     await finish(upload, chunkOf(bytes, 0));
+    await this.#verify(blob);
   }
 
   async begin(blob: Blob): Promise<BlobWriter> {
@@ -46,6 +50,7 @@ export class LayerTarget implements BlobTarget {
         upload = await this.#create(blob, signal, {});
         try {
           await send(upload, blob.size, chunks);
+          await this.#verify(blob);
         } catch (error) {
           if (!(error instanceof UploadLost)) throw error;
           // Another project's or process's copy of the same layer used the same upload, and has completed or cancelled it.
@@ -56,6 +61,11 @@ export class LayerTarget implements BlobTarget {
         await upload?.abort();
       },
     };
+  }
+
+  async #verify(blob: Blob): Promise<void> {
+    if (!this.#verified || (await this.mountOrExists(blob))) return;
+    throw new WrongContentError(`${this.#bucket.url}/${layerKey(blob.digest)} was stored, and is not there`);
   }
 
   #create({ digest, size }: Blob, signal: AbortSignal, checksum: Pick<Content, "crc32c">): Promise<Upload> {

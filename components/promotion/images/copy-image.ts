@@ -33,7 +33,7 @@ export async function copyImage(copy: Copy, run: ImagesRun): Promise<void> {
   const layerMirrors = copy.layerMirrors
     .map((name) => run.layerMirrors.get(name)!)
     .filter((mirror) => lives(mirror, run));
-  for (const { mirror, state } of places) if (state === "complete") run.stepDone(mirror);
+  await settleComplete(copy, places, run);
   if (open.length === 0 && layerMirrors.length === 0) return;
   const what = `${copy.image}@${copy.digest}`;
 
@@ -49,7 +49,7 @@ export async function copyImage(copy: Copy, run: ImagesRun): Promise<void> {
 
   const broken = new Map<ImagesMirrorRun, unknown>();
   await Promise.all([
-    ...open.map((place) => attempt(place.mirror, broken, () => findNeeds(place, copy.image, content))),
+    ...open.map((place) => attempt(place.mirror, broken, () => findNeeds(place, copy, content))),
     ...layerMirrors.map((mirror) => attempt(mirror, broken, () => noteLayers(mirror, copy, content, run))),
   ]);
   await bringBlobs(copy, content, open, layerMirrors, broken, run);
@@ -283,19 +283,49 @@ function union(attachments: readonly Attachment[]): Attachment[] {
   return [...once.values()];
 }
 
+/** Mirrors that have the digest under all its tags. In a bucket, a run may have been killed before it published the lists. */
+async function settleComplete(copy: Copy, places: readonly Place[], run: ImagesRun): Promise<void> {
+  await Promise.all(
+    places.map(async ({ mirror, at, state }) => {
+      if (state !== "complete") return;
+      try {
+        await mirror.store?.publish(at.repository.name);
+        run.stepDone(mirror);
+      } catch (error) {
+        run.context.signal.throwIfAborted();
+        run.stepFailed(mirror, `${copy.image}@${copy.digest}`, error);
+      }
+    }),
+  );
+}
+
 /** Finds which manifests a mirror already has, where that is likely: a run may have been killed in the middle of an index. */
-async function findNeeds(place: Place, image: string, { tree, attached }: Content): Promise<void> {
+async function findNeeds(place: Place, { image, digest }: Copy, { tree, attached }: Content): Promise<void> {
+  const manifests = [...tree.manifests, ...attached.map(({ manifest }) => manifest)];
+  await place.mirror.store?.note(image, digest, {
+    manifests: manifests.map((manifest) => manifest.digest),
+    blobs: [...new Set(manifests.flatMap(({ blobs }) => blobs.map((blob) => blob.digest)))],
+  });
   if (place.state === "absent" && place.tags.length > 0 && (await place.mirror.lookup(image).isEmpty())) return;
   const asked = tree.manifests.filter((manifest) => manifest !== tree.root);
   if (place.state === "partial") {
     place.present.add(tree.root.digest);
     await findReferrers(place, attached);
+    // A bucket's list of referrers may outlive what it names.
+    if (place.mirror.store) {
+      const listed = manifests.filter((manifest) => place.present.delete(manifest.digest));
+      await findPresent(place, listed);
+    }
     const tagged = attached.filter(({ tag }) => tag !== undefined);
     asked.push(...tagged.map(({ manifest }) => manifest).filter(({ digest }) => !place.present.has(digest)));
   }
+  await findPresent(place, asked);
+}
+
+async function findPresent({ at, present }: Place, manifests: readonly Manifest[]): Promise<void> {
   await Promise.all(
-    asked.map(async ({ digest }) => {
-      if (await headManifest(place.at, digest)) place.present.add(digest);
+    manifests.map(async ({ digest }) => {
+      if (await headManifest(at, digest)) present.add(digest);
     }),
   );
 }
@@ -332,7 +362,10 @@ async function bringBlobs(
 ): Promise<void> {
   const wanted = new Map<Digest, { blob: Blob; places: Set<Place>; layerMirrors: readonly LayerMirrorRun[] }>();
   for (const manifest of [...tree.manifests, ...attached.map((attachment) => attachment.manifest)]) {
-    const lacking = places.filter(({ present, mirror }) => !present.has(manifest.digest) && !broken.has(mirror));
+    // A bucket may have lost a blob of a manifest that it has; a registry cannot.
+    const lacking = places.filter(
+      ({ present, mirror }) => (mirror.store !== undefined || !present.has(manifest.digest)) && !broken.has(mirror),
+    );
     for (const blob of manifest.blobs) {
       const entry = wanted.get(blob.digest) ?? { blob, places: new Set(), layerMirrors: [] };
       for (const place of lacking) entry.places.add(place);
@@ -351,7 +384,7 @@ async function bringBlobs(
       const { digest } = entry.blob;
       for (const { mirror, at } of entry.places) {
         const earlier = mirror.blobs.get(digest);
-        if (earlier?.repository.name === at.repository.name) {
+        if (earlier && (mirror.store || earlier.repository.name === at.repository.name)) {
           waits.push(earlier.failure.then((failure) => fail(mirror, failure)));
           continue;
         }
@@ -359,7 +392,7 @@ async function bringBlobs(
         const neighbour =
           earlier ?? (sibling && { repository: sibling.repository, failure: Promise.resolve(undefined) });
         const fresh = (mirror.lastKnown.present.get(copy.image)?.size ?? 0) === 0;
-        const target = new RegistryTarget(mirror.name, at, { neighbour, fresh });
+        const target = mirror.store?.target ?? new RegistryTarget(mirror.name, at, { neighbour, fresh });
         const claim = Promise.withResolvers<unknown>();
         if (!earlier) mirror.blobs.set(digest, { repository: at.repository, failure: claim.promise });
         targets.push(target);
@@ -413,6 +446,7 @@ async function publish(copy: Copy, place: Place, { tree, attached }: Content): P
     await push(at, tree.root, tag);
     mirror.achieved.add(copy.image, copy.digest, tag);
   }
+  await mirror.store?.publish(at.repository.name);
 }
 
 /** Stores manifests, each after those that it lists; the children of one index in parallel. */

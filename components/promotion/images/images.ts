@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { BufferPool } from "../blobs/buffer-pool.ts";
+import { BucketRegistry } from "../bucket-registry/bucket-registry.ts";
 import { causeOf } from "../http/errors.ts";
 import { WeightedSemaphore } from "../http/weighted-semaphore.ts";
 import { Transport, type TransportOptions } from "../oci/transport.ts";
@@ -8,9 +9,10 @@ import { eventLoopIdle } from "../run/event-loop-idle.ts";
 import { attachmentMemory, blobMemory, blobStreams, digestsAtATime } from "../run/limits.ts";
 import type { ImagesRequest, InventoryRun, PreviewRun, PromoteRun } from "../run/request.ts";
 import { Storages } from "../run/storages.ts";
+import type { Bucket } from "../storage/bucket.ts";
 import { openStorage } from "../storage/storage.ts";
 import { publicRoots, type Roots, readRoots } from "../trust/roots.ts";
-import type { Dependencies } from "./dependencies.ts";
+import type { Dependencies, Store } from "./dependencies.ts";
 import { takeImagesInventory } from "./inventory.ts";
 import { imagePhases } from "./phases.ts";
 import { type ImagePlan, planImages } from "./plan.ts";
@@ -46,6 +48,7 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
   const listings = new Map<string, Promise<readonly string[]>>();
   const digests = new WeightedSemaphore(digestsAtATime);
   const roots = new Map<string, Roots>();
+  const stores = new Map<string, Store>();
   const dependencies: Dependencies = {
     transport,
     memory: new WeightedSemaphore(blobMemory.first, { most: blobMemory.most, mayGrow: eventLoopIdle() }),
@@ -62,6 +65,12 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
     },
     bucket: (settings, bucket, region) => {
       return storages.at(settings).open({ kind: "s3", bucket, region });
+    },
+    store: (settings, address) => {
+      const key = JSON.stringify([settings, address]);
+      const known = stores.get(key) ?? openStore(storages.at(settings).open(address));
+      stores.set(key, known);
+      return known;
     },
     keys: (bucket, prefix, signal) => {
       const name = `${bucket.url}/${prefix}`;
@@ -102,6 +111,10 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
       await storages.close();
     },
   };
+}
+
+function openStore(bucket: Bucket): Store {
+  return { bucket, registry: new BucketRegistry(bucket) };
 }
 
 /** A file that the stack's config names. */

@@ -9,15 +9,19 @@ import { listTags, type TagList } from "../oci/tags.ts";
 import { inventoryOf, unreadable } from "../run/inventory.ts";
 import type { Context, ImagesRequest, Inventory, LayerMirror } from "../run/request.ts";
 import { settleAll } from "../run/settle-all.ts";
+import { readStoreAddress } from "../run/store-address.ts";
 import { BucketAbsent } from "../storage/bucket.ts";
 import { defaultAdmission } from "./admitted-attachments.ts";
 import { type Attachment, findAttachments, subjectOfTag } from "./attachments.ts";
 import type { Dependencies } from "./dependencies.ts";
+import type { Holding } from "./holding.ts";
 import { ImageSources } from "./image-sources.ts";
 import { difference, type LastKnownState } from "./last-known-state.ts";
 import { findLateAttachments } from "./late-attachments.ts";
 import { readReferences, referencesPrefix } from "./layer-references.ts";
-import { addImage, type ImagesBuilder, linesOf, readImageLines, writeImageLines } from "./lines.ts";
+import { addImage, type Images, type ImagesBuilder, linesOf, readImageLines, writeImageLines } from "./lines.ts";
+import { mirrorRemote } from "./mirror-remote.ts";
+import { readStore, type StoreInventory } from "./store-inventory.ts";
 import { readRemains } from "./tree.ts";
 
 /**
@@ -32,6 +36,7 @@ export async function takeImagesInventory(
   const wanted = readImageLines(request.images);
   const incompleteIn = new Map<string, ImagesBuilder>();
   const parts = new Parts();
+  const stores = new Map<string, StoreInventory>();
   const failed = new Map<string, string[]>();
   const fail = (name: string, error: unknown) => {
     context.signal.throwIfAborted();
@@ -41,13 +46,16 @@ export async function takeImagesInventory(
   const read = await Promise.all(
     request.mirrors.map(async ({ name, repository }) => {
       try {
-        const { transport } = dependencies;
+        const { signal } = context;
+        const store = readStoreAddress(repository);
+        if (store) {
+          const read = await readStore(request, repository, store, wanted, dependencies, signal);
+          stores.set(name, read);
+          return read.holdings;
+        }
         const entries = [...wanted].map(async ([image, digests]): Promise<[string, Holding]> => {
-          const at = {
-            transport,
-            repository: repositoryAt(repository, imageName(request.prefix, image)),
-            signal: context.signal,
-          };
+          const path = imageName(request.prefix, image);
+          const at = mirrorRemote(dependencies, request.storage, repository, path, signal);
           return [image, await readHolding(at, new Set(digests.keys()), wantedTags(digests), parts)];
         });
         return new Map(await settleAll(entries));
@@ -103,7 +111,16 @@ export async function takeImagesInventory(
         for (const tag of tags) addImage(present, image, digest, tag);
       }
     }
-    differences.set(name, difference(wanted.keys(), wanted, present, incompleteIn.get(name) ?? new Map()));
+    const incomplete = incompleteIn.get(name) ?? new Map();
+    const left: Images = stores.get(name)?.left ?? new Map();
+    for (const [image, digests] of left) {
+      for (const [digest, tags] of digests) {
+        for (const tag of [undefined, ...tags]) addImage(present, image, digest, tag);
+        addImage(incomplete, image, digest);
+      }
+    }
+    const compared = new Set([...wanted.keys(), ...left.keys()]);
+    differences.set(name, difference(compared, wanted, present, incomplete));
   }
   await Promise.all(
     request.layerMirrors.map(async (mirror) => {
@@ -145,18 +162,6 @@ export class Parts {
     this.#known.set(digest, reading);
     return (await reading).digests;
   }
-}
-
-/** What one mirror has of one image. */
-export interface Holding {
-  readonly at: Remote;
-  readonly digests: Map<Digest, Set<string>>;
-  /** Wanted indexes of which it lacks an image, as far as the registry was asked. */
-  readonly incomplete: readonly Digest[];
-  /** The attachments of what it has; of Google's registries only those by tag. */
-  readonly attached: readonly Attachment[];
-  /** Google's registries: all manifests, and those without a tag, which include children of indexes and attachments. */
-  readonly listed: { readonly all: ReadonlySet<Digest>; readonly untagged: ReadonlySet<Digest> } | undefined;
 }
 
 /** Reads what a repository has. Of the digests without a tag only the wanted ones, because most registries do not list them. */
@@ -205,7 +210,8 @@ export async function readHolding(
     );
   }
   const byTag = await placeConventional(at, list, conventional, digests, found, parts);
-  if (list.manifests) return { at, digests, incomplete: [], attached: byTag, listed: listedIn(list.manifests) };
+  if (list.manifests)
+    return { at, digests, incomplete: [], attached: byTag, showsReferrers: false, listed: listedIn(list.manifests) };
   const present = [...wanted].filter((digest) => digests.has(digest));
   const listing = new Map(
     await settleAll([...indexes].map(async (index) => [index, await parts.of(index, at)] as const)),
@@ -220,7 +226,7 @@ export async function readHolding(
   const incomplete = [...listing].filter(([, own]) => own.some((digest) => lost.has(digest))).map(([index]) => index);
   const subjects = [...present, ...inIndexes.filter((digest) => !lost.has(digest))];
   const attached = [...byTag, ...(await findAttachments(at, subjects, list))];
-  return { at, digests, incomplete, attached, listed: undefined };
+  return { at, digests, incomplete, attached, showsReferrers: true, listed: undefined };
 }
 
 /** A tag that names a digest by convention. */
@@ -335,8 +341,10 @@ async function compareAttachments(
   };
   for (const { name, holding } of mirrors) {
     const has = new Set(holding.attached.map(keyOf));
-    for (const [key, { subject }] of union) {
+    for (const [key, { subject, tag, digest }] of union) {
       if (has.has(key)) continue;
+      // Of Google's registries the list tells of a referrer that it is there.
+      if (tag === undefined && !holding.showsReferrers && holding.listed?.all.has(digest)) continue;
       for (const root of await rootsOf(subject)) if (holding.digests.has(root)) markIncomplete(name, root);
     }
   }

@@ -1,9 +1,8 @@
 import { layerKey } from "../../../redirector/object-paths.ts";
 import type { Digest } from "../oci/digest.ts";
-import { digestOf } from "../oci/digest.ts";
 import { KeyedLock } from "../run/keyed-lock.ts";
 import { type Bucket, ObjectExists } from "../storage/bucket.ts";
-import { crc32c, encodeCrc32c } from "../storage/crc32c.ts";
+import { emptyObject } from "../storage/empty-object.ts";
 
 /** A promoted digest that needs a layer in an S3 mirror. */
 export interface LayerUse {
@@ -15,12 +14,6 @@ export interface LayerUse {
 
 /** The prefix of the references: which digest needs which layer. */
 export const referencesPrefix = "containers/references/";
-
-const empty = Buffer.alloc(0);
-const emptyContent = { size: 0, sha256: digestOf(empty).slice("sha256:".length), crc32c: encodeCrc32c(crc32c(empty)) };
-const emptyChunk = { bytes: empty, offset: 0, crc32c: emptyContent.crc32c };
-/** References are read by promotions only. */
-const headers = { contentType: "application/octet-stream", cacheControl: "no-store" };
 
 /** Serializes the projects of one process. Two processes (an `up` and `npm run sync`) are detected by `drop`. */
 const locks = new KeyedLock();
@@ -43,9 +36,14 @@ export class LayerReferences {
   /** Adds a reference to a layer. */
   async add(layer: Digest, use: LayerUse): Promise<void> {
     await this.#locked(layer, async () => {
-      const upload = await this.#bucket.create(referenceKey(layer, use), emptyContent, headers, this.#signal);
+      const upload = await this.#bucket.create(
+        referenceKey(layer, use),
+        emptyObject.content,
+        emptyObject.headers,
+        this.#signal,
+      );
       try {
-        await upload.finish(emptyChunk);
+        await upload.finish(emptyObject.chunk);
       } catch (error) {
         if (!(error instanceof ObjectExists)) throw error;
       }

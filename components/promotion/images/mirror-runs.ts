@@ -14,6 +14,7 @@ import { LayerReferences } from "./layer-references.ts";
 import { addImage, type ImagesBuilder, tagsOf } from "./lines.ts";
 import { ImageLookup } from "./lookup.ts";
 import { PresentImages } from "./present-images.ts";
+import type { StoreParts } from "./store-parts.ts";
 
 /** A mirror of images, or of their layers, in a run: what it held before, and what it holds by now. */
 export abstract class ImagesMirrorRun extends MirrorRun {
@@ -53,6 +54,8 @@ export class ImageMirrorRun extends ImagesMirrorRun {
   readonly #expected: ReadonlyMap<string, number>;
   /** Blobs that this run has copied or is copying, and to which repository of the mirror. */
   readonly blobs = new Map<Digest, { readonly repository: Repository; readonly failure: Promise<unknown> }>();
+  /** Of a bucket: what it needs beyond a registry's interface. */
+  readonly store: StoreParts | undefined;
   /** The tags of its last known state. */
   readonly #tags = new Map<string, ReadonlyMap<string, Digest>>();
 
@@ -61,8 +64,10 @@ export class ImageMirrorRun extends ImagesMirrorRun {
     lastKnown: LastKnownState,
     remote: (image: string) => Remote,
     expected: ReadonlyMap<string, number>,
+    store?: StoreParts,
   ) {
-    super(name, lastKnown, severityInRegistry);
+    super(name, lastKnown, store ? severityInBucket : severityInRegistry);
+    this.store = store;
     this.#remote = remote;
     this.#expected = expected;
   }

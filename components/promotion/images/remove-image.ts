@@ -1,7 +1,7 @@
 import { SourceError } from "../blobs/blob-copy.ts";
 import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/errors.ts";
-import { deleteManifest, headManifest } from "../oci/manifests.ts";
+import { deleteManifest, getManifest, headManifest } from "../oci/manifests.ts";
 import { fallbackTag } from "../oci/referrers.ts";
 import type { Remote } from "../oci/remote.ts";
 import { findAttachments } from "./attachments.ts";
@@ -45,6 +45,7 @@ export async function removePromotedImage(removal: Removal, run: ImagesRun): Pro
       throw new SourceError(new Error(why));
     }
     const at = mirror.remote(image);
+    const blobs = mirror.store && (await blobsOf(at, doomed, remains));
     await removeAt(at, digest, doomed, keep);
     if (remains.lost.includes(digest)) {
       const others = [...(mirror.achieved.get(image)?.keys() ?? [])].filter(
@@ -52,10 +53,21 @@ export async function removePromotedImage(removal: Removal, run: ImagesRun): Pro
       );
       await deleteOrphans(at, keep, others);
     }
+    // After the manifests: no client is told of a blob that is gone.
+    await mirror.store?.forget(image, digest, blobs);
     mirror.achieved.drop(image, digest);
     run.counts.removed++;
   };
   await canonicalFirst(mirrors, run, remove, what);
+}
+
+/** The blobs of a digest and of what is attached to it; undefined: some of its manifests are lost, and with them the knowledge. */
+async function blobsOf(at: Remote, doomed: readonly Digest[], { blobs, lost }: Remains): Promise<Digest[] | undefined> {
+  if (lost.length > 0) return undefined;
+  const attachments = await findAttachments(at, doomed, undefined);
+  const manifests = await Promise.all(attachments.map(({ digest }) => getManifest(at, digest)));
+  if (manifests.includes(undefined)) return undefined;
+  return [...blobs, ...manifests.flatMap((manifest) => manifest!.blobs)].map(({ digest }) => digest);
 }
 
 /** What the digest lists, from any source that still has it: a killed run may have removed some of it everywhere. */

@@ -6,6 +6,7 @@ import { GivenUpError } from "../run/circuit-breaker.ts";
 import type { MirrorRun } from "../run/mirror-run.ts";
 import { PromotionRun } from "../run/promotion-run.ts";
 import type { Context, ImagesRequest } from "../run/request.ts";
+import { readStoreAddress } from "../run/store-address.ts";
 import { globMatcher } from "../text/glob-matcher.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { ImageSources } from "./image-sources.ts";
@@ -13,8 +14,10 @@ import { keptManifests, type Whereabouts } from "./kept-manifests.ts";
 import { difference } from "./last-known-state.ts";
 import { addImage } from "./lines.ts";
 import { ImageLookup } from "./lookup.ts";
+import { mirrorRemote } from "./mirror-remote.ts";
 import { ImageMirrorRun, type ImagesMirrorRun, LayerMirrorRun } from "./mirror-runs.ts";
 import type { ImagePlan } from "./plan.ts";
+import { StoreParts } from "./store-parts.ts";
 
 /** One project's run of a promotion of images. */
 export class ImagesRun extends PromotionRun<ImagesMirrorRun> {
@@ -39,18 +42,16 @@ export class ImagesRun extends PromotionRun<ImagesMirrorRun> {
     this.dependencies = dependencies;
     this.mayMove = globMatcher(request.mutableTags);
     this.#sources = new ImageSources(request.sources, plan.wanted);
-    const { transport } = dependencies;
     const { signal } = context;
-    const remoteAt = (uri: string, path: string): Remote => ({
-      transport,
-      repository: repositoryAt(uri, path),
-      signal,
-    });
+    const { storage } = request;
     this.#expectedLookups = expectedLookupsIn(plan);
     this.mirrors = new Map(
       request.mirrors.map(({ name, repository }) => {
-        const remote = (image: string) => remoteAt(repository, imageName(request.prefix, image));
-        return [name, new ImageMirrorRun(name, plan.lastKnown.get(name)!, remote, this.#expectedLookups)];
+        const remote = (image: string) =>
+          mirrorRemote(dependencies, storage, repository, imageName(request.prefix, image), signal);
+        const address = readStoreAddress(repository);
+        const store = address && new StoreParts(name, project, dependencies.store(storage, address), signal);
+        return [name, new ImageMirrorRun(name, plan.lastKnown.get(name)!, remote, this.#expectedLookups, store)];
       }),
     );
     this.layerMirrors = new Map(

@@ -32,6 +32,7 @@ export async function tagImage({ image, tag, digest, mirrors }: Retag, run: Imag
         await putManifest(at, manifest, tag);
         run.counts.tagged++;
       }
+      await mirror.store?.publish(at.repository.name);
       mirror.achieved.add(image, digest, tag);
     },
     `${image}:${tag}`,

@@ -1,12 +1,12 @@
 /**
  * One small interface over the object stores that hold release files and, for clients inside AWS, image layers.
  *
- * Writing is create-only: nothing here can replace an object's content, except the catalogue's own documents. Callers
+ * Writing is create-only: nothing here can replace an object's content, except the catalogue's own documents, and tags and lists of images. Callers
  * may rely only on what the store itself proves about an object (see {@link Stored.sha256}).
  */
 
 import { createHash } from "node:crypto";
-import { catalogueFolder } from "../../../redirector/object-paths.ts";
+import { catalogueFolder, isReplaceableKey } from "../../../redirector/object-paths.ts";
 import { crc32c, encodeCrc32c } from "./crc32c.ts";
 
 /** The address of a bucket. */
@@ -15,6 +15,10 @@ export interface BucketAddress {
   readonly bucket: string;
   /** The cloud's name of the region; S3 needs it for its signatures. */
   readonly region?: string;
+  /** Of a store with S3's interface that is not Amazon's: its API. */
+  readonly endpoint?: string | undefined;
+  /** Its keys are the environment's `<keys>_ACCESS_KEY_ID` and `<keys>_SECRET_ACCESS_KEY`; undefined: those of AWS. */
+  readonly keys?: string | undefined;
 }
 
 /** An object's description by its store. */
@@ -33,6 +37,8 @@ export interface Stored {
   readonly crc32c?: string;
   /** The project that wrote it, if recorded. */
   readonly project?: string;
+  /** `Content-Type`, if the store gives it: a listing does not. */
+  readonly contentType?: string;
   /** `Content-Encoding`, if there is one: most clients then receive other bytes than are stored. */
   readonly encoding?: string;
 }
@@ -95,10 +101,17 @@ export interface Bucket {
   /** Starts to write an object that does not exist. */
   create(key: string, content: Content, headers: ObjectHeaders, signal: AbortSignal): Promise<Upload>;
   /**
-   * Writes a small document of the catalogue, and replaces an existing one. Throws for any other key, because
-   * published content never changes.
+   * Writes a small document of the catalogue, or a tag or list of an image, and replaces an existing one. Throws for any other key,
+   * because published content never changes.
+   * @param over what must be there for it: this version, or nothing; else throws {@link ObjectChanged}. Undefined: anything.
    */
-  replace(key: string, bytes: Uint8Array, headers: ObjectHeaders, signal: AbortSignal): Promise<void>;
+  replace(
+    key: string,
+    bytes: Uint8Array,
+    headers: ObjectHeaders,
+    signal: AbortSignal,
+    over?: Stored | "nothing",
+  ): Promise<void>;
   /** Removes the object if it is still this version. Absent is fine; another version throws {@link ObjectChanged}. */
   remove(object: Stored, signal: AbortSignal): Promise<void>;
   /**
@@ -109,11 +122,12 @@ export interface Bucket {
 }
 
 /**
- * The content and the only chunk of a document to write. Throws for a key outside of the catalogue, since nothing else
+ * The content and the only chunk of a document to write. Throws for a key of anything but the catalogue, tags and lists, since nothing else
  * may be replaced.
  */
 export function replacement(key: string, bytes: Uint8Array): { readonly content: Content; readonly chunk: Chunk } {
-  if (!key.startsWith(catalogueFolder)) throw new Error(`${key} cannot be replaced: published content never changes`);
+  if (!key.startsWith(catalogueFolder) && !isReplaceableKey(key))
+    throw new Error(`${key} cannot be replaced: published content never changes`);
   const sum = encodeCrc32c(crc32c(bytes));
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   return { content: { size: bytes.length, sha256, crc32c: sum }, chunk: { bytes, offset: 0, crc32c: sum } };

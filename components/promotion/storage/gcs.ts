@@ -45,13 +45,14 @@ export function connectGcs(endpoint: string | undefined, credentials?: Credentia
 const recorded = { sha256: "artifacts-sha256", crc32c: "artifacts-crc32c", project: "artifacts-project" } as const;
 
 /** The fields of an object resource that are requested. */
-const objectFields = "name,size,generation,crc32c,contentEncoding,metadata";
+const objectFields = "name,size,generation,crc32c,contentType,contentEncoding,metadata";
 
 interface ObjectResource {
   readonly name: string;
   readonly size?: string;
   readonly generation?: string;
   readonly crc32c?: string;
+  readonly contentType?: string;
   readonly contentEncoding?: string;
   readonly metadata?: Readonly<Record<string, string>>;
 }
@@ -132,11 +133,23 @@ class GcsBucket implements Bucket {
     return new GcsUpload({ client: this.#client, bucket: this, path, key, content, headers, signal });
   }
 
-  async replace(key: string, bytes: Uint8Array, headers: ObjectHeaders, signal: AbortSignal): Promise<void> {
+  async replace(
+    key: string,
+    bytes: Uint8Array,
+    headers: ObjectHeaders,
+    signal: AbortSignal,
+    over?: Stored | "nothing",
+  ): Promise<void> {
     const { content, chunk } = replacement(key, bytes);
     const path = `/upload/storage/v1/b/${encodeURIComponent(this.#name)}/o`;
-    const to = { client: this.#client, bucket: this, path, key, content, headers, signal, replacing: true };
-    await new GcsUpload(to).finish(chunk);
+    const to = { client: this.#client, bucket: this, path, key, content, headers, signal };
+    const replacing = over === "nothing" ? undefined : (over ?? "anything");
+    try {
+      await new GcsUpload({ ...to, ...(replacing !== undefined && { replacing }) }).finish(chunk);
+    } catch (error) {
+      if (!(error instanceof ObjectExists)) throw error;
+      throw new ObjectChanged(`${this.url}/${key} has changed since it was looked at`);
+    }
   }
 
   async remove(object: Stored, signal: AbortSignal): Promise<void> {
@@ -230,7 +243,7 @@ class GcsUpload implements Upload {
       what: this.#what,
       method: "POST",
       path,
-      query: { uploadType: "multipart", ...(replacing ? {} : { ifGenerationMatch: "0" }), fields: objectFields },
+      query: { uploadType: "multipart", ...generationFor(replacing), fields: objectFields },
       headers: { "content-type": `multipart/related; boundary=${boundary}` },
       body: [
         Buffer.from(
@@ -359,8 +372,14 @@ interface GcsUploadTarget {
   readonly content: Content;
   readonly headers: ObjectHeaders;
   readonly signal: AbortSignal;
-  /** An existing object is not an error if its content is the wanted one. */
-  readonly replacing?: boolean;
+  /** What may be replaced: any object, or this version of it. Undefined: nothing. */
+  readonly replacing?: "anything" | Stored;
+}
+
+/** The condition of a write ("Request preconditions"); generation 0: there must be no object. */
+function generationFor(replacing: GcsUploadTarget["replacing"]): Readonly<Record<string, string>> {
+  if (replacing === "anything") return {};
+  return { ifGenerationMatch: replacing === undefined ? "0" : replacing.version };
 }
 
 function stored(object: ObjectResource): Stored {
@@ -376,6 +395,7 @@ function stored(object: ObjectResource): Stored {
     ...(object.crc32c === undefined ? {} : { crc32c: object.crc32c }),
     ...(proven ? { sha256 } : {}),
     ...(project === undefined ? {} : { project }),
+    ...(object.contentType === undefined ? {} : { contentType: object.contentType }),
     ...(object.contentEncoding === undefined || object.contentEncoding === ""
       ? {}
       : { encoding: object.contentEncoding }),

@@ -50,7 +50,13 @@ import {
 } from "./bucket.ts";
 
 /** A client of one region of S3, or of the store at this endpoint (as in `aws:endpoints`). */
-export function connectS3(to: { region: string; endpoint: string | undefined; pathStyle: boolean }): StoreClient {
+export function connectS3(to: {
+  region: string;
+  endpoint: string | undefined;
+  pathStyle: boolean;
+  /** Begins the names of the environment variables with the keys; undefined: the SDK's default chain. */
+  keys?: string | undefined;
+}): StoreClient {
   const agent = { keepAlive: true, maxSockets: storeConnections, proxyEnv: nodeProxies(process.env) };
   const config: S3ClientConfig = {
     region: to.region,
@@ -66,6 +72,7 @@ export function connectS3(to: { region: string; endpoint: string | undefined; pa
       httpsAgent: new HttpsAgent(agent),
     },
     ...(to.endpoint === undefined ? {} : { endpoint: to.endpoint }),
+    ...(to.keys === undefined ? {} : { credentials: keysFrom(process.env, to.keys) }),
   };
   const client = new S3Client(config);
   traceRequests(client);
@@ -73,6 +80,20 @@ export function connectS3(to: { region: string; endpoint: string | undefined; pa
   return {
     bucket: (name) => new S3Bucket(connection, name),
     close: async () => connection.client.destroy(),
+  };
+}
+
+/** Keys of a store that is not Amazon's. Read at the first request, so that a command that needs none does not ask for them. */
+function keysFrom(
+  environment: NodeJS.ProcessEnv,
+  keys: string,
+): () => Promise<{ accessKeyId: string; secretAccessKey: string }> {
+  return async () => {
+    const [id, secret] = [`${keys}_ACCESS_KEY_ID`, `${keys}_SECRET_ACCESS_KEY`] as const;
+    const accessKeyId = environment[id] ?? "";
+    const secretAccessKey = environment[secret] ?? "";
+    if (accessKeyId === "" || secretAccessKey === "") throw new Denied(`no keys: set ${id} and ${secret}`);
+    return { accessKeyId, secretAccessKey };
   };
 }
 
@@ -219,11 +240,23 @@ class S3Bucket implements Bucket {
     return new S3Upload(target);
   }
 
-  async replace(key: string, bytes: Uint8Array, headers: ObjectHeaders, signal: AbortSignal): Promise<void> {
+  async replace(
+    key: string,
+    bytes: Uint8Array,
+    headers: ObjectHeaders,
+    signal: AbortSignal,
+    over?: Stored | "nothing",
+  ): Promise<void> {
     const { content, chunk } = replacement(key, bytes);
     const connection = this.#connection;
-    const to = { connection, bucket: this, name: this.#name, key, content, headers, signal, replacing: true };
-    await new S3Upload(to).finish(chunk);
+    const to = { connection, bucket: this, name: this.#name, key, content, headers, signal };
+    const replacing = over === "nothing" ? undefined : (over ?? "anything");
+    try {
+      await new S3Upload({ ...to, ...(replacing !== undefined && { replacing }) }).finish(chunk);
+    } catch (error) {
+      if (!(error instanceof ObjectExists)) throw error;
+      throw new ObjectChanged(`${this.url}/${key} has changed since it was looked at`);
+    }
   }
 
   async remove(object: Stored, signal: AbortSignal): Promise<void> {
@@ -329,8 +362,10 @@ class S3Upload implements Upload {
       CacheControl: headers.cacheControl,
       Metadata: this.#metadata(chunk.crc32c),
     };
+    const { replacing } = this.#to;
+    const IfMatch = typeof replacing === "object" ? replacing.version : undefined;
     await this.#creating(async (IfNoneMatch, client, abortSignal) => {
-      await client.send(new PutObjectCommand({ ...input, IfNoneMatch }), { abortSignal });
+      await client.send(new PutObjectCommand({ ...input, IfNoneMatch, IfMatch }), { abortSignal });
     });
   }
 
@@ -461,7 +496,7 @@ class S3Upload implements Upload {
         }
       });
     };
-    if (this.#to.replacing) return await attempt(undefined);
+    if (this.#to.replacing !== undefined) return await attempt(undefined);
     try {
       await attempt("*");
     } catch (error) {
@@ -507,7 +542,9 @@ class S3Upload implements Upload {
    */
   async #refusedWrite(error: unknown, unseen: () => Promise<StorageAnswer | undefined>): Promise<unknown> {
     const status = statusOf(error);
-    if (status === 412) return this.#exists();
+    // With If-Match, 404 means that the object is gone (S3 API, "PutObject").
+    if (status === 412 || (status === 404 && typeof this.#to.replacing === "object" && nameOf(error) === "NoSuchKey"))
+      return this.#exists();
     if (status === 404 && nameOf(error) === "NoSuchUpload") return this.#forgotten();
     return status === undefined ? ((await unseen()) ?? error) : error;
   }
@@ -526,8 +563,8 @@ interface S3UploadTarget {
   readonly content: Content;
   readonly headers: ObjectHeaders;
   readonly signal: AbortSignal;
-  /** An object that is there is no hindrance. */
-  readonly replacing?: boolean;
+  /** What may be replaced: any object, or this version of it. Undefined: nothing. */
+  readonly replacing?: "anything" | Stored;
 }
 
 interface LeftPart {
@@ -550,6 +587,7 @@ function stored(key: string, head: HeadObjectCommandOutput): Stored {
         : undefined;
   const project = metadata[recorded.project];
   const encoding = head.ContentEncoding;
+  const contentType = head.ContentType;
   return {
     key,
     size: head.ContentLength ?? 0,
@@ -557,6 +595,7 @@ function stored(key: string, head: HeadObjectCommandOutput): Stored {
     ...(crc32c === undefined ? {} : { crc32c }),
     ...(proven === undefined ? {} : { sha256: proven }),
     ...(project === undefined ? {} : { project }),
+    ...(contentType === undefined ? {} : { contentType }),
     ...(encoding === undefined || encoding === "" ? {} : { encoding }),
   };
 }

@@ -22,11 +22,13 @@ export function openStorage(settings: StorageSettings): Storage {
         address.kind === "gcs"
           ? () => client("gcs", async () => (await import("./gcs.ts")).connectGcs(settings.gcsEndpoint))
           : () =>
-              client(`s3 ${address.region}`, async () =>
+              client(`s3 ${address.region} ${address.endpoint ?? ""} ${address.keys ?? ""}`, async () =>
                 (await import("./s3.ts")).connectS3({
                   region: address.region ?? "us-east-1",
-                  endpoint: settings.s3Endpoint,
-                  pathStyle: settings.s3UsePathStyle ?? false,
+                  endpoint: address.endpoint ?? settings.s3Endpoint,
+                  // R2, MinIO and Ceph all take the bucket in the path; not all of them have a host name for each bucket.
+                  pathStyle: address.endpoint !== undefined || (settings.s3UsePathStyle ?? false),
+                  keys: address.keys,
                 }),
               );
       return lazyBucket(address, load);
@@ -52,7 +54,7 @@ function lazyBucket(address: BucketAddress, load: () => Promise<StoreClient>): B
     },
     read: async (object, from, signal) => (await loaded()).read(object, from, signal),
     create: async (key, content, headers, signal) => (await loaded()).create(key, content, headers, signal),
-    replace: async (key, bytes, headers, signal) => (await loaded()).replace(key, bytes, headers, signal),
+    replace: async (key, bytes, headers, signal, over) => (await loaded()).replace(key, bytes, headers, signal, over),
     remove: async (object, signal) => (await loaded()).remove(object, signal),
     keepsRemoved: async (signal) => (await loaded()).keepsRemoved(signal),
   };

@@ -4,10 +4,11 @@ import { sharedImagePromotion } from "../images/images.ts";
 import { Parts, readHolding } from "../images/inventory.ts";
 import { readReferences, referencesPrefix } from "../images/layer-references.ts";
 import { linesOf } from "../images/lines.ts";
+import { mirrorRemote } from "../images/mirror-remote.ts";
 import type { Remote } from "../oci/remote.ts";
 import { listRepositories, UnlistedError } from "../oci/repositories.ts";
-import { repositoryAt } from "../oci/repository.ts";
 import type { Context, ImageMirror, ImagesRequest, LayerMirror } from "../run/request.ts";
+import { readStoreAddress } from "../run/store-address.ts";
 import { printable } from "../text/printable.ts";
 import { searchMirrors } from "./search-mirrors.ts";
 import { type Owner, ownerOf, type Unmanaged, type UnmanagedArtifact } from "./unmanaged.ts";
@@ -38,14 +39,21 @@ export async function findUnmanagedImages(
   );
   const unlisted = new Map<string, string>();
   const inRegistries = searchMirrors(mirrors, signal, async ({ name, repository }) => {
-    const root: Remote = { transport: dependencies.transport, repository: repositoryAt(repository), signal };
+    const address = readStoreAddress(repository);
+    const remote = (path: string) => mirrorRemote(dependencies, storage, repository, path, signal);
+    if (address) {
+      const paths = await dependencies.store(storage, address).registry.images(signal);
+      const read = paths.filter((path) => !wanted.has(path)).map((path) => readUnmanaged(remote, path, name, owners));
+      return (await Promise.all(read)).flat();
+    }
+    const root = remote("");
     const names = await listRepositories(root).catch((error: unknown): readonly string[] => {
       if (!(error instanceof UnlistedError)) throw error;
       unlisted.set(name, error.message);
       return [];
     });
     const paths = names.map((each) => each.slice(root.repository.name.length + 1)).filter((path) => !wanted.has(path));
-    const read = paths.map((path) => readUnmanaged(root, path, name, owners));
+    const read = paths.map((path) => readUnmanaged(remote, path, name, owners));
     return (await Promise.all(read)).flat();
   });
   const inBuckets = searchMirrors(layerMirrors, signal, async ({ name, bucket: bucketName, region }) => {
@@ -78,20 +86,20 @@ export function unmanagedImages(places: ImagePlaces, owners: readonly Owner[], c
  * repositories.
  */
 async function readUnmanaged(
-  root: Remote,
+  remote: (path: string) => Remote,
   path: string,
   mirror: string,
   owners: readonly Owner[],
 ): Promise<readonly UnmanagedArtifact[]> {
   const owner = ownerOf(path, owners, "images");
   const artifact = (line: string): UnmanagedArtifact => ({ kind: "images", mirror, project: owner?.project, line });
-  let repository: Remote["repository"];
+  let at: Remote;
   try {
-    repository = repositoryAt(`${root.repository.host}/${root.repository.name}`, path);
+    at = remote(path);
   } catch {
     return [artifact(printable(path, 100))]; // not a name that the registry's API accepts
   }
-  const { digests, listed } = await readHolding({ ...root, repository }, new Set(), new Set(), new Parts());
+  const { digests, listed } = await readHolding(at, new Set(), new Set(), new Parts());
   // Google's registries also list manifests without a tag. Next to tagged images, parts of indexes and signatures add no information.
   const untagged = digests.size === 0 ? [...(listed?.untagged ?? [])] : [];
   const image = owner === undefined ? path : imageBelow(owner.imagePrefix, path);
