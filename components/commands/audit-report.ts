@@ -1,3 +1,4 @@
+import type { Unverified } from "../promotion/images/verify-production.ts";
 import type { Inventory } from "../promotion/run/request.ts";
 import { countOf } from "../promotion/text/count-of.ts";
 import { formatCount } from "../promotion/text/format-count.ts";
@@ -45,6 +46,10 @@ export interface Report {
   readonly unreadable: readonly string[];
   /** What could not be searched, a sentence each. */
   readonly unlisted: readonly string[];
+  /** Digests in production that do not satisfy their project's policy of today; only of an audit that verifies. */
+  readonly unverified?: readonly (Unverified & { readonly project: string })[];
+  /** How many digests were verified, and what could not be. */
+  readonly verification?: { readonly digests: number; readonly failures: readonly string[] };
 }
 
 const signs: Readonly<Record<string, Difference["what"]>> = { "+": "missing", "-": "extra", "~": "incomplete" };
@@ -78,7 +83,8 @@ export function reportOf(audited: readonly Audited[], unmanaged: readonly Unmana
 
 /** Whether production is exactly what the manifests say, as far as could be seen and all of it could be seen. */
 export function isClean(report: Report): boolean {
-  return report.differences.length === 0 && report.unreadable.length === 0;
+  const { differences, unreadable, unverified = [], verification } = report;
+  return [differences, unreadable, unverified, verification?.failures ?? []].every(({ length }) => length === 0);
 }
 
 /**
@@ -106,11 +112,31 @@ export function describeReport(report: Report, shown = 50): string {
     parts.push(["could not be read:", ...lines.slice(0, shown), ...more(lines.length, shown)].join("\n"));
   }
   if (report.unlisted.length > 0) parts.push(["could not be searched:", ...report.unlisted].join("\n"));
+  const { unverified = [], verification } = report;
+  if (unverified.length > 0) {
+    const lines = unverified.map(({ project, line, missing }) =>
+      escapeUnprintable(`${project} ${line}: ${missing.join("; ")}`),
+    );
+    parts.push(
+      [
+        "in production, and not what the trust policy requires:",
+        ...lines.slice(0, shown),
+        ...more(lines.length, shown),
+      ].join("\n"),
+    );
+  }
+  if (verification !== undefined) {
+    const { digests, failures } = verification;
+    parts.push(
+      ...(failures.length > 0 ? [["could not be verified:", ...failures.slice(0, shown)].join("\n")] : []),
+      `${countOf(digests, "digest")} verified again, ${formatCount(unverified.length)} without what the policy requires`,
+    );
+  }
   const what = `${countOf(report.projects, "project")}, ${countOf(report.lines, "line")}, ${countOf(report.mirrors, "mirror")}`;
   parts.push(
     isClean(report)
       ? `${what}: production is what the manifests say`
-      : `${what}: ${countOf(report.differences.length, "difference")}, ${formatCount(report.unreadable.length)} unreadable`,
+      : `${what}: ${countOf(report.differences.length, "difference")}, ${formatCount(report.unreadable.length)} unreadable${unverified.length === 0 ? "" : `, ${formatCount(unverified.length)} unverified`}`,
   );
   return parts.join("\n\n");
 }

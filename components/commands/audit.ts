@@ -1,13 +1,14 @@
 import { Command } from "@commander-js/extra-typings";
 import pLimit from "p-limit";
 import { takeFileInventory } from "../promotion/files/files.ts";
-import { takeImageInventory } from "../promotion/images/images.ts";
+import { sharedImagePromotion, takeImageInventory } from "../promotion/images/images.ts";
+import { verifyProduction } from "../promotion/images/verify-production.ts";
 import { progressLine } from "../promotion/run/progress.ts";
 import type { Context, FilesRequest, ImagesRequest, Inventory } from "../promotion/run/request.ts";
 import type { Unmanaged } from "../promotion/unmanaged/unmanaged.ts";
 import { findUnmanagedFiles } from "../promotion/unmanaged/unmanaged-files.ts";
 import { unmanagedImages } from "../promotion/unmanaged/unmanaged-images.ts";
-import { type Audited, describeReport, isClean, reportOf } from "./audit-report.ts";
+import { type Audited, describeReport, isClean, type Report, reportOf } from "./audit-report.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { interruptible } from "./interruptible.ts";
 import { useLocalStack } from "./local-stack.ts";
@@ -37,10 +38,14 @@ export const auditCommand = new Command("audit")
     repeated,
     [],
   )
+  .option(
+    "--verify",
+    "verify what is in production again, under the trust policies of today: what a signer signed who is no longer in the policy is listed",
+  )
   .option("--trace", traceDescription)
   .option(
     "--json",
-    "one JSON document: {projects, mirrors, lines, differences: [{project, kind, mirror, what, line}], unreadable, unlisted}; project: - if it is none's; what: missing, extra, incomplete (there, but not with all that belongs to it); unlisted: what could not be searched",
+    "one JSON document: {projects, mirrors, lines, differences: [{project, kind, mirror, what, line}], unreadable, unlisted, unverified: [{project, line, missing}]}; project: - if it is none's; what: missing, extra, incomplete (there, but not with all that belongs to it); unlisted: what could not be searched",
   )
   .action(async (values) => {
     traceIfAsked(values.trace);
@@ -69,12 +74,18 @@ export const auditCommand = new Command("audit")
         ).then(counted),
       );
       const audited = (await Promise.all([...images, ...files])).filter(({ mirrors }) => mirrors.length > 0);
-      return reportOf(audited, await unmanagedOf(production, values.project, only, context));
+      const unmanaged = await unmanagedOf(production, values.project, only, context);
+      if (values.verify !== true) return reportOf(audited, unmanaged);
+      return { ...reportOf(audited, unmanaged), ...(await verifiedAgain(production, context)) };
     });
     printJson(report);
     printResult(describeReport(report));
     process.exitCode =
-      report.unreadable.length > 0 ? exitCodes.error : isClean(report) ? exitCodes.ok : exitCodes.differs;
+      report.unreadable.length + (report.verification?.failures.length ?? 0) > 0
+        ? exitCodes.error
+        : isClean(report)
+          ? exitCodes.ok
+          : exitCodes.differs;
   });
 
 /** What is in these mirrors and belongs to these projects, or to none, and is in no manifest. @param projects none = all. */
@@ -95,6 +106,27 @@ async function unmanagedOf(
     found: found.filter(({ project = "-" }) => projects.length === 0 || projects.includes(project)),
     ...rest,
   }));
+}
+
+/** What in production does not satisfy the policies. */
+async function verifiedAgain(
+  { images }: ProductionSources,
+  context: Context,
+): Promise<Pick<Report, "verification" | "unverified">> {
+  const { dependencies } = sharedImagePromotion();
+  const found = await Promise.all(
+    images.map(async (request) => ({
+      project: request.project,
+      ...(await verifyProduction(request, dependencies, context)),
+    })),
+  );
+  return {
+    unverified: found.flatMap(({ project, unverified }) => unverified.map((each) => ({ project, ...each }))),
+    verification: {
+      digests: found.reduce((sum, { verified }) => sum + verified, 0),
+      failures: found.flatMap(({ failures }) => failures),
+    },
+  };
 }
 
 async function auditOf<Request extends ImagesRequest | FilesRequest>(

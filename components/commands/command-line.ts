@@ -21,6 +21,7 @@ export const commands: Readonly<Record<string, () => Promise<CommandUnknownOpts>
   compare: async () => (await import("./compare.ts")).compareCommand,
   status: async () => (await import("./status.ts")).statusCommand,
   audit: async () => (await import("./audit.ts")).auditCommand,
+  verify: async () => (await import("./verify.ts")).verifyCommand,
   sync: async () => (await import("./sync.ts")).syncCommand,
   cost: async () => (await import("./cost.ts")).costCommand,
   init: async () => (await import("./init.ts")).initCommand,

@@ -1,5 +1,5 @@
 import { printable } from "../text/printable.ts";
-import type { Provenance } from "../trust/provenance.ts";
+import { type Provenance, readProvenance } from "../trust/provenance.ts";
 import { printSigner } from "../trust/signer.ts";
 import type { Verified } from "../trust/verify-bundle.ts";
 import type { Verification, VerifiedAttachment } from "./verify-attachments.ts";
@@ -10,6 +10,15 @@ export function reportTrust(name: string, { verdict }: Verification): string[] {
   for (const { by, says } of verdict.provenance)
     lines.push(`${name}: built ${builtBy(says)}; says ${printSigner(by.signer)}${when(by)}`);
   return [...new Set(lines), ...verdict.missing.map((what) => `${name}: missing: ${what}`)];
+}
+
+/** One signature or statement for people: `signed by ...`, `built by ...`, `https://spdx.dev/Document, says ...`. */
+export function printVerified(verified: Verified): string {
+  const { statement } = verified;
+  if (statement === undefined) return `signed by ${signedBy(verified)}`;
+  const says = readProvenance(statement);
+  if (says !== undefined) return `built ${builtBy(says)}; says ${signedBy(verified)}`;
+  return `${printable(statement.predicateType, 200)}, says ${signedBy(verified)}`;
 }
 
 /** `by <identity>`, or why it is not verified, for the line of an attachment. */

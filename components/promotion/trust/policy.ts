@@ -50,11 +50,7 @@ export function keysOf({ signers }: TrustPolicy): string[] {
   return signers.flatMap((rule) => ("key" in rule ? [rule.key] : []));
 }
 
-/**
- * Whether a policy trusts a signer.
- *
- * @internal exported for its tests.
- */
+/** Whether a policy trusts a signer. */
 export function isTrusted(signer: Signer, signers: readonly SignerRule[]): boolean {
   return signers.some((rule) => {
     if ("key" in rule) return "key" in signer && signer.key === rule.key;

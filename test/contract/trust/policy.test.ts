@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
 import { imagePromotion } from "../../../components/promotion/images/images.ts";
+import { verifyProduction } from "../../../components/promotion/images/verify-production.ts";
 import type { Context, ImagesRequest, Previous, TrustSettings } from "../../../components/promotion/run/request.ts";
 import { inspect, type Pushed, Pusher, referrers, startRegistry, type TestRegistry } from "../../support/registries.ts";
 import {
@@ -274,6 +275,31 @@ describe("trust policy", () => {
     assert.deepEqual(preview.errors, []);
     assert.deepEqual((await promotion.promote(request({ v1: image }), undefined, context)).failures, []);
     assert.deepEqual(await tags(), { v1: image.digest });
+  });
+
+  it("production verified again: a signer who left the policy is named with what he signed", async () => {
+    const { staging, request } = project();
+    const [release, nightly, bare] = [await staging.image(), await staging.image(), await staging.image()];
+    const other = "https://github.com/example/tool/.github/workflows/nightly.yml@refs/heads/main";
+    await attach(staging, release, "sig", [await sigstore.signature({ digest: release.digest })]);
+    await attach(staging, nightly, "sig", [await sigstore.signature({ digest: nightly.digest, identity: other })]);
+    const off: TrustSettings = { ...policy, mode: "off" };
+    const images = { bare, nightly, release };
+    assert.deepEqual((await promotion.promote(request(images, off), undefined, context)).failures, []);
+    const both: TrustSettings = {
+      ...policy,
+      signers: [...policy.signers, { identity: other, issuer: testIssuer }],
+    };
+    const now = await verifyProduction(request(images, both), promotion.dependencies, context);
+    assert.deepEqual([now.verified, now.failures], [3, []]);
+    assert.deepEqual(
+      now.unverified.map(({ line }) => line),
+      [`app@${bare.digest}`],
+    );
+    const revoked = await verifyProduction(request(images), promotion.dependencies, context);
+    assert.equal(revoked.unverified.length, 2);
+    const lost = revoked.unverified.find(({ line }) => line === `app@${nightly.digest}`);
+    assert.match(lost!.missing.join("\n"), new RegExp(`\\(it is signed by ${other}\\)`));
   });
 
   it("a trusted root that cannot be read fails, and promotes nothing", async () => {

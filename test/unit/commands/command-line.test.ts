@@ -27,6 +27,7 @@ const required: Readonly<Record<string, readonly string[]>> = {
   promote: ["tool", "app:v1"],
   demote: ["tool", "app:v1"],
   import: ["."],
+  verify: ["example.org/app:v1", "--key", "key.pub"],
   sync: ["--mirror", "images-us-central1"],
   completion: ["bash"],
   compare: ["--registry", "registry.example.org/p", "--with", "registry.example.org/q"],
