@@ -31,6 +31,7 @@ export const commands: Readonly<Record<string, () => Promise<CommandUnknownOpts>
   adopt: async () => (await import("./adopt.ts")).adoptCommand,
   schemas: async () => (await import("./schemas.ts")).schemasCommand,
   "change-report": async () => (await import("./change-report.ts")).changeReportCommand,
+  "graph-preview": async () => (await import("./graph-preview.ts")).graphPreviewCommand,
   "preview-report": async () => (await import("./preview-report.ts")).previewReportCommand,
   "workflow-settings": async () => (await import("./workflow-settings.ts")).workflowSettingsCommand,
 };

@@ -21,6 +21,8 @@ export interface GithubReport {
   readonly details: readonly Detail[];
   /** Where the whole output is. */
   readonly runUrl: string;
+  /** The artifact of that run which has all of it; default `preview`. */
+  readonly artifact?: string;
 }
 
 /** A text with a heading of its own. */
@@ -34,7 +36,7 @@ export interface Detail {
  * Nothing is left out in silence.
  */
 export function reportComments(report: GithubReport): string[] {
-  const { marker, title, summary = "", details, runUrl } = report;
+  const { marker, title, summary = "", details, runUrl, artifact = "preview" } = report;
   const pages = pagesOf(details, maximalLength - summary.length);
   const shown = pages.slice(0, maximalComments);
   const missing = pages
@@ -45,7 +47,7 @@ export function reportComments(report: GithubReport): string[] {
     const number = shown.length === 1 ? "" : ` (${index + 1} of ${shown.length})`;
     const rest =
       missing > 0 && index === shown.length - 1
-        ? `**${countOf(missing, "more line")}** of the details did not fit: the whole is the artifact \`preview\` of [the run](${runUrl}).\n\n`
+        ? `**${countOf(missing, "more line")}** of the details did not fit: the whole is the artifact \`${artifact}\` of [the run](${runUrl}).\n\n`
         : "";
     return [
       `<!-- ${marker} ${index + 1} -->\n### ${title}${number}\n\n`,

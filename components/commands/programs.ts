@@ -68,6 +68,16 @@ export const programs: readonly RepositoryProgram[] = [
     file: "redirector/cloud-ranges/build.ts",
   },
   {
+    name: "graph-record",
+    summary: "write the resources that the program of a checkout declares, as JSON for graph-preview",
+    options: {
+      "--root <folder>": "the checkout, with its dependencies installed (default this one)",
+      "--stack <name>": "whose config (default prod)",
+      "--output <file>": "the record (default graph.json)",
+    },
+    file: "local/graph/record.ts",
+  },
+  {
     name: "test",
     summary: "run the tests, or those whose path has a word",
     arguments: "[word...]",

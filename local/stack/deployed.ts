@@ -52,23 +52,28 @@ export interface Right {
 /** The rights that the stack grants, by who has them. */
 export function rightsGranted(resources: readonly StateResource[]): Right[] {
   const granted = new Map<string, { who: string; role: string; things: Set<string> }>();
-  for (const { type, inputs = {} } of resources) {
-    for (const { role, on } of grantsOf(type, inputs)) {
-      for (const who of [inputs["members"] ?? inputs["member"] ?? inputs["role"]].flat().map(String)) {
-        const key = `${who} ${role}`;
-        const found = granted.get(key) ?? { who: spoken(who), role, things: new Set() };
-        found.things.add(on);
-        granted.set(key, found);
-      }
-    }
+  for (const { who, role, on } of eachGrant(resources)) {
+    const key = `${who} ${role}`;
+    const found = granted.get(key) ?? { who: spoken(who), role, things: new Set() };
+    found.things.add(on);
+    granted.set(key, found);
   }
   return [...granted]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([, { who, role, things }]) => ({ who, role, on: listed([...things].sort()) }));
 }
 
+/** Every grant of the resources: a member as the cloud names it, a role or the actions of a policy, and one thing. */
+export function eachGrant(resources: readonly Pick<StateResource, "type" | "inputs">[]): Right[] {
+  return resources.flatMap(({ type, inputs = {} }) =>
+    grantsOf(type, inputs).flatMap(({ role, on }) =>
+      [inputs["members"] ?? inputs["member"] ?? inputs["role"]].flat().map((who) => ({ who: String(who), role, on })),
+    ),
+  );
+}
+
 /** A member of a grant in words. */
-function spoken(who: string): string {
+export function spoken(who: string): string {
   const [, attribute = "", value = ""] = /\/attribute\.(\w+)\/(.*)$/.exec(who) ?? [];
   switch (attribute) {
     case "release": {

@@ -3,8 +3,9 @@ import { readdir, readFile } from "node:fs/promises";
 import { before, describe, it } from "mocha";
 import { type AdoptionContext, adoption, importIds, settable } from "../../components/adoption/adoption.ts";
 import { absentIn, knownTo, readAdoptionList, resourceKey } from "../../components/adoption/adoption-list.ts";
+import type { Declared } from "../../local/graph/record-program.ts";
 import { everything, manifests } from "../support/graph/fixtures.ts";
-import { type Declared, declare } from "../support/graph/program.ts";
+import { declare } from "../support/graph/program.ts";
 import { organisation } from "../support/organisations/organisation.ts";
 
 let resources: readonly Declared[];

@@ -1,7 +1,7 @@
 /** Sloppy edits of the program, as they happen, that its properties must catch. */
 import assert from "node:assert/strict";
 import { it } from "mocha";
-import type { Declared } from "../support/graph/program.ts";
+import type { Declared } from "../../local/graph/record-program.ts";
 import type { Property } from "../support/graph/property.ts";
 
 /** What becomes of a resource; undefined: it is not there any more. */

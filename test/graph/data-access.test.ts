@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "mocha";
 import { type DataAction, dataActions, mayAccess, type Requester, type Store } from "../../local/cloud/access.ts";
+import type { Declared } from "../../local/graph/record-program.ts";
 import { everything, manifests } from "../support/graph/fixtures.ts";
-import { type Declared, declare } from "../support/graph/program.ts";
+import { declare } from "../support/graph/program.ts";
 import { compareWithGolden } from "./golden.ts";
 
 let resources: readonly Declared[];

@@ -2,7 +2,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { Document, isCollection, isMap, isScalar, visit } from "yaml";
 import { regions } from "../../components/stack/geography.ts";
-import type { Declared } from "../support/graph/program.ts";
+import type { Declared } from "../../local/graph/record-program.ts";
 
 /**
  * What a golden file holds and what it should: the page. With UPDATE_GOLDEN set in the environment the file is written first, so that

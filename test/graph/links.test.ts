@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "mocha";
+import type { Declared } from "../../local/graph/record-program.ts";
 import { everything, manifests } from "../support/graph/fixtures.ts";
-import { type Declared, declare } from "../support/graph/program.ts";
+import { declare } from "../support/graph/program.ts";
 import { eachIsLost, type Mutation, set, without } from "./changes.ts";
 import { links } from "./links.ts";
 

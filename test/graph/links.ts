@@ -1,6 +1,8 @@
 /** What belongs together is joined: each resource refers to the right other one. A wrong link is a right setting in the wrong place. */
+
+import type { Declared } from "../../local/graph/record-program.ts";
 import { declaredDnsRecords } from "../support/graph/dns.ts";
-import { type Declared, idOf } from "../support/graph/program.ts";
+import { idOf } from "../support/graph/program.ts";
 import { isGrant, owner, type Property, shown } from "../support/graph/property.ts";
 
 const of = (resources: readonly Declared[], type: string): Declared[] =>

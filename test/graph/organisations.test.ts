@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "mocha";
 import { parseStackConfig } from "../../components/stack/config.ts";
+import type { Declared, Program } from "../../local/graph/record-program.ts";
 import { declaredDnsRecords } from "../support/graph/dns.ts";
-import { type Declared, declare, type Program, runProgram } from "../support/graph/program.ts";
+import { declare, runProgram } from "../support/graph/program.ts";
 import { organisation } from "../support/organisations/organisation.ts";
 import { compareWithGolden, differences, overview } from "./golden.ts";
 import { links } from "./links.ts";

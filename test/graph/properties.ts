@@ -1,8 +1,9 @@
 /** What must hold for the program whatever is configured. */
 import { isDeepStrictEqual } from "node:util";
+import type { Declared } from "../../local/graph/record-program.ts";
 import { locationHeader } from "../../redirector/config.ts";
 import { declaredDnsRecords } from "../support/graph/dns.ts";
-import { type Declared, idOf } from "../support/graph/program.ts";
+import { idOf } from "../support/graph/program.ts";
 import { isGrant, owner, type Property, shown } from "../support/graph/property.ts";
 
 /** Who deploys and who previews, as members of grants. */

@@ -6,8 +6,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { before, describe, it } from "mocha";
+import type { Declared } from "../../local/graph/record-program.ts";
 import { everything, manifests } from "../support/graph/fixtures.ts";
-import { type Declared, declare } from "../support/graph/program.ts";
+import { declare } from "../support/graph/program.ts";
 import { organisation } from "../support/organisations/organisation.ts";
 
 let resources: readonly Declared[];

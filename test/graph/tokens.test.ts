@@ -1,8 +1,9 @@
 /** Which of GitHub's tokens gets what: the declared conditions, evaluated on tokens as GitHub's documentation has them. */
 import assert from "node:assert/strict";
 import { before, describe, it } from "mocha";
+import type { Declared } from "../../local/graph/record-program.ts";
 import { config, manifests } from "../support/graph/fixtures.ts";
-import { type Declared, declare } from "../support/graph/program.ts";
+import { declare } from "../support/graph/program.ts";
 
 let resources: readonly Declared[];
 

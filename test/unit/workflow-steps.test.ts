@@ -1,13 +1,14 @@
 /** The scripts of the workflows, run as the runner runs them, with programs that stand in for the clouds' and GitHub's and note what they are told. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, it } from "mocha";
+import { afterEach, before, beforeEach, describe, it } from "mocha";
 import { parse } from "yaml";
 import { logMetrics } from "../../components/monitoring/log-metrics.ts";
+import { skip } from "../support/annotations.ts";
 import { stackFile } from "../support/stack-file.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -228,6 +229,56 @@ describe("scripts of the workflows", () => {
         "DELETE repos/example/artifacts/issues/comments/43",
         "DELETE repos/example/artifacts/issues/comments/44",
       ]);
+    });
+  });
+
+  describe("graph-comment", () => {
+    const find = () => script("workflows/graph-comment.yml", "Find the pull request whose commit was recorded");
+    /** What GitHub's list of pull requests holds, as `gh api --jq` filters it. */
+    const listed = (pulls: readonly { number: unknown; head: { sha: string } }[]) =>
+      program("gh", `jq --raw-output "\${@: -1}" <<< '${JSON.stringify(pulls)}'`);
+    /** The payload's parts that the step reads (docs, "Webhook events", workflow_run): of a fork its list of pull requests is empty. */
+    const payload = {
+      GH_TOKEN: "x",
+      REPOSITORY: "example/artifacts",
+      OWNER: "somebody",
+      BRANCH: "feature",
+      HEAD: "c0ffee",
+    };
+
+    before(function () {
+      if (spawnSync("jq", ["--version"]).error) skip(this, "jq, by which gh filters, is not installed");
+    });
+
+    it("finds the pull request of a fork or a branch by its commit, not by what its run left", async () => {
+      await listed([
+        { number: 6, head: { sha: "older" } },
+        { number: 7, head: { sha: "c0ffee" } },
+      ]);
+      const { code, outputs, printed } = await run(await find(), payload);
+      assert.deepEqual([code, outputs], [0, "number=7\n"], printed);
+      assert.match((await calls()).join(), /--field base=main --field head=somebody:feature/);
+    });
+    it("a branch whose name is a command or a query is a name", async () => {
+      await listed([]);
+      const BRANCH = "x&state=closed;$(touch hacked)";
+      assert.equal((await run(await find(), { ...payload, BRANCH })).outputs, "number=\n");
+      assert.match((await calls()).join(), /--field head=somebody:x&state=closed;\$\(touch hacked\)/);
+      await assert.rejects(stat(join(folder, "hacked")), /ENOENT/);
+    });
+    it("a pull request that has changed since, or is closed, gets no comment", async () => {
+      await listed([{ number: 7, head: { sha: "newer" } }]);
+      assert.equal((await run(await find(), payload)).outputs, "number=\n");
+    });
+    it("compares the record, or says that there is none", async () => {
+      await writeFile(join(folder, "record.json"), '{"failure": "::error::no\\n```"}');
+      const step = await script("workflows/graph-comment.yml", "Compare with the main branch");
+      for (const RECORD of ["record.json", "missing.json"]) {
+        const { code, printed } = await run(step, { RECORD: join(folder, RECORD) });
+        assert.equal(code, 0, printed);
+        assert.deepEqual(commands(printed), []);
+        assert.match(await readFile(join(folder, "report/comment-1.md"), "utf8"), /^<!-- artifacts-graph 1 -->\n/);
+      }
     });
   });
 

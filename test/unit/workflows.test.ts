@@ -44,8 +44,9 @@ describe("workflows", () => {
     action = parse(await readFile(join(root, ".github/actions/set-up/action.yml"), "utf8")) as typeof action;
   });
 
-  it("the six workflows exist", () => {
-    assert.deepEqual([...workflows.keys()].sort(), ["check", "deploy", "drift", "preview", "promote", "release"]);
+  it("these workflows exist", () => {
+    const names = ["check", "deploy", "drift", "graph", "graph-comment", "preview", "promote", "release"];
+    assert.deepEqual([...workflows.keys()].sort(), names);
   });
 
   it("every action is pinned by commit, or from this repository", () => {
@@ -65,6 +66,9 @@ describe("workflows", () => {
       "deploy.deploy": { contents: "read", "id-token": "write", attestations: "read" },
       "drift.compare": { contents: "read", "id-token": "write" },
       "drift.issue": { issues: "write" },
+      "graph.record": { contents: "read" },
+      "graph-comment.report": { contents: "read", actions: "read", "pull-requests": "read" },
+      "graph-comment.comment": { "pull-requests": "write" },
       "preview.scope": { "pull-requests": "read" },
       "preview.approval": { actions: "read" },
       "preview.preview": { contents: "read", "id-token": "write" },
@@ -86,7 +90,8 @@ describe("workflows", () => {
   it("a pull request's own code never runs with rights", () => {
     for (const [name, { on }] of workflows) {
       for (const trigger of Object.keys(on))
-        if (name !== "preview") assert.doesNotMatch(trigger, /_target$|^workflow_run$/, name);
+        if (name !== "preview" && name !== "graph-comment")
+          assert.doesNotMatch(trigger, /_target$|^workflow_run$/, name);
     }
     const preview = workflows.get("preview")!;
     assert.deepEqual(preview.on, { pull_request_target: { branches: ["main"] } });
@@ -109,6 +114,40 @@ describe("workflows", () => {
           others.every(({ uses }) => !uses?.startsWith("actions/checkout@")),
           name,
         );
+  });
+
+  it("the program of a pull request runs without any right, and its record is compared by the main branch's program", async () => {
+    const graph = workflows.get("graph")!;
+    assert.deepEqual(Object.keys(graph.on), ["pull_request"]);
+    assert.doesNotMatch(JSON.stringify(graph), /secrets\.|id-token/);
+    const { on, jobs: of } = workflows.get("graph-comment")!;
+    assert.deepEqual(on, { workflow_run: { workflows: ["graph"], types: ["completed"] } });
+    assert.doesNotMatch(JSON.stringify(of), /secrets\.|id-token/);
+    const { report, comment } = of;
+    const [checkout, ...more] = report!.steps.filter(({ uses }) => uses?.startsWith("actions/checkout@"));
+    assert.deepEqual([checkout?.with?.["ref"], more], ["main", []]);
+    const download = report!.steps.find(({ uses }) => uses?.startsWith("actions/download-artifact@"));
+    assert.match(String(download?.with?.["path"]), /^\$\{\{ runner\.temp \}\}\//, "not over the program");
+    assert.match(JSON.stringify(report!.steps), /npm ci --ignore-scripts/);
+    // What writes comments runs nothing of ours, and takes the number from GitHub's own list of pull requests.
+    assert.ok(
+      comment!.steps.every(
+        ({ uses, run }) => uses?.startsWith("actions/download-artifact@") || !/\b(node|npm)\b/.test(run ?? ""),
+      ),
+    );
+    const file = await readFile(join(root, ".github/workflows/graph-comment.yml"), "utf8");
+    assert.doesNotMatch(
+      file.replace(
+        /workflow_run\.(id|event|conclusion|head_sha|head_branch|head_repository\.(owner\.login|full_name))/g,
+        "",
+      ),
+      /event\.workflow_run/,
+    );
+    assert.equal(
+      comment!.steps.at(-1)?.run,
+      workflows.get("preview")!.jobs["comment"]!.steps.at(-1)!.run!.replace("artifacts-preview ", "artifacts-graph "),
+      "as the preview's comments are replaced",
+    );
   });
 
   it("only a newcomer's pull request waits for a maintainer", () => {

@@ -1,4 +1,4 @@
-import type { Declared } from "./program.ts";
+import type { Declared } from "../../../local/graph/record-program.ts";
 
 /** A value of a DNS record, and the resource that declares it. */
 export interface DeclaredRecord {

@@ -1,33 +1,11 @@
-/** Runs the whole program, `index.ts`, without engine, credentials or cloud: under mocks that record what it declares. */
+/** Runs the whole program without engine, credentials or cloud, for tests: with ids and outputs that are easily read. */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-
-/** A resource as the program declares it. */
-export interface Declared {
-  /** `gcp:storage/bucket:Bucket`. */
-  readonly type: string;
-  readonly name: string;
-  readonly inputs: Readonly<Record<string, unknown>>;
-  /** Names of the components that it belongs to, the outermost first. */
-  readonly path: readonly string[];
-  readonly protect: boolean;
-  readonly component: boolean;
-  /** Names of what a component registers as its outputs. */
-  readonly outputs: readonly string[];
-  /** Logical names of what it waits for by `dependsOn`. */
-  readonly after: readonly string[];
-}
+import { type Declared, type Program, recordProgram } from "../../../local/graph/record-program.ts";
 
 let run = 0;
-
-/** What the program declares and what it exports. */
-export interface Program {
-  readonly resources: readonly Declared[];
-  /** The stack's outputs by name, without those that are undefined. */
-  readonly outputs: Readonly<Record<string, unknown>>;
-}
 
 /** What {@link runProgram} declares. */
 export async function declare(
@@ -64,116 +42,20 @@ export async function runProgram(
   }
 }
 
-async function record(config: Readonly<Record<string, unknown>>): Promise<Program> {
-  const inputs = new Map<string, Readonly<Record<string, unknown>>>();
-  const options = new Map<string, Omit<Declared, "type" | "name" | "inputs">>();
-  await pulumi.runtime.setMocks(
-    {
-      newResource: ({ type, name, inputs: given, custom }) => {
-        inputs.set(key(type, name), given);
-        return custom
-          ? { id: idOf(type, name), state: { ...given, ...computed(type, given) } }
-          : { id: "", state: given };
-      },
-      call: ({ token }) => {
-        throw new Error(`the program asks the cloud: ${token}`);
-      },
+function record(config: Readonly<Record<string, unknown>>): Promise<Program> {
+  // Each run evaluates the program anew.
+  const load = () => import(`../../../index.ts?run=${run++}`) as Promise<Record<string, unknown>>;
+  return recordProgram(pulumi, load, config, "test", {
+    made: (type, name, inputs) => ({ id: idOf(type, name), outputs: computed(type, inputs) }),
+    called: (token) => {
+      throw new Error(`the program asks the cloud: ${token}`);
     },
-    "artifacts",
-    "test",
-    false,
-  );
-  pulumi.runtime.setAllConfig(
-    Object.fromEntries(
-      Object.entries(config).map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]),
-    ),
-  );
-  const registered = new Map<pulumi.Resource, readonly string[]>();
-  const { prototype } = pulumi.ComponentResource as unknown as { prototype: RegistersOutputs };
-  const registerOutputs = prototype.registerOutputs;
-  prototype.registerOutputs = function (this: pulumi.ComponentResource, outputs) {
-    registered.set(this, Object.keys(outputs ?? {}));
-    registerOutputs.call(this, outputs);
-  };
-  let exports: Readonly<Record<string, unknown>> = {};
-  let failure: unknown;
-  await pulumi.runtime.runInPulumiStack(async () => {
-    pulumi.runtime.registerStackTransformation(({ type, name, opts, resource }) => {
-      const parent = opts.parent && seen.get(opts.parent);
-      const path = parent ? [...parent.path, parent.name] : [];
-      seen.set(resource, { name, path });
-      options.set(key(type, name), {
-        path,
-        protect: opts.protect ?? false,
-        component: resource instanceof pulumi.ComponentResource,
-        after: names(opts.dependsOn),
-        get outputs() {
-          return registered.get(resource) ?? [];
-        },
-      });
-      return undefined;
-    });
-    // Each run evaluates the program anew. Thrown inside, an error would also be a rejection that nobody handles.
-    await import(`../../../index.ts?run=${run++}`).then(
-      (exported: Record<string, unknown>) => {
-        exports = { ...exported };
-      },
-      (error: unknown) => {
-        failure = error;
-      },
-    );
   });
-  const outputs = await resolved(exports);
-  await pulumi.runtime.disconnect();
-  prototype.registerOutputs = registerOutputs;
-  if (failure !== undefined) throw failure;
-  const resources = [...inputs]
-    .flatMap(([typeAndName, given]) => {
-      const [type, name] = typeAndName.split(" ") as [string, string];
-      const rest = options.get(typeAndName);
-      return rest === undefined ? [] : [{ type, name, inputs: given, ...rest }]; // all but the stack itself
-    })
-    .sort((a, b) => (key(a.type, a.name) < key(b.type, b.name) ? -1 : 1));
-  return { resources, outputs };
-}
-
-/** The values of outputs. */
-function resolved(exported: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>>> {
-  const given = Object.fromEntries(Object.entries(exported).filter(([, value]) => value !== undefined));
-  return new Promise((resolve) => {
-    pulumi.all(given).apply((values) => resolve(values as Record<string, unknown>));
-  });
-}
-
-interface RegistersOutputs {
-  registerOutputs(outputs?: Readonly<Record<string, unknown>>): void;
 }
 
 /** The id of a resource, by which others refer to it: things of different types often have one logical name. */
 export function idOf(type: string, name: string): string {
   return `${type.slice(type.lastIndexOf(":") + 1)}/${name}`;
-}
-
-function key(type: string, name: string): string {
-  return `${type} ${name}`;
-}
-
-/** What a transformation saw of a resource that others refer to; the stack itself is not in it. */
-const seen = new WeakMap<pulumi.Resource, { readonly name: string; readonly path: readonly string[] }>();
-
-function names(dependsOn: pulumi.ResourceOptions["dependsOn"]): string[] {
-  if (dependsOn === undefined) return [];
-  // A promise of resources is resolved before the program ends: its names are added then.
-  if (dependsOn instanceof Promise) {
-    const later: string[] = [];
-    void dependsOn.then((list) => later.push(...names(list)));
-    return later;
-  }
-  const list: readonly unknown[] = Array.isArray(dependsOn) ? dependsOn : [dependsOn];
-  return list.map((item) => {
-    if (!pulumi.Resource.isInstance(item)) throw new Error("dependsOn holds a promise or an output: give the resource");
-    return seen.get(item)?.name ?? "?";
-  });
 }
 
 /** What the cloud adds to a resource, as far as the program reads it. */

@@ -1,4 +1,4 @@
-import type { Declared } from "./program.ts";
+import type { Declared } from "../../../local/graph/record-program.ts";
 
 /** What must hold for the program: the list of its violations, empty when it holds. */
 export type Property = (resources: readonly Declared[]) => string[];
