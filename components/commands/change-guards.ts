@@ -158,8 +158,16 @@ function loosened(before: Project, after: Project): string[] {
     ),
     ...added("approvers", before.approvers, after.approvers),
   ];
+  const asks = (trust: Project["trust"]) => (trust === undefined ? "what the stack asks for" : JSON.stringify(trust));
+  const trust =
+    asks(before.trust) === asks(after.trust)
+      ? []
+      : [
+          `Changes the trust policy: ${markdownCode("trust")} from ${markdownCode(asks(before.trust))} to ${markdownCode(asks(after.trust))}. What this change promotes must satisfy what main requires, too.`,
+        ];
   return [
     ...wider.map((what) => `Loosens a guard: ${what}. This counts from the next change on.`),
+    ...trust,
     ...who.map((what) => `Changes who may push or approve: ${what}.`),
   ];
 }

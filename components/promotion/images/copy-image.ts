@@ -8,6 +8,7 @@ import type { Manifest } from "../oci/manifest.ts";
 import { headManifest, putManifest } from "../oci/manifests.ts";
 import { enterReferrer, listReferrers } from "../oci/referrers.ts";
 import type { Remote } from "../oci/remote.ts";
+import type { ImagesRequest, TrustSettings } from "../run/request.ts";
 import {
   type AdmittedAttachment,
   defaultAdmission,
@@ -202,22 +203,44 @@ async function readContent(copy: Copy, places: readonly Place[], run: ImagesRun)
   }
   const { admitted } = await judged(sources, attachments, run);
   const isNew = [copy.holders, copy.incomplete, whole, siblings].every(({ length }) => length === 0);
-  if (isNew && run.request.trust?.mode === "require") {
+  if (isNew) {
     // The preview has shown the same; in between, staging may have changed. What is verified here is what is copied, by its digest.
-    const { verdict } = await verified(copy.digest, admitted, sources, run);
-    if (!verdict.satisfied) throw new SourceError(new PolicyError(verdict.missing));
+    const errors = await unsatisfied(copy.digest, admitted, sources, run);
+    if (errors[0] !== undefined) throw new SourceError(errors[0]);
   }
   return { tree, attached: admitted, sources };
 }
 
-/** What the attachments of a digest prove, by the policy of the run, which has one. */
+/** What the policies that are required lack of a digest: that of the run, and the one before it. None: it may be promoted. */
+export async function unsatisfied(
+  digest: Digest,
+  admitted: readonly AdmittedAttachment[],
+  sources: readonly Remote[],
+  run: ImagesRun,
+): Promise<PolicyError[]> {
+  const { trust, formerTrust } = run.request;
+  const errors: PolicyError[] = [];
+  for (const policy of [trust, formerTrust]) {
+    if (policy?.mode !== "require") continue;
+    const { verdict } = await verified(digest, admitted, sources, run, policy);
+    if (!verdict.satisfied) errors.push(new PolicyError(verdict.missing, policy === formerTrust));
+  }
+  return errors;
+}
+
+/** Whether any policy is required of what the run promotes. */
+export function isRequired({ trust, formerTrust }: ImagesRequest): boolean {
+  return trust?.mode === "require" || formerTrust !== undefined;
+}
+
+/** What the attachments of a digest prove, by a policy. */
 export function verified(
   digest: Digest,
   admitted: readonly AdmittedAttachment[],
   sources: readonly Remote[],
-  { request, dependencies }: ImagesRun,
+  { dependencies }: ImagesRun,
+  policy: TrustSettings,
 ): Promise<Verification> {
-  const policy = request.trust!;
   const rest = { roots: dependencies.roots(policy.trustedRoot), memory: dependencies.attachmentMemory };
   return verifyAttachments(digest, admitted, sources, policy, rest);
 }

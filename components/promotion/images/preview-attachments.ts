@@ -1,9 +1,10 @@
 import { causeOf } from "../http/errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Remote } from "../oci/remote.ts";
+import type { TrustSettings } from "../run/request.ts";
 import { type AdmittedAttachment, ExcessError, type RefusedAttachment } from "./admitted-attachments.ts";
 import type { Attachment } from "./attachments.ts";
-import { attachmentsAt, stagedAttachments, verified } from "./copy-image.ts";
+import { attachmentsAt, isRequired, stagedAttachments, unsatisfied, verified } from "./copy-image.ts";
 import type { Copy } from "./plan.ts";
 import { predecessor } from "./predecessor.ts";
 import type { ImagesRun } from "./run.ts";
@@ -33,19 +34,21 @@ export async function previewAttachments(
   try {
     const { admitted, refused } = await stagedAttachments(copy, tree, staging, run);
     const { trust: policy } = run.request;
-    const verification = policy && (await verified(copy.digest, admitted, [staging], run));
+    const verification = policy && (await verified(copy.digest, admitted, [staging], run, policy));
     const claims = new Map(verification?.attachments.map((each) => [each.attachment, claimOf(each)]));
     const warnings = refused.map((attachment) => run.failures.line(nameOf(copy), refusal(attachment, name))).sort();
     const missing = verification?.verdict.missing ?? [];
     const unproven = missing.length > 0 ? [run.failures.line(nameOf(copy), new PolicyError(missing).message)] : [];
-    const changes = verification ? await changedProvenance(copy, verification, run) : [];
+    const changes = policy && verification ? await changedProvenance(copy, verification, run, policy) : [];
     warnings.push(...changes.map((change) => run.failures.line(nameOf(copy), change)));
     if (policy?.mode === "warn") warnings.push(...unproven);
+    const isNew = isRequired(run.request) && !(await isInProduction(copy, run));
+    const errors = isNew ? await unsatisfied(copy.digest, admitted, [staging], run) : [];
     return {
       gained: admitted.map((attachment) => gain(attachment, name) + (claims.get(attachment) ?? "")).sort(),
       trust: verification ? reportTrust(name(copy.digest), verification) : [],
       warnings,
-      errors: policy?.mode === "require" && !(await isInProduction(copy, run)) ? unproven : [],
+      errors: errors.map((error) => run.failures.line(nameOf(copy), error.message)),
     };
   } catch (error) {
     run.context.signal.throwIfAborted();
@@ -59,8 +62,8 @@ export async function previewAttachments(
       };
     // Staging may be gone while a mirror has the digest: the run decides.
     const unread = line(`what is attached to it could not be read: ${causeOf(error)}`);
-    const isRequired = run.request.trust?.mode === "require";
-    return { gained: [], trust: [], warnings: isRequired ? [] : unread, errors: isRequired ? unread : [] };
+    const required = isRequired(run.request);
+    return { gained: [], trust: [], warnings: required ? [] : unread, errors: required ? unread : [] };
   }
 }
 
@@ -73,13 +76,18 @@ async function isInProduction({ image, digest, mirrors, incomplete }: Copy, run:
 }
 
 /** What built the version before, if that is known, and something else built this one. */
-async function changedProvenance(copy: Copy, { verdict }: Verification, run: ImagesRun): Promise<string[]> {
+async function changedProvenance(
+  copy: Copy,
+  { verdict }: Verification,
+  run: ImagesRun,
+  policy: TrustSettings,
+): Promise<string[]> {
   const before = predecessor(copy, run);
   const now = verdict.provenance[0]?.says;
   const [at] = before?.places ?? [];
   if (before === undefined || now === undefined || at === undefined) return [];
   const { admitted } = await attachmentsAt(before.digest, at, run);
-  const old = (await verified(before.digest, admitted, [at], run)).verdict.provenance[0]?.says;
+  const old = (await verified(before.digest, admitted, [at], run, policy)).verdict.provenance[0]?.says;
   return provenanceChanges(old, now).map((change) => `${change}, compared with ${before.tag}`);
 }
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { compareInputs, type Properties, unknown } from "../../plugin/properties.ts";
 import { PartialFailure, type ResourceLog, type ResourceProvider } from "../../plugin/protocol.ts";
 import { progressLine } from "../run/progress.ts";
@@ -146,7 +147,9 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     if (outcome.failures.length > 0) {
       const left = await beforeRemoval();
       const reasons = [...some(outcome.failures), ...left, `${outcome.summary}; the next \`pulumi up\` resumes`];
-      throw new PartialFailure({ id, inputs, outputs: outputsOf(kind, inputs, {}, outcome.incomplete), reasons });
+      // Until a run succeeds, the former policy is not done with.
+      const asked = "formerTrust" in request ? { ...inputs, trust: last?.["trust"] } : inputs;
+      throw new PartialFailure({ id, inputs, outputs: outputsOf(kind, asked, {}, outcome.incomplete), reasons });
     }
     await log.lasting(urn, "info", outcome.summary);
     return outputsOf(kind, inputs, inputs, outcome.incomplete);
@@ -263,12 +266,14 @@ function holdsUnknown(value: unknown): boolean {
 const unlistTimeout = 30_000;
 
 /**
- * What a run may remove is judged by what was deployed before it: a change that raises removalShare does not use it in the same run. One that
- * lowers it does.
+ * What a run may do is judged by what was deployed before it: a change that raises removalShare, or asks less by its trust policy, does not use that
+ * in the same run. One that asks for more does.
  */
 function judgedBy(previous: Previous<AnyRequest> | undefined, asked: AnyRequest): AnyRequest {
   const removalShare = Math.min(asked.removalShare, previous?.request.removalShare ?? 1);
-  return { ...asked, removalShare };
+  const former = previous && "trust" in previous.request ? previous.request.trust : undefined;
+  const isFormer = former?.mode === "require" && !isDeepStrictEqual(former, "trust" in asked ? asked.trust : undefined);
+  return { ...asked, removalShare, ...(isFormer && { formerTrust: former }) };
 }
 
 /** A refused removal with how to confirm it. */

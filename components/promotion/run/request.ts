@@ -66,6 +66,8 @@ export interface ImagesRequest {
   readonly withdrawn?: string | undefined;
   /** What must be proven of a digest before it is promoted; undefined: nothing. */
   readonly trust?: TrustSettings | undefined;
+  /** What the last run required, where that was something else: what this run promotes must satisfy it too. */
+  readonly formerTrust?: TrustSettings | undefined;
   readonly storage: StorageSettings;
 }
 

@@ -265,6 +265,35 @@ describe("trust policy", () => {
     assert.match(preview.trust!.join("\n"), /^app:v1: signed by a trusted key, in no log$/m);
   });
 
+  it("a policy that is loosened is not used by the run that loosens it, in preview and run; the next one uses it", async () => {
+    const { staging, request, tags } = project();
+    const image = await staging.image();
+    const other: TrustSettings = { ...policy, signers: [{ identity: "x@example.org", issuer: testIssuer }] };
+    const bySigner = await staging.image();
+    await attach(staging, bySigner, "sig", [await sigstore.signature({ digest: bySigner.digest })]);
+    for (const [images, trust] of [
+      [{ v1: image }, { ...policy, mode: "off" }],
+      [{ v1: image }, { ...policy, mode: "warn" }],
+      [{ v1: image }, undefined],
+      [{ v1: bySigner }, policy],
+    ] as const) {
+      const { trust: _, ...bare } = request(images);
+      const judged: ImagesRequest = {
+        ...bare,
+        ...(trust && { trust }),
+        formerTrust: trust === policy ? other : policy,
+      };
+      const { errors } = await promotion.preview(judged, undefined, context);
+      assert.match(errors.join(), /the trust policy before this change requires a signature by .*takes two changes/);
+      const outcome = await promotion.promote(judged, undefined, context);
+      assert.match(outcome.failures.join(), /the trust policy before this change requires/);
+      assert.deepEqual(await tags(), {});
+    }
+    const both = { ...request({ v1: bySigner }), formerTrust: { ...policy, predicates: [] } };
+    assert.deepEqual((await promotion.preview(both, undefined, context)).errors, []);
+    assert.deepEqual((await promotion.promote(both, undefined, context)).failures, []);
+  });
+
   it("what is in production already is adopted, repaired and brought to new mirrors without being asked", async () => {
     const { staging, request, tags } = project();
     const image = await staging.image();

@@ -130,6 +130,22 @@ describe("guards on a change of the manifests", () => {
     );
   });
 
+  it("tell a reviewer that the trust policy changes, which the run judges by main's too", () => {
+    const asks = (mode: string) => ({
+      ...four,
+      "p/project.yaml": declaration(
+        `trust: {mode: ${mode}, signers: [{identity: a@example.org, issuer: "https://x.org"}]}\n`,
+      ),
+    });
+    const [said = "", ...more] = guards(asks("require"), asks("warn"));
+    assert.match(
+      said,
+      /^p: Changes the trust policy: `trust` from `\{"mode":"require",.*` to `\{"mode":"warn",.*must satisfy what main requires, too\.$/,
+    );
+    assert.deepEqual(more, []);
+    assert.match(guards(asks("require"), four)[0] ?? "", /to `what the stack asks for`/);
+  });
+
   it("tell a reviewer who may push and approve from now on", () => {
     const after = {
       ...four,

@@ -339,3 +339,48 @@ describe("progress", () => {
     });
   }
 });
+
+describe("a change of the trust policy", () => {
+  const strict = {
+    mode: "require",
+    signers: [{ identity: "release@example.org", issuer: "https://accounts.example.org" }],
+    predicates: [],
+    trustedRoot: "",
+  };
+  const line = `app:v1 sha256:${"a".repeat(64)}\n`;
+  const images = {
+    project: "kops",
+    images: "",
+    summary: "",
+    prefix: "kops",
+    staging: "127.0.0.1:1/staging/kops",
+    mirrors: [{ name: "m0", repository: "127.0.0.1:1/m0" }],
+    layerMirrors: [],
+    mutableTags: [],
+    removalShare: 1,
+    trust: strict,
+    storage: {},
+  };
+  const promoted = {
+    urn: "urn:pulumi:x::artifacts::promotion:index:PromotedImages::kops",
+    type: "promotion:index:PromotedImages",
+    name: "kops",
+  };
+
+  it("is not over while its run fails: the state keeps the policy that was required before", async () => {
+    const failing = promotionProvider({ status: async () => {}, lasting: async () => {} });
+    const { trust: _, ...loose } = images;
+    const outputs = async (inputs: Properties) => {
+      const run = failing.update({ ...promoted, id: "kops:kops", olds: {}, oldInputs: images, inputs, preview: false });
+      const error = (await (run as Promise<unknown>).then(
+        () => undefined,
+        (failure: unknown) => failure,
+      )) as PartialFailure;
+      assert.ok(error instanceof PartialFailure, String(error));
+      return error.outputs;
+    };
+    assert.deepEqual((await outputs({ ...loose, images: line }))["trust"], strict);
+    const tighter = { ...strict, predicates: ["https://spdx.dev/Document"] };
+    assert.deepEqual((await outputs({ ...images, trust: tighter, images: line }))["trust"], strict);
+  });
+});
