@@ -1,7 +1,11 @@
 /** The parts of `npm run bench -- scale` on files: fills, inventories, previews. Each figure is beside today's way, or beside what it was, in the same run. */
+import { createHash, randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promoteFiles } from "../../components/promotion/files/files.ts";
+import { traceTo } from "../../components/promotion/http/trace.ts";
 import type { Context, FilesRequest } from "../../components/promotion/run/request.ts";
+import { formatBytes } from "../../components/promotion/text/format-bytes.ts";
+import { startObjectStores } from "../support/object-stores.ts";
 import { generatedLines, startGeneratedStore } from "./generated-store.ts";
 
 Object.assign(process.env, { AWS_ACCESS_KEY_ID: "bench", AWS_SECRET_ACCESS_KEY: "bench" });
@@ -42,6 +46,45 @@ export async function besideFill(): Promise<void> {
     );
   } finally {
     store.stop();
+  }
+}
+
+/** A release to 22 mirrors in GCS and 6 in S3, of real servers: what leaves this process, as a part of what the mirrors receive. */
+export async function bytesThroughRunner(): Promise<void> {
+  const size = 12 * 1024 * 1024;
+  const stores = await startObjectStores();
+  try {
+    const bytes = randomBytes(size);
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    await stores.makeBucket("gcs", "staging");
+    await stores.stage("staging", "release.tar.gz", bytes);
+    const mirrors = Array.from({ length: 28 }, (_, index) => {
+      const kind = index < 22 ? ("gcs" as const) : ("s3" as const);
+      return { name: `mirror-${index}`, kind, bucket: `mirror-${index}`, region: "us-east-1" };
+    });
+    for (const { kind, bucket } of mirrors) await stores.makeBucket(kind, bucket);
+    let sent = 0;
+    traceTo((line) => {
+      sent += Number(/ sent=(\d+)/.exec(line)?.[1] ?? 0);
+    });
+    const seconds = await secondsOf(() =>
+      promoted({
+        project: "scale",
+        files: `release.tar.gz sha256:${sha256}\n`,
+        prefix: "scale",
+        staging: "staging",
+        mirrors,
+        removalShare: 1,
+        storage: { gcsEndpoint: stores.gcs, s3Endpoint: stores.s3, s3UsePathStyle: true },
+      }),
+    );
+    traceTo(undefined);
+    console.log(
+      `  sent ${formatBytes(sent)} in ${seconds.toFixed(1)} s; to each mirror by itself ${formatBytes(28 * size)}`,
+    );
+    console.log(`figure: scale.fill.bytes-through-runner.ratio = ${(sent / (28 * size)).toFixed(3)} x`);
+  } finally {
+    await stores.stop();
   }
 }
 

@@ -17,6 +17,7 @@ import {
   promoteFiles,
   takeFileInventory,
 } from "../../components/promotion/files/files.ts";
+import { traceTo } from "../../components/promotion/http/trace.ts";
 import { RemovalRefused } from "../../components/promotion/run/removal-guard.ts";
 import type { Context, FilesRequest, Outcome, Previous, Progress } from "../../components/promotion/run/request.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
@@ -240,6 +241,36 @@ describe("promotion of files between real stores", () => {
     ]);
   });
 
+  it("a file is sent to each store once, and copied inside it to the other mirrors, whose stores prove the copies", async () => {
+    const files = { small: "small", big: randomBytes(9 * 1024 * 1024) };
+    await stage(files);
+    const aws2 = `aws2-${world}`;
+    await stores.makeBucket("s3", aws2, { versioned: true });
+    const { mirrors } = wanted(files);
+    const more = [...mirrors, { name: "aws2", kind: "s3" as const, bucket: aws2, region: "us-east-1" }];
+    const { sent, requests } = await traced(() => promoted(wanted(files, { mirrors: more })));
+    assert.ok(sent > 2 * files.big.length && sent < 2.1 * files.big.length, `${sent} bytes sent to four mirrors`);
+    assert.equal(requests.filter((line) => line.includes("/rewriteTo/")).length, 2, requests.join("\n"));
+    assert.deepEqual(await served("big"), Array(3).fill(sha256(files.big)));
+    const copy = { Bucket: aws2, Key: "binaries/kops/big", ChecksumMode: "ENABLED" } as const;
+    const [first, second] = await Promise.all(
+      [names.aws, aws2].map((Bucket) => stores.s3Client.send(new HeadObjectCommand({ ...copy, Bucket }))),
+    );
+    for (const field of ["ChecksumCRC32C", "CacheControl", "ContentType", "Metadata", "ContentLength"] as const) {
+      assert.deepEqual(second![field], first![field], field);
+    }
+    // What no store proves would have to be read.
+    const again = await traced(() => takeFileInventory(wanted(files, { mirrors: more }), context()));
+    assert.deepEqual(again.result, { text: lines(files), incomplete: {}, failures: [] });
+    assert.ok(again.received < 100_000, `${again.received} bytes read`);
+    // A mirror that is lost is filled inside its store, without a source that sends.
+    await stores.s3Client.send(new DeleteObjectCommand({ Bucket: aws2, Key: "binaries/kops/big" }));
+    const lost = { incomplete: { aws2: `+ big sha256:${sha256(files.big)}\n` } };
+    const request = wanted(files, { mirrors: more, staging: "" });
+    const fill = await traced(() => promoted(request, previous(request, lost)));
+    assert.ok(fill.sent + fill.received < 100_000, fill.requests.join("\n"));
+  });
+
   it("49, 42: a new mirror is filled from the others when staging has expired", async () => {
     const files = { a: "a", big: randomBytes(9 * 1024 * 1024) };
     await stage(files);
@@ -415,6 +446,22 @@ describe("promotion of files between real stores", () => {
     assert.deepEqual((await takeFileInventory(wanted(files), context())).incomplete, {});
   });
 });
+
+/** What work requests of the stores. */
+async function traced<T>(
+  work: () => Promise<T>,
+): Promise<{ result: T; requests: readonly string[]; sent: number; received: number }> {
+  const requests: string[] = [];
+  traceTo((line) => requests.push(line));
+  try {
+    const result = await work();
+    const sum = (of: "sent" | "received"): number =>
+      requests.reduce((all, line) => all + Number(new RegExp(` ${of}=(\\d+)`).exec(line)?.[1] ?? 0), 0);
+    return { result, requests, sent: sum("sent"), received: sum("received") };
+  } finally {
+    traceTo(undefined);
+  }
+}
 
 function sha256(content: string | Uint8Array): string {
   return createHash("sha256").update(content).digest("hex");

@@ -11,10 +11,13 @@ import { MirrorFiles, openBucket, statOf, withMemoryFor } from "./mirror-files.t
 import { type Files, fileLine, type MirrorPlan, parseFileLines } from "./plan.ts";
 import { releaseFileHeaders } from "./release-file.ts";
 import { causeAt, contentOf, type FileSource } from "./sources.ts";
+import { type StoreCopySource, storeCopySource } from "./store-copy.ts";
 
 /** One file mirror in a run: what remains to be done there. */
 export class FilesMirrorRun extends MirrorRun {
   readonly plan: MirrorPlan;
+  /** Its store: mirrors of one store can be copied inside it. */
+  readonly kind: MirrorPlan["mirror"]["kind"];
   readonly files: MirrorFiles;
   /** Paths that have the wanted content. */
   readonly present = new Set<string>();
@@ -27,10 +30,13 @@ export class FilesMirrorRun extends MirrorRun {
    * in place.
    */
   unmanaged = 0;
+  /** Its store refused to copy a file: the others are sent. */
+  cannotCopy = false;
 
   constructor(plan: MirrorPlan, bucket: Bucket, prefix: string, signal: AbortSignal) {
     super(plan.mirror.name, severityInBucket);
     this.plan = plan;
+    this.kind = plan.mirror.kind;
     this.files = new MirrorFiles(bucket, prefix, this.breaker, signal);
   }
 }
@@ -172,7 +178,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     const copy = async (path: string, mirrors: readonly FilesMirrorRun[]): Promise<void> => {
       await Promise.all(mirrors.map((mirror) => this.#clearTheWay(mirror, path)));
       const ready = mirrors.filter((mirror) => mirror.missing.has(path) && !mirror.unwanted.has(path));
-      if (ready.length > 0) await this.#copy(path, this.wanted.get(path)!, ready);
+      await this.#copyTo(path, this.wanted.get(path)!, ready);
     };
     return [...this.missing()].map(([path, mirrors]) =>
       this.#holders(path).length === 0 ? copy(path, mirrors) : inShare(this.filling, () => copy(path, mirrors)),
@@ -189,7 +195,81 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     });
   }
 
-  async #copy(path: string, sha256: string, mirrors: readonly FilesMirrorRun[]): Promise<void> {
+  /**
+   * Brings a file to mirrors: inside each store from a mirror that has it, else sent once to the first mirror of the store, and inside the store from there.
+   * What a store cannot copy is sent.
+   */
+  async #copyTo(path: string, sha256: string, mirrors: readonly FilesMirrorRun[]): Promise<void> {
+    const left = await this.#copyInStores(path, sha256, mirrors);
+    const first = left.filter((mirror, index) => left.findIndex((other) => other.kind === mirror.kind) === index);
+    const cause = await this.#send(path, sha256, first);
+    const others = left.filter((mirror) => !first.includes(mirror));
+    if (cause !== undefined) {
+      for (const mirror of others) this.stepFailed(mirror, path, cause);
+      return;
+    }
+    await this.#send(path, sha256, await this.#copyInStores(path, sha256, others));
+  }
+
+  /** Copies inside the stores, the canonical mirror first. @returns the mirrors whose store has no copy to start from, or cannot copy. */
+  async #copyInStores(
+    path: string,
+    sha256: string,
+    mirrors: readonly FilesMirrorRun[],
+  ): Promise<readonly FilesMirrorRun[]> {
+    const holders = this.#holders(path);
+    const sources = new Map<FilesMirrorRun["kind"], Promise<StoreCopySource | undefined>>();
+    const copied = async (mirror: FilesMirrorRun): Promise<boolean> => {
+      const source = sources.get(mirror.kind) ?? storeCopySource(holders, mirror.kind, path, sha256);
+      sources.set(mirror.kind, source);
+      const from = await source;
+      return from !== undefined && (await this.#copyInStore(path, from, mirror));
+    };
+    const left = new Set<FilesMirrorRun>();
+    const copy = async (mirror: FilesMirrorRun): Promise<void> => {
+      if (!(await copied(mirror))) left.add(mirror);
+    };
+    const [canonical] = mirrors;
+    if (canonical !== undefined) await copy(canonical);
+    await Promise.all(mirrors.slice(1).map(copy));
+    return mirrors.filter((mirror) => left.has(mirror));
+  }
+
+  async #copyInStore(path: string, { bucket, object }: StoreCopySource, mirror: FilesMirrorRun): Promise<boolean> {
+    const { signal } = this.context;
+    const { files } = mirror;
+    if (mirror.cannotCopy || files.givenUp !== undefined) return false;
+    try {
+      await files.bucket.copyFrom(bucket, object, files.key(path), releaseFileHeaders(this.project, path), signal);
+      mirror.breaker.succeeded();
+    } catch (error) {
+      if (signal.aborted) return false;
+      if (!(error instanceof ObjectExists)) {
+        mirror.cannotCopy = true; // for another reason than this file, most likely: a permission, a store without copies
+        return false;
+      }
+      try {
+        await this.#sameAlready(mirror, path, object.sha256);
+      } catch (other) {
+        this.stepFailed(mirror, path, other);
+        return true;
+      }
+    }
+    mirror.bytes += object.size;
+    this.#copiedTo(mirror, path);
+    return true;
+  }
+
+  #copiedTo(mirror: FilesMirrorRun, path: string): void {
+    mirror.missing.delete(path);
+    mirror.present.add(path);
+    this.counts.copied++;
+    this.stepDone(mirror);
+  }
+
+  /** Sends a file from the first source that has it: one download for all these mirrors. @returns why no source could be used, if so. */
+  async #send(path: string, sha256: string, mirrors: readonly FilesMirrorRun[]): Promise<unknown> {
+    if (mirrors.length === 0) return undefined;
     const { signal } = this.context;
     let left = mirrors;
     const causes: string[] = [];
@@ -202,15 +282,18 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
         // An upload that the store has forgotten is started again, once.
         for (const attempt of ["first", "last"] as const) {
           left = await this.#copyFrom(source, object, content, path, left, attempt);
-          if (left.length === 0) return;
+          if (left.length === 0) return undefined;
         }
       } catch (error) {
         if (signal.aborted) break;
         causes.push(causeAt(source, object, error));
       }
     }
-    const cause = new Error(causes.length > 0 ? causes.join("; ") : this.nowhere(path));
-    for (const mirror of left) this.stepFailed(mirror, path, signal.aborted ? signal.reason : cause);
+    const cause = signal.aborted
+      ? signal.reason
+      : new Error(causes.length > 0 ? causes.join("; ") : this.nowhere(path));
+    for (const mirror of left) this.stepFailed(mirror, path, cause);
+    return cause;
   }
 
   /** Leaves out mirrors that were given up in the meantime; there the file counts as failed. */
@@ -233,7 +316,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
   ): Promise<readonly FilesMirrorRun[]> {
     // Nothing in here may wait for memory itself: copies that hold all of it would deadlock.
     const failures = await withMemoryFor(object.size, () =>
-      this.#send(source.bucket, object, content, path, this.#notGivenUp(path, mirrors)),
+      this.#sendAll(source.bucket, object, content, path, this.#notGivenUp(path, mirrors)),
     );
     const again: FilesMirrorRun[] = [];
     await Promise.all(
@@ -246,10 +329,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
           if (failure instanceof ObjectExists) await this.#sameAlready(mirror, path, content.sha256);
           else if (failure !== undefined) throw mirror.files.failed(failure);
           else mirror.breaker.succeeded();
-          mirror.missing.delete(path);
-          mirror.present.add(path);
-          this.counts.copied++;
-          this.stepDone(mirror);
+          this.#copiedTo(mirror, path);
         });
       }),
     );
@@ -257,7 +337,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
   }
 
   /** One download for all these mirrors. @returns for each mirror why it does not have the file; undefined if it has. */
-  async #send(
+  async #sendAll(
     source: Bucket,
     object: Stored,
     content: Content,

@@ -101,6 +101,20 @@ export interface Bucket {
   /** Starts to write an object that does not exist. */
   create(key: string, content: Content, headers: ObjectHeaders, signal: AbortSignal): Promise<Upload>;
   /**
+   * Copies an object of another bucket of the same store to a key that does not exist; its bytes stay in the store's own network. The copy's
+   * checksum, computed by the store, must be the one that the store has of the source.
+   * @param source the bucket's name.
+   * @param object with the checksums that its store proves, and the SHA-256 that was proven with them.
+   * @throws {@link ObjectExists} if the key is taken; {@link CopyUnproven} if the store does not prove the copy, which is then removed.
+   */
+  copyFrom(
+    source: string,
+    object: Stored & { readonly sha256: string },
+    key: string,
+    headers: ObjectHeaders,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /**
    * Writes a small document of the catalogue, or a tag or list of an image, and replaces an existing one. Throws for any other key,
    * because published content never changes.
    * @param over what must be there for it: this version, or nothing; else throws {@link ObjectChanged}. Undefined: anything.
@@ -162,6 +176,9 @@ export class ObjectChanged extends StorageAnswer {}
 
 /** The store has forgotten an upload in progress (GCS 404/410 of a session): start the object again. */
 export class UploadLost extends StorageAnswer {}
+
+/** The store does not prove that its copy of an object has the object's content: send the content instead. */
+export class CopyUnproven extends StorageAnswer {}
 
 /** The client of one store. */
 export interface StoreClient {

@@ -54,6 +54,7 @@ function lazyBucket(address: BucketAddress, load: () => Promise<StoreClient>): B
     },
     read: async (object, from, signal) => (await loaded()).read(object, from, signal),
     create: async (key, content, headers, signal) => (await loaded()).create(key, content, headers, signal),
+    copyFrom: async (...args) => (await loaded()).copyFrom(...args),
     replace: async (key, bytes, headers, signal, over) => (await loaded()).replace(key, bytes, headers, signal, over),
     remove: async (object, signal) => (await loaded()).remove(object, signal),
     keepsRemoved: async (signal) => (await loaded()).keepsRemoved(signal),

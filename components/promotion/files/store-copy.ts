@@ -1,0 +1,28 @@
+import type { Stored } from "../storage/bucket.ts";
+import type { FilesMirrorRun } from "./run.ts";
+
+/** An object that can be copied inside its store: what it holds is proven. */
+export interface StoreCopySource {
+  /** Name of the bucket. */
+  readonly bucket: string;
+  readonly object: Stored & { readonly sha256: string };
+}
+
+/** The first mirror of a store whose object at a path is proven by the store to have the wanted content; undefined if none is. */
+export async function storeCopySource(
+  holders: readonly FilesMirrorRun[],
+  kind: FilesMirrorRun["kind"],
+  path: string,
+  sha256: string,
+): Promise<StoreCopySource | undefined> {
+  for (const { files, plan, givenUp } of holders.filter((one) => one.kind === kind)) {
+    if (givenUp !== undefined) continue;
+    try {
+      const object = await files.stat(path);
+      if (object?.sha256 === sha256) return { bucket: plan.mirror.bucket, object: { ...object, sha256 } };
+    } catch {
+      // The next one, or a source that is read: the failure shows there if it matters.
+    }
+  }
+  return undefined;
+}
