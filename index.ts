@@ -102,7 +102,7 @@ for (const project of projects) {
         project: project.name,
         images: imageLines(project),
         sources: imageSources(project),
-        ...withdrawnInput(withdrawnImageLines(project)),
+        ...withdrawnInput(withdrawnImageLines(project), "withdrawn"),
         summary: imageSummary(project),
         prefix: project.imagePrefix,
         staging: staging.repository,
@@ -126,7 +126,7 @@ for (const project of projects) {
       {
         project: project.name,
         files: fileLines(project),
-        ...withdrawnInput(withdrawnFileLines(project)),
+        ...withdrawnInput(withdrawnFileLines(project), "withdrawn"),
         summary: fileSummary(project),
         prefix: project.filePrefix,
         staging: staging.bucket.apply((bucket) => stagedIn(project, bucket)),
@@ -149,6 +149,8 @@ for (const project of projects) {
         filePrefix: project.filePrefix,
         images: imageLines(project),
         files: fileLines(project),
+        ...withdrawnInput(withdrawnImageLines(project), "withdrawnImages"),
+        ...withdrawnInput(withdrawnFileLines(project), "withdrawnFiles"),
         summary: `${imageSummary(project)}, ${fileSummary(project)}`,
         registry: canonicalRegistry,
         mirrors: mirrors.lines.files,
@@ -214,9 +216,9 @@ export const staging = pulumi.output(Object.fromEntries(stagingAreas));
 /** The records to enter by hand where `artifacts:dns` is `none`; else none. */
 export const dnsRecords = zone instanceof ListedZone ? zone.lines : [];
 
-/** The input of a promotion that withdraws something. The others do without it, so that it is no change of theirs. */
-function withdrawnInput(lines: string): { withdrawn?: string } {
-  return lines === "" ? {} : { withdrawn: lines };
+/** The input of a resource that withdraws something. The others do without it, so that it is no change of theirs. */
+function withdrawnInput<Name extends string>(lines: string, name: Name): { [Key in Name]?: string } {
+  return lines === "" ? {} : ({ [name]: lines } as { [Key in Name]?: string });
 }
 
 /** URL of an image in production that monitoring requests, by digest because tags may move. */

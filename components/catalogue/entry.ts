@@ -7,6 +7,7 @@ import type {
   ProjectDocument,
   ReleaseDetails,
   ReleaseFile,
+  WithdrawnItem,
 } from "./formats.ts";
 import { formats, schemaVersion } from "./formats.ts";
 import { detailsKey, projectKey, writeDocument } from "./layout.ts";
@@ -28,6 +29,8 @@ export interface Published {
   readonly facts: ReadonlyMap<string, ImageFacts>;
   /** Paths below the project's prefix. */
   readonly files: readonly { readonly path: string; readonly sha256: string; readonly bytes: number }[];
+  /** What was removed on purpose, sorted. */
+  readonly withdrawn?: readonly WithdrawnItem[];
 }
 
 /** One project's part of the catalogue. */
@@ -44,8 +47,13 @@ export interface ProjectEntry {
 
 /** Composes one project's part of the catalogue. The same input gives the same bytes. */
 export function projectEntry(published: Published): ProjectEntry {
-  const { name, description, contact } = published;
-  const about = { name, description, ...(contact !== undefined && { contact }) };
+  const { name, description, contact, withdrawn = [] } = published;
+  const about = {
+    name,
+    description,
+    ...(contact !== undefined && { contact }),
+    ...(withdrawn.length > 0 && { withdrawn }),
+  };
   return composeEntry(about, imageDetails(published), releaseDetails(published), filesPrefix(published.filePrefix));
 }
 
@@ -54,11 +62,12 @@ export function projectEntry(published: Published): ProjectEntry {
  * @param prefix common prefix of the paths of all its files.
  */
 export function composeEntry(
-  about: Pick<IndexEntry, "name" | "description" | "contact">,
+  about: Pick<ProjectDocument, "name" | "description" | "contact" | "withdrawn">,
   imagesInOrder: readonly ImageDetails[],
   releasesInOrder: readonly ReleaseDetails[],
   prefix: string,
 ): ProjectEntry {
+  const { withdrawn, ...inIndex } = about;
   const { name } = about;
   const documents = new Map<string, string>();
   // The format puts members in one order, so that described and cached facts give the same bytes.
@@ -80,19 +89,20 @@ export function composeEntry(
       details: write("release", details),
       paths: details.files,
     }));
-  if (images.length + releases.length === 0) return emptyEntry(name);
+  if (images.length + releases.length + (withdrawn?.length ?? 0) === 0) return emptyEntry(name);
 
   const document: ProjectDocument = {
     schemaVersion,
-    ...about,
+    ...inIndex,
     images: images.map(({ versions: _, ...image }) => image),
     releases: releases.map(({ paths: _, ...release }) => release),
+    ...(withdrawn !== undefined && { withdrawn }),
   };
   documents.set(projectKey(name), writeDocument(document));
   return {
     name,
     index: {
-      ...about,
+      ...inIndex,
       document: projectKey(name),
       images: document.images.map(({ details: _, ...image }) => image),
       ...(releases.length > 0 && { files: filesSummary(prefix, releases) }),

@@ -129,6 +129,20 @@ const projectDocument = z
     releases: z
       .array(z.object({ release: z.string(), files: z.int().min(1), bytes, details: detailsKey }))
       .describe("Newest first"),
+    withdrawn: z
+      .array(
+        z.object({
+          name: z
+            .string()
+            .min(1)
+            .describe(
+              "What was published below the host: <repository>@<digest>, <repository>:<tag>, or the path of a file",
+            ),
+          reason: z.string().describe("Why, with a CVE or URL in parentheses where the project names one"),
+        }),
+      )
+      .optional()
+      .describe("What the project took out of production on purpose; absent: nothing"),
   })
   .describe("catalog/projects/<name>.json: one project's images and releases in production");
 
@@ -163,6 +177,8 @@ export type ImageVersion = ImageDetails["versions"][number];
 export type ImageFacts = Omit<ImageVersion, "tags">;
 /** `catalog/details/<sha256>.json` of a release. */
 export type ReleaseDetails = DeepReadonly<z.output<typeof releaseDetails>>;
+/** What was taken out of production on purpose. */
+export type WithdrawnItem = NonNullable<ProjectDocument["withdrawn"]>[number];
 /** One file. */
 export type ReleaseFile = ReleaseDetails["files"][number];
 

@@ -11,6 +11,7 @@ import { stackRules } from "../staging/stack-rules.ts";
 import { changeGuards, type GuardSays } from "./change-guards.ts";
 import { changeSummary } from "./change-summary.ts";
 import { CommandError } from "./command.ts";
+import { engineLists } from "./engine-lists.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { markdownCode } from "./markdown-code.ts";
 import { type Detail, reportComments } from "./preview-comment.ts";
@@ -42,6 +43,7 @@ export const changeReportCommand = new Command("change-report")
       .filter(({ severity }) => severity === "error")
       .sort(inReadingOrder);
     const stops = errors.length > 0 || guards.some((guard) => guard.stops);
+    const engine = values.engine === undefined ? "" : await readFile(values.engine, "utf8");
     const details: Detail[] = [
       { heading: "Mistakes in the manifests", text: errors.map(problemLine).join("\n") },
       {
@@ -59,10 +61,13 @@ export const changeReportCommand = new Command("change-report")
       },
       {
         heading: "What the engine says",
-        text: values.engine === undefined ? "" : await readFile(values.engine, "utf8"),
+        text: engine,
       },
     ].filter((detail) => detail.text.trim() !== "");
-    const summary = errors.length > 0 ? "The manifests have mistakes, listed below." : changeSummary(changed, guards);
+    const summary =
+      errors.length > 0
+        ? "The manifests have mistakes, listed below."
+        : changeSummary(changed, guards, engineLists(engine));
     const comments = reportComments({
       marker: "artifacts-preview",
       title: stops || values.failed === true ? "This can't be promoted yet" : "What merging this changes in production",

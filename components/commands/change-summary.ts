@@ -3,6 +3,7 @@ import type { Withdrawal } from "../manifests/project.ts";
 import { countOf } from "../promotion/text/count-of.ts";
 import { formatCount } from "../promotion/text/format-count.ts";
 import type { GuardSays } from "./change-guards.ts";
+import type { engineLists } from "./engine-lists.ts";
 import { markdownCode } from "./markdown-code.ts";
 
 /** Rows of the table, and items of each list, that the summary shows. The details have all. */
@@ -14,7 +15,7 @@ const maximalListLength = 6000;
 export function changeSummary(
   differences: readonly ProjectDifference[],
   guards: readonly GuardSays[],
-  attachments: readonly string[] = [],
+  { attachments, trust }: ReturnType<typeof engineLists> = { attachments: [], trust: [] },
 ): string {
   const rows = differences.slice(0, maximalRows).map(row);
   const more = differences.length - rows.length;
@@ -34,7 +35,11 @@ export function changeSummary(
       differences.flatMap(({ project, withdrawn }) => withdrawn.map((one) => withdrawal(project, one))),
     ),
     list(
-      "Attachments",
+      "Who signed and built the new images",
+      trust.map((line) => markdownCode(line)),
+    ),
+    list(
+      "Attached to the new images",
       attachments.map((line) => markdownCode(line)),
     ),
   ]

@@ -480,6 +480,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
       images: new Map([["tool", new Map([[digest, ["v1", "<script>alert(1)</script>"]]])]]),
       facts: new Map([[digest, facts]]),
       files: [{ path, sha256, bytes: 7 }],
+      withdrawn: [{ name: `odd/tool@${digest}`, reason: markup("reason") }],
     });
     const before = new Map(site.objects);
     for (const [key, text] of entry.documents) site.objects.set(key, Buffer.from(text));
@@ -498,6 +499,11 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     await unharmed();
     await page.goto("/projects/odd");
     await page.getByText(markup("description")).waitFor();
+    await page.getByRole("heading", { name: "Withdrawn" }).waitFor();
+    await page
+      .locator(".rows > li", { hasText: `odd/tool@${digest}` })
+      .getByText(markup("reason"))
+      .waitFor();
     await unharmed();
     await page.goto("/images/odd/tool:v1");
     const opened = page.locator("details[open]");

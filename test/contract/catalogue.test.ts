@@ -187,6 +187,27 @@ describe("the catalogue's writer", () => {
     );
   });
 
+  it("what is withdrawn is in the project's document with its reason, and stays when something is unlisted", async () => {
+    await anotherRun();
+    const request = requestFor("semver");
+    const name = `tool@sha256:${"e".repeat(64)}`;
+    await publish({
+      ...request,
+      withdrawnImages: `${name} leaks a token (CVE-2026-12345)\n`,
+      withdrawnFiles: "v0/x broken\n",
+    });
+    const withdrawn = [
+      { name: `${request.imagePrefix}/${name}`, reason: "leaks a token (CVE-2026-12345)" },
+      { name: `binaries/${request.filePrefix}/v0/x`, reason: "broken" },
+    ];
+    assert.deepEqual((await entry("semver")).withdrawn, withdrawn);
+    const { project: of, mirrors, storage, imagePrefix } = request;
+    await writer.unlist({ project: of, mirrors, storage, kind: "images", lines: "", prefix: imagePrefix });
+    assert.deepEqual((await entry("semver")).withdrawn, withdrawn);
+    await publish(request);
+    assert.equal((await entry("semver")).withdrawn, undefined);
+  });
+
   it("an unchanged entry is not written", async () => {
     await anotherRun();
     const generation = async () =>

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
+import { engineLists } from "../../components/commands/engine-lists.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
 import { PromotionProgram } from "../support/promotion-program.ts";
 import { failed, fileDigest, succeeded, World } from "../support/promotion-world.ts";
@@ -195,6 +196,7 @@ describe("provider plugin driven by the engine", () => {
       await declare([v1, v2]);
       const preview = succeeded(await program.run("preview", "--diff"));
       assert.match(preview, /The run will:\n {2}copy tool/);
+      assert.match(engineLists(preview).attachments.join(), /^\+ signature sha256:[0-9a-f]{64} of tool:v1$/);
       succeeded(await program.run(...up));
       for (const { host } of [us, eu]) {
         const { tags } = await inspect(host, "p/images/tools/tool");

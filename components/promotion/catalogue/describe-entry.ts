@@ -1,6 +1,6 @@
 import { filesPrefix, imageName } from "../../../redirector/object-paths.ts";
 import type { Published } from "../../catalogue/entry.ts";
-import type { ImageFacts } from "../../catalogue/formats.ts";
+import type { ImageFacts, WithdrawnItem } from "../../catalogue/formats.ts";
 import { parseFileLines } from "../files/plan.ts";
 import { causeOf } from "../http/errors.ts";
 import { readImageLines } from "../images/lines.ts";
@@ -53,10 +53,27 @@ export async function describeEntry(
       images: readImageLines(request.images),
       facts: images.facts,
       files: files.files,
+      withdrawn: withdrawnItems(request),
     },
     described: images.described + files.described,
     failures: [...images.failures, ...files.failures],
   };
+}
+
+function withdrawnItems(request: EntryRequest): WithdrawnItem[] {
+  const { imagePrefix, filePrefix, withdrawnImages = "", withdrawnFiles = "" } = request;
+  const items = (text: string, place: (name: string) => string) =>
+    text
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => {
+        const space = line.indexOf(" ");
+        return { name: place(line.slice(0, space)), reason: line.slice(space + 1) };
+      });
+  return [
+    ...items(withdrawnImages, (name) => imageName(imagePrefix, name)),
+    ...items(withdrawnFiles, (path) => `${filesPrefix(filePrefix)}${path}`),
+  ];
 }
 
 async function describeImages(request: EntryRequest, cached: CachedEntry, dependencies: DescribeDependencies) {

@@ -11,6 +11,9 @@ export interface EntryRequest {
   /** The promoted lines (see `../run/request.ts`); empty if nothing is promoted. */
   readonly images: string;
   readonly files: string;
+  /** What is withdrawn, each on a line that begins with `image@sha256:<hex>` or `image:tag`, or with a path; absent: nothing. */
+  readonly withdrawnImages?: string | undefined;
+  readonly withdrawnFiles?: string | undefined;
   /** Registry URI of the canonical image mirror, where manifests and signatures are read. */
   readonly registry: string;
   /** The mirrors to write, the canonical one first. File sizes are read from that one. */

@@ -130,6 +130,8 @@ const schema = z.object({
   filePrefix: z.string(),
   images: z.string(),
   files: z.string(),
+  withdrawnImages: z.string().optional(),
+  withdrawnFiles: z.string().optional(),
   summary: z.string(),
   registry: z.string(),
   mirrors: fileMirrorsSchema,

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { compareInputs, type Properties, unknown } from "../../plugin/properties.ts";
 import { PartialFailure, type ResourceLog, type ResourceProvider } from "../../plugin/protocol.ts";
+import { previewHeadings } from "../run/preview-headings.ts";
 import { progressLine } from "../run/progress.ts";
 import { RemovalRefused } from "../run/removal-guard.ts";
 import type { Context, Differences, Previous } from "../run/request.ts";
@@ -176,10 +177,9 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     for (const warning of found.warnings) await log.lasting(urn, "warning", warning);
     if (found.lines.length > 0) await log.lasting(urn, "info", `The run will:\n${cut(found.lines)}`);
     const { attachments = [], trust = [] } = found;
-    if (trust.length > 0)
-      await log.lasting(urn, "info", `Who signed and built the new images:\n${cut(trust, mostAttachments)}`);
+    if (trust.length > 0) await log.lasting(urn, "info", `${previewHeadings.trust}\n${cut(trust, mostAttachments)}`);
     if (attachments.length > 0)
-      await log.lasting(urn, "info", `What is attached to the new images:\n${cut(attachments, mostAttachments)}`);
+      await log.lasting(urn, "info", `${previewHeadings.attachments}\n${cut(attachments, mostAttachments)}`);
     if (found.errors.length === 0) return;
     if (!holdsUnknown(inputs["staging"])) throw new Error(some(found.errors).join("\n"));
     await log.lasting(

@@ -14,6 +14,9 @@ export interface CatalogueEntryArgs extends Pick<PromotionArgs, "project" | "sum
   /** The manifests' lines. The program declares the entry after the promotions, so it lists only what is in production. "" = nothing. */
   readonly images: pulumi.Input<string>;
   readonly files: pulumi.Input<string>;
+  /** What is withdrawn, with the reasons, in lines (see `../run/request.ts`). */
+  readonly withdrawnImages?: pulumi.Input<string>;
+  readonly withdrawnFiles?: pulumi.Input<string>;
   /** Registry URI of the canonical image mirror. */
   readonly registry: pulumi.Input<string>;
 }

@@ -45,6 +45,15 @@ export interface ProjectDocument extends About {
   readonly images: readonly (ImageSummary & { readonly details: string })[];
   /** Newest first. */
   readonly releases: readonly ReleaseSummary[];
+  /** What was taken out of production on purpose, and why. */
+  readonly withdrawn?: readonly Withdrawn[] | undefined;
+}
+
+/** Something that was taken out of production. */
+export interface Withdrawn {
+  /** `<repository>@<digest>`, `<repository>:<tag>`, or the path of a file. */
+  readonly name: string;
+  readonly reason: string;
 }
 
 /** Summary of one release. */

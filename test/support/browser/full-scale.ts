@@ -20,6 +20,7 @@ export function generateCatalogue(set: ManifestSet): Map<string, Buffer> {
     const digests = project.images.flatMap((image) => image.digests.map(({ digest }) => digest));
     const entry = projectEntry({
       ...project,
+      withdrawn: [],
       images: new Map(
         project.images.map(({ name, digests: all }) => [name, new Map(all.map(({ digest, tags }) => [digest, tags]))]),
       ),

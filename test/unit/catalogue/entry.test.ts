@@ -221,6 +221,22 @@ it("adds, replaces and removes entries of the index and the listing, sorted by n
   assert.equal(unpackListing(Buffer.from("no gzip")), undefined);
 });
 
+it("lists what is withdrawn with its reason, in the project's document alone; of a project with nothing else, too", () => {
+  const withdrawn = [
+    { name: `demo/tool@${digest("e")}`, reason: "leaks a token (CVE-2026-12345)" },
+    { name: "binaries/demo/v1.8.0/tool", reason: "broken" },
+  ];
+  const withdrawnIn = (documents: ReadonlyMap<string, string>) =>
+    readDocument("project", documents.get("catalog/projects/demo.json") ?? "")?.withdrawn;
+  const whole = projectEntry({ ...published, withdrawn });
+  assert.deepEqual(withdrawnIn(whole.documents), withdrawn);
+  assert.deepEqual(whole.index, projectEntry(published).index);
+  const rest = projectEntry({ ...published, images: new Map(), files: [], withdrawn });
+  assert.deepEqual(rest.index?.images, []);
+  assert.deepEqual(withdrawnIn(rest.documents), withdrawn);
+  assert.equal(projectEntry({ ...published, images: new Map(), files: [], withdrawn: [] }).index, undefined);
+});
+
 it("rejects documents of other versions and damaged ones, accepts additional members", () => {
   const text = writeDocument(emptyIndex);
   assert.deepEqual(readDocument("index", text), emptyIndex);
@@ -240,7 +256,8 @@ it("the committed schemas equal the formats: npm run schemas writes them", async
 
 it("written documents match the schemas", () => {
   const ajv = new Ajv2020({ allErrors: true, formats: { "date-time": true } });
-  const { index, documents } = projectEntry(published);
+  const withdrawn = [{ name: "demo/tool:v0", reason: "old" }];
+  const { index, documents } = projectEntry({ ...published, withdrawn });
   const valid = (name: string, value: unknown) => {
     const validate = ajv.compile(catalogueSchemas()[`${name}.schema.json`] ?? assert.fail(name));
     assert.ok(validate(value), `${name}: ${ajv.errorsText(validate.errors)}`);

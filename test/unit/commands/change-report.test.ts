@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { after, describe, it } from "mocha";
 import { changeGuards } from "../../../components/commands/change-guards.ts";
 import { changeSummary } from "../../../components/commands/change-summary.ts";
+import { engineLists } from "../../../components/commands/engine-lists.ts";
 import { manifestDifferences } from "../../../components/manifests/difference.ts";
 import { problemLine } from "../../../components/manifests/problem.ts";
 import { readManifests } from "../../../components/manifests/read.ts";
@@ -38,6 +39,35 @@ function guards(before: Texts, after: Texts): string[] {
     ({ project, stops, message }) => `${stops ? "! " : ""}${project}: ${message}`,
   );
 }
+
+it("the summary has what the engine's preview says of attachments and signers, as text", () => {
+  const output = [
+    "~ promotion:index:PromotedImages: (update)",
+    "    info: Who signed and built the new images:",
+    "      app:v1: signed by https://github.com/example/tool at 2026-01-02, logged in rekor",
+    "    info: What is attached to the new images:",
+    "      + signature sha256:1111 of app:v1 by `x`",
+    "      ... and 3 more",
+    "",
+    "Resources:",
+    "    ~ 1 to update",
+    "Diagnostics:",
+    "  promotion:index:PromotedImages (other):",
+    "    info: What is attached to the new images:",
+    "      + SBOM sha256:2222 of <!-- b:v2",
+    "  promotion:index:PromotedFiles (third):",
+    "    warning: something",
+  ].join("\n");
+  const lists = engineLists(output);
+  assert.deepEqual(lists, {
+    trust: ["app:v1: signed by https://github.com/example/tool at 2026-01-02, logged in rekor"],
+    attachments: ["+ signature sha256:1111 of app:v1 by `x`", "... and 3 more", "+ SBOM sha256:2222 of <!-- b:v2"],
+  });
+  const summary = changeSummary([], [], lists);
+  assert.ok(summary.includes("**Attached to the new images**\n\n- `` + signature sha256:1111 of app:v1 by `x` ``\n"));
+  assert.match(summary, /^- `\+ SBOM sha256:2222 of <!-- b:v2`$/m);
+  assert.match(summary, /\*\*Who signed and built the new images\*\*\n\n- `app:v1: signed by/);
+});
 
 describe("guards on a change of the manifests", () => {
   it("have nothing to say of additions and of a share of removals", () => {

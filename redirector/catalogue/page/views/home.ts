@@ -158,7 +158,7 @@ function projectRow(entry: IndexEntry, words: readonly string[]): HTMLElement {
   return row(
     link({ kind: "project", project: entry.name }, marked(entry.name, words)),
     element("span", { class: "about" }, marked(entry.description, words)),
-    element("span", { class: "facts" }, facts.join(", ")),
+    element("span", { class: "facts" }, facts.join(", ") || "nothing in production"),
     latest !== undefined && element("span", { class: "latest" }, latest),
   );
 }

@@ -1,4 +1,4 @@
-import type { ProjectDocument, ReleaseSummary } from "../documents.ts";
+import type { ProjectDocument, ReleaseSummary, Withdrawn } from "../documents.ts";
 import { element } from "../element.ts";
 import { formatQuantity, formatSize } from "../text.ts";
 import { imageRow } from "./home.ts";
@@ -6,7 +6,7 @@ import { contactLink, link, longList, type Shown, trail } from "./parts.ts";
 
 /** The view of one project: its images and its releases. */
 export function showProject(project: ProjectDocument): Shown {
-  const { name, description, images, releases } = project;
+  const { name, description, images, releases, withdrawn = [] } = project;
   const contact = contactLink(project.contact);
   return {
     title: name,
@@ -21,12 +21,20 @@ export function showProject(project: ProjectDocument): Shown {
       ...section("Files", releases.length, () =>
         longList(releases, element("ul", { class: "rows" }), (release) => releaseRow(name, release)),
       ),
+      ...section("Withdrawn", withdrawn.length, () =>
+        longList(withdrawn, element("ul", { class: "rows" }), withdrawnRow),
+      ),
     ],
   };
 }
 
 function section(name: string, count: number, list: () => readonly Node[]): Node[] {
   return count === 0 ? [] : [element("section", { class: "group" }, element("h2", {}, name), ...list())];
+}
+
+/** No link: it is not there any more. */
+function withdrawnRow({ name, reason }: Withdrawn): HTMLElement {
+  return element("li", {}, element("code", {}, name), element("span", { class: "facts" }, reason));
 }
 
 function releaseRow(project: string, { release, files, bytes: size }: ReleaseSummary): HTMLElement {
