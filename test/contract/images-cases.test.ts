@@ -17,9 +17,11 @@ import {
   startRegistry,
   type TestRegistry,
 } from "../support/registries.ts";
+import { withShortPauses } from "../support/short-pauses.ts";
 
 for (const kind of ["olareg", "google"])
   describe(kind === "google" ? "a registry like Google's" : kind, () => {
+    withShortPauses();
     let registries: TestRegistry[];
     let hosts: string[];
     const requests: string[] = [];

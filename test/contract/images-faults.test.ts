@@ -14,12 +14,14 @@ import {
   type TestRegistry,
   uploadHas,
 } from "../support/registries.ts";
+import { withShortPauses } from "../support/short-pauses.ts";
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };
 const mebibyte = 1024 * 1024;
 
 for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
   describe(`faults between us and ${kind}`, () => {
+    withShortPauses();
     let registries: TestRegistry[];
     let source: FaultyProxy;
     let target: FaultyProxy;
@@ -284,7 +286,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
     });
 
     it("does not slow down other mirrors for a slow one", async () => {
-      const staged = await stage(24 * mebibyte, { maxLag: 2_000 });
+      const staged = await stage(24 * mebibyte, { maxLag: 500 });
       const [layer] = await layersOf(registries[0]!.host, `staging/${staged.request.project}/app`, staged.digest);
       const sound = `http://${registries[2]!.host}/v2/${staged.repository}/blobs/${layer}`;
       let patches = 0;
@@ -314,7 +316,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
     }).timeout(60_000);
 
     it("gives up a mirror that never responds, and completes the others", async () => {
-      const { request, repository } = await stage(2_000, { stallTimeout: 4_000, rules: { maxErrorTime: 6_000 } });
+      const { request, repository } = await stage(2_000, { stallTimeout: 1_000, rules: { maxErrorTime: 1_500 } });
       target.inject(() => ({ kind: "hang" }));
       const outcome = await promotion.promote(request, undefined, context);
       assert.equal(outcome.failures.length, 1, outcome.failures.join("\n"));

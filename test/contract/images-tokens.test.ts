@@ -7,6 +7,7 @@ import type { Context, ImagesRequest } from "../../components/promotion/run/requ
 import { type Choose, type Fault, type FaultyProxy, startFaultyProxy } from "../support/faulty-proxy.ts";
 import { freePort } from "../support/ports.ts";
 import { Pusher, pull, type RegistryKind, startRegistry, type TestRegistry, uploadHas } from "../support/registries.ts";
+import { withShortPauses } from "../support/short-pauses.ts";
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };
 const mebibyte = 1024 * 1024;
@@ -85,6 +86,7 @@ class Guard {
 
 for (const kind of ["olareg", "distribution"] satisfies RegistryKind[])
   describe(`${kind} behind tokens`, () => {
+    withShortPauses();
     let registries: TestRegistry[];
     let guard: Guard;
     let promotion: ImagePromotion;

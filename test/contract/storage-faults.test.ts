@@ -13,6 +13,7 @@ import { connectGcs } from "../../components/promotion/storage/gcs.ts";
 import { connectS3 } from "../../components/promotion/storage/s3.ts";
 import { type Choose, type Fault, type FaultyProxy, startFaultyProxy } from "../support/faulty-proxy.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
+import { withShortPauses, withTruePauses } from "../support/short-pauses.ts";
 
 const mebibyte = 1024 * 1024;
 
@@ -22,6 +23,7 @@ let world = 0;
 const isPart: Matches = (method, url) => method === "PUT" && url.includes("partNumber=");
 
 describe("release files through failing networks and stores", () => {
+  withShortPauses();
   before(async () => {
     stores = await startObjectStores();
     proxies = {
@@ -270,6 +272,7 @@ describe("release files through failing networks and stores", () => {
   });
 
   it("a resumable upload without progress is retried after a pause", async () => {
+    withTruePauses();
     const files = { file: randomBytes(20 * mebibyte) };
     await stage(files);
     const full = chunkBytes(files.file.length);

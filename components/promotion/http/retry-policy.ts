@@ -1,4 +1,4 @@
-/** The one retry policy for registries, token servers, GCS and S3: what is retried, how often and after which pauses. Pure. */
+/** The one retry policy for registries, token servers, GCS and S3: what is retried, how often and after which pauses. */
 import { codeOf } from "./errors.ts";
 import { ProxyError } from "./proxy.ts";
 
@@ -13,6 +13,19 @@ const longestRetryAfter = 120_000;
 
 /** ms before the second, third... attempt. The last is repeated if there are more. */
 const pauses = [200, 500, 1_500, 4_000, 10_000] as const;
+/** Of the length of these pauses. */
+let share = 1;
+
+/**
+ * Makes the pauses of this process shorter, until the returned function is called.
+ * @internal for tests against servers that fail on purpose: most of their time would be these pauses.
+ */
+export function shortenPauses(to: number): () => void {
+  share = to;
+  return () => {
+    share = 1;
+  };
+}
 
 /**
  * The pause before the next attempt in ms, randomly from half to full length. Otherwise requests that failed together
@@ -20,7 +33,7 @@ const pauses = [200, 500, 1_500, 4_000, 10_000] as const;
  * @param failures how many attempts have failed, from 1.
  */
 export function pauseAfter(failures: number, random = Math.random()): number {
-  return pauses[Math.min(failures, pauses.length) - 1]! * (0.5 + random / 2);
+  return pauses[Math.min(failures, pauses.length) - 1]! * (0.5 + random / 2) * share;
 }
 
 /** The pause after a server responded "slow down", in ms: its Retry-After up to the limit, else longer each time. */
