@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { ZoneDnssec } from "@pulumi/cloudflare/zoneDnssec.js";
 import { Certificate } from "@pulumi/gcp/certificatemanager/certificate.js";
 import { CertificateMap } from "@pulumi/gcp/certificatemanager/certificateMap.js";
@@ -48,15 +49,21 @@ export class Domain extends pulumi.ComponentResource {
     this.dsRecord =
       args.signedZone === undefined
         ? pulumi.output("")
-        : new ZoneDnssec(name, { zoneId: args.signedZone, status: "active" }, { parent: this }).ds;
+        : new ZoneDnssec(
+            name,
+            { zoneId: args.signedZone, status: "active" },
+            // Its deletion takes the signatures off at once. With a DS record at the registrar, the whole zone (mail too) then stops
+            // validating: taking it off is a procedure (docs/operating.md).
+            { parent: this, protect: args.protection, retainOnDelete: true },
+          ).ds;
     const map = new CertificateMap(
       name,
       { project: args.project, name: mapName, description: "Certificates of the redirector's host names" },
       { parent: this },
     );
-    const entries = [this.addCertificate(name, args, map, "artifacts", args.host)];
+    const entries = [this.addCertificate(args, map, args.host, name)];
     if (args.vanityHost !== undefined) {
-      entries.push(this.addCertificate(`${name}-vanity`, args, map, "artifacts-vanity", args.vanityHost));
+      entries.push(this.addCertificate(args, map, args.vanityHost, `${name}-vanity`));
     }
     // A proxy with an empty map would answer without a certificate, so users of the map depend on its entries.
     this.certificateMap = pulumi.all([map.id, pulumi.all(entries)]).apply(([id]) => id);
@@ -76,17 +83,24 @@ export class Domain extends pulumi.ComponentResource {
     ).address;
   }
 
+  /**
+   * Everything is named for the host: another host is another certificate, which is made before the old one is deleted at the end of
+   * the run. A certificate that is replaced under its own name is deleted first, which Google refuses while the map uses it.
+   * @param before the prefix of the logical names until 0.2.0; what a stack has under them stays.
+   */
   private addCertificate(
-    name: string,
     { project, zone }: DomainArgs,
     map: CertificateMap,
-    physical: string,
     host: string,
+    before: string,
   ): pulumi.Output<string> {
+    const physical = hostLabel(host);
+    // The names in the cloud cannot change without a replacement: a stack of 0.2.0 keeps its own.
+    const formerly = (suffix: string) => ({ aliases: [{ name: `${before}${suffix}` }], ignoreChanges: ["name"] });
     const authorization = new DnsAuthorization(
-      `${name}-authorization`,
+      `${host}-authorization`,
       { project, name: physical, domain: host, type: "FIXED_RECORD" },
-      { parent: this },
+      { parent: this, ...formerly("-authorization") },
     );
     const proofName = `_acme-challenge.${host}`;
     const proof = authorization.dnsResourceRecords.apply((records) => {
@@ -98,7 +112,8 @@ export class Domain extends pulumi.ComponentResource {
     });
     const proofRecord = zone.addRecord(
       {
-        logicalName: `${name}-proof`,
+        logicalName: `${host}-proof`,
+        formerName: `${before}-proof`,
         name: proofName,
         type: "CNAME",
         value: proof,
@@ -109,23 +124,28 @@ export class Domain extends pulumi.ComponentResource {
     // Certificate Manager uses Google's certificate authority, and Let's Encrypt as the fallback. No other authority
     // may issue for this name.
     const issuers = zone.addIssuers(
-      { logicalName: `${name}-caa`, name: host, authorities: ["pki.goog", "letsencrypt.org"] },
+      {
+        logicalName: `${host}-caa`,
+        formerName: `${before}-caa`,
+        name: host,
+        authorities: ["pki.goog", "letsencrypt.org"],
+      },
       this,
     );
     const certificate = new Certificate(
-      `${name}-certificate`,
+      `${host}-certificate`,
       {
         project,
         name: physical,
         scope: "DEFAULT",
         managed: { domains: [host], dnsAuthorizations: [authorization.id] },
       },
-      { parent: this, dependsOn: [...proofRecord, ...issuers] },
+      { parent: this, dependsOn: [...proofRecord, ...issuers], ...formerly("-certificate") },
     );
     return new CertificateMapEntry(
-      `${name}-certificate-entry`,
+      `${host}-certificate-entry`,
       { project, name: physical, map: mapName, certificates: [certificate.id], hostname: host },
-      { parent: this, dependsOn: map },
+      { parent: this, dependsOn: map, ...formerly("-certificate-entry") },
     ).id;
   }
 }
@@ -144,17 +164,19 @@ export class DomainRecords extends pulumi.ComponentResource {
 
   constructor(name: string, args: DomainRecordsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("artifacts:domain:DomainRecords", name, {}, opts);
-    const hosts = [[name, args.host] as const];
-    if (args.vanityHost !== undefined) hosts.push([`${name}-vanity`, args.vanityHost]);
-    this.hosts = hosts.map(([, host]) => host);
-    for (const [logical, host] of hosts) {
+    const hosts = [[args.host, name] as const];
+    if (args.vanityHost !== undefined) hosts.push([args.vanityHost, `${name}-vanity`]);
+    this.hosts = hosts.map(([host]) => host);
+    for (const [host, before] of hosts) {
       for (const [type, value] of [
         ["A", args.addresses.ipv4],
         ["AAAA", args.addresses.ipv6],
       ] as const) {
+        // Named for the host: the records of another host are made before these are deleted.
+        const suffix = `-${type.toLowerCase()}`;
         const comment = recordComment(`${type} of ${host}`);
         args.zone.addRecord(
-          { logicalName: `${logical}-${type.toLowerCase()}`, name: host, type, value, comment },
+          { logicalName: `${host}${suffix}`, formerName: `${before}${suffix}`, name: host, type, value, comment },
           this,
         );
       }
@@ -164,6 +186,12 @@ export class DomainRecords extends pulumi.ComponentResource {
 }
 
 const mapName = "artifacts";
+
+/** A name of a host's resources in Google Cloud: 63 characters at most, a letter first, as many as there are hosts. */
+function hostLabel(host: string): string {
+  const hash = createHash("sha256").update(host).digest("hex").slice(0, 8);
+  return `host-${host.replaceAll(".", "-").slice(0, 49)}-${hash}`;
+}
 
 /** Google adds a final dot to names. */
 function withoutFinalDot(name: string): string {

@@ -45,7 +45,7 @@ export interface RedirectorArgs {
   readonly regions: readonly [Region, ...Region[]];
   readonly mirrors: pulumi.Input<MirrorAddresses>;
   readonly storage: StorageEndpoints;
-  /** Names of regions that are about to be removed: their mirrors get no clients while others are healthy. */
+  /** Names of regions that are out or about to be removed: their mirrors get no clients while others are healthy. */
   readonly drained: ReadonlySet<string>;
   /** Instances in each region; `minIn` overrides `min` by region. */
   readonly instances: { readonly min: number; readonly max: number; readonly minIn: Readonly<Record<string, number>> };
@@ -86,7 +86,8 @@ export class Redirector extends pulumi.ComponentResource {
     const { project } = args;
     const account = this.addAccount(name, args);
     const mirrors = pulumi.output(args.mirrors).apply((addresses) => mirrorsConfig(addresses, args));
-    return args.regions.map((region) => {
+    const first = canary(args);
+    const add = (region: Region, after: readonly pulumi.Resource[]): Service => {
       const min = args.instances.minIn[region.name] ?? args.instances.min;
       return new Service(
         `${name}-${region.name}`,
@@ -152,9 +153,13 @@ export class Redirector extends pulumi.ComponentResource {
           // A new revision gets traffic once its startup probe has succeeded; the previous revision is kept for a rollback.
           traffics: [{ type: "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", percent: 100 }],
         },
-        { parent: this, dependsOn: source },
+        { parent: this, dependsOn: [source, ...after] },
       );
-    });
+    };
+    // A new build, or config, reaches one region first: a revision whose startup probe fails gets no traffic, fails its region's
+    // update, and with it the others do not begin.
+    const canaryService = add(first, []);
+    return args.regions.map((region) => (region === first ? canaryService : add(region, [canaryService])));
   }
 
   /** It only answers requests, so its account has no permissions. The default account could edit the project. */
@@ -369,6 +374,14 @@ export class Redirector extends pulumi.ComponentResource {
       }
     }
   }
+}
+
+/**
+ * The region that is changed first. While its own API is out, the others would wait for it: `drainedRegions` names it then, and another
+ * one is first.
+ */
+function canary({ regions: all, drained }: RedirectorArgs): Region {
+  return all.find(({ name }) => !drained.has(name)) ?? all[0];
 }
 
 type Mirrors = Required<Pick<RedirectorConfigInput, "imageMirrors" | "fileMirrors">>;

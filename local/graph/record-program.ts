@@ -12,6 +12,8 @@ export interface Declared {
   /** Names of the components that it belongs to, the outermost first. */
   readonly path: readonly string[];
   readonly protect: boolean;
+  /** Whether it stays in the cloud when the stack lets go of it (`retainOnDelete`). */
+  readonly retained: boolean;
   readonly component: boolean;
   /** Names of what a component registers as its outputs. */
   readonly outputs: readonly string[];
@@ -93,6 +95,7 @@ export async function recordProgram(
         urn: `${kinds}::${name}`,
         path,
         protect: opts.protect ?? false,
+        retained: (opts as pulumi.CustomResourceOptions).retainOnDelete ?? false,
         component: resource instanceof sdk.ComponentResource,
         after: names(sdk, opts.dependsOn),
         get outputs() {

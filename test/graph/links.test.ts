@@ -68,7 +68,7 @@ describe("links between resources", () => {
     [
       "each name leads to its addresses, these to the proxies, and these to the redirectors",
       "a name points elsewhere",
-      set(/:DnsRecord records-a$/, { content: "198.51.100.1" }),
+      set(/:DnsRecord artifacts\.example\.org-a$/, { content: "198.51.100.1" }),
     ],
     [
       "each name leads to its addresses, these to the proxies, and these to the redirectors",
@@ -103,24 +103,24 @@ describe("links between resources", () => {
     [
       "each certificate is proved, issued and shown for its own name",
       "the second name's certificate is the first's",
-      set(/:CertificateMapEntry domain-vanity-certificate-entry$/, {
-        certificates: ["Certificate/domain-certificate"],
+      set(/:CertificateMapEntry registry\.example\.org-certificate-entry$/, {
+        certificates: ["Certificate/artifacts.example.org-certificate"],
       }),
     ],
     [
       "each certificate is proved, issued and shown for its own name",
       "the proof is of another name",
-      set(/:DnsAuthorization domain-vanity-authorization$/, { domain: "artifacts.example.org" }),
+      set(/:DnsAuthorization registry\.example\.org-authorization$/, { domain: "artifacts.example.org" }),
     ],
     [
       "each certificate is proved, issued and shown for its own name",
       "the proof is not in the DNS",
-      without(/:DnsRecord domain-proof$/),
+      without(/:DnsRecord artifacts\.example\.org-proof$/),
     ],
     [
       "what is of a zone, of the state and of GitHub goes there",
       "a record in another zone",
-      set(/:DnsRecord records-a$/, { zoneId: "f".repeat(32) }),
+      set(/:DnsRecord artifacts\.example\.org-a$/, { zoneId: "f".repeat(32) }),
     ],
     [
       "what is of a zone, of the state and of GitHub goes there",

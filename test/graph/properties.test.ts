@@ -575,12 +575,12 @@ describe("properties of resources", () => {
     [
       "clients come by IPv4 and IPv6, encrypted, and straight to the load balancer",
       "Cloudflare in between",
-      set(/:DnsRecord records-a$/, { proxied: true }),
+      set(/:DnsRecord artifacts\.example\.org-a$/, { proxied: true }),
     ],
     [
       "clients come by IPv4 and IPv6, encrypted, and straight to the load balancer",
       "any authority may issue the vanity host's certificate",
-      without(/:DnsRecord domain-vanity-caa-/),
+      without(/:DnsRecord registry\.example\.org-caa-/),
     ],
     [
       "somebody is told: every alert has a channel, checks come from several continents",
@@ -655,7 +655,7 @@ describe("properties of resources", () => {
     [
       "clients come by IPv4 and IPv6, encrypted, and straight to the load balancer",
       "another authority may issue, too",
-      inputs(/:DnsRecord domain-caa-pki\.goog$/, (old) => ({
+      inputs(/:DnsRecord artifacts\.example\.org-caa-pki\.goog$/, (old) => ({
         ...old,
         data: { flags: 0, tag: "issue", value: "authority.example.com" },
       })),
@@ -851,7 +851,7 @@ describe("properties of resources", () => {
     [
       "certificates are proved by the DNS, and the names point here when everything answers",
       "a certificate that is issued after the switch",
-      set(/:Certificate domain-certificate$/, { managed: { domains: ["artifacts.example.org"] } }),
+      set(/:Certificate artifacts\.example\.org-certificate$/, { managed: { domains: ["artifacts.example.org"] } }),
     ],
     [
       "certificates are proved by the DNS, and the names point here when everything answers",
@@ -880,10 +880,10 @@ describe("properties of resources", () => {
       const missing = names(resources).filter((name) => !prepared.includes(name));
       assert.deepEqual(missing, [
         "artifacts:domain:DomainRecords records",
-        "cloudflare:index/dnsRecord:DnsRecord records-a",
-        "cloudflare:index/dnsRecord:DnsRecord records-aaaa",
-        "cloudflare:index/dnsRecord:DnsRecord records-vanity-a",
-        "cloudflare:index/dnsRecord:DnsRecord records-vanity-aaaa",
+        "cloudflare:index/dnsRecord:DnsRecord artifacts.example.org-a",
+        "cloudflare:index/dnsRecord:DnsRecord artifacts.example.org-aaaa",
+        "cloudflare:index/dnsRecord:DnsRecord registry.example.org-a",
+        "cloudflare:index/dnsRecord:DnsRecord registry.example.org-aaaa",
       ]);
     });
   });

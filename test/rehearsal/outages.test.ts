@@ -86,6 +86,23 @@ describe("outages of the clouds' control planes", function () {
     await drill.run("pulumi preview --expect-no-changes");
   });
 
+  it("another domain: the run ends, and the new name is served with its own certificate", async () => {
+    const regions = ["us-central1", "europe-west1", "asia-northeast1"];
+    await drill.configure(manifests, { "artifacts:gcpRegions": regions, "artifacts:domain": "example.net" });
+    // A certificate that is deleted while the map uses it is refused, and the engine then never ends (pulumi/pulumi#16373).
+    const { code, output } = await drill.runs("timeout 120 pulumi up --continue-on-error");
+    assert.equal(code, 0, output);
+    const resolve = (host: string) => fetch(`${drill.cloud.control}/v1/resolve?host=${host}`);
+    const served = await resolve("artifacts.example.net");
+    assert.equal(served.status, 200, await served.text());
+    assert.equal((await resolve("artifacts.example.org")).status, 404);
+    const certificates = (await drill.resources()).filter(({ type }) => type.endsWith(":Certificate"));
+    assert.deepEqual(
+      certificates.map(({ inputs }) => (inputs["managed"] as { domains: string[] }).domains),
+      [["artifacts.example.net"]],
+    );
+  });
+
   it("destroyed and made again in the same month: the identity pool stayed, and adopting takes it over", async () => {
     await drill.run("pulumi config set promotion:confirmRemoval '*'");
     await drill.run("pulumi destroy --yes --skip-preview");

@@ -9,10 +9,11 @@ export function cloudflareZone(zoneId: string): DnsZone {
   // Adoption finds a record by its comment after a loss of the state.
   const common = { zoneId, ttl, proxied: false };
   return {
-    addRecord({ logicalName, name, type, value, comment }, parent) {
-      return [new DnsRecord(logicalName, { ...common, name, type, content: value, comment }, { parent })];
+    addRecord({ logicalName, formerName, name, type, value, comment }, parent) {
+      const aliases = [{ name: formerName }];
+      return [new DnsRecord(logicalName, { ...common, name, type, content: value, comment }, { parent, aliases })];
     },
-    addIssuers({ logicalName, name, authorities }, parent) {
+    addIssuers({ logicalName, formerName, name, authorities }, parent) {
       return authorities.map(
         (value) =>
           new DnsRecord(
@@ -24,7 +25,7 @@ export function cloudflareZone(zoneId: string): DnsZone {
               data: { flags: 0, tag: "issue", value },
               comment: recordComment(`${value} may issue certificates of ${name}`),
             },
-            { parent },
+            { parent, aliases: [{ name: `${formerName}-${value}` }] },
           ),
       );
     },

@@ -4,6 +4,8 @@ import type * as pulumi from "@pulumi/pulumi";
 export interface Records {
   /** Logical name of the resource. A zone that has one resource for each value adds the value to it, where there are several. */
   readonly logicalName: string;
+  /** The logical name until 0.2.0: what a stack has under it stays. */
+  readonly formerName: string;
   /** The name, without a final dot. */
   readonly name: string;
   readonly type: "A" | "AAAA" | "CNAME";
@@ -16,6 +18,8 @@ export interface Records {
 /** Which authorities may issue certificates for a name (CAA records, RFC 8659). */
 export interface Issuers {
   readonly logicalName: string;
+  /** The logical name until 0.2.0. */
+  readonly formerName: string;
   readonly name: string;
   /** Domain names of the authorities. */
   readonly authorities: readonly string[];
