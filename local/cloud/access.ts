@@ -11,7 +11,7 @@ export const dataActions = ["read", "list", "write", "delete", "set policy"] as 
 export type DataAction = (typeof dataActions)[number];
 
 /** Where the data is. */
-export type Store =
+export type DataStore =
   | { readonly kind: "repository"; readonly location: string; readonly name: string }
   | { readonly kind: "gcs"; readonly bucket: string }
   | { readonly kind: "s3"; readonly bucket: string };
@@ -62,7 +62,7 @@ export function mayAccess(
   all: readonly Granting[],
   { members, awsRole }: Requester,
   action: DataAction,
-  store: Store,
+  store: DataStore,
 ): boolean {
   if (store.kind === "s3") return mayAccessS3(all, awsRole, action, store.bucket);
   const own = all.filter((grant) => isGrantOn(grant, store)).flatMap(({ inputs }) => grantsOf(inputs));
@@ -94,7 +94,7 @@ function grantsOf(inputs: Readonly<Record<string, unknown>>): Grant[] {
   return [{ role: String(inputs["role"]), members: members.map(String) }];
 }
 
-function isGrantOn({ type, inputs }: Granting, store: Store): boolean {
+function isGrantOn({ type, inputs }: Granting, store: DataStore): boolean {
   if (store.kind === "repository") {
     if (!type.startsWith("gcp:artifactregistry/repositoryIam")) return false;
     const repository = String(inputs["repository"]);

@@ -1,7 +1,7 @@
 /** Who may do what with the data, every pair of it, as a page that a reviewer reads: docs/rights.md. */
 import assert from "node:assert/strict";
 import { before, describe, it } from "mocha";
-import { type DataAction, dataActions, mayAccess, type Requester, type Store } from "../../local/cloud/access.ts";
+import { type DataAction, type DataStore, dataActions, mayAccess, type Requester } from "../../local/cloud/access.ts";
 import type { Declared } from "../../local/graph/record-program.ts";
 import { everything, manifests } from "../support/graph/fixtures.ts";
 import { declare } from "../support/graph/program.ts";
@@ -30,7 +30,7 @@ const requesters: Readonly<Record<string, Requester>> = {
   "`deploy`": account("artifacts-deploy"),
   "the redirector": account("redirector"),
 };
-const stores: Readonly<Record<string, Store>> = {
+const stores: Readonly<Record<string, DataStore>> = {
   "production, images": { kind: "repository", location: "europe-west1", name: "images" },
   "production, files in GCS": { kind: "gcs", bucket: "demo-artifacts-europe-west1" },
   "production, files and layers in S3": { kind: "s3", bucket: "demo-artifacts-us-east-1" },
@@ -130,7 +130,7 @@ ${rows.join("\n")}
 `;
 }
 
-function isStore(type: string, inputs: Declared["inputs"], store: Store): boolean {
+function isStore(type: string, inputs: Declared["inputs"], store: DataStore): boolean {
   if (store.kind === "repository")
     return (
       type.endsWith(":Repository") && inputs["repositoryId"] === store.name && inputs["location"] === store.location
@@ -139,7 +139,7 @@ function isStore(type: string, inputs: Declared["inputs"], store: Store): boolea
   return type === "aws:s3/bucket:Bucket" && inputs["bucket"] === store.bucket;
 }
 
-function isOn(inputs: Declared["inputs"], store: Store): boolean {
+function isOn(inputs: Declared["inputs"], store: DataStore): boolean {
   return store.kind === "repository"
     ? inputs["repository"] === store.name && inputs["location"] === store.location
     : inputs["bucket"] === store.bucket;
