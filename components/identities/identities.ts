@@ -20,8 +20,8 @@ import {
   deployRole,
   deployRoles,
   deployZoneRole,
+  identityReadActions,
   previewRole,
-  previewRoles,
   previewZoneRole,
   reportingRoles,
   zoneActions,
@@ -195,12 +195,12 @@ export class Identities extends pulumi.ComponentResource {
         { parent: this },
       );
     }
-    // A member is added, and other members are kept: people on call use the same roles to view the dashboard.
-    for (const [identity, member, roles] of [
-      ["preview", this.preview, [...previewRoles, ...reportingRoles]],
-      ["deploy", this.deploy, reportingRoles],
+    // A member is added, and other members are kept: others may write to the log too.
+    for (const [identity, member] of [
+      ["preview", this.preview],
+      ["deploy", this.deploy],
     ] as const) {
-      for (const role of roles) {
+      for (const role of reportingRoles) {
         new ProjectIAMMember(
           `${name}-${identity}-${role.slice("roles/".length)}`,
           { project, role, member },
@@ -330,7 +330,7 @@ export class Identities extends pulumi.ComponentResource {
             Statement: [
               ...(awsMirrors ? [{ Effect: "Allow", Action: actions.buckets, Resource: buckets }] : []),
               ...(dns.dns === "route53" ? onZone(dns.zoneId, actions) : []),
-              { Effect: "Allow", Action: ["iam:Get*", "iam:List*"], Resource: own }, // a refresh compares them
+              { Effect: "Allow", Action: identityReadActions, Resource: own }, // a refresh compares them
             ],
           }),
         },

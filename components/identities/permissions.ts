@@ -58,8 +58,9 @@ export const deployRole: CustomRole = {
 };
 
 /**
- * Compares the actual settings and IAM policies with the program, for all kinds of resources that the viewer roles
- * below do not cover.
+ * Compares the actual settings and IAM policies with the program: one call for each kind of resource, and nothing else. Google's viewer roles
+ * would also list and read what else is in the project: machines, metrics, logs of builds. It reads no objects or images: each staging area grants
+ * that itself.
  */
 export const previewRole: CustomRole = {
   title: "artifacts: preview",
@@ -72,13 +73,31 @@ export const previewRole: CustomRole = {
     "iam.serviceAccounts.get",
     "iam.serviceAccounts.getIamPolicy",
     "iam.roles.get", // this role and the one above
-    "iam.workloadIdentityPools.getAttestationRules", // asked for at each read of a pool; the viewer's role lacks it
+    "iam.workloadIdentityPools.getAttestationRules", // asked for at each read of a pool
     "resourcemanager.projects.get",
     "resourcemanager.projects.getIamPolicy",
     "cloudkms.cryptoKeys.getIamPolicy", // who decrypts the state's secrets
     "logging.exclusions.get",
     "logging.logMetrics.get",
     "logging.notificationRules.get",
+    "iam.workloadIdentityPools.get",
+    "iam.workloadIdentityPoolProviders.get",
+    "run.services.get",
+    ...["certs", "certmaps", "certmapentries", "dnsauthorizations"].map((things) => `certificatemanager.${things}.get`),
+    ...[
+      "backendServices",
+      "globalAddresses",
+      "globalForwardingRules",
+      "regionNetworkEndpointGroups",
+      "securityPolicies",
+      "sslPolicies",
+      "targetHttpProxies",
+      "targetHttpsProxies",
+      "urlMaps",
+    ].map((things) => `compute.${things}.get`),
+    ...["alertPolicies", "dashboards", "notificationChannels", "services", "slos", "uptimeCheckConfigs"].map(
+      (things) => `monitoring.${things}.get`,
+    ),
   ],
 };
 
@@ -111,18 +130,6 @@ export const deployRoles = [
   "roles/certificatemanager.editor", // certificate, its map and the proof; an owner removes one
   "roles/compute.loadBalancerAdmin", // addresses, rules, proxies, TLS policy, URL maps, backends, endpoint groups
   "roles/run.admin", // the redirector's services. Less would do, but for letting in callers without an account, as the load balancer is one (Cloud Run docs, "Allowing public access")
-] as const;
-
-/**
- * Predefined roles of the previewing identity. People may have them too. None reads objects or images: each staging
- * area grants read access itself.
- */
-export const previewRoles = [
-  "roles/certificatemanager.viewer",
-  "roles/compute.viewer", // the network viewer's does not show endpoint groups of services, nor the edge's rules
-  "roles/iam.workloadIdentityPoolViewer",
-  "roles/monitoring.viewer",
-  "roles/run.viewer",
 ] as const;
 
 /**
@@ -162,8 +169,27 @@ export const bucketActions = [
   "s3:ListMultipartUploadParts",
 ] as const;
 
-/** The actions of the previewing identity: it reads settings, lists, and objects (which are public). */
-export const bucketReadActions = ["s3:Get*", "s3:List*"] as const;
+/** The actions of the previewing identity: it reads settings, lists, and objects (which are public), no earlier versions of them. */
+export const bucketReadActions = [
+  "s3:GetBucket*",
+  "s3:GetAccelerateConfiguration",
+  "s3:GetEncryptionConfiguration",
+  "s3:GetLifecycleConfiguration",
+  "s3:GetReplicationConfiguration",
+  "s3:ListBucket",
+  "s3:ListBucketVersions",
+  "s3:ListTagsForResource",
+  "s3:GetObject",
+] as const;
+
+/** What compares the two roles of our own and the trust in GitHub with the program. */
+export const identityReadActions = [
+  "iam:GetOpenIDConnectProvider",
+  "iam:GetRole",
+  "iam:GetRolePolicy",
+  "iam:ListAttachedRolePolicies",
+  "iam:ListRolePolicies",
+] as const;
 
 /** The actions on the hosted zone in Route 53, and on its changes, whose end the provider waits for. */
 export const zoneActions = [

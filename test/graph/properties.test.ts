@@ -144,7 +144,7 @@ describe("properties of resources", () => {
       "grants own their role, none twice on one thing",
       "a role that writes is added, so others may have it unseen",
       (resource) =>
-        resource.name === "identities-preview-run.viewer"
+        resource.name === "identities-preview-logging.logWriter"
           ? { ...resource, inputs: { ...resource.inputs, role: "roles/run.admin" } }
           : resource,
     ],
@@ -326,7 +326,7 @@ describe("properties of resources", () => {
       "preview writes objects",
       inputs(/RolePolicy identities-preview$/, (old) => ({
         ...old,
-        policy: String(old["policy"]).replace('"s3:Get*"', '"s3:Get*","s3:PutObject"'),
+        policy: String(old["policy"]).replace('"s3:GetObject"', '"s3:Get*","s3:PutObject"'),
       })),
     ],
     [
@@ -334,7 +334,7 @@ describe("properties of resources", () => {
       "deploy changes its own role",
       inputs(/RolePolicy identities-deploy$/, (old) => ({
         ...old,
-        policy: String(old["policy"]).replace('"iam:Get*"', '"iam:*"'),
+        policy: String(old["policy"]).replace('"iam:GetRole"', '"iam:*"'),
       })),
     ],
     [

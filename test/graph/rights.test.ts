@@ -25,18 +25,19 @@ describe("permissions of the two identities", () => {
 
   const all = (service: string, things: string, ...verbs: string[]): string[] =>
     verbs.map((verb) => `${service}.${things}.${verb}`);
-  const byRole = (deploy: string, preview: string): Needed => ({ deploy: [deploy], preview: [preview] });
-  const loadBalancer = byRole("roles/compute.loadBalancerAdmin", "roles/compute.viewer");
-  const certificates = byRole("roles/certificatemanager.editor", "roles/certificatemanager.viewer");
+  const loadBalancer = (things: string): Needed => ({
+    deploy: ["roles/compute.loadBalancerAdmin"],
+    preview: all("compute", things, "get"),
+  });
+  const certificates = (things: string): Needed => ({
+    deploy: ["roles/certificatemanager.editor"],
+    preview: all("certificatemanager", things, "get"),
+  });
   const monitoring = (things: string): Needed => ({
     deploy: all("monitoring", things, "create", "get", "update", "delete"),
-    preview: ["roles/monitoring.viewer"],
+    preview: all("monitoring", things, "get"),
   });
-  // The provider also asks for a pool's attestation rules, each time, which the viewer's role does not allow.
-  const pool: Needed = {
-    deploy: "owner",
-    preview: ["roles/iam.workloadIdentityPoolViewer", "iam.workloadIdentityPools.getAttestationRules"],
-  };
+  const pool = (things: string): Needed => ({ deploy: "owner", preview: all("iam", things, "get") });
   const projectPolicy: Needed = { deploy: "owner", preview: ["resourcemanager.projects.getIamPolicy"] };
 
   const needed: Readonly<Record<string, Needed>> = {
@@ -48,26 +49,29 @@ describe("permissions of the two identities", () => {
       deploy: all("artifactregistry", "repositories", "getIamPolicy", "setIamPolicy"),
       preview: ["artifactregistry.repositories.getIamPolicy"],
     },
-    "certificatemanager/certificate:Certificate": certificates,
-    "certificatemanager/certificateMap:CertificateMap": certificates,
-    "certificatemanager/certificateMapEntry:CertificateMapEntry": certificates,
-    "certificatemanager/dnsAuthorization:DnsAuthorization": certificates,
-    "cloudrunv2/service:Service": byRole("roles/run.admin", "roles/run.viewer"),
-    "compute/backendService:BackendService": loadBalancer,
-    "compute/globalAddress:GlobalAddress": loadBalancer,
-    "compute/globalForwardingRule:GlobalForwardingRule": loadBalancer,
-    "compute/regionNetworkEndpointGroup:RegionNetworkEndpointGroup": loadBalancer,
-    "compute/sSLPolicy:SSLPolicy": loadBalancer,
+    "certificatemanager/certificate:Certificate": certificates("certs"),
+    "certificatemanager/certificateMap:CertificateMap": certificates("certmaps"),
+    "certificatemanager/certificateMapEntry:CertificateMapEntry": certificates("certmapentries"),
+    "certificatemanager/dnsAuthorization:DnsAuthorization": certificates("dnsauthorizations"),
+    "cloudrunv2/service:Service": { deploy: ["roles/run.admin"], preview: ["run.services.get"] },
+    "compute/backendService:BackendService": loadBalancer("backendServices"),
+    "compute/globalAddress:GlobalAddress": loadBalancer("globalAddresses"),
+    "compute/globalForwardingRule:GlobalForwardingRule": loadBalancer("globalForwardingRules"),
+    "compute/regionNetworkEndpointGroup:RegionNetworkEndpointGroup": loadBalancer("regionNetworkEndpointGroups"),
+    "compute/sSLPolicy:SSLPolicy": loadBalancer("sslPolicies"),
     "compute/securityPolicy:SecurityPolicy": {
       // The provider labels each policy after its creation.
       deploy: all("compute", "securityPolicies", "create", "get", "update", "delete", "setLabels"),
-      preview: ["roles/compute.viewer"],
+      preview: ["compute.securityPolicies.get"],
     },
-    "compute/targetHttpProxy:TargetHttpProxy": loadBalancer,
-    "compute/targetHttpsProxy:TargetHttpsProxy": loadBalancer,
-    "compute/uRLMap:URLMap": loadBalancer,
-    "iam/workloadIdentityPool:WorkloadIdentityPool": pool,
-    "iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider": pool,
+    "compute/targetHttpProxy:TargetHttpProxy": loadBalancer("targetHttpProxies"),
+    "compute/targetHttpsProxy:TargetHttpsProxy": loadBalancer("targetHttpsProxies"),
+    "compute/uRLMap:URLMap": loadBalancer("urlMaps"),
+    "iam/workloadIdentityPool:WorkloadIdentityPool": {
+      deploy: "owner",
+      preview: all("iam", "workloadIdentityPools", "get", "getAttestationRules"), // the provider asks for both, each time
+    },
+    "iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider": pool("workloadIdentityPoolProviders"),
     "kms/cryptoKeyIAMBinding:CryptoKeyIAMBinding": { deploy: "owner", preview: ["cloudkms.cryptoKeys.getIamPolicy"] },
     "logging/metric:Metric": {
       deploy: all("logging", "logMetrics", "create", "get", "update", "delete"),
@@ -79,7 +83,7 @@ describe("permissions of the two identities", () => {
         ...monitoring("alertPolicies").deploy,
         ...all("logging", "notificationRules", "create", "get", "update", "delete"),
       ],
-      preview: ["roles/monitoring.viewer", "logging.notificationRules.get"],
+      preview: ["monitoring.alertPolicies.get", "logging.notificationRules.get"],
     },
     "monitoring/customService:CustomService": monitoring("services"),
     "monitoring/dashboard:Dashboard": monitoring("dashboards"),
@@ -146,6 +150,26 @@ describe("permissions of the two identities", () => {
         lacking.some((one) => new RegExp(pattern).test(one)),
         `nothing lacks ${pattern} (${why}) any more`,
       );
+    }
+  });
+
+  it("in AWS preview may make every call that reads what the program declares, and no other kind of call", () => {
+    const policy = resources.find(
+      ({ type, name }) => type === "aws:iam/rolePolicy:RolePolicy" && /preview/.test(name),
+    )!;
+    const { Statement } = JSON.parse(String(policy.inputs["policy"])) as { Statement: { Action: string[] }[] };
+    const held = Statement.flatMap(({ Action }) => Action);
+    assert.deepEqual(
+      held.filter((action) => !/^(s3|iam|route53):(Get|List)[A-Z]\w+\*?$/.test(action)),
+      [],
+    );
+    for (const type of new Set(resources.map((resource) => resource.type).filter((one) => one.startsWith("aws:")))) {
+      for (const call of permissions.types[type]?.["read"] ?? assert.fail(`no calls of ${type}`)) {
+        const isHeld = held.some((action) =>
+          action.endsWith("*") ? call.startsWith(action.slice(0, -1)) : call === action,
+        );
+        assert.ok(isHeld, `${type}: ${call}`);
+      }
     }
   });
 
