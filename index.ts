@@ -18,6 +18,7 @@ import {
 import { loadManifests } from "./components/manifests/load.ts";
 import { locatedMessage, problemLine } from "./components/manifests/problem.ts";
 import { type Project, promotesFiles, promotesImages } from "./components/manifests/project.ts";
+import { signingSettings } from "./components/manifests/signing-settings.ts";
 import { trustSettings } from "./components/manifests/trust-settings.ts";
 import { Mirrors } from "./components/mirrors/mirrors.ts";
 import { Monitoring } from "./components/monitoring/monitoring.ts";
@@ -112,6 +113,7 @@ for (const project of projects) {
         mutableTags: [...project.mutableTags],
         ...attachmentSettings(project),
         ...trustSettings(project, config.trust),
+        ...signingSettings(project, config),
         removalShare: project.removalShare,
         storage: config.storage,
       },

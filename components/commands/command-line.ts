@@ -22,6 +22,7 @@ export const commands: Readonly<Record<string, () => Promise<CommandUnknownOpts>
   status: async () => (await import("./status.ts")).statusCommand,
   audit: async () => (await import("./audit.ts")).auditCommand,
   verify: async () => (await import("./verify.ts")).verifyCommand,
+  attest: async () => (await import("./attest.ts")).attestCommand,
   sync: async () => (await import("./sync.ts")).syncCommand,
   cost: async () => (await import("./cost.ts")).costCommand,
   init: async () => (await import("./init.ts")).initCommand,

@@ -4,6 +4,7 @@ import { fileLines, imageLines, imageNames, imageSources } from "../manifests/li
 import { loadManifests } from "../manifests/load.ts";
 import { problemLine } from "../manifests/problem.ts";
 import { type Project, promotesFiles, promotesImages } from "../manifests/project.ts";
+import { signingSettings } from "../manifests/signing-settings.ts";
 import { trustSettings } from "../manifests/trust-settings.ts";
 import { mirrorAddresses } from "../mirrors/mirror-names.ts";
 import { type MirrorKind, readMirrorLines } from "../promotion/run/mirror-lines.ts";
@@ -72,7 +73,7 @@ export async function readProduction(sources: Sources, names: readonly string[])
   const { storage } = read.config;
   const chosen = projects.filter(({ name }) => names.length === 0 || names.includes(name));
   return {
-    ...productionOf(chosen, places, storage, read.config.trust),
+    ...productionOf(chosen, places, storage, read.config),
     places,
     storage,
     owners: projects.map(ownerOf),
@@ -99,7 +100,7 @@ export function productionOf(
   projects: readonly Project[],
   places: Places,
   storage: StackConfig["storage"],
-  trust?: StackConfig["trust"],
+  config?: StackConfig,
 ): Production {
   const common = ({ name, removalShare }: Project) => ({ project: name, removalShare, storage });
   return {
@@ -113,7 +114,8 @@ export function productionOf(
       layerMirrors: places.files.filter(({ kind }) => kind === "s3"),
       mutableTags: project.mutableTags,
       ...attachmentSettings(project),
-      ...trustSettings(project, trust),
+      ...trustSettings(project, config?.trust),
+      ...(config && signingSettings(project, config)),
     })),
     files: projects.filter(promotesFiles).map((project) => ({
       ...common(project),

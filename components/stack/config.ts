@@ -3,6 +3,7 @@ import { problemsInSettings, type RedirectorSettings } from "../../redirector/co
 import { nearest } from "../promotion/text/nearest.ts";
 import { approverPattern } from "./approver.ts";
 import { type Cloud, findRegion, type Region, regions } from "./geography.ts";
+import { type StackSigning, signingFormat } from "./signing-format.ts";
 import type { StorageEndpoints } from "./storage-endpoints.ts";
 import { type StackTrust, stackTrustFormat } from "./trust-format.ts";
 
@@ -98,6 +99,8 @@ export interface StackConfig {
   readonly logSampleRate: number;
   /** The policy of projects that declare none; its mode is the least that any project may ask for. */
   readonly trust: StackTrust;
+  /** How promotions are signed. */
+  readonly signing: StackSigning;
   /** Settings of the redirector itself; the defaults of redirector/config.ts apply to those left out. */
   readonly redirector: RedirectorSettings;
   /** Who is notified of alerts; empty: nobody. */
@@ -263,6 +266,7 @@ const settings = {
     maxInstances: integer(1, 1000).default(20),
     logSampleRate: share.default(defaultLogSampleRate),
     trust: stackTrustFormat.prefault({}),
+    signing: signingFormat.prefault({}),
     redirector: redirectorSettings,
     alertEmail: optionalText(/^[^\s@]+@[^\s@]+$/, "must be an e-mail address").prefault(""),
   },
@@ -482,6 +486,7 @@ export function parseStackConfig(values: Readonly<Record<string, unknown>>): Par
       },
       logSampleRate: artifacts.logSampleRate,
       trust: artifacts.trust,
+      signing: artifacts.signing,
       redirector: artifacts.redirector,
       alertEmail: artifacts.alertEmail,
       monitoringEndpoint: gcp.monitoringCustomEndpoint,

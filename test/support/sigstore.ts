@@ -53,8 +53,15 @@ export const testIdentity = "https://github.com/example/tool/.github/workflows/r
 /** Its issuer. */
 export const testIssuer = "https://token.actions.githubusercontent.com";
 
-/** Starts one; it makes no request. @param clock the time in it. @param logClock the time in its transparency log. */
-export async function testSigstore(clock: Date = new Date(), logClock: Date = clock): Promise<TestSigstore> {
+/**
+ * Starts one; it makes no request.
+ * @param clock the time in it.
+ * @param logClock the time in its transparency log: a minute later, because the authority's own certificate is valid only from when it was made.
+ */
+export async function testSigstore(
+  clock: Date = new Date(),
+  logClock: Date = new Date(clock.getTime() + 60_000),
+): Promise<TestSigstore> {
   const [caKeys, ctKeys, logKeys] = [testKeyPair(), testKeyPair(), testKeyPair()];
   const ctLog = await initializeCTLog(ctKeys, clock);
   const authority = await initializeCA(caKeys, ctLog, clock);

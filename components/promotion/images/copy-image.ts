@@ -2,7 +2,7 @@ import { SourceError } from "../blobs/blob-copy.ts";
 import type { BlobTarget } from "../blobs/blob-target.ts";
 import { copyBlob } from "../blobs/copy-blob.ts";
 import { RegistryTarget } from "../blobs/registry-target.ts";
-import type { Blob } from "../oci/blobs.ts";
+import { type Blob, putBlob } from "../oci/blobs.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import { headManifest, putManifest } from "../oci/manifests.ts";
@@ -19,6 +19,7 @@ import { type Attachment, findAttachments } from "./attachments.ts";
 import type { ImageMirrorRun, ImagesMirrorRun, LayerMirrorRun } from "./mirror-runs.ts";
 import type { Copy } from "./plan.ts";
 import type { ImagesRun } from "./run.ts";
+import { signedProof, withProof } from "./sign-promotion.ts";
 import { onePerTag } from "./superseding.ts";
 import { AbsentError, type ImageTree, readTree } from "./tree.ts";
 import { PolicyError, type Verification, verifyAttachments } from "./verify-attachments.ts";
@@ -81,6 +82,8 @@ export async function copyImage(copy: Copy, run: ImagesRun): Promise<void> {
 
 /** A mirror that lacks the digest, and what it has of it. */
 interface Place {
+  /** All its tags are on it there. They are set last, after all that is attached: a run has once completed it. */
+  readonly isPublished: boolean;
   readonly mirror: ImageMirrorRun;
   readonly at: Remote;
   /** `partial`: the digest is there, but not under all its tags, because a run was killed between the two. */
@@ -97,6 +100,8 @@ interface Content {
   /** What is attached to it, of that only what is admitted. */
   readonly attached: readonly AdmittedAttachment[];
   readonly sources: readonly Remote[];
+  /** Blobs that are in no source, because this run has made them. */
+  readonly made: ReadonlyMap<Digest, Buffer>;
 }
 
 async function look(copy: Copy, run: ImagesRun): Promise<Place[]> {
@@ -134,7 +139,8 @@ async function lookAt(
   const complete = present && tags.length > 0 && there.length === tags.length && !incomplete.includes(mirror.name);
   if (complete) mirror.completed(image, digest);
   const state = complete ? "complete" : present ? "partial" : "absent";
-  return { mirror, at: mirror.remote(image), state, tags: toSet, present: new Set() };
+  const isPublished = tags.length > 0 && there.length === tags.length;
+  return { mirror, at: mirror.remote(image), state, tags: toSet, present: new Set(), isPublished };
 }
 
 /** Whether a tag may be set; if not, that is recorded as a failure, and the digest is copied without it. */
@@ -183,7 +189,7 @@ async function readContent(copy: Copy, places: readonly Place[], run: ImagesRun)
   const sources = [...new Set([...whole, ...partly, ...(staging ? [staging] : []), ...siblings, ...others])];
   const tree = await readTree(sources, copy.digest);
   // Only layers are missing, which have no attachments.
-  if (places.every(({ state }) => state === "complete")) return { tree, attached: [], sources };
+  if (places.every(({ state }) => state === "complete")) return { tree, attached: [], sources, made: new Map() };
   const digests = tree.manifests.map(({ digest }) => digest);
   // An attachment that one mirror lost may be in another; one that a killed run did not copy is in staging.
   const witnesses =
@@ -201,6 +207,7 @@ async function readContent(copy: Copy, places: readonly Place[], run: ImagesRun)
     if (whole.length > 0 || copy.incomplete.length > 0) attachments.push(...staged);
     else attachments.unshift(...staged);
   }
+  if (run.request.signing) attachments.push(...(await leftBehind(copy, places, digests)));
   const { admitted } = await judged(sources, attachments, run);
   const isNew = [copy.holders, copy.incomplete, whole, siblings].every(({ length }) => length === 0);
   if (isNew) {
@@ -208,7 +215,24 @@ async function readContent(copy: Copy, places: readonly Place[], run: ImagesRun)
     const errors = await unsatisfied(copy.digest, admitted, sources, run);
     if (errors[0] !== undefined) throw new SourceError(errors[0]);
   }
-  return { tree, attached: admitted, sources };
+  const { trust: policy, signing } = run.request;
+  if (signing === undefined) return { tree, attached: admitted, sources, made: new Map() };
+  const isPublished = copy.holders.length > 0 || places.some((place) => place.isPublished);
+  const proof = await signedProof(copy, { tree, attached: admitted, sources }, run, {
+    maySign: !isPublished || signing.late === true,
+    verify: policy && (() => verified(copy.digest, admitted, sources, run, policy)),
+  });
+  return { tree, ...withProof(admitted, proof), sources };
+}
+
+/**
+ * What a killed run has attached in a repository that has no tag yet, where nothing else is looked for (lookup.ts): it may have signed already.
+ */
+async function leftBehind(copy: Copy, places: readonly Place[], digests: readonly Digest[]) {
+  const [first] = places;
+  if (first?.state !== "absent" || copy.tags.length === 0) return [];
+  if (!(await first.mirror.lookup(copy.image).isEmpty()) || !(await headManifest(first.at, copy.digest))) return [];
+  return findAttachments(first.at, digests, undefined);
 }
 
 /** What the policies that are required lack of a digest: that of the run, and the one before it. None: it may be promoted. */
@@ -377,14 +401,19 @@ async function noteLayers(
 /** Copies each blob to all mirrors that lack it: once in a run, downloaded once for all of them. */
 async function bringBlobs(
   copy: Copy,
-  { tree, attached, sources }: Content,
+  { tree, attached, sources, made }: Content,
   places: readonly Place[],
   layerMirrors: readonly LayerMirrorRun[],
   broken: Map<ImagesMirrorRun, unknown>,
   run: ImagesRun,
 ): Promise<void> {
   const wanted = new Map<Digest, { blob: Blob; places: Set<Place>; layerMirrors: readonly LayerMirrorRun[] }>();
-  for (const manifest of [...tree.manifests, ...attached.map((attachment) => attachment.manifest)]) {
+  // What this run has made is stored with the manifests that need it.
+  const brought = attached.map(({ manifest }) => ({
+    ...manifest,
+    blobs: manifest.blobs.filter(({ digest }) => !made.has(digest)),
+  }));
+  for (const manifest of [...tree.manifests, ...brought]) {
     // A bucket may have lost a blob of a manifest that it has; a registry cannot.
     const lacking = places.filter(
       ({ present, mirror }) => (mirror.store !== undefined || !present.has(manifest.digest)) && !broken.has(mirror),
@@ -458,18 +487,32 @@ async function bringBlobs(
 }
 
 /** Makes the digest visible in one mirror. */
-async function publish(copy: Copy, place: Place, { tree, attached }: Content): Promise<void> {
+async function publish(copy: Copy, place: Place, { tree, attached, made }: Content): Promise<void> {
   const { mirror, at, present } = place;
   mirror.begun(copy.image, copy.digest);
   // With nothing attached, the first tag's PUT also stores the manifest.
   const rootByTag = place.tags.length > 0 && attached.length === 0;
-  await pushTree(at, tree, present, rootByTag ? tree.root.digest : undefined);
+  await Promise.all([
+    pushTree(at, tree, present, rootByTag ? tree.root.digest : undefined),
+    pushMade(place, attached, made),
+  ]);
   await pushAttachments(at, attached, present);
   for (const tag of place.tags) {
     await push(at, tree.root, tag);
     mirror.achieved.add(copy.image, copy.digest, tag);
   }
   await mirror.store?.publish(at.repository.name);
+}
+
+/** Stores the blobs that this run has made, once in each repository. */
+async function pushMade({ mirror, at, present }: Place, attached: Content["attached"], made: Content["made"]) {
+  const lacking = attached.filter(({ digest }) => !present.has(digest)).flatMap(({ manifest }) => manifest.blobs);
+  const needed = new Map(lacking.filter(({ digest }) => made.has(digest)).map((blob) => [blob.digest, blob]));
+  await Promise.all(
+    [...needed.values()].map((blob) =>
+      mirror.once(at.repository, blob.digest, () => putBlob(at, blob, made.get(blob.digest)!)),
+    ),
+  );
 }
 
 /** Stores manifests, each after those that it lists; the children of one index in parallel. */

@@ -6,6 +6,8 @@ import type { StorageSettings } from "../run/request.ts";
 import type { StoreAddress } from "../run/store-address.ts";
 import type { Bucket } from "../storage/bucket.ts";
 import type { Roots } from "../trust/roots.ts";
+import type { SigningSettings } from "../trust/signing-settings.ts";
+import type { StatementSigner } from "../trust/statement-signer.ts";
 
 /** What all runs of a process share. */
 export interface Dependencies extends Omit<CopyDependencies, "signal"> {
@@ -18,6 +20,8 @@ export interface Dependencies extends Omit<CopyDependencies, "signal"> {
   readonly attachmentMemory: WeightedSemaphore;
   /** The roots of a trusted root file, read once; "": those of Sigstore's public instance. @throws Error if it cannot be read. */
   roots(file: string): Roots;
+  /** The signer of a stack, opened once in a process. @throws Error if it cannot be opened. */
+  signer(settings: SigningSettings): Promise<StatementSigner>;
   bucket(settings: StorageSettings, name: string, region: string): Bucket;
   /** All keys of a bucket under a prefix; projects that ask at the same time share one listing. */
   keys(bucket: Bucket, prefix: string, signal: AbortSignal): Promise<readonly string[]>;

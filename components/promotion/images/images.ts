@@ -11,6 +11,7 @@ import type { ImagesRequest, InventoryRun, PreviewRun, PromoteRun } from "../run
 import { Storages } from "../run/storages.ts";
 import type { Bucket } from "../storage/bucket.ts";
 import { openStorage } from "../storage/storage.ts";
+import { openedOnce } from "../trust/opened-once.ts";
 import { publicRoots, type Roots, readRoots } from "../trust/roots.ts";
 import type { Dependencies, Store } from "./dependencies.ts";
 import { takeImagesInventory } from "./inventory.ts";
@@ -63,6 +64,7 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
       roots.set(file, known);
       return known;
     },
+    signer: openedOnce(),
     bucket: (settings, bucket, region) => {
       return storages.at(settings).open({ kind: "s3", bucket, region });
     },

@@ -56,6 +56,7 @@ export class ImageMirrorRun extends ImagesMirrorRun {
   readonly blobs = new Map<Digest, { readonly repository: Repository; readonly failure: Promise<unknown> }>();
   /** Of a bucket: what it needs beyond a registry's interface. */
   readonly store: StoreParts | undefined;
+  readonly #made = new Map<string, Promise<void>>();
   /** The tags of its last known state. */
   readonly #tags = new Map<string, ReadonlyMap<string, Digest>>();
 
@@ -70,6 +71,14 @@ export class ImageMirrorRun extends ImagesMirrorRun {
     this.store = store;
     this.#remote = remote;
     this.#expected = expected;
+  }
+
+  /** Stores a blob from memory; in one repository once, whoever needs it. */
+  once({ name }: Repository, digest: Digest, store: () => Promise<void>): Promise<void> {
+    const key = `${name} ${digest}`;
+    const stored = this.#made.get(key) ?? store();
+    this.#made.set(key, stored);
+    return stored;
   }
 
   /** The image's repository. */

@@ -75,6 +75,20 @@ const trustSchema = z.object({
   trustedRoot: z.string(),
 });
 
+const signingSchema = z.object({
+  by: z.enum(["keyless", "kms", "key"]),
+  key: z.string(),
+  fulcio: z.string(),
+  rekor: z.string(),
+  timestamps: z.string(),
+  identity: z.string(),
+  issuer: z.string(),
+  trustedRoot: z.string(),
+  host: z.string(),
+  repository: z.string(),
+  policyFile: z.string(),
+});
+
 const images: Kind<ImagesRequest> = {
   text: "images",
   schema: z.object({
@@ -88,6 +102,7 @@ const images: Kind<ImagesRequest> = {
     ),
     mutableTags: z.array(z.string()),
     trust: trustSchema.optional(),
+    signing: signingSchema.optional(),
     attachments: z.object({ artifactTypes: z.array(z.string()), bytes: z.number().positive() }).optional(),
     catalogue: fileMirrorsSchema.optional(),
   }),

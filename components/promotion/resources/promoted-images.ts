@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { TrustSettings } from "../run/request.ts";
+import type { ImagesRequest, TrustSettings } from "../run/request.ts";
 import type { PromotionArgs } from "./promotion-args.ts";
 
 /** One project's images in production. */
@@ -16,6 +16,8 @@ export interface PromotedImagesArgs extends PromotionArgs {
   readonly attachments?: pulumi.Input<{ readonly artifactTypes: readonly string[]; readonly bytes: number }>;
   /** What must be proven of a digest before it is promoted; undefined: nothing. */
   readonly trust?: pulumi.Input<TrustSettings>;
+  /** How a run signs what it promotes; undefined: not at all. */
+  readonly signing?: pulumi.Input<NonNullable<ImagesRequest["signing"]>>;
   /** Patterns of tags that may move. */
   readonly mutableTags: pulumi.Input<readonly pulumi.Input<string>[]>;
 }

@@ -6,6 +6,7 @@
  * `image:tag sha256:<hex>`, `image@sha256:<hex>` for a digest without a tag, `path sha256:<hex>` for a file.
  */
 import type { TrustPolicy } from "../trust/policy.ts";
+import type { SigningSettings } from "../trust/signing-settings.ts";
 
 /** Endpoints of the object stores, where they differ from the clouds' own. */
 export interface StorageSettings {
@@ -68,6 +69,8 @@ export interface ImagesRequest {
   readonly trust?: TrustSettings | undefined;
   /** What the last run required, where that was something else: what this run promotes must satisfy it too. */
   readonly formerTrust?: TrustSettings | undefined;
+  /** How the run signs what it promotes; undefined: not at all. */
+  readonly signing?: SigningSettings | undefined;
   readonly storage: StorageSettings;
 }
 

@@ -28,6 +28,7 @@ const required: Readonly<Record<string, readonly string[]>> = {
   demote: ["tool", "app:v1"],
   import: ["."],
   verify: ["example.org/app:v1", "--key", "key.pub"],
+  attest: ["--project", "tool"],
   sync: ["--mirror", "images-us-central1"],
   completion: ["bash"],
   compare: ["--registry", "registry.example.org/p", "--with", "registry.example.org/q"],

@@ -1,0 +1,47 @@
+import { Command } from "@commander-js/extra-typings";
+import { attestImages } from "../promotion/images/attest-images.ts";
+import { promoteImages } from "../promotion/images/images.ts";
+import { progressLine } from "../promotion/run/progress.ts";
+import { CommandError } from "./command.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { interruptible } from "./interruptible.ts";
+import { useLocalStack } from "./local-stack.ts";
+import { printError, printProgress, printResult } from "./output.ts";
+import { readProduction } from "./production.ts";
+import { repeated } from "./repeated.ts";
+import { traceDescription, traceIfAsked } from "./trace-option.ts";
+
+/** `artifacts attest`. */
+export const attestCommand = new Command("attest")
+  .summary("sign what was promoted before promotions were signed")
+  .description(
+    "Signs a verification summary and a promotion record of every image of a project that is in production without them, as artifacts:signing says, and stores them in every image mirror. Run it where the signer is: keyless in a workflow of GitHub.",
+  )
+  .requiredOption("--project <name>", "the project (may be repeated)", repeated)
+  .option("--stack <name>", "the stack, whose config is Pulumi.NAME.yaml; local is the running rehearsal", "prod")
+  .option("--config <file>", "read the stack's config from this file instead")
+  .option(
+    "--state <file>",
+    "take the mirrors' addresses from an export of the stack's state (pulumi stack export --file FILE)",
+  )
+  .option("--manifests <folder>", "the folder of the projects' folders, instead of the config's")
+  .option("--trace", traceDescription)
+  .action(async (values) => {
+    traceIfAsked(values.trace);
+    const local = await useLocalStack(values.stack);
+    const { stack, config = local?.config, state = local?.state, manifests } = values;
+    const { images } = await readProduction({ stack, config, state, manifests }, values.project);
+    if (images.some(({ signing }) => signing === undefined))
+      throw new CommandError("artifacts:signing is off in this stack: say there with what promotions are signed");
+    let failures = 0;
+    await interruptible(async (signal) => {
+      for (const request of images) {
+        const report = progressLine((line) => printProgress(`${request.project}: ${line}`));
+        const outcome = await attestImages(request, promoteImages, { signal, report });
+        for (const failure of outcome.failures) printError(failure);
+        failures += outcome.failures.length;
+        if (outcome.failures.length === 0) printResult(`${request.project}: every image in production is signed`);
+      }
+    });
+    process.exitCode = failures === 0 ? exitCodes.ok : exitCodes.error;
+  });
