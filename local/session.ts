@@ -113,7 +113,7 @@ export class Session {
 /** Runs one command of the Pulumi CLI and prints its output. Throws when it fails. */
 export async function pulumi(stack: Stack, ...args: string[]): Promise<string> {
   sayCommand(`pulumi ${args.join(" ")}`);
-  const ended = await stack.run(args);
+  const ended = await stack.run(args, { checkpoints: false });
   if (ended.code !== 0) throw new Error(`pulumi ${args[0]} failed with exit code ${ended.code}: see above`);
   return ended.output;
 }

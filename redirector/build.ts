@@ -71,7 +71,7 @@ export async function buildRedirector(options: BuildOptions = {}): Promise<Built
       ...(await readAssets(work)),
     ];
     if (ranges) files.push({ path: "cloud-ranges.bin", bytes: ranges });
-    const bytes = await packSource(files);
+    const bytes = await packSource(files, options.target === undefined ? 0 : 6);
     await writeFile(path.join(work, "archive"), bytes);
     await rename(path.join(work, "archive"), archive);
     const digest = sha256(bytes);

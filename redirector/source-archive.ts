@@ -18,8 +18,9 @@ const madeAt = new Date("1980-01-01T00:00:00Z");
  * Unix permissions, at most 250 MiB. (Google's provider tests it with a .tar.gz, Google's cloud-run-mcp and
  * firebase-tools upload one, gcloud's `--no-build` too.)
  * Reproducible: sorted, without owner, with a fixed date; compressed by fflate, because zlib's output differs between builds.
+ * @param level of compression; 0: none, for an archive that does not leave this machine, which takes a tenth of the time.
  */
-export async function packSource(files: readonly SourceFile[]): Promise<Uint8Array> {
+export async function packSource(files: readonly SourceFile[], level: 0 | 6 = 6): Promise<Uint8Array> {
   const common = { mtime: madeAt, uid: 0, gid: 0, uname: "", gname: "" };
   const folders = new Set(files.flatMap(({ path }) => parents(path)));
   const entries: TarEntry[] = [
@@ -30,7 +31,7 @@ export async function packSource(files: readonly SourceFile[]): Promise<Uint8Arr
     })),
   ];
   entries.sort((a, b) => (a.header.name < b.header.name ? -1 : 1)); // by code unit, not by locale
-  return gzipSync(await packTar(entries), { level: 6, mtime: 0 });
+  return gzipSync(await packTar(entries), { level, mtime: 0 });
 }
 
 /** The parent folders of a file, outermost first, each with a trailing slash. */

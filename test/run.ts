@@ -32,7 +32,7 @@ const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>
 if (signal !== null) console.error(`error: mocha was ended by ${signal}`);
 process.exitCode = code ?? 1;
 
-/** Begins of paths: what takes longest comes first, so that both jobs end together. By the reporter's list of the slowest files in CI. */
+/** Begins of paths: what takes longest comes first, so that all jobs end together. By the reporter's list of the slowest files in CI. */
 function longestFirst(a: string, b: string): number {
   const order = [
     "test/rehearsal/recovery-places",

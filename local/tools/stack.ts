@@ -127,15 +127,20 @@ export class Stack {
   /**
    * Runs one command of the CLI to its end.
    * @param args without --stack and --config-file, which are added where the command accepts them.
+   * @param options.checkpoints false: the engine writes its state once, at the end, not after each resource. That saves 5 of its 6 s of
+   * processor time at a first deployment; what a kill -9 then leaves, the next start removes (recover.ts).
    */
   async run(
     args: readonly string[],
-    options: { quiet?: boolean; interactive?: boolean; cwd?: string } = {},
+    options: { quiet?: boolean; interactive?: boolean; cwd?: string; checkpoints?: boolean } = {},
   ): Promise<CliResult> {
     const engine = await ensureEngine(() => {});
     const child = spawn(engine.path, this.#arguments(args, options.interactive ?? false), {
       cwd: options.cwd ?? projectRoot,
-      env: this.environment(),
+      env: {
+        ...this.environment(),
+        ...(options.checkpoints === false && { PULUMI_SKIP_CHECKPOINTS: "true" }),
+      },
       stdio: options.interactive ? "inherit" : ["ignore", "pipe", "pipe"],
       // Not in the terminal's process group: the caller forwards Ctrl-C, so that the CLI gets it exactly once.
       detached: !options.interactive,

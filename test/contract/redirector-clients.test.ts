@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { once } from "node:events";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -306,7 +305,9 @@ describe("third-party clients through the redirector", () => {
 
   /** The mirrors to which the redirector, by its log, sent requests whose URL matches. */
   async function mirrorsOf(url: RegExp): Promise<Set<string>> {
-    await once(redirector.process.stdout!, "data", { signal: AbortSignal.timeout(1000) }).catch(() => undefined);
+    // The log keeps its order: when it tells of this request, it has told of all before.
+    await fetch(`http://127.0.0.1:${redirector.port}/v2/last/manifests/x`, { redirect: "manual" });
+    await redirector.logged(/\/v2\/last\/manifests\/x/);
     const found = new Set<string>();
     for (const line of redirector.output().trim().split("\n")) {
       const entry = JSON.parse(line) as { mirror?: string; httpRequest?: { requestUrl: string } };

@@ -348,9 +348,14 @@ describe("the deployed redirector, and its core on Node's http", () => {
 });
 
 it("SIGTERM: completes requests in progress, closes idle connections, accepts no new ones", async () => {
+  // A mirror that is asked whether it has something, and answers when the test says so.
+  const asked = Promise.withResolvers<void>();
+  const mayAnswer = Promise.withResolvers<void>();
   const slow = await listening(
-    createServer((_, response) => {
-      setTimeout(() => response.end(), 600);
+    createServer((incoming, response) => {
+      if (incoming.url?.includes("/manifests/1") !== true) return void setTimeout(() => response.end(), 600);
+      asked.resolve();
+      void mayAnswer.promise.then(() => response.end());
     }),
   );
   afterTest(() => closed(slow));
@@ -376,12 +381,12 @@ it("SIGTERM: completes requests in progress, closes idle connections, accepts no
   used.socket.write(`GET /readyz ${head}`);
   while (!used.text().includes("ready\n")) await new Promise((resolve) => setTimeout(resolve, 5));
   busy.socket.write(`GET /v2/a/manifests/1 ${head}`);
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await asked.promise;
 
   const started = performance.now();
   const code = redirector.stop();
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  await assert.rejects(exchange(redirector.port, `GET /healthz ${head}`), /ECONNREFUSED/);
+  while (await accepts(redirector.port)) assert.ok(performance.now() - started < 8000, "it accepts no new connection");
+  mayAnswer.resolve();
   used.socket.write(`GET /readyz ${head}`);
   assert.deepEqual(await Promise.all([unused.ended, used.ended, busy.ended]), [true, true, true]);
   assert.match(busy.text(), /^HTTP\/1.1 307 .*\r\nConnection: close\r\n/s);
@@ -391,6 +396,20 @@ it("SIGTERM: completes requests in progress, closes idle connections, accepts no
   assert.ok(performance.now() - started < 8000);
   assert.match(redirector.output(), /"status":307,.*"message":"ended"/s, "the log is whole");
 });
+
+/** Whether somebody accepts connections there. */
+async function accepts(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ECONNREFUSED") return false;
+    throw error;
+  } finally {
+    socket.destroy();
+  }
+}
 
 /** A server of its own on Bun, with these settings besides (JavaScript), that answers everything with `hello`. */
 async function startServer(settings: string): Promise<{ readonly port: number; readonly kill: () => void }> {

@@ -56,7 +56,6 @@ describe(`pulumi up, killed at ${kills} random points`, function () {
     await configure(states[0]!.manifests);
     drill.checkpoints = false;
     await drill.run("pulumi up");
-    drill.checkpoints = true;
     await assertProduction(drill, states[0]!.wanted);
 
     await configure(states[1]!.manifests);
@@ -90,7 +89,9 @@ describe(`pulumi up, killed at ${kills} random points`, function () {
       await configure(to.manifests);
       const changed = await changeOfFiles(drill);
       if (held) s3.inject(holdingAllButOneFile());
+      drill.checkpoints = true;
       const up = drill.start("pulumi up");
+      drill.checkpoints = false;
       if (held) {
         await changed(up.ended);
       } else if (anywhere) {

@@ -25,7 +25,6 @@ describe("recovery of the state", function () {
     await drill.stage(artifacts);
     drill.checkpoints = false;
     await drill.run("pulumi up");
-    drill.checkpoints = true;
     await assertProduction(drill, wanted);
   });
   after(() => drill.end());
@@ -79,7 +78,9 @@ describe("recovery of the state", function () {
   it("kill -9 during a change: the lock is released, and created resources are found and adopted", async () => {
     await drill.configure(demoManifestsFolder, { ...settings, "artifacts:gcpRegions": [...regions, "europe-west4"] });
     const before = await drill.resources();
+    drill.checkpoints = true;
     const up = drill.start("pulumi up");
+    drill.checkpoints = false;
     // Kill between the request to create the registry, whose start takes a moment, and its response.
     const registry = join(drill.workspace.folder, "cloud/registries/europe-west4");
     while (!existsSync(registry)) {
