@@ -108,6 +108,15 @@ function deploy(stack: string): FirstStep[] {
   ];
 }
 
+function pins(): FirstStep {
+  return {
+    title:
+      "The hashes of the engine and the providers' plugins, which the workflows check: once, and after a change of their versions",
+    commands: ["npx artifacts engine-pin"],
+    note: "Compare them with the checksums of Pulumi's releases on GitHub, and merge engine.sha256 to main",
+  };
+}
+
 function after({ dns, dnssec, repository }: StackConfig, stack: string): FirstStep[] {
   const cloudflare = dns.dns === "cloudflare";
   return [
@@ -117,6 +126,7 @@ function after({ dns, dnssec, repository }: StackConfig, stack: string): FirstSt
     ...(dnssec
       ? [{ title: "Enter the DS record at the registrar", commands: [`pulumi stack output dsRecord --stack ${stack}`] }]
       : []),
+    pins(),
     {
       title: "The environment of GitHub that deploys, with reviewers and main as its only branch",
       commands: [

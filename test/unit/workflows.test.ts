@@ -13,6 +13,7 @@ interface Step {
   readonly if?: string;
   readonly uses?: string;
   readonly run?: string;
+  readonly env?: Readonly<Record<string, string>>;
   readonly with?: Readonly<Record<string, unknown>>;
 }
 
@@ -199,6 +200,15 @@ describe("workflows", () => {
         assert.match(after, /^echo "::\$mark::"$/m, `${name}: ${printed[0]}`);
       }
     }
+  });
+
+  it("the engine and the plugins are installed by hash, before there is any right, and no other is fetched", () => {
+    const names = action.runs.steps.map(({ name, uses }) => name ?? uses?.split("@")[0]);
+    const installed = names.indexOf("Install the engine and the providers' plugins by their hashes");
+    assert.ok(installed >= 0 && installed < names.indexOf("google-github-actions/auth"));
+    for (const [name, step] of steps())
+      if (/^\s*(pulumi (up|preview)|npm run --silent audit)/m.test(step.run ?? ""))
+        assert.equal(step.env?.["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"], "true", name);
   });
 
   it("credentials in AWS last as long as the job's timeout, and the roles allow it", async () => {

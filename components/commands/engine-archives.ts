@@ -1,0 +1,79 @@
+import { createHash } from "node:crypto";
+import { createWriteStream } from "node:fs";
+import { createRequire } from "node:module";
+import { Readable, Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+
+/** The file of the hashes, from the repository's root: lines as `sha256sum` writes them. */
+export const engineHashesFile = "engine.sha256";
+
+/** Where Pulumi publishes the archives. */
+export const engineSource = "https://get.pulumi.com/releases";
+
+/** An archive of the engine: its CLI, or the plugin of one provider. */
+export interface EngineArchive {
+  /** The provider; undefined: the CLI. */
+  readonly provider: string | undefined;
+  readonly version: string;
+  /** Its name in the file of hashes. */
+  readonly file: string;
+  /** Below {@link engineSource}. */
+  readonly path: string;
+}
+
+/** Platforms whose archives are pinned: those of the workflows' machines, and of people. */
+export const enginePlatforms = ["linux-x64", "linux-arm64", "darwin-arm64", "darwin-x64"] as const;
+
+const require = createRequire(import.meta.url);
+
+/**
+ * The archives that the program needs on a platform (`<os>-<arch>` as Node names them), in the versions of the installed SDK packages: the engine's
+ * is that of `@pulumi/pulumi`.
+ */
+export function engineArchives(platform: string): EngineArchive[] {
+  const [os = "", arch = ""] = platform.split("-");
+  const versionOf = (name: string): string => {
+    const { version, pulumi } = require(`@pulumi/${name}/package.json`) as {
+      version: string;
+      pulumi?: { version?: string };
+    };
+    return pulumi?.version ?? version;
+  };
+  const cli = versionOf("pulumi");
+  const archives = [{ provider: undefined, version: cli, file: `pulumi-v${cli}-${os}-${arch}.tar.gz` }].map((one) => ({
+    ...one,
+    path: `sdk/${one.file}`,
+  }));
+  const plugins = ["gcp", "aws", "cloudflare"].map((provider) => {
+    const version = versionOf(provider);
+    const file = `pulumi-resource-${provider}-v${version}-${os}-${arch === "x64" ? "amd64" : arch}.tar.gz`;
+    return { provider, version, file, path: `plugins/${file}` };
+  });
+  return [...archives, ...plugins];
+}
+
+/** Reads the file of hashes: SHA-256 in hex by the archive's name. Lines of another form are ignored, as comments are. Pure. */
+export function engineHashes(text: string): ReadonlyMap<string, string> {
+  return new Map([...text.matchAll(/^([0-9a-f]{64}) [ *](\S+)$/gm)].map(([, hash, file]) => [file!, hash!]));
+}
+
+/** Downloads an archive into a file. @returns its SHA-256 in hex. @throws Error if it can't be had. */
+export async function downloadArchive(url: string, file: string): Promise<string> {
+  const response = await fetch(url).catch((error: Error) => {
+    throw new Error(`${url}: ${error.cause instanceof Error ? error.cause.message : error.message}`);
+  });
+  if (!response.ok || response.body === null) throw new Error(`${url}: HTTP ${response.status}`);
+  const hash = createHash("sha256");
+  const hashing = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      done(null, chunk);
+    },
+  });
+  await pipeline(
+    Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]),
+    hashing,
+    createWriteStream(file),
+  );
+  return hash.digest("hex");
+}
