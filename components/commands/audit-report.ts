@@ -44,6 +44,8 @@ export interface Report {
   readonly differences: readonly Difference[];
   /** Mirrors that could not be read, a sentence each. */
   readonly unreadable: readonly string[];
+  /** What explains the differences: signatures that staging has and mirrors lack, layers that a mirror has lost; a sentence each. */
+  readonly notes: readonly string[];
   /** What could not be searched, a sentence each. */
   readonly unlisted: readonly string[];
   /** Digests in production that do not satisfy their project's policy of today; only of an audit that verifies. */
@@ -77,6 +79,7 @@ export function reportOf(audited: readonly Audited[], unmanaged: readonly Unmana
       ...audited.flatMap(({ inventory }) => inventory.failures),
       ...unmanaged.flatMap(({ failures }) => failures),
     ],
+    notes: audited.flatMap(({ project, inventory }) => (inventory.notes ?? []).map((note) => `${project}: ${note}`)),
     unlisted: unmanaged.flatMap(({ unlisted }) => unlisted),
   };
 }
@@ -106,6 +109,10 @@ export function describeReport(report: Report, shown = 50): string {
         ...more(lines.length, shown),
       ].join("\n"),
     );
+  }
+  if (report.notes.length > 0) {
+    const lines = report.notes.map(escapeUnprintable);
+    parts.push(["why:", ...lines.slice(0, shown), ...more(lines.length, shown)].join("\n"));
   }
   if (report.unreadable.length > 0) {
     const lines = causesIn(report.unreadable);

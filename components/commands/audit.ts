@@ -3,6 +3,7 @@ import pLimit from "p-limit";
 import { takeFileInventory } from "../promotion/files/files.ts";
 import { sharedImagePromotion, takeImageInventory } from "../promotion/images/images.ts";
 import { verifyProduction } from "../promotion/images/verify-production.ts";
+import { everything } from "../promotion/run/deep-share.ts";
 import { progressLine } from "../promotion/run/progress.ts";
 import type { Context, FilesRequest, ImagesRequest, Inventory } from "../promotion/run/request.ts";
 import type { Unmanaged } from "../promotion/unmanaged/unmanaged.ts";
@@ -42,10 +43,14 @@ export const auditCommand = new Command("audit")
     "--verify",
     "verify what is in production again, under the trust policies of today: what a signer signed who is no longer in the policy is listed",
   )
+  .option(
+    "--deep",
+    "ask the mirrors for every blob of every image too: a layer that a registry has lost is on no list, and makes its image incomplete here",
+  )
   .option("--trace", traceDescription)
   .option(
     "--json",
-    "one JSON document: {projects, mirrors, lines, differences: [{project, kind, mirror, what, line}], unreadable, unlisted, unverified: [{project, line, missing}]}; project: - if it is none's; what: missing, extra, incomplete (there, but not with all that belongs to it); unlisted: what could not be searched",
+    "one JSON document: {projects, mirrors, lines, differences: [{project, kind, mirror, what, line}], unreadable, notes, unlisted, unverified: [{project, line, missing}]}; project: - if it is none's; what: missing, extra, incomplete (there, but not with all that belongs to it); notes: what explains differences; unlisted: what could not be searched",
   )
   .action(async (values) => {
     traceIfAsked(values.trace);
@@ -54,7 +59,7 @@ export const auditCommand = new Command("audit")
     const production = await readProduction({ stack, config, state, manifests }, values.project);
     const only = mirrorsNamed(production, values.mirror);
     const report = await interruptible(async (signal) => {
-      const context: Context = { signal, report: () => {} };
+      const context: Context = { signal, report: () => {}, ...(values.deep === true && { deep: everything }) };
       const atOnce = pLimit(8);
       const tell = progressLine((line) => printProgress(`audited ${line} promotions`));
       const total = production.images.length + production.files.length;

@@ -1,6 +1,7 @@
 /** The repair of one mirror, of one project, of one kind. */
 import { previewFiles, promoteFiles, takeFileInventory } from "../promotion/files/files.ts";
 import { previewImages, promoteImages, takeImageInventory } from "../promotion/images/images.ts";
+import { everything } from "../promotion/run/deep-share.ts";
 import { progressLine } from "../promotion/run/progress.ts";
 import { RemovalRefused } from "../promotion/run/removal-guard.ts";
 import type {
@@ -49,7 +50,7 @@ export const filesRuns: Runs<FilesRequest> = {
 /** Takes an inventory of the mirror and repairs it, or says how. @returns how many failures it has reported. */
 export async function repairMirror<Request extends ImagesRequest | FilesRequest>(
   mirror: string,
-  repair: "do" | "say",
+  { repair, isDeep }: { readonly repair: "do" | "say"; readonly isDeep: boolean },
   shard: Shard,
   request: Request,
   runs: Runs<Request>,
@@ -57,7 +58,8 @@ export async function repairMirror<Request extends ImagesRequest | FilesRequest>
 ): Promise<number> {
   const about = `${request.project} ${runs.kind}`;
   const context: Context = { signal, report: progressLine((line) => console.error(`${about}: ${line}`)) };
-  const inventory = await runs.takeInventory(runs.alone(request, mirror), context);
+  const deep = isDeep ? everything : undefined;
+  const inventory = await runs.takeInventory(runs.alone(request, mirror), { ...context, deep });
   // What could be read is repaired all the same: the mirror may be the one that is left.
   for (const failure of inventory.failures) console.error(`error: ${failure}`);
   const unread = inventory.failures.length;

@@ -21,6 +21,7 @@ export const syncCommand = new Command("sync")
   )
   .option("--project <name>", "only this project (may be repeated)", repeated, [])
   .option("--shard <i/n>", "only part I of N equal parts of the work; in a Cloud Run job each task takes its own part")
+  .option("--deep", "ask for every blob of every image too, and copy again what lacks one (audit --deep finds them)")
   .option("--dry-run", "print what would be done, and do nothing")
   .option("--stack <name>", "the stack, whose config is Pulumi.NAME.yaml; local is the running rehearsal", "prod")
   .option("--config <file>", "read the stack's config from this file instead")
@@ -37,16 +38,16 @@ export const syncCommand = new Command("sync")
     const shard = parseShard(values.shard, process.env);
     const production = await readProduction({ stack, config, state, manifests }, values.project);
     const is = mirrorsNamed(production, [mirror]);
-    const repair = values.dryRun ? "say" : "do";
+    const how = { repair: values.dryRun ? "say" : "do", isDeep: values.deep === true } as const;
     let failures = 0;
     await interruptible(async (signal) => {
       for (const request of production.images) {
         if (![...request.mirrors, ...request.layerMirrors].some(({ name }) => is(name))) continue;
-        failures += await repairMirror(mirror, repair, shard, request, imagesRuns, signal);
+        failures += await repairMirror(mirror, how, shard, request, imagesRuns, signal);
       }
       for (const request of production.files) {
         if (!request.mirrors.some(({ name }) => is(name))) continue;
-        failures += await repairMirror(mirror, repair, shard, request, filesRuns, signal);
+        failures += await repairMirror(mirror, how, shard, request, filesRuns, signal);
       }
     });
     process.exitCode = failures === 0 ? exitCodes.ok : exitCodes.error;

@@ -1,4 +1,5 @@
 import { digestPattern, nameSource, tagPattern } from "../promotion/text/oci-grammar.ts";
+import { oddCharacter } from "./odd-character.ts";
 import { quoted } from "./problem.ts";
 
 /**
@@ -67,7 +68,8 @@ function hexFault(text: string, hex: string, what: string): string {
     return `${what} ${quoted(text)} has upper-case letters: write it in lower case`;
   if (/^[0-9a-fA-F]*$/.test(hex))
     return `${what} ${quoted(text)} has ${hex.length} hex digits instead of 64: copy it again`;
-  return `${what} ${quoted(text)} has characters other than 0-9a-f: copy it again`;
+  const odd = oddCharacter(hex, /[\x20-\x7e]/);
+  return `${what} ${quoted(text)} has characters other than 0-9a-f${odd === undefined ? "" : `, ${odd}`}: copy it again`;
 }
 
 /** The error for a text that is not an image name. */
@@ -75,14 +77,21 @@ export function imageFault(text: string): string {
   const rule = "lower-case letters and digits, joined by one . _ / , __ or dashes";
   if (text === "") return `an image needs a name: ${rule}`;
   if (text.length > 200) return `image name ${quoted(text)} has ${text.length} characters: 200 at most`;
-  return `image name ${quoted(text)} is not a repository name: ${rule}${imagePattern.test(text.toLowerCase()) ? `; write ${quoted(text.toLowerCase())}` : ""}`;
+  const odd = oddCharacter(text, /[\x20-\x7e]/);
+  return `image name ${quoted(text)} is not a repository name${odd === undefined ? "" : ` (it has ${odd})`}: ${rule}${imagePattern.test(text.toLowerCase()) ? `; write ${quoted(text.toLowerCase())}` : ""}`;
 }
 
 /** The error for a text that is not a tag. */
 export function tagFault(text: string): string {
   if (text === "") return "a tag is empty: remove it; for a digest without tags write []";
   if (text.length > 128) return `tag ${quoted(text)} has ${text.length} characters: 128 at most`;
-  return `tag ${quoted(text)} is not a tag: letters, digits, _ . - and not . or - first`;
+  const helm = text.replaceAll("+", "_");
+  // Helm, "Charts": registries take no plus signs, so that helm push writes an underscore.
+  if (text.includes("+") && tagPattern.test(helm))
+    return `tag ${quoted(text)} has a plus sign, which no tag has: helm push writes it as _, so this chart's tag is ${quoted(helm)}`;
+  const odd = oddCharacter(text, /[A-Za-z0-9_.-]/);
+  const which = odd === undefined || /^"[ -~]"$/.test(odd) ? "" : ` (it has ${odd})`;
+  return `tag ${quoted(text)} is not a tag${which}: letters, digits, _ . - and not . or - first`;
 }
 
 /** The error for a text that is not a file path. */
@@ -97,8 +106,8 @@ export function fileFault(text: string): string {
   if (segments.includes("")) return `file name ${quoted(text)} has an empty segment: remove the doubled or last slash`;
   if (segments.some((segment) => segment.length > 255))
     return `file name ${quoted(text)} has a segment of more than 255 characters`;
-  const odd = [...text].find((character) => !/[A-Za-z0-9._+~@=,/-]/.test(character)) ?? "";
-  return `file name ${quoted(text)} has the character ${quoted(odd)}: letters, digits and . _ + ~ @ = , - are allowed`;
+  const odd = oddCharacter(text, /[A-Za-z0-9._+~@=,/-]/);
+  return `file name ${quoted(text)} has the character ${odd}: letters, digits and . _ + ~ @ = , - are allowed`;
 }
 
 /** A media type (RFC 6838, section 4.2). */

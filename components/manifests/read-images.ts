@@ -76,8 +76,9 @@ function addImageProblems({ source, name, digests }: ReadImage, problems: Proble
       if (held === undefined) {
         holders.set(tag.text, { digest, tag });
         if (attachedTagPattern.test(tag.text))
+          // In a registry it would not be a tag of the project's but the list of referrers, a signature, ... of that digest.
           add(
-            "warning",
+            attachedTo(digests, tag.text) ? "error" : "warning",
             tag,
             `tag ${quoted(tag.text)} belongs to a signature or attestation: these travel with their digest, remove it`,
           );
@@ -100,4 +101,10 @@ function addImageProblems({ source, name, digests }: ReadImage, problems: Proble
       }
     }
   }
+}
+
+/** Whether a tag names by convention a digest that the image promotes. */
+function attachedTo(digests: ReadImage["digests"], tag: string): boolean {
+  const hex = /^sha256-([0-9a-f]{64})(?:\.(?:sig|att|sbom))?$/.exec(tag)?.[1];
+  return hex !== undefined && digests.some(({ digest }) => digest.text === `sha256:${hex}`);
 }

@@ -1,47 +1,31 @@
 /** Content that projects push now and then and that must be promoted whole, or be refused with a word that helps. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "mocha";
 import { imagePromotion } from "../../components/promotion/images/images.ts";
 import type { Context, ImagesRequest } from "../../components/promotion/run/request.ts";
-import { head, inspect, pull, sha256, startRegistry, type TestRegistry } from "../support/registries.ts";
+import { type ContentRegistry, startContentRegistry } from "../support/content-registry.ts";
+import { head, inspect, pull, startRegistry, type TestRegistry } from "../support/registries.ts";
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };
 const ociIndex = "application/vnd.oci.image.index.v1+json";
 const ociManifest = "application/vnd.oci.image.manifest.v1+json";
 
 describe("unusual content", () => {
-  /** A staging registry that holds whatever it is given: real ones refuse some of it. */
-  const content = new Map<string, { type: string; bytes: Buffer }>();
-  let staging: Server;
+  let staging: ContentRegistry;
   let mirror: TestRegistry;
   const promotion = imagePromotion();
   before(async () => {
-    staging = createServer((request, response) => {
-      const found = content.get(/sha256:[0-9a-f]{64}$/.exec(request.url ?? "")?.[0] ?? "");
-      if (!found) return void response.writeHead(404).end();
-      response.writeHead(200, { "content-type": found.type, "content-length": found.bytes.length });
-      response.end(request.method === "HEAD" ? undefined : found.bytes);
-    });
-    await new Promise<void>((resolve) => staging.listen(0, "127.0.0.1", resolve));
+    staging = await startContentRegistry();
     mirror = await startRegistry("olareg");
   });
   after(async () => {
     await promotion.close();
-    staging.closeAllConnections();
-    staging.close();
+    await staging.close();
     await mirror.remove();
   });
 
-  function put(type: string, value: object | Buffer): { mediaType: string; digest: string; size: number } {
-    const bytes = Buffer.isBuffer(value) ? value : Buffer.from(JSON.stringify(value));
-    const digest = sha256(bytes);
-    content.set(digest, { type, bytes });
-    return { mediaType: type, digest, size: bytes.length };
-  }
-
+  const put = (type: string, value: object | Buffer) => staging.put(type, value);
   const layer = () => put("application/vnd.oci.image.layer.v1.tar", randomBytes(100));
   const image = (more: object = {}) =>
     put(ociManifest, { schemaVersion: 2, mediaType: ociManifest, config: layer(), layers: [layer()], ...more });
@@ -54,7 +38,7 @@ describe("unusual content", () => {
       project: name,
       images: `app:v1 ${digest}\n`,
       prefix: name,
-      staging: `127.0.0.1:${(staging.address() as AddressInfo).port}/staging`,
+      staging: `${staging.host}/staging`,
       mirrors: [{ name: "m0", repository: `${mirror.host}/images` }],
       layerMirrors: [],
       mutableTags: [],

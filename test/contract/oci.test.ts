@@ -159,7 +159,7 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
       });
       const { port } = relay.address() as AddressInfo;
       const remote = { ...at("a/layers"), repository: repositoryAt(`127.0.0.1:${port}/a/layers`) };
-      for (let index = 0; index < 20; index++) await hasBlob(remote, { digest: digestOf(randomBytes(4)), size: 4 });
+      for (let index = 0; index < 20; index++) await hasBlob(remote, { digest: digestOf(randomBytes(4)) });
       assert.ok(sockets <= 2, `${sockets} connections for 20 requests`);
     });
   });

@@ -25,6 +25,8 @@ const maximalErrors = 5;
 export function parseYaml(text: string): Parsed {
   const long = longLine(text);
   if (long !== undefined) return { ok: false, errors: [long] };
+  const conflict = mergeConflict(text);
+  if (conflict !== undefined) return { ok: false, errors: [conflict] };
   const read = tokensOf(text);
   if ("error" in read) return { ok: false, errors: [read.error] };
   const documents = composed(read.tokens, text.length);
@@ -36,6 +38,17 @@ export function parseYaml(text: string): Parsed {
   const errors: YamlError[] = [];
   const root = nodeOf(documents[0]?.contents ?? null, errors);
   return errors.length === 0 ? { ok: true, root } : { ok: false, errors: firstOfEachLine(errors, text) };
+}
+
+/** What a merge leaves where two sides changed the same lines (git-merge, "How conflicts are presented"). */
+function mergeConflict(text: string): YamlError | undefined {
+  const start = /^<{7}(?: |$)/m.exec(text)?.index ?? /^>{7}(?: |$)/m.exec(text)?.index;
+  if (start === undefined) return undefined;
+  return {
+    start,
+    message:
+      "a merge left its conflict here: keep the lines of one side, or of both, and remove the <<<<<<<, ======= and >>>>>>> lines",
+  };
 }
 
 /** A message of the package, which may quote the text. */

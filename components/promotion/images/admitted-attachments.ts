@@ -9,7 +9,7 @@ import type { Remote } from "../oci/remote.ts";
 import { attachmentLimits } from "../run/limits.ts";
 import { formatBytes } from "../text/format-bytes.ts";
 import { type AdmissionRules, type AttachmentKind, admit, neededConfig } from "./admission.ts";
-import type { Attachment } from "./attachments.ts";
+import { type Attachment, ExcessError } from "./attachments.ts";
 
 /** An attachment that may be published, with its OCI manifest. */
 export interface AdmittedAttachment extends Attachment {
@@ -27,9 +27,6 @@ export interface JudgedAttachments {
   readonly admitted: readonly AdmittedAttachment[];
   readonly refused: readonly RefusedAttachment[];
 }
-
-/** A digest has more attachments than are published. */
-export class ExcessError extends Error {}
 
 /** What a project admits unless its project.yaml says otherwise. */
 export const defaultAdmission: AdmissionRules = { artifactTypes: [], bytes: attachmentLimits.bytes };

@@ -23,6 +23,9 @@ export function subjectOfTag(tag: string): Digest | undefined {
   return hex === undefined ? undefined : `sha256:${hex}`;
 }
 
+/** A digest has more attachments than are published. */
+export class ExcessError extends Error {}
+
 /** Attachments may have attachments (a signature of an SBOM); a longer chain is a mistake. */
 const deepest = 16;
 const mostAttachments = 1_000;
@@ -49,8 +52,9 @@ export async function findAttachments(
     for (const digest of level) seen.add(digest);
     found.push(...next);
     if (depth + 1 === deepest && level.length > 0)
-      throw new Error(`${level[0]} ends a chain of more than ${deepest} attachments of attachments`);
-    if (found.length > mostAttachments) throw new Error(`more than ${mostAttachments} signatures and attestations`);
+      throw new ExcessError(`${level[0]} ends a chain of more than ${deepest} attachments of attachments`);
+    if (found.length > mostAttachments)
+      throw new ExcessError(`more than ${mostAttachments} signatures and attestations`);
   }
   return found;
 }

@@ -16,6 +16,7 @@ import {
   judgeAttachments,
 } from "./admitted-attachments.ts";
 import { type Attachment, findAttachments } from "./attachments.ts";
+import { carryForeignLayers } from "./foreign-layers.ts";
 import type { ImageMirrorRun, ImagesMirrorRun, LayerMirrorRun } from "./mirror-runs.ts";
 import type { Copy } from "./plan.ts";
 import type { ImagesRun } from "./run.ts";
@@ -187,7 +188,7 @@ async function readContent(copy: Copy, places: readonly Place[], run: ImagesRun)
   const siblings = alive.flatMap((mirror) => run.siblings(mirror, copy.image, copy.digest));
   const others = alive.map((mirror) => mirror.remote(copy.image));
   const sources = [...new Set([...whole, ...partly, ...(staging ? [staging] : []), ...siblings, ...others])];
-  const tree = await readTree(sources, copy.digest);
+  const tree = await carryForeignLayers(await readTree(sources, copy.digest), sources, staging);
   // Only layers are missing, which have no attachments.
   if (places.every(({ state }) => state === "complete")) return { tree, attached: [], sources, made: new Map() };
   const digests = tree.manifests.map(({ digest }) => digest);
@@ -414,10 +415,11 @@ async function bringBlobs(
     blobs: manifest.blobs.filter(({ digest }) => !made.has(digest)),
   }));
   for (const manifest of [...tree.manifests, ...brought]) {
-    // A bucket may have lost a blob of a manifest that it has; a registry cannot.
-    const lacking = places.filter(
-      ({ present, mirror }) => (mirror.store !== undefined || !present.has(manifest.digest)) && !broken.has(mirror),
-    );
+    // A bucket may have lost a blob of a manifest that it has; a registry has if an inventory found the digest incomplete.
+    const lacking = places.filter(({ present, mirror }) => {
+      const isTrusted = mirror.store === undefined && !copy.incomplete.includes(mirror.name);
+      return !(isTrusted && present.has(manifest.digest)) && !broken.has(mirror);
+    });
     for (const blob of manifest.blobs) {
       const entry = wanted.get(blob.digest) ?? { blob, places: new Set(), layerMirrors: [] };
       for (const place of lacking) entry.places.add(place);

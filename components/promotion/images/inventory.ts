@@ -13,6 +13,7 @@ import { readStoreAddress } from "../run/store-address.ts";
 import { BucketAbsent } from "../storage/bucket.ts";
 import { defaultAdmission } from "./admitted-attachments.ts";
 import { type Attachment, findAttachments, subjectOfTag } from "./attachments.ts";
+import { findLostBlobs } from "./deep-inventory.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { Holding } from "./holding.ts";
 import { ImageSources } from "./image-sources.ts";
@@ -26,7 +27,8 @@ import { readRemains } from "./tree.ts";
 
 /**
  * What every mirror holds of a project. Lists each repository; of a registry that lists tags only, also looks up the digest of each tag, each
- * digest without a tag, each image of an index, and the attachments of each. Writes nothing.
+ * digest without a tag, each image of an index, and the attachments of each; of the digests that the context's `deep` names, each blob. Writes
+ * nothing.
  */
 export async function takeImagesInventory(
   request: ImagesRequest,
@@ -95,6 +97,11 @@ export async function takeImagesInventory(
       addImage(incomplete, image, digest);
     };
     await compareMirrors(mirrors, [...digests.keys()], parts, markIncomplete, fail);
+    const deep = context.deep && [...digests.keys()].filter(context.deep);
+    for (const { root, blob, mirror, what } of deep ? await findLostBlobs(deep, mirrors, fail) : []) {
+      markIncomplete(mirror, root);
+      notes.push(`blob ${blob} of ${nameOfDigest(image, root, digests.get(root)!)} ${what} in ${mirror}`);
+    }
     for (const { root, line, mirrors: lacking } of await lateIn(image, [...digests.keys()], mirrors)) {
       for (const name of lacking) markIncomplete(name, root);
       notes.push(

@@ -1,9 +1,10 @@
 import { causeOf } from "../http/errors.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { Manifest } from "../oci/manifest.ts";
 import type { Remote } from "../oci/remote.ts";
 import type { TrustSettings } from "../run/request.ts";
-import { type AdmittedAttachment, ExcessError, type RefusedAttachment } from "./admitted-attachments.ts";
-import type { Attachment } from "./attachments.ts";
+import type { AdmittedAttachment, RefusedAttachment } from "./admitted-attachments.ts";
+import { type Attachment, ExcessError } from "./attachments.ts";
 import { attachmentsAt, isRequired, stagedAttachments, unsatisfied, verified } from "./copy-image.ts";
 import type { Copy } from "./plan.ts";
 import { predecessor } from "./predecessor.ts";
@@ -21,6 +22,8 @@ export interface AttachmentsPreview {
   /** Those that stay out, and why. */
   readonly warnings: readonly string[];
   readonly errors: readonly string[];
+  /** Those that the run copies. */
+  readonly manifests: readonly Manifest[];
 }
 
 /** Looks at what staging has attached to a digest that no mirror has yet: exactly that the run brings, as far as it is admitted. */
@@ -49,26 +52,23 @@ export async function previewAttachments(
       trust: verification ? reportTrust(name(copy.digest), verification) : [],
       warnings,
       errors: errors.map((error) => run.failures.line(nameOf(copy), error.message)),
+      manifests: admitted.map(({ manifest }) => manifest),
     };
   } catch (error) {
     run.context.signal.throwIfAborted();
     const line = (what: string) => [run.failures.line(nameOf(copy), what)];
+    const none = { gained: [], trust: [], manifests: [] };
     if (error instanceof ExcessError)
-      return {
-        gained: [],
-        trust: [],
-        warnings: [],
-        errors: line(`${error.message}: remove some of them from staging`),
-      };
+      return { ...none, warnings: [], errors: line(`${error.message}: remove some of them from staging`) };
     // Staging may be gone while a mirror has the digest: the run decides.
     const unread = line(`what is attached to it could not be read: ${causeOf(error)}`);
     const required = isRequired(run.request);
-    return { gained: [], trust: [], warnings: required ? [] : unread, errors: required ? unread : [] };
+    return { ...none, warnings: required ? [] : unread, errors: required ? unread : [] };
   }
 }
 
-/** A first run adopts what the mirrors have: that is not promoted, and no policy is asked. */
-async function isInProduction({ image, digest, mirrors, incomplete }: Copy, run: ImagesRun): Promise<boolean> {
+/** Whether mirrors have the digest already: a first run adopts what they have, which is not promoted, and no policy is asked. */
+export async function isInProduction({ image, digest, mirrors, incomplete }: Copy, run: ImagesRun): Promise<boolean> {
   if (incomplete.length > 0) return true;
   const [first] = mirrors.map((name) => run.mirrors.get(name)!);
   if (first === undefined) return false;

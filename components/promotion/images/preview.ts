@@ -5,10 +5,12 @@ import { type Manifest, platformsOf } from "../oci/manifest.ts";
 import { failureLine } from "../run/failures.ts";
 import type { Preview } from "../run/request.ts";
 import { conflictOf } from "./copy-image.ts";
+import { CopyCheck } from "./copyable.ts";
+import { explainAbsence } from "./explain-absence.ts";
 import type { ImageMirrorRun } from "./mirror-runs.ts";
 import { type Copy, printPlan } from "./plan.ts";
 import { predecessor } from "./predecessor.ts";
-import { previewAttachments } from "./preview-attachments.ts";
+import { isInProduction, previewAttachments } from "./preview-attachments.ts";
 import type { ImagesRun } from "./run.ts";
 import { AbsentError, readTree } from "./tree.ts";
 
@@ -16,7 +18,7 @@ import { AbsentError, readTree } from "./tree.ts";
 const mostCompared = 20;
 
 /**
- * Checks whether a plan can be carried out: new digests exist, with all that they list, in staging or a mirror; no immutable tag is on another
+ * Checks whether a plan can be carried out: new digests exist, with all that they list and every layer, in staging or a mirror; no immutable tag is on another
  * digest in a mirror; no new image lacks a platform that the version before it has. Writes nothing.
  */
 export async function previewImagesRun(run: ImagesRun): Promise<Preview> {
@@ -27,6 +29,7 @@ export async function previewImagesRun(run: ImagesRun): Promise<Preview> {
   const roots = new Map<Copy, Manifest>();
   const gained: string[] = [];
   const trust: string[] = [];
+  const copyCheck = new CopyCheck();
   const checked = plan.copies.map((copy) =>
     run.dependencies.limit(async () => {
       const mirrors = copy.mirrors.map((name) => run.mirrors.get(name)!);
@@ -43,19 +46,32 @@ export async function previewImagesRun(run: ImagesRun): Promise<Preview> {
         ];
         const tree = await readTree(places, copy.digest);
         roots.set(copy, tree.root);
+        const manifests = [...tree.manifests];
         if (staging && holders.length === 0) {
           const attached = await previewAttachments(copy, tree, staging, run);
           gained.push(...attached.gained);
           trust.push(...attached.trust);
           warnings.push(...attached.warnings);
           errors.push(...attached.errors);
+          manifests.push(...attached.manifests);
+        }
+        const isRepair = copy.incomplete.length > 0;
+        if (holders.length === 0 && (isRepair || !(await isInProduction(copy, run)))) {
+          const problems = await copyCheck.check(manifests, places);
+          const advice = isRepair ? "" : ": push the image to staging again, whole";
+          errors.push(...problems.errors.map((each) => failures.line(nameOf(copy), `${each}${advice}`)));
+          warnings.push(...problems.warnings.map((each) => failures.line(nameOf(copy), each)));
         }
       } catch (error) {
         run.context.signal.throwIfAborted();
         if (!(error instanceof AbsentError) && !(error instanceof WrongContentError)) throw error;
         const advice = ": push it to staging again, or remove it from the manifest";
         const isUncertain = error instanceof AbsentError && error.isUncertain;
-        errors.push(failures.line(nameOf(copy), `${error.message}${isUncertain ? "" : advice}`));
+        const staging = run.staging(copy.image);
+        const isRoot = error instanceof AbsentError && !isUncertain && error.digest === copy.digest;
+        const why = isRoot && staging ? await explainAbsence(copy, staging, run) : undefined;
+        const message = why === undefined ? error.message : `${error.message} (${why})`;
+        errors.push(failures.line(nameOf(copy), `${message}${isUncertain ? "" : advice}`));
       }
     }),
   );

@@ -46,7 +46,7 @@ export async function readTree(sources: readonly Remote[], digest: Digest): Prom
   return { root: manifests.at(-1)!, manifests, blobs };
 }
 
-/** What is left of a manifest and those that it lists. */
+/** What is left of a manifest and those that it lists; its blobs are with the foreign layers, which may have been carried. */
 export interface Remains extends Omit<ImageTree, "root"> {
   /** The manifests that no source has; what they list is unknown. */
   readonly lost: readonly Digest[];
@@ -63,6 +63,7 @@ export async function readRemains(sources: readonly Remote[], digest: Digest): P
   const lost = absent.map((error) => error.digest);
   return {
     ...found,
+    blobs: [...found.blobs, ...found.manifests.flatMap(({ foreign }) => foreign)],
     lost,
     digests: [...new Set([...lost, ...found.manifests.map((manifest) => manifest.digest)])],
     isUncertain: absent.some((error) => error.isUncertain),

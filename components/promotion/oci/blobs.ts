@@ -26,10 +26,18 @@ export function beginning(): ResumePoint {
 }
 
 /** Whether a repository has a blob. */
-export async function hasBlob(at: Remote, { digest }: Blob): Promise<boolean> {
+export async function hasBlob(at: Remote, { digest }: Pick<Blob, "digest">): Promise<boolean> {
+  return (await headBlob(at, digest)) !== undefined;
+}
+
+/** Asks for a blob: its size as far as the registry says it; undefined if the repository does not have it. */
+export async function headBlob(at: Remote, digest: Digest): Promise<{ readonly size: number | undefined } | undefined> {
   const what = `ask for blob ${digest} in ${at.repository.name}`;
   const url = `/v2/${at.repository.name}/blobs/${digest}`;
-  return (await call(at, { url, what, method: "HEAD", expect: [200, 404] })).status === 200;
+  const { status, headers } = await call(at, { url, what, method: "HEAD", expect: [200, 404] });
+  if (status === 404) return undefined;
+  const length = headers["content-length"];
+  return { size: typeof length === "string" && /^\d+$/.test(length) ? Number(length) : undefined };
 }
 
 /**
@@ -220,7 +228,7 @@ async function unlessThere(at: Remote, digest: Digest, put: Promise<unknown>): P
     await put;
   } catch (error) {
     if (!isUploadGone(error)) throw error;
-    if (!(await hasBlob(at, { digest, size: 0 }))) throw error;
+    if (!(await hasBlob(at, { digest }))) throw error;
   }
 }
 

@@ -9,6 +9,8 @@ export interface Descriptor {
   readonly size: number;
   /** `os/architecture[/variant]`, of an index's entry. */
   readonly platform?: string;
+  /** A layer that clients may find on other servers. */
+  readonly isForeign?: true;
 }
 
 /** The parts of a manifest that matter for a copy: what must be stored before it, and what it is attached to. */
@@ -18,11 +20,10 @@ export interface Manifest {
   readonly bytes: Buffer;
   /** Of an index: the manifests that it lists. */
   readonly children: readonly Descriptor[];
-  /**
-   * Config and layers. Layers that are on other servers only (`urls`, the "foreign" layers of old Windows images) are
-   * left out.
-   */
+  /** Config and layers, without {@link foreign} ones. */
   readonly blobs: readonly Descriptor[];
+  /** Layers that clients may find on other servers (`urls`, of old Windows images): registries need not have them. */
+  readonly foreign: readonly Descriptor[];
   /** Of a referrer: the manifest that it is attached to. */
   readonly subject?: Descriptor;
   /** Of a referrer: what the referrers API must list of it (distribution spec, "Listing Referrers"). */
@@ -90,7 +91,10 @@ export function readManifest(bytes: Buffer, expected: Digest, contentType: strin
     bytes,
     // An entry of unknown type is a blob: build caches list their layers in an index.
     children: inIndex ? listed.filter((entry) => manifestTypes.has(entry.mediaType)) : [],
-    blobs: inIndex ? listed.filter((entry) => !manifestTypes.has(entry.mediaType)) : own,
+    blobs: inIndex
+      ? listed.filter((entry) => !manifestTypes.has(entry.mediaType))
+      : own.filter((blob) => !blob.isForeign),
+    foreign: inIndex ? [] : own.filter((blob) => blob.isForeign),
     ...(subject && { subject }),
     ...(artifactType !== undefined && { artifactType }),
     ...(annotations && { annotations }),
@@ -147,9 +151,9 @@ function* descriptors(value: unknown, inside: Digest): Generator<Descriptor> {
       throw new WrongContentError(`manifest ${inside}: size of ${digest} is no number of bytes`);
     }
     const type = typeof mediaType === "string" ? mediaType : "";
-    if (Array.isArray(urls) && urls.length > 0 && /foreign|nondistributable/.test(type)) continue;
+    const isForeign = Array.isArray(urls) && urls.length > 0 && /foreign|nondistributable/.test(type);
     const on = platformOf(platform);
-    yield { mediaType: type, digest, size, ...(on !== undefined && { platform: on }) };
+    yield { mediaType: type, digest, size, ...(on !== undefined && { platform: on }), ...(isForeign && { isForeign }) };
   }
 }
 

@@ -115,7 +115,7 @@ async function writeFallback(
 ): Promise<Digest | undefined> {
   const manifests = [...before.map(({ entry }) => entry), referrerEntry(referrer)];
   const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: ociIndex, manifests }));
-  const index = { digest: digestOf(bytes), mediaType: ociIndex, bytes, children: [], blobs: [] };
+  const index = { digest: digestOf(bytes), mediaType: ociIndex, bytes, children: [], blobs: [], foreign: [] };
   try {
     await putManifest(at, index, fallbackTag(subject), head?.etag);
   } catch (error) {

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { compareInputs, type Properties, unknown } from "../../plugin/properties.ts";
 import { PartialFailure, type ResourceLog, type ResourceProvider } from "../../plugin/protocol.ts";
+import { shareOfTheDay } from "../run/deep-share.ts";
 import { previewHeadings } from "../run/preview-headings.ts";
 import { progressLine } from "../run/progress.ts";
 import { RemovalRefused } from "../run/removal-guard.ts";
@@ -84,15 +85,12 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       }
       const { takeInventory } = await kind.load();
       const last = lastAsked(kind, inputs, outputs);
-      const inventory = await takeInventory(requestOf(kind, last), context(urn, "taking inventory:"));
+      const deep = shareOfTheDay(process.env["ARTIFACTS_DEEP_DAYS"], new Date());
+      const inventory = await takeInventory(requestOf(kind, last), { ...context(urn, "taking inventory:"), deep });
       for (const failure of inventory.failures) await log.lasting(urn, "warning", failure);
       const { notes = [] } = inventory;
       if (notes.length > 0)
-        await log.lasting(
-          urn,
-          "warning",
-          `Attached after the promotion, for the next \`pulumi up\` to bring:\n${cut(notes)}`,
-        );
+        await log.lasting(urn, "warning", `What the next \`pulumi up --refresh\` brings:\n${cut(notes)}`);
       const lines = Object.entries(inventory.incomplete).flatMap(([mirror, text]) =>
         splitLines(text).map((line) => `mirror ${mirror}: ${line}`),
       );

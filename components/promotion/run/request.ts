@@ -7,6 +7,7 @@
  */
 import type { TrustPolicy } from "../trust/policy.ts";
 import type { SigningSettings } from "../trust/signing-settings.ts";
+import type { DeepShare } from "./deep-share.ts";
 
 /** Endpoints of the object stores, where they differ from the clouds' own. */
 export interface StorageSettings {
@@ -154,6 +155,8 @@ export interface Context {
    * run is killed. Best effort: it must not throw or take long.
    */
   beforeRemoval?(): Promise<void>;
+  /** Of an inventory of images: the digests of which it asks for every blob too; undefined: of none. */
+  readonly deep?: DeepShare | undefined;
 }
 
 /** What a run did. A run throws only if it cannot start (invalid request, removal guard). */

@@ -53,7 +53,7 @@ const cases: readonly Case[] = [
     what: "tag with + or a blank (today: green, fails after the merge)",
     given: dmap(`"${a}": ["v1+x", "a b"]`),
     problems: [
-      `manifests/p/images.yaml:3:81: image "app": tag "v1+x" is not a tag: letters, digits, _ . - and not . or - first`,
+      `manifests/p/images.yaml:3:81: image "app": tag "v1+x" has a plus sign, which no tag has: helm push writes it as _, so this chart's tag is "v1_x"`,
       `manifests/p/images.yaml:3:89: image "app": tag "a b" is not a tag: letters, digits, _ . - and not . or - first`,
     ],
   },
@@ -442,7 +442,7 @@ const cases: readonly Case[] = [
       `manifests/p/files.yaml:16:9: file name "a\\b" has the character "\\": letters, digits and . _ + ~ @ = , - are allowed`,
       `manifests/p/files.yaml:18:9: file name "a b" has the character " ": letters, digits and . _ + ~ @ = , - are allowed`,
       `manifests/p/files.yaml:20:9: file name "a%2fb" has the character "%": letters, digits and . _ + ~ @ = , - are allowed`,
-      `manifests/p/files.yaml:22:9: file name "é" has the character "é": letters, digits and . _ + ~ @ = , - are allowed`,
+      `manifests/p/files.yaml:22:9: file name "é" has the character "é" (U+00E9): letters, digits and . _ + ~ @ = , - are allowed`,
       `manifests/p/files.yaml:24:9: file name "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…" has a segment of more than 255 characters`,
     ],
   },
@@ -476,20 +476,20 @@ const cases: readonly Case[] = [
     what: "workflow commands and escapes in a name",
     given: dmap(`"${a}": ["v1\\n::error::x", "\\e[31mred", "\\u202Eabc", "::error file=x::y"]`),
     problems: [
-      `manifests/p/images.yaml:3:81: image "app": tag "v1\\u{a}::error::x" is not a tag: letters, digits, _ . - and not . or - first`,
-      `manifests/p/images.yaml:3:99: image "app": tag "\\u{1b}[31mred" is not a tag: letters, digits, _ . - and not . or - first`,
-      `manifests/p/images.yaml:3:112: image "app": tag "\\u{202e}abc" is not a tag: letters, digits, _ . - and not . or - first`,
+      `manifests/p/images.yaml:3:81: image "app": tag "v1\\u{a}::error::x" is not a tag (it has U+000A): letters, digits, _ . - and not . or - first`,
+      `manifests/p/images.yaml:3:99: image "app": tag "\\u{1b}[31mred" is not a tag (it has U+001B): letters, digits, _ . - and not . or - first`,
+      `manifests/p/images.yaml:3:112: image "app": tag "\\u{202e}abc" is not a tag (it has U+202E): letters, digits, _ . - and not . or - first`,
       `manifests/p/images.yaml:3:125: image "app": tag "::error file=x::y" is not a tag: letters, digits, _ . - and not . or - first`,
     ],
   },
   {
     number: "attached",
     what: "a signature's tag",
-    given: dmap(`"${a}": ["sha256-${"a".repeat(64)}.sig"]`),
+    given: dmap(`"${b}": ["sha256-${"a".repeat(64)}.sig"]`),
     problems: [
       `manifests/p/images.yaml:3:81: warning: image "app": tag "sha256-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.sig" belongs to a signature or attestation: these travel with their digest, remove it`,
     ],
-    lines: `app:sha256-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.sig ${a}\n`,
+    lines: `app:sha256-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.sig ${b}\n`,
   },
   {
     number: "case of tags",
@@ -539,6 +539,51 @@ const cases: readonly Case[] = [
       "manifests/p/images/1.yaml:2:3: an image must be a map of keys and values, not a list",
       "manifests/p/images/1.yaml:3:9: name must be text, not a list",
       `manifests/p/images/1.yaml:4:9: dmap must be a map of digests and their tags: "sha256:…": ["v1.0.0"], not a list`,
+    ],
+  },
+  {
+    number: "report 8",
+    what: "tags by which registries attach to a digest that is promoted, and to another",
+    given: dmap(
+      `"${a}": ["sha256-${"a".repeat(64)}", "sha256-${"a".repeat(64)}.sig"]`,
+      `"${b}": ["sha256-${"d".repeat(64)}.att"]`,
+    ),
+    problems: [
+      `manifests/p/images.yaml:3:81: image "app": tag "sha256-${"a".repeat(64)}" belongs to a signature or attestation: these travel with their digest, remove it`,
+      `manifests/p/images.yaml:3:156: image "app": tag "sha256-${"a".repeat(64)}.sig" belongs to a signature or attestation: these travel with their digest, remove it`,
+      `manifests/p/images.yaml:4:81: warning: image "app": tag "sha256-${"d".repeat(64)}.att" belongs to a signature or attestation: these travel with their digest, remove it`,
+    ],
+  },
+  {
+    number: "report 14",
+    what: "what a merge leaves, with the line where it begins",
+    given: {
+      "p/images.yaml": dmap("<<<<<<< HEAD", `"${a}": ["v1"]`, "=======", `"${b}": ["v1"]`, ">>>>>>> theirs").replace(
+        /^ +(?=[<=>]{7})/gm,
+        "",
+      ),
+      "p/files.yaml": files(["a", hex]).replace("- name", ">>>>>>> theirs\n- name"),
+    },
+    problems: ["files.yaml:2:1", "images.yaml:3:1"].map(
+      (at) =>
+        `manifests/p/${at}: a merge left its conflict here: keep the lines of one side, or of both, and remove the <<<<<<<, ======= and >>>>>>> lines`,
+    ),
+  },
+  {
+    number: "report 14, characters",
+    what: "characters that look like others are named by their code point",
+    given: {
+      "p/images.yaml": `- name: аpp\n  dmap:\n    "${a}": ["v1\u00a0", "v1–rc", "v\u200b2"]\n    "sha256:${"а".repeat(64)}": []\n`,
+      "p/files.yaml": files(["a\u00a0b", hex], ["tооl", hex]),
+    },
+    problems: [
+      `manifests/p/files.yaml:2:9: file name "a\u00a0b" has the character U+00A0 (a no-break space): letters, digits and . _ + ~ @ = , - are allowed`,
+      `manifests/p/files.yaml:4:9: file name "tооl" has the character U+043E (a Cyrillic character: type it again): letters, digits and . _ + ~ @ = , - are allowed`,
+      `manifests/p/images.yaml:1:9: image name "аpp" is not a repository name (it has U+0430 (a Cyrillic character: type it again)): lower-case letters and digits, joined by one . _ / , __ or dashes`,
+      `manifests/p/images.yaml:3:81: image "аpp": tag "v1\u00a0" is not a tag (it has U+00A0 (a no-break space)): letters, digits, _ . - and not . or - first`,
+      `manifests/p/images.yaml:3:88: image "аpp": tag "v1–rc" is not a tag (it has U+2013 (an en dash, not a hyphen)): letters, digits, _ . - and not . or - first`,
+      `manifests/p/images.yaml:3:97: image "аpp": tag "v\\u{200b}2" is not a tag (it has U+200B (a zero-width space)): letters, digits, _ . - and not . or - first`,
+      `manifests/p/images.yaml:4:5: image "аpp": digest "sha256:${"а".repeat(64)}" has characters other than 0-9a-f, U+0430 (a Cyrillic character: type it again): copy it again`,
     ],
   },
   {
