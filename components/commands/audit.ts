@@ -3,7 +3,7 @@ import pLimit from "p-limit";
 import { takeFileInventory } from "../promotion/files/files.ts";
 import { sharedImagePromotion, takeImageInventory } from "../promotion/images/images.ts";
 import { verifyProduction } from "../promotion/images/verify-production.ts";
-import { everything } from "../promotion/run/deep-share.ts";
+import { everyDigest } from "../promotion/run/deep-share.ts";
 import { progressLine } from "../promotion/run/progress.ts";
 import type { Context, FilesRequest, ImagesRequest, Inventory } from "../promotion/run/request.ts";
 import type { Unmanaged } from "../promotion/unmanaged/unmanaged.ts";
@@ -59,7 +59,7 @@ export const auditCommand = new Command("audit")
     const production = await readProduction({ stack, config, state, manifests }, values.project);
     const only = mirrorsNamed(production, values.mirror);
     const report = await interruptible(async (signal) => {
-      const context: Context = { signal, report: () => {}, ...(values.deep === true && { deep: everything }) };
+      const context: Context = { signal, report: () => {}, ...(values.deep === true && { deep: everyDigest }) };
       const atOnce = pLimit(8);
       const tell = progressLine((line) => printProgress(`audited ${line} promotions`));
       const total = production.images.length + production.files.length;

@@ -1,7 +1,7 @@
 /** The repair of one mirror, of one project, of one kind. */
 import { previewFiles, promoteFiles, takeFileInventory } from "../promotion/files/files.ts";
 import { previewImages, promoteImages, takeImageInventory } from "../promotion/images/images.ts";
-import { everything } from "../promotion/run/deep-share.ts";
+import { everyDigest } from "../promotion/run/deep-share.ts";
 import { progressLine } from "../promotion/run/progress.ts";
 import { RemovalRefused } from "../promotion/run/removal-guard.ts";
 import type {
@@ -58,7 +58,7 @@ export async function repairMirror<Request extends ImagesRequest | FilesRequest>
 ): Promise<number> {
   const about = `${request.project} ${runs.kind}`;
   const context: Context = { signal, report: progressLine((line) => console.error(`${about}: ${line}`)) };
-  const deep = isDeep ? everything : undefined;
+  const deep = isDeep ? everyDigest : undefined;
   const inventory = await runs.takeInventory(runs.alone(request, mirror), { ...context, deep });
   // What could be read is repaired all the same: the mirror may be the one that is left.
   for (const failure of inventory.failures) console.error(`error: ${failure}`);

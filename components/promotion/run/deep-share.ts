@@ -2,7 +2,7 @@
 export type DeepShare = (digest: string) => boolean;
 
 /** All of them. */
-export const everything: DeepShare = () => true;
+export const everyDigest: DeepShare = () => true;
 
 /**
  * One of `days` equal shares, another each day: after so many days all have been looked at. By digest, so that it does not matter who asks.

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "mocha";
 import { imagePromotion } from "../../../components/promotion/images/images.ts";
-import { everything } from "../../../components/promotion/run/deep-share.ts";
+import { everyDigest } from "../../../components/promotion/run/deep-share.ts";
 import type { Context, ImagesRequest } from "../../../components/promotion/run/request.ts";
 import { type ContentRegistry, type Described, startContentRegistry } from "../../support/content-registry.ts";
 import { head, pull, startRegistry, type TestRegistry } from "../../support/registries.ts";
@@ -105,7 +105,7 @@ describe("images are whole before they are promised, and after", () => {
     assert.deepEqual((await promotion.preview(request, undefined, context)).warnings, []);
     assert.deepEqual((await promotion.promote(request, undefined, context)).failures, []);
     for (const { host } of mirrors) await pull(`${host}/images/${request.project}/app:v1`);
-    assert.deepEqual((await promotion.takeInventory(request, { ...context, deep: everything })).incomplete, {});
+    assert.deepEqual((await promotion.takeInventory(request, { ...context, deep: everyDigest })).incomplete, {});
   });
 
   it("a foreign layer that staging has not is said, and the image promoted without it", async () => {
@@ -123,7 +123,7 @@ describe("images are whole before they are promised, and after", () => {
       /^project \w+, image app:v1 sha256:\w+: layer sha256:5+ of sha256:\w+ is not in .*: clients fetch it from/,
     );
     assert.deepEqual((await promotion.promote(request, undefined, context)).failures, []);
-    assert.deepEqual((await promotion.takeInventory(request, { ...context, deep: everything })).incomplete, {});
+    assert.deepEqual((await promotion.takeInventory(request, { ...context, deep: everyDigest })).incomplete, {});
   });
 
   it("a layer that a mirror has lost: a deep inventory finds it, and the next run brings it, on olareg", async () => {
@@ -147,7 +147,7 @@ describe("images are whole before they are promised, and after", () => {
     assert.deepEqual((await promotion.preview(request, previous, context)).errors, []);
     assert.deepEqual((await promotion.promote(request, previous, context)).failures, []);
     await pull(`${mirrors[1]!.host}/${repository}:v1`);
-    assert.deepEqual((await promotion.takeInventory(request, { ...context, deep: everything })).incomplete, {});
+    assert.deepEqual((await promotion.takeInventory(request, { ...context, deep: everyDigest })).incomplete, {});
     assert.equal(await head(mirrors[1]!.host, repository, child.digest), child.digest);
   });
 });
