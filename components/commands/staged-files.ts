@@ -2,10 +2,10 @@ import pLimit from "p-limit";
 import { fileFault, filePattern } from "../manifests/names.ts";
 import type { File } from "../manifests/project.ts";
 import { measure, readAll } from "../promotion/blobs/fan-out.ts";
+import { listsChecksums, readChecksums } from "../promotion/files/checksums.ts";
 import { progressLine } from "../promotion/run/progress.ts";
 import { type Bucket, BucketAbsent, type Stored } from "../promotion/storage/bucket.ts";
 import { doAll } from "./all-errors.ts";
-import { listsChecksums, readChecksums } from "./checksums.ts";
 import { CommandError } from "./command.ts";
 import { printDetail, printProgress } from "./output.ts";
 

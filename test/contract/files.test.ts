@@ -81,6 +81,21 @@ describe("promotion of files between real stores", () => {
     });
   });
 
+  it("a checksum that contradicts its file is an error of the preview, before it is public", async () => {
+    const files = {
+      tool: "program",
+      "tool.sha256": `${sha256("other")}  tool\n`,
+      SHA256SUMS: `${sha256("program")}  tool\n`,
+    };
+    await stage(files);
+    const { errors } = await previewFiles(wanted(files), undefined, context());
+    assert.equal(errors.length, 1, errors.join("\n"));
+    assert.match(
+      errors[0]!,
+      /^project kops, file tool\.sha256 sha256:\w+: says sha256 \w+ of tool, which has \w+: stage both again$/,
+    );
+  });
+
   it("an addition sends requests only for new files; no change sends none", async () => {
     const first = { a: "a", b: "b" };
     await stage({ ...first, c: "c" });

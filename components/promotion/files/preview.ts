@@ -8,7 +8,8 @@ import { formatBytes } from "../text/format-bytes.ts";
 import { measured } from "./mirror-files.ts";
 import { fileLine } from "./plan.ts";
 import type { FilesRun } from "./run.ts";
-import { causeAt } from "./sources.ts";
+import { contradictions, type FoundFile } from "./sidecars.ts";
+import { causeAt, type FileSource } from "./sources.ts";
 
 /** What a run would do. Also reads the files to copy, up to 2 GiB, so that a wrong sha256 is found before the merge. */
 export async function previewFilesRun(run: FilesRun): Promise<Preview> {
@@ -21,11 +22,14 @@ export async function previewFilesRun(run: FilesRun): Promise<Preview> {
   const stagingIsThere = run.staging === undefined || (await exists(run.staging, signal));
   const reader = new Reader(signal);
   let unchecked = 0;
+  const staged = new Map<string, FoundFile>();
   await Promise.all(
     [...run.missing()].map(async ([path, mirrors]) => {
       const found = await reader.find(run, path);
       if ("object" in found) {
-        const { object, from } = found;
+        const { object, source } = found;
+        const from = source.bucket.url;
+        staged.set(path, { bucket: source.bucket, object });
         const to = mirrors.map(({ name }) => name).join(", ");
         lines.push(`copy ${fileLine(path, run.wanted.get(path)!)} (${formatBytes(object.size)}) from ${from} to ${to}`);
       } else if (found.cause === undefined && !stagingIsThere) {
@@ -35,6 +39,8 @@ export async function previewFilesRun(run: FilesRun): Promise<Preview> {
       }
     }),
   );
+  for (const [path, wrong] of await contradictions(staged, run.wanted, signal))
+    errors.push(...wrong.map((each) => run.failures.line(path, each)));
   lines.push(...removals(run));
   const warn = (what: string, ...mirrors: string[]): void =>
     void warnings.push(failureLine({ project, mirrors }, what));
@@ -71,7 +77,10 @@ class Reader {
   }
 
   /** @returns the first source that has the file, or why none can be used; without a cause none has it. */
-  async find(run: FilesRun, path: string): Promise<{ object: Stored; from: string } | { cause: string | undefined }> {
+  async find(
+    run: FilesRun,
+    path: string,
+  ): Promise<{ object: Stored; source: FileSource } | { cause: string | undefined }> {
     const causes: string[] = [];
     for (const source of run.sources(path)) {
       let object: Stored | undefined;
@@ -79,7 +88,7 @@ class Reader {
         object = await source.stat();
         if (object === undefined) continue;
         await this.#verify(source.bucket, object, run.wanted.get(path)!);
-        return { object, from: source.bucket.url };
+        return { object, source };
       } catch (error) {
         this.#signal.throwIfAborted();
         causes.push(causeAt(source, object, error));

@@ -6,7 +6,7 @@ import { imagePromotion } from "../../../components/promotion/images/images.ts";
 import { everyDigest } from "../../../components/promotion/run/deep-share.ts";
 import type { Context, ImagesRequest } from "../../../components/promotion/run/request.ts";
 import { type ContentRegistry, type Described, startContentRegistry } from "../../support/content-registry.ts";
-import { head, pull, startRegistry, type TestRegistry } from "../../support/registries.ts";
+import { head, Pusher, pull, startRegistry, type TestRegistry } from "../../support/registries.ts";
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };
 const ociIndex = "application/vnd.oci.image.index.v1+json";
@@ -92,6 +92,30 @@ describe("images are whole before they are promised, and after", () => {
       assert.match(errors[0]!, says);
     });
   }
+
+  it("the preview says what staging has in place of a digest: a tag pushed again, an image ID, another image, other tags", async () => {
+    const { host } = mirrors[0]!;
+    const [app, other] = [new Pusher(host, "staged/app"), new Pusher(host, "staged/other")];
+    const current = await app.image({ tags: ["v1", "v0"] });
+    const elsewhere = await other.image({ tags: ["v1"] });
+    const manifest = await fetch(`http://${host}/v2/staged/app/manifests/v1`, { headers: { accept: ociManifest } });
+    const { config } = (await manifest.json()) as { config: { digest: string } };
+    const gone = `sha256:${"7".repeat(64)}`;
+    for (const [line, says] of [
+      [`app:v1 ${gone}`, `staging has v1 on ${current.digest}: it was pushed again`],
+      [`app:v2 ${config.digest}`, "an image ID (`docker images`) is no digest"],
+      [`app:v2 ${elsewhere.digest}`, "it is in staging under the name other"],
+      [`app:v2 ${gone}`, "staging has the tags v0, v1"],
+      [`none:v2 ${gone}`, "staging has nothing of that name"],
+    ] as const) {
+      const images = [line, `other:v1 ${elsewhere.digest}`].sort().join("\n");
+      const request = { ...requestFor(gone), images: `${images}\n`, staging: `${host}/staged` };
+      const { errors } = await promotion.preview(request, undefined, context);
+      assert.equal(errors.length, 1, errors.join("\n"));
+      assert.ok(errors[0]!.includes(says), errors[0]);
+      assert.match(errors[0]!, /: push it to staging again, or remove it from the manifest$/);
+    }
+  });
 
   it("a whole image has no error", async () => {
     const shared = layer();

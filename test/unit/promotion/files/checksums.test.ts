@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { listsChecksums, readChecksums } from "../../../components/commands/checksums.ts";
+import { listsChecksums, readChecksums } from "../../../../components/promotion/files/checksums.ts";
 
 const [a, b] = ["a".repeat(64), "b".repeat(64)];
 
