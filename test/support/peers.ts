@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { cacheDir, ensurePrograms, type GoModule, type Say } from "../../local/tools/go-tools.ts";
+import { cacheDir, ensurePrograms, type GoModule, programsFolder, type Say } from "../../local/tools/go-tools.ts";
 
 const here = join(import.meta.dirname, "../tools");
 
@@ -23,6 +23,21 @@ const modules: readonly GoModule[] = [
     programs: { actionlint: "github.com/rhysd/actionlint/cmd/actionlint" },
   },
 ];
+
+/** Takes minutes to build: tests that need it run where it is built already, or where $ARTIFACTS_BUILD_COSIGN asks for it. */
+const cosign: GoModule = {
+  folder: join(here, "cosign"),
+  programs: { cosign: "github.com/sigstore/cosign/v3/cmd/cosign" },
+};
+
+/** The path of cosign; undefined: it is not built, and nobody asks for it. @param say receives the progress of a build. */
+export async function cosignPath(say: Say = console.warn): Promise<string | undefined> {
+  const prebuilt = process.env["ARTIFACTS_PEERS"];
+  if (prebuilt) return existsSync(join(prebuilt, "cosign")) ? join(prebuilt, "cosign") : undefined;
+  if (process.env["ARTIFACTS_BUILD_COSIGN"]) return join(await ensurePrograms(cosign, ["cosign"], say), "cosign");
+  const path = join(await programsFolder(cosign), "cosign");
+  return existsSync(path) ? path : undefined;
+}
 
 /** A program that only tests need. `registry` is the reference implementation, distribution. */
 export type Peer = "registry" | "crane" | "regsync" | "oras" | "actionlint";

@@ -1,0 +1,122 @@
+/** Real cosign: it signs what the policy requires, and verifies what was promoted and what the promotion signed, in the mirror farthest from staging. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { after, before, describe, it } from "mocha";
+import { imagePromotion } from "../../../components/promotion/images/images.ts";
+import type { Context, ImagesRequest } from "../../../components/promotion/run/request.ts";
+import { cosignPath } from "../../support/peers.ts";
+import { type Pushed, Pusher, startRegistry, type TestRegistry } from "../../support/registries.ts";
+import { pemOf, testKeyPair } from "../../support/sigstore.ts";
+
+const cosign = await cosignPath();
+const summary = "https://slsa.dev/verification_summary/v1";
+
+describe("trust: real cosign", () => {
+  if (cosign === undefined) {
+    it("SKIPPED: cosign is not built, which takes minutes: ARTIFACTS_BUILD_COSIGN=1 npm test -- trust/cosign builds it", function () {
+      this.skip();
+    });
+    return;
+  }
+  let registry: TestRegistry;
+  let folder: string;
+  const promotion = imagePromotion();
+  const context: Context = { signal: new AbortController().signal, report: () => {} };
+  const run = async (...args: string[]) => {
+    // Its own roots are not asked for, nor does it leave this machine.
+    const env = { PATH: process.env["PATH"], HOME: folder, TUF_ROOT: join(folder, "tuf"), COSIGN_PASSWORD: "" };
+    try {
+      const { stdout, stderr } = await promisify(execFile)(cosign, args, { env, cwd: folder });
+      return { code: 0, text: stdout + stderr };
+    } catch (error) {
+      const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
+      return { code, text: `${stdout}${stderr}` };
+    }
+  };
+  before(async () => {
+    registry = await startRegistry("olareg");
+    folder = await mkdtemp(join(tmpdir(), "artifacts-cosign-"));
+    assert.equal((await run("generate-key-pair")).code, 0);
+    const key = testKeyPair();
+    await writeFile(join(folder, "promotions.pem"), key.privateKey.export({ type: "pkcs8", format: "pem" }));
+    await writeFile(join(folder, "promotions.pub"), pemOf(key));
+    await writeFile(join(folder, "project.yaml"), "description: A tool.\n");
+  });
+  after(async () => {
+    await promotion.close();
+    await registry.remove();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it("cosign signs by key; what is signed is promoted, and cosign verifies it and its verification summary in the far mirror", async function () {
+    this.timeout(60_000);
+    const staging = new Pusher(registry.host, "staging/tool/app");
+    const [signed, child, unsigned] = [await staging.image(), await staging.image(), await staging.image()];
+    const root = await staging.index([child]);
+    for (const image of [signed, root]) {
+      const at = `${registry.host}/staging/tool/app@${image.digest}`;
+      const made = await run("sign", "--key", "cosign.key", "--yes", ...offline.sign, at);
+      assert.equal(made.code, 0, made.text);
+    }
+    const key = await readFile(join(folder, "cosign.pub"), "utf8");
+    const images: Readonly<Record<string, Pushed>> = { signed, root, unsigned };
+    const request: ImagesRequest = {
+      project: "tool",
+      images: Object.entries(images)
+        .map(([tag, { digest }]) => `app:${tag} ${digest}\n`)
+        .sort()
+        .join(""),
+      prefix: "tool",
+      staging: `${registry.host}/staging/tool`,
+      mirrors: ["m0", "m1"].map((name) => ({ name, repository: `${registry.host}/${name}` })),
+      layerMirrors: [],
+      mutableTags: [],
+      removalShare: 1,
+      trust: { mode: "require", signers: [{ key }], predicates: [], trustedRoot: "" },
+      signing: {
+        by: "key",
+        key: join(folder, "promotions.pem"),
+        fulcio: "",
+        rekor: "",
+        timestamps: "",
+        identity: "",
+        issuer: "",
+        trustedRoot: "",
+        host: "artifacts.example.org",
+        repository: "example/artifacts",
+        policyFile: join(folder, "project.yaml"),
+      },
+      storage: {},
+    };
+    const preview = await promotion.preview(request, undefined, context);
+    assert.equal(preview.errors.length, 1, preview.errors.join("\n"));
+    assert.match(preview.errors[0]!, /app:unsigned .*requires a signature by a key of the policy/);
+    const { failures } = await promotion.promote(request, undefined, context);
+    assert.equal(failures.length, 1, failures.join("\n"));
+
+    const far = (tagOrDigest: string) => `${registry.host}/m1/tool/app${tagOrDigest}`;
+    const verify = (pub: string, at: string) => run("verify", "--key", pub, ...offline.verify, at);
+    const attested = (pub: string, at: string) =>
+      run("verify-attestation", "--key", pub, "--type", summary, ...offline.verify, at);
+    for (const at of [far(":signed"), far(":root")]) {
+      const project = await verify("cosign.pub", at);
+      assert.equal(project.code, 0, project.text);
+    }
+    for (const at of [far(":signed"), far(":root"), far(`@${child.digest}`)]) {
+      const proof = await attested("promotions.pub", at);
+      assert.equal(proof.code, 0, `${at}: ${proof.text}`);
+    }
+    assert.notEqual((await attested("cosign.pub", far(":root"))).code, 0, "by another key");
+    assert.notEqual((await verify("cosign.pub", far(":unsigned"))).code, 0, "what is not promoted");
+  });
+});
+
+/** Registries on loopback have no TLS; by key nothing is logged. */
+const offline = {
+  sign: ["--allow-http-registry", "--tlog-upload=false", "--use-signing-config=false"],
+  verify: ["--allow-http-registry", "--insecure-ignore-tlog=true"],
+};
