@@ -9,7 +9,7 @@ import type { Share } from "../manifests/shares.ts";
 import { readStackFile } from "../stack/stack-file.ts";
 import { stackRules } from "../staging/stack-rules.ts";
 import { changeGuards, type GuardSays } from "./change-guards.ts";
-import { changeSummary } from "./change-summary.ts";
+import { changeSummary, withdrawnLines } from "./change-summary.ts";
 import { CommandError } from "./command.ts";
 import { engineLists } from "./engine-lists.ts";
 import { exitCodes } from "./exit-codes.ts";
@@ -62,6 +62,15 @@ export const changeReportCommand = new Command("change-report")
       {
         heading: "What the engine says",
         text: engine,
+      },
+      { heading: "Withdrawn, and why", text: withdrawnLines(changed).join("\n") },
+      {
+        heading: "Settings",
+        text: changed
+          .flatMap(({ project, settings }) =>
+            settings.map(({ key, before: was, after: is }) => `${project}: ${key} from ${was} to ${is}`),
+          )
+          .join("\n"),
       },
     ].filter((detail) => detail.text.trim() !== "");
     const summary =

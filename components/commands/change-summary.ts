@@ -32,7 +32,7 @@ export function changeSummary(
     list("Settings", differences.flatMap(settings)),
     list(
       "Withdrawn",
-      differences.flatMap(({ project, withdrawn }) => withdrawn.map((one) => withdrawal(project, one))),
+      differences.flatMap(({ project, withdrawn }) => withdrawals(project, withdrawn)),
     ),
     list(
       "Who signed and built the new images",
@@ -71,10 +71,31 @@ function settings({ project, settings: changed }: ProjectDifference): string[] {
   );
 }
 
-function withdrawal(project: string, one: Withdrawal): string {
-  const what = "file" in one ? one.file : "digest" in one ? `${one.image}@${one.digest}` : `${one.image}:${one.tag}`;
-  const reference = one.reference === undefined ? "" : ` (${markdownCode(one.reference)})`;
-  return `${markdownCode(project)}: ${markdownCode(what)}: ${markdownCode(one.reason)}${reference}`;
+/** Everything that a change withdraws, one line each with its reason: the summary shows some of each reason. */
+export function withdrawnLines(differences: readonly ProjectDifference[]): string[] {
+  return differences.flatMap(({ project, withdrawn }) =>
+    withdrawn.map((one) => {
+      const reference = one.reference === undefined ? "" : ` (${one.reference})`;
+      return `${project}: ${withdrawnName(one)}: ${one.reason}${reference}`;
+    }),
+  );
+}
+
+/** What a project withdraws, an item for each reason. */
+function withdrawals(project: string, withdrawn: readonly Withdrawal[]): string[] {
+  const byReason = Map.groupBy(withdrawn, ({ reason, reference }) => JSON.stringify([reason, reference]));
+  return [...byReason.values()].map((group) => {
+    const [{ reason, reference } = { reason: "", reference: undefined }] = group;
+    const shown = group.slice(0, 3).map((one) => markdownCode(withdrawnName(one)));
+    const more = group.length - shown.length;
+    const names = [...shown, ...(more > 0 ? [`and ${formatCount(more)} more, in the details`] : [])].join(", ");
+    const cited = reference === undefined ? "" : ` (${markdownCode(reference)})`;
+    return `${markdownCode(project)}: ${names}: ${markdownCode(reason)}${cited}`;
+  });
+}
+
+function withdrawnName(one: Withdrawal): string {
+  return "file" in one ? one.file : "digest" in one ? `${one.image}@${one.digest}` : `${one.image}:${one.tag}`;
 }
 
 function list(heading: string, items: readonly string[]): string {

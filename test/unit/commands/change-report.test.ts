@@ -283,6 +283,25 @@ describe("change-report.ts", () => {
       /<summary>What the engine says: 2 lines<\/summary>\n\n```diff\nPreviewing update\n\+ {3}app:v5\n```/,
     );
 
+    // Withdrawn with one reason: the summary counts, the details name each.
+    const held = { "p/project.yaml": declaration(), "p/files.yaml": files(50) };
+    const list = Array.from(
+      { length: 50 },
+      (_, index) => `- file: v1/f${index}\n  reason: leaks\n  reference: CVE-2026-12345\n`,
+    );
+    const gone = await report(held, {
+      "p/project.yaml": declaration(),
+      "p/files.yaml": "",
+      "p/withdrawn.yaml": list.join(""),
+    });
+    assert.match(
+      gone.comment,
+      /^- `p`: `v1\/f0`, `v1\/f1`, `v1\/f2`, and 47 more, in the details: `leaks` \(`CVE-2026-12345`\)$/m,
+    );
+    assert.match(gone.comment, /<summary>Withdrawn, and why: 50 lines<\/summary>/);
+    for (const index of [0, 25, 49])
+      assert.match(gone.comment, new RegExp(`^p: v1/f${index}: leaks \\(CVE-2026-12345\\)$`, "m"));
+
     const many = { "p/project.yaml": declaration("removalShare: 1\n"), "p/files.yaml": files(2000) };
     const large = await report(many, { ...many, "p/files.yaml": "" });
     assert.equal(large.code, 0);
