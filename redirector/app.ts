@@ -5,18 +5,21 @@ import type { RedirectorConfig } from "./config.ts";
 import type { IncomingRequest, OutgoingResponse } from "./http1/request.ts";
 import type { ExistenceCheck, Presence } from "./mirrors/existence.ts";
 import type { ListRequest, ListResult } from "./mirrors/lists.ts";
+import type { ObjectHead } from "./mirrors/manifest-heads.ts";
 import { mirrorOf } from "./mirrors/mirrors.ts";
 import {
   type Check,
   type Decision,
   decide,
+  isBucket,
   type KnownMirrors,
   type ListStep,
   otherListStep,
   settle,
+  withoutList,
 } from "./routing/decide.ts";
 import { listResponse } from "./routing/list-response.ts";
-import { responseTo } from "./routing/response.ts";
+import { headResponse, responseTo } from "./routing/response.ts";
 import { Targets } from "./routing/targets.ts";
 import { accessFields } from "./telemetry/access-log.ts";
 import type { Log } from "./telemetry/log.ts";
@@ -38,6 +41,8 @@ export interface Surroundings {
   readonly isBusy?: ((mirror: string) => boolean) | undefined;
   /** Reads a list from a mirror. Never rejects. Without it clients are redirected to the mirror. */
   readonly lists?: ((request: ListRequest) => Promise<ListResult>) | undefined;
+  /** Reads what a registry would tell of a manifest that is an object of a bucket. Never rejects. */
+  readonly heads?: ((url: string) => Promise<ObjectHead | undefined>) | undefined;
   readonly metrics: RequestMetrics;
   readonly log: Log;
   /** Static files of the catalogue's page. Without them browsers get the text for terminals. */
@@ -108,7 +113,20 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
     while (decision.kind === "check") {
       decision = settle(decision, await holds(decision), caller.client, mirrors, config, isBusy);
     }
-    return finish(request, caller, decision, performance.now() - started);
+    return isManifestHead(request, decision)
+      ? finishHead(request, caller, decision, started)
+      : finish(request, caller, decision, performance.now() - started);
+  }
+
+  /** A bucket's response to HEAD lacks the digest, which clients need. */
+  async function finishHead(
+    request: IncomingRequest,
+    caller: Caller,
+    decision: Final & { kind: "redirect" },
+    started = performance.now(),
+  ): Promise<OutgoingResponse> {
+    const head = await surroundings.heads?.(decision.location);
+    return finish(request, caller, decision, performance.now() - started, head && headResponse(head));
   }
 
   async function finishList(request: IncomingRequest, caller: Caller, first: ListStep): Promise<OutgoingResponse> {
@@ -116,18 +134,25 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
     const read = surroundings.lists;
     let listing: ListStep | undefined = first;
     let last = first;
+    let lacking: ListStep | undefined;
     while (read && listing) {
       last = listing;
-      const { kind, path } = listing.route;
-      const found = await read({ kind, url: listing.present.mirror.site.url + path });
+      const { route, url, present } = listing;
+      const inBucket = isBucket(present.mirror);
+      const found = await read({ kind: route.kind, url, isObject: inBucket });
       if (typeof found !== "string") {
         const own = listResponse(found, listing.route);
         return finish(request, caller, listing.present, performance.now() - started, own);
       }
+      if (inBucket && found === "absent") lacking = listing;
       const isOther: boolean = listing !== first || found === "unread";
       listing = isOther ? undefined : otherListStep(first, found === "absent", caller.client, mirrors);
     }
-    return finish(request, caller, last.present, performance.now() - started);
+    if (lacking === undefined) return finish(request, caller, last.present, performance.now() - started);
+    const none = withoutList(lacking);
+    return none.kind === "refused"
+      ? finish(request, caller, none, performance.now() - started)
+      : finish(request, caller, lacking.present, performance.now() - started, listResponse(none, lacking.route));
   }
 
   return {
@@ -142,10 +167,16 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
         decision = settle(decision, presence, caller.client, mirrors, config, isBusy);
       }
       if (decision.kind === "list") return finishList(request, caller, decision);
+      if (isManifestHead(request, decision)) return finishHead(request, caller, decision);
       // A synchronous request takes microseconds and is counted as 0: reading the clock twice would double its cost.
       return finish(request, caller, decision, 0);
     },
   };
+}
+
+function isManifestHead(request: IncomingRequest, decision: Final): decision is Final & { kind: "redirect" } {
+  if (request.method !== "HEAD" || decision.kind !== "redirect" || decision.what !== "manifest") return false;
+  return decision.mirror !== undefined && isBucket(decision.mirror);
 }
 
 /** Name of the route, for metrics and log. */

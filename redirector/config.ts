@@ -25,6 +25,9 @@ const maxTextLength = 256 * 1024;
 
 const cloud = z.enum(["gcp", "aws", "azure"]);
 
+/** Where a mirror is: in a cloud whose clients are known by their addresses, or elsewhere. */
+const mirrorCloud = z.enum(["gcp", "aws", "azure", "other"]);
+
 const name = z
   .string()
   .check(
@@ -67,7 +70,7 @@ const mirror = {
    * `https://us-central1-docker.pkg.dev/v2/p/images`; of a file mirror the public address of the bucket, `https://storage.googleapis.com/bucket`.
    */
   url: baseUrl,
-  cloud,
+  cloud: mirrorCloud,
   region: name,
   ...position,
   /**
@@ -81,7 +84,14 @@ const mirror = {
   weight: z._default(z.number().check(z.gte(0), z.lte(100)), 1),
 };
 
-const imageMirror = z.strictObject(mirror);
+const imageMirror = z.strictObject({
+  ...mirror,
+  /**
+   * A registry, or the objects of a bucket that is laid out as one (object-paths.ts); then `url` is the public address of the bucket, or of a
+   * CDN in front of it.
+   */
+  kind: z._default(z.enum(["registry", "objects"]), "registry"),
+});
 
 const fileMirror = z.strictObject({
   ...mirror,

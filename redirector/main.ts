@@ -8,6 +8,7 @@ import { type Server, serve } from "./http1/bun-server.ts";
 import { Existence, headObject } from "./mirrors/existence.ts";
 import { probeMirror, startProber } from "./mirrors/health.ts";
 import { Lists } from "./mirrors/lists.ts";
+import { ManifestHeads } from "./mirrors/manifest-heads.ts";
 import type { Mirror } from "./mirrors/mirrors.ts";
 import { malformedResponse } from "./routing/response.ts";
 import { logTo } from "./telemetry/log.ts";
@@ -36,6 +37,7 @@ const existence = new Existence(config.existence, headObject, undefined, (mirror
   ),
 );
 const lists = new Lists(config.lists);
+const heads = new ManifestHeads(config.lists);
 let leaving: string | undefined;
 
 const app = createApp(config, {
@@ -43,6 +45,7 @@ const app = createApp(config, {
   holds: (check) => existence.holds(check),
   isBusy: (mirror) => existence.isBusy(mirror),
   lists: (request) => lists.read(request),
+  heads: (url) => heads.read(url),
   metrics,
   log,
   assets: loadedAssets(),

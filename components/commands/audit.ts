@@ -1,5 +1,6 @@
 import { Command } from "@commander-js/extra-typings";
 import pLimit from "p-limit";
+import { layerMirrorsOf } from "../mirrors/bucket-mirrors.ts";
 import { takeFileInventory } from "../promotion/files/files.ts";
 import { sharedImagePromotion, takeImageInventory } from "../promotion/images/images.ts";
 import { verifyProduction } from "../promotion/images/verify-production.ts";
@@ -102,7 +103,7 @@ async function unmanagedOf(
 ): Promise<Unmanaged[]> {
   const images = places.images.filter(({ name }) => only(name));
   const files = places.files.filter(({ name }) => only(name));
-  const layerMirrors = files.filter(({ kind }) => kind === "s3");
+  const layerMirrors = layerMirrorsOf(places.images, files);
   const unmanaged = await Promise.all([
     unmanagedImages({ mirrors: images, layerMirrors, storage }, owners, context),
     findUnmanagedFiles(files, owners, storage, context),

@@ -6,6 +6,7 @@ import { problemLine } from "../manifests/problem.ts";
 import { type Project, promotesFiles, promotesImages } from "../manifests/project.ts";
 import { signingSettings } from "../manifests/signing-settings.ts";
 import { trustSettings } from "../manifests/trust-settings.ts";
+import { layerMirrorsOf } from "../mirrors/bucket-mirrors.ts";
 import { mirrorAddresses } from "../mirrors/mirror-names.ts";
 import { type MirrorKind, readMirrorLines } from "../promotion/run/mirror-lines.ts";
 import type { FileMirror, FilesRequest, ImageMirror, ImagesRequest } from "../promotion/run/request.ts";
@@ -111,7 +112,7 @@ export function productionOf(
       staging: places.staging(project).repository,
       sources: imageSources(project),
       mirrors: places.images,
-      layerMirrors: places.files.filter(({ kind }) => kind === "s3"),
+      layerMirrors: layerMirrorsOf(places.images, places.files),
       mutableTags: project.mutableTags,
       ...attachmentSettings(project),
       ...trustSettings(project, config?.trust),

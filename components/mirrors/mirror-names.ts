@@ -1,6 +1,7 @@
 import type { FileMirror, ImageMirror } from "../promotion/run/request.ts";
 import type { StackConfig } from "../stack/config.ts";
 import type { Region } from "../stack/geography.ts";
+import { bucketMirrorAddress, bucketMirrorName, regionsWithImages, storeMirrors } from "./bucket-mirrors.ts";
 
 /** Name of a region's image mirror: of its resources, in messages and in commands. */
 export function imageMirrorName(region: Pick<Region, "name">): string {
@@ -33,16 +34,27 @@ export function fileBucketName(
  * those of `Mirrors` in the real clouds. Canonical mirrors first.
  */
 export function mirrorAddresses(
-  config: Pick<StackConfig, "project" | "gcpRegions" | "awsRegions" | "imageRepository"> & BucketNaming,
+  config: Pick<
+    StackConfig,
+    "project" | "gcpRegions" | "awsRegions" | "imageRepository" | "imageBuckets" | "imageStores"
+  > &
+    BucketNaming,
 ): {
   readonly images: readonly ImageMirror[];
   readonly files: readonly FileMirror[];
 } {
   return {
-    images: config.gcpRegions.map((region) => ({
-      name: imageMirrorName(region),
-      repository: imageMirrorAddress(config.project, config.imageRepository, region),
-    })),
+    images: [
+      ...config.gcpRegions.map((region) => ({
+        name: imageMirrorName(region),
+        repository: imageMirrorAddress(config.project, config.imageRepository, region),
+      })),
+      ...regionsWithImages(config).map((region) => ({
+        name: bucketMirrorName(region),
+        repository: bucketMirrorAddress(region, fileBucketName(config, region)),
+      })),
+      ...storeMirrors(config.imageStores).map(({ name, repository }) => ({ name, repository })),
+    ],
     files: [...config.gcpRegions, ...config.awsRegions].map((region) => ({
       name: fileMirrorName(region),
       kind: region.cloud === "gcp" ? "gcs" : "s3",

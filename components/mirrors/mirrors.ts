@@ -5,6 +5,8 @@ import { fileMirrorLines, imageMirrorLines, layerMirrorLines } from "../promotio
 import type * as promotion from "../promotion/run/request.ts";
 import { bucketLocation } from "../stack/bucket-location.ts";
 import type { Region } from "../stack/geography.ts";
+import type { ImageStore } from "../stack/image-store-format.ts";
+import { bucketMirrorAddress, bucketMirrorName, layerMirrorsOf, storeMirrors } from "./bucket-mirrors.ts";
 import { FileMirrorResources } from "./file-mirror.ts";
 import { ImageMirrorResources } from "./image-mirror.ts";
 import { fileBucketName, fileMirrorName, imageMirrorAddress, imageMirrorName } from "./mirror-names.ts";
@@ -23,6 +25,10 @@ export interface MirrorsArgs {
   /** The first holds the canonical mirrors. */
   readonly gcpRegions: readonly [Region, ...Region[]];
   readonly awsRegions: readonly Region[];
+  /** Names of the regions whose buckets are image mirrors too. */
+  readonly imageBuckets: ReadonlySet<string>;
+  /** Object stores elsewhere that are image mirrors: nothing of them is made here. */
+  readonly imageStores: readonly ImageStore[];
   /** The only IAM principals that write. */
   readonly writers: readonly pulumi.Input<string>[];
   /** IAM principals that compare the mirrors with the manifests. */
@@ -52,7 +58,10 @@ export interface MirrorLines {
   readonly files: pulumi.Output<string>;
 }
 
-/** All mirrors of production: an image mirror in each region of Google Cloud, and a file mirror in each region of both clouds. */
+/**
+ * All mirrors of production: an image mirror in each region of Google Cloud, and a file mirror in each region of both clouds, which may be an
+ * image mirror too.
+ */
 export class Mirrors extends pulumi.ComponentResource {
   public readonly addresses: pulumi.Output<MirrorAddresses>;
   /** Computed once, not for each of a hundred projects. */
@@ -96,11 +105,23 @@ export class Mirrors extends pulumi.ComponentResource {
       ),
     }));
     const addresses = {
-      images: images.map(({ region, mirror }) => ({
-        name: imageMirrorName(region),
-        repository: orName(mirror.repository, imageMirrorAddress(args.project, args.imageRepository, region)),
-        region: region.name,
-      })),
+      images: [
+        ...images.map(({ region, mirror }) => ({
+          name: imageMirrorName(region),
+          repository: orName(mirror.repository, imageMirrorAddress(args.project, args.imageRepository, region)),
+          region: region.name,
+        })),
+        ...files
+          .filter(({ region }) => args.imageBuckets.has(region.name))
+          .map(({ region, mirror }) => ({
+            name: bucketMirrorName(region),
+            repository: pulumi
+              .output(orName(mirror.bucket, fileBucketName(args, region)))
+              .apply((bucket) => bucketMirrorAddress(region, bucket)),
+            region: region.name,
+          })),
+        ...storeMirrors(args.imageStores),
+      ],
       files: files.map(({ region, mirror }) => ({
         name: fileMirrorName(region),
         kind: region.cloud === "gcp" ? "gcs" : "s3",
@@ -116,7 +137,7 @@ export class Mirrors extends pulumi.ComponentResource {
     this.addresses = ready.input as pulumi.Output<MirrorAddresses>; // a stash returns its input
     this.lines = {
       images: this.addresses.apply(({ images }) => imageMirrorLines(images)),
-      layers: this.addresses.apply(({ files }) => layerMirrorLines(files.filter(({ kind }) => kind === "s3"))),
+      layers: this.addresses.apply(({ images, files }) => layerMirrorLines(layerMirrorsOf(images, files))),
       files: this.addresses.apply(({ files }) => fileMirrorLines(files)),
     };
     // The stash already has the addresses in the state; the outputs of the component are the counts.

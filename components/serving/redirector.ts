@@ -24,10 +24,13 @@ import {
   type RedirectorConfigInput,
   type RedirectorSettings,
 } from "../../redirector/config.ts";
+import { storeMirrorName } from "../mirrors/bucket-mirrors.ts";
 import { publicBucketUrl, registryUrl } from "../mirrors/mirror-urls.ts";
 import type { MirrorAddresses } from "../mirrors/mirrors.ts";
+import { readStoreAddress } from "../promotion/run/store-address.ts";
 import { bucketLocation } from "../stack/bucket-location.ts";
 import { type Cloud, findRegion, type Region, regions } from "../stack/geography.ts";
+import type { ImageStore } from "../stack/image-store-format.ts";
 import type { StorageEndpoints } from "../stack/storage-endpoints.ts";
 import type { Addresses } from "./domain.ts";
 
@@ -44,6 +47,8 @@ export interface RedirectorArgs {
   /** Where it runs. */
   readonly regions: readonly [Region, ...Region[]];
   readonly mirrors: pulumi.Input<MirrorAddresses>;
+  /** Those of the image mirrors that are object stores elsewhere. */
+  readonly imageStores: readonly ImageStore[];
   readonly storage: StorageEndpoints;
   /** Names of regions that are out or about to be removed: their mirrors get no clients while others are healthy. */
   readonly drained: ReadonlySet<string>;
@@ -387,15 +392,22 @@ function canary({ regions: all, drained }: RedirectorArgs): Region {
 type Mirrors = Required<Pick<RedirectorConfigInput, "imageMirrors" | "fileMirrors">>;
 
 /** The mirrors in the format of the redirector's config. A drained mirror is used only when no other is healthy. */
-function mirrorsConfig(addresses: MirrorAddresses, { storage, drained }: RedirectorArgs): Mirrors {
+function mirrorsConfig(addresses: MirrorAddresses, { storage, drained, imageStores }: RedirectorArgs): Mirrors {
   const weight = (region: string) => drained.has(region) && { weight: 0 };
   return {
-    imageMirrors: addresses.images.map(({ name, repository, region }) => ({
-      name,
-      url: registryUrl(repository),
-      ...place("gcp", region),
-      ...weight(region),
-    })),
+    imageMirrors: addresses.images.map(({ name, repository, region }) => {
+      const address = readStoreAddress(repository);
+      if (!address) return { name, url: registryUrl(repository), ...place("gcp", region), ...weight(region) };
+      const store = imageStores.find((each) => storeMirrorName(each) === name);
+      if (store) {
+        // `drained` names regions of the stack; this store is only near one.
+        const near = place(findRegion("gcp", store.near) ? "gcp" : "aws", store.near);
+        return { name, kind: "objects", url: store.url, ...near, cloud: "other" };
+      }
+      const cloud = address.kind === "gcs" ? "gcp" : "aws";
+      const url = publicBucketUrl(address.bucket, { cloud, name: region }, storage);
+      return { name, kind: "objects", url, ...place(cloud, region), ...weight(region) };
+    }),
     fileMirrors: addresses.files.map(({ name, kind, bucket, region }) => {
       const cloud = kind === "gcs" ? "gcp" : "aws";
       const url = publicBucketUrl(bucket, { cloud, name: region }, storage);

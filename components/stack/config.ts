@@ -3,6 +3,7 @@ import { problemsInSettings, type RedirectorSettings } from "../../redirector/co
 import { nearest } from "../promotion/text/nearest.ts";
 import { approverPattern } from "./approver.ts";
 import { type Cloud, findRegion, type Region, regions } from "./geography.ts";
+import { type ImageStore, imageStoresFormat } from "./image-store-format.ts";
 import { type StackSigning, signingFormat } from "./signing-format.ts";
 import type { StorageEndpoints } from "./storage-endpoints.ts";
 import { type StackTrust, stackTrustFormat } from "./trust-format.ts";
@@ -65,6 +66,10 @@ export interface StackConfig {
   /** Regions of Google Cloud; the first holds the canonical mirrors. */
   readonly gcpRegions: readonly [Region, ...Region[]];
   readonly awsRegions: readonly Region[];
+  /** Names of this stack's regions whose buckets are image mirrors, beside the repositories in Artifact Registry. */
+  readonly imageBuckets: ReadonlySet<string>;
+  /** Object stores elsewhere that are image mirrors. */
+  readonly imageStores: readonly ImageStore[];
   /** Where staging areas are: a multi-region (`us`, `europe`, `asia`) or a region of Google Cloud. */
   readonly stagingLocation: string;
   /** Whether the cleanup of staging only logs what it would remove (dry run). */
@@ -228,6 +233,8 @@ const settings = {
       when: ({ issues }) => issues.length === 0,
     }),
     awsRegions: regionsOf("aws").default([]),
+    imageBuckets: z.array(z.string(), "must be a list of region names").default([]),
+    imageStores: imageStoresFormat,
     bucketNames: z
       .record(
         z.string(),
@@ -353,7 +360,7 @@ function conflicts({ artifacts, aws }: SomeSettings): string[] {
     const listed = [...served, ...awsRegions.map((region) => region.name)];
     for (const name of Object.keys(artifacts.bucketNames ?? {}))
       if (!listed.includes(name)) errors.push(`artifacts:bucketNames: ${unlisted(name, listed)}`);
-    for (const key of ["retiringRegions", "drainedRegions"] as const) {
+    for (const key of ["retiringRegions", "drainedRegions", "imageBuckets"] as const) {
       for (const name of artifacts[key] ?? []) {
         if (!listed.includes(name)) errors.push(`artifacts:${key}: ${unlisted(name, listed)}`);
       }
@@ -464,6 +471,8 @@ export function parseStackConfig(values: Readonly<Record<string, unknown>>): Par
       archive: artifacts.redirectorArchive,
       gcpRegions: artifacts.gcpRegions as readonly Region[] as StackConfig["gcpRegions"], // at least one: the schema refuses none
       awsRegions: artifacts.awsRegions,
+      imageBuckets: new Set(artifacts.imageBuckets),
+      imageStores: artifacts.imageStores,
       stagingLocation: artifacts.stagingLocation,
       cleanupDryRun: artifacts.cleanupDryRun,
       vulnerabilityScanning: artifacts.vulnerabilityScanning,

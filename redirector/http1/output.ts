@@ -16,7 +16,7 @@ export class Output {
 
   /** Adds a response. `bodiless` leaves out its body, for HEAD; `close` marks the last response of a connection; `date` is the value of Date. */
   add(response: OutgoingResponse, bodiless: boolean, close: boolean, date: string): void {
-    const { status, headers, location, body = "" } = response;
+    const { status, headers, location, body = "", length = body.length } = response;
     const { toLength, toLocation } = this.#preamble(status, headers, date);
     if (location !== undefined && body === "" && !close) {
       this.#write(toLocation, location, "\r\n\r\n");
@@ -26,7 +26,7 @@ export class Output {
     const middle =
       (location === undefined ? "" : `Location: ${location}\r\n`) + (link === undefined ? "" : `Link: ${link}\r\n`);
     const end = close ? "Connection: close\r\n\r\n" : "\r\n";
-    this.#write(toLength, `${body.length}\r\n${middle}${end}`, bodiless ? "" : body);
+    this.#write(toLength, `${bodiless ? length : body.length}\r\n${middle}${end}`, bodiless ? "" : body);
   }
 
   /** Both strings are latin1: one character per byte. */

@@ -39,4 +39,6 @@ export interface OutgoingResponse {
   /** Value of Link (RFC 8288), ASCII. */
   readonly link?: string;
   readonly body?: string;
+  /** The value of Content-Length in the response to a HEAD, if the body is not at hand. */
+  readonly length?: number;
 }

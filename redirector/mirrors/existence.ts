@@ -10,6 +10,8 @@ export interface ExistenceCheck {
   readonly url: string;
   /** URL of the same object in another mirror; undefined if there is no other mirror. */
   readonly elsewhere?: string | undefined;
+  /** The mirror is a bucket of images: to clients that may not list it, it answers 403 for what it does not have (S3 API, HeadObject). */
+  readonly hidesAbsence?: boolean;
 }
 
 /** What a mirror reports about an object: present (true), absent (false) or refused; undefined if the mirror asks for fewer requests (429). */
@@ -288,7 +290,7 @@ const accept = [
 ].join(", ");
 
 /** Sends HEAD for an object and maps the status by {@link objectStatus}. Rejects if the mirror fails. */
-export async function headObject({ url }: ExistenceCheck, signal: AbortSignal): Promise<ObjectFound> {
+export async function headObject({ url, hidesAbsence }: ExistenceCheck, signal: AbortSignal): Promise<ObjectFound> {
   const response = await fetch(url, { method: "HEAD", headers: { accept }, signal, redirect: "manual" });
   await response.body?.cancel();
   const status = objectStatus(response.status);
@@ -298,7 +300,7 @@ export async function headObject({ url }: ExistenceCheck, signal: AbortSignal): 
     case "absent":
       return false;
     case "refused":
-      return "refused";
+      return hidesAbsence && response.status === 403 ? false : "refused";
     case "busy":
       return undefined;
     case "failing":

@@ -1,10 +1,13 @@
 import type { RedirectorConfig } from "../config.ts";
+import { readBody } from "./body.ts";
 
 /** Which list: a repository's tags, or the referrers of a digest. */
 export interface ListRequest {
   readonly kind: "tags" | "referrers";
   /** URL of the list in a mirror, without a query. */
   readonly url: string;
+  /** It is an object of a bucket: one page, and 403 where there is none. */
+  readonly isObject?: boolean;
 }
 
 /** A complete list, of all pages. */
@@ -102,12 +105,15 @@ export class Lists {
     return result;
   }
 
-  async #readPages({ kind, url }: ListRequest, signal: AbortSignal): Promise<{ result: ListResult; bytes: number }> {
+  async #readPages(
+    { kind, url, isObject = false }: ListRequest,
+    signal: AbortSignal,
+  ): Promise<{ result: ListResult; bytes: number }> {
     const tags = new Set<string>();
     const referrers = new Map<string, ListedReferrer>();
     const asked = new Set<string>();
     let bytes = 0;
-    let query: string | undefined = kind === "tags" ? `?n=${perPage}` : "";
+    let query: string | undefined = kind === "tags" && !isObject ? `?n=${perPage}` : "";
     while (query !== undefined) {
       asked.add(query);
       if (asked.size > this.#settings.pages) return { result: "unread", bytes: 0 };
@@ -115,20 +121,20 @@ export class Lists {
       const { status } = response;
       if (status !== 200) {
         await response.body?.cancel();
-        if (asked.size > 1 || (status !== 404 && status !== 405 && status !== 501))
-          return { result: "failing", bytes: 0 };
-        return { result: "absent", bytes: 0 };
+        const isAbsent = isObject ? status === 403 || status === 404 : [404, 405, 501].includes(status);
+        return { result: isAbsent && asked.size === 1 ? "absent" : "failing", bytes: 0 };
       }
       const body = await readBody(response, this.#settings.bytes - bytes);
       if (body === undefined) return { result: "unread", bytes: 0 };
       bytes += body.length;
-      const page = JSON.parse(body) as { tags?: unknown; manifests?: unknown };
+      const page = JSON.parse(body.toString("utf8")) as { tags?: unknown; manifests?: unknown };
       const before = tags.size;
       const own = kind === "tags" ? textsIn(page.tags) : [];
       for (const tag of own) tags.add(tag);
       if (kind === "referrers") for (const entry of referrersIn(page.manifests)) referrers.set(entry.digest, entry);
       const next = nextQuery(response.headers.get("link"), url);
-      if (next !== undefined) query = asked.has(next) ? undefined : next;
+      if (isObject) query = undefined;
+      else if (next !== undefined) query = asked.has(next) ? undefined : next;
       else
         query = mayBeCut(own, tags.size > before) ? `?n=${perPage}&last=${encodeURIComponent(own.at(-1)!)}` : undefined;
       if (query !== undefined && asked.has(query)) query = undefined;
@@ -165,22 +171,6 @@ function mayBeCut(tags: readonly string[], isNew: boolean): boolean {
 function nextQuery(link: string | null, url: string): string | undefined {
   const target = link === null ? undefined : /<([^>]*)>\s*;\s*rel="?next"?/.exec(link)?.[1];
   return target === undefined ? undefined : URL.parse(target, url)?.search;
-}
-
-/** The body as text; undefined if it is longer than `limit` bytes. */
-async function readBody(response: Response, limit: number): Promise<string | undefined> {
-  if (Number(response.headers.get("content-length") ?? 0) > limit) {
-    await response.body?.cancel();
-    return undefined;
-  }
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    length += chunk.length;
-    if (length > limit) return undefined; // leaving the loop cancels the body
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
 }
 
 function textsIn(value: unknown): string[] {

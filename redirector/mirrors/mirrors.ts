@@ -10,6 +10,8 @@ export interface MirrorSite {
   readonly longitude: number;
   readonly weight: number;
   readonly probePath?: string | undefined;
+  /** Of an image mirror. */
+  readonly kind?: "registry" | "objects" | undefined;
 }
 
 /** A mirror that can be chosen. The probes write `healthy`, the choice reads it. */

@@ -1,8 +1,10 @@
 import type { Client } from "../client/client.ts";
 import type { FileMirrorConfig, ImageMirrorConfig, RedirectorConfig } from "../config.ts";
 import type { ExistenceCheck, Presence } from "../mirrors/existence.ts";
+import type { WholeList } from "../mirrors/lists.ts";
 import { chooseMirror, type Mirror } from "../mirrors/mirrors.ts";
 import { layerKey } from "../object-paths.ts";
+import { addressIn } from "./address.ts";
 import type {
   BlobRoute,
   FileRoute,
@@ -36,6 +38,8 @@ export interface Check extends ExistenceCheck {
   readonly present: Redirect;
   /** The mirror is a bucket asked for a layer. Registries have every layer. */
   readonly layer: boolean;
+  /** Mirrors that were asked before this one. */
+  readonly tried?: readonly Mirror[];
 }
 
 /** Read a list from a mirror and return it. */
@@ -44,6 +48,8 @@ export interface ListStep {
   readonly route: ListRoute;
   /** The mirror to read from, and the redirect if that fails. */
   readonly present: Redirect & { readonly mirror: KnownMirrors["images"][number] };
+  /** URL of the list. */
+  readonly url: string;
 }
 
 /** Refuse the request. */
@@ -91,8 +97,9 @@ export function decide(
     case "referrers": {
       const mirror = chooseMirror(mirrors.images, client);
       if (!mirror) return noSuchMirrors.images;
-      const present = { ...redirectTo(route, mirror), mirror };
-      return config.lists.answered ? { kind: "list", route, present } : present;
+      const step = listStep(route, mirror);
+      // A bucket has one list, and no pages: the redirector answers for it whatever the setting is.
+      return config.lists.answered || isBucket(mirror) ? step : step.present;
     }
     case "blob":
       return (
@@ -124,6 +131,9 @@ export function decide(
  * Decides by the result of a check. If the mirror lacks the object (promotion writes the canonical mirror first, and a mirror may be new or
  * have lost objects) or refuses it, the client goes to the canonical mirror: if that lacks the object, every mirror does. If the mirror
  * fails, or is busy (429), the client goes to its second choice that is not busy too. If no other mirror is healthy, or the check has no result, the client goes to its own mirror.
+ *
+ * A bucket of images is asked before a client is sent there, because its own answer is none that registry clients understand: at most
+ * three buckets, then what they all lack is unknown.
  */
 export function settle(
   check: Check,
@@ -137,8 +147,9 @@ export function settle(
   if (presence === "present") return present;
   if (check.layer) return fromMirror(route, client, mirrors.images, config);
   if (presence === "unknown") return present;
-  const list = route.kind === "file" ? mirrors.files : mirrors.images;
-  const others = list.filter((mirror) => mirror.healthy && mirror !== present.mirror);
+  const list: readonly Mirror[] = route.kind === "file" ? mirrors.files : mirrors.images;
+  const tried = [...(check.tried ?? []), ...(present.mirror ? [present.mirror] : [])];
+  const others = list.filter((mirror) => mirror.healthy && !tried.includes(mirror));
   const lacks = presence === "absent" || presence === "refused";
   const other =
     lacks && others[0] === list[0]
@@ -147,8 +158,15 @@ export function settle(
           others.filter(({ site }) => !isBusy(site.name)),
           client,
         );
-  return other ? { ...redirectTo(route, other), detour: presence } : present;
+  if (other && isBucket(other) && tried.length < mostBuckets) {
+    const next = mirrorCheck(route, other, list);
+    return { ...next, present: { ...next.present, detour: presence }, tried };
+  }
+  if (other && !isBucket(other)) return { ...redirectTo(route, other), detour: presence };
+  return lacks && tried.some(isBucket) ? unknownTo(route) : present;
 }
+
+const mostBuckets = 3;
 
 /** The mirror to read a list from when the first one did not give it, by the rule of {@link settle}; undefined if there is no other healthy one. */
 export function otherListStep(
@@ -160,8 +178,38 @@ export function otherListStep(
   const others = images.filter((mirror) => mirror.healthy && mirror !== first.present.mirror);
   const mirror = isAbsent ? (others[0] === images[0] ? images[0] : undefined) : chooseMirror(others, client);
   if (!mirror) return undefined;
-  const present = { ...redirectTo(first.route, mirror), mirror, detour: isAbsent ? "absent" : "failing" } as const;
-  return { ...first, present };
+  return listStep(first.route, mirror, isAbsent ? "absent" : "failing");
+}
+
+/** The decision for a list that no mirror has, where a bucket was asked: it has no list of what has no referrers. */
+export function withoutList({ route }: ListStep): WholeList | Refused {
+  if (route.kind === "referrers") return { kind: "referrers", referrers: [] };
+  return unknownTo(route);
+}
+
+function listStep(route: ListRoute, mirror: KnownMirrors["images"][number], detour?: Redirect["detour"]): ListStep {
+  const present = { ...redirectTo(route, mirror), mirror, ...(detour && { detour }) };
+  return { kind: "list", route, present, url: addressIn(mirror.site, route).url };
+}
+
+/** Whether a mirror's images are objects of a bucket. */
+export function isBucket(mirror: Mirror): boolean {
+  return mirror.site.kind === "objects";
+}
+
+function unknownTo(route: ManifestRoute | ListRoute | BlobRoute | FileRoute): Refused {
+  switch (route.kind) {
+    case "manifest":
+      return unknown("MANIFEST_UNKNOWN", "no mirror has this manifest");
+    case "blob":
+      return unknown("BLOB_UNKNOWN", "no mirror has this blob");
+    default:
+      return unknown("NAME_UNKNOWN", "no mirror has this image");
+  }
+}
+
+function unknown(code: string, message: string): Refused {
+  return { kind: "refused", refusal: { kind: "refused", status: 404, form: "oci", code, message } };
 }
 
 /** A layer from a bucket near the client; undefined if this client gets layers from the registry. */
@@ -185,7 +233,7 @@ function layerCheck(route: BlobRoute, mirror: Mirror, registries: readonly Mirro
     kind: "check",
     asked: mirror.site.name,
     url: location,
-    elsewhere: registries[0] && registries[0].site.url + route.path,
+    elsewhere: registries[0] && addressIn(registries[0].site, route).url,
     route,
     present: { kind: "redirect", what: "blob", mirror, location },
     layer: true,
@@ -203,7 +251,8 @@ function fromMirror(
   const mirror = chooseMirror(list, client);
   if (!mirror) return route.kind === "file" ? noSuchMirrors.files : noSuchMirrors.images;
   const check = known(checks, mirror) ?? kept(mirrorCheck(route, mirror, list), checks);
-  return !config.existence.mirrors || list.length === 1 || !mirror.healthy ? check.present : check;
+  if (!mirror.healthy) return check.present;
+  return isBucket(mirror) || (config.existence.mirrors && list.length > 1) ? check : check.present;
 }
 
 function mirrorCheck(route: ManifestRoute | BlobRoute | FileRoute, mirror: Mirror, list: readonly Mirror[]): Check {
@@ -212,11 +261,12 @@ function mirrorCheck(route: ManifestRoute | BlobRoute | FileRoute, mirror: Mirro
   return {
     kind: "check",
     asked: mirror.site.name,
-    url: route.query === "" ? present.location : mirror.site.url + route.path,
-    elsewhere: other && other.site.url + route.path,
+    url: route.query === "" ? present.location : addressIn(mirror.site, route).url,
+    elsewhere: other && addressIn(other.site, route).url,
     route,
     present,
     layer: false,
+    ...(route.kind !== "file" && isBucket(mirror) && { hidesAbsence: true }),
   };
 }
 
@@ -232,7 +282,8 @@ function kept(check: Check, checks: Checks | undefined): Check {
 }
 
 function redirectTo(route: ManifestRoute | ListRoute | BlobRoute | FileRoute, mirror: Mirror): Redirect {
-  return { kind: "redirect", what: route.kind, mirror, location: mirror.site.url + route.path + route.query };
+  const { url, query } = addressIn(mirror.site, route);
+  return { kind: "redirect", what: route.kind, mirror, location: url + query };
 }
 
 /** Clients inside GCP always get layers from the registry, which is in GCP: reading it is free for them. */

@@ -1,5 +1,6 @@
 import type { RefusedHead } from "../http1/head.ts";
 import type { HeaderSet, OutgoingResponse } from "../http1/request.ts";
+import type { ObjectHead } from "../mirrors/manifest-heads.ts";
 import type { Decision, Plain } from "./decide.ts";
 import type { RefusedRoute } from "./route.ts";
 
@@ -20,6 +21,15 @@ export function responseTo(
     case "plain":
       return plain(decision.page, notReady);
   }
+}
+
+/** The response to a HEAD for a manifest (distribution spec, "Pulling manifests"). */
+export function headResponse({ digest, mediaType, length }: ObjectHead): OutgoingResponse {
+  const own = [
+    ["Content-Type", mediaType],
+    ["Docker-Content-Digest", digest],
+  ] as const;
+  return { status: 200, headers: [registryVersion, unkept, noSniff, ...own], length };
 }
 
 /** The response to a request that HTTP/1.1 refuses: OCI's JSON for clients of the registry, text for all others. */

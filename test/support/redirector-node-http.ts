@@ -20,12 +20,15 @@ function requestOf(incoming: IncomingMessage): IncomingRequest {
   );
 }
 
-function send({ status, headers, location, link, body = "" }: OutgoingResponse, outgoing: ServerResponse): void {
+function send(
+  { status, headers, location, link, body = "", length }: OutgoingResponse,
+  outgoing: ServerResponse,
+): void {
   const bytes = Buffer.from(body, "latin1");
   for (const [name, value] of headers) outgoing.setHeader(name, value);
   if (location !== undefined) outgoing.setHeader("Location", location);
   if (link !== undefined) outgoing.setHeader("Link", link);
-  outgoing.setHeader("Content-Length", bytes.length);
+  outgoing.setHeader("Content-Length", length ?? bytes.length);
   outgoing.writeHead(status);
   outgoing.end(bytes);
 }

@@ -10,10 +10,7 @@ export interface StoreAddress {
   readonly keys?: string;
 }
 
-/**
- * The address as a text without blanks; {@link readStoreAddress} reads it.
- * @internal exported for its tests.
- */
+/** The address as a text without blanks; {@link readStoreAddress} reads it. */
 export function storeAddress({ kind, bucket, region, endpoint, keys }: StoreAddress): string {
   if (kind === "gcs") return `gs://${bucket}`;
   const own = endpoint === undefined ? "" : `&endpoint=${encodeURIComponent(endpoint)}`;

@@ -60,6 +60,8 @@ export function connectS3(to: {
   pathStyle: boolean;
   /** Begins the names of the environment variables with the keys; undefined: the SDK's default chain. */
   keys?: string | undefined;
+  /** The store checks the parts of an upload alone: R2 knows no CRC32C of a whole multipart object ("S3 API compatibility", "Checksum types"). */
+  partsOnly?: boolean;
 }): StoreClient {
   const agent = { keepAlive: true, maxSockets: storeConnections, proxyEnv: nodeProxies(process.env) };
   const config: S3ClientConfig = {
@@ -80,7 +82,12 @@ export function connectS3(to: {
   };
   const client = new S3Client(config);
   traceRequests(client);
-  const connection: Connection = { client, rateGate: new RateGate(), requests: new WeightedSemaphore(storeRequests) };
+  const connection: Connection = {
+    client,
+    rateGate: new RateGate(),
+    requests: new WeightedSemaphore(storeRequests),
+    partsOnly: to.partsOnly ?? false,
+  };
   return {
     bucket: (name) => new S3Bucket(connection, name),
     close: async () => connection.client.destroy(),
@@ -158,6 +165,7 @@ interface Connection {
   readonly client: S3Client;
   readonly rateGate: RateGate;
   readonly requests: WeightedSemaphore;
+  readonly partsOnly: boolean;
 }
 
 class S3Bucket implements Bucket {
@@ -513,12 +521,12 @@ class S3Upload implements Upload {
   }
 
   async #begin(): Promise<string> {
-    const { name, key, headers, content } = this.#to;
+    const { connection, name, key, headers, content } = this.#to;
     const command = new CreateMultipartUploadCommand({
       Bucket: name,
       Key: key,
       ChecksumAlgorithm: "CRC32C",
-      ChecksumType: "FULL_OBJECT",
+      ChecksumType: connection.partsOnly ? "COMPOSITE" : "FULL_OBJECT",
       ContentType: headers.contentType,
       CacheControl: headers.cacheControl,
       Metadata: this.#metadata(content.crc32c),
@@ -600,16 +608,15 @@ class S3Upload implements Upload {
   }
 
   async #complete(id: string): Promise<void> {
-    const { bucket, name, key, content, signal } = this.#to;
+    const { connection, bucket, name, key, content, signal } = this.#to;
+    const whole = { ChecksumType: "FULL_OBJECT", ChecksumCRC32C: content.crc32c, MpuObjectSize: content.size } as const;
     const input = {
       Bucket: name,
       Key: key,
       UploadId: id,
       MultipartUpload: { Parts: this.#parts },
-      ChecksumType: "FULL_OBJECT",
-      ChecksumCRC32C: content.crc32c,
-      MpuObjectSize: content.size,
-    } as const;
+      ...(connection.partsOnly ? {} : whole),
+    };
     try {
       await this.#creating(async (IfNoneMatch, client, abortSignal) => {
         await client.send(new CompleteMultipartUploadCommand({ ...input, IfNoneMatch }), { abortSignal });

@@ -29,6 +29,7 @@ export function openStorage(settings: StorageSettings): Storage {
                   // R2, MinIO and Ceph all take the bucket in the path; not all of them have a host name for each bucket.
                   pathStyle: address.endpoint !== undefined || (settings.s3UsePathStyle ?? false),
                   keys: address.keys,
+                  partsOnly: address.endpoint !== undefined,
                 }),
               );
       return lazyBucket(address, load);

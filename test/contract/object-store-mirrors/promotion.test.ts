@@ -188,6 +188,24 @@ describe("image mirrors in object stores", () => {
     await promotion.remove({ request, incomplete: {} }, context);
   });
 
+  it("a store with an endpoint and keys of its own takes small and large layers, and says which keys are missing", async () => {
+    const at = new Pusher(registry.host, "staging/own/app");
+    const image = await at.image({ layers: [randomBytes(1_000), randomBytes(20 * 1024 * 1024)] });
+    const own = { kind: "s3", bucket, region: "us-east-1", endpoint: stores.s3, keys: "OWN_STORE" } as const;
+    const mirror: ImageMirror = { name: "own", repository: storeAddress(own) };
+    const request = {
+      ...requestOf("own", `app:v1 ${image.digest}\n`, [inRegistry("mirror"), mirror]),
+      storage: {}, // the clouds' endpoints are not those of this store
+    };
+    const { failures } = await promotion.promote(request, undefined, context);
+    assert.match(failures.join("\n"), /own: .*no keys: set OWN_STORE_ACCESS_KEY_ID and OWN_STORE_SECRET_ACCESS_KEY/);
+    Object.assign(process.env, { OWN_STORE_ACCESS_KEY_ID: "testkey", OWN_STORE_SECRET_ACCESS_KEY: "testsecret" });
+    await promote(request);
+    await isWhole(request);
+    await promotion.remove({ request, incomplete: {} }, context);
+    assert.deepEqual(await keys("containers/"), []);
+  });
+
   it("two projects with a common layer, one coming and one going, and the layer stays", async () => {
     const layers = [randomBytes(1_000), randomBytes(2_000)];
     const push = (project: string) => new Pusher(registry.host, `staging/${project}/app`).image({ layers });

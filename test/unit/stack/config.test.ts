@@ -6,6 +6,15 @@ import { parse } from "yaml";
 import { parseStackConfig } from "../../../components/stack/config.ts";
 import { organisation } from "../../support/organisations/organisation.ts";
 
+const store = {
+  name: "r2",
+  bucket: "acme-images",
+  endpoint: "https://1a2b.r2.cloudflarestorage.com",
+  url: "https://images-r2.example.org",
+  keys: "R2",
+  near: "us-east4",
+};
+
 const root = new URL("../../../", import.meta.url);
 
 /** A stack's config with nothing in it but what it must have. */
@@ -270,6 +279,26 @@ for (const [what, change, error] of [
     "a bucket for a region that is not listed",
     { "artifacts:bucketNames": { "us-east-7": "bucket" } },
     'artifacts:bucketNames: "us-east-7" is not among this stack\'s regions',
+  ],
+  [
+    "images in the bucket of a region that is not listed",
+    { "artifacts:imageBuckets": ["us-east-7"] },
+    'artifacts:imageBuckets: "us-east-7" is not among this stack\'s regions',
+  ],
+  [
+    "a store of images without keys",
+    { "artifacts:imageStores": [{ ...store, keys: undefined }] },
+    "artifacts:imageStores[0].keys: is missing: it must begin the names of environment variables: upper-case letters, digits, _",
+  ],
+  [
+    "a store of images that is near no region",
+    { "artifacts:imageStores": [{ ...store, near: "moon" }] },
+    'artifacts:imageStores[0].near: "moon" must be the name of a region of Google Cloud or AWS',
+  ],
+  [
+    "two stores of images of one name",
+    { "artifacts:imageStores": [store, store] },
+    'artifacts:imageStores[1].name: "r2" is used twice',
   ],
   [
     "a bucket by a name that none has",
