@@ -12,6 +12,23 @@ export interface CustomRole {
 }
 
 /**
+ * What a refresh reads of the resources that only an owner changes. A run that refreshes reads every resource of the stack, and ends at
+ * the first that it may not read.
+ */
+const ownersReads = [
+  "iam.serviceAccounts.get",
+  "iam.serviceAccounts.getIamPolicy",
+  "iam.roles.get", // the two roles below
+  "iam.workloadIdentityPools.get",
+  "iam.workloadIdentityPools.getAttestationRules", // asked for at each read of a pool
+  "iam.workloadIdentityPoolProviders.get",
+  "resourcemanager.projects.get",
+  "resourcemanager.projects.getIamPolicy",
+  "cloudkms.cryptoKeys.getIamPolicy", // who decrypts the state's secrets
+  "logging.exclusions.get",
+];
+
+/**
  * Creates and changes repositories and buckets, but cannot delete them: an owner of the project does that. Access to
  * their *content* is granted separately for each: write for mirrors and the redirector's builds, read for staging
  * areas. This role can set IAM policies of repositories and buckets (each new project needs that), so an attacker who
@@ -54,6 +71,7 @@ export const deployRole: CustomRole = {
     "logging.notificationRules.get",
     "logging.notificationRules.update",
     "logging.notificationRules.delete",
+    ...ownersReads,
   ],
 };
 
@@ -70,18 +88,9 @@ export const previewRole: CustomRole = {
     "artifactregistry.repositories.getIamPolicy",
     "storage.buckets.get",
     "storage.buckets.getIamPolicy",
-    "iam.serviceAccounts.get",
-    "iam.serviceAccounts.getIamPolicy",
-    "iam.roles.get", // this role and the one above
-    "iam.workloadIdentityPools.getAttestationRules", // asked for at each read of a pool
-    "resourcemanager.projects.get",
-    "resourcemanager.projects.getIamPolicy",
-    "cloudkms.cryptoKeys.getIamPolicy", // who decrypts the state's secrets
-    "logging.exclusions.get",
+    ...ownersReads,
     "logging.logMetrics.get",
     "logging.notificationRules.get",
-    "iam.workloadIdentityPools.get",
-    "iam.workloadIdentityPoolProviders.get",
     "run.services.get",
     ...["certs", "certmaps", "certmapentries", "dnsauthorizations"].map((things) => `certificatemanager.${things}.get`),
     ...[

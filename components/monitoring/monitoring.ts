@@ -76,6 +76,7 @@ export class Monitoring extends pulumi.ComponentResource {
       }),
     };
     this.addReportAlert(name);
+    this.addQuotaAlert(name);
     for (const each of logMetrics) this.addLogMetric(name, each);
     new Dashboard(
       name,
@@ -236,7 +237,7 @@ export class Monitoring extends pulumi.ComponentResource {
       displayName: "A deploy failed, or production differs from the manifests",
       severity: "ERROR",
       documentation:
-        "The log entry names the run of the workflow. After a failed deploy: run it again, it resumes where it stopped. After drift: the run shows the differences line by line; a deploy repairs them.",
+        "The log entry names the run of the workflow. After a failed deploy: run it again, it resumes where it stopped. After drift: the run shows the differences line by line. A deploy of a merge does not look for them: run the workflow `deploy` by hand with `refresh` (its default), which repairs all but what only an owner changes; that an owner repairs with `pulumi up --refresh`.",
       conditions: [
         {
           displayName: "An error in the log of the workflows",
@@ -244,6 +245,39 @@ export class Monitoring extends pulumi.ComponentResource {
         },
       ],
       alertStrategy: { notificationRateLimit: { period: "3600s" }, autoClose: "86400s" },
+    });
+  }
+
+  /**
+   * Artifact Registry answers 429 above 60,000 requests a minute for each project and region, shared by clients, promotion and probes
+   * (Monitoring docs, "Using quota metrics", "quota/exceeded").
+   */
+  private addQuotaAlert(name: string): void {
+    this.addAlert(`${name}-quota`, {
+      displayName: "Artifact Registry refuses requests: the quota of a region is used up",
+      severity: "ERROR",
+      documentation:
+        "It answers 429 to clients, promotions and probes of that region alike. Redirectors send clients to the next nearest mirror meanwhile. The dashboard shows which mirror gets the requests. If it lasts: ask for a higher quota (https://console.cloud.google.com/iam-admin/quotas, Artifact Registry API, requests per minute and region), or add a region nearby.",
+      conditions: [
+        {
+          displayName: "Requests beyond the quota, for three minutes",
+          conditionThreshold: {
+            filter:
+              'metric.type="serviceruntime.googleapis.com/quota/exceeded" AND resource.type="consumer_quota" AND resource.label.service="artifactregistry.googleapis.com"',
+            comparison: "COMPARISON_GT",
+            thresholdValue: 0,
+            duration: "180s",
+            aggregations: [
+              {
+                alignmentPeriod: "60s",
+                perSeriesAligner: "ALIGN_COUNT_TRUE",
+                crossSeriesReducer: "REDUCE_SUM",
+                groupByFields: ["metric.label.quota_metric", "resource.label.location"],
+              },
+            ],
+          },
+        },
+      ],
     });
   }
 

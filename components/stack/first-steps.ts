@@ -1,4 +1,5 @@
 import type { StackConfig } from "./config.ts";
+import { optInRegions } from "./geography.ts";
 
 /** Something that a person does once, with the commands for it. */
 export interface FirstStep {
@@ -25,27 +26,79 @@ export function firstSteps(config: StackConfig, stack: string): FirstSteps {
   };
 }
 
-function clouds({ project, awsAccount, awsRegions }: StackConfig): FirstStep[] {
-  const google: FirstStep = {
-    title: "A Google Cloud project of its own, with billing, in which artifacts may be public",
-    commands: [
-      `gcloud projects create ${project}`,
-      `gcloud billing projects link ${project} --billing-account <id>`,
-      `gcloud resource-manager org-policies describe iam.allowedPolicyMemberDomains --project ${project} --effective`,
-    ],
-    note: "allUsers must be allowed: an exception from domain restricted sharing for this project, and no enforced storage.publicAccessPrevention",
-  };
-  if (awsAccount === undefined) return [google];
+function clouds(config: StackConfig): FirstStep[] {
+  const { project, awsAccount, awsRegions } = config;
+  const google: FirstStep[] = [
+    {
+      title: "A Google Cloud project of its own, with billing",
+      commands: [`gcloud projects create ${project}`, `gcloud billing projects link ${project} --billing-account <id>`],
+    },
+    {
+      title: "An organization whose policies let this project be public and be run from GitHub",
+      commands: policies.map(({ name }) => `gcloud org-policies describe ${name} --project ${project} --effective`),
+      note: policies.map(({ name, must }) => `${name}: ${must}`).join(". "),
+    },
+    ...quota(config),
+  ];
+  if (awsAccount === undefined) return google;
   const identity = "It holds one identity provider for GitHub: if it has one already, the first run is npm run adopt";
+  const optIn = awsRegions.filter(({ name }) => optInRegions.has(name)).map(({ name }) => name);
   const aws: FirstStep = {
     title: `Sign in to the AWS account ${awsAccount}`,
     commands: [
       "aws sts get-caller-identity",
-      ...(awsRegions.length > 0 ? [`aws s3control delete-public-access-block --account-id ${awsAccount}`] : []),
+      ...(awsRegions.length > 0
+        ? [
+            "aws organizations describe-effective-policy --policy-type S3_POLICY",
+            `aws s3control delete-public-access-block --account-id ${awsAccount}`,
+          ]
+        : []),
     ],
-    note: awsRegions.length > 0 ? `The account-wide block of public access must be off. ${identity}` : identity,
+    note:
+      awsRegions.length > 0
+        ? `The block of public access must be off for the account, and for its organization, whose S3 policy overrides the account. ${identity}`
+        : identity,
   };
-  return [google, aws];
+  return [...google, aws, ...(optIn.length > 0 ? [enableRegions(optIn)] : [])];
+}
+
+/** Policies of a Google Cloud organization that refuse what the program declares where they are enforced. */
+const policies = [
+  { name: "iam.allowedPolicyMemberDomains", must: "allUsers is allowed, by an exception for this project" },
+  { name: "storage.publicAccessPrevention", must: "not enforced" },
+  { name: "iam.workloadIdentityPoolProviders", must: "https://token.actions.githubusercontent.com is allowed" },
+  { name: "run.managed.requireInvokerIam", must: "not enforced: only the load balancer reaches the redirector" },
+  { name: "run.allowedIngress", must: "internal-and-cloud-load-balancing is allowed" },
+  {
+    name: "gcp.resourceLocations",
+    must: "the regions of artifacts:gcpRegions, stagingLocation and global are allowed",
+  },
+] as const;
+
+/** CPUs of Cloud Run that a new project may use in a region (Cloud Run docs, "Quotas"); an instance of the redirector has one. */
+const cpuQuota = 20;
+
+function quota({ project, instances }: StackConfig): FirstStep[] {
+  const wanted = Math.max(instances.max, ...Object.values(instances.minIn));
+  if (wanted <= cpuQuota) return [];
+  return [
+    {
+      title: `A quota of ${wanted} CPUs of Cloud Run in each region`,
+      commands: [`gcloud alpha services quota list --service run.googleapis.com --consumer projects/${project}`],
+      note: `A new project has ${cpuQuota}; artifacts:maxInstances asks for more: https://console.cloud.google.com/iam-admin/quotas?project=${project}`,
+    },
+  ];
+}
+
+function enableRegions(names: readonly string[]): FirstStep {
+  return {
+    title: "Regions of AWS that an account has to enable, which takes minutes to hours",
+    commands: names.flatMap((name) => [
+      `aws account enable-region --region-name ${name}`,
+      `aws account get-region-opt-status --region-name ${name}`,
+    ]),
+    note: "Until the status is ENABLED, no bucket can be made there",
+  };
 }
 
 function zone({ dns, host, project, dnssec }: StackConfig): FirstStep[] {

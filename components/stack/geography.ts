@@ -101,6 +101,16 @@ export const regions: readonly Region[] = [
   ]),
 ];
 
+/**
+ * The regions of AWS that an account must enable first: all since March 2019 (AWS Account Management guide, "AWS Regions that you must
+ * enable").
+ */
+export const optInRegions: ReadonlySet<string> = new Set([
+  ...["af-south-1", "ap-east-1", "ap-east-2", "ap-south-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5"],
+  ...["ap-southeast-6", "ap-southeast-7", "ca-west-1", "eu-central-2", "eu-south-1", "eu-south-2", "il-central-1"],
+  ...["me-central-1", "me-south-1", "mx-central-1"],
+]);
+
 const byName = new Map(regions.map((region) => [`${region.cloud} ${region.name}`, region]));
 
 /** The region of that name, or undefined if the cloud has none. */

@@ -10,7 +10,8 @@ describe("steps by hand", () => {
     assert.deepEqual(
       before.map(({ commands }) => commands.at(-1)),
       [
-        "gcloud resource-manager org-policies describe iam.allowedPolicyMemberDomains --project example-artifacts --effective",
+        "gcloud billing projects link example-artifacts --billing-account <id>",
+        "gcloud org-policies describe gcp.resourceLocations --project example-artifacts --effective",
         "npm run bootstrap -- --stack prod --create",
         "pulumi stack init prod --secrets-provider gcpkms://projects/example-artifacts/locations/us/keyRings/artifacts/cryptoKeys/state",
         "pulumi up --stack prod",
@@ -35,6 +36,39 @@ describe("steps by hand", () => {
     });
   }
 
+  it("name every policy of an organization that would refuse something", async () => {
+    const text = JSON.stringify(await stepsOf("with-aws"));
+    for (const policy of [
+      "iam.allowedPolicyMemberDomains",
+      "storage.publicAccessPrevention",
+      "iam.workloadIdentityPoolProviders",
+      "run.managed.requireInvokerIam",
+      "run.allowedIngress",
+      "gcp.resourceLocations",
+    ])
+      assert.match(text, new RegExp(`org-policies describe ${policy} .*${policy}: `));
+    assert.match(text, /describe-effective-policy --policy-type S3_POLICY/);
+  });
+
+  it("enable the regions of AWS that an account does not have by itself, and no others", async () => {
+    const commands = async (regions: readonly string[]) =>
+      (await stepsOf("with-aws", { "artifacts:awsRegions": regions })).before
+        .flatMap((step) => step.commands)
+        .join("\n");
+    assert.match(await commands(["us-east-1", "me-central-1"]), /enable-region --region-name me-central-1\n/);
+    assert.doesNotMatch(await commands(["us-east-1", "me-central-1"]), /--region-name us-east-1/);
+    assert.doesNotMatch(await commands(["us-east-1"]), /enable-region/);
+  });
+
+  it("ask for CPUs beyond what a new project has", async () => {
+    const titles = async (instances: number) =>
+      (await stepsOf("one-region", { "artifacts:maxInstances": instances })).before
+        .map(({ title }) => title)
+        .join("\n");
+    assert.doesNotMatch(await titles(20), /CPU/);
+    assert.match(await titles(21), /A quota of 21 CPUs of Cloud Run in each region/);
+  });
+
   it("end with the secrets of Cloudflare and the DS record, if needed", async () => {
     const big = (await stepsOf("big")).after.flatMap(({ commands }) => commands).join("\n");
     assert.match(big, /dsRecord[\s\S]*gh secret set CLOUDFLARE_API_TOKEN --env production --repo example\/artifacts/);
@@ -45,8 +79,8 @@ describe("steps by hand", () => {
   });
 });
 
-async function stepsOf(name: string) {
-  const parsed = parseStackConfig((await organisation(name)).config);
+async function stepsOf(name: string, settings: Readonly<Record<string, unknown>> = {}) {
+  const parsed = parseStackConfig({ ...(await organisation(name)).config, ...settings });
   if ("errors" in parsed) assert.fail(parsed.errors.join("\n"));
   return firstSteps(parsed.config, "prod");
 }
