@@ -404,7 +404,9 @@ async function accepts(port: number): Promise<boolean> {
     await once(socket, "connect");
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ECONNREFUSED") return false;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ECONNREFUSED") return false;
+    if (code === "ECONNRESET") return true; // it waited to be accepted when the server closed: the next one tells
     throw error;
   } finally {
     socket.destroy();
