@@ -81,9 +81,18 @@ describe("outages of the clouds' control planes", function () {
       ["europe-west1", false], // its own config could not be changed
       ["us-central1", true],
     ]);
-
     await drill.control.faults([]);
-    await drill.run("pulumi up");
+  });
+
+  it("a deploy that refreshes brings back what was removed by hand: a mirror's repository and grants on mirrors", async () => {
+    const removed = ({ type, id, inputs }: CloudResource): boolean =>
+      (type === "gcp:artifactregistry/repository:Repository" && id.endsWith("europe-west1/repositories/images")) ||
+      (/:RepositoryIamBinding$/.test(type) && inputs["location"] === "europe-west1") ||
+      (/:BucketIAMBinding$/.test(type) && inputs["bucket"] === "rehearsal-artifacts-us-central1");
+    const lost = await drill.lose(removed);
+    assert.ok(lost >= 4);
+    await drill.run("pulumi up --refresh --continue-on-error"); // as deploy.yml does when it is run by hand
+    assert.equal((await drill.resources()).filter(removed).length, lost);
     await drill.run("pulumi preview --expect-no-changes");
   });
 
