@@ -7,7 +7,8 @@ import { readDocument } from "../../components/catalogue/formats.ts";
 import { unpackListing } from "../../components/catalogue/listing.ts";
 import { startFaultyProxy } from "../support/faulty-proxy.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
-import { type DeclaredPromotions, PromotionProgram, type Said } from "../support/promotion-program.ts";
+import { type DeclaredPromotions, PromotionProgram } from "../support/promotion-program.ts";
+import { succeeded } from "../support/promotion-world.ts";
 
 let stores: ObjectStores;
 const sha256 = (content: string) => createHash("sha256").update(content).digest("hex");
@@ -153,11 +154,6 @@ describe("catalogue entries driven by the engine", () => {
     }
   });
 });
-
-function succeeded(said: Said): string {
-  assert.equal(said.code, 0, said.output);
-  return said.output;
-}
 
 /** A project with files, each `path -> content`, and its entry. */
 function project(

@@ -77,7 +77,7 @@ describe("a promotion by the provider plugin, interrupted", () => {
 
   /** The next run ends in the exact state, and sends nothing to the canonical mirror that was there. */
   async function resumes({ world, proxy }: Standing): Promise<void> {
-    const there = Object.keys(await world.held("us")).filter((path) => path.startsWith("new-")).length;
+    const there = Object.keys(await world.present("us")).filter((path) => path.startsWith("new-")).length;
     proxy.seen.length = 0;
     proxy.inject(() => undefined);
     succeeded(await world.program.run(...up));
@@ -85,7 +85,7 @@ describe("a promotion by the provider plugin, interrupted", () => {
       ({ method, url }) => method === "POST" && url.startsWith(`/upload/storage/v1/b/${world.name}-us/`),
     );
     assert.ok(sent.length <= 120 - there, `${sent.length} sent, of 120 files ${there} were there`);
-    await world.holds(wanted);
+    await world.hasExactly(wanted);
   }
 
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -98,7 +98,7 @@ describe("a promotion by the provider plugin, interrupted", () => {
       note(this, `ended ${ms} ms after the signal`);
       assert.match(said, new RegExp(`project ${name}: stopped with \\d+ steps to go; the next run resumes`));
 
-      const held = await world.held("us");
+      const held = await world.present("us");
       const { incomplete } = await world.program.recorded(world.name);
       const lacking = new Set(
         ((incomplete as Record<string, string>)["us"] ?? "").split("\n").map((line) => line.slice(2).split(" ")[0]),

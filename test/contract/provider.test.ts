@@ -26,13 +26,13 @@ describe("provider plugin driven by the engine", () => {
     await world.declare(files);
     const first = succeeded(await program.run("preview", "--diff"));
     assert.match(first, /copy 1\.0\/kops sha256:[0-9a-f]{64} \(7 bytes\) from gs:\/\/life-staging to us, eu, aws/);
-    assert.deepEqual(await world.held("us"), {}, "a preview writes nothing");
+    assert.deepEqual(await world.present("us"), {}, "a preview writes nothing");
     const created = succeeded(await program.run(...up));
     assert.match(
       created,
       /Diagnostics:\n {2}promotion:index:PromotedFiles \(life\):\n {4}copied 9 \(42 bytes\) in 3 mirrors/,
     );
-    await world.holds(files);
+    await world.hasExactly(files);
     succeeded(await program.run("preview", "--expect-no-changes"));
 
     // The diff is the change of production, and nothing else.
@@ -51,7 +51,7 @@ describe("provider plugin driven by the engine", () => {
       ],
     );
     succeeded(await program.run(...up));
-    await world.holds(more);
+    await world.hasExactly(more);
 
     // What is nowhere fails the preview; the run does the rest and the next one resumes.
     await world.declare({ ...more, "2.0/kops": "later", "1.2/kops": "third" });
@@ -62,11 +62,11 @@ describe("provider plugin driven by the engine", () => {
     const partly = failed(await program.run(...up));
     assert.ok(partly.includes(`${line}, mirror us, eu, aws: ${cause}`), partly);
     assert.match(partly, /copied 3 \(15 bytes\) in 3 mirrors; 1 failure; the next `pulumi up` resumes/);
-    assert.equal((await world.held("eu"))["1.2/kops"], fileDigest("third"));
+    assert.equal((await world.present("eu"))["1.2/kops"], fileDigest("third"));
     await stores.stage("life-staging", "2.0/kops", "later");
     assert.match(succeeded(await program.run(...up)), /copied 3 \(15 bytes\) in 3 mirrors/);
     const all = { ...more, "2.0/kops": "later", "1.2/kops": "third" };
-    await world.holds(all);
+    await world.hasExactly(all);
 
     // Drift: seen line by line, repaired by the next run.
     await stores.stage("life-eu", "binaries/life/README.txt", "tampered");
@@ -95,7 +95,7 @@ describe("provider plugin driven by the engine", () => {
       assert.ok(repair.includes(said), repair);
     }
     succeeded(await program.run(...up));
-    await world.holds(all);
+    await world.hasExactly(all);
     succeeded(await program.run("refresh", "--preview-only", "--expect-no-changes"));
 
     // Removal: by removing the line; too much of it only when confirmed; the whole project too.
@@ -103,7 +103,7 @@ describe("provider plugin driven by the engine", () => {
     await world.declare(rest);
     assert.match(succeeded(await program.run("preview")), /remove 2\.0\/kops from us, eu, aws/);
     succeeded(await program.run(...up));
-    await world.holds(rest);
+    await world.hasExactly(rest);
     await world.declare({ "1.0/kops": "program" });
     assert.match(
       failed(await program.run("preview")),
@@ -120,11 +120,11 @@ describe("provider plugin driven by the engine", () => {
       failed(await program.run(...up)),
       /would remove 5 of 5 files .*pulumi config set promotion:confirmRemoval life/,
     );
-    assert.equal(Object.keys(await world.held("us")).length, 5);
+    assert.equal(Object.keys(await world.present("us")).length, 5);
     succeeded(await program.run("config", "set", "promotion:confirmRemoval", "life"));
     assert.match(succeeded(await program.run(...up)), /removed 15 in 3 mirrors/);
-    assert.deepEqual(await world.held("us"), {});
-    assert.deepEqual(await world.held("eu"), {});
+    assert.deepEqual(await world.present("us"), {});
+    assert.deepEqual(await world.present("eu"), {});
   });
 
   it("one project's failure does not stop the others", async () => {
@@ -136,8 +136,8 @@ describe("provider plugin driven by the engine", () => {
       said,
       /project bad, file a .*gs:\/\/bad-staging\/a has sha256:\w+, which is not what the manifest says/,
     );
-    assert.deepEqual(await good.held("us"), { a: fileDigest("a") });
-    assert.deepEqual(await bad.held("us"), {});
+    assert.deepEqual(await good.present("us"), { a: fileDigest("a") });
+    assert.deepEqual(await bad.present("us"), {});
   });
 
   it("invalid inputs are refused before any change", async () => {

@@ -7,13 +7,13 @@ import { ensureEngine, languageHostEnvironment, toolPath } from "../../local/too
 
 const root = join(import.meta.dirname, "../..");
 
-/** What the program declares: by logical name, each after those that it depends on. */
+/** The program's resources by logical name, each after those that it depends on. */
 export type DeclaredPromotions = Readonly<
   Record<string, { readonly type: "files" | "images" | "entry"; readonly args: object; readonly after?: string[] }>
 >;
 
-/** What a command of the CLI said. */
-export interface Said {
+/** Output and exit code of a command of the CLI. */
+export interface CliOutput {
   readonly code: number | null;
   /** Standard output and standard error, in order. */
   readonly output: string;
@@ -23,7 +23,7 @@ export interface Said {
 export class PromotionProgram {
   readonly #folder: string;
   readonly #engine: string;
-  /** What its commands are run with. */
+  /** The environment of its commands. */
   readonly environment: NodeJS.ProcessEnv;
 
   private constructor(folder: string, engine: string) {
@@ -91,12 +91,12 @@ for (const [name, { type, args, after = [] }] of Object.entries(JSON.parse(readF
   }
 
   /** Runs a command of the CLI to its end. */
-  async run(...args: string[]): Promise<Said> {
+  async run(...args: string[]): Promise<CliOutput> {
     return await this.start(...args).ended;
   }
 
   /** Starts a command of the CLI, as the leader of a process group of its own. */
-  start(...args: string[]): { readonly child: ChildProcess; readonly ended: Promise<Said> } {
+  start(...args: string[]): { readonly child: ChildProcess; readonly ended: Promise<CliOutput> } {
     const quiet = ["preview", "up", "refresh", "destroy"].includes(args[0] ?? "") ? ["--suppress-progress"] : [];
     const child = spawn(this.#engine, [...args, "--non-interactive", "--color", "never", ...quiet], {
       cwd: this.#folder,

@@ -4,9 +4,9 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import type { ObjectStores } from "./object-stores.ts";
-import { type DeclaredPromotions, PromotionProgram, type Said } from "./promotion-program.ts";
+import { type CliOutput, type DeclaredPromotions, PromotionProgram } from "./promotion-program.ts";
 
-/** StagedFiles of a project: content by path. */
+/** Files of a project: content by path. */
 export type StagedFiles = Readonly<Record<string, string | Uint8Array>>;
 
 /** In hexadecimal digits. */
@@ -29,13 +29,13 @@ export class World {
   }
 
   /**
-   * @param staged what lies in the project's staging bucket.
+   * @param staged content of the project's staging bucket.
    * @param gcs where the promotion finds GCS.
    */
   static async make(stores: ObjectStores, name: string, staged: StagedFiles, gcs = stores.gcs): Promise<World> {
     for (const mirror of ["staging", "us", "eu"]) await stores.makeBucket("gcs", `${name}-${mirror}`);
     await stores.makeBucket("s3", `${name}-aws`, { versioned: true });
-    for (const [path, content] of Object.entries(staged)) await stores.stage(`${name}-staging`, path, content);
+    await Promise.all(Object.entries(staged).map((file) => stores.stage(`${name}-staging`, ...file)));
     return new World(stores, name, await PromotionProgram.make(join(stores.folder, name)), gcs);
   }
 
@@ -68,43 +68,41 @@ export class World {
   }
 
   /** Digests by path of what one mirror in GCS serves, or the one in S3 has. */
-  async held(mirror: "us" | "eu" | "aws"): Promise<Record<string, string>> {
+  async present(mirror: "us" | "eu" | "aws"): Promise<Record<string, string>> {
     const bucket = `${this.name}-${mirror}`;
     const prefix = `binaries/${this.name}/`;
     const { gcs, s3Client } = this.#stores;
-    const held: Record<string, string> = {};
+    const digest = async (key: string): Promise<[path: string, digest: string]> => {
+      const bytes =
+        mirror === "aws"
+          ? await (await s3Client.send(new GetObjectCommand({ Bucket: bucket, Key: key }))).Body!.transformToByteArray()
+          : (await this.#stores.served(bucket, key))!.bytes;
+      return [key.slice(prefix.length), fileDigest(bytes)];
+    };
     if (mirror === "aws") {
       const { Contents = [] } = await s3Client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
-      for (const { Key = "" } of Contents) {
-        const { Body } = await s3Client.send(new GetObjectCommand({ Bucket: bucket, Key }));
-        held[Key.slice(prefix.length)] = fileDigest(await Body!.transformToByteArray());
-      }
-      return held;
+      return Object.fromEntries(await Promise.all(Contents.map(({ Key = "" }) => digest(Key))));
     }
     const listed = await fetch(`${gcs}/storage/v1/b/${bucket}/o?maxResults=1000`);
     const { items = [] } = (await listed.json()) as { items?: { name: string }[] };
-    for (const { name } of items) {
-      const served = await this.#stores.served(bucket, name);
-      held[name.slice(prefix.length)] = fileDigest(served!.bytes);
-    }
-    return held;
+    return Object.fromEntries(await Promise.all(items.map(({ name }) => digest(name))));
   }
 
   /** Asserts that every mirror has these files and no other. */
-  async holds(files: StagedFiles): Promise<void> {
+  async hasExactly(files: StagedFiles): Promise<void> {
     const wanted = Object.fromEntries(Object.entries(files).map(([path, content]) => [path, fileDigest(content)]));
-    for (const mirror of ["us", "eu", "aws"] as const) assert.deepEqual(await this.held(mirror), wanted, mirror);
+    for (const mirror of ["us", "eu", "aws"] as const) assert.deepEqual(await this.present(mirror), wanted, mirror);
   }
 }
 
 /** The output of a command that has to succeed. */
-export function succeeded(said: Said): string {
-  assert.equal(said.code, 0, said.output);
-  return said.output;
+export function succeeded(result: CliOutput): string {
+  assert.equal(result.code, 0, result.output);
+  return result.output;
 }
 
 /** The output of a command that has to fail. */
-export function failed(said: Said): string {
-  assert.equal(said.code, 1, said.output);
-  return said.output;
+export function failed(result: CliOutput): string {
+  assert.equal(result.code, 1, result.output);
+  return result.output;
 }
