@@ -83,6 +83,7 @@ class Store {
   readonly #buckets: Holdings["buckets"];
   readonly #written = new Map<string, Map<string, Entry>>();
   readonly #generated: Entry[] = [];
+  readonly #pages = new Map<string, string>();
 
   constructor({ roundTrip, buckets }: Holdings) {
     this.#roundTrip = roundTrip;
@@ -127,12 +128,15 @@ class Store {
     }
     if (key === undefined) {
       this.#count("gcs list");
-      const { entries, next } = this.#page(
-        bucket,
-        url.searchParams.get("prefix") ?? "",
-        url.searchParams.get("pageToken"),
-      );
-      send(200, { items: entries.map(resourceOf), ...(next && { nextPageToken: next }) });
+      const { prefix, token } = {
+        prefix: url.searchParams.get("prefix") ?? "",
+        token: url.searchParams.get("pageToken"),
+      };
+      const text = this.#kept(`gcs ${this.#isGenerated(bucket)} ${prefix} ${token}`, () => {
+        const { entries, next } = this.#page(bucket, prefix, token);
+        return JSON.stringify({ items: entries.map(resourceOf), ...(next && { nextPageToken: next }) });
+      });
+      response.writeHead(200, { "content-type": "application/json" }).end(text);
       return;
     }
     const found = this.#find(bucket, key);
@@ -146,16 +150,22 @@ class Store {
   #s3(bucket: string, key: string, url: URL, request: IncomingMessage, body: Buffer, response: ServerResponse): void {
     if (url.searchParams.get("list-type") === "2") {
       this.#count("s3 list");
-      const query = url.searchParams;
-      const { entries, next } = this.#page(bucket, query.get("prefix") ?? "", query.get("continuation-token"));
-      const contents = entries.map(
-        (entry) =>
-          `<Contents><Key>${entry.key}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>&quot;${entry.md5.toString("hex")}&quot;</ETag><ChecksumAlgorithm>SHA256</ChecksumAlgorithm><ChecksumType>FULL_OBJECT</ChecksumType><Size>${entry.bytes.length}</Size><StorageClass>STANDARD</StorageClass></Contents>`,
-      );
-      const more = next ? `<IsTruncated>true</IsTruncated><NextContinuationToken>${next}</NextContinuationToken>` : "";
-      response
-        .writeHead(200, { "content-type": "application/xml" })
-        .end(`<?xml version="1.0"?><ListBucketResult>${more}${contents.join("")}</ListBucketResult>`);
+      const { prefix, token } = {
+        prefix: url.searchParams.get("prefix") ?? "",
+        token: url.searchParams.get("continuation-token"),
+      };
+      const text = this.#kept(`s3 ${this.#isGenerated(bucket)} ${prefix} ${token}`, () => {
+        const { entries, next } = this.#page(bucket, prefix, token);
+        const contents = entries.map(
+          (entry) =>
+            `<Contents><Key>${entry.key}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>&quot;${entry.md5.toString("hex")}&quot;</ETag><ChecksumAlgorithm>SHA256</ChecksumAlgorithm><ChecksumType>FULL_OBJECT</ChecksumType><Size>${entry.bytes.length}</Size><StorageClass>STANDARD</StorageClass></Contents>`,
+        );
+        const more = next
+          ? `<IsTruncated>true</IsTruncated><NextContinuationToken>${next}</NextContinuationToken>`
+          : "";
+        return `<?xml version="1.0"?><ListBucketResult>${more}${contents.join("")}</ListBucketResult>`;
+      });
+      response.writeHead(200, { "content-type": "application/xml" }).end(text);
       return;
     }
     if (request.method === "PUT") {
@@ -181,6 +191,19 @@ class Store {
       ...Object.fromEntries(noted),
     });
     response.end();
+  }
+
+  /** What of a bucket is listed: the same generated files, which all mirrors have, or undefined: what was written. */
+  #isGenerated(bucket: string): string | undefined {
+    const { prefix, count } = this.#buckets[bucket] ?? { prefix: "", count: 0 };
+    return count === 0 ? undefined : `${prefix} ${count}`;
+  }
+
+  /** A page's text, made once for all buckets that list the same. */
+  #kept(name: string, make: () => string): string {
+    const text = name.includes(" undefined ") ? make() : (this.#pages.get(name) ?? make());
+    if (!name.includes(" undefined ")) this.#pages.set(name, text);
+    return text;
   }
 
   #count(what: string): void {

@@ -1,27 +1,37 @@
+import { filesPrefix } from "../../../redirector/object-paths.ts";
 import { CircuitBreaker } from "../run/circuit-breaker.ts";
 import { failureLine } from "../run/failures.ts";
 import { inventoryOf, unreadable } from "../run/inventory.ts";
 import { sumOf } from "../run/mirror-run.ts";
 import type { Context, FileMirror, FilesRequest, Inventory } from "../run/request.ts";
+import { BucketAbsent, type Stored } from "../storage/bucket.ts";
 import { severityInBucket } from "../storage/severity.ts";
 import { joinLines } from "../text/join-lines.ts";
 import { printable } from "../text/printable.ts";
 import { MirrorFiles, openBucket } from "./mirror-files.ts";
 import { type Files, fileLine, parseFileLines } from "./plan.ts";
 
-/** What every mirror has of a project. Reads content only where a store cannot prove its digest. */
+/**
+ * What every mirror has of a project, by listings. Asks for single objects only where a listing does not show that they are as wanted, and reads content only
+ * where a store cannot prove its digest.
+ *
+ * A listing of GCS has what proves each digest. One of S3 has sizes and ETags: an object whose ETag is the MD5 that GCS has of the same file, proven there, is
+ * as wanted. What was uploaded to S3 in parts has another ETag, and is asked for.
+ */
 export async function takeFilesInventory(request: FilesRequest, context: Context): Promise<Inventory> {
   const { project, mirrors } = request;
   const wanted = parseFileLines(request.files);
+  const positions = new Map([...wanted.keys()].map((path, index) => [path, index]));
   const failures = new Map<string, string[]>();
   const differences = new Map<string, string>();
   const progress = mirrors.map(({ name }) => ({ name, done: 0, total: 0, failed: 0, bytes: 0 }));
-  const read = async (mirror: FileMirror, index: number): Promise<void> => {
+  const read = async (mirror: FileMirror, index: number, known: KnownSums | undefined): Promise<KnownSums> => {
     const { name } = mirror;
     const breaker = new CircuitBreaker(severityInBucket);
     const files = new MirrorFiles(openBucket(request.storage, mirror), request.prefix, breaker, context.signal);
+    const listing = new Listing(files, project, wanted, positions, known);
     try {
-      const { present, unprintable } = await contents(files, project, (done, total) => {
+      const { unprintable, extra } = await listing.read(filesPrefix(request.prefix), context.signal, (done, total) => {
         progress[index] = { name, done, total, failed: 0, bytes: 0 };
         context.report(sumOf(progress));
       });
@@ -30,44 +40,137 @@ export async function takeFilesInventory(request: FilesRequest, context: Context
         return failureLine({ project, mirrors: [name] }, what);
       });
       failures.set(name, lines);
-      const missing = [...wanted].filter(([path, sha256]) => present.get(path) !== sha256);
-      const extra = [...present].filter(([path, sha256]) => wanted.get(path) !== sha256);
+      const missing = [...wanted].filter(([path]) => !listing.has(path));
       differences.set(name, joinLines([...missing.map(marked("+")), ...extra.map(marked("-"))]));
     } catch (error) {
       context.signal.throwIfAborted();
       failures.set(name, [unreadable(project, name, error)]);
     }
+    return listing.sums;
   };
-  await Promise.all(mirrors.map(read));
+  // The first listing of GCS gives the sums by which those of S3 are read; all others run beside it.
+  const first = mirrors.findIndex(({ kind }) => kind === "gcs");
+  const sums = first < 0 ? undefined : read(mirrors[first]!, first, undefined);
+  await Promise.all(
+    mirrors.map(async (mirror, index) => {
+      if (index === first) await sums;
+      else await read(mirror, index, mirror.kind === "s3" ? await sums : undefined);
+    }),
+  );
   const lines = [...wanted].map(([path, sha256]) => fileLine(path, sha256));
   return inventoryOf(mirrors, lines, differences, failures);
 }
+
+/** By the position of a wanted file: size and MD5 of what has its digest, as the store has them. */
+type KnownSums = readonly (string | undefined)[];
 
 function marked(sign: "+" | "-"): (file: readonly [string, string]) => string {
   return ([path, sha256]) => `${sign} ${fileLine(path, sha256)}`;
 }
 
-/** Hex digests of all files of the project in one mirror, by path; and paths that a line cannot contain, which S3 allows. */
-async function contents(
-  files: MirrorFiles,
-  project: string,
-  report: (done: number, total: number) => void,
-): Promise<{ present: Files; unprintable: readonly string[] }> {
-  const listed = await files.list({ absentIsEmpty: true }); // the bucket of a lost region; the next run fills the new one
-  const present = new Map<string, string>();
-  const unprintable = [...listed.keys()].filter((path) => isUnprintable(path));
-  for (const path of unprintable) listed.delete(path);
-  let done = 0;
-  await Promise.all(
-    [...listed].map(async ([path, object]) => {
-      const found = await files.identified(path, object);
-      // Another project's object is not a difference of this project, even if the prefixes of the two overlap.
-      const isForeign = found?.project !== undefined && found.project !== project;
-      if (found !== undefined && !isForeign) present.set(path, found.sha256);
-      report(++done, listed.size);
-    }),
-  );
-  return { present, unprintable };
+/** One mirror's listing, compared page by page: of hundreds of thousands of files only what differs is kept. */
+class Listing {
+  /** The sums of the wanted files that are proven here. */
+  readonly sums: (string | undefined)[] = [];
+  readonly #files: MirrorFiles;
+  readonly #project: string;
+  readonly #wanted: Files;
+  readonly #positions: ReadonlyMap<string, number>;
+  readonly #known: KnownSums | undefined;
+  /** 1 for each wanted file that is there, by its position. */
+  readonly #present: Uint8Array;
+  readonly #extra: [string, string][] = [];
+
+  constructor(
+    files: MirrorFiles,
+    project: string,
+    wanted: Files,
+    positions: ReadonlyMap<string, number>,
+    known: KnownSums | undefined,
+  ) {
+    this.#files = files;
+    this.#project = project;
+    this.#wanted = wanted;
+    this.#positions = positions;
+    this.#known = known;
+    this.#present = new Uint8Array(wanted.size);
+  }
+
+  /** Whether the wanted file is there. */
+  has(path: string): boolean {
+    return this.#present[this.#positions.get(path)!] === 1;
+  }
+
+  /**
+   * Reads the listing, then asks for what it does not decide.
+   * @returns paths that a line cannot contain, which S3 allows; and what is not wanted, with its digest.
+   */
+  async read(
+    prefix: string,
+    signal: AbortSignal,
+    report: (done: number, total: number) => void,
+  ): Promise<{ unprintable: readonly string[]; extra: readonly [string, string][] }> {
+    const unprintable: string[] = [];
+    const open: [string, Stored][] = [];
+    let done = 0;
+    await this.#files.attempt(async () => {
+      try {
+        for await (const page of this.#files.bucket.pages(prefix, signal)) {
+          for (const object of page) {
+            const path = object.key.slice(prefix.length);
+            // Consoles create placeholder objects for folders: these are not files, and no line could name them.
+            if (path === "") continue;
+            if (isUnprintable(path)) unprintable.push(path);
+            else if (!this.#isAsKnown(path, object)) open.push([path, object]);
+            else done++;
+          }
+          report(done, done + open.length);
+        }
+      } catch (error) {
+        // The bucket of a lost region: the next run fills the new one.
+        if (!(error instanceof BucketAbsent)) throw error;
+      }
+    });
+    const total = done + open.length;
+    await Promise.all(
+      open.map(async ([path, object]) => {
+        const found = await this.#files.identified(path, object);
+        if (found !== undefined) this.#take(path, found);
+        report(++done, total);
+      }),
+    );
+    return { unprintable, extra: this.#extra };
+  }
+
+  /** Whether the listing itself shows what the object is. */
+  #isAsKnown(path: string, object: Stored): boolean {
+    if (object.sha256 !== undefined) {
+      this.#take(path, { ...object, sha256: object.sha256 });
+      return true;
+    }
+    const position = this.#positions.get(path);
+    if (position === undefined || object.md5 === undefined || this.#known?.[position] !== sumOfObject(object))
+      return false;
+    this.#present[position] = 1;
+    return true;
+  }
+
+  #take(path: string, object: Stored & { readonly sha256: string }): void {
+    const position = this.#positions.get(path);
+    const isForeign = object.project !== undefined && object.project !== this.#project;
+    // Another project's object is not a difference of this project, even if the prefixes of the two overlap.
+    if (isForeign) return;
+    if (position === undefined || this.#wanted.get(path) !== object.sha256) {
+      this.#extra.push([path, object.sha256]);
+      return;
+    }
+    this.#present[position] = 1;
+    if (object.md5 !== undefined) this.sums[position] = sumOfObject(object);
+  }
+}
+
+function sumOfObject({ size, md5 }: Stored): string {
+  return `${size} ${md5}`;
 }
 
 function isUnprintable(path: string): boolean {

@@ -32,15 +32,23 @@ export class MirrorFiles {
     return await this.attempt(() => statOf(this.bucket, this.key(path), this.#signal));
   }
 
-  /** All objects of the project, by path. With `absentIsEmpty` a bucket that does not exist has none. */
-  async list({ absentIsEmpty = false }: { readonly absentIsEmpty?: boolean } = {}): Promise<Map<string, Stored>> {
+  /** All objects of the project, or of a folder of it (`under`), by path. With `absentIsEmpty` a bucket that does not exist has none. */
+  async list({
+    absentIsEmpty = false,
+    under = "",
+  }: {
+    readonly absentIsEmpty?: boolean;
+    readonly under?: string;
+  } = {}): Promise<Map<string, Stored>> {
     const prefix = filesPrefix(this.#prefix);
     return await this.attempt(async () => {
       const found = new Map<string, Stored>();
       try {
-        for await (const object of this.bucket.list(prefix, this.#signal)) {
-          // Consoles create placeholder objects for folders: these are not files, and no line could name them.
-          if (object.key !== prefix) found.set(object.key.slice(prefix.length), object);
+        for await (const page of this.bucket.pages(prefix + under, this.#signal)) {
+          for (const object of page) {
+            // Consoles create placeholder objects for folders: these are not files, and no line could name them.
+            if (object.key !== prefix) found.set(object.key.slice(prefix.length), object);
+          }
         }
       } catch (error) {
         if (!absentIsEmpty || !(error instanceof BucketAbsent)) throw error;

@@ -7,6 +7,7 @@ import type { Context, FilesRequest } from "../run/request.ts";
 import { type Bucket, type Content, ObjectExists, type Stored, UploadLost } from "../storage/bucket.ts";
 import { severityInBucket } from "../storage/severity.ts";
 import { joinLines } from "../text/join-lines.ts";
+import { listingPrefix } from "./listing-prefix.ts";
 import { MirrorFiles, openBucket, statOf, withMemoryFor } from "./mirror-files.ts";
 import { type Files, fileLine, type MirrorPlan, parseFileLines } from "./plan.ts";
 import { releaseFileHeaders } from "./release-file.ts";
@@ -49,6 +50,8 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
   readonly staging: Bucket | undefined;
   /** What the keys of staged files begin with: "" or the folder's path with a slash at its end. */
   readonly stagingFolder: string;
+  /** What is staged, by key; undefined inside: each file is asked for. */
+  #stagedFiles: Promise<ReadonlyMap<string, Stored> | undefined> | undefined;
 
   constructor(request: FilesRequest, plans: readonly MirrorPlan[], context: Context) {
     const wanted = parseFileLines(request.files);
@@ -87,11 +90,12 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
   async #lookAt(mirror: FilesMirrorRun, absentIsEmpty: boolean): Promise<void> {
     const { plan, files } = mirror;
     let find = (path: string): Promise<Stored | undefined> => files.stat(path);
-    if (plan.unknown) {
+    const under = plan.unknown ? "" : listingPrefix([...plan.add.keys()], this.wanted.keys())?.prefix;
+    if (under !== undefined) {
       try {
-        const listed = await files.list({ absentIsEmpty });
-        mirror.unmanaged = [...listed.keys()].filter((path) => !plan.add.has(path)).length;
-        find = async (path) => listed.get(path);
+        const listed = await files.list({ absentIsEmpty, under });
+        if (plan.unknown) mirror.unmanaged = [...listed.keys()].filter((path) => !plan.add.has(path)).length;
+        find = async (path) => (path.startsWith(under) ? listed.get(path) : await files.stat(path));
       } catch (error) {
         for (const path of plan.add.keys()) this.stepFailed(mirror, path, error);
         return;
@@ -155,10 +159,31 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
         key: files.key(path),
         stat: () => files.stat(path),
       })),
-      ...(staging === undefined
-        ? []
-        : [{ bucket: staging, key: staged, stat: () => statOf(staging, staged, this.context.signal) }]),
+      ...(staging === undefined ? [] : [{ bucket: staging, key: staged, stat: () => this.#staged(staging, staged) }]),
     ];
+  }
+
+  /** A staged object. When many files are missing, staging is listed once in place of a request for each. */
+  async #staged(staging: Bucket, key: string): Promise<Stored | undefined> {
+    const { signal } = this.context;
+    this.#stagedFiles ??= this.#listStaged(staging);
+    const listed = await this.#stagedFiles;
+    return listed === undefined ? await statOf(staging, key, signal) : listed.get(key);
+  }
+
+  async #listStaged(staging: Bucket): Promise<ReadonlyMap<string, Stored> | undefined> {
+    const listing = listingPrefix([...this.missing().keys()], this.wanted.keys());
+    if (listing === undefined) return undefined;
+    const found = new Map<string, Stored>();
+    try {
+      for await (const page of staging.pages(this.stagingFolder + listing.prefix, this.context.signal)) {
+        for (const object of page) found.set(object.key, object);
+        if (found.size > listing.most) return undefined; // other things are staged there too
+      }
+      return found;
+    } catch {
+      return undefined; // each file's own request says what is wrong
+    }
   }
 
   /** The mirrors that have a file, canonical first. */

@@ -35,6 +35,11 @@ export interface Stored {
   readonly sha256?: string;
   /** The store's own CRC32C of the whole content, base64 of four big-endian bytes, when it has one. */
   readonly crc32c?: string;
+  /**
+   * The store's own MD5 of the whole content, hex, when it has one. To recognise in one store, without a request for each object, what another one has:
+   * where both are written by this program only. Never to prove content.
+   */
+  readonly md5?: string;
   /** The project that wrote it, if recorded. */
   readonly project?: string;
   /** `Content-Type`, if the store gives it: a listing does not. */
@@ -91,6 +96,8 @@ export interface Bucket {
   stat(key: string, signal: AbortSignal): Promise<Stored | undefined>;
   /** All objects whose key starts with the prefix, in order of keys, page by page. Throws {@link BucketAbsent}. */
   list(prefix: string, signal: AbortSignal): AsyncIterable<Stored>;
+  /** As {@link list}, with all objects of a page at once: what is asked for hundreds of thousands at a time. */
+  pages(prefix: string, signal: AbortSignal): AsyncIterable<readonly Stored[]>;
   /**
    * The entries directly below a prefix, in order, page by page: keys, and for deeper keys their prefixes up to the next `/`. Throws
    * {@link BucketAbsent}.

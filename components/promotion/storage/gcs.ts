@@ -46,9 +46,10 @@ export function connectGcs(endpoint: string | undefined, credentials?: Credentia
 const recorded = { sha256: "artifacts-sha256", crc32c: "artifacts-crc32c", project: "artifacts-project" } as const;
 
 /** The fields of an object resource that are requested. */
-const objectFields = "name,size,generation,crc32c,contentType,contentEncoding,metadata";
+const objectFields = "name,size,generation,crc32c,md5Hash,contentType,contentEncoding,metadata";
 
 interface ObjectResource {
+  readonly md5Hash?: string;
   readonly name: string;
   readonly size?: string;
   readonly generation?: string;
@@ -88,8 +89,12 @@ class GcsBucket implements Bucket {
   }
 
   async *list(prefix: string, signal: AbortSignal): AsyncGenerator<Stored> {
+    for await (const page of this.pages(prefix, signal)) yield* page;
+  }
+
+  async *pages(prefix: string, signal: AbortSignal): AsyncGenerator<readonly Stored[]> {
     for await (const { items } of this.#pages(prefix, { fields: `nextPageToken,items(${objectFields})` }, signal)) {
-      for (const object of items ?? []) yield stored(object);
+      yield (items ?? []).map(stored);
     }
   }
 
@@ -458,6 +463,7 @@ function stored(object: ObjectResource): Stored {
     version: object.generation ?? "",
     ...(object.crc32c === undefined ? {} : { crc32c: object.crc32c }),
     ...(proven ? { sha256 } : {}),
+    ...(object.md5Hash === undefined ? {} : { md5: Buffer.from(object.md5Hash, "base64").toString("hex") }),
     ...(project === undefined ? {} : { project }),
     ...(object.contentType === undefined ? {} : { contentType: object.contentType }),
     ...(object.contentEncoding === undefined || object.contentEncoding === ""

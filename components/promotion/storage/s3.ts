@@ -193,8 +193,12 @@ class S3Bucket implements Bucket {
   }
 
   async *list(prefix: string, signal: AbortSignal): AsyncGenerator<Stored> {
+    for await (const page of this.pages(prefix, signal)) yield* page;
+  }
+
+  async *pages(prefix: string, signal: AbortSignal): AsyncGenerator<readonly Stored[]> {
     for await (const { Contents = [] } of this.#pages(prefix, undefined, signal)) {
-      for (const { Key = "", Size = 0, ETag = "" } of Contents) yield { key: Key, size: Size, version: ETag };
+      yield Contents.map(({ Key = "", Size = 0, ETag = "" }) => listed(Key, Size, ETag));
     }
   }
 
@@ -729,6 +733,15 @@ interface LeftPart {
   readonly size: number | undefined;
   readonly crc32c: string | undefined;
   readonly etag: string;
+}
+
+/**
+ * An object as a listing describes it. "Objects created by the PUT Object, POST Object, or Copy operation" without a key of one's own "have ETags
+ * that are an MD5 digest of their object data" (Amazon S3 API, Object); those of multipart uploads have a hyphen.
+ */
+function listed(key: string, size: number, etag: string): Stored {
+  const [, md5] = /^"?([0-9a-f]{32})"?$/.exec(etag) ?? [];
+  return { key, size, version: etag, ...(md5 === undefined ? {} : { md5 }) };
 }
 
 function stored(key: string, head: HeadObjectCommandOutput): Stored {

@@ -50,6 +50,9 @@ function lazyBucket(address: BucketAddress, load: () => Promise<StoreClient>): B
     list: async function* (prefix, signal) {
       yield* (await loaded()).list(prefix, signal);
     },
+    pages: async function* (prefix, signal) {
+      yield* (await loaded()).pages(prefix, signal);
+    },
     entries: async function* (prefix, signal) {
       yield* (await loaded()).entries(prefix, signal);
     },
