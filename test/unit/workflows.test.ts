@@ -184,7 +184,7 @@ describe("workflows", () => {
     const run = deploy.jobs["deploy"]?.steps.find(({ run: script }) => script?.includes("pulumi up"))?.run;
     assert.match(run ?? "", /--continue-on-error/);
     assert.doesNotMatch(JSON.stringify(deploy), /SKIP_CHECKPOINTS/);
-    assert.match(JSON.stringify(deploy), /"PULUMI_DIY_BACKEND_GZIP":"true"/);
+    assert.match(JSON.stringify(deploy), /"PULUMI_DIY_BACKEND_ZSTD":"true"/);
   });
 
   it("no output is a command to the runner", () => {

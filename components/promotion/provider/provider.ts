@@ -11,6 +11,7 @@ import { formatCount } from "../text/format-count.ts";
 import type { CatalogueNews } from "./catalogue-provider.ts";
 import { type Confirmed, currentSetting, howToConfirm, parseConfirmed } from "./confirmed.ts";
 import { type AnyRequest, fileMirrorsSchema, type Kind, kindOf } from "./kinds.ts";
+import { progressFile } from "./overall-progress.ts";
 import { packLines, unpackLines } from "./packed-lines.ts";
 
 /**
@@ -26,13 +27,20 @@ import { packLines, unpackLines } from "./packed-lines.ts";
 export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): ResourceProvider {
   const stop = new AbortController();
   let confirmed: Confirmed = () => false;
+  const overall = progressFile(process.env);
 
   /** The signal, progress on the resource's row, and the call before the first removal. */
-  const context = (urn: string, doing: string, beforeRemoval?: () => Promise<unknown>): Context => ({
-    signal: stop.signal,
-    report: progressLine((line) => void log.status(urn, `${doing} ${line}`)),
-    ...(beforeRemoval && { beforeRemoval: () => withTimeout(unlistTimeout, beforeRemoval()) }),
-  });
+  const context = (urn: string, doing: string, beforeRemoval?: () => Promise<unknown>): Context => {
+    const row = progressLine((line) => void log.status(urn, `${doing} ${line}`));
+    return {
+      signal: stop.signal,
+      report: (progress) => {
+        row(progress);
+        if (beforeRemoval) overall?.(urn, progress); // a run that changes production
+      },
+      ...(beforeRemoval && { beforeRemoval: () => withTimeout(unlistTimeout, beforeRemoval()) }),
+    };
+  };
   /** What one run may remove: everything, if it is confirmed for the project. */
   const allowed = (request: AnyRequest): AnyRequest =>
     confirmed(request.project) ? { ...request, removalShare: 1 } : request;
