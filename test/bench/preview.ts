@@ -19,24 +19,25 @@
  * With `--manifests FOLDER`: these in place of the made-up ones, and "no change" only, as figures with k8s before their names (bench/k8s.ts).
  */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Agent } from "undici";
-import { parseDocument } from "yaml";
 import { manifestTexts } from "../../components/manifests/load.ts";
 import { makeImage } from "../../local/seed/image.ts";
 import { makeLayer } from "../../local/seed/layer.ts";
 import { pushImage } from "../../local/seed/push-image.ts";
-import { projectRoot } from "../../local/tools/rehearsal-folder.ts";
-import { ensureEngine } from "../../local/tools/tools.ts";
-import { packSource } from "../../redirector/source-archive.ts";
 import { generateManifests, writeManifests } from "../support/generate-manifests.ts";
-import { organisation } from "../support/organisations/organisation.ts";
 import { Drill } from "../support/rehearsal/drill.ts";
-import { type TreeUse, watchTree } from "./process-tree.ts";
+import {
+  type EngineRun,
+  makeBucket,
+  productionSettings,
+  recordingProject,
+  runEngine,
+  standInRedirector,
+} from "./recorded-stack.ts";
 
 const { values } = parseArgs({
   options: { rounds: { type: "string", default: "5" }, manifests: { type: "string" } },
@@ -77,8 +78,8 @@ async function bench(drill: Drill): Promise<void> {
   await makeBucket(drill, String(production["artifacts:stateBucket"]));
 
   console.log("a first `pulumi up`, with the promotions recorded as done");
-  const recorded = await recordingProject();
-  const up = await run(drill, [
+  const recorded = await recordingProject(scratch);
+  const up = await runEngine(drill, [
     "-C",
     recorded,
     "up",
@@ -99,20 +100,20 @@ async function bench(drill: Drill): Promise<void> {
     await writeManifests(after, texts);
   }
 
-  const noChange = async (): Promise<Run> => {
+  const noChange = async (): Promise<EngineRun> => {
     await drill.configure(before, production);
-    return await run(drill, [...preview, "--expect-no-changes"]);
+    return await runEngine(drill, [...preview, "--expect-no-changes"]);
   };
-  const oneDigest = async (): Promise<Run> => {
+  const oneDigest = async (): Promise<EngineRun> => {
     await drill.configure(after, production);
-    const ran = await run(drill, preview);
+    const ran = await runEngine(drill, preview);
     assert.match(ran.output, new RegExp(`\\+ ${image}:${tag} ${digest}`));
     assert.match(ran.output, /The run will:/);
     assert.match(ran.output, /~ 2 to update/);
     return ran;
   };
   const kinds = given === undefined ? { nochange: noChange, onedigest: oneDigest } : { nochange: noChange };
-  const runs: Record<string, Run[]> = { nochange: [], onedigest: [] };
+  const runs: Record<string, EngineRun[]> = { nochange: [], onedigest: [] };
   for (let round = 0; round <= rounds; round++) {
     for (const [kind, measure] of Object.entries(kinds)) {
       const ran = await measure();
@@ -139,41 +140,6 @@ async function bench(drill: Drill): Promise<void> {
   console.log(`figure: ${figures}.state.mib = ${(state.size / 1024 ** 2).toFixed(2)} MiB`);
 }
 
-/** All settings of the organisation `big` but the place of the manifests; the rest, such as where the emulated clouds are, is the rehearsal's. */
-async function productionSettings(): Promise<Readonly<Record<string, unknown>>> {
-  const { "artifacts:manifests": _, ...settings } = (await organisation("big")).config;
-  return settings;
-}
-
-/** Makes a bucket as somebody else has: the state's is there before the program. */
-async function makeBucket(drill: Drill, name: string): Promise<void> {
-  const bucket = {
-    type: "gcp:storage/bucket:Bucket",
-    id: name,
-    inputs: { project: "bootstrap", name, location: "US" },
-    computed: {},
-    config: {},
-  };
-  const body = JSON.stringify(bucket);
-  const answer = await fetch(`${drill.cloud.control}/v1/resources`, { method: "POST", body });
-  assert.equal(answer.status, 201, await answer.text());
-}
-
-/** A folder with the project's Pulumi.yaml but another provider of promotion. */
-async function recordingProject(): Promise<string> {
-  const folder = join(scratch, "recording");
-  await mkdir(folder);
-  const plugin = join(folder, "pulumi-resource-promotion");
-  const provider = join(import.meta.dirname, "recording-provider.ts");
-  await writeFile(plugin, `#!/bin/sh\nexec '${process.execPath}' '${provider}' "$@"\n`);
-  await chmod(plugin, 0o755);
-  const project = parseDocument(await readFile(join(projectRoot, "Pulumi.yaml"), "utf8"));
-  project.set("main", join(projectRoot, "index.ts"));
-  project.setIn(["plugins", "providers", 0, "path"], folder);
-  await writeFile(join(folder, "Pulumi.yaml"), project.toString());
-  return folder;
-}
-
 /** Puts an image into the largest project's staging area. @returns its digest. */
 async function stageOneMore(drill: Drill, project: string): Promise<string> {
   const layer = await makeLayer("a layer", [{ path: "bin/program", content: "#!/bin/sh\n", mode: 0o755 }]);
@@ -195,55 +161,6 @@ function withOneMore(manifest: string, digest: string): string {
   const head = `- name: ${image}\n  dmap:\n`;
   assert.ok(manifest.includes(head));
   return manifest.replace(head, `${head}    "${digest}": ["${tag}"]\n`);
-}
-
-/** What Cloud Run starts in place of the redirector. */
-function standInRedirector(): Promise<Uint8Array> {
-  const program = `import http from "node:http"; http.createServer((_, response) => response.end("ok")).listen(process.env.PORT, "127.0.0.1");`;
-  const start = `#!/bin/sh\nexec '${process.execPath}' program.mjs\n`;
-  return packSource([
-    { path: "redirector", bytes: Buffer.from(start), executable: true },
-    { path: "program.mjs", bytes: Buffer.from(program) },
-  ]);
-}
-
-interface Run extends TreeUse {
-  readonly seconds: number;
-  readonly output: string;
-}
-
-/** Runs the CLI on the drill's stack to its end. Throws if it fails. */
-async function run(drill: Drill, args: readonly string[]): Promise<Run> {
-  const { path } = await ensureEngine(() => {});
-  const stack = ["--stack", "local", "--config-file", join(drill.stack.folder, "Pulumi.local.yaml")];
-  const started = performance.now();
-  const child = spawn(path, [...args, ...stack], {
-    cwd: projectRoot,
-    env: { ...drill.stack.environment(), PULUMI_SKIP_CHECKPOINTS: "true" },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
-  const ended = new Promise<number>((resolve, reject) => {
-    child.once("error", reject).once("close", (code) => {
-      seconds = (performance.now() - started) / 1000;
-      resolve(code ?? 1);
-    });
-  });
-  let seconds = 0;
-  const use = await watchTree(child.pid!, ended, partOf);
-  const code = await ended;
-  assert.equal(code, 0, `pulumi ${args.join(" ")}: exit code ${code}\n${output.slice(-20_000)}`);
-  return { seconds, output, ...use };
-}
-
-/** Which part of a preview a process is. */
-function partOf(commandLine: string): string {
-  if (/cmd\/run\/index\.js/.test(commandLine)) return "program";
-  if (/language-host/.test(commandLine)) return "language host";
-  if (/promotion\/provider|recording-provider/.test(commandLine)) return "promotion";
-  const cloud = /providers\/(\w+)\.ts/.exec(commandLine)?.[1];
-  return cloud ?? "CLI";
 }
 
 function median(numbers: readonly number[]): number {

@@ -2,7 +2,7 @@
  * Promotion at the size of k8s.io: 108 projects, 12,400 digests, 22 image mirrors, 6 mirrors of layers in S3. No bytes of images move: what is
  * measured is planning, a refresh in which nothing differs, and the first run of a stack whose state was lost.
  *
- *   npm run bench -- scale [plan|plan-cold|refresh|adopt|beside-fill|bytes|inventory|preview-files ...]
+ *   npm run bench -- scale [plan|plan-cold|refresh|adopt|beside-fill|bytes|inventory|preview-files|checkpoints ...]
  *
  * Every measurement is a process of its own. The mirrors are one small server in this process, which answers as Artifact Registry and S3 do
  * (a list of tags that names every manifest; pages of 1,000 keys), so the seconds are those of our side and of the loopback.
@@ -20,6 +20,7 @@ import { planImages, printPlan } from "../../components/promotion/images/plan.ts
 import type { Context, ImagesRequest } from "../../components/promotion/run/request.ts";
 import { layerKey } from "../../redirector/object-paths.ts";
 import { generateManifests } from "../support/generate-manifests.ts";
+import { checkpoints } from "./scale-checkpoints.ts";
 import { besideFill, bytesThroughRunner, inventory, previewOfFiles } from "./scale-files.ts";
 
 const imageMirrors = 22;
@@ -29,12 +30,13 @@ const atATime = 16;
 
 const all = ["plan", "plan-cold", "refresh", "adopt"] as const;
 
-/** On files, by the names of their figures. */
-const onFiles: Readonly<Record<string, () => Promise<void>>> = {
+/** On files, and on checkpoints, by the names of their figures. */
+const others: Readonly<Record<string, () => Promise<void>>> = {
   "beside-fill": besideFill,
   bytes: bytesThroughRunner,
   inventory,
   "preview-files": previewOfFiles,
+  checkpoints,
 };
 
 /** What a child is asked, and what it answers. */
@@ -175,7 +177,7 @@ function run(task: Task): Promise<Result> {
 
 async function main(): Promise<void> {
   const asked = process.argv.slice(2);
-  for (const [name, part] of Object.entries(onFiles)) if (asked.length === 0 || asked.includes(name)) await part();
+  for (const [name, part] of Object.entries(others)) if (asked.length === 0 || asked.includes(name)) await part();
   const works = all.filter((work) => asked.length === 0 || asked.includes(work));
   if (works.length === 0) return;
   let mirrors: Mirrors | undefined;

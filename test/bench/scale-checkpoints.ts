@@ -1,0 +1,72 @@
+/**
+ * The part of `npm run bench -- scale` on checkpoints: a first `pulumi up` at the size of k8s.io with the settings of deploy.yml, against one that writes
+ * its state once, at the end. The promotions are recorded as done, so what differs is what the engine spends on its state.
+ */
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { projectRoot } from "../../local/tools/rehearsal-folder.ts";
+import { generateManifests, writeManifests } from "../support/generate-manifests.ts";
+import { Drill } from "../support/rehearsal/drill.ts";
+import {
+  type EngineRun,
+  makeBucket,
+  productionSettings,
+  recordingProject,
+  runEngine,
+  standInRedirector,
+  withoutCheckpoints,
+} from "./recorded-stack.ts";
+
+/** Measures both, each on clouds of its own. */
+export async function checkpoints(): Promise<void> {
+  const once = await firstUp(withoutCheckpoints);
+  const often = await firstUp(await deploySettings());
+  for (const [name, run] of [
+    ["once", once],
+    ["checkpoints", often],
+  ] as const) {
+    console.log(
+      `  ${name}: ${run.seconds.toFixed(1)} s; CLI ${(run.cpu.get("CLI") ?? 0).toFixed(1)} s of processor time`,
+    );
+  }
+  console.log(`figure: scale.up.seconds = ${often.seconds.toFixed(1)} s`);
+  console.log(`figure: scale.up.checkpoints.ratio = ${(often.seconds / once.seconds).toFixed(2)} x`);
+}
+
+/** The engine's settings in the workflow that deploys. */
+async function deploySettings(): Promise<Record<string, string>> {
+  const text = await readFile(join(projectRoot, ".github/workflows/deploy.yml"), "utf8");
+  const { jobs } = parse(text) as { jobs: Record<string, { steps?: { env?: Record<string, unknown> }[] }> };
+  const settings = Object.values(jobs).flatMap(({ steps = [] }) =>
+    steps.flatMap(({ env = {} }) => Object.entries(env)),
+  );
+  return Object.fromEntries(
+    settings.filter(([name]) => /^PULUMI_|^GOGC$/.test(name)).map(([name, value]) => [name, String(value)]),
+  );
+}
+
+async function firstUp(settings: Readonly<Record<string, string>>): Promise<EngineRun> {
+  const scratch = await mkdtemp(join(tmpdir(), "bench-checkpoints-"));
+  try {
+    const archive = join(scratch, "redirector.tar.gz");
+    await writeFile(archive, await standInRedirector());
+    const drill = await Drill.open({ ports: 120, archive });
+    try {
+      const manifests = join(scratch, "manifests");
+      await writeManifests(manifests, generateManifests());
+      const production = await productionSettings();
+      await drill.configure(manifests, production);
+      await makeBucket(drill, String(production["artifacts:stateBucket"]));
+      const recorded = await recordingProject(scratch);
+      const options = ["--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress", "--color", "never"];
+      const run = await runEngine(drill, ["-C", recorded, "up", ...options], settings);
+      return run;
+    } finally {
+      await drill.end();
+    }
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
