@@ -12,6 +12,7 @@ export type OverallProgress = (run: string, progress: Progress) => void;
 /**
  * The progress of all promotions of this process as lines of a CI log: the first after ten seconds, then one every half minute.
  * @param say shows one line.
+ * @internal exported for its tests.
  */
 export function overallProgress(say: (line: string) => void, now: () => number = Date.now): OverallProgress {
   const runs = new Map<string, Progress>();
