@@ -11,9 +11,15 @@ import { Pusher, startRegistry } from "../../support/registries.ts";
 const near = { cloud: "gcp", region: "near", latitude: 0, longitude: 0 } as const;
 const far = { cloud: "gcp", region: "far", latitude: 50, longitude: 50 } as const;
 
+/** What paths of files may contain that clients, stores and URLs treat in different ways. */
+const oddNames = ["v1.0.0+build.1/tool", "a~b", "a@b", "a=b,c", "+"];
+
 describe("a mirror that refuses everyone", () => {
+  let origin: string;
+  let stores: Awaited<ReturnType<typeof startObjectStores>>;
+
   it("olareg (401) and versitygw without a bucket policy (403): every object comes from the far mirror", async () => {
-    const stores = await startObjectStores();
+    stores = await startObjectStores();
     afterFile(() => stores.stop());
     // It grants nobody anything.
     await writeFile(`${stores.folder}/nobody.yaml`, "users: {}\nacls: []\n");
@@ -47,12 +53,28 @@ describe("a mirror that refuses everyone", () => {
       },
     });
     afterFile(() => redirector.stop());
-    const origin = `http://127.0.0.1:${redirector.port}`;
+    origin = `http://127.0.0.1:${redirector.port}`;
     for (const { digest } of images)
       assert.equal((await fetch(`${origin}/v2/demo/app/manifests/${digest}`)).status, 200, digest);
     for (let count = 0; count < 8; count++)
       assert.equal((await fetch(`${origin}/binaries/demo/f${count}`)).status, 200, `f${count}`);
     await redirector.logged(/mirror images-near fails when asked/);
     await redirector.logged(/mirror files-near fails when asked/);
+  });
+
+  it("versitygw: names with +, ~, @, = and commas are served under the name that was promoted", async () => {
+    for (const name of oddNames) {
+      await stores.s3Client.send(new PutObjectCommand({ Bucket: "open", Key: `binaries/demo/${name}`, Body: name }));
+      for (const asked of [name, encodeURIComponent(name).replaceAll("%2F", "/")]) {
+        const response = await fetch(`${origin}/binaries/demo/${asked}`);
+        assert.deepEqual([response.status, await response.text()], [200, name], asked);
+      }
+    }
+  });
+
+  it("a page of another origin may read files: the redirect says so too", async () => {
+    const headers = { origin: "https://other.example" };
+    const response = await fetch(`${origin}/binaries/demo/f0`, { redirect: "manual", headers });
+    assert.deepEqual([response.status, response.headers.get("access-control-allow-origin")], [307, "*"]);
   });
 });
