@@ -348,7 +348,11 @@ async function settleComplete(copy: Copy, places: readonly Place[], run: ImagesR
 }
 
 /** Finds which manifests a mirror already has, where that is likely: a run may have been killed in the middle of an index. */
-async function findNeeds(place: Place, { image, digest }: Copy, { tree, attached }: Content): Promise<void> {
+async function findNeeds(
+  place: Place,
+  { image, digest, incomplete }: Copy,
+  { tree, attached }: Content,
+): Promise<void> {
   const manifests = [...tree.manifests, ...attached.map(({ manifest }) => manifest)];
   await place.mirror.store?.note(image, digest, {
     manifests: manifests.map((manifest) => manifest.digest),
@@ -359,8 +363,8 @@ async function findNeeds(place: Place, { image, digest }: Copy, { tree, attached
   if (place.state === "partial") {
     place.present.add(tree.root.digest);
     await findReferrers(place, attached);
-    // A bucket's list of referrers may outlive what it names.
-    if (place.mirror.store) {
+    // The list of referrers of a bucket, or of a registry without the referrers API, may outlive what it names.
+    if (place.mirror.store || incomplete.includes(place.mirror.name)) {
       const listed = manifests.filter((manifest) => place.present.delete(manifest.digest));
       await findPresent(place, listed);
     }

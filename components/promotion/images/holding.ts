@@ -9,7 +9,7 @@ export interface Holding {
   /** Wanted indexes of which it lacks an image, as far as the registry was asked. */
   readonly incomplete: readonly Digest[];
   /** The attachments of what it has; of Google's registries only those by tag. */
-  readonly attached: readonly Attachment[];
+  readonly attached: Attachment[];
   /** Whether `attached` has the referrers too. */
   readonly showsReferrers: boolean;
   /** Google's registries and buckets: all manifests, and those without a tag, which include children of indexes and attachments. */

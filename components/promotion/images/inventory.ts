@@ -3,6 +3,7 @@ import { causeOf } from "../http/errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import { isIndexType } from "../oci/manifest.ts";
 import { headManifest } from "../oci/manifests.ts";
+import { fallbackTag } from "../oci/referrers.ts";
 import type { Remote } from "../oci/remote.ts";
 import { repositoryAt } from "../oci/repository.ts";
 import { listTags, type TagList } from "../oci/tags.ts";
@@ -13,6 +14,7 @@ import { readStoreAddress } from "../run/store-address.ts";
 import { BucketAbsent } from "../storage/bucket.ts";
 import { defaultAdmission } from "./admitted-attachments.ts";
 import { type Attachment, findAttachments, subjectOfTag } from "./attachments.ts";
+import { claimForOwners } from "./claim-for-owners.ts";
 import { findLostBlobs } from "./deep-inventory.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { Holding } from "./holding.ts";
@@ -96,6 +98,7 @@ export async function takeImagesInventory(
       incompleteIn.set(name, incomplete);
       addImage(incomplete, image, digest);
     };
+    await claimForOwners(mirrors, [...digests.keys()], () => ownersOf(mirrors, [...digests.keys()], parts));
     await compareMirrors(mirrors, [...digests.keys()], parts, markIncomplete, fail);
     const deep = context.deep && [...digests.keys()].filter(context.deep);
     for (const { root, blob, mirror, what } of deep ? await findLostBlobs(deep, mirrors, fail) : []) {
@@ -232,8 +235,20 @@ export async function readHolding(
   );
   const incomplete = [...listing].filter(([, own]) => own.some((digest) => lost.has(digest))).map(([index]) => index);
   const subjects = [...present, ...inIndexes.filter((digest) => !lost.has(digest))];
-  const attached = [...byTag, ...(await findAttachments(at, subjects, list))];
+  const attached = [...byTag, ...(await withoutLost(at, await findAttachments(at, subjects, list), list))];
   return { at, digests, incomplete, attached, showsReferrers: true, listed: undefined };
+}
+
+/** Without the referrers that only a list names: where clients keep it under a tag, it outlives them. */
+async function withoutLost(at: Remote, attached: readonly Attachment[], { tags }: TagList): Promise<Attachment[]> {
+  const known = new Set(tags);
+  const there = await settleAll(
+    attached.map(async ({ tag, subject, digest }) => {
+      if (tag !== undefined || !known.has(fallbackTag(subject))) return true;
+      return (await headManifest(at, digest)) !== undefined;
+    }),
+  );
+  return attached.filter((_, index) => there[index]);
 }
 
 /** A tag that names a digest by convention. */

@@ -72,14 +72,16 @@ for (const kind of ["olareg", "distribution", "Google's"] as const) {
       await isWhole("chain", image, chain);
     });
 
-    it("a chain that is too long is said, and nothing is cut without a word", async () => {
-      const staging = new Pusher(hosts[0]!, "p/staging-long/app");
-      const image = await staging.image();
-      let last = image;
-      for (let length = 0; length < 18; length++) last = await referrer(staging, last);
-      const { failures } = await promotion.promote(requestFor("long", image), undefined, context);
-      assert.match(failures.join("\n"), /chain of more than 16 attachments of attachments/);
-    });
+    // The limit is the same for every registry, and pushing a chain takes its time.
+    if (kind === "olareg")
+      it("a chain that is too long is said, and nothing is cut without a word", async () => {
+        const staging = new Pusher(hosts[0]!, "p/staging-long/app");
+        const image = await staging.image();
+        let last = image;
+        for (let length = 0; length < 18; length++) last = await referrer(staging, last);
+        const { failures } = await promotion.promote(requestFor("long", image), undefined, context);
+        assert.match(failures.join("\n"), /chain of more than 16 attachments of attachments/);
+      });
 
     /** A referrer, listed under the fallback tag where the registry does not list it. */
     async function referrer(staging: Pusher, subject: Pushed): Promise<Pushed> {
