@@ -7,7 +7,10 @@ import { withMemoryFor } from "./mirror-files.ts";
 /** A file of checksums that is larger is none. */
 const largestSidecar = 1024 * 1024;
 
-/** Whether a file says the checksums of others: `tool.sha256`, `tool.sha512`, `SHA256SUMS`. */
+/**
+ * Whether a file says the checksums of others: `tool.sha256`, `tool.sha512`, `SHA256SUMS`.
+ * @internal exported for its tests.
+ */
 export function isSidecar(path: string): boolean {
   return /.\.(sha256|sha512)(sum)?$/i.test(path) || listsChecksums(nameIn(path));
 }
@@ -22,6 +25,7 @@ export interface SaidChecksum {
 /**
  * Reads what a sidecar says. `tool.sha256` may have the digits alone, or with a name; `SHA256SUMS` has a line for each file of its folder.
  * Other texts say nothing.
+ * @internal exported for its tests.
  */
 export function readSidecar(path: string, text: string): SaidChecksum[] {
   const folder = path.slice(0, path.length - nameIn(path).length);
