@@ -37,6 +37,7 @@ export async function visitCatalogue(chromium: string, base: string, artifacts: 
             const version = page.locator("details[open]");
             await version.getByText(digest, { exact: true }).waitFor();
             await version.getByText("with a key").waitFor();
+            await version.getByText("present, not verified").first().waitFor();
             await version.getByText("application/spdx+json", { exact: false }).waitFor();
             await page.reload();
             await version

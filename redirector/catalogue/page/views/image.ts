@@ -171,8 +171,8 @@ function summaryOf({ digest, tags, platforms, created, signatures, attestations,
     element(
       "span",
       { class: "proofs" },
-      signatures.length > 0 && element("span", { class: "proof" }, "signed"),
-      attestations.length > 0 && element("span", { class: "proof" }, "attested"),
+      signatures.length > 0 && element("span", { class: "proof" }, "signature"),
+      attestations.length > 0 && element("span", { class: "proof" }, "attestation"),
       sboms.length > 0 && element("span", { class: "proof" }, "SBOM"),
     ),
   );
@@ -273,10 +273,15 @@ function proofs({ signatures, attestations, sboms, platforms }: ImageVersion): N
   const attested = attestations.map(({ of, predicateType = "attestation" }) => ({ text: predicateType, of }));
   const listed = sboms.map(({ of, format }) => ({ text: format, of }));
   return [
-    signers.length > 0 ? fact("Signed", ...lines(signers)) : fact("Signed", "no"),
-    ...(attested.length > 0 ? [fact("Attested", ...lines(attested))] : []),
+    // The catalogue has verified none of it: who may push to staging decides what a signature says of itself.
+    signers.length > 0 ? fact("Signature", unverified(), ...lines(signers)) : fact("Signature", "none"),
+    ...(attested.length > 0 ? [fact("Attestation", unverified(), ...lines(attested))] : []),
     ...(listed.length > 0 ? [fact("SBOM", ...lines(listed))] : []),
   ];
+}
+
+function unverified(): Node {
+  return element("div", {}, "present, not verified");
 }
 
 /** A line about a version or one of its platforms. */
@@ -292,9 +297,9 @@ function signer({ format, identity, issuer, logged }: SignatureSummary): Pick<Pr
   const unlogged = logged === false ? "not in a transparency log" : undefined;
   if (format === "notation") return { text: "with notation" };
   if (identity === undefined && issuer === undefined) return { text: "with a key", more: unlogged };
-  const more = [issuer === undefined ? undefined : `authenticated by ${issuer}`, unlogged];
+  const more = [issuer === undefined ? undefined : `says: vouched for by ${issuer}`, unlogged];
   return {
-    text: identity === undefined ? "with a certificate" : `as ${identity}`,
+    text: identity === undefined ? "with a certificate" : `says: by ${identity}`,
     more: more.filter((part) => part !== undefined).join(", ") || undefined,
   };
 }
