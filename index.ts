@@ -209,6 +209,9 @@ new Monitoring("monitoring", {
   image: someImage(projects),
   file: someFile(projects),
   alertEmail: config.alertEmail,
+  projectNumber: config.projectNumber,
+  budget: config.budget,
+  sentGibPerDay: config.sentGibPerDay,
 });
 
 export const url = `https://${config.host}`;

@@ -131,6 +131,7 @@ export const settable: Readonly<Record<string, string>> = {
   "aws:s3/bucketVersioning:BucketVersioning": "put over the old one",
   "cloudflare:index/zoneDnssec:ZoneDnssec": "a setting of the zone",
   "gcp:artifactregistry/repositoryIamBinding:RepositoryIamBinding": "sets the role's members",
+  "gcp:billing/budget:Budget": "a second one is made, which tells the same; remove the first by hand",
   "gcp:dns/dnsManagedZoneIamBinding:DnsManagedZoneIamBinding": "sets the role's members",
   "gcp:dns/recordSet:RecordSet": "put over the old one",
   [objectiveType]: "deleted first: an import would be replaced",

@@ -82,7 +82,11 @@ export const bootstrapCommand = new Command("bootstrap")
   .action(async (values) => {
     const { location, stack } = values;
     const create = values.create === true;
-    const { project, organization, dns } = await names(values.project, values.organization, `Pulumi.${stack}.yaml`);
+    const { project, organization, optionalServices } = await names(
+      values.project,
+      values.organization,
+      `Pulumi.${stack}.yaml`,
+    );
     const bucket = `${organization}-artifacts-state`;
     const key = `projects/${project}/locations/${location}/keyRings/artifacts/cryptoKeys/state`;
 
@@ -91,7 +95,7 @@ export const bootstrapCommand = new Command("bootstrap")
       const lifecycleFile = create ? join(folder, "lifecycle.json") : "lifecycle.json";
       if (create) await writeFile(lifecycleFile, JSON.stringify(lifecycle));
       else process.stdout.write(`# lifecycle.json:\n${JSON.stringify(lifecycle, null, 2)}\n\n`);
-      for (const step of steps({ project, location, bucket, lifecycleFile, dns })) {
+      for (const step of steps({ project, location, bucket, lifecycleFile, optionalServices })) {
         if (create) await carryOut(step);
         else {
           const settings = step.properties.filter(({ atCreation }) => atCreation !== true).map(({ set }) => set);
@@ -128,14 +132,21 @@ async function names(
   project: string | undefined,
   organization: string | undefined,
   file: string,
-): Promise<{ project: string; organization: string; dns: boolean }> {
+): Promise<{ project: string; organization: string; optionalServices: readonly string[] }> {
   const config = await configIn(file);
   const found = {
     project: project ?? config["gcp:project"],
     organization: organization ?? config["artifacts:organization"],
   };
   if (typeof found.project === "string" && typeof found.organization === "string")
-    return { project: found.project, organization: found.organization, dns: config["artifacts:dns"] === "google" };
+    return {
+      project: found.project,
+      organization: found.organization,
+      optionalServices: [
+        ...(config["artifacts:dns"] === "google" ? ["dns"] : []),
+        ...(config["artifacts:billingAccount"] ? ["billingbudgets"] : []),
+      ],
+    };
   const missing = [
     ...(typeof found.project === "string" ? [] : ["--project ID (or set gcp:project in FILE)"]),
     ...(typeof found.organization === "string" ? [] : ["--organization NAME (or set artifacts:organization in FILE)"]),
@@ -160,14 +171,14 @@ function steps({
   location,
   bucket,
   lifecycleFile,
-  dns,
+  optionalServices,
 }: {
   readonly project: string;
   readonly location: string;
   readonly bucket: string;
   readonly lifecycleFile: string;
-  /** Whether the names are in Cloud DNS. */
-  readonly dns: boolean;
+  /** Services that this stack alone needs. */
+  readonly optionalServices: readonly string[];
 }): readonly Step[] {
   const place = ["--project", project];
   const ring = [...place, "--location", location];
@@ -180,7 +191,7 @@ function steps({
       make: [
         "services",
         "enable",
-        ...[...services, ...(dns ? ["dns"] : [])].map((service) => `${service}.googleapis.com`),
+        ...[...services, ...optionalServices].map((service) => `${service}.googleapis.com`),
         ...place,
       ],
       properties: [],

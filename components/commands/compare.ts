@@ -9,14 +9,24 @@ import { repositoryAt } from "../promotion/oci/repository.ts";
 import { Transport } from "../promotion/oci/transport.ts";
 import { countOf } from "../promotion/text/count-of.ts";
 import { escapeUnprintable } from "../promotion/text/printable.ts";
-import { CommandError } from "./command.ts";
+import { CommandError, UsageError } from "./command.ts";
 import {
-  type ComparedName,
-  compareRegistries,
+  type ComparedFile,
+  type FileEndpoints,
+  type FilePlace,
+  type FileReader,
+  filePlaceOf,
+  filesOf,
+  openFilePlace,
+} from "./compare-files.ts";
+import {
+  type Compared,
+  comparePlaces,
   type LookUp,
-  type RegistryDifference,
+  type PlaceComparison,
+  type PlaceDifference,
   sampleOf,
-} from "./compare-registries.ts";
+} from "./compare-places.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { interruptible } from "./interruptible.ts";
 import { printJson, printNote, printResult } from "./output.ts";
@@ -28,15 +38,21 @@ const atATime = 16;
 
 /** `artifacts compare`. */
 export const compareCommand = new Command("compare")
-  .summary("compare what two registries serve by the names of the manifests")
+  .summary("compare what two registries, or two places of files, serve by the names of the manifests")
   .description(
-    "Asks two registries, or redirectors in front of them, for every image of the manifests by the name that clients use, and compares the digests. Reads nothing but OCI manifests' heads, as anybody. Exit code 3: they differ; 1: a name could not be asked for.",
+    "With --registry: asks two registries, or redirectors in front of them, for every image of the manifests by the name that clients use, and compares the digests. Reads nothing but OCI manifests' heads, as anybody. With --files: compares the SHA-256 of every file of the manifests in two buckets or HTTP servers; what its store does not prove, and everything over HTTP, is downloaded. Exit code 3: they differ; 1: a name could not be asked for.",
   )
-  .requiredOption("--registry <uri>", "the first, HOST or HOST/PATH, e.g. registry.k8s.io")
-  .requiredOption("--with <uri>", "the second, e.g. artifacts.example.org")
+  .option("--registry <uri>", "the first registry, HOST or HOST/PATH, e.g. registry.k8s.io")
+  .option("--files <place>", "the first place of files, gs://BUCKET, s3://BUCKET@REGION or https://HOST")
+  .requiredOption(
+    "--with <place>",
+    "the second, of the same kind, e.g. artifacts.example.org or https://artifacts.example.org",
+  )
   .option("--manifests <folder>", "the folder of the projects' folders", "manifests")
   .option("--project <name>", "only this project (may be repeated)", repeated, [])
   .option("--sample <n>", "only so many names, spread over all")
+  .option("--gcs-endpoint <url>", "address of Google Cloud Storage, instead of Google's")
+  .option("--aws-endpoint <url>", "address of S3, instead of AWS's")
   .option("--trace", traceDescription)
   .option(
     "--json",
@@ -44,35 +60,70 @@ export const compareCommand = new Command("compare")
   )
   .action(async (values) => {
     traceIfAsked(values.trace);
-    const all = namesOf(await readProjects(values.manifests, values.project));
-    const { sample } = values;
+    const { registry, files, sample } = values;
+    if ((registry === undefined) === (files === undefined))
+      throw new UsageError("give either --registry, to compare images, or --files, to compare files");
     if (sample !== undefined && !/^[1-9][0-9]{0,8}$/.test(sample))
-      throw new CommandError(`--sample is a number of names, not ${escapeUnprintable(sample)}`);
-    const names = sample === undefined ? all : sampleOf(all, Number(sample));
-    if (names.length === 0) throw new CommandError(`${values.manifests} has no images to compare`);
-    const transport = new Transport();
-    try {
-      const comparison = await interruptible((signal) => {
-        const lookUp =
-          (uri: string): LookUp =>
-          async ({ repository, reference }) =>
-            (await headManifest({ transport, repository: repositoryAt(uri, repository), signal }, reference))?.digest;
-        const limited = pLimit(atATime);
-        return compareRegistries(names, lookUp(values.registry), lookUp(values.with), (work) => limited(work));
-      });
-      printJson(comparison);
-      for (const difference of comparison.differences) printResult(differenceLine(difference));
-      for (const line of comparison.unreadable) printResult(`? ${escapeUnprintable(line)}`);
-      const found = comparison.differences.length;
-      printNote(
-        `${countOf(comparison.compared, "name")} of ${countOf(all.length, "name")} compared: ${found === 0 ? "equal" : countOf(found, "difference")}${comparison.unreadable.length === 0 ? "" : `, ${countOf(comparison.unreadable.length, "name")} could not be asked for`}`,
-      );
-      process.exitCode =
-        comparison.unreadable.length > 0 ? exitCodes.error : found > 0 ? exitCodes.differs : exitCodes.ok;
-    } finally {
-      await transport.close();
+      throw new UsageError(`--sample is a number of names, not ${escapeUnprintable(sample)}`);
+    const places = files === undefined ? undefined : ([filePlaceOf(files), filePlaceOf(values.with)] as const);
+    const projects = await readProjects(values.manifests, values.project);
+    const picked = <Thing extends Compared>(all: readonly Thing[]): Thing[] => {
+      if (all.length === 0)
+        throw new CommandError(`${values.manifests} has no ${places === undefined ? "images" : "files"} to compare`);
+      return sample === undefined ? [...all] : sampleOf(all, Number(sample));
+    };
+    if (places === undefined) {
+      const all = imagesOf(projects);
+      report(await interruptible((signal) => compareImages(picked(all), registry!, values.with, signal)), all.length);
+    } else {
+      const all = filesOf(projects);
+      report(await interruptible((signal) => compareFiles(picked(all), places, values, signal)), all.length);
     }
   });
+
+async function compareImages(
+  names: readonly ComparedImage[],
+  first: string,
+  second: string,
+  signal: AbortSignal,
+): Promise<PlaceComparison> {
+  const transport = new Transport();
+  try {
+    const lookUp =
+      (uri: string): LookUp<ComparedImage> =>
+      async ({ repository, reference }) =>
+        (await headManifest({ transport, repository: repositoryAt(uri, repository), signal }, reference))?.digest;
+    return await comparePlaces(names, lookUp(first), lookUp(second), pLimit(atATime));
+  } finally {
+    await transport.close();
+  }
+}
+
+async function compareFiles(
+  names: readonly ComparedFile[],
+  places: readonly [FilePlace, FilePlace],
+  endpoints: FileEndpoints,
+  signal: AbortSignal,
+): Promise<PlaceComparison> {
+  const [first, second] = places.map((place) => openFilePlace(place, endpoints, signal)) as [FileReader, FileReader];
+  try {
+    return await comparePlaces(names, first.lookUp, second.lookUp, pLimit(atATime));
+  } finally {
+    await Promise.all([first.close(), second.close()]);
+  }
+}
+
+/** Prints a comparison and sets the exit code. @param all how many names there are. */
+function report(comparison: PlaceComparison, all: number): void {
+  printJson(comparison);
+  for (const difference of comparison.differences) printResult(differenceLine(difference));
+  for (const line of comparison.unreadable) printResult(`? ${escapeUnprintable(line)}`);
+  const found = comparison.differences.length;
+  printNote(
+    `${countOf(comparison.compared, "name")} of ${countOf(all, "name")} compared: ${found === 0 ? "equal" : countOf(found, "difference")}${comparison.unreadable.length === 0 ? "" : `, ${countOf(comparison.unreadable.length, "name")} could not be asked for`}`,
+  );
+  process.exitCode = comparison.unreadable.length > 0 ? exitCodes.error : found > 0 ? exitCodes.differs : exitCodes.ok;
+}
 
 async function readProjects(folder: string, only: readonly string[]): Promise<readonly Project[]> {
   const { projects, problems } = await loadManifests(folder);
@@ -83,25 +134,31 @@ async function readProjects(folder: string, only: readonly string[]): Promise<re
   return projects.filter(({ name }) => only.length === 0 || only.includes(name));
 }
 
+/** An image by a name that clients use. */
+interface ComparedImage extends Compared {
+  readonly repository: string;
+  /** A tag, or a digest of what has none. */
+  readonly reference: string;
+}
+
 /** Every name that clients may pull an image of the projects by. */
-function namesOf(projects: readonly Project[]): ComparedName[] {
+function imagesOf(projects: readonly Project[]): ComparedImage[] {
   return projects.flatMap(({ images, imagePrefixes }) =>
     images.flatMap(({ name, digests }) =>
       imagePrefixes.flatMap((prefix) =>
-        digests.flatMap(({ digest, tags }) =>
-          (tags.length === 0 ? [digest] : tags).map((reference) => ({
-            repository: imageName(prefix, name),
-            reference,
-            digest,
-          })),
-        ),
+        digests.flatMap(({ digest, tags }) => {
+          const repository = imageName(prefix, name);
+          return tags.length === 0
+            ? [{ name: `${repository}@${digest}`, repository, reference: digest, digest }]
+            : tags.map((tag) => ({ name: `${repository}:${tag}`, repository, reference: tag, digest }));
+        }),
       ),
     ),
   );
 }
 
 /** A difference as a line: `-` lost, `+` gained, `!` moved, `?` in neither. */
-function differenceLine({ name, what, digest, first, second }: RegistryDifference): string {
+function differenceLine({ name, what, digest, first, second }: PlaceDifference): string {
   if (what === "lost") return `- ${name} ${first}`;
   if (what === "gained") return `+ ${name} ${second}`;
   if (what === "moved") return `! ${name} ${first} in the first, ${second} in the second`;

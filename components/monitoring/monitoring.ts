@@ -1,3 +1,4 @@
+import { Budget } from "@pulumi/gcp/billing/budget.js";
 import { Metric } from "@pulumi/gcp/logging/metric.js";
 import { AlertPolicy } from "@pulumi/gcp/monitoring/alertPolicy.js";
 import { CustomService } from "@pulumi/gcp/monitoring/customService.js";
@@ -21,6 +22,12 @@ export interface MonitoringArgs {
   readonly file: string | undefined;
   /** Who is told of an alert; undefined = nobody. */
   readonly alertEmail: string | undefined;
+  /** The number of `project`, which a budget names it by. */
+  readonly projectNumber: string;
+  /** What the project may cost in a calendar month, in the billing account's currency; undefined: no budget. */
+  readonly budget: { readonly billingAccount: string; readonly units: number } | undefined;
+  /** GiB that the buckets may send in a day before somebody is told; undefined: any. */
+  readonly sentGibPerDay: number | undefined;
 }
 
 /**
@@ -78,6 +85,8 @@ export class Monitoring extends pulumi.ComponentResource {
     this.addReportAlert(name);
     this.addQuotaAlert(name);
     for (const each of logMetrics) this.addLogMetric(name, each);
+    if (args.budget !== undefined) this.addBudget(name, host, args.projectNumber, args.budget);
+    if (args.sentGibPerDay !== undefined) this.addSentBytesAlert(name, args.sentGibPerDay);
     new Dashboard(
       name,
       {
@@ -275,6 +284,57 @@ export class Monitoring extends pulumi.ComponentResource {
                 groupByFields: ["metric.label.quota_metric", "resource.label.location"],
               },
             ],
+          },
+        },
+      ],
+    });
+  }
+
+  /**
+   * Tells of half, 90 % and all of what the project may cost in a month, and of a month that will cost more as it goes. It stops nothing.
+   * Billing administrators are told too, as Google does by default.
+   */
+  private addBudget(
+    name: string,
+    displayName: string,
+    projectNumber: string,
+    { billingAccount, units }: NonNullable<MonitoringArgs["budget"]>,
+  ): void {
+    new Budget(
+      name,
+      {
+        billingAccount,
+        displayName,
+        budgetFilter: { projects: [`projects/${projectNumber}`], calendarPeriod: "MONTH" },
+        amount: { specifiedAmount: { units: String(units) } },
+        thresholdRules: [
+          ...[0.5, 0.9, 1].map((thresholdPercent) => ({ thresholdPercent })),
+          { thresholdPercent: 1, spendBasis: "FORECASTED_SPEND" },
+        ],
+        ...(this.#channels.length > 0 && { allUpdatesRule: { monitoringNotificationChannels: this.#channels } }),
+      },
+      { parent: this },
+    );
+  }
+
+  /**
+   * Of the buckets in Google Cloud alone: Artifact Registry has no metric of what it sends. In PromQL, as a bucket that has sent nothing yet
+   * has no metric either.
+   */
+  private addSentBytesAlert(name: string, gib: number): void {
+    this.addAlert(`${name}-sent-bytes`, {
+      displayName: `The buckets sent more than ${gib} GiB in a day`,
+      severity: "WARNING",
+      documentation:
+        "Egress is what costs most. The metric `storage.googleapis.com/network/sent_bytes_count` by `bucket_name` says which mirror sends it, the dashboard which countries ask for it. One client that downloads again and again: refuse it in the edge policy. Growth that is wanted: `npm run cost -- --traffic FILE` says what it costs; raise artifacts:sentGibPerDay.",
+      conditions: [
+        {
+          displayName: "Bytes sent in the last 24 hours",
+          conditionPrometheusQueryLanguage: {
+            query: `sum(increase(storage_googleapis_com:network_sent_bytes_count{monitored_resource="gcs_bucket"}[24h])) > ${gib * 2 ** 30}`,
+            duration: "0s",
+            evaluationInterval: "300s",
+            disableMetricValidation: true,
           },
         },
       ],

@@ -110,6 +110,10 @@ export interface StackConfig {
   readonly redirector: RedirectorSettings;
   /** Who is notified of alerts; empty: nobody. */
   readonly alertEmail: string | undefined;
+  /** What the project may cost in a calendar month, in whole units of the billing account's currency; undefined: no budget is made. */
+  readonly budget: { readonly billingAccount: string; readonly units: number } | undefined;
+  /** GiB that the buckets in Google Cloud may send in a day before somebody is told; undefined: any. */
+  readonly sentGibPerDay: number | undefined;
   /**
    * Endpoints of the storage services, from the providers' settings `gcp:storageCustomEndpoint`, `aws:endpoints`,
    * `aws:s3UsePathStyle`.
@@ -276,6 +280,12 @@ const settings = {
     signing: signingFormat.prefault({}),
     redirector: redirectorSettings,
     alertEmail: optionalText(/^[^\s@]+@[^\s@]+$/, "must be an e-mail address").prefault(""),
+    billingAccount: optionalText(
+      /^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$/,
+      "must be the id of the project's billing account: gcloud billing projects describe <project>",
+    ).prefault(""),
+    monthlyBudget: integer(0, 1_000_000_000).default(0),
+    sentGibPerDay: integer(0, 1_000_000_000).default(0),
   },
   gcp: {
     project: text(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, "must be the id of a Google Cloud project"),
@@ -378,6 +388,11 @@ function conflicts({ artifacts, aws }: SomeSettings): string[] {
   errors.push(...dnsErrors(artifacts, aws));
   if ((artifacts.stateBucket === undefined) !== (artifacts.stateKey === undefined)) {
     errors.push("artifacts:stateBucket, artifacts:stateKey: must be set together, or neither");
+  }
+  if ((artifacts.billingAccount === undefined) !== (artifacts.monthlyBudget === 0)) {
+    errors.push(
+      "artifacts:billingAccount, artifacts:monthlyBudget: must be set together, or neither: gcloud billing projects describe <project>",
+    );
   }
   if (awsRegions.length > 0 && aws.region === undefined) {
     errors.push("aws:region: must be set when artifacts:awsRegions lists any: the provider starts there");
@@ -498,6 +513,11 @@ export function parseStackConfig(values: Readonly<Record<string, unknown>>): Par
       signing: artifacts.signing,
       redirector: artifacts.redirector,
       alertEmail: artifacts.alertEmail,
+      budget:
+        artifacts.billingAccount === undefined
+          ? undefined
+          : { billingAccount: artifacts.billingAccount, units: artifacts.monthlyBudget },
+      sentGibPerDay: artifacts.sentGibPerDay === 0 ? undefined : artifacts.sentGibPerDay,
       monitoringEndpoint: gcp.monitoringCustomEndpoint,
       cloudflareEndpoint: cloudflare.baseUrl,
       storage: {

@@ -170,7 +170,7 @@ function pins(): FirstStep {
   };
 }
 
-function after({ dns, dnssec, repository }: StackConfig, stack: string): FirstStep[] {
+function after({ dns, dnssec, repository, project, budget }: StackConfig, stack: string): FirstStep[] {
   const cloudflare = dns.dns === "cloudflare";
   return [
     ...(dns.dns === "none"
@@ -180,6 +180,18 @@ function after({ dns, dnssec, repository }: StackConfig, stack: string): FirstSt
       ? [{ title: "Enter the DS record at the registrar", commands: [`pulumi stack output dsRecord --stack ${stack}`] }]
       : []),
     pins(),
+    ...(budget === undefined
+      ? []
+      : [
+          {
+            title: "The right to read the budget, for deployments and the comparison each night",
+            commands: ["deploy", "preview"].map(
+              (identity) =>
+                `gcloud billing accounts add-iam-policy-binding ${budget.billingAccount} --member serviceAccount:artifacts-${identity}@${project}.iam.gserviceaccount.com --role roles/billing.viewer`,
+            ),
+            note: "As a billing administrator. An owner who may manage budgets (roles/billing.costsManager on the account) makes and changes it: deploy only reads",
+          },
+        ]),
     {
       title: "The environment of GitHub that deploys, with reviewers and main as its only branch",
       commands: [

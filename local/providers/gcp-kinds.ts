@@ -180,6 +180,13 @@ const gcpKinds: Readonly<Record<string, ResourceKind>> = {
   },
   "logging/metric:Metric": { id: "{name}" },
   "logging/projectExclusion:ProjectExclusion": { id: "projects/{project}/exclusions/{name}" },
+  "billing/budget:Budget": {
+    id: (subject) =>
+      subject.id || `billingAccounts/${String(subject.inputs["billingAccount"])}/budgets/${subject.seed.slice(0, 32)}`,
+    replaces: ["billingAccount"],
+    named: null,
+    outputs: ({ id }) => ({ name: id.slice(id.lastIndexOf("/") + 1) }),
+  },
   "monitoring/notificationChannel:NotificationChannel": numbered("notificationChannels"),
   "monitoring/alertPolicy:AlertPolicy": numbered("alertPolicies"),
   "monitoring/uptimeCheckConfig:UptimeCheckConfig": {

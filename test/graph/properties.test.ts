@@ -583,6 +583,16 @@ describe("properties of resources", () => {
       without(/:DnsRecord registry\.example\.org-caa-/),
     ],
     [
+      "a budget counts this project alone, and its alerts have a channel",
+      "a budget of the whole account",
+      set(/:Budget /, { budgetFilter: { calendarPeriod: "MONTH" } }),
+    ],
+    [
+      "a budget counts this project alone, and its alerts have a channel",
+      "a budget that nobody hears of",
+      set(/:Budget /, { allUpdatesRule: undefined }),
+    ],
+    [
       "somebody is told: every alert has a channel, checks come from several continents",
       "an alert that nobody gets",
       set(/:AlertPolicy monitoring-report$/, { notificationChannels: [] }),

@@ -752,6 +752,21 @@ export const properties: Readonly<Record<string, Property>> = {
       .map(shown),
   ],
 
+  "a budget counts this project alone, and its alerts have a channel": (resources) =>
+    resources
+      .filter(({ type }) => type.endsWith(":Budget"))
+      .filter(({ inputs }) => {
+        const { budgetFilter, allUpdatesRule } = inputs as {
+          budgetFilter?: { projects?: string[] };
+          allUpdatesRule?: { monitoringNotificationChannels?: string[] };
+        };
+        return (
+          !/^projects\/\d+$/.test(budgetFilter?.projects?.join() ?? "") ||
+          !allUpdatesRule?.monitoringNotificationChannels?.length
+        );
+      })
+      .map(shown),
+
   "somebody is told: every alert has a channel, checks come from several continents": (resources) => {
     const alerts = resources.filter(({ type }) => type.endsWith(":AlertPolicy"));
     const violations = alerts
@@ -866,7 +881,9 @@ export const properties: Readonly<Record<string, Property>> = {
     const violations: string[] = [];
     for (const { alert, query, promql } of promqlAlerts(resources)) {
       const metric = /logging_googleapis_com:\w+/.exec(query)?.[0] ?? query;
-      if (!counted.has(metric)) violations.push(`${shown(alert)}: nothing is counted as ${metric}`);
+      if (query.includes("storage_googleapis_com:network_sent_bytes_count{")) {
+        // Google counts it.
+      } else if (!counted.has(metric)) violations.push(`${shown(alert)}: nothing is counted as ${metric}`);
       else if (!alert.after.includes(counted.get(metric)!)) violations.push(`${shown(alert)} comes before its metric`);
       if (promql["disableMetricValidation"] !== true) violations.push(`${shown(alert)} is refused by a first up`);
       const { back, lasts } = hoursOf(promql);

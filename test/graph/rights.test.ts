@@ -49,6 +49,7 @@ describe("permissions of the two identities", () => {
       deploy: all("artifactregistry", "repositories", "getIamPolicy", "setIamPolicy"),
       preview: ["artifactregistry.repositories.getIamPolicy"],
     },
+    "billing/budget:Budget": { deploy: "owner", preview: [] }, // preview reads it by a grant on the billing account, by hand
     "certificatemanager/certificate:Certificate": certificates("certs"),
     "certificatemanager/certificateMap:CertificateMap": certificates("certmaps"),
     "certificatemanager/certificateMapEntry:CertificateMapEntry": certificates("certmapentries"),
@@ -222,6 +223,7 @@ describe("permissions of the two identities", () => {
       .filter(({ path }) => path.at(-1) !== "identities")
       .map(({ type, name }) => `${type} ${name}`);
     assert.deepEqual(elsewhere, [
+      "gcp:billing/budget:Budget monitoring",
       "gcp:logging/projectExclusion:ProjectExclusion redirector-requests",
       "gcp:projects/serviceIdentity:ServiceIdentity redirector-agent",
       "gcp:serviceaccount/account:Account redirector",
@@ -244,6 +246,7 @@ const notGranted: Readonly<Record<string, string>> = {
   "actAs \\(on the service account\\)$": "granted on the redirector's account alone",
   "storage/bucketObject: |storage/bucketObject:BucketObject: ": "granted on its bucket",
   "storage\\.objects\\.get \\(on the source archive": "granted on the bucket of the builds",
+  "^(deploy|preview), read billing/budget:": "granted on the billing account, by hand: npm run steps",
 };
 
 interface CallPermissions {

@@ -28,6 +28,9 @@ export const everything: Readonly<Record<string, unknown>> = {
   "artifacts:vulnerabilityScanning": true,
   "artifacts:minInstances": 1,
   "artifacts:minInstancesByRegion": { "europe-west1": 2 },
+  "artifacts:billingAccount": "0A1B2C-3D4E5F-678901",
+  "artifacts:monthlyBudget": 500,
+  "artifacts:sentGibPerDay": 1000,
   "artifacts:stateBucket": "demo-artifacts-state",
   "artifacts:stateKey": "projects/demo-project/locations/us/keyRings/artifacts/cryptoKeys/state",
 };

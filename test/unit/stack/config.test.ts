@@ -58,6 +58,25 @@ it("a minimal config gets all defaults", () => {
   assert.deepEqual(config.storage, {});
 });
 
+it("a budget needs its billing account, and says where to find it", () => {
+  const account = "0A1B2C-3D4E5F-678901";
+  const { budget, sentGibPerDay } = accepted({
+    ...least,
+    "artifacts:billingAccount": account,
+    "artifacts:monthlyBudget": "500",
+    "artifacts:sentGibPerDay": "1000",
+  });
+  assert.deepEqual({ budget, sentGibPerDay }, { budget: { billingAccount: account, units: 500 }, sentGibPerDay: 1000 });
+  assert.equal(accepted(least).budget, undefined);
+  assert.equal(accepted(least).sentGibPerDay, undefined);
+  const together =
+    "artifacts:billingAccount, artifacts:monthlyBudget: must be set together, or neither: gcloud billing projects describe <project>";
+  assert.deepEqual(refused({ ...least, "artifacts:monthlyBudget": 500 }), [together]);
+  assert.deepEqual(refused({ ...least, "artifacts:billingAccount": account }), [together]);
+  const [wrong] = refused({ ...least, "artifacts:billingAccount": "mine", "artifacts:monthlyBudget": 5 });
+  assert.match(wrong ?? "", /^artifacts:billingAccount: "mine" must be the id of .*gcloud billing projects describe/);
+});
+
 it("the engine's form of the values, all strings, is equivalent", () => {
   const values = { ...least, "artifacts:protection": false, "artifacts:maxInstances": 7 };
   const asText = Object.entries(values).map(([key, value]) => [

@@ -77,6 +77,18 @@ describe("steps by hand", () => {
       /secret|dsRecord/,
     );
   });
+
+  it("name the right to read the budget, if there is one", async () => {
+    const { config } = await organisation("one-region");
+    const budget = { "artifacts:billingAccount": "0A1B2C-3D4E5F-678901", "artifacts:monthlyBudget": 100 };
+    const parsed = parseStackConfig({ ...config, ...budget });
+    if ("errors" in parsed) assert.fail(parsed.errors.join("\n"));
+    const commands = (of: typeof parsed.config) => firstSteps(of, "prod").after.flatMap((step) => step.commands);
+    const grant =
+      "gcloud billing accounts add-iam-policy-binding 0A1B2C-3D4E5F-678901 --member serviceAccount:artifacts-preview@example-artifacts.iam.gserviceaccount.com --role roles/billing.viewer";
+    assert.ok(commands(parsed.config).includes(grant));
+    assert.ok(!commands({ ...parsed.config, budget: undefined }).includes(grant));
+  });
 });
 
 async function stepsOf(name: string, settings: Readonly<Record<string, unknown>> = {}) {
