@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
 import { it } from "mocha";
 import { CopyUnproven, ObjectExists, type Stored } from "../../../../components/promotion/storage/bucket.ts";
 import { connectGcs } from "../../../../components/promotion/storage/gcs.ts";
@@ -30,13 +31,13 @@ type Answer = { readonly status?: number; readonly headers?: Record<string, stri
 
 async function serve(answer: (seen: Seen) => Answer): Promise<{ url: string; seen: Seen[] }> {
   const seen: Seen[] = [];
-  const server = createServer(async (request, response) => {
-    let body = "";
-    for await (const part of request) body += String(part);
-    const one = { method: request.method ?? "", url: decodeURIComponent(request.url ?? ""), request, body };
-    seen.push(one);
-    const { status = 200, headers: fields = {}, body: text = "" } = answer(one);
-    response.writeHead(status, fields).end(text);
+  const server = createServer((request, response) => {
+    void text(request).then((body) => {
+      const one = { method: request.method ?? "", url: decodeURIComponent(request.url ?? ""), request, body };
+      seen.push(one);
+      const { status = 200, headers: fields = {}, body: content = "" } = answer(one);
+      response.writeHead(status, fields).end(content);
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   afterTest(() => {
