@@ -61,10 +61,11 @@ export interface CostRow {
 }
 
 /** The parts of a stack that its cost depends on. */
-export type CostedStack = Pick<StackConfig, "gcpRegions" | "awsRegions" | "instances" | "logSampleRate">;
+export type CostedStack = Pick<StackConfig, "gcpRegions" | "awsRegions" | "instances" | "logSampleRate"> &
+  Partial<Pick<StackConfig, "sentGibPerDay">>;
 
-/** Alerts of components/monitoring, and the bytes of the two log lines of a request that is logged. */
-const alerts = 13;
+/** Alerts of components/monitoring without the one on sent bytes, and the bytes of the two log lines of a request that is logged. */
+const alerts = 14;
 const loggedBytes = 1700;
 
 /** The estimate, a row for each component and region. */
@@ -118,7 +119,8 @@ export function costRows(stack: CostedStack, traffic: Traffic, prices: PriceList
   perRequest("logs of requests", 0, ((1e6 * logSampleRate * loggedBytes) / 1e9) * prices.logs.perGB);
   add("load balancer", "global", { atRest: prices.loadBalancer.perMonth });
   add("staging areas", "global", { atRest: traffic.stagingGB * prices.imageStorage.perGBMonth });
-  add("alerts", "global", { atRest: alerts * prices.alert.perMonth });
+  const sentBytes = stack.sentGibPerDay === undefined ? 0 : 1;
+  add("alerts", "global", { atRest: (alerts + sentBytes) * prices.alert.perMonth });
   add("key of the state", "global", { atRest: prices.key.perMonth });
   return rows;
 }

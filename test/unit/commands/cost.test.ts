@@ -82,6 +82,9 @@ describe("the cost of a stack", () => {
       rows.find(({ component }) => component === "alerts")?.atRest.toFixed(2),
       (made * prices.alert.perMonth).toFixed(2),
     );
+    const withSentBytes = costRows({ ...stack(1, 0), sentGibPerDay: 1 }, trafficFile.parse({}), prices);
+    const extra = costTotal(withSentBytes).atRest - costTotal(rows).atRest;
+    assert.equal(extra.toFixed(2), prices.alert.perMonth.toFixed(2));
   });
 });
 
