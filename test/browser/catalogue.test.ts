@@ -508,7 +508,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     await page.goto("/images/odd/tool:v1");
     const opened = page.locator("details[open]");
     for (const where of ["artifact type", "predicate", "sbom"]) await opened.getByText(markup(where)).first().waitFor();
-    await opened.getByText(`as ${markup("identity")}`).waitFor();
+    await opened.getByText(`says: by ${markup("identity")}`).waitFor();
     await opened.getByText("<script>alert(1)</script>").waitFor();
     await opened.getByRole("rowheader", { name: "platform" }).waitFor();
     await unharmed();

@@ -354,9 +354,17 @@ describe("scripts of the workflows", () => {
 
     it("has the engine's exit code, and its output is no command to the runner", async () => {
       for (const wanted of [0, 1, 255]) {
-        await program("pulumi", `printf '%s\\n' '${hostile.replaceAll("\n", "' '")}'; exit ${wanted}`);
-        const { code, printed } = await run(await script("workflows/deploy.yml", "Deploy"));
+        const says = `printf '%s\\n' '${hostile.replaceAll("\n", "' '")}'`;
+        await program(
+          "pulumi",
+          `${says}; { echo "promoted 3 of 9"; ${says}; } >> "$ARTIFACTS_PROGRESS"; sleep 2; exit ${wanted}`,
+        );
+        const progress = join(folder, "progress");
+        const { code, printed } = await run(await script("workflows/deploy.yml", "Deploy"), {
+          ARTIFACTS_PROGRESS: progress,
+        });
         assert.equal(code, wanted);
+        assert.match(printed, /promoted 3 of 9/, "the promotions' progress is shown while they run");
         assert.deepEqual(commands(printed), []);
       }
       assert.match((await calls()).at(-1) ?? "", /^pulumi up --stack prod --yes --continue-on-error /);
