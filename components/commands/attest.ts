@@ -5,7 +5,6 @@ import { progressLine } from "../promotion/run/progress.ts";
 import { CommandError } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { interruptible } from "./interruptible.ts";
-import { useLocalStack } from "./local-stack.ts";
 import { printError, printProgress, printResult } from "./output.ts";
 import { readProduction } from "./production.ts";
 import { repeated } from "./repeated.ts";
@@ -28,9 +27,7 @@ export const attestCommand = new Command("attest")
   .option("--trace", traceDescription)
   .action(async (values) => {
     traceIfAsked(values.trace);
-    const local = await useLocalStack(values.stack);
-    const { stack, config = local?.config, state = local?.state, manifests } = values;
-    const { images } = await readProduction({ stack, config, state, manifests }, values.project);
+    const { images } = await readProduction(values, values.project);
     if (images.some(({ signing }) => signing === undefined))
       throw new CommandError("artifacts:signing is off in this stack: say there with what promotions are signed");
     let failures = 0;

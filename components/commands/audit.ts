@@ -13,7 +13,6 @@ import { unmanagedImages } from "../promotion/unmanaged/unmanaged-images.ts";
 import { type Audited, describeReport, isClean, type Report, reportOf } from "./audit-report.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { interruptible } from "./interruptible.ts";
-import { useLocalStack } from "./local-stack.ts";
 import { mirrorsNamed } from "./mirrors-named.ts";
 import { printJson, printProgress, printResult } from "./output.ts";
 import { type ProductionSources, readProduction } from "./production.ts";
@@ -55,9 +54,7 @@ export const auditCommand = new Command("audit")
   )
   .action(async (values) => {
     traceIfAsked(values.trace);
-    const local = await useLocalStack(values.stack);
-    const { stack, config = local?.config, state = local?.state, manifests } = values;
-    const production = await readProduction({ stack, config, state, manifests }, values.project);
+    const production = await readProduction(values, values.project);
     const only = mirrorsNamed(production, values.mirror);
     const report = await interruptible(async (signal) => {
       const context: Context = { signal, report: () => {}, ...(values.deep === true && { deep: everyDigest }) };

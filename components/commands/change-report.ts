@@ -1,5 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { Command } from "@commander-js/extra-typings";
 import { diffLines, manifestDifferences } from "../manifests/difference.ts";
 import { loadManifests, manifestTexts } from "../manifests/load.ts";
@@ -15,6 +14,7 @@ import { engineLists } from "./engine-lists.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { markdownCode } from "./markdown-code.ts";
 import { type Detail, reportComments } from "./preview-comment.ts";
+import { writeComments } from "./write-comments.ts";
 
 /** `artifacts change-report`. */
 export const changeReportCommand = new Command("change-report")
@@ -84,14 +84,7 @@ export const changeReportCommand = new Command("change-report")
       details,
       runUrl,
     });
-    await rm(output, { recursive: true, force: true });
-    await mkdir(output, { recursive: true });
-    for (const [index, comment] of comments.entries())
-      await writeFile(join(output, `comment-${index + 1}.md`), comment);
-    await writeFile(
-      join(output, "details.txt"),
-      details.map((detail) => `${detail.heading}\n\n${detail.text}\n`).join("\n"),
-    );
+    await writeComments(output, comments, details);
     process.exitCode = stops ? exitCodes.error : exitCodes.ok;
   });
 

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -9,6 +9,7 @@ import { CommandError } from "./command.ts";
 import { graphComparison, graphReport } from "./graph-report.ts";
 import { printResult } from "./output.ts";
 import { reportComments } from "./preview-comment.ts";
+import { writeComments } from "./write-comments.ts";
 
 /** `artifacts graph-preview`. */
 export const graphPreviewCommand = new Command("graph-preview")
@@ -46,14 +47,8 @@ export const graphPreviewCommand = new Command("graph-preview")
         runUrl,
         artifact: "graph",
       });
-      await rm(output, { recursive: true, force: true });
-      await mkdir(output, { recursive: true });
-      for (const [index, comment] of comments.entries())
-        await writeFile(join(output, `comment-${index + 1}.md`), comment);
-      await writeFile(
-        join(output, "details.txt"),
-        details.map(({ heading, text }) => `${heading}\n\n${printableLines(text)}\n`).join("\n"),
-      );
+      const printable = details.map(({ heading, text }) => ({ heading, text: printableLines(text) }));
+      await writeComments(output, comments, printable);
     } finally {
       await rm(scratch, { recursive: true });
     }

@@ -15,6 +15,7 @@ import type { StackConfig } from "../stack/config.ts";
 import { readStackFile, stackProblemLine } from "../stack/stack-file.ts";
 import { stagedIn, stagingBucketName, stagingRepositoryId } from "../staging/staging-names.ts";
 import { CommandError } from "./command.ts";
+import { useLocalStack } from "./local-stack.ts";
 
 /** What production should be, and where it is: what the program would ask of the promotion. */
 export interface Production {
@@ -45,19 +46,21 @@ export interface Sources {
   /** The stack: `Pulumi.<stack>.yaml`. */
   readonly stack: string;
   /** Another file with the stack's config. */
-  readonly config: string | undefined;
+  readonly config?: string | undefined;
   /** An export of the stack's state (`pulumi stack export`), which says where the mirrors are; without it, their names do. */
-  readonly state: string | undefined;
+  readonly state?: string | undefined;
   /** Another folder of manifests than the config's. */
-  readonly manifests: string | undefined;
+  readonly manifests?: string | undefined;
 }
 
 /**
- * Reads config, manifests and, if given, state. Throws CommandError with every mistake in them.
+ * Reads config, manifests and, if given, state. Throws CommandError with every mistake in them. Of the stack `local`, config and state are the
+ * running rehearsal's unless others are named, and this process gets its credentials ({@link useLocalStack}).
  * @param names the projects asked for; none = all.
  */
 export async function readProduction(sources: Sources, names: readonly string[]): Promise<ProductionSources> {
-  const file = sources.config ?? `Pulumi.${sources.stack}.yaml`;
+  const local = await useLocalStack(sources.stack);
+  const file = sources.config ?? local?.config ?? `Pulumi.${sources.stack}.yaml`;
   const read = await readable(file, () => readStackFile(file));
   if ("errors" in read) throw new CommandError(`${file} has errors:\n${read.errors.map(stackProblemLine).join("\n")}`);
   const folder = sources.manifests ?? read.config.manifests;
@@ -66,7 +69,7 @@ export async function readProduction(sources: Sources, names: readonly string[])
   if (errors.length > 0) throw new CommandError(`the manifests have errors:\n${errors.map(problemLine).join("\n")}`);
   const absent = names.filter((name) => !projects.some((project) => project.name === name));
   if (absent.length > 0) throw new CommandError(`there is no project ${absent.join(", ")} in ${folder}`);
-  const { state } = sources;
+  const state = sources.state ?? local?.state;
   const places =
     state === undefined
       ? placesByName(read.config)

@@ -1,7 +1,6 @@
 import { Command } from "@commander-js/extra-typings";
 import { exitCodes } from "./exit-codes.ts";
 import { interruptible } from "./interruptible.ts";
-import { useLocalStack } from "./local-stack.ts";
 import { mirrorsNamed } from "./mirrors-named.ts";
 import { readProduction } from "./production.ts";
 import { filesRuns, imagesRuns, repairMirror } from "./repair.ts";
@@ -33,10 +32,9 @@ export const syncCommand = new Command("sync")
   .option("--trace", traceDescription)
   .action(async (values) => {
     traceIfAsked(values.trace);
-    const local = await useLocalStack(values.stack);
-    const { mirror, stack, config = local?.config, state = local?.state, manifests } = values;
+    const { mirror } = values;
     const shard = parseShard(values.shard, process.env);
-    const production = await readProduction({ stack, config, state, manifests }, values.project);
+    const production = await readProduction(values, values.project);
     const is = mirrorsNamed(production, [mirror]);
     const how = { repair: values.dryRun ? "say" : "do", isDeep: values.deep === true } as const;
     let failures = 0;
