@@ -4,30 +4,26 @@ import { after, before, describe, it } from "mocha";
 import { imagePromotion } from "../../../components/promotion/images/images.ts";
 import { everyDigest } from "../../../components/promotion/run/deep-share.ts";
 import type { Context, ImagesRequest } from "../../../components/promotion/run/request.ts";
-import { startGoogleFront } from "../../support/google-front.ts";
-import { head, type Pushed, Pusher, startRegistry, type TestRegistry } from "../../support/registries.ts";
+import { head, type Pushed, Pusher } from "../../support/registries.ts";
+import { listingKinds, type RegistryPair, startRegistryPair } from "../../support/registry-pair.ts";
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };
 const deep: Context = { ...context, deep: everyDigest };
 /** More seeds find more; these are those that found faults in a few seconds. */
 const seeds = [1, 2];
 
-for (const kind of ["olareg", "distribution", "Google's"] as const) {
+for (const kind of listingKinds) {
   describe(`generated images and attachments, on ${kind}`, () => {
-    let registries: TestRegistry[];
-    let hosts: string[];
+    let pair: RegistryPair;
+    let hosts: readonly string[];
     const promotion = imagePromotion();
     before(async () => {
-      const behind = kind === "Google's" ? "olareg" : kind;
-      registries = await Promise.all([behind, behind].map((each) => startRegistry(each)));
-      const fronts = registries.map(async ({ host }) =>
-        kind === "Google's" ? (await startGoogleFront(() => host)).host : host,
-      );
-      hosts = await Promise.all(fronts);
+      pair = await startRegistryPair(kind);
+      ({ hosts } = pair);
     });
     after(async () => {
       await promotion.close();
-      await Promise.all(registries.map((registry) => registry.remove()));
+      await pair.remove();
     });
 
     for (const seed of seeds) {

@@ -5,23 +5,25 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { after, before, describe, it } from "mocha";
+import { after, before, it } from "mocha";
 import { imagePromotion } from "../../../components/promotion/images/images.ts";
 import type { Context, ImagesRequest } from "../../../components/promotion/run/request.ts";
+import { describeUnless } from "../../support/annotations.ts";
+import { linesByTag } from "../../support/image-lines.ts";
 import { cosignPath } from "../../support/peers.ts";
 import { type Pushed, Pusher, startRegistry, type TestRegistry } from "../../support/registries.ts";
+import { keySigning } from "../../support/signing.ts";
 import { pemOf, testKeyPair } from "../../support/sigstore.ts";
 
 const cosign = await cosignPath();
 const summary = "https://slsa.dev/verification_summary/v1";
 
-describe("trust: real cosign", () => {
-  if (cosign === undefined) {
-    it("SKIPPED: cosign is not built, which takes minutes: ARTIFACTS_BUILD_COSIGN=1 npm test -- trust/cosign builds it", function () {
-      this.skip();
-    });
-    return;
-  }
+const unbuilt =
+  cosign === undefined
+    ? "cosign is not built, which takes minutes: ARTIFACTS_BUILD_COSIGN=1 npm test -- trust/cosign builds it"
+    : undefined;
+
+describeUnless(unbuilt, "trust: real cosign", () => {
   let registry: TestRegistry;
   let folder: string;
   const promotion = imagePromotion();
@@ -30,7 +32,7 @@ describe("trust: real cosign", () => {
     // Its own roots are not asked for, nor does it leave this machine.
     const env = { PATH: process.env["PATH"], HOME: folder, TUF_ROOT: join(folder, "tuf"), COSIGN_PASSWORD: "" };
     try {
-      const { stdout, stderr } = await promisify(execFile)(cosign, args, { env, cwd: folder });
+      const { stdout, stderr } = await promisify(execFile)(cosign!, args, { env, cwd: folder });
       return { code: 0, text: stdout + stderr };
     } catch (error) {
       const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
@@ -66,10 +68,7 @@ describe("trust: real cosign", () => {
     const images: Readonly<Record<string, Pushed>> = { signed, root, unsigned };
     const request: ImagesRequest = {
       project: "tool",
-      images: Object.entries(images)
-        .map(([tag, { digest }]) => `app:${tag} ${digest}\n`)
-        .sort()
-        .join(""),
+      images: linesByTag(images),
       prefix: "tool",
       staging: `${registry.host}/staging/tool`,
       mirrors: ["m0", "m1"].map((name) => ({ name, repository: `${registry.host}/${name}` })),
@@ -77,19 +76,7 @@ describe("trust: real cosign", () => {
       mutableTags: [],
       removalShare: 1,
       trust: { mode: "require", signers: [{ key }], predicates: [], trustedRoot: "" },
-      signing: {
-        by: "key",
-        key: join(folder, "promotions.pem"),
-        fulcio: "",
-        rekor: "",
-        timestamps: "",
-        identity: "",
-        issuer: "",
-        trustedRoot: "",
-        host: "artifacts.example.org",
-        repository: "example/artifacts",
-        policyFile: join(folder, "project.yaml"),
-      },
+      signing: keySigning({ key: join(folder, "promotions.pem"), policyFile: join(folder, "project.yaml") }),
       storage: {},
     };
     const preview = await promotion.preview(request, undefined, context);

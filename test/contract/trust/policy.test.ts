@@ -7,6 +7,7 @@ import { after, before, describe, it } from "mocha";
 import { imagePromotion } from "../../../components/promotion/images/images.ts";
 import { verifyProduction } from "../../../components/promotion/images/verify-production.ts";
 import type { Context, ImagesRequest, Previous, TrustSettings } from "../../../components/promotion/run/request.ts";
+import { linesByTag } from "../../support/image-lines.ts";
 import { inspect, type Pushed, Pusher, referrers, startRegistry, type TestRegistry } from "../../support/registries.ts";
 import {
   pemOf,
@@ -52,10 +53,7 @@ describe("trust policy", () => {
       staging,
       request: (images: Record<string, Pushed>, trust: TrustSettings = policy): ImagesRequest => ({
         project: name,
-        images: Object.entries(images)
-          .map(([tag, { digest }]) => `app:${tag} ${digest}\n`)
-          .sort()
-          .join(""),
+        images: linesByTag(images),
         prefix: name,
         staging: `${registry.host}/staging/${name}`,
         mirrors: ["m0", "m1"].map((mirror) => ({ name: mirror, repository: `${registry.host}/${mirror}` })),

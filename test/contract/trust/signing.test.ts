@@ -10,7 +10,9 @@ import type { Context, ImagesRequest, TrustSettings } from "../../../components/
 import { publicRoots } from "../../../components/promotion/trust/roots.ts";
 import type { SigningSettings } from "../../../components/promotion/trust/signing-settings.ts";
 import { verifyBundle } from "../../../components/promotion/trust/verify-bundle.ts";
+import { linesByTag } from "../../support/image-lines.ts";
 import { type Pushed, Pusher, referrers, startRegistry, type TestRegistry } from "../../support/registries.ts";
+import { keySigning } from "../../support/signing.ts";
 import { type KeyPair, pemOf, testIdentity, testIssuer, testKeyPair, testSigstore } from "../../support/sigstore.ts";
 
 const summary = "https://slsa.dev/verification_summary/v1";
@@ -32,19 +34,7 @@ describe("the promotion's own proof", () => {
     key = testKeyPair();
     await writeFile(join(folder, "key.pem"), key.privateKey.export({ type: "pkcs8", format: "pem" }));
     await writeFile(join(folder, "project.yaml"), "description: A tool.\n");
-    signing = {
-      by: "key",
-      key: join(folder, "key.pem"),
-      fulcio: "",
-      rekor: "",
-      timestamps: "",
-      identity: "",
-      issuer: "",
-      trustedRoot: "",
-      host: "artifacts.example.org",
-      repository: "example/artifacts",
-      policyFile: join(folder, "project.yaml"),
-    };
+    signing = keySigning({ key: join(folder, "key.pem"), policyFile: join(folder, "project.yaml") });
   });
   after(async () => {
     await promotion.close();
@@ -64,10 +54,7 @@ describe("the promotion's own proof", () => {
       mirror: new Pusher(first.host, `m0/${name}/app`),
       request: (images: Record<string, Pushed>, more: Partial<ImagesRequest> = {}): ImagesRequest => ({
         project: name,
-        images: Object.entries(images)
-          .map(([tag, { digest }]) => `app:${tag} ${digest}\n`)
-          .sort()
-          .join(""),
+        images: linesByTag(images),
         prefix: name,
         staging: `${first.host}/staging/${name}`,
         mirrors: [

@@ -7,10 +7,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
 import { digestOf } from "../../../components/promotion/oci/digest.ts";
+import { itUnless } from "../../support/annotations.ts";
 import { pemOf, testKeyPair, testSigstore } from "../../support/sigstore.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const data = join(root, "../shared/data-sigstore");
+const noBundles = existsSync(data) ? undefined : "../shared/data-sigstore is missing";
 const beacon =
   "https://github.com/sigstore-conformance/extremely-dangerous-public-oidc-beacon/.github/workflows/extremely-dangerous-oidc-beacon.yml@refs/heads/main";
 const issuer = "https://token.actions.githubusercontent.com";
@@ -61,13 +63,7 @@ describe("artifacts verify", () => {
     assert.match(image!.text, /no-image is neither a file nor an image/);
   });
 
-  if (!existsSync(data)) {
-    it("SKIPPED: ../shared/data-sigstore is missing: no recorded bundle is verified by the command", function () {
-      this.skip();
-    });
-    return;
-  }
-  it("every recorded bundle gets its verdict, and is refused to another identity", async () => {
+  itUnless(noBundles, "every recorded bundle gets its verdict, and is refused to another identity", async () => {
     const cases = readdirSync(data, { withFileTypes: true }).filter((entry) => entry.isDirectory());
     const calls = cases.map(({ name }) => {
       const own = (file: string) => join(data, name, file);
