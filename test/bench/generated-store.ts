@@ -112,6 +112,21 @@ class Store {
   ): void {
     const send = (status: number, value: object) =>
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(value));
+    const rewrite = /^(.+)\/rewriteTo\/b\/([^/]+)\/o\/(.+)$/.exec(key ?? "");
+    if (request.method === "POST" && rewrite) {
+      this.#count("gcs rewrite");
+      const [, from = "", target = "", to = ""] = rewrite;
+      const source = this.#find(bucket, from);
+      if (source === undefined || this.#find(target, to)) {
+        send(source === undefined ? 404 : 412, {});
+        return;
+      }
+      const { metadata } = JSON.parse(body.toString("utf8")) as Pick<Entry, "metadata">;
+      const copy = { ...source, key: to, metadata };
+      this.#write(target, copy);
+      send(200, { done: true, resource: resourceOf(copy) });
+      return;
+    }
     if (request.method === "POST") {
       this.#count("gcs upload");
       const [, boundary = ""] = /boundary=(.+)$/.exec(request.headers["content-type"] ?? "") ?? [];
@@ -132,7 +147,7 @@ class Store {
         prefix: url.searchParams.get("prefix") ?? "",
         token: url.searchParams.get("pageToken"),
       };
-      const text = this.#kept(`gcs ${this.#isGenerated(bucket)} ${prefix} ${token}`, () => {
+      const text = this.#text("gcs", bucket, prefix, token, () => {
         const { entries, next } = this.#page(bucket, prefix, token);
         return JSON.stringify({ items: entries.map(resourceOf), ...(next && { nextPageToken: next }) });
       });
@@ -154,7 +169,7 @@ class Store {
         prefix: url.searchParams.get("prefix") ?? "",
         token: url.searchParams.get("continuation-token"),
       };
-      const text = this.#kept(`s3 ${this.#isGenerated(bucket)} ${prefix} ${token}`, () => {
+      const text = this.#text("s3", bucket, prefix, token, () => {
         const { entries, next } = this.#page(bucket, prefix, token);
         const contents = entries.map(
           (entry) =>
@@ -193,16 +208,13 @@ class Store {
     response.end();
   }
 
-  /** What of a bucket is listed: the same generated files, which all mirrors have, or undefined: what was written. */
-  #isGenerated(bucket: string): string | undefined {
+  /** A page's text. Generated files are the same in all mirrors: their pages are made once. */
+  #text(store: "gcs" | "s3", bucket: string, under: string, token: string | null, make: () => string): string {
     const { prefix, count } = this.#buckets[bucket] ?? { prefix: "", count: 0 };
-    return count === 0 ? undefined : `${prefix} ${count}`;
-  }
-
-  /** A page's text, made once for all buckets that list the same. */
-  #kept(name: string, make: () => string): string {
-    const text = name.includes(" undefined ") ? make() : (this.#pages.get(name) ?? make());
-    if (!name.includes(" undefined ")) this.#pages.set(name, text);
+    if (count === 0) return make();
+    const name = [store, prefix, count, under, token].join(" ");
+    const text = this.#pages.get(name) ?? make();
+    this.#pages.set(name, text);
     return text;
   }
 

@@ -52,6 +52,7 @@ export async function besideFill(): Promise<void> {
 /** Round trip to a distant region, ms. */
 const distant = 120;
 
+/** 22 mirrors in GCS and 6 in S3. */
 function twentyEight(): FilesRequest["mirrors"] {
   return Array.from({ length: 28 }, (_, index) => {
     const kind = index < 22 ? ("gcs" as const) : ("s3" as const);
@@ -146,10 +147,7 @@ export async function bytesThroughRunner(): Promise<void> {
     const sha256 = createHash("sha256").update(bytes).digest("hex");
     await stores.makeBucket("gcs", "staging");
     await stores.stage("staging", "release.tar.gz", bytes);
-    const mirrors = Array.from({ length: 28 }, (_, index) => {
-      const kind = index < 22 ? ("gcs" as const) : ("s3" as const);
-      return { name: `mirror-${index}`, kind, bucket: `mirror-${index}`, region: "us-east-1" };
-    });
+    const mirrors = twentyEight();
     for (const { kind, bucket } of mirrors) await stores.makeBucket(kind, bucket);
     let sent = 0;
     traceTo((line) => {

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CreateBucketCommand, PutBucketVersioningCommand, S3Client } from "@aws-sdk/client-s3";
+import { CreateBucketCommand, PutBucketPolicyCommand, PutBucketVersioningCommand, S3Client } from "@aws-sdk/client-s3";
 import { toolPath } from "../../local/tools/tools.ts";
 import { afterFile } from "./cleanup.ts";
 import { freePort } from "./ports.ts";
@@ -23,6 +23,8 @@ export interface ObjectStores {
   /** A folder for the test's own use. */
   readonly folder: string;
   makeBucket(kind: "gcs" | "s3", name: string, options?: { versioned?: boolean }): Promise<void>;
+  /** Lets everybody read the objects of an S3 bucket, and list none. */
+  letAllRead(bucket: string): Promise<void>;
   /** Puts an object into a GCS bucket as a project's own tools would. */
   stage(bucket: string, path: string, content: Uint8Array | string, headers?: Record<string, string>): Promise<void>;
   /** The bytes that a client without credentials gets from a GCS bucket; undefined = 404. */
@@ -98,6 +100,13 @@ export async function startObjectStores(): Promise<ObjectStores> {
       if (!versioned) return;
       const VersioningConfiguration = { Status: "Enabled" } as const;
       await s3Client.send(new PutBucketVersioningCommand({ Bucket: name, VersioningConfiguration }));
+    },
+    async letAllRead(bucket) {
+      const Policy = JSON.stringify({
+        Version: "2012-10-17",
+        Statement: [{ Effect: "Allow", Principal: "*", Action: "s3:GetObject", Resource: `arn:aws:s3:::${bucket}/*` }],
+      });
+      await s3Client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }));
     },
     async stage(bucket, path, content, headers = {}) {
       const body = typeof content === "string" ? Buffer.from(content) : Buffer.from(content);

@@ -8,7 +8,6 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { PutBucketPolicyCommand } from "@aws-sdk/client-s3";
 import { after, before, describe, it } from "mocha";
 import { imagePromotion } from "../../../components/promotion/images/images.ts";
 import type { ImagesRequest } from "../../../components/promotion/run/request.ts";
@@ -45,11 +44,7 @@ describe("third-party clients pull from a bucket alone", () => {
     const index = await at.index(children);
     image = { index, children, sbom: await at.image({ subject: index }), signature: await at.signature(index) };
     await stores.makeBucket("s3", "images");
-    const Policy = JSON.stringify({
-      Version: "2012-10-17",
-      Statement: [{ Effect: "Allow", Principal: "*", Action: "s3:GetObject", Resource: "arn:aws:s3:::images/*" }],
-    });
-    await stores.s3Client.send(new PutBucketPolicyCommand({ Bucket: "images", Policy }));
+    await stores.letAllRead("images");
     const request: ImagesRequest = {
       project: "demo",
       images: tags.map((tag) => `app:${tag} ${index.digest}\n`).join(""),

@@ -1,7 +1,7 @@
 /** Users report: the nearest mirror refuses everyone, counts as healthy, and all pulls near it fail. */
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
-import { PutBucketPolicyCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { describe, it } from "mocha";
 import { afterFile } from "../../support/cleanup.ts";
 import { startObjectStores } from "../../support/object-stores.ts";
@@ -29,11 +29,7 @@ describe("a mirror that refuses everyone", () => {
     const images = [];
     for (let count = 0; count < 8; count++) images.push(await pusher.image({ layers: [] }));
     for (const bucket of ["closed", "open"]) await stores.makeBucket("s3", bucket);
-    const Policy = JSON.stringify({
-      Version: "2012-10-17",
-      Statement: [{ Effect: "Allow", Principal: "*", Action: "s3:GetObject", Resource: "arn:aws:s3:::open/*" }],
-    });
-    await stores.s3Client.send(new PutBucketPolicyCommand({ Bucket: "open", Policy }));
+    await stores.letAllRead("open");
     for (const Bucket of ["closed", "open"])
       for (let count = 0; count < 8; count++)
         await stores.s3Client.send(new PutObjectCommand({ Bucket, Key: `binaries/demo/f${count}`, Body: "x" }));
