@@ -12,9 +12,9 @@ export function leafChanges(before: unknown, after: unknown): string[] {
   const news = leavesOf(after);
   const lines: string[] = [];
   for (const path of new Set([...olds.keys(), ...news.keys()])) {
-    const [old, wanted] = [olds.get(path) ?? [], news.get(path) ?? []];
-    const gone = old.filter((one) => !wanted.includes(one));
-    const come = wanted.filter((one) => !old.includes(one));
+    const [old, wanted] = [new Set(olds.get(path)), new Set(news.get(path))];
+    const gone = (olds.get(path) ?? []).filter((one) => !wanted.has(one));
+    const come = (news.get(path) ?? []).filter((one) => !old.has(one));
     if (gone.length === 1 && come.length === 1) {
       const [shownGone, shownCome] = shownPair(gone[0]!, come[0]!);
       lines.push(`- ${path}: ${shownGone}`, `+ ${path}: ${shownCome}`);
@@ -33,7 +33,11 @@ export function leaves(inputs: unknown): string[] {
 /** Values by path. A list of single values has one path, and all of them. */
 function leavesOf(value: unknown, apart = true): Map<string, string[]> {
   const leaves = new Map<string, string[]>();
-  const add = (path: string, leaf: unknown) => leaves.set(path, [...(leaves.get(path) ?? []), JSON.stringify(leaf)]);
+  const add = (path: string, leaf: unknown) => {
+    const known = leaves.get(path);
+    if (known === undefined) leaves.set(path, [JSON.stringify(leaf)]);
+    else known.push(JSON.stringify(leaf));
+  };
   const walk = (path: string, given: unknown): void => {
     const one = apart && typeof given === "string" && /^\s*[[{]/.test(given) ? parsed(given) : given;
     if (Array.isArray(one)) {
