@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
+import type { RedirectorConfig } from "../config.ts";
 import { readBody } from "./body.ts";
+import type { FetchPage } from "./lists.ts";
 import { LruCache } from "./lru-cache.ts";
 
 /** What a registry tells of a manifest in its response to HEAD (distribution spec, "Checking if content exists in the registry"). */
@@ -13,6 +15,9 @@ export interface ObjectHead {
 const largest = 4 * 1024 * 1024;
 const cached = 4_096;
 
+/** The limits of lists are those of heads too. */
+type Settings = Pick<RedirectorConfig["lists"], "keptSeconds" | "timeoutSeconds" | "concurrency">;
+
 /**
  * Heads of manifests that are objects of a bucket. A store cannot send `Docker-Content-Digest`, without which crane, oras and helm do not
  * resolve a tag; so the object is read, and hashed. Those by tag are cached for a short time, those by digest while there is room.
@@ -20,14 +25,14 @@ const cached = 4_096;
 export class ManifestHeads {
   readonly #known = new LruCache<{ readonly head: ObjectHead; readonly until: number }>(cached);
   readonly #reading = new Map<string, Promise<ObjectHead | undefined>>();
-  readonly #settings: { readonly keptSeconds: number; readonly timeoutSeconds: number; readonly concurrency: number };
-  readonly #fetch: (url: string, signal: AbortSignal) => Promise<Response>;
+  readonly #settings: Settings;
+  readonly #fetch: FetchPage;
   readonly #now: () => number;
 
   /** `now` is in milliseconds. */
   constructor(
-    settings: { readonly keptSeconds: number; readonly timeoutSeconds: number; readonly concurrency: number },
-    read = (url: string, signal: AbortSignal) => fetch(url, { signal, redirect: "manual" }),
+    settings: Settings,
+    read: FetchPage = (url, signal) => fetch(url, { signal, redirect: "manual" }),
     now = () => performance.now(),
   ) {
     this.#settings = settings;
