@@ -3,6 +3,7 @@ import { createWriteStream } from "node:fs";
 import { createRequire } from "node:module";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { CommandError } from "./command.ts";
 
 /** The file of the hashes, from the repository's root: lines as `sha256sum` writes them. */
 export const engineHashesFile = "engine.sha256";
@@ -40,16 +41,13 @@ export function engineArchives(platform: string): EngineArchive[] {
     return pulumi?.version ?? version;
   };
   const cli = versionOf("pulumi");
-  const archives = [{ provider: undefined, version: cli, file: `pulumi-v${cli}-${os}-${arch}.tar.gz` }].map((one) => ({
-    ...one,
-    path: `sdk/${one.file}`,
-  }));
+  const cliFile = `pulumi-v${cli}-${os}-${arch}.tar.gz`;
   const plugins = ["gcp", "aws", "cloudflare"].map((provider) => {
     const version = versionOf(provider);
     const file = `pulumi-resource-${provider}-v${version}-${os}-${arch === "x64" ? "amd64" : arch}.tar.gz`;
     return { provider, version, file, path: `plugins/${file}` };
   });
-  return [...archives, ...plugins];
+  return [{ provider: undefined, version: cli, file: cliFile, path: `sdk/${cliFile}` }, ...plugins];
 }
 
 /** Reads the file of hashes: SHA-256 in hex by the archive's name. Lines of another form are ignored, as comments are. Pure. */
@@ -57,12 +55,8 @@ export function engineHashes(text: string): ReadonlyMap<string, string> {
   return new Map([...text.matchAll(/^([0-9a-f]{64}) [ *](\S+)$/gm)].map(([, hash, file]) => [file!, hash!]));
 }
 
-/** Downloads an archive into a file. @returns its SHA-256 in hex. @throws Error if it can't be had. */
+/** Downloads an archive into a file. @returns its SHA-256 in hex. @throws CommandError if it can't be had. */
 export async function downloadArchive(url: string, file: string): Promise<string> {
-  const response = await fetch(url).catch((error: Error) => {
-    throw new Error(`${url}: ${error.cause instanceof Error ? error.cause.message : error.message}`);
-  });
-  if (!response.ok || response.body === null) throw new Error(`${url}: HTTP ${response.status}`);
   const hash = createHash("sha256");
   const hashing = new Transform({
     transform(chunk: Buffer, _encoding, done) {
@@ -70,10 +64,20 @@ export async function downloadArchive(url: string, file: string): Promise<string
       done(null, chunk);
     },
   });
-  await pipeline(
-    Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]),
-    hashing,
-    createWriteStream(file),
-  );
+  try {
+    const response = await fetch(url);
+    if (!response.ok || response.body === null) throw new Error(`HTTP ${response.status}`);
+    const body = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
+    await pipeline(body, hashing, createWriteStream(file));
+  } catch (error) {
+    const { message, cause } = error as Error;
+    throw new CommandError(`${url}: ${cause instanceof Error ? cause.message : message}`);
+  }
   return hash.digest("hex");
+}
+
+/** @throws CommandError if an archive's SHA-256 is not the pinned one; none is none. */
+export function checkArchive(file: string, hash: string, pinned: string | undefined): void {
+  if (hash !== pinned)
+    throw new CommandError(`${file}: its SHA-256 is ${hash}, not ${pinned} as ${engineHashesFile} names`);
 }

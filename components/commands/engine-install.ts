@@ -5,7 +5,14 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { Command } from "@commander-js/extra-typings";
 import { CommandError } from "./command.ts";
-import { downloadArchive, engineArchives, engineHashes, engineHashesFile, engineSource } from "./engine-archives.ts";
+import {
+  checkArchive,
+  downloadArchive,
+  engineArchives,
+  engineHashes,
+  engineHashesFile,
+  engineSource,
+} from "./engine-archives.ts";
 import { printNote } from "./output.ts";
 
 /** `artifacts engine-install`. */
@@ -28,13 +35,7 @@ export const engineInstallCommand = new Command("engine-install")
     try {
       // All are checked before any is unpacked.
       for (const { file, path } of archives) {
-        const hash = await downloadArchive(`${from}/${path}`, join(scratch, file)).catch((error: Error) => {
-          throw new CommandError(error.message);
-        });
-        if (hash !== hashes.get(file))
-          throw new CommandError(
-            `${file}: its SHA-256 is ${hash}, not ${hashes.get(file)} as ${engineHashesFile} names`,
-          );
+        checkArchive(file, await downloadArchive(`${from}/${path}`, join(scratch, file)), hashes.get(file));
       }
       await mkdir(to, { recursive: true });
       const [cli, ...plugins] = archives;

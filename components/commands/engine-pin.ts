@@ -2,8 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
-import { CommandError } from "./command.ts";
 import {
+  checkArchive,
   downloadArchive,
   engineArchives,
   engineHashes,
@@ -31,13 +31,8 @@ export const enginePinCommand = new Command("engine-pin")
     try {
       for (const platform of enginePlatforms) {
         for (const { file, path } of engineArchives(platform)) {
-          const hash = await downloadArchive(`${from}/${path}`, join(scratch, file)).catch((error: Error) => {
-            throw new CommandError(error.message);
-          });
-          if ((known.get(file) ?? hash) !== hash)
-            throw new CommandError(
-              `${file}: its SHA-256 is ${hash}, not ${known.get(file)} as ${engineHashesFile} names`,
-            );
+          const hash = await downloadArchive(`${from}/${path}`, join(scratch, file));
+          if (known.has(file)) checkArchive(file, hash, known.get(file));
           await rm(join(scratch, file));
           lines.push(`${hash}  ${file}\n`);
           if (!known.has(file)) printResult(`${hash}  ${file}`);
