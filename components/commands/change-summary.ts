@@ -5,6 +5,7 @@ import { formatCount } from "../promotion/text/format-count.ts";
 import type { GuardSays } from "./change-guards.ts";
 import type { engineLists } from "./engine-lists.ts";
 import { markdownCode } from "./markdown-code.ts";
+import { markdownList } from "./markdown-list.ts";
 
 /** Rows of the table, and items of each list, that the summary shows. The details have all. */
 const maximalRows = 40;
@@ -99,19 +100,5 @@ function withdrawnName(one: Withdrawal): string {
 }
 
 function list(heading: string, items: readonly string[]): string {
-  if (items.length === 0) return "";
-  const shown: string[] = [];
-  let length = 0;
-  for (const item of items) {
-    length += item.length;
-    if (shown.length === maximalRows || (length > maximalListLength && shown.length > 0)) break;
-    shown.push(`- ${item}`);
-  }
-  const more = items.length - shown.length;
-  return [
-    `**${heading}**`,
-    "",
-    ...shown,
-    ...(more > 0 ? [`- and ${formatCount(more)} more, in the details`] : []),
-  ].join("\n");
+  return markdownList(heading, items, { items: maximalRows, length: maximalListLength });
 }

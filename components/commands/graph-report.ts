@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { formatCount } from "../promotion/text/format-count.ts";
 import { markdownCode } from "./markdown-code.ts";
+import { markdownList } from "./markdown-list.ts";
 import type { Detail } from "./preview-comment.ts";
 
 const named = { type: z.string(), name: z.string() };
@@ -110,14 +111,11 @@ function cell(text: string): string {
 }
 
 function listOf(heading: string, items: readonly string[]): string {
-  if (items.length === 0) return "";
-  const more = items.length - maximalItems;
-  return [
-    `**${heading}**`,
-    "",
-    ...items.slice(0, maximalItems).map((item) => `- ${markdownCode(item)}`),
-    ...(more > 0 ? [`- and ${formatCount(more)} more, in the details`] : []),
-  ].join("\n");
+  return markdownList(
+    heading,
+    items.map((item) => markdownCode(item)),
+    { items: maximalItems },
+  );
 }
 
 function changedText({ type, name, lines, replaces }: GraphDifference["changed"][number]): string {
