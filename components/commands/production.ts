@@ -107,6 +107,7 @@ export function productionOf(
   config?: StackConfig,
 ): Production {
   const common = ({ name, removalShare }: Project) => ({ project: name, removalShare, storage });
+  const layerMirrors = layerMirrorsOf(places.images, places.files);
   return {
     images: projects.filter(promotesImages).map((project) => ({
       ...common(project),
@@ -115,7 +116,7 @@ export function productionOf(
       staging: places.staging(project).repository,
       sources: imageSources(project),
       mirrors: places.images,
-      layerMirrors: layerMirrorsOf(places.images, places.files),
+      layerMirrors,
       mutableTags: project.mutableTags,
       ...attachmentSettings(project),
       ...trustSettings(project, config?.trust),
