@@ -9,9 +9,6 @@ import { escapeUnprintable } from "../promotion/text/printable.ts";
 import { UsageError } from "./command.ts";
 import type { Compared, LookUp } from "./compare-places.ts";
 
-/** A file by the key that it has in every mirror. */
-export type ComparedFile = Compared;
-
 /** Where files are served. */
 export type FilePlace =
   | { readonly kind: "bucket"; readonly address: BucketAddress }
@@ -44,7 +41,7 @@ export function filePlaceOf(text: string): FilePlace {
 }
 
 /** Every file that clients may download, by its key in the mirrors. */
-export function filesOf(projects: readonly Project[]): ComparedFile[] {
+export function filesOf(projects: readonly Project[]): Compared[] {
   return projects.flatMap(({ files, filePrefix }) =>
     files.map(({ name, sha256 }) => ({ name: fileKey(filePrefix, name), digest: `sha256:${sha256}` })),
   );
@@ -52,7 +49,7 @@ export function filesOf(projects: readonly Project[]): ComparedFile[] {
 
 /** Looks files up in one place. */
 export interface FileReader {
-  readonly lookUp: LookUp<ComparedFile>;
+  readonly lookUp: LookUp<Compared>;
   close(): Promise<void>;
 }
 

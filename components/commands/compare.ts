@@ -11,7 +11,6 @@ import { countOf } from "../promotion/text/count-of.ts";
 import { escapeUnprintable } from "../promotion/text/printable.ts";
 import { CommandError, UsageError } from "./command.ts";
 import {
-  type ComparedFile,
   type FileEndpoints,
   type FilePlace,
   type FileReader,
@@ -100,7 +99,7 @@ async function compareImages(
 }
 
 async function compareFiles(
-  names: readonly ComparedFile[],
+  names: readonly Compared[],
   places: readonly [FilePlace, FilePlace],
   endpoints: FileEndpoints,
   signal: AbortSignal,
