@@ -23,6 +23,19 @@ export function subjectOfTag(tag: string): Digest | undefined {
   return hex === undefined ? undefined : `sha256:${hex}`;
 }
 
+/** Adds to digests what is attached to them, and what is attached to that, in whatever order it is listed. */
+export function addAttached(
+  digests: Set<Digest>,
+  attachments: Iterable<{ readonly subject: Digest | undefined; readonly digest: Digest }>,
+): void {
+  for (let before = -1; before !== digests.size; ) {
+    before = digests.size;
+    for (const { subject, digest } of attachments) {
+      if (subject !== undefined && digests.has(subject)) digests.add(digest);
+    }
+  }
+}
+
 /** A digest has more attachments than are published. */
 export class ExcessError extends Error {}
 

@@ -1,5 +1,5 @@
 import type { Digest } from "../oci/digest.ts";
-import { subjectOfTag } from "./attachments.ts";
+import { addAttached, subjectOfTag } from "./attachments.ts";
 import type { Holding } from "./holding.ts";
 
 /**
@@ -24,10 +24,7 @@ export async function claimForOwners(
       [...tags].map((tag) => ({ subject: subjectOfTag(tag), digest })),
     ),
   ]);
-  for (let before = -1; before !== owned.size; ) {
-    before = owned.size;
-    for (const { subject, digest } of attachments) if (subject !== undefined && owned.has(subject)) owned.add(digest);
-  }
+  addAttached(owned, attachments);
   for (const { holding } of mirrors) {
     for (const [digest, tags] of [...holding.digests].filter(([digest]) => isExtra(digest))) {
       for (const tag of tags) {

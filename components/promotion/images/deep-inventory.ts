@@ -3,6 +3,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { getManifest } from "../oci/manifests.ts";
 import { settleAll } from "../run/settle-all.ts";
+import { addAttached } from "./attachments.ts";
 import type { Holding } from "./holding.ts";
 import { readRemains } from "./tree.ts";
 
@@ -68,11 +69,7 @@ export async function findLostBlobs(
 async function blobsOf(root: Digest, { at, attached }: Holding): Promise<readonly Descriptor[]> {
   const { manifests } = await readRemains([at], root);
   const subjects = new Set(manifests.map(({ digest }) => digest));
-  // Each comes after what it is attached to, or in any order: until no more is found.
-  for (let before = -1; before !== subjects.size; ) {
-    before = subjects.size;
-    for (const { subject, digest } of attached) if (subjects.has(subject)) subjects.add(digest);
-  }
+  addAttached(subjects, attached);
   const own = new Set(manifests.map(({ digest }) => digest));
   const others = [...subjects].filter((digest) => !own.has(digest));
   const attachments = await settleAll(others.map((digest) => getManifest(at, digest)));

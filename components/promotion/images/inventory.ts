@@ -13,7 +13,7 @@ import { settleAll } from "../run/settle-all.ts";
 import { readStoreAddress } from "../run/store-address.ts";
 import { BucketAbsent } from "../storage/bucket.ts";
 import { defaultAdmission } from "./admitted-attachments.ts";
-import { type Attachment, findAttachments, subjectOfTag } from "./attachments.ts";
+import { type Attachment, addAttached, findAttachments, subjectOfTag } from "./attachments.ts";
 import { claimForOwners } from "./claim-for-owners.ts";
 import { findLostBlobs } from "./deep-inventory.ts";
 import type { Dependencies } from "./dependencies.ts";
@@ -273,10 +273,7 @@ async function placeConventional(
 ): Promise<Attachment[]> {
   const ours = new Set(digests.keys());
   const unowned = () => {
-    for (let before = -1; before !== ours.size; ) {
-      before = ours.size;
-      for (const { digest, subject } of conventional) if (ours.has(subject)) ours.add(digest);
-    }
+    addAttached(ours, conventional);
     return conventional.filter(({ subject }) => !ours.has(subject));
   };
   if (unowned().length > 0) {
