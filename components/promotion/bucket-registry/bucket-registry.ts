@@ -4,6 +4,7 @@ import { layerKey, manifestKey, referrersKey, registryFolder, tagsKey } from "..
 import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
 import { RegistryError, WrongContentError } from "../oci/errors.ts";
 import { largestManifest, ociIndex, readManifest } from "../oci/manifest.ts";
+import { fallbackTag } from "../oci/referrers.ts";
 import type { RegistryClient } from "../oci/remote.ts";
 import type { Call, RegistryStream, Response } from "../oci/transport.ts";
 import {
@@ -225,7 +226,7 @@ export class BucketRegistry implements RegistryClient {
     if (!bytes || digestOf(bytes) !== digest) return;
     const { subject } = readManifest(bytes, digest, "");
     if (!subject) return;
-    const tag = subject.digest.replace(":", "-");
+    const tag = fallbackTag(subject.digest);
     for (let writes = 0; writes < mostWrites; writes++) {
       const now = await this.#bucket.stat(manifestKey(name, tag), signal);
       const list = await this.#bytes(now, signal);
@@ -292,7 +293,7 @@ export class BucketRegistry implements RegistryClient {
     const key = referrersKey(name, subject);
     for (let writes = 0; writes < mostWrites; writes++) {
       if (writes > 0) await pause(Math.random() * 50 * writes, undefined, { signal });
-      const tag = await this.#bucket.stat(manifestKey(name, subject.replace(":", "-")), signal);
+      const tag = await this.#bucket.stat(manifestKey(name, fallbackTag(subject)), signal);
       const old = await this.#bucket.stat(key, signal);
       try {
         if (!tag) {

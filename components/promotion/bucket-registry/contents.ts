@@ -1,5 +1,6 @@
 import { registryFolder } from "../../../redirector/object-paths.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
+import { fallbackTag } from "../oci/referrers.ts";
 import type { Stored } from "../storage/bucket.ts";
 import { tagPattern } from "../text/oci-grammar.ts";
 
@@ -77,7 +78,7 @@ export function differingReferrers({ tags, referrers }: Contents): Digest[] {
     const published = referrers.get(subject);
     if (published === undefined || !isSame(published, object)) differing.add(subject);
   }
-  for (const subject of referrers.keys()) if (!tags.has(subject.replace(":", "-"))) differing.add(subject);
+  for (const subject of referrers.keys()) if (!tags.has(fallbackTag(subject))) differing.add(subject);
   return [...differing];
 }
 
