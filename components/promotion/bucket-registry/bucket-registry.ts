@@ -63,7 +63,7 @@ export class BucketRegistry implements RegistryClient {
   async call(call: Call): Promise<Response> {
     const { status, headers = {}, body } = await this.#answer(call);
     if (!call.expect.includes(status)) throw new RegistryError(this.#bucket.url, call.what, status, "", "");
-    const content = call.method === "HEAD" || body === undefined ? Buffer.alloc(0) : await body(0, call);
+    const content = call.method === "HEAD" || body === undefined ? Buffer.alloc(0) : await body(call);
     return { status, headers, body: content, url: `${this.#bucket.url}${String(call.url)}` };
   }
 
@@ -123,7 +123,8 @@ export class BucketRegistry implements RegistryClient {
     if (!stored) return { status: 404 };
     if (stored.size > limit) throw new WrongContentError(`${this.#at(stored)} has more than ${limit} bytes`);
     const read = async () => (await this.#bytes(stored, signal)) ?? Buffer.alloc(0);
-    const digest = stored.sha256 === undefined ? digestOf(await read()) : `sha256:${stored.sha256}`;
+    const bytes = stored.sha256 === undefined ? await read() : undefined;
+    const digest = bytes === undefined ? `sha256:${stored.sha256}` : digestOf(bytes);
     if (isDigest(reference) && digest !== reference) throw this.#wrong(stored, reference);
     const headers = {
       "docker-content-digest": digest,
@@ -131,13 +132,13 @@ export class BucketRegistry implements RegistryClient {
       "content-length": String(stored.size),
       etag: stored.version,
     };
-    return { status: 200, headers, body: read };
+    return { status: 200, headers, body: async () => bytes ?? (await read()) };
   }
 
   async #blob(digest: Digest, signal: AbortSignal): Promise<Answer> {
     const stored = await this.#bucket.stat(layerKey(digest), signal);
     if (!stored) return { status: 404 };
-    return { status: 200, body: async (_from, { limit, into }) => this.#whole(stored, signal, limit, into) };
+    return { status: 200, body: async ({ limit, into }) => this.#whole(stored, signal, limit, into) };
   }
 
   /** As Google's registries list: every manifest with its tags, as the bucket has them, not as the published list does. */
@@ -423,7 +424,7 @@ export class BucketRegistry implements RegistryClient {
 interface Answer {
   readonly status: number;
   readonly headers?: Response["headers"];
-  readonly body?: (from: number, call: Call) => Promise<Buffer>;
+  readonly body?: (call: Call) => Promise<Buffer>;
 }
 
 /** What a call is about. */
