@@ -83,10 +83,8 @@ export class BucketRegistry implements RegistryClient {
     const contents = await this.#contents(name, signal);
     const tags = await this.#tagsIn(contents, signal);
     const list = await this.#bytes(contents.list, signal);
-    const isListed =
-      contents.tags.size === 0 && list === undefined
-        ? true
-        : this.#document(name, contents).equals(list ?? Buffer.alloc(0));
+    const isEmpty = contents.tags.size === 0 && list === undefined;
+    const isListed = isEmpty || this.#document(name, contents).equals(list ?? Buffer.alloc(0));
     const isStale = !isListed || differingReferrers(contents).length > 0;
     return { manifests: new Set(contents.manifests.keys()), tags, isStale };
   }
@@ -257,33 +255,22 @@ export class BucketRegistry implements RegistryClient {
 
   async #publishAll(name: string, signal: AbortSignal): Promise<void> {
     const key = tagsKey(name);
-    for (let writes = 0; writes < mostWrites; writes++) {
-      if (writes > 0) await pause(Math.random() * 50 * writes, undefined, { signal });
+    await this.#untilKept(key, signal, async () => {
       // Before the listing: a list that another process writes after a later listing must not be replaced.
       const old = await this.#bucket.stat(key, signal);
       const contents = await this.#contents(name, signal);
       for (const subject of differingReferrers(contents)) await this.#publishReferrers(name, subject, signal);
       const document = this.#document(name, contents);
-      try {
-        if (document.equals(this.#document(name, { ...contents, tags: new Map() })) && contents.manifests.size === 0) {
-          if (old) await this.#bucket.remove(old, signal);
-          return;
-        }
-        const isSame = async (now: Stored | undefined) => (await this.#bytes(now, signal))?.equals(document) ?? false;
-        if (await isSame(old)) return;
-        await this.#bucket.replace(
-          key,
-          document,
-          { contentType: "application/json", cacheControl: short },
-          signal,
-          old ?? "nothing",
-        );
-        if (await isSame(await this.#bucket.stat(key, signal))) return;
-      } catch (error) {
-        if (!(error instanceof ObjectChanged)) throw error;
+      if (document.equals(this.#document(name, { ...contents, tags: new Map() })) && contents.manifests.size === 0) {
+        if (old) await this.#bucket.remove(old, signal);
+        return true;
       }
-    }
-    throw this.#contended(key);
+      const isSame = async (now: Stored | undefined) => (await this.#bytes(now, signal))?.equals(document) ?? false;
+      if (await isSame(old)) return true;
+      const headers = { contentType: "application/json", cacheControl: short };
+      await this.#bucket.replace(key, document, headers, signal, old ?? "nothing");
+      return isSame(await this.#bucket.stat(key, signal));
+    });
   }
 
   async #publishReferrers(name: string, subject: Digest, signal: AbortSignal): Promise<void> {
@@ -292,25 +279,28 @@ export class BucketRegistry implements RegistryClient {
 
   async #writeReferrers(name: string, subject: Digest, signal: AbortSignal): Promise<void> {
     const key = referrersKey(name, subject);
-    for (let writes = 0; writes < mostWrites; writes++) {
-      if (writes > 0) await pause(Math.random() * 50 * writes, undefined, { signal });
+    await this.#untilKept(key, signal, async () => {
       const tag = await this.#bucket.stat(manifestKey(name, fallbackTag(subject)), signal);
       const old = await this.#bucket.stat(key, signal);
+      if (!tag) {
+        if (old) await this.#bucket.remove(old, signal);
+        return true;
+      }
+      const wanted = await this.#bytes(tag, signal);
+      if (!wanted) return false;
+      if (old && (await this.#bytes(old, signal))?.equals(wanted)) return true;
+      const headers = { contentType: ociIndex, cacheControl: short };
+      await this.#bucket.replace(key, wanted, headers, signal, old ?? "nothing");
+      return false; // looked at once more
+    });
+  }
+
+  /** Writes a list until `write` finds it as it should be: other processes write it too. */
+  async #untilKept(key: string, signal: AbortSignal, write: () => Promise<boolean>): Promise<void> {
+    for (let writes = 0; writes < mostWrites; writes++) {
+      if (writes > 0) await pause(Math.random() * 50 * writes, undefined, { signal });
       try {
-        if (!tag) {
-          if (old) await this.#bucket.remove(old, signal);
-          return;
-        }
-        const wanted = await this.#bytes(tag, signal);
-        if (!wanted) continue;
-        if (old && (await this.#bytes(old, signal))?.equals(wanted)) return;
-        await this.#bucket.replace(
-          key,
-          wanted,
-          { contentType: ociIndex, cacheControl: short },
-          signal,
-          old ?? "nothing",
-        );
+        if (await write()) return;
       } catch (error) {
         if (!(error instanceof ObjectChanged)) throw error;
       }
