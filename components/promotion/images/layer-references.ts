@@ -1,8 +1,8 @@
 import { layerKey } from "../../../redirector/object-paths.ts";
 import type { Digest } from "../oci/digest.ts";
 import { KeyedLock } from "../run/keyed-lock.ts";
-import { type Bucket, ObjectExists } from "../storage/bucket.ts";
-import { emptyObject } from "../storage/empty-object.ts";
+import type { Bucket } from "../storage/bucket.ts";
+import { createEmpty } from "../storage/empty-object.ts";
 
 /** A promoted digest that needs a layer in an S3 mirror. */
 export interface LayerUse {
@@ -35,19 +35,7 @@ export class LayerReferences {
 
   /** Adds a reference to a layer. */
   async add(layer: Digest, use: LayerUse): Promise<void> {
-    await this.#locked(layer, async () => {
-      const upload = await this.#bucket.create(
-        referenceKey(layer, use),
-        emptyObject.content,
-        emptyObject.headers,
-        this.#signal,
-      );
-      try {
-        await upload.finish(emptyObject.chunk);
-      } catch (error) {
-        if (!(error instanceof ObjectExists)) throw error;
-      }
-    });
+    await this.#locked(layer, () => createEmpty(this.#bucket, referenceKey(layer, use), this.#signal));
   }
 
   /**

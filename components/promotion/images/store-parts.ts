@@ -1,7 +1,6 @@
 import { LayerTarget } from "../blobs/layer-target.ts";
 import type { Digest } from "../oci/digest.ts";
-import { ObjectExists } from "../storage/bucket.ts";
-import { emptyObject } from "../storage/empty-object.ts";
+import { createEmpty } from "../storage/empty-object.ts";
 import type { Store } from "./dependencies.ts";
 import { LayerReferences } from "./layer-references.ts";
 
@@ -63,13 +62,8 @@ export class StoreParts {
     return partsFolder(this.#project, image, digest);
   }
 
-  async #add(key: string): Promise<void> {
-    const upload = await this.#store.bucket.create(key, emptyObject.content, emptyObject.headers, this.#signal);
-    try {
-      await upload.finish(emptyObject.chunk);
-    } catch (error) {
-      if (!(error instanceof ObjectExists)) throw error;
-    }
+  #add(key: string): Promise<void> {
+    return createEmpty(this.#store.bucket, key, this.#signal);
   }
 }
 
