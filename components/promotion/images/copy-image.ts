@@ -137,10 +137,10 @@ async function lookAt(
   if (present) mirror.begun(image, digest);
   for (const tag of there) mirror.achieved.add(image, digest, tag);
   // Without a tag nothing proves that the attachments were copied too: tags are set last.
-  const complete = present && tags.length > 0 && there.length === tags.length && !incomplete.includes(mirror.name);
+  const isPublished = tags.length > 0 && there.length === tags.length;
+  const complete = present && isPublished && !incomplete.includes(mirror.name);
   if (complete) mirror.completed(image, digest);
   const state = complete ? "complete" : present ? "partial" : "absent";
-  const isPublished = tags.length > 0 && there.length === tags.length;
   return { mirror, at: mirror.remote(image), state, tags: toSet, present: new Set(), isPublished };
 }
 
@@ -210,10 +210,11 @@ async function readContent(copy: Copy, places: readonly Place[], run: ImagesRun)
   }
   if (run.request.signing) attachments.push(...(await leftBehind(copy, places, digests)));
   const { admitted } = await judged(sources, attachments, run);
+  const verify = verifier(copy.digest, admitted, sources, run);
   const isNew = [copy.holders, copy.incomplete, whole, siblings].every(({ length }) => length === 0);
   if (isNew) {
     // The preview has shown the same; in between, staging may have changed. What is verified here is what is copied, by its digest.
-    const errors = await unsatisfied(copy.digest, admitted, sources, run);
+    const errors = await unsatisfied(verify, run.request);
     if (errors[0] !== undefined) throw new SourceError(errors[0]);
   }
   const { trust: policy, signing } = run.request;
@@ -221,7 +222,7 @@ async function readContent(copy: Copy, places: readonly Place[], run: ImagesRun)
   const isPublished = copy.holders.length > 0 || places.some((place) => place.isPublished);
   const proof = await signedProof(copy, { tree, attached: admitted, sources }, run, {
     maySign: !isPublished || signing.late === true,
-    verify: policy && (() => verified(copy.digest, admitted, sources, run, policy)),
+    verify: policy && (() => verify(policy)),
   });
   return { tree, ...withProof(admitted, proof), sources };
 }
@@ -237,17 +238,11 @@ async function leftBehind(copy: Copy, places: readonly Place[], digests: readonl
 }
 
 /** What the policies that are required lack of a digest: that of the run, and the one before it. None: it may be promoted. */
-export async function unsatisfied(
-  digest: Digest,
-  admitted: readonly AdmittedAttachment[],
-  sources: readonly Remote[],
-  run: ImagesRun,
-): Promise<PolicyError[]> {
-  const { trust, formerTrust } = run.request;
+export async function unsatisfied(verify: Verifier, { trust, formerTrust }: ImagesRequest): Promise<PolicyError[]> {
   const errors: PolicyError[] = [];
   for (const policy of [trust, formerTrust]) {
     if (policy?.mode !== "require") continue;
-    const { verdict } = await verified(digest, admitted, sources, run, policy);
+    const { verdict } = await verify(policy);
     if (!verdict.satisfied) errors.push(new PolicyError(verdict.missing, policy === formerTrust));
   }
   return errors;
@@ -259,15 +254,22 @@ export function isRequired({ trust, formerTrust }: ImagesRequest): boolean {
 }
 
 /** What the attachments of a digest prove, by a policy. */
-export function verified(
+export type Verifier = (policy: TrustSettings) => Promise<Verification>;
+
+/** Verifies the attachments of a digest, by each policy once: their content is downloaded for it. */
+export function verifier(
   digest: Digest,
   admitted: readonly AdmittedAttachment[],
   sources: readonly Remote[],
   { dependencies }: ImagesRun,
-  policy: TrustSettings,
-): Promise<Verification> {
-  const rest = { roots: dependencies.roots(policy.trustedRoot), memory: dependencies.attachmentMemory };
-  return verifyAttachments(digest, admitted, sources, policy, rest);
+): Verifier {
+  const known = new Map<TrustSettings, Promise<Verification>>();
+  return (policy) => {
+    const rest = { roots: dependencies.roots(policy.trustedRoot), memory: dependencies.attachmentMemory };
+    const verification = known.get(policy) ?? verifyAttachments(digest, admitted, sources, policy, rest);
+    known.set(policy, verification);
+    return verification;
+  };
 }
 
 /** What staging has attached to a digest, judged. */

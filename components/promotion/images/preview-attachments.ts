@@ -5,7 +5,7 @@ import type { Remote } from "../oci/remote.ts";
 import type { TrustSettings } from "../run/request.ts";
 import type { AdmittedAttachment, RefusedAttachment } from "./admitted-attachments.ts";
 import { type Attachment, ExcessError } from "./attachments.ts";
-import { attachmentsAt, isRequired, stagedAttachments, unsatisfied, verified } from "./copy-image.ts";
+import { attachmentsAt, isRequired, stagedAttachments, unsatisfied, verifier } from "./copy-image.ts";
 import type { Copy } from "./plan.ts";
 import { predecessor } from "./predecessor.ts";
 import type { ImagesRun } from "./run.ts";
@@ -37,7 +37,8 @@ export async function previewAttachments(
   try {
     const { admitted, refused } = await stagedAttachments(copy, tree, staging, run);
     const { trust: policy } = run.request;
-    const verification = policy && (await verified(copy.digest, admitted, [staging], run, policy));
+    const verify = verifier(copy.digest, admitted, [staging], run);
+    const verification = policy && (await verify(policy));
     const claims = new Map(verification?.attachments.map((each) => [each.attachment, claimOf(each)]));
     const warnings = refused.map((attachment) => run.failures.line(nameOf(copy), refusal(attachment, name))).sort();
     const missing = verification?.verdict.missing ?? [];
@@ -46,7 +47,7 @@ export async function previewAttachments(
     warnings.push(...changes.map((change) => run.failures.line(nameOf(copy), change)));
     if (policy?.mode === "warn") warnings.push(...unproven);
     const isNew = isRequired(run.request) && !(await isInProduction(copy, run));
-    const errors = isNew ? await unsatisfied(copy.digest, admitted, [staging], run) : [];
+    const errors = isNew ? await unsatisfied(verify, run.request) : [];
     return {
       gained: admitted.map((attachment) => gain(attachment, name) + (claims.get(attachment) ?? "")).sort(),
       trust: verification ? reportTrust(name(copy.digest), verification) : [],
@@ -87,7 +88,7 @@ async function changedProvenance(
   const [at] = before?.places ?? [];
   if (before === undefined || now === undefined || at === undefined) return [];
   const { admitted } = await attachmentsAt(before.digest, at, run);
-  const old = (await verified(before.digest, admitted, [at], run, policy)).verdict.provenance[0]?.says;
+  const old = (await verifier(before.digest, admitted, [at], run)(policy)).verdict.provenance[0]?.says;
   return provenanceChanges(old, now).map((change) => `${change}, compared with ${before.tag}`);
 }
 
