@@ -352,8 +352,8 @@ class S3Copy {
     this.#what = `${to.bucket.url}/${to.key}`;
   }
 
-  async run(limit = mostInOneCopy): Promise<void> {
-    if (this.#object.size <= limit) await this.#copyWhole();
+  async run(): Promise<void> {
+    if (this.#object.size <= mostInOneCopy) await this.#copyWhole();
     else await this.#copyParts();
     const { bucket, key, signal, content } = this.#to;
     const made = await bucket.stat(key, signal);
@@ -372,6 +372,7 @@ class S3Copy {
       IfNoneMatch: "*",
       // One that has a CRC32C keeps it; one with the SHA-256 of a single upload keeps that.
       ...(this.#object.crc32c === undefined ? {} : { ChecksumAlgorithm: "CRC32C" as const }),
+      MetadataDirective: "REPLACE",
       ...this.#metadata(),
     });
     await this.#asking((client, abortSignal) => client.send(command, { abortSignal }));
@@ -381,13 +382,12 @@ class S3Copy {
     const { name, key } = this.#to;
     const { size, crc32c, version } = this.#object;
     if (crc32c === undefined) throw new CopyUnproven(`${this.#what}: the source has no CRC32C`);
-    const { MetadataDirective: _, ...metadata } = this.#metadata();
     const begin = new CreateMultipartUploadCommand({
       Bucket: name,
       Key: key,
       ChecksumAlgorithm: "CRC32C",
       ChecksumType: "FULL_OBJECT",
-      ...metadata,
+      ...this.#metadata(),
     });
     const { UploadId } = await this.#asking((client, abortSignal) => client.send(begin, { abortSignal }));
     try {
@@ -429,7 +429,6 @@ class S3Copy {
   #metadata() {
     const { content, headers } = this.#to;
     return {
-      MetadataDirective: "REPLACE" as const,
       ContentType: headers.contentType,
       CacheControl: headers.cacheControl,
       Metadata: metadataOf(content, this.#object.crc32c, headers),
@@ -501,11 +500,6 @@ class S3Upload implements Upload {
     await connection.client.send(command, { abortSignal: AbortSignal.timeout(5_000) }).catch((error: unknown) => error);
   }
 
-  #metadata(crc32c: string | undefined): Record<string, string> {
-    const { content, headers } = this.#to;
-    return metadataOf(content, crc32c, headers);
-  }
-
   async #sendWhole(chunk: Chunk): Promise<void> {
     const { name, key, headers, content } = this.#to;
     const input = {
@@ -515,7 +509,7 @@ class S3Upload implements Upload {
       ChecksumSHA256: Buffer.from(content.sha256, "hex").toString("base64"),
       ContentType: headers.contentType,
       CacheControl: headers.cacheControl,
-      Metadata: this.#metadata(chunk.crc32c),
+      Metadata: metadataOf(content, chunk.crc32c, headers),
     };
     const { replacing } = this.#to;
     const IfMatch = typeof replacing === "object" ? replacing.version : undefined;
@@ -533,7 +527,7 @@ class S3Upload implements Upload {
       ChecksumType: connection.partsOnly ? "COMPOSITE" : "FULL_OBJECT",
       ContentType: headers.contentType,
       CacheControl: headers.cacheControl,
-      Metadata: this.#metadata(content.crc32c),
+      Metadata: metadataOf(content, content.crc32c, headers),
     });
     const { UploadId } = await this.#asking((client, abortSignal) => client.send(command, { abortSignal }));
     if (UploadId === undefined) throw new Error(`${this.#what}: the store gave no id for the upload`);
