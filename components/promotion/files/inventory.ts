@@ -1,10 +1,9 @@
-import { filesPrefix } from "../../../redirector/object-paths.ts";
 import { CircuitBreaker } from "../run/circuit-breaker.ts";
 import { failureLine } from "../run/failures.ts";
 import { inventoryOf, unreadable } from "../run/inventory.ts";
 import { sumOf } from "../run/mirror-run.ts";
 import type { Context, FileMirror, FilesRequest, Inventory } from "../run/request.ts";
-import { BucketAbsent, type Stored } from "../storage/bucket.ts";
+import type { Stored } from "../storage/bucket.ts";
 import { severityInBucket } from "../storage/severity.ts";
 import { joinLines } from "../text/join-lines.ts";
 import { printable } from "../text/printable.ts";
@@ -31,7 +30,7 @@ export async function takeFilesInventory(request: FilesRequest, context: Context
     const files = new MirrorFiles(openBucket(request.storage, mirror), request.prefix, breaker, context.signal);
     const listing = new Listing(files, project, wanted, positions, known);
     try {
-      const { unprintable, extra } = await listing.read(filesPrefix(request.prefix), context.signal, (done, total) => {
+      const { unprintable, extra } = await listing.read((done, total) => {
         progress[index] = { name, done, total, failed: 0, bytes: 0 };
         context.report(sumOf(progress));
       });
@@ -106,31 +105,20 @@ class Listing {
    * @returns paths that a line cannot contain, which S3 allows; and what is not wanted, with its digest.
    */
   async read(
-    prefix: string,
-    signal: AbortSignal,
     report: (done: number, total: number) => void,
   ): Promise<{ unprintable: readonly string[]; extra: readonly [string, string][] }> {
     const unprintable: string[] = [];
     const open: [string, Stored][] = [];
     let done = 0;
-    await this.#files.attempt(async () => {
-      try {
-        for await (const page of this.#files.bucket.pages(prefix, signal)) {
-          for (const object of page) {
-            const path = object.key.slice(prefix.length);
-            // Consoles create placeholder objects for folders: these are not files, and no line could name them.
-            if (path === "") continue;
-            if (isUnprintable(path)) unprintable.push(path);
-            else if (!this.#isAsKnown(path, object)) open.push([path, object]);
-            else done++;
-          }
-          report(done, done + open.length);
-        }
-      } catch (error) {
-        // The bucket of a lost region: the next run fills the new one.
-        if (!(error instanceof BucketAbsent)) throw error;
+    const take = (page: readonly (readonly [string, Stored])[]): void => {
+      for (const [path, object] of page) {
+        if (isUnprintable(path)) unprintable.push(path);
+        else if (!this.#isAsKnown(path, object)) open.push([path, object]);
+        else done++;
       }
-    });
+      report(done, done + open.length);
+    };
+    await this.#files.eachPage(take, { absentIsEmpty: true }); // the bucket of a lost region; the next run fills the new one
     const total = done + open.length;
     await Promise.all(
       open.map(async ([path, object]) => {

@@ -33,27 +33,30 @@ export class MirrorFiles {
   }
 
   /** All objects of the project, or of a folder of it (`under`), by path. With `absentIsEmpty` a bucket that does not exist has none. */
-  async list({
-    absentIsEmpty = false,
-    under = "",
-  }: {
-    readonly absentIsEmpty?: boolean;
-    readonly under?: string;
-  } = {}): Promise<Map<string, Stored>> {
+  async list(options: ListOptions = {}): Promise<Map<string, Stored>> {
+    const found = new Map<string, Stored>();
+    await this.eachPage((page) => {
+      for (const [path, object] of page) found.set(path, object);
+    }, options);
+    return found;
+  }
+
+  /** As {@link list}, page by page: of a large listing the caller keeps what it needs. */
+  async eachPage(
+    take: (page: readonly (readonly [path: string, Stored])[]) => void,
+    { absentIsEmpty = false, under = "" }: ListOptions = {},
+  ): Promise<void> {
     const prefix = filesPrefix(this.#prefix);
-    return await this.attempt(async () => {
-      const found = new Map<string, Stored>();
+    await this.attempt(async () => {
       try {
         for await (const page of this.bucket.pages(prefix + under, this.#signal)) {
-          for (const object of page) {
-            // Consoles create placeholder objects for folders: these are not files, and no line could name them.
-            if (object.key !== prefix) found.set(object.key.slice(prefix.length), object);
-          }
+          // Consoles create placeholder objects for folders: these are not files, and no line could name them.
+          const files = page.filter(({ key }) => key !== prefix);
+          take(files.map((object) => [object.key.slice(prefix.length), object]));
         }
       } catch (error) {
         if (!absentIsEmpty || !(error instanceof BucketAbsent)) throw error;
       }
-      return found;
     });
   }
 
@@ -95,6 +98,11 @@ export class MirrorFiles {
     this.#breaker.failed(error);
     return this.givenUp ?? error;
   }
+}
+
+interface ListOptions {
+  readonly absentIsEmpty?: boolean;
+  readonly under?: string;
 }
 
 /** An object whose content is known. */
