@@ -3,7 +3,7 @@ import { imageName } from "../../../redirector/object-paths.ts";
 import { causeOf } from "../http/errors.ts";
 import { type Blob, getBlob } from "../oci/blobs.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
-import { type Manifest, readManifest } from "../oci/manifest.ts";
+import { type Manifest, ociManifest, readManifest } from "../oci/manifest.ts";
 import type { Remote } from "../oci/remote.ts";
 import { isTrusted, type SignerRule, type Verdict } from "../trust/policy.ts";
 import {
@@ -12,6 +12,7 @@ import {
   promotionRecord,
   promotionRecordType,
   summaryType,
+  timestamp,
   verificationSummary,
 } from "../trust/promotion-statements.ts";
 import { RefusedError } from "../trust/refused.ts";
@@ -53,7 +54,7 @@ export interface Judgement {
 /**
  * The verification summary and the promotion record of a digest: those that are there, else new ones. One signature covers the index and the images
  * of its platforms, as subjects of one statement; each of them gets it as a referrer of its own, so that tools find it.
- * @param mayySign false: what is there is completed, nothing is signed.
+ * @param maySign false: what is there is completed, nothing is signed.
  */
 export async function proofOf(
   what: ToProve,
@@ -71,7 +72,7 @@ export async function proofOf(
   if (summary && record) bundles = [summary, record];
   else {
     const promotion = await promotionOf(what, resourceUri);
-    const created = promotion.time.toISOString().replace(/\.\d+/, "");
+    const created = timestamp(promotion.time);
     bundles = await Promise.all([
       summary ?? signed(signer, summaryType, verificationSummary(promotion), created),
       record ?? signed(signer, promotionRecordType(promotion.host), promotionRecord(promotion), created),
@@ -184,7 +185,7 @@ function attachmentOf({ predicateType, bytes, created }: SignedBundle, subject: 
   const content = Buffer.from(
     JSON.stringify({
       schemaVersion: 2,
-      mediaType: manifestType,
+      mediaType: ociManifest,
       artifactType: bundleType,
       config: {
         mediaType: "application/vnd.oci.empty.v1+json",
@@ -200,11 +201,10 @@ function attachmentOf({ predicateType, bytes, created }: SignedBundle, subject: 
       },
     }),
   );
-  const manifest = readManifest(content, digestOf(content), manifestType);
+  const manifest = readManifest(content, digestOf(content), ociManifest);
   return { subject: subject.digest, digest: manifest.digest, kind: "attestation", manifest };
 }
 
-const manifestType = "application/vnd.oci.image.manifest.v1+json";
 const bundleType = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const predicateTypeAnnotation = "dev.sigstore.bundle.predicateType";
 const emptyConfig = Buffer.from("{}");

@@ -32,7 +32,7 @@ export interface Manifest {
 }
 
 export const ociIndex = "application/vnd.oci.image.index.v1+json";
-const ociManifest = "application/vnd.oci.image.manifest.v1+json";
+export const ociManifest = "application/vnd.oci.image.manifest.v1+json";
 const ociArtifact = "application/vnd.oci.artifact.manifest.v1+json";
 const dockerList = "application/vnd.docker.distribution.manifest.list.v2+json";
 const dockerManifest = "application/vnd.docker.distribution.manifest.v2+json";

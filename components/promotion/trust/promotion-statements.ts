@@ -100,7 +100,7 @@ function hexOf(digest: string): string {
 }
 
 /** RFC 3339, in seconds. */
-function timestamp(time: Date): string {
+export function timestamp(time: Date): string {
   return `${time.toISOString().slice(0, 19)}Z`;
 }
 
