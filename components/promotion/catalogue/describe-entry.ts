@@ -10,6 +10,7 @@ import { listTags, type TagList } from "../oci/tags.ts";
 import type { Transport } from "../oci/transport.ts";
 import type { Progress } from "../run/request.ts";
 import type { Bucket } from "../storage/bucket.ts";
+import { splitLines } from "../text/split-lines.ts";
 import type { CachedEntry } from "./cached-entry.ts";
 import { describeImage } from "./describe-image.ts";
 import type { EntryRequest } from "./request.ts";
@@ -63,13 +64,10 @@ export async function describeEntry(
 function withdrawnItems(request: EntryRequest): WithdrawnItem[] {
   const { imagePrefix, filePrefix, withdrawnImages = "", withdrawnFiles = "" } = request;
   const items = (text: string, place: (name: string) => string) =>
-    text
-      .split("\n")
-      .filter((line) => line !== "")
-      .map((line) => {
-        const space = line.indexOf(" ");
-        return { name: place(line.slice(0, space)), reason: line.slice(space + 1) };
-      });
+    splitLines(text).map((line) => {
+      const space = line.indexOf(" ");
+      return { name: place(line.slice(0, space)), reason: line.slice(space + 1) };
+    });
   return [
     ...items(withdrawnImages, (name) => imageName(imagePrefix, name)),
     ...items(withdrawnFiles, (path) => `${filesPrefix(filePrefix)}${path}`),

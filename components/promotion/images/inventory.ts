@@ -12,6 +12,7 @@ import type { Context, ImagesRequest, Inventory, LayerMirror } from "../run/requ
 import { settleAll } from "../run/settle-all.ts";
 import { readStoreAddress } from "../run/store-address.ts";
 import { BucketAbsent } from "../storage/bucket.ts";
+import { splitLines } from "../text/split-lines.ts";
 import { defaultAdmission } from "./admitted-attachments.ts";
 import { type Attachment, addAttached, findAttachments, subjectOfTag } from "./attachments.ts";
 import { claimForOwners } from "./claim-for-owners.ts";
@@ -452,8 +453,4 @@ function layersOf(keys: readonly string[]): ReadonlySet<string> {
 
 function wantedTags(digests: ReadonlyMap<Digest, ReadonlySet<string>>): ReadonlySet<string> {
   return new Set([...digests.values()].flatMap((tags) => [...tags]));
-}
-
-function splitLines(text: string): string[] {
-  return text.split("\n").filter((line) => line !== "");
 }

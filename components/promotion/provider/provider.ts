@@ -8,6 +8,7 @@ import { RemovalRefused } from "../run/removal-guard.ts";
 import type { Context, Differences, Previous } from "../run/request.ts";
 import { withTimeout } from "../run/with-timeout.ts";
 import { formatCount } from "../text/format-count.ts";
+import { splitLines } from "../text/split-lines.ts";
 import type { CatalogueNews } from "./catalogue-provider.ts";
 import { type Confirmed, currentSetting, howToConfirm, parseConfirmed } from "./confirmed.ts";
 import { type AnyRequest, fileMirrorsSchema, type Kind, kindOf } from "./kinds.ts";
@@ -297,10 +298,6 @@ async function explained<T>(request: AnyRequest, work: () => Promise<T>): Promis
 
 /** The diff does not show attachments: the preview is where they are reviewed, as far as a comment on a pull request can be read. */
 const mostAttachments = 200;
-
-function splitLines(text: string): string[] {
-  return text.split("\n").filter((line) => line !== "");
-}
 
 /** Limits the failures to a readable number. Those left out usually have the same cause. */
 function some(failures: readonly string[]): string[] {
