@@ -27,7 +27,7 @@ interface Made extends Named {
 }
 
 interface Changed extends Named {
-  /** `- path: value` and `+ path: value`. */
+  /** `- path: value` and `+ path: value`; by another URN, `- urn: ...` and `+ urn: ...` first. */
   readonly lines: readonly string[];
   /** Inputs that cannot be changed in place: the resource is removed and made anew. Empty: it is changed in place. */
   readonly replaces: readonly string[];
@@ -39,22 +39,28 @@ export async function graphDifference(
   after: readonly GraphResource[],
 ): Promise<GraphDifference> {
   const olds = new Map(before.map((resource) => [resource.urn, resource]));
-  const news = new Map(after.map((resource) => [resource.urn, resource]));
+  const news = new Set(after.map(({ urn }) => urn));
+  // As the engine does: a resource that is still declared by its own URN is nobody's former self, and each has one successor.
+  const left = new Map(before.filter(({ urn }) => !news.has(urn)).map((resource) => [resource.urn, resource]));
+  const made: GraphResource[] = [];
   const changed: Changed[] = [];
   for (const resource of after) {
-    const old = olds.get(resource.urn);
-    if (old === undefined || (isDeepStrictEqual(old.inputs, resource.inputs) && old.protect === resource.protect))
+    const former = resource.formerUrns.find((urn) => left.has(urn));
+    const old = olds.get(resource.urn) ?? (former === undefined ? undefined : left.get(former));
+    if (old === undefined) {
+      made.push(resource);
       continue;
-    changed.push(await changeOf(old, resource));
+    }
+    left.delete(old.urn);
+    if (old.urn !== resource.urn || old.protect !== resource.protect || !isDeepStrictEqual(old.inputs, resource.inputs))
+      changed.push(await changeOf(old, resource));
   }
   const [had, has] = [rightsIn(before), rightsIn(after)];
   const refusedBefore = new Set(await refusals(before));
   return {
-    made: after
-      .filter(({ urn }) => !olds.has(urn))
-      .map(({ type, name, inputs }) => ({ type, name, inputs: leaves(inputs) })),
+    made: made.map(({ type, name, inputs }) => ({ type, name, inputs: leaves(inputs) })),
     changed,
-    removed: before.filter(({ urn }) => !news.has(urn)).map(({ type, name, protect }) => ({ type, name, protect })),
+    removed: [...left.values()].map(({ type, name, protect }) => ({ type, name, protect })),
     gained: [...has].filter((right) => !had.has(right)).sort(),
     lost: [...had].filter((right) => !has.has(right)).sort(),
     refused: (await refusals(after)).filter((line) => !refusedBefore.has(line)),
@@ -65,7 +71,8 @@ async function changeOf(old: GraphResource, resource: GraphResource): Promise<Ch
   const { type, name } = resource;
   const protection =
     old.protect === resource.protect ? [] : [`- protect: ${old.protect}`, `+ protect: ${resource.protect}`];
-  const lines = [...leafChanges(old.inputs, resource.inputs), ...protection];
+  const renamed = old.urn === resource.urn ? [] : [`- urn: ${old.urn}`, `+ urn: ${resource.urn}`];
+  const lines = [...renamed, ...leafChanges(old.inputs, resource.inputs), ...protection];
   const [olds, news] = [{ ...old.inputs }, { ...resource.inputs }];
   const call = { urn: resource.urn, type, name, id: "", olds, oldInputs: olds, news };
   try {

@@ -2,6 +2,8 @@
 export interface GraphResource {
   /** The types of the components that it belongs to and its own, and its name: what the engine knows it by. */
   readonly urn: string;
+  /** What it was known by before, by its aliases. */
+  readonly formerUrns: readonly string[];
   /** `gcp:storage/bucket:Bucket`. */
   readonly type: string;
   readonly name: string;
@@ -32,10 +34,12 @@ export function readGraph(json: Buffer): Graph {
   return {
     resources: resources.map((resource: unknown, index) => {
       if (!isRecord(resource)) throw new Error(`resource ${index} is no object`);
-      const { urn, type, name, inputs, protect } = resource;
+      const { urn, formerUrns = [], type, name, inputs, protect } = resource;
       if (typeof urn !== "string" || typeof type !== "string" || typeof name !== "string" || !isRecord(inputs))
         throw new Error(`resource ${index} lacks urn, type, name or inputs`);
-      return { urn, type, name, inputs, protect: protect === true };
+      if (!Array.isArray(formerUrns) || !formerUrns.every((one) => typeof one === "string"))
+        throw new Error(`resource ${index}: formerUrns is no list of strings`);
+      return { urn, formerUrns, type, name, inputs, protect: protect === true };
     }),
   };
 }

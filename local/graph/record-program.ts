@@ -9,6 +9,8 @@ export interface Declared {
   readonly inputs: Readonly<Record<string, unknown>>;
   /** Its type, with those of the components that it belongs to, and its name: what the engine knows it by. */
   readonly urn: string;
+  /** What the engine may know it by from before: its `aliases`, and those that it inherits from the components that it belongs to. */
+  readonly formerUrns: readonly string[];
   /** Names of the components that it belongs to, the outermost first. */
   readonly path: readonly string[];
   readonly protect: boolean;
@@ -90,9 +92,11 @@ export async function recordProgram(
       const parent = opts.parent && seen.get(opts.parent);
       const path = parent ? [...parent.path, parent.name] : [];
       const kinds = parent ? `${parent.kinds}$${type}` : type;
-      seen.set(resource, { name, path, kinds });
+      const formerly = [...ownFormer(type, name, parent, opts.aliases), ...inheritedFormer(type, name, parent)];
+      seen.set(resource, { name, path, kinds, formerly });
       options.set(key(type, name), {
         urn: `${kinds}::${name}`,
+        formerUrns: formerly.map((former) => `${former.kinds}::${former.name}`),
         path,
         protect: opts.protect ?? false,
         retained: (opts as pulumi.CustomResourceOptions).retainOnDelete ?? false,
@@ -148,10 +152,58 @@ function key(type: string, name: string): string {
 }
 
 /** What a transformation saw of a resource that others refer to; the stack itself is not in it. */
-const seen = new WeakMap<
-  pulumi.Resource,
-  { readonly name: string; readonly path: readonly string[]; readonly kinds: string }
->();
+const seen = new WeakMap<pulumi.Resource, Seen>();
+
+interface Seen extends Identity {
+  readonly path: readonly string[];
+  readonly formerly: readonly Identity[];
+}
+
+/** What the engine knows a resource by: its type, with those of the components that it belongs to, and its name. */
+interface Identity {
+  readonly kinds: string;
+  readonly name: string;
+}
+
+/** What the aliases of a resource's own options say. One that is a promise or an output is not known here. */
+function ownFormer(
+  type: string,
+  name: string,
+  parent: Seen | undefined,
+  aliases: pulumi.ResourceOptions["aliases"],
+): Identity[] {
+  const list: readonly unknown[] = Array.isArray(aliases) ? aliases : [];
+  return list.flatMap((alias): Identity[] => {
+    if (typeof alias === "string") {
+      const [, , kinds, formerName] = alias.split("::");
+      return kinds === undefined || formerName === undefined ? [] : [{ kinds, name: formerName }];
+    }
+    if (typeof alias !== "object" || alias === null || alias instanceof Promise || "apply" in alias) return [];
+    const former = alias as { name?: unknown; type?: unknown; parent?: unknown };
+    const formerType = typeof former.type === "string" ? former.type : type;
+    const kinds = "parent" in former ? parentKinds(former.parent) : parent?.kinds;
+    return [
+      {
+        kinds: kinds === undefined ? formerType : `${kinds}$${formerType}`,
+        name: typeof former.name === "string" ? former.name : name,
+      },
+    ];
+  });
+}
+
+/** The kinds of an alias' parent: a resource, or its URN; undefined is the stack. */
+function parentKinds(parent: unknown): string | undefined {
+  if (typeof parent === "string") return parent.split("::")[2];
+  return seen.get(parent as pulumi.Resource)?.kinds;
+}
+
+/** A component that had another identity had its children below that; their names begin with its name (the SDK's `inheritedChildAlias`). */
+function inheritedFormer(type: string, name: string, parent: Seen | undefined): Identity[] {
+  return (parent?.formerly ?? []).map((former) => ({
+    kinds: `${former.kinds}$${type}`,
+    name: name.startsWith(parent!.name) ? `${former.name}${name.slice(parent!.name.length)}` : name,
+  }));
+}
 
 function names(sdk: typeof pulumi, dependsOn: pulumi.ResourceOptions["dependsOn"]): string[] {
   if (dependsOn === undefined) return [];

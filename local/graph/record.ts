@@ -51,7 +51,14 @@ async function record(): Promise<Graph> {
     return {
       resources: resources
         .filter(({ component }) => !component)
-        .map(({ urn, type, name, inputs, protect }) => ({ urn, type, name, inputs: withoutScratch(inputs), protect })),
+        .map(({ urn, formerUrns, type, name, inputs, protect }) => ({
+          urn,
+          formerUrns,
+          type,
+          name,
+          inputs: withoutScratch(inputs),
+          protect,
+        })),
     };
   } catch (error) {
     return { failure: withoutScratch(error instanceof Error ? error.message : String(error)) };

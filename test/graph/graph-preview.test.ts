@@ -77,6 +77,36 @@ describe("the preview of a change of the program", () => {
     assert.match(comment, /proves nothing of one that does\. Review the code\./);
   });
 
+  it("records the aliases of a component, and what its children inherit of them", async () => {
+    const rename = [
+      ['new Monitoring("monitoring", {', 'new Monitoring("watch", {'],
+      [
+        "sentGibPerDay: config.sentGibPerDay,\n});",
+        'sentGibPerDay: config.sentGibPerDay,\n}, { aliases: [{ name: "monitoring" }] });',
+      ],
+    ] as const;
+    for (const [from, to] of rename) await edit("index.ts", from, to);
+    const head = join(folder, "renamed.json");
+    await run("graph-record", "--root", folder, "--output", head);
+    for (const [from, to] of rename) await edit("index.ts", to, from);
+    const { resources = [], failure } = readGraph(await readFile(head));
+    assert.equal(failure, undefined);
+    const watching = resources.filter(({ urn }) => urn.includes("artifacts:monitoring:Monitoring$"));
+    assert.ok(watching.length > 10);
+    const {
+      made,
+      removed,
+      changed: followed,
+    } = await graphDifference(
+      graph.filter(({ urn }) => urn.includes("artifacts:monitoring:Monitoring$")),
+      watching,
+    );
+    assert.deepEqual(
+      { made, removed, followed: followed.length },
+      { made: [], removed: [], followed: watching.length },
+    );
+  });
+
   it("a program that fails is said, in place of a difference", async () => {
     await edit("index.ts", "await trimSdkStartup();", 'throw new Error("<!-- ``` the program says");');
     const output = join(folder, "report");
@@ -135,6 +165,24 @@ describe("the preview of a change of the program", () => {
       details[0]?.text ?? "",
       /^! files-gcp-us-central1 \(gcp:storage\/bucket:Bucket\), for location\n- {5}location: "US-/,
     );
+  });
+
+  it("follows a resource that its aliases, or those of its component, find under another name", async () => {
+    const name = /:Bucket::files-gcp-us-central1$/;
+    const bucket = graph.find(({ urn }) => name.test(urn))!;
+    const urn = bucket.urn.replace(/::.*/, "::renamed");
+    const renamed = graph.map((one) =>
+      one === bucket ? { ...one, urn, name: "renamed", formerUrns: [bucket.urn] } : one,
+    );
+    const { made, removed, changed: followed } = await graphDifference(graph, renamed);
+    assert.deepEqual({ made, removed }, { made: [], removed: [] });
+    assert.deepEqual(followed[0]?.lines, [`- urn: ${bucket.urn}`, `+ urn: ${urn}`]);
+    // One that is still declared is nobody's former self: a second one is made.
+    const beside = await graphDifference(graph, [
+      ...graph,
+      { ...bucket, urn, name: "renamed", formerUrns: [bucket.urn] },
+    ]);
+    assert.deepEqual([beside.made.map((one) => one.name), beside.removed, beside.changed], [["renamed"], [], []]);
   });
 
   it("says who gains and loses rights, by bindings, policies and the conditions on tokens", async () => {
