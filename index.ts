@@ -6,6 +6,7 @@ import { readAdoptionList } from "./components/adoption/adoption-list.ts";
 import { existingThings } from "./components/adoption/existing.ts";
 import { Identities } from "./components/identities/identities.ts";
 import { attachmentSettings } from "./components/manifests/attachment-settings.ts";
+import { fileSettings } from "./components/manifests/file-settings.ts";
 import {
   fileLines,
   fileSummary,
@@ -131,6 +132,7 @@ for (const project of projects) {
         project: project.name,
         files: fileLines(project),
         ...withdrawnInput(withdrawnFileLines(project), "withdrawn"),
+        ...fileSettings(project),
         summary: fileSummary(project),
         prefix: project.filePrefix,
         staging: staging.bucket.apply((bucket) => stagedIn(project, bucket)),

@@ -29,6 +29,7 @@ export function changeGuards(differences: readonly ProjectDifference[]): GuardSa
     return [
       ...removedTooMuch(before, after).map(says(true)),
       ...movedTags(before, difference).map(says(true)),
+      ...movedFiles(before, difference).map(says(true)),
       ...cameBack(before, after).map(says(true)),
       ...emptiedUnseen(before, after).map(says(true)),
       ...loosened(before, after).map(says(false)),
@@ -97,6 +98,15 @@ function movedTags(before: Project, { images }: ProjectDifference): string[] {
   ];
 }
 
+function movedFiles(before: Project, { files }: ProjectDifference): string[] {
+  const mayMove = globMatcher(before.mutableFiles ?? []);
+  const [first, ...more] = files.moved.filter(({ reference }) => !mayMove(reference));
+  if (first === undefined) return [];
+  return [
+    `${markdownCode(first.reference)}${more.length === 0 ? "" : ` and ${countOf(more.length, "other file")}`} would get other content, which ${markdownCode("mutableFiles")} on main does not allow. Declaring a file mutable and changing it takes two changes.`,
+  ];
+}
+
 /** Withdrawn on main, and promoted by a change that also removes the entry. */
 function cameBack(before: Project, after: Project): string[] {
   const images = readImageLines(imageLines(after));
@@ -138,6 +148,7 @@ function loosened(before: Project, after: Project): string[] {
       ? [`${markdownCode("removalShare")} rises from ${before.removalShare} to ${after.removalShare}`]
       : []),
     ...added("mutableTags", before.mutableTags, after.mutableTags),
+    ...added("mutableFiles", before.mutableFiles ?? [], after.mutableFiles ?? []),
     ...added(
       "shares",
       before.shares.map((share) => JSON.stringify(share)),

@@ -46,6 +46,7 @@ export const newCommand = new Command("new")
     `where its files appear below binaries/ (default the project's name; "" for the root)`,
   )
   .option("--mutable-tag <glob>", "a pattern of tags that may move (may be repeated)", repeated, [])
+  .option("--mutable-file <glob>", "a pattern of files whose content may change (may be repeated)", repeated, [])
   .option("--removal-share <share>", "the share of its artifacts that one run may remove, 0 to 1 (default 0.5)")
   .option("--manifests <folder>", "the folder of the projects' folders", "manifests")
   .option("--stack <name>", "the stack whose config says where the staging area will be", "prod")
@@ -68,6 +69,7 @@ export const newCommand = new Command("new")
       imagePrefix: values.imagePrefix,
       filePrefix: values.filePrefix,
       mutableTags: values.mutableTag,
+      mutableFiles: values.mutableFile,
       removalShare: values.removalShare,
     });
     const file = `${project}/project.yaml`;

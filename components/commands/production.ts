@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { attachmentSettings } from "../manifests/attachment-settings.ts";
+import { fileSettings } from "../manifests/file-settings.ts";
 import { fileLines, imageLines, imageNames, imageSources } from "../manifests/lines.ts";
 import { loadManifests } from "../manifests/load.ts";
 import { problemLine } from "../manifests/problem.ts";
@@ -125,6 +126,7 @@ export function productionOf(
     files: projects.filter(promotesFiles).map((project) => ({
       ...common(project),
       files: fileLines(project),
+      ...fileSettings(project),
       prefix: project.filePrefix,
       staging: stagedIn(project, places.staging(project).bucket),
       mirrors: places.files,

@@ -131,9 +131,12 @@ async function promoteFiles(
     const files = await asking(`staging of ${open.project.name} cannot be read`, () =>
       doAll(below, (path) => findStagedFiles(staging, path, folder)),
     );
+    const isMutable = globMatcher(open.project.mutableFiles ?? []);
     await doAll(files.flat(), (file) => {
       const release = file.name.split("/")[0] ?? file.name;
-      open.edit(open.holderOf({ file: file.name }) ?? open.targetFor("files", release), (text) => addFile(text, file));
+      open.edit(open.holderOf({ file: file.name }) ?? open.targetFor("files", release), (text) =>
+        addFile(text, file, isMutable(file.name)),
+      );
     });
   } finally {
     await storage.close();

@@ -8,9 +8,10 @@ import { entryAt, isNull, type ListNode, type Node, valueAt } from "./yaml/tree.
 /**
  * Adds a file to a manifest, in the order of its files. Everything else keeps its position, comments, style and line
  * ends. The text must be without errors. Does nothing if the file is already listed. Throws EditError if the name is
- * listed with another sha256, or for flow style.
+ * listed with another sha256 and may not move, or for flow style.
+ * @param mayMove the file is mutable: its sha256 is replaced where it stands.
  */
-export function addFile(text: string, file: File): string {
+export function addFile(text: string, file: File, mayMove = false): string {
   return editText(
     text,
     understanding,
@@ -19,11 +20,13 @@ export function addFile(text: string, file: File): string {
       const list = filesOf(root);
       const there = list?.items.find((item) => textAt(item, "name") === file.name);
       if (there !== undefined) {
-        if (textAt(there, "sha256") !== file.sha256)
-          throw new EditError(
-            `file ${file.name} is already listed with sha256 ${textAt(there, "sha256") ?? "(none)"}: released files do not change; release it under another name`,
-          );
-        return content;
+        const sha256 = valueAt(there, "sha256");
+        if (sha256?.kind === "scalar" && sha256.text === file.sha256) return content;
+        if (mayMove && sha256?.kind === "scalar")
+          return content.slice(0, sha256.start) + plainOrQuoted(file.sha256) + content.slice(sha256.end);
+        throw new EditError(
+          `file ${file.name} is already listed with sha256 ${textAt(there, "sha256") ?? "(none)"}: released files do not change; release it under another name, or add it to mutableFiles of project.yaml`,
+        );
       }
       const [first] = list?.items ?? [];
       if (list === undefined || first === undefined) return addFirst(content, root, list, file);

@@ -6,6 +6,7 @@ import {
   digestFault,
   digestPattern,
   fileFault,
+  fileGlobPattern,
   filePattern,
   groupPattern,
   imageFault,
@@ -374,6 +375,21 @@ export const projectFormat = mapOf("project.yaml", {
   )
     .optional()
     .meta({ description: "Tags that may move to another digest, * standing for any characters (default none)" }),
+  mutableFiles: listOf(
+    "mutableFiles",
+    text(
+      "a pattern",
+      fileGlobPattern,
+      (value) =>
+        `pattern ${quoted(value)} is not a pattern of files: a path in which * stands for any characters, e.g. "*/latest.txt"`,
+    ),
+    'a list of patterns: ["stable.txt"]',
+  )
+    .optional()
+    .meta({
+      description:
+        "Files that may get other content at the same path, * standing for any characters, slashes too (default none)",
+    }),
   removalShare: number("removalShare", "a share from 0 to 1, e.g. 0.5", 0, 1, false)
     .optional()
     .meta({ description: "The share of what the project has in production that one run may remove (default 0.5)" }),

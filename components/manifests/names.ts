@@ -19,6 +19,10 @@ export { digestPattern, tagPattern };
 /** A pattern of tags: a tag in which `*` stands for any run of characters. */
 export const tagGlobPattern = /^[A-Za-z0-9_*][A-Za-z0-9._*-]{0,127}$/;
 
+/** A pattern of files' paths: a path in which `*` stands for any run of characters, slashes too. */
+export const fileGlobPattern =
+  /^(?=.{1,512}$)(?!\.{1,2}(?:\/|$))[A-Za-z0-9._+~@=,*-]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._+~@=,*-]{1,255})*$/;
+
 /** A file's sha256 in the format of filepromoter manifests: only the hex digits. */
 export const sha256Pattern = /^[0-9a-f]{64}$/;
 

@@ -18,6 +18,7 @@ export interface Declaration {
   readonly filePrefix?: string | undefined;
   readonly shares?: readonly { readonly project: string; readonly images: readonly string[] }[];
   readonly mutableTags?: readonly string[];
+  readonly mutableFiles?: readonly string[];
   readonly removalShare?: string | undefined;
 }
 
@@ -41,6 +42,7 @@ export function projectText(declaration: Declaration, comments: readonly string[
     filePrefix,
     shares = [],
     mutableTags = [],
+    mutableFiles = [],
     removalShare,
   } = declaration;
   const optional = (key: string, value: string | undefined) =>
@@ -66,11 +68,15 @@ export function projectText(declaration: Declaration, comments: readonly string[
     shares.length === 0
       ? ""
       : `shares:\n${shares.map(({ project, images }) => `  - project: ${scalar(project)}\n    images:\n${images.map((image) => `      - ${scalar(image)}\n`).join("")}`).join("")}`,
-    mutableTags.length === 0
-      ? ""
-      : `mutableTags:\n${mutableTags.map((tag) => `  - ${JSON.stringify(tag)}\n`).join("")}`,
+    patterns("mutableTags", mutableTags),
+    patterns("mutableFiles", mutableFiles),
     removalShare === undefined ? "" : `removalShare: ${removalShare}\n`,
   ].join("");
+}
+
+/** A list of patterns, each in quotes; nothing if there are none. */
+function patterns(key: string, list: readonly string[]): string {
+  return list.length === 0 ? "" : `${key}:\n${list.map((one) => `  - ${JSON.stringify(one)}\n`).join("")}`;
 }
 
 /**

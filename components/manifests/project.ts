@@ -31,6 +31,8 @@ export interface Project {
   readonly shares: readonly Share[];
   /** Tags that may move, `*` standing for any run of characters. */
   readonly mutableTags: readonly string[];
+  /** Files that may get other content, `*` standing for any run of characters, slashes too; undefined: none. */
+  readonly mutableFiles?: readonly string[];
   /** What must be proven of its images before they are promoted; undefined: what the stack asks for. */
   readonly trust?: DeclaredTrust;
   /** What may be attached to its images beside signatures, attestations and SBOMs, and how large; undefined: the default. */

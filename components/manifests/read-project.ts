@@ -202,6 +202,7 @@ function projectOf(
     filePrefix,
     shares: sharesOf(settings),
     mutableTags: settings.mutableTags ?? [],
+    ...(settings.mutableFiles && { mutableFiles: settings.mutableFiles }),
     ...(settings.trust && { trust: settings.trust }),
     ...(settings.attachments && {
       attachments: {

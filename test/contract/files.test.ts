@@ -252,7 +252,7 @@ describe("promotion of files between real stores", () => {
       context(),
     );
     assert.deepEqual(preview.warnings, [
-      "project kops, mirror forgetful: its bucket keeps no removed files, so these removals cannot be undone",
+      "project kops, mirror forgetful: its bucket keeps no earlier versions, so what is removed or replaced there cannot be undone",
     ]);
   });
 

@@ -1,19 +1,25 @@
 import { type ContentKind, promotionOf } from "../run/engine.ts";
 import type { FilesRequest } from "../run/request.ts";
 import { takeFilesInventory } from "./inventory.ts";
+import { type Mutability, mutabilityOf } from "./mutable-files.ts";
 import { type MirrorPlan, planFiles } from "./plan.ts";
 import { previewFilesRun } from "./preview.ts";
 import { FilesRun } from "./run.ts";
 
-/** The plans of all mirrors. Files have no rule that a plan could violate. */
+/** The plans of all mirrors. Files have no rule that a plan alone could violate: what a mirror has decides. */
 interface FilesPlan {
   readonly mirrors: readonly MirrorPlan[];
+  readonly mutability: Mutability;
   readonly errors: readonly string[];
 }
 
 const kind: ContentKind<FilesRequest, FilesPlan, FilesRun> = {
-  plan: (request, previous) => ({ mirrors: planFiles(request, previous), errors: [] }),
-  start: (request, { mirrors }, context) => new FilesRun(request, mirrors, context),
+  plan: (request, previous) => ({
+    mirrors: planFiles(request, previous),
+    mutability: mutabilityOf(request, previous),
+    errors: [],
+  }),
+  start: (request, { mirrors, mutability }, context) => new FilesRun(request, mirrors, mutability, context),
   phases: (run) => run.phases(),
   preview: previewFilesRun,
   takeInventory: takeFilesInventory,

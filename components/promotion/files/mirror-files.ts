@@ -72,6 +72,17 @@ export class MirrorFiles {
     return { ...asked, sha256 };
   }
 
+  /** A version that was replaced or removed and has this content, if the bucket keeps it and may be asked: the last resort of a rollback. */
+  async keptVersion(path: string, sha256: string): Promise<Stored | undefined> {
+    try {
+      for await (const version of this.bucket.versions(this.key(path), this.#signal))
+        if (version.sha256 === sha256) return version;
+    } catch {
+      this.#signal.throwIfAborted(); // a mirror that cannot be asked is no source
+    }
+    return undefined;
+  }
+
   /**
    * Runs work at this mirror.
    * @throws GivenUpError once the mirror is given up.

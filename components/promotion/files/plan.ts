@@ -1,6 +1,8 @@
 /** The plan of a promotion of files, computed from texts alone. Pure. */
+
 import { guardRemoval, withdrawnReferences } from "../run/removal-guard.ts";
 import type { FileMirror, FilesRequest, Previous } from "../run/request.ts";
+import { newlyMutable } from "./mutable-files.ts";
 
 /** Hex digests by path. */
 export type Files = ReadonlyMap<string, string>;
@@ -28,6 +30,7 @@ export interface MirrorPlan {
 export function planFiles(request: FilesRequest, previous: Previous<FilesRequest> | undefined): MirrorPlan[] {
   const wanted = parseFileLines(request.files);
   const asked = parseFileLines(previous?.request.files ?? "");
+  const isNewlyMutable = newlyMutable(request, previous);
   const inProduction = new Set(asked.keys());
   const plans = request.mirrors.map((mirror): MirrorPlan => {
     if (previous === undefined || !isKnown(mirror, request, previous.request)) {
@@ -36,7 +39,8 @@ export function planFiles(request: FilesRequest, previous: Previous<FilesRequest
     const { missing, extra } = parseDifferences(previous.incomplete[mirror.name] ?? "");
     for (const path of extra.keys()) inProduction.add(path);
     const add = [...wanted].filter(
-      ([path, sha256]) => asked.get(path) !== sha256 || missing.has(path) || extra.has(path),
+      ([path, sha256]) =>
+        asked.get(path) !== sha256 || missing.has(path) || extra.has(path) || (asked.has(path) && isNewlyMutable(path)),
     );
     const present = [...asked].filter(([path]) => !missing.has(path));
     return {

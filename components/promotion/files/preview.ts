@@ -5,6 +5,7 @@ import type { Preview } from "../run/request.ts";
 import { type Bucket, BucketAbsent, type Stored } from "../storage/bucket.ts";
 import { countOf } from "../text/count-of.ts";
 import { formatBytes } from "../text/format-bytes.ts";
+import { contentChanges } from "./content-changes.ts";
 import { measured } from "./mirror-files.ts";
 import { fileLine } from "./plan.ts";
 import type { FilesRun } from "./run.ts";
@@ -30,8 +31,14 @@ export async function previewFilesRun(run: FilesRun): Promise<Preview> {
         const { object, source } = found;
         const from = source.bucket.url;
         staged.set(path, { bucket: source.bucket, object });
-        const to = mirrors.map(({ name }) => name).join(", ");
-        lines.push(`copy ${fileLine(path, run.wanted.get(path)!)} (${formatBytes(object.size)}) from ${from} to ${to}`);
+        const sha256 = run.wanted.get(path)!;
+        const what = `${fileLine(path, sha256)} (${formatBytes(object.size)})`;
+        const lacking = mirrors.filter(({ replaced }) => !replaced.has(path));
+        if (lacking.length > 0)
+          lines.push(`copy ${what} from ${from} to ${lacking.map(({ name }) => name).join(", ")}`);
+        const content = { bucket: source.bucket, object: { ...object, sha256 } };
+        for (const change of await contentChanges(path, mirrors, content, signal))
+          lines.push(`${change} by ${what} from ${from}`);
       } else if (found.cause === undefined && !stagingIsThere) {
         unchecked++;
       } else {
@@ -45,7 +52,7 @@ export async function previewFilesRun(run: FilesRun): Promise<Preview> {
   const warn = (what: string, ...mirrors: string[]): void =>
     void warnings.push(failureLine({ project, mirrors }, what));
   for (const mirror of await withoutHistory(run, signal)) {
-    warn("its bucket keeps no removed files, so these removals cannot be undone", mirror);
+    warn("its bucket keeps no earlier versions, so what is removed or replaced there cannot be undone", mirror);
   }
   if (unchecked > 0) {
     warn(`${run.staging?.url} does not exist yet, so ${countOf(unchecked, "file")} cannot be checked`);
@@ -119,11 +126,11 @@ function removals(run: FilesRun): string[] {
   });
 }
 
-/** Mirrors that cannot restore what this run removes there. */
+/** Mirrors that cannot restore what this run removes or replaces there. */
 async function withoutHistory(run: FilesRun, signal: AbortSignal): Promise<string[]> {
   const asked = await Promise.all(
     run.all
-      .filter(({ unwanted }) => unwanted.size > 0)
+      .filter(({ unwanted, replaced }) => unwanted.size + replaced.size > 0)
       .map(async ({ files, name }) => ((await files.bucket.keepsRemoved(signal)) === false ? [name] : [])),
   );
   return asked.flat();

@@ -2,10 +2,12 @@ import type { ObjectHeaders } from "../storage/bucket.ts";
 
 /**
  * How a release file is served. A path never changes its content, hence `immutable`; one day, because a removed file
- * must also disappear from other parties' caches within a bounded time.
+ * must also disappear from other parties' caches within a bounded time. A file that is declared mutable is asked for again after a minute, as a
+ * moved tag is in a bucket that serves images.
  */
-export function releaseFileHeaders(project: string, path: string): ObjectHeaders {
-  return { contentType: contentType(path), cacheControl: "public, max-age=86400, immutable", project };
+export function releaseFileHeaders(project: string, path: string, isMutable: boolean): ObjectHeaders {
+  const cacheControl = isMutable ? "public, max-age=60" : "public, max-age=86400, immutable";
+  return { contentType: contentType(path), cacheControl, project };
 }
 
 /** Media types (IANA registry) by the end of the name; all other files are served as bytes. */

@@ -4,11 +4,19 @@ import type { Phases } from "../run/engine.ts";
 import { MirrorRun } from "../run/mirror-run.ts";
 import { PromotionRun } from "../run/promotion-run.ts";
 import type { Context, FilesRequest } from "../run/request.ts";
-import { type Bucket, type Content, ObjectExists, type Stored, UploadLost } from "../storage/bucket.ts";
+import {
+  type Bucket,
+  type Content,
+  ObjectExists,
+  type ObjectHeaders,
+  type Stored,
+  UploadLost,
+} from "../storage/bucket.ts";
 import { severityInBucket } from "../storage/severity.ts";
 import { joinLines } from "../text/join-lines.ts";
 import { listingPrefix } from "./listing-prefix.ts";
-import { MirrorFiles, openBucket, statOf, withMemoryFor } from "./mirror-files.ts";
+import { type Identified, MirrorFiles, openBucket, statOf, withMemoryFor } from "./mirror-files.ts";
+import type { Mutability } from "./mutable-files.ts";
 import { type Files, fileLine, type MirrorPlan, parseFileLines } from "./plan.ts";
 import { releaseFileHeaders } from "./release-file.ts";
 import { causeAt, contentOf, type FileSource } from "./sources.ts";
@@ -26,6 +34,8 @@ export class FilesMirrorRun extends MirrorRun {
   readonly missing = new Set<string>();
   /** Present and not wanted; also other content in the place of a file to be restored. */
   readonly unwanted = new Map<string, Stored>();
+  /** What is there at a path that gets other content, or other headers, in its place. It stays until then: clients never find nothing. */
+  readonly replaced = new Map<string, Identified>();
   /**
    * Objects that the manifest does not name, in a mirror that was listed because nothing was known of it. They are left
    * in place.
@@ -46,6 +56,7 @@ export class FilesMirrorRun extends MirrorRun {
 export class FilesRun extends PromotionRun<FilesMirrorRun> {
   readonly all: readonly FilesMirrorRun[];
   readonly wanted: Files;
+  readonly mutability: Mutability;
   /** The project's staging bucket, if it has one. */
   readonly staging: Bucket | undefined;
   /** What the keys of staged files begin with: "" or the folder's path with a slash at its end. */
@@ -53,13 +64,14 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
   /** What is staged, by key; undefined inside: each file is asked for. */
   #stagedFiles: Promise<ReadonlyMap<string, Stored> | undefined> | undefined;
 
-  constructor(request: FilesRequest, plans: readonly MirrorPlan[], context: Context) {
+  constructor(request: FilesRequest, plans: readonly MirrorPlan[], mutability: Mutability, context: Context) {
     const wanted = parseFileLines(request.files);
     super(request, context, (path) => {
       const sha256 = wanted.get(path);
       return `file ${sha256 === undefined ? path : fileLine(path, sha256)}`;
     });
     this.wanted = wanted;
+    this.mutability = mutability;
     this.all = plans.map((plan) => {
       const bucket = openBucket(request.storage, plan.mirror);
       return new FilesMirrorRun(plan, bucket, request.prefix, context.signal);
@@ -124,14 +136,30 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     const object = listed === undefined ? undefined : await mirror.files.identified(path, listed);
     if (object === undefined) {
       mirror.missing.add(path);
-    } else if (object.sha256 === sha256) {
+    } else if (object.sha256 === sha256 && !this.#isKeptTooLong(path, object)) {
       mirror.present.add(path);
+    } else if (object.sha256 === sha256 || this.mutability.mayMove(path)) {
+      this.#removable(object);
+      mirror.replaced.set(path, object);
+      mirror.missing.add(path);
     } else if (mirror.plan.restore.has(path)) {
       mirror.unwanted.set(path, this.#removable(object));
       mirror.missing.add(path);
     } else {
-      throw new OtherContent(object.sha256);
+      throw new OtherContent(object.sha256, this.mutability.refusal(path));
     }
+  }
+
+  /** Whether a mutable file has the headers of one that never changes: it was published before it was declared mutable. */
+  #isKeptTooLong(path: string, { cacheControl }: Stored): boolean {
+    return (
+      cacheControl !== undefined && this.mutability.isMutable(path) && cacheControl !== this.headers(path).cacheControl
+    );
+  }
+
+  /** How a file is served. */
+  headers(path: string): ObjectHeaders {
+    return releaseFileHeaders(this.project, path, this.mutability.isMutable(path));
   }
 
   /** Another project's object is never removed, even if two projects' prefixes overlap. */
@@ -149,7 +177,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     return missing;
   }
 
-  /** The sources of a file: the mirrors that have it, canonical first, then staging. */
+  /** The sources of a file: the mirrors that have it, canonical first, then staging, then what mirrors keep of replaced and removed files. */
   sources(path: string): FileSource[] {
     const { staging } = this;
     const staged = `${this.stagingFolder}${path}`;
@@ -160,6 +188,11 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
         stat: () => files.stat(path),
       })),
       ...(staging === undefined ? [] : [{ bucket: staging, key: staged, stat: () => this.#staged(staging, staged) }]),
+      ...this.all.map(({ files }) => ({
+        bucket: files.bucket,
+        key: files.key(path),
+        stat: () => files.keptVersion(path, this.wanted.get(path)!),
+      })),
     ];
   }
 
@@ -188,7 +221,11 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
 
   /** The mirrors that have a file, canonical first. */
   #holders(path: string): FilesMirrorRun[] {
-    return this.all.filter(({ plan, present }) => present.has(path) || (!plan.unknown && !plan.add.has(path)));
+    const sha256 = this.wanted.get(path);
+    return this.all.filter(
+      ({ plan, present, replaced }) =>
+        present.has(path) || replaced.get(path)?.sha256 === sha256 || (!plan.unknown && !plan.add.has(path)),
+    );
   }
 
   /** The message if no source has a file. */
@@ -225,6 +262,9 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
    * What a store cannot copy is sent.
    */
   async #copyTo(path: string, sha256: string, mirrors: readonly FilesMirrorRun[]): Promise<void> {
+    // A store's copy cannot be made on the condition that it replaces a certain version.
+    const replaces = mirrors.some(({ replaced }) => replaced.has(path));
+    if (replaces) return void (await this.#send(path, sha256, mirrors));
     const left = await this.#copyInStores(path, sha256, mirrors);
     const first = left.filter((mirror, index) => left.findIndex((other) => other.kind === mirror.kind) === index);
     const cause = await this.#send(path, sha256, first);
@@ -265,7 +305,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     const { files } = mirror;
     if (mirror.cannotCopy || files.givenUp !== undefined) return false;
     try {
-      await files.bucket.copyFrom(bucket, object, files.key(path), releaseFileHeaders(this.project, path), signal);
+      await files.bucket.copyFrom(bucket, object, files.key(path), this.headers(path), signal);
       mirror.breaker.succeeded();
     } catch (error) {
       if (signal.aborted) return false;
@@ -288,7 +328,8 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
   #copiedTo(mirror: FilesMirrorRun, path: string): void {
     mirror.missing.delete(path);
     mirror.present.add(path);
-    this.counts.copied++;
+    if (mirror.replaced.delete(path)) this.counts.replaced++;
+    else this.counts.copied++;
     this.stepDone(mirror);
   }
 
@@ -371,10 +412,10 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
   ): Promise<ReadonlyMap<FilesMirrorRun, unknown>> {
     const { signal } = this.context;
     if (mirrors.length === 0) return new Map();
-    const headers = releaseFileHeaders(this.project, path);
+    const headers = this.headers(path);
     const destinations = await Promise.all(
       mirrors.map(async (mirror) => ({
-        upload: await mirror.files.bucket.create(mirror.files.key(path), content, headers, signal),
+        upload: await this.#uploadTo(mirror, path, content, headers),
         received: (bytes: number) => {
           mirror.bytes += bytes;
           this.report("bytes");
@@ -385,11 +426,20 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     return new Map(mirrors.map((mirror, index) => [mirror, failures[index]]));
   }
 
+  async #uploadTo({ files, replaced }: FilesMirrorRun, path: string, content: Content, headers: ObjectHeaders) {
+    return await files.bucket.create(files.key(path), content, headers, this.context.signal, replaced.get(path));
+  }
+
   /** The key is taken: by this run's first attempt, whose response was lost, or by somebody else. */
   async #sameAlready(mirror: FilesMirrorRun, path: string, sha256: string): Promise<void> {
     const object = await mirror.files.stat(path);
     const found = object === undefined ? undefined : await mirror.files.identified(path, object);
-    if (found?.sha256 !== sha256) throw new OtherContent(found?.sha256 ?? "unknown");
+    if (found?.sha256 === sha256) return;
+    const changed = "it has changed since the run looked at it: the next run looks again";
+    throw new OtherContent(
+      found?.sha256 ?? "unknown",
+      mirror.replaced.has(path) ? changed : this.mutability.refusal(path),
+    );
   }
 
   /** Removes what is no longer wanted. */
@@ -408,7 +458,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     );
   }
 
-  differencesAt({ name, plan, missing, unwanted }: FilesMirrorRun): string {
+  differencesAt({ name, plan, missing, unwanted, replaced }: FilesMirrorRun): string {
     const failed = this.failures.at(name);
     const lines = new Set<string>();
     for (const [path, sha256] of this.wanted) {
@@ -416,7 +466,8 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     }
     for (const [path, sha256] of [...plan.remove, ...plan.restore]) {
       // After a failed lookup it is unknown whether the object is still there.
-      if (unwanted.has(path) || (failed.has(path) && !missing.has(path))) lines.add(`- ${fileLine(path, sha256)}`);
+      if (unwanted.has(path) || replaced.has(path) || (failed.has(path) && !missing.has(path)))
+        lines.add(`- ${fileLine(path, sha256)}`);
     }
     return joinLines(lines);
   }
@@ -432,10 +483,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
 
 /** The path has other content. */
 class OtherContent extends Error {
-  constructor(found: string) {
-    super(
-      `production holds other content there, sha256:${found}; a released file never changes: choose another path, ` +
-        "or remove the file first and add it in a later change",
-    );
+  constructor(found: string, whatToDo: string) {
+    super(`production holds other content there, sha256:${found}; ${whatToDo}`);
   }
 }

@@ -117,6 +117,7 @@ const files: Kind<FilesRequest> = {
   schema: z.object({
     ...common,
     files: z.string(),
+    mutableFiles: z.array(z.string()).optional(),
     mirrors: fileMirrorsSchema,
   }),
   load: async () => {

@@ -5,10 +5,13 @@ import type { PromotionArgs } from "./promotion-args.ts";
 export interface PromotedFilesArgs extends PromotionArgs {
   /** A line `path sha256:<hex>` for each file, sorted. */
   readonly files: pulumi.Input<string>;
+  /** Patterns of files that may get other content; undefined: none. */
+  readonly mutableFiles?: pulumi.Input<readonly pulumi.Input<string>[]>;
 }
 
 /**
- * Keeps one project's release files in every mirror as its manifest lists them: adds and removes files, never overwrites one.
+ * Keeps one project's release files in every mirror as its manifest lists them: adds and removes files, and replaces only
+ * those that are declared mutable.
  * The provider plugin in `provider/`, which the engine finds through `Pulumi.yaml`, does the work.
  */
 export class PromotedFiles extends pulumi.CustomResource {

@@ -9,6 +9,8 @@ import type { Outcome } from "./request.ts";
 /** How many steps of each kind a run has done, over all mirrors. */
 export interface StepCounts {
   copied: number;
+  /** Files that got other content. */
+  replaced: number;
   tagged: number;
   untagged: number;
   removed: number;
@@ -49,16 +51,17 @@ function stepsLeft(mirrors: readonly MirrorRun[]): string {
   return `${countOf(left, "step")} to go`;
 }
 
-/** `copied 12 (31.2 MiB), removed 3 in 2 mirrors; 1 failure`. */
+/** `copied 12 (31.2 MiB), replaced 3, removed 3 in 2 mirrors; 1 failure`. */
 function summaryOf(
   mirrors: readonly MirrorRun[],
-  { copied, tagged, untagged, removed }: StepCounts,
+  { copied, replaced, tagged, untagged, removed }: StepCounts,
   failures: readonly string[],
 ): string {
   const bytes = mirrors.reduce((sum, mirror) => sum + mirror.bytes, 0);
   const parts = [
     copied > 0 && `copied ${formatCount(copied)} (${formatBytes(bytes)})`,
-    copied === 0 && bytes > 0 && `sent ${formatBytes(bytes)}`,
+    replaced > 0 && `replaced ${formatCount(replaced)}${copied > 0 ? "" : ` (${formatBytes(bytes)})`}`,
+    copied + replaced === 0 && bytes > 0 && `sent ${formatBytes(bytes)}`,
     tagged > 0 && `tagged ${formatCount(tagged)}`,
     untagged > 0 && `untagged ${formatCount(untagged)}`,
     removed > 0 && `removed ${formatCount(removed)}`,

@@ -18,7 +18,7 @@ export abstract class PromotionRun<Mirror extends MirrorRun = MirrorRun> {
   readonly failures: Failures;
   /** The share of what some mirrors have already and others are filled with; what is new has the run's own. */
   readonly filling: FairShare = {};
-  readonly counts: StepCounts = { copied: 0, tagged: 0, untagged: 0, removed: 0 };
+  readonly counts: StepCounts = { copied: 0, replaced: 0, tagged: 0, untagged: 0, removed: 0 };
   #reported = Number.NEGATIVE_INFINITY;
 
   /** @param describe names a step's image or file for a line: `file a sha256:...`. */

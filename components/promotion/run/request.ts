@@ -100,6 +100,8 @@ export interface FilesRequest {
   readonly staging: string;
   /** Canonical mirror first. */
   readonly mirrors: readonly FileMirror[];
+  /** Patterns (`*` matches anything) of the paths that may get other content; undefined: none. */
+  readonly mutableFiles?: readonly string[] | undefined;
   /** Largest share (0..1) of the project that one run may remove. */
   readonly removalShare: number;
   /** What is removed on purpose, beyond that share: lines that begin with a path. */

@@ -1,8 +1,8 @@
 /**
  * One small interface over the object stores that hold release files and, for clients inside AWS, image layers.
  *
- * Writing is create-only: nothing here can replace an object's content, except the catalogue's own documents, and tags and lists of images. Callers
- * may rely only on what the store itself proves about an object (see {@link Stored.sha256}).
+ * Writing is create-only: nothing here can replace an object's content, except the catalogue's own documents, tags and lists of images, and files that
+ * are declared mutable. Callers may rely only on what the store itself proves about an object (see {@link Stored.sha256}).
  */
 
 import { createHash } from "node:crypto";
@@ -46,6 +46,10 @@ export interface Stored {
   readonly contentType?: string;
   /** `Content-Encoding`, if there is one: most clients then receive other bytes than are stored. */
   readonly encoding?: string;
+  /** `Cache-Control`, if the store gives it: a listing of S3 does not. */
+  readonly cacheControl?: string;
+  /** Of a version that {@link Bucket.versions} found in S3: its id, by which it is read. */
+  readonly versionId?: string;
 }
 
 /** What is known of the content before it is written. */
@@ -105,8 +109,17 @@ export interface Bucket {
   entries(prefix: string, signal: AbortSignal): AsyncIterable<string>;
   /** The stored bytes (never decompressed) of exactly this version, from an offset to the end. */
   read(object: Stored, from: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
-  /** Starts to write an object that does not exist. */
-  create(key: string, content: Content, headers: ObjectHeaders, signal: AbortSignal): Promise<Upload>;
+  /**
+   * All versions of an object that can be read, newest first, as {@link stat} describes them: also what was replaced or removed, if the bucket
+   * keeps it. {@link read} reads them.
+   */
+  versions(key: string, signal: AbortSignal): AsyncIterable<Stored>;
+  /**
+   * Starts to write an object that does not exist, or in the place of another. Readers find the old content until the new one is complete.
+   * @param over the version that is replaced: if another one is there, `finish` throws {@link ObjectExists}. Throws if the headers promise that the
+   * content never changes.
+   */
+  create(key: string, content: Content, headers: ObjectHeaders, signal: AbortSignal, over?: Stored): Promise<Upload>;
   /**
    * Copies an object of another bucket of the same store to a key that does not exist; its bytes stay in the store's own network. The copy's
    * checksum, computed by the store, must be the one that the store has of the source.
@@ -152,6 +165,12 @@ export function replacement(key: string, bytes: Uint8Array): { readonly content:
   const sum = encodeCrc32c(crc32c(bytes));
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   return { content: { size: bytes.length, sha256, crc32c: sum }, chunk: { bytes, offset: 0, crc32c: sum } };
+}
+
+/** Throws if an object with these headers is to replace another: caches that believe `immutable` never ask again. */
+export function refuseImmutable(what: string, { cacheControl }: ObjectHeaders, over: Stored | undefined): void {
+  if (over !== undefined && /\bimmutable\b/.test(cacheControl))
+    throw new Error(`${what} cannot be replaced: it is served as immutable`);
 }
 
 /** A MiB of 1024 x 1024 bytes. */

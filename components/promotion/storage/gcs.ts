@@ -24,6 +24,7 @@ import {
   ObjectChanged,
   ObjectExists,
   type ObjectHeaders,
+  refuseImmutable,
   replacement,
   type StoreClient,
   type Stored,
@@ -46,7 +47,7 @@ export function connectGcs(endpoint: string | undefined, credentials?: Credentia
 const recorded = { sha256: "artifacts-sha256", crc32c: "artifacts-crc32c", project: "artifacts-project" } as const;
 
 /** The fields of an object resource that are requested. */
-const objectFields = "name,size,generation,crc32c,md5Hash,contentType,contentEncoding,metadata";
+const objectFields = "name,size,generation,crc32c,md5Hash,contentType,contentEncoding,cacheControl,metadata";
 
 interface ObjectResource {
   readonly md5Hash?: string;
@@ -56,6 +57,7 @@ interface ObjectResource {
   readonly crc32c?: string;
   readonly contentType?: string;
   readonly contentEncoding?: string;
+  readonly cacheControl?: string;
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
@@ -134,9 +136,28 @@ class GcsBucket implements Bucket {
     });
   }
 
-  async create(key: string, content: Content, headers: ObjectHeaders, signal: AbortSignal): Promise<Upload> {
+  /** A listing with `versions` has all generations of a key, oldest first (https://cloud.google.com/storage/docs/object-versioning). */
+  async *versions(key: string, signal: AbortSignal): AsyncGenerator<Stored> {
+    const found: Stored[] = [];
+    const query = { versions: "true", fields: `nextPageToken,items(${objectFields})` };
+    for await (const { items = [] } of this.#pages(key, query, signal)) {
+      found.push(...items.filter(({ name }) => name === key).map(stored));
+      if (items.some(({ name }) => name !== key)) break; // keys come in order, and this one is the first with the prefix
+    }
+    yield* found.reverse();
+  }
+
+  async create(
+    key: string,
+    content: Content,
+    headers: ObjectHeaders,
+    signal: AbortSignal,
+    over?: Stored,
+  ): Promise<Upload> {
+    refuseImmutable(`${this.url}/${key}`, headers, over);
     const path = `/upload/storage/v1/b/${encodeURIComponent(this.#name)}/o`;
-    return new GcsUpload({ client: this.#client, bucket: this, path, key, content, headers, signal });
+    const to = { client: this.#client, bucket: this, path, key, content, headers, signal };
+    return new GcsUpload({ ...to, ...(over !== undefined && { replacing: over }) });
   }
 
   /**
@@ -310,12 +331,12 @@ class GcsUpload implements Upload {
   }
 
   async #begin(): Promise<string> {
-    const { client, path, key, headers, content, signal } = this.#to;
+    const { client, path, key, headers, content, signal, replacing } = this.#to;
     const response = await client.json({
       what: this.#what,
       method: "POST",
       path,
-      query: { uploadType: "resumable", ifGenerationMatch: "0", name: key, fields: objectFields },
+      query: { uploadType: "resumable", ...generationFor(replacing), name: key, fields: objectFields },
       headers: {
         "content-type": "application/json; charset=UTF-8",
         "x-upload-content-type": headers.contentType,
@@ -469,6 +490,7 @@ function stored(object: ObjectResource): Stored {
     ...(object.contentEncoding === undefined || object.contentEncoding === ""
       ? {}
       : { encoding: object.contentEncoding }),
+    ...(object.cacheControl === undefined ? {} : { cacheControl: object.cacheControl }),
   };
 }
 

@@ -21,6 +21,7 @@ import {
   ListObjectsV2Command,
   type ListObjectsV2CommandOutput,
   ListObjectVersionsCommand,
+  type ListObjectVersionsCommandOutput,
   ListPartsCommand,
   PutObjectCommand,
   S3Client,
@@ -45,6 +46,7 @@ import {
   ObjectChanged,
   ObjectExists,
   type ObjectHeaders,
+  refuseImmutable,
   replacement,
   StorageAnswer,
   type StoreClient,
@@ -180,8 +182,13 @@ class S3Bucket implements Bucket {
   }
 
   async stat(key: string, signal: AbortSignal): Promise<Stored | undefined> {
-    const command = new HeadObjectCommand({ Bucket: this.#name, Key: key, ChecksumMode: "ENABLED" });
-    const head = await asking(this.#connection, `${this.url}/${key}`, signal, async ({ client }, abortSignal) => {
+    const head = await this.#head(key, signal);
+    return head === undefined ? undefined : stored(key, head);
+  }
+
+  async #head(key: string, signal: AbortSignal, VersionId?: string): Promise<HeadObjectCommandOutput | undefined> {
+    const command = new HeadObjectCommand({ Bucket: this.#name, Key: key, VersionId, ChecksumMode: "ENABLED" });
+    return await asking(this.#connection, `${this.url}/${key}`, signal, async ({ client }, abortSignal) => {
       try {
         return await client.send(command, { abortSignal });
       } catch (error) {
@@ -189,7 +196,6 @@ class S3Bucket implements Bucket {
         throw error;
       }
     });
-    return head === undefined ? undefined : stored(key, head);
   }
 
   async *list(prefix: string, signal: AbortSignal): AsyncGenerator<Stored> {
@@ -241,6 +247,7 @@ class S3Bucket implements Bucket {
         new GetObjectCommand({
           Bucket: this.#name,
           Key: object.key,
+          VersionId: object.versionId,
           IfMatch: object.version,
           Range: from > 0 ? `bytes=${from}-` : undefined,
         }),
@@ -251,9 +258,37 @@ class S3Bucket implements Bucket {
     return pieces(what, response.Body as AsyncIterable<Uint8Array>, signal);
   }
 
-  async create(key: string, content: Content, headers: ObjectHeaders, signal: AbortSignal): Promise<Upload> {
+  /** "ListObjectVersions" has the versions of a key newest first. */
+  async *versions(key: string, signal: AbortSignal): AsyncGenerator<Stored> {
+    const what = `${this.url}/${key}`;
+    let [KeyMarker, VersionIdMarker]: (string | undefined)[] = [];
+    for (let isMore = true; isMore; ) {
+      const command = new ListObjectVersionsCommand({ Bucket: this.#name, Prefix: key, KeyMarker, VersionIdMarker });
+      const page: ListObjectVersionsCommandOutput = await asking(this.#connection, what, signal, ({ client }, abort) =>
+        client.send(command, { abortSignal: abort }),
+      );
+      const versions = page.Versions ?? [];
+      for (const { Key, VersionId } of versions) {
+        if (Key !== key || VersionId === undefined) continue;
+        const head = await this.#head(key, signal, VersionId);
+        if (head !== undefined) yield { ...stored(key, head), versionId: VersionId };
+      }
+      // Keys come in order, and this one is the first with the prefix.
+      isMore = page.IsTruncated === true && versions.every(({ Key }) => Key === key);
+      ({ NextKeyMarker: KeyMarker, NextVersionIdMarker: VersionIdMarker } = page);
+    }
+  }
+
+  async create(
+    key: string,
+    content: Content,
+    headers: ObjectHeaders,
+    signal: AbortSignal,
+    over?: Stored,
+  ): Promise<Upload> {
+    refuseImmutable(`${this.url}/${key}`, headers, over);
     const target = { connection: this.#connection, bucket: this, name: this.#name, key, content, headers, signal };
-    return new S3Upload(target);
+    return new S3Upload({ ...target, ...(over !== undefined && { replacing: over }) });
   }
 
   async copyFrom(
@@ -511,11 +546,16 @@ class S3Upload implements Upload {
       CacheControl: headers.cacheControl,
       Metadata: metadataOf(content, chunk.crc32c, headers),
     };
-    const { replacing } = this.#to;
-    const IfMatch = typeof replacing === "object" ? replacing.version : undefined;
+    const IfMatch = this.#replaced();
     await this.#creating(async (IfNoneMatch, client, abortSignal) => {
       await client.send(new PutObjectCommand({ ...input, IfNoneMatch, IfMatch }), { abortSignal });
     });
+  }
+
+  /** The ETag of what is replaced, if a certain version is. */
+  #replaced(): string | undefined {
+    const { replacing } = this.#to;
+    return typeof replacing === "object" ? replacing.version : undefined;
   }
 
   async #begin(): Promise<string> {
@@ -613,6 +653,7 @@ class S3Upload implements Upload {
       Key: key,
       UploadId: id,
       MultipartUpload: { Parts: this.#parts },
+      IfMatch: this.#replaced(),
       ...(connection.partsOnly ? {} : whole),
     };
     try {
@@ -762,6 +803,7 @@ function stored(key: string, head: HeadObjectCommandOutput): Stored {
     ...(project === undefined ? {} : { project }),
     ...(contentType === undefined ? {} : { contentType }),
     ...(encoding === undefined || encoding === "" ? {} : { encoding }),
+    ...(head.CacheControl === undefined ? {} : { cacheControl: head.CacheControl }),
   };
 }
 

@@ -57,7 +57,10 @@ function lazyBucket(address: BucketAddress, load: () => Promise<StoreClient>): B
       yield* (await loaded()).entries(prefix, signal);
     },
     read: async (object, from, signal) => (await loaded()).read(object, from, signal),
-    create: async (key, content, headers, signal) => (await loaded()).create(key, content, headers, signal),
+    versions: async function* (key, signal) {
+      yield* (await loaded()).versions(key, signal);
+    },
+    create: async (...args) => (await loaded()).create(...args),
     copyFrom: async (...args) => (await loaded()).copyFrom(...args),
     replace: async (key, bytes, headers, signal, over) => (await loaded()).replace(key, bytes, headers, signal, over),
     remove: async (object, signal) => (await loaded()).remove(object, signal),

@@ -141,6 +141,20 @@ describe("guards on a change of the manifests", () => {
     assert.deepEqual(guards({ ...four, "p/project.yaml": after["p/project.yaml"] }, after), []);
   });
 
+  it("stop a file that main does not declare mutable", () => {
+    const before = { ...four, "p/files.yaml": files(2) };
+    const after = {
+      ...before,
+      "p/project.yaml": declaration('mutableFiles: ["v1/*"]\n'),
+      "p/files.yaml": files(2).replace(/sha256: \S+/, `sha256: ${"d".repeat(64)}`),
+    };
+    assert.deepEqual(guards(before, after), [
+      "! p: `v1/f0` would get other content, which `mutableFiles` on main does not allow. Declaring a file mutable and changing it takes two changes.",
+      "p: Loosens a guard: `mutableFiles` gains `v1/*`. This counts from the next change on.",
+    ]);
+    assert.deepEqual(guards({ ...before, "p/project.yaml": after["p/project.yaml"] }, after), []);
+  });
+
   it("stop what is withdrawn on main from coming back in the change that removes its entry", () => {
     const withdrawn = { ...four, "p/withdrawn.yaml": `- {image: old, digest: "${digest("9")}", reason: bad}\n` };
     const back = { ...four, "p/images.yaml": `${four["p/images.yaml"]}    "${digest("9")}": ["v9"]\n` };

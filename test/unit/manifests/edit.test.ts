@@ -197,6 +197,10 @@ const fileEdits: Record<string, [edit: (text: string) => string, changes: string
     ['+- name: "1.10"', `+  sha256: "${"4".repeat(64)}"`],
   ],
   "what is there": [(text) => addFile(text, { name: "v1.1.0/tool", sha256: "1a".repeat(32) }), []],
+  "other content of a mutable file": [
+    (text) => addFile(text, { name: "v1.1.0/tool", sha256 }, true),
+    [`-  sha256: ${"1a".repeat(32)} # big`, `+  sha256: ${sha256} # big`],
+  ],
   removed: [(text) => removeFile(text, "v1.1.0/tool"), ["-- name: v1.1.0/tool", `-  sha256: ${"1a".repeat(32)} # big`]],
 };
 

@@ -61,6 +61,7 @@ trust:
   predicates: [https://spdx.dev/Document]
 attachments: {artifactTypes: [application/vnd.example.report], megabytes: 8}
 mutableTags: ["latest", "v*-dev", "*"]
+mutableFiles: [stable.txt, "*/latest.txt", "*"]
 removalShare: 0.25
 `);
   assert.deepEqual(problems, []);
@@ -103,6 +104,7 @@ removalShare: 0.25
     },
     attachments: { artifactTypes: ["application/vnd.example.report"], megabytes: 8 },
     mutableTags: ["latest", "v*-dev", "*"],
+    mutableFiles: ["stable.txt", "*/latest.txt", "*"],
     removalShare: 0.25,
     withdrawn: [],
     images: [],

@@ -65,6 +65,13 @@ describe("a plan", () => {
     assert.deepEqual(planned(request(wanted), request(ab), incomplete), [{ mirror: "us", add: ["a"], restore: ["a"] }]);
   });
 
+  it("looks at what is declared mutable from now on, as caches keep it too long", () => {
+    const declared = { mutableFiles: ["a*"] };
+    assert.deepEqual(planned(request(ab, declared), request(ab)), [{ mirror: "us", add: ["a"] }]);
+    assert.deepEqual(planned(request(ab, declared), request(ab, declared)), [{ mirror: "us" }]);
+    assert.deepEqual(planned(request(ab), request(ab, declared)), [{ mirror: "us" }]);
+  });
+
   it("does not remove what is missing already", () => {
     assert.deepEqual(planned(request(line("b", "b")), request(ab), { us: `+ ${line("a", "a")}` }), [{ mirror: "us" }]);
   });

@@ -18,7 +18,7 @@ for (const [path, contentType] of [
   ["v1.json/x", "application/octet-stream"],
   ["v1/index.html", "application/octet-stream"],
 ] as const) {
-  it(`${path} is ${contentType}`, () => assert.equal(releaseFileHeaders("kops", path).contentType, contentType));
+  it(`${path} is ${contentType}`, () => assert.equal(releaseFileHeaders("kops", path, false).contentType, contentType));
 }
 
 for (const [bytes, text] of [

@@ -5,7 +5,7 @@ import { Failures } from "../../../../components/promotion/run/failures.ts";
 import { MirrorRun } from "../../../../components/promotion/run/mirror-run.ts";
 import { outcomeOf } from "../../../../components/promotion/run/outcome.ts";
 
-const nothing = { copied: 0, tagged: 0, untagged: 0, removed: 0 };
+const nothing = { copied: 0, replaced: 0, tagged: 0, untagged: 0, removed: 0 };
 
 it("a file fails once per mirror, whatever further errors it has there", () => {
   const mirrors = ["us", "eu"].map((name) => new MirrorRun(name, () => "fatal"));
@@ -49,7 +49,7 @@ describe("an outcome", () => {
 
   it("summarizes what was done, where, and how many failed", () => {
     const mirrors = [mirror("us", 2, 2, 2_048), mirror("eu", 1, 2), mirror("aws", 0, 0)];
-    const counts = { copied: 1, tagged: 1, untagged: 0, removed: 1_000 };
+    const counts = { ...nothing, copied: 1, tagged: 1, removed: 1_000 };
     const failures = new Failures("kops", ["eu"], String);
     failures.add("eu", "a", new Error("denied"));
     const { summary, incomplete } = outcomeOf("kops", mirrors, counts, failures, new Map([["eu", "+ a\n"]]), false);
