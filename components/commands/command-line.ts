@@ -31,6 +31,7 @@ export const commands: Readonly<Record<string, () => Promise<CommandUnknownOpts>
   bootstrap: async () => (await import("./bootstrap.ts")).bootstrapCommand,
   adopt: async () => (await import("./adopt.ts")).adoptCommand,
   schemas: async () => (await import("./schemas.ts")).schemasCommand,
+  "aws-credentials": async () => (await import("./aws-credentials.ts")).awsCredentialsCommand,
   "change-report": async () => (await import("./change-report.ts")).changeReportCommand,
   "engine-install": async () => (await import("./engine-install.ts")).engineInstallCommand,
   "engine-pin": async () => (await import("./engine-pin.ts")).enginePinCommand,
@@ -40,7 +41,7 @@ export const commands: Readonly<Record<string, () => Promise<CommandUnknownOpts>
 };
 
 /** Called by workflows, not by people. */
-const plumbing = new Set(["change-report", "preview-report", "workflow-settings"]);
+const plumbing = new Set(["aws-credentials", "change-report", "preview-report", "workflow-settings"]);
 
 /** Names of npm scripts that are called otherwise than their command. */
 const scriptNames: Readonly<Record<string, string>> = { "check:manifests": "check", start: "rehearse" };

@@ -290,9 +290,9 @@ export class Identities extends pulumi.ComponentResource {
     const buckets = [`arn:aws:s3:::${organization}-artifacts-*`, `arn:aws:s3:::${organization}-artifacts-*/*`];
     const own = [`arn:aws:iam::${account}:role/artifacts-*`, `arn:aws:iam::${account}:oidc-provider/${github}`];
     const [owner = "", project = ""] = repository.split("/");
-    for (const [role, hours, contexts, more, workflows, actions] of [
-      ["deploy", 6, ["environment:production"], { environment: "production" }, ["deploy"], deployActions],
-      ["preview", 2, ["pull_request", "ref:refs/heads/main"], {}, ["preview", "drift", "promote"], previewActions],
+    for (const [role, contexts, more, workflows, actions] of [
+      ["deploy", ["environment:production"], { environment: "production" }, ["deploy"], deployActions],
+      ["preview", ["pull_request", "ref:refs/heads/main"], {}, ["preview", "drift", "promote"], previewActions],
     ] as const) {
       // Repositories created or renamed since July 2026 have their ids in the subject; older ones only after they opt
       // in (GitHub docs, "OpenID Connect reference", "Immutable subject claims"). A repository that takes over a name
@@ -313,9 +313,8 @@ export class Identities extends pulumi.ComponentResource {
         {
           name: `artifacts-${role}`,
           description: `artifacts: ${role}`,
-          // The longest time that the workflow's job may take, since a job cannot renew the role that it has assumed.
-          // `.github/actions/set-up` requests this duration.
-          maxSessionDuration: hours * 3600,
+          // The least that AWS allows: a job takes the role again each hour (`artifacts aws-credentials`).
+          maxSessionDuration: 3600,
           assumeRolePolicy: provider.arn.apply((arn) => trust(arn, claims)),
         },
         { parent: this },

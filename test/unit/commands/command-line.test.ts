@@ -32,6 +32,7 @@ const required: Readonly<Record<string, readonly string[]>> = {
   sync: ["--mirror", "images-us-central1"],
   completion: ["bash"],
   compare: ["--registry", "registry.example.org/p", "--with", "registry.example.org/q"],
+  "aws-credentials": ["--role", "r", "--region", "us-east-1"],
   "engine-install": ["--to", "bin"],
   "graph-preview": ["--base", ".", "--head", "."],
   "change-report": ["--before", "a", "--after", "b", "--output", "c", "--run-url", "https://example.org"],
