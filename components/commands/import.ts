@@ -14,6 +14,7 @@ import { CommandError } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { importLive, liveSourceOf } from "./import-live.ts";
 import { isFolder, k8sTexts, k8sTextsAt } from "./k8s-texts.ts";
+import { collectGarbage, limitYoungGeneration } from "./memory.ts";
 import { printJson, printNote, printResult } from "./output.ts";
 
 /** `artifacts import`. */
@@ -41,12 +42,14 @@ export const importCommand = new Command("import")
       const { project, manifests, gcsEndpoint } = values;
       return await importLive(live, { project, manifests, gcsEndpoint, dryRun: values.dryRun === true });
     }
+    limitYoungGeneration();
     const { texts, problems: unread } = await k8sTexts(checkout);
     const imported = importK8s(texts, values.owners, shownPath(checkout));
     const earlier =
       values.since === undefined ? undefined : importK8s(await k8sTextsAt(checkout, values.since), values.owners);
     const existing = (await isFolder(values.manifests)) ? (await manifestTexts(values.manifests)).texts : new Map();
     const plan = planned(imported.texts, existing, earlier?.texts, values.force === true, values.manifests);
+    collectGarbage();
     const loaded = readManifests(plan.texts, shownPath(values.manifests));
     if (values.dryRun !== true) await write(values.manifests, existing, plan.texts);
     const problems = [...unread, ...imported.problems, ...plan.problems, ...loaded.problems].sort(inReadingOrder);
@@ -60,6 +63,7 @@ export const importCommand = new Command("import")
       printNote(`promoted today to: ${imported.places.join(", ")}. Mirrors are regions of the stack's config.`);
     if (imported.accounts.length > 0)
       printNote(`promoted today by: ${imported.accounts.join(", ")}. Here the stack's own identity does.`);
+    collectGarbage();
     const report = values.report === true ? reportOf(texts, imported, loaded) : undefined;
     if (report !== undefined) for (const line of describePublished(report)) printResult(line);
     printJson({ added, changed, same, kept, removed, problems, ...(report === undefined ? {} : { report }) });

@@ -90,6 +90,8 @@ for (const text of [
   "files:\n  - name: a/b # x\n    sha256: 0a",
   "a:\n  b:\n    - c\n    -  d: [e, \"f\",'g' ] # h\n       i: [ ]\nj: k:l\n",
   "a: b\r\nc: d\r\n",
+  '"a b": ["c\'d", "e\\tf", "", "g\n  h", "\'\'", " i "]\n',
+  'a: |\n  "b"\n',
   "a: |\n  b\n  c\nd: >\n  e\n",
   "---\na: {b: 'c''d', e: \"\\n\", f}\n...\n",
   "? a\n: b\n",
