@@ -12,6 +12,8 @@ export interface ExistenceCheck {
   readonly elsewhere?: string | undefined;
   /** The mirror is a bucket of images: to clients that may not list it, it answers 403 for what it does not have (S3 API, HeadObject). */
   readonly hidesAbsence?: boolean;
+  /** How long at most it is believed that the object is absent or refused there; by default as long as the settings say. */
+  readonly absentSeconds?: number;
 }
 
 /** What a mirror reports about an object: present (true), absent (false) or refused; undefined if the mirror asks for fewer requests (429). */
@@ -219,7 +221,8 @@ export class Existence {
         breaker.refused.clear();
       }
       const presence = present === true ? "present" : present === false ? "absent" : "refused";
-      const until = now + (present === true ? presentSeconds : absentSeconds) * 1000;
+      const absentFor = Math.min(absentSeconds, check.absentSeconds ?? absentSeconds);
+      const until = now + (present === true ? presentSeconds : absentFor) * 1000;
       this.#known.set(check.url, { presence, until, epoch });
       this.counts.evicted = this.#known.evicted;
       return presence;

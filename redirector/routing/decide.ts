@@ -38,6 +38,8 @@ export interface Check extends ExistenceCheck {
   readonly present: Redirect;
   /** The mirror is a bucket asked for a layer. Registries have every layer. */
   readonly layer: boolean;
+  /** If no mirror has the object, the redirector itself says so: a bucket's response is XML, and often 403. */
+  readonly isBucket: boolean;
   /** Mirrors that were asked before this one. */
   readonly tried?: readonly Mirror[];
 }
@@ -132,8 +134,8 @@ export function decide(
  * have lost objects) or refuses it, the client goes to the canonical mirror: if that lacks the object, every mirror does. If the mirror
  * fails, or is busy (429), the client goes to its second choice that is not busy too. If no other mirror is healthy, or the check has no result, the client goes to its own mirror.
  *
- * A bucket of images is asked before a client is sent there, because its own answer is none that registry clients understand: at most
- * three buckets, then what they all lack is unknown.
+ * A bucket is asked before a client is sent there, because its own response to a missing object is XML, which neither registry clients nor
+ * people who download files understand: at most three buckets, then what they all lack is unknown.
  */
 export function settle(
   check: Check,
@@ -158,15 +160,19 @@ export function settle(
           others.filter(({ site }) => !isBusy(site.name)),
           client,
         );
-  if (other && isBucket(other) && tried.length < mostBuckets) {
-    const next = mirrorCheck(route, other, list);
+  const next = other && mirrorCheck(route, other, list);
+  if (next?.isBucket && tried.length < mostBuckets)
     return { ...next, present: { ...next.present, detour: presence }, tried };
-  }
-  if (other && !isBucket(other)) return { ...redirectTo(route, other), detour: presence };
-  return lacks && tried.some(isBucket) ? unknownTo(route) : present;
+  if (next && !next.isBucket) return { ...next.present, detour: presence };
+  return lacks && (route.kind === "file" || tried.some(isBucket)) ? unknownTo(route) : present;
 }
 
 const mostBuckets = 3;
+/**
+ * How long the canonical mirror's lack of an object is believed, if the redirector says 404 by it: promotion writes that mirror first, so that
+ * a new file is found this soon by those who asked too early.
+ */
+const canonicalAbsentSeconds = 5;
 
 /** The mirror to read a list from when the first one did not give it, by the rule of {@link settle}; undefined if there is no other healthy one. */
 export function otherListStep(
@@ -203,6 +209,8 @@ function unknownTo(route: ManifestRoute | ListRoute | BlobRoute | FileRoute): Re
       return unknown("MANIFEST_UNKNOWN", "no mirror has this manifest");
     case "blob":
       return unknown("BLOB_UNKNOWN", "no mirror has this blob");
+    case "file":
+      return noSuchFile;
     default:
       return unknown("NAME_UNKNOWN", "no mirror has this image");
   }
@@ -237,10 +245,11 @@ function layerCheck(route: BlobRoute, mirror: Mirror, registries: readonly Mirro
     route,
     present: { kind: "redirect", what: "blob", mirror, location },
     layer: true,
+    isBucket: true,
   };
 }
 
-/** The best mirror for the client, checked first. With a single mirror, or no healthy one, there is no check. */
+/** The best mirror for the client, checked first. With a single registry, or no healthy mirror, there is no check. */
 function fromMirror(
   route: ManifestRoute | BlobRoute | FileRoute,
   client: Client,
@@ -252,12 +261,15 @@ function fromMirror(
   if (!mirror) return route.kind === "file" ? noSuchMirrors.files : noSuchMirrors.images;
   const check = known(checks, mirror) ?? kept(mirrorCheck(route, mirror, list), checks);
   if (!mirror.healthy) return check.present;
-  return isBucket(mirror) || (config.existence.mirrors && list.length > 1) ? check : check.present;
+  if (isBucket(mirror)) return check;
+  return config.existence.mirrors && (check.isBucket || list.length > 1) ? check : check.present;
 }
 
 function mirrorCheck(route: ManifestRoute | BlobRoute | FileRoute, mirror: Mirror, list: readonly Mirror[]): Check {
   const present = redirectTo(route, mirror);
   const other = list.find((each) => each !== mirror);
+  const ofImages = isBucket(mirror);
+  const inBucket = ofImages || route.kind === "file";
   return {
     kind: "check",
     asked: mirror.site.name,
@@ -266,7 +278,9 @@ function mirrorCheck(route: ManifestRoute | BlobRoute | FileRoute, mirror: Mirro
     route,
     present,
     layer: false,
-    ...(route.kind !== "file" && isBucket(mirror) && { hidesAbsence: true }),
+    isBucket: inBucket,
+    ...(ofImages && { hidesAbsence: true }),
+    ...(inBucket && mirror === list[0] && { absentSeconds: canonicalAbsentSeconds }),
   };
 }
 
@@ -294,6 +308,11 @@ function mayHaveLayers(client: Client, config: RedirectorConfig): boolean {
 const noSuchPage: Refused = {
   kind: "refused",
   refusal: { kind: "refused", status: 404, form: "text", code: "", message: "not found" },
+};
+
+const noSuchFile: Refused = {
+  kind: "refused",
+  refusal: { kind: "refused", status: 404, form: "text", code: "", message: "not found: no mirror has this file" },
 };
 
 const noSuchMirrors = {

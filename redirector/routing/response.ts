@@ -53,13 +53,17 @@ const json = ["Content-Type", "application/json"] as const;
 const allow = ["Allow", "GET, HEAD"] as const;
 
 const registryRedirect: HeaderSet = [registryVersion, unkept];
-/** CORS: pages of any origin may read redirected responses; browsers require the header on each redirect too (Fetch standard, "HTTP-redirect fetch"). */
-const fileRedirect: HeaderSet = [unkept, ["Access-Control-Allow-Origin", "*"]];
+/**
+ * CORS: pages of any origin may read redirected responses; browsers require the header on each redirect too (Fetch standard, "HTTP-redirect
+ * fetch"), and without it on an error the page does not learn the status.
+ */
+const anyOrigin = ["Access-Control-Allow-Origin", "*"] as const;
+const fileRedirect: HeaderSet = [unkept, anyOrigin];
 const pageRedirect: HeaderSet = [["Cache-Control", "public, max-age=300"]];
 const pong: HeaderSet = [registryVersion, json, unkept];
 const text: HeaderSet = [plainText, unkept, noSniff];
 const robotsText: HeaderSet = [plainText, ["Cache-Control", "public, max-age=86400"], noSniff];
-const textRefusal: HeaderSet = [plainText, unkept, noSniff];
+const textRefusal: HeaderSet = [plainText, unkept, noSniff, anyOrigin];
 const textNotAllowed: HeaderSet = [plainText, unkept, noSniff, allow];
 const ociRefusal: HeaderSet = [registryVersion, json, unkept, noSniff];
 const ociNotAllowed: HeaderSet = [registryVersion, json, unkept, noSniff, allow];

@@ -5,6 +5,7 @@ import type { Preview } from "../run/request.ts";
 import { type Bucket, BucketAbsent, type Stored } from "../storage/bucket.ts";
 import { countOf } from "../text/count-of.ts";
 import { formatBytes } from "../text/format-bytes.ts";
+import { printable } from "../text/printable.ts";
 import { contentChanges } from "./content-changes.ts";
 import { measured } from "./mirror-files.ts";
 import { fileLine } from "./plan.ts";
@@ -24,6 +25,7 @@ export async function previewFilesRun(run: FilesRun): Promise<Preview> {
   const reader = new Reader(signal);
   let unchecked = 0;
   const staged = new Map<string, FoundFile>();
+  const encoded = new Map<string, string>();
   await Promise.all(
     [...run.missing()].map(async ([path, mirrors]) => {
       const found = await reader.find(run, path);
@@ -39,6 +41,7 @@ export async function previewFilesRun(run: FilesRun): Promise<Preview> {
         const content = { bucket: source.bucket, object: { ...object, sha256 } };
         for (const change of await contentChanges(path, mirrors, content, signal))
           lines.push(`${change} by ${what} from ${from}`);
+        if (object.encoding !== undefined && !compressedName.test(path)) encoded.set(path, object.encoding);
       } else if (found.cause === undefined && !stagingIsThere) {
         unchecked++;
       } else {
@@ -60,6 +63,10 @@ export async function previewFilesRun(run: FilesRun): Promise<Preview> {
   if (reader.unread > 0) {
     warn(`not verified before the copy: ${countOf(reader.unread, "file")}, as a preview reads at most 2 GiB`);
   }
+  for (const [path, encoding] of [...encoded].sort())
+    warn(
+      `${path} is staged with Content-Encoding ${printable(encoding, 20)}, and published without: clients get the compressed bytes, which its sha256 names. Stage it without, unless that is what they expect`,
+    );
   for (const { name, unmanaged } of run.all) {
     if (unmanaged > 0) {
       const what = `${countOf(unmanaged, "unmanaged file")} left in place, which the manifest does not name`;
@@ -68,6 +75,9 @@ export async function previewFilesRun(run: FilesRun): Promise<Preview> {
   }
   return { lines: lines.sort(), errors: errors.sort(), warnings };
 }
+
+/** Files that everybody expects to be compressed: some tools stage them with the encoding too. */
+const compressedName = /\.(gz|tgz|bz2|xz|zst|br|svgz)$/i;
 
 /** Bytes of staged files that one preview reads to verify them. */
 const previewReads = 2 * 1024 * 1024 * 1024;

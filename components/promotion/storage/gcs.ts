@@ -117,7 +117,7 @@ class GcsBucket implements Bucket {
         accept: [200, 404],
         signal,
       });
-      if (response.status === 404) throw new BucketAbsent(`${this.url} does not exist`);
+      if (response.status === 404) throw absentBucket(this.url, response);
       const page = response.body as Page;
       yield page;
       pageToken = page.nextPageToken;
@@ -662,6 +662,14 @@ function lengthOf(body: Ask["body"]): Readonly<Record<string, string>> {
  * Transient statuses (https://cloud.google.com/storage/docs/retry-strategy), and a 403 because of a rate limit, not of
  * permissions, are retried.
  */
+/** The error for a listing's 404. Only what Google's API says in JSON is about the bucket: a wrong endpoint may answer 404 to everything. */
+function absentBucket(url: string, { body }: Reply): Error {
+  const isGoogles = typeof (body as { error?: unknown } | undefined)?.error === "object";
+  return isGoogles
+    ? new BucketAbsent(`${url} does not exist`)
+    : new Error(`${url}: HTTP 404 from a server that is not Google Cloud Storage: check the endpoint`);
+}
+
 function refusal(what: string, reply: Reply, text: string): Error {
   const error = (reply.body as { error?: { message?: string; errors?: { reason?: string }[] } } | undefined)?.error;
   const said = error?.message ?? text.slice(0, 300).trim();

@@ -231,7 +231,9 @@ class S3Bucket implements Bucket {
         try {
           return await client.send(command, { abortSignal });
         } catch (error) {
-          if (statusOf(error) === 404) throw new BucketAbsent(`${this.url} does not exist`);
+          // Stores of others answer 404 to an unknown access key too (versitygw), and a wrong endpoint may answer 404 to everything.
+          if (statusOf(error) === 404 && nameOf(error) === "NoSuchBucket")
+            throw new BucketAbsent(`${this.url} does not exist`);
           throw error;
         }
       });
@@ -831,7 +833,8 @@ function explained(what: string, error: unknown): unknown {
   const status = statusOf(error);
   if (status !== undefined && status >= 300) {
     // "Error responses" of the S3 API. 409 (ConditionalRequestConflict, OperationAborted): another client writes or removes the same key now.
-    if (status === 401 || status === 403) return new Denied(message, { cause: error });
+    if (status === 401 || status === 403 || nameOf(error) === "InvalidAccessKeyId")
+      return new Denied(message, { cause: error });
     if (status !== 409 && !isTransientStatus(status)) return new Error(message, { cause: error });
     return new TransientError(message, {
       cause: error,

@@ -42,6 +42,8 @@ const buckets = {
  * of a project whose promotion they wait for.
  */
 export function holds(url: string): boolean {
+  if (url.includes("/binaries/late/")) return url.includes("files-us-central1");
+  if (url.includes("/binaries/none/")) return false;
   return url.includes("/containers/images/") ? url.includes(H) : !url.includes("/late/");
 }
 
@@ -316,6 +318,8 @@ export const cases: readonly Case[] = [
   get('/binaries/"<>^`{|}', nobody, { mirror: "files-europe-north1", path: "/binaries/%22%3C%3E%5E%60%7B%7C%7D" }),
   get("/binaries/late/x", nobody, { mirror: "files-us-central1", path: "/binaries/late/x" }),
   get("/binaries/late/x", x("35.180.1.1"), { mirror: "files-us-central1", path: "/binaries/late/x" }),
+  get("/binaries/none/x", nobody, { status: 404, text: "not found: no mirror has this file\n" }),
+  get("/binaries/none/x", x("35.180.1.1"), { status: 404, text: "not found: no mirror has this file\n" }, "HEAD"),
   get("/binaries", nobody, notFound),
   get("/binaries/", nobody, notFound),
   get("/binaries/a/", nobody, notFound),

@@ -49,6 +49,25 @@ it("caches positive and negative results, each for its configured time", async (
   assert.deepEqual(asked, ["yes", "no", "no", "yes"]);
 });
 
+it("believes an absence no longer than the check says", async () => {
+  let [now, requests] = [0, 0];
+  const existence = new Existence(
+    settings,
+    () => Promise.resolve(++requests > 2),
+    () => now,
+  );
+  const check = { ...about("x"), absentSeconds: 5 };
+  assert.equal(await existence.holds(check), "absent");
+  now = 4_999;
+  assert.equal(existence.holds(check), "absent");
+  now = 5_001;
+  assert.equal(await existence.holds({ ...check, absentSeconds: 50 }), "absent");
+  now = 15_000;
+  assert.equal(existence.holds(check), "absent", "not longer than the settings say");
+  now = 15_002;
+  assert.equal(await existence.holds(check), "present");
+});
+
 it("sends one request for concurrent checks of an object", async () => {
   const answer = Promise.withResolvers<boolean>();
   let asked = 0;
