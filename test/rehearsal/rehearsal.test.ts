@@ -22,6 +22,7 @@ import { mistakes } from "../support/seed/manifest-mistakes.ts";
 import { visitCatalogue } from "./catalogue.ts";
 import { runCommands } from "./catalogue-commands.ts";
 import { readCatalogue } from "./catalogue-documents.ts";
+import { promoteSigned } from "./signed-image.ts";
 
 const host = "artifacts.example.org";
 
@@ -220,6 +221,21 @@ describe("npm start", function () {
     }
     return found;
   };
+
+  it("promotes a signed image where signatures are required, refuses an unsigned one in the preview; the far mirror's image and its proof verify", async function () {
+    const { control } = (await readRehearsal(place.folder))!;
+    const api = new ControlApi(control);
+    const staging = (await api.stagingAreas()).find(({ project }) => project === "semver")?.registryUri;
+    const far = (await productionRegistries(control))["europe-west1"];
+    const verifiers = await promoteSigned({
+      workspace: place,
+      stack: await stackOn(demoManifestsFolder),
+      staging: staging ?? assert.fail("semver has staging"),
+      site: await api.site(host),
+      far: `127.0.0.1:${far}`,
+    });
+    note(this, `verified by ${verifiers.join(", ")}`);
+  });
 
   it("refuses a second rehearsal in the same folder or on the same ports with one sentence", async () => {
     const same = place.start(["--once"]);

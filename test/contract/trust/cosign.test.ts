@@ -1,4 +1,4 @@
-/** Real cosign: it signs what the policy requires, and verifies what was promoted and what the promotion signed, in the mirror farthest from staging. */
+/** Real cosign: it signs what the policy requires, and verifies what was promoted and what the promotion signed, through the redirector, in the mirror that is not canonical. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -11,6 +11,7 @@ import type { Context, ImagesRequest } from "../../../components/promotion/run/r
 import { describeUnless } from "../../support/annotations.ts";
 import { linesByTag } from "../../support/image-lines.ts";
 import { cosignPath } from "../../support/peers.ts";
+import { type RunningRedirector, startRedirector } from "../../support/redirector-process.ts";
 import { type Pushed, Pusher, startRegistry, type TestRegistry } from "../../support/registries.ts";
 import { keySigning } from "../../support/signing.ts";
 import { pemOf, testKeyPair } from "../../support/sigstore.ts";
@@ -25,6 +26,7 @@ const unbuilt =
 
 describeUnless(unbuilt, "trust: real cosign", () => {
   let registry: TestRegistry;
+  let redirector: RunningRedirector;
   let folder: string;
   const promotion = imagePromotion();
   const context: Context = { signal: new AbortController().signal, report: () => {} };
@@ -41,6 +43,22 @@ describeUnless(unbuilt, "trust: real cosign", () => {
   };
   before(async () => {
     registry = await startRegistry("olareg");
+    const mirror = (name: string, longitude: number) => ({
+      name,
+      url: `http://${registry.host}/v2/${name}`,
+      region: name,
+      latitude: 41,
+      longitude,
+      cloud: "gcp" as const,
+    });
+    redirector = await startRedirector({
+      config: {
+        host: "artifacts.example.org",
+        region: { name: "m1", latitude: 41, longitude: 3 },
+        imageMirrors: [mirror("m0", -95), mirror("m1", 3)],
+        fileMirrors: [],
+      },
+    });
     folder = await mkdtemp(join(tmpdir(), "artifacts-cosign-"));
     assert.equal((await run("generate-key-pair")).code, 0);
     const key = testKeyPair();
@@ -50,11 +68,12 @@ describeUnless(unbuilt, "trust: real cosign", () => {
   });
   after(async () => {
     await promotion.close();
+    await redirector.stop();
     await registry.remove();
     await rm(folder, { recursive: true, force: true });
   });
 
-  it("cosign signs by key; what is signed is promoted, and cosign verifies it and its verification summary in the far mirror", async function () {
+  it("cosign signs by key; what is signed is promoted, and cosign verifies it and its verification summary through the redirector from the far mirror", async function () {
     this.timeout(60_000);
     const staging = new Pusher(registry.host, "staging/tool/app");
     const [signed, child, unsigned] = [await staging.image(), await staging.image(), await staging.image()];
@@ -85,7 +104,7 @@ describeUnless(unbuilt, "trust: real cosign", () => {
     const { failures } = await promotion.promote(request, undefined, context);
     assert.equal(failures.length, 1, failures.join("\n"));
 
-    const far = (tagOrDigest: string) => `${registry.host}/m1/tool/app${tagOrDigest}`;
+    const far = (tagOrDigest: string) => `127.0.0.1:${redirector.port}/tool/app${tagOrDigest}`;
     const verify = (pub: string, at: string) => run("verify", "--key", pub, ...offline.verify, at);
     const attested = (pub: string, at: string) =>
       run("verify-attestation", "--key", pub, "--type", summary, ...offline.verify, at);
@@ -99,6 +118,8 @@ describeUnless(unbuilt, "trust: real cosign", () => {
     }
     assert.notEqual((await attested("cosign.pub", far(":root"))).code, 0, "by another key");
     assert.notEqual((await verify("cosign.pub", far(":unsigned"))).code, 0, "what is not promoted");
+    await redirector.logged(/ manifest m1/);
+    assert.doesNotMatch(redirector.output(), / (manifest|blob|referrers) m0/, "from the far mirror alone");
   });
 });
 
