@@ -96,6 +96,24 @@ describe("promotion of files between real stores", () => {
     );
   });
 
+  it("trust 6: a staged file is read in the preview, whatever its metadata says of its content", async () => {
+    await stage({ tool: "other content" });
+    // As whoever may push there can: the digest of the manifest, with the checksum that the store has of the other content.
+    const object = `${stores.gcs}/storage/v1/b/${names.staging}/o/tool`;
+    const { crc32c } = (await (await fetch(object)).json()) as { crc32c: string };
+    const metadata = { "artifacts-sha256": sha256("program"), "artifacts-crc32c": crc32c };
+    const patched = await fetch(object, {
+      method: "PATCH",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ metadata }),
+    });
+    assert.equal(patched.status, 200);
+    const { errors } = await previewFiles(wanted({ tool: "program" }), undefined, context());
+    assert.deepEqual(errors, [
+      `project kops, file tool sha256:${sha256("program")}: gs://${names.staging}/tool has sha256:${sha256("other content")}, which is not what the manifest says`,
+    ]);
+  });
+
   it("an addition sends requests only for new files; no change sends none", async () => {
     const first = { a: "a", b: "b" };
     await stage({ ...first, c: "c" });

@@ -104,7 +104,7 @@ class Reader {
       try {
         object = await source.stat();
         if (object === undefined) continue;
-        await this.#verify(source.bucket, object, run.wanted.get(path)!);
+        await this.#verify(source, object, run.wanted.get(path)!);
         return { object, source };
       } catch (error) {
         this.#signal.throwIfAborted();
@@ -114,8 +114,8 @@ class Reader {
     return { cause: causes.length > 0 ? causes.join("; ") : undefined };
   }
 
-  async #verify(bucket: Bucket, object: Stored, sha256: string): Promise<void> {
-    let found = object.sha256;
+  async #verify({ bucket, isStaging }: FileSource, object: Stored, sha256: string): Promise<void> {
+    let found = isStaging ? undefined : object.sha256;
     if (found === undefined && object.size <= this.#left) {
       this.#left -= object.size;
       found = (await measured(bucket, object, this.#signal)).sha256;

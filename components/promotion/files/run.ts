@@ -184,12 +184,23 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     return [
       ...this.#holders(path).map(({ files }) => ({
         bucket: files.bucket,
+        isStaging: false,
         key: files.key(path),
         stat: () => files.stat(path),
       })),
-      ...(staging === undefined ? [] : [{ bucket: staging, key: staged, stat: () => this.#staged(staging, staged) }]),
+      ...(staging === undefined
+        ? []
+        : [
+            {
+              bucket: staging,
+              isStaging: true,
+              key: staged,
+              stat: () => this.#staged(staging, staged),
+            },
+          ]),
       ...this.all.map(({ files }) => ({
         bucket: files.bucket,
+        isStaging: false,
         key: files.key(path),
         stat: () => files.keptVersion(path, this.wanted.get(path)!),
       })),

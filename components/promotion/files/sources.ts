@@ -8,6 +8,8 @@ import { measured } from "./mirror-files.ts";
 /** A bucket that may have a file. */
 export interface FileSource {
   readonly bucket: Bucket;
+  /** Whoever pushes there also writes what its objects say of themselves: a recorded SHA-256 proves nothing. */
+  readonly isStaging: boolean;
   readonly key: string;
   /** The object there, if any. */
   stat(): Promise<Stored | undefined>;
