@@ -10,7 +10,7 @@ import { demoManifestsFolder } from "../../local/seed/demo-manifests.ts";
 import { copyManifests } from "../../local/seed/scratch-manifests.ts";
 import { demoPublicKey, signImage } from "../../local/seed/signature.ts";
 import type { Stack } from "../../local/tools/stack.ts";
-import { cosignPath } from "../support/peers.ts";
+import { sigstorePath } from "../support/peers.ts";
 import { type Pushed, Pusher } from "../support/registries.ts";
 import type { Workspace } from "../support/rehearsal/rehearsal.ts";
 import { appendRelease } from "../support/seed/edit-manifests.ts";
@@ -104,12 +104,16 @@ async function verifyServed(
   assert.ok(served.length >= 3, "the image's manifest, its signature, its proof");
   for (const [path, to] of served) assert.equal(to, far, path);
 
-  const cosign = await cosignPath();
+  const cosign = await sigstorePath("cosign");
   if (cosign === undefined) return ["artifacts verify"];
   const home = join(workspace.folder, "signed");
   const env = { PATH: process.env["PATH"], HOME: home, TUF_ROOT: join(home, "tuf") };
   const offline = ["--allow-http-registry", "--insecure-ignore-tlog=true"];
-  await promisify(execFile)(cosign, ["verify", "--key", keys.project, ...offline, reference], { env });
+  await promisify(execFile)(
+    cosign,
+    ["verify", "--key", keys.project, ...offline, "--new-bundle-format=false", reference],
+    { env },
+  );
   const attestation = ["verify-attestation", "--key", keys.promotions, "--type", summary];
   await promisify(execFile)(cosign, [...attestation, ...offline, reference], { env });
   return ["artifacts verify", "cosign"];

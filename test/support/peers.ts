@@ -24,18 +24,27 @@ const modules: readonly GoModule[] = [
   },
 ];
 
-/** Takes minutes to build: tests that need it run where it is built already, or where $ARTIFACTS_BUILD_COSIGN asks for it. */
-const cosign: GoModule = {
-  folder: join(here, "cosign"),
-  programs: { cosign: "github.com/sigstore/cosign/v3/cmd/cosign" },
-};
+/** Programs of Sigstore, each a module of its own. They take minutes to build: see {@link sigstorePath}. */
+const sigstore = {
+  cosign: { folder: join(here, "cosign"), programs: { cosign: "github.com/sigstore/cosign/v3/cmd/cosign" } },
+  fulcio: { folder: join(here, "fulcio"), programs: { fulcio: "github.com/sigstore/fulcio" } },
+  "timestamp-server": {
+    folder: join(here, "timestamp-server"),
+    programs: { "timestamp-server": "github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server" },
+  },
+} as const satisfies Record<string, GoModule>;
 
-/** The path of cosign; undefined: it is not built, and nobody asks for it. @param say receives the progress of a build. */
-export async function cosignPath(say: Say = console.warn): Promise<string | undefined> {
+/**
+ * The path of cosign, of the authority of certificates or of the authority of timestamps; undefined: it is not built, and nobody asks for it. Tests that
+ * need them run where they are built already, or where $ARTIFACTS_BUILD_COSIGN asks for it.
+ * @param say receives the progress of a build.
+ */
+export async function sigstorePath(name: keyof typeof sigstore, say: Say = console.warn): Promise<string | undefined> {
   const prebuilt = process.env["ARTIFACTS_PEERS"];
-  if (prebuilt) return existsSync(join(prebuilt, "cosign")) ? join(prebuilt, "cosign") : undefined;
-  if (process.env["ARTIFACTS_BUILD_COSIGN"]) return join(await ensurePrograms(cosign, ["cosign"], say), "cosign");
-  const path = join(await programsFolder(cosign), "cosign");
+  if (prebuilt) return existsSync(join(prebuilt, name)) ? join(prebuilt, name) : undefined;
+  const module = sigstore[name];
+  if (process.env["ARTIFACTS_BUILD_COSIGN"]) return join(await ensurePrograms(module, [name], say), name);
+  const path = join(await programsFolder(module), name);
   return existsSync(path) ? path : undefined;
 }
 

@@ -10,13 +10,13 @@ import { imagePromotion } from "../../../components/promotion/images/images.ts";
 import type { Context, ImagesRequest } from "../../../components/promotion/run/request.ts";
 import { describeUnless } from "../../support/annotations.ts";
 import { linesByTag } from "../../support/image-lines.ts";
-import { cosignPath } from "../../support/peers.ts";
+import { sigstorePath } from "../../support/peers.ts";
 import { type RunningRedirector, startRedirector } from "../../support/redirector-process.ts";
 import { type Pushed, Pusher, startRegistry, type TestRegistry } from "../../support/registries.ts";
 import { keySigning } from "../../support/signing.ts";
 import { pemOf, testKeyPair } from "../../support/sigstore.ts";
 
-const cosign = await cosignPath();
+const cosign = await sigstorePath("cosign");
 const summary = "https://slsa.dev/verification_summary/v1";
 
 const unbuilt =
