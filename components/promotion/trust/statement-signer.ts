@@ -1,6 +1,7 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Signer as SigstoreSigner, Witness } from "@sigstore/sign";
+import { cloudKey } from "./cloud-key.ts";
 import type { SignerRule } from "./policy.ts";
 import type { SigningSettings } from "./signing-settings.ts";
 
@@ -30,7 +31,7 @@ export async function openSigner(settings: SigningSettings): Promise<StatementSi
 }
 
 /** A key that signs bytes. */
-interface RawKey {
+export interface RawKey {
   readonly publicKey: KeyObject;
   sign(data: Buffer): Promise<Buffer>;
 }
@@ -44,31 +45,6 @@ async function localKey(file: string): Promise<RawKey> {
   }
   const algorithm = key.asymmetricKeyType === "ed25519" ? null : "sha256";
   return { publicKey: createPublicKey(key), sign: async (data) => sign(algorithm, data, key) };
-}
-
-/** A key of Cloud KMS (cloud.google.com/kms, REST v1: cryptoKeyVersions.asymmetricSign, getPublicKey), which never leaves it. */
-async function cloudKey(version: string): Promise<RawKey> {
-  const { GoogleAuth } = await import("google-auth-library");
-  const auth = new GoogleAuth({ scopes: ["https://www.googleapis.com/auth/cloudkms"] });
-  const endpoint = process.env["ARTIFACTS_KMS_ENDPOINT"] ?? "https://cloudkms.googleapis.com";
-  const ask = async <T>(what: string, path: string, data?: object): Promise<T> => {
-    try {
-      const url = `${endpoint}/v1/${version}${path}`;
-      const request = { url, retry: true, ...(data && { method: "POST" as const, data }) };
-      return (await auth.request<T>(request)).data;
-    } catch (error) {
-      throw new Error(`Cloud KMS: ${what} with ${version}: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  };
-  const { pem } = await ask<{ pem: string }>("read the public key", "/publicKey");
-  return {
-    publicKey: createPublicKey(pem),
-    sign: async (data) => {
-      const digest = { sha256: createHash("sha256").update(data).digest("base64") };
-      const { signature } = await ask<{ signature: string }>("sign", ":asymmetricSign", { digest });
-      return Buffer.from(signature, "base64");
-    },
-  };
 }
 
 async function keylessSigner(settings: SigningSettings): Promise<StatementSigner> {
