@@ -7,6 +7,7 @@ import type {
   ProjectDocument,
   ReleaseDetails,
   ReleaseFile,
+  StagingPlace,
   WithdrawnItem,
 } from "./formats.ts";
 import { formats, schemaVersion } from "./formats.ts";
@@ -31,6 +32,8 @@ export interface Published {
   readonly files: readonly { readonly path: string; readonly sha256: string; readonly bytes: number }[];
   /** What was removed on purpose, sorted. */
   readonly withdrawn?: readonly WithdrawnItem[];
+  /** Where its people push. */
+  readonly staging?: StagingPlace | undefined;
 }
 
 /** One project's part of the catalogue. */
@@ -47,12 +50,13 @@ export interface ProjectEntry {
 
 /** Composes one project's part of the catalogue. The same input gives the same bytes. */
 export function projectEntry(published: Published): ProjectEntry {
-  const { name, description, contact, withdrawn = [] } = published;
+  const { name, description, contact, withdrawn = [], staging } = published;
   const about = {
     name,
     description,
     ...(contact !== undefined && { contact }),
     ...(withdrawn.length > 0 && { withdrawn }),
+    ...(staging !== undefined && { staging }),
   };
   return composeEntry(about, imageDetails(published), releaseDetails(published), filesPrefix(published.filePrefix));
 }
@@ -62,12 +66,12 @@ export function projectEntry(published: Published): ProjectEntry {
  * @param prefix common prefix of the paths of all its files.
  */
 export function composeEntry(
-  about: Pick<ProjectDocument, "name" | "description" | "contact" | "withdrawn">,
+  about: Pick<ProjectDocument, "name" | "description" | "contact" | "withdrawn" | "staging">,
   imagesInOrder: readonly ImageDetails[],
   releasesInOrder: readonly ReleaseDetails[],
   prefix: string,
 ): ProjectEntry {
-  const { withdrawn, ...inIndex } = about;
+  const { withdrawn, staging, ...inIndex } = about;
   const { name } = about;
   const documents = new Map<string, string>();
   // The format puts members in one order, so that described and cached facts give the same bytes.
@@ -97,6 +101,7 @@ export function composeEntry(
     images: images.map(({ versions: _, ...image }) => image),
     releases: releases.map(({ paths: _, ...release }) => release),
     ...(withdrawn !== undefined && { withdrawn }),
+    ...(staging !== undefined && { staging }),
   };
   documents.set(projectKey(name), writeDocument(document));
   return {

@@ -143,6 +143,14 @@ const projectDocument = z
       )
       .optional()
       .describe("What the project took out of production on purpose; absent: nothing"),
+    staging: z
+      .object({
+        images: z.string().optional().describe("Images are pushed as <images>/<image>:<tag>; absent: it stages none"),
+        files: z.string().optional().describe("Files are copied to gs://<files>/<path>; absent: it stages none"),
+        source: z.string().describe("URL of the repository whose manifests put what is staged into production"),
+      })
+      .optional()
+      .describe("Where the people of the project push, and nobody else can read"),
   })
   .describe("catalog/projects/<name>.json: one project's images and releases in production");
 
@@ -179,6 +187,8 @@ export type ImageFacts = Omit<ImageVersion, "tags">;
 export type ReleaseDetails = DeepReadonly<z.output<typeof releaseDetails>>;
 /** What was taken out of production on purpose. */
 export type WithdrawnItem = NonNullable<ProjectDocument["withdrawn"]>[number];
+/** Where the people of a project push. */
+export type StagingPlace = NonNullable<ProjectDocument["staging"]>;
 /** One file. */
 export type ReleaseFile = ReleaseDetails["files"][number];
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -97,6 +97,28 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     await shows(page, "kubernetes");
     await page.goBack();
     await shows(page, "Container images and files");
+  });
+
+  it("tells the people of a project where they push, how, and where to read on", async () => {
+    const { page } = await visit("/projects/kubernetes");
+    const section = page.locator("section", {
+      has: page.getByRole("heading", { name: "For the people of this project" }),
+    });
+    await section.waitFor();
+    assert.deepEqual(await section.locator("code").allTextContents(), [
+      "gcloud auth configure-docker us-docker.pkg.dev",
+      "docker push us-docker.pkg.dev/example-artifacts/staging-kubernetes/IMAGE:TAG",
+      "gcloud storage cp FILE gs://example-staging-kubernetes/PATH",
+      "npm run promote -- kubernetes IMAGE:TAG",
+    ]);
+    const targets = await section.locator("a").evaluateAll((links) => links.map((one) => one.getAttribute("href")));
+    const source = "https://github.com/example/artifacts";
+    assert.deepEqual(targets, [
+      `${source}#a-change-from-the-projects-side`,
+      `${source}/blob/HEAD/components/manifests/README.md`,
+    ]);
+    const readme = await readFile(join(import.meta.dirname, "../../README.md"), "utf8");
+    assert.match(readme, /^## A change, from the project's side$/m);
   });
 
   it("a link by digest stays one by digest", async () => {
@@ -481,6 +503,7 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
       facts: new Map([[digest, facts]]),
       files: [{ path, sha256, bytes: 7 }],
       withdrawn: [{ name: `odd/tool@${digest}`, reason: markup("reason") }],
+      staging: { images: markup("registry"), files: "bucket; touch /tmp/x", source: "javascript:alert(1)" },
     });
     const before = new Map(site.objects);
     for (const [key, text] of entry.documents) site.objects.set(key, Buffer.from(text));
@@ -504,6 +527,10 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
       .locator(".rows > li", { hasText: `odd/tool@${digest}` })
       .getByText(markup("reason"))
       .waitFor();
+    assert.deepEqual((await page.locator("section .commands code").allTextContents()).slice(0, 2), [
+      `docker push '${markup("registry").replaceAll("'", "'\\''")}/IMAGE:TAG'`,
+      "gcloud storage cp FILE 'gs://bucket; touch /tmp/x/PATH'",
+    ]);
     await unharmed();
     await page.goto("/images/odd/tool:v1");
     const opened = page.locator("details[open]");

@@ -187,7 +187,7 @@ describe("the catalogue's writer", () => {
     );
   });
 
-  it("what is withdrawn is in the project's document with its reason, and stays when something is unlisted", async () => {
+  it("withdrawn items and the staging area are in the project's document, and stay when something is unlisted", async () => {
     await anotherRun();
     const request = requestFor("semver");
     const name = `tool@sha256:${"e".repeat(64)}`;
@@ -195,7 +195,11 @@ describe("the catalogue's writer", () => {
       ...request,
       withdrawnImages: `${name} leaks a token (CVE-2026-12345)\n`,
       withdrawnFiles: "v0/x broken\n",
+      stagingRepository: "registry/staging-semver",
+      stagingBucket: "",
+      source: "https://github.com/example/artifacts",
     });
+    const staging = { images: "registry/staging-semver", source: "https://github.com/example/artifacts" };
     const withdrawn = [
       { name: `${request.imagePrefix}/${name}`, reason: "leaks a token (CVE-2026-12345)" },
       { name: `binaries/${request.filePrefix}/v0/x`, reason: "broken" },
@@ -204,6 +208,7 @@ describe("the catalogue's writer", () => {
     const { project: of, mirrors, storage, imagePrefix } = request;
     await writer.unlist({ project: of, mirrors, storage, kind: "images", lines: "", prefix: imagePrefix });
     assert.deepEqual((await entry("semver")).withdrawn, withdrawn);
+    assert.deepEqual((await entry("semver")).staging, staging);
     await publish(request);
     assert.equal((await entry("semver")).withdrawn, undefined);
   });

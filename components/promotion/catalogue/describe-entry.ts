@@ -1,6 +1,6 @@
 import { filesPrefix, imageName } from "../../../redirector/object-paths.ts";
 import type { Published } from "../../catalogue/entry.ts";
-import type { ImageFacts, WithdrawnItem } from "../../catalogue/formats.ts";
+import type { ImageFacts, StagingPlace, WithdrawnItem } from "../../catalogue/formats.ts";
 import { parseFileLines } from "../files/plan.ts";
 import { causeOf } from "../http/errors.ts";
 import { readImageLines } from "../images/lines.ts";
@@ -55,6 +55,7 @@ export async function describeEntry(
       facts: images.facts,
       files: files.files,
       withdrawn: withdrawnItems(request),
+      staging: stagingPlace(request),
     },
     described: images.described + files.described,
     failures: [...images.failures, ...files.failures],
@@ -72,6 +73,15 @@ function withdrawnItems(request: EntryRequest): WithdrawnItem[] {
     ...items(withdrawnImages, (name) => imageName(imagePrefix, name)),
     ...items(withdrawnFiles, (path) => `${filesPrefix(filePrefix)}${path}`),
   ];
+}
+
+function stagingPlace({ stagingRepository, stagingBucket, source }: EntryRequest): StagingPlace | undefined {
+  if (source === undefined || !(stagingRepository || stagingBucket)) return undefined;
+  return {
+    ...(stagingRepository && { images: stagingRepository }),
+    ...(stagingBucket && { files: stagingBucket }),
+    source,
+  };
 }
 
 async function describeImages(request: EntryRequest, cached: CachedEntry, dependencies: DescribeDependencies) {

@@ -14,6 +14,11 @@ export interface EntryRequest {
   /** What is withdrawn, each on a line that begins with `image@sha256:<hex>` or `image:tag`, or with a path; absent: nothing. */
   readonly withdrawnImages?: string | undefined;
   readonly withdrawnFiles?: string | undefined;
+  /** Registry URI and bucket (with the folder in it) that the project's people push to, for them to read; empty or absent: none. */
+  readonly stagingRepository?: string | undefined;
+  readonly stagingBucket?: string | undefined;
+  /** URL of the repository of the manifests; absent: the catalogue does not say where people push. */
+  readonly source?: string | undefined;
   /** Registry URI of the canonical image mirror, where manifests and signatures are read. */
   readonly registry: string;
   /** The mirrors to write, the canonical one first. File sizes are read from that one. */

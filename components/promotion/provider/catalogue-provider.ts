@@ -132,6 +132,9 @@ const schema = z.object({
   files: z.string(),
   withdrawnImages: z.string().optional(),
   withdrawnFiles: z.string().optional(),
+  stagingRepository: z.string().optional(),
+  stagingBucket: z.string().optional(),
+  source: z.string().optional(),
   summary: z.string(),
   registry: z.string(),
   mirrors: fileMirrorsSchema,
@@ -173,13 +176,10 @@ function incompleteOf(outputs: Properties): readonly unknown[] {
 
 /** With placeholders of the right shape for values that only a real run will know. */
 function knownOf(properties: Properties): Properties {
-  const { mirrors, images, files, registry } = properties;
-  const text = (value: unknown): unknown => (value === unknown ? "" : value);
+  const { mirrors } = properties;
+  const texts = Object.entries(properties).map(([name, value]) => [name, value === unknown ? "" : value]);
   return {
-    ...properties,
-    images: text(images),
-    files: text(files),
-    registry: text(registry),
+    ...Object.fromEntries(texts),
     mirrors: Array.isArray(mirrors)
       ? mirrors.filter((mirror) => !holdsUnknown(mirror))
       : mirrors === unknown

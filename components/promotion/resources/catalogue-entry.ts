@@ -17,6 +17,11 @@ export interface CatalogueEntryArgs extends Pick<PromotionArgs, "project" | "sum
   /** What is withdrawn, with the reasons, in lines (see `../run/request.ts`). */
   readonly withdrawnImages?: pulumi.Input<string>;
   readonly withdrawnFiles?: pulumi.Input<string>;
+  /** Where the project's people push: a registry URI, and a bucket with the folder in it. "" = nowhere. */
+  readonly stagingRepository: pulumi.Input<string>;
+  readonly stagingBucket: pulumi.Input<string>;
+  /** URL of the repository of the manifests. */
+  readonly source: pulumi.Input<string>;
   /** Registry URI of the canonical image mirror. */
   readonly registry: pulumi.Input<string>;
 }

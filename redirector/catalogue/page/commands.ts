@@ -1,5 +1,5 @@
 import { fileAddress } from "./address.ts";
-import type { AttachmentSummary, ImageVersion, ReleaseFile } from "./documents.ts";
+import type { AttachmentSummary, ImageVersion, PushTargets, ReleaseFile } from "./documents.ts";
 
 /** A command for a terminal. */
 export interface TerminalCommand {
@@ -30,6 +30,28 @@ export function fileCommand(origin: string, file: ReleaseFile): string {
   // With -O curl names the file as the URL has it, without decoding (curl(1), --remote-name).
   const to = address.endsWith(`/${name}`) ? "-fLO" : `-fL -o ${shellWord(`./${name}`)}`;
   return `curl ${to} ${shellWord(origin + address)} && echo ${shellWord(`${file.sha256}  ${name}`)} | sha256sum -c`;
+}
+
+/** Commands that push to a project's staging area and propose what is there for production. Words in capitals are for the reader to replace. */
+export function stagingCommands(project: string, { images, files }: PushTargets): TerminalCommand[] {
+  const host = images?.split("/")[0] ?? "";
+  const needsLogin = host.endsWith(".pkg.dev");
+  return [
+    ...(needsLogin
+      ? [{ label: "Log in", line: `gcloud auth configure-docker ${shellWord(host)}`, note: "Once." }]
+      : []),
+    ...(images === undefined
+      ? []
+      : [{ label: "Push an image", line: `docker push ${shellWord(`${images}/IMAGE:TAG`)}` }]),
+    ...(files === undefined
+      ? []
+      : [{ label: "Push a file", line: `gcloud storage cp FILE ${shellWord(`gs://${files}/PATH`)}` }]),
+    {
+      label: "Promote",
+      line: `npm run promote -- ${shellWord(project)} ${images === undefined ? "files PATH" : "IMAGE:TAG"}`,
+      note: "In a clone of the repository of the manifests: it writes the change for a pull request.",
+    },
+  ];
 }
 
 /**

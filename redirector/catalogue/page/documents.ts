@@ -47,6 +47,17 @@ export interface ProjectDocument extends About {
   readonly releases: readonly ReleaseSummary[];
   /** What was taken out of production on purpose, and why. */
   readonly withdrawn?: readonly Withdrawn[] | undefined;
+  readonly staging?: PushTargets | undefined;
+}
+
+/** Where the people of a project push. */
+export interface PushTargets {
+  /** Images are pushed as `<images>/<image>:<tag>`. */
+  readonly images?: string | undefined;
+  /** Files are copied to `gs://<files>/<path>`. */
+  readonly files?: string | undefined;
+  /** URL of the repository whose manifests put what is staged into production. */
+  readonly source: string;
 }
 
 /** Something that was taken out of production. */

@@ -21,6 +21,11 @@ export function generateCatalogue(set: ManifestSet): Map<string, Buffer> {
     const entry = projectEntry({
       ...project,
       withdrawn: [],
+      staging: {
+        images: `us-docker.pkg.dev/example-artifacts/staging-${project.name}`,
+        files: `example-staging-${project.name}`,
+        source: "https://github.com/example/artifacts",
+      },
       images: new Map(
         project.images.map(({ name, digests: all }) => [name, new Map(all.map(({ digest, tags }) => [digest, tags]))]),
       ),

@@ -237,6 +237,14 @@ it("lists what is withdrawn with its reason, in the project's document alone; of
   assert.equal(projectEntry({ ...published, images: new Map(), files: [], withdrawn: [] }).index, undefined);
 });
 
+it("says where people push in the project's document alone, and only of a project that has something in production", () => {
+  const staging = { images: "us-docker.pkg.dev/p/staging-demo", source: "https://github.com/example/artifacts" };
+  const { index, documents } = projectEntry({ ...published, staging });
+  assert.deepEqual(readDocument("project", documents.get("catalog/projects/demo.json") ?? "")?.staging, staging);
+  assert.deepEqual(index, projectEntry(published).index);
+  assert.equal(projectEntry({ ...published, images: new Map(), files: [], staging }).documents.size, 0);
+});
+
 it("rejects documents of other versions and damaged ones, accepts additional members", () => {
   const text = writeDocument(emptyIndex);
   assert.deepEqual(readDocument("index", text), emptyIndex);
@@ -257,7 +265,8 @@ it("the committed schemas equal the formats: npm run schemas writes them", async
 it("written documents match the schemas", () => {
   const ajv = new Ajv2020({ allErrors: true, formats: { "date-time": true } });
   const withdrawn = [{ name: "demo/tool:v0", reason: "old" }];
-  const { index, documents } = projectEntry({ ...published, withdrawn });
+  const staging = { files: "staging/demo", source: "https://github.com/example/artifacts" };
+  const { index, documents } = projectEntry({ ...published, withdrawn, staging });
   const valid = (name: string, value: unknown) => {
     const validate = ajv.compile(catalogueSchemas()[`${name}.schema.json`] ?? assert.fail(name));
     assert.ok(validate(value), `${name}: ${ajv.errorsText(validate.errors)}`);

@@ -4,6 +4,7 @@ import { copyButton, copyLine } from "../copy-button.ts";
 import type { ImageDetails, ImageSummary, ImageVersion, SignatureSummary } from "../documents.ts";
 import { element, unseen } from "../element.ts";
 import { formatDay, formatQuantity, formatSize, formatSizeRange, shortDigest } from "../text.ts";
+import { commandList } from "./command-list.ts";
 import { link, longList, nothing, type Shown, trail } from "./parts.ts";
 
 /** Number of versions from which the view has a filter. */
@@ -196,19 +197,7 @@ function insideOf(
     { class: "inside" },
     element("dl", {}, ...facts.flat()),
     element("h2", {}, "Pull and verify"),
-    element(
-      "ul",
-      { class: "commands" },
-      ...imageCommands(host, repository, version).map(({ label, line, note }) =>
-        element(
-          "li",
-          {},
-          element("span", { class: "label" }, label),
-          copyLine(line, `the command: ${label}`),
-          note !== undefined && element("p", { class: "note" }, note),
-        ),
-      ),
-    ),
+    commandList(imageCommands(host, repository, version)),
     ...(platforms.length > 1 || platforms.some((one) => one.digest !== digest)
       ? [element("h2", {}, "Platforms"), platformTable(platforms, reference)]
       : []),

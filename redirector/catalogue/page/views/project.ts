@@ -3,10 +3,11 @@ import { element } from "../element.ts";
 import { formatQuantity, formatSize } from "../text.ts";
 import { imageRow } from "./home.ts";
 import { contactLink, link, longList, type Shown, trail } from "./parts.ts";
+import { publishing } from "./publishing.ts";
 
 /** The view of one project: its images and its releases. */
 export function showProject(project: ProjectDocument): Shown {
-  const { name, description, images, releases, withdrawn = [] } = project;
+  const { name, description, images, releases, withdrawn = [], staging } = project;
   const contact = contactLink(project.contact);
   return {
     title: name,
@@ -24,6 +25,7 @@ export function showProject(project: ProjectDocument): Shown {
       ...section("Withdrawn", withdrawn.length, () =>
         longList(withdrawn, element("ul", { class: "rows" }), withdrawnRow),
       ),
+      ...(staging === undefined ? [] : [publishing(name, staging)]),
     ],
   };
 }
