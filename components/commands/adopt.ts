@@ -6,6 +6,7 @@ import { Command } from "@commander-js/extra-typings";
 import { type AdoptionList, absentIn, knownTo } from "../adoption/adoption-list.ts";
 import { CommandError } from "./command.ts";
 import { useLocalStack } from "./local-stack.ts";
+import { printDetail, printJson, printProblem, printProgress, printResult, relayedTo } from "./output.ts";
 import { traceDescription } from "./trace-option.ts";
 
 /** `artifacts adopt`. */
@@ -17,6 +18,10 @@ export const adoptCommand = new Command("adopt")
   .option("--stack <name>", "the stack (default the selected one); local is the running rehearsal")
   .option("--preview-only", "show what would be imported, up to the first resource that does not exist")
   .option("--trace", traceDescription)
+  .option(
+    "--json",
+    'one JSON document: {complete, resources: {"imported": 3, "created": 2, "unchanged": 90, ...}, absent}; complete: the state has all that exists; resources: of the last run; absent: ids of what did not exist',
+  )
   .action(async (values) => {
     const local = await useLocalStack(values.stack);
     const stack = values.stack === undefined ? [] : ["--stack", values.stack];
@@ -25,12 +30,16 @@ export const adoptCommand = new Command("adopt")
     const environment: Record<string, string> = values.trace === true ? { ARTIFACTS_TRACE: "1" } : {};
     const folder = await mkdtemp(join(tmpdir(), "adopt-"));
     try {
-      process.exitCode = await adoptAll(
+      const adopted = await adoptAll(
         join(folder, "list.json"),
         { stack, configFile },
         values.previewOnly === true,
         environment,
       );
+      const { code, resources, absent } = adopted;
+      if (relayedTo() === undefined) printResult(countsInWords(resources));
+      printJson({ complete: code === 0, resources, absent });
+      process.exitCode = code;
     } finally {
       await rm(folder, { recursive: true });
     }
@@ -42,7 +51,7 @@ async function adoptAll(
   { stack, configFile }: { readonly stack: readonly string[]; readonly configFile: readonly string[] },
   previewOnly: boolean,
   environment: Readonly<Record<string, string>>,
-): Promise<number> {
+): Promise<Adopted> {
   const absent = new Set<string>();
   const run = previewOnly ? ["preview"] : ["up", "--yes", "--skip-preview", "--continue-on-error"];
   for (;;) {
@@ -56,12 +65,41 @@ async function adoptAll(
       { shown: true },
     );
     const news = new Set(absentIn(ended.output).filter((id) => !absent.has(id)));
-    if (previewOnly || ended.code === 0 || news.size === 0) return ended.code;
     for (const id of news) absent.add(id);
-    console.log(
+    if (previewOnly || ended.code === 0 || news.size === 0) {
+      const { code, output } = ended;
+      if (code !== 0 && relayedTo() === undefined) printProblem(output);
+      return { code, resources: resourceCounts(output), absent: [...absent] };
+    }
+    printProgress(
       `\nThese resources do not exist and will be created (${news.size}):\n${[...news].map((id) => `  ${id}\n`).join("")}`,
     );
   }
+}
+
+/** How an adoption ended. */
+interface Adopted {
+  /** Exit code of the last run. */
+  readonly code: number;
+  /** What the last run did, or would do, to how many resources. */
+  readonly resources: Readonly<Record<string, number>>;
+  /** Ids of the resources that did not exist. */
+  readonly absent: readonly string[];
+}
+
+/**
+ * The counts at the end of the CLI's output, by what was done: `{imported: 3, "to create": 2}`.
+ * @internal exported for its tests.
+ */
+export function resourceCounts(output: string): Record<string, number> {
+  const [, counts = ""] = /^Resources:[^\n]*\n((?: {4}\S.*\n?)*)/m.exec(output) ?? [];
+  const lines = counts.matchAll(/^ {4}(?:[-+~=<>]+ ?)?(\d+) ([a-z][a-z ]*)$/gm);
+  return Object.fromEntries([...lines].map(([, count, what = ""]) => [what, Number(count)]));
+}
+
+function countsInWords(resources: Adopted["resources"]): string {
+  const words = Object.entries(resources).map(([what, count]) => `${count} ${what}`);
+  return `resources: ${words.join(", ") || "none"}`;
 }
 
 /** Runs the Pulumi CLI. Its standard error is always shown. */
@@ -70,6 +108,7 @@ function pulumi(
   environment: Record<string, string>,
   { shown }: { readonly shown: boolean },
 ): Promise<{ code: number; output: string }> {
+  printDetail(`runs pulumi ${args.join(" ")}`);
   return new Promise((resolve, reject) => {
     const child = spawn("pulumi", [...args, "--non-interactive"], {
       env: { ...process.env, ...environment },
@@ -78,11 +117,11 @@ function pulumi(
     let output = "";
     child.stdout.on("data", (chunk: Buffer) => {
       output += chunk;
-      if (shown) process.stdout.write(chunk);
+      if (shown) relayedTo()?.write(chunk);
     });
     child.stderr.on("data", (chunk: Buffer) => {
       if (shown) output += chunk;
-      process.stderr.write(chunk);
+      printProblem(chunk.toString());
     });
     child.once("error", (error) => reject(new CommandError(`pulumi cannot be run: ${error.message}`)));
     child.once("close", (code) => resolve({ code: code ?? 1, output }));

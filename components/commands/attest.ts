@@ -5,7 +5,7 @@ import { progressLine } from "../promotion/run/progress.ts";
 import { CommandError } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { interruptible } from "./interruptible.ts";
-import { printError, printProgress, printResult } from "./output.ts";
+import { printError, printJson, printProgress, printResult } from "./output.ts";
 import { readProduction } from "./production.ts";
 import { repeated } from "./repeated.ts";
 import { traceDescription, traceIfAsked } from "./trace-option.ts";
@@ -25,20 +25,26 @@ export const attestCommand = new Command("attest")
   )
   .option("--manifests <folder>", "the folder of the projects' folders, instead of the config's")
   .option("--trace", traceDescription)
+  .option(
+    "--json",
+    "one JSON document: {projects: [{project, failures}]}; without failures every image in production is signed",
+  )
   .action(async (values) => {
     traceIfAsked(values.trace);
     const { images } = await readProduction(values, values.project);
     if (images.some(({ signing }) => signing === undefined))
       throw new CommandError("artifacts:signing is off in this stack: say there with what promotions are signed");
-    let failures = 0;
+    const projects: { project: string; failures: readonly string[] }[] = [];
     await interruptible(async (signal) => {
       for (const request of images) {
         const report = progressLine((line) => printProgress(`${request.project}: ${line}`));
         const outcome = await attestImages(request, promoteImages, { signal, report });
-        for (const failure of outcome.failures) printError(failure);
-        failures += outcome.failures.length;
-        if (outcome.failures.length === 0) printResult(`${request.project}: every image in production is signed`);
+        const { failures } = outcome;
+        projects.push({ project: request.project, failures });
+        for (const failure of failures) printError(failure);
+        if (failures.length === 0) printResult(`${request.project}: every image in production is signed`);
       }
     });
-    process.exitCode = failures === 0 ? exitCodes.ok : exitCodes.error;
+    printJson({ projects });
+    process.exitCode = projects.every(({ failures }) => failures.length === 0) ? exitCodes.ok : exitCodes.error;
   });

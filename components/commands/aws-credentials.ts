@@ -2,6 +2,7 @@ import { fromWebToken } from "@aws-sdk/credential-provider-web-identity";
 import { Command } from "@commander-js/extra-typings";
 import { CIContextProvider } from "@sigstore/sign";
 import { CommandError } from "./command.ts";
+import { printRaw } from "./output.ts";
 
 /** Whom GitHub's token is for: what the identity provider in AWS asks for (components/identities/identities.ts). */
 const audience = "sts.amazonaws.com";
@@ -35,7 +36,7 @@ export const awsCredentialsCommand = new Command("aws-credentials")
       SessionToken: sessionToken,
       Expiration: expiration?.toISOString(),
     };
-    process.stdout.write(`${JSON.stringify(document)}\n`);
+    printRaw(`${JSON.stringify(document)}\n`);
   });
 
 /** The run at GitHub, so that AWS's own log (CloudTrail) names it. */

@@ -7,6 +7,7 @@ import { Command } from "@commander-js/extra-typings";
 import { parse, YAMLParseError } from "yaml";
 import { bucketLocation } from "../stack/bucket-location.ts";
 import { CommandError, UsageError } from "./command.ts";
+import { printDetail, printJson, printNote, printResult } from "./output.ts";
 
 /** The services that the program uses. */
 const services = [
@@ -79,6 +80,10 @@ export const bootstrapCommand = new Command("bootstrap")
   .option("--location <location>", "us, europe, asia or a region", "us")
   .option("--stack <name>", "the stack that the state is for, in Pulumi.NAME.yaml", "prod")
   .option("--create", "run the commands")
+  .option(
+    "--json",
+    "one JSON document: {settings: {key: value}, steps: [{what, commands}], next: [command]}; with --create, commands are those that were run",
+  )
   .action(async (values) => {
     const { location, stack } = values;
     const create = values.create === true;
@@ -91,37 +96,47 @@ export const bootstrapCommand = new Command("bootstrap")
     const key = `projects/${project}/locations/${location}/keyRings/artifacts/cryptoKeys/state`;
 
     const folder = await mkdtemp(join(tmpdir(), "bootstrap-"));
+    const done: { what: string; commands: readonly string[] }[] = [];
     try {
       const lifecycleFile = create ? join(folder, "lifecycle.json") : "lifecycle.json";
       if (create) await writeFile(lifecycleFile, JSON.stringify(lifecycle));
-      else process.stdout.write(`# lifecycle.json:\n${JSON.stringify(lifecycle, null, 2)}\n\n`);
+      else printResult(`# lifecycle.json:\n${JSON.stringify(lifecycle, null, 2)}\n`);
       for (const step of steps({ project, location, bucket, lifecycleFile, optionalServices })) {
-        if (create) await carryOut(step);
-        else {
-          const settings = step.properties.filter(({ atCreation }) => atCreation !== true).map(({ set }) => set);
-          const lines = [step.make, ...settings].map((command) => `gcloud ${command.map(quoted).join(" ")}\n`);
-          process.stdout.write(`# ${step.what}\n${lines.join("")}\n`);
-        }
+        const settings = step.properties.filter(({ atCreation }) => atCreation !== true).map(({ set }) => set);
+        const ran = create ? await carryOut(step) : [step.make, ...settings];
+        const commands = ran.map((command) => inShell(command));
+        done.push({ what: step.what, commands });
+        if (!create) printResult([`# ${step.what}`, ...commands, ""].join("\n"));
       }
     } finally {
       await rm(folder, { recursive: true });
     }
 
     const numberOf = ["projects", "describe", project, "--format=value(projectNumber)"];
-    const number = create ? (await gcloud(numberOf)).trim() : `"$(gcloud ${numberOf.map(quoted).join(" ")})"`;
-    process.stdout.write(`
-# In Pulumi.${stack}.yaml:
-#   gcp:project: ${project}
-#   artifacts:organization: ${organization}
-#   artifacts:projectNumber: ${create ? `"${number}"` : number}
-#   artifacts:stateBucket: ${bucket}
-#   artifacts:stateKey: ${key}
-# and artifacts:repositoryId, artifacts:githubOwners (the file says how to find their numbers)
-# Then, as an owner of the project, with the credentials of AWS and Cloudflare where they are used (npm run steps):
-pulumi login gs://${bucket}
-pulumi stack init ${stack} --secrets-provider gcpkms://${key}
-npm ci && npm run ranges && npm run build && pulumi up --stack ${stack}
-`);
+    const number = create ? (await gcloud(numberOf)).trim() : `$(${inShell(numberOf)})`;
+    const settings = {
+      "gcp:project": project,
+      "artifacts:organization": organization,
+      "artifacts:projectNumber": number,
+      "artifacts:stateBucket": bucket,
+      "artifacts:stateKey": key,
+    };
+    const next = [
+      `pulumi login gs://${bucket}`,
+      `pulumi stack init ${stack} --secrets-provider gcpkms://${key}`,
+      `npm ci && npm run ranges && npm run build && pulumi up --stack ${stack}`,
+    ];
+    printNote(
+      [
+        "",
+        `# In Pulumi.${stack}.yaml:`,
+        ...Object.entries(settings).map(([name, value]) => `#   ${name}: ${value === number ? `"${value}"` : value}`),
+        "# and artifacts:repositoryId, artifacts:githubOwners (the file says how to find their numbers)",
+        "# Then, as an owner of the project, with the credentials of AWS and Cloudflare where they are used (npm run steps):",
+        ...next,
+      ].join("\n"),
+    );
+    printJson({ settings, steps: done, next });
   });
 
 /**
@@ -262,22 +277,30 @@ function steps({
   ];
 }
 
-/** Creates what is missing, then sets each property that does not hold: a run that failed half-way is completed by the next one. */
-async function carryOut({ what, describe, make, properties, fault }: Step): Promise<void> {
+/**
+ * Creates what is missing, then sets each property that does not hold: a run that failed half-way is completed by the next one.
+ * @returns the commands that changed something.
+ */
+async function carryOut({ what, describe, make, properties, fault }: Step): Promise<(readonly string[])[]> {
+  const ran: (readonly string[])[] = [];
   let found = describe === undefined ? undefined : await describeOrNothing(describe);
-  process.stdout.write(`${what}: ${found === undefined ? "creating it" : "exists"}\n`);
+  printResult(`${what}: ${found === undefined ? "creating it" : "exists"}`);
   if (found === undefined) {
     await gcloud(make);
-    if (describe === undefined) return;
+    ran.push(make);
+    if (describe === undefined) return ran;
     found = (await describeOrNothing(describe)) ?? {};
   }
   const problem = fault?.(found);
   if (problem !== undefined) throw new CommandError(problem);
   for (const property of properties) {
     const holds = property.holds(found);
-    process.stdout.write(`  ${property.what}: ${holds ? "yes" : "setting it"}\n`);
-    if (!holds) await gcloud(property.set);
+    printResult(`  ${property.what}: ${holds ? "yes" : "setting it"}`);
+    if (holds) continue;
+    await gcloud(property.set);
+    ran.push(property.set);
   }
+  return ran;
 }
 
 /** What a thing is like; undefined if it does not exist. */
@@ -293,6 +316,7 @@ async function describeOrNothing(command: readonly string[]): Promise<Described 
 }
 
 async function gcloud(command: readonly string[]): Promise<string> {
+  printDetail(`runs ${inShell(command)}`);
   try {
     return (await promisify(execFile)("gcloud", [...command, "--quiet"])).stdout;
   } catch (error) {
@@ -301,8 +325,13 @@ async function gcloud(command: readonly string[]): Promise<string> {
       throw new CommandError(
         "gcloud is not on PATH: install the Google Cloud CLI, or run the printed commands elsewhere",
       );
-    throw new CommandError(`gcloud ${command.map(quoted).join(" ")}\n${(stderr ?? String(error)).trim()}`);
+    throw new CommandError(`${inShell(command)}\n${(stderr ?? String(error)).trim()}`);
   }
+}
+
+/** A command of gcloud, for a shell. */
+function inShell(command: readonly string[]): string {
+  return `gcloud ${command.map(quoted).join(" ")}`;
 }
 
 /** A word quoted for a shell, if it needs quotes. */

@@ -5,15 +5,14 @@ import { loadManifests, manifestTexts } from "../manifests/load.ts";
 import { inReadingOrder, type Problem, problemLine } from "../manifests/problem.ts";
 import { readManifests } from "../manifests/read.ts";
 import type { Share } from "../manifests/shares.ts";
-import { readStackFile } from "../stack/stack-file.ts";
 import { stackRules } from "../staging/stack-rules.ts";
 import { changeGuards, type GuardSays } from "./change-guards.ts";
 import { changeSummary, withdrawnLines } from "./change-summary.ts";
-import { CommandError } from "./command.ts";
 import { engineLists } from "./engine-lists.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { markdownCode } from "./markdown-code.ts";
 import { type Detail, reportComments } from "./preview-comment.ts";
+import { stackConfig } from "./stack-config.ts";
 import { writeComments } from "./write-comments.ts";
 
 /** `artifacts change-report`. */
@@ -30,10 +29,9 @@ export const changeReportCommand = new Command("change-report")
   .option("--failed", "the engine's preview failed")
   .option("--stack <name>", "the stack that the manifests are for", "prod")
   .action(async ({ before, after, output, runUrl, ...values }) => {
-    const stack = await readStackFile(`Pulumi.${values.stack}.yaml`);
-    if ("errors" in stack) throw new CommandError(stack.errors.join("\n"));
+    const config = await stackConfig(values.stack);
     const main = await loadManifests(before);
-    const change = await loadManifests(after, stackRules(stack.config));
+    const change = await loadManifests(after, stackRules(config));
     const changed = manifestDifferences(main.projects, change.projects);
     const guards = [...changeGuards(changed), ...(await newShares(after, main.projects, change.problems))];
     const errors = [

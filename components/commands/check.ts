@@ -11,7 +11,7 @@ import { annotation } from "./annotation.ts";
 import { codeownersProblems } from "./codeowners-current.ts";
 import { CommandError } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { printJson, printNote, printResult } from "./output.ts";
+import { printJson, printNote, printRaw, printResult } from "./output.ts";
 
 /** `artifacts check`. */
 export const checkCommand = new Command("check")
@@ -53,7 +53,7 @@ export const checkCommand = new Command("check")
     if (values.json !== true) {
       const github = values.github ?? process.env["GITHUB_ACTIONS"] === "true";
       for (const problem of loaded.problems) printResult(problemLine(problem));
-      if (github) for (const problem of shownByGithub(loaded.problems)) console.log(annotation(problem));
+      if (github) for (const problem of shownByGithub(loaded.problems)) printRaw(`${annotation(problem)}\n`);
       printNote(summary(folder, loaded));
     }
     process.exitCode = fails && loaded.problems.length > 0 ? exitCodes.error : exitCodes.ok;

@@ -4,7 +4,7 @@ import { CommandError, UsageError } from "./command.ts";
 import { completionCommand, completionRequest, completionsOf } from "./completion.ts";
 import { exitCodes, exitCodesInWords } from "./exit-codes.ts";
 import { flagsTakenByNpm } from "./npm-flags.ts";
-import { hasColours, paint, printError, setOutput } from "./output.ts";
+import { hasColours, paint, printDetail, printError, printRaw, setOutput } from "./output.ts";
 import { programCommand, programs, type RepositoryProgram, startProgram } from "./programs.ts";
 
 /**
@@ -56,7 +56,7 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
   try {
     if (name === completionRequest) {
       const words = rest[0] === "--" ? rest.slice(1) : rest;
-      for (const word of completionsOf(await commandLine(), words)) console.log(word);
+      for (const word of completionsOf(await commandLine(), words)) printRaw(`${word}\n`);
       return;
     }
     if (program?.passes === true && !asksForHelp(program, rest)) {
@@ -93,9 +93,14 @@ export async function commandLine(name = ""): Promise<Command> {
     for (const program of programs) line.addCommand(programCommand(program));
   }
   for (const command of [line, ...line.commands]) configure(command as CommandUnknownOpts);
+  const began = performance.now();
   line.hook("preAction", (_, command) => {
     refuseTakenFlags(command);
     setOutput(command.opts());
+    printDetail(`artifacts ${command.name()}, Node ${process.versions.node}, in ${process.cwd()}`);
+  });
+  line.hook("postAction", (_, command) => {
+    printDetail(`${command.name()} took ${((performance.now() - began) / 1_000).toFixed(1)} s`);
   });
   return line;
 }
@@ -159,5 +164,22 @@ function codeOf(error: unknown, name: string): number {
     return exitCodes.usage;
   }
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-  throw error;
+  const ofFile = fileProblem(error);
+  if (ofFile === undefined) throw error;
+  printError(ofFile);
+  return exitCodes.error;
+}
+
+/** What is wrong with a file or folder that a command reads or writes: the user's to mend, without a stack. Undefined for other errors. */
+function fileProblem(error: unknown): string | undefined {
+  const { code, path, message } = error as NodeJS.ErrnoException;
+  if (code === undefined || path === undefined) return undefined;
+  const known = {
+    ENOENT: "there is no",
+    ENOTDIR: "not a folder:",
+    EISDIR: "a folder, not a file:",
+    EACCES: "no access to",
+  };
+  const what = known[code as keyof typeof known];
+  return what === undefined ? message : `${what} ${path}`;
 }

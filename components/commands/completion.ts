@@ -5,6 +5,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Argument, Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
+import { printRaw } from "./output.ts";
 
 /** What the hidden command is called by which the scripts ask. */
 export const completionRequest = "complete";
@@ -43,7 +44,7 @@ export function completionCommand(): CommandUnknownOpts {
     .addArgument(new Argument("<shell>", "the shell").choices(["bash", "zsh", "fish"]))
     .action((shell) => {
       const program = join(import.meta.dirname, "artifacts.mjs");
-      process.stdout.write(scripts[shell](`'${program.replaceAll("'", `'\\''`)}'`));
+      printRaw(scripts[shell](`'${program.replaceAll("'", `'\\''`)}'`));
     });
 }
 

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { parse, YAMLParseError } from "yaml";
 import type { z } from "zod";
-import { readStackFile } from "../stack/stack-file.ts";
 import { CommandError } from "./command.ts";
 import { type CostRow, costRows, costTotal, priceList, trafficFile } from "./cost-model.ts";
 import { printJson, printNote, printResult } from "./output.ts";
+import { stackConfig } from "./stack-config.ts";
 import { textTable } from "./text-table.ts";
 
 /** `artifacts cost`. */
@@ -35,21 +35,17 @@ requests, and for a traffic of yours. A traffic file is YAML; every key may be l
   )
   .action(async (values) => {
     const file = values.configFile ?? `Pulumi.${values.stack}.yaml`;
-    const stack = await readStackFile(file).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") throw new CommandError(`there is no ${file}: name the stack with --stack`);
-      throw error;
-    });
-    if ("errors" in stack) throw new CommandError(`${file} has errors:\n${stack.errors.join("\n")}`);
+    const config = await stackConfig(values.stack, file);
     const prices = await readYaml(values.prices ?? join(import.meta.dirname, "prices.yaml"), priceList);
     const traffic = values.traffic === undefined ? trafficFile.parse({}) : await readYaml(values.traffic, trafficFile);
-    const { gcpRegions, awsRegions } = stack.config;
+    const { gcpRegions, awsRegions } = config;
     const regions = [...gcpRegions, ...awsRegions].map(({ name }) => name);
     const unknown = Object.keys(traffic.egressTB).filter((name) => !regions.includes(name));
     if (unknown.length > 0)
       throw new CommandError(
         `${values.traffic}: egressTB: ${file} has no region ${unknown.join(", ")}; it has ${regions.join(", ")}`,
       );
-    const rows = costRows(stack.config, traffic, prices);
+    const rows = costRows(config, traffic, prices);
     const total = costTotal(rows);
     printJson({ date: prices.date, rows, ...total });
     const head = ["COMPONENT", "WHERE", "AT REST", "PER TB", "PER MILLION REQUESTS", "A MONTH"];

@@ -13,7 +13,7 @@ import {
   engineHashesFile,
   engineSource,
 } from "./engine-archives.ts";
-import { printNote } from "./output.ts";
+import { printJson, printNote } from "./output.ts";
 
 /** `artifacts engine-install`. */
 export const engineInstallCommand = new Command("engine-install")
@@ -23,6 +23,7 @@ export const engineInstallCommand = new Command("engine-install")
   )
   .requiredOption("--to <folder>", "the folder of the CLI, to be put on PATH")
   .option("--from <url>", "where the archives are", engineSource)
+  .option("--json", "one JSON document: {installed: [file]}")
   .action(async ({ to, from }) => {
     const hashes = engineHashes(await readFile(engineHashesFile, "utf8").catch(() => ""));
     const archives = engineArchives(`${process.platform}-${process.arch}`);
@@ -55,7 +56,9 @@ export const engineInstallCommand = new Command("engine-install")
           env: { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true" },
         });
       }
-      printNote(`Installed ${archives.map(({ file }) => file).join(", ")}`);
+      const installed = archives.map(({ file }) => file);
+      printNote(`Installed ${installed.join(", ")}`);
+      printJson({ installed });
     } finally {
       await rm(scratch, { recursive: true });
     }

@@ -1,8 +1,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { type FirstStep, firstSteps } from "../stack/first-steps.ts";
-import { readStackFile, stackProblemLine } from "../stack/stack-file.ts";
-import { CommandError } from "./command.ts";
 import { printJson, printNote, printResult } from "./output.ts";
+import { stackConfig } from "./stack-config.ts";
 import { stepLines } from "./step-lines.ts";
 
 /** `artifacts steps`. */
@@ -15,13 +14,7 @@ export const stepsCommand = new Command("steps")
   .option("--config-file <file>", "its file, where it is another one")
   .option("--json", 'one JSON document: {"before": [{title, commands, note}], "after": [...]}')
   .action(async (values) => {
-    const file = values.configFile ?? `Pulumi.${values.stack}.yaml`;
-    const read = await readStackFile(file).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") throw new CommandError(`there is no ${file}: npm run init writes it`);
-      throw error;
-    });
-    if ("errors" in read) throw new CommandError(read.errors.map(stackProblemLine).join("\n"));
-    const steps = firstSteps(read.config, values.stack);
+    const steps = firstSteps(await stackConfig(values.stack, values.configFile), values.stack);
     printJson(steps);
     const print = (title: string, list: readonly FirstStep[]): void => {
       printNote(title);

@@ -7,7 +7,7 @@ import { Command } from "@commander-js/extra-typings";
 import { printableLines } from "../promotion/text/printable.ts";
 import { CommandError } from "./command.ts";
 import { graphComparison, graphReport } from "./graph-report.ts";
-import { printResult } from "./output.ts";
+import { printDetail, printJson, printResult } from "./output.ts";
 import { reportComments } from "./preview-comment.ts";
 import { writeComments } from "./write-comments.ts";
 
@@ -25,6 +25,7 @@ export const graphPreviewCommand = new Command("graph-preview")
   .option("--stack <name>", "whose config", "prod")
   .option("--output <folder>", "the folder to write the comments into; it is emptied first")
   .option("--run-url <url>", "where the whole output is, for the comments", "")
+  .option("--json", "one JSON document: {title, details: [{heading, text}]}")
   .action(async ({ base, head, stack, output, runUrl }) => {
     const scratch = await mkdtemp(join(tmpdir(), "artifacts-graph-"));
     try {
@@ -34,9 +35,11 @@ export const graphPreviewCommand = new Command("graph-preview")
       ] as const;
       const printed = await runProgram("compare", ["--base", records[0], "--head", records[1]]);
       const { title, summary, details } = graphReport(graphComparison.parse(JSON.parse(printed)));
+      const printable = details.map(({ heading, text }) => ({ heading, text: printableLines(text) }));
+      printJson({ title, details: printable });
       if (output === undefined) {
         printResult(title);
-        for (const { heading, text } of details) printResult(`\n${heading}\n${printableLines(text)}`);
+        for (const { heading, text } of printable) printResult(`\n${heading}\n${text}`);
         return;
       }
       const comments = reportComments({
@@ -47,7 +50,6 @@ export const graphPreviewCommand = new Command("graph-preview")
         runUrl,
         artifact: "graph",
       });
-      const printable = details.map(({ heading, text }) => ({ heading, text: printableLines(text) }));
       await writeComments(output, comments, printable);
     } finally {
       await rm(scratch, { recursive: true });
@@ -65,6 +67,7 @@ async function recordOf(path: string, stack: string, file: string): Promise<stri
 /** Runs a program of local/graph, and gives what it prints. */
 async function runProgram(name: "record" | "compare", args: readonly string[]): Promise<string> {
   const program = join(import.meta.dirname, `../../local/graph/${name}.ts`);
+  printDetail(`runs ${[program, ...args].join(" ")}`);
   try {
     return (await promisify(execFile)(process.execPath, [program, ...args], { maxBuffer: 256 * 1024 * 1024 })).stdout;
   } catch (error) {

@@ -119,6 +119,13 @@ export function answersComplete(given: Answers): { answers: Answers; missing: re
   return { answers, missing };
 }
 
+/** Settings that are made from answers to these questions, so that nothing can be said of them yet. */
+export function derivedKeys(unanswered: readonly Question[]): string[] {
+  return unanswered.flatMap(({ option }) =>
+    option === "organization" ? ["artifacts:stateBucket"] : option === "project" ? ["artifacts:stateKey"] : [],
+  );
+}
+
 /** What is wrong with one answer, as the config's own check says it. */
 export function problemsOf(question: Question, answers: Answers): readonly string[] {
   const parsed = parseStackConfig(settingsOf(answers));

@@ -10,8 +10,8 @@ import { firstSteps } from "../stack/first-steps.ts";
 import { stackRules } from "../staging/stack-rules.ts";
 import { expectedCodeowners } from "./codeowners-current.ts";
 import { CommandError } from "./command.ts";
-import { type Answers, answersComplete, problemsOf, type Question, questions, settingsOf } from "./init-questions.ts";
-import { printNote } from "./output.ts";
+import { type Answers, answersComplete, derivedKeys, problemsOf, questions, settingsOf } from "./init-questions.ts";
+import { printJson, printNote, printProblem } from "./output.ts";
 import { stackFileText } from "./stack-file-text.ts";
 import { stepLines } from "./step-lines.ts";
 
@@ -27,6 +27,7 @@ export const initCommand = questions
   )
   .option("--stack <name>", "the stack, in Pulumi.NAME.yaml (default prod)")
   .option("--force", "replace a file that has a config of yours")
+  .option("--json", "one JSON document: {files, steps: {before: [{title, commands, note}], after: [...]}}")
   .action(async (values) => {
     const stack = String(values["stack"] ?? "prod");
     const file = `Pulumi.${stack}.yaml`;
@@ -44,7 +45,9 @@ export const initCommand = questions
     const errors = [
       ...complete.missing.map(({ option, ask }) => `--${option}: is required: ${ask}`),
       ...("errors" in parsed ? parsed.errors : []).filter((line) =>
-        complete.missing.every(({ key }) => !line.startsWith(key)),
+        [...complete.missing.map(({ key }) => key), ...derivedKeys(complete.missing)].every(
+          (key) => !line.startsWith(key),
+        ),
       ),
     ];
     if (errors.length > 0 || "errors" in parsed) throw new CommandError(`nothing written:\n${errors.join("\n")}`);
@@ -55,6 +58,8 @@ export const initCommand = questions
     await writeAll(
       new Map([[file, stackFileText(settings)], ...(owners === undefined ? [] : [[codeownersFile, owners] as const])]),
     );
+    const files = owners === undefined ? [file] : [file, codeownersFile];
+    const steps = firstSteps(parsed.config, stack);
     printNote(`${file}: written${owners === undefined ? "" : `; ${codeownersFile}: written`}`);
     if (owners === undefined) {
       const why =
@@ -64,7 +69,8 @@ export const initCommand = questions
       printNote(`${codeownersFile}: not written, ${why}`);
     }
     printNote(`\nTry it without a cloud account: npm run rehearse -- --stack ${stack}\n\nThen, in this order:\n`);
-    for (const line of stepLines(firstSteps(parsed.config, stack).before)) printNote(line);
+    for (const line of stepLines(steps.before)) printNote(line);
+    printJson({ files, steps });
   });
 
 /** A config that is not the example of this repository stays. */
@@ -86,35 +92,31 @@ async function refuseOwnConfig(file: string): Promise<void> {
     throw new CommandError(`nothing written: ${file} has a config already: edit it, or give --force to replace it`);
 }
 
-/** Asks a person for each answer that is missing, again until it is right. */
+/** Asks a person for each answer that is missing, again until it is right. Lines that are typed or pasted ahead answer the next questions. */
 async function askForRest(given: Answers): Promise<Answers> {
   const answers: Record<string, string> = { ...given };
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  // The dialogue is no result: it goes to standard error.
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const lines = terminal[Symbol.asyncIterator]();
   try {
     for (const question of questions) {
       while (question.applies(answers) && answers[question.option] === undefined) {
-        const answer = await askOne(terminal, question, answers);
+        const usual = question.byDefault?.(answers);
+        terminal.setPrompt(`${question.ask}${usual === undefined ? "" : ` [${usual || "leave it out"}]`}: `);
+        terminal.prompt();
+        const line = await lines.next();
+        // Ctrl-C or Ctrl-D: the cursor is in the middle of a line.
+        if (line.done === true) throw new CommandError("stopped, nothing written");
+        const answer = line.value.trim() || (usual ?? "");
         const [problem] = problemsOf(question, { ...answers, [question.option]: answer });
         if (problem === undefined) answers[question.option] = answer;
-        else console.log(`  ${problem}`);
+        else printProblem(`  ${problem}\n`);
       }
     }
   } finally {
     terminal.close();
   }
   return answers;
-}
-
-async function askOne(
-  terminal: ReturnType<typeof createInterface>,
-  { ask, byDefault }: Question,
-  answers: Answers,
-): Promise<string> {
-  const usual = byDefault?.(answers);
-  const answer = (
-    await terminal.question(`${ask}${usual === undefined || usual === "" ? "" : ` [${usual}]`}: `)
-  ).trim();
-  return answer === "" ? (usual ?? "") : answer;
 }
 
 /** Writes files so that each is there whole: beside it first, then in its place when all could be written. */

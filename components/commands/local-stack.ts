@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { CommandError } from "./command.ts";
+import { printDetail } from "./output.ts";
 
 /** Where the stack of the running rehearsal is. */
 export interface LocalStack {
@@ -20,6 +21,7 @@ export interface LocalStack {
 export async function useLocalStack(stack: string | undefined): Promise<LocalStack | undefined> {
   if (stack !== "local") return undefined;
   const program = join(import.meta.dirname, "../../local/tools/describe-stack.ts");
+  printDetail(`asks the running rehearsal: ${program}`);
   const { stdout } = await promisify(execFile)(process.execPath, [program]).catch((error: { stderr?: string }) => {
     throw new CommandError(`stack local: ${(error.stderr ?? String(error)).trim()}`);
   });

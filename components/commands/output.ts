@@ -28,9 +28,23 @@ export function printResult(line: string): void {
   if (settings.json !== true) console.log(coloured(line));
 }
 
+/** Prints a result that another program reads as it is: a script, Markdown, lines for a workflow. No colours, no end of line of ours. */
+export function printRaw(text: string): void {
+  if (settings.json !== true) process.stdout.write(text);
+}
+
 /** Prints a summary or what to do next: what a script does not read. */
 export function printNote(line: string): void {
   if (settings.json !== true && settings.quiet !== true) console.log(line);
+}
+
+/**
+ * Where the output of a program goes that a command runs for its user to read: to standard output; with --json to standard error; with --quiet
+ * nowhere (undefined), and the command prints it when the program has failed.
+ */
+export function relayedTo(): NodeJS.WriteStream | undefined {
+  if (settings.quiet === true) return undefined;
+  return settings.json === true ? process.stderr : process.stdout;
 }
 
 /** Prints how far long work is, to standard error. */
@@ -41,6 +55,11 @@ export function printProgress(line: string): void {
 /** Prints what is being done, to standard error, with --verbose. */
 export function printDetail(line: string): void {
   if (settings.verbose === true) console.error(line);
+}
+
+/** Prints what a program says of its failure, as it says it, to standard error. */
+export function printProblem(text: string): void {
+  process.stderr.write(text);
 }
 
 /** Prints an error to standard error. */

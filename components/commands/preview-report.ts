@@ -1,5 +1,6 @@
 import { text } from "node:stream/consumers";
 import { Command } from "@commander-js/extra-typings";
+import { printRaw } from "./output.ts";
 import { reportIssue } from "./preview-comment.ts";
 
 /** `artifacts preview-report`. */
@@ -10,7 +11,5 @@ export const previewReportCommand = new Command("preview-report")
   .requiredOption("--title <text>", "its heading")
   .requiredOption("--run-url <url>", "where the whole output is")
   .action(async ({ marker, title, runUrl }) => {
-    process.stdout.write(
-      reportIssue({ marker, title, runUrl, details: [{ heading: title, text: await text(process.stdin) }] }),
-    );
+    printRaw(reportIssue({ marker, title, runUrl, details: [{ heading: title, text: await text(process.stdin) }] }));
   });

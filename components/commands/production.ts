@@ -13,10 +13,11 @@ import { type MirrorKind, readMirrorLines } from "../promotion/run/mirror-lines.
 import type { FileMirror, FilesRequest, ImageMirror, ImagesRequest } from "../promotion/run/request.ts";
 import type { Owner } from "../promotion/unmanaged/unmanaged.ts";
 import type { StackConfig } from "../stack/config.ts";
-import { readStackFile, stackProblemLine } from "../stack/stack-file.ts";
 import { stagedIn, stagingBucketName, stagingRepositoryId } from "../staging/staging-names.ts";
 import { CommandError } from "./command.ts";
 import { useLocalStack } from "./local-stack.ts";
+import { printDetail } from "./output.ts";
+import { stackConfig } from "./stack-config.ts";
 
 /** What production should be, and where it is: what the program would ask of the promotion. */
 export interface Production {
@@ -62,23 +63,24 @@ export interface Sources {
 export async function readProduction(sources: Sources, names: readonly string[]): Promise<ProductionSources> {
   const local = await useLocalStack(sources.stack);
   const file = sources.config ?? local?.config ?? `Pulumi.${sources.stack}.yaml`;
-  const read = await readable(file, () => readStackFile(file));
-  if ("errors" in read) throw new CommandError(`${file} has errors:\n${read.errors.map(stackProblemLine).join("\n")}`);
-  const folder = sources.manifests ?? read.config.manifests;
+  const config = await stackConfig(sources.stack, file);
+  const folder = sources.manifests ?? config.manifests;
+  printDetail(`reads the manifests in ${folder}`);
   const { projects, problems } = await readable(folder, () => loadManifests(folder));
   const errors = problems.filter(({ severity }) => severity === "error");
   if (errors.length > 0) throw new CommandError(`the manifests have errors:\n${errors.map(problemLine).join("\n")}`);
   const absent = names.filter((name) => !projects.some((project) => project.name === name));
   if (absent.length > 0) throw new CommandError(`there is no project ${absent.join(", ")} in ${folder}`);
   const state = sources.state ?? local?.state;
+  printDetail(state === undefined ? "the mirrors are where their names say" : `the mirrors are where ${state} says`);
   const places =
     state === undefined
-      ? placesByName(read.config)
+      ? placesByName(config)
       : placesInState(await readable(state, () => readFile(state, "utf8")), state);
-  const { storage } = read.config;
+  const { storage } = config;
   const chosen = projects.filter(({ name }) => names.length === 0 || names.includes(name));
   return {
-    ...productionOf(chosen, places, storage, read.config),
+    ...productionOf(chosen, places, storage, config),
     places,
     storage,
     owners: projects.map(ownerOf),

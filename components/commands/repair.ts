@@ -12,6 +12,8 @@ import type {
   PreviewRun,
   PromoteRun,
 } from "../promotion/run/request.ts";
+import { splitLines } from "../promotion/text/split-lines.ts";
+import { printDetail, printProgress } from "./output.ts";
 import { linesInShard, type Shard } from "./shard.ts";
 
 /** One kind of promotion, as a repair needs it. */
@@ -47,7 +49,21 @@ export const filesRuns: Runs<FilesRequest> = {
   promote: promoteFiles,
 };
 
-/** Takes an inventory of the mirror and repairs it, or says how. @returns how many failures it has reported. */
+/** What a repair did in the mirror, or would do. */
+export interface Repair {
+  readonly project: string;
+  readonly kind: "images" | "files";
+  /** The mirror is not, or was not, what the manifest says. */
+  readonly differs: boolean;
+  /** What would be done, a line each; empty if it was done. */
+  readonly steps: readonly string[];
+  /** What was done, in a line. */
+  readonly summary?: string;
+  readonly warnings: readonly string[];
+  readonly failures: readonly string[];
+}
+
+/** Takes an inventory of the mirror and repairs it, or says how. */
 export async function repairMirror<Request extends ImagesRequest | FilesRequest>(
   mirror: string,
   { repair, isDeep }: { readonly repair: "do" | "say"; readonly isDeep: boolean },
@@ -55,36 +71,31 @@ export async function repairMirror<Request extends ImagesRequest | FilesRequest>
   request: Request,
   runs: Runs<Request>,
   signal: AbortSignal,
-): Promise<number> {
-  const about = `${request.project} ${runs.kind}`;
-  const context: Context = { signal, report: progressLine((line) => console.error(`${about}: ${line}`)) };
+): Promise<Repair> {
+  const { project } = request;
+  const { kind } = runs;
+  const context: Context = { signal, report: progressLine((line) => printProgress(`${project} ${kind}: ${line}`)) };
   const deep = isDeep ? everyDigest : undefined;
+  printDetail(`${project} ${kind}: takes an inventory of ${mirror}`);
   const inventory = await runs.takeInventory(runs.alone(request, mirror), { ...context, deep });
   // What could be read is repaired all the same: the mirror may be the one that is left.
-  for (const failure of inventory.failures) console.error(`error: ${failure}`);
-  const unread = inventory.failures.length;
-  const differs = linesInShard(shard, request.project, runs.kind, inventory.incomplete[mirror] ?? "");
-  if (differs === "") {
-    if (unread === 0) console.log(`${about}: nothing to do`);
-    return unread;
-  }
+  const { failures } = inventory;
+  const differs = linesInShard(shard, project, kind, inventory.incomplete[mirror] ?? "");
+  const nothing = { project, kind, differs: differs !== "", steps: [], warnings: [], failures };
+  if (differs === "") return nothing;
+  for (const line of splitLines(differs)) printDetail(`${project} ${kind}: differs in ${line}`);
   // To the engine: all mirrors but this one are as wanted, so they are sources and nothing else.
   const previous = { request, incomplete: { [mirror]: differs } };
   try {
     if (repair === "say") {
       const { lines, warnings, errors } = await runs.preview(request, previous, context);
-      for (const line of lines) console.log(`${about}: would ${line}`);
-      for (const warning of warnings) console.error(`warning: ${warning}`);
-      for (const error of errors) console.error(`error: ${error}`);
-      return unread + errors.length;
+      return { ...nothing, steps: lines, warnings, failures: [...failures, ...errors] };
     }
     const outcome = await runs.promote(request, previous, context);
-    console.log(`${about}: ${outcome.summary}`);
-    for (const failure of outcome.failures) console.error(`error: ${failure}`);
-    return unread + outcome.failures.length;
+    return { ...nothing, summary: outcome.summary, failures: [...failures, ...outcome.failures] };
   } catch (error) {
     if (!(error instanceof RemovalRefused)) throw error;
-    console.error(`error: ${error.message}; raise it there, or remove the artifacts by hand`);
-    return unread + 1;
+    const refused = `${error.message}; raise it there, or remove the artifacts by hand`;
+    return { ...nothing, failures: [...failures, refused] };
   }
 }

@@ -1,8 +1,5 @@
-import { readFile } from "node:fs/promises";
-import { parse } from "yaml";
-import { parseStackConfig } from "../stack/config.ts";
 import { stagingBucketName, stagingRepositoryId } from "../staging/staging-names.ts";
-import { CommandError } from "./command.ts";
+import { stackConfig } from "./stack-config.ts";
 
 /** Where a project stages what it wants promoted. */
 export interface Staging {
@@ -30,19 +27,8 @@ export async function stagingOf(
   const { registryUri, bucket, gcsEndpoint } = overrides;
   if (needed === "images" ? registryUri !== undefined : bucket !== undefined)
     return { registryUri: registryUri ?? "", bucket: bucket ?? "", gcsEndpoint };
-  const file = `Pulumi.${stack}.yaml`;
-  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT")
-      throw new CommandError(
-        `there is no ${file}: name the stack with --stack, or the staging area with ${needed === "images" ? "--staging" : "--bucket"}`,
-      );
-    throw error;
-  });
-  const values: unknown = (parse(text) as { config?: unknown } | null)?.config ?? {};
-  const parsed = parseStackConfig(values as Record<string, unknown>);
-  if ("errors" in parsed)
-    throw new CommandError(`${file} has errors:\n${parsed.errors.map((error) => `  ${error}`).join("\n")}`);
-  const { config } = parsed;
+  const flag = needed === "images" ? "--staging" : "--bucket";
+  const config = await stackConfig(stack, undefined, `name the stack with --stack, or the staging area with ${flag}`);
   return {
     registryUri:
       registryUri ?? `${config.stagingLocation}-docker.pkg.dev/${config.project}/${stagingRepositoryId(project)}`,

@@ -10,7 +10,7 @@ import { readStackFile } from "../stack/stack-file.ts";
 import { CommandError } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { useLocalStack } from "./local-stack.ts";
-import { printJson, printNote, printResult } from "./output.ts";
+import { printDetail, printJson, printNote, printResult } from "./output.ts";
 import { isInPlace, nextCommands, promotionStatus, statusTable } from "./status-report.ts";
 import { textTable } from "./text-table.ts";
 
@@ -71,6 +71,7 @@ async function readState(file: string): Promise<string> {
 async function exportedState(stack: string): Promise<string> {
   try {
     const args = ["stack", "export", "--stack", stack, "--non-interactive"];
+    printDetail(`runs pulumi ${args.join(" ")}`);
     return (await promisify(execFile)("pulumi", args, { maxBuffer: 1024 ** 3 })).stdout;
   } catch (error) {
     const { code, stderr } = error as { code?: unknown; stderr?: string };

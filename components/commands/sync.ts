@@ -2,8 +2,9 @@ import { Command } from "@commander-js/extra-typings";
 import { exitCodes } from "./exit-codes.ts";
 import { interruptible } from "./interruptible.ts";
 import { mirrorsNamed } from "./mirrors-named.ts";
+import { printError, printJson, printNote, printResult } from "./output.ts";
 import { readProduction } from "./production.ts";
-import { filesRuns, imagesRuns, repairMirror } from "./repair.ts";
+import { filesRuns, imagesRuns, type Repair, repairMirror } from "./repair.ts";
 import { repeated } from "./repeated.ts";
 import { parseShard } from "./shard.ts";
 import { traceDescription, traceIfAsked } from "./trace-option.ts";
@@ -30,6 +31,10 @@ export const syncCommand = new Command("sync")
   )
   .option("--manifests <folder>", "the folder of the projects' folders, instead of the config's")
   .option("--trace", traceDescription)
+  .option(
+    "--json",
+    "one JSON document: {mirror, repairs: [{project, kind, differs, steps, summary, warnings, failures}]}; steps: what --dry-run would do; summary: what was done",
+  )
   .action(async (values) => {
     traceIfAsked(values.trace);
     const { mirror } = values;
@@ -37,16 +42,30 @@ export const syncCommand = new Command("sync")
     const production = await readProduction(values, values.project);
     const is = mirrorsNamed(production, [mirror]);
     const how = { repair: values.dryRun ? "say" : "do", isDeep: values.deep === true } as const;
-    let failures = 0;
+    const repairs: Repair[] = [];
+    const ended = (repair: Repair): void => {
+      repairs.push(repair);
+      printRepair(repair);
+    };
     await interruptible(async (signal) => {
       for (const request of production.images) {
         if (![...request.mirrors, ...request.layerMirrors].some(({ name }) => is(name))) continue;
-        failures += await repairMirror(mirror, how, shard, request, imagesRuns, signal);
+        ended(await repairMirror(mirror, how, shard, request, imagesRuns, signal));
       }
       for (const request of production.files) {
         if (!request.mirrors.some(({ name }) => is(name))) continue;
-        failures += await repairMirror(mirror, how, shard, request, filesRuns, signal);
+        ended(await repairMirror(mirror, how, shard, request, filesRuns, signal));
       }
     });
-    process.exitCode = failures === 0 ? exitCodes.ok : exitCodes.error;
+    printJson({ mirror, repairs });
+    process.exitCode = repairs.every(({ failures }) => failures.length === 0) ? exitCodes.ok : exitCodes.error;
   });
+
+function printRepair({ project, kind, differs, steps, summary, warnings, failures }: Repair): void {
+  const about = `${project} ${kind}`;
+  for (const line of steps) printResult(`${about}: would ${line}`);
+  for (const warning of warnings) printResult(`warning: ${warning}`);
+  if (summary !== undefined) printResult(`${about}: ${summary}`);
+  for (const failure of failures) printError(failure);
+  if (!differs && failures.length === 0) printNote(`${about}: nothing to do`);
+}

@@ -1,7 +1,8 @@
 import { appendFile } from "node:fs/promises";
 import { Command } from "@commander-js/extra-typings";
-import { readStackFile, stackProblemLine } from "../stack/stack-file.ts";
 import { CommandError } from "./command.ts";
+import { printJson, printRaw } from "./output.ts";
+import { stackConfig } from "./stack-config.ts";
 
 /** `artifacts workflow-settings`. */
 export const workflowSettingsCommand = new Command("workflow-settings")
@@ -10,10 +11,9 @@ export const workflowSettingsCommand = new Command("workflow-settings")
     "Prints the settings of a stack that the workflows need, as name=value lines; in a workflow they become the step's outputs.",
   )
   .option("--stack <name>", "the stack, whose settings are in Pulumi.NAME.yaml", "prod")
+  .option("--json", "one JSON document: {name: value, ...}")
   .action(async (values) => {
-    const read = await readStackFile(`Pulumi.${values.stack}.yaml`);
-    if ("errors" in read) throw new CommandError(read.errors.map(stackProblemLine).join("\n"));
-    const { project, projectNumber, awsAccount, awsRegion, state, host, archive } = read.config;
+    const { project, projectNumber, awsAccount, awsRegion, state, host, archive } = await stackConfig(values.stack);
     if (state === undefined) {
       throw new CommandError(
         `Pulumi.${values.stack}.yaml: set artifacts:stateBucket and artifacts:stateKey (npm run bootstrap prints them)`,
@@ -37,5 +37,6 @@ export const workflowSettingsCommand = new Command("workflow-settings")
     const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
     const outputs = process.env["GITHUB_OUTPUT"];
     if (outputs !== undefined) await appendFile(outputs, lines.join(""));
-    process.stdout.write(lines.join(""));
+    printRaw(lines.join(""));
+    printJson(settings);
   });

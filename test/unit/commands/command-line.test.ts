@@ -9,17 +9,12 @@ import { commandLine, commands, optionNames } from "../../../components/commands
 import { exitCodes } from "../../../components/commands/exit-codes.ts";
 import { programs } from "../../../components/commands/programs.ts";
 import packageJson from "../../../package.json" with { type: "json" };
+import { type EndedCommand, runCommandLines } from "../../support/run-command-lines.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const artifacts = join(root, "components/commands/artifacts.mjs");
 const names = [...Object.keys(commands), ...programs.map(({ name }) => name), "completion"];
 const line = await commandLine();
-
-interface Ended {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
 
 /** What a command must be given. */
 const required: Readonly<Record<string, readonly string[]>> = {
@@ -181,7 +176,7 @@ describe("artifacts", () => {
   });
 });
 
-function run(args: readonly string[], env: Record<string, string> = {}, program = artifacts): Promise<Ended> {
+function run(args: readonly string[], env: Record<string, string> = {}, program = artifacts): Promise<EndedCommand> {
   const plain = Object.entries(process.env).filter(([name]) => !name.startsWith("npm_") && name !== "GITHUB_ACTIONS");
   const environment = { ...Object.fromEntries(plain), ARTIFACTS_REHEARSAL: join(folder, "rehearsal"), ...env };
   return new Promise((resolve) => {
@@ -191,28 +186,9 @@ function run(args: readonly string[], env: Record<string, string> = {}, program 
   });
 }
 
-/** Runs several command lines one after the other in one process, which is faster than a process for each. */
-async function runInOne(calls: readonly (readonly string[])[]): Promise<Ended[]> {
-  const script = `
-    const { runCommandLine } = await import(${JSON.stringify(join(root, "components/commands/command-line.ts"))});
-    const write = process.stdout.write.bind(process.stdout);
-    const ended = [];
-    for (const args of ${JSON.stringify(calls)}) {
-      const is = { code: 0, out: "", err: "" };
-      process.stdout.write = (text) => { is.out += text; return true; };
-      process.stderr.write = (text) => { is.err += text; return true; };
-      process.exitCode = 0;
-      await runCommandLine(args);
-      ended.push({ ...is, code: process.exitCode });
-    }
-    process.exitCode = 0;
-    write(JSON.stringify(ended));`;
-  const env = { PATH: process.env["PATH"], ARTIFACTS_REHEARSAL: join(folder, "rehearsal") };
-  const { promise, resolve, reject } = Promise.withResolvers<Ended[]>();
-  execFile(process.execPath, ["--input-type=module", "--eval", script], { cwd: folder, env }, (error, out) =>
-    error === null ? resolve(JSON.parse(out) as Ended[]) : reject(error),
-  );
-  return promise;
+/** Several command lines in one process, in the folder. */
+function runInOne(calls: readonly (readonly string[])[]): Promise<EndedCommand[]> {
+  return runCommandLines(calls, { cwd: folder, env: { ARTIFACTS_REHEARSAL: join(folder, "rehearsal") } });
 }
 
 /** Every file and folder, and what the files hold. */

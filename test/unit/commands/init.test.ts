@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { execFile, spawn, spawnSync } from "node:child_process";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { answersComplete, problemsOf, questions } from "../../../components/commands/init-questions.ts";
 import { readStackFile } from "../../../components/stack/stack-file.ts";
+import { describeUnless } from "../../support/annotations.ts";
 
 const command = join(import.meta.dirname, "../../../components/commands/artifacts.mjs");
 
@@ -96,6 +97,7 @@ describe("npm run init", () => {
     assert.match(err, /^--zone: is required: the zone/m);
     assert.match(err, /^artifacts:gcpRegions\[0\]: "europe-west99" is not a region/m);
     assert.match(err, /^artifacts:domain: "acme" must be a domain name/m);
+    assert.doesNotMatch(err, /stateBucket/, "it is made of what is missing");
     assert.deepEqual((await readdir(folder)).sort(), ["manifests", "package.json"]);
   });
 
@@ -110,6 +112,87 @@ describe("npm run init", () => {
     assert.equal((await run("init", "--force", ...flags({ ...least, domain: "other.dev" }))).code, 0);
     assert.match(await readFile(file, "utf8"), /domain: other\.dev/);
   });
+});
+
+/** `script` of util-linux gives a program a terminal. */
+const noTerminal =
+  process.platform === "linux" && spawnSync("script", ["--version"]).status === 0
+    ? undefined
+    : "no script(1) of util-linux";
+
+describeUnless(noTerminal, "npm run init in a terminal", () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "init-"));
+    await mkdir(join(folder, "manifests"));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  /** Answers each question when it is asked: what is expected on the screen, and the keys that are then pressed. */
+  function dialogue(...turns: readonly (readonly [expected: string, keys: string])[]) {
+    const child = spawn("script", ["-qec", `${process.execPath} ${command} init`, "/dev/null"], { cwd: folder });
+    const { promise, resolve } = Promise.withResolvers<{ code: number | null; screen: string; left: number }>();
+    const left = [...turns];
+    let screen = "";
+    let seen = 0;
+    child.stdout.on("data", (chunk: Buffer) => {
+      screen += chunk;
+      for (;;) {
+        const [expected, keys] = left[0] ?? ["", ""];
+        const at = screen.indexOf(expected, seen);
+        if (left.length === 0 || at < 0) return;
+        seen = at + expected.length;
+        left.shift();
+        child.stdin.write(keys);
+      }
+    });
+    child.once("close", (code) => resolve({ code, screen, left: left.length }));
+    return promise;
+  }
+
+  it("asks for each value, says what is wrong with an answer and asks again, and writes what check accepts", async () => {
+    const { code, screen, left } = await dialogue(
+      ["short name of your organisation", "acme\r"],
+      ["GitHub repository of your fork", "acme\r"],
+      ['artifacts:repository: "acme" must be', ""],
+      ["GitHub repository of your fork", "acme/artifacts\r"],
+      ["its number: gh api repos", "987654321\r7654321\r"], // typed ahead
+      ["who approves config and program: logins or organization/team, with commas between them [leave it out]: ", "\r"],
+      ["your domain", "acme.dev\r"],
+      ["[none]: ", "\r"],
+      ["regions of Google Cloud", "europe-west99\r"],
+      ['did you mean "europe-west9"?', ""],
+      ["regions of Google Cloud", "europe-west3\r"],
+      ["regions of AWS", "\r"],
+      ["told of alerts", "oncall@acme.dev\r"],
+      ["id of the Google Cloud project", "acme-artifacts\r"],
+      ["its number: gcloud", "210987654321\r"],
+      ["Pulumi.prod.yaml: written", ""],
+      ["1. A Google Cloud project", ""],
+    );
+    assert.deepEqual([code, left], [0, 0], screen);
+    const read = await readStackFile(join(folder, "Pulumi.prod.yaml"));
+    assert.ok("config" in read, JSON.stringify(read));
+    const { config } = read;
+    assert.deepEqual(
+      [config.repository, config.githubOwners, config.host, config.gcpRegions.map(({ name }) => name)],
+      ["acme/artifacts", { acme: "7654321" }, "artifacts.acme.dev", ["europe-west3"]],
+    );
+  });
+
+  for (const [name, keys] of [
+    ["Ctrl-C", "\x03"],
+    ["Ctrl-D", "\x04"],
+  ] as const)
+    it(`${name} in the middle writes nothing`, async () => {
+      const { code, screen, left } = await dialogue(
+        ["short name", "acme\r"],
+        ["GitHub repository", keys],
+        ["stopped, nothing written", ""],
+      );
+      assert.deepEqual([code, left], [1, 0], screen);
+      assert.deepEqual(await readdir(folder), ["manifests"]);
+    });
 });
 
 describe("the questions of npm run init", () => {

@@ -56,7 +56,7 @@ describe("staging project of a command", () => {
       stagingOf("tool", "bad", "files", {}),
       (error) =>
         error instanceof CommandError &&
-        /Pulumi\.bad\.yaml has errors:\n {2}artifacts:organization: "Org"/.test(error.message),
+        /Pulumi\.bad\.yaml has errors:\nPulumi\.bad\.yaml:2: artifacts:organization: "Org"/.test(error.message),
     );
   });
 

@@ -33,7 +33,10 @@ describe("settings in the workflows", () => {
     await writeFile(join(folder, "Pulumi.prod.yaml"), "config:\n  gcp:project: P\n");
     const { code, err } = await run(folder);
     assert.equal(code, 1);
-    assert.match(err, /^error: Pulumi\.prod\.yaml:2: artifacts:organization: is missing/);
+    assert.match(
+      err,
+      /^error: nothing was done: Pulumi\.prod\.yaml has errors:\nPulumi\.prod\.yaml:2: artifacts:organization: is missing/,
+    );
   });
 });
 
