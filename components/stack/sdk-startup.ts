@@ -4,14 +4,12 @@ import * as pulumi from "@pulumi/pulumi";
 import { debugArgument } from "../plugin/debug-argument.ts";
 
 /**
- * Turns off work of the SDK that this program does not need. It took a third of the program's processor time for a
- * thousand resources, k8s.io's size. The SDK has no settings for it. Call it before the first resource is registered.
+ * Turns off work of the SDK that this program does not need. Together with source maps (sdk-preload.ts) it took a third of
+ * the program's processor time for a thousand resources, k8s.io's size. The SDK has no settings for it. Call it before the first resource is
+ * registered.
  * @param debug `pulumi` was started with `--debug`: the SDK's debug messages stay on.
  */
 export async function trimSdkStartup(debug: boolean = debugArgument()): Promise<void> {
-  // source-map-support looks up every call stack, one for each resource and promise, in source maps. There are none,
-  // because Node runs this TypeScript directly.
-  Reflect.deleteProperty(Error, "prepareStackTrace");
   // The SDK reports every resource to the engine three times, once with all its properties; each call waits for the one before. The engine
   // shows these messages under `--debug` only.
   if (!debug) Reflect.set(pulumi.log, "debug", () => Promise.resolve());

@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { describe, it } from "mocha";
+import { parse } from "yaml";
 
 const run = promisify(execFile);
 const module = new URL("../../../components/stack/sdk-startup.ts", import.meta.url).href;
+const preload = new URL("../../../components/stack/sdk-preload.ts", import.meta.url).href;
 
 /**
  * What is on before and after, in a process of its own: the SDK's state is the process's. The script does what the SDK's runner does before it
@@ -20,11 +24,8 @@ async function trimmed(debug: boolean): Promise<Record<string, boolean>> {
     const session = await hooks.getSessionAsync();
     // A request that only an enabled debugger takes, and that changes nothing.
     const ask = () => new Promise((done) => session.post("Debugger.setPauseOnExceptions", { state: "none" }, (error) => done(!error)));
-    const formatter = () => "";
-    Error.prepareStackTrace = formatter;
     const state = async () => ({
       debugger: await ask(),
-      sourceMaps: Error.prepareStackTrace === formatter,
       debugMessages: /engine/i.test(log.debug.toString()),
       infoMessages: /engine/i.test(log.info.toString()),
     });
@@ -39,10 +40,9 @@ async function trimmed(debug: boolean): Promise<Record<string, boolean>> {
 }
 
 describe("the SDK's start-up, which depends on its internal files", () => {
-  it("turns off the debugger, debug messages and source maps", async () => {
+  it("turns off the debugger and debug messages", async () => {
     assert.deepEqual(await trimmed(false), {
       debugger: false,
-      sourceMaps: false,
       debugMessages: false,
       infoMessages: true,
     });
@@ -51,9 +51,38 @@ describe("the SDK's start-up, which depends on its internal files", () => {
   it("keeps debug messages under --debug", async () => {
     assert.deepEqual(await trimmed(true), {
       debugger: false,
-      sourceMaps: false,
       debugMessages: true,
       infoMessages: true,
     });
+  });
+
+  it("loads no packages of npm's own, no compiler and no source maps, which its runner loads without the preload", async () => {
+    const script = `
+      import { createRequire } from "node:module";
+      const require = createRequire(${JSON.stringify(module)});
+      const loaded = (part) => Object.entries(require.cache).some(([file, { exports }]) => file.includes(part) && Object.keys(exports).length > 0);
+      process.once("exit", () => {
+        process.exitCode = 0;
+        console.error(JSON.stringify({
+          npm: loaded("/@npmcli/arborist/"),
+          compiler: loaded("/typescript/"),
+          sourceMaps: loaded("/source-map-support/"),
+        }));
+      });
+      require("@pulumi/pulumi");
+      require("@pulumi/pulumi/cmd/run/index.js"); // ends the process with its usage: there are no arguments
+    `;
+    const loads = async (...options: string[]): Promise<unknown> => {
+      const { stderr } = await run(process.execPath, [...options, "--input-type=module", "--eval", script]);
+      return JSON.parse(stderr.trim().split("\n").at(-1)!);
+    };
+    assert.deepEqual(await loads(), { npm: true, compiler: true, sourceMaps: true });
+    assert.deepEqual(await loads("--import", preload), { npm: false, compiler: false, sourceMaps: false });
+  });
+
+  it("is preloaded by Pulumi.yaml", async () => {
+    const { runtime } = parse(await readFile("Pulumi.yaml", "utf8")) as { runtime: { options: { nodeargs: string } } };
+    const [, path = ""] = /--import (\S+)/.exec(runtime.options.nodeargs) ?? [];
+    assert.equal(pathToFileURL(path).href, preload);
   });
 });
