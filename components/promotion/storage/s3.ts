@@ -833,6 +833,7 @@ function explained(what: string, error: unknown): unknown {
   const status = statusOf(error);
   if (status !== undefined && status >= 300) {
     // "Error responses" of the S3 API. 409 (ConditionalRequestConflict, OperationAborted): another client writes or removes the same key now.
+    if (isClockRefused(error)) return new TransientError(message, { cause: error });
     if (status === 401 || status === 403 || nameOf(error) === "InvalidAccessKeyId")
       return new Denied(message, { cause: error });
     if (status !== 409 && !isTransientStatus(status)) return new Error(message, { cause: error });
@@ -851,6 +852,19 @@ function explained(what: string, error: unknown): unknown {
   return new TransientError(tunnel ? `${what}: ${tunnel.message}` : message, { cause: error });
 }
 
+/**
+ * Whether the store refused a request because this machine's clock is wrong. The SDK signs the next attempt with the store's time
+ * (`systemClockOffset`). A response to HEAD has no body that says so, only its date.
+ */
+function isClockRefused(error: unknown): boolean {
+  if (nameOf(error) === "RequestTimeTooSkewed") return true; // "Error responses" of the S3 API
+  const date = Date.parse(headersOf(error)["date"] ?? "");
+  return statusOf(error) === 403 && sdkError(error).Code === undefined && Math.abs(date - Date.now()) > clockTolerance;
+}
+
+/** ms that a signature's time may differ from the store's: 15 minutes ("RequestTimeTooSkewed"); the SDK corrects from 5 on. */
+const clockTolerance = 5 * 60_000;
+
 async function* pieces(what: string, body: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   try {
     yield* body;
@@ -865,6 +879,8 @@ interface SdkError {
   readonly name?: string;
   readonly message?: string;
   readonly code?: string;
+  /** Of the response's body. */
+  readonly Code?: string;
   readonly $metadata?: { readonly httpStatusCode?: number };
   readonly $response?: { readonly headers?: Readonly<Record<string, string>> };
 }
