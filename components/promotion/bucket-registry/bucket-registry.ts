@@ -55,6 +55,8 @@ export class BucketRegistry implements RegistryClient {
   readonly #lists = new Coalesced();
   /** Tags that are being deleted, by image: they are listed no more. */
   readonly #leaving = new Map<string, Set<string>>();
+  /** Tags that were written here and are in no listing of the bucket yet, by image. */
+  readonly #unlisted = new Map<string, Set<string>>();
 
   constructor(bucket: Bucket) {
     this.#bucket = bucket;
@@ -171,6 +173,8 @@ export class BucketRegistry implements RegistryClient {
           throw error;
         }
         await this.#verify(key, signal);
+        const unlisted = this.#unlisted.get(name) ?? new Set();
+        this.#unlisted.set(name, unlisted.add(reference));
       }
       const subject = subjectOfList(reference);
       if (subject !== undefined) await this.#publishReferrers(name, subject, signal);
@@ -202,7 +206,10 @@ export class BucketRegistry implements RegistryClient {
   async #deleteTags(name: string, tags: readonly string[], first: () => Promise<void>, signal: AbortSignal) {
     const leaving = this.#leaving.get(name) ?? new Set();
     this.#leaving.set(name, leaving);
-    for (const tag of tags) leaving.add(tag);
+    for (const tag of tags) {
+      leaving.add(tag);
+      this.#unlisted.get(name)?.delete(tag);
+    }
     try {
       const listed = tags.filter((tag) => subjectOfList(tag) === undefined);
       if (listed.length > 0) await this.publish(name, signal);
@@ -259,6 +266,7 @@ export class BucketRegistry implements RegistryClient {
       // Before the listing: a list that another process writes after a later listing must not be replaced.
       const old = await this.#bucket.stat(key, signal);
       const contents = await this.#contents(name, signal);
+      if (await this.#isOld(name, contents, signal)) return false;
       for (const subject of differingReferrers(contents)) await this.#publishReferrers(name, subject, signal);
       const document = this.#document(name, contents);
       if (document.equals(this.#document(name, { ...contents, tags: new Map() })) && contents.manifests.size === 0) {
@@ -271,6 +279,16 @@ export class BucketRegistry implements RegistryClient {
       await this.#bucket.replace(key, document, headers, signal, old ?? "nothing");
       return isSame(await this.#bucket.stat(key, signal));
     });
+  }
+
+  /** Whether a listing is older than a tag that was written here, and that the bucket has. */
+  async #isOld(name: string, { tags }: Contents, signal: AbortSignal): Promise<boolean> {
+    const unlisted = this.#unlisted.get(name) ?? new Set();
+    for (const tag of unlisted) {
+      if (!tags.has(tag) && (await this.#bucket.stat(manifestKey(name, tag), signal))) return true;
+      unlisted.delete(tag); // or another process has removed it
+    }
+    return false;
   }
 
   async #publishReferrers(name: string, subject: Digest, signal: AbortSignal): Promise<void> {
@@ -406,7 +424,7 @@ export class BucketRegistry implements RegistryClient {
 
   #contended(key: string): Error {
     return new Error(
-      `${this.#bucket.url}/${key}: the store does not keep what is written, or another process keeps changing it`,
+      `${this.#bucket.url}/${key}: the store does not keep what is written, lists what was there before, or another process keeps changing it`,
     );
   }
 }

@@ -10,6 +10,7 @@ import type { ImageMirrorRun, LayerMirrorRun } from "./mirror-runs.ts";
 import { deleteOrphans, deleteUnlessListed } from "./orphans.ts";
 import type { Removal } from "./plan.ts";
 import type { ImagesRun } from "./run.ts";
+import type { PromotedParts } from "./store-parts.ts";
 import { canonicalFirst, isMoving, movingStill } from "./tag-image.ts";
 import { type Remains, readRemains } from "./tree.ts";
 
@@ -45,7 +46,7 @@ export async function removePromotedImage(removal: Removal, run: ImagesRun): Pro
       throw new SourceError(new Error(why));
     }
     const at = mirror.remote(image);
-    const blobs = mirror.store && (await blobsOf(at, doomed, remains));
+    const parts = mirror.store && (await partsOf(at, doomed, remains));
     await removeAt(at, digest, doomed, keep);
     if (remains.lost.includes(digest)) {
       const others = [...(mirror.achieved.get(image)?.keys() ?? [])].filter(
@@ -54,20 +55,27 @@ export async function removePromotedImage(removal: Removal, run: ImagesRun): Pro
       await deleteOrphans(at, keep, others);
     }
     // After the manifests: no client is told of a blob that is gone.
-    await mirror.store?.forget(image, digest, blobs);
+    await mirror.store?.forget(image, digest, parts);
     mirror.achieved.drop(image, digest);
     run.counts.removed++;
   };
   await canonicalFirst(mirrors, run, remove, what);
 }
 
-/** The blobs of a digest and of what is attached to it; undefined: some of its manifests are lost, and with them the knowledge. */
-async function blobsOf(at: Remote, doomed: readonly Digest[], { blobs, lost }: Remains): Promise<Digest[] | undefined> {
+/** What a digest consists of, with what is attached to it; undefined: some of its manifests are lost, and with them the knowledge. */
+async function partsOf(
+  at: Remote,
+  doomed: readonly Digest[],
+  { digests, blobs, lost }: Remains,
+): Promise<PromotedParts | undefined> {
   if (lost.length > 0) return undefined;
   const attachments = await findAttachments(at, doomed, undefined);
   const manifests = await Promise.all(attachments.map(({ digest }) => getManifest(at, digest)));
   if (manifests.includes(undefined)) return undefined;
-  return [...blobs, ...manifests.flatMap((manifest) => manifest!.blobs)].map(({ digest }) => digest);
+  return {
+    manifests: [...digests, ...attachments.map(({ digest }) => digest)],
+    blobs: [...blobs, ...manifests.flatMap((manifest) => manifest!.blobs)].map(({ digest }) => digest),
+  };
 }
 
 /** What the digest lists, from any source that still has it: a killed run may have removed some of it everywhere. */

@@ -61,7 +61,9 @@ export async function readStore(
       const { manifests, tags, isStale } = await registry.look(name, signal);
       const wants = wanted.get(image);
       const digests = new Map<Digest, Set<string>>();
-      for (const digest of wants?.keys() ?? []) if (manifests.has(digest)) digests.set(digest, new Set());
+      // One that is only recorded too: a run was killed before it had removed, or added, all of it.
+      const isHere = (digest: Digest) => manifests.has(digest) || recorded.get(image)?.has(digest) === true;
+      for (const digest of wants?.keys() ?? []) if (isHere(digest)) digests.set(digest, new Set());
       const attached: Attachment[] = [];
       const wantedTags = new Set([...(wants?.values() ?? [])].flatMap((each) => [...each]));
       for (const [tag, digest] of tags) {
@@ -90,7 +92,7 @@ export async function readStore(
       holdings.set(image, {
         at,
         digests,
-        incomplete: [...wants.keys()].filter((digest) => manifests.has(digest) && (isStale || !isWhole(digest))),
+        incomplete: [...wants.keys()].filter((digest) => isHere(digest) && (isStale || !isWhole(digest))),
         attached,
         showsReferrers: true,
         listed: { all: manifests, untagged: new Set([...manifests].filter((digest) => !tagged.has(digest))) },

@@ -44,13 +44,19 @@ export class StoreParts {
     ]);
   }
 
-  /** Forgets a digest whose manifests were deleted, and deletes the blobs that nothing else needs. @param blobs undefined: they are looked for. */
-  async forget(image: string, digest: Digest, blobs: readonly Digest[] | undefined): Promise<void> {
+  /**
+   * Forgets a digest whose manifests were deleted, and deletes the blobs that nothing else needs.
+   * @param known what was found of the digest. If that is less than was recorded, as after a killed removal, the blobs are looked for.
+   */
+  async forget(image: string, digest: Digest, known: PromotedParts | undefined): Promise<void> {
     const use = { project: this.#project, image, digest };
-    const dropped = blobs ?? (await this.references.layersOf(use));
+    const folder = this.#folder(image, digest);
+    const records = await Array.fromAsync(this.#store.bucket.list(folder, this.#signal));
+    const found = new Set(known?.manifests.map((part) => `${folder}${part.slice("sha256:".length)}`));
+    const isAll = known !== undefined && records.every(({ key }) => found.has(key));
+    const dropped = isAll ? known.blobs : await this.references.layersOf(use);
     await Promise.all([...new Set(dropped)].map((blob) => this.references.drop(blob, use)));
-    for await (const object of this.#store.bucket.list(this.#folder(image, digest), this.#signal))
-      await this.#store.bucket.remove(object, this.#signal);
+    for (const object of records) await this.#store.bucket.remove(object, this.#signal);
   }
 
   /** Brings the published lists of an image to what is there. @param name its name in production. */

@@ -225,12 +225,19 @@ describe("image mirrors in object stores", () => {
     assert.deepEqual(await keys("containers/"), []);
   });
 
-  it("a hundred tags that are written at once are all listed; names and tags may have every legal character", async () => {
-    const deep = `${"a".repeat(60)}/b__c/d--e/${"f.g".repeat(30)}`;
-    const at = new Pusher(registry.host, `staging/many/${deep}`);
+  it("a hundred tags that are written at once are all listed; a name of 255 and tags may have every legal character", async () => {
+    // Together with the prefix as long as a registry's name may be (Docker: 255 characters).
+    const deep = `${"a".repeat(60)}/b__c/d--e/${"f.g".repeat(30)}/${"0".repeat(88)}`;
+    assert.equal(`many/${deep}`.length, 255);
+    const at = new Pusher(registry.host, `s/${deep}`);
     const image = await at.image();
-    const tags = ["_", "A.b-C_9", "sha256-x", `t${"x".repeat(127)}`, ...Array.from({ length: 100 }, (_, n) => `v${n}`)];
-    const request = requestOf("many", tags.map((tag) => `${deep}:${tag} ${image.digest}\n`).join(""), [s3]);
+    const every = "_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_";
+    const more = Array.from({ length: 100 }, (_, n) => `v${n}`);
+    const tags = ["_", every, "A.b-C_9", "sha256-x", `t${"x".repeat(127)}`, ...more];
+    const request = {
+      ...requestOf("many", tags.map((tag) => `${deep}:${tag} ${image.digest}\n`).join(""), [s3]),
+      staging: `${registry.host}/s`,
+    };
     await promote(request);
     assert.deepEqual(((await document(tagsKey(`many/${deep}`))) as { tags: string[] }).tags, tags.sort());
     const fewer = { ...request, images: `${deep}:v1 ${image.digest}\n` };
