@@ -56,9 +56,9 @@ type Final = Exclude<Decision, { kind: "check" | "list" }>;
 /** Composes the parts. */
 export function createApp(config: RedirectorConfig, surroundings: Surroundings): App {
   const { ranges, holds, isBusy, metrics, log, leaving } = surroundings;
-  const files = config.fileMirrors.map(mirrorOf);
+  const files = config.fileMirrors.map((site) => mirrorOf(site, config.prefer));
   const mirrors: KnownMirrors = {
-    images: config.imageMirrors.map(mirrorOf),
+    images: config.imageMirrors.map((site) => mirrorOf(site, config.prefer)),
     files,
     layers: files.filter((mirror) => mirror.site.layers),
   };

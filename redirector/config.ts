@@ -84,8 +84,14 @@ const mirror = {
   weight: z._default(z.number().check(z.gte(0), z.lte(100)), 1),
 };
 
+const costClass = {
+  /** How much a byte to a client outside of the mirror's cloud costs, in order: 0 the least. Counts only where `prefer` has `cheapest`. */
+  costClass: z._default(z.int().check(z.gte(0), z.lte(9)), 0),
+};
+
 const imageMirror = z.strictObject({
   ...mirror,
+  ...costClass,
   /**
    * A registry, or the objects of a bucket that is laid out as one (object-paths.ts); then `url` is the public address of the bucket, or of a
    * CDN in front of it.
@@ -95,12 +101,28 @@ const imageMirror = z.strictObject({
 
 const fileMirror = z.strictObject({
   ...mirror,
+  ...costClass,
   /** The bucket also holds image layers, under `containers/images/<digest>`. */
   layers: z._default(z.boolean(), false),
 });
 
+const criterion = z.enum(["same-cloud", "cheapest", "nearest"]);
+
+/** What decides which mirror a client gets, the most important first (mirrors/mirrors.ts). */
+const preference = z.array(criterion).check(({ value, issues }) => {
+  const fail = (message: string) => issues.push({ code: "custom", input: value, message });
+  if (new Set(value).size < value.length) fail("must name each criterion once");
+  if (value.at(-1) !== "nearest")
+    fail("must end with nearest: it decides between mirrors that are alike, and nothing after it would count");
+});
+
 /** Settings of a stack's operator (`artifacts:redirector`), all with defaults. The program sets the rest of the configuration. */
 const operatorSettings = {
+  /**
+   * `same-cloud`: a mirror inside the client's own cloud; `cheapest`: the one with the lowest cost class (inside its own cloud a client costs
+   * nothing); `nearest`: the shortest distance.
+   */
+  prefer: z._default(preference, ["same-cloud", "nearest"]),
   /**
    * Which clients get image layers from the buckets that have them (`layers: true`): only clients inside that cloud, or all clients
    * outside GCP (inside GCP, reading the registry is free).
@@ -264,6 +286,9 @@ export type RedirectorConfig = z.output<typeof schema>;
 
 /** The configuration as input: what has a default is optional. */
 export type RedirectorConfigInput = z.input<typeof schema>;
+
+/** What decides which mirror a client gets. */
+export type Preference = RedirectorConfig["prefer"];
 
 /** An image mirror as the redirector uses it. */
 export type ImageMirrorConfig = RedirectorConfig["imageMirrors"][number];

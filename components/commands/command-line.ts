@@ -25,6 +25,7 @@ export const commands: Readonly<Record<string, () => Promise<CommandUnknownOpts>
   attest: async () => (await import("./attest.ts")).attestCommand,
   sync: async () => (await import("./sync.ts")).syncCommand,
   cost: async () => (await import("./cost.ts")).costCommand,
+  "redirector-config": async () => (await import("./redirector-config.ts")).redirectorConfigCommand,
   init: async () => (await import("./init.ts")).initCommand,
   steps: async () => (await import("./first-steps.ts")).stepsCommand,
   upgrade: async () => (await import("./upgrade.ts")).upgradeCommand,

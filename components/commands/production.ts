@@ -141,8 +141,10 @@ export function productionOf(
  * @internal exported for its tests.
  */
 export function placesByName(config: StackConfig): Places {
+  const { images, files } = mirrorAddresses(config);
   return {
-    ...mirrorAddresses(config),
+    images: images.map(({ name, repository }) => ({ name, repository })),
+    files,
     staging: ({ name, staging }) => ({
       repository: staging.images
         ? `${config.stagingLocation}-docker.pkg.dev/${config.project}/${stagingRepositoryId(name)}`

@@ -40,7 +40,7 @@ export function mirrorAddresses(
   > &
     BucketNaming,
 ): {
-  readonly images: readonly ImageMirror[];
+  readonly images: readonly (ImageMirror & { readonly region: string })[];
   readonly files: readonly FileMirror[];
 } {
   return {
@@ -48,12 +48,14 @@ export function mirrorAddresses(
       ...config.gcpRegions.map((region) => ({
         name: imageMirrorName(region),
         repository: imageMirrorAddress(config.project, config.imageRepository, region),
+        region: region.name,
       })),
       ...regionsWithImages(config).map((region) => ({
         name: bucketMirrorName(region),
         repository: bucketMirrorAddress(region, fileBucketName(config, region)),
+        region: region.name,
       })),
-      ...storeMirrors(config.imageStores).map(({ name, repository }) => ({ name, repository })),
+      ...storeMirrors(config.imageStores),
     ],
     files: [...config.gcpRegions, ...config.awsRegions].map((region) => ({
       name: fileMirrorName(region),

@@ -18,28 +18,17 @@ import { Bucket } from "@pulumi/gcp/storage/bucket.js";
 import { BucketIAMBinding } from "@pulumi/gcp/storage/bucketIAMBinding.js";
 import { BucketObject } from "@pulumi/gcp/storage/bucketObject.js";
 import * as pulumi from "@pulumi/pulumi";
-import {
-  configVariable,
-  locationHeader,
-  type RedirectorConfigInput,
-  type RedirectorSettings,
-} from "../../redirector/config.ts";
-import { storeMirrorName } from "../mirrors/bucket-mirrors.ts";
-import { publicBucketUrl, registryUrl } from "../mirrors/mirror-urls.ts";
+import { configVariable, locationHeader } from "../../redirector/config.ts";
 import type { MirrorAddresses } from "../mirrors/mirrors.ts";
-import { readStoreAddress } from "../promotion/run/store-address.ts";
 import { bucketLocation } from "../stack/bucket-location.ts";
-import { type Cloud, findRegion, type Region, regions } from "../stack/geography.ts";
-import type { ImageStore } from "../stack/image-store-format.ts";
-import type { StorageEndpoints } from "../stack/storage-endpoints.ts";
+import type { Region } from "../stack/geography.ts";
 import type { Addresses } from "./domain.ts";
+import { mirrorsConfig, type RedirectorConfigArgs, regionConfig } from "./redirector-config.ts";
 
-export interface RedirectorArgs {
+export interface RedirectorArgs extends RedirectorConfigArgs {
   readonly project: string;
   /** Prefix of the bucket's name. */
   readonly googlePrefix: string;
-  /** The name that clients use. */
-  readonly host: string;
   /** An additional name for the same service, if any. */
   readonly vanityHost: string | undefined;
   /** The built redirector: path of a .tar.gz that contains the executable `redirector`, for Linux on x86-64. */
@@ -47,17 +36,8 @@ export interface RedirectorArgs {
   /** Where it runs. */
   readonly regions: readonly [Region, ...Region[]];
   readonly mirrors: pulumi.Input<MirrorAddresses>;
-  /** Those of the image mirrors that are object stores elsewhere. */
-  readonly imageStores: readonly ImageStore[];
-  readonly storage: StorageEndpoints;
-  /** Names of regions that are out or about to be removed: their mirrors get no clients while others are healthy. */
-  readonly drained: ReadonlySet<string>;
   /** Instances in each region; `minIn` overrides `min` by region. */
   readonly instances: { readonly min: number; readonly max: number; readonly minIn: Readonly<Record<string, number>> };
-  /** Share of the requests that are logged, 0 to 1. */
-  readonly logSampleRate: number;
-  /** Settings of the redirector itself; its defaults apply to those left out. */
-  readonly settings: RedirectorSettings;
   /** IAM principal that deploys. */
   readonly deployer: pulumi.Input<string>;
   /** IAM principal that compares the deployment with the program. */
@@ -132,7 +112,9 @@ export class Redirector extends pulumi.ComponentResource {
                 envs: [
                   {
                     name: configVariable,
-                    value: mirrors.apply((config) => JSON.stringify(regionConfig(args, region, config))),
+                    value: mirrors.apply((config) =>
+                      JSON.stringify(regionConfig(args, region, config, googleCloud(project))),
+                    ),
                   },
                 ],
                 ports: { containerPort: 8080 },
@@ -389,56 +371,9 @@ function canary({ regions: all, drained }: RedirectorArgs): Region {
   return all.find(({ name }) => !drained.has(name)) ?? all[0];
 }
 
-type Mirrors = Required<Pick<RedirectorConfigInput, "imageMirrors" | "fileMirrors">>;
-
-/** The mirrors in the format of the redirector's config. A drained mirror is used only when no other is healthy. */
-function mirrorsConfig(addresses: MirrorAddresses, { storage, drained, imageStores }: RedirectorArgs): Mirrors {
-  const weight = (region: string) => drained.has(region) && { weight: 0 };
-  return {
-    imageMirrors: addresses.images.map(({ name, repository, region }) => {
-      const address = readStoreAddress(repository);
-      if (!address) return { name, url: registryUrl(repository), ...place("gcp", region), ...weight(region) };
-      const store = imageStores.find((each) => storeMirrorName(each) === name);
-      if (store) {
-        // `drained` names regions of the stack; this store is only near one.
-        const near = place(findRegion("gcp", store.near) ? "gcp" : "aws", store.near);
-        return { name, kind: "objects", url: store.url, ...near, cloud: "other" };
-      }
-      const cloud = address.kind === "gcs" ? "gcp" : "aws";
-      const url = publicBucketUrl(address.bucket, { cloud, name: region }, storage);
-      return { name, kind: "objects", url, ...place(cloud, region), ...weight(region) };
-    }),
-    fileMirrors: addresses.files.map(({ name, kind, bucket, region }) => {
-      const cloud = kind === "gcs" ? "gcp" : "aws";
-      const url = publicBucketUrl(bucket, { cloud, name: region }, storage);
-      return { name, url, ...place(cloud, region), ...weight(region), layers: kind === "s3" };
-    }),
-  };
-}
-
-function place(cloud: Cloud, name: string) {
-  const region = findRegion(cloud, name);
-  if (region === undefined) throw new Error(`components/stack/geography.ts does not know the region ${name}`);
-  return { cloud, region: name, latitude: region.latitude, longitude: region.longitude };
-}
-
-/** The config of one region's redirector. */
-function regionConfig(
-  { host, project, logSampleRate, settings }: RedirectorArgs,
-  region: Region,
-  mirrors: Mirrors,
-): RedirectorConfigInput {
-  return {
-    host,
-    region: { name: region.name, latitude: region.latitude, longitude: region.longitude },
-    // Google's load balancer appends `<client>,<its own address>` to X-Forwarded-For.
-    trustedHops: 1,
-    ...mirrors,
-    cloudRegions: regions.map(({ cloud, name, latitude, longitude }) => ({ cloud, name, latitude, longitude })),
-    // Given the project, Cloud Logging shows a request's entry beside its trace.
-    ...settings,
-    log: { ...settings.log, sample: logSampleRate, traceProject: project },
-  };
+/** Google's load balancer appends `<client>,<its own address>` to X-Forwarded-For; given the project, Cloud Logging shows a request's entry beside its trace. */
+function googleCloud(project: string) {
+  return { trustedHops: 1, traceProject: project };
 }
 
 /** The host names that the load balancer serves. */

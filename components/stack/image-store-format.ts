@@ -15,6 +15,8 @@ export interface ImageStore {
   readonly keys: string;
   /** The region of a cloud that it is near to, for the choice of the nearest mirror. */
   readonly near: string;
+  /** How much a byte from it costs, in order (redirector/config.ts). */
+  readonly costClass: number;
 }
 
 const text = (pattern: RegExp, must: string) => z.string({ error: must }).regex(pattern, must);
@@ -39,6 +41,7 @@ export const imageStoresFormat = z
         /^[A-Z][A-Z0-9_]{0,40}$/,
         "must begin the names of environment variables: upper-case letters, digits, _",
       ),
+      costClass: z.int("must be a whole number").min(0, "must be 0 to 9").max(9, "must be 0 to 9").default(0),
       near: z.string().refine((name) => names.has(name), "must be the name of a region of Google Cloud or AWS"),
     }),
     "must be a list of object stores",

@@ -1,5 +1,6 @@
 import type { Client } from "../client/client.ts";
 import { angleOf, type Coordinates, coordinatesAt, cosineBetween } from "../client/coordinates.ts";
+import type { Preference } from "../config.ts";
 
 /** The configuration of a mirror, as far as the choice needs it. */
 export interface MirrorSite {
@@ -9,6 +10,7 @@ export interface MirrorSite {
   readonly latitude: number;
   readonly longitude: number;
   readonly weight: number;
+  readonly costClass?: number | undefined;
   readonly probePath?: string | undefined;
   /** Of an image mirror. */
   readonly kind?: "registry" | "objects" | undefined;
@@ -18,16 +20,41 @@ export interface MirrorSite {
 export interface Mirror<Site extends MirrorSite = MirrorSite> {
   readonly site: Site;
   readonly place: Coordinates;
+  /** Its rank for clients inside its cloud and for all others, before the distance counts: a higher one is better. */
+  readonly rankInside: number;
+  readonly rankOutside: number;
   healthy: boolean;
 }
 
-/** The initial state of a mirror: healthy until probes fail. */
-export function mirrorOf<Site extends MirrorSite>(site: Site): Mirror<Site> {
-  return { site, place: coordinatesAt(site.latitude, site.longitude), healthy: true };
+/** The initial state of a mirror: healthy until probes fail. @param prefer the redirector's default if left out. */
+export function mirrorOf<Site extends MirrorSite>(
+  site: Site,
+  prefer: Preference = ["same-cloud", "nearest"],
+): Mirror<Site> {
+  return {
+    site,
+    place: coordinatesAt(site.latitude, site.longitude),
+    rankInside: rankOf(site, prefer, true),
+    rankOutside: rankOf(site, prefer, false),
+    healthy: true,
+  };
 }
 
+/** The criteria before the distance depend only on whether the client is inside the mirror's cloud, so that a request compares two numbers. */
+function rankOf({ weight, costClass = 0 }: MirrorSite, prefer: Preference, isInside: boolean): number {
+  if (weight === 0) return -1;
+  const values = {
+    "same-cloud": isInside ? 1 : 0,
+    cheapest: highestCostClass - (isInside ? 0 : costClass),
+    nearest: 0,
+  };
+  return prefer.reduce((rank, criterion) => rank * (highestCostClass + 1) + values[criterion], 0);
+}
+
+const highestCostClass = 9;
+
 /**
- * Chooses among mirrors, the canonical one first: a healthy one in the client's own cloud if there is any, else any healthy one,
+ * Chooses among mirrors, the canonical one first: of the healthy ones those of the best rank, which is by default in the client's own cloud,
  * and of those the nearest to the client by great-circle distance divided by weight; the earlier one if two are equally near.
  * This is a total order, so that without a mirror all its clients in one place get the same second choice, and so on. A weight of 0
  * makes a mirror the last resort. Without any healthy mirror the canonical one is returned: a try is better than a refusal.
@@ -35,12 +62,12 @@ export function mirrorOf<Site extends MirrorSite>(site: Site): Mirror<Site> {
  */
 export function chooseMirror<M extends Mirror>(mirrors: readonly M[], client: Client): M | undefined {
   let best: M | undefined;
-  let bestRank = 0;
+  let bestRank = Number.NEGATIVE_INFINITY;
   let bestCosine = 0;
   for (const mirror of mirrors) {
     if (!mirror.healthy) continue;
     const { cloud, weight } = mirror.site;
-    const rank = weight === 0 ? 1 : cloud === client.cloud ? 3 : 2;
+    const rank = cloud === client.cloud ? mirror.rankInside : mirror.rankOutside;
     if (rank < bestRank) continue;
     const cosine = cosineBetween(mirror.place, client.place);
     if (best === undefined || rank > bestRank || nearer(cosine, weight, bestCosine, best.site.weight)) {

@@ -58,6 +58,7 @@ it("buckets that are image mirrors hold layers as such, the others as layers onl
     region: "auto",
     endpoint: "https://minio.example.org",
     url: "https://i.example.org",
+    costClass: 0,
   };
   const { images, files } = mirrorAddresses({
     ...config,

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { it } from "mocha";
 import type { Client } from "../../../../redirector/client/client.ts";
 import { angleOf, coordinatesAt, cosineBetween } from "../../../../redirector/client/coordinates.ts";
+import type { Preference } from "../../../../redirector/config.ts";
 import { chooseMirror, type Mirror, type MirrorSite, mirrorOf } from "../../../../redirector/mirrors/mirrors.ts";
 
 const iowa = site("iowa", "gcp", 41.26, -95.86);
@@ -12,12 +13,12 @@ const paris = site("paris", "aws", 48.86, 2.35);
 const berlin: Client = { cloud: "", region: "", place: coordinatesAt(52.52, 13.4) };
 
 it("chooses the nearest mirror, then the second and third nearest", () => {
-  const mirrors = [iowa, belgium, tokyo].map(mirrorOf);
+  const mirrors = [iowa, belgium, tokyo].map((site) => mirrorOf(site));
   assert.deepEqual(namesInTurn(mirrors, berlin), ["belgium", "iowa", "tokyo"]);
 });
 
 it("prefers a healthy mirror in the client's cloud to a nearer one of another cloud", () => {
-  const mirrors = [iowa, belgium, paris].map(mirrorOf);
+  const mirrors = [iowa, belgium, paris].map((site) => mirrorOf(site));
   const inAws: Client = { cloud: "aws", region: "x", place: coordinatesAt(41.26, -95.86) };
   assert.deepEqual(namesInTurn(mirrors, inAws), ["paris", "iowa", "belgium"]);
 });
@@ -30,7 +31,7 @@ it("a weight attracts clients from farther away; 0 makes a mirror the last resor
 });
 
 it("without a healthy mirror chooses the canonical one; without mirrors, none", () => {
-  const mirrors = [iowa, belgium].map(mirrorOf);
+  const mirrors = [iowa, belgium].map((site) => mirrorOf(site));
   for (const mirror of mirrors) mirror.healthy = false;
   assert.equal(chooseMirror(mirrors, berlin)?.site.name, "iowa");
   assert.equal(chooseMirror([], berlin), undefined);
@@ -39,6 +40,37 @@ it("without a healthy mirror chooses the canonical one; without mirrors, none", 
 it("of equally near mirrors chooses the earlier one", () => {
   const twins = [mirrorOf({ ...belgium, name: "first" }), mirrorOf({ ...belgium, name: "second" })];
   assert.deepEqual(namesInTurn(twins, berlin), ["first", "second"]);
+});
+
+it("what is preferred decides, in its order: the cloud, the cost, the distance", () => {
+  const [s3, r2, google] = [
+    { ...paris, name: "s3", costClass: 1 },
+    { ...tokyo, name: "r2", cloud: "other", costClass: 0 },
+    { ...belgium, name: "google", costClass: 2 },
+  ];
+  const clients = {
+    berlin,
+    aws: { cloud: "aws", region: "x", place: coordinatesAt(35, 139) },
+    google: { cloud: "gcp", region: "x", place: coordinatesAt(35, 139) },
+  };
+  const cases: [prefer: Preference, client: keyof typeof clients, names: string][] = [
+    [["same-cloud", "nearest"], "berlin", "google s3 r2"],
+    [["same-cloud", "nearest"], "aws", "s3 r2 google"],
+    [["same-cloud", "cheapest", "nearest"], "berlin", "r2 s3 google"],
+    [["same-cloud", "cheapest", "nearest"], "aws", "s3 r2 google"],
+    [["same-cloud", "cheapest", "nearest"], "google", "google r2 s3"],
+    // Inside its own cloud a client costs nothing, as at R2: the distance decides between the two.
+    [["cheapest", "nearest"], "aws", "r2 s3 google"],
+    [["cheapest", "same-cloud", "nearest"], "aws", "s3 r2 google"],
+    [["nearest"], "berlin", "google s3 r2"],
+    [["nearest"], "aws", "r2 google s3"],
+  ];
+  for (const [prefer, client, names] of cases) {
+    const mirrors = [google, s3, r2].map((site) => mirrorOf(site, prefer));
+    assert.equal(namesInTurn(mirrors, clients[client]).join(" "), names, `${prefer.join()} for ${client}`);
+  }
+  const drained = mirrorOf({ ...r2, weight: 0 }, ["cheapest", "nearest"]);
+  assert.deepEqual(namesInTurn([drained, mirrorOf(google, ["cheapest", "nearest"])], berlin), ["google", "r2"]);
 });
 
 it("any mirrors and client: the nearest healthy one of its rank, independent of losing another one", () => {

@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { it } from "mocha";
+import { mirrorAddresses } from "../../../components/mirrors/mirror-names.ts";
+import { mirrorsConfig } from "../../../components/serving/redirector-config.ts";
+import { findRegion } from "../../../components/stack/geography.ts";
+import type { Preference } from "../../../redirector/config.ts";
+
+const store = {
+  name: "r2",
+  bucket: "acme-images",
+  endpoint: "https://a.r2.cloudflarestorage.com",
+  region: "auto",
+  url: "https://i.example.org",
+  keys: "R2",
+  near: "us-east4",
+  costClass: 0,
+};
+const stack = {
+  project: "p",
+  organization: "org",
+  googlePrefix: "org",
+  bucketNames: {},
+  imageRepository: "images",
+  gcpRegions: [findRegion("gcp", "us-central1")!, findRegion("gcp", "europe-west1")!] as const,
+  awsRegions: [findRegion("aws", "us-east-1")!],
+  imageBuckets: new Set(["us-east-1"]),
+  imageStores: [store],
+};
+const settings = (prefer?: Preference) => ({
+  host: "artifacts.example.org",
+  imageStores: [store],
+  storage: { gcsEndpoint: undefined, s3Endpoint: undefined, s3UsePathStyle: false },
+  drained: new Set(["europe-west1"]),
+  logSampleRate: 1,
+  settings: prefer ? { prefer } : {},
+});
+
+it("each mirror has its address, its cloud, and no weight where its region is drained", () => {
+  const { imageMirrors, fileMirrors } = mirrorsConfig(mirrorAddresses(stack), settings());
+  assert.deepEqual(
+    [...imageMirrors, ...fileMirrors].map(({ name, url, cloud, weight }) => [name, url, cloud, weight]),
+    [
+      ["images-us-central1", "https://us-central1-docker.pkg.dev/v2/p/images", "gcp", undefined],
+      ["images-europe-west1", "https://europe-west1-docker.pkg.dev/v2/p/images", "gcp", 0],
+      ["images-s3-us-east-1", "https://org-artifacts-us-east-1.s3.dualstack.us-east-1.amazonaws.com", "aws", undefined],
+      ["images-r2", "https://i.example.org", "other", undefined],
+      ["files-gcp-us-central1", "https://storage.googleapis.com/org-artifacts-us-central1", "gcp", undefined],
+      ["files-gcp-europe-west1", "https://storage.googleapis.com/org-artifacts-europe-west1", "gcp", 0],
+      ["files-aws-us-east-1", "https://org-artifacts-us-east-1.s3.dualstack.us-east-1.amazonaws.com", "aws", undefined],
+    ],
+  );
+  assert.ok(
+    [...imageMirrors, ...fileMirrors].every((mirror) => !("costClass" in mirror)),
+    "no change where nothing is set",
+  );
+});
+
+it("cost classes are there where the cheapest mirror is preferred", () => {
+  const { imageMirrors, fileMirrors } = mirrorsConfig(
+    mirrorAddresses(stack),
+    settings(["same-cloud", "cheapest", "nearest"]),
+  );
+  assert.deepEqual(
+    [...imageMirrors, ...fileMirrors].map(({ costClass }) => costClass),
+    [2, 2, 1, 0, 2, 2, 1],
+  );
+});
