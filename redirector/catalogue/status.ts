@@ -1,4 +1,5 @@
 import type { Client } from "../client/client.ts";
+import { wholeDegrees } from "../client/coordinates.ts";
 import type { RedirectorConfig } from "../config.ts";
 import { chooseMirror, type Mirror } from "../mirrors/mirrors.ts";
 import type { KnownMirrors } from "../routing/decide.ts";
@@ -14,18 +15,30 @@ export interface Status {
     readonly kind: "images" | "files";
     readonly cloud: string;
     readonly region: string;
+    /** Of its region, in degrees. */
+    readonly latitude: number;
+    readonly longitude: number;
     readonly healthy: boolean;
   }[];
-  /** The client: its cloud and region, if it is in a cloud, and the mirrors that it is redirected to. */
-  readonly you: { readonly cloud: string; readonly region: string; readonly images?: string; readonly files?: string };
+  /**
+   * The client: its cloud and region, if it is in a cloud, where it is taken to be in whole degrees, and the mirrors that it is redirected to.
+   */
+  readonly you: {
+    readonly cloud: string;
+    readonly region: string;
+    readonly latitude: number;
+    readonly longitude: number;
+    readonly images?: string;
+    readonly files?: string;
+  };
 }
 
 /** Composes the status for a client. */
 export function statusOf(config: RedirectorConfig, mirrors: KnownMirrors, client: Client): Status {
   const [images, files] = [chooseMirror(mirrors.images, client), chooseMirror(mirrors.files, client)];
   const described = (kind: "images" | "files") => (mirror: Mirror<{ region: string } & Mirror["site"]>) => {
-    const { name, cloud, region } = mirror.site;
-    return { name, kind, cloud, region, healthy: mirror.healthy };
+    const { name, cloud, region, latitude, longitude } = mirror.site;
+    return { name, kind, cloud, region, latitude, longitude, healthy: mirror.healthy };
   };
   return {
     schemaVersion: 1,
@@ -35,6 +48,7 @@ export function statusOf(config: RedirectorConfig, mirrors: KnownMirrors, client
     you: {
       cloud: client.cloud,
       region: client.region,
+      ...wholeDegrees(client.place),
       ...(images && { images: images.site.name }),
       ...(files && { files: files.site.name }),
     },

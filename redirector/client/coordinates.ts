@@ -19,6 +19,14 @@ export function coordinatesAt(latitude: number, longitude: number): Coordinates 
   };
 }
 
+/** Latitude and longitude of a point, in whole degrees. */
+export function wholeDegrees({ x, y, z }: Coordinates): { readonly latitude: number; readonly longitude: number } {
+  return {
+    latitude: Math.round(Math.asin(Math.min(1, Math.max(-1, z))) / radians),
+    longitude: Math.round(Math.atan2(y, x) / radians),
+  };
+}
+
 /**
  * Cosine of the great-circle distance of two points as an angle: 1 for the same point, -1 for the opposite one; rounding errors may exceed
  * both slightly.

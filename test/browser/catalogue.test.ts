@@ -392,6 +392,9 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     await page.reload();
     await shows(page, "1 mirror of 4 does not answer");
     await page.getByRole("row", { name: /us-east-1.*does not answer/ }).waitFor();
+    await page.getByRole("img", { name: /^Map of \d regions with mirrors; in 1 a mirror does not answer/ }).waitFor();
+    assert.match((await page.locator(".map .down title").textContent()) ?? "", /^AWS us-east-1: files does not answer/);
+    assert.equal(await page.locator(".map .you").count(), 1);
     site.setHealth("files-aws", true);
   });
 

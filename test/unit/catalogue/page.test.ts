@@ -19,6 +19,7 @@ import {
   formatSizeRange,
   shortDigest,
 } from "../../../redirector/catalogue/page/text.ts";
+import { projected } from "../../../redirector/catalogue/page/views/map.ts";
 import { afterTest } from "../../support/cleanup.ts";
 
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
@@ -387,4 +388,10 @@ it("finds the release and file of a path below a project's files", () => {
   assert.deepEqual(findRelease(project("v1", ""), "KEYS"), { release: "", file: "KEYS" });
   assert.deepEqual(findRelease(project("v1", ""), ""), { release: "", file: undefined });
   assert.equal(findRelease(project("v1"), "v2/a"), undefined);
+});
+
+it("the map: degrees become units of the drawing, from the north-west", () => {
+  assert.deepEqual(projected({ latitude: 80, longitude: -180 }), [0, 0]);
+  assert.deepEqual(projected({ latitude: -60, longitude: 180 }), [720, 280]);
+  assert.deepEqual(projected({ latitude: 50, longitude: 8 }), [376, 60]);
 });

@@ -193,15 +193,16 @@ it("redirects the catalogue's documents to the file mirrors", async () => {
 it("the status: the mirrors' health as this instance sees it, and the client's mirrors", async () => {
   const { app, ask } = appOf();
   const status = async () => JSON.parse((await ask("/status.json")).body ?? "");
+  const iowa = { latitude: 41, longitude: -96 };
   assert.deepEqual(await status(), {
     schemaVersion: 1,
     host: "artifacts.example.org",
     region: "us-central1",
     mirrors: [
-      { name: "images-us", kind: "images", cloud: "gcp", region: "us-central1", healthy: true },
-      { name: "files-us", kind: "files", cloud: "gcp", region: "us-central1", healthy: true },
+      { name: "images-us", kind: "images", cloud: "gcp", region: "us-central1", ...iowa, healthy: true },
+      { name: "files-us", kind: "files", cloud: "gcp", region: "us-central1", ...iowa, healthy: true },
     ],
-    you: { cloud: "", region: "", images: "images-us", files: "files-us" },
+    you: { cloud: "", region: "", latitude: 41, longitude: -96, images: "images-us", files: "files-us" },
   });
   app.mirrors.files[0]!.healthy = false;
   assert.equal((await status()).mirrors[1].healthy, false);

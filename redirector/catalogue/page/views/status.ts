@@ -1,16 +1,23 @@
 import { element } from "../element.ts";
 import { formatQuantity } from "../text.ts";
+import { type Mark, type Place, worldMap } from "./map.ts";
 import type { Shown } from "./parts.ts";
 
 /** `/status.json`: the mirrors' health as seen by the redirector that answered. */
 export interface RedirectorStatus {
   readonly region: string;
   readonly mirrors: readonly MirrorStatus[];
-  readonly you: { readonly cloud: string; readonly region: string; readonly images?: string; readonly files?: string };
+  /** A redirector from before the map gives no places. */
+  readonly you: {
+    readonly cloud: string;
+    readonly region: string;
+    readonly images?: string;
+    readonly files?: string;
+  } & Partial<Place>;
 }
 
 /** One mirror. */
-interface MirrorStatus {
+interface MirrorStatus extends Partial<Place> {
   readonly name: string;
   readonly kind: "images" | "files";
   readonly cloud: string;
@@ -38,12 +45,38 @@ export function showStatus({ region, mirrors, you }: RedirectorStatus): Shown {
         { class: "lead" },
         `As seen by the redirector in ${region}, which redirects no client to a mirror that does not answer.${clientLocation}`,
       ),
+      ...map(mirrors, you),
       ...(["images", "files"] as const).flatMap((kind) => {
         const list = mirrors.filter((mirror) => mirror.kind === kind);
         return list.length === 0 ? [] : [table(kind === "images" ? "Images" : "Files", list, you[kind])];
       }),
     ],
   };
+}
+
+/** One mark for the mirrors of each region of a cloud. */
+function map(mirrors: readonly MirrorStatus[], you: RedirectorStatus["you"]): SVGElement[] {
+  const regions = Map.groupBy(mirrors, ({ cloud, region }) => `${cloud} ${region}`);
+  const marks = [...regions.values()].flatMap((list): Mark[] => {
+    const [{ cloud, region, latitude, longitude }] = list as [MirrorStatus];
+    if (latitude === undefined || longitude === undefined) return [];
+    const states = list.map((mirror) => {
+      const yours = mirror.name === you[mirror.kind] ? ", yours" : "";
+      return `${mirror.kind} ${mirror.healthy ? "answers" : "does not answer"}${yours}`;
+    });
+    return [
+      {
+        latitude,
+        longitude,
+        label: `${clouds[cloud] ?? cloud} ${region}: ${states.join("; ")}`,
+        healthy: list.every(({ healthy }) => healthy),
+        yours: list.some(({ name, kind }) => name === you[kind]),
+      },
+    ];
+  });
+  const { latitude, longitude } = you;
+  if (marks.length === 0) return [];
+  return [worldMap(marks, latitude === undefined || longitude === undefined ? undefined : { latitude, longitude })];
 }
 
 function table(name: string, mirrors: readonly MirrorStatus[], yours: string | undefined): HTMLElement {
