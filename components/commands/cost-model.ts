@@ -16,6 +16,7 @@ export const priceList = z.strictObject({
   imageStorage: z.strictObject({ perGBMonth: usd, source: z.url() }),
   googleFileStorage: storage,
   awsFileStorage: storage,
+  imageStore: z.strictObject({ ...storage.shape, ...egress.shape }),
   googleEgress: egress,
   awsEgress: egress,
   redirectorInstance: z.strictObject({ perMonth: usd, perMillionRequests: usd, source: z.url() }),
@@ -36,7 +37,7 @@ export const trafficFile = z.strictObject({
   filesGB: amount.default(20),
   /** GB in all staging areas. */
   stagingGB: amount.default(10),
-  /** TB that clients receive, by region of a mirror; the regions that are not named share `otherEgressTB` evenly. */
+  /** TB that clients receive, by region of a mirror or name of an image store; the regions that are not named share `otherEgressTB` evenly. */
   egressTB: z.record(z.string(), amount).default({}),
   otherEgressTB: amount.default(0),
   /** Millions of requests to the redirector. */
@@ -62,7 +63,7 @@ export interface CostRow {
 
 /** The parts of a stack that its cost depends on. */
 export type CostedStack = Pick<StackConfig, "gcpRegions" | "awsRegions" | "instances" | "logSampleRate"> &
-  Partial<Pick<StackConfig, "sentGibPerDay">>;
+  Partial<Pick<StackConfig, "sentGibPerDay" | "imageBuckets" | "imageStores">>;
 
 /** Alerts of components/monitoring without the one on sent bytes, and the bytes of the two log lines of a request that is logged. */
 const alerts = 14;
@@ -70,10 +71,11 @@ const loggedBytes = 1700;
 
 /** The estimate, a row for each component and region. */
 export function costRows(stack: CostedStack, traffic: Traffic, prices: PriceList): CostRow[] {
-  const { gcpRegions, awsRegions, instances, logSampleRate } = stack;
+  const { gcpRegions, awsRegions, instances, logSampleRate, imageBuckets = new Set(), imageStores = [] } = stack;
   const regions = [...gcpRegions, ...awsRegions].map(({ name }) => name);
   const unnamed = regions.filter((name) => traffic.egressTB[name] === undefined);
-  const egressOf = (name: string) => traffic.egressTB[name] ?? traffic.otherEgressTB / unnamed.length;
+  const egressOf = (name: string) =>
+    traffic.egressTB[name] ?? (unnamed.includes(name) ? traffic.otherEgressTB / unnamed.length : 0);
   const total = (of: readonly { readonly name: string }[]) => of.reduce((sum, { name }) => sum + egressOf(name), 0);
   // A cloud bills by the sum of all regions: each pays its share.
   const google = { used: total(gcpRegions), tiers: prices.googleEgress.perTB };
@@ -96,7 +98,11 @@ export function costRows(stack: CostedStack, traffic: Traffic, prices: PriceList
 
   for (const { name } of gcpRegions) {
     add("image mirror", name, { atRest: traffic.imagesGB * prices.imageStorage.perGBMonth });
-    add("file mirror", name, { atRest: traffic.filesGB * prices.googleFileStorage.perGBMonth });
+    // A bucket in AWS has the images' layers in any case, this one if it is an image mirror.
+    const [kind, stored] = imageBuckets.has(name)
+      ? ["file mirror with images", traffic.filesGB + traffic.imagesGB]
+      : ["file mirror", traffic.filesGB];
+    add(kind, name, { atRest: stored * prices.googleFileStorage.perGBMonth });
     add("egress", name, { perTB: next(google), used: shareOf(google, name) });
     const always = instances.minIn[name] ?? instances.min;
     add("redirector", name, { atRest: always * prices.redirectorInstance.perMonth });
@@ -107,6 +113,18 @@ export function costRows(stack: CostedStack, traffic: Traffic, prices: PriceList
     add("egress", name, { perTB: next(aws), used: shareOf(aws, name) });
   }
   const { millionRequests } = traffic;
+  const fromStores = { used: total(imageStores), tiers: prices.imageStore.perTB };
+  const sent = google.used + aws.used + fromStores.used;
+  for (const { name } of imageStores) {
+    // Of the requests those go there that its share of the bytes belongs to.
+    const requests = sent === 0 ? 0 : (millionRequests * egressOf(name)) / sent;
+    add("image store", name, {
+      atRest: traffic.imagesGB * prices.imageStore.perGBMonth,
+      perTB: next(fromStores),
+      perMillionRequests: prices.imageStore.perMillionReads,
+      used: shareOf(fromStores, name) + requests * prices.imageStore.perMillionReads,
+    });
+  }
   const perRequest = (component: string, atRest: number, price: number) =>
     add(component, "global", { atRest, perMillionRequests: price, used: millionRequests * price });
   const reads =

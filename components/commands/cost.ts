@@ -19,7 +19,7 @@ requests, and for a traffic of yours. A traffic file is YAML; every key may be l
   imagesGB: 50          # that each image mirror, and the layers in each bucket in AWS, hold
   filesGB: 20           # that each file mirror holds
   stagingGB: 10         # in all staging areas
-  egressTB:             # that clients receive in a month, by region
+  egressTB:             # that clients receive in a month, by region, or by name of an image store
     us-central1: 3
   otherEgressTB: 2      # shared by the regions that are not named
   millionRequests: 40   # to the redirector, in a month`,
@@ -38,8 +38,8 @@ requests, and for a traffic of yours. A traffic file is YAML; every key may be l
     const config = await stackConfig(values.stack, file);
     const prices = await readYaml(values.prices ?? join(import.meta.dirname, "prices.yaml"), priceList);
     const traffic = values.traffic === undefined ? trafficFile.parse({}) : await readYaml(values.traffic, trafficFile);
-    const { gcpRegions, awsRegions } = config;
-    const regions = [...gcpRegions, ...awsRegions].map(({ name }) => name);
+    const { gcpRegions, awsRegions, imageStores } = config;
+    const regions = [...gcpRegions, ...awsRegions, ...imageStores].map(({ name }) => name);
     const unknown = Object.keys(traffic.egressTB).filter((name) => !regions.includes(name));
     if (unknown.length > 0)
       throw new CommandError(

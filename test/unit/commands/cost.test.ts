@@ -59,6 +59,42 @@ describe("the cost of a stack", () => {
     );
   });
 
+  it("three profiles at k8s.io's traffic cost what docs/costs.md says", async () => {
+    const store = { name: "r2", bucket: "b", endpoint: "https://r2", region: "auto", url: "https://i", keys: "R2" };
+    const r2 = { ...store, near: "us-east4", costClass: 0 };
+    const s3 = stack(22, 6).awsRegions.map(({ name }) => name);
+    const common = { imagesGB: 12_000, filesGB: 8000, stagingGB: 0, millionRequests: 5000 };
+    const allFrom = (names: readonly string[], all: CostedStack) => ({
+      ...common,
+      egressTB: Object.fromEntries(
+        [...all.gcpRegions, ...all.awsRegions, ...(all.imageStores ?? [])].map(({ name }) => [
+          name,
+          names.includes(name) ? 1100 / names.length : 0,
+        ]),
+      ),
+    });
+    const google = stack(22, 6, 1);
+    const profiles: [what: string, profile: CostedStack, from: readonly string[]][] = [
+      ["Artifact Registry in 22 regions", google, google.gcpRegions.map(({ name }) => name)],
+      ["and S3 in 6, `cheapest`", { ...google, imageBuckets: new Set(s3) }, s3],
+      ["3 + 6 regions and R2, `cheapest`", { ...stack(3, 6, 1), imageStores: [r2] }, ["r2"]],
+    ];
+    const computed = profiles.map(([what, profile, from]) => {
+      const rows = costRows(profile, trafficFile.parse(allFrom(from, profile)), prices);
+      const sum = (matches: (component: string) => boolean) =>
+        Math.round(rows.filter(({ component }) => matches(component)).reduce((usd, row) => usd + row.month, 0));
+      const isStored = (component: string) => /mirror/.test(component) && !/reads/.test(component);
+      const storage = sum(isStored) + sum((component) => component === "image store");
+      const amounts = [storage, sum((component) => component === "egress"), Math.round(costTotal(rows).month)];
+      return `| ${[what, ...amounts.map((usd) => usd.toLocaleString("en-US"))].join(" | ")} |`;
+    });
+    const page = await readFile(join(root, "docs/costs.md"), "utf8");
+    const written = page
+      .split("\n")
+      .filter((line) => computed.some((row) => line.startsWith(row.split("|", 2).join("|"))));
+    assert.deepEqual(written, computed);
+  });
+
   it("a million requests are about 1.7 USD at the edge policy and the instances, plus reads and logs", () => {
     const rows = costRows(stack(2, 0), trafficFile.parse({ millionRequests: 1 }), prices);
     const sum = rows.reduce((total, row) => total + (row.perMillionRequests ?? 0), 0);
