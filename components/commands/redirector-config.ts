@@ -3,9 +3,9 @@ import { parseConfig } from "../../redirector/config.ts";
 import { mirrorAddresses } from "../mirrors/mirror-names.ts";
 import { mirrorsConfig, regionConfig } from "../serving/redirector-config.ts";
 import { regions } from "../stack/geography.ts";
-import { readStackFile, stackProblemLine } from "../stack/stack-file.ts";
 import { CommandError } from "./command.ts";
 import { printResult } from "./output.ts";
+import { stackConfig } from "./stack-config.ts";
 
 /** `artifacts redirector-config`. */
 export const redirectorConfigCommand = new Command("redirector-config")
@@ -23,14 +23,7 @@ export const redirectorConfigCommand = new Command("redirector-config")
   .addOption(new Option("--without <cloud>", "leave out the mirrors in this cloud").choices(["gcp", "aws"]))
   .option("--trusted-hops <number>", "addresses that your proxies append to X-Forwarded-For after the client's", "0")
   .action(async (values) => {
-    const file = values.configFile ?? `Pulumi.${values.stack}.yaml`;
-    const stack = await readStackFile(file).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") throw new CommandError(`there is no ${file}: name the stack with --stack`);
-      throw error;
-    });
-    if ("errors" in stack)
-      throw new CommandError(`${file} has errors:\n${stack.errors.map(stackProblemLine).join("\n")}`);
-    const { config } = stack;
+    const config = await stackConfig(values.stack, values.configFile ?? `Pulumi.${values.stack}.yaml`);
     const near = regions.find(({ name }) => name === (values.near ?? config.gcpRegions[0].name));
     if (near === undefined)
       throw new CommandError(`--near ${values.near}: must be the name of a region of Google Cloud or AWS`);
