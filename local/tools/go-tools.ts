@@ -33,6 +33,8 @@ export function cacheDir(): string {
 export async function programsFolder(module: GoModule): Promise<string> {
   const hash = createHash("sha256");
   for (const file of ["go.mod", "go.sum"]) hash.update(await readFile(join(module.folder, file)));
+  const own = join(module.folder, "main.go");
+  if (existsSync(own)) hash.update(await readFile(own));
   hash.update(JSON.stringify([module.ldflags ?? "", buildFlags, process.platform, process.arch]));
   return join(cacheDir(), `go-${hash.digest("hex").slice(0, 16)}`);
 }

@@ -14,15 +14,16 @@ const ociManifest = "application/vnd.oci.image.manifest.v1+json";
 describe("unusual content", () => {
   let staging: ContentRegistry;
   let mirror: TestRegistry;
+  let other: TestRegistry;
   const promotion = imagePromotion();
   before(async () => {
     staging = await startContentRegistry();
-    mirror = await startRegistry("olareg");
+    [mirror, other] = await Promise.all([startRegistry("olareg"), startRegistry("distribution")]);
   });
   after(async () => {
     await promotion.close();
     await staging.close();
-    await mirror.remove();
+    await Promise.all([mirror, other].map((each) => each.remove()));
   });
 
   const put = (type: string, value: object | Buffer) => staging.put(type, value);
@@ -39,7 +40,7 @@ describe("unusual content", () => {
       images: `app:v1 ${digest}\n`,
       prefix: name,
       staging: `${staging.host}/staging`,
-      mirrors: [{ name: "m0", repository: `${mirror.host}/images` }],
+      mirrors: [mirror, other].map(({ host }, at) => ({ name: `m${at}`, repository: `${host}/images` })),
       layerMirrors: [],
       mutableTags: [],
       removalShare: 1,
@@ -59,11 +60,28 @@ describe("unusual content", () => {
     assert.equal(await head(mirror.host, repository, digest), undefined);
   }
 
-  it("indexes in an index, three deep", async () => {
-    const { failures, repository } = await promote(index([index([index([image()]), image()])]).digest);
-    assert.deepEqual(failures, []);
-    await pull(`${mirror.host}/${repository}:v1`);
-  });
+  const empty = () => put("application/vnd.oci.empty.v1+json", Buffer.from("{}"));
+  const taken: Record<string, () => { digest: string }> = {
+    "indexes in an index, three deep": () => index([index([index([image()]), image()])]),
+    "layers in zstd": () =>
+      image({ layers: [put("application/vnd.oci.image.layer.v1.tar+zstd", randomBytes(100)), layer()] }),
+    "an artifact with an artifactType and no layers": () =>
+      image({ artifactType: "application/vnd.example.note", config: empty(), layers: [] }),
+    "an artifact whose only layer is the empty one": () =>
+      image({ artifactType: "application/vnd.example.note", config: empty(), layers: [empty()] }),
+    "a layer of no bytes": () => image({ layers: [put("application/vnd.oci.image.layer.v1.tar", Buffer.alloc(0))] }),
+    "a subject that is null": () => image({ subject: null }),
+    "a manifest of nearly 4 MiB": () => image({ annotations: { text: "x".repeat(4 * 1024 * 1024 - 2_000) } }),
+    "an empty index": () => index([]),
+  };
+  for (const [what, make] of Object.entries(taken))
+    it(`${what}: in olareg and distribution 3`, async () => {
+      const { digest } = make();
+      const { failures, repository } = await promote(digest);
+      assert.deepEqual(failures, []);
+      for (const { host } of [mirror, other]) assert.equal(await head(host, repository, "v1"), digest, host);
+      if (what !== "an empty index") await pull(`${mirror.host}/${repository}:v1`);
+    });
 
   it("indexes nested too deep", async () => {
     let nested = image();

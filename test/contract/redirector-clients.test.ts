@@ -213,6 +213,22 @@ describe("third-party clients through the redirector", () => {
     for (const layer of layers) await assertContent(path.join(folder, layer.digest.slice(7)), layer.digest);
   });
 
+  it("podman: pulls by tag and by digest", async function () {
+    if (!(await run("podman", ["--version"]).catch(() => undefined))) {
+      console.warn("SKIPPED: podman through the redirector, as podman is not installed (apt-get install podman)");
+      skip(this, "podman is not installed");
+      return;
+    }
+    const folder = path.join(stores.folder, "podman");
+    const store = ["--root", `${folder}/root`, "--runroot", `${folder}/run`, "--storage-driver", "vfs"];
+    const podman = async (...args: string[]) => (await run("podman", [...store, ...args], { env })).stdout.trim();
+    for (const reference of [`${host}/demo/app:1.0`, `${host}/demo/app@${digest}`]) {
+      const id = await podman("pull", "--quiet", "--tls-verify=false", reference);
+      assert.equal(await podman("image", "inspect", "--format", "{{.Digest}}", id), digest);
+    }
+    await podman("rmi", "--all", "--force");
+  });
+
   it("containerd with the redirector as mirror in hosts.toml: by tag and by digest", async function () {
     if (!(await run("containerd", ["--version"]).catch(() => undefined))) {
       console.warn("SKIPPED: containerd through the redirector, as it is not installed (apt-get install containerd)");

@@ -22,6 +22,10 @@ const modules: readonly GoModule[] = [
     folder: join(here, "actionlint"), // needs another yaml library version than the others do
     programs: { actionlint: "github.com/rhysd/actionlint/cmd/actionlint" },
   },
+  {
+    folder: join(here, "distribution2"), // the 2.8 line needs older versions of what distribution 3 needs
+    programs: { distribution2: "artifacts.local/distribution2" },
+  },
 ];
 
 /** Programs of Sigstore, each a module of its own. They take minutes to build: see {@link sigstorePath}. */
@@ -48,8 +52,8 @@ export async function sigstorePath(name: keyof typeof sigstore, say: Say = conso
   return existsSync(path) ? path : undefined;
 }
 
-/** A program that only tests need. `registry` is the reference implementation, distribution. */
-export type Peer = "registry" | "crane" | "regsync" | "oras" | "actionlint";
+/** A program that only tests need. `registry` is the reference implementation, distribution; `distribution2` its 2.8 line. */
+export type Peer = "registry" | "distribution2" | "crane" | "regsync" | "oras" | "actionlint";
 
 /**
  * The path of one peer; builds it when it is missing. $ARTIFACTS_PEERS names a folder of prebuilt ones.

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { toolPath } from "../../local/tools/tools.ts";
 import { afterFile } from "./cleanup.ts";
-import { peerPath } from "./peers.ts";
+import { type Peer, peerPath } from "./peers.ts";
 import { freePort } from "./ports.ts";
 import { builtPeers, builtTools } from "./programs.ts";
 import { answers, end } from "./seed-servers.ts";
@@ -15,8 +15,11 @@ import { answers, end } from "./seed-servers.ts";
 await builtTools("olareg");
 await builtPeers("registry", "crane");
 
-/** `olareg` has the referrers API and uploads in one POST; `distribution`, the reference implementation, has neither. */
-export type RegistryKind = "olareg" | "distribution";
+/**
+ * `olareg` has the referrers API and uploads in one POST; `distribution`, the reference implementation, has neither. `distribution2` is its 2.8
+ * line: who starts one has it built (`builtPeers`).
+ */
+export type RegistryKind = "olareg" | "distribution" | "distribution2";
 
 /** A registry that runs. */
 export interface TestRegistry {
@@ -35,7 +38,10 @@ export async function startRegistry(kind: RegistryKind, flags: readonly string[]
   const folder = await mkdtemp(join(tmpdir(), `artifacts-${kind}-`));
   const port = await freePort();
   const host = `127.0.0.1:${port}`;
-  const [program, args] = kind === "olareg" ? await olareg(folder, port, flags) : await distribution(folder, host);
+  const [program, args] =
+    kind === "olareg"
+      ? await olareg(folder, port, flags)
+      : await distribution(folder, host, kind === "distribution" ? "registry" : kind);
   let child: ChildProcess | undefined;
   const stop = async () => {
     if (child) await end(child);
@@ -69,7 +75,7 @@ async function olareg(folder: string, port: number, flags: readonly string[]): P
   return [await toolPath("olareg"), ["serve", ...at, ...rights, ...flags]];
 }
 
-async function distribution(folder: string, host: string): Promise<[string, string[]]> {
+async function distribution(folder: string, host: string, program: Peer): Promise<[string, string[]]> {
   const config = join(folder, "config.yaml");
   const text = `version: 0.1
 log: {level: error, accesslog: {disabled: true}}
@@ -78,7 +84,7 @@ http: {addr: "${host}"}
 `;
   await mkdir(join(folder, "data"));
   await writeFile(config, text);
-  return [await peerPath("registry"), ["serve", config]];
+  return [await peerPath(program), ["serve", config]];
 }
 
 /** Content that a test has put into a registry. */
