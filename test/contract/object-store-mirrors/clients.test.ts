@@ -13,13 +13,16 @@ import { imagePromotion } from "../../../components/promotion/images/images.ts";
 import type { ImagesRequest } from "../../../components/promotion/run/request.ts";
 import { storeAddress } from "../../../components/promotion/run/store-address.ts";
 import { toolPath } from "../../../local/tools/tools.ts";
+import { buildRedirector } from "../../../redirector/build.ts";
+import type { RedirectorConfigInput } from "../../../redirector/config.ts";
 import { itUnless } from "../../support/annotations.ts";
 import { type ObjectStores, startObjectStores } from "../../support/object-stores.ts";
 import { peerPath } from "../../support/peers.ts";
+import { freePort } from "../../support/ports.ts";
 import { builtPeers, builtTools } from "../../support/programs.ts";
 import { type RunningRedirector, startRedirector } from "../../support/redirector-process.ts";
 import { type Pushed, Pusher, sha256, startRegistry, type TestRegistry } from "../../support/registries.ts";
-import { end } from "../../support/seed-servers.ts";
+import { answers, end } from "../../support/seed-servers.ts";
 
 await builtPeers("crane", "oras");
 await builtTools("regctl");
@@ -30,7 +33,10 @@ const missing = (program: string) => (existsSync(program) ? undefined : `${progr
 describe("third-party clients pull from a bucket alone", () => {
   let stores: ObjectStores;
   let redirector: RunningRedirector;
+  let config: RedirectorConfigInput;
   let host: string;
+  /** An image with files in it, which podman unpacks. */
+  let files: string;
   let env: NodeJS.ProcessEnv;
   let image: { index: Pushed; children: Pushed[]; sbom: Pushed; signature: Pushed };
   const signatureTag = () => `${image.index.digest.replace(":", "-")}.sig`;
@@ -43,11 +49,12 @@ describe("third-party clients pull from a bucket alone", () => {
     const children = [await at.image(), await at.image()];
     const index = await at.index(children);
     image = { index, children, sbom: await at.image({ subject: index }), signature: await at.signature(index) };
+    files = await pushFiles(await peerPath("crane"), `${registry.host}/staging/demo/files:v1`, stores.folder);
     await stores.makeBucket("s3", "images");
     await stores.letAllRead("images");
     const request: ImagesRequest = {
       project: "demo",
-      images: tags.map((tag) => `app:${tag} ${index.digest}\n`).join(""),
+      images: [...tags.map((tag) => `app:${tag} ${index.digest}\n`), `files:v1 ${files}\n`].join(""),
       prefix: "demo",
       staging: `${registry.host}/staging/demo`,
       mirrors: [
@@ -69,23 +76,22 @@ describe("third-party clients pull from a bucket alone", () => {
     await registry.remove();
 
     const place = { latitude: 41.26, longitude: -95.86 };
-    redirector = await startRedirector({
-      config: {
-        host: "artifacts.example.dev",
-        region: { name: "us-central1", ...place },
-        health: { intervalSeconds: 0.1, recheckSeconds: 0.05, unhealthyAfter: 1 },
-        imageMirrors: [
-          {
-            name: "canonical",
-            url: `http://${registry.host}/v2/p/images`,
-            cloud: "gcp",
-            region: "us-central1",
-            ...place,
-          },
-          { name: "s3", kind: "objects", url: `${stores.s3}/images`, cloud: "aws", region: "us-east-1", ...place },
-        ],
-      },
-    });
+    config = {
+      host: "artifacts.example.dev",
+      region: { name: "us-central1", ...place },
+      health: { intervalSeconds: 0.1, recheckSeconds: 0.05, unhealthyAfter: 1 },
+      imageMirrors: [
+        {
+          name: "canonical",
+          url: `http://${registry.host}/v2/p/images`,
+          cloud: "gcp",
+          region: "us-central1",
+          ...place,
+        },
+        { name: "s3", kind: "objects", url: `${stores.s3}/images`, cloud: "aws", region: "us-east-1", ...place },
+      ],
+    };
+    redirector = await startRedirector({ config });
     await redirector.logged(/mirror canonical is unhealthy/);
     host = `127.0.0.1:${redirector.port}`;
     env = { PATH: process.env["PATH"], HOME: stores.folder };
@@ -187,6 +193,78 @@ describe("third-party clients pull from a bucket alone", () => {
     },
   );
 
+  const noPodman = process.getuid?.() === 0 ? missing("/usr/bin/podman") : "podman needs root here";
+
+  itUnless(noPodman, "podman: pull by tag and digest", async () => {
+    const podman = await podmanIn(join(stores.folder, "podman"));
+    for (const reference of [":v1", `@${files}`])
+      await call("podman", ...podman, "pull", "--tls-verify=false", `${host}/demo/files${reference}`);
+    const digests = await call("podman", ...podman, "images", "--format", "{{.Digest}}", `${host}/demo/files`);
+    assert.ok(digests.includes(files));
+  });
+
+  itUnless(
+    noPodman,
+    "the redirector as a container, by the lines of docs/operating.md, serves the same pulls",
+    async function () {
+      this.timeout(180_000);
+      const registry = await startRegistry("olareg");
+      try {
+        const own = `${registry.host}/redirector:test`;
+        const crane = await peerPath("crane");
+        const base = `${registry.host}/base:v1`;
+        await pushLibraries(crane, base, stores.folder);
+        const { archive } = await buildRedirector();
+        const page = await readFile(join(import.meta.dirname, "../../../docs/operating.md"), "utf8");
+        const lines =
+          /```sh skip="[^"]+"\n(crane append [^`]+)```/.exec(page)?.[1]?.replaceAll("\\\n", "").trim().split("\n") ??
+          [];
+        const port = await freePort();
+        await writeFile(join(stores.folder, "redirector.json"), JSON.stringify(config));
+        const [append, mutate, run] = lines
+          .slice(-3)
+          .map((line) =>
+            line
+              .replace("gcr.io/distroless/cc-debian12", base)
+              .replace("redirector/dist/redirector.tar.gz", archive)
+              .replaceAll("ghcr.io/acme/redirector:1", own)
+              .trim()
+              .split(/\s+/),
+          ) as [string[], string[], string[]];
+        assert.deepEqual([append[0], mutate[0], run[0]], ["crane", "crane", "docker"]);
+        await call(crane, ...append.slice(1));
+        await call(crane, ...mutate.slice(1));
+        const podman = await podmanIn(join(stores.folder, "podman"));
+        // On this machine the network is the host's, and without CAP_SYS_RESOURCE limits can only be lowered.
+        const here = [
+          "--network",
+          "host",
+          "--ulimit",
+          "nofile=4096:4096",
+          "--ulimit",
+          "nproc=4096:4096",
+          "--env",
+          `PORT=${port}`,
+          "--tls-verify=false",
+        ];
+        const given = run.slice(2).map((word) => word.replace("$PWD/", `${stores.folder}/`).replaceAll('"', ""));
+        const container = spawn("podman", [...podman, "run", "--name", "redirector", ...here, ...given], {
+          stdio: "ignore",
+          env,
+        });
+        try {
+          await answers(`http://127.0.0.1:${port}/healthz`);
+          assert.equal(await call(crane, "digest", `127.0.0.1:${port}/demo/app:v1`), image.index.digest);
+        } finally {
+          await call("podman", ...podman, "stop", "--time", "10", "redirector");
+          await end(container);
+        }
+      } finally {
+        await registry.remove();
+      }
+    },
+  );
+
   it("what a bucket lacks is unknown, as a registry says it; its own 403 reaches no client", async () => {
     const cases: [method: string, path: string, status: number, code: string | undefined][] = [
       ["GET", "/v2/demo/app/manifests/v9", 404, "MANIFEST_UNKNOWN"],
@@ -209,3 +287,29 @@ describe("third-party clients pull from a bucket alone", () => {
     );
   });
 });
+
+/** Pushes an image of one small file. @returns its digest. */
+async function pushFiles(crane: string, to: string, folder: string): Promise<string> {
+  const layer = join(folder, "layer");
+  await mkdir(layer);
+  await writeFile(join(layer, "hello"), "hello");
+  await run("tar", ["-C", layer, "-czf", `${layer}.tgz`, "."]);
+  await run(crane, ["append", "--new_layer", `${layer}.tgz`, "--new_tag", to]);
+  return (await run(crane, ["digest", to])).stdout.trim();
+}
+
+/** Pushes an image of this machine's C library, the base of what Bun compiles for it. */
+async function pushLibraries(crane: string, to: string, folder: string): Promise<void> {
+  const listed = (await run("ldd", [process.execPath])).stdout;
+  const libraries = [...listed.matchAll(/(\/\S+\.so\.\d+)/g)].map(([, path]) => path!);
+  const archive = join(folder, "base.tgz");
+  await run("tar", ["-C", "/", "-chzf", archive, ...libraries.map((path) => path.slice(1))]);
+  await run(crane, ["append", "--new_layer", archive, "--new_tag", to]);
+}
+
+/** The options of podman that keep all that it writes in a folder. */
+async function podmanIn(folder: string): Promise<string[]> {
+  await mkdir(folder, { recursive: true });
+  const places = ["--root", join(folder, "root"), "--runroot", join(folder, "run")];
+  return [...places, "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs"];
+}
