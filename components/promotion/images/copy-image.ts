@@ -517,9 +517,11 @@ async function pushMade({ mirror, at, present }: Place, attached: Content["attac
   const lacking = attached.filter(({ digest }) => !present.has(digest)).flatMap(({ manifest }) => manifest.blobs);
   const needed = new Map(lacking.filter(({ digest }) => made.has(digest)).map((blob) => [blob.digest, blob]));
   await Promise.all(
-    [...needed.values()].map((blob) =>
-      mirror.once(at.repository, blob.digest, () => putBlob(at, blob, made.get(blob.digest)!)),
-    ),
+    [...needed.values()].map((blob) => {
+      const bytes = made.get(blob.digest)!;
+      const put = () => mirror.store?.target.put(blob, bytes) ?? putBlob(at, blob, bytes);
+      return mirror.once(at.repository, blob.digest, put);
+    }),
   );
 }
 

@@ -1,4 +1,5 @@
-/** Real cosign: it signs what the policy requires, and verifies what was promoted and what the promotion signed, through the redirector, in the mirror that is not canonical. */
+/** Real cosign: it signs what the policy requires, and verifies what was promoted and what the promotion signed, through the redirector, in the mirror that is
+ * not canonical: a bucket. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -8,8 +9,10 @@ import { promisify } from "node:util";
 import { after, before, it } from "mocha";
 import { imagePromotion } from "../../../components/promotion/images/images.ts";
 import type { Context, ImagesRequest } from "../../../components/promotion/run/request.ts";
+import { storeAddress } from "../../../components/promotion/run/store-address.ts";
 import { describeUnless } from "../../support/annotations.ts";
 import { linesByTag } from "../../support/image-lines.ts";
+import { type ObjectStores, startObjectStores } from "../../support/object-stores.ts";
 import { sigstorePath } from "../../support/peers.ts";
 import { type RunningRedirector, startRedirector } from "../../support/redirector-process.ts";
 import { type Pushed, Pusher, startRegistry, type TestRegistry } from "../../support/registries.ts";
@@ -26,6 +29,7 @@ const unbuilt =
 
 describeUnless(unbuilt, "trust: real cosign", () => {
   let registry: TestRegistry;
+  let stores: ObjectStores;
   let redirector: RunningRedirector;
   let folder: string;
   const promotion = imagePromotion();
@@ -42,20 +46,18 @@ describeUnless(unbuilt, "trust: real cosign", () => {
     }
   };
   before(async () => {
-    registry = await startRegistry("olareg");
-    const mirror = (name: string, longitude: number) => ({
-      name,
-      url: `http://${registry.host}/v2/${name}`,
-      region: name,
-      latitude: 41,
-      longitude,
-      cloud: "gcp" as const,
-    });
+    [registry, stores] = await Promise.all([startRegistry("olareg"), startObjectStores()]);
+    await stores.makeBucket("s3", "m1-images");
+    await stores.letAllRead("m1-images");
+    const at = (name: string, longitude: number) => ({ name, region: name, latitude: 41, longitude });
     redirector = await startRedirector({
       config: {
         host: "artifacts.example.org",
         region: { name: "m1", latitude: 41, longitude: 3 },
-        imageMirrors: [mirror("m0", -95), mirror("m1", 3)],
+        imageMirrors: [
+          { ...at("m0", -95), url: `http://${registry.host}/v2/m0`, cloud: "gcp" },
+          { ...at("m1", 3), url: `${stores.s3}/m1-images`, kind: "objects", cloud: "aws" },
+        ],
         fileMirrors: [],
       },
     });
@@ -69,7 +71,7 @@ describeUnless(unbuilt, "trust: real cosign", () => {
   after(async () => {
     await promotion.close();
     await redirector.stop();
-    await registry.remove();
+    await Promise.all([registry.remove(), stores.stop()]);
     await rm(folder, { recursive: true, force: true });
   });
 
@@ -90,13 +92,16 @@ describeUnless(unbuilt, "trust: real cosign", () => {
       images: linesByTag(images),
       prefix: "tool",
       staging: `${registry.host}/staging/tool`,
-      mirrors: ["m0", "m1"].map((name) => ({ name, repository: `${registry.host}/${name}` })),
+      mirrors: [
+        { name: "m0", repository: `${registry.host}/m0` },
+        { name: "m1", repository: storeAddress({ kind: "s3", bucket: "m1-images", region: "us-east-1" }) },
+      ],
       layerMirrors: [],
       mutableTags: [],
       removalShare: 1,
       trust: { mode: "require", signers: [{ key }], predicates: [], trustedRoot: "" },
       signing: keySigning({ key: join(folder, "promotions.pem"), policyFile: join(folder, "project.yaml") }),
-      storage: {},
+      storage: { s3Endpoint: stores.s3, s3UsePathStyle: true },
     };
     const preview = await promotion.preview(request, undefined, context);
     assert.equal(preview.errors.length, 1, preview.errors.join("\n"));
