@@ -1,13 +1,11 @@
 import { z } from "zod";
 import { approverPattern } from "../stack/approver.ts";
 import { trustFormat } from "../stack/trust-format.ts";
+import { fileFault, fileGlobPattern, filePattern, isFilePath, sharedFilePattern } from "./file-names.ts";
 import {
   artifactTypePattern,
   digestFault,
   digestPattern,
-  fileFault,
-  fileGlobPattern,
-  filePattern,
   groupPattern,
   imageFault,
   imagePattern,
@@ -15,7 +13,6 @@ import {
   repositoryPattern,
   sha256Fault,
   sha256Pattern,
-  sharedFilePattern,
   sharedImagePattern,
   tagFault,
   tagGlobPattern,
@@ -52,6 +49,15 @@ function text(name: string, pattern: RegExp, fault: (text: string) => string) {
   return z
     .string({ error: ({ input }) => mustBe(name, "text", input) })
     .regex(pattern, { error: ({ input }) => fault(String(input)) });
+}
+
+/** A file's path. Its pattern is for editors: what it lets through may still be wrong, and the message is the same. */
+function fileText(name: string) {
+  const error = ({ input }: { input: unknown }) => fileFault(String(input)) ?? `${name} is no path`;
+  return z
+    .string({ error: ({ input }) => mustBe(name, "text", input) })
+    .regex(filePattern, { error, abort: true })
+    .refine(isFilePath, { error });
 }
 
 function mustBe(name: string, what: string, input: unknown): string {
@@ -167,7 +173,7 @@ export const filesFormat = mapOf("the manifest", {
   files: listOf(
     "files",
     mapOf("a file", {
-      name: text("name", filePattern, fileFault).meta({
+      name: fileText("name").meta({
         description: "The file's path in the project's staging bucket, e.g. v1.0.0/linux/amd64/tool",
       }),
       sha256: text("sha256", sha256Pattern, sha256Fault).meta({
@@ -190,9 +196,7 @@ export const withdrawnFormat = listOf(
       .optional()
       .meta({ description: "The digest that is withdrawn, with all its tags" }),
     tag: text("tag", tagPattern, tagFault).optional().meta({ description: "The tag that is withdrawn" }),
-    file: text("file", filePattern, fileFault)
-      .optional()
-      .meta({ description: "The path of the file that is withdrawn" }),
+    file: fileText("file").optional().meta({ description: "The path of the file that is withdrawn" }),
     reason: text(
       "reason",
       /^(?=.*\S)[^\p{C}\p{Zl}\p{Zp}]{1,300}$/u,
@@ -312,7 +316,7 @@ export const projectFormat = mapOf("project.yaml", {
   staging: mapOf("staging", {
     images: flag("images").optional().meta({ description: "A registry repository for its images (default false)" }),
     files: flag("files").optional().meta({ description: "A bucket for its files (default false)" }),
-    filesFolder: text("filesFolder", filePattern, fileFault)
+    filesFolder: fileText("filesFolder")
       .optional()
       .meta({ description: "The folder of the bucket that its files are staged in, e.g. releases (default the root)" }),
     retentionDays: number("retentionDays", "a whole number of days from 1 to 3650", 1, 3650, true)

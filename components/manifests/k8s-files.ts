@@ -1,7 +1,8 @@
 import { countOf } from "../promotion/text/count-of.ts";
 import { escapeUnprintable } from "../promotion/text/printable.ts";
 import { plainOrQuoted } from "./edit.ts";
-import { fileFault, filePattern, sha256Fault, sha256Pattern } from "./names.ts";
+import { fileFault, isFilePath } from "./file-names.ts";
+import { sha256Fault, sha256Pattern } from "./names.ts";
 import { type Problem, quoted } from "./problem.ts";
 import type { Source } from "./source.ts";
 import { commentsAbove } from "./text-lines.ts";
@@ -50,10 +51,10 @@ export function readK8sFiles(lists: readonly K8sFileList[], problems: Problem[])
         leaveOut(item, "a file has a name and a sha256");
         continue;
       }
-      if (!filePattern.test(name.text) || !sha256Pattern.test(sha256.text)) {
+      if (!isFilePath(name.text) || !sha256Pattern.test(sha256.text)) {
         leaveOut(
-          filePattern.test(name.text) ? sha256 : name,
-          filePattern.test(name.text) ? sha256Fault(sha256.text) : fileFault(name.text),
+          isFilePath(name.text) ? sha256 : name,
+          isFilePath(name.text) ? sha256Fault(sha256.text) : (fileFault(name.text) ?? ""),
         );
         continue;
       }

@@ -1,5 +1,6 @@
 import { fileKey, imageName } from "../../redirector/object-paths.ts";
-import { digestPattern, filePattern, imagePattern, sha256Pattern, tagPattern } from "./names.ts";
+import { isFilePath } from "./file-names.ts";
+import { digestPattern, imagePattern, sha256Pattern, tagPattern } from "./names.ts";
 import type { Project } from "./project.ts";
 import { bucketPlace, registryPlace } from "./promoter-manifest.ts";
 import { parseYaml } from "./yaml/parse.ts";
@@ -93,7 +94,7 @@ function addFiles(files: Map<string, Set<string>>, prefix: string, list: Node | 
   for (const item of list?.kind === "list" ? list.items : []) {
     const [name, sha256] = [valueAt(item, "name"), valueAt(item, "sha256")];
     if (name?.kind !== "scalar" || sha256?.kind !== "scalar") continue;
-    if (filePattern.test(name.text) && sha256Pattern.test(sha256.text))
+    if (isFilePath(name.text) && sha256Pattern.test(sha256.text))
       add(files, `binaries/${prefix === "" ? "" : `${prefix}/`}${name.text}`, sha256.text);
   }
 }

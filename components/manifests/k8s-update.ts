@@ -91,10 +91,13 @@ function editImages(text: string, removes: readonly string[], adds: readonly str
 
 function editFiles(text: string, removes: readonly string[], adds: readonly string[]): string {
   let edited = text;
-  for (const line of removes) edited = removeFile(edited, line.split(" ")[0] ?? "");
-  for (const line of adds) {
-    const [name = "", sha256 = ""] = line.split(" ");
-    edited = addFile(edited, { name, sha256 });
-  }
+  for (const line of removes) edited = removeFile(edited, fileOf(line).name);
+  for (const line of adds) edited = addFile(edited, fileOf(line));
   return edited;
+}
+
+/** A path may have spaces. */
+function fileOf(line: string): { readonly name: string; readonly sha256: string } {
+  const space = line.lastIndexOf(" ");
+  return { name: line.slice(0, space), sha256: line.slice(space + 1) };
 }

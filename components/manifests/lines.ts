@@ -1,5 +1,6 @@
 import { imageName } from "../../redirector/object-paths.ts";
 import { countOf } from "../promotion/text/count-of.ts";
+import { oneWord } from "../promotion/text/one-word.ts";
 import type { Image, Project, Withdrawal } from "./project.ts";
 
 /**
@@ -66,9 +67,9 @@ export function withdrawnImageLines(project: Project): string {
   );
 }
 
-/** The same of its files: a line `path <why>` for each. */
+/** The same of its files: a line `path <why>` for each; spaces of the path as {@link oneWord} has them. */
 export function withdrawnFileLines({ withdrawn }: Project): string {
-  return sortedLines(withdrawn.flatMap((one) => ("file" in one ? `${one.file} ${why(one)}` : [])));
+  return sortedLines(withdrawn.flatMap((one) => ("file" in one ? `${oneWord(one.file)} ${why(one)}` : [])));
 }
 
 function why({ reason, reference }: Withdrawal): string {

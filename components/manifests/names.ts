@@ -19,25 +19,11 @@ export { digestPattern, tagPattern };
 /** A pattern of tags: a tag in which `*` stands for any run of characters. */
 export const tagGlobPattern = /^[A-Za-z0-9_*][A-Za-z0-9._*-]{0,127}$/;
 
-/** A pattern of files' paths: a path in which `*` stands for any run of characters, slashes too. */
-export const fileGlobPattern =
-  /^(?=.{1,512}$)(?!\.{1,2}(?:\/|$))[A-Za-z0-9._+~@=,*-]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._+~@=,*-]{1,255})*$/;
-
 /** A file's sha256 in the format of filepromoter manifests: only the hex digits. */
 export const sha256Pattern = /^[0-9a-f]{64}$/;
 
-/**
- * A file's path: segments of characters without special meaning in URLs, shells and object stores; none is `.` or `..`; 255 a
- * segment (file systems), 512 in all (GCS and S3 allow 1024 bytes with the prefix).
- */
-export const filePattern =
-  /^(?=.{1,512}$)(?!\.{1,2}(?:\/|$))[A-Za-z0-9._+~@=,-]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._+~@=,-]{1,255})*$/;
-
-const fileSegment = "(?!\\.{1,2}(?:\\/|$))[A-Za-z0-9._+~@=,-]{1,255}";
-
-/** Names of images or files that a project shares: one name, `folder/*` for all below a folder, `*` for all. */
+/** Names of images that a project shares: one name, `folder/*` for all below a folder, `*` for all. */
 export const sharedImagePattern = new RegExp(`^(?:\\*|(?=.{1,200}$)${nameSource}(?:\\/\\*)?)$`);
-export const sharedFilePattern = new RegExp(`^(?:\\*|(?=.{1,512}$)${fileSegment}(?:\\/${fileSegment})*(?:\\/\\*)?)$`);
 
 /** A group's mail address. */
 export const groupPattern =
@@ -96,22 +82,6 @@ export function tagFault(text: string): string {
   const odd = oddCharacter(text, /[A-Za-z0-9_.-]/);
   const which = odd === undefined || /^"[ -~]"$/.test(odd) ? "" : ` (it has ${odd})`;
   return `tag ${quoted(text)} is not a tag${which}: letters, digits, _ . - and not . or - first`;
-}
-
-/** The error for a text that is not a file path. */
-export function fileFault(text: string): string {
-  if (text === "") return "a file needs a name: its path below the project's";
-  if (text.length > 512) return `file name ${quoted(text)} has ${text.length} characters: 512 at most`;
-  if (text.startsWith("/"))
-    return `file name ${quoted(text)} starts with a slash: write it relative to the project's folder`;
-  const segments = text.split("/");
-  if (segments.includes("..") || segments.includes("."))
-    return `file name ${quoted(text)} has a segment . or ..: write the path it means`;
-  if (segments.includes("")) return `file name ${quoted(text)} has an empty segment: remove the doubled or last slash`;
-  if (segments.some((segment) => segment.length > 255))
-    return `file name ${quoted(text)} has a segment of more than 255 characters`;
-  const odd = oddCharacter(text, /[A-Za-z0-9._+~@=,/-]/);
-  return `file name ${quoted(text)} has the character ${odd}: letters, digits and . _ + ~ @ = , - are allowed`;
 }
 
 /** A media type (RFC 6838, section 4.2). */

@@ -10,6 +10,7 @@ import { listTags, type TagList } from "../oci/tags.ts";
 import type { Transport } from "../oci/transport.ts";
 import type { Progress } from "../run/request.ts";
 import type { Bucket } from "../storage/bucket.ts";
+import { ofOneWord } from "../text/one-word.ts";
 import { splitLines } from "../text/split-lines.ts";
 import type { CachedEntry } from "./cached-entry.ts";
 import { describeImage } from "./describe-image.ts";
@@ -67,7 +68,7 @@ function withdrawnItems(request: EntryRequest): WithdrawnItem[] {
   const items = (text: string, place: (name: string) => string) =>
     splitLines(text).map((line) => {
       const space = line.indexOf(" ");
-      return { name: place(line.slice(0, space)), reason: line.slice(space + 1) };
+      return { name: place(ofOneWord(line.slice(0, space))), reason: line.slice(space + 1) };
     });
   return [
     ...items(withdrawnImages, (name) => imageName(imagePrefix, name)),

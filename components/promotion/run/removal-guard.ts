@@ -1,3 +1,6 @@
+import { ofOneWord } from "../text/one-word.ts";
+import { splitLines } from "../text/split-lines.ts";
+
 /** A run would remove more of a project than one run may. */
 export class RemovalRefused extends Error {}
 
@@ -6,7 +9,7 @@ export class RemovalRefused extends Error {}
  * @param lines each begins with one of them.
  */
 export function withdrawnReferences(lines: string | undefined): ReadonlySet<string> {
-  return new Set((lines ?? "").split("\n").flatMap((line) => line.split(" ", 1).filter((word) => word !== "")));
+  return new Set(splitLines(lines ?? "").map((line) => ofOneWord(line.split(" ", 1)[0]!)));
 }
 
 /**

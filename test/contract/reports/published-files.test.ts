@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { before, describe, it } from "mocha";
+import { isFilePath } from "../../../components/manifests/file-names.ts";
 import { previewFiles, promoteFiles, takeFileInventory } from "../../../components/promotion/files/files.ts";
 import type { Context, FilesRequest } from "../../../components/promotion/run/request.ts";
 import { afterFile } from "../../support/cleanup.ts";
@@ -15,6 +16,16 @@ import { type RunningRedirector, startRedirector } from "../../support/redirecto
 const context: Context = { signal: new AbortController().signal, report: () => {} };
 const near = { cloud: "aws", region: "near", latitude: 0, longitude: 0 } as const;
 const far = { cloud: "gcp", region: "far", latitude: 50, longitude: 50 } as const;
+
+/** The rows of the table in components/manifests/README.md that are allowed. */
+const oddPaths = [
+  "v1.0.0+build.1/tool~1@x=y,z",
+  "v1/My Tool 1.0 (arm64).dmg",
+  "größe.txt",
+  "инструкция-v1.pdf",
+  "說明書/説明書.pdf",
+  "+",
+];
 
 describe("published files, from fake-gcs-server and versitygw", () => {
   let stores: ObjectStores;
@@ -109,6 +120,28 @@ describe("published files, from fake-gcs-server and versitygw", () => {
       wrong.errors.join(),
       /gs:\/\/staging\/page has sha256:.* \(stored with Content-Encoding gzip: stage it without\)/,
     );
+  });
+
+  it("curl: every kind of path that a manifest may have is promoted to both stores, and served under the same URL by both", async () => {
+    const files = Object.fromEntries(oddPaths.map((path) => [path, `content of ${path}`]));
+    for (const [path, content] of Object.entries(files)) {
+      assert.equal(isFilePath(path), true, path);
+      await stores.stage("staging", path, content);
+    }
+    const request = requestFor("odd", files);
+    assert.deepEqual((await previewFiles(request, undefined, context)).errors, []);
+    assert.deepEqual((await promoteFiles(request, undefined, context)).failures, []);
+    assert.deepEqual((await takeFileInventory(request, context)).incomplete, {});
+    for (const { name, running } of redirectors)
+      for (const [path, content] of Object.entries(files))
+        for (const encoded of [encodeURI(path), path.split("/").map(encodeURIComponent).join("/")]) {
+          const { status, body } = await curl(running, `/binaries/odd/${encoded}`);
+          assert.deepEqual([status, body], [200, content], `${encoded} from ${name}`);
+        }
+    const removed = { request, incomplete: {} };
+    const without = { ...request, files: "" };
+    assert.deepEqual((await promoteFiles(without, removed, context)).failures, []);
+    assert.equal((await curl(redirectors[1]!.running, `/binaries/odd/${encodeURI(oddPaths[1]!)}`)).status, 404);
   });
 
   it("versitygw with an unknown access key answers 404: the mirror is unreadable, and not empty", async () => {

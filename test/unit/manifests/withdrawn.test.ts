@@ -4,6 +4,7 @@ import { it } from "mocha";
 import { withdrawnFileLines, withdrawnImageLines } from "../../../components/manifests/lines.ts";
 import { problemLine } from "../../../components/manifests/problem.ts";
 import { readManifests } from "../../../components/manifests/read.ts";
+import { withdrawnReferences } from "../../../components/promotion/run/removal-guard.ts";
 
 const [a, b] = ["a", "b"].map((digit) => `sha256:${digit.repeat(64)}`) as [string, string];
 const declaration = "description: x\nowners: {group: g@example.org}\nstaging: {images: true, files: true}\n";
@@ -41,6 +42,9 @@ it("digests, tags and files, each with why", () => {
     `app:v2 wrong name (https://example.org/why?a=b#c)\napp@${a} leaks its key: rebuilt as v1.0.1 (CVE-2026-12345)\n`,
   );
   assert.equal(withdrawnFileLines(project!), "v1/tool broken\n");
+  const spaced = withdrawnFileLines({ ...project!, withdrawn: [{ file: "My Tool.dmg", reason: "broken too" }] });
+  assert.equal(spaced, "My%20Tool.dmg broken too\n");
+  assert.deepEqual([...withdrawnReferences(spaced)], ["My Tool.dmg"]);
 });
 
 it("nothing that is withdrawn is in the manifests, a digest under no name", () => {
