@@ -1,5 +1,5 @@
 import { createHash, createPublicKey, verify } from "node:crypto";
-import type { RawKey } from "./statement-signer.ts";
+import type { RawKey } from "./raw-key.ts";
 
 /** Algorithms whose signatures a bundle by key can have: over a SHA-256, and not PSS, which verifiers do not try. */
 const algorithms = new Set([

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import type { Signer as SigstoreSigner, Witness } from "@sigstore/sign";
 import { cloudKey } from "./cloud-key.ts";
 import type { SignerRule } from "./policy.ts";
+import type { RawKey } from "./raw-key.ts";
 import type { SigningSettings } from "./signing-settings.ts";
 
 /** Signs statements as Sigstore bundles. */
@@ -28,12 +29,6 @@ export async function openSigner(settings: SigningSettings): Promise<StatementSi
     }),
   };
   return { rule: { key: pem }, sign: (statement) => bundle(statement, signer, []) };
-}
-
-/** A key that signs bytes. */
-export interface RawKey {
-  readonly publicKey: KeyObject;
-  sign(data: Buffer): Promise<Buffer>;
 }
 
 async function localKey(file: string): Promise<RawKey> {

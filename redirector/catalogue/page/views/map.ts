@@ -2,14 +2,14 @@ import { svgElement } from "../element.ts";
 import { land } from "../land.ts";
 
 /** A place on the map. */
-export interface Place {
+export interface MapPlace {
   /** Degrees. */
   readonly latitude: number;
   readonly longitude: number;
 }
 
 /** A mark: the mirrors of one region. */
-export interface Mark extends Place {
+export interface Mark extends MapPlace {
   /** What a pointer that rests on it is told. */
   readonly label: string;
   readonly healthy: boolean;
@@ -22,7 +22,7 @@ const [width, height] = [720, 280];
 const north = 80;
 
 /** Where a place is in the drawing: an equirectangular projection, south to 60 degrees. Pure. @internal exported for its test. */
-export function projected({ latitude, longitude }: Place): readonly [x: number, y: number] {
+export function projected({ latitude, longitude }: MapPlace): readonly [x: number, y: number] {
   return [(longitude + 180) * 2, (north - latitude) * 2];
 }
 
@@ -30,7 +30,7 @@ export function projected({ latitude, longitude }: Place): readonly [x: number, 
  * The mirrors on a map of the world, and lines from the reader to those that serve him. It repeats what the tables below it say, so to a screen reader
  * it is one image with a text.
  */
-export function worldMap(marks: readonly Mark[], you: Place | undefined): SVGElement {
+export function worldMap(marks: readonly Mark[], you: MapPlace | undefined): SVGElement {
   const down = marks.filter(({ healthy }) => !healthy).length;
   const summary = `Map of ${marks.length} regions with mirrors; ${down === 0 ? "all answer" : `in ${down} a mirror does not answer`}. The tables say the same.`;
   return svgElement(
@@ -51,7 +51,7 @@ function ringPath(ring: readonly number[]): string {
 }
 
 /** A line from the reader to a mirror: the shorter way round the earth is not drawn where it leaves the map. */
-function way(from: Place, to: Place): SVGElement {
+function way(from: MapPlace, to: MapPlace): SVGElement {
   const [x1, y1] = projected(from);
   const [x2, y2] = projected(to);
   return svgElement("line", { class: "way", x1, y1, x2, y2 });
@@ -65,7 +65,7 @@ function dot({ label, healthy, yours, ...place }: Mark): SVGElement {
   return svgElement("circle", { class: "mark up", cx: x, cy: y, r: yours ? 5 : 3.5 }, title);
 }
 
-function ring(place: Place): SVGElement {
+function ring(place: MapPlace): SVGElement {
   const [cx, cy] = projected(place);
   return svgElement("circle", { class: "you", cx, cy, r: 6 }, svgElement("title", {}, "Where you are taken to be"));
 }

@@ -1,6 +1,6 @@
 import { element } from "../element.ts";
 import { formatQuantity } from "../text.ts";
-import { type Mark, type Place, worldMap } from "./map.ts";
+import { type Mark, type MapPlace, worldMap } from "./map.ts";
 import type { Shown } from "./parts.ts";
 
 /** `/status.json`: the mirrors' health as seen by the redirector that answered. */
@@ -13,11 +13,11 @@ export interface RedirectorStatus {
     readonly region: string;
     readonly images?: string;
     readonly files?: string;
-  } & Partial<Place>;
+  } & Partial<MapPlace>;
 }
 
 /** One mirror. */
-interface MirrorStatus extends Partial<Place> {
+interface MirrorStatus extends Partial<MapPlace> {
   readonly name: string;
   readonly kind: "images" | "files";
   readonly cloud: string;
