@@ -18,7 +18,7 @@ import {
 } from "./components/manifests/lines.ts";
 import { loadManifests } from "./components/manifests/load.ts";
 import { locatedMessage, problemLine } from "./components/manifests/problem.ts";
-import { type Project, promotesFiles, promotesImages } from "./components/manifests/project.ts";
+import { type Project, promotesFiles, promotesImages, stagingProject } from "./components/manifests/project.ts";
 import { signingSettings } from "./components/manifests/signing-settings.ts";
 import { trustSettings } from "./components/manifests/trust-settings.ts";
 import { Mirrors } from "./components/mirrors/mirrors.ts";
@@ -78,25 +78,27 @@ const mirrors = new Mirrors("mirrors", {
 });
 const canonicalRegistry = mirrors.addresses.apply(({ images: [canonical] }) => canonical?.repository ?? "");
 
-const stagingAreas = new Map<string, { repository: pulumi.Output<string>; bucket: pulumi.Output<string> }>();
+const stagingAreas = new Map<string, StagingArea>();
 
 /** For each project: its staging area, its artifacts in production, and its entry in the catalogue. */
-for (const project of projects) {
-  const staging = new StagingArea(project.name, {
-    project: config.project,
-    googlePrefix: config.googlePrefix,
-    location: config.stagingLocation,
-    description: project.description,
-    group: project.owners.group,
-    ci: project.owners.repositories.flatMap((repository) => identities.releasesOf(repository)),
-    readers: [identities.deploy, identities.preview],
-    images: project.staging.images,
-    files: project.staging.files,
-    retentionDays: project.staging.retentionDays,
-    cleanupDryRun: config.cleanupDryRun,
-    protection: config.protection,
-  });
-  stagingAreas.set(project.name, { repository: staging.repository, bucket: staging.bucket });
+for (const project of lendersFirst(projects)) {
+  const staging =
+    stagingAreas.get(stagingProject(project)) ??
+    new StagingArea(project.name, {
+      project: config.project,
+      googlePrefix: config.googlePrefix,
+      location: config.stagingLocation,
+      description: project.description,
+      group: project.owners.group,
+      ci: project.owners.repositories.flatMap((repository) => identities.releasesOf(repository)),
+      readers: [identities.deploy, identities.preview],
+      images: project.staging.images,
+      files: project.staging.files,
+      retentionDays: project.staging.retentionDays,
+      cleanupDryRun: config.cleanupDryRun,
+      protection: config.protection,
+    });
+  stagingAreas.set(project.name, staging);
   // A promotion stays declared when its manifest is emptied, so that its preview shows the removals and the removal guard applies.
   const promotions: pulumi.Resource[] = [];
   if (promotesImages(project)) {
@@ -225,9 +227,25 @@ export const redirectorArchive = redirector.archive;
 /** The DS record to enter at the registrar when this program signs the zone. */
 export const dsRecord = domain.dsRecord;
 /** Where each project pushes: the repository for images, the bucket for files; "" where it stages none. */
-export const staging = pulumi.output(Object.fromEntries(stagingAreas));
+export const staging = pulumi.output(
+  Object.fromEntries(
+    projects.map(({ name, staging: { images, files } }) => [
+      name,
+      {
+        repository: images ? stagingAreas.get(name)?.repository : "",
+        bucket: files ? stagingAreas.get(name)?.bucket : "",
+      },
+    ]),
+  ),
+);
 /** The records to enter by hand where `artifacts:dns` is `none`; else none. */
 export const dnsRecords = zone instanceof ListedZone ? zone.lines : [];
+
+/** The projects, those that use another's staging area after all others. */
+function lendersFirst(all: readonly Project[]): Project[] {
+  const borrows = ({ staging: { project } }: Project): boolean => project !== undefined;
+  return [...all.filter((project) => !borrows(project)), ...all.filter(borrows)];
+}
 
 /** The input of a resource that withdraws something. The others do without it, so that it is no change of theirs. */
 function withdrawnInput<Name extends string>(lines: string, name: Name): { [Key in Name]?: string } {

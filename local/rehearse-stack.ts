@@ -65,7 +65,10 @@ async function rehearse(): Promise<void> {
     await pulumi(stack, "up", "--yes", "--skip-preview", "--suppress-outputs");
     if (settings.dns === "none") await enterRecords(stack, control);
   });
-  const targets = await control.stagingAreas();
+  const areas = await control.stagingAreas();
+  const targets = projects.flatMap(({ name, stagingProject }) =>
+    areas.filter(({ project }) => project === stagingProject).map((area) => ({ ...area, project: name })),
+  );
   await step("2. Each project pushes an artifact to its staging area", async () => {
     const artifacts = { projects: [...made.values()] };
     await pushStaging(artifacts, { targets, gcsEndpoint: `${cloud.endpoints.gcs}/storage/v1/` }, say);
@@ -94,7 +97,7 @@ async function rehearse(): Promise<void> {
     hosts: settings.hosts,
     records: (await control.records()).map(({ name, type, content }) => `${name}  ${type}  ${content}`),
     enteredByHand: settings.dns === "none",
-    staging: targets.map(({ project, registryUri, bucket }) => ({
+    staging: areas.map(({ project, registryUri, bucket }) => ({
       project,
       registry: registryUri === undefined ? undefined : stagingRegistry(resources, project),
       bucket: bucket === undefined ? undefined : `gs://${bucket}`,

@@ -1,6 +1,6 @@
 import type { ProjectDifference } from "../manifests/difference.ts";
 import { fileLines, imageLines, withdrawnFileLines, withdrawnImageLines } from "../manifests/lines.ts";
-import { type Project, promotesFiles, promotesImages, type Withdrawal } from "../manifests/project.ts";
+import { type Project, promotesFiles, promotesImages, stagingProject, type Withdrawal } from "../manifests/project.ts";
 import { releaseBuildsLine } from "../manifests/release-builds.ts";
 import { readImageLines } from "../promotion/images/lines.ts";
 import { countRemovals } from "../promotion/images/removals.ts";
@@ -24,9 +24,11 @@ export function changeGuards(differences: readonly ProjectDifference[]): GuardSa
   return differences.flatMap((difference) => {
     const { project, before, after } = difference;
     const says = (stops: boolean) => (message: string) => ({ project, stops, message });
-    if (before === undefined) return [];
+    const borrows = usesNewShare(after, differences).map(says(true));
+    if (before === undefined) return borrows;
     if (after === undefined) return folderGone(before, differences).map(says(true));
     return [
+      ...borrows,
       ...removedTooMuch(before, after).map(says(true)),
       ...movedTags(before, difference).map(says(true)),
       ...movedFiles(before, difference).map(says(true)),
@@ -54,6 +56,15 @@ function folderGone(before: Project, differences: readonly ProjectDifference[]):
   const renamed = moved === undefined ? "is gone" : `was renamed to ${markdownCode(`manifests/${moved.project}`)}`;
   return [
     `The folder ${markdownCode(`manifests/${before.name}`)} ${renamed}: ${amounts(images, files)} would be removed from production. To remove a project, keep its folder, remove the lines of its manifests and list what goes in ${markdownCode("withdrawn.yaml")}; the folder can go once nothing of it is in production.`,
+  ];
+}
+
+/** A project that uses a staging area which this same change shares with it. */
+function usesNewShare(after: Project | undefined, differences: readonly ProjectDifference[]): string[] {
+  const lender = differences.find(({ project }) => project === after?.staging.project)?.before;
+  if (after === undefined || lender === undefined || lender.staging.sharedWith?.includes(after.name)) return [];
+  return [
+    `Uses the staging area of ${markdownCode(lender.name)}, which this change shares with it. Sharing and using takes two changes.`,
   ];
 }
 
@@ -154,6 +165,10 @@ function loosened(before: Project, after: Project): string[] {
       before.shares.map((share) => JSON.stringify(share)),
       after.shares.map((share) => JSON.stringify(share)),
     ),
+    ...added("staging.sharedWith", before.staging.sharedWith ?? [], after.staging.sharedWith ?? []),
+    ...(stagingProject(before) === stagingProject(after)
+      ? []
+      : [`${markdownCode("staging.project")} becomes ${markdownCode(stagingProject(after))}`]),
     ...changed("imagePrefix"),
     ...added("imagePrefixes", before.imagePrefixes, after.imagePrefixes),
     ...changed("filePrefix"),

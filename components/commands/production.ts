@@ -4,7 +4,7 @@ import { fileSettings } from "../manifests/file-settings.ts";
 import { fileLines, imageLines, imageNames, imageSources } from "../manifests/lines.ts";
 import { loadManifests } from "../manifests/load.ts";
 import { problemLine } from "../manifests/problem.ts";
-import { type Project, promotesFiles, promotesImages } from "../manifests/project.ts";
+import { type Project, promotesFiles, promotesImages, stagingProject } from "../manifests/project.ts";
 import { signingSettings } from "../manifests/signing-settings.ts";
 import { trustSettings } from "../manifests/trust-settings.ts";
 import { layerMirrorsOf } from "../mirrors/bucket-mirrors.ts";
@@ -145,11 +145,11 @@ export function placesByName(config: StackConfig): Places {
   return {
     images: images.map(({ name, repository }) => ({ name, repository })),
     files,
-    staging: ({ name, staging }) => ({
-      repository: staging.images
-        ? `${config.stagingLocation}-docker.pkg.dev/${config.project}/${stagingRepositoryId(name)}`
+    staging: (project) => ({
+      repository: project.staging.images
+        ? `${config.stagingLocation}-docker.pkg.dev/${config.project}/${stagingRepositoryId(stagingProject(project))}`
         : "",
-      bucket: staging.files ? stagingBucketName(config.googlePrefix, name) : "",
+      bucket: project.staging.files ? stagingBucketName(config.googlePrefix, stagingProject(project)) : "",
     }),
   };
 }

@@ -1,6 +1,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { addFile } from "../manifests/edit-files.ts";
 import { addDigest, removeTag } from "../manifests/edit-images.ts";
+import { stagingProject } from "../manifests/project.ts";
 import { Transport } from "../promotion/oci/transport.ts";
 import { openStorage } from "../promotion/storage/storage.ts";
 import { globMatcher } from "../promotion/text/glob-matcher.ts";
@@ -78,7 +79,7 @@ async function promoteImages(
   pre: boolean,
 ): Promise<string[]> {
   const { project } = open;
-  const { registryUri } = await stagingOf(project.name, stack, "images", overrides);
+  const { registryUri } = await stagingOf(stagingProject(project), stack, "images", overrides);
   printDetail(`staging of ${project.name}: ${registryUri}`);
   const references = await doAll(wanted, (text) => parseReference(text, registryUri));
   const transport = new Transport();
@@ -121,7 +122,7 @@ async function promoteFiles(
   stack: string,
   overrides: StagingOverrides,
 ): Promise<string[]> {
-  const { bucket, gcsEndpoint } = await stagingOf(open.project.name, stack, "files", overrides);
+  const { bucket, gcsEndpoint } = await stagingOf(stagingProject(open.project), stack, "files", overrides);
   const storage = openStorage(gcsEndpoint === undefined ? {} : { gcsEndpoint });
   try {
     const staging = storage.open({ kind: "gcs", bucket });

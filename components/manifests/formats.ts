@@ -319,6 +319,27 @@ export const projectFormat = mapOf("project.yaml", {
     filesFolder: fileText("filesFolder")
       .optional()
       .meta({ description: "The folder of the bucket that its files are staged in, e.g. releases (default the root)" }),
+    project: text(
+      "project",
+      projectPattern,
+      (value) => `project ${quoted(value)} is not a project's name: write the name of its folder`,
+    )
+      .optional()
+      .meta({
+        description:
+          "The project whose staging area holds this one's artifacts too, by its staging.sharedWith (default: an area of its own)",
+      }),
+    sharedWith: listOf(
+      "sharedWith",
+      text(
+        "a project",
+        projectPattern,
+        (value) => `project ${quoted(value)} is not a project's name: write the name of its folder`,
+      ),
+      'a list of projects: ["kwok"]',
+    )
+      .optional()
+      .meta({ description: "Projects that may publish what lies in this staging area (default none)" }),
     retentionDays: number("retentionDays", "a whole number of days from 1 to 3650", 1, 3650, true)
       .optional()
       .meta({ description: "Days after which what lies in staging expires (default 90); what is in production stays" }),

@@ -5,6 +5,7 @@ import { type K8sFileList, readK8sFiles } from "./k8s-files.ts";
 import { imagesText, type K8sImages, readK8sImages } from "./k8s-images.ts";
 import { approversIn } from "./k8s-owners.ts";
 import { type Grant, grantsFor } from "./k8s-shares.ts";
+import { type K8sStaging, type StagingGrant, stagingOfAll } from "./k8s-staging.ts";
 import { below } from "./path-ownership.ts";
 import { type Problem, quoted } from "./problem.ts";
 import { projectText } from "./project-text.ts";
@@ -56,8 +57,9 @@ export function importK8s(files: ReadonlyMap<string, string>, owners = "", shown
     projects.map((project) => readProject(project, problems)),
     problems,
   );
-  reportSharedStaging(read, problems);
+  const staging = stagingOfAll(read.map(stagingIn), problems);
   reportAbsentRegions(read, problems);
+  if (aliases === undefined) reportUnknownAliases(projects, problems);
   const mirrors = mirroring.map((source) => readPromoter(source, "filestores", []));
   reportMirroring(mirroring, mirrors, problems);
   const grants = grantsFor(
@@ -69,7 +71,12 @@ export function importK8s(files: ReadonlyMap<string, string>, owners = "", shown
   );
   const promoters = [...read.flatMap(({ promoters }) => promoters.map(({ promoter }) => promoter)), ...mirrors];
   return {
-    texts: new Map(read.flatMap((one) => textsOf(one, owners, aliases, grants.get(one.project.name) ?? [], problems))),
+    texts: new Map(
+      read.flatMap((one) => {
+        const { name } = one.project;
+        return textsOf(one, owners, aliases, { shares: grants.get(name) ?? [], staging: staging.get(name) }, problems);
+      }),
+    ),
     problems,
     counts: read.map(countsOf).sort((a, b) => (a.folder < b.folder ? -1 : 1)),
     places: [...new Set(promoters.flatMap(({ places }) => places))].sort(),
@@ -220,7 +227,7 @@ function textsOf(
   { project, images, prefixes, lists, registries, filestores, promoters }: ReadProject,
   owners: string,
   aliases: Source | undefined,
-  grants: readonly Grant[],
+  { shares, staging }: { readonly shares: readonly Grant[]; readonly staging: StagingGrant | undefined },
   problems: Problem[],
 ): [string, string][] {
   const { name, folder } = project;
@@ -254,9 +261,13 @@ function textsOf(
     imagePrefix: prefixes.length > 1 || imagePrefix === name ? undefined : imagePrefix,
     imagePrefixes: prefixes.length > 1 ? prefixes : [],
     filePrefix: filePrefix === name ? undefined : filePrefix,
-    shares: grants.map(({ project: to, names }) => ({ project: to, images: names })),
+    stagingProject: staging?.project,
+    sharedWith: staging?.sharedWith ?? [],
+    shares: shares.map(({ project: to, names }) => ({ project: to, images: names })),
   };
-  const comments = promoters.flatMap(({ source }) => commentsOf(source.text));
+  const [main = [], ...others] = promoters.map(({ source }) => commentsOf(source.text));
+  // Both manifests mostly say the same: whose the staging area is.
+  const comments = [...main, ...others.filter((lines) => !lines.every((line) => main.includes(line))).flat()];
   return [
     ...(images === undefined ? [] : [[`${name}/images.yaml`, images.text] as [string, string]]),
     ...lists.map(({ path, text }): [string, string] => [`${name}/${path}`, text]),
@@ -316,22 +327,29 @@ function reportMirroring(sources: readonly Source[], mirrors: readonly Promoter[
     );
 }
 
-/** Several projects that promote from one staging area get one each: what is in production stays, new things are pushed to each. */
-function reportSharedStaging(read: readonly ReadProject[], problems: Problem[]): void {
-  const first = new Map<string, Source>();
-  for (const { source, promoter } of read.flatMap(({ promoters }) => promoters))
-    for (const { name, start } of promoter.sources.slice(0, 1)) {
-      const other = first.get(name);
-      if (other === undefined) first.set(name, source);
-      else
-        problems.push(
-          source.problem(
-            "warning",
-            start,
-            `${quoted(name)} is the staging area of ${escapeUnprintable(other.file)} too: here each project has one of its own; push what is new to both`,
-          ),
-        );
-    }
+/** Where a project is staged today, by what its manifests name as their source. */
+function stagingIn({ project: { name, folder }, promoters }: ReadProject): K8sStaging {
+  return {
+    name,
+    folder,
+    sources: promoters.flatMap(({ source, promoter }) =>
+      promoter.sources.slice(0, 1).map((from) => ({ name: from.name, source, start: from.start })),
+    ),
+  };
+}
+
+/** Without the file of aliases a name of one cannot be told from a person's. */
+function reportUnknownAliases(projects: readonly K8sProject[], problems: Problem[]): void {
+  const owned = projects.filter(({ owners }) => approversIn(owners, undefined).length > 0);
+  const [source] = owned[0]?.owners ?? [];
+  if (source !== undefined)
+    problems.push(
+      source.problem(
+        "warning",
+        0,
+        `the checkout has no OWNERS_ALIASES: names of aliases are among the approvers of ${countOf(owned.length, "project")} as they stand`,
+      ),
+    );
 }
 
 /** Here every project is in every mirror; who was not is told in one line. */

@@ -12,6 +12,9 @@ export interface Declaration {
   readonly files: boolean;
   readonly retentionDays?: string | undefined;
   readonly filesFolder?: string | undefined;
+  /** The project whose staging area it uses. */
+  readonly stagingProject?: string | undefined;
+  readonly sharedWith?: readonly string[];
   readonly imagePrefix?: string | undefined;
   /** Instead of it: several, the main one first. */
   readonly imagePrefixes?: readonly string[];
@@ -37,6 +40,8 @@ export function projectText(declaration: Declaration, comments: readonly string[
     files,
     retentionDays,
     filesFolder,
+    stagingProject,
+    sharedWith = [],
     imagePrefix,
     imagePrefixes = [],
     filePrefix,
@@ -59,6 +64,10 @@ export function projectText(declaration: Declaration, comments: readonly string[
     approvers.length === 0 ? "" : `approvers:\n${approvers.map((approver) => `  - ${scalar(approver)}\n`).join("")}`,
     `staging:\n  images: ${images}\n  files: ${files}\n`,
     filesFolder === undefined ? "" : `  filesFolder: ${scalar(filesFolder)}\n`,
+    stagingProject === undefined ? "" : `  project: ${scalar(stagingProject)}\n`,
+    sharedWith.length === 0
+      ? ""
+      : `  sharedWith:\n${sharedWith.map((project) => `    - ${scalar(project)}\n`).join("")}`,
     retentionDays === undefined ? "" : `  retentionDays: ${retentionDays}\n`,
     optional("imagePrefix", imagePrefix),
     imagePrefixes.length === 0

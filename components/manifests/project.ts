@@ -20,6 +20,10 @@ export interface Project {
     /** The folder of the bucket that files are staged in; absent: its root. */
     readonly filesFolder?: string;
     readonly retentionDays: number;
+    /** The project whose staging area is this one's too; absent: it has its own. */
+    readonly project?: string;
+    /** Projects that may publish from its staging area; absent: none. */
+    readonly sharedWith?: readonly string[];
   };
   /** Where its images appear: `<prefix>/<image>`; "" is the root. */
   readonly imagePrefix: string;
@@ -58,6 +62,11 @@ export type Withdrawal = (
   /** A CVE's id or a URL. */
   readonly reference?: string;
 };
+
+/** The project in whose staging area a project's artifacts lie. */
+export function stagingProject({ name, staging }: Pick<Project, "name" | "staging">): string {
+  return staging.project ?? name;
+}
 
 /**
  * Whether a project's images are promoted. A project without images (not yet, or no longer) still has a promotion, of

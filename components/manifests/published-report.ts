@@ -101,6 +101,11 @@ export function describePublished(report: PublishedReport): string[] {
     ...report.undecided.map((line) => `? ${line}`),
     `before: ${told(report.before)}`,
     `after: ${told(report.after)}`,
+    ...(report.undecided.length === 0
+      ? []
+      : [
+          `?: ${countOf(report.undecided.length, "file")} listed with several contents, of which one is kept: compare --files says which production serves`,
+        ]),
     equal
       ? "equal: every name that a client can pull before is the same after"
       : `${formatCount(report.lost.length)} lost, ${formatCount(report.gained.length)} gained`,

@@ -11,6 +11,7 @@ import { type ReadFile, readFiles } from "./read-files.ts";
 import { type ReadImage, readImages } from "./read-images.ts";
 import { type ReadWithdrawal, readWithdrawn, withdrawnProblems } from "./read-withdrawn.ts";
 import { type ReleaseBuilds, releaseWorkflowFile } from "./release-builds.ts";
+import { type StagingUse, stagingUse } from "./shared-staging.ts";
 import type { Share } from "./shares.ts";
 import type { Source } from "./source.ts";
 import { type StackRules, stackProblems } from "./stack-rules.ts";
@@ -25,6 +26,8 @@ export interface ReadProject {
   readonly project: Project | undefined;
   /** Its paths in production, which no other project may use; undefined if its project.yaml cannot be read. */
   readonly owner: PathOwner | undefined;
+  /** Its staging area; undefined as well. */
+  readonly staging: StagingUse | undefined;
   readonly problems: readonly Problem[];
 }
 
@@ -63,12 +66,13 @@ export function readProject(name: string, sources: ReadonlyMap<string, Source>, 
     fileNameProblems(files, filePrefix),
     withdrawnProblems(withdrawn, images, files),
   ].flat();
-  if (declaration === undefined) return { project: undefined, owner: undefined, problems };
+  if (declaration === undefined) return { project: undefined, owner: undefined, staging: undefined, problems };
   const owner = { name, ...ownedBy(declaration, imagePrefixes, filePrefix), images, files };
   const broken = problems.some(({ severity }) => severity === "error");
   return {
     project: broken ? undefined : projectOf(name, declaration.settings, imagePrefixes, images, files, withdrawn),
     owner,
+    staging: stagingUse(name, declaration.root, declaration.source),
     problems,
   };
 }
@@ -138,7 +142,8 @@ function nameProblems(
       `project name ${quoted(name)} (the folder's) must be at most 63 lower-case letters and digits in words joined by -, a letter first`,
     );
   // Google refuses such bucket names (Cloud Storage, "Bucket names").
-  if (declaration?.settings.staging.files && /g[o0][o0]gle/.test(name))
+  const { files: ownFiles, project: lender } = declaration?.settings.staging ?? {};
+  if (ownFiles && lender === undefined && /g[o0][o0]gle/.test(name))
     add(
       `project name ${quoted(name)} contains "google", which bucket names must not: rename the folder or set staging.files to false`,
     );
@@ -196,6 +201,8 @@ function projectOf(
       files: staging.files ?? false,
       ...(staging.filesFolder === undefined ? {} : { filesFolder: staging.filesFolder }),
       retentionDays: staging.retentionDays ?? 90,
+      ...(staging.project === undefined ? {} : { project: staging.project }),
+      ...(staging.sharedWith === undefined ? {} : { sharedWith: staging.sharedWith }),
     },
     imagePrefix: imagePrefixes[0]?.prefix ?? name,
     imagePrefixes: imagePrefixes.map(({ prefix }) => prefix),

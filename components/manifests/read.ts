@@ -2,6 +2,7 @@ import { ownershipProblems, type PathOwner } from "./path-ownership.ts";
 import { inReadingOrder, type Problem, problemLine } from "./problem.ts";
 import type { Project } from "./project.ts";
 import { readProject } from "./read-project.ts";
+import { sharedStagingProblems } from "./shared-staging.ts";
 import type { Share } from "./shares.ts";
 import { Source } from "./source.ts";
 import type { StackRules } from "./stack-rules.ts";
@@ -49,11 +50,17 @@ export function readManifests(
     read.flatMap(({ owner }) => owner ?? []).map((owner) => withShares(owner, sharesOf(owner.name))),
     new Set(folders.keys()),
   );
-  for (const list of [ownership.problems, ...read.map((one) => one.problems)])
+  const staging = sharedStagingProblems(
+    read.flatMap(({ staging: use }) => use ?? []),
+    new Set(folders.keys()),
+  );
+  for (const list of [ownership.problems, staging.problems, ...read.map((one) => one.problems)])
     for (const problem of list) problems.push(problem);
   return {
     projects: read.flatMap(({ project }) =>
-      project === undefined || ownership.projects.has(project.name) ? [] : project,
+      project === undefined || ownership.projects.has(project.name) || staging.projects.has(project.name)
+        ? []
+        : project,
     ),
     problems: withoutRepeats(problems.sort(inReadingOrder)),
   };

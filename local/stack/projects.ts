@@ -12,6 +12,8 @@ export interface RehearsedProject {
   /** Where its images and files are below the host; empty for the root. */
   readonly imagePrefix: string;
   readonly filePrefix: string;
+  /** The project whose staging area it uses. */
+  readonly stagingProject: string;
   /** What its manifests have in production, one line each: `image sha256:...`, `file <path>`. */
   readonly promoted: readonly string[];
   /** Its `project.yaml` for the rehearsal: without policies, and with leave to remove everything. */
@@ -29,7 +31,7 @@ export async function readProjects(folder: string): Promise<RehearsedProject[]> 
 }
 
 interface Declaration {
-  readonly staging?: { readonly images?: boolean; readonly files?: boolean };
+  readonly staging?: { readonly images?: boolean; readonly files?: boolean; readonly project?: string };
   readonly imagePrefix?: string;
   readonly filePrefix?: string;
 }
@@ -44,6 +46,7 @@ async function readProject(folder: string, name: string): Promise<RehearsedProje
     name,
     images: declaration.staging?.images === true,
     files: declaration.staging?.files === true,
+    stagingProject: declaration.staging?.project ?? name,
     imagePrefix: declaration.imagePrefix ?? name,
     filePrefix: declaration.filePrefix ?? name,
     promoted: await promotedOf(join(folder, name)),

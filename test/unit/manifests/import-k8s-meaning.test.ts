@@ -113,6 +113,19 @@ const rows: readonly {
     pulled: [`kops/dns:1.1@${a}`],
   },
   {
+    what: "approvers of a checkout without OWNERS_ALIASES are told once",
+    files: {
+      ...thin({
+        kops: [["kops"], image("dns", `"${a}": ["1.1"]`)],
+        tool: [["tool"], image("dns", `"${a}": ["1.1"]`)],
+      }),
+      "registry.k8s.io/images/k8s-staging-kops/OWNERS": "approvers: [sig-release, person]\n",
+      "registry.k8s.io/images/k8s-staging-tool/OWNERS": "approvers: [person]\n",
+    },
+    told: [/kops\/OWNERS:1:1: warning: the checkout has no OWNERS_ALIASES: .* approvers of 2 projects as they stand$/],
+    pulled: [`kops/dns:1.1@${a}`, `tool/dns:1.1@${a}`],
+  },
+  {
     what: "mirroring is told once, whatever it lists",
     files: {
       ...withFiles({ "v1.yaml": `files:\n${file("v1/tool", a)}` }),
@@ -219,7 +232,7 @@ const rows: readonly {
         "name: gcr.io/k8s-staging-one",
       ),
     },
-    told: [/warning: "gcr.io\/k8s-staging-one" is the staging area of .* too: here each project has one of its own/],
+    told: [],
     pulled: [`one/x:v1@${a}`, `two/tool:v1@${a}`],
   },
   {
@@ -244,6 +257,10 @@ describe("the meaning of k8s.io's manifests", () => {
       assert.equal(problems.length, told.length, problems.join("\n"));
       for (const [index, pattern] of told.entries()) assert.match(problems[index] ?? "", pattern);
       assert.deepEqual([report.lost, report.gained], [[], []]);
+      assert.equal(
+        describePublished(report).at(-1),
+        "equal: every name that a client can pull before is the same after",
+      );
       const { images, files: keys } = publishedByK8s(new Map(Object.entries(files)));
       const names = [...images].flatMap(([name, pairs]) =>
         [...pairs].map((pair) => `${name}${pair.startsWith("@") ? "" : ":"}${pair}`),
@@ -278,12 +295,38 @@ describe("the meaning of k8s.io's manifests", () => {
   it("a path of staging and the grants of other projects are in project.yaml", () => {
     const { projects: tool } = imported(rows.at(-1)!.files);
     assert.equal(tool["tool"]?.staging.filesFolder, "tool/releases");
-    const { projects } = imported(rows[6]!.files);
+    const { projects } = imported(rows.find(({ what }) => what.startsWith("a prefix of two projects"))!.files);
     assert.deepEqual(projects["kubernetes"]?.shares, [
       { project: "etcd", images: ["etcd"], files: [] },
       { project: "inner", images: ["inner/*"], files: [] },
       { project: "root", images: ["kubernetes/tool", "tool"], files: [] },
     ]);
+  });
+
+  it("projects of one staging area share it here; one that shares a part of it is told", () => {
+    const from = (name: string, prefix: string) =>
+      registries(name, [prefix]).replace(`name: gcr.io/k8s-staging-${name}`, "name: gcr.io/k8s-staging-one");
+    const files = {
+      ...thin(
+        Object.fromEntries(["one", "two", "a"].map((name) => [name, [[name], image("x", `"${a}": ["v1"]`)]] as const)),
+      ),
+      "registry.k8s.io/manifests/k8s-staging-two/promoter-manifest.yaml": from("two", "two"),
+      "registry.k8s.io/manifests/k8s-staging-a/promoter-manifest.yaml": from("a", "a"),
+    };
+    const { projects, problems } = imported(files);
+    assert.deepEqual(problems, []);
+    assert.deepEqual(projects["one"]?.staging.sharedWith, ["a", "two"]);
+    assert.deepEqual([projects["a"]?.staging.project, projects["two"]?.staging.project], ["one", "one"]);
+    const partly = imported({
+      ...files,
+      "artifacts/filestores/k8s-staging-two/filepromoter-manifest.yaml": filestores("two", "", "two"),
+    });
+    assert.equal(partly.problems.length, 1);
+    assert.match(
+      partly.problems.join("\n"),
+      /warning: "gcr.io\/k8s-staging-one" is the staging area of project "one" too, and only a part/,
+    );
+    assert.equal(partly.projects["two"]?.staging.project, undefined);
   });
 
   it("the report names every difference", () => {
@@ -399,6 +442,7 @@ describe("npm run import", () => {
       );
     assert.match(out, /images.yaml:152:5: warning: left out, as nobody can pull it: .* has 63 hex digits/);
     assert.equal((out.match(/is listed with different contents/g) ?? []).length, 6);
+    assert.match(out, /^\?: 6 files listed with several contents, of which one is kept/m);
     assert.doesNotMatch(out, /^real\//m);
     assert.match(run(real, "--owners", "g@example.org", "--manifests", "real").out, /^real: 0 files added, 0 changed/m);
   });
