@@ -78,12 +78,13 @@ const mirrors = new Mirrors("mirrors", {
 });
 const canonicalRegistry = mirrors.addresses.apply(({ images: [canonical] }) => canonical?.repository ?? "");
 
-const stagingAreas = new Map<string, StagingArea>();
+const areas = new Map<string, StagingArea>();
+const stagingAreas = new Map<string, { repository: pulumi.Output<string>; bucket: pulumi.Output<string> }>();
 
 /** For each project: its staging area, its artifacts in production, and its entry in the catalogue. */
 for (const project of lendersFirst(projects)) {
   const staging =
-    stagingAreas.get(stagingProject(project)) ??
+    areas.get(stagingProject(project)) ??
     new StagingArea(project.name, {
       project: config.project,
       googlePrefix: config.googlePrefix,
@@ -98,7 +99,12 @@ for (const project of lendersFirst(projects)) {
       cleanupDryRun: config.cleanupDryRun,
       protection: config.protection,
     });
-  stagingAreas.set(project.name, staging);
+  areas.set(project.name, staging);
+  // What it stages, where the area is another project's that stages more.
+  const none = pulumi.output("");
+  const repository = project.staging.images ? staging.repository : none;
+  const bucket = project.staging.files ? staging.bucket : none;
+  stagingAreas.set(project.name, { repository, bucket });
   // A promotion stays declared when its manifest is emptied, so that its preview shows the removals and the removal guard applies.
   const promotions: pulumi.Resource[] = [];
   if (promotesImages(project)) {
@@ -111,7 +117,7 @@ for (const project of lendersFirst(projects)) {
         ...withdrawnInput(withdrawnImageLines(project), "withdrawn"),
         summary: imageSummary(project),
         prefix: project.imagePrefix,
-        staging: staging.repository,
+        staging: repository,
         mirrors: mirrors.lines.images,
         layerMirrors: mirrors.lines.layers,
         catalogue: mirrors.lines.files,
@@ -137,7 +143,7 @@ for (const project of lendersFirst(projects)) {
         ...fileSettings(project),
         summary: fileSummary(project),
         prefix: project.filePrefix,
-        staging: staging.bucket.apply((bucket) => stagedIn(project, bucket)),
+        staging: bucket.apply((name) => stagedIn(project, name)),
         mirrors: mirrors.lines.files,
         removalShare: project.removalShare,
         storage: config.storage,
@@ -159,8 +165,8 @@ for (const project of lendersFirst(projects)) {
         files: fileLines(project),
         ...withdrawnInput(withdrawnImageLines(project), "withdrawnImages"),
         ...withdrawnInput(withdrawnFileLines(project), "withdrawnFiles"),
-        stagingRepository: staging.repository,
-        stagingBucket: staging.bucket.apply((bucket) => stagedIn(project, bucket)),
+        stagingRepository: repository,
+        stagingBucket: bucket.apply((name) => stagedIn(project, name)),
         source: `https://github.com/${config.repository}`,
         summary: `${imageSummary(project)}, ${fileSummary(project)}`,
         registry: canonicalRegistry,
@@ -227,17 +233,7 @@ export const redirectorArchive = redirector.archive;
 /** The DS record to enter at the registrar when this program signs the zone. */
 export const dsRecord = domain.dsRecord;
 /** Where each project pushes: the repository for images, the bucket for files; "" where it stages none. */
-export const staging = pulumi.output(
-  Object.fromEntries(
-    projects.map(({ name, staging: { images, files } }) => [
-      name,
-      {
-        repository: images ? stagingAreas.get(name)?.repository : "",
-        bucket: files ? stagingAreas.get(name)?.bucket : "",
-      },
-    ]),
-  ),
-);
+export const staging = pulumi.output(Object.fromEntries(stagingAreas));
 /** The records to enter by hand where `artifacts:dns` is `none`; else none. */
 export const dnsRecords = zone instanceof ListedZone ? zone.lines : [];
 
