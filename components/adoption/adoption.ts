@@ -74,6 +74,8 @@ export const importIds: Readonly<Record<string, IdOf>> = {
   "gcp:artifactregistry/repository:Repository": google(
     "projects/{project}/locations/{location}/repositories/{repositoryId}",
   ),
+  "gcp:billing/budget:Budget": (props, { existing }) =>
+    existing.budget(text(props, "billingAccount"), text(props, "displayName")),
   "gcp:certificatemanager/certificate:Certificate": google("projects/{project}/locations/global/certificates/{name}"),
   "gcp:certificatemanager/certificateMap:CertificateMap": google(
     "projects/{project}/locations/global/certificateMaps/{name}",
@@ -131,7 +133,6 @@ export const settable: Readonly<Record<string, string>> = {
   "aws:s3/bucketVersioning:BucketVersioning": "put over the old one",
   "cloudflare:index/zoneDnssec:ZoneDnssec": "a setting of the zone",
   "gcp:artifactregistry/repositoryIamBinding:RepositoryIamBinding": "sets the role's members",
-  "gcp:billing/budget:Budget": "a second one is made, which tells the same; remove the first by hand",
   "gcp:dns/dnsManagedZoneIamBinding:DnsManagedZoneIamBinding": "sets the role's members",
   "gcp:dns/recordSet:RecordSet": "put over the old one",
   [objectiveType]: "deleted first: an import would be replaced",

@@ -6,6 +6,8 @@ export interface Existing {
   dashboard(): Promise<string | undefined>;
   /** Deletes an objective of Cloud Monitoring if it is there: a definition, which holds no data and cannot be imported. */
   removeObjective(service: string, objective: string): Promise<void>;
+  /** Full name of the billing account's budget with this display name. */
+  budget(billingAccount: string, displayName: string): Promise<string | undefined>;
   /** `<zone>/<record>` of the DNS record with this comment. */
   dnsRecord(zoneId: string, comment: string): Promise<string | undefined>;
 }
@@ -15,12 +17,14 @@ export interface ExistingSettings {
   readonly host: string;
   /** The provider's setting `gcp:monitoringCustomEndpoint`; undefined: Google's endpoint. */
   readonly monitoringEndpoint: string | undefined;
+  /** The provider's setting `gcp:billingCustomEndpoint`; undefined: Google's endpoint. */
+  readonly billingEndpoint: string | undefined;
   /** The provider's setting `cloudflare:baseUrl`; undefined: Cloudflare's endpoint. */
   readonly cloudflareEndpoint: string | undefined;
 }
 
 /**
- * Reads the lists of Cloud Monitoring (API v3; dashboards v1) and of Cloudflare (API v4, with CLOUDFLARE_API_TOKEN).
+ * Reads the lists of Cloud Monitoring (API v3; dashboards v1), of budgets (Cloud Billing Budget API v1) and of Cloudflare (API v4, with CLOUDFLARE_API_TOKEN).
  * Each list is read once. Throws an error with the URL when a list cannot be read, or when two resources have the
  * same name.
  */
@@ -36,7 +40,8 @@ export function existingThings(settings: ExistingSettings): Existing {
   };
   const google = (version: string, collection: string, name: string) => {
     const address = monitoringAddress(settings, `${version}/projects/${settings.project}/${collection}`);
-    return find(address, () => readGoogle(address, collection, settings), name);
+    const headers = () => googleHeaders(settings, "https://www.googleapis.com/auth/monitoring.read");
+    return find(address, async () => readGoogle(address, collection, settings, await headers()), name);
   };
   return {
     monitoring: (collection, displayName) => google("v3", collection, displayName),
@@ -47,6 +52,12 @@ export function existingThings(settings: ExistingSettings): Existing {
       const headers = await googleHeaders(settings, "https://www.googleapis.com/auth/monitoring");
       const response = await request(address, { method: "DELETE", headers });
       if (!response.ok && response.status !== 404) throw await unexpected(address, response);
+    },
+    budget: (billingAccount, displayName) => {
+      const base = settings.billingEndpoint ?? "https://billingbudgets.googleapis.com/v1/";
+      const address = new URL(`billingAccounts/${billingAccount}/budgets`, base).href;
+      const headers = () => googleHeaders(settings, "https://www.googleapis.com/auth/cloud-billing");
+      return find(address, async () => readGoogle(address, "budgets", settings, await headers()), displayName);
     },
     dnsRecord: (zoneId, comment) => {
       const base = (settings.cloudflareEndpoint ?? "https://api.cloudflare.com/client/v4").replace(/\/$/, "");
@@ -61,13 +72,17 @@ interface Named {
   readonly id: string;
 }
 
-/** Page by page (Google API design guide, "List pagination"). */
-async function readGoogle(address: string, collection: string, settings: ExistingSettings): Promise<readonly Named[]> {
-  const headers = await googleHeaders(settings, "https://www.googleapis.com/auth/monitoring.read");
+/** Page by page (Google API design guide, "List pagination"). Of budgets a page holds 100 at most, of the others 500 and more. */
+async function readGoogle(
+  address: string,
+  collection: string,
+  settings: ExistingSettings,
+  headers: Record<string, string>,
+): Promise<readonly Named[]> {
   const things: Named[] = [];
   let token = "";
   do {
-    const page = await readJson(`${address}?pageSize=500&pageToken=${encodeURIComponent(token)}`, headers);
+    const page = await readJson(`${address}?pageSize=100&pageToken=${encodeURIComponent(token)}`, headers);
     for (const thing of list(page[collection])) {
       // Google names things by the project's number. An import by that number replaces the thing: `project` is read from the id.
       const id = String(thing["name"] ?? "").replace(/^projects\/[^/]+\//, `projects/${settings.project}/`);

@@ -120,10 +120,11 @@ export interface StackConfig {
    */
   readonly storage: StorageEndpoints;
   /**
-   * The settings `gcp:monitoringCustomEndpoint` and `cloudflare:baseUrl`; undefined: the clouds' endpoints. Read by
+   * The settings `gcp:monitoringCustomEndpoint`, `gcp:billingCustomEndpoint` and `cloudflare:baseUrl`; undefined: the clouds' endpoints. Read by
    * adoption only.
    */
   readonly monitoringEndpoint: string | undefined;
+  readonly billingEndpoint: string | undefined;
   readonly cloudflareEndpoint: string | undefined;
 }
 
@@ -291,6 +292,7 @@ const settings = {
     project: text(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, "must be the id of a Google Cloud project"),
     storageCustomEndpoint: endpoint.optional(),
     monitoringCustomEndpoint: endpoint.optional(),
+    billingCustomEndpoint: endpoint.optional(),
   },
   cloudflare: {
     baseUrl: endpoint.optional(),
@@ -519,6 +521,7 @@ export function parseStackConfig(values: Readonly<Record<string, unknown>>): Par
           : { billingAccount: artifacts.billingAccount, units: artifacts.monthlyBudget },
       sentGibPerDay: artifacts.sentGibPerDay === 0 ? undefined : artifacts.sentGibPerDay,
       monitoringEndpoint: gcp.monitoringCustomEndpoint,
+      billingEndpoint: gcp.billingCustomEndpoint,
       cloudflareEndpoint: cloudflare.baseUrl,
       storage: {
         ...(gcp.storageCustomEndpoint !== undefined && { gcsEndpoint: gcp.storageCustomEndpoint }),

@@ -4,18 +4,21 @@ import { text } from "./values.ts";
 
 /**
  * Answers a GET below `/apis/`: `/apis/monitoring/` stands for https://monitoring.googleapis.com/ (v3 of most lists, v1 of dashboards;
- * `pageSize`, `pageToken`), `/apis/cloudflare/client/v4/` for Cloudflare's API (`per_page`, `page`). Undefined for any other path.
+ * `pageSize`, `pageToken`), `/apis/billingbudgets/v1/` for https://billingbudgets.googleapis.com/v1/, `/apis/cloudflare/client/v4/` for Cloudflare's API
+ * (`per_page`, `page`). Undefined for any other path.
  */
 export function listing(inventory: CloudInventory, url: URL): object | undefined {
   const [, collection] = /^\/apis\/monitoring\/v[13]\/projects\/[^/]+\/(\w+)$/.exec(url.pathname) ?? [];
-  if (collection !== undefined && Object.hasOwn(collections, collection)) {
-    const all = inventory.list(collections[collection]).map((resource) => ({
-      name: resource.id,
-      displayName: displayName(resource),
-    }));
-    const from = Number(url.searchParams.get("pageToken") || 0);
-    const to = from + Number(url.searchParams.get("pageSize") || 100);
-    return { [collection]: all.slice(from, to), ...(to < all.length && { nextPageToken: String(to) }) };
+  if (collection !== undefined && Object.hasOwn(collections, collection))
+    return googlePage(collection, inventory.list(collections[collection]), url);
+  const [, account] = /^\/apis\/billingbudgets\/v1\/billingAccounts\/([^/]+)\/budgets$/.exec(url.pathname) ?? [];
+  if (account !== undefined) {
+    const all = inventory.list("gcp:billing/budget:Budget");
+    return googlePage(
+      "budgets",
+      all.filter(({ inputs }) => inputs["billingAccount"] === account),
+      url,
+    );
   }
   const [, zone] = /^\/apis\/cloudflare\/client\/v4\/zones\/(\w+)\/dns_records$/.exec(url.pathname) ?? [];
   if (zone === undefined) return undefined;
@@ -29,6 +32,14 @@ export function listing(inventory: CloudInventory, url: URL): object | undefined
       .map(({ id, inputs }) => ({ id, name: text(inputs, "name"), comment: inputs["comment"] })),
     result_info: { page, per_page: size, total_count: all.length, total_pages: Math.ceil(all.length / size) },
   };
+}
+
+/** A page of a list in Google's form (`pageSize`, `pageToken`). */
+function googlePage(collection: string, resources: readonly Resource[], url: URL): object {
+  const all = resources.map((resource) => ({ name: resource.id, displayName: displayName(resource) }));
+  const from = Number(url.searchParams.get("pageToken") || 0);
+  const to = from + Number(url.searchParams.get("pageSize") || 100);
+  return { [collection]: all.slice(from, to), ...(to < all.length && { nextPageToken: String(to) }) };
 }
 
 /** The objective that a path of Monitoring's API names (v3, projects.services.serviceLevelObjectives), by the project's id or number. */

@@ -22,6 +22,7 @@ describe("adoption of existing resources", () => {
     existing: {
       monitoring: async (collection, displayName) => `projects/demo-project/${collection}/${displayName}`,
       dashboard: async () => "projects/1234/dashboards/5678",
+      budget: async (account, displayName) => `billingAccounts/${account}/budgets/${displayName}`,
       dnsRecord: async (zoneId, comment) => `${zoneId}/${comment}`,
       removeObjective: async (service, objective) => void removed.push(`${service}/${objective}`),
     },

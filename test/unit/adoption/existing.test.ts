@@ -8,23 +8,30 @@ const zone = "0123456789abcdef0123456789abcdef";
 
 /** The lists as the two APIs give them, in pages. */
 const answers: Readonly<Record<string, object>> = {
-  "/v3/projects/p/alertPolicies?pageSize=500&pageToken=": {
+  "/v3/projects/p/alertPolicies?pageSize=100&pageToken=": {
     alertPolicies: [{ name: "projects/p/alertPolicies/1", displayName: "down" }],
     nextPageToken: "a b",
   },
-  "/v3/projects/p/alertPolicies?pageSize=500&pageToken=a%20b": {
+  "/v3/projects/p/alertPolicies?pageSize=100&pageToken=a%20b": {
     alertPolicies: [
       { name: "projects/p/alertPolicies/2", displayName: "slow" },
       { name: "projects/p/alertPolicies/3", displayName: "twice" },
       { name: "projects/p/alertPolicies/4", displayName: "twice" },
     ],
   },
-  "/v1/projects/p/dashboards?pageSize=500&pageToken=": {
+  "/v1/projects/p/dashboards?pageSize=100&pageToken=": {
     dashboards: [{ name: "projects/7/dashboards/8", displayName: "artifacts.example.org" }],
   },
   "DELETE /v3/projects/p/services/redirector/serviceLevelObjectives/latency": {},
   "DELETE /v3/projects/p/services/redirector/serviceLevelObjectives/absent": { error: { code: 404 } },
-  "/v3/projects/p/notificationChannels?pageSize=500&pageToken=": {},
+  "/v3/projects/p/notificationChannels?pageSize=100&pageToken=": {},
+  "/budgets/v1/billingAccounts/0A-1B-2C/budgets?pageSize=100&pageToken=": {
+    budgets: [{ name: "billingAccounts/0A-1B-2C/budgets/d1", displayName: "another" }],
+    nextPageToken: "next",
+  },
+  "/budgets/v1/billingAccounts/0A-1B-2C/budgets?pageSize=100&pageToken=next": {
+    budgets: [{ name: "billingAccounts/0A-1B-2C/budgets/d2", displayName: "artifacts.example.org" }],
+  },
   [`/client/v4/zones/${zone}/dns_records?per_page=100&page=1`]: {
     result: [{ id: "r1", comment: "artifacts: A" }, { id: "r2" }],
     result_info: { total_pages: 2 },
@@ -55,6 +62,7 @@ describe("lookup of existing resources", () => {
       project: "p",
       host: "artifacts.example.org",
       monitoringEndpoint: `${base}/`,
+      billingEndpoint: `${base}/budgets/v1/`,
       cloudflareEndpoint: `${base}/client/v4/`,
     });
   });
@@ -71,6 +79,11 @@ describe("lookup of existing resources", () => {
       "projects/p/dashboards/8",
       "an id with the project's number would replace it",
     );
+  });
+
+  it("a budget is found in its billing account, on any page", async () => {
+    assert.equal(await existing.budget("0A-1B-2C", "artifacts.example.org"), "billingAccounts/0A-1B-2C/budgets/d2");
+    assert.equal(await existing.budget("0A-1B-2C", "third"), undefined);
   });
 
   it("a DNS record is found by its comment, on any page", async () => {
@@ -103,6 +116,7 @@ describe("lookup of existing resources", () => {
       project: "p",
       host: "h",
       monitoringEndpoint: "http://127.0.0.1:1/",
+      billingEndpoint: undefined,
       cloudflareEndpoint: undefined,
     });
     await assert.rejects(nowhere.dashboard(), /no response from http:\/\/127\.0\.0\.1:1\//);

@@ -31,6 +31,12 @@ const inventory = new CloudInventory(
         comment: `record ${i}`,
       }),
     ),
+    ...["A", "B"].map((account) =>
+      resource("gcp:billing/budget:Budget", `billingAccounts/${account}/budgets/7`, {
+        billingAccount: account,
+        displayName: "artifacts.example.org",
+      }),
+    ),
     resource("cloudflare:index/dnsRecord:DnsRecord", "other", { zoneId: "f00", name: "n", comment: "record 7" }),
   ],
   {},
@@ -50,11 +56,14 @@ it("the program finds resources with assigned ids in these lists, on any page", 
     project: "p",
     host: "artifacts.example.org",
     monitoringEndpoint: "http://127.0.0.1:5500/apis/monitoring/",
+    billingEndpoint: "http://127.0.0.1:5500/apis/billingbudgets/v1/",
     cloudflareEndpoint: "http://127.0.0.1:5500/apis/cloudflare/client/v4",
   });
   assert.equal(await existing.monitoring("alertPolicies", "alert 640"), "projects/p/alertPolicies/640");
   assert.equal(await existing.monitoring("alertPolicies", "alert 650"), undefined);
   assert.equal(await existing.dashboard(), "projects/p/dashboards/2", "by the project's id");
+  assert.equal(await existing.budget("B", "artifacts.example.org"), "billingAccounts/B/budgets/7");
+  assert.equal(await existing.budget("C", "artifacts.example.org"), undefined);
   assert.equal(await existing.dnsRecord(zone, "record 249"), `${zone}/r249`);
   assert.equal(await existing.dnsRecord(zone, "record 7"), `${zone}/r7`);
   assert.ok(asked.length >= 6, asked.join("\n"));
