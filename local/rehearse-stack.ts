@@ -21,7 +21,7 @@ import { pulumi, runScript, Session } from "./session.ts";
 import { makeRehearsed, rehearsedName, rehearsedVersion } from "./stack/artifacts.ts";
 import { countsByKind, deployedResources, rightsGranted } from "./stack/deployed.ts";
 import { htmlPage } from "./stack/html-page.ts";
-import type { RehearsalPage, RehearsedRow, Steps } from "./stack/page.ts";
+import type { CostTable, RehearsalPage, RehearsedRow, Steps } from "./stack/page.ts";
 import { type RehearsedProject, readProjects } from "./stack/projects.ts";
 import { textPage } from "./stack/text-page.ts";
 import { projectRoot, readRehearsal, stackRehearsalFolder } from "./tools/rehearsal-folder.ts";
@@ -163,12 +163,11 @@ async function firstSteps(): Promise<Steps> {
   return JSON.parse(told.output) as Steps;
 }
 
-/** What `npm run cost` says of the stack; undefined where it says nothing. */
-async function cost(): Promise<string | undefined> {
-  const command = "components/commands/cost.ts";
-  if (!existsSync(join(projectRoot, command))) return undefined;
-  const told = await runScript("components/commands/artifacts.mjs", "cost", "--config-file", options.file);
-  return told.code === 0 ? told.output.trimEnd() : undefined;
+/** What `npm run cost` says of the stack. */
+async function cost(): Promise<CostTable> {
+  const told = await runScript("components/commands/artifacts.mjs", "cost", "--config-file", options.file, "--json");
+  if (told.code !== 0) throw new Error(told.output);
+  return (JSON.parse(told.output) as { table: CostTable }).table;
 }
 
 /** The bucket of the state, which `npm run bootstrap` makes before the program runs. */

@@ -31,7 +31,7 @@ requests, and for a traffic of yours. A traffic file is YAML; every key may be l
   .option("--all", "a row for each region, also where there are many alike")
   .option(
     "--json",
-    "one JSON document: {date, rows: [{component, where, atRest, perTB, perMillionRequests, month}], atRest, month}",
+    "one JSON document: {date, rows: [{component, where, atRest, perTB, perMillionRequests, month}], atRest, month, table: {head, rows, note}}; table: as it is printed",
   )
   .action(async (values) => {
     const file = values.configFile ?? `Pulumi.${values.stack}.yaml`;
@@ -47,7 +47,6 @@ requests, and for a traffic of yours. A traffic file is YAML; every key may be l
       );
     const rows = costRows(config, traffic, prices);
     const total = costTotal(rows);
-    printJson({ date: prices.date, rows, ...total });
     const head = ["COMPONENT", "WHERE", "AT REST", "PER TB", "PER MILLION REQUESTS", "A MONTH"];
     const shown = values.all === true ? rows : alike(rows);
     const body = shown.map((row) => [
@@ -57,9 +56,9 @@ requests, and for a traffic of yours. A traffic file is YAML; every key may be l
     ]);
     const last = ["total", "", dollars(total.atRest), "", "", dollars(total.month)];
     for (const line of textTable([head, ...body, last], { right: [2, 3, 4, 5] })) printResult(line);
-    printNote(
-      `USD a month at list prices of ${prices.date} (${values.prices ?? "components/commands/prices.yaml"}), for ${traffic.imagesGB} GB of images and ${traffic.filesGB} GB of files in each mirror${values.traffic === undefined ? "; --traffic FILE takes your amounts" : ""}.`,
-    );
+    const note = `USD a month at list prices of ${prices.date} (${values.prices ?? "components/commands/prices.yaml"}), for ${traffic.imagesGB} GB of images and ${traffic.filesGB} GB of files in each mirror${values.traffic === undefined ? "; --traffic FILE takes your amounts" : ""}.`;
+    printNote(note);
+    printJson({ date: prices.date, rows, ...total, table: { head, rows: [...body, last], note } });
   });
 
 /** Rows of one component that are alike but for their region, as one whose amounts are their sum; prices stay those of one. */

@@ -55,7 +55,7 @@ export function htmlPage(page: RehearsalPage): string {
             )
             .join(""),
         ),
-    page.cost === undefined ? "" : section("Cost", pre(page.cost)),
+    section("Cost", table(page.cost.head, page.cost.rows, 2) + small(page.cost.note)),
   ];
   const title = escaped(`Rehearsal of stack ${page.stack}`);
   return `<!doctype html>
@@ -78,7 +78,8 @@ h1 { font-size: 1.6rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; } h3 { fo
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #8884; overflow-wrap: anywhere; white-space: pre-line; }
 th { font-weight: 600; white-space: nowrap; }
-pre { background: #8881; padding: .6rem .8rem; border-radius: 4px; overflow-x: auto; }
+.number { text-align: right; padding-left: .8rem; padding-right: 0; font-variant-numeric: tabular-nums; }
+pre { background: #8881; padding: .6rem .8rem; border-radius: 4px; white-space: pre-wrap; overflow-wrap: anywhere; }
 li { margin: .6rem 0; } small { opacity: .75; }
 `;
 
@@ -93,19 +94,30 @@ function heading(title: string): string {
 function steps(all: readonly Step[]): string {
   const items = all.map(
     ({ title, commands, note }) =>
-      `<li>${escaped(title)}${commands.length > 0 ? pre(commands.join("\n")) : ""}${note === undefined ? "" : `<small>${escaped(note)}</small>`}</li>`,
+      `<li>${escaped(title)}${commands.length > 0 ? pre(commands.join("\n")) : ""}${note === undefined ? "" : small(note)}</li>`,
   );
   return `<ol>${items.join("")}</ol>`;
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** @param numbersFrom the first column of amounts. */
+function table(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  numbersFrom = Number.POSITIVE_INFINITY,
+): string {
+  const cell = (tag: string, text: string, column: number): string =>
+    `<${tag}${column < numbersFrom ? "" : ' class="number"'}>${escaped(text)}</${tag}>`;
   const cells = (tag: string, row: readonly string[]): string =>
-    `<tr>${row.map((cell) => `<${tag}>${escaped(cell)}</${tag}>`).join("")}</tr>`;
+    `<tr>${row.map((text, column) => cell(tag, text, column)).join("")}</tr>`;
   return `<table>${cells("th", head)}${rows.map((row) => cells("td", row)).join("")}</table>`;
 }
 
 function list(items: readonly string[]): string {
   return `<ul>${items.map((item) => `<li><code>${escaped(item)}</code></li>`).join("")}</ul>`;
+}
+
+function small(text: string): string {
+  return `<p><small>${escaped(text)}</small></p>`;
 }
 
 function pre(text: string): string {

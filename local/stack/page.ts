@@ -45,6 +45,12 @@ export interface RehearsalPage {
   /** The projects with artifacts in their manifests, whose content is not on this machine. */
   readonly notRehearsed: readonly RehearsedProject[];
   readonly steps: Steps;
-  /** As `npm run cost` prints it. */
-  readonly cost: string | undefined;
+  readonly cost: CostTable;
+}
+
+/** What `npm run cost` prints: the first two columns are texts, the others amounts; the last row is the total. */
+export interface CostTable {
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  readonly note: string;
 }

@@ -36,7 +36,7 @@ export function textPage(page: RehearsalPage): string {
     ["Not rehearsed: the content of these digests is not on this machine", notRehearsed(page)],
     ["By hand, before the first deployment", steps(page.steps.before)],
     ["By hand, afterwards", steps(page.steps.after)],
-    ["Cost", page.cost?.split("\n") ?? []],
+    ["Cost", [...table([page.cost.head, ...page.cost.rows], 2), page.cost.note]],
   ];
   const texts = sections
     .filter(([, lines]) => lines.length > 0)
@@ -60,12 +60,14 @@ function steps(list: readonly Step[]): string[] {
   ]);
 }
 
-/** Rows with their columns below each other. */
-function table(rows: readonly (readonly string[])[]): string[] {
+/** Rows with their columns below each other. @param numbersFrom the first column of amounts, which end below each other. */
+function table(rows: readonly (readonly string[])[], numbersFrom = Number.POSITIVE_INFINITY): string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows.map((row) =>
     row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .map((cell, column) =>
+        column < numbersFrom ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+      )
       .join("  ")
       .trimEnd(),
   );
