@@ -3,6 +3,7 @@ import { lostPlatforms } from "../manifests/platforms.ts";
 import type { Project } from "../manifests/project.ts";
 import { newestRelease } from "../manifests/releases.ts";
 import { compareVersions, versionBefore } from "../manifests/versions.ts";
+import { explainBlob } from "../promotion/images/explain-absence.ts";
 import { platformsOf } from "../promotion/oci/manifest.ts";
 import { getManifest, headManifest } from "../promotion/oci/manifests.ts";
 import type { Remote } from "../promotion/oci/remote.ts";
@@ -58,7 +59,9 @@ export class StagedImages {
     const where = placeOf(remote);
     if (digest !== undefined) {
       if ((await headManifest(remote, digest)) === undefined)
-        throw new CommandError(`${image}@${digest} is not in staging (${where}): push it there first`);
+        throw new CommandError(
+          `${image}@${digest} is not in staging (${where}): ${(await explainBlob(remote, digest)) ?? "push it there first"}`,
+        );
       return { image, digest, tags: tag === undefined ? [] : [tag] };
     }
     const wanted = tag ?? newestRelease(await this.#tags(remote), { pre });

@@ -42,7 +42,7 @@ export const attachedTagPattern = /^sha256-[0-9a-f]{64}(?:\.|$)/;
 export function digestFault(text: string): string {
   const hex = text.replace(/^sha256:/i, "");
   if (/^sha(384|512):/i.test(text))
-    return `${quoted(text)} is not a sha256 digest: write "sha256:" and 64 lower-case hex digits`;
+    return `${quoted(text)} is not supported, as not every registry stores digests other than sha256: push it with a sha256 digest`;
   if (!/^sha256:/i.test(text)) return `${quoted(text)} is not a digest: write "sha256:" and 64 lower-case hex digits`;
   return hexFault(text, hex, "digest");
 }

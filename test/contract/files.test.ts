@@ -146,7 +146,7 @@ describe("promotion of files between real stores", () => {
       const preview = await previewFiles(request, undefined, context());
       const line = `project kops, file gone sha256:${sha256("x")}`;
       const cause = `neither gs://${names.staging}/gone nor any mirror has it`;
-      assert.deepEqual(preview.errors, [`${line}: ${cause}`]);
+      assert.deepEqual(preview.errors, [`${line}: ${cause}; staging has a there`]);
       const outcome = await promoteFiles(request, undefined, context());
       assert.deepEqual(outcome.failures, [`${line}, mirror us, eu, aws: ${cause}`]);
       assert.deepEqual(Object.keys(outcome.incomplete), ["us", "eu", "aws"]);

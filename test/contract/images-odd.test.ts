@@ -117,7 +117,7 @@ describe("unusual content", () => {
     const digest = `sha512:${"a".repeat(128)}`;
     await isRefused(
       image({ layers: [{ ...layer(), digest }] }).digest,
-      /refers to "sha512:a+\.*", which is no sha256 digest/,
+      /refers to "sha512:a+\.*", which is not supported: registries store sha256 digests only/,
     );
   });
 

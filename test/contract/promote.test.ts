@@ -113,7 +113,7 @@ describe("npm run promote and demote", () => {
       "v1.0.0/tool": "one",
       "v1.0.0/tool.sha256": "sum",
       "v1.1.0/tool": "two",
-      "v1.1.0/odd name": "x",
+      "v1.1.0/odd#name": "x",
     })) {
       const query = new URLSearchParams({ uploadType: "media", name });
       assert.equal(
@@ -227,7 +227,7 @@ describe("npm run promote and demote", () => {
     assert.equal((await promote("tool", "files", "v1.0.0/")).out, "nothing to do: everything is in the manifest\n");
     assert.match(
       (await promote("tool", "files", "v1.1.0/")).err,
-      /file name "v1\.1\.0\/odd name" has the character " "/,
+      /file name "v1\.1\.0\/odd#name" has the character "#"/,
     );
     const demoted = await run("demote", "tool", "files", "v1.0.0/");
     assert.equal(demoted.code, 0, demoted.err);
@@ -268,9 +268,9 @@ describe("npm run promote and demote", () => {
       /^error: 2 mistakes, nothing was written:\n {2}many:v2 is not in staging .*\n {2}absent:v1 is not in staging/,
     );
     assert.equal(await images(), before);
-    for (const name of ["odd/a b", "odd/c d", "odd/right"]) await store(name, "x");
+    for (const name of ["odd/a#b", "odd/c#d", "odd/right"]) await store(name, "x");
     const files = await promote("tool", "files", "odd/", "v9/tool");
-    assert.match(files.err, /^error: 3 mistakes, .*\n.*"odd\/a b".*\n.*"odd\/c d".*\n.*v9\/tool is not in staging/);
+    assert.match(files.err, /^error: 3 mistakes, .*\n.*"odd\/a#b".*\n.*"odd\/c#d".*\n.*v9\/tool is not in staging/);
     assert.equal((await promote("tool", "ghcr.io/x/y:v1", "z:a:b")).code, 2);
   });
 
@@ -334,6 +334,10 @@ describe("npm run promote and demote", () => {
       [
         ["tool", `said@sha256:${"0".repeat(64)}`],
         /^error: said@sha256:0+ is not in staging .*: push it there first\n$/,
+      ],
+      [
+        ["tool", `said@sha256:${sha256(JSON.stringify({ os: "linux", architecture: "amd64", tag: "v1.0.0" }))}`],
+        /^error: said@sha256:\w+ is not in staging .*: it is the digest of a config or layer there: an image ID .*\n$/,
       ],
       [["tool", "files", "v9/tool"], /^error: gs:\/\/staging-tool\/v9\/tool is not in staging: push it there first/],
       [["tol", "said:v1.0.0"], /^error: there is no project "tol" in manifests: did you mean tool\?\n$/],

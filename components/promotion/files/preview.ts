@@ -7,6 +7,7 @@ import { countOf } from "../text/count-of.ts";
 import { formatBytes } from "../text/format-bytes.ts";
 import { printable } from "../text/printable.ts";
 import { contentChanges } from "./content-changes.ts";
+import { explainMissingFile } from "./explain-absence.ts";
 import { measured } from "./mirror-files.ts";
 import { fileLine } from "./plan.ts";
 import type { FilesRun } from "./run.ts";
@@ -45,7 +46,7 @@ export async function previewFilesRun(run: FilesRun): Promise<Preview> {
       } else if (found.cause === undefined && !stagingIsThere) {
         unchecked++;
       } else {
-        errors.push(run.failures.line(path, found.cause ?? run.nowhere(path)));
+        errors.push(run.failures.line(path, found.cause ?? (await absence(run, path))));
       }
     }),
   );
@@ -74,6 +75,13 @@ export async function previewFilesRun(run: FilesRun): Promise<Preview> {
     }
   }
   return { lines: lines.sort(), errors: errors.sort(), warnings };
+}
+
+/** That no place has a file, and what staging has instead. */
+async function absence(run: FilesRun, path: string): Promise<string> {
+  const { staging, stagingFolder, context } = run;
+  const instead = staging && (await explainMissingFile(staging, stagingFolder, path, context.signal));
+  return instead === undefined ? run.nowhere(path) : `${run.nowhere(path)}; ${instead}`;
 }
 
 /** Files that everybody expects to be compressed: some tools stage them with the encoding too. */

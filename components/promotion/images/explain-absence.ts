@@ -25,9 +25,15 @@ export async function explainAbsence(copy: Copy, staging: Remote, run: ImagesRun
   }
 }
 
+/** That a digest without an OCI manifest is the one of a blob: people take an image ID for a digest. Undefined if it is not. */
+export async function explainBlob(staging: Remote, digest: Digest): Promise<string | undefined> {
+  if (!(await hasBlob(staging, { digest }))) return undefined;
+  return "it is the digest of a config or layer there: an image ID (`docker images`) is no digest; `docker push` prints the digest";
+}
+
 async function explained({ image, digest, tags }: Copy, staging: Remote, run: ImagesRun): Promise<string | undefined> {
-  if (await hasBlob(staging, { digest }))
-    return "it is the digest of a config or layer there: an image ID (`docker images`) is no digest; `docker push` prints the digest";
+  const blob = await explainBlob(staging, digest);
+  if (blob !== undefined) return blob;
   const elsewhere = await otherImageWith(digest, image, run);
   if (elsewhere !== undefined) return `it is in staging under the name ${elsewhere}`;
   for (const tag of tags) {

@@ -143,8 +143,9 @@ function* descriptors(value: unknown, inside: Digest): Generator<Descriptor> {
   for (const entry of value as unknown[]) {
     const { mediaType, digest, size, urls, platform } = (entry ?? {}) as Record<string, unknown>;
     if (typeof digest !== "string" || !isDigest(digest)) {
+      const other = /^sha(384|512):/.test(String(digest));
       throw new WrongContentError(
-        `manifest ${inside} refers to "${printable(String(digest), 90)}", which is no sha256 digest`,
+        `manifest ${inside} refers to "${printable(String(digest), 90)}", which is ${other ? "not supported: registries store sha256 digests only, so build it with those" : "no sha256 digest"}`,
       );
     }
     if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) {

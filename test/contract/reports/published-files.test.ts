@@ -144,6 +144,19 @@ describe("published files, from fake-gcs-server and versitygw", () => {
     assert.equal((await curl(redirectors[1]!.running, `/binaries/odd/${encodeURI(oddPaths[1]!)}`)).status, 404);
   });
 
+  it("fake-gcs-server: the preview says what staging has in place of a file", async () => {
+    await stores.stage("staging", "instead/v1/tool-linux-amd64", "x");
+    for (const [path, says] of [
+      ["instead/v1/tool-linux-amd46", "staging has instead/v1/tool-linux-amd64: did you mean that?"],
+      ["instead/v1/README", "staging has instead/v1/tool-linux-amd64 there"],
+      ["instead/v2/tool", "staging has nothing below instead/v2/"],
+    ] as const) {
+      const { errors } = await previewFiles(requestFor("instead", { [path]: "x" }), undefined, context);
+      assert.equal(errors.length, 1);
+      assert.ok(errors[0]!.endsWith(`; ${says}`), errors[0]);
+    }
+  });
+
   it("versitygw with an unknown access key answers 404: the mirror is unreadable, and not empty", async () => {
     const request = requestFor("unreadable", { tool: "x" });
     const known = process.env["AWS_ACCESS_KEY_ID"];

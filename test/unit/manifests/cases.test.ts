@@ -43,7 +43,7 @@ const cases: readonly Case[] = [
     problems: [
       `manifests/p/images.yaml:3:5: image "app": digest "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" has 63 hex digits instead of 64: copy it again`,
       `manifests/p/images.yaml:4:5: image "app": digest "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" has upper-case letters: write it in lower case`,
-      `manifests/p/images.yaml:5:5: image "app": "sha512:${hex}ccccccccccccccccccccccccccccc…" is not a sha256 digest: write "sha256:" and 64 lower-case hex digits`,
+      `manifests/p/images.yaml:5:5: image "app": "sha512:${hex}ccccccccccccccccccccccccccccc…" is not supported, as not every registry stores digests other than sha256: push it with a sha256 digest`,
       `manifests/p/images.yaml:6:5: image "app": "${hex}" is not a digest: write "sha256:" and 64 lower-case hex digits`,
       `manifests/p/images.yaml:7:5: image "app": digest "sha256:gggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggg" has characters other than 0-9a-f: copy it again`,
     ],

@@ -153,7 +153,10 @@ describe("manifests", () => {
       [{ schemaVersion: 1, fsLayers: [] }, /schema 1 .* build and push/],
       [{ mediaType: "application/vnd.docker.distribution.manifest.v1+prettyjws" }, /schema 1/],
       [{ mediaType: "text/html" }, /media type "text\/html"/],
-      [{ config: { ...layer, digest: "sha512:x" }, layers: [] }, /"sha512:x", which is no sha256 digest/],
+      [
+        { config: { ...layer, digest: "sha512:x" }, layers: [] },
+        /"sha512:x", which is not supported: registries store sha256 digests only/,
+      ],
       [{ config: { ...layer, size: -1 }, layers: [] }, /is no number of bytes/],
       [{ config: layer, layers: [], blobs: {} }, /is not a list/],
     ];
