@@ -1,7 +1,9 @@
 /** A relay that makes a loopback server as far away as a region is: every byte comes so much later, in both directions, but none is lost. */
 
-import type { AddressInfo } from "node:net";
-import { connect, createServer, type Socket } from "node:net";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { createInterface } from "node:readline";
 
 /** A relay that runs. */
 export interface Relay {
@@ -9,7 +11,7 @@ export interface Relay {
   close(): void;
 }
 
-/** Starts a relay to `host:port`; a round trip takes so many ms more. Its own process keeps it out of what is measured. */
+/** Starts a relay to `host:port`; a round trip takes so many ms more. */
 export async function startDelayingRelay(target: string, roundTrip: number): Promise<Relay> {
   const [host, port] = target.split(":") as [string, string];
   const sockets = new Set<Socket>();
@@ -35,6 +37,16 @@ export async function startDelayingRelay(target: string, roundTrip: number): Pro
       server.close();
     },
   };
+}
+
+/** A relay in a process of its own, which keeps it out of what is measured; without a round trip the server itself. */
+export async function startRelayProcess(target: string, roundTrip: number): Promise<Relay> {
+  if (roundTrip === 0) return { host: target, close: () => {} };
+  const child = spawn(process.execPath, [import.meta.filename, target, String(roundTrip)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [line] = (await once(createInterface(child.stdout), "line")) as [string];
+  return { host: line, close: () => child.kill() };
 }
 
 /** As a process: `node delaying-relay.ts TARGET MS`; says its host on a line of its own. */

@@ -16,6 +16,8 @@
  *
  * Every kind in turn, after one round that does not count; medians.
  *
+ * With `--trust MODE`: the stack has a trust policy of this mode, and "no change" only, as figures with trust before their names (bench/trust.ts).
+ *
  * With `--manifests FOLDER`: these in place of the made-up ones, and "no change" only, as figures with k8s before their names (bench/k8s.ts).
  */
 import assert from "node:assert/strict";
@@ -40,10 +42,15 @@ import {
 } from "./recorded-stack.ts";
 
 const { values } = parseArgs({
-  options: { rounds: { type: "string", default: "5" }, manifests: { type: "string" } },
+  options: { rounds: { type: "string", default: "5" }, manifests: { type: "string" }, trust: { type: "string" } },
 });
 const given = values.manifests;
-const figures = given === undefined ? "preview" : "k8s.preview";
+const figures = given === undefined ? (values.trust === undefined ? "preview" : "trust.preview") : "k8s.preview";
+/** What the policy asks for does not matter: nothing is new. */
+const signers = [{ identity: "release@example.org", issuer: "https://accounts.example.org" }];
+const trust = values.trust === undefined ? {} : { "artifacts:trust": { mode: values.trust, signers } };
+/** Whether a preview of one more digest is measured too. */
+const withAddition = given === undefined && values.trust === undefined;
 const rounds = Number(values.rounds);
 
 /** Whose digest is added: an image of one platform of the largest project. */
@@ -73,7 +80,7 @@ async function bench(drill: Drill): Promise<void> {
   const [before, after] = [join(scratch, "manifests"), join(scratch, "manifests-after")];
   const texts = given === undefined ? generateManifests() : (await manifestTexts(given)).texts;
   await writeManifests(before, texts);
-  const production = await productionSettings();
+  const production: Readonly<Record<string, unknown>> = { ...(await productionSettings()), ...trust };
   await drill.configure(before, production);
   await makeBucket(drill, String(production["artifacts:stateBucket"]));
 
@@ -94,7 +101,7 @@ async function bench(drill: Drill): Promise<void> {
   assert.ok(resources > (given === undefined ? 1000 : 500), up.output);
 
   let digest = "";
-  if (given === undefined) {
+  if (withAddition) {
     digest = await stageOneMore(drill, String(production["gcp:project"]));
     texts.set("kubernetes/images.yaml", withOneMore(texts.get("kubernetes/images.yaml")!, digest));
     await writeManifests(after, texts);
@@ -112,7 +119,7 @@ async function bench(drill: Drill): Promise<void> {
     assert.match(ran.output, /~ 2 to update/);
     return ran;
   };
-  const kinds = given === undefined ? { nochange: noChange, onedigest: oneDigest } : { nochange: noChange };
+  const kinds = withAddition ? { nochange: noChange, onedigest: oneDigest } : { nochange: noChange };
   const runs: Record<string, EngineRun[]> = { nochange: [], onedigest: [] };
   for (let round = 0; round <= rounds; round++) {
     for (const [kind, measure] of Object.entries(kinds)) {
@@ -132,7 +139,7 @@ async function bench(drill: Drill): Promise<void> {
   );
   console.log(`processor time, no change: ${parts.join(", ")}`);
   console.log(`figure: ${figures}.nochange.seconds = ${seconds.toFixed(2)} s`);
-  if (given === undefined)
+  if (withAddition)
     console.log(
       `figure: preview.onedigest.seconds = ${median(runs["onedigest"]!.map((ran) => ran.seconds)).toFixed(2)} s`,
     );

@@ -13,14 +13,14 @@
  * memory where there is a file system for that: on a disk, what a run costs the servers depends on the files of the run before, which were
  * removed a moment ago (ext4 looks for inodes among them).
  */
-import { fork, spawn } from "node:child_process";
+import { fork } from "node:child_process";
 import { once } from "node:events";
 import { statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { createInterface } from "node:readline";
 import { imagePromotion } from "../../components/promotion/images/images.ts";
 import type { Context, ImagesRequest, Previous } from "../../components/promotion/run/request.ts";
 import { startRegistry, type TestRegistry } from "../support/registries.ts";
+import { startRelayProcess } from "./delaying-relay.ts";
 import { serveLargeImage } from "./large-image.ts";
 import { type Fixture, stage, standard } from "./promotion-fixture.ts";
 import { type Cost, crane, oras, type PeerCommand, regsync, skopeo } from "./promotion-peers.ts";
@@ -85,22 +85,13 @@ async function ours(request: ImagesRequest, previous?: Previous<ImagesRequest>):
 /** Empty registries, as far away as said, for one run. */
 async function withTargets<T>(count: number, roundTrip: number, work: (hosts: string[]) => Promise<T>): Promise<T> {
   const registries = await Promise.all(Array.from({ length: count }, () => startRegistry("olareg")));
-  const far = await Promise.all(registries.map(({ host }) => away(host, roundTrip)));
+  const far = await Promise.all(registries.map(({ host }) => startRelayProcess(host, roundTrip)));
   try {
     return await work(far.map(({ host }) => host));
   } finally {
     for (const { close } of far) close();
     await Promise.all(registries.map((registry) => registry.remove()));
   }
-}
-
-/** A registry as far away as said. */
-async function away(host: string, roundTrip: number): Promise<{ host: string; close(): void }> {
-  if (roundTrip === 0) return { host, close: () => {} };
-  const relay = new URL("delaying-relay.ts", import.meta.url).pathname;
-  const child = spawn(process.execPath, [relay, host, String(roundTrip)], { stdio: ["ignore", "pipe", "inherit"] });
-  const [line] = (await once(createInterface(child.stdout), "line")) as [string];
-  return { host: line, close: () => child.kill() };
 }
 
 const peers: Record<string, PeerCommand> = { regsync, crane, oras, skopeo };
@@ -115,7 +106,7 @@ async function compare(
   const { mirrors, roundTrip, rounds, against } = options;
   const costs = new Map<string, Cost[]>();
   const starts: number[] = [];
-  const far = await away(source, roundTrip);
+  const far = await startRelayProcess(source, roundTrip);
   for (let round = 0; round < rounds; round++) {
     const tools = ["ours", ...against];
     for (const tool of [...tools.slice(round % tools.length), ...tools.slice(0, round % tools.length)]) {

@@ -14,6 +14,7 @@ const benchmarks = [
   "preview",
   "rehearse",
   "scale",
+  "trust",
 ];
 
 const [name, ...args] = process.argv.slice(2);

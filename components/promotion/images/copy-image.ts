@@ -101,7 +101,7 @@ interface Content {
   /** What is attached to it, of that only what is admitted. */
   readonly attached: readonly AdmittedAttachment[];
   readonly sources: readonly Remote[];
-  /** Blobs that are in no source, because this run has made them. */
+  /** Small blobs that this run has in memory: it has made or verified them. They are stored with the manifests that need them. */
   readonly made: ReadonlyMap<Digest, Buffer>;
 }
 
@@ -218,13 +218,15 @@ async function readContent(copy: Copy, places: readonly Place[], run: ImagesRun)
     if (errors[0] !== undefined) throw new SourceError(errors[0]);
   }
   const { trust: policy, signing } = run.request;
-  if (signing === undefined) return { tree, attached: admitted, sources, made: new Map() };
+  const read = isNew && policy?.mode === "require" ? (await verify(policy)).read : new Map<Digest, Buffer>();
+  if (signing === undefined) return { tree, attached: admitted, sources, made: read };
   const isPublished = copy.holders.length > 0 || places.some((place) => place.isPublished);
   const proof = await signedProof(copy, { tree, attached: admitted, sources }, run, {
     maySign: !isPublished || signing.late === true,
     verify: policy && (() => verify(policy)),
   });
-  return { tree, ...withProof(admitted, proof), sources };
+  const { attached, made } = withProof(admitted, proof);
+  return { tree, attached, sources, made: new Map([...read, ...made]) };
 }
 
 /**
@@ -415,7 +417,7 @@ async function bringBlobs(
   run: ImagesRun,
 ): Promise<void> {
   const wanted = new Map<Digest, { blob: Blob; places: Set<Place>; layerMirrors: readonly LayerMirrorRun[] }>();
-  // What this run has made is stored with the manifests that need it.
+  // What this run has in memory is stored with the manifests that need it.
   const brought = attached.map(({ manifest }) => ({
     ...manifest,
     blobs: manifest.blobs.filter(({ digest }) => !made.has(digest)),
@@ -512,7 +514,7 @@ async function publish(copy: Copy, place: Place, { tree, attached, made }: Conte
   await mirror.store?.publish(at.repository.name);
 }
 
-/** Stores the blobs that this run has made, once in each repository. */
+/** Stores the blobs that this run has in memory, once in each repository. */
 async function pushMade({ mirror, at, present }: Place, attached: Content["attached"], made: Content["made"]) {
   const lacking = attached.filter(({ digest }) => !present.has(digest)).flatMap(({ manifest }) => manifest.blobs);
   const needed = new Map(lacking.filter(({ digest }) => made.has(digest)).map((blob) => [blob.digest, blob]));

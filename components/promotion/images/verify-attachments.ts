@@ -21,7 +21,12 @@ export interface VerifiedAttachment {
 export interface Verification {
   readonly attachments: readonly VerifiedAttachment[];
   readonly verdict: Verdict;
+  /** Blobs that were read, as far as they are small: who copies them need not read them again. */
+  readonly read: ReadonlyMap<Digest, Buffer>;
 }
+
+/** Bytes of {@link Verification.read}, of one digest: as many digests are promoted at a time, this is what they may keep. */
+const mostKept = 256 * 1024;
 
 /** A digest does not satisfy its project's policy, which requires it. */
 export class PolicyError extends Error {
@@ -52,7 +57,16 @@ export async function verifyAttachments(
 ): Promise<Verification> {
   const trust = { roots, keys: keysOf(policy) };
   const claims = admitted.filter(({ kind }) => kind === "signature" || kind === "attestation");
-  const attachments = await Promise.all(claims.map((attachment) => verifyOne(attachment, sources, trust, memory)));
+  const read = new Map<Digest, Buffer>();
+  let kept = 0;
+  const keep = (blob: Digest, bytes: Buffer) => {
+    if (kept + bytes.length > mostKept) return;
+    kept += bytes.length;
+    read.set(blob, bytes);
+  };
+  const attachments = await Promise.all(
+    claims.map((attachment) => verifyOne(attachment, sources, trust, memory, keep)),
+  );
   const own = attachments.filter(({ attachment }) => attachment.subject === digest);
   return {
     attachments,
@@ -60,6 +74,7 @@ export async function verifyAttachments(
       policy,
       own.flatMap(({ verified }) => verified),
     ),
+    read,
   };
 }
 
@@ -68,6 +83,7 @@ async function verifyOne(
   sources: readonly Remote[],
   trust: Trust,
   memory: WeightedSemaphore,
+  keep: (blob: Digest, bytes: Buffer) => void,
 ): Promise<VerifiedAttachment> {
   const verified: Verified[] = [];
   const refusals: string[] = [];
@@ -78,6 +94,7 @@ async function verifyOne(
     }
     await memory.with(layer.size, async () => {
       const bytes = await getBlob(sources, layer, Buffer.alloc(layer.size));
+      keep(layer.digest, bytes);
       try {
         verified.push(
           isBundle.test(layer.mediaType)
