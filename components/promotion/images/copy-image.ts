@@ -9,6 +9,7 @@ import { headManifest, putManifest } from "../oci/manifests.ts";
 import { enterReferrer, listReferrers } from "../oci/referrers.ts";
 import type { Remote } from "../oci/remote.ts";
 import type { ImagesRequest, TrustSettings } from "../run/request.ts";
+import { PolicyError } from "../trust/policy-error.ts";
 import {
   type AdmittedAttachment,
   defaultAdmission,
@@ -23,7 +24,7 @@ import type { ImagesRun } from "./run.ts";
 import { signedProof, withProof } from "./sign-promotion.ts";
 import { onePerTag } from "./superseding.ts";
 import { AbsentError, type ImageTree, readTree } from "./tree.ts";
-import { PolicyError, type Verification, verifyAttachments } from "./verify-attachments.ts";
+import { type Verification, verifyAttachments } from "./verify-attachments.ts";
 
 /**
  * Copies one digest, with its blobs, manifests and attachments, to the mirrors that lack it: blobs to all at once; then, in the canonical

@@ -1,7 +1,5 @@
-import { readFileSync } from "node:fs";
 import { BufferPool } from "../blobs/buffer-pool.ts";
 import { BucketRegistry } from "../bucket-registry/bucket-registry.ts";
-import { causeOf } from "../http/errors.ts";
 import { WeightedSemaphore } from "../http/weighted-semaphore.ts";
 import { Transport, type TransportOptions } from "../oci/transport.ts";
 import { type ContentKind, type Promotion, promotionOf } from "../run/engine.ts";
@@ -12,7 +10,7 @@ import { Storages } from "../run/storages.ts";
 import type { Bucket } from "../storage/bucket.ts";
 import { openStorage } from "../storage/storage.ts";
 import { openedOnce } from "../trust/opened-once.ts";
-import { publicRoots, type Roots, readRoots } from "../trust/roots.ts";
+import { rootsIn } from "../trust/roots.ts";
 import type { Dependencies, Store } from "./dependencies.ts";
 import { takeImagesInventory } from "./inventory.ts";
 import { imagePhases } from "./phases.ts";
@@ -48,7 +46,6 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
   const storages = new Storages(openStorage);
   const listings = new Map<string, Promise<readonly string[]>>();
   const digests = new WeightedSemaphore(digestsAtATime);
-  const roots = new Map<string, Roots>();
   const stores = new Map<string, Store>();
   const dependencies: Dependencies = {
     transport,
@@ -59,11 +56,7 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
     stall: options.stallTimeout ?? 60_000,
     limit: (work) => digests.with(1, work),
     attachmentMemory: new WeightedSemaphore(attachmentMemory),
-    roots: (file) => {
-      const known = roots.get(file) ?? (file === "" ? publicRoots() : rootsOf(file));
-      roots.set(file, known);
-      return known;
-    },
+    roots: rootsIn,
     signer: openedOnce(),
     bucket: (settings, bucket, region) => {
       return storages.at(settings).open({ kind: "s3", bucket, region });
@@ -117,15 +110,6 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
 
 function openStore(bucket: Bucket): Store {
   return { bucket, registry: new BucketRegistry(bucket) };
-}
-
-/** A file that the stack's config names. */
-function rootsOf(file: string): Roots {
-  try {
-    return readRoots(readFileSync(file, "utf8"));
-  } catch (error) {
-    throw new Error(`artifacts:trust.trustedRoot: ${file}: ${causeOf(error)}`);
-  }
 }
 
 let shared: ImagePromotion | undefined;

@@ -3,6 +3,8 @@ import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import type { Remote } from "../oci/remote.ts";
 import type { TrustSettings } from "../run/request.ts";
+import { PolicyError } from "../trust/policy-error.ts";
+import { claimOf, provenanceChanges, reportTrust } from "../trust/report.ts";
 import type { AdmittedAttachment, RefusedAttachment } from "./admitted-attachments.ts";
 import { type Attachment, ExcessError } from "./attachments.ts";
 import { attachmentsAt, isRequired, stagedAttachments, unsatisfied, verifier } from "./copy-image.ts";
@@ -10,8 +12,7 @@ import type { Copy } from "./plan.ts";
 import { predecessor } from "./predecessor.ts";
 import type { ImagesRun } from "./run.ts";
 import type { ImageTree } from "./tree.ts";
-import { claimOf, provenanceChanges, reportTrust } from "./trust-report.ts";
-import { PolicyError, type Verification } from "./verify-attachments.ts";
+import type { Verification } from "./verify-attachments.ts";
 
 /** What a preview says of the attachments of one new digest. */
 export interface AttachmentsPreview {
@@ -50,7 +51,7 @@ export async function previewAttachments(
     const errors = isNew ? await unsatisfied(verify, run.request) : [];
     return {
       gained: admitted.map((attachment) => gain(attachment, name) + (claims.get(attachment) ?? "")).sort(),
-      trust: verification ? reportTrust(name(copy.digest), verification) : [],
+      trust: verification ? reportTrust(name(copy.digest), verification.verdict) : [],
       warnings,
       errors: errors.map((error) => run.failures.line(nameOf(copy), error.message)),
       manifests: admitted.map(({ manifest }) => manifest),

@@ -28,22 +28,6 @@ export interface Verification {
 /** Bytes of {@link Verification.read}, of one digest: as many digests are promoted at a time, this is what they may keep. */
 const mostKept = 256 * 1024;
 
-/** A digest does not satisfy its project's policy, which requires it. */
-export class PolicyError extends Error {
-  /**
-   * @param missing what nothing proves, one text each.
-   * @param isFormer by the policy that was deployed before this run.
-   */
-  constructor(missing: readonly string[], isFormer = false) {
-    super(
-      isFormer
-        ? `the trust policy before this change requires ${missing.join("; ")}: changing the policy and using that takes two changes`
-        : `the trust policy of the project requires ${missing.join("; ")}`,
-    );
-    this.name = "PolicyError";
-  }
-}
-
 /**
  * Verifies signatures and attestations, and judges by a policy what is attached to the digest itself. What stays in memory is what they prove.
  * @throws the failure of the sources, if none gives an attachment's content.

@@ -55,6 +55,27 @@ export function publicRoots(): Roots {
   return known;
 }
 
+/**
+ * The roots that a stack names, read once in this process.
+ * @param file of a private Sigstore's trusted root; "": those of the public instance.
+ * @throws Error that names the file.
+ */
+export function rootsIn(file: string): Roots {
+  const read = files.get(file) ?? (file === "" ? publicRoots() : readFile(file));
+  files.set(file, read);
+  return read;
+}
+
+const files = new Map<string, Roots>();
+
+function readFile(file: string): Roots {
+  try {
+    return readRoots(readFileSync(file, "utf8"));
+  } catch (error) {
+    throw new Error(`artifacts:trust.trustedRoot: ${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
 let known: Roots | undefined;
 const publicInstance = "https://tuf-repo-cdn.sigstore.dev";
 

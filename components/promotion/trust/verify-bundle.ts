@@ -5,6 +5,7 @@ import { RefusedError, refusedBecause } from "./refused.ts";
 import type { Roots } from "./roots.ts";
 import { certificateSigner, type Signer } from "./signer.ts";
 import { readStatement, type Statement } from "./statement.ts";
+import { verifyDigest } from "./verify-digest.ts";
 
 /** What a signature or attestation proves. */
 export interface Verified {
@@ -24,8 +25,11 @@ export interface Trust {
   readonly keys: readonly string[];
 }
 
-/** What is signed: content whose bytes are here, or content of which only the digest is known, which only a statement can be about. */
-export type Signed = { readonly content: Buffer } | { readonly digest: string };
+/**
+ * What is signed: content whose bytes are here, or content of which only the digest is known. Of an image the digest is what signatures are about, in a
+ * statement. Of a file (`ofFile`) a signature may be about its bytes: who copies it proves that they have this digest.
+ */
+export type Signed = { readonly content: Buffer } | { readonly digest: string; readonly ofFile?: boolean };
 
 /** Bytes of the largest bundle: one with the provenance of a large build has some hundred kilobytes. */
 export const largestBundle = 4 * 1024 * 1024;
@@ -48,7 +52,7 @@ export function verifyParsed(bundle: Bundle, signed: Signed, trust: Trust): Veri
     "digest" in signed ? signed.digest : `sha256:${createHash("sha256").update(signed.content).digest("hex")}`;
   const statement = isBundleWithDsseEnvelope(bundle) && bundle.content.dsseEnvelope;
   if (!statement) checkMessage(bundle, signed, digest);
-  const signer = verifySignature(bundle, "content" in signed ? signed.content : undefined, trust);
+  const signer = verifySignature(bundle, signed, trust);
   const { tlogEntries } = bundle.verificationMaterial;
   const time = timeOf(bundle);
   return {
@@ -63,14 +67,16 @@ export function verifyParsed(bundle: Bundle, signed: Signed, trust: Trust): Veri
 }
 
 /** Verifies by the bundle's certificate, or by one of the keys. */
-function verifySignature(bundle: Bundle, content: Buffer | undefined, { roots, keys }: Trust): Signer {
+function verifySignature(bundle: Bundle, signed: Signed, { roots, keys }: Trust): Signer {
+  const content = "content" in signed ? signed.content : undefined;
   if (!isBundleWithPublicKey(bundle)) {
     // A private instance may have no logs; who gave its root decides what it has.
     const { tlogs, ctlogs } = roots.material;
     const thresholds = { tlogThreshold: Math.min(1, tlogs.length), ctlogThreshold: Math.min(1, ctlogs.length) };
     return attempt(() => {
       const verifier = new Verifier(roots.material, thresholds);
-      return certificateSigner(verifier.verify(toSignedEntity(bundle, content)));
+      const entity = toSignedEntity(bundle, content);
+      return certificateSigner(verifier.verify({ ...entity, signature: overDigest(bundle, entity.signature, signed) }));
     });
   }
   if (keys.length === 0) throw new RefusedError("it is signed with a key, and no key is trusted");
@@ -82,7 +88,8 @@ function verifySignature(bundle: Bundle, content: Buffer | undefined, { roots, k
         const material = { ...roots.material, publicKey: () => ({ publicKey, validFor: () => true }) };
         const verifier = new Verifier(material, { tlogThreshold: 0, ctlogThreshold: 0, timestampThreshold: 0 });
         const entity = toSignedEntity(bundle, content);
-        verifier.verify({ ...entity, signature: withEd25519(entity.signature, publicKey, content) });
+        const signature = overDigest(bundle, entity.signature, signed);
+        verifier.verify({ ...entity, signature: withEd25519(signature, publicKey, content) });
         return { key };
       });
     } catch (error) {
@@ -90,6 +97,23 @@ function verifySignature(bundle: Bundle, content: Buffer | undefined, { roots, k
     }
   }
   throw refusal!;
+}
+
+/** The signature of a file's bytes, of which only the digest is here. */
+function overDigest(
+  bundle: Bundle,
+  signature: ReturnType<typeof toSignedEntity>["signature"],
+  signed: Signed,
+): ReturnType<typeof toSignedEntity>["signature"] {
+  if (bundle.content.$case !== "messageSignature" || "content" in signed) return signature;
+  return {
+    signature: signature.signature,
+    compareSignature: signature.compareSignature.bind(signature),
+    compareDigest: signature.compareDigest.bind(signature),
+    compareSignedDigest: signature.compareSignedDigest.bind(signature),
+    verifySignature: (key) =>
+      verifyDigest(Buffer.from(signed.digest.slice("sha256:".length), "hex"), key, signature.signature),
+  };
 }
 
 /** Ed25519 signs the content, not a hash of it, which the library does not know of message signatures. */
@@ -122,7 +146,8 @@ function checkMessage(bundle: Bundle, signed: Signed, digest: string): void {
   const { messageDigest } = bundle.content.messageSignature;
   const said = `sha256:${Buffer.from(messageDigest.digest).toString("hex")}`;
   if (said !== digest) throw new RefusedError(`it is about ${said}`);
-  if (!("content" in signed)) throw new RefusedError("it signs bytes, of which only the digest is known");
+  if (!("content" in signed) && signed.ofFile !== true)
+    throw new RefusedError("it signs bytes, of which only the digest is known");
 }
 
 /** The earliest time that was verified: of a log that promised its entry, or of a timestamp authority. */

@@ -1,11 +1,11 @@
 import { printable } from "../text/printable.ts";
-import { type Provenance, readProvenance } from "../trust/provenance.ts";
-import { printSigner } from "../trust/signer.ts";
-import type { Verified } from "../trust/verify-bundle.ts";
-import type { Verification, VerifiedAttachment } from "./verify-attachments.ts";
+import type { Verdict } from "./policy.ts";
+import { type Provenance, readProvenance } from "./provenance.ts";
+import { printSigner } from "./signer.ts";
+import type { Verified } from "./verify-bundle.ts";
 
-/** The answer to a reviewer's question about a new digest, one line each: who signed it, built by what from what, and what is missing. */
-export function reportTrust(name: string, { verdict }: Verification): string[] {
+/** The answer to a reviewer's question about something new, one line each: who signed it, built by what from what, and what is missing. */
+export function reportTrust(name: string, verdict: Verdict): string[] {
   const lines = verdict.signatures.map((signature) => `${name}: signed by ${signedBy(signature)}`);
   for (const { by, says } of verdict.provenance)
     lines.push(`${name}: built ${builtBy(says)}; says ${printSigner(by.signer)}${when(by)}`);
@@ -22,7 +22,13 @@ export function printVerified(verified: Verified): string {
 }
 
 /** `by <identity>`, or why it is not verified, for the line of an attachment. */
-export function claimOf({ verified, refusals }: VerifiedAttachment): string {
+export function claimOf({
+  verified,
+  refusals,
+}: {
+  readonly verified: readonly Verified[];
+  readonly refusals: readonly string[];
+}): string {
   const [first] = verified;
   if (first !== undefined) return ` by ${printSigner(first.signer)}`;
   return `, not verified: ${refusals[0] ?? "it has no content"}`;
