@@ -141,6 +141,7 @@ for (const project of lendersFirst(projects)) {
         files: fileLines(project),
         ...withdrawnInput(withdrawnFileLines(project), "withdrawn"),
         ...fileSettings(project),
+        ...trustSettings(project, config.trust),
         summary: fileSummary(project),
         prefix: project.filePrefix,
         staging: bucket.apply((name) => stagedIn(project, name)),

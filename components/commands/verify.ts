@@ -9,12 +9,13 @@ import { Transport } from "../promotion/oci/transport.ts";
 import { attachmentMemory } from "../promotion/run/limits.ts";
 import { digestSource, tagSource } from "../promotion/text/oci-grammar.ts";
 import { printable } from "../promotion/text/printable.ts";
+import { bundlesIn } from "../promotion/trust/bundles-in.ts";
 import { isTrusted, keysOf, type SignerRule, type TrustPolicy } from "../promotion/trust/policy.ts";
 import { RefusedError } from "../promotion/trust/refused.ts";
 import { printVerified } from "../promotion/trust/report.ts";
 import { publicRoots, type Roots, readRoots } from "../promotion/trust/roots.ts";
 import { printSigner } from "../promotion/trust/signer.ts";
-import { type Signed, type Verified, verifyBundle } from "../promotion/trust/verify-bundle.ts";
+import { largestBundle, type Signed, type Verified, verifyBundle } from "../promotion/trust/verify-bundle.ts";
 import { asking, CommandError, UsageError } from "./command.ts";
 import { interruptible } from "./interruptible.ts";
 import { printJson, printResult } from "./output.ts";
@@ -30,7 +31,7 @@ export const verifyCommand = new Command("verify")
   .argument("<image-or-file>", "HOST/NAME:TAG or HOST/NAME@sha256:..., or the path of a file")
   .option(
     "--bundle <file>",
-    "the Sigstore bundle; default for a file FILE.sigstore.json, for an image what is attached",
+    "the Sigstore bundle, or several, one a line; default for a file FILE.sigstore.json, for an image what is attached",
   )
   .option("--key <file>", "signed with this public key (PEM)")
   .option("--identity <identity>", "signed by this identity, with --issuer; * stands for any characters")
@@ -102,12 +103,17 @@ async function verifyImage(
 }
 
 function verifyOne(signed: Signed, digest: string, bundle: Buffer, policy: TrustPolicy, roots: Roots): Found {
-  try {
-    return { digest, verified: [verifyBundle(bundle, signed, { roots, keys: keysOf(policy) })], refusals: [] };
-  } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
-    return { digest, verified: [], refusals: [error.message] };
+  const verified: Verified[] = [];
+  const refusals: string[] = [];
+  for (const one of bundle.length > largestBundle ? [bundle] : bundlesIn(bundle.toString("utf8"))) {
+    try {
+      verified.push(verifyBundle(one, signed, { roots, keys: keysOf(policy) }));
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+      refusals.push(error.message);
+    }
   }
+  return { digest, verified, refusals };
 }
 
 /** What was asked for and nothing proves. */

@@ -30,6 +30,8 @@ export interface TestSigstore {
   readonly root: string;
   /** A statement about a digest, signed, as a bundle. */
   bundle(signing: ToSign): Promise<string>;
+  /** A signature of a file's bytes, as a bundle. */
+  fileBundle(content: Buffer, signing?: Omit<ToSign, "digest">): Promise<string>;
   /** A signature in cosign's older format. */
   signature(signing: ToSign): Promise<SignedLayer>;
   /** An attestation in cosign's older format. */
@@ -146,6 +148,19 @@ export async function testSigstore(
         dsseEnvelope,
       });
     },
+    async fileBundle(content, signing = {}) {
+      const signed = await enter(content, { digest: "", ...signing }, (signature, key) =>
+        recordOf(content, signature, key),
+      );
+      const { der, entry, signature } = signed;
+      const material = der ? { certificate: { rawBytes: der.toString("base64") } } : { publicKey: { hint: "" } };
+      const digest = createHash("sha256").update(content).digest("base64");
+      return JSON.stringify({
+        mediaType: "application/vnd.dev.sigstore.bundle.v0.3+json",
+        verificationMaterial: { ...material, tlogEntries: entry ? [tlogEntry(entry, "hashedrekord")] : [] },
+        messageSignature: { messageDigest: { algorithm: "SHA2_256", digest }, signature: signature.toString("base64") },
+      });
+    },
     async attestation(signing) {
       const signed = await envelope(signing);
       const bytes = Buffer.from(JSON.stringify(signed.envelope));
@@ -162,19 +177,24 @@ export async function testSigstore(
           optional: null,
         }),
       );
-      const signed = await enter(bytes, signing, (signature, content) => ({
-        apiVersion: "0.0.1",
-        kind: "hashedrekord",
-        spec: {
-          data: { hash: { algorithm: "sha256", value: hex(bytes) } },
-          signature: { content: signature.toString("base64"), publicKey: { content } },
-        },
-      }));
+      const signed = await enter(bytes, signing, (signature, key) => recordOf(bytes, signature, key));
       const annotations = {
         "dev.cosignproject.cosign/signature": signed.signature.toString("base64"),
         ...annotationsOf(signed),
       };
       return { mediaType: "application/vnd.dev.cosign.simplesigning.v1+json", bytes, annotations };
+    },
+  };
+}
+
+/** An entry of the kind `hashedrekord`. @param key or certificate, PEM in base64. */
+function recordOf(bytes: Buffer, signature: Buffer, key: string): object {
+  return {
+    apiVersion: "0.0.1",
+    kind: "hashedrekord",
+    spec: {
+      data: { hash: { algorithm: "sha256", value: hex(bytes) } },
+      signature: { content: signature.toString("base64"), publicKey: { content: key } },
     },
   };
 }

@@ -1,4 +1,5 @@
 import { WrongContent } from "../blobs/fan-out.ts";
+import { causeOf } from "../http/errors.ts";
 import { failureLine } from "../run/failures.ts";
 import { linesOfGivenUp } from "../run/outcome.ts";
 import type { Preview } from "../run/request.ts";
@@ -6,6 +7,8 @@ import { type Bucket, BucketAbsent, type Stored } from "../storage/bucket.ts";
 import { countOf } from "../text/count-of.ts";
 import { formatBytes } from "../text/format-bytes.ts";
 import { printable } from "../text/printable.ts";
+import { PolicyError } from "../trust/policy-error.ts";
+import { reportTrust } from "../trust/report.ts";
 import { contentChanges } from "./content-changes.ts";
 import { explainMissingFile } from "./explain-absence.ts";
 import { measured } from "./mirror-files.ts";
@@ -13,6 +16,7 @@ import { fileLine } from "./plan.ts";
 import type { FilesRun } from "./run.ts";
 import { contradictions, type FoundFile } from "./sidecars.ts";
 import { causeAt, type FileSource } from "./sources.ts";
+import { withRefusals } from "./verify-files.ts";
 
 /** What a run would do. Also reads the files to copy, up to 2 GiB, so that a wrong sha256 is found before the merge. */
 export async function previewFilesRun(run: FilesRun): Promise<Preview> {
@@ -27,6 +31,7 @@ export async function previewFilesRun(run: FilesRun): Promise<Preview> {
   let unchecked = 0;
   const staged = new Map<string, FoundFile>();
   const encoded = new Map<string, string>();
+  const trust: string[] = [];
   await Promise.all(
     [...run.missing()].map(async ([path, mirrors]) => {
       const found = await reader.find(run, path);
@@ -50,6 +55,13 @@ export async function previewFilesRun(run: FilesRun): Promise<Preview> {
       }
     }),
   );
+  for (const path of staged.keys()) {
+    if (!run.isNew(path)) continue;
+    const found = await previewTrust(run, path);
+    trust.push(...found.trust);
+    errors.push(...found.errors.map((each) => run.failures.line(path, each)));
+    warnings.push(...found.warnings.map((each) => run.failures.line(path, each)));
+  }
   for (const [path, wrong] of await contradictions(staged, run.wanted, signal))
     errors.push(...wrong.map((each) => run.failures.line(path, each)));
   lines.push(...removals(run));
@@ -74,7 +86,7 @@ export async function previewFilesRun(run: FilesRun): Promise<Preview> {
       warn(`${what}: \`pulumi refresh\` lists them, the next run then removes them`, name);
     }
   }
-  return { lines: lines.sort(), errors: errors.sort(), warnings };
+  return { lines: lines.sort(), trust: trust.sort(), errors: errors.sort(), warnings };
 }
 
 /** That no place has a file, and what staging has instead. */
@@ -86,6 +98,27 @@ async function absence(run: FilesRun, path: string): Promise<string> {
 
 /** Files that everybody expects to be compressed: some tools stage them with the encoding too. */
 const compressedName = /\.(gz|tgz|bz2|xz|zst|br|svgz)$/i;
+
+/** What the policies say of a new file. */
+async function previewTrust(
+  { verifier, request, context }: FilesRun,
+  path: string,
+): Promise<{ readonly trust: string[]; readonly errors: string[]; readonly warnings: string[] }> {
+  const { trust: policy, formerTrust } = request;
+  if (!verifier.covers(path)) return { trust: [], errors: [], warnings: [] };
+  try {
+    const found = policy && (await verifier.verify(path, policy));
+    const missing = withRefusals(found?.verdict.missing ?? [], found?.refusals ?? []);
+    const warnings = policy?.mode === "warn" && missing.length > 0 ? [new PolicyError(missing).message] : [];
+    const errors = (await verifier.unsatisfied(path)).map(({ message }) => message);
+    return { trust: found ? reportTrust(path, found.verdict) : [], errors, warnings };
+  } catch (error) {
+    context.signal.throwIfAborted();
+    const unread = [`its signatures could not be read: ${causeOf(error)}`];
+    const isRequired = policy?.mode === "require" || formerTrust !== undefined;
+    return { trust: [], errors: isRequired ? unread : [], warnings: isRequired ? [] : unread };
+  }
+}
 
 /** Bytes of staged files that one preview reads to verify them. */
 const previewReads = 2 * 1024 * 1024 * 1024;

@@ -21,6 +21,7 @@ import { type Files, fileLine, type MirrorPlan, parseFileLines } from "./plan.ts
 import { releaseFileHeaders } from "./release-file.ts";
 import { causeAt, contentOf, type FileSource } from "./sources.ts";
 import { type StoreCopySource, storeCopySource } from "./store-copy.ts";
+import { FileVerifier } from "./verify-files.ts";
 
 /** One file mirror in a run: what remains to be done there. */
 export class FilesMirrorRun extends MirrorRun {
@@ -54,6 +55,8 @@ export class FilesMirrorRun extends MirrorRun {
 
 /** One project's run of a promotion of files. */
 export class FilesRun extends PromotionRun<FilesMirrorRun> {
+  readonly request: FilesRequest;
+  readonly verifier: FileVerifier;
   readonly all: readonly FilesMirrorRun[];
   readonly wanted: Files;
   readonly mutability: Mutability;
@@ -70,6 +73,8 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
       const sha256 = wanted.get(path);
       return `file ${sha256 === undefined ? path : fileLine(path, sha256)}`;
     });
+    this.request = request;
+    this.verifier = new FileVerifier(this);
     this.wanted = wanted;
     this.mutability = mutability;
     this.all = plans.map((plan) => {
@@ -246,15 +251,35 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
       : `neither ${this.staging.url}/${this.stagingFolder}${path} nor any mirror has it`;
   }
 
+  /** Whether no mirror has a file: then it enters production, and the policy is asked. */
+  isNew(path: string): boolean {
+    return this.#holders(path).length === 0;
+  }
+
+  /** Why the policy does not let a file in. */
+  async #refusal(path: string): Promise<unknown> {
+    try {
+      return (await this.verifier.unsatisfied(path))[0];
+    } catch (error) {
+      return error;
+    }
+  }
+
   /** Copies every missing file: one download for all the mirrors that lack it. What no mirror has does not wait for what is filled. */
   #copies(): Promise<void>[] {
     const copy = async (path: string, mirrors: readonly FilesMirrorRun[]): Promise<void> => {
+      // The preview has shown the same; in between, staging may have changed.
+      const refusal = this.isNew(path) ? await this.#refusal(path) : undefined;
+      if (refusal !== undefined) {
+        for (const mirror of mirrors) this.stepFailed(mirror, path, refusal);
+        return;
+      }
       await Promise.all(mirrors.map((mirror) => this.#clearTheWay(mirror, path)));
       const ready = mirrors.filter((mirror) => mirror.missing.has(path) && !mirror.unwanted.has(path));
       await this.#copyTo(path, this.wanted.get(path)!, ready);
     };
     return [...this.missing()].map(([path, mirrors]) =>
-      this.#holders(path).length === 0 ? copy(path, mirrors) : inShare(this.filling, () => copy(path, mirrors)),
+      this.isNew(path) ? copy(path, mirrors) : inShare(this.filling, () => copy(path, mirrors)),
     );
   }
 

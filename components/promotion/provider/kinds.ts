@@ -117,6 +117,7 @@ const files: Kind<FilesRequest> = {
   schema: z.object({
     ...common,
     files: z.string(),
+    trust: trustSchema.optional(),
     mutableFiles: z.array(z.string()).optional(),
     mirrors: fileMirrorsSchema,
   }),

@@ -1,10 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { TrustSettings } from "../run/request.ts";
 import type { PromotionArgs } from "./promotion-args.ts";
 
 /** One project's release files in production. */
 export interface PromotedFilesArgs extends PromotionArgs {
   /** A line `path sha256:<hex>` for each file, sorted. */
   readonly files: pulumi.Input<string>;
+  /** What must be proven of a file before it is promoted; undefined: nothing. */
+  readonly trust?: pulumi.Input<TrustSettings>;
   /** Patterns of files that may get other content; undefined: none. */
   readonly mutableFiles?: pulumi.Input<readonly pulumi.Input<string>[]>;
 }

@@ -106,6 +106,10 @@ export interface FilesRequest {
   readonly removalShare: number;
   /** What is removed on purpose, beyond that share: lines that begin with a path. */
   readonly withdrawn?: string | undefined;
+  /** What must be proven of a file before it is promoted; undefined: nothing. */
+  readonly trust?: TrustSettings | undefined;
+  /** What the last run required, where that was something else: what this run promotes must satisfy it too. */
+  readonly formerTrust?: TrustSettings | undefined;
   readonly storage: StorageSettings;
 }
 

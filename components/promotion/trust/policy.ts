@@ -43,7 +43,7 @@ export interface Verdict {
 }
 
 /** The predicate of a statement that is only a signature, by cosign 3. */
-const signaturePredicate = "https://sigstore.dev/cosign/sign/v1";
+export const signaturePredicate = "https://sigstore.dev/cosign/sign/v1";
 
 /** The public keys of a policy. */
 export function keysOf({ signers }: TrustPolicy): string[] {
