@@ -43,7 +43,11 @@ export function digestFault(text: string): string {
   const hex = text.replace(/^sha256:/i, "");
   if (/^sha(384|512):/i.test(text))
     return `${quoted(text)} is not supported, as not every registry stores digests other than sha256: push it with a sha256 digest`;
-  if (!/^sha256:/i.test(text)) return `${quoted(text)} is not a digest: write "sha256:" and 64 lower-case hex digits`;
+  if (/^[0-9a-f]{12}$/.test(text))
+    return `${quoted(text)} is not a digest but a short image ID (\`docker images\`): \`docker push\` prints the digest`;
+  const odd = oddCharacter(text, /[\x20-\x7e]/);
+  if (!/^sha256:/i.test(text))
+    return `${quoted(text)}${odd === undefined ? "" : ` (it has ${odd})`} is not a digest: write "sha256:" and 64 lower-case hex digits`;
   return hexFault(text, hex, "digest");
 }
 
@@ -58,7 +62,7 @@ function hexFault(text: string, hex: string, what: string): string {
     return `${what} ${quoted(text)} has upper-case letters: write it in lower case`;
   if (/^[0-9a-fA-F]*$/.test(hex))
     return `${what} ${quoted(text)} has ${hex.length} hex digits instead of 64: copy it again`;
-  const odd = oddCharacter(hex, /[\x20-\x7e]/);
+  const odd = oddCharacter(hex, /[\x21-\x7e]/);
   return `${what} ${quoted(text)} has characters other than 0-9a-f${odd === undefined ? "" : `, ${odd}`}: copy it again`;
 }
 
@@ -75,6 +79,7 @@ export function imageFault(text: string): string {
 export function tagFault(text: string): string {
   if (text === "") return "a tag is empty: remove it; for a digest without tags write []";
   if (text.length > 128) return `tag ${quoted(text)} has ${text.length} characters: 128 at most`;
+  if (/^sha256:/.test(text)) return `tag ${quoted(text)} is a digest: digests are the keys of dmap, before their tags`;
   const helm = text.replaceAll("+", "_");
   // Helm, "Charts": registries take no plus signs, so that helm push writes an underscore.
   if (text.includes("+") && tagPattern.test(helm))

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { countOf } from "../promotion/text/count-of.ts";
 import { nearest } from "../promotion/text/nearest.ts";
+import { oddCharacter } from "./odd-character.ts";
 import { type Problem, quoted } from "./problem.ts";
 import type { Source } from "./source.ts";
 import { type Entry, isNull, type Node, type ScalarNode } from "./yaml/tree.ts";
@@ -95,7 +96,8 @@ function unknownKey(key: string, entries: ReadonlyMap<string, Entry>, known: rea
   if (key === "<<") return "merge keys (<<) are not supported: write the keys out";
   const absent = known.filter((candidate) => !entries.has(candidate));
   const meant = nearest(key, absent) ?? nearest(key, known);
-  return `unknown key ${quoted(key)}: ${meant === undefined ? `known here: ${known.join(", ")}` : `did you mean ${meant}?`}`;
+  const odd = oddCharacter(key, /[\x20-\x7e]/);
+  return `unknown key ${quoted(key)}${odd === undefined ? "" : ` (it has ${odd})`}: ${meant === undefined ? `known here: ${known.join(", ")}` : `did you mean ${meant}?`}`;
 }
 
 interface Place {

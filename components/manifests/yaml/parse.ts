@@ -1,5 +1,6 @@
 import { Composer, type CST, type Document, isAlias, isCollection, isMap, isScalar, isSeq, Lexer, Parser } from "yaml";
 import { escapeUnprintable } from "../../promotion/text/printable.ts";
+import { oddCharacter } from "../odd-character.ts";
 import type { Entry, Node, Parsed, ScalarNode, YamlError } from "./tree.ts";
 
 /**
@@ -33,7 +34,10 @@ export function parseYaml(text: string): Parsed {
   const notYaml = documents.flatMap((document) => document.errors);
   if (notYaml.length > 0) {
     const found = notYaml.map(({ pos, message }) => ({ start: Math.max(0, pos[0]), message }));
-    return { ok: false, errors: firstOfEachLine(found, text).map(fromPackage) };
+    return {
+      ok: false,
+      errors: firstOfEachLine(found, text).map((error) => oddSpace(error, text) ?? fromPackage(error)),
+    };
   }
   const errors: YamlError[] = [];
   const root = nodeOf(documents[0]?.contents ?? null, errors);
@@ -42,12 +46,26 @@ export function parseYaml(text: string): Parsed {
 
 /** What a merge leaves where two sides changed the same lines (git-merge, "How conflicts are presented"). */
 function mergeConflict(text: string): YamlError | undefined {
-  const start = /^<{7}(?: |$)/m.exec(text)?.index ?? /^>{7}(?: |$)/m.exec(text)?.index;
+  const marks = [/^<{7}(?: |$)/m, /^>{7}(?: |$)/m, /^={7}\r?$/m, /^\|{7}(?: |\r?$)/m];
+  const start = marks.map((mark) => mark.exec(text)?.index).find((index) => index !== undefined);
   if (start === undefined) return undefined;
   return {
     start,
     message:
       "a merge left its conflict here: keep the lines of one side, or of both, and remove the <<<<<<<, ======= and >>>>>>> lines",
+  };
+}
+
+/** What passes for a space in most fonts, or for nothing, in the line of an error: YAML takes it for a letter. */
+function oddSpace({ start }: YamlError, text: string): YamlError | undefined {
+  const begin = text.lastIndexOf("\n", start - 1) + 1;
+  const line = /.*/.exec(text.slice(begin))![0];
+  const at = line.search(/[\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff]/);
+  if (at < 0) return undefined;
+  const which = oddCharacter(line.charAt(at), /[\x20-\x7e]/);
+  return {
+    start: begin + at,
+    message: `not YAML: the line has ${which}, which YAML takes for a letter: type it again`,
   };
 }
 

@@ -587,6 +587,46 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    number: "report 14, more marks of a merge",
+    what: "what is left when only some of the marks were removed",
+    given: {
+      "p/images.yaml": `${dmap(`"${a}": ["v1"]`)}=======\n`,
+      "p/files.yaml": `${files(["a", hex])}||||||| base\n`,
+    },
+    problems: ["files.yaml:4:1", "images.yaml:4:1"].map(
+      (at) =>
+        `manifests/p/${at}: a merge left its conflict here: keep the lines of one side, or of both, and remove the <<<<<<<, ======= and >>>>>>> lines`,
+    ),
+  },
+  {
+    number: "report 14, spaces",
+    what: "no-break spaces that came with copied text: before a list item, after a key, as indentation, in a key",
+    given: {
+      "p/images/1.yaml": `-\u00a0name: app\n  dmap:\n    "${a}": ["v1"]\n`,
+      "p/images/2.yaml": `- name:\u00a0b\n  dmap:\n    "${a}": ["v1"]\n`,
+      "p/images/3.yaml": `- name: c\n  dmap:\n\u00a0\u00a0\u00a0\u00a0"${a}": ["v1"]\n`,
+      "p/images/4.yaml": `- name: d\n  dmap\u00a0:\n    "${a}": ["v1"]\n  dmap: {"${a}": []}\n`,
+    },
+    problems: [
+      ...["1.yaml:1:2", "2.yaml:1:8", "3.yaml:3:1"].map(
+        (at) =>
+          `manifests/p/images/${at}: not YAML: the line has U+00A0 (a no-break space), which YAML takes for a letter: type it again`,
+      ),
+      'manifests/p/images/4.yaml:2:3: image "d": unknown key "dmap\u00a0" (it has U+00A0 (a no-break space)): did you mean dmap?',
+    ],
+  },
+  {
+    number: "report 14, digests",
+    what: "an image ID, a digest in typographic quotation marks, with a space, and among the tags",
+    given: dmap(`"3f2a1bc4d5e6": []`, `“${a}”: []`, `"${a} ": []`, `"${b}": ["${b}"]`),
+    problems: [
+      'manifests/p/images.yaml:3:5: image "app": "3f2a1bc4d5e6" is not a digest but a short image ID (`docker images`): `docker push` prints the digest',
+      `manifests/p/images.yaml:4:5: image "app": "“${a}”" (it has U+201C (a typographic quotation mark)) is not a digest: write "sha256:" and 64 lower-case hex digits`,
+      `manifests/p/images.yaml:5:5: image "app": digest "${a} " has characters other than 0-9a-f, " ": copy it again`,
+      `manifests/p/images.yaml:6:81: image "app": tag "${b}" is a digest: digests are the keys of dmap, before their tags`,
+    ],
+  },
+  {
     number: "syntax",
     what: "no YAML",
     given: { "p/images.yaml": `- name: app\n  dmap:\n\t"${a}": ["v1"]\n`, "p/files.yaml": "files: [\n" },
