@@ -70,7 +70,7 @@ export async function assertProduction(
 }
 
 /** Asserts that every file mirror has exactly the wanted files. */
-export async function assertFiles(drill: Drill, { files }: Wanted): Promise<void> {
+async function assertFiles(drill: Drill, { files }: Wanted): Promise<void> {
   const keys = [...files.keys()].map((path) => `binaries/${path}`).sort();
   await Promise.all(
     fileMirrors(drill, await drill.resources()).map(async ({ name, url, list }) => {
