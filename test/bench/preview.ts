@@ -21,7 +21,7 @@
  * With `--manifests FOLDER`: these in place of the made-up ones, and "no change" only, as figures with k8s before their names (bench/k8s.ts).
  */
 import assert from "node:assert/strict";
-import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -32,14 +32,7 @@ import { makeLayer } from "../../local/seed/layer.ts";
 import { pushImage } from "../../local/seed/push-image.ts";
 import { generateManifests, writeManifests } from "../support/generate-manifests.ts";
 import { Drill } from "../support/rehearsal/drill.ts";
-import {
-  type EngineRun,
-  makeBucket,
-  productionSettings,
-  recordingProject,
-  runEngine,
-  standInRedirector,
-} from "./recorded-stack.ts";
+import { type EngineRun, makeBucket, productionSettings, recordingProject, runEngine } from "./recorded-stack.ts";
 
 const { values } = parseArgs({
   options: { rounds: { type: "string", default: "5" }, manifests: { type: "string" }, trust: { type: "string" } },
@@ -64,9 +57,7 @@ const preview = ["preview", "--diff", "--color", "never", "--non-interactive", "
 
 const scratch = await mkdtemp(join(tmpdir(), "bench-preview-"));
 try {
-  const archive = join(scratch, "redirector.tar.gz");
-  await writeFile(archive, await standInRedirector());
-  const drill = await Drill.open({ ports, archive });
+  const drill = await Drill.open({ ports, redirector: "stand-in" });
   try {
     await bench(drill);
   } finally {

@@ -6,7 +6,6 @@ import { join } from "node:path";
 import { parseDocument } from "yaml";
 import { projectRoot } from "../../local/tools/rehearsal-folder.ts";
 import { ensureEngine } from "../../local/tools/tools.ts";
-import { packSource } from "../../redirector/source-archive.ts";
 import { organisation } from "../support/organisations/organisation.ts";
 import type { Drill } from "../support/rehearsal/drill.ts";
 import { type TreeUse, watchTree } from "./process-tree.ts";
@@ -44,16 +43,6 @@ export async function recordingProject(scratch: string): Promise<string> {
   project.setIn(["plugins", "providers", 0, "path"], folder);
   await writeFile(join(folder, "Pulumi.yaml"), project.toString());
   return folder;
-}
-
-/** What Cloud Run starts in place of the redirector. */
-export function standInRedirector(): Promise<Uint8Array> {
-  const program = `import http from "node:http"; http.createServer((_, response) => response.end("ok")).listen(process.env.PORT, "127.0.0.1");`;
-  const start = `#!/bin/sh\nexec '${process.execPath}' program.mjs\n`;
-  return packSource([
-    { path: "redirector", bytes: Buffer.from(start), executable: true },
-    { path: "program.mjs", bytes: Buffer.from(program) },
-  ]);
 }
 
 /** A run of the CLI. */

@@ -2,7 +2,7 @@
  * The part of `npm run bench -- scale` on checkpoints: a first `pulumi up` at the size of k8s.io with the settings of deploy.yml, against one that writes
  * its state once, at the end. The promotions are recorded as done, so what differs is what the engine spends on its state.
  */
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
@@ -15,7 +15,6 @@ import {
   productionSettings,
   recordingProject,
   runEngine,
-  standInRedirector,
   withoutCheckpoints,
 } from "./recorded-stack.ts";
 
@@ -50,9 +49,7 @@ async function deploySettings(): Promise<Record<string, string>> {
 async function firstUp(settings: Readonly<Record<string, string>>): Promise<EngineRun> {
   const scratch = await mkdtemp(join(tmpdir(), "bench-checkpoints-"));
   try {
-    const archive = join(scratch, "redirector.tar.gz");
-    await writeFile(archive, await standInRedirector());
-    const drill = await Drill.open({ ports: 120, archive });
+    const drill = await Drill.open({ ports: 120, redirector: "stand-in" });
     try {
       const manifests = join(scratch, "manifests");
       await writeManifests(manifests, generateManifests());

@@ -19,7 +19,7 @@ describe("recovery of the state", function () {
   const settings: Record<string, unknown> = { "artifacts:protection": true };
 
   before(async () => {
-    [drill, artifacts] = await Promise.all([Drill.open(), makeArtifacts()]);
+    [drill, artifacts] = await Promise.all([Drill.open({ redirector: "stand-in" }), makeArtifacts()]);
     wanted = wantedOf(artifacts.projects);
     await drill.configure(demoManifestsFolder, settings);
     await drill.stage(artifacts);
