@@ -1,7 +1,8 @@
 // Prepares a clone: installs the dependencies if they are missing or differ from the lockfile.
 // Plain JavaScript without imports from node_modules, because it runs before they are installed, on any Node >= 20.
-import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -17,6 +18,7 @@ const stale = staleness();
 if (stale !== undefined) {
   console.log(`Installing dependencies (npm ci): ${stale}`);
   const started = Date.now();
+  const compiler = beginTools();
   const result = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],
@@ -26,6 +28,7 @@ if (stale !== undefined) {
     fail("npm ci failed (see above). It needs the npm registry: check the network or npm's `registry` setting.");
   }
   console.log(`Dependencies installed in ${((Date.now() - started) / 1000).toFixed(0)} s`);
+  await interrupt(compiler);
 }
 
 if (major < 24 && !existsSync(join(root, pinnedNode, "bin/node"))) {
@@ -33,6 +36,33 @@ if (major < 24 && !existsSync(join(root, pinnedNode, "bin/node"))) {
     `Node ${process.versions.node} is too old, and npm did not install ${pinnedNode}: optional packages are omitted (npm ci --include=optional), ` +
       "or the registry has no such package or one of other bytes than package-lock.json names. Or install Node 24 (https://nodejs.org).",
   );
+}
+
+/**
+ * Begins to compile the rehearsal's programs, on a machine that has none of them: npm waits for the network, and the compiler takes minutes.
+ * go-tools.ts, which needs the dependencies, then finds the packages in Go's own cache. Without Go it says what to install.
+ */
+function beginTools() {
+  const { ARTIFACTS_TOOLS, ARTIFACTS_CACHE, XDG_CACHE_HOME } = process.env;
+  const cache = ARTIFACTS_CACHE || join(XDG_CACHE_HOME || join(homedir(), ".cache"), "artifacts");
+  if (ARTIFACTS_TOOLS || (existsSync(cache) && readdirSync(cache).some((name) => name.startsWith("go-"))))
+    return undefined;
+  const folder = join(root, "local/tools");
+  const file = join(folder, "go-build.json");
+  if (!existsSync(file)) return undefined;
+  const { flags, compiler, environment } = JSON.parse(readFileSync(file, "utf8"));
+  const options = { cwd: folder, env: { ...process.env, ...environment }, stdio: "ignore" };
+  const child = spawn("go", ["build", ...flags, ...compiler, "tool"], options).on("error", () => {});
+  process.once("exit", () => child.kill("SIGINT"));
+  return child;
+}
+
+/** Interrupts the compiler, which ends with the packages that it is at, and waits for it. */
+async function interrupt(compiler) {
+  if (compiler?.pid === undefined) return;
+  const ended = new Promise((resolve) => compiler.once("exit", resolve));
+  compiler.kill("SIGINT");
+  await ended;
 }
 
 /** How node_modules differs from package-lock.json; undefined if it does not. Compares npm's record of the installed packages. */

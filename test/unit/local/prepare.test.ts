@@ -1,7 +1,16 @@
 /** What makes a fresh clone, or one with stale dependencies, runnable: local/tools/prepare.mjs on the machine's own Node. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
@@ -52,6 +61,34 @@ describe("local/tools/prepare.mjs", () => {
     assert.match(prepare().output, /b is missing/);
   });
 
+  describe("the compiler, meanwhile", () => {
+    beforeEach(() => {
+      write("local/tools/go-build.json", { flags: ["-a"], compiler: ["-b"], environment: { GOWORK: "off" } });
+      // Stands for Go: notes how it is called and compiles until it is interrupted.
+      const go = `trap 'echo interrupted >> ${root}/compiled; exit 1' INT; echo "$PWD $GOWORK $@" > ${root}/compiled; while :; do sleep 0.05; done`;
+      program("go", go);
+      npm(
+        `while ! [ -s ${root}/compiled ]; do sleep 0.05; done; mkdir -p node_modules && cp installed.json node_modules/.package-lock.json`,
+      );
+    });
+    const compiled = () => readFileSync(join(root, "compiled"), "utf8");
+
+    it("begins with the rehearsal's programs, and is interrupted when npm ends", () => {
+      assert.equal(prepare(undefined, { ARTIFACTS_CACHE: join(root, "cache") }).status, 0);
+      assert.equal(compiled(), `${join(root, "local/tools")} off build -a -b tool\ninterrupted\n`);
+    });
+
+    it("is not there on a machine that has built programs, or has prebuilt ones", () => {
+      npm("mkdir -p node_modules && cp installed.json node_modules/.package-lock.json");
+      mkdirSync(join(root, "cache/go-0123"), { recursive: true });
+      assert.equal(prepare(undefined, { ARTIFACTS_CACHE: join(root, "cache") }).status, 0);
+      rmSync(join(root, "node_modules"), { recursive: true });
+      const empty = { ARTIFACTS_CACHE: join(root, "other"), ARTIFACTS_TOOLS: "/opt/tools" };
+      assert.equal(prepare(undefined, empty).status, 0);
+      assert.ok(!existsSync(join(root, "compiled")));
+    });
+  });
+
   it("npm ci fails: one clear error, exit 1", () => {
     npm("echo 'npm error network' >&2; exit 1");
     const run = prepare();
@@ -71,22 +108,24 @@ function write(path: string, value: unknown): void {
   writeFileSync(join(root, path), JSON.stringify(value));
 }
 
-function npm(body: string): void {
+const npm = (body: string): void => program("npm", body);
+
+/** Puts a shell script first on the PATH. */
+function program(name: string, body: string): void {
   mkdirSync(join(root, "bin"), { recursive: true });
-  writeFileSync(join(root, "bin/npm"), `#!/bin/sh\n${body}\n`);
-  chmodSync(join(root, "bin/npm"), 0o755);
+  writeFileSync(join(root, "bin", name), `#!/bin/sh\n${body}\n`);
+  chmodSync(join(root, "bin", name), 0o755);
 }
 
-function prepare(path = `${join(root, "bin")}:/usr/bin:/bin`): {
-  status: number | null;
-  output: string;
-  installs: boolean;
-} {
+function prepare(
+  path = `${join(root, "bin")}:/usr/bin:/bin`,
+  environment: NodeJS.ProcessEnv = {},
+): { status: number | null; output: string; installs: boolean } {
   rmSync(join(root, "called"), { force: true });
   const result = spawnSync(process.execPath, [join(root, "local/tools/prepare.mjs")], {
     cwd: root,
     encoding: "utf8",
-    env: { ...process.env, PATH: path },
+    env: { ...process.env, ...environment, PATH: path },
   });
   return { status: result.status, output: result.stdout + result.stderr, installs: existsSync(join(root, "called")) };
 }
