@@ -1,8 +1,10 @@
 /** The contents of published files where they are served: a bucket of GCS or S3, or an HTTP server, through its redirects. */
 import { createHash } from "node:crypto";
-import { EnvHttpProxyAgent, fetch, interceptors } from "undici";
+import { fetch, interceptors } from "undici";
 import { fileKey, objectPath } from "../../redirector/object-paths.ts";
 import type { Project } from "../manifests/project.ts";
+import { makeDispatcher } from "../promotion/http/dispatcher.ts";
+import { proxySettings } from "../promotion/http/proxy.ts";
 import { type Bucket, type BucketAddress, bucketUrl } from "../promotion/storage/bucket.ts";
 import { openStorage } from "../promotion/storage/storage.ts";
 import { escapeUnprintable } from "../promotion/text/printable.ts";
@@ -82,7 +84,9 @@ async function digestIn(bucket: Bucket, key: string, url: string, signal: AbortS
 }
 
 function openHttp(base: string, signal: AbortSignal): FileReader {
-  const dispatcher = new EnvHttpProxyAgent().compose(interceptors.retry({ maxRetries: 4, maxTimeout: 10_000 }));
+  const dispatcher = makeDispatcher({ connectTimeout: 10_000 }, proxySettings(process.env)).compose(
+    interceptors.retry({ maxRetries: 4, maxTimeout: 10_000 }),
+  );
   return {
     async lookUp({ name }) {
       const url = `${base}${objectPath(name)}`;

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { createRequire } from "node:module";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { sdkVersion } from "../plugin/sdk-version.ts";
 import { CommandError } from "./command.ts";
 
 /** The file of the hashes, from the repository's root: lines as `sha256sum` writes them. */
@@ -25,25 +25,16 @@ export interface EngineArchive {
 /** Platforms whose archives are pinned: those of the workflows' machines, and of people. */
 export const enginePlatforms = ["linux-x64", "linux-arm64", "darwin-arm64", "darwin-x64"] as const;
 
-const require = createRequire(import.meta.url);
-
 /**
  * The archives that the program needs on a platform (`<os>-<arch>` as Node names them), in the versions of the installed SDK packages: the engine's
  * is that of `@pulumi/pulumi`.
  */
 export function engineArchives(platform: string): EngineArchive[] {
   const [os = "", arch = ""] = platform.split("-");
-  const versionOf = (name: string): string => {
-    const { version, pulumi } = require(`@pulumi/${name}/package.json`) as {
-      version: string;
-      pulumi?: { version?: string };
-    };
-    return pulumi?.version ?? version;
-  };
-  const cli = versionOf("pulumi");
+  const cli = sdkVersion("pulumi");
   const cliFile = `pulumi-v${cli}-${os}-${arch}.tar.gz`;
   const plugins = ["gcp", "aws", "cloudflare"].map((provider) => {
-    const version = versionOf(provider);
+    const version = sdkVersion(provider);
     const file = `pulumi-resource-${provider}-v${version}-${os}-${arch === "x64" ? "amd64" : arch}.tar.gz`;
     return { provider, version, file, path: `plugins/${file}` };
   });

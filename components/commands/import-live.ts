@@ -4,7 +4,6 @@ import pLimit from "p-limit";
 import { addFile } from "../manifests/edit-files.ts";
 import { addDigest } from "../manifests/edit-images.ts";
 import { readRegsync } from "../manifests/import-regsync.ts";
-import { attachedTagPattern } from "../manifests/names.ts";
 import { compareVersions } from "../manifests/versions.ts";
 import { headManifest } from "../promotion/oci/manifests.ts";
 import type { Remote } from "../promotion/oci/remote.ts";
@@ -14,6 +13,7 @@ import { listTags } from "../promotion/oci/tags.ts";
 import { Transport } from "../promotion/oci/transport.ts";
 import { progressLine } from "../promotion/run/progress.ts";
 import { openStorage } from "../promotion/storage/storage.ts";
+import { attachedTagPattern } from "../promotion/text/oci-grammar.ts";
 
 import { doAll } from "./all-errors.ts";
 import { asking, CommandError, UsageError } from "./command.ts";

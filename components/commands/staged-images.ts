@@ -1,4 +1,3 @@
-import { attachedTagPattern } from "../manifests/names.ts";
 import { lostPlatforms } from "../manifests/platforms.ts";
 import type { Project } from "../manifests/project.ts";
 import { newestRelease } from "../manifests/releases.ts";
@@ -12,6 +11,7 @@ import { listTags } from "../promotion/oci/tags.ts";
 import type { Transport } from "../promotion/oci/transport.ts";
 import { globMatcher } from "../promotion/text/glob-matcher.ts";
 import { nearest } from "../promotion/text/nearest.ts";
+import { attachedTagPattern } from "../promotion/text/oci-grammar.ts";
 import { CommandError } from "./command.ts";
 import type { Reference } from "./reference.ts";
 

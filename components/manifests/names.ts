@@ -32,12 +32,6 @@ export const groupPattern =
 /** A GitHub repository as `owner/name`. */
 export const repositoryPattern = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,37}[A-Za-z0-9])?\/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$/;
 
-/**
- * Tags by which cosign and registries without the referrers API attach to a digest (OCI distribution spec 1.1,
- * "Referrers Tag Schema").
- */
-export const attachedTagPattern = /^sha256-[0-9a-f]{64}(?:\.|$)/;
-
 /** The error for a text that is not a digest, with what to write. */
 export function digestFault(text: string): string {
   const hex = text.replace(/^sha256:/i, "");

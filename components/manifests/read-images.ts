@@ -1,6 +1,7 @@
+import { attachedTagPattern, subjectOfTag } from "../promotion/text/oci-grammar.ts";
 import { foreignPlaces } from "./foreign-places.ts";
 import { imagesFormat, plainImagesFormat, tagsFormat } from "./formats.ts";
-import { attachedTagPattern, digestPattern } from "./names.ts";
+import { digestPattern } from "./names.ts";
 import { type Problem, quoted } from "./problem.ts";
 import { otherReading } from "./scalars.ts";
 import type { Source } from "./source.ts";
@@ -78,7 +79,7 @@ function addImageProblems({ source, name, digests }: ReadImage, problems: Proble
         if (attachedTagPattern.test(tag.text))
           // In a registry it would not be a tag of the project's but the list of referrers, a signature, ... of that digest.
           add(
-            attachedTo(digests, tag.text) ? "error" : "warning",
+            digests.some((one) => one.digest.text === subjectOfTag(tag.text)) ? "error" : "warning",
             tag,
             `tag ${quoted(tag.text)} belongs to a signature or attestation: these travel with their digest, remove it`,
           );
@@ -101,10 +102,4 @@ function addImageProblems({ source, name, digests }: ReadImage, problems: Proble
       }
     }
   }
-}
-
-/** Whether a tag names by convention a digest that the image promotes. */
-function attachedTo(digests: ReadImage["digests"], tag: string): boolean {
-  const hex = /^sha256-([0-9a-f]{64})(?:\.(?:sig|att|sbom))?$/.exec(tag)?.[1];
-  return hex !== undefined && digests.some(({ digest }) => digest.text === `sha256:${hex}`);
 }

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { sdkVersion } from "./schema.ts";
+import { sdkVersion } from "../../components/plugin/sdk-version.ts";
 
 /** The emulated providers. */
 const emulatedProviders = ["gcp", "aws", "cloudflare"] as const;

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { compareInputs, type Properties, unknown } from "../../components/plugin/properties.ts";
 import { AlreadyExists, type Diff, type ResourceProvider } from "../../components/plugin/protocol.ts";
+import { sdkVersion } from "../../components/plugin/sdk-version.ts";
 import type { Resource, Values } from "../cloud/inventory.ts";
 import { forComparison } from "./assets.ts";
 import { checkInputs } from "./check-inputs.ts";
@@ -9,7 +10,7 @@ import { findImported } from "./import.ts";
 import { idInputs, type ResourceKind, resourceId, type Subject } from "./kind.ts";
 import { internalKeys, newId, outputsOf, plannedOutputs, plannedUpdate } from "./outputs.ts";
 import { planChange } from "./plan-change.ts";
-import { schemaOf, sdkVersion } from "./schema.ts";
+import { schemaOf } from "./schema.ts";
 import { typeFacts } from "./type-facts.ts";
 
 /** A function of a provider: arguments and the provider's settings to the result. */

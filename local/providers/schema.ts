@@ -22,12 +22,6 @@ export interface Schema {
 const require = createRequire(import.meta.url);
 const cache = new Map<string, Schema | undefined>();
 
-/** The version of the SDK package `@pulumi/<provider>`, which is also the version of the plugin that it requires. */
-export function sdkVersion(provider: string): string {
-  const manifest = require(`@pulumi/${provider}/package.json`) as { version: string; pulumi?: { version?: string } };
-  return manifest.pulumi?.version ?? manifest.version;
-}
-
 /**
  * Reads the schema of a type from the SDK's generated class: its constructor lists inputs, required inputs and outputs, its declaration file
  * their types. Reads only the files of the types in use, because loading an SDK takes seconds.

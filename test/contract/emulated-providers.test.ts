@@ -9,8 +9,9 @@ import { join } from "node:path";
 import * as grpc from "@grpc/grpc-js";
 import { after, before, describe, it } from "mocha";
 import { type Properties, unknown } from "../../components/plugin/properties.ts";
+import { sdkVersion } from "../../components/plugin/sdk-version.ts";
 import { installProviders } from "../../local/providers/install.ts";
-import { schemaOf, sdkVersion } from "../../local/providers/schema.ts";
+import { schemaOf } from "../../local/providers/schema.ts";
 import { type TestCloud, testCloud } from "../support/emulated-cloud.ts";
 
 const require = createRequire(import.meta.url);

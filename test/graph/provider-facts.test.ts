@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
+import { sdkVersion } from "../../components/plugin/sdk-version.ts";
 import { checkInputs } from "../../local/providers/check-inputs.ts";
-import { sdkVersion } from "../../local/providers/schema.ts";
 import { providerFacts, typeFacts } from "../../local/providers/type-facts.ts";
 import { everything, manifests } from "../support/graph/fixtures.ts";
 import { declare } from "../support/graph/program.ts";

@@ -60,6 +60,9 @@ export function causeOf(error: unknown): string {
   // After several attempts to connect (IPv4, IPv6) only the parts have the cause.
   if (error instanceof AggregateError && error.message === "" && error.errors.length > 0)
     return causeOf(error.errors[0]);
+  // fetch and import() say no more than that they failed.
+  if (error instanceof TypeError && error.cause instanceof Error)
+    return printable(`${error.message}: ${causeOf(error.cause)}`, 500);
   const text = error instanceof Error ? error.message || error.name : String(error);
   const code = codeOf(error);
   const advice = adviceOn(code);

@@ -17,12 +17,6 @@ function cosignTags(digest: Digest): string[] {
   return [".sig", ".att", ".sbom"].map((suffix) => fallbackTag(digest) + suffix);
 }
 
-/** The digest that a tag belongs to by convention (cosign's, or the referrers fallback); undefined: an ordinary tag. */
-export function subjectOfTag(tag: string): Digest | undefined {
-  const hex = /^sha256-([0-9a-f]{64})(\.(sig|att|sbom))?$/.exec(tag)?.[1];
-  return hex === undefined ? undefined : `sha256:${hex}`;
-}
-
 /** Adds to digests what is attached to them, and what is attached to that, in whatever order it is listed. */
 export function addAttached(
   digests: Set<Digest>,

@@ -1,5 +1,6 @@
 import type { Digest } from "../oci/digest.ts";
-import { addAttached, subjectOfTag } from "./attachments.ts";
+import { subjectOfTag } from "../text/oci-grammar.ts";
+import { addAttached } from "./attachments.ts";
 import type { Holding } from "./holding.ts";
 
 /**

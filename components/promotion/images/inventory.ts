@@ -12,9 +12,10 @@ import type { Context, ImagesRequest, Inventory, LayerMirror } from "../run/requ
 import { settleAll } from "../run/settle-all.ts";
 import { readStoreAddress } from "../run/store-address.ts";
 import { BucketAbsent } from "../storage/bucket.ts";
+import { subjectOfTag } from "../text/oci-grammar.ts";
 import { splitLines } from "../text/split-lines.ts";
 import { defaultAdmission } from "./admitted-attachments.ts";
-import { type Attachment, addAttached, findAttachments, subjectOfTag } from "./attachments.ts";
+import { type Attachment, addAttached, findAttachments } from "./attachments.ts";
 import { claimForOwners } from "./claim-for-owners.ts";
 import { findLostBlobs } from "./deep-inventory.ts";
 import type { Dependencies } from "./dependencies.ts";

@@ -1,7 +1,7 @@
 import { SourceError } from "../blobs/blob-copy.ts";
 import type { Digest } from "../oci/digest.ts";
 import { deleteManifest, getManifest, putManifest } from "../oci/manifests.ts";
-import { subjectOfTag } from "./attachments.ts";
+import { subjectOfTag } from "../text/oci-grammar.ts";
 import { conflictOf } from "./copy-image.ts";
 import type { ImageMirrorRun } from "./mirror-runs.ts";
 import type { Retag, Untag } from "./plan.ts";

@@ -16,3 +16,15 @@ export const componentPattern = new RegExp(`^${componentSource}$`);
 export const namePattern = new RegExp(`^${nameSource}$`);
 export const tagPattern = new RegExp(`^${tagSource}$`);
 export const digestPattern = new RegExp(`^${digestSource}$`);
+
+/** The tags that are no names of a project's but belong to a digest, whatever follows its hex digits: what registries and clients attach. */
+export const attachedTagPattern = /^sha256-[0-9a-f]{64}(?:\.|$)/;
+
+/**
+ * The digest that a tag belongs to by convention (cosign's, or the fallback of OCI distribution spec 1.1, "Referrers Tag Schema"); undefined: an
+ * ordinary tag.
+ */
+export function subjectOfTag(tag: string): string | undefined {
+  const hex = /^sha256-([0-9a-f]{64})(?:\.(?:sig|att|sbom))?$/.exec(tag)?.[1];
+  return hex === undefined ? undefined : `sha256:${hex}`;
+}

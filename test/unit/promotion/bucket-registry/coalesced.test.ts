@@ -20,12 +20,14 @@ describe("coalesced work", () => {
     assert.ok(seen.length <= 2, `${seen.length} runs`);
     await ask();
     assert.equal(seen.at(-1), 101);
+    assert.equal(coalesced.size, 0, "keys without work are forgotten");
   });
 
   it("a failure goes to those who share the run, and the next run is not affected", async () => {
     const coalesced = new Coalesced();
     const failing = coalesced.run("k", () => Promise.reject(new Error("lost")));
     await assert.rejects(failing, /lost/);
+    assert.equal(coalesced.size, 0);
     await coalesced.run("k", () => Promise.resolve());
   });
 });

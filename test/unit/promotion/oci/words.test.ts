@@ -182,4 +182,9 @@ it("foreign text in messages can neither break lines nor steer terminals and CI"
   assert.equal(printable("x".repeat(20), 5), "xxxxx...");
   assert.equal(causeOf(Object.assign(new Error("gone"), { code: "ECONNRESET" })), "gone (ECONNRESET)");
   assert.equal(causeOf(new AggregateError([new Error("inner")], "")), "inner");
+  const refused = Object.assign(new Error("connect refused"), { code: "ECONNREFUSED" });
+  assert.equal(
+    causeOf(new TypeError("fetch failed", { cause: refused })),
+    "fetch failed: connect refused (ECONNREFUSED)",
+  );
 });
