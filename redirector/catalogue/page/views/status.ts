@@ -1,6 +1,6 @@
 import { element } from "../element.ts";
 import { formatQuantity } from "../text.ts";
-import { type Mark, type MapPlace, worldMap } from "./map.ts";
+import { type MapPlace, type Mark, worldMap } from "./map.ts";
 import type { Shown } from "./parts.ts";
 
 /** `/status.json`: the mirrors' health as seen by the redirector that answered. */
