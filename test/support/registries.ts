@@ -81,6 +81,7 @@ async function distribution(folder: string, host: string, program: Peer): Promis
 log: {level: error, accesslog: {disabled: true}}
 storage: {filesystem: {rootdirectory: ${join(folder, "data")}}, delete: {enabled: true}}
 http: {addr: "${host}"}
+${program === "distribution2" ? "compatibility: {schema1: {enabled: true}}" : ""}
 `;
   await mkdir(join(folder, "data"));
   await writeFile(config, text);

@@ -59,15 +59,13 @@ export function isIndexType(mediaType: string): boolean {
  * @throws WrongContentError if the bytes do not match the digest, or are not a manifest that can be copied (schema 1).
  */
 export function readManifest(bytes: Buffer, expected: Digest, contentType: string): Manifest {
+  // First, because the digest of a signed one is of its payload, not of these bytes (distribution 2.8, "Image Manifest Version 2, Schema 1").
+  if (schema1.test(headerType(contentType))) throw schema1Error(expected);
   const actual = digestOf(bytes);
   if (actual !== expected) throw new WrongContentError(`manifest ${expected} came as content with digest ${actual}`);
   const json = parse(bytes, expected);
   const mediaType = mediaTypeOf(json, contentType);
-  if (schema1.test(mediaType) || json["schemaVersion"] === 1) {
-    throw new WrongContentError(
-      `${expected} is a Docker schema 1 manifest, which registries no longer store: build and push the image again with a current tool`,
-    );
-  }
+  if (schema1.test(mediaType) || json["schemaVersion"] === 1) throw schema1Error(expected);
   if (!manifestTypes.has(mediaType)) {
     throw new WrongContentError(
       `${expected} has media type "${printable(mediaType, 100)}", which is no image, index or artifact`,
@@ -117,6 +115,17 @@ export function referrerEntry(manifest: Manifest): Record<string, unknown> {
   };
 }
 
+function schema1Error(digest: Digest): WrongContentError {
+  return new WrongContentError(
+    `${digest} is a Docker schema 1 manifest, which registries no longer store: build and push the image again with a current tool`,
+  );
+}
+
+/** The media type of a `Content-Type` header, without parameters. */
+function headerType(contentType: string): string {
+  return contentType.split(";", 1)[0]!.trim();
+}
+
 function parse(bytes: Buffer, digest: Digest): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(bytes.toString("utf8"));
@@ -130,7 +139,7 @@ function parse(bytes: Buffer, digest: Digest): Record<string, unknown> {
 /** The manifest's own `mediaType` takes precedence: it is covered by the digest, a header is not. */
 function mediaTypeOf(json: Record<string, unknown>, contentType: string): string {
   if (typeof json["mediaType"] === "string" && json["mediaType"]) return json["mediaType"];
-  const header = contentType.split(";", 1)[0]!.trim();
+  const header = headerType(contentType);
   if (manifestTypes.has(header) || schema1.test(header)) return header;
   if (Array.isArray(json["manifests"])) return ociIndex; // OCI 1.0 manifests need not have a media type
   if (json["config"] !== undefined && Array.isArray(json["layers"])) return ociManifest;

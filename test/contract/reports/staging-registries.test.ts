@@ -1,5 +1,6 @@
 /** Users report: a staging area in another registry than the one that the client was written against. */
 import assert from "node:assert/strict";
+import { gzipSync } from "node:zlib";
 import { after, before, describe, it } from "mocha";
 import { imagePromotion } from "../../../components/promotion/images/images.ts";
 import type { Context, ImagesRequest } from "../../../components/promotion/run/request.ts";
@@ -93,6 +94,37 @@ describe("staging in the registries that projects have", () => {
       if (tokens) assertTokens(tokens, `repository:${project}/app:pull`);
     });
   }
+
+  it("distribution 2.8: a signed image of Docker's schema 1 is refused as what it is", async () => {
+    const { host } = registries.get("distribution2")!;
+    const pusher = new Pusher(host, "old/app");
+    const layer = await pusher.blob(gzipSync("layer"));
+    const history = [{ created: "2015-01-01T00:00:00Z", created_by: "x" }];
+    const rootfs = { type: "layers", diff_ids: [layer.digest] };
+    const config = await pusher.blob(
+      Buffer.from(JSON.stringify({ os: "linux", architecture: "amd64", history, rootfs })),
+    );
+    const docker = "application/vnd.docker.";
+    await pusher.manifest(
+      {
+        mediaType: `${docker}distribution.manifest.v2+json`,
+        config: { ...config, mediaType: `${docker}container.image.v1+json` },
+        layers: [{ ...layer, mediaType: `${docker}image.rootfs.diff.tar.gzip` }],
+      },
+      ["v1"],
+    );
+    // It makes and signs one for clients that accept nothing newer.
+    const schema1 = `${docker}distribution.manifest.v1+prettyjws`;
+    const url = `http://${host}/v2/old/app/manifests/v1`;
+    const body = await (await fetch(url, { headers: { accept: schema1 } })).text();
+    const put = await fetch(url, { method: "PUT", body, headers: { "content-type": schema1 } });
+    assert.equal(put.status, 201, await put.text());
+    const digest = put.headers.get("docker-content-digest")!;
+    assert.equal((JSON.parse(body) as { schemaVersion: number }).schemaVersion, 1);
+    const { errors } = await promotion.preview(requestFor("old", `${host}/old`, digest), undefined, context);
+    assert.equal(errors.length, 1, errors.join("\n"));
+    assert.match(errors[0]!, /is a Docker schema 1 manifest, .*: build and push the image again/);
+  });
 
   it("a GHCR-like registry: a private staging area is an error that names the token server and the repository", async () => {
     const tokens = await startTokenFront(registries.get("distribution")!.host, "GHCR-like");
