@@ -267,7 +267,7 @@ it("maps a mirror's status to a result", async () => {
   afterTest(() => server.close());
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const ask = (status: number): Promise<ObjectFound> =>
-    headObject({ asked: "m", url: `${origin}/${status}` }, AbortSignal.timeout(5000));
+    headObject({ asked: "m", url: `${origin}/${status}` }, new AbortController().signal);
   const found = [200, 302, 404, 403, 429].map(ask);
   assert.deepEqual(await Promise.all(found), [true, true, false, "refused", undefined]);
   await assert.rejects(ask(503), /answers 503/);
