@@ -1,10 +1,12 @@
-/** What a release asks of the forks that upgrade to it, besides the keys of the config, of which the config's own check warns. */
+/** What a release asks of the forks that upgrade to it, besides config and manifests, of which their own checks tell. */
 export interface ReleaseChange {
   /** The last release without it. */
   readonly after: string;
   readonly title: string;
-  /** Changes a resource of the stack's state in place. Returns whether it did. */
-  readonly mend: (resource: StateEntry) => boolean;
+  /** Changes a resource of the stack's state in place. Returns whether it did. Absent: it is done by hand. */
+  readonly mend?: (resource: StateEntry) => boolean;
+  /** How it is done by hand; `{repository}` and `{stack}` stand for those of the fork. */
+  readonly commands?: readonly string[];
 }
 
 /** A resource in an export of a stack's state (`pulumi stack export`). */
@@ -32,6 +34,23 @@ const releaseChanges: readonly ReleaseChange[] = [
       return mended.includes(true);
     },
   },
+  {
+    after: "0.2.0",
+    title:
+      "The first deployment is an owner's, before the new workflows are on main: the identities preview and deploy get other rights and other conditions, which they may not give themselves",
+    commands: ["npm ci && npm run ranges && npm run build", "pulumi up --stack {stack}"],
+  },
+  {
+    after: "0.2.0",
+    title: "The workflows install the engine and the providers' plugins by their hashes: merge engine.sha256 with them",
+    commands: ["npx artifacts engine-pin"],
+  },
+  {
+    after: "0.2.0",
+    title:
+      "The preview of a first-time contributor waits for the environment newcomers: give it reviewers, and require the check previewed in the ruleset of main",
+    commands: ["gh api --method PUT repos/{repository}/environments/newcomers"],
+  },
 ];
 
 /** The changes that a stack last deployed by a release has before it. @param from the release, e.g. `0.2.0`. */
@@ -46,7 +65,7 @@ export function mendState(
 ): { state: string; mended: readonly string[] } {
   const document = JSON.parse(exported) as { deployment?: { resources?: StateEntry[] } };
   const mended = (document.deployment?.resources ?? []).filter((resource) =>
-    changes.map(({ mend }) => mend(resource)).includes(true),
+    changes.map(({ mend }) => mend?.(resource) ?? false).includes(true),
   );
   return { state: `${JSON.stringify(document, undefined, 4)}\n`, mended: mended.map(({ urn }) => urn) };
 }

@@ -193,9 +193,10 @@ function after({ dns, dnssec, repository, project, budget }: StackConfig, stack:
           },
         ]),
     {
-      title: "The environment of GitHub that deploys, with reviewers and main as its only branch",
+      title:
+        "The environments of GitHub: production deploys, with reviewers and main as its only branch; newcomers lets the preview of a first-time contributor run, with reviewers",
       commands: [
-        `gh api --method PUT repos/${repository}/environments/production`,
+        ...["production", "newcomers"].map((name) => `gh api --method PUT repos/${repository}/environments/${name}`),
         ...(cloudflare
           ? [
               `gh secret set CLOUDFLARE_API_TOKEN --env production --repo ${repository}`,
@@ -203,7 +204,7 @@ function after({ dns, dnssec, repository, project, budget }: StackConfig, stack:
             ]
           : []),
       ],
-      note: `Reviewers, branch and a ruleset for main: https://github.com/${repository}/settings`,
+      note: `Reviewers, branch and a ruleset for main, which requires the checks check and previewed: https://github.com/${repository}/settings`,
     },
     {
       title: "The first comparison with the clouds; from then on one runs each night",

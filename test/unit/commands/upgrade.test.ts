@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
@@ -13,6 +13,7 @@ describe("npm run upgrade", () => {
   let folder: string;
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "upgrade-"));
+    await mkdir(join(folder, "manifests/tool"), { recursive: true });
     await writeFile(join(folder, "Pulumi.prod.yaml"), `${stackFile}  artifacts:logOneIn: 50\n`);
   });
   afterEach(() => rm(folder, { recursive: true }));
@@ -23,6 +24,33 @@ describe("npm run upgrade", () => {
         resolve({ code: error === null ? 0 : Number(error.code), out, err }),
       );
     });
+
+  it("names what the manifests of the release are wrong in by new rules, and what is done by hand", async () => {
+    const project =
+      "description: x\nowners: {group: g@example.org, repositories: [example/tool]}\nstaging: {images: true}\n";
+    await writeFile(join(folder, "manifests/tool/project.yaml"), project);
+    const { code, out } = await run("--from", "0.2.0");
+    assert.equal(code, 0);
+    assert.match(out, /^manifests\/tool\/project\.yaml:2:\d+: .*"example\/tool" is known by its name alone/m);
+    assert.match(out, /^The first deployment is an owner's.*:\n {2}npm ci .*\n {2}pulumi up --stack prod$/m);
+    assert.match(out, /^ {2}npx artifacts engine-pin$/m);
+    assert.match(out, /^ {2}gh api --method PUT repos\/example\/artifacts\/environments\/newcomers$/m);
+    const { out: json } = await run("--from", "0.2.0", "--json");
+    const told = JSON.parse(json) as Record<string, unknown[]>;
+    assert.deepEqual(
+      [told["config"]?.length, told["manifests"]?.length, told["state"]?.length, told["byHand"]?.length],
+      [1, 1, 1, 3],
+    );
+    assert.match((await run("--from", "9.0.0")).out, /known by its name alone.*Then: npm run rehearse/s);
+  });
+
+  it("takes the config of the release as it is", async () => {
+    // As the release had it, without what was commented.
+    const release = join(import.meta.dirname, "../../support/releases/0.2.0/Pulumi.prod.yaml");
+    await copyFile(release, join(folder, "Pulumi.prod.yaml"));
+    const { out } = await run("--from", "0.2.0", "--json");
+    assert.deepEqual((JSON.parse(out) as { config: unknown[] }).config, []);
+  });
 
   it("names config keys with their lines, and the commands that repair the state", async () => {
     const { code, out } = await run("--from", "0.2.0");
