@@ -13,7 +13,8 @@ import { succeeded } from "../support/promotion-world.ts";
 let stores: ObjectStores;
 const sha256 = (content: string) => createHash("sha256").update(content).digest("hex");
 
-describe("catalogue entries driven by the engine", () => {
+describe("catalogue entries driven by the engine", function () {
+  this.timeout(40 * 60_000); // up to 20 commands of the CLI a test, each of which takes 2 s, or 20 s beside other loads
   before(async () => {
     stores = await startObjectStores();
     await stores.makeBucket("gcs", "staging");

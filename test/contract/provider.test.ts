@@ -10,7 +10,8 @@ import { inspect, Pusher, startRegistry } from "../support/registries.ts";
 
 let stores: ObjectStores;
 
-describe("provider plugin driven by the engine", () => {
+describe("provider plugin driven by the engine", function () {
+  this.timeout(40 * 60_000); // up to 25 commands of the CLI a test, each of which takes 2 s, or 20 s beside other loads
   before(async () => {
     stores = await startObjectStores();
   });
