@@ -110,7 +110,8 @@ export const newCommand = new Command("new")
     printJson({ project, file: shown, staging: { repository, bucket }, workflow });
     printNote(`${shown}: written. Commit it and open a pull request; once it is merged and deployed, ${values.owners} pushes to the staging area,
 and npm run promote -- ${project} ${values.staging === "files" ? "files PATH" : "IMAGE:TAG"} puts what is there into production.`);
-    if (values.approver.length > 0) printNote("npm run codeowners writes its approvers into CODEOWNERS: commit it, too.");
+    if (values.approver.length > 0)
+      printNote("npm run codeowners writes its approvers into CODEOWNERS: commit it, too.");
     if (repository !== undefined) printNote(`Staging area for images: ${repository}/IMAGE:TAG`);
     if (bucket !== undefined) printNote(`Staging area for files:  gs://${bucket}/PATH`);
     if (workflow !== undefined)

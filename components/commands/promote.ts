@@ -7,6 +7,7 @@ import { openStorage } from "../promotion/storage/storage.ts";
 import { globMatcher } from "../promotion/text/glob-matcher.ts";
 import { doAll } from "./all-errors.ts";
 import { asking, CommandError, UsageError } from "./command.ts";
+import { localStaging } from "./local-staging.ts";
 import { OpenProject } from "./open-project.ts";
 import { printDetail, printJson, printNote, printResult } from "./output.ts";
 import { parseFilePath, parseReference } from "./reference.ts";
@@ -34,12 +35,16 @@ above, or from reading the file. All mistakes are named at once; nothing is writ
   .usage("[options] <project> <image[:tag][@digest]>... | <project> files <path>...")
   .argument("<project>", "the project")
   .argument("<what...>", "what to add")
-  .option("--stack <name>", "the stack of the staging area, whose config is Pulumi.NAME.yaml", "prod")
+  .option(
+    "--stack <name>",
+    "the stack of the staging area, whose config is Pulumi.NAME.yaml; local is the running rehearsal",
+    "prod",
+  )
   .option("--staging <uri>", "the project's staging repository, HOST/PATH, instead of the stack's")
   .option("--bucket <name>", "the project's staging bucket, instead of the stack's")
   .option("--gcs-endpoint <url>", "address of Google Cloud Storage, instead of the stack's")
   .option("--pre", "the newest release may be a pre-release")
-  .option("--manifests <folder>", "the folder of the projects' folders", "manifests")
+  .option("--manifests <folder>", "the folder of the projects' folders (default manifests, or the rehearsal's)")
   .option("--trace", traceDescription)
   .option("--dry-run", "print what would change, and write nothing")
   .option("--json", "one JSON document: {changes, files, written, warnings}")
@@ -47,11 +52,12 @@ above, or from reading the file. All mistakes are named at once; nothing is writ
     traceIfAsked(values.trace);
     const [first, ...paths] = wanted;
     if (first === "files" && paths.length === 0) throw new UsageError("give the paths of files to promote");
-    const open = await OpenProject.open(values.manifests, name);
+    const local = await localStaging(values.stack, name);
+    const open = await OpenProject.open(values.manifests ?? local?.manifests ?? "manifests", name);
     const overrides: StagingOverrides = {
-      registryUri: values.staging,
-      bucket: values.bucket,
-      gcsEndpoint: values.gcsEndpoint,
+      registryUri: values.staging ?? local?.staging.registryUri,
+      bucket: values.bucket ?? local?.staging.bucket,
+      gcsEndpoint: values.gcsEndpoint ?? local?.staging.gcsEndpoint,
     };
     const warnings =
       first === "files"
@@ -66,7 +72,7 @@ above, or from reading the file. All mistakes are named at once; nothing is writ
         ? "nothing to do: everything is in the manifest"
         : values.dryRun === true
           ? `${files.join(", ")}: not written`
-          : `${files.join(", ")}: written. Open a pull request; its preview checks this against staging.`,
+          : `${files.join(", ")}: written. ${local === undefined ? "Open a pull request; its preview checks this against staging." : `npm run pulumi -- up publishes it; git restore ${files.join(" ")} takes it back.`}`,
     );
     printJson({ changes, files, written: changes.length > 0 && values.dryRun !== true, warnings });
   });

@@ -182,6 +182,7 @@ describe("npm start", function () {
       [["audit"], /^2 projects, .*: production is what the manifests say$/m],
       [["sync", "--mirror", "files-gcp-us-central1", "--dry-run"], /^dotslash files: nothing to do$/m],
       [["adopt", "--preview-only"], /^ +\d+ unchanged$/m],
+      [["promote", "dotslash", "dotslash", "--dry-run"], /^\+ dotslash:\S+ sha256:[0-9a-f]{64}$/m],
     ] as const) {
       const run = place.artifacts(...args, "--stack", "local");
       assert.equal(await run.ended, 0, `${args.join(" ")}\n${run.output}`);
