@@ -63,6 +63,11 @@ const refused: readonly (readonly [title: string, markdown: string, fault: RegEx
   ["a wrong command within a line of others", "```sh\nnpm ci && npm run nothing && npm test\n```", /no script nothing/],
   ["YAML that does not say what it is", "```yaml\na: 1\n```", /does not name its file/],
   ["YAML of a file that is not there", "```yaml\n# .github/nothing.yml\na: 1\n```", /no file \.github\/nothing\.yml/],
+  [
+    "a resource of Kubernetes without a name",
+    "```yaml\napiVersion: v1\nkind: Pod\nmetadata: {}\nspec: {}\n```",
+    /no metadata\.name/,
+  ],
   ["YAML that does not parse", "```yaml\n# biome.yaml\na: [1\n```", /Flow sequence/i],
   [
     "a project without staging",

@@ -11,6 +11,7 @@ import type { ImageMirrorRun } from "./mirror-runs.ts";
 import { type Copy, printPlan } from "./plan.ts";
 import { predecessor } from "./predecessor.ts";
 import { isInProduction, previewAttachments } from "./preview-attachments.ts";
+import { previewLostAttachments } from "./preview-lost-attachments.ts";
 import type { ImagesRun } from "./run.ts";
 import { AbsentError, readTree } from "./tree.ts";
 
@@ -93,7 +94,15 @@ export async function previewImagesRun(run: ImagesRun): Promise<Preview> {
   for (const [name, cause] of unreachable) {
     warnings.push(failureLine({ project, mirrors: [name] }, `could not be checked: ${cause}`));
   }
-  return { lines: printPlan(plan), attachments: gained.sort(), trust: trust.sort(), errors, warnings };
+  const { lost, warnings: unread } = await previewLostAttachments(run);
+  warnings.push(...unread);
+  return {
+    lines: printPlan(plan),
+    attachments: [...gained.sort(), ...lost.sort()],
+    trust: trust.sort(),
+    errors,
+    warnings,
+  };
 }
 
 async function checkTags(

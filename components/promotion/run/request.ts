@@ -178,7 +178,7 @@ export interface Outcome {
 export interface Preview {
   /** The plan, one line a step. */
   readonly lines: readonly string[];
-  /** What production gains attached to an image, one line each: `+ signature sha256:... of app:v1`. */
+  /** What production gains and loses attached to images, one line each: `+ signature sha256:... of app:v1`, `- SBOM sha256:... of app@sha256:...`. */
   readonly attachments?: readonly string[];
   /** Of each new digest, who signed it, what built it from what, and what the trust policy misses, one line each. */
   readonly trust?: readonly string[];

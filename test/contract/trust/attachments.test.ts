@@ -101,6 +101,24 @@ describe("attachments", () => {
     }
   });
 
+  it("a removed image loses what is attached to it: the preview says so, unless another image that stays lists it", async () => {
+    const { staging, request } = project();
+    const [image, child, kept] = [await staging.image(), await staging.image(), await staging.image()];
+    const index = await staging.index([child]);
+    const [signature, sbom] = [await staging.signature(image), await staging.image({ subject: image })];
+    await staging.signature(child);
+    const lines = (...all: [string, Pushed][]) => all.map(([tag, { digest }]) => `app:${tag} ${digest}\n`).join("");
+    const whole = request(image, { images: lines(["v1", image], ["v1-amd64", child], ["v2", index], ["v3", kept]) });
+    assert.deepEqual((await promotion.promote(whole, undefined, context)).failures, []);
+    const less = { ...whole, images: lines(["v2", index], ["v3", kept]) };
+    const preview = await promotion.preview(less, { request: whole, incomplete: {} }, context);
+    assert.deepEqual([preview.errors, preview.warnings], [[], []]);
+    assert.deepEqual(preview.attachments, [
+      `- SBOM ${sbom.digest} of app@${image.digest}`,
+      `- signature ${signature.digest} of app@${image.digest}`,
+    ]);
+  });
+
   it("what is attached to something that stays out stays out too", async () => {
     const { staging, request, production } = project();
     const image = await staging.image({ tags: ["v1"] });

@@ -130,15 +130,24 @@ async function yamlFaults(block: Block, { latest }: Manifests): Promise<readonly
     return problems.filter(({ file }) => file === `manifests/${manifest}`).map(problemLine);
   }
   const file = /^# (\S+\.ya?ml)$/.exec(firstLine(block.text))?.[1];
-  if (file === undefined) return ["its first line does not name its file, as a comment"];
+  const isForCluster = firstLine(block.text).startsWith("apiVersion:");
+  if (file === undefined && !isForCluster) return ["its first line does not name its file, as a comment"];
   let content: unknown;
   try {
     content = parse(block.text);
   } catch (error) {
     return [(error as Error).message];
   }
+  if (file === undefined) return clusterFaults(content as Readonly<Record<string, unknown>>);
   if (/^Pulumi\.\w+\.yaml$/.test(file)) return stackFaults(content);
   return existsSync(join(root, file)) ? [] : [`there is no file ${file}`];
+}
+
+/** A resource of Kubernetes has its four members, and a name. */
+function clusterFaults(content: Readonly<Record<string, unknown>>): readonly string[] {
+  const lacking = ["apiVersion", "kind", "metadata", "spec"].filter((member) => content[member] === undefined);
+  const { name } = (content["metadata"] ?? {}) as { name?: unknown };
+  return [...lacking, ...(typeof name === "string" ? [] : ["metadata.name"])].map((what) => `it has no ${what}`);
 }
 
 /** A part of a stack's file: put into that of a large organisation, it is accepted. */
