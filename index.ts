@@ -201,6 +201,7 @@ const redirector = new Redirector("redirector", {
   mirrors: mirrors.addresses,
   imageStores: config.imageStores,
   storage: config.storage,
+  publicUrls: config.publicUrls,
   drained: new Set([...config.drained, ...config.retiring]),
   instances: config.instances,
   logSampleRate: config.logSampleRate,

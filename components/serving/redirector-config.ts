@@ -15,6 +15,8 @@ export interface RedirectorConfigArgs {
   /** Those of the image mirrors that are object stores elsewhere. */
   readonly imageStores: readonly ImageStore[];
   readonly storage: StorageEndpoints;
+  /** Where clients read the buckets of some regions. */
+  readonly publicUrls: Readonly<Record<string, string>>;
   /** Names of regions that are out or about to be removed: their mirrors get no clients while others are healthy. */
   readonly drained: ReadonlySet<string>;
   /** Share of the requests that are logged, 0 to 1. */
@@ -35,8 +37,10 @@ export function mirrorsConfig(
     readonly images: readonly (ImageMirror & { readonly region: string })[];
     readonly files: readonly FileMirror[];
   },
-  { storage, drained, imageStores, settings }: RedirectorConfigArgs,
+  { storage, publicUrls, drained, imageStores, settings }: RedirectorConfigArgs,
 ): RedirectorMirrors {
+  const urlOf = (bucket: string, cloud: "gcp" | "aws", region: string) =>
+    publicUrls[region] ?? publicBucketUrl(bucket, { cloud, name: region }, storage);
   const weight = (region: string) => drained.has(region) && { weight: 0 };
   const cost = (costClass: number) => settings.prefer?.includes("cheapest") && { costClass };
   return {
@@ -52,12 +56,12 @@ export function mirrorsConfig(
         return { name, kind: "objects", url: store.url, ...near, cloud: "other", ...cost(store.costClass) };
       }
       const cloud = address.kind === "gcs" ? "gcp" : "aws";
-      const url = publicBucketUrl(address.bucket, { cloud, name: region }, storage);
+      const url = urlOf(address.bucket, cloud, region);
       return { ...common, kind: "objects", url, ...place(cloud, region), ...cost(costClasses[cloud]) };
     }),
     fileMirrors: addresses.files.map(({ name, kind, bucket, region }) => {
       const cloud = kind === "gcs" ? "gcp" : "aws";
-      const url = publicBucketUrl(bucket, { cloud, name: region }, storage);
+      const url = urlOf(bucket, cloud, region);
       const common = { name, url, ...place(cloud, region), ...weight(region), ...cost(costClasses[cloud]) };
       return { ...common, layers: kind === "s3" };
     }),

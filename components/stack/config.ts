@@ -40,6 +40,8 @@ export interface StackConfig {
   readonly googlePrefix: string;
   /** Names of production buckets that were there before this stack, by region; the others are named by these prefixes. */
   readonly bucketNames: Readonly<Record<string, string>>;
+  /** Where clients read the buckets of some regions, without a slash at the end: a CDN in front of them. By region. */
+  readonly publicUrls: Readonly<Record<string, string>>;
   /** Id of the Artifact Registry repository that holds production in each region. */
   readonly imageRepository: string;
   /** GitHub repository of this program and its manifests, `owner/name`. */
@@ -247,6 +249,13 @@ const settings = {
         "must be a map of region names to names of buckets",
       )
       .default({}),
+    publicUrls: z
+      .record(
+        z.string(),
+        text(/^https?:\/\/[^\s?#@]+[^\s?#@/]$/, "must be the address of a CDN, without a slash at the end"),
+        "must be a map of region names to addresses",
+      )
+      .default({}),
     imageRepository: text(
       /^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
       "must be the id of a repository: lower-case letters, digits and dashes, a letter first, 63 at most",
@@ -370,8 +379,9 @@ function conflicts({ artifacts, aws }: SomeSettings): string[] {
       }
     }
     const listed = [...served, ...awsRegions.map((region) => region.name)];
-    for (const name of Object.keys(artifacts.bucketNames ?? {}))
-      if (!listed.includes(name)) errors.push(`artifacts:bucketNames: ${unlisted(name, listed)}`);
+    for (const key of ["bucketNames", "publicUrls"] as const)
+      for (const name of Object.keys(artifacts[key] ?? {}))
+        if (!listed.includes(name)) errors.push(`artifacts:${key}: ${unlisted(name, listed)}`);
     for (const key of ["retiringRegions", "drainedRegions", "imageBuckets"] as const) {
       for (const name of artifacts[key] ?? []) {
         if (!listed.includes(name)) errors.push(`artifacts:${key}: ${unlisted(name, listed)}`);
@@ -474,6 +484,7 @@ export function parseStackConfig(values: Readonly<Record<string, unknown>>): Par
       organization: artifacts.organization,
       googlePrefix: artifacts.googlePrefix ?? artifacts.organization,
       bucketNames: artifacts.bucketNames,
+      publicUrls: artifacts.publicUrls,
       imageRepository: artifacts.imageRepository,
       repository: artifacts.repository,
       repositoryId: artifacts.repositoryId,

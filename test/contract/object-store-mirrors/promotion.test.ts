@@ -1,14 +1,26 @@
 /** Buckets that are image mirrors, on versitygw and fake-gcs-server: the engine writes, inventories, repairs and removes them as it does registries. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from "@aws-sdk/client-s3";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  ListObjectVersionsCommand,
+  PutObjectCommand,
+  PutObjectLockConfigurationCommand,
+} from "@aws-sdk/client-s3";
 import { after, before, beforeEach, describe, it } from "mocha";
 import { imagePromotion } from "../../../components/promotion/images/images.ts";
 import type { Context, ImageMirror, ImagesRequest, Previous } from "../../../components/promotion/run/request.ts";
 import { storeAddress } from "../../../components/promotion/run/store-address.ts";
 import { layerKey, manifestKey, referrersKey, tagsKey } from "../../../redirector/object-paths.ts";
 import { type ObjectStores, startObjectStores } from "../../support/object-stores.ts";
-import { type Pushed, Pusher, startRegistry, type TestRegistry } from "../../support/registries.ts";
+import { type Pushed, Pusher, sha256, startRegistry, type TestRegistry } from "../../support/registries.ts";
+import { keySigning } from "../../support/signing.ts";
+import { testKeyPair } from "../../support/sigstore.ts";
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };
 
@@ -111,6 +123,29 @@ describe("image mirrors in object stores", () => {
     assert.deepEqual(await keys("containers/"), []);
   });
 
+  it("hold the proofs that a promotion signs, with their blobs", async () => {
+    const at = new Pusher(registry.host, "staging/proven/app");
+    const image = await at.image();
+    const key = join(stores.folder, "promotions.pem");
+    await writeFile(key, testKeyPair().privateKey.export({ type: "pkcs8", format: "pem" }));
+    await writeFile(join(stores.folder, "project.yaml"), "description: A tool.\n");
+    const request = {
+      ...requestOf("proven", `app:v1 ${image.digest}\n`, [s3]),
+      signing: keySigning({ key, policyFile: join(stores.folder, "project.yaml") }),
+    };
+    await promote(request);
+    await isWhole(request);
+    const { manifests } = (await document(referrersKey("proven/app", image.digest))) as { manifests: Pushed[] };
+    assert.equal(manifests.length, 2, "a verification summary and a record");
+    for (const { digest } of manifests) {
+      const { layers } = (await document(manifestKey("proven/app", digest))) as { layers: Pushed[] };
+      for (const layer of layers)
+        assert.equal(sha256(Buffer.from((await object(layerKey(layer.digest))).text)), layer.digest);
+    }
+    await promotion.remove({ request, incomplete: {} }, context);
+    assert.deepEqual(await keys("containers/"), []);
+  });
+
   it("an inventory finds what is lost or wrong, and the next run repairs it", async () => {
     const { index, children, sbom, signature } = await signedIndex("repair");
     const request = requestOf("repair", `app:v1 ${index.digest}\n`, [inRegistry("mirror"), s3]);
@@ -204,6 +239,33 @@ describe("image mirrors in object stores", () => {
     await isWhole(request);
     await promotion.remove({ request, incomplete: {} }, context);
     assert.deepEqual(await keys("containers/"), []);
+  });
+
+  it("a bucket with a lock is written and emptied as any other, and keeps every version: who writes it cannot destroy it", async () => {
+    const [locked, at] = [`locked-${randomBytes(4).toString("hex")}`, new Pusher(registry.host, "staging/locked/app")];
+    await stores.s3Client.send(new CreateBucketCommand({ Bucket: locked, ObjectLockEnabledForBucket: true }));
+    const Rule = { DefaultRetention: { Mode: "COMPLIANCE", Days: 30 } } as const;
+    const ObjectLockConfiguration = { ObjectLockEnabled: "Enabled", Rule } as const;
+    await stores.s3Client.send(new PutObjectLockConfigurationCommand({ Bucket: locked, ObjectLockConfiguration }));
+    const mirror = { name: "s3", repository: storeAddress({ kind: "s3", bucket: locked, region: "us-east-1" }) };
+    const [first, second] = [await at.image(), await at.image()];
+    const before = { ...requestOf("locked", `app:v1 ${first.digest}\n`, [mirror]), mutableTags: ["v1"] };
+    await promote(before);
+    const request = { ...before, images: `app:v1 ${second.digest}\n` };
+    await promote(request, { request: before, incomplete: {} });
+    await isWhole(request);
+    await promotion.remove({ request, incomplete: {} }, context);
+
+    const versions = await stores.s3Client.send(
+      new ListObjectVersionsCommand({ Bucket: locked, Prefix: "containers/" }),
+    );
+    const kept = (key: string) => versions.Versions?.filter(({ Key }) => Key === key) ?? [];
+    for (const { digest } of [first, second]) assert.equal(kept(manifestKey("locked/app", digest)).length, 1, digest);
+    const tags = kept(manifestKey("locked/app", "v1"));
+    assert.equal(tags.length, 2, "of the tag, what it was and what it became");
+    const { Key, VersionId } = tags[0]!;
+    const destroy = new DeleteObjectCommand({ Bucket: locked, Key, VersionId });
+    await assert.rejects(stores.s3Client.send(destroy), /AccessDenied|Locked|protected/i);
   });
 
   it("two projects with a common layer, one coming and one going, and the layer stays", async () => {

@@ -30,6 +30,7 @@ const settings = (prefer?: Preference) => ({
   host: "artifacts.example.org",
   imageStores: [store],
   storage: { gcsEndpoint: undefined, s3Endpoint: undefined, s3UsePathStyle: false },
+  publicUrls: {},
   drained: new Set(["europe-west1"]),
   logSampleRate: 1,
   settings: prefer ? { prefer } : {},
@@ -52,6 +53,15 @@ it("each mirror has its address, its cloud, and no weight where its region is dr
   assert.ok(
     [...imageMirrors, ...fileMirrors].every((mirror) => !("costClass" in mirror)),
     "no change where nothing is set",
+  );
+});
+
+it("a region's CDN stands for its bucket, as a file mirror and as an image mirror", () => {
+  const publicUrls = { "us-east-1": "https://cdn.example.org" };
+  const { imageMirrors, fileMirrors } = mirrorsConfig(mirrorAddresses(stack), { ...settings(), publicUrls });
+  assert.deepEqual(
+    [...imageMirrors, ...fileMirrors].filter(({ url }) => url === publicUrls["us-east-1"]).map(({ name }) => name),
+    ["images-s3-us-east-1", "files-aws-us-east-1"],
   );
 });
 

@@ -320,6 +320,16 @@ for (const [what, change, error] of [
     'artifacts:imageStores[1].name: "r2" is used twice',
   ],
   [
+    "the address of a CDN with a slash at the end",
+    { "artifacts:publicUrls": { "us-central1": "https://cdn.example.org/" } },
+    'artifacts:publicUrls.us-central1: "https://cdn.example.org/" must be the address of a CDN, without a slash at the end',
+  ],
+  [
+    "a CDN of another region",
+    { "artifacts:publicUrls": { "us-east-7": "https://cdn.example.org" } },
+    'artifacts:publicUrls: "us-east-7" is not among this stack\'s regions',
+  ],
+  [
     "a bucket by a name that none has",
     { "artifacts:bucketNames": { "us-central1": "gs://bucket" } },
     'artifacts:bucketNames.us-central1: "gs://bucket" must be the name of a bucket',
