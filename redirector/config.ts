@@ -152,8 +152,14 @@ const operatorSettings = {
        * that promotion has not reached yet or that is still being filled. Buckets are always asked for layers.
        */
       mirrors: z._default(z.boolean(), true),
-      entries: z._default(z.int().check(z.gte(2), z.lte(1_000_000)), 20_000),
+      /** Cached results; those of 120,000 take 10 MiB. More objects than these in use, and their checks are repeated. */
+      entries: z._default(z.int().check(z.gte(2), z.lte(1_000_000)), 120_000),
       presentSeconds: z._default(z.number().check(z.gte(0), z.lte(86_400)), 600),
+      /**
+       * The same for what a registry has, and for images by digest in buckets; of those that are older than `presentSeconds` a mirror is asked for one in a second, and for all if it
+       * has lost that one. Not more than `presentSeconds`: they are like all others.
+       */
+      agedSeconds: z._default(z.number().check(z.gte(0), z.lte(86_400)), 21_600),
       absentSeconds: z._default(z.number().check(z.gte(0), z.lte(86_400)), 60),
       /** How long a pull waits for a check before it is redirected to another mirror. */
       timeoutSeconds: z._default(z.number().check(z.gte(0.01), z.lte(10)), 0.8),

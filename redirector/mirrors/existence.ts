@@ -1,6 +1,8 @@
 import type { RedirectorConfig } from "../config.ts";
+import { isOfEpoch, packPresence, presenceIn, untilIn } from "./known-presence.ts";
 import { LruCache } from "./lru-cache.ts";
 import { objectStatus } from "./status-meaning.ts";
+import { textHash } from "./text-hash.ts";
 
 /** A check whether a mirror has an object. */
 export interface ExistenceCheck {
@@ -12,8 +14,12 @@ export interface ExistenceCheck {
   readonly elsewhere?: string | undefined;
   /** The mirror is a bucket of images: to clients that may not list it, it answers 403 for what it does not have (S3 API, HeadObject). */
   readonly hidesAbsence?: boolean;
+  /** A mirror that has the object keeps it, but for accidents and removals, after which its own response is a good one. */
+  readonly isKept?: boolean;
   /** How long at most it is believed that the object is absent or refused there; by default as long as the settings say. */
   readonly absentSeconds?: number;
+  /** The hash of the URL, once it was needed: checks of objects that are asked for again and again are made once. */
+  hash?: number;
 }
 
 /** What a mirror reports about an object: present (true), absent (false) or refused; undefined if the mirror asks for fewer requests (429). */
@@ -50,12 +56,8 @@ export interface ExistenceCounts {
 const failuresToOpen = 5;
 const openMs = 10_000;
 
-interface Known {
-  readonly presence: "present" | "absent" | "refused";
-  readonly until: number;
-  /** The mirror's epoch when the check started. */
-  readonly epoch: number;
-}
+/** Time between two requests to a mirror for objects that it had a while ago. */
+const recheckMs = 1000;
 
 /** Recent failures and refusals of a mirror. */
 interface CircuitBreaker {
@@ -69,6 +71,8 @@ interface CircuitBreaker {
   openUntil: number;
   /** Until this time the mirror limits the rate of requests: its quota is used up for all its clients, and for these checks. */
   busyUntil: number;
+  /** From this time on the mirror may be asked again for an object that it had a while ago. */
+  recheckFrom: number;
   /** Incremented to invalidate the mirror's cached results. */
   epoch: number;
 }
@@ -77,6 +81,10 @@ interface CircuitBreaker {
  * Checks which objects mirrors have. Caches results, positive and negative, for a configured time (LRU), sends one request for concurrent
  * checks of the same object, and times out. A mirror that fails for five objects in a row counts as failing, whatever is cached about it,
  * and gets no requests for ten seconds, so that not every pull waits for it; then one request at a time until it succeeds.
+ *
+ * What a mirror keeps is believed to be there for `agedSeconds`. After `presentSeconds` its mirror is asked for it once more without anybody waiting,
+ * but only for one such object in a second. If it has lost that one, it is asked for all anew: so a mirror that lost everything is found out in seconds,
+ * and in steady state nearly no request needs a check.
  *
  * A mirror that answers 429 counts as busy for ten seconds, whatever is cached about it: its clients would get the same answer.
  *
@@ -100,8 +108,8 @@ export class Existence {
   readonly #ask: (check: ExistenceCheck, signal: AbortSignal) => Promise<ObjectFound>;
   readonly #now: () => number;
   readonly #turned: (mirror: string, failing: boolean) => void;
-  /** By URL. */
-  readonly #known: LruCache<Known>;
+  /** Packed presences, by the hash of the URL. */
+  readonly #known: LruCache<number, number>;
   readonly #asking = new Map<string, Promise<Presence>>();
   readonly #breakers = new Map<string, CircuitBreaker>();
 
@@ -151,10 +159,12 @@ export class Existence {
       this.counts.skipped++;
       return "busy";
     }
-    const known = this.#known.get(url);
-    if (known && !failing && now < known.until && known.epoch === breaker.epoch) {
-      this.counts[known.presence]++;
-      return known.presence;
+    const known = this.#known.get(hashOf(check));
+    if (known !== undefined && !failing && now < untilIn(known) && isOfEpoch(known, breaker.epoch)) {
+      const presence = presenceIn(known);
+      this.counts[presence]++;
+      if (check.isKept === true && presence === "present") this.#recheck(check, breaker, now, untilIn(known));
+      return presence;
     }
     const asking = this.#asking.get(url);
     if (asking) {
@@ -166,9 +176,22 @@ export class Existence {
       return "unknown";
     }
     if (failing) breaker.openUntil = now + openMs; // this check decides for all
-    const result = this.#find(check, breaker).finally(() => this.#asking.delete(url));
-    this.#asking.set(url, result);
+    return this.#start(check, breaker, false);
+  }
+
+  #start(check: ExistenceCheck, breaker: CircuitBreaker, wasPresent: boolean): Promise<Presence> {
+    const result = this.#find(check, breaker, wasPresent).finally(() => this.#asking.delete(check.url));
+    this.#asking.set(check.url, result);
     return result;
+  }
+
+  /** Asks again for an object that was present a while ago. Nobody waits for it. */
+  #recheck(check: ExistenceCheck, breaker: CircuitBreaker, now: number, until: number): void {
+    const { presentSeconds, agedSeconds, concurrency } = this.#settings;
+    const isFresh = now < until - (agedSeconds - presentSeconds) * 1000;
+    if (isFresh || now < breaker.recheckFrom || this.#asking.has(check.url) || this.#asking.size >= concurrency) return;
+    breaker.recheckFrom = now + recheckMs;
+    void this.#start(check, breaker, true);
   }
 
   /** Whether the mirror limits the rate of requests, now or within the last seconds. */
@@ -186,10 +209,10 @@ export class Existence {
     breaker.busyUntil = 0;
   }
 
-  async #find(check: ExistenceCheck, breaker: CircuitBreaker): Promise<Presence> {
+  async #find(check: ExistenceCheck, breaker: CircuitBreaker, wasPresent: boolean): Promise<Presence> {
     this.counts.asked++;
-    const { timeoutSeconds, presentSeconds, absentSeconds } = this.#settings;
-    const { epoch } = breaker;
+    const { timeoutSeconds, presentSeconds, agedSeconds, absentSeconds } = this.#settings;
+    let { epoch } = breaker;
     const deadline = Promise.withResolvers<never>();
     const controller = new AbortController();
     const timer = setTimeout(() => {
@@ -222,8 +245,11 @@ export class Existence {
       }
       const presence = present === true ? "present" : present === false ? "absent" : "refused";
       const absentFor = Math.min(absentSeconds, check.absentSeconds ?? absentSeconds);
-      const until = now + (present === true ? presentSeconds : absentFor) * 1000;
-      this.#known.set(check.url, { presence, until, epoch });
+      const presentFor = check.isKept === true ? Math.max(presentSeconds, agedSeconds) : presentSeconds;
+      const until = now + (present === true ? presentFor : absentFor) * 1000;
+      // It has lost this one: what else was it believed to have?
+      if (wasPresent && present !== true && epoch === breaker.epoch) epoch = ++breaker.epoch;
+      this.#known.set(hashOf(check), packPresence({ presence, until, epoch }));
       this.counts.evicted = this.#known.evicted;
       return presence;
     } catch {
@@ -248,7 +274,9 @@ export class Existence {
     const refused = [...breaker.refused.values()];
     breaker.refused.clear();
     const { given } = breaker;
-    const others = refused.flatMap(({ elsewhere: url }) => (url === undefined ? [] : { ...check, url }));
+    const others = refused.flatMap(({ elsewhere: url }) =>
+      url === undefined ? [] : { ...check, url, hash: textHash(url) },
+    );
     const proof = given
       ? this.#gives(given).then((found) => found === "refused")
       : Promise.all(others.map((other) => this.#gives(other))).then((found) => found.includes(true));
@@ -272,11 +300,24 @@ export class Existence {
   #breakerOf(mirror: string): CircuitBreaker {
     let breaker = this.#breakers.get(mirror);
     if (!breaker) {
-      breaker = { failed: new Set(), refused: new Map(), given: undefined, openUntil: 0, busyUntil: 0, epoch: 0 };
+      breaker = {
+        failed: new Set(),
+        refused: new Map(),
+        given: undefined,
+        openUntil: 0,
+        busyUntil: 0,
+        recheckFrom: 0,
+        epoch: 0,
+      };
       this.#breakers.set(mirror, breaker);
     }
     return breaker;
   }
+}
+
+function hashOf(check: ExistenceCheck): number {
+  check.hash ??= textHash(check.url);
+  return check.hash;
 }
 
 function isFailing({ failed }: CircuitBreaker): boolean {

@@ -2,13 +2,13 @@
  * A cache with a fixed capacity that evicts the least recently used values, half of the capacity at a time (two generations). Compared to a
  * list in order of use, a hit is only a lookup, and an eviction takes constant time.
  */
-export class LruCache<Value> {
+export class LruCache<Value, Key = string> {
   /** Number of evicted values. */
   evicted = 0;
   readonly #half: number;
   /** Values used since the last change of generations, and those of the previous generation. */
-  #young = new Map<string, Value>();
-  #old = new Map<string, Value>();
+  #young = new Map<Key, Value>();
+  #old = new Map<Key, Value>();
 
   /** `most` is the capacity, at least 2. */
   constructor(most: number) {
@@ -19,7 +19,7 @@ export class LruCache<Value> {
     return this.#young.size + this.#old.size;
   }
 
-  get(key: string): Value | undefined {
+  get(key: Key): Value | undefined {
     const young = this.#young.get(key);
     if (young !== undefined || this.#old.size === 0) return young;
     const old = this.#old.get(key);
@@ -27,7 +27,7 @@ export class LruCache<Value> {
     return old;
   }
 
-  set(key: string, value: Value): void {
+  set(key: Key, value: Value): void {
     this.#old.delete(key);
     if (this.#young.size >= this.#half && !this.#young.has(key)) {
       this.evicted += this.#old.size;

@@ -246,6 +246,7 @@ function layerCheck(route: BlobRoute, mirror: Mirror, registries: readonly Mirro
     present: { kind: "redirect", what: "blob", mirror, location },
     layer: true,
     isBucket: true,
+    isKept: true,
   };
 }
 
@@ -279,9 +280,16 @@ function mirrorCheck(route: ManifestRoute | BlobRoute | FileRoute, mirror: Mirro
     present,
     layer: false,
     isBucket: inBucket,
+    // A removed tag or file must not lead to a bucket's XML for long; a digest is hardly asked for once nothing leads to it.
+    ...((!inBucket || (ofImages && isByDigest(route))) && { isKept: true }),
     ...(ofImages && { hidesAbsence: true }),
     ...(inBucket && mirror === list[0] && { absentSeconds: canonicalAbsentSeconds }),
   };
+}
+
+/** Neither a name nor a tag has a colon. */
+function isByDigest({ path }: ManifestRoute | BlobRoute | FileRoute): boolean {
+  return path.includes(":");
 }
 
 function known(checks: Checks | undefined, mirror: Mirror): Check | undefined {

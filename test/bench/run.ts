@@ -11,6 +11,7 @@ const benchmarks = [
   "manifests",
   "promotion",
   "redirector",
+  "redirector-heads",
   "preview",
   "rehearse",
   "scale",

@@ -17,6 +17,7 @@ const settings = {
   mirrors: true,
   entries: 4,
   presentSeconds: 100,
+  agedSeconds: 1000,
   absentSeconds: 10,
   timeoutSeconds: 0.05,
   concurrency: 2,
@@ -66,6 +67,59 @@ it("believes an absence no longer than the check says", async () => {
   assert.equal(existence.holds(check), "absent", "not longer than the settings say");
   now = 15_002;
   assert.equal(await existence.holds(check), "present");
+});
+
+describe("what is named by digest", () => {
+  function mirror() {
+    const state = { now: 0, asked: [] as string[], lost: new Set<string>() };
+    const existence = new Existence(
+      settings,
+      async ({ url }) => {
+        state.asked.push(url);
+        return !state.lost.has(url);
+      },
+      () => state.now,
+    );
+    return { state, existence, holds: (url: string) => existence.holds({ ...about(url), isKept: true }) };
+  }
+
+  it("is believed to be there for longer, and asked for once more in the background, one object in a second", async () => {
+    const { state, holds } = mirror();
+    for (const url of ["a", "b"]) assert.equal(await holds(url), "present");
+    state.now = 99_999;
+    assert.equal(holds("a"), "present");
+    assert.deepEqual(state.asked, ["a", "b"], "it is fresh");
+    state.now = 100_001;
+    for (const url of ["a", "b", "a"]) assert.equal(holds(url), "present", "nobody waits");
+    await new Promise(setImmediate);
+    assert.deepEqual(state.asked, ["a", "b", "a"], "one in this second");
+    state.now = 101_002;
+    for (const url of ["a", "b"]) assert.equal(holds(url), "present");
+    await new Promise(setImmediate);
+    assert.deepEqual(state.asked, ["a", "b", "a", "b"], "a is fresh again");
+    state.now = 1_200_000;
+    assert.equal(await holds("a"), "present", "it was believed for long enough");
+    assert.equal(state.asked.length, 5);
+  });
+
+  it("that a mirror has lost makes it be asked for everything anew", async () => {
+    const { state, holds } = mirror();
+    for (const url of ["a", "b", "c"]) await holds(url);
+    state.now = 200_000;
+    state.lost = new Set(["a", "b"]);
+    assert.equal(holds("a"), "present", "nobody waits");
+    await new Promise(setImmediate);
+    assert.equal(holds("a"), "absent");
+    assert.equal(await holds("b"), "absent");
+    assert.equal(await holds("c"), "present");
+  });
+
+  it("by tag, or a file, is asked for again after the shorter time", async () => {
+    const { state, existence } = mirror();
+    await existence.holds(about("tag"));
+    state.now = 100_001;
+    assert.equal(typeof existence.holds(about("tag")), "object");
+  });
 });
 
 it("sends one request for concurrent checks of an object", async () => {
@@ -119,7 +173,7 @@ it("keeps its cache and memory bounded for ten times as many digests", async () 
   const after = await ask(100 + remembered / 2, 10 * remembered);
   assert.ok(existence.size <= remembered && existence.size >= remembered / 2);
   assert.equal(existence.asking, 0);
-  assert.ok(each > 100, `${each} bytes for a digest: what is remembered is measured`);
+  assert.ok(each > 20, `${each} bytes for a digest: what is remembered is measured`);
   const kept = (after - empty) / each;
   assert.ok(kept < 2 * remembered, `memory for ${Math.round(kept)} digests, of ${10 * remembered} asked for`);
 });

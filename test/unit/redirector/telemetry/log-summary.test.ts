@@ -18,7 +18,14 @@ function instance({ rangeIntervals = 5 } = {}) {
       mirrorOf({ name, url: "https://x", cloud: "gcp", latitude: 0, longitude: 0, weight: 1 }),
     ]),
   );
-  const settings = { entries: 2, presentSeconds: 1, absentSeconds: 1, timeoutSeconds: 1, concurrency: 8 };
+  const settings = {
+    entries: 2,
+    presentSeconds: 1,
+    agedSeconds: 1,
+    absentSeconds: 1,
+    timeoutSeconds: 1,
+    concurrency: 8,
+  };
   const existence = new Existence({ ...settings, mirrors: true }, () => Promise.reject(new Error("no answer")));
   const page = (): string =>
     metrics.expose() +

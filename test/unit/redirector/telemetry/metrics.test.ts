@@ -16,7 +16,15 @@ const state = {
     stop: () => undefined,
   },
   existence: new Existence(
-    { mirrors: true, entries: 2, presentSeconds: 1, absentSeconds: 1, timeoutSeconds: 1, concurrency: 1 },
+    {
+      mirrors: true,
+      entries: 2,
+      presentSeconds: 1,
+      agedSeconds: 1,
+      absentSeconds: 1,
+      timeoutSeconds: 1,
+      concurrency: 1,
+    },
     async () => true,
   ),
   lists: { counts: { kept: 0, read: 2, shared: 0, absent: 0, failing: 0, unread: 0 } },
