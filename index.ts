@@ -212,8 +212,17 @@ const redirector = new Redirector("redirector", {
   auditor: identities.preview,
 });
 if (config.live) {
-  const { host, vanityHost } = config;
-  new DomainRecords("records", { host, vanityHost, zone, addresses: domain.addresses }, { dependsOn: redirector });
+  const { host, vanityHost, certificateEndpoint } = config;
+  const { addresses, certificates } = domain;
+  new DomainRecords("records", {
+    host,
+    vanityHost,
+    zone,
+    addresses,
+    certificates,
+    certificateEndpoint,
+    entrances: redirector.entrances,
+  });
 }
 
 /** Monitoring of the service. */

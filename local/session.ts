@@ -58,7 +58,12 @@ export class Session {
     say(`Pulumi ${engine.version} (${engine.origin === "built" ? "built from its Go module" : engine.path})`);
     await buildRedirector();
 
-    const starting = startCloud({ dir: join(folder, "cloud"), ports, signal: this.#interrupted.signal });
+    const starting = startCloud({
+      dir: join(folder, "cloud"),
+      ports,
+      delays: { certificate: 1 },
+      signal: this.#interrupted.signal,
+    });
     // Registered before the start has ended: an interrupted start must also stop its servers.
     this.#cleanup.push(() =>
       starting.then(

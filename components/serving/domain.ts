@@ -6,7 +6,9 @@ import { CertificateMapEntry } from "@pulumi/gcp/certificatemanager/certificateM
 import { DnsAuthorization } from "@pulumi/gcp/certificatemanager/dnsAuthorization.js";
 import { GlobalAddress } from "@pulumi/gcp/compute/globalAddress.js";
 import * as pulumi from "@pulumi/pulumi";
+import { IssuedCertificate } from "../promotion/resources/issued-certificate.ts";
 import type { DnsZone } from "./dns/dns-zone.ts";
+import { ListedZone } from "./dns/listed-zone.ts";
 import { recordComment } from "./record-comment.ts";
 
 export interface DomainArgs {
@@ -40,6 +42,8 @@ export class Domain extends pulumi.ComponentResource {
   public readonly addresses: Addresses;
   /** Id of the certificate map, `projects/<project>/locations/global/certificateMaps/<name>`. */
   public readonly certificateMap: pulumi.Output<string>;
+  /** The full name of each host's certificate. */
+  public readonly certificates: ReadonlyMap<string, pulumi.Output<string>>;
   /** The DS record of the zone, to be entered at the registrar by hand; "" if this program does not sign the zone. */
   public readonly dsRecord: pulumi.Output<string>;
 
@@ -61,12 +65,16 @@ export class Domain extends pulumi.ComponentResource {
       { project: args.project, name: mapName, description: "Certificates of the redirector's host names" },
       { parent: this },
     );
-    const entries = [this.addCertificate(args, map, args.host, name)];
+    const made = [{ host: args.host, ...this.addCertificate(args, map, args.host, name) }];
     if (args.vanityHost !== undefined) {
-      entries.push(this.addCertificate(args, map, args.vanityHost, `${name}-vanity`));
+      made.push({
+        host: args.vanityHost,
+        ...this.addCertificate(args, map, args.vanityHost, `${name}-vanity`),
+      });
     }
+    this.certificates = new Map(made.map(({ host, certificate }) => [host, certificate]));
     // A proxy with an empty map would answer without a certificate, so users of the map depend on its entries.
-    this.certificateMap = pulumi.all([map.id, pulumi.all(entries)]).apply(([id]) => id);
+    this.certificateMap = pulumi.all([map.id, pulumi.all(made.map(({ entry }) => entry))]).apply(([id]) => id);
     this.registerOutputs({
       addresses: this.addresses,
       certificateMap: this.certificateMap,
@@ -93,7 +101,7 @@ export class Domain extends pulumi.ComponentResource {
     map: CertificateMap,
     host: string,
     before: string,
-  ): pulumi.Output<string> {
+  ): { readonly certificate: pulumi.Output<string>; readonly entry: pulumi.Output<string> } {
     const physical = hostLabel(host);
     // The names in the cloud cannot change without a replacement: a stack of 0.2.0 keeps its own.
     const formerly = (suffix: string) => ({ aliases: [{ name: `${before}${suffix}` }], ignoreChanges: ["name"] });
@@ -142,11 +150,12 @@ export class Domain extends pulumi.ComponentResource {
       },
       { parent: this, dependsOn: [...proofRecord, ...issuers], ...formerly("-certificate") },
     );
-    return new CertificateMapEntry(
+    const entry = new CertificateMapEntry(
       `${host}-certificate-entry`,
       { project, name: physical, map: mapName, certificates: [certificate.id], hostname: host },
       { parent: this, dependsOn: map, ...formerly("-certificate-entry") },
-    ).id;
+    );
+    return { certificate: certificate.id, entry: entry.id };
   }
 }
 
@@ -155,9 +164,18 @@ export interface DomainRecordsArgs {
   readonly vanityHost: string | undefined;
   readonly zone: DnsZone;
   readonly addresses: Addresses;
+  /** The full name of each host's certificate. */
+  readonly certificates: ReadonlyMap<string, pulumi.Output<string>>;
+  /** Certificate Manager's API where it is not Google's. */
+  readonly certificateEndpoint: string | undefined;
+  /** What answers at the addresses. */
+  readonly entrances: readonly pulumi.Resource[];
 }
 
-/** The DNS records that point the names at the addresses. Create them once the addresses answer. */
+/**
+ * The DNS records that point the names at the addresses: each name once the service is there and its certificate is issued. A client that came
+ * before would get an error of TLS. Where people enter the records by hand, nothing waits, and they look first.
+ */
 export class DomainRecords extends pulumi.ComponentResource {
   /** The names that now point at the addresses. */
   public readonly hosts: readonly string[];
@@ -168,6 +186,8 @@ export class DomainRecords extends pulumi.ComponentResource {
     if (args.vanityHost !== undefined) hosts.push([args.vanityHost, `${name}-vanity`]);
     this.hosts = hosts.map(([host]) => host);
     for (const [host, before] of hosts) {
+      const issued = args.zone instanceof ListedZone ? [] : [this.addIssued(host, args)];
+      const after = [...args.entrances, ...issued];
       for (const [type, value] of [
         ["A", args.addresses.ipv4],
         ["AAAA", args.addresses.ipv6],
@@ -176,12 +196,29 @@ export class DomainRecords extends pulumi.ComponentResource {
         const suffix = `-${type.toLowerCase()}`;
         const comment = recordComment(`${type} of ${host}`);
         args.zone.addRecord(
-          { logicalName: `${host}${suffix}`, formerName: `${before}${suffix}`, name: host, type, value, comment },
+          {
+            logicalName: `${host}${suffix}`,
+            formerName: `${before}${suffix}`,
+            name: host,
+            type,
+            value,
+            comment,
+            after,
+          },
           this,
         );
       }
     }
     this.registerOutputs({ hosts: this.hosts });
+  }
+
+  private addIssued(host: string, { certificates, certificateEndpoint: endpoint }: DomainRecordsArgs): pulumi.Resource {
+    const certificate = certificates.get(host)!;
+    return new IssuedCertificate(
+      `${host}-issued`,
+      { certificate, ...(endpoint !== undefined && { endpoint }) },
+      { parent: this },
+    );
   }
 }
 

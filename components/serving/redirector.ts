@@ -56,13 +56,15 @@ export interface RedirectorArgs extends RedirectorConfigArgs {
 export class Redirector extends pulumi.ComponentResource {
   /** Where the deployed build is, `gs://<bucket>/<object>`. */
   public readonly archive: pulumi.Output<string>;
+  /** The ports at the addresses: once they are there, the service answers. */
+  public readonly entrances: readonly pulumi.Resource[];
 
   constructor(name: string, args: RedirectorArgs, opts?: pulumi.ComponentResourceOptions) {
     super("artifacts:redirector:Redirector", name, {}, opts);
     const source = this.addSource(name, args);
     this.archive = pulumi.interpolate`gs://${source.bucket}/${source.name}`;
     const services = this.addServices(name, args, source);
-    this.addLoadBalancer(name, args, services);
+    this.entrances = this.addLoadBalancer(name, args, services);
     this.excludeCloudRunsLog(name, args.project);
     this.registerOutputs({ archive: this.archive });
   }
@@ -244,7 +246,11 @@ export class Redirector extends pulumi.ComponentResource {
     );
   }
 
-  private addLoadBalancer(name: string, args: RedirectorArgs, services: readonly Service[]): void {
+  private addLoadBalancer(
+    name: string,
+    args: RedirectorArgs,
+    services: readonly Service[],
+  ): readonly GlobalForwardingRule[] {
     const { project } = args;
     const groups = services.map(
       (service, index) =>
@@ -347,19 +353,20 @@ export class Redirector extends pulumi.ComponentResource {
       { project, name: "redirector-to-https", urlMap: toHttps.id },
       { parent: this },
     );
-    for (const [version, address] of Object.entries(args.addresses)) {
-      for (const [scheme, port, target] of [
-        ["https", "443", https.id],
-        ["http", "80", http.id],
-      ] as const) {
+    const targets = [
+      ["https", "443", https.id],
+      ["http", "80", http.id],
+    ] as const;
+    return Object.entries(args.addresses).flatMap(([version, ipAddress]) =>
+      targets.map(([scheme, portRange, target]) => {
         const rule = `redirector-${scheme}-${version}`;
-        new GlobalForwardingRule(
+        return new GlobalForwardingRule(
           `${name}-${scheme}-${version}`,
-          { project, name: rule, loadBalancingScheme: "EXTERNAL_MANAGED", ipAddress: address, portRange: port, target },
+          { project, name: rule, loadBalancingScheme: "EXTERNAL_MANAGED", ipAddress, portRange, target },
           { parent: this },
         );
-      }
-    }
+      }),
+    );
   }
 }
 

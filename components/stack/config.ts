@@ -128,6 +128,8 @@ export interface StackConfig {
   readonly monitoringEndpoint: string | undefined;
   readonly billingEndpoint: string | undefined;
   readonly cloudflareEndpoint: string | undefined;
+  /** The setting `gcp:certificateManagerCustomEndpoint`; undefined: Google's endpoint. */
+  readonly certificateEndpoint: string | undefined;
 }
 
 const text = (pattern: RegExp, must: string) => z.string({ error: must }).regex(pattern, must);
@@ -302,6 +304,7 @@ const settings = {
     storageCustomEndpoint: endpoint.optional(),
     monitoringCustomEndpoint: endpoint.optional(),
     billingCustomEndpoint: endpoint.optional(),
+    certificateManagerCustomEndpoint: endpoint.optional(),
   },
   cloudflare: {
     baseUrl: endpoint.optional(),
@@ -534,6 +537,7 @@ export function parseStackConfig(values: Readonly<Record<string, unknown>>): Par
       monitoringEndpoint: gcp.monitoringCustomEndpoint,
       billingEndpoint: gcp.billingCustomEndpoint,
       cloudflareEndpoint: cloudflare.baseUrl,
+      certificateEndpoint: gcp.certificateManagerCustomEndpoint,
       storage: {
         ...(gcp.storageCustomEndpoint !== undefined && { gcsEndpoint: gcp.storageCustomEndpoint }),
         ...(s3 !== undefined && { s3Endpoint: s3 }),

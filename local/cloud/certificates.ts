@@ -1,6 +1,34 @@
+import type { Delays } from "./delays.ts";
 import type { DnsRecord } from "./dns.ts";
 import type { CloudInventory, Resource } from "./inventory.ts";
 import { object, objects, texts } from "./values.ts";
+
+const certificateType = "gcp:certificatemanager/certificate:Certificate";
+
+/** Whether a new resource is a certificate, whose issue takes time. */
+export function isManagedCertificate({ type, inputs }: Pick<Resource, "type" | "inputs">): boolean {
+  return type === certificateType && inputs["managed"] !== undefined;
+}
+
+/**
+ * Answers a GET of Certificate Manager's API, v1, `/apis/certificatemanager/v1/<name>`; undefined for another path or another certificate.
+ * A certificate is issued once its proof is in the DNS, and some questions later.
+ */
+export function describeCertificate(
+  inventory: CloudInventory,
+  records: readonly DnsRecord[],
+  delays: Delays,
+  url: URL,
+): object | undefined {
+  const [, name] = /^\/apis\/certificatemanager\/v1\/(projects\/.+)$/.exec(url.pathname) ?? [];
+  const found = name === undefined ? undefined : inventory.find(certificateType, name);
+  if (found === undefined) return undefined;
+  const domains = texts(object(found.inputs["managed"])["domains"]);
+  const problem = missingProof(inventory, records, found);
+  const issue = { reason: "AUTHORIZATION_ISSUE", details: problem };
+  if (problem !== undefined) return { name, managed: { domains, state: "PROVISIONING", provisioningIssue: issue } };
+  return { name, managed: { domains, state: delays.asked("certificate", found.id) ? "ACTIVE" : "PROVISIONING" } };
+}
 
 /**
  * Why a TLS handshake for a host would fail at a target HTTPS proxy; undefined if a certificate covers the host. A managed certificate counts as
@@ -9,6 +37,7 @@ import { object, objects, texts } from "./values.ts";
 export function certificateProblem(
   inventory: CloudInventory,
   records: readonly DnsRecord[],
+  delays: Delays,
   proxy: Resource,
   host: string,
 ): string | undefined {
@@ -19,7 +48,11 @@ export function certificateProblem(
   if (certificates.length === 0) return `${name} has no certificate for ${host}`;
   const covering = certificates.filter((certificate) => domains(certificate).some((domain) => covers(domain, host)));
   if (covering.length === 0) return `none of the certificates of ${name} covers ${host}`;
-  const problems = covering.map((certificate) => missingProof(inventory, records, certificate));
+  const problems = covering.map(
+    (certificate) =>
+      missingProof(inventory, records, certificate) ??
+      (delays.holds("certificate", certificate.id) ? undefined : `certificate ${certificate.id} is PROVISIONING`),
+  );
   return problems.includes(undefined) ? undefined : problems[0];
 }
 

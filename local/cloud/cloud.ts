@@ -7,6 +7,7 @@ import { CloudRun, serviceType } from "./behaviours/cloud-run.ts";
 import { bucket, bucketObject } from "./behaviours/gcs.ts";
 import { s3Bucket, s3BucketCors, s3BucketPolicy, s3BucketVersioning } from "./behaviours/s3.ts";
 import { controlServer } from "./control.ts";
+import { type DelaySettings, Delays } from "./delays.ts";
 import { dnsRecord, recordType } from "./dns.ts";
 import { Faults } from "./faults.ts";
 import { CloudInventory } from "./inventory.ts";
@@ -25,6 +26,8 @@ export interface CloudOptions {
   readonly registries?: readonly string[];
   /** AWS regions whose S3 must run from the start. Others start on demand. */
   readonly s3Regions?: readonly string[];
+  /** What takes time. Default: nothing. */
+  readonly delays?: DelaySettings;
   /** Aborts the start: stops what was started, and the start throws. No effect afterwards. */
   readonly signal?: AbortSignal;
 }
@@ -99,7 +102,8 @@ async function open(dir: string, options: CloudOptions, processes: Processes): P
     toolPath("versitygw"),
   ]);
   const servers = new Servers({ dir, ports, processes, tools: { olareg, fakeGcsServer, versitygw } });
-  const parts: CloudParts = { dir, inventory, ports, processes, servers };
+  const delays = new Delays(options.delays);
+  const parts: CloudParts = { dir, inventory, delays, ports, processes, servers };
   const cloudRun = new CloudRun(parts);
   const loadBalancers = new LoadBalancers(parts, cloudRun);
   const behaviours: Readonly<Record<string, Behaviour>> = {
@@ -117,6 +121,7 @@ async function open(dir: string, options: CloudOptions, processes: Processes): P
   };
   const control = controlServer({
     inventory,
+    delays,
     faults: new Faults(),
     behaviours,
     addresses: () => loadBalancers.addresses(),

@@ -2,6 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { typeFacts } from "../providers/type-facts.ts";
 import type { Address } from "./address.ts";
 import { type Behaviour, ConflictError } from "./behaviours/behaviour.ts";
+import { describeCertificate, isManagedCertificate } from "./certificates.ts";
+import type { DelaySettings, Delays } from "./delays.ts";
 import { resolve, zoneRecords } from "./dns.ts";
 import type { ControlFault, Faults } from "./faults.ts";
 import type { CloudInventory, Resource } from "./inventory.ts";
@@ -13,6 +15,7 @@ export interface Controlled {
   readonly inventory: CloudInventory;
   readonly behaviours: Readonly<Record<string, Behaviour>>;
   readonly faults: Faults;
+  readonly delays: Delays;
   addresses(): Address[];
   status(): Promise<unknown>;
 }
@@ -36,7 +39,8 @@ class Refusal extends Error {
  *   resource with its content, without any check
  * - `GET /v1/load-balancers`, `GET /v1/dns`, `GET /v1/resolve?host=&port=`, `GET /v1/status`
  * - `PUT /v1/faults` `[{type, id, operations?, status, message}]`: refuses these operations until the next, see {@link ControlFault}
- * - `GET /apis/...`: the clouds' own list APIs, see {@link listing}; `DELETE /apis/monitoring/v3/.../serviceLevelObjectives/<id>`
+ * - `PUT /v1/delays` `{certificate?, grant?}`: how often what is made from now on is not ready yet when it is asked for, see {@link Delays}
+ * - `GET /apis/...`: the clouds' own list APIs, see {@link listing}; a certificate, see {@link describeCertificate}; `DELETE /apis/monitoring/v3/.../serviceLevelObjectives/<id>`
  *
  * Errors are `{error: "<the real cloud's message>"}`.
  */
@@ -93,6 +97,7 @@ async function answer(
           before === undefined ? await behaviour?.create?.(wanted) : await behaviour?.update?.(wanted, before);
         const made = { ...wanted, computed: { ...wanted.computed, ...before?.computed, ...found } };
         await cloud.inventory.put(made);
+        if (isManagedCertificate(made)) cloud.delays.begin("certificate", made.id);
         return { status: 201, body: made };
       });
     }
@@ -139,6 +144,9 @@ async function answer(
     case "PUT /v1/faults":
       cloud.faults.set((await body(request)) as ControlFault[]);
       return { status: 204 };
+    case "PUT /v1/delays":
+      cloud.delays.set((await body(request)) as DelaySettings);
+      return { status: 204 };
     case "GET /v1/load-balancers":
       return { status: 200, body: cloud.addresses() };
     case "GET /v1/dns":
@@ -159,7 +167,11 @@ async function answer(
         await cloud.inventory.remove(objective.type, objective.id);
         return { status: 200, body: {} };
       }
-      const list = request.method === "GET" ? listing(cloud.inventory, url) : undefined;
+      const { inventory, delays } = cloud;
+      const list =
+        request.method === "GET"
+          ? (listing(inventory, url) ?? describeCertificate(inventory, zoneRecords(inventory), delays, url))
+          : undefined;
       if (list === undefined) throw new Refusal(404, `The control API has no ${at}`);
       return { status: 200, body: list };
     }

@@ -109,7 +109,8 @@ export class LoadBalancers {
     const host = (request.headers.host ?? "").replace(/:\d+$/, "").toLowerCase();
     // A client that uses a loopback address or localhost has no host name that needs a certificate.
     const named = isIP(host) === 0 && host !== "localhost";
-    const failure = https && named && certificateProblem(inventory, zoneRecords(inventory), proxy, host);
+    const failure =
+      https && named && certificateProblem(inventory, zoneRecords(inventory), this.#parts.delays, proxy, host);
     if (failure) throw new MissingLink(503, `no TLS connection: ${failure}`);
     const target = followUrlMap(inventory, rule, { host, target: request.url ?? "/" });
     if (target.kind === "redirect") {

@@ -7,6 +7,10 @@ import { createHash } from "node:crypto";
 import { type ResourceProvider, serveProvider } from "../../components/plugin/protocol.ts";
 import { byType } from "../../components/promotion/provider/by-type.ts";
 import { catalogueEntryType, catalogueProvider } from "../../components/promotion/provider/catalogue-provider.ts";
+import {
+  certificateProvider,
+  issuedCertificateType,
+} from "../../components/promotion/provider/certificate-provider.ts";
 import { promotionProvider } from "../../components/promotion/provider/provider.ts";
 
 serveProvider((log) => {
@@ -18,7 +22,11 @@ serveProvider((log) => {
     id: String(inputs["project"]),
     outputs: { document: createHash("sha256").update(JSON.stringify(inputs)).digest("hex") },
   }));
-  return byType(promotions, { [catalogueEntryType]: entries });
+  const certificates = recording(certificateProvider(log), ({ inputs }) => ({
+    id: String(inputs["certificate"]),
+    outputs: {},
+  }));
+  return byType(promotions, { [catalogueEntryType]: entries, [issuedCertificateType]: certificates });
 });
 
 type Create = ResourceProvider["create"];

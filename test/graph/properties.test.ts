@@ -865,8 +865,19 @@ describe("properties of resources", () => {
     ],
     [
       "certificates are proved by the DNS, and the names point here when everything answers",
-      "the switch does not wait",
-      (resource) => (resource.name === "records" ? { ...resource, after: [] } : resource),
+      "the switch does not wait for the certificate",
+      (resource) =>
+        resource.name === "artifacts.example.org-a"
+          ? { ...resource, after: resource.after.filter((name) => name.startsWith("redirector-")) }
+          : resource,
+    ],
+    [
+      "certificates are proved by the DNS, and the names point here when everything answers",
+      "the switch does not wait for the load balancer",
+      (resource) =>
+        resource.name === "artifacts.example.org-aaaa"
+          ? { ...resource, after: resource.after.filter((name) => name.endsWith("-issued")) }
+          : resource,
     ],
   ];
 
@@ -894,7 +905,39 @@ describe("properties of resources", () => {
         "cloudflare:index/dnsRecord:DnsRecord artifacts.example.org-aaaa",
         "cloudflare:index/dnsRecord:DnsRecord registry.example.org-a",
         "cloudflare:index/dnsRecord:DnsRecord registry.example.org-aaaa",
+        "promotion:index:IssuedCertificate artifacts.example.org-issued",
+        "promotion:index:IssuedCertificate registry.example.org-issued",
       ]);
+    });
+  });
+
+  describe("a host that is live", () => {
+    for (const [dns, settings] of Object.entries({
+      cloudflare: {},
+      google: { "artifacts:dns": "google", "artifacts:zoneId": "example", "artifacts:dnssec": false },
+      route53: { "artifacts:dns": "route53", "artifacts:zoneId": "Z3M3LMPEXAMPLE", "artifacts:dnssec": false },
+    })) {
+      it(`gets its addresses once its own certificate is issued and the load balancer is there (${dns})`, async () => {
+        const all = await declare({ ...everything, ...settings }, manifests);
+        for (const host of ["artifacts.example.org", "registry.example.org"]) {
+          const issued = all.find(({ name }) => name === `${host}-issued`);
+          assert.equal(issued?.inputs["certificate"], `Certificate/${host}-certificate`);
+          for (const suffix of ["a", "aaaa"]) {
+            const record = all.find(({ name }) => name === `${host}-${suffix}`);
+            const waitsFor = record?.after ?? [];
+            assert.ok(waitsFor.includes(`${host}-issued`), waitsFor.join());
+            assert.equal(waitsFor.filter((name) => /^redirector-https?-ipv[46]$/.test(name)).length, 4);
+          }
+        }
+      });
+    }
+
+    it("waits for nothing where people enter the records", async () => {
+      const all = await declare(
+        { ...everything, "artifacts:dns": "none", "artifacts:zoneId": "", "artifacts:dnssec": false },
+        manifests,
+      );
+      assert.ok(!all.some(({ type }) => type.endsWith(":IssuedCertificate")));
     });
   });
 

@@ -748,7 +748,11 @@ export const properties: Readonly<Record<string, Property>> = {
       .filter(({ inputs }) => !(inputs["managed"] as { dnsAuthorizations?: unknown[] }).dnsAuthorizations?.length)
       .map(shown),
     ...resources
-      .filter(({ type, after }) => type.endsWith(":DomainRecords") && !after.includes("redirector"))
+      .filter(({ path, component, type }) => path.at(-1) === "records" && !component && !type.startsWith("promotion:"))
+      .filter(({ name, after }) => {
+        const issued = name.replace(/-a+$/, "-issued");
+        return !after.includes(issued) || after.filter((one) => /^redirector-https?-ipv[46]$/.test(one)).length < 4;
+      })
       .map(shown),
   ],
 

@@ -9,9 +9,9 @@ export function cloudflareZone(zoneId: string): DnsZone {
   // Adoption finds a record by its comment after a loss of the state.
   const common = { zoneId, ttl, proxied: false };
   return {
-    addRecord({ logicalName, formerName, name, type, value, comment }, parent) {
-      const aliases = [{ name: formerName }];
-      return [new DnsRecord(logicalName, { ...common, name, type, content: value, comment }, { parent, aliases })];
+    addRecord({ logicalName, formerName, name, type, value, comment, after = [] }, parent) {
+      const options = { parent, aliases: [{ name: formerName }], dependsOn: [...after] };
+      return [new DnsRecord(logicalName, { ...common, name, type, content: value, comment }, options)];
     },
     addIssuers({ logicalName, formerName, name, authorities }, parent) {
       return authorities.map(

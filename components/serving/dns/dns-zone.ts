@@ -13,6 +13,8 @@ export interface Records {
   readonly value: pulumi.Input<string>;
   /** What the records are for, as people read it in the zone. */
   readonly comment: string;
+  /** What must be there before the records are made. */
+  readonly after?: readonly pulumi.Resource[];
 }
 
 /** Which authorities may issue certificates for a name (CAA records, RFC 8659). */

@@ -10,16 +10,18 @@ export function googleZone(project: string, managedZone: string): DnsZone {
     type: string,
     rrdatas: readonly pulumi.Input<string>[],
     parent: pulumi.Resource,
+    after: readonly pulumi.Resource[] = [],
   ): readonly pulumi.Resource[] => [
     new RecordSet(
       logicalName,
       { project, managedZone, name: `${name}.`, type, ttl, rrdatas: [...rrdatas] },
-      { parent },
+      { parent, dependsOn: [...after] },
     ),
   ];
   return {
-    addRecord({ logicalName, name, type, value }, parent) {
-      return add(logicalName, name, type, [type === "CNAME" ? pulumi.interpolate`${value}.` : value], parent);
+    addRecord({ logicalName, name, type, value, after }, parent) {
+      const data = [type === "CNAME" ? pulumi.interpolate`${value}.` : value];
+      return add(logicalName, name, type, data, parent, after);
     },
     addIssuers({ logicalName, name, authorities }, parent) {
       const data = authorities.map((authority) => `0 issue "${authority}"`);

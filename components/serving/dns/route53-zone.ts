@@ -4,8 +4,9 @@ import { type DnsZone, ttl } from "./dns-zone.ts";
 /** A hosted zone of Amazon Route 53. @param zoneId its id, as `Z3M3LMPEXAMPLE`. */
 export function route53Zone(zoneId: string): DnsZone {
   return {
-    addRecord({ logicalName, name, type, value }, parent) {
-      return [new Record(logicalName, { zoneId, name, type, ttl, records: [value] }, { parent })];
+    addRecord({ logicalName, name, type, value, after = [] }, parent) {
+      const options = { parent, dependsOn: [...after] };
+      return [new Record(logicalName, { zoneId, name, type, ttl, records: [value] }, options)];
     },
     addIssuers({ logicalName, name, authorities }, parent) {
       const records = authorities.map((authority) => `0 issue "${authority}"`);

@@ -1,3 +1,4 @@
+import type { Delays } from "../delays.ts";
 import type { CloudInventory, Resource, Values } from "../inventory.ts";
 import type { Ports } from "../ports.ts";
 import type { Processes } from "../processes.ts";
@@ -8,6 +9,7 @@ export interface CloudParts {
   /** Directory of the cloud's persistent files. */
   readonly dir: string;
   readonly inventory: CloudInventory;
+  readonly delays: Delays;
   readonly ports: Ports;
   readonly processes: Processes;
   readonly servers: Servers;

@@ -118,7 +118,11 @@ export class Drill {
     // Copy the built archive, because another test may build it meanwhile.
     if (options.redirector === "stand-in") await writeFile(archive, await standInRedirector());
     else await copyFile((await buildRedirector()).archive, archive);
-    const cloud = await startCloud({ dir: join(place.folder, "cloud"), ports: { base: place.ports, size: ports } });
+    const cloud = await startCloud({
+      dir: join(place.folder, "cloud"),
+      ports: { base: place.ports, size: ports },
+      delays: { certificate: 1 },
+    });
     try {
       const rehearsal: Rehearsal = {
         pid: process.pid,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "mocha";
-import { certificateProblem } from "../../../local/cloud/certificates.ts";
+import { certificateProblem, describeCertificate } from "../../../local/cloud/certificates.ts";
+import { Delays } from "../../../local/cloud/delays.ts";
 import type { DnsRecord } from "../../../local/cloud/dns.ts";
 import { CloudInventory, type Resource, type Values } from "../../../local/cloud/inventory.ts";
 
@@ -32,8 +33,16 @@ const proof: DnsRecord = { name: "_ACME-challenge.a.org", type: "CNAME", content
 const proxy = (inputs: Values) => make("gcp:compute/targetHttpsProxy:TargetHttpsProxy", "t", { name: "t", ...inputs });
 const withMap = proxy({ certificateMap: `//certificatemanager.googleapis.com/${locations}/certificateMaps/m` });
 
-function problem(parts: Resource[], host: string, records: DnsRecord[] = [proof], at = withMap): string | undefined {
-  return certificateProblem(new CloudInventory("never written", [...parts, authorization], {}), records, at, host);
+const inventoryOf = (parts: Resource[]) => new CloudInventory("never written", [...parts, authorization], {});
+
+function problem(
+  parts: Resource[],
+  host: string,
+  records: DnsRecord[] = [proof],
+  at = withMap,
+  delays = new Delays(),
+): string | undefined {
+  return certificateProblem(inventoryOf(parts), records, delays, at, host);
 }
 
 it("a host needs an entry in the map: its own, a wildcard's or the primary one", () => {
@@ -71,4 +80,26 @@ it("uses the classic certificates of the proxy", () => {
   const at = proxy({ sslCertificates: [`https://www.googleapis.com/compute/v1/${classic.id}`] });
   assert.equal(problem([classic], "a.org", [], at), undefined);
   assert.equal(problem([classic], "b.org", [], at), "none of the certificates of target proxy t covers b.org");
+});
+
+it("the issue of a certificate takes time: questions, once the proof is there", () => {
+  const own = certificate("own", ["a.org"], [authorization.id]);
+  const parts = [own, entry("e", { hostname: "a.org", certificates: [own.id] })];
+  const delays = new Delays({ certificate: 2 });
+  delays.begin("certificate", own.id);
+  const url = new URL(`http://cloud/apis/certificatemanager/v1/${own.id}`);
+  const state = (records: DnsRecord[]) => {
+    const { managed } = describeCertificate(inventoryOf(parts), records, delays, url) as {
+      managed: { state: string; provisioningIssue?: { reason: string } };
+    };
+    return `${managed.state} ${managed.provisioningIssue?.reason ?? ""}`.trim();
+  };
+  assert.equal(state([]), "PROVISIONING AUTHORIZATION_ISSUE");
+  assert.equal(state([proof]), "PROVISIONING");
+  assert.match(problem(parts, "a.org", [proof], withMap, delays) ?? "", /own is PROVISIONING$/);
+  assert.equal(state([proof]), "PROVISIONING");
+  assert.equal(problem(parts, "a.org", [proof], withMap, delays), undefined);
+  assert.equal(state([proof]), "ACTIVE");
+  const gone = new URL("http://cloud/apis/certificatemanager/v1/projects/p/locations/global/certificates/gone");
+  assert.equal(describeCertificate(inventoryOf(parts), [proof], delays, gone), undefined);
 });
