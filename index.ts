@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { adoption } from "./components/adoption/adoption.ts";
 import { readAdoptionList } from "./components/adoption/adoption-list.ts";
+import { failedResources } from "./components/adoption/failed-resources.ts";
 import { existingThings } from "./components/adoption/existing.ts";
 import { Identities } from "./components/identities/identities.ts";
 import { attachmentSettings } from "./components/manifests/attachment-settings.ts";
@@ -42,7 +43,8 @@ const config = readConfig();
 const projects = await readProjects(config);
 if (process.env["ARTIFACTS_ADOPT"]) {
   const list = readAdoptionList(process.env["ARTIFACTS_ADOPT"]);
-  pulumi.runtime.registerResourceTransform(adoption({ ...config, existing: existingThings(config), ...list }));
+  const [existing, failed] = [existingThings(config), failedResources()];
+  pulumi.runtime.registerResourceTransform(adoption({ ...config, existing, failed, ...list }));
 }
 
 /** Who may deploy and who may preview, from GitHub. */

@@ -7,6 +7,8 @@ export interface AdoptionContext extends AdoptionList {
   readonly project: string;
   readonly awsAccount: string | undefined;
   readonly existing: Existing;
+  /** Whether the resource of a URN, whose registration has ended, has failed in this run. */
+  readonly failed: (urn: string) => Promise<boolean>;
 }
 
 type Props = Readonly<Record<string, unknown>>;
@@ -17,6 +19,9 @@ type IdOf = (props: Props, context: AdoptionContext) => string | Promise<string 
  * state, a plain `up` fails at the first resource that already exists. index.ts registers it when `npm run adopt`
  * runs the program. Importing a resource that does not exist fails ("resource '...' does not exist"); the command
  * then runs again with its id in the list of absent ones.
+ *
+ * What depends on something that failed is not imported: the engine (3.232) skips it, and with `--continue-on-error` waits for a skipped import for ever
+ * (deploy.ImportStep.Skip leaves open the promise that deploymentExecutor counts). A creation it skips and goes on.
  */
 export function adoption(context: AdoptionContext): pulumi.ResourceTransform {
   const known = new Set(context.known);
@@ -28,6 +33,9 @@ export function adoption(context: AdoptionContext): pulumi.ResourceTransform {
       await context.existing.removeObjective(text(props, "service"), text(props, "sloId"));
     }
     if (idOf === undefined) return undefined;
+    for (const dependency of [(await pulumi.output(opts.dependsOn).promise()) ?? []].flat()) {
+      if (await context.failed(await dependency.urn.promise())) return undefined;
+    }
     const id = await idOf(props, context);
     return id === undefined || absent.has(id) ? undefined : { props, opts: { ...opts, import: id } };
   };

@@ -5,12 +5,13 @@ import { fileMirrorLines, imageMirrorLines, layerMirrorLines } from "../promotio
 import type * as promotion from "../promotion/run/request.ts";
 import { bucketLocation } from "../stack/bucket-location.ts";
 import type { Region } from "../stack/geography.ts";
+import { knownValue } from "../stack/known-value.ts";
 import type { ImageStore } from "../stack/image-store-format.ts";
 import { bucketMirrorAddress, bucketMirrorName, layerMirrorsOf, storeMirrors } from "./bucket-mirrors.ts";
 import { FileMirrorResources } from "./file-mirror.ts";
 import { ImageMirrorResources } from "./image-mirror.ts";
 import { fileBucketName, fileMirrorName, imageMirrorAddress, imageMirrorName } from "./mirror-names.ts";
-import { knownValue, withoutFailed } from "./settled.ts";
+import { withoutFailed } from "./settled.ts";
 
 export interface MirrorsArgs {
   readonly project: string;

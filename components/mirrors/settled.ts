@@ -6,6 +6,7 @@
  * succeeded: it does not know the outputs of what is to be made.
  */
 import * as pulumi from "@pulumi/pulumi";
+import { knownValue } from "../stack/known-value.ts";
 
 /** Those of the resources whose registration succeeded, once all of them have ended. */
 export async function withoutFailed<T extends pulumi.CustomResource>(resources: readonly T[]): Promise<T[]> {
@@ -14,10 +15,4 @@ export async function withoutFailed<T extends pulumi.CustomResource>(resources: 
     resources.map(async (resource) => ((await knownValue(resource.id)) === undefined ? [] : [resource])),
   );
   return ended.flat();
-}
-
-/** The value of an output without its dependencies, once its resource has ended; undefined if the resource failed. */
-export async function knownValue<T>(output: pulumi.Output<T>): Promise<T | undefined> {
-  const { isKnown, promise } = output as unknown as { isKnown: Promise<boolean>; promise(): Promise<T> };
-  return (await isKnown) ? promise.call(output) : undefined;
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
+import * as pulumi from "@pulumi/pulumi";
 import { before, describe, it } from "mocha";
 import { type AdoptionContext, adoption, importIds, settable } from "../../components/adoption/adoption.ts";
 import { absentIn, knownTo, readAdoptionList, resourceKey } from "../../components/adoption/adoption-list.ts";
@@ -26,6 +27,7 @@ describe("adoption of existing resources", () => {
       dnsRecord: async (zoneId, comment) => `${zoneId}/${comment}`,
       removeObjective: async (service, objective) => void removed.push(`${service}/${objective}`),
     },
+    failed: async (urn) => urn.endsWith("::failed"),
     known: [resourceKey("gcp:compute/regionNetworkEndpointGroup:RegionNetworkEndpointGroup", "redirector-us-central1")],
     absent: ["gone"],
   };
@@ -84,6 +86,18 @@ describe("adoption of existing resources", () => {
       async () => adopt("gcp:storage/bucket:Bucket", "x", { name: 1 }),
       /adoption needs name as a plain string/,
     );
+  });
+
+  it("what depends on something that failed is not imported: the engine would wait for ever", async () => {
+    const transform = adoption(context);
+    const adopt = (name: string) => {
+      const dependsOn = [new pulumi.DependencyResource(`urn:pulumi:test::artifacts::gcp:storage/bucket:Bucket::${name}`)];
+      const props = { name: "b" };
+      const type = "gcp:storage/bucket:Bucket";
+      return transform({ type, name, props, opts: { dependsOn }, custom: true } as Parameters<typeof transform>[0]);
+    };
+    assert.notEqual(await adopt("made"), undefined);
+    assert.equal(await adopt("failed"), undefined);
   });
 
   it("ids have the forms of the types' documentation", async () => {

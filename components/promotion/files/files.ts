@@ -1,4 +1,5 @@
 import { type ContentKind, promotionOf } from "../run/engine.ts";
+import { grantWaits, unknownTo } from "../run/grant-waits.ts";
 import type { FilesRequest } from "../run/request.ts";
 import { takeFilesInventory } from "./inventory.ts";
 import { type Mutability, mutabilityOf } from "./mutable-files.ts";
@@ -24,9 +25,17 @@ const kind: ContentKind<FilesRequest, FilesPlan, FilesRun> = {
   preview: previewFilesRun,
   takeInventory: takeFilesInventory,
   emptied: (request) => ({ ...request, files: "" }),
+  newMirrors: ({ all, wanted }, previous) =>
+    wanted.size === 0
+      ? []
+      : unknownTo(previous?.request.mirrors, all).map(({ name, files: { bucket } }) => ({
+          name,
+          address: bucket.url,
+          mayWrite: async (signal) => (await bucket.mayWrite(signal)) ?? true,
+        })),
 };
 
 /** The promotion of files, over the connections of this process. */
-export const filePromotion = promotionOf(kind);
+export const filePromotion = promotionOf(kind, grantWaits);
 
 export const { preview: previewFiles, promote: promoteFiles, takeInventory: takeFileInventory } = filePromotion;

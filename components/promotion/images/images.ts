@@ -4,6 +4,7 @@ import { WeightedSemaphore } from "../http/weighted-semaphore.ts";
 import { Transport, type TransportOptions } from "../oci/transport.ts";
 import { type ContentKind, type Promotion, promotionOf } from "../run/engine.ts";
 import { eventLoopIdle } from "../run/event-loop-idle.ts";
+import { grantWaits } from "../run/grant-waits.ts";
 import { attachmentMemory, blobMemory, blobStreams, digestsAtATime } from "../run/limits.ts";
 import type { ImagesRequest, InventoryRun, PreviewRun, PromoteRun } from "../run/request.ts";
 import { Storages } from "../run/storages.ts";
@@ -13,6 +14,7 @@ import { openedOnce } from "../trust/opened-once.ts";
 import { rootsIn } from "../trust/roots.ts";
 import type { Dependencies, Store } from "./dependencies.ts";
 import { takeImagesInventory } from "./inventory.ts";
+import { newImageMirrors } from "./new-image-mirrors.ts";
 import { imagePhases } from "./phases.ts";
 import { type ImagePlan, planImages } from "./plan.ts";
 import { previewImagesRun } from "./preview.ts";
@@ -85,8 +87,9 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
     preview: previewImagesRun,
     takeInventory: (request, context) => takeImagesInventory(request, dependencies, context),
     emptied: (request) => ({ ...request, images: "" }),
+    newMirrors: (run, previous) => newImageMirrors(run, previous?.request, dependencies),
   };
-  const promotion = promotionOf(kind);
+  const promotion = promotionOf(kind, grantWaits);
   /** A run writes: listings from before it, or from while it wrote, are stale. */
   const afresh = async <T>(run: () => Promise<T>): Promise<T> => {
     listings.clear();

@@ -321,6 +321,18 @@ export async function uploadStatus(at: Remote, upload: URL): Promise<UploadStatu
   return { offset, location: response.headers.location === undefined ? upload : location(at, response) };
 }
 
+/**
+ * Whether blobs may be pushed to the repository: begins an upload, and cancels it.
+ * @throws as a request does, but for a denial.
+ */
+export async function mayPush(at: Remote): Promise<boolean> {
+  const what = `begin an upload to ${at.repository.name}`;
+  const response = await call(at, { url: uploads(at), what, method: "POST", expect: [201, 202, 401, 403] });
+  if (response.status >= 400) return false;
+  await cancelUpload(at, location(at, response)).catch(() => {}); // the registry forgets it by itself
+  return true;
+}
+
 /** Cancels an upload, so that the registry need not keep it. Failures are ignored. */
 export async function cancelUpload(at: Remote, upload: URL): Promise<void> {
   const what = `cancel an upload to ${at.repository.name}`;

@@ -1,5 +1,6 @@
 /** The engine of promotion: one for every kind of content. */
 import { inShare } from "../http/fair-share.ts";
+import type { GrantWaits, NewMirror } from "./grant-waits.ts";
 import type { PromotionRun } from "./promotion-run.ts";
 import type {
   Context,
@@ -30,6 +31,8 @@ export interface ContentKind<Request, Plan extends { readonly errors: readonly s
   takeInventory(request: Request, context: Context): Promise<Inventory>;
   /** The request that wants nothing. */
   emptied(request: Request): Request;
+  /** The mirrors that a run writes and the last one did not have, as far as their grants take time. */
+  newMirrors(run: Run, previous: Previous<Request> | undefined): readonly NewMirror[];
 }
 
 /** Starts steps that may run at the same time. Which steps depends on the findings of the phases before. */
@@ -50,15 +53,23 @@ export interface Promotion<Request> {
   readonly remove: RemoveRun<Request>;
 }
 
-/** Promotion of one kind of content. */
+/**
+ * Promotion of one kind of content.
+ * @param waits shared by all kinds of a process.
+ */
 export function promotionOf<Request, Plan extends { readonly errors: readonly string[] }, Run extends PromotionRun>(
   kind: ContentKind<Request, Plan, Run>,
+  waits: GrantWaits,
 ): Promotion<Request> {
   const promoteNow: PromoteRun<Request> = async (request, previous, context) => {
     const plan = kind.plan(request, previous);
     if (plan.errors.length > 0) throw new Error(plan.errors.join("\n"));
     const run = kind.start(request, plan, context);
-    await untilAborted(context.signal, () => carryOut(kind.phases(run), context));
+    await untilAborted(context.signal, async () => {
+      const { awaitGrants, signal } = context;
+      if (awaitGrants) await waits.untilTheyHold(kind.newMirrors(run, previous), awaitGrants, signal);
+      await carryOut(kind.phases(run), context);
+    });
     return run.outcome();
   };
   // Each run has a fair share of the process's limits.

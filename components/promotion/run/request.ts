@@ -58,6 +58,8 @@ export interface ImagesRequest {
   /** Canonical mirror first. */
   readonly mirrors: readonly ImageMirror[];
   readonly layerMirrors: readonly LayerMirror[];
+  /** The file mirrors that hold the catalogue, which is written afterwards. */
+  readonly catalogue?: readonly FileMirror[] | undefined;
   /** Patterns (`*` matches anything) of the tags that may move to another digest. */
   readonly mutableTags: readonly string[];
   /** Largest share (0..1) of the project that one run may remove. */
@@ -161,6 +163,10 @@ export interface Context {
    * run is killed. Best effort: it must not throw or take long.
    */
   beforeRemoval?(): Promise<void>;
+  /**
+   * Given by a deployment, which may have made mirrors just now: their grants take minutes to hold, and the run waits. Told what is waited for.
+   */
+  readonly awaitGrants?: ((line: string) => void) | undefined;
   /** Of an inventory of images: the digests of which it asks for every blob too; undefined: of none. */
   readonly deep?: DeepShare | undefined;
 }

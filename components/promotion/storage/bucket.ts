@@ -153,6 +153,8 @@ export interface Bucket {
    * not permitted.
    */
   keepsRemoved(signal: AbortSignal): Promise<boolean | undefined>;
+  /** Whether objects may be written; undefined if the store does not say. Writes nothing. */
+  mayWrite(signal: AbortSignal): Promise<boolean | undefined>;
 }
 
 /**

@@ -43,6 +43,9 @@ export function connectGcs(endpoint: string | undefined, credentials?: Credentia
   return { bucket: (name) => new GcsBucket(client, name), close: () => client.close() };
 }
 
+/** What writing an object needs (https://cloud.google.com/storage/docs/access-control/iam-json). */
+const createPermission = "storage.objects.create";
+
 /** Metadata keys that are recorded with every object. */
 const recorded = { sha256: "artifacts-sha256", crc32c: "artifacts-crc32c", project: "artifacts-project" } as const;
 
@@ -260,6 +263,19 @@ class GcsBucket implements Bucket {
       softDeletePolicy?: { retentionDurationSeconds?: string };
     };
     return versioning?.enabled === true || Number(softDeletePolicy?.retentionDurationSeconds ?? 0) > 0;
+  }
+
+  async mayWrite(signal: AbortSignal): Promise<boolean | undefined> {
+    const response = await this.#client.json({
+      what: this.url,
+      path: `/storage/v1/b/${encodeURIComponent(this.#name)}/iam/testPermissions`,
+      query: { permissions: createPermission },
+      accept: [200, 401, 403, 404],
+      signal,
+    });
+    if (response.status === 404) return undefined;
+    const { permissions = [] } = (response.body ?? {}) as { permissions?: readonly string[] };
+    return response.status === 200 && permissions.includes(createPermission);
   }
 
   #objectPath(key: string): string {

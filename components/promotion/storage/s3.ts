@@ -359,6 +359,9 @@ class S3Bucket implements Bucket {
       }
     });
   }
+
+  /** S3 has no such question. The right to write is the role's, not the new bucket's. */
+  async mayWrite(): Promise<undefined> {}
 }
 
 /** "You can copy objects up to 5 GB in size in a single atomic operation" (Amazon S3 API, CopyObject); GB as in its limits of uploads: 1024^3 bytes. */

@@ -65,5 +65,6 @@ function lazyBucket(address: BucketAddress, load: () => Promise<StoreClient>): B
     replace: async (key, bytes, headers, signal, over) => (await loaded()).replace(key, bytes, headers, signal, over),
     remove: async (object, signal) => (await loaded()).remove(object, signal),
     keepsRemoved: async (signal) => (await loaded()).keepsRemoved(signal),
+    mayWrite: async (signal) => (await loaded()).mayWrite(signal),
   };
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "mocha";
 import { type ContentKind, type Phases, promotionOf } from "../../../../components/promotion/run/engine.ts";
+import { GrantWaits } from "../../../../components/promotion/run/grant-waits.ts";
 import { MirrorRun } from "../../../../components/promotion/run/mirror-run.ts";
 import { PromotionRun } from "../../../../components/promotion/run/promotion-run.ts";
 import type { Context, Progress } from "../../../../components/promotion/run/request.ts";
@@ -54,8 +55,12 @@ const kind: ContentKind<Words, Words & { readonly errors: readonly string[] }, W
   preview: async (run) => ({ lines: run.words.add, errors: [], warnings: [] }),
   takeInventory: async () => ({ text: "", incomplete: {}, failures: [] }),
   emptied: ({ add, remove }) => ({ add: [], remove: [...add, ...remove] }),
+  newMirrors: (_run, previous) =>
+    previous
+      ? []
+      : [{ name: "new", address: "new", mayWrite: async () => said.push("asked whether it may write") > 0 }],
 };
-const promotion = promotionOf(kind);
+const promotion = promotionOf(kind, new GrantWaits());
 
 async function run(words: Words, stop = new AbortController()) {
   said.length = 0;
@@ -73,6 +78,13 @@ it("adds, then calls beforeRemoval, then removes", async () => {
   assert.deepEqual(said, ["add a", "add b", "before removal", "remove c"]);
   assert.deepEqual(outcome.failures, []);
   assert.equal(reports.at(-1)?.done, 3);
+});
+
+it("waits for the grants of new mirrors first, where they may be new", async () => {
+  said.length = 0;
+  const context = { signal: new AbortController().signal, report: () => {}, awaitGrants: () => {} };
+  await promotion.promote({ add: ["a"], remove: [] }, undefined, context);
+  assert.deepEqual(said, ["asked whether it may write", "add a"]);
 });
 
 it("does not call beforeRemoval without removals", async () => {

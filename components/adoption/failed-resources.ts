@@ -1,0 +1,21 @@
+import * as pulumi from "@pulumi/pulumi";
+import { resourceKey } from "./adoption-list.ts";
+import { knownValue } from "../stack/known-value.ts";
+
+/**
+ * Notes every resource that the program declares from now on. @returns whether the resource of a URN has failed in this run, or was skipped as one
+ * that it depends on has: to be asked when its registration has ended.
+ */
+export function failedResources(): (urn: string) => Promise<boolean> {
+  const declared = new Map<string, pulumi.Resource>();
+  pulumi.runtime.registerStackTransformation(({ type, name, resource }) => {
+    declared.set(resourceKey(type, name), resource);
+    return undefined;
+  });
+  return async (urn) => {
+    const [, , types = "", ...name] = urn.split("::");
+    const resource = declared.get(resourceKey(types.slice(types.lastIndexOf("$") + 1), name.join("::")));
+    if (!(resource instanceof pulumi.CustomResource) || pulumi.runtime.isDryRun()) return false;
+    return (await knownValue(resource.id)) === undefined;
+  };
+}
