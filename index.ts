@@ -3,8 +3,8 @@ import { existsSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { adoption } from "./components/adoption/adoption.ts";
 import { readAdoptionList } from "./components/adoption/adoption-list.ts";
-import { failedResources } from "./components/adoption/failed-resources.ts";
 import { existingThings } from "./components/adoption/existing.ts";
+import { failedResources } from "./components/adoption/failed-resources.ts";
 import { Identities } from "./components/identities/identities.ts";
 import { attachmentSettings } from "./components/manifests/attachment-settings.ts";
 import { fileSettings } from "./components/manifests/file-settings.ts";
@@ -22,6 +22,7 @@ import { locatedMessage, problemLine } from "./components/manifests/problem.ts";
 import { type Project, promotesFiles, promotesImages, stagingProject } from "./components/manifests/project.ts";
 import { signingSettings } from "./components/manifests/signing-settings.ts";
 import { trustSettings } from "./components/manifests/trust-settings.ts";
+import { awsBucketPatterns } from "./components/mirrors/mirror-names.ts";
 import { Mirrors } from "./components/mirrors/mirrors.ts";
 import { Monitoring } from "./components/monitoring/monitoring.ts";
 import { CatalogueEntry } from "./components/promotion/resources/catalogue-entry.ts";
@@ -50,13 +51,13 @@ if (process.env["ARTIFACTS_ADOPT"]) {
 /** Who may deploy and who may preview, from GitHub. */
 const identities = new Identities("identities", {
   project: config.project,
-  organization: config.organization,
   repository: config.repository,
   repositoryId: config.repositoryId,
   githubOwners: config.githubOwners,
   awsAccount: config.awsAccount,
-  awsMirrors: config.awsRegions.length > 0,
+  awsBuckets: awsBucketPatterns(config),
   dns: config.dns,
+  seedProject: config.seed?.project,
   state: config.state,
 });
 

@@ -33,12 +33,22 @@ export function adoption(context: AdoptionContext): pulumi.ResourceTransform {
       await context.existing.removeObjective(text(props, "service"), text(props, "sloId"));
     }
     if (idOf === undefined) return undefined;
-    for (const dependency of [(await pulumi.output(opts.dependsOn).promise()) ?? []].flat()) {
-      if (await context.failed(await dependency.urn.promise())) return undefined;
-    }
+    if (await hasFailed(opts.dependsOn, context)) return undefined;
     const id = await idOf(props, context);
     return id === undefined || absent.has(id) ? undefined : { props, opts: { ...opts, import: id } };
   };
+}
+
+/** @param dependsOn all that a resource depends on; the engine gives it to a transform as plain resources with nothing but their URNs. */
+async function hasFailed(
+  dependsOn: pulumi.ResourceOptions["dependsOn"],
+  { failed }: Pick<AdoptionContext, "failed">,
+): Promise<boolean> {
+  for (const { urn } of [(dependsOn ?? []) as pulumi.Resource | pulumi.Resource[]].flat()) {
+    const name = await new Promise<string>((resolve) => void urn.apply(resolve));
+    if (await failed(name)) return true;
+  }
+  return false;
 }
 
 const text = (props: Props, key: string): string => {
@@ -54,11 +64,13 @@ const text = (props: Props, key: string): string => {
  */
 const objectiveType = "gcp:monitoring/slo:Slo";
 
-/** A name in Google Cloud, with `{project}` and the properties in braces filled in. */
+/** A name in Google Cloud, with the properties in braces filled in; `{project}` is the stack's where a resource names none. */
 const google =
   (template: string): IdOf =>
   (props, { project }) =>
-    template.replaceAll(/\{(\w+)\}/g, (_, key: string) => (key === "project" ? project : text(props, key)));
+    template.replaceAll(/\{(\w+)\}/g, (_, key: string) =>
+      key === "project" && props["project"] === undefined ? project : text(props, key),
+    );
 
 /** Found by its display name, since the cloud assigns its id. */
 const listed =

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { resourceKey } from "./adoption-list.ts";
 import { knownValue } from "../stack/known-value.ts";
+import { resourceKey } from "./adoption-list.ts";
 
 /**
  * Notes every resource that the program declares from now on. @returns whether the resource of a URN has failed in this run, or was skipped as one

@@ -26,6 +26,18 @@ const services = [
   "sts",
 ];
 
+/** The services that a seed project needs: the state, its key, and the tokens of GitHub. */
+const seedServices = [
+  "cloudkms",
+  "cloudresourcemanager",
+  "iam",
+  "iamcredentials",
+  "logging",
+  "serviceusage",
+  "storage",
+  "sts",
+];
+
 /**
  * Old states are kept as versions: the last ten always, older ones for 90 days. The engine adds a full copy for each run (`history`) and one
  * before each write (`backups`); only people read them.
@@ -57,6 +69,8 @@ interface Step {
   readonly what: string;
   /** Fails if it does not exist; none: `make` may run again. */
   readonly describe?: readonly string[];
+  /** What gcloud says of one that does not exist. Default: {@link notFound}. */
+  readonly absent?: RegExp;
   readonly make: readonly string[];
   /** What is wrong with it that no command here mends. */
   readonly fault?: (found: Described) => string | undefined;
@@ -76,6 +90,10 @@ export const bootstrapCommand = new Command("bootstrap")
     "Creates what must exist before the first `pulumi up`: the bucket for the stack's state and the key that encrypts its secrets. Without --create it only prints the commands. Run it as an owner of the project, logged in to gcloud. Keeps what exists.",
   )
   .option("--project <id>", "the Google Cloud project, used for nothing else (default gcp:project of the stack's file)")
+  .option(
+    "--seed-project <id>",
+    "another Google Cloud project, created if it is missing, for the state, its key and the identities' pool: they then survive the loss of --project (default artifacts:seedProject of the stack's file)",
+  )
   .option("--organization <name>", "begins the bucket's name (default artifacts:organization of the stack's file)")
   .option("--location <location>", "us, europe, asia or a region", "us")
   .option("--stack <name>", "the stack that the state is for, in Pulumi.NAME.yaml", "prod")
@@ -87,13 +105,10 @@ export const bootstrapCommand = new Command("bootstrap")
   .action(async (values) => {
     const { location, stack } = values;
     const create = values.create === true;
-    const { project, organization, optionalServices } = await names(
-      values.project,
-      values.organization,
-      `Pulumi.${stack}.yaml`,
-    );
-    const bucket = `${organization}-artifacts-state`;
-    const key = `projects/${project}/locations/${location}/keyRings/artifacts/cryptoKeys/state`;
+    const { project, seed, organization, optionalServices } = await names(values, `Pulumi.${stack}.yaml`);
+    // The names of buckets are unique in the whole world: a state that moves gets another one.
+    const bucket = `${organization}-artifacts-${seed === undefined ? "" : "seed-"}state`;
+    const key = `projects/${seed ?? project}/locations/${location}/keyRings/artifacts/cryptoKeys/state`;
 
     const folder = await mkdtemp(join(tmpdir(), "bootstrap-"));
     const done: { what: string; commands: readonly string[] }[] = [];
@@ -101,7 +116,7 @@ export const bootstrapCommand = new Command("bootstrap")
       const lifecycleFile = create ? join(folder, "lifecycle.json") : "lifecycle.json";
       if (create) await writeFile(lifecycleFile, JSON.stringify(lifecycle));
       else printResult(`# lifecycle.json:\n${JSON.stringify(lifecycle, null, 2)}\n`);
-      for (const step of steps({ project, location, bucket, lifecycleFile, optionalServices })) {
+      for (const step of steps({ project, seed, location, bucket, lifecycleFile, optionalServices })) {
         const settings = step.properties.filter(({ atCreation }) => atCreation !== true).map(({ set }) => set);
         const ran = create ? await carryOut(step) : [step.make, ...settings];
         const commands = ran.map((command) => inShell(command));
@@ -112,12 +127,15 @@ export const bootstrapCommand = new Command("bootstrap")
       await rm(folder, { recursive: true });
     }
 
-    const numberOf = ["projects", "describe", project, "--format=value(projectNumber)"];
-    const number = create ? (await gcloud(numberOf)).trim() : `$(${inShell(numberOf)})`;
+    const projectNumber = await numberOf(project, create);
     const settings = {
       "gcp:project": project,
       "artifacts:organization": organization,
-      "artifacts:projectNumber": number,
+      "artifacts:projectNumber": projectNumber,
+      ...(seed !== undefined && {
+        "artifacts:seedProject": seed,
+        "artifacts:seedProjectNumber": await numberOf(seed, create),
+      }),
       "artifacts:stateBucket": bucket,
       "artifacts:stateKey": key,
     };
@@ -126,13 +144,16 @@ export const bootstrapCommand = new Command("bootstrap")
       `pulumi stack init ${stack} --secrets-provider gcpkms://${key}`,
       `npm ci && npm run ranges && npm run build && pulumi up --stack ${stack}`,
     ];
+    const owner = seed === undefined ? "an owner of the project" : "an owner of both projects";
     printNote(
       [
         "",
         `# In Pulumi.${stack}.yaml:`,
-        ...Object.entries(settings).map(([name, value]) => `#   ${name}: ${value === number ? `"${value}"` : value}`),
+        ...Object.entries(settings).map(
+          ([name, value]) => `#   ${name}: ${/Number$/.test(name) ? `"${value}"` : value}`,
+        ),
         "# and artifacts:repositoryId, artifacts:githubOwners (the file says how to find their numbers)",
-        "# Then, as an owner of the project, with the credentials of AWS and Cloudflare where they are used (npm run steps):",
+        `# Then, as ${owner}, with the credentials of AWS and Cloudflare where they are used (npm run steps):`,
         ...next,
       ].join("\n"),
     );
@@ -144,18 +165,30 @@ export const bootstrapCommand = new Command("bootstrap")
  * runs before it is complete.
  */
 async function names(
-  project: string | undefined,
-  organization: string | undefined,
+  given: {
+    readonly project?: string | undefined;
+    readonly seedProject?: string | undefined;
+    readonly organization?: string | undefined;
+  },
   file: string,
-): Promise<{ project: string; organization: string; optionalServices: readonly string[] }> {
+): Promise<{
+  project: string;
+  seed: string | undefined;
+  organization: string;
+  optionalServices: readonly string[];
+}> {
   const config = await configIn(file);
   const found = {
-    project: project ?? config["gcp:project"],
-    organization: organization ?? config["artifacts:organization"],
+    project: given.project ?? config["gcp:project"],
+    organization: given.organization ?? config["artifacts:organization"],
   };
+  const seed = given.seedProject ?? (config["artifacts:seedProject"] || undefined);
+  if (seed !== undefined && seed === found.project)
+    throw new UsageError(`--seed-project: must be another project than ${seed}, whose loss it is to survive`);
   if (typeof found.project === "string" && typeof found.organization === "string")
     return {
       project: found.project,
+      seed: seed === undefined ? undefined : String(seed),
       organization: found.organization,
       optionalServices: [
         ...(config["artifacts:dns"] === "google" ? ["dns"] : []),
@@ -167,6 +200,12 @@ async function names(
     ...(typeof found.organization === "string" ? [] : ["--organization NAME (or set artifacts:organization in FILE)"]),
   ];
   throw new UsageError(`give ${missing.join(" and ").replaceAll("FILE", file)}`);
+}
+
+/** The number of a project or, where nothing is run, the command that finds it. */
+async function numberOf(project: string, run: boolean): Promise<string> {
+  const command = ["projects", "describe", project, "--format=value(projectNumber)"];
+  return run ? (await gcloud(command)).trim() : `$(${inShell(command)})`;
 }
 
 /** The settings of a stack's file; none if there is no such file. */
@@ -183,19 +222,21 @@ async function configIn(file: string): Promise<Readonly<Record<string, unknown>>
 
 function steps({
   project,
+  seed,
   location,
   bucket,
   lifecycleFile,
   optionalServices,
 }: {
   readonly project: string;
+  readonly seed: string | undefined;
   readonly location: string;
   readonly bucket: string;
   readonly lifecycleFile: string;
   /** Services that this stack alone needs. */
   readonly optionalServices: readonly string[];
 }): readonly Step[] {
-  const place = ["--project", project];
+  const place = ["--project", seed ?? project];
   const ring = [...place, "--location", location];
   const rotation = new Date(Date.now() + 90 * 86_400_000).toISOString().slice(0, 10);
   const rotating = ["--rotation-period", "90d", "--next-rotation-time", rotation];
@@ -207,10 +248,11 @@ function steps({
         "services",
         "enable",
         ...[...services, ...optionalServices].map((service) => `${service}.googleapis.com`),
-        ...place,
+        ...["--project", project],
       ],
       properties: [],
     },
+    ...(seed === undefined ? [] : seedSteps(seed)),
     {
       what: "The bucket for the state",
       describe: ["storage", "buckets", "describe", `gs://${bucket}`, ...place, "--raw", "--format=json"],
@@ -277,19 +319,48 @@ function steps({
   ];
 }
 
+/** The seed project itself, and its services. */
+function seedSteps(seed: string): Step[] {
+  return [
+    {
+      what: "The seed project (link it to a billing account: its key is billed)",
+      describe: ["projects", "describe", seed, "--format=json"],
+      // Of a missing project and of somebody else's gcloud says the same; the creation of the latter is refused.
+      absent: /may not exist|NOT_FOUND/,
+      make: ["projects", "create", seed],
+      properties: [],
+    },
+    {
+      what: "The services that the seed project uses",
+      make: [
+        ...["services", "enable", ...seedServices.map((service) => `${service}.googleapis.com`)],
+        ...["--project", seed],
+      ],
+      properties: [],
+    },
+  ];
+}
+
 /**
  * Creates what is missing, then sets each property that does not hold: a run that failed half-way is completed by the next one.
  * @returns the commands that changed something.
  */
-async function carryOut({ what, describe, make, properties, fault }: Step): Promise<(readonly string[])[]> {
+async function carryOut({
+  what,
+  describe,
+  absent = notFound,
+  make,
+  properties,
+  fault,
+}: Step): Promise<(readonly string[])[]> {
   const ran: (readonly string[])[] = [];
-  let found = describe === undefined ? undefined : await describeOrNothing(describe);
+  let found = describe === undefined ? undefined : await describeOrNothing(describe, absent);
   printResult(`${what}: ${found === undefined ? "creating it" : "exists"}`);
   if (found === undefined) {
     await gcloud(make);
     ran.push(make);
     if (describe === undefined) return ran;
-    found = (await describeOrNothing(describe)) ?? {};
+    found = (await describeOrNothing(describe, absent)) ?? {};
   }
   const problem = fault?.(found);
   if (problem !== undefined) throw new CommandError(problem);
@@ -303,14 +374,15 @@ async function carryOut({ what, describe, make, properties, fault }: Step): Prom
   return ran;
 }
 
+const notFound = /not found|NOT_FOUND|does not exist|404/i;
+
 /** What a thing is like; undefined if it does not exist. */
-async function describeOrNothing(command: readonly string[]): Promise<Described | undefined> {
+async function describeOrNothing(command: readonly string[], absent: RegExp): Promise<Described | undefined> {
   try {
     return JSON.parse((await gcloud(command)) || "{}") as Described;
   } catch (error) {
     // Only "not found" means that it must be created: a wrong project or a missing permission must not be taken for it.
-    if (error instanceof CommandError && /not found|NOT_FOUND|does not exist|404/i.test(error.message))
-      return undefined;
+    if (error instanceof CommandError && absent.test(error.message)) return undefined;
     throw error;
   }
 }

@@ -13,7 +13,9 @@ export const workflowSettingsCommand = new Command("workflow-settings")
   .option("--stack <name>", "the stack, whose settings are in Pulumi.NAME.yaml", "prod")
   .option("--json", "one JSON document: {name: value, ...}")
   .action(async (values) => {
-    const { project, projectNumber, awsAccount, awsRegion, state, host, archive } = await stackConfig(values.stack);
+    const { project, projectNumber, seed, awsAccount, awsRegion, state, host, archive } = await stackConfig(
+      values.stack,
+    );
     if (state === undefined) {
       throw new CommandError(
         `Pulumi.${values.stack}.yaml: set artifacts:stateBucket and artifacts:stateKey (npm run bootstrap prints them)`,
@@ -27,7 +29,7 @@ export const workflowSettingsCommand = new Command("workflow-settings")
       host,
       archive,
       state: `gs://${state.bucket}`,
-      identity_provider: `projects/${projectNumber}/locations/global/workloadIdentityPools/github/providers/actions`,
+      identity_provider: `projects/${seed?.projectNumber ?? projectNumber}/locations/global/workloadIdentityPools/github/providers/actions`,
       deploy_account: account("deploy"),
       preview_account: account("preview"),
       deploy_role: role("deploy"),

@@ -24,6 +24,7 @@ import {
   previewRole,
   previewZoneRole,
   reportingRoles,
+  seedRole,
   zoneActions,
   zoneChangeActions,
   zoneReadActions,
@@ -31,8 +32,6 @@ import {
 
 export interface IdentitiesArgs {
   readonly project: string;
-  /** Prefix of the names of the buckets in AWS. */
-  readonly organization: string;
   /** GitHub repository of this program, `owner/name`. */
   readonly repository: string;
   /** Its numeric id at GitHub. Ids are never reused; a name that was given up can be registered by somebody else. */
@@ -41,10 +40,12 @@ export interface IdentitiesArgs {
   readonly githubOwners: Readonly<Record<string, string>>;
   /** The AWS account that has the mirrors in AWS, or the zone; undefined if there is none. */
   readonly awsAccount: string | undefined;
-  /** Whether there are mirrors in AWS. */
-  readonly awsMirrors: boolean;
+  /** Names of the buckets in AWS, as patterns; none: there are no mirrors. */
+  readonly awsBuckets: readonly string[];
   /** Where the names are: in Cloud DNS and Route 53 the identities are granted the zone. */
   readonly dns: { readonly dns: string; readonly zoneId: string };
+  /** The Google Cloud project of the pool, and of the state, if it is another one. */
+  readonly seedProject: string | undefined;
   /** Where the stack's state is; undefined if the identities get access to it elsewhere. */
   readonly state: { readonly bucket: string; readonly key: string } | undefined;
 }
@@ -78,6 +79,7 @@ export class Identities extends pulumi.ComponentResource {
     this.preview = this.addAccount(name, args.project, "preview");
     this.grantOnProject(name, args.project);
     this.logWrites(name, args.project);
+    if (args.seedProject !== undefined) this.grantOnSeed(name, args.seedProject);
     if (args.state !== undefined) this.grantOnState(name, args.state);
     if (args.dns.dns === "google") this.grantOnZone(name, args.project, args.dns.zoneId);
     if (args.awsAccount !== undefined) this.addAwsRoles(name, args, args.awsAccount);
@@ -98,8 +100,9 @@ export class Identities extends pulumi.ComponentResource {
 
   private addPool(
     name: string,
-    { project, repository, repositoryId, githubOwners }: IdentitiesArgs,
+    { project: production, seedProject, repository, repositoryId, githubOwners }: IdentitiesArgs,
   ): WorkloadIdentityPool {
+    const project = seedProject ?? production;
     const pool = new WorkloadIdentityPool(
       `${name}-github`,
       { project, workloadIdentityPoolId: poolId, displayName: "GitHub Actions" },
@@ -224,6 +227,29 @@ export class Identities extends pulumi.ComponentResource {
     }
   }
 
+  /**
+   * Reads what a refresh compares there: the pool, and who may use the state and its key. Only an owner of the seed project changes any of it, so
+   * that whoever deploys to production cannot.
+   */
+  private grantOnSeed(name: string, project: string): void {
+    const { title, description, permissions } = seedRole;
+    const role = new IAMCustomRole(
+      `${name}-seed`,
+      { project, roleId: "artifactsSeed", title, description, permissions: [...permissions] },
+      { parent: this },
+    );
+    new ProjectIAMBinding(
+      `${name}-seed-role`,
+      { project, role: role.name, members: [this.deploy, this.preview] },
+      { parent: this },
+    );
+    new IAMAuditConfig(
+      `${name}-seed-audit-storage`,
+      { project, service: "storage.googleapis.com", auditLogConfigs: [{ logType: "DATA_WRITE" }] },
+      { parent: this },
+    );
+  }
+
   private grantOnState(name: string, state: { readonly bucket: string; readonly key: string }): void {
     for (const [role, members] of [
       ["roles/storage.objectUser", [this.deploy]],
@@ -279,7 +305,7 @@ export class Identities extends pulumi.ComponentResource {
 
   private addAwsRoles(
     name: string,
-    { organization, repository, repositoryId, githubOwners, awsMirrors, dns }: IdentitiesArgs,
+    { repository, repositoryId, githubOwners, awsBuckets, dns }: IdentitiesArgs,
     account: string,
   ): void {
     const provider = new OpenIdConnectProvider(
@@ -287,7 +313,7 @@ export class Identities extends pulumi.ComponentResource {
       { url: `https://${github}`, clientIdLists: ["sts.amazonaws.com"] },
       { parent: this },
     );
-    const buckets = [`arn:aws:s3:::${organization}-artifacts-*`, `arn:aws:s3:::${organization}-artifacts-*/*`];
+    const buckets = awsBuckets.flatMap((bucket) => [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`]);
     const own = [`arn:aws:iam::${account}:role/artifacts-*`, `arn:aws:iam::${account}:oidc-provider/${github}`];
     const [owner = "", project = ""] = repository.split("/");
     for (const [role, contexts, more, workflows, actions] of [
@@ -327,7 +353,7 @@ export class Identities extends pulumi.ComponentResource {
           policy: JSON.stringify({
             Version: "2012-10-17",
             Statement: [
-              ...(awsMirrors ? [{ Effect: "Allow", Action: actions.buckets, Resource: buckets }] : []),
+              ...(buckets.length > 0 ? [{ Effect: "Allow", Action: actions.buckets, Resource: buckets }] : []),
               ...(dns.dns === "route53" ? onZone(dns.zoneId, actions) : []),
               { Effect: "Allow", Action: identityReadActions, Resource: own }, // a refresh compares them
             ],

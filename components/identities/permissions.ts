@@ -110,6 +110,23 @@ export const previewRole: CustomRole = {
   ],
 };
 
+/** In the seed project, both identities: compares the pool and who may use the state and its key. */
+export const seedRole: CustomRole = {
+  title: "artifacts: seed",
+  description: "Compares the identities' pool and the access to the state; changes nothing",
+  permissions: [
+    "cloudkms.cryptoKeys.getIamPolicy",
+    "iam.roles.get",
+    "iam.workloadIdentityPoolProviders.get",
+    "iam.workloadIdentityPools.get",
+    "iam.workloadIdentityPools.getAttestationRules", // asked for at each read of a pool
+    "resourcemanager.projects.get",
+    "resourcemanager.projects.getIamPolicy",
+    "storage.buckets.get",
+    "storage.buckets.getIamPolicy",
+  ],
+};
+
 /** Changes the records of the one zone of Cloud DNS on which it is granted. */
 export const deployZoneRole: CustomRole = {
   title: "artifacts: deploy names",

@@ -29,6 +29,16 @@ export function fileBucketName(
   return bucketNames[region.name] ?? `${region.cloud === "gcp" ? googlePrefix : organization}-artifacts-${region.name}`;
 }
 
+/** The names of a stack's buckets in AWS, as patterns of AWS's policies: a new region needs no new right. */
+export function awsBucketPatterns({
+  organization,
+  bucketNames,
+  awsRegions,
+}: Pick<StackConfig, "organization" | "bucketNames" | "awsRegions">): string[] {
+  if (awsRegions.length === 0) return [];
+  return [`${organization}-artifacts-*`, ...awsRegions.flatMap(({ name }) => bucketNames[name] ?? [])];
+}
+
 /**
  * The addresses of a stack's mirrors, derived from these names, for commands that run without the engine. They equal
  * those of `Mirrors` in the real clouds. Canonical mirrors first.

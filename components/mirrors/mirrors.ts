@@ -5,8 +5,8 @@ import { fileMirrorLines, imageMirrorLines, layerMirrorLines } from "../promotio
 import type * as promotion from "../promotion/run/request.ts";
 import { bucketLocation } from "../stack/bucket-location.ts";
 import type { Region } from "../stack/geography.ts";
-import { knownValue } from "../stack/known-value.ts";
 import type { ImageStore } from "../stack/image-store-format.ts";
+import { knownValue } from "../stack/known-value.ts";
 import { bucketMirrorAddress, bucketMirrorName, layerMirrorsOf, storeMirrors } from "./bucket-mirrors.ts";
 import { FileMirrorResources } from "./file-mirror.ts";
 import { ImageMirrorResources } from "./image-mirror.ts";

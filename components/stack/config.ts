@@ -88,6 +88,8 @@ export interface StackConfig {
   readonly drained: ReadonlySet<string>;
   /** Whether the host names point here. False: everything is created and filled, but the DNS records are not. */
   readonly live: boolean;
+  /** The Google Cloud project that the state, its key and the identities' pool are in, apart from production; undefined: production's. */
+  readonly seed: { readonly project: string; readonly projectNumber: string } | undefined;
   /** Where the stack's state is, to grant the identities access to it; undefined: granted elsewhere. */
   readonly state: { readonly bucket: string; readonly key: string } | undefined;
   /** The AWS account, the provider's own setting `aws:allowedAccountIds`; undefined without AWS. */
@@ -202,6 +204,8 @@ const bucketPrefix = /^[a-z]([a-z0-9]|-(?!-)){0,18}[a-z0-9]$/;
 const bucketPrefixMust =
   "must be 2 to 20 lower-case letters, digits and single dashes, beginning with a letter, as bucket names begin with it";
 
+const projectId = /^[a-z][a-z0-9-]{4,28}[a-z0-9]$/;
+
 const stagingLocations = ["us", "europe", "asia"];
 
 /** Every setting by package and key. */
@@ -282,6 +286,11 @@ const settings = {
       /^projects\/[^/]+\/locations\/[^/]+\/keyRings\/[^/]+\/cryptoKeys\/[^/]+$/,
       "must be the full name of a key: projects/<project>/locations/<location>/keyRings/<ring>/cryptoKeys/<key>",
     ).prefault(""),
+    seedProject: optionalText(projectId, "must be the id of a Google Cloud project").prefault(""),
+    seedProjectNumber: optionalText(
+      /^\d{6,15}$/,
+      "must be the number of the seed project: gcloud projects describe <project>",
+    ).prefault(""),
     minInstances: integer(0, 1000).default(0),
     minInstancesByRegion: z
       .record(z.string(), integer(0, 1000), "must be a map of region names to numbers")
@@ -300,7 +309,7 @@ const settings = {
     sentGibPerDay: integer(0, 1_000_000_000).default(0),
   },
   gcp: {
-    project: text(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, "must be the id of a Google Cloud project"),
+    project: text(projectId, "must be the id of a Google Cloud project"),
     storageCustomEndpoint: endpoint.optional(),
     monitoringCustomEndpoint: endpoint.optional(),
     billingCustomEndpoint: endpoint.optional(),
@@ -367,7 +376,7 @@ function renameKeys(given: Record<string, unknown>, warnings: string[], errors: 
 }
 
 /** Problems between settings. Considers only settings that are valid by themselves. */
-function conflicts({ artifacts, aws }: SomeSettings): string[] {
+function conflicts({ artifacts, aws, gcp }: SomeSettings): string[] {
   const errors: string[] = [];
   const { gcpRegions, awsRegions = [], minInstances = 0, maxInstances, domain, vanityHost } = artifacts;
   if (maxInstances !== undefined && minInstances > maxInstances) {
@@ -403,6 +412,20 @@ function conflicts({ artifacts, aws }: SomeSettings): string[] {
   errors.push(...dnsErrors(artifacts, aws));
   if ((artifacts.stateBucket === undefined) !== (artifacts.stateKey === undefined)) {
     errors.push("artifacts:stateBucket, artifacts:stateKey: must be set together, or neither");
+  }
+  if ((artifacts.seedProject === undefined) !== (artifacts.seedProjectNumber === undefined)) {
+    errors.push("artifacts:seedProject, artifacts:seedProjectNumber: must be set together, or neither");
+  }
+  if (artifacts.seedProject !== undefined && artifacts.seedProject === gcp.project) {
+    errors.push(
+      "artifacts:seedProject: must be another project than gcp:project, whose loss it is to survive; leave it out to keep the state there",
+    );
+  }
+  const [, keyProject] = artifacts.stateKey?.split("/") ?? [];
+  if (artifacts.seedProject !== undefined && keyProject !== undefined && keyProject !== artifacts.seedProject) {
+    errors.push(
+      `artifacts:stateKey: must be in artifacts:seedProject, ${artifacts.seedProject}, but is in ${keyProject} (docs/operating.md says how to move the state)`,
+    );
   }
   if ((artifacts.billingAccount === undefined) !== (artifacts.monthlyBudget === 0)) {
     errors.push(
@@ -512,6 +535,10 @@ export function parseStackConfig(values: Readonly<Record<string, unknown>>): Par
       retiring: new Set(artifacts.retiringRegions),
       drained: new Set(artifacts.drainedRegions),
       live: artifacts.live,
+      seed:
+        artifacts.seedProject !== undefined && artifacts.seedProjectNumber !== undefined
+          ? { project: artifacts.seedProject, projectNumber: artifacts.seedProjectNumber }
+          : undefined,
       state:
         artifacts.stateBucket !== undefined && artifacts.stateKey !== undefined
           ? { bucket: artifacts.stateBucket, key: artifacts.stateKey }

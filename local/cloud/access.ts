@@ -6,7 +6,10 @@ export interface Granting {
   readonly inputs: Readonly<Record<string, unknown>>;
 }
 
-/** What can be done with the data of a repository or bucket. */
+/**
+ * What can be done with the data of a repository or bucket.
+ * @internal exported for its tests.
+ */
 export const dataActions = ["read", "list", "write", "delete", "set policy"] as const;
 export type DataAction = (typeof dataActions)[number];
 

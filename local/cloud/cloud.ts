@@ -10,6 +10,7 @@ import { controlServer } from "./control.ts";
 import { type DelaySettings, Delays } from "./delays.ts";
 import { dnsRecord, recordType } from "./dns.ts";
 import { Faults } from "./faults.ts";
+import { Guard } from "./guard.ts";
 import { CloudInventory } from "./inventory.ts";
 import { forwardingRuleType, globalAddress, LoadBalancers } from "./load-balancer.ts";
 import { type PortBlock, Ports } from "./ports.ts";
@@ -26,6 +27,8 @@ export interface CloudOptions {
   readonly registries?: readonly string[];
   /** AWS regions whose S3 must run from the start. Others start on demand. */
   readonly s3Regions?: readonly string[];
+  /** Whether IAM stands in front of registries and buckets, from when it is switched on (`PUT /v1/guard`). */
+  readonly guarded?: boolean;
   /** What takes time. Default: nothing. */
   readonly delays?: DelaySettings;
   /** Aborts the start: stops what was started, and the start throws. No effect afterwards. */
@@ -101,8 +104,9 @@ async function open(dir: string, options: CloudOptions, processes: Processes): P
     toolPath("fake-gcs-server"),
     toolPath("versitygw"),
   ]);
-  const servers = new Servers({ dir, ports, processes, tools: { olareg, fakeGcsServer, versitygw } });
   const delays = new Delays(options.delays);
+  const guard = options.guarded === true ? new Guard(inventory, delays) : undefined;
+  const servers = new Servers({ dir, ports, processes, tools: { olareg, fakeGcsServer, versitygw }, guard });
   const parts: CloudParts = { dir, inventory, delays, ports, processes, servers };
   const cloudRun = new CloudRun(parts);
   const loadBalancers = new LoadBalancers(parts, cloudRun);
@@ -122,6 +126,7 @@ async function open(dir: string, options: CloudOptions, processes: Processes): P
   const control = controlServer({
     inventory,
     delays,
+    guard,
     faults: new Faults(),
     behaviours,
     addresses: () => loadBalancers.addresses(),

@@ -1,11 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { typeFacts } from "../providers/type-facts.ts";
+import type { Requester } from "./access.ts";
 import type { Address } from "./address.ts";
 import { type Behaviour, ConflictError } from "./behaviours/behaviour.ts";
 import { describeCertificate, isManagedCertificate } from "./certificates.ts";
 import type { DelaySettings, Delays } from "./delays.ts";
 import { resolve, zoneRecords } from "./dns.ts";
 import type { ControlFault, Faults } from "./faults.ts";
+import { type Guard, grantKey, isDataGrant } from "./guard.ts";
 import type { CloudInventory, Resource } from "./inventory.ts";
 import { listing, objectiveAt } from "./listings.ts";
 import { type CloudRefusal, inUse, missingReference } from "./references.ts";
@@ -16,6 +18,7 @@ export interface Controlled {
   readonly behaviours: Readonly<Record<string, Behaviour>>;
   readonly faults: Faults;
   readonly delays: Delays;
+  readonly guard: Guard | undefined;
   addresses(): Address[];
   status(): Promise<unknown>;
 }
@@ -40,6 +43,7 @@ class Refusal extends Error {
  * - `GET /v1/load-balancers`, `GET /v1/dns`, `GET /v1/resolve?host=&port=`, `GET /v1/status`
  * - `PUT /v1/faults` `[{type, id, operations?, status, message}]`: refuses these operations until the next, see {@link ControlFault}
  * - `PUT /v1/delays` `{certificate?, grant?}`: how often what is made from now on is not ready yet when it is asked for, see {@link Delays}
+ * - `PUT /v1/guard` `{on}` switches IAM on in front of the data; `POST /v1/tokens` `{members, awsRole?}` -> `{token}`, see {@link Guard}
  * - `GET /apis/...`: the clouds' own list APIs, see {@link listing}; a certificate, see {@link describeCertificate}; `DELETE /apis/monitoring/v3/.../serviceLevelObjectives/<id>`
  *
  * Errors are `{error: "<the real cloud's message>"}`.
@@ -98,6 +102,7 @@ async function answer(
         const made = { ...wanted, computed: { ...wanted.computed, ...before?.computed, ...found } };
         await cloud.inventory.put(made);
         if (isManagedCertificate(made)) cloud.delays.begin("certificate", made.id);
+        if (isDataGrant(made)) cloud.delays.begin("grant", grantKey(made));
         return { status: 201, body: made };
       });
     }
@@ -147,6 +152,13 @@ async function answer(
     case "PUT /v1/delays":
       cloud.delays.set((await body(request)) as DelaySettings);
       return { status: 204 };
+    case "PUT /v1/guard":
+      if (cloud.guard === undefined) throw new Refusal(400, "this cloud was started without a guard");
+      cloud.guard.on = ((await body(request)) as { on: boolean }).on;
+      return { status: 204 };
+    case "POST /v1/tokens":
+      if (cloud.guard === undefined) throw new Refusal(400, "this cloud was started without a guard");
+      return { status: 201, body: { token: cloud.guard.issue((await body(request)) as Requester) } };
     case "GET /v1/load-balancers":
       return { status: 200, body: cloud.addresses() };
     case "GET /v1/dns":

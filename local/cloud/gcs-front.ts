@@ -1,5 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { DataAction } from "./access.ts";
 import { endToEndHeaders, forward } from "./forward.ts";
+import type { Guard } from "./guard.ts";
 import type { CloudInventory } from "./inventory.ts";
 import { texts } from "./values.ts";
 
@@ -14,10 +16,11 @@ const readers: Readonly<Record<string, { readonly lists: boolean }>> = {
 
 /**
  * The front of Cloud Storage, which adds permissions to the server behind it. Public URLs (`/<bucket>/<object>`, the XML API) answer only if the
- * program granted allUsers read access. The JSON API is for callers with permissions and is passed through.
+ * program granted allUsers read access. The JSON API is for callers with permissions: with a guard it is asked, else they are passed through.
  */
-export function gcsFront(inventory: CloudInventory, port: number): RequestListener {
+export function gcsFront(inventory: CloudInventory, port: number, guard?: Guard): RequestListener {
   return (request, response) => {
+    if (guard?.on === true && answeredByGuard(guard, request, response)) return;
     const refusal = publicRefusal(inventory, request);
     if (refusal !== undefined) {
       refuse(response, refusal);
@@ -58,6 +61,62 @@ function publicRefusal(inventory: CloudInventory, request: IncomingMessage): Ref
   const needed = reads ? right : "storage.objects.create";
   const message = `Anonymous caller does not have ${needed} access to the Google Cloud Storage bucket ${bucket}.`;
   return { status: 403, code: "AccessDenied", message };
+}
+
+/** Answers what the guard knows or refuses of the JSON API. @returns false: the request goes on. */
+function answeredByGuard(
+  guard: Guard,
+  { url = "/", method = "GET", headers }: IncomingMessage,
+  response: ServerResponse,
+): boolean {
+  const { pathname, searchParams } = new URL(url, "http://gcs");
+  const asked = /^\/storage\/v1\/b\/([^/]+)\/iam\/testPermissions$/.exec(pathname);
+  if (asked !== null) {
+    const store = { kind: "gcs", bucket: decodeURIComponent(asked[1]!) } as const;
+    const permissions = searchParams
+      .getAll("permissions")
+      .filter((name) => guard.denial(headers, actions[name] ?? "set policy", store) === undefined);
+    json(response, 200, permissions.length === 0 ? {} : { permissions });
+    return true;
+  }
+  for (const { bucket, action } of accessesOf(pathname, method)) {
+    const denied = guard.denial(headers, action, { kind: "gcs", bucket });
+    if (denied === undefined) continue;
+    const { status, message } = denied;
+    json(response, status, {
+      error: { code: status, message, errors: [{ reason: status === 401 ? "authError" : "forbidden" }] },
+    });
+    return true;
+  }
+  return false;
+}
+
+/** Permissions on objects (Cloud Storage docs, "IAM permissions for JSON methods"). */
+const actions: Readonly<Record<string, DataAction>> = {
+  "storage.objects.get": "read",
+  "storage.objects.list": "list",
+  "storage.objects.create": "write",
+  "storage.objects.delete": "delete",
+};
+
+/** What a request of the JSON API does with objects; none: it is about a bucket, or no request of this API. */
+function accessesOf(pathname: string, method: string): { bucket: string; action: DataAction }[] {
+  const [, bucket, object, copy] =
+    /^\/(?:upload\/|download\/)?storage\/v1\/b\/([^/]+)\/o(\/[^/]+)?(\/(?:rewriteTo|copyTo)\/b\/[^/]+)?/.exec(
+      pathname,
+    ) ?? [];
+  if (bucket === undefined) return [];
+  const of = (name: string, action: DataAction) => ({ bucket: decodeURIComponent(name), action });
+  if (copy !== undefined) return [of(bucket, "read"), of(copy.slice(copy.lastIndexOf("/") + 1), "write")];
+  if (method === "DELETE") return [of(bucket, "delete")];
+  if (method !== "GET" && method !== "HEAD") return [of(bucket, "write")];
+  return [of(bucket, object === undefined ? "list" : "read")];
+}
+
+function json(response: ServerResponse, status: number, body: object): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(text) });
+  response.end(text);
 }
 
 /** First path segments of APIs: these are not buckets. */

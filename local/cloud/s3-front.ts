@@ -1,6 +1,9 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { DataAction } from "./access.ts";
 import { endToEndHeaders, forward } from "./forward.ts";
+import type { Guard } from "./guard.ts";
 import type { CloudInventory } from "./inventory.ts";
+import { type SigningKey, s3Signature } from "./s3-signature.ts";
 import { text } from "./values.ts";
 
 /** The region of an S3 bucket in the inventory. Bucket names are globally unique. */
@@ -19,11 +22,12 @@ export interface S3Regions {
 
 /**
  * One S3 endpoint for all regions, path style. A signed request goes to the region of its signature, an anonymous one to its bucket's region.
- * If a bucket is in another region than the signature, the response is S3's error (AuthorizationHeaderMalformed).
+ * If a bucket is in another region than the signature, the response is S3's error (AuthorizationHeaderMalformed). With a guard, the keys that it has
+ * issued stand for their bearers: what they may do is sent on in the owner's name.
  */
-export function s3Front(regions: S3Regions): RequestListener {
+export function s3Front(regions: S3Regions, guard?: Guard, owner?: SigningKey): RequestListener {
   return (request, response) => {
-    forwardToRegion(regions, request, response).catch((error: unknown) => {
+    forwardToRegion(regions, request, response, guard, owner).catch((error: unknown) => {
       // A server may refuse an upload and close the connection before it has read the body, as S3 does.
       const isBroken = /^(ECONNRESET|EPIPE)$/.test((error as NodeJS.ErrnoException).code ?? "");
       if (response.headersSent || isBroken) response.destroy();
@@ -32,7 +36,13 @@ export function s3Front(regions: S3Regions): RequestListener {
   };
 }
 
-async function forwardToRegion(regions: S3Regions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function forwardToRegion(
+  regions: S3Regions,
+  request: IncomingMessage,
+  response: ServerResponse,
+  guard: Guard | undefined,
+  owner: SigningKey | undefined,
+): Promise<void> {
   const url = new URL(request.url ?? "/", "http://s3");
   const bucket = decodeURIComponent(url.pathname.split("/")[1] ?? "");
   const home = bucket === "" ? undefined : regions.bucketRegion(bucket);
@@ -48,7 +58,33 @@ async function forwardToRegion(regions: S3Regions, request: IncomingMessage, res
     return;
   }
   const port = await regions.gateway(signed ?? home!);
-  await forward(request, response, { port, headers: endToEndHeaders(request.rawHeaders) });
+  const headers = endToEndHeaders(request.rawHeaders);
+  const requester = guard?.bearer(keyIn(request.headers.authorization ?? ""));
+  if (guard?.on !== true || requester === undefined || owner === undefined) {
+    await forward(request, response, { port, headers });
+    return;
+  }
+  const { method = "GET", url: path = "/" } = request;
+  if (!guard.allows(requester, actionOf(method, url), { kind: "s3", bucket })) {
+    refuse(response, 403, "AccessDenied", "Access Denied");
+    return;
+  }
+  const kept = headers.filter(([name]) => !/^(authorization|x-amz-date|x-amz-content-sha256)$/i.test(name));
+  const signature = s3Signature(owner, { method, path, region: signed ?? home!, headers: kept });
+  await forward(request, response, { port, headers: [...kept, ...signature] });
+}
+
+/** The id of the access key that signs a request. */
+function keyIn(authorization: string): string {
+  return /Credential=([^/,\s]+)\//.exec(authorization)?.[1] ?? "";
+}
+
+function actionOf(method: string, { pathname, searchParams }: URL): DataAction {
+  const isObject = pathname.split("/").slice(2).join("/") !== "";
+  if (searchParams.has("policy") && method !== "GET") return "set policy";
+  if (method === "DELETE") return "delete";
+  if (method !== "GET" && method !== "HEAD") return "write";
+  return isObject ? "read" : "list";
 }
 
 /** The region in a Signature Version 4 credential scope `<key>/<date>/<region>/s3/aws4_request`. */

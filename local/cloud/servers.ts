@@ -3,10 +3,12 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
 import { join } from "node:path";
 import { gcsFront } from "./gcs-front.ts";
+import type { Guard } from "./guard.ts";
 import type { CloudInventory } from "./inventory.ts";
 import { writeJson } from "./json-file.ts";
 import { accepts, type Ports } from "./ports.ts";
 import { type Child, logTail, type Processes } from "./processes.ts";
+import { registryFront } from "./registry-front.ts";
 import { bucketRegion, s3Front } from "./s3-front.ts";
 
 /** Paths of the servers' executables. */
@@ -36,9 +38,21 @@ export class Servers {
   readonly s3Credentials: S3Credentials;
   #gcsPort = 0;
   #s3Port = 0;
+  #gcsServerPort = 0;
   readonly #fronts: Server[] = [];
+  /** Ports of the fronts of the registries, by location. */
+  readonly #guarded = new Map<string, number>();
+  readonly #guard: Guard | undefined;
 
-  constructor(options: { dir: string; ports: Ports; processes: Processes; tools: ServerTools }) {
+  /** @param options.guard stands in front of registries and buckets. */
+  constructor(options: {
+    dir: string;
+    ports: Ports;
+    processes: Processes;
+    tools: ServerTools;
+    guard: Guard | undefined;
+  }) {
+    this.#guard = options.guard;
     this.#dir = options.dir;
     this.#ports = options.ports;
     this.#processes = options.processes;
@@ -54,6 +68,11 @@ export class Servers {
   /** URL of Cloud Storage, e.g. `http://127.0.0.1:5401`. The JSON API is below `/storage/v1/`, public objects are at `/<bucket>/<object>`. */
   get gcs(): string {
     return `http://127.0.0.1:${this.#gcsPort}`;
+  }
+
+  /** URL of the server behind the front of Cloud Storage, for the cloud itself: it needs no permission. */
+  get gcsServer(): string {
+    return `http://127.0.0.1:${this.#gcsServerPort}`;
   }
 
   /** URL of S3, e.g. `http://127.0.0.1:5402`: path style, all regions. */
@@ -104,7 +123,10 @@ export class Servers {
 
   async #startRegistry(location: string): Promise<{ port: number; child: Child }> {
     const purpose = `image registry ${location}`;
-    const port = await this.#ports.take(purpose);
+    const guard = this.#guard;
+    // A restart is behind the same front.
+    const front = this.#guarded.get(location) ?? (await this.#ports.take(purpose));
+    const port = guard ? await this.#ports.take(`server of ${purpose}`) : front;
     const dir = join(this.#dir, "registries", location);
     mkdirSync(dir, { recursive: true });
     const child = await this.#processes.start({
@@ -127,7 +149,11 @@ export class Servers {
       env: {},
     });
     await ready(`http://127.0.0.1:${port}/v2/`, child);
-    return { port, child };
+    if (guard && !this.#guarded.has(location)) {
+      await this.#listen(registryFront(guard, location, port), front);
+      this.#guarded.set(location, front);
+    }
+    return { port: front, child };
   }
 
   async #startGcs(inventory: CloudInventory): Promise<void> {
@@ -148,8 +174,9 @@ export class Servers {
       env: {},
     });
     await ready(`http://127.0.0.1:${port}/_internal/healthcheck`, child);
-    await this.#listen(gcsFront(inventory, port), front);
+    await this.#listen(gcsFront(inventory, port, this.#guard), front);
     this.#gcsPort = front;
+    this.#gcsServerPort = port;
   }
 
   async #listen(listener: RequestListener, port: number): Promise<void> {
@@ -165,7 +192,7 @@ export class Servers {
       bucketRegion: (name: string) => bucketRegion(inventory, name),
       gateway: (region: string) => this.gateway(region),
     };
-    await this.#listen(s3Front(regions), port);
+    await this.#listen(s3Front(regions, this.#guard, this.s3Credentials), port);
     this.#s3Port = port;
   }
 

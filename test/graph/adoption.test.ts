@@ -91,7 +91,9 @@ describe("adoption of existing resources", () => {
   it("what depends on something that failed is not imported: the engine would wait for ever", async () => {
     const transform = adoption(context);
     const adopt = (name: string) => {
-      const dependsOn = [new pulumi.DependencyResource(`urn:pulumi:test::artifacts::gcp:storage/bucket:Bucket::${name}`)];
+      const dependsOn = [
+        new pulumi.DependencyResource(`urn:pulumi:test::artifacts::gcp:storage/bucket:Bucket::${name}`),
+      ];
       const props = { name: "b" };
       const type = "gcp:storage/bucket:Bucket";
       return transform({ type, name, props, opts: { dependsOn }, custom: true } as Parameters<typeof transform>[0]);

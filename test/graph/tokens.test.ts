@@ -4,6 +4,7 @@ import { before, describe, it } from "mocha";
 import type { Declared } from "../../local/graph/record-program.ts";
 import { config, manifests } from "../support/graph/fixtures.ts";
 import { declare } from "../support/graph/program.ts";
+import { googleAttributes, mayAssume } from "../support/token-exchange.ts";
 
 let resources: readonly Declared[];
 
@@ -217,8 +218,9 @@ describe("conditions on GitHub's tokens", () => {
       .inputs as {
       attributeMapping: Record<string, string>;
     };
-    const subject = evaluate(attributeMapping["google.subject"]!, claims({ ref: `refs/heads/${"x".repeat(200)}` }));
-    assert.equal(subject, "123456789/1/1");
+    const token = claims({ ref: `refs/heads/${"x".repeat(200)}` });
+    const attributes = googleAttributes({ attributeMapping, attributeCondition: "true" }, token);
+    assert.equal(attributes?.["google.subject"], "123456789/1/1");
   });
 });
 
@@ -227,11 +229,9 @@ function rights(token: Record<string, string>) {
   const { attributeCondition, attributeMapping } = resources.find(({ type }) =>
     type.endsWith(":WorkloadIdentityPoolProvider"),
   )!.inputs as { attributeCondition: string; attributeMapping: Record<string, string> };
-  const google = evaluate(attributeCondition, token)
-    ? Object.fromEntries(Object.entries(attributeMapping).map(([name, text]) => [name, evaluate(text, token)]))
-    : undefined;
+  const google = googleAttributes({ attributeMapping, attributeCondition }, token);
   const aws = resources
-    .filter(({ type, inputs }) => type === "aws:iam/role:Role" && trusts(String(inputs["assumeRolePolicy"]), token))
+    .filter(({ type, inputs }) => type === "aws:iam/role:Role" && mayAssume(String(inputs["assumeRolePolicy"]), token))
     .map(({ name }) => name.replace("identities-", ""));
   return {
     deploy: google?.["attribute.deploy"],
@@ -239,38 +239,4 @@ function rights(token: Record<string, string>) {
     pushesFrom: google?.["attribute.release"],
     aws,
   };
-}
-
-/** Evaluates an expression of the small part of the Common Expression Language that the program uses, as JavaScript. */
-function evaluate(expression: string, assertion: Record<string, string>): unknown {
-  const script = expression
-    .replaceAll(/([\w.]+) in (\[[^\]]*\])/g, "$2.includes($1)")
-    .replaceAll("==", "===")
-    .replaceAll(/\bassertion\.(\w+)\.extract\(/g, 'extract(claim("$1"), ')
-    .replaceAll(/\bassertion\.(\w+)/g, 'claim("$1")');
-  const claim = (name: string): string => {
-    const value = assertion[name];
-    if (value === undefined) throw new Error(`the token has no ${name}: Google refuses it`);
-    return value;
-  };
-  return new Function("claim", "extract", `"use strict"; return ${script};`)(claim, extract) as unknown;
-}
-
-/** Google's `extract`: what stands in place of the braces, up to the first occurrence of what follows them; "" if it does not match. */
-function extract(value: string, template: string): string {
-  const [, before = "", after = ""] = /^(.*)\{\w+\}(.*)$/.exec(template) ?? [];
-  const start = value.indexOf(before);
-  const end = start < 0 ? -1 : value.indexOf(after, start + before.length);
-  return end < 0 ? "" : value.slice(start + before.length, end);
-}
-
-function trusts(policy: string, token: Record<string, string>): boolean {
-  const { Statement } = JSON.parse(policy) as {
-    Statement: { Condition: { StringEquals: Record<string, string | string[]> } }[];
-  };
-  return Statement.some(({ Condition }) =>
-    Object.entries(Condition.StringEquals).every(([key, wanted]) =>
-      [wanted].flat().includes(token[key.slice(key.lastIndexOf(":") + 1)] ?? ""),
-    ),
-  );
 }

@@ -113,26 +113,6 @@ describe("outages of the clouds' control planes", function () {
     );
   });
 
-  it("a replacement whose deletion is refused: the run ends red, and names it", async () => {
-    // Another location replaces a staging bucket, whose name is the same: it is deleted first.
-    const message = "googleapi: Error 503: The service is currently unavailable., backendError";
-    const bucket = { type: "^gcp:storage/bucket:Bucket$", id: "^rehearsal-staging-dotslash$" };
-    await drill.control.faults([{ ...bucket, operations: ["delete"], status: 503, message }]);
-    const settings = {
-      "artifacts:gcpRegions": ["us-central1", "europe-west1", "asia-northeast1"],
-      "artifacts:domain": "example.net",
-    };
-    await drill.configure(manifests, { ...settings, "artifacts:stagingLocation": "europe" });
-    const { code, output } = await drill.runs("timeout 120 pulumi up --continue-on-error");
-    assert.notEqual(code, 124, "the engine did not end");
-    assert.notEqual(code, 0);
-    assert.match(output, /Bucket staging-dotslash .*Error 503/);
-    await drill.control.faults([]);
-    await drill.configure(manifests, settings);
-    await drill.run("pulumi up");
-    await drill.run("pulumi preview --expect-no-changes");
-  });
-
   it("destroyed and made again in the same month: the identity pool stayed, and adopting takes it over", async () => {
     await drill.run("pulumi config set promotion:confirmRemoval '*'");
     await drill.run("pulumi destroy --yes --skip-preview");

@@ -1,8 +1,6 @@
-/** Runs the runbook for lost regions and a lost cloud project, with nothing left in staging. */
+/** Runs the runbook for lost regions, a lost cloud project and a lost AWS account, with nothing left in staging. Shows who gets what. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import { promisify } from "node:util";
 import { after, before, describe, it } from "mocha";
 import { type DemoArtifacts, makeArtifacts } from "../../local/seed/artifacts.ts";
@@ -11,17 +9,18 @@ import { peerPath } from "../support/peers.ts";
 import { startRedirector } from "../support/redirector-process.ts";
 import { type CloudResource, Drill } from "../support/rehearsal/drill.ts";
 import { assertProduction, assertServed, type Wanted, wantedOf } from "./production.ts";
+import { assertRights } from "./rights.ts";
 
-describe("recovery of regions and of the cloud project", function () {
+describe("recovery of regions, of the cloud project and of the AWS account", function () {
   this.timeout(15 * 60_000);
   let drill: Drill;
   let artifacts: DemoArtifacts;
   let wanted: Wanted;
   const configure = (settings: Record<string, unknown> = {}) =>
-    drill.configure(demoManifestsFolder, { "artifacts:protection": true, ...settings });
+    drill.configure(demoManifestsFolder, { "artifacts:protection": true, ...seed, ...settings });
 
   before(async () => {
-    [drill, artifacts] = await Promise.all([Drill.open(), makeArtifacts()]);
+    [drill, artifacts] = await Promise.all([Drill.open({ guarded: true }), makeArtifacts()]);
     wanted = wantedOf(artifacts.projects);
     drill.checkpoints = false; // no run is interrupted here
     await configure();
@@ -32,6 +31,11 @@ describe("recovery of regions and of the cloud project", function () {
     await assertServed(drill, wanted);
   });
   after(() => drill.end());
+
+  it("everybody gets what the grants say, and nothing else: with crane, Cloud Storage's API, the S3 client", async () => {
+    await assertRights(drill);
+    await drill.emptyStaging();
+  });
 
   it("lost regions: refresh and up refill them from the others", async () => {
     await drill.lose(inRegions(await drill.resources(), ["europe-west1", "us-east-1"]));
@@ -67,29 +71,60 @@ describe("recovery of regions and of the cloud project", function () {
       [],
     );
 
+    // The grants of the new mirrors take time to hold, and the promotion waits for them.
     await configure();
-    await drill.run("pulumi up");
+    await drill.guard(true, 2);
+    const added = await drill.run("pulumi up");
+    await drill.guard(false);
+    for (const mirror of ["images-europe-west1", "files-gcp-europe-west1"])
+      assert.match(added, new RegExp(`the new mirror ${mirror} denies access: waiting for its grants to hold, 1 s`));
     await assertProduction(drill, wanted);
     await drill.run("pulumi preview --expect-no-changes");
   });
 
-  it("lost Google Cloud project with state and staging: clients pull from AWS, a new project is filled from there, nobody pushes again", async () => {
-    const buckets = { "artifacts:imageBuckets": ["us-east-1"] };
-    await configure(buckets);
+  it("lost AWS account: the runbook's commands make its mirror anew in another one, filled from Google Cloud", async () => {
+    await drill.lose(({ type }) => type.startsWith("aws:"));
+    await configure(anotherBucket);
+    await startAgain();
+    await drill.run("npm run adopt");
+    await assertProduction(drill, wanted);
+    await drill.run("pulumi preview --expect-no-changes");
+    assert.ok(
+      (await drill.resources()).some(
+        ({ type, id }) => type === "aws:s3/bucket:Bucket" && id === "rehearsal-2-us-east-1",
+      ),
+    );
+    const policies = (await drill.resources()).filter(({ type }) => type === "aws:iam/rolePolicy:RolePolicy");
+    for (const { inputs } of policies) assert.match(String(inputs["policy"]), /arn:aws:s3:::rehearsal-2-us-east-1/);
+  });
+
+  it("lost Google Cloud project with staging: clients pull from AWS, a new project is filled from there, the seed project is left", async () => {
+    // The emulated AWS has one account, whatever it is called: its ARNs are those of the first.
+    const { "aws:allowedAccountIds": _, ...names } = anotherBucket;
+    const settings = { ...names, "artifacts:imageBuckets": ["us-east-1"] };
+    await configure(settings);
     await drill.run("pulumi up");
     await assertProduction(drill, wanted);
-    await drill.lose(({ type }) => type.startsWith("gcp:"));
-    await rm(join(drill.workspace.folder, "state/.pulumi"), { recursive: true });
+    const inSeed = ({ inputs }: CloudResource): boolean => inputs["project"] === seed["artifacts:seedProject"];
+    const namesInSeed = async () =>
+      (await drill.resources())
+        .filter(inSeed)
+        .map(({ type, id }) => `${type} ${id}`)
+        .sort();
+    const kept = await namesInSeed();
+    assert.match(kept.join(), /:WorkloadIdentityPoolProvider /);
+    await drill.lose((resource) => resource.type.startsWith("gcp:") && !inSeed(resource));
 
     await assertPulledAnywhere();
 
     const project = "rehearsal-artifacts-2";
     const prefix = "rehearsal-2"; // the names of the lost project's buckets stay reserved for a while
-    await configure({ ...buckets, "gcp:project": project, "artifacts:googlePrefix": prefix });
-    await drill.run("pulumi stack init local --no-select");
+    await configure({ ...settings, "gcp:project": project, "artifacts:googlePrefix": prefix });
+    await startAgain();
     await drill.run("npm run adopt");
     await assertProduction(drill, wanted);
     await assertServed(drill, wanted);
+    assert.deepEqual(await namesInSeed(), kept);
     await drill.run("pulumi preview --expect-no-changes");
     await drill.run("pulumi refresh --preview-only --expect-no-changes");
   });
@@ -111,7 +146,22 @@ describe("recovery of regions and of the cloud project", function () {
       await redirector.stop();
     }
   }
+
+  /** The runbook's way where the state describes what is lost: a new state, into which `adopt` takes what is left. */
+  async function startAgain(): Promise<void> {
+    await drill.run("pulumi stack rm local --force --yes");
+    await drill.run("pulumi stack init local --no-select");
+  }
 });
+
+/** State, key and identity pool are apart from production. */
+const seed = { "artifacts:seedProject": "rehearsal-seed", "artifacts:seedProjectNumber": "271828182845" };
+
+/** Another account, and a name that the lost one cannot hold. */
+const anotherBucket = {
+  "aws:allowedAccountIds": ["210987654321"],
+  "artifacts:bucketNames": { "us-east-1": "rehearsal-2-us-east-1" },
+};
 
 /** Matches all resources in these regions or in a bucket there. */
 function inRegions(

@@ -428,6 +428,22 @@ describe("scripts of the workflows", () => {
       });
     }
   });
+  describe("drift that asks for a deployment", () => {
+    for (const [waiting, starts] of [
+      ["0", true],
+      ["1", false],
+    ] as const) {
+      it(`${waiting} deployments wait for their approval: ${starts ? "starts one that refreshes" : "starts none"}`, async () => {
+        await program("gh", `[ "$2" = list ] && echo ${waiting}; exit 0`);
+        const step = await script("workflows/drift.yml", "Ask for a deployment that refreshes");
+        const { code, printed } = await run(step, { GH_TOKEN: "x" });
+        assert.equal(code, 0, printed);
+        const started = (await calls()).filter((call) => call.startsWith("gh workflow run"));
+        assert.deepEqual(started, starts ? ["gh workflow run deploy.yml --ref main --field refresh=true"] : []);
+      });
+    }
+  });
+
   describe("promote", () => {
     const hostileWhat = "app:v1 --staging evil $(touch hit) `touch hit`";
 

@@ -67,6 +67,7 @@ describe("workflows", () => {
       "deploy.deploy": { contents: "read", "id-token": "write", attestations: "read" },
       "drift.compare": { contents: "read", "id-token": "write" },
       "drift.issue": { issues: "write" },
+      "drift.repair": { actions: "write" },
       "graph.record": { contents: "read" },
       "graph-comment.report": { contents: "read", actions: "read", "pull-requests": "read" },
       "graph-comment.comment": { "pull-requests": "write" },

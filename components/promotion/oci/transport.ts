@@ -15,6 +15,7 @@ import {
   rateLimitedAttempts,
   rateLimitPause,
 } from "../http/retry-policy.ts";
+import { userAgent } from "../http/user-agent.ts";
 import { printable } from "../text/printable.ts";
 import { Authorizer, type Scope } from "./authorizer.ts";
 import { applicationDefaultCredentials, type CredentialSource } from "./credentials.ts";
@@ -78,8 +79,6 @@ const slowFactor = 5;
 const mostRedirects = 5;
 const redirects = new Set([301, 302, 303, 307, 308]);
 const defaultLimit = 1024 * 1024;
-/** In every request (RFC 9110, 10.1.5): firewalls commonly refuse requests without a User-Agent. */
-const named = { "user-agent": "artifacts-promotion" };
 
 /**
  * Sends requests to registries: connections, limits per host, authorization, redirects, retries. Does not interpret the
@@ -231,7 +230,7 @@ export class Transport {
       origin: repository.origin,
       path: "/v2/",
       method: "GET",
-      headers: named,
+      headers: userAgent,
       responseTimeout: this.#stall,
       attempt: 1,
     };
@@ -259,7 +258,7 @@ export class Transport {
         response = await send({
           ...to,
           method: call.method,
-          headers: { ...named, ...call.headers, ...(authorization && { authorization }) },
+          headers: { ...userAgent, ...call.headers, ...(authorization && { authorization }) },
           body: call.body,
           responseTimeout: call.slow ? this.#stall * slowFactor : this.#stall,
           attempt,
@@ -288,7 +287,7 @@ export class Transport {
     const request: HttpRequest = {
       ...addressOf(url),
       method: "GET",
-      headers: { ...named, ...headers },
+      headers: { ...userAgent, ...headers },
       responseTimeout: this.#stall,
       attempt,
     };

@@ -1,6 +1,9 @@
 import { HttpClient } from "../http/client.ts";
 
-/** What Certificate Manager says about a certificate: its managed part, or a refusal. */
+/**
+ * What Certificate Manager says about a certificate: its managed part, or a refusal.
+ * @internal exported for its tests.
+ */
 export type CertificateAnswer = { readonly managed: unknown } | { readonly status: number; readonly message: string };
 
 /**

@@ -16,7 +16,7 @@ const patience = 15 * 60_000;
 const pauses = [1_000, 2_000, 4_000, 8_000, 15_000] as const;
 
 /** What the provider needs beyond its log. */
-export interface CertificateDependencies {
+interface CertificateDependencies {
   readonly ask: AskCertificate;
   readonly pause: (ms: number, signal: AbortSignal) => Promise<unknown>;
 }

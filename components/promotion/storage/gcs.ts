@@ -12,6 +12,7 @@ import { causeOf } from "../http/errors.ts";
 import { RateGate, retrying, TransientError } from "../http/retry.ts";
 import { parseRetryAfter } from "../http/retry-after.ts";
 import { isProxyRefusal, isTransientStatus, isTransportError } from "../http/retry-policy.ts";
+import { userAgent } from "../http/user-agent.ts";
 import { WeightedSemaphore } from "../http/weighted-semaphore.ts";
 import { storeConnections, storeRequests } from "../run/limits.ts";
 import {
@@ -623,6 +624,7 @@ class GcsClient {
             path: url.pathname + url.search,
             method: ask.method ?? "GET",
             headers: {
+              ...userAgent,
               ...ask.headers,
               ...lengthOf(ask.body),
               ...(authorization === undefined ? {} : { authorization }),

@@ -178,7 +178,7 @@ export class CloudRun {
   async #unpack(container: Values): Promise<string> {
     const source = object(object(container["sourceCode"])["cloudStorageSource"]);
     const [bucket, archive] = [text(source, "bucket"), text(source, "object")];
-    const { gcs } = this.#parts.servers;
+    const { gcsServer: gcs } = this.#parts.servers;
     const dir = join(this.#parts.dir, "packages", await objectMd5(gcs, bucket, archive));
     const unpacked =
       this.#unpacking.get(dir) ?? unpackTo(dir, `gs://${bucket}/${archive}`, () => download(gcs, bucket, archive));

@@ -8,15 +8,15 @@ export function bucket({ servers }: CloudParts): Behaviour {
   return {
     async create({ inputs, config }) {
       const name = text(inputs, "name");
-      const url = `${servers.gcs}/storage/v1/b?project=${encodeURIComponent(text(inputs, "project", config))}`;
+      const url = `${servers.gcsServer}/storage/v1/b?project=${encodeURIComponent(text(inputs, "project", config))}`;
       // 409: a client uploaded to the bucket before the program ran. The inventory decides what exists.
       await call(url, { method: "POST", body: JSON.stringify({ name, location: inputs["location"] }) }, [409]);
       return {};
     },
     async delete({ inputs }) {
       const name = text(inputs, "name");
-      const url = `${servers.gcs}/storage/v1/b/${encodeURIComponent(name)}`;
-      for await (const object of listObjects(servers.gcs, name)) {
+      const url = `${servers.gcsServer}/storage/v1/b/${encodeURIComponent(name)}`;
+      for await (const object of listObjects(servers.gcsServer, name)) {
         if (inputs["forceDestroy"] !== true) {
           throw new ConflictError(
             `Error trying to delete bucket ${name} containing objects without \`forceDestroy\` set to true ` +
@@ -35,11 +35,14 @@ export function bucketObject({ servers }: CloudParts): Behaviour {
   const upload: NonNullable<Behaviour["create"]> = async ({ inputs, config }) => {
     const [bucketName, name] = [text(inputs, "bucket"), text(inputs, "name")];
     const query = new URLSearchParams({ uploadType: "media", name });
-    const response = await call(`${servers.gcs}/upload/storage/v1/b/${encodeURIComponent(bucketName)}/o?${query}`, {
-      method: "POST",
-      headers: { "content-type": String(inputs["contentType"] ?? "application/octet-stream") },
-      body: await body(inputs, String(config["__folder"] ?? ".")),
-    });
+    const response = await call(
+      `${servers.gcsServer}/upload/storage/v1/b/${encodeURIComponent(bucketName)}/o?${query}`,
+      {
+        method: "POST",
+        headers: { "content-type": String(inputs["contentType"] ?? "application/octet-stream") },
+        body: await body(inputs, String(config["__folder"] ?? ".")),
+      },
+    );
     const stored = (await response.json()) as Record<string, string>;
     const md5 = stored["md5Hash"] ?? "";
     const metadata = pick(inputs, [
@@ -50,7 +53,7 @@ export function bucketObject({ servers }: CloudParts): Behaviour {
       "metadata",
     ]);
     if (Object.keys(metadata).length > 0) {
-      await call(`${servers.gcs}/storage/v1/b/${encodeURIComponent(bucketName)}/o/${encodeURIComponent(name)}`, {
+      await call(`${servers.gcsServer}/storage/v1/b/${encodeURIComponent(bucketName)}/o/${encodeURIComponent(name)}`, {
         method: "PATCH",
         headers: { "content-type": "application/json" },
         body: JSON.stringify(metadata),
@@ -71,7 +74,7 @@ export function bucketObject({ servers }: CloudParts): Behaviour {
     update: upload,
     async delete({ inputs }) {
       const [bucketName, name] = [text(inputs, "bucket"), text(inputs, "name")];
-      const url = `${servers.gcs}/storage/v1/b/${encodeURIComponent(bucketName)}/o/${encodeURIComponent(name)}`;
+      const url = `${servers.gcsServer}/storage/v1/b/${encodeURIComponent(bucketName)}/o/${encodeURIComponent(name)}`;
       await call(url, { method: "DELETE" }, [404]);
     },
   };

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { chmod, copyFile, mkdir, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
+import type { Requester } from "../../../local/cloud/access.ts";
 import { type EmulatedCloud, startCloud } from "../../../local/cloud/cloud.ts";
 import { ControlApi } from "../../../local/control-api.ts";
 import { installProviders } from "../../../local/providers/install.ts";
@@ -106,11 +107,12 @@ export class Drill {
   /**
    * Starts the cloud and prepares stack and CLI. Deploys nothing.
    * @param options.ports number of ports for the cloud. Default: enough for the rehearsal's regions.
+   * @param options.guarded IAM stands in front of the data, once {@link guard} switches it on.
    * @param options.redirector what is deployed as the redirector: a stand-in for drills that send it nothing. Its 50 MB cost 5 s of processor
    * time at the first deployment and half a second at each command.
    */
   static async open(
-    options: { readonly ports?: number; readonly redirector?: "built" | "stand-in" } = {},
+    options: { readonly ports?: number; readonly redirector?: "built" | "stand-in"; readonly guarded?: boolean } = {},
   ): Promise<Drill> {
     const ports = options.ports ?? 60;
     const place = await Workspace.make(ports);
@@ -122,6 +124,7 @@ export class Drill {
       dir: join(place.folder, "cloud"),
       ports: { base: place.ports, size: ports },
       delays: { certificate: 1 },
+      ...(options.guarded && { guarded: true }),
     });
     try {
       const rehearsal: Rehearsal = {
@@ -236,6 +239,30 @@ export class Drill {
     const { code, output } = await this.runs(command);
     assert.notEqual(code, 0, `$ ${command}\n${output}`);
     return output;
+  }
+
+  /** Switches IAM in front of the data on or off; `grants`: how often what a new grant allows is refused. */
+  async guard(on: boolean, grants = 0): Promise<void> {
+    await this.#put("guard", { on });
+    await this.#put("delays", { certificate: 1, grant: grants });
+  }
+
+  /** A token for somebody, see `local/cloud/guard.ts`. */
+  async token(requester: Requester): Promise<string> {
+    const answer = await fetch(`${this.cloud.control}/v1/tokens`, { method: "POST", body: JSON.stringify(requester) });
+    assert.equal(answer.status, 201);
+    return ((await answer.json()) as { token: string }).token;
+  }
+
+  async #put(what: string, value: object): Promise<void> {
+    const answer = await fetch(`${this.cloud.control}/v1/${what}`, { method: "PUT", body: JSON.stringify(value) });
+    assert.ok(answer.ok, await answer.text());
+  }
+
+  /** Ports of the registries by location. */
+  async registries(): Promise<Readonly<Record<string, number>>> {
+    const status = await fetch(`${this.cloud.control}/v1/status`);
+    return ((await status.json()) as { registries: Record<string, number> }).registries;
   }
 
   /** All resources of the emulated cloud. */

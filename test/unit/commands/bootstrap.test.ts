@@ -30,7 +30,9 @@ const properties = () => {
   if (line.includes("--versioning")) set("bucket", { versioning: { enabled: true } });
   if (line.includes("--lifecycle-file")) set("bucket", { lifecycle: JSON.parse(fs.readFileSync(after("--lifecycle-file"), "utf8")) });
 };
-if (line.startsWith("projects describe")) console.log("415926535897");
+if (/^projects describe \\S+ --format=json/.test(line)) show("seed", "does not have permission to access projects instance [x] (or it may not exist)");
+else if (line.startsWith("projects describe")) console.log("415926535897");
+if (line.startsWith("projects create")) set("seed", {});
 if (line.startsWith("storage buckets describe")) show("bucket", "gs://x not found: 404.");
 if (line.startsWith("storage buckets create")) { set("bucket", { location: after("--location") }); properties(); }
 if (line.startsWith("storage buckets update")) properties();
@@ -156,6 +158,44 @@ describe("npm run bootstrap", () => {
     });
     assert.ok("config" in parsed, JSON.stringify(parsed));
     assert.equal(parsed.config.state?.bucket, "example-artifacts-state");
+  });
+
+  it("with a seed project it makes the project, and the state, its key and their services there", async () => {
+    const { code, out } = await run([...needed, "--seed-project", "example-seed", "--create"]);
+    assert.equal(code, 0);
+    const words = (call: string): string => call.replace(/ enable .* --project/, " enable --project");
+    const first = (await made()).map(words);
+    assert.deepEqual(
+      first.map((call) => call.split(" ").slice(0, 4).join(" ")),
+      [
+        "services enable --project example-artifacts",
+        "projects create example-seed --quiet",
+        "services enable --project example-seed",
+        "storage buckets create gs://example-artifacts-seed-state",
+        "storage buckets update gs://example-artifacts-seed-state",
+        "storage buckets update gs://example-artifacts-seed-state",
+        "kms keyrings create artifacts",
+        "kms keys create state",
+      ],
+    );
+    for (const call of first.filter((one) => /^(storage buckets create|kms)/.test(one)))
+      assert.match(call, /--project example-seed/);
+    const settings = parse(out.replaceAll(/^(?!# {3}\S+:).*$/gm, "").replaceAll(/^# {3}/gm, "")) as Record<
+      string,
+      unknown
+    >;
+    assert.equal(settings["artifacts:seedProject"], "example-seed");
+    assert.equal(settings["artifacts:seedProjectNumber"], "415926535897");
+    assert.equal(settings["artifacts:stateBucket"], "example-artifacts-seed-state");
+    assert.match(String(settings["artifacts:stateKey"]), /^projects\/example-seed\//);
+    await run([...needed, "--seed-project", "example-seed", "--create"]);
+    assert.equal((await made()).filter((call) => call.startsWith("projects create")).length, 1);
+  });
+
+  it("the seed project is not production's", async () => {
+    const { code, err } = await run([...needed, "--seed-project", "example-artifacts"]);
+    assert.equal(code, 2);
+    assert.match(err, /--seed-project: must be another project than example-artifacts/);
   });
 
   it("a refusal is not taken for absence, and says which command", async () => {

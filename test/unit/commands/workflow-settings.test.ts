@@ -29,6 +29,20 @@ describe("settings in the workflows", () => {
     );
   });
 
+  it("with a seed project the workflows sign in there, as accounts of production's project", async () => {
+    const file = join(folder, "Pulumi.prod.yaml");
+    const text = await readFile((await organisation("big")).file, "utf8");
+    const seeded = text.replaceAll(/(stateKey: )projects\/[^/]+/g, "$1projects/example-seed");
+    await writeFile(
+      file,
+      `${seeded.trimEnd()}\n  artifacts:seedProject: example-seed\n  artifacts:seedProjectNumber: "987654321"\n`,
+    );
+    const { code, out, err } = await run(folder);
+    assert.equal(code, 0, err);
+    assert.match(out, /^identity_provider=projects\/987654321\/locations\/global\/workloadIdentityPools\/github\//m);
+    assert.match(out, /^deploy_account=artifacts-deploy@example-artifacts\./m);
+  });
+
   it("errors of an invalid file have their lines", async () => {
     await writeFile(join(folder, "Pulumi.prod.yaml"), "config:\n  gcp:project: P\n");
     const { code, err } = await run(folder);

@@ -380,6 +380,21 @@ for (const [what, change, error] of [
     "artifacts:stateBucket, artifacts:stateKey: must be set together, or neither",
   ],
   [
+    "a seed project without its number",
+    { "artifacts:seedProject": "demo-seed" },
+    "artifacts:seedProject, artifacts:seedProjectNumber: must be set together, or neither",
+  ],
+  [
+    "a seed project without the state's key in it",
+    {
+      "artifacts:seedProject": "demo-seed",
+      "artifacts:seedProjectNumber": "987654321",
+      "artifacts:stateBucket": "demo-state",
+      "artifacts:stateKey": "projects/demo-project/locations/us/keyRings/r/cryptoKeys/k",
+    },
+    "artifacts:stateKey: must be in artifacts:seedProject, demo-seed, but is in demo-project (docs/operating.md says how to move the state)",
+  ],
+  [
     "a word for a number",
     { "artifacts:maxInstances": "many" },
     'artifacts:maxInstances: "many" must be a whole number from 1 to 1000',
