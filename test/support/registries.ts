@@ -17,9 +17,9 @@ await builtPeers("registry", "crane");
 
 /**
  * `olareg` has the referrers API and uploads in one POST; `distribution`, the reference implementation, has neither. `distribution2` is its 2.8
- * line: who starts one has it built (`builtPeers`).
+ * line, which cannot remove a tag alone: who starts one has it built (`builtPeers`). `crane` is crane's own, which forgets everything when it stops.
  */
-export type RegistryKind = "olareg" | "distribution" | "distribution2";
+export type RegistryKind = "olareg" | "distribution" | "distribution2" | "crane";
 
 /** A registry that runs. */
 export interface TestRegistry {
@@ -38,10 +38,12 @@ export async function startRegistry(kind: RegistryKind, flags: readonly string[]
   const folder = await mkdtemp(join(tmpdir(), `artifacts-${kind}-`));
   const port = await freePort();
   const host = `127.0.0.1:${port}`;
-  const [program, args] =
-    kind === "olareg"
-      ? await olareg(folder, port, flags)
-      : await distribution(folder, host, kind === "distribution" ? "registry" : kind);
+  const [program, args] = await {
+    olareg: () => olareg(folder, port, flags),
+    distribution: () => distribution(folder, host, "registry"),
+    distribution2: () => distribution(folder, host, "distribution2"),
+    crane: async (): Promise<[string, string[]]> => [await peerPath("crane"), ["registry", "serve", "--address", host]],
+  }[kind]();
   let child: ChildProcess | undefined;
   const stop = async () => {
     if (child) await end(child);

@@ -1,8 +1,16 @@
 import { startGoogleFront } from "./google-front.ts";
+import { builtPeers } from "./programs.ts";
 import { startRegistry } from "./registries.ts";
 
+await builtPeers("distribution2");
+
 /** Kinds of registries that list attachments in different ways. */
-export const listingKinds = ["olareg", "distribution", "Google's"] as const;
+export const listingKinds = ["olareg", "distribution", "distribution2", "crane", "Google's"] as const;
+
+/** Whether registries of the kind list referrers; for others clients keep the list under a tag. */
+export function hasReferrers(kind: (typeof listingKinds)[number]): boolean {
+  return kind === "olareg" || kind === "Google's";
+}
 
 /** Two registries of one kind. */
 export interface RegistryPair {

@@ -1,7 +1,7 @@
 import { SourceError } from "../blobs/blob-copy.ts";
 import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/errors.ts";
-import { deleteManifest, getManifest, headManifest } from "../oci/manifests.ts";
+import { deleteManifest, deleteTag, getManifest, headManifest } from "../oci/manifests.ts";
 import { fallbackTag } from "../oci/referrers.ts";
 import type { Remote } from "../oci/remote.ts";
 import { findAttachments } from "./attachments.ts";
@@ -110,7 +110,7 @@ async function removeAt(at: Remote, root: Digest, doomed: readonly Digest[], kee
   const attachments = await findAttachments(at, doomed, undefined);
   for (const { digest, tag } of attachments.toReversed()) {
     if (!keep.has(digest)) await deleteTagged(at, digest, tag);
-    else if (tag !== undefined) await deleteManifest(at, tag);
+    else if (tag !== undefined) await deleteTag(at, tag);
   }
   const subjects = [...doomed, ...attachments.map(({ digest }) => digest)];
   await Promise.all(subjects.map((subject) => deleteFallbackList(at, subject)));
@@ -132,11 +132,11 @@ async function deleteFallbackList(at: Remote, subject: Digest): Promise<void> {
 async function deleteTagged(at: Remote, digest: Digest, tag: string | undefined): Promise<void> {
   try {
     await deleteManifest(at, digest);
-    if (tag !== undefined) await deleteManifest(at, tag);
+    if (tag !== undefined) await deleteTag(at, tag);
   } catch (error) {
     // Google's registries require the tags to be deleted first; there the list of untagged manifests leads to it.
     if (tag === undefined || !isTagged(error)) throw error;
-    await deleteManifest(at, tag);
+    await deleteTag(at, tag);
     try {
       await deleteManifest(at, digest);
     } catch (again) {

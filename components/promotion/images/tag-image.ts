@@ -1,6 +1,6 @@
 import { SourceError } from "../blobs/blob-copy.ts";
 import type { Digest } from "../oci/digest.ts";
-import { deleteManifest, getManifest, putManifest } from "../oci/manifests.ts";
+import { deleteTag, getManifest, putManifest } from "../oci/manifests.ts";
 import { subjectOfTag } from "../text/oci-grammar.ts";
 import { conflictOf } from "./copy-image.ts";
 import type { ImageMirrorRun } from "./mirror-runs.ts";
@@ -50,7 +50,7 @@ export async function untagImage({ image, tag, mirrors }: Untag, run: ImagesRun)
       const subject = subjectOfTag(tag);
       const isAttached = subject !== undefined && (await run.keptIn(image)).has(subject);
       if (!isAttached) {
-        await deleteManifest(mirror.remote(image), tag);
+        await deleteTag(mirror.remote(image), tag);
         run.counts.untagged++;
       }
       mirror.achieved.dropTag(image, tag);

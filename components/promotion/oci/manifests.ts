@@ -1,6 +1,8 @@
+import { randomUUID } from "node:crypto";
+import { pause } from "../http/host.ts";
 import { type Digest, digestOf, isDigest } from "./digest.ts";
-import { WrongContentError } from "./errors.ts";
-import { acceptedManifests, largestManifest, type Manifest, readManifest } from "./manifest.ts";
+import { RegistryError, WrongContentError } from "./errors.ts";
+import { acceptedManifests, largestManifest, type Manifest, ociIndex, readManifest } from "./manifest.ts";
 import type { Remote } from "./remote.ts";
 
 /** What a registry reports about a manifest without its content. */
@@ -73,13 +75,15 @@ export async function putManifest(
   ifMatch?: string,
 ): Promise<{ subjectKnown: boolean }> {
   const reference = tag ?? manifest.digest;
-  const response = await at.transport.call({
-    ...base(at, reference, `write manifest ${tag === undefined ? "" : `${tag} `}${manifest.digest}`),
-    method: "PUT",
-    headers: { "content-type": manifest.mediaType, ...(ifMatch !== undefined && { "if-match": ifMatch }) },
-    body: manifest.bytes,
-    expect: [201, 200],
-  });
+  const put = () =>
+    at.transport.call({
+      ...base(at, reference, `write manifest ${tag === undefined ? "" : `${tag} `}${manifest.digest}`),
+      method: "PUT",
+      headers: { "content-type": manifest.mediaType, ...(ifMatch !== undefined && { "if-match": ifMatch }) },
+      body: manifest.bytes,
+      expect: [201, 200],
+    });
+  const response = await despiteHalfWritten(at, put);
   const stored = response.headers["docker-content-digest"] ?? (await headManifest(at, reference))?.digest;
   if (stored !== manifest.digest) {
     throw new WrongContentError(`${at.repository.host} stored ${manifest.digest} as ${String(stored)}`);
@@ -88,7 +92,44 @@ export async function putManifest(
 }
 
 /**
- * Deletes a tag, or a manifest with all its tags. Succeeds if it does not exist.
+ * Distribution 2 says DIGEST_INVALID of a manifest whose child another request is writing just now: it reads half a file. The manifest's own digest was
+ * verified when it was read.
+ */
+async function despiteHalfWritten<T>(at: Remote, put: () => Promise<T>): Promise<T> {
+  for (const ms of [20, 100, 500]) {
+    try {
+      return await put();
+    } catch (error) {
+      if (!isInvalidDigest(error)) throw error;
+      await pause(ms, at.signal);
+    }
+  }
+  return await put();
+}
+
+/**
+ * Deletes a tag; its digest stays. Succeeds if it does not exist. Registries that know digests only (distribution 2, which refuses tags with 400
+ * DIGEST_INVALID) lose a tag with its digest: there the tag is put on an empty index of its own, which clients may see for a moment, and that is deleted.
+ * @throws RegistryError
+ */
+export async function deleteTag(at: Remote, tag: string): Promise<void> {
+  try {
+    await deleteManifest(at, tag);
+  } catch (error) {
+    // Not where deletion is switched off (405 UNSUPPORTED): what is put there would stay.
+    if (!isInvalidDigest(error)) throw error;
+    if ((await headManifest(at, tag)) === undefined) return;
+    const annotations = { "dev.artifacts.removed": randomUUID() }; // so that nothing else has the digest
+    const index = { schemaVersion: 2, mediaType: ociIndex, manifests: [], annotations };
+    const bytes = Buffer.from(JSON.stringify(index));
+    const digest = digestOf(bytes);
+    await putManifest(at, { digest, mediaType: ociIndex, bytes, children: [], blobs: [], foreign: [] }, tag);
+    await deleteManifest(at, digest);
+  }
+}
+
+/**
+ * Deletes a manifest with all its tags, or, where the registry can, a tag. Succeeds if it does not exist.
  * @throws RegistryError, e.g. where deletion is switched off (405), or Google's 400 for what something else refers to.
  */
 export async function deleteManifest(at: Remote, reference: string): Promise<void> {
@@ -97,6 +138,10 @@ export async function deleteManifest(at: Remote, reference: string): Promise<voi
     method: "DELETE",
     expect: [202, 200, 204, 404],
   });
+}
+
+function isInvalidDigest(error: unknown): boolean {
+  return error instanceof RegistryError && error.code === "DIGEST_INVALID";
 }
 
 function base({ transport: _, ...at }: Remote, reference: string, what: string) {

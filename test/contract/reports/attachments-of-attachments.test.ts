@@ -4,7 +4,7 @@ import { after, before, describe, it } from "mocha";
 import { imagePromotion } from "../../../components/promotion/images/images.ts";
 import type { Context, ImagesRequest } from "../../../components/promotion/run/request.ts";
 import { head, type Pushed, Pusher } from "../../support/registries.ts";
-import { listingKinds, type RegistryPair, startRegistryPair } from "../../support/registry-pair.ts";
+import { hasReferrers, listingKinds, type RegistryPair, startRegistryPair } from "../../support/registry-pair.ts";
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };
 
@@ -82,7 +82,7 @@ for (const kind of listingKinds) {
     /** A referrer, listed under the fallback tag where the registry does not list it. */
     async function referrer(staging: Pusher, subject: Pushed): Promise<Pushed> {
       const sbom = await staging.image({ subject });
-      if (kind === "distribution") {
+      if (!hasReferrers(kind)) {
         const tag = subject.digest.replace(":", "-");
         await staging.manifest({ mediaType: "application/vnd.oci.image.index.v1+json", manifests: [sbom] }, [tag]);
       }
