@@ -1,10 +1,11 @@
 /**
- * `npm run bench -- k8s [--data FOLDER] [--digests N] [--rounds N]`: the move of k8s.io at its size.
+ * `npm run bench -- k8s [--data FOLDER] [--digests N] [--rounds N] [--only up]`: the move of k8s.io at its size.
  *
  * - The import of a checkout (by default the one beside this repository, ../shared/data-k8s.io-2024; without it these parts are skipped, which
  *   is said), with the comparison of every name: seconds of the clock and of processors, memory at most.
  * - A preview of the result without a change, on the real engine: bench/preview.ts with these manifests.
- * - A first promotion of a sample of 500 digests, made for the purpose, to two registries: imported, promoted, compared.
+ * - A first `pulumi up` of the unchanged program with a sample of 500 digests, made for the purpose, on the emulated clouds: imported, promoted,
+ *   and each name pulled by its tag through the redirector.
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -13,12 +14,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { productionOf } from "../../components/commands/production.ts";
-import { importK8s } from "../../components/manifests/import-k8s.ts";
-import { readManifests } from "../../components/manifests/read.ts";
-import { imagePromotion } from "../../components/promotion/images/images.ts";
-import { makeK8sSample, samplePlaces } from "../support/k8s-sample.ts";
-import { inspect, startRegistry } from "../support/registries.ts";
+import { K8sDrill } from "../support/rehearsal/k8s-drill.ts";
 
 const root = join(import.meta.dirname, "../..");
 const { values } = parseArgs({
@@ -26,6 +22,7 @@ const { values } = parseArgs({
     data: { type: "string", default: join(root, "../shared/data-k8s.io-2024") },
     digests: { type: "string", default: "500" },
     rounds: { type: "string", default: "3" },
+    only: { type: "string" },
   },
 });
 
@@ -34,7 +31,8 @@ const measuring = `data:text/javascript,process.once("exit",()=>{const u=process
 
 const folder = await mkdtemp(join(tmpdir(), "bench-k8s-"));
 try {
-  if (existsSync(values.data)) await measureCheckout(values.data);
+  if (values.only === "up") console.warn("SKIPPED: the import and the preview, because of --only up");
+  else if (existsSync(values.data)) await measureCheckout(values.data);
   else console.warn(`SKIPPED: ${values.data} is not here; no figures of the import and of the preview`);
   await measurePromotion(Number(values.digests));
 } finally {
@@ -59,31 +57,21 @@ async function measureCheckout(data: string): Promise<void> {
 }
 
 async function measurePromotion(digests: number): Promise<void> {
-  const registries = await Promise.all(["olareg", "olareg"].map(() => startRegistry("olareg")));
-  const hosts = registries.map(({ host }) => host);
-  const promotion = imagePromotion();
+  const k8s = await K8sDrill.open(digests, false);
   try {
-    const { checkout, pulled } = await makeK8sSample(digests, hosts[0]!);
-    const { projects } = readManifests(importK8s(checkout, "g@example.org").texts);
-    const { images } = productionOf(projects, samplePlaces(hosts[0]!, hosts), {});
-    const context = { signal: new AbortController().signal, report: () => {} };
+    await k8s.run("npm run import -- <checkout of k8s.io> --owners g@example.org");
+    await k8s.drill.configure(k8s.manifests);
     const started = performance.now();
-    const outcomes = await Promise.all(images.map((request) => promotion.promote(request, undefined, context)));
+    await k8s.drill.run("pulumi up");
     const seconds = (performance.now() - started) / 1000;
-    assert.deepEqual(
-      outcomes.flatMap(({ failures }) => failures),
-      [],
+    await k8s.drill.run("pulumi preview --expect-no-changes");
+    await k8s.assertServed(new URL(await k8s.drill.control.site("artifacts.example.org")).host);
+    console.log(
+      `a first \`pulumi up\` with ${digests} digests under ${k8s.sample.pulled.size} names, to two registries and three buckets; each pulled by its tag through the redirector`,
     );
-    for (const host of hosts)
-      for (const [repository, names] of Map.groupBy(pulled, ([name]) => name.slice(0, name.indexOf(":")))) {
-        const { tags } = await inspect(host, `p/images/${repository}`);
-        for (const [name, digest] of names) assert.equal(tags[name.slice(repository.length + 1)], digest, name);
-      }
-    console.log(`a first promotion of ${digests} digests under ${pulled.size} names to two registries`);
-    console.log(`figure: k8s.promotion.first.seconds = ${seconds.toFixed(2)} s`);
+    console.log(`figure: k8s.up.first.seconds = ${seconds.toFixed(2)} s`);
   } finally {
-    await promotion.close();
-    await Promise.all(registries.map((registry) => registry.remove()));
+    await k8s.end();
   }
 }
 

@@ -44,7 +44,7 @@ describe("the move of k8s.io, in small", () => {
   });
 
   it("imports and promotes every name that clients pull", async () => {
-    const sample = await makeK8sSample(24, hosts[0]!, `${hosts[0]}/today`);
+    const sample = await makeK8sSample(24, hosts[0]!, [`${hosts[0]}/today`]);
     ({ pulled } = sample);
     const { texts, problems } = importK8s(sample.checkout, "g@example.org");
     assert.deepEqual(problems.filter(({ severity }) => severity === "error").map(problemLine), []);
