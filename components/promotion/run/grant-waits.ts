@@ -27,9 +27,8 @@ export class GrantWaits {
 
   /**
    * Waits until all of the mirrors may be written, or for as long as a new grant may take: a mirror that still denies access then is given up
-   * by the run, as any other.
+   * by the run, as any other. A run that is stopped waits no longer, without an error: its own steps then say what is left to do.
    * @param say tells what is waited for, before each pause.
-   * @throws the signal's reason.
    */
   async untilTheyHold(mirrors: readonly NewMirror[], say: (line: string) => void, signal: AbortSignal): Promise<void> {
     await Promise.all(
@@ -39,7 +38,6 @@ export class GrantWaits {
         return known;
       }),
     );
-    signal.throwIfAborted();
   }
 
   async #wait({ name, mayWrite }: NewMirror, say: (line: string) => void, signal: AbortSignal): Promise<void> {

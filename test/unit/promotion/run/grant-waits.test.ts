@@ -74,10 +74,7 @@ it("a stopped run does not wait", async () => {
   const stop = new AbortController();
   const { mirror } = denying(Number.POSITIVE_INFINITY);
   const all = new GrantWaits(async () => stop.abort(new Error("stopped")));
-  await assert.rejects(
-    all.untilTheyHold([mirror], () => {}, stop.signal),
-    /stopped/,
-  );
+  await all.untilTheyHold([mirror], () => {}, stop.signal); // without an error, after which the run would list nothing as left
 });
 
 it("a mirror is new by its name", () => {
