@@ -86,9 +86,9 @@ export const programs: readonly RepositoryProgram[] = [
   },
   {
     name: "drills",
-    summary: "kill pulumi up 20 times, and see that the next one recovers",
+    summary: "kill pulumi up 20 times, and see that the next one recovers; execute the guide of the move from k8s.io",
     file: "test/run.ts",
-    given: ["rehearsal/killed", "contract/provider"],
+    given: ["rehearsal/killed", "rehearsal/moving", "contract/provider"],
     environment: { ARTIFACTS_KILLS: "20" },
   },
   {
