@@ -17,15 +17,18 @@ export function resourceKey(type: string, name: string): string {
   return `${type} ${name}`;
 }
 
+/** The key of the resource of a URN. */
+export function keyOfUrn(urn: string): string {
+  // urn:pulumi:<stack>::<project>::<parent types$>type::<name>
+  const [, , types = "", ...name] = urn.split("::");
+  return resourceKey(types.slice(types.lastIndexOf("$") + 1), name.join("::"));
+}
+
 /** The resources of a state as `pulumi stack export` prints it. Throws if the text is something else. */
 export function knownTo(stackExport: string): string[] {
   const { deployment } = JSON.parse(stackExport) as { deployment?: { resources?: readonly { urn: string }[] | null } };
   if (deployment === undefined) throw new Error("this is not a state as `pulumi stack export` prints it");
-  return (deployment.resources ?? []).map(({ urn }) => {
-    // urn:pulumi:<stack>::<project>::<parent types$>type::<name>
-    const [, , types = "", ...name] = urn.split("::");
-    return resourceKey(types.slice(types.lastIndexOf("$") + 1), name.join("::"));
-  });
+  return (deployment.resources ?? []).map(({ urn }) => keyOfUrn(urn));
 }
 
 /** The ids that a run of the CLI reported as absent, from its output. */

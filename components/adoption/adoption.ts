@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { knownValue } from "../stack/known-value.ts";
 import { type AdoptionList, resourceKey } from "./adoption-list.ts";
 import type { Existing } from "./existing.ts";
 
@@ -45,8 +46,8 @@ async function hasFailed(
   { failed }: Pick<AdoptionContext, "failed">,
 ): Promise<boolean> {
   for (const { urn } of [(dependsOn ?? []) as pulumi.Resource | pulumi.Resource[]].flat()) {
-    const name = await new Promise<string>((resolve) => void urn.apply(resolve));
-    if (await failed(name)) return true;
+    const name = await knownValue(urn);
+    if (name !== undefined && (await failed(name))) return true;
   }
   return false;
 }

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { knownValue } from "../stack/known-value.ts";
-import { resourceKey } from "./adoption-list.ts";
+import { keyOfUrn, resourceKey } from "./adoption-list.ts";
 
 /**
  * Notes every resource that the program declares from now on. @returns whether the resource of a URN has failed in this run, or was skipped as one
@@ -13,8 +13,7 @@ export function failedResources(): (urn: string) => Promise<boolean> {
     return undefined;
   });
   return async (urn) => {
-    const [, , types = "", ...name] = urn.split("::");
-    const resource = declared.get(resourceKey(types.slice(types.lastIndexOf("$") + 1), name.join("::")));
+    const resource = declared.get(keyOfUrn(urn));
     if (!(resource instanceof pulumi.CustomResource) || pulumi.runtime.isDryRun()) return false;
     return (await knownValue(resource.id)) === undefined;
   };
