@@ -40,8 +40,8 @@ export function existingThings(settings: ExistingSettings): Existing {
   };
   const google = (version: string, collection: string, name: string) => {
     const address = monitoringAddress(settings, `${version}/projects/${settings.project}/${collection}`);
-    const headers = () => googleHeaders(settings, "https://www.googleapis.com/auth/monitoring.read");
-    return find(address, async () => readGoogle(address, collection, settings, await headers()), name);
+    const scope = "https://www.googleapis.com/auth/monitoring.read";
+    return find(address, () => readGoogle(address, collection, settings, scope), name);
   };
   return {
     monitoring: (collection, displayName) => google("v3", collection, displayName),
@@ -56,8 +56,8 @@ export function existingThings(settings: ExistingSettings): Existing {
     budget: (billingAccount, displayName) => {
       const base = settings.billingEndpoint ?? "https://billingbudgets.googleapis.com/v1/";
       const address = new URL(`billingAccounts/${billingAccount}/budgets`, base).href;
-      const headers = () => googleHeaders(settings, "https://www.googleapis.com/auth/cloud-billing");
-      return find(address, async () => readGoogle(address, "budgets", settings, await headers()), displayName);
+      const scope = "https://www.googleapis.com/auth/cloud-billing";
+      return find(address, () => readGoogle(address, "budgets", settings, scope), displayName);
     },
     dnsRecord: (zoneId, comment) => {
       const base = (settings.cloudflareEndpoint ?? "https://api.cloudflare.com/client/v4").replace(/\/$/, "");
@@ -77,8 +77,9 @@ async function readGoogle(
   address: string,
   collection: string,
   settings: ExistingSettings,
-  headers: Record<string, string>,
+  scope: string,
 ): Promise<readonly Named[]> {
+  const headers = await googleHeaders(settings, scope);
   const things: Named[] = [];
   let token = "";
   do {
