@@ -1,6 +1,5 @@
 import pLimit from "p-limit";
 import { fileFault } from "../manifests/file-names.ts";
-
 import type { File } from "../manifests/project.ts";
 import { measure, readAll } from "../promotion/blobs/fan-out.ts";
 import { listsChecksums, readChecksums } from "../promotion/files/checksums.ts";

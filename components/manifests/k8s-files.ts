@@ -1,7 +1,7 @@
 import { countOf } from "../promotion/text/count-of.ts";
 import { escapeUnprintable } from "../promotion/text/printable.ts";
 import { plainOrQuoted } from "./edit.ts";
-import { fileFault, isFilePath } from "./file-names.ts";
+import { fileFault } from "./file-names.ts";
 import { sha256Fault, sha256Pattern } from "./names.ts";
 import { type Problem, quoted } from "./problem.ts";
 import type { Source } from "./source.ts";
@@ -51,11 +51,13 @@ export function readK8sFiles(lists: readonly K8sFileList[], problems: Problem[])
         leaveOut(item, "a file has a name and a sha256");
         continue;
       }
-      if (!isFilePath(name.text) || !sha256Pattern.test(sha256.text)) {
-        leaveOut(
-          isFilePath(name.text) ? sha256 : name,
-          isFilePath(name.text) ? sha256Fault(sha256.text) : (fileFault(name.text) ?? ""),
-        );
+      const fault = fileFault(name.text);
+      if (fault !== undefined) {
+        leaveOut(name, fault);
+        continue;
+      }
+      if (!sha256Pattern.test(sha256.text)) {
+        leaveOut(sha256, sha256Fault(sha256.text));
         continue;
       }
       const other = first.get(name.text);
