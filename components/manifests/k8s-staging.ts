@@ -25,27 +25,26 @@ export interface StagingGrant {
  * artifacts of it are pushed there.
  */
 export function stagingOfAll(all: readonly K8sStaging[], problems: Problem[]): ReadonlyMap<string, StagingGrant> {
-  const users = new Map<string, K8sStaging[]>();
-  for (const one of all)
-    for (const area of new Set(one.sources.map(({ name }) => areaOf(name))))
-      users.set(area, [...(users.get(area) ?? []), one]);
-  const lenders = new Map<string, string>();
-  for (const [area, sharing] of users) {
-    const owner = sharing.find(({ folder }) => area.endsWith(`/${folder}`)) ?? sharing[0];
-    for (const one of sharing) if (owner !== undefined && one !== owner) lenders.set(`${one.name} ${area}`, owner.name);
-  }
+  const owners = ownersOfAreas(all);
+  const lenderOf = (user: string, source: string): string | undefined => {
+    const owner = owners.get(areaOf(source));
+    return owner === user ? undefined : owner;
+  };
+  const borrowers = new Set(
+    all
+      .filter(({ name, sources }) => sources.some((from) => lenderOf(name, from.name) !== undefined))
+      .map(({ name }) => name),
+  );
   const grants = new Map(
     all.map(({ name }) => [name, { project: undefined as string | undefined, sharedWith: [] as string[] }]),
   );
   for (const { name, sources } of all) {
-    const shared = sources.map((from) => ({ ...from, lender: lenders.get(`${name} ${areaOf(from.name)}`) }));
-    const [first] = shared.filter(({ lender }) => lender !== undefined);
+    const shared = sources.map((from) => ({ ...from, lender: lenderOf(name, from.name) }));
+    const first = shared.find(({ lender }) => lender !== undefined);
     if (first?.lender === undefined) continue;
-    const [own, theirs] = [grants.get(name), grants.get(first.lender)];
-    const lends = [...lenders.keys()].some((key) => key.startsWith(`${first.lender} `));
-    if (own !== undefined && theirs !== undefined && !lends && shared.every(({ lender }) => lender === first.lender)) {
-      own.project = first.lender;
-      theirs.sharedWith.push(name);
+    if (!borrowers.has(first.lender) && shared.every(({ lender }) => lender === first.lender)) {
+      grants.get(name)!.project = first.lender;
+      grants.get(first.lender)!.sharedWith.push(name);
     } else
       problems.push(
         first.source.problem(
@@ -56,6 +55,19 @@ export function stagingOfAll(all: readonly K8sStaging[], problems: Problem[]): R
       );
   }
   return grants;
+}
+
+/** The project that has each area: the one that it is named after, or the first that uses it. */
+function ownersOfAreas(all: readonly K8sStaging[]): ReadonlyMap<string, string> {
+  const uses = all.flatMap(({ name, folder, sources }) =>
+    sources.map((from) => ({ area: areaOf(from.name), name, folder })),
+  );
+  return new Map(
+    [...Map.groupBy(uses, ({ area }) => area)].map(([area, users]) => {
+      const named = users.find(({ folder }) => area.endsWith(`/${folder}`));
+      return [area, (named ?? users[0]!).name];
+    }),
+  );
 }
 
 /** A registry, or a bucket whatever the folder in it. */
