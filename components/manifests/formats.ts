@@ -60,6 +60,14 @@ function fileText(name: string) {
     .refine(isFilePath, { error });
 }
 
+function projectName(name: string) {
+  return text(
+    name,
+    projectPattern,
+    (value) => `project ${quoted(value)} is not a project's name: write the name of its folder`,
+  );
+}
+
 function mustBe(name: string, what: string, input: unknown): string {
   if (input === undefined) return `\`${name}\` is required: add ${examples[name] ?? "it"}`;
   if (input === null) return `${name} is empty or null: it must be ${what}`;
@@ -216,11 +224,7 @@ const sharedFault = (what: string) => (value: string) =>
   `${what} ${quoted(value)} is not a name that can be shared: a name, "folder/*" for all below a folder, or "*" for all`;
 
 const share = mapOf("a share", {
-  project: text(
-    "project",
-    projectPattern,
-    (value) => `project ${quoted(value)} is not a project's name: write the name of its folder`,
-  ).meta({ description: "The project that may publish them" }),
+  project: projectName("project").meta({ description: "The project that may publish them" }),
   images: listOf("images", text("an image", sharedImagePattern, sharedFault("image")), 'a list of names: ["etcd"]')
     .optional()
     .meta({ description: "Images below this project's image prefixes: name, folder/* or *" }),
@@ -319,25 +323,11 @@ export const projectFormat = mapOf("project.yaml", {
     filesFolder: fileText("filesFolder")
       .optional()
       .meta({ description: "The folder of the bucket that its files are staged in, e.g. releases (default the root)" }),
-    project: text(
-      "project",
-      projectPattern,
-      (value) => `project ${quoted(value)} is not a project's name: write the name of its folder`,
-    )
-      .optional()
-      .meta({
-        description:
-          "The project whose staging area holds this one's artifacts too, by its staging.sharedWith (default: an area of its own)",
-      }),
-    sharedWith: listOf(
-      "sharedWith",
-      text(
-        "a project",
-        projectPattern,
-        (value) => `project ${quoted(value)} is not a project's name: write the name of its folder`,
-      ),
-      'a list of projects: ["kwok"]',
-    )
+    project: projectName("project").optional().meta({
+      description:
+        "The project whose staging area holds this one's artifacts too, by its staging.sharedWith (default: an area of its own)",
+    }),
+    sharedWith: listOf("sharedWith", projectName("a project"), 'a list of projects: ["kwok"]')
       .optional()
       .meta({ description: "Projects that may publish what lies in this staging area (default none)" }),
     retentionDays: number("retentionDays", "a whole number of days from 1 to 3650", 1, 3650, true)
