@@ -61,31 +61,33 @@ export function projectText(declaration: Declaration, comments: readonly string[
     repositories.length === 0
       ? ""
       : `  repositories:\n${repositories.map(({ name, id }) => `    - name: ${scalar(name)}\n      id: ${JSON.stringify(id)}\n`).join("")}`,
-    approvers.length === 0 ? "" : `approvers:\n${approvers.map((approver) => `  - ${scalar(approver)}\n`).join("")}`,
+    list("approvers", approvers.map(scalar)),
     `staging:\n  images: ${images}\n  files: ${files}\n`,
     filesFolder === undefined ? "" : `  filesFolder: ${scalar(filesFolder)}\n`,
     stagingProject === undefined ? "" : `  project: ${scalar(stagingProject)}\n`,
-    sharedWith.length === 0
-      ? ""
-      : `  sharedWith:\n${sharedWith.map((project) => `    - ${scalar(project)}\n`).join("")}`,
+    list("sharedWith", sharedWith.map(scalar), "  "),
     retentionDays === undefined ? "" : `  retentionDays: ${retentionDays}\n`,
     optional("imagePrefix", imagePrefix),
-    imagePrefixes.length === 0
-      ? ""
-      : `imagePrefixes:\n${imagePrefixes.map((prefix) => `  - ${scalar(prefix)}\n`).join("")}`,
+    list("imagePrefixes", imagePrefixes.map(scalar)),
     optional("filePrefix", filePrefix),
     shares.length === 0
       ? ""
       : `shares:\n${shares.map(({ project, images }) => `  - project: ${scalar(project)}\n    images:\n${images.map((image) => `      - ${scalar(image)}\n`).join("")}`).join("")}`,
-    patterns("mutableTags", mutableTags),
-    patterns("mutableFiles", mutableFiles),
+    list(
+      "mutableTags",
+      mutableTags.map((pattern) => JSON.stringify(pattern)),
+    ),
+    list(
+      "mutableFiles",
+      mutableFiles.map((pattern) => JSON.stringify(pattern)),
+    ),
     removalShare === undefined ? "" : `removalShare: ${removalShare}\n`,
   ].join("");
 }
 
-/** A list of patterns, each in quotes; nothing if there are none. */
-function patterns(key: string, list: readonly string[]): string {
-  return list.length === 0 ? "" : `${key}:\n${list.map((one) => `  - ${JSON.stringify(one)}\n`).join("")}`;
+/** A list of YAML values below a key; nothing if there are none. */
+function list(key: string, values: readonly string[], indent = ""): string {
+  return values.length === 0 ? "" : `${indent}${key}:\n${values.map((value) => `${indent}  - ${value}\n`).join("")}`;
 }
 
 /**
