@@ -17,6 +17,7 @@ import type { ReleaseBuilds } from "../manifests/release-builds.ts";
 import {
   bucketActions,
   bucketReadActions,
+  type CustomRole,
   deployRole,
   deployRoles,
   deployZoneRole,
@@ -78,7 +79,7 @@ export class Identities extends pulumi.ComponentResource {
     this.deploy = this.addAccount(name, args.project, "deploy");
     this.preview = this.addAccount(name, args.project, "preview");
     this.grantOnProject(name, args.project);
-    this.logWrites(name, args.project);
+    this.logWrites(name, args.project, ["artifactregistry", "storage"]);
     if (args.seedProject !== undefined) this.grantOnSeed(name, args.seedProject);
     if (args.state !== undefined) this.grantOnState(name, args.state);
     if (args.dns.dns === "google") this.grantOnZone(name, args.project, args.dns.zoneId);
@@ -169,22 +170,25 @@ export class Identities extends pulumi.ComponentResource {
     return account.member;
   }
 
+  private addRole(
+    logicalName: string,
+    project: string,
+    roleId: string,
+    { title, description, permissions }: CustomRole,
+  ): IAMCustomRole {
+    return new IAMCustomRole(
+      logicalName,
+      { project, roleId, title, description, permissions: [...permissions] },
+      { parent: this },
+    );
+  }
+
   private grantOnProject(name: string, project: string): void {
-    for (const [identity, member, { title, description, permissions }] of [
-      ["deploy", this.deploy, deployRole],
-      ["preview", this.preview, previewRole],
+    for (const [identity, member, roleId, custom] of [
+      ["deploy", this.deploy, "artifactsDeploy", deployRole],
+      ["preview", this.preview, "artifactsPreview", previewRole],
     ] as const) {
-      const role = new IAMCustomRole(
-        `${name}-${identity}`,
-        {
-          project,
-          roleId: `artifacts${identity[0]!.toUpperCase()}${identity.slice(1)}`,
-          title,
-          description,
-          permissions: [...permissions],
-        },
-        { parent: this },
-      );
+      const role = this.addRole(`${name}-${identity}`, project, roleId, custom);
       new ProjectIAMBinding(
         `${name}-${identity}-role`,
         { project, role: role.name, members: [member] },
@@ -217,8 +221,8 @@ export class Identities extends pulumi.ComponentResource {
    * Logs writes to mirrors, staging areas and the state; Google keeps them for 30 days. Reads are not logged, since
    * mirrors are public.
    */
-  private logWrites(name: string, project: string): void {
-    for (const service of ["artifactregistry", "storage"]) {
+  private logWrites(name: string, project: string, services: readonly string[]): void {
+    for (const service of services) {
       new IAMAuditConfig(
         `${name}-audit-${service}`,
         { project, service: `${service}.googleapis.com`, auditLogConfigs: [{ logType: "DATA_WRITE" }] },
@@ -232,22 +236,13 @@ export class Identities extends pulumi.ComponentResource {
    * that whoever deploys to production cannot.
    */
   private grantOnSeed(name: string, project: string): void {
-    const { title, description, permissions } = seedRole;
-    const role = new IAMCustomRole(
-      `${name}-seed`,
-      { project, roleId: "artifactsSeed", title, description, permissions: [...permissions] },
-      { parent: this },
-    );
+    const role = this.addRole(`${name}-seed`, project, "artifactsSeed", seedRole);
     new ProjectIAMBinding(
       `${name}-seed-role`,
       { project, role: role.name, members: [this.deploy, this.preview] },
       { parent: this },
     );
-    new IAMAuditConfig(
-      `${name}-seed-audit-storage`,
-      { project, service: "storage.googleapis.com", auditLogConfigs: [{ logType: "DATA_WRITE" }] },
-      { parent: this },
-    );
+    this.logWrites(`${name}-seed`, project, ["storage"]);
   }
 
   private grantOnState(name: string, state: { readonly bucket: string; readonly key: string }): void {
@@ -280,21 +275,11 @@ export class Identities extends pulumi.ComponentResource {
 
   /** The records of one zone of Cloud DNS. The zone itself is its owner's. */
   private grantOnZone(name: string, project: string, managedZone: string): void {
-    for (const [identity, member, { title, description, permissions }] of [
-      ["deploy", this.deploy, deployZoneRole],
-      ["preview", this.preview, previewZoneRole],
+    for (const [identity, member, roleId, custom] of [
+      ["deploy", this.deploy, "artifactsDeployZone", deployZoneRole],
+      ["preview", this.preview, "artifactsPreviewZone", previewZoneRole],
     ] as const) {
-      const role = new IAMCustomRole(
-        `${name}-${identity}-zone`,
-        {
-          project,
-          roleId: `artifacts${identity[0]!.toUpperCase()}${identity.slice(1)}Zone`,
-          title,
-          description,
-          permissions: [...permissions],
-        },
-        { parent: this },
-      );
+      const role = this.addRole(`${name}-${identity}-zone`, project, roleId, custom);
       new DnsManagedZoneIamBinding(
         `${name}-${identity}-zone`,
         { project, managedZone, role: role.name, members: [member] },
