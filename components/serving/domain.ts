@@ -65,13 +65,10 @@ export class Domain extends pulumi.ComponentResource {
       { project: args.project, name: mapName, description: "Certificates of the redirector's host names" },
       { parent: this },
     );
-    const made = [{ host: args.host, ...this.addCertificate(args, map, args.host, name) }];
-    if (args.vanityHost !== undefined) {
-      made.push({
-        host: args.vanityHost,
-        ...this.addCertificate(args, map, args.vanityHost, `${name}-vanity`),
-      });
-    }
+    const made = hostsOf(args, name).map(([host, before]) => ({
+      host,
+      ...this.addCertificate(args, map, host, before),
+    }));
     this.certificates = new Map(made.map(({ host, certificate }) => [host, certificate]));
     // A proxy with an empty map would answer without a certificate, so users of the map depend on its entries.
     this.certificateMap = pulumi.all([map.id, pulumi.all(made.map(({ entry }) => entry))]).apply(([id]) => id);
@@ -182,8 +179,7 @@ export class DomainRecords extends pulumi.ComponentResource {
 
   constructor(name: string, args: DomainRecordsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("artifacts:domain:DomainRecords", name, {}, opts);
-    const hosts = [[args.host, name] as const];
-    if (args.vanityHost !== undefined) hosts.push([args.vanityHost, `${name}-vanity`]);
+    const hosts = hostsOf(args, name);
     this.hosts = hosts.map(([host]) => host);
     for (const [host, before] of hosts) {
       const issued = args.zone instanceof ListedZone ? [] : [this.addIssued(host, args)];
@@ -223,6 +219,13 @@ export class DomainRecords extends pulumi.ComponentResource {
 }
 
 const mapName = "artifacts";
+
+/** The host names, each with the prefix of its logical names until 0.2.0. @param name the component's. */
+function hostsOf({ host, vanityHost }: Pick<DomainArgs, "host" | "vanityHost">, name: string): [string, string][] {
+  const hosts: [string, string][] = [[host, name]];
+  if (vanityHost !== undefined) hosts.push([vanityHost, `${name}-vanity`]);
+  return hosts;
+}
 
 /** A name of a host's resources in Google Cloud: 63 characters at most, a letter first, as many as there are hosts. */
 function hostLabel(host: string): string {
