@@ -50,7 +50,7 @@ export const graphPreviewCommand = new Command("graph-preview")
         runUrl,
         artifact: "graph",
       });
-      await writeComments(output, comments, printable);
+      await writeComments(output, comments, details);
     } finally {
       await rm(scratch, { recursive: true });
     }

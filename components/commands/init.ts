@@ -55,12 +55,12 @@ export const initCommand = questions
     const owners = problems.some(({ severity }) => severity === "error")
       ? undefined
       : expectedCodeowners(parsed.config, projects);
-    await writeAll(
-      new Map([[file, stackFileText(settings)], ...(owners === undefined ? [] : [[codeownersFile, owners] as const])]),
-    );
-    const files = owners === undefined ? [file] : [file, codeownersFile];
+    const texts = new Map([[file, stackFileText(settings)]]);
+    if (owners !== undefined) texts.set(codeownersFile, owners);
+    await writeAll(texts);
+    const files = [...texts.keys()];
     const steps = firstSteps(parsed.config, stack);
-    printNote(`${file}: written${owners === undefined ? "" : `; ${codeownersFile}: written`}`);
+    printNote(files.map((written) => `${written}: written`).join("; "));
     if (owners === undefined) {
       const why =
         parsed.config.approvers.length === 0

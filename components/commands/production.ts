@@ -62,8 +62,7 @@ export interface Sources {
  */
 export async function readProduction(sources: Sources, names: readonly string[]): Promise<ProductionSources> {
   const local = await useLocalStack(sources.stack);
-  const file = sources.config ?? local?.config ?? `Pulumi.${sources.stack}.yaml`;
-  const config = await stackConfig(sources.stack, file);
+  const config = await stackConfig(sources.stack, sources.config ?? local?.config);
   const folder = sources.manifests ?? config.manifests;
   printDetail(`reads the manifests in ${folder}`);
   const { projects, problems } = await readable(folder, () => loadManifests(folder));

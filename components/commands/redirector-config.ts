@@ -23,7 +23,7 @@ export const redirectorConfigCommand = new Command("redirector-config")
   .addOption(new Option("--without <cloud>", "leave out the mirrors in this cloud").choices(["gcp", "aws"]))
   .option("--trusted-hops <number>", "addresses that your proxies append to X-Forwarded-For after the client's", "0")
   .action(async (values) => {
-    const config = await stackConfig(values.stack, values.configFile ?? `Pulumi.${values.stack}.yaml`);
+    const config = await stackConfig(values.stack, values.configFile);
     const near = regions.find(({ name }) => name === (values.near ?? config.gcpRegions[0].name));
     if (near === undefined)
       throw new CommandError(`--near ${values.near}: must be the name of a region of Google Cloud or AWS`);
