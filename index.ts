@@ -32,6 +32,7 @@ import { ListedZone } from "./components/serving/dns/listed-zone.ts";
 import { zoneOf } from "./components/serving/dns/zone.ts";
 import { Domain, DomainRecords } from "./components/serving/domain.ts";
 import { Redirector } from "./components/serving/redirector.ts";
+import { redirectorConfigArgs } from "./components/serving/redirector-config.ts";
 import { parseStackConfig, type StackConfig } from "./components/stack/config.ts";
 import { trimSdkStartup } from "./components/stack/sdk-startup.ts";
 import { stackRules } from "./components/staging/stack-rules.ts";
@@ -194,21 +195,15 @@ const domain = new Domain("domain", {
   protection: config.protection,
 });
 const redirector = new Redirector("redirector", {
+  ...redirectorConfigArgs(config),
   project: config.project,
   projectNumber: config.projectNumber,
   googlePrefix: config.googlePrefix,
-  host: config.host,
   vanityHost: config.vanityHost,
   archive: config.archive,
   regions: config.gcpRegions,
   mirrors: mirrors.addresses,
-  imageStores: config.imageStores,
-  storage: config.storage,
-  publicUrls: config.publicUrls,
-  drained: new Set([...config.drained, ...config.retiring]),
   instances: config.instances,
-  logSampleRate: config.logSampleRate,
-  settings: config.redirector,
   addresses: domain.addresses,
   certificateMap: domain.certificateMap,
   deployer: identities.deploy,

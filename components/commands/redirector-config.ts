@@ -1,7 +1,7 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { parseConfig } from "../../redirector/config.ts";
 import { mirrorAddresses } from "../mirrors/mirror-names.ts";
-import { mirrorsConfig, regionConfig } from "../serving/redirector-config.ts";
+import { mirrorsConfig, redirectorConfigArgs, regionConfig } from "../serving/redirector-config.ts";
 import { regions } from "../stack/geography.ts";
 import { CommandError } from "./command.ts";
 import { printResult } from "./output.ts";
@@ -27,11 +27,7 @@ export const redirectorConfigCommand = new Command("redirector-config")
     const near = regions.find(({ name }) => name === (values.near ?? config.gcpRegions[0].name));
     if (near === undefined)
       throw new CommandError(`--near ${values.near}: must be the name of a region of Google Cloud or AWS`);
-    const args = {
-      ...config,
-      drained: new Set([...config.drained, ...config.retiring]),
-      settings: config.redirector,
-    };
+    const args = redirectorConfigArgs(config);
     const all = mirrorsConfig(mirrorAddresses(config), args);
     const stays = ({ cloud }: { cloud: string }) => cloud !== values.without;
     const mirrors = { imageMirrors: all.imageMirrors.filter(stays), fileMirrors: all.fileMirrors.filter(stays) };

@@ -4,6 +4,7 @@ import { storeMirrorName } from "../mirrors/bucket-mirrors.ts";
 import { publicBucketUrl, registryUrl } from "../mirrors/mirror-urls.ts";
 import type { FileMirror, ImageMirror } from "../promotion/run/request.ts";
 import { readStoreAddress } from "../promotion/run/store-address.ts";
+import type { StackConfig } from "../stack/config.ts";
 import { type Cloud, findRegion, type Region, regions } from "../stack/geography.ts";
 import type { ImageStore } from "../stack/image-store-format.ts";
 import type { StorageEndpoints } from "../stack/storage-endpoints.ts";
@@ -23,6 +24,13 @@ export interface RedirectorConfigArgs {
   readonly logSampleRate: number;
   /** Settings of the redirector itself; its defaults apply to those left out. */
   readonly settings: RedirectorSettings;
+}
+
+/** What it depends on in the config of a stack. A region that is about to be removed is drained, too. */
+export function redirectorConfigArgs(config: StackConfig): RedirectorConfigArgs {
+  const { host, imageStores, storage, publicUrls, logSampleRate, redirector: settings } = config;
+  const drained = new Set([...config.drained, ...config.retiring]);
+  return { host, imageStores, storage, publicUrls, drained, logSampleRate, settings };
 }
 
 /** The mirrors of a redirector's configuration. */
