@@ -153,12 +153,10 @@ async function answer(
       cloud.delays.set((await body(request)) as DelaySettings);
       return { status: 204 };
     case "PUT /v1/guard":
-      if (cloud.guard === undefined) throw new Refusal(400, "this cloud was started without a guard");
-      cloud.guard.on = ((await body(request)) as { on: boolean }).on;
+      guardOf(cloud).on = ((await body(request)) as { on: boolean }).on;
       return { status: 204 };
     case "POST /v1/tokens":
-      if (cloud.guard === undefined) throw new Refusal(400, "this cloud was started without a guard");
-      return { status: 201, body: { token: cloud.guard.issue((await body(request)) as Requester) } };
+      return { status: 201, body: { token: guardOf(cloud).issue((await body(request)) as Requester) } };
     case "GET /v1/load-balancers":
       return { status: 200, body: cloud.addresses() };
     case "GET /v1/dns":
@@ -198,6 +196,11 @@ function keepsName(type: string): boolean {
 /** The resource without its protections: a disaster ignores them. */
 function unprotected(resource: Resource): Resource {
   return { ...resource, inputs: { ...resource.inputs, forceDestroy: true, deletionProtection: false } };
+}
+
+function guardOf({ guard }: Controlled): Guard {
+  if (guard === undefined) throw new Refusal(400, "this cloud was started without a guard");
+  return guard;
 }
 
 function refuse(error: CloudRefusal | undefined): void {
