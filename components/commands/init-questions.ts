@@ -119,13 +119,6 @@ export function answersComplete(given: Answers): { answers: Answers; missing: re
   return { answers, missing };
 }
 
-/** Settings that are made from answers to these questions, so that nothing can be said of them yet. */
-export function derivedKeys(unanswered: readonly Question[]): string[] {
-  return unanswered.flatMap(({ option }) =>
-    option === "organization" ? ["artifacts:stateBucket"] : option === "project" ? ["artifacts:stateKey"] : [],
-  );
-}
-
 /** What is wrong with one answer, as the config's own check says it. */
 export function problemsOf(question: Question, answers: Answers): readonly string[] {
   const parsed = parseStackConfig(settingsOf(answers));
@@ -134,7 +127,7 @@ export function problemsOf(question: Question, answers: Answers): readonly strin
 
 /** The settings that the answers make, by full key, in the order of the file. Settings that have their default are left out. */
 export function settingsOf(answers: Answers): Readonly<Record<string, unknown>> {
-  const { organization = "", project = "" } = answers;
+  const { organization, project } = answers;
   const list = (option: string): string[] =>
     (answers[option] ?? "").split(",").flatMap((item) => (item.trim() === "" ? [] : [item.trim()]));
   const owner = answers["repository"]?.split("/")[0];
@@ -161,9 +154,13 @@ export function settingsOf(answers: Answers): Readonly<Record<string, unknown>> 
     ["artifacts:alertEmail", answers["alert-email"]],
     ["gcp:project", answers["project"]],
     ["artifacts:projectNumber", answers["project-number"]],
-    ["artifacts:stateBucket", `${organization}-artifacts-state`],
-    ["artifacts:stateKey", `projects/${project}/locations/us/keyRings/artifacts/cryptoKeys/state`],
   ];
+  // Made of two answers: nothing can be said of them before both are there.
+  if (organization !== undefined && project !== undefined)
+    entries.push(
+      ["artifacts:stateBucket", `${organization}-artifacts-state`],
+      ["artifacts:stateKey", `projects/${project}/locations/us/keyRings/artifacts/cryptoKeys/state`],
+    );
   const empty = (value: unknown): boolean =>
     value === undefined || value === "" || (Array.isArray(value) && value.length === 0);
   return Object.fromEntries(entries.filter(([, value]) => !empty(value)));

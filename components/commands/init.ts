@@ -10,7 +10,7 @@ import { firstSteps } from "../stack/first-steps.ts";
 import { stackRules } from "../staging/stack-rules.ts";
 import { expectedCodeowners } from "./codeowners-current.ts";
 import { CommandError } from "./command.ts";
-import { type Answers, answersComplete, derivedKeys, problemsOf, questions, settingsOf } from "./init-questions.ts";
+import { type Answers, answersComplete, problemsOf, questions, settingsOf } from "./init-questions.ts";
 import { printJson, printNote, printProblem } from "./output.ts";
 import { stackFileText } from "./stack-file-text.ts";
 import { stepLines } from "./step-lines.ts";
@@ -45,9 +45,7 @@ export const initCommand = questions
     const errors = [
       ...complete.missing.map(({ option, ask }) => `--${option}: is required: ${ask}`),
       ...("errors" in parsed ? parsed.errors : []).filter((line) =>
-        [...complete.missing.map(({ key }) => key), ...derivedKeys(complete.missing)].every(
-          (key) => !line.startsWith(key),
-        ),
+        complete.missing.every(({ key }) => !line.startsWith(key)),
       ),
     ];
     if (errors.length > 0 || "errors" in parsed) throw new CommandError(`nothing written:\n${errors.join("\n")}`);

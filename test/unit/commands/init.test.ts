@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
-import { answersComplete, problemsOf, questions } from "../../../components/commands/init-questions.ts";
+import { answersComplete, problemsOf, questions, settingsOf } from "../../../components/commands/init-questions.ts";
 import { readStackFile } from "../../../components/stack/stack-file.ts";
 import { describeUnless } from "../../support/annotations.ts";
 
@@ -202,6 +202,14 @@ describe("the questions of npm run init", () => {
     assert.deepEqual(asked({}), Object.keys(least));
     assert.ok(asked({ dns: "google" }).includes("zone"));
     assert.ok(asked({ "aws-regions": "us-east-1" }).includes("aws-account"));
+  });
+
+  it("make a setting of two answers once both are there", () => {
+    const made = (given: Readonly<Record<string, string>>) =>
+      Object.keys(settingsOf(given)).filter((key) => key.startsWith("artifacts:state"));
+    assert.deepEqual(made({ organization: "acme" }), []);
+    assert.deepEqual(made({ project: "acme-prod" }), []);
+    assert.deepEqual(made(least), ["artifacts:stateBucket", "artifacts:stateKey"]);
   });
 
   it("check one answer at a time, by the config's own rules", () => {
