@@ -14,7 +14,7 @@ import { releaseWorkflow } from "./ci-workflow.ts";
 import { CommandError, UsageError } from "./command.ts";
 import { printJson, printNote } from "./output.ts";
 import { repeated } from "./repeated.ts";
-import { stagingOf } from "./staging.ts";
+import { stagingByName } from "./staging.ts";
 
 /** `artifacts new`. */
 export const newCommand = new Command("new")
@@ -139,7 +139,7 @@ async function stagingAreaOf(
   if (!existsSync(file)) return undefined;
   const read = await readStackFile(file);
   if ("errors" in read) return undefined; // npm run check names them
-  const { registryUri, bucket } = await stagingOf(project, stack, "images", {});
+  const { registryUri, bucket } = stagingByName(read.config, project);
   return {
     config: read.config,
     repository: what === "files" ? undefined : registryUri,

@@ -13,11 +13,12 @@ import { type MirrorKind, readMirrorLines } from "../promotion/run/mirror-lines.
 import type { FileMirror, FilesRequest, ImageMirror, ImagesRequest } from "../promotion/run/request.ts";
 import type { Owner } from "../promotion/unmanaged/unmanaged.ts";
 import type { StackConfig } from "../stack/config.ts";
-import { stagedIn, stagingBucketName, stagingRepositoryId } from "../staging/staging-names.ts";
+import { stagedIn } from "../staging/staging-names.ts";
 import { CommandError } from "./command.ts";
 import { useLocalStack } from "./local-stack.ts";
 import { printDetail } from "./output.ts";
 import { stackConfig } from "./stack-config.ts";
+import { stagingByName } from "./staging.ts";
 
 /** What production should be, and where it is: what the program would ask of the promotion. */
 export interface Production {
@@ -144,12 +145,13 @@ export function placesByName(config: StackConfig): Places {
   return {
     images: images.map(({ name, repository }) => ({ name, repository })),
     files,
-    staging: (project) => ({
-      repository: project.staging.images
-        ? `${config.stagingLocation}-docker.pkg.dev/${config.project}/${stagingRepositoryId(stagingProject(project))}`
-        : "",
-      bucket: project.staging.files ? stagingBucketName(config.googlePrefix, stagingProject(project)) : "",
-    }),
+    staging: (project) => {
+      const { registryUri, bucket } = stagingByName(config, stagingProject(project));
+      return {
+        repository: project.staging.images ? registryUri : "",
+        bucket: project.staging.files ? bucket : "",
+      };
+    },
   };
 }
 

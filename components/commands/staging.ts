@@ -1,3 +1,4 @@
+import type { StackConfig } from "../stack/config.ts";
 import { stagingBucketName, stagingRepositoryId } from "../staging/staging-names.ts";
 import { stackConfig } from "./stack-config.ts";
 
@@ -29,10 +30,21 @@ export async function stagingOf(
     return { registryUri: registryUri ?? "", bucket: bucket ?? "", gcsEndpoint };
   const flag = needed === "images" ? "--staging" : "--bucket";
   const config = await stackConfig(stack, undefined, `name the stack with --stack, or the staging area with ${flag}`);
+  const named = stagingByName(config, project);
   return {
-    registryUri:
-      registryUri ?? `${config.stagingLocation}-docker.pkg.dev/${config.project}/${stagingRepositoryId(project)}`,
-    bucket: bucket ?? stagingBucketName(config.googlePrefix, project),
+    registryUri: registryUri ?? named.registryUri,
+    bucket: bucket ?? named.bucket,
     gcsEndpoint: gcsEndpoint ?? config.storage.gcsEndpoint,
+  };
+}
+
+/** The staging area of a project by the names that the program gives it. */
+export function stagingByName(
+  { stagingLocation, project: cloudProject, googlePrefix }: StackConfig,
+  project: string,
+): Pick<Staging, "registryUri" | "bucket"> {
+  return {
+    registryUri: `${stagingLocation}-docker.pkg.dev/${cloudProject}/${stagingRepositoryId(project)}`,
+    bucket: stagingBucketName(googlePrefix, project),
   };
 }
