@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /**
- * Start time of a process, as an opaque text; undefined if the process does not exist. Pids are reused, but pid and start time together
- * identify one process.
+ * Start time of a process, as an opaque text; undefined if the process does not exist, or has ended in all of its threads and holds nothing any
+ * more. Pids are reused, but pid and start time together identify one process.
  */
 export function startTime(pid: number): string | undefined {
   if (process.platform === "linux") {
@@ -11,7 +11,9 @@ export function startTime(pid: number): string | undefined {
       const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
       // The second field is the command in parentheses, which may contain spaces. Field 22 is counted after it (proc(5)).
       const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      return fields[0] === "Z" ? undefined : fields[19];
+      // A process that is killed is a zombie as soon as its first thread has ended. Its files and ports stay open until the last one has.
+      const hasEnded = fields[0] === "Z" && readdirSync(`/proc/${pid}/task`).length <= 1;
+      return hasEnded ? undefined : fields[19];
     } catch {
       return undefined; // no such process
     }
