@@ -81,7 +81,7 @@ describe("the catalogue's writer", () => {
         { name: "files-eu", kind: "gcs", bucket: "second", region: "europe-west1" },
         { name: "files-aws", kind: "s3", bucket: "third", region: "us-east-1" },
       ],
-      storage: { gcsEndpoint: `${stores.gcs}/storage/v1/`, s3Endpoint: stores.s3, s3UsePathStyle: true },
+      storage: stores.settings,
       ...changes,
     };
   }

@@ -517,7 +517,7 @@ function wanted(files: Record<string, string | Uint8Array>, more: Partial<FilesR
       { name: "eu", kind: "gcs", bucket: names.eu, region: "europe-west1" },
       { name: "aws", kind: "s3", bucket: names.aws, region: "us-east-1" },
     ],
-    storage: { gcsEndpoint: `${stores.gcs}/storage/v1/`, s3Endpoint: stores.s3, s3UsePathStyle: true },
+    storage: stores.settings,
     ...more,
   };
 }

@@ -16,7 +16,7 @@ let storage: Storage;
 describe("the Bucket interface", () => {
   before(async () => {
     stores = await startObjectStores();
-    storage = openStorage({ gcsEndpoint: `${stores.gcs}/storage/v1/`, s3Endpoint: stores.s3, s3UsePathStyle: true });
+    storage = openStorage(stores.settings);
   });
   after(async () => {
     await storage.close();

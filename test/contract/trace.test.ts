@@ -107,7 +107,7 @@ describe("the trace", () => {
         { name: "us", kind: "gcs", bucket: "us", region: "us-central1" },
         { name: "aws", kind: "s3", bucket: "aws", region: "us-east-1" },
       ],
-      storage: { gcsEndpoint: `${stores.gcs}/storage/v1/`, s3Endpoint: stores.s3, s3UsePathStyle: true },
+      storage: stores.settings,
     };
     assert.deepEqual((await promoteFiles(request, undefined, context)).failures, []);
     assert.deepEqual((await takeFileInventory(request, context)).failures, []);

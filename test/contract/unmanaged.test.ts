@@ -176,7 +176,6 @@ describe("objects", () => {
     { name: "s3", kind: "s3", bucket: "strange-s3", region: "us-east-1" },
     { name: "lost", kind: "gcs", bucket: "no-such-bucket", region: "europe-west1" },
   ];
-  const storage = () => ({ gcsEndpoint: `${stores.gcs}/storage/v1/`, s3Endpoint: stores.s3, s3UsePathStyle: true });
   before(async () => {
     stores = await startObjectStores();
     for (const { kind, bucket } of mirrors.slice(0, 2)) await stores.makeBucket(kind, bucket);
@@ -203,7 +202,7 @@ describe("objects", () => {
     }
     await put("containers/images/sha256:1");
     const owners = [owner("kops", "kops"), owner("storage", "sig/storage"), owner("quiet", "quiet", [], false)];
-    const found = await findUnmanagedFiles(mirrors, owners, storage(), context);
+    const found = await findUnmanagedFiles(mirrors, owners, stores.settings, context);
     const of = (mirror: string, more: object[] = []) => [
       { kind: "files", mirror, project: "quiet", line: "binaries/quiet/ (1 file, 5 bytes)" },
       { kind: "files", mirror, project: undefined, line: "binaries/sig/left/ (2 files, 10 bytes)" },
@@ -214,7 +213,7 @@ describe("objects", () => {
     const layers = { kind: "files", mirror: "gcs", project: undefined, line: "containers/ (1 file, 5 bytes)" };
     assert.deepEqual(found, { found: [...of("gcs", [layers]), ...of("s3")], unlisted: [], failures: [] });
     // The root of all files is a project's: its inventory shows all of them.
-    const all = await findUnmanagedFiles(mirrors.slice(1), [owner("all", "")], storage(), context);
+    const all = await findUnmanagedFiles(mirrors.slice(1), [owner("all", "")], stores.settings, context);
     assert.deepEqual(
       all.found.map(({ line }) => line),
       ["elsewhere/ (1 file, 5 bytes)"],
@@ -232,7 +231,7 @@ describe("objects", () => {
     const promotion = imagePromotion();
     try {
       const layerMirrors = [{ name: "s3", bucket: "strange-s3", region: "us-east-1" }];
-      const places = { mirrors: [], layerMirrors, storage: storage() };
+      const places = { mirrors: [], layerMirrors, storage: stores.settings };
       const unmanaged = await findUnmanagedImages(
         places,
         [owner("kops", "kops", ["deep/app"])],
@@ -250,7 +249,7 @@ describe("objects", () => {
     const keys = Array.from({ length: 1_001 }, (_, i) => `binaries/many${String(i).padStart(4, "0")}/f`);
     for (let at = 0; at < keys.length; at += 50) await Promise.all(keys.slice(at, at + 50).map((key) => put(key)));
     const owners = keys.slice(0, 1_000).map((key) => owner(key, key.split("/")[1]!));
-    const { found } = await findUnmanagedFiles(mirrors, owners, storage(), context);
+    const { found } = await findUnmanagedFiles(mirrors, owners, stores.settings, context);
     const last = found.filter(({ line }) => line.includes("many"));
     assert.deepEqual(
       last.map(({ mirror, line }) => `${mirror} ${line}`),

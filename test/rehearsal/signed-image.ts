@@ -1,15 +1,14 @@
 /** A project requires signatures: what is signed is promoted with the promotion's own proof, what is not is refused in the preview. */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { demoManifestsFolder } from "../../local/seed/demo-manifests.ts";
 import { copyManifests } from "../../local/seed/scratch-manifests.ts";
 import { demoPublicKey, signImage } from "../../local/seed/signature.ts";
 import type { Stack } from "../../local/tools/stack.ts";
+import { cosignIn } from "../support/cosign.ts";
 import { sigstorePath } from "../support/peers.ts";
 import { type Pushed, Pusher } from "../support/registries.ts";
 import type { Workspace } from "../support/rehearsal/rehearsal.ts";
@@ -106,16 +105,16 @@ async function verifyServed(
 
   const cosign = await sigstorePath("cosign");
   if (cosign === undefined) return ["artifacts verify"];
-  const home = join(workspace.folder, "signed");
-  const env = { PATH: process.env["PATH"], HOME: home, TUF_ROOT: join(home, "tuf") };
+  const run = cosignIn(join(workspace.folder, "signed"), cosign);
   const offline = ["--allow-http-registry", "--insecure-ignore-tlog=true"];
-  await promisify(execFile)(
-    cosign,
-    ["verify", "--key", keys.project, ...offline, "--new-bundle-format=false", reference],
-    { env },
-  );
   const attestation = ["verify-attestation", "--key", keys.promotions, "--type", summary];
-  await promisify(execFile)(cosign, [...attestation, ...offline, reference], { env });
+  for (const args of [
+    ["verify", "--key", keys.project, ...offline, "--new-bundle-format=false", reference],
+    [...attestation, ...offline, reference],
+  ]) {
+    const found = await run(...args);
+    assert.equal(found.code, 0, found.text);
+  }
   return ["artifacts verify", "cosign"];
 }
 

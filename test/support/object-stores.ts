@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CreateBucketCommand, PutBucketPolicyCommand, PutBucketVersioningCommand, S3Client } from "@aws-sdk/client-s3";
+import type { StorageSettings } from "../../components/promotion/run/request.ts";
 import { toolPath } from "../../local/tools/tools.ts";
 import { afterFile } from "./cleanup.ts";
 import { freePort } from "./ports.ts";
@@ -18,6 +19,8 @@ export interface ObjectStores {
   readonly gcs: string;
   /** e.g. `http://127.0.0.1:5515` */
   readonly s3: string;
+  /** The two, as requests and the stack's config name them. */
+  readonly settings: StorageSettings;
   /** A client of the S3 store that the code under test knows nothing of. */
   readonly s3Client: S3Client;
   /** A folder for the test's own use. */
@@ -85,6 +88,7 @@ export async function startObjectStores(): Promise<ObjectStores> {
   return {
     gcs,
     s3,
+    settings: { gcsEndpoint: `${gcs}/storage/v1/`, s3Endpoint: s3, s3UsePathStyle: true },
     s3Client,
     folder,
     stop,

@@ -56,7 +56,7 @@ describe("image mirrors in object stores", () => {
     layerMirrors: [],
     mutableTags: [],
     removalShare: 1,
-    storage: { gcsEndpoint: `${stores.gcs}/storage/v1/`, s3Endpoint: stores.s3, s3UsePathStyle: true },
+    storage: stores.settings,
   });
 
   async function promote(request: ImagesRequest, previous?: Previous<ImagesRequest>): Promise<void> {

@@ -269,7 +269,7 @@ describe("files that move, on fake-gcs-server and versitygw", () => {
         { name: "us", kind: "gcs", bucket: names.us, region: "us-central1" },
         { name: "aws", kind: "s3", bucket: names.aws, region: "us-east-1" },
       ],
-      storage: { gcsEndpoint: `${stores.gcs}/storage/v1/`, s3Endpoint: stores.s3, s3UsePathStyle: true },
+      storage: stores.settings,
       ...more,
     };
   }

@@ -1,16 +1,15 @@
 /** Real cosign: it signs what the policy requires, and verifies what was promoted and what the promotion signed, through the redirector, in the mirror that is
  * not canonical: a bucket. */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { after, before, it } from "mocha";
 import { imagePromotion } from "../../../components/promotion/images/images.ts";
 import type { Context, ImagesRequest } from "../../../components/promotion/run/request.ts";
 import { storeAddress } from "../../../components/promotion/run/store-address.ts";
 import { describeUnless } from "../../support/annotations.ts";
+import { cosignIn } from "../../support/cosign.ts";
 import { linesByTag } from "../../support/image-lines.ts";
 import { type ObjectStores, startObjectStores } from "../../support/object-stores.ts";
 import { sigstorePath } from "../../support/peers.ts";
@@ -34,17 +33,7 @@ describeUnless(unbuilt, "trust: real cosign", () => {
   let folder: string;
   const promotion = imagePromotion();
   const context: Context = { signal: new AbortController().signal, report: () => {} };
-  const run = async (...args: string[]) => {
-    // Its own roots are not asked for, nor does it leave this machine.
-    const env = { PATH: process.env["PATH"], HOME: folder, TUF_ROOT: join(folder, "tuf"), COSIGN_PASSWORD: "" };
-    try {
-      const { stdout, stderr } = await promisify(execFile)(cosign!, args, { env, cwd: folder });
-      return { code: 0, text: stdout + stderr };
-    } catch (error) {
-      const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
-      return { code, text: `${stdout}${stderr}` };
-    }
-  };
+  const run = (...args: readonly string[]) => cosignIn(folder, cosign!)(...args);
   before(async () => {
     [registry, stores] = await Promise.all([startRegistry("olareg"), startObjectStores()]);
     await stores.makeBucket("s3", "m1-images");

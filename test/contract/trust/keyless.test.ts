@@ -1,14 +1,13 @@
 /** Keyless signatures of real servers: certificates of Fulcio for the tokens of workflows, times of a timestamp authority; made and verified by cosign too. */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { after, before, it } from "mocha";
 import { imagePromotion } from "../../../components/promotion/images/images.ts";
 import type { Context, ImagesRequest } from "../../../components/promotion/run/request.ts";
 import { describeUnless } from "../../support/annotations.ts";
+import { cosignIn } from "../../support/cosign.ts";
 import { linesByTag } from "../../support/image-lines.ts";
 import { sigstorePath } from "../../support/peers.ts";
 import { type PrivateSigstore, startPrivateSigstore } from "../../support/private-sigstore.ts";
@@ -36,16 +35,7 @@ describeUnless(unbuilt, "trust: keyless, by real authorities", () => {
   let environment: NodeJS.ProcessEnv;
   const promotion = imagePromotion();
   const context: Context = { signal: new AbortController().signal, report: () => {} };
-  const run = async (...args: string[]) => {
-    const env = { PATH: process.env["PATH"], HOME: folder, TUF_ROOT: join(folder, "tuf") };
-    try {
-      const { stdout, stderr } = await promisify(execFile)(cosign!, args, { env, cwd: folder });
-      return { code: 0, text: stdout + stderr };
-    } catch (error) {
-      const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
-      return { code, text: `${stdout}${stderr}` };
-    }
-  };
+  const run = (...args: readonly string[]) => cosignIn(folder, cosign!)(...args);
   before(async function () {
     this.timeout(60_000);
     environment = { ...process.env };
