@@ -1,12 +1,7 @@
 /** The S3 copies of image layers, on versitygw: what is referred to is there, what is not is gone, whatever other projects do. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import {
-  DeleteObjectCommand,
-  GetObjectCommand,
-  ListMultipartUploadsCommand,
-  ListObjectsV2Command,
-} from "@aws-sdk/client-s3";
+import { DeleteObjectCommand, GetObjectCommand, ListMultipartUploadsCommand } from "@aws-sdk/client-s3";
 import { after, before, describe, it } from "mocha";
 import { LayerTarget } from "../../components/promotion/blobs/layer-target.ts";
 import { InterruptedError } from "../../components/promotion/http/errors.ts";
@@ -21,6 +16,7 @@ import { layerKey } from "../../redirector/object-paths.ts";
 import { startFaultyProxy } from "../support/faulty-proxy.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
 import { Pusher, sha256, startRegistry, type TestRegistry } from "../support/registries.ts";
+import { s3Keys } from "../support/s3-keys.ts";
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };
 
@@ -50,8 +46,7 @@ describe("layers in S3", () => {
   });
 
   async function keys(bucket: string, prefix: string): Promise<string[]> {
-    const list = await stores.s3Client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
-    return (list.Contents ?? []).map(({ Key = "" }) => Key.slice(prefix.length)).sort();
+    return (await s3Keys(stores.s3Client, bucket, prefix)).map((key) => key.slice(prefix.length)).sort();
   }
 
   const layersIn = (bucket: string) => keys(bucket, "containers/images/");

@@ -11,6 +11,7 @@ import { buildTable } from "../../redirector/cloud-ranges/build.ts";
 import { skip } from "../support/annotations.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
 import { peerPath } from "../support/peers.ts";
+import { podmanIn } from "../support/podman.ts";
 import { freePort } from "../support/ports.ts";
 import { builtPeers, builtTools } from "../support/programs.ts";
 import { type RunningRedirector, startRedirector } from "../support/redirector-process.ts";
@@ -219,8 +220,7 @@ describe("third-party clients through the redirector", () => {
       skip(this, "podman is not installed");
       return;
     }
-    const folder = path.join(stores.folder, "podman");
-    const store = ["--root", `${folder}/root`, "--runroot", `${folder}/run`, "--storage-driver", "vfs"];
+    const store = podmanIn(path.join(stores.folder, "podman"));
     const podman = async (...args: string[]) => (await run("podman", [...store, ...args], { env })).stdout.trim();
     for (const reference of [`${host}/demo/app:1.0`, `${host}/demo/app@${digest}`]) {
       const id = await podman("pull", "--quiet", "--tls-verify=false", reference);

@@ -6,15 +6,11 @@ import { glob, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
-import {
-  ListObjectsV2Command,
-  ListObjectVersionsCommand,
-  type ListObjectVersionsCommandOutput,
-  S3Client,
-} from "@aws-sdk/client-s3";
+import { ListObjectVersionsCommand, type ListObjectVersionsCommandOutput, S3Client } from "@aws-sdk/client-s3";
 import type { DemoProject } from "../../local/seed/demo-project.ts";
 import { peerPath } from "../support/peers.ts";
 import type { CloudResource, Drill } from "../support/rehearsal/drill.ts";
+import { s3Keys } from "../support/s3-keys.ts";
 
 /** The exact content that production should have. */
 export interface Wanted {
@@ -352,16 +348,7 @@ async function listGcs(gcs: string, bucket: string, prefix: string): Promise<str
 async function listS3(drill: Drill, bucket: string, region: string, prefix: string): Promise<string[]> {
   const client = s3Client(drill, region);
   try {
-    const keys: string[] = [];
-    let token: string | undefined;
-    do {
-      const list = await client.send(
-        new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ContinuationToken: token }),
-      );
-      keys.push(...(list.Contents ?? []).map(({ Key = "" }) => Key));
-      token = list.NextContinuationToken;
-    } while (token !== undefined);
-    return keys.sort();
+    return (await s3Keys(client, bucket, prefix)).sort();
   } finally {
     client.destroy();
   }

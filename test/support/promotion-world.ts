@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
+import { GetObjectCommand } from "@aws-sdk/client-s3";
 import type { ObjectStores } from "./object-stores.ts";
 import { type CliOutput, type DeclaredPromotions, PromotionProgram } from "./promotion-program.ts";
+import { s3Keys } from "./s3-keys.ts";
 
 /** Files of a project: content by path. */
 export type StagedFiles = Readonly<Record<string, string | Uint8Array>>;
@@ -80,8 +81,7 @@ export class World {
       return [key.slice(prefix.length), fileDigest(bytes)];
     };
     if (mirror === "aws") {
-      const { Contents = [] } = await s3Client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
-      return Object.fromEntries(await Promise.all(Contents.map(({ Key = "" }) => digest(Key))));
+      return Object.fromEntries(await Promise.all((await s3Keys(s3Client, bucket, prefix)).map(digest)));
     }
     const listed = await fetch(`${gcs}/storage/v1/b/${bucket}/o?maxResults=1000`);
     const { items = [] } = (await listed.json()) as { items?: { name: string }[] };

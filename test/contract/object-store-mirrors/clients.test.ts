@@ -19,6 +19,7 @@ import { manifestKey } from "../../../redirector/object-paths.ts";
 import { itUnless } from "../../support/annotations.ts";
 import { type ObjectStores, startObjectStores } from "../../support/object-stores.ts";
 import { peerPath } from "../../support/peers.ts";
+import { podmanIn } from "../../support/podman.ts";
 import { freePort } from "../../support/ports.ts";
 import { builtPeers, builtTools } from "../../support/programs.ts";
 import { type RunningRedirector, startRedirector } from "../../support/redirector-process.ts";
@@ -197,7 +198,7 @@ describe("third-party clients pull from a bucket alone", () => {
   const noPodman = process.getuid?.() === 0 ? missing("/usr/bin/podman") : "podman needs root here";
 
   itUnless(noPodman, "podman: pull by tag and digest", async () => {
-    const podman = await podmanIn(join(stores.folder, "podman"));
+    const podman = podmanIn(join(stores.folder, "podman"));
     for (const reference of [":v1", `@${files}`])
       await call("podman", ...podman, "pull", "--tls-verify=false", `${host}/demo/files${reference}`);
     const digests = await call("podman", ...podman, "images", "--format", "{{.Digest}}", `${host}/demo/files`);
@@ -235,7 +236,7 @@ describe("third-party clients pull from a bucket alone", () => {
         assert.deepEqual([append[0], mutate[0], run[0]], ["crane", "crane", "docker"]);
         await call(crane, ...append.slice(1));
         await call(crane, ...mutate.slice(1));
-        const podman = await podmanIn(join(stores.folder, "podman"));
+        const podman = podmanIn(join(stores.folder, "podman"));
         // On this machine the network is the host's, and without CAP_SYS_RESOURCE limits can only be lowered.
         const here = [
           "--network",
@@ -361,11 +362,4 @@ http {
   }
 }
 `;
-}
-
-/** The options of podman that keep all that it writes in a folder. */
-async function podmanIn(folder: string): Promise<string[]> {
-  await mkdir(folder, { recursive: true });
-  const places = ["--root", join(folder, "root"), "--runroot", join(folder, "run")];
-  return [...places, "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs"];
 }

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
+import { GetObjectCommand } from "@aws-sdk/client-s3";
 import { after, before, beforeEach, describe, it } from "mocha";
 import { imagePromotion } from "../../../components/promotion/images/images.ts";
 import type { Context, ImageMirror, ImagesRequest, Outcome } from "../../../components/promotion/run/request.ts";
@@ -14,6 +14,7 @@ import { type Choose, type Fault, type FaultyProxy, startFaultyProxy } from "../
 import { type ObjectStores, startObjectStores } from "../../support/object-stores.ts";
 import { startPromotion } from "../../support/promoting-process.ts";
 import { type Pushed, Pusher, sha256, startRegistry, type TestRegistry } from "../../support/registries.ts";
+import { s3Keys } from "../../support/s3-keys.ts";
 import { withShortPauses } from "../../support/short-pauses.ts";
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };
@@ -57,17 +58,7 @@ describe("image mirrors in object stores, when things go wrong", () => {
     storage: { s3Endpoint: `http://${proxy.host}`, s3UsePathStyle: true },
   });
 
-  async function keys(): Promise<string[]> {
-    const all: string[] = [];
-    let ContinuationToken: string | undefined;
-    do {
-      const command = new ListObjectsV2Command({ Bucket: bucket, ContinuationToken });
-      const { Contents = [], NextContinuationToken } = await stores.s3Client.send(command);
-      all.push(...Contents.map(({ Key = "" }) => Key));
-      ContinuationToken = NextContinuationToken;
-    } while (ContinuationToken !== undefined);
-    return all;
-  }
+  const keys = () => s3Keys(stores.s3Client, bucket);
 
   async function bytes(key: string): Promise<Buffer> {
     const got = await stores.s3Client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));

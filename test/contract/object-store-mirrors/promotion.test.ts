@@ -7,7 +7,6 @@ import {
   CreateBucketCommand,
   DeleteObjectCommand,
   GetObjectCommand,
-  ListObjectsV2Command,
   ListObjectVersionsCommand,
   PutObjectCommand,
   PutObjectLockConfigurationCommand,
@@ -19,6 +18,7 @@ import { storeAddress } from "../../../components/promotion/run/store-address.ts
 import { layerKey, manifestKey, referrersKey, tagsKey } from "../../../redirector/object-paths.ts";
 import { type ObjectStores, startObjectStores } from "../../support/object-stores.ts";
 import { type Pushed, Pusher, sha256, startRegistry, type TestRegistry } from "../../support/registries.ts";
+import { s3Keys } from "../../support/s3-keys.ts";
 import { keySigning } from "../../support/signing.ts";
 import { testKeyPair } from "../../support/sigstore.ts";
 
@@ -69,10 +69,7 @@ describe("image mirrors in object stores", () => {
     assert.deepEqual([failures, incomplete], [[], {}]);
   }
 
-  async function keys(prefix: string): Promise<string[]> {
-    const { Contents = [] } = await stores.s3Client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
-    return Contents.map(({ Key = "" }) => Key);
-  }
+  const keys = (prefix: string) => s3Keys(stores.s3Client, bucket, prefix);
 
   async function object(key: string): Promise<{ text: string; type: string | undefined; cache: string | undefined }> {
     const got = await stores.s3Client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));

@@ -14,6 +14,7 @@ import { skip } from "../../support/annotations.ts";
 import { afterFile } from "../../support/cleanup.ts";
 import { startPagingFront } from "../../support/paging-front.ts";
 import { peerPath } from "../../support/peers.ts";
+import { podmanIn } from "../../support/podman.ts";
 import { freePort } from "../../support/ports.ts";
 import { builtPeers, builtTools } from "../../support/programs.ts";
 import { startRedirector } from "../../support/redirector-process.ts";
@@ -102,10 +103,9 @@ describe("lists through the redirector", () => {
       return (JSON.parse(text.join("\n")) as { Tags: string[] }).Tags;
     },
     podman: async (reference) => {
-      const store = ["--root", join(folder, "root"), "--runroot", join(folder, "run"), "--storage-driver", "vfs"];
       const args = ["--list-tags", "--limit", "2000", "--tls-verify=false", reference];
       // podman 4.3 prints its table whatever the format is: a head, and the tag last in each line.
-      const [, ...rows] = await lines("podman", [...store, "search", ...args]);
+      const [, ...rows] = await lines("podman", [...podmanIn(folder), "search", ...args]);
       return rows.map((row) => row.split(/\s+/).at(-1)!);
     },
   };

@@ -1,0 +1,7 @@
+import { join } from "node:path";
+
+/** Options of podman that keep all that it stores in a folder, without a file system or a service of this machine. */
+export function podmanIn(folder: string): string[] {
+  const places = ["--root", join(folder, "root"), "--runroot", join(folder, "run")];
+  return [...places, "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs"];
+}
