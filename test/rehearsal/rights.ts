@@ -7,23 +7,8 @@ import { promisify } from "node:util";
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { peerPath } from "../support/peers.ts";
 import type { CloudResource, Drill } from "../support/rehearsal/drill.ts";
-import { type Claims, mayAssume, membersOf } from "../support/token-exchange.ts";
+import { type Claims, claimsOf, mayAssume, membersOf } from "../support/token-exchange.ts";
 
-/** The claims of a token of GitHub of a push to main of the stack's repository, unless changed (GitHub docs, "OpenID Connect reference"). */
-const claims = (changed: Claims): Claims => ({
-  sub: "repo:example/artifacts:environment:production",
-  repository_id: "123456789",
-  repository_owner_id: "1234567",
-  ref: "refs/heads/main",
-  event_name: "push",
-  workflow_ref: "example/artifacts/.github/workflows/deploy.yml@refs/heads/main",
-  job_workflow_ref: "example/artifacts/.github/workflows/deploy.yml@refs/heads/main",
-  environment: "production",
-  aud: "sts.amazonaws.com",
-  run_id: "1",
-  run_attempt: "1",
-  ...changed,
-});
 const preview = "example/artifacts/.github/workflows/preview.yml@refs/heads/main";
 const release = {
   sub: "repo:example/dotslash:ref:refs/tags/v1",
@@ -32,22 +17,22 @@ const release = {
   workflow_ref: "example/dotslash/.github/workflows/artifacts.yml@refs/tags/v1",
 };
 const byToken: Readonly<Record<string, Claims>> = {
-  deploy: claims({}),
-  preview: claims({
+  deploy: claimsOf({ sub: "repo:example/artifacts:environment:production", environment: "production" }),
+  preview: claimsOf({
     sub: "repo:example/artifacts:pull_request",
     event_name: "pull_request_target",
     workflow_ref: preview,
     job_workflow_ref: preview,
   }),
-  "dotslash's release build": claims(release),
-  "dotslash's pull request": claims({ ...release, event_name: "pull_request", ref: "refs/pull/1/merge" }),
+  "dotslash's release build": claimsOf(release),
+  "dotslash's pull request": claimsOf({ ...release, event_name: "pull_request", ref: "refs/pull/1/merge" }),
 };
 const byName: Readonly<Record<string, readonly string[]>> = {
   "dotslash's group": ["group:dotslash-maintainers@example.org"],
   "semver's group": ["group:semver-maintainers@example.org"],
 };
 
-/** What each of them gets: r reads, l lists, w writes; in the order of {@link places}. */
+/** What each of them gets: r reads, l lists, w writes; in the order of the columns. */
 const expected: Readonly<Record<string, readonly string[]>> = {
   //                            images of        files of             layers
   //                            production dotslash semver  production dotslash  in S3

@@ -3,6 +3,25 @@ import type { Granting } from "../../local/cloud/access.ts";
 /** The claims of a token of GitHub Actions (GitHub docs, "OpenID Connect reference"). */
 export type Claims = Readonly<Record<string, string>>;
 
+/** The claims of a push to main of the test stack's repository, unless changed. `environment` is there when the job has one. */
+export function claimsOf(changed: Claims = {}): Claims {
+  return {
+    sub: "repo:example/artifacts:ref:refs/heads/main",
+    aud: "sts.amazonaws.com",
+    repository: "example/artifacts",
+    repository_id: "123456789",
+    repository_owner: "example",
+    repository_owner_id: "1234567",
+    ref: "refs/heads/main",
+    event_name: "push",
+    workflow_ref: "example/artifacts/.github/workflows/deploy.yml@refs/heads/main",
+    job_workflow_ref: "example/artifacts/.github/workflows/deploy.yml@refs/heads/main",
+    run_id: "1",
+    run_attempt: "1",
+    ...changed,
+  };
+}
+
 /** What Google's token service makes of a token, by the program's identity provider: its attributes; undefined: it is refused. */
 export function googleAttributes(
   { attributeMapping, attributeCondition }: { attributeMapping: Claims; attributeCondition: string },
