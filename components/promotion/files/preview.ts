@@ -9,6 +9,7 @@ import { formatBytes } from "../text/format-bytes.ts";
 import { printable } from "../text/printable.ts";
 import { PolicyError } from "../trust/policy-error.ts";
 import { reportTrust } from "../trust/report.ts";
+import { isRequired } from "../trust/required.ts";
 import { contentChanges } from "./content-changes.ts";
 import { explainMissingFile } from "./explain-absence.ts";
 import { measured } from "./mirror-files.ts";
@@ -55,9 +56,8 @@ export async function previewFilesRun(run: FilesRun): Promise<Preview> {
       }
     }),
   );
-  for (const path of staged.keys()) {
-    if (!run.isNew(path)) continue;
-    const found = await previewTrust(run, path);
+  const isNew = [...staged.keys()].filter((path) => run.isNew(path));
+  for (const { path, ...found } of await Promise.all(isNew.map((one) => previewTrust(run, one)))) {
     trust.push(...found.trust);
     errors.push(...found.errors.map((each) => run.failures.line(path, each)));
     warnings.push(...found.warnings.map((each) => run.failures.line(path, each)));
@@ -103,20 +103,26 @@ const compressedName = /\.(gz|tgz|bz2|xz|zst|br|svgz)$/i;
 async function previewTrust(
   { verifier, request, context }: FilesRun,
   path: string,
-): Promise<{ readonly trust: string[]; readonly errors: string[]; readonly warnings: string[] }> {
-  const { trust: policy, formerTrust } = request;
-  if (!verifier.covers(path)) return { trust: [], errors: [], warnings: [] };
+): Promise<{
+  readonly path: string;
+  readonly trust: string[];
+  readonly errors: string[];
+  readonly warnings: string[];
+}> {
+  const { trust: policy } = request;
+  if (!verifier.covers(path)) return { path, trust: [], errors: [], warnings: [] };
   try {
     const found = policy && (await verifier.verify(path, policy));
     const missing = withRefusals(found?.verdict.missing ?? [], found?.refusals ?? []);
     const warnings = policy?.mode === "warn" && missing.length > 0 ? [new PolicyError(missing).message] : [];
     const errors = (await verifier.unsatisfied(path)).map(({ message }) => message);
-    return { trust: found ? reportTrust(path, found.verdict) : [], errors, warnings };
+    return { path, trust: found ? reportTrust(path, found.verdict) : [], errors, warnings };
   } catch (error) {
     context.signal.throwIfAborted();
     const unread = [`its signatures could not be read: ${causeOf(error)}`];
-    const isRequired = policy?.mode === "require" || formerTrust !== undefined;
-    return { trust: [], errors: isRequired ? unread : [], warnings: isRequired ? [] : unread };
+    return isRequired(request)
+      ? { path, trust: [], errors: unread, warnings: [] }
+      : { path, trust: [], errors: [], warnings: unread };
   }
 }
 

@@ -4,8 +4,9 @@ import { causeOf } from "../http/errors.ts";
 import type { TrustSettings } from "../run/request.ts";
 import { bundlesIn } from "../trust/bundles-in.ts";
 import { judge, keysOf, signaturePredicate, type Verdict } from "../trust/policy.ts";
-import { PolicyError } from "../trust/policy-error.ts";
+import type { PolicyError } from "../trust/policy-error.ts";
 import { RefusedError } from "../trust/refused.ts";
+import { unsatisfied } from "../trust/required.ts";
 import { rootsIn } from "../trust/roots.ts";
 import { largestBundle, type Trust, type Verified, verifyBundle } from "../trust/verify-bundle.ts";
 import { listsChecksums, readChecksums } from "./checksums.ts";
@@ -38,6 +39,8 @@ const bundleSuffix = ".sigstore.json";
 export class FileVerifier {
   readonly #run: VerifiedRun;
   readonly #texts = new Map<string, Promise<Buffer>>();
+  readonly #policies = new Map<TrustSettings, PolicyVerifier>();
+  #lists: readonly SignedList[] | undefined;
 
   constructor(run: VerifiedRun) {
     this.#run = run;
@@ -54,64 +57,55 @@ export class FileVerifier {
    * @throws the failure of a source.
    */
   async unsatisfied(path: string): Promise<PolicyError[]> {
-    const { trust, formerTrust } = this.#run.request;
-    const errors: PolicyError[] = [];
-    for (const policy of this.covers(path) ? [trust, formerTrust] : []) {
-      if (policy?.mode !== "require") continue;
+    if (!this.covers(path)) return [];
+    return await unsatisfied(this.#run.request, async (policy) => {
       const { verdict, refusals } = await this.verify(path, policy);
-      if (!verdict.satisfied)
-        errors.push(new PolicyError(withRefusals(verdict.missing, refusals), policy === formerTrust));
-    }
-    return errors;
+      return withRefusals(verdict.missing, refusals);
+    });
   }
 
   /** Verifies one file. @throws the failure of a source, if no other has what it asks for. */
   async verify(path: string, policy: TrustSettings): Promise<FileVerification> {
-    const trust = { roots: rootsIn(policy.trustedRoot), keys: keysOf(policy) };
-    const refusals: string[] = [];
-    const own = await this.#verifiedBy(`${path}${bundleSuffix}`, this.#digestOf(path), trust, refusals);
+    const verifier = this.#policies.get(policy) ?? this.#policyVerifier(policy);
+    this.#policies.set(policy, verifier);
+    const own = await verifier.verified(path);
     const lists = await Promise.all(
-      this.#listsOf(path).map((list) => this.#verifiedByList(list, path, trust, refusals)),
+      this.#signedLists().map(async (list): Promise<VerifiedFile> => {
+        if (list.path === path || !path.startsWith(list.folder)) return nothing;
+        if ((await list.listed()).get(path) !== this.#run.wanted.get(path)) return nothing;
+        const { verified, refusals } = await verifier.verified(list.path);
+        return { verified: verified.filter(isSignature), refusals };
+      }),
     );
-    return { verdict: judge(policy, [...own, ...lists.flat()]), refusals };
+    const all = [own, ...lists];
+    const verdict = judge(
+      policy,
+      all.flatMap(({ verified }) => verified),
+    );
+    return { verdict, refusals: all.flatMap(({ refusals }) => refusals) };
   }
 
-  #digestOf(path: string): string {
-    return `sha256:${this.#run.wanted.get(path)!}`;
-  }
-
-  /** The files of checksums that may list a file. */
-  #listsOf(path: string): string[] {
-    return [...this.#run.wanted.keys()].filter((list) => {
-      const folder = list.slice(0, list.lastIndexOf("/") + 1);
-      return list !== path && path.startsWith(folder) && listsChecksums(list.slice(folder.length));
+  /** Files of checksums that are signed; what each lists is read once. */
+  #signedLists(): readonly SignedList[] {
+    const { wanted } = this.#run;
+    this.#lists ??= [...wanted.keys()].flatMap((path): SignedList[] => {
+      const folder = path.slice(0, path.lastIndexOf("/") + 1);
+      if (!listsChecksums(path.slice(folder.length)) || !wanted.has(`${path}${bundleSuffix}`)) return [];
+      let listed: Promise<ReadonlyMap<string, string>> | undefined;
+      const read = async () => readChecksums((await this.#text(path)).toString("utf8"), folder);
+      return [{ path, folder, listed: () => (listed ??= read()) }];
     });
+    return this.#lists;
   }
 
-  /** What is verified about a list that has the file with the manifest's digest. A statement about the list says nothing of the file. */
-  async #verifiedByList(list: string, path: string, trust: Trust, refusals: string[]): Promise<Verified[]> {
-    if (!this.#run.wanted.has(`${list}${bundleSuffix}`)) return [];
-    const folder = list.slice(0, list.lastIndexOf("/") + 1);
-    const text = await this.#text(list);
-    if (readChecksums(text.toString("utf8"), folder).get(path) !== this.#run.wanted.get(path)) return [];
-    const verified = await this.#verifiedBy(`${list}${bundleSuffix}`, this.#digestOf(list), trust, refusals);
-    return verified.filter(
-      ({ statement }) => statement === undefined || statement.predicateType === signaturePredicate,
-    );
-  }
-
-  async #verifiedBy(bundle: string, digest: string, trust: Trust, refusals: string[]): Promise<Verified[]> {
-    if (!this.#run.wanted.has(bundle)) return [];
-    const verified: Verified[] = [];
-    for (const text of bundlesIn((await this.#text(bundle)).toString("utf8"))) {
-      try {
-        verified.push(verifyBundle(text, { digest, ofFile: true }, trust));
-      } catch (error) {
-        if (!(error instanceof RefusedError)) throw error;
-        refusals.push(`${bundle}: ${error.message}`);
-      }
-    }
-    return verified;
+  #policyVerifier(policy: TrustSettings): PolicyVerifier {
+    const trust = { roots: rootsIn(policy.trustedRoot), keys: keysOf(policy) };
+    return new PolicyVerifier(trust, async (path) => {
+      const bundle = `${path}${bundleSuffix}`;
+      if (!this.#run.wanted.has(bundle)) return [];
+      const digest = `sha256:${this.#run.wanted.get(path)!}`;
+      return bundlesIn((await this.#text(bundle)).toString("utf8")).map((text) => ({ bundle, text, digest }));
+    });
   }
 
   /** A small file of the manifest, with the manifest's digest. */
@@ -143,6 +137,62 @@ export class FileVerifier {
     }
     throw new Error(causes.length > 0 ? causes.join("; ") : `${path} is in none of the places that were tried`);
   }
+}
+
+/** A file of checksums that has a bundle. */
+interface SignedList {
+  readonly path: string;
+  readonly folder: string;
+  /** Hex digests by path. */
+  listed(): Promise<ReadonlyMap<string, string>>;
+}
+
+/** What the bundle beside a file proves, and why what does not verify is refused. */
+interface VerifiedFile {
+  readonly verified: readonly Verified[];
+  readonly refusals: readonly string[];
+}
+
+const nothing: VerifiedFile = { verified: [], refusals: [] };
+
+/** What is verified by the roots and keys of one policy: each file once, though a list of checksums counts for all that it lists. */
+class PolicyVerifier {
+  readonly #trust: Trust;
+  readonly #bundles: (path: string) => Promise<readonly { bundle: string; text: string; digest: string }[]>;
+  readonly #known = new Map<string, Promise<VerifiedFile>>();
+
+  constructor(
+    trust: Trust,
+    bundles: (path: string) => Promise<readonly { bundle: string; text: string; digest: string }[]>,
+  ) {
+    this.#trust = trust;
+    this.#bundles = bundles;
+  }
+
+  verified(path: string): Promise<VerifiedFile> {
+    const known = this.#known.get(path) ?? this.#verify(path);
+    this.#known.set(path, known);
+    return known;
+  }
+
+  async #verify(path: string): Promise<VerifiedFile> {
+    const verified: Verified[] = [];
+    const refusals: string[] = [];
+    for (const { bundle, text, digest } of await this.#bundles(path)) {
+      try {
+        verified.push(verifyBundle(text, { digest, ofFile: true }, this.#trust));
+      } catch (error) {
+        if (!(error instanceof RefusedError)) throw error;
+        refusals.push(`${bundle}: ${error.message}`);
+      }
+    }
+    return { verified, refusals };
+  }
+}
+
+/** A statement about a list says nothing of the files in it. */
+function isSignature({ statement }: Verified): boolean {
+  return statement === undefined || statement.predicateType === signaturePredicate;
 }
 
 /** What is missing, with the reasons for which what is there does not count. */

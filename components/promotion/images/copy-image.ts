@@ -8,8 +8,8 @@ import type { Manifest } from "../oci/manifest.ts";
 import { headManifest, putManifest } from "../oci/manifests.ts";
 import { enterReferrer, listReferrers } from "../oci/referrers.ts";
 import type { Remote } from "../oci/remote.ts";
-import type { ImagesRequest, TrustSettings } from "../run/request.ts";
-import { PolicyError } from "../trust/policy-error.ts";
+import type { TrustSettings } from "../run/request.ts";
+import { unsatisfied } from "../trust/required.ts";
 import {
   type AdmittedAttachment,
   defaultAdmission,
@@ -215,7 +215,7 @@ async function readContent(copy: Copy, places: readonly Place[], run: ImagesRun)
   const isNew = [copy.holders, copy.incomplete, whole, siblings].every(({ length }) => length === 0);
   if (isNew) {
     // The preview has shown the same; in between, staging may have changed. What is verified here is what is copied, by its digest.
-    const errors = await unsatisfied(verify, run.request);
+    const errors = await unsatisfied(run.request, missingBy(verify));
     if (errors[0] !== undefined) throw new SourceError(errors[0]);
   }
   const { trust: policy, signing } = run.request;
@@ -240,24 +240,13 @@ async function leftBehind(copy: Copy, places: readonly Place[], digests: readonl
   return findAttachments(first.at, digests, undefined);
 }
 
-/** What the policies that are required lack of a digest: that of the run, and the one before it. None: it may be promoted. */
-export async function unsatisfied(verify: Verifier, { trust, formerTrust }: ImagesRequest): Promise<PolicyError[]> {
-  const errors: PolicyError[] = [];
-  for (const policy of [trust, formerTrust]) {
-    if (policy?.mode !== "require") continue;
-    const { verdict } = await verify(policy);
-    if (!verdict.satisfied) errors.push(new PolicyError(verdict.missing, policy === formerTrust));
-  }
-  return errors;
-}
-
-/** Whether any policy is required of what the run promotes. */
-export function isRequired({ trust, formerTrust }: ImagesRequest): boolean {
-  return trust?.mode === "require" || formerTrust !== undefined;
-}
-
 /** What the attachments of a digest prove, by a policy. */
 export type Verifier = (policy: TrustSettings) => Promise<Verification>;
+
+/** What nothing proves of the digest, by a policy. */
+export function missingBy(verify: Verifier): (policy: TrustSettings) => Promise<readonly string[]> {
+  return async (policy) => (await verify(policy)).verdict.missing;
+}
 
 /** Verifies the attachments of a digest, by each policy once: their content is downloaded for it. */
 export function verifier(

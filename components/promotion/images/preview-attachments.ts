@@ -5,9 +5,10 @@ import type { Remote } from "../oci/remote.ts";
 import type { TrustSettings } from "../run/request.ts";
 import { PolicyError } from "../trust/policy-error.ts";
 import { claimOf, provenanceChanges, reportTrust } from "../trust/report.ts";
+import { isRequired, unsatisfied } from "../trust/required.ts";
 import type { AdmittedAttachment, RefusedAttachment } from "./admitted-attachments.ts";
 import { type Attachment, ExcessError } from "./attachments.ts";
-import { attachmentsAt, isRequired, stagedAttachments, unsatisfied, verifier } from "./copy-image.ts";
+import { attachmentsAt, missingBy, stagedAttachments, verifier } from "./copy-image.ts";
 import type { Copy } from "./plan.ts";
 import { predecessor } from "./predecessor.ts";
 import type { ImagesRun } from "./run.ts";
@@ -48,7 +49,7 @@ export async function previewAttachments(
     warnings.push(...changes.map((change) => run.failures.line(nameOf(copy), change)));
     if (policy?.mode === "warn") warnings.push(...unproven);
     const isNew = isRequired(run.request) && !(await isInProduction(copy, run));
-    const errors = isNew ? await unsatisfied(verify, run.request) : [];
+    const errors = isNew ? await unsatisfied(run.request, missingBy(verify)) : [];
     return {
       gained: admitted.map((attachment) => gain(attachment, name) + (claims.get(attachment) ?? "")).sort(),
       trust: verification ? reportTrust(name(copy.digest), verification.verdict) : [],
