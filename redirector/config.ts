@@ -84,9 +84,12 @@ const mirror = {
   weight: z._default(z.number().check(z.gte(0), z.lte(100)), 1),
 };
 
+/** The class of the dearest mirrors. */
+export const highestCostClass = 9;
+
 const costClass = {
   /** How much a byte to a client outside of the mirror's cloud costs, in order: 0 the least. Counts only where `prefer` has `cheapest`. */
-  costClass: z._default(z.int().check(z.gte(0), z.lte(9)), 0),
+  costClass: z._default(z.int().check(z.gte(0), z.lte(highestCostClass)), 0),
 };
 
 const imageMirror = z.strictObject({
@@ -116,13 +119,16 @@ const preference = z.array(criterion).check(({ value, issues }) => {
     fail("must end with nearest: it decides between mirrors that are alike, and nothing after it would count");
 });
 
+/** What decides where nothing is configured. */
+export const usualPreference: z.infer<typeof preference> = ["same-cloud", "nearest"];
+
 /** Settings of a stack's operator (`artifacts:redirector`), all with defaults. The program sets the rest of the configuration. */
 const operatorSettings = {
   /**
    * `same-cloud`: a mirror inside the client's own cloud; `cheapest`: the one with the lowest cost class (inside its own cloud a client costs
    * nothing); `nearest`: the shortest distance.
    */
-  prefer: z._default(preference, ["same-cloud", "nearest"]),
+  prefer: z._default(preference, [...usualPreference]),
   /**
    * Which clients get image layers from the buckets that have them (`layers: true`): only clients inside that cloud, or all clients
    * outside GCP (inside GCP, reading the registry is free).

@@ -1,6 +1,6 @@
 import type { Client } from "../client/client.ts";
 import { angleOf, type Coordinates, coordinatesAt, cosineBetween } from "../client/coordinates.ts";
-import type { Preference } from "../config.ts";
+import { highestCostClass, type Preference, usualPreference } from "../config.ts";
 
 /** The configuration of a mirror, as far as the choice needs it. */
 export interface MirrorSite {
@@ -27,10 +27,7 @@ export interface Mirror<Site extends MirrorSite = MirrorSite> {
 }
 
 /** The initial state of a mirror: healthy until probes fail. @param prefer the redirector's default if left out. */
-export function mirrorOf<Site extends MirrorSite>(
-  site: Site,
-  prefer: Preference = ["same-cloud", "nearest"],
-): Mirror<Site> {
+export function mirrorOf<Site extends MirrorSite>(site: Site, prefer: Preference = usualPreference): Mirror<Site> {
   return {
     site,
     place: coordinatesAt(site.latitude, site.longitude),
@@ -50,8 +47,6 @@ function rankOf({ weight, costClass = 0 }: MirrorSite, prefer: Preference, isIns
   };
   return prefer.reduce((rank, criterion) => rank * (highestCostClass + 1) + values[criterion], 0);
 }
-
-const highestCostClass = 9;
 
 /**
  * Chooses among mirrors, the canonical one first: of the healthy ones those of the best rank, which is by default in the client's own cloud,
