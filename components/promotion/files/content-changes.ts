@@ -33,13 +33,15 @@ export async function contentChanges(
     group.names.push(name);
     alike.set(object.sha256, group);
   }
+  const differs = [...alike.keys()].some((sha256) => sha256 !== next.object.sha256);
+  const is = differs ? await shortText(next, signal) : undefined;
   return await Promise.all(
     [...alike.values()].map(async ({ old, names }) => {
       const { sha256 } = old.object;
       const where = names.join(", ");
       if (sha256 === next.object.sha256)
         return `replace ${path} in ${where} (the same content, which caches may keep for a minute from now on)`;
-      const [was, is] = [await shortText(old, signal), await shortText(next, signal)];
+      const was = await shortText(old, signal);
       const texts = was === undefined || is === undefined ? "" : ` (${was} becomes ${is})`;
       return `replace ${path} sha256:${sha256} in ${where}${texts}`;
     }),

@@ -31,7 +31,7 @@ const kind: ContentKind<FilesRequest, FilesPlan, FilesRun> = {
       : unknownTo(previous?.request.mirrors, all).map(({ name, files: { bucket } }) => ({
           name,
           address: bucket.url,
-          mayWrite: async (signal) => (await bucket.mayWrite(signal)) ?? true,
+          mayWrite: (signal) => bucket.mayWrite(signal),
         })),
 };
 

@@ -29,13 +29,3 @@ export function mutabilityOf(request: FilesRequest, previous: Previous<FilesRequ
           "or remove the file first and add it in a later change",
   };
 }
-
-/** Paths that this change declares mutable, and the last run did not: caches have to be told. */
-export function newlyMutable(
-  request: FilesRequest,
-  previous: Previous<FilesRequest> | undefined,
-): (path: string) => boolean {
-  const isMutable = globMatcher(request.mutableFiles ?? []);
-  const before = globMatcher(previous?.request.mutableFiles ?? []);
-  return (path) => isMutable(path) && !before(path);
-}

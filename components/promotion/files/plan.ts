@@ -1,8 +1,7 @@
 /** The plan of a promotion of files, computed from texts alone. Pure. */
-
 import { guardRemoval, withdrawnReferences } from "../run/removal-guard.ts";
 import type { FileMirror, FilesRequest, Previous } from "../run/request.ts";
-import { newlyMutable } from "./mutable-files.ts";
+import { mutabilityOf } from "./mutable-files.ts";
 
 /** Hex digests by path. */
 export type Files = ReadonlyMap<string, string>;
@@ -30,7 +29,9 @@ export interface MirrorPlan {
 export function planFiles(request: FilesRequest, previous: Previous<FilesRequest> | undefined): MirrorPlan[] {
   const wanted = parseFileLines(request.files);
   const asked = parseFileLines(previous?.request.files ?? "");
-  const isNewlyMutable = newlyMutable(request, previous);
+  const { isMutable, mayMove } = mutabilityOf(request, previous);
+  // This change declares it mutable, and the last run did not know: caches have to be told.
+  const isNewlyMutable = (path: string) => isMutable(path) && !mayMove(path);
   const inProduction = new Set(asked.keys());
   const plans = request.mirrors.map((mirror): MirrorPlan => {
     if (previous === undefined || !isKnown(mirror, request, previous.request)) {

@@ -20,7 +20,7 @@ export function newImageMirrors(
   const inBucket = (name: string, address: StoreAddress): NewMirror => ({
     name,
     address: bucketUrl(address),
-    mayWrite: async (signal) => (await dependencies.store(storage, address).bucket.mayWrite(signal)) ?? true,
+    mayWrite: (signal) => dependencies.store(storage, address).bucket.mayWrite(signal),
   });
   return [
     ...unknownTo(previous?.mirrors, mirrors).map(({ name, repository }) => {

@@ -32,15 +32,15 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
 
   /** The signal, progress on the resource's row, and the call before the first removal. */
   const context = (urn: string, doing: string, beforeRemoval?: () => Promise<unknown>): Context => {
-    const awaitGrants = (line: string): void => void log.status(urn, `${doing} ${line}`);
-    const row = progressLine((line) => void log.status(urn, `${doing} ${line}`));
+    const say = (line: string): void => void log.status(urn, `${doing} ${line}`);
+    const row = progressLine(say);
     return {
       signal: stop.signal,
       report: (progress) => {
         row(progress);
         if (beforeRemoval) overall?.(urn, progress); // a run that changes production
       },
-      ...(beforeRemoval && { beforeRemoval: () => withTimeout(unlistTimeout, beforeRemoval()), awaitGrants }),
+      ...(beforeRemoval && { beforeRemoval: () => withTimeout(unlistTimeout, beforeRemoval()), awaitGrants: say }),
     };
   };
   /** What one run may remove: everything, if it is confirmed for the project. */

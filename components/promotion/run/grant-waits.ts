@@ -5,8 +5,8 @@ export interface NewMirror {
   readonly name: string;
   /** Address of what is written. Runs of several projects wait for it together. */
   readonly address: string;
-  /** Asks whether it may be written; an error, or no answer, counts as yes: the run itself then says what is the matter. */
-  mayWrite(signal: AbortSignal): Promise<boolean>;
+  /** Asks whether it may be written; an error, or undefined for a store that does not say, counts as yes: the run itself then says what is the matter. */
+  mayWrite(signal: AbortSignal): Promise<boolean | undefined>;
 }
 
 /** ms that a run waits. A change of access takes "typically 2 minutes, potentially 7 minutes or longer" (IAM docs, "Access change propagation"). */
@@ -42,7 +42,7 @@ export class GrantWaits {
 
   async #wait({ name, mayWrite }: NewMirror, say: (line: string) => void, signal: AbortSignal): Promise<void> {
     for (let waited = 0, tries = 0; ; tries++) {
-      if (signal.aborted || (await mayWrite(signal).catch(() => true)) || waited >= patience) return;
+      if (signal.aborted || (await mayWrite(signal).catch(() => undefined)) !== false || waited >= patience) return;
       const ms = pauses[Math.min(tries, pauses.length - 1)]!;
       say(
         `the new mirror ${name} denies access: waiting for its grants to hold, ${Math.round(waited / 1000)} s of at most ${patience / 1000}`,

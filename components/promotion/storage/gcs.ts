@@ -676,10 +676,6 @@ function lengthOf(body: Ask["body"]): Readonly<Record<string, string>> {
   return { "content-length": String(body.reduce((sum, piece) => sum + piece.length, 0)) };
 }
 
-/**
- * Transient statuses (https://cloud.google.com/storage/docs/retry-strategy), and a 403 because of a rate limit, not of
- * permissions, are retried.
- */
 /** The error for a listing's 404. Only what Google's API says in JSON is about the bucket: a wrong endpoint may answer 404 to everything. */
 function absentBucket(url: string, { body }: Reply): Error {
   const isGoogles = typeof (body as { error?: unknown } | undefined)?.error === "object";
@@ -688,6 +684,10 @@ function absentBucket(url: string, { body }: Reply): Error {
     : new Error(`${url}: HTTP 404 from a server that is not Google Cloud Storage: check the endpoint`);
 }
 
+/**
+ * Transient statuses (https://cloud.google.com/storage/docs/retry-strategy), and a 403 because of a rate limit, not of
+ * permissions, are retried.
+ */
 function refusal(what: string, reply: Reply, text: string): Error {
   const error = (reply.body as { error?: { message?: string; errors?: { reason?: string }[] } } | undefined)?.error;
   const said = error?.message ?? text.slice(0, 300).trim();
