@@ -4,7 +4,7 @@ import { type Caller, type CloudRanges, callerOf } from "./client/client.ts";
 import type { RedirectorConfig } from "./config.ts";
 import type { IncomingRequest, OutgoingResponse } from "./http1/request.ts";
 import type { ExistenceCheck, Presence } from "./mirrors/existence.ts";
-import type { ListRequest, ListResult } from "./mirrors/lists.ts";
+import { type ListRequest, type ListResult, mergeLists } from "./mirrors/lists.ts";
 import type { ObjectHead } from "./mirrors/manifest-heads.ts";
 import { mirrorOf } from "./mirrors/mirrors.ts";
 import {
@@ -13,8 +13,8 @@ import {
   decide,
   isBucket,
   type KnownMirrors,
+  type ListSource,
   type ListStep,
-  otherListStep,
   settle,
   withoutList,
 } from "./routing/decide.ts";
@@ -129,30 +129,44 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
     return finish(request, caller, decision, performance.now() - started, head && headResponse(head));
   }
 
-  async function finishList(request: IncomingRequest, caller: Caller, first: ListStep): Promise<OutgoingResponse> {
+  async function finishList(
+    request: IncomingRequest,
+    caller: Caller,
+    { route: list, sources }: ListStep,
+  ): Promise<OutgoingResponse> {
     const started = performance.now();
+    const end = (decision: Final, own?: OutgoingResponse) =>
+      finish(request, caller, decision, performance.now() - started, own);
+    const [first, ...others] = sources as [ListSource, ...ListSource[]];
     const read = surroundings.lists;
-    let listing: ListStep | undefined = first;
-    let last = first;
-    let lacking: ListStep | undefined;
-    while (read && listing) {
-      last = listing;
-      const { route, url, present } = listing;
-      const inBucket = isBucket(present.mirror);
-      const found = await read({ kind: route.kind, url, isObject: inBucket });
-      if (typeof found !== "string") {
-        const own = listResponse(found, listing.route);
-        return finish(request, caller, listing.present, performance.now() - started, own);
-      }
-      if (inBucket && found === "absent") lacking = listing;
-      const isOther: boolean = listing !== first || found === "unread";
-      listing = isOther ? undefined : otherListStep(first, found === "absent", caller.client, mirrors);
+    if (!read) return end(first.redirect);
+    const readFrom = async (source: ListSource) => {
+      const found = await read({ kind: list.kind, url: source.url, isObject: isBucket(source.mirror) });
+      return { source, found };
+    };
+    const results = await Promise.all([first, ...others.slice(0, 1)].map(readFrom));
+    // Two answers, of which one may be that there is none: what one mirror lacks the other has.
+    for (const source of others.slice(1)) {
+      if (results.filter(({ found }) => found !== "failing").length >= 2) break;
+      results.push(await readFrom(source));
     }
-    if (lacking === undefined) return finish(request, caller, last.present, performance.now() - started);
-    const none = withoutList(lacking);
-    return none.kind === "refused"
-      ? finish(request, caller, none, performance.now() - started)
-      : finish(request, caller, lacking.present, performance.now() - started, listResponse(none, lacking.route));
+    // Too long, or too many at once: the client reads it from the mirror page by page.
+    if (results[0]!.found === "unread") return end(first.redirect);
+    const [one, ...more] = results.flatMap(({ source, found }) =>
+      typeof found === "string" ? [] : [{ source, found }],
+    );
+    if (one) {
+      const isFirst = one.source === first;
+      const detour = isFirst ? {} : ({ detour: results[0]!.found === "absent" ? "absent" : "failing" } as const);
+      const whole = mergeLists([one.found, ...more.map(({ found }) => found)]);
+      return end({ ...one.source.redirect, ...detour }, listResponse(whole, list));
+    }
+    // The mirror itself says why: that it fails, or, unlike a bucket, that it has no such list.
+    const unsure = results.find(({ found }) => found !== "absent");
+    const lacking = results.find(({ source }) => isBucket(source.mirror));
+    if (unsure || !lacking) return end((unsure?.source ?? first).redirect);
+    const none = withoutList(list);
+    return none.kind === "refused" ? end(none) : end(lacking.source.redirect, listResponse(none, list));
   }
 
   return {

@@ -15,6 +15,21 @@ export type WholeList =
   | { readonly kind: "tags"; readonly tags: readonly string[] }
   | { readonly kind: "referrers"; readonly referrers: readonly ListedReferrer[] };
 
+/** All that lists of one kind have, each item once: of a referrer what the first list says. At least one. */
+export function mergeLists(lists: readonly [WholeList, ...WholeList[]]): WholeList {
+  const [first] = lists;
+  if (lists.length === 1) return first;
+  const referrers = new Map<string, ListedReferrer>();
+  const tags = new Set<string>();
+  for (const list of lists) {
+    if (list.kind === "tags") for (const tag of list.tags) tags.add(tag);
+    else for (const each of list.referrers) if (!referrers.has(each.digest)) referrers.set(each.digest, each);
+  }
+  return first.kind === "tags"
+    ? { kind: "tags", tags: [...tags].sort() }
+    : { kind: "referrers", referrers: [...referrers.values()] };
+}
+
 /** The descriptor of a referrer, as the mirror returned it (OCI image spec, "Descriptors"). */
 export type ListedReferrer = Readonly<Record<string, unknown>> & { readonly digest: string };
 

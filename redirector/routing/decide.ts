@@ -44,15 +44,24 @@ export interface Check extends ExistenceCheck {
   readonly tried?: readonly Mirror[];
 }
 
-/** Read a list from a mirror and return it. */
+/** Read a list from mirrors, merge what they answer, and return it. */
 export interface ListStep {
   readonly kind: "list";
   readonly route: ListRoute;
-  /** The mirror to read from, and the redirect if that fails. */
-  readonly present: Redirect & { readonly mirror: KnownMirrors["images"][number] };
+  /** The mirrors to read from, best first; one at least. */
+  readonly sources: readonly ListSource[];
+}
+
+/** One mirror's list. */
+export interface ListSource {
+  readonly mirror: ImageMirror;
   /** URL of the list. */
   readonly url: string;
+  /** The redirect if the redirector does not return the list itself. */
+  readonly redirect: Redirect;
 }
+
+type ImageMirror = KnownMirrors["images"][number];
 
 /** Refuse the request. */
 export interface Refused {
@@ -97,11 +106,11 @@ export function decide(
   switch (route.kind) {
     case "tags":
     case "referrers": {
-      const mirror = chooseMirror(mirrors.images, client);
-      if (!mirror) return noSuchMirrors.images;
-      const step = listStep(route, mirror);
+      const sources = listMirrors(mirrors.images, client).map((mirror) => listSource(route, mirror));
+      const [first] = sources;
+      if (!first) return noSuchMirrors.images;
       // A bucket has one list, and no pages: the redirector answers for it whatever the setting is.
-      return config.lists.answered || isBucket(mirror) ? step : step.present;
+      return config.lists.answered || isBucket(first.mirror) ? { kind: "list", route, sources } : first.redirect;
     }
     case "blob":
       return (
@@ -174,28 +183,32 @@ const mostBuckets = 3;
  */
 const canonicalAbsentSeconds = 5;
 
-/** The mirror to read a list from when the first one did not give it, by the rule of {@link settle}; undefined if there is no other healthy one. */
-export function otherListStep(
-  first: ListStep,
-  isAbsent: boolean,
-  client: Client,
-  { images }: KnownMirrors,
-): ListStep | undefined {
-  const others = images.filter((mirror) => mirror.healthy && mirror !== first.present.mirror);
-  const mirror = isAbsent ? (others[0] === images[0] ? images[0] : undefined) : chooseMirror(others, client);
-  if (!mirror) return undefined;
-  return listStep(first.route, mirror, isAbsent ? "absent" : "failing");
+/**
+ * The mirrors to read a list from: the canonical one, which a promotion writes first, then the nearest others, three in all. A mirror that lags, or
+ * that is rebuilt, lacks tags and signatures, and unlike a request for an object its list does not tell that something is missing.
+ */
+function listMirrors(images: readonly ImageMirror[], client: Client): ImageMirror[] {
+  const [canonical] = images;
+  const chosen = canonical?.healthy && canonical.site.weight > 0 ? [canonical] : [];
+  while (chosen.length < mostListMirrors) {
+    const others = images.filter((mirror) => mirror.healthy && !chosen.includes(mirror));
+    const next = chooseMirror(others, client);
+    if (!next) break;
+    chosen.push(next);
+  }
+  return chosen.length > 0 || !canonical ? chosen : [canonical];
 }
 
+const mostListMirrors = 3;
+
 /** The decision for a list that no mirror has, where a bucket was asked: it has no list of what has no referrers. */
-export function withoutList({ route }: ListStep): WholeList | Refused {
+export function withoutList(route: ListRoute): WholeList | Refused {
   if (route.kind === "referrers") return { kind: "referrers", referrers: [] };
   return unknownTo(route);
 }
 
-function listStep(route: ListRoute, mirror: KnownMirrors["images"][number], detour?: Redirect["detour"]): ListStep {
-  const present = { ...redirectTo(route, mirror), mirror, ...(detour && { detour }) };
-  return { kind: "list", route, present, url: addressIn(mirror.site, route).url };
+function listSource(route: ListRoute, mirror: ImageMirror): ListSource {
+  return { mirror, url: addressIn(mirror.site, route).url, redirect: redirectTo(route, mirror) };
 }
 
 /** Whether a mirror's images are objects of a bucket. */
@@ -258,7 +271,11 @@ function fromMirror(
   config: RedirectorConfig,
   checks?: Checks,
 ): Redirect | Check | Refused {
-  const mirror = chooseMirror(list, client);
+  const [canonical] = list;
+  // What a tag of attachments names changes as signatures are added: the mirror that is written first has them all.
+  const isComplete =
+    route.kind === "manifest" && route.isAttachments && canonical?.healthy && canonical.site.weight > 0;
+  const mirror = isComplete ? canonical : chooseMirror(list, client);
   if (!mirror) return route.kind === "file" ? noSuchMirrors.files : noSuchMirrors.images;
   const check = known(checks, mirror) ?? kept(mirrorCheck(route, mirror, list), checks);
   if (!mirror.healthy) return check.present;

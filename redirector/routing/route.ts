@@ -11,6 +11,8 @@ export interface ManifestRoute {
   readonly path: string;
   /** The query with its question mark, or empty. */
   readonly query: string;
+  /** By a tag that lists what is attached to a digest: of cosign (`sha256-<hex>.sig`), or of registries without the referrers API (`sha256-<hex>`). */
+  readonly isAttachments?: boolean;
 }
 
 /** A list from an image mirror: tags of a repository or referrers of a manifest. */
@@ -74,6 +76,7 @@ const plain = new Map<string, PlainRoute>([
 const filePrefixes = [`/${filesFolder}`, `/${catalogueFolder}`];
 const pagePrefixes = ["/projects/", "/images/", "/assets/"];
 const pages = new Set(["/status", "/status.json"]);
+const attachmentsTag = /^sha256-[0-9a-f]{64}(?:\.(?:sig|att|sbom))?$/;
 const visible = /^[\x21-\x7e]*$/;
 const unreservedPath = /^[A-Za-z0-9._~/-]+$/;
 const dotSegment = /(?:^|\/)\.{1,2}(?:\/|$)/;
@@ -137,7 +140,13 @@ function registryRoute(rawPath: string, query: string): Route {
     case "manifests": {
       if (!isRepositoryName(name)) return invalidName;
       const problem = reference.includes(":") ? judgeDigest(reference) : refuseTag(reference);
-      return problem ?? { kind: "manifest", path: path.slice(3), query };
+      if (problem) return problem;
+      return {
+        kind: "manifest",
+        path: path.slice(3),
+        query,
+        ...(attachmentsTag.test(reference) && { isAttachments: true }),
+      };
     }
     case "blobs":
       if (!isRepositoryName(name)) return invalidName;

@@ -18,7 +18,7 @@ import { podmanIn } from "../../support/podman.ts";
 import { freePort } from "../../support/ports.ts";
 import { builtPeers, builtTools } from "../../support/programs.ts";
 import { startRedirector } from "../../support/redirector-process.ts";
-import { type Pushed, Pusher, startRegistry } from "../../support/registries.ts";
+import { type Pushed, Pusher, startRegistry, type TestRegistry } from "../../support/registries.ts";
 import { answers, end } from "../../support/seed-servers.ts";
 
 await builtPeers("crane", "oras");
@@ -41,6 +41,7 @@ describe("lists through the redirector", () => {
   let env: NodeJS.ProcessEnv;
   let folder: string;
   let subject: Pushed;
+  let olareg: TestRegistry;
   const expected = new Map<string, string[]>();
 
   before(async () => {
@@ -72,7 +73,7 @@ describe("lists through the redirector", () => {
     for (const [name, { tags }] of Object.entries(pagings)) {
       await tagged(name, tags);
     }
-    const olareg = await startRegistry("olareg");
+    olareg = await startRegistry("olareg");
     const pusher = new Pusher(olareg.host, "p/images/demo/referrers");
     subject = await pusher.image();
     for (let count = 0; count < 5; count++) await pusher.image({ subject });
@@ -137,6 +138,41 @@ describe("lists through the redirector", () => {
     const { referrers = [] } = JSON.parse(json.join("\n")) as { referrers?: { digest: string }[] };
     assert.equal(new Set(byRegctl).size, 5, byRegctl.join());
     assert.deepEqual(new Set(referrers.map(({ digest }) => digest)), new Set(byRegctl));
+  });
+
+  it("regctl: every referrer and the newest signatures, where the nearest mirror lags and where the canonical one is empty", async () => {
+    const [near, empty] = await Promise.all([startRegistry("olareg"), startRegistry("olareg")]);
+    afterFile(() => near.remove());
+    afterFile(() => empty.remove());
+    const regctl = await toolPath("regctl");
+    const name = "demo/referrers";
+    await new Pusher(near.host, `p/images/${name}`).image({ subject });
+    await new Pusher(near.host, `p/images/${name}`).signature(subject);
+    const newest = await new Pusher(olareg.host, `p/images/${name}`).signature(subject);
+    const mirror = (role: string, host: string, longitude: number) =>
+      ({ name: role, region: role, cloud: "gcp", latitude: 0, longitude, url: `http://${host}/v2/p/images` }) as const;
+    for (const [canonical, nearest, count] of [
+      [olareg.host, near.host, 6],
+      [empty.host, olareg.host, 5],
+    ] as const) {
+      const imageMirrors = [mirror("canonical", canonical, 90), mirror("near", nearest, 0)];
+      const region = { name: "near", latitude: 0, longitude: 0 };
+      const redirector = await startRedirector({ config: { host: "h.example", region, imageMirrors } });
+      try {
+        const at = `127.0.0.1:${redirector.port}/${name}`;
+        await run(regctl, ["registry", "set", "--tls", "disabled", `127.0.0.1:${redirector.port}`], { env });
+        const format = "{{range .Descriptors}}{{.Digest}}\n{{end}}";
+        const listed = await lines(regctl, ["artifact", "list", `${at}@${subject.digest}`, "--format", format]);
+        assert.equal(new Set(listed).size, count, listed.join());
+        // What is listed can be had, wherever the nearest mirror lacks it.
+        for (const each of listed) await lines(regctl, ["manifest", "get", `${at}@${each}`]);
+        const tag = `${subject.digest.replace(":", "-")}.sig`;
+        assert.deepEqual(await lines(regctl, ["image", "digest", `${at}:${tag}`]), [newest.digest]);
+        assert.ok((await lines(regctl, ["tag", "ls", at])).includes(tag));
+      } finally {
+        await redirector.stop();
+      }
+    }
   });
 
   it("curl: pages of its own size, by links to the host that it asked, and 404 of the mirror for what is not there", async () => {

@@ -113,7 +113,19 @@ describeUnless(unbuilt, "trust: real cosign", () => {
     assert.notEqual((await attested("cosign.pub", far(":root"))).code, 0, "by another key");
     assert.notEqual((await verify("cosign.pub", far(":unsigned"))).code, 0, "what is not promoted");
     await redirector.logged(/ manifest m1/);
-    assert.doesNotMatch(redirector.output(), / (manifest|blob|referrers) m0/, "from the far mirror alone");
+    assert.doesNotMatch(redirector.output(), / (manifest|blob) m0/, "from the far mirror alone");
+  });
+
+  it("what the far mirror lacks yet is verified through the redirector: it is in the canonical mirror", async function () {
+    this.timeout(60_000);
+    const late = await new Pusher(registry.host, "m0/tool/late").image({ tags: ["v1"] });
+    const made = await run(
+      ...["sign", "--key", "cosign.key", "--yes", ...offline.sign, `${registry.host}/m0/tool/late@${late.digest}`],
+    );
+    assert.equal(made.code, 0, made.text);
+    const at = `127.0.0.1:${redirector.port}/tool/late:v1`;
+    const verified = await run("verify", "--key", "cosign.pub", ...offline.verify, at);
+    assert.equal(verified.code, 0, verified.text);
   });
 });
 

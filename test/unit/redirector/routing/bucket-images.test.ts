@@ -83,7 +83,7 @@ describe("a bucket as an image mirror", () => {
     it(`the list of ${what} is read from ${key}`, async () => {
       const { ask, checks } = app([registry, bucket], [`https://b.example/${key}`]);
       const { status, body } = await ask("GET", `/v2${path}?n=5`);
-      assert.deepEqual([status, checks], [200, [`https://b.example/${key} *`]]);
+      assert.deepEqual([status, checks], [200, [`${registry.url}${path}`, `https://b.example/${key} *`]]);
       assert.equal((JSON.parse(body!) as Record<string, unknown[]>)[field]?.length, 1);
     });
 
