@@ -6,6 +6,7 @@ import { isDeepStrictEqual, promisify } from "node:util";
 import { Command } from "@commander-js/extra-typings";
 import { parse, YAMLParseError } from "yaml";
 import { bucketLocation } from "../stack/bucket-location.ts";
+import { stateNames } from "../stack/state-names.ts";
 import { CommandError, UsageError } from "./command.ts";
 import { printDetail, printJson, printNote, printResult } from "./output.ts";
 
@@ -106,9 +107,7 @@ export const bootstrapCommand = new Command("bootstrap")
     const { location, stack } = values;
     const create = values.create === true;
     const { project, seed, organization, optionalServices } = await names(values, `Pulumi.${stack}.yaml`);
-    // The names of buckets are unique in the whole world: a state that moves gets another one.
-    const bucket = `${organization}-artifacts-${seed === undefined ? "" : "seed-"}state`;
-    const key = `projects/${seed ?? project}/locations/${location}/keyRings/artifacts/cryptoKeys/state`;
+    const { bucket, key } = stateNames({ organization, project, seed, location });
 
     const folder = await mkdtemp(join(tmpdir(), "bootstrap-"));
     const done: { what: string; commands: readonly string[] }[] = [];

@@ -1,4 +1,5 @@
 import { parseStackConfig } from "../stack/config.ts";
+import { stateNames } from "../stack/state-names.ts";
 
 /** Answers by option. */
 export type Answers = Readonly<Record<string, string>>;
@@ -18,6 +19,7 @@ export interface Question {
 
 const always = (): boolean => true;
 const none = (): string => "";
+const usesSeed = (answers: Answers): boolean => (answers["seed-project"] ?? "") !== "";
 const usesAws = (answers: Answers): boolean => answers["dns"] === "route53" || (answers["aws-regions"] ?? "") !== "";
 
 /** All questions, in order. Each says where to find the answer. */
@@ -105,6 +107,19 @@ export const questions: readonly Question[] = [
     ask: "its number: gcloud projects describe <project> --format='value(projectNumber)'",
     applies: always,
   },
+  {
+    option: "seed-project",
+    key: "artifacts:seedProject",
+    ask: "id of a second Google Cloud project for the state, its key and the identities' pool, which survive the loss of the first there",
+    applies: always,
+    byDefault: none,
+  },
+  {
+    option: "seed-project-number",
+    key: "artifacts:seedProjectNumber",
+    ask: "its number: gcloud projects describe <seed project> --format='value(projectNumber)'",
+    applies: usesSeed,
+  },
 ];
 
 /** The answers with the defaults, and the questions that have none. */
@@ -128,6 +143,7 @@ export function problemsOf(question: Question, answers: Answers): readonly strin
 /** The settings that the answers make, by full key, in the order of the file. Settings that have their default are left out. */
 export function settingsOf(answers: Answers): Readonly<Record<string, unknown>> {
   const { organization, project } = answers;
+  const seed = usesSeed(answers) ? answers["seed-project"] : undefined;
   const list = (option: string): string[] =>
     (answers[option] ?? "").split(",").flatMap((item) => (item.trim() === "" ? [] : [item.trim()]));
   const owner = answers["repository"]?.split("/")[0];
@@ -154,13 +170,14 @@ export function settingsOf(answers: Answers): Readonly<Record<string, unknown>> 
     ["artifacts:alertEmail", answers["alert-email"]],
     ["gcp:project", answers["project"]],
     ["artifacts:projectNumber", answers["project-number"]],
+    ["artifacts:seedProject", seed],
+    ["artifacts:seedProjectNumber", usesSeed(answers) ? answers["seed-project-number"] : undefined],
   ];
-  // Made of two answers: nothing can be said of them before both are there.
-  if (organization !== undefined && project !== undefined)
-    entries.push(
-      ["artifacts:stateBucket", `${organization}-artifacts-state`],
-      ["artifacts:stateKey", `projects/${project}/locations/us/keyRings/artifacts/cryptoKeys/state`],
-    );
+  // Made of several answers: nothing can be said of them before all are there.
+  if (organization !== undefined && project !== undefined) {
+    const { bucket, key } = stateNames({ organization, project, seed });
+    entries.push(["artifacts:stateBucket", bucket], ["artifacts:stateKey", key]);
+  }
   const empty = (value: unknown): boolean =>
     value === undefined || value === "" || (Array.isArray(value) && value.length === 0);
   return Object.fromEntries(entries.filter(([, value]) => !empty(value)));

@@ -19,6 +19,8 @@ const comments: Readonly<Record<string, string>> = {
   "artifacts:alertEmail": "who is told of an alert",
   "gcp:project": "a Google Cloud project of its own",
   "artifacts:projectNumber": "gcloud projects describe <project> --format='value(projectNumber)'",
+  "artifacts:seedProject": "has the state, its key and the identities' pool, which survive the loss of the other",
+  "artifacts:seedProjectNumber": "gcloud projects describe <seed project> --format='value(projectNumber)'",
   "artifacts:stateBucket": "npm run bootstrap makes it, and the key",
 };
 

@@ -413,8 +413,11 @@ function conflicts({ artifacts, aws, gcp }: SomeSettings): string[] {
   if ((artifacts.stateBucket === undefined) !== (artifacts.stateKey === undefined)) {
     errors.push("artifacts:stateBucket, artifacts:stateKey: must be set together, or neither");
   }
-  if ((artifacts.seedProject === undefined) !== (artifacts.seedProjectNumber === undefined)) {
-    errors.push("artifacts:seedProject, artifacts:seedProjectNumber: must be set together, or neither");
+  if (artifacts.seedProject !== undefined && artifacts.seedProjectNumber === undefined) {
+    errors.push("artifacts:seedProjectNumber: must be set together with artifacts:seedProject");
+  }
+  if (artifacts.seedProject === undefined && artifacts.seedProjectNumber !== undefined) {
+    errors.push("artifacts:seedProject: must be set together with artifacts:seedProjectNumber");
   }
   if (artifacts.seedProject !== undefined && artifacts.seedProject === gcp.project) {
     errors.push(

@@ -1,5 +1,6 @@
 import type { StackConfig } from "./config.ts";
 import { optInRegions } from "./geography.ts";
+import { stateNames } from "./state-names.ts";
 
 /** Something that a person does once, with the commands for it. */
 export interface FirstStep {
@@ -27,12 +28,22 @@ export function firstSteps(config: StackConfig, stack: string): FirstSteps {
 }
 
 function clouds(config: StackConfig): FirstStep[] {
-  const { project, awsAccount, awsRegions } = config;
+  const { project, awsAccount, awsRegions, seed } = config;
+  const withBilling = (id: string): string[] => [
+    `gcloud projects create ${id}`,
+    `gcloud billing projects link ${id} --billing-account <id>`,
+  ];
   const google: FirstStep[] = [
-    {
-      title: "A Google Cloud project of its own, with billing",
-      commands: [`gcloud projects create ${project}`, `gcloud billing projects link ${project} --billing-account <id>`],
-    },
+    { title: "A Google Cloud project of its own, with billing", commands: withBilling(project) },
+    ...(seed === undefined
+      ? []
+      : [
+          {
+            title: "A second one, the seed project, for the state, its key and the identities' pool",
+            commands: withBilling(seed.project),
+            note: "Its owners are those of the first or fewer, and nobody else has a role there",
+          },
+        ]),
     {
       title: "An organization whose policies let this project be public and be run from GitHub",
       commands: policies.map(({ name }) => `gcloud org-policies describe ${name} --project ${project} --effective`),
@@ -132,11 +143,8 @@ function zone({ dns, host, project, dnssec }: StackConfig): FirstStep[] {
   }
 }
 
-function state({ state: given, organization, project }: StackConfig, stack: string): FirstStep[] {
-  const { bucket, key } = given ?? {
-    bucket: `${organization}-artifacts-state`,
-    key: `projects/${project}/locations/us/keyRings/artifacts/cryptoKeys/state`,
-  };
+function state({ state: given, organization, project, seed }: StackConfig, stack: string): FirstStep[] {
+  const { bucket, key } = given ?? stateNames({ organization, project, seed: seed?.project });
   return [
     {
       title: "The bucket of the state and its key",

@@ -22,6 +22,9 @@ const least = {
   "project-number": "210987654321",
 };
 
+/** State, key and pool in a project of their own. */
+const seed = { "seed-project": "acme-seed", "seed-project-number": "314159265358" };
+
 describe("npm run init", () => {
   let folder: string;
   beforeEach(async () => {
@@ -83,6 +86,25 @@ describe("npm run init", () => {
       [read.config.dns.dns, read.config.awsRegion, read.config.awsAccount],
       ["route53", "eu-west-1", "123456789012"],
     );
+  });
+
+  it("puts state, key and pool into a seed project, where bootstrap makes them", async () => {
+    const { code, out, err } = await run("init", ...flags({ ...least, ...seed }));
+    assert.equal(code, 0, err);
+    const read = await readStackFile(join(folder, "Pulumi.prod.yaml"));
+    assert.ok("config" in read, JSON.stringify(read));
+    assert.deepEqual(read.config.seed, { project: "acme-seed", projectNumber: "314159265358" });
+    const bootstrap = JSON.parse((await run("bootstrap", "--json")).out) as { settings: Record<string, string> };
+    assert.equal(bootstrap.settings["artifacts:seedProject"], "acme-seed");
+    assert.deepEqual(read.config.state, {
+      bucket: bootstrap.settings["artifacts:stateBucket"],
+      key: bootstrap.settings["artifacts:stateKey"],
+    });
+    assert.match(out, /gcloud billing projects link acme-seed [\s\S]*npm run bootstrap/);
+    const { "seed-project-number": _, ...without } = seed;
+    const refused = await run("init", "--force", ...flags({ ...least, ...without }));
+    assert.equal(refused.code, 1);
+    assert.match(refused.err, /^error: nothing written:\n--seed-project-number: is required: its number: \S.*\n$/);
   });
 
   it("reports all errors and missing options at once, and writes nothing", async () => {
@@ -167,6 +189,10 @@ describeUnless(noTerminal, "npm run init in a terminal", () => {
       ["told of alerts", "oncall@acme.dev\r"],
       ["id of the Google Cloud project", "acme-artifacts\r"],
       ["its number: gcloud", "210987654321\r"],
+      ["id of a second Google Cloud project", "acme-artifacts\r"],
+      ["must be another project than gcp:project", ""],
+      ["id of a second Google Cloud project", "acme-seed\r"],
+      ["its number: gcloud", "314159265358\r"],
       ["Pulumi.prod.yaml: written", ""],
       ["1. A Google Cloud project", ""],
     );
@@ -178,6 +204,7 @@ describeUnless(noTerminal, "npm run init in a terminal", () => {
       [config.repository, config.githubOwners, config.host, config.gcpRegions.map(({ name }) => name)],
       ["acme/artifacts", { acme: "7654321" }, "artifacts.acme.dev", ["europe-west3"]],
     );
+    assert.deepEqual(config.seed, { project: "acme-seed", projectNumber: "314159265358" });
   });
 
   for (const [name, keys] of [

@@ -382,7 +382,12 @@ for (const [what, change, error] of [
   [
     "a seed project without its number",
     { "artifacts:seedProject": "demo-seed" },
-    "artifacts:seedProject, artifacts:seedProjectNumber: must be set together, or neither",
+    "artifacts:seedProjectNumber: must be set together with artifacts:seedProject",
+  ],
+  [
+    "a seed project's number without the project",
+    { "artifacts:seedProjectNumber": "987654321" },
+    "artifacts:seedProject: must be set together with artifacts:seedProjectNumber",
   ],
   [
     "a seed project without the state's key in it",
