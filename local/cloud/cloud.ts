@@ -42,6 +42,8 @@ export interface EmulatedCloud {
   /** URLs of Cloud Storage and S3 (path style, all regions), and ports of the registries by location, as of the start. */
   readonly endpoints: {
     readonly gcs: string;
+    /** The same without IAM in front. */
+    readonly gcsServer: string;
     readonly s3: string;
     readonly registries: Readonly<Record<string, number>>;
   };
@@ -157,7 +159,12 @@ async function open(dir: string, options: CloudOptions, processes: Processes): P
       const address = `http://127.0.0.1:${controlPort}`;
       return {
         control: address,
-        endpoints: { gcs: servers.gcs, s3: servers.s3, registries: await servers.registries() },
+        endpoints: {
+          gcs: servers.gcs,
+          gcsServer: servers.gcsServer,
+          s3: servers.s3,
+          registries: await servers.registries(),
+        },
         environment: {
           ARTIFACTS_CLOUD: address,
           AWS_ACCESS_KEY_ID: servers.s3Credentials.accessKeyId,

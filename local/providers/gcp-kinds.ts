@@ -1,8 +1,13 @@
 import type { Values } from "../cloud/inventory.ts";
 import type { ResourceKind, Subject } from "./kind.ts";
 
-/** The project number of every emulated project. Real projects have a number each, which programs read from outputs. */
+/** The project number of every emulated project but a seed project. Real projects have a number each, which programs read from outputs. */
 export const projectNumber = "415926535897";
+
+/** The number of a project: a pool's name has it, so pools of production and of a seed project differ. */
+function projectNumberOf(project: unknown): string {
+  return String(project).endsWith("-seed") ? "271828182845" : projectNumber;
+}
 
 const compute = (scope: string): ResourceKind => ({
   id: `projects/{project}/${scope}/{name}`,
@@ -152,14 +157,14 @@ const gcpKinds: Readonly<Record<string, ResourceKind>> = {
   "iam/workloadIdentityPool:WorkloadIdentityPool": {
     id: "projects/{project}/locations/global/workloadIdentityPools/{workloadIdentityPoolId}",
     outputs: ({ inputs }) => ({
-      name: `projects/${projectNumber}/locations/global/workloadIdentityPools/${String(inputs["workloadIdentityPoolId"])}`,
+      name: `projects/${projectNumberOf(inputs["project"])}/locations/global/workloadIdentityPools/${String(inputs["workloadIdentityPoolId"])}`,
       state: "ACTIVE",
     }),
   },
   "iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider": {
     id: "projects/{project}/locations/global/workloadIdentityPools/{workloadIdentityPoolId}/providers/{workloadIdentityPoolProviderId}",
     outputs: ({ inputs }) => ({
-      name: `projects/${projectNumber}/locations/global/workloadIdentityPools/${String(inputs["workloadIdentityPoolId"])}/providers/${String(inputs["workloadIdentityPoolProviderId"])}`,
+      name: `projects/${projectNumberOf(inputs["project"])}/locations/global/workloadIdentityPools/${String(inputs["workloadIdentityPoolId"])}/providers/${String(inputs["workloadIdentityPoolProviderId"])}`,
       state: "ACTIVE",
     }),
   },

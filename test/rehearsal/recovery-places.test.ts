@@ -8,6 +8,7 @@ import { demoManifestsFolder } from "../../local/seed/demo-manifests.ts";
 import { peerPath } from "../support/peers.ts";
 import { startRedirector } from "../support/redirector-process.ts";
 import { type CloudResource, Drill } from "../support/rehearsal/drill.ts";
+import { followSection } from "../support/rehearsal/runbook.ts";
 import { assertProduction, assertServed, type Wanted, wantedOf } from "./production.ts";
 import { assertRights } from "./rights.ts";
 
@@ -40,16 +41,14 @@ describe("recovery of regions, of the cloud project and of the AWS account", fun
   it("lost regions: refresh and up refill them from the others", async () => {
     await drill.lose(inRegions(await drill.resources(), ["europe-west1", "us-east-1"]));
     await assert.rejects(assertProduction(drill, wanted), "something is missing");
-    await drill.run("pulumi refresh");
-    await drill.run("pulumi up");
+    await followSection(drill, "A mirror was changed by hand, or lost artifacts");
     await assertProduction(drill, wanted);
     await assertServed(drill, wanted);
   });
 
-  it("lost canonical region: up refills it from the others", async () => {
+  it("lost canonical region: the workflow deploy, run by hand, refills it from the others", async () => {
     await drill.lose(inRegions(await drill.resources(), ["us-central1"]));
-    await drill.run("pulumi refresh");
-    await drill.run("pulumi up");
+    await followSection(drill, "A region is lost");
     await drill.run("pulumi preview --expect-no-changes");
     await assertProduction(drill, wanted);
     await assertServed(drill, wanted);
@@ -85,10 +84,8 @@ describe("recovery of regions, of the cloud project and of the AWS account", fun
   it("lost AWS account: the runbook's commands make its mirror anew in another one, filled from Google Cloud", async () => {
     await drill.lose(({ type }) => type.startsWith("aws:"));
     await configure(anotherBucket);
-    await startAgain();
-    await drill.run("npm run adopt");
+    await followSection(drill, "The AWS account is lost");
     await assertProduction(drill, wanted);
-    await drill.run("pulumi preview --expect-no-changes");
     assert.ok(
       (await drill.resources()).some(
         ({ type, id }) => type === "aws:s3/bucket:Bucket" && id === "rehearsal-2-us-east-1",
@@ -120,12 +117,10 @@ describe("recovery of regions, of the cloud project and of the AWS account", fun
     const project = "rehearsal-artifacts-2";
     const prefix = "rehearsal-2"; // the names of the lost project's buckets stay reserved for a while
     await configure({ ...settings, "gcp:project": project, "artifacts:googlePrefix": prefix });
-    await startAgain();
-    await drill.run("npm run adopt");
+    await followSection(drill, "The Google Cloud project is lost");
     await assertProduction(drill, wanted);
     await assertServed(drill, wanted);
     assert.deepEqual(await namesInSeed(), kept);
-    await drill.run("pulumi preview --expect-no-changes");
     await drill.run("pulumi refresh --preview-only --expect-no-changes");
   });
 
@@ -145,12 +140,6 @@ describe("recovery of regions, of the cloud project and of the AWS account", fun
     } finally {
       await redirector.stop();
     }
-  }
-
-  /** The runbook's way where the state describes what is lost: a new state, into which `adopt` takes what is left. */
-  async function startAgain(): Promise<void> {
-    await drill.run("pulumi stack rm local --force --yes");
-    await drill.run("pulumi stack init local --no-select");
   }
 });
 

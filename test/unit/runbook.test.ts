@@ -1,8 +1,9 @@
-/** The runbook (docs/operating.md) has no command that no test runs. */
+/** Every recovery of docs/operating.md is followed by a rehearsal, and no other command of it is run by no test. */
 import assert from "node:assert/strict";
 import { glob, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { it } from "mocha";
+import { before, describe, it } from "mocha";
+import { commandsBySection, followedSections } from "../support/documents/section-commands.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -14,26 +15,53 @@ const untested = [
   "gcloud storage rm",
 ];
 
-it("every command of the runbook is run in a rehearsal or against real servers", async () => {
-  const document = await readFile(join(root, "docs/operating.md"), "utf8");
-  const runbook = /^## Runbook\n(.*?)^## /ms.exec(document)?.[1] ?? "";
-  const commands = [...runbook.matchAll(/`((?:pulumi|npm|gcloud) [^`]+)`/g)].map(([, command = ""]) =>
-    command.replaceAll(/\s+/g, " "),
-  );
-  assert.ok(commands.length > 10, commands.join("; "));
-  let tests = "";
-  for await (const file of glob("test/{rehearsal,contract}/**/*.ts", { cwd: root })) {
-    tests += await readFile(join(root, file), "utf8");
-  }
-  for (const command of commands) {
-    if (untested.some((one) => command.startsWith(one))) continue;
-    // Up to what is the operator's own: names, files, the stack.
-    const [known = ""] = command.split(/ (?:-- |<|prod\b|--stack|--file <)/);
-    const script = /^npm run (\w+)/.exec(known)?.[1];
-    const ran =
-      script === undefined
-        ? tests.includes(known)
-        : new RegExp(`npm run ${script}|commands/${script}|"${script}"`).test(tests);
-    assert.ok(ran, `no test runs: ${command}`);
-  }
+/** Sections that other tests run, with the test. */
+const ranElsewhere: Readonly<Record<string, string>> = {
+  "What is the matter": "test/rehearsal/rehearsal.test.ts",
+  "A redirector anywhere": "test/contract/object-store-mirrors/clients.test.ts",
+};
+
+describe("the runbook", () => {
+  let document: string;
+  before(async () => {
+    document = await readFile(join(root, "docs/operating.md"), "utf8");
+  });
+
+  it("has no recovery that no rehearsal follows", async () => {
+    const [sections, followed] = [await commandsBySection("docs/operating.md"), await followedSections()];
+    const withCommands = [...sections].filter(([, commands]) => commands.length > 0).map(([heading]) => heading);
+    assert.ok(withCommands.length > 10, withCommands.join("; "));
+    assert.deepEqual(
+      withCommands.filter((heading) => !followed.has(heading) && ranElsewhere[heading] === undefined),
+      [],
+    );
+    assert.deepEqual(
+      [...followed].filter((heading) => !withCommands.includes(heading)),
+      [],
+      "headings that drills follow",
+    );
+  });
+
+  it("has no command in its sentences that no test runs", async () => {
+    const runbook = /^## Runbook\n(.*?)^## /ms.exec(document)?.[1] ?? "";
+    const commands = [...runbook.matchAll(/`((?:pulumi|npm|gcloud) [^`]+)`/g)].map(([, command = ""]) =>
+      command.replaceAll(/\s+/g, " "),
+    );
+    assert.ok(commands.length >= 8, commands.join("; "));
+    let tests = "";
+    for await (const file of glob("test/{rehearsal,contract}/**/*.ts", { cwd: root })) {
+      tests += await readFile(join(root, file), "utf8");
+    }
+    for (const command of commands) {
+      if (untested.some((one) => command.startsWith(one))) continue;
+      // Up to what is the operator's own: names, files, the stack.
+      const [known = ""] = command.split(/ (?:-- |<|prod\b|--stack|--file <)/);
+      const script = /^npm run (\w+)/.exec(known)?.[1];
+      const ran =
+        script === undefined
+          ? tests.includes(known)
+          : new RegExp(`npm run ${script}|commands/${script}|"${script}"`).test(tests);
+      assert.ok(ran, `no test runs: ${command}`);
+    }
+  });
 });

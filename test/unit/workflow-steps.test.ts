@@ -6,29 +6,12 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile 
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { afterEach, before, beforeEach, describe, it } from "mocha";
-import { parse } from "yaml";
 import { logMetrics } from "../../components/monitoring/log-metrics.ts";
 import { skip } from "../support/annotations.ts";
 import { stackFile } from "../support/stack-file.ts";
+import { workflowScript } from "../support/workflow-script.ts";
 
 const root = join(import.meta.dirname, "../..");
-
-interface Step {
-  readonly name?: string;
-  readonly run?: string;
-}
-
-/** The script of one step of a workflow, or of the action. */
-async function script(file: string, step: string): Promise<string> {
-  const content = parse(await readFile(join(root, ".github", file), "utf8")) as {
-    jobs?: Record<string, { steps: Step[] }>;
-    runs?: { steps: Step[] };
-  };
-  const steps = [...Object.values(content.jobs ?? {}).flatMap((job) => job.steps), ...(content.runs?.steps ?? [])];
-  const found = steps.find(({ name }) => name === step)?.run;
-  assert.ok(found, `${file} has no step "${step}"`);
-  return found;
-}
 
 let folder: string;
 let bin: string;
@@ -68,7 +51,7 @@ describe("scripts of the workflows", () => {
         await writeFile(join(folder, place, "p/images.yaml"), images);
       }
       await writeFile(join(folder, "Pulumi.prod.yaml"), stackFile);
-      return await run(await script("workflows/preview.yml", "Preview"));
+      return await run(await workflowScript("workflows/preview.yml", "Preview"));
     };
     const comment = () => readFile(join(folder, "report/comment-1.md"), "utf8");
     const image = `- name: app\n  dmap:\n    "sha256:${"a".repeat(64)}": ["v1"]\n`;
@@ -95,7 +78,7 @@ describe("scripts of the workflows", () => {
       assert.equal(code, 0);
       assert.equal(outputs, "code=255\n");
       assert.match(await comment(), /### This can't be promoted yet[\s\S]*error: no such digest in staging/);
-      const last = await run(await script("workflows/preview.yml", "Fail if the preview did"), { CODE: "255" });
+      const last = await run(await workflowScript("workflows/preview.yml", "Fail if the preview did"), { CODE: "255" });
       assert.equal(last.code, 255);
     });
 
@@ -128,7 +111,7 @@ describe("scripts of the workflows", () => {
           NUMBER: "7",
           ASSOCIATION: payload.author_association,
         };
-        const step = await script(
+        const step = await workflowScript(
           "workflows/preview.yml",
           "Find out what it changes, and whether its author is new here",
         );
@@ -145,7 +128,7 @@ describe("scripts of the workflows", () => {
     }
 
     it("an environment without reviewers admits no newcomer", async () => {
-      const step = await script("workflows/preview.yml", "Refuse an environment that asks nobody");
+      const step = await workflowScript("workflows/preview.yml", "Refuse an environment that asks nobody");
       const environment = { GH_TOKEN: "x", REPOSITORY: "example/artifacts" };
       await program("gh", "echo 0");
       assert.equal((await run(step, environment)).code, 1);
@@ -156,7 +139,7 @@ describe("scripts of the workflows", () => {
     });
 
     it("a commit that was pushed since the run began is not previewed by it", async () => {
-      const step = await script("workflows/preview.yml", "Refuse a merge of another commit");
+      const step = await workflowScript("workflows/preview.yml", "Refuse a merge of another commit");
       await program("git", `case "$4" in HEAD^1) echo base ;; HEAD^2) echo head ;; esac`);
       assert.equal((await run(step, { HEAD: "head" })).outputs, "base=base\n");
       const { code, outputs } = await run(step, { HEAD: "older" });
@@ -164,7 +147,10 @@ describe("scripts of the workflows", () => {
     });
 
     it("the check that is required passes for a change without manifests, and for no failed preview", async () => {
-      const step = await script("workflows/preview.yml", "Pass if there is nothing to preview, or the preview did");
+      const step = await workflowScript(
+        "workflows/preview.yml",
+        "Pass if there is nothing to preview, or the preview did",
+      );
       for (const [scope, manifests, result, passes] of [
         ["success", "no", "skipped", true],
         ["success", "yes", "success", true],
@@ -179,7 +165,7 @@ describe("scripts of the workflows", () => {
     });
 
     it("of a pull request only the folder of manifests is taken: no link, nothing beside it", async () => {
-      const take = await script("workflows/preview.yml", "Take them, and nothing else");
+      const take = await workflowScript("workflows/preview.yml", "Take them, and nothing else");
       const make = async () => {
         await mkdir(join(folder, "manifests/old"), { recursive: true });
         await mkdir(join(folder, "merged"), { recursive: true });
@@ -206,7 +192,7 @@ describe("scripts of the workflows", () => {
       for (let page = 1; page <= pages; page++) await writeFile(join(folder, `comment-${page}.md`), "the preview");
       await program("gh", `[[ "$*" == *--paginate* ]] && printf '%s' '${existing}'; exit 0`);
       const environment = { GH_TOKEN: "x", REPOSITORY: "example/artifacts", NUMBER: "7" };
-      const step = await script("workflows/preview.yml", "Comment, in place of the comments of the last run");
+      const step = await workflowScript("workflows/preview.yml", "Comment, in place of the comments of the last run");
       const { code, printed } = await run(step, environment);
       assert.equal(code, 0, printed);
       return (await calls()).slice(1).map((call) => call.replace(/^gh api --method | --silent$/g, ""));
@@ -233,7 +219,7 @@ describe("scripts of the workflows", () => {
   });
 
   describe("graph-comment", () => {
-    const find = () => script("workflows/graph-comment.yml", "Find the pull request whose commit was recorded");
+    const find = () => workflowScript("workflows/graph-comment.yml", "Find the pull request whose commit was recorded");
     /** What GitHub's list of pull requests holds, as `gh api --jq` filters it. */
     const listed = (pulls: readonly { number: unknown; head: { sha: string } }[]) =>
       program("gh", `jq --raw-output "\${@: -1}" <<< '${JSON.stringify(pulls)}'`);
@@ -272,7 +258,7 @@ describe("scripts of the workflows", () => {
     });
     it("compares the record, or says that there is none", async () => {
       await writeFile(join(folder, "record.json"), '{"failure": "::error::no\\n```"}');
-      const step = await script("workflows/graph-comment.yml", "Compare with the main branch");
+      const step = await workflowScript("workflows/graph-comment.yml", "Compare with the main branch");
       for (const RECORD of ["record.json", "missing.json"]) {
         const { code, printed } = await run(step, { RECORD: join(folder, RECORD) });
         assert.equal(code, 0, printed);
@@ -284,9 +270,9 @@ describe("scripts of the workflows", () => {
 
   describe("set-up", () => {
     const environment = { ARCHIVE: "redirector/dist/redirector.tar.gz" };
-    const take = () => script("actions/set-up/action.yml", "Take the redirector that is deployed");
+    const take = () => workflowScript("actions/set-up/action.yml", "Take the redirector that is deployed");
     it("a Node that npm left out, as its bytes are others, ends the job", async () => {
-      const install = await script(
+      const install = await workflowScript(
         "actions/set-up/action.yml",
         "Install the dependencies, without running a script of theirs",
       );
@@ -321,7 +307,7 @@ describe("scripts of the workflows", () => {
 
   describe("deploy", () => {
     it("refuses a commit that is not main's tip: a re-run of an older deploy", async () => {
-      const step = await script("workflows/deploy.yml", "Refuse a commit that is not main's tip");
+      const step = await workflowScript("workflows/deploy.yml", "Refuse a commit that is not main's tip");
       const environment = { GH_TOKEN: "x", REPOSITORY: "example/artifacts", COMMIT: "c0ffee" };
       await program("gh", "echo c0ffee");
       assert.equal((await run(step, environment)).code, 0);
@@ -334,7 +320,7 @@ describe("scripts of the workflows", () => {
     });
 
     it("deploys only the archive that was built and attested", async () => {
-      const step = await script("workflows/deploy.yml", "Check what was built");
+      const step = await workflowScript("workflows/deploy.yml", "Check what was built");
       const archive = join(folder, "redirector/dist/redirector.tar.gz");
       await mkdir(dirname(archive), { recursive: true });
       await writeFile(archive, "built");
@@ -360,7 +346,7 @@ describe("scripts of the workflows", () => {
           `${says}; { echo "promoted 3 of 9"; ${says}; } >> "$ARTIFACTS_PROGRESS"; sleep 2; exit ${wanted}`,
         );
         const progress = join(folder, "progress");
-        const { code, printed } = await run(await script("workflows/deploy.yml", "Deploy"), {
+        const { code, printed } = await run(await workflowScript("workflows/deploy.yml", "Deploy"), {
           ARTIFACTS_PROGRESS: progress,
         });
         assert.equal(code, wanted);
@@ -375,7 +361,7 @@ describe("scripts of the workflows", () => {
     const compare = async (preview: number, audit: number) => {
       await program("pulumi", `echo "${preview === 0 ? "no changes" : "- a tag"}"; exit ${preview}`);
       await program("npm", `echo audited; exit ${audit}`);
-      const { code, outputs, printed } = await run(await script("workflows/drift.yml", "Compare"));
+      const { code, outputs, printed } = await run(await workflowScript("workflows/drift.yml", "Compare"));
       assert.equal(code, 0, printed);
       return outputs;
     };
@@ -392,7 +378,10 @@ describe("scripts of the workflows", () => {
     it("logs the line that the alert on missing runs counts", async () => {
       await program("gcloud", `printf '%s' "\${@: -1}" > "${folder}/payload"`);
       const environment = { PROJECT: "demo" };
-      const { code, printed } = await run(await script("workflows/drift.yml", "Say that it was compared"), environment);
+      const { code, printed } = await run(
+        await workflowScript("workflows/drift.yml", "Say that it was compared"),
+        environment,
+      );
       assert.equal(code, 0, printed);
       assert.match((await calls())[0] ?? "", /^gcloud logging write artifacts --payload-type json .*--project demo /);
       const payload = JSON.parse(await readFile(join(folder, "payload"), "utf8")) as Record<string, string>;
@@ -406,7 +395,9 @@ describe("scripts of the workflows", () => {
     });
     it("fails the run if the report that it ran cannot be sent", async () => {
       await program("gcloud", "exit 1");
-      const { code } = await run(await script("workflows/drift.yml", "Say that it was compared"), { PROJECT: "demo" });
+      const { code } = await run(await workflowScript("workflows/drift.yml", "Say that it was compared"), {
+        PROJECT: "demo",
+      });
       assert.notEqual(code, 0);
     });
 
@@ -420,7 +411,7 @@ describe("scripts of the workflows", () => {
         await program("gh", `[ "$2" = list ] && printf '%s' '${open}'; exit 0`);
         const environment = { GH_TOKEN: "x", DRIFT: drift, TITLE: "Production differs from the main branch" };
         const { code, printed } = await run(
-          await script("workflows/drift.yml", "Open, edit or close the issue"),
+          await workflowScript("workflows/drift.yml", "Open, edit or close the issue"),
           environment,
         );
         assert.equal(code, 0, printed);
@@ -435,7 +426,7 @@ describe("scripts of the workflows", () => {
     ] as const) {
       it(`${waiting} deployments wait for their approval: ${starts ? "starts one that refreshes" : "starts none"}`, async () => {
         await program("gh", `[ "$2" = list ] && echo ${waiting}; exit 0`);
-        const step = await script("workflows/drift.yml", "Ask for a deployment that refreshes");
+        const step = await workflowScript("workflows/drift.yml", "Ask for a deployment that refreshes");
         const { code, printed } = await run(step, { GH_TOKEN: "x" });
         assert.equal(code, 0, printed);
         const started = (await calls()).filter((call) => call.startsWith("gh workflow run"));
@@ -451,7 +442,7 @@ describe("scripts of the workflows", () => {
       await program("node", `printf '%s\\n' '+ app:v1' '${hostile.replaceAll("\n", "' '")}'`);
       await program("git", "echo patch");
       const environment = { PROJECT: "tool", WHAT: hostileWhat };
-      const { code, printed } = await run(await script("workflows/promote.yml", "Promote"), environment);
+      const { code, printed } = await run(await workflowScript("workflows/promote.yml", "Promote"), environment);
       assert.equal(code, 0, printed);
       assert.deepEqual(commands(printed), []);
       assert.equal((await calls())[0], `node components/commands/artifacts.mjs promote -- tool ${hostileWhat}`);
@@ -461,12 +452,15 @@ describe("scripts of the workflows", () => {
 
     it("ends with the command's exit code, and leaves no patch then", async () => {
       await program("node", "exit 2");
-      const { code } = await run(await script("workflows/promote.yml", "Promote"), { PROJECT: "tool", WHAT: "x" });
+      const { code } = await run(await workflowScript("workflows/promote.yml", "Promote"), {
+        PROJECT: "tool",
+        WHAT: "x",
+      });
       assert.equal(code, 2);
       await assert.rejects(readFile(join(folder, "manifests.patch")), { code: "ENOENT" });
     });
 
-    const opening = () => script("workflows/promote.yml", "Open the pull request");
+    const opening = () => workflowScript("workflows/promote.yml", "Open the pull request");
     const environment = { GH_TOKEN: "x", PROJECT: "tool", WHAT: "app:v1", RUN: "7-1" };
 
     it("opens a pull request with the changes", async () => {
@@ -496,7 +490,7 @@ describe("scripts of the workflows", () => {
   });
 
   describe("release", () => {
-    const step = () => script("workflows/release.yml", "Tag and publish the version if it is new");
+    const step = () => workflowScript("workflows/release.yml", "Tag and publish the version if it is new");
     const environment = { GH_TOKEN: "x", REPOSITORY: "example/artifacts", COMMIT: "c0ffee" };
     const changelog =
       "# Changelog\n\n## [Unreleased]\n\n## [0.3.0] - 2027-01-01\n\n- New\n\n## [0.2.0] - 2026-11-29\n\n- Old\n\n[0.2.0]: ../x\n";

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { programs } from "../../../components/commands/programs.ts";
 import packageJson from "../../../package.json" with { type: "json" };
+import { commandsBySection, followedSections } from "./section-commands.ts";
 
 export const root = join(import.meta.dirname, "../../..");
 const scripts: Readonly<Record<string, string>> = packageJson.scripts;
@@ -173,10 +174,7 @@ async function benchFault(name: string): Promise<string | undefined> {
 
 /** The command and its options are run by a test, a workflow or a command of ours. */
 async function pulumiFault(args: readonly string[]): Promise<string | undefined> {
-  runOnes ??= await textOf(
-    ["test/{rehearsal,contract,unit/commands}/**/*.ts", "test/support/rehearsal/*.ts", "local/**/*.ts"],
-    [".github/workflows/*.yml", "components/commands/{adopt,bootstrap}.ts"],
-  );
+  runOnes ??= await commandsRun();
   const words = args.filter((word, index) => index < 2 && /^[a-z]+$/.test(word));
   const command = words.join(" ");
   const quotedWords = words.map((word) => `"${word}"`).join(", ");
@@ -187,6 +185,16 @@ async function pulumiFault(args: readonly string[]): Promise<string | undefined>
   return unknown.length === 0 ? undefined : `no test and no workflow runs pulumi ${command} with ${unknown.join(" ")}`;
 }
 let runOnes: string | undefined;
+
+/** The text of everything that runs commands, and the commands of docs/operating.md that rehearsals run from there. */
+async function commandsRun(): Promise<string> {
+  const text = await textOf(
+    ["test/{rehearsal,contract,unit/commands}/**/*.ts", "test/support/rehearsal/*.ts", "local/**/*.ts"],
+    [".github/workflows/*.yml", "components/commands/{adopt,bootstrap}.ts"],
+  );
+  const [sections, followed] = [await commandsBySection("docs/operating.md"), await followedSections()];
+  return [text, ...[...sections].flatMap(([heading, commands]) => (followed.has(heading) ? commands : []))].join("\n");
+}
 
 async function textOf(...patterns: readonly (readonly string[])[]): Promise<string> {
   const files = await Array.fromAsync(glob(patterns.flat(), { cwd: root }));

@@ -104,6 +104,11 @@ export class Drill {
     this.#bin = bin;
   }
 
+  /** The drill's folder. */
+  get folder(): string {
+    return this.workspace.folder;
+  }
+
   /**
    * Starts the cloud and prepares stack and CLI. Deploys nothing.
    * @param options.ports number of ports for the cloud. Default: enough for the rehearsal's regions.

@@ -1,9 +1,10 @@
 /** k8s.io in small beside a rehearsal: its checkout, its production in buckets and repositories of other names, and the commands of the move. */
 import assert from "node:assert/strict";
-import { glob, mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { glob, mkdir, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { projectRoot } from "../../../local/tools/rehearsal-folder.ts";
+import { commandsBySection } from "../documents/section-commands.ts";
 import { type K8sSample, makeK8sSample, sampleBlobs, stagedFilesFolder } from "../k8s-sample.ts";
 import { pull } from "../registries.ts";
 import { Drill } from "./drill.ts";
@@ -131,10 +132,7 @@ export class K8sDrill {
 
 /** The commands of docs/moving-from-k8s.md, in their order. */
 export async function movingCommands(): Promise<string[]> {
-  const text = await readFile(join(projectRoot, "docs/moving-from-k8s.md"), "utf8");
-  return [...text.matchAll(/^```sh[^\n]*\n(.*?)^```/gms)].flatMap(([, block = ""]) =>
-    block.split("\n").filter((line) => line !== ""),
-  );
+  return [...(await commandsBySection("docs/moving-from-k8s.md")).values()].flat();
 }
 
 /** Makes today's repositories and buckets as somebody else has made them. @returns `<host>/<path>` of the repositories. */
