@@ -20,6 +20,8 @@ export interface AdmittedAttachment extends Attachment {
 /** An attachment that stays out, and why. */
 export interface RefusedAttachment extends Attachment {
   readonly refusal: string;
+  /** No place has it: a list that a client keeps may outlive what it names. */
+  readonly isAbsent?: true;
 }
 
 /** The attachments of one digest, judged. Admitted ones come after what they are attached to. */
@@ -63,7 +65,7 @@ export async function judgeAttachments(
     const attachment = attachments[index]!;
     const { digest, subject } = attachment;
     const isOrphan = outs.has(subject) && !ins.has(subject);
-    if ("refusal" in verdict) refused.push({ ...attachment, refusal: verdict.refusal });
+    if ("refusal" in verdict) refused.push({ ...attachment, ...verdict });
     else if (isOrphan) refused.push({ ...attachment, refusal: "what it is attached to stays out" });
     else admitted.push({ ...attachment, ...verdict });
     ("refusal" in verdict || isOrphan ? outs : ins).add(digest);
@@ -84,16 +86,17 @@ async function judge(
   sources: readonly Remote[],
   attachment: Attachment,
   rules: AdmissionRules,
-): Promise<Judged | { readonly refusal: string }> {
+): Promise<Judged | Pick<RefusedAttachment, "refusal" | "isAbsent">> {
   const manifest = await readSmallManifest(sources, attachment.digest);
+  if (manifest === undefined) return { refusal: "it is in none of the places that were tried", isAbsent: true };
   if (typeof manifest === "string") return { refusal: manifest };
   const needed = neededConfig(manifest);
   const verdict = admit(attachment, manifest, needed && (await readConfig(sources, needed)), rules);
   return "refusal" in verdict ? verdict : { ...verdict, manifest };
 }
 
-/** @returns the manifest, or why it is refused. @throws the failure of a source, if no other has it. */
-async function readSmallManifest(sources: readonly Remote[], digest: Digest): Promise<Manifest | string> {
+/** @returns the manifest, or why it is refused; undefined: it is nowhere. @throws the failure of a source, if no other has it. */
+async function readSmallManifest(sources: readonly Remote[], digest: Digest): Promise<Manifest | string | undefined> {
   let failure: unknown;
   let wrong: WrongContentError | undefined;
   for (const at of sources) {
@@ -108,7 +111,7 @@ async function readSmallManifest(sources: readonly Remote[], digest: Digest): Pr
     }
   }
   if (failure !== undefined) throw failure;
-  return causeOf(wrong ?? "it is in none of the places that were tried");
+  return wrong && causeOf(wrong);
 }
 
 /** The JSON of an image config; undefined if it is lost or no JSON. */

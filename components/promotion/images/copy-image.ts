@@ -16,12 +16,14 @@ import {
   type JudgedAttachments,
   judgeAttachments,
 } from "./admitted-attachments.ts";
+import type { RecordedAttachment } from "./attachment-record.ts";
 import { type Attachment, findAttachments } from "./attachments.ts";
 import { carryForeignLayers } from "./foreign-layers.ts";
 import type { ImageMirrorRun, ImagesMirrorRun, LayerMirrorRun } from "./mirror-runs.ts";
 import type { Copy } from "./plan.ts";
 import type { ImagesRun } from "./run.ts";
 import { signedProof, withProof } from "./sign-promotion.ts";
+import { type AgainstRecord, againstRecord, lostOf, placeOf, removeStrays } from "./stray-attachments.ts";
 import { onePerTag } from "./superseding.ts";
 import { AbsentError, type ImageTree, readTree } from "./tree.ts";
 import { type Verification, verifyAttachments } from "./verify-attachments.ts";
@@ -65,11 +67,13 @@ export async function copyImage(copy: Copy, run: ImagesRun): Promise<void> {
   for (const group of [first, others]) {
     await Promise.all(
       group.map(async (place) => {
-        if (!broken.has(place.mirror)) await attempt(place.mirror, broken, () => publish(copy, place, content));
+        if (!broken.has(place.mirror)) await attempt(place.mirror, broken, () => publish(copy, place, content, run));
       }),
     );
   }
   run.context.signal.throwIfAborted();
+  if (content.recorded && open.some(({ mirror }) => !broken.has(mirror)))
+    run.record.set(copy.image, copy.digest, content.recorded);
   for (const mirror of [...open.map((place) => place.mirror), ...layerMirrors]) {
     if (broken.has(mirror)) {
       run.stepFailed(mirror, what, broken.get(mirror));
@@ -101,9 +105,18 @@ interface Content {
   readonly tree: ImageTree;
   /** What is attached to it, of that only what is admitted. */
   readonly attached: readonly AdmittedAttachment[];
+  /** What mirrors have attached that nobody promoted: it goes. */
+  readonly strays: readonly Attachment[];
+  /** What is attached by the record once the run is done; undefined: that was not looked at. */
+  readonly recorded: readonly RecordedNow[] | undefined;
   readonly sources: readonly Remote[];
   /** Small blobs that this run has in memory: it has made or verified them. They are stored with the manifests that need them. */
   readonly made: ReadonlyMap<Digest, Buffer>;
+}
+
+interface RecordedNow {
+  readonly digest: Digest;
+  readonly kind: RecordedAttachment["kind"];
 }
 
 async function look(copy: Copy, run: ImagesRun): Promise<Place[]> {
@@ -191,26 +204,19 @@ async function readContent(copy: Copy, places: readonly Place[], run: ImagesRun)
   const sources = [...new Set([...whole, ...partly, ...(staging ? [staging] : []), ...siblings, ...others])];
   const tree = await carryForeignLayers(await readTree(sources, copy.digest), sources, staging);
   // Only layers are missing, which have no attachments.
-  if (places.every(({ state }) => state === "complete")) return { tree, attached: [], sources, made: new Map() };
-  const digests = tree.manifests.map(({ digest }) => digest);
+  if (places.every(({ state }) => state === "complete"))
+    return { tree, attached: [], strays: [], recorded: undefined, sources, made: new Map() };
   // An attachment that one mirror lost may be in another; one that a killed run did not copy is in staging.
   const witnesses =
     copy.incomplete.length > 0 ? [...whole, ...partly] : whole.length > 0 ? whole.slice(0, mostWitnesses) : partly;
   // A further destination of what is in production already gets the same attachments.
   if (witnesses.length === 0) witnesses.push(...siblings.slice(0, mostWitnesses));
-  const attachments = await attachedIn(witnesses, digests, run);
-  if (staging && copy.holders.length === 0) {
-    const staged = await attachedInStaging(staging, copy, digests, run).catch((error: unknown) => {
-      run.context.signal.throwIfAborted();
-      if (whole.length > 0) return [];
-      throw new SourceError(error);
-    });
-    // A mirror that has the digest though no run of ours copied it may lack attachments. What is in production stays unless staging adds to it.
-    if (whole.length > 0 || copy.incomplete.length > 0) attachments.push(...staged);
-    else attachments.unshift(...staged);
-  }
-  if (run.request.signing) attachments.push(...(await leftBehind(copy, places, digests)));
-  const { admitted } = await judged(sources, attachments, run);
+  const { admitted, strays, recorded } = await gatherAttachments(
+    copy,
+    { places, whole, witnesses, sources },
+    tree,
+    run,
+  );
   const verify = verifier(copy.digest, admitted, sources, run);
   const isNew = [copy.holders, copy.incomplete, whole, siblings].every(({ length }) => length === 0);
   if (isNew) {
@@ -220,14 +226,59 @@ async function readContent(copy: Copy, places: readonly Place[], run: ImagesRun)
   }
   const { trust: policy, signing } = run.request;
   const read = isNew && policy?.mode === "require" ? (await verify(policy)).read : new Map<Digest, Buffer>();
-  if (signing === undefined) return { tree, attached: admitted, sources, made: read };
+  const rest = { tree, strays, sources };
+  if (signing === undefined) return { ...rest, attached: admitted, recorded, made: read };
   const isPublished = copy.holders.length > 0 || places.some((place) => place.isPublished);
   const proof = await signedProof(copy, { tree, attached: admitted, sources }, run, {
     maySign: !isPublished || signing.late === true,
     verify: policy && (() => verify(policy)),
   });
   const { attached, made } = withProof(admitted, proof);
-  return { tree, attached, sources, made: new Map([...read, ...made]) };
+  return { ...rest, attached, recorded: [...recorded, ...attached], made: new Map([...read, ...made]) };
+}
+
+/** What mirrors and staging have attached to a digest, judged, and compared with what the last run recorded. */
+async function gatherAttachments(
+  copy: Copy,
+  from: {
+    readonly places: readonly Place[];
+    /** Mirrors that have the digest with its tags. */
+    readonly whole: readonly Remote[];
+    /** Mirrors that are asked. */
+    readonly witnesses: readonly Remote[];
+    readonly sources: readonly Remote[];
+  },
+  { manifests }: ImageTree,
+  run: ImagesRun,
+): Promise<Pick<AgainstRecord, "admitted" | "strays"> & { readonly recorded: readonly RecordedNow[] }> {
+  const { places, whole, witnesses, sources } = from;
+  const digests = manifests.map(({ digest }) => digest);
+  const inMirrors = await attachedIn(witnesses, digests, run);
+  const attachments = [...inMirrors.found];
+  const staging = run.staging(copy.image);
+  const { record } = run;
+  let isAll = inMirrors.isAll && copy.incomplete.length > 0;
+  let staged: Attachment[] = [];
+  if (staging && (copy.holders.length === 0 || lostOf(record, copy, attachments).length > 0)) {
+    staged = await attachedInStaging(staging, copy, digests, run).catch((error: unknown) => {
+      run.context.signal.throwIfAborted();
+      isAll = false;
+      if (whole.length > 0) return [];
+      throw new SourceError(error);
+    });
+    // A mirror that has the digest though no run of ours copied it may lack attachments. What is in production stays unless staging adds to it.
+    if (whole.length > 0 || copy.incomplete.length > 0) attachments.push(...staged);
+    else attachments.unshift(...staged);
+  }
+  if (run.request.signing) attachments.push(...(await leftBehind(copy, places, digests)));
+  const judgement = await judged(sources, attachments, run);
+  const { admitted, tolerated, strays } = againstRecord(record, copy, judgement, inMirrors.found, staged);
+  const chosen = onePerTag(admitted);
+  const kept = tolerated.map(({ digest }): RecordedNow => ({ digest, kind: "attachment" }));
+  // Only who has looked everywhere may say that something is gone.
+  const before = isAll ? [] : (record.of(copy.image, copy.digest)?.attachments ?? []);
+  const known = before.map(({ kind, prefix }): RecordedNow => ({ digest: `sha256:${prefix}`, kind }));
+  return { admitted: chosen, strays, recorded: [...known, ...kept, ...chosen] };
 }
 
 /**
@@ -277,25 +328,31 @@ export async function stagedAttachments(
     manifests.map(({ digest }) => digest),
     run,
   );
-  return judged([staging], found, run);
+  return judgedOnePerTag([staging], found, run);
 }
 
 /** What one repository has attached to a digest itself, judged. */
 export async function attachmentsAt(digest: Digest, at: Remote, run: ImagesRun): Promise<JudgedAttachments> {
-  return judged([at], await findAttachments(at, [digest], undefined), run);
+  return judgedOnePerTag([at], await findAttachments(at, [digest], undefined), run);
 }
 
-async function judged(
+async function judgedOnePerTag(...args: Parameters<typeof judged>): Promise<JudgedAttachments> {
+  const all = await judged(...args);
+  return { ...all, admitted: onePerTag(all.admitted) };
+}
+
+/** Judges what is attached to a digest, in whatever place. */
+export async function judged(
   sources: readonly Remote[],
   attachments: readonly Attachment[],
   { request, dependencies }: ImagesRun,
 ): Promise<JudgedAttachments> {
   const rules = request.attachments ?? defaultAdmission;
-  const all = await judgeAttachments(sources, union(attachments), rules, dependencies.attachmentMemory);
-  return { ...all, admitted: onePerTag(all.admitted) };
+  return judgeAttachments(sources, union(attachments), rules, dependencies.attachmentMemory);
 }
 
-async function attachedInStaging(
+/** What staging has attached to the digests. */
+export async function attachedInStaging(
   staging: Remote,
   copy: Copy,
   digests: readonly Digest[],
@@ -305,23 +362,23 @@ async function attachedInStaging(
   return findAttachments(staging, digests, list);
 }
 
-/** What is attached to the digests in any of the mirrors. Throws only if none of them responds. */
-async function attachedIn(
+/** What is attached to the digests in any of the mirrors, and whether all of them responded. Throws only if none does. */
+export async function attachedIn(
   mirrors: readonly Remote[],
   digests: readonly Digest[],
   run: ImagesRun,
-): Promise<Attachment[]> {
+): Promise<{ readonly found: Attachment[]; readonly isAll: boolean }> {
   const found = await Promise.allSettled(mirrors.map((mirror) => findAttachments(mirror, digests, undefined)));
   run.context.signal.throwIfAborted();
   const lists = found.filter((result) => result.status === "fulfilled").map((result) => result.value);
   const failed = found.find((result) => result.status === "rejected");
   if (failed && lists.length === 0) throw new SourceError(failed.reason);
-  return lists.flat();
+  return { found: lists.flat(), isAll: failed === undefined };
 }
 
 /** Each attachment once; a tag may be on different digests in different places. */
 function union(attachments: readonly Attachment[]): Attachment[] {
-  const once = new Map(attachments.map((each) => [`${each.tag ?? each.subject} ${each.digest}`, each]));
+  const once = new Map(attachments.map((each) => [placeOf(each), each]));
   return [...once.values()];
 }
 
@@ -487,7 +544,12 @@ async function bringBlobs(
 }
 
 /** Makes the digest visible in one mirror. */
-async function publish(copy: Copy, place: Place, { tree, attached, made }: Content): Promise<void> {
+async function publish(
+  copy: Copy,
+  place: Place,
+  { tree, attached, strays, made }: Content,
+  run: ImagesRun,
+): Promise<void> {
   const { mirror, at, present } = place;
   mirror.begun(copy.image, copy.digest);
   // With nothing attached, the first tag's PUT also stores the manifest.
@@ -497,6 +559,13 @@ async function publish(copy: Copy, place: Place, { tree, attached, made }: Conte
     pushMade(place, attached, made),
   ]);
   await pushAttachments(at, attached, present);
+  if (strays.length > 0 && place.state === "partial") {
+    const parts = await run.promotedManifests(copy.image, at);
+    const own = new Set(attached.map(({ digest }) => digest));
+    const isKept = (digest: Digest) =>
+      parts.has(digest) || own.has(digest) || run.record.hasAnywhere(copy.image, digest);
+    await removeStrays(at, strays, isKept);
+  }
   for (const tag of place.tags) {
     await push(at, tree.root, tag);
     mirror.achieved.add(copy.image, copy.digest, tag);

@@ -15,6 +15,7 @@ import { BucketAbsent } from "../storage/bucket.ts";
 import { subjectOfTag } from "../text/oci-grammar.ts";
 import { splitLines } from "../text/split-lines.ts";
 import { defaultAdmission } from "./admitted-attachments.ts";
+import { AttachmentRecord } from "./attachment-record.ts";
 import { type Attachment, addAttached, findAttachments } from "./attachments.ts";
 import { claimForOwners } from "./claim-for-owners.ts";
 import { findLostBlobs } from "./deep-inventory.ts";
@@ -26,7 +27,9 @@ import { findLateAttachments } from "./late-attachments.ts";
 import { readReferences, referencesPrefix } from "./layer-references.ts";
 import { addImage, type Images, type ImagesBuilder, linesOf, readImageLines, writeImageLines } from "./lines.ts";
 import { mirrorRemote } from "./mirror-remote.ts";
+import { nameOfDigest, RecordedInventory } from "./recorded-inventory.ts";
 import { readStore, type StoreInventory } from "./store-inventory.ts";
+import { placeOf } from "./stray-attachments.ts";
 import { readRemains } from "./tree.ts";
 
 /**
@@ -74,15 +77,20 @@ export async function takeImagesInventory(
     request.mirrors.flatMap(({ name }, index) => (read[index] === undefined ? [] : [[name, read[index]] as const])),
   );
   const notes: string[] = [];
+  const record = context.attached === undefined ? undefined : new AttachmentRecord(context.attached);
   const sources = new ImageSources(request.sources, wanted);
+  const stagingOf = (image: string): Remote | undefined => {
+    if (request.staging === "") return undefined;
+    const repository = repositoryAt(request.staging, sources.of(image));
+    return { transport: dependencies.transport, repository, signal: context.signal };
+  };
   const lateIn = async (
     image: string,
     digests: readonly Digest[],
     mirrors: Parameters<typeof findLateAttachments>[2],
   ) => {
-    if (request.staging === "") return [];
-    const repository = repositoryAt(request.staging, sources.of(image));
-    const staging = { transport: dependencies.transport, repository, signal: context.signal };
+    const staging = stagingOf(image);
+    if (staging === undefined) return [];
     const judging = { rules: request.attachments ?? defaultAdmission, memory: dependencies.attachmentMemory };
     try {
       return await findLateAttachments(staging, digests, mirrors, parts, judging);
@@ -101,7 +109,13 @@ export async function takeImagesInventory(
       addImage(incomplete, image, digest);
     };
     await claimForOwners(mirrors, [...digests.keys()], () => ownersOf(mirrors, [...digests.keys()], parts));
-    await compareMirrors(mirrors, [...digests.keys()], parts, markIncomplete, fail);
+    const recorded = record && new RecordedInventory(record, image, digests, stagingOf(image));
+    await compareMirrors(mirrors, [...digests.keys()], parts, markIncomplete, fail, recorded);
+    if (recorded) {
+      const isAll = holdings.size === request.mirrors.length && failed.size === 0;
+      if (isAll) recorded.compare(mirrors, markIncomplete);
+      notes.push(...recorded.notes);
+    }
     const deep = context.deep && [...digests.keys()].filter(context.deep);
     for (const { root, blob, mirror, what } of deep ? await findLostBlobs(deep, mirrors, fail) : []) {
       markIncomplete(mirror, root);
@@ -154,12 +168,11 @@ export async function takeImagesInventory(
     return linesOf(image, digest, wanted.get(image)?.get(digest) ?? []);
   };
   const inventory = inventoryOf(mirrors, splitLines(writeImageLines(wanted)), differences, failed, linesAbout);
-  return notes.length > 0 ? { ...inventory, notes: notes.sort() } : inventory;
-}
-
-function nameOfDigest(image: string, digest: Digest, tags: ReadonlySet<string>): string {
-  const [tag] = [...tags].sort();
-  return tag === undefined ? `${image}@${digest}` : `${image}:${tag}`;
+  return {
+    ...inventory,
+    ...(notes.length > 0 && { notes: notes.sort() }),
+    ...(record && { attached: record.write(wanted) }),
+  };
 }
 
 /** The manifests that digests consist of, each read once for all mirrors, as a digest's content is the same everywhere. */
@@ -310,12 +323,13 @@ async function compareMirrors(
   parts: Parts,
   markIncomplete: (name: string, digest: Digest) => void,
   fail: (name: string, error: unknown) => void,
+  recorded: RecordedInventory | undefined,
 ): Promise<void> {
   for (const { name, holding } of mirrors) for (const digest of holding.incomplete) markIncomplete(name, digest);
   let owners: Promise<Map<Digest, Set<Digest>>> | undefined;
   const readOwners = () => (owners ??= ownersOf(mirrors, wanted, parts));
-  await compareAttachments(mirrors, wanted, readOwners, markIncomplete);
-  await compareUntagged(mirrors, readOwners, markIncomplete, fail);
+  await compareAttachments(mirrors, wanted, readOwners, markIncomplete, recorded);
+  await compareUntagged(mirrors, readOwners, markIncomplete, fail, recorded);
 }
 
 /** For each manifest, the wanted digests that it is a part of. */
@@ -344,13 +358,14 @@ async function compareAttachments(
   wanted: readonly Digest[],
   readOwners: () => Promise<ReadonlyMap<Digest, ReadonlySet<Digest>>>,
   markIncomplete: (name: string, digest: Digest) => void,
+  recorded: RecordedInventory | undefined,
 ): Promise<void> {
-  const keyOf = ({ tag, subject, digest }: Attachment) => `${tag ?? subject} ${digest}`;
-  const union = new Map(mirrors.flatMap(({ holding }) => holding.attached.map((each) => [keyOf(each), each] as const)));
+  const union = new Map(
+    mirrors.flatMap(({ holding }) => holding.attached.map((each) => [placeOf(each), each] as const)),
+  );
   const above = new Map([...union.values()].map(({ digest, subject }) => [digest, subject]));
   const roots = new Set(wanted);
-  /** The wanted digests that something is attached to, directly, or through another attachment or a child of an index. */
-  const rootsOf = async (subject: Digest): Promise<Iterable<Digest>> => {
+  const climb = (subject: Digest): Digest => {
     let current = subject;
     // Tags can form a cycle.
     const passed = new Set<Digest>();
@@ -358,12 +373,31 @@ async function compareAttachments(
       passed.add(current);
       current = above.get(current) ?? current;
     }
+    return current;
+  };
+  /** The wanted digests that something is attached to, directly, or through another attachment or a child of an index. */
+  const rootsOf = async (subject: Digest): Promise<Iterable<Digest>> => {
+    const current = climb(subject);
     return roots.has(current) ? [current] : ((await readOwners()).get(current) ?? []);
   };
+  recorded?.adopt(union.values(), (subject) => {
+    const root = climb(subject);
+    return roots.has(root) ? root : undefined;
+  });
+  const strays = new Set<string>();
+  for (const [key, attachment] of recorded ? union : []) {
+    if (!recorded!.mayBeStray(attachment)) continue;
+    const holders = mirrors.filter(({ holding }) => holding.attached.some((each) => placeOf(each) === key));
+    const owners = [...(await rootsOf(attachment.subject))];
+    if (!(await recorded!.isStray(attachment, owners, holders, readOwners))) continue;
+    strays.add(key);
+    for (const { name, holding } of holders)
+      for (const root of owners) if (holding.digests.has(root)) markIncomplete(name, root);
+  }
   for (const { name, holding } of mirrors) {
-    const has = new Set(holding.attached.map(keyOf));
+    const has = new Set(holding.attached.map(placeOf));
     for (const [key, { subject, tag, digest }] of union) {
-      if (has.has(key)) continue;
+      if (has.has(key) || strays.has(key)) continue;
       // Of Google's registries the list tells of a referrer that it is there.
       if (tag === undefined && !holding.showsReferrers && holding.listed?.all.has(digest)) continue;
       for (const root of await rootsOf(subject)) if (holding.digests.has(root)) markIncomplete(name, root);
@@ -377,6 +411,7 @@ async function compareUntagged(
   readOwners: () => Promise<ReadonlyMap<Digest, ReadonlySet<Digest>>>,
   markIncomplete: (name: string, digest: Digest) => void,
   fail: (name: string, error: unknown) => void,
+  recorded: RecordedInventory | undefined,
 ): Promise<void> {
   const listed = mirrors.filter(({ holding }) => holding.listed);
   const union = new Set(listed.flatMap(({ holding }) => [...holding.listed!.untagged]));
@@ -401,8 +436,19 @@ async function compareUntagged(
       fail(name, error);
     }
   }
+  const strays = new Set<Digest>();
+  for (const digest of recorded ? new Set(lacking.flatMap(({ lacks }) => lacks)) : []) {
+    const roots = [...(owners.get(digest) ?? [])];
+    const holders = listed.filter(({ holding }) => holding.listed!.all.has(digest));
+    if (!recorded!.mayBeStray({ digest, subject: digest })) continue;
+    if (!(await recorded!.isStray({ digest, subject: roots[0] ?? digest }, roots, holders, readOwners))) continue;
+    strays.add(digest);
+    for (const { name, holding } of holders)
+      for (const root of roots) if (holding.digests.has(root)) markIncomplete(name, root);
+  }
   for (const { name, holding, lacks } of lacking) {
     for (const digest of lacks) {
+      if (strays.has(digest)) continue;
       for (const root of owners.get(digest) ?? []) if (holding.digests.has(root)) markIncomplete(name, root);
     }
   }

@@ -57,6 +57,8 @@ export interface ImagePlan {
   readonly retags: readonly Retag[];
   readonly untags: readonly Untag[];
   readonly removals: readonly Removal[];
+  /** What is attached to what is promoted, as the last run or refresh recorded it; undefined: it did not. */
+  readonly attached: string | undefined;
   /** Why the plan must not be carried out. */
   readonly errors: readonly string[];
 }
@@ -85,7 +87,9 @@ export function planImages(request: ImagesRequest, previous: Previous<ImagesRequ
   guardRemoval(request.project, "tags and digests", removing, present, request.removalShare);
   const asked = previous ? readImageLines(previous.request.images) : new Map<string, never>();
   const errors = [...movedTags(request, wanted, asked, globMatcher(previous?.request.mutableTags ?? []), lastKnown)];
-  return { wanted, lastKnown, differing, ...steps.all(request, lastKnown), errors };
+  // Under another prefix all is promoted anew.
+  const attached = previous?.request.prefix === request.prefix ? previous.attached : undefined;
+  return { wanted, lastKnown, differing, ...steps.all(request, lastKnown), attached, errors };
 }
 
 /** The plan for people, one line a step. */

@@ -51,7 +51,10 @@ export async function previewAttachments(
     const isNew = isRequired(run.request) && !(await isInProduction(copy, run));
     const errors = isNew ? await unsatisfied(run.request, missingBy(verify)) : [];
     return {
-      gained: admitted.map((attachment) => gain(attachment, name) + (claims.get(attachment) ?? "")).sort(),
+      gained: admitted
+        .filter((attachment) => !run.record.has(copy.image, copy.digest, attachment.digest)) // a repair: production had it
+        .map((attachment) => gain(attachment, name) + (claims.get(attachment) ?? ""))
+        .sort(),
       trust: verification ? reportTrust(name(copy.digest), verification.verdict) : [],
       warnings,
       errors: errors.map((error) => run.failures.line(nameOf(copy), error.message)),

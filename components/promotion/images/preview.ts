@@ -12,6 +12,7 @@ import { type Copy, printPlan } from "./plan.ts";
 import { predecessor } from "./predecessor.ts";
 import { isInProduction, previewAttachments } from "./preview-attachments.ts";
 import { previewLostAttachments } from "./preview-lost-attachments.ts";
+import { previewRepair } from "./preview-repair.ts";
 import type { ImagesRun } from "./run.ts";
 import { AbsentError, readTree } from "./tree.ts";
 
@@ -28,7 +29,7 @@ export async function previewImagesRun(run: ImagesRun): Promise<Preview> {
   const warnings: string[] = [];
   const unreachable = new Map<string, string>();
   const roots = new Map<Copy, Manifest>();
-  const gained: string[] = [];
+  const changed: string[] = [];
   const trust: string[] = [];
   const copyCheck = new CopyCheck();
   const checked = plan.copies.map((copy) =>
@@ -50,12 +51,15 @@ export async function previewImagesRun(run: ImagesRun): Promise<Preview> {
         const manifests = [...tree.manifests];
         if (staging && holders.length === 0) {
           const attached = await previewAttachments(copy, tree, staging, run);
-          gained.push(...attached.gained);
+          changed.push(...attached.gained);
           trust.push(...attached.trust);
           warnings.push(...attached.warnings);
           errors.push(...attached.errors);
           manifests.push(...attached.manifests);
         }
+        const repair = await previewRepair(copy, tree, staging, run);
+        changed.push(...repair.lost);
+        warnings.push(...repair.warnings);
         const isRepair = copy.incomplete.length > 0;
         if (holders.length === 0 && (isRepair || !(await isInProduction(copy, run)))) {
           const problems = await copyCheck.check(manifests, places);
@@ -98,7 +102,7 @@ export async function previewImagesRun(run: ImagesRun): Promise<Preview> {
   warnings.push(...unread);
   return {
     lines: printPlan(plan),
-    attachments: [...gained.sort(), ...lost.sort()],
+    attachments: [...changed.sort(), ...lost.sort()],
     trust: trust.sort(),
     errors,
     warnings,

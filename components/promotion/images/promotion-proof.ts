@@ -87,6 +87,11 @@ export async function proofOf(
 
 /** Whether an attachment says of itself that it is part of a proof. */
 export function isProof({ manifest }: AdmittedAttachment): boolean {
+  return isProofManifest(manifest);
+}
+
+/** As {@link isProof}, of its OCI manifest. */
+export function isProofManifest(manifest: Manifest): boolean {
   const type = manifest.annotations?.[predicateTypeAnnotation] ?? "";
   return type === summaryType || type.endsWith("/promotion/v1");
 }

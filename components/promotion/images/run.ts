@@ -5,9 +5,10 @@ import { repositoryAt } from "../oci/repository.ts";
 import { GivenUpError } from "../run/circuit-breaker.ts";
 import type { MirrorRun } from "../run/mirror-run.ts";
 import { PromotionRun } from "../run/promotion-run.ts";
-import type { Context, ImagesRequest } from "../run/request.ts";
+import type { Context, ImagesRequest, Outcome } from "../run/request.ts";
 import { readStoreAddress } from "../run/store-address.ts";
 import { globMatcher } from "../text/glob-matcher.ts";
+import { AttachmentRecord } from "./attachment-record.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { ImageSources } from "./image-sources.ts";
 import { keptManifests, type Whereabouts } from "./kept-manifests.ts";
@@ -18,6 +19,7 @@ import { mirrorRemote } from "./mirror-remote.ts";
 import { ImageMirrorRun, type ImagesMirrorRun, LayerMirrorRun } from "./mirror-runs.ts";
 import type { ImagePlan } from "./plan.ts";
 import { StoreParts } from "./store-parts.ts";
+import { readRemains } from "./tree.ts";
 
 /** One project's run of a promotion of images. */
 export class ImagesRun extends PromotionRun<ImagesMirrorRun> {
@@ -29,8 +31,11 @@ export class ImagesRun extends PromotionRun<ImagesMirrorRun> {
   readonly layerMirrors: ReadonlyMap<string, LayerMirrorRun>;
   readonly all: readonly ImagesMirrorRun[];
   readonly mayMove: (tag: string) => boolean;
+  /** What is attached to what is promoted; brought up to date by the run. */
+  readonly record: AttachmentRecord;
   readonly #sources: ImageSources;
   readonly #kept = new Map<string, Promise<ReadonlySet<Digest>>>();
+  readonly #promoted = new Map<string, Promise<ReadonlySet<Digest>>>();
   readonly #stagingLookups = new Map<string, ImageLookup>();
   readonly #expectedLookups: ReadonlyMap<string, number>;
 
@@ -40,6 +45,7 @@ export class ImagesRun extends PromotionRun<ImagesMirrorRun> {
     this.request = request;
     this.plan = plan;
     this.dependencies = dependencies;
+    this.record = new AttachmentRecord(plan.attached);
     this.mayMove = globMatcher(request.mutableTags);
     this.#sources = new ImageSources(request.sources, plan.wanted);
     const { signal } = context;
@@ -111,6 +117,25 @@ export class ImagesRun extends PromotionRun<ImagesMirrorRun> {
     const known = this.#kept.get(image) ?? keptManifests(this.#whereabouts(image), this.staging(image));
     this.#kept.set(image, known);
     return known;
+  }
+
+  /** The manifests that the wanted digests of an image consist of, without their attachments, as one mirror and staging have them. */
+  promotedManifests(image: string, at: Remote): Promise<ReadonlySet<Digest>> {
+    const key = `${at.repository.host}/${at.repository.name}`;
+    const staging = this.staging(image);
+    const read = async () => {
+      const roots = [...(this.plan.wanted.get(image)?.keys() ?? [])];
+      const sources = [at, ...(staging ? [staging] : [])];
+      const all = await Promise.all(roots.map(async (root) => (await readRemains(sources, root)).digests));
+      return new Set(all.flat());
+    };
+    const known = this.#promoted.get(key) ?? read();
+    this.#promoted.set(key, known);
+    return known;
+  }
+
+  override outcome(): Outcome {
+    return { ...super.outcome(), attached: this.record.write(this.plan.wanted) };
   }
 
   #whereabouts(image: string): Whereabouts[] {

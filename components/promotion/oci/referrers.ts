@@ -4,7 +4,7 @@ import { printable } from "../text/printable.ts";
 import { type Digest, digestOf, isDigest } from "./digest.ts";
 import { RegistryError } from "./errors.ts";
 import { largestManifest, type Manifest, ociIndex, referrerEntry } from "./manifest.ts";
-import { deleteManifest, getManifest, headManifest, type ManifestHead, putManifest } from "./manifests.ts";
+import { deleteManifest, deleteTag, getManifest, headManifest, type ManifestHead, putManifest } from "./manifests.ts";
 import { pages } from "./pages.ts";
 import type { Remote } from "./remote.ts";
 
@@ -81,6 +81,30 @@ export async function enterReferrer(at: Remote, subject: Digest, referrer: Manif
   });
 }
 
+/**
+ * Takes a manifest that is to be deleted from the list of its subject, where a client keeps that under the fallback tag. A registry with the referrers
+ * API forgets it with the manifest.
+ * @throws RegistryError if other clients keep changing the list.
+ */
+export async function dropReferrer(at: Remote, subject: Digest, referrer: Digest): Promise<void> {
+  const { host, name } = at.repository;
+  const what = `take ${referrer} from the referrers of ${subject} in ${name}`;
+  await locks.with(`${host}/${name} ${subject}`, async () => {
+    for (let writes = 0; ; writes++) {
+      const list = await fallbackList(at, subject);
+      const entries = list.entries.filter(({ digest }) => digest !== referrer);
+      if (entries.length === list.entries.length) return;
+      if (writes === mostWrites) throw new RegistryError(host, what, 412, "", "other clients keep changing the list");
+      if (writes > 0) await pause(Math.random() * 100 * writes, at.signal);
+      if (entries.length > 0) await writeFallback(at, subject, { ...list, entries });
+      else {
+        await deleteTag(at, fallbackTag(subject));
+        await deleteManifest(at, list.head!.digest);
+      }
+    }
+  });
+}
+
 interface Entry {
   readonly digest: Digest;
   readonly entry: Readonly<Record<string, unknown>>;
@@ -111,9 +135,9 @@ async function writeFallback(
   at: Remote,
   subject: Digest,
   { head, entries: before }: FallbackList,
-  referrer: Manifest,
+  referrer?: Manifest,
 ): Promise<Digest | undefined> {
-  const manifests = [...before.map(({ entry }) => entry), referrerEntry(referrer)];
+  const manifests = [...before.map(({ entry }) => entry), ...(referrer ? [referrerEntry(referrer)] : [])];
   const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: ociIndex, manifests }));
   const index = { digest: digestOf(bytes), mediaType: ociIndex, bytes, children: [], blobs: [], foreign: [] };
   try {

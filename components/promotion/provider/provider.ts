@@ -95,8 +95,13 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       }
       const { takeInventory } = await kind.load();
       const last = lastAsked(kind, inputs, outputs);
+      const attached = kind.text === "images" ? (attachedOf(outputs) ?? "") : undefined;
       const deep = shareOfTheDay(process.env["ARTIFACTS_DEEP_DAYS"], new Date());
-      const inventory = await takeInventory(requestOf(kind, last), { ...context(urn, "taking inventory:"), deep });
+      const inventory = await takeInventory(requestOf(kind, last), {
+        ...context(urn, "taking inventory:"),
+        deep,
+        attached,
+      });
       for (const failure of inventory.failures) await log.lasting(urn, "warning", failure);
       const { notes = [] } = inventory;
       if (notes.length > 0)
@@ -113,7 +118,10 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       const found = { ...inputs, [kind.text]: inventory.text };
       return {
         id,
-        outputs: outputsOf(kind, last, found, { ...before, ...inventory.incomplete }),
+        outputs: {
+          ...outputsOf(kind, last, found, { ...before, ...inventory.incomplete }),
+          ...attachedOutput(inventory.attached ?? attached),
+        },
         inputs: found,
       };
     },
@@ -158,10 +166,11 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       const reasons = [...some(outcome.failures), ...left, `${outcome.summary}; the next \`pulumi up\` resumes`];
       // Until a run succeeds, the former policy is not done with.
       const asked = "formerTrust" in request ? { ...inputs, trust: last?.["trust"] } : inputs;
-      throw new PartialFailure({ id, inputs, outputs: outputsOf(kind, asked, {}, outcome.incomplete), reasons });
+      const outputs = { ...outputsOf(kind, asked, {}, outcome.incomplete), ...attachedOutput(outcome.attached) };
+      throw new PartialFailure({ id, inputs, outputs, reasons });
     }
     await log.lasting(urn, "info", outcome.summary);
-    return outputsOf(kind, inputs, inputs, outcome.incomplete);
+    return { ...outputsOf(kind, inputs, inputs, outcome.incomplete), ...attachedOutput(outcome.attached) };
   }
 
   /**
@@ -222,7 +231,7 @@ function lastAsked(kind: Kind, inputs: Properties, outputs: Properties): Propert
 }
 
 function previousOf(kind: Kind, last: Properties): Previous<AnyRequest> {
-  return { request: requestOf(kind, last), incomplete: incompleteOf(last) };
+  return { request: requestOf(kind, last), incomplete: incompleteOf(last), attached: attachedOf(last) };
 }
 
 function incompleteOf(outputs: Properties): Differences {
@@ -237,7 +246,7 @@ function incompleteOf(outputs: Properties): Differences {
 function outputsOf(kind: Kind, asked: Properties, inputs: Properties, incomplete: Differences): Properties {
   const outputs: Properties = Object.keys(incomplete).length > 0 ? { incomplete } : {};
   for (const name of compareInputs(inputs, asked)) {
-    if (name === "incomplete" || asked[name] === undefined) continue;
+    if (name === "incomplete" || name === attachedLines || asked[name] === undefined) continue;
     if (name === kind.text) outputs[askedLines] = packLines(String(asked[name]));
     else outputs[name] = asked[name];
   }
@@ -246,6 +255,18 @@ function outputsOf(kind: Kind, asked: Properties, inputs: Properties, incomplete
 
 /** The output with the lines that were last asked for. The engine never shows outputs whose name begins with two underscores. */
 const askedLines = "__asked";
+
+/** The output that records what is attached to the images, packed; absent in states of earlier versions. */
+const attachedLines = "__attached";
+
+function attachedOf(outputs: Properties): string | undefined {
+  const packed = outputs[attachedLines];
+  return typeof packed === "string" ? unpackLines(packed) : undefined;
+}
+
+function attachedOutput(text: string | undefined): Properties {
+  return text === undefined || text === "" ? {} : { [attachedLines]: packLines(text) };
+}
 
 /** For mirrors that a preview does not know, because this run changes some of them: those of the last run. */
 function lastKnown(inputs: Properties, last: Properties | undefined): Properties {

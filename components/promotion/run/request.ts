@@ -130,6 +130,8 @@ export type Differences = Readonly<Record<string, string>>;
 export interface Previous<Request> {
   readonly request: Request;
   readonly incomplete: Differences;
+  /** Of images: what is attached to them ({@link Outcome.attached}); undefined: nobody has recorded that. */
+  readonly attached?: string | undefined;
 }
 
 /** The progress of a run. Counts only this run's work, not what is already in place. */
@@ -169,6 +171,8 @@ export interface Context {
   readonly awaitGrants?: ((line: string) => void) | undefined;
   /** Of an inventory of images: the digests of which it asks for every blob too; undefined: of none. */
   readonly deep?: DeepShare | undefined;
+  /** Of an inventory of images: what is attached to them by the record ("" = nothing is recorded); undefined: it is not compared. */
+  readonly attached?: string | undefined;
 }
 
 /** What a run did. A run throws only if it cannot start (invalid request, removal guard). */
@@ -178,6 +182,8 @@ export interface Outcome {
   readonly failures: readonly string[];
   /** One line: what was copied, tagged, removed. */
   readonly summary: string;
+  /** Of images: what is attached to each digest, one line each (images/attachment-record.ts). The next run needs it to know what is lost or stray. */
+  readonly attached?: string;
 }
 
 /** What a run would do, found without writing anything. */
@@ -202,6 +208,8 @@ export interface Inventory {
   readonly notes?: readonly string[];
   /** Mirrors that could not be read, one line each; they are left out of `text` and `incomplete`. */
   readonly failures: readonly string[];
+  /** Of images, where the context has a record: that record, with what was found attached to digests that it did not know. */
+  readonly attached?: string;
 }
 
 /** What a run would do. No writes. */

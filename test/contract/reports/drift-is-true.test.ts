@@ -52,7 +52,7 @@ for (const kind of listingKinds) {
           storage: {},
         };
         const isWhole = async (when: string) => {
-          const found = await promotion.takeInventory(request, deep);
+          const found = await promotion.takeInventory(request, { ...deep, attached: outcome.attached });
           assert.deepEqual([found.failures, found.incomplete, found.notes ?? []], [[], {}, []], when);
           assert.equal(found.text, request.images, when);
           for (const host of hosts) {
@@ -67,13 +67,14 @@ for (const kind of listingKinds) {
         assert.deepEqual((await promotion.preview(request, undefined, context)).errors, []);
         const outcome = await promotion.promote(request, undefined, context);
         assert.deepEqual([outcome.failures, outcome.incomplete], [[], {}]);
+        const { attached } = outcome;
         await isWhole("after the promotion");
 
         for (let changes = 0; changes < 3; changes++) {
           const what = await changeSomething(hosts[1]!, repository, tree, random);
-          const found = await promotion.takeInventory(request, context);
+          const found = await promotion.takeInventory(request, { ...context, attached });
           assert.deepEqual([found.failures, Object.keys(found.incomplete)], [[], ["m1"]], what);
-          const previous = { request, incomplete: found.incomplete };
+          const previous = { request, incomplete: found.incomplete, attached: found.attached };
           const planned = await promotion.preview(request, previous, context);
           assert.deepEqual(planned.errors, [], what);
           assert.notEqual(planned.lines.length, 0, what);
@@ -83,6 +84,98 @@ for (const kind of listingKinds) {
           await isWhole(`after ${what}`);
         }
       });
+    }
+
+    it("what is attached is recorded: what every mirror has lost, what is replaced and what nobody promoted is shown, mended, and shown no more", async () => {
+      const staging = new Pusher(hosts[0]!, "p/staging-recorded/app");
+      const image = await staging.image({ tags: ["v1"] });
+      const signature = await staging.signature(image);
+      const sbom = await staging.image({ subject: image });
+      if (!hasReferrers(kind)) await listReferrer(staging, image, sbom);
+      const repository = "p/images/recorded/app";
+      const request: ImagesRequest = {
+        project: "recorded",
+        images: `app:v1 ${image.digest}\n`,
+        prefix: "recorded",
+        staging: `${hosts[0]}/p/staging-recorded`,
+        mirrors: hosts.map((host, index) => ({ name: `m${index}`, repository: `${host}/p/images` })),
+        layerMirrors: [],
+        mutableTags: [],
+        removalShare: 1,
+        storage: {},
+      };
+      const promoted = await promotion.promote(request, undefined, context);
+      assert.deepEqual([promoted.failures, promoted.incomplete], [[], {}]);
+      let attached = promoted.attached!;
+      const inventory = () => promotion.takeInventory(request, { ...context, attached });
+      const isClean = async (when: string) => {
+        const found = await inventory();
+        assert.deepEqual([found.failures, found.incomplete, found.notes ?? []], [[], {}, []], when);
+        assert.equal(found.attached, attached, when);
+      };
+      /** The note of an inventory and the lines of a preview; then the run mends it. */
+      const mended = async (mirrors: readonly string[]) => {
+        const found = await inventory();
+        assert.deepEqual([found.failures, Object.keys(found.incomplete)], [[], mirrors]);
+        const previous = { request, incomplete: found.incomplete, attached };
+        const preview = await promotion.preview(request, previous, context);
+        // A list of referrers in staging may outlive what it names.
+        const warnings = preview.warnings.filter((line) => !line.includes("it is in none of the places"));
+        assert.deepEqual([preview.errors, warnings], [[], []]);
+        const outcome = await promotion.promote(request, previous, context);
+        assert.deepEqual([outcome.failures, outcome.incomplete], [[], {}]);
+        attached = outcome.attached!;
+        return { notes: found.notes, lines: preview.attachments };
+      };
+      const remove = async (host: string, name: string, { digest }: Pushed) => {
+        const url = `http://${host}/v2/${name}/manifests`;
+        await fetch(`${url}/${digest}`, { method: "DELETE", headers: { "x-force": "yes" } });
+        // Crane's registry keeps it under its tags.
+        const { tags } = kind === "crane" ? await inspect(host, name) : { tags: {} };
+        for (const [tag, each] of Object.entries(tags))
+          if (each === digest) await fetch(`${url}/${tag}`, { method: "DELETE" });
+      };
+      const short = ({ digest }: Pushed) => `${digest.slice(0, "sha256:".length + 24)}...`;
+      await isClean("after the promotion");
+
+      for (const host of hosts) await remove(host, repository, signature);
+      const restored = await mended(["m0", "m1"]);
+      assert.ok(restored.notes?.includes(`- signature ${short(signature)} of app:v1 is in no mirror any more`));
+      assert.deepEqual(restored.lines, [], "staging has it: production neither gains nor loses");
+      for (const host of hosts) assert.equal(await head(host, repository, signature.digest), signature.digest);
+      await isClean("restored from staging");
+
+      for (const host of hosts) await remove(host, repository, sbom);
+      await remove(hosts[0]!, "p/staging-recorded/app", sbom);
+      const lost = await mended(["m0", "m1"]);
+      assert.deepEqual(lost.notes, [`- SBOM ${short(sbom)} of app:v1 is in no mirror any more`]);
+      assert.deepEqual(lost.lines, [`- SBOM ${short(sbom)} of app:v1, which no place has any more`]);
+      await isClean("without what is lost");
+
+      const other = new Pusher(hosts[1]!, repository);
+      const stray = await other.image({ subject: image });
+      if (!hasReferrers(kind)) await listReferrer(other, image, stray);
+      const removed = await mended(["m1"]);
+      assert.deepEqual(removed.notes, [
+        `- attachment ${stray.digest} of app:v1 is in m1, and nobody promoted it: the run removes it`,
+      ]);
+      assert.deepEqual(removed.lines, [`- attachment ${stray.digest} of app:v1, which nobody promoted`]);
+      for (const host of hosts) assert.equal(await head(host, repository, stray.digest), undefined);
+      await isClean("without what nobody promoted");
+
+      const forged = await other.signature(image);
+      assert.notEqual(forged.digest, signature.digest);
+      await mended(["m1"]);
+      const tag = `${image.digest.replace(":", "-")}.sig`;
+      for (const host of hosts) assert.equal(await head(host, repository, tag), signature.digest);
+      assert.equal(await head(hosts[1]!, repository, forged.digest), undefined);
+      await isClean("with the signature that was promoted");
+    });
+
+    /** What a client does where the registry keeps no list of referrers. */
+    async function listReferrer(at: Pusher, subject: Pushed, referrer: Pushed): Promise<void> {
+      const mediaType = "application/vnd.oci.image.index.v1+json";
+      await at.manifest({ mediaType, manifests: [referrer] }, [subject.digest.replace(":", "-")]);
     }
 
     /** What somebody else does to a mirror: loses a digest, takes a tag away or moves it, or adds an image. */
