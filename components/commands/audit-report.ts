@@ -1,4 +1,4 @@
-import type { Unverified } from "../promotion/images/verify-production.ts";
+import type { Unverified } from "../promotion/run/production-verification.ts";
 import type { Inventory } from "../promotion/run/request.ts";
 import { countOf } from "../promotion/text/count-of.ts";
 import { formatCount } from "../promotion/text/format-count.ts";
@@ -48,7 +48,7 @@ export interface Report {
   readonly notes: readonly string[];
   /** What could not be searched, a sentence each. */
   readonly unlisted: readonly string[];
-  /** Digests in production that do not satisfy their project's policy of today; only of an audit that verifies. */
+  /** Images and files in production that do not satisfy their project's policy of today; only of an audit that verifies. */
   readonly unverified?: readonly (Unverified & { readonly project: string })[];
   /** How many digests were verified, and what could not be. */
   readonly verification?: { readonly digests: number; readonly failures: readonly string[] };

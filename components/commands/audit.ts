@@ -2,6 +2,7 @@ import { Command } from "@commander-js/extra-typings";
 import pLimit from "p-limit";
 import { layerMirrorsOf } from "../mirrors/bucket-mirrors.ts";
 import { takeFileInventory } from "../promotion/files/files.ts";
+import { verifyProductionFiles } from "../promotion/files/verify-production-files.ts";
 import { sharedImagePromotion, takeImageInventory } from "../promotion/images/images.ts";
 import { verifyProduction } from "../promotion/images/verify-production.ts";
 import { everyDigest } from "../promotion/run/deep-share.ts";
@@ -15,7 +16,7 @@ import { exitCodes } from "./exit-codes.ts";
 import { interruptible } from "./interruptible.ts";
 import { mirrorsNamed } from "./mirrors-named.ts";
 import { printJson, printProgress, printResult } from "./output.ts";
-import { type ProductionSources, readProduction } from "./production.ts";
+import { type Production, type ProductionSources, readProduction } from "./production.ts";
 import { repeated } from "./repeated.ts";
 import { traceDescription, traceIfAsked } from "./trace-option.ts";
 
@@ -113,16 +114,20 @@ async function unmanagedOf(
 
 /** What in production does not satisfy the policies. */
 async function verifiedAgain(
-  { images }: ProductionSources,
+  { images, files }: Production,
   context: Context,
 ): Promise<Pick<Report, "verification" | "unverified">> {
   const { dependencies } = sharedImagePromotion();
-  const found = await Promise.all(
-    images.map(async (request) => ({
+  const found = await Promise.all([
+    ...images.map(async (request) => ({
       project: request.project,
       ...(await verifyProduction(request, dependencies, context)),
     })),
-  );
+    ...files.map(async (request) => ({
+      project: request.project,
+      ...(await verifyProductionFiles(request, context)),
+    })),
+  ]);
   return {
     unverified: found.flatMap(({ project, unverified }) => unverified.map((each) => ({ project, ...each }))),
     verification: {

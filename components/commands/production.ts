@@ -132,6 +132,7 @@ export function productionOf(
       prefix: project.filePrefix,
       staging: stagedIn(project, places.staging(project).bucket),
       mirrors: places.files,
+      ...trustSettings(project, config?.trust),
     })),
   };
 }

@@ -3,27 +3,11 @@ import { causeOf } from "../http/errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import { repositoryAt } from "../oci/repository.ts";
 import { listTags } from "../oci/tags.ts";
+import type { ProductionVerification, Unverified } from "../run/production-verification.ts";
 import type { Context, ImagesRequest } from "../run/request.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { readImageLines } from "./lines.ts";
 import { verifyPresent } from "./verify-reference.ts";
-
-/** What is in production does not satisfy the policy that holds today. */
-export interface Unverified {
-  /** `image@sha256:...`. */
-  readonly line: string;
-  /** What nothing proves; of a signature by somebody else, by whom. */
-  readonly missing: readonly string[];
-}
-
-/** The result of a verification of one project's images. */
-export interface ProductionVerification {
-  /** Digests that were looked at. */
-  readonly verified: number;
-  readonly unverified: readonly Unverified[];
-  /** What could not be read, a sentence each. */
-  readonly failures: readonly string[];
-}
 
 /**
  * Verifies again what the canonical mirror has of a project's images, under the policy that holds today: so a signer that was taken out of the

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
 import { previewFiles, promoteFiles } from "../../../components/promotion/files/files.ts";
+import { verifyProductionFiles } from "../../../components/promotion/files/verify-production-files.ts";
 import type { Context, FilesRequest, TrustSettings } from "../../../components/promotion/run/request.ts";
 import { type ObjectStores, startObjectStores } from "../../support/object-stores.ts";
 import { sha256 } from "../../support/registries.ts";
@@ -125,6 +126,48 @@ describe("trust: files", () => {
     const { errors } = await previewFiles(loosened, undefined, context);
     assert.match(errors.join("\n"), /file more sha256:\w+: the trust policy before this change requires/);
     assert.equal((await promoteFiles(loosened, undefined, context)).failures.length, 1);
+  });
+
+  it("audit --verify: what a revoked signer signed is listed, by bundle and by list, and what cannot be read", async () => {
+    const revoked = "https://github.com/example/tool/.github/workflows/old.yml@refs/heads/main";
+    const sums = `${hex("listed")}  listed\n`;
+    const files = {
+      tool: "tool",
+      "tool.sigstore.json": await signed("tool"),
+      "old/tool": "old tool",
+      "old/tool.sigstore.json": await signed("old tool", revoked),
+      "old/listed": "listed",
+      "old/SHA256SUMS": sums,
+      "old/SHA256SUMS.sigstore.json": await signed(sums, revoked),
+      "cut/tool": "cut tool",
+      "cut/tool.sigstore.json": (await signed("cut tool")).slice(0, 500),
+    };
+    const both: TrustSettings = {
+      ...policy,
+      mode: "warn",
+      signers: [...policy.signers, { identity: revoked, issuer: testIssuer }],
+    };
+    const request = await staged(files, { trust: both });
+    assert.deepEqual((await promoteFiles(request, undefined, context)).failures, []);
+    const lines = async (trust: TrustSettings) => {
+      const { verified, unverified, failures } = await verifyProductionFiles({ ...request, trust }, context);
+      return { verified, failures, missing: unverified.map(({ line, missing }) => `${line}: ${missing.join("; ")}`) };
+    };
+    const before = await lines(both);
+    assert.deepEqual([before.verified, before.failures, before.missing.length], [5, [], 1]);
+    assert.match(before.missing[0]!, /^cut\/tool sha256:\w+: a signature by .*\(cut\/tool\.sigstore\.json: .*cut off/);
+    const after = await lines(policy);
+    assert.deepEqual(
+      after.missing.map((line) => line.split(" ")[0]),
+      ["cut/tool", "old/SHA256SUMS", "old/listed", "old/tool"],
+    );
+    for (const line of after.missing.slice(1)) assert.ok(line.endsWith(`(it is signed by ${revoked})`), line);
+
+    await stores.stage(request.mirrors[0]!.bucket, "binaries/tool/tool.sigstore.json", "changed");
+    assert.match(
+      (await lines(policy)).failures.join("\n"),
+      /project tool, us: tool sha256:\w+ cannot be verified: .*other content/,
+    );
   });
 
   it("by key, with provenance as a second bundle in the same file", async () => {
