@@ -146,6 +146,7 @@ for (const project of lendersFirst(projects)) {
         ...withdrawnInput(withdrawnFileLines(project), "withdrawn"),
         ...fileSettings(project),
         ...trustSettings(project, config.trust),
+        ...signingSettings(project, config),
         summary: fileSummary(project),
         prefix: project.filePrefix,
         staging: bucket.apply((name) => stagedIn(project, name)),

@@ -133,6 +133,7 @@ export function productionOf(
       staging: stagedIn(project, places.staging(project).bucket),
       mirrors: places.files,
       ...trustSettings(project, config?.trust),
+      ...(config && signingSettings(project, config)),
     })),
   };
 }

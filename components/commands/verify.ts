@@ -1,5 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { Command } from "@commander-js/extra-typings";
+import { proofPath } from "../promotion/files/proof-path.ts";
 import { causeOf } from "../promotion/http/errors.ts";
 import { WeightedSemaphore } from "../promotion/http/weighted-semaphore.ts";
 import { type VerificationMeans, verifyReference } from "../promotion/images/verify-reference.ts";
@@ -31,7 +32,7 @@ export const verifyCommand = new Command("verify")
   .argument("<image-or-file>", "HOST/NAME:TAG or HOST/NAME@sha256:..., or the path of a file")
   .option(
     "--bundle <file>",
-    "the Sigstore bundle, or several, one a line; default for a file FILE.sigstore.json, for an image what is attached",
+    "the Sigstore bundle, or several, one a line; default for a file FILE.sigstore.json and FILE.promotion.sigstore.json, for an image what is attached",
   )
   .option("--key <file>", "signed with this public key (PEM)")
   .option("--identity <identity>", "signed by this identity, with --issuer; * stands for any characters")
@@ -47,7 +48,7 @@ export const verifyCommand = new Command("verify")
     const policy: TrustPolicy = { mode: "require", signers, predicates: values.type };
     const isFile = (await stat(what).catch(() => undefined))?.isFile() === true;
     const found = isFile
-      ? await verifyFile(what, values.bundle ?? `${what}.sigstore.json`, policy, roots)
+      ? await verifyFile(what, values.bundle, policy, roots)
       : await verifyImage(what, values.bundle, policy, roots);
     const { digest, verified, refusals } = found;
     const missing = missingOf(policy, verified);
@@ -68,9 +69,32 @@ interface Found {
   readonly refusals: readonly string[];
 }
 
-async function verifyFile(path: string, bundle: string, policy: TrustPolicy, roots: Roots): Promise<Found> {
+async function verifyFile(path: string, bundle: string | undefined, policy: TrustPolicy, roots: Roots): Promise<Found> {
   const content = await readFile(path);
-  return verifyOne({ content }, digestOf(content), await given("the bundle", bundle), policy, roots);
+  const digest = digestOf(content);
+  const beside = [`${path}.sigstore.json`, proofPath(path)];
+  const there = await Promise.all(
+    beside.map(async (file) => ((await stat(file).catch(() => undefined))?.isFile() ? [file] : [])),
+  );
+  const files = bundle === undefined ? there.flat() : [bundle];
+  if (files.length === 0)
+    throw new CommandError(
+      `${printable(path, 300)} has no bundle beside it: neither ${beside.map((file) => printable(file, 300)).join(" nor ")}`,
+    );
+  const found = await Promise.all(
+    files.map(async (file) => {
+      const one = verifyOne({ content }, digest, await given("the bundle", file), policy, roots);
+      return {
+        ...one,
+        refusals: files.length === 1 ? one.refusals : one.refusals.map((why) => `${printable(file, 300)}: ${why}`),
+      };
+    }),
+  );
+  return {
+    digest,
+    verified: found.flatMap(({ verified }) => verified),
+    refusals: found.flatMap(({ refusals }) => refusals),
+  };
 }
 
 async function verifyImage(

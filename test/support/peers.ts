@@ -52,6 +52,12 @@ export async function sigstorePath(name: keyof typeof sigstore, say: Say = conso
   return existsSync(path) ? path : undefined;
 }
 
+/** A program that no module of test/tools builds, in the folder of $ARTIFACTS_PEERS; undefined: it is not there. */
+export function givenPeer(name: string): string | undefined {
+  const prebuilt = process.env["ARTIFACTS_PEERS"];
+  return prebuilt && existsSync(join(prebuilt, name)) ? join(prebuilt, name) : undefined;
+}
+
 /** A program that only tests need. `registry` is the reference implementation, distribution; `distribution2` its 2.8 line. */
 export type Peer = "registry" | "distribution2" | "crane" | "regsync" | "oras" | "actionlint";
 

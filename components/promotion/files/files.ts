@@ -3,11 +3,11 @@ import { grantWaits, unknownTo } from "../run/grant-waits.ts";
 import type { FilesRequest } from "../run/request.ts";
 import { takeFilesInventory } from "./inventory.ts";
 import { type Mutability, mutabilityOf } from "./mutable-files.ts";
-import { type MirrorPlan, planFiles } from "./plan.ts";
+import { type MirrorPlan, planFiles, reservedNames } from "./plan.ts";
 import { previewFilesRun } from "./preview.ts";
 import { FilesRun } from "./run.ts";
 
-/** The plans of all mirrors. Files have no rule that a plan alone could violate: what a mirror has decides. */
+/** The plans of all mirrors. */
 interface FilesPlan {
   readonly mirrors: readonly MirrorPlan[];
   readonly mutability: Mutability;
@@ -18,7 +18,7 @@ const kind: ContentKind<FilesRequest, FilesPlan, FilesRun> = {
   plan: (request, previous) => ({
     mirrors: planFiles(request, previous),
     mutability: mutabilityOf(request, previous),
-    errors: [],
+    errors: reservedNames(request),
   }),
   start: (request, { mirrors, mutability }, context) => new FilesRun(request, mirrors, mutability, context),
   phases: (run) => run.phases(),

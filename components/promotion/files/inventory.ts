@@ -9,6 +9,7 @@ import { joinLines } from "../text/join-lines.ts";
 import { printable } from "../text/printable.ts";
 import { MirrorFiles, openBucket } from "./mirror-files.ts";
 import { type Files, fileLine, parseFileLines } from "./plan.ts";
+import { provenPath } from "./proof-path.ts";
 
 /**
  * What every mirror has of a project, by listings. Asks for single objects only where a listing does not show that they are as wanted, and reads content only
@@ -16,13 +17,16 @@ import { type Files, fileLine, parseFileLines } from "./plan.ts";
  *
  * A listing of GCS has what proves each digest. One of S3 has sizes and ETags: an object whose ETag is the MD5 that GCS has of the same file, proven there, is
  * as wanted. What was uploaded to S3 in parts has another ETag, and is asked for.
+ *
+ * The promotion's proof of a file belongs to the file: where promotions are signed, a mirror that lacks a proof that another one has, or has another, has the
+ * file incomplete (`~ `).
  */
 export async function takeFilesInventory(request: FilesRequest, context: Context): Promise<Inventory> {
   const { project, mirrors } = request;
   const wanted = parseFileLines(request.files);
   const positions = new Map([...wanted.keys()].map((path, index) => [path, index]));
   const failures = new Map<string, string[]>();
-  const differences = new Map<string, string>();
+  const found = new Map<string, { readonly lines: readonly string[]; readonly listing: Listing }>();
   const progress = mirrors.map(({ name }) => ({ name, done: 0, total: 0, failed: 0, bytes: 0 }));
   const read = async (mirror: FileMirror, index: number, known: KnownSums | undefined): Promise<KnownSums> => {
     const { name } = mirror;
@@ -40,7 +44,7 @@ export async function takeFilesInventory(request: FilesRequest, context: Context
       });
       failures.set(name, lines);
       const missing = [...wanted].filter(([path]) => !listing.has(path));
-      differences.set(name, joinLines([...missing.map(marked("+")), ...extra.map(marked("-"))]));
+      found.set(name, { lines: [...missing.map(marked("+")), ...extra.map(marked("-"))], listing });
     } catch (error) {
       context.signal.throwIfAborted();
       failures.set(name, [unreadable(project, name, error)]);
@@ -56,8 +60,27 @@ export async function takeFilesInventory(request: FilesRequest, context: Context
       else await read(mirror, index, mirror.kind === "s3" ? await sums : undefined);
     }),
   );
+  const listings = [...found].map(([name, { listing }]) => [name, listing] as const);
+  const unproven = request.signing === undefined ? new Map<string, string[]>() : unprovenAt(wanted, listings);
+  const differences = new Map(
+    [...found].map(([name, { lines }]) => [name, joinLines([...lines, ...(unproven.get(name) ?? [])])]),
+  );
   const lines = [...wanted].map(([path, sha256]) => fileLine(path, sha256));
-  return inventoryOf(mirrors, lines, differences, failures);
+  return inventoryOf(mirrors, lines, differences, failures, (line) => [line]);
+}
+
+/** By mirror, the lines of the files that are there without the proof that other mirrors have. Where they have different ones, none counts. */
+function unprovenAt(wanted: Files, listings: readonly (readonly [string, Listing])[]): Map<string, string[]> {
+  const lines = new Map(listings.map(([name]) => [name, [] as string[]]));
+  for (const [path, sha256] of wanted) {
+    const proofs = listings.map(([, listing]) => listing.proofs.get(path));
+    const different = new Set(proofs.filter((sum) => sum !== undefined)).size;
+    if (different === 0) continue;
+    for (const [index, [name, listing]] of listings.entries())
+      if (listing.has(path) && (different > 1 || proofs[index] === undefined))
+        lines.get(name)!.push(`~ ${fileLine(path, sha256)}`);
+  }
+  return lines;
 }
 
 /** By the position of a wanted file: size and MD5 of what has its digest, as the store has them. */
@@ -71,6 +94,8 @@ function marked(sign: "+" | "-"): (file: readonly [string, string]) => string {
 class Listing {
   /** The sums of the wanted files that are proven here. */
   readonly sums: (string | undefined)[] = [];
+  /** Size and MD5 of the proofs of wanted files, by the file's path; of one without an MD5 its SHA-256. */
+  readonly proofs = new Map<string, string>();
   readonly #files: MirrorFiles;
   readonly #project: string;
   readonly #wanted: Files;
@@ -113,6 +138,7 @@ class Listing {
     const take = (page: readonly (readonly [string, Stored])[]): void => {
       for (const [path, object] of page) {
         if (isUnprintable(path)) unprintable.push(path);
+        else if (this.#isProof(path, object)) done++;
         else if (!this.#isAsKnown(path, object)) open.push([path, object]);
         else done++;
       }
@@ -128,6 +154,14 @@ class Listing {
       }),
     );
     return { unprintable, extra: this.#extra };
+  }
+
+  /** Whether an object is the proof of a wanted file, and no wanted file itself. */
+  #isProof(path: string, object: Stored): boolean {
+    const about = provenPath(path);
+    if (about === undefined || !this.#wanted.has(about) || this.#wanted.has(path)) return false;
+    this.proofs.set(about, object.md5 === undefined ? `${object.size} ${object.sha256}` : sumOfObject(object));
+    return true;
   }
 
   /** Whether the listing itself shows what the object is. */

@@ -1,7 +1,9 @@
 /** The plan of a promotion of files, computed from texts alone. Pure. */
+import { failureLine } from "../run/failures.ts";
 import { guardRemoval, withdrawnReferences } from "../run/removal-guard.ts";
 import type { FileMirror, FilesRequest, Previous } from "../run/request.ts";
 import { mutabilityOf } from "./mutable-files.ts";
+import { provenPath } from "./proof-path.ts";
 
 /** Hex digests by path. */
 export type Files = ReadonlyMap<string, string>;
@@ -18,6 +20,8 @@ export interface MirrorPlan {
    * To be restored.
    */
   readonly restore: Files;
+  /** The paths of {@link add} whose proof of the promotion is known to be missing there, or another one. */
+  readonly unproven: Files;
   /** Present, and no longer wanted; with their last-known digests. */
   readonly remove: Files;
 }
@@ -35,13 +39,17 @@ export function planFiles(request: FilesRequest, previous: Previous<FilesRequest
   const inProduction = new Set(asked.keys());
   const plans = request.mirrors.map((mirror): MirrorPlan => {
     if (previous === undefined || !isKnown(mirror, request, previous.request)) {
-      return { mirror, unknown: true, add: wanted, restore: new Map(), remove: new Map() };
+      return { mirror, unknown: true, add: wanted, restore: new Map(), unproven: new Map(), remove: new Map() };
     }
-    const { missing, extra } = parseDifferences(previous.incomplete[mirror.name] ?? "");
+    const { missing, extra, unproven } = parseDifferences(previous.incomplete[mirror.name] ?? "");
     for (const path of extra.keys()) inProduction.add(path);
     const add = [...wanted].filter(
       ([path, sha256]) =>
-        asked.get(path) !== sha256 || missing.has(path) || extra.has(path) || (asked.has(path) && isNewlyMutable(path)),
+        asked.get(path) !== sha256 ||
+        missing.has(path) ||
+        extra.has(path) ||
+        unproven.has(path) ||
+        (asked.has(path) && isNewlyMutable(path)),
     );
     const present = [...asked].filter(([path]) => !missing.has(path));
     return {
@@ -49,6 +57,7 @@ export function planFiles(request: FilesRequest, previous: Previous<FilesRequest
       unknown: false,
       add: new Map(add),
       restore: new Map([...extra].filter(([path]) => wanted.has(path))),
+      unproven: new Map([...unproven].filter(([path]) => wanted.has(path))),
       remove: new Map([...present, ...extra].filter(([path]) => !wanted.has(path))),
     };
   });
@@ -77,6 +86,17 @@ export function parseFileLines(text: string): Files {
   return files;
 }
 
+/** Files that have the name of a proof that the run makes, one sentence each. */
+export function reservedNames({ project, files, signing }: FilesRequest): string[] {
+  if (signing === undefined) return [];
+  return [...parseFileLines(files).keys()].flatMap((path) => {
+    const about = provenPath(path);
+    if (about === undefined) return [];
+    const why = `the promotion writes its own proof of ${about} there: choose another name`;
+    return failureLine({ project, what: `file ${path}` }, why);
+  });
+}
+
 /** A line of the texts. */
 export function fileLine(path: string, sha256: string): string {
   return `${path} sha256:${sha256}`;
@@ -93,9 +113,9 @@ function isKnown(mirror: FileMirror, request: FilesRequest, before: FilesRequest
 
 /**
  * One mirror's text in `Differences`: `+ ` lines are missing there; `- ` lines are there in addition to, or instead of,
- * what is wanted.
+ * what is wanted; of `~ ` lines the promotion's proof is missing, or another one.
  */
-function parseDifferences(text: string): { readonly missing: Files; readonly extra: Files } {
+function parseDifferences(text: string): { readonly missing: Files; readonly extra: Files; readonly unproven: Files } {
   const lines = text.split("\n");
   const of = (sign: string): Files =>
     parseFileLines(
@@ -104,5 +124,5 @@ function parseDifferences(text: string): { readonly missing: Files; readonly ext
         .map((line) => line.slice(sign.length))
         .join("\n"),
     );
-  return { missing: of("+ "), extra: of("- ") };
+  return { missing: of("+ "), extra: of("- "), unproven: of("~ ") };
 }

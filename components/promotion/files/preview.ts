@@ -13,7 +13,8 @@ import { isRequired } from "../trust/required.ts";
 import { contentChanges } from "./content-changes.ts";
 import { explainMissingFile } from "./explain-absence.ts";
 import { measured } from "./mirror-files.ts";
-import { fileLine } from "./plan.ts";
+import { fileLine, reservedNames } from "./plan.ts";
+import { provenPath } from "./proof-path.ts";
 import type { FilesRun } from "./run.ts";
 import { contradictions, type FoundFile } from "./sidecars.ts";
 import { causeAt, type FileSource } from "./sources.ts";
@@ -25,7 +26,7 @@ export async function previewFilesRun(run: FilesRun): Promise<Preview> {
   const { signal } = run.context;
   await run.look({ absentIsEmpty: true });
   const lines: string[] = [];
-  const errors = [...linesOfGivenUp(project, run.all), ...run.failures.lines()];
+  const errors = [...reservedNames(run.request), ...linesOfGivenUp(project, run.all), ...run.failures.lines()];
   const warnings: string[] = [];
   const stagingIsThere = run.staging === undefined || (await exists(run.staging, signal));
   const reader = new Reader(signal);
@@ -64,7 +65,7 @@ export async function previewFilesRun(run: FilesRun): Promise<Preview> {
   }
   for (const [path, wrong] of await contradictions(staged, run.wanted, signal))
     errors.push(...wrong.map((each) => run.failures.line(path, each)));
-  lines.push(...removals(run));
+  lines.push(...removals(run), ...proofs(run));
   const warn = (what: string, ...mirrors: string[]): void =>
     void warnings.push(failureLine({ project, mirrors }, what));
   for (const mirror of await withoutHistory(run, signal)) {
@@ -175,12 +176,19 @@ class Reader {
 function removals(run: FilesRun): string[] {
   const removing = new Map<string, string[]>();
   for (const { unwanted, name } of run.all) {
-    for (const path of unwanted.keys()) removing.set(path, [...(removing.get(path) ?? []), name]);
+    // The proof of a file goes with it.
+    for (const path of [...unwanted.keys()].filter((each) => !unwanted.has(provenPath(each) ?? "")))
+      removing.set(path, [...(removing.get(path) ?? []), name]);
   }
   return [...removing].map(([path, mirrors]) => {
     const why = run.wanted.has(path) ? " (other content, to be restored)" : "";
     return `remove ${path} from ${mirrors.join(", ")}${why}`;
   });
+}
+
+/** Proofs that mirrors lack. */
+function proofs({ prover }: FilesRun): string[] {
+  return [...prover.lacking()].map(([path, mirrors]) => `restore the proof of ${path} in ${mirrors.join(", ")}`);
 }
 
 /** Mirrors that cannot restore what this run removes or replaces there. */

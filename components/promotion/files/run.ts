@@ -14,10 +14,13 @@ import {
 } from "../storage/bucket.ts";
 import { severityInBucket } from "../storage/severity.ts";
 import { joinLines } from "../text/join-lines.ts";
+import type { FileProof } from "./file-proof.ts";
+import { FileProver } from "./file-prover.ts";
 import { listingPrefix } from "./listing-prefix.ts";
 import { type Identified, MirrorFiles, openBucket, statOf, withMemoryFor } from "./mirror-files.ts";
 import type { Mutability } from "./mutable-files.ts";
 import { type Files, fileLine, type MirrorPlan, parseFileLines } from "./plan.ts";
+import { isProvable, proofPath, provenPath } from "./proof-path.ts";
 import { releaseFileHeaders } from "./release-file.ts";
 import { causeAt, contentOf, type FileSource } from "./sources.ts";
 import { type StoreCopySource, storeCopySource } from "./store-copy.ts";
@@ -57,6 +60,7 @@ export class FilesMirrorRun extends MirrorRun {
 export class FilesRun extends PromotionRun<FilesMirrorRun> {
   readonly request: FilesRequest;
   readonly verifier: FileVerifier;
+  readonly prover: FileProver<FilesMirrorRun>;
   readonly all: readonly FilesMirrorRun[];
   readonly wanted: Files;
   readonly mutability: Mutability;
@@ -75,6 +79,7 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     });
     this.request = request;
     this.verifier = new FileVerifier(this);
+    this.prover = new FileProver(this);
     this.wanted = wanted;
     this.mutability = mutability;
     this.all = plans.map((plan) => {
@@ -111,7 +116,8 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     if (under !== undefined) {
       try {
         const listed = await files.list({ absentIsEmpty, under });
-        if (plan.unknown) mirror.unmanaged = [...listed.keys()].filter((path) => !plan.add.has(path)).length;
+        if (plan.unknown)
+          mirror.unmanaged = [...listed.keys()].filter((path) => !plan.add.has(provenPath(path) ?? path)).length;
         find = async (path) => (path.startsWith(under) ? listed.get(path) : await files.stat(path));
       } catch (error) {
         for (const path of plan.add.keys()) this.stepFailed(mirror, path, error);
@@ -120,12 +126,17 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     }
     await Promise.all([
       ...[...plan.add].map(([path, sha256]) =>
-        this.#trying(mirror, path, () => this.#lookForWanted(mirror, path, sha256, find)),
+        this.#trying(mirror, path, async () => {
+          await Promise.all([this.#lookForWanted(mirror, path, sha256, find), this.prover.look(mirror, path, find)]);
+        }),
       ),
       ...[...plan.remove.keys()].map((path) =>
         this.#trying(mirror, path, async () => {
-          const object = await find(path);
-          if (object !== undefined) mirror.unwanted.set(path, this.#removable(object));
+          // The proof of a file goes with it, whether promotions are signed today or not.
+          for (const each of isProvable(path) ? [path, proofPath(path)] : [path]) {
+            const object = await find(each);
+            if (object !== undefined) mirror.unwanted.set(each, this.#removable(object));
+          }
         }),
       ),
     ]);
@@ -274,13 +285,60 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
         for (const mirror of mirrors) this.stepFailed(mirror, path, refusal);
         return;
       }
-      await Promise.all(mirrors.map((mirror) => this.#clearTheWay(mirror, path)));
-      const ready = mirrors.filter((mirror) => mirror.missing.has(path) && !mirror.unwanted.has(path));
+      const proven = await this.#prove(path, mirrors);
+      await Promise.all(proven.map((mirror) => this.#clearTheWay(mirror, path)));
+      const ready = proven.filter((mirror) => mirror.missing.has(path) && !mirror.unwanted.has(path));
       await this.#copyTo(path, this.wanted.get(path)!, ready);
     };
-    return [...this.missing()].map(([path, mirrors]) =>
+    const missing = this.missing();
+    const copies = [...missing].map(([path, mirrors]) =>
       this.isNew(path) ? copy(path, mirrors) : inShare(this.filling, () => copy(path, mirrors)),
     );
+    const others = this.#lookedAt().filter((path) => !missing.has(path));
+    return [...copies, ...others.map((path) => inShare(this.filling, async () => void (await this.#prove(path, []))))];
+  }
+
+  /** Files whose proofs this run looks after. */
+  #lookedAt(): string[] {
+    const paths = new Set(this.all.flatMap(({ plan }) => [...plan.add.keys()]));
+    return [...paths].filter((path) => this.prover.covers(path));
+  }
+
+  /**
+   * Brings the promotion's proof of a file to the mirrors that this run looks at and that lack it, before the file: so whoever finds the file finds
+   * its proof. @param mirrors those that lack the file. @returns those of them that may get it.
+   */
+  async #prove(path: string, mirrors: readonly FilesMirrorRun[]): Promise<readonly FilesMirrorRun[]> {
+    if (!this.prover.covers(path)) return mirrors;
+    let proof: FileProof | undefined;
+    try {
+      proof = await this.prover.proofOf(path, mirrors.length > 0 && this.isNew(path));
+    } catch (error) {
+      const failing = mirrors.length > 0 ? mirrors : this.all.filter(({ plan }) => plan.add.has(path));
+      for (const mirror of failing) this.stepFailed(mirror, path, error);
+      return [];
+    }
+    const failed = new Set<FilesMirrorRun>();
+    await Promise.all(
+      this.all.map(async (mirror) => {
+        if (!mirror.plan.add.has(path) || this.failures.at(mirror.name).has(path)) return;
+        if (proof !== undefined && !this.prover.has(mirror, path, proof)) {
+          const isAlone = !mirrors.includes(mirror);
+          if (isAlone) mirror.total++;
+          try {
+            await this.prover.bring(mirror, path, proof);
+            mirror.bytes += proof.bytes.length;
+            if (isAlone) this.stepDone(mirror);
+          } catch (error) {
+            failed.add(mirror);
+            this.stepFailed(mirror, path, error);
+            return;
+          }
+        }
+        this.prover.settle(mirror, path);
+      }),
+    );
+    return mirrors.filter((mirror) => !failed.has(mirror));
   }
 
   /** Removes other content where a file is to be restored. The store keeps it for a while, like any removed file. */
@@ -487,14 +545,15 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
         await this.#trying(mirror, path, async () => {
           await mirror.files.attempt(() => withMemoryFor(0, () => mirror.files.bucket.remove(object, signal)));
           mirror.unwanted.delete(path);
-          this.counts.removed++;
+          if (mirror.plan.remove.has(path)) this.counts.removed++; // else the proof of a file that is counted
           this.stepDone(mirror);
         });
       }),
     );
   }
 
-  differencesAt({ name, plan, missing, unwanted, replaced }: FilesMirrorRun): string {
+  differencesAt(mirror: FilesMirrorRun): string {
+    const { name, plan, missing, unwanted, replaced } = mirror;
     const failed = this.failures.at(name);
     const lines = new Set<string>();
     for (const [path, sha256] of this.wanted) {
@@ -502,8 +561,17 @@ export class FilesRun extends PromotionRun<FilesMirrorRun> {
     }
     for (const [path, sha256] of [...plan.remove, ...plan.restore]) {
       // After a failed lookup it is unknown whether the object is still there.
-      if (unwanted.has(path) || replaced.has(path) || (failed.has(path) && !missing.has(path)))
+      if (
+        unwanted.has(path) ||
+        unwanted.has(proofPath(path)) ||
+        replaced.has(path) ||
+        (failed.has(path) && !missing.has(path))
+      )
         lines.add(`- ${fileLine(path, sha256)}`);
+    }
+    for (const path of this.prover.unsettled(mirror)) {
+      const line = fileLine(path, this.wanted.get(path)!);
+      if (!lines.has(`+ ${line}`)) lines.add(`~ ${line}`);
     }
     return joinLines(lines);
   }

@@ -3,7 +3,7 @@ import { readAll, WrongContent } from "../blobs/fan-out.ts";
 import { causeOf } from "../http/errors.ts";
 import type { TrustSettings } from "../run/request.ts";
 import { bundlesIn } from "../trust/bundles-in.ts";
-import { judge, keysOf, signaturePredicate, type Verdict } from "../trust/policy.ts";
+import { isTrusted, judge, keysOf, signaturePredicate, type Verdict } from "../trust/policy.ts";
 import type { PolicyError } from "../trust/policy-error.ts";
 import { RefusedError } from "../trust/refused.ts";
 import { unsatisfied } from "../trust/required.ts";
@@ -24,6 +24,8 @@ interface VerifiedRun {
 /** What the signatures of a file prove, and what the policy says of it. */
 export interface FileVerification {
   readonly verdict: Verdict;
+  /** Hex digests of the bundles that the verdict rests on, by path. */
+  readonly bundles: ReadonlyMap<string, string>;
   /** Why what was found counts for nothing. */
   readonly refusals: readonly string[];
 }
@@ -73,16 +75,19 @@ export class FileVerifier {
       this.#signedLists().map(async (list): Promise<VerifiedFile> => {
         if (list.path === path || !path.startsWith(list.folder)) return nothing;
         if ((await list.listed()).get(path) !== this.#run.wanted.get(path)) return nothing;
-        const { verified, refusals } = await verifier.verified(list.path);
-        return { verified: verified.filter(isSignature), refusals };
+        const { bundle, verified, refusals } = await verifier.verified(list.path);
+        return { bundle, verified: verified.filter(isSignature), refusals };
       }),
     );
     const all = [own, ...lists];
+    const { wanted } = this.#run;
+    const counted = all.filter(({ verified }) => verified.some(({ signer }) => isTrusted(signer, policy.signers)));
+    const bundles = new Map(counted.map(({ bundle }) => [bundle, wanted.get(bundle) ?? ""]));
     const verdict = judge(
       policy,
       all.flatMap(({ verified }) => verified),
     );
-    return { verdict, refusals: all.flatMap(({ refusals }) => refusals) };
+    return { verdict, bundles, refusals: all.flatMap(({ refusals }) => refusals) };
   }
 
   /** Files of checksums that are signed; what each lists is read once. */
@@ -149,11 +154,13 @@ interface SignedList {
 
 /** What the bundle beside a file proves, and why what does not verify is refused. */
 interface VerifiedFile {
+  /** Path of the bundle; "" if it is not looked at. */
+  readonly bundle: string;
   readonly verified: readonly Verified[];
   readonly refusals: readonly string[];
 }
 
-const nothing: VerifiedFile = { verified: [], refusals: [] };
+const nothing: VerifiedFile = { bundle: "", verified: [], refusals: [] };
 
 /** What is verified by the roots and keys of one policy: each file once, though a list of checksums counts for all that it lists. */
 class PolicyVerifier {
@@ -186,7 +193,7 @@ class PolicyVerifier {
         refusals.push(`${bundle}: ${error.message}`);
       }
     }
-    return { verified, refusals };
+    return { bundle: `${path}${bundleSuffix}`, verified, refusals };
   }
 }
 

@@ -1,13 +1,11 @@
-import { readFile } from "node:fs/promises";
 import { imageName } from "../../../redirector/object-paths.ts";
-import { causeOf } from "../http/errors.ts";
 import { type Blob, getBlob } from "../oci/blobs.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
 import { type Manifest, ociManifest, readManifest } from "../oci/manifest.ts";
 import type { Remote } from "../oci/remote.ts";
 import { isTrusted, type SignerRule, type Verdict } from "../trust/policy.ts";
+import { promotionCircumstances } from "../trust/promotion-circumstances.ts";
 import {
-  approvalOf,
   type PromotedContent,
   promotionRecord,
   promotionRecordType,
@@ -144,31 +142,22 @@ function bundlesIn({ blobs }: Manifest): Blob[] {
 async function promotionOf(what: ToProve, resourceUri: string): Promise<PromotedContent> {
   const { tree, tags, request, settings, image } = what;
   const judgement = await what.judge();
-  const [policy, event] = await Promise.all([readFile(settings.policyFile), eventOf(process.env)]);
+  const attestations = judgement?.attestations ?? [];
   return {
+    ...(await promotionCircumstances(settings)),
     resourceUri,
     digests: subjectsOf(tree).map(({ digest }) => digest),
     source: request.staging === "" ? "" : `oci://${request.staging}/${imageName("", image)}`,
     tags,
     project: request.project,
     time: new Date(),
-    host: settings.host,
-    repository: settings.repository,
-    policy: { path: settings.policyFile, sha256: digestOf(policy).replace("sha256:", "") },
-    approval: approvalOf(process.env, event),
     verdict: judgement?.verdict,
     builtByNamed: judgement?.builtByNamed ?? false,
-    attestations: judgement?.attestations ?? [],
+    attestations: attestations.map((digest) => ({
+      uri: `${resourceUri}@${digest}`,
+      sha256: digest.replace("sha256:", ""),
+    })),
   };
-}
-
-async function eventOf({ GITHUB_EVENT_PATH: file }: NodeJS.ProcessEnv): Promise<unknown> {
-  if (file === undefined) return undefined;
-  try {
-    return JSON.parse(await readFile(file, "utf8"));
-  } catch (error) {
-    throw new Error(`the event that started this workflow cannot be read: ${causeOf(error)}`);
-  }
 }
 
 function resourceUriOf({ image, request, settings }: ToProve): string {

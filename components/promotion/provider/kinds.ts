@@ -118,6 +118,7 @@ const files: Kind<FilesRequest> = {
     ...common,
     files: z.string(),
     trust: trustSchema.optional(),
+    signing: signingSchema.optional(),
     mutableFiles: z.array(z.string()).optional(),
     mirrors: fileMirrorsSchema,
   }),

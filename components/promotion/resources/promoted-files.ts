@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { TrustSettings } from "../run/request.ts";
+import type { FilesRequest, TrustSettings } from "../run/request.ts";
 import type { PromotionArgs } from "./promotion-args.ts";
 
 /** One project's release files in production. */
@@ -8,6 +8,8 @@ export interface PromotedFilesArgs extends PromotionArgs {
   readonly files: pulumi.Input<string>;
   /** What must be proven of a file before it is promoted; undefined: nothing. */
   readonly trust?: pulumi.Input<TrustSettings>;
+  /** How files are signed when they are promoted; undefined: not at all. */
+  readonly signing?: pulumi.Input<NonNullable<FilesRequest["signing"]>>;
   /** Patterns of files that may get other content; undefined: none. */
   readonly mutableFiles?: pulumi.Input<readonly pulumi.Input<string>[]>;
 }

@@ -112,13 +112,15 @@ export interface FilesRequest {
   readonly trust?: TrustSettings | undefined;
   /** What the last run required, where that was something else: what this run promotes must satisfy it too. */
   readonly formerTrust?: TrustSettings | undefined;
+  /** How the run signs what it promotes; undefined: not at all. */
+  readonly signing?: SigningSettings | undefined;
   readonly storage: StorageSettings;
 }
 
 /**
  * Where a mirror differs from the wanted lines: one text per mirror, each line marked `+ ` (wanted, but missing
- * there) or `- ` (there, but not wanted) or, of images, `~ ` (incomplete: it lacks something that it lists or that is
- * attached to it). A mirror that is not named has exactly the wanted lines.
+ * there) or `- ` (there, but not wanted) or `~ ` (incomplete: an image lacks something that it lists or that is
+ * attached to it, a file the promotion's proof). A mirror that is not named has exactly the wanted lines.
  */
 export type Differences = Readonly<Record<string, string>>;
 

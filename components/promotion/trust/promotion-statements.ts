@@ -22,8 +22,8 @@ export interface PromotedContent {
   readonly verdict: Verdict | undefined;
   /** Whether the policy names the builders: then provenance is not only what a project says of itself. */
   readonly builtByNamed: boolean;
-  /** Digests of the attestations that the verdict rests on. */
-  readonly attestations: readonly string[];
+  /** The attestations that the verdict rests on: where each is, and its hex digest. */
+  readonly attestations: readonly { readonly uri: string; readonly sha256: string }[];
 }
 
 /** Who let it in: what GitHub says of the run, as far as there is one. */
@@ -43,9 +43,22 @@ export const summaryType = "https://slsa.dev/verification_summary/v1";
 
 /** A SLSA Verification Summary (slsa.dev/spec/v1.1/verification_summary) as an in-toto statement. */
 export function verificationSummary(promotion: PromotedContent): object {
+  return statement(promotion, summaryType, summaryOf(promotion));
+}
+
+/**
+ * A verification summary with the promotion record inside, under the record's type as an extension field (in-toto/attestation, spec/v1, "Parsing
+ * rules"): a file has one bundle of one statement beside it, because tools read one from a file.
+ */
+export function summaryWithRecord(promotion: PromotedContent): object {
+  const { resourceUri, ...record } = recordOf(promotion);
+  return statement(promotion, summaryType, { ...summaryOf(promotion), [promotionRecordType(promotion.host)]: record });
+}
+
+function summaryOf(promotion: PromotedContent) {
   const { repository, policy, approval, verdict, resourceUri, time, attestations } = promotion;
   const isPassed = verdict?.satisfied !== false;
-  return statement(promotion, summaryType, {
+  return {
     verifier: { id: `https://github.com/${repository}` },
     timeVerified: timestamp(time),
     resourceUri,
@@ -53,27 +66,27 @@ export function verificationSummary(promotion: PromotedContent): object {
       uri: `https://github.com/${repository}/blob/${approval.commit ?? "HEAD"}/${policy.path}`,
       digest: { sha256: policy.sha256 },
     },
-    inputAttestations: attestations.map((digest) => ({
-      uri: `${resourceUri}@${digest}`,
-      digest: { sha256: hexOf(digest) },
-    })),
+    inputAttestations: attestations.map(({ uri, sha256 }) => ({ uri, digest: { sha256 } })),
     verificationResult: isPassed ? "PASSED" : "FAILED",
     verifiedLevels: isPassed ? levels(promotion) : ["FAILED"],
     slsaVersion: "1.1",
-  });
+  };
 }
 
 /** What was promoted from where, when, and by whose approval, as an in-toto statement. */
 export function promotionRecord(promotion: PromotedContent): object {
-  const { project, source, resourceUri, tags, time, approval, repository } = promotion;
-  return statement(promotion, promotionRecordType(promotion.host), {
+  return statement(promotion, promotionRecordType(promotion.host), recordOf(promotion));
+}
+
+function recordOf({ project, source, resourceUri, tags, time, approval, repository }: PromotedContent) {
+  return {
     project,
     source,
     resourceUri,
     ...(tags.length > 0 && { tags }),
     promotedOn: timestamp(time),
     approvedBy: { repository: `https://github.com/${repository}`, ...approval },
-  });
+  };
 }
 
 /**

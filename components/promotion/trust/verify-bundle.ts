@@ -66,6 +66,20 @@ export function verifyParsed(bundle: Bundle, signed: Signed, trust: Trust): Veri
   };
 }
 
+/** Whether something is a bundle with a statement about a digest, whoever signed it: nothing is verified. */
+export function isAbout(text: string | Buffer, digest: string): boolean {
+  try {
+    const bundle = parse(text);
+    if (!isBundleWithDsseEnvelope(bundle)) return false;
+    const { payloadType, payload } = bundle.content.dsseEnvelope;
+    readStatement(payloadType, payload, digest);
+    return true;
+  } catch (error) {
+    if (error instanceof RefusedError) return false;
+    throw error;
+  }
+}
+
 /** Verifies by the bundle's certificate, or by one of the keys. */
 function verifySignature(bundle: Bundle, signed: Signed, { roots, keys }: Trust): Signer {
   const content = "content" in signed ? signed.content : undefined;

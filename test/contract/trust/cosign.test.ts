@@ -1,24 +1,30 @@
 /** Real cosign: it signs what the policy requires, and verifies what was promoted and what the promotion signed, through the redirector, in the mirror that is
  * not canonical: a bucket. */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { after, before, it } from "mocha";
+import { promoteFiles } from "../../../components/promotion/files/files.ts";
 import { imagePromotion } from "../../../components/promotion/images/images.ts";
-import type { Context, ImagesRequest } from "../../../components/promotion/run/request.ts";
+import type { Context, FilesRequest, ImagesRequest } from "../../../components/promotion/run/request.ts";
 import { storeAddress } from "../../../components/promotion/run/store-address.ts";
-import { describeUnless } from "../../support/annotations.ts";
+import { toolPath } from "../../../local/tools/tools.ts";
+import { describeUnless, itUnless } from "../../support/annotations.ts";
 import { cosignIn } from "../../support/cosign.ts";
 import { linesByTag } from "../../support/image-lines.ts";
 import { type ObjectStores, startObjectStores } from "../../support/object-stores.ts";
-import { sigstorePath } from "../../support/peers.ts";
+import { givenPeer, sigstorePath } from "../../support/peers.ts";
 import { type RunningRedirector, startRedirector } from "../../support/redirector-process.ts";
-import { type Pushed, Pusher, startRegistry, type TestRegistry } from "../../support/registries.ts";
+import { type Pushed, Pusher, sha256, startRegistry, type TestRegistry } from "../../support/registries.ts";
 import { keySigning } from "../../support/signing.ts";
-import { pemOf, testKeyPair } from "../../support/sigstore.ts";
+import { pemOf, testKeyPair, testSigstore } from "../../support/sigstore.ts";
 
 const cosign = await sigstorePath("cosign");
+const slsaVerifier = givenPeer("slsa-verifier");
+const bundleType = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const summary = "https://slsa.dev/verification_summary/v1";
 
 const unbuilt =
@@ -115,6 +121,101 @@ describeUnless(unbuilt, "trust: real cosign", () => {
     await redirector.logged(/ manifest m1/);
     assert.doesNotMatch(redirector.output(), / (manifest|blob) m0/, "from the far mirror alone");
   });
+
+  it("a file's promotion is verified by cosign with the proof beside it, and by nobody with another file or key", async function () {
+    this.timeout(60_000);
+    for (const bucket of ["staging-files", "files"]) await stores.makeBucket("gcs", bucket);
+    const key = testKeyPair();
+    const digest = sha256(Buffer.from("the tool"));
+    const builder = "https://builder.example.org";
+    const provenance = {
+      predicateType: "https://slsa.dev/provenance/v1",
+      predicate: { runDetails: { builder: { id: builder } } },
+    };
+    const sigstore = await testSigstore();
+    const signed = [await sigstore.bundle({ digest, key }), await sigstore.bundle({ digest, key, ...provenance })];
+    const staged = { tool: "the tool", "tool.sigstore.json": signed.join("\n") };
+    for (const [path, content] of Object.entries(staged)) await stores.stage("staging-files", path, content);
+    const lines = Object.entries(staged).map(([path, content]) => `${path} ${sha256(Buffer.from(content))}\n`);
+    const request: FilesRequest = {
+      project: "tool",
+      files: lines.join(""),
+      trust: {
+        mode: "require",
+        signers: [{ key: pemOf(key) }],
+        provenance: { builders: [builder] },
+        predicates: [],
+        trustedRoot: "",
+      },
+      prefix: "tool",
+      staging: "staging-files",
+      mirrors: [{ name: "m0", kind: "gcs", bucket: "files", region: "us" }],
+      removalShare: 1,
+      signing: keySigning({ key: join(folder, "promotions.pem"), policyFile: join(folder, "project.yaml") }),
+      storage: stores.settings,
+    };
+    assert.deepEqual((await promoteFiles(request, undefined, context)).failures, []);
+    for (const name of ["tool", "tool.promotion.sigstore.json"])
+      await writeFile(join(folder, name), (await stores.served("files", `binaries/tool/${name}`))!.bytes);
+    await writeFile(join(folder, "other"), "another tool");
+    const verify = (file: string, pub: string) =>
+      run(
+        ...["verify-blob-attestation", "--key", pub, "--bundle", "tool.promotion.sigstore.json", "--type", summary],
+        ...["--insecure-ignore-tlog=true", file],
+      );
+    const good = await verify("tool", "promotions.pub");
+    assert.equal(good.code, 0, good.text);
+    assert.notEqual((await verify("other", "promotions.pub")).code, 0);
+    assert.notEqual((await verify("tool", "cosign.pub")).code, 0);
+  });
+
+  const noVerifier =
+    slsaVerifier === undefined
+      ? "slsa-verifier is not in the folder of $ARTIFACTS_PEERS, and the Go module proxy has none"
+      : undefined;
+  itUnless(
+    noVerifier,
+    "slsa-verifier verifies a file's summary at its level and name, and reads that of an image through the redirector",
+    async function () {
+      this.timeout(60_000);
+      const host = `127.0.0.1:${redirector.port}`;
+      const call = promisify(execFile);
+      const env = { PATH: process.env["PATH"], HOME: folder };
+      const regctl = await toolPath("regctl");
+      await call(regctl, ["registry", "set", "--tls", "disabled", host], { env });
+      const { stdout } = await call(
+        regctl,
+        ["artifact", "get", "--subject", `${host}/tool/app:signed`, "--filter-artifact-type", bundleType].concat([
+          ...["--filter-annotation", `dev.sigstore.bundle.predicateType=${summary}`],
+        ]),
+        { env },
+      );
+      const bundleIn = (text: string) => JSON.parse(text) as { dsseEnvelope: { payload: string } };
+      const bundle = bundleIn(stdout);
+      const file = bundleIn(await readFile(join(folder, "tool.promotion.sigstore.json"), "utf8"));
+      const verify = async (each: typeof bundle, uri: string, ...levels: string[]) => {
+        const envelope = join(folder, "vsa.intoto.jsonl");
+        await writeFile(envelope, JSON.stringify(each.dsseEnvelope));
+        const payload = JSON.parse(Buffer.from(each.dsseEnvelope.payload, "base64").toString("utf8")) as {
+          subject: { digest: { sha256: string } }[];
+        };
+        return await call(slsaVerifier!, [
+          ...["verify-vsa", "--subject-digest", `sha256:${payload.subject[0]!.digest.sha256}`],
+          ...["--attestation-path", envelope, "--verifier-id", "https://github.com/example/artifacts"],
+          ...["--resource-uri", uri, "--public-key-path", join(folder, "promotions.pub")],
+          ...levels.flatMap((level) => ["--verified-level", level]),
+        ]);
+      };
+      const url = "https://artifacts.example.org/binaries/tool/tool";
+      await verify(file, url);
+      await verify(file, url, "SLSA_BUILD_LEVEL_2");
+      await assert.rejects(verify(file, url, "SLSA_BUILD_LEVEL_3"), /verified levels do not match/);
+      await assert.rejects(verify(file, `${url}x`), /SLSA verification failed/);
+      // The image has no provenance. This program knows no result without a level, though the SLSA specification does.
+      const image = "oci://artifacts.example.org/tool/app";
+      await assert.rejects(verify(bundle, image), /invalid SLSA level: SLSA_BUILD_LEVEL_UNEVALUATED/);
+    },
+  );
 
   it("what the far mirror lacks yet is verified through the redirector: it is in the canonical mirror", async function () {
     this.timeout(60_000);

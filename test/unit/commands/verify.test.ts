@@ -63,6 +63,31 @@ describe("artifacts verify", () => {
     assert.match(image!.text, /no-image is neither a file nor an image/);
   });
 
+  it("a file by the promotion's proof beside it, which the project's own bundle does not hide; without any it says so", async () => {
+    const [project, promoter] = [testKeyPair(), testKeyPair()];
+    const sigstore = await testSigstore();
+    const file = join(folder, "promoted");
+    const digest = digestOf(Buffer.from("promoted"));
+    const predicateType = "https://slsa.dev/verification_summary/v1";
+    await writeFile(file, "promoted");
+    await writeFile(`${file}.sigstore.json`, await sigstore.bundle({ digest, key: project }));
+    const proof = await sigstore.bundle({ digest, key: promoter, predicateType, predicate: {} });
+    await writeFile(`${file}.promotion.sigstore.json`, proof);
+    await writeFile(join(folder, "promotions.pub"), pemOf(promoter));
+    await writeFile(join(folder, "bare"), "bare");
+    const by = ["--key", join(folder, "promotions.pub")];
+    const [good, typed, bare] = await verifyAll([
+      [file, ...by],
+      [file, ...by, "--type", predicateType],
+      [join(folder, "bare"), ...by],
+    ]);
+    assert.equal(good!.code, 0, good!.text);
+    assert.match(good!.text, /^https:\/\/slsa\.dev\/verification_summary\/v1, says a trusted key/);
+    assert.equal(typed!.code, 0, typed!.text);
+    assert.equal(bare!.code, 1);
+    assert.match(bare!.text, /bare has no bundle beside it: neither .*bare\.sigstore\.json nor .*bare\.promotion\./);
+  });
+
   itUnless(noBundles, "every recorded bundle gets its verdict, and is refused to another identity", async () => {
     const cases = readdirSync(data, { withFileTypes: true }).filter((entry) => entry.isDirectory());
     const calls = cases.map(({ name }) => {
