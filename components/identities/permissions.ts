@@ -29,10 +29,10 @@ const ownersReads = [
 ];
 
 /**
- * Creates and changes repositories and buckets, but cannot delete them: an owner of the project does that. Access to
+ * Creates and changes repositories and buckets, and has no right to delete them: an owner of the project does that. Access to
  * their *content* is granted separately for each: write for mirrors and the redirector's builds, read for staging
  * areas. This role can set IAM policies of repositories and buckets (each new project needs that), so an attacker who
- * obtains it could extend access to one of them, but not to the project.
+ * obtains it could extend access to one of them, even to its deletion, but not to the project (docs/security.md, "Limits that are known").
  */
 export const deployRole: CustomRole = {
   title: "artifacts: deploy",
@@ -166,7 +166,7 @@ export const reportingRoles = ["roles/logging.logWriter"] as const;
 
 /**
  * The actions of the deploying identity on the buckets in AWS: all that a promotion and an update of a bucket need.
- * It cannot delete a bucket or a version of an object, so removed objects can be restored.
+ * It holds no right to delete a bucket or a version of an object, so what a promotion removes can be restored. But it sets the buckets' policies.
  */
 export const bucketActions = [
   "s3:CreateBucket",

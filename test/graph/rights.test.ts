@@ -4,19 +4,31 @@
  * predefined roles reference".
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { before, describe, it } from "mocha";
 import type { Declared } from "../../local/graph/record-program.ts";
 import { everything, manifests } from "../support/graph/fixtures.ts";
 import { declare } from "../support/graph/program.ts";
 import { organisation } from "../support/organisations/organisation.ts";
+import {
+  actionReasons,
+  actionsBeyond,
+  allowsAction,
+  beyond,
+  callPermissions,
+  dataActionsInS3,
+  type HeldRole,
+  heldActions,
+  heldRoles,
+  isIdentity,
+  neededPermissions,
+  operationsOf,
+  ownersTypes,
+  reasons,
+  type WorkflowIdentity,
+} from "./held-rights.ts";
 
 let resources: readonly Declared[];
-
-const is =
-  (identity: string) =>
-  (member: unknown): boolean =>
-    String(member).startsWith(`serviceAccount:artifacts-${identity}@`);
 
 describe("permissions of the two identities", () => {
   before(async () => {
@@ -112,6 +124,11 @@ describe("permissions of the two identities", () => {
   it("every type has its permissions listed, and no other type", () => {
     const types = resources.filter(({ type }) => type.startsWith("gcp:")).map(({ type }) => type.slice("gcp:".length));
     assert.deepEqual(Object.keys(needed).sort(), [...new Set(types)].sort());
+    const owners = Object.keys(needed).filter((type) => needed[type]?.deploy === "owner");
+    assert.deepEqual(
+      owners.map((type) => `gcp:${type}`).sort(),
+      [...ownersTypes].filter((type) => type.startsWith("gcp:")).sort(),
+    );
   });
 
   it("the identities have what they need, and no more in the project", () => {
@@ -129,7 +146,7 @@ describe("permissions of the two identities", () => {
   it("every call that the providers make for what the program declares is allowed, or an owner's", () => {
     const lacking: string[] = [];
     for (const type of Object.keys(needed)) {
-      const calls = permissions.types[`gcp:${type}`];
+      const calls = callPermissions[`gcp:${type}`];
       assert.ok(calls, `the permissions of gcp:${type} are not in local/providers/facts/permissions.json`);
       for (const operation of ["create", "read", "update", "delete"] as const) {
         for (const permission of calls[operation] ?? []) {
@@ -155,23 +172,92 @@ describe("permissions of the two identities", () => {
     }
   });
 
-  it("in AWS preview may make every call that reads what the program declares, and no other kind of call", () => {
-    const policy = resources.find(
-      ({ type, name }) => type === "aws:iam/rolePolicy:RolePolicy" && /preview/.test(name),
-    )!;
-    const { Statement } = JSON.parse(String(policy.inputs["policy"])) as { Statement: { Action: string[] }[] };
-    const held = Statement.flatMap(({ Action }) => Action);
+  it("in AWS both may make every call that they make, and preview no other kind of call", () => {
+    for (const identity of ["deploy", "preview"] as const) {
+      const held = heldActions(resources, identity);
+      const lacking = [...new Set(resources.map(({ type }) => type))]
+        .filter((type) => type.startsWith("aws:"))
+        .flatMap((type) =>
+          operationsOf(identity)(type).flatMap((operation) =>
+            (callPermissions[type] ?? assert.fail(`no calls of ${type}`))[operation]
+              ?.filter((call) => !allowsAction(held, call))
+              .map((call) => `${operation} ${type}: ${call}`),
+          ),
+        );
+      const bucket = "an owner removes a bucket, and what is set on it";
+      assert.deepEqual(
+        lacking,
+        identity === "preview"
+          ? []
+          : [
+              "delete aws:s3/bucket:Bucket: s3:DeleteBucket",
+              "delete aws:s3/bucketPolicy:BucketPolicy: s3:DeleteBucketPolicy",
+            ],
+        bucket,
+      );
+    }
+    const held = heldActions(resources, "deploy");
     assert.deepEqual(
-      held.filter((action) => !/^(s3|iam|route53):(Get|List)[A-Z]\w+\*?$/.test(action)),
+      dataActionsInS3.filter((action) => !allowsAction(held, action)),
       [],
     );
-    for (const type of new Set(resources.map((resource) => resource.type).filter((one) => one.startsWith("aws:")))) {
-      for (const call of permissions.types[type]?.["read"] ?? assert.fail(`no calls of ${type}`)) {
-        const isHeld = held.some((action) =>
-          action.endsWith("*") ? call.startsWith(action.slice(0, -1)) : call === action,
-        );
-        assert.ok(isHeld, `${type}: ${call}`);
+    assert.deepEqual(
+      heldActions(resources, "preview").filter((action) => !/^(s3|iam|route53):(Get|List)[A-Z]\w+\*?$/.test(action)),
+      [],
+    );
+  });
+
+  it("whatever an identity holds beyond what is called has a reason (docs/rights.md), and no other thing has", () => {
+    const [withReason, actionsWithReason] = [new Set<string>(), new Set<string>()];
+    for (const identity of ["deploy", "preview"] as const) {
+      const needed = neededPermissions(new Set(resources.map(({ type }) => type)), operationsOf(identity));
+      for (const held of heldRoles(resources, identity)) {
+        if (beyond(held, needed).length === 0) continue;
+        assert.ok(reasons[held.role], `${identity}: ${held.role}: ${JSON.stringify(beyond(held, needed))}`);
+        withReason.add(held.role);
       }
+      for (const action of actionsBeyond(resources, identity)) {
+        assert.ok(actionReasons[action], `${identity}: ${action}`);
+        actionsWithReason.add(action);
+      }
+    }
+    assert.deepEqual(Object.keys(reasons).sort(), [...withReason].sort());
+    assert.deepEqual(Object.keys(actionReasons).sort(), [...actionsWithReason].sort());
+  });
+
+  it("what docs/security.md says that deploy can and cannot do is so", async () => {
+    const text = (await readFile(new URL("../../docs/security.md", import.meta.url), "utf8")).replaceAll(/\s+/g, " ");
+    const google = new Set(heldRoles(resources, "deploy").flatMap(({ permissions }) => permissions));
+    const aws = heldActions(resources, "deploy");
+    const holds = (right: string) => (right.startsWith("s3:") ? allowsAction(aws, right) : google.has(right));
+    const project =
+      /^(resourcemanager\.\w+\.(setIamPolicy|update)|iam\.\w+\.(create|update|delete|undelete|setIamPolicy|patch)\w*|iam\.serviceAccountKeys\..*)$/;
+    const claims: Readonly<Record<string, boolean>> = {
+      "holds no right to remove a repository, a bucket, or an earlier version of an object in S3": ![
+        "artifactregistry.repositories.delete",
+        "storage.buckets.delete",
+        "s3:DeleteBucket",
+        "s3:DeleteObjectVersion",
+      ].some(holds),
+      "sets the policies of repositories and buckets": [
+        "artifactregistry.repositories.setIamPolicy",
+        "storage.buckets.setIamPolicy",
+        "s3:PutBucketPolicy",
+      ].every(holds),
+      "changes the settings of buckets (soft delete, versioning, lifecycle)": [
+        "storage.buckets.update",
+        "s3:PutBucketVersioning",
+        "s3:PutLifecycleConfiguration",
+      ].every(holds),
+      "removes earlier versions in Cloud Storage": holds("storage.objects.delete"), // of any generation
+      "deletes images for good": holds("artifactregistry.repositories.deleteArtifacts"),
+      "cannot change who may do what in the project, its own roles, or who may sign in as it":
+        ![...google].some((permission) => project.test(permission)) &&
+        !aws.some((action) => /^iam:(?!Get|List)/.test(action)),
+    };
+    for (const [claim, isSo] of Object.entries(claims)) {
+      assert.ok(text.includes(claim), `docs/security.md no longer says: ${claim}`);
+      assert.ok(isSo, claim);
     }
   });
 
@@ -186,8 +272,8 @@ describe("permissions of the two identities", () => {
           )
           .filter(({ inputs: grant }) => grant["role"] === role)
           .flatMap(({ inputs: grant }) => grant["members"] as string[]);
-      assert.ok(members("roles/storage.objectUser").some(is("deploy")), name);
-      assert.ok(members("roles/storage.objectViewer").some(is("preview")), name);
+      assert.ok(members("roles/storage.objectUser").some(isIdentity("deploy")), name);
+      assert.ok(members("roles/storage.objectViewer").some(isIdentity("preview")), name);
     }
   });
 
@@ -196,11 +282,11 @@ describe("permissions of the two identities", () => {
     const declared = await declare(config, texts);
     const records = declared.filter(({ type }) => type === "gcp:dns/recordSet:RecordSet");
     assert.ok(records.length > 0);
-    const rights = (identity: string): unknown[] =>
+    const rights = (identity: WorkflowIdentity): unknown[] =>
       declared
         .filter(
           ({ type, inputs }) =>
-            type.endsWith(":DnsManagedZoneIamBinding") && [inputs["members"]].flat().some(is(identity)),
+            type.endsWith(":DnsManagedZoneIamBinding") && [inputs["members"]].flat().some(isIdentity(identity)),
         )
         .flatMap(({ inputs: grant }) => {
           for (const { inputs } of records) assert.equal(inputs["managedZone"], grant["managedZone"]);
@@ -249,34 +335,18 @@ const notGranted: Readonly<Record<string, string>> = {
   "^(deploy|preview), read billing/budget:": "granted on the billing account, by hand: npm run steps",
 };
 
-interface CallPermissions {
-  readonly roles: Readonly<Record<string, readonly string[]>>;
-  readonly types: Readonly<
-    Record<string, Readonly<Partial<Record<"create" | "read" | "update" | "delete", readonly string[]>>>>
-  >;
+function allows(identity: WorkflowIdentity, permission: string): boolean {
+  const plain = permission.replace(/ \((?!on ).*\)$/, ""); // "(invokerIamDisabled)" says when, "(on ...)" where
+  return inProject(identity).some(({ permissions }) => permissions.includes(plain));
 }
 
-/** What each call of the providers needs, and which of it the predefined roles have. */
-const permissions = JSON.parse(
-  readFileSync(new URL("../../local/providers/facts/permissions.json", import.meta.url), "utf8"),
-) as CallPermissions;
-
-function allows(identity: "deploy" | "preview", permission: string): boolean {
-  const held = granted(identity);
-  const plain = permission.replace(/ \((?!on ).*\)$/, ""); // "(invokerIamDisabled)" says when, "(on ...)" where
-  return held.has(plain) || [...held].some((role) => permissions.roles[role]?.includes(plain));
+function inProject(identity: WorkflowIdentity): HeldRole[] {
+  return heldRoles(resources, identity).filter(({ where }) => where === "the project");
 }
 
 /** Roles, and permissions of roles of our own, that an identity is granted in the project. */
-function granted(identity: "deploy" | "preview"): Set<string> {
-  const permissions = new Map(
-    resources
-      .filter(({ type }) => type.endsWith(":IAMCustomRole"))
-      .map(({ inputs }) => [`projects/${inputs["project"]}/roles/${inputs["roleId"]}`, inputs["permissions"]]),
+function granted(identity: WorkflowIdentity): Set<string> {
+  return new Set(
+    inProject(identity).flatMap(({ role, permissions }) => (role.startsWith("roles/") ? [role] : permissions)),
   );
-  const roles = resources
-    .filter(({ type }) => /^gcp:projects\/iAM(Binding|Member)/.test(type))
-    .filter(({ inputs }) => [inputs["members"] ?? inputs["member"]].flat().some(is(identity)))
-    .map(({ inputs }) => String(inputs["role"]));
-  return new Set(roles.flatMap((role) => (permissions.get(role) as string[] | undefined) ?? [role]));
 }
