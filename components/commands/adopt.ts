@@ -1,10 +1,10 @@
-import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { type AdoptionList, absentIn, knownTo } from "../adoption/adoption-list.ts";
 import { CommandError } from "./command.ts";
+import { type EngineEnd, runCli } from "./engine-watch.ts";
 import { useLocalStack } from "./local-stack.ts";
 import { printDetail, printJson, printProblem, printProgress, printResult, relayedTo } from "./output.ts";
 import { traceDescription } from "./trace-option.ts";
@@ -66,7 +66,7 @@ async function adoptAll(
     );
     const news = new Set(absentIn(ended.output).filter((id) => !absent.has(id)));
     for (const id of news) absent.add(id);
-    if (previewOnly || ended.code === 0 || news.size === 0) {
+    if (previewOnly || ended.code === 0 || ended.stopped || news.size === 0) {
       const { code, output } = ended;
       if (code !== 0 && relayedTo() === undefined) printProblem(output);
       return { code, resources: resourceCounts(output), absent: [...absent] };
@@ -103,27 +103,27 @@ function countsInWords(resources: Adopted["resources"]): string {
 }
 
 /** Runs the Pulumi CLI. Its standard error is always shown. */
-function pulumi(
+async function pulumi(
   args: readonly string[],
   environment: Record<string, string>,
   { shown }: { readonly shown: boolean },
-): Promise<{ code: number; output: string }> {
+): Promise<EngineEnd & { readonly output: string }> {
   printDetail(`runs pulumi ${args.join(" ")}`);
-  return new Promise((resolve, reject) => {
-    const child = spawn("pulumi", [...args, "--non-interactive"], {
-      env: { ...process.env, ...environment },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    let output = "";
-    child.stdout.on("data", (chunk: Buffer) => {
-      output += chunk;
-      if (shown) relayedTo()?.write(chunk);
-    });
-    child.stderr.on("data", (chunk: Buffer) => {
-      if (shown) output += chunk;
-      printProblem(chunk.toString());
-    });
-    child.once("error", (error) => reject(new CommandError(`pulumi cannot be run: ${error.message}`)));
-    child.once("close", (code) => resolve({ code: code ?? 1, output }));
+  let output = "";
+  const end = await runCli([...args, "--non-interactive"], {
+    engine: "pulumi",
+    environment: { ...process.env, ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+    started: ({ stdout, stderr }) => {
+      stdout?.on("data", (chunk: Buffer) => {
+        output += chunk;
+        if (shown) relayedTo()?.write(chunk);
+      });
+      stderr?.on("data", (chunk: Buffer) => {
+        if (shown) output += chunk;
+        printProblem(chunk.toString());
+      });
+    },
   });
+  return { ...end, output };
 }

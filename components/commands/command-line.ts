@@ -36,6 +36,7 @@ export const commands: Readonly<Record<string, () => Promise<CommandUnknownOpts>
   "change-report": async () => (await import("./change-report.ts")).changeReportCommand,
   "engine-install": async () => (await import("./engine-install.ts")).engineInstallCommand,
   "engine-pin": async () => (await import("./engine-pin.ts")).enginePinCommand,
+  "engine-run": async () => (await import("./engine-run.ts")).engineRunCommand,
   "graph-preview": async () => (await import("./graph-preview.ts")).graphPreviewCommand,
   "preview-report": async () => (await import("./preview-report.ts")).previewReportCommand,
   "workflow-settings": async () => (await import("./workflow-settings.ts")).workflowSettingsCommand,

@@ -12,7 +12,7 @@ import {
   rehearsalFolder,
   stackRehearsalFolder,
 } from "./rehearsal-folder.ts";
-import { Stack, type StackSource } from "./stack.ts";
+import { interruptCommands, Stack, type StackSource } from "./stack.ts";
 
 const args = process.argv.slice(2);
 const running = await find();
@@ -33,8 +33,10 @@ if (source === "missing") {
 const stack = new Stack(folder, rehearsal, source);
 if (source !== undefined && !existsSync(stack.configFile)) await stack.configure(); // that of `npm run rehearse` is its own
 if (source !== undefined && !/^(rm|select|init)$/.test(args[1] ?? "")) await stack.ensure();
-// The terminal sends Ctrl-C to the CLI too, which stops the command cleanly: wait for it.
-process.on("SIGINT", () => {});
+// The terminal sends Ctrl-C to the CLI too, which stops the command cleanly: wait for it. A second one would end it at once.
+process.on("SIGINT", () => {
+  if (!process.stdin.isTTY) void interruptCommands("SIGINT");
+});
 const { code } = await stack.run(args, { interactive: true });
 process.exitCode = code;
 

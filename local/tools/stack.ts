@@ -52,6 +52,8 @@ const onThisMachine: Readonly<Record<string, unknown>> = {
   "aws:skipMetadataApiCheck": "true",
 };
 
+const commandLine = join(projectRoot, "components/commands/artifacts.mjs");
+
 /** Runs the Pulumi CLI on a stack. */
 export class Stack {
   readonly folder: string;
@@ -137,7 +139,13 @@ export class Stack {
     options: { quiet?: boolean; interactive?: boolean; cwd?: string; checkpoints?: boolean } = {},
   ): Promise<CliResult> {
     const engine = await ensureEngine(() => {});
-    const child = spawn(engine.path, this.#arguments(args, options.interactive ?? false), {
+    const words = this.#arguments(args, options.interactive ?? false);
+    // As in production, by the command that ends a run which would wait for ever; `adopt` watches the events itself.
+    const watched = args.includes("--continue-on-error") && !args.includes("--event-log");
+    const [program, given] = watched
+      ? [process.execPath, [commandLine, "engine-run", "--engine", engine.path, "--", ...words]]
+      : [engine.path, words];
+    const child = spawn(program, given, {
       cwd: options.cwd ?? projectRoot,
       env: {
         ...this.environment(),
@@ -173,7 +181,9 @@ export class Stack {
   environment(): NodeJS.ProcessEnv {
     // Credentials and settings of real clouds stay outside.
     const inherited = Object.entries(process.env).filter(
-      ([name]) => !/^(PULUMI_|AWS_|GOOGLE_|CLOUDSDK_|CLOUDFLARE_)/.test(name) || name === "PULUMI_SKIP_CHECKPOINTS",
+      ([name]) =>
+        !/^(PULUMI_|AWS_|GOOGLE_|CLOUDSDK_|CLOUDFLARE_)/.test(name) ||
+        /^PULUMI_(SKIP_CHECKPOINTS|DEBUG_COMMANDS)$/.test(name),
     );
     const { awsCredentials } = this.#rehearsal;
     return {

@@ -7,12 +7,17 @@ import { delimiter, dirname, join } from "node:path";
 import { after, before, describe, it } from "mocha";
 import type { Address } from "../../local/cloud/address.ts";
 import type { Resource } from "../../local/cloud/inventory.ts";
+import { ControlApi } from "../../local/control-api.ts";
 import { installProviders } from "../../local/providers/install.ts";
 import { languageHostEnvironment, toolPath } from "../../local/tools/tools.ts";
 import { echoSource, type TestCloud, testCloud } from "../support/emulated-cloud.ts";
 import { builtTools } from "../support/programs.ts";
 
 await builtTools("pulumi");
+
+const commandLine = join(import.meta.dirname, "../../components/commands/artifacts.mjs");
+const common = ["--non-interactive", "--color", "never"];
+const options = [...common, "--suppress-progress", "--stack", "local"];
 
 let t: TestCloud;
 let program: string;
@@ -67,6 +72,34 @@ describe("a program on the emulated cloud", () => {
     await pulumi("preview", "--expect-no-changes");
   });
 
+  it("a replacement whose deletion is refused: the run ends red and names it, and the next one replaces it", async () => {
+    const control = new ControlApi(t.cloud.control);
+    await control.faults([
+      {
+        type: ":Bucket$",
+        id: "^moving$",
+        operations: ["delete"],
+        status: 503,
+        message: "Error 503: out",
+      },
+    ]);
+    const up = ["up", "--yes", "--skip-preview", "--config", "emulated:location=EU"];
+    // The engine alone never ends here (pulumi/pulumi#16373).
+    const ended = await run(
+      process.execPath,
+      [commandLine, "engine-run", "--engine", engine, "--", ...up, "--continue-on-error", ...options],
+      { ...environment, ARTIFACTS_STALLED_AFTER: "1" },
+    );
+    assert.equal(ended.code, 1, ended.output);
+    assert.match(
+      ended.output,
+      /^error: gcp:storage\/bucket:Bucket moving could not be deleted to be replaced\. The engine waits for it for ever .*: nothing has happened for 1 s, so this run is stopped\. .*run the same again$/m,
+    );
+    assert.match(ended.output, /^ +error: Error 503: out$/m, "the engine's own report follows");
+    await control.faults([]);
+    assert.match(await pulumi(...up), /\+-1 replaced/); // the state is not locked
+  });
+
   it("destroys everything", async () => {
     await pulumi("destroy", "--yes", "--skip-preview");
     const left = (await (await fetch(`${t.cloud.control}/v1/resources`)).json()) as Resource[];
@@ -76,19 +109,19 @@ describe("a program on the emulated cloud", () => {
 
 /** Runs the CLI. Fails the test if the CLI fails. */
 async function pulumi(...args: string[]): Promise<string> {
-  const options = args[0] === "stack" ? [] : ["--suppress-progress", "--stack", "local"];
-  const child = spawn(engine, [...args, "--non-interactive", "--color", "never", ...options], {
-    cwd: program,
-    env: environment,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const { code, output } = await run(engine, [...args, ...(args[0] === "stack" ? common : options)], environment);
+  assert.equal(code, 0, `pulumi ${args.join(" ")}\n${output}`);
+  return output;
+}
+
+async function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv) {
+  const child = spawn(command, args, { cwd: program, env, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.on("data", (chunk: Buffer) => {
       output += chunk;
     });
   }
-  const [code] = await once(child, "close");
-  assert.equal(code, 0, `pulumi ${args.join(" ")}\n${output}`);
-  return output;
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, output };
 }

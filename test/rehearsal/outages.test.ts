@@ -100,9 +100,8 @@ describe("outages of the clouds' control planes", function () {
   it("another domain: the run ends, and the new name is served with its own certificate", async () => {
     const regions = ["us-central1", "europe-west1", "asia-northeast1"];
     await drill.configure(manifests, { "artifacts:gcpRegions": regions, "artifacts:domain": "example.net" });
-    // A certificate that is deleted while the map uses it is refused, and the engine then never ends (pulumi/pulumi#16373).
-    const { code, output } = await drill.runs("timeout 120 pulumi up --continue-on-error");
-    assert.equal(code, 0, output);
+    // A certificate that is deleted while the map uses it is refused.
+    await drill.run("pulumi up --continue-on-error");
     const resolve = (host: string) => fetch(`${drill.cloud.control}/v1/resolve?host=${host}`);
     const served = await resolve("artifacts.example.net");
     assert.equal(served.status, 200, await served.text());

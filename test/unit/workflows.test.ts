@@ -182,15 +182,19 @@ describe("workflows", () => {
     for (const [name, { environment }] of jobs()) {
       if (name !== "deploy.deploy" && name !== "preview.approval") assert.equal(environment, undefined, name);
     }
-    const run = deploy.jobs["deploy"]?.steps.find(({ run: script }) => script?.includes("pulumi up"))?.run;
-    assert.match(run ?? "", /--continue-on-error/);
+    const run = deploy.jobs["deploy"]?.steps.find(({ run: script }) => script?.includes("up --stack prod"))?.run;
+    assert.match(
+      run ?? "",
+      /artifacts\.mjs engine-run -- \\\n +up --stack prod --yes .*--continue-on-error/,
+      "it ends",
+    );
     assert.doesNotMatch(JSON.stringify(deploy), /SKIP_CHECKPOINTS/);
     assert.match(JSON.stringify(deploy), /"PULUMI_DIY_BACKEND_ZSTD":"true"/);
   });
 
   it("no output is a command to the runner", () => {
     for (const [name, { run = "" }] of steps()) {
-      for (const printed of run.matchAll(/^(cat |pulumi up ).*$/gm)) {
+      for (const printed of run.matchAll(/^(cat |node .* engine-run ).*$/gm)) {
         const before = run.slice(0, printed.index);
         const after = run.slice(printed.index);
         assert.match(
@@ -208,7 +212,7 @@ describe("workflows", () => {
     const installed = names.indexOf("Install the engine and the providers' plugins by their hashes");
     assert.ok(installed >= 0 && installed < names.indexOf("google-github-actions/auth"));
     for (const [name, step] of steps())
-      if (/^\s*(pulumi (up|preview)|npm run --silent audit)/m.test(step.run ?? ""))
+      if (/^\s*(pulumi preview|node .* engine-run|npm run --silent audit)/m.test(step.run ?? ""))
         assert.equal(step.env?.["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"], "true", name);
   });
 

@@ -36,6 +36,7 @@ new gcp.storage.BucketIAMBinding("writers", {
   role: "roles/storage.objectAdmin",
   members: [deploy.member],
 });
+new gcp.storage.Bucket("moving", { name: "moving", location: config.get("location") ?? "US", forceDestroy: true });
 const folder = new gcp.storage.ManagedFolder("folder", { bucket: files.name, name: "staging/" });
 new gcp.storage.ManagedFolderIamMember("folder", {
   bucket: files.name,

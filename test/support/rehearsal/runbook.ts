@@ -76,7 +76,7 @@ async function onRehearsal(folder: string, command: string): Promise<string> {
 /** The step of the workflow `deploy` that deploys, as GitHub's runner runs it when the workflow is run by hand. */
 async function deployWorkflow(folder: string): Promise<string> {
   const script = await workflowScript("workflows/deploy.yml", "Deploy");
-  assert.match(script, /pulumi up --stack prod /);
+  assert.match(script, /^ +up --stack prod /m);
   const file = join(folder, "deploy.sh");
   await writeFile(file, script.replaceAll("--stack prod", "--stack local"));
   return `REFRESH=true ARTIFACTS_PROGRESS=${join(folder, "progress")} bash -e ${file}`;

@@ -29,6 +29,7 @@ const required: Readonly<Record<string, readonly string[]>> = {
   compare: ["--registry", "registry.example.org/p", "--with", "registry.example.org/q"],
   "aws-credentials": ["--role", "r", "--region", "us-east-1"],
   "engine-install": ["--to", "bin"],
+  "engine-run": ["version"],
   "graph-preview": ["--base", ".", "--head", "."],
   "change-report": ["--before", "a", "--after", "b", "--output", "c", "--run-url", "https://example.org"],
   "preview-report": ["--marker", "m", "--title", "t", "--run-url", "https://example.org"],

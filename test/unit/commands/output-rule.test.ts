@@ -16,7 +16,14 @@ const root = join(import.meta.dirname, "../../..");
 const line = await commandLine();
 
 /** Commands whose result is a text for another program, as docs/commands.md says. */
-const withoutJson = ["aws-credentials", "change-report", "completion", "preview-report", "redirector-config"];
+const withoutJson = [
+  "aws-credentials",
+  "change-report",
+  "completion",
+  "engine-run",
+  "preview-report",
+  "redirector-config",
+];
 
 /** Calls that need neither a cloud nor a server, with their exit code; what stands for the Pulumi CLI is below. */
 const calls: readonly (readonly [code: number, ...call: string[]])[] = [
