@@ -14,12 +14,13 @@ import { bundlesIn } from "../promotion/trust/bundles-in.ts";
 import { isTrusted, keysOf, type SignerRule, type TrustPolicy } from "../promotion/trust/policy.ts";
 import { RefusedError } from "../promotion/trust/refused.ts";
 import { printVerified } from "../promotion/trust/report.ts";
-import { publicRoots, type Roots, readRoots } from "../promotion/trust/roots.ts";
+import { type Roots, readRoots } from "../promotion/trust/roots.ts";
 import { printSigner } from "../promotion/trust/signer.ts";
+import { currentRoots } from "../promotion/trust/tuf-roots.ts";
 import { largestBundle, type Signed, type Verified, verifyBundle } from "../promotion/trust/verify-bundle.ts";
 import { asking, CommandError, UsageError } from "./command.ts";
 import { interruptible } from "./interruptible.ts";
-import { printJson, printResult } from "./output.ts";
+import { printError, printJson, printResult } from "./output.ts";
 import { repeated } from "./repeated.ts";
 import { traceDescription, traceIfAsked } from "./trace-option.ts";
 
@@ -44,7 +45,7 @@ export const verifyCommand = new Command("verify")
   .action(async (what, values) => {
     traceIfAsked(values.trace);
     const signers = [await signerOf(values)];
-    const roots = await rootsOf(values.trustedRoot);
+    const roots = await rootsOf(values.trustedRoot, signers);
     const policy: TrustPolicy = { mode: "require", signers, predicates: values.type };
     const isFile = (await stat(what).catch(() => undefined))?.isFile() === true;
     const found = isFile
@@ -164,8 +165,12 @@ async function signerOf(values: {
   throw new UsageError("say who must have signed: --key FILE, or --identity IDENTITY and --issuer URL");
 }
 
-async function rootsOf(file: string | undefined): Promise<Roots> {
-  if (file === undefined) return publicRoots();
+async function rootsOf(file: string | undefined, signers: readonly SignerRule[]): Promise<Roots> {
+  if (file === undefined) {
+    const { roots, notice } = await currentRoots("", signers);
+    if (notice !== undefined) printError(notice);
+    return roots;
+  }
   const text = (await given("the trusted root", file)).toString("utf8");
   try {
     return readRoots(text);

@@ -7,7 +7,7 @@ import { isTrusted, judge, keysOf, signaturePredicate, type Verdict } from "../t
 import type { PolicyError } from "../trust/policy-error.ts";
 import { RefusedError } from "../trust/refused.ts";
 import { unsatisfied } from "../trust/required.ts";
-import { rootsIn } from "../trust/roots.ts";
+import { currentRoots } from "../trust/tuf-roots.ts";
 import { largestBundle, type Trust, type Verified, verifyBundle } from "../trust/verify-bundle.ts";
 import { listsChecksums, readChecksums } from "./checksums.ts";
 import { withMemoryFor } from "./mirror-files.ts";
@@ -104,7 +104,10 @@ export class FileVerifier {
   }
 
   #policyVerifier(policy: TrustSettings): PolicyVerifier {
-    const trust = { roots: rootsIn(policy.trustedRoot), keys: keysOf(policy) };
+    const trust = async () => {
+      const { roots } = await currentRoots(policy.trustedRoot, policy.signers);
+      return { roots, keys: keysOf(policy) };
+    };
     return new PolicyVerifier(trust, async (path) => {
       const bundle = `${path}${bundleSuffix}`;
       if (!this.#run.wanted.has(bundle)) return [];
@@ -164,12 +167,12 @@ const nothing: VerifiedFile = { bundle: "", verified: [], refusals: [] };
 
 /** What is verified by the roots and keys of one policy: each file once, though a list of checksums counts for all that it lists. */
 class PolicyVerifier {
-  readonly #trust: Trust;
+  readonly #trust: () => Promise<Trust>;
   readonly #bundles: (path: string) => Promise<readonly { bundle: string; text: string; digest: string }[]>;
   readonly #known = new Map<string, Promise<VerifiedFile>>();
 
   constructor(
-    trust: Trust,
+    trust: () => Promise<Trust>,
     bundles: (path: string) => Promise<readonly { bundle: string; text: string; digest: string }[]>,
   ) {
     this.#trust = trust;
@@ -185,9 +188,12 @@ class PolicyVerifier {
   async #verify(path: string): Promise<VerifiedFile> {
     const verified: Verified[] = [];
     const refusals: string[] = [];
-    for (const { bundle, text, digest } of await this.#bundles(path)) {
+    const bundles = await this.#bundles(path);
+    if (bundles.length === 0) return nothing;
+    const trust = await this.#trust();
+    for (const { bundle, text, digest } of bundles) {
       try {
-        verified.push(verifyBundle(text, { digest, ofFile: true }, this.#trust));
+        verified.push(verifyBundle(text, { digest, ofFile: true }, trust));
       } catch (error) {
         if (!(error instanceof RefusedError)) throw error;
         refusals.push(`${bundle}: ${error.message}`);

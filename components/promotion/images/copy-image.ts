@@ -308,8 +308,11 @@ export function verifier(
 ): Verifier {
   const known = new Map<TrustSettings, Promise<Verification>>();
   return (policy) => {
-    const rest = { roots: dependencies.roots(policy.trustedRoot), memory: dependencies.attachmentMemory };
-    const verification = known.get(policy) ?? verifyAttachments(digest, admitted, sources, policy, rest);
+    const verify = async () => {
+      const { roots } = await dependencies.roots(policy.trustedRoot, policy.signers);
+      return verifyAttachments(digest, admitted, sources, policy, { roots, memory: dependencies.attachmentMemory });
+    };
+    const verification = known.get(policy) ?? verify();
     known.set(policy, verification);
     return verification;
   };

@@ -5,9 +5,10 @@ import type { Transport } from "../oci/transport.ts";
 import type { StorageSettings } from "../run/request.ts";
 import type { StoreAddress } from "../run/store-address.ts";
 import type { Bucket } from "../storage/bucket.ts";
-import type { Roots } from "../trust/roots.ts";
+import type { SignerRule } from "../trust/policy.ts";
 import type { SigningSettings } from "../trust/signing-settings.ts";
 import type { StatementSigner } from "../trust/statement-signer.ts";
+import type { RefreshedRoots } from "../trust/tuf-roots.ts";
 
 /** What all runs of a process share. */
 export interface Dependencies extends Omit<CopyDependencies, "signal"> {
@@ -18,8 +19,8 @@ export interface Dependencies extends Omit<CopyDependencies, "signal"> {
   limit<T>(work: () => Promise<T>): Promise<T>;
   /** Bytes of OCI manifests of attachments that are being read. */
   readonly attachmentMemory: WeightedSemaphore;
-  /** The roots of a trusted root file, read once; "": those of Sigstore's public instance. @throws Error if it cannot be read. */
-  roots(file: string): Roots;
+  /** {@link currentRoots} */
+  roots(file: string, signers: readonly SignerRule[]): Promise<RefreshedRoots>;
   /** The signer of a stack, opened once in a process. @throws Error if it cannot be opened. */
   signer(settings: SigningSettings): Promise<StatementSigner>;
   bucket(settings: StorageSettings, name: string, region: string): Bucket;

@@ -11,7 +11,7 @@ import { Storages } from "../run/storages.ts";
 import type { Bucket } from "../storage/bucket.ts";
 import { openStorage } from "../storage/storage.ts";
 import { openedOnce } from "../trust/opened-once.ts";
-import { rootsIn } from "../trust/roots.ts";
+import { currentRoots } from "../trust/tuf-roots.ts";
 import type { Dependencies, Store } from "./dependencies.ts";
 import { takeImagesInventory } from "./inventory.ts";
 import { newImageMirrors } from "./new-image-mirrors.ts";
@@ -58,7 +58,7 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
     stall: options.stallTimeout ?? 60_000,
     limit: (work) => digests.with(1, work),
     attachmentMemory: new WeightedSemaphore(attachmentMemory),
-    roots: rootsIn,
+    roots: currentRoots,
     signer: openedOnce(),
     bucket: (settings, bucket, region) => {
       return storages.at(settings).open({ kind: "s3", bucket, region });

@@ -98,6 +98,11 @@ export async function previewImagesRun(run: ImagesRun): Promise<Preview> {
   for (const [name, cause] of unreachable) {
     warnings.push(failureLine({ project, mirrors: [name] }, `could not be checked: ${cause}`));
   }
+  const { trust: policy } = run.request;
+  if (policy && roots.size > 0) {
+    const { notice } = await run.dependencies.roots(policy.trustedRoot, policy.signers);
+    if (notice !== undefined) warnings.push(failureLine({ project }, notice));
+  }
   const { lost, warnings: unread } = await previewLostAttachments(run);
   warnings.push(...unread);
   return {

@@ -32,7 +32,8 @@ export async function signedProof(
   try {
     const signer = await dependencies.signer(settings);
     const { rule } = signer;
-    const trust = { roots: dependencies.roots(settings.trustedRoot), keys: "key" in rule ? [rule.key] : [] };
+    const { roots } = await dependencies.roots(settings.trustedRoot, [rule]);
+    const trust = { roots, keys: "key" in rule ? [rule.key] : [] };
     const judge = async () => verify && judgementOf(digest, await verify(), request.trust!);
     return await proofOf({ ...attached, image, tags, request, settings, trust, judge }, signer, maySign);
   } catch (error) {

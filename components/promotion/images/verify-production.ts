@@ -21,9 +21,10 @@ export async function verifyProduction(
   const { trust: policy, mirrors, prefix, project } = request;
   const [canonical] = mirrors;
   if (policy === undefined || canonical === undefined) return { verified: 0, unverified: [], failures: [] };
-  const means = { roots: roots(policy.trustedRoot), memory: attachmentMemory };
   const unverified: Unverified[] = [];
-  const failures: string[] = [];
+  const current = await roots(policy.trustedRoot, policy.signers);
+  const means = { roots: current.roots, memory: attachmentMemory };
+  const failures: string[] = current.notice === undefined ? [] : [current.notice];
   let verified = 0;
   const failed = (what: string, error: unknown) => {
     signal.throwIfAborted();
