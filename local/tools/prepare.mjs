@@ -50,9 +50,9 @@ function beginTools() {
   const folder = join(root, "local/tools");
   const file = join(folder, "go-build.json");
   if (!existsSync(file)) return undefined;
-  const { flags, compiler, environment } = JSON.parse(readFileSync(file, "utf8"));
+  const { flags, compiler, rehearsal, environment } = JSON.parse(readFileSync(file, "utf8"));
   const options = { cwd: folder, env: { ...process.env, ...environment }, stdio: "ignore" };
-  const child = spawn("go", ["build", ...flags, ...compiler, "tool"], options).on("error", () => {});
+  const child = spawn("go", ["build", ...flags, ...compiler, ...rehearsal, "tool"], options).on("error", () => {});
   process.once("exit", () => child.kill("SIGINT"));
   return child;
 }

@@ -4,6 +4,7 @@ import { chmod, mkdir, readFile, rename, stat, writeFile } from "node:fs/promise
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import goBuild from "./go-build.json" with { type: "json" };
 import { ensurePrograms, type GoModule, type Say } from "./go-tools.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -16,6 +17,7 @@ const versionVariable = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Versi
 const goModule: GoModule = {
   folder: here,
   ldflags: `-X ${versionVariable}=v${engineVersion}`, // without it `pulumi version` prints an empty line
+  compiler: goBuild.rehearsal,
   programs: {
     pulumi: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
     olareg: "github.com/olareg/olareg/cmd/olareg",

@@ -63,7 +63,8 @@ describe("local/tools/prepare.mjs", () => {
 
   describe("the compiler, meanwhile", () => {
     beforeEach(() => {
-      write("local/tools/go-build.json", { flags: ["-a"], compiler: ["-b"], environment: { GOWORK: "off" } });
+      const [flags, compiler, rehearsal] = [["-a"], ["-b"], ["-c"]];
+      write("local/tools/go-build.json", { flags, compiler, rehearsal, environment: { GOWORK: "off" } });
       // Stands for Go: notes how it is called and compiles until it is interrupted.
       const go = `trap 'echo interrupted >> ${root}/compiled; exit 1' INT; echo "$PWD $GOWORK $@" > ${root}/compiled; while :; do sleep 0.05; done`;
       program("go", go);
@@ -75,7 +76,7 @@ describe("local/tools/prepare.mjs", () => {
 
     it("begins with the rehearsal's programs, and is interrupted when npm ends", () => {
       assert.equal(prepare(undefined, { ARTIFACTS_CACHE: join(root, "cache") }).status, 0);
-      assert.equal(compiled(), `${join(root, "local/tools")} off build -a -b tool\ninterrupted\n`);
+      assert.equal(compiled(), `${join(root, "local/tools")} off build -a -b -c tool\ninterrupted\n`);
     });
 
     it("is not there on a machine that has built programs, or has prebuilt ones", () => {
