@@ -175,6 +175,7 @@ for (const project of lendersFirst(projects)) {
         stagingBucket: bucket.apply((name) => stagedIn(project, name)),
         source: `https://github.com/${config.repository}`,
         summary: `${imageSummary(project)}, ${fileSummary(project)}`,
+        host: config.host,
         registry: canonicalRegistry,
         mirrors: mirrors.lines.files,
         storage: config.storage,

@@ -168,8 +168,28 @@ const index = z
   })
   .describe("catalog/index.json: a summary of everything in production");
 
+const promotedNames = z
+  .array(z.string())
+  .describe(
+    "The first of them: <repository>:<tag>, <repository>@<digest> or the path of a file, with invisible characters as \\u{hex}",
+  );
+const count = z.int().min(0);
+
+const recentPromotion = z.object({
+  time: z.iso.datetime(),
+  project: z.string().min(1),
+  added: promotedNames,
+  changed: promotedNames,
+  removed: promotedNames,
+  counts: z.object({ added: count, changed: count, removed: count }).describe("How many there are, listed or not"),
+});
+
+const recent = z
+  .object({ schemaVersion: version, promotions: z.array(recentPromotion).describe("Newest first") })
+  .describe("catalog/recent.json: what the last promotions changed in production");
+
 /** The formats by the names of their JSON Schemas. */
-export const formats = { index, project: projectDocument, image: imageDetails, release: releaseDetails };
+export const formats = { index, project: projectDocument, image: imageDetails, release: releaseDetails, recent };
 
 /** `catalog/index.json`. */
 export type CatalogueIndex = DeepReadonly<z.output<typeof index>>;
@@ -185,6 +205,10 @@ export type ImageVersion = ImageDetails["versions"][number];
 export type ImageFacts = Omit<ImageVersion, "tags">;
 /** `catalog/details/<sha256>.json` of a release. */
 export type ReleaseDetails = DeepReadonly<z.output<typeof releaseDetails>>;
+/** `catalog/recent.json`. */
+export type RecentDocument = DeepReadonly<z.output<typeof recent>>;
+/** What one run changed of one project. */
+export type RecentPromotion = RecentDocument["promotions"][number];
 /** What was taken out of production on purpose. */
 export type WithdrawnItem = NonNullable<ProjectDocument["withdrawn"]>[number];
 /** Where the people of a project push. */

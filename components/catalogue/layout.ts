@@ -10,6 +10,12 @@ export const listingKey = `${catalogueFolder}all.tsv.gz`;
 /** The digests of platforms as text, gzipped (see platform-lines.ts). Mutable. */
 export const platformsKey = `${catalogueFolder}platforms.tsv.gz`;
 
+/** What was promoted lately (see components/promotion/catalogue/recent-document.ts). Mutable. */
+export const recentKey = `${catalogueFolder}recent.json`;
+
+/** The same as an Atom feed. Mutable. */
+export const recentFeedKey = `${catalogueFolder}recent.atom`;
+
 /** The document of one project. Mutable. */
 export function projectKey(project: string): string {
   return `${catalogueFolder}projects/${project}.json`;

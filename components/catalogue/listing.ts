@@ -37,6 +37,12 @@ export function replaceLines(listing: string, project: string, lines: string): s
     .join("");
 }
 
+/** One project's lines of the listing or the platform lines. */
+export function projectLines(listing: string, project: string): string {
+  const own = listing.split("\n").filter((line) => line.split("\t", 2)[1] === project);
+  return own.map((line) => `${line}\n`).join("");
+}
+
 /** Compresses a listing for storage. */
 export function packListing(listing: string): Buffer {
   return gzipSync(listing, { level: 9 });

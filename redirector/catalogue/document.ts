@@ -29,6 +29,7 @@ export function pageDocument({ host, assets, needsIndex = false, refusal }: Docu
 <meta name="color-scheme" content="light dark">
 <meta name="description" content="Container images and files published at ${name}">
 <link rel="icon" type="image/svg+xml" href="${assets.icon.address}">
+<link rel="alternate" type="application/atom+xml" title="Promoted lately" href="/catalog/recent.atom">
 <link rel="stylesheet" href="${assets.style.address}">
 ${needsIndex ? '<link rel="preload" as="fetch" crossorigin="anonymous" href="/catalog/index.json">\n' : ""}<script type="module" src="${assets.script.address}"></script>
 </head>

@@ -12,6 +12,8 @@ Catalogue:
   https://${host}/catalog/all.tsv.gz         one line per digest and per file
   https://${host}/catalog/platforms.tsv.gz   the digests of each version's platforms
 
+  https://${host}/catalog/recent.atom        what was promoted lately, for feed readers (or recent.json)
+
   curl -fsSL https://${host}/catalog/all.tsv.gz | gunzip | grep <name or digest>
 
 Health of the mirrors:

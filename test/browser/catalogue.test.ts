@@ -398,6 +398,38 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     site.setHealth("files-aws", true);
   });
 
+  it("shows what was promoted lately below the mirrors, and the status without it", async () => {
+    const counts = { added: 7, changed: 0, removed: 1 };
+    const added = ["kubernetes/kube-0:v9", "<b>x</b>", "c", "d", "e", "f", "g"];
+    const promotion = {
+      time: "2026-11-29T10:05:00.000Z",
+      project: "kubernetes",
+      added,
+      changed: [],
+      removed: [],
+      counts,
+    };
+    site.objects.set("catalog/recent.json", Buffer.from(JSON.stringify({ schemaVersion: 1, promotions: [promotion] })));
+    const { page } = await visit("/status");
+    const item = page.locator(".recent li");
+    await item.waitFor();
+    assert.equal(
+      await item.textContent(),
+      "2026-11-29 10:05 UTC kubernetesadded: kubernetes/kube-0:v9, <b>x</b>, c, d, e, 2 moreremoved: 1 more",
+    );
+    assert.equal(
+      await page.getByRole("link", { name: "As an Atom feed" }).getAttribute("href"),
+      "/catalog/recent.atom",
+    );
+    site.objects.delete("catalog/recent.json");
+    await visitor.close();
+    const { page: without } = await visit("/status");
+    await shows(without, "All mirrors answer");
+    assert.equal(await without.locator(".recent").count(), 0);
+    assert.equal(visitor.complaints().length, 1, "the document that is missing");
+    for (const [key, value] of generateCatalogue(small)) site.objects.set(key, value);
+  });
+
   it("reports a failing mirror; a retry succeeds", async () => {
     site.failing = true;
     const { page } = await visit("/");

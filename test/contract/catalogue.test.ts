@@ -75,6 +75,7 @@ describe("the catalogue's writer", () => {
         .map(({ path, sha256 }) => `${path} sha256:${sha256}\n`)
         .sort()
         .join(""),
+      host: "artifacts.example.org",
       registry: `${registry.host}/images`,
       mirrors: [
         { name: "files-us", kind: "gcs", bucket: "canonical", region: "us-central1" },
@@ -153,6 +154,28 @@ describe("the catalogue's writer", () => {
     assert.equal(await cache("catalog/index.json"), "public, max-age=60");
     assert.equal(await cache("catalog/projects/semver.json"), "public, max-age=60");
     assert.match((await cache((await entry("semver")).images[0]!.details)) ?? "", /immutable/);
+  });
+
+  it("says what was promoted lately, in every mirror and as a feed; a project once in a run", async () => {
+    for (const bucket of ["canonical", "second"]) {
+      const recent = readDocument("recent", String(await stored("catalog/recent.json", bucket)));
+      const promoted = new Map(recent?.promotions.map((one) => [one.project, one.counts]));
+      assert.deepEqual([...promoted.keys()].sort(), ["dotslash", "semver"], bucket);
+      assert.ok(promoted.get("dotslash")!.added > 0 && promoted.get("dotslash")!.changed === 0);
+      const feed = await stores.served(bucket, "catalog/recent.atom");
+      assert.equal(feed?.headers.get("content-type"), "application/atom+xml");
+      assert.match(String(feed.bytes), /<title>dotslash: \d+ added<\/title>/);
+    }
+    const request = requestFor("dotslash");
+    const [first = "", ...rest] = request.images.split(/(?<=\n)/);
+    const before = readDocument("recent", String(await stored("catalog/recent.json")))!;
+    await anotherRun();
+    const unlisting = { project: "dotslash", kind: "images", lines: rest.join(""), prefix: "dotslash" } as const;
+    await writer.unlist({ ...unlisting, mirrors: request.mirrors, storage: request.storage });
+    const [unlisted] = readDocument("recent", String(await stored("catalog/recent.json")))?.promotions ?? [];
+    assert.deepEqual([unlisted?.project, unlisted?.removed], ["dotslash", [`dotslash/${first.split(" ")[0]}`]]);
+    await publish(request);
+    assert.deepEqual(readDocument("recent", String(await stored("catalog/recent.json"))), before, "nothing came of it");
   });
 
   it("the next run asks the registry only about new digests", async () => {
@@ -376,7 +399,13 @@ describe("the catalogue's writer", () => {
     };
     assert.deepEqual(
       list.items?.map(({ name }) => name),
-      ["catalog/all.tsv.gz", "catalog/index.json", "catalog/platforms.tsv.gz"],
+      [
+        "catalog/all.tsv.gz",
+        "catalog/index.json",
+        "catalog/platforms.tsv.gz",
+        "catalog/recent.atom",
+        "catalog/recent.json",
+      ],
     );
     for (const key of ["catalog/all.tsv.gz", "catalog/platforms.tsv.gz"])
       assert.equal(unpackListing((await stored(key))!), "", key);

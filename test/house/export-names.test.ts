@@ -15,6 +15,8 @@ const sameThing: Record<string, readonly string[]> = {
     "ImageVersion",
     "IndexEntry",
     "ProjectDocument",
+    "RecentDocument",
+    "RecentPromotion",
     "ReleaseDetails",
     "ReleaseFile",
   ],

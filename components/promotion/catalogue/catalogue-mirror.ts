@@ -93,7 +93,11 @@ export class CatalogueMirror {
 /** Caches keep immutable documents for ever and revalidate the others after a minute (304 if unchanged). */
 function headersOf(key: string): ObjectHeaders {
   return {
-    contentType: key.endsWith(".gz") ? "application/gzip" : "application/json",
+    contentType: key.endsWith(".gz")
+      ? "application/gzip"
+      : key.endsWith(".atom")
+        ? "application/atom+xml"
+        : "application/json",
     cacheControl: isLasting(key) ? "public, max-age=31536000, immutable" : "public, max-age=60",
   };
 }

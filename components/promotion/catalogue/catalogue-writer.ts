@@ -41,8 +41,12 @@ const digestsAtATime = 32;
 export function catalogueWriter(signal: AbortSignal, options: TransportOptions = {}): CatalogueWriter {
   const dependencies = new Dependencies(signal, options);
   const { entries, limit } = dependencies;
-  const write = (entry: ProjectEntry, old: ReadonlySet<string>, mirrors: readonly CatalogueMirror[]) =>
-    writeEntry(entry, old, mirrors, dependencies.shared(mirrors), signal);
+  const write = (
+    entry: ProjectEntry,
+    old: ReadonlySet<string>,
+    mirrors: readonly CatalogueMirror[],
+    { host }: Pick<EntryRequest, "host">,
+  ) => writeEntry(entry, old, mirrors, dependencies.shared(mirrors), signal, host);
   return {
     publish: (request, anew, report) =>
       entries.with(request.project, async () => {
@@ -58,7 +62,7 @@ export function catalogueWriter(signal: AbortSignal, options: TransportOptions =
           report,
         });
         const entry = projectEntry(described.published);
-        const written = await write(entry, cached.documents, mirrors);
+        const written = await write(entry, cached.documents, mirrors, request);
         const document = entry.documents.get(projectKey(request.project));
         const count = described.described === 0 ? "nothing new to describe" : `${described.described} described`;
         return {
@@ -73,7 +77,7 @@ export function catalogueWriter(signal: AbortSignal, options: TransportOptions =
       entries.with(request.project, async () => {
         const mirrors = dependencies.mirrors(request);
         const { documents } = await findCachedEntry(request.project, mirrors, signal);
-        const written = await write(emptyEntry(request.project), documents, mirrors);
+        const written = await write(emptyEntry(request.project), documents, mirrors, request);
         return { ...written, document: "", summary: `catalogue: removed from ${mirrors.length} mirrors` };
       }),
     unlist: (request) =>
@@ -81,7 +85,7 @@ export function catalogueWriter(signal: AbortSignal, options: TransportOptions =
         const mirrors = dependencies.mirrors(request);
         const unlisted = await unlistInFirst(request, mirrors, signal);
         if (!unlisted?.changed) return [];
-        return (await write(unlisted.entry, unlisted.old, mirrors)).failures;
+        return (await write(unlisted.entry, unlisted.old, mirrors, request)).failures;
       }),
     check: (request, document) => checkEntry(request.project, document, dependencies.mirrors(request), signal),
     close: () => dependencies.close(),

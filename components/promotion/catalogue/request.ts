@@ -19,6 +19,8 @@ export interface EntryRequest {
   readonly stagingBucket?: string | undefined;
   /** URL of the repository of the manifests; absent: the catalogue does not say where people push. */
   readonly source?: string | undefined;
+  /** The name that clients use, for the feed of what was promoted lately; absent: no feed is written. */
+  readonly host?: string | undefined;
   /** Registry URI of the canonical image mirror, where manifests and signatures are read. */
   readonly registry: string;
   /** The mirrors to write, the canonical one first. File sizes are read from that one. */
@@ -27,7 +29,7 @@ export interface EntryRequest {
 }
 
 /** What a project's entry may keep after a promotion that failed in part, or before one that removes. Everything else is unlisted. */
-export interface UnlistRequest extends Pick<EntryRequest, "project" | "mirrors" | "storage"> {
+export interface UnlistRequest extends Pick<EntryRequest, "project" | "mirrors" | "storage" | "host"> {
   readonly kind: "images" | "files";
   /** The promoted lines that the manifest still wants; empty if none. */
   readonly lines: string;

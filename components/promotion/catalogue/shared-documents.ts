@@ -1,11 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ProjectEntry } from "../../catalogue/entry.ts";
-import { type CatalogueIndex, readDocument } from "../../catalogue/formats.ts";
+import {
+  type CatalogueIndex,
+  type RecentDocument,
+  type RecentPromotion,
+  readDocument,
+} from "../../catalogue/formats.ts";
 import { emptyIndex, replaceEntry } from "../../catalogue/index-document.ts";
-import { indexKey, listingKey, platformsKey, writeDocument } from "../../catalogue/layout.ts";
-import { packListing, replaceLines, unpackListing } from "../../catalogue/listing.ts";
+import { indexKey, listingKey, platformsKey, recentFeedKey, recentKey, writeDocument } from "../../catalogue/layout.ts";
+import { packListing, projectLines, replaceLines, unpackListing } from "../../catalogue/listing.ts";
 import { BucketAbsent } from "../storage/bucket.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
+import { noRecent, promotionBetween, withPromotions } from "./recent-document.ts";
+import { recentFeed } from "./recent-feed.ts";
 
 /** One project's part of the documents that all projects share. */
 export interface EntryChange {
@@ -13,13 +20,15 @@ export interface EntryChange {
   readonly entry: Pick<ProjectEntry, "name" | "index" | "lines" | "platforms">;
   /** The mirrors to write, the canonical one first. */
   readonly mirrors: readonly CatalogueMirror[];
+  /** The name that clients use, for the feed of what was promoted lately; absent: no feed is written. */
+  readonly host?: string | undefined;
 }
 
 /** Milliseconds between two writes. Cloud Storage takes one write a second of the same object (cloud.google.com/storage/quotas). */
 const leastInterval = 1_000;
 
 /**
- * The documents that all projects share: index, listing and platform lines. Changes that arrive during a write are batched into the next one.
+ * The documents that all projects share: index, listing, platform lines, and what was promoted lately. Changes that arrive during a write are batched into the next one.
  * The stack's lock ensures that one process writes at a time.
  */
 export class SharedDocuments {
@@ -27,6 +36,11 @@ export class SharedDocuments {
   #index: CatalogueIndex = emptyIndex;
   #listing = "";
   #platforms = "";
+  /** What earlier runs promoted. */
+  #recent = noRecent;
+  /** The lines of the projects before this run, and what it has changed of them so far: one promotion for each project, however often it writes. */
+  readonly #before = new Map<string, string>();
+  readonly #promoted = new Map<string, RecentPromotion>();
   #loaded: Promise<void> | undefined;
   #waiting: { readonly change: EntryChange; readonly done: (result: Promise<Failures>) => void }[] = [];
   #writing = false;
@@ -69,10 +83,13 @@ export class SharedDocuments {
     ];
     await this.#load(changes[0]!.mirrors);
     for (const { name, index, lines, platforms } of changes.map(({ entry }) => entry)) {
+      this.#remember(name, lines);
       this.#index = replaceEntry(this.#index, name, index);
       this.#listing = replaceLines(this.#listing, name, lines);
       this.#platforms = replaceLines(this.#platforms, name, platforms);
     }
+    const recent = withPromotions(this.#recent, [...this.#promoted.values()]);
+    const history = historyIn(recent, changes.find(({ host }) => host !== undefined)?.host);
     const [listing, platforms] = [packListing(this.#listing), packListing(this.#platforms)];
     const index = Buffer.from(writeDocument(this.#index));
     const failures = new Map<string, unknown>();
@@ -82,6 +99,7 @@ export class SharedDocuments {
           // The index comes last: what it refers to exists by then.
           await mirror.write(platformsKey, platforms);
           await mirror.write(listingKey, listing);
+          for (const [key, bytes] of history) await mirror.write(key, bytes);
           await mirror.write(indexKey, index);
         } catch (error) {
           this.#signal.throwIfAborted();
@@ -90,6 +108,17 @@ export class SharedDocuments {
       }),
     );
     return failures;
+  }
+
+  /** Compares a project's new lines with those before this run. */
+  #remember(project: string, lines: string): void {
+    const before = this.#before.get(project) ?? projectLines(this.#listing, project);
+    this.#before.set(project, before);
+    const known = this.#promoted.get(project);
+    const time = known === undefined ? new Date() : new Date(known.time); // unchanged documents are not written again
+    const promotion = promotionBetween(project, before, lines, time);
+    if (promotion === undefined) this.#promoted.delete(project);
+    else this.#promoted.set(project, promotion);
   }
 
   #load(mirrors: readonly CatalogueMirror[]): Promise<void> {
@@ -103,10 +132,10 @@ export class SharedDocuments {
   /** Reads the documents from the first mirror that has them. A new mirror is empty. */
   async #read(mirrors: readonly CatalogueMirror[]): Promise<void> {
     for (const mirror of mirrors) {
-      let [index, listing, platforms]: (Buffer | undefined)[] = [];
+      let [index, listing, platforms, recent]: (Buffer | undefined)[] = [];
       try {
-        [index, listing, platforms] = await Promise.all(
-          [indexKey, listingKey, platformsKey].map((key) => mirror.read(key)),
+        [index, listing, platforms, recent] = await Promise.all(
+          [indexKey, listingKey, platformsKey, recentKey].map((key) => mirror.read(key)),
         );
       } catch (error) {
         if (error instanceof BucketAbsent) continue;
@@ -125,9 +154,20 @@ export class SharedDocuments {
       this.#index = document;
       this.#listing = lines;
       this.#platforms = digests;
+      // Without it, or damaged, the history begins anew: nothing depends on it.
+      this.#recent = (recent && readDocument("recent", recent.toString())) ?? noRecent;
       return;
     }
   }
+}
+
+/** The documents of what was promoted lately; no feed before the first promotion. */
+function historyIn(recent: RecentDocument, host: string | undefined): [key: string, bytes: Buffer][] {
+  const feed = host === undefined ? undefined : recentFeed(recent, host);
+  return [
+    ...(feed === undefined ? [] : [[recentFeedKey, Buffer.from(feed)] as [string, Buffer]]),
+    [recentKey, Buffer.from(writeDocument(recent))],
+  ];
 }
 
 type Failures = ReadonlyMap<string, unknown>;

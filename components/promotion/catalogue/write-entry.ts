@@ -20,6 +20,7 @@ export interface Written {
  * Writes an entry to all mirrors: first new details, then the project's document, then the shared documents; then removes old details. So
  * every reference leads to an existing document at any moment, except from a document that was replaced meanwhile.
  * @param old keys of the documents that the entry had before.
+ * @param host the name that clients use, for the feed.
  */
 export async function writeEntry(
   entry: ProjectEntry,
@@ -27,6 +28,7 @@ export async function writeEntry(
   mirrors: readonly CatalogueMirror[],
   shared: SharedDocuments,
   signal: AbortSignal,
+  host?: string,
 ): Promise<Written> {
   const failed = new Map<string, unknown>();
   const inEach = async (work: (mirror: CatalogueMirror) => Promise<void>): Promise<void> => {
@@ -54,7 +56,7 @@ export async function writeEntry(
       ([key, content]) => mirror.write(key, content),
     ),
   );
-  for (const [name, error] of await shared.apply({ entry, mirrors })) failed.set(name, error);
+  for (const [name, error] of await shared.apply({ entry, mirrors, host })) failed.set(name, error);
   const stale = [...old, ofProject].filter((key) => !entry.documents.has(key));
   await inEach((mirror) => all(stale, (key) => mirror.remove(key)));
   return {

@@ -135,6 +135,7 @@ const schema = z.object({
   stagingRepository: z.string().optional(),
   stagingBucket: z.string().optional(),
   source: z.string().optional(),
+  host: z.string().optional(),
   summary: z.string(),
   registry: z.string(),
   mirrors: fileMirrorsSchema,

@@ -22,6 +22,8 @@ export interface CatalogueEntryArgs extends Pick<PromotionArgs, "project" | "sum
   readonly stagingBucket: pulumi.Input<string>;
   /** URL of the repository of the manifests. */
   readonly source: pulumi.Input<string>;
+  /** The name that clients use. */
+  readonly host: pulumi.Input<string>;
   /** Registry URI of the canonical image mirror. */
   readonly registry: pulumi.Input<string>;
 }

@@ -1,4 +1,4 @@
-import type { CatalogueIndex, ImageDetails, ProjectDocument, ReleaseDetails } from "./documents.ts";
+import type { CatalogueIndex, ImageDetails, ProjectDocument, RecentDocument, ReleaseDetails } from "./documents.ts";
 import { PlatformLines } from "./platforms.ts";
 import { Listing } from "./search.ts";
 import type { RedirectorStatus } from "./views/status.ts";
@@ -81,6 +81,11 @@ export function loadPlatforms(progress: (share: number) => void): Promise<Platfo
 /** The mirrors' present health. Never cached. */
 export function loadStatus(): Promise<RedirectorStatus> {
   return json<RedirectorStatus>("status.json", "no-store");
+}
+
+/** What was promoted lately. Empty if the catalogue was last written by a version that did not record it, or it cannot be loaded: the status does not depend on it. */
+export function loadRecent(): Promise<RecentDocument> {
+  return json<RecentDocument>("catalog/recent.json").catch(() => ({ promotions: [] }));
 }
 
 /** Whether the listing is loading or loaded. */

@@ -134,3 +134,20 @@ export interface ReleaseFile {
   readonly sha256: string;
   readonly bytes: number;
 }
+
+/** `/catalog/recent.json`. */
+export interface RecentDocument {
+  /** Newest first. */
+  readonly promotions: readonly RecentPromotion[];
+}
+
+/** What one run changed of one project: the first names of each kind, and how many there are. */
+export interface RecentPromotion {
+  /** In RFC 3339, UTC. */
+  readonly time: string;
+  readonly project: string;
+  readonly added: readonly string[];
+  readonly changed: readonly string[];
+  readonly removed: readonly string[];
+  readonly counts: Readonly<Record<"added" | "changed" | "removed", number>>;
+}

@@ -5,6 +5,7 @@ import {
   loadIndex,
   loadListing,
   loadProject,
+  loadRecent,
   loadRelease,
   loadStatus,
   NotFoundError,
@@ -97,7 +98,7 @@ async function compose(view: View): Promise<Shown> {
     case "image":
       return orNotFound(() => composeImage(view.repository, view.reference));
     case "status":
-      return showStatus(await loadStatus());
+      return showStatus(...(await Promise.all([loadStatus(), loadRecent()])));
     case "unknown":
       return showNotFound(await loadIndex(), view.path, host, "There is no such page");
   }

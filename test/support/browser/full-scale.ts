@@ -2,9 +2,10 @@ import { createHash } from "node:crypto";
 import { projectEntry } from "../../../components/catalogue/entry.ts";
 import type { CatalogueIndex, ImageFacts } from "../../../components/catalogue/formats.ts";
 import { emptyIndex, replaceEntry } from "../../../components/catalogue/index-document.ts";
-import { indexKey, listingKey, platformsKey, writeDocument } from "../../../components/catalogue/layout.ts";
+import { indexKey, listingKey, platformsKey, recentKey, writeDocument } from "../../../components/catalogue/layout.ts";
 import { packListing } from "../../../components/catalogue/listing.ts";
 import { readManifests } from "../../../components/manifests/read.ts";
+import { noRecent } from "../../../components/promotion/catalogue/recent-document.ts";
 import { generateManifests, type ManifestSet, randomOf } from "../generate-manifests.ts";
 
 /**
@@ -38,6 +39,7 @@ export function generateCatalogue(set: ManifestSet): Map<string, Buffer> {
     ownDigests += entry.platforms;
   }
   objects.set(indexKey, Buffer.from(writeDocument(index)));
+  objects.set(recentKey, Buffer.from(writeDocument(noRecent)));
   return objects.set(listingKey, packListing(listing)).set(platformsKey, packListing(ownDigests));
 }
 

@@ -31,8 +31,15 @@ it("the page's types match the written documents", () => {
     project: (value: written.ProjectDocument) => read.ProjectDocument;
     image: (value: written.ImageDetails) => read.ImageDetails;
     release: (value: written.ReleaseDetails) => read.ReleaseDetails;
-  } = { index: (value) => value, project: (value) => value, image: (value) => value, release: (value) => value };
-  assert.equal(Object.keys(contract).length, 4);
+    recent: (value: written.RecentDocument) => read.RecentDocument;
+  } = {
+    index: (value) => value,
+    project: (value) => value,
+    image: (value) => value,
+    release: (value) => value,
+    recent: (value) => value,
+  };
+  assert.equal(Object.keys(contract).length, 5);
 });
 
 for (const [address, view] of [

@@ -1,7 +1,9 @@
+import type { RecentDocument } from "../documents.ts";
 import { element } from "../element.ts";
 import { formatQuantity } from "../text.ts";
 import { type MapPlace, type Mark, worldMap } from "./map.ts";
 import type { Shown } from "./parts.ts";
+import { recentPromotions } from "./recent.ts";
 
 /** `/status.json`: the mirrors' health as seen by the redirector that answered. */
 export interface RedirectorStatus {
@@ -25,8 +27,8 @@ interface MirrorStatus extends Partial<MapPlace> {
   readonly healthy: boolean;
 }
 
-/** The view of the mirrors' health. */
-export function showStatus({ region, mirrors, you }: RedirectorStatus): Shown {
+/** The view of the mirrors' health, and of what was promoted lately. */
+export function showStatus({ region, mirrors, you }: RedirectorStatus, recent: RecentDocument): Shown {
   const unhealthy = mirrors.filter(({ healthy }) => !healthy).length;
   const clientLocation =
     you.cloud === "" ? "" : ` You are in ${[you.cloud, you.region].filter((part) => part !== "").join(" ")}.`;
@@ -50,6 +52,7 @@ export function showStatus({ region, mirrors, you }: RedirectorStatus): Shown {
         const list = mirrors.filter((mirror) => mirror.kind === kind);
         return list.length === 0 ? [] : [table(kind === "images" ? "Images" : "Files", list, you[kind])];
       }),
+      ...recentPromotions(recent),
     ],
   };
 }
