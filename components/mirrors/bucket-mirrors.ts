@@ -29,8 +29,8 @@ export function regionsWithImages<R extends Region>(
 /** The image mirrors outside of the stack's clouds. */
 export function storeMirrors(stores: readonly ImageStore[]): (ImageMirror & { readonly region: string })[] {
   return stores.map((store) => {
-    const { bucket, region, endpoint, keys, near } = store;
-    const repository = storeAddress({ kind: "s3", bucket, region, endpoint, keys });
+    const { bucket, region, endpoint, keys, near, lock } = store;
+    const repository = storeAddress({ kind: "s3", bucket, region, endpoint, keys, lock });
     return { name: storeMirrorName(store), repository, region: near };
   });
 }

@@ -15,6 +15,8 @@ export interface ImageStore {
   readonly keys: string;
   /** The region of a cloud that it is near to, for the choice of the nearest mirror. */
   readonly near: string;
+  /** Days for which the bucket must let nobody remove what was written (S3 Object Lock); undefined: it need not. */
+  readonly lock?: number | undefined;
   /** How much a byte from it costs, in order (redirector/config.ts). */
   readonly costClass: number;
 }
@@ -41,6 +43,11 @@ export const imageStoresFormat = z
         /^[A-Z][A-Z0-9_]{0,40}$/,
         "must begin the names of environment variables: upper-case letters, digits, _",
       ),
+      lock: z
+        .int("must be a whole number of days")
+        .min(1, "must be 1 to 3650 days")
+        .max(3650, "must be 1 to 3650 days")
+        .optional(),
       costClass: z.int("must be a whole number").min(0, "must be 0 to 9").max(9, "must be 0 to 9").default(0),
       near: z.string().refine((name) => names.has(name), "must be the name of a region of Google Cloud or AWS"),
     }),

@@ -16,6 +16,7 @@ it("buckets of both clouds and a store elsewhere are image mirrors, of promotion
     url: "https://images-r2.example.org",
     keys: "R2",
     near: "us-east4",
+    lock: 30,
   };
   const { resources } = await runProgram(
     { ...config, "artifacts:imageBuckets": [aws, gcp], "artifacts:imageStores": [store] },
@@ -33,7 +34,7 @@ it("buckets of both clouds and a store elsewhere are image mirrors, of promotion
     assert.match(
       rest.join("\n"),
       new RegExp(
-        `^images-gcs-${gcp} gs://\\S+\nimages-s3-${aws} s3://\\S+[?]region=${aws}\nimages-r2 s3://acme-images[?]region=auto&endpoint=\\S+&keys=R2$`,
+        `^images-gcs-${gcp} gs://\\S+\nimages-s3-${aws} s3://\\S+[?]region=${aws}\nimages-r2 s3://acme-images[?]region=auto&endpoint=\\S+&keys=R2&lock=30$`,
         "m",
       ),
     );

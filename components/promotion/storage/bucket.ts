@@ -19,6 +19,8 @@ export interface BucketAddress {
   readonly endpoint?: string | undefined;
   /** Its keys are the environment's `<keys>_ACCESS_KEY_ID` and `<keys>_SECRET_ACCESS_KEY`; undefined: those of AWS. */
   readonly keys?: string | undefined;
+  /** Days for which it must let nobody remove what was written, see {@link Bucket.lockedDays}. */
+  readonly lock?: number | undefined;
 }
 
 /** An object's description by its store. */
@@ -153,6 +155,11 @@ export interface Bucket {
    * not permitted.
    */
   keepsRemoved(signal: AbortSignal): Promise<boolean | undefined>;
+  /**
+   * Days after its writing for which the store lets nobody remove a version of an object, by its default for new objects; 0: it does not. Undefined if
+   * reading the setting is not permitted.
+   */
+  lockedDays(signal: AbortSignal): Promise<number | undefined>;
   /** Whether objects may be written; undefined if the store does not say. Writes nothing. */
   mayWrite(signal: AbortSignal): Promise<boolean | undefined>;
 }

@@ -250,6 +250,11 @@ class GcsBucket implements Bucket {
       throw new ObjectChanged(`${this.url}/${object.key} has changed since it was looked at`);
   }
 
+  /** Cloud Storage has no such default for objects that may be replaced. */
+  async lockedDays(): Promise<number> {
+    return 0;
+  }
+
   async keepsRemoved(signal: AbortSignal): Promise<boolean | undefined> {
     const response = await this.#client.json({
       what: this.url,

@@ -15,6 +15,7 @@ import {
   DeleteObjectCommand,
   GetBucketVersioningCommand,
   GetObjectCommand,
+  GetObjectLockConfigurationCommand,
   HeadObjectCommand,
   type HeadObjectCommandOutput,
   ListMultipartUploadsCommand,
@@ -355,6 +356,22 @@ class S3Bucket implements Bucket {
         return (await client.send(command, { abortSignal })).Status === "Enabled";
       } catch (error) {
         if (statusOf(error) === 403 || statusOf(error) === 404) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  /** "GetObjectLockConfiguration": 404 without one, 501 from stores that know none, as R2. A bucket that has one keeps versions for good. */
+  async lockedDays(signal: AbortSignal): Promise<number | undefined> {
+    const command = new GetObjectLockConfigurationCommand({ Bucket: this.#name });
+    return await asking(this.#connection, this.url, signal, async ({ client }, abortSignal) => {
+      try {
+        const { ObjectLockConfiguration: lock } = await client.send(command, { abortSignal });
+        const { Days = 0, Years = 0 } = lock?.Rule?.DefaultRetention ?? {};
+        return lock?.ObjectLockEnabled === "Enabled" ? Days + 365 * Years : 0;
+      } catch (error) {
+        if (statusOf(error) === 403) return undefined;
+        if (statusOf(error) === 404 || statusOf(error) === 501) return 0;
         throw error;
       }
     });

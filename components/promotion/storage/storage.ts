@@ -32,7 +32,7 @@ export function openStorage(settings: StorageSettings): Storage {
                   partsOnly: address.endpoint !== undefined,
                 }),
               );
-      return lazyBucket(address, load);
+      return lockedBucket(address, lazyBucket(address, load));
     },
     async close() {
       for (const loaded of await Promise.allSettled(clients.values())) {
@@ -40,6 +40,64 @@ export function openStorage(settings: StorageSettings): Storage {
       }
     },
   };
+}
+
+/**
+ * A bucket that must be locked is asked once whether it is, before it is listed or written to: so a promotion, a refresh and the audit fail where it is
+ * not. What it has can be read: it may be all that is left.
+ */
+function lockedBucket(address: BucketAddress, bucket: Bucket): Bucket {
+  const { lock } = address;
+  if (lock === undefined) return bucket;
+  let checked: Promise<void> | undefined;
+  const check = async (signal: AbortSignal): Promise<void> => {
+    checked ??= assertLocked(bucket, lock, signal);
+    try {
+      await checked;
+    } catch (error) {
+      checked = undefined; // asked again by the next, which may come after a person's change
+      throw error;
+    }
+  };
+  return {
+    ...bucket,
+    list: async function* (prefix, signal) {
+      await check(signal);
+      yield* bucket.list(prefix, signal);
+    },
+    pages: async function* (prefix, signal) {
+      await check(signal);
+      yield* bucket.pages(prefix, signal);
+    },
+    create: async (key, content, headers, signal, over) => {
+      await check(signal);
+      return bucket.create(key, content, headers, signal, over);
+    },
+    copyFrom: async (source, object, key, headers, signal) => {
+      await check(signal);
+      await bucket.copyFrom(source, object, key, headers, signal);
+    },
+    replace: async (key, bytes, headers, signal, over) => {
+      await check(signal);
+      await bucket.replace(key, bytes, headers, signal, over);
+    },
+    remove: async (object, signal) => {
+      await check(signal);
+      await bucket.remove(object, signal);
+    },
+  };
+}
+
+async function assertLocked(bucket: Bucket, lock: number, signal: AbortSignal): Promise<void> {
+  const days = await bucket.lockedDays(signal);
+  if (days === undefined)
+    throw new Error(
+      `${bucket.url}: whether it is locked is unknown: allow its keys s3:GetBucketObjectLockConfiguration`,
+    );
+  if (days < lock)
+    throw new Error(
+      `${bucket.url}: artifacts:imageStores asks for a lock of ${lock} days, but ${days === 0 ? "it has none" : `it locks for ${days}`}: set S3 Object Lock with a default retention of ${lock} days, or change \`lock\``,
+    );
 }
 
 function lazyBucket(address: BucketAddress, load: () => Promise<StoreClient>): Bucket {
@@ -65,6 +123,7 @@ function lazyBucket(address: BucketAddress, load: () => Promise<StoreClient>): B
     replace: async (key, bytes, headers, signal, over) => (await loaded()).replace(key, bytes, headers, signal, over),
     remove: async (object, signal) => (await loaded()).remove(object, signal),
     keepsRemoved: async (signal) => (await loaded()).keepsRemoved(signal),
+    lockedDays: async (signal) => (await loaded()).lockedDays(signal),
     mayWrite: async (signal) => (await loaded()).mayWrite(signal),
   };
 }

@@ -244,8 +244,23 @@ describe("image mirrors in object stores", () => {
     const Rule = { DefaultRetention: { Mode: "COMPLIANCE", Days: 30 } } as const;
     const ObjectLockConfiguration = { ObjectLockEnabled: "Enabled", Rule } as const;
     await stores.s3Client.send(new PutObjectLockConfigurationCommand({ Bucket: locked, ObjectLockConfiguration }));
-    const mirror = { name: "s3", repository: storeAddress({ kind: "s3", bucket: locked, region: "us-east-1" }) };
+    const of = (bucket: string, lock: number): ImageMirror => ({
+      name: "s3",
+      repository: storeAddress({ kind: "s3", bucket, region: "us-east-1", lock }),
+    });
+    const mirror = of(locked, 30);
     const [first, second] = [await at.image(), await at.image()];
+    for (const [wrong, message] of [
+      [of(bucket, 30), /asks for a lock of 30 days, but it has none: set S3 Object Lock/],
+      [of(locked, 31), /asks for a lock of 31 days, but it locks for 30: /],
+    ] as const) {
+      const asked = requestOf("locked", `app:v1 ${first.digest}\n`, [wrong]);
+      const { failures } = await promotion.promote(asked, undefined, context);
+      assert.match(failures.join("\n"), message);
+      const { failures: unread } = await promotion.takeInventory(asked, context);
+      assert.match(unread.join("\n"), message, "drift");
+    }
+    assert.equal((await stores.s3Client.send(new ListObjectVersionsCommand({ Bucket: locked }))).Versions, undefined);
     const before = { ...requestOf("locked", `app:v1 ${first.digest}\n`, [mirror]), mutableTags: ["v1"] };
     await promote(before);
     const request = { ...before, images: `app:v1 ${second.digest}\n` };

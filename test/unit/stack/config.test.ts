@@ -315,6 +315,16 @@ for (const [what, change, error] of [
     'artifacts:imageStores[0].near: "moon" must be the name of a region of Google Cloud or AWS',
   ],
   [
+    "a store of images with a lock of no day",
+    { "artifacts:imageStores": [{ ...store, lock: 0 }] },
+    "artifacts:imageStores[0].lock: 0 must be 1 to 3650 days",
+  ],
+  [
+    "a store of images with a lock in words",
+    { "artifacts:imageStores": [{ ...store, lock: "30d" }] },
+    'artifacts:imageStores[0].lock: "30d" must be a whole number of days',
+  ],
+  [
     "two stores of images of one name",
     { "artifacts:imageStores": [store, store] },
     'artifacts:imageStores[1].name: "r2" is used twice',

@@ -17,6 +17,10 @@ describe("the address of an object store", () => {
       { kind: "s3", bucket: "images", region: "auto", endpoint: "https://1a2b.r2.cloudflarestorage.com", keys: "R2" },
       "s3://images?region=auto&endpoint=https%3A%2F%2F1a2b.r2.cloudflarestorage.com&keys=R2",
     ],
+    [
+      { kind: "s3", bucket: "kept", region: "us-west-2", endpoint: "https://s3.example.org", keys: "KEPT", lock: 30 },
+      "s3://kept?region=us-west-2&endpoint=https%3A%2F%2Fs3.example.org&keys=KEPT&lock=30",
+    ],
   ];
   for (const [address, text] of addresses)
     it(`${text} is written and read`, () => {
