@@ -21,7 +21,7 @@ import { loadManifests } from "./components/manifests/load.ts";
 import { locatedMessage, problemLine } from "./components/manifests/problem.ts";
 import { type Project, promotesFiles, promotesImages, stagingProject } from "./components/manifests/project.ts";
 import { signingSettings } from "./components/manifests/signing-settings.ts";
-import { trustSettings } from "./components/manifests/trust-settings.ts";
+import { trustSettings, verifiedBy } from "./components/manifests/trust-settings.ts";
 import { awsBucketPatterns } from "./components/mirrors/mirror-names.ts";
 import { Mirrors } from "./components/mirrors/mirrors.ts";
 import { Monitoring } from "./components/monitoring/monitoring.ts";
@@ -174,6 +174,7 @@ for (const project of lendersFirst(projects)) {
         stagingRepository: repository,
         stagingBucket: bucket.apply((name) => stagedIn(project, name)),
         source: `https://github.com/${config.repository}`,
+        ...verifiedBy(project, config),
         summary: `${imageSummary(project)}, ${fileSummary(project)}`,
         host: config.host,
         registry: canonicalRegistry,

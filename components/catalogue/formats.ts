@@ -64,6 +64,20 @@ const sbom = z.object({
   format: z.string().describe("A media type or an in-toto predicate type"),
 });
 
+const verification = z
+  .object({
+    policy: z.string().describe("URL of the project's policy under which the version was verified"),
+    policySha256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .describe("SHA-256 of the policy that holds, with what the stack adds to it"),
+    isSatisfied: z.boolean().describe("Whether everything that the policy asks for is proven"),
+    signers: z
+      .array(z.string())
+      .describe("Whose signatures were verified: identities that the policy trusts, or a trusted key"),
+  })
+  .describe("What was verified when the version was listed");
+
 const imageVersion = z.object({
   digest,
   tags: z.array(z.string()).describe("The tag that best names the version comes first; may be empty"),
@@ -74,6 +88,7 @@ const imageVersion = z.object({
   signatures: z.array(signature),
   attestations: z.array(attestation),
   sboms: z.array(sbom),
+  verification: verification.optional().describe("Absent: nothing was verified"),
 });
 
 const imageDetails = z

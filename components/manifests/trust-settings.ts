@@ -35,6 +35,17 @@ export function trustSettings(
   };
 }
 
+/** What the catalogue needs to say by which policy an image was verified: the policy, and its URL. */
+export function verifiedBy(
+  project: { readonly name: string; readonly trust?: DeclaredTrust },
+  config: { readonly trust: StackTrust; readonly repository: string; readonly manifests: string },
+): { readonly trust?: EffectiveTrust; readonly policy?: string } {
+  const { trust } = trustSettings(project, config.trust);
+  if (trust === undefined) return {};
+  const policy = `https://github.com/${config.repository}/blob/HEAD/${config.manifests}/${project.name}/project.yaml`;
+  return { trust, policy };
+}
+
 const modes = ["off", "warn", "require"] as const;
 
 /** Without what is undefined, which inputs of a resource must not hold. */

@@ -527,6 +527,12 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
       ],
       attestations: [{ attached: "tag", predicateType: markup("predicate") }],
       sboms: [{ attached: "index", format: markup("sbom") }],
+      verification: {
+        policy: "javascript:alert(1)",
+        policySha256: "0".repeat(64),
+        isSatisfied: true,
+        signers: [markup("signer")],
+      },
     };
     const entry = projectEntry({
       name: "odd",
@@ -571,6 +577,8 @@ describeUnless(chromium === undefined ? "Chromium is not installed" : undefined,
     const opened = page.locator("details[open]");
     for (const where of ["artifact type", "predicate", "sbom"]) await opened.getByText(markup(where)).first().waitFor();
     await opened.getByText(`says: by ${markup("identity")}`).waitFor();
+    await opened.getByText("present, not verified").first().waitFor();
+    await opened.getByText(`signed by ${markup("signer")}`).waitFor();
     await opened.getByText("<script>alert(1)</script>").waitFor();
     await opened.getByRole("rowheader", { name: "platform" }).waitFor();
     await unharmed();

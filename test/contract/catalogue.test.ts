@@ -11,8 +11,10 @@ import type { EntryRequest } from "../../components/promotion/catalogue/request.
 import { type DemoArtifacts, makeArtifacts } from "../../local/seed/artifacts.ts";
 import type { DemoProject } from "../../local/seed/demo-project.ts";
 import { pushImage } from "../../local/seed/push-image.ts";
+import { demoPublicKey } from "../../local/seed/signature.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
 import { startRegistry, type TestRegistry } from "../support/registries.ts";
+import { pemOf, testKeyPair } from "../support/sigstore.ts";
 
 describe("the catalogue's writer", () => {
   const controller = new AbortController();
@@ -234,6 +236,51 @@ describe("the catalogue's writer", () => {
     assert.deepEqual((await entry("semver")).staging, staging);
     await publish(request);
     assert.equal((await entry("semver")).withdrawn, undefined);
+  });
+
+  it("says verified only of what satisfies the policy, and by which; another policy is asked again, and without one nothing is said", async () => {
+    const trust = (key: string): NonNullable<EntryRequest["trust"]> => ({
+      mode: "warn",
+      signers: [{ key }],
+      predicates: [],
+      trustedRoot: "",
+    });
+    const policy = "https://github.com/example/artifacts/blob/HEAD/manifests/semver/project.yaml";
+    const listed = async (changes: Partial<EntryRequest>) => {
+      await anotherRun();
+      const { failures } = await publish(requestFor("semver", changes));
+      assert.deepEqual(failures, []);
+      const { images } = await entry("semver");
+      const details = await Promise.all(
+        images.map(async (each) => readDocument("image", String(await stored(each.details)))!),
+      );
+      return details.flatMap(({ versions }) => versions);
+    };
+    const good = await listed({ trust: trust(demoPublicKey()), policy });
+    for (const { signatures, verification } of good) {
+      const isSigned = signatures.length > 0;
+      assert.deepEqual(
+        [verification?.policy, verification?.isSatisfied, verification?.signers],
+        [policy, isSigned, isSigned ? ["a trusted key"] : []],
+      );
+    }
+    assert.ok(good.some(({ verification }) => verification?.isSatisfied));
+    const same = await listed({ trust: trust(demoPublicKey()), policy });
+    assert.deepEqual(
+      [same, requests.filter((each) => each.includes("/manifests/"))],
+      [good, []],
+      "nothing is asked again",
+    );
+    const other = await listed({ trust: trust(pemOf(testKeyPair())), policy });
+    assert.deepEqual(
+      other.map(({ verification }) => [verification?.isSatisfied, verification?.signers]),
+      other.map(() => [false, []]),
+    );
+    const none = await listed({});
+    assert.deepEqual(
+      none.map(({ verification }) => verification),
+      none.map(() => undefined),
+    );
   });
 
   it("an unchanged entry is not written", async () => {

@@ -2,8 +2,10 @@ import { createHash } from "node:crypto";
 import pLimit, { type LimitFunction } from "p-limit";
 import { emptyEntry, type ProjectEntry, projectEntry } from "../../catalogue/entry.ts";
 import { projectKey } from "../../catalogue/layout.ts";
+import { WeightedSemaphore } from "../http/weighted-semaphore.ts";
 import { Transport, type TransportOptions } from "../oci/transport.ts";
 import { KeyedLock } from "../run/keyed-lock.ts";
+import { attachmentMemory } from "../run/limits.ts";
 import type { Progress, StorageSettings } from "../run/request.ts";
 import { Storages } from "../run/storages.ts";
 import { BucketAbsent } from "../storage/bucket.ts";
@@ -58,6 +60,7 @@ export function catalogueWriter(signal: AbortSignal, options: TransportOptions =
           transport,
           signal,
           limit,
+          attachmentMemory: dependencies.attachmentMemory,
           bucket,
           report,
         });
@@ -97,6 +100,7 @@ class Dependencies {
   readonly signal: AbortSignal;
   readonly transport: Transport;
   readonly limit: LimitFunction = pLimit(digestsAtATime);
+  readonly attachmentMemory = new WeightedSemaphore(attachmentMemory);
   /** Serializes changes of one project's entry: its images and its files may be unlisted at the same time. */
   readonly entries = new KeyedLock();
   readonly #storages = new Storages(openStorage);

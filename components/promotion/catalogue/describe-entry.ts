@@ -3,6 +3,7 @@ import type { Published } from "../../catalogue/entry.ts";
 import type { ImageFacts, StagingPlace, WithdrawnItem } from "../../catalogue/formats.ts";
 import { parseFileLines } from "../files/plan.ts";
 import { causeOf } from "../http/errors.ts";
+import type { WeightedSemaphore } from "../http/weighted-semaphore.ts";
 import { readImageLines } from "../images/lines.ts";
 import type { Remote } from "../oci/remote.ts";
 import { repositoryAt } from "../oci/repository.ts";
@@ -15,6 +16,7 @@ import { splitLines } from "../text/split-lines.ts";
 import type { CachedEntry } from "./cached-entry.ts";
 import { describeImage } from "./describe-image.ts";
 import type { EntryRequest } from "./request.ts";
+import { isUnder, policyOf, withVerification } from "./verify-entry.ts";
 
 /** What {@link describeEntry} needs. */
 export interface DescribeDependencies {
@@ -22,6 +24,8 @@ export interface DescribeDependencies {
   readonly signal: AbortSignal;
   /** The canonical file mirror. */
   readonly bucket: Bucket;
+  /** Bytes of OCI manifests of attachments that are being verified. */
+  readonly attachmentMemory: WeightedSemaphore;
   /** Runs the work on one digest, within the limit of concurrent digests. */
   limit<T>(work: () => Promise<T>): Promise<T>;
   report(progress: Progress): void;
@@ -90,11 +94,16 @@ async function describeImages(request: EntryRequest, cached: CachedEntry, depend
   const facts = new Map<string, ImageFacts>();
   const failures: string[] = [];
   const missing: { image: string; digests: string[] }[] = [];
+  const policy = policyOf(request);
   for (const [image, digests] of readImageLines(request.images)) {
-    const notCached = [...digests.keys()].filter((digest) => !cached.facts.has(digest));
+    const known = (digest: string): ImageFacts | undefined => {
+      const fact = cached.facts.get(digest);
+      return fact && isUnder(fact, policy) ? fact : undefined;
+    };
+    const notCached = [...digests.keys()].filter((digest) => known(digest) === undefined);
     if (notCached.length > 0) missing.push({ image, digests: notCached });
     for (const digest of digests.keys()) {
-      const fact = cached.facts.get(digest);
+      const fact = known(digest);
       if (fact !== undefined) facts.set(digest, fact);
     }
   }
@@ -115,8 +124,13 @@ async function describeImages(request: EntryRequest, cached: CachedEntry, depend
   return { facts, described: total, failures };
 
   async function describe(at: Remote, image: string, digest: string, tags: TagList): Promise<void> {
-    const fact = await describeImage(at, digest, tags).catch((error: unknown) => failed(error, `${image}@${digest}`));
-    if (fact !== undefined) facts.set(digest, fact);
+    try {
+      const fact = cached.facts.get(digest) ?? (await describeImage(at, digest, tags));
+      facts.set(digest, fact);
+      facts.set(digest, await withVerification(fact, request, at, tags, dependencies.attachmentMemory));
+    } catch (error) {
+      failed(error, `${image}@${digest}`);
+    }
     done++;
     dependencies.report({ done, total, failed: failures.length, bytes: 0, mirrors: [] });
   }

@@ -1,4 +1,4 @@
-import type { FileMirror, StorageSettings } from "../run/request.ts";
+import type { FileMirror, StorageSettings, TrustSettings } from "../run/request.ts";
 
 /** What the catalogue should list for one project: plain data, which survives JSON. */
 export interface EntryRequest {
@@ -21,6 +21,9 @@ export interface EntryRequest {
   readonly source?: string | undefined;
   /** The name that clients use, for the feed of what was promoted lately; absent: no feed is written. */
   readonly host?: string | undefined;
+  /** The project's policy, under which its images are verified for the catalogue, and its URL; absent: nothing is verified. */
+  readonly trust?: TrustSettings | undefined;
+  readonly policy?: string | undefined;
   /** Registry URI of the canonical image mirror, where manifests and signatures are read. */
   readonly registry: string;
   /** The mirrors to write, the canonical one first. File sizes are read from that one. */

@@ -6,7 +6,7 @@ import type { CatalogueWriter } from "../catalogue/catalogue-writer.ts";
 import type { EntryOutcome, EntryRequest, UnlistRequest } from "../catalogue/request.ts";
 import { causeOf } from "../http/errors.ts";
 import { progressLine } from "../run/progress.ts";
-import { fileMirrorsSchema } from "./kinds.ts";
+import { fileMirrorsSchema, trustSchema } from "./kinds.ts";
 import { fingerprint, packLines, unpackLines } from "./packed-lines.ts";
 
 /** The resource type of one project's entry in the catalogue. */
@@ -136,6 +136,8 @@ const schema = z.object({
   stagingBucket: z.string().optional(),
   source: z.string().optional(),
   host: z.string().optional(),
+  trust: trustSchema.optional(),
+  policy: z.string().optional(),
   summary: z.string(),
   registry: z.string(),
   mirrors: fileMirrorsSchema,

@@ -54,7 +54,8 @@ function mirrors<Mirror>(kind: MirrorKind, mirror: z.ZodType<Mirror>) {
 }
 
 const texts = z.array(z.string());
-const trustSchema = z.object({
+/** A trust policy among the inputs of a resource. */
+export const trustSchema = z.object({
   mode: z.enum(["off", "warn", "require"]),
   signers: z.array(
     z.union([

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { TrustSettings } from "../run/request.ts";
 import type { PromotionArgs } from "./promotion-args.ts";
 
 /**
@@ -24,6 +25,9 @@ export interface CatalogueEntryArgs extends Pick<PromotionArgs, "project" | "sum
   readonly source: pulumi.Input<string>;
   /** The name that clients use. */
   readonly host: pulumi.Input<string>;
+  /** The policy under which images are verified for the catalogue, and its URL; undefined: none. */
+  readonly trust?: pulumi.Input<TrustSettings>;
+  readonly policy?: pulumi.Input<string>;
   /** Registry URI of the canonical image mirror. */
   readonly registry: pulumi.Input<string>;
 }

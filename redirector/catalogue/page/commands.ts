@@ -1,5 +1,5 @@
 import { fileAddress } from "./address.ts";
-import type { AttachmentSummary, ImageVersion, PushTargets, ReleaseFile } from "./documents.ts";
+import type { AttachmentSummary, ImageVersion, PushTargets, ReleaseFile, SignatureSummary } from "./documents.ts";
 
 /** A command for a terminal. */
 export interface TerminalCommand {
@@ -83,8 +83,10 @@ function isChart({ artifactType }: ImageVersion): boolean {
 }
 
 /** The command that verifies the signature. None if no single command can verify it. */
-function verifyCommands(name: string, { signatures, digest }: ImageVersion): TerminalCommand[] {
-  const signature = signatures.find(({ of }) => of === undefined) ?? signatures[0];
+function verifyCommands(name: string, { signatures, digest, verification }: ImageVersion): TerminalCommand[] {
+  const verified = verification?.isSatisfied === true ? verification.signers : [];
+  const isVerified = ({ identity }: SignatureSummary) => identity !== undefined && verified.includes(identity);
+  const signature = signatures.find(isVerified) ?? signatures.find(({ of }) => of === undefined) ?? signatures[0];
   if (signature === undefined) return [];
   const { of, format, identity, issuer, logged, attached } = signature;
   const subject = `${name}@${of ?? digest}`;
@@ -99,7 +101,9 @@ function verifyCommands(name: string, { signatures, digest }: ImageVersion): Ter
     if (logged === false) return [];
     words.push(`--certificate-identity=${shellWord(identity)}`, `--certificate-oidc-issuer=${shellWord(issuer)}`);
     notes.unshift(
-      "Check that this is the signer you expect: the catalogue shows the identity in the certificate and does not verify it.",
+      isVerified(signature)
+        ? "The project's trust policy names this signer, and its signature was verified when the image was listed."
+        : "Check that this is the signer you expect: the catalogue shows the identity in the certificate and does not verify it.",
     );
   } else {
     if (identity !== undefined || issuer !== undefined) return []; // a certificate of an unknown authority

@@ -96,6 +96,16 @@ export interface ImageVersion {
   readonly signatures: readonly SignatureSummary[];
   readonly attestations: readonly (AttachmentSummary & { readonly predicateType?: string | undefined })[];
   readonly sboms: readonly (AttachmentSummary & { readonly format: string })[];
+  /** What the project's policy says; absent: nothing was verified. */
+  readonly verification?: Verification | undefined;
+}
+
+/** What was verified of a version, and by which policy. */
+interface Verification {
+  /** URL. */
+  readonly policy: string;
+  readonly isSatisfied: boolean;
+  readonly signers: readonly string[];
 }
 
 /** A platform for which a version can be pulled. */

@@ -310,6 +310,21 @@ for (const [how, signature, line] of [
   });
 }
 
+it("commands: of several signatures the one is verified that the policy trusts, and only that is said to be", () => {
+  const signed = (name: string) => ({ format: "sigstore", logged: true, identity: `https://${name}.example`, issuer });
+  const signatures = [signed("any"), signed("trusted")];
+  const found = (isSatisfied: boolean) => {
+    const verification = { policy: "", isSatisfied, signers: ["https://trusted.example"] };
+    return imageCommands(host, "a/b", { ...version, signatures, verification }).find(
+      ({ label }) => label === "cosign",
+    )!;
+  };
+  assert.match(found(true).line, /--certificate-identity=https:\/\/trusted\.example /);
+  assert.match(found(true).note!, /^The project's trust policy names this signer/);
+  assert.match(found(false).line, /--certificate-identity=https:\/\/any\.example /);
+  assert.match(found(false).note!, /^Check that this is the signer you expect/);
+});
+
 it("commands: attachments are shown by a tool that finds them, for the digest that has them", () => {
   const attached = (changes: Partial<read.ImageVersion>) => commandsOf(changes).slice(4);
   assert.deepEqual(attached({ sboms: [{ attached: "referrer", of: digest("b"), format: "x" }] }), [

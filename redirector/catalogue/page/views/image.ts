@@ -148,7 +148,8 @@ function versionEntry(view: ImageView, version: ImageVersion, asked: string | un
   return entry;
 }
 
-function summaryOf({ digest, tags, platforms, created, signatures, attestations, sboms }: ImageVersion): HTMLElement {
+function summaryOf(version: ImageVersion): HTMLElement {
+  const { digest, tags, platforms, created, signatures, attestations, sboms } = version;
   const [name, ...more] = tags;
   return element(
     "summary",
@@ -172,6 +173,7 @@ function summaryOf({ digest, tags, platforms, created, signatures, attestations,
     element(
       "span",
       { class: "proofs" },
+      version.verification?.isSatisfied === true && element("span", { class: "proof" }, "verified"),
       signatures.length > 0 && element("span", { class: "proof" }, "signature"),
       attestations.length > 0 && element("span", { class: "proof" }, "attestation"),
       sboms.length > 0 && element("span", { class: "proof" }, "SBOM"),
@@ -244,7 +246,7 @@ function platformsInShort(platforms: readonly string[]): string {
   return few ? architectures.join(", ") : platforms.length === 0 ? "" : formatQuantity(platforms.length, "platform");
 }
 
-function proofs({ signatures, attestations, sboms, platforms }: ImageVersion): Node[][] {
+function proofs({ signatures, attestations, sboms, platforms, verification }: ImageVersion): Node[][] {
   const lines = (facts: readonly Proof[]): Node[] =>
     [...Map.groupBy(facts, ({ text, more }) => JSON.stringify([text, more]))].map(([, group]) => {
       const { text, more } = group[0]!;
@@ -258,15 +260,40 @@ function proofs({ signatures, attestations, sboms, platforms }: ImageVersion): N
         more !== undefined && element("small", { class: "issuer" }, more),
       );
     });
-  const signers = signatures.map((one) => ({ ...signer(one), of: one.of }));
+  const isVerified = verification?.isSatisfied === true;
+  const others = isVerified ? signatures.filter((one) => !isBy(one, verification.signers)) : signatures;
+  const signers = others.map((one) => ({ ...signer(one), of: one.of }));
   const attested = attestations.map(({ of, predicateType = "attestation" }) => ({ text: predicateType, of }));
   const listed = sboms.map(({ of, format }) => ({ text: format, of }));
   return [
-    // The catalogue has verified none of it: who may push to staging decides what a signature says of itself.
-    signers.length > 0 ? fact("Signature", unverified(), ...lines(signers)) : fact("Signature", "none"),
+    ...(isVerified ? [verified(verification)] : []),
+    // None of this is verified: who may push to staging decides what a signature says of itself.
+    ...(signers.length > 0 ? [fact("Signature", unverified(), ...lines(signers))] : []),
+    ...(signers.length === 0 && !isVerified ? [fact("Signature", "none")] : []),
     ...(attested.length > 0 ? [fact("Attestation", unverified(), ...lines(attested))] : []),
     ...(listed.length > 0 ? [fact("SBOM", ...lines(listed))] : []),
   ];
+}
+
+/** What was verified when the version was listed: by whom it is signed, and which policy that satisfies. */
+function verified({ policy, signers }: NonNullable<ImageVersion["verification"]>): Node[] {
+  return fact(
+    "Verified",
+    ...signers.map((one) => element("div", {}, `signed by ${one}`)),
+    element(
+      "small",
+      { class: "issuer" },
+      "under ",
+      policy.startsWith("https://")
+        ? element("a", { href: policy }, "the project's trust policy")
+        : "the project's trust policy",
+    ),
+  );
+}
+
+/** Whether a signature says that it is by one of those whose signatures were verified. */
+function isBy({ identity, issuer }: SignatureSummary, verified: readonly string[]): boolean {
+  return verified.includes(identity ?? (issuer === undefined ? "a trusted key" : ""));
 }
 
 function unverified(): Node {
