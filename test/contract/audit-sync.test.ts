@@ -134,6 +134,23 @@ describe("audit and sync against real stores", () => {
     assert.equal((await run("audit")).code, 0);
   });
 
+  it("audit --deep: olareg has lost a layer, which no list shows; sync --deep brings it", async () => {
+    const at = `http://${registries.eu.host}/v2/p/images/tool/tool`;
+    const accept = "application/vnd.oci.image.manifest.v1+json";
+    const manifest = await (await fetch(`${at}/manifests/${image.digest}`, { headers: { accept } })).json();
+    const { digest } = (manifest as { layers: { digest: string }[] }).layers[0]!;
+    assert.equal((await fetch(`${at}/blobs/${digest}`, { method: "DELETE" })).status, 202);
+    const eu = ["--mirror", "images-europe-west1"];
+    assert.equal((await run("audit", ...eu)).code, 0);
+    const found = await run("audit", ...eu, "--deep");
+    assert.equal(found.code, 3, found.stderr);
+    assert.match(found.stdout, new RegExp(`blob ${digest} of tool:v1 is missing in images-europe-west1`));
+    const synced = await run("sync", ...eu, "--deep");
+    assert.equal(synced.code, 0, synced.stderr);
+    assert.equal((await fetch(`${at}/blobs/${digest}`, { method: "HEAD" })).status, 200);
+    assert.equal((await run("audit", ...eu, "--deep")).code, 0);
+  });
+
   it("artifacts in no manifest are extra, with their project; a list that is not available is reported once and is no failure", async () => {
     await stores.stage("org-artifacts-us-central1", "binaries/left/1.0/x", "12345");
     const hex = image.digest.slice("sha256:".length);
