@@ -3,6 +3,7 @@ import { type ChildProcess, type StdioOptions, spawn } from "node:child_process"
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { printable } from "../promotion/text/printable.ts";
 import { CommandError, UsageError } from "./command.ts";
 import { EngineProgress, type FailedStep } from "./engine-progress.ts";
@@ -76,10 +77,9 @@ function stalledAfter(environment: NodeJS.ProcessEnv): number {
 /** Follows the event log of a running CLI. */
 function watchFor(child: ChildProcess, log: string, quiet: number): { stalled(): boolean; end(): void } {
   const events = new EventLog(log);
+  const ended = new AbortController();
   let stoppedAt: number | undefined;
-  let timer: NodeJS.Timeout;
-  const look = async (): Promise<void> => {
-    await events.read();
+  const look = (): void => {
     const now = performance.now();
     const failed = events.progress.stalledBy(now, quiet);
     if (stoppedAt === undefined && failed !== undefined) {
@@ -88,10 +88,18 @@ function watchFor(child: ChildProcess, log: string, quiet: number): { stalled():
       child.kill("SIGINT");
     } else if (stoppedAt !== undefined && now - stoppedAt > 2 * graceMs) child.kill("SIGKILL");
     else if (stoppedAt !== undefined && now - stoppedAt > graceMs) child.kill("SIGTERM"); // the second signal: the CLI ends at once
-    timer = setTimeout(() => void look(), Math.min(quiet / 4, 1_000));
   };
-  timer = setTimeout(() => void look(), Math.min(quiet / 4, 1_000));
-  return { stalled: () => stoppedAt !== undefined, end: () => clearTimeout(timer) };
+  void (async () => {
+    while (!ended.signal.aborted) {
+      await setTimeout(Math.min(quiet / 4, 1_000), undefined, ended);
+      await events.read();
+      if (!ended.signal.aborted) look();
+    }
+  })().catch((error: unknown) => {
+    // Without the events nothing is stopped, and the run goes on as it would without us.
+    if (!ended.signal.aborted) printError(`the events of pulumi cannot be read: ${String(error)}`);
+  });
+  return { stalled: () => stoppedAt !== undefined, end: () => ended.abort() };
 }
 
 /** The line that a run ends with. */
