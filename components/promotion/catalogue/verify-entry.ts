@@ -5,8 +5,8 @@ import { verifyPresent } from "../images/verify-reference.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Remote } from "../oci/remote.ts";
 import type { TagList } from "../oci/tags.ts";
-import { rootsIn } from "../trust/roots.ts";
 import { printSigner } from "../trust/signer.ts";
+import { currentRoots } from "../trust/tuf-roots.ts";
 import type { EntryRequest } from "./request.ts";
 
 type Verification = NonNullable<ImageFacts["verification"]>;
@@ -39,7 +39,8 @@ export async function withVerification(
   const policy = policyOf(request);
   if (policy === undefined) return unverified;
   const { trust } = request;
-  const means = { roots: rootsIn(trust!.trustedRoot), memory };
+  const { roots } = await currentRoots(trust!.trustedRoot, trust!.signers);
+  const means = { roots, memory };
   const { verdict } = await verifyPresent(at, facts.digest as Digest, trust!, means, tags);
   const signers = [...new Set(verdict.signatures.map(({ signer }) => printSigner(signer)))].sort();
   return { ...unverified, verification: { ...policy, isSatisfied: verdict.satisfied, signers } };

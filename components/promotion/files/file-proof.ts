@@ -6,9 +6,9 @@ import { isTrusted, type SignerRule } from "../trust/policy.ts";
 import { promotionCircumstances } from "../trust/promotion-circumstances.ts";
 import { summaryType, summaryWithRecord } from "../trust/promotion-statements.ts";
 import { RefusedError } from "../trust/refused.ts";
-import { rootsIn } from "../trust/roots.ts";
 import type { SigningSettings } from "../trust/signing-settings.ts";
 import type { StatementSigner } from "../trust/statement-signer.ts";
+import { currentRoots } from "../trust/tuf-roots.ts";
 import { isAbout, verifyBundle } from "../trust/verify-bundle.ts";
 import type { FileVerification } from "./verify-files.ts";
 
@@ -44,7 +44,7 @@ export async function fileProofOf(what: ToProve, maySign: boolean): Promise<File
   for await (const bytes of what.found()) {
     // What is carried on needs no signer: without Cloud KMS its rule is unknown, and what is there is kept.
     const opened = await opening(settings, maySign);
-    if (opened && isOurs(bytes, what, resourceUri, opened.rule)) return proofIn(bytes);
+    if (opened && (await isOurs(bytes, what, resourceUri, opened.rule))) return proofIn(bytes);
     if (isAbout(bytes, `sha256:${sha256}`)) kept ??= bytes;
   }
   if (!maySign) return kept && proofIn(kept);
@@ -63,8 +63,14 @@ function proofIn(bytes: Buffer): FileProof {
   return { bytes, sha256: createHash("sha256").update(bytes).digest("hex") };
 }
 
-function isOurs(bytes: Buffer, { sha256, settings }: ToProve, resourceUri: string, rule: SignerRule): boolean {
-  const trust = { roots: rootsIn(settings.trustedRoot), keys: "key" in rule ? [rule.key] : [] };
+async function isOurs(
+  bytes: Buffer,
+  { sha256, settings }: ToProve,
+  resourceUri: string,
+  rule: SignerRule,
+): Promise<boolean> {
+  const { roots } = await currentRoots(settings.trustedRoot, [rule]);
+  const trust = { roots, keys: "key" in rule ? [rule.key] : [] };
   try {
     const { signer: by, statement } = verifyBundle(bytes, { digest: `sha256:${sha256}` }, trust);
     return (
