@@ -180,7 +180,7 @@ export class Monitoring extends pulumi.ComponentResource {
       displayName: `The certificate of ${host} expires in less than 15 days`,
       severity: "ERROR",
       documentation:
-        "It should have been renewed by now. `gcloud certificate-manager certificates list` and `describe` say why it was not: usually the CNAME `_acme-challenge` or the CAA records are wrong, which the next deploy repairs (`pulumi refresh` first), or the DNS does not answer.",
+        "It should have been renewed by now. `gcloud certificate-manager certificates list` and `describe` say why it was not: usually the CNAME `_acme-challenge` or the CAA records are wrong, which the workflow `deploy`, run by hand with `refresh`, repairs, or the DNS does not answer.",
       conditions: [
         {
           displayName: "For ten minutes",
