@@ -53,6 +53,8 @@ export function admit(
   const stray = entry.layers && shape.layers.find(({ mediaType }) => !entry.layers!.test(mediaType));
   if (stray) return refuse(`it has a layer of media type ${named(stray.mediaType)}, which is no ${entry.kind}`);
   if (shape.layers.length === 0) return refuse("it has no content");
+  if (shape.layers.length > attachmentLimits.layers)
+    return refuse(`it has ${shape.layers.length} layers, more than ${attachmentLimits.layers}`);
   const size = shape.layers.reduce((sum, layer) => sum + layer.size, shape.config?.size ?? 0);
   if (size > bytes)
     return refuse(`it has ${formatBytes(size)}; an attachment of this project may have ${formatBytes(bytes)}`);

@@ -58,7 +58,13 @@ export async function copyImage(copy: Copy, run: ImagesRun): Promise<void> {
     ...open.map((place) => attempt(place.mirror, broken, () => findNeeds(place, copy, content))),
     ...layerMirrors.map((mirror) => attempt(mirror, broken, () => noteLayers(mirror, copy, content, run))),
   ]);
-  await bringBlobs(copy, content, open, layerMirrors, broken, run);
+  await Promise.all([
+    bringBlobs(copy, content, open, layerMirrors, broken, run),
+    // At the same time: it saves a round trip to each mirror.
+    ...open
+      .filter(({ mirror }) => !broken.has(mirror))
+      .map((place) => attempt(place.mirror, broken, () => pushMade(place, content))),
+  ]);
 
   // A digest becomes visible in the canonical mirror before it does in any other.
   const [canonical] = run.mirrors.keys();
@@ -547,20 +553,12 @@ async function bringBlobs(
 }
 
 /** Makes the digest visible in one mirror. */
-async function publish(
-  copy: Copy,
-  place: Place,
-  { tree, attached, strays, made }: Content,
-  run: ImagesRun,
-): Promise<void> {
+async function publish(copy: Copy, place: Place, { tree, attached, strays }: Content, run: ImagesRun): Promise<void> {
   const { mirror, at, present } = place;
   mirror.begun(copy.image, copy.digest);
   // With nothing attached, the first tag's PUT also stores the manifest.
   const rootByTag = place.tags.length > 0 && attached.length === 0;
-  await Promise.all([
-    pushTree(at, tree, present, rootByTag ? tree.root.digest : undefined),
-    pushMade(place, attached, made),
-  ]);
+  await pushTree(at, tree, present, rootByTag ? tree.root.digest : undefined);
   await pushAttachments(at, attached, present);
   if (strays.length > 0 && place.state === "partial") {
     const parts = await run.promotedManifests(copy.image, at);
@@ -577,7 +575,7 @@ async function publish(
 }
 
 /** Stores the blobs that this run has in memory, once in each repository. */
-async function pushMade({ mirror, at, present }: Place, attached: Content["attached"], made: Content["made"]) {
+async function pushMade({ mirror, at, present }: Place, { attached, made }: Content): Promise<void> {
   const lacking = attached.filter(({ digest }) => !present.has(digest)).flatMap(({ manifest }) => manifest.blobs);
   const needed = new Map(lacking.filter(({ digest }) => made.has(digest)).map((blob) => [blob.digest, blob]));
   await Promise.all(

@@ -21,6 +21,8 @@ export const attachmentLimits = {
   manifest: 1024 * 1024,
   /** Bytes of the OCI manifests of all of them, which are in memory at the same time. */
   manifests: 2 * 1024 * 1024,
+  /** Layers of one attachment, each a signature or statement that is read and verified: k8s.io's promoter adds one for each mirror. */
+  layers: 256,
   /** Bytes of an image config: cosign's is empty. */
   config: 64 * 1024,
 } as const;

@@ -34,6 +34,9 @@ export type Signed = { readonly content: Buffer } | { readonly digest: string; r
 /** Bytes of the largest bundle: one with the provenance of a large build has some hundred kilobytes. */
 export const largestBundle = 4 * 1024 * 1024;
 
+/** Log entries, and as many timestamps, of one bundle, as sigstore-go has it: each takes a millisecond to verify, and 4 MiB hold thousands. */
+const mostProofs = 32;
+
 /**
  * Verifies a Sigstore bundle (sigstore/protobuf-specs, Bundle; v0.1 to v0.3): certificate chain and its log, time, transparency log, signature,
  * and that it is about the content. Pure; makes no request.
@@ -50,6 +53,7 @@ export function verifyBundle(text: string | Buffer, signed: Signed, trust: Trust
 export function verifyParsed(bundle: Bundle, signed: Signed, trust: Trust): Verified {
   const digest =
     "digest" in signed ? signed.digest : `sha256:${createHash("sha256").update(signed.content).digest("hex")}`;
+  checkNumbers(bundle);
   const statement = isBundleWithDsseEnvelope(bundle) && bundle.content.dsseEnvelope;
   if (!statement) checkMessage(bundle, signed, digest);
   const signer = verifySignature(bundle, signed, trust);
@@ -59,9 +63,11 @@ export function verifyParsed(bundle: Bundle, signed: Signed, trust: Trust): Veri
     signer,
     ...(statement && { statement: readStatement(statement.payloadType, statement.payload, digest) }),
     ...(time && { time }),
-    logged: tlogEntries.map(({ logId, logIndex }) => {
+    logged: tlogEntries.map(({ logId, logIndex, inclusionPromise, inclusionProof }) => {
+      // A promise is about the entry's index, a proof only about its own.
+      const index = inclusionPromise ? logIndex : inclusionProof?.logIndex;
       const id = Buffer.from(logId?.keyId ?? []).toString("base64");
-      return `${trust.roots.logs.get(id) ?? `log ${id}`} #${logIndex}`;
+      return `${trust.roots.logs.get(id) ?? `log ${id}`} #${index}`;
     }),
   };
 }
@@ -78,6 +84,14 @@ export function isAbout(text: string | Buffer, digest: string): boolean {
     if (error instanceof RefusedError) return false;
     throw error;
   }
+}
+
+function checkNumbers({ verificationMaterial }: Bundle): void {
+  const { tlogEntries, timestampVerificationData } = verificationMaterial;
+  const timestamps = timestampVerificationData?.rfc3161Timestamps.length ?? 0;
+  if (tlogEntries.length > mostProofs)
+    throw new RefusedError(`it has ${tlogEntries.length} log entries, more than ${mostProofs}`);
+  if (timestamps > mostProofs) throw new RefusedError(`it has ${timestamps} timestamps, more than ${mostProofs}`);
 }
 
 /** Verifies by the bundle's certificate, or by one of the keys. */

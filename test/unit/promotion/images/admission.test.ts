@@ -159,6 +159,11 @@ const cases: Case[] = [
     manifest: referrer(bundle, { subject: undefined }),
     gives: /^it names no subject$/,
   },
+  {
+    name: "a bundle of thousands of layers",
+    manifest: referrer(bundle, { layers: Array.from({ length: 257 }, () => blob(bundle)) }),
+    gives: /^it has 257 layers, more than 256$/,
+  },
   { name: "a bundle without content", manifest: referrer(bundle, { layers: [] }), gives: /^it has no content$/ },
   {
     name: "a bundle with a layer of another kind",
