@@ -14,6 +14,7 @@ import {
   verificationSummary,
 } from "../trust/promotion-statements.ts";
 import { RefusedError } from "../trust/refused.ts";
+import { printSigner } from "../trust/signer.ts";
 import type { SigningSettings } from "../trust/signing-settings.ts";
 import type { StatementSigner } from "../trust/statement-signer.ts";
 import { largestBundle, type Trust, verifyBundle } from "../trust/verify-bundle.ts";
@@ -72,8 +73,8 @@ export async function proofOf(
     const promotion = await promotionOf(what, resourceUri);
     const created = timestamp(promotion.time);
     bundles = await Promise.all([
-      summary ?? signed(signer, summaryType, verificationSummary(promotion), created),
-      record ?? signed(signer, promotionRecordType(promotion.host), promotionRecord(promotion), created),
+      summary ?? signed(what, signer, summaryType, verificationSummary(promotion), created),
+      record ?? signed(what, signer, promotionRecordType(promotion.host), promotionRecord(promotion), created),
     ]);
   }
   const subjects = subjectsOf(what.tree);
@@ -101,13 +102,24 @@ interface SignedBundle {
   readonly created: string;
 }
 
+/**
+ * Signs, and verifies as the next run and users will: a proof that names somebody else, because the workflow was renamed or runs on another branch, would be
+ * made again by each run.
+ */
 async function signed(
+  { tree, trust }: ToProve,
   signer: StatementSigner,
   predicateType: string,
   statement: object,
   created: string,
 ): Promise<SignedBundle> {
-  return { predicateType, bytes: Buffer.from(await signer.sign(statement)), created };
+  const bytes = Buffer.from(await signer.sign(statement));
+  const { signer: by } = verifyBundle(bytes, { digest: tree.root.digest }, trust);
+  if (!isTrusted(by, [signer.rule]))
+    throw new Error(
+      `it was signed by ${printSigner(by)}, which is not the identity of artifacts:signing: correct it there`,
+    );
+  return { predicateType, bytes, created };
 }
 
 /** The first valid proof of ours of this kind about this digest under this name. Whoever pushes to staging may attach what looks like one. */

@@ -99,6 +99,12 @@ describeUnless(unbuilt, "trust: keyless, by real authorities", () => {
       preview.trust?.some((line) => line.startsWith(said)),
       preview.trust?.join("\n"),
     );
+    // A workflow that is not the one of artifacts:signing promotes nothing.
+    Object.assign(process.env, sigstore.jobOf(release));
+    const another = await promotion.promote({ ...request, images: linesByTag({ signed }) }, undefined, context);
+    const why = `it was signed by https://github.com/${release}, which is not the identity of artifacts:signing`;
+    assert.ok(another.failures.join("\n").includes(why), another.failures.join("\n"));
+    Object.assign(process.env, sigstore.jobOf(deploy));
     const { failures } = await promotion.promote(request, undefined, context);
     assert.equal(failures.length, 1, failures.join("\n"));
 
