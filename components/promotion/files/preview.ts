@@ -10,7 +10,7 @@ import { printable } from "../text/printable.ts";
 import { PolicyError } from "../trust/policy-error.ts";
 import { reportTrust } from "../trust/report.ts";
 import { isRequired } from "../trust/required.ts";
-import { currentRoots } from "../trust/tuf-roots.ts";
+import { currentRoots, noticeOf } from "../trust/tuf-roots.ts";
 import { contentChanges } from "./content-changes.ts";
 import { explainMissingFile } from "./explain-absence.ts";
 import { measured } from "./mirror-files.ts";
@@ -90,7 +90,7 @@ export async function previewFilesRun(run: FilesRun): Promise<Preview> {
   }
   const { trust: policy } = run.request;
   if (policy && isNew.length > 0) {
-    const { notice } = await currentRoots(policy.trustedRoot, policy.signers);
+    const notice = await noticeOf(currentRoots(policy.trustedRoot, policy.signers));
     if (notice !== undefined) warnings.push(failureLine({ project }, notice));
   }
   return { lines: lines.sort(), trust: trust.sort(), errors: errors.sort(), warnings };

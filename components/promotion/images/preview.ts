@@ -4,6 +4,7 @@ import { WrongContentError } from "../oci/errors.ts";
 import { type Manifest, platformsOf } from "../oci/manifest.ts";
 import { failureLine } from "../run/failures.ts";
 import type { Preview } from "../run/request.ts";
+import { noticeOf } from "../trust/tuf-roots.ts";
 import { conflictOf } from "./copy-image.ts";
 import { CopyCheck } from "./copyable.ts";
 import { explainAbsence } from "./explain-absence.ts";
@@ -100,7 +101,7 @@ export async function previewImagesRun(run: ImagesRun): Promise<Preview> {
   }
   const { trust: policy } = run.request;
   if (policy && roots.size > 0) {
-    const { notice } = await run.dependencies.roots(policy.trustedRoot, policy.signers);
+    const notice = await noticeOf(run.dependencies.roots(policy.trustedRoot, policy.signers));
     if (notice !== undefined) warnings.push(failureLine({ project }, notice));
   }
   const { lost, warnings: unread } = await previewLostAttachments(run);

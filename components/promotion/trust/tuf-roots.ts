@@ -147,6 +147,14 @@ function textOf(error: unknown): string {
   return printable(cause instanceof Error ? `${message}: ${cause.message}` : message, 300);
 }
 
+/** Why roots may be old, for a preview; undefined: they are fresh, or cannot be read, which is the error of what they were to verify. */
+export async function noticeOf(roots: Promise<RefreshedRoots>): Promise<string | undefined> {
+  return await roots.then(
+    ({ notice }) => notice,
+    () => undefined,
+  );
+}
+
 let refreshed: Promise<RefreshedRoots> | undefined;
 
 /**
