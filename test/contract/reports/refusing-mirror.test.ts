@@ -68,9 +68,20 @@ describe("a mirror that refuses everyone", () => {
     }
   });
 
-  it("a page of another origin may read files: the redirect says so too", async () => {
+  it("versitygw: requests with a path of 1,100 bytes, which stores refuse, change nothing for others", async () => {
+    for (let count = 0; count < 20; count++) {
+      const asked = `${origin}/binaries/demo/${count}/${"x".repeat(200)}/`.padEnd(1_100, "y/x");
+      assert.equal((await fetch(asked)).status, 404);
+      assert.equal((await fetch(`${origin}/binaries/demo/f${count % 8}`)).status, 200);
+    }
+  });
+
+  it("fetch: a page of another origin may read files and the catalogue; the redirect says so too", async () => {
     const headers = { origin: "https://other.example" };
-    const response = await fetch(`${origin}/binaries/demo/f0`, { redirect: "manual", headers });
-    assert.deepEqual([response.status, response.headers.get("access-control-allow-origin")], [307, "*"]);
+    await stores.s3Client.send(new PutObjectCommand({ Bucket: "open", Key: "catalog/index.json", Body: "{}" }));
+    for (const path of ["/binaries/demo/f0", "/catalog/index.json"]) {
+      const response = await fetch(`${origin}${path}`, { redirect: "manual", headers });
+      assert.deepEqual([response.status, response.headers.get("access-control-allow-origin")], [307, "*"], path);
+    }
   });
 });
