@@ -174,6 +174,19 @@ const operatorSettings = {
     }),
     {},
   ),
+  /** What promotions have published, read from the file mirrors in place of existence checks. */
+  presence: z.prefault(
+    z.strictObject({
+      /** Whether it is read. Otherwise mirrors are asked for every object. */
+      read: z._default(z.boolean(), true),
+      /** Time between two readings of the index, with 20 % jitter. */
+      intervalSeconds: z._default(z.number().check(z.gte(0.05), z.lte(3600)), 30),
+      timeoutSeconds: z._default(z.number().check(z.gte(0.1), z.lte(60)), 10),
+      /** Most objects that are known by it, of eight bytes each, and as many again while a document changes; of projects beyond that, mirrors are asked. */
+      objects: z._default(z.int().check(z.gte(0), z.lte(16_000_000)), 2_000_000),
+    }),
+    {},
+  ),
   /** Lists (`tags/list`, `referrers`), which the redirector reads completely from a mirror and returns itself. */
   lists: z.prefault(
     z.strictObject({

@@ -2,14 +2,18 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { createApp } from "./app.ts";
 import { type Assets, loadAssets } from "./catalogue/assets.ts";
+import { coordinatesAt } from "./client/coordinates.ts";
 import { emptyTable, type LoadedTable, loadTable } from "./cloud-ranges/table.ts";
 import { configFileVariable, configVariable, parseConfig, type RedirectorConfig } from "./config.ts";
 import { type Server, serve } from "./http1/bun-server.ts";
 import { Existence, headObject } from "./mirrors/existence.ts";
-import { probeMirror, startProber } from "./mirrors/health.ts";
+import { startProber } from "./mirrors/health.ts";
 import { Lists } from "./mirrors/lists.ts";
 import { ManifestHeads } from "./mirrors/manifest-heads.ts";
-import type { Mirror } from "./mirrors/mirrors.ts";
+import { chooseMirror, type Mirror } from "./mirrors/mirrors.ts";
+import { PresenceDocuments, type PresenceReading, startPresence } from "./mirrors/presence-documents.ts";
+import { probePublished } from "./mirrors/probe-published.ts";
+import { PublishedObjects } from "./mirrors/published-objects.ts";
 import { malformedResponse } from "./routing/response.ts";
 import { logTo } from "./telemetry/log.ts";
 import { LogSummary, logSummaries } from "./telemetry/log-summary.ts";
@@ -30,11 +34,17 @@ const config = configured();
 const port = portNumber();
 const ranges = loadedRanges();
 const metrics = new RequestMetrics();
-const existence = new Existence(config.existence, headObject, undefined, (mirror, failing) =>
-  log.entry(
-    failing ? "WARNING" : "NOTICE",
-    `mirror ${mirror} ${failing ? "fails when asked for what it holds" : "answers again when asked for what it holds"}`,
-  ),
+const published = new PublishedObjects();
+const existence = new Existence(
+  config.existence,
+  headObject,
+  undefined,
+  (mirror, failing) =>
+    log.entry(
+      failing ? "WARNING" : "NOTICE",
+      `mirror ${mirror} ${failing ? "fails when asked for what it holds" : "answers again when asked for what it holds"}`,
+    ),
+  published,
 );
 const lists = new Lists(config.lists);
 const heads = new ManifestHeads(config.lists);
@@ -54,15 +64,26 @@ const app = createApp(config, {
 
 const server = listen(port);
 const prober = startProber([...app.mirrors.images, ...app.mirrors.files], config.health, {
-  probe: probeMirror,
+  probe: probePublished(published, {
+    limitsRate: (mirror) => existence.limitsRate(mirror),
+    lost: (mirror, url) =>
+      log.entry("WARNING", `mirror ${mirror} lacks what was published: it is asked for each object for ten minutes`, {
+        url,
+      }),
+  }),
   turned: (mirror) => {
     existence.forget(mirror.site.name);
+    published.doubt(mirror.site.name);
     log.entry(
       mirror.healthy ? "NOTICE" : "WARNING",
       `mirror ${mirror.site.name} is ${mirror.healthy ? "healthy again" : "unhealthy"}`,
     );
   },
 });
+const presence = new PresenceDocuments(config.presence, presenceSources, published);
+const stopPresence = config.presence.read
+  ? startPresence(presence, config.presence.intervalSeconds, sayPresence)
+  : undefined;
 const metricsServer = listenForMetrics();
 const summaries = logSummaries(
   log,
@@ -84,6 +105,7 @@ process.once("SIGINT", leave);
 function leave(): void {
   leaving = "shutting down";
   prober.stop();
+  stopPresence?.();
   server
     .drain(config.limits.drainSeconds * 1000)
     .then(async () => {
@@ -142,6 +164,8 @@ function instanceState(): InstanceState {
   return {
     prober,
     existence,
+    published,
+    presence,
     lists,
     rangeIntervals: ranges.intervals,
     connections: server.connections(),
@@ -149,6 +173,24 @@ function instanceState(): InstanceState {
     residentBytes: process.memoryUsage.rss(),
     startTimeSeconds: Math.round(Date.now() / 1000 - process.uptime()),
   };
+}
+
+/** The nearest healthy file mirror, and the canonical one or the second nearest. */
+function presenceSources(): string[] {
+  const { files } = app.mirrors;
+  const here = {
+    cloud: "",
+    region: config.region.name,
+    place: coordinatesAt(config.region.latitude, config.region.longitude),
+  };
+  const nearest = chooseMirror(files, here);
+  const others = files.filter((mirror) => mirror !== nearest);
+  const other = others[0] === files[0] ? files[0] : chooseMirror(others, here);
+  return [nearest, other].flatMap((mirror) => (mirror ? [mirror.site.url] : []));
+}
+
+function sayPresence(reading: PresenceReading): void {
+  if (reading === "changed") log.entry("NOTICE", "read what is published", { objects: published.size });
 }
 
 function namesOf(mirrors: readonly Mirror[]): string[] {

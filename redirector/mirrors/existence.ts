@@ -34,6 +34,8 @@ export type Presence = "present" | "absent" | "refused" | "failing" | "busy" | "
 
 /** Results of the checks, counted for the metrics. */
 export interface ExistenceCounts {
+  /** Found in the presence documents, without a request. */
+  published: number;
   /** Cached results. */
   present: number;
   absent: number;
@@ -50,6 +52,11 @@ export interface ExistenceCounts {
   failed: number;
   /** Evicted from the cache. */
   evicted: number;
+}
+
+/** What is known of objects without a request; undefined: nothing. */
+export interface PublishedPresence {
+  presence(check: ExistenceCheck): "present" | "absent" | undefined;
 }
 
 /** Number of different objects in a row that a mirror fails for before its circuit breaker opens. */
@@ -94,6 +101,7 @@ interface CircuitBreaker {
  */
 export class Existence {
   readonly counts: ExistenceCounts = {
+    published: 0,
     present: 0,
     absent: 0,
     refused: 0,
@@ -108,6 +116,7 @@ export class Existence {
   readonly #ask: (check: ExistenceCheck, signal: AbortSignal) => Promise<ObjectFound>;
   readonly #now: () => number;
   readonly #turned: (mirror: string, failing: boolean) => void;
+  readonly #published: PublishedPresence | undefined;
   /** Packed presences, by the hash of the URL. */
   readonly #known: LruCache<number, number>;
   readonly #asking = new Map<string, Promise<Presence>>();
@@ -115,14 +124,16 @@ export class Existence {
 
   /**
    * `ask` requests an object's status; it rejects if the mirror fails. `now` is in milliseconds. `turned` is called when a mirror
-   * starts to fail and when it recovers.
+   * starts to fail and when it recovers. `published` tells what promotions have published: only of the rest a mirror is asked.
    */
   constructor(
     settings: RedirectorConfig["existence"],
     ask: (check: ExistenceCheck, signal: AbortSignal) => Promise<ObjectFound>,
     now: () => number = () => performance.now(),
     turned: (mirror: string, failing: boolean) => void = () => undefined,
+    published?: PublishedPresence,
   ) {
+    this.#published = published;
     this.#settings = settings;
     this.#known = new LruCache(settings.entries);
     this.#ask = ask;
@@ -159,6 +170,11 @@ export class Existence {
       this.counts.skipped++;
       return "busy";
     }
+    const published = failing ? undefined : this.#published?.presence(check);
+    if (published !== undefined) {
+      this.counts.published++;
+      return published;
+    }
     const known = this.#known.get(hashOf(check));
     if (known !== undefined && !failing && now < untilIn(known) && isOfEpoch(known, breaker.epoch)) {
       const presence = presenceIn(known);
@@ -192,6 +208,11 @@ export class Existence {
     if (isFresh || now < breaker.recheckFrom || this.#asking.has(check.url) || this.#asking.size >= concurrency) return;
     breaker.recheckFrom = now + recheckMs;
     void this.#start(check, breaker, true);
+  }
+
+  /** The mirror has just answered that it limits the rate of requests. */
+  limitsRate(mirror: string): void {
+    this.#breakerOf(mirror).busyUntil = this.#now() + openMs;
   }
 
   /** Whether the mirror limits the rate of requests, now or within the last seconds. */
@@ -335,19 +356,25 @@ const accept = [
 
 /** Sends HEAD for an object and maps the status by {@link objectStatus}. Rejects if the mirror fails. */
 export async function headObject({ url, hidesAbsence }: ExistenceCheck, signal: AbortSignal): Promise<ObjectFound> {
-  const response = await fetch(url, { method: "HEAD", headers: { accept }, signal, redirect: "manual" });
-  await response.body?.cancel();
-  const status = objectStatus(response.status);
+  const answered = await sendHead(url, signal);
+  const status = objectStatus(answered);
   switch (status) {
     case "present":
       return true;
     case "absent":
       return false;
     case "refused":
-      return hidesAbsence && response.status === 403 ? false : "refused";
+      return hidesAbsence && answered === 403 ? false : "refused";
     case "busy":
       return undefined;
     case "failing":
-      throw new Error(`${url} answers ${response.status}`);
+      throw new Error(`${url} answers ${answered}`);
   }
+}
+
+/** Sends HEAD for an object. @returns the status. */
+export async function sendHead(url: string, signal: AbortSignal): Promise<number> {
+  const response = await fetch(url, { method: "HEAD", headers: { accept }, signal, redirect: "manual" });
+  await response.body?.cancel();
+  return response.status;
 }

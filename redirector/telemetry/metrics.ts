@@ -1,6 +1,8 @@
 import type { Existence } from "../mirrors/existence.ts";
 import type { Prober } from "../mirrors/health.ts";
 import type { ListCounts } from "../mirrors/lists.ts";
+import type { PresenceCounts } from "../mirrors/presence-documents.ts";
+import type { PublishedObjects } from "../mirrors/published-objects.ts";
 
 /** Names of routes in the metrics and the log. */
 const routeNames = [
@@ -116,6 +118,8 @@ export class RequestMetrics {
 export interface InstanceState {
   readonly prober: Prober;
   readonly existence: Existence;
+  readonly published: Pick<PublishedObjects, "size" | "doubted">;
+  readonly presence: { readonly counts: PresenceCounts };
   readonly lists: { readonly counts: ListCounts };
   readonly rangeIntervals: number;
   readonly connections: number;
@@ -147,6 +151,14 @@ export function exposeState(state: InstanceState): string {
   page.family("existence_total", "counter", "Existence checks of objects in mirrors, by result.");
   for (const [result, count] of Object.entries(state.existence.counts))
     page.sample("existence_total", { result }, count);
+  page.single("presence_objects", "gauge", "Objects that are known by the presence documents.", state.published.size);
+  page.family("presence_doubted", "gauge", "1 if the mirror lacks what was published, and is asked for each object.");
+  const doubted = new Set(state.published.doubted);
+  for (const { mirror } of state.prober.probed)
+    page.sample("presence_doubted", { mirror: mirror.site.name }, doubted.has(mirror.site.name) ? 1 : 0);
+  page.family("presence_readings_total", "counter", "Readings of the presence documents, by result.");
+  for (const [result, count] of Object.entries(state.presence.counts))
+    page.sample("presence_readings_total", { result }, count);
   page.family("lists_total", "counter", "Lists of tags and referrers, by result.");
   for (const [result, count] of Object.entries(state.lists.counts)) page.sample("lists_total", { result }, count);
   page.single("existence_known", "gauge", "Cached results of existence checks.", state.existence.size);

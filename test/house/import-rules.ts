@@ -104,7 +104,9 @@ const single: readonly ImportRule[] = [
     "the-catalogue-is-pure",
     "Its documents are made from values; what reads registries and writes buckets is in components/promotion/catalogue.",
     { path: "^components/catalogue/" },
-    { path: `^(redirector/(?!object-paths\\.ts$)|local|test|index\\.ts|${text})|node_modules/@pulumi/` },
+    {
+      path: `^(redirector/(?!(object-paths|presence-format)\\.ts$)|local|test|index\\.ts|${text})|node_modules/@pulumi/`,
+    },
   ),
   forbidden(
     "redirector-stands-alone",
@@ -114,9 +116,9 @@ const single: readonly ImportRule[] = [
   ),
   forbidden(
     "one-contract-with-the-redirector",
-    "redirector/config.ts and redirector/object-paths.ts are the only files of the redirector that the program may know.",
+    "redirector/config.ts, object-paths.ts and presence-format.ts are the only files of the redirector that the program may know.",
     { path: "^(components|index\\.ts)" },
-    { path: "^redirector/", pathNot: "^redirector/(config|object-paths)\\.ts$" },
+    { path: "^redirector/", pathNot: "^redirector/(config|object-paths|presence-format)\\.ts$" },
   ),
   forbidden(
     "nobody-needs-the-rehearsal",

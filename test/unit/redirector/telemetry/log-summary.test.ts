@@ -38,6 +38,8 @@ function instance({ rangeIntervals = 5 } = {}) {
         stop: () => undefined,
       },
       existence,
+      published: { size: 0, doubted: [] },
+      presence: { counts: { changed: 0, unchanged: 0, absent: 0, failed: 0, unread: 0 } },
       lists: { counts: { kept: 0, read: 2, shared: 0, absent: 0, failing: 0, unread: 0 } },
       rangeIntervals,
       connections: 3,
@@ -115,6 +117,7 @@ it("all other changed counters, and all gauges", () => {
   });
   assert.deepEqual(all.fields["gauges"], {
     existence_known: 0,
+    presence_objects: 0,
     existence_asking: 0,
     cloud_range_intervals: 5,
     connections: 3,

@@ -27,6 +27,8 @@ const state = {
     },
     async () => true,
   ),
+  published: { size: 7, doubted: ['odd"\\name'] },
+  presence: { counts: { changed: 1, unchanged: 4, absent: 0, failed: 0, unread: 0 } },
   lists: { counts: { kept: 0, read: 2, shared: 0, absent: 0, failing: 0, unread: 0 } },
   rangeIntervals: 22_936,
   connections: 3,
@@ -60,6 +62,9 @@ it("exposes the state of an instance, with escaped labels", () => {
   assert.equal(samples.get("redirector_cloud_range_intervals"), 22_936);
   assert.equal(samples.get('redirector_existence_total{result="asked"}'), 0);
   assert.equal(samples.get('redirector_lists_total{result="read"}'), 2);
+  assert.equal(samples.get("redirector_presence_objects"), 7);
+  assert.equal(samples.get('redirector_presence_doubted{mirror="odd\\"\\\\name"}'), 1);
+  assert.equal(samples.get('redirector_presence_readings_total{result="unchanged"}'), 4);
 });
 
 it("the metrics page", () => {

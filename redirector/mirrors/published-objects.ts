@@ -1,0 +1,191 @@
+import { isPublishedFile, keyOfAttachedBlob, keyOfDigest, keyOfFile, keyOfTag } from "../presence-format.ts";
+
+/** What of a check matters here. */
+export interface PublishedCheck {
+  /** Name of the mirror. */
+  readonly asked: string;
+  readonly url: string;
+  readonly route?: { readonly kind: "manifest" | "blob" | "file"; readonly path: string };
+  /** The mirror holds image layers only. */
+  readonly layer?: boolean;
+  /** The object's keys, once they were needed. */
+  published?: readonly number[];
+}
+
+/** A project, as the index and its document have it. */
+export interface PublishedProject {
+  /** Names of the mirrors that hold all of it. */
+  readonly mirrors: ReadonlySet<string>;
+  /** The keys of its objects; undefined: as before. */
+  readonly keys?: Float64Array | undefined;
+}
+
+/** Of each key this many bits are kept: with the project that is 53 bits, an integer that a double holds exactly. */
+const droppedBits = 2 ** 8;
+const mostProjects = 2 ** 13;
+
+/** How long a mirror that lacks what it should have is asked for each object again. */
+const doubtMs = 600_000;
+
+/**
+ * The objects that promotions have published, and where. Eight bytes for each: one sorted array of 40 bits of the object's key and 13 of its project,
+ * because all objects of a project are in the same mirrors. Of 2,000,000 objects, an unpublished one is taken for a published one with a probability
+ * of one in 500,000; its mirror then says that it does not have it.
+ */
+export class PublishedObjects {
+  readonly #now: () => number;
+  #table = new Float64Array(0);
+  readonly #ids = new Map<string, number>();
+  readonly #mirrors: (ReadonlySet<string> | undefined)[] = [];
+  readonly #doubted = new Map<string, number>();
+  readonly #samples = new Map<string, PublishedCheck>();
+
+  /** `now` is in milliseconds. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /** Number of objects. */
+  get size(): number {
+    return this.#table.length;
+  }
+
+  /**
+   * Whether a mirror has an object, as far as the documents tell. `absent`: it is published, but not there. Undefined: it is not published, or this mirror
+   * lost something.
+   */
+  presence(check: PublishedCheck): "present" | "absent" | undefined {
+    if (this.#table.length === 0) return undefined;
+    check.published ??= keysOf(check);
+    let isKnown = false;
+    for (const key of check.published) {
+      for (let at = this.#lowerBound(key); at < this.#table.length && keyIn(this.#table[at]!) === key; at++) {
+        isKnown = true;
+        if (!this.#mirrors[this.#table[at]! % mostProjects]?.has(check.asked)) continue;
+        if (this.#isDoubted(check.asked)) return undefined;
+        if (!this.#samples.has(check.asked)) this.#samples.set(check.asked, check);
+        return "present";
+      }
+    }
+    return isKnown ? "absent" : undefined;
+  }
+
+  /** Replaces the projects; those that are not named are removed. A project without keys keeps those that it has. */
+  replace(projects: ReadonlyMap<string, PublishedProject>): void {
+    const stale = new Set<number>();
+    for (const [name, id] of this.#ids) {
+      const project = projects.get(name);
+      if (project === undefined || project.keys !== undefined) stale.add(id);
+      if (project !== undefined) continue;
+      this.#ids.delete(name);
+      this.#mirrors[id] = undefined;
+    }
+    const added: Float64Array[] = [];
+    for (const [name, { mirrors, keys }] of projects) {
+      const id = this.#ids.get(name) ?? this.#freeId();
+      if (id === undefined) continue;
+      this.#ids.set(name, id);
+      this.#mirrors[id] = mirrors;
+      if (keys) added.push(keys.map((key) => kept(key) * mostProjects + id));
+    }
+    if (stale.size + added.length > 0) this.#table = merged(this.#table, stale, added);
+  }
+
+  /** A mirror lacks what it should have, or was away: for a while it is asked for each object. */
+  doubt(mirror: string): void {
+    this.#samples.delete(mirror);
+    this.#doubted.set(mirror, this.#now() + doubtMs);
+  }
+
+  /** An object that the mirror was said to have since the last call, to look whether it has it. */
+  takeSample(mirror: string): PublishedCheck | undefined {
+    const sample = this.#samples.get(mirror);
+    this.#samples.delete(mirror);
+    return sample;
+  }
+
+  /** Names of the mirrors that are doubted. */
+  get doubted(): string[] {
+    return [...this.#doubted.keys()].filter((mirror) => this.#isDoubted(mirror));
+  }
+
+  #isDoubted(mirror: string): boolean {
+    const until = this.#doubted.get(mirror);
+    return until !== undefined && this.#now() < until;
+  }
+
+  #freeId(): number | undefined {
+    const used = this.#mirrors.indexOf(undefined);
+    const id = used === -1 ? this.#mirrors.length : used;
+    return id < mostProjects ? id : undefined;
+  }
+
+  #lowerBound(key: number): number {
+    const wanted = key * mostProjects;
+    let [low, high] = [0, this.#table.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#table[middle]! < wanted) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+function kept(key: number): number {
+  return Math.floor(key / droppedBits);
+}
+
+function keyIn(entry: number): number {
+  return Math.floor(entry / mostProjects);
+}
+
+/** The table without the stale projects, with the added entries: one pass over both. */
+function merged(
+  table: Float64Array,
+  stale: ReadonlySet<number>,
+  added: readonly Float64Array[],
+): Float64Array<ArrayBuffer> {
+  const fresh = new Float64Array(added.reduce((sum, { length }) => sum + length, 0));
+  let filled = 0;
+  for (const entries of added) {
+    fresh.set(entries, filled);
+    filled += entries.length;
+  }
+  fresh.sort();
+  let left = 0;
+  for (const entry of table) if (!stale.has(entry % mostProjects)) left++;
+  const result = new Float64Array(left + fresh.length);
+  let [next, at] = [0, 0];
+  for (const entry of table) {
+    if (stale.has(entry % mostProjects)) continue;
+    while (next < fresh.length && fresh[next]! < entry) result[at++] = fresh[next++]!;
+    result[at++] = entry;
+  }
+  result.set(fresh.subarray(next), at);
+  return result;
+}
+
+/** The keys under which an object may be published. */
+function keysOf({ route, layer = false }: PublishedCheck): readonly number[] {
+  if (route === undefined) return [];
+  const { kind, path } = route;
+  if (kind === "file") {
+    const objectKey = decoded(path.slice(1));
+    return objectKey !== undefined && isPublishedFile(objectKey) ? [kept(keyOfFile(objectKey))] : [];
+  }
+  const last = path.lastIndexOf("/");
+  const [repository, reference] = [path.slice(1, path.lastIndexOf("/", last - 1)), path.slice(last + 1)];
+  if (kind === "manifest")
+    return [kept(reference.includes(":") ? keyOfDigest(repository, reference) : keyOfTag(repository, reference))];
+  const own = kept(keyOfDigest(repository, reference));
+  return layer ? [own] : [own, kept(keyOfAttachedBlob(repository, reference))];
+}
+
+function decoded(path: string): string | undefined {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return undefined;
+  }
+}
