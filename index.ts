@@ -178,6 +178,7 @@ for (const project of lendersFirst(projects)) {
         summary: `${imageSummary(project)}, ${fileSummary(project)}`,
         host: config.host,
         registry: canonicalRegistry,
+        heldBy: mirrors.lines.names,
         mirrors: mirrors.lines.files,
         storage: config.storage,
       },

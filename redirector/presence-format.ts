@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import * as z from "zod/mini";
 import { catalogueFolder, filesFolder } from "./object-paths.ts";
 
@@ -31,7 +31,7 @@ const half = 2 ** 24;
 
 /** The key of a text: the first 48 bits of its SHA-256. */
 export function keyOfText(text: string): number {
-  return createHash("sha256").update(text).digest().readUIntBE(0, bytesPerKey);
+  return Number.parseInt(hash("sha256", text).slice(0, hexDigits), 16);
 }
 
 /** The key of what a repository has by digest: a manifest, or a blob of an image. */

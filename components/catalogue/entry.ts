@@ -14,6 +14,7 @@ import { formats, schemaVersion } from "./formats.ts";
 import { detailsKey, projectKey, writeDocument } from "./layout.ts";
 import { fileListingLine, imageListingLine } from "./listing.ts";
 import { platformsLine } from "./platform-lines.ts";
+import { type DigestKeys, type ProjectPresence, projectPresence } from "./presence.ts";
 import { compareNewestFirst, compareTagged, latestOf, sortTags } from "./version-order.ts";
 
 /** What one project has in production. */
@@ -28,6 +29,10 @@ export interface Published {
   readonly images: ReadonlyMap<string, ReadonlyMap<string, Iterable<string>>>;
   /** Facts by digest. A digest without facts is not listed. */
   readonly facts: ReadonlyMap<string, ImageFacts>;
+  /** What redirectors need to know of the digests; absent: nothing. */
+  readonly digestKeys?: DigestKeys;
+  /** Names of the mirrors that hold all of it; absent: of none is known that it does. */
+  readonly heldBy?: readonly string[];
   /** Paths below the project's prefix. */
   readonly files: readonly { readonly path: string; readonly sha256: string; readonly bytes: number }[];
   /** What was removed on purpose, sorted. */
@@ -44,6 +49,10 @@ export interface ProjectEntry {
   /** The project's lines of the listing and of the platform lines. */
   readonly lines: string;
   readonly platforms: string;
+  /** What redirectors know of the project; undefined if it has nothing in production. */
+  readonly presence: Pick<ProjectPresence, "sha256"> | undefined;
+  /** Names of the mirrors that hold all of it; undefined: those that the presence index has. */
+  readonly heldBy: readonly string[] | undefined;
   /** The documents to write, by key: the details first, then the project's document, which refers to them. */
   readonly documents: ReadonlyMap<string, string>;
 }
@@ -58,7 +67,10 @@ export function projectEntry(published: Published): ProjectEntry {
     ...(withdrawn.length > 0 && { withdrawn }),
     ...(staging !== undefined && { staging }),
   };
-  return composeEntry(about, imageDetails(published), releaseDetails(published), filesPrefix(published.filePrefix));
+  return composeEntry(about, imageDetails(published), releaseDetails(published), filesPrefix(published.filePrefix), {
+    digestKeys: published.digestKeys ?? {},
+    heldBy: published.heldBy ?? [],
+  });
 }
 
 /**
@@ -70,6 +82,7 @@ export function composeEntry(
   imagesInOrder: readonly ImageDetails[],
   releasesInOrder: readonly ReleaseDetails[],
   prefix: string,
+  known: { readonly digestKeys: DigestKeys; readonly heldBy: readonly string[] | undefined },
 ): ProjectEntry {
   const { withdrawn, staging, ...inIndex } = about;
   const { name } = about;
@@ -95,11 +108,16 @@ export function composeEntry(
     }));
   if (images.length + releases.length + (withdrawn?.length ?? 0) === 0) return emptyEntry(name);
 
+  const isInProduction = images.length + releases.length > 0;
+  const ofReleases = releases.map(({ paths }) => ({ files: paths }));
+  const presence = isInProduction ? projectPresence(name, images, ofReleases, known.digestKeys) : undefined;
+  if (presence) documents.set(presence.key, presence.text);
   const document: ProjectDocument = {
     schemaVersion,
     ...inIndex,
     images: images.map(({ versions: _, ...image }) => image),
     releases: releases.map(({ paths: _, ...release }) => release),
+    ...(presence && { presence: presence.key }),
     ...(withdrawn !== undefined && { withdrawn }),
     ...(staging !== undefined && { staging }),
   };
@@ -121,13 +139,23 @@ export function composeEntry(
     platforms: images
       .flatMap(({ repository, versions }) => versions.map((version) => platformsLine(name, repository, version)))
       .join(""),
+    presence,
+    heldBy: known.heldBy,
     documents,
   };
 }
 
 /** The entry of a project that has nothing in production. */
 export function emptyEntry(name: string): ProjectEntry {
-  return { name, index: undefined, lines: "", platforms: "", documents: new Map() };
+  return {
+    name,
+    index: undefined,
+    lines: "",
+    platforms: "",
+    presence: undefined,
+    heldBy: undefined,
+    documents: new Map(),
+  };
 }
 
 function imageDetails({ name, imagePrefix, images, facts }: Published): ImageDetails[] {

@@ -144,6 +144,13 @@ const projectDocument = z
     releases: z
       .array(z.object({ release: z.string(), files: z.int().min(1), bytes, details: detailsKey }))
       .describe("Newest first"),
+    presence: z
+      .string()
+      .regex(/^catalog\/presence\/[0-9a-f]{64}\.json$/)
+      .optional()
+      .describe(
+        "Path below the host of the document by which redirectors know what is in the mirrors; its form may change",
+      ),
     withdrawn: z
       .array(
         z.object({

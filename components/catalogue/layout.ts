@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { catalogueFolder } from "../../redirector/object-paths.ts";
+import { presenceFolder } from "../../redirector/presence-format.ts";
 
 /** The index: a summary of everything in production. Mutable. */
 export const indexKey = `${catalogueFolder}index.json`;
@@ -33,5 +34,5 @@ export function writeDocument(value: unknown): string {
 
 /** Whether an object is immutable. */
 export function isLasting(key: string): boolean {
-  return key.startsWith(`${catalogueFolder}details/`);
+  return key.startsWith(`${catalogueFolder}details/`) || key.startsWith(presenceFolder);
 }

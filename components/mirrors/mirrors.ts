@@ -57,6 +57,8 @@ export interface MirrorLines {
   /** The file mirrors that also hold image layers. */
   readonly layers: pulumi.Output<string>;
   readonly files: pulumi.Output<string>;
+  /** The names of all, with blanks between them. */
+  readonly names: pulumi.Output<string>;
 }
 
 /**
@@ -140,6 +142,7 @@ export class Mirrors extends pulumi.ComponentResource {
       images: this.addresses.apply(({ images }) => imageMirrorLines(images)),
       layers: this.addresses.apply(({ images, files }) => layerMirrorLines(layerMirrorsOf(images, files))),
       files: this.addresses.apply(({ files }) => fileMirrorLines(files)),
+      names: this.addresses.apply(({ images, files }) => [...images, ...files].map(({ name }) => name).join(" ")),
     };
     // The stash already has the addresses in the state; the outputs of the component are the counts.
     this.registerOutputs({ images: images.length, files: files.length });

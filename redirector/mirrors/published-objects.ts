@@ -80,13 +80,13 @@ export class PublishedObjects {
       this.#ids.delete(name);
       this.#mirrors[id] = undefined;
     }
-    const added: Float64Array[] = [];
+    const added: Added[] = [];
     for (const [name, { mirrors, keys }] of projects) {
       const id = this.#ids.get(name) ?? this.#freeId();
       if (id === undefined) continue;
       this.#ids.set(name, id);
       this.#mirrors[id] = mirrors;
-      if (keys) added.push(keys.map((key) => kept(key) * mostProjects + id));
+      if (keys) added.push({ id, keys });
     }
     if (stale.size + added.length > 0) this.#table = merged(this.#table, stale, added);
   }
@@ -132,6 +132,12 @@ export class PublishedObjects {
   }
 }
 
+/** A project's keys, and its id. */
+interface Added {
+  readonly id: number;
+  readonly keys: Float64Array;
+}
+
 function kept(key: number): number {
   return Math.floor(key / droppedBits);
 }
@@ -141,18 +147,12 @@ function keyIn(entry: number): number {
 }
 
 /** The table without the stale projects, with the added entries: one pass over both. */
-function merged(
-  table: Float64Array,
-  stale: ReadonlySet<number>,
-  added: readonly Float64Array[],
-): Float64Array<ArrayBuffer> {
-  const fresh = new Float64Array(added.reduce((sum, { length }) => sum + length, 0));
+function merged(table: Float64Array, stale: ReadonlySet<number>, added: readonly Added[]): Float64Array<ArrayBuffer> {
+  const fresh = new Float64Array(added.reduce((sum, { keys }) => sum + keys.length, 0));
   let filled = 0;
-  for (const entries of added) {
-    fresh.set(entries, filled);
-    filled += entries.length;
-  }
+  for (const { id, keys } of added) for (const key of keys) fresh[filled++] = kept(key) * mostProjects + id;
   fresh.sort();
+  if (table.length === 0) return fresh;
   let left = 0;
   for (const entry of table) if (!stale.has(entry % mostProjects)) left++;
   const result = new Float64Array(left + fresh.length);

@@ -12,6 +12,8 @@ import { type DemoArtifacts, makeArtifacts } from "../../local/seed/artifacts.ts
 import type { DemoProject } from "../../local/seed/demo-project.ts";
 import { pushImage } from "../../local/seed/push-image.ts";
 import { demoPublicKey } from "../../local/seed/signature.ts";
+import { PresenceDocuments } from "../../redirector/mirrors/presence-documents.ts";
+import { PublishedObjects } from "../../redirector/mirrors/published-objects.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
 import { startRegistry, type TestRegistry } from "../support/registries.ts";
 import { pemOf, testKeyPair } from "../support/sigstore.ts";
@@ -84,6 +86,7 @@ describe("the catalogue's writer", () => {
         { name: "files-eu", kind: "gcs", bucket: "second", region: "europe-west1" },
         { name: "files-aws", kind: "s3", bucket: "third", region: "us-east-1" },
       ],
+      heldBy: ["images-us", "files-us"],
       storage: stores.settings,
       ...changes,
     };
@@ -149,6 +152,52 @@ describe("the catalogue's writer", () => {
       assert.deepEqual(await stored(key, "second"), await stored(key), key);
     const aws = await writer.check(requestFor("dotslash"), results[0]!.document);
     assert.deepEqual(aws, { incomplete: [], failures: [] });
+  });
+
+  /** What a redirector knows that reads the documents from the store itself. */
+  async function readByRedirector(bucket = "canonical") {
+    const known = new PublishedObjects();
+    const settings = { read: true, intervalSeconds: 1, timeoutSeconds: 10, objects: 100_000 };
+    const source = `${stores.gcs}/${bucket}`;
+    assert.equal(await new PresenceDocuments(settings, () => [source], known).refresh(), "changed");
+    return (kind: "manifest" | "blob" | "file", path: string, asked = "images-us") =>
+      known.presence({ asked, url: path, route: { kind, path } });
+  }
+
+  it("a redirector that reads it knows every tag, digest, layer, attachment and file of production", async () => {
+    const knows = await readByRedirector();
+    const name = "dotslash/dotslash";
+    const seen = new Set<string>();
+    const visit = async (reference: string): Promise<void> => {
+      if (seen.has(reference)) return;
+      seen.add(reference);
+      assert.equal(knows("manifest", `/${name}/manifests/${reference}`), "present", reference);
+      const accept = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json";
+      const url = `http://${registry.host}/v2/images/${name}/manifests/${reference}`;
+      const manifest = (await (await fetch(url, { headers: { accept } })).json()) as {
+        manifests?: { digest: string }[];
+        config?: { digest: string };
+        layers?: { digest: string }[];
+      };
+      for (const { digest } of manifest.manifests ?? []) await visit(digest);
+      for (const { digest } of [...(manifest.config ? [manifest.config] : []), ...(manifest.layers ?? [])])
+        assert.equal(knows("blob", `/${name}/blobs/${digest}`), "present", digest);
+      if (!reference.startsWith("sha256:")) return;
+      const attached = `http://${registry.host}/v2/images/${name}/referrers/${reference}`;
+      const referrers = (await (await fetch(attached)).json()) as { manifests?: { digest: string }[] };
+      for (const { digest } of referrers.manifests ?? []) await visit(digest);
+    };
+    const list = await fetch(`http://${registry.host}/v2/images/${name}/tags/list`);
+    const { tags } = (await list.json()) as { tags: string[] };
+    assert.ok(tags.some((tag) => tag.endsWith(".sig")));
+    for (const reference of [...tags, ...project("dotslash").images[0]!.releases.map(({ digest }) => digest)])
+      await visit(reference);
+    assert.ok(seen.size > 8, "an index, its platforms and what is attached to them");
+    for (const { path } of project("dotslash").files)
+      assert.equal(knows("file", `/binaries/dotslash/${encodeURI(path)}`, "files-us"), "present", path);
+    assert.equal(knows("manifest", `/${name}/manifests/${tags[0]}`, "images-new"), "absent", "of a mirror without it");
+    assert.equal(knows("manifest", `/${name}/manifests/new`), undefined);
+    assert.equal((await stores.served("canonical", "catalog/presence.json"))?.headers.get("cache-control"), "no-cache");
   });
 
   it("caches mutable documents for a minute and immutable ones for ever", async () => {
@@ -337,6 +386,9 @@ describe("the catalogue's writer", () => {
     await anotherRun();
     assert.deepEqual(await writer.unlist({ ...retraction, kind: "images", lines: images }), []);
     assert.equal(requests.length, 0, "the registry is not asked");
+    const knows = await readByRedirector("second");
+    const manifest = (line: string) => `/dotslash/dotslash/manifests/${line.split(" ")[1]}`;
+    assert.deepEqual([knows("manifest", manifest(kept)), knows("manifest", manifest(gone))], ["present", undefined]);
     const after = await entry("dotslash");
     assert.deepEqual(after.releases, before.releases);
     const { versions } = readDocument("image", String(await stored(after.images[0]!.details, "second")))!;
@@ -450,6 +502,7 @@ describe("the catalogue's writer", () => {
         "catalog/all.tsv.gz",
         "catalog/index.json",
         "catalog/platforms.tsv.gz",
+        "catalog/presence.json",
         "catalog/recent.atom",
         "catalog/recent.json",
       ],

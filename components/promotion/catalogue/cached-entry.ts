@@ -1,11 +1,14 @@
-import { type ImageFacts, readDocument } from "../../catalogue/formats.ts";
+import { readPresenceDocument } from "../../../redirector/presence-format.ts";
+import { type ImageFacts, type ProjectDocument, readDocument } from "../../catalogue/formats.ts";
 import { projectKey } from "../../catalogue/layout.ts";
+import type { DigestKeys } from "../../catalogue/presence.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
 
 /** What earlier runs wrote about a project. A run describes only what is not cached here. */
 export interface CachedEntry {
   /** Facts by digest. */
   readonly facts: ReadonlyMap<string, ImageFacts>;
+  readonly digestKeys: DigestKeys;
   /** Bytes of a file, by `<key> <sha256>`. */
   readonly sizes: ReadonlyMap<string, number>;
   /** Keys of its documents. */
@@ -13,7 +16,12 @@ export interface CachedEntry {
 }
 
 /** The cache of a project that no run has written yet. */
-export const noCachedEntry: CachedEntry = { facts: new Map(), sizes: new Map(), documents: new Set() };
+export const noCachedEntry: CachedEntry = {
+  facts: new Map(),
+  digestKeys: {},
+  sizes: new Map(),
+  documents: new Set(),
+};
 
 /** Reads a project's documents in one mirror. Documents that are missing or of another format are not cached. */
 export async function readCachedEntry(mirror: CatalogueMirror, project: string): Promise<CachedEntry> {
@@ -30,7 +38,22 @@ export async function readCachedEntry(mirror: CatalogueMirror, project: string):
     const release = readDocument("release", String((await mirror.read(details)) ?? ""));
     for (const { path, sha256, bytes } of release?.files ?? []) sizes.set(`${path} ${sha256}`, bytes);
   });
-  await Promise.all([...images, ...releases]);
-  const details = [...document.images, ...document.releases].map((one) => one.details);
-  return { facts, sizes, documents: new Set([key, ...details]) };
+  const [digestKeys] = await Promise.all([readDigestKeys(mirror, document.presence), ...images, ...releases]);
+  return { facts, digestKeys, sizes, documents: new Set([key, ...documentsOf(document)]) };
+}
+
+/** What an earlier run has written for redirectors; nothing if there is no such document, or it is of another format. */
+export async function readDigestKeys(mirror: CatalogueMirror, presence: string | undefined): Promise<DigestKeys> {
+  if (presence === undefined) return {};
+  const text = String((await mirror.read(presence)) ?? "");
+  try {
+    return readPresenceDocument(text).images;
+  } catch {
+    return {};
+  }
+}
+
+/** Keys of the documents that a project's document refers to. */
+export function documentsOf({ images, releases, presence }: ProjectDocument): string[] {
+  return [...[...images, ...releases].map(({ details }) => details), ...(presence === undefined ? [] : [presence])];
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { catalogueFolder } from "../../../redirector/object-paths.ts";
+import { presenceIndexKey } from "../../../redirector/presence-format.ts";
 import { type CatalogueIndex, readDocument } from "../../catalogue/formats.ts";
 import { indexKey, isLasting } from "../../catalogue/layout.ts";
 import { readAll } from "../blobs/fan-out.ts";
@@ -90,7 +91,10 @@ export class CatalogueMirror {
   }
 }
 
-/** Caches keep immutable documents for ever and revalidate the others after a minute (304 if unchanged). */
+/**
+ * Caches keep immutable documents for ever and revalidate the others after a minute (304 if unchanged). Redirectors must not learn of a removal later than
+ * they ask: Cloud Storage itself caches public objects for as long as they allow.
+ */
 function headersOf(key: string): ObjectHeaders {
   return {
     contentType: key.endsWith(".gz")
@@ -98,6 +102,10 @@ function headersOf(key: string): ObjectHeaders {
       : key.endsWith(".atom")
         ? "application/atom+xml"
         : "application/json",
-    cacheControl: isLasting(key) ? "public, max-age=31536000, immutable" : "public, max-age=60",
+    cacheControl: isLasting(key)
+      ? "public, max-age=31536000, immutable"
+      : key === presenceIndexKey
+        ? "no-cache"
+        : "public, max-age=60",
   };
 }

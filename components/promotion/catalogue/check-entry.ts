@@ -1,6 +1,8 @@
+import { presenceIndexKey } from "../../../redirector/presence-format.ts";
 import { readDocument } from "../../catalogue/formats.ts";
 import { listingKey, platformsKey, projectKey } from "../../catalogue/layout.ts";
 import { causeOf } from "../http/errors.ts";
+import { documentsOf } from "./cached-entry.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
 import type { EntryOutcome } from "./request.ts";
 
@@ -41,9 +43,9 @@ async function isComplete(mirror: CatalogueMirror, project: string, sha256: stri
   if (!((await mirror.has(listingKey)) && (await mirror.has(platformsKey)))) return false;
   const document = readDocument("project", String((await mirror.read(key)) ?? ""));
   if (document === undefined) return false;
-  const details = [...document.images, ...document.releases].map((one) => one.details);
-  // Details are named by the digest of their content, so it is enough that they exist.
-  if (!(await Promise.all(details.map((one) => mirror.has(one)))).every(Boolean)) return false;
+  // Details and presence are named by the digest of their content, so it is enough that they exist.
+  if (!(await Promise.all(documentsOf(document).map((one) => mirror.has(one)))).every(Boolean)) return false;
+  if (document.presence !== undefined && !(await mirror.has(presenceIndexKey))) return false;
   const entry = (await mirror.index())?.projects.find(({ name }) => name === project);
   const images = document.images.map(({ details: _, ...image }) => image);
   return JSON.stringify(entry?.images) === JSON.stringify(images);

@@ -58,6 +58,8 @@ export async function describeEntry(
       filePrefix,
       images: readImageLines(request.images),
       facts: images.facts,
+      digestKeys: images.digestKeys,
+      heldBy: request.heldBy ?? [],
       files: files.files,
       withdrawn: withdrawnItems(request),
       staging: stagingPlace(request),
@@ -92,19 +94,27 @@ function stagingPlace({ stagingRepository, stagingBucket, source }: EntryRequest
 async function describeImages(request: EntryRequest, cached: CachedEntry, dependencies: DescribeDependencies) {
   const { transport, signal } = dependencies;
   const facts = new Map<string, ImageFacts>();
+  const digestKeys: Record<string, Record<string, string>> = {};
   const failures: string[] = [];
   const missing: { image: string; digests: string[] }[] = [];
   const policy = policyOf(request);
   for (const [image, digests] of readImageLines(request.images)) {
+    const name = imageName(request.imagePrefix, image);
+    const cachedKeys = Object.hasOwn(cached.digestKeys, name) ? cached.digestKeys[name]! : {};
+    const own: Record<string, string> = {};
+    digestKeys[name] = own;
     const known = (digest: string): ImageFacts | undefined => {
       const fact = cached.facts.get(digest);
       return fact && isUnder(fact, policy) ? fact : undefined;
     };
-    const notCached = [...digests.keys()].filter((digest) => known(digest) === undefined);
+    const notCached = [...digests.keys()].filter(
+      (digest) => known(digest) === undefined || !Object.hasOwn(cachedKeys, digest),
+    );
     if (notCached.length > 0) missing.push({ image, digests: notCached });
     for (const digest of digests.keys()) {
       const fact = known(digest);
       if (fact !== undefined) facts.set(digest, fact);
+      if (Object.hasOwn(cachedKeys, digest)) own[digest] = cachedKeys[digest]!;
     }
   }
   const total = missing.reduce((sum, { digests }) => sum + digests.length, 0);
@@ -121,11 +131,18 @@ async function describeImages(request: EntryRequest, cached: CachedEntry, depend
     await Promise.all(digests.map((digest) => dependencies.limit(() => describe(at, image, digest, tags))));
   });
   await Promise.all(work);
-  return { facts, described: total, failures };
+  return { facts, digestKeys, described: total, failures };
 
   async function describe(at: Remote, image: string, digest: string, tags: TagList): Promise<void> {
+    const name = imageName(request.imagePrefix, image);
+    const own = digestKeys[name]!;
     try {
-      const fact = cached.facts.get(digest) ?? (await describeImage(at, digest, tags));
+      let fact = cached.facts.get(digest);
+      if (fact === undefined || !Object.hasOwn(own, digest)) {
+        const described = await describeImage(at, name, digest, tags);
+        fact = described.facts;
+        own[digest] = described.keys;
+      }
       facts.set(digest, fact);
       facts.set(digest, await withVerification(fact, request, at, tags, dependencies.attachmentMemory));
     } catch (error) {

@@ -26,6 +26,8 @@ export interface EntryRequest {
   readonly policy?: string | undefined;
   /** Registry URI of the canonical image mirror, where manifests and signatures are read. */
   readonly registry: string;
+  /** Names of all mirrors that the promotions have written, of images, layers and files; absent: redirectors learn nothing of the project. */
+  readonly heldBy?: readonly string[] | undefined;
   /** The mirrors to write, the canonical one first. File sizes are read from that one. */
   readonly mirrors: readonly FileMirror[];
   readonly storage: StorageSettings;

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { type PresenceIndex, presenceIndexKey, readPresenceIndex } from "../../../redirector/presence-format.ts";
 import type { ProjectEntry } from "../../catalogue/entry.ts";
 import {
   type CatalogueIndex,
@@ -9,6 +10,7 @@ import {
 import { emptyIndex, replaceEntry } from "../../catalogue/index-document.ts";
 import { indexKey, listingKey, platformsKey, recentFeedKey, recentKey, writeDocument } from "../../catalogue/layout.ts";
 import { packListing, projectLines, replaceLines, unpackListing } from "../../catalogue/listing.ts";
+import { emptyPresence, replacePresence } from "../../catalogue/presence.ts";
 import { BucketAbsent } from "../storage/bucket.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
 import { noRecent, promotionBetween, withPromotions } from "./recent-document.ts";
@@ -17,7 +19,7 @@ import { recentFeed } from "./recent-feed.ts";
 /** One project's part of the documents that all projects share. */
 export interface EntryChange {
   /** An empty entry removes the project. */
-  readonly entry: Pick<ProjectEntry, "name" | "index" | "lines" | "platforms">;
+  readonly entry: Pick<ProjectEntry, "name" | "index" | "lines" | "platforms" | "presence" | "heldBy">;
   /** The mirrors to write, the canonical one first. */
   readonly mirrors: readonly CatalogueMirror[];
   /** The name that clients use, for the feed of what was promoted lately; absent: no feed is written. */
@@ -28,7 +30,8 @@ export interface EntryChange {
 const leastInterval = 1_000;
 
 /**
- * The documents that all projects share: index, listing, platform lines, and what was promoted lately. Changes that arrive during a write are batched into the next one.
+ * The documents that all projects share: index, listing, platform lines, the presence index, and what was promoted lately. Changes that arrive during a
+ * write are batched into the next one.
  * The stack's lock ensures that one process writes at a time.
  */
 export class SharedDocuments {
@@ -41,6 +44,7 @@ export class SharedDocuments {
   /** The lines of the projects before this run, and what it has changed of them so far: one promotion for each project, however often it writes. */
   readonly #before = new Map<string, string>();
   readonly #promoted = new Map<string, RecentPromotion>();
+  #presence: PresenceIndex = emptyPresence;
   #loaded: Promise<void> | undefined;
   #waiting: { readonly change: EntryChange; readonly done: (result: Promise<Failures>) => void }[] = [];
   #writing = false;
@@ -82,8 +86,9 @@ export class SharedDocuments {
       ...new Map(changes.flatMap((change) => change.mirrors).map((mirror) => [mirror.url, mirror])).values(),
     ];
     await this.#load(changes[0]!.mirrors);
-    for (const { name, index, lines, platforms } of changes.map(({ entry }) => entry)) {
+    for (const { name, index, lines, platforms, presence, heldBy } of changes.map(({ entry }) => entry)) {
       this.#remember(name, lines);
+      this.#presence = replacePresence(this.#presence, name, presence, heldBy);
       this.#index = replaceEntry(this.#index, name, index);
       this.#listing = replaceLines(this.#listing, name, lines);
       this.#platforms = replaceLines(this.#platforms, name, platforms);
@@ -92,10 +97,13 @@ export class SharedDocuments {
     const history = historyIn(recent, changes.find(({ host }) => host !== undefined)?.host);
     const [listing, platforms] = [packListing(this.#listing), packListing(this.#platforms)];
     const index = Buffer.from(writeDocument(this.#index));
+    const presence = Buffer.from(writeDocument(this.#presence));
     const failures = new Map<string, unknown>();
     await Promise.all(
       mirrors.map(async (mirror) => {
         try {
+          // First, so that redirectors learn of a removal as early as they can.
+          await mirror.write(presenceIndexKey, presence);
           // The index comes last: what it refers to exists by then.
           await mirror.write(platformsKey, platforms);
           await mirror.write(listingKey, listing);
@@ -132,10 +140,10 @@ export class SharedDocuments {
   /** Reads the documents from the first mirror that has them. A new mirror is empty. */
   async #read(mirrors: readonly CatalogueMirror[]): Promise<void> {
     for (const mirror of mirrors) {
-      let [index, listing, platforms, recent]: (Buffer | undefined)[] = [];
+      let [index, listing, platforms, recent, presence]: (Buffer | undefined)[] = [];
       try {
-        [index, listing, platforms, recent] = await Promise.all(
-          [indexKey, listingKey, platformsKey, recentKey].map((key) => mirror.read(key)),
+        [index, listing, platforms, recent, presence] = await Promise.all(
+          [indexKey, listingKey, platformsKey, recentKey, presenceIndexKey].map((key) => mirror.read(key)),
         );
       } catch (error) {
         if (error instanceof BucketAbsent) continue;
@@ -156,6 +164,7 @@ export class SharedDocuments {
       this.#platforms = digests;
       // Without it, or damaged, the history begins anew: nothing depends on it.
       this.#recent = (recent && readDocument("recent", recent.toString())) ?? noRecent;
+      this.#presence = presenceIn(presence);
       return;
     }
   }
@@ -168,6 +177,16 @@ function historyIn(recent: RecentDocument, host: string | undefined): [key: stri
     ...(feed === undefined ? [] : [[recentFeedKey, Buffer.from(feed)] as [string, Buffer]]),
     [recentKey, Buffer.from(writeDocument(recent))],
   ];
+}
+
+/** A damaged one is begun anew: it promises less until each project has been written again. */
+function presenceIn(bytes: Buffer | undefined): PresenceIndex {
+  if (bytes === undefined) return emptyPresence;
+  try {
+    return readPresenceIndex(bytes.toString("utf8"));
+  } catch {
+    return emptyPresence;
+  }
 }
 
 type Failures = ReadonlyMap<string, unknown>;

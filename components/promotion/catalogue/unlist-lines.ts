@@ -5,6 +5,7 @@ import { projectKey } from "../../catalogue/layout.ts";
 import { compareTagged } from "../../catalogue/version-order.ts";
 import { parseFileLines } from "../files/plan.ts";
 import { readImageLines } from "../images/lines.ts";
+import { documentsOf, readDigestKeys } from "./cached-entry.ts";
 import type { CatalogueMirror } from "./catalogue-mirror.ts";
 import type { UnlistRequest } from "./request.ts";
 
@@ -32,18 +33,20 @@ export async function unlistLines(mirror: CatalogueMirror, request: UnlistReques
     if (found === undefined) throw new Error(`${mirror.url}/${details} is missing or damaged`);
     return found;
   };
-  const [images, releases] = await Promise.all([
+  const [digestKeys, images, releases] = await Promise.all([
+    readDigestKeys(mirror, document.presence),
     Promise.all(document.images.map(({ details }) => read("image", details))),
     Promise.all(document.releases.map(({ details }) => read("release", details))),
   ]);
-  const { schemaVersion: _, images: _images, releases: _releases, ...about } = document;
+  const { schemaVersion: _, images: _images, releases: _releases, presence: _presence, ...about } = document;
   const entry = composeEntry(
     about,
     kind === "images" ? stillWanted(images, lines, prefix) : images,
     kind === "files" ? stillHeld(releases, lines, prefix) : releases,
     listed.files?.prefix ?? filesPrefix(prefix),
+    { digestKeys, heldBy: undefined },
   );
-  const old = new Set([key, ...[...document.images, ...document.releases].map(({ details }) => details)]);
+  const old = new Set([key, ...documentsOf(document)]);
   // Details are named by the digest of their content: equal names mean an equal entry.
   const changed = entry.documents.size !== old.size || [...old].some((one) => !entry.documents.has(one));
   return { entry, old, changed };

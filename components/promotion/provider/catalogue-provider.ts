@@ -16,7 +16,7 @@ export const catalogueEntryType = "promotion:index:CatalogueEntry";
 const learned = 2;
 
 /** Version of the written documents. A change makes every entry be written again, from the data that is known. */
-const written = 2;
+const written = 3;
 
 /** What promotions report to the catalogue. Both run in the same process. */
 export interface CatalogueNews {
@@ -140,6 +140,7 @@ const schema = z.object({
   policy: z.string().optional(),
   summary: z.string(),
   registry: z.string(),
+  heldBy: z.string().optional(),
   mirrors: fileMirrorsSchema,
   storage: z.strictObject({
     gcsEndpoint: z.string().optional(),
@@ -165,8 +166,13 @@ function recorded(news: Properties, olds: Properties): Properties {
 }
 
 function requestOf(inputs: Properties): EntryRequest {
-  const { summary: _, ...request } = schema.parse(inputs);
-  return { ...request, images: unpackLines(request.images), files: unpackLines(request.files) };
+  const { summary: _, heldBy, ...request } = schema.parse(inputs);
+  return {
+    ...request,
+    heldBy: heldBy?.split(" "),
+    images: unpackLines(request.images),
+    files: unpackLines(request.files),
+  };
 }
 
 function outputsOf({ document, incomplete }: Pick<EntryOutcome, "document" | "incomplete">): Properties {

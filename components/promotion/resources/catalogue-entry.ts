@@ -28,6 +28,8 @@ export interface CatalogueEntryArgs extends Pick<PromotionArgs, "project" | "sum
   /** The policy under which images are verified for the catalogue, and its URL; undefined: none. */
   readonly trust?: pulumi.Input<TrustSettings>;
   readonly policy?: pulumi.Input<string>;
+  /** Names of all mirrors that the promotions write, of images, layers and files, with blanks between them. */
+  readonly heldBy: pulumi.Input<string>;
   /** Registry URI of the canonical image mirror. */
   readonly registry: pulumi.Input<string>;
 }

@@ -9,7 +9,15 @@ import { type ImageFacts, readDocument } from "../../../components/catalogue/for
 import { emptyIndex, replaceEntry } from "../../../components/catalogue/index-document.ts";
 import { writeDocument } from "../../../components/catalogue/layout.ts";
 import { packListing, replaceLines, unpackListing } from "../../../components/catalogue/listing.ts";
+import { emptyPresence, replacePresence } from "../../../components/catalogue/presence.ts";
 import { catalogueSchemaFolder, catalogueSchemas } from "../../../components/catalogue/schemas.ts";
+import {
+  keyOfFile,
+  keyOfTag,
+  readKeys,
+  readPresenceDocument,
+  readPresenceIndex,
+} from "../../../redirector/presence-format.ts";
 
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
 
@@ -253,6 +261,55 @@ it("rejects documents of other versions and damaged ones, accepts additional mem
   assert.deepEqual(readDocument("index", text.replace("{", '{"more":1,')), emptyIndex);
 });
 
+it("the presence document has the tags and files, and the keys of the digests that are listed", () => {
+  const digestKeys = {
+    "demo/tool": { [digest("b")]: "AAAAAAAB", [digest("e")]: "AAAAAAAC" },
+    "demo/gone": { [digest("d")]: "AAAAAAAD" },
+  };
+  const of = (changes: Partial<Published> = {}) =>
+    projectEntry({ ...published, digestKeys, heldBy: ["a"], ...changes });
+  const { documents, presence } = of();
+  const key = `catalog/presence/${presence?.sha256}.json`;
+  const text = documents.get(key) ?? assert.fail("no presence document");
+  const referred = (all: ReadonlyMap<string, string>) =>
+    readDocument("project", all.get("catalog/projects/demo.json") ?? "")?.presence;
+  assert.equal(referred(documents), key);
+  assert.equal(createHash("sha256").update(text).digest("hex"), presence?.sha256);
+  const document = readPresenceDocument(text);
+  assert.deepEqual(document.images, { "demo/base": {}, "demo/tool": { [digest("b")]: "AAAAAAAB" } });
+  const tags = [
+    ["demo/tool", "v1.9.0"],
+    ["demo/tool", "stable"],
+    ["demo/tool", "v1.10.0"],
+    ["demo/base", "v2.0.0-rc.1"],
+  ] as const;
+  const files = published.files.map(({ path }) => keyOfFile(`binaries/demo/${path}`));
+  const expected = [...tags.map(([name, tag]) => keyOfTag(name, tag)), ...files].sort((a, b) => a - b);
+  assert.deepEqual([...readKeys(document.keys)], expected);
+  assert.equal(of({ heldBy: ["a", "b"] }).presence?.sha256, presence?.sha256, "more mirrors are no other document");
+  const none = of({ images: new Map(), files: [], withdrawn: [{ name: "x", reason: "y" }] });
+  assert.equal(none.presence, undefined);
+  assert.ok(none.documents.size > 0);
+  assert.equal(referred(none.documents), undefined);
+});
+
+it("the presence index: one project changes, an unlisting keeps the mirrors, and nobody is promised without them", () => {
+  const [one, two] = [{ sha256: "1".repeat(64) }, { sha256: "2".repeat(64) }];
+  const first = replacePresence(replacePresence(emptyPresence, "b", one, ["m"]), "a", two, ["m", "n"]);
+  assert.deepEqual(Object.entries(first.projects), [
+    ["a", { document: two.sha256, mirrors: ["m", "n"] }],
+    ["b", { document: one.sha256, mirrors: ["m"] }],
+  ]);
+  assert.deepEqual(replacePresence(first, "a", one, undefined).projects["a"], {
+    document: one.sha256,
+    mirrors: ["m", "n"],
+  });
+  assert.deepEqual(Object.keys(replacePresence(first, "a", undefined, undefined).projects), ["b"]);
+  assert.deepEqual(Object.keys(replacePresence(first, "c", one, undefined).projects), ["a", "b"]);
+  assert.deepEqual(Object.keys(replacePresence(first, "a", one, []).projects), ["b"]);
+  assert.deepEqual(readPresenceIndex(writeDocument(first)), first);
+});
+
 const root = join(import.meta.dirname, "../../..");
 
 it("the committed schemas equal the formats: npm run schemas writes them", async () => {
@@ -274,6 +331,7 @@ it("written documents match the schemas", () => {
   valid("index", replaceEntry(emptyIndex, "demo", index));
   for (const [key, text] of documents) {
     const value = JSON.parse(text) as Record<string, unknown>;
+    if (key.startsWith("catalog/presence/")) continue; // read by redirectors alone
     valid(key.startsWith("catalog/projects/") ? "project" : "versions" in value ? "image" : "release", value);
   }
 });

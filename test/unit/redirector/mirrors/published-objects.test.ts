@@ -84,7 +84,7 @@ describe("replace", () => {
   it("a project that is not named is removed, one without keys keeps them, a digest that went is gone", () => {
     const { objects } = published();
     const other = Float64Array.from([keyOfTag("other", "v1"), keyOfTag("other", "v2")]);
-    const demo = { mirrors: new Set(["a"]) };
+    const demo: PublishedProject = { mirrors: new Set(["a"]) };
     objects.replace(
       new Map([
         ["demo", demo],
