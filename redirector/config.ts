@@ -183,7 +183,7 @@ const operatorSettings = {
       intervalSeconds: z._default(z.number().check(z.gte(0.05), z.lte(3600)), 30),
       timeoutSeconds: z._default(z.number().check(z.gte(0.1), z.lte(60)), 10),
       /** Most objects that are known by it, of eight bytes each, and as many again while a document changes; of projects beyond that, mirrors are asked. */
-      objects: z._default(z.int().check(z.gte(0), z.lte(16_000_000)), 2_000_000),
+      objects: z._default(z.int().check(z.gte(0), z.lte(16_000_000)), 1_000_000),
     }),
     {},
   ),

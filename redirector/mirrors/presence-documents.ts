@@ -47,7 +47,8 @@ export class PresenceDocuments {
   readonly #now: () => number;
   /** Each project's document, as far as it was read, and its number of objects. */
   #read = new Map<string, { readonly document: string; readonly objects: number }>();
-  #last: { readonly source: string; readonly etag: string | undefined } | undefined;
+  /** The index that was read last, if all that it names was read. */
+  #last: { readonly source: string; readonly etag: string | undefined; readonly sha256: string } | undefined;
   #confirmed: number;
 
   /** `now` is in milliseconds. */
@@ -90,19 +91,22 @@ export class PresenceDocuments {
   }
 
   async #readIndex(source: string): Promise<PresenceReading> {
-    const etag = this.#last?.source === source ? this.#last.etag : undefined;
-    const response = await this.#get(`${source}/${presenceIndexKey}`, etag);
-    if (response.status === 304 && etag !== undefined) return "unchanged";
+    const lastTag = this.#last?.source === source ? this.#last.etag : undefined;
+    const response = await this.#get(`${source}/${presenceIndexKey}`, lastTag);
+    if (response.status === 304 && lastTag !== undefined) return "unchanged";
     // A bucket that may not be listed says 403 for what it does not have (S3 API, HeadObject).
     if (response.status === 404 || response.status === 403) {
       await response.body?.cancel();
       return "absent";
     }
     const text = await bodyOf(response, mostIndexBytes);
-    const isWhole = await this.#apply(source, readPresenceIndex(text.toString("utf8")));
-    // What was not read is tried again.
-    this.#last = { source, etag: isWhole ? (response.headers.get("etag") ?? undefined) : undefined };
-    return "changed";
+    const sha256 = sha256Of(text);
+    const etag = response.headers.get("etag") ?? undefined;
+    const isKnown = sha256 === this.#last?.sha256;
+    // What could not be read is tried again.
+    const isWhole = isKnown || (await this.#apply(source, readPresenceIndex(text.toString("utf8"))));
+    this.#last = isWhole ? { source, etag, sha256 } : undefined;
+    return isKnown ? "unchanged" : "changed";
   }
 
   /** Whether all documents could be read. */
@@ -148,8 +152,7 @@ export class PresenceDocuments {
   async #readDocument(source: string, sha256: string): Promise<Float64Array> {
     const response = await this.#get(`${source}/${presenceDocumentKey(sha256)}`, undefined);
     const body = await bodyOf(response, mostDocumentBytes);
-    if (createHash("sha256").update(body).digest("hex") !== sha256)
-      throw new Error("not the document that was asked for");
+    if (sha256Of(body) !== sha256) throw new Error("not the document that was asked for");
     const { keys, images } = readPresenceDocument(body.toString("utf8"));
     const parts = [keys, ...Object.values(images).flatMap((digests) => Object.values(digests))].map(readKeys);
     return distinct(parts);
@@ -185,6 +188,10 @@ export function startPresence(
     isStopped = true;
     clearTimeout(timer);
   };
+}
+
+function sha256Of(bytes: Buffer): string {
+  return createHash("sha256").update(bytes).digest("hex");
 }
 
 /** All keys, each once: images share layers. */

@@ -29,8 +29,8 @@ const doubtMs = 600_000;
 
 /**
  * The objects that promotions have published, and where. Eight bytes for each: one sorted array of 40 bits of the object's key and 13 of its project,
- * because all objects of a project are in the same mirrors. Of 2,000,000 objects, an unpublished one is taken for a published one with a probability
- * of one in 500,000; its mirror then says that it does not have it.
+ * because all objects of a project are in the same mirrors. Of 1,000,000 objects, an unpublished one is taken for a published one with a probability
+ * of one in a million; its mirror then says that it does not have it.
  */
 export class PublishedObjects {
   readonly #now: () => number;
