@@ -30,7 +30,7 @@ const hexDigits = 2 * bytesPerKey;
 const half = 2 ** 24;
 
 /** The key of a text: the first 48 bits of its SHA-256. */
-export function keyOfText(text: string): number {
+function keyOfText(text: string): number {
   return Number.parseInt(hash("sha256", text).slice(0, hexDigits), 16);
 }
 
