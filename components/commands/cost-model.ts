@@ -66,7 +66,7 @@ export type CostedStack = Pick<StackConfig, "gcpRegions" | "awsRegions" | "insta
   Partial<Pick<StackConfig, "sentGibPerDay" | "imageBuckets" | "imageStores">>;
 
 /** Alerts of components/monitoring without the one on sent bytes, and the bytes of the two log lines of a request that is logged. */
-const alerts = 14;
+const alerts = 15;
 const loggedBytes = 1700;
 
 /** The estimate, a row for each component and region. */

@@ -1,4 +1,12 @@
-import { inPromql, mirrorTrouble, redirects } from "./log-metrics.ts";
+import {
+  failedPromotions,
+  inPromql,
+  mirroredBytes,
+  mirrorLag,
+  mirrorTrouble,
+  promotionSeconds,
+  redirects,
+} from "./log-metrics.ts";
 
 /** What a {@link dashboard} shows. */
 export interface DashboardSubject {
@@ -56,6 +64,23 @@ export function dashboard({ host, objectives }: DashboardSubject): object {
           line(cloudRun("container/memory/utilizations"), "ALIGN_DELTA", "REDUCE_PERCENTILE_99", [
             "resource.label.location",
           ]),
+        ),
+        chart(
+          "Promotions: bytes per hour, by mirror",
+          promql(`sum by (mirror) (increase(${inPromql(`${mirroredBytes}_sum`, "global")}[1h]))`),
+        ),
+        chart(
+          "Promotions: seconds until everywhere, and failures per hour, by kind",
+          promql(
+            `sum by (kind) (increase(${inPromql(`${promotionSeconds}_sum`, "global")}[1h])) / sum by (kind) (increase(${inPromql(`${promotionSeconds}_count`, "global")}[1h]))`,
+          ),
+          promql(`sum by (kind) (increase(${inPromql(failedPromotions, "global")}[1h]))`),
+        ),
+        chart(
+          "Promotions: seconds behind the first mirror, mean of an hour, by mirror",
+          promql(
+            `sum by (mirror) (increase(${inPromql(`${mirrorLag}_sum`, "global")}[1h])) / sum by (mirror) (increase(${inPromql(`${mirrorLag}_count`, "global")}[1h]))`,
+          ),
         ),
         ...Object.entries(objectives).map(([about, name]) =>
           chart(`Remaining error budget: ${about}`, {

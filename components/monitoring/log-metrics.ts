@@ -43,6 +43,21 @@ export const mirrorTrouble = "redirector_mirror_trouble";
 const unserved = "redirector_unserved";
 const withoutRanges = "redirector_without_ranges";
 
+/** What `deploy` writes of each promotion (components/promotion/provider/run-record.ts). */
+const promotions = "artifacts_promotions";
+const latePromotions = "artifacts_promotions_late";
+export const failedPromotions = "artifacts_promotions_failed";
+export const promotionSeconds = "artifacts_promotion_seconds";
+export const mirroredBytes = "artifacts_mirrored_bytes";
+export const mirrorLag = "artifacts_mirror_lag";
+
+/** The share of promotions that may be later than 15 minutes, or fail. */
+const lateShare = 0.01;
+
+function ofPromotions(project: string, event: string): string {
+  return `logName="projects/${project}/logs/artifacts" jsonPayload.event="${event}"`;
+}
+
 /** The lines that redirectors write once a minute (redirector/telemetry/log-summary.ts). Cloud Run collects their output: their account needs no right. */
 const redirector = 'resource.type="cloud_run_revision" resource.labels.service_name=~"^redirector-"';
 
@@ -60,6 +75,55 @@ export const logMetrics: readonly LogMetric[] = [
       query: `absent_over_time(${inPromql(driftCompared, "global")}[24h])`,
       lastsSeconds: 12 * 3600,
     },
+  },
+  {
+    name: promotions,
+    description: "Promotions of one project's images or files that had something to do",
+    filter: (project) => ofPromotions(project, "promotion"),
+    labels: { kind: "kind" },
+  },
+  {
+    name: failedPromotions,
+    description: "Promotions that did not bring everything everywhere",
+    filter: (project) => `${ofPromotions(project, "promotion")} jsonPayload.failed=1`,
+    labels: { kind: "kind" },
+  },
+  {
+    name: latePromotions,
+    description: "Promotions that were not everywhere after 15 minutes",
+    filter: (project) => `${ofPromotions(project, "promotion")} jsonPayload.late=1`,
+    labels: { kind: "kind" },
+    // No Slo: Cloud Monitoring refuses one on a metric that it does not know yet (GoogleCloudPlatform/cloud-ops-sandbox#896).
+    alert: {
+      displayName: "Promotions: fewer than 99 % are everywhere within 15 minutes",
+      severity: "WARNING",
+      documentation:
+        "A promotion of the last day took longer than 15 minutes, or failed in a mirror. The dashboard shows which mirrors lag and what they received; `artifacts status` says what is missing where. One slow mirror: look at its cloud's status. All of them: a large promotion, or a mirror that is being filled; if it is usual, raise the limits of the network of the runner, or promote in smaller steps. This alert ends a day after the last late promotion.",
+      condition: "More than 1 % in 24 hours",
+      query: `sum(increase(${inPromql(latePromotions, "global")}[24h])) / sum(increase(${inPromql(promotions, "global")}[24h])) > ${lateShare}`,
+      lastsSeconds: 0,
+    },
+  },
+  {
+    name: promotionSeconds,
+    description: "Seconds until a promotion was everywhere, or had failed",
+    filter: (project) => ofPromotions(project, "promotion"),
+    labels: { kind: "kind" },
+    sum: "seconds",
+  },
+  {
+    name: mirroredBytes,
+    description: "Bytes that promotions sent to each mirror",
+    filter: (project) => ofPromotions(project, "promotion-mirror"),
+    labels: { mirror: "mirror" },
+    sum: "bytes",
+  },
+  {
+    name: mirrorLag,
+    description: "Seconds by which each mirror was done later than the first",
+    filter: (project) => ofPromotions(project, "promotion-mirror"),
+    labels: { mirror: "mirror" },
+    sum: "lagSeconds",
   },
   {
     name: redirects,

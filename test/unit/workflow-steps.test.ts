@@ -338,6 +338,41 @@ describe("scripts of the workflows", () => {
       assert.notEqual((await run(step, environment)).code, 0, "another archive");
     });
 
+    it("writes what the promotions did to the log, 1,000 entries at once", async function () {
+      if (spawnSync("jq", ["--version"]).status !== 0) skip(this, "there is no jq");
+      const step = await workflowScript("workflows/deploy.yml", "Record the promotions");
+      const records = join(folder, "records");
+      const environment = { ARTIFACTS_RECORDS: records, PROJECT: "demo" };
+      await program("gcloud", "echo secret-token");
+      await program(
+        "curl",
+        `while [ $# -gt 0 ]; do case "$1" in --config) cat "$2" >> "${folder}/config"; shift;; --data-binary) cat "\${2#@}" >> "${folder}/sent"; echo >> "${folder}/sent"; shift;; esac; shift; done`,
+      );
+      assert.equal((await run(step, environment)).code, 0, "nothing was promoted");
+      assert.deepEqual(await calls(), []);
+      const line = { time: "2026-11-29T10:00:00.000Z", event: "promotion", project: 'a"$(id)`id`', late: 1 };
+      await writeFile(records, `${JSON.stringify(line)}\n`.repeat(1_001));
+      const { code, printed } = await run(step, environment);
+      assert.equal(code, 0, printed);
+      assert.equal(
+        await readFile(join(folder, "config"), "utf8"),
+        'header = "Authorization: Bearer secret-token"\n'.repeat(2),
+      );
+      assert.doesNotMatch((await calls()).join("\n"), /secret-token/, "no program's arguments, which others can read");
+      const sent = (await readFile(join(folder, "sent"), "utf8")).split("\n").filter((text) => text !== "");
+      const bodies = sent.map((text) => JSON.parse(text) as { logName: string; entries: object[] });
+      assert.deepEqual(
+        bodies.map(({ entries }) => entries.length),
+        [1_000, 1],
+      );
+      const { time, ...jsonPayload } = line;
+      assert.deepEqual(bodies[1], {
+        logName: "projects/demo/logs/artifacts",
+        resource: { type: "global" },
+        entries: [{ severity: "NOTICE", timestamp: time, jsonPayload }],
+      });
+    });
+
     it("has the engine's exit code, and its output is no command to the runner", async () => {
       for (const wanted of [0, 1, 255]) {
         const says = `printf '%s\\n' '${hostile.replaceAll("\n", "' '")}'`;

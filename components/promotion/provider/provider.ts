@@ -14,6 +14,7 @@ import { type Confirmed, currentSetting, howToConfirm, parseConfirmed } from "./
 import { type AnyRequest, fileMirrorsSchema, type Kind, kindOf } from "./kinds.ts";
 import { progressFile } from "./overall-progress.ts";
 import { packLines, unpackLines } from "./packed-lines.ts";
+import { keepRecord, RunRecorder } from "./run-record.ts";
 
 /**
  * The provider of the promotion resources: a thin shell around the engine of promotion.
@@ -31,13 +32,19 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
   const overall = progressFile(process.env);
 
   /** The signal, progress on the resource's row, and the call before the first removal. */
-  const context = (urn: string, doing: string, beforeRemoval?: () => Promise<unknown>): Context => {
+  const context = (
+    urn: string,
+    doing: string,
+    beforeRemoval?: () => Promise<unknown>,
+    recorder?: RunRecorder,
+  ): Context => {
     const say = (line: string): void => void log.status(urn, `${doing} ${line}`);
     const row = progressLine(say);
     return {
       signal: stop.signal,
       report: (progress) => {
         row(progress);
+        recorder?.report(progress);
         if (beforeRemoval) overall?.(urn, progress); // a run that changes production
       },
       ...(beforeRemoval && { beforeRemoval: () => withTimeout(unlistTimeout, beforeRemoval()), awaitGrants: say }),
@@ -159,7 +166,11 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     const previous = last === undefined ? undefined : previousOf(kind, last);
     const request = allowed(judgedBy(previous, asked));
     const beforeRemoval = () => retracted(kind, inputs, String(inputs[kind.text]));
-    const outcome = await explained(asked, () => promote(request, previous, context(urn, "promoting:", beforeRemoval)));
+    const recorder = new RunRecorder();
+    const outcome = await explained(asked, () =>
+      promote(request, previous, context(urn, "promoting:", beforeRemoval, recorder)),
+    );
+    keepRecord(recorder.ended(request.project, kind.text, outcome), process.env);
     catalogue?.promoted(request.project);
     if (outcome.failures.length > 0) {
       const left = await beforeRemoval();

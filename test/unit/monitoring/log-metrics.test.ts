@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import { inPromql, logMetrics } from "../../../components/monitoring/log-metrics.ts";
+import { RunRecorder, recordLines } from "../../../components/promotion/provider/run-record.ts";
 import { LogSummary } from "../../../redirector/telemetry/log-summary.ts";
 
 /** The part of Cloud Logging's query language that the filters are written in: comparisons that all have to hold. */
@@ -38,17 +39,38 @@ redirector_mirror_failing{mirror="images-a"} ${failing}
 redirector_cloud_range_intervals ${ranges}
 `;
 
-/** How many lines of one summary each metric counts. */
-function counts(text: string): Record<string, number> {
-  const entries = new LogSummary({ images: ["images-a"], files: ["files-a"] })
-    .next(text, 60)
-    .map(({ message, fields }) => entry(message, fields));
+/** What a promotion of so many seconds leaves in the log of the workflows. */
+function promoted({ seconds = 1, failures = 0 } = {}): object[] {
+  let now = 0;
+  const recorder = new RunRecorder(() => now);
+  now = seconds * 1_000;
+  const mirrors = ["a", "b"].map((name) => ({ name, total: 1, done: 1 - failures, failed: failures, bytes: 5 }));
+  recorder.report({ done: 2, total: 2, failed: 2 * failures, bytes: 10, mirrors });
+  const failed = Array.from({ length: failures }, () => "it broke");
+  const record = recorder.ended("p", "files", { failures: failed, incomplete: {} }) ?? assert.fail("nothing recorded");
+  return recordLines(record).map((line) => ({
+    resource: { type: "global" },
+    logName: "projects/demo/logs/artifacts",
+    jsonPayload: JSON.parse(line) as object,
+  }));
+}
+
+/** How many of the lines each metric counts. */
+function countsOf(entries: readonly object[]): Record<string, number> {
   return Object.fromEntries(
     logMetrics.flatMap(({ name, filter }) => {
       const counted = entries.filter((one) => matches(filter("demo"), one)).length;
       return counted > 0 ? [[name, counted]] : [];
     }),
   );
+}
+
+/** How many lines of one summary each metric counts. */
+function counts(text: string): Record<string, number> {
+  const entries = new LogSummary({ images: ["images-a"], files: ["files-a"] })
+    .next(text, 60)
+    .map(({ message, fields }) => entry(message, fields));
+  return countsOf(entries);
 }
 
 describe("metrics of a redirector's summary", () => {
@@ -58,6 +80,21 @@ describe("metrics of a redirector's summary", () => {
   it("no healthy mirror", () =>
     assert.deepEqual(counts(page({ healthy: 0 })), { redirector_mirror_trouble: 1, redirector_unserved: 1 }));
   it("no table of addresses", () => assert.deepEqual(counts(page({ ranges: 0 })), { redirector_without_ranges: 1 }));
+});
+
+describe("metrics of a promotion's record", () => {
+  const always = {
+    artifacts_promotions: 1,
+    artifacts_promotion_seconds: 1,
+    artifacts_mirrored_bytes: 2,
+    artifacts_mirror_lag: 2,
+  };
+  for (const [what, run, more] of [
+    ["in time", { seconds: 900 }, {}],
+    ["late", { seconds: 901 }, { artifacts_promotions_late: 1 }],
+    ["failed", { failures: 1 }, { artifacts_promotions_failed: 1, artifacts_promotions_late: 1 }],
+  ] as const)
+    it(what, () => assert.deepEqual(countsOf(promoted(run)), { ...always, ...more }));
 });
 
 it("request lines and other services' lines are not counted", () => {
@@ -74,8 +111,9 @@ it("labels and values are fields of the counted lines", () => {
   const lines = new LogSummary({ images: ["images-a"], files: ["files-a"] })
     .next(page({ requests: 3, healthy: 0 }), 60)
     .map(({ message, fields }) => entry(message, fields));
+  const records = promoted({ failures: 1 }) as typeof lines;
   for (const { name, filter, labels = {}, sum } of logMetrics) {
-    for (const { jsonPayload } of lines.filter((line) => matches(filter("demo"), line))) {
+    for (const { jsonPayload } of [...lines, ...records].filter((line) => matches(filter("demo"), line))) {
       for (const field of [...Object.values(labels), ...(sum === undefined ? [] : [sum])]) {
         assert.notEqual(Reflect.get(jsonPayload, field), undefined, `${name}: ${field}`);
       }

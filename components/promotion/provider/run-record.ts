@@ -1,0 +1,111 @@
+import { appendFileSync } from "node:fs";
+import type { Outcome, Progress } from "../run/request.ts";
+
+/** What a run did in one mirror. */
+interface MirrorRecord {
+  readonly mirror: string;
+  readonly steps: number;
+  readonly failed: number;
+  readonly bytes: number;
+  /** From the begin of the run until the mirror's last step. */
+  readonly seconds: number;
+  /** How long after the first mirror that was done: what clients of this one wait longer. */
+  readonly lagSeconds: number;
+}
+
+/** What a run of one project did. */
+export interface RunRecord {
+  /** When it ended. */
+  readonly time: string;
+  readonly project: string;
+  readonly kind: "images" | "files";
+  /** Whether every mirror has everything. */
+  readonly everywhere: boolean;
+  readonly seconds: number;
+  readonly bytes: number;
+  readonly failures: number;
+  readonly mirrors: readonly MirrorRecord[];
+}
+
+/** Records a run from its reports. */
+export class RunRecorder {
+  readonly #now: () => number;
+  readonly #began: number;
+  /** When each mirror's state last changed. */
+  readonly #moves = new Map<string, { readonly state: string; readonly at: number }>();
+  #last: Progress | undefined;
+
+  /** @param now ms since 1970. */
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+    this.#began = now();
+  }
+
+  /** Receives a report of the run's progress. */
+  report(progress: Progress): void {
+    this.#last = progress;
+    for (const { name, done, failed, bytes } of progress.mirrors) {
+      const state = `${done} ${failed} ${bytes}`;
+      if (this.#moves.get(name)?.state !== state) this.#moves.set(name, { state, at: this.#now() });
+    }
+  }
+
+  /** The record of the run, which has ended; undefined if there was nothing to do. */
+  ended(
+    project: string,
+    kind: "images" | "files",
+    { failures, incomplete }: Pick<Outcome, "failures" | "incomplete">,
+  ): RunRecord | undefined {
+    const busy = (this.#last?.mirrors ?? []).filter(({ total }) => total > 0);
+    if (busy.length === 0 && failures.length === 0) return undefined;
+    const secondsTo = (at: number) => Math.round(at - this.#began) / 1_000;
+    const ends = busy.map(({ name }) => secondsTo(this.#moves.get(name)?.at ?? this.#began));
+    const first = Math.min(...ends);
+    return {
+      time: new Date(this.#now()).toISOString(),
+      project,
+      kind,
+      everywhere: failures.length === 0 && Object.keys(incomplete).length === 0,
+      seconds: secondsTo(this.#now()),
+      bytes: busy.reduce((sum, { bytes }) => sum + bytes, 0),
+      failures: failures.length,
+      mirrors: busy.map(({ name, total, failed, bytes }, at) => ({
+        mirror: name,
+        steps: total,
+        failed,
+        bytes,
+        seconds: ends[at]!,
+        lagSeconds: Math.round((ends[at]! - first) * 1_000) / 1_000,
+      })),
+    };
+  }
+}
+
+/** A promotion that is everywhere after more seconds is late, for the objective in components/monitoring/log-metrics.ts. */
+const objectiveSeconds = 15 * 60;
+
+/**
+ * A record as lines of JSON, which `deploy` writes to Cloud Logging: one of the run, and one of each mirror, as a metric of a log takes one value of
+ * a line. Names are those of the configuration and of projects, which have no unusual characters.
+ * @internal exported for its tests.
+ */
+export function recordLines({ mirrors, ...run }: RunRecord): string[] {
+  const { time, project, kind, everywhere, seconds } = run;
+  const late = !everywhere || seconds > objectiveSeconds;
+  const message = `${project}, ${kind}: ${everywhere ? "everywhere" : "not everywhere"} after ${seconds} s`;
+  return [
+    { ...run, event: "promotion", late: late ? 1 : 0, failed: everywhere ? 0 : 1, message },
+    ...mirrors.map((mirror) => ({ time, project, kind, event: "promotion-mirror", ...mirror })),
+  ].map((line) => JSON.stringify(line));
+}
+
+/** Appends a record to the file that ARTIFACTS_RECORDS names, if any. */
+export function keepRecord(record: RunRecord | undefined, environment: NodeJS.ProcessEnv): void {
+  const file = environment["ARTIFACTS_RECORDS"];
+  if (record === undefined || file === undefined || file === "") return;
+  try {
+    appendFileSync(file, `${recordLines(record).join("\n")}\n`);
+  } catch {
+    // What is measured is no part of the work.
+  }
+}
