@@ -189,7 +189,7 @@ for (const project of lendersFirst(projects)) {
 }
 
 /** How clients reach it: the certificates, the service, then the DNS records. */
-const zone = zoneOf(config.dns, config.project);
+const zone = zoneOf(config.dns, config.project, config.keepDnsRecords);
 const domain = new Domain("domain", {
   project: config.project,
   host: config.host,

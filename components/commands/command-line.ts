@@ -20,6 +20,7 @@ export const commands: Readonly<Record<string, () => Promise<CommandUnknownOpts>
   import: async () => (await import("./import.ts")).importCommand,
   compare: async () => (await import("./compare.ts")).compareCommand,
   status: async () => (await import("./status.ts")).statusCommand,
+  dnssec: async () => (await import("./dnssec.ts")).dnssecCommand,
   audit: async () => (await import("./audit.ts")).auditCommand,
   verify: async () => (await import("./verify.ts")).verifyCommand,
   attest: async () => (await import("./attest.ts")).attestCommand,
@@ -38,12 +39,13 @@ export const commands: Readonly<Record<string, () => Promise<CommandUnknownOpts>
   "engine-pin": async () => (await import("./engine-pin.ts")).enginePinCommand,
   "engine-run": async () => (await import("./engine-run.ts")).engineRunCommand,
   "graph-preview": async () => (await import("./graph-preview.ts")).graphPreviewCommand,
+  "keep-build": async () => (await import("./keep-build.ts")).keepBuildCommand,
   "preview-report": async () => (await import("./preview-report.ts")).previewReportCommand,
   "workflow-settings": async () => (await import("./workflow-settings.ts")).workflowSettingsCommand,
 };
 
 /** Called by workflows, not by people. */
-const plumbing = new Set(["aws-credentials", "change-report", "preview-report", "workflow-settings"]);
+const plumbing = new Set(["aws-credentials", "change-report", "keep-build", "preview-report", "workflow-settings"]);
 
 /** Names of npm scripts that are called otherwise than their command. */
 const scriptNames: Readonly<Record<string, string>> = { "check:manifests": "check", start: "rehearse" };

@@ -82,6 +82,8 @@ export interface StackConfig {
   readonly accessLogs: boolean;
   /** Whether this program signs the zone (DNSSEC). False: it is left as it is. */
   readonly dnssec: boolean;
+  /** Whether DNS records that leave the program stay in their zone: while the zone moves. */
+  readonly keepDnsRecords: boolean;
   /** Names of regions that are about to be removed: their mirrors get no clients and lose their protection. */
   readonly retiring: ReadonlySet<string>;
   /** Names of regions whose mirrors get no clients, by the redirectors' config alone: nothing else of the region is touched. */
@@ -280,6 +282,7 @@ const settings = {
     vulnerabilityScanning: boolean.default(false),
     accessLogs: boolean.default(false),
     dnssec: boolean.default(false),
+    keepDnsRecords: boolean.default(false),
     vanityHost: optionalText(domainName, "must be a host name in lower case").prefault(""),
     stateBucket: optionalText(/^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$/, "must be the name of a bucket").prefault(""),
     stateKey: optionalText(
@@ -535,6 +538,7 @@ export function parseStackConfig(values: Readonly<Record<string, unknown>>): Par
       vulnerabilityScanning: artifacts.vulnerabilityScanning,
       accessLogs: artifacts.accessLogs,
       dnssec: artifacts.dnssec,
+      keepDnsRecords: artifacts.keepDnsRecords,
       retiring: new Set(artifacts.retiringRegions),
       drained: new Set(artifacts.drainedRegions),
       live: artifacts.live,

@@ -185,7 +185,13 @@ function after({ dns, dnssec, repository, project, budget }: StackConfig, stack:
       ? [{ title: "Enter the DNS records", commands: [`pulumi stack output dnsRecords --stack ${stack}`] }]
       : []),
     ...(dnssec
-      ? [{ title: "Enter the DS record at the registrar", commands: [`pulumi stack output dsRecord --stack ${stack}`] }]
+      ? [
+          {
+            title: "Enter the DS record at the registrar",
+            commands: [`pulumi stack output dsRecord --stack ${stack}`, `npx artifacts dnssec --stack ${stack}`],
+            note: "The second command says pending until Cloudflare has found the record, which takes an hour or more; nothing else waits for it",
+          },
+        ]
       : []),
     pins(),
     ...(budget === undefined

@@ -9,6 +9,7 @@ import { s3Bucket, s3BucketCors, s3BucketPolicy, s3BucketVersioning } from "./be
 import { controlServer } from "./control.ts";
 import { type DelaySettings, Delays } from "./delays.ts";
 import { dnsRecord, recordType } from "./dns.ts";
+import { dnssecType, zoneDsRecord } from "./dnssec.ts";
 import { Faults } from "./faults.ts";
 import { Guard } from "./guard.ts";
 import { CloudInventory } from "./inventory.ts";
@@ -120,6 +121,7 @@ async function open(dir: string, options: CloudOptions, processes: Processes): P
     [forwardingRuleType]: loadBalancers.behaviour,
     [serviceType]: cloudRun.behaviour,
     [recordType]: dnsRecord(parts),
+    [dnssecType]: { create: async ({ id }) => ({ ds: zoneDsRecord(id) }) },
     "aws:s3/bucket:Bucket": s3Bucket(parts),
     "aws:s3/bucketPolicy:BucketPolicy": s3BucketPolicy(parts),
     "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": s3BucketCors(parts),

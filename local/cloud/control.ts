@@ -6,6 +6,7 @@ import { type Behaviour, ConflictError } from "./behaviours/behaviour.ts";
 import { describeCertificate, isManagedCertificate } from "./certificates.ts";
 import type { DelaySettings, Delays } from "./delays.ts";
 import { resolve, zoneRecords } from "./dns.ts";
+import { asCloudflareTells, bogusZone, describeDnssec, registrarType } from "./dnssec.ts";
 import type { ControlFault, Faults } from "./faults.ts";
 import { type Guard, grantKey, isDataGrant } from "./guard.ts";
 import type { CloudInventory, Resource } from "./inventory.ts";
@@ -42,9 +43,9 @@ class Refusal extends Error {
  *   resource with its content, without any check
  * - `GET /v1/load-balancers`, `GET /v1/dns`, `GET /v1/resolve?host=&port=`, `GET /v1/status`
  * - `PUT /v1/faults` `[{type, id, operations?, status, message}]`: refuses these operations until the next, see {@link ControlFault}
- * - `PUT /v1/delays` `{certificate?, grant?}`: how often what is made from now on is not ready yet when it is asked for, see {@link Delays}
+ * - `PUT /v1/delays` `{certificate?, grant?, dnssec?}`: how often what is made from now on is not ready yet when it is asked for, see {@link Delays}
  * - `PUT /v1/guard` `{on}` switches IAM on in front of the data; `POST /v1/tokens` `{members, awsRole?}` -> `{token}`, see {@link Guard}
- * - `GET /apis/...`: the clouds' own list APIs, see {@link listing}; a certificate, see {@link describeCertificate}; `DELETE /apis/monitoring/v3/.../serviceLevelObjectives/<id>`
+ * - `GET /apis/...`: the clouds' own list APIs, see {@link listing}; a certificate, see {@link describeCertificate}; a zone's signatures, see {@link describeDnssec}; `DELETE /apis/monitoring/v3/.../serviceLevelObjectives/<id>`
  *
  * Errors are `{error: "<the real cloud's message>"}`.
  */
@@ -101,6 +102,7 @@ async function answer(
           before === undefined ? await behaviour?.create?.(wanted) : await behaviour?.update?.(wanted, before);
         const made = { ...wanted, computed: { ...wanted.computed, ...before?.computed, ...found } };
         await cloud.inventory.put(made);
+        if (made.type === registrarType) cloud.delays.begin("dnssec", made.id);
         if (isManagedCertificate(made)) cloud.delays.begin("certificate", made.id);
         if (isDataGrant(made)) cloud.delays.begin("grant", grantKey(made));
         return { status: 201, body: made };
@@ -126,7 +128,8 @@ async function answer(
       }
       refuse(cloud.faults.refusal("read", query("type"), query("id")));
       const found = cloud.inventory.find(query("type"), query("id"));
-      return found === undefined ? { status: 404, body: { error: "not found" } } : { status: 200, body: found };
+      if (found === undefined) return { status: 404, body: { error: "not found" } };
+      return { status: 200, body: asCloudflareTells(cloud.inventory, cloud.delays, found) };
     }
     case "DELETE /v1/resources": {
       const name = { type: query("type"), id: query("id") };
@@ -163,6 +166,8 @@ async function answer(
       return { status: 200, body: zoneRecords(cloud.inventory) };
     case "GET /v1/resolve": {
       try {
+        const bogus = bogusZone(cloud.inventory);
+        if (bogus !== undefined) throw new Error(bogus);
         const port = Number(query("port") || 443);
         return { status: 200, body: resolve(zoneRecords(cloud.inventory), cloud.addresses(), query("host"), port) };
       } catch (error) {
@@ -180,7 +185,9 @@ async function answer(
       const { inventory, delays } = cloud;
       const list =
         request.method === "GET"
-          ? (listing(inventory, url) ?? describeCertificate(inventory, zoneRecords(inventory), delays, url))
+          ? (listing(inventory, url) ??
+            describeDnssec(inventory, delays, url) ??
+            describeCertificate(inventory, zoneRecords(inventory), delays, url))
           : undefined;
       if (list === undefined) throw new Refusal(404, `The control API has no ${at}`);
       return { status: 200, body: list };

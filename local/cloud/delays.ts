@@ -1,9 +1,11 @@
-/** What takes time in the clouds, by kind: the issue of a certificate, and a grant, until it holds. */
+/** What takes time in the clouds, by kind: the issue of a certificate, a grant until it holds, and a zone's chain of trust. */
 export interface DelaySettings {
   /** How often Certificate Manager says PROVISIONING of a new certificate. */
   readonly certificate?: number;
   /** How often a data plane refuses what a new grant allows. */
   readonly grant?: number;
+  /** How often Cloudflare says pending of a zone's signatures after its DS record was entered at the registrar. */
+  readonly dnssec?: number;
 }
 
 /** States that take time, by the count of questions rather than by a clock: a rehearsal is as fast as its program asks. */

@@ -7,6 +7,9 @@ import { type DemoArtifacts, makeArtifacts } from "../../local/seed/artifacts.ts
 import { demoManifestsFolder } from "../../local/seed/demo-manifests.ts";
 import { type CloudResource, Drill } from "../support/rehearsal/drill.ts";
 import { followSection } from "../support/rehearsal/runbook.ts";
+import { workflowScript } from "../support/workflow-script.ts";
+
+const allRegions = { "artifacts:gcpRegions": ["us-central1", "europe-west1", "asia-northeast1"] };
 
 describe("outages of the clouds' control planes", function () {
   this.timeout(15 * 60_000);
@@ -97,9 +100,40 @@ describe("outages of the clouds' control planes", function () {
     await drill.run("pulumi preview --expect-no-changes");
   });
 
+  it("DNSSEC: pending until the registrar has the DS record, then active; it is taken off without a time in which the zone fails", async () => {
+    const zone = "0123456789abcdef0123456789abcdef";
+    const signed = { ...allRegions, "artifacts:dnssec": true, "artifacts:protection": true };
+    await drill.configure(manifests, signed);
+    const [, record, pending] = await followSection(drill, "Signing the zone", { endsRed: true });
+    assert.match(pending ?? "", /^pending: .* IN DS 2371 .*\nnext: enter the DS record at the registrar/);
+
+    // The comparison each night: with what the workflow leaves out while it is pending.
+    const compare = "pulumi preview --refresh --expect-no-changes";
+    assert.match(await drill.refused(compare), /ZoneDnssec/);
+    const [, excluded] = /pending='([^']+)'/.exec(await workflowScript("workflows/drift.yml", "Compare")) ?? [];
+    await drill.run(`${compare} --exclude '${excluded}'`);
+
+    await drill.control.create("rehearsal:index:RegistrarDsRecord", zone, { ds: record?.trim() });
+    assert.match(await drill.run("npx artifacts dnssec --stack local"), /^active: /);
+    await drill.run(compare);
+
+    // Off, while the registrar has the record: refused. By the procedure: the zone stays signed until a person ends it.
+    const off = { ...signed, "artifacts:dnssec": false };
+    await drill.configure(manifests, off);
+    assert.match(await drill.refused("pulumi up"), /ZoneDnssec.*protected|protected.*ZoneDnssec/s);
+    await followSection(drill, "Taking DNSSEC off");
+    const isSigned = ({ type, id }: CloudResource) => type.endsWith(":ZoneDnssec") && id === zone;
+    assert.ok((await drill.resources()).some(isSigned), "still signed");
+    const resolved = () => fetch(`${drill.cloud.control}/v1/resolve?host=artifacts.example.org`);
+    assert.equal((await resolved()).status, 200);
+    await drill.lose(isSigned);
+    assert.match(await (await resolved()).text(), /DNSSEC: SERVFAIL/, "as it is when the record was forgotten");
+    await drill.lose(({ type }) => type === "rehearsal:index:RegistrarDsRecord");
+    assert.equal((await resolved()).status, 200);
+  });
+
   it("another domain: the run ends, and the new name is served with its own certificate", async () => {
-    const regions = ["us-central1", "europe-west1", "asia-northeast1"];
-    await drill.configure(manifests, { "artifacts:gcpRegions": regions, "artifacts:domain": "example.net" });
+    await drill.configure(manifests, { ...allRegions, "artifacts:domain": "example.net" });
     // A certificate that is deleted while the map uses it is refused.
     await drill.run("pulumi up --continue-on-error");
     const resolve = (host: string) => fetch(`${drill.cloud.control}/v1/resolve?host=${host}`);
@@ -111,6 +145,33 @@ describe("outages of the clouds' control planes", function () {
       certificates.map(({ inputs }) => (inputs["managed"] as { domains: string[] }).domains),
       [["artifacts.example.net"]],
     );
+  });
+
+  it("the zone moves: the new one has every record, and the old one keeps its own without being asked", async () => {
+    const settings = { ...allRegions, "artifacts:domain": "example.net" };
+    const records = async () =>
+      (await drill.resources())
+        .filter(({ type }) => type.endsWith(":DnsRecord"))
+        .map(({ inputs: { zoneId, name, type, content, data } }) => ({
+          zoneId,
+          record: [name, type, content ?? (data as { value: string }).value].join(" "),
+        }));
+    const inZone = async (id: string) =>
+      (await records()).flatMap(({ zoneId, record }) => (zoneId === id ? [record] : [])).sort();
+    const [old, next] = ["0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"];
+    const before = await inZone(old);
+    assert.ok(before.length >= 5);
+    const gone = { status: 403, message: "the token has no right to this zone" };
+    await drill.control.faults([{ type: ":DnsRecord$", id: "", operations: ["read", "update", "delete"], ...gone }]);
+    await drill.configure(manifests, { ...settings, "artifacts:keepDnsRecords": true });
+    await followSection(drill, "The zone moves, or is lost");
+    await drill.configure(manifests, { ...settings, "artifacts:keepDnsRecords": true, "artifacts:zoneId": next });
+    await followSection(drill, "Making the records in the new zone");
+    assert.deepEqual(await inZone(next), before);
+    assert.deepEqual(await inZone(old), before);
+    await drill.control.faults([]);
+    await drill.configure(manifests, { ...settings, "artifacts:zoneId": next });
+    await drill.run("pulumi up"); // the old zone is gone: its records are no longer kept
   });
 
   it("destroyed and made again in the same month: the identity pool stayed, and adopting takes it over", async () => {

@@ -392,10 +392,37 @@ describe("scripts of the workflows", () => {
     });
   });
 
+  describe("the build that is deployed", () => {
+    it("is compared with the deployed one, once that is proven to be the workflow's", async () => {
+      const step = await workflowScript(
+        "workflows/deploy.yml",
+        "Keep the deployed build of the redirector while only the clouds' ranges differ",
+      );
+      const environment = { GH_TOKEN: "x", REPOSITORY: "example/artifacts", DEPLOYED: join(folder, "deployed.tar.gz") };
+      await program("pulumi", "echo gs://b/redirector-0.tar.gz");
+      await program("gcloud", `case "$*" in *describe*) echo 2026-11-29T12:00:00+0000;; esac`);
+      await program("gh", "exit 0");
+      await program("node", "exit 0");
+      const asked = async () => {
+        assert.equal((await run(step, environment)).code, 0);
+        return (await calls()).filter((one) => one.startsWith("node ")).length;
+      };
+      assert.equal(await asked(), 1);
+      assert.match(
+        (await calls()).at(-1) ?? "",
+        /keep-build --built redirector\/dist\/redirector\.tar\.gz --deployed .*deployed\.tar\.gz --since 2026-11-29T12:00:00\+0000$/,
+      );
+      for (const unproven of ["gh", "gcloud", "pulumi"]) {
+        await program(unproven, "exit 1");
+        assert.equal(await asked(), 1, `without ${unproven}'s answer the new build is deployed`);
+      }
+    });
+  });
+
   describe("drift", () => {
-    const compare = async (preview: number, audit: number) => {
+    const compare = async (preview: number, audit: number, dnssec = 0) => {
       await program("pulumi", `echo "${preview === 0 ? "no changes" : "- a tag"}"; exit ${preview}`);
-      await program("npm", `echo audited; exit ${audit}`);
+      await program("npm", `case "$*" in *dnssec) echo signed; exit ${dnssec};; esac; echo audited; exit ${audit}`);
       const { code, outputs, printed } = await run(await workflowScript("workflows/drift.yml", "Compare"));
       assert.equal(code, 0, printed);
       return outputs;
@@ -408,6 +435,18 @@ describe("scripts of the workflows", () => {
       assert.match(issue, /^<!-- artifacts-drift -->\n### Production differs from the main branch\n/);
       assert.match(issue, /^- a tag$/m);
       assert.match(issue, /^audited$/m);
+    });
+
+    it("leaves the signatures of a zone out while its DS record is not at the registrar, and only then", async () => {
+      for (const [dnssec, left] of [
+        [0, false],
+        [3, true],
+        [1, false],
+      ] as const) {
+        assert.equal(await compare(0, 0, dnssec), "drift=no\n");
+        const line = (await calls()).findLast((one) => one.startsWith("pulumi preview")) ?? "";
+        assert.equal(line.includes("--exclude **zoneDnssec:ZoneDnssec::*"), left, line);
+      }
     });
 
     it("logs the line that the alert on missing runs counts", async () => {

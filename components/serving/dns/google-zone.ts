@@ -2,8 +2,8 @@ import { RecordSet } from "@pulumi/gcp/dns/recordSet.js";
 import * as pulumi from "@pulumi/pulumi";
 import { type DnsZone, ttl } from "./dns-zone.ts";
 
-/** A managed zone of Cloud DNS. @param managedZone its name in the project. */
-export function googleZone(project: string, managedZone: string): DnsZone {
+/** A managed zone of Cloud DNS. @param managedZone its name in the project. @param retainOnDelete whether its records stay when they leave the program. */
+export function googleZone(project: string, managedZone: string, retainOnDelete: boolean): DnsZone {
   const add = (
     logicalName: string,
     name: string,
@@ -15,7 +15,7 @@ export function googleZone(project: string, managedZone: string): DnsZone {
     new RecordSet(
       logicalName,
       { project, managedZone, name: `${name}.`, type, ttl, rrdatas: [...rrdatas] },
-      { parent, dependsOn: [...after] },
+      { parent, dependsOn: [...after], retainOnDelete },
     ),
   ];
   return {

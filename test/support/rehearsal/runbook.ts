@@ -70,6 +70,7 @@ async function onRehearsal(folder: string, command: string): Promise<string> {
     .replace("stack rm prod --force", "stack rm local --force --yes")
     .replace(/^npm run adopt -- --stack prod/, "npm run adopt")
     .replace("stack init prod", "stack init local")
+    .replace("urn:pulumi:prod::", "urn:pulumi:local::")
     .replace("--stack prod", "--stack local");
 }
 

@@ -30,6 +30,7 @@ const required: Readonly<Record<string, readonly string[]>> = {
   "aws-credentials": ["--role", "r", "--region", "us-east-1"],
   "engine-install": ["--to", "bin"],
   "engine-run": ["version"],
+  "keep-build": ["--built", "a", "--deployed", "b", "--since", "2026-11-29T12:00:00Z"],
   "graph-preview": ["--base", ".", "--head", "."],
   "change-report": ["--before", "a", "--after", "b", "--output", "c", "--run-url", "https://example.org"],
   "preview-report": ["--marker", "m", "--title", "t", "--run-url", "https://example.org"],

@@ -1,0 +1,107 @@
+import { Command } from "@commander-js/extra-typings";
+import { z } from "zod";
+import { printable } from "../promotion/text/printable.ts";
+import { CommandError } from "./command.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { useLocalStack } from "./local-stack.ts";
+import { printJson, printNote, printResult } from "./output.ts";
+import { stackConfig } from "./stack-config.ts";
+
+/** `artifacts dnssec`. */
+export const dnssecCommand = new Command("dnssec")
+  .summary("say whether the zone's signatures count, and which DS record the registrar lacks")
+  .description(
+    "Asks Cloudflare, with CLOUDFLARE_API_TOKEN, about the zone that a stack with artifacts:dnssec signs. Exit code 3: pending, the registrar does not have the DS record yet; 1: the zone is not signed, or there is no answer.",
+  )
+  .option("--stack <name>", "the stack; local is the running rehearsal", "prod")
+  .option("--config-file <file>", "its file, where it is not Pulumi.NAME.yaml")
+  .option(
+    "--json",
+    "one JSON document: {signed, status, ds}; signed: the stack signs the zone; the others are Cloudflare's",
+  )
+  .action(async (values) => {
+    const local = await useLocalStack(values.stack);
+    const { dnssec, dns, cloudflareEndpoint } = await stackConfig(values.stack, values.configFile ?? local?.config);
+    if (!dnssec || dns.dns !== "cloudflare") {
+      printJson({ signed: false });
+      printResult("this stack does not sign the zone (artifacts:dnssec)");
+      return;
+    }
+    const answer = await askCloudflare(cloudflareEndpoint, dns.zoneId);
+    printJson({ signed: true, ...answer });
+    const { line, next, code } = dnssecReport(answer, values.stack);
+    printResult(line);
+    for (const one of next) printNote(`next: ${one}`);
+    process.exitCode = code;
+  });
+
+/** What Cloudflare says of a zone's signatures (API v4, "DNSSEC Details"). */
+interface DnssecAnswer {
+  readonly status: string;
+  /** The DS record, in the form of a zone file; null while the zone has no keys. */
+  readonly ds?: string | null | undefined;
+}
+
+/**
+ * What it means, what to do, and the command's exit code.
+ * @internal exported for its tests.
+ */
+export function dnssecReport(
+  { status, ds }: DnssecAnswer,
+  stack: string,
+): { readonly line: string; readonly next: readonly string[]; readonly code: number } {
+  const record = printable(ds ?? "", 500);
+  switch (status) {
+    case "active":
+      return {
+        line: `active: the zone is signed, and the registrar has its DS record ${record}`,
+        next: [],
+        code: exitCodes.ok,
+      };
+    case "pending":
+      return {
+        line: `pending: the zone is signed, and the registrar does not have its DS record yet: ${record}`,
+        next: [
+          "enter the DS record at the registrar of the domain; Cloudflare looks for it every hour or so",
+          `npx artifacts dnssec --stack ${stack}: until it says active, the comparison each night leaves the signatures out`,
+        ],
+        code: exitCodes.differs,
+      };
+    default:
+      return {
+        line: `${printable(status, 40)}: the zone is not signed, though artifacts:dnssec is true`,
+        next: [
+          "while the registrar has a DS record of the zone, delete it there: resolvers that validate refuse every name of the domain",
+          `pulumi up --refresh --stack ${stack}: signs the zone again`,
+        ],
+        code: exitCodes.error,
+      };
+  }
+}
+
+const answerSchema = z.object({ result: z.object({ status: z.string(), ds: z.string().nullish() }) });
+
+async function askCloudflare(endpoint: string | undefined, zoneId: string): Promise<DnssecAnswer> {
+  const url = `${(endpoint ?? "https://api.cloudflare.com/client/v4").replace(/\/$/, "")}/zones/${zoneId}/dnssec`;
+  const token = process.env["CLOUDFLARE_API_TOKEN"];
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const response = await fetch(url, { headers, signal: AbortSignal.timeout(30_000) }).catch((error: unknown) => {
+    throw new CommandError(`no response from ${url}: ${error instanceof Error ? error.message : String(error)}`);
+  });
+  const text = await response.text();
+  if (!response.ok)
+    throw new CommandError(
+      `${url} answers ${response.status} ${printable(text, 200)}: CLOUDFLARE_API_TOKEN needs the right to read this zone's DNS`,
+    );
+  const { success, data } = answerSchema.safeParse(parsed(text));
+  if (!success) throw new CommandError(`${url} answers without the state of DNSSEC: ${printable(text, 200)}`);
+  return data.result;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
