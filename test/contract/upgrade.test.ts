@@ -39,6 +39,7 @@ const releases: readonly Release[] = [
       "run.viewer",
     ].map((role) => `delete gcp:projects/iAMMember:IAMMember identities-preview-${role}`),
   },
+  { version: "0.3.0", mends: [], removes: [] },
 ];
 
 /** A step of a preview (`pulumi preview --json`). */
