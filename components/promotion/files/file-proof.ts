@@ -6,10 +6,11 @@ import { isTrusted, type SignerRule } from "../trust/policy.ts";
 import { promotionCircumstances } from "../trust/promotion-circumstances.ts";
 import { summaryType, summaryWithRecord } from "../trust/promotion-statements.ts";
 import { RefusedError } from "../trust/refused.ts";
+import { signProof } from "../trust/sign-proof.ts";
 import type { SigningSettings } from "../trust/signing-settings.ts";
 import type { StatementSigner } from "../trust/statement-signer.ts";
 import { currentRoots } from "../trust/tuf-roots.ts";
-import { isAbout, verifyBundle } from "../trust/verify-bundle.ts";
+import { isAbout, type Trust, verifyBundle } from "../trust/verify-bundle.ts";
 import type { FileVerification } from "./verify-files.ts";
 
 /** A file whose promotion is proven. */
@@ -35,28 +36,45 @@ export interface FileProof {
  * The promotion's own proof of a file, a Sigstore bundle: one that a mirror has, else a new one, so that a run which was stopped is completed with the
  * proof that it left. Where nothing is signed, what the signer of today did not sign is kept: an earlier key may have.
  * @param maySign false: nothing is signed.
- * @throws Error if it cannot be signed: then the file is promoted nowhere.
+ * @param open opens the settings' signer.
+ * @throws Error if it cannot be signed, or if another identity than the settings' signs it: then the file is promoted nowhere.
  */
-export async function fileProofOf(what: ToProve, maySign: boolean): Promise<FileProof | undefined> {
+export async function fileProofOf(
+  what: ToProve,
+  maySign: boolean,
+  open: OpenSigner = openSigner,
+): Promise<FileProof | undefined> {
   const { settings, sha256 } = what;
   const resourceUri = resourceUriOf(what);
   let kept: Buffer | undefined;
   for await (const bytes of what.found()) {
     // What is carried on needs no signer: without Cloud KMS its rule is unknown, and what is there is kept.
-    const opened = await opening(settings, maySign);
+    const opened = await opening(open, settings, maySign);
     if (opened && (await isOurs(bytes, what, resourceUri, opened.rule))) return proofIn(bytes);
     if (isAbout(bytes, `sha256:${sha256}`)) kept ??= bytes;
   }
   if (!maySign) return kept && proofIn(kept);
   return await atOnce(async () => {
-    const statement = await statementOf(what, resourceUri);
-    return proofIn(Buffer.from(await (await signer(settings)).sign(statement)));
+    const [statement, signer] = await Promise.all([statementOf(what, resourceUri), open(settings)]);
+    return proofIn(await signProof(signer, statement, `sha256:${sha256}`, await trustOf(settings, signer.rule)));
   });
 }
 
-async function opening(settings: SigningSettings, isNeeded: boolean): Promise<StatementSigner | undefined> {
-  if (isNeeded) return await signer(settings);
-  return await signer(settings).catch(() => undefined);
+type OpenSigner = (settings: SigningSettings) => Promise<StatementSigner>;
+
+async function opening(
+  open: OpenSigner,
+  settings: SigningSettings,
+  isNeeded: boolean,
+): Promise<StatementSigner | undefined> {
+  if (isNeeded) return await open(settings);
+  return await open(settings).catch(() => undefined);
+}
+
+/** What this signer's proofs are verified with. */
+async function trustOf({ trustedRoot }: SigningSettings, rule: SignerRule): Promise<Trust> {
+  const { roots } = await currentRoots(trustedRoot, [rule]);
+  return { roots, keys: "key" in rule ? [rule.key] : [] };
 }
 
 function proofIn(bytes: Buffer): FileProof {
@@ -69,8 +87,7 @@ async function isOurs(
   resourceUri: string,
   rule: SignerRule,
 ): Promise<boolean> {
-  const { roots } = await currentRoots(settings.trustedRoot, [rule]);
-  const trust = { roots, keys: "key" in rule ? [rule.key] : [] };
+  const trust = await trustOf(settings, rule);
   try {
     const { signer: by, statement } = verifyBundle(bytes, { digest: `sha256:${sha256}` }, trust);
     return (
@@ -107,6 +124,6 @@ function resourceUriOf({ path, request, settings }: Pick<ToProve, "path" | "requ
   return `https://${settings.host}${objectPath(fileKey(request.prefix, path))}`;
 }
 
-const signer = openedOnce();
+const openSigner = openedOnce();
 /** Signatures at the same time: each may ask an authority, a log and a key service. */
 const atOnce = pLimit(8);

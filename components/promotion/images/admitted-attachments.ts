@@ -36,7 +36,7 @@ export const defaultAdmission: AdmissionRules = { artifactTypes: [], bytes: atta
 /**
  * Reads the OCI manifests of attachments and judges each by {@link admit}. An attachment of something that stays out stays out too.
  * @param attachments each after what it is attached to.
- * @param memory bytes of OCI manifests that are being read, in the whole process.
+ * @param memory bytes of OCI manifests and their image configs that are being read, in the whole process.
  * @throws ExcessError if the admitted ones are too many or too large together.
  */
 export async function judgeAttachments(
@@ -52,7 +52,7 @@ export async function judgeAttachments(
   let bytes = 0;
   const judged = await Promise.all(
     attachments.map((attachment) =>
-      memory.with(attachmentLimits.manifest, async () => {
+      memory.with(attachmentLimits.manifest + attachmentLimits.config, async () => {
         const verdict = await judge(sources, attachment, rules);
         if ("manifest" in verdict) bytes += verdict.manifest.bytes.length;
         // At once: what comes after it would be held in memory only to be thrown away.

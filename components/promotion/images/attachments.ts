@@ -40,6 +40,7 @@ const mostAttachments = 1_000;
 /**
  * Finds what is attached to digests in one repository, and to that in turn; attachments come after what they are attached to.
  * @param tags the repository's tags, if the list is complete: then no request is made for a tag that does not exist.
+ * @throws ExcessError where a chain or the number is longer than the limit: nothing is left out silently.
  */
 export async function findAttachments(
   at: Remote,
@@ -50,7 +51,7 @@ export async function findAttachments(
   const found: Attachment[] = [];
   const seen = new Set<Digest>(subjects);
   let level = subjects;
-  for (let depth = 0; depth < deepest && level.length > 0; depth++) {
+  for (let depth = 0; level.length > 0; depth++) {
     // Tags can form a cycle; a subject is not an attachment of itself.
     const next = (await Promise.all(level.map((subject) => attachedTo(at, subject, known))))
       .flat()
@@ -58,8 +59,8 @@ export async function findAttachments(
     level = [...new Set(next.map(({ digest }) => digest))].filter((digest) => !seen.has(digest));
     for (const digest of level) seen.add(digest);
     found.push(...next);
-    if (depth + 1 === deepest && level.length > 0)
-      throw new ExcessError(`${level[0]} ends a chain of more than ${deepest} attachments of attachments`);
+    if (depth === deepest && level.length > 0)
+      throw new ExcessError(`${level[0]} is in a chain of more than ${deepest} attachments of attachments`);
     if (found.length > mostAttachments)
       throw new ExcessError(`more than ${mostAttachments} signatures and attestations`);
   }

@@ -17,7 +17,7 @@ import {
   judgeAttachments,
 } from "./admitted-attachments.ts";
 import type { RecordedAttachment } from "./attachment-record.ts";
-import { type Attachment, findAttachments } from "./attachments.ts";
+import { type Attachment, ExcessError, findAttachments } from "./attachments.ts";
 import { carryForeignLayers } from "./foreign-layers.ts";
 import type { ImageMirrorRun, ImagesMirrorRun, LayerMirrorRun } from "./mirror-runs.ts";
 import type { Copy } from "./plan.ts";
@@ -371,7 +371,10 @@ export async function attachedInStaging(
   return findAttachments(staging, digests, list);
 }
 
-/** What is attached to the digests in any of the mirrors, and whether all of them responded. Throws only if none does. */
+/**
+ * What is attached to the digests in any of the mirrors, and whether all of them responded.
+ * @throws SourceError if none does, or if one has more than is published: what is beyond the limit would be left out unsaid.
+ */
 export async function attachedIn(
   mirrors: readonly Remote[],
   digests: readonly Digest[],
@@ -380,8 +383,9 @@ export async function attachedIn(
   const found = await Promise.allSettled(mirrors.map((mirror) => findAttachments(mirror, digests, undefined)));
   run.context.signal.throwIfAborted();
   const lists = found.filter((result) => result.status === "fulfilled").map((result) => result.value);
-  const failed = found.find((result) => result.status === "rejected");
-  if (failed && lists.length === 0) throw new SourceError(failed.reason);
+  const failures = found.filter((result) => result.status === "rejected");
+  const failed = failures.find(({ reason }) => reason instanceof ExcessError) ?? failures[0];
+  if (failed && (lists.length === 0 || failed.reason instanceof ExcessError)) throw new SourceError(failed.reason);
   return { found: lists.flat(), isAll: failed === undefined };
 }
 

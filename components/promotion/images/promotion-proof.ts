@@ -1,4 +1,5 @@
 import { imageName } from "../../../redirector/object-paths.ts";
+import type { WeightedSemaphore } from "../http/weighted-semaphore.ts";
 import { type Blob, getBlob } from "../oci/blobs.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
 import { type Manifest, ociManifest, readManifest } from "../oci/manifest.ts";
@@ -14,7 +15,7 @@ import {
   verificationSummary,
 } from "../trust/promotion-statements.ts";
 import { RefusedError } from "../trust/refused.ts";
-import { printSigner } from "../trust/signer.ts";
+import { signProof } from "../trust/sign-proof.ts";
 import type { SigningSettings } from "../trust/signing-settings.ts";
 import type { StatementSigner } from "../trust/statement-signer.ts";
 import { largestBundle, type Trust, verifyBundle } from "../trust/verify-bundle.ts";
@@ -39,6 +40,8 @@ export interface ToProve {
   readonly request: { readonly project: string; readonly prefix: string; readonly staging: string };
   readonly settings: SigningSettings;
   readonly trust: Trust;
+  /** Bytes of attachments that are being read, in the whole process. */
+  readonly memory: WeightedSemaphore;
   /** What the project's policy says; asked only if something is signed. */
   judge(): Promise<Judgement | undefined>;
 }
@@ -102,10 +105,6 @@ interface SignedBundle {
   readonly created: string;
 }
 
-/**
- * Signs, and verifies as the next run and users will: a proof that names somebody else, because the workflow was renamed or runs on another branch, would be
- * made again by each run.
- */
 async function signed(
   { tree, trust }: ToProve,
   signer: StatementSigner,
@@ -113,18 +112,12 @@ async function signed(
   statement: object,
   created: string,
 ): Promise<SignedBundle> {
-  const bytes = Buffer.from(await signer.sign(statement));
-  const { signer: by } = verifyBundle(bytes, { digest: tree.root.digest }, trust);
-  if (!isTrusted(by, [signer.rule]))
-    throw new Error(
-      `it was signed by ${printSigner(by)}, which is not the identity of artifacts:signing: correct it there`,
-    );
-  return { predicateType, bytes, created };
+  return { predicateType, bytes: await signProof(signer, statement, tree.root.digest, trust), created };
 }
 
 /** The first valid proof of ours of this kind about this digest under this name. Whoever pushes to staging may attach what looks like one. */
 async function existing(
-  { attached, tree, sources, trust }: ToProve,
+  { attached, tree, sources, trust, memory }: ToProve,
   type: string,
   resourceUri: string,
   rule: SignerRule,
@@ -133,7 +126,7 @@ async function existing(
     if (manifest.annotations?.[predicateTypeAnnotation] !== type) continue;
     const [blob] = bundlesIn(manifest);
     if (blob === undefined || blob.size > largestBundle) continue;
-    const bytes = await getBlob(sources, blob, Buffer.alloc(blob.size));
+    const bytes = await memory.with(blob.size, () => getBlob(sources, blob, Buffer.alloc(blob.size)));
     try {
       const { signer, statement } = verifyBundle(bytes, { digest: tree.root.digest }, trust);
       const isOurs = isTrusted(signer, [rule]) && statement?.predicateType === type;

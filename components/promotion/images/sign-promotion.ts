@@ -35,7 +35,8 @@ export async function signedProof(
     const { roots } = await dependencies.roots(settings.trustedRoot, [rule]);
     const trust = { roots, keys: "key" in rule ? [rule.key] : [] };
     const judge = async () => verify && judgementOf(digest, await verify(), request.trust!);
-    return await proofOf({ ...attached, image, tags, request, settings, trust, judge }, signer, maySign);
+    const memory = dependencies.attachmentMemory;
+    return await proofOf({ ...attached, image, tags, request, settings, trust, memory, judge }, signer, maySign);
   } catch (error) {
     throw new SourceError(error);
   }

@@ -3,7 +3,8 @@ import { getBlob } from "../oci/blobs.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import type { Remote } from "../oci/remote.ts";
-import { judge, keysOf, type TrustPolicy, type Verdict } from "../trust/policy.ts";
+import { isTrusted, judge, keysOf, type TrustPolicy, type Verdict } from "../trust/policy.ts";
+import { readProvenance } from "../trust/provenance.ts";
 import { RefusedError } from "../trust/refused.ts";
 import type { Roots } from "../trust/roots.ts";
 import { largestBundle, type Trust, type Verified, verifyBundle } from "../trust/verify-bundle.ts";
@@ -49,7 +50,7 @@ export async function verifyAttachments(
     read.set(blob, bytes);
   };
   const attachments = await Promise.all(
-    claims.map((attachment) => verifyOne(attachment, sources, trust, memory, keep)),
+    claims.map((attachment) => verifyOne(attachment, sources, { ...trust, signers: policy.signers }, memory, keep)),
   );
   const own = attachments.filter(({ attachment }) => attachment.subject === digest);
   return {
@@ -65,7 +66,7 @@ export async function verifyAttachments(
 async function verifyOne(
   attachment: AdmittedAttachment,
   sources: readonly Remote[],
-  trust: Trust,
+  trust: Trust & Pick<TrustPolicy, "signers">,
   memory: WeightedSemaphore,
   keep: (blob: Digest, bytes: Buffer) => void,
 ): Promise<VerifiedAttachment> {
@@ -80,11 +81,10 @@ async function verifyOne(
       const bytes = await getBlob(sources, layer, Buffer.alloc(layer.size));
       keep(layer.digest, bytes);
       try {
-        verified.push(
-          isBundle.test(layer.mediaType)
-            ? verifyBundle(bytes, { digest: attachment.subject }, trust)
-            : verifyCosignLayer({ ...layer, bytes }, attachment.subject, trust),
-        );
+        const proven = isBundle.test(layer.mediaType)
+          ? verifyBundle(bytes, { digest: attachment.subject }, trust)
+          : verifyCosignLayer({ ...layer, bytes }, attachment.subject, trust);
+        verified.push(withoutUnused(proven, trust));
       } catch (error) {
         if (!(error instanceof RefusedError)) throw error;
         refusals.push(error.message);
@@ -92,6 +92,13 @@ async function verifyOne(
     });
   }
   return { attachment, verified, refusals };
+}
+
+/** Predicates have up to 4 MiB and anybody may sign them: one is kept only if the policy is judged by it. */
+function withoutUnused(proven: Verified, { signers }: Pick<TrustPolicy, "signers">): Verified {
+  const { signer, statement } = proven;
+  if (statement === undefined || (isTrusted(signer, signers) && readProvenance(statement))) return proven;
+  return { ...proven, statement: { predicateType: statement.predicateType, predicate: {} } };
 }
 
 const isBundle = /^application\/vnd\.dev\.sigstore\.bundle/;

@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "mocha";
+import type { Properties } from "../../../components/plugin/properties.ts";
 import { imagePromotion } from "../../../components/promotion/images/images.ts";
+import { promotionProvider } from "../../../components/promotion/provider/provider.ts";
 import type { Context, ImagesRequest } from "../../../components/promotion/run/request.ts";
 import { inspect, type Pushed, Pusher, referrers, startRegistry, type TestRegistry } from "../../support/registries.ts";
 
@@ -191,6 +193,39 @@ describe("attachments", () => {
     assert.deepEqual(late.notes, [`+ SBOM ${sbom.digest} of app:v1 is in staging, not in m0, m1`]);
     await staging.manifest(await runnable(staging, { subject: image }));
     assert.deepEqual((await promotion.takeInventory(asked, context)).notes, late.notes, "what stays out is no drift");
+  });
+
+  it("trust 3 by the engine: a refresh names what was signed since and differs, which is drift, and the next up brings it", async () => {
+    const { staging, request, production } = project();
+    const image = await staging.image();
+    const said: string[] = [];
+    const provider = promotionProvider({
+      status: async () => {},
+      lasting: async (_urn, severity, message) => {
+        said.push(`${severity}: ${message}`);
+      },
+    });
+    const type = "promotion:index:PromotedImages";
+    const inputs = { ...request(image), summary: "1 image" } as unknown as Properties;
+    const resource = { urn: `urn:pulumi:s::p::${type}::app`, type, name: "app" };
+    const made = await provider.create({ ...resource, inputs, preview: false });
+    const refreshed = async (outputs: Properties) => {
+      said.length = 0;
+      const found = (await provider.read({ ...resource, id: made.id, inputs, outputs }))!;
+      const states = { id: made.id, olds: found.outputs, oldInputs: found.inputs };
+      return { ...states, changed: (await provider.diff!({ ...resource, ...states, news: inputs })).changed };
+    };
+    assert.deepEqual([(await refreshed(made.outputs)).changed, said], [[], []]);
+    const tag = tagOf(image, "sig");
+    const signature = await signed(staging, tag, [Buffer.from("late")]);
+    const { changed, ...states } = await refreshed(made.outputs);
+    assert.notDeepEqual(changed, [], "what `--expect-no-changes` fails on");
+    const note = `+ signature ${signature.digest} of app:v1 is in staging, not in m0, m1`;
+    assert.ok(said.includes(`warning: What the next \`pulumi up --refresh\` brings:\n  ${note}`), said.join("\n"));
+    const { outputs } = await provider.update!({ ...resource, ...states, inputs, preview: false });
+    for (const mirror of ["m0", "m1"])
+      assert.equal((await inspect(registry.host, production(mirror))).tags[tag], signature.digest);
+    assert.deepEqual([(await refreshed(outputs)).changed, said], [[], []]);
   });
 
   it("trust 4: OCI manifests that would fill the memory are refused by preview and run, and the image is not published without them", async () => {
