@@ -27,17 +27,25 @@ try {
   await drill.run("pulumi preview --expect-no-changes");
   const file = join(drill.workspace.folder, "exported.json");
   await drill.run(`pulumi stack export --file ${file}`);
-  const state = await readFile(file, "utf8");
+  const state = anywhere(await readFile(file, "utf8"));
   assert.ok(!state.includes(drill.rehearsal.awsCredentials.secretAccessKey), "the state holds a secret");
 
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, "state.json.gz"), gzipSync(state, { level: 9 }));
   await writeFile(join(folder, "changes.golden.txt"), `# What an upgrade from ${version} changes.\n`);
-  await copyFile(drill.stack.configFile, join(folder, "Pulumi.local.yaml"));
+  await writeFile(join(folder, "Pulumi.local.yaml"), anywhere(await readFile(drill.stack.configFile, "utf8")));
   await copyFile(join(drill.workspace.folder, "redirector.tar.gz"), join(folder, "redirector.tar.gz"));
   await cp(demoManifestsFolder, join(folder, "manifests"), { recursive: true });
   console.log(`${folder}: ${state.length} bytes of state`);
 } finally {
   await drill.end();
+}
+
+/** A text without the places of this machine, of which nothing depends. */
+function anywhere(text: string): string {
+  return text
+    .replaceAll(demoManifestsFolder, "manifests")
+    .replaceAll(projectRoot, "/artifacts")
+    .replaceAll(drill.folder, "/release");
 }
