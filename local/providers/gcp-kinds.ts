@@ -4,8 +4,8 @@ import type { ResourceKind, Subject } from "./kind.ts";
 /** The project number of every emulated project but a seed project. Real projects have a number each, which programs read from outputs. */
 export const projectNumber = "415926535897";
 
-/** The number of a project: a pool's name has it, so pools of production and of a seed project differ. */
-function projectNumberOf(project: unknown): string {
+/** The number of a project: a pool's name has it, so pools of production and of a seed project differ. @internal exported for tests. */
+export function projectNumberOf(project: unknown): string {
   return String(project).endsWith("-seed") ? "271828182845" : projectNumber;
 }
 

@@ -10,15 +10,10 @@ import type { AddressInfo } from "node:net";
 import { delimiter, dirname, join } from "node:path";
 import { isMap, parseDocument } from "yaml";
 import { endToEndHeaders, forward } from "../../../local/cloud/forward.ts";
+import { projectNumberOf } from "../../../local/providers/gcp-kinds.ts";
 import { projectRoot } from "../../../local/tools/rehearsal-folder.ts";
 import { ensureEngine } from "../../../local/tools/tools.ts";
 import { type CommandResult, type Drill, OperatorCommand } from "./drill.ts";
-
-/** Project numbers, as `gcloud projects describe` says them. */
-const numbers: Readonly<Record<string, string>> = {
-  "rehearsal-artifacts": "415926535897",
-  "rehearsal-seed": "271828182845",
-};
 
 /** The checkout of an owner. */
 export class OwnerCheckout {
@@ -177,6 +172,8 @@ exec "${path}" "$@" --non-interactive --color never
 
 /** Stands in for gcloud: buckets are made in the emulated cloud; of everything else it says that it is there as it should be. */
 function gcloud(control: string): string {
+  const projects = ["rehearsal-artifacts", "rehearsal-seed"];
+  const numbers = Object.fromEntries(projects.map((project) => [project, projectNumberOf(project)]));
   return `#!${process.execPath}
 const args = process.argv.slice(2);
 const line = args.join(" ");
