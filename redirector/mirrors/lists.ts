@@ -15,19 +15,35 @@ export type WholeList =
   | { readonly kind: "tags"; readonly tags: readonly string[] }
   | { readonly kind: "referrers"; readonly referrers: readonly ListedReferrer[] };
 
-/** All that lists of one kind have, each item once: of a referrer what the first list says. At least one. */
-export function mergeLists(lists: readonly [WholeList, ...WholeList[]]): WholeList {
-  const [first] = lists;
-  if (lists.length === 1) return first;
-  const referrers = new Map<string, ListedReferrer>();
-  const tags = new Set<string>();
-  for (const list of lists) {
-    if (list.kind === "tags") for (const tag of list.tags) tags.add(tag);
-    else for (const each of list.referrers) if (!referrers.has(each.digest)) referrers.set(each.digest, each);
+/**
+ * All that lists of one kind have, each item once: of a referrer what the first list says. At least one. Merges the same lists once: clients read a list
+ * page by page, and each page is a part of the same whole.
+ */
+export function mergeLists([first, ...others]: readonly [WholeList, ...WholeList[]]): WholeList {
+  return others.reduce(mergeOnce, first);
+}
+
+/** By both lists: kept as long as they are. */
+const merged = new WeakMap<WholeList, WeakMap<WholeList, WholeList>>();
+
+function mergeOnce(one: WholeList, other: WholeList): WholeList {
+  const known = merged.get(one) ?? new WeakMap<WholeList, WholeList>();
+  merged.set(one, known);
+  const whole = known.get(other) ?? merge(one, other);
+  known.set(other, whole);
+  return whole;
+}
+
+/** The first list itself if the other has nothing more. */
+function merge(one: WholeList, other: WholeList): WholeList {
+  if (one.kind === "tags") {
+    const tags = new Set(one.tags);
+    const more = (other as typeof one).tags.filter((tag) => !tags.has(tag));
+    return more.length === 0 ? one : { kind: "tags", tags: [...one.tags, ...more].sort() };
   }
-  return first.kind === "tags"
-    ? { kind: "tags", tags: [...tags].sort() }
-    : { kind: "referrers", referrers: [...referrers.values()] };
+  const digests = new Set(one.referrers.map(({ digest }) => digest));
+  const more = (other as typeof one).referrers.filter(({ digest }) => !digests.has(digest));
+  return more.length === 0 ? one : { kind: "referrers", referrers: [...one.referrers, ...more] };
 }
 
 /** The descriptor of a referrer, as the mirror returned it (OCI image spec, "Descriptors"). */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import { parseConfig } from "../../../../redirector/config.ts";
-import { type ListResult, Lists } from "../../../../redirector/mirrors/lists.ts";
+import { type ListResult, Lists, mergeLists, type WholeList } from "../../../../redirector/mirrors/lists.ts";
 
 const url = "https://mirror.example/v2/p/images/app/tags/list";
 const mirror = { name: "m", url: "https://m.example/v2/p", cloud: "gcp", region: "r", latitude: 0, longitude: 0 };
@@ -167,5 +167,39 @@ describe("the cache of lists", () => {
     assert.equal(await lists.read({ kind: "tags", url: "c" }), "unread");
     gate.resolve(new Response("", { status: 404 }));
     assert.deepEqual(await Promise.all(reading), ["absent", "absent"]);
+  });
+});
+
+describe("merging lists", () => {
+  const tags = (...names: string[]): WholeList => ({ kind: "tags", tags: names });
+  const referrersOf = (from: string, ...digests: string[]) => digests.map((digest) => ({ digest, from }));
+  const referrers = (from: string, ...digests: string[]): WholeList => ({
+    kind: "referrers",
+    referrers: referrersOf(from, ...digests),
+  });
+
+  for (const [what, one, other, whole] of [
+    ["tags", tags("a", "c"), tags("b", "c"), tags("a", "b", "c")],
+    [
+      "referrers",
+      referrers("one", "x", "y"),
+      referrers("other", "y", "z"),
+      { kind: "referrers", referrers: [...referrersOf("one", "x", "y"), ...referrersOf("other", "z")] },
+    ],
+  ] as const) {
+    it(`${what}: each item once, and the same lists are merged once, however many pages are read of them`, () => {
+      const merged = mergeLists([one, other]);
+      assert.deepEqual(merged, whole);
+      assert.equal(mergeLists([one, other]), merged);
+      const longer = mergeLists([one, what === "tags" ? tags("d") : referrers("third", "d")]);
+      assert.notDeepEqual(longer, merged, "of another list");
+    });
+  }
+
+  it("takes no memory where the other mirrors have nothing more", () => {
+    const one = tags("a", "b");
+    assert.equal(mergeLists([one, tags("b"), tags("a", "b")]), one);
+    const attached = referrers("one", "x");
+    assert.equal(mergeLists([attached, referrers("other", "x")]), attached);
   });
 });
