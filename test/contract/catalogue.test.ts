@@ -295,10 +295,11 @@ describe("the catalogue's writer", () => {
       trustedRoot: "",
     });
     const policy = "https://github.com/example/artifacts/blob/HEAD/manifests/semver/project.yaml";
-    const listed = async (changes: Partial<EntryRequest>) => {
+    const listed = async (changes: Partial<EntryRequest>, failing?: RegExp) => {
       await anotherRun();
       const { failures } = await publish(requestFor("semver", changes));
-      assert.deepEqual(failures, []);
+      if (failing === undefined) assert.deepEqual(failures, []);
+      else assert.match(failures.join("\n"), failing);
       const { images } = await entry("semver");
       const details = await Promise.all(
         images.map(async (each) => readDocument("image", String(await stored(each.details)))!),
@@ -319,6 +320,13 @@ describe("the catalogue's writer", () => {
       [same, requests.filter((each) => each.includes("/manifests/"))],
       [good, []],
       "nothing is asked again",
+    );
+    const unreadable = { ...trust(demoPublicKey()), trustedRoot: "/no/such/root.json" };
+    const unknown = await listed({ trust: unreadable, policy }, /trustedRoot: \/no\/such\/root\.json/);
+    assert.deepEqual(
+      unknown.map(({ digest, verification }) => [digest, verification]),
+      good.map(({ digest }) => [digest, undefined]),
+      "listed, but nothing is said of what cannot be verified",
     );
     const other = await listed({ trust: trust(pemOf(testKeyPair())), policy });
     assert.deepEqual(

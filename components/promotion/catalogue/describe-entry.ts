@@ -16,7 +16,7 @@ import { splitLines } from "../text/split-lines.ts";
 import type { CachedEntry } from "./cached-entry.ts";
 import { describeImage } from "./describe-image.ts";
 import type { EntryRequest } from "./request.ts";
-import { isUnder, policyOf, withVerification } from "./verify-entry.ts";
+import { isUnder, policyOf, verifyUnder } from "./verify-entry.ts";
 
 /** What {@link describeEntry} needs. */
 export interface DescribeDependencies {
@@ -96,45 +96,37 @@ async function describeImages(request: EntryRequest, cached: CachedEntry, depend
   const facts = new Map<string, ImageFacts>();
   const digestKeys: Record<string, Record<string, string>> = {};
   const failures: string[] = [];
-  const missing: { image: string; digests: string[] }[] = [];
+  const missing: { image: string; name: string; digests: string[] }[] = [];
   const policy = policyOf(request);
   for (const [image, digests] of readImageLines(request.images)) {
     const name = imageName(request.imagePrefix, image);
     const cachedKeys = Object.hasOwn(cached.digestKeys, name) ? cached.digestKeys[name]! : {};
     const own: Record<string, string> = {};
     digestKeys[name] = own;
-    const known = (digest: string): ImageFacts | undefined => {
-      const fact = cached.facts.get(digest);
-      return fact && isUnder(fact, policy) ? fact : undefined;
-    };
-    const notCached = [...digests.keys()].filter(
-      (digest) => known(digest) === undefined || !Object.hasOwn(cachedKeys, digest),
-    );
-    if (notCached.length > 0) missing.push({ image, digests: notCached });
+    const notCached: string[] = [];
     for (const digest of digests.keys()) {
-      const fact = known(digest);
-      if (fact !== undefined) facts.set(digest, fact);
-      if (Object.hasOwn(cachedKeys, digest)) own[digest] = cachedKeys[digest]!;
+      const fact = cached.facts.get(digest);
+      const isKnown = fact !== undefined && isUnder(fact, policy);
+      const hasKeys = Object.hasOwn(cachedKeys, digest);
+      if (isKnown) facts.set(digest, fact);
+      if (hasKeys) own[digest] = cachedKeys[digest]!;
+      if (!isKnown || !hasKeys) notCached.push(digest);
     }
+    if (notCached.length > 0) missing.push({ image, name, digests: notCached });
   }
   const total = missing.reduce((sum, { digests }) => sum + digests.length, 0);
   let done = 0;
-  const work = missing.map(async ({ image, digests }) => {
-    const at: Remote = {
-      transport,
-      repository: repositoryAt(request.registry, imageName(request.imagePrefix, image)),
-      signal,
-    };
+  const work = missing.map(async ({ image, name, digests }) => {
+    const at: Remote = { transport, repository: repositoryAt(request.registry, name), signal };
     // One list of tags for all digests of the image, so that no request looks for signatures that do not exist.
     const tags = await dependencies.limit(() => listTags(at)).catch((error: unknown) => failed(error, image));
     if (tags === undefined) return;
-    await Promise.all(digests.map((digest) => dependencies.limit(() => describe(at, image, digest, tags))));
+    await Promise.all(digests.map((digest) => dependencies.limit(() => describe(at, image, name, digest, tags))));
   });
   await Promise.all(work);
   return { facts, digestKeys, described: total, failures };
 
-  async function describe(at: Remote, image: string, digest: string, tags: TagList): Promise<void> {
-    const name = imageName(request.imagePrefix, image);
+  async function describe(at: Remote, image: string, name: string, digest: string, tags: TagList): Promise<void> {
     const own = digestKeys[name]!;
     try {
       let fact = cached.facts.get(digest);
@@ -143,8 +135,13 @@ async function describeImages(request: EntryRequest, cached: CachedEntry, depend
         fact = described.facts;
         own[digest] = described.keys;
       }
-      facts.set(digest, fact);
-      facts.set(digest, await withVerification(fact, request, at, tags, dependencies.attachmentMemory));
+      // What another policy said does not hold under this one, whether or not the digest can be verified now.
+      const { verification: _, ...unverified } = fact;
+      facts.set(digest, unverified);
+      if (policy !== undefined) {
+        const verification = await verifyUnder(policy, digest, at, tags, dependencies.attachmentMemory);
+        facts.set(digest, { ...unverified, verification });
+      }
     } catch (error) {
       failed(error, `${image}@${digest}`);
     }

@@ -5,43 +5,42 @@ import { verifyPresent } from "../images/verify-reference.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Remote } from "../oci/remote.ts";
 import type { TagList } from "../oci/tags.ts";
+import type { TrustSettings } from "../run/request.ts";
 import { printSigner } from "../trust/signer.ts";
 import { currentRoots } from "../trust/tuf-roots.ts";
 import type { EntryRequest } from "./request.ts";
 
 type Verification = NonNullable<ImageFacts["verification"]>;
 
-/** The policy under which an entry's images are verified: what the catalogue says of it. Undefined: nothing is verified. */
-export function policyOf({ trust, policy }: EntryRequest): Pick<Verification, "policy" | "policySha256"> | undefined {
+/** The policy under which an entry's images are verified, and what the catalogue says of it. */
+export interface EntryPolicy {
+  readonly trust: TrustSettings;
+  readonly said: Pick<Verification, "policy" | "policySha256">;
+}
+
+/** The policy of a request. Undefined: nothing is verified. */
+export function policyOf({ trust, policy }: EntryRequest): EntryPolicy | undefined {
   if (trust === undefined || policy === undefined) return undefined;
   // The effective policy: what the stack adds to project.yaml counts too.
-  return { policy, policySha256: createHash("sha256").update(JSON.stringify(trust)).digest("hex") };
+  const policySha256 = createHash("sha256").update(JSON.stringify(trust)).digest("hex");
+  return { trust, said: { policy, policySha256 } };
 }
 
 /** Whether facts say what this policy says; else they are verified again. */
-export function isUnder(facts: ImageFacts, policy: ReturnType<typeof policyOf>): boolean {
-  const { verification } = facts;
-  return verification?.policy === policy?.policy && verification?.policySha256 === policy?.policySha256;
+export function isUnder({ verification }: ImageFacts, policy: EntryPolicy | undefined): boolean {
+  return verification?.policy === policy?.said.policy && verification?.policySha256 === policy?.said.policySha256;
 }
 
-/**
- * Facts with what the policy says of the digest, as the canonical mirror has it; without a policy, without any claim.
- * @throws the registry's error.
- */
-export async function withVerification(
-  facts: ImageFacts,
-  request: EntryRequest,
+/** What the policy says of a digest, as the canonical mirror has it. @throws the registry's error. */
+export async function verifyUnder(
+  { trust, said }: EntryPolicy,
+  digest: Digest,
   at: Remote,
-  tags: TagList | undefined,
+  tags: TagList,
   memory: WeightedSemaphore,
-): Promise<ImageFacts> {
-  const { verification: _, ...unverified } = facts;
-  const policy = policyOf(request);
-  if (policy === undefined) return unverified;
-  const { trust } = request;
-  const { roots } = await currentRoots(trust!.trustedRoot, trust!.signers);
-  const means = { roots, memory };
-  const { verdict } = await verifyPresent(at, facts.digest as Digest, trust!, means, tags);
+): Promise<Verification> {
+  const { roots } = await currentRoots(trust.trustedRoot, trust.signers);
+  const { verdict } = await verifyPresent(at, digest, trust, { roots, memory }, tags);
   const signers = [...new Set(verdict.signatures.map(({ signer }) => printSigner(signer)))].sort();
-  return { ...unverified, verification: { ...policy, isSatisfied: verdict.satisfied, signers } };
+  return { ...said, isSatisfied: verdict.satisfied, signers };
 }
