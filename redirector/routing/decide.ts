@@ -188,15 +188,20 @@ const canonicalAbsentSeconds = 5;
  * that is rebuilt, lacks tags and signatures, and unlike a request for an object its list does not tell that something is missing.
  */
 function listMirrors(images: readonly ImageMirror[], client: Client): ImageMirror[] {
-  const [canonical] = images;
-  const chosen = canonical?.healthy && canonical.site.weight > 0 ? [canonical] : [];
+  const canonical = firstWritten(images);
+  const chosen = canonical ? [canonical] : [];
   while (chosen.length < mostListMirrors) {
     const others = images.filter((mirror) => mirror.healthy && !chosen.includes(mirror));
     const next = chooseMirror(others, client);
     if (!next) break;
     chosen.push(next);
   }
-  return chosen.length > 0 || !canonical ? chosen : [canonical];
+  return chosen.length > 0 ? chosen : images.slice(0, 1);
+}
+
+/** The canonical mirror, which a promotion writes first, so that it lacks nothing; undefined while it is unhealthy or about to be removed. */
+function firstWritten<M extends Mirror>([canonical]: readonly M[]): M | undefined {
+  return canonical?.healthy && canonical.site.weight > 0 ? canonical : undefined;
 }
 
 const mostListMirrors = 3;
@@ -271,11 +276,9 @@ function fromMirror(
   config: RedirectorConfig,
   checks?: Checks,
 ): Redirect | Check | Refused {
-  const [canonical] = list;
   // What a tag of attachments names changes as signatures are added: the mirror that is written first has them all.
-  const isComplete =
-    route.kind === "manifest" && route.isAttachments && canonical?.healthy && canonical.site.weight > 0;
-  const mirror = isComplete ? canonical : chooseMirror(list, client);
+  const complete = route.kind === "manifest" && route.isAttachments ? firstWritten(list) : undefined;
+  const mirror = complete ?? chooseMirror(list, client);
   if (!mirror) return route.kind === "file" ? noSuchMirrors.files : noSuchMirrors.images;
   const check = known(checks, mirror) ?? kept(mirrorCheck(route, mirror, list), checks);
   if (!mirror.healthy) return check.present;
