@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { createApp } from "./app.ts";
 import { type Assets, loadAssets } from "./catalogue/assets.ts";
-import { coordinatesAt } from "./client/coordinates.ts";
+import { clientHere } from "./client/client.ts";
 import { emptyTable, type LoadedTable, loadTable } from "./cloud-ranges/table.ts";
 import { configFileVariable, configVariable, parseConfig, type RedirectorConfig } from "./config.ts";
 import { type Server, serve } from "./http1/bun-server.ts";
@@ -178,11 +178,7 @@ function instanceState(): InstanceState {
 /** The nearest healthy file mirror, and the canonical one or the second nearest. */
 function presenceSources(): string[] {
   const { files } = app.mirrors;
-  const here = {
-    cloud: "",
-    region: config.region.name,
-    place: coordinatesAt(config.region.latitude, config.region.longitude),
-  };
+  const here = clientHere(config);
   const nearest = chooseMirror(files, here);
   const others = files.filter((mirror) => mirror !== nearest);
   const other = others[0] === files[0] ? files[0] : chooseMirror(others, here);

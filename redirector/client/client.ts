@@ -33,6 +33,11 @@ export interface Caller {
   readonly client: Client;
 }
 
+/** A client in no cloud, in the place of this instance. */
+export function clientHere({ region }: RedirectorConfig): Client {
+  return { cloud: "", region: "", place: coordinatesAt(region.latitude, region.longitude) };
+}
+
 /**
  * Returns the function that locates a request's client: the cloud region of its address, if its location is known; else the load
  * balancer's header; else the region of this instance. It fails for no request.
@@ -45,7 +50,7 @@ export function callerOf(config: RedirectorConfig, ranges: CloudRanges): (reques
   for (const known of config.cloudRegions) {
     places.set(`${known.cloud} ${known.name}`, coordinatesAt(known.latitude, known.longitude));
   }
-  const here: Client = { cloud: "", region: "", place: coordinatesAt(config.region.latitude, config.region.longitude) };
+  const here = clientHere(config);
   const regions = ranges.regions.map(({ cloud, region }) => ({
     cloud,
     region,
