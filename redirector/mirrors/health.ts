@@ -1,6 +1,7 @@
 import pLimit from "p-limit";
 import type { RedirectorConfig } from "../config.ts";
 import type { Mirror } from "./mirrors.ts";
+import { startRounds } from "./rounds.ts";
 import { isServing } from "./status-meaning.ts";
 
 type Settings = RedirectorConfig["health"];
@@ -47,43 +48,38 @@ export interface ProberOptions {
 export function startProber(mirrors: readonly Mirror[], settings: Settings, options: ProberOptions): Prober {
   const { probe, turned, random = Math.random } = options;
   const stopping = new AbortController();
-  const timers = new Set<NodeJS.Timeout>();
   const limited = pLimit(settings.concurrency);
 
   const probed = mirrors.map((mirror) => ({ mirror, counts: { succeeded: 0, failed: 0, ignored: 0, turned: 0 } }));
-  for (const each of probed) {
+  const stops = probed.map(({ mirror, counts }) => {
     let streak = 0;
-    const round = async (): Promise<void> => {
-      const result = await limited(() => ask(each.mirror));
-      if (stopping.signal.aborted) return;
-      let seconds = settings.intervalSeconds;
+    const round = async (): Promise<number> => {
+      const result = await limited(() => ask(mirror));
+      if (stopping.signal.aborted) return settings.intervalSeconds;
       if (result === undefined) {
-        each.counts.ignored++;
-        seconds = settings.recheckSeconds;
-      } else {
-        if (result) each.counts.succeeded++;
-        else each.counts.failed++;
-        streak = result === each.mirror.healthy ? 0 : streak + 1;
-        if (streak >= (result ? settings.healthyAfter : settings.unhealthyAfter)) {
-          streak = 0;
-          each.mirror.healthy = result;
-          each.counts.turned++;
-          turned(each.mirror);
-        }
-        if (streak > 0) seconds = settings.recheckSeconds;
+        counts.ignored++;
+        return settings.recheckSeconds;
       }
-      later(round, seconds * 1000 * (0.8 + 0.4 * random()));
+      if (result) counts.succeeded++;
+      else counts.failed++;
+      streak = result === mirror.healthy ? 0 : streak + 1;
+      if (streak >= (result ? settings.healthyAfter : settings.unhealthyAfter)) {
+        streak = 0;
+        mirror.healthy = result;
+        counts.turned++;
+        turned(mirror);
+      }
+      return streak > 0 ? settings.recheckSeconds : settings.intervalSeconds;
     };
     // The first probes start at once, with jitter.
-    later(round, Math.min(1000, settings.intervalSeconds * 1000) * random() * 0.2);
-  }
+    return startRounds(round, { firstMs: Math.min(1000, settings.intervalSeconds * 1000) * random() * 0.2, random });
+  });
 
   return {
     probed,
     stop() {
       stopping.abort();
-      for (const timer of timers) clearTimeout(timer);
-      timers.clear();
+      for (const stop of stops) stop();
       limited.clearQueue();
     },
   };
@@ -104,15 +100,6 @@ export function startProber(mirrors: readonly Mirror[], settings: Settings, opti
     clearTimeout(timer);
     stopping.signal.removeEventListener("abort", stop);
     return performance.now() - started > 2 * limit + 1000 ? undefined : result;
-  }
-
-  function later(work: () => Promise<void>, ms: number): void {
-    const timer = setTimeout(() => {
-      timers.delete(timer);
-      void work();
-    }, ms);
-    timer.unref();
-    timers.add(timer);
   }
 }
 

@@ -11,6 +11,7 @@ import {
 } from "../presence-format.ts";
 import { readBody } from "./body.ts";
 import type { PublishedObjects, PublishedProject } from "./published-objects.ts";
+import { startRounds } from "./rounds.ts";
 
 /** Result of a reading of the index. `absent`: no mirror has one. */
 export type PresenceReading = "changed" | "unchanged" | "absent" | "failed";
@@ -169,25 +170,17 @@ export class PresenceDocuments {
   }
 }
 
-/** Refreshes periodically, with 20 % jitter. @param changed is called after each reading. @returns stops it. */
+/** Refreshes at once, then periodically. @param changed is called after each reading. @returns stops it. */
 export function startPresence(
   documents: PresenceDocuments,
   intervalSeconds: number,
   changed: (reading: PresenceReading) => void,
 ): () => void {
-  let timer: NodeJS.Timeout | undefined;
-  let isStopped = false;
-  const round = async (): Promise<void> => {
+  const round = async (): Promise<number> => {
     changed(await documents.refresh());
-    if (isStopped) return;
-    timer = setTimeout(() => void round(), intervalSeconds * 1000 * (0.8 + 0.4 * Math.random()));
-    timer.unref();
+    return intervalSeconds;
   };
-  void round();
-  return () => {
-    isStopped = true;
-    clearTimeout(timer);
-  };
+  return startRounds(round, { firstMs: 0 });
 }
 
 function sha256Of(bytes: Buffer): string {
