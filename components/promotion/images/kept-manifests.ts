@@ -41,6 +41,14 @@ export async function keptManifests(
 
 async function partsOf(digest: Digest, isPresent: boolean, sources: readonly Remote[]): Promise<readonly Digest[]> {
   if (isPresent) return (await readTree(sources, digest)).manifests.map((manifest) => manifest.digest);
+  return certainRemains(sources, digest);
+}
+
+/**
+ * What a promoted digest consists of, as far as the sources have it: what is not among it may be deleted.
+ * @throws Error if a source that may have some of it cannot be read.
+ */
+export async function certainRemains(sources: readonly Remote[], digest: Digest): Promise<readonly Digest[]> {
   const { digests, isUncertain } = await readRemains(sources, digest);
   if (isUncertain) throw new Error(`cannot read the manifests of ${digest}, which is to be promoted`);
   return digests;

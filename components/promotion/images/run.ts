@@ -11,7 +11,7 @@ import { globMatcher } from "../text/glob-matcher.ts";
 import { AttachmentRecord } from "./attachment-record.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { ImageSources } from "./image-sources.ts";
-import { keptManifests, type Whereabouts } from "./kept-manifests.ts";
+import { certainRemains, keptManifests, type Whereabouts } from "./kept-manifests.ts";
 import { difference } from "./last-known-state.ts";
 import { addImage } from "./lines.ts";
 import { ImageLookup } from "./lookup.ts";
@@ -19,7 +19,6 @@ import { mirrorRemote } from "./mirror-remote.ts";
 import { ImageMirrorRun, type ImagesMirrorRun, LayerMirrorRun } from "./mirror-runs.ts";
 import type { ImagePlan } from "./plan.ts";
 import { StoreParts } from "./store-parts.ts";
-import { readRemains } from "./tree.ts";
 
 /** One project's run of a promotion of images. */
 export class ImagesRun extends PromotionRun<ImagesMirrorRun> {
@@ -126,7 +125,7 @@ export class ImagesRun extends PromotionRun<ImagesMirrorRun> {
     const read = async () => {
       const roots = [...(this.plan.wanted.get(image)?.keys() ?? [])];
       const sources = [at, ...(staging ? [staging] : [])];
-      const all = await Promise.all(roots.map(async (root) => (await readRemains(sources, root)).digests));
+      const all = await Promise.all(roots.map((root) => certainRemains(sources, root)));
       return new Set(all.flat());
     };
     const known = this.#promoted.get(key) ?? read();
