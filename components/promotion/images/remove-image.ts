@@ -1,7 +1,7 @@
 import { SourceError } from "../blobs/blob-copy.ts";
+import { deleteTagged } from "../oci/delete-tagged.ts";
 import type { Digest } from "../oci/digest.ts";
-import { RegistryError } from "../oci/errors.ts";
-import { deleteManifest, deleteTag, getManifest, headManifest } from "../oci/manifests.ts";
+import { deleteTag, getManifest, headManifest } from "../oci/manifests.ts";
 import { fallbackTag } from "../oci/referrers.ts";
 import type { Remote } from "../oci/remote.ts";
 import { findAttachments } from "./attachments.ts";
@@ -126,25 +126,4 @@ async function removeAt(at: Remote, root: Digest, doomed: readonly Digest[], kee
 async function deleteFallbackList(at: Remote, subject: Digest): Promise<void> {
   const list = await headManifest(at, fallbackTag(subject));
   if (list) await deleteTagged(at, list.digest, fallbackTag(subject));
-}
-
-/** Deletes a manifest, then its tag: the other way round, a run that is killed between the two would leave a manifest that no tag leads to. */
-async function deleteTagged(at: Remote, digest: Digest, tag: string | undefined): Promise<void> {
-  try {
-    await deleteManifest(at, digest);
-    if (tag !== undefined) await deleteTag(at, tag);
-  } catch (error) {
-    // Google's registries require the tags to be deleted first; there the list of untagged manifests leads to it.
-    if (tag === undefined || !isTagged(error)) throw error;
-    await deleteTag(at, tag);
-    try {
-      await deleteManifest(at, digest);
-    } catch (again) {
-      if (!isTagged(again)) throw again; // attached to another digest too, and deleted with that
-    }
-  }
-}
-
-function isTagged(error: unknown): boolean {
-  return error instanceof RegistryError && error.code.includes("DANGLING_TAG");
 }

@@ -1,5 +1,6 @@
+import { deleteTagged } from "../oci/delete-tagged.ts";
 import type { Digest } from "../oci/digest.ts";
-import { deleteManifest, deleteTag, headManifest } from "../oci/manifests.ts";
+import { deleteTag, headManifest } from "../oci/manifests.ts";
 import { dropReferrer } from "../oci/referrers.ts";
 import type { Remote } from "../oci/remote.ts";
 import type { AdmittedAttachment, JudgedAttachments } from "./admitted-attachments.ts";
@@ -82,9 +83,11 @@ export async function removeStrays(
 ): Promise<void> {
   for (const { tag, subject, digest } of strays.toReversed()) {
     const isTagged = tag !== undefined && (await headManifest(at, tag))?.digest === digest;
-    if (isTagged) await deleteTag(at, tag);
-    if (isKept(digest)) continue;
+    if (isKept(digest)) {
+      if (isTagged) await deleteTag(at, tag);
+      continue;
+    }
     if (tag === undefined) await dropReferrer(at, subject, digest);
-    await deleteManifest(at, digest);
+    await deleteTagged(at, digest, isTagged ? tag : undefined);
   }
 }
