@@ -95,9 +95,8 @@ async function read({ url, bootstrap, cache }: TufRepository, isOffline: boolean
     };
     const client = await initTUF({ ...options, forceCache: isOffline });
     const roots = readRoots(await client.getTarget("trusted_root.json"));
-    const old = join(work, "old");
-    await rename(kept, old).catch(ignoreAbsent);
-    // Another run may have been faster, with metadata as good; or the cache cannot be written.
+    // None is there yet; or another run was faster, with metadata as good; or the cache can be read, not written.
+    await rename(kept, join(work, "old")).catch(() => {});
     await rename(join(work, name), kept).catch(() => {});
     return roots;
   } finally {

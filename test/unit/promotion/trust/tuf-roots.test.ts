@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, beforeEach, describe, it } from "mocha";
 import { canonicalJson } from "../../../../components/plugin/properties.ts";
 import { publicRoots, readRoots } from "../../../../components/promotion/trust/roots.ts";
@@ -86,6 +86,17 @@ describe("roots by TUF", () => {
     assert.deepEqual(await readdir(repository.cache), [encodeURIComponent(repository.url)]);
   });
 
+  it("are read where the cache can be read, not written: nothing is kept, and older metadata is refused all the same", async () => {
+    publish(5, first);
+    await isFresh();
+    await withoutWriting(repository.cache, async () => {
+      publish(6, first);
+      await isFresh();
+      publish(4, first);
+      await refused(/version 4 is less than current version 5/);
+    });
+  });
+
   it("a rotation of the root's key that the old key signed is followed, by a run that has a cache and by one that begins anew", async () => {
     await isFresh();
     files.set("2.root.json", root(2, second, [first, second]));
@@ -152,6 +163,20 @@ describe("roots by TUF", () => {
     assert.equal(content._type, "root");
   });
 });
+
+/** Root may write everywhere: it becomes nobody for the time. */
+async function withoutWriting(folder: string, work: () => Promise<void>): Promise<void> {
+  const isRoot = process.getuid!() === 0;
+  await chmod(dirname(folder), 0o755);
+  await chmod(folder, 0o555);
+  if (isRoot) process.seteuid!(65_534);
+  try {
+    await work();
+  } finally {
+    if (isRoot) process.seteuid!(0);
+    await chmod(folder, 0o755);
+  }
+}
 
 interface Key {
   readonly id: string;
