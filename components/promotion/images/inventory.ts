@@ -384,23 +384,23 @@ async function compareAttachments(
     const root = climb(subject);
     return roots.has(root) ? root : undefined;
   });
+  const placesIn = new Map(mirrors.map(({ holding }) => [holding, new Set(holding.attached.map(placeOf))]));
   const strays = new Set<string>();
   for (const [key, attachment] of recorded ? union : []) {
     if (!recorded!.mayBeStray(attachment)) continue;
-    const holders = mirrors.filter(({ holding }) => holding.attached.some((each) => placeOf(each) === key));
+    const holders = mirrors.filter(({ holding }) => placesIn.get(holding)!.has(key));
     const owners = [...(await rootsOf(attachment.subject))];
     if (!(await recorded!.isStray(attachment, owners, holders, readOwners))) continue;
     strays.add(key);
-    for (const { name, holding } of holders)
-      for (const root of owners) if (holding.digests.has(root)) markIncomplete(name, root);
+    markIn(holders, owners, markIncomplete);
   }
-  for (const { name, holding } of mirrors) {
-    const has = new Set(holding.attached.map(placeOf));
+  for (const mirror of mirrors) {
+    const { holding } = mirror;
     for (const [key, { subject, tag, digest }] of union) {
-      if (has.has(key) || strays.has(key)) continue;
+      if (placesIn.get(holding)!.has(key) || strays.has(key)) continue;
       // Of Google's registries the list tells of a referrer that it is there.
       if (tag === undefined && !holding.showsReferrers && holding.listed?.all.has(digest)) continue;
-      for (const root of await rootsOf(subject)) if (holding.digests.has(root)) markIncomplete(name, root);
+      markIn([mirror], await rootsOf(subject), markIncomplete);
     }
   }
 }
@@ -438,20 +438,26 @@ async function compareUntagged(
   }
   const strays = new Set<Digest>();
   for (const digest of recorded ? new Set(lacking.flatMap(({ lacks }) => lacks)) : []) {
+    if (!recorded!.mayBeStray({ digest, subject: digest })) continue;
     const roots = [...(owners.get(digest) ?? [])];
     const holders = listed.filter(({ holding }) => holding.listed!.all.has(digest));
-    if (!recorded!.mayBeStray({ digest, subject: digest })) continue;
     if (!(await recorded!.isStray({ digest, subject: roots[0] ?? digest }, roots, holders, readOwners))) continue;
     strays.add(digest);
-    for (const { name, holding } of holders)
-      for (const root of roots) if (holding.digests.has(root)) markIncomplete(name, root);
+    markIn(holders, roots, markIncomplete);
   }
-  for (const { name, holding, lacks } of lacking) {
-    for (const digest of lacks) {
-      if (strays.has(digest)) continue;
-      for (const root of owners.get(digest) ?? []) if (holding.digests.has(root)) markIncomplete(name, root);
-    }
-  }
+  for (const mirror of lacking)
+    for (const digest of mirror.lacks)
+      if (!strays.has(digest)) markIn([mirror], owners.get(digest) ?? [], markIncomplete);
+}
+
+/** Marks digests as incomplete in those of the mirrors that have them. */
+function markIn(
+  mirrors: readonly { readonly name: string; readonly holding: Holding }[],
+  roots: Iterable<Digest>,
+  markIncomplete: (name: string, digest: Digest) => void,
+): void {
+  for (const root of roots)
+    for (const { name, holding } of mirrors) if (holding.digests.has(root)) markIncomplete(name, root);
 }
 
 /** The digests of a project that an S3 mirror has references of; incomplete, where it lacks a referenced layer. */
