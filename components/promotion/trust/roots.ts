@@ -51,8 +51,25 @@ function keepEncoding({ root }: X509Certificate): void {
  * newer than the package are not among them.
  */
 export function publicRoots(): Roots {
-  known ??= readRoots(Buffer.from(seedOf(publicInstance), "base64").toString("utf8"));
+  known ??= readRoots(publicSeed("trusted_root.json").toString("utf8"));
   return known;
+}
+
+/** Where clients of Sigstore's public instance get its roots (sigstore/root-signing). */
+export const publicInstance = "https://tuf-repo-cdn.sigstore.dev";
+
+/** What the installed @sigstore/tuf has of the public instance: the metadata that it begins with, and the roots of that day. */
+export function publicSeed(name: "root.json" | "trusted_root.json"): Buffer {
+  const path = createRequire(import.meta.url).resolve("@sigstore/tuf/seeds.json");
+  const seeds = JSON.parse(readFileSync(path, "utf8")) as Record<
+    string,
+    { "root.json": string; targets: Record<string, string> } | undefined
+  >;
+  const seed = seeds[publicInstance];
+  const found = name === "root.json" ? seed?.[name] : seed?.targets[name];
+  if (found === undefined)
+    throw new Error(`@sigstore/tuf has no ${name} of ${publicInstance}: install its pinned version`);
+  return Buffer.from(found, "base64");
 }
 
 /**
@@ -77,15 +94,3 @@ function readFile(file: string): Roots {
 }
 
 let known: Roots | undefined;
-const publicInstance = "https://tuf-repo-cdn.sigstore.dev";
-
-function seedOf(instance: string): string {
-  const path = createRequire(import.meta.url).resolve("@sigstore/tuf/seeds.json");
-  const seeds = JSON.parse(readFileSync(path, "utf8")) as Record<
-    string,
-    { targets: Record<string, string> } | undefined
-  >;
-  const target = seeds[instance]?.targets["trusted_root.json"];
-  if (target === undefined) throw new Error(`@sigstore/tuf has no roots of ${instance}: install its pinned version`);
-  return target;
-}

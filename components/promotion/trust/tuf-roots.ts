@@ -1,11 +1,10 @@
 import { createHash } from "node:crypto";
 import { cp, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { printable } from "../text/printable.ts";
 import type { SignerRule } from "./policy.ts";
-import { publicRoots, type Roots, readRoots, rootsIn } from "./roots.ts";
+import { publicInstance, publicRoots, publicSeed, type Roots, readRoots, rootsIn } from "./roots.ts";
 
 /** A repository of The Update Framework (theupdateframework.github.io/specification) that has a `trusted_root.json`, and where trust in it begins. */
 export interface TufRepository {
@@ -25,9 +24,6 @@ export interface RefreshedRoots {
   readonly notice?: string;
 }
 
-/** Sigstore's public instance, as its clients have it (sigstore/root-signing). */
-const publicInstance = "https://tuf-repo-cdn.sigstore.dev";
-
 /**
  * SHA-256 of version 16 of root.json of sigstore/root-signing (metadata/16.root.json), which @sigstore/tuf carries in seeds.json. Whoever upgrades that package
  * compares the new one with https://tuf-repo-cdn.sigstore.dev/<version>.root.json and writes its hash here.
@@ -40,11 +36,7 @@ const publicBootstrap = "27aea7e372aa7864065174f0661784fcf8b0e28b1dbfebeada31a0f
  * @internal exported for its tests.
  */
 export function publicRepository(): TufRepository {
-  const seeds = createRequire(import.meta.url)("@sigstore/tuf/seeds.json") as Record<
-    string,
-    { readonly "root.json": string } | undefined
-  >;
-  const bootstrap = Buffer.from(seeds[publicInstance]?.["root.json"] ?? "", "base64");
+  const bootstrap = publicSeed("root.json");
   const found = createHash("sha256").update(bootstrap).digest("hex");
   if (found !== publicBootstrap)
     throw new Error(`@sigstore/tuf begins with the root ${found}, not with ${publicBootstrap} that tuf-roots.ts pins`);
