@@ -1,9 +1,11 @@
 import { SourceError } from "../blobs/blob-copy.ts";
+import type { WeightedSemaphore } from "../http/weighted-semaphore.ts";
 import { deleteTagged } from "../oci/delete-tagged.ts";
 import type { Digest } from "../oci/digest.ts";
 import { deleteTag, getManifest, headManifest } from "../oci/manifests.ts";
 import { fallbackTag } from "../oci/referrers.ts";
 import type { Remote } from "../oci/remote.ts";
+import { attachmentLimits } from "../run/limits.ts";
 import { findAttachments } from "./attachments.ts";
 import { tagsOf } from "./lines.ts";
 import type { ImageMirrorRun, LayerMirrorRun } from "./mirror-runs.ts";
@@ -46,7 +48,7 @@ export async function removePromotedImage(removal: Removal, run: ImagesRun): Pro
       throw new SourceError(new Error(why));
     }
     const at = mirror.remote(image);
-    const parts = mirror.store && (await partsOf(at, doomed, remains));
+    const parts = mirror.store && (await partsOf(at, doomed, remains, run.dependencies.attachmentMemory));
     await removeAt(at, digest, doomed, keep);
     if (remains.lost.includes(digest)) {
       const others = [...(mirror.achieved.get(image)?.keys() ?? [])].filter(
@@ -67,14 +69,18 @@ async function partsOf(
   at: Remote,
   doomed: readonly Digest[],
   { digests, blobs, lost }: Remains,
+  memory: WeightedSemaphore,
 ): Promise<PromotedParts | undefined> {
   if (lost.length > 0) return undefined;
   const attachments = await findAttachments(at, doomed, undefined);
-  const manifests = await Promise.all(attachments.map(({ digest }) => getManifest(at, digest)));
-  if (manifests.includes(undefined)) return undefined;
+  const blobsOf = async (digest: Digest) => (await getManifest(at, digest))?.blobs;
+  const attached = await Promise.all(
+    attachments.map(({ digest }) => memory.with(attachmentLimits.manifest, () => blobsOf(digest))),
+  );
+  if (attached.includes(undefined)) return undefined;
   return {
     manifests: [...digests, ...attachments.map(({ digest }) => digest)],
-    blobs: [...blobs, ...manifests.flatMap((manifest) => manifest!.blobs)].map(({ digest }) => digest),
+    blobs: [...blobs, ...attached.flatMap((own) => own!)].map(({ digest }) => digest),
   };
 }
 
