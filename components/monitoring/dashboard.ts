@@ -65,22 +65,15 @@ export function dashboard({ host, objectives }: DashboardSubject): object {
             "resource.label.location",
           ]),
         ),
-        chart(
-          "Promotions: bytes per hour, by mirror",
-          promql(`sum by (mirror) (increase(${inPromql(`${mirroredBytes}_sum`, "global")}[1h]))`),
-        ),
+        chart("Promotions: bytes per hour, by mirror", promql(anHour(`${mirroredBytes}_sum`, "mirror"))),
         chart(
           "Promotions: seconds until everywhere, and failures per hour, by kind",
-          promql(
-            `sum by (kind) (increase(${inPromql(`${promotionSeconds}_sum`, "global")}[1h])) / sum by (kind) (increase(${inPromql(`${promotionSeconds}_count`, "global")}[1h]))`,
-          ),
-          promql(`sum by (kind) (increase(${inPromql(failedPromotions, "global")}[1h]))`),
+          promql(meanOfAnHour(promotionSeconds, "kind")),
+          promql(anHour(failedPromotions, "kind")),
         ),
         chart(
           "Promotions: seconds behind the first mirror, mean of an hour, by mirror",
-          promql(
-            `sum by (mirror) (increase(${inPromql(`${mirrorLag}_sum`, "global")}[1h])) / sum by (mirror) (increase(${inPromql(`${mirrorLag}_count`, "global")}[1h]))`,
-          ),
+          promql(meanOfAnHour(mirrorLag, "mirror")),
         ),
         ...Object.entries(objectives).map(([about, name]) =>
           chart(`Remaining error budget: ${about}`, {
@@ -131,6 +124,16 @@ function line(
 
 function promql(prometheusQuery: string): Query {
   return { prometheusQuery };
+}
+
+/** How much a metric of the workflows' log grew in the last hour, by a label of it. */
+function anHour(metric: string, label: string): string {
+  return `sum by (${label}) (increase(${inPromql(metric, "global")}[1h]))`;
+}
+
+/** The mean of what such a metric added up in the last hour. */
+function meanOfAnHour(metric: string, label: string): string {
+  return `${anHour(`${metric}_sum`, label)} / ${anHour(`${metric}_count`, label)}`;
 }
 
 function loadBalancer(metric: string): string {

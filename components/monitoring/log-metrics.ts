@@ -54,6 +54,18 @@ export const mirrorLag = "artifacts_mirror_lag";
 /** The share of promotions that may be later than 15 minutes, or fail. */
 const lateShare = 0.01;
 
+/** Counts the line of each promotion, by kind. */
+const perPromotion = {
+  filter: (project: string) => ofPromotions(project, "promotion"),
+  labels: { kind: "kind" },
+};
+
+/** Counts the line of each mirror of a promotion. */
+const perMirror = {
+  filter: (project: string) => ofPromotions(project, "promotion-mirror"),
+  labels: { mirror: "mirror" },
+};
+
 function ofPromotions(project: string, event: string): string {
   return `logName="projects/${project}/logs/artifacts" jsonPayload.event="${event}"`;
 }
@@ -77,22 +89,21 @@ export const logMetrics: readonly LogMetric[] = [
     },
   },
   {
+    ...perPromotion,
     name: promotions,
     description: "Promotions of one project's images or files that had something to do",
-    filter: (project) => ofPromotions(project, "promotion"),
-    labels: { kind: "kind" },
   },
   {
+    ...perPromotion,
     name: failedPromotions,
     description: "Promotions that did not bring everything everywhere",
-    filter: (project) => `${ofPromotions(project, "promotion")} jsonPayload.failed=1`,
-    labels: { kind: "kind" },
+    filter: (project) => `${perPromotion.filter(project)} jsonPayload.failed=1`,
   },
   {
+    ...perPromotion,
     name: latePromotions,
     description: "Promotions that were not everywhere after 15 minutes",
-    filter: (project) => `${ofPromotions(project, "promotion")} jsonPayload.late=1`,
-    labels: { kind: "kind" },
+    filter: (project) => `${perPromotion.filter(project)} jsonPayload.late=1`,
     // No Slo: Cloud Monitoring refuses one on a metric that it does not know yet (GoogleCloudPlatform/cloud-ops-sandbox#896).
     alert: {
       displayName: "Promotions: fewer than 99 % are everywhere within 15 minutes",
@@ -105,24 +116,21 @@ export const logMetrics: readonly LogMetric[] = [
     },
   },
   {
+    ...perPromotion,
     name: promotionSeconds,
     description: "Seconds until a promotion was everywhere, or had failed",
-    filter: (project) => ofPromotions(project, "promotion"),
-    labels: { kind: "kind" },
     sum: "seconds",
   },
   {
+    ...perMirror,
     name: mirroredBytes,
     description: "Bytes that promotions sent to each mirror",
-    filter: (project) => ofPromotions(project, "promotion-mirror"),
-    labels: { mirror: "mirror" },
     sum: "bytes",
   },
   {
+    ...perMirror,
     name: mirrorLag,
     description: "Seconds by which each mirror was done later than the first",
-    filter: (project) => ofPromotions(project, "promotion-mirror"),
-    labels: { mirror: "mirror" },
     sum: "lagSeconds",
   },
   {
