@@ -4,6 +4,7 @@ import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { keyOfUrn } from "../adoption/adoption-list.ts";
 import { printable } from "../promotion/text/printable.ts";
 import { CommandError, UsageError } from "./command.ts";
 import { EngineProgress, type FailedStep } from "./engine-progress.ts";
@@ -92,7 +93,8 @@ function watchFor(child: ChildProcess, log: string, quiet: number): { stalled():
   void (async () => {
     while (!ended.signal.aborted) {
       await setTimeout(Math.min(quiet / 4, 1_000), undefined, ended);
-      await events.read();
+      // Once it is stopped, only time counts: a log that cannot be read then must not keep the later signals back.
+      if (stoppedAt === undefined) await events.read();
       if (!ended.signal.aborted) look();
     }
   })().catch((error: unknown) => {
@@ -105,9 +107,8 @@ function watchFor(child: ChildProcess, log: string, quiet: number): { stalled():
 /** The line that a run ends with. */
 function whatToDo(failed: readonly FailedStep[], seconds: number): string {
   const names = failed.map(({ operation, urn }) => {
-    const [type = "", name = ""] = urn.split("::").slice(2);
     const done = operation === "delete-replaced" ? "could not be deleted to be replaced" : `failed (${operation})`;
-    return printable(`${type.split("$").at(-1)} ${name} ${done}`, 300);
+    return printable(`${keyOfUrn(urn)} ${done}`, 300);
   });
   const all = names.length > 3 ? [...names.slice(0, 3), `${names.length - 3} more`] : names;
   return `${all.join("; ")}. The engine waits for it for ever (pulumi/pulumi#16373): nothing has happened for ${seconds} s, so this run is stopped. What it did is recorded: mend what refused it, and run the same again`;
