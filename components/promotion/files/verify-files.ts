@@ -3,7 +3,7 @@ import { readAll, WrongContent } from "../blobs/fan-out.ts";
 import { causeOf } from "../http/errors.ts";
 import type { TrustSettings } from "../run/request.ts";
 import { bundlesIn } from "../trust/bundles-in.ts";
-import { isTrusted, judge, keysOf, signaturePredicate, type Verdict } from "../trust/policy.ts";
+import { isSignature, isTrusted, judge, keysOf, type Verdict } from "../trust/policy.ts";
 import type { PolicyError } from "../trust/policy-error.ts";
 import { RefusedError } from "../trust/refused.ts";
 import { unsatisfied } from "../trust/required.ts";
@@ -76,7 +76,7 @@ export class FileVerifier {
         if (list.path === path || !path.startsWith(list.folder)) return nothing;
         if ((await list.listed()).get(path) !== this.#run.wanted.get(path)) return nothing;
         const { bundle, verified, refusals } = await verifier.verified(list.path);
-        return { bundle, verified: verified.filter(isSignature), refusals };
+        return { bundle, verified: verified.filter(isSignature), refusals }; // a statement about a list says nothing of the files in it
       }),
     );
     const all = [own, ...lists];
@@ -201,11 +201,6 @@ class PolicyVerifier {
     }
     return { bundle: `${path}${bundleSuffix}`, verified, refusals };
   }
-}
-
-/** A statement about a list says nothing of the files in it. */
-function isSignature({ statement }: Verified): boolean {
-  return statement === undefined || statement.predicateType === signaturePredicate;
 }
 
 /** What is missing, with the reasons for which what is there does not count. */

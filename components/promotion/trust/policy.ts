@@ -43,7 +43,12 @@ export interface Verdict {
 }
 
 /** The predicate of a statement that is only a signature, by cosign 3. */
-export const signaturePredicate = "https://sigstore.dev/cosign/sign/v1";
+const signaturePredicate = "https://sigstore.dev/cosign/sign/v1";
+
+/** Whether it is a signature of the content, and no statement about it. */
+export function isSignature({ statement }: Verified): boolean {
+  return statement === undefined || statement.predicateType === signaturePredicate;
+}
 
 /** The public keys of a policy. */
 export function keysOf({ signers }: TrustPolicy): string[] {
@@ -64,9 +69,7 @@ export function isTrusted(signer: Signer, signers: readonly SignerRule[]): boole
 /** Judges what was verified of one digest. Pure. @param verified everything attached to it that verified, whoever signed it. */
 export function judge(policy: TrustPolicy, verified: readonly Verified[]): Verdict {
   const trusted = verified.filter(({ signer }) => isTrusted(signer, policy.signers));
-  const signatures = trusted.filter(
-    ({ statement }) => statement === undefined || statement.predicateType === signaturePredicate,
-  );
+  const signatures = trusted.filter(isSignature);
   const missing: string[] = [];
   if (signatures.length === 0) missing.push(`a signature by ${signersOf(policy)}${others(verified, policy)}`);
   const provenances = trusted.flatMap((by) => {
