@@ -125,10 +125,10 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       const found = { ...inputs, [kind.text]: inventory.text };
       return {
         id,
-        outputs: {
-          ...outputsOf(kind, last, found, { ...before, ...inventory.incomplete }),
-          ...attachedOutput(inventory.attached ?? attached),
-        },
+        outputs: outputsOf(kind, last, found, {
+          incomplete: { ...before, ...inventory.incomplete },
+          attached: inventory.attached ?? attached,
+        }),
         inputs: found,
       };
     },
@@ -177,11 +177,10 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       const reasons = [...some(outcome.failures), ...left, `${outcome.summary}; the next \`pulumi up\` resumes`];
       // Until a run succeeds, the former policy is not done with.
       const asked = "formerTrust" in request ? { ...inputs, trust: last?.["trust"] } : inputs;
-      const outputs = { ...outputsOf(kind, asked, {}, outcome.incomplete), ...attachedOutput(outcome.attached) };
-      throw new PartialFailure({ id, inputs, outputs, reasons });
+      throw new PartialFailure({ id, inputs, outputs: outputsOf(kind, asked, {}, outcome), reasons });
     }
     await log.lasting(urn, "info", outcome.summary);
-    return { ...outputsOf(kind, inputs, inputs, outcome.incomplete), ...attachedOutput(outcome.attached) };
+    return outputsOf(kind, inputs, inputs, outcome);
   }
 
   /**
@@ -254,8 +253,14 @@ function incompleteOf(outputs: Properties): Differences {
  * @param asked what the run was asked for.
  * @param inputs what is certain to be recorded as the inputs.
  */
-function outputsOf(kind: Kind, asked: Properties, inputs: Properties, incomplete: Differences): Properties {
+function outputsOf(
+  kind: Kind,
+  asked: Properties,
+  inputs: Properties,
+  { incomplete, attached = "" }: { readonly incomplete: Differences; readonly attached?: string | undefined },
+): Properties {
   const outputs: Properties = Object.keys(incomplete).length > 0 ? { incomplete } : {};
+  if (attached !== "") outputs[attachedLines] = packLines(attached);
   for (const name of compareInputs(inputs, asked)) {
     if (name === "incomplete" || name === attachedLines || asked[name] === undefined) continue;
     if (name === kind.text) outputs[askedLines] = packLines(String(asked[name]));
@@ -273,10 +278,6 @@ const attachedLines = "__attached";
 function attachedOf(outputs: Properties): string | undefined {
   const packed = outputs[attachedLines];
   return typeof packed === "string" ? unpackLines(packed) : undefined;
-}
-
-function attachedOutput(text: string | undefined): Properties {
-  return text === undefined || text === "" ? {} : { [attachedLines]: packLines(text) };
 }
 
 /** For mirrors that a preview does not know, because this run changes some of them: those of the last run. */
