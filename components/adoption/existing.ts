@@ -1,3 +1,5 @@
+import { type CloudflareCall, cloudflareCall } from "../stack/cloudflare-call.ts";
+
 /** Finds ids that the clouds assign, which cannot be derived from names. Used by adoption only. */
 export interface Existing {
   /** Full name of the resource of Cloud Monitoring (`alertPolicies`, ...) with this display name; undefined if there is none. */
@@ -60,9 +62,8 @@ export function existingThings(settings: ExistingSettings): Existing {
       return find(address, () => readGoogle(address, "budgets", settings, scope), displayName);
     },
     dnsRecord: (zoneId, comment) => {
-      const base = (settings.cloudflareEndpoint ?? "https://api.cloudflare.com/client/v4").replace(/\/$/, "");
-      const address = `${base}/zones/${zoneId}/dns_records`;
-      return find(address, () => readCloudflare(address, zoneId), comment);
+      const call = cloudflareCall(settings.cloudflareEndpoint, `zones/${zoneId}/dns_records`);
+      return find(call.address, () => readCloudflare(call, zoneId), comment);
     },
   };
 }
@@ -95,9 +96,7 @@ async function readGoogle(
 }
 
 /** Page by page (Cloudflare API v4, "List DNS Records"). */
-async function readCloudflare(address: string, zoneId: string): Promise<readonly Named[]> {
-  const token = process.env["CLOUDFLARE_API_TOKEN"];
-  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+async function readCloudflare({ address, headers }: CloudflareCall, zoneId: string): Promise<readonly Named[]> {
   const things: Named[] = [];
   for (let page = 1, pages = 1; page <= pages; page++) {
     const answer = await readJson(`${address}?per_page=100&page=${page}`, headers);
@@ -128,7 +127,7 @@ async function googleHeaders(settings: ExistingSettings, scope: string): Promise
   return { authorization: `Bearer ${token}`, "x-goog-user-project": settings.project };
 }
 
-async function readJson(address: string, headers: Record<string, string>): Promise<Json> {
+async function readJson(address: string, headers: Readonly<Record<string, string>>): Promise<Json> {
   const response = await request(address, { headers });
   if (!response.ok) throw await unexpected(address, response);
   return (await response.json()) as Json;

@@ -1,6 +1,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { z } from "zod";
 import { printable } from "../promotion/text/printable.ts";
+import { cloudflareCall } from "../stack/cloudflare-call.ts";
 import { CommandError } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { useLocalStack } from "./local-stack.ts";
@@ -82,9 +83,7 @@ export function dnssecReport(
 const answerSchema = z.object({ result: z.object({ status: z.string(), ds: z.string().nullish() }) });
 
 async function askCloudflare(endpoint: string | undefined, zoneId: string): Promise<DnssecAnswer> {
-  const url = `${(endpoint ?? "https://api.cloudflare.com/client/v4").replace(/\/$/, "")}/zones/${zoneId}/dnssec`;
-  const token = process.env["CLOUDFLARE_API_TOKEN"];
-  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const { address: url, headers } = cloudflareCall(endpoint, `zones/${zoneId}/dnssec`);
   const response = await fetch(url, { headers, signal: AbortSignal.timeout(30_000) }).catch((error: unknown) => {
     throw new CommandError(`no response from ${url}: ${error instanceof Error ? error.message : String(error)}`);
   });
