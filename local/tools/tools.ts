@@ -94,10 +94,16 @@ async function installLanguageHost(folder: string): Promise<void> {
 /** Set in the environment of a CLI that is queried for its version. */
 const queryVariable = "ARTIFACTS_ASKED_FOR_VERSION";
 
+/**
+ * Whether {@link ensureEngine} of another process asks whether this one is the machine's engine. A `pulumi` on PATH may be a script that runs
+ * `npm run pulumi`: it is none, and whoever took it for one would start it for ever.
+ */
+export function isAskedForEngine(): boolean {
+  return process.env[queryVariable] !== undefined;
+}
+
 /** A `pulumi` on PATH that is new enough and comes with a Node.js language host. */
 async function ownEngine(): Promise<Engine | undefined> {
-  // A `pulumi` on PATH may be a script that runs `npm run pulumi`. Its version query must not start another one.
-  if (process.env[queryVariable] !== undefined) return undefined;
   for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
     const path = join(folder || ".", "pulumi");
     const isFile = await stat(path).then(

@@ -215,11 +215,8 @@ export class Drill {
    */
   start(command: string): OperatorCommand {
     const path = [this.#bin, dirname(process.execPath), process.env["PATH"]].join(delimiter);
-    // By the stack's file: with `--stack local` a command looks for the engine, finds the operator's pulumi, and that one starts itself for ever.
     const artifacts = `node ${join(projectRoot, "components/commands/artifacts.mjs")}`;
-    const line = command
-      .replace(/\bnpm run adopt\b/, `${artifacts} adopt`)
-      .replace(/\bnpx artifacts dnssec --stack local\b/, `${artifacts} dnssec --config-file ${this.stack.configFile}`);
+    const line = command.replace(/\bnpm run adopt\b/, `${artifacts} adopt`).replace(/\bnpx artifacts\b/, artifacts);
     return new OperatorCommand(line, {
       ...process.env,
       ...this.workspace.environment,
