@@ -13,9 +13,7 @@ import {
   stackRehearsalFolder,
 } from "./rehearsal-folder.ts";
 import { interruptCommands, Stack, type StackSource } from "./stack.ts";
-import { isAskedForEngine } from "./tools.ts";
 
-if (isAskedForEngine()) process.exit(1);
 const args = process.argv.slice(2);
 const running = await find();
 if (running === undefined) {

@@ -60,8 +60,12 @@ export interface Engine {
   readonly origin: "machine" | "built";
 }
 
-/** The CLI to use: the machine's own if it is new enough, else the one built from the pinned module. */
+/**
+ * The CLI to use: the machine's own if it is new enough, else the one built from the pinned module. Throws where another process asks whether a
+ * script on PATH is the machine's engine: a script that runs this is none, and whoever took it for one would start it for ever.
+ */
 export async function ensureEngine(say: Say): Promise<Engine> {
+  if (process.env[queryVariable] !== undefined) throw new Error("this runs another Pulumi CLI: it is none itself");
   const own = await ownEngine();
   if (own) return own;
   const prebuilt = process.env["ARTIFACTS_TOOLS"];
@@ -93,14 +97,6 @@ async function installLanguageHost(folder: string): Promise<void> {
 
 /** Set in the environment of a CLI that is queried for its version. */
 const queryVariable = "ARTIFACTS_ASKED_FOR_VERSION";
-
-/**
- * Whether {@link ensureEngine} of another process asks whether this one is the machine's engine. A `pulumi` on PATH may be a script that runs
- * `npm run pulumi`: it is none, and whoever took it for one would start it for ever.
- */
-export function isAskedForEngine(): boolean {
-  return process.env[queryVariable] !== undefined;
-}
 
 /** A `pulumi` on PATH that is new enough and comes with a Node.js language host. */
 async function ownEngine(): Promise<Engine | undefined> {
