@@ -23,7 +23,14 @@ import type { ImageMirrorRun, ImagesMirrorRun, LayerMirrorRun } from "./mirror-r
 import type { Copy } from "./plan.ts";
 import type { ImagesRun } from "./run.ts";
 import { signedProof, withProof } from "./sign-promotion.ts";
-import { type AgainstRecord, againstRecord, lostOf, placeOf, removeStrays } from "./stray-attachments.ts";
+import {
+  type AgainstRecord,
+  againstRecord,
+  lostOf,
+  mayHaveStrays,
+  placeOf,
+  removeStrays,
+} from "./stray-attachments.ts";
 import { onePerTag } from "./superseding.ts";
 import { AbsentError, type ImageTree, readTree } from "./tree.ts";
 import { type Verification, verifyAttachments } from "./verify-attachments.ts";
@@ -264,27 +271,31 @@ async function gatherAttachments(
   const staging = run.staging(copy.image);
   const { record } = run;
   let isAll = inMirrors.isAll && copy.incomplete.length > 0;
-  let staged: Attachment[] = [];
-  if (staging && (copy.holders.length === 0 || lostOf(record, copy, attachments).length > 0)) {
+  let staged: Attachment[] | undefined = [];
+  const isNeeded = copy.holders.length === 0 || lostOf(record, copy, attachments).length > 0;
+  if (staging && (isNeeded || mayHaveStrays(record, copy, attachments))) {
     staged = await attachedInStaging(staging, copy, digests, run).catch((error: unknown) => {
       run.context.signal.throwIfAborted();
       isAll = false;
-      if (whole.length > 0) return [];
+      if (whole.length > 0) return undefined;
       throw new SourceError(error);
     });
     // A mirror that has the digest though no run of ours copied it may lack attachments. What is in production stays unless staging adds to it.
-    if (whole.length > 0 || copy.incomplete.length > 0) attachments.push(...staged);
-    else attachments.unshift(...staged);
+    if (whole.length > 0 || copy.incomplete.length > 0) attachments.push(...(staged ?? []));
+    else attachments.unshift(...(staged ?? []));
   }
   if (run.request.signing) attachments.push(...(await leftBehind(copy, places, digests)));
   const judgement = await judged(sources, attachments, run);
-  const { admitted, tolerated, strays } = againstRecord(record, copy, judgement, inMirrors.found, staged);
+  const { admitted, tolerated, strays, undecided } = againstRecord(record, copy, judgement, inMirrors.found, staged);
   const chosen = onePerTag(admitted);
+  const untouched = new Set(undecided.flatMap(({ tag }) => tag ?? []));
   const kept = tolerated.map(({ digest }): RecordedNow => ({ digest, kind: "attachment" }));
   // Only who has looked everywhere may say that something is gone.
   const before = isAll ? [] : (record.of(copy.image, copy.digest)?.attachments ?? []);
   const known = before.map(({ kind, prefix }): RecordedNow => ({ digest: `sha256:${prefix}`, kind }));
-  return { admitted: chosen, strays, recorded: [...known, ...kept, ...chosen] };
+  // A tag that has something else, which may be a further signature, stays on it until staging can be read.
+  const copied = chosen.filter(({ tag }) => tag === undefined || !untouched.has(tag));
+  return { admitted: copied, strays, recorded: [...known, ...kept, ...chosen] };
 }
 
 /**

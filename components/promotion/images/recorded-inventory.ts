@@ -1,4 +1,5 @@
 import type { Digest } from "../oci/digest.ts";
+import { WrongContentError } from "../oci/errors.ts";
 import { getManifest, headManifest } from "../oci/manifests.ts";
 import type { Remote } from "../oci/remote.ts";
 import { attachmentLimits } from "../run/limits.ts";
@@ -25,7 +26,7 @@ export class RecordedInventory {
   readonly #isWhole: boolean;
   /** Of all its digests. */
   readonly #prefixes: ReadonlySet<string>;
-  readonly #judged = new Map<string, Promise<boolean>>();
+  readonly #judged = new Map<string, Promise<"stray" | "promoted" | "undecided">>();
 
   /** @param digests the wanted digests of the image, with their tags. @param staging the image's repository there, if the project has any. */
   constructor(
@@ -64,7 +65,7 @@ export class RecordedInventory {
 
   /**
    * Whether nobody promoted an attachment that mirrors have. What staging has too a run was bringing when it was killed, and a proof `artifacts attest` has
-   * signed: these are recorded now.
+   * signed: these are recorded now. Nothing is stray while staging, or the attachment itself, cannot be read: a note says so.
    * @param roots the wanted digests that it belongs to.
    * @param readOwners all manifests that wanted digests consist of. Called only for what is not recorded.
    */
@@ -79,17 +80,19 @@ export class RecordedInventory {
     if (roots.some((root) => this.#record.has(this.#image, root, digest))) return false;
     if ((await readOwners()).has(digest)) return false;
     const key = placeOf(attachment);
-    const known = this.#judged.get(key) ?? this.#isUnknown(digest, holders);
+    const known = this.#judged.get(key) ?? this.#judge(digest, holders);
     this.#judged.set(key, known);
-    if (!(await known)) {
-      for (const root of roots) this.#record.add(this.#image, root, digest, "attachment");
-      return false;
-    }
+    const verdict = await known;
+    if (verdict === "promoted") for (const root of roots) this.#record.add(this.#image, root, digest, "attachment");
+    if (verdict === "promoted") return false;
     const where = holders.map(({ name }) => name).join(", ");
+    const what = `attachment ${digest} of ${this.#nameOf(roots[0]!)} is in ${where}, and`;
     this.notes.push(
-      `- attachment ${digest} of ${this.#nameOf(roots[0]!)} is in ${where}, and nobody promoted it: the run removes it`,
+      verdict === "stray"
+        ? `- ${what} nobody promoted it: the run removes it`
+        : `${what} no run has recorded it: it stays, as staging or the attachment could not be read`,
     );
-    return true;
+    return verdict === "stray";
   }
 
   /** Marks what every mirror has lost. @param mirrors all of them: one that could not be read may have it. */
@@ -114,12 +117,18 @@ export class RecordedInventory {
     return recorded.filter(({ prefix }) => !holders.some(({ holding }) => prefixes.get(holding)!.has(prefix)));
   }
 
-  async #isUnknown(digest: Digest, holders: readonly At[]): Promise<boolean> {
-    if (this.#staging && (await headManifest(this.#staging, digest).catch(() => undefined))) return false;
-    const [first] = holders;
-    const manifest =
-      first && (await getManifest(first.holding.at, digest, attachmentLimits.manifest).catch(() => undefined));
-    return manifest === undefined || !isProofManifest(manifest);
+  async #judge(digest: Digest, holders: readonly At[]): Promise<"stray" | "promoted" | "undecided"> {
+    try {
+      if (this.#staging && (await headManifest(this.#staging, digest))) return "promoted";
+      const [first] = holders;
+      const manifest = first && (await getManifest(first.holding.at, digest, attachmentLimits.manifest));
+      return manifest !== undefined && isProofManifest(manifest) ? "promoted" : "stray";
+    } catch (error) {
+      // What is too large to be read is none of ours.
+      if (error instanceof WrongContentError) return "stray";
+      for (const { holding } of holders) holding.at.signal.throwIfAborted();
+      return "undecided";
+    }
   }
 
   #nameOf(digest: Digest): string {

@@ -16,6 +16,8 @@ export interface AgainstRecord {
   readonly tolerated: readonly Attachment[];
   /** In a mirror, but no run brought it and staging does not have it. */
   readonly strays: readonly Attachment[];
+  /** In a mirror, no run brought it, and staging did not say whether it has it: it is neither copied nor removed nor recorded. */
+  readonly undecided: readonly Attachment[];
   /** Recorded, and nowhere any more. */
   readonly lost: readonly RecordedAttachment[];
 }
@@ -24,37 +26,48 @@ export interface AgainstRecord {
  * Compares attachments with the record. Pure. Of a digest whose record is not whole nothing is stray. A promotion's own proof never is: `artifacts attest`
  * signs without the stack's state.
  * @param inMirrors what was found in mirrors.
- * @param staged what was found in staging.
+ * @param staged what was found in staging; undefined: staging was not asked, or could not be read.
  */
 export function againstRecord(
   record: AttachmentRecord,
   { image, digest }: { readonly image: string; readonly digest: Digest },
   { admitted, refused }: JudgedAttachments,
   inMirrors: readonly Attachment[],
-  staged: readonly Attachment[],
+  staged: readonly Attachment[] | undefined,
 ): AgainstRecord {
   const entry = record.of(image, digest);
-  if (entry === undefined) return { admitted, tolerated: [], strays: [], lost: [] };
+  if (entry === undefined) return { admitted, tolerated: [], strays: [], undecided: [], lost: [] };
   const isRecorded = (attachment: Attachment) => record.has(image, digest, attachment.digest);
-  const [here, offered] = [inMirrors, staged].map((all) => new Set(all.map(placeOf)));
+  const [here, offered] = [inMirrors, staged ?? []].map((all) => new Set(all.map(placeOf)));
   const isStray = (attachment: Attachment) =>
     entry.isWhole && here!.has(placeOf(attachment)) && !isRecorded(attachment);
-  const strays = [
+  const unknown = [
     ...admitted.filter((each) => isStray(each) && !offered!.has(placeOf(each)) && !isProof(each)),
     ...refused.filter((each) => each.isAbsent !== true && isStray(each)),
   ];
   const absent = new Set(refused.filter(({ isAbsent }) => isAbsent).map(placeOf));
-  const out = new Set(strays.map(placeOf));
+  const out = new Set(unknown.map(placeOf));
   return {
     admitted: admitted.filter((each) => !out.has(placeOf(each))),
     tolerated: refused.filter((each) => each.isAbsent !== true && here!.has(placeOf(each)) && isRecorded(each)),
-    strays,
+    ...(staged ? { strays: unknown, undecided: [] } : { strays: [], undecided: unknown }),
     lost: lostOf(
       record,
       { image, digest },
-      [...inMirrors, ...staged].filter((each) => !absent.has(placeOf(each))),
+      [...inMirrors, ...(staged ?? [])].filter((each) => !absent.has(placeOf(each))),
     ),
   };
+}
+
+/** Whether one of the attachments that mirrors have may be stray: then staging has to be asked. Pure. */
+export function mayHaveStrays(
+  record: AttachmentRecord,
+  { image, digest }: { readonly image: string; readonly digest: Digest },
+  inMirrors: readonly Attachment[],
+): boolean {
+  return (
+    record.of(image, digest)?.isWhole === true && inMirrors.some((each) => !record.has(image, digest, each.digest))
+  );
 }
 
 /** What is recorded of a digest, and not among what was found. */

@@ -121,6 +121,50 @@ describe("attachments", () => {
     ]);
   });
 
+  it("what a killed run brought to one mirror stays while staging cannot be read: only staging says what is stray", async () => {
+    const { staging, request, production } = project();
+    const image = await staging.image({ tags: ["v1"] });
+    await staging.signature(image);
+    const promoted = await promotion.promote(request(image), undefined, context);
+    assert.deepEqual([promoted.failures, promoted.incomplete], [[], {}]);
+    const { attached } = promoted;
+    const refreshed = (request: ImagesRequest) => promotion.takeInventory(request, { ...context, attached });
+    // Made later in staging; a run was killed when one mirror had it, and the state does not have it.
+    const sbom = async (at: Pusher, text: string) =>
+      at.manifest({
+        mediaType: "application/vnd.oci.image.manifest.v1+json",
+        artifactType: "application/spdx+json",
+        config: { ...(await at.blob(Buffer.from("{}"))), mediaType: "application/vnd.oci.empty.v1+json" },
+        layers: [{ ...(await at.blob(Buffer.from(text))), mediaType: "application/spdx+json" }],
+        subject: image,
+      });
+    const late = await sbom(staging, "late");
+    const mirror = new Pusher(registry.host, production("m1"));
+    await sbom(mirror, "late");
+    await sbom(mirror, "what nobody promoted");
+    const there = async (mirror: string) => (await referrers(registry.host, production(mirror), image.digest)).sort();
+    const before = await there("m1");
+    assert.equal(before.length, 2);
+
+    const unreachable = request(image, { staging: "127.0.0.1:1/staging" });
+    const found = await refreshed(unreachable);
+    assert.deepEqual(found.failures, []);
+    const said = (found.notes ?? []).filter((line) => line.includes("no run has recorded it"));
+    assert.equal(said.length, 2, found.notes?.join("\n"));
+    const halfway = { request: unreachable, incomplete: { m1: `~ app@${image.digest}\n` }, attached };
+    const left = await promotion.promote(unreachable, halfway, context);
+    assert.deepEqual(left.failures, []);
+    assert.deepEqual(await there("m1"), before, "nothing is removed");
+    assert.deepEqual(await there("m0"), [], "nothing is copied");
+    assert.equal(left.attached, attached, "nothing is recorded");
+
+    const again = await refreshed(request(image));
+    const previous = { request: request(image), incomplete: again.incomplete, attached: again.attached };
+    const outcome = await promotion.promote(request(image), previous, context);
+    assert.deepEqual([outcome.failures, outcome.incomplete], [[], {}]);
+    for (const name of ["m0", "m1"]) assert.deepEqual(await there(name), [late.digest], name);
+  });
+
   it("what is attached to something that stays out stays out too", async () => {
     const { staging, request, production } = project();
     const image = await staging.image({ tags: ["v1"] });

@@ -79,7 +79,7 @@ describe("attachments against the record", () => {
   const compare = (
     recorded: readonly string[] | undefined,
     mirrors: readonly string[],
-    staged: readonly string[],
+    staged: readonly string[] | undefined,
     judged: JudgedAttachments,
     isWhole = true,
   ) => {
@@ -91,12 +91,19 @@ describe("attachments against the record", () => {
         recorded.map((what) => ({ digest: digest(what), kind: "signature" })),
         isWhole,
       );
-    const [here, offered] = [mirrors, staged].map((all) => all.map((what) => at(what)));
+    const [here, offered] = [mirrors, staged].map((all) => all?.map((what) => at(what)));
     const names = new Map(["a", "b", "c"].map((what) => [digest(what), what]));
-    const found = againstRecord(record, { image: "app", digest: image }, judged, here!, offered!);
+    const found = againstRecord(record, { image: "app", digest: image }, judged, here!, offered);
     const named = (all: readonly { digest: string }[]) => all.map((each) => names.get(each.digest)).join("");
     const lost = found.lost.map(({ prefix }) => [...names].find(([name]) => name.includes(prefix))?.[1]).join("");
-    return [named(found.admitted), named(found.tolerated), named(found.strays), lost];
+    const undecided = named(found.undecided);
+    return [
+      named(found.admitted),
+      named(found.tolerated),
+      named(found.strays),
+      lost,
+      ...(undecided ? [undecided] : []),
+    ];
   };
   const none: JudgedAttachments = { admitted: [], refused: [] };
   const refuse = (what: string, more: object = {}) => ({ ...at(what), refusal: "no", ...more });
@@ -119,6 +126,16 @@ describe("attachments against the record", () => {
       "in a mirror, not recorded",
       compare(["a"], ["a", "b"], [], { ...none, admitted: [admit("a"), admit("b")] }),
       ["a", "", "b", ""],
+    ],
+    [
+      "in a mirror, not recorded, and staging cannot be read",
+      compare(["a"], ["a", "b"], undefined, { ...none, admitted: [admit("a"), admit("b")] }),
+      ["a", "", "", "", "b"],
+    ],
+    [
+      "refused, in a mirror and not recorded, and staging cannot be read",
+      compare([], ["b"], undefined, { ...none, refused: [refuse("b")] }),
+      ["", "", "", "", "b"],
     ],
     [
       "in a mirror and staging, not recorded: it was signed later",
