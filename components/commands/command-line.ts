@@ -25,6 +25,7 @@ export const commands: Readonly<Record<string, () => Promise<CommandUnknownOpts>
   verify: async () => (await import("./verify.ts")).verifyCommand,
   attest: async () => (await import("./attest.ts")).attestCommand,
   sync: async () => (await import("./sync.ts")).syncCommand,
+  fill: async () => (await import("./fill.ts")).fillCommand,
   cost: async () => (await import("./cost.ts")).costCommand,
   "redirector-config": async () => (await import("./redirector-config.ts")).redirectorConfigCommand,
   init: async () => (await import("./init.ts")).initCommand,

@@ -57,6 +57,12 @@ export const programs: readonly RepositoryProgram[] = [
     given: ["--target=bun-linux-x64"],
   },
   {
+    name: "build-fill",
+    summary: "build the archive that the tasks of a fill run",
+    options: { "--out <file>": "the archive (default redirector/dist/fill.tar.gz)" },
+    file: "components/commands/build-fill.ts",
+  },
+  {
     name: "ranges",
     summary: "make the table of the clouds' address ranges from what the clouds publish",
     options: {

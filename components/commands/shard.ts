@@ -34,11 +34,21 @@ export function inShard(shard: Shard, project: string, thing: string): boolean {
   return hash.readUInt32BE() % shard.count === shard.index - 1;
 }
 
-/** The lines `+ ...` and `- ...` of an `Differences` text whose image (all of it, by name) or path is in a part. */
-export function linesInShard(shard: Shard, project: string, kind: "images" | "files", text: string): string {
+/**
+ * The lines of a text whose image (all of it, by name) or path is in a part: `+ ...` and `- ...` of a `Differences` text, or wanted lines.
+ * @param signed the lines begin with a sign and a space.
+ */
+export function linesInShard(
+  shard: Shard,
+  project: string,
+  kind: "images" | "files",
+  text: string,
+  signed: "signed" | "unsigned" = "signed",
+): string {
+  const start = signed === "signed" ? 2 : 0;
   return text
     .split("\n")
-    .filter((line) => line !== "" && inShard(shard, project, thingOf(kind, line.slice(2))))
+    .filter((line) => line !== "" && inShard(shard, project, thingOf(kind, line.slice(start))))
     .map((line) => `${line}\n`)
     .join("");
 }

@@ -25,6 +25,7 @@ const required: Readonly<Record<string, readonly string[]>> = {
   verify: ["example.org/app:v1", "--key", "key.pub"],
   attest: ["--project", "tool"],
   sync: ["--mirror", "images-us-central1"],
+  fill: ["--mirror", "images-us-central1"],
   completion: ["bash"],
   compare: ["--registry", "registry.example.org/p", "--with", "registry.example.org/q"],
   "aws-credentials": ["--role", "r", "--region", "us-east-1"],

@@ -1,0 +1,139 @@
+/** The filling of a mirror that is new, or was made again: it gets what it lacks, and loses nothing. */
+import pLimit from "p-limit";
+import type { Context, FilesRequest, ImagesRequest, Progress } from "../promotion/run/request.ts";
+import { splitLines } from "../promotion/text/split-lines.ts";
+import type { FillOrder } from "./fill-order.ts";
+import { filesRuns, imagesRuns, type Runs } from "./repair.ts";
+import { linesInShard, type Shard } from "./shard.ts";
+
+/** How far a fill is: what the mirror shall have of this part, has, and could not get. */
+export interface FillProgress {
+  /** Lines of the manifests. */
+  readonly wanted: number;
+  /** Those of them that the mirror lacked when it was looked at. */
+  readonly missing: number;
+  /** Steps that are done; an image is one, with all its tags. */
+  readonly done: number;
+  readonly bytes: number;
+}
+
+/** What a fill did, or found. */
+export interface Filled extends FillProgress {
+  /** One line each, naming project, image or file, mirror and cause. */
+  readonly failures: readonly string[];
+}
+
+/** Projects whose work is under way at a time: inventories are many small requests, each waiting for an answer. */
+const projectsAtATime = 8;
+
+/**
+ * Brings to a mirror what it lacks of one part of what it shall have. Looks what is there first: so it goes on where a killed one stopped, and parts
+ * may run at the same time, or twice.
+ * @param options.only `look`: nothing is written. @param told is called often.
+ */
+export async function fillMirror(
+  order: FillOrder,
+  shard: Shard,
+  { only, signal }: { readonly only?: "look"; readonly signal: AbortSignal },
+  told: (progress: FillProgress) => void,
+): Promise<Filled> {
+  const sum = new Sum(told);
+  const atOnce = pLimit(projectsAtATime);
+  const fillAll = <Request extends ImagesRequest | FilesRequest>(
+    requests: readonly Request[],
+    runs: Runs<Request>,
+    part: (request: Request) => Request,
+  ) =>
+    requests.map((whole) =>
+      atOnce(async () => {
+        const request = part(whole);
+        sum.wanted(splitLines(textOf(request)).length);
+        if (textOf(request) !== "") await fillProject(order.mirror, request, runs, sum, { only, signal });
+      }),
+    );
+  await Promise.all([
+    ...fillAll(order.images, imagesRuns, (request) => ({
+      ...request,
+      images: linesInShard(shard, request.project, "images", request.images, "unsigned"),
+    })),
+    ...fillAll(order.files, filesRuns, (request) => ({
+      ...request,
+      files: linesInShard(shard, request.project, "files", request.files, "unsigned"),
+    })),
+  ]);
+  return sum.filled;
+}
+
+async function fillProject<Request extends ImagesRequest | FilesRequest>(
+  mirror: string,
+  request: Request,
+  runs: Runs<Request>,
+  sum: Sum,
+  { only, signal }: { readonly only?: "look" | undefined; readonly signal: AbortSignal },
+): Promise<void> {
+  const context: Context = { signal, report: () => {} };
+  const { incomplete, failures } = await runs.takeInventory(runs.alone(request, mirror), context);
+  sum.failed(failures);
+  // What is there and not wanted is no matter of a fill: the rest of the manifest is another part.
+  const lacking = splitLines(incomplete[mirror] ?? "").filter((line) => !line.startsWith("- "));
+  sum.missing(lacking.length);
+  if (lacking.length === 0 || only === "look") return;
+  const differs = lacking.map((line) => `${line}\n`).join("");
+  // To the engine: all mirrors but this one are as wanted, so they are sources and nothing else.
+  const outcome = await runs.promote(
+    request,
+    { request, incomplete: { [mirror]: differs } },
+    { signal, report: sum.of(`${request.project} ${runs.kind}`) },
+  );
+  sum.failed(outcome.failures);
+}
+
+function textOf(request: ImagesRequest | FilesRequest): string {
+  return "images" in request ? request.images : request.files;
+}
+
+/** The sum over all projects. */
+class Sum {
+  readonly #told: (progress: FillProgress) => void;
+  readonly #runs = new Map<string, Progress>();
+  readonly #failures: string[] = [];
+  #wanted = 0;
+  #missing = 0;
+
+  constructor(told: (progress: FillProgress) => void) {
+    this.#told = told;
+  }
+
+  wanted(lines: number): void {
+    this.#wanted += lines;
+  }
+
+  missing(lines: number): void {
+    this.#missing += lines;
+    this.#told(this.filled);
+  }
+
+  failed(failures: readonly string[]): void {
+    this.#failures.push(...failures);
+  }
+
+  /** Receives the progress of one project. */
+  of(name: string): (progress: Progress) => void {
+    return (progress) => {
+      this.#runs.set(name, progress);
+      this.#told(this.filled);
+    };
+  }
+
+  get filled(): Filled {
+    const runs = [...this.#runs.values()];
+    const total = (of: "done" | "bytes") => runs.reduce((all, run) => all + run[of], 0);
+    return {
+      wanted: this.#wanted,
+      missing: this.#missing,
+      done: total("done"),
+      bytes: total("bytes"),
+      failures: this.#failures,
+    };
+  }
+}

@@ -1,0 +1,80 @@
+import { Command } from "@commander-js/extra-typings";
+import { formatBytes } from "../promotion/text/format-bytes.ts";
+import { formatCount } from "../promotion/text/format-count.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { type Filled, fillMirror } from "./fill-mirror.ts";
+import { fillOrderOf } from "./fill-order.ts";
+import { interruptible } from "./interruptible.ts";
+import { mirrorsNamed } from "./mirrors-named.ts";
+import { printError, printJson, printProgress, printResult } from "./output.ts";
+import { readProduction } from "./production.ts";
+import { repeated } from "./repeated.ts";
+import { parseShard } from "./shard.ts";
+import { traceDescription, traceIfAsked } from "./trace-option.ts";
+
+/** `artifacts fill`. */
+export const fillCommand = new Command("fill")
+  .summary("bring to a mirror what it lacks, outside of the stack's lock")
+  .description(
+    "Brings to a new mirror, or one that was made again, what it lacks, from the mirrors that are nearest to it, without the Pulumi engine. Removes nothing. Goes on where a run that was killed stopped; parts may run at the same time. Exit code 3 with --status: something is missing; 1: something could not be read or copied.",
+  )
+  .requiredOption(
+    "--mirror <name>",
+    "the mirror to fill, e.g. images-us-central1, files-aws-us-east-1 (may be repeated); the others are read only",
+    repeated,
+    [],
+  )
+  .option("--status", "print how much of what it shall have each mirror has, and do nothing")
+  .option("--project <name>", "only this project (may be repeated)", repeated, [])
+  .option("--shard <i/n>", "only part I of N equal parts of the work; in a Cloud Run job each task takes its own part")
+  .option("--stack <name>", "the stack, whose config is Pulumi.NAME.yaml; local is the running rehearsal", "prod")
+  .option("--config <file>", "read the stack's config from this file instead")
+  .option(
+    "--state <file>",
+    "take the mirrors' addresses from an export of the stack's state (pulumi stack export --file FILE)",
+  )
+  .option("--manifests <folder>", "the folder of the projects' folders, instead of the config's")
+  .option("--trace", traceDescription)
+  .option(
+    "--json",
+    "one JSON document: {mirrors: [{mirror, wanted, missing, done, bytes, failures}]}; wanted: lines of the manifests; missing: those that the mirror lacked; done: steps",
+  )
+  .action(async (values) => {
+    traceIfAsked(values.trace);
+    const shard = parseShard(values.shard, process.env);
+    const production = await readProduction(values, values.project);
+    mirrorsNamed(production, values.mirror);
+    const only = values.status === true ? ({ only: "look" } as const) : {};
+    const mirrors: (Filled & { readonly mirror: string })[] = [];
+    await interruptible(async (signal) => {
+      for (const mirror of values.mirror) {
+        const order = fillOrderOf(production, mirror, new Set(values.mirror));
+        const tell = everySeconds(10);
+        const filled = await fillMirror(order, shard, { ...only, signal }, ({ done, missing, bytes }) =>
+          tell(`${mirror}: ${formatCount(done)} steps done, ${formatCount(missing)} missing, ${formatBytes(bytes)}`),
+        );
+        mirrors.push({ mirror, ...filled });
+        printFilled(mirror, filled, values.status === true);
+      }
+    });
+    printJson({ mirrors });
+    const isMissing = values.status === true && mirrors.some(({ missing }) => missing > 0);
+    const hasFailed = mirrors.some(({ failures }) => failures.length > 0);
+    process.exitCode = hasFailed ? exitCodes.error : isMissing ? exitCodes.differs : exitCodes.ok;
+  });
+
+function printFilled(mirror: string, { wanted, missing, done, bytes, failures }: Filled, isStatus: boolean): void {
+  const has = `${mirror}: ${formatCount(wanted - missing)} of ${formatCount(wanted)}`;
+  printResult(isStatus ? `${has} there` : `${has} were there; ${formatCount(done)} steps done, ${formatBytes(bytes)}`);
+  for (const failure of failures) printError(failure);
+}
+
+/** Prints a line of progress at most so often. */
+function everySeconds(seconds: number): (line: string) => void {
+  let last = Date.now();
+  return (line) => {
+    if (Date.now() - last < seconds * 1_000) return;
+    last = Date.now();
+    printProgress(line);
+  };
+}

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { it } from "mocha";
+import { CommandError } from "../../../components/commands/command.ts";
+import { FillLog } from "../../../components/commands/fill-log.ts";
+import { fillOrderOf, readFillOrder } from "../../../components/commands/fill-order.ts";
+import type { FilesRequest, ImagesRequest } from "../../../components/promotion/run/request.ts";
+
+it("a line of the log in 30 s with what was done since the line before, and one at the end with the failures before it", () => {
+  const lines: { message: string; event?: string }[] = [];
+  let now = 0;
+  const write = (line: string) => void lines.push(JSON.parse(line) as (typeof lines)[number]);
+  const log = new FillLog("images-us-central1", { index: 3, count: 20 }, write, () => now);
+  const at = (seconds: number, done: number, bytes: number) => {
+    now = seconds * 1_000;
+    log.progress({ wanted: 5_000, missing: 40, done, bytes });
+  };
+  at(29, 1, 100);
+  assert.equal(lines.length, 0);
+  at(30, 2, 2_097_152);
+  at(31, 3, 3_000_000);
+  at(61, 9, 5_242_880);
+  const failures = ["project tool, mirror images-us-central1: \u001b[31mrefused"];
+  log.ended({ wanted: 5_000, missing: 40, done: 39, bytes: 6_291_456, failures });
+  assert.deepEqual(
+    lines.map(({ message: _, ...fields }): object => fields),
+    [
+      { severity: "INFO", event: "fill", copied: 2, bytes: 2_097_152, failed: 0 },
+      { severity: "INFO", event: "fill", copied: 7, bytes: 3_145_728, failed: 0 },
+      { severity: "WARNING" },
+      { severity: "ERROR", event: "fill-ended", copied: 30, bytes: 1_048_576, failed: 1 },
+    ].map((fields) => ({ ...fields, mirror: "images-us-central1", ...("event" in fields && { task: 2 }) })),
+  );
+  assert.equal(
+    lines[1]?.message,
+    "fill of images-us-central1, part 3 of 20: 9 steps done, 5.0 MiB; 40 of 5,000 lines were missing",
+  );
+  assert.doesNotMatch(JSON.stringify(lines[2]), /\\u001b/);
+});
+
+it("the order to fill a mirror has what concerns it, survives JSON, and nothing else is taken for one", () => {
+  const mirror = (name: string) => ({ name, repository: `${name}/p` });
+  const images = { project: "a", images: "", mirrors: [mirror("images-us-central1"), mirror("images-asia-east1")] };
+  const layers = { ...images, project: "b", layerMirrors: [{ name: "files-aws-us-east-1" }] };
+  const production = {
+    images: [{ ...images, layerMirrors: [] }, layers] as unknown as ImagesRequest[],
+    files: [{ project: "c", files: "", mirrors: [{ name: "files-gcp-us-central1" }] }] as unknown as FilesRequest[],
+  };
+  const projects = (name: string) => {
+    const order = fillOrderOf(production, name, new Set());
+    assert.deepEqual(readFillOrder(JSON.stringify(order), "x"), order);
+    return [...order.images, ...order.files].map(({ project }) => project).join("");
+  };
+  assert.equal(projects("images-us-central1"), "ab");
+  assert.equal(projects("files-aws-us-east-1"), "b");
+  assert.equal(projects("files-gcp-us-central1"), "c");
+  for (const text of ["", "{", "null", "{}", '{"fillOrder": 2}']) {
+    assert.throws(() => readFillOrder(text, "order.json"), CommandError, text);
+  }
+});
