@@ -87,6 +87,14 @@ describe("artifacts", () => {
     assert.deepEqual(await contents(folder), before);
   });
 
+  it("loads no command but the one that is called", async () => {
+    for (const name of names)
+      assert.deepEqual(
+        (await commandLine(name)).commands.map((one) => one.name()),
+        [name],
+      );
+  });
+
   it("an option that a command does not know is refused, with exit code 2", async () => {
     const strict = names.filter((name) => programs.find((program) => program.name === name)?.passes !== true);
     const calls = strict.map((name) => [name, ...(required[name] ?? []), "--no-such-option"]);

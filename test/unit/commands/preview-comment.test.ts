@@ -6,6 +6,7 @@ import { describe, it } from "mocha";
 import { markdownCode } from "../../../components/commands/markdown-code.ts";
 import { reportComments, reportIssue } from "../../../components/commands/preview-comment.ts";
 import { escapeUnprintable, printableLines } from "../../../components/promotion/text/printable.ts";
+import { anyText } from "../../support/any-text.ts";
 
 const runUrl = "https://example.org/run/1";
 const comments = (text: string, summary = "All is well.") =>
@@ -126,7 +127,7 @@ All is well.
           "***",
           "---",
         ),
-        fc.string({ unit: "binary", maxLength: 8 }),
+        anyText({ maxLength: 8 }),
       ),
       { maxLength: 40 },
     )

@@ -5,6 +5,7 @@ import { createApp } from "../../../../redirector/app.ts";
 import { parseConfig } from "../../../../redirector/config.ts";
 import { Existence } from "../../../../redirector/mirrors/existence.ts";
 import { RequestMetrics } from "../../../../redirector/telemetry/metrics.ts";
+import { anyText } from "../../../support/any-text.ts";
 import { asked } from "../../../support/redirector/asked.ts";
 import { caseConfig, caseRanges, cases, holds } from "../../../support/redirector/cases.ts";
 import { silentLog } from "../../../support/redirector/silent-log.ts";
@@ -91,7 +92,7 @@ const part = fc.oneof(
       "x".repeat(300),
     ),
   },
-  { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 8 }) },
+  { weight: 1, arbitrary: anyText({ maxLength: 8 }) },
 );
 const target = fc.oneof(
   fc.array(part, { maxLength: 12 }).map((parts) => parts.join("")),
@@ -99,11 +100,7 @@ const target = fc.oneof(
   fc.array(part, { maxLength: 8 }).map((parts) => `/binaries/${parts.join("/")}`),
   fc.constantFrom(...cases.map((each) => each.target)),
   fc
-    .tuple(
-      fc.constantFrom(...cases.map((each) => each.target)),
-      fc.nat(200),
-      fc.string({ unit: "binary", maxLength: 3 }),
-    )
+    .tuple(fc.constantFrom(...cases.map((each) => each.target)), fc.nat(200), anyText({ maxLength: 3 }))
     .map(([text, at, inserted]) => text.slice(0, at) + inserted + text.slice(at)),
 );
 const address = fc.oneof(
@@ -126,7 +123,7 @@ const request = fc.record({
         fc.tuple(fc.double(), fc.double()).map((pair) => pair.join(",")),
         fc.string({ maxLength: 20 }),
       ),
-      "user-agent": fc.string({ unit: "binary", maxLength: 20 }),
+      "user-agent": anyText({ maxLength: 20 }),
       traceparent: fc.string({ maxLength: 60 }),
     },
     { requiredKeys: [] },
