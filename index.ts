@@ -22,6 +22,7 @@ import { locatedMessage, problemLine } from "./components/manifests/problem.ts";
 import { type Project, promotesFiles, promotesImages, stagingProject } from "./components/manifests/project.ts";
 import { signingSettings } from "./components/manifests/signing-settings.ts";
 import { trustSettings, verifiedBy } from "./components/manifests/trust-settings.ts";
+import { storageSettings } from "./components/mirrors/cdn-purges.ts";
 import { awsBucketPatterns } from "./components/mirrors/mirror-names.ts";
 import { Mirrors } from "./components/mirrors/mirrors.ts";
 import { Monitoring } from "./components/monitoring/monitoring.ts";
@@ -82,6 +83,8 @@ const mirrors = new Mirrors("mirrors", {
 });
 const canonicalRegistry = mirrors.addresses.apply(({ images: [canonical] }) => canonical?.repository ?? "");
 
+const storage = storageSettings(config);
+
 const areas = new Map<string, StagingArea>();
 const stagingAreas = new Map<string, { repository: pulumi.Output<string>; bucket: pulumi.Output<string> }>();
 
@@ -130,7 +133,7 @@ for (const project of lendersFirst(projects)) {
         ...trustSettings(project, config.trust),
         ...signingSettings(project, config),
         removalShare: project.removalShare,
-        storage: config.storage,
+        storage,
       },
       // Depends on the whole staging area, with the grants to read it, not on its address alone. A promotion of nothing needs no protection.
       { dependsOn: staging, protect: config.protection && project.images.length > 0 },
@@ -152,7 +155,7 @@ for (const project of lendersFirst(projects)) {
         staging: bucket.apply((name) => stagedIn(project, name)),
         mirrors: mirrors.lines.files,
         removalShare: project.removalShare,
-        storage: config.storage,
+        storage,
       },
       { dependsOn: staging, protect: config.protection && project.files.length > 0 },
     );
@@ -180,7 +183,7 @@ for (const project of lendersFirst(projects)) {
         registry: canonicalRegistry,
         heldBy: mirrors.lines.names,
         mirrors: mirrors.lines.files,
-        storage: config.storage,
+        storage,
       },
       // Depends on the promotions, so the catalogue lists only what is in production: nothing new after a failed promotion.
       { dependsOn: promotions, protect: config.protection && project.images.length + project.files.length > 0 },

@@ -8,9 +8,16 @@ import { type Project, promotesFiles, promotesImages, stagingProject } from "../
 import { signingSettings } from "../manifests/signing-settings.ts";
 import { trustSettings } from "../manifests/trust-settings.ts";
 import { layerMirrorsOf } from "../mirrors/bucket-mirrors.ts";
+import { storageSettings } from "../mirrors/cdn-purges.ts";
 import { mirrorAddresses } from "../mirrors/mirror-names.ts";
 import { type MirrorKind, readMirrorLines } from "../promotion/run/mirror-lines.ts";
-import type { FileMirror, FilesRequest, ImageMirror, ImagesRequest } from "../promotion/run/request.ts";
+import type {
+  FileMirror,
+  FilesRequest,
+  ImageMirror,
+  ImagesRequest,
+  StorageSettings,
+} from "../promotion/run/request.ts";
 import type { Owner } from "../promotion/unmanaged/unmanaged.ts";
 import type { StackConfig } from "../stack/config.ts";
 import { stagedIn } from "../staging/staging-names.ts";
@@ -29,7 +36,7 @@ export interface Production {
 /** {@link Production} of the projects asked for, and what else a command may look at. */
 export interface ProductionSources extends Production {
   readonly places: Places;
-  readonly storage: StackConfig["storage"];
+  readonly storage: StorageSettings;
   /** All projects there are, whichever were asked for. */
   readonly owners: readonly Owner[];
 }
@@ -77,7 +84,7 @@ export async function readProduction(sources: Sources, names: readonly string[])
     state === undefined
       ? placesByName(config)
       : placesInState(await readable(state, () => readFile(state, "utf8")), state);
-  const { storage } = config;
+  const storage = storageSettings(config);
   const chosen = projects.filter(({ name }) => names.length === 0 || names.includes(name));
   return {
     ...productionOf(chosen, places, storage, config),
@@ -106,7 +113,7 @@ function ownerOf(project: Project): Owner {
 export function productionOf(
   projects: readonly Project[],
   places: Places,
-  storage: StackConfig["storage"],
+  storage: StorageSettings,
   config?: StackConfig,
 ): Production {
   const common = ({ name, removalShare }: Project) => ({ project: name, removalShare, storage });

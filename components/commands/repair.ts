@@ -92,7 +92,8 @@ export async function repairMirror<Request extends ImagesRequest | FilesRequest>
       return { ...nothing, steps: lines, warnings, failures: [...failures, ...errors] };
     }
     const outcome = await runs.promote(request, previous, context);
-    return { ...nothing, summary: outcome.summary, failures: [...failures, ...outcome.failures] };
+    const { summary, warnings = [] } = outcome;
+    return { ...nothing, summary, warnings, failures: [...failures, ...outcome.failures] };
   } catch (error) {
     if (!(error instanceof RemovalRefused)) throw error;
     const refused = `${error.message}; raise it there, or remove the artifacts by hand`;

@@ -1,4 +1,5 @@
 import { Command } from "@commander-js/extra-typings";
+import { purgeCaches } from "../promotion/files/mirror-files.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { interruptible } from "./interruptible.ts";
 import { mirrorsNamed } from "./mirrors-named.ts";
@@ -56,6 +57,9 @@ export const syncCommand = new Command("sync")
         if (!request.mirrors.some(({ name }) => is(name))) continue;
         ended(await repairMirror(mirror, how, shard, request, filesRuns, signal));
       }
+      // Also what earlier runs left: the mirror may be as it should be, and its CDN not.
+      if (how.repair === "do")
+        for (const line of await purgeCaches(production.storage, signal)) printError(`warning: ${line}`);
     });
     printJson({ mirror, repairs });
     process.exitCode = repairs.every(({ failures }) => failures.length === 0) ? exitCodes.ok : exitCodes.error;

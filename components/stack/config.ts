@@ -2,6 +2,7 @@ import { z } from "zod";
 import { problemsInSettings, type RedirectorSettings } from "../../redirector/config.ts";
 import { nearest } from "../promotion/text/nearest.ts";
 import { approverPattern } from "./approver.ts";
+import { type CdnPurgeSetting, cdnPurgeFormat } from "./cdn-purge-format.ts";
 import { type Cloud, findRegion, type Region, regions } from "./geography.ts";
 import { type ImageStore, imageStoresFormat } from "./image-store-format.ts";
 import { type StackSigning, signingFormat } from "./signing-format.ts";
@@ -42,6 +43,8 @@ export interface StackConfig {
   readonly bucketNames: Readonly<Record<string, string>>;
   /** Where clients read the buckets of some regions, without a slash at the end: a CDN in front of them. By region. */
   readonly publicUrls: Readonly<Record<string, string>>;
+  /** How the CDNs in front of buckets are purged, by region or name of an image store. */
+  readonly cdnPurge: Readonly<Record<string, CdnPurgeSetting>>;
   /** Id of the Artifact Registry repository that holds production in each region. */
   readonly imageRepository: string;
   /** GitHub repository of this program and its manifests, `owner/name`. */
@@ -264,6 +267,7 @@ const settings = {
         "must be a map of region names to addresses",
       )
       .default({}),
+    cdnPurge: cdnPurgeFormat,
     imageRepository: text(
       /^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
       "must be the id of a repository: lower-case letters, digits and dashes, a letter first, 63 at most",
@@ -397,6 +401,13 @@ function conflicts({ artifacts, aws, gcp }: SomeSettings): string[] {
     for (const key of ["bucketNames", "publicUrls"] as const)
       for (const name of Object.keys(artifacts[key] ?? {}))
         if (!listed.includes(name)) errors.push(`artifacts:${key}: ${unlisted(name, listed)}`);
+    const stores = (artifacts.imageStores ?? []).map(({ name }) => name);
+    for (const name of Object.keys(artifacts.cdnPurge ?? {})) {
+      if (stores.includes(name)) continue; // its `url` may be a CDN's
+      if (!listed.includes(name)) errors.push(`artifacts:cdnPurge: ${unlisted(name, [...listed, ...stores])}`);
+      else if (artifacts.publicUrls?.[name] === undefined)
+        errors.push(`artifacts:cdnPurge.${name}: no CDN is there: set its address in artifacts:publicUrls`);
+    }
     for (const key of ["retiringRegions", "drainedRegions", "imageBuckets"] as const) {
       for (const name of artifacts[key] ?? []) {
         if (!listed.includes(name)) errors.push(`artifacts:${key}: ${unlisted(name, listed)}`);
@@ -517,6 +528,7 @@ export function parseStackConfig(values: Readonly<Record<string, unknown>>): Par
       googlePrefix: artifacts.googlePrefix ?? artifacts.organization,
       bucketNames: artifacts.bucketNames,
       publicUrls: artifacts.publicUrls,
+      cdnPurge: artifacts.cdnPurge,
       imageRepository: artifacts.imageRepository,
       repository: artifacts.repository,
       repositoryId: artifacts.repositoryId,

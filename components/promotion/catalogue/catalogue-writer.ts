@@ -73,6 +73,7 @@ export function catalogueWriter(signal: AbortSignal, options: TransportOptions =
           // What could not be described is missing in every mirror.
           incomplete: described.failures.length > 0 ? mirrors.map(({ name }) => name) : written.incomplete,
           failures: [...described.failures, ...written.failures],
+          warnings: await dependencies.storage(request.storage).purge(signal),
           summary: `catalogue: ${count}, ${mirrors.length} mirror${mirrors.length === 1 ? "" : "s"}`,
         };
       }),
@@ -81,7 +82,8 @@ export function catalogueWriter(signal: AbortSignal, options: TransportOptions =
         const mirrors = dependencies.mirrors(request);
         const { documents } = await findCachedEntry(request.project, mirrors, signal);
         const written = await write(emptyEntry(request.project), documents, mirrors, request);
-        return { ...written, document: "", summary: `catalogue: removed from ${mirrors.length} mirrors` };
+        const warnings = await dependencies.storage(request.storage).purge(signal);
+        return { ...written, warnings, document: "", summary: `catalogue: removed from ${mirrors.length} mirrors` };
       }),
     unlist: (request) =>
       entries.with(request.project, async () => {

@@ -50,6 +50,8 @@ export interface EntryOutcome {
   readonly incomplete: readonly string[];
   /** One line each. */
   readonly failures: readonly string[];
+  /** CDNs that may still serve what was there before, one line each. */
+  readonly warnings?: readonly string[];
   /** One line: what was described and written. */
   readonly summary: string;
 }

@@ -2,6 +2,7 @@ import { type ContentKind, promotionOf } from "../run/engine.ts";
 import { grantWaits, unknownTo } from "../run/grant-waits.ts";
 import type { FilesRequest } from "../run/request.ts";
 import { takeFilesInventory } from "./inventory.ts";
+import { purgeCaches } from "./mirror-files.ts";
 import { type Mutability, mutabilityOf } from "./mutable-files.ts";
 import { type MirrorPlan, planFiles, reservedNames } from "./plan.ts";
 import { previewFilesRun } from "./preview.ts";
@@ -33,6 +34,7 @@ const kind: ContentKind<FilesRequest, FilesPlan, FilesRun> = {
           address: bucket.url,
           mayWrite: (signal) => bucket.mayWrite(signal),
         })),
+  purge: ({ storage }, signal) => purgeCaches(storage, signal),
 };
 
 /** The promotion of files, over the connections of this process. */

@@ -144,6 +144,11 @@ export function openBucket(settings: StorageSettings, address: BucketAddress): B
   return storages.at(settings).open(address);
 }
 
+/** Purges from the CDNs of these stores what was replaced or removed. @returns why it could not, one line each. */
+export async function purgeCaches(settings: StorageSettings, signal: AbortSignal): Promise<readonly string[]> {
+  return await storages.at(settings).purge(signal);
+}
+
 // Belongs to the process, not to a request.
 const storages = new Storages(openStorage);
 const lookups = new WeightedSemaphore(fileLookups);

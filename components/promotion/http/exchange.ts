@@ -9,7 +9,7 @@ export interface HttpRequest {
   readonly origin: string;
   /** With query. */
   readonly path: string;
-  readonly method: "GET" | "HEAD" | "PUT" | "POST" | "PATCH" | "DELETE";
+  readonly method: "GET" | "HEAD" | "PUT" | "POST" | "PATCH" | "DELETE" | "PURGE";
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Buffer | undefined;
   /** ms until the response has to begin, once the request is sent. */

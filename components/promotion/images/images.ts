@@ -88,6 +88,7 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
     takeInventory: (request, context) => takeImagesInventory(request, dependencies, context),
     emptied: (request) => ({ ...request, images: "" }),
     newMirrors: (run, previous) => newImageMirrors(run, previous?.request, dependencies),
+    purge: ({ storage }, signal) => storages.at(storage).purge(signal),
   };
   const promotion = promotionOf(kind, grantWaits);
   /** A run writes: listings from before it, or from while it wrote, are stale. */

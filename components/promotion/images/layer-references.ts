@@ -2,7 +2,7 @@ import { layerKey } from "../../../redirector/object-paths.ts";
 import type { Digest } from "../oci/digest.ts";
 import { KeyedLock } from "../run/keyed-lock.ts";
 import type { Bucket } from "../storage/bucket.ts";
-import { createEmpty } from "../storage/empty-object.ts";
+import { createEmpty } from "../storage/small-object.ts";
 
 /** A promoted digest that needs a layer in an S3 mirror. */
 export interface LayerUse {

@@ -1,6 +1,6 @@
 import { LayerTarget } from "../blobs/layer-target.ts";
 import type { Digest } from "../oci/digest.ts";
-import { createEmpty } from "../storage/empty-object.ts";
+import { createEmpty } from "../storage/small-object.ts";
 import type { Store } from "./dependencies.ts";
 import { LayerReferences } from "./layer-references.ts";
 

@@ -6,7 +6,7 @@ import type { CatalogueWriter } from "../catalogue/catalogue-writer.ts";
 import type { EntryOutcome, EntryRequest, UnlistRequest } from "../catalogue/request.ts";
 import { causeOf } from "../http/errors.ts";
 import { progressLine } from "../run/progress.ts";
-import { fileMirrorsSchema, trustSchema } from "./kinds.ts";
+import { fileMirrorsSchema, storageSchema, trustSchema } from "./kinds.ts";
 import { fingerprint, packLines, unpackLines } from "./packed-lines.ts";
 
 /** The resource type of one project's entry in the catalogue. */
@@ -87,6 +87,7 @@ export function catalogueProvider(log: ResourceLog): ResourceProvider & Catalogu
 
     async delete({ urn, oldInputs }) {
       const outcome = await (await opened()).withdraw(requestOf(oldInputs));
+      for (const warning of outcome.warnings ?? []) await log.lasting(urn, "warning", warning);
       if (outcome.failures.length > 0) throw new Error(outcome.failures.join("\n"));
       await log.lasting(urn, "info", outcome.summary);
     },
@@ -113,6 +114,7 @@ export function catalogueProvider(log: ResourceLog): ResourceProvider & Catalogu
     const anew = oldInputs !== undefined && oldInputs["learned"] !== inputs["learned"];
     const outcome = await (await opened()).publish(requestOf(inputs), anew, report);
     const outputs = outputsOf(outcome);
+    for (const warning of outcome.warnings ?? []) await log.lasting(urn, "warning", warning);
     if (outcome.failures.length > 0) {
       const reasons = [...outcome.failures, `${outcome.summary}; the next \`pulumi up\` resumes`];
       throw new PartialFailure({ id: String(inputs["project"]), inputs, outputs, reasons });
@@ -142,11 +144,7 @@ const schema = z.object({
   registry: z.string(),
   heldBy: z.string().optional(),
   mirrors: fileMirrorsSchema,
-  storage: z.strictObject({
-    gcsEndpoint: z.string().optional(),
-    s3Endpoint: z.string().optional(),
-    s3UsePathStyle: z.boolean().optional(),
-  }),
+  storage: storageSchema,
 });
 
 /**

@@ -24,17 +24,35 @@ export function kindOf(type: string): Kind {
   return kind as unknown as Kind; // of either kind: its operations and its schema belong together
 }
 
+/** Where the object stores answer, among the inputs of a resource. */
+export const storageSchema = z.strictObject({
+  gcsEndpoint: z.string().optional(),
+  s3Endpoint: z.string().optional(),
+  s3UsePathStyle: z.boolean().optional(),
+  purges: z
+    .array(
+      z.strictObject({
+        kind: z.enum(["gcs", "s3"]),
+        bucket: z.string(),
+        region: z.string(),
+        endpoint: z.string().optional(),
+        keys: z.string().optional(),
+        url: z.string(),
+        by: z.enum(["cloudflare", "google", "http"]),
+        api: z.string().optional(),
+        token: z.string().optional(),
+      }),
+    )
+    .optional(),
+});
+
 const common = {
   project: z.string().min(1),
   prefix: z.string(), // "" = the root
   staging: z.string(),
   removalShare: z.number().min(0).max(1),
   withdrawn: z.string().optional(),
-  storage: z.strictObject({
-    gcsEndpoint: z.string().optional(),
-    s3Endpoint: z.string().optional(),
-    s3UsePathStyle: z.boolean().optional(),
-  }),
+  storage: storageSchema,
 };
 
 /** The file mirrors too, which hold the catalogue. */

@@ -143,6 +143,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       const outcome = await explained(request, () =>
         remove({ ...previous, request }, context(urn, "removing:", beforeRemoval)),
       );
+      for (const warning of outcome.warnings ?? []) await log.lasting(urn, "warning", warning);
       const left = await beforeRemoval(); // again, for the steps that failed before
       const failures = [...outcome.failures, ...left];
       if (failures.length > 0) throw new Error(some(failures).join("\n"));
@@ -170,6 +171,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     const outcome = await explained(asked, () =>
       promote(request, previous, context(urn, "promoting:", beforeRemoval, recorder)),
     );
+    for (const warning of outcome.warnings ?? []) await log.lasting(urn, "warning", warning);
     keepRecord(recorder.ended(request.project, kind.text, outcome), process.env);
     catalogue?.promoted(request.project);
     if (outcome.failures.length > 0) {

@@ -33,6 +33,8 @@ export interface ContentKind<Request, Plan extends { readonly errors: readonly s
   emptied(request: Request): Request;
   /** The mirrors that a run writes and the last one did not have, as far as their grants take time. */
   newMirrors(run: Run, previous: Previous<Request> | undefined): readonly NewMirror[];
+  /** Purges from CDNs what runs have replaced or removed. @returns why it could not, one line each. */
+  purge(request: Request, signal: AbortSignal): Promise<readonly string[]>;
 }
 
 /** Starts steps that may run at the same time. Which steps depends on the findings of the phases before. */
@@ -70,7 +72,11 @@ export function promotionOf<Request, Plan extends { readonly errors: readonly st
       if (awaitGrants) await waits.untilTheyHold(kind.newMirrors(run, previous), awaitGrants, signal);
       await carryOut(kind.phases(run), context);
     });
-    return run.outcome();
+    let warnings: readonly string[] = [];
+    await untilAborted(context.signal, async () => {
+      warnings = await kind.purge(request, context.signal);
+    });
+    return { ...run.outcome(), ...(warnings.length > 0 && { warnings }) };
   };
   // Each run has a fair share of the process's limits.
   const promote: PromoteRun<Request> = (...args) => inShare({}, () => promoteNow(...args));

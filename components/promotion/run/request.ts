@@ -17,6 +17,26 @@ export interface StorageSettings {
   readonly s3Endpoint?: string | undefined;
   /** `true`: the bucket is part of the path, not of the host name. */
   readonly s3UsePathStyle?: boolean | undefined;
+  /** The CDNs in front of buckets, from which is purged what a run replaces or removes; undefined: none. */
+  readonly purges?: readonly CdnPurge[] | undefined;
+}
+
+/** A CDN in front of a bucket, and how it is told to forget what it keeps of it. */
+export interface CdnPurge {
+  readonly kind: "gcs" | "s3";
+  readonly bucket: string;
+  readonly region: string;
+  /** Of a store with S3's interface that is not Amazon's: its API, and the names of its keys in the environment. */
+  readonly endpoint?: string | undefined;
+  readonly keys?: string | undefined;
+  /** Where clients read the bucket, without a slash at the end. */
+  readonly url: string;
+  /** Whose API it is; `http`: the method PURGE at each object's URL. */
+  readonly by: "cloudflare" | "google" | "http";
+  /** URL of the API; not with `http`. */
+  readonly api?: string | undefined;
+  /** Name of the environment variable that holds its token; undefined: no token, at Google the deploying identity's. */
+  readonly token?: string | undefined;
 }
 
 /** A registry repository that serves production images. */
@@ -186,6 +206,8 @@ export interface Outcome {
   readonly summary: string;
   /** Of images: what is attached to each digest, one line each (images/attachment-record.ts). The next run needs it to know what is lost or stray. */
   readonly attached?: string;
+  /** What did not succeed beside the mirrors, one line each: a CDN that still keeps what was replaced. Absent: nothing. */
+  readonly warnings?: readonly string[];
 }
 
 /** What a run would do, found without writing anything. */

@@ -11,8 +11,8 @@ export class Storages<Storage extends { close(): Promise<void> }> {
 
   /** The stores at these endpoints, opened on first use. */
   at(settings: StorageSettings): Storage {
-    const { gcsEndpoint, s3Endpoint, s3UsePathStyle } = settings;
-    const key = JSON.stringify([gcsEndpoint, s3Endpoint, s3UsePathStyle]);
+    const { gcsEndpoint, s3Endpoint, s3UsePathStyle, purges } = settings;
+    const key = JSON.stringify([gcsEndpoint, s3Endpoint, s3UsePathStyle, purges]);
     const storage = this.#known.get(key) ?? this.#open(settings);
     this.#known.set(key, storage);
     return storage;

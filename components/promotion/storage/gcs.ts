@@ -32,14 +32,15 @@ import {
   type Upload,
   UploadLost,
 } from "./bucket.ts";
+import { googleCredentials, type RequestAuthorization } from "./google-credentials.ts";
 
 /**
  * A client of the store at this endpoint (as in `gcp:storageCustomEndpoint`), or of the real one.
  * Requests to an endpoint on a loopback address have no credentials, since it is not a real store.
  */
-export function connectGcs(endpoint: string | undefined, credentials?: Credentials): StoreClient {
+export function connectGcs(endpoint: string | undefined, credentials?: RequestAuthorization): StoreClient {
   const url = new URL(endpoint ?? "https://storage.googleapis.com");
-  const own = isLoopback(url.hostname) ? noCredentials : googleCredentials();
+  const own = isLoopback(url.hostname) ? noCredentials : googleCredentials("devstorage.read_write");
   const client = new GcsClient(url.origin, credentials ?? own);
   return { bucket: (name) => new GcsBucket(client, name), close: () => client.close() };
 }
@@ -549,16 +550,13 @@ function isReply(value: unknown): value is Reply {
   return typeof value === "object" && value !== null && "status" in value && "headers" in value;
 }
 
-/** Returns the value of an `Authorization` header; `fresh`: the last one was refused. */
-type Credentials = (fresh: boolean) => Promise<string | undefined>;
-
-const noCredentials: Credentials = async () => undefined;
+const noCredentials: RequestAuthorization = async () => undefined;
 
 /** HTTP client of one GCS endpoint: connections, credentials, the rate gate, and the store's errors. */
 class GcsClient {
   readonly rateGate = new RateGate();
   readonly #origin: string;
-  readonly #credentials: Credentials;
+  readonly #credentials: RequestAuthorization;
   readonly #http = new HttpClient({
     connections: storeConnections,
     connectTimeout: 15_000,
@@ -566,7 +564,7 @@ class GcsClient {
   });
   readonly #requests = new WeightedSemaphore(storeRequests);
 
-  constructor(origin: string, credentials: Credentials) {
+  constructor(origin: string, credentials: RequestAuthorization) {
     this.#origin = origin;
     this.#credentials = credentials;
   }
@@ -718,24 +716,4 @@ function parseJson(text: string): unknown {
 function isLoopback(host: string): boolean {
   const bare = host.replace(/^\[|\]$/g, "");
   return bare === "localhost" || bare === "::1" || (isIP(bare) === 4 && bare.startsWith("127."));
-}
-
-/** Application Default Credentials, loaded at the first request. */
-function googleCredentials(): Credentials {
-  let auth: Promise<import("google-auth-library").GoogleAuth> | undefined;
-  return async (fresh) => {
-    if (auth === undefined || fresh) {
-      auth = import("google-auth-library").then(
-        ({ GoogleAuth }) => new GoogleAuth({ scopes: "https://www.googleapis.com/auth/devstorage.read_write" }),
-      );
-    }
-    try {
-      return `Bearer ${await (await auth).getAccessToken()}`;
-    } catch (error) {
-      auth = undefined;
-      throw new Denied(`no Google credentials (gcloud auth application-default login): ${causeOf(error)}`, {
-        cause: error,
-      });
-    }
-  };
 }

@@ -1,9 +1,14 @@
-import type { StorageSettings } from "../run/request.ts";
+import type { CdnPurge, StorageSettings } from "../run/request.ts";
 import { type Bucket, type BucketAddress, bucketUrl, type StoreClient } from "./bucket.ts";
+import { PurgeQueue } from "./purge-queue.ts";
+import { purgedBucket } from "./purged-bucket.ts";
+import { sendPurge } from "./send-purge.ts";
 
 /** Opens buckets. All buckets of a store share clients, connections and credentials. */
 export interface Storage {
   open(address: BucketAddress): Bucket;
+  /** Purges from the CDNs what was replaced or removed, also by runs that were killed. @returns why it could not, one line each. */
+  purge(signal: AbortSignal): Promise<readonly string[]>;
   /** Closes idle connections. */
   close(): Promise<void>;
 }
@@ -16,23 +21,32 @@ export function openStorage(settings: StorageSettings): Storage {
     clients.set(key, known);
     return known;
   };
+  const opened = (address: BucketAddress): Bucket => {
+    const load =
+      address.kind === "gcs"
+        ? () => client("gcs", async () => (await import("./gcs.ts")).connectGcs(settings.gcsEndpoint))
+        : () =>
+            client(`s3 ${address.region} ${address.endpoint ?? ""} ${address.keys ?? ""}`, async () =>
+              (await import("./s3.ts")).connectS3({
+                region: address.region ?? "us-east-1",
+                endpoint: address.endpoint ?? settings.s3Endpoint,
+                // R2, MinIO and Ceph all take the bucket in the path; not all of them have a host name for each bucket.
+                pathStyle: address.endpoint !== undefined || (settings.s3UsePathStyle ?? false),
+                keys: address.keys,
+                partsOnly: address.endpoint !== undefined,
+              }),
+            );
+    return lockedBucket(address, lazyBucket(address, load));
+  };
   return {
     open(address) {
-      const load =
-        address.kind === "gcs"
-          ? () => client("gcs", async () => (await import("./gcs.ts")).connectGcs(settings.gcsEndpoint))
-          : () =>
-              client(`s3 ${address.region} ${address.endpoint ?? ""} ${address.keys ?? ""}`, async () =>
-                (await import("./s3.ts")).connectS3({
-                  region: address.region ?? "us-east-1",
-                  endpoint: address.endpoint ?? settings.s3Endpoint,
-                  // R2, MinIO and Ceph all take the bucket in the path; not all of them have a host name for each bucket.
-                  pathStyle: address.endpoint !== undefined || (settings.s3UsePathStyle ?? false),
-                  keys: address.keys,
-                  partsOnly: address.endpoint !== undefined,
-                }),
-              );
-      return lockedBucket(address, lazyBucket(address, load));
+      const purge = settings.purges?.find((each) => isBehind(each, address));
+      const bucket = opened(address);
+      return purge === undefined ? bucket : purgedBucket(bucket, queueOf(purge, opened));
+    },
+    async purge(signal) {
+      const sweeps = (settings.purges ?? []).map((purge) => queueOf(purge, opened).sweep(signal));
+      return (await Promise.all(sweeps)).filter((line) => line !== undefined);
     },
     async close() {
       for (const loaded of await Promise.allSettled(clients.values())) {
@@ -40,6 +54,20 @@ export function openStorage(settings: StorageSettings): Storage {
       }
     },
   };
+}
+
+/** By CDN. They belong to the process: its images, files and catalogue change the same buckets. */
+const queues = new Map<string, PurgeQueue>();
+
+function queueOf(purge: CdnPurge, opened: (address: BucketAddress) => Bucket): PurgeQueue {
+  const key = JSON.stringify(purge);
+  const queue = queues.get(key) ?? new PurgeQueue(purge, opened(purge), sendPurge);
+  queues.set(key, queue);
+  return queue;
+}
+
+function isBehind(purge: CdnPurge, { kind, bucket, endpoint }: BucketAddress): boolean {
+  return purge.kind === kind && purge.bucket === bucket && purge.endpoint === endpoint;
 }
 
 /**

@@ -17,6 +17,7 @@ import { buildRedirector } from "../../../redirector/build.ts";
 import type { RedirectorConfigInput } from "../../../redirector/config.ts";
 import { manifestKey } from "../../../redirector/object-paths.ts";
 import { itUnless } from "../../support/annotations.ts";
+import { startCdn } from "../../support/cdn.ts";
 import { type ObjectStores, startObjectStores } from "../../support/object-stores.ts";
 import { peerPath } from "../../support/peers.ts";
 import { podmanIn } from "../../support/podman.ts";
@@ -271,33 +272,23 @@ describe("third-party clients pull from a bucket alone", () => {
     missing("/usr/sbin/nginx"),
     "through a CDN: digests come from its cache, and what is missing does not stay missing",
     async () => {
-      const home = await folder();
-      const port = await freePort();
-      const cdn = `http://127.0.0.1:${port}`;
-      await writeFile(join(home, "nginx.conf"), cacheConfig(home, port, `${stores.s3}/images`));
-      const child = spawn("/usr/sbin/nginx", ["-c", join(home, "nginx.conf"), "-p", home], { stdio: "ignore" });
-      const mirror = { ...config.imageMirrors![1]!, url: cdn };
+      const cdn = await startCdn(`${stores.s3}/images`);
+      const mirror = { ...config.imageMirrors![1]!, url: cdn.url };
       const behind = await startRedirector({ config: { ...config, imageMirrors: [mirror] } });
       try {
-        await answers(`${cdn}/ready`);
         const crane = await peerPath("crane");
         const site = `127.0.0.1:${behind.port}`;
         assert.equal(await call(crane, "digest", `${site}/demo/app:v1`), image.index.digest);
         await call(crane, "validate", "--remote", `${site}/demo/files:v1`);
-        const state = async (key: string) => {
-          const response = await fetch(`${cdn}/${key}`);
-          await response.arrayBuffer();
-          return [response.status, response.headers.get("x-cache"), response.headers.get("cache-control")];
-        };
         const immutable = "public, max-age=31536000, immutable";
-        await state(manifestKey("demo/files", files)); // clients came by tag
-        assert.deepEqual(await state(manifestKey("demo/files", files)), [200, "HIT", immutable]);
-        assert.deepEqual(await state(manifestKey("demo/files", "v1")), [200, "HIT", "public, max-age=60"]);
+        await cdn.state(manifestKey("demo/files", files)); // clients came by tag
+        assert.deepEqual(await cdn.state(manifestKey("demo/files", files)), [200, "HIT", immutable]);
+        assert.deepEqual(await cdn.state(manifestKey("demo/files", "v1")), [200, "HIT", "public, max-age=60"]);
         for (let time = 0; time < 2; time++)
-          assert.deepEqual((await state(manifestKey("demo/files", "later"))).slice(1), ["MISS", null]);
+          assert.deepEqual((await cdn.state(manifestKey("demo/files", "later"))).slice(1), ["MISS", null]);
       } finally {
         await behind.stop();
-        await end(child);
+        await cdn.stop();
       }
     },
   );
@@ -342,24 +333,4 @@ async function pushLibraries(crane: string, to: string, folder: string): Promise
   const archive = join(folder, "base.tgz");
   await run("tar", ["-C", "/", "-chzf", archive, ...libraries.map((path) => path.slice(1))]);
   await run(crane, ["append", "--new_layer", archive, "--new_tag", to]);
-}
-
-/** A cache as a CDN is one: it obeys `Cache-Control`, and keeps nothing that has none. */
-function cacheConfig(home: string, port: number, origin: string): string {
-  const places = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((one) => `${one}_temp_path ${home}/${one};`);
-  return `user root; daemon off; pid ${home}/pid; error_log ${home}/errors; events {}
-http {
-  access_log off; ${places.join(" ")}
-  proxy_cache_path ${home}/cache keys_zone=cache:1m;
-  server {
-    listen 127.0.0.1:${port};
-    location = /ready { return 200; }
-    location / {
-      proxy_pass ${origin}/;
-      proxy_cache cache;
-      add_header X-Cache $upstream_cache_status always;
-    }
-  }
-}
-`;
 }

@@ -335,6 +335,26 @@ for (const [what, change, error] of [
     'artifacts:publicUrls.us-central1: "https://cdn.example.org/" must be the address of a CDN, without a slash at the end',
   ],
   [
+    "a CDN to purge of another region",
+    { "artifacts:cdnPurge": { "us-east-7": { by: "http" } } },
+    'artifacts:cdnPurge: "us-east-7" is not among this stack\'s regions',
+  ],
+  [
+    "a purge where no CDN is",
+    { "artifacts:cdnPurge": { "us-central1": { by: "http" } } },
+    "artifacts:cdnPurge.us-central1: no CDN is there: set its address in artifacts:publicUrls",
+  ],
+  [
+    "a purge by an unknown API",
+    { "artifacts:cdnPurge": { "us-central1": { by: "fastly" } } },
+    'artifacts:cdnPurge.us-central1.by: "fastly" must be {by: cloudflare, zoneId, token}, {by: google, urlMap} or {by: http}',
+  ],
+  [
+    "a token in place of its variable's name",
+    { "artifacts:cdnPurge": { "us-central1": { by: "http", token: "s3cret" } } },
+    'artifacts:cdnPurge.us-central1.token: "s3cret" must be the name of an environment variable: upper-case letters, digits, _',
+  ],
+  [
     "a CDN of another region",
     { "artifacts:publicUrls": { "us-east-7": "https://cdn.example.org" } },
     'artifacts:publicUrls: "us-east-7" is not among this stack\'s regions',

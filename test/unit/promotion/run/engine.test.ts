@@ -46,6 +46,7 @@ class WordsRun extends PromotionRun {
   }
 }
 
+const cdn = { failing: false };
 const reports: Progress[] = [];
 const said: string[] = [];
 const kind: ContentKind<Words, Words & { readonly errors: readonly string[] }, WordsRun> = {
@@ -59,6 +60,7 @@ const kind: ContentKind<Words, Words & { readonly errors: readonly string[] }, W
     previous
       ? []
       : [{ name: "new", address: "new", mayWrite: async () => said.push("asked whether it may write") > 0 }],
+  purge: async () => (cdn.failing ? ["the CDN keeps it"] : []),
 };
 const promotion = promotionOf(kind, new GrantWaits());
 
@@ -85,6 +87,15 @@ it("waits for the grants of new mirrors first, where they may be new", async () 
   const context = { signal: new AbortController().signal, report: () => {}, awaitGrants: () => {} };
   await promotion.promote({ add: ["a"], remove: [] }, undefined, context);
   assert.deepEqual(said, ["asked whether it may write", "add a"]);
+});
+
+it("a CDN that cannot be purged is a warning, and no failure", async () => {
+  cdn.failing = true;
+  const outcome = await run({ add: ["a"], remove: [] }).finally(() => {
+    cdn.failing = false;
+  });
+  assert.deepEqual([outcome.warnings, outcome.failures], [["the CDN keeps it"], []]);
+  assert.equal((await run({ add: ["a"], remove: [] })).warnings, undefined);
 });
 
 it("does not call beforeRemoval without removals", async () => {
