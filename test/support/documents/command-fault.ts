@@ -1,11 +1,12 @@
 /** Whether a command that a document shows would work: run where that is possible without a cloud, else as far as its arguments. */
-import { execFile } from "node:child_process";
+import { type ExecFileOptions, execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { glob, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { programs } from "../../../components/commands/programs.ts";
 import packageJson from "../../../package.json" with { type: "json" };
+import { runArtifacts } from "../run-command-lines.ts";
 import { commandsBySection, followedSections } from "./section-commands.ts";
 
 export const root = join(import.meta.dirname, "../../..");
@@ -108,18 +109,20 @@ async function artifactsFault(
   }
 }
 
-interface Ended {
-  readonly code: number;
-  readonly output: string;
+/** Runs `artifacts` without credentials, cloud CLIs or a home. */
+async function run(args: readonly string[], cwd: string): Promise<{ code: number; output: string }> {
+  const env = { PATH: "/nowhere", HOME: cwd, GOOGLE_APPLICATION_CREDENTIALS: join(cwd, "none.json") };
+  if (programs.some(({ name }) => name === args[0])) return start(args, { cwd, env });
+  const words = args.map((word) => (word === "example" && args[0] === "import" ? "k8s.io" : word));
+  const { code, out, err } = await runArtifacts(words, { cwd, env });
+  return { code, output: `${out}${err}` };
 }
 
-/** Runs `artifacts` without credentials, cloud CLIs or a home; 30 s at most. */
-function run(args: readonly string[], cwd: string): Promise<Ended> {
+/** A program of the repository, which ends its process by itself. */
+function start(args: readonly string[], options: ExecFileOptions): Promise<{ code: number; output: string }> {
   return new Promise((resolve) => {
-    const env = { PATH: "/nowhere", HOME: cwd, GOOGLE_APPLICATION_CREDENTIALS: join(cwd, "none.json") };
-    const words = args.map((word) => (word === "example" && args[0] === "import" ? "k8s.io" : word));
-    const all = [join(root, "components/commands/artifacts.mjs"), ...words];
-    execFile(process.execPath, all, { cwd, env, timeout: 30_000 }, (error, out, err) =>
+    const all = [join(root, "components/commands/artifacts.mjs"), ...args];
+    execFile(process.execPath, all, { ...options, timeout: 30_000 }, (error, out, err) =>
       resolve({ code: error === null ? 0 : typeof error.code === "number" ? error.code : -1, output: `${out}${err}` }),
     );
   });
@@ -166,9 +169,11 @@ async function testWordsFault(words: readonly string[]): Promise<string | undefi
   return without.length === 0 ? undefined : `no test has ${without.join(" or ")} in its path`;
 }
 
+let benchmarks: Promise<readonly string[]> | undefined;
+
 async function benchFault(name: string): Promise<string | undefined> {
-  const { output } = await run(["bench"], root);
-  const names = /^benchmarks: (.*)$/m.exec(output)?.[1]?.split(", ") ?? [];
+  benchmarks ??= run(["bench"], root).then(({ output }) => /^benchmarks: (.*)$/m.exec(output)?.[1]?.split(", ") ?? []);
+  const names = await benchmarks;
   return names.includes(name) ? undefined : `there is no benchmark ${name}: there are ${names.join(", ")}`;
 }
 

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, beforeEach, describe, it } from "mocha";
 import { parse } from "yaml";
 import { parseStackConfig } from "../../../components/stack/config.ts";
+import { runArtifacts } from "../../support/run-command-lines.ts";
 
-const command = join(import.meta.dirname, "../../../components/commands/artifacts.mjs");
 const folder = await mkdtemp(join(tmpdir(), "bootstrap-test-"));
 const calls = join(folder, "calls");
 
@@ -238,10 +237,6 @@ describe("npm run bootstrap", () => {
 
 function run(args: readonly string[], environment: Record<string, string> = {}, cwd = process.cwd()) {
   const path = [folder, process.env["PATH"]].join(delimiter);
-  return new Promise<{ code: number; out: string; err: string }>((resolve) => {
-    const env = { ...process.env, PATH: path, REFUSED: "no such call", ...environment };
-    execFile(process.execPath, [command, "bootstrap", ...args], { cwd, env }, (error, out, err) =>
-      resolve({ code: error === null ? 0 : Number(error.code), out, err }),
-    );
-  });
+  const env = { ...process.env, PATH: path, REFUSED: "no such call", ...environment };
+  return runArtifacts(["bootstrap", ...args], { cwd, env });
 }

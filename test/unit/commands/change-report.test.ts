@@ -1,6 +1,5 @@
 // What a change of the manifests does, and what the guards say of it, judged by what main said before.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -11,6 +10,7 @@ import { engineLists } from "../../../components/commands/engine-lists.ts";
 import { manifestDifferences } from "../../../components/manifests/difference.ts";
 import { problemLine } from "../../../components/manifests/problem.ts";
 import { readManifests } from "../../../components/manifests/read.ts";
+import { runArtifacts } from "../../support/run-command-lines.ts";
 import { stackFile } from "../../support/stack-file.ts";
 
 const digest = (digit: string) => `sha256:${digit.repeat(64)}`;
@@ -256,7 +256,6 @@ describe("change-report.ts", () => {
     }
     await writeFile(join(folder, "Pulumi.prod.yaml"), stackFile);
     await writeFile(join(folder, "engine.txt"), "Previewing update\n  + app:v5\n");
-    const command = join(import.meta.dirname, "../../../components/commands/artifacts.mjs");
     const args = [
       "--before",
       "main",
@@ -267,11 +266,7 @@ describe("change-report.ts", () => {
       "--run-url",
       "https://example.org/1",
     ];
-    const { code, err } = await new Promise<{ code: number; err: string }>((resolve) => {
-      execFile(process.execPath, [command, "change-report", ...args, ...options], { cwd: folder }, (error, _, stderr) =>
-        resolve({ code: typeof error?.code === "number" ? error.code : 0, err: stderr }),
-      );
-    });
+    const { code, err } = await runArtifacts(["change-report", ...args, ...options], { cwd: folder });
     assert.equal(err, "");
     const names = (await readdir(join(folder, "report"))).sort();
     const texts = await Promise.all(names.map((name) => readFile(join(folder, "report", name), "utf8")));

@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "mocha";
 import { annotation } from "../../../components/commands/annotation.ts";
 import { locatedMessage, problemLine } from "../../../components/manifests/problem.ts";
+import { type EndedCommand, runArtifacts } from "../../support/run-command-lines.ts";
 import { stackFile } from "../../support/stack-file.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "check-"));
-const command = join(import.meta.dirname, "../../../components/commands/artifacts.mjs");
 const project = "description: x\nowners: {group: g@example.org}\nstaging: {images: true}\n";
 const digest = `sha256:${"a".repeat(64)}`;
 
@@ -166,15 +165,8 @@ owned: 2 errors; without mistakes are 0 projects, 0 images, 0 digests, 0 tags, 0
   });
 });
 
-function check(args: string[], env: Record<string, string> = {}): Promise<{ code: number; out: string; err: string }> {
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      [command, "check", ...args],
-      { cwd: folder, env: { PATH: process.env["PATH"], ...env } },
-      (error, out, err) => resolve({ code: error === null ? 0 : Number(error.code), out, err }),
-    );
-  });
+function check(args: string[], env: Record<string, string> = {}): Promise<EndedCommand> {
+  return runArtifacts(["check", ...args], { cwd: folder, env: { PATH: process.env["PATH"], ...env } });
 }
 
 async function write(set: string, name: string, images: string): Promise<void> {

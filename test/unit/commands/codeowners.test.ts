@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "mocha";
 import { codeowners } from "../../../components/manifests/codeowners.ts";
+import { type EndedCommand, runArtifacts } from "../../support/run-command-lines.ts";
 import { stackFile } from "../../support/stack-file.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "codeowners-"));
@@ -67,12 +67,6 @@ describe("npm run codeowners", () => {
   });
 });
 
-function run(command: "check" | "codeowners"): Promise<{ code: number; out: string; err: string }> {
-  const path = join(import.meta.dirname, "../../../components/commands/artifacts.mjs");
-  const env = { ...process.env, GITHUB_ACTIONS: "" };
-  return new Promise((resolve) => {
-    execFile(process.execPath, [path, command], { cwd: folder, env }, (error, out, err) =>
-      resolve({ code: typeof error?.code === "number" ? error.code : 0, out, err }),
-    );
-  });
+function run(command: "check" | "codeowners"): Promise<EndedCommand> {
+  return runArtifacts([command], { cwd: folder, env: { ...process.env, GITHUB_ACTIONS: "" } });
 }

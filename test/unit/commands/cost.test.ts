@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,6 +12,7 @@ import {
   trafficFile,
 } from "../../../components/commands/cost-model.ts";
 import { regions } from "../../../components/stack/geography.ts";
+import { runArtifacts } from "../../support/run-command-lines.ts";
 import { stackFile } from "../../support/stack-file.ts";
 
 const root = join(import.meta.dirname, "../../..");
@@ -135,13 +135,7 @@ describe("npm run cost", () => {
   });
   after(() => rm(folder, { recursive: true }));
 
-  const run = (...args: string[]) =>
-    new Promise<{ code: number; out: string; err: string }>((resolve) => {
-      const all = [join(root, "components/commands/artifacts.mjs"), "cost", ...args];
-      execFile(process.execPath, all, { cwd: folder }, (error, out, err) =>
-        resolve({ code: error === null ? 0 : Number(error.code), out, err }),
-      );
-    });
+  const run = (...args: string[]) => runArtifacts(["cost", ...args], { cwd: folder });
 
   it("prints a table for the stack, with a total, the date of the prices and their file", async () => {
     const { code, out, err } = await run("--traffic", "traffic.yaml");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFile, spawn, spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, it } from "mocha";
 import { answersComplete, problemsOf, questions, settingsOf } from "../../../components/commands/init-questions.ts";
 import { readStackFile } from "../../../components/stack/stack-file.ts";
 import { describeUnless } from "../../support/annotations.ts";
+import { runArtifacts } from "../../support/run-command-lines.ts";
 
 const command = join(import.meta.dirname, "../../../components/commands/artifacts.mjs");
 
@@ -34,13 +35,7 @@ describe("npm run init", () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  const run = (...args: string[]) =>
-    new Promise<{ code: number; out: string; err: string }>((resolve) => {
-      const child = execFile(process.execPath, [command, ...args], { cwd: folder }, (error, out, err) =>
-        resolve({ code: error === null ? 0 : Number(error.code), out, err }),
-      );
-      child.stdin?.end();
-    });
+  const run = (...args: string[]) => runArtifacts(args, { cwd: folder });
   const flags = (answers: Readonly<Record<string, string>>) =>
     Object.entries(answers).flatMap(([name, value]) => [`--${name}`, value]);
 

@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "mocha";
 import { loadManifests } from "../../../components/manifests/load.ts";
+import { type EndedCommand, runArtifacts } from "../../support/run-command-lines.ts";
 import { stackFile } from "../../support/stack-file.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "new-"));
-const command = join(import.meta.dirname, "../../../components/commands/artifacts.mjs");
 
 describe("npm run new", () => {
   after(() => rm(folder, { recursive: true }));
@@ -145,10 +144,6 @@ describe("npm run new", () => {
   });
 });
 
-function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [command, "new", ...args], { cwd: folder }, (error, out, err) =>
-      resolve({ code: error === null ? 0 : Number(error.code), out, err }),
-    );
-  });
+function run(...args: string[]): Promise<EndedCommand> {
+  return runArtifacts(["new", ...args], { cwd: folder });
 }

@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { changesSince } from "../../../components/commands/release-changes.ts";
+import { runArtifacts } from "../../support/run-command-lines.ts";
 import { stackFile } from "../../support/stack-file.ts";
-
-const command = join(import.meta.dirname, "../../../components/commands/artifacts.mjs");
 
 describe("npm run upgrade", () => {
   let folder: string;
@@ -18,12 +16,7 @@ describe("npm run upgrade", () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  const run = (...args: string[]) =>
-    new Promise<{ code: number; out: string; err: string }>((resolve) => {
-      execFile(process.execPath, [command, "upgrade", ...args], { cwd: folder }, (error, out, err) =>
-        resolve({ code: error === null ? 0 : Number(error.code), out, err }),
-      );
-    });
+  const run = (...args: string[]) => runArtifacts(["upgrade", ...args], { cwd: folder });
 
   it("names what the manifests of the release are wrong in by new rules, and what is done by hand", async () => {
     const project =

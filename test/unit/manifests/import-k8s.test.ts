@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -9,6 +8,7 @@ import { importK8s } from "../../../components/manifests/import-k8s.ts";
 import { problemLine } from "../../../components/manifests/problem.ts";
 import { readManifests } from "../../../components/manifests/read.ts";
 import { skip } from "../../support/annotations.ts";
+import { runArtifacts } from "../../support/run-command-lines.ts";
 
 const a = `sha256:${"a".repeat(64)}`;
 const b = `sha256:${"b".repeat(64)}`;
@@ -64,8 +64,6 @@ function imported(files: Readonly<Record<string, string>>, owners?: string) {
 }
 
 const folder = await mkdtemp(join(tmpdir(), "import-"));
-const command = join(import.meta.dirname, "../../../components/commands/artifacts.mjs");
-
 describe("npm run import", () => {
   it("every project of a checkout becomes one of ours; what has no counterpart is reported", () => {
     const { texts, problems, counts, places, accounts } = imported(checkout, "owners@example.org");
@@ -287,9 +285,5 @@ filePrefix: tools/tool
 });
 
 function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [command, "import", ...args], { cwd: folder }, (error, out, err) =>
-      resolve({ code: error === null ? 0 : Number(error.code), out, err }),
-    );
-  });
+  return runArtifacts(["import", ...args], { cwd: folder });
 }
