@@ -178,6 +178,7 @@ for (const project of lendersFirst(projects)) {
         stagingBucket: bucket.apply((name) => stagedIn(project, name)),
         source: `https://github.com/${config.repository}`,
         ...verifiedBy(project, config),
+        ...signingSettings(project, config),
         summary: `${imageSummary(project)}, ${fileSummary(project)}`,
         host: config.host,
         registry: canonicalRegistry,

@@ -2,15 +2,23 @@ import { certificateIdentity, type Identity } from "./certificate.ts";
 import type { ImageFacts } from "./formats.ts";
 import { attestationEntries, nonEmptyText, record, records } from "./image-facts.ts";
 
-/** An artifact attached to a digest: its OCI manifest, and its first layer if that may hold a certificate. */
+/** What a Sigstore bundle says of itself: NOT verified. */
+export interface BundleClaims extends Identity {
+  /** It has an entry in a transparency log. */
+  readonly logged?: boolean;
+  /** Of a verification summary: the levels that it says are verified. */
+  readonly levels?: readonly string[];
+}
+
+/** An artifact attached to a digest: its OCI manifest, and what its first layer says of itself if that is a bundle. */
 export interface AttachmentReading {
   /** The digest that it is attached to: the version's, or that of one of its platforms. */
   readonly subject: string;
   /** The tag, if one of cosign's tags (`sha256-<hex>.sig`, `.att`, `.sbom`) attaches it. */
   readonly tag?: string;
   readonly manifest: unknown;
-  /** The JSON of its first layer, if {@link needsLayer} requires it. */
-  readonly layer?: unknown;
+  /** {@link bundleClaims} of its first layer, if {@link needsBundle} requires it. */
+  readonly bundle?: BundleClaims;
 }
 
 /** The signatures, attestations and SBOMs of one version, from its attachments. Verifies nothing: clients do. */
@@ -25,11 +33,24 @@ export function attachmentFacts(
     ...(of !== undefined && of !== version && { of }),
     attached,
   });
-  const add = (of: string | undefined, attached: Attached, predicateType: string | undefined): void => {
+  const add = (
+    of: string | undefined,
+    attached: Attached,
+    predicateType: string | undefined,
+    { identity, issuer, source, levels }: BundleClaims = {},
+  ): void => {
     const about = aboutOf(of, attached);
     if (predicateType !== undefined && sbomPredicate.test(predicateType))
       facts.sboms.push({ ...about, format: predicateType });
-    else facts.attestations.push({ ...about, ...(predicateType !== undefined && { predicateType }) });
+    else
+      facts.attestations.push({
+        ...about,
+        ...(predicateType !== undefined && { predicateType }),
+        ...(identity !== undefined && { identity }),
+        ...(issuer !== undefined && { issuer }),
+        ...(source !== undefined && { source }),
+        ...(levels !== undefined && { levels: [...levels] }),
+      });
   };
   for (const entry of attestationEntries(manifest)) {
     for (const layer of records(record(children.get(entry.digest))["layers"])) {
@@ -49,8 +70,15 @@ export function attachmentFacts(
     } else if (kind === "sigstore") {
       const predicate = nonEmptyText(record(record(attached)["annotations"])["dev.sigstore.bundle.predicateType"]);
       if (predicate === undefined || predicate.startsWith("https://sigstore.dev/cosign/sign/")) {
-        facts.signatures.push({ ...about, format: kind, ...bundleSignature(attachment.layer) });
-      } else add(subject, how, predicate);
+        const { identity, issuer, logged } = attachment.bundle ?? {};
+        facts.signatures.push({
+          ...about,
+          format: kind,
+          ...(logged !== undefined && { logged }),
+          ...(identity !== undefined && { identity }),
+          ...(issuer !== undefined && { issuer }),
+        });
+      } else add(subject, how, predicate, attachment.bundle);
     } else if (kind === "attestation") {
       for (const layer of layers) {
         const annotations = record(layer["annotations"]);
@@ -74,8 +102,10 @@ export function attachmentFacts(
   };
 }
 
-/** The descriptor of an attachment's first layer, if that layer holds the certificate. */
-export function needsLayer(attachment: Omit<AttachmentReading, "layer">): { digest: string; size: number } | undefined {
+/** The descriptor of an attachment's first layer, if that layer is a bundle. */
+export function needsBundle(
+  attachment: Omit<AttachmentReading, "bundle">,
+): { digest: string; size: number } | undefined {
   if (kindOf(attachment) !== "sigstore") return undefined;
   const { digest, size } = records(record(attachment.manifest)["layers"])[0] ?? {};
   return typeof digest === "string" && typeof size === "number" ? { digest, size } : undefined;
@@ -92,7 +122,7 @@ const sbomType = /^(?:application\/(?:spdx|vnd\.cyclonedx|vnd\.syft)|text\/spdx)
 
 /** By cosign's tag, else by the referrer's artifact type. Undefined for any other artifact, which the catalogue does not list. */
 function kindOf(
-  attachment: Omit<AttachmentReading, "layer">,
+  attachment: Omit<AttachmentReading, "bundle">,
 ): "cosign" | "sigstore" | "notation" | "attestation" | "sbom" | undefined {
   const { tag, manifest } = attachment;
   if (tag?.endsWith(".sig")) return "cosign";
@@ -117,24 +147,50 @@ function artifactType(manifest: unknown): string | undefined {
  * cosign, specs/SIGNATURE_SPEC.md: annotations of the layer hold the certificate and the entry of the transparency log. Without a
  * certificate, a key signed.
  */
-function cosignSignature(layer: Readonly<Record<string, unknown>>): Identity & { logged: boolean } {
+function cosignSignature(layer: Readonly<Record<string, unknown>>): Omit<Identity, "source"> & { logged: boolean } {
   const annotations = record(layer["annotations"]);
   const certificate = nonEmptyText(annotations["dev.sigstore.cosign/certificate"]);
   const logged = nonEmptyText(annotations["dev.sigstore.cosign/bundle"]) !== undefined;
-  return { logged, ...(certificate !== undefined && certificateIdentity(certificate)) };
+  const { identity, issuer } = certificate === undefined ? {} : certificateIdentity(certificate);
+  return { logged, ...(identity !== undefined && { identity }), ...(issuer !== undefined && { issuer }) };
 }
 
 /**
  * sigstore/protobuf-specs, Bundle: `verificationMaterial.certificate`, or the first of `x509CertificateChain`, as DER in base64; the entries of
- * the transparency log in `tlogEntries`. A bundle that was not read states neither.
+ * the transparency log in `tlogEntries`. What is no bundle claims nothing.
+ * @param bytes of a bundle, as somebody stored it.
  */
-function bundleSignature(bundle: unknown): Identity & { logged?: boolean } {
-  if (bundle === undefined) return {};
+export function bundleClaims(bytes: Buffer): BundleClaims {
+  let bundle: unknown;
+  try {
+    bundle = JSON.parse(bytes.toString("utf8"));
+  } catch {
+    return {};
+  }
   const material = record(record(bundle)["verificationMaterial"]);
   const chain = records(record(material["x509CertificateChain"])["certificates"]);
   const der = nonEmptyText(record(material["certificate"])["rawBytes"]) ?? nonEmptyText(chain[0]?.["rawBytes"]);
   const logged = records(material["tlogEntries"]).length > 0;
-  return { logged, ...(der !== undefined && certificateIdentity(Buffer.from(der, "base64"))) };
+  const levels = levelsOf(record(bundle)["dsseEnvelope"]);
+  return {
+    logged,
+    ...(der !== undefined && certificateIdentity(Buffer.from(der, "base64"))),
+    ...(levels !== undefined && { levels }),
+  };
+}
+
+/** `verifiedLevels` of a verification summary (slsa.dev/spec/v1.1/verification_summary). */
+function levelsOf(envelope: unknown): string[] | undefined {
+  const payload = nonEmptyText(record(envelope)["payload"]);
+  if (payload === undefined) return undefined;
+  try {
+    const { predicateType, predicate } = record(JSON.parse(Buffer.from(payload, "base64").toString("utf8")));
+    const levels = record(predicate)["verifiedLevels"];
+    if (predicateType !== "https://slsa.dev/verification_summary/v1" || !Array.isArray(levels)) return undefined;
+    return levels.filter((level) => typeof level === "string" && /^\w{1,100}$/.test(level)).slice(0, 20) as string[];
+  } catch {
+    return undefined;
+  }
 }
 
 function distinct<T>(facts: readonly T[]): T[] {

@@ -1,14 +1,16 @@
 import { X509Certificate } from "node:crypto";
 
-/** The identity in a signing certificate and the OIDC issuer that authenticated it. Empty if the certificate has neither. */
+/** The identity in a signing certificate, the OIDC issuer that authenticated it, and what was built. Empty if the certificate has none of it. */
 export interface Identity {
   readonly identity?: string;
   readonly issuer?: string;
+  /** URL of the repository that the workflow built. */
+  readonly source?: string;
 }
 
 /**
  * Reads a certificate as Fulcio issues it (sigstore/fulcio, docs/certificate-specification.md): the identity is its subject alternative name,
- * the OIDC issuer an extension. Reads the certificate without verifying it. Never throws.
+ * the OIDC issuer and the source's repository extensions. Reads the certificate without verifying it. Never throws.
  * @param certificate PEM or DER.
  */
 export function certificateIdentity(certificate: string | Buffer): Identity {
@@ -20,12 +22,20 @@ export function certificateIdentity(certificate: string | Buffer): Identity {
   }
   const identity = /^(?:URI|email):([^,\s]+)/.exec(parsed.subjectAltName ?? "")?.[1];
   const issuer = extensionText(parsed.raw, issuerV2) ?? extensionText(parsed.raw, issuerV1);
-  return { ...(identity !== undefined && { identity }), ...(issuer !== undefined && { issuer }) };
+  const source = extensionText(parsed.raw, sourceRepository);
+  return {
+    ...(identity !== undefined && { identity }),
+    ...(issuer !== undefined && { issuer }),
+    ...(source !== undefined && { source }),
+  };
 }
 
 /** DER of 1.3.6.1.4.1.57264.1.8, whose value is a UTF8String, and of the older .1.1, whose value is the bare text. */
 const issuerV2 = Buffer.from("060a2b0601040183bf300108", "hex");
 const issuerV1 = Buffer.from("060a2b0601040183bf300101", "hex");
+
+/** DER of 1.3.6.1.4.1.57264.1.12, "Source Repository URI". */
+const sourceRepository = Buffer.from("060a2b0601040183bf30010c", "hex");
 
 /** The text of an extension: the object identifier is followed by an octet string (RFC 5280 section 4.1); lengths below 128 are one byte. */
 function extensionText(der: Buffer, oid: Buffer): string | undefined {

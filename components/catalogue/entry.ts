@@ -5,6 +5,7 @@ import type {
   ImageVersion,
   IndexEntry,
   ProjectDocument,
+  ProofSigner,
   ReleaseDetails,
   ReleaseFile,
   StagingPlace,
@@ -39,6 +40,8 @@ export interface Published {
   readonly withdrawn?: readonly WithdrawnItem[];
   /** Where its people push. */
   readonly staging?: StagingPlace | undefined;
+  /** Who signs proofs of what is promoted. */
+  readonly proof?: ProofSigner | undefined;
 }
 
 /** One project's part of the catalogue. */
@@ -59,13 +62,14 @@ export interface ProjectEntry {
 
 /** Composes one project's part of the catalogue. The same input gives the same bytes. */
 export function projectEntry(published: Published): ProjectEntry {
-  const { name, description, contact, withdrawn = [], staging } = published;
+  const { name, description, contact, withdrawn = [], staging, proof } = published;
   const about = {
     name,
     description,
     ...(contact !== undefined && { contact }),
     ...(withdrawn.length > 0 && { withdrawn }),
     ...(staging !== undefined && { staging }),
+    ...(proof !== undefined && { proof }),
   };
   return composeEntry(about, imageDetails(published), releaseDetails(published), filesPrefix(published.filePrefix), {
     digestKeys: published.digestKeys ?? {},
@@ -78,13 +82,13 @@ export function projectEntry(published: Published): ProjectEntry {
  * @param prefix common prefix of the paths of all its files.
  */
 export function composeEntry(
-  about: Pick<ProjectDocument, "name" | "description" | "contact" | "withdrawn" | "staging">,
+  about: Pick<ProjectDocument, "name" | "description" | "contact" | "withdrawn" | "staging" | "proof">,
   imagesInOrder: readonly ImageDetails[],
   releasesInOrder: readonly ReleaseDetails[],
   prefix: string,
   known: { readonly digestKeys: DigestKeys; readonly heldBy: readonly string[] | undefined },
 ): ProjectEntry {
-  const { withdrawn, staging, ...inIndex } = about;
+  const { withdrawn, staging, proof, ...inIndex } = about;
   const { name } = about;
   const documents = new Map<string, string>();
   // The format puts members in one order, so that described and cached facts give the same bytes.
@@ -119,6 +123,7 @@ export function composeEntry(
     releases: releases.map(({ paths: _, ...release }) => release),
     ...(presence && { presence: presence.key }),
     ...(withdrawn !== undefined && { withdrawn }),
+    ...(proof !== undefined && { proof }),
     ...(staging !== undefined && { staging }),
   };
   documents.set(projectKey(name), writeDocument(document));

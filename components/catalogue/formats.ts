@@ -56,6 +56,13 @@ const attestation = z.object({
   of: digest.optional().describe("The digest that it describes; absent: the version itself"),
   attached,
   predicateType: z.string().optional(),
+  identity: z
+    .string()
+    .optional()
+    .describe("The identity in the certificate; NOT verified. Absent: signed with a key, or not read"),
+  issuer: z.string().optional().describe("The OIDC issuer that authenticated the identity"),
+  source: z.string().optional().describe("URL of the repository that was built, by the certificate; NOT verified"),
+  levels: z.array(z.string()).optional().describe("Of a verification summary: what it says is verified; NOT verified"),
 });
 
 const sbom = z.object({
@@ -165,6 +172,18 @@ const projectDocument = z
       )
       .optional()
       .describe("What the project took out of production on purpose; absent: nothing"),
+    proof: z
+      .object({
+        verifier: z.string().describe("verifier.id of the verification summaries"),
+        host: z.string().describe("The host in resourceUri, the names of what the summaries are about"),
+        identity: z.string().optional().describe("Whom the certificates name, * standing for any characters"),
+        issuer: z.string().optional().describe("The OIDC issuer that authenticates the identity"),
+        key: z.string().optional().describe("The public key, as PEM; absent: certificates are used"),
+        logged: z.boolean().describe("Each proof has an entry in a transparency log"),
+        privateRoots: z.boolean().describe("The certificates are of a private Sigstore, whose roots users need"),
+      })
+      .optional()
+      .describe("Who signs a verification summary and a promotion record of what is promoted; absent: nobody does"),
     staging: z
       .object({
         images: z.string().optional().describe("Images are pushed as <images>/<image>:<tag>; absent: it stages none"),
@@ -235,6 +254,8 @@ export type RecentPromotion = RecentDocument["promotions"][number];
 export type WithdrawnItem = NonNullable<ProjectDocument["withdrawn"]>[number];
 /** Where the people of a project push. */
 export type StagingPlace = NonNullable<ProjectDocument["staging"]>;
+/** Who signs proofs of what is promoted. */
+export type ProofSigner = NonNullable<ProjectDocument["proof"]>;
 /** One file. */
 export type ReleaseFile = ReleaseDetails["files"][number];
 

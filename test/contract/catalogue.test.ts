@@ -6,8 +6,10 @@ import { after, before, describe, it } from "mocha";
 import { Agent } from "undici";
 import { readDocument } from "../../components/catalogue/formats.ts";
 import { unpackListing } from "../../components/catalogue/listing.ts";
+import type { Properties } from "../../components/plugin/properties.ts";
 import { type CatalogueWriter, catalogueWriter } from "../../components/promotion/catalogue/catalogue-writer.ts";
 import type { EntryRequest } from "../../components/promotion/catalogue/request.ts";
+import { catalogueEntryType, catalogueProvider } from "../../components/promotion/provider/catalogue-provider.ts";
 import { type DemoArtifacts, makeArtifacts } from "../../local/seed/artifacts.ts";
 import type { DemoProject } from "../../local/seed/demo-project.ts";
 import { pushImage } from "../../local/seed/push-image.ts";
@@ -15,8 +17,9 @@ import { demoPublicKey } from "../../local/seed/signature.ts";
 import { PresenceDocuments } from "../../redirector/mirrors/presence-documents.ts";
 import { PublishedObjects } from "../../redirector/mirrors/published-objects.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
-import { startRegistry, type TestRegistry } from "../support/registries.ts";
-import { pemOf, testKeyPair } from "../support/sigstore.ts";
+import { Pusher, startRegistry, type TestRegistry } from "../support/registries.ts";
+import { keySigning } from "../support/signing.ts";
+import { pemOf, testKeyPair, testSigstore } from "../support/sigstore.ts";
 
 describe("the catalogue's writer", () => {
   const controller = new AbortController();
@@ -92,7 +95,7 @@ describe("the catalogue's writer", () => {
     };
   }
 
-  const publish = (request: EntryRequest) => writer.publish(request, false, () => {});
+  const publish = (request: EntryRequest) => writer.publish(request, new Set(), () => {});
   const stored = async (key: string, bucket = "canonical") => (await stores.served(bucket, key))?.bytes;
   const index = async (bucket = "canonical") =>
     readDocument("index", String((await stored("catalog/index.json", bucket)) ?? "")) ?? assert.fail("no index");
@@ -253,7 +256,7 @@ describe("the catalogue's writer", () => {
     );
     assert.equal(await stored(details), undefined, "the replaced document is gone");
     await anotherRun();
-    await writer.publish(request, true, () => {});
+    await writer.publish(request, "all", () => {});
     assert.equal(
       requests.some((one) => one.includes(known)),
       true,
@@ -338,6 +341,79 @@ describe("the catalogue's writer", () => {
       none.map(({ verification }) => verification),
       none.map(() => undefined),
     );
+  });
+
+  it("what is signed after the promotion is listed and verified in the run that brings it, and users read whose proofs to verify", async () => {
+    const key = testKeyPair();
+    const image = await new Pusher(registry.host, "images/late/app").image({ tags: ["v1"] });
+    const { project: _, images: _images, files: _files, heldBy: _heldBy, mirrors, ...about } = requestFor("semver");
+    const news = {
+      ...about,
+      project: "late",
+      imagePrefix: "late",
+      images: `app:v1 ${image.digest}\n`,
+      files: "",
+      summary: "",
+      mirrors,
+      trust: { mode: "warn", signers: [{ key: pemOf(key) }], predicates: [], trustedRoot: "" },
+      policy: "https://example.org/project.yaml",
+      signing: {
+        ...keySigning({ key: "", policyFile: "" }),
+        by: "keyless",
+        identity: "https://x.example",
+        issuer: "https://y.example",
+      },
+    } as Properties;
+    const nothing = () => Promise.resolve();
+    const of = { urn: "", type: catalogueEntryType, name: "late" };
+    const run = async (previous?: { inputs: Properties; outputs: Properties }, copied?: ReadonlySet<string>) => {
+      const provider = catalogueProvider({ status: nothing, lasting: nothing });
+      const { inputs, failures = [] } = await provider.check!({ ...of, olds: previous?.inputs ?? {}, news });
+      assert.deepEqual(failures, []);
+      if (copied) provider.promoted("late", copied);
+      if (previous === undefined) return { inputs, ...(await provider.create({ ...of, inputs, preview: false })) };
+      const { inputs: oldInputs, outputs: olds } = previous;
+      const { changed } = await provider.diff!({ ...of, id: "late", olds, oldInputs, news: inputs });
+      assert.notDeepEqual(changed, []);
+      const updated = await provider.update!({ ...of, id: "late", olds, oldInputs, inputs, preview: false });
+      return { inputs, ...updated };
+    };
+    const listed = async () => {
+      const { images, proof } = await entry("late");
+      const [version] = readDocument("image", String(await stored(images[0]!.details)))!.versions;
+      return { signatures: version?.signatures.length, isSatisfied: version?.verification?.isSatisfied, proof };
+    };
+    const first = await run();
+    assert.deepEqual(await listed(), {
+      signatures: 0,
+      isSatisfied: false,
+      proof: {
+        verifier: "https://github.com/example/artifacts",
+        host: "artifacts.example.org",
+        identity: "https://x.example",
+        issuer: "https://y.example",
+        logged: false,
+        privateRoots: false,
+      },
+    });
+    const bundleType = "application/vnd.dev.sigstore.bundle.v0.3+json";
+    const at = new Pusher(registry.host, "images/late/app");
+    const bundle = await at.blob(Buffer.from(await (await testSigstore()).bundle({ digest: image.digest, key })));
+    await at.manifest({
+      mediaType: "application/vnd.oci.image.manifest.v1+json",
+      artifactType: bundleType,
+      config: { ...(await at.blob(Buffer.from("{}"))), mediaType: "application/vnd.oci.empty.v1+json" },
+      layers: [{ ...bundle, mediaType: bundleType }],
+      subject: image,
+      annotations: { "dev.sigstore.bundle.predicateType": "https://sigstore.dev/cosign/sign/v1" },
+    });
+    const same = await run({ ...first }, new Set());
+    assert.equal((await listed()).isSatisfied, false, "of what no promotion has copied nothing is read again");
+    await run(same, new Set([image.digest]));
+    const { signatures, isSatisfied } = await listed();
+    assert.deepEqual([signatures, isSatisfied], [1, true]);
+    await anotherRun();
+    assert.deepEqual((await writer.withdraw(requestFor("semver", { project: "late" }))).failures, []);
   });
 
   it("an unchanged entry is not written", async () => {

@@ -22,10 +22,14 @@ import { writeEntry } from "./write-entry.ts";
 /** Writes the catalogue, project by project, over one set of connections. */
 export interface CatalogueWriter {
   /**
-   * Writes a project's entry to every mirror. What earlier runs described is taken from the catalogue itself, unless `anew` asks to
-   * describe every digest again.
+   * Writes a project's entry to every mirror. What earlier runs described is taken from the catalogue itself.
+   * @param anew digests to describe again nevertheless: something was attached to them since.
    */
-  publish(request: EntryRequest, anew: boolean, report: (progress: Progress) => void): Promise<EntryOutcome>;
+  publish(
+    request: EntryRequest,
+    anew: ReadonlySet<string> | "all",
+    report: (progress: Progress) => void,
+  ): Promise<EntryOutcome>;
   /** Removes a project from the catalogue in every mirror. */
   withdraw(request: EntryRequest): Promise<EntryOutcome>;
   /** Removes from a project's entry, in every mirror, what its manifest no longer wants. Adds nothing. @returns failures, one line each. */
@@ -56,7 +60,8 @@ export function catalogueWriter(signal: AbortSignal, options: TransportOptions =
         const cached = await findCachedEntry(request.project, mirrors, signal);
         const bucket = dependencies.storage(request.storage).open(request.mirrors[0]!);
         const { transport } = dependencies;
-        const described = await describeEntry(request, anew ? noCachedEntry : cached, {
+        const described = await describeEntry(request, anew === "all" ? noCachedEntry : cached, {
+          anew: anew === "all" ? new Set() : anew,
           transport,
           signal,
           limit,

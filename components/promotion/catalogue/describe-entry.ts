@@ -13,8 +13,10 @@ import type { Progress } from "../run/request.ts";
 import type { Bucket } from "../storage/bucket.ts";
 import { ofOneWord } from "../text/one-word.ts";
 import { splitLines } from "../text/split-lines.ts";
+import { type AttachedContent, readAttached } from "./attached-content.ts";
 import type { CachedEntry } from "./cached-entry.ts";
 import { describeImage } from "./describe-image.ts";
+import { proofSigner } from "./proof-signer.ts";
 import type { EntryRequest } from "./request.ts";
 import { isUnder, policyOf, verifyUnder } from "./verify-entry.ts";
 
@@ -26,6 +28,8 @@ export interface DescribeDependencies {
   readonly bucket: Bucket;
   /** Bytes of OCI manifests of attachments that are being verified. */
   readonly attachmentMemory: WeightedSemaphore;
+  /** Digests to describe again, though they are cached: something was attached to them since. */
+  readonly anew: ReadonlySet<string>;
   /** Runs the work on one digest, within the limit of concurrent digests. */
   limit<T>(work: () => Promise<T>): Promise<T>;
   report(progress: Progress): void;
@@ -48,6 +52,7 @@ export async function describeEntry(
 ): Promise<DescribedEntry> {
   const images = await describeImages(request, cached, dependencies);
   const files = await describeFiles(request, cached, dependencies);
+  const proof = await describeProof(request, dependencies);
   const { project: name, description, contact, imagePrefix, filePrefix } = request;
   return {
     published: {
@@ -63,10 +68,21 @@ export async function describeEntry(
       files: files.files,
       withdrawn: withdrawnItems(request),
       staging: stagingPlace(request),
+      proof: proof.signer,
     },
     described: images.described + files.described,
-    failures: [...images.failures, ...files.failures],
+    failures: [...images.failures, ...files.failures, ...proof.failures],
   };
+}
+
+async function describeProof({ project, signing }: EntryRequest, { signal }: DescribeDependencies) {
+  if (signing === undefined) return { signer: undefined, failures: [] };
+  try {
+    return { signer: await proofSigner(signing), failures: [] };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { signer: undefined, failures: [`project ${project}, who signs its proofs: ${causeOf(error)}`] };
+  }
 }
 
 function withdrawnItems(request: EntryRequest): WithdrawnItem[] {
@@ -92,7 +108,7 @@ function stagingPlace({ stagingRepository, stagingBucket, source }: EntryRequest
 }
 
 async function describeImages(request: EntryRequest, cached: CachedEntry, dependencies: DescribeDependencies) {
-  const { transport, signal } = dependencies;
+  const { transport, signal, anew } = dependencies;
   const facts = new Map<string, ImageFacts>();
   const digestKeys: Record<string, Record<string, string>> = {};
   const failures: string[] = [];
@@ -107,7 +123,7 @@ async function describeImages(request: EntryRequest, cached: CachedEntry, depend
     for (const digest of digests.keys()) {
       const fact = cached.facts.get(digest);
       const isKnown = fact !== undefined && isUnder(fact, policy);
-      const hasKeys = Object.hasOwn(cachedKeys, digest);
+      const hasKeys = Object.hasOwn(cachedKeys, digest) && !anew.has(digest);
       if (isKnown) facts.set(digest, fact);
       if (hasKeys) own[digest] = cachedKeys[digest]!;
       if (!isKnown || !hasKeys) notCached.push(digest);
@@ -129,18 +145,17 @@ async function describeImages(request: EntryRequest, cached: CachedEntry, depend
   async function describe(at: Remote, image: string, name: string, digest: string, tags: TagList): Promise<void> {
     const own = digestKeys[name]!;
     try {
-      let fact = cached.facts.get(digest);
-      if (fact === undefined || !Object.hasOwn(own, digest)) {
-        const described = await describeImage(at, name, digest, tags);
-        fact = described.facts;
-        own[digest] = described.keys;
-      }
+      const memory = dependencies.attachmentMemory;
+      const verify = policy && ((attached: AttachedContent) => verifyUnder(policy, digest, at, attached, memory));
+      const known = Object.hasOwn(own, digest) ? cached.facts.get(digest) : undefined;
+      const described = known ? undefined : await describeImage(at, name, digest, tags, memory, verify);
+      if (described) own[digest] = described.keys;
       // What another policy said does not hold under this one, whether or not the digest can be verified now.
-      const { verification: _, ...unverified } = fact;
+      const { verification: _, ...unverified } = known ?? described!.facts;
       facts.set(digest, unverified);
-      if (policy !== undefined) {
-        const verification = await verifyUnder(policy, digest, at, tags, dependencies.attachmentMemory);
-        facts.set(digest, { ...unverified, verification });
+      if (verify !== undefined) {
+        const verifying = described?.verification ?? verify(await readAttached(at, [digest], tags, memory));
+        facts.set(digest, { ...unverified, verification: await verifying });
       }
     } catch (error) {
       failed(error, `${image}@${digest}`);

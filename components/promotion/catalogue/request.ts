@@ -1,4 +1,5 @@
 import type { FileMirror, StorageSettings, TrustSettings } from "../run/request.ts";
+import type { SigningSettings } from "../trust/signing-settings.ts";
 
 /** What the catalogue should list for one project: plain data, which survives JSON. */
 export interface EntryRequest {
@@ -24,6 +25,8 @@ export interface EntryRequest {
   /** The project's policy, under which its images are verified for the catalogue, and its URL; absent: nothing is verified. */
   readonly trust?: TrustSettings | undefined;
   readonly policy?: string | undefined;
+  /** How the promotions sign, so that users see whose proofs to verify; absent: they do not. */
+  readonly signing?: SigningSettings | undefined;
   /** Registry URI of the canonical image mirror, where manifests and signatures are read. */
   readonly registry: string;
   /** Names of all mirrors that the promotions have written, of images, layers and files; absent: redirectors learn nothing of the project. */

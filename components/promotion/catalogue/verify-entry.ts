@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
+import { bundleClaims } from "../../catalogue/attachment-facts.ts";
 import type { ImageFacts } from "../../catalogue/formats.ts";
 import type { WeightedSemaphore } from "../http/weighted-semaphore.ts";
-import { verifyPresent } from "../images/verify-reference.ts";
+import { verifyAttached } from "../images/verify-reference.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Remote } from "../oci/remote.ts";
-import type { TagList } from "../oci/tags.ts";
 import type { TrustSettings } from "../run/request.ts";
 import { printSigner } from "../trust/signer.ts";
 import { currentRoots } from "../trust/tuf-roots.ts";
+import type { AttachedContent } from "./attached-content.ts";
 import type { EntryRequest } from "./request.ts";
 
 type Verification = NonNullable<ImageFacts["verification"]>;
@@ -36,11 +37,12 @@ export async function verifyUnder(
   { trust, said }: EntryPolicy,
   digest: Digest,
   at: Remote,
-  tags: TagList,
+  attached: AttachedContent,
   memory: WeightedSemaphore,
 ): Promise<Verification> {
   const { roots } = await currentRoots(trust.trustedRoot, trust.signers);
-  const { verdict } = await verifyPresent(at, digest, trust, { roots, memory }, tags);
+  const seen = (bundle: Digest, bytes: Buffer) => attached.claims.set(bundle, bundleClaims(bytes));
+  const { verdict } = await verifyAttached(at, digest, trust, { roots, memory, seen }, attached);
   const signers = [...new Set(verdict.signatures.map(({ signer }) => printSigner(signer)))].sort();
   return { ...said, isSatisfied: verdict.satisfied, signers };
 }

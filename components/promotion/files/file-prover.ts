@@ -16,6 +16,8 @@ import type { FileVerifier } from "./verify-files.ts";
 interface ProvenMirror extends Pick<MirrorRun, "name" | "givenUp"> {
   readonly plan: MirrorPlan;
   readonly files: MirrorFiles;
+  readonly proofs: Map<string, Identified>;
+  readonly settledProofs: Set<string>;
 }
 
 /** A run, as far as proofs need it. */
@@ -33,10 +35,6 @@ const mostAsked = 2;
 /** The promotion's proofs of a run's files: what the mirrors have of them, and what they get. Without `artifacts:signing` there are none. */
 export class FileProver<Mirror extends ProvenMirror> {
   readonly #run: ProvenRun<Mirror>;
-  /** What each mirror has in the place of proofs, as far as this run has looked. */
-  readonly #found = new Map<Mirror, Map<string, Identified>>();
-  /** Files whose proof a mirror has, or needs none, as this run has found. */
-  readonly #settled = new Map<Mirror, Set<string>>();
 
   constructor(run: ProvenRun<Mirror>) {
     this.#run = run;
@@ -52,7 +50,7 @@ export class FileProver<Mirror extends ProvenMirror> {
     if (!this.covers(path)) return;
     const listed = await find(proofPath(path));
     const object = listed && (await mirror.files.identified(proofPath(path), listed));
-    if (object) mapAt(this.#found, mirror, () => new Map<string, Identified>()).set(path, object);
+    if (object) mirror.proofs.set(path, object);
   }
 
   /** The proofs that mirrors are known to lack, or to have otherwise: names of these mirrors by the file's path. */
@@ -91,7 +89,7 @@ export class FileProver<Mirror extends ProvenMirror> {
       const isLookedAt = plan.unknown || plan.add.has(path);
       if (!isLookedAt && ++asked > mostAsked) continue;
       try {
-        const object = isLookedAt ? this.#found.get(mirror)?.get(path) : await files.stat(proofPath(path));
+        const object = isLookedAt ? mirror.proofs.get(path) : await files.stat(proofPath(path));
         if (object === undefined || object.size > largestBundle) continue;
         const bytes = await withMemoryFor(object.size, async () =>
           Buffer.concat(await Array.fromAsync(readAll(files.bucket, object, context.signal))),
@@ -107,7 +105,7 @@ export class FileProver<Mirror extends ProvenMirror> {
 
   /** Whether a mirror that was looked at has this proof. */
   has(mirror: Mirror, path: string, { sha256 }: FileProof): boolean {
-    return this.#found.get(mirror)?.get(path)?.sha256 === sha256;
+    return mirror.proofs.get(path)?.sha256 === sha256;
   }
 
   /** Writes a proof to a mirror, in the place of another one if there is one. */
@@ -118,7 +116,7 @@ export class FileProver<Mirror extends ProvenMirror> {
     const at = proofPath(path);
     // A proof may be made anew: caches ask again as for a mutable file.
     const headers = releaseFileHeaders(request.project, at, true);
-    const over = this.#found.get(mirror)?.get(path);
+    const over = mirror.proofs.get(path);
     await files.attempt(async () => {
       const content = { size: bytes.length, sha256, crc32c: sum };
       const upload = await files.bucket.create(files.key(at), content, headers, context.signal, over);
@@ -134,20 +132,13 @@ export class FileProver<Mirror extends ProvenMirror> {
 
   /** Records that nothing remains to be done for a file's proof at a mirror. */
   settle(mirror: Mirror, path: string): void {
-    mapAt(this.#settled, mirror, () => new Set<string>()).add(path);
+    mirror.settledProofs.add(path);
   }
 
   /** The files whose proof a mirror lacked and lacks still. */
   unsettled(mirror: Mirror): string[] {
-    const settled = this.#settled.get(mirror);
     return [...mirror.plan.unproven.keys()].filter(
-      (path) => this.covers(path) && this.#run.wanted.has(path) && settled?.has(path) !== true,
+      (path) => this.covers(path) && this.#run.wanted.has(path) && !mirror.settledProofs.has(path),
     );
   }
-}
-
-function mapAt<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
-  const known = map.get(key) ?? make();
-  map.set(key, known);
-  return known;
 }

@@ -47,6 +47,10 @@ export class FilesMirrorRun extends MirrorRun {
   unmanaged = 0;
   /** Its store refused to copy a file: the others are sent. */
   cannotCopy = false;
+  /** What it has in the place of files' proofs, as far as this run has looked. */
+  readonly proofs = new Map<string, Identified>();
+  /** Files whose proof it has, or needs none, as this run has found. */
+  readonly settledProofs = new Set<string>();
 
   constructor(plan: MirrorPlan, bucket: Bucket, prefix: string, signal: AbortSignal) {
     super(plan.mirror.name, severityInBucket);

@@ -3,6 +3,7 @@ import { CircuitBreaker } from "../run/circuit-breaker.ts";
 import type { ProductionVerification, Unverified } from "../run/production-verification.ts";
 import type { Context, FilesRequest } from "../run/request.ts";
 import { severityInBucket } from "../storage/severity.ts";
+import { currentRoots, noticeOf } from "../trust/tuf-roots.ts";
 import { MirrorFiles, openBucket } from "./mirror-files.ts";
 import { fileLine, parseFileLines } from "./plan.ts";
 import { FileVerifier, withRefusals } from "./verify-files.ts";
@@ -13,10 +14,12 @@ const atOnce = 500;
 /**
  * Verifies again a project's files, by the bundles and the signed lists that the canonical mirror has, under the policy that holds today: so a signer
  * that was taken out of the policy is found with all files that it signed. Files are verified by the manifest's digests. Reads only.
+ * @param roots the roots that the verification rests on: that they are old is one of the failures.
  */
 export async function verifyProductionFiles(
   request: FilesRequest,
   { signal }: Pick<Context, "signal">,
+  roots: typeof currentRoots = currentRoots,
 ): Promise<ProductionVerification> {
   const { trust: policy, mirrors, prefix, project, storage } = request;
   const [canonical] = mirrors;
@@ -28,7 +31,8 @@ export async function verifyProductionFiles(
   ];
   const wanted = parseFileLines(request.files);
   const unverified: Unverified[] = [];
-  const failures: string[] = [];
+  const notice = await noticeOf(roots(policy.trustedRoot, policy.signers));
+  const failures: string[] = notice === undefined ? [] : [notice];
   let verified = 0;
   const verify = async (verifier: FileVerifier, path: string): Promise<void> => {
     const line = fileLine(path, wanted.get(path)!);

@@ -37,6 +37,7 @@ export const defaultAdmission: AdmissionRules = { artifactTypes: [], bytes: atta
  * Reads the OCI manifests of attachments and judges each by {@link admit}. An attachment of something that stays out stays out too.
  * @param attachments each after what it is attached to.
  * @param memory bytes of OCI manifests and their image configs that are being read, in the whole process.
+ * @param known OCI manifests that were read already.
  * @throws ExcessError if the admitted ones are too many or too large together.
  */
 export async function judgeAttachments(
@@ -44,6 +45,7 @@ export async function judgeAttachments(
   attachments: readonly Attachment[],
   rules: AdmissionRules,
   memory: WeightedSemaphore,
+  known: ReadonlyMap<Digest, Manifest> = new Map(),
 ): Promise<JudgedAttachments> {
   const ins = new Set<Digest>();
   const outs = new Set<Digest>();
@@ -53,7 +55,7 @@ export async function judgeAttachments(
   const judged = await Promise.all(
     attachments.map((attachment) =>
       memory.with(attachmentLimits.manifest + attachmentLimits.config, async () => {
-        const verdict = await judge(sources, attachment, rules);
+        const verdict = await judge(sources, attachment, rules, known);
         if ("manifest" in verdict) bytes += verdict.manifest.bytes.length;
         // At once: what comes after it would be held in memory only to be thrown away.
         if (bytes > attachmentLimits.manifests) throw tooLarge();
@@ -86,8 +88,9 @@ async function judge(
   sources: readonly Remote[],
   attachment: Attachment,
   rules: AdmissionRules,
+  known: ReadonlyMap<Digest, Manifest>,
 ): Promise<Judged | Pick<RefusedAttachment, "refusal" | "isAbsent">> {
-  const manifest = await readSmallManifest(sources, attachment.digest);
+  const manifest = known.get(attachment.digest) ?? (await readSmallManifest(sources, attachment.digest));
   if (manifest === undefined) return { refusal: "it is in none of the places that were tried", isAbsent: true };
   if (typeof manifest === "string") return { refusal: manifest };
   const needed = neededConfig(manifest);

@@ -94,6 +94,7 @@ export async function copyImage(copy: Copy, run: ImagesRun): Promise<void> {
       mirror.achieved.add(copy.image, copy.digest);
       mirror.completed(copy.image, copy.digest);
       run.counts.copied++;
+      run.copied.add(copy.digest);
       run.stepDone(mirror);
     }
   }

@@ -32,6 +32,8 @@ export class ImagesRun extends PromotionRun<ImagesMirrorRun> {
   readonly mayMove: (tag: string) => boolean;
   /** What is attached to what is promoted; brought up to date by the run. */
   readonly record: AttachmentRecord;
+  /** Digests that it has brought to some mirror, or brought attachments of. */
+  readonly copied = new Set<Digest>();
   readonly #sources: ImageSources;
   readonly #kept = new Map<string, Promise<ReadonlySet<Digest>>>();
   readonly #promoted = new Map<string, Promise<ReadonlySet<Digest>>>();
@@ -134,7 +136,7 @@ export class ImagesRun extends PromotionRun<ImagesMirrorRun> {
   }
 
   override outcome(): Outcome {
-    return { ...super.outcome(), attached: this.record.write(this.plan.wanted) };
+    return { ...super.outcome(), attached: this.record.write(this.plan.wanted), copied: this.copied };
   }
 
   #whereabouts(image: string): Whereabouts[] {

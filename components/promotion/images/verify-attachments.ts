@@ -11,6 +11,15 @@ import { largestBundle, type Trust, type Verified, verifyBundle } from "../trust
 import { verifyCosignLayer } from "../trust/verify-cosign.ts";
 import type { AdmittedAttachment } from "./admitted-attachments.ts";
 
+/** What a verification of something in a registry rests on. */
+export interface VerificationMeans {
+  readonly roots: Roots;
+  /** Bytes of OCI manifests of attachments that are being read. */
+  readonly memory: WeightedSemaphore;
+  /** Called with each signature and statement that was read. */
+  readonly seen?: (blob: Digest, bytes: Buffer) => void;
+}
+
 /** What one attachment proves; none: it is verified by nobody, for these reasons. */
 export interface VerifiedAttachment {
   readonly attachment: AdmittedAttachment;
@@ -38,13 +47,14 @@ export async function verifyAttachments(
   admitted: readonly AdmittedAttachment[],
   sources: readonly Remote[],
   policy: TrustPolicy,
-  { roots, memory }: { readonly roots: Roots; readonly memory: WeightedSemaphore },
+  { roots, memory, seen }: VerificationMeans,
 ): Promise<Verification> {
   const trust = { roots, keys: keysOf(policy) };
   const claims = admitted.filter(({ kind }) => kind === "signature" || kind === "attestation");
   const read = new Map<Digest, Buffer>();
   let kept = 0;
   const keep = (blob: Digest, bytes: Buffer) => {
+    seen?.(blob, bytes);
     if (kept + bytes.length > mostKept) return;
     kept += bytes.length;
     read.set(blob, bytes);

@@ -1,20 +1,12 @@
-import type { WeightedSemaphore } from "../http/weighted-semaphore.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
+import type { Manifest } from "../oci/manifest.ts";
 import { headManifest } from "../oci/manifests.ts";
 import type { Remote } from "../oci/remote.ts";
 import type { TagList } from "../oci/tags.ts";
 import type { TrustPolicy } from "../trust/policy.ts";
-import type { Roots } from "../trust/roots.ts";
-import { type AdmittedAttachment, defaultAdmission, judgeAttachments } from "./admitted-attachments.ts";
-import { findAttachments } from "./attachments.ts";
-import { type Verification, verifyAttachments } from "./verify-attachments.ts";
-
-/** What a verification of something in a registry rests on. */
-export interface VerificationMeans {
-  readonly roots: Roots;
-  /** Bytes of OCI manifests of attachments that are being read. */
-  readonly memory: WeightedSemaphore;
-}
+import { defaultAdmission, judgeAttachments } from "./admitted-attachments.ts";
+import { type Attachment, findAttachments } from "./attachments.ts";
+import { type Verification, type VerificationMeans, verifyAttachments } from "./verify-attachments.ts";
 
 /**
  * Verifies what one repository has attached to a digest, whatever project it belongs to.
@@ -44,17 +36,19 @@ export async function verifyPresent(
   means: VerificationMeans,
   tags?: TagList,
 ): Promise<Verification> {
-  return verifyAttachments(digest, await ownAttachments(at, digest, means, tags), [at], policy, means);
+  return verifyAttached(at, digest, policy, means, { found: await findAttachments(at, [digest], tags) });
 }
 
-/** What is attached to a digest itself; what is attached to that proves nothing about the digest. */
-async function ownAttachments(
+/** As {@link verifyPresent}, where it is known what is attached. @param attached with the OCI manifests that were read already. */
+export async function verifyAttached(
   at: Remote,
   digest: Digest,
-  { memory }: VerificationMeans,
-  tags: TagList | undefined,
-): Promise<AdmittedAttachment[]> {
-  const found = await findAttachments(at, [digest], tags);
+  policy: TrustPolicy,
+  means: VerificationMeans,
+  { found, manifests }: { readonly found: readonly Attachment[]; readonly manifests?: ReadonlyMap<Digest, Manifest> },
+): Promise<Verification> {
+  // What is attached to an attachment proves nothing about the digest.
   const own = found.filter(({ subject }) => subject === digest);
-  return [...(await judgeAttachments([at], own, defaultAdmission, memory)).admitted];
+  const { admitted } = await judgeAttachments([at], own, defaultAdmission, means.memory, manifests);
+  return verifyAttachments(digest, admitted, [at], policy, means);
 }

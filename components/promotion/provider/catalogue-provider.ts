@@ -6,7 +6,7 @@ import type { CatalogueWriter } from "../catalogue/catalogue-writer.ts";
 import type { EntryOutcome, EntryRequest, UnlistRequest } from "../catalogue/request.ts";
 import { causeOf } from "../http/errors.ts";
 import { progressLine } from "../run/progress.ts";
-import { fileMirrorsSchema, storageSchema, trustSchema } from "./kinds.ts";
+import { fileMirrorsSchema, signingSchema, storageSchema, trustSchema } from "./kinds.ts";
 import { fingerprint, packLines, unpackLines } from "./packed-lines.ts";
 
 /** The resource type of one project's entry in the catalogue. */
@@ -20,8 +20,11 @@ const written = 3;
 
 /** What promotions report to the catalogue. Both run in the same process. */
 export interface CatalogueNews {
-  /** Reports that a promotion of the project has run: its entry is checked again, whatever is recorded of it. */
-  promoted(project: string): void;
+  /**
+   * Reports that a promotion of the project has run: its entry is checked again, whatever is recorded of it.
+   * @param copied digests that it brought to some mirror, or brought attachments of: what the catalogue says of them may have changed.
+   */
+  promoted(project: string, copied: ReadonlySet<string> | undefined): void;
   /** Unlists from the project's entry what is no longer wanted. @returns the failures, one line each. */
   retract(retraction: UnlistRequest): Promise<readonly string[]>;
 }
@@ -34,7 +37,8 @@ export interface CatalogueNews {
 export function catalogueProvider(log: ResourceLog): ResourceProvider & CatalogueNews {
   const stop = new AbortController();
   let writer: Promise<CatalogueWriter> | undefined;
-  const promoted = new Set<string>();
+  /** By project, the digests that promotions of this process have copied and no entry has described since. */
+  const promoted = new Map<string, Set<string>>();
   /** Loaded on first use, so that a plugin that has nothing to do starts fast. */
   const opened = (): Promise<CatalogueWriter> => {
     writer ??= import("../catalogue/catalogue-writer.ts").then(({ catalogueWriter }) => catalogueWriter(stop.signal));
@@ -96,8 +100,8 @@ export function catalogueProvider(log: ResourceLog): ResourceProvider & Catalogu
       stop.abort(new Error("stopped"));
     },
 
-    promoted(project) {
-      promoted.add(project);
+    promoted(project, copied = new Set()) {
+      promoted.set(project, (promoted.get(project) ?? new Set()).union(copied));
     },
 
     async retract(retraction) {
@@ -112,7 +116,8 @@ export function catalogueProvider(log: ResourceLog): ResourceProvider & Catalogu
   async function publish(urn: string, inputs: Properties, oldInputs: Properties | undefined): Promise<Properties> {
     const report = progressLine((line) => void log.status(urn, `describing: ${line}`));
     const anew = oldInputs !== undefined && oldInputs["learned"] !== inputs["learned"];
-    const outcome = await (await opened()).publish(requestOf(inputs), anew, report);
+    const changed = promoted.get(String(inputs["project"])) ?? new Set();
+    const outcome = await (await opened()).publish(requestOf(inputs), anew ? "all" : changed, report);
     const outputs = outputsOf(outcome);
     for (const warning of outcome.warnings ?? []) await log.lasting(urn, "warning", warning);
     if (outcome.failures.length > 0) {
@@ -140,6 +145,7 @@ const schema = z.object({
   host: z.string().optional(),
   trust: trustSchema.optional(),
   policy: z.string().optional(),
+  signing: signingSchema.optional(),
   summary: z.string(),
   registry: z.string(),
   heldBy: z.string().optional(),

@@ -94,7 +94,8 @@ export const trustSchema = z.object({
   trustedRoot: z.string(),
 });
 
-const signingSchema = z.object({
+/** How promotions sign ({@link SigningSettings}). */
+export const signingSchema = z.object({
   by: z.enum(["keyless", "kms", "key"]),
   key: z.string(),
   fulcio: z.string(),

@@ -173,7 +173,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     );
     for (const warning of outcome.warnings ?? []) await log.lasting(urn, "warning", warning);
     keepRecord(recorder.ended(request.project, kind.text, outcome), process.env);
-    catalogue?.promoted(request.project);
+    catalogue?.promoted(request.project, outcome.copied);
     if (outcome.failures.length > 0) {
       const left = await beforeRemoval();
       const reasons = [...some(outcome.failures), ...left, `${outcome.summary}; the next \`pulumi up\` resumes`];

@@ -208,6 +208,8 @@ export interface Outcome {
   readonly attached?: string;
   /** What did not succeed beside the mirrors, one line each: a CDN that still keeps what was replaced. Absent: nothing. */
   readonly warnings?: readonly string[];
+  /** Of images: the digests that it brought to some mirror, or brought attachments of. */
+  readonly copied?: ReadonlySet<string>;
 }
 
 /** What a run would do, found without writing anything. */

@@ -38,6 +38,11 @@ export function promotionRecordType(host: string): string {
   return `https://${host}/promotion/v1`;
 }
 
+/** Who verifies, in a verification summary: the stack's repository, `owner/name`. */
+export function verifierOf(repository: string): string {
+  return `https://github.com/${repository}`;
+}
+
 /** The predicate type of a verification summary. */
 export const summaryType = "https://slsa.dev/verification_summary/v1";
 
@@ -59,7 +64,7 @@ function summaryOf(promotion: PromotedContent) {
   const { repository, policy, approval, verdict, resourceUri, time, attestations } = promotion;
   const isPassed = verdict?.satisfied !== false;
   return {
-    verifier: { id: `https://github.com/${repository}` },
+    verifier: { id: verifierOf(repository) },
     timeVerified: timestamp(time),
     resourceUri,
     policy: {

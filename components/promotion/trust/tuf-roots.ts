@@ -146,7 +146,25 @@ export async function noticeOf(roots: Promise<RefreshedRoots>): Promise<string |
   );
 }
 
-let refreshed: Promise<RefreshedRoots> | undefined;
+/**
+ * The roots of a repository, asked for once as long as they are not refused: whoever comes after a refusal asks again.
+ * @internal exported for its tests.
+ */
+export function refreshedOnce(repository: () => TufRepository): () => Promise<RefreshedRoots> {
+  let refreshed: Promise<RefreshedRoots> | undefined;
+  return async () => {
+    const asked = refreshed ?? refreshRoots(repository());
+    refreshed = asked;
+    try {
+      return await asked;
+    } catch (error) {
+      if (refreshed === asked) refreshed = undefined;
+      throw error;
+    }
+  };
+}
+
+const publicRootsNow = refreshedOnce(publicRepository);
 
 /**
  * The roots that verification of a policy rests on: of a private Sigstore from its file; of the public instance fresh, asked for once in this process. A policy
@@ -156,6 +174,5 @@ let refreshed: Promise<RefreshedRoots> | undefined;
  */
 export async function currentRoots(file: string, signers: readonly SignerRule[]): Promise<RefreshedRoots> {
   if (file !== "" || signers.every((rule) => "key" in rule)) return { roots: rootsIn(file) };
-  refreshed ??= refreshRoots(publicRepository());
-  return await refreshed;
+  return await publicRootsNow();
 }

@@ -1,5 +1,6 @@
 import { fileAddress } from "./address.ts";
 import type { AttachmentSummary, ImageVersion, PushTargets, ReleaseFile, SignatureSummary } from "./documents.ts";
+import { isByVerified } from "./verified-signature.ts";
 
 /** A command for a terminal. */
 export interface TerminalCommand {
@@ -84,8 +85,7 @@ function isChart({ artifactType }: ImageVersion): boolean {
 
 /** The command that verifies the signature. None if no single command can verify it. */
 function verifyCommands(name: string, { signatures, digest, verification }: ImageVersion): TerminalCommand[] {
-  const verified = verification?.isSatisfied === true ? verification.signers : [];
-  const isVerified = ({ identity }: SignatureSummary) => identity !== undefined && verified.includes(identity);
+  const isVerified = (one: SignatureSummary) => isByVerified(one, verification);
   const signature = signatures.find(isVerified) ?? signatures.find(({ of }) => of === undefined) ?? signatures[0];
   if (signature === undefined) return [];
   const { of, format, identity, issuer, logged, attached } = signature;
@@ -109,6 +109,10 @@ function verifyCommands(name: string, { signatures, digest, verification }: Imag
     if (identity !== undefined || issuer !== undefined) return []; // a certificate of an unknown authority
     words.push("--key cosign.pub");
     notes.unshift("cosign.pub is the project's public key. Get it from the project itself.");
+    if (isVerified(signature))
+      notes.unshift(
+        "The project's trust policy names a key, by which a signature was verified when the image was listed.",
+      );
     if (logged === false) {
       words.push("--insecure-ignore-tlog=true");
       notes.push("This signature is not in a transparency log, so cosign must not look for it there.");

@@ -48,6 +48,24 @@ export interface ProjectDocument extends About {
   /** What was taken out of production on purpose, and why. */
   readonly withdrawn?: readonly Withdrawn[] | undefined;
   readonly staging?: PushTargets | undefined;
+  readonly proof?: ProofSigner | undefined;
+}
+
+/** Who signs a verification summary of what is promoted: an identity, or a key. */
+export interface ProofSigner {
+  /** `verifier.id` of the summaries. */
+  readonly verifier: string;
+  /** The host in `resourceUri`, the names of what the summaries are about. */
+  readonly host: string;
+  /** `*` stands for any characters. */
+  readonly identity?: string | undefined;
+  readonly issuer?: string | undefined;
+  /** PEM. */
+  readonly key?: string | undefined;
+  /** Each proof has an entry in a transparency log. */
+  readonly logged: boolean;
+  /** Users need the roots of a private Sigstore. */
+  readonly privateRoots: boolean;
 }
 
 /** Where the people of a project push. */
@@ -94,7 +112,7 @@ export interface ImageVersion {
   readonly created?: string | undefined;
   readonly platforms: readonly Platform[];
   readonly signatures: readonly SignatureSummary[];
-  readonly attestations: readonly (AttachmentSummary & { readonly predicateType?: string | undefined })[];
+  readonly attestations: readonly AttestationSummary[];
   readonly sboms: readonly (AttachmentSummary & { readonly format: string })[];
   /** What the project's policy says; absent: nothing was verified. */
   readonly verification?: Verification | undefined;
@@ -121,6 +139,17 @@ export interface AttachmentSummary {
   readonly of?: string | undefined;
   /** How it is attached: by a tag, as a referrer, or in the index. */
   readonly attached?: "tag" | "referrer" | "index" | undefined;
+}
+
+/** An attestation. What it says is not verified. */
+export interface AttestationSummary extends AttachmentSummary {
+  readonly predicateType?: string | undefined;
+  readonly identity?: string | undefined;
+  readonly issuer?: string | undefined;
+  /** URL of the repository that was built. */
+  readonly source?: string | undefined;
+  /** Of a verification summary: what it says is verified. */
+  readonly levels?: readonly string[] | undefined;
 }
 
 /** A signature. Its identity is not verified. */

@@ -109,11 +109,11 @@ async function composeImage(repository: string, reference: string | undefined): 
   const entry = index.projects.find(({ images }) => images.some((image) => image.repository === repository));
   const summary = entry?.images.find((image) => image.repository === repository);
   if (entry === undefined || summary === undefined) throw new NotFoundError();
-  const details = await loadImage(entry.name, repository);
+  const [{ proof }, details] = await Promise.all([loadProject(entry.name), loadImage(entry.name, repository)]);
   const opened = (address: string): void => {
     if (address !== location.pathname) history.replaceState(history.state, "", address);
   };
-  return showImage({ host, project: entry.name, summary, details, reference, opened });
+  return showImage({ host, project: entry.name, proof, summary, details, reference, opened });
 }
 
 async function orNotFound(make: () => Promise<Shown>): Promise<Shown> {

@@ -210,6 +210,7 @@ describe("attachments", () => {
       assert.deepEqual(inventory.notes, [`+ signature ${signature.digest} of app:v1 is in staging, not in m0, m1`]);
       const outcome = await promotion.promote(asked, { request: asked, incomplete: inventory.incomplete }, context);
       assert.deepEqual([outcome.failures, outcome.incomplete], [[], {}]);
+      assert.deepEqual([...(outcome.copied ?? [])], [image.digest], "the catalogue looks at it again");
       for (const mirror of ["m0", "m1"])
         assert.equal((await inspect(registry.host, production(mirror))).tags[tag], signature.digest);
       const after = await promotion.takeInventory(asked, context);

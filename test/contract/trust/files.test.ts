@@ -7,6 +7,7 @@ import { after, before, describe, it } from "mocha";
 import { previewFiles, promoteFiles } from "../../../components/promotion/files/files.ts";
 import { verifyProductionFiles } from "../../../components/promotion/files/verify-production-files.ts";
 import type { Context, FilesRequest, TrustSettings } from "../../../components/promotion/run/request.ts";
+import { publicRoots } from "../../../components/promotion/trust/roots.ts";
 import { type ObjectStores, startObjectStores } from "../../support/object-stores.ts";
 import { sha256 } from "../../support/registries.ts";
 import {
@@ -153,6 +154,10 @@ describe("trust: files", () => {
       const { verified, unverified, failures } = await verifyProductionFiles({ ...request, trust }, context);
       return { verified, failures, missing: unverified.map(({ line, missing }) => `${line}: ${missing.join("; ")}`) };
     };
+    const notice = "the roots of https://tuf.example could not be refreshed";
+    const old = async () => ({ roots: publicRoots(), notice });
+    const aged = await verifyProductionFiles({ ...request, trust: both }, context, old);
+    assert.deepEqual(aged.failures, [notice], "of files alone too");
     const before = await lines(both);
     assert.deepEqual([before.verified, before.failures, before.missing.length], [5, [], 1]);
     assert.match(before.missing[0]!, /^cut\/tool sha256:\w+: a signature by .*\(cut\/tool\.sigstore\.json: .*cut off/);

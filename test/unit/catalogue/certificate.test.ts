@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { it } from "mocha";
-import { attachmentFacts } from "../../../components/catalogue/attachment-facts.ts";
+import { attachmentFacts, bundleClaims } from "../../../components/catalogue/attachment-facts.ts";
 import { certificateIdentity } from "../../../components/catalogue/certificate.ts";
 
 // Certificates made with OpenSSL that have Fulcio's extensions: of a workflow, and in the older form of a person.
@@ -60,14 +60,15 @@ it("reads the signer from cosign's tag and from a bundle", () => {
   const cosign = { subject: version, tag: "sha256-f.sig", manifest: { layers: [{ annotations }] } };
   const rawBytes = new X509Certificate(workflow).raw.toString("base64");
   const artifactType = "application/vnd.dev.sigstore.bundle.v0.3+json";
+  const claims = (verificationMaterial: object) => bundleClaims(Buffer.from(JSON.stringify({ verificationMaterial })));
   const bundle = {
     subject: version,
     manifest: { artifactType, layers: [] },
-    layer: { verificationMaterial: { certificate: { rawBytes } } },
+    bundle: claims({ certificate: { rawBytes } }),
   };
   const older = {
     ...bundle,
-    layer: { verificationMaterial: { x509CertificateChain: { certificates: [{ rawBytes }] } } },
+    bundle: claims({ x509CertificateChain: { certificates: [{ rawBytes }] } }),
   };
   const signaturesOf = (attachment: Parameters<typeof attachmentFacts>[2][number]) =>
     attachmentFacts(version, {}, [attachment], new Map()).signatures;
@@ -78,13 +79,17 @@ it("reads the signer from cosign's tag and from a bundle", () => {
   assert.deepEqual(signaturesOf(cosign), [{ ...tag, logged: false, ...ofWorkflow }]);
   assert.deepEqual(signaturesOf(bundle), [{ ...referrer, logged: false, ...ofWorkflow }]);
   assert.deepEqual(signaturesOf(older), [{ ...referrer, logged: false, ...ofWorkflow }]);
-  assert.deepEqual(signaturesOf({ ...bundle, layer: undefined }), [referrer], "a bundle that was not read");
+  assert.deepEqual(
+    signaturesOf({ subject: version, manifest: bundle.manifest }),
+    [referrer],
+    "a bundle that was not read",
+  );
 
   // With an entry in the transparency log.
   const entered = { ...annotations, "dev.sigstore.cosign/bundle": '{"SignedEntryTimestamp":""}' };
   const logged = { ...cosign, manifest: { layers: [{ annotations: entered }] } };
   assert.deepEqual(signaturesOf(logged), [{ ...tag, logged: true, ...ofWorkflow }]);
   const tlogEntries = [{ logIndex: "1" }];
-  const loggedBundle = { ...bundle, layer: { verificationMaterial: { certificate: { rawBytes }, tlogEntries } } };
+  const loggedBundle = { ...bundle, bundle: claims({ certificate: { rawBytes }, tlogEntries }) };
   assert.deepEqual(signaturesOf(loggedBundle), [{ ...referrer, logged: true, ...ofWorkflow }]);
 });

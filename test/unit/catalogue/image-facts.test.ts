@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "mocha";
-import { attachmentFacts, needsLayer } from "../../../components/catalogue/attachment-facts.ts";
+import { attachmentFacts, bundleClaims, needsBundle } from "../../../components/catalogue/attachment-facts.ts";
 import { imageFacts, neededConfigs } from "../../../components/catalogue/image-facts.ts";
 
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
@@ -178,8 +178,8 @@ it("reads referrers by artifact type and ignores unknown types", () => {
       { of: digest("a"), attached: "referrer", format: "application/spdx+json" },
     ],
   });
-  assert.deepEqual(needsLayer(referrer(bundle)), { digest: digest("1"), size: 7 });
-  assert.equal(needsLayer(referrer("application/spdx+json")), undefined);
+  assert.deepEqual(needsBundle(referrer(bundle)), { digest: digest("1"), size: 7 });
+  assert.equal(needsBundle(referrer("application/spdx+json")), undefined);
 });
 
 it("reads what cosign 3.1.3 writes with a key and without a log, as its own commands confirm", () => {
@@ -196,11 +196,15 @@ it("reads what cosign 3.1.3 writes with a key and without a log, as its own comm
         "dev.sigstore.bundle.predicateType": predicateType,
       },
     },
-    layer: {
-      mediaType: bundleType,
-      verificationMaterial: { publicKey: { hint: "oJuGYzNM4hAuX4lgxVdkEbYE8IHMPvT/+lCD9cCWNqU=" } },
-      dsseEnvelope: { payload, payloadType: "application/vnd.in-toto+json", signatures: [{ sig: "MEUCIQD/oOW6" }] },
-    },
+    bundle: bundleClaims(
+      Buffer.from(
+        JSON.stringify({
+          mediaType: bundleType,
+          verificationMaterial: { publicKey: { hint: "oJuGYzNM4hAuX4lgxVdkEbYE8IHMPvT/+lCD9cCWNqU=" } },
+          dsseEnvelope: { payload, payloadType: "application/vnd.in-toto+json", signatures: [{ sig: "MEUCIQD/oOW6" }] },
+        }),
+      ),
+    ),
   });
   /** `cosign sign --new-bundle-format=false --registry-referrers-mode=oci-1-1`. */
   const simpleSigning = {

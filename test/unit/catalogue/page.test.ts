@@ -11,6 +11,7 @@ import { fileCommand, imageCommands, shellWord } from "../../../redirector/catal
 import type * as read from "../../../redirector/catalogue/page/documents.ts";
 import { findRelease } from "../../../redirector/catalogue/page/find-release.ts";
 import { digestAsked, PlatformLines } from "../../../redirector/catalogue/page/platforms.ts";
+import { proofCommands } from "../../../redirector/catalogue/page/proof-commands.ts";
 import { findNames, Listing, readQuery } from "../../../redirector/catalogue/page/search.ts";
 import {
   formatDay,
@@ -19,6 +20,7 @@ import {
   formatSizeRange,
   shortDigest,
 } from "../../../redirector/catalogue/page/text.ts";
+import { isByVerified } from "../../../redirector/catalogue/page/verified-signature.ts";
 import { projected } from "../../../redirector/catalogue/page/views/map.ts";
 import { afterTest } from "../../support/cleanup.ts";
 
@@ -324,6 +326,116 @@ it("commands: of several signatures the one is verified that the policy trusts, 
   assert.match(found(false).line, /--certificate-identity=https:\/\/any\.example /);
   assert.match(found(false).note!, /^Check that this is the signer you expect/);
 });
+
+it("commands: a key that the policy trusts is the signer that was verified, a signature of another authority or by notation never is", () => {
+  const verification = { policy: "", isSatisfied: true, signers: ["a trusted key"] };
+  const cases: [read.SignatureSummary, boolean][] = [
+    [{ format: "cosign" }, true],
+    [{ format: "sigstore", logged: false }, true],
+    [{ format: "sigstore", identity: "https://any.example", issuer }, false],
+    [{ format: "cosign", issuer }, false],
+    [{ format: "notation" }, false],
+  ];
+  for (const [signature, expected] of cases) {
+    assert.equal(isByVerified(signature, verification), expected, JSON.stringify(signature));
+    assert.equal(isByVerified(signature, { ...verification, isSatisfied: false }), false);
+    assert.equal(isByVerified(signature, undefined), false);
+  }
+  const signatures = [
+    { format: "sigstore", logged: true, identity: "https://any.example", issuer },
+    { format: "cosign" },
+  ];
+  const [found] = imageCommands(host, "a/b", { ...version, signatures, verification }).filter(
+    ({ label }) => label === "cosign",
+  );
+  assert.match(found!.line, /--key cosign\.pub/);
+  assert.match(found!.note!, /^The project's trust policy names a key/);
+});
+
+const [summaryType, provenanceType] = [
+  "https://slsa.dev/verification_summary/v1",
+  "https://slsa.dev/provenance/v1",
+] as const;
+const github = "https://token.actions.githubusercontent.com";
+const proof = { verifier: "https://github.com/example/artifacts", host, logged: true, privateRoots: false };
+const deploy = "https://github.com/example/artifacts/.github/workflows/deploy.yml@refs/heads/main";
+const attestation = `cosign verify-attestation --type ${summaryType}`;
+const vsa = { attached: "referrer" as const, predicateType: summaryType };
+const source = "https://github.com/example/tool";
+const built = {
+  attached: "referrer" as const,
+  predicateType: provenanceType,
+  identity: `${source}/.github/workflows/release.yml@refs/tags/v1`,
+  issuer: github,
+  source,
+};
+const gh = `gh attestation verify oci://${subject} --bundle-from-oci`;
+for (const [what, attestations, by, lines] of [
+  ["no summary", [], { ...proof, key: "pem" }, []],
+  ["a summary, and nobody who signs", [vsa], undefined, []],
+  ["a summary of one platform", [{ ...vsa, of: digest("b") }], { ...proof, key: "pem" }, []],
+  ["a summary in the index", [{ ...vsa, attached: "index" as const }], { ...proof, key: "pem" }, []],
+  [
+    "by a key, without provenance: slsa-verifier knows no such level",
+    [{ ...vsa, levels: ["SLSA_BUILD_LEVEL_UNEVALUATED"] }],
+    { ...proof, key: "pem", logged: false },
+    [
+      `curl -fsS https://${host}/catalog/projects/tool.json | jq -er .proof.key > promotions.pub`,
+      `${attestation} --key promotions.pub --insecure-ignore-tlog=true ${subject}`,
+    ],
+  ],
+  [
+    "by a key, at a level",
+    [{ ...vsa, levels: ["SLSA_BUILD_LEVEL_2"] }],
+    { ...proof, key: "pem", logged: false },
+    [
+      `curl -fsS https://${host}/catalog/projects/tool.json | jq -er .proof.key > promotions.pub`,
+      `${attestation} --key promotions.pub --insecure-ignore-tlog=true ${subject}`,
+      `regctl artifact get --subject ${subject} --filter-artifact-type application/vnd.dev.sigstore.bundle.v0.3+json --filter-annotation dev.sigstore.bundle.predicateType=${summaryType} | jq .dsseEnvelope > vsa.intoto.jsonl`,
+      `slsa-verifier verify-vsa --subject-digest ${digest("a")} --attestation-path vsa.intoto.jsonl --verifier-id https://github.com/example/artifacts --resource-uri oci://${host}/a/b --verified-level SLSA_BUILD_LEVEL_2 --public-key-path promotions.pub`,
+    ],
+  ],
+  [
+    "keyless",
+    [vsa],
+    { ...proof, identity: deploy, issuer: github },
+    [
+      `${attestation} --certificate-identity=${deploy} --certificate-oidc-issuer=${github} ${subject}`,
+      `${gh} --repo example/artifacts --predicate-type ${summaryType}`,
+    ],
+  ],
+  [
+    "keyless, by a pattern, of a private Sigstore without a log",
+    [vsa],
+    { ...proof, identity: "https://x.example/a.b/*", issuer, logged: false, privateRoots: true },
+    [
+      `${attestation} --certificate-identity-regexp='^https://x\\.example/a\\.b/.*$' --certificate-oidc-issuer=${issuer} --insecure-ignore-tlog=true --use-signed-timestamps --trusted-root trusted_root.json ${subject}`,
+    ],
+  ],
+  ["GitHub's provenance", [built], undefined, [`${gh} --repo example/tool`]],
+  [
+    "GitHub's provenance by a workflow of another repository",
+    [{ ...built, identity: "https://github.com/example/builders/.github/workflows/go.yml@refs/tags/v2" }],
+    undefined,
+    [`${gh} --repo example/tool --signer-repo example/builders`],
+  ],
+  ["provenance of another issuer", [{ ...built, issuer }], undefined, []],
+  ["provenance that names no repository of GitHub", [{ ...built, source: "https://x.example/$(id)" }], undefined, []],
+] as const satisfies readonly (readonly [
+  string,
+  readonly read.AttestationSummary[],
+  read.ProofSigner | undefined,
+  readonly string[],
+])[]) {
+  it(`commands that verify attestations: ${what}`, () => {
+    const published = { host, project: "tool", repository: "a/b" };
+    const found = proofCommands(published, { ...version, attestations }, by);
+    assert.deepEqual(
+      found.map(({ line }) => line),
+      lines,
+    );
+  });
+}
 
 it("commands: attachments are shown by a tool that finds them, for the digest that has them", () => {
   const attached = (changes: Partial<read.ImageVersion>) => commandsOf(changes).slice(4);

@@ -1,9 +1,11 @@
 import { addressOf } from "../address.ts";
 import { imageCommands } from "../commands.ts";
 import { copyButton, copyLine } from "../copy-button.ts";
-import type { ImageDetails, ImageSummary, ImageVersion, SignatureSummary } from "../documents.ts";
+import type { ImageDetails, ImageSummary, ImageVersion, ProofSigner, SignatureSummary } from "../documents.ts";
 import { element, unseen } from "../element.ts";
+import { proofCommands } from "../proof-commands.ts";
 import { formatDay, formatQuantity, formatSize, formatSizeRange, shortDigest } from "../text.ts";
+import { isByVerified } from "../verified-signature.ts";
 import { commandList } from "./command-list.ts";
 import { link, longList, nothing, type Shown, trail } from "./parts.ts";
 
@@ -14,6 +16,8 @@ const filterFrom = 12;
 export interface ImageView {
   readonly host: string;
   readonly project: string;
+  /** Who signs proofs of what the project promotes. */
+  readonly proof: ProofSigner | undefined;
   readonly summary: ImageSummary;
   readonly details: ImageDetails;
   /** Tag or digest of the version to open. */
@@ -182,7 +186,7 @@ function summaryOf(version: ImageVersion): HTMLElement {
 }
 
 function insideOf(
-  { host, details, reference }: ImageView,
+  { host, project, proof, details, reference }: ImageView,
   version: ImageVersion,
   more: readonly string[],
 ): HTMLElement {
@@ -199,7 +203,10 @@ function insideOf(
     { class: "inside" },
     element("dl", {}, ...facts.flat()),
     element("h2", {}, "Pull and verify"),
-    commandList(imageCommands(host, repository, version)),
+    commandList([
+      ...imageCommands(host, repository, version),
+      ...proofCommands({ host, project, repository }, version, proof),
+    ]),
     ...(platforms.length > 1 || platforms.some((one) => one.digest !== digest)
       ? [element("h2", {}, "Platforms"), platformTable(platforms, reference)]
       : []),
@@ -261,7 +268,7 @@ function proofs({ signatures, attestations, sboms, platforms, verification }: Im
       );
     });
   const isVerified = verification?.isSatisfied === true;
-  const others = isVerified ? signatures.filter((one) => !isBy(one, verification.signers)) : signatures;
+  const others = signatures.filter((one) => !isByVerified(one, verification));
   const signers = others.map((one) => ({ ...signer(one), of: one.of }));
   const attested = attestations.map(({ of, predicateType = "attestation" }) => ({ text: predicateType, of }));
   const listed = sboms.map(({ of, format }) => ({ text: format, of }));
@@ -289,11 +296,6 @@ function verified({ policy, signers }: NonNullable<ImageVersion["verification"]>
         : "the project's trust policy",
     ),
   );
-}
-
-/** Whether a signature says that it is by one of those whose signatures were verified. */
-function isBy({ identity, issuer }: SignatureSummary, verified: readonly string[]): boolean {
-  return verified.includes(identity ?? (issuer === undefined ? "a trusted key" : ""));
 }
 
 function unverified(): Node {

@@ -5,85 +5,21 @@ import { SourceError } from "../../../../components/promotion/blobs/blob-copy.ts
 import { inShare } from "../../../../components/promotion/http/fair-share.ts";
 import { WeightedSemaphore } from "../../../../components/promotion/http/weighted-semaphore.ts";
 import { defaultAdmission, judgeAttachments } from "../../../../components/promotion/images/admitted-attachments.ts";
-import { type Attachment, ExcessError, findAttachments } from "../../../../components/promotion/images/attachments.ts";
+import { ExcessError, findAttachments } from "../../../../components/promotion/images/attachments.ts";
 import { attachedIn } from "../../../../components/promotion/images/copy-image.ts";
 import { proofOf } from "../../../../components/promotion/images/promotion-proof.ts";
 import type { ImagesRun } from "../../../../components/promotion/images/run.ts";
 import { verifyAttachments } from "../../../../components/promotion/images/verify-attachments.ts";
 import { type Digest, digestOf } from "../../../../components/promotion/oci/digest.ts";
-import { ociIndex, ociManifest, readManifest } from "../../../../components/promotion/oci/manifest.ts";
-import type { Remote } from "../../../../components/promotion/oci/remote.ts";
-import type { Call, Response } from "../../../../components/promotion/oci/transport.ts";
+import { ociManifest, readManifest } from "../../../../components/promotion/oci/manifest.ts";
 import { attachmentLimits } from "../../../../components/promotion/run/limits.ts";
 import { promotionRecordType, summaryType } from "../../../../components/promotion/trust/promotion-statements.ts";
 import { publicRoots, readRoots } from "../../../../components/promotion/trust/roots.ts";
+import { MemoryRegistry } from "../../../support/memory-registry.ts";
 import { keySigning } from "../../../support/signing.ts";
 import { pemOf, testKeyPair, testSigstore } from "../../../support/sigstore.ts";
 
 const digest = (text: string) => digestOf(Buffer.from(text));
-const bundleType = "application/vnd.dev.sigstore.bundle.v0.3+json";
-const emptyConfig = Buffer.from("{}");
-
-/** A registry in memory, which knows how many bytes of responses it is sending, if each may be as large as its request accepts. */
-class MemoryRegistry {
-  readonly contents = new Map<Digest, Buffer>([[digestOf(emptyConfig), emptyConfig]]);
-  readonly referrers = new Map<Digest, Digest[]>();
-  readonly tags = new Map<string, Digest>();
-  /** Bytes that requests in progress may receive, and the most of them at any time. */
-  sending = 0;
-  most = 0;
-
-  readonly at: Remote = {
-    repository: { host: "registry.example.org", origin: "https://registry.example.org", name: "app" },
-    signal: new AbortController().signal,
-    transport: {
-      call: (call) => this.#respond(call),
-      stream: () => assert.fail("attachments are read whole"),
-    },
-  };
-
-  add(bytes: Buffer): { digest: Digest; size: number } {
-    const digest = digestOf(bytes);
-    this.contents.set(digest, bytes);
-    return { digest, size: bytes.length };
-  }
-
-  /** Attaches bundles to a digest, as one referrer. */
-  attach(subject: Digest, bundles: readonly Buffer[], annotations: Record<string, string> = {}): Attachment {
-    const manifest = {
-      schemaVersion: 2,
-      mediaType: ociManifest,
-      artifactType: bundleType,
-      config: { mediaType: "application/vnd.oci.empty.v1+json", ...this.add(emptyConfig) },
-      layers: bundles.map((bundle) => ({ mediaType: bundleType, ...this.add(bundle) })),
-      subject: { mediaType: ociManifest, digest: subject, size: 1 },
-      annotations,
-    };
-    const { digest } = this.add(Buffer.from(JSON.stringify(manifest)));
-    this.referrers.set(subject, [...(this.referrers.get(subject) ?? []), digest]);
-    return { subject, digest };
-  }
-
-  async #respond({ url, limit = 0, into }: Call): Promise<Response> {
-    const bytes = into?.length ?? limit;
-    this.sending += bytes;
-    this.most = Math.max(this.most, this.sending);
-    await new Promise((resolve) => setImmediate(resolve));
-    this.sending -= bytes;
-    const [, , , kind, reference] = String(url).split("/") as [string, string, string, string, string];
-    const at = { url: String(url), headers: {} };
-    if (kind === "referrers") {
-      const manifests = (this.referrers.get(reference) ?? []).map((each) => ({ digest: each }));
-      const body = Buffer.from(JSON.stringify({ manifests }));
-      return { ...at, status: 200, headers: { "content-type": ociIndex }, body };
-    }
-    const found = this.contents.get(this.tags.get(reference) ?? reference);
-    if (found === undefined) return { ...at, status: 404, body: Buffer.alloc(0) };
-    const headers = { "content-type": ociManifest, "docker-content-digest": digestOf(found) };
-    return { ...at, status: 200, headers, body: found };
-  }
-}
-
 describe("attachments of attachments", () => {
   const image = digest("image");
   const chained = (length: number, add: (registry: MemoryRegistry, subject: Digest, level: number) => Digest) => {

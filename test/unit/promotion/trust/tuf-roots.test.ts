@@ -12,6 +12,7 @@ import { canonicalJson } from "../../../../components/plugin/properties.ts";
 import { publicRoots, readRoots } from "../../../../components/promotion/trust/roots.ts";
 import {
   publicRepository,
+  refreshedOnce,
   refreshRoots,
   type TufRepository,
 } from "../../../../components/promotion/trust/tuf-roots.ts";
@@ -95,6 +96,17 @@ describe("roots by TUF", () => {
       publish(4, first);
       await refused(/version 4 is less than current version 5/);
     });
+  });
+
+  it("what was refused is asked for again, what was had is not", async () => {
+    publish(1, first, inDays(-1));
+    const roots = refreshedOnce(() => repository);
+    await assert.rejects(roots(), /are refused: /);
+    publish(2, first);
+    const had = await roots();
+    assert.deepEqual([...had.roots.logs], expected());
+    files.clear();
+    assert.equal(await roots(), had);
   });
 
   it("a rotation of the root's key that the old key signed is followed, by a run that has a cache and by one that begins anew", async () => {
