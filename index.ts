@@ -70,6 +70,7 @@ const mirrors = new Mirrors("mirrors", {
   googlePrefix: config.googlePrefix,
   bucketNames: config.bucketNames,
   imageRepository: config.imageRepository,
+  regionGroups: config.regionGroups,
   gcpRegions: config.gcpRegions,
   awsRegions: config.awsRegions,
   imageBuckets: config.imageBuckets,
@@ -112,6 +113,7 @@ for (const project of lendersFirst(projects)) {
   const repository = project.staging.images ? staging.repository : none;
   const bucket = project.staging.files ? staging.bucket : none;
   stagingAreas.set(project.name, { repository, bucket });
+  const placed = mirrors.placed(project.regions);
   // A promotion stays declared when its manifest is emptied, so that its preview shows the removals and the removal guard applies.
   const promotions: pulumi.Resource[] = [];
   if (promotesImages(project)) {
@@ -125,8 +127,9 @@ for (const project of lendersFirst(projects)) {
         summary: imageSummary(project),
         prefix: project.imagePrefix,
         staging: repository,
-        mirrors: mirrors.lines.images,
-        layerMirrors: mirrors.lines.layers,
+        mirrors: placed.images,
+        layerMirrors: placed.layers,
+        ...(placed.elsewhere && { unplaced: placed.elsewhere.images, unplacedLayers: placed.elsewhere.layers }),
         catalogue: mirrors.lines.files,
         mutableTags: [...project.mutableTags],
         ...attachmentSettings(project),
@@ -153,7 +156,8 @@ for (const project of lendersFirst(projects)) {
         summary: fileSummary(project),
         prefix: project.filePrefix,
         staging: bucket.apply((name) => stagedIn(project, name)),
-        mirrors: mirrors.lines.files,
+        mirrors: placed.files,
+        ...(placed.elsewhere && { unplaced: placed.elsewhere.files }),
         removalShare: project.removalShare,
         storage,
       },
@@ -182,7 +186,7 @@ for (const project of lendersFirst(projects)) {
         summary: `${imageSummary(project)}, ${fileSummary(project)}`,
         host: config.host,
         registry: canonicalRegistry,
-        heldBy: mirrors.lines.names,
+        heldBy: placed.names,
         mirrors: mirrors.lines.files,
         storage,
       },

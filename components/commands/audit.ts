@@ -14,7 +14,7 @@ import { unmanagedImages } from "../promotion/unmanaged/unmanaged-images.ts";
 import { type Audited, describeReport, isClean, type Report, reportOf } from "./audit-report.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { interruptible } from "./interruptible.ts";
-import { mirrorsNamed } from "./mirrors-named.ts";
+import { mirrorsNamed, mirrorsOfRequest } from "./mirrors-named.ts";
 import { printJson, printProgress, printResult } from "./output.ts";
 import { type Production, type ProductionSources, readProduction } from "./production.ts";
 import { repeated } from "./repeated.ts";
@@ -144,8 +144,7 @@ async function auditOf<Request extends ImagesRequest | FilesRequest>(
   lines: string,
   takeInventory: (request: Request) => Promise<Inventory>,
 ): Promise<Audited> {
-  const layers = "layerMirrors" in request ? request.layerMirrors : [];
-  const mirrors = [...request.mirrors, ...layers].map(({ name }) => name);
+  const mirrors = mirrorsOfRequest(request);
   const nothing: Inventory = { text: lines, incomplete: {}, failures: [] };
   return {
     project: request.project,
@@ -161,7 +160,15 @@ function restricted<Request extends ImagesRequest | FilesRequest>(
   request: Request,
   only: (name: string) => boolean,
 ): Request {
-  const mirrors = request.mirrors.filter(({ name }) => only(name));
-  if (!("layerMirrors" in request)) return { ...request, mirrors };
-  return { ...request, mirrors, layerMirrors: request.layerMirrors.filter(({ name }) => only(name)) };
+  const those = <Mirror extends { readonly name: string }>(mirrors: readonly Mirror[] = []): Mirror[] =>
+    mirrors.filter(({ name }) => only(name));
+  if (!("layerMirrors" in request))
+    return { ...request, mirrors: those(request.mirrors), unplaced: those(request.unplaced) };
+  return {
+    ...request,
+    mirrors: those(request.mirrors),
+    unplaced: those(request.unplaced),
+    layerMirrors: those(request.layerMirrors),
+    unplacedLayers: those(request.unplacedLayers),
+  };
 }

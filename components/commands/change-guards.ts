@@ -35,6 +35,7 @@ export function changeGuards(differences: readonly ProjectDifference[]): GuardSa
       ...cameBack(before, after).map(says(true)),
       ...emptiedUnseen(before, after).map(says(true)),
       ...loosened(before, after).map(says(false)),
+      ...movedMirrors(before, after).map(says(false)),
     ];
   });
 }
@@ -195,6 +196,15 @@ function loosened(before: Project, after: Project): string[] {
     ...wider.map((what) => `Loosens a guard: ${what}. This counts from the next change on.`),
     ...trust,
     ...who.map((what) => `Changes who may push or approve: ${what}.`),
+  ];
+}
+
+/** The run's preview names the mirrors, and judges by `removalShare` how many a project may leave at once. */
+function movedMirrors(before: Project, after: Project): string[] {
+  const shown = ({ regions }: Project) => (regions === undefined ? "all regions" : markdownCode(regions.join(", ")));
+  if (shown(before) === shown(after)) return [];
+  return [
+    `Changes where the project is: ${markdownCode("regions")} from ${shown(before)} to ${shown(after)}. Mirrors that are in none of its regions any more lose all of it.`,
   ];
 }
 

@@ -7,9 +7,9 @@ import { problemLine } from "../manifests/problem.ts";
 import { type Project, promotesFiles, promotesImages, stagingProject } from "../manifests/project.ts";
 import { signingSettings } from "../manifests/signing-settings.ts";
 import { trustSettings } from "../manifests/trust-settings.ts";
-import { layerMirrorsOf } from "../mirrors/bucket-mirrors.ts";
 import { storageSettings } from "../mirrors/cdn-purges.ts";
 import { mirrorAddresses } from "../mirrors/mirror-names.ts";
+import { placementOf, splitMirrors } from "../mirrors/placement.ts";
 import { type MirrorKind, readMirrorLines } from "../promotion/run/mirror-lines.ts";
 import type {
   FileMirror,
@@ -117,16 +117,29 @@ export function productionOf(
   config?: StackConfig,
 ): Production {
   const common = ({ name, removalShare }: Project) => ({ project: name, removalShare, storage });
-  const layerMirrors = layerMirrorsOf(places.images, places.files);
+  const splitOf = ({ regions }: Project) =>
+    splitMirrors(places, config === undefined ? () => true : placementOf(config, regions));
+  const imagesOf = (project: Project) => {
+    const { placed, unplaced } = splitOf(project);
+    const isElsewhere = unplaced.images.length + unplaced.layers.length > 0;
+    return {
+      mirrors: placed.images,
+      layerMirrors: placed.layers,
+      ...(isElsewhere && { unplaced: unplaced.images, unplacedLayers: unplaced.layers }),
+    };
+  };
+  const filesOf = (project: Project) => {
+    const { placed, unplaced } = splitOf(project);
+    return { mirrors: placed.files, ...(unplaced.files.length > 0 && { unplaced: unplaced.files }) };
+  };
   return {
     images: projects.filter(promotesImages).map((project) => ({
       ...common(project),
+      ...imagesOf(project),
       images: imageLines(project),
       prefix: project.imagePrefix,
       staging: places.staging(project).repository,
       sources: imageSources(project),
-      mirrors: places.images,
-      layerMirrors,
       mutableTags: project.mutableTags,
       ...attachmentSettings(project),
       ...trustSettings(project, config?.trust),
@@ -138,7 +151,7 @@ export function productionOf(
       ...fileSettings(project),
       prefix: project.filePrefix,
       staging: stagedIn(project, places.staging(project).bucket),
-      mirrors: places.files,
+      ...filesOf(project),
       ...trustSettings(project, config?.trust),
       ...(config && signingSettings(project, config)),
     })),
@@ -205,21 +218,32 @@ export function placesInState(text: string, from: string): Places {
     all: readonly Request[],
     name: string,
   ): string => all.find(({ project }) => project === name)?.staging ?? "";
-  const s3 = images[0]?.layerMirrors.map((mirror): FileMirror => ({ ...mirror, kind: "s3" })) ?? [];
+  const s3 = [...(images[0]?.layerMirrors ?? []), ...(images[0]?.unplacedLayers ?? [])];
+  const filesPlaces = allMirrors(files);
   return {
-    images: images[0]?.mirrors ?? [],
-    files: files[0]?.mirrors ?? s3,
+    images: allMirrors(images),
+    files: filesPlaces.length > 0 ? filesPlaces : s3.map((mirror): FileMirror => ({ ...mirror, kind: "s3" })),
     staging: ({ name }) => ({ repository: staging(images, name), bucket: staging(files, name).split("/")[0] ?? "" }),
   };
 }
 
+/** The mirrors of the stack, as one of its promotions has them: those in which its project is placed first, among them the canonical one. */
+function allMirrors<Mirror>([one]: readonly {
+  readonly mirrors: readonly Mirror[];
+  readonly unplaced?: readonly Mirror[] | undefined;
+}[]): Mirror[] {
+  return [...(one?.mirrors ?? []), ...(one?.unplaced ?? [])];
+}
+
 /** The inputs of a promotion, with their mirrors as lists. */
 function withMirrors(kind: MirrorKind, inputs: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  const { mirrors, layerMirrors } = inputs;
+  const { mirrors, unplaced, layerMirrors, unplacedLayers } = inputs;
   return {
     ...inputs,
     mirrors: readMirrorLines(kind, mirrors),
+    unplaced: readMirrorLines(kind, unplaced),
     layerMirrors: readMirrorLines("layers", layerMirrors),
+    unplacedLayers: readMirrorLines("layers", unplacedLayers),
   };
 }
 

@@ -34,6 +34,8 @@ export const imagesRuns: Runs<ImagesRequest> = {
     // What is attached to an image is known only by comparing mirrors.
     mirrors: request.mirrors.filter(({ name }, index) => index === 0 || name === mirror),
     layerMirrors: request.layerMirrors.filter(({ name }) => name === mirror),
+    unplaced: request.unplaced?.filter(({ name }) => name === mirror),
+    unplacedLayers: request.unplacedLayers?.filter(({ name }) => name === mirror),
   }),
   takeInventory: takeImageInventory,
   preview: previewImages,
@@ -43,7 +45,11 @@ export const imagesRuns: Runs<ImagesRequest> = {
 /** Files. */
 export const filesRuns: Runs<FilesRequest> = {
   kind: "files",
-  alone: (request, mirror) => ({ ...request, mirrors: request.mirrors.filter(({ name }) => name === mirror) }),
+  alone: (request, mirror) => ({
+    ...request,
+    mirrors: request.mirrors.filter(({ name }) => name === mirror),
+    unplaced: request.unplaced?.filter(({ name }) => name === mirror),
+  }),
   takeInventory: takeFileInventory,
   preview: previewFiles,
   promote: promoteFiles,

@@ -2,7 +2,7 @@ import { Command } from "@commander-js/extra-typings";
 import { purgeCaches } from "../promotion/files/mirror-files.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { interruptible } from "./interruptible.ts";
-import { mirrorsNamed } from "./mirrors-named.ts";
+import { mirrorsNamed, mirrorsOfRequest } from "./mirrors-named.ts";
 import { printError, printJson, printNote, printResult } from "./output.ts";
 import { readProduction } from "./production.ts";
 import { filesRuns, imagesRuns, type Repair, repairMirror } from "./repair.ts";
@@ -50,11 +50,11 @@ export const syncCommand = new Command("sync")
     };
     await interruptible(async (signal) => {
       for (const request of production.images) {
-        if (![...request.mirrors, ...request.layerMirrors].some(({ name }) => is(name))) continue;
+        if (!mirrorsOfRequest(request).some(is)) continue;
         ended(await repairMirror(mirror, how, shard, request, imagesRuns, signal));
       }
       for (const request of production.files) {
-        if (!request.mirrors.some(({ name }) => is(name))) continue;
+        if (!mirrorsOfRequest(request).some(is)) continue;
         ended(await repairMirror(mirror, how, shard, request, filesRuns, signal));
       }
       // Also what earlier runs left: the mirror may be as it should be, and its CDN not.

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { approverPattern } from "../stack/approver.ts";
+import { regionGroupPattern } from "../stack/region-group-name.ts";
 import { trustFormat } from "../stack/trust-format.ts";
 import { fileFault, fileGlobPattern, filePattern, isFilePath, sharedFilePattern } from "./file-names.ts";
 import {
@@ -354,6 +355,21 @@ export const projectFormat = mapOf("project.yaml", {
   shares: listOf("shares", share).optional().meta({
     description: "Names below this project's prefixes that other projects may publish (default none)",
   }),
+  regions: listOf(
+    "regions",
+    text(
+      "a group",
+      regionGroupPattern,
+      (value) => `group ${quoted(value)} is not the name of a group of regions: write e.g. us or europe`,
+    ),
+    "a list of groups of regions: [us, europe]",
+  )
+    .min(1, { error: "regions is empty: name a group, or remove it for all regions" })
+    .optional()
+    .meta({
+      description:
+        "Groups of regions whose mirrors have the project (default all); the canonical mirrors always have everything",
+    }),
   trust: trustFormat
     .optional()
     .meta({ description: "What must be proven of its images before they are promoted (default: the stack's policy)" }),

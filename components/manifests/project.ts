@@ -37,6 +37,8 @@ export interface Project {
   readonly mutableTags: readonly string[];
   /** Files that may get other content, `*` standing for any run of characters, slashes too; undefined: none. */
   readonly mutableFiles?: readonly string[];
+  /** The groups of regions whose mirrors have it; undefined: all mirrors do. */
+  readonly regions?: readonly string[];
   /** What must be proven of its images before they are promoted; undefined: what the stack asks for. */
   readonly trust?: DeclaredTrust;
   /** What may be attached to its images beside signatures, attestations and SBOMs, and how large; undefined: the default. */

@@ -210,6 +210,7 @@ function projectOf(
     shares: sharesOf(settings),
     mutableTags: settings.mutableTags ?? [],
     ...(settings.mutableFiles && { mutableFiles: settings.mutableFiles }),
+    ...(settings.regions && { regions: settings.regions }),
     ...(settings.trust && { trust: settings.trust }),
     ...(settings.attachments && {
       attachments: {

@@ -4,13 +4,21 @@ import * as pulumi from "@pulumi/pulumi";
 import { fileMirrorLines, imageMirrorLines, layerMirrorLines } from "../promotion/run/mirror-lines.ts";
 import type * as promotion from "../promotion/run/request.ts";
 import { bucketLocation } from "../stack/bucket-location.ts";
+import type { StackConfig } from "../stack/config.ts";
 import type { Region } from "../stack/geography.ts";
 import type { ImageStore } from "../stack/image-store-format.ts";
 import { knownValue } from "../stack/known-value.ts";
-import { bucketMirrorAddress, bucketMirrorName, layerMirrorsOf, storeMirrors } from "./bucket-mirrors.ts";
+import { bucketMirrorAddress, bucketMirrorName, storeMirrors } from "./bucket-mirrors.ts";
 import { FileMirrorResources } from "./file-mirror.ts";
 import { ImageMirrorResources } from "./image-mirror.ts";
-import { fileBucketName, fileMirrorName, imageMirrorAddress, imageMirrorName } from "./mirror-names.ts";
+import {
+  fileBucketName,
+  fileMirrorName,
+  imageMirrorAddress,
+  imageMirrorName,
+  mirrorAddresses,
+} from "./mirror-names.ts";
+import { type MirrorsByKind, type Placement, placementOf, splitMirrors } from "./placement.ts";
 import { withoutFailed } from "./settled.ts";
 
 export interface MirrorsArgs {
@@ -26,6 +34,8 @@ export interface MirrorsArgs {
   /** The first holds the canonical mirrors. */
   readonly gcpRegions: readonly [Region, ...Region[]];
   readonly awsRegions: readonly Region[];
+  /** Groups of regions that the stack declares, by name. */
+  readonly regionGroups: StackConfig["regionGroups"];
   /** Names of the regions whose buckets are image mirrors too. */
   readonly imageBuckets: ReadonlySet<string>;
   /** Object stores elsewhere that are image mirrors: nothing of them is made here. */
@@ -61,17 +71,26 @@ export interface MirrorLines {
   readonly names: pulumi.Output<string>;
 }
 
+/** The mirrors in which a project is placed; `elsewhere`: the others, if there are any. */
+export interface PlacedLines extends MirrorLines {
+  readonly elsewhere: Omit<MirrorLines, "names"> | undefined;
+}
+
 /**
  * All mirrors of production: an image mirror in each region of Google Cloud, and a file mirror in each region of both clouds, which may be an
  * image mirror too.
  */
 export class Mirrors extends pulumi.ComponentResource {
   public readonly addresses: pulumi.Output<MirrorAddresses>;
-  /** Computed once, not for each of a hundred projects. */
+  /** Of all mirrors. */
   public readonly lines: MirrorLines;
+  readonly #args: MirrorsArgs;
+  /** Computed once for each set of groups, not for each of a hundred projects. */
+  readonly #placed = new Map<string, PlacedLines>();
 
   constructor(name: string, args: MirrorsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("artifacts:mirror:Mirrors", name, {}, opts);
+    this.#args = args;
     const logBucket = args.accessLogs ? this.addLogBucket(name, args) : undefined;
     const protection = (region: Region): boolean => args.protection && !args.retiring.has(region.name);
     const images = args.gcpRegions.map((region, index) => ({
@@ -138,14 +157,35 @@ export class Mirrors extends pulumi.ComponentResource {
     // 28 mirrors and 108 projects those dependencies were a quarter of the state.
     const ready = new pulumi.Stash(name, { input: addresses }, { parent: this, dependsOn: withoutFailed(parts) });
     this.addresses = ready.input as pulumi.Output<MirrorAddresses>; // a stash returns its input
-    this.lines = {
-      images: this.addresses.apply(({ images }) => imageMirrorLines(images)),
-      layers: this.addresses.apply(({ images, files }) => layerMirrorLines(layerMirrorsOf(images, files))),
-      files: this.addresses.apply(({ files }) => fileMirrorLines(files)),
-      names: this.addresses.apply(({ images, files }) => [...images, ...files].map(({ name }) => name).join(" ")),
-    };
+    this.lines = this.placed(undefined);
     // The stash already has the addresses in the state; the outputs of the component are the counts.
     this.registerOutputs({ images: images.length, files: files.length });
+  }
+
+  /** The mirrors of a project in these groups of regions; undefined: in all. */
+  public placed(groups: readonly string[] | undefined): PlacedLines {
+    const key = JSON.stringify(groups);
+    const known = this.#placed.get(key) ?? this.linesOf(placementOf(this.#args, groups));
+    this.#placed.set(key, known);
+    return known;
+  }
+
+  private linesOf(isPlaced: Placement): PlacedLines {
+    const split = this.addresses.apply((all) => splitMirrors(all, isPlaced));
+    const lines = (of: pulumi.Output<MirrorsByKind>) => ({
+      images: of.apply(({ images }) => imageMirrorLines(images)),
+      layers: of.apply(({ layers }) => layerMirrorLines(layers)),
+      files: of.apply(({ files }) => fileMirrorLines(files)),
+    });
+    const placed = split.apply((each): MirrorsByKind => each.placed);
+    // By the names, which every preview knows.
+    const { images, files } = mirrorAddresses(this.#args);
+    const isEverywhere = [...images, ...files].every(({ name }) => isPlaced(name));
+    return {
+      ...lines(placed),
+      names: placed.apply((each) => [...each.images, ...each.files].map(({ name }) => name).join(" ")),
+      elsewhere: isEverywhere ? undefined : lines(split.apply((each): MirrorsByKind => each.unplaced)),
+    };
   }
 
   private addLogBucket(name: string, args: MirrorsArgs): pulumi.Output<string> {

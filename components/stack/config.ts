@@ -5,6 +5,7 @@ import { approverPattern } from "./approver.ts";
 import { type CdnPurgeSetting, cdnPurgeFormat } from "./cdn-purge-format.ts";
 import { type Cloud, findRegion, type Region, regions } from "./geography.ts";
 import { type ImageStore, imageStoresFormat } from "./image-store-format.ts";
+import { regionGroupPattern } from "./region-group-name.ts";
 import { type StackSigning, signingFormat } from "./signing-format.ts";
 import type { StorageEndpoints } from "./storage-endpoints.ts";
 import { type StackTrust, stackTrustFormat } from "./trust-format.ts";
@@ -75,6 +76,8 @@ export interface StackConfig {
   readonly imageBuckets: ReadonlySet<string>;
   /** Object stores elsewhere that are image mirrors. */
   readonly imageStores: readonly ImageStore[];
+  /** Groups of regions by name, each a list of names of this stack's regions and image stores, beside or in place of the usual ones (region-groups.ts). */
+  readonly regionGroups: Readonly<Record<string, readonly string[]>>;
   /** Where staging areas are: a multi-region (`us`, `europe`, `asia`) or a region of Google Cloud. */
   readonly stagingLocation: string;
   /** Whether the cleanup of staging only logs what it would remove (dry run). */
@@ -253,6 +256,19 @@ const settings = {
     awsRegions: regionsOf("aws").default([]),
     imageBuckets: z.array(z.string(), "must be a list of region names").default([]),
     imageStores: imageStoresFormat,
+    regionGroups: z
+      .record(
+        z.string(),
+        z.array(z.string("must be the name of a region"), "must be a list of names of regions"),
+        "must be a map of groups to the names of their regions",
+      )
+      .superRefine((groups, context) => {
+        for (const group of Object.keys(groups)) {
+          const message = "must have the name of a group: lower-case letters, digits and dashes";
+          if (!regionGroupPattern.test(group)) context.addIssue({ code: "custom", path: [group], message });
+        }
+      })
+      .default({}),
     bucketNames: z
       .record(
         z.string(),
@@ -408,6 +424,10 @@ function conflicts({ artifacts, aws, gcp }: SomeSettings): string[] {
       else if (artifacts.publicUrls?.[name] === undefined)
         errors.push(`artifacts:cdnPurge.${name}: no CDN is there: set its address in artifacts:publicUrls`);
     }
+    const grouped = [...listed, ...stores];
+    for (const [group, names] of Object.entries(artifacts.regionGroups ?? {}))
+      for (const name of names)
+        if (!grouped.includes(name)) errors.push(`artifacts:regionGroups.${group}: ${unlisted(name, grouped)}`);
     for (const key of ["retiringRegions", "drainedRegions", "imageBuckets"] as const) {
       for (const name of artifacts[key] ?? []) {
         if (!listed.includes(name)) errors.push(`artifacts:${key}: ${unlisted(name, listed)}`);
@@ -545,6 +565,7 @@ export function parseStackConfig(values: Readonly<Record<string, unknown>>): Par
       awsRegions: artifacts.awsRegions,
       imageBuckets: new Set(artifacts.imageBuckets),
       imageStores: artifacts.imageStores,
+      regionGroups: artifacts.regionGroups,
       stagingLocation: artifacts.stagingLocation,
       cleanupDryRun: artifacts.cleanupDryRun,
       vulnerabilityScanning: artifacts.vulnerabilityScanning,

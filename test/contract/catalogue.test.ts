@@ -232,6 +232,25 @@ describe("the catalogue's writer", () => {
     assert.deepEqual(readDocument("recent", String(await stored("catalog/recent.json"))), before, "nothing came of it");
   });
 
+  it("a project that leaves a mirror is unlisted there for redirectors, and nothing else of it", async () => {
+    await anotherRun();
+    const request = requestFor("dotslash");
+    await publish(request);
+    const holders = async () => {
+      const text = String(await stored("catalog/presence.json", "second"));
+      return (JSON.parse(text) as { projects: Record<string, { mirrors: string[] }> }).projects["dotslash"]?.mirrors;
+    };
+    assert.deepEqual(await holders(), request.heldBy);
+    const before = await entry("dotslash");
+    const { project: of, mirrors, storage, images: lines } = request;
+    const left = { project: of, mirrors, storage, kind: "images", lines, prefix: "dotslash" } as const;
+    assert.deepEqual(await writer.unlist({ ...left, notIn: ["images-us", "images-asia"] }), []);
+    assert.deepEqual(await holders(), ["files-us"]);
+    assert.deepEqual(await entry("dotslash"), before);
+    await publish(request);
+    assert.deepEqual(await holders(), request.heldBy);
+  });
+
   it("the next run asks the registry only about new digests", async () => {
     await anotherRun();
     const request = requestFor("dotslash");

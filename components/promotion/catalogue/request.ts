@@ -43,6 +43,8 @@ export interface UnlistRequest extends Pick<EntryRequest, "project" | "mirrors" 
   readonly lines: string;
   /** Prefix of the project's images or files. */
   readonly prefix: string;
+  /** Names of mirrors in which the project is not placed: redirectors are told that they do not have it any more. */
+  readonly notIn?: readonly string[] | undefined;
 }
 
 /** What a run did. */

@@ -1,4 +1,5 @@
 import { filesPrefix, imageName } from "../../../redirector/object-paths.ts";
+import { presenceIndexKey, readPresenceIndex } from "../../../redirector/presence-format.ts";
 import { composeEntry, type ProjectEntry } from "../../catalogue/entry.ts";
 import { type ImageDetails, type ReleaseDetails, readDocument } from "../../catalogue/formats.ts";
 import { projectKey } from "../../catalogue/layout.ts";
@@ -23,7 +24,7 @@ export interface UnlistedEntry {
  * @throws if a document that the entry refers to is missing. The next run writes it again.
  */
 export async function unlistLines(mirror: CatalogueMirror, request: UnlistRequest): Promise<UnlistedEntry | undefined> {
-  const { project: name, kind, lines, prefix } = request;
+  const { project: name, kind, lines, prefix, notIn = [] } = request;
   const key = projectKey(name);
   const document = readDocument("project", String((await mirror.read(key)) ?? ""));
   const listed = (await mirror.index())?.projects.find((one) => one.name === name);
@@ -33,23 +34,32 @@ export async function unlistLines(mirror: CatalogueMirror, request: UnlistReques
     if (found === undefined) throw new Error(`${mirror.url}/${details} is missing or damaged`);
     return found;
   };
-  const [digestKeys, images, releases] = await Promise.all([
+  const [holders, digestKeys, images, releases] = await Promise.all([
+    notIn.length === 0 ? undefined : readHolders(mirror, name),
     readDigestKeys(mirror, document.presence),
     Promise.all(document.images.map(({ details }) => read("image", details))),
     Promise.all(document.releases.map(({ details }) => read("release", details))),
   ]);
+  const heldBy = holders?.filter((holder) => !notIn.includes(holder));
   const { schemaVersion: _, images: _images, releases: _releases, presence: _presence, ...about } = document;
   const entry = composeEntry(
     about,
     kind === "images" ? stillWanted(images, lines, prefix) : images,
     kind === "files" ? stillHeld(releases, lines, prefix) : releases,
     listed.files?.prefix ?? filesPrefix(prefix),
-    { digestKeys, heldBy: undefined },
+    { digestKeys, heldBy },
   );
   const old = new Set([key, ...documentsOf(document)]);
   // Details are named by the digest of their content: equal names mean an equal entry.
-  const changed = entry.documents.size !== old.size || [...old].some((one) => !entry.documents.has(one));
+  const isLeft = heldBy !== undefined && heldBy.length < holders!.length;
+  const changed = isLeft || entry.documents.size !== old.size || [...old].some((one) => !entry.documents.has(one));
   return { entry, old, changed };
+}
+
+/** Names of the mirrors that hold all of the project, by the presence index of one of them; undefined if it has none. */
+async function readHolders(mirror: CatalogueMirror, project: string): Promise<readonly string[] | undefined> {
+  const index = await mirror.read(presenceIndexKey);
+  return index && readPresenceIndex(index.toString("utf8")).projects[project]?.mirrors;
 }
 
 /** Keeps the digests that the manifest has, each with the tags that still name it. */

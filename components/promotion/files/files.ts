@@ -25,6 +25,7 @@ const kind: ContentKind<FilesRequest, FilesPlan, FilesRun> = {
   phases: (run) => run.phases(),
   preview: previewFilesRun,
   takeInventory: takeFilesInventory,
+  lines: ({ files }) => files,
   emptied: (request) => ({ ...request, files: "" }),
   newMirrors: ({ all, wanted }, previous) =>
     wanted.size === 0

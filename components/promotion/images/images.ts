@@ -86,6 +86,7 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
     phases: imagePhases,
     preview: previewImagesRun,
     takeInventory: (request, context) => takeImagesInventory(request, dependencies, context),
+    lines: ({ images }) => images,
     emptied: (request) => ({ ...request, images: "" }),
     newMirrors: (run, previous) => newImageMirrors(run, previous?.request, dependencies),
     purge: ({ storage }, signal) => storages.at(storage).purge(signal),

@@ -66,6 +66,13 @@ export const fileMirrorsSchema = mirrors(
   }),
 );
 
+const imageMirrorsSchema = mirrors("images", z.object({ name: z.string().min(1), repository: z.string().min(1) }));
+
+const layerMirrorsSchema = mirrors(
+  "layers",
+  z.object({ name: z.string().min(1), bucket: z.string().min(1), region: z.string().min(1) }),
+);
+
 /** A text of mirrors, as the program declares them. (States of earlier versions have lists.) */
 function mirrors<Mirror>(kind: MirrorKind, mirror: z.ZodType<Mirror>) {
   return z.preprocess((value) => readMirrorLines(kind, value), z.array(mirror));
@@ -115,11 +122,10 @@ const images: Kind<ImagesRequest> = {
     ...common,
     images: z.string(),
     sources: z.string().optional(),
-    mirrors: mirrors("images", z.object({ name: z.string().min(1), repository: z.string().min(1) })),
-    layerMirrors: mirrors(
-      "layers",
-      z.object({ name: z.string().min(1), bucket: z.string().min(1), region: z.string().min(1) }),
-    ),
+    mirrors: imageMirrorsSchema,
+    layerMirrors: layerMirrorsSchema,
+    unplaced: imageMirrorsSchema.optional(),
+    unplacedLayers: layerMirrorsSchema.optional(),
     mutableTags: z.array(z.string()),
     trust: trustSchema.optional(),
     signing: signingSchema.optional(),
@@ -141,6 +147,7 @@ const files: Kind<FilesRequest> = {
     signing: signingSchema.optional(),
     mutableFiles: z.array(z.string()).optional(),
     mirrors: fileMirrorsSchema,
+    unplaced: fileMirrorsSchema.optional(),
   }),
   load: async () => {
     const { filePromotion } = await import("../files/files.ts");

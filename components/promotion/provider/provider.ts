@@ -190,10 +190,15 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
    * prevents it. Therefore items are unlisted before they are removed from the mirrors. @returns the failures.
    */
   async function retracted(kind: Kind, properties: Properties, lines: string): Promise<readonly string[]> {
-    const { success, data } = fileMirrorsSchema.safeParse(properties[kind.text === "files" ? "mirrors" : "catalogue"]);
-    if (!success || data.length === 0 || catalogue === undefined || stop.signal.aborted) return [];
-    const { project, prefix, storage } = requestOf(kind, properties);
-    return await catalogue.retract({ project, kind: kind.text, lines, prefix, mirrors: data, storage });
+    // Every file mirror has the catalogue, whatever projects it has.
+    const places = kind.text === "files" ? ["mirrors", "unplaced"] : ["catalogue"];
+    const mirrors = places.flatMap((name) => fileMirrorsSchema.safeParse(properties[name]).data ?? []);
+    if (mirrors.length === 0 || catalogue === undefined || stop.signal.aborted) return [];
+    const request = requestOf(kind, properties);
+    const { project, prefix, storage } = request;
+    const left = [...(request.unplaced ?? []), ...("images" in request ? (request.unplacedLayers ?? []) : [])];
+    const notIn = left.map(({ name }) => name);
+    return await catalogue.retract({ project, kind: kind.text, lines, prefix, notIn, mirrors, storage });
   }
 
   /** Reports what a real run would do. Throws the errors that would make it fail. */
@@ -282,9 +287,12 @@ function attachedOf(outputs: Properties): string | undefined {
   return typeof packed === "string" ? unpackLines(packed) : undefined;
 }
 
+/** The inputs that are lines of mirrors. */
+const mirrorInputs = ["mirrors", "layerMirrors", "unplaced", "unplacedLayers", "catalogue"];
+
 /** For mirrors that a preview does not know, because this run changes some of them: those of the last run. */
 function lastKnown(inputs: Properties, last: Properties | undefined): Properties {
-  const places = ["staging", "mirrors", "layerMirrors", "catalogue"].filter((name) => holdsUnknown(inputs[name]));
+  const places = ["staging", ...mirrorInputs].filter((name) => holdsUnknown(inputs[name]));
   return Object.fromEntries(places.flatMap((name) => (last?.[name] === undefined ? [] : [[name, last[name]]])));
 }
 
@@ -292,7 +300,7 @@ function lastKnown(inputs: Properties, last: Properties | undefined): Properties
 function knownOf(properties: Properties): Properties {
   const known = { ...properties };
   if (holdsUnknown(known["staging"])) known["staging"] = "";
-  for (const name of ["mirrors", "layerMirrors", "catalogue"]) {
+  for (const name of mirrorInputs) {
     const mirrors = known[name];
     if (mirrors === unknown) known[name] = [];
     else if (Array.isArray(mirrors)) known[name] = mirrors.filter((mirror) => !holdsUnknown(mirror));

@@ -10,6 +10,8 @@ export interface PromotedImagesArgs extends PromotionArgs {
   readonly sources?: pulumi.Input<string> | undefined;
   /** The S3 buckets that also hold the layers, as lines. */
   readonly layerMirrors: pulumi.Input<string>;
+  /** The other S3 buckets that hold layers, in which the project is not placed, as lines; undefined: there are none. */
+  readonly unplacedLayers?: pulumi.Input<string>;
   /** File mirrors that hold the catalogue, as lines, the canonical one first. A run unlists there what it is about to remove. */
   readonly catalogue?: pulumi.Input<string>;
   /** What may be attached to the images, and how large; by default signatures, attestations and SBOMs up to 64 MiB. */

@@ -15,6 +15,8 @@ export interface PromotionArgs {
   readonly staging: pulumi.Input<string>;
   /** Mirrors as lines (mirror-lines.ts), the canonical one first. */
   readonly mirrors: pulumi.Input<string>;
+  /** The stack's other mirrors, in which the project is not placed, as lines; undefined: there are none. */
+  readonly unplaced?: pulumi.Input<string>;
   /** Largest share (0..1) of the project that one run may remove. */
   readonly removalShare: pulumi.Input<number>;
   /** What is removed on purpose, beyond that share: lines that begin with a reference or a path, then why. */

@@ -6,6 +6,7 @@ import type {
   Context,
   Inventory,
   InventoryRun,
+  Outcome,
   Preview,
   PreviewRun,
   Previous,
@@ -13,9 +14,18 @@ import type {
   RemoveRun,
 } from "./request.ts";
 import { settleAll } from "./settle-all.ts";
+import {
+  departureOf,
+  type PlacedKind,
+  type PlacedRequest,
+  printDeparture,
+  withDeparture,
+  withUnplaced,
+} from "./unplaced-mirrors.ts";
 
 /** What is promoted: images, or files. */
-export interface ContentKind<Request, Plan extends { readonly errors: readonly string[] }, Run extends PromotionRun> {
+export interface ContentKind<Request, Plan extends { readonly errors: readonly string[] }, Run extends PromotionRun>
+  extends PlacedKind<Request> {
   /**
    * The steps from what the last run knew to what is wanted; no requests.
    * @throws RemovalRefused at the removal guard, Error for lines that cannot be read.
@@ -29,8 +39,6 @@ export interface ContentKind<Request, Plan extends { readonly errors: readonly s
   preview(run: Run): Promise<Preview>;
   /** What all mirrors contain. Writes nothing. */
   takeInventory(request: Request, context: Context): Promise<Inventory>;
-  /** The request that wants nothing. */
-  emptied(request: Request): Request;
   /** The mirrors that a run writes and the last one did not have, as far as their grants take time. */
   newMirrors(run: Run, previous: Previous<Request> | undefined): readonly NewMirror[];
   /** Purges from CDNs what runs have replaced or removed. @returns why it could not, one line each. */
@@ -59,13 +67,30 @@ export interface Promotion<Request> {
  * Promotion of one kind of content.
  * @param waits shared by all kinds of a process.
  */
-export function promotionOf<Request, Plan extends { readonly errors: readonly string[] }, Run extends PromotionRun>(
-  kind: ContentKind<Request, Plan, Run>,
-  waits: GrantWaits,
-): Promotion<Request> {
+export function promotionOf<
+  Request extends PlacedRequest,
+  Plan extends { readonly errors: readonly string[] },
+  Run extends PromotionRun,
+>(kind: ContentKind<Request, Plan, Run>, waits: GrantWaits): Promotion<Request> {
   const promoteNow: PromoteRun<Request> = async (request, previous, context) => {
     const plan = kind.plan(request, previous);
     if (plan.errors.length > 0) throw new Error(plan.errors.join("\n"));
+    const departure = departureOf(kind, request, previous);
+    const outcome = await carryOutPlan(request, plan, previous, context);
+    if (departure === undefined) return outcome;
+    // Until the mirrors that keep the project have all of it, those that it leaves may be the only ones.
+    if (outcome.failures.length > 0) {
+      return { ...outcome, incomplete: { ...outcome.incomplete, ...departure.previous.incomplete } };
+    }
+    const removal = kind.plan(departure.request, departure.previous);
+    return withDeparture(outcome, await carryOutPlan(departure.request, removal, departure.previous, context));
+  };
+  const carryOutPlan = async (
+    request: Request,
+    plan: Plan,
+    previous: Previous<Request> | undefined,
+    context: Context,
+  ): Promise<Outcome> => {
     const run = kind.start(request, plan, context);
     await untilAborted(context.signal, async () => {
       const { awaitGrants, signal } = context;
@@ -83,12 +108,21 @@ export function promotionOf<Request, Plan extends { readonly errors: readonly st
   return {
     preview: (request, previous, context) =>
       inShare({}, async () => {
-        const preview = await kind.preview(kind.start(request, kind.plan(request, previous), context));
+        const plan = kind.plan(request, previous);
+        const departure = departureOf(kind, request, previous);
+        const preview = await kind.preview(kind.start(request, plan, context));
         context.signal.throwIfAborted(); // a mirror that could not be read is not an error of the change
-        return preview;
+        return departure === undefined
+          ? preview
+          : { ...preview, lines: [...printDeparture(departure), ...preview.lines] };
       }),
     promote,
-    takeInventory: (request, context) => inShare({}, () => kind.takeInventory(request, context)),
+    takeInventory: (request, context) =>
+      inShare({}, async () => {
+        const inventory = await kind.takeInventory(request, context);
+        const { deep: _, attached: _attached, ...shallow } = context;
+        return withUnplaced(kind, request, inventory, (elsewhere) => kind.takeInventory(elsewhere, shallow));
+      }),
     remove: (previous, context) => promote(kind.emptied(previous.request), previous, context),
   };
 }

@@ -25,3 +25,16 @@ export function guardRemoval(project: string, what: string, removing: number, pr
       `more than the ${Math.round(share * 100)}% that removalShare in its project.yaml allows`,
   );
 }
+
+/**
+ * The same for a project that leaves mirrors because its regions change: production keeps all of it, in fewer places.
+ * @throws {@link RemovalRefused}
+ */
+export function guardPlacement(project: string, leaving: number, held: number, share: number): void {
+  if (leaving <= share * held) return;
+  const percent = Math.round((leaving / held) * 100);
+  throw new RemovalRefused(
+    `${project}: this would remove the whole project from ${leaving} of its ${held} mirrors (${percent}%), ` +
+      `more than the ${Math.round(share * 100)}% that removalShare in its project.yaml allows`,
+  );
+}

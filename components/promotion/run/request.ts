@@ -78,6 +78,9 @@ export interface ImagesRequest {
   /** Canonical mirror first. */
   readonly mirrors: readonly ImageMirror[];
   readonly layerMirrors: readonly LayerMirror[];
+  /** The stack's other mirrors, in which the project is not placed: what it has there is removed; absent: there are none. */
+  readonly unplaced?: readonly ImageMirror[] | undefined;
+  readonly unplacedLayers?: readonly LayerMirror[] | undefined;
   /** The file mirrors that hold the catalogue, which is written afterwards. */
   readonly catalogue?: readonly FileMirror[] | undefined;
   /** Patterns (`*` matches anything) of the tags that may move to another digest. */
@@ -122,6 +125,8 @@ export interface FilesRequest {
   readonly staging: string;
   /** Canonical mirror first. */
   readonly mirrors: readonly FileMirror[];
+  /** The stack's other mirrors, in which the project is not placed: what it has there is removed; absent: there are none. */
+  readonly unplaced?: readonly FileMirror[] | undefined;
   /** Patterns (`*` matches anything) of the paths that may get other content; undefined: none. */
   readonly mutableFiles?: readonly string[] | undefined;
   /** Largest share (0..1) of the project that one run may remove. */

@@ -90,6 +90,14 @@ describe("guards on a change of the manifests", () => {
     assert.deepEqual(guards(loosened, after), [], "and the next change may use it");
   });
 
+  it("tell where a project is moved", () => {
+    const placed = { ...four, "p/project.yaml": declaration("regions: [us, europe]\n") };
+    assert.deepEqual(guards(four, placed), [
+      "p: Changes where the project is: `regions` from all regions to `us, europe`. Mirrors that are in none of its regions any more lose all of it.",
+    ]);
+    assert.deepEqual(guards(placed, placed), []);
+  });
+
   it("let go what withdrawn.yaml lists, a project's only version too, and nothing beside it", () => {
     const entries = (...digits: string[]) =>
       digits.map((digit) => `- {image: app, digest: "${digest(digit)}", reason: bad}\n`).join("");

@@ -70,6 +70,34 @@ it("by name: what the program of the stack would ask for", () => {
   });
 });
 
+it("a project in some regions is asked for in their mirrors, and nowhere in the others", () => {
+  const placed: Project = { ...project, regions: ["us"], staging: { ...project.staging, files: true } };
+  const production = productionOf([placed], placesByName(config), config.storage, config);
+  const [ofImages, ofFiles] = [production.images[0]!, production.files[0]!];
+  assert.deepEqual([ofImages.mirrors, ofImages.unplaced], [[images[0]], [images[1]]]);
+  assert.deepEqual([ofImages.layerMirrors, ofImages.unplacedLayers], [[files[2]], []]);
+  assert.deepEqual([ofFiles.mirrors, ofFiles.unplaced], [[files[0], files[2]], [files[1]]]);
+  const named = mirrorsNamed({ images: [], files: [ofFiles] }, ["files-gcp-europe-west1"]);
+  assert.equal(named("files-gcp-europe-west1"), true, "audit and sync may look there");
+  const far = productionOf([{ ...placed, regions: ["europe"] }], placesByName(config), config.storage, config);
+  assert.deepEqual([far.images[0]!.layerMirrors, far.images[0]!.unplacedLayers], [[], [files[2]]]);
+  assert.deepEqual(far.files[0]!.mirrors, [files[0], files[1]], "the canonical mirror has everything");
+});
+
+it("from a state: all mirrors, where a project is in some of them", () => {
+  const inputs = {
+    project: "tool",
+    staging: "",
+    mirrors: imageMirrorLines(images.slice(0, 1)),
+    unplaced: imageMirrorLines(images.slice(1)),
+    layerMirrors: "",
+    unplacedLayers: "files-aws-us-east-1 org-artifacts-us-east-1 us-east-1\n",
+  };
+  const state = { deployment: { resources: [{ type: "promotion:index:PromotedImages", inputs }] } };
+  const places = placesInState(JSON.stringify(state), "state.json");
+  assert.deepEqual([places.images, places.files], [images, files.slice(2)]);
+});
+
 it("from a state: where the promotions were told to go", () => {
   const state = {
     deployment: {

@@ -6,6 +6,11 @@ import type { StackRules } from "../../../components/manifests/stack-rules.ts";
 
 const rules: StackRules = {
   githubOwners: new Set(["example"]),
+  regionGroups: new Map([
+    ["us", true],
+    ["europe", true],
+    ["asia", false],
+  ]),
 };
 
 function read(text: string, asked: StackRules = rules, more: Readonly<Record<string, string>> = {}) {
@@ -55,4 +60,38 @@ it("what the stack refuses is reported along with all other mistakes of the proj
 it("without a stack only what holds for every stack is checked", () => {
   const files = new Map([["tool/project.yaml", project("[{name: stranger/b, id: 1}]")]]);
   assert.deepEqual(readManifests(files).problems, []);
+});
+
+it("a project is placed in groups of the stack's regions: others are errors at their place, those without a region warnings", () => {
+  const placed = (regions: string) => read(`${project("[]")}regions: ${regions}\n`);
+  assert.deepEqual(placed("[us, europe]"), { projects: 1, problems: [] });
+  assert.deepEqual(placed("[us, asia]"), {
+    projects: 1,
+    problems: [
+      'manifests/tool/project.yaml:6:15: warning: group "asia" has no region of this stack: in it only the canonical mirrors have the project',
+    ],
+  });
+  assert.deepEqual(placed("[europa, us-central1, us, us]"), {
+    projects: 0,
+    problems: [
+      'manifests/tool/project.yaml:6:11: group "europa" is no group of regions of this stack: did you mean "europe"?',
+      'manifests/tool/project.yaml:6:19: group "us-central1" is no group of regions of this stack: known: us, europe, asia',
+      'manifests/tool/project.yaml:6:36: group "us" is listed twice: keep one',
+    ],
+  });
+});
+
+it("regions must be a list of names, and not an empty one", () => {
+  const { problems } = read(`${project("[]")}regions: []\n`);
+  assert.deepEqual(problems, [
+    "manifests/tool/project.yaml:6:10: regions is empty: name a group, or remove it for all regions",
+  ]);
+  assert.match(
+    read(`${project("[]")}regions: us\n`).problems.join(),
+    /regions must be a list of groups of regions: \[us, europe\], not "us"/,
+  );
+  assert.match(
+    read(`${project("[]")}regions: [US]\n`).problems.join(),
+    /group "US" is not the name of a group of regions/,
+  );
 });

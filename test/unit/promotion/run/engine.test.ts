@@ -5,11 +5,14 @@ import { GrantWaits } from "../../../../components/promotion/run/grant-waits.ts"
 import { MirrorRun } from "../../../../components/promotion/run/mirror-run.ts";
 import { PromotionRun } from "../../../../components/promotion/run/promotion-run.ts";
 import type { Context, Progress } from "../../../../components/promotion/run/request.ts";
+import type { PlacedRequest } from "../../../../components/promotion/run/unplaced-mirrors.ts";
 
-interface Words {
+interface Words extends PlacedRequest {
   readonly add: readonly string[];
   readonly remove: readonly string[];
 }
+
+const placed = { project: "p", removalShare: 1, mirrors: [{ name: "us" }] };
 
 /** A kind of content that only says what is done. */
 class WordsRun extends PromotionRun {
@@ -55,7 +58,8 @@ const kind: ContentKind<Words, Words & { readonly errors: readonly string[] }, W
   phases: (run) => run.phases(),
   preview: async (run) => ({ lines: run.words.add, errors: [], warnings: [] }),
   takeInventory: async () => ({ text: "", incomplete: {}, failures: [] }),
-  emptied: ({ add, remove }) => ({ add: [], remove: [...add, ...remove] }),
+  lines: () => "",
+  emptied: ({ add, remove }) => ({ ...placed, add: [], remove: [...add, ...remove] }),
   newMirrors: (_run, previous) =>
     previous
       ? []
@@ -64,7 +68,7 @@ const kind: ContentKind<Words, Words & { readonly errors: readonly string[] }, W
 };
 const promotion = promotionOf(kind, new GrantWaits());
 
-async function run(words: Words, stop = new AbortController()) {
+async function run(words: Pick<Words, "add" | "remove">, stop = new AbortController()) {
   said.length = 0;
   reports.length = 0;
   const context = {
@@ -72,7 +76,7 @@ async function run(words: Words, stop = new AbortController()) {
     report: (progress: Progress) => void reports.push(progress),
     beforeRemoval: async () => void said.push("before removal"),
   };
-  return await promotion.promote(words, undefined, context);
+  return await promotion.promote({ ...placed, ...words }, undefined, context);
 }
 
 it("adds, then calls beforeRemoval, then removes", async () => {
@@ -85,7 +89,7 @@ it("adds, then calls beforeRemoval, then removes", async () => {
 it("waits for the grants of new mirrors first, where they may be new", async () => {
   said.length = 0;
   const context = { signal: new AbortController().signal, report: () => {}, awaitGrants: () => {} };
-  await promotion.promote({ add: ["a"], remove: [] }, undefined, context);
+  await promotion.promote({ ...placed, add: ["a"], remove: [] }, undefined, context);
   assert.deepEqual(said, ["asked whether it may write", "add a"]);
 });
 
@@ -127,6 +131,6 @@ it("a stopped run returns its progress, and removes nothing", async () => {
 it("removing a project is a run with an empty request", async () => {
   said.length = 0;
   const context = { signal: new AbortController().signal, report: () => {} };
-  await promotion.remove({ request: { add: ["a"], remove: [] }, incomplete: {} }, context);
+  await promotion.remove({ request: { ...placed, add: ["a"], remove: [] }, incomplete: {} }, context);
   assert.deepEqual(said, ["remove a"]);
 });
