@@ -6,19 +6,25 @@
 import { createRequire, Module } from "node:module";
 import { dirname } from "node:path";
 
-/** What is not loaded: the module that requires it, and what it requires. */
-const unused: readonly (readonly [by: string, name: string])[] = [
+/** What is not loaded: the module that requires it, what it requires, and what stands in its place. */
+const unused: readonly (readonly [by: string, name: string, exports?: object])[] = [
   ["@pulumi/pulumi/runtime/closure/codePaths.js", "@npmcli/arborist"],
   ["@pulumi/pulumi/runtime/closure/parseFunction.js", "../../typescript-shim"],
   // It looks up every call stack, one for each resource and promise, in source maps.
   ["@pulumi/pulumi/cmd/run/index.js", "source-map-support/register"],
+  // It turns on V8's debugger, which tells it of each script that is loaded before and after, and waits until it has been told.
+  [
+    "@pulumi/pulumi/cmd/run/index.js",
+    "../../runtime/closure/v8Hooks.js",
+    { isInitializedAsync: () => Promise.resolve() },
+  ],
 ];
 
 const require = createRequire(import.meta.url);
-for (const [by, name] of unused) leaveOut(by, name);
+for (const [by, name, exports] of unused) leaveOut(by, name, exports);
 
-/** Puts an empty module where the SDK would load another. One that a later SDK no longer has is no error: the SDK then loads what it needs. */
-function leaveOut(by: string, name: string): void {
+/** Puts an empty module, or one with these exports, where the SDK would load another. One that a later SDK no longer has is no error: the SDK then loads what it needs. */
+function leaveOut(by: string, name: string, exports: object = {}): void {
   let file: string;
   try {
     file = createRequire(require.resolve(by)).resolve(name);
@@ -28,6 +34,7 @@ function leaveOut(by: string, name: string): void {
   const empty = new Module(file);
   empty.filename = file;
   empty.paths = [dirname(file)];
+  empty.exports = exports;
   empty.loaded = true;
   require.cache[file] = empty;
 }

@@ -56,7 +56,7 @@ describe("the SDK's start-up, which depends on its internal files", () => {
     });
   });
 
-  it("loads no packages of npm's own, no compiler and no source maps, which its runner loads without the preload", async () => {
+  it("loads no packages of npm's own, no compiler, no source maps and no debugger, which its runner loads without the preload", async () => {
     const script = `
       import { createRequire } from "node:module";
       const require = createRequire(${JSON.stringify(module)});
@@ -67,6 +67,7 @@ describe("the SDK's start-up, which depends on its internal files", () => {
           npm: loaded("/@npmcli/arborist/"),
           compiler: loaded("/typescript/"),
           sourceMaps: loaded("/source-map-support/"),
+          debugger: "getSessionAsync" in require("@pulumi/pulumi/runtime/closure/v8Hooks.js"),
         }));
       });
       require("@pulumi/pulumi");
@@ -76,8 +77,13 @@ describe("the SDK's start-up, which depends on its internal files", () => {
       const { stderr } = await run(process.execPath, [...options, "--input-type=module", "--eval", script]);
       return JSON.parse(stderr.trim().split("\n").at(-1)!);
     };
-    assert.deepEqual(await loads(), { npm: true, compiler: true, sourceMaps: true });
-    assert.deepEqual(await loads("--import", preload), { npm: false, compiler: false, sourceMaps: false });
+    assert.deepEqual(await loads(), { npm: true, compiler: true, sourceMaps: true, debugger: true });
+    assert.deepEqual(await loads("--import", preload), {
+      npm: false,
+      compiler: false,
+      sourceMaps: false,
+      debugger: false,
+    });
   });
 
   it("is preloaded by Pulumi.yaml", async () => {
