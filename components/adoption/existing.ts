@@ -1,4 +1,5 @@
 import { type CloudflareCall, cloudflareCall } from "../stack/cloudflare-call.ts";
+import { googleHeaders } from "../stack/google-headers.ts";
 
 /** Finds ids that the clouds assign, which cannot be derived from names. Used by adoption only. */
 export interface Existing {
@@ -51,7 +52,7 @@ export function existingThings(settings: ExistingSettings): Existing {
     removeObjective: async (service, objective) => {
       const name = `projects/${settings.project}/services/${service}/serviceLevelObjectives/${objective}`;
       const address = monitoringAddress(settings, `v3/${name}`);
-      const headers = await googleHeaders(settings, "https://www.googleapis.com/auth/monitoring");
+      const headers = await credentials(settings, "https://www.googleapis.com/auth/monitoring");
       const response = await request(address, { method: "DELETE", headers });
       if (!response.ok && response.status !== 404) throw await unexpected(address, response);
     },
@@ -80,7 +81,7 @@ async function readGoogle(
   settings: ExistingSettings,
   scope: string,
 ): Promise<readonly Named[]> {
-  const headers = await googleHeaders(settings, scope);
+  const headers = await credentials(settings, scope);
   const things: Named[] = [];
   let token = "";
   do {
@@ -119,12 +120,8 @@ function monitoringAddress(settings: ExistingSettings, path: string): string {
 }
 
 /** Credentials of whoever runs the command; none for an emulated cloud. */
-async function googleHeaders(settings: ExistingSettings, scope: string): Promise<Record<string, string>> {
-  if (settings.monitoringEndpoint !== undefined) return {};
-  const { GoogleAuth } = await import("google-auth-library");
-  const token = await new GoogleAuth({ scopes: [scope] }).getAccessToken();
-  // With a user's application-default login, calls without a project to bill are refused (403).
-  return { authorization: `Bearer ${token}`, "x-goog-user-project": settings.project };
+async function credentials(settings: ExistingSettings, scope: string): Promise<Readonly<Record<string, string>>> {
+  return settings.monitoringEndpoint === undefined ? await googleHeaders(settings.project, scope) : {};
 }
 
 async function readJson(address: string, headers: Readonly<Record<string, string>>): Promise<Json> {

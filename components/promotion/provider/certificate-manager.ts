@@ -1,4 +1,7 @@
+import { googleHeaders } from "../../stack/google-headers.ts";
 import { HttpClient } from "../http/client.ts";
+
+const scope = "https://www.googleapis.com/auth/cloud-platform";
 
 /**
  * What Certificate Manager says about a certificate: its managed part, or a refusal.
@@ -24,7 +27,7 @@ export function askCertificateManager(): AskCertificate {
   return async (certificate, endpoint, signal) => {
     client ??= new HttpClient({ connectTimeout: 15_000, stallTimeout: 30_000 });
     const url = new URL(certificate, endpoint ?? "https://certificatemanager.googleapis.com/v1/");
-    const headers = endpoint === undefined ? await googleHeaders(certificate.split("/")[1]!) : {};
+    const headers = endpoint === undefined ? await googleHeaders(certificate.split("/")[1]!, scope) : {};
     const response = await client.stream(
       { origin: url.origin, path: url.pathname, method: "GET", headers, responseTimeout: 30_000, attempt: 1 },
       signal,
@@ -35,15 +38,6 @@ export function askCertificateManager(): AskCertificate {
     if (response.status !== 200) return { status: response.status, message: messageIn(text) };
     return { managed: (JSON.parse(text) as { managed?: unknown }).managed };
   };
-}
-
-/** With a person's login, calls without a project to bill are refused. A service account is billed for its own. */
-async function googleHeaders(project: string): Promise<Record<string, string>> {
-  const { GoogleAuth, UserRefreshClient } = await import("google-auth-library");
-  const client = await new GoogleAuth({ scopes: ["https://www.googleapis.com/auth/cloud-platform"] }).getClient();
-  const { token } = await client.getAccessToken();
-  const person = client instanceof UserRefreshClient;
-  return { authorization: `Bearer ${token}`, ...(person && { "x-goog-user-project": project }) };
 }
 
 function messageIn(text: string): string {
