@@ -2,6 +2,7 @@ import { Command } from "@commander-js/extra-typings";
 import { z } from "zod";
 import { printable } from "../promotion/text/printable.ts";
 import { cloudflareCall } from "../stack/cloudflare-call.ts";
+import type { StackConfig } from "../stack/config.ts";
 import { CommandError } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { useLocalStack } from "./local-stack.ts";
@@ -22,13 +23,13 @@ export const dnssecCommand = new Command("dnssec")
   )
   .action(async (values) => {
     const local = await useLocalStack(values.stack);
-    const { dnssec, dns, cloudflareEndpoint } = await stackConfig(values.stack, values.configFile ?? local?.config);
-    if (!dnssec || dns.dns !== "cloudflare") {
+    const config = await stackConfig(values.stack, values.configFile ?? local?.config);
+    if (!signsZone(config)) {
       printJson({ signed: false });
       printResult("this stack does not sign the zone (artifacts:dnssec)");
       return;
     }
-    const answer = await askCloudflare(cloudflareEndpoint, dns.zoneId);
+    const answer = await zoneSignatures(config);
     printJson({ signed: true, ...answer });
     const { line, next, code } = dnssecReport(answer, values.stack);
     printResult(line);
@@ -36,17 +37,19 @@ export const dnssecCommand = new Command("dnssec")
     process.exitCode = code;
   });
 
+/** Whether a stack signs its zone. */
+export function signsZone({ dnssec, dns }: Pick<StackConfig, "dnssec" | "dns">): boolean {
+  return dnssec && dns.dns === "cloudflare";
+}
+
 /** What Cloudflare says of a zone's signatures (API v4, "DNSSEC Details"). */
-interface DnssecAnswer {
+export interface DnssecAnswer {
   readonly status: string;
   /** The DS record, in the form of a zone file; null while the zone has no keys. */
   readonly ds?: string | null | undefined;
 }
 
-/**
- * What it means, what to do, and the command's exit code.
- * @internal exported for its tests.
- */
+/** What it means, what to do, and the command's exit code. */
 export function dnssecReport(
   { status, ds }: DnssecAnswer,
   stack: string,
@@ -82,8 +85,12 @@ export function dnssecReport(
 
 const answerSchema = z.object({ result: z.object({ status: z.string(), ds: z.string().nullish() }) });
 
-async function askCloudflare(endpoint: string | undefined, zoneId: string): Promise<DnssecAnswer> {
-  const { address: url, headers } = cloudflareCall(endpoint, `zones/${zoneId}/dnssec`);
+/** Asks Cloudflare, with CLOUDFLARE_API_TOKEN, for the signatures of the zone that a stack signs. @throws CommandError without an answer. */
+export async function zoneSignatures({
+  dns,
+  cloudflareEndpoint,
+}: Pick<StackConfig, "dns" | "cloudflareEndpoint">): Promise<DnssecAnswer> {
+  const { address: url, headers } = cloudflareCall(cloudflareEndpoint, `zones/${dns.zoneId}/dnssec`);
   const response = await fetch(url, { headers, signal: AbortSignal.timeout(30_000) }).catch((error: unknown) => {
     throw new CommandError(`no response from ${url}: ${error instanceof Error ? error.message : String(error)}`);
   });

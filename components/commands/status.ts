@@ -6,8 +6,10 @@ import { loadManifests } from "../manifests/load.ts";
 import { promotesFiles, promotesImages } from "../manifests/project.ts";
 import { countOf } from "../promotion/text/count-of.ts";
 import { escapeUnprintable } from "../promotion/text/printable.ts";
+import type { StackConfig } from "../stack/config.ts";
 import { readStackFile } from "../stack/stack-file.ts";
 import { CommandError } from "./command.ts";
+import { type DnssecAnswer, dnssecReport, signsZone, zoneSignatures } from "./dnssec.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { useLocalStack } from "./local-stack.ts";
 import { printDetail, printJson, printNote, printResult } from "./output.ts";
@@ -18,7 +20,7 @@ import { textTable } from "./text-table.ts";
 export const statusCommand = new Command("status")
   .summary("say what is missing where, since when, why, and what to do")
   .description(
-    "Says for each project and mirror what the last deployment or refresh left missing, since when, the last failure and the next command. Reads the stack's state alone, which takes seconds; audit looks into the mirrors themselves. Exit code 3: something is missing.",
+    "Says for each project and mirror what the last deployment or refresh left missing, since when, the last failure and the next command. Reads the stack's state, which takes seconds; audit looks into the mirrors themselves. Where the stack signs the zone (artifacts:dnssec), it asks Cloudflare whether the signatures count. Exit code 3: something is missing.",
   )
   .option("--stack <name>", "the stack; local is the running rehearsal", "prod")
   .option(
@@ -27,18 +29,16 @@ export const statusCommand = new Command("status")
   )
   .option(
     "--json",
-    "one JSON document: {projects, rows: [{project, kind, mirror, missing, extra, incomplete, since}], failures: [{cause, projects, since}], undeployed}",
+    "one JSON document: {projects, rows: [{project, kind, mirror, missing, extra, incomplete, since}], failures: [{cause, projects, since}], undeployed, dnssec: {status, ds}}; dnssec: where the stack signs the zone",
   )
   .action(async (values) => {
     const local = await useLocalStack(values.stack);
     const file = values.state ?? local?.state;
     const text = file === undefined ? await exportedState(values.stack) : await readState(file);
-    const status = promotionStatus(
-      text,
-      file ?? "the state",
-      await wantedProjects(local?.config ?? `Pulumi.${values.stack}.yaml`),
-    );
-    printJson(status);
+    const config = await configOf(local?.config ?? `Pulumi.${values.stack}.yaml`);
+    const status = promotionStatus(text, file ?? "the state", await wantedProjects(config));
+    const dnssec = await signatures(config);
+    printJson({ ...status, ...(dnssec && { dnssec }) });
     for (const line of textTable(statusTable(status, new Date()))) printResult(line);
     for (const { cause, projects, since } of status.failures)
       printResult(
@@ -48,16 +48,40 @@ export const statusCommand = new Command("status")
     printResult(
       isInPlace(status) ? `${what}: everything that was deployed is in place` : `${what}: not everything is in place`,
     );
-    for (const line of nextCommands(status, values.stack)) printNote(`next: ${line}`);
+    const signed = dnssec && dnssecLines(dnssec, values.stack);
+    if (signed) printResult(signed.line);
+    for (const line of [...nextCommands(status, values.stack), ...(signed?.next ?? [])]) printNote(`next: ${line}`);
     process.exitCode = isInPlace(status) ? exitCodes.ok : exitCodes.differs;
   });
 
-/** The names of the projects that want something in production; none if the stack's file or the manifests cannot be read: check names why. */
-async function wantedProjects(stackFile: string): Promise<string[]> {
+/** The config of a stack; undefined if its file cannot be read: check names why. */
+async function configOf(stackFile: string): Promise<StackConfig | undefined> {
   const read = await readStackFile(stackFile).catch(() => undefined);
-  if (read === undefined || "errors" in read) return [];
-  const { projects } = await loadManifests(read.config.manifests).catch(() => ({ projects: [] }));
+  return read === undefined || "errors" in read ? undefined : read.config;
+}
+
+/** The names of the projects that want something in production; none if the manifests cannot be read: check names why. */
+async function wantedProjects(config: StackConfig | undefined): Promise<string[]> {
+  if (config === undefined) return [];
+  const { projects } = await loadManifests(config.manifests).catch(() => ({ projects: [] }));
   return projects.filter((project) => promotesImages(project) || promotesFiles(project)).map(({ name }) => name);
+}
+
+/** What Cloudflare says of the zone that a stack signs, or why it says nothing; undefined: the stack signs none. */
+async function signatures(
+  config: StackConfig | undefined,
+): Promise<DnssecAnswer | { readonly unknown: string } | undefined> {
+  if (config === undefined || !signsZone(config)) return undefined;
+  return await zoneSignatures(config).catch((error: unknown) => {
+    if (error instanceof CommandError) return { unknown: error.message };
+    throw error;
+  });
+}
+
+function dnssecLines(found: DnssecAnswer | { readonly unknown: string }, stack: string) {
+  if ("unknown" in found) return { line: `DNSSEC: not known: ${escapeUnprintable(found.unknown)}`, next: [] };
+  const { line, next } = dnssecReport(found, stack);
+  return { line: `DNSSEC: ${line}`, next };
 }
 
 async function readState(file: string): Promise<string> {
