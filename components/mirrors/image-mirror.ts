@@ -42,17 +42,18 @@ export class ImageMirrorResources extends pulumi.ComponentResource {
       { parent: this, protect: args.protection },
     );
     this.repository = repository.registryUri;
-    const place = { project: args.project, location: args.region.name, repository: repository.name };
+    // The name as it was given: if the repository cannot be made, it is unknown in the outputs, and a grant without it is refused, which ends the run.
+    const place = { project: args.project, location: args.region.name, repository: args.repository };
     const reader = new RepositoryIamBinding(
       `${name}-reader`,
       { ...place, role: "roles/artifactregistry.reader", members: ["allUsers"] },
-      { parent: this },
+      { parent: this, dependsOn: repository },
     );
     // Removing a tag or an image needs more than the writer role.
     const writer = new RepositoryIamBinding(
       `${name}-writer`,
       { ...place, role: "roles/artifactregistry.repoAdmin", members: [...args.writers] },
-      { parent: this },
+      { parent: this, dependsOn: repository },
     );
     this.parts = [repository, reader, writer];
     this.registerOutputs({ repository: this.repository });

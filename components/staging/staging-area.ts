@@ -75,7 +75,8 @@ export class StagingArea extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    const place = { project: args.project, location: args.location, repository: repository.name };
+    // As it was given: the output is unknown if the repository cannot be made, and a grant without it is refused, which ends the run.
+    const place = { project: args.project, location: args.location, repository: stagingRepositoryId(name) };
     for (const [role, members] of [
       ["writer", writers],
       ["reader", args.readers],
@@ -83,7 +84,7 @@ export class StagingArea extends pulumi.ComponentResource {
       new RepositoryIamBinding(
         `staging-${name}-${role}`,
         { ...place, role: `roles/artifactregistry.${role}`, members: [...members] },
-        { parent: this },
+        { parent: this, dependsOn: repository },
       );
     }
     return repository.registryUri;
