@@ -220,6 +220,8 @@ const redirector = new Redirector("redirector", {
   certificateMap: domain.certificateMap,
   deployer: identities.deploy,
   auditor: identities.preview,
+  image: someImage(projects),
+  file: someFile(projects),
 });
 if (config.live) {
   const { host, vanityHost, certificateEndpoint } = config;
@@ -269,7 +271,7 @@ function withdrawnInput<Name extends string>(lines: string, name: Name): { [Key 
   return lines === "" ? {} : ({ [name]: lines } as { [Key in Name]?: string });
 }
 
-/** URL of an image in production that monitoring requests, by digest because tags may move. */
+/** URL of an image in production that monitoring and deployments request, by digest because tags may move. */
 function someImage(all: readonly Project[]): string | undefined {
   const project = all.find(({ images }) => images.length > 0);
   const image = project?.images[0];
@@ -278,7 +280,7 @@ function someImage(all: readonly Project[]): string | undefined {
   return manifestPath(project.imagePrefix, image.name, digest);
 }
 
-/** URL of a file in production that monitoring requests. */
+/** URL of a file in production that they request. */
 function someFile(all: readonly Project[]): string | undefined {
   const project = all.find(({ files }) => files.length > 0);
   if (project === undefined) return undefined;

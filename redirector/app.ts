@@ -19,7 +19,7 @@ import {
   withoutList,
 } from "./routing/decide.ts";
 import { listResponse } from "./routing/list-response.ts";
-import { headResponse, responseTo } from "./routing/response.ts";
+import { headResponse, pong, responseTo } from "./routing/response.ts";
 import { Targets } from "./routing/targets.ts";
 import { accessFields } from "./telemetry/access-log.ts";
 import type { Log } from "./telemetry/log.ts";
@@ -49,6 +49,8 @@ export interface Surroundings {
   readonly assets?: Assets | undefined;
   /** Why this instance must get no new requests; undefined if it may. */
   readonly leaving: () => string | undefined;
+  /** The revision of the service that this instance belongs to; undefined: it says none. */
+  readonly revision?: string | undefined;
 }
 
 type Final = Exclude<Decision, { kind: "check" | "list" }>;
@@ -66,6 +68,7 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
   const callerFrom = callerOf(config, ranges);
   const targets = new Targets(config.limits.targetBytes);
   const { sample } = config.log;
+  const ping = pong(surroundings.revision);
 
   function notReady(): string | undefined {
     const anyHealthy = [...mirrors.images, ...mirrors.files].some((mirror) => mirror.healthy);
@@ -99,7 +102,8 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
     if (decision.kind === "page") return pages.page(decision.route, request, caller.client);
     const forPeople = decision.kind === "refused" ? pages.refusal(decision.refusal, request) : undefined;
     if (forPeople) return forPeople;
-    return responseTo(decision, decision.kind === "plain" && decision.page === "readyz" ? notReady() : undefined);
+    const why = decision.kind === "plain" && decision.page === "readyz" ? notReady() : undefined;
+    return responseTo(decision, why, ping);
   }
 
   async function finishLater(

@@ -21,6 +21,9 @@ export const configFileVariable = "REDIRECTOR_CONFIG_FILE";
  */
 export const locationHeader = "X-Client-Latlong";
 
+/** Response header of `/v2/` with the name of the revision that answers, as Cloud Run names it. */
+export const revisionHeader = "X-Revision";
+
 const maxTextLength = 256 * 1024;
 
 const cloud = z.enum(["gcp", "aws", "azure"]);

@@ -60,6 +60,7 @@ const app = createApp(config, {
   log,
   assets: loadedAssets(),
   leaving: () => leaving,
+  revision: process.env["K_REVISION"], // Cloud Run, "Container runtime contract"
 });
 
 const server = listen(port);

@@ -167,6 +167,7 @@ export const settable: Readonly<Record<string, string>> = {
   "gcp:storage/bucketObject:BucketObject": "uploads the same bytes again; the type has no import",
   "promotion:index:CatalogueEntry": "written again",
   "promotion:index:IssuedCertificate": "waits until the certificate is issued, which it is",
+  "promotion:index:ProbedCanary": "asks the redirector of one region again",
   "promotion:index:PromotedFiles": "takes an inventory and copies what is missing",
   "promotion:index:PromotedImages": "takes an inventory and copies what is missing",
   "pulumi:index:Stash": "exists only in the state",

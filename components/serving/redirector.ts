@@ -20,10 +20,12 @@ import { BucketObject } from "@pulumi/gcp/storage/bucketObject.js";
 import * as pulumi from "@pulumi/pulumi";
 import { configVariable, locationHeader } from "../../redirector/config.ts";
 import type { MirrorAddresses } from "../mirrors/mirrors.ts";
+import { ProbedCanary } from "../promotion/resources/probed-canary.ts";
 import { bucketLocation } from "../stack/bucket-location.ts";
 import type { Region } from "../stack/geography.ts";
 import type { Addresses } from "./domain.ts";
-import { mirrorsConfig, type RedirectorConfigArgs, regionConfig } from "./redirector-config.ts";
+import { edgeRules } from "./edge-rules.ts";
+import { mirrorsConfig, type RedirectorConfigArgs, type RedirectorMirrors, regionConfig } from "./redirector-config.ts";
 
 export interface RedirectorArgs extends RedirectorConfigArgs {
   readonly project: string;
@@ -44,6 +46,9 @@ export interface RedirectorArgs extends RedirectorConfigArgs {
   readonly auditor: pulumi.Input<string>;
   /** The project's number. */
   readonly projectNumber: string;
+  /** Paths of an image and of a file in production, for which a new build is asked in one region first. */
+  readonly image: string | undefined;
+  readonly file: string | undefined;
   readonly addresses: Addresses;
   /** Id of the certificate map. */
   readonly certificateMap: pulumi.Input<string>;
@@ -63,92 +68,101 @@ export class Redirector extends pulumi.ComponentResource {
     super("artifacts:redirector:Redirector", name, {}, opts);
     const source = this.addSource(name, args);
     this.archive = pulumi.interpolate`gs://${source.bucket}/${source.name}`;
-    const services = this.addServices(name, args, source);
-    this.entrances = this.addLoadBalancer(name, args, services);
+    const mirrors = pulumi.output(args.mirrors).apply((addresses) => mirrorsConfig(addresses, args));
+    const account = this.addAccount(name, args);
+    const add = (region: Region, after: readonly pulumi.Resource[]): Instances => {
+      const service = this.addService(name, args, { region, source, account, mirrors }, after);
+      return { service, group: this.addGroup(name, args, region, service) };
+    };
+    // A new build, or config, reaches one region first: a revision whose startup probe fails gets no traffic, fails its region's
+    // update, and with it the others do not begin. Nor do they while it answers wrong.
+    const first = canary(args);
+    const canaryInstances = add(first, []);
+    const edge = this.addEdge(name, args);
+    const plain = this.addPlainEntrances(name, args, canaryInstances, edge);
+    const probed = this.probe(name, args, { revision: canaryInstances.service.latestReadyRevision, mirrors }, plain);
+    const all = args.regions.map((region) => (region === first ? canaryInstances : add(region, [probed])));
+    this.entrances = [...plain, ...this.addEntrances(name, args, all, edge)];
     this.excludeCloudRunsLog(name, args.project);
     this.registerOutputs({ archive: this.archive });
   }
 
-  private addServices(name: string, args: RedirectorArgs, source: BucketObject): readonly Service[] {
+  private addService(
+    name: string,
+    args: RedirectorArgs,
+    { region, source, account, mirrors }: ServiceParts,
+    after: readonly pulumi.Resource[],
+  ): Service {
     const { project } = args;
-    const account = this.addAccount(name, args);
-    const mirrors = pulumi.output(args.mirrors).apply((addresses) => mirrorsConfig(addresses, args));
-    const first = canary(args);
-    const add = (region: Region, after: readonly pulumi.Resource[]): Service => {
-      const min = args.instances.minIn[region.name] ?? args.instances.min;
-      return new Service(
-        `${name}-${region.name}`,
-        {
-          project,
-          location: region.name,
-          name: `redirector-${region.name}`,
-          description: "Redirects clients to the best mirror",
-          labels: { purpose: "redirector" },
-          // Only the load balancer reaches it, so callers need no identity.
-          ingress: "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
-          invokerIamDisabled: true,
-          defaultUriDisabled: true,
-          deletionProtection: false, // it holds nothing
-          scaling: { minInstanceCount: min, maxInstanceCount: args.instances.max },
-          template: {
-            serviceAccount: account.email,
-            // A microVM with a Linux kernel. The first generation starts faster, but uses gVisor, under which Bun is known to crash
-            // (oven-sh/bun#16376 on Cloud Run, github/gh-aw-firewall#6260). Needs 512 MiB or more.
-            executionEnvironment: "EXECUTION_ENVIRONMENT_GEN2",
-            maxInstanceRequestConcurrency: 500,
-            timeout: "10s",
-            containers: [
-              {
-                // Starts from a .tar.gz on a plain Ubuntu base image that Google patches, so there is no image to build.
-                // The archive is unpacked into the working directory; executable bits are kept.
-                image: "scratch",
-                baseImageUri: `${region.name}-docker.pkg.dev/serverless-runtimes/google-24/runtimes/osonly24`,
-                commands: ["./redirector"],
-                sourceCode: {
-                  cloudStorageSource: {
-                    bucket: source.bucket,
-                    object: source.name,
-                    generation: source.generation.apply(String),
-                  },
+    const min = args.instances.minIn[region.name] ?? args.instances.min;
+    return new Service(
+      `${name}-${region.name}`,
+      {
+        project,
+        location: region.name,
+        name: `redirector-${region.name}`,
+        description: "Redirects clients to the best mirror",
+        labels: { purpose: "redirector" },
+        // Only the load balancer reaches it, so callers need no identity.
+        ingress: "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
+        invokerIamDisabled: true,
+        defaultUriDisabled: true,
+        deletionProtection: false, // it holds nothing
+        scaling: { minInstanceCount: min, maxInstanceCount: args.instances.max },
+        template: {
+          serviceAccount: account.email,
+          // A microVM with a Linux kernel. The first generation starts faster, but uses gVisor, under which Bun is known to crash
+          // (oven-sh/bun#16376 on Cloud Run, github/gh-aw-firewall#6260). Needs 512 MiB or more.
+          executionEnvironment: "EXECUTION_ENVIRONMENT_GEN2",
+          maxInstanceRequestConcurrency: 500,
+          timeout: "10s",
+          containers: [
+            {
+              // Starts from a .tar.gz on a plain Ubuntu base image that Google patches, so there is no image to build.
+              // The archive is unpacked into the working directory; executable bits are kept.
+              image: "scratch",
+              baseImageUri: `${region.name}-docker.pkg.dev/serverless-runtimes/google-24/runtimes/osonly24`,
+              commands: ["./redirector"],
+              sourceCode: {
+                cloudStorageSource: {
+                  bucket: source.bucket,
+                  object: source.name,
+                  generation: source.generation.apply(String),
                 },
-                envs: [
-                  {
-                    name: configVariable,
-                    value: mirrors.apply((config) =>
-                      JSON.stringify(regionConfig(args, region, config, googleCloud(project))),
-                    ),
-                  },
-                ],
-                ports: { containerPort: 8080 },
-                // It also probes the mirrors between requests, so the CPU is always allocated, for which Cloud Run
-                // requires 512 MiB. The redirector needs an eighth of that, and redirects some ten thousand requests
-                // a second on one CPU (`npm run bench -- redirector`): 500 concurrent requests are far below its
-                // limit.
-                resources: { limits: { cpu: "1", memory: "512Mi" }, cpuIdle: false, startupCpuBoost: true },
-                startupProbe: {
-                  httpGet: { path: "/healthz" },
-                  periodSeconds: 1,
-                  timeoutSeconds: 1,
-                  failureThreshold: 30,
-                },
-                // Not /readyz: if all mirrors are unreachable, a redirect to one is still better than no response.
-                // Needs a running instance.
-                ...(min > 0 && {
-                  readinessProbe: { httpGet: { path: "/healthz" }, periodSeconds: 10, timeoutSeconds: 2 },
-                }),
               },
-            ],
-          },
-          // A new revision gets traffic once its startup probe has succeeded; the previous revision is kept for a rollback.
-          traffics: [{ type: "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", percent: 100 }],
+              envs: [
+                {
+                  name: configVariable,
+                  value: mirrors.apply((config) =>
+                    JSON.stringify(regionConfig(args, region, config, googleCloud(project))),
+                  ),
+                },
+              ],
+              ports: { containerPort: 8080 },
+              // It also probes the mirrors between requests, so the CPU is always allocated, for which Cloud Run
+              // requires 512 MiB. The redirector needs an eighth of that, and redirects some ten thousand requests
+              // a second on one CPU (`npm run bench -- redirector`): 500 concurrent requests are far below its
+              // limit.
+              resources: { limits: { cpu: "1", memory: "512Mi" }, cpuIdle: false, startupCpuBoost: true },
+              startupProbe: {
+                httpGet: { path: "/healthz" },
+                periodSeconds: 1,
+                timeoutSeconds: 1,
+                failureThreshold: 30,
+              },
+              // Not /readyz: if all mirrors are unreachable, a redirect to one is still better than no response.
+              // Needs a running instance.
+              ...(min > 0 && {
+                readinessProbe: { httpGet: { path: "/healthz" }, periodSeconds: 10, timeoutSeconds: 2 },
+              }),
+            },
+          ],
         },
-        { parent: this, dependsOn: [source, ...after] },
-      );
-    };
-    // A new build, or config, reaches one region first: a revision whose startup probe fails gets no traffic, fails its region's
-    // update, and with it the others do not begin.
-    const canaryService = add(first, []);
-    return args.regions.map((region) => (region === first ? canaryService : add(region, [canaryService])));
+        // A new revision gets traffic once its startup probe has succeeded; the previous revision is kept for a rollback.
+        traffics: [{ type: "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", percent: 100 }],
+      },
+      { parent: this, dependsOn: [source, ...after] },
+    );
   }
 
   /** It only answers requests, so its account has no permissions. The default account could edit the project. */
@@ -246,27 +260,22 @@ export class Redirector extends pulumi.ComponentResource {
     );
   }
 
-  private addLoadBalancer(
-    name: string,
-    args: RedirectorArgs,
-    services: readonly Service[],
-  ): readonly GlobalForwardingRule[] {
-    const { project } = args;
-    const groups = services.map(
-      (service, index) =>
-        new RegionNetworkEndpointGroup(
-          `${name}-${args.regions[index]!.name}`,
-          {
-            project,
-            region: args.regions[index]!.name,
-            name: `redirector-${args.regions[index]!.name}`,
-            networkEndpointType: "SERVERLESS",
-            cloudRun: { service: service.name },
-          },
-          { parent: this },
-        ),
+  private addGroup(name: string, { project }: RedirectorArgs, region: Region, service: Service) {
+    return new RegionNetworkEndpointGroup(
+      `${name}-${region.name}`,
+      {
+        project,
+        region: region.name,
+        name: `redirector-${region.name}`,
+        networkEndpointType: "SERVERLESS",
+        cloudRun: { service: service.name },
+      },
+      { parent: this },
     );
-    const edge = new SecurityPolicy(
+  }
+
+  private addEdge(name: string, { project }: RedirectorArgs): SecurityPolicy {
+    return new SecurityPolicy(
       name,
       {
         project,
@@ -277,14 +286,23 @@ export class Redirector extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    const backend = new BackendService(
+  }
+
+  private addBackend(
+    name: string,
+    args: RedirectorArgs,
+    physical: string,
+    instances: readonly Instances[],
+    edge: SecurityPolicy,
+  ): BackendService {
+    return new BackendService(
       name,
       {
-        project,
-        name: "redirector",
+        project: args.project,
+        name: physical,
         loadBalancingScheme: "EXTERNAL_MANAGED",
         protocol: "HTTPS",
-        backends: groups.map((group) => ({ group: group.id })),
+        backends: instances.map(({ group }) => ({ group: group.id })),
         customRequestHeaders: [`${locationHeader}: {client_city_lat_long}`],
         // HSTS (RFC 6797): a browser that was here once uses https from then on. The redirect of plain http does not
         // pass through this backend.
@@ -303,8 +321,79 @@ export class Redirector extends pulumi.ComponentResource {
           maxEjectionPercent: 50,
         },
       },
+      { parent: this, ignoreChanges: [...filledIn] },
+    );
+  }
+
+  /**
+   * Port 80: sends clients to https. For a name that no client uses it leads to the canary alone, so that a run can ask that one: the service
+   * itself takes requests from load balancers only. Port 443 would do so once its certificate is issued, after everything else.
+   */
+  private addPlainEntrances(
+    name: string,
+    args: RedirectorArgs,
+    instances: Instances,
+    edge: SecurityPolicy,
+  ): readonly GlobalForwardingRule[] {
+    const { project } = args;
+    const backend = this.addBackend(`${name}-canary`, args, "redirector-canary", [instances], edge);
+    const toHttps = new URLMap(
+      `${name}-to-https`,
+      {
+        project,
+        name: "redirector-to-https",
+        defaultUrlRedirect: {
+          httpsRedirect: true,
+          redirectResponseCode: "MOVED_PERMANENTLY_DEFAULT",
+          stripQuery: false,
+        },
+        hostRules: [{ hosts: [canaryHost(args)], pathMatcher: "canary" }],
+        pathMatchers: [{ name: "canary", defaultService: backend.id }],
+      },
       { parent: this },
     );
+    const proxy = new TargetHttpProxy(
+      name,
+      { project, name: "redirector-to-https", urlMap: toHttps.id },
+      { parent: this },
+    );
+    return this.addRules(name, args, "http", "80", proxy.id);
+  }
+
+  /** Asks the canary what clients ask. */
+  private probe(
+    name: string,
+    args: RedirectorArgs,
+    {
+      revision,
+      mirrors,
+    }: { readonly revision: pulumi.Output<string>; readonly mirrors: pulumi.Output<RedirectorMirrors> },
+    entrances: readonly GlobalForwardingRule[],
+  ): ProbedCanary {
+    const { addresses, image, file } = args;
+    return new ProbedCanary(
+      `${name}-canary`,
+      {
+        address: addresses.ipv4,
+        host: canaryHost(args),
+        revision,
+        ...(image !== undefined && { image }),
+        ...(file !== undefined && { file }),
+        imageMirrors: mirrors.apply(({ imageMirrors }) => imageMirrors.map(({ url }) => url)),
+        fileMirrors: mirrors.apply(({ fileMirrors }) => fileMirrors.map(({ url }) => url)),
+      },
+      { parent: this, dependsOn: [...entrances] },
+    );
+  }
+
+  private addEntrances(
+    name: string,
+    args: RedirectorArgs,
+    instances: readonly Instances[],
+    edge: SecurityPolicy,
+  ): readonly GlobalForwardingRule[] {
+    const { project } = args;
+    const backend = this.addBackend(name, args, "redirector", instances, edge);
     const urls = new URLMap(
       name,
       {
@@ -316,26 +405,13 @@ export class Redirector extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    const toHttps = new URLMap(
-      `${name}-to-https`,
-      {
-        project,
-        name: "redirector-to-https",
-        defaultUrlRedirect: {
-          httpsRedirect: true,
-          redirectResponseCode: "MOVED_PERMANENTLY_DEFAULT",
-          stripQuery: false,
-        },
-      },
-      { parent: this },
-    );
     // RESTRICTED excludes the only cipher suites that TLS 1.2 clients of older systems (Windows Server 2012, Java 7) support.
     const tls = new SSLPolicy(
       name,
       { project, name: "redirector", profile: "MODERN", minTlsVersion: "TLS_1_2" },
       { parent: this },
     );
-    const https = new TargetHttpsProxy(
+    const proxy = new TargetHttpsProxy(
       name,
       {
         project,
@@ -348,26 +424,55 @@ export class Redirector extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    const http = new TargetHttpProxy(
-      name,
-      { project, name: "redirector-to-https", urlMap: toHttps.id },
-      { parent: this },
-    );
-    const targets = [
-      ["https", "443", https.id],
-      ["http", "80", http.id],
-    ] as const;
-    return Object.entries(args.addresses).flatMap(([version, ipAddress]) =>
-      targets.map(([scheme, portRange, target]) => {
-        const rule = `redirector-${scheme}-${version}`;
-        return new GlobalForwardingRule(
-          `${name}-${scheme}-${version}`,
-          { project, name: rule, loadBalancingScheme: "EXTERNAL_MANAGED", ipAddress, portRange, target },
-          { parent: this },
-        );
-      }),
-    );
+    return this.addRules(name, args, "https", "443", proxy.id);
   }
+
+  /** A port at both addresses. */
+  private addRules(
+    name: string,
+    { project, addresses }: RedirectorArgs,
+    scheme: string,
+    portRange: string,
+    target: pulumi.Output<string>,
+  ): readonly GlobalForwardingRule[] {
+    return Object.entries(addresses).map(([version, ipAddress]) => {
+      const rule = `redirector-${scheme}-${version}`;
+      return new GlobalForwardingRule(
+        `${name}-${scheme}-${version}`,
+        { project, name: rule, loadBalancingScheme: "EXTERNAL_MANAGED", ipAddress, portRange, target },
+        { parent: this },
+      );
+    });
+  }
+}
+
+/**
+ * Inputs of a backend service that Google may fill in. The provider takes them for inputs of ours, so that each comparison would differ. Serverless
+ * backends take no success rates.
+ */
+const filledIn = [
+  "localityLbPolicy",
+  ...["enforcingSuccessRate", "successRateMinimumHosts", "successRateRequestVolume", "successRateStdevFactor"].map(
+    (name) => `outlierDetection.${name}`,
+  ),
+];
+
+/** Where the redirector runs in one region, and how the load balancer finds it. */
+interface Instances {
+  readonly service: Service;
+  readonly group: RegionNetworkEndpointGroup;
+}
+
+interface ServiceParts {
+  readonly region: Region;
+  readonly source: BucketObject;
+  readonly account: Account;
+  readonly mirrors: pulumi.Output<RedirectorMirrors>;
+}
+
+/** The name for which port 80 leads to the canary. No DNS record has it. */
+function canaryHost({ host }: RedirectorArgs): string {
+  return `canary.${host}`;
 }
 
 /**
@@ -387,42 +492,6 @@ function googleCloud(project: string) {
 function hostsOf({ host, vanityHost }: RedirectorArgs): string[] {
   return vanityHost === undefined ? [host] : [host, vanityHost];
 }
-
-const everybody = { versionedExpr: "SRC_IPS_V1", config: { srcIpRanges: ["*"] } };
-
-/** Requests that the edge refuses before they reach an instance. Rules are evaluated by priority, lowest first. */
-const edgeRules = [
-  // One rule for each header: it is not documented how an expression with several evaluates when a request lacks one of the headers.
-  ...[
-    { header: "authorization", bytes: 8192, who: "Registry tokens are the longest valid value, and shorter than this" },
-    { header: "cookie", bytes: 4096, who: "Nothing here sets a cookie" },
-    { header: "user-agent", bytes: 1024, who: "No valid client sends such a name" },
-  ].map(({ header, bytes, who }, index) => ({
-    priority: 900 + index,
-    description: who,
-    action: "deny(403)",
-    match: { expr: { expression: `size(request.headers['${header}']) > ${bytes}` } },
-  })),
-  {
-    priority: 910,
-    description: "Longer than any name of an image or file",
-    action: "deny(403)",
-    match: { expr: { expression: "size(request.path) > 2048 || size(request.query) > 2048" } },
-  },
-  {
-    priority: 1000,
-    description: "Limit for one address, below Artifact Registry's own",
-    action: "throttle",
-    match: everybody,
-    rateLimitOptions: {
-      conformAction: "allow",
-      exceedAction: "deny(429)",
-      enforceOnKey: "IP",
-      rateLimitThreshold: { count: 2490, intervalSec: 30 },
-    },
-  },
-  { priority: 2_147_483_647, description: "All other requests", action: "allow", match: everybody },
-];
 
 /** SHA-256 of a file, hexadecimal, read in parts: the archive has 50 MB, and the program runs at every command. */
 function fileDigest(file: string): string {

@@ -7,6 +7,7 @@ import { describeCertificate, isManagedCertificate } from "./certificates.ts";
 import type { DelaySettings, Delays } from "./delays.ts";
 import { resolve, zoneRecords } from "./dns.ts";
 import { asCloudflareTells, bogusZone, describeDnssec, registrarType } from "./dnssec.ts";
+import { passOn, tunnel } from "./emulated-network.ts";
 import type { ControlFault, Faults } from "./faults.ts";
 import { type Guard, grantKey, isDataGrant } from "./guard.ts";
 import type { CloudInventory, Resource } from "./inventory.ts";
@@ -46,12 +47,14 @@ class Refusal extends Error {
  * - `PUT /v1/delays` `{certificate?, grant?, dnssec?}`: how often what is made from now on is not ready yet when it is asked for, see {@link Delays}
  * - `PUT /v1/guard` `{on}` switches IAM on in front of the data; `POST /v1/tokens` `{members, awsRole?}` -> `{token}`, see {@link Guard}
  * - `GET /apis/...`: the clouds' own list APIs, see {@link listing}; a certificate, see {@link describeCertificate}; a zone's signatures, see {@link describeDnssec}; `DELETE /apis/monitoring/v3/.../serviceLevelObjectives/<id>`
+ * - as an HTTP proxy: the load balancers at their own addresses, see {@link passOn}
  *
  * Errors are `{error: "<the real cloud's message>"}`.
  */
 export function controlServer(cloud: Controlled): Server {
   const busy = new Set<string>();
-  return createServer((request, response) => {
+  const server = createServer((request, response) => {
+    if (passOn(request, response, cloud.addresses())) return;
     if (fromBrowserPage(request)) {
       reply(response, 403, { error: "The control API accepts no requests from web pages" });
       return;
@@ -64,6 +67,7 @@ export function controlServer(cloud: Controlled): Server {
       },
     );
   });
+  return server.on("connect", tunnel);
 }
 
 /**

@@ -1,13 +1,19 @@
+import { revisionHeader } from "../config.ts";
 import type { RefusedHead } from "../http1/head.ts";
 import type { HeaderSet, OutgoingResponse } from "../http1/request.ts";
 import type { ObjectHead } from "../mirrors/manifest-heads.ts";
 import type { Decision, Plain } from "./decide.ts";
 import type { RefusedRoute } from "./route.ts";
 
-/** The response for a final decision. `ready` is the reason why this instance is not ready; undefined if it is. */
+/**
+ * The response for a final decision.
+ * @param notReady the reason why this instance is not ready; undefined if it is.
+ * @param ping the response to the registry's version check, see {@link pong}.
+ */
 export function responseTo(
   decision: Exclude<Decision, { kind: "check" | "list" | "page" }>,
   notReady: string | undefined,
+  ping: OutgoingResponse,
 ): OutgoingResponse {
   switch (decision.kind) {
     case "redirect":
@@ -19,7 +25,7 @@ export function responseTo(
     case "refused":
       return refusal(decision.refusal);
     case "plain":
-      return plain(decision.page, notReady);
+      return decision.page === "ping" ? ping : plain(decision.page, notReady);
   }
 }
 
@@ -44,6 +50,15 @@ function isForRegistry(requestLine: string): boolean {
   return /^[!-~]+ (?:https?:\/\/[^/ ]*)?\/v2[/ ?]/i.test(requestLine.slice(0, 512));
 }
 
+/**
+ * The response to the registry's version check. It says which revision of the service answers, if that is known: by it a deployment knows that
+ * the new one does.
+ */
+export function pong(revision: string | undefined): OutgoingResponse {
+  const headers: HeaderSet = [registryVersion, json, unkept];
+  return { status: 200, headers: revision ? [...headers, [revisionHeader, revision]] : headers, body: "{}" };
+}
+
 /** A redirect depends on the client's location and the current health of mirrors, so it must not be cached. */
 const unkept = ["Cache-Control", "no-store"] as const;
 const registryVersion = ["Docker-Distribution-Api-Version", "registry/2.0"] as const;
@@ -60,7 +75,6 @@ const registryRedirect: HeaderSet = [registryVersion, unkept];
 const anyOrigin = ["Access-Control-Allow-Origin", "*"] as const;
 const fileRedirect: HeaderSet = [unkept, anyOrigin];
 const pageRedirect: HeaderSet = [["Cache-Control", "public, max-age=300"]];
-const pong: HeaderSet = [registryVersion, json, unkept];
 const text: HeaderSet = [plainText, unkept, noSniff];
 const robotsText: HeaderSet = [plainText, ["Cache-Control", "public, max-age=86400"], noSniff];
 const textRefusal: HeaderSet = [plainText, unkept, noSniff, anyOrigin];
@@ -68,10 +82,8 @@ const textNotAllowed: HeaderSet = [plainText, unkept, noSniff, allow];
 const ociRefusal: HeaderSet = [registryVersion, json, unkept, noSniff];
 const ociNotAllowed: HeaderSet = [registryVersion, json, unkept, noSniff, allow];
 
-function plain(page: Plain["page"], notReady: string | undefined): OutgoingResponse {
+function plain(page: Exclude<Plain["page"], "ping">, notReady: string | undefined): OutgoingResponse {
   switch (page) {
-    case "ping":
-      return { status: 200, headers: pong, body: "{}" };
     case "healthz":
       return { status: 200, headers: text, body: "ok\n" };
     case "readyz":

@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import { type ResourceProvider, serveProvider } from "../../components/plugin/protocol.ts";
 import { byType } from "../../components/promotion/provider/by-type.ts";
+import { canaryProvider, probedCanaryType } from "../../components/promotion/provider/canary-provider.ts";
 import { catalogueEntryType, catalogueProvider } from "../../components/promotion/provider/catalogue-provider.ts";
 import {
   certificateProvider,
@@ -26,7 +27,12 @@ serveProvider((log) => {
     id: String(inputs["certificate"]),
     outputs: {},
   }));
-  return byType(promotions, { [catalogueEntryType]: entries, [issuedCertificateType]: certificates });
+  const canaries = recording(canaryProvider(log), () => ({ id: "canary", outputs: {} }));
+  return byType(promotions, {
+    [catalogueEntryType]: entries,
+    [issuedCertificateType]: certificates,
+    [probedCanaryType]: canaries,
+  });
 });
 
 type Create = ResourceProvider["create"];

@@ -496,7 +496,7 @@ export const properties: Readonly<Record<string, Property>> = {
       .map(({ name }) => name.slice("images-".length));
     const has = (type: RegExp, name: string) =>
       resources.some((resource) => type.test(resource.type) && resource.name === name);
-    const backend = resources.find(({ type }) => type.endsWith(":BackendService"));
+    const backend = resources.find(({ type, name }) => type.endsWith(":BackendService") && name === "redirector");
     const groups = JSON.stringify(backend?.inputs["backends"] ?? "");
     return regions.flatMap((region) =>
       [

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { before, describe, it } from "mocha";
 import type { Declared } from "../../local/graph/record-program.ts";
 import { everything, manifests } from "../support/graph/fixtures.ts";
-import { declare } from "../support/graph/program.ts";
+import { declare, idOf } from "../support/graph/program.ts";
 
 const serving = /:(Certificate|CertificateMapEntry|DnsAuthorization|DnsRecord|RecordSet|Record)$/;
 const isServing = ({ type }: Declared): boolean => serving.test(type);
@@ -69,22 +69,52 @@ describe("changes that production survives", () => {
   });
 
   describe("a new build", () => {
-    it("reaches one region first", () => {
-      const [canary, ...others] = services(resources).toSorted((a, b) => a.after.length - b.after.length);
+    const of = (type: string, name?: string) =>
+      resources.find((one) => one.type.endsWith(`:${type}`) && (name === undefined || one.name === name));
+
+    it("reaches one region first, and is asked there before the others begin", () => {
+      const canary = canaryOf(resources);
+      assert.equal(canary, "redirector-us-central1");
+      const [first, ...others] = services(resources).toSorted((a, b) => a.after.length - b.after.length);
       assert.ok(others.length > 0);
-      assert.equal(canary?.name, "redirector-us-central1");
-      for (const { after } of others) assert.ok(after.includes(canary!.name), after.join());
+      assert.equal(first?.name, canary);
+      for (const { after } of others) assert.ok(after.includes("redirector-canary"), after.join());
+      const probe = of("ProbedCanary");
+      assert.deepEqual(probe?.after, ["redirector-http-ipv4", "redirector-http-ipv6"]);
+      assert.equal(probe?.inputs["address"], of("GlobalForwardingRule", "redirector-http-ipv4")?.inputs["ipAddress"]);
+      assert.equal(probe?.inputs["revision"], "redirector-us-central1-00001");
+      const mirrors = probe?.inputs["imageMirrors"] as string[];
+      assert.equal(mirrors.length, resources.filter(({ type }) => type.endsWith(":ImageMirror")).length);
     });
 
     it("reaches another one first while the first is drained", async () => {
-      const drained = services(
-        await declare({ ...everything, "artifacts:drainedRegions": ["us-central1"] }, manifests),
+      const drained = await declare({ ...everything, "artifacts:drainedRegions": ["us-central1"] }, manifests);
+      assert.equal(canaryOf(drained), "redirector-europe-west1");
+      const first = services(drained).filter(({ after }) => !after.includes("redirector-canary"));
+      assert.deepEqual(
+        first.map(({ name }) => name),
+        ["redirector-europe-west1"],
       );
-      const after = Object.fromEntries(
-        drained.map(({ name, after }) => [name, after.filter((one) => /redirector-.*-/.test(one))]),
-      );
-      assert.deepEqual(after["redirector-europe-west1"]?.includes("redirector-us-central1"), false);
-      assert.ok(after["redirector-us-central1"]?.includes("redirector-europe-west1"));
     });
   });
 });
+
+/** The one service to which port 80 leads for the name that the probe asks for. */
+function canaryOf(all: readonly Declared[]): string | undefined {
+  const find = (type: string, id?: unknown) =>
+    all.find((one) => one.type.endsWith(`:${type}`) && (id === undefined || idOf(one.type, one.name) === id));
+  const rule = all.find(({ name }) => name === "redirector-http-ipv4");
+  const { hostRules = [], pathMatchers = [] } = (find(
+    "URLMap",
+    find("TargetHttpProxy", rule?.inputs["target"])?.inputs["urlMap"],
+  )?.inputs ?? {}) as {
+    hostRules?: { hosts: string[]; pathMatcher: string }[];
+    pathMatchers?: { name: string; defaultService: string }[];
+  };
+  const host = String(find("ProbedCanary")?.inputs["host"]);
+  const matcher = hostRules.find(({ hosts }) => hosts.includes(host))?.pathMatcher;
+  const backend = find("BackendService", pathMatchers.find(({ name }) => name === matcher)?.defaultService);
+  const [group, ...others] = (backend?.inputs["backends"] ?? []) as { group: string }[];
+  assert.deepEqual(others, []);
+  return (find("RegionNetworkEndpointGroup", group?.group)?.inputs["cloudRun"] as { service?: string })?.service;
+}

@@ -3,10 +3,13 @@ import assert from "node:assert/strict";
 import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
+import { findRegion } from "../../components/stack/geography.ts";
+import type { Address } from "../../local/cloud/address.ts";
 import { type DemoArtifacts, makeArtifacts } from "../../local/seed/artifacts.ts";
 import { demoManifestsFolder } from "../../local/seed/demo-manifests.ts";
 import { type CloudResource, Drill } from "../support/rehearsal/drill.ts";
 import { followSection } from "../support/rehearsal/runbook.ts";
+import { standInRedirector } from "../support/rehearsal/stand-in-redirector.ts";
 import { workflowScript } from "../support/workflow-script.ts";
 
 const allRegions = { "artifacts:gcpRegions": ["us-central1", "europe-west1", "asia-northeast1"] };
@@ -88,6 +91,109 @@ describe("outages of the clouds' control planes", function () {
     await drill.control.faults([]);
   });
 
+  it("a build that starts and answers wrong stays in the region that gets it first: clients of the others see nothing", async () => {
+    const archive = join(drill.folder, "redirector.tar.gz");
+    const good = await readFile(archive);
+    await writeFile(archive, await standInRedirector("https://wrong.example"));
+    await drill.configure(manifests, allRegions);
+    const before = await revisions();
+    const output = await drill.refused("pulumi up --continue-on-error");
+    assert.match(
+      output,
+      /new revision redirector-us-central1-0000\d of the redirector answers wrong: \/v2\/\S+ is redirected to https:\/\/wrong\.example\/\S+, which is no mirror\./,
+    );
+    const after = await revisions();
+    assert.notEqual(after["us-central1"], before["us-central1"]);
+    assert.deepEqual({ ...after, "us-central1": "" }, { ...before, "us-central1": "" });
+    const served = {
+      "us-central1": /^https:\/\/wrong\.example\//,
+      "europe-west1": /^http:\/\/127\./,
+      "asia-northeast1": /^http:\/\/127\./,
+    };
+    for (const [region, location] of Object.entries(served)) assert.match(await locationNear(region), location, region);
+
+    await drill.refused("pulumi up --continue-on-error"); // nothing has changed, so the others still wait
+    assert.deepEqual(await revisions(), after);
+
+    await followSection(drill, "A new build answers wrong", {
+      at: {
+        "git revert": async () => {
+          await writeFile(archive, good);
+          return "";
+        },
+      },
+    });
+    for (const region of Object.keys(served)) assert.match(await locationNear(region), /^http:\/\/127\./, region);
+    await drill.run("pulumi preview --expect-no-changes");
+  });
+
+  it("a quota is used up in a new region: it alone is held back, and the next run makes it", async () => {
+    const region = "australia-southeast1";
+    const exceeded = { id: region, operations: ["create"] } as const;
+    await drill.control.faults([
+      {
+        ...exceeded,
+        type: "^gcp:cloudrunv2/",
+        status: 403,
+        message:
+          "googleapi: Error 403: Quota exceeded for total allowable CPU per project per region., rateLimitExceeded",
+      },
+      {
+        ...exceeded,
+        type: "^gcp:artifactregistry/repository:",
+        status: 429,
+        message:
+          "googleapi: Error 429: Quota exceeded for quota metric 'Project write requests' and limit 'Project write requests per minute'., rateLimitExceeded",
+      },
+    ]);
+    const file = join(manifests, "semver", "images.yaml");
+    const images = await readFile(file, "utf8");
+    await writeFile(file, images.replace(/": \["/, '": ["quota", "'));
+    await drill.configure(manifests, { "artifacts:gcpRegions": [...allRegions["artifacts:gcpRegions"], region] });
+    const before = await revisions();
+    const output = await drill.refused("pulumi up --continue-on-error");
+    assert.match(output, new RegExp(`redirector-${region}[^]*Error 403: Quota exceeded for total allowable CPU`));
+    assert.match(output, new RegExp(`images-${region}[^]*Error 429: Quota exceeded`));
+    const after = await revisions();
+    assert.deepEqual(Object.keys(after).sort(), [...allRegions["artifacts:gcpRegions"]].sort());
+    for (const name of Object.keys(before)) assert.notEqual(after[name], before[name], `${name} knows the new mirror`);
+    const pulled = await fetch(
+      `http://127.0.0.1:${await drill.cloud.registry("europe-west1")}/v2/rehearsal-artifacts/images/semver/semver/manifests/quota`,
+    );
+    assert.equal(pulled.status, 200, "images were promoted to the others");
+    assert.match(await drill.run("pulumi stack output url"), /^https:/);
+    assert.match(await locationNear("asia-northeast1"), /^http:\/\/127\./);
+
+    await drill.control.faults([]);
+    await followSection(drill, "A quota is used up");
+    await drill.run("pulumi preview --expect-no-changes");
+    assert.match(await locationNear(region), /^http:\/\/127\./);
+    assert.ok((await revisions())[region]);
+    await drill.configure(manifests, allRegions);
+    await drill.run("pulumi up"); // without protection, a region goes at once
+  });
+
+  it("what Google fills in of a backend service is no difference", async () => {
+    const filled = {
+      localityLbPolicy: "ROUND_ROBIN",
+      outlierDetection: {
+        enforcingSuccessRate: 100,
+        successRateMinimumHosts: 5,
+        successRateRequestVolume: 100,
+        successRateStdevFactor: 1900,
+      },
+    };
+    const backends = (await drill.resources()).filter(({ type }) => type.endsWith(":BackendService"));
+    assert.ok(backends.length > 0);
+    for (const { inputs, ...rest } of backends) {
+      const outlierDetection = { ...(inputs["outlierDetection"] as object), ...filled.outlierDetection };
+      const body = JSON.stringify({ ...rest, inputs: { ...inputs, ...filled, outlierDetection } });
+      const answer = await fetch(`${drill.cloud.control}/v1/resources`, { method: "PUT", body });
+      assert.equal(answer.status, 200, await answer.text());
+    }
+    await drill.run("pulumi preview --refresh --expect-no-changes");
+  });
+
   it("a deploy that refreshes brings back what was removed by hand: a mirror's repository and grants on mirrors", async () => {
     const removed = ({ type, id, inputs }: CloudResource): boolean =>
       (type === "gcp:artifactregistry/repository:Repository" && id.endsWith("europe-west1/repositories/images")) ||
@@ -107,6 +213,9 @@ describe("outages of the clouds' control planes", function () {
     const [, record, pending] = await followSection(drill, "Signing the zone", { endsRed: true });
     assert.match(pending ?? "", /^pending: .* IN DS 2371 .*\nnext: enter the DS record at the registrar/);
 
+    const status = () => drill.run("npx artifacts status --stack local");
+    assert.match(await status(), /^DNSSEC: pending: .*\n(.*\n)*next: enter the DS record at the registrar/m);
+
     // The comparison each night: with what the workflow leaves out while it is pending.
     const compare = "pulumi preview --refresh --expect-no-changes";
     assert.match(await drill.refused(compare), /ZoneDnssec/);
@@ -115,6 +224,7 @@ describe("outages of the clouds' control planes", function () {
 
     await drill.control.create("rehearsal:index:RegistrarDsRecord", zone, { ds: record?.trim() });
     assert.match(await drill.run("npx artifacts dnssec --stack local"), /^active: /);
+    assert.match(await status(), /^DNSSEC: active: the zone is signed/m);
     await drill.run(compare);
 
     // Off, while the registrar has the record: refused. By the procedure: the zone stays signed until a person ends it.
@@ -126,7 +236,9 @@ describe("outages of the clouds' control planes", function () {
     assert.ok((await drill.resources()).some(isSigned), "still signed");
     const resolved = () => fetch(`${drill.cloud.control}/v1/resolve?host=artifacts.example.org`);
     assert.equal((await resolved()).status, 200);
+    await drill.configure(manifests, signed);
     await drill.lose(isSigned);
+    assert.match(await status(), /^DNSSEC: disabled: the zone is not signed/m);
     assert.match(await (await resolved()).text(), /DNSSEC: SERVFAIL/, "as it is when the record was forgotten");
     await drill.lose(({ type }) => type === "rehearsal:index:RegistrarDsRecord");
     assert.equal((await resolved()).status, 200);
@@ -182,6 +294,26 @@ describe("outages of the clouds' control planes", function () {
     await drill.stage(artifacts); // everything that was promoted went too: the projects push again
     await followSection(drill, "Everything was destroyed, and is made again");
   });
+
+  /** The serving revision of each region. */
+  async function revisions(): Promise<Record<string, string>> {
+    const all = services(await drill.resources());
+    return Object.fromEntries(
+      all.map(({ inputs, computed }) => [String(inputs["location"]), String(computed["latestReadyRevision"])]),
+    );
+  }
+
+  /** Where a client in a region is sent for an image. */
+  async function locationNear(region: string): Promise<string> {
+    const { latitude, longitude } = findRegion("gcp", region)!;
+    const addresses = await (await fetch(`${drill.cloud.control}/v1/load-balancers`)).json();
+    const { port } = (addresses as Address[]).find(({ name }) => name === "redirector-https-ipv4")!;
+    const response = await fetch(`http://127.0.0.1:${port}/v2/semver/semver/manifests/latest`, {
+      headers: { "x-rehearsal-client": `${latitude},${longitude}` },
+      redirect: "manual",
+    });
+    return response.headers.get("location") ?? `status ${response.status}`;
+  }
 
   async function objects(bucket: string): Promise<string[]> {
     const list = await fetch(`${drill.cloud.endpoints.gcs}/storage/v1/b/${bucket}/o`);

@@ -2,6 +2,7 @@
 import { serveProvider } from "../../plugin/protocol.ts";
 import { traceTo } from "../http/trace.ts";
 import { byType } from "./by-type.ts";
+import { canaryProvider, probedCanaryType } from "./canary-provider.ts";
 import { catalogueEntryType, catalogueProvider } from "./catalogue-provider.ts";
 import { certificateProvider, issuedCertificateType } from "./certificate-provider.ts";
 import { promotionProvider } from "./provider.ts";
@@ -13,5 +14,6 @@ serveProvider((log) => {
   return byType(promotionProvider(log, catalogue), {
     [catalogueEntryType]: catalogue,
     [issuedCertificateType]: certificateProvider(log),
+    [probedCanaryType]: canaryProvider(log),
   });
 });

@@ -87,6 +87,8 @@ function computed(type: string, inputs: Readonly<Record<string, unknown>>): Reco
       };
     case "gcp:compute/globalAddress:GlobalAddress":
       return { address: text("ipVersion") === "IPV4" ? "192.0.2.1" : "2001:db8::1" };
+    case "gcp:cloudrunv2/service:Service":
+      return { latestReadyRevision: `${text("name")}-00001` };
     case "gcp:storage/bucketObject:BucketObject":
       return { generation: 1 };
     case "gcp:monitoring/uptimeCheckConfig:UptimeCheckConfig":
