@@ -6,7 +6,6 @@ import type { IncomingRequest, OutgoingResponse } from "./http1/request.ts";
 import type { ExistenceCheck, Presence } from "./mirrors/existence.ts";
 import { type ListRequest, type ListResult, mergeLists } from "./mirrors/lists.ts";
 import type { ObjectHead } from "./mirrors/manifest-heads.ts";
-import { mirrorOf } from "./mirrors/mirrors.ts";
 import {
   type Check,
   type Decision,
@@ -19,6 +18,7 @@ import {
   withoutList,
 } from "./routing/decide.ts";
 import { listResponse } from "./routing/list-response.ts";
+import { MirrorSets } from "./routing/mirror-sets.ts";
 import { headResponse, pong, responseTo } from "./routing/response.ts";
 import { Targets } from "./routing/targets.ts";
 import { accessFields } from "./telemetry/access-log.ts";
@@ -58,12 +58,8 @@ type Final = Exclude<Decision, { kind: "check" | "list" }>;
 /** Composes the parts. */
 export function createApp(config: RedirectorConfig, surroundings: Surroundings): App {
   const { ranges, holds, isBusy, metrics, log, leaving } = surroundings;
-  const files = config.fileMirrors.map((site) => mirrorOf(site, config.prefer));
-  const mirrors: KnownMirrors = {
-    images: config.imageMirrors.map((site) => mirrorOf(site, config.prefer)),
-    files,
-    layers: files.filter((mirror) => mirror.site.layers),
-  };
+  const sets = new MirrorSets(config);
+  const mirrors = sets.usual;
   const pages = createPages(config, mirrors, surroundings.assets);
   const callerFrom = callerOf(config, ranges);
   const targets = new Targets(config.limits.targetBytes);
@@ -111,11 +107,12 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
     caller: Caller,
     first: Check,
     presence: Promise<Presence>,
+    ranked: KnownMirrors,
   ): Promise<OutgoingResponse> {
     const started = performance.now();
-    let decision: ReturnType<typeof settle> = settle(first, await presence, caller.client, mirrors, config, isBusy);
+    let decision: ReturnType<typeof settle> = settle(first, await presence, caller.client, ranked, config, isBusy);
     while (decision.kind === "check") {
-      decision = settle(decision, await holds(decision), caller.client, mirrors, config, isBusy);
+      decision = settle(decision, await holds(decision), caller.client, ranked, config, isBusy);
     }
     return isManifestHead(request, decision)
       ? finishHead(request, caller, decision, started)
@@ -178,11 +175,12 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
     handle(request) {
       const caller = callerFrom(request);
       const { route: wanted, checks } = targets.read(request.method, request.target);
-      let decision = decide(wanted, caller.client, mirrors, config, checks);
+      const ranked = sets.of(wanted);
+      let decision = decide(wanted, caller.client, ranked, config, checks);
       while (decision.kind === "check") {
         const presence = holds(decision);
-        if (presence instanceof Promise) return finishLater(request, caller, decision, presence);
-        decision = settle(decision, presence, caller.client, mirrors, config, isBusy);
+        if (presence instanceof Promise) return finishLater(request, caller, decision, presence, ranked);
+        decision = settle(decision, presence, caller.client, ranked, config, isBusy);
       }
       if (decision.kind === "list") return finishList(request, caller, decision);
       if (isManifestHead(request, decision)) return finishHead(request, caller, decision);

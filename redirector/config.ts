@@ -90,6 +90,14 @@ const mirror = {
 /** The class of the dearest mirrors. */
 export const highestCostClass = 9;
 
+const share = {
+  /**
+   * Percent of all clients, by their networks, that are sent there before the later criteria count, wherever they are. Counts only where `prefer` has
+   * `shares`.
+   */
+  share: z._default(z.number().check(z.gte(0), z.lte(100)), 0),
+};
+
 const costClass = {
   /** How much a byte to a client outside of the mirror's cloud costs, in order: 0 the least. Counts only where `prefer` has `cheapest`. */
   costClass: z._default(z.int().check(z.gte(0), z.lte(highestCostClass)), 0),
@@ -98,6 +106,7 @@ const costClass = {
 const imageMirror = z.strictObject({
   ...mirror,
   ...costClass,
+  ...share,
   /**
    * A registry, or the objects of a bucket that is laid out as one (object-paths.ts); then `url` is the public address of the bucket, or of a
    * CDN in front of it.
@@ -108,11 +117,12 @@ const imageMirror = z.strictObject({
 const fileMirror = z.strictObject({
   ...mirror,
   ...costClass,
+  ...share,
   /** The bucket also holds image layers, under `containers/images/<digest>`. */
   layers: z._default(z.boolean(), false),
 });
 
-const criterion = z.enum(["same-cloud", "cheapest", "nearest"]);
+const criterion = z.enum(["same-cloud", "registries", "buckets", "shares", "cheapest", "nearest"]);
 
 /** What decides which mirror a client gets, the most important first (mirrors/mirrors.ts). */
 const preference = z.array(criterion).check(({ value, issues }) => {
@@ -129,9 +139,25 @@ export const usualPreference: z.infer<typeof preference> = ["same-cloud", "neare
 const operatorSettings = {
   /**
    * `same-cloud`: a mirror inside the client's own cloud; `cheapest`: the one with the lowest cost class (inside its own cloud a client costs
-   * nothing); `nearest`: the shortest distance.
+   * nothing); `registries`, `buckets`: image mirrors of that kind; `shares`: the mirror whose `share` the client belongs to, if one does;
+   * `nearest`: the shortest distance.
    */
   prefer: z._default(preference, [...usualPreference]),
+  /** The same for the images and files whose paths begin with a prefix, by prefix; of two that match the longer one counts. */
+  preferIn: z._default(
+    z.record(
+      z
+        .string()
+        .check(
+          z.regex(
+            /^[a-z0-9]([a-z0-9._/-]{0,253}[a-z0-9])?$/,
+            "must be a prefix of images or files, such as a project's",
+          ),
+        ),
+      preference,
+    ),
+    {},
+  ),
   /**
    * Which clients get image layers from the buckets that have them (`layers: true`): only clients inside that cloud, or all clients
    * outside GCP (inside GCP, reading the registry is free).
@@ -278,6 +304,11 @@ const schema = z
     }
     const seen = new Set<string>();
     for (const list of ["imageMirrors", "fileMirrors"] as const) {
+      const shares = config[list].reduce((sum, mirror) => sum + mirror.share, 0);
+      if (shares > 100) {
+        const message = `the shares are ${shares} percent; at most 100 can be divided`;
+        issues.push({ code: "custom", input: config[list], path: [list], message });
+      }
       config[list].forEach((mirror, index) => {
         if (seen.has(mirror.name)) {
           issues.push({

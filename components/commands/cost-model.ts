@@ -37,7 +37,10 @@ export const trafficFile = z.strictObject({
   filesGB: amount.default(20),
   /** GB in all staging areas. */
   stagingGB: amount.default(10),
-  /** TB that clients receive, by region of a mirror or name of an image store; the regions that are not named share `otherEgressTB` evenly. */
+  /**
+   * TB that clients receive, by region of a mirror or name of an image store. Of `otherEgressTB` each that is not named has its share of the clients, if
+   * the stack gives it one; the rest is shared evenly by the regions that are not named.
+   */
   egressTB: z.record(z.string(), amount).default({}),
   otherEgressTB: amount.default(0),
   /** Millions of requests to the redirector. */
@@ -63,7 +66,7 @@ export interface CostRow {
 
 /** The parts of a stack that its cost depends on. */
 export type CostedStack = Pick<StackConfig, "gcpRegions" | "awsRegions" | "instances" | "logSampleRate"> &
-  Partial<Pick<StackConfig, "sentGibPerDay" | "imageBuckets" | "imageStores">>;
+  Partial<Pick<StackConfig, "sentGibPerDay" | "imageBuckets" | "imageStores" | "clientShares">>;
 
 /** Alerts of components/monitoring without the one on sent bytes, and the bytes of the two log lines of a request that is logged. */
 const alerts = 15;
@@ -74,8 +77,17 @@ export function costRows(stack: CostedStack, traffic: Traffic, prices: PriceList
   const { gcpRegions, awsRegions, instances, logSampleRate, imageBuckets = new Set(), imageStores = [] } = stack;
   const regions = [...gcpRegions, ...awsRegions].map(({ name }) => name);
   const unnamed = regions.filter((name) => traffic.egressTB[name] === undefined);
-  const egressOf = (name: string) =>
-    traffic.egressTB[name] ?? (unnamed.includes(name) ? traffic.otherEgressTB / unnamed.length : 0);
+  const { clientShares = {} } = stack;
+  const divided = Object.entries(clientShares).reduce(
+    (sum, [name, percent]) => sum + (traffic.egressTB[name] === undefined ? percent : 0),
+    0,
+  );
+  const egressOf = (name: string) => {
+    const named = traffic.egressTB[name];
+    if (named !== undefined) return named;
+    const rest = unnamed.includes(name) ? (1 - divided / 100) / unnamed.length : 0;
+    return traffic.otherEgressTB * (rest + (clientShares[name] ?? 0) / 100);
+  };
   const total = (of: readonly { readonly name: string }[]) => of.reduce((sum, { name }) => sum + egressOf(name), 0);
   // A cloud bills by the sum of all regions: each pays its share.
   const google = { used: total(gcpRegions), tiers: prices.googleEgress.perTB };

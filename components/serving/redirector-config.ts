@@ -18,6 +18,8 @@ export interface RedirectorConfigArgs {
   readonly storage: StorageEndpoints;
   /** Where clients read the buckets of some regions. */
   readonly publicUrls: Readonly<Record<string, string>>;
+  /** Percent of all clients, by region or image store. */
+  readonly clientShares: Readonly<Record<string, number>>;
   /** Names of regions that are out or about to be removed: their mirrors get no clients while others are healthy. */
   readonly drained: ReadonlySet<string>;
   /** Share of the requests that are logged, 0 to 1. */
@@ -28,9 +30,9 @@ export interface RedirectorConfigArgs {
 
 /** What it depends on in the config of a stack. A region that is about to be removed is drained, too. */
 export function redirectorConfigArgs(config: StackConfig): RedirectorConfigArgs {
-  const { host, imageStores, storage, publicUrls, logSampleRate, redirector: settings } = config;
+  const { host, imageStores, storage, publicUrls, clientShares, logSampleRate, redirector: settings } = config;
   const drained = new Set([...config.drained, ...config.retiring]);
-  return { host, imageStores, storage, publicUrls, drained, logSampleRate, settings };
+  return { host, imageStores, storage, publicUrls, clientShares, drained, logSampleRate, settings };
 }
 
 /** The mirrors of a redirector's configuration. */
@@ -45,32 +47,72 @@ export function mirrorsConfig(
     readonly images: readonly (ImageMirror & { readonly region: string })[];
     readonly files: readonly FileMirror[];
   },
-  { storage, publicUrls, drained, imageStores, settings }: RedirectorConfigArgs,
+  { storage, publicUrls, clientShares, drained, imageStores, settings }: RedirectorConfigArgs,
 ): RedirectorMirrors {
   const urlOf = (bucket: string, cloud: "gcp" | "aws", region: string) =>
     publicUrls[region] ?? publicBucketUrl(bucket, { cloud, name: region }, storage);
   const weight = (region: string) => drained.has(region) && { weight: 0 };
-  const cost = (costClass: number) => settings.prefer?.includes("cheapest") && { costClass };
+  const preferred = [settings.prefer ?? [], ...Object.values(settings.preferIn ?? {})].flat();
+  const cost = (costClass: number) => preferred.includes("cheapest") && { costClass };
+  const share = (name: string) => clientShares[name] !== undefined && { share: clientShares[name] };
+  // Of a region with both, the bucket is what shares are about: its registry is the dearest door.
+  const withBucket = new Set(
+    addresses.images
+      .filter(
+        ({ name, repository }) => readStoreAddress(repository) && !imageStores.some((s) => storeMirrorName(s) === name),
+      )
+      .map(({ region }) => region),
+  );
   return {
     imageMirrors: addresses.images.map(({ name, repository, region }) => {
       const address = readStoreAddress(repository);
       const common = { name, ...weight(region) };
-      if (!address)
-        return { ...common, url: registryUrl(repository), ...place("gcp", region), ...cost(costClasses.gcp) };
+      if (!address) {
+        const percent = !withBucket.has(region) && share(region);
+        return {
+          ...common,
+          url: registryUrl(repository),
+          ...place("gcp", region),
+          ...cost(costClasses.gcp),
+          ...percent,
+        };
+      }
       const store = imageStores.find((each) => storeMirrorName(each) === name);
       if (store) {
         // `drained` names regions of the stack; this store is only near one.
         const near = place(findRegion("gcp", store.near) ? "gcp" : "aws", store.near);
-        return { name, kind: "objects", url: store.url, ...near, cloud: "other", ...cost(store.costClass) };
+        return {
+          name,
+          kind: "objects",
+          url: store.url,
+          ...near,
+          cloud: "other",
+          ...cost(store.costClass),
+          ...share(store.name),
+        };
       }
       const cloud = address.kind === "gcs" ? "gcp" : "aws";
       const url = urlOf(address.bucket, cloud, region);
-      return { ...common, kind: "objects", url, ...place(cloud, region), ...cost(costClasses[cloud]) };
+      return {
+        ...common,
+        kind: "objects",
+        url,
+        ...place(cloud, region),
+        ...cost(costClasses[cloud]),
+        ...share(region),
+      };
     }),
     fileMirrors: addresses.files.map(({ name, kind, bucket, region }) => {
       const cloud = kind === "gcs" ? "gcp" : "aws";
       const url = urlOf(bucket, cloud, region);
-      const common = { name, url, ...place(cloud, region), ...weight(region), ...cost(costClasses[cloud]) };
+      const common = {
+        name,
+        url,
+        ...place(cloud, region),
+        ...weight(region),
+        ...cost(costClasses[cloud]),
+        ...share(region),
+      };
       return { ...common, layers: kind === "s3" };
     }),
   };

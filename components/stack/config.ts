@@ -44,6 +44,8 @@ export interface StackConfig {
   readonly bucketNames: Readonly<Record<string, string>>;
   /** Where clients read the buckets of some regions, without a slash at the end: a CDN in front of them. By region. */
   readonly publicUrls: Readonly<Record<string, string>>;
+  /** Percent of all clients that are sent to the mirrors of a region, or to an image store, by its name. */
+  readonly clientShares: Readonly<Record<string, number>>;
   /** How the CDNs in front of buckets are purged, by region or name of an image store. */
   readonly cdnPurge: Readonly<Record<string, CdnPurgeSetting>>;
   /** Id of the Artifact Registry repository that holds production in each region. */
@@ -284,6 +286,13 @@ const settings = {
       )
       .default({}),
     cdnPurge: cdnPurgeFormat,
+    clientShares: z
+      .record(
+        z.string(),
+        z.number("must be percent of all clients").min(0, "must be 0 to 100").max(100, "must be 0 to 100"),
+        "must be a map of region names and names of image stores to percent",
+      )
+      .default({}),
     imageRepository: text(
       /^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
       "must be the id of a repository: lower-case letters, digits and dashes, a letter first, 63 at most",
@@ -428,6 +437,7 @@ function conflicts({ artifacts, aws, gcp }: SomeSettings): string[] {
     for (const [group, names] of Object.entries(artifacts.regionGroups ?? {}))
       for (const name of names)
         if (!grouped.includes(name)) errors.push(`artifacts:regionGroups.${group}: ${unlisted(name, grouped)}`);
+    errors.push(...shareErrors(artifacts, grouped));
     for (const key of ["retiringRegions", "drainedRegions", "imageBuckets"] as const) {
       for (const name of artifacts[key] ?? []) {
         if (!listed.includes(name)) errors.push(`artifacts:${key}: ${unlisted(name, listed)}`);
@@ -477,6 +487,28 @@ function conflicts({ artifacts, aws, gcp }: SomeSettings): string[] {
       "aws:allowedAccountIds: must name one account when artifacts:awsRegions lists any: the provider then changes no other",
     );
   }
+  return errors;
+}
+
+/** What is wrong with the shares of clients. */
+function shareErrors(
+  { clientShares = {}, redirector }: SomeSettings["artifacts"],
+  listed: readonly string[],
+): string[] {
+  const key = "artifacts:clientShares";
+  const errors = Object.keys(clientShares)
+    .filter((name) => !listed.includes(name))
+    .map((name) => `${key}: ${unlisted(name, listed)}`);
+  const sum = Object.values(clientShares).reduce((all, share) => all + share, 0);
+  if (sum > 100) errors.push(`${key}: ${sum} percent in all, at most 100 can be divided`);
+  if (redirector === undefined) return errors;
+  const preferences = [redirector.prefer ?? [], ...Object.values(redirector.preferIn ?? {})];
+  const counts = preferences.some((prefer) => prefer.includes("shares"));
+  if (counts && sum === 0) errors.push(`${key}: must be set where artifacts:redirector prefers shares`);
+  if (!counts && sum > 0)
+    errors.push(
+      `${key}: counts only where artifacts:redirector has shares in prefer: prefer: [shares, same-cloud, nearest]`,
+    );
   return errors;
 }
 
@@ -549,6 +581,7 @@ export function parseStackConfig(values: Readonly<Record<string, unknown>>): Par
       bucketNames: artifacts.bucketNames,
       publicUrls: artifacts.publicUrls,
       cdnPurge: artifacts.cdnPurge,
+      clientShares: artifacts.clientShares,
       imageRepository: artifacts.imageRepository,
       repository: artifacts.repository,
       repositoryId: artifacts.repositoryId,

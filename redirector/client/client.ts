@@ -3,6 +3,7 @@ import type { ByteSlice } from "../http1/byte-slice.ts";
 import type { IncomingRequest } from "../http1/request.ts";
 import { clientAddress } from "./client-address.ts";
 import { type Coordinates, coordinatesAt, parseLocation } from "./coordinates.ts";
+import { ticketOf } from "./ticket.ts";
 
 /** A cloud's region as named in the published address ranges, e.g. `aws` and `eu-west-3`. */
 export interface CloudRegion {
@@ -25,6 +26,8 @@ export interface Client {
   readonly region: string;
   /** The location that mirrors should be near to. */
   readonly place: Coordinates;
+  /** Where mirrors get shares of all clients: which share this one belongs to (ticket.ts). */
+  readonly ticket?: number;
 }
 
 /** The client of a request. The address is separate from the location, because most code must not use it. */
@@ -57,7 +60,8 @@ export function callerOf(config: RedirectorConfig, ranges: CloudRanges): (reques
     place: places.get(`${cloud} ${region}`),
   }));
 
-  return (request) => {
+  const hasShares = [...config.imageMirrors, ...config.fileMirrors].some(({ share }) => share > 0);
+  const locate = (request: IncomingRequest): Caller => {
     const address = clientAddress(request.forwardedFor, request.peer, config.trustedHops);
     const index = address === undefined ? -1 : ranges.lookup(address);
     const known = index === -1 ? undefined : regions[index];
@@ -68,5 +72,10 @@ export function callerOf(config: RedirectorConfig, ranges: CloudRanges): (reques
       address,
       client: { cloud: known?.cloud ?? "", region: known?.region ?? "", place: location ?? here.place },
     };
+  };
+  if (!hasShares) return locate;
+  return (request) => {
+    const { address, client } = locate(request);
+    return { address, client: address === undefined ? client : { ...client, ticket: ticketOf(address) } };
   };
 }

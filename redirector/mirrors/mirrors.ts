@@ -11,6 +11,7 @@ export interface MirrorSite {
   readonly longitude: number;
   readonly weight: number;
   readonly costClass?: number | undefined;
+  readonly share?: number | undefined;
   readonly probePath?: string | undefined;
   /** Of an image mirror. */
   readonly kind?: "registry" | "objects" | undefined;
@@ -23,26 +24,65 @@ export interface Mirror<Site extends MirrorSite = MirrorSite> {
   /** Its rank for clients inside its cloud and for all others, before the distance counts: a higher one is better. */
   readonly rankInside: number;
   readonly rankOutside: number;
+  /** The tickets of the clients that it gets by its share, and what that adds to its rank. */
+  readonly tickets: { readonly from: number; readonly to: number };
+  readonly shareRank: number;
   healthy: boolean;
 }
 
+const noTickets = { from: 0, to: 0 };
+
+/** The initial states of mirrors of one kind, which divide the clients by their shares. */
+export function mirrorsOf<Site extends MirrorSite>(sites: readonly Site[], prefer: Preference): Mirror<Site>[] {
+  let to = 0;
+  return sites.map((site) => {
+    const from = to;
+    to += site.share ?? 0;
+    return mirrorOf(site, prefer, { from, to });
+  });
+}
+
 /** The initial state of a mirror: healthy until probes fail. @param prefer the redirector's default if left out. */
-export function mirrorOf<Site extends MirrorSite>(site: Site, prefer: Preference = usualPreference): Mirror<Site> {
+export function mirrorOf<Site extends MirrorSite>(
+  site: Site,
+  prefer: Preference = usualPreference,
+  tickets: Mirror["tickets"] = noTickets,
+): Mirror<Site> {
+  const after = prefer.length - 1 - prefer.indexOf("shares");
   return {
     site,
     place: coordinatesAt(site.latitude, site.longitude),
     rankInside: rankOf(site, prefer, true),
     rankOutside: rankOf(site, prefer, false),
+    tickets,
+    shareRank: site.weight > 0 && prefer.includes("shares") ? (highestCostClass + 1) ** after : 0,
     healthy: true,
   };
 }
 
-/** The criteria before the distance depend only on whether the client is inside the mirror's cloud, so that a request compares two numbers. */
-function rankOf({ weight, costClass = 0 }: MirrorSite, prefer: Preference, isInside: boolean): number {
+/** A mirror as another preference ranks it, with the health of the first. */
+export function underPreference<Site extends MirrorSite>(mirror: Mirror<Site>, prefer: Preference): Mirror<Site> {
+  const { healthy: _, ...ranked } = mirrorOf(mirror.site, prefer, mirror.tickets);
+  return {
+    ...ranked,
+    get healthy() {
+      return mirror.healthy;
+    },
+  };
+}
+
+/**
+ * The criteria before the distance depend only on whether the client is inside the mirror's cloud, and on its ticket, so that a request compares
+ * two numbers.
+ */
+function rankOf({ weight, costClass = 0, kind }: MirrorSite, prefer: Preference, isInside: boolean): number {
   if (weight === 0) return -1;
   const values = {
     "same-cloud": isInside ? 1 : 0,
     cheapest: highestCostClass - (isInside ? 0 : costClass),
+    registries: kind === "registry" ? 1 : 0,
+    buckets: kind === "objects" ? 1 : 0,
+    shares: 0, // depends on the client
     nearest: 0,
   };
   return prefer.reduce((rank, criterion) => rank * (highestCostClass + 1) + values[criterion], 0);
@@ -59,10 +99,12 @@ export function chooseMirror<M extends Mirror>(mirrors: readonly M[], client: Cl
   let best: M | undefined;
   let bestRank = Number.NEGATIVE_INFINITY;
   let bestCosine = 0;
+  const { ticket = -1 } = client;
   for (const mirror of mirrors) {
     if (!mirror.healthy) continue;
     const { cloud, weight } = mirror.site;
-    const rank = cloud === client.cloud ? mirror.rankInside : mirror.rankOutside;
+    let rank = cloud === client.cloud ? mirror.rankInside : mirror.rankOutside;
+    if (ticket >= mirror.tickets.from && ticket < mirror.tickets.to) rank += mirror.shareRank;
     if (rank < bestRank) continue;
     const cosine = cosineBetween(mirror.place, client.place);
     if (best === undefined || rank > bestRank || nearer(cosine, weight, bestCosine, best.site.weight)) {

@@ -138,57 +138,46 @@ describeUnless(noNginx, "a CDN in front of a bucket", () => {
     assert.equal(await client("ls", image("kept", "")), "latest");
   });
 
-  itUnless(
-    noNginx,
-    "what is removed is gone, by tag, by digest, and its blobs, though they were cached for a year",
-    async () => {
-      const [one, two] = [await staged("removed"), await staged("removed")];
-      const all = requestOf("removed", `app:v1 ${one.digest}\napp:v2 ${two.digest}\n`);
-      await promote(all);
-      const manifest = JSON.parse(await client("manifest", image("removed", ":v1"))) as { config: Pushed };
-      const keys = [manifestKey("removed/app", "v1"), manifestKey("removed/app", one.digest)];
-      keys.push(layerKey(manifest.config.digest), tagsKey("removed/app"));
-      for (const key of keys) await cdn.state(key);
-      for (const key of keys) assert.deepEqual((await cdn.state(key)).slice(0, 2), [200, "HIT"], key);
-      await promote(requestOf("removed", `app:v2 ${two.digest}\n`), all);
-      for (const reference of [":v1", `@${one.digest}`])
-        await assert.rejects(client("manifest", image("removed", reference)), /MANIFEST_UNKNOWN/, reference);
-      const blob = `/v2/removed/app/blobs/${manifest.config.digest}`;
-      assert.equal((await fetch(`http://127.0.0.1:${redirector.port}${blob}`)).status, 404);
-      assert.equal(await client("ls", image("removed", "")), "v2");
-    },
-  );
+  it("what is removed is gone, by tag, by digest, and its blobs, though they were cached for a year", async () => {
+    const [one, two] = [await staged("removed"), await staged("removed")];
+    const all = requestOf("removed", `app:v1 ${one.digest}\napp:v2 ${two.digest}\n`);
+    await promote(all);
+    const manifest = JSON.parse(await client("manifest", image("removed", ":v1"))) as { config: Pushed };
+    const keys = [manifestKey("removed/app", "v1"), manifestKey("removed/app", one.digest)];
+    keys.push(layerKey(manifest.config.digest), tagsKey("removed/app"));
+    for (const key of keys) await cdn.state(key);
+    for (const key of keys) assert.deepEqual((await cdn.state(key)).slice(0, 2), [200, "HIT"], key);
+    await promote(requestOf("removed", `app:v2 ${two.digest}\n`), all);
+    for (const reference of [":v1", `@${one.digest}`])
+      await assert.rejects(client("manifest", image("removed", reference)), /MANIFEST_UNKNOWN/, reference);
+    const blob = `/v2/removed/app/blobs/${manifest.config.digest}`;
+    assert.equal((await fetch(`http://127.0.0.1:${redirector.port}${blob}`)).status, 404);
+    assert.equal(await client("ls", image("removed", "")), "v2");
+  });
 
-  itUnless(
-    noNginx,
-    "a purge that fails is a warning without the token; the next run purges what was left",
-    async () => {
-      const [one, two] = [await staged("later"), await staged("later")];
-      const before = requestOf("later", `app:latest ${one.digest}\n`);
-      await promote(before);
-      assert.equal(await digest("later", "latest"), one.digest);
-      cdn.refusal = {
-        status: 403,
-        body: '{"success":false,"errors":[{"code":10000,"message":"Authentication error"}]}',
-      };
-      const after = requestOf("later", `app:latest ${two.digest}\n`);
-      const { warnings = [] } = await promote(after, before);
-      cdn.refusal = undefined;
-      assert.equal(warnings.length, 1);
-      assert.match(
-        warnings[0]!,
-        /^s3:\/\/images: the CDN .* may serve .* not purged: .*HTTP 403 .*Authentication error/,
-      );
-      assert.ok(!warnings[0]!.includes(purgeToken));
-      assert.equal(await digest("later", "latest"), one.digest);
-      assert.ok((await records()).length > 0);
-      // Another process, which changes nothing.
-      const { ended } = startPromotion({ request: after, previous: { request: after, incomplete: {} } });
-      assert.deepEqual((await ended)?.warnings, undefined);
-      assert.equal(await digest("later", "latest"), two.digest);
-      assert.deepEqual(await records(), []);
-    },
-  );
+  it("a purge that fails is a warning without the token; the next run purges what was left", async () => {
+    const [one, two] = [await staged("later"), await staged("later")];
+    const before = requestOf("later", `app:latest ${one.digest}\n`);
+    await promote(before);
+    assert.equal(await digest("later", "latest"), one.digest);
+    cdn.refusal = {
+      status: 403,
+      body: '{"success":false,"errors":[{"code":10000,"message":"Authentication error"}]}',
+    };
+    const after = requestOf("later", `app:latest ${two.digest}\n`);
+    const { warnings = [] } = await promote(after, before);
+    cdn.refusal = undefined;
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0]!, /^s3:\/\/images: the CDN .* may serve .* not purged: .*HTTP 403 .*Authentication error/);
+    assert.ok(!warnings[0]!.includes(purgeToken));
+    assert.equal(await digest("later", "latest"), one.digest);
+    assert.ok((await records()).length > 0);
+    // Another process, which changes nothing.
+    const { ended } = startPromotion({ request: after, previous: { request: after, incomplete: {} } });
+    assert.deepEqual((await ended)?.warnings, undefined);
+    assert.equal(await digest("later", "latest"), two.digest);
+    assert.deepEqual(await records(), []);
+  });
 
   it("a run that is killed after it moved a tag is followed by one that purges", async () => {
     const [one, two] = [await staged("killed"), await staged("killed")];

@@ -59,24 +59,32 @@ describe("the cost of a stack", () => {
     );
   });
 
-  it("three profiles at k8s.io's traffic cost what docs/costs.md says", async () => {
+  it("profiles at k8s.io's traffic cost what docs/costs.md says", async () => {
     const store = { name: "r2", bucket: "b", endpoint: "https://r2", region: "auto", url: "https://i", keys: "R2" };
     const r2 = { ...store, near: "us-east4", costClass: 0 };
     const s3 = stack(22, 6).awsRegions.map(({ name }) => name);
     const common = { imagesGB: 12_000, filesGB: 8000, stagingGB: 0, millionRequests: 5000 };
     const allFrom = (names: readonly string[], all: CostedStack) => ({
       ...common,
+      ...(names.length === 0 && { otherEgressTB: 1100 }),
       egressTB: Object.fromEntries(
-        [...all.gcpRegions, ...all.awsRegions, ...(all.imageStores ?? [])].map(({ name }) => [
-          name,
-          names.includes(name) ? 1100 / names.length : 0,
-        ]),
+        names.length === 0
+          ? []
+          : [...all.gcpRegions, ...all.awsRegions, ...(all.imageStores ?? [])].map(({ name }) => [
+              name,
+              names.includes(name) ? 1100 / names.length : 0,
+            ]),
       ),
     });
     const google = stack(22, 6, 1);
     const profiles: [what: string, profile: CostedStack, from: readonly string[]][] = [
       ["Artifact Registry in 22 regions", google, google.gcpRegions.map(({ name }) => name)],
       ["and S3 in 6, `cheapest`", { ...google, imageBuckets: new Set(s3) }, s3],
+      [
+        "22 regions and R2 with half of the clients, `shares`",
+        { ...stack(22, 0, 1), imageStores: [r2], clientShares: { r2: 50 } },
+        [],
+      ],
       ["3 + 6 regions and R2, `cheapest`", { ...stack(3, 6, 1), imageStores: [r2] }, ["r2"]],
     ];
     const computed = profiles.map(([what, profile, from]) => {

@@ -56,6 +56,21 @@ const wrong: [string, unknown, RegExp][] = [
     /url: must be written as https:\/\/a.example\/v2/,
   ],
   ["no latitude", withMirror({ latitude: 91 }), /latitude: .*<=90 \(it is 91\)/],
+  ["a share of less than none", withMirror({ share: -1 }), /imageMirrors\[0\].share: .*>=0/],
+  [
+    "shares of more than all clients",
+    {
+      ...least,
+      imageMirrors: [
+        { ...mirror, share: 60 },
+        { ...mirror, name: "b", share: 50 },
+      ],
+    },
+    /imageMirrors: the shares are 110 percent/,
+  ],
+  ["a preference that does not end", { ...least, prefer: ["shares"] }, /prefer: must end with nearest/],
+  ["a preference in no path", { ...least, preferIn: { "/x/": ["nearest"] } }, /preferIn.\/x\/: Invalid key/],
+  ["a preference in a path", { ...least, preferIn: { x: ["dear", "nearest"] } }, /preferIn.x\[0\]: Invalid option/],
   ["a page that is none", { ...least, pages: { home: "javascript:alert(1)" } }, /pages.home: must be an absolute/],
   ["half a hop", { ...least, trustedHops: 0.5 }, /trustedHops: .*int/],
   ["more than all logged", { ...least, log: { sample: 2 } }, /log.sample: .*<=1/],

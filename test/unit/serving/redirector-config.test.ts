@@ -31,6 +31,7 @@ const settings = (prefer?: Preference) => ({
   imageStores: [store],
   storage: { gcsEndpoint: undefined, s3Endpoint: undefined, s3UsePathStyle: false },
   publicUrls: {},
+  clientShares: {},
   drained: new Set(["europe-west1"]),
   logSampleRate: 1,
   settings: prefer ? { prefer } : {},
@@ -74,4 +75,28 @@ it("cost classes are there where the cheapest mirror is preferred", () => {
     [...imageMirrors, ...fileMirrors].map(({ costClass }) => costClass),
     [2, 2, 1, 0, 2, 2, 1],
   );
+});
+
+it("shares are those of a region's mirrors, of its bucket where it has a registry too, or of a store", () => {
+  const clientShares = { "us-east-1": 10, r2: 50, "us-central1": 5 };
+  const stackWithBucket = { ...stack, imageBuckets: new Set(["us-east-1", "us-central1"]) };
+  const shares = (of: typeof stack) => {
+    const { imageMirrors, fileMirrors } = mirrorsConfig(mirrorAddresses(of), { ...settings(), clientShares });
+    return [...imageMirrors, ...fileMirrors].flatMap(({ name, share }) =>
+      share === undefined ? [] : `${name} ${share}`,
+    );
+  };
+  const files = ["files-gcp-us-central1 5", "files-aws-us-east-1 10"];
+  assert.deepEqual(shares(stack), ["images-us-central1 5", "images-s3-us-east-1 10", "images-r2 50", ...files]);
+  assert.deepEqual(shares(stackWithBucket), [
+    "images-gcs-us-central1 5",
+    "images-s3-us-east-1 10",
+    "images-r2 50",
+    ...files,
+  ]);
+});
+
+it("cost classes are there where a path alone prefers the cheapest", () => {
+  const args = { ...settings(), settings: { preferIn: { kops: ["cheapest", "nearest"] as Preference } } };
+  assert.ok(mirrorsConfig(mirrorAddresses(stack), args).imageMirrors.every((mirror) => "costClass" in mirror));
 });

@@ -335,6 +335,24 @@ for (const [what, change, error] of [
     'artifacts:publicUrls.us-central1: "https://cdn.example.org/" must be the address of a CDN, without a slash at the end',
   ],
   [
+    "a share of another region",
+    {
+      "artifacts:clientShares": { "us-east-7": 5 },
+      "artifacts:redirector": { prefer: ["shares", "nearest"] },
+    },
+    'artifacts:clientShares: "us-east-7" is not among this stack\'s regions',
+  ],
+  [
+    "shares that nothing prefers",
+    { "artifacts:clientShares": { "us-central1": 5 } },
+    "artifacts:clientShares: counts only where artifacts:redirector has shares in prefer: prefer: [shares, same-cloud, nearest]",
+  ],
+  [
+    "shares that are not there",
+    { "artifacts:redirector": { preferIn: { kops: ["shares", "nearest"] } } },
+    "artifacts:clientShares: must be set where artifacts:redirector prefers shares",
+  ],
+  [
     "a CDN to purge of another region",
     { "artifacts:cdnPurge": { "us-east-7": { by: "http" } } },
     'artifacts:cdnPurge: "us-east-7" is not among this stack\'s regions',

@@ -4,7 +4,14 @@ import { it } from "mocha";
 import type { Client } from "../../../../redirector/client/client.ts";
 import { angleOf, coordinatesAt, cosineBetween } from "../../../../redirector/client/coordinates.ts";
 import type { Preference } from "../../../../redirector/config.ts";
-import { chooseMirror, type Mirror, type MirrorSite, mirrorOf } from "../../../../redirector/mirrors/mirrors.ts";
+import {
+  chooseMirror,
+  type Mirror,
+  type MirrorSite,
+  mirrorOf,
+  mirrorsOf,
+  underPreference,
+} from "../../../../redirector/mirrors/mirrors.ts";
 
 const iowa = site("iowa", "gcp", 41.26, -95.86);
 const belgium = site("belgium", "gcp", 50.45, 3.82);
@@ -71,6 +78,59 @@ it("what is preferred decides, in its order: the cloud, the cost, the distance",
   }
   const drained = mirrorOf({ ...r2, weight: 0 }, ["cheapest", "nearest"]);
   assert.deepEqual(namesInTurn([drained, mirrorOf(google, ["cheapest", "nearest"])], berlin), ["google", "r2"]);
+});
+
+it("by kind: registries or buckets first, before the distance", () => {
+  const sites: MirrorSite[] = [
+    { ...belgium, kind: "registry" },
+    { ...iowa, kind: "objects" },
+    { ...paris, kind: "objects" },
+  ];
+  const cases: [prefer: Preference, names: string][] = [
+    [["buckets", "nearest"], "paris iowa belgium"],
+    [["registries", "nearest"], "belgium paris iowa"],
+  ];
+  for (const [prefer, names] of cases)
+    assert.equal(namesInTurn(mirrorsOf(sites, prefer), berlin).join(" "), names, prefer.join());
+});
+
+it("by share: the clients of its part go to a mirror wherever they are, all others on by what follows", () => {
+  const sites = [belgium, { ...tokyo, share: 20 }, { ...iowa, share: 30 }, { ...paris, costClass: 1 }];
+  const inAws = { cloud: "aws", region: "x", place: coordinatesAt(48, 2) };
+  const cases: [prefer: Preference, client: Client, names: string][] = [
+    [["shares", "same-cloud", "nearest"], { ...berlin, ticket: 0 }, "tokyo belgium paris iowa"],
+    [["shares", "same-cloud", "nearest"], { ...berlin, ticket: 19.9 }, "tokyo belgium paris iowa"],
+    [["shares", "same-cloud", "nearest"], { ...berlin, ticket: 20 }, "iowa belgium paris tokyo"],
+    [["shares", "same-cloud", "nearest"], { ...berlin, ticket: 50 }, "belgium paris iowa tokyo"],
+    [["shares", "same-cloud", "nearest"], berlin, "belgium paris iowa tokyo"],
+    [["shares", "same-cloud", "nearest"], { ...inAws, ticket: 0 }, "tokyo paris belgium iowa"],
+    // Of clients inside a cloud none, if the cloud comes first.
+    [["same-cloud", "shares", "nearest"], { ...inAws, ticket: 0 }, "paris tokyo belgium iowa"],
+    [["same-cloud", "shares", "nearest"], { ...berlin, ticket: 0 }, "tokyo belgium paris iowa"],
+    [["cheapest", "shares", "nearest"], { ...berlin, ticket: 0 }, "tokyo belgium iowa paris"],
+    // Shares that nothing prefers do not count.
+    [["same-cloud", "nearest"], { ...berlin, ticket: 0 }, "belgium paris iowa tokyo"],
+  ];
+  for (const [prefer, client, names] of cases) {
+    const what = `${prefer.join()} for ${client.ticket} in ${client.cloud}`;
+    assert.equal(namesInTurn(mirrorsOf(sites, prefer), client).join(" "), names, what);
+  }
+  const drained = mirrorsOf([belgium, { ...tokyo, share: 20, weight: 0 }], ["shares", "nearest"]);
+  assert.deepEqual(namesInTurn(drained, { ...berlin, ticket: 0 }), ["belgium", "tokyo"]);
+});
+
+it("a mirror under another preference has its own rank, and the health that is probed", () => {
+  const mirrors = mirrorsOf([belgium, { ...paris, costClass: 1 }, { ...tokyo, share: 100 }], ["nearest"]);
+  const cheapest = mirrors.map((mirror) => underPreference(mirror, ["cheapest", "nearest"]));
+  const shared = mirrors.map((mirror) => underPreference(mirror, ["shares", "nearest"]));
+  const client = { ...berlin, ticket: 7 };
+  const names = () => [mirrors, cheapest, shared].map((list) => chooseMirror(list, client)?.site.name);
+  assert.deepEqual(names(), ["belgium", "belgium", "tokyo"]);
+  mirrors[0]!.healthy = false;
+  mirrors[2]!.healthy = false;
+  assert.deepEqual(names(), ["paris", "paris", "paris"]);
+  mirrors[2]!.healthy = true;
+  assert.deepEqual(names(), ["paris", "tokyo", "tokyo"]);
 });
 
 it("any mirrors and client: the nearest healthy one of its rank, independent of losing another one", () => {
