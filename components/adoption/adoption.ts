@@ -33,6 +33,10 @@ export function adoption(context: AdoptionContext): pulumi.ResourceTransform {
     if (type === objectiveType && !pulumi.runtime.isDryRun()) {
       await context.existing.removeObjective(text(props, "service"), text(props, "sloId"));
     }
+    if (type === r2DomainType && !pulumi.runtime.isDryRun()) {
+      const [account, domain] = [text(props, "accountId"), text(props, "domain")];
+      await context.existing.removeR2Domain(account, text(props, "bucketName"), text(props, "jurisdiction"), domain);
+    }
     if (idOf === undefined) return undefined;
     if (await hasFailed(opts.dependsOn, context)) return undefined;
     const id = await idOf(props, context);
@@ -65,6 +69,9 @@ const text = (props: Props, key: string): string => {
  */
 const objectiveType = "gcp:monitoring/slo:Slo";
 
+/** It cannot be imported, and R2 refuses to make it again (409). So it is deleted before: its mirror is not read until R2 has made it again. */
+const r2DomainType = "cloudflare:index/r2CustomDomain:R2CustomDomain";
+
 /** A name in Google Cloud, with the properties in braces filled in; `{project}` is the stack's where a resource names none. */
 const google =
   (template: string): IdOf =>
@@ -92,6 +99,8 @@ export const importIds: Readonly<Record<string, IdOf>> = {
   "aws:s3/bucket:Bucket": (props) => `${text(props, "bucket")}@${text(props, "region")}`,
   "cloudflare:index/dnsRecord:DnsRecord": (props, { existing }) =>
     existing.dnsRecord(text(props, "zoneId"), text(props, "comment")),
+  "cloudflare:index/r2Bucket:R2Bucket": (props) =>
+    `${text(props, "accountId")}/${text(props, "name")}/${text(props, "jurisdiction")}`,
   "gcp:artifactregistry/repository:Repository": google(
     "projects/{project}/locations/{location}/repositories/{repositoryId}",
   ),
@@ -152,6 +161,9 @@ export const settable: Readonly<Record<string, string>> = {
   "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "put over the old one",
   "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": "put over the old one",
   "aws:s3/bucketVersioning:BucketVersioning": "put over the old one",
+  "cloudflare:index/apiToken:ApiToken":
+    "a new one, since nobody can read the value of the old one, which is to be revoked",
+  [r2DomainType]: "deleted first: the type has no import",
   "cloudflare:index/zoneDnssec:ZoneDnssec": "a setting of the zone",
   "gcp:artifactregistry/repositoryIamBinding:RepositoryIamBinding": "sets the role's members",
   "gcp:dns/dnsManagedZoneIamBinding:DnsManagedZoneIamBinding": "sets the role's members",

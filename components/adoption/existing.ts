@@ -9,6 +9,8 @@ export interface Existing {
   dashboard(): Promise<string | undefined>;
   /** Deletes an objective of Cloud Monitoring if it is there: a definition, which holds no data and cannot be imported. */
   removeObjective(service: string, objective: string): Promise<void>;
+  /** Takes a domain off a bucket at Cloudflare R2, if it is there. */
+  removeR2Domain(account: string, bucket: string, jurisdiction: string, domain: string): Promise<void>;
   /** Full name of the billing account's budget with this display name. */
   budget(billingAccount: string, displayName: string): Promise<string | undefined>;
   /** `<zone>/<record>` of the DNS record with this comment. */
@@ -54,6 +56,13 @@ export function existingThings(settings: ExistingSettings): Existing {
       const address = monitoringAddress(settings, `v3/${name}`);
       const headers = await credentials(settings, "https://www.googleapis.com/auth/monitoring");
       const response = await request(address, { method: "DELETE", headers });
+      if (!response.ok && response.status !== 404) throw await unexpected(address, response);
+    },
+    removeR2Domain: async (account, bucket, jurisdiction, domain) => {
+      const path = `accounts/${account}/r2/buckets/${bucket}/domains/custom/${domain}`;
+      const { address, headers } = cloudflareCall(settings.cloudflareEndpoint, path);
+      const place = { "cf-r2-jurisdiction": jurisdiction }; // R2's API: "Delete Custom Domain"
+      const response = await request(address, { method: "DELETE", headers: { ...headers, ...place } });
       if (!response.ok && response.status !== 404) throw await unexpected(address, response);
     },
     budget: (billingAccount, displayName) => {

@@ -8,7 +8,7 @@ import type { StackConfig } from "../stack/config.ts";
 import type { Region } from "../stack/geography.ts";
 import type { ImageStore } from "../stack/image-store-format.ts";
 import { knownValue } from "../stack/known-value.ts";
-import { bucketMirrorAddress, bucketMirrorName, storeMirrors } from "./bucket-mirrors.ts";
+import { bucketMirrorAddress, bucketMirrorName, storeMirrorName, storeMirrors } from "./bucket-mirrors.ts";
 import { FileMirrorResources } from "./file-mirror.ts";
 import { ImageMirrorResources } from "./image-mirror.ts";
 import {
@@ -19,6 +19,7 @@ import {
   mirrorAddresses,
 } from "./mirror-names.ts";
 import { type MirrorsByKind, type Placement, placementOf, splitMirrors } from "./placement.ts";
+import { R2StoreResources } from "./r2-store.ts";
 import { withoutFailed } from "./settled.ts";
 
 export interface MirrorsArgs {
@@ -38,7 +39,7 @@ export interface MirrorsArgs {
   readonly regionGroups: StackConfig["regionGroups"];
   /** Names of the regions whose buckets are image mirrors too. */
   readonly imageBuckets: ReadonlySet<string>;
-  /** Object stores elsewhere that are image mirrors: nothing of them is made here. */
+  /** Object stores elsewhere that are image mirrors: of them only buckets at Cloudflare R2 are made here, where asked for. */
   readonly imageStores: readonly ImageStore[];
   /** The only IAM principals that write. */
   readonly writers: readonly pulumi.Input<string>[];
@@ -84,6 +85,8 @@ export class Mirrors extends pulumi.ComponentResource {
   public readonly addresses: pulumi.Output<MirrorAddresses>;
   /** Of all mirrors. */
   public readonly lines: MirrorLines;
+  /** The keys of the object stores that are made here, by the names of their environment variables; undefined: none is. Secret. */
+  public readonly storeKeys: pulumi.Output<Readonly<Record<string, string>>> | undefined;
   readonly #args: MirrorsArgs;
   /** Computed once for each set of groups, not for each of a hundred projects. */
   readonly #placed = new Map<string, PlacedLines>();
@@ -126,6 +129,15 @@ export class Mirrors extends pulumi.ComponentResource {
         { parent: this },
       ),
     }));
+    const stores = args.imageStores.flatMap((store) =>
+      store.r2 === undefined
+        ? []
+        : [new R2StoreResources(storeMirrorName(store), { ...store, r2: store.r2 }, { parent: this })],
+    );
+    this.storeKeys =
+      stores.length === 0
+        ? undefined
+        : pulumi.all(stores.map(({ keys }) => keys)).apply((all): Record<string, string> => Object.assign({}, ...all));
     const addresses = {
       images: [
         ...images.map(({ region, mirror }) => ({
@@ -151,7 +163,7 @@ export class Mirrors extends pulumi.ComponentResource {
         region: region.name,
       })),
     };
-    const parts = [...images, ...files].flatMap(({ mirror }) => mirror.parts);
+    const parts = [...[...images, ...files].map(({ mirror }) => mirror), ...stores].flatMap((mirror) => mirror.parts);
     // A mirror that fails holds back itself alone: promotions go to the others, and say that they could not reach it.
     // One resource that every promotion and every redirector depends on, instead of each mirror and its grants: with
     // 28 mirrors and 108 projects those dependencies were a quarter of the state.

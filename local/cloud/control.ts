@@ -11,7 +11,7 @@ import { passOn, tunnel } from "./emulated-network.ts";
 import type { ControlFault, Faults } from "./faults.ts";
 import { type Guard, grantKey, isDataGrant } from "./guard.ts";
 import type { CloudInventory, Resource } from "./inventory.ts";
-import { listing, objectiveAt } from "./listings.ts";
+import { listing, objectiveAt, r2DomainAt } from "./listings.ts";
 import { type CloudRefusal, inUse, missingReference } from "./references.ts";
 
 /** The cloud behind the control API. */
@@ -46,7 +46,8 @@ class Refusal extends Error {
  * - `PUT /v1/faults` `[{type, id, operations?, status, message}]`: refuses these operations until the next, see {@link ControlFault}
  * - `PUT /v1/delays` `{certificate?, grant?, dnssec?}`: how often what is made from now on is not ready yet when it is asked for, see {@link Delays}
  * - `PUT /v1/guard` `{on}` switches IAM on in front of the data; `POST /v1/tokens` `{members, awsRole?}` -> `{token}`, see {@link Guard}
- * - `GET /apis/...`: the clouds' own list APIs, see {@link listing}; a certificate, see {@link describeCertificate}; a zone's signatures, see {@link describeDnssec}; `DELETE /apis/monitoring/v3/.../serviceLevelObjectives/<id>`
+ * - `GET /apis/...`: the clouds' own list APIs, see {@link listing}; a certificate, see {@link describeCertificate}; a zone's signatures, see {@link describeDnssec}; `DELETE /apis/monitoring/v3/.../serviceLevelObjectives/<id>` and
+ *   `DELETE /apis/cloudflare/.../domains/custom/<domain>`
  * - as an HTTP proxy: the load balancers at their own addresses, see {@link passOn}
  *
  * Errors are `{error: "<the real cloud's message>"}`.
@@ -181,9 +182,12 @@ async function answer(
     case "GET /v1/status":
       return { status: 200, body: await cloud.status() };
     default: {
-      const objective = request.method === "DELETE" ? objectiveAt(cloud.inventory, url) : undefined;
-      if (objective !== undefined) {
-        await cloud.inventory.remove(objective.type, objective.id);
+      const named =
+        request.method === "DELETE"
+          ? (objectiveAt(cloud.inventory, url) ?? r2DomainAt(cloud.inventory, url))
+          : undefined;
+      if (named !== undefined) {
+        await cloud.inventory.remove(named.type, named.id);
         return { status: 200, body: {} };
       }
       const { inventory, delays } = cloud;

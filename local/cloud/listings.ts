@@ -51,6 +51,19 @@ export function objectiveAt(inventory: CloudInventory, url: URL): Resource | und
   return inventory.list("gcp:monitoring/slo:Slo").find(({ id }) => id.endsWith(`/${name}`));
 }
 
+/** The domain of a bucket at R2 that a path of Cloudflare's API names (v4, "Delete Custom Domain"). */
+export function r2DomainAt(inventory: CloudInventory, url: URL): Resource | undefined {
+  const [, account, bucket, domain] =
+    /^\/apis\/cloudflare\/client\/v4\/accounts\/(\w+)\/r2\/buckets\/([^/]+)\/domains\/custom\/([^/]+)$/.exec(
+      url.pathname,
+    ) ?? [];
+  return inventory
+    .list("cloudflare:index/r2CustomDomain:R2CustomDomain")
+    .find(
+      ({ inputs }) => inputs["accountId"] === account && inputs["bucketName"] === bucket && inputs["domain"] === domain,
+    );
+}
+
 const collections: Readonly<Record<string, string>> = {
   alertPolicies: "gcp:monitoring/alertPolicy:AlertPolicy",
   dashboards: "gcp:monitoring/dashboard:Dashboard",

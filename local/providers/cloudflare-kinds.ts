@@ -22,6 +22,24 @@ const cloudflareKinds: Readonly<Record<string, ResourceKind>> = {
     exists: ({ inputs }) =>
       `failed to make http request: POST zones: 400 Bad Request {"code":1061,"message":"${String(inputs["name"])} already exists"}`,
   },
+  // The name is no id: Cloudflare makes a second token of one name.
+  "index/apiToken:ApiToken": {
+    id: ({ id, seed }) => id || seed.slice(0, 32),
+    named: null,
+    outputs: ({ seed }) => ({ value: seed.slice(0, 40) }),
+  },
+  "index/r2Bucket:R2Bucket": {
+    id: "{name}",
+    named: null,
+    exists: () =>
+      'failed to make http request: POST r2/buckets: 409 Conflict {"code":10004,"message":"The bucket you tried to create already exists, and you own it."}',
+  },
+  "index/r2CustomDomain:R2CustomDomain": {
+    id: "{domain}",
+    named: null,
+    exists: ({ inputs }) =>
+      `failed to make http request: POST domains/custom: 409 Conflict {"message":"${String(inputs["domain"])} is already in use"}`,
+  },
   "index/zoneDnssec:ZoneDnssec": { id: "{zoneId}", named: null, adopts: true },
   "index/zoneSetting:ZoneSetting": { id: "{zoneId}/{settingId}", named: null, adopts: true },
 };

@@ -182,8 +182,8 @@ describe("emulated providers over gRPC", () => {
       { provider: aws, type: "aws:sns/topic:Topic", inputs: { name: "news" }, id: /^news$/ },
       {
         provider: cloudflare,
-        type: "cloudflare:index/r2Bucket:R2Bucket",
-        inputs: { accountId: "a", name: "mirror" },
+        type: "cloudflare:index/list:List",
+        inputs: { accountId: "a", kind: "ip", name: "mirror" },
         id: /^[0-9a-f]{32}$/,
       },
       {
@@ -334,6 +334,24 @@ describe("emulated providers over gRPC", () => {
     assert.deepEqual((await cloudflare.diff(type, id, inputs, moved)).replaces, []);
     await cloudflare.update(type, id, outputs, inputs, moved);
     assert.notEqual((await cloudflare.create(type, inputs)).id, id);
+  });
+
+  it("R2: refuses a second bucket and a second domain of one name, and makes a second token", async () => {
+    const accountId = "a".repeat(32);
+    const bucket = { accountId, name: "images", jurisdiction: "default" };
+    const domain = { accountId, bucketName: "images", domain: "i.example.org", enabled: true, zoneId: "b".repeat(32) };
+    const policy = { effect: "allow", permissionGroups: [{ id: "c" }], resources: "{}" };
+    for (const [type, inputs] of [
+      ["cloudflare:index/r2Bucket:R2Bucket", bucket],
+      ["cloudflare:index/r2CustomDomain:R2CustomDomain", domain],
+    ] as const) {
+      await cloudflare.create(type, inputs);
+      await assert.rejects(cloudflare.create(type, inputs), { code: grpc.status.ALREADY_EXISTS, details: /409/ });
+    }
+    const make = () => cloudflare.create("cloudflare:index/apiToken:ApiToken", { name: "t", policies: [policy] });
+    const [one, two] = [await make(), await make()];
+    assert.notEqual(one.id, two.id);
+    assert.match(String(one.outputs["value"]), /^[0-9a-f]{40}$/);
   });
 
   it("answers functions and names an unknown one", async () => {

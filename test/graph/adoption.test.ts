@@ -26,6 +26,7 @@ describe("adoption of existing resources", () => {
       budget: async (account, displayName) => `billingAccounts/${account}/budgets/${displayName}`,
       dnsRecord: async (zoneId, comment) => `${zoneId}/${comment}`,
       removeObjective: async (service, objective) => void removed.push(`${service}/${objective}`),
+      removeR2Domain: async (...domain) => void removed.push(domain.join("/")),
     },
     failed: async (urn) => urn.endsWith("::failed"),
     known: [resourceKey("gcp:compute/regionNetworkEndpointGroup:RegionNetworkEndpointGroup", "redirector-us-central1")],
@@ -66,6 +67,20 @@ describe("adoption of existing resources", () => {
     assert.equal(await adopt("latency"), undefined);
     assert.equal(await adopt("known"), undefined);
     assert.deepEqual(removed.splice(0), ["redirector/latency"]);
+  });
+
+  it("the domain of a bucket at R2 is deleted, not imported: R2 would refuse a second one, and the type has no import", async () => {
+    const domain = resources.find(({ type }) => type === "cloudflare:index/r2CustomDomain:R2CustomDomain");
+    assert.ok(domain);
+    const { type, name, inputs: props } = domain;
+    const adopt = (known: string[]) =>
+      adoption({ ...context, known })({ type, name, props, opts: {}, custom: true } as Parameters<
+        ReturnType<typeof adoption>
+      >[0]);
+    assert.equal(await adopt([]), undefined);
+    assert.deepEqual(removed.splice(0), [`${props["accountId"]}/demo-images/default/images-r2.example.org`]);
+    await adopt([resourceKey(type, name)]);
+    assert.deepEqual(removed, [], "the state knows it");
   });
 
   it("the transform imports what has an id, and leaves alone what has none, what the state knows and what does not exist", async () => {
@@ -112,6 +127,8 @@ describe("adoption of existing resources", () => {
       await idOf("images-us-central1", /:Repository$/),
       "projects/demo-project/locations/us-central1/repositories/images",
     );
+    // Of R2's documentation and provider the form with the jurisdiction, also for the default one (local/providers/facts).
+    assert.equal(await idOf("images-r2", /:R2Bucket$/), "1a2b3c4d5e6f1a2b3c4d5e6f1a2b3c4d/demo-images/default");
     assert.equal(await idOf("files-aws-us-east-1", /:Bucket$/), "demo-artifacts-us-east-1@us-east-1");
     assert.equal(
       await idOf("identities-preview", /:Account$/),

@@ -21,6 +21,7 @@ const organisations = [
   "images-only",
   "files-only",
   "with-aws",
+  "with-r2",
 ] as const;
 
 const programs = new Map<string, Promise<Program>>();

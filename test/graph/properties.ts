@@ -510,7 +510,9 @@ export const properties: Readonly<Record<string, Property>> = {
   },
 
   "every redirector knows every mirror, every promotion goes to every mirror, the canonical one first": (resources) => {
-    const all = resources.filter(({ component, type }) => component && /Mirror$/.test(type)).map(({ name }) => name);
+    const all = resources
+      .filter(({ component, type }) => component && /(Mirror|R2Store)$/.test(type))
+      .map(({ name }) => name);
     const images = all.filter((name) => name.startsWith("images-")).sort();
     const files = all.filter((name) => name.startsWith("files-")).sort();
     const violations: string[] = [];

@@ -31,6 +31,19 @@ export const everything: Readonly<Record<string, unknown>> = {
   "artifacts:billingAccount": "0A1B2C-3D4E5F-678901",
   "artifacts:monthlyBudget": 500,
   "artifacts:sentGibPerDay": 1000,
+  "artifacts:imageStores": [
+    {
+      name: "r2",
+      kind: "r2",
+      bucket: "demo-images",
+      account: "1a2b3c4d5e6f1a2b3c4d5e6f1a2b3c4d",
+      zone: "0123456789abcdef0123456789abcdef",
+      url: "https://images-r2.example.org",
+      keys: "R2",
+      near: "us-central1",
+      location: "enam",
+    },
+  ],
   "artifacts:stateBucket": "demo-artifacts-state",
   "artifacts:stateKey": "projects/demo-project/locations/us/keyRings/artifacts/cryptoKeys/state",
 };

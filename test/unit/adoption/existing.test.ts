@@ -24,6 +24,8 @@ const answers: Readonly<Record<string, object>> = {
   },
   "DELETE /v3/projects/p/services/redirector/serviceLevelObjectives/latency": {},
   "DELETE /v3/projects/p/services/redirector/serviceLevelObjectives/absent": { error: { code: 404 } },
+  "DELETE /client/v4/accounts/a/r2/buckets/b/domains/custom/images.example.org": {},
+  "DELETE /client/v4/accounts/a/r2/buckets/b/domains/custom/absent": { errors: [{ code: 10_059 }] },
   "/v3/projects/p/notificationChannels?pageSize=100&pageToken=": {},
   "/budgets/v1/billingAccounts/0A-1B-2C/budgets?pageSize=100&pageToken=": {
     budgets: [{ name: "billingAccounts/0A-1B-2C/budgets/d1", displayName: "another" }],
@@ -43,6 +45,7 @@ const answers: Readonly<Record<string, object>> = {
 };
 
 const asked: string[] = [];
+let jurisdiction: unknown;
 let server: Server;
 let existing: Existing;
 
@@ -50,6 +53,7 @@ describe("lookup of existing resources", () => {
   before(async () => {
     server = createServer((request, response) => {
       asked.push(`${request.method === "GET" ? "" : `${request.method} `}${request.url ?? ""}`);
+      jurisdiction = request.headers["cf-r2-jurisdiction"];
       const answer = answers[asked.at(-1)!];
       response.writeHead(answer === undefined ? 403 : asked.at(-1)!.endsWith("/absent") ? 404 : 200, {
         "content-type": "application/json",
@@ -105,6 +109,13 @@ describe("lookup of existing resources", () => {
       existing.removeObjective("redirector", "refused"),
       /unexpected response from http.*refused: 403/,
     );
+  });
+
+  it("takes a domain off a bucket of R2; a missing one is no error, a refusal is", async () => {
+    await existing.removeR2Domain("a", "b", "eu", "images.example.org");
+    assert.equal(jurisdiction, "eu");
+    await existing.removeR2Domain("a", "b", "default", "absent");
+    await assert.rejects(existing.removeR2Domain("a", "b", "default", "refused"), /refused: 403/);
   });
 
   it("a list that can't be read is an error with its address", async () => {

@@ -14,6 +14,15 @@ const store = {
   keys: "R2",
   near: "us-east4",
 };
+const hex = "0123456789abcdef0123456789abcdef";
+const madeAtR2 = {
+  ...store,
+  kind: "r2",
+  endpoint: undefined,
+  account: hex,
+  zone: hex,
+  url: "https://images.example.org",
+};
 
 const root = new URL("../../../", import.meta.url);
 
@@ -248,6 +257,17 @@ it("reports all missing settings at once", () => {
   );
 });
 
+it("a bucket at R2 answers at its account's endpoint, and at that of its jurisdiction", () => {
+  const endpointOf = (change: object) => {
+    const parsed = parseStackConfig({ ...least, "artifacts:imageStores": [{ ...madeAtR2, ...change }] });
+    if ("errors" in parsed) assert.fail(parsed.errors.join("\n"));
+    return parsed.config.imageStores[0]?.endpoint;
+  };
+  assert.equal(endpointOf({}), `https://${hex}.r2.cloudflarestorage.com`);
+  assert.equal(endpointOf({ jurisdiction: "eu" }), `https://${hex}.eu.r2.cloudflarestorage.com`);
+  assert.equal(endpointOf({ endpoint: "http://127.0.0.1:1" }), "http://127.0.0.1:1");
+});
+
 for (const [what, change, error] of [
   [
     "a misspelt key",
@@ -323,6 +343,41 @@ for (const [what, change, error] of [
     "a store of images with a lock in words",
     { "artifacts:imageStores": [{ ...store, lock: "30d" }] },
     'artifacts:imageStores[0].lock: "30d" must be a whole number of days',
+  ],
+  [
+    "a store of images without its API",
+    { "artifacts:imageStores": [{ ...store, endpoint: undefined }] },
+    "artifacts:imageStores[0].endpoint: is missing: it must be the address of the store's API, without a path",
+  ],
+  [
+    "a store of images that is not made at R2, with an account",
+    { "artifacts:imageStores": [{ ...store, account: hex }] },
+    `artifacts:imageStores[0].account: "${hex}" must not be set: the store is not of kind r2`,
+  ],
+  [
+    "a store of images that is not made at R2, with a jurisdiction",
+    { "artifacts:imageStores": [{ ...store, jurisdiction: "eu" }] },
+    'artifacts:imageStores[0].jurisdiction: "eu" must not be set: the store is not of kind r2',
+  ],
+  [
+    "a bucket at R2 without an account",
+    { "artifacts:imageStores": [{ ...madeAtR2, account: undefined }] },
+    "artifacts:imageStores[0].account: is missing: it must be the id of the account at Cloudflare: 32 hexadecimal digits",
+  ],
+  [
+    "a bucket at R2 whose zone is a name",
+    { "artifacts:imageStores": [{ ...madeAtR2, zone: "example.org" }] },
+    'artifacts:imageStores[0].zone: "example.org" must be the id of the zone at Cloudflare: 32 hexadecimal digits',
+  ],
+  [
+    "a bucket at R2 below a path",
+    { "artifacts:imageStores": [{ ...madeAtR2, url: "https://example.org/images" }] },
+    'artifacts:imageStores[0].url: "https://example.org/images" must be https:// and a host of the zone, without a path: it is made the bucket\'s domain',
+  ],
+  [
+    "a bucket at R2 with a lock",
+    { "artifacts:imageStores": [{ ...madeAtR2, lock: 30 }] },
+    "artifacts:imageStores[0].lock: 30 must not be set: R2 keeps no versions (docs/config.md)",
   ],
   [
     "two stores of images of one name",
