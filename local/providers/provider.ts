@@ -115,6 +115,9 @@ export function emulatedProvider(emulation: Emulation, address: string): Resourc
         const computed = Object.fromEntries(Object.entries(olds).filter(([name]) => !(name in oldInputs)));
         return { outputs: plannedUpdate({ type, id, inputs, computed, config }, kind, schema) };
       }
+      const refused = refusedLate(type, oldInputs, inputs);
+      if (refused !== undefined)
+        throw new Error(`googleapi: Error 404: ${refused} ${String(inputs[refused])} does not exist, notFound`);
       const seed = String(olds[internalKeys.seed] ?? "");
       const computed = {
         ...kind.outputs?.({ inputs, config, id, seed }),
@@ -157,6 +160,12 @@ export function emulatedProvider(emulation: Emulation, address: string): Resourc
       return call(args, config);
     },
   };
+}
+
+/** An input whose change is planned as an update, for which the provider then asks the cloud under the new value, where nothing is. */
+function refusedLate(type: string, olds: Properties, news: Properties): string | undefined {
+  const late = Object.entries(typeFacts(type)?.onChange ?? {}).filter(([, what]) => what === "update, then refused");
+  return late.map(([input]) => input).find((input) => olds[input] !== news[input]);
 }
 
 /** The settings that outputs and ids depend on. The emulation needs no credentials. */

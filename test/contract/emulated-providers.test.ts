@@ -123,6 +123,21 @@ describe("emulated providers over gRPC", () => {
     assert.equal((await gcp.read(bucketType, id)).id, "");
   });
 
+  it("a metric's new name is planned as an update, and refused then", async () => {
+    const type = "gcp:logging/metric:Metric";
+    const inputs = { project: "demo", name: "before", filter: "severity>=ERROR" };
+    const renamed = { ...inputs, name: "after" };
+    const { id, outputs } = await gcp.create(type, inputs);
+    assert.deepEqual(await gcp.diff(type, id, inputs, renamed), {
+      changed: ["name"],
+      replaces: [],
+      deleteFirst: false,
+    });
+    await assert.rejects(gcp.update(type, id, outputs, inputs, renamed), /Error 404: name after does not exist/);
+    await gcp.update(type, id, outputs, inputs, { ...inputs, filter: "severity>=WARNING" });
+    await gcp.delete(type, id);
+  });
+
   it("a change of an identifying input replaces a resource; with an explicit name the old one is deleted first", async () => {
     const before = { name: "b", location: "US", versioning: { enabled: false } };
     const changed = await gcp.diff(bucketType, "b", before, { ...before, versioning: { enabled: true } });

@@ -60,4 +60,10 @@ describe("inputs that stay as they are when they are left out", () => {
       assert.deepEqual(others, []);
     });
   }
+
+  it("a name that cannot be changed is in the logical name, so that another name is another resource", () => {
+    const fixed = resources.filter(({ type }) => typeFacts(type)?.onChange?.["name"] === "update, then refused");
+    assert.ok(fixed.length > 5);
+    for (const { name, inputs } of fixed) assert.ok(name.endsWith(String(inputs["name"])), name);
+  });
 });
