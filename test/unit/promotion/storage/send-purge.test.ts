@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import { describe, it } from "mocha";
+import { sendPurge } from "../../../../components/promotion/storage/send-purge.ts";
+import { afterTest } from "../../../support/cleanup.ts";
+import { withShortPauses } from "../../../support/short-pauses.ts";
+
+interface Seen {
+  readonly method: string | undefined;
+  readonly url: string | undefined;
+  readonly authorization: string | undefined;
+  readonly body: string;
+}
+
+/** A CDN's API that answers in turn with these statuses, then with 200. */
+async function api(statuses: readonly number[] = [], headers: Record<string, string> = {}) {
+  const seen: Seen[] = [];
+  const left = [...statuses];
+  const server = createServer((request, response) => {
+    void text(request).then((body) => {
+      const { method, url } = request;
+      seen.push({ method, url, authorization: request.headers.authorization, body });
+      const status = left.shift() ?? 200;
+      response.writeHead(status, status === 429 ? headers : {}).end(status === 200 ? "{}" : `said ${status}`);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  afterTest(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
+}
+
+const never = new AbortController().signal;
+const bucket = { kind: "s3", bucket: "b", region: "auto" } as const;
+const cloudflare = (url: string) =>
+  ({
+    ...bucket,
+    url: "https://cdn.example.org",
+    by: "cloudflare",
+    api: `${url}/purge_cache`,
+    token: "A_TOKEN",
+  }) as const;
+
+function withToken(): void {
+  process.env["A_TOKEN"] = "s3cret-value";
+  afterTest(() => {
+    delete process.env["A_TOKEN"];
+  });
+}
+
+describe("a purge", () => {
+  withShortPauses();
+
+  it("sends the URLs with the token of the environment", async () => {
+    withToken();
+    const { url, seen } = await api();
+    await sendPurge(cloudflare(url), ["binaries/a", "catalog/index.json"], never);
+    const files = ["https://cdn.example.org/binaries/a", "https://cdn.example.org/catalog/index.json"];
+    assert.deepEqual(seen, [
+      { method: "POST", url: "/purge_cache", authorization: "Bearer s3cret-value", body: JSON.stringify({ files }) },
+    ]);
+  });
+
+  it("is tried again while the API is busy or out, no sooner than it says", async () => {
+    withToken();
+    const { url, seen } = await api([429, 503], { "retry-after": "0" });
+    await sendPurge(cloudflare(url), ["binaries/a"], never);
+    assert.equal(seen.length, 3);
+  });
+
+  it("a refusal says what the API said, and not the token", async () => {
+    withToken();
+    const { url, seen } = await api([403]);
+    await assert.rejects(sendPurge(cloudflare(url), ["binaries/a"], never), (error: Error) => {
+      assert.match(error.message, /^POST http:\S+\/purge_cache: HTTP 403 said 403$/);
+      assert.ok(!String(error.stack).includes("s3cret"));
+      return true;
+    });
+    assert.equal(seen.length, 1);
+  });
+
+  it("a token that is not there is named, and nothing is sent", async () => {
+    const { url, seen } = await api();
+    await assert.rejects(
+      sendPurge(cloudflare(url), ["binaries/a"], never),
+      /^Error: A_TOKEN is not in the environment$/,
+    );
+    assert.deepEqual(seen, []);
+  });
+
+  it("PURGE at each URL, without a token if none is set; what the CDN does not keep is as good as purged", async () => {
+    const { url, seen } = await api([404, 412]);
+    await sendPurge({ ...bucket, url, by: "http" }, ["binaries/a", "binaries/b", "binaries/c"], never);
+    assert.deepEqual(
+      seen.map(({ method, url: path, authorization }) => [method, path, authorization]).sort(),
+      ["a", "b", "c"].map((name) => ["PURGE", `/binaries/${name}`, undefined]),
+    );
+  });
+
+  it("a stopped run stops it", async () => {
+    withToken();
+    const { url } = await api(Array<number>(50).fill(503));
+    const stop = new AbortController();
+    const sent = sendPurge(cloudflare(url), ["binaries/a"], stop.signal);
+    stop.abort(new Error("stopped"));
+    await assert.rejects(sent, /stopped/);
+  });
+});
