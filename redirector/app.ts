@@ -11,6 +11,7 @@ import {
   type Decision,
   decide,
   isBucket,
+  type Knowledge,
   type KnownMirrors,
   type ListSource,
   type ListStep,
@@ -37,8 +38,8 @@ export interface Surroundings {
   readonly ranges: CloudRanges;
   /** Checks whether a mirror has an object. Never rejects. */
   holds(check: ExistenceCheck): Presence | Promise<Presence>;
-  /** Whether a mirror limits the rate of requests, by its name. */
-  readonly isBusy?: ((mirror: string) => boolean) | undefined;
+  /** What is known of the mirrors without a request. */
+  readonly knowledge?: Knowledge | undefined;
   /** Reads a list from a mirror. Never rejects. Without it clients are redirected to the mirror. */
   readonly lists?: ((request: ListRequest) => Promise<ListResult>) | undefined;
   /** Reads what a registry would tell of a manifest that is an object of a bucket. Never rejects. */
@@ -57,7 +58,7 @@ type Final = Exclude<Decision, { kind: "check" | "list" }>;
 
 /** Composes the parts. */
 export function createApp(config: RedirectorConfig, surroundings: Surroundings): App {
-  const { ranges, holds, isBusy, metrics, log, leaving } = surroundings;
+  const { ranges, holds, knowledge, metrics, log, leaving } = surroundings;
   const sets = new MirrorSets(config);
   const mirrors = sets.usual;
   const pages = createPages(config, mirrors, surroundings.assets);
@@ -110,9 +111,9 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
     ranked: KnownMirrors,
   ): Promise<OutgoingResponse> {
     const started = performance.now();
-    let decision: ReturnType<typeof settle> = settle(first, await presence, caller.client, ranked, config, isBusy);
+    let decision: ReturnType<typeof settle> = settle(first, await presence, caller.client, ranked, config, knowledge);
     while (decision.kind === "check") {
-      decision = settle(decision, await holds(decision), caller.client, ranked, config, isBusy);
+      decision = settle(decision, await holds(decision), caller.client, ranked, config, knowledge);
     }
     return isManifestHead(request, decision)
       ? finishHead(request, caller, decision, started)
@@ -176,11 +177,11 @@ export function createApp(config: RedirectorConfig, surroundings: Surroundings):
       const caller = callerFrom(request);
       const { route: wanted, checks } = targets.read(request.method, request.target);
       const ranked = sets.of(wanted);
-      let decision = decide(wanted, caller.client, ranked, config, checks);
+      let decision = decide(wanted, caller.client, ranked, config, checks, knowledge);
       while (decision.kind === "check") {
         const presence = holds(decision);
         if (presence instanceof Promise) return finishLater(request, caller, decision, presence, ranked);
-        decision = settle(decision, presence, caller.client, ranked, config, isBusy);
+        decision = settle(decision, presence, caller.client, ranked, config, knowledge);
       }
       if (decision.kind === "list") return finishList(request, caller, decision);
       if (isManifestHead(request, decision)) return finishHead(request, caller, decision);

@@ -53,7 +53,11 @@ let leaving: string | undefined;
 const app = createApp(config, {
   ranges,
   holds: (check) => existence.holds(check),
-  isBusy: (mirror) => existence.isBusy(mirror),
+  knowledge: {
+    isBusy: (mirror) => existence.isBusy(mirror),
+    holders: (check) => published.holders(check),
+    repositoryHolders: (path) => published.repositoryHolders(path),
+  },
   lists: (request) => lists.read(request),
   heads: (url) => heads.read(url),
   metrics,

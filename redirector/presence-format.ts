@@ -49,6 +49,11 @@ export function keyOfTag(repository: string, tag: string): number {
   return keyOfText(`${repository}:${tag}`);
 }
 
+/** The key of a repository: mirrors that have anything of it have its lists. */
+export function keyOfRepository(repository: string): number {
+  return keyOfText(`${repository}:`);
+}
+
 /** The key of a file, by its key in a bucket. */
 export function keyOfFile(objectKey: string): number {
   return keyOfText(`/${objectKey}`);
@@ -93,7 +98,7 @@ const version = z.literal(presenceVersion);
 const documentFormat = z.object({
   schemaVersion: version,
   project: z.string(),
-  /** The keys of its tags and files. */
+  /** The keys of its repositories, tags and files. */
   keys: keyText,
   /** Of each repository and each of its promoted digests: the keys of all that the digest consists of, and of what is attached to it. */
   images: z.record(z.string(), z.record(z.string(), keyText)),

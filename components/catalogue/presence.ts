@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import {
   keyOfFile,
+  keyOfRepository,
   keyOfTag,
   type PresenceDocument,
   type PresenceIndex,
@@ -36,6 +37,7 @@ export function projectPresence(
   const tags = images.flatMap(({ repository, versions }) =>
     versions.flatMap((version) => version.tags.map((tag) => keyOfTag(repository, tag))),
   );
+  const repositories = images.map(({ repository }) => keyOfRepository(repository));
   const files = releases.flatMap((release) => release.files.map(({ path }) => keyOfFile(path)));
   const own = (object: object, name: string): boolean => Object.hasOwn(object, name);
   const ofImages = images.map(({ repository, versions }): [string, Record<string, string>] => {
@@ -46,7 +48,7 @@ export function projectPresence(
   const document: PresenceDocument = {
     schemaVersion: presenceVersion,
     project,
-    keys: writeKeys([...tags, ...files]),
+    keys: writeKeys([...repositories, ...tags, ...files]),
     images: Object.fromEntries(ofImages.sort(([a], [b]) => (a < b ? -1 : 1))),
   };
   const text = writeDocument(document);

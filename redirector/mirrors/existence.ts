@@ -16,6 +16,8 @@ export interface ExistenceCheck {
   readonly hidesAbsence?: boolean;
   /** A mirror that has the object keeps it, but for accidents and removals, after which its own response is a good one. */
   readonly isKept?: boolean;
+  /** The mirror is not asked: without the presence documents nothing is known of it. */
+  readonly isPublishedOnly?: boolean;
   /** How long at most it is believed that the object is absent or refused there; by default as long as the settings say. */
   readonly absentSeconds?: number;
   /** The hash of the URL, once it was needed: checks of objects that are asked for again and again are made once. */
@@ -175,6 +177,7 @@ export class Existence {
       this.counts.published++;
       return published;
     }
+    if (check.isPublishedOnly === true) return "unknown";
     const known = this.#known.get(hashOf(check));
     if (known !== undefined && !failing && now < untilIn(known) && isOfEpoch(known, breaker.epoch)) {
       const presence = presenceIn(known);

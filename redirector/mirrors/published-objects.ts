@@ -1,4 +1,11 @@
-import { isPublishedFile, keyOfAttachedBlob, keyOfDigest, keyOfFile, keyOfTag } from "../presence-format.ts";
+import {
+  isPublishedFile,
+  keyOfAttachedBlob,
+  keyOfDigest,
+  keyOfFile,
+  keyOfRepository,
+  keyOfTag,
+} from "../presence-format.ts";
 
 /** What of a check matters here. */
 export interface PublishedCheck {
@@ -68,6 +75,30 @@ export class PublishedObjects {
       }
     }
     return isKnown ? "absent" : undefined;
+  }
+
+  /** Names of the mirrors that an object was promoted to; undefined: it is not published. */
+  holders(check: Pick<PublishedCheck, "route" | "layer" | "published">): ReadonlySet<string> | undefined {
+    return this.#table.length === 0 ? undefined : this.#holdersOf(check.published ?? keysOf(check));
+  }
+
+  /** Names of the mirrors that have the repository of a path below an image mirror; undefined: nothing of it is published. */
+  repositoryHolders(path: string): ReadonlySet<string> | undefined {
+    if (this.#table.length === 0) return undefined;
+    const repository = path.slice(1, path.lastIndexOf("/", path.lastIndexOf("/") - 1));
+    return this.#holdersOf([kept(keyOfRepository(repository))]);
+  }
+
+  #holdersOf(keys: readonly number[]): ReadonlySet<string> | undefined {
+    let holders: ReadonlySet<string> | undefined;
+    for (const key of keys) {
+      for (let at = this.#lowerBound(key); at < this.#table.length && keyIn(this.#table[at]!) === key; at++) {
+        const mirrors = this.#mirrors[this.#table[at]! % mostProjects];
+        // Nearly always one project has it: no new set for each request.
+        if (mirrors !== undefined && mirrors !== holders) holders = holders?.union(mirrors) ?? mirrors;
+      }
+    }
+    return holders;
   }
 
   /** Replaces the projects; those that are not named are removed. A project without keys keeps those that it has. */
@@ -167,7 +198,7 @@ function merged(table: Float64Array, stale: ReadonlySet<number>, added: readonly
 }
 
 /** The keys under which an object may be published. */
-function keysOf({ route, layer = false }: PublishedCheck): readonly number[] {
+function keysOf({ route, layer = false }: Pick<PublishedCheck, "route" | "layer">): readonly number[] {
   if (route === undefined) return [];
   const { kind, path } = route;
   if (kind === "file") {

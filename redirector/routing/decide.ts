@@ -42,6 +42,8 @@ export interface Check extends ExistenceCheck {
   readonly isBucket: boolean;
   /** Mirrors that were asked before this one. */
   readonly tried?: readonly Mirror[];
+  /** The keys of the object, once they were needed (mirrors/published-objects.ts). */
+  published?: readonly number[];
 }
 
 /** Read a list from mirrors, merge what they answer, and return it. */
@@ -92,6 +94,16 @@ export interface KnownMirrors {
 /** The checks of one route, at most one for each mirror. */
 export type Checks = Check[];
 
+/** What is known of the mirrors without a request. */
+export interface Knowledge {
+  /** Whether a mirror limits the rate of requests, by its name. */
+  readonly isBusy?: ((mirror: string) => boolean) | undefined;
+  /** Names of the mirrors that an object was promoted to; undefined: it is not published. */
+  readonly holders?: ((check: Check) => ReadonlySet<string> | undefined) | undefined;
+  /** The same of all that a repository has, by a path of the API. */
+  readonly repositoryHolders?: ((path: string) => ReadonlySet<string> | undefined) | undefined;
+}
+
 /**
  * Decides how to handle a request. Pure, except that it reads the mirrors' health and caches checks in `checks`, which belongs to one route,
  * set of mirrors and configuration.
@@ -102,11 +114,14 @@ export function decide(
   mirrors: KnownMirrors,
   config: RedirectorConfig,
   checks?: Checks,
+  { repositoryHolders }: Knowledge = {},
 ): Decision {
   switch (route.kind) {
     case "tags":
     case "referrers": {
-      const sources = listMirrors(mirrors.images, client).map((mirror) => listSource(route, mirror));
+      const sources = listMirrors(mirrors.images, client, repositoryHolders?.(route.path)).map((mirror) =>
+        listSource(route, mirror),
+      );
       const [first] = sources;
       if (!first) return noSuchMirrors.images;
       // A bucket has one list, and no pages: the redirector answers for it whatever the setting is.
@@ -140,7 +155,8 @@ export function decide(
 
 /**
  * Decides by the result of a check. If the mirror lacks the object (promotion writes the canonical mirror first, and a mirror may be new or
- * have lost objects) or refuses it, the client goes to the canonical mirror: if that lacks the object, every mirror does. If the mirror
+ * have lost objects) or refuses it, the client goes to the canonical mirror: if that lacks the object, every mirror does. What is published goes
+ * to the nearest of the mirrors that it was promoted to, and to no other one: a project may be in some regions only. If the mirror
  * fails, or is busy (429), the client goes to its second choice that is not busy too. If no other mirror is healthy, or the check has no result, the client goes to its own mirror.
  *
  * A bucket is asked before a client is sent there, because its own response to a missing object is XML, which neither registry clients nor
@@ -152,15 +168,21 @@ export function settle(
   client: Client,
   mirrors: KnownMirrors,
   config: RedirectorConfig,
-  isBusy: (mirror: string) => boolean = () => false,
+  { isBusy = () => false, holders, repositoryHolders }: Knowledge = {},
 ): Redirect | Check | Refused {
   const { route, present } = check;
   if (presence === "present") return present;
   if (check.layer) return fromMirror(route, client, mirrors.images, config);
-  if (presence === "unknown") return present;
   const list: readonly Mirror[] = route.kind === "file" ? mirrors.files : mirrors.images;
   const tried = [...(check.tried ?? []), ...(present.mirror ? [present.mirror] : [])];
-  const others = list.filter((mirror) => mirror.healthy && !tried.includes(mirror));
+  const held = holders?.(check);
+  if (held && !(presence === "unknown" && held.has(check.asked)))
+    return atHolder(check, presence, held, tried, list, client, config, isBusy);
+  if (presence === "unknown") return present;
+  // Not published, or not yet: but of this repository other things are.
+  const placed = route.kind === "file" ? undefined : repositoryHolders?.(route.path);
+  const mayHave = ({ site }: Mirror): boolean => placed === undefined || placed.has(site.name);
+  const others = list.filter((mirror) => mirror.healthy && mayHave(mirror) && !tried.includes(mirror));
   const lacks = presence === "absent" || presence === "refused";
   const other =
     lacks && others[0] === list[0]
@@ -169,11 +191,36 @@ export function settle(
           others.filter(({ site }) => !isBusy(site.name)),
           client,
         );
-  const next = other && mirrorCheck(route, other, list);
+  const next = other && mirrorCheck(route, other, list, config);
   if (next?.isBucket && tried.length < mostBuckets)
     return { ...next, present: { ...next.present, detour: presence }, tried };
   if (next && !next.isBucket) return { ...next.present, detour: presence };
   return lacks && (route.kind === "file" || tried.some(isBucket)) ? unknownTo(route) : present;
+}
+
+/**
+ * The next mirror for an object that is published, by the names of its holders: the best healthy one that is not busy. Without such a one a client stays where
+ * it is, or goes to any holder if it would be sent where the object is not. Unknown is only what all holders turned out to lack.
+ */
+function atHolder(
+  { route, present, published }: Check,
+  presence: Exclude<Presence, "present">,
+  held: ReadonlySet<string>,
+  tried: readonly Mirror[],
+  list: readonly Mirror[],
+  client: Client,
+  config: RedirectorConfig,
+  isBusy: (mirror: string) => boolean,
+): Redirect | Check | Refused {
+  const others = list.filter((mirror) => held.has(mirror.site.name) && !tried.includes(mirror));
+  const able = others.filter(({ healthy, site }) => healthy && !isBusy(site.name));
+  const lacks = presence === "absent" || presence === "refused" || presence === "unknown";
+  const next = chooseMirror(able.length > 0 || !lacks ? able : others, client);
+  if (!next) return lacks ? unknownTo(route) : present;
+  const asked = mirrorCheck(route, next, list, config);
+  const detoured: Redirect = { ...asked.present, detour: presence === "unknown" ? "absent" : presence };
+  if (able.length === 0) return detoured;
+  return { ...asked, present: detoured, tried, ...(published && { published }) };
 }
 
 const mostBuckets = 3;
@@ -187,8 +234,9 @@ const canonicalAbsentSeconds = 5;
  * The mirrors to read a list from: the canonical one, which a promotion writes first, then the nearest others, three in all. A mirror that lags, or
  * that is rebuilt, lacks tags and signatures, and unlike a request for an object its list does not tell that something is missing.
  */
-function listMirrors(images: readonly ImageMirror[], client: Client): ImageMirror[] {
-  const canonical = firstWritten(images);
+function listMirrors(all: readonly ImageMirror[], client: Client, held?: ReadonlySet<string>): ImageMirror[] {
+  const images = held ? all.filter(({ site }) => held.has(site.name)) : all;
+  const canonical = firstWritten(all);
   const chosen = canonical ? [canonical] : [];
   while (chosen.length < mostListMirrors) {
     const others = images.filter((mirror) => mirror.healthy && !chosen.includes(mirror));
@@ -196,7 +244,7 @@ function listMirrors(images: readonly ImageMirror[], client: Client): ImageMirro
     if (!next) break;
     chosen.push(next);
   }
-  return chosen.length > 0 ? chosen : images.slice(0, 1);
+  return chosen.length > 0 ? chosen : all.slice(0, 1);
 }
 
 /** The canonical mirror, which a promotion writes first, so that it lacks nothing; undefined while it is unhealthy or about to be removed. */
@@ -280,13 +328,19 @@ function fromMirror(
   const complete = route.kind === "manifest" && route.isAttachments ? firstWritten(list) : undefined;
   const mirror = complete ?? chooseMirror(list, client);
   if (!mirror) return route.kind === "file" ? noSuchMirrors.files : noSuchMirrors.images;
-  const check = known(checks, mirror) ?? kept(mirrorCheck(route, mirror, list), checks);
+  const check = known(checks, mirror) ?? kept(mirrorCheck(route, mirror, list, config), checks);
   if (!mirror.healthy) return check.present;
   if (isBucket(mirror)) return check;
-  return config.existence.mirrors && (check.isBucket || list.length > 1) ? check : check.present;
+  const isChecked = config.existence.mirrors || config.presence.read;
+  return isChecked && ((config.existence.mirrors && check.isBucket) || list.length > 1) ? check : check.present;
 }
 
-function mirrorCheck(route: ManifestRoute | BlobRoute | FileRoute, mirror: Mirror, list: readonly Mirror[]): Check {
+function mirrorCheck(
+  route: ManifestRoute | BlobRoute | FileRoute,
+  mirror: Mirror,
+  list: readonly Mirror[],
+  config: RedirectorConfig,
+): Check {
   const present = redirectTo(route, mirror);
   const other = list.find((each) => each !== mirror);
   const ofImages = isBucket(mirror);
@@ -303,6 +357,7 @@ function mirrorCheck(route: ManifestRoute | BlobRoute | FileRoute, mirror: Mirro
     // A removed tag or file must not lead to a bucket's XML for long; a digest is hardly asked for once nothing leads to it.
     ...((!inBucket || (ofImages && isByDigest(route))) && { isKept: true }),
     ...(ofImages && { hidesAbsence: true }),
+    ...(!config.existence.mirrors && !ofImages && { isPublishedOnly: true }),
     ...(inBucket && mirror === list[0] && { absentSeconds: canonicalAbsentSeconds }),
   };
 }

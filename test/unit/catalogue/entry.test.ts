@@ -13,6 +13,7 @@ import { emptyPresence, replacePresence } from "../../../components/catalogue/pr
 import { catalogueSchemaFolder, catalogueSchemas } from "../../../components/catalogue/schemas.ts";
 import {
   keyOfFile,
+  keyOfRepository,
   keyOfTag,
   readKeys,
   readPresenceDocument,
@@ -284,7 +285,9 @@ it("the presence document has the tags and files, and the keys of the digests th
     ["demo/base", "v2.0.0-rc.1"],
   ] as const;
   const files = published.files.map(({ path }) => keyOfFile(`binaries/demo/${path}`));
-  const expected = [...tags.map(([name, tag]) => keyOfTag(name, tag)), ...files].sort((a, b) => a - b);
+  const repositories = ["demo/tool", "demo/base"].map(keyOfRepository);
+  const ofTags = tags.map(([name, tag]) => keyOfTag(name, tag));
+  const expected = [...repositories, ...ofTags, ...files].sort((a, b) => a - b);
   assert.deepEqual([...readKeys(document.keys)], expected);
   assert.equal(of({ heldBy: ["a", "b"] }).presence?.sha256, presence?.sha256, "more mirrors are no other document");
   const none = of({ images: new Map(), files: [], withdrawn: [{ name: "x", reason: "y" }] });

@@ -134,7 +134,8 @@ it("with existence.mirrors off checks no mirrors, but still buckets for layers",
   const asked: string[] = [];
   const app = appWith(
     caseRanges().ranges,
-    ({ asked: mirror }) => {
+    ({ asked: mirror, isPublishedOnly }) => {
+      if (isPublishedOnly) return "unknown"; // as Existence does
       asked.push(mirror);
       return "absent";
     },
@@ -192,7 +193,7 @@ function appWith(
     {
       ranges,
       holds,
-      isBusy,
+      knowledge: { isBusy },
       metrics: new RequestMetrics(),
       log: silentLog,
       leaving: () => undefined,
