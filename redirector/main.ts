@@ -85,7 +85,9 @@ const prober = startProber([...app.mirrors.images, ...app.mirrors.files], config
     );
   },
 });
-const presence = new PresenceDocuments(config.presence, presenceSources, published);
+const presence = new PresenceDocuments(config.presence, presenceSources, published, undefined, undefined, () =>
+  (globalThis as { Bun?: { gc(wait: boolean): void } }).Bun?.gc(false),
+);
 const stopPresence = config.presence.read
   ? startPresence(presence, config.presence.intervalSeconds, sayPresence)
   : undefined;

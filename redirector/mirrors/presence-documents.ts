@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import pLimit from "p-limit";
 import type { RedirectorConfig } from "../config.ts";
 import {
   type PresenceIndex,
@@ -28,7 +27,8 @@ export type FetchDocument = (url: string, etag: string | undefined, signal: Abor
 const mebibyte = 1024 * 1024;
 const mostIndexBytes = 4 * mebibyte;
 const mostDocumentBytes = 16 * mebibyte;
-const documentsAtATime = 4;
+/** So much of the documents is read before their memory is asked back: texts and parsed values are several times as large. */
+const collectedBytes = mebibyte / 4;
 /** How many mirrors are asked for the index, one after the other. */
 const mostSources = 2;
 /** For how long the documents are believed while nobody can read the index. */
@@ -46,20 +46,25 @@ export class PresenceDocuments {
   readonly #published: PublishedObjects;
   readonly #fetch: FetchDocument;
   readonly #now: () => number;
+  readonly #collect: () => void;
+  /** Bytes of documents since the last collection. */
+  #uncollected = 0;
   /** Each project's document, as far as it was read, and its number of objects. */
   #read = new Map<string, { readonly document: string; readonly objects: number }>();
   /** The index that was read last, if all that it names was read. */
   #last: { readonly source: string; readonly etag: string | undefined; readonly sha256: string } | undefined;
   #confirmed: number;
 
-  /** `now` is in milliseconds. */
+  /** `now` is in milliseconds. `collect` asks the runtime to free what is no longer used, without waiting. */
   constructor(
     settings: RedirectorConfig["presence"],
     sources: () => readonly string[],
     published: PublishedObjects,
     fetchDocument: FetchDocument = getDocument,
     now: () => number = () => performance.now(),
+    collect: () => void = () => undefined,
   ) {
+    this.#collect = collect;
     this.#settings = settings;
     this.#sources = sources;
     this.#published = published;
@@ -112,7 +117,6 @@ export class PresenceDocuments {
 
   /** Whether all documents could be read. */
   async #apply(source: string, { projects }: PresenceIndex): Promise<boolean> {
-    const limit = pLimit(documentsAtATime);
     const before = this.#read;
     const read: typeof before = new Map();
     const found = new Map<string, PublishedProject>();
@@ -127,23 +131,20 @@ export class PresenceDocuments {
       read.set(name, { document, objects: count });
       found.set(name, project);
     };
-    await Promise.all(
-      Object.entries(projects).map(([name, { document, mirrors }]) =>
-        limit(async () => {
-          const known = before.get(name);
-          if (known?.document === document) {
-            admit(name, document, known.objects, { mirrors: new Set(mirrors) });
-            return;
-          }
-          try {
-            const keys = await this.#readDocument(source, document);
-            admit(name, document, keys.length, { mirrors: new Set(mirrors), keys });
-          } catch {
-            failed++;
-          }
-        }),
-      ),
-    );
+    // One at a time: the memory is limited, and a reading of all happens only when an instance starts.
+    for (const [name, { document, mirrors }] of Object.entries(projects)) {
+      const known = before.get(name);
+      if (known?.document === document) {
+        admit(name, document, known.objects, { mirrors: new Set(mirrors) });
+        continue;
+      }
+      try {
+        const keys = await this.#readDocument(source, document);
+        admit(name, document, keys.length, { mirrors: new Set(mirrors), keys });
+      } catch {
+        failed++;
+      }
+    }
     this.#read = read;
     this.#published.replace(found);
     this.counts.unread += failed;
@@ -156,6 +157,11 @@ export class PresenceDocuments {
     if (sha256Of(body) !== sha256) throw new Error("not the document that was asked for");
     const { keys, images } = readPresenceDocument(body.toString("utf8"));
     const parts = [keys, ...Object.values(images).flatMap((digests) => Object.values(digests))].map(readKeys);
+    this.#uncollected += body.length;
+    if (this.#uncollected >= collectedBytes) {
+      this.#uncollected = 0;
+      this.#collect();
+    }
     return distinct(parts);
   }
 

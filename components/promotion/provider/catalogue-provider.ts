@@ -16,7 +16,7 @@ export const catalogueEntryType = "promotion:index:CatalogueEntry";
 const learned = 2;
 
 /** Version of the written documents. A change makes every entry be written again, from the data that is known. */
-const written = 4;
+const written = 3;
 
 /** What promotions report to the catalogue. Both run in the same process. */
 export interface CatalogueNews {

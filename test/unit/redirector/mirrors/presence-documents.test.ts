@@ -80,6 +80,40 @@ it("reads the index and only the documents that changed", async () => {
   assert.equal(published.presence({ ...byDigest }), "present");
 });
 
+it("holds one document at a time, and asks for the memory of what it has read", async () => {
+  const projects = Object.fromEntries(
+    Array.from({ length: 9 }, (_, index) => {
+      const keys = writeKeys(Array.from({ length: 10_000 }, (_key, at) => at + index));
+      const text = JSON.stringify({ schemaVersion: 1, project: `p${index}`, keys, images: {} });
+      return [`p${index}`, { text, document: hex(text), mirrors: ["a"] }];
+    }),
+  );
+  const texts = new Map(Object.values(projects).map(({ text, document }) => [document, text]));
+  let [open, most, collected] = [0, 0, 0];
+  const fetchDocument = async (url: string) => {
+    const text = texts.get(/([0-9a-f]{64})[.]json$/.exec(url)?.[1] ?? "");
+    if (text === undefined) return new Response(JSON.stringify({ schemaVersion: 1, projects }));
+    most = Math.max(most, ++open);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    open--;
+    return new Response(text);
+  };
+  const published = new PublishedObjects();
+  const settings = { read: true, intervalSeconds: 30, timeoutSeconds: 10, objects: 1_000_000 };
+  const documents = new PresenceDocuments(
+    settings,
+    () => ["https://one"],
+    published,
+    fetchDocument,
+    undefined,
+    () => {
+      collected++;
+    },
+  );
+  assert.equal(await documents.refresh(), "changed");
+  assert.deepEqual([published.size, most, collected], [90_000, 1, 2], "2 x 256 KiB of 9 x 80 KiB");
+});
+
 describe("a document that is not as it should be is left out, and read again", () => {
   const good = documentOf("v1");
   const bad: [string, (store: Map<string, string>, key: string) => void][] = [
