@@ -4,7 +4,7 @@ import { before, describe, it } from "mocha";
 import type { Declared } from "../../local/graph/record-program.ts";
 import { config, manifests } from "../support/graph/fixtures.ts";
 import { declare } from "../support/graph/program.ts";
-import { claimsOf, googleAttributes, mayAssume } from "../support/token-exchange.ts";
+import { googleAttributes, mayAssume, tokenClaims } from "../support/token-exchange.ts";
 
 let resources: readonly Declared[];
 
@@ -25,7 +25,7 @@ describe("conditions on GitHub's tokens", () => {
     [" (a subject with numbers)", "repo:example@1234567/artifacts@123456789:"],
   ] as const) {
     it(`deploy.yml on main in its environment deploys${form}`, () => {
-      const token = claimsOf({ sub: `${prefix}environment:production`, environment: "production" });
+      const token = tokenClaims({ sub: `${prefix}environment:production`, environment: "production" });
       assert.deepEqual(rights(token), {
         deploy: "yes",
         preview: "no",
@@ -41,7 +41,7 @@ describe("conditions on GitHub's tokens", () => {
           event_name: "pull_request_target",
           ...ofWorkflow("preview.yml@refs/heads/main"),
         };
-        assert.deepEqual(rights(claimsOf(pull)), reads, context);
+        assert.deepEqual(rights(tokenClaims(pull)), reads, context);
       }
       for (const [name, event_name] of [
         ["drift", "schedule"],
@@ -53,7 +53,7 @@ describe("conditions on GitHub's tokens", () => {
           event_name,
           ...ofWorkflow(`${name}.yml@refs/heads/main`),
         };
-        assert.deepEqual(rights(claimsOf(nightly)), {
+        assert.deepEqual(rights(tokenClaims(nightly)), {
           ...reads,
           pushesFrom: `123456789/${name}.yml/branches`,
         });
@@ -96,7 +96,7 @@ describe("conditions on GitHub's tokens", () => {
       { event_name: "push", ...ofWorkflow("drift.yml@refs/heads/main") },
       { event_name: "issue_comment", ...ofWorkflow("preview.yml@refs/heads/main") },
     ]) {
-      const { deploy, preview, aws } = rights(claimsOf(token));
+      const { deploy, preview, aws } = rights(tokenClaims(token));
       assert.notEqual(preview, "yes", JSON.stringify(token));
       assert.notEqual(deploy, "yes", JSON.stringify(token));
       // AWS knows no event: of main's two files only, on main only.
@@ -108,19 +108,19 @@ describe("conditions on GitHub's tokens", () => {
   it("without the environment, from another branch or by another workflow no token can deploy", () => {
     const production = { sub: "repo:example/artifacts:environment:production", environment: "production" };
     for (const token of [
-      claimsOf(),
-      claimsOf({ sub: "repo:example/artifacts:environment:production%3Afake", environment: "production:fake" }),
-      claimsOf({ ...production, ref: "refs/heads/other" }),
-      claimsOf({ ...production, ref: "refs/tags/refs/heads/main" }),
+      tokenClaims(),
+      tokenClaims({ sub: "repo:example/artifacts:environment:production%3Afake", environment: "production:fake" }),
+      tokenClaims({ ...production, ref: "refs/heads/other" }),
+      tokenClaims({ ...production, ref: "refs/tags/refs/heads/main" }),
     ]) {
       assert.equal(rights(token).deploy, "no", JSON.stringify(token));
       assert.ok(!rights(token).aws.includes("deploy"), JSON.stringify(token));
     }
     for (const workflow of ["other.yml@refs/heads/main", "deploy.yml@refs/heads/other"]) {
-      const token = claimsOf({ ...production, ...ofWorkflow(workflow) });
+      const token = tokenClaims({ ...production, ...ofWorkflow(workflow) });
       assert.deepEqual([rights(token).deploy, rights(token).aws], ["no", []], workflow);
     }
-    assert.equal(rights(claimsOf({ ...production, event_name: "pull_request_target" })).deploy, "no");
+    assert.equal(rights(tokenClaims({ ...production, event_name: "pull_request_target" })).deploy, "no");
   });
 
   it("a project's release builds can push as their repository, its pull requests cannot", () => {
@@ -132,7 +132,7 @@ describe("conditions on GitHub's tokens", () => {
       workflow_ref: `example/full/.github/workflows/${file}@${ref}`,
       job_workflow_ref: `example/full/.github/workflows/${file}@${ref}`,
     });
-    const pushesFrom = (changed: Record<string, string>) => rights(claimsOf(changed)).pushesFrom;
+    const pushesFrom = (changed: Record<string, string>) => rights(tokenClaims(changed)).pushesFrom;
     for (const ref of ["refs/heads/main", "refs/heads/master", "refs/heads/release-1.2"])
       assert.equal(pushesFrom(build("artifacts.yml", ref)), "1296269/artifacts.yml/branches", ref);
     const tagged = build("artifacts.yml", "refs/tags/v1.2.3");
@@ -147,7 +147,7 @@ describe("conditions on GitHub's tokens", () => {
     for (const event_name of ["pull_request_target", "workflow_run"])
       assert.equal(pushesFrom({ ...build("artifacts.yml", "refs/heads/main"), event_name }), undefined);
     assert.equal(pushesFrom({ ...build("artifacts.yml", "refs/pull/7/merge"), event_name: "pull_request" }), undefined);
-    assert.deepEqual(rights(claimsOf(tagged)), {
+    assert.deepEqual(rights(tokenClaims(tagged)), {
       deploy: "no",
       preview: "no",
       pushesFrom: "1296269/artifacts.yml/tags",
@@ -159,20 +159,20 @@ describe("conditions on GitHub's tokens", () => {
     const environment = "environment:production";
     for (const token of [
       // The organisation was renamed, somebody registered its old name and made a repository of the same name.
-      claimsOf({
+      tokenClaims({
         repository_id: "9",
         repository_owner_id: "8",
         sub: `repo:example@8/artifacts@9:${environment}`,
         environment: "production",
       }),
       // As it is for owners and repositories whose subjects have no numbers yet: the very subject of the one before.
-      claimsOf({
+      tokenClaims({
         repository_id: "9",
         repository_owner_id: "8",
         sub: `repo:example/artifacts:${environment}`,
         environment: "production",
       }),
-      claimsOf({
+      tokenClaims({
         repository: "evil/artifacts",
         repository_owner: "evil",
         repository_id: "9",
@@ -188,8 +188,8 @@ describe("conditions on GitHub's tokens", () => {
     const none = { deploy: "no", preview: "no", pushesFrom: "9/deploy.yml/branches", aws: [] };
     for (const sub of ["repo:example@1234567/artifacts@9", "repo:example/artifacts"]) {
       const token = { repository_id: "9", sub: `${sub}:environment:production`, environment: "production" };
-      assert.deepEqual(rights(claimsOf(token)), none, sub);
-      assert.deepEqual(rights(claimsOf({ ...token, sub: `${sub}:ref:refs/heads/main` })), none, sub);
+      assert.deepEqual(rights(tokenClaims(token)), none, sub);
+      assert.deepEqual(rights(tokenClaims({ ...token, sub: `${sub}:ref:refs/heads/main` })), none, sub);
     }
   });
 
@@ -198,7 +198,7 @@ describe("conditions on GitHub's tokens", () => {
       .inputs as {
       attributeMapping: Record<string, string>;
     };
-    const token = claimsOf({ ref: `refs/heads/${"x".repeat(200)}` });
+    const token = tokenClaims({ ref: `refs/heads/${"x".repeat(200)}` });
     const attributes = googleAttributes({ attributeMapping, attributeCondition: "true" }, token);
     assert.equal(attributes?.["google.subject"], "123456789/1/1");
   });

@@ -15,6 +15,7 @@ const sameThing: Record<string, readonly string[]> = {
     "ImageVersion",
     "IndexEntry",
     "ProjectDocument",
+    "ProofSigner",
     "RecentDocument",
     "RecentPromotion",
     "ReleaseDetails",

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { peerPath } from "../support/peers.ts";
 import type { CloudResource, Drill } from "../support/rehearsal/drill.ts";
-import { type Claims, claimsOf, mayAssume, membersOf } from "../support/token-exchange.ts";
+import { type Claims, mayAssume, membersOf, tokenClaims } from "../support/token-exchange.ts";
 
 const preview = "example/artifacts/.github/workflows/preview.yml@refs/heads/main";
 const release = {
@@ -17,15 +17,15 @@ const release = {
   workflow_ref: "example/dotslash/.github/workflows/artifacts.yml@refs/tags/v1",
 };
 const byToken: Readonly<Record<string, Claims>> = {
-  deploy: claimsOf({ sub: "repo:example/artifacts:environment:production", environment: "production" }),
-  preview: claimsOf({
+  deploy: tokenClaims({ sub: "repo:example/artifacts:environment:production", environment: "production" }),
+  preview: tokenClaims({
     sub: "repo:example/artifacts:pull_request",
     event_name: "pull_request_target",
     workflow_ref: preview,
     job_workflow_ref: preview,
   }),
-  "dotslash's release build": claimsOf(release),
-  "dotslash's pull request": claimsOf({ ...release, event_name: "pull_request", ref: "refs/pull/1/merge" }),
+  "dotslash's release build": tokenClaims(release),
+  "dotslash's pull request": tokenClaims({ ...release, event_name: "pull_request", ref: "refs/pull/1/merge" }),
 };
 const byName: Readonly<Record<string, readonly string[]>> = {
   "dotslash's group": ["group:dotslash-maintainers@example.org"],

@@ -4,7 +4,7 @@ import type { Granting } from "../../local/cloud/access.ts";
 export type Claims = Readonly<Record<string, string>>;
 
 /** The claims of a push to main of the test stack's repository, unless changed. `environment` is there when the job has one. */
-export function claimsOf(changed: Claims = {}): Claims {
+export function tokenClaims(changed: Claims = {}): Claims {
   return {
     sub: "repo:example/artifacts:ref:refs/heads/main",
     aud: "sts.amazonaws.com",

@@ -1,6 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { TrustSettings } from "../run/request.ts";
-import type { SigningSettings } from "../trust/signing-settings.ts";
+import type { ImagesRequest, TrustSettings } from "../run/request.ts";
 import type { PromotionArgs } from "./promotion-args.ts";
 
 /**
@@ -30,7 +29,7 @@ export interface CatalogueEntryArgs extends Pick<PromotionArgs, "project" | "sum
   readonly trust?: pulumi.Input<TrustSettings>;
   readonly policy?: pulumi.Input<string>;
   /** How the promotions sign, so that users see whose proofs to verify; undefined: they do not. */
-  readonly signing?: pulumi.Input<SigningSettings>;
+  readonly signing?: pulumi.Input<NonNullable<ImagesRequest["signing"]>>;
   /** Names of all mirrors that the promotions write, of images, layers and files, with blanks between them. */
   readonly heldBy: pulumi.Input<string>;
   /** Registry URI of the canonical image mirror. */
