@@ -91,3 +91,39 @@ it("a bucket at R2 is made with its domain and a token for its objects alone; pr
   const { "artifacts:imageStores": _, ...without } = everything;
   assert.equal((await runProgram(without, manifests)).outputs["imageStoreKeys"], undefined);
 });
+
+it("a CDN in front of a bucket is where clients are sent, and what every promotion and the catalogue purge, by the name of the token alone", async () => {
+  const { config, manifests } = await organisation("with-aws");
+  const [aws = ""] = config["artifacts:awsRegions"] as string[];
+  process.env["TEST_CDN_TOKEN"] = "a-secret";
+  try {
+    const { resources } = await runProgram(
+      {
+        ...config,
+        "artifacts:publicUrls": { [aws]: "https://cdn.example.org" },
+        "artifacts:cdnPurge": { [aws]: { by: "cloudflare", zoneId: "0".repeat(32), token: "TEST_CDN_TOKEN" } },
+      },
+      manifests,
+    );
+    const purging = resources.filter(({ type, inputs }) => type.startsWith("promotion:index:") && "storage" in inputs);
+    assert.deepEqual([...new Set(purging.map(({ type }) => type.split(":")[2]))].sort(), [
+      "CatalogueEntry",
+      "PromotedFiles",
+      "PromotedImages",
+    ]);
+    for (const { type, inputs } of purging) {
+      const { purges = [] } = inputs["storage"] as { purges?: { url: string; token: string; api: string }[] };
+      assert.deepEqual(
+        purges.map(({ url, token }) => [url, token]),
+        [["https://cdn.example.org", "TEST_CDN_TOKEN"]],
+        type,
+      );
+      assert.match(purges[0]!.api, /\/zones\/0{32}\/purge_cache$/);
+    }
+    const [service] = resources.filter(({ type }) => type === "gcp:cloudrunv2/service:Service");
+    assert.ok(JSON.stringify(service?.inputs).includes("https://cdn.example.org"));
+    assert.ok(!JSON.stringify(resources).includes("a-secret"));
+  } finally {
+    delete process.env["TEST_CDN_TOKEN"];
+  }
+});
