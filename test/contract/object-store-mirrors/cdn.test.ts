@@ -7,8 +7,14 @@ import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { promisify } from "node:util";
 import { after, before, it } from "mocha";
+import { promoteFiles } from "../../../components/promotion/files/files.ts";
 import { imagePromotion } from "../../../components/promotion/images/images.ts";
-import type { ImagesRequest, Outcome, StorageSettings } from "../../../components/promotion/run/request.ts";
+import type {
+  FilesRequest,
+  ImagesRequest,
+  Outcome,
+  StorageSettings,
+} from "../../../components/promotion/run/request.ts";
 import { storeAddress } from "../../../components/promotion/run/store-address.ts";
 import { layerKey, manifestKey, tagsKey } from "../../../redirector/object-paths.ts";
 import { describeUnless, itUnless } from "../../support/annotations.ts";
@@ -18,7 +24,7 @@ import { peerPath } from "../../support/peers.ts";
 import { builtPeers } from "../../support/programs.ts";
 import { startPromotion } from "../../support/promoting-process.ts";
 import { type RunningRedirector, startRedirector } from "../../support/redirector-process.ts";
-import { type Pushed, Pusher, startRegistry, type TestRegistry } from "../../support/registries.ts";
+import { type Pushed, Pusher, sha256, startRegistry, type TestRegistry } from "../../support/registries.ts";
 import { s3Keys } from "../../support/s3-keys.ts";
 
 await builtPeers("crane");
@@ -177,6 +183,66 @@ describeUnless(noNginx, "a CDN in front of a bucket", () => {
     assert.deepEqual((await ended)?.warnings, undefined);
     assert.equal(await digest("later", "latest"), two.digest);
     assert.deepEqual(await records(), []);
+  });
+
+  it("a file that moved and one that was removed are seen at once, by curl through the redirector", async () => {
+    await stores.makeBucket("gcs", "staging-files");
+    await stores.makeBucket("s3", "files");
+    await stores.letAllRead("files");
+    const front = await startCdn(`${stores.s3}/files`);
+    const place = { latitude: 0, longitude: 0 };
+    const before = await startRedirector({
+      config: {
+        host: "artifacts.example.dev",
+        region: { name: "us-central1", ...place },
+        fileMirrors: [{ name: "files", url: front.url, cloud: "aws", region: "us-east-1", ...place }],
+        existence: { presentSeconds: 0, absentSeconds: 0 },
+      },
+    });
+    const at = { kind: "s3", bucket: "files", region: "us-east-1" } as const;
+    const purge = { ...at, url: front.url, by: "cloudflare", api: front.purgeApi, token: "TEST_PURGE_TOKEN" } as const;
+    const wanted = (files: Readonly<Record<string, string>>): FilesRequest => ({
+      project: "kops",
+      files: Object.entries(files)
+        .map(([path, content]) => `${path} ${sha256(Buffer.from(content))}\n`)
+        .join(""),
+      prefix: "kops",
+      staging: "staging-files",
+      mirrors: [{ name: "files", ...at }],
+      mutableFiles: ["stable.txt"],
+      removalShare: 1,
+      storage: { ...stores.settings, purges: [purge] },
+    });
+    const promoteTo = async (files: Readonly<Record<string, string>>, last?: FilesRequest): Promise<FilesRequest> => {
+      for (const [path, content] of Object.entries(files)) await stores.stage("staging-files", path, content);
+      const request = wanted(files);
+      const outcome = await promoteFiles(request, last && { request: last, incomplete: {} }, {
+        signal: new AbortController().signal,
+        report: () => {},
+      });
+      assert.deepEqual([outcome.failures, outcome.warnings], [[], undefined]);
+      return request;
+    };
+    const read = async (path: string) =>
+      (
+        await run("curl", ["-sL", "-w", " %{http_code}", `http://127.0.0.1:${before.port}/binaries/kops/${path}`])
+      ).stdout.trim();
+    try {
+      const first = await promoteTo({ "stable.txt": "v1", "v1/linux": "one", "v1/a b+c": "odd" });
+      for (let time = 0; time < 2; time++)
+        assert.deepEqual(
+          [await read("stable.txt"), await read("v1/linux"), await read("v1/a%20b+c")],
+          ["v1 200", "one 200", "odd 200"],
+        );
+      assert.equal((await front.state("binaries/kops/v1/linux"))[1], "HIT");
+      assert.equal((await front.state("binaries/kops/v1/a%20b%2Bc"))[1], "HIT");
+      await promoteTo({ "stable.txt": "v2" }, first);
+      assert.equal(await read("stable.txt"), "v2 200");
+      for (const path of ["v1/linux", "v1/a%20b+c"]) assert.match(await read(path), / 404$/);
+    } finally {
+      await before.stop();
+      await front.stop();
+    }
   });
 
   it("a run that is killed after it moved a tag is followed by one that purges", async () => {
