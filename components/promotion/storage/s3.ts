@@ -332,6 +332,7 @@ class S3Bucket implements Bucket {
     }
   }
 
+  /** S3 obeys If-Match here ("DeleteObject"). R2's "S3 API compatibility" does not name it there: what changed since it was looked at may go, too. */
   async remove(object: Stored, signal: AbortSignal): Promise<void> {
     const what = `${this.url}/${object.key}`;
     const command = new DeleteObjectCommand({ Bucket: this.#name, Key: object.key, IfMatch: object.version });
@@ -355,6 +356,7 @@ class S3Bucket implements Bucket {
       try {
         return (await client.send(command, { abortSignal })).Status === "Enabled";
       } catch (error) {
+        if (statusOf(error) === 501) return false; // R2, "S3 API compatibility": GetBucketVersioning is not implemented
         if (statusOf(error) === 403 || statusOf(error) === 404) return undefined;
         throw error;
       }
@@ -722,11 +724,20 @@ class S3Upload implements Upload {
     return await this.#asking((client, abortSignal) => this.#findDeleteMarker(client, abortSignal));
   }
 
+  /**
+   * A store that keeps no versions has no delete markers, and need not know the question: R2 does not list ListObjectVersions among what it
+   * implements ("S3 API compatibility"), and answers 501 to what it does not ("Error codes": NotImplemented).
+   */
   async #findDeleteMarker(client: S3Client, abortSignal: AbortSignal): Promise<boolean> {
     const { name, key } = this.#to;
     const command = new ListObjectVersionsCommand({ Bucket: name, Prefix: key, MaxKeys: 10 });
-    const { DeleteMarkers } = await client.send(command, { abortSignal });
-    return DeleteMarkers?.some((marker) => marker.Key === key && marker.IsLatest === true) ?? false;
+    try {
+      const { DeleteMarkers } = await client.send(command, { abortSignal });
+      return DeleteMarkers?.some((marker) => marker.Key === key && marker.IsLatest === true) ?? false;
+    } catch (error) {
+      if (statusOf(error) === 501) return false;
+      throw error;
+    }
   }
 
   /** Whether there is an object, or a delete marker, for which If-None-Match is refused. */
