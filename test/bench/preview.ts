@@ -16,7 +16,8 @@
  *
  * Every kind in turn, after one round that does not count; medians.
  *
- * With `--trust MODE`: the stack has a trust policy of this mode, and "no change" only, as figures with trust before their names (bench/trust.ts).
+ * With `--trust MODE`: a second stack has a trust policy of this mode; "no change" only, of both in turn, the first of a pair by turns, and as figures the ratios of
+ * medians: of the clock and of processor time (bench/trust.ts).
  *
  * With `--manifests FOLDER`: these in place of the made-up ones, and "no change" only, as figures with k8s before their names (bench/k8s.ts).
  */
@@ -38,12 +39,9 @@ const { values } = parseArgs({
   options: { rounds: { type: "string", default: "5" }, manifests: { type: "string" }, trust: { type: "string" } },
 });
 const given = values.manifests;
-const figures = given === undefined ? (values.trust === undefined ? "preview" : "trust.preview") : "k8s.preview";
-/** What the policy asks for does not matter: nothing is new. */
-const signers = [{ identity: "release@example.org", issuer: "https://accounts.example.org" }];
-const trust = values.trust === undefined ? {} : { "artifacts:trust": { mode: values.trust, signers } };
+const figures = given === undefined ? "preview" : "k8s.preview";
 /** Whether a preview of one more digest is measured too. */
-const withAddition = given === undefined && values.trust === undefined;
+const withAddition = given === undefined;
 const rounds = Number(values.rounds);
 
 /** Whose digest is added: an image of one platform of the largest project. */
@@ -57,26 +55,72 @@ const preview = ["preview", "--diff", "--color", "never", "--non-interactive", "
 
 const scratch = await mkdtemp(join(tmpdir(), "bench-preview-"));
 try {
-  const drill = await Drill.open({ ports, redirector: "stand-in" });
-  try {
-    await bench(drill);
-  } finally {
-    await drill.end();
-  }
+  const { trust } = values;
+  await (trust === undefined
+    ? withDrill(bench)
+    : withDrill((drill) => withDrill((under) => compareTrust(drill, under, trust))));
 } finally {
   await rm(scratch, { recursive: true, force: true });
 }
 
-async function bench(drill: Drill): Promise<void> {
-  const [before, after] = [join(scratch, "manifests"), join(scratch, "manifests-after")];
-  const texts = given === undefined ? generateManifests() : (await manifestTexts(given)).texts;
-  await writeManifests(before, texts);
-  const production: Readonly<Record<string, unknown>> = { ...(await productionSettings()), ...trust };
-  await drill.configure(before, production);
-  await makeBucket(drill, String(production["artifacts:stateBucket"]));
+async function withDrill(work: (drill: Drill) => Promise<void>): Promise<void> {
+  const drill = await Drill.open({ ports, redirector: "stand-in" });
+  try {
+    await work(drill);
+  } finally {
+    await drill.end();
+  }
+}
 
-  console.log("a first `pulumi up`, with the promotions recorded as done");
+/** A preview without a change under a trust policy, against one without. */
+async function compareTrust(drill: Drill, under: Drill, mode: string): Promise<void> {
+  // What the policy asks for does not matter: nothing is new.
+  const signers = [{ identity: "release@example.org", issuer: "https://accounts.example.org" }];
+  const manifests = join(scratch, "manifests");
+  await writeManifests(manifests, generateManifests());
+  const settings = await productionSettings();
   const recorded = await recordingProject(scratch);
+  await firstUp(drill, recorded, manifests, settings);
+  await firstUp(under, recorded, manifests, { ...settings, "artifacts:trust": { mode, signers } });
+  const runs = { without: [] as EngineRun[], under: [] as EngineRun[] };
+  const stacks = [
+    ["without", drill],
+    ["under", under],
+  ] as const;
+  for (let round = 0; round <= rounds; round++) {
+    // Whoever comes second in a pair may find the machine warmer, or busier.
+    for (const [kind, stack] of round % 2 === 0 ? stacks : stacks.toReversed()) {
+      const ran = await runEngine(stack, [...preview, "--expect-no-changes"]);
+      if (round > 0) runs[kind].push(ran);
+      console.log(
+        `  ${kind} ${ran.seconds.toFixed(2)} s (${processorSeconds(ran).toFixed(2)} s of a processor)${round > 0 ? "" : " (does not count)"}`,
+      );
+    }
+  }
+  for (const part of runs.without[0]!.cpu.keys()) {
+    const [without, with_] = [runs.without, runs.under].map((all) => median(all.map(({ cpu }) => cpu.get(part) ?? 0)));
+    console.log(`  processor time, ${part}: without ${without!.toFixed(2)} s, under the policy ${with_!.toFixed(2)} s`);
+  }
+  const ratio = (of: (ran: EngineRun) => number) =>
+    (median(runs.under.map(of)) / median(runs.without.map(of))).toFixed(2);
+  console.log(`figure: trust.preview.vs-without = ${ratio(({ seconds }) => seconds)} x`);
+  console.log(`figure: trust.preview.processor-vs-without = ${ratio(processorSeconds)} x`);
+}
+
+function processorSeconds({ cpu }: EngineRun): number {
+  return [...cpu.values()].reduce((sum, seconds) => sum + seconds, 0);
+}
+
+/** A first `up`, with the promotions recorded as done. @returns how many resources it made. */
+async function firstUp(
+  drill: Drill,
+  recorded: string,
+  manifests: string,
+  settings: Readonly<Record<string, unknown>>,
+): Promise<number> {
+  await drill.configure(manifests, settings);
+  await makeBucket(drill, String(settings["artifacts:stateBucket"]));
+  console.log("a first `pulumi up`, with the promotions recorded as done");
   const up = await runEngine(drill, [
     "-C",
     recorded,
@@ -90,6 +134,15 @@ async function bench(drill: Drill): Promise<void> {
   console.log(`  ${up.seconds.toFixed(1)} s; ${/Resources:\n\s*\+ (.*)\n/.exec(up.output)?.[1]}`);
   const resources = Number(/\+ (\d+) created/.exec(up.output)?.[1]);
   assert.ok(resources > (given === undefined ? 1000 : 500), up.output);
+  return resources;
+}
+
+async function bench(drill: Drill): Promise<void> {
+  const [before, after] = [join(scratch, "manifests"), join(scratch, "manifests-after")];
+  const texts = given === undefined ? generateManifests() : (await manifestTexts(given)).texts;
+  await writeManifests(before, texts);
+  const production = await productionSettings();
+  const resources = await firstUp(drill, await recordingProject(scratch), before, production);
 
   let digest = "";
   if (withAddition) {
