@@ -16,6 +16,7 @@ import { describeUnless, itUnless } from "../../support/annotations.ts";
 import { cosignIn } from "../../support/cosign.ts";
 import { linesByTag } from "../../support/image-lines.ts";
 import { type ObjectStores, startObjectStores } from "../../support/object-stores.ts";
+import { pageCosignCommand } from "../../support/page-proof-commands.ts";
 import { givenPeer, sigstorePath } from "../../support/peers.ts";
 import { type RunningRedirector, startRedirector } from "../../support/redirector-process.ts";
 import { type Pushed, Pusher, sha256, startRegistry, type TestRegistry } from "../../support/registries.ts";
@@ -116,6 +117,13 @@ describeUnless(unbuilt, "trust: real cosign", () => {
       const proof = await attested("promotions.pub", at);
       assert.equal(proof.code, 0, `${at}: ${proof.text}`);
     }
+    const shown = await pageCosignCommand(
+      { host: far("").split("/")[0]!, repository: "tool/app", digest: root.digest },
+      request.signing!,
+    );
+    assert.deepEqual(shown.slice(0, 1), ["verify-attestation"]);
+    const byPage = await run(...shown, "--allow-http-registry");
+    assert.equal(byPage.code, 0, byPage.text);
     assert.notEqual((await attested("cosign.pub", far(":root"))).code, 0, "by another key");
     assert.notEqual((await verify("cosign.pub", far(":unsigned"))).code, 0, "what is not promoted");
     await redirector.logged(/ manifest m1/);

@@ -9,6 +9,7 @@ import type { Context, ImagesRequest } from "../../../components/promotion/run/r
 import { describeUnless } from "../../support/annotations.ts";
 import { cosignIn } from "../../support/cosign.ts";
 import { linesByTag } from "../../support/image-lines.ts";
+import { pageCosignCommand } from "../../support/page-proof-commands.ts";
 import { sigstorePath } from "../../support/peers.ts";
 import { type PrivateSigstore, startPrivateSigstore } from "../../support/private-sigstore.ts";
 import { type Pushed, Pusher, startRegistry, type TestRegistry } from "../../support/registries.ts";
@@ -120,6 +121,15 @@ describeUnless(unbuilt, "trust: keyless, by real authorities", () => {
     for (const found of [await verify(["verify"], release), await verify(attested, deploy)])
       assert.equal(found.code, 0, found.text);
     assert.notEqual((await verify(attested, release)).code, 0, "by another workflow");
+    // As the catalogue's page shows it; this Sigstore has no log of certificates.
+    const published = { host: registry.host, repository: "m1/tool/app", digest: signed.digest };
+    for (const by of [identity, identity.replace("deploy.yml", "*")]) {
+      const shown = await pageCosignCommand(published, { ...signing, identity: by });
+      const byPage = await run(...shown, "--allow-http-registry", "--insecure-ignore-sct");
+      assert.equal(byPage.code, 0, byPage.text);
+    }
+    const other = await pageCosignCommand(published, { ...signing, identity: `https://github.com/${release}` });
+    assert.notEqual((await run(...other, "--allow-http-registry", "--insecure-ignore-sct")).code, 0);
 
     // A run that may not ask for a token promotes nothing, and says why.
     delete process.env["ACTIONS_ID_TOKEN_REQUEST_URL"];
