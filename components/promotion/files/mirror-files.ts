@@ -2,7 +2,7 @@ import { fileKey, filesPrefix } from "../../../redirector/object-paths.ts";
 import { measure, readAll } from "../blobs/fan-out.ts";
 import { WeightedSemaphore } from "../http/weighted-semaphore.ts";
 import { type CircuitBreaker, GivenUpError } from "../run/circuit-breaker.ts";
-import { fileLookups, fileMemory } from "../run/limits.ts";
+import { fileLookups, fileMemory, leastFileMemory } from "../run/limits.ts";
 import type { StorageSettings } from "../run/request.ts";
 import { Storages } from "../run/storages.ts";
 import { type Bucket, BucketAbsent, type BucketAddress, chunkBytes, type Stored } from "../storage/bucket.ts";
@@ -136,7 +136,7 @@ export async function measured(
 /** Runs a copy or a read of so many bytes once there is memory for it, within the limit that all projects share. */
 export async function withMemoryFor<T>(size: number, work: () => Promise<T>): Promise<T> {
   // Small objects count with a minimum, since the number of connections is limited.
-  return await memory.with(Math.max(Math.min(size, 3 * chunkBytes(size)), 4 * 1024 * 1024), work);
+  return await memory.with(Math.max(Math.min(size, 3 * chunkBytes(size)), leastFileMemory), work);
 }
 
 /** The bucket at an address; all projects of this process share the clients and their connections. */

@@ -30,7 +30,9 @@ export const attachmentLimits = {
 export const attachmentMemory = 64 * 1024 * 1024;
 /** Requests to one object store at a time, besides downloads, which the memory of files limits. */
 export const storeRequests = 72;
-/** Connections to one object store: no request waits for one, because there it would not be its turn that counts. */
-export const storeConnections = 2 * storeRequests;
 /** Bytes of files in memory. */
 export const fileMemory = 256 * 1024 * 1024;
+/** Bytes as which the smallest file counts: together with the memory this is the number of downloads at a time, enough for a round trip of 120 ms. */
+export const leastFileMemory = 2 * 1024 * 1024;
+/** Connections to one object store: no request waits for one, because there it would not be its turn that counts. */
+export const storeConnections = storeRequests + fileMemory / leastFileMemory;
