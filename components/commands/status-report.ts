@@ -1,5 +1,7 @@
 /** What is missing in production, since when and why, as the state of a stack remembers it. Pure. */
+import { lastRunOutput, type RunRecord, unpackRecord } from "../promotion/provider/run-record.ts";
 import { countOf } from "../promotion/text/count-of.ts";
+import { formatBytes } from "../promotion/text/format-bytes.ts";
 import { escapeUnprintable } from "../promotion/text/printable.ts";
 import { CommandError } from "./command.ts";
 
@@ -41,6 +43,8 @@ export interface PromotionStatus {
   }[];
   /** Projects of the manifests that no deployment has promoted yet. */
   readonly undeployed: readonly string[];
+  /** Each promotion's last run that had something to do, the latest first; none of states of earlier versions. */
+  readonly runs: readonly RunRecord[];
 }
 
 /**
@@ -66,6 +70,7 @@ export function promotionStatus(text: string, from: string, wanted: readonly str
           incomplete,
           modified,
           initErrors,
+          run: unpackRecord(outputs[lastRunOutput]),
         },
       ];
     },
@@ -100,6 +105,7 @@ export function promotionStatus(text: string, from: string, wanted: readonly str
       since: held.map(({ modified }) => modified).sort()[0],
     })),
     undeployed: wanted.filter((name) => !deployed.has(name)),
+    runs: promotions.flatMap(({ run }) => run ?? []).sort((one, other) => (one.time < other.time ? 1 : -1)),
   };
 }
 
@@ -116,6 +122,31 @@ export function statusTable({ rows }: PromotionStatus, now: Date): string[][] {
     ...[missing, extra, incomplete].map(String),
     since === undefined ? "?" : `${since.slice(0, 16)}Z (${ago(new Date(since), now)})`,
   ]);
+  return body.length === 0 ? [] : [head, ...body];
+}
+
+/** The runs that a table shows: those of one deployment of many projects are seldom looked at one by one. */
+const shownRuns = 10;
+
+/** Head and rows of a table of the latest runs: how long each took, what it sent, and which mirror was how long behind the first. */
+export function runsTable({ runs }: PromotionStatus): string[][] {
+  const head = ["LAST RUN", "PROJECT", "KIND", "TOOK", "SENT", "SLOWEST MIRROR", "LAG", "FAILURES"];
+  const body = runs.slice(0, shownRuns).map(({ time, project, kind, seconds, bytes, mirrors, failures }) => {
+    const slowest = mirrors.reduce((most, one) => (one.lagSeconds > most.lagSeconds ? one : most), {
+      mirror: mirrors[0]?.mirror ?? "-",
+      lagSeconds: 0,
+    });
+    return [
+      `${time.slice(0, 16)}Z`,
+      escapeUnprintable(project),
+      kind,
+      `${seconds.toFixed(1)} s`,
+      formatBytes(bytes),
+      escapeUnprintable(slowest.mirror),
+      `${slowest.lagSeconds.toFixed(1)} s`,
+      String(failures),
+    ];
+  });
   return body.length === 0 ? [] : [head, ...body];
 }
 

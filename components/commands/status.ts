@@ -13,14 +13,14 @@ import { type DnssecAnswer, dnssecReport, signsZone, zoneSignatures } from "./dn
 import { exitCodes } from "./exit-codes.ts";
 import { useLocalStack } from "./local-stack.ts";
 import { printDetail, printJson, printNote, printResult } from "./output.ts";
-import { isInPlace, nextCommands, promotionStatus, statusTable } from "./status-report.ts";
+import { isInPlace, nextCommands, promotionStatus, runsTable, statusTable } from "./status-report.ts";
 import { textTable } from "./text-table.ts";
 
 /** `artifacts status`. */
 export const statusCommand = new Command("status")
   .summary("say what is missing where, since when, why, and what to do")
   .description(
-    "Says for each project and mirror what the last deployment or refresh left missing, since when, the last failure and the next command. Reads the stack's state, which takes seconds; audit looks into the mirrors themselves. Where the stack signs the zone (artifacts:dnssec), it asks Cloudflare whether the signatures count. Exit code 3: something is missing.",
+    "Says for each project and mirror what the last deployment or refresh left missing, since when, the last failure, the next command, and of the ten latest runs how long they took, what they sent and which mirror was last. Reads the stack's state, which takes seconds; audit looks into the mirrors themselves. Where the stack signs the zone (artifacts:dnssec), it asks Cloudflare whether the signatures count. Exit code 3: something is missing.",
   )
   .option("--stack <name>", "the stack; local is the running rehearsal", "prod")
   .option(
@@ -29,7 +29,7 @@ export const statusCommand = new Command("status")
   )
   .option(
     "--json",
-    "one JSON document: {projects, rows: [{project, kind, mirror, missing, extra, incomplete, since}], failures: [{cause, projects, since}], undeployed, dnssec: {status, ds}}; dnssec: where the stack signs the zone",
+    "one JSON document: {projects, rows: [{project, kind, mirror, missing, extra, incomplete, since}], failures: [{cause, projects, since}], undeployed, runs: [{time, project, kind, everywhere, seconds, bytes, failures, mirrors: [{mirror, steps, failed, bytes, seconds, lagSeconds}]}], dnssec: {status, ds}}; dnssec: where the stack signs the zone",
   )
   .action(async (values) => {
     const local = await useLocalStack(values.stack);
@@ -44,6 +44,7 @@ export const statusCommand = new Command("status")
       printResult(
         `last failure${since === undefined ? "" : ` (${since.slice(0, 16)}Z)`} of ${projects.join(", ")}: ${escapeUnprintable(cause)}`,
       );
+    for (const line of textTable(runsTable(status))) printResult(line);
     const what = countOf(status.projects, "project");
     printResult(
       isInPlace(status) ? `${what}: everything that was deployed is in place` : `${what}: not everything is in place`,

@@ -14,7 +14,7 @@ import { type Confirmed, currentSetting, howToConfirm, parseConfirmed } from "./
 import { type AnyRequest, fileMirrorsSchema, type Kind, kindOf } from "./kinds.ts";
 import { progressFile } from "./overall-progress.ts";
 import { packLines, unpackLines } from "./packed-lines.ts";
-import { keepRecord, RunRecorder } from "./run-record.ts";
+import { keepRecord, lastRunOutput, packRecord, RunRecorder } from "./run-record.ts";
 
 /**
  * The provider of the promotion resources: a thin shell around the engine of promotion.
@@ -128,6 +128,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
         outputs: outputsOf(kind, last, found, {
           incomplete: { ...before, ...inventory.incomplete },
           attached: inventory.attached ?? attached,
+          lastRun: outputs[lastRunOutput],
         }),
         inputs: found,
       };
@@ -172,17 +173,19 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       promote(request, previous, context(urn, "promoting:", beforeRemoval, recorder)),
     );
     for (const warning of outcome.warnings ?? []) await log.lasting(urn, "warning", warning);
-    keepRecord(recorder.ended(request.project, kind.text, outcome), process.env);
+    const record = recorder.ended(request.project, kind.text, outcome);
+    keepRecord(record, process.env);
+    const done = { ...outcome, lastRun: record === undefined ? last?.[lastRunOutput] : packRecord(record) };
     catalogue?.promoted(request.project, outcome.copied);
     if (outcome.failures.length > 0) {
       const left = await beforeRemoval();
       const reasons = [...some(outcome.failures), ...left, `${outcome.summary}; the next \`pulumi up\` resumes`];
       // Until a run succeeds, the former policy is not done with.
       const asked = "formerTrust" in request ? { ...inputs, trust: last?.["trust"] } : inputs;
-      throw new PartialFailure({ id, inputs, outputs: outputsOf(kind, asked, {}, outcome), reasons });
+      throw new PartialFailure({ id, inputs, outputs: outputsOf(kind, asked, {}, done), reasons });
     }
     await log.lasting(urn, "info", outcome.summary);
-    return outputsOf(kind, inputs, inputs, outcome);
+    return outputsOf(kind, inputs, inputs, done);
   }
 
   /**
@@ -264,16 +267,25 @@ function outputsOf(
   kind: Kind,
   asked: Properties,
   inputs: Properties,
-  { incomplete, attached = "" }: { readonly incomplete: Differences; readonly attached?: string | undefined },
+  { incomplete, attached = "", lastRun }: Recorded,
 ): Properties {
   const outputs: Properties = Object.keys(incomplete).length > 0 ? { incomplete } : {};
   if (attached !== "") outputs[attachedLines] = packLines(attached);
+  if (lastRun !== undefined) outputs[lastRunOutput] = lastRun;
   for (const name of compareInputs(inputs, asked)) {
-    if (name === "incomplete" || name === attachedLines || asked[name] === undefined) continue;
+    if (ownOutputs.has(name) || asked[name] === undefined) continue;
     if (name === kind.text) outputs[askedLines] = packLines(String(asked[name]));
     else outputs[name] = asked[name];
   }
   return outputs;
+}
+
+/** What a run or a refresh found, for the outputs. */
+interface Recorded {
+  readonly incomplete: Differences;
+  readonly attached?: string | undefined;
+  /** The record of the last run that had something to do, packed. */
+  readonly lastRun?: unknown;
 }
 
 /** The output with the lines that were last asked for. The engine never shows outputs whose name begins with two underscores. */
@@ -281,6 +293,9 @@ const askedLines = "__asked";
 
 /** The output that records what is attached to the images, packed; absent in states of earlier versions. */
 const attachedLines = "__attached";
+
+/** Outputs that are no copies of inputs. */
+const ownOutputs: ReadonlySet<string> = new Set(["incomplete", attachedLines, lastRunOutput]);
 
 function attachedOf(outputs: Properties): string | undefined {
   const packed = outputs[attachedLines];

@@ -1,30 +1,53 @@
 import { appendFileSync } from "node:fs";
+import { z } from "zod";
 import type { Outcome, Progress } from "../run/request.ts";
+import { packLines, unpackLines } from "./packed-lines.ts";
 
 /** What a run did in one mirror. */
-interface MirrorRecord {
-  readonly mirror: string;
-  readonly steps: number;
-  readonly failed: number;
-  readonly bytes: number;
+const mirrorSchema = z.object({
+  mirror: z.string(),
+  steps: z.number(),
+  failed: z.number(),
+  bytes: z.number(),
   /** From the begin of the run until the mirror's last step. */
-  readonly seconds: number;
+  seconds: z.number(),
   /** How long after the first mirror that was done: what clients of this one wait longer. */
-  readonly lagSeconds: number;
-}
+  lagSeconds: z.number(),
+});
+
+const recordSchema = z.object({
+  /** When it ended. */
+  time: z.string(),
+  project: z.string(),
+  kind: z.enum(["images", "files"]),
+  /** Whether every mirror has everything. */
+  everywhere: z.boolean(),
+  seconds: z.number(),
+  bytes: z.number(),
+  failures: z.number(),
+  mirrors: z.array(mirrorSchema),
+});
 
 /** What a run of one project did. */
-export interface RunRecord {
-  /** When it ended. */
-  readonly time: string;
-  readonly project: string;
-  readonly kind: "images" | "files";
-  /** Whether every mirror has everything. */
-  readonly everywhere: boolean;
-  readonly seconds: number;
-  readonly bytes: number;
-  readonly failures: number;
-  readonly mirrors: readonly MirrorRecord[];
+export type RunRecord = Readonly<z.infer<typeof recordSchema>>;
+
+/** The output of a promotion that has the record of its last run, packed; absent in states of earlier versions. */
+export const lastRunOutput = "__lastRun";
+
+/** Packs a record for the state: of 28 mirrors some 600 bytes. */
+export function packRecord(record: RunRecord): string {
+  return packLines(JSON.stringify(record));
+}
+
+/** A record in the state; undefined if a state has none, or one that a later version wrote otherwise. */
+export function unpackRecord(packed: unknown): RunRecord | undefined {
+  if (typeof packed !== "string") return undefined;
+  try {
+    const { success, data } = recordSchema.safeParse(JSON.parse(unpackLines(packed)));
+    return success ? data : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Records a run from its reports. */

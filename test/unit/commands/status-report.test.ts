@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { isInPlace, nextCommands, promotionStatus, statusTable } from "../../../components/commands/status-report.ts";
+import {
+  isInPlace,
+  nextCommands,
+  promotionStatus,
+  runsTable,
+  statusTable,
+} from "../../../components/commands/status-report.ts";
+import { packLines } from "../../../components/promotion/provider/packed-lines.ts";
+import { packRecord, type RunRecord } from "../../../components/promotion/provider/run-record.ts";
 
 const modified = "2026-11-29T01:00:00Z";
 const promotion = (kind: string, project: string, more: object = {}) => ({
@@ -17,7 +25,7 @@ describe("status", () => {
     const status = promotionStatus(exported(promotion("Images", "tool"), promotion("Files", "tool")), "s.json", [
       "tool",
     ]);
-    assert.deepEqual(status, { projects: 1, rows: [], failures: [], undeployed: [] });
+    assert.deepEqual(status, { projects: 1, rows: [], failures: [], undeployed: [], runs: [] });
     assert.ok(isInPlace(status));
     assert.deepEqual(statusTable(status, new Date()), []);
     assert.deepEqual(nextCommands(status, "prod"), []);
@@ -58,6 +66,36 @@ describe("status", () => {
       { cause: "mirror eu: given up: 503 Service Unavailable", projects: ["a", "b", "c"], since: modified },
       { cause: "copied 3", projects: ["a", "b", "c"], since: modified },
     ]);
+  });
+
+  it("the last runs, the latest first: what they took and sent, and which mirror was last", () => {
+    const mirror = (name: string, lagSeconds: number) => {
+      return { mirror: name, steps: 2, failed: 0, bytes: 1024 ** 2, seconds: 3 + lagSeconds, lagSeconds };
+    };
+    const run = (project: string, time: string): RunRecord => {
+      const mirrors = [mirror("us", 0), mirror("eu", 4.25), mirror("asia", 1)];
+      return {
+        time,
+        project,
+        kind: "files",
+        everywhere: true,
+        seconds: 7.25,
+        bytes: 3 * 1024 ** 2,
+        failures: 0,
+        mirrors,
+      };
+    };
+    const [early, late] = [run("early", "2026-11-29T01:00:00.000Z"), run("late", "2026-11-29T02:00:00.000Z")];
+    const of = (project: string, lastRun: string) => promotion("Files", project, { outputs: { __lastRun: lastRun } });
+    const unread = [of("damaged", "?"), of("later", packLines(JSON.stringify({ time: 1 })))];
+    const state = exported(of("early", packRecord(early)), of("late", packRecord(late)), ...unread);
+    const status = promotionStatus(state, "s.json", []);
+    assert.deepEqual(status.runs, [late, early]);
+    assert.deepEqual(runsTable(status).slice(1), [
+      ["2026-11-29T02:00Z", "late", "files", "7.3 s", "3.0 MiB", "eu", "4.3 s", "0"],
+      ["2026-11-29T01:00Z", "early", "files", "7.3 s", "3.0 MiB", "eu", "4.3 s", "0"],
+    ]);
+    assert.ok(isInPlace(status));
   });
 
   it("what is no state is refused", () => {

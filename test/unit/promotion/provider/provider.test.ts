@@ -6,6 +6,7 @@ import { PartialFailure } from "../../../../components/plugin/protocol.ts";
 import { currentSetting, parseConfirmed } from "../../../../components/promotion/provider/confirmed.ts";
 import { packLines } from "../../../../components/promotion/provider/packed-lines.ts";
 import { promotionProvider } from "../../../../components/promotion/provider/provider.ts";
+import { unpackRecord } from "../../../../components/promotion/provider/run-record.ts";
 import { progressLine } from "../../../../components/promotion/run/progress.ts";
 import type { Progress } from "../../../../components/promotion/run/request.ts";
 
@@ -177,6 +178,13 @@ describe("what is recorded", () => {
     });
     assert.deepEqual(said, []);
   });
+  it("the last run that had something to do: a refresh and a run without work keep it", async () => {
+    const outputs = { __lastRun: "packed" };
+    assert.deepEqual((await read(nowhere, outputs)).outputs, outputs);
+    const news = { ...nowhere, summary: "another" };
+    const idle = { ...call, id: "kops:kops", olds: outputs, oldInputs: nowhere, inputs: news, preview: false };
+    assert.deepEqual((await provider.update(idle)).outputs, outputs);
+  });
   it("all requested lines of a partly failed run: the engine keeps the previous inputs", async () => {
     const news: Properties = { ...inputs, storage: { gcsEndpoint: "http://127.0.0.1:1/storage/v1/" } };
     const stopped = promotionProvider({ status: async () => {}, lasting: async () => {} });
@@ -185,7 +193,9 @@ describe("what is recorded", () => {
     await assert.rejects(run, (error) => {
       assert.ok(error instanceof PartialFailure, String(error));
       const { files: _, ...others } = news;
-      assert.deepEqual(error.outputs, { ...others, __asked: packLines(line), incomplete: { us: `+ ${line}` } });
+      const { __lastRun: record, ...outputs } = error.outputs;
+      assert.deepEqual(outputs, { ...others, __asked: packLines(line), incomplete: { us: `+ ${line}` } });
+      assert.deepEqual([unpackRecord(record)?.project, unpackRecord(record)?.failures], ["kops", 1]);
       return true;
     });
   });
