@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { InterruptedError, UnreachableError } from "./errors.ts";
+import { quotaOf, RequestBudget } from "./request-budget.ts";
 import { WeightedSemaphore } from "./weighted-semaphore.ts";
 
 /** How a host is treated. */
@@ -12,14 +13,17 @@ export interface HostRules {
   readonly maxErrorTime: number;
   /** How long no request is sent to a host that was given up, in ms. */
   readonly resting: number;
+  /** Requests a minute that the host grants; undefined: unknown. */
+  readonly quota?: (host: string) => number | undefined;
 }
 
-/** Limits for Artifact Registry, whose quota is 1,000 requests a second and region. */
+/** Limits for a region of Artifact Registry, which is one host. */
 export const defaultRules: HostRules = {
   parallel: 54,
   probes: [200, 500, 1_000, 2_000],
   maxErrorTime: 45_000,
   resting: 120_000,
+  quota: quotaOf,
 };
 
 /** Up to so many errors in a row may be caused by one object instead of the host. */
@@ -35,6 +39,7 @@ export class Host {
   readonly #rules: HostRules;
   /** Requests at a time. */
   readonly #limit: WeightedSemaphore;
+  readonly #budget: RequestBudget | undefined;
   #pausedUntil = 0;
   #successes = 0;
   #errors = 0;
@@ -47,6 +52,8 @@ export class Host {
     this.name = name;
     this.#rules = rules;
     this.#limit = new WeightedSemaphore(rules.parallel);
+    const quota = rules.quota?.(name);
+    this.#budget = quota === undefined ? undefined : new RequestBudget(quota);
   }
 
   /** Runs one request within the host's limit. @throws UnreachableError if it was given up. */
@@ -63,6 +70,12 @@ export class Host {
     signal.throwIfAborted();
     this.refuseIfDead();
     return this.#probing || this.#pausedUntil > 0 ? this.#becomesReady(signal) : undefined;
+  }
+
+  /** Waits until the host's quota has room for a request that is sent next; undefined if that is now. Throws the signal's reason if aborted. */
+  withinQuota(method: string, signal: AbortSignal): Promise<void> | undefined {
+    const wait = this.#budget?.book(method) ?? 0;
+    return wait > 0 ? pause(wait, signal) : undefined;
   }
 
   async #becomesReady(signal: AbortSignal): Promise<void> {

@@ -162,6 +162,8 @@ export class Transport {
     for (;;) {
       const wait = host.ready(call.signal);
       if (wait) await wait;
+      const turn = host.withinQuota(call.method, call.signal);
+      if (turn) await turn;
       let response: AttemptResponse<Body | Buffer>;
       try {
         response = await this.#send(call, send, failures + waits + reauthorized + 1);

@@ -1,0 +1,67 @@
+/** Quota of requests a minute that Artifact Registry grants for each project and region, unless Google was asked for more (cloud.google.com/artifact-registry/quotas). */
+const grantedByDefault = 60_000;
+/** The part of the quota that this process uses: clients, redirectors' probes and other runs have the rest. */
+const ownShare = 1 / 2;
+/** Of these 60,000 requests a minute 18,000 may write, and 18,000 delete. */
+const changingShare = 18_000 / 60_000;
+/** Seconds of the budget that may be used at once: small promotions wait for nothing. */
+const burstSeconds = 10;
+
+/**
+ * Keeps the requests to one region of Artifact Registry below its quota: all of them, those that write, and those that delete, each by a token bucket.
+ * Each request books its time when it asks, so they start in the order in which they came.
+ */
+export class RequestBudget {
+  readonly #all: TokenBucket;
+  readonly #writes: TokenBucket;
+  readonly #deletes: TokenBucket;
+
+  /** @param quota requests a minute. @param now ms. */
+  constructor(quota: number, now: () => number = Date.now) {
+    const own = quota * ownShare;
+    this.#all = new TokenBucket(own, now);
+    this.#writes = new TokenBucket(own * changingShare, now);
+    this.#deletes = new TokenBucket(own * changingShare, now);
+  }
+
+  /** Books a request. @returns ms after which it may be sent; 0: now. */
+  book(method: string): number {
+    const wait = this.#all.take();
+    if (method === "GET" || method === "HEAD") return wait;
+    return Math.max(wait, (method === "DELETE" ? this.#deletes : this.#writes).take());
+  }
+}
+
+class TokenBucket {
+  readonly #now: () => number;
+  /** ms in which one token comes. */
+  readonly #interval: number;
+  /** When the bucket will be full again. */
+  #fullAt = 0;
+
+  constructor(perMinute: number, now: () => number) {
+    this.#now = now;
+    this.#interval = 60_000 / perMinute;
+  }
+
+  take(): number {
+    const now = this.#now();
+    this.#fullAt = Math.max(this.#fullAt, now) + this.#interval;
+    return Math.max(0, this.#fullAt - now - burstSeconds * 1_000);
+  }
+}
+
+/**
+ * The quota that a registry's host grants; undefined: unknown, as of all hosts but those of Artifact Registry.
+ * @throws Error if ARTIFACTS_REGISTRY_QUOTA is no number of requests.
+ */
+export function quotaOf(host: string, environment: NodeJS.ProcessEnv = process.env): number | undefined {
+  if (!host.endsWith("-docker.pkg.dev")) return undefined;
+  const setting = environment["ARTIFACTS_REGISTRY_QUOTA"] ?? "";
+  if (setting === "") return grantedByDefault;
+  if (!/^[1-9]\d{2,8}$/.test(setting))
+    throw new Error(
+      `ARTIFACTS_REGISTRY_QUOTA is a number of requests a minute, at least 100, not "${setting.slice(0, 20)}"`,
+    );
+  return Number(setting);
+}
