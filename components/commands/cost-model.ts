@@ -69,7 +69,7 @@ export type CostedStack = Pick<StackConfig, "gcpRegions" | "awsRegions" | "insta
   Partial<Pick<StackConfig, "sentGibPerDay" | "imageBuckets" | "imageStores" | "clientShares">>;
 
 /** Alerts of components/monitoring without the one on sent bytes, and the bytes of the two log lines of a request that is logged. */
-const alerts = 15;
+const alerts = 16;
 const loggedBytes = 1700;
 
 /** The estimate, a row for each component and region. */

@@ -84,6 +84,7 @@ export class Monitoring extends pulumi.ComponentResource {
     };
     this.addReportAlert(name);
     this.addQuotaAlert(name);
+    this.addQuotaWarning(name);
     for (const each of logMetrics) this.addLogMetric(name, each);
     if (args.budget !== undefined) this.addBudget(name, host, args.projectNumber, args.budget);
     if (args.sentGibPerDay !== undefined) this.addSentBytesAlert(name, args.sentGibPerDay);
@@ -291,6 +292,34 @@ export class Monitoring extends pulumi.ComponentResource {
   }
 
   /**
+   * Before the quota ends: by kind of request and region, what is used of what is granted, as Google's own example has it (Monitoring docs, "Using quota
+   * metrics"). Of several limits the least one counts; a limit for each user is unlimited unless somebody sets it.
+   */
+  private addQuotaWarning(name: string): void {
+    const of = `{monitored_resource="consumer_quota",service="artifactregistry.googleapis.com"}`;
+    const by = "by (quota_metric, location)";
+    const used = `sum ${by} (increase(serviceruntime_googleapis_com:quota_rate_net_usage${of}[1m]))`;
+    const granted = `min ${by} (min_over_time(serviceruntime_googleapis_com:quota_limit${of}[1d]) > 0)`;
+    this.addAlert(`${name}-quota-warning`, {
+      displayName: `Artifact Registry: more than ${quotaWarning * 100} % of a region's quota of requests is used`,
+      severity: "WARNING",
+      documentation:
+        "Above the quota it answers 429 to clients. A promotion uses at most half of it (ARTIFACTS_REGISTRY_QUOTA); the dashboard shows which mirror clients are sent to. Ask for a higher quota (https://console.cloud.google.com/iam-admin/quotas, Artifact Registry API, requests per minute and region), or add a region nearby.",
+      conditions: [
+        {
+          displayName: "Requests of a minute as a part of the quota, for three minutes",
+          conditionPrometheusQueryLanguage: {
+            query: `${used} / ${granted} > ${quotaWarning}`,
+            duration: "180s",
+            evaluationInterval: "60s",
+            disableMetricValidation: true,
+          },
+        },
+      ],
+    });
+  }
+
+  /**
    * Tells of half, 90 % and all of what the project may cost in a month, and of a month that will cost more as it goes. It stops nothing.
    * Billing administrators are told too, as Google does by default.
    */
@@ -411,6 +440,8 @@ export class Monitoring extends pulumi.ComponentResource {
 }
 
 const serviceId = "redirector";
+/** The part of Artifact Registry's quota of requests above which somebody is told. */
+const quotaWarning = 0.8;
 /** All types of manifests: a registry answers 404 for a type that the request does not accept. */
 const manifests = [
   "application/vnd.oci.image.index.v1+json",

@@ -36,6 +36,11 @@ const looksAt: Readonly<Record<string, readonly string[]>> = {
     'resource.label.service=\\"artifactregistry.googleapis.com\\"',
     '"ALIGN_COUNT_TRUE"', // the metric is a truth value
   ],
+  "Artifact Registry: more than 80 %": [
+    'increase(serviceruntime_googleapis_com:quota_rate_net_usage{monitored_resource=\\"consumer_quota\\",service=\\"artifactregistry.googleapis.com\\"}[1m])',
+    "/ min by (quota_metric, location) (min_over_time(serviceruntime_googleapis_com:quota_limit{",
+    "[1d]) > 0) > 0.8",
+  ],
   "The buckets sent more than 1000 GiB": ["storage_googleapis_com:network_sent_bytes_count", "[24h])) > 1073741824000"],
   "The certificate of artifacts.example.org": ["uptime_check/time_until_ssl_cert_expires", '"COMPARISON_LT"'],
   "The certificate of registry.example.org": ["uptime_check/time_until_ssl_cert_expires", '"COMPARISON_LT"'],
