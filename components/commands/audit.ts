@@ -7,7 +7,8 @@ import { sharedImagePromotion, takeImageInventory } from "../promotion/images/im
 import { verifyProduction } from "../promotion/images/verify-production.ts";
 import { everyDigest } from "../promotion/run/deep-share.ts";
 import { progressLine } from "../promotion/run/progress.ts";
-import type { Context, FilesRequest, ImagesRequest, Inventory } from "../promotion/run/request.ts";
+import type { Context, FilesRequest, ImageMirror, ImagesRequest, Inventory } from "../promotion/run/request.ts";
+import { readStoreAddress } from "../promotion/run/store-address.ts";
 import type { Unmanaged } from "../promotion/unmanaged/unmanaged.ts";
 import { findUnmanagedFiles } from "../promotion/unmanaged/unmanaged-files.ts";
 import { unmanagedImages } from "../promotion/unmanaged/unmanaged-images.ts";
@@ -104,12 +105,17 @@ async function unmanagedOf(
   const layerMirrors = layerMirrorsOf(places.images, files);
   const unmanaged = await Promise.all([
     unmanagedImages({ mirrors: images, layerMirrors, storage }, owners, context),
-    findUnmanagedFiles(files, owners, storage, context),
+    findUnmanagedFiles(files, owners, storage, context, bucketsWithImages(places.images)),
   ]);
   return unmanaged.map(({ found, ...rest }) => ({
     found: found.filter(({ project = "-" }) => projects.length === 0 || projects.includes(project)),
     ...rest,
   }));
+}
+
+/** Names of the buckets that are image mirrors. */
+function bucketsWithImages(images: readonly ImageMirror[]): ReadonlySet<string> {
+  return new Set(images.flatMap(({ repository }) => readStoreAddress(repository)?.bucket ?? []));
 }
 
 /** What in production does not satisfy the policies. */

@@ -182,6 +182,8 @@ describe("objects", () => {
   });
   after(() => stores.stop());
 
+  const none: ReadonlySet<string> = new Set();
+
   async function put(key: string): Promise<void> {
     await stores.stage("strange-gcs", key, "12345");
     await stores.s3Client.send(new PutObjectCommand({ Bucket: "strange-s3", Key: key, Body: "12345" }));
@@ -202,7 +204,7 @@ describe("objects", () => {
     }
     await put("containers/images/sha256:1");
     const owners = [owner("kops", "kops"), owner("storage", "sig/storage"), owner("quiet", "quiet", [], false)];
-    const found = await findUnmanagedFiles(mirrors, owners, stores.settings, context);
+    const found = await findUnmanagedFiles(mirrors, owners, stores.settings, context, none);
     const of = (mirror: string, more: object[] = []) => [
       { kind: "files", mirror, project: "quiet", line: "binaries/quiet/ (1 file, 5 bytes)" },
       { kind: "files", mirror, project: undefined, line: "binaries/sig/left/ (2 files, 10 bytes)" },
@@ -213,11 +215,21 @@ describe("objects", () => {
     const layers = { kind: "files", mirror: "gcs", project: undefined, line: "containers/ (1 file, 5 bytes)" };
     assert.deepEqual(found, { found: [...of("gcs", [layers]), ...of("s3")], unlisted: [], failures: [] });
     // The root of all files is a project's: its inventory shows all of them.
-    const all = await findUnmanagedFiles(mirrors.slice(1), [owner("all", "")], stores.settings, context);
+    const all = await findUnmanagedFiles(mirrors.slice(1), [owner("all", "")], stores.settings, context, none);
     assert.deepEqual(
       all.found.map(({ line }) => line),
       ["elsewhere/ (1 file, 5 bytes)"],
     );
+    // A bucket of Cloud Storage that is an image mirror, or behind a CDN that is purged, has such a folder too.
+    const url = "https://cdn.example.org";
+    const purge = { kind: "gcs", bucket: "strange-gcs", region: "us-central1", url, by: "http" } as const;
+    for (const [storage, withImages] of [
+      [stores.settings, new Set(["strange-gcs"])],
+      [{ ...stores.settings, purges: [purge] }, none],
+    ] as const) {
+      const images = await findUnmanagedFiles(mirrors, owners, storage, context, withImages);
+      assert.deepEqual(images.found, [...of("gcs"), ...of("s3")]);
+    }
   });
 
   it("layers registered for a removed project", async () => {
@@ -249,7 +261,7 @@ describe("objects", () => {
     const keys = Array.from({ length: 1_001 }, (_, i) => `binaries/many${String(i).padStart(4, "0")}/f`);
     for (let at = 0; at < keys.length; at += 50) await Promise.all(keys.slice(at, at + 50).map((key) => put(key)));
     const owners = keys.slice(0, 1_000).map((key) => owner(key, key.split("/")[1]!));
-    const { found } = await findUnmanagedFiles(mirrors, owners, stores.settings, context);
+    const { found } = await findUnmanagedFiles(mirrors, owners, stores.settings, context, none);
     const last = found.filter(({ line }) => line.includes("many"));
     assert.deepEqual(
       last.map(({ mirror, line }) => `${mirror} ${line}`),

@@ -8,26 +8,28 @@ import { printable } from "../text/printable.ts";
 import { searchMirrors } from "./search-mirrors.ts";
 import { type Owner, ownerOf, type Unmanaged, type UnmanagedArtifact } from "./unmanaged.ts";
 
-/** What a production bucket contains besides files: the catalogue and, in S3, image layers. */
-const known: Readonly<Record<FileMirror["kind"], readonly string[]>> = {
-  gcs: [filesFolder, catalogueFolder],
-  s3: [filesFolder, catalogueFolder, layersFolder.slice(0, layersFolder.indexOf("/") + 1)],
-};
+/** Where a bucket has image layers, whole images, and the records of what is to be purged from a CDN. */
+const imagesFolder = layersFolder.slice(0, layersFolder.indexOf("/") + 1);
 
 /**
  * Objects in the mirrors' buckets that no project's inventory shows: folders beside the projects'. Writes nothing, and does not read the
  * projects' own folders.
  * @param owners all projects there are.
+ * @param withImages names of the buckets in Cloud Storage that are image mirrors; those in S3 have image layers in any case.
  */
 export async function findUnmanagedFiles(
   mirrors: readonly FileMirror[],
   owners: readonly Owner[],
   storage: StorageSettings,
   { signal }: Context,
+  withImages: ReadonlySet<string>,
 ): Promise<Unmanaged> {
+  const purged = new Set(storage.purges?.map(({ bucket }) => bucket));
   const looked = await searchMirrors(mirrors, signal, async (mirror) => {
     const bucket = openBucket(storage, mirror);
-    const entries = await unmanagedIn(bucket, mirror.kind, owners, signal);
+    const hasImages = mirror.kind === "s3" || withImages.has(mirror.bucket) || purged.has(mirror.bucket);
+    const known = [filesFolder, catalogueFolder, ...(hasImages ? [imagesFolder] : [])];
+    const entries = await unmanagedIn(bucket, known, owners, signal);
     return Promise.all(entries.map((entry) => described(bucket, entry, mirror.name, owners, signal)));
   });
   return { ...looked, unlisted: [] };
@@ -36,7 +38,7 @@ export async function findUnmanagedFiles(
 /** Keys, and prefixes of folders, outside of all projects' folders. */
 async function unmanagedIn(
   bucket: Bucket,
-  kind: FileMirror["kind"],
+  known: readonly string[],
   owners: readonly Owner[],
   signal: AbortSignal,
 ): Promise<string[]> {
@@ -48,7 +50,7 @@ async function unmanagedIn(
       // Consoles create placeholder objects for folders; they are not counted.
       if (entry === folder || prefixes.includes(entry)) continue;
       if (prefixes.some((prefix) => entry.endsWith("/") && prefix.startsWith(entry))) deeper.push(entry);
-      else if (folder !== "" || !known[kind].includes(entry)) unmanaged.push(entry);
+      else if (folder !== "" || !known.includes(entry)) unmanaged.push(entry);
       else if (entry === filesFolder) deeper.push(entry);
     }
     await Promise.all(deeper.map(look));
