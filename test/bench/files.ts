@@ -6,22 +6,20 @@
  * mirror in S3 is versitygw, which verifies the whole object's CRC32C.
  */
 import { fork } from "node:child_process";
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { CreateBucketCommand, HeadObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { promoteFiles } from "../../components/promotion/files/files.ts";
 import type { FilesRequest } from "../../components/promotion/run/request.ts";
-import { crc32c, encodeCrc32c } from "../../components/promotion/storage/crc32c.ts";
 import { startVersityGateway } from "../support/object-stores.ts";
+import { LargeContent } from "./large-content.ts";
 
 const mebibyte = 1024 * 1024;
 const block = 8 * mebibyte;
 
 async function bench(gibibytes: number): Promise<void> {
   const blocks = Math.round((gibibytes * 1024 * mebibyte) / block);
-  const content = new Content(randomBytes(block), blocks);
+  const content = new LargeContent(randomBytes(block), blocks);
   const gcs = await content.serve();
   const s3 = await startVersityGateway();
   try {
@@ -72,71 +70,6 @@ async function promote(request: FilesRequest): Promise<void> {
   const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
   const cpu = (userCPUTime + systemCPUTime) / 1e6;
   process.send!({ failures, seconds: (performance.now() - began) / 1_000, cpu, rss: maxRSS / 1024 });
-}
-
-/** A block, so many times. */
-class Content {
-  readonly size: number;
-  readonly sha256: string;
-  readonly crc32c: string;
-  readonly #block: Buffer;
-
-  constructor(block: Buffer, times: number) {
-    this.#block = block;
-    this.size = block.length * times;
-    const hash = createHash("sha256");
-    let crc = 0;
-    for (let i = 0; i < times; i++) {
-      hash.update(block);
-      crc = crc32c(block, crc);
-    }
-    this.sha256 = hash.digest("hex");
-    this.crc32c = encodeCrc32c(crc);
-  }
-
-  /** A GCS that has this content in every staging bucket, and takes resumable uploads. */
-  async serve(): Promise<{ url: string; received(): number; stop(): void }> {
-    let received = 0;
-    const server = createServer((request, response) => {
-      this.#answer(request, response, (bytes) => (received += bytes)).catch(() => response.destroy());
-    });
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const stop = (): void => {
-      server.closeAllConnections();
-      server.close();
-    };
-    return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, received: () => received, stop };
-  }
-
-  async #answer(request: IncomingMessage, response: ServerResponse, receive: (bytes: number) => void): Promise<void> {
-    const url = new URL(request.url ?? "/", "http://localhost");
-    const object = { name: "large", size: String(this.size), generation: "1", crc32c: this.crc32c };
-    const json = (status: number, body: object, headers = {}): void => {
-      response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body));
-    };
-    if (request.method === "POST") {
-      request.resume();
-      await once(request, "end");
-      return json(200, {}, { location: `http://${request.headers.host}/upload/session` });
-    }
-    if (request.method === "PUT") {
-      for await (const piece of request as AsyncIterable<Buffer>) receive(piece.length);
-      const [, last, size] = /bytes \d+-(\d+)\/(\d+)/.exec(request.headers["content-range"] ?? "") ?? [];
-      if (Number(last) + 1 === Number(size)) return json(200, object);
-      response.writeHead(308, { range: `bytes=0-${last}` }).end();
-      return;
-    }
-    if (!url.pathname.includes("/staging/")) {
-      return url.pathname.endsWith("/o") ? json(200, {}) : json(404, {});
-    }
-    if (url.searchParams.get("alt") !== "media") return json(200, object);
-    response.writeHead(200, { "content-length": this.size });
-    for (let sent = 0; sent < this.size; sent += this.#block.length) {
-      if (!response.write(this.#block)) await once(response, "drain");
-    }
-    response.end();
-  }
 }
 
 // The parent benches, its child promotes.
