@@ -6,6 +6,7 @@ import type { Resource, Values } from "../cloud/inventory.ts";
 import { forComparison } from "./assets.ts";
 import { checkInputs } from "./check-inputs.ts";
 import { CloudClient, CloudError } from "./cloud-client.ts";
+import { emptyBinding, isFoundWhenGone } from "./empty-binding.ts";
 import { findImported } from "./import.ts";
 import { idInputs, type ResourceKind, resourceId, type Subject } from "./kind.ts";
 import { internalKeys, newId, outputsOf, plannedOutputs, plannedUpdate } from "./outputs.ts";
@@ -123,7 +124,12 @@ export function emulatedProvider(emulation: Emulation, address: string): Resourc
         ...kind.outputs?.({ inputs, config, id, seed }),
         [internalKeys.updated]: new Date().toISOString(),
       };
-      const made = await cloud.update({ type, id, inputs, computed, config });
+      const wanted = { type, id, inputs, computed, config };
+      const made = await cloud.update(wanted).catch((error: unknown) => {
+        const setsMembers = error instanceof CloudError && error.status === 404 && isFoundWhenGone(type, inputs);
+        if (!setsMembers) throw error;
+        return cloud.create(wanted, true);
+      });
       return { outputs: outputsOf(made, kind, schema) };
     },
 
@@ -138,7 +144,10 @@ export function emulatedProvider(emulation: Emulation, address: string): Resourc
         return imported && inputs && { id: imported.resource.id, inputs, outputs: outputs(imported.resource) };
       }
       const found = await cloud.find(type, id);
-      if (found === undefined) return undefined;
+      if (found === undefined) {
+        const inputs = await emptyBinding(cloud, type, id, olds);
+        return inputs && { id, inputs, outputs: outputs({ type, id, inputs, computed: {}, config }) };
+      }
       // What the cloud does not store stays as the state has it.
       const lost = facts?.notReadOnImport ?? [];
       const stored = Object.entries(found.inputs).filter(([name]) => !lost.includes(name));

@@ -158,6 +158,21 @@ describe("emulated providers over gRPC", () => {
     assert.deepEqual((await gcp.diff(binding, "b/b/r", grant, { ...grant, role: "s" })).replaces, ["role"]);
   });
 
+  it("a refresh finds a binding that is gone, without members, and an update makes it; with its bucket it is gone", async () => {
+    const type = "gcp:storage/bucketIAMBinding:BucketIAMBinding";
+    const bucket = await gcp.create(bucketType, { name: "bound", location: "US" });
+    const inputs = { bucket: "bound", role: "roles/storage.objectViewer", members: ["allUsers"] };
+    const { id, outputs } = await gcp.create(type, inputs);
+    await gcp.delete(type, id); // by hand
+    const found = await gcp.read(type, id, inputs);
+    assert.deepEqual([found.id, found.inputs["members"]], [id, []]);
+    await gcp.update(type, id, outputs, { ...inputs, members: [] }, inputs);
+    assert.deepEqual((await gcp.read(type, id, inputs)).inputs["members"], ["allUsers"]);
+    await gcp.delete(type, id);
+    await gcp.delete(bucketType, bucket.id);
+    assert.equal((await gcp.read(type, id, inputs)).id, "");
+  });
+
   it("an asset changes with its content, not with its path", async () => {
     const asset = (path: string, hash: string) => ({
       bucket: "b",
