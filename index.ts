@@ -86,6 +86,9 @@ const canonicalRegistry = mirrors.addresses.apply(({ images: [canonical] }) => c
 
 const storage = storageSettings(config);
 
+/** Where it is not set, no promotion has this input. */
+const fillInput = config.fillAbove === undefined ? {} : { fillAbove: config.fillAbove };
+
 const areas = new Map<string, StagingArea>();
 const stagingAreas = new Map<string, { repository: pulumi.Output<string>; bucket: pulumi.Output<string> }>();
 
@@ -115,7 +118,7 @@ for (const project of lendersFirst(projects)) {
   stagingAreas.set(project.name, { repository, bucket });
   const placed = mirrors.placed(project.regions);
   // A promotion stays declared when its manifest is emptied, so that its preview shows the removals and the removal guard applies.
-  const promotions: pulumi.Resource[] = [];
+  const promotions: (PromotedImages | PromotedFiles)[] = [];
   if (promotesImages(project)) {
     const images = new PromotedImages(
       project.name,
@@ -136,6 +139,7 @@ for (const project of lendersFirst(projects)) {
         ...trustSettings(project, config.trust),
         ...signingSettings(project, config),
         removalShare: project.removalShare,
+        ...fillInput,
         storage,
       },
       // Depends on the whole staging area, with the grants to read it, not on its address alone. A promotion of nothing needs no protection.
@@ -159,6 +163,7 @@ for (const project of lendersFirst(projects)) {
         mirrors: placed.files,
         ...(placed.elsewhere && { unplaced: placed.elsewhere.files }),
         removalShare: project.removalShare,
+        ...fillInput,
         storage,
       },
       { dependsOn: staging, protect: config.protection && project.files.length > 0 },
@@ -187,6 +192,7 @@ for (const project of lendersFirst(projects)) {
         host: config.host,
         registry: canonicalRegistry,
         heldBy: placed.names,
+        ...(config.fillAbove !== undefined && { filling: fillingOf(promotions) }),
         mirrors: mirrors.lines.files,
         storage,
       },
@@ -271,6 +277,14 @@ function lendersFirst(all: readonly Project[]): Project[] {
 /** The input of a resource that withdraws something. The others do without it, so that it is no change of theirs. */
 function withdrawnInput<Name extends string>(lines: string, name: Name): { [Key in Name]?: string } {
   return lines === "" ? {} : ({ [name]: lines } as { [Key in Name]?: string });
+}
+
+/** The mirrors that one of these promotions leaves to a fill. */
+function fillingOf(promotions: readonly (PromotedImages | PromotedFiles)[]): pulumi.Output<string> {
+  return pulumi.all(promotions.map(({ filling }) => filling)).apply((names) => {
+    const all = names.flatMap((some) => some?.split(" ") ?? []).filter((name) => name !== "");
+    return [...new Set(all)].sort().join(" ");
+  });
 }
 
 /** URL of an image in production that monitoring and deployments request, by digest because tags may move. */

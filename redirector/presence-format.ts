@@ -113,6 +113,8 @@ const indexFormat = z.object({
       document: sha256,
       /** Names of the mirrors that hold everything in it. */
       mirrors: z.array(z.string()).check(z.maxLength(1024)),
+      /** Names of the mirrors that hold a part of it, because they are filled: what is asked for is looked for there. */
+      filling: z.optional(z.array(z.string()).check(z.maxLength(1024))),
     }),
   ),
 });

@@ -34,6 +34,8 @@ export interface Published {
   readonly digestKeys?: DigestKeys;
   /** Names of the mirrors that hold all of it; absent: of none is known that it does. */
   readonly heldBy?: readonly string[];
+  /** Names of the mirrors that hold a part of it; absent: none. */
+  readonly filling?: readonly string[];
   /** Paths below the project's prefix. */
   readonly files: readonly { readonly path: string; readonly sha256: string; readonly bytes: number }[];
   /** What was removed on purpose, sorted. */
@@ -56,6 +58,8 @@ export interface ProjectEntry {
   readonly presence: Pick<ProjectPresence, "sha256"> | undefined;
   /** Names of the mirrors that hold all of it; undefined: those that the presence index has. */
   readonly heldBy: readonly string[] | undefined;
+  /** Names of the mirrors that hold a part of it; undefined: those that the presence index has. */
+  readonly filling: readonly string[] | undefined;
   /** The documents to write, by key: the details first, then the project's document, which refers to them. */
   readonly documents: ReadonlyMap<string, string>;
 }
@@ -74,6 +78,7 @@ export function projectEntry(published: Published): ProjectEntry {
   return composeEntry(about, imageDetails(published), releaseDetails(published), filesPrefix(published.filePrefix), {
     digestKeys: published.digestKeys ?? {},
     heldBy: published.heldBy ?? [],
+    filling: published.filling ?? [],
   });
 }
 
@@ -86,7 +91,11 @@ export function composeEntry(
   imagesInOrder: readonly ImageDetails[],
   releasesInOrder: readonly ReleaseDetails[],
   prefix: string,
-  known: { readonly digestKeys: DigestKeys; readonly heldBy: readonly string[] | undefined },
+  known: {
+    readonly digestKeys: DigestKeys;
+    readonly heldBy: readonly string[] | undefined;
+    readonly filling?: readonly string[];
+  },
 ): ProjectEntry {
   const { withdrawn, staging, proof, ...inIndex } = about;
   const { name } = about;
@@ -146,6 +155,7 @@ export function composeEntry(
       .join(""),
     presence,
     heldBy: known.heldBy,
+    filling: known.filling,
     documents,
   };
 }
@@ -159,6 +169,7 @@ export function emptyEntry(name: string): ProjectEntry {
     platforms: "",
     presence: undefined,
     heldBy: undefined,
+    filling: undefined,
     documents: new Map(),
   };
 }

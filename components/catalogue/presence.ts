@@ -58,18 +58,24 @@ export function projectPresence(
 
 /**
  * Replaces one project in the index; removes it if `presence` is undefined. Projects are sorted by name.
- * @param mirrors names of the mirrors that hold all of it; undefined: as before, or none.
+ * @param held names of the mirrors that hold all of it, and of those that hold a part; undefined: as before, or none.
  */
 export function replacePresence(
   index: PresenceIndex,
   project: string,
   presence: Pick<ProjectPresence, "sha256"> | undefined,
-  mirrors: readonly string[] | undefined,
+  held: { readonly mirrors: readonly string[]; readonly filling?: readonly string[] | undefined } | undefined,
 ): PresenceIndex {
   const projects = new Map(Object.entries(index.projects));
-  const holders = mirrors ?? projects.get(project)?.mirrors ?? [];
+  const before = projects.get(project);
+  const { mirrors } = held ?? before ?? { mirrors: [] };
+  const filling = held?.filling ?? before?.filling ?? [];
   projects.delete(project);
-  if (presence !== undefined && holders.length > 0)
-    projects.set(project, { document: presence.sha256, mirrors: [...holders] });
+  if (presence !== undefined && mirrors.length > 0)
+    projects.set(project, {
+      document: presence.sha256,
+      mirrors: [...mirrors],
+      ...(filling.length > 0 && { filling: [...filling] }),
+    });
   return { ...index, projects: Object.fromEntries([...projects].sort(([a], [b]) => (a < b ? -1 : 1))) };
 }

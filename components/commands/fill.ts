@@ -22,7 +22,6 @@ export const fillCommand = new Command("fill")
     "--mirror <name>",
     "the mirror to fill, e.g. images-us-central1, files-aws-us-east-1 (may be repeated); the others are read only",
     repeated,
-    [],
   )
   .option("--status", "print how much of what it shall have each mirror has, and do nothing")
   .option("--project <name>", "only this project (may be repeated)", repeated, [])

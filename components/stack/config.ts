@@ -90,6 +90,8 @@ export interface StackConfig {
   readonly accessLogs: boolean;
   /** Whether this program signs the zone (DNSSEC). False: it is left as it is. */
   readonly dnssec: boolean;
+  /** A mirror that lacks more artifacts of a project than this is left to `artifacts fill`; undefined: none is. */
+  readonly fillAbove: number | undefined;
   /** Whether DNS records that leave the program stay in their zone: while the zone moves. */
   readonly keepDnsRecords: boolean;
   /** Names of regions that are about to be removed: their mirrors get no clients and lose their protection. */
@@ -339,6 +341,7 @@ const settings = {
     ).prefault(""),
     monthlyBudget: integer(0, 1_000_000_000).default(0),
     sentGibPerDay: integer(0, 1_000_000_000).default(0),
+    fillAbove: integer(0, 1_000_000_000).default(0),
   },
   gcp: {
     project: text(projectId, "must be the id of a Google Cloud project"),
@@ -634,6 +637,7 @@ export function parseStackConfig(values: Readonly<Record<string, unknown>>): Par
           ? undefined
           : { billingAccount: artifacts.billingAccount, units: artifacts.monthlyBudget },
       sentGibPerDay: artifacts.sentGibPerDay === 0 ? undefined : artifacts.sentGibPerDay,
+      fillAbove: artifacts.fillAbove === 0 ? undefined : artifacts.fillAbove,
       monitoringEndpoint: gcp.monitoringCustomEndpoint,
       billingEndpoint: gcp.billingCustomEndpoint,
       cloudflareEndpoint: cloudflare.baseUrl,

@@ -132,15 +132,16 @@ export class PresenceDocuments {
       found.set(name, project);
     };
     // One at a time: the memory is limited, and a reading of all happens only when an instance starts.
-    for (const [name, { document, mirrors }] of Object.entries(projects)) {
+    for (const [name, { document, mirrors, filling = [] }] of Object.entries(projects)) {
+      const holders = { mirrors: new Set(mirrors), filling: new Set(filling) };
       const known = before.get(name);
       if (known?.document === document) {
-        admit(name, document, known.objects, { mirrors: new Set(mirrors) });
+        admit(name, document, known.objects, holders);
         continue;
       }
       try {
         const keys = await this.#readDocument(source, document);
-        admit(name, document, keys.length, { mirrors: new Set(mirrors), keys });
+        admit(name, document, keys.length, { ...holders, keys });
       } catch {
         failed++;
       }

@@ -23,6 +23,8 @@ export interface PublishedCheck {
 export interface PublishedProject {
   /** Names of the mirrors that hold all of it. */
   readonly mirrors: ReadonlySet<string>;
+  /** Names of the mirrors that hold a part of it; undefined: none. */
+  readonly filling?: ReadonlySet<string>;
   /** The keys of its objects; undefined: as before. */
   readonly keys?: Float64Array | undefined;
 }
@@ -43,7 +45,7 @@ export class PublishedObjects {
   readonly #now: () => number;
   #table = new Float64Array(0);
   readonly #ids = new Map<string, number>();
-  readonly #mirrors: (ReadonlySet<string> | undefined)[] = [];
+  readonly #mirrors: (Pick<PublishedProject, "mirrors" | "filling"> | undefined)[] = [];
   readonly #doubted = new Map<string, number>();
   readonly #samples = new Map<string, PublishedCheck>();
 
@@ -59,22 +61,27 @@ export class PublishedObjects {
 
   /**
    * Whether a mirror has an object, as far as the documents tell. `absent`: it is published, but not there. Undefined: it is not published, or this mirror
-   * lost something.
+   * lost something, or is being filled.
    */
   presence(check: PublishedCheck): "present" | "absent" | undefined {
     if (this.#table.length === 0) return undefined;
     check.published ??= keysOf(check);
     let isKnown = false;
+    let isFilling = false;
     for (const key of check.published) {
       for (let at = this.#lowerBound(key); at < this.#table.length && keyIn(this.#table[at]!) === key; at++) {
         isKnown = true;
-        if (!this.#mirrors[this.#table[at]! % mostProjects]?.has(check.asked)) continue;
+        const holders = this.#mirrors[this.#table[at]! % mostProjects];
+        if (!holders?.mirrors.has(check.asked)) {
+          if (holders?.filling?.has(check.asked)) isFilling = true;
+          continue;
+        }
         if (this.#isDoubted(check.asked)) return undefined;
         if (!this.#samples.has(check.asked)) this.#samples.set(check.asked, check);
         return "present";
       }
     }
-    return isKnown ? "absent" : undefined;
+    return isKnown && !isFilling ? "absent" : undefined;
   }
 
   /** Names of the mirrors that an object was promoted to; undefined: it is not published. */
@@ -93,7 +100,7 @@ export class PublishedObjects {
     let holders: ReadonlySet<string> | undefined;
     for (const key of keys) {
       for (let at = this.#lowerBound(key); at < this.#table.length && keyIn(this.#table[at]!) === key; at++) {
-        const mirrors = this.#mirrors[this.#table[at]! % mostProjects];
+        const mirrors = this.#mirrors[this.#table[at]! % mostProjects]?.mirrors;
         // Nearly always one project has it: no new set for each request.
         if (mirrors !== undefined && mirrors !== holders) holders = holders?.union(mirrors) ?? mirrors;
       }
@@ -112,11 +119,11 @@ export class PublishedObjects {
       this.#mirrors[id] = undefined;
     }
     const added: Added[] = [];
-    for (const [name, { mirrors, keys }] of projects) {
+    for (const [name, { mirrors, filling, keys }] of projects) {
       const id = this.#ids.get(name) ?? this.#freeId();
       if (id === undefined) continue;
       this.#ids.set(name, id);
-      this.#mirrors[id] = mirrors;
+      this.#mirrors[id] = filling === undefined || filling.size === 0 ? { mirrors } : { mirrors, filling };
       if (keys) added.push({ id, keys });
     }
     if (stale.size + added.length > 0) this.#table = merged(this.#table, stale, added);

@@ -97,6 +97,35 @@ describe("audit and sync against real stores", () => {
     assert.match(clean.stdout, /^1 project, 4 lines, 5 mirrors: production is what the manifests say$/m);
   });
 
+  it("fill --status says what a mirror lacks, and fill brings it, all or in parts", async () => {
+    const fill = ["fill", "--mirror", "files-gcp-europe-west1", "--mirror", "files-aws-us-east-1"] as const;
+    for (const path of Object.keys(files).slice(1)) {
+      const url = `${stores.gcs}/storage/v1/b/org-artifacts-europe-west1/o/${encodeURIComponent(`binaries/tool/${path}`)}`;
+      await fetch(url, { method: "DELETE" });
+    }
+    const before = await run(...fill, "--status");
+    assert.equal(before.code, 3, before.stderr);
+    assert.equal(before.stdout, "files-gcp-europe-west1: 1 of 3 there\nfiles-aws-us-east-1: 4 of 4 there\n");
+    const first = await run(...fill, "--shard", "1/2", "--json");
+    const second = await run(...fill, "--shard", "2/2", "--json");
+    const done = [first, second].map(({ code, stdout, stderr }) => {
+      assert.equal(code, 0, stderr);
+      const { mirrors } = JSON.parse(stdout) as { mirrors: { mirror: string; wanted: number; done: number }[] };
+      return mirrors.map((mirror) => [mirror.wanted, mirror.done] as const);
+    });
+    assert.deepEqual(
+      [0, 1].map((at) => [0, 1].map((of) => done[0]![at]![of]! + done[1]![at]![of]!)),
+      [
+        [3, 2],
+        [4, 0],
+      ],
+    );
+    const after = await run(...fill, "--status");
+    assert.equal(after.code, 0, after.stdout);
+    const nothing = await run("fill");
+    assert.equal(nothing.code, 2);
+  });
+
   it("the audit reports drift, and sync repairs one mirror, in parts", async () => {
     const eu = `${stores.gcs}/storage/v1/b/org-artifacts-europe-west1/o/`;
     for (const path of Object.keys(files)) {
@@ -330,7 +359,7 @@ function state(...more: readonly object[]): object {
 }
 
 async function run(
-  command: "audit" | "sync",
+  command: "audit" | "sync" | "fill",
   ...given: (string | Readonly<Record<string, string>>)[]
 ): Promise<{ code: number; stdout: string; stderr: string }> {
   const args = given.filter((one) => typeof one === "string");

@@ -18,6 +18,7 @@ const untested = [
 /** Sections that other tests run, with the test. */
 const ranElsewhere: Readonly<Record<string, string>> = {
   "What is the matter": "test/rehearsal/rehearsal.test.ts",
+  "Filling a region": "test/contract/audit-sync.test.ts",
   "A redirector anywhere": "test/contract/object-store-mirrors/redirector.test.ts",
 };
 

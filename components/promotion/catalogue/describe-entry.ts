@@ -65,6 +65,7 @@ export async function describeEntry(
       facts: images.facts,
       digestKeys: images.digestKeys,
       heldBy: request.heldBy ?? [],
+      filling: request.filling ?? [],
       files: files.files,
       withdrawn: withdrawnItems(request),
       staging: stagingPlace(request),

@@ -31,6 +31,8 @@ export interface EntryRequest {
   readonly registry: string;
   /** Names of all mirrors that the promotions have written, of images, layers and files; absent: redirectors learn nothing of the project. */
   readonly heldBy?: readonly string[] | undefined;
+  /** Names of the mirrors that hold a part, because they are filled; absent: none. */
+  readonly filling?: readonly string[] | undefined;
   /** The mirrors to write, the canonical one first. File sizes are read from that one. */
   readonly mirrors: readonly FileMirror[];
   readonly storage: StorageSettings;

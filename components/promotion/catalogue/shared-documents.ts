@@ -19,7 +19,7 @@ import { recentFeed } from "./recent-feed.ts";
 /** One project's part of the documents that all projects share. */
 export interface EntryChange {
   /** An empty entry removes the project. */
-  readonly entry: Pick<ProjectEntry, "name" | "index" | "lines" | "platforms" | "presence" | "heldBy">;
+  readonly entry: Pick<ProjectEntry, "name" | "index" | "lines" | "platforms" | "presence" | "heldBy" | "filling">;
   /** The mirrors to write, the canonical one first. */
   readonly mirrors: readonly CatalogueMirror[];
   /** The name that clients use, for the feed of what was promoted lately; absent: no feed is written. */
@@ -86,9 +86,9 @@ export class SharedDocuments {
       ...new Map(changes.flatMap((change) => change.mirrors).map((mirror) => [mirror.url, mirror])).values(),
     ];
     await this.#load(changes[0]!.mirrors);
-    for (const { name, index, lines, platforms, presence, heldBy } of changes.map(({ entry }) => entry)) {
+    for (const { name, index, lines, platforms, presence, heldBy, filling } of changes.map(({ entry }) => entry)) {
       this.#remember(name, lines);
-      this.#presence = replacePresence(this.#presence, name, presence, heldBy);
+      this.#presence = replacePresence(this.#presence, name, presence, heldBy && { mirrors: heldBy, filling });
       this.#index = replaceEntry(this.#index, name, index);
       this.#listing = replaceLines(this.#listing, name, lines);
       this.#platforms = replaceLines(this.#platforms, name, platforms);

@@ -30,7 +30,7 @@ const kind: ContentKind<FilesRequest, FilesPlan, FilesRun> = {
   newMirrors: ({ all, wanted }, previous) =>
     wanted.size === 0
       ? []
-      : unknownTo(previous?.request.mirrors, all).map(({ name, files: { bucket } }) => ({
+      : unknownTo((previous?.before ?? previous?.request)?.mirrors, all).map(({ name, files: { bucket } }) => ({
           name,
           address: bucket.url,
           mayWrite: (signal) => bucket.mayWrite(signal),

@@ -88,7 +88,7 @@ export function imagePromotion(options: ImagePromotionOptions = {}): ImagePromot
     takeInventory: (request, context) => takeImagesInventory(request, dependencies, context),
     lines: ({ images }) => images,
     emptied: (request) => ({ ...request, images: "" }),
-    newMirrors: (run, previous) => newImageMirrors(run, previous?.request, dependencies),
+    newMirrors: (run, previous) => newImageMirrors(run, previous?.before ?? previous?.request, dependencies),
     purge: ({ storage }, signal) => storages.at(storage).purge(signal),
   };
   const promotion = promotionOf(kind, grantWaits);

@@ -149,6 +149,7 @@ const schema = z.object({
   summary: z.string(),
   registry: z.string(),
   heldBy: z.string().optional(),
+  filling: z.string().optional(),
   mirrors: fileMirrorsSchema,
   storage: storageSchema,
 });
@@ -170,10 +171,12 @@ function recorded(news: Properties, olds: Properties): Properties {
 }
 
 function requestOf(inputs: Properties): EntryRequest {
-  const { summary: _, heldBy, ...request } = schema.parse(inputs);
+  const { summary: _, heldBy, filling = "", ...request } = schema.parse(inputs);
+  const names = new Set(filling.split(" ").filter((name) => name !== ""));
   return {
     ...request,
-    heldBy: heldBy?.split(" "),
+    heldBy: heldBy?.split(" ").filter((name) => !names.has(name)),
+    filling: [...names],
     images: unpackLines(request.images),
     files: unpackLines(request.files),
   };

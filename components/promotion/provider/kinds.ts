@@ -51,6 +51,7 @@ const common = {
   prefix: z.string(), // "" = the root
   staging: z.string(),
   removalShare: z.number().min(0).max(1),
+  fillAbove: z.int().positive().optional(),
   withdrawn: z.string().optional(),
   storage: storageSchema,
 };

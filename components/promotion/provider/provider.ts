@@ -12,6 +12,7 @@ import { splitLines } from "../text/split-lines.ts";
 import type { CatalogueNews } from "./catalogue-provider.ts";
 import { type Confirmed, currentSetting, howToConfirm, parseConfirmed } from "./confirmed.ts";
 import { type AnyRequest, fileMirrorsSchema, type Kind, kindOf } from "./kinds.ts";
+import { leftToFill, perhapsFilled, withLeft } from "./left-to-fill.ts";
 import { progressFile } from "./overall-progress.ts";
 import { packLines, unpackLines } from "./packed-lines.ts";
 import { keepRecord, lastRunOutput, packRecord, RunRecorder } from "./run-record.ts";
@@ -89,8 +90,9 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       const kind = kindOf(type);
       const last = lastAsked(kind, oldInputs, olds);
       if (preview) {
-        await showPreview(urn, kind, inputs, last);
-        return { outputs: {} };
+        const filling = await showPreview(urn, kind, inputs, last);
+        // The entry in the catalogue is told: unknown, it would be shown as a change of each.
+        return { outputs: filling === undefined ? {} : { filling } };
       }
       return { outputs: await carryOut(urn, kind, id, inputs, last) };
     },
@@ -138,7 +140,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       const kind = kindOf(type);
       const { remove } = await kind.load();
       const last = lastAsked(kind, oldInputs, outputs);
-      const previous = previousOf(kind, last);
+      const previous = perhapsFilled(previousOf(kind, last), new Set());
       const request = allowed(previous.request);
       const beforeRemoval = () => retracted(kind, last, "");
       const outcome = await explained(request, () =>
@@ -163,29 +165,39 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     inputs: Properties,
     last: Properties | undefined,
   ): Promise<Properties> {
-    const { promote } = await kind.load();
+    const { promote, takeInventory } = await kind.load();
     const asked = requestOf(kind, inputs);
-    const previous = last === undefined ? undefined : previousOf(kind, last);
-    const request = allowed(judgedBy(previous, asked));
+    const lastState = last === undefined ? undefined : previousOf(kind, last);
+    const request = allowed(judgedBy(lastState, asked));
+    const look = (some: AnyRequest) => takeInventory(some, context(urn, "looking at what is filled:"));
+    const { previous, left } = lastState
+      ? await leftToFill(kind, request, lastState, look)
+      : { previous: undefined, left: {} };
     const beforeRemoval = () => retracted(kind, inputs, String(inputs[kind.text]));
     const recorder = new RunRecorder();
-    const outcome = await explained(asked, () =>
+    const ended = await explained(asked, () =>
       promote(request, previous, context(urn, "promoting:", beforeRemoval, recorder)),
     );
-    for (const warning of outcome.warnings ?? []) await log.lasting(urn, "warning", warning);
-    const record = recorder.ended(request.project, kind.text, outcome);
+    for (const warning of ended.warnings ?? []) await log.lasting(urn, "warning", warning);
+    const record = recorder.ended(request.project, kind.text, ended);
     keepRecord(record, process.env);
+    const outcome = { ...ended, incomplete: withLeft(ended.incomplete, left) };
     const done = { ...outcome, lastRun: record === undefined ? last?.[lastRunOutput] : packRecord(record) };
     catalogue?.promoted(request.project, outcome.copied);
     if (outcome.failures.length > 0) {
-      const left = await beforeRemoval();
-      const reasons = [...some(outcome.failures), ...left, `${outcome.summary}; the next \`pulumi up\` resumes`];
+      const listed = await beforeRemoval();
+      const reasons = [...some(outcome.failures), ...listed, `${outcome.summary}; the next \`pulumi up\` resumes`];
       // Until a run succeeds, the former policy is not done with.
       const asked = "formerTrust" in request ? { ...inputs, trust: last?.["trust"] } : inputs;
-      throw new PartialFailure({ id, inputs, outputs: outputsOf(kind, asked, {}, done), reasons });
+      throw new PartialFailure({
+        id,
+        inputs,
+        outputs: { ...outputsOf(kind, asked, {}, done), ...fillingOf(request, left) },
+        reasons,
+      });
     }
-    await log.lasting(urn, "info", outcome.summary);
-    return outputsOf(kind, inputs, inputs, done);
+    await log.lasting(urn, "info", [outcome.summary, ...leftInWords(left)].join("; "));
+    return { ...outputsOf(kind, inputs, inputs, done), ...fillingOf(request, left) };
   }
 
   /**
@@ -204,12 +216,22 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     return await catalogue.retract({ project, kind: kind.text, lines, prefix, notIn, mirrors, storage });
   }
 
-  /** Reports what a real run would do. Throws the errors that would make it fail. */
-  async function showPreview(urn: string, kind: Kind, inputs: Properties, last: Properties | undefined): Promise<void> {
+  /** Reports what a real run would do. Throws the errors that would make it fail. @returns the output `filling`, if there is one. */
+  async function showPreview(
+    urn: string,
+    kind: Kind,
+    inputs: Properties,
+    last: Properties | undefined,
+  ): Promise<string | undefined> {
     const { preview } = await kind.load();
     const asked = requestOf(kind, { ...inputs, ...lastKnown(inputs, last) });
-    const previous = last === undefined ? undefined : previousOf(kind, last);
-    const request = allowed(judgedBy(previous, asked));
+    const lastState = last === undefined ? undefined : previousOf(kind, last);
+    const request = allowed(judgedBy(lastState, asked));
+    const { previous, left } = lastState
+      ? await leftToFill(kind, request, lastState)
+      : { previous: undefined, left: {} };
+    for (const words of leftInWords(left)) await log.lasting(urn, "info", words);
+    const { filling } = fillingOf(request, left);
     const found = await explained(asked, () => preview(request, previous, context(urn, "looking:")));
     for (const warning of found.warnings) await log.lasting(urn, "warning", warning);
     if (found.lines.length > 0) await log.lasting(urn, "info", `The run will:\n${cut(found.lines)}`);
@@ -217,14 +239,26 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     if (trust.length > 0) await log.lasting(urn, "info", `${previewHeadings.trust}\n${cut(trust, mostAttachments)}`);
     if (attachments.length > 0)
       await log.lasting(urn, "info", `${previewHeadings.attachments}\n${cut(attachments, mostAttachments)}`);
-    if (found.errors.length === 0) return;
+    if (found.errors.length === 0) return filling;
     if (!holdsUnknown(inputs["staging"])) throw new Error(some(found.errors).join("\n"));
     await log.lasting(
       urn,
       "warning",
       `This run creates the staging area, so it cannot be checked yet:\n${cut(found.errors)}`,
     );
+    return filling;
   }
+}
+
+/** The output that names the mirrors that are left to a fill. */
+function fillingOf({ fillAbove }: AnyRequest, left: Differences): { filling?: string } {
+  return fillAbove === undefined ? {} : { filling: Object.keys(left).join(" ") };
+}
+
+/** What is left to a fill, in a sentence. */
+function leftInWords(left: Differences): string[] {
+  const lines = Object.entries(left).map(([name, text]) => `${name} (${formatCount(splitLines(text).length)} lines)`);
+  return lines.length === 0 ? [] : [`left to \`artifacts fill\`: ${lines.join(", ")}`];
 }
 
 /** Validates inputs against their kind. Values that a preview does not know yet are accepted. */

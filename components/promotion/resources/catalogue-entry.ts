@@ -32,6 +32,8 @@ export interface CatalogueEntryArgs extends Pick<PromotionArgs, "project" | "sum
   readonly signing?: pulumi.Input<NonNullable<ImagesRequest["signing"]>>;
   /** Names of all mirrors that the promotions write, of images, layers and files, with blanks between them. */
   readonly heldBy: pulumi.Input<string>;
+  /** Those of them that are left to a fill, with blanks between them; undefined: none. */
+  readonly filling?: pulumi.Input<string>;
   /** Registry URI of the canonical image mirror. */
   readonly registry: pulumi.Input<string>;
 }

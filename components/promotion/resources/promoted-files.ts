@@ -20,7 +20,10 @@ export interface PromotedFilesArgs extends PromotionArgs {
  * The provider plugin in `provider/`, which the engine finds through `Pulumi.yaml`, does the work.
  */
 export class PromotedFiles extends pulumi.CustomResource {
+  /** Names of the mirrors that are left to a fill, with blanks between them; undefined if none ever was. */
+  declare public readonly filling: pulumi.Output<string | undefined>;
+
   constructor(name: string, args: PromotedFilesArgs, options?: pulumi.CustomResourceOptions) {
-    super("promotion:index:PromotedFiles", name, { ...args }, options);
+    super("promotion:index:PromotedFiles", name, { ...args, filling: undefined }, options);
   }
 }

@@ -29,7 +29,10 @@ export interface PromotedImagesArgs extends PromotionArgs {
  * The provider plugin in `provider/`, which the engine finds through `Pulumi.yaml`, does the work.
  */
 export class PromotedImages extends pulumi.CustomResource {
+  /** Names of the mirrors that are left to a fill, with blanks between them; undefined if none ever was. */
+  declare public readonly filling: pulumi.Output<string | undefined>;
+
   constructor(name: string, args: PromotedImagesArgs, options?: pulumi.CustomResourceOptions) {
-    super("promotion:index:PromotedImages", name, { ...args }, options);
+    super("promotion:index:PromotedImages", name, { ...args, filling: undefined }, options);
   }
 }

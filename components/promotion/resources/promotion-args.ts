@@ -19,6 +19,11 @@ export interface PromotionArgs {
   readonly unplaced?: pulumi.Input<string>;
   /** Largest share (0..1) of the project that one run may remove. */
   readonly removalShare: pulumi.Input<number>;
+  /**
+   * A mirror that lacks more lines than this which production has had before is left to `artifacts fill`, and named in the output `filling`; undefined:
+   * none is.
+   */
+  readonly fillAbove?: number;
   /** What is removed on purpose, beyond that share: lines that begin with a reference or a path, then why. */
   readonly withdrawn?: pulumi.Input<string>;
   readonly storage: pulumi.Input<Inputs<StorageSettings>>;

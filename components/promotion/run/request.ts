@@ -91,6 +91,8 @@ export interface ImagesRequest {
   readonly attachments?: AttachmentSettings | undefined;
   /** What is removed on purpose, beyond that share: lines that begin with `image@sha256:<hex>` or `image:tag`. */
   readonly withdrawn?: string | undefined;
+  /** A mirror that lacks more lines than this which production has had before is left to `artifacts fill`; undefined: none is. */
+  readonly fillAbove?: number | undefined;
   /** What must be proven of a digest before it is promoted; undefined: nothing. */
   readonly trust?: TrustSettings | undefined;
   /** What the last run required, where that was something else: what this run promotes must satisfy it too. */
@@ -133,6 +135,8 @@ export interface FilesRequest {
   readonly removalShare: number;
   /** What is removed on purpose, beyond that share: lines that begin with a path. */
   readonly withdrawn?: string | undefined;
+  /** A mirror that lacks more lines than this which production has had before is left to `artifacts fill`; undefined: none is. */
+  readonly fillAbove?: number | undefined;
   /** What must be proven of a file before it is promoted; undefined: nothing. */
   readonly trust?: TrustSettings | undefined;
   /** What the last run required, where that was something else: what this run promotes must satisfy it too. */
@@ -157,6 +161,8 @@ export type Differences = Readonly<Record<string, string>>;
 export interface Previous<Request> {
   readonly request: Request;
   readonly incomplete: Differences;
+  /** What the last run was asked for, where `request` names mirrors that it did not have. */
+  readonly before?: Request | undefined;
   /** Of images: what is attached to them ({@link Outcome.attached}); undefined: nobody has recorded that. */
   readonly attached?: string | undefined;
 }

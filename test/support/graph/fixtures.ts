@@ -44,6 +44,7 @@ export const everything: Readonly<Record<string, unknown>> = {
       location: "enam",
     },
   ],
+  "artifacts:fillAbove": 100,
   "artifacts:stateBucket": "demo-artifacts-state",
   "artifacts:stateKey": "projects/demo-project/locations/us/keyRings/artifacts/cryptoKeys/state",
 };

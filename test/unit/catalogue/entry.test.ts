@@ -298,7 +298,9 @@ it("the presence document has the tags and files, and the keys of the digests th
 
 it("the presence index: one project changes, an unlisting keeps the mirrors, and nobody is promised without them", () => {
   const [one, two] = [{ sha256: "1".repeat(64) }, { sha256: "2".repeat(64) }];
-  const first = replacePresence(replacePresence(emptyPresence, "b", one, ["m"]), "a", two, ["m", "n"]);
+  const first = replacePresence(replacePresence(emptyPresence, "b", one, { mirrors: ["m"] }), "a", two, {
+    mirrors: ["m", "n"],
+  });
   assert.deepEqual(Object.entries(first.projects), [
     ["a", { document: two.sha256, mirrors: ["m", "n"] }],
     ["b", { document: one.sha256, mirrors: ["m"] }],
@@ -307,9 +309,13 @@ it("the presence index: one project changes, an unlisting keeps the mirrors, and
     document: one.sha256,
     mirrors: ["m", "n"],
   });
+  const filling = replacePresence(first, "a", one, { mirrors: ["m"], filling: ["n"] });
+  assert.deepEqual(filling.projects["a"], { document: one.sha256, mirrors: ["m"], filling: ["n"] });
+  assert.deepEqual(replacePresence(filling, "a", two, undefined).projects["a"]?.filling, ["n"]);
+  assert.deepEqual(readPresenceIndex(JSON.stringify(filling)), filling);
   assert.deepEqual(Object.keys(replacePresence(first, "a", undefined, undefined).projects), ["b"]);
   assert.deepEqual(Object.keys(replacePresence(first, "c", one, undefined).projects), ["a", "b"]);
-  assert.deepEqual(Object.keys(replacePresence(first, "a", one, []).projects), ["b"]);
+  assert.deepEqual(Object.keys(replacePresence(first, "a", one, { mirrors: [] }).projects), ["b"]);
   assert.deepEqual(readPresenceIndex(writeDocument(first)), first);
 });
 

@@ -67,6 +67,11 @@ it("a minimal config gets all defaults", () => {
   assert.deepEqual(config.storage, {});
 });
 
+it("mirrors are left to a fill only where that is set", () => {
+  assert.equal(accepted({ ...least, "artifacts:fillAbove": "100" }).fillAbove, 100);
+  assert.equal(accepted(least).fillAbove, undefined);
+});
+
 it("a budget needs its billing account, and says where to find it", () => {
   const account = "0A1B2C-3D4E5F-678901";
   const { budget, sentGibPerDay } = accepted({

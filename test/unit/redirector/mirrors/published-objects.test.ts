@@ -27,7 +27,7 @@ const keys = Float64Array.from([
 function published(mirrors = ["a", "b"]) {
   const clock = { now: 0 };
   const objects = new PublishedObjects(() => clock.now);
-  objects.replace(new Map([["demo", { mirrors: new Set(mirrors), keys }]]));
+  objects.replace(new Map([["demo", { mirrors: new Set(mirrors), filling: new Set(["filling"]), keys }]]));
   return { objects, clock };
 }
 
@@ -55,6 +55,7 @@ describe("presence", () => {
     ["a document of the catalogue", check("file", "/catalog/index.json"), undefined],
     ["a path that cannot be decoded", check("file", "/binaries/%ff"), undefined],
     ["a mirror that is not named", check("manifest", "/demo/app/manifests/v1", "new"), "absent"],
+    ["a mirror that is being filled", check("manifest", "/demo/app/manifests/v1", "filling"), undefined],
     ["a mirror that is not named, of something unknown", check("manifest", "/demo/app/manifests/v2", "new"), undefined],
   ];
   for (const [name, asked, expected] of cases) {
