@@ -1,18 +1,18 @@
 /** Redirects as the rehearsal's client follows them. */
 import assert from "node:assert/strict";
-import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingHttpHeaders } from "node:http";
 import { after, before, describe, it } from "mocha";
 import { follow, way } from "../../local/client/follow.ts";
 import { splitReference } from "../../local/client/pull-image.ts";
+import { type LoopbackServer, serveOnLoopback } from "../support/loopback-server.ts";
 
-let server: Server;
+let server: LoopbackServer;
 let base: string;
 const seen: { path: string; headers: IncomingHttpHeaders }[] = [];
 
 describe("redirects in the rehearsal's client", () => {
   before(async () => {
-    server = createServer((request, response) => {
+    server = await serveOnLoopback((request, response) => {
       const path = request.url ?? "";
       seen.push({ path, headers: request.headers });
       if (path === "/relative") response.writeHead(302, { location: "here" }).end("go away");
@@ -20,12 +20,10 @@ describe("redirects in the rehearsal's client", () => {
       else if (path === "/nowhere") response.writeHead(307).end();
       else response.end("content");
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    base = server.url;
   });
   after(async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
+    await server.close();
   });
 
   it("records each response, and sends a proxy's headers to the first host only", async () => {

@@ -1,8 +1,6 @@
 /** The rehearsal's clients against real servers, through a service that answers with redirects. */
 import assert from "node:assert/strict";
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
 import { readReferrers, verifySignature } from "../../local/client/attachments.ts";
@@ -16,11 +14,12 @@ import { type DemoArtifacts, makeArtifacts } from "../../local/seed/artifacts.ts
 import { pushStaging } from "../../local/seed/push.ts";
 import { demoPublicKey } from "../../local/seed/signature.ts";
 import { skip } from "../support/annotations.ts";
+import { type LoopbackServer, serveOnLoopback } from "../support/loopback-server.ts";
 import { type SeedServers, startSeedServers } from "../support/seed-servers.ts";
 
 let servers: SeedServers;
 let artifacts: DemoArtifacts;
-let service: Server;
+let service: LoopbackServer;
 let base: string;
 
 describe("the rehearsal's clients on real servers", () => {
@@ -36,7 +35,7 @@ describe("the rehearsal's clients on real servers", () => {
       () => {},
     );
     // Redirects by path only. The product's redirector has tests of its own.
-    service = createServer((request, response) => {
+    service = await serveOnLoopback((request, response) => {
       const path = request.url ?? "/";
       if (path === "/v2/") {
         response.writeHead(200, { "content-length": 2 }).end("{}");
@@ -47,12 +46,10 @@ describe("the rehearsal's clients on real servers", () => {
         : path.replace("/binaries/dotslash", `${servers.gcs}/files`);
       response.writeHead(307, { location }).end();
     });
-    await new Promise<void>((resolve) => service.listen(0, "127.0.0.1", resolve));
-    base = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
+    base = service.url;
   });
   after(async () => {
-    service.closeAllConnections();
-    await new Promise((resolve) => service.close(resolve));
+    await service.close();
     await servers.stop();
   });
 
@@ -144,23 +141,21 @@ describe("the rehearsal's clients on real servers", () => {
 
   it("discards bytes with a wrong digest", async () => {
     const { digest } = release("semver");
-    const lying = createServer((request, response) => {
+    const lying = await serveOnLoopback((request, response) => {
       if (!request.url?.includes("/blobs/")) {
         response.writeHead(307, { location: `${base}${request.url}` }).end();
         return;
       }
       response.end("not the blob");
     });
-    await new Promise<void>((resolve) => lying.listen(0, "127.0.0.1", resolve));
     try {
-      const at = `http://127.0.0.1:${(lying.address() as AddressInfo).port}`;
+      const at = lying.url;
       await assert.rejects(
         pullImage(at, `semver/semver@${digest}`, "linux/amd64", await folder("lying")),
         /12 bytes with sha256:[0-9a-f]{64} instead of \d+ bytes with sha256:/,
       );
     } finally {
-      lying.closeAllConnections();
-      await new Promise((resolve) => lying.close(resolve));
+      await lying.close();
     }
   });
 

@@ -3,12 +3,11 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { after, before, describe, it } from "mocha";
+import { type LoopbackServer, serveOnLoopback } from "../support/loopback-server.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
@@ -17,7 +16,7 @@ const contents = { "v1/tool": "one", "v1/tool.txt": "two", "v2/tool": "three" };
 describe("compare --files", () => {
   let stores: ObjectStores;
   let folder: string;
-  let redirector: Server;
+  let redirector: LoopbackServer;
   let host: string;
   /** What the mirror behind the redirector has. */
   const served = new Map<string, string>();
@@ -31,14 +30,13 @@ describe("compare --files", () => {
       await stores.s3Client.send(new PutObjectCommand({ Bucket: "mirror", Key: key, Body: content }));
       served.set(`/${key}`, content);
     }
-    redirector = createServer(({ url = "" }, response) => {
+    redirector = await serveOnLoopback(({ url = "" }, response) => {
       if (url.startsWith("/mirror/")) {
         const content = served.get(url.slice("/mirror".length));
         response.writeHead(content === undefined ? 404 : content === "refused" ? 403 : 200).end(content);
       } else response.writeHead(307, { location: `/mirror${url}` }).end();
     });
-    await new Promise<void>((resolve) => redirector.listen(0, "127.0.0.1", resolve));
-    host = `http://127.0.0.1:${(redirector.address() as AddressInfo).port}`;
+    host = redirector.url;
     folder = await mkdtemp(join(tmpdir(), "compare-files-"));
     await mkdir(join(folder, "manifests/tool"), { recursive: true });
     const write = (name: string, text: string) => writeFile(join(folder, "manifests/tool", name), text);
@@ -50,7 +48,7 @@ describe("compare --files", () => {
     await write("files.yaml", `files:\n${lines.join("")}`);
   });
   after(async () => {
-    redirector.close();
+    await redirector.close();
     await stores.stop();
     await rm(folder, { recursive: true, force: true });
   });

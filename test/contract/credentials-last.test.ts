@@ -7,10 +7,8 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer, type IncomingMessage, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -20,6 +18,7 @@ import { parse } from "yaml";
 import { applicationDefaultCredentials } from "../../components/promotion/oci/credentials.ts";
 import type { StoreClient } from "../../components/promotion/storage/bucket.ts";
 import { connectS3 } from "../../components/promotion/storage/s3.ts";
+import { type LoopbackServer, serveOnLoopback } from "../support/loopback-server.ts";
 
 const root = join(import.meta.dirname, "../..");
 const signal = new AbortController().signal;
@@ -28,7 +27,7 @@ const seconds = 200;
 
 describe("credentials that end while a promotion runs", () => {
   let folder: string;
-  let server: Server;
+  let server: LoopbackServer;
   let url: string;
   const environment = { ...process.env };
   /** Tokens that GitHub gave and nobody has exchanged, by audience; the keys that AWS gave, and those that requests used. */
@@ -40,15 +39,14 @@ describe("credentials that end while a promotion runs", () => {
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "credentials-last-"));
-    server = createServer((request, response) => {
+    server = await serveOnLoopback((request, response) => {
       void answer(request).then(({ status = 200, body }) => {
         response
           .writeHead(status, { "content-length": Buffer.byteLength(body), etag: '"1"' })
           .end(request.method === "HEAD" ? "" : body);
       });
-    }).listen(0, "127.0.0.1");
-    await once(server, "listening");
-    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    });
+    url = server.url;
   });
   beforeEach(() => {
     asked = [];
@@ -67,7 +65,7 @@ describe("credentials that end while a promotion runs", () => {
     Object.assign(process.env, environment);
   });
   after(async () => {
-    server.close();
+    await server.close();
     await rm(folder, { recursive: true });
   });
 

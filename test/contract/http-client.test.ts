@@ -1,20 +1,18 @@
 /** HTTP/1.1 as servers may speak it and as they should not: what a connection makes of bytes that a test has written itself. */
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { after, describe, it } from "mocha";
 import { HttpClient } from "../../components/promotion/http/client.ts";
 import type { HttpRequest, Receiving } from "../../components/promotion/http/exchange.ts";
+import { listenOnLoopback } from "../support/loopback-server.ts";
 import { selfSigned, trustInFile } from "../support/self-signed.ts";
 
-const servers: Server[] = [];
 const opened: HttpClient[] = [];
 
 describe("the HTTP/1.1 client", () => {
   after(async () => {
     await Promise.all(opened.map((client) => client.destroy()));
-    for (const server of servers) server.close();
   });
 
   const hello = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
@@ -345,10 +343,7 @@ describe("the HTTP/1.1 client", () => {
           }
         });
       });
-      servers.push(server);
-      server.listen(0, "0.0.0.0");
-      await once(server, "listening");
-      const origin = `https://0.0.0.0:${(server.address() as AddressInfo).port}`;
+      const origin = `https://${(await listenOnLoopback(server, "0.0.0.0")).host}`;
       const client = connections({ stallTimeout: 2_000 });
       const put = request(origin, { method: "PUT", body });
       assert.equal((await client.exchange(put, receiving())).status, 201);
@@ -466,10 +461,7 @@ async function serve(...scripts: Script[]): Promise<Scripted> {
     const script = scripts[Math.min(count++, scripts.length - 1)]!;
     void script(new Peer(socket));
   });
-  servers.push(server);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, count: () => count };
+  return { origin: (await listenOnLoopback(server)).url, count: () => count };
 }
 
 function connections(rules: { connectTimeout?: number; stallTimeout?: number } = {}): HttpClient {

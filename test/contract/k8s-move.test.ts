@@ -2,8 +2,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "mocha";
@@ -14,6 +12,7 @@ import { readManifests } from "../../components/manifests/read.ts";
 import { imagePromotion } from "../../components/promotion/images/images.ts";
 import type { Context } from "../../components/promotion/run/request.ts";
 import { makeK8sSample, samplePlaces } from "../support/k8s-sample.ts";
+import { type LoopbackServer, serveOnLoopback } from "../support/loopback-server.ts";
 import { inspect, Pusher, pull, startRegistry, type TestRegistry } from "../support/registries.ts";
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };
@@ -21,7 +20,7 @@ const context: Context = { signal: new AbortController().signal, report: () => {
 describe("the move of k8s.io, in small", () => {
   let registries: TestRegistry[];
   let hosts: string[];
-  let redirector: Server;
+  let redirector: LoopbackServer;
   let folder: string;
   let pulled: ReadonlyMap<string, string>;
   const promotion = imagePromotion();
@@ -31,14 +30,13 @@ describe("the move of k8s.io, in small", () => {
     hosts = registries.map(({ host }) => host);
     folder = await mkdtemp(join(tmpdir(), "k8s-move-"));
     // As the redirector: a name at the root of its host, 307 to the mirror's.
-    redirector = createServer(({ url = "" }, response) => {
+    redirector = await serveOnLoopback(({ url = "" }, response) => {
       response.writeHead(307, { location: `http://${hosts[1]}${url.replace("/v2/", "/v2/p/images/")}` }).end();
     });
-    await new Promise<void>((resolve) => redirector.listen(0, "127.0.0.1", resolve));
   });
   after(async () => {
     await promotion.close();
-    redirector.close();
+    await redirector.close();
     await Promise.all(registries.map((registry) => registry.remove()));
     await rm(folder, { recursive: true, force: true });
   });
@@ -66,7 +64,7 @@ describe("the move of k8s.io, in small", () => {
   });
 
   it("compare: equal to what was served before, through a redirector too; names every difference", async () => {
-    const through = `127.0.0.1:${(redirector.address() as AddressInfo).port}`;
+    const through = redirector.host;
     const whole = await compare("--registry", `${hosts[0]}/today`, "--with", through);
     assert.deepEqual(whole, { code: 0, out: "36 names of 36 names compared: equal\n", err: "" });
     const sampled = await compare("--registry", `${hosts[0]}/today`, "--with", through, "--sample", "5");

@@ -2,8 +2,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -18,6 +16,7 @@ import { listTags } from "../../components/promotion/oci/tags.ts";
 import { Transport } from "../../components/promotion/oci/transport.ts";
 import { toolPath } from "../../local/tools/tools.ts";
 import { type FaultyProxy, first, startFaultyProxy } from "../support/faulty-proxy.ts";
+import { serveOnLoopback } from "../support/loopback-server.ts";
 import { freePort } from "../support/ports.ts";
 import { startRegistry, type TestRegistry } from "../support/registries.ts";
 
@@ -124,45 +123,38 @@ acls:
 
   it("every request has the User-Agent, token requests too", async () => {
     const agents: (string | undefined)[] = [];
-    const server = createServer((request, response) => {
+    const server = await serveOnLoopback((request, response) => {
       agents.push(request.headers["user-agent"]);
       if (request.url!.startsWith("/token")) return void response.end(JSON.stringify({ token: "t" }));
       if (request.headers.authorization === "Bearer t") return void response.end(JSON.stringify({ tags: ["v1"] }));
       const challenge = `Bearer realm="http://${request.headers.host}/token",service="s"`;
       response.writeHead(401, { "www-authenticate": challenge }).end();
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
     try {
-      assert.deepEqual((await listTags(remote(host, "a/b"))).tags, ["v1"]);
+      assert.deepEqual((await listTags(remote(server.host, "a/b"))).tags, ["v1"]);
       assert.deepEqual(agents, ["artifacts-promotion", "artifacts-promotion", "artifacts-promotion"]);
     } finally {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await server.close();
     }
   });
 
   describe("a registry that asks for our Google token", () => {
     it("does not get it sent to another host", async () => {
       const stolen: (string | undefined)[] = [];
-      const thief = createServer((request, response) => {
+      const thief = await serveOnLoopback((request, response) => {
         stolen.push(request.headers.authorization);
         response.end(JSON.stringify({ token: "t" }));
       });
-      await new Promise<void>((resolve) => thief.listen(0, "127.0.0.1", resolve));
-      const realm = `http://127.0.0.1:${(thief.address() as AddressInfo).port}/token`;
-      const registry = createServer((_, response) => {
-        response.writeHead(401, { "www-authenticate": `Bearer realm="${realm}",service="s"` });
+      const registry = await serveOnLoopback((_, response) => {
+        response.writeHead(401, { "www-authenticate": `Bearer realm="${thief.url}/token",service="s"` });
         response.end();
       });
-      await new Promise<void>((resolve) => registry.listen(0, "127.0.0.1", resolve));
-      const host = `127.0.0.1:${(registry.address() as AddressInfo).port}`;
       const token = { username: "oauth2accesstoken", password: "ya29.secret", isToken: true };
-      await assert.rejects(listTags(remote(host, "a/b", token)), /401/);
+      await assert.rejects(listTags(remote(registry.host, "a/b", token)), /401/);
       assert.ok(stolen.length > 0);
       assert.deepEqual([...new Set(stolen)], [undefined]);
       await Promise.all(transports.map((transport) => transport.close()));
-      await Promise.all([thief, registry].map((server) => new Promise((resolve) => server.close(resolve))));
+      await Promise.all([thief, registry].map((server) => server.close()));
     });
   });
 });

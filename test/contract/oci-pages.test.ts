@@ -1,7 +1,5 @@
 /** Lists that come in pages, from registries that page them badly: half a list is never taken for all there is. */
 import assert from "node:assert/strict";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { after, afterEach, before, describe, it } from "mocha";
 import { listReferrers } from "../../components/promotion/oci/referrers.ts";
 import type { Remote } from "../../components/promotion/oci/remote.ts";
@@ -9,6 +7,7 @@ import { listRepositories } from "../../components/promotion/oci/repositories.ts
 import { repositoryAt } from "../../components/promotion/oci/repository.ts";
 import { listTags } from "../../components/promotion/oci/tags.ts";
 import { Transport } from "../../components/promotion/oci/transport.ts";
+import { type LoopbackServer, serveOnLoopback } from "../support/loopback-server.ts";
 
 const subject = `sha256:${"0".repeat(64)}`;
 const digests = [1, 2].map((digit) => `sha256:${String(digit).repeat(64)}`);
@@ -36,14 +35,14 @@ const kinds = [
 for (const [index, name] of ["tags", "referrers", "repositories"].entries()) {
   describe(`pages of ${name}`, () => {
     const { list, bodies, all } = kinds[index]!;
-    let server: Server;
+    let server: LoopbackServer;
     let host: string;
     /** The link on each page; undefined: it is not there. */
     let links: readonly (string | undefined)[] = [];
     let asked = 0;
     const transport = new Transport({ credentials: () => Promise.resolve(undefined) });
     before(async () => {
-      server = createServer((request, response) => {
+      server = await serveOnLoopback((request, response) => {
         asked++;
         const page = Number(new URL(request.url!, "http://x").searchParams.get("last") ?? 0);
         const link = links[page];
@@ -51,13 +50,11 @@ for (const [index, name] of ["tags", "referrers", "repositories"].entries()) {
         response.writeHead(200, { "content-type": ociIndex, ...(link !== "" && { link }) });
         response.end(JSON.stringify(bodies[page % bodies.length]));
       });
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-      host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+      host = server.host;
     });
     after(async () => {
       await transport.close();
-      server.closeAllConnections();
-      server.close();
+      await server.close();
     });
     afterEach(() => {
       asked = 0;

@@ -4,13 +4,14 @@ import { randomBytes } from "node:crypto";
 import { createServer, type RequestListener } from "node:http";
 import { createSecureServer } from "node:http2";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo, Server } from "node:net";
+import type { Server } from "node:net";
 import { describe, it } from "mocha";
 import { beginning, getBlob, readBlob } from "../../components/promotion/oci/blobs.ts";
 import type { Remote } from "../../components/promotion/oci/remote.ts";
 import { repositoryAt } from "../../components/promotion/oci/repository.ts";
 import { listTags } from "../../components/promotion/oci/tags.ts";
 import { Transport } from "../../components/promotion/oci/transport.ts";
+import { listenOnLoopback } from "../support/loopback-server.ts";
 import { sha256 } from "../support/registries.ts";
 import { selfSigned, trustInFile } from "../support/self-signed.ts";
 
@@ -62,11 +63,9 @@ for (const [kind, { address, make }] of Object.entries(kinds)) {
   describe(kind, () => {
     it("blobs and lists, many at once", async () => {
       trustInFile(tls);
-      const server = make();
-      await new Promise<void>((resolve) => server.listen(0, address, resolve));
+      const { host, close } = await listenOnLoopback(make(), address);
       const transport = new Transport();
       try {
-        const host = `${address}:${(server.address() as AddressInfo).port}`;
         const at: Remote = { transport, repository: repositoryAt(`${host}/a/b`), signal: new AbortController().signal };
         const whole = async (digest: string, bytes: Buffer) => {
           const got = await getBlob([at], { digest, size: bytes.length }, Buffer.alloc(bytes.length));
@@ -88,7 +87,7 @@ for (const [kind, { address, make }] of Object.entries(kinds)) {
         ]);
       } finally {
         await transport.close();
-        await new Promise((resolve) => server.close(resolve));
+        await close();
       }
     });
   });

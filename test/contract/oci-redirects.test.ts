@@ -1,19 +1,18 @@
 /** Blobs that a registry sends elsewhere for, as Artifact Registry does to Cloud Storage (distribution spec, "Pulling blobs"). */
 import assert from "node:assert/strict";
-import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingHttpHeaders, RequestListener } from "node:http";
 import { after, before, describe, it } from "mocha";
 import { getBlob, hasBlob } from "../../components/promotion/oci/blobs.ts";
 import { digestOf } from "../../components/promotion/oci/digest.ts";
 import { repositoryAt } from "../../components/promotion/oci/repository.ts";
 import { Transport } from "../../components/promotion/oci/transport.ts";
+import { serveOnLoopback } from "../support/loopback-server.ts";
 
 const bytes = Buffer.from("{}"); // the config of most OCI artifacts
 const blob = { digest: digestOf(bytes), size: bytes.length };
 const page = "<a href>Temporary Redirect</a>".repeat(20);
 const robot = { username: "robot", password: "secret" };
 const stored: IncomingHttpHeaders[] = [];
-const servers: Server[] = [];
 const transport = new Transport({ credentials: () => Promise.resolve(robot) });
 let registry: string;
 let answer: (location: string) => RequestListener;
@@ -21,20 +20,18 @@ let store: string;
 
 describe("blobs that a registry redirects", () => {
   before(async () => {
-    store = await listen((request, response) => {
+    ({ host: store } = await serveOnLoopback((request, response) => {
       stored.push(request.headers);
       response.end(request.url === "/large" ? "x".repeat(100) : bytes);
-    });
-    registry = await listen((request, response) => {
+    }));
+    ({ host: registry } = await serveOnLoopback((request, response) => {
       if (request.headers.authorization === undefined) {
         response.writeHead(401, { "www-authenticate": 'Basic realm="r"' }).end();
       } else answer(`http://${store}/blob`)(request, response);
-    });
+    }));
   });
   after(async () => {
     await transport.close();
-    for (const server of servers) server.closeAllConnections();
-    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   });
 
   it("are read at the target without our credentials, even if the redirect's own body is longer than the blob", async () => {
@@ -63,11 +60,4 @@ describe("blobs that a registry redirects", () => {
 function at() {
   const repository = repositoryAt(`${registry}/a/b`);
   return { transport, repository, signal: new AbortController().signal };
-}
-
-async function listen(listener: RequestListener): Promise<string> {
-  const server = createServer(listener);
-  servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }

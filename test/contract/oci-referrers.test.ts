@@ -1,14 +1,14 @@
 /** The list of referrers that clients keep where a registry does not (distribution spec, "Referrers Tag Schema"), while others write it too. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { after, beforeEach, describe, it } from "mocha";
 import { type Manifest, readManifest } from "../../components/promotion/oci/manifest.ts";
 import { enterReferrer, listReferrers } from "../../components/promotion/oci/referrers.ts";
 import type { Remote } from "../../components/promotion/oci/remote.ts";
 import { repositoryAt } from "../../components/promotion/oci/repository.ts";
 import { Transport } from "../../components/promotion/oci/transport.ts";
+import { type LoopbackServer, serveOnLoopback } from "../support/loopback-server.ts";
 
 const indexType = "application/vnd.oci.image.index.v1+json";
 const imageType = "application/vnd.oci.image.manifest.v1+json";
@@ -79,19 +79,18 @@ class Registry {
 }
 
 let registry: Registry;
-let server: Server;
+let server: LoopbackServer | undefined;
 const transports: Transport[] = [];
 
 describe("referrers tag schema", () => {
   beforeEach(async () => {
     await close();
     registry = new Registry();
-    server = createServer((incoming, outgoing) => {
+    server = await serveOnLoopback((incoming, outgoing) => {
       void Array.fromAsync(incoming as AsyncIterable<Buffer>).then((chunks) =>
         registry.handle(incoming, outgoing, Buffer.concat(chunks)),
       );
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   });
   after(close);
 
@@ -157,14 +156,13 @@ describe("referrers tag schema", () => {
 
 async function close(): Promise<void> {
   for (const transport of transports.splice(0)) await transport.close();
-  if (server?.listening) await new Promise((resolve) => server.close(resolve));
+  await server?.close();
 }
 
 function at(): Remote {
   const transport = new Transport({ credentials: () => Promise.resolve(undefined) });
   transports.push(transport);
-  const { port } = server.address() as AddressInfo;
-  return { transport, repository: repositoryAt(`127.0.0.1:${port}/a/b`), signal: new AbortController().signal };
+  return { transport, repository: repositoryAt(`${server!.host}/a/b`), signal: new AbortController().signal };
 }
 
 function referrer(name: string): Manifest {

@@ -1,7 +1,6 @@
 /** What one is told, and how soon, when a registry cannot be reached, or asks to be left alone. */
 import assert from "node:assert/strict";
-import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type RequestListener } from "node:http";
 import { after, describe, it } from "mocha";
 import { UnreachableError } from "../../components/promotion/http/errors.ts";
 import { getBlob, hasBlob } from "../../components/promotion/oci/blobs.ts";
@@ -11,11 +10,11 @@ import type { Remote } from "../../components/promotion/oci/remote.ts";
 import { repositoryAt } from "../../components/promotion/oci/repository.ts";
 import { listTags } from "../../components/promotion/oci/tags.ts";
 import { Transport } from "../../components/promotion/oci/transport.ts";
+import { listenOnLoopback } from "../support/loopback-server.ts";
 import { freePort } from "../support/ports.ts";
 
 const bytes = Buffer.from("layer");
 const blob = { digest: digestOf(bytes), size: bytes.length };
-const servers: Server[] = [];
 const transport = new Transport({
   credentials: () => Promise.resolve(undefined),
   rules: { probes: [10, 20], maxErrorTime: 500 },
@@ -25,8 +24,6 @@ const transport = new Transport({
 describe("registries that cannot be reached", () => {
   after(async () => {
     await transport.close();
-    for (const server of servers) server.closeAllConnections();
-    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   });
 
   it("an unknown host is given up, by name", async () => {
@@ -101,9 +98,6 @@ function at(host: string): Remote {
   return { transport, repository: repositoryAt(`${host}/a/b`), signal: new AbortController().signal };
 }
 
-async function listen(listener: RequestListener): Promise<string> {
-  const server = createServer(listener);
-  servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, "0.0.0.0", resolve));
-  return String((server.address() as AddressInfo).port);
+async function listen(listener: RequestListener): Promise<number> {
+  return (await listenOnLoopback(createServer(listener), "0.0.0.0")).port;
 }

@@ -1,7 +1,7 @@
 /** The client of the distribution API against two registries that others wrote. */
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { connect, createServer } from "node:net";
 import { after, before, describe, it } from "mocha";
 import { type Blob, beginning, hasBlob, putBlob, readBlob, startUpload } from "../../components/promotion/oci/blobs.ts";
 import { digestOf } from "../../components/promotion/oci/digest.ts";
@@ -11,7 +11,7 @@ import type { Remote } from "../../components/promotion/oci/remote.ts";
 import { repositoryAt } from "../../components/promotion/oci/repository.ts";
 import { listTags } from "../../components/promotion/oci/tags.ts";
 import { Transport } from "../../components/promotion/oci/transport.ts";
-import { afterTest } from "../support/cleanup.ts";
+import { listenOnLoopback } from "../support/loopback-server.ts";
 import { Pusher, type RegistryKind, startRegistry, type TestRegistry } from "../support/registries.ts";
 
 for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
@@ -141,24 +141,16 @@ for (const kind of ["olareg", "distribution"] satisfies RegistryKind[]) {
 
     it("keeps its connections, also over HEAD requests", async () => {
       let sockets = 0;
-      const open = new Set<Socket>();
       const relay = createServer((socket) => {
         sockets++;
         const [host, port] = registry.host.split(":") as [string, string];
         const upstream = connect(Number(port), host);
-        for (const each of [socket, upstream]) {
-          open.add(each);
-          each.on("error", () => each.destroy());
-        }
+        for (const each of [socket, upstream]) each.on("error", () => each.destroy());
+        socket.once("close", () => upstream.destroy());
         socket.pipe(upstream).pipe(socket);
       });
-      await new Promise<void>((resolve) => relay.listen(0, "127.0.0.1", resolve));
-      afterTest(() => {
-        for (const socket of open) socket.destroy();
-        relay.close();
-      });
-      const { port } = relay.address() as AddressInfo;
-      const remote = { ...at("a/layers"), repository: repositoryAt(`127.0.0.1:${port}/a/layers`) };
+      const { host: relayed } = await listenOnLoopback(relay);
+      const remote = { ...at("a/layers"), repository: repositoryAt(`${relayed}/a/layers`) };
       for (let index = 0; index < 20; index++) await hasBlob(remote, { digest: digestOf(randomBytes(4)) });
       assert.ok(sockets <= 2, `${sockets} connections for 20 requests`);
     });

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { createServer, type RequestListener } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo, Server } from "node:net";
 import { afterEach, before, beforeEach, describe, it } from "mocha";
 import type { Remote } from "../../components/promotion/oci/remote.ts";
 import { repositoryAt } from "../../components/promotion/oci/repository.ts";
@@ -11,8 +10,9 @@ import { Transport } from "../../components/promotion/oci/transport.ts";
 import type { StoreClient } from "../../components/promotion/storage/bucket.ts";
 import { connectGcs } from "../../components/promotion/storage/gcs.ts";
 import { connectS3 } from "../../components/promotion/storage/s3.ts";
-import { afterFile, afterTest } from "../support/cleanup.ts";
+import { afterTest } from "../support/cleanup.ts";
 import { startHttpProxy, type TestProxy } from "../support/http-proxy.ts";
+import { listenOnLoopback } from "../support/loopback-server.ts";
 import { freePort } from "../support/ports.ts";
 import { selfSigned, trustInFile } from "../support/self-signed.ts";
 
@@ -34,12 +34,6 @@ const listener: RequestListener = (request, response) => {
   } else response.end(JSON.stringify({ tags: ["v1"] }));
 };
 
-async function listen(server: Server, address = "127.0.0.1"): Promise<number> {
-  afterFile(() => new Promise<void>((resolve) => void server.close(() => resolve())));
-  await new Promise<void>((resolve) => server.listen(0, address, resolve));
-  return (server.address() as AddressInfo).port;
-}
-
 describe("proxies from the environment", () => {
   let tunnelling: TestProxy;
   let forwarding: TestProxy;
@@ -50,12 +44,8 @@ describe("proxies from the environment", () => {
     trustInFile(tls);
     const secure = createTlsServer(tls, listener);
     const plain = createServer(listener);
-    afterFile(() => {
-      secure.closeAllConnections();
-      plain.closeAllConnections();
-    });
-    plainPort = await listen(plain, "0.0.0.0");
-    tunnelling = await startHttpProxy(await listen(secure));
+    ({ port: plainPort } = await listenOnLoopback(plain, "0.0.0.0"));
+    tunnelling = await startHttpProxy((await listenOnLoopback(secure)).port);
     forwarding = await startHttpProxy(plainPort);
   });
   beforeEach(() => {

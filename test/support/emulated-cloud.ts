@@ -1,4 +1,5 @@
 /** An emulated cloud in a temporary directory for tests, and operations on it. */
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +9,7 @@ import { type CloudOptions, type EmulatedCloud, startCloud } from "../../local/c
 import type { Resource, Values } from "../../local/cloud/inventory.ts";
 import type { PortBlock } from "../../local/cloud/ports.ts";
 import { CloudClient } from "../../local/providers/cloud-client.ts";
+import { afterFile } from "./cleanup.ts";
 import { claimBlock } from "./ports.ts";
 
 /** Provider settings of the tests' resources. */
@@ -30,6 +32,7 @@ export async function testCloud(options: Partial<CloudOptions> = {}): Promise<Te
   const dir = await mkdtemp(join(tmpdir(), "emulated-cloud-"));
   const ports = await claimBlock(40);
   const cloud = await startCloud({ dir, ports, ...options });
+  afterFile(() => existsSync(dir) && test.cloud.stop()); // else it has ended
   const test: TestCloud = {
     dir,
     ports,

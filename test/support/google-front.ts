@@ -2,9 +2,8 @@
  * In front of a registry, what Artifact Registry does otherwise, as far as its documentation and its users' reports say: its list of
  * tags holds every manifest; a manifest with a tag, or listed by an index, is not deleted; uploads take no second chunk.
  */
-import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterFile } from "./cleanup.ts";
+import { type IncomingMessage, request, type ServerResponse } from "node:http";
+import { serveOnLoopback } from "./loopback-server.ts";
 import { sha256 } from "./registries.ts";
 
 interface Known {
@@ -22,16 +21,10 @@ export interface GoogleFront {
 /** Starts a front of `host:port`. It learns what there is from what passes. */
 export async function startGoogleFront(target: () => string): Promise<GoogleFront> {
   const repositories = new Map<string, Map<string, Known>>();
-  const server = createServer((incoming, outgoing) => {
+  const server = await serveOnLoopback((incoming, outgoing) => {
     void handle(incoming, outgoing, target(), repositories).catch(() => outgoing.destroy());
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const close = async (): Promise<void> => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  };
-  afterFile(close);
-  return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, close };
+  return server;
 }
 
 async function handle(

@@ -1,7 +1,7 @@
 /** An HTTP proxy for tests: tunnels by CONNECT, forwards requests in absolute form, and counts both. It reaches one server, by any name. */
 import { createServer, request } from "node:http";
-import { type AddressInfo, connect, type Socket } from "node:net";
-import { afterFile } from "./cleanup.ts";
+import { connect, type Socket } from "node:net";
+import { listenOnLoopback } from "./loopback-server.ts";
 
 /** A proxy that runs. */
 export interface TestProxy {
@@ -17,7 +17,6 @@ export interface TestProxy {
 /** Starts a proxy. @param port of the server on 127.0.0.1 that all names lead to. */
 export async function startHttpProxy(port: number): Promise<TestProxy> {
   const asked: string[] = [];
-  const sockets = new Set<Socket>();
   let refusal: number | undefined;
   const note = (method: string, target: string, authorization: string | undefined) =>
     asked.push(`${method} ${target}${authorization === undefined ? "" : ` as ${authorization}`}`);
@@ -52,18 +51,9 @@ export async function startHttpProxy(port: number): Promise<TestProxy> {
     upstream.on("error", () => socket.destroy());
     socket.on("close", () => upstream.destroy());
   });
-  server.on("connection", (socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const close = async (): Promise<void> => {
-    for (const socket of sockets) socket.destroy();
-    await new Promise((resolve) => server.close(resolve));
-  };
-  afterFile(close);
+  const { url, close } = await listenOnLoopback(server);
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url,
     asked,
     refuse(status) {
       refusal = status;

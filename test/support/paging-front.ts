@@ -1,7 +1,6 @@
 /** In front of a registry: gives its lists in pages, in the ways that registries do. By repository, so that one front serves a whole test. */
-import { createServer, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterFile } from "./cleanup.ts";
+import type { ServerResponse } from "node:http";
+import { serveOnLoopback } from "./loopback-server.ts";
 
 /** How lists are given. */
 export interface Paging {
@@ -16,7 +15,7 @@ export async function startPagingFront(
   target: (repository: string) => string,
   pagings: Readonly<Record<string, Paging>>,
 ): Promise<{ readonly host: string }> {
-  const server = createServer((request, response) => {
+  const server = await serveOnLoopback((request, response) => {
     void respond(request.method ?? "GET", request.url ?? "/", request.headers.host ?? "", response).catch(() =>
       response.destroy(),
     );
@@ -59,12 +58,7 @@ export async function startPagingFront(
       ),
     );
   }
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  afterFile(async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  });
-  return { host: `127.0.0.1:${(server.address() as AddressInfo).port}` };
+  return server;
 }
 
 function repositoryIn(path: string): string {

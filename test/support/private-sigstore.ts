@@ -2,10 +2,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash, createPublicKey, generateKeyPairSync, sign, X509Certificate } from "node:crypto";
 import { writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterFile } from "./cleanup.ts";
+import { serveOnLoopback } from "./loopback-server.ts";
 import { freePort } from "./ports.ts";
 import { answers, end } from "./seed-servers.ts";
 
@@ -129,7 +128,7 @@ async function startIssuer() {
       .join(".");
     return `${text}.${sign("sha256", Buffer.from(text), privateKey).toString("base64url")}`;
   };
-  const server = createServer(({ url }, response) => {
+  const server = await serveOnLoopback(({ url }, response) => {
     const { pathname, searchParams } = new URL(url!, issuer);
     const documents: Record<string, () => object> = {
       "/.well-known/openid-configuration": () => ({
@@ -146,14 +145,8 @@ async function startIssuer() {
     response.writeHead(document ? 200 : 404, { "content-type": "application/json" });
     response.end(JSON.stringify(document?.() ?? {}));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const close = () =>
-    new Promise<void>((resolve) => {
-      server.closeAllConnections();
-      server.close(() => resolve());
-    });
-  return { issuer, tokenOf, close };
+  const issuer = server.url;
+  return { issuer, tokenOf, close: server.close };
 }
 
 const commit = "c0ffee0000000000000000000000000000000000";

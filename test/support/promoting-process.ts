@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { imagePromotion } from "../../components/promotion/images/images.ts";
 import type { ImagesRequest, Outcome, Previous } from "../../components/promotion/run/request.ts";
+import { afterFile } from "./cleanup.ts";
 
 /** What such a process does. */
 export interface PromotionOrder {
@@ -19,6 +20,7 @@ export function startPromotion(order: PromotionOrder): {
   readonly ended: Promise<Outcome | undefined>;
 } {
   const child = spawn(process.execPath, [import.meta.filename], { stdio: ["pipe", "pipe", "inherit"] });
+  afterFile(() => child.kill("SIGKILL"));
   child.stdin.end(JSON.stringify(order));
   const output = text(child.stdout);
   const ended = once(child, "close").then(async ([, signal]): Promise<Outcome | undefined> => {

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import { ensureEngine, languageHostEnvironment, toolPath } from "../../local/tools/tools.ts";
+import { afterFile } from "./cleanup.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -107,6 +108,7 @@ for (const [name, { type, args, after = [] }] of Object.entries(JSON.parse(readF
       env: this.environment,
       stdio: ["ignore", "pipe", "pipe"],
     });
+    afterFile(() => child.kill("SIGKILL"));
     let output = "";
     for (const stream of [child.stdout, child.stderr]) {
       stream.on("data", (chunk: Buffer) => {

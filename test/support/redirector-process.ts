@@ -7,6 +7,7 @@ import path from "node:path";
 import { gunzipSync } from "node:zlib";
 import { unpackTar } from "modern-tar";
 import { configVariable, type RedirectorConfigInput } from "../../redirector/config.ts";
+import { afterFile } from "./cleanup.ts";
 import { freePort } from "./ports.ts";
 
 /** Starts the redirector as production does, and talks to it byte by byte. */
@@ -51,6 +52,7 @@ export async function startRedirector({ config, executable, ranges }: Redirector
     },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  afterFile(() => child.kill("SIGKILL"));
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
   const ended = new Promise<number | null>((resolve, reject) => child.once("close", resolve).once("error", reject));

@@ -4,11 +4,12 @@
  * which mocha alone ignores.
  */
 import type { Context, RootHookObject } from "mocha";
-import { endFile, endTest } from "./cleanup.ts";
+import { beginFile, endFile, endTest } from "./cleanup.ts";
 import { watchFile } from "./watchdog.ts";
 
 export const mochaHooks: RootHookObject = {
   beforeAll(this: Context) {
+    beginFile();
     watchFile(fileOf(this.test?.parent));
     // Mocha removes all listeners after each file.
     if (!process.listeners("unhandledRejection").includes(raise)) process.on("unhandledRejection", raise);

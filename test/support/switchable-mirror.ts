@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
+import { afterFile } from "./cleanup.ts";
 import { freePort } from "./ports.ts";
 
 /** A mirror that answers everything with 200, and can be killed, slowed and brought back on the same port. */
@@ -43,5 +44,6 @@ export async function startMirror(): Promise<SwitchableMirror> {
     },
   };
   await mirror.revive();
+  afterFile(() => mirror.kill());
   return mirror;
 }

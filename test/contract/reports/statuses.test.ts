@@ -1,11 +1,10 @@
 /** Users report: a mirror's odd status breaks clients. What each status of an object in a registry or a bucket does to the client that asks for it. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { before, describe, it } from "mocha";
 import { afterFile } from "../../support/cleanup.ts";
+import { serveOnLoopback } from "../../support/loopback-server.ts";
 import { startRedirector } from "../../support/redirector-process.ts";
 
 /** The second table of statuses in redirector/README.md: where clients of a mirror go, and what they get if every mirror says the same. */
@@ -25,15 +24,14 @@ describe("statuses of mirrors", () => {
 
   before(async () => {
     for (const name of Object.keys(names)) {
-      const server = createServer(({ url = "" }, response) => {
+      const server = await serveOnLoopback(({ url = "" }, response) => {
         const [, where, status] = /\/(near|all)-(\d+)/.exec(url) ?? [];
         response.statusCode = where === "all" || (where === "near" && name === "that mirror") ? Number(status) : 200;
         if (response.statusCode === 302) response.setHeader("location", "/elsewhere");
         response.end();
       });
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
       afterFile(() => void server.close());
-      hosts.set(name, `127.0.0.1:${(server.address() as AddressInfo).port}`);
+      hosts.set(name, server.host);
     }
     const mirrors = (kind: string, path: string) =>
       Object.entries(names)

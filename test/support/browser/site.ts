@@ -1,7 +1,5 @@
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createApp } from "../../../redirector/app.ts";
@@ -10,6 +8,7 @@ import { buildAssets } from "../../../redirector/catalogue/build-assets.ts";
 import { emptyTable } from "../../../redirector/cloud-ranges/table.ts";
 import { parseConfig } from "../../../redirector/config.ts";
 import { RequestMetrics } from "../../../redirector/telemetry/metrics.ts";
+import { listenOnLoopback } from "../loopback-server.ts";
 import { silentLog } from "../redirector/silent-log.ts";
 import { nodeServer } from "../redirector-node-http.ts";
 
@@ -53,7 +52,7 @@ export async function startSite(assets: Assets, objects: Map<string, Buffer>): P
     });
     response.end(body);
   });
-  const bucketOrigin = await listen(bucket);
+  const { url: bucketOrigin, close: closeBucket } = await listenOnLoopback(bucket);
   const parsed = parseConfig(
     JSON.stringify({
       host: "artifacts.example.org",
@@ -107,7 +106,7 @@ export async function startSite(assets: Assets, objects: Map<string, Buffer>): P
     assets,
   });
   const server = nodeServer(app.handle);
-  const origin = await listen(server);
+  const { url: origin, close } = await listenOnLoopback(server);
   return Object.assign(site, {
     origin,
     objects,
@@ -117,17 +116,7 @@ export async function startSite(assets: Assets, objects: Map<string, Buffer>): P
       }
     },
     async stop() {
-      for (const one of [server, bucket]) {
-        one.closeAllConnections();
-        one.close();
-        await once(one, "close");
-      }
+      await Promise.all([close(), closeBucket()]);
     },
   });
-}
-
-async function listen(server: Server): Promise<string> {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }

@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { chmod, copyFile, mkdir, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import type { Requester } from "../../../local/cloud/access.ts";
@@ -16,6 +17,7 @@ import { pushStaging } from "../../../local/seed/push.ts";
 import { projectRoot, type Rehearsal, removeRehearsal, writeRehearsal } from "../../../local/tools/rehearsal-folder.ts";
 import { Stack } from "../../../local/tools/stack.ts";
 import { buildRedirector } from "../../../redirector/build.ts";
+import { afterFile } from "../cleanup.ts";
 import { Workspace } from "./rehearsal.ts";
 import { standInRedirector } from "./stand-in-redirector.ts";
 
@@ -46,6 +48,7 @@ export class OperatorCommand {
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });
+    afterFile(() => this.kill());
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.on("data", (chunk: Buffer) => {
         this.output += chunk;
@@ -131,6 +134,7 @@ export class Drill {
       delays: { certificate: 1 },
       ...(options.guarded && { guarded: true }),
     });
+    afterFile(() => existsSync(place.folder) && cloud.stop()); // else it has ended
     try {
       const rehearsal: Rehearsal = {
         pid: process.pid,

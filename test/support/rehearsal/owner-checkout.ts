@@ -3,16 +3,14 @@
  * buckets of the emulated cloud, under keys of an emulated key service. Without the rehearsal's own `pulumi`, which knows one place for the state.
  */
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { chmod, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
-import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
 import { delimiter, dirname, join } from "node:path";
 import { isMap, parseDocument } from "yaml";
 import { endToEndHeaders, forward } from "../../../local/cloud/forward.ts";
 import { projectNumberOf } from "../../../local/providers/gcp-kinds.ts";
 import { projectRoot } from "../../../local/tools/rehearsal-folder.ts";
 import { ensureEngine } from "../../../local/tools/tools.ts";
+import { type LoopbackServer, serveOnLoopback } from "../loopback-server.ts";
 import { type CommandResult, type Drill, OperatorCommand } from "./drill.ts";
 
 /** The checkout of an owner. */
@@ -21,11 +19,11 @@ export class OwnerCheckout {
   /** The stack's file. */
   readonly file: string;
   readonly #drill: Drill;
-  readonly #buckets: Loopback;
+  readonly #buckets: LoopbackServer;
   readonly folder: string;
   readonly #env: NodeJS.ProcessEnv;
 
-  private constructor(drill: Drill, folder: string, keys: Keys, buckets: Loopback, env: NodeJS.ProcessEnv) {
+  private constructor(drill: Drill, folder: string, keys: Keys, buckets: LoopbackServer, env: NodeJS.ProcessEnv) {
     this.#buckets = buckets;
     this.#drill = drill;
     this.folder = folder;
@@ -60,7 +58,7 @@ export class OwnerCheckout {
   }
 
   async end(): Promise<void> {
-    await Promise.all([this.keys.stop(), this.#buckets.stop()]);
+    await Promise.all([this.keys.close(), this.#buckets.close()]);
   }
 
   /** Runs a command that must succeed, in the checkout. @returns its output. */
@@ -99,14 +97,14 @@ export class OwnerCheckout {
 }
 
 /** Keys that encrypt, by the API of HashiCorp Vault's transit engine, which the CLI speaks as it does Cloud KMS's. */
-interface Keys extends Loopback {
+interface Keys extends LoopbackServer {
   /** Keys that are destroyed. */
   readonly destroyed: Set<string>;
 }
 
 async function keyService(): Promise<Keys> {
   const destroyed = new Set<string>();
-  const server = await loopback((request, response) => {
+  const server = await serveOnLoopback((request, response) => {
     void (async () => {
       let body = "";
       for await (const chunk of request) body += chunk;
@@ -124,35 +122,14 @@ async function keyService(): Promise<Keys> {
 }
 
 /** The emulated buckets as an owner gets them: the CLI sends no token to an emulator, and the cloud's front refuses who has none. */
-function signedIn({ cloud }: Drill): Promise<Loopback> {
+function signedIn({ cloud }: Drill): Promise<LoopbackServer> {
   const [front, server] = [new URL(cloud.endpoints.gcs), new URL(cloud.endpoints.gcsServer)];
-  return loopback((request, response) => {
+  return serveOnLoopback((request, response) => {
     const headers = endToEndHeaders(request.rawHeaders).map(
       ([name, value]) => [name, name.toLowerCase() === "host" ? front.host : value] as const,
     );
     forward(request, response, { port: Number(server.port), headers }).catch(() => response.destroy());
   });
-}
-
-/** A server on this machine. */
-interface Loopback {
-  readonly host: string;
-  readonly stop: () => Promise<void>;
-}
-
-async function loopback(listener: RequestListener): Promise<Loopback> {
-  const server = createServer(listener);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async stop() {
-      const closed = once(server, "close");
-      server.close();
-      server.closeAllConnections();
-      await closed;
-    },
-  };
 }
 
 async function program(file: string, text: string): Promise<void> {

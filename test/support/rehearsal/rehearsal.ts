@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterFile } from "../cleanup.ts";
 import { claimBlock } from "../ports.ts";
 import { builtPeers, builtTools } from "../programs.ts";
 
@@ -26,6 +27,7 @@ export class RehearsalProcess {
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
+    afterFile(() => this.child.kill("SIGKILL"));
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.on("data", (chunk: Buffer) => {
         this.output += chunk;

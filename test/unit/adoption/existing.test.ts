@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "mocha";
 import { type Existing, existingThings } from "../../../components/adoption/existing.ts";
+import { type LoopbackServer, serveOnLoopback } from "../../support/loopback-server.ts";
 
 const zone = "0123456789abcdef0123456789abcdef";
 
@@ -46,12 +45,12 @@ const answers: Readonly<Record<string, object>> = {
 
 const asked: string[] = [];
 let jurisdiction: unknown;
-let server: Server;
+let server: LoopbackServer;
 let existing: Existing;
 
 describe("lookup of existing resources", () => {
   before(async () => {
-    server = createServer((request, response) => {
+    server = await serveOnLoopback((request, response) => {
       asked.push(`${request.method === "GET" ? "" : `${request.method} `}${request.url ?? ""}`);
       jurisdiction = request.headers["cf-r2-jurisdiction"];
       const answer = answers[asked.at(-1)!];
@@ -60,8 +59,7 @@ describe("lookup of existing resources", () => {
       });
       response.end(answer === undefined ? "no permission" : JSON.stringify(answer));
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const base = server.url;
     existing = existingThings({
       project: "p",
       host: "artifacts.example.org",

@@ -2,8 +2,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -11,22 +9,22 @@ import { after, afterEach, before, beforeEach, describe, it } from "mocha";
 import { packTar } from "modern-tar";
 import { engineArchives, engineHashes } from "../../../components/commands/engine-archives.ts";
 import packageJson from "../../../package.json" with { type: "json" };
+import { type LoopbackServer, serveOnLoopback } from "../../support/loopback-server.ts";
 
 const artifacts = join(import.meta.dirname, "../../../components/commands/artifacts.mjs");
 const platform = `${process.platform}-${process.arch}`;
 
 describe("the engine by its hashes", () => {
   const served = new Map<string, Buffer>();
-  let server: Server;
+  let server: LoopbackServer;
   let folder: string;
   before(async () => {
-    server = createServer(({ url = "" }, response) => {
+    server = await serveOnLoopback(({ url = "" }, response) => {
       const bytes = served.get(url.slice(1));
       response.writeHead(bytes === undefined ? 404 : 200).end(bytes);
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   });
-  after(() => new Promise((resolve) => server.close(resolve)));
+  after(() => server.close());
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "engine-"));
     served.clear();
@@ -39,7 +37,7 @@ describe("the engine by its hashes", () => {
   afterEach(() => rm(folder, { recursive: true }));
 
   const run = async (...args: string[]) => {
-    const from = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const from = server.url;
     return await new Promise<{ code: number; said: string }>((resolve) => {
       execFile(process.execPath, [artifacts, ...args, "--from", from], { cwd: folder }, (error, out, err) =>
         resolve({ code: typeof error?.code === "number" ? error.code : 0, said: out + err }),

@@ -1,33 +1,31 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
+import { type LoopbackServer, serveOnLoopback } from "../../support/loopback-server.ts";
 
 const artifacts = join(import.meta.dirname, "../../../components/commands/artifacts.mjs");
 
 describe("--trace", () => {
-  const registry = createServer((_, response) => response.writeHead(404).end());
+  let registry: LoopbackServer;
   let folder = "";
   before(async () => {
+    registry = await serveOnLoopback((_, response) => void response.writeHead(404).end());
     folder = await mkdtemp(join(tmpdir(), "trace-"));
     await mkdir(join(folder, "manifests/tool"), { recursive: true });
     await writeFile(
       join(folder, "manifests/tool/project.yaml"),
       "description: x\nowners: {group: g@example.org}\nstaging: {images: true}\n",
     );
-    await new Promise<void>((resolve) => registry.listen(0, "127.0.0.1", resolve));
   });
   after(async () => {
-    registry.close();
     await rm(folder, { recursive: true });
   });
 
   function promote(args: string[], environment: Record<string, string> = {}): Promise<string> {
-    const staging = `127.0.0.1:${(registry.address() as AddressInfo).port}/staging`;
+    const staging = `${registry.host}/staging`;
     const all = [artifacts, "promote", "tool", "app:v1", "--staging", staging, ...args];
     const env = { PATH: process.env["PATH"], ...environment };
     return new Promise((resolve) => {

@@ -1,13 +1,13 @@
 /** Copies inside a store at sizes that no emulated store takes: against a server that answers as the documentation says, and moves no bytes. */
 import assert from "node:assert/strict";
-import { createServer, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
 import { it } from "mocha";
 import { CopyUnproven, ObjectExists, type Stored } from "../../../../components/promotion/storage/bucket.ts";
 import { connectGcs } from "../../../../components/promotion/storage/gcs.ts";
 import { connectS3 } from "../../../../components/promotion/storage/s3.ts";
 import { afterTest } from "../../../support/cleanup.ts";
+import { serveOnLoopback } from "../../../support/loopback-server.ts";
 
 const sha256 = "a".repeat(64);
 const headers = { contentType: "application/gzip", cacheControl: "public", project: "kops" };
@@ -31,7 +31,7 @@ type Answer = { readonly status?: number; readonly headers?: Record<string, stri
 
 async function serve(answer: (seen: Seen) => Answer): Promise<{ url: string; seen: Seen[] }> {
   const seen: Seen[] = [];
-  const server = createServer((request, response) => {
+  const server = await serveOnLoopback((request, response) => {
     void text(request).then((body) => {
       const one = { method: request.method ?? "", url: decodeURIComponent(request.url ?? ""), request, body };
       seen.push(one);
@@ -39,12 +39,8 @@ async function serve(answer: (seen: Seen) => Answer): Promise<{ url: string; see
       response.writeHead(status, fields).end(content);
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  afterTest(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
+  afterTest(() => server.close());
+  return { url: server.url, seen };
 }
 
 const metadata = { "artifacts-sha256": sha256, "artifacts-crc32c": "AAAAAA==", "artifacts-project": "kops" };

@@ -1,10 +1,7 @@
 /** Roots by TUF, from a repository that this test makes and serves on loopback. */
 import assert from "node:assert/strict";
 import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
-import { once } from "node:events";
 import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, beforeEach, describe, it } from "mocha";
@@ -16,10 +13,11 @@ import {
   refreshRoots,
   type TufRepository,
 } from "../../../../components/promotion/trust/tuf-roots.ts";
+import { type LoopbackServer, serveOnLoopback } from "../../../support/loopback-server.ts";
 import { testSigstore } from "../../../support/sigstore.ts";
 
 describe("roots by TUF", () => {
-  let server: Server;
+  let server: LoopbackServer;
   let folder: string;
   let files: Map<string, Buffer>;
   let status: number;
@@ -30,15 +28,14 @@ describe("roots by TUF", () => {
   before(async () => {
     trustedRoot = Buffer.from((await testSigstore()).root);
     folder = await mkdtemp(join(tmpdir(), "tuf-roots-"));
-    server = createServer((request, response) => {
+    server = await serveOnLoopback((request, response) => {
       const body = files.get(request.url!.slice(1));
       response.statusCode = body ? status : 404;
       response.end(body);
-    }).listen(0, "127.0.0.1");
-    await once(server, "listening");
+    });
   });
   after(async () => {
-    server.close();
+    await server.close();
     await rm(folder, { recursive: true });
   });
 
@@ -49,7 +46,7 @@ describe("roots by TUF", () => {
     files = new Map([["1.root.json", bootstrap]]);
     publish(1, first);
     repository = {
-      url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      url: server.url,
       bootstrap,
       cache: join(folder, String(caches++)),
       fallback: publicRoots,

@@ -1,6 +1,4 @@
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, it } from "mocha";
@@ -12,6 +10,7 @@ import {
   type Presence,
 } from "../../../../redirector/mirrors/existence.ts";
 import { afterTest } from "../../../support/cleanup.ts";
+import { serveOnLoopback } from "../../../support/loopback-server.ts";
 
 const settings = {
   mirrors: true,
@@ -313,13 +312,12 @@ it("does not cache a result that was in progress when its mirror was invalidated
 
 it("maps a mirror's status to a result", async () => {
   let seen: { method?: string | undefined; accept?: string | undefined } = {};
-  const server = createServer((request, response) => {
+  const server = await serveOnLoopback((request, response) => {
     seen = { method: request.method, accept: request.headers.accept };
     response.writeHead(Number(request.url?.slice(1)), { location: "http://127.0.0.1:1/" }).end();
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   afterTest(() => server.close());
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const origin = server.url;
   const ask = (status: number): Promise<ObjectFound> =>
     headObject({ asked: "m", url: `${origin}/${status}` }, new AbortController().signal);
   const found = [200, 302, 404, 403, 429].map(ask);
