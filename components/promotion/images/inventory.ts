@@ -15,6 +15,7 @@ import { BucketAbsent } from "../storage/bucket.ts";
 import { subjectOfTag } from "../text/oci-grammar.ts";
 import { splitLines } from "../text/split-lines.ts";
 import { defaultAdmission } from "./admitted-attachments.ts";
+import { findAlikeStrays } from "./alike-strays.ts";
 import { AttachmentRecord } from "./attachment-record.ts";
 import { type Attachment, addAttached, findAttachments } from "./attachments.ts";
 import { claimForOwners } from "./claim-for-owners.ts";
@@ -34,8 +35,8 @@ import { readRemains } from "./tree.ts";
 
 /**
  * What every mirror holds of a project. Lists each repository; of a registry that lists tags only, also looks up the digest of each tag, each
- * digest without a tag, each image of an index, and the attachments of each; of the digests that the context's `deep` names, each blob. Writes
- * nothing.
+ * digest without a tag, each image of an index, and the attachments of each; of the digests that the context's `deep` names, each blob, and in Google's
+ * registries the referrers. Writes nothing.
  */
 export async function takeImagesInventory(
   request: ImagesRequest,
@@ -108,15 +109,21 @@ export async function takeImagesInventory(
       incompleteIn.set(name, incomplete);
       addImage(incomplete, image, digest);
     };
-    await claimForOwners(mirrors, [...digests.keys()], () => ownersOf(mirrors, [...digests.keys()], parts));
+    let owners: ReturnType<typeof ownersOf> | undefined;
+    const readOwners = () => {
+      owners ??= ownersOf(mirrors, [...digests.keys()], parts);
+      return owners;
+    };
+    await claimForOwners(mirrors, [...digests.keys()], readOwners);
     const recorded = record && new RecordedInventory(record, image, digests, stagingOf(image));
     await compareMirrors(mirrors, [...digests.keys()], parts, markIncomplete, fail, recorded);
+    const deep = context.deep && [...digests.keys()].filter(context.deep);
     if (recorded) {
+      if (deep) await findAlikeStrays(deep, mirrors, { parts, recorded, readOwners }, markIncomplete, fail);
       const isAll = holdings.size === request.mirrors.length && failed.size === 0;
       if (isAll) recorded.compare(mirrors, markIncomplete);
       notes.push(...recorded.notes);
     }
-    const deep = context.deep && [...digests.keys()].filter(context.deep);
     for (const { root, blob, mirror, what } of deep ? await findLostBlobs(deep, mirrors, fail) : []) {
       markIncomplete(mirror, root);
       notes.push(`blob ${blob} of ${nameOfDigest(image, root, digests.get(root)!)} ${what} in ${mirror}`);

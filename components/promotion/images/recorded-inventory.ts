@@ -10,7 +10,7 @@ import { isProofManifest } from "./promotion-proof.ts";
 import { placeOf } from "./stray-attachments.ts";
 
 /** A mirror, and what it has of the image. */
-interface At {
+export interface At {
   readonly name: string;
   readonly holding: Holding;
 }
