@@ -68,8 +68,7 @@ export async function readFolder(root: string, reading: FolderReading): Promise<
     const file = join(root, path);
     const { size } = await stat(file);
     const tooBig = size > maximalFileSize;
-    if (tooBig)
-      faults.push({ path, message: `${size} bytes: ${maximalFileSize} at most; split it into several files` });
+    if (tooBig) faults.push({ path, message: tooLarge(path, size) });
     else
       try {
         return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await readFile(file));
@@ -79,6 +78,14 @@ export async function readFolder(root: string, reading: FolderReading): Promise<
       }
     return undefined;
   }
+}
+
+/** Says which files are read together with one that is too large. */
+function tooLarge(path: string, size: number): string {
+  const limit = `${size} bytes: ${maximalFileSize} (4 MiB) at most`;
+  const [project, kind] = /^([^/]+)\/(images|files)(?:\.yaml$|\/)/.exec(path)?.slice(1) ?? [];
+  if (project === undefined) return `${limit}; split it into several files`;
+  return `${limit}; move a part of its entries to ${project}/${kind}/part-2.yaml: all files of that folder, of any names, are read with it`;
 }
 
 function byName(a: Dirent, b: Dirent): number {

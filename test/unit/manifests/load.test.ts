@@ -27,6 +27,17 @@ describe("loading of manifests", () => {
     );
   });
 
+  it("a manifest's parts are read with it, as its message says where it is too large", async () => {
+    const image = (name: string) => `- name: ${name}\n  dmap:\n    "sha256:${"a".repeat(64)}": [v1]\n`;
+    const root = await write("parts", [
+      ["tool/project.yaml", project],
+      ["tool/images.yaml", image("app")],
+      ["tool/images/part-2.yaml", image("web")],
+    ]);
+    const { projects, problems } = await loadManifests(root);
+    assert.deepEqual([problems, projects[0]?.images.map(({ name }) => name)], [[], ["app", "web"]]);
+  });
+
   it("only regular UTF-8 files of bounded size and depth are read; hidden files and owners' files are left alone", async () => {
     const root = await write("odd", [
       ["README.md", "about"],
@@ -47,7 +58,7 @@ describe("loading of manifests", () => {
     await symlink("../good/project.yaml", join(root, "linked/images.yaml"));
     const { projects, problems } = await loadManifests(root);
     assert.deepEqual(problems.map(problemLine), [
-      `${root}/big/images.yaml:1:1: 4194305 bytes: 4194304 at most; split it into several files`,
+      `${root}/big/images.yaml:1:1: 4194305 bytes: 4194304 (4 MiB) at most; move a part of its entries to big/images/part-2.yaml: all files of that folder, of any names, are read with it`,
       `${root}/deep/images/more:1:1: folder "more" is not supported here: move its files up, or remove it`,
       `${root}/latin/project.yaml:1:1: not UTF-8 text: save it as UTF-8`,
       `${root}/linked/images.yaml:1:1: "images.yaml" is not a regular file: links are not followed`,
