@@ -38,16 +38,27 @@ const sigstore = {
   },
 } as const satisfies Record<string, GoModule>;
 
+/** Helm needs the client of Kubernetes: it takes minutes to build, too. */
+const helm: GoModule = { folder: join(here, "helm"), programs: { helm: "helm.sh/helm/v3/cmd/helm" } };
+
 /**
  * The path of cosign, of the authority of certificates or of the authority of timestamps; undefined: it is not built, and nobody asks for it. Tests that
  * need them run where they are built already, or where $ARTIFACTS_BUILD_COSIGN asks for it.
  * @param say receives the progress of a build.
  */
-export async function sigstorePath(name: keyof typeof sigstore, say: Say = console.warn): Promise<string | undefined> {
+export function sigstorePath(name: keyof typeof sigstore, say: Say = console.warn): Promise<string | undefined> {
+  return onRequest(sigstore[name], name, "ARTIFACTS_BUILD_COSIGN", say);
+}
+
+/** The path of helm, in the same way: $ARTIFACTS_BUILD_HELM asks for it. */
+export function helmPath(say: Say = console.warn): Promise<string | undefined> {
+  return onRequest(helm, "helm", "ARTIFACTS_BUILD_HELM", say);
+}
+
+async function onRequest(module: GoModule, name: string, request: string, say: Say): Promise<string | undefined> {
   const prebuilt = process.env["ARTIFACTS_PEERS"];
   if (prebuilt) return existsSync(join(prebuilt, name)) ? join(prebuilt, name) : undefined;
-  const module = sigstore[name];
-  if (process.env["ARTIFACTS_BUILD_COSIGN"]) return join(await ensurePrograms(module, [name], say), name);
+  if (process.env[request]) return join(await ensurePrograms(module, [name], say), name);
   const path = join(await programsFolder(module), name);
   return existsSync(path) ? path : undefined;
 }
