@@ -251,6 +251,25 @@ describe("image mirrors in object stores, when things go wrong", () => {
     }
   });
 
+  it("a store that keeps no versions and knows no question about them (501), as R2, is written, changed and emptied", async () => {
+    bucket = `plain-${randomBytes(4).toString("hex")}`;
+    await stores.makeBucket("s3", bucket);
+    s3 = { name: "s3", repository: storeAddress({ kind: "s3", bucket, region: "us-east-1" }) };
+    const body = "<Error><Code>NotImplemented</Code><Message>ListObjectVersions is not implemented</Message></Error>";
+    proxy.inject((_, url) =>
+      /[?&]versions?(ing)?(&|=|$)/.test(url)
+        ? { kind: "answer", status: 501, headers: { "content-type": "application/xml" }, body }
+        : undefined,
+    );
+    const { before, after, tags } = await change();
+    succeeded(await promotion.promote(before, undefined, context));
+    succeeded(await promotion.promote(after, { request: before, incomplete: {} }, context));
+    await isWhole(after);
+    assert.deepEqual((await json(tagsKey("demo/app"))).tags, tags);
+    succeeded(await promotion.remove({ request: after, incomplete: {} }, context));
+    assert.deepEqual(await keys(), []);
+  });
+
   it("two processes with clocks four hours apart, two projects: one list has the tags of both", async () => {
     const at = new Pusher(registry.host, "staging/demo/app");
     const image = await at.image();
