@@ -89,7 +89,8 @@ it("a bucket at R2 is made with its domain and a token for its objects alone; pr
     R2_SECRET_ACCESS_KEY: createHash("sha256").update("the token's value").digest("hex"),
   });
   const { "artifacts:imageStores": _, ...without } = everything;
-  assert.equal((await runProgram(without, manifests)).outputs["imageStoreKeys"], undefined);
+  // Not undefined: the engine warns of an output without a value at each run.
+  assert.deepEqual((await runProgram(without, manifests)).outputs["imageStoreKeys"], {});
 });
 
 it("a CDN in front of a bucket is where clients are sent, and what every promotion and the catalogue purge, by the name of the token alone", async () => {
