@@ -35,6 +35,7 @@ import { Domain, DomainRecords } from "./components/serving/domain.ts";
 import { Redirector } from "./components/serving/redirector.ts";
 import { redirectorConfigArgs } from "./components/serving/redirector-config.ts";
 import { parseStackConfig, type StackConfig } from "./components/stack/config.ts";
+import { singleRegions } from "./components/stack/geography.ts";
 import { trimSdkStartup } from "./components/stack/sdk-startup.ts";
 import { stackRules } from "./components/staging/stack-rules.ts";
 import { StagingArea } from "./components/staging/staging-area.ts";
@@ -219,7 +220,7 @@ const redirector = new Redirector("redirector", {
   googlePrefix: config.googlePrefix,
   vanityHost: config.vanityHost,
   archive: config.archive,
-  regions: config.gcpRegions,
+  regions: [config.gcpRegions[0], ...singleRegions(config.gcpRegions.slice(1))],
   mirrors: mirrors.addresses,
   instances: config.instances,
   addresses: domain.addresses,

@@ -76,6 +76,8 @@ const mirror = {
   cloud: mirrorCloud,
   region: name,
   ...position,
+  /** Other places that it is in: a mirror in several regions is as far away as the nearest of them. */
+  alsoAt: z.optional(z.array(z.strictObject(position)).check(z.maxLength(64))),
   /**
    * Path after `url` that a healthy mirror answers with less than 400, e.g. `/demo/hello/manifests/latest`. Without it, any
    * status below 500 of the mirror's root means healthy.

@@ -15,6 +15,8 @@ export const priceList = z.strictObject({
   date: z.iso.date("must be a date as 2026-11-28"),
   imageStorage: z.strictObject({ perGBMonth: usd, source: z.url() }),
   googleFileStorage: storage,
+  /** Of a bucket in a multi-region; by default as one in a region. */
+  googleMultiRegionStorage: storage.optional(),
   awsFileStorage: storage,
   imageStore: z.strictObject({ ...storage.shape, ...egress.shape }),
   googleEgress: egress,
@@ -108,14 +110,17 @@ export function costRows(stack: CostedStack, traffic: Traffic, prices: PriceList
     }: { atRest?: number; perTB?: number; perMillionRequests?: number; used?: number },
   ) => rows.push({ component, where, atRest, perTB, perMillionRequests, month: atRest + used });
 
-  for (const { name } of gcpRegions) {
+  for (const { name, members } of gcpRegions) {
+    const inRegion = prices.googleFileStorage;
+    const bucket = members === undefined ? inRegion : (prices.googleMultiRegionStorage ?? inRegion);
     add("image mirror", name, { atRest: traffic.imagesGB * prices.imageStorage.perGBMonth });
     // A bucket in AWS has the images' layers in any case, this one if it is an image mirror.
     const [kind, stored] = imageBuckets.has(name)
       ? ["file mirror with images", traffic.filesGB + traffic.imagesGB]
       : ["file mirror", traffic.filesGB];
-    add(kind, name, { atRest: stored * prices.googleFileStorage.perGBMonth });
+    add(kind, name, { atRest: stored * bucket.perGBMonth });
     add("egress", name, { perTB: next(google), used: shareOf(google, name) });
+    if (members !== undefined) continue; // nothing runs in a multi-region
     const always = instances.minIn[name] ?? instances.min;
     add("redirector", name, { atRest: always * prices.redirectorInstance.perMonth });
   }

@@ -1,4 +1,4 @@
-import { type Region, regions } from "../stack/geography.ts";
+import { findRegion, type Region } from "../stack/geography.ts";
 
 const radians = Math.PI / 180;
 
@@ -28,11 +28,8 @@ export function nearestFirst<Mirror extends { readonly name: string }>(
  */
 export function regionOfMirror(name: string): Region | undefined {
   const [, place] = /^(?:images|files)-(?:gcs-|s3-|gcp-|aws-)?(.+)$/.exec(name) ?? [];
-  return place === undefined ? undefined : byName.get(place);
+  return place === undefined ? undefined : (findRegion("gcp", place) ?? findRegion("aws", place));
 }
-
-/** No two clouds have a region of the same name. */
-const byName = new Map(regions.map((region) => [region.name, region]));
 
 /** More than any distance on the earth, in radians. */
 const far = 4;

@@ -146,5 +146,7 @@ export function regionConfig(
 function place(cloud: Cloud, name: string) {
   const region = findRegion(cloud, name);
   if (region === undefined) throw new Error(`components/stack/geography.ts does not know the region ${name}`);
-  return { cloud, region: name, latitude: region.latitude, longitude: region.longitude };
+  const { latitude, longitude, members = [] } = region;
+  const alsoAt = members.slice(1).map((member) => ({ latitude: member.latitude, longitude: member.longitude }));
+  return { cloud, region: name, latitude, longitude, ...(alsoAt.length > 0 && { alsoAt }) };
 }

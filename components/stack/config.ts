@@ -3,7 +3,7 @@ import { problemsInSettings, type RedirectorSettings } from "../../redirector/co
 import { nearest } from "../promotion/text/nearest.ts";
 import { approverPattern } from "./approver.ts";
 import { type CdnPurgeSetting, cdnPurgeFormat } from "./cdn-purge-format.ts";
-import { type Cloud, findRegion, type Region, regions } from "./geography.ts";
+import { type Cloud, findRegion, type Region, regions, singleRegions } from "./geography.ts";
 import { type ImageStore, imageStoresFormat } from "./image-store-format.ts";
 import { regionGroupPattern } from "./region-group-name.ts";
 import { type StackSigning, signingFormat } from "./signing-format.ts";
@@ -71,7 +71,7 @@ export interface StackConfig {
   readonly manifests: string;
   /** The built redirector, relative to the program. */
   readonly archive: string;
-  /** Regions of Google Cloud; the first holds the canonical mirrors. */
+  /** Regions of Google Cloud, and multi-regions after the first; the first holds the canonical mirrors. */
   readonly gcpRegions: readonly [Region, ...Region[]];
   readonly awsRegions: readonly Region[];
   /** Names of this stack's regions whose buckets are image mirrors, beside the repositories in Artifact Registry. */
@@ -418,14 +418,19 @@ function conflicts({ artifacts, aws, gcp }: SomeSettings): string[] {
     errors.push(`artifacts:minInstances: ${minInstances} must not exceed maxInstances, ${maxInstances}`);
   }
   if (gcpRegions !== undefined) {
-    const served = gcpRegions.map((region) => region.name);
+    if (gcpRegions[0]?.members !== undefined) {
+      errors.push(
+        `artifacts:gcpRegions[0]: ${JSON.stringify(gcpRegions[0].name)} is a multi-region: name a region first, in which a redirector runs`,
+      );
+    }
+    const served = singleRegions(gcpRegions).map((region) => region.name);
     for (const [name, min] of Object.entries(artifacts.minInstancesByRegion ?? {})) {
       if (!served.includes(name)) errors.push(`artifacts:minInstancesByRegion: ${unlisted(name, served)}`);
       if (maxInstances !== undefined && min > maxInstances) {
         errors.push(`artifacts:minInstancesByRegion.${name}: ${min} must not exceed maxInstances, ${maxInstances}`);
       }
     }
-    const listed = [...served, ...awsRegions.map((region) => region.name)];
+    const listed = [...gcpRegions, ...awsRegions].map((region) => region.name);
     for (const key of ["bucketNames", "publicUrls"] as const)
       for (const name of Object.keys(artifacts[key] ?? {}))
         if (!listed.includes(name)) errors.push(`artifacts:${key}: ${unlisted(name, listed)}`);

@@ -12,6 +12,8 @@ export interface Region {
   readonly place: string;
   readonly latitude: number;
   readonly longitude: number;
+  /** Of a multi-region: the regions that it may keep data in. It holds mirrors, and nothing runs there. */
+  readonly members?: readonly [Region, ...Region[]];
 }
 
 /**
@@ -111,11 +113,35 @@ export const optInRegions: ReadonlySet<string> = new Set([
   ...["me-central-1", "me-south-1", "mx-central-1"],
 ]);
 
-const byName = new Map(regions.map((region) => [`${region.cloud} ${region.name}`, region]));
+/**
+ * The multi-regions of Artifact Registry, which Cloud Storage calls `US`, `EU` and `ASIA`. The European one keeps nothing in London and Zurich
+ * (cloud.google.com/storage/docs/locations#location-mr, cloud.google.com/artifact-registry/docs/repositories/repo-locations). The coordinates are those of
+ * the first member.
+ */
+const multiRegions: readonly Region[] = [
+  multiRegion("us", "United States"),
+  multiRegion("europe", "European Union", ["europe-west2", "europe-west6"]),
+  multiRegion("asia", "Asia"),
+];
 
-/** The region of that name, or undefined if the cloud has none. */
+function multiRegion(name: string, place: string, without: readonly string[] = []): Region {
+  const members = regions.filter(
+    (region) => region.cloud === "gcp" && region.name.startsWith(`${name}-`) && !without.includes(region.name),
+  ) as [Region, ...Region[]];
+  const [{ latitude, longitude }] = members;
+  return { cloud: "gcp", name, place, latitude, longitude, members };
+}
+
+const byName = new Map([...regions, ...multiRegions].map((region) => [`${region.cloud} ${region.name}`, region]));
+
+/** The region, or multi-region, of that name, or undefined if the cloud has none. */
 export function findRegion(cloud: Cloud, name: string): Region | undefined {
   return byName.get(`${cloud} ${name}`);
+}
+
+/** Those of a list that are one region, where things can run. */
+export function singleRegions(list: readonly Region[]): Region[] {
+  return list.filter(({ members }) => members === undefined);
 }
 
 function of(cloud: Cloud, rows: readonly (readonly [string, string, number, number])[]): Region[] {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { regions } from "./geography.ts";
+import { findRegion, regions } from "./geography.ts";
 
 /** An object store outside of the stack's clouds that is an image mirror: Cloudflare R2, MinIO, Ceph, any with S3's interface. */
 export interface ImageStore {
@@ -53,7 +53,7 @@ const imageStoreFormat = z
   .strictObject({
     kind: z.enum(["s3", "r2"], "must be s3 (a bucket that is there) or r2 (one that this program makes)").default("s3"),
     name: text(/^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$/, "must be lower-case letters, digits and dashes, 32 at most").refine(
-      (name) => !names.has(name),
+      (name) => !names.has(name) && !findRegion("gcp", name),
       "must not be the name of a region",
     ),
     bucket: text(/^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$/, "must be the name of a bucket"),

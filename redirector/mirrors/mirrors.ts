@@ -9,6 +9,7 @@ export interface MirrorSite {
   readonly cloud: string;
   readonly latitude: number;
   readonly longitude: number;
+  readonly alsoAt?: readonly { readonly latitude: number; readonly longitude: number }[] | undefined;
   readonly weight: number;
   readonly costClass?: number | undefined;
   readonly share?: number | undefined;
@@ -21,6 +22,8 @@ export interface MirrorSite {
 export interface Mirror<Site extends MirrorSite = MirrorSite> {
   readonly site: Site;
   readonly place: Coordinates;
+  /** Other places that it is in; undefined for nearly all. */
+  readonly otherPlaces: readonly Coordinates[] | undefined;
   /** Its rank for clients inside its cloud and for all others, before the distance counts: a higher one is better. */
   readonly rankInside: number;
   readonly rankOutside: number;
@@ -42,7 +45,11 @@ export function mirrorsOf<Site extends MirrorSite>(sites: readonly Site[], prefe
   });
 }
 
-/** The initial state of a mirror: healthy until probes fail. @param prefer the redirector's default if left out. */
+/**
+ * The initial state of a mirror: healthy until probes fail.
+ * @internal exported for its tests.
+ * @param prefer the redirector's default if left out.
+ */
 export function mirrorOf<Site extends MirrorSite>(
   site: Site,
   prefer: Preference = usualPreference,
@@ -52,6 +59,7 @@ export function mirrorOf<Site extends MirrorSite>(
   return {
     site,
     place: coordinatesAt(site.latitude, site.longitude),
+    otherPlaces: site.alsoAt?.map(({ latitude, longitude }) => coordinatesAt(latitude, longitude)),
     rankInside: rankOf(site, prefer, true),
     rankOutside: rankOf(site, prefer, false),
     tickets,
@@ -106,7 +114,9 @@ export function chooseMirror<M extends Mirror>(mirrors: readonly M[], client: Cl
     let rank = cloud === client.cloud ? mirror.rankInside : mirror.rankOutside;
     if (ticket >= mirror.tickets.from && ticket < mirror.tickets.to) rank += mirror.shareRank;
     if (rank < bestRank) continue;
-    const cosine = cosineBetween(mirror.place, client.place);
+    let cosine = cosineBetween(mirror.place, client.place);
+    if (mirror.otherPlaces !== undefined)
+      for (const other of mirror.otherPlaces) cosine = Math.max(cosine, cosineBetween(other, client.place));
     if (best === undefined || rank > bestRank || nearer(cosine, weight, bestCosine, best.site.weight)) {
       best = mirror;
       bestRank = rank;

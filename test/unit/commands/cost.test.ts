@@ -11,7 +11,7 @@ import {
   priceList,
   trafficFile,
 } from "../../../components/commands/cost-model.ts";
-import { regions } from "../../../components/stack/geography.ts";
+import { findRegion, regions } from "../../../components/stack/geography.ts";
 import { runArtifacts } from "../../support/run-command-lines.ts";
 import { stackFile } from "../../support/stack-file.ts";
 
@@ -41,6 +41,25 @@ describe("the cost of a stack", () => {
     assert.equal(month(rows, "image mirror"), 26_400);
     assert.equal(month(rows, "file mirror"), 3520);
     assert.equal(month(rows, "file mirror with layers"), 2760);
+  });
+
+  it("a multi-region has mirrors and no redirector; its bucket costs more, a price list without it says the same as of a region", () => {
+    const europe = findRegion("gcp", "europe")!;
+    const of = { ...stack(1, 0, 1), gcpRegions: [stack(1, 0).gcpRegions[0], europe] } as CostedStack;
+    const rows = (list: typeof prices) =>
+      costRows(of, trafficFile.parse({ imagesGB: 1000, filesGB: 1000 }), list).filter(
+        ({ where }) => where === "europe",
+      );
+    assert.deepEqual(
+      rows(prices).map(({ component, month: one }) => [component, Math.round(one)]),
+      [
+        ["image mirror", 100],
+        ["file mirror", 26],
+        ["egress", 0],
+      ],
+    );
+    const { googleMultiRegionStorage: _, ...older } = prices;
+    assert.equal(Math.round(rows(older)[1]!.month), 20);
   });
 
   it("egress by tiers of the cloud's whole month: 1,100 TB of each", () => {

@@ -570,3 +570,31 @@ it("each setting of a large organisation has the type that Pulumi.yaml gives it"
     assert.ok(ajv.validate(schema, value), `${key}: ${JSON.stringify(value)}: ${ajv.errorsText()}`);
   }
 });
+
+describe("a multi-region", () => {
+  it("may hold mirrors beside regions", () => {
+    const { gcpRegions } = accepted({ ...least, "artifacts:gcpRegions": ["us-central1", "europe", "asia"] });
+    assert.deepEqual(
+      gcpRegions.map(({ name, members = [] }) => [name, members.length > 0]),
+      [
+        ["us-central1", false],
+        ["europe", true],
+        ["asia", true],
+      ],
+    );
+  });
+
+  it("is not the first, and runs no redirector", () => {
+    assert.deepEqual(
+      refused({
+        ...least,
+        "artifacts:gcpRegions": ["us", "europe-west1"],
+        "artifacts:minInstancesByRegion": { us: 1 },
+      }),
+      [
+        'artifacts:gcpRegions[0]: "us" is a multi-region: name a region first, in which a redirector runs',
+        'artifacts:minInstancesByRegion: "us" is not among this stack\'s regions',
+      ],
+    );
+  });
+});

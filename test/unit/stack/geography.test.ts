@@ -40,3 +40,21 @@ it("coordinates match the names of regions", () => {
   assert.ok(latitude! < 0 && longitude! < 0);
   assert.equal(findRegion("aws", "us-central1"), undefined);
 });
+
+it("multi-regions have their members' places, and only regions that they may keep data in", () => {
+  const members = (name: string) => findRegion("gcp", name)?.members?.map((member) => member.name) ?? [];
+  for (const name of ["us", "europe", "asia"]) {
+    assert.ok(members(name).length > 5, name);
+    for (const member of members(name)) assert.ok(member.startsWith(`${name}-`), member);
+  }
+  assert.deepEqual(
+    ["europe-west1", "europe-west2", "europe-west6"].map((name) => members("europe").includes(name)),
+    [true, false, false],
+  );
+  assert.equal(
+    regions.some(({ members: some }) => some !== undefined),
+    false,
+    "clients are in regions",
+  );
+  assert.equal(findRegion("aws", "us"), undefined);
+});

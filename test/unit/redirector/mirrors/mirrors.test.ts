@@ -37,6 +37,25 @@ it("a weight attracts clients from farther away; 0 makes a mirror the last resor
   assert.deepEqual(namesInTurn([mirrorOf(iowa), drained, mirrorOf(tokyo)], berlin), ["iowa", "tokyo", "belgium"]);
 });
 
+it("a mirror in several places is as far away as the nearest of them", () => {
+  const europe = { ...site("europe", "gcp", 40.42, -3.7), alsoAt: [{ latitude: 52.5, longitude: 13.4 }] };
+  assert.deepEqual(
+    namesInTurn(
+      [belgium, europe].map((each) => mirrorOf(each)),
+      berlin,
+    ),
+    ["europe", "belgium"],
+  );
+  const { alsoAt: _, ...madrid } = europe;
+  assert.deepEqual(
+    namesInTurn(
+      [belgium, madrid].map((each) => mirrorOf(each)),
+      berlin,
+    ),
+    ["belgium", "europe"],
+  );
+});
+
 it("without a healthy mirror chooses the canonical one; without mirrors, none", () => {
   const mirrors = [iowa, belgium].map((site) => mirrorOf(site));
   for (const mirror of mirrors) mirror.healthy = false;
