@@ -11,10 +11,10 @@ import {
   type Decision,
   decide,
   isBucket,
-  type Knowledge,
   type KnownMirrors,
   type ListSource,
   type ListStep,
+  type MirrorKnowledge,
   settle,
   withoutList,
 } from "./routing/decide.ts";
@@ -39,7 +39,7 @@ export interface Surroundings {
   /** Checks whether a mirror has an object. Never rejects. */
   holds(check: ExistenceCheck): Presence | Promise<Presence>;
   /** What is known of the mirrors without a request. */
-  readonly knowledge?: Knowledge | undefined;
+  readonly knowledge?: MirrorKnowledge | undefined;
   /** Reads a list from a mirror. Never rejects. Without it clients are redirected to the mirror. */
   readonly lists?: ((request: ListRequest) => Promise<ListResult>) | undefined;
   /** Reads what a registry would tell of a manifest that is an object of a bucket. Never rejects. */

@@ -95,7 +95,7 @@ export interface KnownMirrors {
 export type Checks = Check[];
 
 /** What is known of the mirrors without a request. */
-export interface Knowledge {
+export interface MirrorKnowledge {
   /** Whether a mirror limits the rate of requests, by its name. */
   readonly isBusy?: ((mirror: string) => boolean) | undefined;
   /** Names of the mirrors that an object was promoted to; undefined: it is not published. */
@@ -114,7 +114,7 @@ export function decide(
   mirrors: KnownMirrors,
   config: RedirectorConfig,
   checks?: Checks,
-  { repositoryHolders }: Knowledge = {},
+  { repositoryHolders }: MirrorKnowledge = {},
 ): Decision {
   switch (route.kind) {
     case "tags":
@@ -168,7 +168,7 @@ export function settle(
   client: Client,
   mirrors: KnownMirrors,
   config: RedirectorConfig,
-  { isBusy = () => false, holders, repositoryHolders }: Knowledge = {},
+  { isBusy = () => false, holders, repositoryHolders }: MirrorKnowledge = {},
 ): Redirect | Check | Refused {
   const { route, present } = check;
   if (presence === "present") return present;
