@@ -1,12 +1,15 @@
+import { writeFile } from "node:fs/promises";
+import { gzipSync } from "node:zlib";
 import { Command } from "@commander-js/extra-typings";
 import { formatBytes } from "../promotion/text/format-bytes.ts";
 import { formatCount } from "../promotion/text/format-count.ts";
+import { UsageError } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { type Filled, fillMirror } from "./fill-mirror.ts";
 import { fillOrderOf } from "./fill-order.ts";
 import { interruptible } from "./interruptible.ts";
 import { mirrorsNamed } from "./mirrors-named.ts";
-import { printError, printJson, printProgress, printResult } from "./output.ts";
+import { printError, printJson, printNote, printProgress, printResult } from "./output.ts";
 import { readProduction } from "./production.ts";
 import { repeated } from "./repeated.ts";
 import { parseShard } from "./shard.ts";
@@ -24,6 +27,10 @@ export const fillCommand = new Command("fill")
     repeated,
   )
   .option("--status", "print how much of what it shall have each mirror has, and do nothing")
+  .option(
+    "--order <file>",
+    "write to this file what a task of a Cloud Run job needs to know of the fill of one mirror, and do nothing else",
+  )
   .option("--project <name>", "only this project (may be repeated)", repeated, [])
   .option("--shard <i/n>", "only part I of N equal parts of the work; in a Cloud Run job each task takes its own part")
   .option("--stack <name>", "the stack, whose config is Pulumi.NAME.yaml; local is the running rehearsal", "prod")
@@ -43,6 +50,14 @@ export const fillCommand = new Command("fill")
     const shard = parseShard(values.shard, process.env);
     const production = await readProduction(values, values.project);
     mirrorsNamed(production, values.mirror);
+    if (values.order !== undefined) {
+      const [mirror = "", ...others] = values.mirror;
+      if (others.length > 0) throw new UsageError("--order: an order is about one mirror");
+      await writeFile(values.order, gzipSync(JSON.stringify(fillOrderOf(production, mirror, new Set()))));
+      printNote(`the order to fill ${mirror}: ${values.order}`);
+      printJson({ mirrors: [] });
+      return;
+    }
     const only = values.status === true ? ({ only: "look" } as const) : {};
     const mirrors: (Filled & { readonly mirror: string })[] = [];
     await interruptible(async (signal) => {

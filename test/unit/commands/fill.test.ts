@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { it } from "mocha";
 import { CommandError } from "../../../components/commands/command.ts";
 import { FillLog } from "../../../components/commands/fill-log.ts";
 import { fillOrderOf, readFillOrder } from "../../../components/commands/fill-order.ts";
 import type { FilesRequest, ImagesRequest } from "../../../components/promotion/run/request.ts";
+import { runCommandLines } from "../../support/run-command-lines.ts";
+import { stackFile } from "../../support/stack-file.ts";
 
 it("a line of the log in 30 s with what was done since the line before, and one at the end with the failures before it", () => {
   const lines: { message: string; event?: string }[] = [];
@@ -55,5 +61,29 @@ it("the order to fill a mirror has what concerns it, survives JSON, and nothing 
   assert.equal(projects("files-gcp-us-central1"), "c");
   for (const text of ["", "{", "null", "{}", '{"fillOrder": 2}']) {
     assert.throws(() => readFillOrder(text, "order.json"), CommandError, text);
+  }
+});
+
+it("--order writes what a task needs of one mirror", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "fill-"));
+  try {
+    await writeFile(join(folder, "Pulumi.prod.yaml"), stackFile);
+    await mkdir(join(folder, "manifests/tool"), { recursive: true });
+    const project = "description: x\nowners: {group: g@example.org}\nstaging: {images: true}\n";
+    await writeFile(join(folder, "manifests/tool/project.yaml"), project);
+    const digest = `sha256:${"a".repeat(64)}`;
+    await writeFile(join(folder, "manifests/tool/images.yaml"), `- name: app\n  dmap:\n    "${digest}": ["v1"]\n`);
+    const order = join(folder, "order.json.gz");
+    const call = ["fill", "--order", order, "--mirror", "images-us-central1"];
+    const [written, two] = await runCommandLines([call, [...call, "--mirror", "images-us-central1"]], {
+      cwd: folder,
+      env: {},
+    });
+    assert.deepEqual([written?.code, two?.code], [0, 2], `${written?.err}${two?.err}`);
+    const { mirror, images, files } = readFillOrder(gunzipSync(await readFile(order)).toString("utf8"), order);
+    assert.deepEqual([mirror, images.map(({ project }) => project), files], ["images-us-central1", ["tool"], []]);
+    assert.equal(images[0]?.mirrors.at(-1)?.name, "images-us-central1");
+  } finally {
+    await rm(folder, { recursive: true });
   }
 });
