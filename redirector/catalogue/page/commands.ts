@@ -55,10 +55,7 @@ export function stagingCommands(project: string, { images, files }: PushTargets)
   ];
 }
 
-/**
- * Quotes a text as one word of a POSIX shell.
- * @internal exported for its tests.
- */
+/** Quotes a text as one word of a POSIX shell. */
 export function shellWord(text: string): string {
   return /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
