@@ -99,14 +99,14 @@ describe("the redirector in front of a bucket alone", () => {
         // Apart, since a busy machine takes its time to unpack it.
         await call("podman", ...podman, "pull", "--tls-verify=false", own);
         const container = spawn("podman", [...podman, "run", "--name", "redirector", ...here, ...given], {
-          stdio: "ignore",
+          stdio: ["ignore", "ignore", "inherit"], // why it does not start
           env,
         });
         try {
           await answers(`http://127.0.0.1:${port}/healthz`);
           assert.equal(await call(crane, "digest", `127.0.0.1:${port}/demo/app:v1`), image.index.digest);
         } finally {
-          await call("podman", ...podman, "stop", "--time", "10", "redirector");
+          await call("podman", ...podman, "stop", "--ignore", "--time", "10", "redirector");
           await end(container);
         }
       } finally {
