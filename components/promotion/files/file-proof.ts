@@ -2,15 +2,15 @@ import { createHash } from "node:crypto";
 import pLimit from "p-limit";
 import { fileKey, objectPath } from "../../../redirector/object-paths.ts";
 import { openedOnce } from "../trust/opened-once.ts";
-import { isTrusted, type SignerRule } from "../trust/policy.ts";
+import { isOwnProof } from "../trust/own-proof.ts";
+import type { SignerRule } from "../trust/policy.ts";
 import { promotionCircumstances } from "../trust/promotion-circumstances.ts";
 import { summaryType, summaryWithRecord } from "../trust/promotion-statements.ts";
-import { RefusedError } from "../trust/refused.ts";
 import { signProof } from "../trust/sign-proof.ts";
 import type { SigningSettings } from "../trust/signing-settings.ts";
 import type { StatementSigner } from "../trust/statement-signer.ts";
 import { currentRoots } from "../trust/tuf-roots.ts";
-import { isAbout, type Trust, verifyBundle } from "../trust/verify-bundle.ts";
+import { isAbout, type Trust } from "../trust/verify-bundle.ts";
 import type { FileVerification } from "./verify-files.ts";
 
 /** A file whose promotion is proven. */
@@ -50,7 +50,11 @@ export async function fileProofOf(
   for await (const bytes of what.found()) {
     // What is carried on needs no signer: without Cloud KMS its rule is unknown, and what is there is kept.
     const opened = await opening(open, settings, maySign);
-    if (opened && (await isOurs(bytes, what, resourceUri, opened.rule))) return proofIn(bytes);
+    if (opened) {
+      const { rule } = opened;
+      const wanted = { digest: `sha256:${sha256}`, predicateType: summaryType, resourceUri, rule };
+      if (isOwnProof(bytes, wanted, await trustOf(settings, rule))) return proofIn(bytes);
+    }
     if (isAbout(bytes, `sha256:${sha256}`)) kept ??= bytes;
   }
   if (!maySign) return kept && proofIn(kept);
@@ -79,26 +83,6 @@ async function trustOf({ trustedRoot }: SigningSettings, rule: SignerRule): Prom
 
 function proofIn(bytes: Buffer): FileProof {
   return { bytes, sha256: createHash("sha256").update(bytes).digest("hex") };
-}
-
-async function isOurs(
-  bytes: Buffer,
-  { sha256, settings }: ToProve,
-  resourceUri: string,
-  rule: SignerRule,
-): Promise<boolean> {
-  const trust = await trustOf(settings, rule);
-  try {
-    const { signer: by, statement } = verifyBundle(bytes, { digest: `sha256:${sha256}` }, trust);
-    return (
-      isTrusted(by, [rule]) &&
-      statement?.predicateType === summaryType &&
-      statement.predicate["resourceUri"] === resourceUri
-    );
-  } catch (error) {
-    if (error instanceof RefusedError) return false;
-    throw error;
-  }
 }
 
 async function statementOf(what: ToProve, resourceUri: string): Promise<object> {

@@ -23,7 +23,7 @@ const kind: ContentKind<FilesRequest, FilesPlan, FilesRun> = {
   }),
   start: (request, { mirrors, mutability }, context) => new FilesRun(request, mirrors, mutability, context),
   phases: (run) => run.phases(),
-  preview: previewFilesRun,
+  preview: (run, { errors }) => previewFilesRun(run, errors),
   takeInventory: takeFilesInventory,
   lines: ({ files }) => files,
   emptied: (request) => ({ ...request, files: "" }),

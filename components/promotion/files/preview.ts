@@ -14,20 +14,23 @@ import { currentRoots, noticeOf } from "../trust/tuf-roots.ts";
 import { contentChanges } from "./content-changes.ts";
 import { explainMissingFile } from "./explain-absence.ts";
 import { measured } from "./mirror-files.ts";
-import { fileLine, reservedNames } from "./plan.ts";
+import { fileLine } from "./plan.ts";
 import { provenPath } from "./proof-path.ts";
 import type { FilesRun } from "./run.ts";
 import { contradictions, type FoundFile } from "./sidecars.ts";
 import { causeAt, type FileSource } from "./sources.ts";
 import { withRefusals } from "./verify-files.ts";
 
-/** What a run would do. Also reads the files to copy, up to 2 GiB, so that a wrong sha256 is found before the merge. */
-export async function previewFilesRun(run: FilesRun): Promise<Preview> {
+/**
+ * What a run would do. Also reads the files to copy, up to 2 GiB, so that a wrong sha256 is found before the merge.
+ * @param planned what the plan has found wrong.
+ */
+export async function previewFilesRun(run: FilesRun, planned: readonly string[]): Promise<Preview> {
   const { project } = run;
   const { signal } = run.context;
   await run.look({ absentIsEmpty: true });
   const lines: string[] = [];
-  const errors = [...reservedNames(run.request), ...linesOfGivenUp(project, run.all), ...run.failures.lines()];
+  const errors = [...planned, ...linesOfGivenUp(project, run.all), ...run.failures.lines()];
   const warnings: string[] = [];
   const stagingIsThere = run.staging === undefined || (await exists(run.staging, signal));
   const reader = new Reader(signal);

@@ -4,7 +4,8 @@ import { type Blob, getBlob } from "../oci/blobs.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
 import { type Manifest, ociManifest, readManifest } from "../oci/manifest.ts";
 import type { Remote } from "../oci/remote.ts";
-import { isTrusted, type SignerRule, type Verdict } from "../trust/policy.ts";
+import { isOwnProof } from "../trust/own-proof.ts";
+import type { SignerRule, Verdict } from "../trust/policy.ts";
 import { promotionCircumstances } from "../trust/promotion-circumstances.ts";
 import {
   type PromotedContent,
@@ -14,11 +15,10 @@ import {
   timestamp,
   verificationSummary,
 } from "../trust/promotion-statements.ts";
-import { RefusedError } from "../trust/refused.ts";
 import { signProof } from "../trust/sign-proof.ts";
 import type { SigningSettings } from "../trust/signing-settings.ts";
 import type { StatementSigner } from "../trust/statement-signer.ts";
-import { largestBundle, type Trust, verifyBundle } from "../trust/verify-bundle.ts";
+import { largestBundle, type Trust } from "../trust/verify-bundle.ts";
 import type { AdmittedAttachment } from "./admitted-attachments.ts";
 import type { ImageTree } from "./tree.ts";
 
@@ -115,7 +115,7 @@ async function signed(
   return { predicateType, bytes: await signProof(signer, statement, tree.root.digest, trust), created };
 }
 
-/** The first valid proof of ours of this kind about this digest under this name. Whoever pushes to staging may attach what looks like one. */
+/** The first valid proof of ours of this kind about this digest under this name. */
 async function existing(
   { attached, tree, sources, trust, memory }: ToProve,
   type: string,
@@ -127,15 +127,10 @@ async function existing(
     const [blob] = bundlesIn(manifest);
     if (blob === undefined || blob.size > largestBundle) continue;
     const bytes = await memory.with(blob.size, () => getBlob(sources, blob, Buffer.alloc(blob.size)));
-    try {
-      const { signer, statement } = verifyBundle(bytes, { digest: tree.root.digest }, trust);
-      const isOurs = isTrusted(signer, [rule]) && statement?.predicateType === type;
-      if (!isOurs || statement.predicate["resourceUri"] !== resourceUri) continue;
-      const created = manifest.annotations["org.opencontainers.image.created"];
-      if (created !== undefined) return { predicateType: type, bytes, created };
-    } catch (error) {
-      if (!(error instanceof RefusedError)) throw error;
-    }
+    const wanted = { digest: tree.root.digest, predicateType: type, resourceUri, rule };
+    if (!isOwnProof(bytes, wanted, trust)) continue;
+    const created = manifest.annotations["org.opencontainers.image.created"];
+    if (created !== undefined) return { predicateType: type, bytes, created };
   }
   return undefined;
 }

@@ -36,7 +36,7 @@ export interface ContentKind<Request, Plan extends { readonly errors: readonly s
   /** The steps of a run. */
   phases(run: Run): Phases;
   /** What a run would do. Also reports the plan's errors. Writes nothing. */
-  preview(run: Run): Promise<Preview>;
+  preview(run: Run, plan: Plan): Promise<Preview>;
   /** What all mirrors contain. Writes nothing. */
   takeInventory(request: Request, context: Context): Promise<Inventory>;
   /** The mirrors that a run writes and the last one did not have, as far as their grants take time. */
@@ -110,7 +110,7 @@ export function promotionOf<
       inShare({}, async () => {
         const plan = kind.plan(request, previous);
         const departure = departureOf(kind, request, previous);
-        const preview = await kind.preview(kind.start(request, plan, context));
+        const preview = await kind.preview(kind.start(request, plan, context), plan);
         context.signal.throwIfAborted(); // a mirror that could not be read is not an error of the change
         return departure === undefined
           ? preview
