@@ -84,7 +84,11 @@ describe("changes that production survives", () => {
       assert.equal(probe?.inputs["address"], of("GlobalForwardingRule", "redirector-http-ipv4")?.inputs["ipAddress"]);
       assert.equal(probe?.inputs["revision"], "redirector-us-central1-00001");
       const mirrors = probe?.inputs["imageMirrors"] as string[];
-      assert.equal(mirrors.length, resources.filter(({ type }) => type.endsWith(":ImageMirror")).length);
+      const stores = ["images-r2.example.org"]; // a store of images serves as registries do
+      assert.deepEqual(
+        mirrors.map((url) => new URL(url).host),
+        ["us-central1-docker.pkg.dev", "europe-west1-docker.pkg.dev", ...stores],
+      );
     });
 
     it("reaches another one first while the first is drained", async () => {
