@@ -306,7 +306,8 @@ const schema = z
     }
     const seen = new Set<string>();
     for (const list of ["imageMirrors", "fileMirrors"] as const) {
-      const shares = config[list].reduce((sum, mirror) => sum + mirror.share, 0);
+      // Rounded: in another order than the operator's, fractions may add up to a little more.
+      const shares = Number(config[list].reduce((sum, mirror) => sum + mirror.share, 0).toFixed(6));
       if (shares > 100) {
         const message = `the shares are ${shares} percent; at most 100 can be divided`;
         issues.push({ code: "custom", input: config[list], path: [list], message });

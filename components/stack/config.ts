@@ -507,7 +507,11 @@ function shareErrors(
   const errors = Object.keys(clientShares)
     .filter((name) => !listed.includes(name))
     .map((name) => `${key}: ${unlisted(name, listed)}`);
-  const sum = Object.values(clientShares).reduce((all, share) => all + share, 0);
+  const sum = Number(
+    Object.values(clientShares)
+      .reduce((all, share) => all + share, 0)
+      .toFixed(6),
+  );
   if (sum > 100) errors.push(`${key}: ${sum} percent in all, at most 100 can be divided`);
   if (redirector === undefined) return errors;
   const preferences = [redirector.prefer ?? [], ...Object.values(redirector.preferIn ?? {})];

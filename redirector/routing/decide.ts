@@ -42,6 +42,8 @@ export interface Check extends ExistenceCheck {
   readonly isBucket: boolean;
   /** Mirrors that were asked before this one. */
   readonly tried?: readonly Mirror[];
+  /** The redirect to one of them that may have the object: it failed or was busy. */
+  readonly unsure?: Redirect;
   /** The keys of the object, once they were needed (mirrors/published-objects.ts). */
   published?: readonly number[];
 }
@@ -200,10 +202,11 @@ export function settle(
 
 /**
  * The next mirror for an object that is published, by the names of its holders: the best healthy one that is not busy. Without such a one a client stays where
- * it is, or goes to any holder if it would be sent where the object is not. Unknown is only what all holders turned out to lack.
+ * it is, or goes to any holder if it would be sent where the object is not. Unknown is only what all holders turned out to lack: one that failed or was busy
+ * may have it.
  */
 function atHolder(
-  { route, present, published }: Check,
+  { route, present, published, unsure }: Check,
   presence: Exclude<Presence, "present">,
   held: ReadonlySet<string>,
   tried: readonly Mirror[],
@@ -216,11 +219,12 @@ function atHolder(
   const able = others.filter(({ healthy, site }) => healthy && !isBusy(site.name));
   const lacks = presence === "absent" || presence === "refused" || presence === "unknown";
   const next = chooseMirror(able.length > 0 || !lacks ? able : others, client);
-  if (!next) return lacks ? unknownTo(route) : present;
+  if (!next) return lacks ? (unsure ?? unknownTo(route)) : present;
   const asked = mirrorCheck(route, next, list, config);
+  const doubtful = unsure ?? (lacks ? undefined : present);
   const detoured: Redirect = { ...asked.present, detour: presence === "unknown" ? "absent" : presence };
   if (able.length === 0) return detoured;
-  return { ...asked, present: detoured, tried, ...(published && { published }) };
+  return { ...asked, present: detoured, tried, ...(published && { published }), ...(doubtful && { unsure: doubtful }) };
 }
 
 const mostBuckets = 3;

@@ -1,5 +1,6 @@
 import { HttpClient } from "../http/client.ts";
 import { causeOf } from "../http/errors.ts";
+import { acceptedManifests } from "../oci/manifest.ts";
 import { printable } from "../text/printable.ts";
 
 /** A revision of the redirector in the one region that has it, and what clients ask it for. */
@@ -68,7 +69,7 @@ function versionAnswer({ status, revision }: Answer, canary: Canary): CanaryAnsw
   return status === 200 ? { kind: "right" } : { kind: "wrong", what: `${version} is answered with ${status}, not 200` };
 }
 
-/** A redirect must lead to a mirror; a file that is not promoted yet has none. */
+/** A redirect must lead to a mirror; what is not promoted yet is in none, and buckets' lack of it is answered with 404. */
 async function redirectAnswer(
   client: Pick<HttpClient, "stream">,
   path: string,
@@ -82,9 +83,11 @@ async function redirectAnswer(
     if (mirrors.some((url) => location.startsWith(`${url}/`))) return { kind: "right" };
     return wrong(`is redirected to ${printable(location, 200)}, which is no mirror`);
   }
-  if (status !== 404 || path !== canary.file) return wrong(`is answered with ${status}, not 307`);
+  if (status !== 404) return wrong(`is answered with ${status}, not 307`);
+  // The canonical mirror of images is a registry, whose URL has the version.
+  const [inMirror, accept] = path === canary.file ? [path, "*/*"] : [path.slice(version.length - 1), acceptedManifests];
   for (const url of mirrors) {
-    const there = await send(client, "HEAD", url + path, {}, signal).catch(() => undefined);
+    const there = await send(client, "HEAD", url + inMirror, { accept }, signal).catch(() => undefined);
     if (there?.status === 200) return wrong(`is answered with 404, but ${url} has it`);
   }
   return { kind: "right" };

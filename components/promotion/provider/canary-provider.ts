@@ -85,9 +85,9 @@ export function canaryProvider(
         throw new Error(
           `the new revision ${canary.revision} of the redirector answers wrong: ${answers.what}. ${kept}`,
         );
-      if (answers.kind === "elsewhere" && waited >= patience)
+      if (answers.kind !== "right" && waited >= patience)
         throw new Error(
-          `the new revision ${canary.revision} of the redirector does not answer after ${Math.round(waited / 1000)} s: ${answers.what}. ${kept}`,
+          `the new revision ${canary.revision} of the redirector does not answer ${answers.kind === "wrong" ? "right " : ""}after ${Math.round(waited / 1000)} s: ${answers.what}. ${kept}`,
         );
       if (answers.kind !== "right") void log.status(urn, `asking the new revision: ${answers.what}`);
       const ms = answers.kind === "right" ? pauses[0] : pauses[Math.min(round, pauses.length - 1)]!;

@@ -25,16 +25,16 @@ async function serve(handle: Handler): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** What a probe of this canary finds. @param files what the file mirror has. */
-async function find(handle: Handler, files: readonly string[] = []) {
-  const mirror = await serve((path, response) => response.writeHead(files.includes(path) ? 200 : 404));
+/** What a probe of this canary finds. @param there paths of what the mirrors have. */
+async function find(handle: Handler, there: readonly string[] = []) {
+  const mirror = await serve((path, response) => response.writeHead(there.includes(path) ? 200 : 404));
   const canary = {
     address: await serve(handle),
     host: "canary.artifacts.example.org",
     revision,
     image,
     file,
-    imageMirrors: ["https://mirror.example/v2/images"],
+    imageMirrors: ["https://mirror.example/v2/images", `http://${mirror}/v2/images`],
     fileMirrors: [`http://${mirror}`],
   };
   return await probeCanary()(canary, new AbortController().signal);
@@ -67,7 +67,6 @@ for (const [what, others, says] of [
     { [image]: to("https://mirror.example.evil/v2/images/x") },
     /is redirected to https:\/\/mirror\.example\.evil\/.*no mirror/,
   ],
-  ["an image is not known", { [image]: status(404) }, /sha256:1 is answered with 404, not 307/],
   ["an image fails", { [image]: status(500) }, /is answered with 500, not 307/],
   [
     "a file leads elsewhere",
@@ -82,6 +81,18 @@ for (const [what, others, says] of [
     assert.match(found.kind === "wrong" ? found.what : "", says);
   });
 }
+
+it("is right when an image that no mirror has yet is said to be in none", async () => {
+  assert.deepEqual(await find(redirector({ [image]: status(404) })), { kind: "right" });
+});
+
+it("is wrong when an image that a registry has is said to be in none", async () => {
+  const found = await find(redirector({ [image]: status(404) }), [`/v2/images${image.slice(3)}`]);
+  assert.match(
+    found.kind === "wrong" ? found.what : "",
+    /sha256:1 is answered with 404, but http:\/\/127\.0\.0\.1:\d+\/v2\/images has it/,
+  );
+});
 
 it("is wrong when a file that a mirror has is said to be in none", async () => {
   const found = await find(redirector(), [file]);

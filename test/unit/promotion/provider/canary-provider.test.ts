@@ -70,6 +70,13 @@ it("waits ten minutes for the load balancer to lead to the new revision", async 
   assert.ok(seconds >= 600 && seconds < 630, `${seconds}`);
 });
 
+it("a revision that answers now right, now wrong fails the run after ten minutes too", async () => {
+  const flapping = Array.from({ length: 500 }, (_, round) => (round % 2 === 0 ? wrong : right));
+  const { error, seconds } = await probing(flapping);
+  assert.match(error, /does not answer right after 6\d\d s: \/v2\/ is answered with 500\. /);
+  assert.ok(seconds >= 600 && seconds < 630, `${seconds}`);
+});
+
 it("a preview asks nothing", async () => {
   assert.deepEqual((await probing([wrong], "create", true)).asked, []);
   assert.deepEqual((await probing([wrong], "update", true)).asked, []);

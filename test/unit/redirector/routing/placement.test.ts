@@ -173,6 +173,24 @@ describe("a mirror that may have lost what was published there", () => {
     assert.equal(await ask(manifest), "404");
     assert.deepEqual(heads, ["images-australia", "images-us"]);
   });
+
+  for (const [what, found] of [
+    ["fails", new Error("503")],
+    ["is busy", undefined],
+  ] as const) {
+    it(`and is the client's while it ${what} and all the others lack the object: it may have it`, async () => {
+      const { ask, heads } = app(["us", "australia"], {
+        doubted: ["images-us", "images-australia"],
+        head: (mirror) => {
+          if (mirror.endsWith("us")) return false;
+          if (found) throw found;
+          return undefined;
+        },
+      });
+      assert.equal(await ask(manifest), "australia");
+      assert.deepEqual(heads, ["images-australia", "images-us"]);
+    });
+  }
 });
 
 describe("what is not published", () => {

@@ -74,3 +74,15 @@ it("what the mirror of a share lacks is found elsewhere, and a mirror that fails
   const other = new Set(await Promise.all(networks.map((network) => sentTo(failing, `${network}.1`))));
   assert.deepEqual([...other], ["near"]);
 });
+
+it("shares that add up to 100 are 100 in whatever order the mirrors are, and more are refused", () => {
+  const errorsOf = (...shares: number[]) => {
+    const imageMirrors = shares.map((share, index) => mirror(`m${index}`, index, { share }));
+    const region = { name: "r", latitude: 0, longitude: 0 };
+    const parsed = parseConfig(JSON.stringify({ host: "h.example", region, imageMirrors }));
+    return "errors" in parsed ? parsed.errors : [];
+  };
+  assert.deepEqual(errorsOf(0.2, 0.4, 99.4), []);
+  assert.deepEqual(errorsOf(0.2, 99.4, 0.4), []);
+  assert.match(errorsOf(0.2, 0.4, 99.5)[0] ?? "", /the shares are 100\.1 percent/);
+});
