@@ -335,8 +335,8 @@ async function listGcs(gcs: string, bucket: string, prefix: string): Promise<str
   const keys: string[] = [];
   let page: string | undefined = "";
   while (page !== undefined) {
-    const query = new URLSearchParams({ prefix, pageToken: page });
-    const answer = await fetch(`${gcs}/storage/v1/b/${bucket}/o?${query}`);
+    const query: URLSearchParams = new URLSearchParams({ prefix, pageToken: page });
+    const answer: Response = await fetch(`${gcs}/storage/v1/b/${bucket}/o?${query}`);
     assert.equal(answer.status, 200, `the list of ${bucket}`);
     const list = (await answer.json()) as { items?: { name: string }[]; nextPageToken?: string };
     keys.push(...(list.items ?? []).map(({ name }) => name));
