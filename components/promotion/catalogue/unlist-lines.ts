@@ -18,6 +18,8 @@ export interface UnlistedEntry {
   readonly changed: boolean;
 }
 
+type Holders = ReturnType<typeof readPresenceIndex>["projects"][string];
+
 /**
  * A project's entry in one mirror, without what its manifest does not list any more. Adds nothing and sends no request to a registry.
  * @returns undefined if the mirror does not list the project.
@@ -40,26 +42,27 @@ export async function unlistLines(mirror: CatalogueMirror, request: UnlistReques
     Promise.all(document.images.map(({ details }) => read("image", details))),
     Promise.all(document.releases.map(({ details }) => read("release", details))),
   ]);
-  const heldBy = holders?.filter((holder) => !notIn.includes(holder));
+  const isKept = (holder: string): boolean => !notIn.includes(holder);
+  const [heldBy, filling] = [holders?.mirrors.filter(isKept), holders?.filling?.filter(isKept)];
   const { schemaVersion: _, images: _images, releases: _releases, presence: _presence, ...about } = document;
   const entry = composeEntry(
     about,
     kind === "images" ? stillWanted(images, lines, prefix) : images,
     kind === "files" ? stillHeld(releases, lines, prefix) : releases,
     listed.files?.prefix ?? filesPrefix(prefix),
-    { digestKeys, heldBy },
+    { digestKeys, heldBy, ...(filling && { filling }) },
   );
   const old = new Set([key, ...documentsOf(document)]);
   // Details are named by the digest of their content: equal names mean an equal entry.
-  const isLeft = heldBy !== undefined && heldBy.length < holders!.length;
+  const isLeft = [...(holders?.mirrors ?? []), ...(holders?.filling ?? [])].some((holder) => !isKept(holder));
   const changed = isLeft || entry.documents.size !== old.size || [...old].some((one) => !entry.documents.has(one));
   return { entry, old, changed };
 }
 
-/** Names of the mirrors that hold all of the project, by the presence index of one of them; undefined if it has none. */
-async function readHolders(mirror: CatalogueMirror, project: string): Promise<readonly string[] | undefined> {
+/** The mirrors that hold all or a part of the project, by the presence index of one of them; undefined if it has none. */
+async function readHolders(mirror: CatalogueMirror, project: string): Promise<Holders | undefined> {
   const index = await mirror.read(presenceIndexKey);
-  return index && readPresenceIndex(index.toString("utf8")).projects[project]?.mirrors;
+  return index && readPresenceIndex(index.toString("utf8")).projects[project];
 }
 
 /** Keeps the digests that the manifest has, each with the tags that still name it. */
