@@ -18,6 +18,11 @@ const learned = 2;
 /** Version of the written documents. A change makes every entry be written again, from the data that is known. */
 const written = 3;
 
+async function openCatalogue(signal: AbortSignal): Promise<CatalogueWriter> {
+  const { catalogueWriter } = await import("../catalogue/catalogue-writer.ts");
+  return catalogueWriter(signal);
+}
+
 /** What promotions report to the catalogue. Both run in the same process. */
 export interface CatalogueNews {
   /**
@@ -31,17 +36,18 @@ export interface CatalogueNews {
 
 /**
  * The provider of the catalogue's entries. The promoted lines are recorded packed (`images`, `files`), with `content`
- * to show that they changed. The outputs are `document`, the SHA-256 of the project's document, and `incomplete`, the
- * mirrors that do not have it.
+ * to show that they changed. The outputs are `document`, the SHA-256 of the project's document, `incomplete`, the
+ * mirrors that do not have it, and `anew`, what a run that failed was to describe again: "all", or packed digests.
+ * @param open opens the catalogue: for its tests.
  */
-export function catalogueProvider(log: ResourceLog): ResourceProvider & CatalogueNews {
+export function catalogueProvider(log: ResourceLog, open = openCatalogue): ResourceProvider & CatalogueNews {
   const stop = new AbortController();
   let writer: Promise<CatalogueWriter> | undefined;
   /** By project, the digests that promotions of this process have copied and no entry has described since. */
   const promoted = new Map<string, Set<string>>();
   /** Loaded on first use, so that a plugin that has nothing to do starts fast. */
   const opened = (): Promise<CatalogueWriter> => {
-    writer ??= import("../catalogue/catalogue-writer.ts").then(({ catalogueWriter }) => catalogueWriter(stop.signal));
+    writer ??= open(stop.signal);
     return writer;
   };
 
@@ -58,7 +64,9 @@ export function catalogueProvider(log: ResourceLog): ResourceProvider & Catalogu
     diff({ olds, oldInputs, news }) {
       const changed = compareInputs(oldInputs, news).filter((name) => !holdsUnknown(news[name]));
       // A failed run may have unlisted something that this run has restored.
-      const stale = incompleteOf(olds).length > 0 || promoted.has(String(news["project"]));
+      // A refresh finds the mirrors as a run that failed wrote them.
+      const failed = incompleteOf(olds).length > 0 || anewIn(olds).anew !== undefined;
+      const stale = failed || promoted.has(String(news["project"]));
       if (changed.length === 0 && stale) return { changed: ["mirrors"] };
       // `content` shows a change of the lines.
       return {
@@ -69,12 +77,12 @@ export function catalogueProvider(log: ResourceLog): ResourceProvider & Catalogu
 
     async create({ urn, inputs, preview }) {
       if (preview) return { id: "", outputs: {} };
-      return { id: String(inputs["project"]), outputs: await publish(urn, inputs, undefined) };
+      return { id: String(inputs["project"]), outputs: await publish(urn, inputs, undefined, {}) };
     },
 
-    async update({ urn, oldInputs, inputs, preview }) {
+    async update({ urn, olds, oldInputs, inputs, preview }) {
       if (preview) return { outputs: {} };
-      return { outputs: await publish(urn, inputs, oldInputs) };
+      return { outputs: await publish(urn, inputs, oldInputs, olds) };
     },
 
     async read({ urn, id, inputs, outputs }) {
@@ -86,7 +94,8 @@ export function catalogueProvider(log: ResourceLog): ResourceProvider & Catalogu
       if (incomplete.length > 0) {
         await log.lasting(urn, "warning", `The catalogue is not as it was written in ${incomplete.join(", ")}`);
       }
-      return { id, outputs: outputsOf({ document: String(outputs["document"]), incomplete }), inputs };
+      const found = outputsOf({ document: String(outputs["document"]), incomplete });
+      return { id, outputs: { ...found, ...anewIn(outputs) }, inputs };
     },
 
     async delete({ urn, oldInputs }) {
@@ -113,16 +122,25 @@ export function catalogueProvider(log: ResourceLog): ResourceProvider & Catalogu
     },
   };
 
-  async function publish(urn: string, inputs: Properties, oldInputs: Properties | undefined): Promise<Properties> {
+  async function publish(
+    urn: string,
+    inputs: Properties,
+    oldInputs: Properties | undefined,
+    olds: Properties,
+  ): Promise<Properties> {
     const report = progressLine((line) => void log.status(urn, `describing: ${line}`));
-    const anew = oldInputs !== undefined && oldInputs["learned"] !== inputs["learned"];
+    const isOld = oldInputs !== undefined && oldInputs["learned"] !== inputs["learned"];
+    const before = unpackAnew(olds);
     const changed = promoted.get(String(inputs["project"])) ?? new Set();
-    const outcome = await (await opened()).publish(requestOf(inputs), anew ? "all" : changed, report);
+    const anew = isOld || before === "all" ? "all" : before.union(changed);
+    const outcome = await (await opened()).publish(requestOf(inputs), anew, report);
     const outputs = outputsOf(outcome);
     for (const warning of outcome.warnings ?? []) await log.lasting(urn, "warning", warning);
     if (outcome.failures.length > 0) {
       const reasons = [...outcome.failures, `${outcome.summary}; the next \`pulumi up\` resumes`];
-      throw new PartialFailure({ id: String(inputs["project"]), inputs, outputs, reasons });
+      // A mirror may still have what was described before, and the next run knows nothing of what this process promoted.
+      const again = { ...outputs, ...packAnew(anew) };
+      throw new PartialFailure({ id: String(inputs["project"]), inputs, outputs: again, reasons });
     }
     await log.lasting(urn, "info", outcome.summary);
     return outputs;
@@ -184,6 +202,20 @@ function requestOf(inputs: Properties): EntryRequest {
 
 function outputsOf({ document, incomplete }: Pick<EntryOutcome, "document" | "incomplete">): Properties {
   return incomplete.length === 0 ? { document } : { document, incomplete: [...incomplete] };
+}
+
+function packAnew(anew: ReadonlySet<string> | "all"): Properties {
+  return { anew: anew === "all" ? anew : packLines([...anew].sort().join("\n")) };
+}
+
+function unpackAnew(outputs: Properties): Set<string> | "all" {
+  const { anew = "" } = anewIn(outputs);
+  if (anew === "all") return "all";
+  return new Set(anew === "" ? [] : unpackLines(anew).split("\n"));
+}
+
+function anewIn({ anew }: Properties): { readonly anew?: string } {
+  return typeof anew === "string" ? { anew } : {};
 }
 
 function incompleteOf(outputs: Properties): readonly unknown[] {
