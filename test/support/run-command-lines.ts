@@ -76,10 +76,14 @@ async function runner(): Promise<ChildProcess> {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
   running = child;
-  child.once("exit", () => {
+  const isOver = (): void => {
     if (running === child) running = undefined;
+  };
+  child.once("exit", isOver);
+  afterFile(() => {
+    isOver(); // at once: the next file may begin before it has ended
+    child.kill();
   });
-  afterFile(() => child.kill());
   await ask(child);
   return child;
 }
