@@ -57,7 +57,8 @@ export async function leftToFill(
     if (isLeft) left[name] = joinLines(lacks);
     incomplete[name] = joinLines(new Set([...rest, ...extra, ...(isLeft ? [] : lacks)]));
   }
-  return { left, previous: { ...previous, incomplete, request: withMirrorsOf(request, before), before } };
+  const isFilling = Object.keys(left).length > 0;
+  return { left, previous: { ...previous, incomplete, request: withMirrorsOf(request, before), before, isFilling } };
 }
 
 /**

@@ -79,7 +79,7 @@ export function promotionOf<
     const outcome = await carryOutPlan(request, plan, previous, context);
     if (departure === undefined) return outcome;
     // Until the mirrors that keep the project have all of it, those that it leaves may be the only ones.
-    if (outcome.failures.length > 0) {
+    if (outcome.failures.length > 0 || previous?.isFilling === true) {
       return { ...outcome, incomplete: { ...outcome.incomplete, ...departure.previous.incomplete } };
     }
     const removal = kind.plan(departure.request, departure.previous);
@@ -114,7 +114,7 @@ export function promotionOf<
         context.signal.throwIfAborted(); // a mirror that could not be read is not an error of the change
         return departure === undefined
           ? preview
-          : { ...preview, lines: [...printDeparture(departure), ...preview.lines] };
+          : { ...preview, lines: [...printDeparture(departure, previous?.isFilling), ...preview.lines] };
       }),
     promote,
     takeInventory: (request, context) =>

@@ -163,6 +163,8 @@ export interface Previous<Request> {
   readonly incomplete: Differences;
   /** What the last run was asked for, where `request` names mirrors that it did not have. */
   readonly before?: Request | undefined;
+  /** Whether something is left to a fill: until that has brought it, the project leaves no mirror. */
+  readonly isFilling?: boolean | undefined;
   /** Of images: what is attached to them ({@link Outcome.attached}); undefined: nobody has recorded that. */
   readonly attached?: string | undefined;
 }

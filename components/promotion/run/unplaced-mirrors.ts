@@ -56,7 +56,7 @@ export function departureOf<Request extends PlacedRequest>(
 ): Departure<Request> | undefined {
   const elsewhere = unplacedRequest(request);
   if (elsewhere === undefined || previous === undefined) return undefined;
-  const former = mirrorsOf(previous.request);
+  const former = mirrorsOf(previous.before ?? previous.request);
   const wasPlaced = (mirror: Named): boolean => former.some((one) => isDeepStrictEqual(one, mirror));
   const incomplete: Record<string, string> = {};
   let leaving = 0;
@@ -73,12 +73,17 @@ export function departureOf<Request extends PlacedRequest>(
   return { request: asked, previous: { request: asked, incomplete } };
 }
 
-/** The departure for people, a line for all mirrors from which as much is removed. */
-export function printDeparture({ previous }: Departure<unknown>): string[] {
+/**
+ * The departure for people, a line for all mirrors from which as much is removed.
+ * @param isFilling whether it waits for a fill.
+ */
+export function printDeparture({ previous }: Departure<unknown>, isFilling = false): string[] {
   const counts = Object.entries(previous.incomplete).map(([name, text]) => ({ name, count: splitLines(text).length }));
   return [...Map.groupBy(counts, ({ count }) => count)].map(([count, mirrors]) => {
     const names = mirrors.map(({ name }) => name).join(", ");
-    return `remove the whole project (${countOf(count, "line")}) from ${names}: its regions do not include it; the other mirrors keep it`;
+    const what = `remove the whole project (${countOf(count, "line")}) from ${names}`;
+    if (isFilling) return `${what} once the fill has ended: its regions do not include it`;
+    return `${what}: its regions do not include it; the other mirrors keep it`;
   });
 }
 
@@ -111,11 +116,13 @@ export async function withUnplaced<Request extends PlacedRequest>(
 
 /** The outcome of a run, and of the departure that followed it. */
 export function withDeparture(outcome: Outcome, left: Outcome): Outcome {
+  const warnings = [...new Set([...(outcome.warnings ?? []), ...(left.warnings ?? [])])];
   return {
     ...outcome,
     incomplete: { ...outcome.incomplete, ...left.incomplete },
     failures: [...outcome.failures, ...left.failures],
     summary: `${outcome.summary}; where it is not placed: ${left.summary}`,
+    ...(warnings.length > 0 && { warnings }),
   };
 }
 

@@ -3,6 +3,7 @@ import { it } from "mocha";
 import { type AnyRequest, kindOf } from "../../../../components/promotion/provider/kinds.ts";
 import { leftToFill, perhapsFilled, withLeft } from "../../../../components/promotion/provider/left-to-fill.ts";
 import type { FilesRequest, ImagesRequest, Inventory } from "../../../../components/promotion/run/request.ts";
+import { departureOf } from "../../../../components/promotion/run/unplaced-mirrors.ts";
 
 const [files, images] = [kindOf("promotion:index:PromotedFiles"), kindOf("promotion:index:PromotedImages")];
 const hex = (digit: string) => `sha256:${digit.repeat(64)}`;
@@ -121,4 +122,22 @@ it("a mirror at another address is new", async () => {
   const request = { ...before, mirrors: [mirror("us"), { ...mirror("eu"), bucket: "eu-2" }] };
   const { left } = await leftToFill(files, request, { request: before, incomplete: {} }, finding({}).look);
   assert.deepEqual(left, { eu: plus(ten) });
+});
+
+it("a project that is placed elsewhere still leaves the mirrors that it had", async () => {
+  const placed = {
+    lines: (request: AnyRequest) => ("files" in request ? request.files : ""),
+    emptied: (request: AnyRequest): AnyRequest => ({ ...request, files: "" }) as AnyRequest,
+  };
+  const before = { ...filesRequest(ten, ["us", "asia"], 5), removalShare: 1 };
+  for (const [mirrors, isFilling] of [
+    [["us", "eu"], true],
+    [["us"], false],
+  ] as const) {
+    const request = { ...filesRequest(ten, mirrors, 5), removalShare: 1, unplaced: [mirror("asia")] };
+    const { previous } = await leftToFill(files, request, { request: before, incomplete: {} }, finding({}).look);
+    assert.equal(previous.isFilling, isFilling);
+    const leaving = departureOf<AnyRequest>(placed, request, previous);
+    assert.deepEqual(leaving?.previous.incomplete, { asia: text(ten.map((one) => `- ${one}`)) });
+  }
 });

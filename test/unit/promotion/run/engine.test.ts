@@ -49,7 +49,7 @@ class WordsRun extends PromotionRun {
   }
 }
 
-const cdn = { failing: false };
+const cdn = { failing: 0 };
 const reports: Progress[] = [];
 const said: string[] = [];
 const kind: ContentKind<Words, Words & { readonly errors: readonly string[] }, WordsRun> = {
@@ -59,12 +59,12 @@ const kind: ContentKind<Words, Words & { readonly errors: readonly string[] }, W
   preview: async (run) => ({ lines: run.words.add, errors: [], warnings: [] }),
   takeInventory: async () => ({ text: "", incomplete: {}, failures: [] }),
   lines: () => "",
-  emptied: ({ add, remove }) => ({ ...placed, add: [], remove: [...add, ...remove] }),
+  emptied: ({ add, remove, mirrors }) => ({ ...placed, mirrors, add: [], remove: [...add, ...remove] }),
   newMirrors: (_run, previous) =>
     previous
       ? []
       : [{ name: "new", address: "new", mayWrite: async () => said.push("asked whether it may write") > 0 }],
-  purge: async () => (cdn.failing ? ["the CDN keeps it"] : []),
+  purge: async ({ mirrors }) => (cdn.failing === mirrors.length ? ["the CDN keeps it"] : []),
 };
 const promotion = promotionOf(kind, new GrantWaits());
 
@@ -94,12 +94,29 @@ it("waits for the grants of new mirrors first, where they may be new", async () 
 });
 
 it("a CDN that cannot be purged is a warning, and no failure", async () => {
-  cdn.failing = true;
+  cdn.failing = 1;
   const outcome = await run({ add: ["a"], remove: [] }).finally(() => {
-    cdn.failing = false;
+    cdn.failing = 0;
   });
   assert.deepEqual([outcome.warnings, outcome.failures], [["the CDN keeps it"], []]);
   assert.equal((await run({ add: ["a"], remove: [] })).warnings, undefined);
+});
+
+it("a project leaves mirrors after the others have all, also by a fill; a CDN there that cannot be purged is said", async () => {
+  const request = { ...placed, unplaced: [{ name: "asia" }, { name: "eu" }], add: ["a"], remove: [] };
+  const previous = { request, incomplete: { asia: "- x\n", eu: "- x\n" } };
+  const context = { signal: new AbortController().signal, report: () => {} };
+  said.length = 0;
+  const waiting = await promotion.promote(request, { ...previous, isFilling: true }, context);
+  assert.deepEqual([said, waiting.incomplete], [["add a"], previous.incomplete]);
+  const shown = await promotion.preview(request, { ...previous, isFilling: true }, context);
+  assert.match(shown.lines[0]!, /^remove the whole project \(1 line\) from asia, eu once the fill has ended/);
+  cdn.failing = 2;
+  const left = await promotion.promote(request, previous, context).finally(() => {
+    cdn.failing = 0;
+  });
+  assert.deepEqual([left.incomplete, left.warnings], [{}, ["the CDN keeps it"]]);
+  assert.deepEqual(said, ["add a", "add a", "remove a"]);
 });
 
 it("does not call beforeRemoval without removals", async () => {
