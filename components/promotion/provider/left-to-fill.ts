@@ -74,6 +74,20 @@ export function perhapsFilled(last: Previous<AnyRequest>, wanted: ReadonlySet<st
   return { ...last, incomplete: Object.fromEntries(incomplete) };
 }
 
+/**
+ * The output `filling` after a refresh, without the mirrors that lack nothing any more: of those no run tells the catalogue, as there is nothing to do.
+ * @param filling as the last run left it.
+ */
+export function stillFilling(filling: unknown, incomplete: Differences): { filling?: string } {
+  if (typeof filling !== "string") return {};
+  return {
+    filling: filling
+      .split(" ")
+      .filter((name) => Object.hasOwn(incomplete, name))
+      .join(" "),
+  };
+}
+
 /** What is left to a fill and what a run left to do, together. */
 export function withLeft(incomplete: Differences, left: Differences): Differences {
   const sum: Record<string, string> = { ...incomplete };

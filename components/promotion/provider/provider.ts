@@ -12,7 +12,7 @@ import { splitLines } from "../text/split-lines.ts";
 import type { CatalogueNews } from "./catalogue-provider.ts";
 import { type Confirmed, currentSetting, howToConfirm, parseConfirmed } from "./confirmed.ts";
 import { type AnyRequest, fileMirrorsSchema, type Kind, kindOf } from "./kinds.ts";
-import { leftToFill, perhapsFilled, withLeft } from "./left-to-fill.ts";
+import { leftToFill, perhapsFilled, stillFilling, withLeft } from "./left-to-fill.ts";
 import { progressFile } from "./overall-progress.ts";
 import { packLines, unpackLines } from "./packed-lines.ts";
 import { keepRecord, lastRunOutput, packRecord, RunRecorder } from "./run-record.ts";
@@ -125,10 +125,11 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       // A mirror that could not be read keeps its last-known state.
       const before = inventory.failures.length > 0 ? incompleteOf(outputs) : {};
       const found = { ...inputs, [kind.text]: inventory.text };
+      const incomplete = { ...before, ...inventory.incomplete };
       return {
         id,
-        outputs: outputsOf(kind, last, found, {
-          incomplete: { ...before, ...inventory.incomplete },
+        outputs: outputsOf(kind, { ...last, ...stillFilling(last["filling"], incomplete) }, found, {
+          incomplete,
           attached: inventory.attached ?? attached,
           lastRun: outputs[lastRunOutput],
         }),

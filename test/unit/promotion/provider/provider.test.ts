@@ -1,5 +1,6 @@
 /** The provider without the engine: what it makes of inputs, differences and a user's confirmation. */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { describe, it } from "mocha";
 import { type Properties, unknown } from "../../../../components/plugin/properties.ts";
 import { PartialFailure } from "../../../../components/plugin/protocol.ts";
@@ -9,6 +10,7 @@ import { promotionProvider } from "../../../../components/promotion/provider/pro
 import { unpackRecord } from "../../../../components/promotion/provider/run-record.ts";
 import { progressLine } from "../../../../components/promotion/run/progress.ts";
 import type { Progress } from "../../../../components/promotion/run/request.ts";
+import { serveOnLoopback } from "../../../support/loopback-server.ts";
 
 const said: string[] = [];
 const provider = promotionProvider({
@@ -393,4 +395,21 @@ describe("a change of the trust policy", () => {
     const tighter = { ...strict, predicates: ["https://spdx.dev/Document"] };
     assert.deepEqual((await outputs({ ...images, trust: tighter, images: line }))["trust"], strict);
   });
+});
+
+it("a refresh takes what has been filled off the mirrors that are being filled, and no other", async () => {
+  const content = "a tool";
+  const files = `a sha256:${createHash("sha256").update(content).digest("hex")}\n`;
+  const store = await serveOnLoopback((request, response) => {
+    if (request.url!.includes("alt=media")) return response.end(content);
+    const item = { name: "binaries/kops/a", bucket: "eu", generation: "1", size: String(content.length) };
+    response.setHeader("content-type", "application/json");
+    response.end(JSON.stringify({ kind: "storage#objects", items: request.url!.includes("/b/eu/") ? [item] : [] }));
+  });
+  const mirrors = ["us", "eu"].map((name) => ({ name, kind: "gcs", bucket: name, region: "us-central1" }));
+  const asked = { ...inputs, files, mirrors, storage: { gcsEndpoint: `${store.url}/storage/v1/` }, fillAbove: 1 };
+  const outputs = { filling: "eu us", incomplete: { us: `+ ${files}`, eu: `+ ${files}` } };
+  const read = await provider.read!({ ...call, id: "kops:kops", inputs: asked, outputs });
+  assert.deepEqual(read!.outputs!["incomplete"], { us: `+ ${files}` });
+  assert.equal(read!.outputs!["filling"], "us");
 });
