@@ -146,21 +146,29 @@ export async function noticeOf(roots: Promise<RefreshedRoots>): Promise<string |
   );
 }
 
+/** ms for which a refusal counts: each digest and file that is verified asks for the roots. */
+const refusalCounts = 60_000;
+
 /**
- * The roots of a repository, asked for once as long as they are not refused: whoever comes after a refusal asks again.
+ * The roots of a repository, asked for once as long as they are not refused: whoever comes a minute after a refusal asks again.
+ * @param now ms.
  * @internal exported for its tests.
  */
-export function refreshedOnce(repository: () => TufRepository): () => Promise<RefreshedRoots> {
+export function refreshedOnce(
+  repository: () => TufRepository,
+  now: () => number = () => performance.now(),
+): () => Promise<RefreshedRoots> {
   let refreshed: Promise<RefreshedRoots> | undefined;
+  let againAt = Number.POSITIVE_INFINITY;
   return async () => {
-    const asked = refreshed ?? refreshRoots(repository());
-    refreshed = asked;
-    try {
-      return await asked;
-    } catch (error) {
-      if (refreshed === asked) refreshed = undefined;
-      throw error;
+    if (refreshed === undefined || now() >= againAt) {
+      againAt = Number.POSITIVE_INFINITY;
+      refreshed = refreshRoots(repository());
+      refreshed.catch(() => {
+        againAt = now() + refusalCounts;
+      });
     }
+    return await refreshed;
   };
 }
 

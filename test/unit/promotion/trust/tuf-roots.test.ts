@@ -95,15 +95,29 @@ describe("roots by TUF", () => {
     });
   });
 
-  it("what was refused is asked for again, what was had is not", async () => {
+  it("what was refused is asked for again after a minute, what was had is not", async () => {
     publish(1, first, inDays(-1));
-    const roots = refreshedOnce(() => repository);
+    let now = 0;
+    let asked = 0;
+    const roots = refreshedOnce(
+      () => {
+        asked++;
+        return repository;
+      },
+      () => now,
+    );
     await assert.rejects(roots(), /are refused: /);
     publish(2, first);
+    now = 59_999;
+    for (let digest = 0; digest < 100; digest++) await assert.rejects(roots(), /are refused: /);
+    assert.equal(asked, 1);
+    now = 60_000;
     const had = await roots();
     assert.deepEqual([...had.roots.logs], expected());
     files.clear();
+    now = 1e9;
     assert.equal(await roots(), had);
+    assert.equal(asked, 2);
   });
 
   it("a rotation of the root's key that the old key signed is followed, by a run that has a cache and by one that begins anew", async () => {
