@@ -22,14 +22,18 @@ export async function verifyProduction(
   const [canonical] = mirrors;
   if (policy === undefined || canonical === undefined) return { verified: 0, unverified: [], failures: [] };
   const unverified: Unverified[] = [];
-  const current = await roots(policy.trustedRoot, policy.signers);
-  const means = { roots: current.roots, memory: attachmentMemory };
-  const failures: string[] = current.notice === undefined ? [] : [current.notice];
+  const failures: string[] = [];
   let verified = 0;
   const failed = (what: string, error: unknown) => {
     signal.throwIfAborted();
     failures.push(`project ${project}, ${canonical.name}: ${what} cannot be verified: ${causeOf(error)}`);
   };
+  // The rest of the audit is not lost for roots that are refused.
+  const rooted = roots(policy.trustedRoot, policy.signers);
+  const current = await rooted.catch((error: unknown) => failed("its images", error));
+  if (current === undefined) return { verified, unverified, failures };
+  if (current.notice !== undefined) failures.push(current.notice);
+  const means = { roots: current.roots, memory: attachmentMemory };
   await Promise.all(
     [...readImageLines(request.images)].map(async ([image, digests]) => {
       const at = { transport, repository: repositoryAt(canonical.repository, imageName(prefix, image)), signal };
