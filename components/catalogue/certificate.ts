@@ -56,6 +56,7 @@ function element(der: Buffer, at: number, tag: number): Buffer | undefined {
   if (length < 0x80) return der.subarray(at + 2, at + 2 + length);
   if (length !== 0x81 && length !== 0x82) return undefined;
   const octets = length - 0x80;
+  if (at + 2 + octets > der.length) return undefined;
   const size = der.readUIntBE(at + 2, octets);
   return der.subarray(at + 2 + octets, at + 2 + octets + size);
 }

@@ -54,6 +54,16 @@ it("an invalid certificate has no identity", () => {
   }
 });
 
+it("a certificate that was made to end where a length is read has no such extension", () => {
+  const der = new X509Certificate(person).raw;
+  // The signature, which nobody has verified, ends as the extension of the repository begins.
+  for (const end of ["0482", "0481", "04"]) {
+    const extension = Buffer.from(`060a2b0601040183bf30010c${end}`, "hex");
+    const made = Buffer.concat([der.subarray(0, der.length - extension.length), extension]);
+    assert.deepEqual(certificateIdentity(made), { identity: "release@example.org", issuer: "https://token.old" }, end);
+  }
+});
+
 it("reads the signer from cosign's tag and from a bundle", () => {
   const version = `sha256:${"f".repeat(64)}`;
   const annotations = { "dev.sigstore.cosign/certificate": workflow };
