@@ -41,6 +41,8 @@ export interface PromotionStatus {
     readonly projects: readonly string[];
     readonly since: string | undefined;
   }[];
+  /** Mirrors that the last runs left to `artifacts fill`, whatever it has brought since. */
+  readonly filling: readonly string[];
   /** Projects of the manifests that no deployment has promoted yet. */
   readonly undeployed: readonly string[];
   /** Each promotion's last run that had something to do, the latest first; none of states of earlier versions. */
@@ -71,6 +73,7 @@ export function promotionStatus(text: string, from: string, wanted: readonly str
           modified,
           initErrors,
           run: unpackRecord(outputs[lastRunOutput]),
+          filling: String(outputs["filling"] ?? "").split(" "),
         },
       ];
     },
@@ -104,6 +107,7 @@ export function promotionStatus(text: string, from: string, wanted: readonly str
       projects: [...new Set(held.map(({ project }) => project))],
       since: held.map(({ modified }) => modified).sort()[0],
     })),
+    filling: [...new Set(promotions.flatMap(({ filling }) => filling))].filter((name) => name !== "").sort(),
     undeployed: wanted.filter((name) => !deployed.has(name)),
     runs: promotions.flatMap(({ run }) => run ?? []).sort((one, other) => (one.time < other.time ? 1 : -1)),
   };
@@ -152,12 +156,16 @@ export function runsTable({ runs }: PromotionStatus): string[][] {
 
 /** What to run next, a line each. @param stack its name. */
 export function nextCommands(status: PromotionStatus, stack: string): string[] {
-  const { rows, failures, undeployed } = status;
+  const { rows, failures, filling, undeployed } = status;
   const up = stack === "local" ? "npm run pulumi -- up" : `pulumi up --stack ${stack}`;
   const mirrors = new Set(rows.map(({ mirror }) => mirror));
   const [only] = mirrors;
+  const isAll = rows.every(({ mirror }) => filling.includes(mirror));
   return [
-    ...(rows.length > 0 || failures.length > 0 ? [`${up}: tries again what is missing, everywhere`] : []),
+    ...filling.map(
+      (name) => `npx artifacts fill --stack ${stack} --mirror ${name}: brings what deployments leave to it; then ${up}`,
+    ),
+    ...((rows.length > 0 && !isAll) || failures.length > 0 ? [`${up}: tries again what is missing, everywhere`] : []),
     ...(mirrors.size === 1
       ? [`npx artifacts sync --stack ${stack} --mirror ${only}: the same for this mirror, without the engine`]
       : []),

@@ -29,7 +29,7 @@ export const statusCommand = new Command("status")
   )
   .option(
     "--json",
-    "one JSON document: {projects, rows: [{project, kind, mirror, missing, extra, incomplete, since}], failures: [{cause, projects, since}], undeployed, runs: [{time, project, kind, everywhere, seconds, bytes, failures, mirrors: [{mirror, steps, failed, bytes, seconds, lagSeconds}]}], dnssec: {status, ds}}; dnssec: where the stack signs the zone",
+    "one JSON document: {projects, rows: [{project, kind, mirror, missing, extra, incomplete, since}], failures: [{cause, projects, since}], filling, undeployed, runs: [{time, project, kind, everywhere, seconds, bytes, failures, mirrors: [{mirror, steps, failed, bytes, seconds, lagSeconds}]}], dnssec: {status, ds}}; filling: mirrors that are left to artifacts fill; dnssec: where the stack signs the zone",
   )
   .action(async (values) => {
     const local = await useLocalStack(values.stack);

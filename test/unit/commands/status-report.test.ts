@@ -25,7 +25,7 @@ describe("status", () => {
     const status = promotionStatus(exported(promotion("Images", "tool"), promotion("Files", "tool")), "s.json", [
       "tool",
     ]);
-    assert.deepEqual(status, { projects: 1, rows: [], failures: [], undeployed: [], runs: [] });
+    assert.deepEqual(status, { projects: 1, rows: [], failures: [], filling: [], undeployed: [], runs: [] });
     assert.ok(isInPlace(status));
     assert.deepEqual(statusTable(status, new Date()), []);
     assert.deepEqual(nextCommands(status, "prod"), []);
@@ -51,6 +51,20 @@ describe("status", () => {
       "npx artifacts audit --stack prod: looks into the mirrors themselves",
       "pulumi up --stack prod: 1 project not deployed yet: late",
     ]);
+  });
+
+  it("a mirror that is left to a fill is not one that a deployment brings something to", () => {
+    const left = (project: string, incomplete: object) =>
+      promotion("Images", project, { outputs: { incomplete, filling: "eu" } });
+    const eu = "+ app:v1 sha256:a\n";
+    const fill =
+      "npx artifacts fill --stack prod --mirror eu: brings what deployments leave to it; then pulumi up --stack prod";
+    const up = "pulumi up --stack prod: tries again what is missing, everywhere";
+    const next = (...states: object[]) => nextCommands(promotionStatus(exported(...states), "s.json", []), "prod");
+    const alone = next(left("a", { eu }), left("b", { eu }));
+    assert.equal(alone[0], fill);
+    assert.ok(!alone.includes(up));
+    assert.deepEqual(next(left("a", { eu, us: eu })).slice(0, 2), [fill, up]);
   });
 
   it("a cause that holds back many projects is said once", () => {
