@@ -125,7 +125,8 @@ async function inventoried(
   // What is attached to an image is known only by comparing mirrors.
   const mirrors = request.mirrors.filter((mirror, index) => index === 0 || isNamed(mirror));
   const layers = "layerMirrors" in request && { layerMirrors: request.layerMirrors.filter(isNamed) };
-  const some = { ...request, [kind.text]: joinLines(old), mirrors, ...layers } as AnyRequest;
+  const placed = { mirrors, ...layers, unplaced: undefined, unplacedLayers: undefined };
+  const some = { ...request, [kind.text]: joinLines(old), ...placed } as AnyRequest;
   const { incomplete, failures } = await look(some);
   if (failures.length > 0) return new Map();
   return new Map(names.map((name) => [name, splitLines(incomplete[name] ?? "")]));

@@ -74,6 +74,9 @@ it("a mirror that was left looks what it lacks by now: more, less, nothing; one 
     one.asked.map(({ mirrors }) => mirrors.map(({ name }) => name)),
     [["us", "eu"]],
   );
+  const elsewhere = finding(still);
+  await leftToFill(files, { ...request, unplaced: [mirror("asia")] }, last, elsewhere.look);
+  assert.equal(elsewhere.asked[0]?.unplaced, undefined, "where the project is not placed nothing is filled");
   const few = await leftToFill(files, request, last, finding({ eu: plus(ten.slice(8)) }).look);
   assert.deepEqual([few.left, few.previous.incomplete], [{}, { eu: plus(ten.slice(8)) }]);
   const whole = await leftToFill(files, request, last, finding({}).look);
