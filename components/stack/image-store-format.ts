@@ -37,6 +37,7 @@ export interface R2Settings {
 
 const text = (pattern: RegExp, must: string) => z.string({ error: must }).regex(pattern, must);
 const names = new Set(regions.map(({ name }) => name));
+const isTaken = (name: string): boolean => names.has(name) || findRegion("gcp", name) !== undefined;
 
 const mustBeEndpoint = "must be the address of the store's API, without a path";
 
@@ -53,8 +54,8 @@ const imageStoreFormat = z
   .strictObject({
     kind: z.enum(["s3", "r2"], "must be s3 (a bucket that is there) or r2 (one that this program makes)").default("s3"),
     name: text(/^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$/, "must be lower-case letters, digits and dashes, 32 at most").refine(
-      (name) => !names.has(name) && !findRegion("gcp", name),
-      "must not be the name of a region",
+      (name) => !isTaken(name) && !isTaken(name.replace(/^(s3|gcs)-/, "")),
+      "must not be the name of a region or of its bucket",
     ),
     bucket: text(/^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$/, "must be the name of a bucket"),
     endpoint: text(/^https?:\/\/[^\s/?#@]+$/, mustBeEndpoint).optional(),

@@ -12,6 +12,10 @@ import { endToEndHeaders, forward } from "./forward.ts";
 export function passOn(request: IncomingMessage, response: ServerResponse, addresses: readonly Address[]): boolean {
   const target = request.url ?? "";
   if (!target.startsWith("http://")) return false;
+  if (!URL.canParse(target)) {
+    response.writeHead(400, { "content-type": "text/plain" }).end("this is no URL\n");
+    return true;
+  }
   const { hostname, port, pathname, search } = new URL(target);
   const address = addresses.find((each) => each.address === hostname && each.addressPort === Number(port || 80));
   if (address === undefined) {
@@ -28,6 +32,10 @@ export function passOn(request: IncomingMessage, response: ServerResponse, addre
 
 /** Answers CONNECT with a tunnel to the real network: nothing of the emulated cloud speaks TLS. */
 export function tunnel({ url }: IncomingMessage, socket: Socket): void {
+  if (!URL.canParse(`http://${url}`)) {
+    socket.end("HTTP/1.1 400 Bad Request\r\n\r\n");
+    return;
+  }
   const { hostname, port } = new URL(`http://${url}`);
   const upstream = connect(Number(port || 443), hostname, () => {
     socket.write("HTTP/1.1 200 Connection established\r\n\r\n");

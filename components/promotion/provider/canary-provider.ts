@@ -77,8 +77,10 @@ export function canaryProvider(
   async function answersRight(urn: string, canary: Canary): Promise<void> {
     let [right, wrong, waited] = [0, 0, 0];
     for (let round = 0; right < rightRounds; round++) {
+      const asked = performance.now();
       const answers = await probe(canary, stop.signal);
       stop.signal.throwIfAborted();
+      waited += performance.now() - asked; // packets that are dropped take as long as the pauses
       right = answers.kind === "right" ? right + 1 : 0;
       wrong = answers.kind === "wrong" ? wrong + 1 : 0;
       if (answers.kind === "wrong" && wrong >= wrongRounds)

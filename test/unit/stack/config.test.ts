@@ -335,6 +335,11 @@ for (const [what, change, error] of [
     "artifacts:imageStores[0].keys: is missing: it must begin the names of environment variables: upper-case letters, digits, _",
   ],
   [
+    "a store that is called like a region's bucket",
+    { "artifacts:imageStores": [{ ...store, name: "s3-us-east-1" }] },
+    'artifacts:imageStores[0].name: "s3-us-east-1" must not be the name of a region or of its bucket',
+  ],
+  [
     "a store of images that is near no region",
     { "artifacts:imageStores": [{ ...store, near: "moon" }] },
     'artifacts:imageStores[0].near: "moon" must be the name of a region of Google Cloud or AWS',
