@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { z } from "zod";
 import { causeOf } from "../http/errors.ts";
 import type { CdnPurge } from "../run/request.ts";
 import { countOf } from "../text/count-of.ts";
@@ -14,6 +15,19 @@ const longestPurge = 60_000;
 const rest = 10;
 /** Bytes of a record that are read. */
 const largestRecord = 8 * 1024 * 1024;
+
+/** A record's content: the keys. */
+const recordSchema = z
+  .string()
+  .transform((text, context): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      context.addIssue("is not JSON");
+      return z.NEVER;
+    }
+  })
+  .pipe(z.array(z.string()));
 
 /** Objects that change at the same time, with one record of them in the bucket. */
 interface Batch {
@@ -66,7 +80,8 @@ export class PurgeQueue {
   /** Purges what has changed here, and what others left. @returns a line that says why it could not; undefined if it could, or there was nothing. */
   async sweep(signal: AbortSignal): Promise<string | undefined> {
     const now = this.#sweeping.then(() => this.#sweep(signal));
-    this.#sweeping = now;
+    // An aborted one says nothing of the next.
+    this.#sweeping = now.catch(() => {});
     return await now;
   }
 
@@ -94,11 +109,13 @@ export class PurgeQueue {
     const bounded = AbortSignal.any([signal, AbortSignal.timeout(longestPurge)]);
     try {
       const ended = [...this.#batches].filter(({ running }) => running === 0);
-      const left = this.#hasLooked ? [] : await this.#others(bounded);
+      const { found: left, unread } = this.#hasLooked ? { found: [] } : await this.#others(bounded);
       for (const batch of [...ended, ...left]) for (const key of batch.keys) keys.add(key);
       if (keys.size > 0) await this.#send(this.#purge, [...keys], bounded);
       for (const { record } of [...ended, ...left]) await this.#forget(record, bounded);
       for (const batch of ended) this.#batches.delete(batch);
+      keys.clear();
+      if (unread !== undefined) throw unread;
       this.#hasLooked = true;
       this.#failed = undefined;
       return undefined;
@@ -115,26 +132,36 @@ export class PurgeQueue {
   /**
    * The records of other processes. One that is still running loses its record here, but purges by itself all the same: only if it is killed too is
    * what it changed in between seen late.
+   * @returns those that could be read, and why one could not.
    */
-  async #others(signal: AbortSignal): Promise<Pick<Batch, "record" | "keys">[]> {
+  async #others(signal: AbortSignal): Promise<{ found: Pick<Batch, "record" | "keys">[]; unread?: unknown }> {
     const own = new Set([...this.#batches].map(({ record }) => record));
     const found: Pick<Batch, "record" | "keys">[] = [];
+    let unread: unknown;
     try {
-      for await (const stored of this.#bucket.list(purgesPrefix, signal))
-        if (!own.has(stored.key)) found.push({ record: stored.key, keys: await this.#keysIn(stored, signal) });
+      for await (const stored of this.#bucket.list(purgesPrefix, signal)) {
+        if (own.has(stored.key)) continue;
+        try {
+          found.push({ record: stored.key, keys: await this.#keysIn(stored, signal) });
+        } catch (error) {
+          signal.throwIfAborted();
+          unread ??= error;
+        }
+      }
     } catch (error) {
-      if (!(error instanceof BucketAbsent)) throw error;
+      signal.throwIfAborted();
+      if (!(error instanceof BucketAbsent)) unread ??= error;
     }
-    return found;
+    return { found, unread };
   }
 
   async #keysIn(stored: Stored, signal: AbortSignal): Promise<Set<string>> {
     if (stored.size > largestRecord) throw new Error(`${stored.key} is too large: remove it by hand`);
     const parts: Uint8Array[] = [];
     for await (const part of await this.#bucket.read(stored, 0, signal)) parts.push(part);
-    const value: unknown = JSON.parse(Buffer.concat(parts).toString("utf8"));
-    if (!Array.isArray(value)) throw new Error(`${stored.key} is no record of a purge: remove it by hand`);
-    return new Set(value.filter((key) => typeof key === "string"));
+    const { success, data } = recordSchema.safeParse(Buffer.concat(parts).toString("utf8"));
+    if (!success) throw new Error(`${stored.key} is no record of a purge: remove it by hand`);
+    return new Set(data);
   }
 
   async #forget(record: string, signal: AbortSignal): Promise<void> {
