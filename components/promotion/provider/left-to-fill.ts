@@ -25,7 +25,8 @@ export async function leftToFill(
   look?: (request: AnyRequest) => Promise<Inventory>,
 ): Promise<LeftToFill> {
   const { fillAbove: above = 0 } = request;
-  const previous = perhapsFilled(last, new Set(splitLines(textOf(kind, request))));
+  const placed = new Set(addressesOf(request).map(([name]) => name));
+  const previous = perhapsFilled(last, new Set(splitLines(textOf(kind, request))), placed);
   if (above === 0 || last.request.prefix !== request.prefix) return { previous, left: {} };
   const before = previous.request;
   const addresses = new Map(addressesOf(before));
@@ -63,12 +64,17 @@ export async function leftToFill(
 
 /**
  * A fill may have brought what the last run left, and what nobody wants any more is removed then: it counts as there.
- * @param wanted the lines of the next run.
+ * @param wanted the lines of the next run. @param placed names of the mirrors that shall have them; undefined: all.
  */
-export function perhapsFilled(last: Previous<AnyRequest>, wanted: ReadonlySet<string>): Previous<AnyRequest> {
+export function perhapsFilled(
+  last: Previous<AnyRequest>,
+  wanted: ReadonlySet<string>,
+  placed?: ReadonlySet<string>,
+): Previous<AnyRequest> {
   if (last.request.fillAbove === undefined) return last;
   const incomplete = Object.entries(last.incomplete).flatMap(([name, text]) => {
-    const lines = splitLines(text).filter((line) => !line.startsWith("+ ") || wanted.has(line.slice(2)));
+    const isWanted = (line: string) => (placed === undefined || placed.has(name)) && wanted.has(line);
+    const lines = splitLines(text).filter((line) => !line.startsWith("+ ") || isWanted(line.slice(2)));
     return lines.length === 0 ? [] : [[name, joinLines(lines)] as const];
   });
   return { ...last, incomplete: Object.fromEntries(incomplete) };
