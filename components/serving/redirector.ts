@@ -238,7 +238,13 @@ export class Redirector extends pulumi.ComponentResource {
         name: `redirector-${digest}${extension}`,
         source: new pulumi.asset.FileAsset(args.archive),
       },
-      { parent: this, dependsOn: [reader, writer] },
+      {
+        parent: this,
+        dependsOn: [reader, writer],
+        // A run that ends red leaves the earlier build to be deleted by the next one, which may have made it current again: the object of the
+        // same name would go. A kept build of 53 MB costs a tenth of a cent a month.
+        retainOnDelete: true,
+      },
     );
   }
 

@@ -91,6 +91,14 @@ describe("changes that production survives", () => {
       );
     });
 
+    it("leaves the one before in its bucket: a run that ended red would delete it when the next has made it current again", () => {
+      const builds = resources.filter(({ type }) => type.endsWith(":BucketObject"));
+      assert.deepEqual(
+        builds.map(({ name, retained }) => [name, retained]),
+        [["redirector-archive", true]],
+      );
+    });
+
     it("reaches another one first while the first is drained", async () => {
       const drained = await declare({ ...everything, "artifacts:drainedRegions": ["us-central1"] }, manifests);
       assert.equal(canaryOf(drained), "redirector-europe-west1");
