@@ -12,6 +12,7 @@ import type {
   PreviewRun,
   PromoteRun,
 } from "../promotion/run/request.ts";
+import { countOf } from "../promotion/text/count-of.ts";
 import { splitLines } from "../promotion/text/split-lines.ts";
 import { printDetail, printProgress } from "./output.ts";
 import { linesInShard, type Shard } from "./shard.ts";
@@ -90,6 +91,12 @@ export async function repairMirror<Request extends ImagesRequest | FilesRequest>
   const nothing = { project, kind, differs: differs !== "", steps: [], warnings: [], failures };
   if (differs === "") return nothing;
   for (const line of splitLines(differs)) printDetail(`${project} ${kind}: differs in ${line}`);
+  // A whole project leaves a mirror by a deployment alone: that has its guard, tells the redirectors first, and knows that the others are complete.
+  if (isElsewhere(request, mirror)) {
+    const there = countOf(splitLines(differs).length, "line");
+    const refused = `${project} ${kind}: ${mirror} has ${there} of it, where the project is not placed: \`pulumi up\` removes that, no repair does`;
+    return { ...nothing, failures: [...failures, refused] };
+  }
   // To the engine: all mirrors but this one are as wanted, so they are sources and nothing else.
   const previous = { request, incomplete: { [mirror]: differs } };
   try {
@@ -105,4 +112,9 @@ export async function repairMirror<Request extends ImagesRequest | FilesRequest>
     const refused = `${error.message}; raise it there, or remove the artifacts by hand`;
     return { ...nothing, failures: [...failures, refused] };
   }
+}
+
+function isElsewhere(request: ImagesRequest | FilesRequest, mirror: string): boolean {
+  const layers = "layerMirrors" in request ? request.unplacedLayers : undefined;
+  return [...(request.unplaced ?? []), ...(layers ?? [])].some(({ name }) => name === mirror);
 }
