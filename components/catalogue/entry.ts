@@ -8,7 +8,7 @@ import type {
   ProofSigner,
   ReleaseDetails,
   ReleaseFile,
-  StagingPlace,
+  StagingLocation,
   WithdrawnItem,
 } from "./formats.ts";
 import { formats, schemaVersion } from "./formats.ts";
@@ -41,7 +41,7 @@ export interface Published {
   /** What was removed on purpose, sorted. */
   readonly withdrawn?: readonly WithdrawnItem[];
   /** Where its people push. */
-  readonly staging?: StagingPlace | undefined;
+  readonly staging?: StagingLocation | undefined;
   /** Who signs proofs of what is promoted. */
   readonly proof?: ProofSigner | undefined;
 }

@@ -253,7 +253,7 @@ export type RecentPromotion = RecentDocument["promotions"][number];
 /** What was taken out of production on purpose. */
 export type WithdrawnItem = NonNullable<ProjectDocument["withdrawn"]>[number];
 /** Where the people of a project push. */
-export type StagingPlace = NonNullable<ProjectDocument["staging"]>;
+export type StagingLocation = NonNullable<ProjectDocument["staging"]>;
 /** Who signs proofs of what is promoted. */
 export type ProofSigner = NonNullable<ProjectDocument["proof"]>;
 /** One file. */

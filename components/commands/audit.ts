@@ -95,17 +95,17 @@ export const auditCommand = new Command("audit")
 
 /** What is in these mirrors and belongs to these projects, or to none, and is in no manifest. @param projects none = all. */
 async function unmanagedOf(
-  { places, owners, storage }: ProductionSources,
+  { locations, owners, storage }: ProductionSources,
   projects: readonly string[],
   only: (mirror: string) => boolean,
   context: Context,
 ): Promise<Unmanaged[]> {
-  const images = places.images.filter(({ name }) => only(name));
-  const files = places.files.filter(({ name }) => only(name));
-  const layerMirrors = layerMirrorsOf(places.images, files);
+  const images = locations.images.filter(({ name }) => only(name));
+  const files = locations.files.filter(({ name }) => only(name));
+  const layerMirrors = layerMirrorsOf(locations.images, files);
   const unmanaged = await Promise.all([
     unmanagedImages({ mirrors: images, layerMirrors, storage }, owners, context),
-    findUnmanagedFiles(files, owners, storage, context, bucketsWithImages(places.images)),
+    findUnmanagedFiles(files, owners, storage, context, bucketsWithImages(locations.images)),
   ]);
   return unmanaged.map(({ found, ...rest }) => ({
     found: found.filter(({ project = "-" }) => projects.length === 0 || projects.includes(project)),

@@ -9,10 +9,10 @@ import { type Bucket, type BucketAddress, bucketUrl } from "../promotion/storage
 import { openStorage } from "../promotion/storage/storage.ts";
 import { escapeUnprintable } from "../promotion/text/printable.ts";
 import { UsageError } from "./command.ts";
-import type { Compared, LookUp } from "./compare-places.ts";
+import type { Compared, LookUp } from "./compare-locations.ts";
 
 /** Where files are served. */
-export type FilePlace =
+export type FileLocation =
   | { readonly kind: "bucket"; readonly address: BucketAddress }
   | { readonly kind: "http"; readonly base: string };
 
@@ -26,7 +26,7 @@ export interface FileEndpoints {
  * What a person names as a place of files: `gs://BUCKET`, `s3://BUCKET` or `s3://BUCKET@REGION`, `https://HOST[/PATH]`; `binaries/` follows.
  * @throws UsageError for anything else.
  */
-export function filePlaceOf(text: string): FilePlace {
+export function fileLocationOf(text: string): FileLocation {
   const bucket = /^(gs|s3):\/\/([a-z0-9][a-z0-9._-]*)(?:@([a-z0-9-]+))?\/?$/.exec(text);
   if (bucket !== null) {
     const [, scheme, name = "", region] = bucket;
@@ -59,7 +59,7 @@ export interface FileReader {
  * Opens a place. A file's SHA-256 is the one that the store proves, else that of its content, which is then read whole; over HTTP always.
  * A bucket needs its cloud's credentials, HTTP none; proxies of the environment are used.
  */
-export function openFilePlace(place: FilePlace, endpoints: FileEndpoints, signal: AbortSignal): FileReader {
+export function openFileLocation(place: FileLocation, endpoints: FileEndpoints, signal: AbortSignal): FileReader {
   return place.kind === "http" ? openHttp(place.base, signal) : openBucket(place.address, endpoints, signal);
 }
 

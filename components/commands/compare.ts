@@ -12,20 +12,20 @@ import { escapeUnprintable } from "../promotion/text/printable.ts";
 import { CommandError, UsageError } from "./command.ts";
 import {
   type FileEndpoints,
-  type FilePlace,
+  type FileLocation,
   type FileReader,
-  filePlaceOf,
+  fileLocationOf,
   filesOf,
-  openFilePlace,
+  openFileLocation,
 } from "./compare-files.ts";
 import {
   type Compared,
-  comparePlaces,
+  compareLocations,
   type LookUp,
   type PlaceComparison,
   type PlaceDifference,
   sampleOf,
-} from "./compare-places.ts";
+} from "./compare-locations.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { interruptible } from "./interruptible.ts";
 import { printJson, printNote, printResult } from "./output.ts";
@@ -64,7 +64,7 @@ export const compareCommand = new Command("compare")
       throw new UsageError("give either --registry, to compare images, or --files, to compare files");
     if (sample !== undefined && !/^[1-9][0-9]{0,8}$/.test(sample))
       throw new UsageError(`--sample is a number of names, not ${escapeUnprintable(sample)}`);
-    const places = files === undefined ? undefined : ([filePlaceOf(files), filePlaceOf(values.with)] as const);
+    const places = files === undefined ? undefined : ([fileLocationOf(files), fileLocationOf(values.with)] as const);
     const projects = await readProjects(values.manifests, values.project);
     const picked = <Thing extends Compared>(all: readonly Thing[]): Thing[] => {
       if (all.length === 0)
@@ -92,7 +92,7 @@ async function compareImages(
       (uri: string): LookUp<ComparedImage> =>
       async ({ repository, reference }) =>
         (await headManifest({ transport, repository: repositoryAt(uri, repository), signal }, reference))?.digest;
-    return await comparePlaces(names, lookUp(first), lookUp(second), pLimit(atATime));
+    return await compareLocations(names, lookUp(first), lookUp(second), pLimit(atATime));
   } finally {
     await transport.close();
   }
@@ -100,13 +100,13 @@ async function compareImages(
 
 async function compareFiles(
   names: readonly Compared[],
-  places: readonly [FilePlace, FilePlace],
+  places: readonly [FileLocation, FileLocation],
   endpoints: FileEndpoints,
   signal: AbortSignal,
 ): Promise<PlaceComparison> {
-  const [first, second] = places.map((place) => openFilePlace(place, endpoints, signal)) as [FileReader, FileReader];
+  const [first, second] = places.map((place) => openFileLocation(place, endpoints, signal)) as [FileReader, FileReader];
   try {
-    return await comparePlaces(names, first.lookUp, second.lookUp, pLimit(atATime));
+    return await compareLocations(names, first.lookUp, second.lookUp, pLimit(atATime));
   } finally {
     await Promise.all([first.close(), second.close()]);
   }

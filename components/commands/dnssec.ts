@@ -43,7 +43,7 @@ export function signsZone({ dnssec, dns }: Pick<StackConfig, "dnssec" | "dns">):
 }
 
 /** What Cloudflare says of a zone's signatures (API v4, "DNSSEC Details"). */
-export interface DnssecAnswer {
+export interface DnssecResponse {
   readonly status: string;
   /** The DS record, in the form of a zone file; null while the zone has no keys. */
   readonly ds?: string | null | undefined;
@@ -51,7 +51,7 @@ export interface DnssecAnswer {
 
 /** What it means, what to do, and the command's exit code. */
 export function dnssecReport(
-  { status, ds }: DnssecAnswer,
+  { status, ds }: DnssecResponse,
   stack: string,
 ): { readonly line: string; readonly next: readonly string[]; readonly code: number } {
   const record = printable(ds ?? "", 500);
@@ -89,7 +89,7 @@ const answerSchema = z.object({ result: z.object({ status: z.string(), ds: z.str
 export async function zoneSignatures({
   dns,
   cloudflareEndpoint,
-}: Pick<StackConfig, "dns" | "cloudflareEndpoint">): Promise<DnssecAnswer> {
+}: Pick<StackConfig, "dns" | "cloudflareEndpoint">): Promise<DnssecResponse> {
   const { address: url, headers } = cloudflareCall(cloudflareEndpoint, `zones/${dns.zoneId}/dnssec`);
   const response = await fetch(url, { headers, signal: AbortSignal.timeout(30_000) }).catch((error: unknown) => {
     throw new CommandError(`no response from ${url}: ${error instanceof Error ? error.message : String(error)}`);

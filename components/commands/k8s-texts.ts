@@ -27,7 +27,7 @@ export async function k8sTexts(checkout: string): Promise<K8sTexts> {
       depth: 10,
     });
     for (const [path, text] of found.texts) if (isWanted(path)) texts.set(`${folder}/${path}`, text);
-    for (const { path, message } of found.faults)
+    for (const { path, message } of found.errors)
       problems.push({
         severity: "error",
         file: `${shownPath(checkout)}/${folder}/${path}`,

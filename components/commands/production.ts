@@ -35,14 +35,14 @@ export interface Production {
 
 /** {@link Production} of the projects asked for, and what else a command may look at. */
 export interface ProductionSources extends Production {
-  readonly places: Places;
+  readonly locations: Locations;
   readonly storage: StorageSettings;
   /** All projects there are, whichever were asked for. */
   readonly owners: readonly Owner[];
 }
 
 /** Where a stack's artifacts are. */
-export interface Places {
+export interface Locations {
   /** Canonical mirror first. */
   readonly images: readonly ImageMirror[];
   /** Canonical mirror first. */
@@ -80,15 +80,15 @@ export async function readProduction(sources: Sources, names: readonly string[])
   if (absent.length > 0) throw new CommandError(`there is no project ${absent.join(", ")} in ${folder}`);
   const state = sources.state ?? local?.state;
   printDetail(state === undefined ? "the mirrors are where their names say" : `the mirrors are where ${state} says`);
-  const places =
+  const locations =
     state === undefined
-      ? placesByName(config)
-      : placesInState(await readable(state, () => readFile(state, "utf8")), state);
+      ? locationsByName(config)
+      : locationsInState(await readable(state, () => readFile(state, "utf8")), state);
   const storage = storageSettings(config);
   const chosen = projects.filter(({ name }) => names.length === 0 || names.includes(name));
   return {
-    ...productionOf(chosen, places, storage, config),
-    places,
+    ...productionOf(chosen, locations, storage, config),
+    locations,
     storage,
     owners: projects.map(ownerOf),
   };
@@ -112,13 +112,13 @@ function ownerOf(project: Project): Owner {
  */
 export function productionOf(
   projects: readonly Project[],
-  places: Places,
+  locations: Locations,
   storage: StorageSettings,
   config?: StackConfig,
 ): Production {
   const common = ({ name, removalShare }: Project) => ({ project: name, removalShare, storage });
   const splitOf = ({ regions }: Project) =>
-    splitMirrors(places, config === undefined ? () => true : placementOf(config, regions));
+    splitMirrors(locations, config === undefined ? () => true : placementOf(config, regions));
   const imagesOf = (project: Project) => {
     const { placed, unplaced } = splitOf(project);
     const isElsewhere = unplaced.images.length + unplaced.layers.length > 0;
@@ -138,7 +138,7 @@ export function productionOf(
       ...imagesOf(project),
       images: imageLines(project),
       prefix: project.imagePrefix,
-      staging: places.staging(project).repository,
+      staging: locations.staging(project).repository,
       sources: imageSources(project),
       mutableTags: project.mutableTags,
       ...attachmentSettings(project),
@@ -150,7 +150,7 @@ export function productionOf(
       files: fileLines(project),
       ...fileSettings(project),
       prefix: project.filePrefix,
-      staging: stagedIn(project, places.staging(project).bucket),
+      staging: stagedIn(project, locations.staging(project).bucket),
       ...filesOf(project),
       ...trustSettings(project, config?.trust),
       ...(config && signingSettings(project, config)),
@@ -162,7 +162,7 @@ export function productionOf(
  * Where things are by the names that the program gives them.
  * @internal exported for its tests.
  */
-export function placesByName(config: StackConfig): Places {
+export function locationsByName(config: StackConfig): Locations {
   const { images, files } = mirrorAddresses(config);
   return {
     images: images.map(({ name, repository }) => ({ name, repository })),
@@ -193,7 +193,7 @@ interface State {
  * @param from the file's name, for the message.
  * @internal exported for its tests.
  */
-export function placesInState(text: string, from: string): Places {
+export function locationsInState(text: string, from: string): Locations {
   let state: State;
   try {
     state = JSON.parse(text) as State;
@@ -219,10 +219,11 @@ export function placesInState(text: string, from: string): Places {
     name: string,
   ): string => all.find(({ project }) => project === name)?.staging ?? "";
   const s3 = [...(images[0]?.layerMirrors ?? []), ...(images[0]?.unplacedLayers ?? [])];
-  const filesPlaces = allMirrors(files);
+  const fileMirrorsOfStack = allMirrors(files);
   return {
     images: allMirrors(images),
-    files: filesPlaces.length > 0 ? filesPlaces : s3.map((mirror): FileMirror => ({ ...mirror, kind: "s3" })),
+    files:
+      fileMirrorsOfStack.length > 0 ? fileMirrorsOfStack : s3.map((mirror): FileMirror => ({ ...mirror, kind: "s3" })),
     staging: ({ name }) => ({ repository: staging(images, name), bucket: staging(files, name).split("/")[0] ?? "" }),
   };
 }

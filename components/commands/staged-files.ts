@@ -1,5 +1,5 @@
 import pLimit from "p-limit";
-import { fileFault } from "../manifests/file-names.ts";
+import { fileError } from "../manifests/file-names.ts";
 import type { File } from "../manifests/project.ts";
 import { measure, readAll } from "../promotion/blobs/fan-out.ts";
 import { listsChecksums, readChecksums } from "../promotion/files/checksums.ts";
@@ -29,7 +29,7 @@ export async function findStagedFiles(bucket: Bucket, name: string, folder?: str
     );
   const nameOf = ({ key }: Stored) => key.slice(above.length);
   await doAll(objects.map(nameOf), (staged) => {
-    const fault = fileFault(staged);
+    const fault = fileError(staged);
     if (fault !== undefined) throw new CommandError(fault);
   });
   const listed = await listedChecksums(bucket, objects, above, signal);

@@ -9,7 +9,7 @@ import { escapeUnprintable } from "../promotion/text/printable.ts";
 import type { StackConfig } from "../stack/config.ts";
 import { readStackFile } from "../stack/stack-file.ts";
 import { CommandError } from "./command.ts";
-import { type DnssecAnswer, dnssecReport, signsZone, zoneSignatures } from "./dnssec.ts";
+import { type DnssecResponse, dnssecReport, signsZone, zoneSignatures } from "./dnssec.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { useLocalStack } from "./local-stack.ts";
 import { printDetail, printJson, printNote, printResult } from "./output.ts";
@@ -71,7 +71,7 @@ async function wantedProjects(config: StackConfig | undefined): Promise<string[]
 /** What Cloudflare says of the zone that a stack signs, or why it says nothing; undefined: the stack signs none. */
 async function signatures(
   config: StackConfig | undefined,
-): Promise<DnssecAnswer | { readonly unknown: string } | undefined> {
+): Promise<DnssecResponse | { readonly unknown: string } | undefined> {
   if (config === undefined || !signsZone(config)) return undefined;
   return await zoneSignatures(config).catch((error: unknown) => {
     if (error instanceof CommandError) return { unknown: error.message };
@@ -79,7 +79,7 @@ async function signatures(
   });
 }
 
-function dnssecLines(found: DnssecAnswer | { readonly unknown: string }, stack: string) {
+function dnssecLines(found: DnssecResponse | { readonly unknown: string }, stack: string) {
   if ("unknown" in found) return { line: `DNSSEC: not known: ${escapeUnprintable(found.unknown)}`, next: [] };
   const { line, next } = dnssecReport(found, stack);
   return { line: `DNSSEC: ${line}`, next };

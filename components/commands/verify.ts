@@ -3,7 +3,7 @@ import { Command } from "@commander-js/extra-typings";
 import { proofPath } from "../promotion/files/proof-path.ts";
 import { causeOf } from "../promotion/http/errors.ts";
 import { WeightedSemaphore } from "../promotion/http/weighted-semaphore.ts";
-import type { VerificationMeans } from "../promotion/images/verify-attachments.ts";
+import type { VerificationDependencies } from "../promotion/images/verify-attachments.ts";
 import { verifyReference } from "../promotion/images/verify-reference.ts";
 import { digestOf, isDigest } from "../promotion/oci/digest.ts";
 import { repositoryAt } from "../promotion/oci/repository.ts";
@@ -110,11 +110,13 @@ async function verifyImage(
     throw new UsageError("--bundle with an image needs the image's digest: HOST/NAME@sha256:...");
   if (bundle !== undefined)
     return verifyOne({ digest: version }, version, await given("the bundle", bundle), policy, roots);
-  const means: VerificationMeans = { roots, memory: new WeightedSemaphore(attachmentMemory) };
+  const dependencies: VerificationDependencies = { roots, memory: new WeightedSemaphore(attachmentMemory) };
   const transport = new Transport();
   try {
     const found = await interruptible((signal) =>
-      asking(uri, () => verifyReference({ transport, repository: repositoryAt(uri), signal }, version, policy, means)),
+      asking(uri, () =>
+        verifyReference({ transport, repository: repositoryAt(uri), signal }, version, policy, dependencies),
+      ),
     );
     if (found === undefined) throw new CommandError(`there is no ${printable(reference, 300)}`);
     const { attachments } = found.verification;

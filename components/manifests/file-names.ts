@@ -33,7 +33,7 @@ const plainPath = /^(?=.{1,512}$)(?!\.{1,2}(?:\/|$))[\w.+~@=,-]{1,255}(?:\/(?!\.
 
 /** Whether a text is a file's path: 512 bytes at most, 255 a segment (file systems; S3 and GCS allow 1024 with the prefix). */
 export function isFilePath(text: string): boolean {
-  return fileFault(text) === undefined;
+  return fileError(text) === undefined;
 }
 
 /** Scripts that are written from right to left: their blocks in Unicode. Beside them, digits and punctuation of a line change their places. */
@@ -42,7 +42,7 @@ const allowed = new RegExp(`[${plainCharacters}\\p{M} /]`, "u");
 const rule = "letters, digits, spaces and . _ + ~ @ = , ( ) - are allowed";
 
 /** What is wrong with a file's path, and what to write; undefined if nothing is. */
-export function fileFault(text: string): string | undefined {
+export function fileError(text: string): string | undefined {
   if (plainPath.test(text)) return undefined;
   const name = `file name ${quoted(text)}`;
   if (text === "") return "a file needs a name: its path below the project's";

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { approverPattern } from "../stack/approver.ts";
 import { regionGroupPattern } from "../stack/region-group-name.ts";
 import { trustFormat } from "../stack/trust-format.ts";
-import { fileFault, fileGlobPattern, filePattern, isFilePath, sharedFilePattern } from "./file-names.ts";
+import { fileError, fileGlobPattern, filePattern, isFilePath, sharedFilePattern } from "./file-names.ts";
 import {
   artifactTypePattern,
   digestFault,
@@ -54,7 +54,7 @@ function text(name: string, pattern: RegExp, fault: (text: string) => string) {
 
 /** A file's path. Its pattern is for editors: what it lets through may still be wrong, and the message is the same. */
 function fileText(name: string) {
-  const error = ({ input }: { input: unknown }) => fileFault(String(input)) ?? `${name} is no path`;
+  const error = ({ input }: { input: unknown }) => fileError(String(input)) ?? `${name} is no path`;
   return z
     .string({ error: ({ input }) => mustBe(name, "text", input) })
     .regex(filePattern, { error, abort: true })

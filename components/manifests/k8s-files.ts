@@ -1,7 +1,7 @@
 import { countOf } from "../promotion/text/count-of.ts";
 import { escapeUnprintable } from "../promotion/text/printable.ts";
 import { plainOrQuoted } from "./edit.ts";
-import { fileFault } from "./file-names.ts";
+import { fileError } from "./file-names.ts";
 import { sha256Fault, sha256Pattern } from "./names.ts";
 import { type Problem, quoted } from "./problem.ts";
 import type { Source } from "./source.ts";
@@ -51,7 +51,7 @@ export function readK8sFiles(lists: readonly K8sFileList[], problems: Problem[])
         leaveOut(item, "a file has a name and a sha256");
         continue;
       }
-      const fault = fileFault(name.text);
+      const fault = fileError(name.text);
       if (fault !== undefined) {
         leaveOut(name, fault);
         continue;

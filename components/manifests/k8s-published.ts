@@ -2,7 +2,7 @@ import { fileKey, imageName } from "../../redirector/object-paths.ts";
 import { isFilePath } from "./file-names.ts";
 import { digestPattern, imagePattern, sha256Pattern, tagPattern } from "./names.ts";
 import type { Project } from "./project.ts";
-import { bucketPlace, registryPlace } from "./promoter-manifest.ts";
+import { bucketSource, registryLocation } from "./promoter-manifest.ts";
 import { parseYaml } from "./yaml/parse.ts";
 import { isTrue, type Node, valueAt } from "./yaml/tree.ts";
 
@@ -62,7 +62,7 @@ export function publishedByProjects(projects: readonly Project[]): PublishedName
 }
 
 function destinationsOf(root: Node): { images: Set<string>; files: Set<string> } {
-  const places = (kind: "registries" | "filestores", key: string, place: typeof registryPlace) => {
+  const places = (kind: "registries" | "filestores", key: string, place: typeof registryLocation) => {
     const list = valueAt(root, kind);
     return new Set(
       (list?.kind === "list" ? list.items : []).flatMap((item) => {
@@ -72,7 +72,7 @@ function destinationsOf(root: Node): { images: Set<string>; files: Set<string> }
       }),
     );
   };
-  return { images: places("registries", "name", registryPlace), files: places("filestores", "base", bucketPlace) };
+  return { images: places("registries", "name", registryLocation), files: places("filestores", "base", bucketSource) };
 }
 
 function addImages(images: Map<string, Set<string>>, prefix: string, list: Node | undefined): void {

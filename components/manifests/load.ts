@@ -13,10 +13,10 @@ import type { StackRules } from "./stack-rules.ts";
  */
 export async function loadManifests(root: string, rules?: StackRules): Promise<Loaded> {
   const folder = shownPath(root);
-  const { texts, faults } = await manifestTexts(root);
-  const broken = new Set(faults.map(({ path }) => path.split("/")[0]));
+  const { texts, errors } = await manifestTexts(root);
+  const broken = new Set(errors.map(({ path }) => path.split("/")[0]));
   // Nothing can be checked about a project whose project.yaml cannot be read.
-  const unknown = faults
+  const unknown = errors
     .filter(({ path }) => /^[^/]+\/project\.yaml$/.test(path))
     .map(({ path }) => path.slice(0, -"project.yaml".length));
   const loaded = readManifests(
@@ -24,7 +24,7 @@ export async function loadManifests(root: string, rules?: StackRules): Promise<L
     folder,
     rules,
   );
-  const unread = faults.map(
+  const unread = errors.map(
     ({ path, message }): Problem => ({
       severity: "error",
       file: folder === "" ? path : `${folder}/${path}`,

@@ -16,39 +16,39 @@ export type Thing =
 export function positionOf(project: Project, thing: Thing): Position | undefined {
   const read = origins.get(project);
   if (read === undefined) return undefined;
-  read.places ??= placesOf(read.images, read.files);
-  const place = read.places.get(keyOf(thing));
-  return place?.source.position(place.start);
+  read.byThing ??= originsOf(read.images, read.files);
+  const origin = read.byThing.get(keyOf(thing));
+  return origin?.source.position(origin.start);
 }
 
 /** Records the manifests that a project was read from. */
 export function recordOrigin(project: Project, images: readonly ReadImage[], files: readonly ReadFile[]): void {
-  origins.set(project, { images, files, places: undefined });
+  origins.set(project, { images, files, byThing: undefined });
 }
 
 // Stored separately, so that a project stays plain data that can be compared and printed.
 const origins = new WeakMap<
   Project,
-  { images: readonly ReadImage[]; files: readonly ReadFile[]; places: Map<string, Place> | undefined }
+  { images: readonly ReadImage[]; files: readonly ReadFile[]; byThing: Map<string, Origin> | undefined }
 >();
 
-interface Place {
+interface Origin {
   readonly source: Source;
   readonly start: number;
 }
 
-function placesOf(images: readonly ReadImage[], files: readonly ReadFile[]): Map<string, Place> {
-  const places = new Map<string, Place>();
+function originsOf(images: readonly ReadImage[], files: readonly ReadFile[]): Map<string, Origin> {
+  const byThing = new Map<string, Origin>();
   for (const { source, name, digests } of images) {
     const image = name.text;
-    places.set(keyOf({ image }), { source, start: name.start });
+    byThing.set(keyOf({ image }), { source, start: name.start });
     for (const { digest, tags } of digests) {
-      places.set(keyOf({ image, digest: digest.text }), { source, start: digest.start });
-      for (const tag of tags) places.set(keyOf({ image, tag: tag.text }), { source, start: tag.start });
+      byThing.set(keyOf({ image, digest: digest.text }), { source, start: digest.start });
+      for (const tag of tags) byThing.set(keyOf({ image, tag: tag.text }), { source, start: tag.start });
     }
   }
-  for (const { source, name } of files) places.set(keyOf({ file: name.text }), { source, start: name.start });
-  return places;
+  for (const { source, name } of files) byThing.set(keyOf({ file: name.text }), { source, start: name.start });
+  return byThing;
 }
 
 function keyOf(thing: Thing): string {

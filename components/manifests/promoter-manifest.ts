@@ -66,7 +66,7 @@ export function readPromoter(source: Source, kind: "registries" | "filestores", 
       ),
     );
   const placed = destinations.flatMap(({ name, start }) => {
-    const place = kind === "registries" ? registryPlace(name) : bucketPlace(name);
+    const place = kind === "registries" ? registryLocation(name) : bucketSource(name);
     if (place === undefined)
       problems.push(
         source.problem(
@@ -101,7 +101,7 @@ function prefixesOf(found: readonly { prefix: string }[]): string[] {
     .map(([prefix]) => prefix);
 }
 
-export interface Place {
+export interface SourceLocation {
   readonly place: string;
   readonly prefix: string;
 }
@@ -110,14 +110,14 @@ export interface Place {
  * `<region>-docker.pkg.dev/<project>/<repository>/<prefix>`, or of the former Container Registry,
  * `<host>/<project>/<prefix>`.
  */
-export function registryPlace(name: string): Place | undefined {
+export function registryLocation(name: string): SourceLocation | undefined {
   const regional = /^([a-z0-9-]+)-docker\.pkg\.dev\/[^/]+\/[^/]+(?:\/(.+?))?\/*$/.exec(name);
   const found = regional ?? /^((?:[a-z]+\.)?gcr\.io)\/[^/]+(?:\/(.+?))?\/*$/.exec(name);
   return found === null ? undefined : { place: found[1] ?? "", prefix: found[2] ?? "" };
 }
 
 /** `gs://<bucket>/binaries/<prefix>/`, or s3. */
-export function bucketPlace(base: string): Place | undefined {
+export function bucketSource(base: string): SourceLocation | undefined {
   const found = /^((?:gs|s3):\/\/[^/]+)\/binaries(?:\/(.+?))?\/*$/.exec(base);
   return found === null ? undefined : { place: found[1] ?? "", prefix: found[2] ?? "" };
 }

@@ -1,4 +1,4 @@
-import { foreignPlaces } from "./foreign-places.ts";
+import { foreignLocations } from "./foreign-locations.ts";
 import { filesFormat } from "./formats.ts";
 import { type Problem, quoted } from "./problem.ts";
 import { otherReading } from "./scalars.ts";
@@ -17,7 +17,7 @@ export interface ReadFile {
 export function readFiles(root: Node | undefined, source: Source, problems: Problem[]): ReadFile[] {
   if (root === undefined || isNull(root)) return [];
   validate(filesFormat, root, source, problems);
-  problems.push(...foreignPlaces(root, source, "filestores"));
+  problems.push(...foreignLocations(root, source, "filestores"));
   const list = valueAt(root, "files");
   const files: ReadFile[] = [];
   for (const item of list?.kind === "list" ? list.items : []) {

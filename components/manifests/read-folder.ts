@@ -19,7 +19,7 @@ export interface FolderReading {
 /** The texts by path below the root (with `/`, sorted), and what could not be read. */
 export interface FolderTexts {
   readonly texts: Map<string, string>;
-  readonly faults: readonly { readonly path: string; readonly message: string }[];
+  readonly errors: readonly { readonly path: string; readonly message: string }[];
 }
 
 /** Nearly three times the largest manifest of k8s.io. */
@@ -33,12 +33,12 @@ const limited = pLimit(32);
  * only if the folder itself, or one in it, cannot be read.
  */
 export async function readFolder(root: string, reading: FolderReading): Promise<FolderTexts> {
-  const faults: { path: string; message: string }[] = [];
+  const errors: { path: string; message: string }[] = [];
   const paths = await below("", 0);
   if (paths.length > maximalFiles)
-    return { texts: new Map(), faults: [{ path: "", message: `${paths.length} files: ${maximalFiles} at most` }] };
+    return { texts: new Map(), errors: [{ path: "", message: `${paths.length} files: ${maximalFiles} at most` }] };
   const read = await limited.map(paths, async (path) => [path, reading.wanted(path) ? await text(path) : ""] as const);
-  return { texts: new Map(read.filter((entry): entry is readonly [string, string] => entry[1] !== undefined)), faults };
+  return { texts: new Map(read.filter((entry): entry is readonly [string, string] => entry[1] !== undefined)), errors };
 
   async function below(folder: string, depth: number): Promise<string[]> {
     const entries = await readdir(join(root, folder), { withFileTypes: true });
@@ -52,7 +52,7 @@ export async function readFolder(root: string, reading: FolderReading): Promise<
           if (entry.isDirectory() && depth < reading.depth) return below(path, depth + 1);
           if (!entry.isDirectory() && reading.passesLinks === true) return [];
           const what = quoted(entry.name);
-          faults.push({
+          errors.push({
             path,
             message: entry.isDirectory()
               ? `folder ${what} is not supported here: move its files up, or remove it`
@@ -68,13 +68,13 @@ export async function readFolder(root: string, reading: FolderReading): Promise<
     const file = join(root, path);
     const { size } = await stat(file);
     const tooBig = size > maximalFileSize;
-    if (tooBig) faults.push({ path, message: tooLarge(path, size) });
+    if (tooBig) errors.push({ path, message: tooLarge(path, size) });
     else
       try {
         return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await readFile(file));
       } catch (error) {
         if (!(error instanceof TypeError)) throw error;
-        faults.push({ path, message: "not UTF-8 text: save it as UTF-8" });
+        errors.push({ path, message: "not UTF-8 text: save it as UTF-8" });
       }
     return undefined;
   }

@@ -1,5 +1,5 @@
 import { attachedTagPattern, subjectOfTag } from "../promotion/text/oci-grammar.ts";
-import { foreignPlaces } from "./foreign-places.ts";
+import { foreignLocations } from "./foreign-locations.ts";
 import { imagesFormat, plainImagesFormat, tagsFormat } from "./formats.ts";
 import { digestPattern } from "./names.ts";
 import { type Problem, quoted } from "./problem.ts";
@@ -23,7 +23,7 @@ export function readImages(root: Node | undefined, source: Source, problems: Pro
   if (root === undefined || isNull(root)) return [];
   const plain = root.kind === "map";
   validate(plain ? plainImagesFormat : imagesFormat, root, source, problems);
-  if (plain) problems.push(...foreignPlaces(root, source, "registries"));
+  if (plain) problems.push(...foreignLocations(root, source, "registries"));
   const list = plain ? valueAt(root, "images") : root;
   const images = list?.kind === "list" ? list.items.flatMap((item) => readImage(item, source, problems)) : [];
   for (const image of images) addImageProblems(image, problems);

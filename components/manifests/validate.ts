@@ -71,8 +71,8 @@ function plainValue(node: Node, source: Source, problems: Problem[]): unknown {
   return map;
 }
 
-function problemsOf(issue: z.core.$ZodIssue, place: Place, source: Source): Problem[] {
-  const { node, entry, image } = place;
+function problemsOf(issue: z.core.$ZodIssue, found: Found, source: Source): Problem[] {
+  const { node, entry, image } = found;
   const problem = (start: number, message: string) =>
     source.problem("error", start, image === undefined ? message : `image ${quoted(image)}: ${message}`);
   if (issue.code === "unrecognized_keys") {
@@ -100,7 +100,7 @@ function unknownKey(key: string, entries: ReadonlyMap<string, Entry>, known: rea
   return `unknown key ${quoted(key)}${odd === undefined ? "" : ` (it has ${odd})`}: ${meant === undefined ? `known here: ${known.join(", ")}` : `did you mean ${meant}?`}`;
 }
 
-interface Place {
+interface Found {
   readonly node: Node;
   readonly entry: Entry | undefined;
   /** Name of the image that the tree belongs to. */
@@ -111,7 +111,7 @@ interface Place {
  * Finds the node at a path, or its deepest existing parent (for a missing key, the map), in time independent of the
  * maps' sizes.
  */
-function finder(root: Node, within: string | undefined): (path: readonly PropertyKey[]) => Place {
+function finder(root: Node, within: string | undefined): (path: readonly PropertyKey[]) => Found {
   const indexes = new Map<Node, ReadonlyMap<string, Entry>>();
   const entriesAt = (node: Node): ReadonlyMap<string, Entry> => {
     const entries = indexes.get(node) ?? entriesOf(node);
@@ -119,16 +119,16 @@ function finder(root: Node, within: string | undefined): (path: readonly Propert
     return entries;
   };
   return (path) => {
-    let place: Place = { node: root, entry: undefined, image: within };
+    let found: Found = { node: root, entry: undefined, image: within };
     for (const step of path) {
-      const entry = entriesAt(place.node).get(String(step));
-      const node = place.node.kind === "list" ? place.node.items[Number(step)] : entry?.value;
+      const entry = entriesAt(found.node).get(String(step));
+      const node = found.node.kind === "list" ? found.node.items[Number(step)] : entry?.value;
       if (node === undefined) break;
       // A problem of the name itself does not repeat the name.
       const name = entriesAt(node).has("dmap") ? entriesAt(node).get("name")?.value : undefined;
-      place = { node, entry, image: step === "name" ? undefined : name?.kind === "scalar" ? name.text : place.image };
+      found = { node, entry, image: step === "name" ? undefined : name?.kind === "scalar" ? name.text : found.image };
     }
-    return place;
+    return found;
   };
 }
 

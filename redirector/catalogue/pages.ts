@@ -26,7 +26,7 @@ export function createPages(config: RedirectorConfig, mirrors: KnownMirrors, ass
   const pageHeaders = htmlHeaders(policy, "public, max-age=60");
   const refusalHeaders = htmlHeaders(policy, "no-store");
   const notAllowedHeaders: HeaderSet = [...refusalHeaders, ["Allow", "GET, HEAD"]];
-  const files = new Map<string, AssetAnswers>();
+  const files = new Map<string, AssetResponses>();
   if (assets) {
     for (const kind of ["script", "style", "icon"] as const) {
       files.set(`/assets/${assetFiles[kind]}`, assetAnswers(assets[kind]));
@@ -66,7 +66,7 @@ export function createPages(config: RedirectorConfig, mirrors: KnownMirrors, ass
 }
 
 /** The response for a static file, by the request's query and whether the client accepts gzip. */
-type AssetAnswers = (query: string, gzip: boolean) => OutgoingResponse;
+type AssetResponses = (query: string, gzip: boolean) => OutgoingResponse;
 
 const absent: RefusedRoute = { kind: "refused", status: 404, form: "text", code: "", message: "not found" };
 
@@ -104,7 +104,7 @@ function json(value: unknown): OutgoingResponse {
  * Responses for a static file. An instance has the files of its own build only. During a deployment, a document of one build may request a
  * file from an instance of another: it gets that instance's version, which works with any document, and may not cache it.
  */
-function assetAnswers({ query: own, type, plain, gzip }: Asset): AssetAnswers {
+function assetAnswers({ query: own, type, plain, gzip }: Asset): AssetResponses {
   const headers = (kept: boolean, packed: boolean): HeaderSet => [
     ["Content-Type", type],
     ...(packed ? [["Content-Encoding", "gzip"] as const] : []),

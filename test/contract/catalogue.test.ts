@@ -484,10 +484,10 @@ describe("the catalogue's writer", () => {
     await publish(request);
     const before = await entry("dotslash");
     const [kept = "", gone = ""] = request.images.split("\n");
-    const retraction = { project: "dotslash", prefix: "dotslash", mirrors: request.mirrors, storage: request.storage };
+    const unlisting = { project: "dotslash", prefix: "dotslash", mirrors: request.mirrors, storage: request.storage };
     const images = `${kept}\ndotslash:v9.9.9 sha256:${"0".repeat(64)}\n`;
     await anotherRun();
-    assert.deepEqual(await writer.unlist({ ...retraction, kind: "images", lines: images }), []);
+    assert.deepEqual(await writer.unlist({ ...unlisting, kind: "images", lines: images }), []);
     assert.equal(requests.length, 0, "the registry is not asked");
     const knows = await readByRedirector("second");
     const manifest = (line: string) => `/dotslash/dotslash/manifests/${line.split(" ")[1]}`;
@@ -510,8 +510,8 @@ describe("the catalogue's writer", () => {
     // Both kinds at once: the old digest of a moved tag loses it, and no file is wanted.
     const moved = `${kept.replace(/^([^:]+):\S+/, "$1@").replace("@ ", "@")}\n`;
     const both = [
-      writer.unlist({ ...retraction, kind: "images", lines: moved }),
-      writer.unlist({ ...retraction, kind: "files", lines: "" }),
+      writer.unlist({ ...unlisting, kind: "images", lines: moved }),
+      writer.unlist({ ...unlisting, kind: "files", lines: "" }),
     ];
     assert.deepEqual((await Promise.all(both)).flat(), []);
     const { images: left, releases } = await entry("dotslash");
@@ -524,9 +524,9 @@ describe("the catalogue's writer", () => {
     assert.deepEqual(await entry("dotslash"), before);
     const generation = async () => (await stores.served("canonical", "catalog/index.json"))?.headers.get("etag");
     const etag = await generation();
-    assert.deepEqual(await writer.unlist({ ...retraction, kind: "images", lines: request.images }), []);
+    assert.deepEqual(await writer.unlist({ ...unlisting, kind: "images", lines: request.images }), []);
     assert.equal(await generation(), etag, "nothing to take out is no write");
-    assert.deepEqual(await writer.unlist({ ...retraction, project: "unknown", kind: "images", lines: "" }), []);
+    assert.deepEqual(await writer.unlist({ ...unlisting, project: "unknown", kind: "images", lines: "" }), []);
   });
 
   it("a refresh finds changes by others, and the next run repairs them", async () => {

@@ -11,7 +11,7 @@ import { problemLine } from "../../components/manifests/problem.ts";
 import { readManifests } from "../../components/manifests/read.ts";
 import { imagePromotion } from "../../components/promotion/images/images.ts";
 import type { Context } from "../../components/promotion/run/request.ts";
-import { makeK8sSample, samplePlaces } from "../support/k8s-sample.ts";
+import { makeK8sSample, sampleLocations } from "../support/k8s-sample.ts";
 import { type LoopbackServer, serveOnLoopback } from "../support/loopback-server.ts";
 import { inspect, Pusher, pull, startRegistry, type TestRegistry } from "../support/registries.ts";
 
@@ -52,7 +52,7 @@ describe("the move of k8s.io, in small", () => {
     }
     const { projects, problems: mistakes } = readManifests(texts);
     assert.deepEqual(mistakes.map(problemLine), []);
-    const production = productionOf(projects, samplePlaces(hosts[0]!, hosts), {});
+    const production = productionOf(projects, sampleLocations(hosts[0]!, hosts), {});
     for (const request of production.images) {
       const outcome = await promotion.promote(request, undefined, context);
       assert.deepEqual([outcome.failures, outcome.incomplete], [[], {}]);

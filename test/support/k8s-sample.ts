@@ -1,6 +1,6 @@
 /** A checkout of k8s.io in small, of images and files that are made for it: shared prefixes, several prefixes, repeated names, both layouts. */
 import { createHash } from "node:crypto";
-import type { Places } from "../../components/commands/production.ts";
+import type { Locations } from "../../components/commands/production.ts";
 import { type Pushed, Pusher, sha256 } from "./registries.ts";
 
 /** A checkout, and what its images are. */
@@ -112,7 +112,7 @@ async function push(host: string, repository: string, index: number, tag: string
 }
 
 /** Where the sample is staged and goes: a repository `p/images` in each registry. */
-export function samplePlaces(host: string, mirrors: readonly string[]): Places {
+export function sampleLocations(host: string, mirrors: readonly string[]): Locations {
   return {
     images: mirrors.map((mirror, index) => ({ name: `images-${index}`, repository: `${mirror}/p/images` })),
     files: [],

@@ -134,9 +134,9 @@ async function pump(
     const live = lanes.filter((lane) => !lane.channel.closed);
     if (live.length === 0) return; // all targets have failed: the rest is not needed
     for (const { channel, from, target } of live) {
-      const piece = chunk.subarray(Math.min(chunk.length, Math.max(0, from - offset)));
-      channel.write(piece);
-      copy.received(target, piece.length);
+      const slice = chunk.subarray(Math.min(chunk.length, Math.max(0, from - offset)));
+      channel.write(slice);
+      copy.received(target, slice.length);
     }
     offset += chunk.length;
     if (live.some((lane) => lane.channel.full)) await waitForRoom(live, dependencies);

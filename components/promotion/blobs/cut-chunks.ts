@@ -24,8 +24,8 @@ export async function* cutChunks(
   let buffer = memory.subarray(0, Math.min(full, size));
   let filled = 0;
   let start = 0;
-  for await (const piece of stream) {
-    for (let taken = 0; taken < piece.length; ) {
+  for await (const slice of stream) {
+    for (let taken = 0; taken < slice.length; ) {
       if (filled === buffer.length) {
         yield { ...chunkOf(buffer, start), isLast: false, memory };
         start += filled;
@@ -33,8 +33,8 @@ export async function* cutChunks(
         memory = take(Math.min(full, size - start));
         buffer = memory.subarray(0, Math.min(full, size - start));
       }
-      const count = Math.min(piece.length - taken, buffer.length - filled);
-      buffer.set(piece.subarray(taken, taken + count), filled);
+      const count = Math.min(slice.length - taken, buffer.length - filled);
+      buffer.set(slice.subarray(taken, taken + count), filled);
       filled += count;
       taken += count;
     }

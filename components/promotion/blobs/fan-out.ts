@@ -71,7 +71,7 @@ export async function fanOut(
         const ready = last;
         await sending;
         if (failures.every((failure) => failure !== undefined)) break;
-        sending = sendAll(all, (upload, piece) => upload.write(piece), ready).then(() => release(ready));
+        sending = sendAll(all, (upload, slice) => upload.write(slice), ready).then(() => release(ready));
       }
       last = chunk;
     }
@@ -86,7 +86,7 @@ export async function fanOut(
     if (error instanceof WrongContent) await Promise.all(destinations.map(({ upload }) => upload.abort()));
     throw error;
   }
-  const finish = (upload: Upload, piece: Chunk): Promise<void> => upload.finish(piece);
+  const finish = (upload: Upload, slice: Chunk): Promise<void> => upload.finish(slice);
   await sendAll(all.slice(0, 1), finish, last);
   await sendAll(all.slice(1), finish, last);
   release(last);
@@ -104,10 +104,10 @@ export async function* readAll(bucket: Bucket, object: Stored, signal: AbortSign
   let offset = 0;
   for (let broken = 0; ; ) {
     try {
-      for await (const piece of await bucket.read(object, offset, signal)) {
-        offset += piece.length;
-        if (piece.length > 0) broken = 0;
-        yield piece;
+      for await (const slice of await bucket.read(object, offset, signal)) {
+        offset += slice.length;
+        if (slice.length > 0) broken = 0;
+        yield slice;
       }
       if (offset >= object.size) return;
       throw new TransientError(
@@ -127,10 +127,10 @@ export async function measure(
   const hash = createHash("sha256");
   let size = 0;
   let crc = 0;
-  for await (const piece of source) {
-    hash.update(piece);
-    crc = crc32c(piece, crc);
-    size += piece.length;
+  for await (const slice of source) {
+    hash.update(slice);
+    crc = crc32c(slice, crc);
+    size += slice.length;
   }
   return { size, sha256: hash.digest("hex"), crc32c: encodeCrc32c(crc) };
 }
@@ -138,12 +138,12 @@ export async function measure(
 /** Passes the stream on, and throws if its length is not the one that its store reports. */
 async function* exactly(size: number, source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let read = 0;
-  for await (const piece of source) {
-    read += piece.length;
+  for await (const slice of source) {
+    read += slice.length;
     if (read > size) {
       throw new WrongContent(`the content there is longer than the ${size} bytes that its store reports`, undefined);
     }
-    yield piece;
+    yield slice;
   }
   if (read !== size) {
     throw new TransientError(`the content there ended after ${read} of the ${size} bytes that its store reports`);

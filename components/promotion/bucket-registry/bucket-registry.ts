@@ -106,7 +106,7 @@ export class BucketRegistry implements RegistryClient {
     return [...names];
   }
 
-  async #answer(call: Call): Promise<Answer> {
+  async #answer(call: Call): Promise<StoredResponse> {
     const { kind, name, reference } = target(call);
     const read = call.method === "GET" || call.method === "HEAD";
     if (kind === "manifests" && read) return this.#manifest(name, reference, call);
@@ -118,7 +118,7 @@ export class BucketRegistry implements RegistryClient {
     return { status: 404 };
   }
 
-  async #manifest(name: string, reference: string, { signal, limit = largestManifest }: Call): Promise<Answer> {
+  async #manifest(name: string, reference: string, { signal, limit = largestManifest }: Call): Promise<StoredResponse> {
     const stored = await this.#bucket.stat(manifestKey(name, reference), signal);
     if (!stored) return { status: 404 };
     if (stored.size > limit) throw new WrongContentError(`${this.#at(stored)} has more than ${limit} bytes`);
@@ -135,14 +135,14 @@ export class BucketRegistry implements RegistryClient {
     return { status: 200, headers, body: async () => bytes ?? (await read()) };
   }
 
-  async #blob(digest: Digest, signal: AbortSignal): Promise<Answer> {
+  async #blob(digest: Digest, signal: AbortSignal): Promise<StoredResponse> {
     const stored = await this.#bucket.stat(layerKey(digest), signal);
     if (!stored) return { status: 404 };
     return { status: 200, body: async ({ limit, into }) => this.#whole(stored, signal, limit, into) };
   }
 
   /** As Google's registries list: every manifest with its tags, as the bucket has them, not as the published list does. */
-  async #listed(name: string, signal: AbortSignal): Promise<Answer> {
+  async #listed(name: string, signal: AbortSignal): Promise<StoredResponse> {
     const contents = await this.#contents(name, signal);
     if (contents.manifests.size + contents.tags.size === 0) return { status: 404 };
     const manifest: Record<Digest, { mediaType: string; tag: string[] }> = {};
@@ -153,7 +153,7 @@ export class BucketRegistry implements RegistryClient {
     return { status: 200, body: () => Promise.resolve(body) };
   }
 
-  async #putManifest(name: string, reference: string, { body, headers, signal }: Call): Promise<Answer> {
+  async #putManifest(name: string, reference: string, { body, headers, signal }: Call): Promise<StoredResponse> {
     const bytes = body ?? Buffer.alloc(0);
     const digest = digestOf(bytes);
     if (isDigest(reference) && reference !== digest) return { status: 400 };
@@ -183,7 +183,7 @@ export class BucketRegistry implements RegistryClient {
   }
 
   /** Deletes a tag, or a manifest with its tags: first from the lists. */
-  async #deleteManifest(name: string, reference: string, signal: AbortSignal): Promise<Answer> {
+  async #deleteManifest(name: string, reference: string, signal: AbortSignal): Promise<StoredResponse> {
     if (!isDigest(reference)) {
       await this.#deleteTags(name, [reference], async () => {}, signal);
       return { status: 202 };
@@ -429,7 +429,7 @@ export class BucketRegistry implements RegistryClient {
   }
 }
 
-interface Answer {
+interface StoredResponse {
   readonly status: number;
   readonly headers?: Response["headers"];
   readonly body?: (call: Call) => Promise<Buffer>;

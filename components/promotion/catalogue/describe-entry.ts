@@ -1,6 +1,6 @@
 import { filesPrefix, imageName } from "../../../redirector/object-paths.ts";
 import type { Published } from "../../catalogue/entry.ts";
-import type { ImageFacts, StagingPlace, WithdrawnItem } from "../../catalogue/formats.ts";
+import type { ImageFacts, StagingLocation, WithdrawnItem } from "../../catalogue/formats.ts";
 import { parseFileLines } from "../files/plan.ts";
 import { causeOf } from "../http/errors.ts";
 import type { WeightedSemaphore } from "../http/weighted-semaphore.ts";
@@ -68,7 +68,7 @@ export async function describeEntry(
       filling: request.filling ?? [],
       files: files.files,
       withdrawn: withdrawnItems(request),
-      staging: stagingPlace(request),
+      staging: stagingLocationOf(request),
       proof: proof.signer,
     },
     described: images.described + files.described,
@@ -99,7 +99,7 @@ function withdrawnItems(request: EntryRequest): WithdrawnItem[] {
   ];
 }
 
-function stagingPlace({ stagingRepository, stagingBucket, source }: EntryRequest): StagingPlace | undefined {
+function stagingLocationOf({ stagingRepository, stagingBucket, source }: EntryRequest): StagingLocation | undefined {
   if (source === undefined || !(stagingRepository || stagingBucket)) return undefined;
   return {
     ...(stagingRepository && { images: stagingRepository }),

@@ -101,7 +101,7 @@ export async function copyImage(copy: Copy, run: ImagesRun): Promise<void> {
 }
 
 /** A mirror that lacks the digest, and what it has of it. */
-interface Place {
+interface LackingMirror {
   /** All its tags are on it there. They are set last, after all that is attached: a run has once completed it. */
   readonly isPublished: boolean;
   readonly mirror: ImageMirrorRun;
@@ -133,7 +133,7 @@ interface RecordedNow {
   readonly kind: RecordedAttachment["kind"];
 }
 
-async function look(copy: Copy, run: ImagesRun): Promise<Place[]> {
+async function look(copy: Copy, run: ImagesRun): Promise<LackingMirror[]> {
   const mirrors = copy.mirrors.map((name) => run.mirrors.get(name)!).filter((mirror) => lives(mirror, run));
   const places = await Promise.all(
     mirrors.map(async (mirror) => {
@@ -153,7 +153,7 @@ async function lookAt(
   { image, digest, tags, incomplete }: Copy,
   mirror: ImageMirrorRun,
   run: ImagesRun,
-): Promise<Place> {
+): Promise<LackingMirror> {
   const { has: present, tagged: actual } = await mirror.lookup(image).find(digest, tags);
   const toSet: string[] = [];
   const there: string[] = [];
@@ -204,7 +204,7 @@ const mostWitnesses = 3;
  * Reads the manifests of the digest and of its attachments. Mirrors that have it are the first sources, as it may have expired in staging.
  * Any other mirror may still have a part: a child of the index under a tag of its own, or a layer.
  */
-async function readContent(copy: Copy, places: readonly Place[], run: ImagesRun): Promise<Content> {
+async function readContent(copy: Copy, places: readonly LackingMirror[], run: ImagesRun): Promise<Content> {
   const remote = ({ mirror }: { mirror: ImageMirrorRun }) => mirror.remote(copy.image);
   const whole = [
     ...run.alive(copy.holders).map((mirror) => mirror.remote(copy.image)),
@@ -255,7 +255,7 @@ async function readContent(copy: Copy, places: readonly Place[], run: ImagesRun)
 async function gatherAttachments(
   copy: Copy,
   from: {
-    readonly places: readonly Place[];
+    readonly places: readonly LackingMirror[];
     /** Mirrors that have the digest with its tags. */
     readonly whole: readonly Remote[];
     /** Mirrors that are asked. */
@@ -302,7 +302,7 @@ async function gatherAttachments(
 /**
  * What a killed run has attached in a repository that has no tag yet, where nothing else is looked for (lookup.ts): it may have signed already.
  */
-async function leftBehind(copy: Copy, places: readonly Place[], digests: readonly Digest[]) {
+async function leftBehind(copy: Copy, places: readonly LackingMirror[], digests: readonly Digest[]) {
   const [first] = places;
   if (first?.state !== "absent" || copy.tags.length === 0) return [];
   if (!(await first.mirror.lookup(copy.image).isEmpty()) || !(await headManifest(first.at, copy.digest))) return [];
@@ -408,7 +408,7 @@ function union(attachments: readonly Attachment[]): Attachment[] {
 }
 
 /** Mirrors that have the digest under all its tags. In a bucket, a run may have been killed before it published the lists. */
-async function settleComplete(copy: Copy, places: readonly Place[], run: ImagesRun): Promise<void> {
+async function settleComplete(copy: Copy, places: readonly LackingMirror[], run: ImagesRun): Promise<void> {
   await Promise.all(
     places.map(async ({ mirror, at, state }) => {
       if (state !== "complete") return;
@@ -425,7 +425,7 @@ async function settleComplete(copy: Copy, places: readonly Place[], run: ImagesR
 
 /** Finds which manifests a mirror already has, where that is likely: a run may have been killed in the middle of an index. */
 async function findNeeds(
-  place: Place,
+  place: LackingMirror,
   { image, digest, incomplete }: Copy,
   { tree, attached }: Content,
 ): Promise<void> {
@@ -450,7 +450,7 @@ async function findNeeds(
   await findPresent(place, asked);
 }
 
-async function findPresent({ at, present }: Place, manifests: readonly Manifest[]): Promise<void> {
+async function findPresent({ at, present }: LackingMirror, manifests: readonly Manifest[]): Promise<void> {
   await Promise.all(
     manifests.map(async ({ digest }) => {
       if (await headManifest(at, digest)) present.add(digest);
@@ -459,7 +459,7 @@ async function findPresent({ at, present }: Place, manifests: readonly Manifest[
 }
 
 /** A referrer is present when it is listed. One that a killed run stored but did not list, where the client keeps the list, is stored again. */
-async function findReferrers(place: Place, attached: readonly AdmittedAttachment[]): Promise<void> {
+async function findReferrers(place: LackingMirror, attached: readonly AdmittedAttachment[]): Promise<void> {
   const subjects = new Set(attached.filter(({ tag }) => tag === undefined).map(({ subject }) => subject));
   await Promise.all(
     [...subjects].map(async (subject) => {
@@ -483,12 +483,12 @@ async function noteLayers(
 async function bringBlobs(
   copy: Copy,
   { tree, attached, sources, made }: Content,
-  places: readonly Place[],
+  places: readonly LackingMirror[],
   layerMirrors: readonly LayerMirrorRun[],
   broken: Map<ImagesMirrorRun, unknown>,
   run: ImagesRun,
 ): Promise<void> {
-  const wanted = new Map<Digest, { blob: Blob; places: Set<Place>; layerMirrors: readonly LayerMirrorRun[] }>();
+  const wanted = new Map<Digest, { blob: Blob; places: Set<LackingMirror>; layerMirrors: readonly LayerMirrorRun[] }>();
   // What this run has in memory is stored with the manifests that need it.
   const brought = attached.map(({ manifest }) => ({
     ...manifest,
@@ -569,7 +569,12 @@ async function bringBlobs(
 }
 
 /** Makes the digest visible in one mirror. */
-async function publish(copy: Copy, place: Place, { tree, attached, strays }: Content, run: ImagesRun): Promise<void> {
+async function publish(
+  copy: Copy,
+  place: LackingMirror,
+  { tree, attached, strays }: Content,
+  run: ImagesRun,
+): Promise<void> {
   const { mirror, at, present } = place;
   mirror.begun(copy.image, copy.digest);
   // With nothing attached, the first tag's PUT also stores the manifest.
@@ -591,7 +596,7 @@ async function publish(copy: Copy, place: Place, { tree, attached, strays }: Con
 }
 
 /** Stores the blobs that this run has in memory, once in each repository. */
-async function pushMade({ mirror, at, present }: Place, { attached, made }: Content): Promise<void> {
+async function pushMade({ mirror, at, present }: LackingMirror, { attached, made }: Content): Promise<void> {
   const lacking = attached.filter(({ digest }) => !present.has(digest)).flatMap(({ manifest }) => manifest.blobs);
   const needed = new Map(lacking.filter(({ digest }) => made.has(digest)).map((blob) => [blob.digest, blob]));
   await Promise.all(

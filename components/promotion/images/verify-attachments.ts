@@ -12,7 +12,7 @@ import { verifyCosignLayer } from "../trust/verify-cosign.ts";
 import type { AdmittedAttachment } from "./admitted-attachments.ts";
 
 /** What a verification of something in a registry rests on. */
-export interface VerificationMeans {
+export interface VerificationDependencies {
   readonly roots: Roots;
   /** Bytes of OCI manifests of attachments that are being read. */
   readonly memory: WeightedSemaphore;
@@ -47,7 +47,7 @@ export async function verifyAttachments(
   admitted: readonly AdmittedAttachment[],
   sources: readonly Remote[],
   policy: TrustPolicy,
-  { roots, memory, seen }: VerificationMeans,
+  { roots, memory, seen }: VerificationDependencies,
 ): Promise<Verification> {
   const trust = { roots, keys: keysOf(policy) };
   const claims = admitted.filter(({ kind }) => kind === "signature" || kind === "attestation");

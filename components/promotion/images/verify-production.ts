@@ -33,7 +33,7 @@ export async function verifyProduction(
   const current = await rooted.catch((error: unknown) => failed("its images", error));
   if (current === undefined) return { verified, unverified, failures };
   if (current.notice !== undefined) failures.push(current.notice);
-  const means = { roots: current.roots, memory: attachmentMemory };
+  const dependencies = { roots: current.roots, memory: attachmentMemory };
   await Promise.all(
     [...readImageLines(request.images)].map(async ([image, digests]) => {
       const at = { transport, repository: repositoryAt(canonical.repository, imageName(prefix, image)), signal };
@@ -41,7 +41,7 @@ export async function verifyProduction(
       if (tags === undefined || tags.unknown) return;
       const one = async (digest: Digest) => {
         try {
-          const { verdict } = await verifyPresent(at, digest, policy, means, tags);
+          const { verdict } = await verifyPresent(at, digest, policy, dependencies, tags);
           verified++;
           if (!verdict.satisfied) unverified.push({ line: `${image}@${digest}`, missing: verdict.missing });
         } catch (error) {

@@ -20,14 +20,14 @@ export interface Canary {
 }
 
 /** What one round of requests found. */
-export type CanaryAnswers =
+export type CanaryFindings =
   | { readonly kind: "right" }
   /** The revision answers, but not as clients need it. */
   | { readonly kind: "wrong"; readonly what: string }
   /** Something else answers, or nothing. */
   | { readonly kind: "elsewhere"; readonly what: string };
 
-interface Answer {
+interface RedirectorResponse {
   readonly status: number;
   readonly location: string;
   readonly revision: string;
@@ -39,7 +39,7 @@ interface Answer {
  */
 export function probeCanary(
   client: Pick<HttpClient, "stream"> = new HttpClient({ connectTimeout: 5_000, stallTimeout: 10_000 }),
-): (canary: Canary, signal: AbortSignal) => Promise<CanaryAnswers> {
+): (canary: Canary, signal: AbortSignal) => Promise<CanaryFindings> {
   return async (canary, signal) => {
     const ask = (path: string) => send(client, "GET", `http://${canary.address}${path}`, { host: canary.host }, signal);
     try {
@@ -60,7 +60,7 @@ export function probeCanary(
 
 const version = "/v2/";
 
-function versionAnswer({ status, revision }: Answer, canary: Canary): CanaryAnswers {
+function versionAnswer({ status, revision }: RedirectorResponse, canary: Canary): CanaryFindings {
   if (revision !== canary.revision)
     return {
       kind: "elsewhere",
@@ -73,12 +73,12 @@ function versionAnswer({ status, revision }: Answer, canary: Canary): CanaryAnsw
 async function redirectAnswer(
   client: Pick<HttpClient, "stream">,
   path: string,
-  { status, location }: Answer,
+  { status, location }: RedirectorResponse,
   canary: Canary,
   signal: AbortSignal,
-): Promise<CanaryAnswers> {
+): Promise<CanaryFindings> {
   const mirrors = path === canary.file ? canary.fileMirrors : canary.imageMirrors;
-  const wrong = (what: string): CanaryAnswers => ({ kind: "wrong", what: `${path} ${what}` });
+  const wrong = (what: string): CanaryFindings => ({ kind: "wrong", what: `${path} ${what}` });
   if (status === 307) {
     if (mirrors.some((url) => location.startsWith(`${url}/`))) return { kind: "right" };
     return wrong(`is redirected to ${printable(location, 200)}, which is no mirror`);
@@ -99,7 +99,7 @@ async function send(
   url: string,
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
-): Promise<Answer> {
+): Promise<RedirectorResponse> {
   const { origin, pathname } = new URL(url);
   const request = { origin, path: pathname, method, headers, responseTimeout: 10_000, attempt: 1 } as const;
   const response = await client.stream(request, signal);

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { compareInputs, type Properties } from "../../plugin/properties.ts";
 import type { ResourceLog, ResourceProvider } from "../../plugin/protocol.ts";
-import { type Canary, type CanaryAnswers, probeCanary } from "./canary-probe.ts";
+import { type Canary, type CanaryFindings, probeCanary } from "./canary-probe.ts";
 
 /** The resource type of a probed canary. */
 export const probedCanaryType = "promotion:index:ProbedCanary";
@@ -24,7 +24,7 @@ const wrongRounds = 6;
 
 /** What the provider needs beyond its log. */
 interface CanaryDependencies {
-  readonly probe: (canary: Canary, signal: AbortSignal) => Promise<CanaryAnswers>;
+  readonly probe: (canary: Canary, signal: AbortSignal) => Promise<CanaryFindings>;
   readonly pause: (ms: number, signal: AbortSignal) => Promise<unknown>;
 }
 

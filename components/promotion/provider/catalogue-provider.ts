@@ -31,7 +31,7 @@ export interface CatalogueNews {
    */
   promoted(project: string, copied: ReadonlySet<string> | undefined): void;
   /** Unlists from the project's entry what is no longer wanted. @returns the failures, one line each. */
-  retract(retraction: UnlistRequest): Promise<readonly string[]>;
+  unlist(unlisting: UnlistRequest): Promise<readonly string[]>;
 }
 
 /**
@@ -113,11 +113,11 @@ export function catalogueProvider(log: ResourceLog, open = openCatalogue): Resou
       promoted.set(project, (promoted.get(project) ?? new Set()).union(copied));
     },
 
-    async retract(retraction) {
+    async unlist(unlisting) {
       try {
-        return await (await opened()).unlist(retraction);
+        return await (await opened()).unlist(unlisting);
       } catch (error) {
-        return [`project ${retraction.project}, catalogue: ${causeOf(error)}`];
+        return [`project ${unlisting.project}, catalogue: ${causeOf(error)}`];
       }
     },
   };

@@ -7,7 +7,7 @@ const scope = "https://www.googleapis.com/auth/cloud-platform";
  * What Certificate Manager says about a certificate: its managed part, or a refusal.
  * @internal exported for its tests.
  */
-export type CertificateAnswer = { readonly managed: unknown } | { readonly status: number; readonly message: string };
+export type CertificateResponse = { readonly managed: unknown } | { readonly status: number; readonly message: string };
 
 /**
  * Asks for a certificate.
@@ -19,7 +19,7 @@ export type AskCertificate = (
   certificate: string,
   endpoint: string | undefined,
   signal: AbortSignal,
-) => Promise<CertificateAnswer>;
+) => Promise<CertificateResponse>;
 
 /** Asks Certificate Manager's API, v1, with Application Default Credentials; without any at another endpoint than Google's. */
 export function askCertificateManager(): AskCertificate {

@@ -143,7 +143,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       const last = lastAsked(kind, oldInputs, outputs);
       const previous = perhapsFilled(previousOf(kind, last), new Set());
       const request = allowed(previous.request);
-      const beforeRemoval = () => retracted(kind, last, "");
+      const beforeRemoval = () => unlisted(kind, last, "");
       const outcome = await explained(request, () =>
         remove({ ...previous, request }, context(urn, "removing:", beforeRemoval)),
       );
@@ -174,7 +174,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     const { previous, left } = lastState
       ? await leftToFill(kind, request, lastState, look)
       : { previous: undefined, left: {} };
-    const beforeRemoval = () => retracted(kind, inputs, String(inputs[kind.text]));
+    const beforeRemoval = () => unlisted(kind, inputs, String(inputs[kind.text]));
     const recorder = new RunRecorder();
     const ended = await explained(asked, () =>
       promote(request, previous, context(urn, "promoting:", beforeRemoval, recorder)),
@@ -205,7 +205,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
    * The entry in the catalogue is written after all promotions of its project, so a promotion that fails or is killed
    * prevents it. Therefore items are unlisted before they are removed from the mirrors. @returns the failures.
    */
-  async function retracted(kind: Kind, properties: Properties, lines: string): Promise<readonly string[]> {
+  async function unlisted(kind: Kind, properties: Properties, lines: string): Promise<readonly string[]> {
     // Every file mirror has the catalogue, whatever projects it has.
     const places = kind.text === "files" ? ["mirrors", "unplaced"] : ["catalogue"];
     const mirrors = places.flatMap((name) => fileMirrorsSchema.safeParse(properties[name]).data ?? []);
@@ -214,7 +214,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     const { project, prefix, storage } = request;
     const left = [...(request.unplaced ?? []), ...("images" in request ? (request.unplacedLayers ?? []) : [])];
     const notIn = left.map(({ name }) => name);
-    return await catalogue.retract({ project, kind: kind.text, lines, prefix, notIn, mirrors, storage });
+    return await catalogue.unlist({ project, kind: kind.text, lines, prefix, notIn, mirrors, storage });
   }
 
   /** Reports what a real run would do. Throws the errors that would make it fail. @returns the output `filling`, if there is one. */

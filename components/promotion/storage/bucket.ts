@@ -195,25 +195,25 @@ export function chunkBytes(size: number): number {
 }
 
 /** A definite response of a store that callers may expect. Retrying does not change it. */
-export class StorageAnswer extends Error {}
+export class StorageResponse extends Error {}
 
 /** The bucket does not exist (yet). */
-export class BucketAbsent extends StorageAnswer {}
+export class BucketAbsent extends StorageResponse {}
 
 /** Access is denied, or there are no credentials; requests for other objects of the bucket will fail in the same way. */
-export class Denied extends StorageAnswer {}
+export class Denied extends StorageResponse {}
 
 /** There already is an object at the key. */
-export class ObjectExists extends StorageAnswer {}
+export class ObjectExists extends StorageResponse {}
 
 /** The object is no longer the version that was read before. */
-export class ObjectChanged extends StorageAnswer {}
+export class ObjectChanged extends StorageResponse {}
 
 /** The store has forgotten an upload in progress (GCS 404/410 of a session): start the object again. */
-export class UploadLost extends StorageAnswer {}
+export class UploadLost extends StorageResponse {}
 
 /** The store does not prove that its copy of an object has the object's content: send the content instead. */
-export class CopyUnproven extends StorageAnswer {}
+export class CopyUnproven extends StorageResponse {}
 
 /** The client of one store. */
 export interface StoreClient {

@@ -632,7 +632,7 @@ class GcsClient {
               ...lengthOf(ask.body),
               ...(authorization === undefined ? {} : { authorization }),
             },
-            body: isPieces(ask.body) ? Readable.from(ask.body, { objectMode: false }) : ask.body,
+            body: isSlices(ask.body) ? Readable.from(ask.body, { objectMode: false }) : ask.body,
             responseTimeout: 120_000,
             attempt,
           },
@@ -669,13 +669,13 @@ async function textOf({ body }: StreamedResponse): Promise<string> {
   return Buffer.concat(parts).toString("utf8");
 }
 
-function isPieces(body: Ask["body"]): body is readonly Uint8Array[] {
+function isSlices(body: Ask["body"]): body is readonly Uint8Array[] {
   return Array.isArray(body);
 }
 
 /** Content-Length of a body. */
 function lengthOf(body: Ask["body"]): Readonly<Record<string, string>> {
-  if (!isPieces(body)) return body === undefined ? {} : { "content-length": String(body.length) };
+  if (!isSlices(body)) return body === undefined ? {} : { "content-length": String(body.length) };
   return { "content-length": String(body.reduce((sum, piece) => sum + piece.length, 0)) };
 }
 

@@ -49,7 +49,7 @@ import {
   type ObjectHeaders,
   refuseImmutable,
   replacement,
-  StorageAnswer,
+  StorageResponse,
   type StoreClient,
   type Stored,
   type Upload,
@@ -762,7 +762,7 @@ class S3Upload implements Upload {
    * @param unseen checks whether the store has refused the write: it may do so before it has read the body, and close
    * the connection, so that its response is lost.
    */
-  async #refusedWrite(error: unknown, unseen: () => Promise<StorageAnswer | undefined>): Promise<unknown> {
+  async #refusedWrite(error: unknown, unseen: () => Promise<StorageResponse | undefined>): Promise<unknown> {
     const status = statusOf(error);
     // With If-Match, 404 means that the object is gone (S3 API, "PutObject").
     if (status === 412 || (status === 404 && typeof this.#to.replacing === "object" && nameOf(error) === "NoSuchKey"))
@@ -859,7 +859,7 @@ async function asking<T>(
 
 /** The error for a failed request; transient failures become {@link TransientError}. */
 function explained(what: string, error: unknown): unknown {
-  if (error instanceof StorageAnswer || error instanceof TransientError) return error;
+  if (error instanceof StorageResponse || error instanceof TransientError) return error;
   const message = messageOf(what, error);
   const status = statusOf(error);
   if (status !== undefined && status >= 300) {

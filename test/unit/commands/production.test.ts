@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "mocha";
 import { CommandError } from "../../../components/commands/command.ts";
 import { mirrorsNamed } from "../../../components/commands/mirrors-named.ts";
-import { placesByName, placesInState, productionOf } from "../../../components/commands/production.ts";
+import { locationsByName, locationsInState, productionOf } from "../../../components/commands/production.ts";
 import type { Project } from "../../../components/manifests/project.ts";
 import { fileMirrorLines, imageMirrorLines } from "../../../components/promotion/run/mirror-lines.ts";
 import { parseStackConfig } from "../../../components/stack/config.ts";
@@ -51,7 +51,7 @@ const images = [
 ];
 
 it("by name: what the program of the stack would ask for", () => {
-  assert.deepEqual(productionOf([project], placesByName(config), config.storage), {
+  assert.deepEqual(productionOf([project], locationsByName(config), config.storage), {
     images: [
       {
         project: "tool",
@@ -72,14 +72,14 @@ it("by name: what the program of the stack would ask for", () => {
 
 it("a project in some regions is asked for in their mirrors, and nowhere in the others", () => {
   const placed: Project = { ...project, regions: ["us"], staging: { ...project.staging, files: true } };
-  const production = productionOf([placed], placesByName(config), config.storage, config);
+  const production = productionOf([placed], locationsByName(config), config.storage, config);
   const [ofImages, ofFiles] = [production.images[0]!, production.files[0]!];
   assert.deepEqual([ofImages.mirrors, ofImages.unplaced], [[images[0]], [images[1]]]);
   assert.deepEqual([ofImages.layerMirrors, ofImages.unplacedLayers], [[files[2]], []]);
   assert.deepEqual([ofFiles.mirrors, ofFiles.unplaced], [[files[0], files[2]], [files[1]]]);
   const named = mirrorsNamed({ images: [], files: [ofFiles] }, ["files-gcp-europe-west1"]);
   assert.equal(named("files-gcp-europe-west1"), true, "audit and sync may look there");
-  const far = productionOf([{ ...placed, regions: ["europe"] }], placesByName(config), config.storage, config);
+  const far = productionOf([{ ...placed, regions: ["europe"] }], locationsByName(config), config.storage, config);
   assert.deepEqual([far.images[0]!.layerMirrors, far.images[0]!.unplacedLayers], [[], [files[2]]]);
   assert.deepEqual(far.files[0]!.mirrors, [files[0], files[1]], "the canonical mirror has everything");
 });
@@ -94,8 +94,8 @@ it("from a state: all mirrors, where a project is in some of them", () => {
     unplacedLayers: "files-aws-us-east-1 org-artifacts-us-east-1 us-east-1\n",
   };
   const state = { deployment: { resources: [{ type: "promotion:index:PromotedImages", inputs }] } };
-  const places = placesInState(JSON.stringify(state), "state.json");
-  assert.deepEqual([places.images, places.files], [images, files.slice(2)]);
+  const locations = locationsInState(JSON.stringify(state), "state.json");
+  assert.deepEqual([locations.images, locations.files], [images, files.slice(2)]);
 });
 
 it("from a state: where the promotions were told to go", () => {
@@ -119,19 +119,19 @@ it("from a state: where the promotions were told to go", () => {
       ],
     },
   };
-  const places = placesInState(JSON.stringify(state), "state.json");
-  assert.deepEqual(places.images, images);
-  assert.deepEqual(places.files, files);
-  assert.deepEqual(places.staging(project), { repository: "127.0.0.1:1/p/staging-tool", bucket: "" });
+  const locations = locationsInState(JSON.stringify(state), "state.json");
+  assert.deepEqual(locations.images, images);
+  assert.deepEqual(locations.files, files);
+  assert.deepEqual(locations.staging(project), { repository: "127.0.0.1:1/p/staging-tool", bucket: "" });
 });
 
 it("a file that is no state, or one without promotions", () => {
-  assert.throws(() => placesInState("not json", "f"), /f is not JSON: write it with pulumi stack export/);
-  assert.throws(() => placesInState("{}", "f"), /f has no promotions: it is/);
+  assert.throws(() => locationsInState("not json", "f"), /f is not JSON: write it with pulumi stack export/);
+  assert.throws(() => locationsInState("{}", "f"), /f has no promotions: it is/);
 });
 
 it("mirrors are named as the config's regions name them", () => {
-  const production = productionOf([project], placesByName(config), config.storage);
+  const production = productionOf([project], locationsByName(config), config.storage);
   assert.equal(mirrorsNamed(production, [])("anything"), true);
   const only = mirrorsNamed(production, ["files-aws-us-east-1"]);
   assert.deepEqual([only("files-aws-us-east-1"), only("images-us-central1")], [true, false]);

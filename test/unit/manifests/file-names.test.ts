@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import {
-  fileFault,
+  fileError,
   fileGlobPattern,
   filePattern,
   isFilePath,
@@ -21,7 +21,7 @@ describe("paths of files", () => {
   ];
   for (const path of allowed)
     it(`${path.slice(0, 40)} is one`, () => {
-      assert.equal(fileFault(path), undefined);
+      assert.equal(fileError(path), undefined);
       assert.ok(isFilePath(path) && filePattern.test(path));
     });
 
@@ -52,7 +52,7 @@ describe("paths of files", () => {
   ];
   for (const [path, why] of refused)
     it(`${JSON.stringify(path).slice(0, 40)} is none`, () => {
-      assert.match(fileFault(path) ?? "", why);
+      assert.match(fileError(path) ?? "", why);
       assert.equal(isFilePath(path), false);
     });
 

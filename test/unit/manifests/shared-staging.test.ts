@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { it } from "mocha";
 import { changeGuards } from "../../../components/commands/change-guards.ts";
-import { placesByName, productionOf } from "../../../components/commands/production.ts";
+import { locationsByName, productionOf } from "../../../components/commands/production.ts";
 import { manifestDifferences } from "../../../components/manifests/difference.ts";
 import { problemLine } from "../../../components/manifests/problem.ts";
 import { readManifests } from "../../../components/manifests/read.ts";
@@ -38,7 +38,7 @@ it("the promotion reads the other's repository and bucket, by their names", () =
     imageStores: [],
     bucketNames: {},
   } as unknown as StackConfig;
-  const places = placesByName(config);
+  const places = locationsByName(config);
   assert.deepEqual(places.staging(two), { repository: "us-docker.pkg.dev/p/staging-one", bucket: "" });
   const [images] = productionOf([two], places, {}).images;
   assert.deepEqual([images?.staging, images?.prefix], ["us-docker.pkg.dev/p/staging-one", "two"]);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "mocha";
-import type { CanaryAnswers } from "../../../../components/promotion/provider/canary-probe.ts";
+import type { CanaryFindings } from "../../../../components/promotion/provider/canary-probe.ts";
 import { canaryProvider, probedCanaryType } from "../../../../components/promotion/provider/canary-provider.ts";
 
 const inputs = {
@@ -11,12 +11,12 @@ const inputs = {
   imageMirrors: ["https://mirror.example/v2/images"],
   fileMirrors: [],
 };
-const right: CanaryAnswers = { kind: "right" };
-const wrong: CanaryAnswers = { kind: "wrong", what: "/v2/ is answered with 500" };
-const elsewhere: CanaryAnswers = { kind: "elsewhere", what: "/v2/ is answered by redirector-00001" };
+const right: CanaryFindings = { kind: "right" };
+const wrong: CanaryFindings = { kind: "wrong", what: "/v2/ is answered with 500" };
+const elsewhere: CanaryFindings = { kind: "elsewhere", what: "/v2/ is answered by redirector-00001" };
 
 /** Probes that find this, the last of which is repeated. */
-async function probing(rounds: readonly CanaryAnswers[], how: "create" | "update" = "create", preview = false) {
+async function probing(rounds: readonly CanaryFindings[], how: "create" | "update" = "create", preview = false) {
   const said: string[] = [];
   const asked: string[] = [];
   let waited = 0;

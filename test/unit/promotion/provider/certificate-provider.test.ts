@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
 import { it } from "mocha";
-import type { CertificateAnswer } from "../../../../components/promotion/provider/certificate-manager.ts";
+import type { CertificateResponse } from "../../../../components/promotion/provider/certificate-manager.ts";
 import {
   certificateProvider,
   issuedCertificateType,
 } from "../../../../components/promotion/provider/certificate-provider.ts";
 
 const certificate = "projects/p/locations/global/certificates/c";
-const managed = (state: string, more: object = {}): CertificateAnswer => ({ managed: { state, ...more } });
+const managed = (state: string, more: object = {}): CertificateResponse => ({ managed: { state, ...more } });
 const provisioning = managed("PROVISIONING", {
   provisioningIssue: { reason: "AUTHORIZATION_ISSUE", details: "no \u202eCNAME" },
 });
 
 /** Creates the resource against these answers, the last of which is repeated. */
-async function creating(answers: readonly (CertificateAnswer | Error)[], preview = false) {
+async function creating(answers: readonly (CertificateResponse | Error)[], preview = false) {
   const said: string[] = [];
   let asked = 0;
   let waited = 0;

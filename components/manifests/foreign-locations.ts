@@ -7,7 +7,7 @@ import { entryAt, isTrue, type Node, valueAt } from "./yaml/tree.ts";
  * here, and the user is warned; two sources are an error in any case (today's promoter treats the second as a
  * destination).
  */
-export function foreignPlaces(root: Node, source: Source, kind: "registries" | "filestores"): Problem[] {
+export function foreignLocations(root: Node, source: Source, kind: "registries" | "filestores"): Problem[] {
   const places = entryAt(root, kind);
   if (places === undefined) return [];
   const [what, one, prefix] =

@@ -29,7 +29,7 @@ export interface PlaceComparison {
 }
 
 /** Compares what clients get from two places by the same names. */
-export async function comparePlaces<Thing extends Compared>(
+export async function compareLocations<Thing extends Compared>(
   things: readonly Thing[],
   first: LookUp<Thing>,
   second: LookUp<Thing>,
