@@ -138,6 +138,17 @@ describe("emulated providers over gRPC", () => {
     await gcp.delete(type, id);
   });
 
+  it("a custom role that was deleted is made again under its name, as the provider revives it", async () => {
+    const type = "gcp:projects/iAMCustomRole:IAMCustomRole";
+    const inputs = { project: "demo", roleId: "lister", title: "Lister", permissions: ["storage.objects.list"] };
+    const { id, outputs } = await gcp.create(type, inputs);
+    await gcp.delete(type, id);
+    assert.equal((await gcp.read(type, id)).id, "");
+    const again = await gcp.create(type, inputs);
+    assert.deepEqual([again.id, again.outputs["name"]], [id, outputs["name"]]);
+    await gcp.delete(type, id);
+  });
+
   it("a change of an identifying input replaces a resource; with an explicit name the old one is deleted first", async () => {
     const before = { name: "b", location: "US", versioning: { enabled: false } };
     const changed = await gcp.diff(bucketType, "b", before, { ...before, versioning: { enabled: true } });
