@@ -10,23 +10,19 @@ import { exitCodes } from "./exit-codes.ts";
 import { interruptible } from "./interruptible.ts";
 import { printError, printJson, printProgress, printResult } from "./output.ts";
 import { readProduction } from "./production.ts";
+import { withProduction } from "./production-options.ts";
 import { repeated } from "./repeated.ts";
 import { traceDescription, traceIfAsked } from "./trace-option.ts";
 
 /** `artifacts attest`. */
-export const attestCommand = new Command("attest")
-  .summary("sign what was promoted before promotions were signed")
-  .description(
-    "Signs a verification summary and a promotion record of every image and file of a project that is in production without them, as artifacts:signing says, and stores them in every mirror. Run it where the signer is: keyless in a workflow of GitHub.",
-  )
-  .requiredOption("--project <name>", "the project (may be repeated)", repeated)
-  .option("--stack <name>", "the stack, whose config is Pulumi.NAME.yaml; local is the running rehearsal", "prod")
-  .option("--config <file>", "read the stack's config from this file instead")
-  .option(
-    "--state <file>",
-    "take the mirrors' addresses from an export of the stack's state (pulumi stack export --file FILE)",
-  )
-  .option("--manifests <folder>", "the folder of the projects' folders, instead of the config's")
+export const attestCommand = withProduction(
+  new Command("attest")
+    .summary("sign what was promoted before promotions were signed")
+    .description(
+      "Signs a verification summary and a promotion record of every image and file of a project that is in production without them, as artifacts:signing says, and stores them in every mirror. Run it where the signer is: keyless in a workflow of GitHub.",
+    )
+    .requiredOption("--project <name>", "the project (may be repeated)", repeated),
+)
   .option("--trace", traceDescription)
   .option(
     "--json",

@@ -18,22 +18,18 @@ import { interruptible } from "./interruptible.ts";
 import { mirrorsNamed, mirrorsOfRequest } from "./mirrors-named.ts";
 import { printJson, printProgress, printResult } from "./output.ts";
 import { type Production, type ProductionSources, readProduction } from "./production.ts";
+import { withProduction } from "./production-options.ts";
 import { repeated } from "./repeated.ts";
 import { traceDescription, traceIfAsked } from "./trace-option.ts";
 
 /** `artifacts audit`. */
-export const auditCommand = new Command("audit")
-  .summary("compare all manifests with all mirrors")
-  .description(
-    "Compares all manifests with all mirrors, without the Pulumi engine: reports what is missing and what is extra, also in repositories and folders that no manifest names. Exit code 3: production differs; 1: a mirror could not be read.",
-  )
-  .option("--stack <name>", "the stack, whose config is Pulumi.NAME.yaml; local is the running rehearsal", "prod")
-  .option("--config <file>", "read the stack's config from this file instead")
-  .option(
-    "--state <file>",
-    "take the mirrors' addresses from an export of the stack's state (pulumi stack export --file FILE)",
-  )
-  .option("--manifests <folder>", "the folder of the projects' folders, instead of the config's")
+export const auditCommand = withProduction(
+  new Command("audit")
+    .summary("compare all manifests with all mirrors")
+    .description(
+      "Compares all manifests with all mirrors, without the Pulumi engine: reports what is missing and what is extra, also in repositories and folders that no manifest names. Exit code 3: production differs; 1: a mirror could not be read.",
+    ),
+)
   .option("--project <name>", "only this project (may be repeated)", repeated, [])
   .option(
     "--mirror <name>",

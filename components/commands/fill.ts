@@ -11,35 +11,34 @@ import { interruptible } from "./interruptible.ts";
 import { mirrorsNamed } from "./mirrors-named.ts";
 import { printError, printJson, printNote, printProgress, printResult } from "./output.ts";
 import { readProduction } from "./production.ts";
+import { withProduction } from "./production-options.ts";
 import { repeated } from "./repeated.ts";
 import { parseShard } from "./shard.ts";
 import { traceDescription, traceIfAsked } from "./trace-option.ts";
 
 /** `artifacts fill`. */
-export const fillCommand = new Command("fill")
-  .summary("bring to a mirror what it lacks, outside of the stack's lock")
-  .description(
-    "Brings to a new mirror, or one that was made again, what it lacks, from the mirrors that are nearest to it, without the Pulumi engine. Removes nothing. Goes on where a run that was killed stopped; parts may run at the same time. Exit code 3 with --status: something is missing; 1: something could not be read or copied.",
-  )
-  .requiredOption(
-    "--mirror <name>",
-    "the mirror to fill, e.g. images-us-central1, files-aws-us-east-1 (may be repeated); the others are read only",
-    repeated,
-  )
-  .option("--status", "print how much of what it shall have each mirror has, and do nothing")
-  .option(
-    "--order <file>",
-    "write to this file what a task of a Cloud Run job needs to know of the fill of one mirror, and do nothing else",
-  )
-  .option("--project <name>", "only this project (may be repeated)", repeated, [])
-  .option("--shard <i/n>", "only part I of N equal parts of the work; in a Cloud Run job each task takes its own part")
-  .option("--stack <name>", "the stack, whose config is Pulumi.NAME.yaml; local is the running rehearsal", "prod")
-  .option("--config <file>", "read the stack's config from this file instead")
-  .option(
-    "--state <file>",
-    "take the mirrors' addresses from an export of the stack's state (pulumi stack export --file FILE)",
-  )
-  .option("--manifests <folder>", "the folder of the projects' folders, instead of the config's")
+export const fillCommand = withProduction(
+  new Command("fill")
+    .summary("bring to a mirror what it lacks, outside of the stack's lock")
+    .description(
+      "Brings to a new mirror, or one that was made again, what it lacks, from the mirrors that are nearest to it, without the Pulumi engine. Removes nothing. Goes on where a run that was killed stopped; parts may run at the same time. Exit code 3 with --status: something is missing; 1: something could not be read or copied.",
+    )
+    .requiredOption(
+      "--mirror <name>",
+      "the mirror to fill, e.g. images-us-central1, files-aws-us-east-1 (may be repeated); the others are read only",
+      repeated,
+    )
+    .option("--status", "print how much of what it shall have each mirror has, and do nothing")
+    .option(
+      "--order <file>",
+      "write to this file what a task of a Cloud Run job needs to know of the fill of one mirror, and do nothing else",
+    )
+    .option("--project <name>", "only this project (may be repeated)", repeated, [])
+    .option(
+      "--shard <i/n>",
+      "only part I of N equal parts of the work; in a Cloud Run job each task takes its own part",
+    ),
+)
   .option("--trace", traceDescription)
   .option(
     "--json",
