@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { compareInputs, type Properties } from "../../plugin/properties.ts";
+import { compareInputs } from "../../plugin/properties.ts";
 import type { ResourceLog, ResourceProvider } from "../../plugin/protocol.ts";
+import { awaitedResource, type Pause, realPause } from "./awaited-resource.ts";
 import { type Canary, type CanaryFindings, probeCanary } from "./canary-probe.ts";
 
 /** The resource type of a probed canary. */
@@ -25,13 +25,10 @@ const wrongRounds = 6;
 /** What the provider needs beyond its log. */
 interface CanaryDependencies {
   readonly probe: (canary: Canary, signal: AbortSignal) => Promise<CanaryFindings>;
-  readonly pause: (ms: number, signal: AbortSignal) => Promise<unknown>;
+  readonly pause: Pause;
 }
 
-const real: CanaryDependencies = {
-  probe: probeCanary(),
-  pause: (ms, signal) => sleep(ms, undefined, { signal }),
-};
+const real: CanaryDependencies = { probe: probeCanary(), pause: realPause };
 
 /** The provider of `ProbedCanary`: its creation, and each change, ends when the canary's new revision answers right. */
 export function canaryProvider(
@@ -40,8 +37,7 @@ export function canaryProvider(
 ): ResourceProvider {
   const stop = new AbortController();
   return {
-    name: "promotion",
-    version: "0.1.0",
+    ...awaitedResource(stop, { name: "a probed canary", does: "probes it", input: "revision" }),
 
     diff({ oldInputs, news }) {
       // Which image and file are asked for is no reason to ask again.
@@ -58,18 +54,6 @@ export function canaryProvider(
     async update({ urn, inputs, preview }) {
       if (!preview) await answersRight(urn, schema.parse(inputs));
       return { outputs: {} };
-    },
-
-    async read({ id, inputs, outputs }): Promise<{ id: string; inputs: Properties; outputs: Properties }> {
-      if (inputs["revision"] === undefined)
-        throw new Error("a probed canary cannot be imported: `pulumi up` probes it");
-      return { id, inputs, outputs };
-    },
-
-    async delete() {},
-
-    cancel() {
-      stop.abort(new Error("stopped"));
     },
   };
 

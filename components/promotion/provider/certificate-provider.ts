@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { compareInputs, type Properties } from "../../plugin/properties.ts";
+import { compareInputs } from "../../plugin/properties.ts";
 import type { ResourceLog, ResourceProvider } from "../../plugin/protocol.ts";
 import { causeOf } from "../http/errors.ts";
 import { printable } from "../text/printable.ts";
+import { awaitedResource, type Pause, realPause } from "./awaited-resource.ts";
 import { type AskCertificate, askCertificateManager } from "./certificate-manager.ts";
 
 /** The resource type of an issued certificate. */
@@ -18,13 +18,10 @@ const pauses = [1_000, 2_000, 4_000, 8_000, 15_000] as const;
 /** What the provider needs beyond its log. */
 interface CertificateDependencies {
   readonly ask: AskCertificate;
-  readonly pause: (ms: number, signal: AbortSignal) => Promise<unknown>;
+  readonly pause: Pause;
 }
 
-const real: CertificateDependencies = {
-  ask: askCertificateManager(),
-  pause: (ms, signal) => sleep(ms, undefined, { signal }),
-};
+const real: CertificateDependencies = { ask: askCertificateManager(), pause: realPause };
 
 /** The provider of `IssuedCertificate`: its creation ends when Certificate Manager says that the certificate is ACTIVE. */
 export function certificateProvider(
@@ -33,8 +30,7 @@ export function certificateProvider(
 ): ResourceProvider {
   const stop = new AbortController();
   return {
-    name: "promotion",
-    version: "0.1.0",
+    ...awaitedResource(stop, { name: "an issued certificate", does: "waits for it", input: "certificate" }),
 
     diff({ oldInputs, news }) {
       const changed = compareInputs(oldInputs, news);
@@ -59,18 +55,6 @@ export function certificateProvider(
 
     async update() {
       return { outputs: {} };
-    },
-
-    async read({ id, inputs, outputs }): Promise<{ id: string; inputs: Properties; outputs: Properties }> {
-      if (inputs["certificate"] === undefined)
-        throw new Error("an issued certificate cannot be imported: `pulumi up` waits for it");
-      return { id, inputs, outputs };
-    },
-
-    async delete() {},
-
-    cancel() {
-      stop.abort(new Error("stopped"));
     },
   };
 
