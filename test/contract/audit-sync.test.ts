@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { after, before, describe, it } from "mocha";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
+import { orgSettings } from "../support/org-settings.ts";
 import { inspect, type Pushed, Pusher, startRegistry, type TestRegistry } from "../support/registries.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -312,13 +313,7 @@ describe("audit and sync against real stores", () => {
 
 function config(): object {
   return {
-    "artifacts:organization": "org",
-    "artifacts:repository": "example/artifacts",
-    "artifacts:repositoryId": "123456789",
-    "artifacts:githubOwners": { example: "1234567" },
-    "artifacts:domain": "example.org",
-    "artifacts:projectNumber": "415926535897",
-    "artifacts:zoneId": "0123456789abcdef0123456789abcdef",
+    ...orgSettings,
     "artifacts:gcpRegions": ["us-central1", "europe-west1"],
     "artifacts:awsRegions": ["us-east-1"],
     "artifacts:manifests": join(folder, "manifests"),

@@ -6,15 +6,10 @@ import { locationsByName, locationsInState, productionOf } from "../../../compon
 import type { Project } from "../../../components/manifests/project.ts";
 import { fileMirrorLines, imageMirrorLines } from "../../../components/promotion/run/mirror-lines.ts";
 import { parseStackConfig } from "../../../components/stack/config.ts";
+import { orgSettings } from "../../support/org-settings.ts";
 
 const parsed = parseStackConfig({
-  "artifacts:organization": "org",
-  "artifacts:repository": "example/artifacts",
-  "artifacts:repositoryId": "123456789",
-  "artifacts:githubOwners": { example: "1234567" },
-  "artifacts:domain": "example.org",
-  "artifacts:projectNumber": "415926535897",
-  "artifacts:zoneId": "0123456789abcdef0123456789abcdef",
+  ...orgSettings,
   "artifacts:gcpRegions": ["us-central1", "europe-west1"],
   "artifacts:awsRegions": ["us-east-1"],
   "aws:region": "us-east-1",

@@ -5,15 +5,10 @@ import { placementOf, splitMirrors } from "../../../components/mirrors/placement
 import { parseStackConfig } from "../../../components/stack/config.ts";
 import { regions } from "../../../components/stack/geography.ts";
 import { regionGroups, usualGroup, usualGroups } from "../../../components/stack/region-groups.ts";
+import { orgSettings } from "../../support/org-settings.ts";
 
 const settings = {
-  "artifacts:organization": "org",
-  "artifacts:repository": "example/artifacts",
-  "artifacts:repositoryId": "123456789",
-  "artifacts:githubOwners": { example: "1234567" },
-  "artifacts:domain": "example.org",
-  "artifacts:projectNumber": "415926535897",
-  "artifacts:zoneId": "0123456789abcdef0123456789abcdef",
+  ...orgSettings,
   "artifacts:gcpRegions": ["us-central1", "europe-west1", "asia-east1"],
   "artifacts:awsRegions": ["us-east-1", "eu-west-1", "ap-southeast-2"],
   "artifacts:imageBuckets": ["eu-west-1"],
