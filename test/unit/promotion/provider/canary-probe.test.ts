@@ -1,10 +1,9 @@
 /** What a canary answers, by a server on loopback. */
 import assert from "node:assert/strict";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { it } from "mocha";
 import { probeCanary } from "../../../../components/promotion/provider/canary-probe.ts";
-import { afterFile } from "../../../support/cleanup.ts";
+import { serveOnLoopback } from "../../../support/loopback-server.ts";
 
 const revision = "redirector-00002";
 const [image, file] = ["/v2/team/app/manifests/sha256:1", "/binaries/team/tool"];
@@ -13,16 +12,11 @@ type Handler = (path: string, response: ServerResponse, request: IncomingMessage
 
 /** The address of a server. */
 async function serve(handle: Handler): Promise<string> {
-  const server = createServer((request, response) => {
+  const { host } = await serveOnLoopback((request, response) => {
     handle(request.url ?? "", response, request);
     response.end();
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  afterFile(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return host;
 }
 
 /** What a probe of this canary finds. @param there paths of what the mirrors have. */

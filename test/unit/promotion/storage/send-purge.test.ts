@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { describe, it } from "mocha";
 import { sendPurge } from "../../../../components/promotion/storage/send-purge.ts";
 import { afterTest } from "../../../support/cleanup.ts";
+import { serveOnLoopback } from "../../../support/loopback-server.ts";
 import { withShortPauses } from "../../../support/short-pauses.ts";
 
 interface Seen {
@@ -18,7 +17,7 @@ interface Seen {
 async function api(statuses: readonly number[] = [], headers: Record<string, string> = {}) {
   const seen: Seen[] = [];
   const left = [...statuses];
-  const server = createServer((request, response) => {
+  const { url: address, close } = await serveOnLoopback((request, response) => {
     void text(request).then((body) => {
       const { method, url } = request;
       seen.push({ method, url, authorization: request.headers.authorization, body });
@@ -26,12 +25,8 @@ async function api(statuses: readonly number[] = [], headers: Record<string, str
       response.writeHead(status, status === 429 ? headers : {}).end(status === 200 ? "{}" : `said ${status}`);
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  afterTest(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
+  afterTest(close);
+  return { url: address, seen };
 }
 
 const never = new AbortController().signal;

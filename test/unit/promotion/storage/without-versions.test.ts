@@ -1,19 +1,18 @@
 /** A store of S3's kind that keeps no versions, as Cloudflare R2: "S3 API compatibility" in its documentation; 501 is its answer to what it does not implement. */
 import assert from "node:assert/strict";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "mocha";
 import { ObjectExists, type StoreClient } from "../../../../components/promotion/storage/bucket.ts";
 import { connectS3 } from "../../../../components/promotion/storage/s3.ts";
+import { type LoopbackServer, serveOnLoopback } from "../../../support/loopback-server.ts";
 import { withShortPauses } from "../../../support/short-pauses.ts";
 
 describe("a store without versions", () => {
   withShortPauses();
   const { signal } = new AbortController();
-  let server: Server;
+  let server: LoopbackServer;
   let store: StoreClient;
   before(async () => {
-    server = createServer((request, response) => {
+    server = await serveOnLoopback((request, response) => {
       const url = request.url ?? "";
       const isUnknown = /[?&]version(s|ing)(&|=|$)/.test(url);
       request.resume();
@@ -24,15 +23,12 @@ describe("a store without versions", () => {
         );
       });
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     Object.assign(process.env, { PLAIN_ACCESS_KEY_ID: "id", PLAIN_SECRET_ACCESS_KEY: "secret" });
-    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    store = connectS3({ region: "auto", endpoint, pathStyle: true, keys: "PLAIN", partsOnly: true });
+    store = connectS3({ region: "auto", endpoint: server.url, pathStyle: true, keys: "PLAIN", partsOnly: true });
   });
   after(async () => {
     await store.close();
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
+    await server.close();
   });
 
   it("says that an object exists, though it knows nothing of delete markers", async () => {
