@@ -2,11 +2,11 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { json } from "node:stream/consumers";
 import { afterFile } from "./cleanup.ts";
+import { serveOnLoopback } from "./loopback-server.ts";
 import { freePort } from "./ports.ts";
 import { answers, end } from "./seed-servers.ts";
 
@@ -31,29 +31,11 @@ const zone = "0123456789abcdef0123456789abcdef";
 /** Starts it; resolves when it answers. @param origin what it keeps a cache of. */
 export async function startCdn(origin: string): Promise<Cdn> {
   const home = await mkdtemp(join(tmpdir(), "artifacts-cdn-"));
-  const [port, apiPort] = [await freePort(), await freePort()];
+  const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   await writeFile(join(home, "nginx.conf"), cacheConfig(home, port, origin));
-  const child = spawn("/usr/sbin/nginx", ["-c", join(home, "nginx.conf"), "-p", home], { stdio: "ignore" });
-  const cdn: Cdn = {
-    url,
-    purgeApi: `http://127.0.0.1:${apiPort}/client/v4/zones/${zone}/purge_cache`,
-    purged: [],
-    refusal: undefined,
-    async state(key) {
-      const response = await fetch(`${url}/${key}`);
-      await response.arrayBuffer();
-      return [response.status, response.headers.get("x-cache"), response.headers.get("cache-control")];
-    },
-    async stop() {
-      api.closeAllConnections();
-      api.close();
-      await end(child);
-      await rm(home, { recursive: true, force: true });
-    },
-  };
   // As https://developers.cloudflare.com/api/resources/cache/methods/purge/ has it; 100 URLs a call.
-  const api = createServer((request, response) => {
+  const api = await serveOnLoopback((request, response) => {
     const answer = (status: number, errors: readonly object[]): void => {
       response.writeHead(status, { "content-type": "application/json" });
       response.end(JSON.stringify({ success: status === 200, errors, messages: [], result: { id: zone } }));
@@ -71,8 +53,24 @@ export async function startCdn(origin: string): Promise<Cdn> {
       answer(200, []);
     })();
   });
+  const child = spawn("/usr/sbin/nginx", ["-c", join(home, "nginx.conf"), "-p", home], { stdio: "ignore" });
+  const cdn: Cdn = {
+    url,
+    purgeApi: `${api.url}/client/v4/zones/${zone}/purge_cache`,
+    purged: [],
+    refusal: undefined,
+    async state(key) {
+      const response = await fetch(`${url}/${key}`);
+      await response.arrayBuffer();
+      return [response.status, response.headers.get("x-cache"), response.headers.get("cache-control")];
+    },
+    async stop() {
+      await api.close();
+      await end(child);
+      await rm(home, { recursive: true, force: true });
+    },
+  };
   afterFile(() => cdn.stop());
-  await new Promise<void>((resolve) => api.listen(apiPort, "127.0.0.1", resolve));
   await answers(`${url}/ready`);
   return cdn;
 }
