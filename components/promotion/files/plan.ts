@@ -1,4 +1,5 @@
 /** The plan of a promotion of files, computed from texts alone. Pure. */
+import { afterSign } from "../run/differences.ts";
 import { failureLine } from "../run/failures.ts";
 import { guardRemoval, withdrawnReferences } from "../run/removal-guard.ts";
 import type { FileMirror, FilesRequest, Previous } from "../run/request.ts";
@@ -117,12 +118,6 @@ function isKnown(mirror: FileMirror, request: FilesRequest, before: FilesRequest
  */
 function parseDifferences(text: string): { readonly missing: Files; readonly extra: Files; readonly unproven: Files } {
   const lines = text.split("\n");
-  const of = (sign: string): Files =>
-    parseFileLines(
-      lines
-        .filter((line) => line.startsWith(sign))
-        .map((line) => line.slice(sign.length))
-        .join("\n"),
-    );
+  const of = (sign: "+ " | "- " | "~ "): Files => parseFileLines(afterSign(sign, lines).join("\n"));
   return { missing: of("+ "), extra: of("- "), unproven: of("~ ") };
 }

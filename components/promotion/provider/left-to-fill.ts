@@ -1,5 +1,6 @@
 /** What a run leaves to `artifacts fill`: so a new region does not hold the stack's lock for days. */
 
+import { afterSign } from "../run/differences.ts";
 import type { Differences, Inventory, Previous } from "../run/request.ts";
 import { joinLines } from "../text/join-lines.ts";
 import { splitLines } from "../text/split-lines.ts";
@@ -34,7 +35,7 @@ export async function leftToFill(
   const known = new Set(mirrors.flatMap(([name, address]) => (addresses.get(name) === address ? [name] : [])));
   const recorded = (name: string) =>
     splitLines(known.has(name) ? (previous.incomplete[name] ?? "") : allOf(kind, before));
-  const missing = [...known].map((name) => withoutSign(recorded(name), "+ "));
+  const missing = [...known].map((name) => afterSign("+ ", recorded(name)));
   const old = oldLines(kind, request, before, missing);
   if (old.size <= above) return { previous, left: {} };
   const isOld = (line: string) => line.startsWith("~ ") || (line.startsWith("+ ") && old.has(line.slice(2)));
@@ -168,9 +169,4 @@ function thingOf(kind: Kind, line: string): string {
   if (kind.text === "files") return name;
   const at = name.search(/[:@]/);
   return `${at < 0 ? name : name.slice(0, at)}@${digest}`;
-}
-
-/** The lines with a sign, without it. */
-function withoutSign(lines: readonly string[], sign: string): string[] {
-  return lines.flatMap((line) => (line.startsWith(sign) ? [line.slice(sign.length)] : []));
 }

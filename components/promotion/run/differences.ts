@@ -12,3 +12,8 @@ export function differencesIn(
   const texts = mirrors.map(({ name }) => [name, differences.get(name) ?? ""] as const);
   return Object.fromEntries(texts.filter(([, text]) => text !== ""));
 }
+
+/** What follows a sign (`+ `, `- ` or `~ `) in those of the lines that begin with it. */
+export function afterSign(sign: "+ " | "- " | "~ ", lines: readonly string[]): string[] {
+  return lines.flatMap((line) => (line.startsWith(sign) ? [line.slice(sign.length)] : []));
+}

@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from "node:util";
 import { countOf } from "../text/count-of.ts";
 import { joinLines } from "../text/join-lines.ts";
 import { splitLines } from "../text/split-lines.ts";
+import { afterSign } from "./differences.ts";
 import { guardPlacement } from "./removal-guard.ts";
 import type { Inventory, Outcome, Previous } from "./request.ts";
 
@@ -62,7 +63,9 @@ export function departureOf<Request extends PlacedRequest>(
   let leaving = 0;
   for (const mirror of mirrorsOf(elsewhere)) {
     const differs = previous.incomplete[mirror.name] ?? "";
-    const there = wasPlaced(mirror) ? presentLines(kind.lines(previous.request), differs) : signed("- ", differs);
+    const there = wasPlaced(mirror)
+      ? presentLines(kind.lines(previous.request), differs)
+      : afterSign("- ", splitLines(differs));
     if (there.length === 0) continue;
     if (wasPlaced(mirror)) leaving++;
     incomplete[mirror.name] = joinLines(there.map((line) => `- ${line}`));
@@ -151,10 +154,7 @@ function withMirrors<Request extends PlacedRequest>(
 
 /** The lines that a mirror has, by the wanted lines and its differences from them. */
 function presentLines(wanted: string, differs: string): string[] {
-  const missing = new Set(signed("+ ", differs));
-  return [...new Set([...splitLines(wanted).filter((line) => !missing.has(line)), ...signed("- ", differs)])];
-}
-
-function signed(sign: "+ " | "- ", differs: string): string[] {
-  return splitLines(differs).flatMap((line) => (line.startsWith(sign) ? [line.slice(sign.length)] : []));
+  const lines = splitLines(differs);
+  const missing = new Set(afterSign("+ ", lines));
+  return [...new Set([...splitLines(wanted).filter((line) => !missing.has(line)), ...afterSign("- ", lines)])];
 }
