@@ -27,14 +27,13 @@ export async function leftToFill(
 ): Promise<LeftToFill> {
   const { fillAbove: above = 0 } = request;
   const placed = new Set(addressesOf(request).map(([name]) => name));
-  const previous = perhapsFilled(last, new Set(splitLines(textOf(kind, request))), placed);
+  const previous = perhapsFilled(last, new Set(splitLines(textOf(request))), placed);
   if (above === 0 || last.request.prefix !== request.prefix) return { previous, left: {} };
   const before = previous.request;
   const addresses = new Map(addressesOf(before));
   const mirrors = addressesOf(request);
   const known = new Set(mirrors.flatMap(([name, address]) => (addresses.get(name) === address ? [name] : [])));
-  const recorded = (name: string) =>
-    splitLines(known.has(name) ? (previous.incomplete[name] ?? "") : allOf(kind, before));
+  const recorded = (name: string) => (known.has(name) ? splitLines(previous.incomplete[name] ?? "") : allOf(before));
   const missing = [...known].map((name) => afterSign("+ ", recorded(name)));
   const old = oldLines(kind, request, before, missing);
   if (old.size <= above) return { previous, left: {} };
@@ -47,7 +46,7 @@ export async function leftToFill(
   );
   const again = [...lacking.keys()].filter((name) => known.has(name));
   const now = look ? await inventoried(kind, request, old, again, look) : new Map<string, readonly string[]>();
-  const expected = new Set([before, request].flatMap((each) => splitLines(textOf(kind, each))));
+  const expected = new Set([before, request].flatMap((each) => splitLines(textOf(each))));
   const incomplete: Record<string, string> = { ...previous.incomplete };
   const left: Record<string, string> = {};
   for (const [name, lines] of lacking) {
@@ -110,8 +109,8 @@ function oldLines(
   before: AnyRequest,
   missing: readonly (readonly string[])[],
 ): Set<string> {
-  const asked = new Set(splitLines(textOf(kind, before)));
-  const wanted = splitLines(textOf(kind, request));
+  const asked = new Set(splitLines(textOf(before)));
+  const wanted = splitLines(textOf(request));
   const added = new Set(wanted.filter((line) => !asked.has(line)).map((line) => thingOf(kind, line)));
   const [first = [], ...others] = missing.map((lines) => new Set(lines));
   const nowhere = [...first].filter((line) => others.every((lines) => lines.has(line)));
@@ -153,13 +152,13 @@ function withMirrorsOf({ mirrors, ...request }: AnyRequest, before: AnyRequest):
   return { ...before, mirrors, ...layers } as AnyRequest;
 }
 
-function textOf(kind: Kind, request: AnyRequest): string {
-  return "images" in request && kind.text === "images" ? request.images : "files" in request ? request.files : "";
+function textOf(request: AnyRequest): string {
+  return "images" in request ? request.images : request.files;
 }
 
 /** As a mirror that has nothing lacks it. */
-function allOf(kind: Kind, request: AnyRequest): string {
-  return joinLines(splitLines(textOf(kind, request)).map((line) => `+ ${line}`));
+function allOf(request: AnyRequest): string[] {
+  return splitLines(textOf(request)).map((line) => `+ ${line}`);
 }
 
 /** A file's path; an image's name with its digest. */
