@@ -1,5 +1,6 @@
 import type { CdnPurge, StorageSettings } from "../promotion/run/request.ts";
 import type { CdnPurgeSetting } from "../stack/cdn-purge-format.ts";
+import { cloudflareAddress } from "../stack/cloudflare-call.ts";
 import type { StackConfig } from "../stack/config.ts";
 import { type BucketNaming, fileBucketName } from "./mirror-names.ts";
 
@@ -38,8 +39,8 @@ function apiOf(setting: CdnPurgeSetting, config: Args): Pick<CdnPurge, "by" | "a
   const { by } = setting;
   switch (by) {
     case "cloudflare": {
-      const base = config.cloudflareEndpoint ?? "https://api.cloudflare.com/client/v4";
-      return { by, api: `${base.replace(/\/$/, "")}/zones/${setting.zoneId}/purge_cache`, token: setting.token };
+      const api = cloudflareAddress(config.cloudflareEndpoint, `zones/${setting.zoneId}/purge_cache`);
+      return { by, api, token: setting.token };
     }
     case "google": {
       const { urlMap, project = config.project } = setting;

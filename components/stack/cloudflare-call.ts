@@ -10,7 +10,15 @@ export interface CloudflareCall {
  * @param path below the endpoint, without a slash at its beginning.
  */
 export function cloudflareCall(endpoint: string | undefined, path: string): CloudflareCall {
-  const base = (endpoint ?? "https://api.cloudflare.com/client/v4").replace(/\/$/, "");
   const token = process.env["CLOUDFLARE_API_TOKEN"];
-  return { address: `${base}/${path}`, headers: token === undefined ? {} : { authorization: `Bearer ${token}` } };
+  return {
+    address: cloudflareAddress(endpoint, path),
+    headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+  };
+}
+
+/** The address of a call, see {@link cloudflareCall}. */
+export function cloudflareAddress(endpoint: string | undefined, path: string): string {
+  const base = (endpoint ?? "https://api.cloudflare.com/client/v4").replace(/\/$/, "");
+  return `${base}/${path}`;
 }
