@@ -55,15 +55,13 @@ export function existingThings(settings: ExistingSettings): Existing {
       const name = `projects/${settings.project}/services/${service}/serviceLevelObjectives/${objective}`;
       const address = monitoringAddress(settings, `v3/${name}`);
       const headers = await credentials(settings, "https://www.googleapis.com/auth/monitoring");
-      const response = await request(address, { method: "DELETE", headers });
-      if (!response.ok && response.status !== 404) throw await unexpected(address, response);
+      await remove(address, headers);
     },
     removeR2Domain: async (account, bucket, jurisdiction, domain) => {
       const path = `accounts/${account}/r2/buckets/${bucket}/domains/custom/${domain}`;
       const { address, headers } = cloudflareCall(settings.cloudflareEndpoint, path);
       const place = { "cf-r2-jurisdiction": jurisdiction }; // R2's API: "Delete Custom Domain"
-      const response = await request(address, { method: "DELETE", headers: { ...headers, ...place } });
-      if (!response.ok && response.status !== 404) throw await unexpected(address, response);
+      await remove(address, { ...headers, ...place });
     },
     budget: (billingAccount, displayName) => {
       const base = settings.billingEndpoint ?? "https://billingbudgets.googleapis.com/v1/";
@@ -131,6 +129,11 @@ function monitoringAddress(settings: ExistingSettings, path: string): string {
 /** Credentials of whoever runs the command; none for an emulated cloud. */
 async function credentials(settings: ExistingSettings, scope: string): Promise<Readonly<Record<string, string>>> {
   return settings.monitoringEndpoint === undefined ? await googleHeaders(settings.project, scope) : {};
+}
+
+async function remove(address: string, headers: Readonly<Record<string, string>>): Promise<void> {
+  const response = await request(address, { method: "DELETE", headers });
+  if (!response.ok && response.status !== 404) throw await unexpected(address, response);
 }
 
 async function readJson(address: string, headers: Readonly<Record<string, string>>): Promise<Json> {
