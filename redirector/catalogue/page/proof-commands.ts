@@ -76,7 +76,7 @@ function summaryCommands(
     ...(logged ? [] : ["--insecure-ignore-tlog=true --use-signed-timestamps"]),
     ...(privateRoots ? ["--trusted-root trusted_root.json"] : []),
   ];
-  const repositoryOf = /^https:\/\/github\.com\/([\w.-]+\/[\w.-]+)$/.exec(verifier)?.[1];
+  const repositoryAtGitHub = githubRepository(verifier);
   return [
     {
       label: "What was verified",
@@ -88,11 +88,11 @@ function summaryCommands(
           : []),
       ].join(" "),
     },
-    ...(issuer === github && logged && !privateRoots && repositoryOf !== undefined
+    ...(issuer === github && logged && !privateRoots && repositoryAtGitHub !== undefined
       ? [
           {
             label: "The same with gh",
-            line: `gh attestation verify ${shellWord(`oci://${subject}`)} --bundle-from-oci --repo ${repositoryOf} --predicate-type ${summaryType}`,
+            line: `gh attestation verify ${shellWord(`oci://${subject}`)} --bundle-from-oci --repo ${repositoryAtGitHub} --predicate-type ${summaryType}`,
           },
         ]
       : []),
@@ -105,7 +105,7 @@ function provenanceCommands(subject: string, attestations: readonly AttestationS
     ({ predicateType, issuer, source }) =>
       predicateType === provenanceType && issuer === github && source !== undefined,
   );
-  const built = /^https:\/\/github\.com\/([\w.-]+\/[\w.-]+)$/.exec(provenance?.source ?? "")?.[1];
+  const built = githubRepository(provenance?.source ?? "");
   if (provenance === undefined || built === undefined) return [];
   const workflow = /^https:\/\/github\.com\/([\w.-]+\/[\w.-]+)\//.exec(provenance.identity ?? "")?.[1];
   const words = workflow === undefined || workflow === built ? [] : [`--signer-repo ${workflow}`];
@@ -122,6 +122,11 @@ function provenanceCommands(subject: string, attestations: readonly AttestationS
       note: "Check that this is the repository you expect: the catalogue shows what the certificate says and does not verify it.",
     },
   ];
+}
+
+/** `owner/name` of a repository's URL; undefined: it is none at GitHub. */
+function githubRepository(url: string): string | undefined {
+  return /^https:\/\/github\.com\/([\w.-]+\/[\w.-]+)$/.exec(url)?.[1];
 }
 
 /** A pattern with `*` as a regular expression that matches the whole text. */
