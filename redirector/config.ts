@@ -306,8 +306,7 @@ const schema = z
     }
     const seen = new Set<string>();
     for (const list of ["imageMirrors", "fileMirrors"] as const) {
-      // Rounded: in another order than the operator's, fractions may add up to a little more.
-      const shares = Number(config[list].reduce((sum, mirror) => sum + mirror.share, 0).toFixed(6));
+      const shares = sumOfShares(config[list].map((mirror) => mirror.share));
       if (shares > 100) {
         const message = `the shares are ${shares} percent; at most 100 can be divided`;
         issues.push({ code: "custom", input: config[list], path: [list], message });
@@ -351,6 +350,16 @@ export type RedirectorConfigInput = z.input<typeof schema>;
 
 /** What decides which mirror a client gets. */
 export type Preference = RedirectorConfig["prefer"];
+
+/** All that decides anywhere, where an operator's settings say so. */
+export function configuredCriteria({ prefer = [], preferIn = {} }: RedirectorSettings): Set<Preference[number]> {
+  return new Set([prefer, ...Object.values(preferIn)].flat());
+}
+
+/** Percent in all. Rounded: in another order than the operator's, fractions may add up to a little more. */
+export function sumOfShares(shares: readonly number[]): number {
+  return Number(shares.reduce((sum, share) => sum + share, 0).toFixed(6));
+}
 
 /** An image mirror as the redirector uses it. */
 export type ImageMirrorConfig = RedirectorConfig["imageMirrors"][number];

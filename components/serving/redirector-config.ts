@@ -1,5 +1,5 @@
 /** The redirector's configuration, from a stack's config and the addresses of its mirrors. Pure: the program deploys it, a command prints it. */
-import type { RedirectorConfigInput, RedirectorSettings } from "../../redirector/config.ts";
+import { configuredCriteria, type RedirectorConfigInput, type RedirectorSettings } from "../../redirector/config.ts";
 import { storeMirrorName } from "../mirrors/bucket-mirrors.ts";
 import { publicBucketUrl, registryUrl } from "../mirrors/mirror-urls.ts";
 import type { FileMirror, ImageMirror } from "../promotion/run/request.ts";
@@ -52,8 +52,8 @@ export function mirrorsConfig(
   const urlOf = (bucket: string, cloud: "gcp" | "aws", region: string) =>
     publicUrls[region] ?? publicBucketUrl(bucket, { cloud, name: region }, storage);
   const weight = (region: string) => drained.has(region) && { weight: 0 };
-  const preferred = [settings.prefer ?? [], ...Object.values(settings.preferIn ?? {})].flat();
-  const cost = (costClass: number) => preferred.includes("cheapest") && { costClass };
+  const preferred = configuredCriteria(settings);
+  const cost = (costClass: number) => preferred.has("cheapest") && { costClass };
   const share = (name: string) => clientShares[name] !== undefined && { share: clientShares[name] };
   // Of a region with both, the bucket is what shares are about: its registry is the dearest door.
   const withBucket = new Set(

@@ -1,5 +1,10 @@
 import { z } from "zod";
-import { problemsInSettings, type RedirectorSettings } from "../../redirector/config.ts";
+import {
+  configuredCriteria,
+  problemsInSettings,
+  type RedirectorSettings,
+  sumOfShares,
+} from "../../redirector/config.ts";
 import { nearest } from "../promotion/text/nearest.ts";
 import { approverPattern } from "./approver.ts";
 import { type CdnPurgeSetting, cdnPurgeFormat } from "./cdn-purge-format.ts";
@@ -507,15 +512,10 @@ function shareErrors(
   const errors = Object.keys(clientShares)
     .filter((name) => !listed.includes(name))
     .map((name) => `${key}: ${unlisted(name, listed)}`);
-  const sum = Number(
-    Object.values(clientShares)
-      .reduce((all, share) => all + share, 0)
-      .toFixed(6),
-  );
+  const sum = sumOfShares(Object.values(clientShares));
   if (sum > 100) errors.push(`${key}: ${sum} percent in all, at most 100 can be divided`);
   if (redirector === undefined) return errors;
-  const preferences = [redirector.prefer ?? [], ...Object.values(redirector.preferIn ?? {})];
-  const counts = preferences.some((prefer) => prefer.includes("shares"));
+  const counts = configuredCriteria(redirector).has("shares");
   if (counts && sum === 0) errors.push(`${key}: must be set where artifacts:redirector prefers shares`);
   if (!counts && sum > 0)
     errors.push(
