@@ -41,7 +41,7 @@ describe("the deployed redirector, and its core on Node's http", () => {
   let mirrors: Server;
   let onBun: RunningRedirector;
   let onNode: Server;
-  let config: ReturnType<typeof caseConfig>;
+  let config: ReturnType<typeof caseConfig> & { existence: { timeoutSeconds: number } };
   let mirrorDelayMs = 0;
 
   before(async () => {
@@ -53,7 +53,11 @@ describe("the deployed redirector, and its core on Node's http", () => {
       }),
     );
     stops.unshift(() => closed(mirrors));
-    config = caseConfig((name) => `http://127.0.0.1:${portOf(mirrors)}/${name}`);
+    config = {
+      ...caseConfig((name) => `http://127.0.0.1:${portOf(mirrors)}/${name}`),
+      // On a busy machine a mirror that is asked may be late for one of the two alone.
+      existence: { timeoutSeconds: 10 },
+    };
     const file = path.join(folder, "ranges");
     await writeFile(file, bytes);
     const { archive } = await buildRedirector();
