@@ -9,7 +9,7 @@ export interface Compared {
 }
 
 /** What differs at a name. */
-export interface PlaceDifference extends Compared {
+export interface LocationDifference extends Compared {
   /** `lost`: the first has it, the second not; `gained`: the other way; `moved`: another digest; `absent`: neither has it. */
   readonly what: "lost" | "gained" | "moved" | "absent";
   /** What the first has and what the second has; undefined: nothing. */
@@ -21,9 +21,9 @@ export interface PlaceDifference extends Compared {
 export type LookUp<Thing extends Compared> = (thing: Thing) => Promise<string | undefined>;
 
 /** What a comparison found, in order of names. */
-export interface PlaceComparison {
+export interface LocationComparison {
   readonly compared: number;
-  readonly differences: readonly PlaceDifference[];
+  readonly differences: readonly LocationDifference[];
   /** Names that could not be asked for, with the reason. */
   readonly unreadable: readonly string[];
 }
@@ -34,8 +34,8 @@ export async function compareLocations<Thing extends Compared>(
   first: LookUp<Thing>,
   second: LookUp<Thing>,
   limit: <Result>(work: () => Promise<Result>) => Promise<Result>,
-): Promise<PlaceComparison> {
-  const differences: PlaceDifference[] = [];
+): Promise<LocationComparison> {
+  const differences: LocationDifference[] = [];
   const unreadable: string[] = [];
   await Promise.all(
     things.map((thing) =>

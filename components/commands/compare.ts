@@ -21,9 +21,9 @@ import {
 import {
   type Compared,
   compareLocations,
+  type LocationComparison,
+  type LocationDifference,
   type LookUp,
-  type PlaceComparison,
-  type PlaceDifference,
   sampleOf,
 } from "./compare-locations.ts";
 import { exitCodes } from "./exit-codes.ts";
@@ -85,7 +85,7 @@ async function compareImages(
   first: string,
   second: string,
   signal: AbortSignal,
-): Promise<PlaceComparison> {
+): Promise<LocationComparison> {
   const transport = new Transport();
   try {
     const lookUp =
@@ -103,7 +103,7 @@ async function compareFiles(
   places: readonly [FileLocation, FileLocation],
   endpoints: FileEndpoints,
   signal: AbortSignal,
-): Promise<PlaceComparison> {
+): Promise<LocationComparison> {
   const [first, second] = places.map((place) => openFileLocation(place, endpoints, signal)) as [FileReader, FileReader];
   try {
     return await compareLocations(names, first.lookUp, second.lookUp, pLimit(atATime));
@@ -113,7 +113,7 @@ async function compareFiles(
 }
 
 /** Prints a comparison and sets the exit code. @param all how many names there are. */
-function report(comparison: PlaceComparison, all: number): void {
+function report(comparison: LocationComparison, all: number): void {
   printJson(comparison);
   for (const difference of comparison.differences) printResult(differenceLine(difference));
   for (const line of comparison.unreadable) printResult(`? ${escapeUnprintable(line)}`);
@@ -157,7 +157,7 @@ function imagesOf(projects: readonly Project[]): ComparedImage[] {
 }
 
 /** A difference as a line: `-` lost, `+` gained, `!` moved, `?` in neither. */
-function differenceLine({ name, what, digest, first, second }: PlaceDifference): string {
+function differenceLine({ name, what, digest, first, second }: LocationDifference): string {
   if (what === "lost") return `- ${name} ${first}`;
   if (what === "gained") return `+ ${name} ${second}`;
   if (what === "moved") return `! ${name} ${first} in the first, ${second} in the second`;
