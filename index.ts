@@ -213,6 +213,7 @@ const domain = new Domain("domain", {
   signedZone: config.dnssec ? config.dns.zoneId : undefined,
   protection: config.protection,
 });
+const probed = { image: someImage(projects), file: someFile(projects) };
 const redirector = new Redirector("redirector", {
   ...redirectorConfigArgs(config),
   project: config.project,
@@ -227,8 +228,7 @@ const redirector = new Redirector("redirector", {
   certificateMap: domain.certificateMap,
   deployer: identities.deploy,
   auditor: identities.preview,
-  image: someImage(projects),
-  file: someFile(projects),
+  ...probed,
 });
 if (config.live) {
   const { host, vanityHost, certificateEndpoint } = config;
@@ -249,8 +249,7 @@ new Monitoring("monitoring", {
   project: config.project,
   host: config.host,
   vanityHost: config.vanityHost,
-  image: someImage(projects),
-  file: someFile(projects),
+  ...probed,
   alertEmail: config.alertEmail,
   projectNumber: config.projectNumber,
   budget: config.budget,
