@@ -1,6 +1,7 @@
 /** The filling of a mirror that is new, or was made again: it gets what it lacks, and loses nothing. */
 import pLimit from "p-limit";
 import type { Context, FilesRequest, ImagesRequest, Progress } from "../promotion/run/request.ts";
+import { wantedText } from "../promotion/run/wanted-text.ts";
 import { splitLines } from "../promotion/text/split-lines.ts";
 import type { FillOrder } from "./fill-order.ts";
 import { filesRuns, imagesRuns, type Runs } from "./repair.ts";
@@ -47,8 +48,8 @@ export async function fillMirror(
     requests.map((whole) =>
       atOnce(async () => {
         const request = part(whole);
-        sum.wanted(splitLines(textOf(request)).length);
-        if (textOf(request) !== "") await fillProject(order.mirror, request, runs, sum, { only, signal });
+        sum.wanted(splitLines(wantedText(request)).length);
+        if (wantedText(request) !== "") await fillProject(order.mirror, request, runs, sum, { only, signal });
       }),
     );
   await Promise.all([
@@ -86,10 +87,6 @@ async function fillProject<Request extends ImagesRequest | FilesRequest>(
     { signal, report: sum.of(`${request.project} ${runs.kind}`) },
   );
   sum.failed(outcome.failures);
-}
-
-function textOf(request: ImagesRequest | FilesRequest): string {
-  return "images" in request ? request.images : request.files;
 }
 
 /** The sum over all projects. */

@@ -2,6 +2,7 @@
 
 import { afterSign } from "../run/differences.ts";
 import type { Differences, Inventory, Previous } from "../run/request.ts";
+import { wantedText } from "../run/wanted-text.ts";
 import { joinLines } from "../text/join-lines.ts";
 import { splitLines } from "../text/split-lines.ts";
 import type { AnyRequest, Kind } from "./kinds.ts";
@@ -27,7 +28,7 @@ export async function leftToFill(
 ): Promise<LeftToFill> {
   const { fillAbove: above = 0 } = request;
   const placed = new Set(addressesOf(request).map(([name]) => name));
-  const previous = perhapsFilled(last, new Set(splitLines(textOf(request))), placed);
+  const previous = perhapsFilled(last, new Set(splitLines(wantedText(request))), placed);
   if (above === 0 || last.request.prefix !== request.prefix) return { previous, left: {} };
   const before = previous.request;
   const addresses = new Map(addressesOf(before));
@@ -46,7 +47,7 @@ export async function leftToFill(
   );
   const again = [...lacking.keys()].filter((name) => known.has(name));
   const now = look ? await inventoried(kind, request, old, again, look) : new Map<string, readonly string[]>();
-  const expected = new Set([before, request].flatMap((each) => splitLines(textOf(each))));
+  const expected = new Set([before, request].flatMap((each) => splitLines(wantedText(each))));
   const incomplete: Record<string, string> = { ...previous.incomplete };
   const left: Record<string, string> = {};
   for (const [name, lines] of lacking) {
@@ -109,8 +110,8 @@ function oldLines(
   before: AnyRequest,
   missing: readonly (readonly string[])[],
 ): Set<string> {
-  const asked = new Set(splitLines(textOf(before)));
-  const wanted = splitLines(textOf(request));
+  const asked = new Set(splitLines(wantedText(before)));
+  const wanted = splitLines(wantedText(request));
   const added = new Set(wanted.filter((line) => !asked.has(line)).map((line) => thingOf(kind, line)));
   const [first = [], ...others] = missing.map((lines) => new Set(lines));
   const nowhere = [...first].filter((line) => others.every((lines) => lines.has(line)));
@@ -152,13 +153,9 @@ function withMirrorsOf({ mirrors, ...request }: AnyRequest, before: AnyRequest):
   return { ...before, mirrors, ...layers } as AnyRequest;
 }
 
-function textOf(request: AnyRequest): string {
-  return "images" in request ? request.images : request.files;
-}
-
 /** As a mirror that has nothing lacks it. */
 function allOf(request: AnyRequest): string[] {
-  return splitLines(textOf(request)).map((line) => `+ ${line}`);
+  return splitLines(wantedText(request)).map((line) => `+ ${line}`);
 }
 
 /** A file's path; an image's name with its digest. */
