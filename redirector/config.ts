@@ -401,7 +401,8 @@ function describe(issue: z.core.$ZodIssue, root: unknown): string {
   return `${place === "" ? "the configuration" : place}: ${issue.message}${shown}`;
 }
 
-function baseUrlProblem(text: string): string | undefined {
+/** What is wrong with a text as the base of the URLs that clients are sent to: the same for whoever writes the configuration. Never throws. */
+export function baseUrlProblem(text: string): string | undefined {
   const url = parseUrl(text);
   if (!url) return "must be an absolute http(s) URL";
   if (url.username !== "" || url.password !== "") return "must not hold a user name or password";

@@ -8,6 +8,7 @@ import {
 import { nearest } from "../promotion/text/nearest.ts";
 import { approverPattern } from "./approver.ts";
 import { type CdnPurgeSetting, cdnPurgeFormat } from "./cdn-purge-format.ts";
+import { clientUrlFormat } from "./client-url-format.ts";
 import { type Cloud, findRegion, type Region, regions, singleRegions } from "./geography.ts";
 import { type ImageStore, imageStoresFormat } from "./image-store-format.ts";
 import { regionGroupPattern } from "./region-group-name.ts";
@@ -285,13 +286,7 @@ const settings = {
         "must be a map of region names to names of buckets",
       )
       .default({}),
-    publicUrls: z
-      .record(
-        z.string(),
-        text(/^https?:\/\/[^\s?#@]+[^\s?#@/]$/, "must be the address of a CDN, without a slash at the end"),
-        "must be a map of region names to addresses",
-      )
-      .default({}),
+    publicUrls: z.record(z.string(), clientUrlFormat, "must be a map of region names to addresses").default({}),
     cdnPurge: cdnPurgeFormat,
     clientShares: z
       .record(

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { clientUrlFormat } from "./client-url-format.ts";
 import { findRegion, regions } from "./geography.ts";
 
 /** An object store outside of the stack's clouds that is an image mirror: Cloudflare R2, MinIO, Ceph, any with S3's interface. */
@@ -60,10 +61,7 @@ const imageStoreFormat = z
     bucket: text(/^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$/, "must be the name of a bucket"),
     endpoint: text(/^https?:\/\/[^\s/?#@]+$/, mustBeEndpoint).optional(),
     region: text(/^[a-z0-9-]{1,40}$/, "must be the region that the store's signatures name").default("auto"),
-    url: text(
-      /^https?:\/\/[^\s?#@]+[^\s?#@/]$/,
-      "must be the public address of the bucket, without a slash at the end",
-    ),
+    url: clientUrlFormat,
     keys: text(
       /^[A-Z][A-Z0-9_]{0,40}$/,
       "must begin the names of environment variables: upper-case letters, digits, _",

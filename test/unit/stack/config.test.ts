@@ -397,7 +397,7 @@ for (const [what, change, error] of [
   [
     "the address of a CDN with a slash at the end",
     { "artifacts:publicUrls": { "us-central1": "https://cdn.example.org/" } },
-    'artifacts:publicUrls.us-central1: "https://cdn.example.org/" must be the address of a CDN, without a slash at the end',
+    'artifacts:publicUrls.us-central1: "https://cdn.example.org/" must not end with a slash',
   ],
   [
     "a share of another region",
