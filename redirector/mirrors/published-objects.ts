@@ -45,7 +45,7 @@ export class PublishedObjects {
   readonly #now: () => number;
   #table = new Float64Array(0);
   readonly #ids = new Map<string, number>();
-  readonly #mirrors: (Pick<PublishedProject, "mirrors" | "filling"> | undefined)[] = [];
+  readonly #mirrors: (Placed | undefined)[] = [];
   readonly #doubted = new Map<string, number>();
   readonly #samples = new Map<string, PublishedCheck>();
 
@@ -84,7 +84,7 @@ export class PublishedObjects {
     return isKnown && !isFilling ? "absent" : undefined;
   }
 
-  /** Names of the mirrors that an object was promoted to; undefined: it is not published. */
+  /** Names of the mirrors that an object was promoted to, or while there are none, those that are being filled with it; undefined: it is not published. */
   holders(check: Pick<PublishedCheck, "route" | "layer" | "published">): ReadonlySet<string> | undefined {
     return this.#table.length === 0 ? undefined : this.#holdersOf(check.published ?? keysOf(check));
   }
@@ -100,7 +100,7 @@ export class PublishedObjects {
     let holders: ReadonlySet<string> | undefined;
     for (const key of keys) {
       for (let at = this.#lowerBound(key); at < this.#table.length && keyIn(this.#table[at]!) === key; at++) {
-        const mirrors = this.#mirrors[this.#table[at]! % mostProjects]?.mirrors;
+        const mirrors = this.#mirrors[this.#table[at]! % mostProjects]?.holders;
         // Nearly always one project has it: no new set for each request.
         if (mirrors !== undefined && mirrors !== holders) holders = holders?.union(mirrors) ?? mirrors;
       }
@@ -123,7 +123,7 @@ export class PublishedObjects {
       const id = this.#ids.get(name) ?? this.#freeId();
       if (id === undefined) continue;
       this.#ids.set(name, id);
-      this.#mirrors[id] = filling === undefined || filling.size === 0 ? { mirrors } : { mirrors, filling };
+      this.#mirrors[id] = placed(mirrors, filling);
       if (keys) added.push({ id, keys });
     }
     if (stale.size + added.length > 0) this.#table = merged(this.#table, stale, added);
@@ -168,6 +168,17 @@ export class PublishedObjects {
     }
     return low;
   }
+}
+
+/** Where a project is. */
+interface Placed extends Pick<PublishedProject, "mirrors" | "filling"> {
+  /** Where to look for what the asked mirror lacks: while no mirror holds all of the project, in those that hold a part of it. */
+  readonly holders: ReadonlySet<string>;
+}
+
+function placed(mirrors: ReadonlySet<string>, filling: ReadonlySet<string> | undefined): Placed {
+  if (filling === undefined || filling.size === 0) return { mirrors, holders: mirrors };
+  return { mirrors, filling, holders: mirrors.size > 0 ? mirrors : filling };
 }
 
 /** A project's keys, and its id. */

@@ -162,7 +162,8 @@ export function decide(
  * fails, or is busy (429), the client goes to its second choice that is not busy too. If no other mirror is healthy, or the check has no result, the client goes to its own mirror.
  *
  * A bucket is asked before a client is sent there, because its own response to a missing object is XML, which neither registry clients nor
- * people who download files understand: at most three buckets, then what they all lack is unknown.
+ * people who download files understand. So is a registry that is a second choice, unless it is the canonical one: it may be new. At most three mirrors
+ * are asked, then what they all lack is unknown. One that failed or was busy may have it: the client goes there, whose response says that it is to be tried again.
  */
 export function settle(
   check: Check,
@@ -194,10 +195,12 @@ export function settle(
           client,
         );
   const next = other && mirrorCheck(route, other, list, config);
-  if (next?.isBucket && tried.length < mostBuckets)
-    return { ...next, present: { ...next.present, detour: presence }, tried };
+  const unsure = check.unsure ?? (lacks ? undefined : present);
+  if (next && tried.length < mostAsked && (next.isBucket || (unsure && other !== list[0])))
+    return { ...next, present: { ...next.present, detour: presence }, tried, ...(unsure && { unsure }) };
   if (next && !next.isBucket) return { ...next.present, detour: presence };
-  return lacks && (route.kind === "file" || tried.some(isBucket)) ? unknownTo(route) : present;
+  if (!lacks) return present;
+  return unsure ?? (route.kind === "file" || tried.some(isBucket) ? unknownTo(route) : present);
 }
 
 /**
@@ -227,7 +230,7 @@ function atHolder(
   return { ...asked, present: detoured, tried, ...(published && { published }), ...(doubtful && { unsure: doubtful }) };
 }
 
-const mostBuckets = 3;
+const mostAsked = 3;
 /**
  * How long the canonical mirror's lack of an object is believed, if the redirector says 404 by it: promotion writes that mirror first, so that
  * a new file is found this soon by those who asked too early.

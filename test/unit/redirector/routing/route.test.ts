@@ -105,7 +105,8 @@ it("clients of a failing mirror go to the next nearest, those of a mirror withou
     ["busy", Object.keys(places), "europe-north1"],
   ] as const) {
     const isBusy = (mirror: string): boolean => (busy as readonly string[]).includes(mirror);
-    const app = appWith(caseRanges().ranges, () => held, { imageMirrors }, isBusy);
+    const holds = ({ asked }: { readonly asked: string }) => (asked === "europe-north1" ? held : "present");
+    const app = appWith(caseRanges().ranges, holds, { imageMirrors }, isBusy);
     const { location } = await ask(app, { method: "GET", target: "/v2/a/manifests/1", headers: [] });
     assert.equal(new URL(location ?? "").host, `${expected}.example`);
   }
