@@ -35,11 +35,11 @@ export class FillLog {
     this.#line(progress, "INFO", "fill", 0);
   }
 
-  /** The end, with its failures as lines of their own. */
+  /** The end, with its failures and warnings as lines of their own. */
   ended(filled: Filled): void {
-    const { failures } = filled;
-    for (const failure of failures.slice(0, mostFailures))
-      this.#write(JSON.stringify({ severity: "WARNING", message: escapeUnprintable(failure), mirror: this.#mirror }));
+    const { failures, warnings } = filled;
+    for (const line of [...failures.slice(0, mostFailures), ...warnings])
+      this.#write(JSON.stringify({ severity: "WARNING", message: escapeUnprintable(line), mirror: this.#mirror }));
     this.#line(filled, failures.length === 0 ? "NOTICE" : "ERROR", "fill-ended", failures.length);
   }
 

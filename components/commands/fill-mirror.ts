@@ -22,6 +22,8 @@ export interface FillProgress {
 export interface Filled extends FillProgress {
   /** One line each, naming project, image or file, mirror and cause. */
   readonly failures: readonly string[];
+  /** What did not succeed beside the mirror, one line each: a CDN that still keeps what was replaced. */
+  readonly warnings: readonly string[];
 }
 
 /** Projects whose work is under way at a time: inventories are many small requests, each waiting for an answer. */
@@ -87,6 +89,7 @@ async function fillProject<Request extends ImagesRequest | FilesRequest>(
     { signal, report: sum.of(`${request.project} ${runs.kind}`) },
   );
   sum.failed(outcome.failures);
+  sum.warned(outcome.warnings ?? []);
 }
 
 /** The sum over all projects. */
@@ -94,6 +97,7 @@ class Sum {
   readonly #told: (progress: FillProgress) => void;
   readonly #runs = new Map<string, Progress>();
   readonly #failures: string[] = [];
+  readonly #warnings = new Set<string>();
   #wanted = 0;
   #missing = 0;
 
@@ -114,6 +118,11 @@ class Sum {
     this.#failures.push(...failures);
   }
 
+  /** Projects whose files are behind one CDN have the same ones. */
+  warned(warnings: readonly string[]): void {
+    for (const warning of warnings) this.#warnings.add(warning);
+  }
+
   /** Receives the progress of one project. */
   of(name: string): (progress: Progress) => void {
     return (progress) => {
@@ -131,6 +140,7 @@ class Sum {
       done: total("done"),
       bytes: total("bytes"),
       failures: this.#failures,
+      warnings: [...this.#warnings],
     };
   }
 }

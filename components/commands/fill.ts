@@ -42,7 +42,7 @@ export const fillCommand = withProduction(
   .option("--trace", traceDescription)
   .option(
     "--json",
-    "one JSON document: {mirrors: [{mirror, wanted, missing, done, bytes, failures}]}; wanted: lines of the manifests; missing: those that the mirror lacked; done: steps",
+    "one JSON document: {mirrors: [{mirror, wanted, missing, done, bytes, failures, warnings}]}; wanted: lines of the manifests; missing: those that the mirror lacked; done: steps",
   )
   .action(async (values) => {
     traceIfAsked(values.trace);
@@ -76,9 +76,11 @@ export const fillCommand = withProduction(
     process.exitCode = hasFailed ? exitCodes.error : isMissing ? exitCodes.differs : exitCodes.ok;
   });
 
-function printFilled(mirror: string, { wanted, missing, done, bytes, failures }: Filled, isStatus: boolean): void {
+function printFilled(mirror: string, filled: Filled, isStatus: boolean): void {
+  const { wanted, missing, done, bytes, failures, warnings } = filled;
   const has = `${mirror}: ${formatCount(wanted - missing)} of ${formatCount(wanted)}`;
   printResult(isStatus ? `${has} there` : `${has} were there; ${formatCount(done)} steps done, ${formatBytes(bytes)}`);
+  for (const warning of warnings) printResult(`warning: ${warning}`);
   for (const failure of failures) printError(failure);
 }
 

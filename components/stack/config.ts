@@ -96,7 +96,7 @@ export interface StackConfig {
   readonly accessLogs: boolean;
   /** Whether this program signs the zone (DNSSEC). False: it is left as it is. */
   readonly dnssec: boolean;
-  /** A mirror that lacks more artifacts of a project than this is left to `artifacts fill`; undefined: none is. */
+  /** A new mirror that lacks more artifacts of a project than this is left to `artifacts fill`; undefined: none is. */
   readonly fillAbove: number | undefined;
   /** Whether DNS records that leave the program stay in their zone: while the zone moves. */
   readonly keepDnsRecords: boolean;

@@ -3,7 +3,13 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "mocha";
 import { promoteFiles, takeFileInventory } from "../../components/promotion/files/files.ts";
 import { imagePromotion } from "../../components/promotion/images/images.ts";
-import type { Context, FileMirror, FilesRequest, ImagesRequest } from "../../components/promotion/run/request.ts";
+import type {
+  Context,
+  FileMirror,
+  FilesRequest,
+  ImagesRequest,
+  Progress,
+} from "../../components/promotion/run/request.ts";
 import { type ObjectStores, startObjectStores } from "../support/object-stores.ts";
 import { inspect, Pusher, pull, sha256, startRegistry, type TestRegistry } from "../support/registries.ts";
 
@@ -69,12 +75,23 @@ describe("projects that are not in every mirror", () => {
       [[], ["remove the whole project (1 line) from asia: its regions do not include it; the other mirrors keep it"]],
     );
     const order: string[] = [];
+    const seen: Progress[] = [];
     const left = await promotion.promote(fewer, previous, {
       ...context,
+      report: (progress) => void seen.push(progress),
       beforeRemoval: async () => void order.push(`unlisted while asia has ${(await tagsIn("asia", "moving")).length}`),
     });
     assert.deepEqual([left.failures, left.incomplete], [[], {}]);
     assert.match(left.summary, /^nothing to do; where it is not placed: .*removed 1 in 1 mirror$/);
+    assert.deepEqual(
+      seen.at(-1)?.mirrors.map(({ name, total }) => [name, total > 0]),
+      [
+        ["us", false],
+        ["europe", false],
+        ["asia", true],
+      ],
+      "its progress is that of the whole run",
+    );
     assert.deepEqual(order, ["unlisted while asia has 2"]);
     assert.deepEqual(await tagsIn("asia", "moving"), []);
     for (const name of ["us", "europe"]) await pull(`${mirrorsNow()[names.indexOf(name)]!.repository}/moving/app:v1`);

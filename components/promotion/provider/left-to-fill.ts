@@ -16,14 +16,17 @@ export interface LeftToFill {
 }
 
 /**
- * Leaves to a fill what production had before this run, in each mirror that is new or lacks more than `request.fillAbove` lines of it. What this run
- * adds goes to those mirrors too, and what it removes is removed there.
+ * Leaves to a fill what production had before this run, in each mirror that lacks more than `request.fillAbove` lines of it and is new, was made again
+ * (it has nothing of the project), or is being filled. Any other that is short was complete once: it missed a run, which this one makes up for.
+ * What this run adds goes to the mirrors that are left too, and what it removes is removed there.
+ * @param wasFilling names of the mirrors that the last run left.
  * @param look takes an inventory of these mirrors, for the lines of the request; absent in a preview: the last state counts.
  */
 export async function leftToFill(
   kind: Kind,
   request: AnyRequest,
   last: Previous<AnyRequest>,
+  wasFilling: ReadonlySet<string>,
   look?: (request: AnyRequest) => Promise<Inventory>,
 ): Promise<LeftToFill> {
   const { fillAbove: above = 0 } = request;
@@ -38,11 +41,13 @@ export async function leftToFill(
   const missing = [...known].map((name) => afterSign("+ ", recorded(name)));
   const old = oldLines(kind, request, before, missing);
   if (old.size <= above) return { previous, left: {} };
+  const hasNothing = (lines: readonly string[]) => new Set(afterSign("+ ", lines)).isSupersetOf(old);
   const isOld = (line: string) => line.startsWith("~ ") || (line.startsWith("+ ") && old.has(line.slice(2)));
   const lacking = new Map(
     mirrors.flatMap(([name]) => {
       const lines = recorded(name).filter(isOld);
-      return lines.length > above ? [[name, lines] as const] : [];
+      const isFilled = !known.has(name) || wasFilling.has(name) || hasNothing(lines);
+      return lines.length > above && isFilled ? [[name, lines] as const] : [];
     }),
   );
   const again = [...lacking.keys()].filter((name) => known.has(name));

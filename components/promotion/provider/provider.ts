@@ -172,7 +172,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     const request = allowed(judgedBy(lastState, asked));
     const look = (some: AnyRequest) => takeInventory(some, context(urn, "looking at what is filled:"));
     const { previous, left } = lastState
-      ? await leftToFill(kind, request, lastState, look)
+      ? await leftToFill(kind, request, lastState, fillingIn(last), look)
       : { previous: undefined, left: {} };
     const beforeRemoval = () => unlisted(kind, inputs, String(inputs[kind.text]));
     const recorder = new RunRecorder();
@@ -180,7 +180,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
       promote(request, previous, context(urn, "promoting:", beforeRemoval, recorder)),
     );
     for (const warning of ended.warnings ?? []) await log.lasting(urn, "warning", warning);
-    const record = recorder.ended(request.project, kind.text, ended);
+    const record = recorder.ended(request.project, kind.text, ended, Object.keys(left));
     keepRecord(record, process.env);
     const outcome = { ...ended, incomplete: withLeft(ended.incomplete, left) };
     const done = { ...outcome, lastRun: record === undefined ? last?.[lastRunOutput] : packRecord(record) };
@@ -229,7 +229,7 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
     const lastState = last === undefined ? undefined : previousOf(kind, last);
     const request = allowed(judgedBy(lastState, asked));
     const { previous, left } = lastState
-      ? await leftToFill(kind, request, lastState)
+      ? await leftToFill(kind, request, lastState, fillingIn(last))
       : { previous: undefined, left: {} };
     for (const words of leftInWords(left)) await log.lasting(urn, "info", words);
     const { filling } = fillingOf(request, left);
@@ -254,6 +254,11 @@ export function promotionProvider(log: ResourceLog, catalogue?: CatalogueNews): 
 /** The output that names the mirrors that are left to a fill. */
 function fillingOf({ fillAbove }: AnyRequest, left: Differences): { filling?: string } {
   return fillAbove === undefined ? {} : { filling: Object.keys(left).join(" ") };
+}
+
+/** The mirrors that the last run left to a fill. */
+function fillingIn(last: Properties | undefined): ReadonlySet<string> {
+  return new Set(String(last?.["filling"] ?? "").split(" "));
 }
 
 /** What is left to a fill, in a sentence. */

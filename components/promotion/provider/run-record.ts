@@ -22,6 +22,8 @@ const recordSchema = z.object({
   kind: z.enum(["images", "files"]),
   /** Whether every mirror has everything. */
   everywhere: z.boolean(),
+  /** The mirrors that are left to a fill: not everywhere, and no failure; absent: none. */
+  filling: z.array(z.string()).optional(),
   seconds: z.number(),
   bytes: z.number(),
   failures: z.number(),
@@ -73,11 +75,15 @@ export class RunRecorder {
     }
   }
 
-  /** The record of the run, which has ended; undefined if there was nothing to do. */
+  /**
+   * The record of the run, which has ended; undefined if there was nothing to do.
+   * @param filling names of the mirrors that are left to a fill.
+   */
   ended(
     project: string,
     kind: "images" | "files",
     { failures, incomplete }: Pick<Outcome, "failures" | "incomplete">,
+    filling: readonly string[] = [],
   ): RunRecord | undefined {
     const busy = (this.#last?.mirrors ?? []).filter(({ total }) => total > 0);
     if (busy.length === 0 && failures.length === 0) return undefined;
@@ -88,7 +94,8 @@ export class RunRecorder {
       time: new Date(this.#now()).toISOString(),
       project,
       kind,
-      everywhere: failures.length === 0 && Object.keys(incomplete).length === 0,
+      everywhere: failures.length + Object.keys(incomplete).length + filling.length === 0,
+      ...(filling.length > 0 && { filling: [...filling] }),
       seconds: secondsTo(this.#now()),
       bytes: busy.reduce((sum, { bytes }) => sum + bytes, 0),
       failures: failures.length,
@@ -113,11 +120,14 @@ const objectiveSeconds = 15 * 60;
  * @internal exported for its tests.
  */
 export function recordLines({ mirrors, ...run }: RunRecord): string[] {
-  const { time, project, kind, everywhere, seconds } = run;
-  const late = !everywhere || seconds > objectiveSeconds;
-  const message = `${project}, ${kind}: ${everywhere ? "everywhere" : "not everywhere"} after ${seconds} s`;
+  const { time, project, kind, everywhere, filling, failures, seconds } = run;
+  // What it left to a fill was there before it: clients find it in other mirrors.
+  const failed = failures > 0 || (!everywhere && filling === undefined);
+  const late = failed || seconds > objectiveSeconds;
+  const where = everywhere ? "everywhere" : failed ? "not everywhere" : `everywhere but in ${filling?.join(", ")}`;
+  const message = `${project}, ${kind}: ${where} after ${seconds} s`;
   return [
-    { ...run, event: "promotion", late: late ? 1 : 0, failed: everywhere ? 0 : 1, message },
+    { ...run, event: "promotion", late: late ? 1 : 0, failed: failed ? 1 : 0, message },
     ...mirrors.map((mirror) => ({ time, project, kind, event: "promotion-mirror", ...mirror })),
   ].map((line) => JSON.stringify(line));
 }

@@ -20,7 +20,7 @@ export interface PromotionArgs {
   /** Largest share (0..1) of the project that one run may remove. */
   readonly removalShare: pulumi.Input<number>;
   /**
-   * A mirror that lacks more lines than this which production has had before is left to `artifacts fill`, and named in the output `filling`; undefined:
+   * A new mirror that lacks more lines than this which production has had before is left to `artifacts fill`, and named in the output `filling`; undefined:
    * none is.
    */
   readonly fillAbove?: number;

@@ -1,15 +1,18 @@
 /** The engine of promotion: one for every kind of content. */
 import { inShare } from "../http/fair-share.ts";
 import type { GrantWaits, NewMirror } from "./grant-waits.ts";
+import { sumOf } from "./mirror-run.ts";
 import type { PromotionRun } from "./promotion-run.ts";
 import type {
   Context,
   Inventory,
   InventoryRun,
+  MirrorProgress,
   Outcome,
   Preview,
   PreviewRun,
   Previous,
+  Progress,
   PromoteRun,
   RemoveRun,
 } from "./request.ts";
@@ -76,14 +79,24 @@ export function promotionOf<
     const plan = kind.plan(request, previous);
     if (plan.errors.length > 0) throw new Error(plan.errors.join("\n"));
     const departure = departureOf(kind, request, previous);
-    const outcome = await carryOutPlan(request, plan, previous, context);
+    let stayed: readonly MirrorProgress[] = [];
+    const report = (progress: Progress): void => {
+      stayed = progress.mirrors;
+      context.report(progress);
+    };
+    const outcome = await carryOutPlan(request, plan, previous, { ...context, report });
     if (departure === undefined) return outcome;
     // Until the mirrors that keep the project have all of it, those that it leaves may be the only ones.
     if (outcome.failures.length > 0 || previous?.isFilling === true) {
       return { ...outcome, incomplete: { ...outcome.incomplete, ...departure.previous.incomplete } };
     }
     const removal = kind.plan(departure.request, departure.previous);
-    return withDeparture(outcome, await carryOutPlan(departure.request, removal, departure.previous, context));
+    const left = await carryOutPlan(departure.request, removal, departure.previous, {
+      ...context,
+      // Whoever shows or records the run sees all of it.
+      report: ({ mirrors }) => context.report(sumOf([...stayed, ...mirrors])),
+    });
+    return withDeparture(outcome, left);
   };
   const carryOutPlan = async (
     request: Request,

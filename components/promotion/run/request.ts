@@ -91,7 +91,7 @@ export interface ImagesRequest {
   readonly attachments?: AttachmentSettings | undefined;
   /** What is removed on purpose, beyond that share: lines that begin with `image@sha256:<hex>` or `image:tag`. */
   readonly withdrawn?: string | undefined;
-  /** A mirror that lacks more lines than this which production has had before is left to `artifacts fill`; undefined: none is. */
+  /** A new mirror that lacks more lines than this which production has had before is left to `artifacts fill`; undefined: none is. */
   readonly fillAbove?: number | undefined;
   /** What must be proven of a digest before it is promoted; undefined: nothing. */
   readonly trust?: TrustSettings | undefined;
@@ -135,7 +135,7 @@ export interface FilesRequest {
   readonly removalShare: number;
   /** What is removed on purpose, beyond that share: lines that begin with a path. */
   readonly withdrawn?: string | undefined;
-  /** A mirror that lacks more lines than this which production has had before is left to `artifacts fill`; undefined: none is. */
+  /** A new mirror that lacks more lines than this which production has had before is left to `artifacts fill`; undefined: none is. */
   readonly fillAbove?: number | undefined;
   /** What must be proven of a file before it is promoted; undefined: nothing. */
   readonly trust?: TrustSettings | undefined;

@@ -11,7 +11,7 @@ import type { FilesRequest, ImagesRequest } from "../../../components/promotion/
 import { runCommandLines } from "../../support/run-command-lines.ts";
 import { stackFile } from "../../support/stack-file.ts";
 
-it("a line of the log in 30 s with what was done since the line before, and one at the end with the failures before it", () => {
+it("a line of the log in 30 s with what was done since the line before, and one at the end with the failures and warnings before it", () => {
   const lines: { message: string; event?: string }[] = [];
   let now = 0;
   const write = (line: string) => void lines.push(JSON.parse(line) as (typeof lines)[number]);
@@ -26,12 +26,14 @@ it("a line of the log in 30 s with what was done since the line before, and one 
   at(31, 3, 3_000_000);
   at(61, 9, 5_242_880);
   const failures = ["project tool, mirror images-us-central1: \u001b[31mrefused"];
-  log.ended({ wanted: 5_000, missing: 40, done: 39, bytes: 6_291_456, failures });
+  const warnings = ["cdn.example: not purged"];
+  log.ended({ wanted: 5_000, missing: 40, done: 39, bytes: 6_291_456, failures, warnings });
   assert.deepEqual(
     lines.map(({ message: _, ...fields }): object => fields),
     [
       { severity: "INFO", event: "fill", copied: 2, bytes: 2_097_152, failed: 0 },
       { severity: "INFO", event: "fill", copied: 7, bytes: 3_145_728, failed: 0 },
+      { severity: "WARNING" },
       { severity: "WARNING" },
       { severity: "ERROR", event: "fill-ended", copied: 30, bytes: 1_048_576, failed: 1 },
     ].map((fields) => ({ ...fields, mirror: "images-us-central1", ...("event" in fields && { task: 2 }) })),
@@ -41,6 +43,7 @@ it("a line of the log in 30 s with what was done since the line before, and one 
     "fill of images-us-central1, part 3 of 20: 9 steps done, 5.0 MiB; 40 of 5,000 lines were missing",
   );
   assert.doesNotMatch(JSON.stringify(lines[2]), /\\u001b/);
+  assert.equal(lines[3]?.message, "cdn.example: not purged");
 });
 
 it("the order to fill a mirror has what concerns it, survives JSON, and nothing else is taken for one", () => {

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { it } from "mocha";
 import { type AnyRequest, kindOf } from "../../../../components/promotion/provider/kinds.ts";
-import { leftToFill, perhapsFilled, withLeft } from "../../../../components/promotion/provider/left-to-fill.ts";
+import {
+  leftToFill as leftToFillAfter,
+  perhapsFilled,
+  withLeft,
+} from "../../../../components/promotion/provider/left-to-fill.ts";
 import type { FilesRequest, ImagesRequest, Inventory } from "../../../../components/promotion/run/request.ts";
 import { departureOf } from "../../../../components/promotion/run/unplaced-mirrors.ts";
 
@@ -23,6 +27,14 @@ const filesRequest = (lines: readonly string[], mirrors: readonly string[], fill
   fillAbove,
 });
 const plus = (lines: readonly string[]) => text(lines.map((one) => `+ ${one}`));
+
+/** Where the last run left nothing to a fill. */
+const leftToFill = (
+  kind: Parameters<typeof leftToFillAfter>[0],
+  request: AnyRequest,
+  last: Parameters<typeof leftToFillAfter>[2],
+  look?: Parameters<typeof leftToFillAfter>[4],
+) => leftToFillAfter(kind, request, last, new Set(), look);
 
 /** An inventory that finds these differences, and what it was asked for. */
 function finding(incomplete: Inventory["incomplete"], failures: readonly string[] = []) {
@@ -84,6 +96,19 @@ it("a mirror that was left looks what it lacks by now: more, less, nothing; one 
   const unreadable = finding({}, ["project tool, mirror eu: cannot be read: refused"]);
   assert.deepEqual((await leftToFill(files, request, last, unreadable.look)).left, { eu: plus(ten) });
   assert.deepEqual((await leftToFill(files, request, last)).left, { eu: plus(ten) }, "a preview looks at nothing");
+});
+
+it("a mirror that was complete and missed a run is brought up to date by the next one; while it is being filled it is not", async () => {
+  const request = filesRequest(ten, ["us", "eu"], 5);
+  const last = { request, incomplete: { eu: plus(ten.slice(1)) } };
+  const missed = finding({});
+  const { left, previous } = await leftToFill(files, request, last, missed.look);
+  assert.deepEqual([left, previous.incomplete, missed.asked], [{}, last.incomplete, []]);
+  const { look } = finding(last.incomplete);
+  assert.deepEqual((await leftToFillAfter(files, request, last, new Set(["eu"]), look)).left, last.incomplete);
+  const again = { request, incomplete: { eu: plus(ten) } };
+  const empty = finding(again.incomplete);
+  assert.deepEqual((await leftToFill(files, request, again, empty.look)).left, again.incomplete, "it was made again");
 });
 
 it("what the fill has brought and nobody wants is removed: of an earlier order too", async () => {

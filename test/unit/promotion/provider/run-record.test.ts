@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { it } from "mocha";
-import { keepRecord, RunRecorder } from "../../../../components/promotion/provider/run-record.ts";
+import { keepRecord, RunRecorder, recordLines } from "../../../../components/promotion/provider/run-record.ts";
 import { afterTest } from "../../../support/cleanup.ts";
 
 const mirror = (name: string, done: number, failed = 0, bytes = 0) => ({ name, total: 2, done, failed, bytes });
@@ -49,6 +49,22 @@ it("a mirror without work is left out; a run without any is no record, unless it
     recorder.ended("p", "images", well)?.mirrors.map(({ mirror: name }) => name),
     ["us"],
   );
+});
+
+it("a run that leaves a mirror to a fill is not everywhere, and neither late nor failed for that", async () => {
+  const recorder = new RunRecorder(() => 0);
+  recorder.report(progress(mirror("us", 2)));
+  const record = recorder.ended("p", "files", well, ["eu"])!;
+  assert.deepEqual([record.everywhere, record.filling], [false, ["eu"]]);
+  const [filling, broke, gone] = [
+    record,
+    { ...record, failures: 1 },
+    recorder.ended("p", "files", { failures: [], incomplete: { asia: "- a" } })!,
+  ].map((one) => JSON.parse(recordLines(one)[0]!) as Record<string, unknown>);
+  assert.deepEqual([filling!["failed"], filling!["late"]], [0, 0]);
+  assert.match(String(filling!["message"]), /^p, files: everywhere but in eu after/);
+  assert.deepEqual([broke!["failed"], broke!["late"]], [1, 1]);
+  assert.deepEqual([gone!["failed"], gone!["late"]], [1, 1]);
 });
 
 it("is appended to the file that is named, and a file that cannot be written fails nothing", async () => {
